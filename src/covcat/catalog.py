@@ -1,0 +1,275 @@
+"""The catalog: YAML files -> Resources; find one by name, filter many."""
+
+import difflib
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from covcat import listing, schema, strict_yaml
+from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
+from covcat.hosts import HOSTS
+from covcat.model import MODALITIES, Release, Resource
+
+MODALITY_WORDS = {
+    "ct": ("ct", "cat", "tomography"),
+    "xray": ("xray", "xr", "cxr", "cr", "dx", "radiograph", "radiography", "röntgen"),
+    "mri": ("mri", "mr", "mrt"),
+    "ultrasound": ("ultrasound", "us", "pocus", "lus", "sonography"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All resources in the order of lists, and the folder that each one's files lie in."""
+
+    resources: tuple[Resource, ...]
+    folders: Mapping[str, Path]
+
+    def get(self, name: str) -> Resource:
+        """Find a resource by id or alias, in any case.
+
+        Raises:
+            NotFoundError: nothing has that name; the hint names the nearest.
+        """
+        wanted = name.casefold()
+        names: dict[str, Resource] = {}
+        for resource in self.resources:
+            for known in (*resource.aliases, resource.id):
+                names[known] = resource
+        if wanted not in names:
+            near = difflib.get_close_matches(wanted, names, 1)
+            hint = f"did you mean `{near[0]}`?" if near else "`covcat list` shows the ids"
+            raise NotFoundError(f"the catalog has no resource `{name}`", hint=hint)
+        return names[wanted]
+
+    def find(self, name: str) -> tuple[Resource, Release | None]:
+        """Find `ID` or `ID@RELEASE`; the release is None if the resource has none at all.
+
+        Raises:
+            NotFoundError: no such resource, or no such release of it.
+        """
+        id_or_alias, at, release_id = name.partition("@")
+        resource = self.get(id_or_alias)
+        if not at:
+            return resource, resource.default_release
+        for release in resource.releases:
+            if release.id == release_id:
+                return resource, release
+        known = ", ".join(f"{resource.id}@{release.id}" for release in resource.releases)
+        raise NotFoundError(
+            f"`{resource.id}` has no release `{release_id}`", hint=f"it has: {known or 'none'}"
+        )
+
+    def listing(self, resource: Resource, release: Release) -> listing.Listing | None:
+        """Read the pinned listing of a release, or return None where there is none."""
+        if release.listing is None:
+            return None
+        return listing.read(self.folders[resource.id] / release.listing)
+
+
+# ---- load --------------------------------------------------------------------------------------
+
+
+def packaged_folder() -> Path:
+    """Return the folder of the catalog that came with covcat."""
+    here = Path(__file__).parent
+    installed = here / "data"  # the wheel puts catalog/ there
+    return installed if installed.is_dir() else here.parents[1] / "catalog"
+
+
+def load(extra: Sequence[Path] = ()) -> Catalog:
+    """Load the packaged catalog and the user's own folders.
+
+    Raises:
+        IntegrityError: a user's file is wrong, or replaces a packaged entry without saying so.
+    """
+    packaged = packaged_folder()
+    resources: dict[str, Resource] = {}
+    folders: dict[str, Path] = {}
+    for path in entry_files(packaged):
+        tree, _ = strict_yaml.parse(strict_yaml.read(path), str(path))
+        resource = schema.trusted(tree)
+        resources[resource.id], folders[resource.id] = resource, packaged
+    for folder in extra:
+        for path in entry_files(folder):
+            resource = load_file(path)
+            if resource.id in resources and not resource.override:
+                raise IntegrityError(
+                    f"{path}: the id `{resource.id}` is taken by a packaged entry",
+                    hint="choose another id, or add `override: yes` to replace it",
+                )
+            resources[resource.id], folders[resource.id] = resource, folder
+    return Catalog(tuple(sorted(resources.values(), key=_position)), folders)
+
+
+def entry_files(folder: Path) -> list[Path]:
+    """Return the catalog files of a folder; names that start with `_` are templates.
+
+    Raises:
+        UsageError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"the catalog folder `{folder}` is not there")
+    names = [name for name in os.listdir(folder) if name.endswith((".yaml", ".yml"))]
+    return [folder / name for name in sorted(names) if not name.startswith("_")]
+
+
+def load_file(path: Path) -> Resource:
+    """Load and check one file.
+
+    Raises:
+        IntegrityError: every mistake, with file and line.
+    """
+    tree, lines = strict_yaml.parse(strict_yaml.read(path), str(path))
+    resource = schema.validated(tree, lines, str(path))
+    if path.stem != resource.id:
+        raise IntegrityError(f"{path}:{lines['id',]}: expected id `{path.stem}` as the file's name")
+    return resource
+
+
+def check_file(path: Path) -> list[str]:
+    """Return the mistakes of one catalog file and of its listings, a line each."""
+    try:
+        resource = load_file(path)
+    except IntegrityError as error:
+        return [error.message.removesuffix(f" (and {len(error.details)} more)"), *error.details]
+    return [
+        mistake
+        for release in resource.releases
+        if release.listing
+        for mistake in _check_listing(path, release)
+    ]
+
+
+def _check_listing(path: Path, release: Release) -> list[str]:
+    try:
+        totals = listing.totals(listing.read(path.parent / str(release.listing)))
+    except CovcatError as error:
+        return [f"{path}: {release.listing}: {error.message}"]
+    if totals != release.contents:
+        return [f"{path}: {release.listing}: expected {release.contents}, got {totals}"]
+    return []
+
+
+def check_together(resources: Iterable[Resource]) -> list[str]:
+    """Return what is wrong between entries: names taken twice, overlaps with nothing."""
+    owners: dict[str, str] = {}
+    mistakes: list[str] = []
+    entries = list(resources)
+    for resource in entries:
+        for name in (resource.id, *resource.aliases):
+            if owners.setdefault(name, resource.id) != resource.id:
+                mistakes.append(f"{resource.id}: `{name}` is a name of {owners[name]} too")
+    ids = {resource.id for resource in entries}
+    for resource in entries:
+        for part in resource.contains:
+            if part.resource not in ids:
+                mistakes.append(f"{resource.id}: contains an unknown resource `{part.resource}`")
+    return mistakes
+
+
+def _position(resource: Resource) -> tuple[int, int, str]:
+    if resource.survey:
+        return (0, resource.survey.row, resource.id)
+    return (1, resource.position if resource.position is not None else 10**6, resource.id)
+
+
+# ---- find and filter ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What `list` was asked for: values of one field mean OR, different fields AND."""
+
+    modalities: frozenset[str] = frozenset()
+    has: frozenset[str] = frozenset()  # "metadata", "case_review"
+    licenses: tuple[str, ...] = ()  # SPDX ids or globs of them
+    allows: frozenset[str] = frozenset()  # all of them must be a yes
+    access: frozenset[str] = frozenset()
+    fetchable: bool = False
+    fetched: frozenset[str] | None = None  # ids that are on disk, if that was asked
+    with_sample: bool = False
+    words: tuple[str, ...] = field(default=())
+
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing was asked for."""
+        return self == Filter()
+
+
+def select(catalog: Catalog, wanted: Filter) -> list[Resource]:
+    """Return the resources that pass, in the catalog's order."""
+    return [one for one in catalog.resources if all(test(one) for test in _tests(wanted))]
+
+
+def _tests(wanted: Filter) -> list[Callable[[Resource], bool]]:
+    tests: list[Callable[[Resource], bool]] = []
+    if not wanted.with_sample:
+        tests.append(lambda one: not one.is_sample)
+    if wanted.modalities:
+        tests.append(lambda one: any(_holds(one, m, wanted.fetchable) for m in wanted.modalities))
+    if wanted.has:
+        tests.append(lambda one: any(_holds(one, h, wanted.fetchable) for h in wanted.has))
+    if wanted.licenses:
+        tests.append(lambda one: any(_is_licensed(one, glob) for glob in wanted.licenses))
+    if wanted.allows:
+        tests.append(
+            lambda one: all(getattr(one.license.allows, w) == "yes" for w in wanted.allows)
+        )
+    if wanted.access:
+        tests.append(lambda one: one.access in wanted.access)
+    if wanted.fetchable:
+        tests.append(is_fetchable)
+    if wanted.fetched is not None:
+        fetched = wanted.fetched
+        tests.append(lambda one: one.id in fetched)
+    if wanted.words:
+        tests.append(lambda one: all(word.casefold() in _text(one) for word in wanted.words))
+    return tests
+
+
+def _holds(resource: Resource, flag: str, by_found_only: bool) -> bool:
+    """`--fetchable` asks what would arrive, so the survey's word is not enough for it."""
+    return getattr(resource.found, flag) == "Y" if by_found_only else resource.has(flag)
+
+
+def _is_licensed(resource: Resource, glob: str) -> bool:
+    names = (resource.license.spdx.casefold(), resource.license.short.casefold())
+    return any(fnmatchcase(name, glob.casefold()) for name in names)
+
+
+def is_fetchable(resource: Resource) -> bool:
+    """True if covcat can fetch the default release: open, and every file's host is known."""
+    release = resource.default_release
+    return (
+        resource.access == "open"
+        and release is not None
+        and all(file.host in HOSTS for file in release.files)
+    )
+
+
+def _text(resource: Resource) -> str:
+    """Everything that `search` looks at."""
+    notes = (resource.license.spdx, resource.license.note or "", *resource.authors)
+    fields = [value for one in resource.citation for value in one.fields.values()]
+    issues = [issue.text for issue in resource.known_issues]
+    names = (resource.id, *resource.aliases, resource.title, resource.organization)
+    return " ".join((*names, resource.summary, *notes, *fields, *issues)).casefold()
+
+
+def modality(word: str) -> str:
+    """Return the catalog's word for a modality, from any of its usual names.
+
+    Raises:
+        UsageError: it is none of them.
+    """
+    plain = word.casefold().replace("-", "").replace("_", "").replace(" ", "")
+    for known, words in MODALITY_WORDS.items():
+        if plain in words:
+            return known
+    raise UsageError(
+        f"unknown modality `{word}`: expected one of {', '.join(MODALITIES)}",
+        hint="x-ray, cxr, mrt and us are understood too",
+    )

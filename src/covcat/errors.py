@@ -1,0 +1,119 @@
+"""The errors covcat raises, and the exit code each one owns.
+
+    CovcatError                1   (never raised itself; an unknown exception is a bug)
+    |- UsageError              2   bad option, bad value, a missing extra
+    |- NotFoundError           3   no such resource, release or local copy
+    |- NetworkError            4   no answer, a broken answer, offline
+    |- IntegrityError          5   a digest, size, listing or catalog file is wrong
+    |- ExtractionError         6   an archive is damaged, unsafe or unsupported
+    |- ActionNeededError       7   a person must act: browse-only, login, consent, no host yet
+    |- DiskError               8   no space, no permission, read-only, quota
+    |- SeveralErrors           9   several resources failed in different ways (else their own code)
+    `- Interrupted       129/130/143   a signal asked covcat to stop
+
+Every message is one sentence that says what and which, expected and got; `hint` is a command
+to type. Texts may hold untrusted names: they are escaped where they are shown.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class CovcatError(Exception):
+    """Base of every error a user can meet; carries what the command line prints."""
+
+    code = 1
+    kind = "bug"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        cause: str | None = None,
+        hint: str | None = None,
+        details: Sequence[str] = (),
+        data: dict[str, Any] | None = None,
+    ) -> None:
+        """`details` are further lines (paths, mistakes); `data` is for `--json` only."""
+        super().__init__(message)
+        self.message = message
+        self.cause = cause
+        self.hint = hint
+        self.details = tuple(details)
+        self.data = data or {}
+
+
+class UsageError(CovcatError):
+    """The command line or a call cannot be understood."""
+
+    code = 2
+    kind = "usage"
+
+
+class NotFoundError(CovcatError):
+    """Nothing has that name, in the catalog or on disk."""
+
+    code = 3
+    kind = "not-found"
+
+
+class NetworkError(CovcatError):
+    """The bytes did not come; trying again later may help."""
+
+    code = 4
+    kind = "network"
+
+
+class IntegrityError(CovcatError):
+    """Something is here, and it is not what was pinned."""
+
+    code = 5
+    kind = "integrity"
+
+
+class ExtractionError(CovcatError):
+    """An archive is damaged, unsafe, ambiguous or of an unsupported kind."""
+
+    code = 6
+    kind = "extraction"
+
+
+class ActionNeededError(CovcatError):
+    """Only a person can go on: terms, login, consent, or a host that covcat cannot ask yet."""
+
+    code = 7
+    kind = "action-needed"
+
+
+class DiskError(CovcatError):
+    """The disk refused: full, quota, permission, read-only."""
+
+    code = 8
+    kind = "disk"
+
+
+class SeveralErrors(CovcatError):
+    """More than one resource failed; the code is theirs if they agree, else 9."""
+
+    code = 9
+    kind = "several"
+
+    def __init__(self, message: str, errors: Sequence[CovcatError], **parts: Any) -> None:
+        """Keep the errors in the order in which they happened."""
+        super().__init__(message, **parts)
+        self.errors = tuple(errors)
+        codes = {error.code for error in errors}
+        if len(codes) == 1:
+            self.code = codes.pop()
+            self.kind = errors[0].kind
+
+
+class Interrupted(CovcatError):
+    """A signal asked covcat to stop; `code` is 128 plus its number, as shells have it."""
+
+    kind = "interrupted"
+
+    def __init__(self, signal_number: int) -> None:
+        """Name the signal by its number (1 HUP, 2 INT, 15 TERM)."""
+        super().__init__(f"stopped by signal {signal_number}")
+        self.code = 128 + signal_number

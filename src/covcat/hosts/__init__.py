@@ -1,0 +1,1 @@
+HOSTS = {"github": 1, "web": 1, "bundled": 1}

@@ -1,0 +1,88 @@
+"""Listings: the pinned list of what a release contains after unpacking.
+
+One row a file, gzipped TSV: path, git mode, git blob id, bytes, sha256; `-` where unknown (the
+git object stores that the listings were made from leave out contents of over about 4 MiB).
+"""
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from covcat.errors import IntegrityError
+from covcat.model import Contents
+
+HEADER = "path\tmode\tblob\tbytes\tsha256\n"
+MAX_BYTES = 64_000_000  # unpacked: some 300,000 rows
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFile:
+    """What the listing says of one file; None is unknown."""
+
+    path: str
+    mode: str | None  # git's: 100644 or 100755
+    blob: str | None  # git id of the contents
+    bytes: int | None
+    sha256: str | None
+
+
+Listing = dict[str, ListedFile]  # by path
+
+
+def read(path: Path) -> Listing:
+    """Read a listing.
+
+    Raises:
+        IntegrityError: it is missing, damaged or not a listing.
+    """
+    try:
+        with gzip.open(path, "rb") as stream:
+            text = stream.read(MAX_BYTES + 1).decode()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise IntegrityError(f"the listing `{path}` cannot be read: {error}") from error
+    header, _, body = text.partition("\n")  # not splitlines: a path may hold U+2028
+    if header + "\n" != HEADER or (body and not body.endswith("\n")):
+        raise IntegrityError(f"the listing `{path}` is cut or not one of covcat's")
+    lines = body.split("\n")[:-1]
+    rows = [_row(line, f"{path}:{number}") for number, line in enumerate(lines, 2)]
+    return {row.path: row for row in rows}
+
+
+def _row(line: str, place: str) -> ListedFile:
+    cells = line.split("\t")
+    if len(cells) != 5:
+        raise IntegrityError(f"{place}: expected 5 columns, got {len(cells)}")
+    path, mode, blob, size, sha256 = (cell if cell != "-" else None for cell in cells)
+    if path is None or not (blob or sha256):
+        raise IntegrityError(f"{place}: expected a path with a git id or a sha256")
+    return ListedFile(path, mode, blob, int(size) if size else None, sha256)
+
+
+def write(path: Path, rows: Iterable[ListedFile]) -> None:
+    """Write a listing, sorted by path; the same rows always give the same bytes."""
+    ordered = sorted(rows, key=lambda row: row.path)
+    text = HEADER + "".join(
+        "\t".join("-" if cell is None else str(cell) for cell in _cells(row)) + "\n"
+        for row in ordered
+    )
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as stream:
+        stream.write(text.encode())
+    path.write_bytes(packed.getvalue())
+
+
+def _cells(row: ListedFile) -> tuple[object, ...]:
+    return (row.path, row.mode, row.blob, row.bytes, row.sha256)
+
+
+def totals(listing: Listing) -> Contents:
+    """Count files and known bytes."""
+    sizes = [row.bytes for row in listing.values()]
+    return Contents(
+        files=len(sizes),
+        bytes=sum(size for size in sizes if size is not None),
+        of_unknown_size=sizes.count(None),
+    )

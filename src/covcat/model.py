@@ -1,0 +1,435 @@
+"""The nouns of covcat, in the order in which data flows; frozen, and no input or output here.
+
+Catalog: Resource > Release > File. Fetch: Plan of Steps > Location > Download > Unpacked files >
+Manifest. A field that is None is unknown, never zero. Sizes are bytes; digests are lower-case hex;
+paths are relative and use `/`.
+
+The `Matches` marks are the catalog's rules on texts; `covcat.schema` enforces them.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+Flag = Literal["Y", "N", "U"]
+Allowed = Literal["yes", "no", "unknown"]
+MODALITIES = ("ct", "xray", "mri", "ultrasound")
+CONTENT_FLAGS = (*MODALITIES, "metadata", "case_review")  # the survey's six columns, in its order
+
+
+class Matches:
+    """Marks a text of the catalog that must match `pattern` as a whole."""
+
+    def __init__(self, pattern: str, expected: str) -> None:
+        """`expected` completes the sentence "expected …" in the error."""
+        self.pattern = re.compile(pattern)
+        self.expected = expected
+
+    def check(self, text: str) -> str:
+        """Return `text`, or raise ValueError."""
+        if not self.pattern.fullmatch(text):
+            raise ValueError(f"expected {self.expected}, got `{text}`")
+        return text
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Let pydantic apply the rule; imported here because `list` never validates."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> Any:
+        """Show the pattern to editors."""
+        return {**handler(core), "pattern": f"^(?:{self.pattern.pattern})$"}
+
+
+class Whole:
+    """Marks a number that must be written as plain digits: no sign, unit, exponent or `1_000`."""
+
+    def check(self, value: object) -> object:
+        """Return `value`, or raise ValueError."""
+        if isinstance(value, str) and not re.fullmatch(r"\d{1,15}", value):
+            raise ValueError(f"expected a whole number in digits, got `{value}`")
+        return value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Apply the rule before the text becomes a number."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(self.check, handler(source))
+
+
+class ByHost:
+    """Marks a union of file kinds of which `host` decides the one that is meant."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Build pydantic's tagged union, so that a mistake is reported for one host only."""
+        from pydantic import Field
+
+        return handler.generate_schema(Annotated[source, Field(discriminator="host")])
+
+
+Number = Annotated[int, Whole()]
+Text = Annotated[str, Matches(r"\S(?s:.*)", "some text")]
+ResourceId = Annotated[
+    str, Matches(r"[a-z0-9][a-z0-9-]{0,63}", "lower-case letters, digits and dashes")
+]
+ReleaseId = Annotated[
+    str, Matches(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "letters, digits, dots and dashes")
+]
+WebPage = Annotated[str, Matches(r"https?://[^\s@]+", "an http or https address")]
+DataUrl = Annotated[str, Matches(r"https://[^\s@]+", "an https address without a user name")]
+Date = Annotated[str, Matches(r"\d{4}(-\d{2}(-\d{2})?)?", "a date like 2020-03-27")]
+Sha256 = Annotated[str, Matches(r"[0-9a-f]{64}", "64 hexadecimal digits in lower case")]
+Md5 = Annotated[str, Matches(r"[0-9a-f]{32}", "32 hexadecimal digits in lower case")]
+GitId = Annotated[str, Matches(r"[0-9a-f]{40}", "a git id of 40 hexadecimal digits")]
+HexPrefix = Annotated[str, Matches(r"[0-9a-f]{4,31}", "4 to 31 hexadecimal digits")]
+Count = Annotated[str, Matches(r"\d+", "a whole number")]
+OwnerName = Annotated[str, Matches(r"[\w.-]+/[\w.-]+", "OWNER/NAME")]
+Folder = Annotated[
+    str, Matches(r"(?!\.{1,2}/)(?:(?!/\.{0,2}/)[^\\:\x00-\x1f])+(?<=[^/])/", "a folder like `data/`")
+]
+FileName = Annotated[
+    str, Matches(r"[A-Za-z0-9][\w .+-]{0,120}", "a plain file name without folders")
+]
+ListingPath = Annotated[
+    str, Matches(r"listings/[\w.@-]+\.tsv\.gz", "a path like listings/ID@RELEASE.tsv.gz")
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strict:
+    """Base of the catalog's nouns: a key that is not a field is a mistake."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+
+# ---- the catalog -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey(Strict):
+    """A row of Table 1 of Kalkreuth & Kaufmann (arXiv:2004.04569v2), verbatim."""
+
+    row: Number
+    ct: Flag
+    xray: Flag
+    mri: Flag
+    ultrasound: Flag
+    metadata: Flag
+    case_review: Flag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found(Strict):
+    """What the resource really holds, in the survey's columns, and how that is known."""
+
+    ct: Flag
+    xray: Flag
+    mri: Flag
+    ultrasound: Flag
+    metadata: Flag
+    case_review: Flag
+    source: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction(Strict):
+    """A field that the survey prints one way and that is another way today."""
+
+    field: Literal["title", "organization", "homepage"]
+    value: Text
+    reason: Text
+    source: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allows(Strict):
+    """What the licence lets a user do; `unknown` is never read as yes."""
+
+    commercial: Allowed
+    derivatives: Allowed
+    redistribution: Allowed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerImage(Strict):
+    """Where each image states a licence of its own."""
+
+    table: Text
+    column: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class License(Strict):
+    """Terms of the data as a whole, by SPDX id or `LicenseRef-…`."""
+
+    spdx: Annotated[
+        str, Matches(r"[A-Za-z0-9][A-Za-z0-9.+-]*", "an SPDX id or LicenseRef-SOMETHING")
+    ]
+    allows: Allows
+    source: Text
+    note: Text | None = None
+    url: WebPage | None = None
+    per_image: PerImage | None = None
+
+    @property
+    def short(self) -> str:
+        """The id as tables show it: without the `LicenseRef-` that says nothing to a reader."""
+        return self.spdx.removeprefix("LicenseRef-")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation(Strict):
+    """One BibTeX entry: `fields` are BibTeX's own, values without braces around them."""
+
+    entry: Literal["article", "misc", "inproceedings", "data"]
+    key: Annotated[str, Matches(r"[A-Za-z0-9][\w:./-]*", "a BibTeX key")]
+    fields: dict[str, Text]
+    source: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contained(Strict):
+    """Another resource whose images are, wholly or in part, inside this one."""
+
+    resource: ResourceId
+    evidence: Text
+    source: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownIssue(Strict):
+    """Something a user should know before trusting the data; `date` is when it was so."""
+
+    date: Date
+    severity: Literal["info", "warning", "serious"]
+    text: Text
+    source: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link(Strict):
+    """A page for a person's browser."""
+
+    url: WebPage
+    shows: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Browse(Strict):
+    """Where a person looks at a resource that offers no download, and on what terms."""
+
+    pages: tuple[Link, ...]
+    terms: Text
+    source: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File(Strict):
+    """One thing that a host serves: an archive or a plain file."""
+
+    name: FileName | None = None  # as kept; hosts that need none derive it
+    bytes: Number | None = None
+    sha256: Sha256 | None = None
+    md5: Md5 | None = None
+    md5_prefix: HexPrefix | None = None  # CORD-19's README prints only the first 8 digits
+    sha1_prefix: HexPrefix | None = None
+    unpack: Literal["zip", "tar", "7z", "rar", "none"] = "none"
+    into: Folder | None = None  # a folder of the release that its members go under
+    exclude: tuple[str, ...] = ()  # globs of members that are left out, such as __MACOSX/*
+    max_bytes: Number | None = None  # most that unpacking may write, where the sizes are unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitHubFile(File):
+    """A repository's state as codeload's zip: its root folder is stripped."""
+
+    host: Literal["github"]
+    repository: OwnerName
+    commit: GitId | None = None
+    branch: Text | None = None  # instead of a commit: whatever it is today
+    tree: GitId | None = None  # git tree id of the commit, or of `keep` where that is set
+    keep: Folder | None = None  # nothing outside this folder is written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebFile(File):
+    """A plain https address."""
+
+    host: Literal["web"]
+    name: FileName
+    url: DataUrl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundledFile(File):
+    """A file that comes with covcat itself, in `catalog/bundled`."""
+
+    host: Literal["bundled"]
+    name: FileName
+    sha256: Sha256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataverseFile(File):
+    """Every file of a Dataverse data set; names, sizes and md5 come from its API."""
+
+    host: Literal["dataverse"]
+    server: DataUrl
+    doi: Annotated[str, Matches(r"10\.\d+/\S+", "a DOI like 10.7910/DVN/6ACUZI")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZenodoFile(File):
+    """One named file of a Zenodo record."""
+
+    host: Literal["zenodo"]
+    record: Count
+    name: FileName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigshareFile(File):
+    """One file of a figshare article, by its file id."""
+
+    host: Literal["figshare"]
+    article: Count
+    version: Count
+    file: Count
+    name: FileName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MendeleyFile(File):
+    """A Mendeley Data set (or one `file` of it, by its uuid)."""
+
+    host: Literal["mendeley"]
+    dataset: Annotated[str, Matches(r"[a-z0-9]{6,20}", "a Mendeley data set id")]
+    version: Count
+    file: Annotated[str, Matches(r"[0-9a-f-]{36}", "a uuid")] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KaggleFile(File):
+    """A Kaggle data set's zip, or the version of it that is named."""
+
+    host: Literal["kaggle"]
+    dataset: OwnerName
+    version: Count | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3File(File):
+    """One object of a public bucket."""
+
+    host: Literal["s3"]
+    bucket: Annotated[str, Matches(r"[a-z0-9][a-z0-9.-]+", "a bucket name")]
+    region: Annotated[str, Matches(r"[a-z0-9-]+", "a region")]
+    key: Text
+
+
+AnyFile = Annotated[
+    GitHubFile
+    | WebFile
+    | BundledFile
+    | DataverseFile
+    | ZenodoFile
+    | FigshareFile
+    | MendeleyFile
+    | KaggleFile
+    | S3File,
+    ByHost(),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents(Strict):
+    """Totals of a listing, so that `list` need not read it."""
+
+    files: Number
+    bytes: Number  # of those whose size is known
+    of_unknown_size: Number = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release(Strict):
+    """One dated, named state of a resource."""
+
+    id: ReleaseId
+    files: tuple[AnyFile, ...]
+    source: Text  # where the addresses, ids and digests below come from
+    date: Date | None = None
+    note: Text | None = None
+    listing: ListingPath | None = None
+    contents: Contents | None = None
+
+    @property
+    def is_pinned(self) -> bool:
+        """True if every byte is fixed by the catalog: by listing, tree, sha256 or md5."""
+        return self.listing is not None or all(
+            file.sha256 or file.md5 or (isinstance(file, GitHubFile) and file.tree)
+            for file in self.files
+        )
+
+    @property
+    def download_bytes(self) -> int | None:
+        """Bytes to transfer, or None if the catalog does not know all of them."""
+        sizes = [file.bytes for file in self.files]
+        return None if None in sizes else sum(size for size in sizes if size is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedCounts(Strict):
+    """Counts as a paper or README prints them: each row is one value per `by`, then the count."""
+
+    of: Text  # what is counted, in the source's words
+    unit: Literal["images", "patients", "slices", "volumes", "videos", "papers", "cases"]
+    rows: tuple[tuple[str, ...], ...]
+    source: Text
+    by: tuple[str, ...] = ()
+    release: ReleaseId | None = None  # the release that the counts describe, where one does
+    note: Text | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource(Strict):
+    """One entry of the catalog: a data set, a case database or a website."""
+
+    id: ResourceId
+    title: Text
+    organization: Text  # as the survey prints it, for its 14 rows
+    homepage: WebPage
+    homepage_source: Text
+    summary: Text
+    found: Found
+    license: License
+    access: Literal["open", "account", "browse"]
+    override: Literal["yes"] | None = None  # a user's entry that replaces a packaged one
+    position: Number | None = None  # where lists show an entry that is not of the survey
+    aliases: tuple[ResourceId, ...] = ()
+    authors: tuple[str, ...] = ()
+    survey: Survey | None = None
+    corrections: tuple[Correction, ...] = ()
+    citation: tuple[Citation, ...] = ()
+    contains: tuple[Contained, ...] = ()
+    known_issues: tuple[KnownIssue, ...] = ()
+    browse: Browse | None = None
+    releases: tuple[Release, ...] = ()  # oldest first
+    published: tuple[PublishedCounts, ...] = ()
+
+    @property
+    def is_sample(self) -> bool:
+        """True for the data set that comes with covcat: not counted, shown with `--all`."""
+        return any(file.host == "bundled" for release in self.releases for file in release.files)
+
+    @property
+    def default_release(self) -> Release | None:
+        """What `fetch ID` gets: the newest pinned release, else the newest one."""
+        pinned = [release for release in self.releases if release.is_pinned]
+        return (pinned or list(self.releases) or [None])[-1]  # type: ignore[list-item]
+
+    def has(self, flag: str) -> bool:
+        """True if the survey or covcat found `flag` (one of CONTENT_FLAGS); U is not a yes."""
+        surveyed = self.survey is not None and getattr(self.survey, flag) == "Y"
+        return surveyed or getattr(self.found, flag) == "Y"

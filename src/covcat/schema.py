@@ -1,0 +1,206 @@
+"""The catalog's rules: plain tree -> Resource, every mistake at once with its file and line.
+
+`validated` is what user catalogs and `catalog check` go through (pydantic). `trusted` builds the
+same Resource without pydantic, for the packaged catalog, which the tests validate: `covcat list`
+starts in half the time that way.
+"""
+
+import difflib
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from covcat.errors import IntegrityError
+from covcat.model import GitHubFile, Resource
+from covcat.strict_yaml import Lines, Place
+
+# ---- validated ---------------------------------------------------------------------------------
+
+
+def validated(tree: Mapping[str, Any], lines: Lines, name: str) -> Resource:
+    """Check one entry whole.
+
+    Raises:
+        IntegrityError: `details` has one line a mistake, `file:line: key: what is wrong`.
+    """
+    from pydantic import ValidationError
+
+    try:
+        resource: Resource = _adapter().validate_python(tree)
+        mistakes = inconsistencies(resource)
+    except ValidationError as error:
+        mistakes = [_explained(one) for one in error.errors(include_url=False)]
+    if mistakes:
+        details = [f"{name}:{_line(lines, place)}: {text}" for place, text in mistakes]
+        more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+        raise IntegrityError(f"{details[0]}{more}", details=details[1:])
+    return resource
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema that gives editors completion for catalog files."""
+    schema: dict[str, Any] = _adapter().json_schema()
+    return schema
+
+
+@cache
+def _adapter() -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Resource)
+
+
+Mistake = tuple[Place, str]
+
+
+def inconsistencies(resource: Resource) -> list[Mistake]:
+    """Return what the types cannot say: fields that contradict each other."""
+    found: list[Mistake] = []
+    if resource.access == "browse" and (resource.releases or not resource.browse):
+        found.append((("access",), "`browse` needs `browse:` pages and terms, and no releases"))
+    if resource.access != "browse" and not resource.releases:
+        found.append((("access",), f"`{resource.access}` needs at least one release"))
+    if resource.survey and not 1 <= resource.survey.row <= 14:
+        found.append((("survey", "row"), "the survey has rows 1 to 14"))
+    ids = [release.id for release in resource.releases]
+    for number, release in enumerate(resource.releases):
+        place = ("releases", number)
+        if ids.index(release.id) != number:
+            found.append(((*place, "id"), f"the release `{release.id}` is there twice"))
+        if (release.listing is None) != (release.contents is None):
+            found.append(((*place, "listing"), "`listing` and `contents` go together"))
+        for index, file in enumerate(release.files):
+            if isinstance(file, GitHubFile):
+                found += _github_mistakes(file, (*place, "files", index))
+    for number, counts in enumerate(resource.published):
+        place = ("published", number)
+        if counts.release and counts.release not in ids:
+            found.append(((*place, "release"), f"there is no release `{counts.release}`"))
+        if any(len(r) != len(counts.by) + 1 or not r[-1].isdigit() for r in counts.rows):
+            text = "each row needs one value per `by`, then a count"
+            found.append(((*place, "rows"), text))
+    return found
+
+
+def _github_mistakes(file: GitHubFile, place: Place) -> list[Mistake]:
+    if (file.commit is None) == (file.branch is None):
+        return [(place, "expected either `commit` or `branch`")]
+    if (file.commit is None) != (file.tree is None):
+        return [(place, "a commit needs its `tree` id, and a branch has none")]
+    return []
+
+
+def _explained(error: Any) -> Mistake:
+    """Say pydantic's finding in the catalog's words."""
+    place: Place = tuple(part for part in error["loc"] if part != "dict")
+    key = place[-1] if place else ""
+    got = error["input"]
+    match error["type"]:
+        case "missing":
+            return place[:-1], f"the key `{key}` is missing"
+        case "unexpected_keyword_argument" | "extra_forbidden":
+            return place, f"unknown key `{key}`{_nearest(str(key), place)}"
+        case "value_error":
+            text = str(error["ctx"]["error"])
+        case "literal_error":
+            text = f"expected {error['ctx']['expected']}, got `{got}`"
+        case "union_tag_invalid":
+            text = f"unknown host `{error['ctx']['tag']}`: expected {error['ctx']['expected_tags']}"
+        case "union_tag_not_found":
+            text = "the key `host` is missing"
+        case _:
+            shown = f", got `{got}`" if isinstance(got, str | int) else ""
+            text = error["msg"][0].lower() + error["msg"][1:] + shown
+    return place, f"{_dotted(place)}: {text}" if place else text
+
+
+def _dotted(place: Place) -> str:
+    return ".".join(str(part) for part in place)
+
+
+def _nearest(key: str, place: Place) -> str:
+    near = difflib.get_close_matches(key, _known_keys(), 1)
+    inside = f" in `{_dotted(place[:-1])}`" if place[:-1] else ""
+    return inside + (f" (did you mean `{near[0]}`?)" if near else "")
+
+
+@cache
+def _known_keys() -> list[str]:
+    def keys(node: Any) -> set[str]:
+        if isinstance(node, list):
+            return set().union(*map(keys, node))
+        if not isinstance(node, dict):
+            return set()
+        return set(node.get("properties", {})).union(*map(keys, node.values()))
+
+    return sorted(keys(json_schema()))
+
+
+def _line(lines: Lines, place: Place) -> int:
+    """Find the line of a place; pydantic's may hold union tags that the file does not have."""
+    known: Place = ()
+    for part in place:
+        if (*known, part) in lines:
+            known = (*known, part)
+    return lines.get(known, 1)
+
+
+# ---- trusted -----------------------------------------------------------------------------------
+
+
+def trusted(tree: Mapping[str, Any]) -> Resource:
+    """Build a Resource from a tree that is known to be valid; on any other tree it may raise."""
+    resource: Resource = _build(Resource, tree)
+    return resource
+
+
+def _build(kind: Any, value: Any) -> Any:
+    return _builder(kind)(value)
+
+
+@cache
+def _builder(kind: Any) -> Callable[[Any], Any]:
+    """Return the function that turns plain YAML values into `kind`."""
+    origin = get_origin(kind)
+    if origin is Annotated:
+        return _builder(get_args(kind)[0])
+    if origin in (Union, types.UnionType):
+        return _union_builder([one for one in get_args(kind) if one is not type(None)])
+    if origin is tuple:
+        item = get_args(kind)[0]
+        return lambda values: tuple(map(_builder(item), values))
+    if is_dataclass(kind):
+        return _dataclass_builder(kind)
+    return kind if kind is int else lambda value: value
+
+
+def _union_builder(kinds: list[Any]) -> Callable[[Any], Any]:
+    if len(kinds) == 1:
+        return _builder(kinds[0])
+    by_host = {get_args(_hints(kind)["host"])[0]: kind for kind in kinds}
+    return lambda value: _build(by_host[value["host"]], value)
+
+
+def _dataclass_builder(kind: Any) -> Callable[[Any], Any]:
+    hints = _hints(kind)
+    plain = {
+        name for name, hint in hints.items() if hint is str or get_origin(hint) in (Literal, dict)
+    }
+
+    def build(value: Mapping[str, Any]) -> Any:
+        return kind(**{k: v if k in plain else _builder(hints[k])(v) for k, v in value.items()})
+
+    return build
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    """Return the field types of a dataclass, without their marks."""
+    return {name: hint for name, hint in get_type_hints(kind).items() if name in _names(kind)}
+
+
+def _names(kind: Any) -> set[str]:
+    return {one.name for one in fields(kind)}
+

@@ -1,0 +1,128 @@
+"""YAML read so that a catalog cannot lie: text only, no anchors, tags or duplicate keys.
+
+PyYAML's own loaders read an all-digit md5 as a number, `no` as False, and let the last of two
+equal keys win (pyyaml#235 and others). Here every scalar stays the text that was written.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from covcat.errors import IntegrityError
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 32
+
+Place = tuple[str | int, ...]  # keys and positions from the root: ("releases", 0, "date")
+Lines = dict[Place, int]  # the line, from 1, on which each value starts
+
+
+def read(path: Path) -> bytes:
+    """Read a catalog file whole, refusing what cannot be one before reading it.
+
+    Raises:
+        IntegrityError: it is not a regular file or larger than MAX_BYTES.
+    """
+    try:
+        if not path.is_file():
+            raise IntegrityError(f"{path}: expected a YAML file, found none")
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise IntegrityError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(data) > MAX_BYTES:
+        raise IntegrityError(f"{path}:1: expected at most {MAX_BYTES:,} bytes, got more")
+    return data
+
+
+def parse(data: bytes, name: str) -> tuple[dict[str, Any], Lines]:
+    """Turn one YAML document into dicts, lists and texts, with the line of each value.
+
+    Raises:
+        IntegrityError: naming `name` and the line of the first thing that is not allowed.
+    """
+    import yaml
+
+    text = _decode(data, name)
+    try:
+        reader = _Reader(yaml.parse(text, Loader=yaml.CSafeLoader), name)
+        return reader.document()
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+        raise IntegrityError(f"{name}:{line}: not valid YAML: {problem}") from error
+
+
+def _decode(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        byte = data[error.start]
+        raise IntegrityError(f"{name}:{line}: expected UTF-8, got byte 0x{byte:02x}") from error
+
+
+class _Reader:
+    """Builds values from parser events: one pass, and nothing is expanded on the way."""
+
+    def __init__(self, events: Iterator[Any], name: str) -> None:
+        self._events = events
+        self._name = name
+        self._lines: Lines = {}
+
+    def document(self) -> tuple[dict[str, Any], Lines]:
+        next(self._events)  # the start of the stream
+        start = next(self._events)
+        if not _is(start, "DocumentStart"):
+            raise self._mistake(start, "the file is empty")
+        value = self._value(next(self._events), ())
+        if not isinstance(value, dict):
+            raise self._mistake(start, "expected a mapping of keys, such as `id: …`")
+        next(self._events)  # the end of the document
+        after = next(self._events)
+        if not _is(after, "StreamEnd"):
+            raise self._mistake(after, "expected one document, found a second one")
+        return value, self._lines
+
+    def _value(self, event: Any, place: Place) -> Any:
+        self._lines[place] = event.start_mark.line + 1
+        if len(place) > MAX_DEPTH:
+            raise self._mistake(event, f"nested more than {MAX_DEPTH} levels deep")
+        if _is(event, "Alias") or event.anchor:
+            raise self._mistake(event, "anchors and aliases (`&`, `*`) are not allowed")
+        if event.tag:
+            raise self._mistake(event, f"the tag `{event.tag}` is not allowed")
+        if _is(event, "MappingStart"):
+            return self._mapping(place)
+        if _is(event, "SequenceStart"):
+            return self._sequence(place)
+        return self._scalar(event)
+
+    def _scalar(self, event: Any) -> str:
+        if event.style is None and event.value in ("", "~", "null"):
+            raise self._mistake(event, "a value is missing; leave the key out if it is unknown")
+        return str(event.value)
+
+    def _mapping(self, place: Place) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        while not _is(key := next(self._events), "MappingEnd"):
+            if not _is(key, "Scalar") or key.anchor or key.tag or key.value == "<<":
+                raise self._mistake(key, "a key must be plain text, without anchors or `<<`")
+            if key.value in found:
+                raise self._mistake(key, f"the key `{key.value}` is there twice")
+            found[key.value] = self._value(next(self._events), (*place, key.value))
+        return found
+
+    def _sequence(self, place: Place) -> list[Any]:
+        found: list[Any] = []
+        while not _is(event := next(self._events), "SequenceEnd"):
+            found.append(self._value(event, (*place, len(found))))
+        return found
+
+    def _mistake(self, event: Any, text: str) -> IntegrityError:
+        return IntegrityError(f"{self._name}:{event.start_mark.line + 1}: {text}")
+
+
+def _is(event: Any, kind: str) -> bool:
+    return type(event).__name__ == f"{kind}Event"
