@@ -11,6 +11,7 @@ from covcat import listing, schema, strict_yaml
 from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
 from covcat.hosts import HOSTS
 from covcat.model import MODALITIES, Release, Resource
+from covcat.store import packaged_catalog
 
 MODALITY_WORDS = {
     "ct": ("ct", "cat", "tomography"),
@@ -72,20 +73,13 @@ class Catalog:
 # ---- load --------------------------------------------------------------------------------------
 
 
-def packaged_folder() -> Path:
-    """Return the folder of the catalog that came with covcat."""
-    here = Path(__file__).parent
-    installed = here / "data"  # the wheel puts catalog/ there
-    return installed if installed.is_dir() else here.parents[1] / "catalog"
-
-
 def load(extra: Sequence[Path] = ()) -> Catalog:
     """Load the packaged catalog and the user's own folders.
 
     Raises:
         IntegrityError: a user's file is wrong, or replaces a packaged entry without saying so.
     """
-    packaged = packaged_folder()
+    packaged = packaged_catalog()
     resources: dict[str, Resource] = {}
     folders: dict[str, Path] = {}
     for path in entry_files(packaged):

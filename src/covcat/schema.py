@@ -7,7 +7,7 @@ starts in half the time that way.
 
 import difflib
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from covcat.errors import IntegrityError
 from covcat.model import GitHubFile, Resource
 from covcat.strict_yaml import Lines, Place
+
+Mistake = tuple[Place, str]  # where, and what is wrong
 
 # ---- validated ---------------------------------------------------------------------------------
 
@@ -29,14 +31,18 @@ def validated(tree: Mapping[str, Any], lines: Lines, name: str) -> Resource:
 
     try:
         resource: Resource = _adapter().validate_python(tree)
-        mistakes = inconsistencies(resource)
     except ValidationError as error:
         mistakes = [_explained(one) for one in error.errors(include_url=False)]
-    if mistakes:
-        details = [f"{name}:{_line(lines, place)}: {text}" for place, text in mistakes]
-        more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-        raise IntegrityError(f"{details[0]}{more}", details=details[1:])
+        raise _refusal(mistakes, lines, name) from error
+    if mistakes := inconsistencies(resource):
+        raise _refusal(mistakes, lines, name)
     return resource
+
+
+def _refusal(mistakes: Sequence[Mistake], lines: Lines, name: str) -> IntegrityError:
+    details = [f"{name}:{_line(lines, place)}: {text}" for place, text in mistakes]
+    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    return IntegrityError(f"{details[0]}{more}", details=details[1:])
 
 
 def json_schema() -> dict[str, Any]:
@@ -52,9 +58,6 @@ def _adapter() -> Any:
     return TypeAdapter(Resource)
 
 
-Mistake = tuple[Place, str]
-
-
 def inconsistencies(resource: Resource) -> list[Mistake]:
     """Return what the types cannot say: fields that contradict each other."""
     found: list[Mistake] = []
@@ -64,6 +67,13 @@ def inconsistencies(resource: Resource) -> list[Mistake]:
         found.append((("access",), f"`{resource.access}` needs at least one release"))
     if resource.survey and not 1 <= resource.survey.row <= 14:
         found.append((("survey", "row"), "the survey has rows 1 to 14"))
+    if not resource.is_sample and not (resource.homepage and resource.homepage_source):
+        found.append(((), "the key `homepage` is missing, or its `homepage_source`"))
+    return found + _release_mistakes(resource) + _count_mistakes(resource)
+
+
+def _release_mistakes(resource: Resource) -> list[Mistake]:
+    found: list[Mistake] = []
     ids = [release.id for release in resource.releases]
     for number, release in enumerate(resource.releases):
         place = ("releases", number)
@@ -74,13 +84,18 @@ def inconsistencies(resource: Resource) -> list[Mistake]:
         for index, file in enumerate(release.files):
             if isinstance(file, GitHubFile):
                 found += _github_mistakes(file, (*place, "files", index))
+    return found
+
+
+def _count_mistakes(resource: Resource) -> list[Mistake]:
+    found: list[Mistake] = []
+    ids = [release.id for release in resource.releases]
     for number, counts in enumerate(resource.published):
         place = ("published", number)
         if counts.release and counts.release not in ids:
             found.append(((*place, "release"), f"there is no release `{counts.release}`"))
         if any(len(r) != len(counts.by) + 1 or not r[-1].isdigit() for r in counts.rows):
-            text = "each row needs one value per `by`, then a count"
-            found.append(((*place, "rows"), text))
+            found.append(((*place, "rows"), "each row needs one value per `by`, then a count"))
     return found
 
 
@@ -203,4 +218,3 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 def _names(kind: Any) -> set[str]:
     return {one.name for one in fields(kind)}
-

@@ -1,0 +1,44 @@
+"""What formats and `covcat.extract` share: a member as claimed, and where its bytes go."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO, Literal, Protocol
+
+CHUNK = 1 << 20
+
+
+class BadArchiveError(Exception):
+    """The archive contradicts itself or its format; the text completes "the archive …"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One entry as the archive claims it: never trusted."""
+
+    number: int  # its place in the archive
+    name: str
+    kind: Literal["file", "folder", "link", "special"]
+    size: int  # bytes after unpacking
+    is_executable: bool = False
+
+
+class Writer(Protocol):
+    """Takes the bytes of one member; refuses more than were declared."""
+
+    def write(self, data: bytes) -> object:
+        """Take the next bytes."""
+        ...
+
+    def finish(self) -> None:
+        """The member is whole: check that all declared bytes came."""
+        ...
+
+
+Open = Callable[[Member], Writer | None]  # None: the member is not wanted
+
+
+def copy(source: BinaryIO, writer: Writer) -> None:
+    """Push everything from `source`, then say that it is whole."""
+    while data := source.read(CHUNK):
+        writer.write(data)
+    writer.finish()

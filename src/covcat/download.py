@@ -1,0 +1,222 @@
+"""Location -> verified file: transfer, retry, digests; a file that fails leaves nothing behind."""
+
+import hashlib
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from html import unescape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from covcat.errors import ActionNeededError, CovcatError, IntegrityError, NetworkError
+from covcat.model import Download, File, Location, VerifiedBy
+from covcat.progress import Progress
+from covcat.store import disk_error, disk_errors
+
+if TYPE_CHECKING:
+    from covcat.web import Answer, Web
+
+CHUNK = 1 << 20
+HEAD = 512  # bytes that decide whether an answer can be the file at all
+TRIES = 3
+PAUSE = 0.5  # seconds before the second try; doubled before each further one
+
+MAGIC = {
+    "zip": (b"PK\x03\x04", b"PK\x05\x06"),
+    "7z": (b"7z\xbc\xaf\x27\x1c",),
+    "rar": (b"Rar!\x1a\x07",),
+}
+_PAGE = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype|html|head|\?xml)", re.I | re.S)
+_TITLE = re.compile(rb"<title[^>]*>([^<]{1,200})", re.I)
+_GATE = re.compile(
+    r"log ?in|sign ?in|consent|captcha|challenge|just a moment|attention required|verify|"
+    r"virus scan|quota",
+    re.I,
+)
+
+
+def fetch(
+    file: File,
+    location: Location,
+    web: "Web",
+    target: Path,
+    progress: Progress,
+    pause: Callable[[float], None] = time.sleep,
+) -> Download:
+    """Bring a file to `target` and check every digest that is pinned for it.
+
+    Raises:
+        NetworkError: it did not come, after every try.
+        IntegrityError: it came, and is not what is pinned.
+        ActionNeededError: a login, consent or challenge page came in its place.
+        DiskError: the disk refused.
+    """
+    from covcat.web import TransientError  # httpx is slow to import, and may not be needed
+
+    for attempt in range(1, TRIES + 1):
+        try:
+            with _source(location, web) as answer:
+                return _receive(file, location, answer, target, progress)
+        except TransientError as error:
+            if attempt == TRIES:
+                raise
+            progress.note(f"{error.message}; trying again ({attempt + 1} of {TRIES})")
+            pause(PAUSE * 2 ** (attempt - 1))
+    raise AssertionError("unreachable: the last try raises or returns")
+
+
+class _Local:
+    """A file that comes with covcat, read like an answer."""
+
+    def __init__(self, location: Location, path: Path) -> None:
+        self.url = location.url
+        self.headers: dict[str, str] = {}
+        self.length: int | None = path.stat().st_size
+        self.chunks = self._read(path)
+
+    @staticmethod
+    def _read(path: Path) -> Iterator[bytes]:
+        with path.open("rb") as stream:
+            while data := stream.read(CHUNK):
+                yield data
+
+
+@contextmanager
+def _source(location: Location, web: "Web") -> Iterator["Answer | _Local"]:
+    if location.path is None:
+        with web.get(location.url) as answer:
+            yield answer
+        return
+    with disk_errors(f"read what came with covcat, `{location.path.name}`"):
+        local = _Local(location, location.path)
+    yield local
+
+
+def _receive(
+    file: File, location: Location, answer: "Answer | _Local", target: Path, progress: Progress
+) -> Download:
+    """Write the body, hashing it on the way, and judge it; on any failure remove it."""
+    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    total = file.bytes if file.bytes is not None else answer.length
+    task = progress.start(location.name, total)
+    size = 0
+    try:
+        with _created(target) as write:
+            for data in _checked_head(file, answer):
+                size += len(data)
+                if file.bytes is not None and size > file.bytes:
+                    raise IntegrityError(
+                        f"`{location.url}` is longer than expected: {file.bytes} bytes"
+                    )
+                sha256.update(data)
+                md5.update(data)
+                write(data)
+                progress.advance(task, len(data))
+        verified_by = _verify(file, location, size, sha256.hexdigest(), md5.hexdigest())
+    except BaseException:
+        target.unlink(missing_ok=True)
+        progress.finish(task)
+        raise
+    progress.finish(task)
+    return Download(
+        path=target,
+        name=location.name,
+        url=location.url,
+        final_url=answer.url,
+        bytes=size,
+        sha256=sha256.hexdigest(),
+        md5=md5.hexdigest() if file.md5 or file.md5_prefix else None,
+        verified_by=verified_by,
+        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+@contextmanager
+def _created(target: Path) -> Iterator[Callable[[bytes], object]]:
+    """Make a new private file, and turn what the disk refuses into a DiskError."""
+    with disk_errors(f"write `{target.name}`"):
+        stream = target.open("xb", buffering=0)
+
+    def write(data: bytes) -> None:
+        try:
+            stream.write(data)
+        except OSError as error:
+            raise disk_error(error, f"write `{target.name}`") from error
+
+    try:
+        yield write
+    finally:
+        with disk_errors(f"write `{target.name}`"):
+            stream.close()
+
+
+def _verify(file: File, location: Location, size: int, sha256: str, md5: str) -> VerifiedBy:
+    """Compare with all that is pinned, and return the strongest of it."""
+    checks: list[tuple[VerifiedBy, str | None, str]] = [
+        ("sha256", file.sha256, sha256),
+        ("md5", file.md5, md5),
+        ("md5-prefix", file.md5_prefix, md5[: len(file.md5_prefix or "")]),
+    ]
+    if file.bytes is not None and size != file.bytes:
+        raise IntegrityError(f"`{location.url}`: expected {file.bytes} bytes, got {size}")
+    for kind, expected, got in checks:
+        if expected is not None and expected != got:
+            raise IntegrityError(
+                f"`{location.url}` is not the pinned file: {kind} expected {expected}, got {got}",
+                hint="it was changed upstream or on the way; nothing was kept",
+            )
+    return next((kind for kind, expected, _ in checks if expected), "first-use")
+
+
+# ---- is it the file at all? --------------------------------------------------------------------
+
+
+def _checked_head(file: File, answer: "Answer | _Local") -> Iterator[bytes]:
+    """Pass the body on, once its first bytes have been found to be possible for the file."""
+    head = b""
+    for data in answer.chunks:
+        head += data
+        if len(head) >= HEAD:
+            break
+    wrong = not_the_file(head, file.unpack, answer.headers.get("content-type", ""), answer.url)
+    if wrong:
+        raise wrong
+    yield head
+    yield from answer.chunks
+
+
+def not_the_file(head: bytes, unpack: str, content_type: str, url: str) -> CovcatError | None:
+    """Return what is wrong with an answer that starts with `head`, or None if it may be the file.
+
+    Login pages, quota pages and errors come with status 200 from many hosts.
+    """
+    if not head:
+        return NetworkError(f"`{url}` answered with nothing", hint="try again later")
+    expected = MAGIC.get(unpack, ())
+    if expected and head.startswith(expected):
+        return None
+    is_page = _PAGE.match(head) is not None
+    if is_page and (unpack != "none" or "html" in content_type):
+        return _page_error(head, url)
+    if unpack != "none" and head.lstrip()[:1] in (b"{", b"["):
+        return NetworkError(
+            f"`{url}` answered with JSON in place of the file",
+            cause=head[:200].decode("utf-8", "replace"),
+        )
+    if expected:
+        return IntegrityError(f"`{url}` is not a {unpack} file: it starts with {head[:8]!r}")
+    return None
+
+
+def _page_error(head: bytes, url: str) -> CovcatError:
+    found = _TITLE.search(head)
+    title = unescape(found[1].decode("utf-8", "replace")).strip() if found else ""
+    message = f"`{url}` answered with a web page in place of the file"
+    cause = f"its title is `{title}`" if title else None
+    if _GATE.search(title or head.decode("utf-8", "replace")):
+        return ActionNeededError(
+            message, cause=cause, hint=f"open {url} in a browser and see what it asks for"
+        )
+    return NetworkError(message, cause=cause, hint="try again later")

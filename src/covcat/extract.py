@@ -1,0 +1,260 @@
+"""Archive -> files: every rule on names, kinds and sizes, for all formats, in one place.
+
+Refuse, do not repair: an archive with one unsafe or ambiguous member fails whole. Only folders
+and regular files are made, in a private staging folder, and only their bytes are taken from the
+archive: no links, modes, times or owners. Unpatched Pythons leak through `extractall` even with
+filters (CVE-2025-4517, CVE-2026-11940, CVE-2026-82049), so no library writes for us.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import BinaryIO
+
+from covcat.archives import DAMAGE, FORMATS, Member
+from covcat.errors import ExtractionError
+from covcat.gitid import EXECUTABLE, REGULAR, blob_hasher
+from covcat.model import StoredFile
+from covcat.names import collision_key, unsafe_name
+from covcat.progress import Progress
+from covcat.store import disk_error, disk_errors
+
+MAX_MEMBERS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which members are wanted, and where they go below the release's `files/`."""
+
+    strip_root: bool = False  # git archives have one root folder, named after the commit
+    keep: str = ""  # only members below this folder, whose names stay whole
+    into: str = ""
+    exclude: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A file member and the relative path at which it will be written."""
+
+    member: Member
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What an archive would unpack to: checked names and declared sizes, nothing written."""
+
+    files: tuple[Placed, ...]
+    left_out: int  # members that the layout does not want
+
+    @property
+    def bytes(self) -> int:
+        """Declared bytes of all wanted files."""
+        return sum(placed.member.size for placed in self.files)
+
+
+def inspect(archive: Path, kind: str, layout: Layout) -> Contents:
+    """Check an archive whole without writing anything.
+
+    Raises:
+        ExtractionError: it is damaged or unsupported, or a member is unsafe or ambiguous.
+    """
+    with _archive_errors(archive), archive.open("rb") as stream:
+        members = FORMATS[kind].members(stream)
+        if len(members) > MAX_MEMBERS:
+            raise ExtractionError(f"`{archive.name}` has more than {MAX_MEMBERS:,} members")
+        if not any(member.kind == "file" for member in members):
+            raise ExtractionError(f"`{archive.name}` has no files in it")
+        named = [(member, _safe(member, archive.name)) for member in members]
+    if layout.strip_root:
+        named = _without_root(named, archive.name)
+    placed = [Placed(m, path) for m, path in named if path and _is_wanted(m, path, layout)]
+    _refuse_collisions([(m, path) for m, path in named if path], archive.name)
+    files = tuple(
+        Placed(one.member, layout.into + one.path) for one in placed if one.member.kind == "file"
+    )
+    all_files = sum(member.kind == "file" for member in members)
+    return Contents(files, all_files - len(files))
+
+
+def unpack(
+    archive: Path,
+    kind: str,
+    contents: Contents,
+    folder: Path | None,
+    progress: Progress,
+    with_git_ids: bool = False,
+) -> list[StoredFile]:
+    """Write the files below `folder`, or only hash them if that is None.
+
+    Returns each file with its sha256, and with its git mode and blob id if asked for.
+
+    Raises:
+        ExtractionError: a member is not what the archive declared.
+        DiskError: the disk refused.
+    """
+    paths = {placed.member.number: placed.path for placed in contents.files}
+    stored: list[StoredFile] = []
+    task = progress.start(f"unpacking {archive.name}", contents.bytes)
+
+    def open_member(member: Member) -> _Writer | None:
+        path = paths.get(member.number)
+        if path is None:
+            return None
+        return _Writer(member, path, folder, stored, with_git_ids)
+
+    with _archive_errors(archive), archive.open("rb") as stream:
+        try:
+            FORMATS[kind].unpack(stream, open_member)
+        finally:
+            progress.finish(task)
+    if len(stored) != len(paths):
+        raise ExtractionError(f"`{archive.name}` changed while it was read")
+    return stored
+
+
+class _Writer:
+    """Writes and hashes one member, and refuses a byte more or less than it declared."""
+
+    def __init__(
+        self,
+        member: Member,
+        path: str,
+        folder: Path | None,
+        stored: list[StoredFile],
+        with_git_ids: bool,
+    ) -> None:
+        self._member, self._path, self._stored = member, path, stored
+        self._left = member.size
+        self._sha256 = hashlib.sha256()
+        self._blob = blob_hasher(member.size) if with_git_ids else None
+        self._file = _create(folder / path) if folder else None
+
+    def write(self, data: bytes) -> None:
+        self._left -= len(data)
+        if self._left < 0:
+            self._close()
+            raise ExtractionError(
+                f"`{self._member.name}` is longer than the {self._member.size} bytes it declares"
+            )
+        self._sha256.update(data)
+        if self._blob:
+            self._blob.update(data)
+        if self._file:
+            try:
+                self._file.write(data)
+            except OSError as error:
+                self._close()
+                raise disk_error(error, f"write `{self._path}`") from error
+
+    def finish(self) -> None:
+        self._close()
+        if self._left:
+            raise ExtractionError(
+                f"`{self._member.name}` is {self._left} bytes shorter than it declares"
+            )
+        mode = EXECUTABLE if self._member.is_executable else REGULAR
+        self._stored.append(
+            StoredFile(
+                path=self._path,
+                bytes=self._member.size,
+                sha256=self._sha256.hexdigest(),
+                mode=mode if self._blob else None,
+                blob=self._blob.hexdigest() if self._blob else None,
+            )
+        )
+
+    def _close(self) -> None:
+        if self._file:
+            file, self._file = self._file, None
+            with disk_errors(f"write `{self._path}`"):
+                file.close()
+
+
+def _create(path: Path) -> BinaryIO:
+    """Make a new file; nothing that is already there is ever opened or followed."""
+    with disk_errors(f"create `{path.name}`"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+        try:
+            handle = os.open(path, flags, 0o644)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise ExtractionError(f"two archives would write `{path.name}`") from error
+        return os.fdopen(handle, "wb", buffering=0)  # type: ignore[return-value]
+
+
+@contextmanager
+def _archive_errors(archive: Path) -> Iterator[None]:
+    """Turn whatever a reader raises on damage into one sentence that names the archive."""
+    try:
+        yield
+    except DAMAGE as error:
+        if isinstance(error, OSError) and error.errno:
+            raise disk_error(error, f"read `{archive.name}`") from error
+        reason = str(error) or type(error).__name__
+        raise ExtractionError(
+            f"`{archive.name}` cannot be unpacked: it is damaged or unsafe", cause=reason
+        ) from error
+
+
+# ---- names -------------------------------------------------------------------------------------
+
+
+def _safe(member: Member, archive: str) -> str:
+    """Return the member's relative path, or "" for the archive's own root folder."""
+    name = member.name.removesuffix("/") if member.kind == "folder" else member.name
+    while name.startswith("./"):
+        name = name[2:]
+    if name in (".", "") and member.kind == "folder" and member.name.startswith("."):
+        return ""
+    reason = unsafe_name(name)
+    if member.kind in ("link", "special"):
+        reason = "it is a link" if member.kind == "link" else "it is not a regular file"
+    if reason:
+        raise ExtractionError(f"`{archive}` is refused because of `{member.name}`: {reason}")
+    return name
+
+
+def _without_root(named: Iterable[tuple[Member, str]], archive: str) -> list[tuple[Member, str]]:
+    """Strip the one root folder that every member must lie in."""
+    roots: set[str] = set()
+    stripped: list[tuple[Member, str]] = []
+    for member, path in named:
+        root, _, rest = path.partition("/")
+        if root:
+            roots.add(root)
+        if member.kind == "file" and not rest:
+            raise ExtractionError(f"`{archive}` is not a git archive: `{path}` is in no folder")
+        stripped.append((member, rest))
+    if len(roots) != 1:
+        raise ExtractionError(
+            f"`{archive}` is not a git archive: expected 1 root folder, got {len(roots)}"
+        )
+    return stripped
+
+
+def _is_wanted(member: Member, path: str, layout: Layout) -> bool:
+    if member.kind == "file" and not path.startswith(layout.keep):
+        return False
+    return not any(fnmatchcase(path, glob) for glob in layout.exclude)
+
+
+def _refuse_collisions(named: Iterable[tuple[Member, str]], archive: str) -> None:
+    """Refuse two members for one path, and a file where another needs a folder."""
+    spelt: dict[str, str] = {}  # key -> the path as first spelt
+    is_file: dict[str, bool] = {}
+    for member, path in named:
+        parts = path.split("/")
+        for depth in range(1, len(parts) + 1):
+            part, last = "/".join(parts[:depth]), depth == len(parts)
+            key = collision_key(part)
+            file = last and member.kind == "file"
+            if key in spelt and (spelt[key] != part or is_file[key] or file):
+                raise ExtractionError(
+                    f"`{archive}` is refused: `{spelt[key]}` and `{path}` would be one path"
+                )
+            spelt[key], is_file[key] = part, file

@@ -1,0 +1,144 @@
+"""The record of a release on disk: `manifest.json` and `SHA256SUMS` beside the files.
+
+A manifest is read like any other untrusted file: it may have been edited, cut or made elsewhere.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import covcat
+from covcat.cite import all_bibtex
+from covcat.errors import IntegrityError
+from covcat.model import Form, Held, Manifest, Release, Resource, StoredFile, Transfer
+from covcat.names import unsafe_name
+from covcat.store import MANIFEST, disk_errors
+
+SUMS = "SHA256SUMS"
+MAX_BYTES = 1 << 30
+
+
+def made(
+    resource: Resource,
+    release: Release,
+    downloads: Iterable[Transfer],
+    files: Iterable[StoredFile],
+    missing: Iterable[str],
+    form: Form,
+) -> Manifest:
+    """Make the record of a release that has just been built."""
+    ordered = tuple(sorted(files, key=lambda file: file.path))
+    lost = tuple(missing)
+    return Manifest(
+        covcat=covcat.__version__,
+        resource=resource.id,
+        release=release.id,
+        title=resource.title,
+        homepage=resource.homepage,
+        license=resource.license,
+        citation=all_bibtex(resource),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        form=form,
+        complete=not lost,
+        missing=lost,
+        selection=(),
+        downloads=tuple(downloads),
+        total_files=len(ordered),
+        total_bytes=sum(file.bytes for file in ordered),
+        files=ordered,
+    )
+
+
+def write(folder: Path, manifest: Manifest) -> None:
+    """Write `manifest.json` and `SHA256SUMS` into a release folder that is being built."""
+    with disk_errors("write the manifest"):
+        (folder / SUMS).write_text("".join(map(_sums_line, manifest.files)), encoding="utf-8")
+        text = json.dumps(asdict(manifest), ensure_ascii=False, indent=1)
+        (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def _sums_line(file: StoredFile) -> str:
+    """Return a line as GNU sha256sum writes it: odd names get a backslash in front."""
+    name = file.path.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    mark = "\\" if name != file.path else ""
+    return f"{mark}{file.sha256}  {name}\n"
+
+
+def load(folder: Path) -> Manifest:
+    """Read the record of a release folder.
+
+    Raises:
+        IntegrityError: it is damaged, newer than this covcat, or names paths outside.
+    """
+    path = folder / MANIFEST
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES)
+        tree = json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(path, str(error)) from error
+    return _checked(path, tree)
+
+
+def _checked(path: Path, tree: Any) -> Manifest:
+    from pydantic import ValidationError
+
+    schema = tree.get("schema") if isinstance(tree, dict) else None
+    if schema != "covcat.manifest/1" and str(schema).startswith("covcat.manifest/"):
+        raise IntegrityError(
+            f"`{path}` was made by a newer covcat ({schema})", hint="pip install -U covcat"
+        )
+    try:
+        manifest: Manifest = _adapter().validate_python(tree)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise _damaged(path, f"{where}: {first['msg']}") from error
+    for file in manifest.files:
+        if unsafe_name(file.path) or not file.path.startswith(("files/", "archives/")):
+            raise _damaged(path, f"it names the path `{file.path}`")
+    return manifest
+
+
+@cache
+def _adapter() -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Manifest)
+
+
+def _damaged(path: Path, cause: str) -> IntegrityError:
+    name = f"{path.parent.parent.name}@{path.parent.name}"
+    return IntegrityError(
+        f"the manifest of `{name}` is damaged (`{path}`)",
+        cause=cause,
+        hint=f"move that folder away, then: covcat fetch {name}",
+    )
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is there twice")
+    return found
+
+
+def _refuse_constant(text: str) -> Any:
+    raise ValueError(f"`{text}` is not a number of JSON")
+
+
+def held(folder: Path) -> Held | None:
+    """Return what a release folder holds, or None if there is none."""
+    if not (folder / MANIFEST).is_file():
+        return None
+    manifest = load(folder)
+    return Held(
+        form=manifest.form,
+        has_archives=all(one.archive for one in manifest.downloads),
+        is_complete=manifest.complete,
+        bytes=manifest.total_bytes,
+    )

@@ -1,0 +1,149 @@
+"""The nouns of a fetch: Plan of Steps > Location > Download > stored files > Manifest."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from covcat.model.resource import License, Release, Resource
+
+VerifiedBy = Literal[
+    "sha256",  # pinned for the file, or for every member by the listing
+    "git-tree",
+    "git-blob",
+    "md5",
+    "host-sha256",
+    "host-md5",
+    "md5-prefix",
+    "first-use",  # nothing is published: recorded now, and a later difference is an error
+]
+PINNED: tuple[VerifiedBy, ...] = ("sha256", "git-tree", "git-blob", "md5")
+Form = Literal["files", "archives"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the user asked of a fetch, beside which releases."""
+
+    extract: bool = True
+    keep_archives: bool = False
+    allow_missing: bool = False
+    require: Literal["any", "pinned", "host"] = "any"
+
+    @property
+    def wants_archives(self) -> bool:
+        """True if the archives are to stay."""
+        return self.keep_archives or not self.extract
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What the disk holds of a release, as its manifest says."""
+
+    form: Form
+    has_archives: bool
+    is_complete: bool
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What will be done with one release, and why; decided before anything is touched."""
+
+    resource: Resource
+    release: Release | None  # None only where a person must act
+    action: Literal["keep", "fetch", "ask"]
+    reason: str
+    options: Options = Options()
+
+    @property
+    def name(self) -> str:
+        """ID@RELEASE, as commands take it."""
+        return f"{self.resource.id}@{self.release.id}" if self.release else self.resource.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The steps in the order in which they will be carried out."""
+
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where to ask for a file right now: an address, or a path for what covcat brings along."""
+
+    url: str
+    name: str  # what the file is called when it is kept
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A file that arrived whole and passed every digest that is pinned for it."""
+
+    path: Path
+    name: str
+    url: str  # the one asked for
+    final_url: str  # after redirects
+    bytes: int
+    sha256: str
+    md5: str | None
+    verified_by: VerifiedBy
+    finished_at: str  # UTC, ISO 8601
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """One file of a release on disk; `path` is relative to the release folder."""
+
+    path: str
+    bytes: int
+    sha256: str
+    mode: str | None = None  # git's, where the archive came from git
+    blob: str | None = None  # git id, where a tree or a listing is checked
+    verified_by: VerifiedBy = "first-use"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """How one file of a release came here, as the manifest keeps it."""
+
+    host: str
+    url: str
+    final_url: str
+    name: str
+    bytes: int
+    sha256: str
+    finished_at: str
+    verified_by: VerifiedBy
+    md5: str | None = None
+    commit: str | None = None  # as the archive's own comment claims it
+    tree: str | None = None  # recomputed from what was unpacked
+    keep: str | None = None  # the folder whose tree that is
+    left_out: int = 0  # members that the catalog excludes
+    archive: str | None = None  # where it was kept, relative to the release folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The record of a release on disk: `manifest.json`."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    schema: Literal["covcat.manifest/1"] = "covcat.manifest/1"
+    covcat: str
+    resource: str
+    release: str
+    title: str
+    homepage: str | None
+    license: License
+    citation: tuple[str, ...]  # BibTeX
+    created_at: str
+    form: Form
+    complete: bool
+    missing: tuple[str, ...]
+    selection: tuple[str, ...]  # globs that were asked for; empty is everything
+    downloads: tuple[Transfer, ...]
+    total_files: int
+    total_bytes: int
+    files: tuple[StoredFile, ...]

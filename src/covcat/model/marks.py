@@ -1,0 +1,95 @@
+"""Marks on the catalog's texts and numbers: what they must look like.
+
+They cost nothing at start-up; `covcat.schema` lets pydantic apply them when an entry is validated.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+
+class Matches:
+    """Marks a text of the catalog that must match `pattern` as a whole."""
+
+    def __init__(self, pattern: str, expected: str) -> None:
+        """`expected` completes the sentence "expected …" in the error."""
+        self.pattern = re.compile(pattern)
+        self.expected = expected
+
+    def check(self, text: str) -> str:
+        """Return `text`, or raise ValueError."""
+        if not self.pattern.fullmatch(text):
+            raise ValueError(f"expected {self.expected}, got `{text}`")
+        return text
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Let pydantic apply the rule; imported here because `list` never validates."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> Any:
+        """Show the pattern to editors."""
+        return {**handler(core), "pattern": f"^(?:{self.pattern.pattern})$"}
+
+
+class Whole:
+    """Marks a number that must be written as plain digits: no sign, unit, exponent or `1_000`."""
+
+    def check(self, value: object) -> object:
+        """Return `value`, or raise ValueError."""
+        if isinstance(value, str) and not re.fullmatch(r"\d{1,15}", value):
+            raise ValueError(f"expected a whole number in digits, got `{value}`")
+        return value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Apply the rule before the text becomes a number."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(self.check, handler(source))
+
+
+class ByHost:
+    """Marks a union of file kinds of which `host` decides the one that is meant."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Build pydantic's tagged union, so that a mistake is reported for one host only."""
+        from pydantic import Field
+
+        return handler.generate_schema(Annotated[source, Field(discriminator="host")])
+
+
+Number = Annotated[int, Whole()]
+Text = Annotated[str, Matches(r"\S(?s:.*)", "some text")]
+ResourceId = Annotated[
+    str, Matches(r"[a-z0-9][a-z0-9-]{0,63}", "lower-case letters, digits and dashes")
+]
+ReleaseId = Annotated[
+    str, Matches(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "letters, digits, dots and dashes")
+]
+WebPage = Annotated[str, Matches(r"https?://[^\s@]+", "an http or https address")]
+DataUrl = Annotated[str, Matches(r"https://[^\s@]+", "an https address without a user name")]
+Date = Annotated[str, Matches(r"\d{4}(-\d{2}(-\d{2})?)?", "a date like 2020-03-27")]
+Sha256 = Annotated[str, Matches(r"[0-9a-f]{64}", "64 hexadecimal digits in lower case")]
+Md5 = Annotated[str, Matches(r"[0-9a-f]{32}", "32 hexadecimal digits in lower case")]
+GitId = Annotated[str, Matches(r"[0-9a-f]{40}", "a git id of 40 hexadecimal digits")]
+HexPrefix = Annotated[str, Matches(r"[0-9a-f]{4,31}", "4 to 31 hexadecimal digits")]
+Count = Annotated[str, Matches(r"\d+", "a whole number")]
+OwnerName = Annotated[str, Matches(r"[\w.-]+/[\w.-]+", "OWNER/NAME")]
+Folder = Annotated[
+    str,
+    Matches(r"(?!\.{1,2}/)(?:(?!/\.{0,2}/)[^\\:\x00-\x1f])+(?<=[^/])/", "a folder like `data/`"),
+]
+FileName = Annotated[
+    str, Matches(r"[A-Za-z0-9][\w .+-]{0,120}", "a plain file name without folders")
+]
+ListingPath = Annotated[
+    str, Matches(r"listings/[\w.@-]+\.tsv\.gz", "a path like listings/ID@RELEASE.tsv.gz")
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strict:
+    """Base of the catalog's nouns: a key that is not a field is a mistake."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}

@@ -1,0 +1,22 @@
+"""CSV as spreadsheets read it; cells they would run as formulas get a quote in front."""
+
+import csv
+import io
+
+from covcat.output.rows import Rows
+from covcat.output.text import shown
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def text(rows: Rows) -> str:
+    """Return a header line and one line a row."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(rows.columns)
+    writer.writerows([_tame(cell) for cell in rows.cells(row)] for row in rows.rows)
+    return buffer.getvalue()
+
+
+def _tame(cell: str) -> str:
+    return "'" + shown(cell) if cell.startswith(_FORMULA) else shown(cell)

@@ -1,0 +1,46 @@
+"""A table for a terminal, drawn by rich and fitted to its width."""
+
+import io
+import os
+import shutil
+
+from covcat.output.rows import Rows
+from covcat.output.text import shown
+
+_RIGHT = {"bytes", "size", "files", "row"}
+_MIDDLE = {"ct", "xray", "mri", "us", "meta", "case"}
+
+
+def text(rows: Rows, *, color: bool = False) -> str:
+    """Return the table with a header rule; long cells go on in the next line."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    for column in rows.columns:
+        justify = "right" if column in _RIGHT else "center" if column in _MIDDLE else "left"
+        table.add_column(
+            Text(column),
+            justify=justify,
+            no_wrap=column not in ("title", "path", "organization"),
+            overflow="fold",
+        )
+    for row in rows.rows:
+        table.add_row(*(Text(shown(cell)) for cell in rows.cells(row)))
+    buffer = io.StringIO()
+    Console(
+        file=buffer,
+        width=terminal_width(),
+        force_terminal=color,
+        color_system="standard" if color else None,
+        no_color=not color,
+        legacy_windows=False,
+    ).print(table)
+    return "".join(line.rstrip() + "\n" for line in buffer.getvalue().splitlines())
+
+
+def terminal_width() -> int:
+    """Return the columns of the terminal, at least 40; COLUMNS wins."""
+    columns = os.environ.get("COLUMNS", "")
+    return max(40, int(columns) if columns.isdecimal() else shutil.get_terminal_size().columns)

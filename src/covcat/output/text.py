@@ -1,0 +1,35 @@
+"""The one function that untrusted text passes before it is shown."""
+
+import unicodedata
+
+_HIDDEN = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
+MAX_SHOWN = 500
+
+
+def shown(text: object, limit: int | None = None) -> str:
+    """Return `text` on one line, with everything that a terminal would obey made visible.
+
+    Control, escape, bidi and other invisible characters become `\\x1b` or `\\u202e`.
+    """
+    safe = "".join(_visible(char) for char in str(text))
+    return safe if limit is None or len(safe) <= limit else safe[: limit - 1] + "…"
+
+
+def _visible(char: str) -> str:
+    if char.isascii():
+        return char if char.isprintable() else repr(char)[1:-1]
+    if unicodedata.category(char) not in _HIDDEN:
+        return char
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
+
+
+def sized(count: int | None) -> str:
+    """Return bytes for people: 14.9 MB; 1 MB is a million bytes."""
+    if count is None:
+        return "?"
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+        value /= 1000
+    raise AssertionError("unreachable: GB returns")

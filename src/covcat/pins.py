@@ -1,0 +1,148 @@
+"""Are these the pinned bytes? Unpacked files against a listing, a git tree, an earlier record."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from covcat.errors import IntegrityError
+from covcat.gitid import tree_id
+from covcat.listing import ListedFile, Listing
+from covcat.model import AnyFile, GitHubFile, Manifest, StoredFile, Transfer, VerifiedBy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What differs, as paths; empty if all is right. `changed` holds `path: why`."""
+
+    changed: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """True if anything differs."""
+        return bool(self.changed or self.missing or self.extra)
+
+    def lines(self) -> list[str]:
+        """Return one line a path, worst kind first."""
+        return [
+            *(f"changed: {path}" for path in self.changed),
+            *(f"missing: {path}" for path in self.missing),
+            *(f"extra: {path}" for path in self.extra),
+        ]
+
+    def summary(self) -> str:
+        """Count each kind: `2 changed, 1 missing`."""
+        kinds = (("changed", self.changed), ("missing", self.missing), ("extra", self.extra))
+        return ", ".join(f"{len(paths)} {kind}" for kind, paths in kinds if paths)
+
+
+def against_listing(files: Iterable[StoredFile], listing: Listing) -> Findings:
+    """Compare unpacked files with the pinned listing, whole."""
+    here = {file.path: file for file in files}
+    changed = [
+        f"{path}: {why}"
+        for path, file in here.items()
+        if path in listing and (why := _difference(file, listing[path]))
+    ]
+    return Findings(
+        changed=tuple(sorted(changed)),
+        missing=tuple(sorted(listing.keys() - here.keys())),
+        extra=tuple(sorted(here.keys() - listing.keys())),
+    )
+
+
+def _difference(file: StoredFile, listed: ListedFile) -> str | None:
+    pairs = (
+        ("bytes", listed.bytes, file.bytes),
+        ("sha256", listed.sha256, file.sha256),
+        ("git blob", listed.blob, file.blob),
+        ("git mode", listed.mode, file.mode),
+    )
+    for what, expected, got in pairs:
+        if expected is not None and got is not None and expected != got:
+            return f"{what} expected {expected}, got {got}"
+    return None
+
+
+def pinned_by(file: StoredFile, listing: Listing | None) -> VerifiedBy | None:
+    """Return the strongest pin that `listing` has for a file that agrees with it."""
+    listed = listing.get(file.path) if listing else None
+    if listed is None:
+        return None
+    return "sha256" if listed.sha256 else "git-blob"
+
+
+def tree_of(files: Iterable[StoredFile], file: GitHubFile) -> str:
+    """Recompute the git tree id of what was unpacked, or of the folder that was kept."""
+    prefix = file.keep or ""
+    return tree_id(
+        (one.path.removeprefix(prefix), one.mode, one.blob)
+        for one in files
+        if one.mode and one.blob
+    )
+
+
+def demand(findings: Findings, what: str, hint: str | None = None) -> None:
+    """Raise IntegrityError, naming every path, if anything differs."""
+    if findings:
+        raise IntegrityError(
+            f"{what}: {findings.summary()}",
+            hint=hint,
+            details=findings.lines(),
+            data={
+                "changed": list(findings.changed),
+                "missing": list(findings.missing),
+                "extra": list(findings.extra),
+            },
+        )
+
+
+def strongest(kinds: Sequence[VerifiedBy | None]) -> VerifiedBy | None:
+    """Return what may be claimed for all of them: the weakest one, or None if any has none."""
+    if not kinds or None in kinds:
+        return None
+    return "git-blob" if "git-blob" in kinds else kinds[0]
+
+
+def pin(
+    name: str,
+    file: AnyFile,
+    transfer: Transfer,
+    files: Sequence[StoredFile],
+    listing: Listing | None,
+    *,
+    is_complete: bool,
+) -> VerifiedBy:
+    """Return the strongest pin that holds for one file of a release.
+
+    `files` are what it unpacked to. An incomplete state has no tree to compare.
+
+    Raises:
+        IntegrityError: the git tree is another one.
+    """
+    pinned_tree = file.tree if isinstance(file, GitHubFile) else None
+    if pinned_tree and is_complete:
+        if transfer.tree != pinned_tree:
+            raise IntegrityError(
+                f"`{name}` is not the pinned state: git tree expected {pinned_tree}, "
+                f"got {transfer.tree}"
+            )
+        return "git-tree"
+    by_listing = strongest([pinned_by(one, listing) for one in files])
+    return by_listing if by_listing and transfer.verified_by != "sha256" else transfer.verified_by
+
+
+def demand_same_as_before(name: str, transfer: Transfer, before: Manifest) -> None:
+    """What was recorded at first use must stay as it was.
+
+    Raises:
+        IntegrityError: upstream serves something else today.
+    """
+    for earlier in before.downloads:
+        kind = "git tree" if earlier.tree else "sha256"
+        expected = earlier.tree or earlier.sha256
+        got = transfer.tree or transfer.sha256
+        if earlier.url == transfer.url and expected != got:
+            raise IntegrityError(
+                f"`{name}` has changed upstream: {kind} expected {expected}, got {got}",
+                hint="what is here was kept; move its folder away to take the new state",
+            )

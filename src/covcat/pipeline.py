@@ -1,0 +1,350 @@
+"""The order of the stages: plan, locate, download, extract, verify, record, publish.
+
+The only module that knows all of them. A release is built in a private folder and gets its final
+name by one rename; whatever fails before that leaves nothing behind.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from covcat import download, extract, hosts, manifest, pins, plan, verify
+from covcat.archives import zip as zip_format
+from covcat.catalog import Catalog
+from covcat.errors import CovcatError, DiskError, IntegrityError, NotFoundError
+from covcat.listing import Listing
+from covcat.model import (
+    AnyFile,
+    Download,
+    Form,
+    GitHubFile,
+    Manifest,
+    Options,
+    Plan,
+    Release,
+    Step,
+    StoredFile,
+    Transfer,
+)
+from covcat.progress import Progress
+from covcat.store import Store, disk_errors
+from covcat.web import Web, WebSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a step: the folder of its data, or the error that stopped it."""
+
+    step: Step
+    path: Path | None = None
+    error: CovcatError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every stage of one fetch works with."""
+
+    catalog: Catalog
+    store: Store
+    web: Web
+    progress: Progress
+
+
+def make_plan(store: Store, targets: Iterable[plan.Target], options: Options) -> Plan:
+    """Look at the disk, and decide what to do with each target."""
+    return plan.make(
+        targets, lambda one, rel: manifest.held(store.release(one.id, rel.id)), options
+    )
+
+
+def run(
+    todo: Plan,
+    catalog: Catalog,
+    store: Store,
+    settings: WebSettings,
+    progress: Progress,
+    web_made: Callable[[WebSettings], Web] = Web,
+) -> Iterator[Outcome]:
+    """Carry a plan out; one step that fails does not stop the others."""
+    if any(step.action == "fetch" for step in todo.steps):
+        store.prepare()
+        store.sweep()
+    with closing(web_made(settings)) as web:
+        bench = Bench(catalog, store, web, progress)
+        for step in todo.steps:
+            try:
+                yield Outcome(step, path=_carry_out(step, bench))
+            except CovcatError as error:
+                yield Outcome(step, error=error)
+
+
+def _carry_out(step: Step, bench: Bench) -> Path:
+    if step.action == "ask" or step.release is None:
+        refusal = plan.refusal(step.resource, step.release, step.options)
+        raise refusal or AssertionError("unreachable: a step asks only where covcat refuses")
+    if step.action == "keep":
+        return bench.store.data(step.resource.id, step.release.id)
+    with bench.store.lock(step.name):
+        again = make_plan(bench.store, [(step.resource, step.release)], step.options).steps[0]
+        if again.action == "keep":  # another process brought it while this one waited
+            return bench.store.data(step.resource.id, step.release.id)
+        _fetch(step, step.release, bench)
+        return bench.store.data(step.resource.id, step.release.id)
+
+
+# ---- one release -------------------------------------------------------------------------------
+
+
+def _fetch(step: Step, release: Release, bench: Bench) -> None:
+    """Build a release aside, verify it, and publish it."""
+    store, resource = bench.store, step.resource
+    before = _record_of(store.release(resource.id, release.id))
+    step = _with_what_is_here(step, before)
+    listing = bench.catalog.listing(resource, release)
+    _demand_space(release, store)
+    with store.workshop() as workshop:
+        built = workshop / "release"
+        with disk_errors("make the release's folder"):
+            (built / "files").mkdir(parents=True)
+        parts = [_part(step, file, before, listing, workshop, bench) for file in release.files]
+        files, missing = _verified(step, parts, listing, before)
+        transfers = [part.transfer for part in parts]
+        kept = _kept_archives(parts)
+        form: Form = "files" if step.options.extract else "archives"
+        record = manifest.made(resource, release, transfers, [*files, *kept], missing, form)
+        if not step.options.extract:
+            (built / "files").rmdir()
+        manifest.write(built, record)
+        store.publish(built, resource.id, release.id)
+    bench.progress.note(f"{step.name}: {record.total_files} files, verified by {_in_words(record)}")
+
+
+def _record_of(folder: Path) -> Manifest | None:
+    return manifest.load(folder) if manifest.held(folder) else None
+
+
+def _with_what_is_here(step: Step, before: Manifest | None) -> Step:
+    """A fetch that asks for more keeps what there was: files stay, archives stay."""
+    if before is None:
+        return step
+    options = replace(
+        step.options,
+        extract=step.options.extract or before.form == "files",
+        keep_archives=step.options.wants_archives
+        or any(transfer.archive for transfer in before.downloads),
+    )
+    return replace(step, options=options)
+
+
+def _demand_space(release: Release, store: Store) -> None:
+    """Refuse before the first byte what cannot fit, as far as sizes are known."""
+    needed = (release.download_bytes or 0) + (release.contents.bytes if release.contents else 0)
+    with disk_errors(f"look at the free space of `{store.folder}`"):
+        free = store.free_bytes()
+    if needed > free:
+        raise DiskError(
+            f"not enough space in `{store.folder}`: expected {needed:,} bytes, got {free:,}",
+            hint="free some space, or choose another place with --data-dir",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One file of a release after transfer and unpacking; paths are relative to `files/`."""
+
+    file: AnyFile
+    transfer: Transfer
+    files: tuple[StoredFile, ...]
+
+
+def _part(
+    step: Step,
+    file: AnyFile,
+    before: Manifest | None,
+    listing: Listing | None,
+    workshop: Path,
+    bench: Bench,
+) -> _Part:
+    """Bring one file, unpack it, and keep or drop its archive."""
+    got = _obtain(step, file, before, workshop, bench)
+    transfer = _transfer(file, got)
+    target = workshop / "release" / "files" if step.options.extract else None
+    if file.unpack == "none":
+        stored = _placed_whole(file, got, target)
+        return _Part(file, transfer, (stored,))
+    layout = extract.Layout(
+        strip_root=isinstance(file, GitHubFile),
+        keep=(file.keep or "") if isinstance(file, GitHubFile) else "",
+        into=file.into or "",
+        exclude=file.exclude,
+    )
+    contents = extract.inspect(got.path, file.unpack, layout)
+    _demand_room_for(contents, file, got.name, bench.store)
+    git = isinstance(file, GitHubFile) or listing is not None
+    files = extract.unpack(got.path, file.unpack, contents, target, bench.progress, git)
+    transfer = replace(transfer, left_out=contents.left_out)
+    if isinstance(file, GitHubFile):
+        with got.path.open("rb") as stream:
+            transfer = replace(transfer, commit=zip_format.comment(stream) or None)
+        transfer = replace(transfer, tree=pins.tree_of(files, file), keep=file.keep)
+    else:  # only git's own archives say a file's git mode
+        files = [replace(one, mode=None) for one in files]
+    if step.options.wants_archives:
+        transfer = replace(transfer, archive=_kept(got, workshop / "release" / "archives"))
+    else:
+        got.path.unlink()
+    return _Part(file, transfer, tuple(files))
+
+
+def _obtain(
+    step: Step, file: AnyFile, before: Manifest | None, workshop: Path, bench: Bench
+) -> Download:
+    """Take the archive that an earlier fetch kept, or download the file."""
+    location = hosts.HOSTS[file.host].locate(file)
+    target = workshop / f"{len(list(workshop.iterdir()))}.part"
+    local = _local_archive(location.url, before, bench.store)
+    if local is not None:
+        source, transfer = local
+        location = replace(location, path=source)
+        pinned = replace(file, sha256=transfer.sha256)
+        got = download.fetch(pinned, location, bench.web, target, bench.progress)
+        return replace(
+            got,
+            final_url=transfer.final_url,
+            verified_by=transfer.verified_by,
+            finished_at=transfer.finished_at,
+        )
+    got = download.fetch(file, location, bench.web, target, bench.progress)
+    bench.progress.note(f"{step.name}: got {got.name}, {got.bytes} bytes, sha256 {got.sha256}")
+    return got
+
+
+def _local_archive(url: str, before: Manifest | None, store: Store) -> tuple[Path, Transfer] | None:
+    if before is None:
+        return None
+    for transfer in before.downloads:
+        if transfer.url == url and transfer.archive:
+            path = store.release(before.resource, before.release) / transfer.archive
+            if path.is_file():
+                return path, transfer
+    return None
+
+
+def _transfer(file: AnyFile, got: Download) -> Transfer:
+    return Transfer(
+        host=file.host,
+        url=got.url,
+        final_url=got.final_url,
+        name=got.name,
+        bytes=got.bytes,
+        sha256=got.sha256,
+        md5=got.md5,
+        finished_at=got.finished_at,
+        verified_by=got.verified_by,
+    )
+
+
+def _demand_room_for(contents: extract.Contents, file: AnyFile, name: str, store: Store) -> None:
+    """Stop a bomb before its first byte: by the catalog's bound, or by the free space."""
+    if file.max_bytes is not None and contents.bytes > file.max_bytes:
+        raise IntegrityError(
+            f"`{name}` would unpack to {contents.bytes:,} bytes: "
+            f"expected at most {file.max_bytes:,}"
+        )
+    free = store.free_bytes()
+    if contents.bytes > free:
+        raise DiskError(
+            f"`{name}` unpacks to {contents.bytes:,} bytes, and {free:,} are free",
+            hint="free some space, or choose another place with --data-dir",
+        )
+
+
+def _placed_whole(file: AnyFile, got: Download, target: Path | None) -> StoredFile:
+    """Give a plain file its place among the files."""
+    path = (file.into or "") + got.name
+    if target is not None:
+        with disk_errors(f"write `{path}`"):
+            (target / path).parent.mkdir(parents=True, exist_ok=True)
+            got.path.rename(target / path)
+    return StoredFile(path=path, bytes=got.bytes, sha256=got.sha256, verified_by=got.verified_by)
+
+
+def _kept(got: Download, folder: Path) -> str:
+    with disk_errors(f"keep `{got.name}`"):
+        folder.mkdir(exist_ok=True)
+        got.path.rename(folder / got.name)
+    return f"archives/{got.name}"
+
+
+def _kept_archives(parts: Iterable[_Part]) -> list[StoredFile]:
+    return [
+        StoredFile(
+            path=part.transfer.archive,
+            bytes=part.transfer.bytes,
+            sha256=part.transfer.sha256,
+            verified_by=part.transfer.verified_by,
+        )
+        for part in parts
+        if part.transfer.archive
+    ]
+
+
+# ---- verification ------------------------------------------------------------------------------
+
+
+def _verified(
+    step: Step,
+    parts: list[_Part],
+    listing: Listing | None,
+    before: Manifest | None,
+) -> tuple[list[StoredFile], list[str]]:
+    """Check all files against every pin; return them as recorded, and what is missing."""
+    everything = [one for part in parts for one in part.files]
+    missing: list[str] = []
+    if listing is not None:
+        findings = pins.against_listing(everything, listing)
+        if step.options.allow_missing:
+            missing = list(findings.missing)
+            findings = replace(findings, missing=())
+        hint = None
+        if findings.missing and not (findings.changed or findings.extra):
+            hint = f"covcat fetch {step.name} --allow-missing keeps what did come"
+        pins.demand(findings, f"`{step.name}` is not what is pinned", hint)
+    stored: list[StoredFile] = []
+    for number, part in enumerate(parts):
+        kind = pins.pin(
+            step.name, part.file, part.transfer, part.files, listing, is_complete=not missing
+        )
+        if kind == "first-use" and before is not None:
+            pins.demand_same_as_before(step.name, part.transfer, before)
+        parts[number] = replace(part, transfer=replace(part.transfer, verified_by=kind))
+        for one in part.files:
+            how = pins.pinned_by(one, listing) or kind
+            path = f"files/{one.path}"
+            stored.append(replace(one, path=path, verified_by=how))
+    return (stored if step.options.extract else []), missing
+
+
+def _in_words(record: Manifest) -> str:
+    kinds = dict.fromkeys(
+        f"git tree {one.tree}" if one.verified_by == "git-tree" else one.verified_by
+        for one in record.downloads
+    )
+    return ", ".join(kinds)
+
+
+def verify_release(
+    catalog: Catalog, folder: Path, *, quick: bool = False
+) -> tuple[Manifest, pins.Findings]:
+    """Compare a release on disk with its record, and that with the catalog's pins, if it has any.
+
+    Raises:
+        IntegrityError: the record itself is damaged, or is not the pinned state.
+    """
+    record = manifest.load(folder)
+    with suppress(NotFoundError):  # an entry of a catalog that is not given now
+        resource, release = catalog.find(f"{record.resource}@{record.release}")
+        if release is not None:
+            verify.against_catalog(record, release, catalog.listing(resource, release))
+    return record, verify.on_disk(folder, record, quick=quick)

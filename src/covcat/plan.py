@@ -1,0 +1,83 @@
+"""What a fetch will do, decided before anything is touched. Pure: nothing is read or asked here."""
+
+from collections.abc import Callable, Iterable
+
+from covcat.errors import ActionNeededError, CovcatError, IntegrityError
+from covcat.hosts import HOSTS
+from covcat.model import Held, Options, Plan, Release, Resource, Step
+
+Target = tuple[Resource, Release | None]
+LookUp = Callable[[Resource, Release], Held | None]
+
+
+def make(targets: Iterable[Target], held: LookUp, options: Options) -> Plan:
+    """Decide one step for each target, in order; `held` says what the disk holds."""
+    unique: dict[tuple[str, str | None], Target] = {}
+    for resource, release in targets:
+        unique.setdefault((resource.id, release.id if release else None), (resource, release))
+    return Plan(steps=tuple(_step(one, rel, held, options) for one, rel in unique.values()))
+
+
+def _step(resource: Resource, release: Release | None, held: LookUp, options: Options) -> Step:
+    def step(action: str, reason: str) -> Step:
+        return Step(
+            resource=resource,
+            release=release,
+            action=action,  # type: ignore[arg-type]  # the three words below
+            reason=reason,
+            options=options,
+        )
+
+    here = held(resource, release) if release else None
+    lacking = _lacking(here, options) if here else "not here yet"
+    if here and lacking is None:
+        return step("keep", _kept(here))
+    obstacle = refusal(resource, release, options)
+    if obstacle:
+        return step("ask", obstacle.message)
+    return step("fetch", lacking or "")
+
+
+def _lacking(here: Held, options: Options) -> str | None:
+    """Say what was asked for and is not here; None if all of it is."""
+    if not here.is_complete and not options.allow_missing:
+        return "here, but incomplete"
+    if options.extract and here.form == "archives":
+        return "here as archives only"
+    if options.wants_archives and not here.has_archives:
+        return "here without its archives"
+    return None
+
+
+def _kept(here: Held) -> str:
+    return "here and complete" if here.is_complete else "here, incomplete as allowed"
+
+
+def refusal(resource: Resource, release: Release | None, options: Options) -> CovcatError | None:
+    """Return why covcat cannot fetch a release by itself, with where a person goes on."""
+    pages = resource.browse.pages if resource.browse else ()
+    look = [f"{page.shows}: {page.url}" for page in pages]
+    terms = resource.browse.terms if resource.browse else None
+    if release is None:
+        return ActionNeededError(
+            f"`{resource.id}` is for browsing only: it offers no download",
+            cause=terms,
+            details=look,
+            hint=f"open {pages[0].url}" if pages else f"covcat show {resource.id}",
+        )
+    unknown = sorted({file.host for file in release.files} - HOSTS.keys())
+    if unknown:
+        return ActionNeededError(
+            f"`{resource.id}@{release.id}` is on {', '.join(unknown)}: "
+            "this version of covcat cannot fetch from there yet",
+            cause=terms,
+            details=look,
+            hint=f"download it from {resource.homepage}; `covcat files {resource.id}` lists it",
+        )
+    if options.require != "any" and not release.is_pinned:
+        return IntegrityError(
+            f"`{resource.id}@{release.id}` has nothing pinned, and --require {options.require} "
+            "asks for it",
+            hint=f"`covcat show {resource.id}` lists the releases that are pinned",
+        )
+    return None

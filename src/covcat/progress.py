@@ -1,0 +1,40 @@
+"""The progress protocol: stages say what happens; who draws it is the command line's business."""
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Hears of long work. Sizes are bytes; a total of None is unknown."""
+
+    def start(self, label: str, total: int | None) -> int:
+        """Begin a task and return its number."""
+        ...
+
+    def advance(self, task: int, size: int) -> None:
+        """Say that `size` more bytes are done."""
+        ...
+
+    def finish(self, task: int, summary: str | None = None) -> None:
+        """End a task; `summary` is the line that logs keep."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Say something that is not an error."""
+        ...
+
+
+class Silent:
+    """Hears and says nothing."""
+
+    def start(self, label: str, total: int | None) -> int:  # noqa: ARG002 -- the protocol's
+        """Do nothing."""
+        return 0
+
+    def advance(self, task: int, size: int) -> None:
+        """Do nothing."""
+
+    def finish(self, task: int, summary: str | None = None) -> None:
+        """Do nothing."""
+
+    def note(self, text: str) -> None:
+        """Do nothing."""

@@ -1,0 +1,202 @@
+"""Where things lie on disk: release folders, parts, staging, locks, free space.
+
+Layout and crash-safe order: docs/how-it-flows.md. A release folder appears by one rename; nothing
+partial ever has a final name.
+"""
+
+import ctypes
+import errno
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from covcat.errors import DiskError
+
+MANIFEST = "manifest.json"
+PRIVATE = ".covcat"
+_SPARE = 0.05  # of the free space, left to others
+
+
+def packaged_catalog() -> Path:
+    """Return the folder of the catalog that came with covcat."""
+    here = Path(__file__).parent
+    installed = here / "data"  # the wheel puts catalog/ there
+    return installed if installed.is_dir() else here.parents[1] / "catalog"
+
+
+@contextmanager
+def disk_errors(doing: str) -> Iterator[None]:
+    """Turn what the disk refuses into a DiskError that says what covcat was doing."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, doing) from error
+
+
+def disk_error(error: OSError, doing: str) -> DiskError:
+    """Say an OSError as covcat says it."""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    where = f" (`{error.filename}`)" if error.filename else ""
+    hints = {
+        errno.ENOSPC: "free some space, or choose another place with --data-dir",
+        errno.EDQUOT: "your quota is used up: choose another place with --data-dir",
+        errno.EACCES: "choose a folder you may write to with --data-dir",
+        errno.EROFS: "choose a folder you may write to with --data-dir",
+    }
+    return DiskError(
+        f"cannot {doing}: {reason}{where}", hint=hints.get(error.errno or 0, "see `covcat doctor`")
+    )
+
+
+class Store:
+    """A data folder. Making the object touches nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is what --data-dir says."""
+        self.folder = folder
+
+    @property
+    def staging(self) -> Path:
+        """Return the folder in which releases are built before their one rename."""
+        return self.folder / PRIVATE / "staging"
+
+    def release(self, resource_id: str, release_id: str) -> Path:
+        """Return the final folder of a release, there or not."""
+        return self.folder / resource_id / release_id
+
+    def data(self, resource_id: str, release_id: str) -> Path:
+        """Return the folder that a user works with: the files, or the archives if only they are."""
+        folder = self.release(resource_id, release_id)
+        return folder / "archives" if not (folder / "files").is_dir() else folder / "files"
+
+    def releases(self) -> list[tuple[str, str, Path]]:
+        """Return (resource id, release id, folder) of all that is here, by name."""
+        return [
+            (manifest.parent.parent.name, manifest.parent.name, manifest.parent)
+            for manifest in sorted(self.folder.glob(f"[!.]*/*/{MANIFEST}"))
+        ]
+
+    def prepare(self) -> None:
+        """Make the data folder and covcat's private folders in it.
+
+        Raises:
+            DiskError: it cannot be made or written to, or anybody may write to it.
+        """
+        with disk_errors(f"use the data folder `{self.folder}`"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            mode = self.folder.stat().st_mode
+            if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+                raise DiskError(
+                    f"anybody may write to the data folder `{self.folder}`",
+                    hint=f"chmod o-w '{self.folder}', or choose another with --data-dir",
+                )
+            for folder in (self.staging, self._locks):
+                folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def _locks(self) -> Path:
+        return self.folder / PRIVATE / "locks"
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Hold `name` for this process; another one waits. Correctness does not depend on it."""
+        import filelock
+
+        lock = filelock.FileLock(self._locks / f"{name}.lock", mode=0o644)
+        try:
+            lock.acquire()
+        except (OSError, NotImplementedError):  # a file system without locks: go on without
+            yield
+            return
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def workshop(self) -> Iterator[Path]:
+        """Give a private folder under staging, and sweep it away in the end, come what may."""
+        name = secrets.token_hex(8)
+        folder = self.staging / name
+        with self.lock(name):  # before the folder exists, so that `sweep` never sees it unlocked
+            with disk_errors("make a staging folder"):
+                folder.mkdir(mode=0o700)
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+                (self._locks / f"{name}.lock").unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove what killed runs left in staging; a folder whose run lives is locked."""
+        import filelock
+
+        for folder in self.staging.iterdir() if self.staging.is_dir() else ():
+            lock = self._locks / f"{folder.name}.lock"
+            try:
+                with filelock.FileLock(lock, timeout=0):
+                    shutil.rmtree(folder, ignore_errors=True)
+                lock.unlink(missing_ok=True)
+            except (filelock.Timeout, OSError, NotImplementedError):
+                continue
+
+    def free_bytes(self) -> int:
+        """Return the bytes that may be used here, a little being left to others."""
+        return int(shutil.disk_usage(self.folder).free * (1 - _SPARE))
+
+    def publish(self, built: Path, resource_id: str, release_id: str) -> Path:
+        """Give a finished folder its final name, in place of an older state if there is one."""
+        final = self.release(resource_id, release_id)
+        with disk_errors(f"move the finished release to `{final}`"):
+            final.parent.mkdir(exist_ok=True)
+            sync(built)
+            if final.exists():
+                _exchange(built, final)
+            else:
+                built.rename(final)
+            _sync_folder(final.parent)
+        return final
+
+
+def sync(folder: Path) -> None:
+    """Bring all that was written below `folder` to the disk: one syncfs, not an fsync a file."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if not hasattr(libc, "syncfs"):
+            os.sync()
+        elif libc.syncfs(handle) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    finally:
+        os.close(handle)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2  # linux/fs.h
+
+
+def _exchange(built: Path, final: Path) -> None:
+    """Swap two folders in one step; where the system cannot, in two."""
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    names = (os.fsencode(built), os.fsencode(final))
+    if renameat2 and renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0:
+        return
+    aside = built.with_name("replaced")
+    final.rename(aside)
+    try:
+        built.rename(final)
+    except OSError:
+        aside.rename(final)
+        raise

@@ -1,0 +1,115 @@
+"""Is a release on disk still what it was? Files against their record, the record against pins."""
+
+import hashlib
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from covcat.errors import IntegrityError
+from covcat.gitid import blob_hasher
+from covcat.listing import Listing
+from covcat.model import GitHubFile, Manifest, Release, StoredFile
+from covcat.pins import Findings, against_listing, demand, tree_of
+
+CHUNK = 1 << 20
+
+
+# ---- on disk -----------------------------------------------------------------------------------
+
+
+def on_disk(folder: Path, manifest: Manifest, *, quick: bool = False) -> Findings:
+    """Compare a release folder with its record: every byte, or with `quick` the sizes only."""
+    recorded = {file.path: file for file in manifest.files}
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        verdicts = list(
+            pool.map(lambda file: _difference_on_disk(folder, file, quick), recorded.values())
+        )
+    missing = [path for path, why in zip(recorded, verdicts, strict=True) if why == "missing"]
+    changed = [
+        f"{path}: {why}"
+        for path, why in zip(recorded, verdicts, strict=True)
+        if why and why != "missing"
+    ]
+    extra = _present(folder) - recorded.keys()
+    return Findings(
+        changed=tuple(sorted(changed)),
+        missing=tuple(sorted([*missing, *(f"files/{path}" for path in manifest.missing)])),
+        extra=tuple(sorted(extra)),
+    )
+
+
+def _difference_on_disk(folder: Path, file: StoredFile, quick: bool) -> str | None:
+    path = folder / file.path
+    try:
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode):
+            return "expected a regular file"
+        if status.st_size != file.bytes:
+            return f"bytes expected {file.bytes}, got {status.st_size}"
+        if quick:
+            return None
+        got = hashed(path, file)
+    except (FileNotFoundError, NotADirectoryError):
+        return "missing"
+    except OSError as error:
+        return f"cannot be read ({os.strerror(error.errno or 0)})"
+    if got.sha256 != file.sha256:
+        return f"sha256 expected {file.sha256}, got {got.sha256}"
+    return f"git blob expected {file.blob}, got {got.blob}" if got.blob != file.blob else None
+
+
+def hashed(path: Path, recorded: StoredFile) -> StoredFile:
+    """Read a file once, and return it as it is now, with the ids that its record has."""
+    sha256 = hashlib.sha256()
+    with path.open("rb", buffering=0) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        blob = blob_hasher(size) if recorded.blob else None
+        while data := stream.read(CHUNK):
+            sha256.update(data)
+            if blob:
+                blob.update(data)
+    return StoredFile(
+        path=recorded.path,
+        bytes=size,
+        sha256=sha256.hexdigest(),
+        mode=recorded.mode,
+        blob=blob.hexdigest() if blob else None,
+    )
+
+
+def _present(folder: Path) -> set[str]:
+    """Return every file and link below files/ and archives/, as the manifest names them."""
+    found: set[str] = set()
+    for part in ("files", "archives"):
+        for parent, folders, names in os.walk(folder / part):
+            links = [name for name in folders if (Path(parent) / name).is_symlink()]
+            found |= {(Path(parent) / name).relative_to(folder).as_posix() for name in names}
+            found |= {(Path(parent) / name).relative_to(folder).as_posix() for name in links}
+    return found
+
+
+def against_catalog(record: Manifest, release: Release, listing: Listing | None) -> None:
+    """Compare a record with what the catalog pins, so that an altered manifest is no proof.
+
+    Raises:
+        IntegrityError: the record names other files, digests or another tree.
+    """
+    if record.form == "archives":
+        return
+    name = f"{record.resource}@{record.release}"
+    files = [
+        replace(one, path=one.path.removeprefix("files/"))
+        for one in record.files
+        if one.path.startswith("files/")
+    ]
+    if listing is not None:
+        found = against_listing(files, listing)
+        unknown = tuple(path for path in found.missing if path not in record.missing)
+        demand(replace(found, missing=unknown), f"the manifest of `{name}` was altered")
+    for file in release.files if record.complete and len(release.files) == 1 else ():
+        if isinstance(file, GitHubFile) and file.tree not in (None, tree_of(files, file)):
+            raise IntegrityError(
+                f"the manifest of `{name}` was altered: its files are not git tree {file.tree}"
+            )
