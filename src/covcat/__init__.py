@@ -12,11 +12,12 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from covcat.version import __version__
+
 if TYPE_CHECKING:
     from covcat.catalog import Catalog
     from covcat.progress import Progress
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "fetch", "load_catalog"]
 
 

@@ -1,9 +1,8 @@
 """The catalog: YAML files -> Resources; find one by name, filter many."""
 
 import difflib
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -106,8 +105,8 @@ def entry_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise UsageError(f"the catalog folder `{folder}` is not there")
-    names = [name for name in os.listdir(folder) if name.endswith((".yaml", ".yml"))]
-    return [folder / name for name in sorted(names) if not name.startswith("_")]
+    entries = [path for path in folder.iterdir() if path.suffix in (".yaml", ".yml")]
+    return sorted(path for path in entries if not path.name.startswith("_"))
 
 
 def load_file(path: Path) -> Resource:
@@ -149,19 +148,21 @@ def _check_listing(path: Path, release: Release) -> list[str]:
 
 def check_together(resources: Iterable[Resource]) -> list[str]:
     """Return what is wrong between entries: names taken twice, overlaps with nothing."""
-    owners: dict[str, str] = {}
-    mistakes: list[str] = []
     entries = list(resources)
-    for resource in entries:
-        for name in (resource.id, *resource.aliases):
-            if owners.setdefault(name, resource.id) != resource.id:
-                mistakes.append(f"{resource.id}: `{name}` is a name of {owners[name]} too")
-    ids = {resource.id for resource in entries}
-    for resource in entries:
-        for part in resource.contains:
-            if part.resource not in ids:
-                mistakes.append(f"{resource.id}: contains an unknown resource `{part.resource}`")
-    return mistakes
+    owners: dict[str, str] = {}
+    names = [(name, one.id) for one in entries for name in (one.id, *one.aliases)]
+    mistakes = [
+        f"{owner}: `{name}` is a name of {owners[name]} too"
+        for name, owner in names
+        if owners.setdefault(name, owner) != owner
+    ]
+    ids = {one.id for one in entries}
+    return mistakes + [
+        f"{resource.id}: contains an unknown resource `{part.resource}`"
+        for resource in entries
+        for part in resource.contains
+        if part.resource not in ids
+    ]
 
 
 def _position(resource: Resource) -> tuple[int, int, str]:
@@ -185,7 +186,7 @@ class Filter:
     fetchable: bool = False
     fetched: frozenset[str] | None = None  # ids that are on disk, if that was asked
     with_sample: bool = False
-    words: tuple[str, ...] = field(default=())
+    words: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -199,34 +200,31 @@ def select(catalog: Catalog, wanted: Filter) -> list[Resource]:
 
 
 def _tests(wanted: Filter) -> list[Callable[[Resource], bool]]:
-    tests: list[Callable[[Resource], bool]] = []
-    if not wanted.with_sample:
-        tests.append(lambda one: not one.is_sample)
-    if wanted.modalities:
-        tests.append(lambda one: any(_holds(one, m, wanted.fetchable) for m in wanted.modalities))
-    if wanted.has:
-        tests.append(lambda one: any(_holds(one, h, wanted.fetchable) for h in wanted.has))
-    if wanted.licenses:
-        tests.append(lambda one: any(_is_licensed(one, glob) for glob in wanted.licenses))
-    if wanted.allows:
-        tests.append(
-            lambda one: all(getattr(one.license.allows, w) == "yes" for w in wanted.allows)
-        )
-    if wanted.access:
-        tests.append(lambda one: one.access in wanted.access)
-    if wanted.fetchable:
-        tests.append(is_fetchable)
-    if wanted.fetched is not None:
-        fetched = wanted.fetched
-        tests.append(lambda one: one.id in fetched)
-    if wanted.words:
-        tests.append(lambda one: all(word.casefold() in _text(one) for word in wanted.words))
-    return tests
+    """Return one test for each field that was asked for."""
+    fetched = wanted.fetched or frozenset()
+    tests: list[tuple[object, Callable[[Resource], bool]]] = [
+        (not wanted.with_sample, lambda one: not one.is_sample),
+        (wanted.modalities, lambda one: _holds_any(one, wanted.modalities, wanted.fetchable)),
+        (wanted.has, lambda one: _holds_any(one, wanted.has, wanted.fetchable)),
+        (wanted.licenses, lambda one: any(_is_licensed(one, glob) for glob in wanted.licenses)),
+        (wanted.allows, lambda one: all(_allows(one, use) for use in wanted.allows)),
+        (wanted.access, lambda one: one.access in wanted.access),
+        (wanted.fetchable, is_fetchable),
+        (wanted.fetched is not None, lambda one: one.id in fetched),
+        (wanted.words, lambda one: all(word.casefold() in _text(one) for word in wanted.words)),
+    ]
+    return [test for asked, test in tests if asked]
 
 
-def _holds(resource: Resource, flag: str, by_found_only: bool) -> bool:
+def _holds_any(resource: Resource, flags: Iterable[str], by_found_only: bool) -> bool:
     """`--fetchable` asks what would arrive, so the survey's word is not enough for it."""
-    return getattr(resource.found, flag) == "Y" if by_found_only else resource.has(flag)
+    if by_found_only:
+        return any(getattr(resource.found, flag) == "Y" for flag in flags)
+    return any(resource.has(flag) for flag in flags)
+
+
+def _allows(resource: Resource, use: str) -> bool:
+    return bool(getattr(resource.license.allows, use) == "yes")
 
 
 def _is_licensed(resource: Resource, glob: str) -> bool:

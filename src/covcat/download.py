@@ -16,6 +16,8 @@ from covcat.progress import Progress
 from covcat.store import disk_error, disk_errors
 
 if TYPE_CHECKING:
+    from hashlib import _Hash
+
     from covcat.web import Answer, Web
 
 CHUNK = 1 << 20
@@ -98,7 +100,7 @@ def _receive(
     file: File, location: Location, answer: "Answer | _Local", target: Path, progress: Progress
 ) -> Download:
     """Write the body, hashing it on the way, and judge it; on any failure remove it."""
-    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    digests = _digests(file)
     total = file.bytes if file.bytes is not None else answer.length
     task = progress.start(location.name, total)
     size = 0
@@ -110,11 +112,11 @@ def _receive(
                     raise IntegrityError(
                         f"`{location.url}` is longer than expected: {file.bytes} bytes"
                     )
-                sha256.update(data)
-                md5.update(data)
+                for digest in digests.values():
+                    digest.update(data)
                 write(data)
                 progress.advance(task, len(data))
-        verified_by = _verify(file, location, size, sha256.hexdigest(), md5.hexdigest())
+        verified_by = _verify(file, location, size, digests)
     except BaseException:
         target.unlink(missing_ok=True)
         progress.finish(task)
@@ -126,8 +128,8 @@ def _receive(
         url=location.url,
         final_url=answer.url,
         bytes=size,
-        sha256=sha256.hexdigest(),
-        md5=md5.hexdigest() if file.md5 or file.md5_prefix else None,
+        sha256=digests["sha256"].hexdigest(),
+        md5=digests["md5"].hexdigest() if "md5" in digests else None,
         verified_by=verified_by,
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -152,22 +154,34 @@ def _created(target: Path) -> Iterator[Callable[[bytes], object]]:
             stream.close()
 
 
-def _verify(file: File, location: Location, size: int, sha256: str, md5: str) -> VerifiedBy:
+def _digests(file: File) -> dict[str, "_Hash"]:
+    """Start sha256, which is always recorded, and what else is pinned."""
+    found = {"sha256": hashlib.sha256()}
+    if file.md5 or file.md5_prefix:
+        found["md5"] = hashlib.md5(usedforsecurity=False)
+    if file.sha1_prefix:
+        found["sha1"] = hashlib.sha1(usedforsecurity=False)
+    return found
+
+
+def _verify(file: File, location: Location, size: int, digests: dict[str, "_Hash"]) -> VerifiedBy:
     """Compare with all that is pinned, and return the strongest of it."""
-    checks: list[tuple[VerifiedBy, str | None, str]] = [
-        ("sha256", file.sha256, sha256),
-        ("md5", file.md5, md5),
-        ("md5-prefix", file.md5_prefix, md5[: len(file.md5_prefix or "")]),
-    ]
     if file.bytes is not None and size != file.bytes:
         raise IntegrityError(f"`{location.url}`: expected {file.bytes} bytes, got {size}")
-    for kind, expected, got in checks:
-        if expected is not None and expected != got:
+    pins: list[tuple[VerifiedBy, str, str | None]] = [
+        ("sha256", "sha256", file.sha256),
+        ("md5", "md5", file.md5),
+        ("md5-prefix", "md5", file.md5_prefix),
+        ("md5-prefix", "sha1", file.sha1_prefix),
+    ]
+    for _, kind, expected in pins:
+        got = digests[kind].hexdigest()[: len(expected)] if expected else None
+        if expected != got:
             raise IntegrityError(
                 f"`{location.url}` is not the pinned file: {kind} expected {expected}, got {got}",
                 hint="it was changed upstream or on the way; nothing was kept",
             )
-    return next((kind for kind, expected, _ in checks if expected), "first-use")
+    return next((verified_by for verified_by, _, expected in pins if expected), "first-use")
 
 
 # ---- is it the file at all? --------------------------------------------------------------------

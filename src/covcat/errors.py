@@ -8,8 +8,8 @@
     |- ExtractionError         6   an archive is damaged, unsafe or unsupported
     |- ActionNeededError       7   a person must act: browse-only, login, consent, no host yet
     |- DiskError               8   no space, no permission, read-only, quota
-    |- SeveralErrors           9   several resources failed in different ways (else their own code)
-    `- Interrupted       129/130/143   a signal asked covcat to stop
+    |- SeveralError            9   several resources failed in different ways (else their own code)
+    `- SignalError   129/130/143   a signal asked covcat to stop
 
 Every message is one sentence that says what and which, expected and got; `hint` is a command
 to type. Texts may hold untrusted names: they are escaped where they are shown.
@@ -92,7 +92,7 @@ class DiskError(CovcatError):
     kind = "disk"
 
 
-class SeveralErrors(CovcatError):
+class SeveralError(CovcatError):
     """More than one resource failed; the code is theirs if they agree, else 9."""
 
     code = 9
@@ -108,7 +108,7 @@ class SeveralErrors(CovcatError):
             self.kind = errors[0].kind
 
 
-class Interrupted(CovcatError):
+class SignalError(CovcatError):
     """A signal asked covcat to stop; `code` is 128 plus its number, as shells have it."""
 
     kind = "interrupted"

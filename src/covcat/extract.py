@@ -184,7 +184,7 @@ def _create(path: Path) -> BinaryIO:
             handle = os.open(path, flags, 0o644)
         except (FileExistsError, NotADirectoryError) as error:
             raise ExtractionError(f"two archives would write `{path.name}`") from error
-        return os.fdopen(handle, "wb", buffering=0)  # type: ignore[return-value]
+        return os.fdopen(handle, "wb", buffering=0)
 
 
 @contextmanager

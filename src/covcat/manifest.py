@@ -11,12 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import covcat
 from covcat.cite import all_bibtex
 from covcat.errors import IntegrityError
 from covcat.model import Form, Held, Manifest, Release, Resource, StoredFile, Transfer
 from covcat.names import unsafe_name
 from covcat.store import MANIFEST, disk_errors
+from covcat.version import __version__
 
 SUMS = "SHA256SUMS"
 MAX_BYTES = 1 << 30
@@ -34,7 +34,7 @@ def made(
     ordered = tuple(sorted(files, key=lambda file: file.path))
     lost = tuple(missing)
     return Manifest(
-        covcat=covcat.__version__,
+        covcat=__version__,
         resource=resource.id,
         release=release.id,
         title=resource.title,

@@ -12,8 +12,8 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import httpx
 
-import covcat
 from covcat.errors import ActionNeededError, NetworkError, UsageError
+from covcat.version import __version__
 
 MAX_REDIRECTS = 10
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -103,7 +103,7 @@ class Web:
             response.close()
 
     def _made(self) -> httpx.Client:
-        headers = {"User-Agent": f"covcat/{covcat.__version__}", "Accept-Encoding": "identity"}
+        headers = {"User-Agent": f"covcat/{__version__}", "Accept-Encoding": "identity"}
         try:
             return httpx.Client(
                 headers=headers, timeout=self._settings.timeout, transport=self._transport

@@ -142,7 +142,7 @@ class Link(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Browse(Strict):
-    """Where a person looks at a resource that offers no download, and on what terms."""
+    """Where a person looks at what offers no download, and on what terms."""
 
     pages: tuple[Link, ...]
     terms: Text

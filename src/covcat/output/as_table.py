@@ -19,10 +19,9 @@ def text(rows: Rows, *, color: bool = False) -> str:
 
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column in rows.columns:
-        justify = "right" if column in _RIGHT else "center" if column in _MIDDLE else "left"
         table.add_column(
             Text(column),
-            justify=justify,
+            justify="right" if column in _RIGHT else "center" if column in _MIDDLE else "left",
             no_wrap=column not in ("title", "path", "organization"),
             overflow="fold",
         )

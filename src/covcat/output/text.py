@@ -3,13 +3,12 @@
 import unicodedata
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
-MAX_SHOWN = 500
 
 
 def shown(text: object, limit: int | None = None) -> str:
-    """Return `text` on one line, with everything that a terminal would obey made visible.
+    r"""Return `text` on one line, with everything that a terminal would obey made visible.
 
-    Control, escape, bidi and other invisible characters become `\\x1b` or `\\u202e`.
+    Control, escape, bidi and other invisible characters become `\x1b` or `\u202e`.
     """
     safe = "".join(_visible(char) for char in str(text))
     return safe if limit is None or len(safe) <= limit else safe[: limit - 1] + "…"

@@ -1,0 +1,227 @@
+"""list, search, show, files, cite: what the catalog says; nothing here needs the network."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from covcat import catalog as catalogs
+from covcat.catalog import Filter
+from covcat.cite import bibtex, sentence
+from covcat.cli import tables
+from covcat.cli.session import Session, chosen_output, plain
+from covcat.errors import NotFoundError, UsageError
+from covcat.model import Resource
+from covcat.output import Cell, Rows, shown
+
+FORMATS = ("table", "tsv", "csv", "json", "yaml", "ids")
+
+Modality = Annotated[
+    list[str] | None,
+    typer.Option("--modality", "-m", help="ct, xray, mri or ultrasound; repeatable."),
+]
+Has = Annotated[list[str] | None, typer.Option("--has", help="metadata or case-review.")]
+Licence = Annotated[
+    list[str] | None, typer.Option("--license", help="An SPDX id or glob: 'CC-BY*'.")
+]
+Allows = Annotated[
+    list[str] | None,
+    typer.Option("--license-allows", help="commercial, derivatives or redistribution."),
+]
+Access = Annotated[list[str] | None, typer.Option("--access", help="open, account or browse.")]
+Fetchable = Annotated[
+    bool, typer.Option("--fetchable", help="What covcat can fetch, and what was found in it.")
+]
+OutputFormat = Annotated[
+    str | None, typer.Option("--format", help="table, tsv, csv, json, yaml or ids.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("list")(list_resources)
+    app.command()(search)
+    app.command()(show)
+    app.command()(files)
+    app.command()(cite)
+
+
+def filter_of(
+    modality: list[str] | None,
+    has: list[str] | None,
+    licenses: list[str] | None,
+    allows: list[str] | None,
+    access: list[str] | None,
+    fetchable: bool,
+) -> Filter:
+    """Turn options into a Filter.
+
+    Raises:
+        UsageError: a word is unknown.
+    """
+    flags = [word.replace("-", "_") for word in has or ()]
+    _demand_known("--has", flags, ("metadata", "case_review"))
+    _demand_known("--license-allows", allows, ("commercial", "derivatives", "redistribution"))
+    _demand_known("--access", access, ("open", "account", "browse"))
+    return Filter(
+        modalities=frozenset(map(catalogs.modality, modality or ())),
+        has=frozenset(flags),
+        licenses=tuple(licenses or ()),
+        allows=frozenset(allows or ()),
+        access=frozenset(access or ()),
+        fetchable=fetchable,
+    )
+
+
+def _demand_known(option: str, words: list[str] | None, known: tuple[str, ...]) -> None:
+    for word in words or ():
+        if word not in known:
+            expected = ", ".join(known).replace("_", "-")
+            raise UsageError(f"unknown {option} `{word}`: expected one of {expected}")
+
+
+def list_resources(
+    ctx: typer.Context,
+    modality: Modality = None,
+    has: Has = None,
+    licenses: Licence = None,
+    allows: Allows = None,
+    access: Access = None,
+    fetchable: Fetchable = False,
+    fetched: Annotated[bool, typer.Option("--fetched", help="Only what is on disk.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="The bundled sample too.")] = False,
+    survey: Annotated[
+        bool, typer.Option("--survey", help="The survey's Table 1, verbatim: 14 rows.")
+    ] = False,
+    output: OutputFormat = None,
+) -> None:
+    """List the resources of the catalog.
+
+    Values of one option mean OR, different options AND. A modality matches where the survey or
+    covcat found it; with --fetchable only what was found counts.
+
+    Example: covcat list --modality ct --license-allows redistribution
+    """
+    from dataclasses import replace
+
+    session: Session = ctx.obj
+    chosen = chosen_output(output, FORMATS)
+    wanted = filter_of(modality, has, licenses, allows, access, fetchable)
+    here = frozenset(one for one, _, _ in session.store.releases())
+    wanted = replace(wanted, with_sample=everything, fetched=here if fetched else None)
+    resources = catalogs.select(session.catalog, wanted)
+    if survey:
+        resources = [one for one in resources if one.survey]
+        session.rows("list", tables.survey(resources), output=chosen)
+        return
+    _print_list(session, "list", resources, here, chosen)
+
+
+def search(
+    ctx: typer.Context,
+    text: Annotated[list[str], typer.Argument(help="Words that must all occur.")],
+    output: OutputFormat = None,
+) -> None:
+    """Search titles, authors, licences, citations and known issues.
+
+    Example: covcat search segmentation
+    """
+    session: Session = ctx.obj
+    words = tuple(word for part in text for word in part.split())
+    resources = catalogs.select(session.catalog, Filter(words=words))
+    here = frozenset(one for one, _, _ in session.store.releases())
+    _print_list(session, "search", resources, here, chosen_output(output, FORMATS))
+
+
+def _print_list(
+    session: Session,
+    command: str,
+    resources: list[Resource],
+    here: frozenset[str],
+    output: str | None,
+) -> None:
+    is_table = tables.is_table(output, session)
+    rows = tables.overview(resources) if is_table else tables.full(resources, here)
+    notes = tables.footnotes(resources) if is_table else ""
+    data = {"resources": [dict(row) for row in tables.full(resources, here).rows]}
+    session.rows(command, rows, data=data, output=output, footnotes=notes)
+    session.say(tables.count(resources, session.catalog.resources))
+
+
+def show(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="ID", help="A resource.")],
+) -> None:
+    """Show one resource: what it is, may be used for, holds, hides, and how to cite it.
+
+    Example: covcat show cohen
+    """
+    from covcat.cli import page
+
+    session: Session = ctx.obj
+    resource, _ = session.catalog.find(name)
+    here = [rel for one, rel, _ in session.store.releases() if one == resource.id]
+    data = {**plain(asdict(resource)), "here": here}
+    session.result("show", data, page.text(resource, session, here))
+
+
+def files(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="ID[@RELEASE]", help="A release.")],
+    output: OutputFormat = None,
+) -> None:
+    """List the files of a release: by its pinned listing, else what its host serves.
+
+    Example: covcat files figure1 --format csv
+    """
+    session: Session = ctx.obj
+    resource, release = session.catalog.find(name)
+    chosen = chosen_output(output, FORMATS)
+    if release is None:
+        raise NotFoundError(
+            f"`{resource.id}` is for browsing only: it has no files",
+            hint=f"covcat show {resource.id}",
+        )
+    listing = session.catalog.listing(resource, release)
+    rows: list[dict[str, Cell]]
+    if listing is not None:
+        rows = [asdict(row) for row in listing.values()]
+        columns: tuple[str, ...] = ("path", "bytes", "sha256", "blob", "mode")
+    else:
+        rows = [tables.served(file) for file in release.files]
+        columns = ("path", "bytes", "sha256", "md5", "host")
+    if tables.is_table(chosen, session):
+        columns = ("bytes", "path")
+    data = {"resource": resource.id, "release": release.id, "files": rows}
+    session.rows("files", Rows(columns, rows, key="path"), data=data, output=chosen)
+    what = "files are pinned" if listing is not None else "files on the host, without a listing"
+    session.say(f"{resource.id}@{release.id}: {len(rows)} {what}")
+
+
+def cite(
+    ctx: typer.Context,
+    names: Annotated[list[str], typer.Argument(metavar="ID…", help="Resources.")],
+    output: Annotated[str, typer.Option("--format", help="bibtex, text or json.")] = "bibtex",
+) -> None:
+    """Print how to cite resources.
+
+    Example: covcat cite cohen v7 > covid.bib
+    """
+    session: Session = ctx.obj
+    chosen_output(output, ("bibtex", "text", "json"))
+    found = [session.catalog.get(name.partition("@")[0]) for name in names]
+    lone = [one.id for one in found if not one.citation]
+    if lone:
+        raise NotFoundError(
+            f"no citation is known for {', '.join(lone)}", hint=f"covcat show {lone[0]}"
+        )
+    citations = {c.key: c for one in found for c in one.citation}
+    data = [asdict(citation) for citation in citations.values()]
+    render = sentence if output == "text" else bibtex
+    texts = [render(citation) for citation in citations.values()]
+    between = "\n" if output == "text" else "\n\n"
+    session.result("cite", data, between.join(map(_lines_shown, texts)) + "\n")
+
+
+def _lines_shown(text: str) -> str:
+    return "\n".join(map(shown, text.split("\n")))

@@ -1,0 +1,202 @@
+"""fetch: say what will happen, do it, and print where the data is."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from covcat import catalog as catalogs
+from covcat.cli import find, tables
+from covcat.cli.session import Session, error_text, put
+from covcat.errors import CovcatError, SeveralError, UsageError
+from covcat.model import Options, Plan, Release, Resource, Step
+from covcat.output import Cell, Rows
+
+if TYPE_CHECKING:
+    from covcat.pipeline import Outcome
+
+Target = tuple[Resource, Release | None]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(fetch)
+
+
+def fetch(
+    ctx: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[ID[@RELEASE]…]")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every resource.")] = False,
+    modality: find.Modality = None,
+    has: find.Has = None,
+    licenses: find.Licence = None,
+    allows: find.Allows = None,
+    access: find.Access = None,
+    fetchable: find.Fetchable = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Print the plan and do nothing.")
+    ] = False,
+    no_extract: Annotated[
+        bool, typer.Option("--no-extract", help="Keep the verified archives, unpack nothing.")
+    ] = False,
+    keep_archives: Annotated[
+        bool, typer.Option("--keep-archives", help="Keep the archives beside the files.")
+    ] = False,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Keep a release that only lacks files.")
+    ] = False,
+    require: Annotated[
+        str, typer.Option(help="pinned: refuse what the catalog does not pin. host: or its host.")
+    ] = "any",
+) -> None:
+    """Download, verify and unpack releases; print the folder of each.
+
+    What is here and complete is not asked for again. Nothing partial ever has a final name.
+
+    Example: DIR=$(covcat fetch figure1 -q)
+    """
+    session: Session = ctx.obj
+    wanted = find.filter_of(modality, has, licenses, allows, access, fetchable)
+    targets = _targets(session, names or [], everything, wanted)
+    options = Options(
+        extract=not no_extract,
+        keep_archives=keep_archives,
+        allow_missing=allow_missing,
+        require=_required(require),
+    )
+    from covcat import pipeline
+
+    plan = pipeline.make_plan(session.store, targets, options)
+    if dry_run:
+        _print_plan(session, plan)
+        return
+    for step in plan.steps:
+        _announce(session, step)
+    _finish(session, _carry_out(session, plan))
+
+
+def _targets(
+    session: Session, names: list[str], everything: bool, wanted: catalogs.Filter
+) -> list[Target]:
+    """Return what was asked for by name, by filter or by --all."""
+    filtered = everything or not wanted.is_empty
+    if bool(names) == filtered:
+        problem = "names and filters together" if names else "nothing to fetch"
+        raise UsageError(
+            f"{problem}: expected ids, or --all or filters such as --modality ct",
+            hint="covcat list",
+        )
+    if names:
+        return [session.catalog.find(name) for name in names]
+    chosen = catalogs.select(session.catalog, wanted)
+    if not chosen:
+        session.say("no resource passes these filters")
+    return [(resource, resource.default_release) for resource in chosen]
+
+
+def _required(word: str) -> Literal["any", "pinned", "host"]:
+    if word in ("any", "pinned", "host"):
+        return word  # type: ignore[return-value]  # mypy does not narrow by membership
+    raise UsageError(f"unknown --require `{word}`: expected any, pinned or host")
+
+
+# ---- what will happen --------------------------------------------------------------------------
+
+
+def _print_plan(session: Session, plan: Plan) -> None:
+    rows: list[dict[str, Cell]] = [
+        {
+            "id": step.name,
+            "action": step.action,
+            "reason": step.reason,
+            "files": step.release.contents.files
+            if step.release and step.release.contents
+            else None,
+            "download_bytes": step.release.download_bytes if step.release else None,
+            "unpacked": tables.size(step.release),
+            "licence": step.resource.license.spdx,
+        }
+        for step in plan.steps
+    ]
+    columns = ("id", "action", "reason", "files", "download_bytes", "unpacked", "licence")
+    session.rows("fetch", Rows(columns, rows), data={"dry_run": True, "steps": rows})
+
+
+def _announce(session: Session, step: Step) -> None:
+    """Say before the start: files, bytes, licence, what is here."""
+    release = step.release
+    if release is None or step.action == "ask":
+        return
+    if step.action == "keep":
+        session.say(f"{step.name}: {step.reason}; nothing to do")
+        return
+    transfer = release.download_bytes
+    download = "of unknown size" if transfer is None else f"of {transfer:,} bytes"
+    hosts = ", ".join(dict.fromkeys(str(file.host) for file in release.files))
+    count = len(release.files)
+    unpacked = f"; unpacked {tables.size(release)}" if release.contents else ""
+    files = f" in {release.contents.files} files" if release.contents else ""
+    session.say(f"{step.name}: {step.resource.title}")
+    session.say(
+        f"  {count} download{'s' if count > 1 else ''} {download} from {hosts}{unpacked}{files}"
+    )
+    allows = step.resource.license.allows
+    session.say(
+        f"  licence {step.resource.license.spdx}: commercial {allows.commercial}, derivatives "
+        f"{allows.derivatives}, redistribution {allows.redistribution}"
+    )
+    session.say(f"  {step.reason}")
+
+
+# ---- doing it ----------------------------------------------------------------------------------
+
+
+def _carry_out(session: Session, plan: Plan) -> list["Outcome"]:
+    from covcat import pipeline
+    from covcat.cli.bars import drawn
+    from covcat.web import WebSettings
+
+    settings = WebSettings(mirror=session.mirror, offline=session.offline)
+    outcomes = []
+    with drawn(session) as progress:
+        for outcome in pipeline.run(plan, session.catalog, session.store, settings, progress):
+            outcomes.append(outcome)
+            if outcome.error is not None and len(plan.steps) > 1 and not session.json:
+                put(sys.stderr, error_text(outcome.error))
+    return outcomes
+
+
+def _finish(session: Session, outcomes: list["Outcome"]) -> None:
+    """Print the folders, and raise what went wrong."""
+    data = [
+        {
+            "id": outcome.step.name,
+            "action": outcome.step.action,
+            "path": str(outcome.path) if outcome.path else None,
+            "error": outcome.error.message if outcome.error else None,
+        }
+        for outcome in outcomes
+    ]
+    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+    paths = "".join(f"{outcome.path}\n" for outcome in outcomes if outcome.path)
+    if not errors:
+        session.result("fetch", {"fetched": data}, paths)
+        return
+    if not session.json:
+        put(sys.stdout, paths)
+    raise _combined(errors, len(outcomes), data)
+
+
+def _combined(
+    errors: list[CovcatError], count: int, data: list[dict[str, str | None]]
+) -> CovcatError:
+    if count == 1:
+        errors[0].data = {"fetched": data, **errors[0].data}
+        return errors[0]
+    failed = [str(row["id"]) for row in data if row["error"]]
+    return SeveralError(
+        f"{len(errors)} of {count} could not be fetched: {', '.join(failed)}",
+        errors,
+        hint="each is explained above; what succeeded is kept",
+        data={"fetched": data},
+    )

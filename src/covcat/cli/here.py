@@ -1,0 +1,203 @@
+"""verify, status, path, manifest: what is on disk, and is it right."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from covcat.cli.find import FORMATS, OutputFormat
+from covcat.cli.session import Session, chosen_output, envelope, put
+from covcat.errors import CovcatError, IntegrityError, NotFoundError
+from covcat.model import Resource
+from covcat.output import Cell, Rows, sized
+
+if TYPE_CHECKING:
+    from covcat.model import Manifest
+
+Here = tuple[str, str, Path]  # resource id, release id, release folder
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(verify)
+    app.command()(status)
+    app.command()(path)
+    group = typer.Typer(rich_markup_mode=None, help="The records of what is on disk.")
+    group.command("show")(manifest_show)
+    app.add_typer(group, name="manifest")
+
+
+def verify(
+    ctx: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[ID[@RELEASE]…]")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Compare names and sizes only.")] = False,
+) -> None:
+    """Check what is on disk against its manifest and the catalog's pins; all of it, or by name.
+
+    Example: covcat verify figure1
+    """
+    from covcat import pipeline
+
+    session: Session = ctx.obj
+    verdicts: list[dict[str, Any]] = []
+    failed: list[str] = []
+    lines: list[str] = []
+    for resource_id, release_id, folder in _wanted(session, names):
+        name = f"{resource_id}@{release_id}"
+        try:
+            record, findings = pipeline.verify_release(session.catalog, folder, quick=quick)
+        except IntegrityError as error:
+            verdicts.append({"id": name, "ok": False, "error": error.message})
+            lines += [f"{name}: {error.message}", *(f"{name}: {one}" for one in error.details)]
+            failed.append(name)
+            continue
+        ok = not findings
+        verdicts.append({"id": name, "ok": ok, "files": record.total_files, **asdict(findings)})
+        lines += [f"{name}: {line}" for line in findings.lines()]
+        if not ok:
+            failed.append(name)
+        else:
+            how = "names and sizes" if quick else "every byte"
+            session.say(f"{name}: {record.total_files} files are as recorded ({how})")
+    _conclude(session, verdicts, failed, lines)
+
+
+def _conclude(
+    session: Session, verdicts: list[dict[str, Any]], failed: list[str], lines: list[str]
+) -> None:
+    if not failed:
+        session.result("verify", {"verified": verdicts}, "")
+        return
+    raise IntegrityError(
+        f"not as recorded: {', '.join(failed)}",
+        details=lines,
+        hint="move the release's folder away, then fetch it again",
+        data={"verified": verdicts},
+    )
+
+
+def _wanted(session: Session, names: list[str] | None) -> list[Here]:
+    """Return the releases on disk that were named, or all of them.
+
+    Raises:
+        NotFoundError: a name is unknown, or nothing of it is here.
+    """
+    here = session.store.releases()
+    if not names:
+        if not here:
+            session.say(f"nothing is in `{session.data_dir}`")
+        return here
+    found: list[Here] = []
+    for name in names:
+        found += _named(session, name, here)
+    return found
+
+
+def _named(session: Session, name: str, here: list[Here]) -> list[Here]:
+    wanted, at, release_id = name.partition("@")
+    if wanted not in {one for one, _, _ in here}:  # an alias, or not here at all
+        wanted = session.catalog.get(wanted).id
+    matching = [one for one in here if one[0] == wanted and (not at or one[1] == release_id)]
+    if not matching:
+        raise NotFoundError(f"`{name}` is not in `{session.data_dir}`", hint=f"covcat fetch {name}")
+    return matching
+
+
+def status(ctx: typer.Context, output: OutputFormat = None) -> None:
+    """Tell what is here: complete or not, behind the catalog or not.
+
+    Example: covcat status --json
+    """
+    from covcat import manifest
+
+    session: Session = ctx.obj
+    chosen = chosen_output(output, FORMATS)
+    rows: list[dict[str, Cell]] = []
+    for resource_id, release_id, folder in session.store.releases():
+        row: dict[str, Cell] = {"id": f"{resource_id}@{release_id}"}
+        try:
+            row |= _state(manifest.load(folder))
+        except CovcatError as error:
+            row |= {"state": "damaged", "note": error.message}
+        rows.append({**row, "newest": _newest(session, resource_id, release_id)})
+    columns = ("id", "state", "files", "bytes", "newest", "verified_by", "fetched_at")
+    session.rows("status", Rows(columns, rows), data={"here": rows}, output=chosen)
+    total = sum(row["bytes"] for row in rows if isinstance(row.get("bytes"), int))  # type: ignore[misc]
+    session.say(f"{len(rows)} releases in `{session.data_dir}`, {sized(total)}")
+
+
+def _state(record: "Manifest") -> dict[str, Cell]:
+    state = "complete" if record.complete else f"{len(record.missing)} files missing"
+    if record.form == "archives":
+        state = "archives only"
+    kinds = dict.fromkeys(one.verified_by for one in record.downloads)
+    return {
+        "state": state,
+        "files": record.total_files,
+        "bytes": record.total_bytes,
+        "verified_by": ", ".join(kinds),
+        "fetched_at": record.created_at,
+    }
+
+
+def _newest(session: Session, resource_id: str, release_id: str) -> str:
+    """Say if a release is the one that `fetch ID` would get today."""
+    try:
+        resource: Resource = session.catalog.get(resource_id)
+    except NotFoundError:
+        return "not in the catalog"
+    known = [release.id for release in resource.releases]
+    default = resource.default_release
+    if default is None or release_id not in known:
+        return "not in the catalog"
+    if known.index(release_id) < known.index(default.id):
+        return f"behind {default.id}"
+    return "yes" if release_id == default.id else "moves with its branch"
+
+
+def path(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="ID[@RELEASE]", help="A release on disk.")],
+) -> None:
+    """Print the folder of a release that is here; never fetches.
+
+    Example: ls "$(covcat path figure1)"
+    """
+    session: Session = ctx.obj
+    matching = _named(session, name, session.store.releases())
+    resource_id, release_id, _ = _preferred(session, matching)
+    folder = session.store.data(resource_id, release_id)
+    data = {"id": f"{resource_id}@{release_id}", "path": str(folder)}
+    session.result("path", data, f"{folder}\n")
+
+
+def _preferred(session: Session, matching: list[Here]) -> Here:
+    """Return the default release if it is here, else the last of those that are."""
+    try:
+        default = session.catalog.get(matching[0][0]).default_release
+    except NotFoundError:
+        default = None
+    return next((one for one in matching if default and one[1] == default.id), matching[-1])
+
+
+def manifest_show(
+    ctx: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[ID[@RELEASE]…]")] = None,
+) -> None:
+    """Print the manifests of what is here, merged into one JSON document.
+
+    Example: covcat manifest show | jq '.data.manifests[].total_bytes'
+    """
+    from covcat import manifest
+
+    session: Session = ctx.obj
+    records = [asdict(manifest.load(folder)) for _, _, folder in _wanted(session, names)]
+    put_document(envelope("manifest show", {"manifests": records}))
+
+
+def put_document(document: str) -> None:
+    """Print a JSON document, which is this command's only form."""
+    import sys
+
+    put(sys.stdout, document)

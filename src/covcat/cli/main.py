@@ -1,0 +1,241 @@
+"""The entry point: global options, signals, and the one place that prints errors."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from covcat.cli import find, get, here, upkeep
+from covcat.cli.session import Session, envelope, error_text, put
+from covcat.errors import CovcatError, SignalError, UsageError
+from covcat.output import shown
+from covcat.version import __version__
+
+_EXAMPLES = """covcat: public COVID-19 medical imaging resources, listed truly and fetched verified
+
+  covcat list --modality ct          which resources have CT
+  covcat show cohen                  what one is, may be used for, and how it is verified
+  covcat fetch figure1               download, verify, unpack; prints the folder
+
+`covcat --help` lists all commands, `covcat COMMAND --help` explains one.
+"""
+
+# Global options may stand before or after the command; this says which take a value.
+_GLOBAL = {
+    "--data-dir": True,
+    "--catalog": True,
+    "--mirror": True,
+    "--color": True,
+    "--offline": False,
+    "--no-input": False,
+    "--json": False,
+    "-q": False,
+    "--quiet": False,
+    "-v": False,
+    "-vv": False,
+    "--verbose": False,
+}
+
+app = typer.Typer(
+    name="covcat",
+    help="A catalog and verified downloader of public COVID-19 medical imaging resources.\n\n"
+    "Exit codes: 0 ok, 1 bug, 2 usage, 3 not found, 4 network, 5 integrity, 6 extraction, "
+    "7 a person must act, 8 disk, 9 several kinds, 128+N signal N.",
+    invoke_without_command=True,
+    rich_markup_mode=None,  # rich's help takes 200 ms longer
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Global options may stand before or after the command.",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        put(sys.stdout, f"covcat {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    ctx: typer.Context,
+    data_dir: Annotated[
+        Path, typer.Option(envvar="COVCAT_DATA_DIR", help="Where releases are kept.")
+    ] = Path("covcat-data"),
+    catalog: Annotated[
+        list[Path] | None,
+        typer.Option(envvar="COVCAT_CATALOG", help="A folder of your own entries; repeatable."),
+    ] = None,
+    mirror: Annotated[
+        str | None,
+        typer.Option(envvar="COVCAT_MIRROR", help="Ask URL/<host>/<path> for https://<host>/…"),
+    ] = None,
+    offline: Annotated[bool, typer.Option(envvar="COVCAT_OFFLINE", help="Open no socket.")] = False,
+    color: Annotated[
+        str, typer.Option(envvar="COVCAT_COLOR", help="auto, always or never.")
+    ] = "auto",
+    no_input: Annotated[
+        bool, typer.Option(envvar="COVCAT_NO_INPUT", help="Never ask a question.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", envvar="COVCAT_JSON", help="Print one JSON document.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", envvar="COVCAT_QUIET", help="Print results only.")
+    ] = False,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "-v",
+            "--verbose",
+            count=True,
+            envvar="COVCAT_VERBOSE",
+            help="Say more; -vv: tracebacks.",
+        ),
+    ] = 0,
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Read the global options."""
+    del version  # its callback has printed it
+    if color not in ("auto", "always", "never"):
+        raise UsageError(f"unknown --color `{color}`: expected auto, always or never")
+    if mirror is not None and not mirror.startswith(("http://", "https://")):
+        raise UsageError(f"--mirror `{mirror}` is not an http or https address")
+    ctx.obj = Session(
+        data_dir=data_dir,
+        catalog_folders=tuple(catalog or ()),
+        mirror=mirror,
+        offline=offline,
+        color=color,
+        no_input=no_input,
+        json=as_json,
+        quiet=quiet,
+        verbose=verbose,
+    )
+    if ctx.invoked_subcommand is None:
+        put(sys.stdout, _EXAMPLES)
+
+
+for group in (find, get, here, upkeep):
+    group.register(app)
+
+
+def main() -> NoReturn:
+    """Run covcat on the process's arguments, and exit with its code."""
+    _listen_to_signals()
+    args = globals_first(sys.argv[1:])
+    try:
+        code = _run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough: `covcat list | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except OSError as error:  # /dev/full
+        put(sys.stderr, f"error: cannot write the result: {error.strerror}\n")
+        code = 8
+    sys.exit(code)
+
+
+def _run(args: Sequence[str]) -> int:
+    try:
+        code: Any = app(list(args), standalone_mode=False)
+    except CovcatError as error:
+        return _report(error, args)
+    except (typer.TyperException, typer.Abort) as error:
+        return _report(_usage_error(error), args)
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        return _report_bug(error, args)
+    return _report(SignalError(2), args) if code == 130 else int(code or 0)
+
+
+def _usage_error(error: Exception) -> CovcatError:
+    text = error.format_message() if isinstance(error, typer.TyperException) else "aborted"
+    text = text[:1].lower() + text[1:].rstrip(".")
+    ctx = getattr(error, "ctx", None)
+    hint = f"{ctx.command_path} --help" if ctx is not None else "covcat --help"
+    return UsageError(text, hint=hint)
+
+
+def _report(error: CovcatError, args: Sequence[str]) -> int:
+    """Print an error where it belongs, and return its exit code."""
+    if wants_json(args):
+        put(sys.stdout, envelope(_command(args), error.data or None, error))
+    else:
+        put(sys.stderr, error_text(error))
+    if "-vv" in args or args.count("-v") > 1:
+        traceback.print_exception(error)
+    return error.code
+
+
+def _report_bug(error: Exception, args: Sequence[str]) -> int:
+    bug = CovcatError(
+        f"a bug in covcat: {type(error).__name__}: {error}",
+        hint="run it again with -vv, and report what it prints",
+    )
+    return _report(bug, args) if "-vv" not in args else _traced(error)
+
+
+def _traced(error: Exception) -> int:
+    for line in traceback.format_exception(error):
+        put(sys.stderr, "\n".join(shown(part) for part in line.splitlines()) + "\n")
+    return 1
+
+
+def globals_first(args: Sequence[str]) -> list[str]:
+    """Move global options in front of the command; everything after `--` stays where it is."""
+    front: list[str] = []
+    rest: list[str] = []
+    words = iter(args)
+    for word in words:
+        if word == "--":
+            return [*front, *rest, word, *words]
+        name, equals, _ = word.partition("=")
+        if name not in _GLOBAL or (equals and not _GLOBAL[name]):
+            rest.append(word)
+        else:
+            front.append(word)
+            if _GLOBAL[name] and not equals:
+                front += [value for value in [next(words, None)] if value is not None]
+    return front + rest
+
+
+def wants_json(args: Sequence[str]) -> bool:
+    """Tell, even of a command line that cannot be parsed, if one JSON document is due."""
+    before = list(args[: args.index("--")] if "--" in args else args)
+    asked = any(one == "--format" and two == "json" for one, two in pairwise(before))
+    by_env = os.environ.get("COVCAT_JSON", "").lower() in ("1", "true", "yes", "on")
+    return "--json" in before or "--format=json" in before or asked or by_env
+
+
+def _command(args: Sequence[str]) -> str:
+    """Return the command's own words: `list`, `catalog check`."""
+    words = iter(args)
+    found: list[str] = []
+    for word in words:
+        if _GLOBAL.get(word):
+            next(words, None)
+        elif not word.startswith("-"):
+            found.append(word)
+    group = found[:1] and found[0] in ("catalog", "manifest")
+    return shown(" ".join(found[: 2 if group else 1]))
+
+
+def _listen_to_signals() -> None:
+    """Let TERM and HUP unwind like Ctrl-C, so that nothing is left behind."""
+
+    def stop(number: int, frame: object) -> NoReturn:
+        del frame
+        raise SignalError(number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), stop)

@@ -1,0 +1,210 @@
+"""The page that `show` prints."""
+
+import sys
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from covcat.cite import sentence
+from covcat.cli import tables
+from covcat.cli.session import Session
+from covcat.model import CONTENT_FLAGS, GitHubFile, PublishedCounts, Release, Resource
+from covcat.output import shown
+
+WIDTH = 96
+_FLAG_HEADS = ("CT", "X-ray", "MRI", "Ultrasound", "Metadata", "Case review")
+_MAX_COUNTS = 6  # rows of each published table; --json has all
+
+
+class _Page:
+    """Lines with headings; on a pipe nothing is wrapped."""
+
+    def __init__(self, session: Session) -> None:
+        self._color = session.has_color(sys.stdout)
+        self._wraps = sys.stdout.isatty()
+        self.lines: list[str] = []
+
+    def heading(self, text: str) -> None:
+        self.lines += ["", f"\x1b[1m{shown(text)}\x1b[0m" if self._color else shown(text)]
+
+    def line(self, text: str, indent: int = 2, hang: int = 0) -> None:
+        pad = " " * indent
+        safe = shown(text)
+        if not self._wraps:
+            self.lines.append(pad + safe)
+            return
+        wrapped = textwrap.wrap(
+            safe,
+            WIDTH,
+            initial_indent=pad,
+            subsequent_indent=pad + " " * hang,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        self.lines += wrapped or [""]
+
+
+def text(resource: Resource, session: Session, here: Sequence[str]) -> str:
+    """Return the page of one resource; `here` are its releases on disk."""
+    page = _Page(session)
+    _head(page, resource)
+    _modalities(page, resource)
+    _licence(page, resource)
+    _access(page, resource)
+    _releases(page, resource, here)
+    _published(page, resource.published)
+    _overlaps(page, resource, session.catalog.resources)
+    _issues(page, resource)
+    _citation(page, resource)
+    _next(page, resource)
+    return "\n".join(page.lines).lstrip("\n") + "\n"
+
+
+def _head(page: _Page, resource: Resource) -> None:
+    page.heading(f"{resource.id}: {resource.title}")
+    page.line(resource.organization)
+    if resource.homepage:
+        page.line(resource.homepage)
+    for fix in resource.corrections:
+        page.line(f"* {fix.field}: {fix.value} ({fix.reason}; {fix.source})", hang=2)
+    page.lines.append("")
+    page.line(resource.summary)
+
+
+def _modalities(page: _Page, resource: Resource) -> None:
+    page.heading("What is in it")
+    rows: list[tuple[str, Sequence[str]]] = [("", _FLAG_HEADS)]
+    if resource.survey:
+        rows.append(("as surveyed", [getattr(resource.survey, flag) for flag in CONTENT_FLAGS]))
+    rows.append(("as found", [getattr(resource.found, flag) for flag in CONTENT_FLAGS]))
+    for label, cells in rows:
+        drawn = "  ".join(
+            f"{cell:^{len(head)}}" for cell, head in zip(cells, _FLAG_HEADS, strict=True)
+        )
+        page.lines.append(f"  {label:<12} {drawn}".rstrip())
+    page.line(f"found in: {resource.found.source}", hang=2)
+
+
+def _licence(page: _Page, resource: Resource) -> None:
+    licence = resource.license
+    page.heading(f"Licence: {licence.spdx}")
+    uses = ("commercial", "derivatives", "redistribution")
+    page.line("allows  " + "   ".join(f"{use}: {getattr(licence.allows, use)}" for use in uses))
+    if licence.per_image:
+        one = licence.per_image
+        page.line(f"each image has its own, in the column `{one.column}` of {one.table}", hang=2)
+    if licence.note:
+        page.line(licence.note)
+    if licence.url:
+        page.line(licence.url)
+    page.line(f"source: {licence.source}", hang=2)
+
+
+def _access(page: _Page, resource: Resource) -> None:
+    words = {
+        "open": "open: no account is needed",
+        "account": "account: the host asks for a login",
+        "browse": "browse: to look at only; covcat downloads nothing from it",
+    }
+    page.heading(f"Access: {words[resource.access]}")
+    if resource.browse:
+        page.line(f"terms: {resource.browse.terms}", hang=2)
+        for link in resource.browse.pages:
+            page.line(f"{link.shows}: {link.url}", hang=2)
+
+
+def _releases(page: _Page, resource: Resource, here: Sequence[str]) -> None:
+    if not resource.releases:
+        return
+    page.heading("Releases")
+    for release in resource.releases:
+        marks = [
+            "fetched by default" if release is resource.default_release else "",
+            "here" if release.id in here else "",
+        ]
+        note = f"  ({', '.join(mark for mark in marks if mark)})" if any(marks) else ""
+        count = f"{release.contents.files} files, " if release.contents else ""
+        page.line(f"{resource.id}@{release.id}  {count}{_size(release)}{note}")
+        page.line(f"verified by {how_verified(release)}", indent=4, hang=2)
+        if release.note:
+            page.line(release.note, indent=4)
+
+
+def _size(release: Release) -> str:
+    size = tables.size(release)
+    return "size unknown" if size == "?" else size
+
+
+def how_verified(release: Release) -> str:
+    """Say in words what pins a release."""
+    trees = [file for file in release.files if isinstance(file, GitHubFile) and file.tree]
+    listed = f"the sha256 or git id of {release.contents.files} files" if release.contents else ""
+    if trees:
+        tree = trees[0]
+        of = f" of {tree.keep}" if tree.keep else ""
+        return f"git tree {tree.tree}{of}" + (f" and {listed}" if listed else "")
+    if listed:
+        return listed
+    kinds = {
+        "sha256": sum(file.sha256 is not None for file in release.files),
+        "md5": sum(file.md5 is not None for file in release.files),
+        "the first digits of md5": sum(file.md5_prefix is not None for file in release.files),
+    }
+    for kind, number in kinds.items():
+        if number == len(release.files):
+            return kind
+        if number:
+            return f"{kind} for {number} of {len(release.files)} files; the rest at first use"
+    return "nothing published: recorded at first use, and a later difference is an error"
+
+
+def _published(page: _Page, published: Iterable[PublishedCounts]) -> None:
+    tables_shown = list(published)
+    if tables_shown:
+        page.heading("Counts, as published")
+    for counts in tables_shown:
+        rows = ", ".join(_count(row) for row in counts.rows[:_MAX_COUNTS])
+        more = len(counts.rows) - _MAX_COUNTS
+        tail = f", and {more} more" if more > 0 else ""
+        page.line(f"{counts.of}: {rows}{tail} {counts.unit} ({counts.source})", hang=2)
+
+
+def _count(row: tuple[str, ...]) -> str:
+    *keys, number = row
+    return " ".join([*(key or "(blank)" for key in keys), number])
+
+
+def _overlaps(page: _Page, resource: Resource, others: Iterable[Resource]) -> None:
+    inside = [f"contains {part.resource}: {part.evidence}" for part in resource.contains]
+    around = [
+        f"is in {other.id}: {part.evidence}"
+        for other in others
+        for part in other.contains
+        if part.resource == resource.id
+    ]
+    if inside or around:
+        page.heading("Overlaps with other resources")
+    for line in [*inside, *around]:
+        page.line(line, hang=2)
+
+
+def _issues(page: _Page, resource: Resource) -> None:
+    if resource.known_issues:
+        page.heading("Known issues")
+    order = ("serious", "warning", "info")
+    for issue in sorted(resource.known_issues, key=lambda one: order.index(one.severity)):
+        page.line(f"{issue.severity} ({issue.date}): {issue.text} [{issue.source}]", hang=2)
+
+
+def _citation(page: _Page, resource: Resource) -> None:
+    if resource.citation:
+        page.heading("How to cite")
+    for citation in resource.citation:
+        page.line(sentence(citation), hang=2)
+
+
+def _next(page: _Page, resource: Resource) -> None:
+    page.heading("Next")
+    if resource.access != "browse":
+        page.line(f"covcat fetch {resource.id} --dry-run")
+    if resource.citation:
+        page.line(f"covcat cite {resource.id}")

@@ -1,0 +1,165 @@
+"""What the global options say, and how a command prints: results to stdout, talk to stderr."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TextIO
+
+from covcat import catalog as catalogs
+from covcat.catalog import Catalog
+from covcat.errors import CovcatError, SeveralError, UsageError
+from covcat.output import OUTPUTS, Rows, shown
+from covcat.store import Store
+
+_PLAIN = str.maketrans({"→": ">", "…": "...", "–": "-", "—": "-", "’": "'"})
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run of covcat."""
+
+    data_dir: Path
+    catalog_folders: tuple[Path, ...] = ()
+    mirror: str | None = None
+    offline: bool = False
+    color: str = "auto"
+    no_input: bool = False
+    json: bool = False
+    quiet: bool = False
+    verbose: int = 0
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The catalog, loaded when it is first needed; says which packaged entries it replaces."""
+        loaded = catalogs.load(self.catalog_folders)
+        for resource in loaded.resources:
+            if resource.override:
+                folder = loaded.folders[resource.id]
+                self.say(f"note: `{resource.id}` comes from {folder}, not from covcat's catalog")
+        return loaded
+
+    @property
+    def store(self) -> Store:
+        """The data folder."""
+        return Store(self.data_dir)
+
+    def say(self, text: str) -> None:
+        """Talk: one line on stderr, unless --quiet."""
+        if not self.quiet:
+            put(sys.stderr, shown(text) + "\n")
+
+    def has_color(self, stream: TextIO) -> bool:
+        """Decide colour for a stream: --color, NO_COLOR, FORCE_COLOR, TERM, then the terminal."""
+        if self.color != "auto":
+            return self.color == "always"
+        if os.environ.get("NO_COLOR"):
+            return False
+        if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+            return True
+        return os.environ.get("TERM") != "dumb" and stream.isatty()
+
+    # ---- results ----
+
+    def result(self, command: str, data: object, text: str) -> None:
+        """Print a result: `data` as the JSON envelope with --json, else `text`."""
+        if self.json:
+            put(sys.stdout, envelope(command, data))
+        else:
+            put(sys.stdout, text)
+
+    def rows(
+        self,
+        command: str,
+        rows: Rows,
+        *,
+        data: object = None,
+        output: str | None = None,
+        footnotes: str = "",
+    ) -> None:
+        """Print a table in the format that was asked for; TSV on a pipe unless one was."""
+        chosen = output or ("ids" if self.quiet else None)
+        if self.json or chosen == "json":
+            plain = [{k: row.get(k) for k in rows.columns} for row in rows.rows]
+            put(sys.stdout, envelope(command, plain if data is None else data))
+            return
+        chosen = chosen or ("table" if sys.stdout.isatty() else "tsv")
+        if chosen == "table":
+            from covcat.output import as_table
+
+            put(sys.stdout, as_table.text(rows, color=self.has_color(sys.stdout)) + footnotes)
+        else:
+            put(sys.stdout, OUTPUTS[chosen](rows))
+
+
+def put(stream: TextIO, text: str) -> None:
+    """Write text that is already safe to show; what the stream cannot encode is spelt out."""
+    encoding = stream.encoding or "ascii"
+    if not text.isascii():
+        try:
+            text.encode(encoding)
+        except UnicodeEncodeError:
+            text = text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding)
+    stream.write(text)
+    stream.flush()
+
+
+def envelope(command: str, data: object, error: CovcatError | None = None) -> str:
+    """Return the one document that --json prints, on success and on failure."""
+    schema = f"covcat.{command.replace(' ', '-') or 'covcat'}/1"
+    document = {"schema": schema, "ok": error is None, "data": data, "error": _as_dict(error)}
+    return json.dumps(document, ensure_ascii=True, indent=2) + "\n"
+
+
+def _as_dict(error: CovcatError | None) -> dict[str, Any] | None:
+    if error is None:
+        return None
+    found: dict[str, Any] = {
+        "code": error.code,
+        "kind": error.kind,
+        "message": error.message,
+        "hint": error.hint,
+    }
+    if error.cause:
+        found["cause"] = error.cause
+    if error.details:
+        found["details"] = list(error.details)
+    if isinstance(error, SeveralError):
+        found["errors"] = [_as_dict(one) for one in error.errors]
+    return found
+
+
+MAX_DETAILS = 40
+
+
+def error_text(error: CovcatError) -> str:
+    """Return an error as stderr shows it: what, its details, `cause:` and `hint:`."""
+    lines = [f"error: {shown(error.message)}"]
+    lines += [f"  {shown(detail)}" for detail in error.details[:MAX_DETAILS]]
+    if len(error.details) > MAX_DETAILS:
+        more = len(error.details) - MAX_DETAILS
+        lines.append(f"  … and {more} more; --json prints all")
+    if error.cause:
+        lines.append(f"cause: {shown(error.cause)}")
+    if error.hint:
+        lines.append(f"hint: {shown(error.hint)}")
+    return "\n".join(lines) + "\n"
+
+
+def chosen_output(name: str | None, allowed: Sequence[str]) -> str | None:
+    """Check a --format.
+
+    Raises:
+        UsageError: it is not one of `allowed`.
+    """
+    if name is not None and name not in allowed:
+        raise UsageError(f"unknown format `{name}`: expected one of {', '.join(allowed)}")
+    return name
+
+
+def plain(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mapping without the keys whose value is unknown or empty."""
+    return {key: value for key, value in mapping.items() if value not in (None, (), [], {}, "")}

@@ -1,0 +1,86 @@
+"""catalog check, catalog schema, doctor: for contributors, and for whoever is stuck."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from covcat import catalog as catalogs
+from covcat.cli.session import Session
+from covcat.errors import IntegrityError
+from covcat.output import Cell, Rows
+from covcat.store import packaged_catalog
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(rich_markup_mode=None, help="For contributors to the catalog.")
+    group.command("check")(check)
+    group.command("schema")(schema)
+    app.add_typer(group, name="catalog")
+    app.command()(doctor)
+
+
+def check(
+    ctx: typer.Context,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE…]", help="Default: covcat's own.")
+    ] = None,
+) -> None:
+    """Check catalog files: every mistake at once, each with file and line.
+
+    Example: covcat catalog check my-catalog/newset.yaml
+    """
+    session: Session = ctx.obj
+    paths = files or catalogs.entry_files(packaged_catalog())
+    found = [
+        path for one in paths for path in (catalogs.entry_files(one) if one.is_dir() else [one])
+    ]
+    mistakes = [mistake for path in found for mistake in catalogs.check_file(path)]
+    if not files and not mistakes:
+        mistakes = catalogs.check_together(catalogs.load().resources)
+    data = {"files": [str(path) for path in found], "mistakes": mistakes}
+    if not mistakes:
+        session.result("catalog check", data, "")
+        session.say(f"{len(found)} catalog files are right")
+        return
+    raise IntegrityError(
+        mistakes[0],
+        details=mistakes[1:],
+        hint="docs/catalog.md explains every key",
+        data=data,
+    )
+
+
+def schema(ctx: typer.Context) -> None:
+    """Print the JSON schema that gives editors completion for catalog files.
+
+    Example: covcat catalog schema > catalog/schema.json
+    """
+    from covcat.schema import json_schema
+
+    session: Session = ctx.obj
+    found = json_schema()
+    session.result("catalog schema", found, json.dumps(found, indent=1, sort_keys=True) + "\n")
+
+
+def doctor(ctx: typer.Context) -> None:
+    """Look at versions, tools, disk and credentials, and say what to do about each.
+
+    Example: covcat doctor
+    """
+    from covcat.cli import health
+
+    session: Session = ctx.obj
+    checks = health.checks(session)
+    rows: list[dict[str, Cell]] = [
+        {"check": one.name, "state": one.state, "found": one.found, "fix": one.fix}
+        for one in checks
+    ]
+    rows_shown = Rows(("check", "state", "found", "fix"), rows, key="check")
+    session.rows("doctor", rows_shown, data={"checks": rows})
+    wrong = sum(one.state != "ok" for one in checks)
+    session.say("all is well" if not wrong else f"{wrong} of {len(checks)} checks ask for a look")
+    sys.stdout.flush()
