@@ -21,7 +21,8 @@ def sentence(citation: Citation) -> str:
     doi = f"https://doi.org/{fields['doi']}" if "doi" in fields else fields.get("url", "")
     author = fields.get("author", "").replace(" and ", ", ")
     year = f" ({fields['year']})" if "year" in fields else ""
-    return ". ".join(part for part in (f"{author}{year}", fields.get("title"), place, doi) if part)
+    text = ". ".join(part for part in (f"{author}{year}", fields.get("title"), place, doi) if part)
+    return text.replace("{", "").replace("}", "").replace("--", "–")
 
 
 def all_bibtex(resource: Resource) -> tuple[str, ...]:

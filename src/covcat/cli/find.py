@@ -18,22 +18,31 @@ FORMATS = ("table", "tsv", "csv", "json", "yaml", "ids")
 
 Modality = Annotated[
     list[str] | None,
-    typer.Option("--modality", "-m", help="ct, xray, mri or ultrasound; repeatable."),
+    typer.Option(
+        "--modality", "-m", metavar="WORD", help="ct, xray, mri or ultrasound; repeatable."
+    ),
 ]
-Has = Annotated[list[str] | None, typer.Option("--has", help="metadata or case-review.")]
+Has = Annotated[
+    list[str] | None, typer.Option("--has", metavar="WORD", help="metadata or case-review.")
+]
 Licence = Annotated[
-    list[str] | None, typer.Option("--license", help="An SPDX id or glob: 'CC-BY*'.")
+    list[str] | None,
+    typer.Option("--license", metavar="SPDX", help="An SPDX id or glob: 'CC-BY*'."),
 ]
 Allows = Annotated[
     list[str] | None,
-    typer.Option("--license-allows", help="commercial, derivatives or redistribution."),
+    typer.Option(
+        "--license-allows", metavar="USE", help="commercial, derivatives or redistribution."
+    ),
 ]
-Access = Annotated[list[str] | None, typer.Option("--access", help="open, account or browse.")]
+Access = Annotated[
+    list[str] | None, typer.Option("--access", metavar="WORD", help="open, account or browse.")
+]
 Fetchable = Annotated[
     bool, typer.Option("--fetchable", help="What covcat can fetch, and what was found in it.")
 ]
 OutputFormat = Annotated[
-    str | None, typer.Option("--format", help="table, tsv, csv, json, yaml or ids.")
+    str | None, typer.Option("--format", metavar="WORD", help="table, tsv, csv, json, yaml or ids.")
 ]
 
 
@@ -122,7 +131,9 @@ def search(
     text: Annotated[list[str], typer.Argument(help="Words that must all occur.")],
     output: OutputFormat = None,
 ) -> None:
-    """Search titles, authors, licences, citations and known issues.
+    """Search the catalog for words.
+
+    In titles, authors, licences, citations and known issues.
 
     Example: covcat search segmentation
     """
@@ -152,7 +163,7 @@ def show(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="ID", help="A resource.")],
 ) -> None:
-    """Show one resource: what it is, may be used for, holds, hides, and how to cite it.
+    """Show all that is known of one resource.
 
     Example: covcat show cohen
     """
@@ -170,7 +181,9 @@ def files(
     name: Annotated[str, typer.Argument(metavar="ID[@RELEASE]", help="A release.")],
     output: OutputFormat = None,
 ) -> None:
-    """List the files of a release: by its pinned listing, else what its host serves.
+    """List the files of a release.
+
+    By its pinned listing, else what its host serves.
 
     Example: covcat files figure1 --format csv
     """
@@ -200,7 +213,7 @@ def files(
 
 def cite(
     ctx: typer.Context,
-    names: Annotated[list[str], typer.Argument(metavar="ID…", help="Resources.")],
+    names: Annotated[list[str], typer.Argument(metavar="ID", help="Resources.")],
     output: Annotated[str, typer.Option("--format", help="bibtex, text or json.")] = "bibtex",
 ) -> None:
     """Print how to cite resources.

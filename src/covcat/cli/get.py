@@ -25,7 +25,10 @@ def register(app: typer.Typer) -> None:
 
 def fetch(
     ctx: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(metavar="[ID[@RELEASE]…]")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ID[@RELEASE]", help="Releases; the default one of each ID."),
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every resource.")] = False,
     modality: find.Modality = None,
     has: find.Has = None,
@@ -46,10 +49,13 @@ def fetch(
         bool, typer.Option("--allow-missing", help="Keep a release that only lacks files.")
     ] = False,
     require: Annotated[
-        str, typer.Option(help="pinned: refuse what the catalog does not pin. host: or its host.")
+        str,
+        typer.Option(
+            metavar="WORD", help="pinned: refuse what the catalog does not pin. host: or its host."
+        ),
     ] = "any",
 ) -> None:
-    """Download, verify and unpack releases; print the folder of each.
+    """Download, verify and unpack; print the folder.
 
     What is here and complete is not asked for again. Nothing partial ever has a final name.
 

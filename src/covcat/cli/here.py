@@ -1,5 +1,6 @@
 """verify, status, path, manifest: what is on disk, and is it right."""
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,10 +31,12 @@ def register(app: typer.Typer) -> None:
 
 def verify(
     ctx: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(metavar="[ID[@RELEASE]…]")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="ID[@RELEASE]", help="Default: all that is here.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Compare names and sizes only.")] = False,
 ) -> None:
-    """Check what is on disk against its manifest and the catalog's pins; all of it, or by name.
+    """Check what is here against its record and pins.
 
     Example: covcat verify figure1
     """
@@ -105,7 +108,7 @@ def _named(session: Session, name: str, here: list[Here]) -> list[Here]:
 
 
 def status(ctx: typer.Context, output: OutputFormat = None) -> None:
-    """Tell what is here: complete or not, behind the catalog or not.
+    """Tell what is here, and if it is complete and new.
 
     Example: covcat status --json
     """
@@ -183,7 +186,9 @@ def _preferred(session: Session, matching: list[Here]) -> Here:
 
 def manifest_show(
     ctx: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(metavar="[ID[@RELEASE]…]")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="ID[@RELEASE]", help="Default: all that is here.")
+    ] = None,
 ) -> None:
     """Print the manifests of what is here, merged into one JSON document.
 
@@ -193,11 +198,4 @@ def manifest_show(
 
     session: Session = ctx.obj
     records = [asdict(manifest.load(folder)) for _, _, folder in _wanted(session, names)]
-    put_document(envelope("manifest show", {"manifests": records}))
-
-
-def put_document(document: str) -> None:
-    """Print a JSON document, which is this command's only form."""
-    import sys
-
-    put(sys.stdout, document)
+    put(sys.stdout, envelope("manifest show", {"manifests": records}))  # it has no other form

@@ -65,22 +65,28 @@ def _print_version(wanted: bool) -> None:
 def options(
     ctx: typer.Context,
     data_dir: Annotated[
-        Path, typer.Option(envvar="COVCAT_DATA_DIR", help="Where releases are kept.")
+        Path, typer.Option(metavar="DIR", envvar="COVCAT_DATA_DIR", help="Where releases are kept.")
     ] = Path("covcat-data"),
     catalog: Annotated[
         list[Path] | None,
-        typer.Option(envvar="COVCAT_CATALOG", help="A folder of your own entries; repeatable."),
+        typer.Option(
+            metavar="DIR", envvar="COVCAT_CATALOG", help="A folder of your own entries; repeatable."
+        ),
     ] = None,
     mirror: Annotated[
         str | None,
-        typer.Option(envvar="COVCAT_MIRROR", help="Ask URL/<host>/<path> for https://<host>/…"),
+        typer.Option(
+            metavar="URL", envvar="COVCAT_MIRROR", help="Ask URL/<host>/<path> for https://<host>/…"
+        ),
     ] = None,
-    offline: Annotated[bool, typer.Option(envvar="COVCAT_OFFLINE", help="Open no socket.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", envvar="COVCAT_OFFLINE", help="Open no socket.")
+    ] = False,
     color: Annotated[
-        str, typer.Option(envvar="COVCAT_COLOR", help="auto, always or never.")
+        str, typer.Option(metavar="WHEN", envvar="COVCAT_COLOR", help="auto, always or never.")
     ] = "auto",
     no_input: Annotated[
-        bool, typer.Option(envvar="COVCAT_NO_INPUT", help="Never ask a question.")
+        bool, typer.Option("--no-input", envvar="COVCAT_NO_INPUT", help="Never ask a question.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", envvar="COVCAT_JSON", help="Print one JSON document.")
@@ -99,7 +105,10 @@ def options(
         ),
     ] = 0,
     version: Annotated[
-        bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True)
+        bool,
+        typer.Option(
+            "--version", "-V", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Read the global options."""

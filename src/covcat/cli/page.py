@@ -124,7 +124,7 @@ def _releases(page: _Page, resource: Resource, here: Sequence[str]) -> None:
         note = f"  ({', '.join(mark for mark in marks if mark)})" if any(marks) else ""
         count = f"{release.contents.files} files, " if release.contents else ""
         page.line(f"{resource.id}@{release.id}  {count}{_size(release)}{note}")
-        page.line(f"verified by {how_verified(release)}", indent=4, hang=2)
+        page.line(how_verified(release), indent=4, hang=2)
         if release.note:
             page.line(release.note, indent=4)
 
@@ -141,9 +141,9 @@ def how_verified(release: Release) -> str:
     if trees:
         tree = trees[0]
         of = f" of {tree.keep}" if tree.keep else ""
-        return f"git tree {tree.tree}{of}" + (f" and {listed}" if listed else "")
+        return f"verified by git tree {tree.tree}{of}" + (f" and {listed}" if listed else "")
     if listed:
-        return listed
+        return f"verified by {listed}"
     kinds = {
         "sha256": sum(file.sha256 is not None for file in release.files),
         "md5": sum(file.md5 is not None for file in release.files),
@@ -151,10 +151,11 @@ def how_verified(release: Release) -> str:
     }
     for kind, number in kinds.items():
         if number == len(release.files):
-            return kind
+            return f"verified by {kind}"
         if number:
-            return f"{kind} for {number} of {len(release.files)} files; the rest at first use"
-    return "nothing published: recorded at first use, and a later difference is an error"
+            some = f"{number} of {len(release.files)} files"
+            return f"verified by {kind} for {some}; the rest is recorded at first use"
+    return "not pinned: recorded at first use, and a later difference is an error"
 
 
 def _published(page: _Page, published: Iterable[PublishedCounts]) -> None:
@@ -165,7 +166,7 @@ def _published(page: _Page, published: Iterable[PublishedCounts]) -> None:
         rows = ", ".join(_count(row) for row in counts.rows[:_MAX_COUNTS])
         more = len(counts.rows) - _MAX_COUNTS
         tail = f", and {more} more" if more > 0 else ""
-        page.line(f"{counts.of}: {rows}{tail} {counts.unit} ({counts.source})", hang=2)
+        page.line(f"{counts.unit}, {counts.of}: {rows}{tail} [{counts.source}]", hang=2)
 
 
 def _count(row: tuple[str, ...]) -> str:

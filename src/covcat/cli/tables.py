@@ -10,6 +10,7 @@ from covcat.model import CONTENT_FLAGS, AnyFile, Release, Resource
 from covcat.output import Cell, Rows, shown, sized
 
 SURVEY_COLUMNS = ("row", "id", "title", "organization", *CONTENT_FLAGS)
+_TITLE_LENGTH = 44  # two lines of the overview
 _HEADS = dict(zip(CONTENT_FLAGS, ("ct", "xray", "mri", "us", "meta", "case"), strict=True))
 
 
@@ -45,7 +46,7 @@ def overview(resources: Iterable[Resource]) -> Rows:
         rows.append(
             {
                 "id": one.id,
-                "title": one.title + mark,
+                "title": textwrap.shorten(one.title, _TITLE_LENGTH, placeholder="…") + mark,
                 **flags,
                 "size": size(one.default_release),
                 "licence": one.license.short,

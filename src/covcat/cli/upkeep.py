@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 def check(
     ctx: typer.Context,
     files: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILE…]", help="Default: covcat's own.")
+        list[Path] | None, typer.Argument(metavar="FILE", help="Default: covcat's own.")
     ] = None,
 ) -> None:
     """Check catalog files: every mistake at once, each with file and line.
@@ -67,7 +67,7 @@ def schema(ctx: typer.Context) -> None:
 
 
 def doctor(ctx: typer.Context) -> None:
-    """Look at versions, tools, disk and credentials, and say what to do about each.
+    """Look at versions, tools, disk and credentials.
 
     Example: covcat doctor
     """

@@ -8,6 +8,7 @@ from covcat.output.rows import Rows
 from covcat.output.text import shown
 
 _RIGHT = {"bytes", "size", "files", "row"}
+_WRAPPED = {"title": 22, "organization": 22, "path": 30, "reason": 22, "found": 30, "fix": 20}
 _MIDDLE = {"ct", "xray", "mri", "us", "meta", "case"}
 
 
@@ -22,7 +23,8 @@ def text(rows: Rows, *, color: bool = False) -> str:
         table.add_column(
             Text(column),
             justify="right" if column in _RIGHT else "center" if column in _MIDDLE else "left",
-            no_wrap=column not in ("title", "path", "organization"),
+            no_wrap=column not in _WRAPPED,
+            min_width=_WRAPPED.get(column),
             overflow="fold",
         )
     for row in rows.rows:

@@ -1,0 +1,54 @@
+# covcat: `make demo` shows the main job, `make test` runs the tests; both set up what they need.
+VENV := .venv
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+READY := $(VENV)/.ready
+PYTHON ?= python3
+T ?=
+DEMO := $(VENV)/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench docs build clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "covcat needs Python 3.11 or newer: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev --editable .
+	@touch $@
+
+demo: $(READY) ## set up, then list, fetch, verify and show: offline, with the bundled sample
+	@rm -rf $(DEMO)
+	@BIN=$(BIN) DATA=$(DEMO) sh scripts/demo.sh
+
+test: $(READY) ## run the tests; T=tests/test_plan.py picks some
+	$(BIN)/coverage erase
+	COVERAGE_PROCESS_START=pyproject.toml $(BIN)/coverage run -m pytest $(T)
+	$(BIN)/coverage combine --quiet
+	$(if $(T),,$(BIN)/coverage report --skip-covered --skip-empty)
+
+check: $(READY) ## format, lint, types, layers, catalog, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/covcat catalog check
+	$(BIN)/covcat catalog schema | diff - catalog/schema.json
+
+format: $(READY) ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY) ## measure against peers, as ratios in one run
+	$(BIN)/python bench/start.py
+
+docs: $(READY) ## rewrite the generated files
+	$(BIN)/covcat catalog schema > catalog/schema.json
+
+build: $(READY) ## build the sdist and the wheel into dist/
+	$(BIN)/python -m build --quiet
+
+clean: ## remove what make made
+	rm -rf $(VENV) dist .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
