@@ -138,7 +138,7 @@ def held(folder: Path) -> Held | None:
     manifest = load(folder)
     return Held(
         form=manifest.form,
-        has_archives=all(one.archive for one in manifest.downloads),
+        has_archives=all(one.archive or not one.is_archive for one in manifest.downloads),
         is_complete=manifest.complete,
         bytes=manifest.total_bytes,
     )

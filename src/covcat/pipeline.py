@@ -12,7 +12,7 @@ from pathlib import Path
 from covcat import download, extract, hosts, manifest, pins, plan, verify
 from covcat.archives import zip as zip_format
 from covcat.catalog import Catalog
-from covcat.errors import CovcatError, DiskError, IntegrityError, NotFoundError
+from covcat.errors import CovcatError, DiskError, ExtractionError, IntegrityError, NotFoundError
 from covcat.listing import Listing
 from covcat.model import (
     AnyFile,
@@ -171,8 +171,7 @@ def _part(
     transfer = _transfer(file, got)
     target = workshop / "release" / "files" if step.options.extract else None
     if file.unpack == "none":
-        stored = _placed_whole(file, got, target)
-        return _Part(file, transfer, (stored,))
+        return _plain_part(file, got, transfer, workshop / "release", step.options.extract)
     layout = extract.Layout(
         strip_root=isinstance(file, GitHubFile),
         keep=(file.keep or "") if isinstance(file, GitHubFile) else "",
@@ -203,7 +202,7 @@ def _obtain(
     """Take the archive that an earlier fetch kept, or download the file."""
     location = hosts.HOSTS[file.host].locate(file)
     target = workshop / f"{len(list(workshop.iterdir()))}.part"
-    local = _local_archive(location.url, before, bench.store)
+    local = _as_served(file, location.url, before, bench.store)
     if local is not None:
         source, transfer = local
         location = replace(location, path=source)
@@ -220,13 +219,17 @@ def _obtain(
     return got
 
 
-def _local_archive(url: str, before: Manifest | None, store: Store) -> tuple[Path, Transfer] | None:
-    if before is None:
-        return None
-    for transfer in before.downloads:
-        if transfer.url == url and transfer.archive:
-            path = store.release(before.resource, before.release) / transfer.archive
-            if path.is_file():
+def _as_served(
+    file: AnyFile, url: str, before: Manifest | None, store: Store
+) -> tuple[Path, Transfer] | None:
+    """Find what an earlier fetch of the same address left on disk as it was served."""
+    for transfer in before.downloads if before else ():
+        place = transfer.archive or (
+            None if transfer.is_archive else f"files/{file.into or ''}{transfer.name}"
+        )
+        if before and place and transfer.url == url:
+            path = store.release(before.resource, before.release) / place
+            if path.is_file() and not path.is_symlink():
                 return path, transfer
     return None
 
@@ -240,6 +243,7 @@ def _transfer(file: AnyFile, got: Download) -> Transfer:
         bytes=got.bytes,
         sha256=got.sha256,
         md5=got.md5,
+        is_archive=file.unpack != "none",
         finished_at=got.finished_at,
         verified_by=got.verified_by,
     )
@@ -260,14 +264,22 @@ def _demand_room_for(contents: extract.Contents, file: AnyFile, name: str, store
         )
 
 
-def _placed_whole(file: AnyFile, got: Download, target: Path | None) -> StoredFile:
-    """Give a plain file its place among the files."""
+def _plain_part(
+    file: AnyFile, got: Download, transfer: Transfer, built: Path, among_files: bool
+) -> _Part:
+    """Give a plain file its place among the files, or keep it as served."""
     path = (file.into or "") + got.name
-    if target is not None:
-        with disk_errors(f"write `{path}`"):
-            (target / path).parent.mkdir(parents=True, exist_ok=True)
-            got.path.rename(target / path)
-    return StoredFile(path=path, bytes=got.bytes, sha256=got.sha256, verified_by=got.verified_by)
+    stored = StoredFile(path=path, bytes=got.bytes, sha256=got.sha256)
+    if not among_files:
+        transfer = replace(transfer, archive=_kept(got, built / "archives"))
+        return _Part(file, transfer, (stored,))
+    with disk_errors(f"write `{path}`"):
+        target = built / "files" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            raise ExtractionError(f"two files of the release would be `{path}`")
+        got.path.rename(target)
+    return _Part(file, transfer, (stored,))
 
 
 def _kept(got: Download, folder: Path) -> str:

@@ -121,7 +121,8 @@ class Transfer:
     tree: str | None = None  # recomputed from what was unpacked
     keep: str | None = None  # the folder whose tree that is
     left_out: int = 0  # members that the catalog excludes
-    archive: str | None = None  # where it was kept, relative to the release folder
+    is_archive: bool  # a plain file is one of the release's files itself
+    archive: str | None = None  # where it was kept as served, relative to the release folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,333 @@
+"""fetch, end to end through the command line against a loopback server."""
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+from builders import COMMIT, REPOSITORY, Answer, git_zip, tar_of, tree_on_disk, zip_of
+
+DATA = Path("covcat-data")
+FILES = DATA / "set" / "1" / "files"
+
+
+def nothing_is_left() -> bool:
+    """True if no release and no part or staging folder is on disk."""
+    return not list(DATA.glob("[!.]*")) and not list(DATA.glob(".covcat/staging/*"))
+
+
+def test_a_pinned_repository_is_fetched_verified_and_recorded(covcat, shelf, server) -> None:
+    tree = shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    ran = covcat("fetch", "set")
+    assert (ran.code, ran.out) == (0, f"{FILES}\n")
+    assert f"4 files, verified by git tree {tree}" in ran.err
+    assert tree_on_disk(FILES) == REPOSITORY
+    record = json.loads((FILES.parent / "manifest.json").read_text())
+    (download,) = record["downloads"]
+    assert (download["tree"], download["commit"]) == (tree, COMMIT)
+    assert download["verified_by"] == "git-tree"
+    assert {file["path"]: file["mode"] for file in record["files"]} == {
+        "files/README.md": "100644",
+        "files/images/one.png": "100644",
+        "files/images/two.png": "100644",
+        "files/scripts/run.sh": "100755",
+    }
+    assert {file["verified_by"] for file in record["files"]} == {"sha256"}
+
+
+def test_the_sums_file_passes_coreutils(covcat, shelf, server) -> None:
+    odd = {**REPOSITORY, "images/100% (1) é.png": b"odd"}
+    shelf.add_repository(files=odd)
+    server.serve_repository(git_zip(odd))
+    assert covcat("fetch", "set").code == 0
+    if shutil.which("sha256sum"):
+        checked = subprocess.run(
+            ["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=FILES.parent, check=False
+        )
+        assert checked.returncode == 0
+    lines = (FILES.parent / "SHA256SUMS").read_text().splitlines()
+    expected = {f"{hashlib.sha256(data).hexdigest()}  files/{path}" for path, data in odd.items()}
+    assert set(lines) == expected
+
+
+def test_modes_on_disk_are_plain_whatever_the_archive_says(covcat, shelf, server) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    os.umask(0o022)
+    covcat("fetch", "set")
+    assert stat.S_IMODE((FILES / "scripts/run.sh").stat().st_mode) == 0o644
+    assert stat.S_IMODE(FILES.stat().st_mode) == 0o755
+    assert stat.S_IMODE(FILES.parent.stat().st_mode) == 0o755
+
+
+def test_quiet_prints_the_path_and_nothing_else(covcat, shelf, server) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    ran = covcat("fetch", "set", "-q")
+    assert (ran.out, ran.err) == (f"{FILES}\n", "")
+
+
+def test_a_second_fetch_makes_no_request(covcat, shelf, server) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    covcat("fetch", "set")
+    asked = len(server.requests)
+    ran = covcat("fetch", "set")
+    assert (ran.code, len(server.requests), ran.out) == (0, asked, f"{FILES}\n")
+    assert "here and complete; nothing to do" in ran.err
+
+
+def test_the_test_catalogs_own_cohen_replaces_the_packaged_one(covcat, shelf, server) -> None:
+    shelf.add_repository("cohen", override=True)
+    server.serve_repository(git_zip(REPOSITORY))
+    ran = covcat("fetch", "cohen", "-q")
+    assert (ran.code, ran.out) == (0, f"{DATA / 'cohen' / '1' / 'files'}\n")
+
+
+def test_only_the_kept_folder_is_written_and_its_tree_is_checked(covcat, shelf, server) -> None:
+    tree = shelf.add_repository(keep="images/")
+    server.serve_repository(git_zip(REPOSITORY))
+    ran = covcat("fetch", "set")
+    assert ran.code == 0, ran.err
+    assert sorted(tree_on_disk(FILES)) == ["images/one.png", "images/two.png"]
+    record = json.loads((FILES.parent / "manifest.json").read_text())
+    assert record["downloads"][0]["tree"] == tree
+    assert record["downloads"][0]["left_out"] == 2
+    assert covcat("verify").code == 0
+
+
+# ---- what is not right -------------------------------------------------------------------------
+
+
+def test_missing_files_are_named_and_nothing_is_kept(covcat, shelf, server) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip({"README.md": REPOSITORY["README.md"]}))
+    ran = covcat("fetch", "set")
+    assert (ran.code, ran.out) == (5, "")
+    assert "error: `set@1` is not what is pinned: 3 missing" in ran.err
+    for path in ("images/one.png", "images/two.png", "scripts/run.sh"):
+        assert f"missing: {path}\n" in ran.err
+    assert "hint: covcat fetch set@1 --allow-missing" in ran.err
+    assert nothing_is_left()
+
+
+def test_allow_missing_keeps_the_rest_and_says_what_is_lost(covcat, shelf, server) -> None:
+    shelf.add_repository()
+    short = {path: data for path, data in REPOSITORY.items() if "one" not in path}
+    server.serve_repository(git_zip(short))
+    assert covcat("fetch", "set", "--allow-missing").code == 0
+    record = json.loads((FILES.parent / "manifest.json").read_text())
+    assert (record["complete"], record["missing"]) == (False, ["images/one.png"])
+    verified = covcat("verify")
+    assert verified.code == 5
+    assert "missing: files/images/one.png" in verified.err
+    assert "1 files missing" in covcat("status").out
+    again = covcat("fetch", "set", "--allow-missing")
+    assert "incomplete as allowed; nothing to do" in again.err
+    whole = git_zip(REPOSITORY)
+    server.serve_repository(whole)
+    assert covcat("fetch", "set").code == 0
+    assert covcat("verify").code == 0
+
+
+def test_allow_missing_does_not_allow_changed_files(covcat, shelf, server) -> None:
+    shelf.add_repository()
+    changed = {**REPOSITORY, "README.md": b"# another text, same length? no"}
+    del changed["images/one.png"]
+    server.serve_repository(git_zip(changed))
+    ran = covcat("fetch", "set", "--allow-missing")
+    assert (ran.code, nothing_is_left()) == (5, True)
+    assert "changed: README.md: bytes expected 25, got 31" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("served", "said"),
+    [
+        pytest.param({**REPOSITORY, "new.txt": b"x"}, "extra: new.txt", id="an extra file"),
+        pytest.param(
+            {**REPOSITORY, "README.md": b"# b synthetic repository\n"},
+            "changed: README.md: sha256 expected",
+            id="one byte",
+        ),
+    ],
+)
+def test_other_contents_are_refused(covcat, shelf, server, served, said) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip(served))
+    ran = covcat("fetch", "set")
+    assert (ran.code, nothing_is_left()) == (5, True)
+    assert said in ran.err
+
+
+def test_another_tree_is_refused_even_if_every_listed_file_is_right(covcat, shelf, server) -> None:
+    shelf.add_repository(tree="f" * 40)
+    server.serve_repository(git_zip(REPOSITORY))
+    ran = covcat("fetch", "set")
+    assert ran.code == 5
+    assert f"git tree expected {'f' * 40}, got" in ran.err
+    assert nothing_is_left()
+
+
+def test_a_damaged_archive_is_an_extraction_error(covcat, shelf, server) -> None:
+    shelf.add_repository()
+    body = bytearray(git_zip(REPOSITORY))
+    body[len(body) // 2] ^= 0x55
+    server.serve_repository(bytes(body))
+    ran = covcat("fetch", "set")
+    assert ran.code in (5, 6)
+    assert nothing_is_left()
+
+
+def test_a_pinned_digest_tells_an_altered_archive(covcat, shelf, server) -> None:
+    body = zip_of({"a.txt": b"a"})
+    shelf.add_web("plain", "a.zip", unpack="zip", sha256=hashlib.sha256(b"another").hexdigest())
+    server.serve("/data.example.org/a.zip", Answer(body))
+    ran = covcat("fetch", "plain")
+    assert (ran.code, nothing_is_left()) == (5, True)
+    assert "is not the pinned file: sha256 expected" in ran.err
+
+
+# ---- plain files, tar, archives kept -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pin", "verified_by"),
+    [
+        ({"sha256": hashlib.sha256(b"table").hexdigest()}, "sha256"),
+        ({"md5": hashlib.md5(b"table").hexdigest()}, "md5"),
+        ({"md5_prefix": hashlib.md5(b"table").hexdigest()[:8]}, "md5-prefix"),
+        ({}, "first-use"),
+    ],
+)
+def test_a_plain_file_is_verified_by_what_is_pinned(
+    covcat, shelf, server, pin, verified_by
+) -> None:
+    shelf.add_web("plain", "table.csv", **{k: f'"{v}"' for k, v in pin.items()})
+    server.serve("/data.example.org/table.csv", Answer(b"table"))
+    assert covcat("fetch", "plain").code == 0
+    folder = DATA / "plain" / "1"
+    assert tree_on_disk(folder / "files") == {"table.csv": b"table"}
+    record = json.loads((folder / "manifest.json").read_text())
+    assert record["downloads"][0]["verified_by"] == verified_by
+    assert covcat("verify").code == 0
+
+
+@pytest.mark.parametrize("packing", ["", "gz", "bz2", "xz"])
+def test_a_tar_is_unpacked_below_its_folder(covcat, shelf, server, packing) -> None:
+    shelf.add_web("plain", "a.tar", unpack="tar", into="inner/", exclude='["*.DS_Store"]')
+    body = tar_of({"./a/b.txt": b"b", "c.txt": b"c", "a/.DS_Store": b"junk"}, packing)
+    server.serve("/data.example.org/a.tar", Answer(body))
+    assert covcat("fetch", "plain").code == 0
+    files = DATA / "plain" / "1" / "files"
+    assert tree_on_disk(files) == {"inner/a/b.txt": b"b", "inner/c.txt": b"c"}
+
+
+def test_archives_are_kept_on_request_and_reused_without_a_request(covcat, shelf, server) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    ran = covcat("fetch", "set", "--no-extract")
+    archives = DATA / "set" / "1" / "archives"
+    assert (ran.code, ran.out) == (0, f"{archives}\n")
+    assert [path.name for path in archives.iterdir()] == [f"set-{COMMIT}.zip"]
+    assert not FILES.exists()
+    assert "archives only" in covcat("status").out
+    asked = len(server.requests)
+    assert covcat("fetch", "set", "--offline").code == 0
+    assert len(server.requests) == asked
+    assert tree_on_disk(FILES) == REPOSITORY
+    assert [path.name for path in archives.iterdir()] == [f"set-{COMMIT}.zip"]
+    assert covcat("verify").code == 0
+
+
+def test_keep_archives_after_the_fact_builds_the_release_anew(covcat, shelf, server) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    covcat("fetch", "set")
+    ran = covcat("fetch", "set", "--keep-archives")
+    assert ran.code == 0, ran.err
+    assert (DATA / "set" / "1" / "archives" / f"set-{COMMIT}.zip").is_file()
+    assert tree_on_disk(FILES) == REPOSITORY
+    assert "archives/" in (DATA / "set" / "1" / "SHA256SUMS").read_text()
+
+
+def test_what_was_recorded_at_first_use_may_not_change(covcat, shelf, server) -> None:
+    shelf.add_web("plain", "table.csv")
+    server.serve("/data.example.org/table.csv", Answer(b"first"), Answer(b"second"))
+    assert covcat("fetch", "plain").code == 0
+    ran = covcat("fetch", "plain", "--keep-archives")
+    assert ran.code == 0, "a plain file is its own archive: nothing is asked again"
+    assert len(server.requests) == 1
+
+
+def test_a_branch_is_recorded_at_first_use(covcat, shelf, server) -> None:
+    shelf.add(
+        "set",
+        "releases:\n  - {id: latest, source: made up, files: [{host: github, "
+        "repository: test/set, branch: master, unpack: zip}]}\n",
+    )
+    path = "/codeload.github.com/test/set/zip/refs/heads/master"
+    server.serve(path, Answer(git_zip(REPOSITORY), has_length=False))
+    assert covcat("fetch", "set").code == 0
+    record = json.loads((DATA / "set" / "latest" / "manifest.json").read_text())
+    assert record["downloads"][0]["verified_by"] == "first-use"
+    moved = {**REPOSITORY, "README.md": b"moved on"}
+    server.serve(path, Answer(git_zip(moved), has_length=False))
+    ran = covcat("fetch", "set", "--keep-archives")
+    assert ran.code == 5
+    assert "has changed upstream: git tree expected" in ran.err
+    assert tree_on_disk(DATA / "set" / "latest" / "files") == REPOSITORY
+    assert covcat("fetch", "set", "--require", "pinned", "--keep-archives").code == 5
+
+
+# ---- several -----------------------------------------------------------------------------------
+
+
+def test_one_failure_does_not_stop_the_others(covcat, shelf, server) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    ran = covcat("fetch", "radiopaedia", "set", "figure1")
+    assert (ran.code, ran.out) == (9, f"{FILES}\n")
+    assert "error: `radiopaedia` is for browsing only" in ran.err
+    assert "2 of 3 could not be fetched: radiopaedia, figure1@2020-05-08" in ran.err
+
+
+def test_failures_of_one_kind_keep_their_code(covcat) -> None:
+    ran = covcat("fetch", "radiopaedia", "eurorad")
+    assert ran.code == 7
+
+
+def test_filters_choose_what_is_fetched(covcat, shelf, server) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    ran = covcat("fetch", "--modality", "ct", "--fetchable", "--license", "CC-BY-4.0", "--dry-run")
+    assert ran.code == 0
+    assert [line.split("\t")[0] for line in ran.out.splitlines()] == [
+        "id",
+        "v7@2020-06-29",
+        "set@1",
+    ]
+    assert not server.requests
+
+
+def test_a_dry_run_touches_nothing(covcat, shelf, server) -> None:
+    shelf.add_repository()
+    ran = covcat("fetch", "set", "radiopaedia", "--dry-run", "--json")
+    steps = ran.document["data"]["steps"]
+    assert [(step["id"], step["action"]) for step in steps] == [
+        ("set@1", "fetch"),
+        ("radiopaedia", "ask"),
+    ]
+    assert not DATA.exists()
+    assert not server.requests
+
+
+@pytest.mark.parametrize("args", [(), ("cohen", "--modality", "ct"), ("cohen", "--all")])
+def test_what_to_fetch_must_be_said_in_one_way(covcat, args) -> None:
+    ran = covcat("fetch", *args)
+    assert (ran.code, ran.out) == (2, "")
+    assert "hint: covcat list" in ran.err
