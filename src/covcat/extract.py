@@ -67,9 +67,9 @@ def inspect(archive: Path, kind: str, layout: Layout) -> Contents:
         members = FORMATS[kind].members(stream)
         if len(members) > MAX_MEMBERS:
             raise ExtractionError(f"`{archive.name}` has more than {MAX_MEMBERS:,} members")
+        named = [(member, _safe(member, archive.name)) for member in members]
         if not any(member.kind == "file" for member in members):
             raise ExtractionError(f"`{archive.name}` has no files in it")
-        named = [(member, _safe(member, archive.name)) for member in members]
     if layout.strip_root:
         named = _without_root(named, archive.name)
     placed = [Placed(m, path) for m, path in named if path and _is_wanted(m, path, layout)]
@@ -99,18 +99,22 @@ def unpack(
     """
     paths = {placed.member.number: placed.path for placed in contents.files}
     stored: list[StoredFile] = []
+    writers: list[_Writer] = []
     task = progress.start(f"unpacking {archive.name}", contents.bytes)
 
     def open_member(member: Member) -> _Writer | None:
         path = paths.get(member.number)
         if path is None:
             return None
-        return _Writer(member, path, folder, stored, with_git_ids)
+        writers[:] = [_Writer(member, path, folder, stored, with_git_ids)]
+        return writers[0]
 
     with _archive_errors(archive), archive.open("rb") as stream:
         try:
             FORMATS[kind].unpack(stream, open_member)
         finally:
+            for writer in writers:  # the last one is still open if its member was damaged
+                writer.close()
             progress.finish(task)
     if len(stored) != len(paths):
         raise ExtractionError(f"`{archive.name}` changed while it was read")
@@ -137,7 +141,6 @@ class _Writer:
     def write(self, data: bytes) -> None:
         self._left -= len(data)
         if self._left < 0:
-            self._close()
             raise ExtractionError(
                 f"`{self._member.name}` is longer than the {self._member.size} bytes it declares"
             )
@@ -148,11 +151,10 @@ class _Writer:
             try:
                 self._file.write(data)
             except OSError as error:
-                self._close()
                 raise disk_error(error, f"write `{self._path}`") from error
 
     def finish(self) -> None:
-        self._close()
+        self.close()
         if self._left:
             raise ExtractionError(
                 f"`{self._member.name}` is {self._left} bytes shorter than it declares"
@@ -168,7 +170,7 @@ class _Writer:
             )
         )
 
-    def _close(self) -> None:
+    def close(self) -> None:
         if self._file:
             file, self._file = self._file, None
             with disk_errors(f"write `{self._path}`"):

@@ -285,6 +285,8 @@ def _plain_part(
 def _kept(got: Download, folder: Path) -> str:
     with disk_errors(f"keep `{got.name}`"):
         folder.mkdir(exist_ok=True)
+        if (folder / got.name).exists():
+            raise ExtractionError(f"two downloads of the release are called `{got.name}`")
         got.path.rename(folder / got.name)
     return f"archives/{got.name}"
 

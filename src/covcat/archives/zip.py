@@ -81,6 +81,11 @@ def _name(info: zipfile.ZipInfo) -> str:
         raise BadArchiveError(f"has a name of unknown encoding: `{name}`") from None
 
 
+def _raw_name(info: zipfile.ZipInfo) -> bytes:
+    """Return the bytes of a name as the directory has them."""
+    return info.orig_filename.encode("utf-8" if info.flag_bits & _UTF8 else "cp437")
+
+
 def _check_structure(archive: zipfile.ZipFile, stream: BinaryIO) -> None:
     """Walk the local headers: they must fill the space before the directory without a gap."""
     position = 0
@@ -102,7 +107,8 @@ def _end_of_member(info: zipfile.ZipInfo, stream: BinaryIO, directory: int) -> i
     if len(raw) < _LOCAL.size:
         raise BadArchiveError(f"has no local header for `{info.orig_filename}`")
     magic, _, flags, method, _, _, crc, packed, size, name_bytes, extra_bytes = _LOCAL.unpack(raw)
-    if magic != b"PK\x03\x04" or method != info.compress_type:
+    name = stream.read(name_bytes)
+    if (magic, method, name) != (b"PK\x03\x04", info.compress_type, _raw_name(info)):
         raise BadArchiveError(f"has two headers that differ for `{info.orig_filename}`")
     header = _LOCAL.size + int(name_bytes) + int(extra_bytes)
     end = info.header_offset + header + info.compress_size

@@ -1,0 +1,138 @@
+"""Measure how long covcat takes to start, against a bare typer program, as a ratio in one run.
+
+Usage: python bench/start.py [PAIRS]
+
+Both are whole processes of the same Python, run in turn, so that a busy machine slows both. The
+exit code is always 0: a ratio is for people to read, not for a gate that depends on the machine.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+PAIRS = 20
+WARM_UPS = 3
+TARGET = 1.6  # of `covcat list`, as a ratio of medians
+HEAVY = ("pandas", "httpx", "py7zr", "rarfile", "rich", "pydantic")  # `list` should need none
+COMMANDS = (["list"], ["--help"], ["--version"])
+BARE = """\
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def main() -> None:
+    print("hello")
+
+
+app()
+"""
+
+Command = list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Milliseconds of each pair of runs, in the order in which they were made."""
+
+    covcat: list[float]
+    bare: list[float]
+
+    @property
+    def ratio(self) -> float:
+        """Median of covcat by median of the bare program."""
+        return median(self.covcat) / median(self.bare)
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """Smallest and largest ratio of a single pair."""
+        ratios = [one / two for one, two in zip(self.covcat, self.bare, strict=True)]
+        return min(ratios), max(ratios)
+
+
+def environment() -> dict[str, str]:
+    """Return this process's variables without those that would change what is measured."""
+    unwanted = ("COVCAT_", "COVERAGE_", "PYTHON")
+    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+
+
+def milliseconds(command: Command, folder: Path) -> float:
+    """Run a command with its output in a pipe, and return how long the whole process took."""
+    start = time.perf_counter()
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, check=False)
+    taken = (time.perf_counter() - start) * 1000
+    if done.returncode:
+        print(f"note: {' '.join(command)} ended with {done.returncode}", file=sys.stderr)
+    return taken
+
+
+def measure(command: Command, bare: Command, folder: Path, pairs: int) -> Pairs:
+    """Time both in turn; which of them goes first changes from pair to pair."""
+    for _ in range(WARM_UPS):
+        milliseconds(command, folder)
+        milliseconds(bare, folder)
+    found = Pairs([], [])
+    for number in range(pairs):
+        turns = [(command, found.covcat), (bare, found.bare)]
+        for what, times in turns if number % 2 else reversed(turns):
+            times.append(milliseconds(what, folder))
+    return found
+
+
+def imported(arguments: Command, folder: Path) -> list[str]:
+    """Return which of HEAVY a covcat command imports, by Python's own record of its imports."""
+    code = "from covcat.cli.main import main; main()"
+    command = [sys.executable, "-X", "importtime", "-c", code, *arguments]
+    done = subprocess.run(
+        command, cwd=folder, env=environment(), capture_output=True, text=True, check=False
+    )
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    modules = {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
+    return [name for name in HEAVY if name in modules]
+
+
+def report(pairs: int, covcat: str, folder: Path) -> None:
+    """Measure every command, and print a line for each."""
+    script = folder / "bare.py"
+    script.write_text(BARE, encoding="utf-8")
+    bare = [sys.executable, str(script)]
+    print(
+        f"{pairs} pairs after {WARM_UPS} warm-ups; medians in ms; Python {sys.version.split()[0]}"
+    )
+    print(f"{'command':18} {'covcat':>7} {'bare':>7} {'ratio':>6}   of single pairs")
+    for arguments in COMMANDS:
+        found = measure([covcat, *arguments], bare, folder, pairs)
+        low, high = found.spread
+        name = " ".join(["covcat", *arguments])
+        times = f"{median(found.covcat):7.0f} {median(found.bare):7.0f}"
+        target = ""
+        if arguments == ["list"]:
+            verdict = "met" if found.ratio <= TARGET else "missed"
+            target = f"   target {TARGET}: {verdict}"
+        print(f"{name:18} {times} {found.ratio:6.2f}   {low:.2f} to {high:.2f}{target}")
+    print(
+        f"`covcat list` imports, of {', '.join(HEAVY)}: {', '.join(imported(['list'], folder)) or 'none'}"
+    )
+
+
+def main() -> None:
+    """Run in a folder of its own, where there is no data."""
+    asked = sys.argv[1] if len(sys.argv) > 1 else ""
+    pairs = int(asked) if asked.isdecimal() and int(asked) else PAIRS
+    covcat = shutil.which("covcat", path=str(Path(sys.executable).parent))
+    if covcat is None:
+        print(f"note: covcat is not installed beside {sys.executable}", file=sys.stderr)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        report(pairs, covcat, Path(folder))
+
+
+if __name__ == "__main__":
+    main()

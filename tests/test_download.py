@@ -1,0 +1,271 @@
+"""What a server may answer in place of the file, and what becomes of it."""
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+from builders import REPOSITORY, Answer, git_zip, zip_of
+
+from covcat import download
+from covcat.errors import ActionNeededError, IntegrityError, NetworkError, UsageError
+from covcat.model import Location, WebFile
+from covcat.progress import Silent
+from covcat.web import Web, WebSettings
+
+URL = "https://data.example.org/a.zip"
+ZIP = zip_of({"a.txt": b"a" * 5000})
+
+
+def got(tmp_path: Path, handler, *, mirror: str | None = None, **keys) -> download.Download:
+    """Download URL from a handler that stands in for the network."""
+    file = WebFile(host="web", name="a.zip", url=URL, unpack="zip", **keys)
+    web = Web(WebSettings(mirror=mirror), httpx.MockTransport(handler))
+    location = Location(url=URL, name="a.zip")
+    return download.fetch(file, location, web, tmp_path / "a.part", Silent(), pause=lambda _: None)
+
+
+def answers(*responses: httpx.Response):
+    """A handler that gives these one after the other, then the last one for ever."""
+    left = list(responses)
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    return handler
+
+
+def body(data: bytes, status: int = 200, **headers: str) -> httpx.Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.Response(status, headers=named, stream=httpx.ByteStream(data))
+
+
+def test_a_file_is_hashed_as_it_arrives(tmp_path: Path) -> None:
+    found = got(tmp_path, answers(body(ZIP)))
+    assert (found.bytes, found.path.read_bytes()) == (len(ZIP), ZIP)
+    assert found.verified_by == "first-use"
+
+
+LOGIN = b"<!DOCTYPE html><html><head><title>Log in | Host</title></head>"
+PAGE = b"\n<html><head><title>Welcome \x1b[2J &amp; more</title></head>"
+
+
+@pytest.mark.parametrize(
+    ("response", "error", "said"),
+    [
+        pytest.param(body(LOGIN), ActionNeededError, "Log in | Host", id="login page"),
+        pytest.param(body(PAGE), NetworkError, "Welcome \x1b[2J & more", id="some page"),
+        pytest.param(body(b'{"error": "x"}'), NetworkError, '{"error": "x"}', id="json"),
+        pytest.param(body(b'<?xml version="1.0"?><Error/>'), NetworkError, "", id="xml"),
+        pytest.param(body(b""), NetworkError, "", id="nothing"),
+        pytest.param(body(b"7z\xbc\xaf\x27\x1c"), IntegrityError, "", id="another format"),
+        pytest.param(body(ZIP, 204), NetworkError, "", id="204"),
+        pytest.param(body(ZIP, 206), NetworkError, "", id="206 unasked"),
+        pytest.param(body(ZIP, 404), NetworkError, "", id="404"),
+        pytest.param(body(ZIP, 403), ActionNeededError, "", id="403"),
+        pytest.param(body(ZIP, content_encoding="gzip"), NetworkError, "", id="encoded"),
+        pytest.param(body(b"", 302, location=""), NetworkError, "", id="empty redirect"),
+        pytest.param(body(b"", 302, location="file:///etc/passwd"), NetworkError, "", id="file:"),
+        pytest.param(body(b"", 302, location="http:///x"), NetworkError, "", id="no host"),
+        pytest.param(
+            body(b"", 302, location="https://u:p@example.org/"), NetworkError, "", id="user name"
+        ),
+        pytest.param(
+            body(b"", 302, location="http://data.example.org/a.zip"),
+            NetworkError,
+            "",
+            id="https to http",
+        ),
+        pytest.param(body(b"", 302, location=URL), NetworkError, "", id="loop"),
+    ],
+)
+def test_what_is_not_the_file_is_named_and_leaves_nothing(
+    tmp_path: Path, response: httpx.Response, error: type[Exception], said: str
+) -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(
+            response.status_code,
+            headers=response.headers,
+            stream=httpx.ByteStream(b"".join(response.stream)),
+        )
+
+    with pytest.raises(error) as info:
+        got(tmp_path, handler)
+    assert URL in info.value.message
+    assert said in (info.value.cause or "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_that_looks_like_a_page_is_left_alone_where_no_archive_is_due(
+    tmp_path: Path,
+) -> None:
+    file = WebFile(host="web", name="notes.html", url=URL)
+    web = Web(WebSettings(), httpx.MockTransport(answers(body(b"<html>notes</html>"))))
+    location = Location(url=URL, name="notes.html")
+    found = download.fetch(file, location, web, tmp_path / "x", Silent())
+    assert found.bytes == 18
+
+
+def test_redirects_are_followed_and_the_last_address_is_recorded(tmp_path: Path) -> None:
+    asked = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        if len(asked) == 1:
+            return httpx.Response(302, headers={"location": "/b.zip?sig=%2b%2F"})
+        if len(asked) == 2:
+            return httpx.Response(307, headers={"location": "https://store.example.net/c#part"})
+        return body(ZIP)
+
+    found = got(tmp_path, handler)
+    assert asked == [
+        URL,
+        "https://data.example.org/b.zip?sig=%2b%2F",
+        "https://store.example.net/c",
+    ]
+    assert (found.url, found.final_url) == (URL, "https://store.example.net/c")
+
+
+def test_a_mirror_is_asked_by_host_and_path_and_redirects_are_mapped_too(tmp_path: Path) -> None:
+    asked = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        if len(asked) == 1:
+            return httpx.Response(302, headers={"location": "https://store.example.net/c?x=1"})
+        return body(ZIP)
+
+    found = got(tmp_path, handler, mirror="http://127.0.0.1:9/cache/")
+    assert asked == [
+        "http://127.0.0.1:9/cache/data.example.org/a.zip",
+        "http://127.0.0.1:9/cache/store.example.net/c?x=1",
+    ]
+    assert found.final_url == "https://store.example.net/c?x=1"
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
+def test_a_passing_fault_is_tried_again(tmp_path: Path, status: int) -> None:
+    assert got(tmp_path, answers(body(b"", status), body(ZIP))).bytes == len(ZIP)
+
+
+def test_a_lasting_fault_is_final_after_three_tries(tmp_path: Path) -> None:
+    asked = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return body(b"", 503)
+
+    with pytest.raises(NetworkError, match="answered HTTP 503"):
+        got(tmp_path, handler)
+    assert len(asked) == download.TRIES
+
+
+def test_a_refusal_is_not_tried_again(tmp_path: Path) -> None:
+    asked = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return body(b"", 404)
+
+    with pytest.raises(NetworkError, match="is gone"):
+        got(tmp_path, handler)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [(len(ZIP) - 1, "is longer than expected"), (len(ZIP) + 1, "expected 5|got")],
+)
+def test_another_size_than_pinned_is_refused(tmp_path: Path, size: int, said: str) -> None:
+    with pytest.raises(IntegrityError, match=said):
+        got(tmp_path, answers(body(ZIP)), bytes=size)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_pin_is_checked_not_only_the_strongest(tmp_path: Path) -> None:
+    with pytest.raises(IntegrityError, match="sha1 expected 0000, got"):
+        got(tmp_path, answers(body(ZIP)), sha1_prefix="0000")
+
+
+def test_identity_is_asked_for_with_covcats_own_name(tmp_path: Path) -> None:
+    seen = {}
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.update(request.headers)
+        return body(ZIP)
+
+    got(tmp_path, handler)
+    assert seen["accept-encoding"] == "identity"
+    assert seen["user-agent"].startswith("covcat/")
+    assert "authorization" not in seen
+    assert "cookie" not in seen
+
+
+def test_an_unusable_certificate_setting_is_a_usage_error(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nowhere.pem"))
+    web = Web(WebSettings())
+    with pytest.raises(UsageError, match="network settings") as info, web.get(URL):
+        pass
+    assert "SSL_CERT_FILE" in (info.value.hint or "")
+
+
+# ---- over a real connection --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("has_length", [True, False], ids=["with a length", "chunked"])
+def test_a_cut_connection_is_tried_again_and_the_file_is_whole(
+    covcat, shelf, server, has_length: bool
+) -> None:
+    shelf.add_repository()
+    whole = git_zip(REPOSITORY)
+    path = "/codeload.github.com/test/set/zip/0123456789abcdef0123456789abcdef01234567"
+    server.serve(
+        path,
+        Answer(whole, has_length=has_length, cut=len(whole) // 2),
+        Answer(whole, has_length=has_length),
+    )
+    ran = covcat("fetch", "set")
+    assert ran.code == 0, ran.err
+    assert "trying again (2 of 3)" in ran.err
+    assert len(server.requests) == 2
+
+
+def test_a_connection_that_is_always_cut_leaves_nothing(covcat, shelf, server) -> None:
+    shelf.add_repository()
+    whole = git_zip(REPOSITORY)
+    server.serve_repository(whole)
+    server.routes[next(iter(server.routes))][0].cut = 100
+    ran = covcat("fetch", "set")
+    assert (ran.code, ran.out) == (4, "")
+    assert "error: no whole answer from `codeload.github.com`" in ran.err
+    assert not list(Path("covcat-data").glob("[!.]*"))
+    assert not list(Path("covcat-data/.covcat/staging").iterdir())
+
+
+def test_no_network_is_one_clear_message(covcat, shelf) -> None:
+    shelf.add_repository()
+    ran = covcat("fetch", "set", mirror="http://127.0.0.1:9")
+    assert ran.code == 4
+    assert "error: no whole answer from `codeload.github.com`" in ran.err
+    assert "hint: check the network" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_offline_opens_no_socket(covcat, shelf, server) -> None:
+    shelf.add_repository()
+    ran = covcat("fetch", "set", "--offline")
+    assert ran.code == 4
+    assert "because --offline is set" in ran.err
+    assert not server.requests
+
+
+def test_what_a_server_says_cannot_command_the_terminal(covcat, shelf, server) -> None:
+    shelf.add_repository()
+    server.serve_repository(b"<html><title>\x1b]0;owned\x07\xe2\x80\xae</title>")
+    ran = covcat("fetch", "set")
+    assert ran.code == 4
+    assert "\x1b" not in ran.err
+    assert "\x07" not in ran.err
+    assert "\u202e" not in ran.err
+    assert "\\x1b]0;owned" in ran.err
+    assert json.loads(covcat("fetch", "set", "--json").out)["error"]["code"] == 4

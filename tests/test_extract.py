@@ -1,0 +1,342 @@
+"""Every rule on what an archive may contain, through the function that decides."""
+
+import io
+import os
+import stat
+import struct
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from builders import tar_of, tree_on_disk, zip_of
+
+from covcat import extract
+from covcat.archives import FORMATS
+from covcat.errors import DiskError, ExtractionError
+from covcat.extract import Layout
+from covcat.progress import Silent
+
+GOOD = {"a.txt": b"a", "b/c.txt": b"c" * 3000, "empty.txt": b""}
+MAKERS = {
+    "zip": {"zip": zip_of},
+    "tar": {p or "plain": lambda m, p=p: tar_of(m, p) for p in ("", "gz", "bz2", "xz")},
+}
+KINDS = [(kind, name) for kind, makers in MAKERS.items() for name in makers]
+
+
+PLAIN = Layout()
+
+
+def unpacked(tmp_path: Path, kind: str, data: bytes, layout: Layout = PLAIN) -> dict[str, bytes]:
+    """Put an archive through both passes; return what was written."""
+    archive = tmp_path / "archive"
+    archive.write_bytes(data)
+    contents = extract.inspect(archive, kind, layout)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    extract.unpack(archive, kind, contents, folder, Silent())
+    return tree_on_disk(folder)
+
+
+def refused(tmp_path: Path, kind: str, data: bytes) -> ExtractionError:
+    """Return the error; nothing may have been written outside the staging folder."""
+    with pytest.raises(ExtractionError) as info:
+        unpacked(tmp_path, kind, data)
+    assert {path.name for path in tmp_path.iterdir()} <= {"archive", "out", "a"}
+    return info.value
+
+
+def test_every_format_has_a_maker() -> None:
+    assert MAKERS.keys() == FORMATS.keys()
+
+
+@pytest.mark.parametrize(("kind", "packing"), KINDS)
+def test_a_good_archive_is_written_whole(tmp_path: Path, kind: str, packing: str) -> None:
+    assert unpacked(tmp_path, kind, MAKERS[kind][packing](GOOD)) == GOOD
+
+
+@pytest.mark.parametrize(("kind", "packing"), KINDS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/tmp/canary",
+        "../canary",
+        "a/../../canary",
+        "a/../b",
+        "C:/x",
+        "..\\canary",
+        "a\\b",
+        "esc\x1b[2J",
+        "bidi\u202e",
+        "line\u2028",
+        "a//b",
+        "a/./b",
+        "x" * 300,
+        "/".join(["d"] * 70),
+    ],
+)
+def test_an_unsafe_name_fails_the_whole_archive(
+    tmp_path: Path, kind: str, packing: str, name: str
+) -> None:
+    error = refused(tmp_path, kind, MAKERS[kind][packing]({"fine.txt": b"f", name: b"x"}))
+    assert "is refused because of" in error.message
+
+
+@pytest.mark.parametrize(("kind", "packing"), KINDS)
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Readme.txt", "README.TXT"),
+        ("caf\u00e9", "cafe\u0301"),
+        ("stra\u00dfe", "strasse"),
+        ("a", "a/b"),
+        ("a/b", "A/c"),
+        ("a.", "a"),
+        ("d/x ", "d/x"),
+    ],
+)
+def test_names_that_are_one_path_somewhere_are_refused(
+    tmp_path: Path, kind: str, packing: str, names: tuple[str, str]
+) -> None:
+    error = refused(tmp_path, kind, MAKERS[kind][packing](dict.fromkeys(names, b"x")))
+    assert "would be one path" in error.message
+
+
+@pytest.mark.parametrize(("kind", "packing"), KINDS)
+def test_an_archive_cut_anywhere_never_looks_whole(tmp_path: Path, kind: str, packing: str) -> None:
+    whole = MAKERS[kind][packing](GOOD)
+    archive = tmp_path / "archive"
+    passed = []
+    for length in range(0, len(whole), max(1, len(whole) // 400)):
+        archive.write_bytes(whole[:length])
+        try:
+            contents = extract.inspect(archive, kind, Layout())
+            files = extract.unpack(archive, kind, contents, None, Silent())
+        except ExtractionError:
+            continue
+        if len(files) != len(GOOD):
+            passed.append(length)
+    assert passed == []
+
+
+@pytest.mark.parametrize("packing", ["gz", "bz2", "xz"])
+def test_a_flipped_bit_in_a_packed_tar_is_never_missed(tmp_path: Path, packing: str) -> None:
+    whole = tar_of(GOOD, packing)
+    archive = tmp_path / "archive"
+    for position in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1
+        archive.write_bytes(damaged)
+        folder = tmp_path / str(position)
+        try:
+            contents = extract.inspect(archive, "tar", Layout())
+            folder.mkdir()
+            extract.unpack(archive, "tar", contents, folder, Silent())
+        except ExtractionError:
+            continue
+        assert tree_on_disk(folder) == GOOD, f"byte {position}"
+
+
+def tar_with(**fields: object) -> bytes:
+    """A tar with one good file and one member of these fields."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        good = tarfile.TarInfo("good.txt")
+        good.size = 1
+        archive.addfile(good, io.BytesIO(b"g"))
+        info = tarfile.TarInfo("odd")
+        for name, value in fields.items():
+            setattr(info, name, value)
+        archive.addfile(info)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}, "it is a link"),
+        ({"type": tarfile.LNKTYPE, "linkname": "good.txt"}, "it is a link"),
+        ({"type": tarfile.CHRTYPE}, "not a regular file"),
+        ({"type": tarfile.BLKTYPE}, "not a regular file"),
+        ({"type": tarfile.FIFOTYPE}, "not a regular file"),
+    ],
+)
+def test_links_and_special_files_fail_the_archive(tmp_path: Path, fields, said: str) -> None:
+    assert said in refused(tmp_path, "tar", tar_with(**fields)).message
+
+
+def test_a_zip_link_or_fifo_fails_the_archive(tmp_path: Path) -> None:
+    link = zip_of({"a": b"/etc"}, modes={"a": stat.S_IFLNK | 0o777})
+    assert "it is a link" in refused(tmp_path, "zip", link).message
+    fifo = zip_of({"a": b""}, modes={"a": stat.S_IFIFO | 0o644})
+    assert "not a regular file" in refused(tmp_path, "zip", fifo).message
+
+
+def test_bytes_after_the_end_of_a_tar_are_refused_unless_they_are_zeros(tmp_path: Path) -> None:
+    whole = tar_of(GOOD)
+    assert "goes on after its last member" in (refused(tmp_path, "tar", whole + b"x").cause or "")
+    (tmp_path / "again").mkdir()
+    assert unpacked(tmp_path / "again", "tar", whole + b"\0" * 1024) == GOOD
+
+
+def test_a_damaged_header_in_the_middle_of_a_tar_is_not_its_end(tmp_path: Path) -> None:
+    whole = bytearray(tar_of(GOOD))
+    whole[1024 + 10] ^= 0xFF  # the second member's name: its checksum is wrong now
+    refused(tmp_path, "tar", bytes(whole))
+
+
+# ---- zip structure -----------------------------------------------------------------------------
+
+
+def _flagged(data: bytes, flag: int) -> bytes:
+    changed = bytearray(data)
+    directory = changed.index(b"PK\x01\x02")
+    changed[6] |= flag
+    changed[directory + 8] |= flag
+    return bytes(changed)
+
+
+def _renamed_in_directory(data: bytes) -> bytes:
+    directory = data.index(b"PK\x01\x02")
+    return data[:directory] + data[directory:].replace(b"a.txt", b"z.txt")
+
+
+def _with_size(data: bytes, size: int) -> bytes:
+    changed = bytearray(data)
+    directory = changed.index(b"PK\x01\x02")
+    struct.pack_into("<I", changed, 22, size)
+    struct.pack_into("<I", changed, directory + 24, size)
+    return bytes(changed)
+
+
+def _twice(data: bytes) -> bytes:
+    """Two directory entries that share one local member."""
+    directory = data.index(b"PK\x01\x02")
+    end = data.index(b"PK\x05\x06")
+    entries = data[directory:end] * 2
+    tail = bytearray(data[end:])
+    struct.pack_into("<HHI", tail, 8, 2, 2, len(entries))
+    return data[:directory] + entries + bytes(tail)
+
+
+ONE = zip_of({"a.txt": b"a" * 100})
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        pytest.param(b"junk" + ONE, "hidden bytes", id="a prefix"),
+        pytest.param(ONE + b"junk", "after its end", id="a tail"),
+        pytest.param(_flagged(ONE, 1), "is encrypted", id="encrypted"),
+        pytest.param(_renamed_in_directory(ONE), "", id="two names"),
+        pytest.param(_with_size(ONE, 10), "", id="declares less"),
+        pytest.param(_with_size(ONE, 5000), "shorter than it declares", id="declares more"),
+        pytest.param(_twice(ONE), "overlap", id="overlapping"),
+        pytest.param(zip_of({}), "no files", id="empty"),
+        pytest.param(zip_of({"a/": b""}), "no files", id="only a folder"),
+        pytest.param(zip_of({"a/": b"data"}), "has data in the folder", id="folder with data"),
+        pytest.param(b"", "", id="zero bytes"),
+        pytest.param(tar_of(GOOD), "", id="a tar"),
+    ],
+)
+def test_a_zip_that_contradicts_itself_is_refused(tmp_path: Path, data: bytes, said: str) -> None:
+    error = refused(tmp_path, "zip", data)
+    assert said in f"{error.message} {error.cause}"
+
+
+def test_a_hidden_local_member_is_found(tmp_path: Path) -> None:
+    two = zip_of({"a.txt": b"a" * 50, "b.txt": b"b" * 50})
+    directory = two.index(b"PK\x01\x02")
+    second = two.index(b"PK\x01\x02", directory + 4)
+    end = two.index(b"PK\x05\x06")
+    tail = bytearray(two[end:])
+    struct.pack_into("<HHII", tail, 8, 1, 1, end - second, directory)
+    hidden = two[:directory] + two[second:end] + bytes(tail)
+    assert "hidden bytes" in (refused(tmp_path, "zip", hidden).cause or "")
+
+
+def test_a_nul_in_a_zip_name_does_not_cut_it(tmp_path: Path) -> None:
+    data = zip_of({"ok.txtX../x": b"x"}).replace(b"ok.txtX", b"ok.txt\0")
+    assert "control or invisible character" in refused(tmp_path, "zip", data).message
+
+
+def test_utf8_names_without_the_flag_are_read_and_others_refused(tmp_path: Path) -> None:
+    def unflagged(name: bytes) -> bytes:
+        placeholder = b"n" * len(name)
+        return zip_of({placeholder.decode(): b"x"}).replace(placeholder, name)
+
+    (tmp_path / "a").mkdir()
+    assert unpacked(tmp_path / "a", "zip", unflagged("é.png".encode())) == {"é.png": b"x"}
+    assert "unknown encoding" in (refused(tmp_path, "zip", unflagged(b"\xe9.png")).cause or "")
+
+
+def test_streamed_zips_with_data_descriptors_are_read(tmp_path: Path) -> None:
+    class Pipe(io.RawIOBase):
+        def __init__(self) -> None:
+            self.data = bytearray()
+
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data) -> int:
+            self.data += bytes(data)
+            return len(data)
+
+    pipe = Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in GOOD.items():
+            archive.writestr(name, data)
+    assert unpacked(tmp_path, "zip", bytes(pipe.data)) == GOOD
+
+
+# ---- layout ------------------------------------------------------------------------------------
+
+ROOTED = zip_of({"r-1/": b"", "r-1/a.txt": b"a", "r-1/data/b.txt": b"b", "r-1/x/.DS_Store": b"j"})
+
+
+@pytest.mark.parametrize(
+    ("layout", "paths"),
+    [
+        (Layout(strip_root=True), ["a.txt", "data/b.txt", "x/.DS_Store"]),
+        (Layout(strip_root=True, keep="data/"), ["data/b.txt"]),
+        (Layout(strip_root=True, exclude=("*.DS_Store",)), ["a.txt", "data/b.txt"]),
+        (Layout(into="in/", exclude=("*/x/*", "*/data/*")), ["in/r-1/a.txt"]),
+    ],
+)
+def test_a_layout_places_members(tmp_path: Path, layout: Layout, paths: list[str]) -> None:
+    assert sorted(unpacked(tmp_path, "zip", ROOTED, layout)) == paths
+
+
+@pytest.mark.parametrize("members", [{"a.txt": b""}, {"r/a.txt": b"", "s/b.txt": b""}])
+def test_a_git_archive_has_one_root_folder(tmp_path: Path, members) -> None:
+    archive = tmp_path / "archive"
+    archive.write_bytes(zip_of(members))
+    with pytest.raises(ExtractionError, match="is not a git archive"):
+        extract.inspect(archive, "zip", Layout(strip_root=True))
+
+
+def test_a_link_that_waits_at_a_members_path_is_not_followed(tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    archive.write_bytes(ONE)
+    contents = extract.inspect(archive, "zip", Layout())
+    folder, outside = tmp_path / "out", tmp_path / "outside"
+    folder.mkdir()
+    outside.write_bytes(b"untouched")
+    (folder / "a.txt").symlink_to(outside)
+    with pytest.raises(ExtractionError, match="two archives would write"):
+        extract.unpack(archive, "zip", contents, folder, Silent())
+    assert outside.read_bytes() == b"untouched"
+
+
+def test_a_full_disk_is_a_disk_error(tmp_path: Path, monkeypatch) -> None:
+    class Full(io.BytesIO):
+        def write(self, data) -> int:
+            raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(extract, "_create", lambda path: Full())
+    archive = tmp_path / "archive"
+    archive.write_bytes(ONE)
+    contents = extract.inspect(archive, "zip", Layout())
+    with pytest.raises(DiskError, match="cannot write"):
+        extract.unpack(archive, "zip", contents, tmp_path, Silent())
