@@ -105,7 +105,7 @@ def _receive(
     task = progress.start(location.name, total)
     size = 0
     try:
-        with _created(target) as write:
+        with _created(target, location.name) as write:
             for data in _checked_head(file, answer):
                 size += len(data)
                 if file.bytes is not None and size > file.bytes:
@@ -136,21 +136,21 @@ def _receive(
 
 
 @contextmanager
-def _created(target: Path) -> Iterator[Callable[[bytes], object]]:
+def _created(target: Path, name: str) -> Iterator[Callable[[bytes], object]]:
     """Make a new private file, and turn what the disk refuses into a DiskError."""
-    with disk_errors(f"write `{target.name}`"):
+    with disk_errors(f"write the download of `{name}`"):
         stream = target.open("xb", buffering=0)
 
     def write(data: bytes) -> None:
         try:
             stream.write(data)
         except OSError as error:
-            raise disk_error(error, f"write `{target.name}`") from error
+            raise disk_error(error, f"write the download of `{name}`") from error
 
     try:
         yield write
     finally:
-        with disk_errors(f"write `{target.name}`"):
+        with disk_errors(f"write the download of `{name}`"):
             stream.close()
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from covcat.cli import find, get, here, upkeep
-from covcat.cli.session import Session, envelope, error_text, put
+from covcat.cli.session import PipeClosedError, Session, envelope, error_text, put
 from covcat.errors import CovcatError, SignalError, UsageError
 from covcat.output import shown
 from covcat.version import __version__
@@ -142,24 +142,23 @@ def main() -> NoReturn:
     args = globals_first(sys.argv[1:])
     try:
         code = _run(args)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough: `covcat list | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except PipeClosedError:
         code = 0
-    except OSError as error:  # /dev/full
-        put(sys.stderr, f"error: cannot write the result: {error.strerror}\n")
-        code = 8
+    try:
+        sys.stdout.flush()
+    except OSError:  # what could not be written was said already; Python would say it again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
 
 
 def _run(args: Sequence[str]) -> int:
     try:
-        code: Any = app(list(args), standalone_mode=False)
+        code: Any = app(list(args), prog_name="covcat", standalone_mode=False)
     except CovcatError as error:
         return _report(error, args)
     except (typer.TyperException, typer.Abort) as error:
         return _report(_usage_error(error), args)
-    except BrokenPipeError:
+    except PipeClosedError:
         raise
     except Exception as error:
         return _report_bug(error, args)

@@ -13,7 +13,7 @@ from covcat import catalog as catalogs
 from covcat.catalog import Catalog
 from covcat.errors import CovcatError, SeveralError, UsageError
 from covcat.output import OUTPUTS, Rows, shown
-from covcat.store import Store
+from covcat.store import Store, disk_error
 
 _PLAIN = str.maketrans({"→": ">", "…": "...", "–": "-", "—": "-", "’": "'"})
 
@@ -95,6 +95,10 @@ class Session:
             put(sys.stdout, OUTPUTS[chosen](rows))
 
 
+class PipeClosedError(Exception):
+    """The reader has seen enough, as in `covcat list | head -1`; typer would exit 1 on EPIPE."""
+
+
 def put(stream: TextIO, text: str) -> None:
     """Write text that is already safe to show; what the stream cannot encode is spelt out."""
     encoding = stream.encoding or "ascii"
@@ -103,8 +107,13 @@ def put(stream: TextIO, text: str) -> None:
             text.encode(encoding)
         except UnicodeEncodeError:
             text = text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding)
-    stream.write(text)
-    stream.flush()
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError as error:
+        raise PipeClosedError from error
+    except OSError as error:  # /dev/full
+        raise disk_error(error, "write the result") from error
 
 
 def envelope(command: str, data: object, error: CovcatError | None = None) -> str:

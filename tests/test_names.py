@@ -1,0 +1,182 @@
+"""Which names are safe: the cases P01-P45 of the project's reliability list, as pure text."""
+
+import pytest
+
+from covcat.names import MAX_DEPTH, MAX_NAME_BYTES, collision_key, unsafe_name
+
+ABSOLUTE = "its path is absolute"
+PARENT = "its path leaves the folder with `..`"
+EMPTY_PART = "its path has an empty part"
+BACKSLASH = "its name has a backslash"
+HIDDEN = "its name has a control or invisible character"
+LONG_PART = "a part of its path has more than 255 bytes"
+
+
+def too_long(size: int) -> str:
+    return f"its name has {size} bytes, more than 1024"
+
+
+def too_deep(levels: int) -> str:
+    return f"its path is {levels} levels deep, more than 64"
+
+
+UNSAFE = {
+    "P01-absolute": ("/tmp/canary", ABSOLUTE),
+    "P02-two-slashes": ("//tmp/canary", ABSOLUTE),
+    "P02-share": ("//host/share/x", ABSOLUTE),
+    "P03-parent": ("../canary", PARENT),
+    "P03-only-parent": ("..", PARENT),
+    "P04-through-a-folder": ("a/../../canary", PARENT),
+    "P05-stays-inside": ("a/../b", PARENT),
+    "P06-leaves-and-returns": ("../dest/x", PARENT),
+    "P07-sibling-prefix": ("../dest_evil/x", PARENT),
+    "P07-at-the-end": ("a/..", PARENT),
+    "P08-drive-slash": ("C:/x", ABSOLUTE),
+    "P08-drive-backslash": ("C:\\x", BACKSLASH),
+    "P08-drive-alone": ("C:x", ABSOLUTE),
+    "P08-small-drive": ("c:", ABSOLUTE),
+    "P09-share": ("\\\\host\\share\\x", BACKSLASH),
+    "P09-verbatim": ("\\\\?\\C:\\x", BACKSLASH),
+    "P09-pipe": ("\\\\.\\pipe\\x", BACKSLASH),
+    "P10-backslash-parent": ("..\\canary", BACKSLASH),
+    "P11-backslash": ("a\\b.txt", BACKSLASH),
+    "P12-nul": ("ok.txt\0../x", HIDDEN),
+    "P14-escape": ("a\x1b[2J", HIDDEN),
+    "P14-carriage-return": ("a\rb", HIDDEN),
+    "P14-newline": ("a\nb", HIDDEN),
+    "P14-tab": ("a\tb", HIDDEN),
+    "P14-delete": ("a\x7f", HIDDEN),
+    "P15-c1": ("a\x9b31m", HIDDEN),
+    "P16-override": ("a\u202egpj.exe", HIDDEN),
+    "P16-isolate": ("a\u2066b", HIDDEN),
+    "P17-zero-width": ("a\u200bb", HIDDEN),
+    "P17-byte-order-mark": ("\ufeffa", HIDDEN),
+    "P17-line-separator": ("a\u2028b", HIDDEN),
+    "P17-paragraph-separator": ("a\u2029b", HIDDEN),
+    "P17-surrogate": ("a\ud800b", HIDDEN),
+    "P17-surrogate-of-a-byte": ("caf\udce9", HIDDEN),
+    "P17-unassigned": ("a\u0378b", HIDDEN),
+    "P17-noncharacter": ("a\uffffb", HIDDEN),
+    "P18-empty": ("", "it has no name"),
+    "P19-dot": (".", EMPTY_PART),
+    "P19-dot-slash": ("./", EMPTY_PART),
+    "P19-root": ("/", ABSOLUTE),
+    "P19-doubled-slash": ("a//b", EMPTY_PART),
+    "P19-inner-dot": ("a/./b", EMPTY_PART),
+    "P19-last-slash": ("a/", EMPTY_PART),
+    "P30-long-part": ("a" * 300, LONG_PART),
+    "P30-one-too-long": ("d/" + "a" * 256, LONG_PART),
+    "P30-counted-in-bytes": ("肺" * 86, LONG_PART),
+    "P32-long-path": ("a/" * 2048 + "b", too_long(4097)),
+    "P32-one-byte-too-long": ("/".join(["a" * 204] * 5) + "b", too_long(1025)),
+    "P32-one-too-deep": ("/".join("a" * (MAX_DEPTH + 1)), too_deep(65)),
+    "P32-many-levels": ("/".join("a" * 500), too_deep(500)),
+    "P44-combining-marks": ("a" + "\u0301" * 60_000, too_long(120_001)),
+}
+
+SAFE = {
+    "plain": "images/COVID-00001.jpg",
+    "dots-inside": "a..b/...c/.hidden",
+    "three-dots": "a/.../b",
+    "P17-private-use": "a\ue000b",
+    "P19-none-of-it": "a/b",
+    "P27-device": "CON",
+    "P27-device-with-suffix": "aux.txt",
+    "P27-superscript": "COM¹",
+    "P28-last-dot": "a.",
+    "P28-last-space": "b ",
+    "P28-in-a-folder": "c./d",
+    "P29-stream": "file.txt::$DATA",
+    "P29-colon": "10:30.png",
+    "P29-colon-in-a-folder": "a/b:c",
+    "P29-marks": "x<y>?*\"'|",
+    "P31-ascii": "a" * 255,
+    "P31-cjk": "肺" * 85,
+    "P32-deepest": "/".join("a" * MAX_DEPTH),
+    "P32-longest": "/".join(["a" * 204] * 5),
+    "P33-short-name": "GIT~1",
+    "P34-option": "--checkpoint-action=exec=sh",
+    "P34-list": "@list",
+    "P35-mask": "*?[a].png",
+    # data lies in `files/`, so covcat's own names beside it are free for it
+    "P36-manifest": "manifest.json",
+    "P36-private": ".covcat/locks",
+    "P45-resource-fork": "__MACOSX/._x",
+    "P45-folder-store": ".DS_Store",
+    "percent": "p6-52%10.png",
+    "not-ascii": "röntgen/肺 (1).png",
+    "decomposed": "ro\u0308ntgen.png",
+    "emoji": "\U0001fac1.png",
+}
+
+
+@pytest.mark.parametrize(("name", "reason"), UNSAFE.values(), ids=UNSAFE)
+def test_an_unsafe_name_is_refused_with_its_reason(name: str, reason: str) -> None:
+    assert unsafe_name(name) == reason
+
+
+@pytest.mark.parametrize("name", SAFE.values(), ids=SAFE)
+def test_a_safe_name_is_let_through(name: str) -> None:
+    assert unsafe_name(name) is None
+
+
+def test_the_longest_path_of_the_table_is_as_long_as_the_limit() -> None:
+    assert len(SAFE["P32-longest"]) == MAX_NAME_BYTES
+
+
+def test_every_control_character_is_refused_wherever_it_stands() -> None:
+    for code in (*range(0x20), *range(0x7F, 0xA0)):
+        for name in (f"{chr(code)}a", f"a{chr(code)}b", f"a/{chr(code)}"):
+            assert unsafe_name(name) == HIDDEN, hex(code)
+
+
+# ---- collisions --------------------------------------------------------------------------------
+
+SAME = {
+    "P22-case": ("Readme.txt", "README.TXT"),
+    "P22-case-of-a-folder": ("Images/a.png", "images/a.png"),
+    "P22-greek-final-sigma": ("ΟΔΟΣ", "οδος"),
+    "P23-composed": ("r\u00f6ntgen", "ro\u0308ntgen"),
+    "P23-marks-in-another-order": ("a\u0323\u0307", "a\u0307\u0323"),
+    "P24-sharp-s": ("straße", "strasse"),
+    "P24-capital-sharp-s": ("STRAẞE", "strasse"),
+    "P24-dotted-i": ("\u0130", "i\u0307"),
+    "P24-kelvin": ("\u212a", "k"),
+    "P24-ligature": ("ﬁle", "file"),
+    "P24-full-width": ("ａ", "a"),
+    "P28-last-dot": ("a.", "a"),
+    "P28-last-space": ("b ", "b"),
+    "P28-dots-and-spaces": ("b . .", "b"),
+    "P28-folder": ("c./d", "c/d"),
+    "P28-space-of-another-kind": ("b\u00a0", "b"),
+    "case-and-form-together": ("RO\u0308NTGEN ", "r\u00f6ntgen"),
+}
+
+DIFFERENT = {
+    "names": ("a", "b"),
+    "first-dot": (".a", "a"),
+    "inner-dot": ("a.b", "ab"),
+    "first-space": (" a", "a"),
+    "folder": ("a/b", "ab"),
+    "accent": ("röntgen", "rontgen"),
+    "dotless-i": ("\u0131", "i"),
+    "zero": ("O", "0"),
+}
+
+
+@pytest.mark.parametrize(("one", "other"), SAME.values(), ids=SAME)
+def test_names_that_some_system_takes_for_one_have_one_key(one: str, other: str) -> None:
+    assert one != other
+    assert collision_key(one) == collision_key(other)
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT.values(), ids=DIFFERENT)
+def test_names_that_every_system_tells_apart_have_two_keys(one: str, other: str) -> None:
+    assert collision_key(one) != collision_key(other)
+
+
+def test_a_key_is_its_own_key_for_every_character() -> None:
+    for code in range(0x110000):
+        if not 0xD800 <= code < 0xE000:
+            key = collision_key(f"x{chr(code)}x")
+            assert collision_key(key) == key, hex(code)

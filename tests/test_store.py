@@ -1,0 +1,191 @@
+"""The data folder: private folders, locks, sweeping, the one rename, what the disk refuses."""
+
+import multiprocessing
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from builders import COMMIT, REPOSITORY, Answer, git_zip, tree_on_disk
+
+from covcat import store as stores
+from covcat.errors import DiskError
+from covcat.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    made = Store(tmp_path / "data")
+    made.prepare()
+    return made
+
+
+def test_a_workshop_is_private_and_swept_in_the_end(store: Store) -> None:
+    def fail() -> None:
+        with store.workshop() as folder:
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+            (folder / "left").mkdir()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert list(store.staging.iterdir()) == []
+
+
+def test_what_killed_runs_left_is_swept_but_not_what_is_in_use(store: Store) -> None:
+    (store.staging / "0123456789abcdef" / "release").mkdir(parents=True)
+    with store.workshop() as used:
+        store.sweep()
+        assert list(store.staging.iterdir()) == [used]
+
+
+def _publish(store: Store, text: str) -> Path:
+    with store.workshop() as workshop:
+        built = workshop / "release"
+        built.mkdir()
+        (built / "text").write_text(text)
+        return store.publish(built, "set", "1")
+
+
+def test_a_release_replaces_an_older_state_whole(store: Store) -> None:
+    _publish(store, "first")
+    final = _publish(store, "second")
+    assert tree_on_disk(final) == {"text": b"second"}
+    assert list(store.staging.iterdir()) == []
+
+
+def test_a_release_is_replaced_where_the_system_cannot_exchange(store: Store, monkeypatch) -> None:
+    class NoExchange:
+        @staticmethod
+        def renameat2(*args: object) -> int:
+            return -1
+
+    _publish(store, "first")
+    monkeypatch.setattr(stores, "sync", lambda folder: None)
+    monkeypatch.setattr(stores.ctypes, "CDLL", lambda *args, **kwargs: NoExchange)
+    assert tree_on_disk(_publish(store, "second")) == {"text": b"second"}
+
+
+def test_a_folder_that_anybody_may_write_to_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    folder.chmod(0o777)
+    with pytest.raises(DiskError, match="anybody may write"):
+        Store(folder).prepare()
+    folder.chmod(0o1777)
+    Store(folder).prepare()
+
+
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_a_data_folder_that_is_a_file_is_a_disk_error(covcat, tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    ran = covcat("fetch", "sample", "--data-dir", str(tmp_path / name))
+    assert ran.code == 8
+    assert f"error: cannot use the data folder `{tmp_path / name}`" in ran.err
+
+
+def test_too_little_space_is_said_before_the_first_byte(covcat, server, monkeypatch) -> None:
+    monkeypatch.setattr(Store, "free_bytes", lambda self: 1_000_000)
+    ran = covcat("fetch", "figure1")
+    assert ran.code == 8
+    assert "expected 14,922,683 bytes, got 1,000,000" in ran.err
+    assert not server.requests
+
+
+def test_a_disk_that_fills_up_leaves_nothing(covcat, shelf, server, monkeypatch) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    real = Path.open
+
+    def full(self: Path, mode: str = "r", **kwargs):
+        if mode == "xb":
+            return real(Path("/dev/full"), "wb", **kwargs)
+        return real(self, mode, **kwargs)
+
+    monkeypatch.setattr(Path, "open", full)
+    ran = covcat("fetch", "set")
+    assert ran.code == 8
+    assert (
+        f"error: cannot write the download of `set-{COMMIT}.zip`: No space left on device"
+        in ran.err
+    )
+    assert "hint: free some space" in ran.err
+    monkeypatch.undo()
+    assert not list(Path("covcat-data").glob("[!.]*"))
+
+
+def _command(shelf, server, *args: str) -> list[str]:
+    return [
+        *(sys.executable, "-c", "from covcat.cli.main import main; main()", *args),
+        *("--catalog", str(shelf.folder), "--mirror", server.url),
+    ]
+
+
+def test_two_processes_on_one_release_both_get_it_and_one_downloads(shelf, server) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    runs = [
+        subprocess.Popen(_command(shelf, server, "fetch", "set", "-q"), stdout=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    outs = [run.communicate(timeout=60)[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0]
+    assert set(outs) == {b"covcat-data/set/1/files\n"}
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ids=["INT", "TERM", "HUP"],
+)
+def test_a_signal_stops_a_fetch_and_leaves_nothing(shelf, server, number: int, code: int) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    waiting = multiprocessing.Event()
+
+    class Endless(bytes):
+        def __getitem__(self, piece):
+            waiting.set()
+            time.sleep(0.05)
+            return b"PK\x03\x04" + bytes(65532)
+
+        def __len__(self) -> int:
+            return 1 << 40
+
+    path = f"/codeload.github.com/test/set/zip/{COMMIT}"
+    server.serve(path, Answer(Endless(), has_length=False))
+    run = subprocess.Popen(
+        _command(shelf, server, "fetch", "set", "--json"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert waiting.wait(30)
+    time.sleep(0.3)
+    run.send_signal(number)
+    out, err = run.communicate(timeout=10)
+    assert run.returncode == code, err
+    assert b'"kind": "interrupted"' in out
+    assert b"Traceback" not in err
+    assert list(Path("covcat-data/.covcat/staging").iterdir()) == []
+    assert not Path("covcat-data/set").exists()
+
+
+def test_a_killed_fetch_is_swept_by_the_next_one(shelf, server, covcat) -> None:
+    shelf.add_repository()
+    whole = git_zip(REPOSITORY)
+    server.serve_repository(whole)
+    kill = "import os, covcat.store as s; s.Store.publish = lambda *a: os.kill(os.getpid(), 9); "
+    command = _command(shelf, server, "fetch", "set")
+    command[2] = kill + command[2]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == -9
+    assert len(os.listdir("covcat-data/.covcat/staging")) == 1
+    assert not Path("covcat-data/set").exists()
+    ran = covcat("fetch", "set")
+    assert ran.code == 0, ran.err
+    assert os.listdir("covcat-data/.covcat/staging") == []
+    assert tree_on_disk(Path("covcat-data/set/1/files")) == REPOSITORY

@@ -1,0 +1,256 @@
+"""Catalog files are read as text: what stays as it was written, and what is refused where."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from covcat import strict_yaml
+from covcat.errors import IntegrityError
+
+NAME = "mine.yaml"
+
+
+def tree_of(text: str) -> dict[str, object]:
+    return strict_yaml.parse(text.encode(), NAME)[0]
+
+
+# ---- what stays text ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param("01234567012345670123456701234567", id="octal-like-md5"),
+        pytest.param("12345678901234567890123456789012", id="all-digit-md5"),
+        pytest.param("0x1F", id="hexadecimal"),
+        pytest.param("0b11", id="binary"),
+        pytest.param("1_000", id="underscored-number"),
+        pytest.param("190:20:30", id="sexagesimal"),
+        pytest.param("1e5", id="exponent"),
+        pytest.param("12e03", id="digest-like-exponent"),
+        pytest.param("0.10", id="decimal"),
+        pytest.param(".inf", id="infinity"),
+        pytest.param("-1", id="negative"),
+        pytest.param("no", id="no"),
+        pytest.param("yes", id="yes"),
+        pytest.param("off", id="off"),
+        pytest.param("True", id="true"),
+        pytest.param("Y", id="flag"),
+        pytest.param("2020-03-27", id="date"),
+        pytest.param("2020-03-27 10:00:00", id="time"),
+        pytest.param("=", id="equals"),
+        pytest.param("nullable", id="starts-with-null"),
+        pytest.param("röntgen 肺", id="not-ascii"),
+    ],
+)
+def test_a_plain_value_stays_the_text_that_was_written(written: str) -> None:
+    assert tree_of(f"key: {written}\nlist: [{written}]\n") == {"key": written, "list": [written]}
+
+
+@pytest.mark.parametrize("key", ["no", "1", "0777", "2020-03-27", "1e5", "true", "null"])
+def test_a_key_stays_the_text_that_was_written(key: str) -> None:
+    assert tree_of(f"{key}: x\n") == {key: "x"}
+
+
+@pytest.mark.parametrize("quoted", ["''", '""', '"~"', "'null'", '"NULL"'])
+def test_a_quoted_value_is_text_and_not_missing(quoted: str) -> None:
+    assert tree_of(f"key: {quoted}\n") == {"key": quoted[1:-1]}
+
+
+def test_block_texts_and_comments_are_read_as_yaml_has_them() -> None:
+    text = (
+        "# a comment\nfolded: >-\n  one\n  two\nkept: |\n  one\n  two # text\nlast: x # comment\n"
+    )
+    assert tree_of(text) == {"folded": "one two", "kept": "one\ntwo # text\n", "last": "x"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"\xef\xbb\xbfa: b\nc: d\n", id="byte-order-mark"),
+        pytest.param(b"a: b\r\nc: d\r\n", id="crlf"),
+        pytest.param(b"\xef\xbb\xbfa: b\r\nc: d\r\n", id="both"),
+        pytest.param(b"---\na: b\nc: d\n...\n", id="document-marks"),
+        pytest.param(b"a: b\nc: d", id="no-last-newline"),
+    ],
+)
+def test_what_editors_add_to_a_file_is_accepted(data: bytes) -> None:
+    assert strict_yaml.parse(data, NAME)[0] == {"a": "b", "c": "d"}
+
+
+# ---- places ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_each_value_knows_the_line_it_starts_on(newline: str) -> None:
+    text = "# comment\nid: x\nreleases:\n  - id: a\n    date: b\n  - {id: c,\n     date: d}\n"
+    _, lines = strict_yaml.parse(text.replace("\n", newline).encode(), NAME)
+    assert lines == {
+        (): 2,
+        ("id",): 2,
+        ("releases",): 4,
+        ("releases", 0): 4,
+        ("releases", 0, "id"): 4,
+        ("releases", 0, "date"): 5,
+        ("releases", 1): 6,
+        ("releases", 1, "id"): 6,
+        ("releases", 1, "date"): 7,
+    }
+
+
+# ---- what is refused ---------------------------------------------------------------------------
+
+MISSING = "a value is missing; leave the key out if it is unknown"
+ANCHORS = "anchors and aliases (`&`, `*`) are not allowed"
+PLAIN_KEY = "a key must be plain text, without anchors or `<<`"
+MAPPING = "expected a mapping of keys, such as `id: …`"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        pytest.param("a: 1\nb: 2\na: 3\n", 3, "the key `a` is there twice", id="duplicate"),
+        pytest.param("a: 1\n'a': 2\n", 2, "the key `a` is there twice", id="duplicate-quoted"),
+        pytest.param("a: {b: 1,\n b: 1}\n", 2, "the key `b` is there twice", id="duplicate-inside"),
+        pytest.param("a: 1\nb: &x 2\n", 2, ANCHORS, id="anchor"),
+        pytest.param("a: 1\nb: *x\n", 2, ANCHORS, id="alias"),
+        pytest.param("&x\na: 1\n", 1, ANCHORS, id="anchor-of-the-whole"),
+        pytest.param("a: [1,\n &x 2]\n", 2, ANCHORS, id="anchor-in-a-list"),
+        pytest.param("a: 1\n<<: {b: 1}\n", 2, PLAIN_KEY, id="merge-key"),
+        pytest.param("a: 1\n&x b: 1\n", 2, PLAIN_KEY, id="anchored-key"),
+        pytest.param("a: 1\n!!str b: 1\n", 2, PLAIN_KEY, id="tagged-key"),
+        pytest.param("a: 1\n? [b]\n: 1\n", 2, PLAIN_KEY, id="list-as-key"),
+        pytest.param(
+            "a: 1\nb: !!int 2\n", 2, "the tag `tag:yaml.org,2002:int` is not allowed", id="tag"
+        ),
+        pytest.param(
+            "a: !!python/object/apply:os.system [x]\n",
+            1,
+            "the tag `tag:yaml.org,2002:python/object/apply:os.system` is not allowed",
+            id="python-tag",
+        ),
+        pytest.param("a: 1\nb: ! 2\n", 2, "the tag `!` is not allowed", id="bare-tag"),
+        pytest.param(
+            "a: 1\n---\na: 2\n", 2, "expected one document, found a second one", id="two-documents"
+        ),
+        pytest.param("", 1, "the file is empty", id="empty"),
+        pytest.param("# one\n# two\n", 3, "the file is empty", id="only-comments"),
+        pytest.param("---\n", 1, MAPPING, id="empty-document"),
+        pytest.param("- a: 1\n", 1, MAPPING, id="list-root"),
+        pytest.param("just text\n", 1, MAPPING, id="text-root"),
+        pytest.param("a: 1\nb:\nc: 3\n", 2, MISSING, id="missing-value"),
+        pytest.param("a: 1\nb: ~\n", 2, MISSING, id="tilde"),
+        pytest.param("a: 1\nb: null\n", 2, MISSING, id="null"),
+        pytest.param("a:\n  - x\n  -\n", 3, MISSING, id="missing-item"),
+        pytest.param("a: {b}\n", 1, MISSING, id="key-alone-in-braces"),
+        pytest.param(
+            "a: 1\nb: c: d\n",
+            2,
+            "not valid YAML: mapping values are not allowed in this context",
+            id="colon-in-text",
+        ),
+        pytest.param(
+            "a: 1\nb: 'x\n", 3, "not valid YAML: found unexpected end of stream", id="open-quote"
+        ),
+        pytest.param(
+            "a: x\n\tb: y\n",
+            2,
+            "not valid YAML: found a tab character that violates indentation",
+            id="tab",
+        ),
+        pytest.param(
+            "a: 1\nb: 2\nc: \x1b[31m\n",
+            3,
+            "not valid YAML: control characters are not allowed",
+            id="escape-character",
+        ),
+        pytest.param(
+            "a: 1\nb: \x00\n",
+            2,
+            "not valid YAML: control characters are not allowed",
+            id="nul",
+        ),
+    ],
+)
+def test_what_a_catalog_may_not_hold_is_refused_with_file_and_line(
+    text: str, line: int, reason: str
+) -> None:
+    with pytest.raises(IntegrityError, match=f"^{re.escape(f'{NAME}:{line}: {reason}')}$"):
+        strict_yaml.parse(text.encode(), NAME)
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "byte"),
+    [
+        pytest.param("a: b\n".encode("utf-16"), 1, "0xff", id="utf-16"),
+        pytest.param("a: b\n".encode("utf-32"), 1, "0xff", id="utf-32"),
+        pytest.param("a: 1\nb: café\n".encode("latin-1"), 2, "0xe9", id="latin-1"),
+        pytest.param(b"a: 1\nb: 2\nc: \xed\xa0\x80\n", 3, "0xed", id="surrogate"),
+        pytest.param(b"a: 1\nb: \xc0\xae\n", 2, "0xc0", id="overlong"),
+    ],
+)
+def test_another_encoding_is_refused_with_its_line(data: bytes, line: int, byte: str) -> None:
+    expected = f"{NAME}:{line}: expected UTF-8, got byte {byte}"
+    with pytest.raises(IntegrityError, match=f"^{re.escape(expected)}$"):
+        strict_yaml.parse(data, NAME)
+
+
+def nested(levels: int) -> str:
+    """A value below a key and so many lists in it: `levels` steps from the root."""
+    return "a: 1\nb: " + "[" * (levels - 1) + "x" + "]" * (levels - 1) + "\n"
+
+
+def test_nesting_is_accepted_up_to_the_limit_and_no_deeper() -> None:
+    assert tree_of(nested(strict_yaml.MAX_DEPTH))
+    with pytest.raises(IntegrityError, match=r"mine\.yaml:2: nested more than 32 levels deep"):
+        tree_of(nested(strict_yaml.MAX_DEPTH + 1))
+
+
+@pytest.mark.parametrize("opening", ["[", "{a: "], ids=["lists", "mappings"])
+def test_a_bomb_of_nesting_ends_at_the_limit(opening: str) -> None:
+    bomb = "a: " + opening * (strict_yaml.MAX_BYTES // len(opening) - 10)
+    with pytest.raises(IntegrityError, match=r"mine\.yaml:1: nested more than 32 levels deep"):
+        tree_of(bomb)
+
+
+def test_a_bomb_of_aliases_is_never_expanded() -> None:
+    levels = "".join(
+        f"k{n}: &k{n} [{', '.join([f'*k{n - 1}'] * 9)}]\n" if n else "k0: &k0 [x]\n"
+        for n in range(30)
+    )
+    with pytest.raises(IntegrityError, match=r"mine\.yaml:1: anchors and aliases"):
+        tree_of(levels)
+
+
+# ---- read --------------------------------------------------------------------------------------
+
+
+def test_a_file_is_read_up_to_the_limit_and_no_larger(tmp_path: Path) -> None:
+    path = tmp_path / NAME
+    path.write_bytes(b"#" * strict_yaml.MAX_BYTES)
+    assert len(strict_yaml.read(path)) == strict_yaml.MAX_BYTES
+    path.write_bytes(b"#" * (strict_yaml.MAX_BYTES + 1))
+    with pytest.raises(
+        IntegrityError, match=r"mine\.yaml:1: expected at most 1,000,000 bytes, got more$"
+    ):
+        strict_yaml.read(path)
+
+
+def test_what_is_no_file_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "folder.yaml").mkdir()
+    for name in ("folder.yaml", "absent.yaml"):
+        with pytest.raises(IntegrityError, match=f"{name}: expected a YAML file, found none"):
+            strict_yaml.read(tmp_path / name)
+
+
+def test_a_file_that_may_not_be_read_is_named_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / NAME).write_bytes(b"a: 1\n")
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(IntegrityError, match=r"mine\.yaml: cannot be read \(Permission denied\)$"):
+        strict_yaml.read(tmp_path / NAME)

@@ -1,0 +1,185 @@
+"""verify, status, path, manifest show: on a release that was fetched, then meddled with."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from builders import REPOSITORY, git_zip
+
+RELEASE = Path("covcat-data/set/1")
+
+
+@pytest.fixture
+def fetched(covcat, shelf, server):
+    """Run covcat on a data folder that holds one release."""
+    shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    assert covcat("fetch", "set", "-q").code == 0
+    return covcat
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[0] ^= 1
+    path.write_bytes(data)
+
+
+def _to_link(path: Path) -> None:
+    path.rename(path.with_suffix(".moved"))
+    path.symlink_to(path.with_suffix(".moved").name)
+
+
+def _to_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+MEDDLING = [
+    (_flip, "changed: files/README.md: sha256 expected", "one bit"),
+    (lambda path: path.write_bytes(b""), "changed: files/README.md: bytes expected 25, got 0", "0"),
+    (Path.unlink, "missing: files/README.md", "deleted"),
+    (_to_link, "changed: files/README.md: expected a regular file", "a link"),
+    (_to_folder, "changed: files/README.md: expected a regular file", "a folder"),
+    (lambda path: path.with_name("new").write_bytes(b""), "extra: files/new", "an extra file"),
+    (lambda path: path.with_name("l").symlink_to("/"), "extra: files/l", "an extra link"),
+]
+
+
+@pytest.mark.parametrize(
+    ("meddle", "said"),
+    [pytest.param(meddle, said, id=name) for meddle, said, name in MEDDLING],
+)
+def test_what_was_done_to_a_file_is_named(fetched, meddle, said: str) -> None:
+    meddle(RELEASE / "files/README.md")
+    ran = fetched("verify")
+    assert (ran.code, ran.out) == (5, "")
+    assert f"  set@1: {said}" in ran.err
+    verdict = fetched("verify", "--json").document
+    assert verdict["ok"] is False
+    (release,) = verdict["error"] and verdict["data"]["verified"]
+    assert (release["id"], release["ok"]) == ("set@1", False)
+
+
+def test_a_whole_release_verifies_and_says_how_thoroughly(fetched) -> None:
+    ran = fetched("verify", "set")
+    assert (ran.code, ran.out) == (0, "")
+    assert ran.err == "set@1: 4 files are as recorded (every byte)\n"
+    assert "names and sizes" in fetched("verify", "--quick").err
+
+
+def test_quick_does_not_claim_to_see_equal_sizes(fetched) -> None:
+    _flip(RELEASE / "files/README.md")
+    assert fetched("verify", "--quick").code == 0
+    (RELEASE / "files/README.md").unlink()
+    assert fetched("verify", "--quick").code == 5
+
+
+def test_a_moved_folder_still_verifies(fetched, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere"
+    shutil.move("covcat-data", moved)
+    ran = fetched("verify", "set", "--data-dir", str(moved))
+    assert ran.code == 0, ran.err
+
+
+def test_an_altered_manifest_is_no_proof(fetched) -> None:
+    path = RELEASE / "files/README.md"
+    _flip(path)
+    import hashlib
+
+    manifest = RELEASE / "manifest.json"
+    text = manifest.read_text()
+    right = hashlib.sha256(REPOSITORY["README.md"]).hexdigest()
+    wrong = hashlib.sha256(path.read_bytes()).hexdigest()
+    manifest.write_text(text.replace(right, wrong))
+    ran = fetched("verify")
+    assert ran.code == 5
+    assert "the manifest of `set@1` was altered" in ran.err
+
+
+def test_an_altered_git_mode_is_found_by_the_tree(fetched) -> None:
+    manifest = RELEASE / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"100755"', '"100644"'))
+    ran = fetched("verify")
+    assert ran.code == 5
+    assert "the manifest of `set@1` was altered" in ran.err
+
+
+DAMAGE = {
+    "cut": lambda text: text[: len(text) // 2],
+    "empty": lambda text: "",
+    "binary": lambda text: "\0\1\2",
+    "a list": lambda text: "[]",
+    "twice": lambda text: text.replace('"complete"', '"covcat"', 1),
+    "NaN": lambda text: text.replace('"total_files": 4', '"total_files": NaN'),
+    "deep": lambda text: "[" * 100_000,
+    "unknown key": lambda text: text.replace('"complete"', '"compleat"', 1),
+    "path outside": lambda text: text.replace("files/README.md", "files/../../x"),
+    "absolute path": lambda text: text.replace("files/README.md", "/etc/passwd"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_manifest_is_said_so_and_nothing_is_deleted(fetched, damage) -> None:
+    manifest = RELEASE / "manifest.json"
+    manifest.write_text(damage(manifest.read_text()))
+    for command in (["verify"], ["fetch", "set"], ["manifest", "show"]):
+        ran = fetched(*command)
+        assert ran.code == 5, ran.err
+        assert "the manifest of `set@1` is damaged" in ran.err
+    assert "damaged" in fetched("status").out
+    assert (RELEASE / "files/README.md").exists()
+
+
+def test_a_manifest_of_a_newer_covcat_is_not_guessed_at(fetched) -> None:
+    manifest = RELEASE / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("covcat.manifest/1", "covcat.manifest/2"))
+    assert "made by a newer covcat (covcat.manifest/2)" in fetched("verify").err
+
+
+def test_status_tells_what_is_here_and_if_it_is_the_newest(fetched, shelf) -> None:
+    header, row = fetched("status").out.splitlines()
+    found = dict(zip(header.split("\t"), row.split("\t"), strict=True))
+    assert (found["id"], found["state"], found["newest"]) == ("set@1", "complete", "yes")
+    assert (found["files"], found["verified_by"]) == ("4", "git-tree")
+    entry = shelf.folder / "set.yaml"
+    newer = entry.read_text() + (
+        '  - {id: "2", source: made up, files: [{host: web, name: a.csv, '
+        f"url: https://example.org/a, sha256: {'0' * 64}}}]}}\n"
+    )
+    entry.write_text(newer)
+    assert "behind 2" in fetched("status").out
+    entry.unlink()
+    assert "not in the catalog" in fetched("status").out
+
+
+def test_path_prints_the_folder_and_never_fetches(fetched, server) -> None:
+    asked = len(server.requests)
+    ran = fetched("path", "set")
+    assert (ran.code, ran.out) == (0, f"{RELEASE / 'files'}\n")
+    absent = fetched("path", "figure1")
+    assert (absent.code, absent.out) == (3, "")
+    assert "hint: covcat fetch figure1" in absent.err
+    assert len(server.requests) == asked
+
+
+def test_manifests_are_merged_into_one_document(fetched) -> None:
+    assert fetched("fetch", "sample", "-q").code == 0
+    document = fetched("manifest", "show").document
+    assert document["schema"] == "covcat.manifest-show/1"
+    names = [(one["resource"], one["release"]) for one in document["data"]["manifests"]]
+    assert names == [("sample", "1"), ("set", "1")]
+    one = document["data"]["manifests"][1]
+    assert one == json.loads((RELEASE / "manifest.json").read_text())
+
+
+def test_fetched_filters_the_list(fetched) -> None:
+    assert fetched("list", "--fetched", "--format", "ids").out == "set\n"
+
+
+def test_verify_of_what_is_not_here_is_not_found(fetched) -> None:
+    assert fetched("verify", "figure1").code == 3
+    assert fetched("verify", "set@2").code == 3
+    ran = fetched("verify", "nosuch")
+    assert ran.code == 3
+    assert "the catalog has no resource `nosuch`" in ran.err
