@@ -19,7 +19,7 @@ from statistics import median
 PAIRS = 20
 WARM_UPS = 3
 TARGET = 1.6  # of `covcat list`, as a ratio of medians
-HEAVY = ("pandas", "httpx", "py7zr", "rarfile", "rich", "pydantic")  # `list` should need none
+HEAVY = ("pandas", "httpx", "py7zr", "rarfile", "rich", "pydantic")  # slow to import
 COMMANDS = (["list"], ["--help"], ["--version"])
 BARE = """\
 import typer
@@ -60,7 +60,7 @@ class Pairs:
 def environment() -> dict[str, str]:
     """Return this process's variables without those that would change what is measured.
 
-    PYTHONDONTWRITEBYTECODE among them: each run would compile covcat anew.
+    PYTHONDONTWRITEBYTECODE is among them: with it each run may compile covcat anew.
     """
     unwanted = ("COVCAT_", "COVERAGE_", "PYTHON")
     return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
@@ -100,8 +100,8 @@ def imported(arguments: Command, folder: Path) -> str:
     return ", ".join(name for name in HEAVY if name in modules) or "none"
 
 
-def line(arguments: Command, found: Pairs) -> str:
-    """Say one measurement; only `list` has a target."""
+def result(arguments: Command, found: Pairs) -> str:
+    """Say one measurement in a line; only `list` has a target."""
     name = " ".join(["covcat", *arguments])
     low, high = found.spread
     text = f"{name:18} {median(found.covcat):7.0f} {median(found.bare):7.0f} {found.ratio:6.2f}"
@@ -120,108 +120,11 @@ def report(pairs: int, covcat: str, folder: Path) -> None:
     print(f"{'command':18} {'covcat':>7} {'bare':>7} {'ratio':>6}   of single pairs")
     for arguments in COMMANDS:
         found = measure([covcat, *arguments], [sys.executable, str(script)], folder, pairs)
-        print(line(arguments, found), flush=True)
+        print(result(arguments, found), flush=True)
     start = ["-c", "from covcat.cli.main import main; main()"]
-    print(f"of {', '.join(HEAVY)},")
-    print(f"  `covcat list` imports: {imported([*start, 'list'], folder)}")
-    print(f"  bare typer imports: {imported([str(script)], folder)}")
-
-
-def main() -> None:
-    print("hello")
-
-
-app()
-"""
-
-Command = list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """Milliseconds of each pair of runs, in the order in which they were made."""
-
-    covcat: list[float]
-    bare: list[float]
-
-    @property
-    def ratio(self) -> float:
-        """Median of covcat by median of the bare program."""
-        return median(self.covcat) / median(self.bare)
-
-    @property
-    def spread(self) -> tuple[float, float]:
-        """Smallest and largest ratio of a single pair."""
-        ratios = [one / two for one, two in zip(self.covcat, self.bare, strict=True)]
-        return min(ratios), max(ratios)
-
-
-def environment() -> dict[str, str]:
-    """Return this process's variables without those that would change what is measured.
-
-    PYTHONDONTWRITEBYTECODE among them: each run would compile covcat anew.
-    """
-    unwanted = ("COVCAT_", "COVERAGE_", "PYTHON")
-    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
-
-
-def milliseconds(command: Command, folder: Path) -> float:
-    """Run a command with its output in a pipe, and return how long the whole process took."""
-    start = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, check=False)
-    taken = (time.perf_counter() - start) * 1000
-    if done.returncode:
-        print(f"note: {' '.join(command)} ended with {done.returncode}", file=sys.stderr)
-    return taken
-
-
-def measure(command: Command, bare: Command, folder: Path, pairs: int) -> Pairs:
-    """Time both in turn; which of them goes first changes from pair to pair."""
-    for _ in range(WARM_UPS):
-        milliseconds(command, folder)
-        milliseconds(bare, folder)
-    found = Pairs([], [])
-    for number in range(pairs):
-        turns = [(command, found.covcat), (bare, found.bare)]
-        for what, times in turns if number % 2 else reversed(turns):
-            times.append(milliseconds(what, folder))
-    return found
-
-
-def imported(arguments: Command, folder: Path) -> list[str]:
-    """Return which of HEAVY a covcat command imports, by Python's own record of its imports."""
-    code = "from covcat.cli.main import main; main()"
-    command = [sys.executable, "-X", "importtime", "-c", code, *arguments]
-    done = subprocess.run(
-        command, cwd=folder, env=environment(), capture_output=True, text=True, check=False
-    )
-    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
-    modules = {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
-    return [name for name in HEAVY if name in modules]
-
-
-def report(pairs: int, covcat: str, folder: Path) -> None:
-    """Measure every command, and print a line for each."""
-    script = folder / "bare.py"
-    script.write_text(BARE, encoding="utf-8")
-    bare = [sys.executable, str(script)]
-    print(
-        f"{pairs} pairs after {WARM_UPS} warm-ups; medians in ms; Python {sys.version.split()[0]}"
-    )
-    print(f"{'command':18} {'covcat':>7} {'bare':>7} {'ratio':>6}   of single pairs")
-    for arguments in COMMANDS:
-        found = measure([covcat, *arguments], bare, folder, pairs)
-        low, high = found.spread
-        name = " ".join(["covcat", *arguments])
-        times = f"{median(found.covcat):7.0f} {median(found.bare):7.0f}"
-        target = ""
-        if arguments == ["list"]:
-            verdict = "met" if found.ratio <= TARGET else "missed"
-            target = f"   target {TARGET}: {verdict}"
-        print(f"{name:18} {times} {found.ratio:6.2f}   {low:.2f} to {high:.2f}{target}")
-    print(
-        f"`covcat list` imports, of {', '.join(HEAVY)}: {', '.join(imported(['list'], folder)) or 'none'}"
-    )
+    print(f"of {', '.join(HEAVY)}:")
+    print(f"  covcat list imports {imported([*start, 'list'], folder)}")
+    print(f"  bare typer imports {imported([str(script)], folder)}")
 
 
 def main() -> None:

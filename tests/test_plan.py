@@ -53,7 +53,7 @@ ONE = resource(release(WEB))
 PLAIN = Options()
 
 
-def browse_only(browse: dict[str, Any] | None = BROWSE) -> Resource:
+def browse_only(browse: dict[str, Any] = BROWSE) -> Resource:
     return resource(id="cases", access="browse", browse=browse)
 
 
@@ -140,7 +140,7 @@ def test_a_resource_for_browsing_asks_the_person_to_open_its_pages() -> None:
 
 
 def test_a_resource_for_browsing_without_pages_points_to_show() -> None:
-    assert refused(browse_only(browse=None)).hint == "covcat show cases"
+    assert refused(browse_only(BROWSE | {"pages": []})).hint == "covcat show cases"
 
 
 def test_a_resource_for_browsing_is_never_looked_for_on_disk() -> None:

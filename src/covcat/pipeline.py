@@ -104,20 +104,36 @@ def _fetch(step: Step, release: Release, bench: Bench) -> None:
     listing = bench.catalog.listing(resource, release)
     _demand_space(release, store)
     with store.workshop() as workshop:
-        built = workshop / "release"
+        job = _Job(step, before, listing, workshop, bench)
         with disk_errors("make the release's folder"):
-            (built / "files").mkdir(parents=True)
-        parts = [_part(step, file, before, listing, workshop, bench) for file in release.files]
-        files, missing = _verified(step, parts, listing, before)
+            (job.built / "files").mkdir(parents=True)
+        parts = [_part(job, file) for file in release.files]
+        files, missing = _verified(job, parts)
         transfers = [part.transfer for part in parts]
-        kept = _kept_archives(parts)
         form: Form = "files" if step.options.extract else "archives"
-        record = manifest.made(resource, release, transfers, [*files, *kept], missing, form)
+        everything = [*files, *_kept_archives(parts)]
+        record = manifest.made(resource, release, transfers, everything, missing, form)
         if not step.options.extract:
-            (built / "files").rmdir()
-        manifest.write(built, record)
-        store.publish(built, resource.id, release.id)
+            (job.built / "files").rmdir()
+        manifest.write(job.built, record)
+        store.publish(job.built, resource.id, release.id)
     bench.progress.note(f"{step.name}: {record.total_files} files, verified by {_in_words(record)}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What the stages of one release share."""
+
+    step: Step
+    before: Manifest | None  # the record of what was here already
+    listing: Listing | None
+    workshop: Path
+    bench: Bench
+
+    @property
+    def built(self) -> Path:
+        """The folder that will get the release's final name."""
+        return self.workshop / "release"
 
 
 def _record_of(folder: Path) -> Manifest | None:
@@ -158,20 +174,12 @@ class _Part:
     files: tuple[StoredFile, ...]
 
 
-def _part(
-    step: Step,
-    file: AnyFile,
-    before: Manifest | None,
-    listing: Listing | None,
-    workshop: Path,
-    bench: Bench,
-) -> _Part:
+def _part(job: _Job, file: AnyFile) -> _Part:
     """Bring one file, unpack it, and keep or drop its archive."""
-    got = _obtain(step, file, before, workshop, bench)
+    got = _obtain(job, file)
     transfer = _transfer(file, got)
-    target = workshop / "release" / "files" if step.options.extract else None
     if file.unpack == "none":
-        return _plain_part(file, got, transfer, workshop / "release", step.options.extract)
+        return _plain_part(file, got, transfer, job)
     layout = extract.Layout(
         strip_root=isinstance(file, GitHubFile),
         keep=(file.keep or "") if isinstance(file, GitHubFile) else "",
@@ -179,35 +187,45 @@ def _part(
         exclude=file.exclude,
     )
     contents = extract.inspect(got.path, file.unpack, layout)
-    _demand_room_for(contents, file, got.name, bench.store)
-    git = isinstance(file, GitHubFile) or listing is not None
-    files = extract.unpack(got.path, file.unpack, contents, target, bench.progress, git)
+    _demand_room_for(contents, file, got.name, job.bench.store)
+    target = job.built / "files" if job.step.options.extract else None
+    git = isinstance(file, GitHubFile) or job.listing is not None
+    files = extract.unpack(got.path, file.unpack, contents, target, job.bench.progress, git)
     transfer = replace(transfer, left_out=contents.left_out)
     if isinstance(file, GitHubFile):
-        with got.path.open("rb") as stream:
-            transfer = replace(transfer, commit=zip_format.comment(stream) or None)
-        transfer = replace(transfer, tree=pins.tree_of(files, file), keep=file.keep)
+        transfer = _with_git_ids(transfer, file, files, got)
     else:  # only git's own archives say a file's git mode
         files = [replace(one, mode=None) for one in files]
-    if step.options.wants_archives:
-        transfer = replace(transfer, archive=_kept(got, workshop / "release" / "archives"))
+    if job.step.options.wants_archives:
+        transfer = replace(transfer, archive=_kept(got, job.built / "archives"))
     else:
         got.path.unlink()
     return _Part(file, transfer, tuple(files))
 
 
-def _obtain(
-    step: Step, file: AnyFile, before: Manifest | None, workshop: Path, bench: Bench
-) -> Download:
-    """Take the archive that an earlier fetch kept, or download the file."""
+def _with_git_ids(
+    transfer: Transfer, file: GitHubFile, files: list[StoredFile], got: Download
+) -> Transfer:
+    """Record the tree that was unpacked, and the commit that git wrote into the archive."""
+    with got.path.open("rb") as stream:
+        commit = zip_format.comment(stream) or None
+    if file.commit and commit and commit != file.commit:
+        raise IntegrityError(f"`{got.url}` is commit `{commit}`: expected {file.commit}")
+    return replace(transfer, commit=commit, tree=pins.tree_of(files, file), keep=file.keep)
+
+
+def _obtain(job: _Job, file: AnyFile) -> Download:
+    """Take what an earlier fetch left as it was served, or download the file."""
     location = hosts.HOSTS[file.host].locate(file)
-    target = workshop / f"{len(list(workshop.iterdir()))}.part"
-    local = _as_served(file, location.url, before, bench.store)
+    number = len(list(job.workshop.glob("*.part")))
+    target = job.workshop / f"{number}.part"
+    bench = job.bench
+    local = _as_served(file, location.url, job.before, bench.store)
     if local is not None:
-        source, transfer = local
-        location = replace(location, path=source)
+        path, transfer = local
+        here = replace(location, path=path)
         pinned = replace(file, sha256=transfer.sha256)
-        got = download.fetch(pinned, location, bench.web, target, bench.progress)
+        got = download.fetch(pinned, here, bench.web, target, bench.progress)
         return replace(
             got,
             final_url=transfer.final_url,
@@ -215,7 +233,7 @@ def _obtain(
             finished_at=transfer.finished_at,
         )
     got = download.fetch(file, location, bench.web, target, bench.progress)
-    bench.progress.note(f"{step.name}: got {got.name}, {got.bytes} bytes, sha256 {got.sha256}")
+    bench.progress.note(f"{job.step.name}: got {got.name}, {got.bytes} bytes, sha256 {got.sha256}")
     return got
 
 
@@ -264,17 +282,15 @@ def _demand_room_for(contents: extract.Contents, file: AnyFile, name: str, store
         )
 
 
-def _plain_part(
-    file: AnyFile, got: Download, transfer: Transfer, built: Path, among_files: bool
-) -> _Part:
+def _plain_part(file: AnyFile, got: Download, transfer: Transfer, job: _Job) -> _Part:
     """Give a plain file its place among the files, or keep it as served."""
     path = (file.into or "") + got.name
     stored = StoredFile(path=path, bytes=got.bytes, sha256=got.sha256)
-    if not among_files:
-        transfer = replace(transfer, archive=_kept(got, built / "archives"))
+    if not job.step.options.extract:
+        transfer = replace(transfer, archive=_kept(got, job.built / "archives"))
         return _Part(file, transfer, (stored,))
     with disk_errors(f"write `{path}`"):
-        target = built / "files" / path
+        target = job.built / "files" / path
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
             raise ExtractionError(f"two files of the release would be `{path}`")
@@ -307,37 +323,38 @@ def _kept_archives(parts: Iterable[_Part]) -> list[StoredFile]:
 # ---- verification ------------------------------------------------------------------------------
 
 
-def _verified(
-    step: Step,
-    parts: list[_Part],
-    listing: Listing | None,
-    before: Manifest | None,
-) -> tuple[list[StoredFile], list[str]]:
+def _verified(job: _Job, parts: list[_Part]) -> tuple[list[StoredFile], list[str]]:
     """Check all files against every pin; return them as recorded, and what is missing."""
-    everything = [one for part in parts for one in part.files]
-    missing: list[str] = []
-    if listing is not None:
-        findings = pins.against_listing(everything, listing)
-        if step.options.allow_missing:
-            missing = list(findings.missing)
-            findings = replace(findings, missing=())
-        hint = None
-        if findings.missing and not (findings.changed or findings.extra):
-            hint = f"covcat fetch {step.name} --allow-missing keeps what did come"
-        pins.demand(findings, f"`{step.name}` is not what is pinned", hint)
+    step, listing = job.step, job.listing
+    missing = _compared(step, listing, [one for part in parts for one in part.files])
     stored: list[StoredFile] = []
     for number, part in enumerate(parts):
         kind = pins.pin(
             step.name, part.file, part.transfer, part.files, listing, is_complete=not missing
         )
-        if kind == "first-use" and before is not None:
-            pins.demand_same_as_before(step.name, part.transfer, before)
+        if kind == "first-use" and job.before is not None:
+            pins.demand_same_as_before(step.name, part.transfer, job.before)
         parts[number] = replace(part, transfer=replace(part.transfer, verified_by=kind))
-        for one in part.files:
-            how = pins.pinned_by(one, listing) or kind
-            path = f"files/{one.path}"
-            stored.append(replace(one, path=path, verified_by=how))
+        stored += [
+            replace(one, path=f"files/{one.path}", verified_by=pins.pinned_by(one, listing) or kind)
+            for one in part.files
+        ]
     return (stored if step.options.extract else []), missing
+
+
+def _compared(step: Step, listing: Listing | None, files: list[StoredFile]) -> list[str]:
+    """Compare with the listing, if there is one; return what is missing and may be."""
+    if listing is None:
+        return []
+    found = pins.against_listing(files, listing)
+    missing = list(found.missing) if step.options.allow_missing else []
+    hint = None
+    if found.missing and not (found.changed or found.extra):
+        hint = f"covcat fetch {step.name} --allow-missing keeps what did come"
+    if step.options.allow_missing:
+        found = replace(found, missing=())
+    pins.demand(found, f"`{step.name}` is not what is pinned", hint)
+    return missing
 
 
 def _in_words(record: Manifest) -> str:

@@ -1,0 +1,87 @@
+"""The Python API, as README shows it."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+from builders import REPOSITORY, git_zip, tree_on_disk
+
+import covcat
+from covcat.errors import ActionNeededError, CovcatError, NetworkError
+
+
+def test_fetch_returns_the_folder_of_the_files(shelf, server, tmp_path: Path) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    folder = covcat.fetch(
+        "set",
+        data_dir=tmp_path / "data",
+        mirror=server.url,
+        catalog=covcat.load_catalog([shelf.folder]),
+    )
+    assert folder == tmp_path / "data" / "set" / "1" / "files"
+    assert tree_on_disk(folder) == REPOSITORY
+
+
+def test_fetch_raises_what_the_command_line_prints() -> None:
+    with pytest.raises(ActionNeededError, match="for browsing only"):
+        covcat.fetch("eurorad")
+    with pytest.raises(NetworkError, match="--offline is set"):
+        covcat.fetch("figure1", offline=True)
+
+
+def test_fetch_tells_progress_to_whoever_listens() -> None:
+    heard: list[object] = []
+
+    class Recorder:
+        def start(self, label: str, total: int | None) -> int:
+            heard.append(("start", label, total))
+            return 7
+
+        def advance(self, task: int, size: int) -> None:
+            heard.append(("advance", task))
+
+        def finish(self, task: int, summary: str | None = None) -> None:
+            heard.append(("finish", task))
+
+        def note(self, text: str) -> None:
+            heard.append(("note", text.split(":")[0]))
+
+    covcat.fetch("sample", progress=Recorder())
+    assert heard[0] == ("start", "sample-1.zip", 110332)
+    assert ("advance", 7) in heard
+    assert heard[-1] == ("note", "sample@1")
+
+
+def test_the_catalog_lists_the_resources_in_order() -> None:
+    ids = [one.id for one in covcat.load_catalog().resources if not one.is_sample]
+    assert (len(ids), ids[0], ids[-1]) == (19, "cohen", "actualmed")
+
+
+def test_what_is_exported_is_documented() -> None:
+    assert covcat.__all__ == ["__version__", "fetch", "load_catalog"]
+    for name in covcat.__all__[1:]:
+        assert inspect.getdoc(getattr(covcat, name))
+
+
+def test_every_error_owns_its_exit_code() -> None:
+    def below(kind: type[CovcatError]) -> list[type[CovcatError]]:
+        return [one for child in kind.__subclasses__() for one in (child, *below(child))]
+
+    import covcat.web
+
+    codes = {one.__name__: one.code for one in below(CovcatError)}
+    assert codes == {
+        "UsageError": 2,
+        "NotFoundError": 3,
+        "NetworkError": 4,
+        "TransientError": 4,
+        "IntegrityError": 5,
+        "ExtractionError": 6,
+        "ActionNeededError": 7,
+        "DiskError": 8,
+        "SeveralError": 9,
+        "SignalError": 1,  # 128 + the signal's number, once it is known
+    }
+    tree = covcat.errors.__doc__ or ""
+    assert all(name in tree for name in codes if name != "TransientError")

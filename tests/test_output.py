@@ -1,0 +1,323 @@
+"""Outputs: each one over awkward cells, and what is shown of text that nobody vouches for."""
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+import covcat.output
+from covcat.output import OUTPUTS, Rows, as_table, shown, sized
+
+HOSTILE = {
+    "escape": "\x1b[2J\x1b[31mred",
+    "window-title": "\x1b]0;owned\x07",
+    "link": "\x1b]8;;https://evil.example\x1b\\click\x1b]8;;\x1b\\",
+    "c1": "\x9b31mred",
+    "nul": "a\x00b",
+    "backspace": "safe\x08\x08\x08\x08evil",
+    "delete": "a\x7fb",
+    "newline": "a\nb",
+    "carriage-return": "a\rb",
+    "both": "a\r\nb",
+    "tab": "a\tb",
+    "vertical-tab": "a\x0bb",
+    "next-line": "a\x85b",
+    "line-separator": "a\u2028b",
+    "bidi-override": "\u202egpj.exe",
+    "bidi-isolate": "\u2066a\u2069",
+    "zero-width": "a\u200bb",
+    "byte-order-mark": "\ufeffa",
+    "surrogate": "a\ud800b",
+    "tag-character": "a\U000e0041b",
+    "unassigned": "a\u0378b",
+    "markup": "[red]x[/red]",
+    "closing-markup": "[/x]",
+    "markup-link": "[link=https://evil.example]x[/link]",
+    "emoji-name": ":skull:",
+    "backslash": "\\x1b",
+    "quotes": "a\"b'c",
+    "comma": "a,b;c|d",
+    "not-ascii": "肺 röntgen \U0001fac1",
+}
+HIDDEN = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
+
+
+def hidden_in(text: str) -> set[str]:
+    return {char for char in text if unicodedata.category(char) in HIDDEN}
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+
+
+# ---- every output ------------------------------------------------------------------------------
+
+
+def test_every_module_of_the_folder_is_in_the_table() -> None:
+    folder = Path(covcat.output.__file__).parent
+    modules = {path.stem.removeprefix("as_") for path in folder.glob("as_*.py")}
+    assert modules == set(OUTPUTS)
+
+
+@pytest.fixture(params=OUTPUTS.values(), ids=OUTPUTS)
+def output(request: pytest.FixtureRequest) -> Callable[[Rows], str]:
+    found: Callable[[Rows], str] = request.param
+    return found
+
+
+@pytest.mark.parametrize("cell", HOSTILE.values(), ids=HOSTILE)
+def test_no_output_lets_a_cell_command_the_terminal(
+    output: Callable[[Rows], str], cell: str
+) -> None:
+    text = output(Rows(("id", "title"), [{"id": cell, "title": cell}]))
+    assert hidden_in(text) <= {"\n", "\t"}
+    assert ("\t" in text) == (output is OUTPUTS["tsv"])
+
+
+@pytest.mark.parametrize("cell", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("name", ["table", "tsv", "csv", "ids"])
+def test_a_row_stays_one_line_whatever_its_cells_hold(name: str, cell: str) -> None:
+    text = OUTPUTS[name](Rows(("id", "title"), [{"id": cell, "title": cell}] * 2))
+    assert len(text.splitlines()) == (2 if name == "ids" else 3)
+
+
+@pytest.mark.parametrize("cell", ["[red]x[/red]", "[/x]", "[link=https://x]y[/link]", ":skull:"])
+def test_markup_in_a_cell_is_shown_and_not_obeyed(output: Callable[[Rows], str], cell: str) -> None:
+    assert cell in output(Rows(("id",), [{"id": cell}]))
+
+
+def test_every_output_takes_no_rows_at_all() -> None:
+    columns = ("id", "title")
+    assert {name: output(Rows(columns, [])) for name, output in OUTPUTS.items()} == {
+        "table": "id title\n",
+        "tsv": "id\ttitle\n",
+        "csv": "id,title\n",
+        "ids": "",
+        "yaml": "[]\n",
+    }
+
+
+def test_every_output_shows_what_is_unknown_true_false_or_a_number() -> None:
+    rows = [
+        {"id": "a", "files": 12, "fetched": True},
+        {"id": "b", "files": None, "fetched": False},
+        {"id": "c", "files": 0},
+    ]
+    shown_as = {
+        name: output(Rows(("id", "files", "fetched"), rows)) for name, output in OUTPUTS.items()
+    }
+    assert shown_as == {
+        "table": "id files fetched\na     12 yes\nb        no\nc      0\n",
+        "tsv": "id\tfiles\tfetched\na\t12\tyes\nb\t\tno\nc\t0\t\n",
+        "csv": "id,files,fetched\na,12,yes\nb,,no\nc,0,\n",
+        "ids": "a\nb\nc\n",
+        "yaml": (
+            "- id: a\n  files: 12\n  fetched: true\n"
+            "- id: b\n  fetched: false\n"
+            "- id: c\n  files: 0\n"
+        ),
+    }
+
+
+def test_ids_are_the_column_that_names_a_row() -> None:
+    rows = Rows(("bytes", "path"), [{"bytes": 1, "path": "a b.png"}], key="path")
+    assert OUTPUTS["ids"](rows) == "a b.png\n"
+
+
+def test_columns_that_were_not_asked_for_are_left_out(output: Callable[[Rows], str]) -> None:
+    assert "secret" not in output(Rows(("id",), [{"id": "a", "more": "secret"}]))
+
+
+# ---- for programs ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", HOSTILE.values(), ids=HOSTILE)
+def test_a_program_gets_every_cell_back_from_tsv_csv_and_yaml(cell: str) -> None:
+    rows = Rows(("id", "title"), [{"id": "a", "title": cell}])
+    tsv = OUTPUTS["tsv"](rows).split("\n")[1].split("\t")
+    parsed = list(csv.reader(io.StringIO(OUTPUTS["csv"](rows), newline="")))[1]
+    assert tsv == ["a", shown(cell)]
+    assert parsed == ["a", shown(cell)]
+    assert yaml.safe_load(OUTPUTS["yaml"](rows)) == [{"id": "a", "title": cell}]
+
+
+def test_pipes_get_every_cell_whole() -> None:
+    long = "long " * 500 + "end"
+    rows = Rows(("id", "title"), [{"id": "a", "title": long}])
+    for name in ("tsv", "csv"):
+        assert long in OUTPUTS[name](rows)
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_csv_has_no_cell_that_a_spreadsheet_would_run(start: str) -> None:
+    cell = f"{start}cmd|' /C calc'!A0"
+    text = OUTPUTS["csv"](Rows(("id", "title"), [{"id": cell, "title": cell}]))
+    parsed = list(csv.reader(io.StringIO(text, newline="")))[1]
+    assert parsed == ["'" + shown(cell)] * 2
+
+
+@pytest.mark.parametrize("cell", ["a=b", "1-2", "a@b", " =1", "#x", "'x"])
+def test_csv_leaves_other_cells_as_they_are(cell: str) -> None:
+    text = OUTPUTS["csv"](Rows(("title",), [{"title": cell}], key="title"))
+    assert list(csv.reader(io.StringIO(text, newline="")))[1] == [cell]
+
+
+# ---- the table ---------------------------------------------------------------------------------
+
+OVERVIEW = Rows(
+    ("id", "title", "ct", "xray", "mri", "us", "meta", "case", "size", "licence", "access"),
+    [
+        {
+            "id": "A" * 17,
+            "title": "BBBBBBBB-19 BBBBBBB BBBBBB*",
+            "ct": "Y→N",
+            "xray": "N→Y",
+            "mri": "U→N",
+            "us": "U→N",
+            "meta": "N→Y",
+            "case": "Y→N",
+            "size": "310 MB+",
+            "licence": "D" * 16,
+            "access": "E" * 7,
+        }
+    ],
+)
+FILES = Rows(("bytes", "path"), [{"bytes": 1537406, "path": "images/" + "F" * 150}], key="path")
+PLAN = Rows(
+    ("id", "action", "reason", "files"),
+    [{"id": "A" * 21, "action": "fetch", "reason": "B" * 75, "files": 746}],
+)
+
+
+@pytest.mark.parametrize("width", [40, 80, 100])
+@pytest.mark.parametrize("rows", [OVERVIEW, FILES, PLAN], ids=["overview", "files", "plan"])
+def test_a_narrow_terminal_folds_cells_and_cuts_none(
+    monkeypatch: pytest.MonkeyPatch, rows: Rows, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = as_table.text(rows).splitlines()
+    body = "".join(lines[1:])
+    cells = "".join(rows.cells(rows.rows[0]))
+    lost = {char for char in set(cells) - {" "} if body.count(char) < cells.count(char)}
+    assert not lost
+    assert all(len(line) <= width for line in lines)
+
+
+def test_a_table_ends_its_lines_without_spaces() -> None:
+    text = as_table.text(Rows(("id", "title"), [{"id": "long-id", "title": ""}]))
+    assert text == "id      title\nlong-id\n"
+
+
+def test_numbers_stand_right_and_flags_in_the_middle() -> None:
+    rows = Rows(("id", "ct", "bytes"), [{"id": "a", "ct": "Y→N", "bytes": 7}, {"id": "b"}])
+    assert as_table.text(rows).splitlines()[:2] == ["id ct  bytes", "a  Y→N     7"]
+
+
+def test_colour_comes_from_covcat_and_never_from_a_cell() -> None:
+    rows = Rows(("id",), [{"id": cell} for cell in HOSTILE.values()])
+    coloured, plain = as_table.text(rows, color=True), as_table.text(rows)
+    assert "\x1b[1m" in coloured
+    assert "\x1b" not in plain
+    without = re.sub(r"\x1b\[[0-9;]*m", "", coloured)
+    assert hidden_in(without) == {"\n"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "width"), [("100", 100), ("40", 40), ("39", 40), ("1", 40), ("0", 40)]
+)
+def test_the_width_is_that_of_columns_and_at_least_40(
+    monkeypatch: pytest.MonkeyPatch, columns: str, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert as_table.terminal_width() == width
+
+
+@pytest.mark.parametrize("columns", ["", "wide", "-1", "80.5", "²"])
+def test_columns_that_is_no_number_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert as_table.terminal_width() >= 40
+
+
+# ---- shown and sized ---------------------------------------------------------------------------
+
+
+def test_nothing_that_is_shown_holds_a_control_or_invisible_character() -> None:
+    for code in (*range(0x3000), *range(0xD7F0, 0xE010), *range(0xFE00, 0x10010), 0xE0041):
+        text = shown(chr(code))
+        assert not hidden_in(text), hex(code)
+        assert text, hex(code)
+
+
+def test_what_can_be_seen_is_shown_as_it_is() -> None:
+    for code in range(0x3000):
+        if unicodedata.category(chr(code)) not in HIDDEN:
+            assert shown(chr(code)) == chr(code), hex(code)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\x1b[2J", r"\x1b[2J"),
+        ("a\nb\r\tc", r"a\nb\r\tc"),
+        ("\x00\x7f", r"\x00\x7f"),
+        ("\x9b", r"\u009b"),
+        ("\u202e\u2028", r"\u202e\u2028"),
+        ("\ud800", r"\ud800"),
+        ("\U000e0041", r"\U000e0041"),
+        (12, "12"),
+        (None, "None"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_spelt_out(text: object, expected: str) -> None:
+    assert shown(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "expected"),
+    [
+        ("abcdef", None, "abcdef"),
+        ("abcdef", 6, "abcdef"),
+        ("abcdef", 5, "abcd…"),
+        ("abcdef", 1, "…"),
+        ("\x1b\x1b", 5, r"\x1b…"),
+        ("", 1, ""),
+    ],
+)
+def test_a_limit_counts_what_is_shown_and_marks_the_cut(
+    text: str, limit: int | None, expected: str
+) -> None:
+    assert shown(text, limit) == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (None, "?"),
+        (0, "0 B"),
+        (1, "1 B"),
+        (999, "999 B"),
+        (1_000, "1.0 kB"),
+        (1_049, "1.0 kB"),
+        (99_900, "99.9 kB"),
+        (100_000, "100 kB"),
+        (999_499, "999 kB"),
+        (999_500, "1.0 MB"),
+        (999_999, "1.0 MB"),
+        (1_000_000, "1.0 MB"),
+        (14_893_512, "14.9 MB"),
+        (310_224_168, "310 MB"),
+        (999_999_999, "1.0 GB"),
+        (3_662_861_028, "3.7 GB"),
+        (2_500_000_000_000, "2500 GB"),
+    ],
+)
+def test_bytes_are_shown_with_the_unit_that_suits_them(count: int | None, expected: str) -> None:
+    assert sized(count) == expected
