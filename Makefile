@@ -46,6 +46,7 @@ bench: $(READY) ## measure against peers, as ratios in one run
 
 docs: $(READY) ## rewrite the generated files
 	$(BIN)/covcat catalog schema > catalog/schema.json
+	$(BIN)/python scripts/fill_readme.py
 
 build: $(READY) ## build the sdist and the wheel into dist/
 	$(BIN)/python -m build --quiet

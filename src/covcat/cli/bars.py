@@ -1,5 +1,6 @@
 """Progress on stderr: bars on a terminal, a line per finished file elsewhere."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ def drawn(session: Session) -> Iterator[Progress]:
     """Give what draws progress for this run, and clear it away in the end."""
     if session.quiet:
         yield Silent()
-    elif sys.stderr.isatty() and session.color != "never":
+    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
         bars = _rich_bars(session)
         with bars:
             yield _Bars(bars)

@@ -139,6 +139,7 @@ def _announce(session: Session, step: Step) -> None:
     transfer = release.download_bytes
     download = "of unknown size" if transfer is None else f"of {transfer:,} bytes"
     hosts = ", ".join(dict.fromkeys(str(file.host) for file in release.files))
+    hosts = "covcat itself" if hosts == "bundled" else hosts
     count = len(release.files)
     unpacked = f"; unpacked {tables.size(release)}" if release.contents else ""
     files = f" in {release.contents.files} files" if release.contents else ""

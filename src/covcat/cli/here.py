@@ -127,7 +127,8 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
     columns = ("id", "state", "files", "bytes", "newest", "verified_by", "fetched_at")
     session.rows("status", Rows(columns, rows), data={"here": rows}, output=chosen)
     total = sum(row["bytes"] for row in rows if isinstance(row.get("bytes"), int))  # type: ignore[misc]
-    session.say(f"{len(rows)} releases in `{session.data_dir}`, {sized(total)}")
+    many = "" if len(rows) == 1 else "s"
+    session.say(f"{len(rows)} release{many} in `{session.data_dir}`, {sized(total)}")
 
 
 def _state(record: "Manifest") -> dict[str, Cell]:

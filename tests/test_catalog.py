@@ -1,0 +1,385 @@
+"""The catalog with a folder of the user's own: load, find, filter and check."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import covcat
+from covcat import catalog, listing
+from covcat.catalog import Catalog, Filter
+from covcat.errors import IntegrityError, NotFoundError, UsageError
+from covcat.listing import ListedFile
+from covcat.model import MODALITIES, Contents
+
+SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+WEB = "{host: web, name: set.zip, url: https://example.org/set.zip}"
+PINNED = f"{{host: web, name: set.zip, url: https://example.org/set.zip, sha256: {SHA256}}}"
+KAGGLE = "{host: kaggle, dataset: us/set}"
+SURVEY = "survey: {row: 3, ct: N, xray: Y, mri: U, ultrasound: U, metadata: Y, case_review: N}"
+
+
+def release(id: str, file: str, more: str = "") -> str:
+    return f'  - {{id: "{id}", source: made up, files: [{file}]{more}}}\n'
+
+
+def add(folder: Path, id: str, *lines: str, flags: str = "NNNNNN", **changes: str) -> Path:
+    """Write an entry; `flags` are found's six columns, `changes` replace keys."""
+    columns = ("ct", "xray", "mri", "ultrasound", "metadata", "case_review")
+    found = ", ".join(f"{name}: {flag}" for name, flag in zip(columns, flags, strict=True))
+    keys = {
+        "id": id,
+        "title": f"The {id} set",
+        "organization": "Us",
+        "summary": "Made up.",
+        "homepage": "https://example.org",
+        "homepage_source": "made up",
+        "found": f"{{{found}, source: made up}}",
+        "license": "{spdx: CC-BY-4.0, source: made up, allows: "
+        '{commercial: "yes", derivatives: "yes", redistribution: "yes"}}',
+        "access": "open",
+        "releases": "\n" + release("1", WEB),
+    }
+    text = "".join(f"{key}: {value}\n" for key, value in (keys | changes).items() if value)
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{id}.yaml"
+    path.write_text(text + "".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Four entries that differ in everything a filter asks for."""
+    folder = tmp_path / "mine"
+    two = "\n" + release("old", PINNED) + release("2020-05", PINNED) + release("new", WEB)
+    add(
+        folder,
+        "my-ct",
+        "aliases: [first-set]",
+        "authors: [Ada Röntgen]",
+        flags="YNUNYN",
+        releases=two,
+    )
+    closed = "{commercial: unknown, derivatives: unknown, redistribution: "
+    license = f"{{spdx: LicenseRef-per-image, source: made up, allows: {closed}unknown}}}}"
+    add(folder, "my-xray", SURVEY, access="account", license=license)
+    kaggle = "\n" + release("1", KAGGLE)
+    license = f'{{spdx: CC0-1.0, source: made up, allows: {closed}"yes"}}}}'
+    add(folder, "my-both", flags="YYNNNY", releases=kaggle, license=license)
+    pages = "browse: {pages: [{url: https://example.org, shows: x}], terms: x, source: x}"
+    issue = "known_issues: [{date: 2020-03-27, severity: info, text: Some PNG are JPEG, source: x}]"
+    add(folder, "my-mri", pages, issue, flags="UUYUUU", access="browse", releases="")
+    return folder
+
+
+@pytest.fixture
+def loaded(folder: Path) -> Catalog:
+    return catalog.load([folder])
+
+
+# ---- find --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "id", "found"),
+    [
+        pytest.param("my-ct", "my-ct", "2020-05", id="newest-that-is-pinned"),
+        pytest.param("my-both", "my-both", "1", id="newest-if-none-is-pinned"),
+        pytest.param("MY-CT", "my-ct", "2020-05", id="capitals"),
+        pytest.param("first-set", "my-ct", "2020-05", id="alias"),
+        pytest.param("First-Set@new", "my-ct", "new", id="alias-in-capitals-with-release"),
+        pytest.param("my-ct@old", "my-ct", "old", id="release"),
+        pytest.param("my-mri", "my-mri", None, id="browse-only"),
+        pytest.param("cohen", "cohen", "2020-06-22", id="packaged"),
+        pytest.param("ieee8023@0.1", "cohen", "0.1", id="packaged-alias"),
+    ],
+)
+def test_a_resource_is_found_by_what_people_call_it(
+    loaded: Catalog, name: str, id: str, found: str | None
+) -> None:
+    resource, got = loaded.find(name)
+    assert (resource.id, got.id if got else None) == (id, found)
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "hint"),
+    [
+        pytest.param(
+            "my-tc", "the catalog has no resource `my-tc`", "did you mean `my-ct`?", id="nearly"
+        ),
+        pytest.param(
+            "FIRST-SETS",
+            "the catalog has no resource `FIRST-SETS`",
+            "did you mean `first-set`?",
+            id="nearly-an-alias",
+        ),
+        pytest.param(
+            "qqqq",
+            "the catalog has no resource `qqqq`",
+            "`covcat list` shows the ids",
+            id="nothing-near",
+        ),
+        pytest.param(
+            "", "the catalog has no resource ``", "`covcat list` shows the ids", id="empty"
+        ),
+        pytest.param(
+            "first-set@9",
+            "`my-ct` has no release `9`",
+            "it has: my-ct@old, my-ct@2020-05, my-ct@new",
+            id="release",
+        ),
+        pytest.param(
+            "my-ct@NEW",
+            "`my-ct` has no release `NEW`",
+            "it has: my-ct@old, my-ct@2020-05, my-ct@new",
+            id="release-in-capitals",
+        ),
+        pytest.param(
+            "my-both@", "`my-both` has no release ``", "it has: my-both@1", id="no-release-name"
+        ),
+        pytest.param(
+            "my-mri@1", "`my-mri` has no release `1`", "it has: none", id="release-of-browse"
+        ),
+    ],
+)
+def test_what_is_not_there_is_named_with_what_is(
+    loaded: Catalog, name: str, message: str, hint: str
+) -> None:
+    with pytest.raises(NotFoundError, match=f"^{re.escape(message)}$") as info:
+        loaded.find(name)
+    assert info.value.hint == hint
+
+
+# ---- filter ------------------------------------------------------------------------------------
+
+
+def asked(**wanted: object) -> Filter:
+    """A filter; words become the sets that it takes."""
+    sets = ("modalities", "has", "allows", "access", "fetched")
+    parts = {
+        key: frozenset(str(value).split()) if key in sets else value
+        for key, value in wanted.items()
+    }
+    return Filter(**parts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "ids"),
+    [
+        pytest.param(asked(), "my-xray my-both my-ct my-mri", id="nothing-asked"),
+        pytest.param(asked(modalities="ct"), "my-both my-ct", id="one-modality"),
+        pytest.param(asked(modalities="xray"), "my-xray my-both", id="survey-or-found"),
+        pytest.param(asked(modalities="xray mri"), "my-xray my-both my-mri", id="or-within"),
+        pytest.param(asked(modalities="ultrasound"), "", id="unknown-never-matches"),
+        pytest.param(asked(modalities="ct", has="metadata"), "my-ct", id="and-across"),
+        pytest.param(asked(has="metadata"), "my-xray my-ct", id="has"),
+        pytest.param(asked(has="metadata case_review"), "my-xray my-both my-ct", id="has-or"),
+        pytest.param(asked(modalities="xray", fetchable=True), "", id="fetchable-by-found"),
+        pytest.param(asked(modalities="ct", fetchable=True), "my-ct", id="fetchable-by-host"),
+        pytest.param(asked(fetchable=True), "my-ct", id="fetchable"),
+        pytest.param(asked(licenses=("CC-BY-4.0",)), "my-ct my-mri", id="licence"),
+        pytest.param(asked(licenses=("cc*",)), "my-both my-ct my-mri", id="licence-glob"),
+        pytest.param(asked(licenses=("CC-BY",)), "", id="licence-is-no-prefix"),
+        pytest.param(asked(licenses=("cc0*", "per-image")), "my-xray my-both", id="licence-or"),
+        pytest.param(asked(licenses=("LicenseRef-*",)), "my-xray", id="licence-ref"),
+        pytest.param(asked(allows="redistribution"), "my-both my-ct my-mri", id="allows"),
+        pytest.param(asked(allows="redistribution commercial"), "my-ct my-mri", id="allows-all"),
+        pytest.param(asked(access="open"), "my-both my-ct", id="access"),
+        pytest.param(asked(access="browse account"), "my-xray my-mri", id="access-or"),
+        pytest.param(asked(fetched=""), "", id="nothing-fetched"),
+        pytest.param(asked(fetched="my-mri my-ct other"), "my-ct my-mri", id="fetched"),
+        pytest.param(asked(words=("MY-CT",)), "my-ct", id="word-in-capitals"),
+        pytest.param(asked(words=("röntgen",)), "my-ct", id="word-in-an-author"),
+        pytest.param(asked(words=("first-set",)), "my-ct", id="word-in-an-alias"),
+        pytest.param(asked(words=("jpeg", "made")), "my-mri", id="words-must-all-occur"),
+        pytest.param(asked(words=("jpeg", "röntgen")), "", id="words-of-two-entries"),
+        pytest.param(asked(words=("per-image",)), "my-xray", id="word-in-a-licence"),
+    ],
+)
+def test_a_filter_keeps_what_was_asked_for(loaded: Catalog, wanted: Filter, ids: str) -> None:
+    mine = [one.id for one in catalog.select(loaded, wanted) if one.id.startswith("my-")]
+    assert mine == ids.split()
+
+
+def test_the_sample_is_hidden_unless_it_is_asked_for(loaded: Catalog) -> None:
+    without, everything = (
+        {one.id for one in catalog.select(loaded, Filter(with_sample=flag))}
+        for flag in (False, True)
+    )
+    assert everything - without == {"sample"}
+
+
+def test_a_filter_is_empty_until_something_is_asked_for() -> None:
+    assert Filter().is_empty
+    assert not asked(words=("x",)).is_empty
+    assert not asked(fetched="").is_empty
+
+
+@pytest.mark.parametrize(
+    ("word", "known"),
+    [
+        *((word, word) for word in MODALITIES),
+        ("CT", "ct"),
+        ("CAT", "ct"),
+        ("tomography", "ct"),
+        ("X-Ray", "xray"),
+        ("x_ray", "xray"),
+        ("x ray", "xray"),
+        ("CXR", "xray"),
+        ("Radiography", "xray"),
+        ("RÖNTGEN", "xray"),
+        ("MR", "mri"),
+        ("mrt", "mri"),
+        ("US", "ultrasound"),
+        ("ultra-sound", "ultrasound"),
+        ("POCUS", "ultrasound"),
+        ("sonography", "ultrasound"),
+    ],
+)
+def test_a_modality_is_known_by_its_usual_names(word: str, known: str) -> None:
+    assert catalog.modality(word) == known
+
+
+@pytest.mark.parametrize("word", ["pet", "", "c", "ctx", "u.s."])
+def test_an_unknown_modality_is_refused_with_those_that_are_known(word: str) -> None:
+    message = f"unknown modality `{word}`: expected one of ct, xray, mri, ultrasound"
+    with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
+        catalog.modality(word)
+
+
+# ---- load --------------------------------------------------------------------------------------
+
+
+def test_lists_show_the_survey_first_then_positions_then_the_rest_by_id(tmp_path: Path) -> None:
+    add(tmp_path, "my-b")
+    add(tmp_path, "my-a")
+    add(tmp_path, "my-first", "position: 0")
+    add(tmp_path, "my-row", SURVEY)
+    ids = [one.id for one in catalog.load([tmp_path]).resources]
+    assert ids.index("my-row") == ids.index("covid-net") + 1
+    assert ids.index("my-first") == ids.index("radiopaedia") + 1
+    assert ids[-3:] == ["sample", "my-a", "my-b"]
+
+
+def test_a_user_entry_may_not_silently_replace_a_packaged_one(tmp_path: Path) -> None:
+    path = add(tmp_path, "cohen")
+    expected = f"{path}: the id `cohen` is taken by a packaged entry"
+    with pytest.raises(IntegrityError, match=f"^{re.escape(expected)}$") as info:
+        catalog.load([tmp_path])
+    assert info.value.hint == "choose another id, or add `override: yes` to replace it"
+
+
+def test_a_user_entry_replaces_a_packaged_one_if_it_says_so(tmp_path: Path) -> None:
+    add(tmp_path, "cohen", "override: yes", title="Ours")
+    loaded = catalog.load([tmp_path])
+    assert [one.title for one in loaded.resources if one.id == "cohen"] == ["Ours"]
+    assert loaded.folders["cohen"] == tmp_path
+
+
+@pytest.mark.parametrize("name", ["cohen", "ieee8023"], ids=["id", "alias"])
+def test_a_user_alias_may_not_take_the_name_of_a_packaged_entry(tmp_path: Path, name: str) -> None:
+    path = add(tmp_path, "mine", f"aliases: [{name}]")
+    with pytest.raises(IntegrityError, match=f"{re.escape(str(path))}: .*`{name}`"):
+        catalog.load([tmp_path])
+
+
+def test_two_folders_may_not_hold_one_id(tmp_path: Path) -> None:
+    add(tmp_path / "one", "mine")
+    path = add(tmp_path / "two", "mine")
+    with pytest.raises(IntegrityError, match=f"^{re.escape(str(path))}: the id `mine` is taken"):
+        catalog.load([tmp_path / "one", tmp_path / "two"])
+
+
+def test_an_entry_that_is_wrong_stops_the_load_with_file_and_line(tmp_path: Path) -> None:
+    path = add(tmp_path, "mine", "zzz: 1")
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    with pytest.raises(IntegrityError, match=f"^{re.escape(f'{path}:{lines}: unknown key `zzz`')}"):
+        catalog.load([tmp_path])
+
+
+def test_a_file_is_named_after_its_id(tmp_path: Path) -> None:
+    path = add(tmp_path, "mine").rename(tmp_path / "other.yaml")
+    expected = f"{path}:1: expected id `other` as the file's name"
+    with pytest.raises(IntegrityError, match=f"^{re.escape(expected)}$"):
+        catalog.load_file(path)
+
+
+def test_entries_are_the_yaml_files_that_are_no_templates(tmp_path: Path) -> None:
+    for name in ("b.yaml", "a.yml", "_template.yaml", "schema.json", "notes.txt", "c.yaml~"):
+        (tmp_path / name).touch()
+    assert [path.name for path in catalog.entry_files(tmp_path)] == ["a.yml", "b.yaml"]
+
+
+def test_a_catalog_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    absent = tmp_path / "absent"
+    with pytest.raises(UsageError, match=f"^the catalog folder `{re.escape(str(absent))}` is not"):
+        catalog.load([absent])
+
+
+def test_the_python_api_takes_folders_as_texts(folder: Path) -> None:
+    assert covcat.load_catalog([str(folder)]) == catalog.load([folder])
+
+
+# ---- listings and checks -----------------------------------------------------------------------
+
+ROWS = [ListedFile("a.png", None, None, 12, SHA256), ListedFile("b.png", None, None, 30, SHA256)]
+LISTED = ", listing: listings/mine@1.tsv.gz, contents: {files: 2, bytes: 42}"
+
+
+def add_listed(folder: Path, more: str = LISTED) -> Path:
+    (folder / "listings").mkdir()
+    listing.write(folder / "listings" / "mine@1.tsv.gz", ROWS)
+    return add(folder, "mine", releases="\n" + release("1", WEB, more) + release("2", WEB))
+
+
+def test_a_listing_lies_in_the_folder_of_its_entry(tmp_path: Path) -> None:
+    add_listed(tmp_path)
+    loaded = catalog.load([tmp_path])
+    resource = loaded.get("mine")
+    assert loaded.listing(resource, resource.releases[0]) == {row.path: row for row in ROWS}
+    assert loaded.listing(resource, resource.releases[1]) is None
+
+
+def test_a_right_entry_has_no_mistakes(tmp_path: Path) -> None:
+    assert catalog.check_file(add_listed(tmp_path)) == []
+
+
+def test_the_totals_of_a_listing_must_be_its_entrys(tmp_path: Path) -> None:
+    path = add_listed(tmp_path, LISTED.replace("42", "43"))
+    expected, got = Contents(files=2, bytes=43), Contents(files=2, bytes=42)
+    assert catalog.check_file(path) == [
+        f"{path}: listings/mine@1.tsv.gz: expected {expected}, got {got}"
+    ]
+
+
+@pytest.mark.parametrize("data", [None, b"", b"no gzip"], ids=["missing", "empty", "damaged"])
+def test_a_listing_that_cannot_be_read_is_a_mistake_of_its_entry(
+    tmp_path: Path, data: bytes | None
+) -> None:
+    path = add_listed(tmp_path)
+    file = tmp_path / "listings" / "mine@1.tsv.gz"
+    file.unlink() if data is None else file.write_bytes(data)
+    (mistake,) = catalog.check_file(path)
+    assert mistake.startswith(f"{path}: listings/mine@1.tsv.gz: the listing `{file}` ")
+
+
+def test_every_mistake_of_an_entry_is_a_line_of_its_own(tmp_path: Path) -> None:
+    path = add(tmp_path, "mine", "zzz: 1", title="")
+    mistakes = catalog.check_file(path)
+    assert [line.rpartition(": ")[2] for line in mistakes] == [
+        "the key `title` is missing",
+        "unknown key `zzz`",
+    ]
+    assert all(line.startswith(f"{path}:") and " more)" not in line for line in mistakes)
+
+
+def test_names_that_are_taken_twice_and_overlaps_with_nothing_are_found(tmp_path: Path) -> None:
+    part = "contains: [{resource: %s, evidence: x, source: x}]"
+    add(tmp_path, "my-a", "aliases: [same]", part % "my-b")
+    add(tmp_path, "my-b", "aliases: [same, my-a]", part % "absent")
+    resources = [catalog.load_file(path) for path in catalog.entry_files(tmp_path)]
+    assert catalog.check_together(resources) == [
+        "my-b: `same` is a name of my-a too",
+        "my-b: `my-a` is a name of my-a too",
+        "my-b: contains an unknown resource `absent`",
+    ]

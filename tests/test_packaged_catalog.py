@@ -1,0 +1,282 @@
+"""What covcat lists is true: the packaged entries against the survey, git and themselves."""
+
+import hashlib
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from covcat import catalog
+from covcat.catalog import Filter
+from covcat.gitid import tree_id
+from covcat.listing import Listing
+from covcat.model import CONTENT_FLAGS, BundledFile, GitHubFile, Release, Resource
+from covcat.names import collision_key, unsafe_name
+from covcat.store import packaged_catalog
+
+FOLDER = packaged_catalog()
+FILES = catalog.entry_files(FOLDER)
+CATALOG = catalog.load()
+
+# Table 1 of Kalkreuth & Kaufmann, arXiv:2004.04569v2, page 3; the flags are its six columns.
+SURVEY = """\
+ 1 | cohen             | YYNNYN | Institute for Reproducible Research | COVID-19 Image Data Collection
+ 2 | cord-19           | YYUUYY | Allen Institute for AI and partners | COVID-19 Open Research Dataset (CORD-19)
+ 3 | covid-net         | NYNNNN | Vision and Image Processing Lab | COVID-Net Open Source Initiative
+ 4 | pocus             | NNNYYN | Dep. for Biosystems Science and Engineering | COVID-19 Pocus Ultrasound Dataset
+ 5 | sirm              | YYUUYY | Italian Society of Radiology | SIRM COVID-19 Database
+ 6 | bsti              | YYNUYY | British Institute of Radiology | COVID-19 BSTI Imaging Database
+ 7 | radiography-db    | NYNNYN | Kaggle | COVID-19 Chest X-Ray Database
+ 8 | kaggle-chest-xray | NYNNYN | Kaggle | COVID-19 Chest X-Ray
+ 9 | medseg            | YNNNNN | medicalsegmentation.com | COVID-19 CT Segmentation Dataset
+10 | covid-ct          | YNNNYN | University of California San Diego | COVID-CT
+11 | augmented-xray    | NYNNNN | Dep. of Biomedical Systems & Informatics Engineering | Augmented COVID-19 X-ray Images Dataset
+12 | coronacases       | YNNUYY | Radiology Artificial Intelligence | coronacases.org
+13 | eurorad           | YYUUYY | European Society of Radiology | eurorad.org
+14 | radiopaedia       | YYUUYY | Radiopaedia | radiopaedia.org
+"""
+RELATED = ["mashhad", "v7", "kermany", "figure1", "actualmed"]
+DEFAULTS = {
+    "cohen": "2020-06-22",
+    "cord-19": "2020-07-16",
+    "covid-net": "2022-02-17",
+    "pocus": "2022-04-13",
+    "sirm": None,
+    "bsti": None,
+    "radiography-db": "5",
+    "kaggle-chest-xray": "4",
+    "medseg": "figshare-v2",
+    "covid-ct": "latest",
+    "augmented-xray": "4",
+    "coronacases": "zenodo-3757476",
+    "eurorad": None,
+    "radiopaedia": None,
+    "mashhad": "latest",
+    "v7": "2020-06-29",
+    "kermany": "mendeley-2",
+    "figure1": "2020-05-08",
+    "actualmed": "2020-05-05",
+    "sample": "1",
+}
+WITH_CT = (
+    "cohen cord-19 sirm bsti kaggle-chest-xray medseg covid-ct coronacases eurorad radiopaedia "
+    "mashhad v7"
+)
+# Pages that their sources give with http; nothing is fetched from them.
+HTTP_PAGES = {"http://www.medicalsegmentation.com/covid19/", "http://radiopaedia.org/licence"}
+
+
+def each_noun(noun: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Walk an entry: every value below `noun` that is not a container, and every noun."""
+    if is_dataclass(noun):
+        yield place, noun
+        for field in fields(noun):
+            yield from each_noun(getattr(noun, field.name), f"{place}.{field.name}")
+    elif isinstance(noun, tuple | dict):
+        items = noun.items() if isinstance(noun, dict) else enumerate(noun)
+        for key, value in items:
+            yield from each_noun(value, f"{place}.{key}")
+    else:
+        yield place, noun
+
+
+def listed() -> dict[str, tuple[Resource, Release, Listing]]:
+    """Every release that has a listing."""
+    found = {}
+    for one in CATALOG.resources:
+        for release in one.releases:
+            listing = CATALOG.listing(one, release)
+            if listing is not None:
+                found[f"{one.id}@{release.id}"] = (one, release, listing)
+    return found
+
+
+LISTED = listed()
+
+
+@pytest.fixture(params=CATALOG.resources, ids=lambda one: one.id)
+def resource(request: pytest.FixtureRequest) -> Resource:
+    found: Resource = request.param
+    return found
+
+
+# ---- the survey and the rest -------------------------------------------------------------------
+
+
+def test_the_surveyed_resources_are_table_1_verbatim_and_in_its_order() -> None:
+    rows = [
+        f"{one.survey.row:2} | {one.id:17} | {''.join(flags)} | {one.organization} | {one.title}\n"
+        for one in CATALOG.resources
+        if one.survey and (flags := [getattr(one.survey, flag) for flag in CONTENT_FLAGS])
+    ]
+    assert "".join(rows) == SURVEY
+
+
+def test_the_related_resources_follow_and_the_sample_is_last() -> None:
+    assert [one.id for one in CATALOG.resources][14:] == [*RELATED, "sample"]
+    assert [one.id for one in CATALOG.resources if one.is_sample] == ["sample"]
+
+
+def test_each_resource_has_the_default_release_that_it_should() -> None:
+    defaults = {one.id: one.default_release for one in CATALOG.resources}
+    assert {one: release and release.id for one, release in defaults.items()} == DEFAULTS
+
+
+def test_the_ct_resources_are_those_of_the_survey_or_of_what_was_found() -> None:
+    wanted = Filter(modalities=frozenset({"ct"}))
+    assert [one.id for one in catalog.select(CATALOG, wanted)] == WITH_CT.split()
+
+
+# ---- the entries -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_entry_passes_the_contributors_check(path: Path) -> None:
+    assert catalog.check_file(path) == []
+
+
+def test_the_entries_agree_with_each_other() -> None:
+    assert catalog.check_together(CATALOG.resources) == []
+
+
+def test_everything_that_states_a_fact_states_its_source(resource: Resource) -> None:
+    stated = {place: noun.source for place, noun in each_noun(resource) if hasattr(noun, "source")}
+    assert {".found", ".license"} <= stated.keys()
+    assert [place for place, source in stated.items() if len(source.strip()) < 5] == []
+    assert resource.is_sample or (resource.homepage_source or "").strip()
+
+
+def test_every_resource_can_be_cited_and_explained(resource: Resource) -> None:
+    assert resource.citation
+    assert all(one.fields.get("title") for one in resource.citation)
+    assert len(resource.summary) > 40
+
+
+def test_every_address_is_https_and_whole(resource: Resource) -> None:
+    addresses = [
+        value
+        for _, value in each_noun(resource)
+        if isinstance(value, str) and re.match(r"[a-z]+://", value)
+    ]
+    assert addresses
+    for address in set(addresses) - HTTP_PAGES:
+        parts = urlsplit(address)
+        assert (parts.scheme, parts.username, parts.port) == ("https", None, None), address
+        assert re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", parts.netloc), address
+        assert not re.search(r"[\s<>\"`]|[.,;)]$", address), address
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_no_text_holds_the_marks_of_the_research_behind_it(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    marks = r"idx:|\[V[\]\d, -]|\[(?:G|GK|I|\?)\]|TODO|FIXME|XXX"
+    assert re.findall(marks, text) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_text_is_clean_and_fits_the_page(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").split("\n")
+    assert lines[-1] == ""
+    assert [line for line in lines if line != line.rstrip() or "\t" in line] == []
+
+
+def test_releases_are_oldest_first(resource: Resource) -> None:
+    dates = [release.date for release in resource.releases if release.date]
+    assert dates == sorted(dates)
+
+
+def test_a_release_that_is_named_by_a_day_has_that_date(resource: Resource) -> None:
+    for release in resource.releases:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", release.id):
+            assert release.date == release.id
+
+
+def test_what_may_be_browsed_only_says_on_what_terms(resource: Resource) -> None:
+    if resource.access == "browse":
+        assert resource.browse
+        assert resource.browse.pages
+
+
+# ---- the listings ------------------------------------------------------------------------------
+
+
+def test_every_listing_belongs_to_one_release() -> None:
+    named = [release.listing for _, release, _ in LISTED.values()]
+    on_disk = {f"listings/{path.name}" for path in (FOLDER / "listings").iterdir()}
+    assert set(named) == on_disk
+    assert len(named) == len(set(named))
+    assert named == [f"listings/{name}.tsv.gz" for name in LISTED]
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_every_listed_path_can_be_written_on_every_system(name: str) -> None:
+    paths = list(LISTED[name][2])
+    assert {path: unsafe_name(path) for path in paths if unsafe_name(path)} == {}
+    keys = {collision_key(path) for path in paths}
+    assert len(keys) == len(paths)
+    folders = {collision_key(path[:at]) for path in paths for at in slashes(path)}
+    assert not keys & folders
+
+
+def slashes(path: str) -> list[int]:
+    return [at for at, char in enumerate(path) if char == "/"]
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_every_listed_digest_has_its_form(name: str) -> None:
+    for path, row in LISTED[name][2].items():
+        assert row.mode in (None, "100644", "100755"), path
+        assert row.blob is None or re.fullmatch("[0-9a-f]{40}", row.blob), path
+        assert row.sha256 is None or re.fullmatch("[0-9a-f]{64}", row.sha256), path
+        assert row.bytes is None or row.bytes >= 0, path
+
+
+PINNED_TREES = {
+    name: (file, listing)
+    for name, (_, release, listing) in LISTED.items()
+    for file in release.files
+    if isinstance(file, GitHubFile) and file.tree
+}
+
+
+def test_every_pinned_tree_has_a_listing_to_be_recomputed_from() -> None:
+    pinned = {
+        f"{one.id}@{release.id}"
+        for one in CATALOG.resources
+        for release in one.releases
+        if any(isinstance(file, GitHubFile) and file.tree for file in release.files)
+    }
+    assert pinned == PINNED_TREES.keys()
+    assert len(pinned) >= 9
+
+
+@pytest.mark.parametrize(("file", "listing"), PINNED_TREES.values(), ids=PINNED_TREES)
+def test_a_listing_has_the_tree_id_that_is_pinned(file: GitHubFile, listing: Listing) -> None:
+    prefix = file.keep or ""
+    rows = listing.values()
+    assert all(row.path.startswith(prefix) and row.mode and row.blob for row in rows)
+    entries = [(row.path.removeprefix(prefix), row.mode or "", row.blob or "") for row in rows]
+    assert tree_id(entries) == file.tree
+
+
+# ---- the sample --------------------------------------------------------------------------------
+
+
+def test_the_bundled_sample_is_what_its_entry_and_listing_say() -> None:
+    _, release, listing = LISTED["sample@1"]
+    (file,) = release.files
+    assert isinstance(file, BundledFile)
+    data = (FOLDER / "bundled" / file.name).read_bytes()
+    assert (len(data), hashlib.sha256(data).hexdigest()) == (file.bytes, file.sha256)
+    with zipfile.ZipFile(FOLDER / "bundled" / file.name) as archive:
+        inside = {
+            info.filename: hashlib.sha256(archive.read(info)).hexdigest()
+            for info in archive.infolist()
+            if not info.is_dir()
+        }
+    assert inside == {path: row.sha256 for path, row in listing.items()}

@@ -1,0 +1,58 @@
+"""README's sessions are run as a person would, on a terminal of 100 columns, and compared."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SESSIONS = re.findall(r"```console\n(.*?)```", README, re.S)
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
+
+
+def on_a_terminal(command: str) -> str:
+    """Run a shell command on a terminal that cannot move its cursor; return what it shows."""
+    leader, follower = pty.openpty()
+    bin = Path(sys.executable).parent
+    env = {**os.environ, "TERM": "dumb", "COLUMNS": "100", "PATH": f"{bin}:{os.environ['PATH']}"}
+    run = subprocess.Popen(
+        ["bash", "-c", command], stdout=follower, stderr=follower, stdin=follower, env=env
+    )
+    os.close(follower)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(leader, 65536)
+        except OSError:  # Linux says EIO when the other side is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(leader)
+    run.wait()
+    return shown.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids=range(len(SESSIONS)))
+def test_a_session_prints_what_readme_shows(session: str) -> None:
+    steps = re.split(r"^\$ ", session, flags=re.M)[1:]
+    assert steps
+    for step in steps:
+        command, _, expected = step.partition("\n")
+        found = on_a_terminal(command)
+        assert TIME.sub("TIME", found).rstrip() == TIME.sub("TIME", expected).rstrip(), command
+
+
+def test_every_command_that_readme_names_exists() -> None:
+    from covcat.cli.main import app
+
+    known = {command.name or command.callback.__name__ for command in app.registered_commands}
+    known |= {group.name for group in app.registered_groups}
+    named = set(re.findall(r"(?:`|^\$ |\$\()covcat ([a-z]+)\b", README, re.M))
+    assert named <= known
+    assert len(named) > 8
