@@ -263,7 +263,7 @@ def test_lists_show_the_survey_first_then_positions_then_the_rest_by_id(tmp_path
 
 def test_a_user_entry_may_not_silently_replace_a_packaged_one(tmp_path: Path) -> None:
     path = add(tmp_path, "cohen")
-    expected = f"{path}: the id `cohen` is taken by a packaged entry"
+    expected = f"{path}: the id `cohen` is taken by another entry"
     with pytest.raises(IntegrityError, match=f"^{re.escape(expected)}$") as info:
         catalog.load([tmp_path])
     assert info.value.hint == "choose another id, or add `override: yes` to replace it"

@@ -55,4 +55,4 @@ def test_every_command_that_readme_names_exists() -> None:
     known |= {group.name for group in app.registered_groups}
     named = set(re.findall(r"(?:`|^\$ |\$\()covcat ([a-z]+)\b", README, re.M))
     assert named <= known
-    assert len(named) > 8
+    assert len(named) >= 8

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from covcat import listing, schema, strict_yaml
+from covcat.archives import FORMATS
 from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
 from covcat.hosts import HOSTS
 from covcat.model import MODALITIES, Release, Resource
@@ -88,13 +89,22 @@ def load(extra: Sequence[Path] = ()) -> Catalog:
     for folder in extra:
         for path in entry_files(folder):
             resource = load_file(path)
-            if resource.id in resources and not resource.override:
-                raise IntegrityError(
-                    f"{path}: the id `{resource.id}` is taken by a packaged entry",
-                    hint="choose another id, or add `override: yes` to replace it",
-                )
+            _refuse_taken_names(resource, resources, path)
             resources[resource.id], folders[resource.id] = resource, folder
     return Catalog(tuple(sorted(resources.values(), key=_position)), folders)
+
+
+def _refuse_taken_names(resource: Resource, others: Mapping[str, Resource], path: Path) -> None:
+    """A user's entry may not quietly answer to the name of another one."""
+    if resource.id in others and not resource.override:
+        raise IntegrityError(
+            f"{path}: the id `{resource.id}` is taken by another entry",
+            hint="choose another id, or add `override: yes` to replace it",
+        )
+    for other in others.values():
+        both = {resource.id, *resource.aliases} & {other.id, *other.aliases}
+        if both and other.id != resource.id:
+            raise IntegrityError(f"{path}: `{min(both)}` is a name of `{other.id}` already")
 
 
 def entry_files(folder: Path) -> list[Path]:
@@ -233,12 +243,13 @@ def _is_licensed(resource: Resource, glob: str) -> bool:
 
 
 def is_fetchable(resource: Resource) -> bool:
-    """True if covcat can fetch the default release: open, and every file's host is known."""
+    """True if covcat can fetch the default release: open, of known hosts and formats."""
     release = resource.default_release
     return (
         resource.access == "open"
         and release is not None
         and all(file.host in HOSTS for file in release.files)
+        and all(file.unpack in (*FORMATS, "none") for file in release.files)
     )
 
 

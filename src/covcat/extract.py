@@ -15,7 +15,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import BinaryIO
 
-from covcat.archives import DAMAGE, FORMATS, Member
+from covcat.archives import Member, reader
+from covcat.archives.damage import DAMAGE
 from covcat.errors import ExtractionError
 from covcat.gitid import EXECUTABLE, REGULAR, blob_hasher
 from covcat.model import StoredFile
@@ -64,7 +65,7 @@ def inspect(archive: Path, kind: str, layout: Layout) -> Contents:
         ExtractionError: it is damaged or unsupported, or a member is unsafe or ambiguous.
     """
     with _archive_errors(archive), archive.open("rb") as stream:
-        members = FORMATS[kind].members(stream)
+        members = reader(kind).members(stream)
         if len(members) > MAX_MEMBERS:
             raise ExtractionError(f"`{archive.name}` has more than {MAX_MEMBERS:,} members")
         named = [(member, _safe(member, archive.name)) for member in members]
@@ -111,7 +112,7 @@ def unpack(
 
     with _archive_errors(archive), archive.open("rb") as stream:
         try:
-            FORMATS[kind].unpack(stream, open_member)
+            reader(kind).unpack(stream, open_member)
         finally:
             for writer in writers:  # the last one is still open if its member was damaged
                 writer.close()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
+from covcat.archives import FORMATS
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError
 from covcat.hosts import HOSTS
 from covcat.model import Held, Options, Plan, Release, Resource, Step
@@ -53,6 +54,17 @@ def _kept(here: Held) -> str:
     return "here and complete" if here.is_complete else "here, incomplete as allowed"
 
 
+def _unsupported(release: Release) -> str | None:
+    """Say which host or format of a release covcat does not know."""
+    hosts = sorted({file.host for file in release.files} - HOSTS.keys())
+    if hosts:
+        return f"is on {', '.join(hosts)}: this version of covcat cannot fetch from there"
+    formats = sorted({file.unpack for file in release.files} - {*FORMATS, "none"})
+    if formats:
+        return f"is packed as {', '.join(formats)}: this version of covcat cannot unpack that"
+    return None
+
+
 def refusal(resource: Resource, release: Release | None, options: Options) -> CovcatError | None:
     """Return why covcat cannot fetch a release by itself, with where a person goes on."""
     pages = resource.browse.pages if resource.browse else ()
@@ -65,11 +77,10 @@ def refusal(resource: Resource, release: Release | None, options: Options) -> Co
             details=look,
             hint=f"open {pages[0].url}" if pages else f"covcat show {resource.id}",
         )
-    unknown = sorted({file.host for file in release.files} - HOSTS.keys())
-    if unknown:
+    obstacle = _unsupported(release)
+    if obstacle:
         return ActionNeededError(
-            f"`{resource.id}@{release.id}` is on {', '.join(unknown)}: "
-            "this version of covcat cannot fetch from there yet",
+            f"`{resource.id}@{release.id}` {obstacle} yet",
             cause=terms,
             details=look,
             hint=f"download it from {resource.homepage}; `covcat files {resource.id}` lists it",
