@@ -16,7 +16,7 @@ SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 WEB = "{host: web, name: set.zip, url: https://example.org/set.zip}"
 PINNED = f"{{host: web, name: set.zip, url: https://example.org/set.zip, sha256: {SHA256}}}"
 KAGGLE = "{host: kaggle, dataset: us/set}"
-SURVEY = "survey: {row: 3, ct: N, xray: Y, mri: U, ultrasound: U, metadata: Y, case_review: N}"
+SURVEY = "survey: {row: %s, ct: N, xray: Y, mri: U, ultrasound: U, metadata: Y, case_review: N}"
 
 
 def release(id: str, file: str, more: str = "") -> str:
@@ -57,12 +57,13 @@ def folder(tmp_path: Path) -> Path:
         "my-ct",
         "aliases: [first-set]",
         "authors: [Ada Röntgen]",
+        SURVEY % 4,
         flags="YNUNYN",
         releases=two,
     )
     closed = "{commercial: unknown, derivatives: unknown, redistribution: "
     license = f"{{spdx: LicenseRef-per-image, source: made up, allows: {closed}unknown}}}}"
-    add(folder, "my-xray", SURVEY, access="account", license=license)
+    add(folder, "my-xray", SURVEY % 3, access="account", license=license)
     kaggle = "\n" + release("1", KAGGLE)
     license = f'{{spdx: CC0-1.0, source: made up, allows: {closed}"yes"}}}}'
     add(folder, "my-both", flags="YYNNNY", releases=kaggle, license=license)
@@ -166,25 +167,25 @@ def asked(**wanted: object) -> Filter:
 @pytest.mark.parametrize(
     ("wanted", "ids"),
     [
-        pytest.param(asked(), "my-xray my-both my-ct my-mri", id="nothing-asked"),
-        pytest.param(asked(modalities="ct"), "my-both my-ct", id="one-modality"),
-        pytest.param(asked(modalities="xray"), "my-xray my-both", id="survey-or-found"),
-        pytest.param(asked(modalities="xray mri"), "my-xray my-both my-mri", id="or-within"),
+        pytest.param(asked(), "my-xray my-ct my-both my-mri", id="nothing-asked"),
+        pytest.param(asked(modalities="ct"), "my-ct my-both", id="one-modality"),
+        pytest.param(asked(modalities="xray"), "my-xray my-ct my-both", id="survey-or-found"),
+        pytest.param(asked(modalities="xray mri"), "my-xray my-ct my-both my-mri", id="or-within"),
         pytest.param(asked(modalities="ultrasound"), "", id="unknown-never-matches"),
         pytest.param(asked(modalities="ct", has="metadata"), "my-ct", id="and-across"),
         pytest.param(asked(has="metadata"), "my-xray my-ct", id="has"),
-        pytest.param(asked(has="metadata case_review"), "my-xray my-both my-ct", id="has-or"),
+        pytest.param(asked(has="metadata case_review"), "my-xray my-ct my-both", id="has-or"),
         pytest.param(asked(modalities="xray", fetchable=True), "", id="fetchable-by-found"),
         pytest.param(asked(modalities="ct", fetchable=True), "my-ct", id="fetchable-by-host"),
         pytest.param(asked(fetchable=True), "my-ct", id="fetchable"),
         pytest.param(asked(licenses=("CC-BY-4.0",)), "my-ct my-mri", id="licence"),
-        pytest.param(asked(licenses=("cc*",)), "my-both my-ct my-mri", id="licence-glob"),
+        pytest.param(asked(licenses=("cc*",)), "my-ct my-both my-mri", id="licence-glob"),
         pytest.param(asked(licenses=("CC-BY",)), "", id="licence-is-no-prefix"),
         pytest.param(asked(licenses=("cc0*", "per-image")), "my-xray my-both", id="licence-or"),
         pytest.param(asked(licenses=("LicenseRef-*",)), "my-xray", id="licence-ref"),
-        pytest.param(asked(allows="redistribution"), "my-both my-ct my-mri", id="allows"),
+        pytest.param(asked(allows="redistribution"), "my-ct my-both my-mri", id="allows"),
         pytest.param(asked(allows="redistribution commercial"), "my-ct my-mri", id="allows-all"),
-        pytest.param(asked(access="open"), "my-both my-ct", id="access"),
+        pytest.param(asked(access="open"), "my-ct my-both", id="access"),
         pytest.param(asked(access="browse account"), "my-xray my-mri", id="access-or"),
         pytest.param(asked(fetched=""), "", id="nothing-fetched"),
         pytest.param(asked(fetched="my-mri my-ct other"), "my-ct my-mri", id="fetched"),
@@ -199,6 +200,17 @@ def asked(**wanted: object) -> Filter:
 def test_a_filter_keeps_what_was_asked_for(loaded: Catalog, wanted: Filter, ids: str) -> None:
     mine = [one.id for one in catalog.select(loaded, wanted) if one.id.startswith("my-")]
     assert mine == ids.split()
+
+
+@pytest.mark.parametrize(
+    ("unpack", "is_fetchable"), [("zip", True), ("none", True), ("rar", False)]
+)
+def test_what_covcat_cannot_unpack_is_not_fetchable(
+    tmp_path: Path, unpack: str, is_fetchable: bool
+) -> None:
+    file = WEB.replace("}", f", unpack: {unpack}}}")
+    path = add(tmp_path, "mine", releases="\n" + release("1", file))
+    assert catalog.is_fetchable(catalog.load_file(path)) is is_fetchable
 
 
 def test_the_sample_is_hidden_unless_it_is_asked_for(loaded: Catalog) -> None:
@@ -254,7 +266,7 @@ def test_lists_show_the_survey_first_then_positions_then_the_rest_by_id(tmp_path
     add(tmp_path, "my-b")
     add(tmp_path, "my-a")
     add(tmp_path, "my-first", "position: 0")
-    add(tmp_path, "my-row", SURVEY)
+    add(tmp_path, "my-row", SURVEY % 3)
     ids = [one.id for one in catalog.load([tmp_path]).resources]
     assert ids.index("my-row") == ids.index("covid-net") + 1
     assert ids.index("my-first") == ids.index("radiopaedia") + 1

@@ -2,6 +2,8 @@
 
 from covcat.model import Citation, Resource
 
+_PLAIN = str.maketrans("", "", "{}")  # BibTeX's way to keep capitals
+
 
 def bibtex(citation: Citation) -> str:
     """Return one BibTeX entry; titles get braces so that their capitals stay."""
@@ -13,16 +15,32 @@ def bibtex(citation: Citation) -> str:
 
 
 def sentence(citation: Citation) -> str:
-    """Return the entry as one line: authors (year). Title. Where. Identifier."""
+    """Return the entry as one line: authors (year). Title. Where, volume, pages. Identifier."""
     fields = citation.fields
+    who = _authors(fields.get("author") or fields.get("organization", ""))
+    year = f"({fields['year']})" if "year" in fields else ""
     where = [fields[key] for key in ("journal", "booktitle", "publisher") if key in fields][:1]
-    numbers = [fields[key] for key in ("volume", "number", "pages") if key in fields]
-    place = ", ".join([*where, *numbers])
+    numbers = [fields[key] for key in ("volume", "number") if key in fields]
+    pages = [fields["pages"]] if "pages" in fields else []
     doi = f"https://doi.org/{fields['doi']}" if "doi" in fields else fields.get("url", "")
-    author = fields.get("author", "").replace(" and ", ", ")
-    year = f" ({fields['year']})" if "year" in fields else ""
-    text = ". ".join(part for part in (f"{author}{year}", fields.get("title"), place, doi) if part)
-    return text.replace("{", "").replace("}", "").replace("--", "–")
+    parts = [
+        " ".join(part for part in (who, year) if part),
+        fields.get("title", ""),
+        ", ".join([*where, *numbers, *pages]),
+    ]
+    plain = [part.translate(_PLAIN).replace("--", "–") for part in parts if part]
+    *before, last = [*plain, doi] if doi else plain or [""]
+    return " ".join([*map(_ended, before), last])
+
+
+def _authors(names: str) -> str:
+    people = names.split(" and ")
+    et_al = " et al." if people[-1] == "others" else ""
+    return ", ".join(people[:-1] if et_al else people) + et_al
+
+
+def _ended(part: str) -> str:
+    return part if part.endswith((".", "?", "!")) else part + "."
 
 
 def all_bibtex(resource: Resource) -> tuple[str, ...]:

@@ -10,7 +10,13 @@ from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from covcat.errors import ActionNeededError, CovcatError, IntegrityError, NetworkError
+from covcat.errors import (
+    ActionNeededError,
+    CovcatError,
+    DiskError,
+    IntegrityError,
+    NetworkError,
+)
 from covcat.model import Download, File, Location, VerifiedBy
 from covcat.progress import Progress
 from covcat.store import disk_error, disk_errors
@@ -30,7 +36,7 @@ MAGIC = {
     "7z": (b"7z\xbc\xaf\x27\x1c",),
     "rar": (b"Rar!\x1a\x07",),
 }
-_PAGE = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype|html|head|\?xml)", re.I | re.S)
+_PAGE = re.compile(rb"<(?:!doctype|html|head|\?xml)", re.I)
 _TITLE = re.compile(rb"<title[^>]*>([^<]{1,200})", re.I)
 _GATE = re.compile(
     r"log ?in|sign ?in|consent|captcha|challenge|just a moment|attention required|verify|"
@@ -45,9 +51,12 @@ def fetch(
     web: "Web",
     target: Path,
     progress: Progress,
+    room: int | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> Download:
     """Bring a file to `target` and check every digest that is pinned for it.
+
+    `room` is the most bytes that may come where the size is unknown.
 
     Raises:
         NetworkError: it did not come, after every try.
@@ -60,7 +69,7 @@ def fetch(
     for attempt in range(1, TRIES + 1):
         try:
             with _source(location, web) as answer:
-                return _receive(file, location, answer, target, progress)
+                return _receive(file, location, answer, target, progress, room)
         except TransientError as error:
             if attempt == TRIES:
                 raise
@@ -97,7 +106,12 @@ def _source(location: Location, web: "Web") -> Iterator["Answer | _Local"]:
 
 
 def _receive(
-    file: File, location: Location, answer: "Answer | _Local", target: Path, progress: Progress
+    file: File,
+    location: Location,
+    answer: "Answer | _Local",
+    target: Path,
+    progress: Progress,
+    room: int | None,
 ) -> Download:
     """Write the body, hashing it on the way, and judge it; on any failure remove it."""
     digests = _digests(file)
@@ -108,10 +122,7 @@ def _receive(
         with _created(target, location.name) as write:
             for data in _checked_head(file, answer):
                 size += len(data)
-                if file.bytes is not None and size > file.bytes:
-                    raise IntegrityError(
-                        f"`{location.url}` is longer than expected: {file.bytes} bytes"
-                    )
+                _demand_bound(file, location, size, room)
                 for digest in digests.values():
                     digest.update(data)
                 write(data)
@@ -133,6 +144,17 @@ def _receive(
         verified_by=verified_by,
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _demand_bound(file: File, location: Location, size: int, room: int | None) -> None:
+    """Stop a body that goes on beyond what is pinned or what there is room for."""
+    if file.bytes is not None and size > file.bytes:
+        raise IntegrityError(f"`{location.url}` is longer than expected: {file.bytes} bytes")
+    if room is not None and size > room:
+        raise DiskError(
+            f"`{location.url}` goes on beyond the {room} bytes that there is room for",
+            hint="free some space, or choose another place with --data-dir",
+        )
 
 
 @contextmanager
@@ -211,7 +233,7 @@ def not_the_file(head: bytes, unpack: str, content_type: str, url: str) -> Covca
     expected = MAGIC.get(unpack, ())
     if expected and head.startswith(expected):
         return None
-    is_page = _PAGE.match(head) is not None
+    is_page = _PAGE.match(_without_comments(head)) is not None
     if is_page and (unpack != "none" or "html" in content_type):
         return _page_error(head, url)
     if unpack != "none" and head.lstrip()[:1] in (b"{", b"["):
@@ -222,6 +244,14 @@ def not_the_file(head: bytes, unpack: str, content_type: str, url: str) -> Covca
     if expected:
         return IntegrityError(f"`{url}` is not a {unpack} file: it starts with {head[:8]!r}")
     return None
+
+
+def _without_comments(head: bytes) -> bytes:
+    """Skip white space and HTML comments; a pattern for both would backtrack for ever."""
+    head = head.lstrip()
+    while head.startswith(b"<!--") and (end := head.find(b"-->")) >= 0:
+        head = head[end + 3 :].lstrip()
+    return head
 
 
 def _page_error(head: bytes, url: str) -> CovcatError:

@@ -24,8 +24,6 @@ from covcat.names import collision_key, unsafe_name
 from covcat.progress import Progress
 from covcat.store import disk_error, disk_errors
 
-MAX_MEMBERS = 2_000_000
-
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -66,14 +64,15 @@ def inspect(archive: Path, kind: str, layout: Layout) -> Contents:
     """
     with _archive_errors(archive), archive.open("rb") as stream:
         members = reader(kind).members(stream)
-        if len(members) > MAX_MEMBERS:
-            raise ExtractionError(f"`{archive.name}` has more than {MAX_MEMBERS:,} members")
         named = [(member, _safe(member, archive.name)) for member in members]
         if not any(member.kind == "file" for member in members):
             raise ExtractionError(f"`{archive.name}` has no files in it")
     if layout.strip_root:
         named = _without_root(named, archive.name)
     placed = [Placed(m, path) for m, path in named if path and _is_wanted(m, path, layout)]
+    for one in placed:
+        if reason := unsafe_name(layout.into + one.path):
+            raise ExtractionError(f"`{archive.name}` cannot go to `{layout.into}`: {reason}")
     _refuse_collisions([(m, path) for m, path in named if path], archive.name)
     files = tuple(
         Placed(one.member, layout.into + one.path) for one in placed if one.member.kind == "file"

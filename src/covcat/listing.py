@@ -6,6 +6,7 @@ git object stores that the listings were made from leave out contents of over ab
 
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from covcat.errors import IntegrityError
 from covcat.model import Contents
 
 HEADER = "path\tmode\tblob\tbytes\tsha256\n"
+_SIZE = re.compile(r"[0-9]{1,15}")
 MAX_BYTES = 64_000_000  # unpacked: some 300,000 rows
 
 
@@ -39,25 +41,37 @@ def read(path: Path) -> Listing:
         IntegrityError: it is missing, damaged or not a listing.
     """
     try:
+        if not path.is_file():  # a pipe would block for ever
+            raise FileNotFoundError("No such file")
         with gzip.open(path, "rb") as stream:
-            text = stream.read(MAX_BYTES + 1).decode()
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+            data = stream.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise ValueError(f"it unpacks to more than {MAX_BYTES} bytes")
+        text = data.decode()
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         raise IntegrityError(f"the listing `{path}` cannot be read: {error}") from error
     header, _, body = text.partition("\n")  # not splitlines: a path may hold U+2028
     if header + "\n" != HEADER or (body and not body.endswith("\n")):
         raise IntegrityError(f"the listing `{path}` is cut or not one of covcat's")
     lines = body.split("\n")[:-1]
-    rows = [_row(line, f"{path}:{number}") for number, line in enumerate(lines, 2)]
-    return {row.path: row for row in rows}
+    found: Listing = {}
+    for number, line in enumerate(lines, 2):
+        row = _row(line, f"{path}:{number}")
+        if found.setdefault(row.path, row) is not row:
+            raise IntegrityError(f"{path}:{number}: the path `{row.path}` is there twice")
+    return found
 
 
 def _row(line: str, place: str) -> ListedFile:
     cells = line.split("\t")
     if len(cells) != 5:
         raise IntegrityError(f"{place}: expected 5 columns, got {len(cells)}")
-    path, mode, blob, size, sha256 = (cell if cell != "-" else None for cell in cells)
-    if path is None or not (blob or sha256):
+    path = cells[0]
+    mode, blob, size, sha256 = (cell if cell != "-" else None for cell in cells[1:])
+    if not path or not (blob or sha256):
         raise IntegrityError(f"{place}: expected a path with a git id or a sha256")
+    if size is not None and not _SIZE.fullmatch(size):
+        raise IntegrityError(f"{place}: expected bytes in digits, got `{size[:40]}`")
     return ListedFile(path, mode, blob, int(size) if size else None, sha256)
 
 

@@ -56,9 +56,22 @@ def made(
 def write(folder: Path, manifest: Manifest) -> None:
     """Write `manifest.json` and `SHA256SUMS` into a release folder that is being built."""
     with disk_errors("write the manifest"):
-        (folder / SUMS).write_text("".join(map(_sums_line, manifest.files)), encoding="utf-8")
+        (folder / SUMS).write_text(sums(manifest), encoding="utf-8")
         text = json.dumps(asdict(manifest), ensure_ascii=False, indent=1)
         (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def sums(manifest: Manifest) -> str:
+    """Return what `SHA256SUMS` says of these files."""
+    return "".join(map(_sums_line, manifest.files))
+
+
+def sums_agree(folder: Path, manifest: Manifest) -> bool:
+    """Tell if `SHA256SUMS` still says what was recorded."""
+    try:
+        return (folder / SUMS).read_text(encoding="utf-8") == sums(manifest)
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _sums_line(file: StoredFile) -> str:
@@ -98,6 +111,12 @@ def _checked(path: Path, tree: Any) -> Manifest:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise _damaged(path, f"{where}: {first['msg']}") from error
+    if (manifest.resource, manifest.release) != (path.parent.parent.name, path.parent.name):
+        raise _damaged(path, f"it is of `{manifest.resource}@{manifest.release}`")
+    recorded = {file.path for file in manifest.files}
+    for transfer in manifest.downloads:
+        if transfer.archive is not None and transfer.archive not in recorded:
+            raise _damaged(path, f"it names the archive `{transfer.archive}`")
     for file in manifest.files:
         if unsafe_name(file.path) or not file.path.startswith(("files/", "archives/")):
             raise _damaged(path, f"it names the path `{file.path}`")

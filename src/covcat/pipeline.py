@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from covcat import download, extract, hosts, manifest, pins, plan, verify
+from covcat import download, extract, hosts, manifest, pins, plan, room, verify
 from covcat.archives import zip as zip_format
 from covcat.catalog import Catalog
 from covcat.errors import CovcatError, DiskError, ExtractionError, IntegrityError, NotFoundError
@@ -27,6 +27,7 @@ from covcat.model import (
     StoredFile,
     Transfer,
 )
+from covcat.names import unsafe_name
 from covcat.progress import Progress
 from covcat.store import Store, disk_errors
 from covcat.web import Web, WebSettings
@@ -99,14 +100,16 @@ def _carry_out(step: Step, bench: Bench) -> Path:
 def _fetch(step: Step, release: Release, bench: Bench) -> None:
     """Build a release aside, verify it, and publish it."""
     store, resource = bench.store, step.resource
+    store.demand_free(resource.id, release.id)
     before = _record_of(store.release(resource.id, release.id))
     step = _with_what_is_here(step, before)
     listing = bench.catalog.listing(resource, release)
-    _demand_space(release, store)
+    room.demand_for_release(release, store)
     with store.workshop() as workshop:
         job = _Job(step, before, listing, workshop, bench)
         with disk_errors("make the release's folder"):
             (job.built / "files").mkdir(parents=True)
+            (workshop / "parts").mkdir()
         parts = [_part(job, file) for file in release.files]
         files, missing = _verified(job, parts)
         transfers = [part.transfer for part in parts]
@@ -137,7 +140,18 @@ class _Job:
 
 
 def _record_of(folder: Path) -> Manifest | None:
-    return manifest.load(folder) if manifest.held(folder) else None
+    """Return the record of what is here, which must hold nothing of the user's own."""
+    if not manifest.held(folder):
+        return None
+    record = manifest.load(folder)
+    extra = verify.extra_files(folder, record)
+    if extra:
+        raise DiskError(
+            f"`{folder}` holds files that covcat did not put there",
+            hint="move them away, then run the same command again",
+            details=sorted(extra),
+        )
+    return record
 
 
 def _with_what_is_here(step: Step, before: Manifest | None) -> Step:
@@ -151,18 +165,6 @@ def _with_what_is_here(step: Step, before: Manifest | None) -> Step:
         or any(transfer.archive for transfer in before.downloads),
     )
     return replace(step, options=options)
-
-
-def _demand_space(release: Release, store: Store) -> None:
-    """Refuse before the first byte what cannot fit, as far as sizes are known."""
-    needed = (release.download_bytes or 0) + (release.contents.bytes if release.contents else 0)
-    with disk_errors(f"look at the free space of `{store.folder}`"):
-        free = store.free_bytes()
-    if needed > free:
-        raise DiskError(
-            f"not enough space in `{store.folder}`: expected {needed:,} bytes, got {free:,}",
-            hint="free some space, or choose another place with --data-dir",
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,7 @@ def _part(job: _Job, file: AnyFile) -> _Part:
         exclude=file.exclude,
     )
     contents = extract.inspect(got.path, file.unpack, layout)
-    _demand_room_for(contents, file, got.name, job.bench.store)
+    room.demand_for_members(contents.bytes, file, got.name, job.bench.store)
     target = job.built / "files" if job.step.options.extract else None
     git = isinstance(file, GitHubFile) or job.listing is not None
     files = extract.unpack(got.path, file.unpack, contents, target, job.bench.progress, git)
@@ -199,7 +201,8 @@ def _part(job: _Job, file: AnyFile) -> _Part:
     if job.step.options.wants_archives:
         transfer = replace(transfer, archive=_kept(got, job.built / "archives"))
     else:
-        got.path.unlink()
+        with disk_errors(f"drop `{got.name}`"):
+            got.path.unlink()
     return _Part(file, transfer, tuple(files))
 
 
@@ -217,22 +220,21 @@ def _with_git_ids(
 def _obtain(job: _Job, file: AnyFile) -> Download:
     """Take what an earlier fetch left as it was served, or download the file."""
     location = hosts.HOSTS[file.host].locate(file)
-    number = len(list(job.workshop.glob("*.part")))
-    target = job.workshop / f"{number}.part"
+    target = job.workshop / "parts" / location.name
     bench = job.bench
     local = _as_served(file, location.url, job.before, bench.store)
     if local is not None:
         path, transfer = local
-        here = replace(location, path=path)
-        pinned = replace(file, sha256=transfer.sha256)
-        got = download.fetch(pinned, here, bench.web, target, bench.progress)
-        return replace(
-            got,
-            final_url=transfer.final_url,
-            verified_by=transfer.verified_by,
-            finished_at=transfer.finished_at,
-        )
-    got = download.fetch(file, location, bench.web, target, bench.progress)
+        got = download.fetch(file, replace(location, path=path), bench.web, target, bench.progress)
+        if got.sha256 != transfer.sha256:
+            raise IntegrityError(
+                f"`{path}` changed on disk: sha256 expected {transfer.sha256}, got {got.sha256}",
+                hint=f"covcat verify {job.step.name}",
+            )
+        return replace(got, final_url=transfer.final_url, finished_at=transfer.finished_at)
+    got = download.fetch(
+        file, location, bench.web, target, bench.progress, room.for_download(file, bench.store)
+    )
     bench.progress.note(f"{job.step.name}: got {got.name}, {got.bytes} bytes, sha256 {got.sha256}")
     return got
 
@@ -267,21 +269,6 @@ def _transfer(file: AnyFile, got: Download) -> Transfer:
     )
 
 
-def _demand_room_for(contents: extract.Contents, file: AnyFile, name: str, store: Store) -> None:
-    """Stop a bomb before its first byte: by the catalog's bound, or by the free space."""
-    if file.max_bytes is not None and contents.bytes > file.max_bytes:
-        raise IntegrityError(
-            f"`{name}` would unpack to {contents.bytes:,} bytes: "
-            f"expected at most {file.max_bytes:,}"
-        )
-    free = store.free_bytes()
-    if contents.bytes > free:
-        raise DiskError(
-            f"`{name}` unpacks to {contents.bytes:,} bytes, and {free:,} are free",
-            hint="free some space, or choose another place with --data-dir",
-        )
-
-
 def _plain_part(file: AnyFile, got: Download, transfer: Transfer, job: _Job) -> _Part:
     """Give a plain file its place among the files, or keep it as served."""
     path = (file.into or "") + got.name
@@ -289,6 +276,8 @@ def _plain_part(file: AnyFile, got: Download, transfer: Transfer, job: _Job) -> 
     if not job.step.options.extract:
         transfer = replace(transfer, archive=_kept(got, job.built / "archives"))
         return _Part(file, transfer, (stored,))
+    if unsafe_name(path):
+        raise ExtractionError(f"`{path}` is no place for a file: {unsafe_name(path)}")
     with disk_errors(f"write `{path}`"):
         target = job.built / "files" / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -378,4 +367,7 @@ def verify_release(
         resource, release = catalog.find(f"{record.resource}@{record.release}")
         if release is not None:
             verify.against_catalog(record, release, catalog.listing(resource, release))
-    return record, verify.on_disk(folder, record, quick=quick)
+    found = verify.on_disk(folder, record, quick=quick)
+    if not manifest.sums_agree(folder, record):
+        found = replace(found, changed=(*found.changed, f"{manifest.SUMS}: not as recorded"))
+    return record, found

@@ -6,6 +6,7 @@ in place of 27 (`make bench`).
 """
 
 import difflib
+import re
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -16,6 +17,7 @@ from covcat.errors import IntegrityError
 from covcat.model import GitHubFile, Resource
 from covcat.strict_yaml import Lines, Place
 
+_DIGITS = re.compile(r"[0-9]+")
 Mistake = tuple[Place, str]  # where, and what is wrong
 
 # ---- validated ---------------------------------------------------------------------------------
@@ -79,6 +81,8 @@ def _release_mistakes(resource: Resource) -> list[Mistake]:
         place = ("releases", number)
         if ids.index(release.id) != number:
             found.append(((*place, "id"), f"the release `{release.id}` is there twice"))
+        if not release.files:
+            found.append((place, "a release needs at least one file"))
         if (release.listing is None) != (release.contents is None):
             found.append(((*place, "listing"), "`listing` and `contents` go together"))
         for index, file in enumerate(release.files):
@@ -94,7 +98,7 @@ def _count_mistakes(resource: Resource) -> list[Mistake]:
         place = ("published", number)
         if counts.release and counts.release not in ids:
             found.append(((*place, "release"), f"there is no release `{counts.release}`"))
-        if any(len(r) != len(counts.by) + 1 or not r[-1].isdigit() for r in counts.rows):
+        if any(len(r) != len(counts.by) + 1 or not _DIGITS.fullmatch(r[-1]) for r in counts.rows):
             found.append(((*place, "rows"), "each row needs one value per `by`, then a count"))
     return found
 
@@ -143,7 +147,7 @@ def _dotted(place: Place) -> str:
 
 
 def _nearest(key: str, place: Place) -> str:
-    near = difflib.get_close_matches(key, _known_keys(), 1)
+    near = difflib.get_close_matches(key, [one for one in _known_keys() if one != key], 1)
     inside = f" in `{_dotted(place[:-1])}`" if place[:-1] else ""
     return inside + (f" (did you mean `{near[0]}`?)" if near else "")
 

@@ -94,8 +94,21 @@ class Store:
                     f"anybody may write to the data folder `{self.folder}`",
                     hint=f"chmod o-w '{self.folder}', or choose another with --data-dir",
                 )
-            for folder in (self.staging, self._locks):
-                folder.mkdir(parents=True, exist_ok=True)
+            for folder in (self.folder / PRIVATE, self.staging, self._locks):
+                folder.mkdir(exist_ok=True)
+                self._demand_own(folder)
+
+    def _demand_own(self, folder: Path) -> None:
+        """Refuse a private folder that somebody else planted: `sweep` deletes in it."""
+        status = folder.lstat()
+        is_public = bool(self.folder.stat().st_mode & stat.S_IWOTH)  # sticky, such as /tmp
+        strange = is_public and hasattr(os, "geteuid") and status.st_uid != os.geteuid()
+        if not stat.S_ISDIR(status.st_mode) or status.st_mode & stat.S_IWOTH or strange:
+            raise DiskError(
+                f"`{folder}` is not a private folder of covcat's own",
+                hint=f"look at what it is, remove it, or choose another --data-dir than "
+                f"{self.folder}",
+            )
 
     @property
     def _locks(self) -> Path:
@@ -135,7 +148,7 @@ class Store:
         """Remove what killed runs left in staging; a folder whose run lives is locked."""
         import filelock
 
-        for folder in self.staging.iterdir() if self.staging.is_dir() else ():
+        for folder in self.staging.glob("[0-9a-f]" * 16):
             lock = self._locks / f"{folder.name}.lock"
             try:
                 with filelock.FileLock(lock, timeout=0):
@@ -148,11 +161,26 @@ class Store:
         """Return the bytes that may be used here, a little being left to others."""
         return int(shutil.disk_usage(self.folder).free * (1 - _SPARE))
 
+    def demand_free(self, resource_id: str, release_id: str) -> None:
+        """Refuse to replace what covcat did not make.
+
+        Raises:
+            DiskError: something without a manifest has the release's name, or a link its parent's.
+        """
+        final = self.release(resource_id, release_id)
+        strange = final.parent.is_symlink() or final.is_symlink()
+        if strange or (final.exists() and not (final / MANIFEST).is_file()):
+            raise DiskError(
+                f"`{final}` is in the way, and covcat did not make it",
+                hint="move it away, then run the same command again",
+            )
+
     def publish(self, built: Path, resource_id: str, release_id: str) -> Path:
         """Give a finished folder its final name, in place of an older state if there is one."""
         final = self.release(resource_id, release_id)
         with disk_errors(f"move the finished release to `{final}`"):
             final.parent.mkdir(exist_ok=True)
+            self.demand_free(resource_id, release_id)
             sync(built)
             if final.exists():
                 _exchange(built, final)

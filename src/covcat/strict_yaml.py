@@ -6,7 +6,7 @@ equal keys win (pyyaml#235 and others). Here every scalar stays the text that wa
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from covcat.errors import IntegrityError
 
@@ -49,7 +49,8 @@ def parse(data: bytes, name: str) -> tuple[dict[str, Any], Lines]:
         return reader.document()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
+        position = getattr(error, "position", 0)  # of a character that YAML does not allow
+        line = mark.line + 1 if mark else text.count("\n", 0, position) + 1
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
         raise IntegrityError(f"{name}:{line}: not valid YAML: {problem}") from error
 
@@ -76,14 +77,15 @@ class _Reader:
         start = next(self._events)
         if not _is(start, "DocumentStart"):
             raise self._mistake(start, "the file is empty")
-        value = self._value(next(self._events), ())
-        if not isinstance(value, dict):
-            raise self._mistake(start, "expected a mapping of keys, such as `id: …`")
+        root = next(self._events)
+        if not _is(root, "MappingStart"):
+            raise self._mistake(root, "expected a mapping of keys, such as `id: …`")
+        value = self._value(root, ())
         next(self._events)  # the end of the document
         after = next(self._events)
         if not _is(after, "StreamEnd"):
             raise self._mistake(after, "expected one document, found a second one")
-        return value, self._lines
+        return cast(dict[str, Any], value), self._lines
 
     def _value(self, event: Any, place: Place) -> Any:
         self._lines[place] = event.start_mark.line + 1
@@ -100,7 +102,7 @@ class _Reader:
         return self._scalar(event)
 
     def _scalar(self, event: Any) -> str:
-        if event.style is None and event.value in ("", "~", "null"):
+        if not event.style and event.value in ("", "~", "null"):
             raise self._mistake(event, "a value is missing; leave the key out if it is unknown")
         return str(event.value)
 

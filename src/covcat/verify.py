@@ -32,7 +32,7 @@ def on_disk(folder: Path, manifest: Manifest, *, quick: bool = False) -> Finding
         for path, why in zip(recorded, verdicts, strict=True)
         if why and why != "missing"
     ]
-    extra = _present(folder) - recorded.keys()
+    extra = extra_files(folder, manifest)
     return Findings(
         changed=tuple(sorted(changed)),
         missing=tuple(sorted([*missing, *(f"files/{path}" for path in manifest.missing)])),
@@ -79,10 +79,17 @@ def hashed(path: Path, recorded: StoredFile) -> StoredFile:
     )
 
 
+def extra_files(folder: Path, manifest: Manifest) -> set[str]:
+    """Return what lies in a release folder and is not in its record."""
+    return _present(folder) - {file.path for file in manifest.files}
+
+
 def _present(folder: Path) -> set[str]:
     """Return every file and link below files/ and archives/, as the manifest names them."""
     found: set[str] = set()
     for part in ("files", "archives"):
+        if (folder / part).is_symlink():
+            found.add(part)
         for parent, folders, names in os.walk(folder / part):
             links = [name for name in folders if (Path(parent) / name).is_symlink()]
             found |= {(Path(parent) / name).relative_to(folder).as_posix() for name in names}
@@ -96,9 +103,10 @@ def against_catalog(record: Manifest, release: Release, listing: Listing | None)
     Raises:
         IntegrityError: the record names other files, digests or another tree.
     """
+    name = f"{record.resource}@{record.release}"
+    _downloads_against_catalog(name, record, release)
     if record.form == "archives":
         return
-    name = f"{record.resource}@{record.release}"
     files = [
         replace(one, path=one.path.removeprefix("files/"))
         for one in record.files
@@ -113,3 +121,24 @@ def against_catalog(record: Manifest, release: Release, listing: Listing | None)
             raise IntegrityError(
                 f"the manifest of `{name}` was altered: its files are not git tree {file.tree}"
             )
+
+
+def _downloads_against_catalog(name: str, record: Manifest, release: Release) -> None:
+    """Compare what was recorded of each download with what is pinned for it."""
+    if len(record.downloads) != len(release.files):
+        raise IntegrityError(
+            f"the manifest of `{name}` was altered: expected {len(release.files)} downloads, "
+            f"got {len(record.downloads)}"
+        )
+    recorded = {file.path: file for file in record.files}
+    for file, transfer in zip(release.files, record.downloads, strict=True):
+        place = transfer.archive or f"files/{file.into or ''}{transfer.name}"
+        pinned = [("sha256", file.sha256, transfer.sha256), ("md5", file.md5, transfer.md5)]
+        if transfer.archive or not transfer.is_archive:
+            stored = recorded[place].sha256 if place in recorded else None
+            pinned.append(("sha256 of the stored file", transfer.sha256, stored))
+        for kind, expected, got in pinned:
+            if expected is not None and expected != got:
+                raise IntegrityError(
+                    f"the manifest of `{name}` was altered: {kind} expected {expected}, got {got}"
+                )

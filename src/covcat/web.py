@@ -108,7 +108,7 @@ class Web:
             return httpx.Client(
                 headers=headers, timeout=self._settings.timeout, transport=self._transport
             )
-        except (OSError, ssl.SSLError, ValueError, httpx.InvalidURL) as error:
+        except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
             raise UsageError(
                 "the network settings of the environment cannot be used",
                 cause=str(error),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal, Protocol
 
 CHUNK = 1 << 20
+MAX_MEMBERS = 2_000_000
 
 
 class BadArchiveError(Exception):

@@ -9,7 +9,7 @@ import struct
 import zipfile
 from typing import BinaryIO
 
-from covcat.archives.member import BadArchiveError, Member, Open, copy
+from covcat.archives.member import MAX_MEMBERS, BadArchiveError, Member, Open, copy
 
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _LOCAL = struct.Struct("<4s5H3I2H")
@@ -22,6 +22,8 @@ _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile
 def members(stream: BinaryIO) -> list[Member]:
     """List every entry, after the structure has been found consistent."""
     with zipfile.ZipFile(stream) as archive:
+        if len(archive.infolist()) > MAX_MEMBERS:
+            raise BadArchiveError(f"has more than {MAX_MEMBERS:,} members")
         _check_structure(archive, stream)
         return [_member(number, info) for number, info in enumerate(archive.infolist())]
 

@@ -180,7 +180,7 @@ def _report(error: CovcatError, args: Sequence[str]) -> int:
     else:
         put(sys.stderr, error_text(error))
     if "-vv" in args or args.count("-v") > 1:
-        traceback.print_exception(error)
+        _trace(error)
     return error.code
 
 
@@ -189,13 +189,14 @@ def _report_bug(error: Exception, args: Sequence[str]) -> int:
         f"a bug in covcat: {type(error).__name__}: {error}",
         hint="run it again with -vv, and report what it prints",
     )
-    return _report(bug, args) if "-vv" not in args else _traced(error)
+    bug.__cause__ = error
+    return _report(bug, args)
 
 
-def _traced(error: Exception) -> int:
-    for line in traceback.format_exception(error):
-        put(sys.stderr, "\n".join(shown(part) for part in line.splitlines()) + "\n")
-    return 1
+def _trace(error: BaseException) -> None:
+    """Print where an error came from; a message in it may hold anything."""
+    for line in "".join(traceback.format_exception(error)).split("\n"):
+        put(sys.stderr, shown(line) + "\n")
 
 
 def globals_first(args: Sequence[str]) -> list[str]:

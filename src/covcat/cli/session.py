@@ -142,17 +142,18 @@ def _as_dict(error: CovcatError | None) -> dict[str, Any] | None:
 
 
 MAX_DETAILS = 40
+_MAX_LENGTH = 2000  # of a line: a member's name may be megabytes
 
 
 def error_text(error: CovcatError) -> str:
     """Return an error as stderr shows it: what, its details, `cause:` and `hint:`."""
-    lines = [f"error: {shown(error.message)}"]
-    lines += [f"  {shown(detail)}" for detail in error.details[:MAX_DETAILS]]
+    lines = [f"error: {shown(error.message, _MAX_LENGTH)}"]
+    lines += [f"  {shown(detail, _MAX_LENGTH)}" for detail in error.details[:MAX_DETAILS]]
     if len(error.details) > MAX_DETAILS:
         more = len(error.details) - MAX_DETAILS
         lines.append(f"  … and {more} more; --json prints all")
     if error.cause:
-        lines.append(f"cause: {shown(error.cause)}")
+        lines.append(f"cause: {shown(error.cause, _MAX_LENGTH)}")
     if error.hint:
         lines.append(f"hint: {shown(error.hint)}")
     return "\n".join(lines) + "\n"

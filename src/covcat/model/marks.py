@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
+from covcat.names import unsafe_name
+
 
 class Matches:
     """Marks a text of the catalog that must match `pattern` as a whole."""
@@ -38,7 +40,7 @@ class Whole:
 
     def check(self, value: object) -> object:
         """Return `value`, or raise ValueError."""
-        if isinstance(value, str) and not re.fullmatch(r"\d{1,15}", value):
+        if isinstance(value, str) and not re.fullmatch(r"[0-9]{1,15}", value):
             raise ValueError(f"expected a whole number in digits, got `{value}`")
         return value
 
@@ -47,6 +49,20 @@ class Whole:
         from pydantic_core import core_schema
 
         return core_schema.no_info_before_validator_function(self.check, handler(source))
+
+
+class SafeFolder(Matches):
+    """Marks a folder inside a release: `data/`, by the rules that members of archives obey."""
+
+    def __init__(self) -> None:
+        """The pattern is for editors; `check` is stricter."""
+        super().__init__(r".*[^/]/", "a folder like `data/`")
+
+    def check(self, text: str) -> str:
+        """Return `text`, or raise ValueError."""
+        if not text.endswith("/") or unsafe_name(text[:-1]):
+            raise ValueError(f"expected {self.expected}, got `{text}`")
+        return text
 
 
 class ByHost:
@@ -59,27 +75,32 @@ class ByHost:
         return handler.generate_schema(Annotated[source, Field(discriminator="host")])
 
 
+_HOST = r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?"
+
 Number = Annotated[int, Whole()]
-Text = Annotated[str, Matches(r"\S(?s:.*)", "some text")]
+Text = Annotated[str, Matches(r"\S[\s\S]*", "some text")]
 ResourceId = Annotated[
     str, Matches(r"[a-z0-9][a-z0-9-]{0,63}", "lower-case letters, digits and dashes")
 ]
 ReleaseId = Annotated[
     str, Matches(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "letters, digits, dots and dashes")
 ]
-WebPage = Annotated[str, Matches(r"https?://[^\s@]+", "an http or https address")]
-DataUrl = Annotated[str, Matches(r"https://[^\s@]+", "an https address without a user name")]
-Date = Annotated[str, Matches(r"\d{4}(-\d{2}(-\d{2})?)?", "a date like 2020-03-27")]
+WebPage = Annotated[str, Matches(rf"https?://{_HOST}(/\S*)?", "an http or https address")]
+DataUrl = Annotated[
+    str, Matches(rf"https://{_HOST}(/\S*)?", "an https address with a plain host name")
+]
+Date = Annotated[
+    str,
+    Matches(r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?", "a date like 2020-03-27"),
+]
 Sha256 = Annotated[str, Matches(r"[0-9a-f]{64}", "64 hexadecimal digits in lower case")]
 Md5 = Annotated[str, Matches(r"[0-9a-f]{32}", "32 hexadecimal digits in lower case")]
 GitId = Annotated[str, Matches(r"[0-9a-f]{40}", "a git id of 40 hexadecimal digits")]
 HexPrefix = Annotated[str, Matches(r"[0-9a-f]{4,31}", "4 to 31 hexadecimal digits")]
-Count = Annotated[str, Matches(r"\d+", "a whole number")]
+Count = Annotated[str, Matches(r"[0-9]+", "a whole number")]
+Branch = Annotated[str, Matches(r"[A-Za-z0-9][A-Za-z0-9._/-]*", "a branch name")]
 OwnerName = Annotated[str, Matches(r"[\w.-]+/[\w.-]+", "OWNER/NAME")]
-Folder = Annotated[
-    str,
-    Matches(r"(?!\.{1,2}/)(?:(?!/\.{0,2}/)[^\\:\x00-\x1f])+(?<=[^/])/", "a folder like `data/`"),
-]
+Folder = Annotated[str, SafeFolder()]
 FileName = Annotated[
     str, Matches(r"[A-Za-z0-9][\w .+-]{0,120}", "a plain file name without folders")
 ]

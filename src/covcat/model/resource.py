@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from covcat.model.marks import (
+    Branch,
     ByHost,
     Count,
     DataUrl,
@@ -172,7 +173,7 @@ class GitHubFile(File):
     host: Literal["github"]
     repository: OwnerName
     commit: GitId | None = None
-    branch: Text | None = None  # instead of a commit: whatever it is today
+    branch: Branch | None = None  # instead of a commit: whatever it is today
     tree: GitId | None = None  # git tree id of the commit, or of `keep` where that is set
     keep: Folder | None = None  # nothing outside this folder is written
 

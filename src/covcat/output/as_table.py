@@ -18,13 +18,14 @@ def text(rows: Rows, *, color: bool = False) -> str:
     from rich.table import Table
     from rich.text import Text
 
+    fits = _natural_width(rows) <= terminal_width()
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column in rows.columns:
         table.add_column(
             Text(column),
             justify="right" if column in _RIGHT else "center" if column in _MIDDLE else "left",
-            no_wrap=column not in _WRAPPED,
-            min_width=_WRAPPED.get(column),
+            no_wrap=column not in _WRAPPED and fits,
+            min_width=_WRAPPED.get(column) if fits else None,
             overflow="fold",
         )
     for row in rows.rows:
@@ -39,6 +40,14 @@ def text(rows: Rows, *, color: bool = False) -> str:
         legacy_windows=False,
     ).print(table)
     return "".join(line.rstrip() + "\n" for line in buffer.getvalue().splitlines())
+
+
+def _natural_width(rows: Rows) -> int:
+    """Return the columns that the table takes if only long texts are folded."""
+    cells = [list(rows.columns), *map(rows.cells, rows.rows)]
+    widths = [max(len(shown(cell)) for cell in column) for column in zip(*cells, strict=True)]
+    names = zip(rows.columns, widths, strict=True)
+    return sum(min(_WRAPPED.get(name, width), width) + 1 for name, width in names)
 
 
 def terminal_width() -> int:

@@ -26,9 +26,9 @@ def sized(count: int | None) -> str:
     """Return bytes for people: 14.9 MB; 1 MB is a million bytes."""
     if count is None:
         return "?"
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
-        value /= 1000
-    raise AssertionError("unreachable: GB returns")
+    value, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB"):
+        if float(f"{value:.3g}") < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 99.95 else f"{value:.1f} {unit}"
