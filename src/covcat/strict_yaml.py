@@ -79,7 +79,7 @@ class _Reader:
             raise self._mistake(start, "the file is empty")
         root = next(self._events)
         if not _is(root, "MappingStart"):
-            raise self._mistake(root, "expected a mapping of keys, such as `id: …`")
+            raise self._mistake(start, "expected a mapping of keys, such as `id: …`")
         value = self._value(root, ())
         next(self._events)  # the end of the document
         after = next(self._events)
