@@ -329,6 +329,17 @@ def test_a_link_that_waits_at_a_members_path_is_not_followed(tmp_path: Path) -> 
     assert outside.read_bytes() == b"untouched"
 
 
+def test_a_file_that_takes_less_than_it_is_given_is_written_whole(
+    tmp_path: Path, monkeypatch
+) -> None:
+    class Slow(io.FileIO):
+        def write(self, data) -> int:
+            return super().write(bytes(data)[:7])
+
+    monkeypatch.setattr(extract.os, "fdopen", lambda handle, mode, buffering: Slow(handle, "wb"))
+    assert unpacked(tmp_path, "zip", zip_of(GOOD)) == GOOD
+
+
 def test_a_full_disk_is_a_disk_error(tmp_path: Path, monkeypatch) -> None:
     class Full(io.BytesIO):
         def write(self, data) -> int:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from covcat.errors import (
     ActionNeededError,
@@ -19,7 +19,7 @@ from covcat.errors import (
 )
 from covcat.model import Download, File, Location, VerifiedBy
 from covcat.progress import Progress
-from covcat.store import disk_error, disk_errors
+from covcat.store import disk_errors, write_whole
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -164,10 +164,8 @@ def _created(target: Path, name: str) -> Iterator[Callable[[bytes], object]]:
         stream = target.open("xb", buffering=0)
 
     def write(data: bytes) -> None:
-        try:
-            stream.write(data)
-        except OSError as error:
-            raise disk_error(error, f"write the download of `{name}`") from error
+        with disk_errors(f"write the download of `{name}`"):
+            write_whole(cast(BinaryIO, stream), data)
 
     try:
         yield write

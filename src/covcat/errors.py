@@ -15,6 +15,7 @@ Every message is one sentence that says what and which, expected and got; `hint`
 to type. Texts may hold untrusted names: they are escaped where they are shown.
 """
 
+import signal
 from collections.abc import Sequence
 from typing import Any
 
@@ -115,5 +116,8 @@ class SignalError(CovcatError):
 
     def __init__(self, signal_number: int) -> None:
         """Name the signal by its number (1 HUP, 2 INT, 15 TERM)."""
-        super().__init__(f"stopped by signal {signal_number}")
+        super().__init__(
+            f"stopped by {signal.Signals(signal_number).name}; nothing partial was kept",
+            hint="the same command starts again",
+        )
         self.code = 128 + signal_number

@@ -8,7 +8,7 @@ filters (CVE-2025-4517, CVE-2026-11940, CVE-2026-82049), so no library writes fo
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -22,7 +22,7 @@ from covcat.gitid import EXECUTABLE, REGULAR, blob_hasher
 from covcat.model import StoredFile
 from covcat.names import collision_key, unsafe_name
 from covcat.progress import Progress
-from covcat.store import disk_error, disk_errors
+from covcat.store import disk_error, disk_errors, write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +98,15 @@ def unpack(
         DiskError: the disk refused.
     """
     paths = {placed.member.number: placed.path for placed in contents.files}
-    stored: list[StoredFile] = []
-    writers: list[_Writer] = []
     task = progress.start(f"unpacking {archive.name}", contents.bytes)
+    sink = _Sink(folder, with_git_ids, lambda size: progress.advance(task, size), [])
+    writers: list[_Writer] = []
 
     def open_member(member: Member) -> _Writer | None:
         path = paths.get(member.number)
         if path is None:
             return None
-        writers[:] = [_Writer(member, path, folder, stored, with_git_ids)]
+        writers[:] = [_Writer(member, path, sink)]
         return writers[0]
 
     with _archive_errors(archive), archive.open("rb") as stream:
@@ -116,27 +116,30 @@ def unpack(
             for writer in writers:  # the last one is still open if its member was damaged
                 writer.close()
             progress.finish(task)
-    if len(stored) != len(paths):
+    if len(sink.stored) != len(paths):
         raise ExtractionError(f"`{archive.name}` changed while it was read")
-    return stored
+    return sink.stored
+
+
+@dataclass(frozen=True, slots=True)
+class _Sink:
+    """Where the members of one archive go."""
+
+    folder: Path | None  # None: they are only hashed
+    with_git_ids: bool
+    advance: Callable[[int], None]
+    stored: list[StoredFile]  # those that are whole
 
 
 class _Writer:
     """Writes and hashes one member, and refuses a byte more or less than it declared."""
 
-    def __init__(
-        self,
-        member: Member,
-        path: str,
-        folder: Path | None,
-        stored: list[StoredFile],
-        with_git_ids: bool,
-    ) -> None:
-        self._member, self._path, self._stored = member, path, stored
+    def __init__(self, member: Member, path: str, sink: _Sink) -> None:
+        self._member, self._path, self._sink = member, path, sink
         self._left = member.size
         self._sha256 = hashlib.sha256()
-        self._blob = blob_hasher(member.size) if with_git_ids else None
-        self._file = _create(folder / path) if folder else None
+        self._blob = blob_hasher(member.size) if sink.with_git_ids else None
+        self._file = _create(sink.folder / path) if sink.folder else None
 
     def write(self, data: bytes) -> None:
         self._left -= len(data)
@@ -148,10 +151,9 @@ class _Writer:
         if self._blob:
             self._blob.update(data)
         if self._file:
-            try:
-                self._file.write(data)
-            except OSError as error:
-                raise disk_error(error, f"write `{self._path}`") from error
+            with disk_errors(f"write `{self._path}`"):
+                write_whole(self._file, data)
+        self._sink.advance(len(data))
 
     def finish(self) -> None:
         self.close()
@@ -160,7 +162,7 @@ class _Writer:
                 f"`{self._member.name}` is {self._left} bytes shorter than it declares"
             )
         mode = EXECUTABLE if self._member.is_executable else REGULAR
-        self._stored.append(
+        self._sink.stored.append(
             StoredFile(
                 path=self._path,
                 bytes=self._member.size,

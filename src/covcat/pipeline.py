@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from covcat import download, extract, hosts, manifest, pins, plan, room, verify
 from covcat.archives import zip as zip_format
@@ -235,7 +236,10 @@ def _obtain(job: _Job, file: AnyFile) -> Download:
     got = download.fetch(
         file, location, bench.web, target, bench.progress, room.for_download(file, bench.store)
     )
-    bench.progress.note(f"{job.step.name}: got {got.name}, {got.bytes} bytes, sha256 {got.sha256}")
+    source = urlsplit(got.final_url).hostname or "covcat itself"
+    bench.progress.note(
+        f"{job.step.name}: got {got.bytes:,} bytes from {source}, sha256 {got.sha256[:16]}…"
+    )
     return got
 
 

@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from covcat.errors import DiskError
 
@@ -50,6 +51,13 @@ def disk_error(error: OSError, doing: str) -> DiskError:
     return DiskError(
         f"cannot {doing}: {reason}{where}", hint=hints.get(error.errno or 0, "see `covcat doctor`")
     )
+
+
+def write_whole(stream: BinaryIO, data: bytes) -> None:
+    """Write all of `data` to an unbuffered file, which may take less than it is given."""
+    view = memoryview(data)
+    while view:
+        view = view[stream.write(view) :]
 
 
 class Store:
