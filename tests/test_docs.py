@@ -1,0 +1,71 @@
+"""What the documents say of the code is so."""
+
+import re
+import tomllib
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+import pytest
+
+from covcat import catalog
+from covcat.model import resource
+
+ROOT = Path(__file__).parents[1]
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+NOUNS = [
+    noun
+    for noun in vars(resource).values()
+    if isinstance(noun, type) and is_dataclass(noun) and noun.__module__ == resource.__name__
+]
+
+
+@pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.__name__)
+def test_every_key_of_the_catalog_is_explained(noun: type) -> None:
+    text = read("docs/catalog.md")
+    missing = [one.name for one in fields(noun) if f"`{one.name}`" not in text]
+    assert missing == []
+
+
+def test_the_layers_are_those_that_are_checked() -> None:
+    contract = tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"][0]
+    drawn = re.search(r"```\n(cli >.*?)```", read("docs/how-it-flows.md"), re.S)
+    assert drawn
+    assert " ".join(drawn[1].split()) == " > ".join(contract["layers"])
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "docs/decisions").glob("*.md")), ids=lambda path: path.stem[:4]
+)
+def test_a_decision_has_at_most_20_lines(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 20
+    assert all(part in text for part in ("Situation", "Decision", "Price"))
+
+
+def test_the_template_explains_itself_and_only_waits_for_facts(tmp_path: Path) -> None:
+    entry = tmp_path / "newset.yaml"
+    entry.write_text(read("catalog/_template.yaml"), encoding="utf-8")
+    mistakes = catalog.check_file(entry)
+    assert mistakes
+    assert not [one for one in mistakes if "unknown key" in one or "is missing" in one]
+
+
+def test_the_changelog_names_this_version() -> None:
+    from covcat import __version__
+
+    assert f"## [{__version__}]" in read("CHANGELOG.md")
+    assert tomllib.loads(read("pyproject.toml"))["project"]["version"] == __version__
+
+
+def test_no_source_file_is_longer_than_400_lines() -> None:
+    long = {
+        path.relative_to(ROOT).as_posix(): count
+        for path in (ROOT / "src").rglob("*.py")
+        if (count := len(path.read_text(encoding="utf-8").splitlines())) > 400
+    }
+    assert long == {}
