@@ -22,9 +22,9 @@ COMMANDS = {
     "cite": (["cite", "cohen", "v7"], 0),
     "fetch sample": (["fetch", "sample"], 0),
     "fetch --dry-run": (["fetch", "--all", "--dry-run"], 0),
-    "verify": (["verify"], 0),
+    "verify nothing": (["verify"], 3),
     "status": (["status"], 0),
-    "manifest show": (["manifest", "show"], 0),
+    "manifest show nothing": (["manifest", "show"], 3),
     "catalog check": (["catalog", "check"], 0),
     "catalog schema": (["catalog", "schema"], 0),
     "doctor": (["doctor"], 0),
@@ -145,7 +145,7 @@ def test_tables_fit_100_columns_and_explain_their_marks(covcat, monkeypatch) -> 
 @pytest.mark.parametrize(
     ("id", "parts"),
     [
-        ("cohen", ["as surveyed  Y", "as found     Y", "each image has its own", "is in v7:"]),
+        ("cohen", ["as surveyed  Y", "as found     Y", "each image has its own", "v7 has of it:"]),
         ("cord-19", ["as surveyed  Y", "as found     N", "text and data mining only"]),
         ("pocus", ["of data/", "Overlaps", "Known issues", "How to cite"]),
         ("radiopaedia", ["terms: ", "automated script or robot", "https://radiopaedia.org"]),
@@ -165,7 +165,7 @@ def test_fetching_a_site_prints_where_to_look_and_its_terms(covcat, id: str) -> 
     ran = covcat("fetch", id)
     assert (ran.code, ran.out) == (7, "")
     assert "https://" in ran.err
-    assert "cause: " in ran.err
+    assert "  terms: " in ran.err
     assert "hint: " in ran.err
 
 
@@ -215,6 +215,15 @@ def test_a_full_stdout_is_an_error() -> None:
         ran = subprocess.run([*COVCAT, "list"], stdout=full, stderr=-1, check=False)
     assert ran.returncode == 8
     assert b"error: cannot write the result" in ran.stderr
+
+
+def test_closed_streams_are_no_bug(tmp_path: Path) -> None:
+    for redirect in (">&-", ">&- 2>&-", "--json >/dev/full", "--help >/dev/full"):
+        script = f"{sys.executable} -c '{COVCAT[2]}' list {redirect}"
+        ran = subprocess.run(["bash", "-c", script], capture_output=True, check=False)
+        assert ran.returncode == (8 if "full" in redirect else 0), (redirect, ran)
+        assert b"Traceback" not in ran.stderr
+        assert b"bug" not in ran.stderr
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
@@ -279,6 +288,24 @@ def test_a_bug_is_called_a_bug_and_shows_its_traceback_only_on_demand(covcat, mo
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts_are_printed(shell: str) -> None:
-    env = {**os.environ, "_COVCAT_COMPLETE": f"source_{shell}"}
-    ran = process("", env=env)
-    assert b"covcat" in ran.stdout
+    ran = process(env={**os.environ, "_COVCAT_COMPLETE": f"source_{shell}"})
+    assert b"_COVCAT_COMPLETE" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        (["covcat", "ver"], ["verify"]),
+        (["covcat", "show", "co"], ["cohen", "cord-19", "covid-net", "covid-ct", "coronacases"]),
+        (["covcat", "fetch", "cohen@0"], ["cohen@0.1", "cohen@0.2"]),
+        (["covcat", "list", "--modality", ""], ["ct", "xray", "mri", "ultrasound"]),
+        (["covcat", "list", "--has", "c"], ["case-review"]),
+        (["covcat", "list", "--license-allows", "d"], ["derivatives"]),
+        (["covcat", "list", "--access", "b"], ["browse"]),
+        (["covcat", "files", "cohen", "--format", "t"], ["table", "tsv"]),
+    ],
+)
+def test_the_shell_completes_ids_and_words(words: list[str], completed: list[str]) -> None:
+    env = {"_COVCAT_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words)}
+    ran = process(env={**os.environ, **env, "COMP_CWORD": str(len(words) - 1)})
+    assert ran.stdout.decode().split() == completed

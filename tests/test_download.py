@@ -237,7 +237,7 @@ def test_a_connection_that_is_always_cut_leaves_nothing(covcat, shelf, server) -
     server.routes[next(iter(server.routes))][0].cut = 100
     ran = covcat("fetch", "set")
     assert (ran.code, ran.out) == (4, "")
-    assert "error: no whole answer from `codeload.github.com`" in ran.err
+    assert f"error: no whole answer from `{server.url.removeprefix('http://')}`" in ran.err
     assert not list(Path("covcat-data").glob("[!.]*"))
     assert not list(Path("covcat-data/.covcat/staging").iterdir())
 
@@ -246,9 +246,23 @@ def test_no_network_is_one_clear_message(covcat, shelf) -> None:
     shelf.add_repository()
     ran = covcat("fetch", "set", mirror="http://127.0.0.1:9")
     assert ran.code == 4
-    assert "error: no whole answer from `codeload.github.com`" in ran.err
+    assert "error: no whole answer from `127.0.0.1:9`" in ran.err
     assert "hint: check the network" in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_a_mirror_answers_for_itself_and_is_recorded(covcat, shelf, server) -> None:
+    shelf.add_web("plain", "table.csv")
+    ran = covcat("fetch", "plain")
+    assert f"`{server.url}/data.example.org/table.csv` is gone (HTTP 404)" in ran.err
+    server.serve("/data.example.org/table.csv", Answer(b"table"))
+    assert f"from {server.url.removeprefix('http://')}, sha256" in covcat("fetch", "plain").err
+    record = json.loads(Path("covcat-data/plain/1/manifest.json").read_text())
+    (download,) = record["downloads"]
+    assert (download["mirror"], download["url"]) == (
+        server.url,
+        "https://data.example.org/table.csv",
+    )
 
 
 def test_offline_opens_no_socket(covcat, shelf, server) -> None:

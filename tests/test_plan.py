@@ -131,10 +131,10 @@ def test_a_resource_for_browsing_asks_the_person_to_open_its_pages() -> None:
     error = refused(browse_only())
     assert isinstance(error, ActionNeededError)
     assert error.message == "`cases` is for browsing only: it offers no download"
-    assert error.cause == "look, do not copy"
     assert error.details == (
         "cases: https://example.org/cases",
         "videos: https://example.org/videos",
+        "terms: look, do not copy",
     )
     assert error.hint == "open https://example.org/cases"
 
@@ -167,7 +167,7 @@ def test_a_host_that_covcat_cannot_ask_is_named_with_where_to_go(
     assert error.message == (
         f"`set@1` is on {hosts}: this version of covcat cannot fetch from there yet"
     )
-    assert error.hint == "download it from https://example.org; `covcat files set` lists it"
+    assert error.hint == "covcat files set@1 says what to get; the page is https://example.org"
 
 
 @pytest.mark.parametrize(

@@ -293,18 +293,18 @@ def test_every_mistake_of_a_file_is_reported_at_once() -> None:
     text = ENTRY.replace("summary", "sumary").replace("ct: Y", "ct: 1").replace("web", "ftp")
     assert mistakes(text) == [
         f"{NAME}:1: the key `summary` is missing",
+        f"{NAME}:4: unknown key `sumary` (did you mean `summary`?)",
         f"{NAME}:7: found.ct: expected 'Y', 'N' or 'U', got `1`",
         f"{NAME}:17: releases.0.files.0: unknown host `ftp`: expected {HOSTS}",
-        f"{NAME}:4: unknown key `sumary` (did you mean `summary`?)",
     ]
 
 
 def test_every_contradiction_of_a_file_is_reported_at_once() -> None:
     text = github().replace("homepage_source: the page itself\n", "") + SURVEY % 99
     assert [line.partition(": ")[2] for line in mistakes(text)] == [
-        "the survey has rows 1 to 14",
         "the key `homepage` is missing, or its `homepage_source`",
         BOTH_OR_NEITHER,
+        "the survey has rows 1 to 14",
     ]
 
 

@@ -58,6 +58,12 @@ class Catalog:
         for release in resource.releases:
             if release.id == release_id:
                 return resource, release
+        near = difflib.get_close_matches(release_id, [one.id for one in resource.releases], 1)
+        if near:
+            raise NotFoundError(
+                f"`{resource.id}` has no release `{release_id}`",
+                hint=f"did you mean `{resource.id}@{near[0]}`?",
+            )
         known = ", ".join(f"{resource.id}@{release.id}" for release in resource.releases)
         raise NotFoundError(
             f"`{resource.id}` has no release `{release_id}`", hint=f"it has: {known or 'none'}"
@@ -221,7 +227,7 @@ def _tests(wanted: Filter) -> list[Callable[[Resource], bool]]:
         (wanted.access, lambda one: one.access in wanted.access),
         (wanted.fetchable, is_fetchable),
         (wanted.fetched is not None, lambda one: one.id in fetched),
-        (wanted.words, lambda one: all(word.casefold() in _text(one) for word in wanted.words)),
+        (wanted.words, lambda one: all(_searchable(word) in _text(one) for word in wanted.words)),
     ]
     return [test for asked, test in tests if asked]
 
@@ -258,8 +264,14 @@ def _text(resource: Resource) -> str:
     notes = (resource.license.spdx, resource.license.note or "", *resource.authors)
     fields = [value for one in resource.citation for value in one.fields.values()]
     issues = [issue.text for issue in resource.known_issues]
+    fixes = [fix.value for fix in resource.corrections]
     names = (resource.id, *resource.aliases, resource.title, resource.organization)
-    return " ".join((*names, resource.summary, *notes, *fields, *issues)).casefold()
+    return _searchable(" ".join((*names, resource.summary, *notes, *fields, *issues, *fixes)))
+
+
+def _searchable(text: str) -> str:
+    """X-ray and xray are one word to who searches."""
+    return text.casefold().replace("-", "")
 
 
 def modality(word: str) -> str:

@@ -2,15 +2,24 @@
 
 from covcat.model import Citation, Resource
 
+# BibTeX's macros for months go without braces.
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _PLAIN = str.maketrans("", "", "{}")  # BibTeX's way to keep capitals
 
 
 def bibtex(citation: Citation) -> str:
     """Return one BibTeX entry; titles get braces so that their capitals stay."""
-    lines = [f"@{citation.entry}{{{citation.key},"]
-    for name, value in citation.fields.items():
-        inner = f"{{{value}}}" if name == "title" else value
-        lines.append(f"  {name} = {{{inner}}},")
+    entry = "misc" if citation.entry == "data" else citation.entry  # plain styles know no @data
+    lines = [f"@{entry}{{{citation.key},"]
+    fields = dict(citation.fields)
+    if "author" not in fields and "organization" in fields:  # which styles do not print for @misc
+        fields = {"author": f"{{{fields.pop('organization')}}}", **fields}
+    for name, value in fields.items():
+        if name == "month" and value.casefold() in _MONTHS:
+            lines.append(f"  month = {value.casefold()},")
+        else:
+            inner = f"{{{value}}}" if name == "title" else value
+            lines.append(f"  {name} = {{{inner}}},")
     return "\n".join([*lines, "}"])
 
 

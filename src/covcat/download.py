@@ -83,6 +83,7 @@ class _Local:
 
     def __init__(self, location: Location, path: Path) -> None:
         self.url = location.url
+        self.mirror: str | None = None
         self.headers: dict[str, str] = {}
         self.length: int | None = path.stat().st_size
         self.chunks = self._read(path)
@@ -138,6 +139,7 @@ def _receive(
         name=location.name,
         url=location.url,
         final_url=answer.url,
+        mirror=answer.mirror,
         bytes=size,
         sha256=digests["sha256"].hexdigest(),
         md5=digests["md5"].hexdigest() if "md5" in digests else None,

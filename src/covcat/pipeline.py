@@ -87,7 +87,8 @@ def _carry_out(step: Step, bench: Bench) -> Path:
         raise refusal or AssertionError("unreachable: a step asks only where covcat refuses")
     if step.action == "keep":
         return bench.store.data(step.resource.id, step.release.id)
-    with bench.store.lock(step.name):
+    waiting = f"{step.name}: another covcat is fetching it; waiting"
+    with bench.store.lock(step.name, lambda: bench.progress.note(waiting)):
         again = make_plan(bench.store, [(step.resource, step.release)], step.options).steps[0]
         if again.action == "keep":  # another process brought it while this one waited
             return bench.store.data(step.resource.id, step.release.id)
@@ -122,6 +123,10 @@ def _fetch(step: Step, release: Release, bench: Bench) -> None:
         manifest.write(job.built, record)
         store.publish(job.built, resource.id, release.id)
     bench.progress.note(f"{step.name}: {record.total_files} files, verified by {_in_words(record)}")
+    if missing:
+        bench.progress.note(
+            f"{step.name}: {len(missing)} files are missing, as allowed; manifest.json names them"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,11 +237,16 @@ def _obtain(job: _Job, file: AnyFile) -> Download:
                 f"`{path}` changed on disk: sha256 expected {transfer.sha256}, got {got.sha256}",
                 hint=f"covcat verify {job.step.name}",
             )
-        return replace(got, final_url=transfer.final_url, finished_at=transfer.finished_at)
+        return replace(
+            got,
+            final_url=transfer.final_url,
+            mirror=transfer.mirror,
+            finished_at=transfer.finished_at,
+        )
     got = download.fetch(
         file, location, bench.web, target, bench.progress, room.for_download(file, bench.store)
     )
-    source = urlsplit(got.final_url).hostname or "covcat itself"
+    source = urlsplit(got.mirror or got.final_url).netloc or "covcat itself"
     bench.progress.note(
         f"{job.step.name}: got {got.bytes:,} bytes from {source}, sha256 {got.sha256[:16]}…"
     )
@@ -267,6 +277,7 @@ def _transfer(file: AnyFile, got: Download) -> Transfer:
         bytes=got.bytes,
         sha256=got.sha256,
         md5=got.md5,
+        mirror=got.mirror,
         is_archive=file.unpack != "none",
         finished_at=got.finished_at,
         verified_by=got.verified_by,

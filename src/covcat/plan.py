@@ -54,7 +54,7 @@ def _kept(here: Held) -> str:
     return "here and complete" if here.is_complete else "here, incomplete as allowed"
 
 
-def _unsupported(release: Release) -> str | None:
+def unsupported(release: Release) -> str | None:
     """Say which host or format of a release covcat does not know."""
     hosts = sorted({file.host for file in release.files} - HOSTS.keys())
     if hosts:
@@ -69,21 +69,21 @@ def refusal(resource: Resource, release: Release | None, options: Options) -> Co
     """Return why covcat cannot fetch a release by itself, with where a person goes on."""
     pages = resource.browse.pages if resource.browse else ()
     look = [f"{page.shows}: {page.url}" for page in pages]
-    terms = resource.browse.terms if resource.browse else None
+    terms = [f"terms: {resource.browse.terms}"] if resource.browse else []
     if release is None:
         return ActionNeededError(
             f"`{resource.id}` is for browsing only: it offers no download",
-            cause=terms,
-            details=look,
+            details=[*look, *terms],
             hint=f"open {pages[0].url}" if pages else f"covcat show {resource.id}",
         )
-    obstacle = _unsupported(release)
+    obstacle = unsupported(release)
     if obstacle:
+        page = {fix.field: fix.value for fix in resource.corrections}.get("homepage")
         return ActionNeededError(
             f"`{resource.id}@{release.id}` {obstacle} yet",
-            cause=terms,
-            details=look,
-            hint=f"download it from {resource.homepage}; `covcat files {resource.id}` lists it",
+            details=[*look, *terms],
+            hint=f"covcat files {resource.id}@{release.id} says what to get; the page is "
+            f"{page or resource.homepage}",
         )
     if options.require != "any" and not release.is_pinned:
         return IntegrityError(

@@ -13,7 +13,9 @@ def demand_for_release(release: Release, store: Store) -> None:
     Raises:
         DiskError: the disk has less than that.
     """
-    needed = (release.download_bytes or 0) + (release.contents.bytes if release.contents else 0)
+    needed = (release.download_bytes or 0) + (
+        release.contents.least_bytes if release.contents else 0
+    )
     with disk_errors(f"look at the free space of `{store.folder}`"):
         free = store.free_bytes()
     if needed > free:

@@ -42,7 +42,8 @@ def validated(tree: Mapping[str, Any], lines: Lines, name: str) -> Resource:
 
 
 def _refusal(mistakes: Sequence[Mistake], lines: Lines, name: str) -> IntegrityError:
-    details = [f"{name}:{_line(lines, place)}: {text}" for place, text in mistakes]
+    found = sorted((_line(lines, place), text) for place, text in mistakes)
+    details = [f"{name}:{line}: {text}" for line, text in found]
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
     return IntegrityError(f"{details[0]}{more}", details=details[1:])
 

@@ -7,10 +7,9 @@ partial ever has a final name.
 import ctypes
 import errno
 import os
-import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -123,13 +122,20 @@ class Store:
         return self.folder / PRIVATE / "locks"
 
     @contextmanager
-    def lock(self, name: str) -> Iterator[None]:
-        """Hold `name` for this process; another one waits. Correctness does not depend on it."""
+    def lock(self, name: str, wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Hold `name` for this process; another one waits, after it has called `wait`.
+
+        Correctness does not depend on locks.
+        """
         import filelock
 
         lock = filelock.FileLock(self._locks / f"{name}.lock", mode=0o644)
         try:
-            lock.acquire()
+            try:
+                lock.acquire(timeout=0)
+            except filelock.Timeout:
+                wait()
+                lock.acquire()
         except (OSError, NotImplementedError):  # a file system without locks: go on without
             yield
             return
@@ -141,7 +147,7 @@ class Store:
     @contextmanager
     def workshop(self) -> Iterator[Path]:
         """Give a private folder under staging, and sweep it away in the end, come what may."""
-        name = secrets.token_hex(8)
+        name = os.urandom(8).hex()  # `secrets` takes 5 ms to import
         folder = self.staging / name
         with self.lock(name):  # before the folder exists, so that `sweep` never sees it unlocked
             with disk_errors("make a staging folder"):

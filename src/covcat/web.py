@@ -39,6 +39,7 @@ class Answer:
     """A 200 answer whose body is being read."""
 
     url: str  # after redirects, as if there were no mirror
+    mirror: str | None
     headers: httpx.Headers
     chunks: Iterator[bytes]
 
@@ -83,10 +84,15 @@ class Web:
             )
         current = url
         for _ in range(MAX_REDIRECTS + 1):
-            with _network_errors(current), self._open(current) as response:
+            with _network_errors(self._asked(current)), self._open(current) as response:
                 if response.status_code not in _REDIRECTS:
-                    _judge(response.status_code, current)
-                    yield Answer(current, response.headers, _body(response, current))
+                    _judge(response.status_code, self._named(current))
+                    yield Answer(
+                        current,
+                        self._settings.mirror,
+                        response.headers,
+                        self._body(response, current),
+                    )
                     return
                 current = self._target(current, response.headers.get("location", ""))
         raise NetworkError(f"`{url}` redirects more than {MAX_REDIRECTS} times")
@@ -114,6 +120,17 @@ class Web:
                 cause=str(error),
                 hint="look at SSL_CERT_FILE, SSL_CERT_DIR, HTTPS_PROXY and NO_PROXY",
             ) from error
+
+    def _body(self, response: httpx.Response, url: str) -> Iterator[bytes]:
+        coding = response.headers.get("content-encoding", "identity")
+        if coding.lower() != "identity":
+            raise NetworkError(f"`{url}` came encoded as `{coding}`, though identity was asked for")
+        with _network_errors(self._asked(url)):
+            yield from response.iter_raw()  # without a size httpx keeps the tail of a cut body
+
+    def _named(self, url: str) -> str:
+        """Return the address as messages name it: a mirror answers for itself."""
+        return url if self._settings.mirror is None else self._asked(url)
 
     def _asked(self, url: str) -> str:
         """Return the address that is really asked: the mirror's, where one is set."""
@@ -157,17 +174,9 @@ def _judge(status: int, url: str) -> None:
     if status in (404, 410):
         raise NetworkError(
             f"`{url}` is gone (HTTP {status})",
-            hint="`covcat show ID` names the resource's own page",
+            hint="`covcat show` names the resource's own page",
         )
     raise NetworkError(f"`{url}` answered HTTP {status}, which is not a file")
-
-
-def _body(response: httpx.Response, url: str) -> Iterator[bytes]:
-    coding = response.headers.get("content-encoding", "identity")
-    if coding.lower() != "identity":
-        raise NetworkError(f"`{url}` came encoded as `{coding}`, though identity was asked for")
-    with _network_errors(url):
-        yield from response.iter_raw()  # without a size: with one, httpx drops the tail of a cut
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """list, search, show, files, cite: what the catalog says; nothing here needs the network."""
 
+import sys
 from dataclasses import asdict
 from typing import Annotated
 
@@ -8,22 +9,29 @@ import typer
 from covcat import catalog as catalogs
 from covcat.catalog import Filter
 from covcat.cite import bibtex, sentence
-from covcat.cli import tables
-from covcat.cli.session import Session, chosen_output, plain
+from covcat.cli import complete, tables
+from covcat.cli.session import Session, chosen_output, envelope, plain, put
 from covcat.errors import NotFoundError, UsageError
 from covcat.model import Resource
-from covcat.output import Cell, Rows, shown
+from covcat.output import Cell, Rows, counted, shown
 
 FORMATS = ("table", "tsv", "csv", "json", "yaml", "ids")
 
 Modality = Annotated[
     list[str] | None,
     typer.Option(
-        "--modality", "-m", metavar="WORD", help="ct, xray, mri or ultrasound; repeatable."
+        "--modality",
+        "-m",
+        metavar="WORD",
+        autocompletion=complete.modalities,
+        help="ct, xray, mri or ultrasound; repeatable.",
     ),
 ]
 Has = Annotated[
-    list[str] | None, typer.Option("--has", metavar="WORD", help="metadata or case-review.")
+    list[str] | None,
+    typer.Option(
+        "--has", metavar="WORD", autocompletion=complete.contents, help="metadata or case-review."
+    ),
 ]
 Licence = Annotated[
     list[str] | None,
@@ -32,17 +40,32 @@ Licence = Annotated[
 Allows = Annotated[
     list[str] | None,
     typer.Option(
-        "--license-allows", metavar="USE", help="commercial, derivatives or redistribution."
+        "--license-allows",
+        metavar="USE",
+        autocompletion=complete.uses,
+        help="commercial, derivatives or redistribution.",
     ),
 ]
 Access = Annotated[
-    list[str] | None, typer.Option("--access", metavar="WORD", help="open, account or browse.")
+    list[str] | None,
+    typer.Option(
+        "--access",
+        metavar="WORD",
+        autocompletion=complete.accesses,
+        help="open, account or browse.",
+    ),
 ]
 Fetchable = Annotated[
     bool, typer.Option("--fetchable", help="What covcat can fetch, and what was found in it.")
 ]
 OutputFormat = Annotated[
-    str | None, typer.Option("--format", metavar="WORD", help="table, tsv, csv, json, yaml or ids.")
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="WORD",
+        autocompletion=complete.formats,
+        help="table, tsv, csv, json, yaml or ids.",
+    ),
 ]
 
 
@@ -128,7 +151,7 @@ def list_resources(
 
 def search(
     ctx: typer.Context,
-    text: Annotated[list[str], typer.Argument(help="Words that must all occur.")],
+    text: Annotated[list[str], typer.Argument(metavar="WORD", help="Words that must all occur.")],
     output: OutputFormat = None,
 ) -> None:
     """Search the catalog for words.
@@ -161,7 +184,9 @@ def _print_list(
 
 def show(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="ID", help="A resource.")],
+    name: Annotated[
+        str, typer.Argument(metavar="ID", autocompletion=complete.ids, help="A resource.")
+    ],
 ) -> None:
     """Show all that is known of one resource.
 
@@ -178,7 +203,9 @@ def show(
 
 def files(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="ID[@RELEASE]", help="A release.")],
+    name: Annotated[
+        str, typer.Argument(metavar="ID[@RELEASE]", autocompletion=complete.ids, help="A release.")
+    ],
     output: OutputFormat = None,
 ) -> None:
     """List the files of a release.
@@ -202,18 +229,20 @@ def files(
         columns: tuple[str, ...] = ("path", "bytes", "sha256", "blob", "mode")
     else:
         rows = [tables.served(file) for file in release.files]
-        columns = ("path", "bytes", "sha256", "md5", "host")
+        columns = ("path", "bytes", "sha256", "md5", "host", "where")
     if tables.is_table(chosen, session):
-        columns = ("bytes", "path")
+        columns = ("bytes", "path") if listing is not None else ("bytes", "path", "host", "where")
     data = {"resource": resource.id, "release": release.id, "files": rows}
     session.rows("files", Rows(columns, rows, key="path"), data=data, output=chosen)
-    what = "files are pinned" if listing is not None else "files on the host, without a listing"
-    session.say(f"{resource.id}@{release.id}: {len(rows)} {what}")
+    what = "pinned by the listing" if listing is not None else "as the catalog knows; no listing"
+    session.say(f"{resource.id}@{release.id}: {counted(len(rows), 'file')}, {what}")
 
 
 def cite(
     ctx: typer.Context,
-    names: Annotated[list[str], typer.Argument(metavar="ID", help="Resources.")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="ID", autocompletion=complete.ids, help="Resources.")
+    ],
     output: Annotated[str, typer.Option("--format", help="bibtex, text or json.")] = "bibtex",
 ) -> None:
     """Print how to cite resources.
@@ -232,6 +261,9 @@ def cite(
     data = [asdict(citation) for citation in citations.values()]
     render = sentence if output == "text" else bibtex
     texts = [render(citation) for citation in citations.values()]
+    if output == "json":
+        put(sys.stdout, envelope("cite", data))
+        return
     between = "\n" if output == "text" else "\n\n"
     session.result("cite", data, between.join(map(_lines_shown, texts)) + "\n")
 

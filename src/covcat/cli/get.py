@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from covcat import catalog as catalogs
-from covcat.cli import find, tables
+from covcat.cli import complete, find, tables
 from covcat.cli.session import Session, error_text, put
 from covcat.errors import CovcatError, SeveralError, UsageError
 from covcat.model import Options, Plan, Release, Resource, Step
@@ -27,7 +27,11 @@ def fetch(
     ctx: typer.Context,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="ID[@RELEASE]", help="Releases; the default one of each ID."),
+        typer.Argument(
+            metavar="ID[@RELEASE]",
+            autocompletion=complete.ids,
+            help="Releases; the default one of each ID.",
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every resource.")] = False,
     modality: find.Modality = None,
@@ -50,9 +54,7 @@ def fetch(
     ] = False,
     require: Annotated[
         str,
-        typer.Option(
-            metavar="WORD", help="pinned: refuse what the catalog does not pin. host: or its host."
-        ),
+        typer.Option(metavar="WORD", help="pinned: only what the catalog pins; host: or its host."),
     ] = "any",
 ) -> None:
     """Download, verify and unpack; print the folder.
@@ -120,7 +122,7 @@ def _print_plan(session: Session, plan: Plan) -> None:
             else None,
             "download_bytes": step.release.download_bytes if step.release else None,
             "unpacked": tables.size(step.release),
-            "licence": step.resource.license.spdx,
+            "licence": step.resource.license.short,
         }
         for step in plan.steps
     ]

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from covcat.cli import complete
 from covcat.cli.find import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output, envelope, put
 from covcat.errors import CovcatError, IntegrityError, NotFoundError
 from covcat.model import Resource
-from covcat.output import Cell, Rows, sized
+from covcat.output import Cell, Rows, counted, sized
 
 if TYPE_CHECKING:
     from covcat.model import Manifest
@@ -32,7 +33,10 @@ def register(app: typer.Typer) -> None:
 def verify(
     ctx: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="ID[@RELEASE]", help="Default: all that is here.")
+        list[str] | None,
+        typer.Argument(
+            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
+        ),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Compare names and sizes only.")] = False,
 ) -> None:
@@ -75,9 +79,15 @@ def _conclude(
     raise IntegrityError(
         f"not as recorded: {', '.join(failed)}",
         details=lines,
-        hint="move the release's folder away, then fetch it again",
+        hint=_way_out(session, failed[0]),
         data={"verified": verdicts},
     )
+
+
+def _way_out(session: Session, name: str) -> str:
+    folder = session.store.release(*name.split("@"))
+    aside = name.replace("@", "-")
+    return f"mv '{folder}' '{aside}.damaged' && covcat fetch {name}"
 
 
 def _wanted(session: Session, names: list[str] | None) -> list[Here]:
@@ -88,6 +98,11 @@ def _wanted(session: Session, names: list[str] | None) -> list[Here]:
     """
     here = session.store.releases()
     if not names:
+        if not session.data_dir.is_dir():
+            raise NotFoundError(
+                f"there is no data folder `{session.data_dir}`",
+                hint="name it with --data-dir or COVCAT_DATA_DIR",
+            )
         if not here:
             session.say(f"nothing is in `{session.data_dir}`")
         return here
@@ -127,8 +142,7 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
     columns = ("id", "state", "files", "bytes", "newest", "verified_by", "fetched_at")
     session.rows("status", Rows(columns, rows), data={"here": rows}, output=chosen)
     total = sum(row["bytes"] for row in rows if isinstance(row.get("bytes"), int))  # type: ignore[misc]
-    many = "" if len(rows) == 1 else "s"
-    session.say(f"{len(rows)} release{many} in `{session.data_dir}`, {sized(total)}")
+    session.say(f"{counted(len(rows), 'release')} in `{session.data_dir}`, {sized(total)}")
 
 
 def _state(record: "Manifest") -> dict[str, Cell]:
@@ -162,7 +176,12 @@ def _newest(session: Session, resource_id: str, release_id: str) -> str:
 
 def path(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="ID[@RELEASE]", help="A release on disk.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="A release on disk."
+        ),
+    ],
 ) -> None:
     """Print the folder of a release that is here; never fetches.
 
@@ -188,7 +207,10 @@ def _preferred(session: Session, matching: list[Here]) -> Here:
 def manifest_show(
     ctx: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="ID[@RELEASE]", help="Default: all that is here.")
+        list[str] | None,
+        typer.Argument(
+            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
+        ),
     ] = None,
 ) -> None:
     """Print the manifests of what is here, merged into one JSON document.

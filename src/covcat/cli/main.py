@@ -13,8 +13,9 @@ import typer
 
 from covcat.cli import find, get, here, upkeep
 from covcat.cli.session import PipeClosedError, Session, envelope, error_text, put
-from covcat.errors import CovcatError, SignalError, UsageError
+from covcat.errors import CovcatError, DiskError, SignalError, UsageError
 from covcat.output import shown
+from covcat.store import disk_error
 from covcat.version import __version__
 
 _EXAMPLES = """covcat: public COVID-19 medical imaging resources, listed truly and fetched verified
@@ -139,11 +140,17 @@ for group in (find, get, here, upkeep):
 def main() -> NoReturn:
     """Run covcat on the process's arguments, and exit with its code."""
     _listen_to_signals()
+    for name in ("stdout", "stderr"):  # `>&-` leaves None
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
     args = globals_first(sys.argv[1:])
     try:
         code = _run(args)
     except PipeClosedError:
         code = 0
+    except DiskError as error:  # the result, or the JSON error, could not be written
+        put(sys.stderr, error_text(error))
+        code = error.code
     try:
         sys.stdout.flush()
     except OSError:  # what could not be written was said already; Python would say it again
@@ -160,6 +167,8 @@ def _run(args: Sequence[str]) -> int:
         return _report(_usage_error(error), args)
     except PipeClosedError:
         raise
+    except OSError as error:  # typer's own printing of --help
+        return _report(disk_error(error, "write the result"), args)
     except Exception as error:
         return _report_bug(error, args)
     return _report(SignalError(2), args) if code == 130 else int(code or 0)

@@ -4,13 +4,16 @@ import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from covcat import plan
+from covcat.catalog import is_fetchable
 from covcat.cite import sentence
 from covcat.cli import tables
 from covcat.cli.session import Session
 from covcat.model import CONTENT_FLAGS, GitHubFile, PublishedCounts, Release, Resource
 from covcat.output import shown
+from covcat.output.as_table import terminal_width
 
-WIDTH = 96
+WIDTH = 96  # at most: longer lines are hard to read
 _FLAG_HEADS = ("CT", "X-ray", "MRI", "Ultrasound", "Metadata", "Case review")
 _MAX_COUNTS = 6  # rows of each published table; --json has all
 
@@ -34,7 +37,7 @@ class _Page:
             return
         wrapped = textwrap.wrap(
             safe,
-            WIDTH,
+            min(WIDTH, terminal_width() - 1),
             initial_indent=pad,
             subsequent_indent=pad + " " * hang,
             break_long_words=False,
@@ -101,11 +104,15 @@ def _licence(page: _Page, resource: Resource) -> None:
 
 def _access(page: _Page, resource: Resource) -> None:
     words = {
-        "open": "open: no account is needed",
+        "open": "open: no account is known to be needed",
         "account": "account: the host asks for a login",
         "browse": "browse: to look at only; covcat downloads nothing from it",
     }
     page.heading(f"Access: {words[resource.access]}")
+    release = resource.default_release
+    obstacle = plan.unsupported(release) if release else None
+    if obstacle:
+        page.line(f"{resource.id}@{release.id if release else ''} {obstacle} yet")
     if resource.browse:
         page.line(f"terms: {resource.browse.terms}", hang=2)
         for link in resource.browse.pages:
@@ -163,21 +170,24 @@ def _published(page: _Page, published: Iterable[PublishedCounts]) -> None:
     if tables_shown:
         page.heading("Counts, as published")
     for counts in tables_shown:
-        rows = ", ".join(_count(row) for row in counts.rows[:_MAX_COUNTS])
+        rows = "; ".join(_count(row) for row in counts.rows[:_MAX_COUNTS])
         more = len(counts.rows) - _MAX_COUNTS
-        tail = f", and {more} more" if more > 0 else ""
-        page.line(f"{counts.unit}, {counts.of}: {rows}{tail} [{counts.source}]", hang=2)
+        tail = f"; {more} more with --json" if more > 0 else ""
+        unit = "" if counts.unit.rstrip("s") in counts.of else f"{counts.unit}, "
+        when = f" at {counts.release}" if counts.release else ""
+        page.line(f"{unit}{counts.of}{when}: {rows}{tail} [{counts.source}]", hang=2)
 
 
 def _count(row: tuple[str, ...]) -> str:
     *keys, number = row
-    return " ".join([*(key or "(blank)" for key in keys), number])
+    plain = [key.replace(", ", "+") or "(blank)" for key in keys]  # "PA, AP" is both together
+    return " ".join([*plain, number])
 
 
 def _overlaps(page: _Page, resource: Resource, others: Iterable[Resource]) -> None:
-    inside = [f"contains {part.resource}: {part.evidence}" for part in resource.contains]
+    inside = [f"it has of {part.resource}: {part.evidence}" for part in resource.contains]
     around = [
-        f"is in {other.id}: {part.evidence}"
+        f"{other.id} has of it: {part.evidence}"
         for other in others
         for part in other.contains
         if part.resource == resource.id
@@ -205,7 +215,9 @@ def _citation(page: _Page, resource: Resource) -> None:
 
 def _next(page: _Page, resource: Resource) -> None:
     page.heading("Next")
-    if resource.access != "browse":
+    if is_fetchable(resource):
         page.line(f"covcat fetch {resource.id} --dry-run")
+    elif resource.releases:
+        page.line(f"covcat files {resource.id}")
     if resource.citation:
         page.line(f"covcat cite {resource.id}")

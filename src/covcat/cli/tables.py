@@ -3,11 +3,13 @@
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 
 from covcat.catalog import is_fetchable
 from covcat.cli.session import Session
-from covcat.model import CONTENT_FLAGS, AnyFile, Release, Resource
+from covcat.model import CONTENT_FLAGS, AnyFile, File, Release, Resource
 from covcat.output import Cell, Rows, shown, sized
+from covcat.output.as_table import terminal_width
 
 SURVEY_COLUMNS = ("row", "id", "title", "organization", *CONTENT_FLAGS)
 _TITLE_LENGTH = 44  # two lines of the overview
@@ -90,6 +92,7 @@ def full(resources: Iterable[Resource], here: Iterable[str] = ()) -> Rows:
                 "fetchable": is_fetchable(one),
                 "fetched": one.id in on_disk,
                 "homepage": one.homepage,
+                "corrections": "; ".join(f"{fix.field}: {fix.value}" for fix in one.corrections),
             }
         )
     return Rows(FULL_COLUMNS, rows)
@@ -98,7 +101,7 @@ def full(resources: Iterable[Resource], here: Iterable[str] = ()) -> Rows:
 def _bytes(release: Release | None) -> int | None:
     if release is None:
         return None
-    return release.contents.bytes if release.contents else release.download_bytes
+    return release.contents.least_bytes if release.contents else release.download_bytes
 
 
 FULL_COLUMNS = (
@@ -106,7 +109,7 @@ FULL_COLUMNS = (
     *(f"found_{flag}" for flag in CONTENT_FLAGS),
     *("release", "files", "bytes", "bytes_are_all", "license"),
     *("allows_commercial", "allows_derivatives", "allows_redistribution"),
-    *("access", "fetchable", "fetched", "homepage"),
+    *("access", "fetchable", "fetched", "homepage", "corrections"),
 )
 
 
@@ -116,34 +119,40 @@ def size(release: Release | None) -> str:
         return "-"
     if release.contents:
         more = "+" if release.contents.of_unknown_size else ""
-        return sized(release.contents.bytes) + more
+        return sized(release.contents.least_bytes) + more
     return sized(release.download_bytes)
 
 
 def served(file: AnyFile) -> dict[str, Cell]:
     """Return a file as its host serves it."""
-    host = str(file.host)
+    common = {one.name for one in fields(File)} | {"host"}
+    own = {one.name: getattr(file, one.name) for one in fields(file) if one.name not in common}
     return {
-        "path": file.name or host,
+        "path": file.name or "(all that it has)",
         "bytes": file.bytes,
         "sha256": file.sha256,
         "md5": file.md5,
-        "host": host,
+        "host": str(file.host),
+        "where": ", ".join(f"{name} {value}" for name, value in own.items() if value),
     }
 
 
 def footnotes(resources: Sequence[Resource]) -> str:
     """Explain the marks of the overview: what the survey says and covcat found otherwise."""
     differing = [one for one in resources if one.survey and "→" in "".join(_flags(one))]
-    lines = []
+    lines = ["Y yes, N no, U unknown; size: + at least, ? unknown, - nothing to download"]
     if differing:
         lines.append("→ the survey's flag, then what covcat found (`covcat show ID` says how)")
+    later = [one.id for one in resources if one.releases and not is_fetchable(one)]
+    if later:
+        lines.append(f"covcat cannot fetch by itself yet: {', '.join(later)}")
     lines += [
         f"* {one.id}: the {fix.field} is {fix.value}"
         for one in resources
         for fix in one.corrections
     ]
-    wrapped = [textwrap.fill(shown(line), 100, subsequent_indent="  ") for line in lines]
+    width = min(100, terminal_width())
+    wrapped = [textwrap.fill(shown(line), width, subsequent_indent="  ") for line in lines]
     return "\n" + "\n".join(wrapped) + "\n" if wrapped else ""
 
 

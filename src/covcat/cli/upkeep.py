@@ -10,7 +10,7 @@ import typer
 from covcat import catalog as catalogs
 from covcat.cli.session import Session
 from covcat.errors import IntegrityError
-from covcat.output import Cell, Rows
+from covcat.output import Cell, Rows, counted
 from covcat.store import packaged_catalog
 
 
@@ -44,7 +44,7 @@ def check(
     data = {"files": [str(path) for path in found], "mistakes": mistakes}
     if not mistakes:
         session.result("catalog check", data, "")
-        session.say(f"{len(found)} catalog files are right")
+        session.say(f"{counted(len(found), 'catalog file')} checked: no mistakes")
         return
     raise IntegrityError(
         mistakes[0],

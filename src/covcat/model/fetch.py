@@ -85,6 +85,7 @@ class Download:
     name: str
     url: str  # the one asked for
     final_url: str  # after redirects
+    mirror: str | None  # asked in place of the hosts
     bytes: int
     sha256: str
     md5: str | None
@@ -117,6 +118,7 @@ class Transfer:
     finished_at: str
     verified_by: VerifiedBy
     md5: str | None = None
+    mirror: str | None = None  # asked in place of the host; the addresses are the host's
     commit: str | None = None  # as the archive's own comment claims it
     tree: str | None = None  # recomputed from what was unpacked
     keep: str | None = None  # the folder whose tree that is

@@ -78,7 +78,7 @@ class ByHost:
 _HOST = r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?"
 
 Number = Annotated[int, Whole()]
-Text = Annotated[str, Matches(r"\S[\s\S]*", "some text")]
+Text = Annotated[str, Matches(r"[^\s<][\s\S]*", "some text")]
 ResourceId = Annotated[
     str, Matches(r"[a-z0-9][a-z0-9-]{0,63}", "lower-case letters, digits and dashes")
 ]

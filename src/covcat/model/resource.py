@@ -274,7 +274,12 @@ class Contents(Strict):
 
     files: Number
     bytes: Number  # of those whose size is known
-    of_unknown_size: Number = 0
+    of_unknown_size: Number = 0  # each of more than 4 MiB: smaller ones are in every listing
+
+    @property
+    def least_bytes(self) -> int:
+        """Return the bytes that it has at least."""
+        return self.bytes + self.of_unknown_size * ((4 << 20) + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 
 from covcat.output import as_csv, as_ids, as_table, as_tsv, as_yaml
 from covcat.output.rows import Cell, Rows
-from covcat.output.text import shown, sized
+from covcat.output.text import counted, shown, sized
 
-__all__ = ["OUTPUTS", "Cell", "Rows", "shown", "sized"]
+__all__ = ["OUTPUTS", "Cell", "Rows", "counted", "shown", "sized"]
 
 OUTPUTS: Mapping[str, Callable[[Rows], str]] = {
     "table": as_table.text,

@@ -18,14 +18,14 @@ def text(rows: Rows, *, color: bool = False) -> str:
     from rich.table import Table
     from rich.text import Text
 
-    fits = _natural_width(rows) <= terminal_width()
+    rows = _without_titles(rows) if _natural_width(rows) > terminal_width() else rows
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column in rows.columns:
         table.add_column(
             Text(column),
             justify="right" if column in _RIGHT else "center" if column in _MIDDLE else "left",
-            no_wrap=column not in _WRAPPED and fits,
-            min_width=_WRAPPED.get(column) if fits else None,
+            no_wrap=column not in _WRAPPED,
+            min_width=_WRAPPED.get(column),
             overflow="fold",
         )
     for row in rows.rows:
@@ -33,7 +33,7 @@ def text(rows: Rows, *, color: bool = False) -> str:
     buffer = io.StringIO()
     Console(
         file=buffer,
-        width=terminal_width(),
+        width=max(terminal_width(), _natural_width(rows)),  # cut nothing: the terminal may wrap
         force_terminal=color,
         color_system="standard" if color else None,
         no_color=not color,
@@ -42,15 +42,22 @@ def text(rows: Rows, *, color: bool = False) -> str:
     return "".join(line.rstrip() + "\n" for line in buffer.getvalue().splitlines())
 
 
+def _without_titles(rows: Rows) -> Rows:
+    """Leave out what the id says too."""
+    return Rows([name for name in rows.columns if name != "title"], rows.rows, rows.key)
+
+
 def _natural_width(rows: Rows) -> int:
     """Return the columns that the table takes if only long texts are folded."""
     cells = [list(rows.columns), *map(rows.cells, rows.rows)]
     widths = [max(len(shown(cell)) for cell in column) for column in zip(*cells, strict=True)]
     names = zip(rows.columns, widths, strict=True)
-    return sum(min(_WRAPPED.get(name, width), width) + 1 for name, width in names)
+    return sum(min(_WRAPPED.get(name, width), width) + 1 for name, width in names) - 1
 
 
 def terminal_width() -> int:
     """Return the columns of the terminal, at least 40; COLUMNS wins."""
     columns = os.environ.get("COLUMNS", "")
-    return max(40, int(columns) if columns.isdecimal() else shutil.get_terminal_size().columns)
+    return max(
+        40, int(columns) if columns.isdecimal() else shutil.get_terminal_size((100, 24)).columns
+    )
