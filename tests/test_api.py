@@ -41,7 +41,7 @@ def test_fetch_tells_progress_to_whoever_listens() -> None:
         def advance(self, task: int, size: int) -> None:
             heard.append(("advance", task))
 
-        def finish(self, task: int, summary: str | None = None) -> None:
+        def finish(self, task: int) -> None:
             heard.append(("finish", task))
 
         def note(self, text: str) -> None:

@@ -214,7 +214,7 @@ def test_a_body_without_end_stops_at_the_room_there_is(
 def test_a_plain_file_is_bounded_by_the_catalog(covcat, shelf, server) -> None:
     shelf.add_web("plain", "a.csv", max_bytes=1000)
     server.serve("/data.example.org/a.csv", Answer(b"x" * 1001))
-    assert covcat("fetch", "plain").code == 8
+    assert covcat("fetch", "plain").code == 5
 
 
 def test_a_bomb_stops_at_what_it_declares(covcat, shelf, server) -> None:

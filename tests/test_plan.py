@@ -69,11 +69,15 @@ def only_step(one: Resource, here: Held | None = None, options: Options = PLAIN)
 
 
 def files(*, archives: bool = False, complete: bool = True) -> Held:
-    return Held(form="files", has_archives=archives, is_complete=complete, bytes=1)
+    return Held(
+        form="files", has_archives=archives, is_complete=complete, has_data=True, is_pinned=True
+    )
 
 
 def archives(*, complete: bool = True) -> Held:
-    return Held(form="archives", has_archives=True, is_complete=complete, bytes=1)
+    return Held(
+        form="archives", has_archives=True, is_complete=complete, has_data=True, is_pinned=True
+    )
 
 
 KEEP_ARCHIVES = Options(keep_archives=True)
@@ -228,7 +232,7 @@ def test_what_has_nothing_pinned_is_refused_if_pins_are_required(
         return
     error = refused(one, options)
     assert isinstance(error, IntegrityError)
-    assert error.message == f"`set@1` has nothing pinned, and --require {require} asks for it"
+    assert error.message == f"`set@1` is not pinned whole, and --require {require} asks for it"
     assert error.hint == "`covcat show set` lists the releases that are pinned"
 
 

@@ -71,6 +71,71 @@ def test_a_release_is_replaced_where_the_system_cannot_exchange(store: Store, mo
     assert (_publish(store, "second") / "text").read_text() == "second"
 
 
+def test_everything_is_on_the_disk_before_the_final_name(store: Store, monkeypatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(stores, "sync", lambda folder: synced.append(folder / "text"))
+    final = store.release("set", "1")
+    real = Path.rename
+    monkeypatch.setattr(
+        Path, "rename", lambda self, to: (synced.append(Path("renamed")), real(self, to))[1]
+    )
+    _publish(store, "text")
+    assert [path.name for path in synced] == ["text", "renamed"]
+    assert final.is_dir()
+
+
+@pytest.mark.parametrize("moment", ["before the second rename", "after it"])
+def test_a_kill_in_the_middle_of_a_swap_loses_nothing(
+    store: Store, tmp_path: Path, moment: str
+) -> None:
+    final = _publish(store, "first")
+    aside = final.with_name(".1.old")
+    final.rename(aside)
+    if moment == "after it":
+        final.mkdir()
+        (final / "manifest.json").touch()
+        (final / "text").write_text("second")
+    assert [name for _, name, _ in store.releases()] == (["1"] if moment == "after it" else [])
+    store.sweep()
+    assert (final / "text").read_text() == ("second" if moment == "after it" else "first")
+    assert not aside.exists()
+
+
+def test_a_swap_that_fails_half_way_is_taken_back(store: Store, monkeypatch) -> None:
+    final = _publish(store, "first")
+    monkeypatch.setattr(stores.ctypes, "CDLL", lambda *args, **kwargs: object())
+    monkeypatch.setattr(stores, "sync", lambda folder: None)
+    real, calls = Path.rename, []
+
+    def failing(self: Path, to: Path) -> Path:
+        calls.append(to)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(self, to)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(KeyboardInterrupt):
+        _publish(store, "second")
+    assert (final / "text").read_text() == "first"
+
+
+def test_an_open_umask_does_not_lock_covcat_out(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        made = Store(tmp_path / "open")
+        made.prepare()
+        made.prepare()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "open/.covcat").stat().st_mode) == 0o775
+
+
+def test_publishing_looks_again_at_what_is_in_the_way(store: Store) -> None:
+    store.release("set", "1").mkdir(parents=True)
+    with pytest.raises(DiskError, match="is in the way, and covcat did not make it"):
+        _publish(store, "text")
+
+
 def test_a_folder_that_anybody_may_write_to_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
@@ -139,14 +204,8 @@ def test_two_processes_on_one_release_both_get_it_and_one_downloads(shelf, serve
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize(
-    ("number", "code"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
-    ids=["INT", "TERM", "HUP"],
-)
-def test_a_signal_stops_a_fetch_and_leaves_nothing(shelf, server, number: int, code: int) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def _endless(server):
+    """Serve a repository without end; return the event that says it has begun."""
     waiting = multiprocessing.Event()
 
     class Endless(bytes):
@@ -160,6 +219,18 @@ def test_a_signal_stops_a_fetch_and_leaves_nothing(shelf, server, number: int, c
 
     path = f"/codeload.github.com/test/set/zip/{COMMIT}"
     server.serve(path, Answer(Endless(), has_length=False))
+    return waiting
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ids=["INT", "TERM", "HUP"],
+)
+def test_a_signal_stops_a_fetch_and_leaves_nothing(shelf, server, number: int, code: int) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    waiting = _endless(server)
     run = subprocess.Popen(
         _command(shelf, server, "fetch", "set", "--json"),
         stdout=subprocess.PIPE,
@@ -174,6 +245,32 @@ def test_a_signal_stops_a_fetch_and_leaves_nothing(shelf, server, number: int, c
     assert b"Traceback" not in err
     assert list(Path("covcat-data/.covcat/staging").iterdir()) == []
     assert not Path("covcat-data/set").exists()
+
+
+def test_a_signal_stops_all_that_was_asked_for(shelf, server) -> None:
+    waiting = _endless(server)
+    shelf.add_repository()
+    run = subprocess.Popen(_command(shelf, server, "fetch", "set", "sample"), stdout=-1, stderr=-1)
+    assert waiting.wait(30)
+    run.send_signal(signal.SIGTERM)
+    out, err = run.communicate(timeout=10)
+    assert (run.returncode, out) == (143, b"")
+    assert b"error: stopped by SIGTERM; nothing partial was kept" in err
+    assert not Path("covcat-data/sample").exists()
+
+
+def test_a_hang_up_that_is_ignored_stays_ignored(shelf, server) -> None:
+    waiting = _endless(server)
+    shelf.add_repository()
+    command = ["nohup", *_command(shelf, server, "fetch", "set")]
+    run = subprocess.Popen(command, stdout=-1, stderr=-1)
+    assert waiting.wait(30)
+    run.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert run.poll() is None
+    run.send_signal(signal.SIGTERM)
+    run.communicate(timeout=10)
+    assert run.returncode == 143
 
 
 def test_a_killed_fetch_is_swept_by_the_next_one(shelf, server, covcat) -> None:

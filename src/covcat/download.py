@@ -1,6 +1,7 @@
 """Location -> verified file: transfer, retry, digests; a file that fails leaves nothing behind."""
 
 import hashlib
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING
 
 from covcat.errors import (
     ActionNeededError,
@@ -19,7 +20,7 @@ from covcat.errors import (
 )
 from covcat.model import Download, File, Location, VerifiedBy
 from covcat.progress import Progress
-from covcat.store import disk_errors, write_whole
+from covcat.store import FILE_MODE, disk_errors, write_whole
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -152,6 +153,9 @@ def _demand_bound(file: File, location: Location, size: int, room: int | None) -
     """Stop a body that goes on beyond what is pinned or what there is room for."""
     if file.bytes is not None and size > file.bytes:
         raise IntegrityError(f"`{location.url}` is longer than expected: {file.bytes} bytes")
+    bound = file.max_bytes if file.unpack == "none" else None
+    if bound is not None and size > bound:
+        raise IntegrityError(f"`{location.url}` is longer than the catalog allows: {bound} bytes")
     if room is not None and size > room:
         raise DiskError(
             f"`{location.url}` goes on beyond the {room} bytes that there is room for",
@@ -163,11 +167,12 @@ def _demand_bound(file: File, location: Location, size: int, room: int | None) -
 def _created(target: Path, name: str) -> Iterator[Callable[[bytes], object]]:
     """Make a new private file, and turn what the disk refuses into a DiskError."""
     with disk_errors(f"write the download of `{name}`"):
-        stream = target.open("xb", buffering=0)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+        stream = os.fdopen(os.open(target, flags, FILE_MODE), "wb", buffering=0)
 
     def write(data: bytes) -> None:
         with disk_errors(f"write the download of `{name}`"):
-            write_whole(cast(BinaryIO, stream), data)
+            write_whole(stream, data)
 
     try:
         yield write

@@ -109,6 +109,15 @@ class SeveralError(CovcatError):
             self.kind = errors[0].kind
 
 
+class StopSignal(BaseException):
+    """A signal asked covcat to stop; unwinds everything, as Ctrl-C does."""
+
+    def __init__(self, signal_number: int) -> None:
+        """Name the signal by its number."""
+        super().__init__(signal_number)
+        self.number = signal_number
+
+
 class SignalError(CovcatError):
     """A signal asked covcat to stop; `code` is 128 plus its number, as shells have it."""
 

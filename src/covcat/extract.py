@@ -20,9 +20,9 @@ from covcat.archives.damage import DAMAGE
 from covcat.errors import ExtractionError
 from covcat.gitid import EXECUTABLE, REGULAR, blob_hasher
 from covcat.model import StoredFile
-from covcat.names import collision_key, unsafe_name
+from covcat.names import collision, unsafe_name
 from covcat.progress import Progress
-from covcat.store import disk_error, disk_errors, write_whole
+from covcat.store import FILE_MODE, FOLDER_MODE, disk_error, disk_errors, write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,10 @@ def inspect(archive: Path, kind: str, layout: Layout) -> Contents:
     for one in placed:
         if reason := unsafe_name(layout.into + one.path):
             raise ExtractionError(f"`{archive.name}` cannot go to `{layout.into}`: {reason}")
-    _refuse_collisions([(m, path) for m, path in named if path], archive.name)
+    if both := collision((path, m.kind == "file") for m, path in named if path):
+        raise ExtractionError(
+            f"`{archive.name}` is refused: `{both[0]}` and `{both[1]}` would be one path"
+        )
     files = tuple(
         Placed(one.member, layout.into + one.path) for one in placed if one.member.kind == "file"
     )
@@ -182,10 +185,10 @@ class _Writer:
 def _create(path: Path) -> BinaryIO:
     """Make a new file; nothing that is already there is ever opened or followed."""
     with disk_errors(f"create `{path.name}`"):
-        path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
         try:
-            handle = os.open(path, flags, 0o644)
+            path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            handle = os.open(path, flags, FILE_MODE)
         except (FileExistsError, NotADirectoryError) as error:
             raise ExtractionError(f"two archives would write `{path.name}`") from error
         return os.fdopen(handle, "wb", buffering=0)
@@ -245,20 +248,3 @@ def _is_wanted(member: Member, path: str, layout: Layout) -> bool:
     if member.kind == "file" and not path.startswith(layout.keep):
         return False
     return not any(fnmatchcase(path, glob) for glob in layout.exclude)
-
-
-def _refuse_collisions(named: Iterable[tuple[Member, str]], archive: str) -> None:
-    """Refuse two members for one path, and a file where another needs a folder."""
-    spelt: dict[str, str] = {}  # key -> the path as first spelt
-    is_file: dict[str, bool] = {}
-    for member, path in named:
-        parts = path.split("/")
-        for depth in range(1, len(parts) + 1):
-            part, last = "/".join(parts[:depth]), depth == len(parts)
-            key = collision_key(part)
-            file = last and member.kind == "file"
-            if key in spelt and (spelt[key] != part or is_file[key] or file):
-                raise ExtractionError(
-                    f"`{archive}` is refused: `{spelt[key]}` and `{path}` would be one path"
-                )
-            spelt[key], is_file[key] = part, file

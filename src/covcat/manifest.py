@@ -4,6 +4,7 @@ A manifest is read like any other untrusted file: it may have been edited, cut o
 """
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -13,9 +14,9 @@ from typing import Any
 
 from covcat.cite import all_bibtex
 from covcat.errors import IntegrityError
-from covcat.model import Form, Held, Manifest, Release, Resource, StoredFile, Transfer
+from covcat.model import PINNED, Form, Held, Manifest, Release, Resource, StoredFile, Transfer
 from covcat.names import unsafe_name
-from covcat.store import MANIFEST, disk_errors
+from covcat.store import FILE_MODE, MANIFEST, disk_errors
 from covcat.version import __version__
 
 SUMS = "SHA256SUMS"
@@ -56,9 +57,15 @@ def made(
 def write(folder: Path, manifest: Manifest) -> None:
     """Write `manifest.json` and `SHA256SUMS` into a release folder that is being built."""
     with disk_errors("write the manifest"):
-        (folder / SUMS).write_text(sums(manifest), encoding="utf-8")
+        _write_text(folder / SUMS, sums(manifest))
         text = json.dumps(asdict(manifest), ensure_ascii=False, indent=1)
-        (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+        _write_text(folder / MANIFEST, text + "\n")
+
+
+def _write_text(path: Path, text: str) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(text)
 
 
 def sums(manifest: Manifest) -> str:
@@ -157,7 +164,14 @@ def held(folder: Path) -> Held | None:
     manifest = load(folder)
     return Held(
         form=manifest.form,
+        has_data=(folder / manifest.form).is_dir(),
+        is_pinned=all(one.verified_by in PINNED for one in manifest.downloads),
         has_archives=all(one.archive or not one.is_archive for one in manifest.downloads),
         is_complete=manifest.complete,
-        bytes=manifest.total_bytes,
     )
+
+
+def data_folder(folder: Path) -> Path:
+    """Return what a user works with in a release folder: its files, or its archives."""
+    found = held(folder)
+    return folder / (found.form if found else "files")

@@ -1,12 +1,16 @@
-"""Which relative paths are safe on every system; pure text rules, for archives and manifests."""
+"""Which relative paths cannot lead outside or hide anything; pure text rules.
+
+Names that only Windows dislikes (`NUL`, `a?b`) pass: covcat runs on POSIX systems.
+"""
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 MAX_NAME_BYTES = 1_024
 MAX_PART_BYTES = 255
 MAX_DEPTH = 64
+_HIDDEN = ("Cc", "Cf", "Cs", "Cn", "Zl", "Zp")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -21,7 +25,7 @@ def unsafe_name(name: str) -> str | None:
         return f"its name has {size} bytes, more than {MAX_NAME_BYTES}"
     if not name:
         return "it has no name"
-    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Cn", "Zl", "Zp") for char in name):
+    if not _is_plain(name) and any(unicodedata.category(char) in _HIDDEN for char in name):
         return "its name has a control or invisible character"
     if "\\" in name:
         return "its name has a backslash"
@@ -44,5 +48,37 @@ def _unsafe_parts(parts: Sequence[str]) -> str | None:
 
 def collision_key(path: str) -> str:
     """Return a text that is equal for paths that some file system takes for one."""
+    if _is_plain(path) and ". " not in path:
+        path = path.lower()
+        if not path.endswith((".", " ")) and "./" not in path and " /" not in path:
+            return path
     parts = unicodedata.normalize("NFKC", path).casefold().split("/")
     return "/".join(unicodedata.normalize("NFKC", part.rstrip(". ")) for part in parts)
+
+
+def _is_plain(text: str) -> bool:
+    """True for printable ASCII, which needs no look at each character."""
+    return text.isascii() and text.isprintable()
+
+
+def collision(paths: Iterable[tuple[str, bool]]) -> tuple[str, str] | None:
+    """Return two paths that some file system takes for one, or a file where a folder is due.
+
+    `paths` are (path, is it a file); equal folders may come again, equal files may not.
+    """
+    spelt: dict[str, str] = {}  # key -> the path as first spelt
+    files: set[str] = set()
+    known: set[str] = set()  # folders, as spelt, that have been looked at with all above them
+    for path, is_file in paths:
+        parts = path.split("/")
+        for depth in range(len(parts), 0, -1):
+            part = "/".join(parts[:depth])
+            if part in known:
+                break
+            key = collision_key(part)
+            file = is_file and depth == len(parts)
+            if key in spelt and (spelt[key] != part or file or key in files):
+                return spelt[key], path
+            spelt[key] = part
+            (files if file else known).add(key if file else part)
+    return None

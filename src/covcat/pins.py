@@ -96,7 +96,7 @@ def demand(findings: Findings, what: str, hint: str | None = None) -> None:
         )
 
 
-def strongest(kinds: Sequence[VerifiedBy | None]) -> VerifiedBy | None:
+def claimable(kinds: Sequence[VerifiedBy | None]) -> VerifiedBy | None:
     """Return what may be claimed for all of them: the weakest one, or None if any has none."""
     if not kinds or None in kinds:
         return None
@@ -127,7 +127,7 @@ def pin(
                 f"got {transfer.tree}"
             )
         return "git-tree"
-    by_listing = strongest([pinned_by(one, listing) for one in files])
+    by_listing = claimable([pinned_by(one, listing) for one in files])
     return by_listing if by_listing and transfer.verified_by != "sha256" else transfer.verified_by
 
 

@@ -4,7 +4,7 @@ The only module that knows all of them. A release is built in a private folder a
 name by one rename; whatever fails before that leaves nothing behind.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,9 +28,9 @@ from covcat.model import (
     StoredFile,
     Transfer,
 )
-from covcat.names import unsafe_name
+from covcat.names import collision, unsafe_name
 from covcat.progress import Progress
-from covcat.store import Store, disk_errors
+from covcat.store import FOLDER_MODE, MANIFEST, Store, disk_errors
 from covcat.web import Web, WebSettings
 
 
@@ -66,13 +66,12 @@ def run(
     store: Store,
     settings: WebSettings,
     progress: Progress,
-    web_made: Callable[[WebSettings], Web] = Web,
 ) -> Iterator[Outcome]:
     """Carry a plan out; one step that fails does not stop the others."""
     if any(step.action == "fetch" for step in todo.steps):
         store.prepare()
         store.sweep()
-    with closing(web_made(settings)) as web:
+    with closing(Web(settings)) as web:
         bench = Bench(catalog, store, web, progress)
         for step in todo.steps:
             try:
@@ -86,14 +85,18 @@ def _carry_out(step: Step, bench: Bench) -> Path:
         refusal = plan.refusal(step.resource, step.release, step.options)
         raise refusal or AssertionError("unreachable: a step asks only where covcat refuses")
     if step.action == "keep":
-        return bench.store.data(step.resource.id, step.release.id)
+        return _data(step, step.release, bench)
     waiting = f"{step.name}: another covcat is fetching it; waiting"
     with bench.store.lock(step.name, lambda: bench.progress.note(waiting)):
         again = make_plan(bench.store, [(step.resource, step.release)], step.options).steps[0]
         if again.action == "keep":  # another process brought it while this one waited
-            return bench.store.data(step.resource.id, step.release.id)
+            return _data(step, step.release, bench)
         _fetch(step, step.release, bench)
-        return bench.store.data(step.resource.id, step.release.id)
+        return _data(step, step.release, bench)
+
+
+def _data(step: Step, release: Release, bench: Bench) -> Path:
+    return manifest.data_folder(bench.store.release(step.resource.id, release.id))
 
 
 # ---- one release -------------------------------------------------------------------------------
@@ -147,7 +150,7 @@ class _Job:
 
 def _record_of(folder: Path) -> Manifest | None:
     """Return the record of what is here, which must hold nothing of the user's own."""
-    if not manifest.held(folder):
+    if not (folder / MANIFEST).is_file():
         return None
     record = manifest.load(folder)
     extra = verify.extra_files(folder, record)
@@ -205,7 +208,7 @@ def _part(job: _Job, file: AnyFile) -> _Part:
     else:  # only git's own archives say a file's git mode
         files = [replace(one, mode=None) for one in files]
     if job.step.options.wants_archives:
-        transfer = replace(transfer, archive=_kept(got, job.built / "archives"))
+        transfer = replace(transfer, archive=_kept(got, file, job.built))
     else:
         with disk_errors(f"drop `{got.name}`"):
             got.path.unlink()
@@ -244,7 +247,7 @@ def _obtain(job: _Job, file: AnyFile) -> Download:
             finished_at=transfer.finished_at,
         )
     got = download.fetch(
-        file, location, bench.web, target, bench.progress, room.for_download(file, bench.store)
+        file, location, bench.web, target, bench.progress, bench.store.free_bytes()
     )
     source = urlsplit(got.mirror or got.final_url).netloc or "covcat itself"
     bench.progress.note(
@@ -289,7 +292,7 @@ def _plain_part(file: AnyFile, got: Download, transfer: Transfer, job: _Job) -> 
     path = (file.into or "") + got.name
     stored = StoredFile(path=path, bytes=got.bytes, sha256=got.sha256)
     if not job.step.options.extract:
-        transfer = replace(transfer, archive=_kept(got, job.built / "archives"))
+        transfer = replace(transfer, archive=_kept(got, file, job.built))
         return _Part(file, transfer, (stored,))
     if unsafe_name(path):
         raise ExtractionError(f"`{path}` is no place for a file: {unsafe_name(path)}")
@@ -302,13 +305,16 @@ def _plain_part(file: AnyFile, got: Download, transfer: Transfer, job: _Job) -> 
     return _Part(file, transfer, (stored,))
 
 
-def _kept(got: Download, folder: Path) -> str:
+def _kept(got: Download, file: AnyFile, built: Path) -> str:
+    """Keep a download as served, below the folder that its members go to."""
+    place = f"archives/{file.into or ''}{got.name}"
     with disk_errors(f"keep `{got.name}`"):
-        folder.mkdir(exist_ok=True)
-        if (folder / got.name).exists():
-            raise ExtractionError(f"two downloads of the release are called `{got.name}`")
-        got.path.rename(folder / got.name)
-    return f"archives/{got.name}"
+        target = built / place
+        target.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        if target.exists():
+            raise ExtractionError(f"two downloads of the release are called `{place}`")
+        got.path.rename(target)
+    return place
 
 
 def _kept_archives(parts: Iterable[_Part]) -> list[StoredFile]:
@@ -330,7 +336,10 @@ def _kept_archives(parts: Iterable[_Part]) -> list[StoredFile]:
 def _verified(job: _Job, parts: list[_Part]) -> tuple[list[StoredFile], list[str]]:
     """Check all files against every pin; return them as recorded, and what is missing."""
     step, listing = job.step, job.listing
-    missing = _compared(step, listing, [one for part in parts for one in part.files])
+    everything = [one for part in parts for one in part.files]
+    if both := collision((one.path, True) for one in everything):
+        raise ExtractionError(f"`{step.name}` is refused: `{both[0]}` and `{both[1]}` are one path")
+    missing = _compared(step, listing, everything)
     stored: list[StoredFile] = []
     for number, part in enumerate(parts):
         kind = pins.pin(

@@ -41,6 +41,10 @@ def _step(resource: Resource, release: Release | None, held: LookUp, options: Op
 
 def _lacking(here: Held, options: Options) -> str | None:
     """Say what was asked for and is not here; None if all of it is."""
+    if not here.has_data:
+        return f"here without its {here.form}"
+    if options.require != "any" and not here.is_pinned:
+        return "here, but not verified by a pin"
     if not here.is_complete and not options.allow_missing:
         return "here, but incomplete"
     if options.extract and here.form == "archives":
@@ -87,7 +91,7 @@ def refusal(resource: Resource, release: Release | None, options: Options) -> Co
         )
     if options.require != "any" and not release.is_pinned:
         return IntegrityError(
-            f"`{resource.id}@{release.id}` has nothing pinned, and --require {options.require} "
+            f"`{resource.id}@{release.id}` is not pinned whole, and --require {options.require} "
             "asks for it",
             hint=f"`covcat show {resource.id}` lists the releases that are pinned",
         )

@@ -14,8 +14,8 @@ class Progress(Protocol):
         """Say that `size` more bytes are done."""
         ...
 
-    def finish(self, task: int, summary: str | None = None) -> None:
-        """End a task; `summary` is the line that logs keep."""
+    def finish(self, task: int) -> None:
+        """End a task."""
         ...
 
     def note(self, text: str) -> None:
@@ -33,7 +33,7 @@ class Silent:
     def advance(self, task: int, size: int) -> None:
         """Do nothing."""
 
-    def finish(self, task: int, summary: str | None = None) -> None:
+    def finish(self, task: int) -> None:
         """Do nothing."""
 
     def note(self, text: str) -> None:

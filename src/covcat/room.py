@@ -25,13 +25,6 @@ def demand_for_release(release: Release, store: Store) -> None:
         )
 
 
-def for_download(file: AnyFile, store: Store) -> int:
-    """Return the most bytes that a download of unknown size may bring."""
-    free = store.free_bytes()
-    plain = file.unpack == "none" and file.max_bytes is not None
-    return min(free, file.max_bytes or 0) if plain else free
-
-
 def demand_for_members(declared: int, file: AnyFile, name: str, store: Store) -> None:
     """Stop a bomb by what it declares: by the catalog's bound, or by the free space.
 

@@ -18,6 +18,8 @@ from covcat.errors import DiskError
 
 MANIFEST = "manifest.json"
 PRIVATE = ".covcat"
+FOLDER_MODE = 0o775  # less the umask: a group may share a data folder, the world may not write
+FILE_MODE = 0o644
 _SPARE = 0.05  # of the free space, left to others
 
 
@@ -75,16 +77,11 @@ class Store:
         """Return the final folder of a release, there or not."""
         return self.folder / resource_id / release_id
 
-    def data(self, resource_id: str, release_id: str) -> Path:
-        """Return the folder that a user works with: the files, or the archives if only they are."""
-        folder = self.release(resource_id, release_id)
-        return folder / "archives" if not (folder / "files").is_dir() else folder / "files"
-
     def releases(self) -> list[tuple[str, str, Path]]:
         """Return (resource id, release id, folder) of all that is here, by name."""
         return [
             (manifest.parent.parent.name, manifest.parent.name, manifest.parent)
-            for manifest in sorted(self.folder.glob(f"[!.]*/*/{MANIFEST}"))
+            for manifest in sorted(self.folder.glob(f"[!.]*/[!.]*/{MANIFEST}"))
         ]
 
     def prepare(self) -> None:
@@ -94,7 +91,7 @@ class Store:
             DiskError: it cannot be made or written to, or anybody may write to it.
         """
         with disk_errors(f"use the data folder `{self.folder}`"):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             mode = self.folder.stat().st_mode
             if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
                 raise DiskError(
@@ -102,7 +99,7 @@ class Store:
                     hint=f"chmod o-w '{self.folder}', or choose another with --data-dir",
                 )
             for folder in (self.folder / PRIVATE, self.staging, self._locks):
-                folder.mkdir(exist_ok=True)
+                folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
                 self._demand_own(folder)
 
     def _demand_own(self, folder: Path) -> None:
@@ -129,7 +126,7 @@ class Store:
         """
         import filelock
 
-        lock = filelock.FileLock(self._locks / f"{name}.lock", mode=0o644)
+        lock = filelock.FileLock(self._locks / f"{name}.lock", mode=FILE_MODE | 0o020)
         try:
             try:
                 lock.acquire(timeout=0)
@@ -160,6 +157,7 @@ class Store:
 
     def sweep(self) -> None:
         """Remove what killed runs left in staging; a folder whose run lives is locked."""
+        self._restore()
         import filelock
 
         for folder in self.staging.glob("[0-9a-f]" * 16):
@@ -170,6 +168,15 @@ class Store:
                 lock.unlink(missing_ok=True)
             except (filelock.Timeout, OSError, NotImplementedError):
                 continue
+
+    def _restore(self) -> None:
+        """Put back the older state where a run was killed between the two renames of a swap."""
+        for aside in self.folder.glob(f"[!.]*/.*{_ASIDE}"):
+            final = aside.with_name(aside.name[1 : -len(_ASIDE)])
+            if not final.exists():
+                aside.rename(final)
+            else:
+                shutil.rmtree(aside, ignore_errors=True)
 
     def free_bytes(self) -> int:
         """Return the bytes that may be used here, a little being left to others."""
@@ -193,7 +200,7 @@ class Store:
         """Give a finished folder its final name, in place of an older state if there is one."""
         final = self.release(resource_id, release_id)
         with disk_errors(f"move the finished release to `{final}`"):
-            final.parent.mkdir(exist_ok=True)
+            final.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
             self.demand_free(resource_id, release_id)
             sync(built)
             if final.exists():
@@ -225,6 +232,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+_ASIDE = ".old"
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2  # linux/fs.h
 
@@ -235,10 +243,11 @@ def _exchange(built: Path, final: Path) -> None:
     names = (os.fsencode(built), os.fsencode(final))
     if renameat2 and renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0:
         return
-    aside = built.with_name("replaced")
+    aside = final.with_name(f".{final.name}{_ASIDE}")  # `sweep` puts it back after a kill
     final.rename(aside)
     try:
         built.rename(final)
-    except OSError:
+    except BaseException:
         aside.rename(final)
         raise
+    shutil.rmtree(aside, ignore_errors=True)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from covcat.model import GitHubFile, Manifest, Release, StoredFile
 from covcat.pins import Findings, against_listing, demand, tree_of
 
 CHUNK = 1 << 20
+_BATCH_BYTES = 8 << 20
 
 
 # ---- on disk -----------------------------------------------------------------------------------
@@ -22,10 +24,7 @@ CHUNK = 1 << 20
 def on_disk(folder: Path, manifest: Manifest, *, quick: bool = False) -> Findings:
     """Compare a release folder with its record: every byte, or with `quick` the sizes only."""
     recorded = {file.path: file for file in manifest.files}
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        verdicts = list(
-            pool.map(lambda file: _difference_on_disk(folder, file, quick), recorded.values())
-        )
+    verdicts = _verdicts(folder, manifest.files, quick)
     missing = [path for path, why in zip(recorded, verdicts, strict=True) if why == "missing"]
     changed = [
         f"{path}: {why}"
@@ -38,6 +37,29 @@ def on_disk(folder: Path, manifest: Manifest, *, quick: bool = False) -> Finding
         missing=tuple(sorted([*missing, *(f"files/{path}" for path in manifest.missing)])),
         extra=tuple(sorted(extra)),
     )
+
+
+def _verdicts(folder: Path, files: Sequence[StoredFile], quick: bool) -> list[str | None]:
+    """Look at files in order: sizes in one go, bytes in batches over all cores."""
+    if quick:
+        return [_difference_on_disk(folder, file, quick) for file in files]
+
+    def look(batch: list[StoredFile]) -> list[str | None]:
+        return [_difference_on_disk(folder, file, quick) for file in batch]
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return [verdict for found in pool.map(look, _batches(files)) for verdict in found]
+
+
+def _batches(files: Iterable[StoredFile]) -> Iterator[list[StoredFile]]:
+    """Group small files: a task of its own for each costs more than hashing it."""
+    batch: list[StoredFile] = []
+    for file in files:
+        batch.append(file)
+        if len(batch) >= 64 or sum(one.bytes for one in batch) >= _BATCH_BYTES:
+            yield batch
+            batch = []
+    yield batch
 
 
 def _difference_on_disk(folder: Path, file: StoredFile, quick: bool) -> str | None:
@@ -115,11 +137,13 @@ def against_catalog(record: Manifest, release: Release, listing: Listing | None)
     if listing is not None:
         found = against_listing(files, listing)
         unknown = tuple(path for path in found.missing if path not in record.missing)
-        demand(replace(found, missing=unknown), f"the manifest of `{name}` was altered")
+        demand(
+            replace(found, missing=unknown), f"the manifest of `{name}` differs from the catalog"
+        )
     for file in release.files if record.complete and len(release.files) == 1 else ():
         if isinstance(file, GitHubFile) and file.tree not in (None, tree_of(files, file)):
             raise IntegrityError(
-                f"the manifest of `{name}` was altered: its files are not git tree {file.tree}"
+                f"the manifest of `{name}` differs from the catalog: git tree {file.tree}"
             )
 
 
@@ -127,8 +151,8 @@ def _downloads_against_catalog(name: str, record: Manifest, release: Release) ->
     """Compare what was recorded of each download with what is pinned for it."""
     if len(record.downloads) != len(release.files):
         raise IntegrityError(
-            f"the manifest of `{name}` was altered: expected {len(release.files)} downloads, "
-            f"got {len(record.downloads)}"
+            f"the manifest of `{name}` differs from the catalog: "
+            f"expected {len(release.files)} downloads, got {len(record.downloads)}"
         )
     recorded = {file.path: file for file in record.files}
     for file, transfer in zip(release.files, record.downloads, strict=True):
@@ -140,5 +164,6 @@ def _downloads_against_catalog(name: str, record: Manifest, release: Release) ->
         for kind, expected, got in pinned:
             if expected is not None and expected != got:
                 raise IntegrityError(
-                    f"the manifest of `{name}` was altered: {kind} expected {expected}, got {got}"
+                    f"the manifest of `{name}` differs from the catalog: "
+                    f"{kind} expected {expected}, got {got}"
                 )

@@ -33,6 +33,11 @@ class WebSettings:
     offline: bool = False
     timeout: float = 30  # seconds of silence, on connecting and on each read
 
+    def __post_init__(self) -> None:
+        """Refuse a mirror with a password in its address: it would be sent, and recorded."""
+        if self.mirror is not None and "@" in self.mirror:
+            raise UsageError("the mirror has a user name in it: it never receives credentials")
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -86,7 +91,7 @@ class Web:
         for _ in range(MAX_REDIRECTS + 1):
             with _network_errors(self._asked(current)), self._open(current) as response:
                 if response.status_code not in _REDIRECTS:
-                    _judge(response.status_code, self._named(current))
+                    _judge(response.status_code, self._asked(current))
                     yield Answer(
                         current,
                         self._settings.mirror,
@@ -127,10 +132,6 @@ class Web:
             raise NetworkError(f"`{url}` came encoded as `{coding}`, though identity was asked for")
         with _network_errors(self._asked(url)):
             yield from response.iter_raw()  # without a size httpx keeps the tail of a cut body
-
-    def _named(self, url: str) -> str:
-        """Return the address as messages name it: a mirror answers for itself."""
-        return url if self._settings.mirror is None else self._asked(url)
 
     def _asked(self, url: str) -> str:
         """Return the address that is really asked: the mirror's, where one is set."""

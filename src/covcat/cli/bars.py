@@ -56,11 +56,9 @@ class _Bars:
         """Move a bar."""
         self._bars.advance(self._tasks[task], size)
 
-    def finish(self, task: int, summary: str | None = None) -> None:
+    def finish(self, task: int) -> None:
         """Take a bar away."""
         self._bars.remove_task(self._tasks.pop(task))
-        if summary:
-            self.note(summary)
 
     def note(self, text: str) -> None:
         """Print a line above the bars."""

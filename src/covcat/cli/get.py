@@ -206,6 +206,6 @@ def _combined(
     return SeveralError(
         f"{len(errors)} of {count} could not be fetched: {', '.join(failed)}",
         errors,
-        hint="each is explained above; what succeeded is kept",
+        hint=f"covcat fetch {failed[0]}",
         data={"fetched": data},
     )

@@ -13,7 +13,7 @@ import typer
 
 from covcat.cli import find, get, here, upkeep
 from covcat.cli.session import PipeClosedError, Session, envelope, error_text, put
-from covcat.errors import CovcatError, DiskError, SignalError, UsageError
+from covcat.errors import CovcatError, DiskError, SignalError, StopSignal, UsageError
 from covcat.output import shown
 from covcat.store import disk_error
 from covcat.version import __version__
@@ -102,7 +102,7 @@ def options(
             "--verbose",
             count=True,
             envvar="COVCAT_VERBOSE",
-            help="Say more; -vv: tracebacks.",
+            help="Say where an error came from.",
         ),
     ] = 0,
     version: Annotated[
@@ -116,6 +116,8 @@ def options(
     del version  # its callback has printed it
     if color not in ("auto", "always", "never"):
         raise UsageError(f"unknown --color `{color}`: expected auto, always or never")
+    if mirror is not None and "@" in mirror:
+        raise UsageError("--mirror has a user name in it: a mirror never receives credentials")
     if mirror is not None and not mirror.startswith(("http://", "https://")):
         raise UsageError(f"--mirror `{mirror}` is not an http or https address")
     ctx.obj = Session(
@@ -161,14 +163,17 @@ def main() -> NoReturn:
 def _run(args: Sequence[str]) -> int:
     try:
         code: Any = app(list(args), prog_name="covcat", standalone_mode=False)
+    except StopSignal as stop:
+        return _report(SignalError(stop.number), args)
     except CovcatError as error:
         return _report(error, args)
     except (typer.TyperException, typer.Abort) as error:
         return _report(_usage_error(error), args)
     except PipeClosedError:
         raise
-    except OSError as error:  # typer's own printing of --help
-        return _report(disk_error(error, "write the result"), args)
+    except OSError as error:  # typer's own printing of --help has no file name
+        doing = "write the result" if error.filename is None else "read or write"
+        return _report(disk_error(error, doing), args)
     except Exception as error:
         return _report_bug(error, args)
     return _report(SignalError(2), args) if code == 130 else int(code or 0)
@@ -188,7 +193,7 @@ def _report(error: CovcatError, args: Sequence[str]) -> int:
         put(sys.stdout, envelope(_command(args), error.data or None, error))
     else:
         put(sys.stderr, error_text(error))
-    if "-vv" in args or args.count("-v") > 1:
+    if {"-v", "-vv", "--verbose"} & set(args) or os.environ.get("COVCAT_VERBOSE", "0") != "0":
         _trace(error)
     return error.code
 
@@ -196,7 +201,7 @@ def _report(error: CovcatError, args: Sequence[str]) -> int:
 def _report_bug(error: Exception, args: Sequence[str]) -> int:
     bug = CovcatError(
         f"a bug in covcat: {type(error).__name__}: {error}",
-        hint="run it again with -vv, and report what it prints",
+        hint="run it again with -v, and report what it prints",
     )
     bug.__cause__ = error
     return _report(bug, args)
@@ -230,7 +235,7 @@ def wants_json(args: Sequence[str]) -> bool:
     """Tell, even of a command line that cannot be parsed, if one JSON document is due."""
     before = list(args[: args.index("--")] if "--" in args else args)
     asked = any(one == "--format" and two == "json" for one, two in pairwise(before))
-    by_env = os.environ.get("COVCAT_JSON", "").lower() in ("1", "true", "yes", "on")
+    by_env = os.environ.get("COVCAT_JSON", "").lower() in ("1", "true", "t", "yes", "y", "on")
     return "--json" in before or "--format=json" in before or asked or by_env
 
 
@@ -252,8 +257,9 @@ def _listen_to_signals() -> None:
 
     def stop(number: int, frame: object) -> NoReturn:
         del frame
-        raise SignalError(number)
+        raise StopSignal(number)
 
     for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), stop)
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, stop)

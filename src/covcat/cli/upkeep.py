@@ -1,7 +1,6 @@
 """catalog check, catalog schema, doctor: for contributors, and for whoever is stuck."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -83,4 +82,3 @@ def doctor(ctx: typer.Context) -> None:
     session.rows("doctor", rows_shown, data={"checks": rows})
     wrong = sum(one.state != "ok" for one in checks)
     session.say("all is well" if not wrong else f"{wrong} of {len(checks)} checks ask for a look")
-    sys.stdout.flush()

@@ -41,8 +41,9 @@ class Held:
 
     form: Form
     has_archives: bool
+    has_data: bool  # the folder of the form is there
     is_complete: bool
-    bytes: int
+    is_pinned: bool  # every download was verified by a pin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

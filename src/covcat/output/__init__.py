@@ -1,7 +1,7 @@
 """Outputs: rows -> text. One module each, and every one escapes what it shows.
 
 To add one: a module with `text(rows)`, and a line in OUTPUTS; tests/test_output.py runs over it.
-JSON is not here: it is the envelope that every command prints (`covcat.cli.screen`).
+JSON is not here: it is the envelope that every command prints (`covcat.cli.session`).
 """
 
 from collections.abc import Callable, Mapping

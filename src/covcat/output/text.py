@@ -10,7 +10,9 @@ def shown(text: object, limit: int | None = None) -> str:
 
     Control, escape, bidi and other invisible characters become `\x1b` or `\u202e`.
     """
-    safe = "".join(_visible(char) for char in str(text))
+    text = str(text)
+    plain = text.isascii() and text.isprintable()
+    safe = text if plain else "".join(_visible(char) for char in text)
     return safe if limit is None or len(safe) <= limit else safe[: limit - 1] + "…"
 
 
