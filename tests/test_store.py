@@ -1,5 +1,6 @@
 """The data folder: private folders, locks, sweeping, the one rename, what the disk refuses."""
 
+import io
 import multiprocessing
 import os
 import signal
@@ -165,14 +166,9 @@ def test_too_little_space_is_said_before_the_first_byte(covcat, server, monkeypa
 def test_a_disk_that_fills_up_leaves_nothing(covcat, shelf, server, monkeypatch) -> None:
     shelf.add_repository()
     server.serve_repository(git_zip(REPOSITORY))
-    real = Path.open
-
-    def full(self: Path, mode: str = "r", **kwargs):
-        if mode == "xb":
-            return real(Path("/dev/full"), "wb", **kwargs)
-        return real(self, mode, **kwargs)
-
-    monkeypatch.setattr(Path, "open", full)
+    monkeypatch.setattr(
+        "covcat.download.os.fdopen", lambda handle, mode, buffering: io.FileIO("/dev/full", "w")
+    )
     ran = covcat("fetch", "set")
     assert ran.code == 8
     assert (
