@@ -117,6 +117,13 @@ def test_an_empty_result_prints_the_header_and_says_so(covcat) -> None:
     assert ran.err == "0 of 19 resources: 0 of the 14 of the survey, 0 of the 5 related\n"
 
 
+def test_what_is_unknown_is_said_and_not_listed(covcat) -> None:
+    ran = covcat("list", "--modality", "mrt", "--format", "ids")
+    assert ran.out == ""
+    assert "unknown (U, not listed for it): sirm, eurorad, radiopaedia" in ran.err
+    assert "unknown" not in covcat("list", "--modality", "ct").err
+
+
 def test_the_sample_is_listed_only_with_all_and_never_counted(covcat) -> None:
     assert "sample" not in covcat("list", "--format", "ids").out.split()
     ran = covcat("list", "--all", "--format", "ids")

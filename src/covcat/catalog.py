@@ -232,6 +232,17 @@ def _tests(wanted: Filter) -> list[Callable[[Resource], bool]]:
     return [test for asked, test in tests if asked]
 
 
+def unknown_for(catalog: Catalog, modalities: Iterable[str]) -> list[str]:
+    """Return the ids of which nobody says if they hold any of these; U is not a yes."""
+    flags = list(modalities)
+    return [
+        one.id
+        for one in catalog.resources
+        if not any(one.has(flag) for flag in flags)
+        and any(getattr(one.found, flag) == "U" for flag in flags)
+    ]
+
+
 def _holds_any(resource: Resource, flags: Iterable[str], by_found_only: bool) -> bool:
     """`--fetchable` asks what would arrive, so the survey's word is not enough for it."""
     if by_found_only:

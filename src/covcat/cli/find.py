@@ -147,6 +147,9 @@ def list_resources(
         session.rows("list", tables.survey(resources), output=chosen)
         return
     _print_list(session, "list", resources, here, chosen)
+    unknown = catalogs.unknown_for(session.catalog, wanted.modalities)
+    if unknown:
+        session.say(f"unknown (U, not listed for it): {', '.join(unknown)}")
 
 
 def search(

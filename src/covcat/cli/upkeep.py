@@ -48,7 +48,7 @@ def check(
     raise IntegrityError(
         mistakes[0],
         details=mistakes[1:],
-        hint="docs/catalog.md explains every key",
+        hint="covcat catalog schema",
         data=data,
     )
 
