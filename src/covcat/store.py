@@ -78,7 +78,16 @@ class Store:
         return self.folder / resource_id / release_id
 
     def releases(self) -> list[tuple[str, str, Path]]:
-        """Return (resource id, release id, folder) of all that is here, by name."""
+        """Return (resource id, release id, folder) of all that is here, by name.
+
+        Raises:
+            DiskError: the folder is there and cannot be looked into.
+        """
+        with disk_errors(f"look into the data folder `{self.folder}`"):
+            try:
+                os.scandir(self.folder).close()
+            except FileNotFoundError:
+                return []
         return [
             (manifest.parent.parent.name, manifest.parent.name, manifest.parent)
             for manifest in sorted(self.folder.glob(f"[!.]*/[!.]*/{MANIFEST}"))

@@ -33,10 +33,9 @@ CONTENT_FLAGS = (*MODALITIES, "metadata", "case_review")  # the survey's six col
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Survey(Strict):
-    """A row of Table 1 of Kalkreuth & Kaufmann (arXiv:2004.04569v2), verbatim."""
+class Flags(Strict):
+    """The survey's six columns: yes, no or unknown."""
 
-    row: Number
     ct: Flag
     xray: Flag
     mri: Flag
@@ -46,15 +45,16 @@ class Survey(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found(Strict):
-    """What the resource really holds, in the survey's columns, and how that is known."""
+class Survey(Flags):
+    """A row of Table 1 of Kalkreuth & Kaufmann (arXiv:2004.04569v2), verbatim."""
 
-    ct: Flag
-    xray: Flag
-    mri: Flag
-    ultrasound: Flag
-    metadata: Flag
-    case_review: Flag
+    row: Number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found(Flags):
+    """What the resource really holds, and how that is known."""
+
     source: Text
 
 
