@@ -307,6 +307,17 @@ def test_a_format_that_is_not_built_yet_is_said_before_the_first_byte(
     assert "plain" not in covcat("list", "--fetchable", "--format", "ids").out
 
 
+def test_a_damaged_manifest_does_not_stop_the_others(covcat, shelf, server) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    covcat("fetch", "set")
+    (FILES.parent / "manifest.json").write_text("{}")
+    ran = covcat("fetch", "set", "sample")
+    assert (ran.code, ran.out) == (5, "covcat-data/sample/1/files\n")
+    assert "error: the manifest of `set@1` is damaged" in ran.err
+    assert "the manifest of `set@1` is damaged" in covcat("fetch", "set", "sample", "-n").out
+
+
 def test_failures_of_one_kind_keep_their_code(covcat) -> None:
     ran = covcat("fetch", "radiopaedia", "eurorad")
     assert ran.code == 7

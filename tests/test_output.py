@@ -209,6 +209,20 @@ def test_a_narrow_terminal_leaves_out_titles_and_cuts_nothing(
     assert rows.key == "path" or str(rows.rows[0][rows.key]) in text
 
 
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+def test_long_texts_are_folded_between_words_and_none_is_lost(
+    monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    fix = "update to 3.11.17: this one has known holes in tarfile"
+    found = "not installed; covcat needs none of these tools today"
+    rows = Rows(("check", "state", "found", "fix"), [{"check": "p", "found": found, "fix": fix}])
+    words = as_table.text(rows).split()
+    assert sorted(words) == sorted(
+        ["check", "state", "found", "fix", "p", *found.split(), *fix.split()]
+    )
+
+
 def test_a_table_ends_its_lines_without_spaces() -> None:
     text = as_table.text(Rows(("id", "title"), [{"id": "long-id", "title": ""}]))
     assert text == "id      title\nlong-id\n"

@@ -81,6 +81,8 @@ def run(
 
 
 def _carry_out(step: Step, bench: Bench) -> Path:
+    if step.action == "ask" and step.release is not None:
+        manifest.held(bench.store.release(step.resource.id, step.release.id))  # raises if damaged
     if step.action == "ask" or step.release is None:
         refusal = plan.refusal(step.resource, step.release, step.options)
         raise refusal or AssertionError("unreachable: a step asks only where covcat refuses")

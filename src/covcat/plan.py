@@ -29,7 +29,10 @@ def _step(resource: Resource, release: Release | None, held: LookUp, options: Op
             options=options,
         )
 
-    here = held(resource, release) if release else None
+    try:
+        here = held(resource, release) if release else None
+    except CovcatError as damage:  # of this release only: the others go on
+        return step("ask", damage.message)
     lacking = _lacking(here, options) if here else "not here yet"
     if here and lacking is None:
         return step("keep", _kept(here))

@@ -18,14 +18,16 @@ def text(rows: Rows, *, color: bool = False) -> str:
     from rich.table import Table
     from rich.text import Text
 
-    rows = _without_titles(rows) if _natural_width(rows) > terminal_width() else rows
+    widths = _widths(rows)
+    if sum(widths) - 1 > terminal_width():
+        rows = Rows([name for name in rows.columns if name != "title"], rows.rows, rows.key)
+        widths = _widths(rows)  # the id says what the title says
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for column in rows.columns:
+    for column, width in zip(rows.columns, widths, strict=True):
         table.add_column(
             Text(column),
             justify="right" if column in _RIGHT else "center" if column in _MIDDLE else "left",
-            no_wrap=column not in _WRAPPED,
-            min_width=_WRAPPED.get(column),
+            width=width - 1,
             overflow="fold",
         )
     for row in rows.rows:
@@ -33,7 +35,7 @@ def text(rows: Rows, *, color: bool = False) -> str:
     buffer = io.StringIO()
     Console(
         file=buffer,
-        width=max(terminal_width(), _natural_width(rows)),  # cut nothing: the terminal may wrap
+        width=sum(widths) + 1,  # rich cuts what is wider; a terminal wraps it
         force_terminal=color,
         color_system="standard" if color else None,
         no_color=not color,
@@ -42,17 +44,28 @@ def text(rows: Rows, *, color: bool = False) -> str:
     return "".join(line.rstrip() + "\n" for line in buffer.getvalue().splitlines())
 
 
-def _without_titles(rows: Rows) -> Rows:
-    """Leave out what the id says too."""
-    return Rows([name for name in rows.columns if name != "title"], rows.rows, rows.key)
+def _widths(rows: Rows) -> list[int]:
+    """Return the width of each column with the space behind it; only long texts are folded.
 
+    What the terminal has beyond the others' full width is given to those, from the left.
+    """
+    from rich.cells import cell_len
 
-def _natural_width(rows: Rows) -> int:
-    """Return the columns that the table takes if only long texts are folded."""
     cells = [list(rows.columns), *map(rows.cells, rows.rows)]
-    widths = [max(len(shown(cell)) for cell in column) for column in zip(*cells, strict=True)]
-    names = zip(rows.columns, widths, strict=True)
-    return sum(min(_WRAPPED.get(name, width), width) + 1 for name, width in names) - 1
+    full = [
+        max(cell_len(shown(cell)) for cell in column) + 1 for column in zip(*cells, strict=True)
+    ]
+    least = [
+        min(_WRAPPED.get(name, width), width - 1) + 1
+        for name, width in zip(rows.columns, full, strict=True)
+    ]
+    spare = max(0, terminal_width() + 1 - sum(least))
+    found = []
+    for wanted, small in zip(full, least, strict=True):
+        more = min(spare, wanted - small)
+        spare -= more
+        found.append(small + more)
+    return found
 
 
 def terminal_width() -> int:
