@@ -187,8 +187,11 @@ def _create(path: Path) -> BinaryIO:
     with disk_errors(f"create `{path.name}`"):
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
         try:
-            path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-            handle = os.open(path, flags, FILE_MODE)
+            try:
+                handle = os.open(path, flags, FILE_MODE)
+            except FileNotFoundError:  # its folder is not there yet: asking first costs more
+                path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+                handle = os.open(path, flags, FILE_MODE)
         except (FileExistsError, NotADirectoryError) as error:
             raise ExtractionError(f"two archives would write `{path.name}`") from error
         return os.fdopen(handle, "wb", buffering=0)
