@@ -90,7 +90,7 @@ def test_a_kill_in_the_middle_of_a_swap_loses_nothing(
     store: Store, tmp_path: Path, moment: str
 ) -> None:
     final = _publish(store, "first")
-    aside = final.with_name(".1.old")
+    aside = final.with_name(".1.covcat-old")
     final.rename(aside)
     if moment == "after it":
         final.mkdir()
@@ -118,6 +118,37 @@ def test_a_swap_that_fails_half_way_is_taken_back(store: Store, monkeypatch) -> 
     with pytest.raises(KeyboardInterrupt):
         _publish(store, "second")
     assert (final / "text").read_text() == "first"
+
+
+def test_what_another_process_is_swapping_is_left_alone(store: Store) -> None:
+    final = _publish(store, "first")
+    aside = final.with_name(".1.covcat-old")
+    final.rename(aside)
+    with store.lock("set@1"):
+        store.sweep()
+        assert aside.is_dir()
+    store.sweep()
+    assert final.is_dir()
+
+
+def test_a_users_own_hidden_folder_is_never_swept(store: Store) -> None:
+    final = _publish(store, "first")
+    for name in (".1.old", ".1.covcat-old"):
+        final.with_name(name).mkdir()
+        (final.with_name(name) / "mine").write_text("mine")
+    store.sweep()
+    assert (final.with_name(".1.old") / "mine").is_file()
+    assert (final.with_name(".1.covcat-old") / "mine").is_file()
+
+
+def test_no_folder_is_open_to_the_world_whatever_the_umask(covcat) -> None:
+    before = os.umask(0)
+    try:
+        assert covcat("fetch", "sample").code == 0
+    finally:
+        os.umask(before)
+    open_ones = [path for path in Path("covcat-data").rglob("*") if path.stat().st_mode & 0o002]
+    assert open_ones == []
 
 
 def test_an_open_umask_does_not_lock_covcat_out(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from covcat.gitid import EXECUTABLE, REGULAR, blob_hasher
 from covcat.model import StoredFile
 from covcat.names import collision, unsafe_name
 from covcat.progress import Progress
-from covcat.store import FILE_MODE, FOLDER_MODE, disk_error, disk_errors, write_whole
+from covcat.store import FILE_MODE, disk_error, disk_errors, make_folder, write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ def _create(path: Path) -> BinaryIO:
             try:
                 handle = os.open(path, flags, FILE_MODE)
             except FileNotFoundError:  # its folder is not there yet: asking first costs more
-                path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+                make_folder(path.parent)
                 handle = os.open(path, flags, FILE_MODE)
         except (FileExistsError, NotADirectoryError) as error:
             raise ExtractionError(f"two archives would write `{path.name}`") from error

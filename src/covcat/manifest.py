@@ -142,8 +142,15 @@ def _damaged(path: Path, cause: str) -> IntegrityError:
     return IntegrityError(
         f"the manifest of `{name}` is damaged (`{path}`)",
         cause=cause,
-        hint=f"move that folder away, then: covcat fetch {name}",
+        hint=way_out(path.parent),
     )
+
+
+def way_out(folder: Path) -> str:
+    """Return the command that puts a damaged release aside and fetches it anew."""
+    resource, release = folder.parent.name, folder.name
+    aside = f"{resource}-{release}.damaged"
+    return f"mv '{folder}' '{aside}' && covcat fetch {resource}@{release}"
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from covcat.model import (
 )
 from covcat.names import collision, unsafe_name
 from covcat.progress import Progress
-from covcat.store import FOLDER_MODE, MANIFEST, Store, disk_errors
+from covcat.store import MANIFEST, Store, disk_errors, make_folder
 from covcat.web import Web, WebSettings
 
 
@@ -115,7 +115,7 @@ def _fetch(step: Step, release: Release, bench: Bench) -> None:
     with store.workshop() as workshop:
         job = _Job(step, before, listing, workshop, bench)
         with disk_errors("make the release's folder"):
-            (job.built / "files").mkdir(parents=True)
+            make_folder(job.built / "files")
             (workshop / "parts").mkdir()
         parts = [_part(job, file) for file in release.files]
         files, missing = _verified(job, parts)
@@ -296,11 +296,11 @@ def _plain_part(file: AnyFile, got: Download, transfer: Transfer, job: _Job) -> 
     if not job.step.options.extract:
         transfer = replace(transfer, archive=_kept(got, file, job.built))
         return _Part(file, transfer, (stored,))
-    if unsafe_name(path):
-        raise ExtractionError(f"`{path}` is no place for a file: {unsafe_name(path)}")
+    if reason := unsafe_name(path):
+        raise ExtractionError(f"`{path}` is no place for a file: {reason}")
     with disk_errors(f"write `{path}`"):
         target = job.built / "files" / path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         if target.exists():
             raise ExtractionError(f"two files of the release would be `{path}`")
         got.path.rename(target)
@@ -312,7 +312,7 @@ def _kept(got: Download, file: AnyFile, built: Path) -> str:
     place = f"archives/{file.into or ''}{got.name}"
     with disk_errors(f"keep `{got.name}`"):
         target = built / place
-        target.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        make_folder(target.parent)
         if target.exists():
             raise ExtractionError(f"two downloads of the release are called `{place}`")
         got.path.rename(target)

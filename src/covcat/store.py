@@ -61,6 +61,13 @@ def write_whole(stream: BinaryIO, data: bytes) -> None:
         view = view[stream.write(view) :]
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, none of which the world may write to."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(mode=FOLDER_MODE, exist_ok=True)
+
+
 class Store:
     """A data folder. Making the object touches nothing."""
 
@@ -100,7 +107,7 @@ class Store:
             DiskError: it cannot be made or written to, or anybody may write to it.
         """
         with disk_errors(f"use the data folder `{self.folder}`"):
-            self.folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            make_folder(self.folder)
             mode = self.folder.stat().st_mode
             if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
                 raise DiskError(
@@ -180,12 +187,21 @@ class Store:
 
     def _restore(self) -> None:
         """Put back the older state where a run was killed between the two renames of a swap."""
+        import filelock
+
         for aside in self.folder.glob(f"[!.]*/.*{_ASIDE}"):
             final = aside.with_name(aside.name[1 : -len(_ASIDE)])
-            if not final.exists():
-                aside.rename(final)
-            else:
-                shutil.rmtree(aside, ignore_errors=True)
+            lock = self._locks / f"{final.parent.name}@{final.name}.lock"
+            if final.parent.is_symlink() or not (aside / MANIFEST).is_file():
+                continue
+            try:
+                with filelock.FileLock(lock, timeout=0):
+                    if final.exists():
+                        shutil.rmtree(aside, ignore_errors=True)
+                    else:
+                        aside.rename(final)
+            except (filelock.Timeout, OSError, NotImplementedError):  # it is being swapped just now
+                continue
 
     def free_bytes(self) -> int:
         """Return the bytes that may be used here, a little being left to others."""
@@ -209,7 +225,7 @@ class Store:
         """Give a finished folder its final name, in place of an older state if there is one."""
         final = self.release(resource_id, release_id)
         with disk_errors(f"move the finished release to `{final}`"):
-            final.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
+            make_folder(final.parent)
             self.demand_free(resource_id, release_id)
             sync(built)
             if final.exists():
@@ -241,7 +257,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-_ASIDE = ".old"
+_ASIDE = ".covcat-old"
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2  # linux/fs.h
 

@@ -177,7 +177,7 @@ def _print_list(
     here: frozenset[str],
     output: str | None,
 ) -> None:
-    is_table = tables.is_table(output, session)
+    is_table = session.format(output) == "table"
     rows = tables.overview(resources) if is_table else tables.full(resources, here)
     notes = tables.footnotes(resources) if is_table else ""
     data = {"resources": [dict(row) for row in tables.full(resources, here).rows]}
@@ -233,7 +233,7 @@ def files(
     else:
         rows = [tables.served(file) for file in release.files]
         columns = ("path", "bytes", "sha256", "md5", "host", "where")
-    if tables.is_table(chosen, session):
+    if session.format(chosen) == "table":
         columns = ("bytes", "path") if listing is not None else ("bytes", "path", "host", "where")
     data = {"resource": resource.id, "release": release.id, "files": rows}
     session.rows("files", Rows(columns, rows, key="path"), data=data, output=chosen)

@@ -89,9 +89,9 @@ def _way_out(session: Session, verdict: dict[str, Any]) -> str:
     name = str(verdict["id"])
     if not (verdict.get("complete", True) or verdict["changed"] or verdict["extra"]):
         return f"covcat fetch {name}"  # --allow-missing kept it: what is missing can be had
-    folder = session.store.release(*name.split("@"))
-    aside = name.replace("@", "-")
-    return f"mv '{folder}' '{aside}.damaged' && covcat fetch {name}"
+    from covcat import manifest
+
+    return manifest.way_out(session.store.release(*name.split("@")))
 
 
 def _wanted(session: Session, names: list[str] | None) -> list[Here]:

@@ -71,6 +71,12 @@ class Session:
         else:
             put(sys.stdout, text)
 
+    def format(self, asked: str | None) -> str:
+        """Decide the format of a table: --json, --format, --quiet, then the terminal."""
+        if self.json:
+            return "json"
+        return asked or ("ids" if self.quiet else "table" if sys.stdout.isatty() else "tsv")
+
     def rows(
         self,
         command: str,
@@ -81,12 +87,11 @@ class Session:
         footnotes: str = "",
     ) -> None:
         """Print a table in the format that was asked for; TSV on a pipe unless one was."""
-        chosen = output or ("ids" if self.quiet else None)
-        if self.json or chosen == "json":
+        chosen = self.format(output)
+        if chosen == "json":
             plain = [{k: row.get(k) for k in rows.columns} for row in rows.rows]
             put(sys.stdout, envelope(command, plain if data is None else data))
             return
-        chosen = chosen or ("table" if sys.stdout.isatty() else "tsv")
         if chosen == "table":
             from covcat.output import as_table
 

@@ -1,12 +1,10 @@
 """Resources as rows: the overview for people, the full table for programs, the survey's own."""
 
-import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 
 from covcat.catalog import is_fetchable
-from covcat.cli.session import Session
 from covcat.model import CONTENT_FLAGS, AnyFile, File, Release, Resource
 from covcat.output import Cell, Rows, shown, sized
 from covcat.output.as_table import terminal_width
@@ -14,13 +12,6 @@ from covcat.output.as_table import terminal_width
 SURVEY_COLUMNS = ("row", "id", "title", "organization", *CONTENT_FLAGS)
 _TITLE_LENGTH = 44  # two lines of the overview
 _HEADS = dict(zip(CONTENT_FLAGS, ("ct", "xray", "mri", "us", "meta", "case"), strict=True))
-
-
-def is_table(output: str | None, session: Session) -> bool:
-    """True if a table for people is due."""
-    if session.json or session.quiet:
-        return output == "table" and not session.json
-    return output == "table" or (output is None and sys.stdout.isatty())
 
 
 def survey(resources: Iterable[Resource]) -> Rows:
