@@ -15,7 +15,6 @@ from builders import REPOSITORY, Answer, git_zip, tar_of, tree_on_disk, zip_of
 from covcat import download, extract
 from covcat.errors import ExtractionError
 from covcat.extract import Layout
-from covcat.progress import Silent
 
 DATA = Path("covcat-data")
 
@@ -221,8 +220,8 @@ def test_a_bomb_stops_at_what_it_declares(covcat, shelf, server) -> None:
     shelf.add_web("plain", "a.zip", unpack="zip", max_bytes=1000)
     server.serve("/data.example.org/a.zip", Answer(zip_of({"a": bytes(1_000_000)})))
     ran = covcat("fetch", "plain")
-    assert ran.code == 5
-    assert "would unpack to 1,000,000 bytes: expected at most 1,000" in ran.err
+    assert ran.code == 6
+    assert "unpacks to 1,000,000 bytes or more: expected at most 1,000" in ran.err
 
 
 def test_comments_before_a_page_do_not_hang() -> None:
@@ -258,8 +257,9 @@ MEMBERS = {"a.txt": b"a" * 600, "b.txt": b"b" * 600, "c.txt": b"c" * 600}
 def inspected(tmp_path: Path, kind: str, data: bytes) -> list[str]:
     archive = tmp_path / "archive"
     archive.write_bytes(data)
-    contents = extract.inspect(archive, kind, Layout())
-    return [one.path for one in extract.unpack(archive, kind, contents, None, Silent())]
+    place = extract.Place(None, tmp_path / "inside")
+    done = extract.extract(archive, kind, Layout(), extract.Budget(10**9), place)
+    return [one.path for one in done.files]
 
 
 @pytest.mark.parametrize("compress", [bz2.compress, lzma.compress], ids=["bz2", "xz"])

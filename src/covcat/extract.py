@@ -1,253 +1,179 @@
-"""Archive -> files: every rule on names, kinds and sizes, for all formats, in one place.
+"""Archive -> files: what `covcat.admit` lets in is written and hashed, for all formats.
 
-Refuse, do not repair: an archive with one unsafe or ambiguous member fails whole. Only folders
-and regular files are made, in a private staging folder, and only their bytes are taken from the
-archive: no links, modes, times or owners. Unpatched Pythons leak through `extractall` even with
-filters (CVE-2025-4517, CVE-2026-11940, CVE-2026-82049), so no library writes for us.
+Only folders and regular files are made, in a private staging folder, and only their bytes are
+taken from the archive: no links, modes, times or owners. Unpatched Pythons leak through
+`extractall` even with filters (CVE-2025-4517, CVE-2026-11940, CVE-2026-82049), so no library
+writes for us. After an error the staging folder holds part of the archive: the caller drops it.
 """
 
-import hashlib
-import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import BinaryIO
+from pathlib import Path, PurePosixPath
 
-from covcat.archives import Member, reader
+from covcat.admit import Budget, Gate, Layout, Placed
+from covcat.archives import Listed, Member, Source, Stream, reader
 from covcat.archives.damage import DAMAGE
+from covcat.archives.kinds import kind_of, stem_of
 from covcat.errors import ExtractionError
-from covcat.gitid import EXECUTABLE, REGULAR, blob_hasher
-from covcat.model import StoredFile
-from covcat.names import collision, unsafe_name
-from covcat.progress import Progress
-from covcat.store import FILE_MODE, disk_error, disk_errors, make_folder, write_whole
+from covcat.model import AnyFile, GitHubFile, NestedArchive, StoredFile
+from covcat.names import collision
+from covcat.sink import Place, Sink, Writer
+from covcat.store import disk_error, disk_errors
+
+__all__ = ["Budget", "Extracted", "Layout", "Place", "extract", "inspect", "layout_of"]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """Which members are wanted, and where they go below the release's `files/`."""
+class Extracted:
+    """What came out of an archive and those inside it."""
 
-    strip_root: bool = False  # git archives have one root folder, named after the commit
-    keep: str = ""  # only members below this folder, whose names stay whole
-    into: str = ""
-    exclude: tuple[str, ...] = ()
+    files: tuple[StoredFile, ...]
+    left_out: int  # files that the layout did not want
+    repeated: int  # members that came again, with the same bytes
+    nested: tuple[NestedArchive, ...] = ()
 
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A file member and the relative path at which it will be written."""
-
-    member: Member
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What an archive would unpack to: checked names and declared sizes, nothing written."""
-
-    files: tuple[Placed, ...]
-    left_out: int  # members that the layout does not want
-
-    @property
-    def bytes(self) -> int:
-        """Declared bytes of all wanted files."""
-        return sum(placed.member.size for placed in self.files)
+    def __add__(self, other: "Extracted") -> "Extracted":
+        return Extracted(
+            self.files + other.files,
+            self.left_out + other.left_out,
+            self.repeated + other.repeated,
+            self.nested + other.nested,
+        )
 
 
-def inspect(archive: Path, kind: str, layout: Layout) -> Contents:
-    """Check an archive whole without writing anything.
+def layout_of(file: AnyFile) -> Layout:
+    """Return what the catalog says of an archive's members."""
+    return Layout(
+        strip_root=isinstance(file, GitHubFile),
+        strip=file.strip or 0,
+        keep=(file.keep or "") if isinstance(file, GitHubFile) else "",
+        into=file.into or "",
+        exclude=file.exclude,
+        nested=file.nested,
+    )
+
+
+def inspect(
+    archive: Path, kind: str, layout: Layout, budget: Budget, encoding: str | None = None
+) -> list[Placed]:
+    """Check an archive and list its wanted files, writing nothing.
 
     Raises:
         ExtractionError: it is damaged or unsupported, or a member is unsafe or ambiguous.
     """
-    with _archive_errors(archive), archive.open("rb") as stream:
-        members = reader(kind).members(stream)
-        named = [(member, _safe(member, archive.name)) for member in members]
-        if not any(member.kind == "file" for member in members):
-            raise ExtractionError(f"`{archive.name}` has no files in it")
-    if layout.strip_root:
-        named = _without_root(named, archive.name)
-    placed = [Placed(m, path) for m, path in named if path and _is_wanted(m, path, layout)]
-    for one in placed:
-        if reason := unsafe_name(layout.into + one.path):
-            raise ExtractionError(f"`{archive.name}` cannot go to `{layout.into}`: {reason}")
-    if both := collision((path, m.kind == "file") for m, path in named if path):
-        raise ExtractionError(
-            f"`{archive.name}` is refused: `{both[0]}` and `{both[1]}` would be one path"
-        )
-    files = tuple(
-        Placed(one.member, layout.into + one.path) for one in placed if one.member.kind == "file"
-    )
-    all_files = sum(member.kind == "file" for member in members)
-    return Contents(files, all_files - len(files))
+    gate = Gate(archive.name, layout, budget)
+    placed: list[Placed] = []
+    with _opened(archive, encoding) as source:
+        for member in reader(kind).members(source):
+            if (one := gate.admit(member)) and not one.is_again:
+                placed.append(one)
+            gate.demand_room()
+        gate.close()
+    return placed
 
 
-def unpack(
+def extract(
     archive: Path,
     kind: str,
-    contents: Contents,
-    folder: Path | None,
-    progress: Progress,
-    with_git_ids: bool = False,
-) -> list[StoredFile]:
-    """Write the files below `folder`, or only hash them if that is None.
+    layout: Layout,
+    budget: Budget,
+    place: Place,
+    encoding: str | None = None,
+) -> Extracted:
+    """Write the wanted files, then those of the archives inside it that the layout names.
 
-    Returns each file with its sha256, and with its git mode and blob id if asked for.
+    `encoding` is that of names which do not say theirs. An archive inside is unpacked beside
+    where it lay, into a folder of its own name, and is not kept; archives in that one stay files.
 
     Raises:
-        ExtractionError: a member is not what the archive declared.
-        DiskError: the disk refused.
+        ExtractionError: it is damaged or unsupported, or a member is unsafe or ambiguous.
+        DiskError: the disk refused, or has less than is needed.
     """
-    paths = {placed.member.number: placed.path for placed in contents.files}
-    task = progress.start(f"unpacking {archive.name}", contents.bytes)
-    sink = _Sink(folder, with_git_ids, lambda size: progress.advance(task, size), [])
-    writers: list[_Writer] = []
-
-    def open_member(member: Member) -> _Writer | None:
-        path = paths.get(member.number)
-        if path is None:
-            return None
-        writers[:] = [_Writer(member, path, sink)]
-        return writers[0]
-
-    with _archive_errors(archive), archive.open("rb") as stream:
-        try:
-            reader(kind).unpack(stream, open_member)
-        finally:
-            for writer in writers:  # the last one is still open if its member was damaged
-                writer.close()
-            progress.finish(task)
-    if len(sink.stored) != len(paths):
-        raise ExtractionError(f"`{archive.name}` changed while it was read")
-    return sink.stored
+    gate = Gate(archive.name, layout, budget)
+    with Sink(archive.name, place, budget) as sink:
+        with _opened(archive, encoding) as source:
+            form = reader(kind)
+            if form.IS_STREAM:
+                _unpack_stream(form, source, gate, sink)
+            else:
+                _unpack_listed(form, source, gate, sink)
+        done = Extracted(sink.files(), gate.left_out, sink.repeated)
+        for path, file, stored in sink.nested():
+            done += _unpack_nested(path, file, stored, layout, budget, place, encoding)
+    if both := collision((one.path, True) for one in done.files if done.nested):
+        raise ExtractionError(f"`{both[0]}` and `{both[1]}` of two archives would be one path")
+    return done
 
 
-@dataclass(frozen=True, slots=True)
-class _Sink:
-    """Where the members of one archive go."""
+def _unpack_stream(form: Stream, source: Source, gate: Gate, sink: Sink) -> None:
+    def open_member(member: Member) -> Writer | None:
+        placed = gate.admit(member)
+        gate.demand_room()
+        return sink.writer(placed) if placed else None
 
-    folder: Path | None  # None: they are only hashed
-    with_git_ids: bool
-    advance: Callable[[int], None]
-    stored: list[StoredFile]  # those that are whole
-
-
-class _Writer:
-    """Writes and hashes one member, and refuses a byte more or less than it declared."""
-
-    def __init__(self, member: Member, path: str, sink: _Sink) -> None:
-        self._member, self._path, self._sink = member, path, sink
-        self._left = member.size
-        self._sha256 = hashlib.sha256()
-        self._blob = blob_hasher(member.size) if sink.with_git_ids else None
-        self._file = _create(sink.folder / path) if sink.folder else None
-
-    def write(self, data: bytes) -> None:
-        self._left -= len(data)
-        if self._left < 0:
-            raise ExtractionError(
-                f"`{self._member.name}` is longer than the {self._member.size} bytes it declares"
-            )
-        self._sha256.update(data)
-        if self._blob:
-            self._blob.update(data)
-        if self._file:
-            with disk_errors(f"write `{self._path}`"):
-                write_whole(self._file, data)
-        self._sink.advance(len(data))
-
-    def finish(self) -> None:
-        self.close()
-        if self._left:
-            raise ExtractionError(
-                f"`{self._member.name}` is {self._left} bytes shorter than it declares"
-            )
-        mode = EXECUTABLE if self._member.is_executable else REGULAR
-        self._sink.stored.append(
-            StoredFile(
-                path=self._path,
-                bytes=self._member.size,
-                sha256=self._sha256.hexdigest(),
-                mode=mode if self._blob else None,
-                blob=self._blob.hexdigest() if self._blob else None,
-            )
-        )
-
-    def close(self) -> None:
-        if self._file:
-            file, self._file = self._file, None
-            with disk_errors(f"write `{self._path}`"):
-                file.close()
+    sink.start(None)
+    form.unpack(source, open_member)
+    gate.close()
 
 
-def _create(path: Path) -> BinaryIO:
-    """Make a new file; nothing that is already there is ever opened or followed."""
-    with disk_errors(f"create `{path.name}`"):
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-        try:
-            try:
-                handle = os.open(path, flags, FILE_MODE)
-            except FileNotFoundError:  # its folder is not there yet: asking first costs more
-                make_folder(path.parent)
-                handle = os.open(path, flags, FILE_MODE)
-        except (FileExistsError, NotADirectoryError) as error:
-            raise ExtractionError(f"two archives would write `{path.name}`") from error
-        return os.fdopen(handle, "wb", buffering=0)
+def _unpack_listed(form: Listed, source: Source, gate: Gate, sink: Sink) -> None:
+    listed = form.members(source)
+    admitted = {one.number: placed for one in listed if (placed := gate.admit(one))}
+    gate.demand_room()
+    gate.close()
+    sink.start(sum(placed.member.size or 0 for placed in admitted.values()))
+
+    def open_member(member: Member) -> Writer | None:
+        placed = admitted.get(member.number)
+        return sink.writer(placed) if placed else None
+
+    form.unpack(source, listed, open_member)
+    sink.demand(len(admitted))
+
+
+def _unpack_nested(
+    path: str,
+    file: Path,
+    stored: StoredFile,
+    layout: Layout,
+    budget: Budget,
+    place: Place,
+    encoding: str | None,
+) -> Extracted:
+    """Unpack an archive that lay at `path` of another one, and drop it."""
+    with _archive_errors(path):
+        kind = kind_of(file)
+    folder = PurePosixPath(path).parent / stem_of(file.name)
+    inner = Layout(into=f"{folder}/", own_folder=folder.name, exclude=layout.exclude)
+    got = extract(file, kind, inner, budget, place, encoding)
+    with disk_errors(f"drop `{path}`"):
+        file.unlink()
+    record = NestedArchive(
+        path=path,
+        bytes=stored.bytes,
+        sha256=stored.sha256,
+        files=len(got.files),
+        left_out=got.left_out,
+    )
+    return Extracted(got.files, 0, got.repeated, (record,))
 
 
 @contextmanager
-def _archive_errors(archive: Path) -> Iterator[None]:
+def _opened(archive: Path, encoding: str | None) -> Iterator[Source]:
+    with _archive_errors(archive.name), archive.open("rb") as stream:
+        yield Source(archive.absolute(), stream, encoding)
+
+
+@contextmanager
+def _archive_errors(name: str) -> Iterator[None]:
     """Turn whatever a reader raises on damage into one sentence that names the archive."""
     try:
         yield
     except DAMAGE as error:
         if isinstance(error, OSError) and error.errno:
-            raise disk_error(error, f"read `{archive.name}`") from error
+            raise disk_error(error, f"read `{name}`") from error
         reason = str(error) or type(error).__name__
         raise ExtractionError(
-            f"`{archive.name}` cannot be unpacked: it is damaged or unsafe", cause=reason
+            f"`{name}` cannot be unpacked: it is damaged or unsafe", cause=reason
         ) from error
-
-
-# ---- names -------------------------------------------------------------------------------------
-
-
-def _safe(member: Member, archive: str) -> str:
-    """Return the member's relative path, or "" for the archive's own root folder."""
-    name = member.name.removesuffix("/") if member.kind == "folder" else member.name
-    while name.startswith("./"):
-        name = name[2:]
-    if name in (".", "") and member.kind == "folder" and member.name.startswith("."):
-        return ""
-    reason = unsafe_name(name)
-    if member.kind in ("link", "special"):
-        reason = "it is a link" if member.kind == "link" else "it is not a regular file"
-    if reason:
-        raise ExtractionError(f"`{archive}` is refused because of `{member.name}`: {reason}")
-    return name
-
-
-def _without_root(named: Iterable[tuple[Member, str]], archive: str) -> list[tuple[Member, str]]:
-    """Strip the one root folder that every member must lie in."""
-    roots: set[str] = set()
-    stripped: list[tuple[Member, str]] = []
-    for member, path in named:
-        root, _, rest = path.partition("/")
-        if root:
-            roots.add(root)
-        if member.kind == "file" and not rest:
-            raise ExtractionError(f"`{archive}` is not a git archive: `{path}` is in no folder")
-        stripped.append((member, rest))
-    if len(roots) != 1:
-        raise ExtractionError(
-            f"`{archive}` is not a git archive: expected 1 root folder, got {len(roots)}"
-        )
-    return stripped
-
-
-def _is_wanted(member: Member, path: str, layout: Layout) -> bool:
-    if member.kind == "file" and not path.startswith(layout.keep):
-        return False
-    return not any(fnmatchcase(path, glob) for glob in layout.exclude)

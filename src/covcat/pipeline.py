@@ -193,18 +193,18 @@ def _part(job: _Job, file: AnyFile) -> _Part:
     transfer = _transfer(file, got)
     if file.unpack == "none":
         return _plain_part(file, got, transfer, job)
-    layout = extract.Layout(
-        strip_root=isinstance(file, GitHubFile),
-        keep=(file.keep or "") if isinstance(file, GitHubFile) else "",
-        into=file.into or "",
-        exclude=file.exclude,
+    place = extract.Place(
+        folder=job.built / "files" if job.step.options.extract else None,
+        workspace=got.path.with_name(f"{got.path.name}.inside"),
+        with_git_ids=isinstance(file, GitHubFile) or job.listing is not None,
+        progress=job.bench.progress,
     )
-    contents = extract.inspect(got.path, file.unpack, layout)
-    room.demand_for_members(contents.bytes, file, got.name, job.bench.store)
-    target = job.built / "files" if job.step.options.extract else None
-    git = isinstance(file, GitHubFile) or job.listing is not None
-    files = extract.unpack(got.path, file.unpack, contents, target, job.bench.progress, git)
-    transfer = replace(transfer, left_out=contents.left_out)
+    budget = room.budget(file, job.bench.store)
+    done = extract.extract(
+        got.path, file.unpack, extract.layout_of(file), budget, place, file.name_encoding
+    )
+    files = list(done.files)
+    transfer = replace(transfer, left_out=done.left_out, nested=done.nested)
     if isinstance(file, GitHubFile):
         transfer = _with_git_ids(transfer, file, files, got)
     else:  # only git's own archives say a file's git mode

@@ -1,6 +1,7 @@
-"""Is there room? Asked before the first byte of a download, and before the first of its members."""
+"""Is there room? Asked before the first byte of a download, and of its members."""
 
-from covcat.errors import DiskError, IntegrityError
+from covcat.admit import Budget
+from covcat.errors import DiskError
 from covcat.model import AnyFile, Release
 from covcat.store import Store, disk_errors
 
@@ -25,20 +26,10 @@ def demand_for_release(release: Release, store: Store) -> None:
         )
 
 
-def demand_for_members(declared: int, file: AnyFile, name: str, store: Store) -> None:
-    """Stop a bomb by what it declares: by the catalog's bound, or by the free space.
-
-    Raises:
-        IntegrityError: it would unpack to more than the catalog allows.
-        DiskError: the disk has less than that.
-    """
-    if file.max_bytes is not None and declared > file.max_bytes:
-        raise IntegrityError(
-            f"`{name}` would unpack to {declared:,} bytes: expected at most {file.max_bytes:,}"
-        )
-    free = store.free_bytes()
-    if declared > free:
-        raise DiskError(
-            f"`{name}` unpacks to {declared:,} bytes: expected at most the {free:,} that are free",
-            hint=_HINT,
-        )
+def budget(file: AnyFile, store: Store) -> Budget:
+    """Return how much an archive may unpack to: what the catalog allows, or the free space."""
+    with disk_errors(f"look at the free space of `{store.folder}`"):
+        free = store.free_bytes()
+    if file.max_bytes is not None and file.max_bytes <= free:
+        return Budget(file.max_bytes, hint="the catalog allows no more (`max_bytes`)")
+    return Budget(free, is_free_space=True, hint=_HINT)

@@ -1,33 +1,68 @@
 """Archive formats: one module each. They list and push bytes; `covcat.extract` holds all policy.
 
-To add one: a module with `members` and `unpack`, a line in FORMATS, a maker in
+To add one: a module with what `Stream` or `Listed` asks for, a line in FORMATS, a maker in
 tests/test_extract.py (which runs every test there over it).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
-from typing import BinaryIO, Protocol, cast
+from typing import Literal, Protocol, cast
 
-from covcat.archives.member import Member, Open
+from covcat.archives.member import Member, Open, Source
 
-__all__ = ["FORMATS", "Format", "Member", "reader"]
+__all__ = ["FORMATS", "Format", "Listed", "Member", "Source", "Stream", "reader"]
 
 
-class Format(Protocol):
-    """Reads one format; an archive that contradicts itself raises one of `damage.DAMAGE`."""
+class Stream(Protocol):
+    """A format whose members are found by reading it from end to end.
 
-    def members(self, stream: BinaryIO) -> list[Member]:
-        """List every entry, writing nothing."""
+    Listing it costs as much as unpacking, so it is unpacked in one go. An archive that
+    contradicts itself raises one of `damage.DAMAGE`.
+    """
+
+    IS_STREAM: Literal[True]
+
+    def members(self, source: Source) -> Iterable[Member]:
+        """List every entry in the archive's order, writing nothing."""
         ...
 
-    def unpack(self, stream: BinaryIO, open_member: Open) -> None:
-        """Push the bytes of each member for which `open_member` gives a writer."""
+    def unpack(self, source: Source, open_member: Open) -> None:
+        """Push the bytes of each file for which `open_member` gives a writer.
+
+        It is asked of every entry in order: folders, links and specials too.
+        """
         ...
 
+
+class Listed(Protocol):
+    """A format with a list of its members, which is checked before anything is unpacked."""
+
+    IS_STREAM: Literal[False]
+
+    def members(self, source: Source) -> list[Member]:
+        """List every entry in the archive's order, writing nothing."""
+        ...
+
+    def unpack(self, source: Source, listed: Sequence[Member], open_member: Open) -> None:
+        """Push the bytes of each file of `listed` for which `open_member` gives a writer.
+
+        It may be asked from several threads, and in any order.
+        """
+        ...
+
+
+Format = Stream | Listed
 
 # The catalog's word for a format, and its module: imported when an archive is opened, since
 # `covcat list` asks only which formats there are.
-FORMATS: Mapping[str, str] = {"zip": "covcat.archives.zip", "tar": "covcat.archives.tar"}
+FORMATS: Mapping[str, str] = {
+    "zip": "covcat.archives.zip",
+    "tar": "covcat.archives.tar",
+    "gz": "covcat.archives.single",
+    "bz2": "covcat.archives.single",
+    "xz": "covcat.archives.single",
+    "zst": "covcat.archives.single",
+}
 
 
 def reader(kind: str) -> Format:

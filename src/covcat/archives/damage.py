@@ -2,7 +2,6 @@
 
 import lzma
 import struct
-import tarfile
 import zipfile
 import zlib
 
@@ -11,7 +10,6 @@ from covcat.archives.member import BadArchiveError
 DAMAGE = (
     BadArchiveError,
     zipfile.BadZipFile,
-    tarfile.TarError,
     zlib.error,
     lzma.LZMAError,
     struct.error,

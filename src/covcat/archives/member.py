@@ -2,14 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
 CHUNK = 1 << 20
-MAX_MEMBERS = 2_000_000
 
 
 class BadArchiveError(Exception):
     """The archive contradicts itself or its format; the text completes "the archive …"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An archive to be read: its open file, and its absolute path for tools that need one."""
+
+    path: Path
+    stream: BinaryIO
+    encoding: str | None = None  # of names that do not say theirs, as a person declared it
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +28,14 @@ class Member:
     number: int  # its place in the archive
     name: str
     kind: Literal["file", "folder", "link", "special"]
-    size: int  # bytes after unpacking
+    size: int | None  # bytes after unpacking; None where the format does not say
     is_executable: bool = False
 
 
 class Writer(Protocol):
     """Takes the bytes of one member; refuses more than were declared."""
 
-    def write(self, data: bytes) -> object:
+    def write(self, data: bytes | memoryview) -> object:
         """Take the next bytes."""
         ...
 

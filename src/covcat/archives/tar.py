@@ -1,85 +1,118 @@
-"""Tar, plain or packed with gzip, bzip2 or xz.
+"""Tar, plain or packed with gzip, bzip2, xz or Zstandard, read once from end to end.
 
-`tarfile` stops at the first empty or damaged header and never reads the compressor's trailer, so
-a cut or altered archive looks whole to it: what follows its end is read and must be zeros.
+Here is the way through the archive; what an entry is called and holds is in `tar_entries`.
+Where GNU tar, bsdtar, Go and Python would list different members, the archive is refused.
 """
 
-import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, cast
 
-from covcat.archives.member import CHUNK, MAX_MEMBERS, BadArchiveError, Member, Open, copy
-from covcat.archives.streams import DECOMPRESSORS, Unpacked
+from covcat.archives.member import CHUNK, BadArchiveError, Member, Open, Source, Writer
+from covcat.archives.streams import Unpacked, compression_of, unpacked, unread_compression_of
+from covcat.archives.tar_entries import Entry, next_entry
+from covcat.archives.tar_headers import BLOCK, END, has_checksum
+from covcat.archives.tar_sparse import Ranges, write_zeros
 
-_FILES = {tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE}
-_END = 1024  # zero bytes that end an archive
+IS_STREAM = True
 
-
-def members(stream: BinaryIO) -> list[Member]:
-    """List every entry, reading the archive to its very end."""
-    with _opened(stream) as archive:
-        return [_member(number, info) for number, info in _entries(archive)]
+_MAX_ZEROS = 1 << 24  # bytes after the last member
 
 
-def unpack(stream: BinaryIO, open_member: Open) -> None:
-    """Push the bytes of each wanted member."""
-    with _opened(stream) as archive:
-        for number, info in _entries(archive):
-            writer = open_member(_member(number, info))
-            source = archive.extractfile(info) if writer is not None else None
-            if writer is not None and source is not None:
-                copy(cast(BinaryIO, source), writer)
+def holds_tar(first: bytes) -> bool:
+    """Whether something that begins with these (at least 512) bytes is a tar with members."""
+    return has_checksum(first[:BLOCK])
+
+
+def members(source: Source) -> Iterator[Member]:
+    """List every entry, one by one; whoever stops early has not heard of later damage."""
+    with _opened(source) as (flow, is_packed):
+        for entry in _entries(flow, is_packed, source.encoding):
+            yield entry.member
+            _pass(flow, entry, None)
+
+
+def unpack(source: Source, open_member: Open) -> None:
+    """Push the bytes of each file member for which `open_member` gives a writer."""
+    with _opened(source) as (flow, is_packed):
+        for entry in _entries(flow, is_packed, source.encoding):
+            _pass(flow, entry, open_member(entry.member))
 
 
 @contextmanager
-def _opened(stream: BinaryIO) -> Iterator[tarfile.TarFile]:
-    """Open the tar inside whatever it is packed with."""
-    stream.seek(0)
-    magic = stream.read(6)
-    stream.seek(0)
-    plain = stream
-    for start, make in DECOMPRESSORS.items():
-        if magic.startswith(start):
-            plain = cast(BinaryIO, Unpacked(stream, make))
-    with tarfile.open(fileobj=plain, mode="r:") as archive:
-        yield archive
-        _demand_end(plain, archive.offset, is_packed=plain is not stream)
+def _opened(source: Source) -> Iterator[tuple[Unpacked, bool]]:
+    """Give what is inside whatever the tar is packed with, and whether it is packed."""
+    source.stream.seek(0)
+    first = source.stream.read(BLOCK)
+    packing = None
+    if first != END and not holds_tar(first):  # a member's name may begin as a packed file does
+        packing = compression_of(source.stream)
+        if packing is None:
+            unread = unread_compression_of(source.stream)
+            raise BadArchiveError(f"is packed with {unread}" if unread else "is not a tar")
+    with unpacked(source.stream, packing) as flow:
+        first = flow.peek(BLOCK)
+        if first != END and not holds_tar(first):
+            raise BadArchiveError(f"is compressed ({packing}) but holds no tar")
+        yield flow, packing is not None
 
 
-def _entries(archive: tarfile.TarFile) -> Iterator[tuple[int, tarfile.TarInfo]]:
-    for number, info in enumerate(archive):
-        if number >= MAX_MEMBERS:
-            raise BadArchiveError(f"has more than {MAX_MEMBERS:,} members")
-        yield number, info
-        vars(archive)["members"] = []  # tarfile keeps every header for ever otherwise
+def _entries(flow: Unpacked, is_packed: bool, encoding: str | None) -> Iterator[Entry]:
+    """Give entry after entry, each to be passed before the next, and check the end."""
+    number, name = 0, ""
+    try:
+        while entry := next_entry(flow, number, encoding):
+            number, name = number + 1, entry.member.name
+            yield entry
+    except BadArchiveError as error:
+        raise BadArchiveError(f"{error}, after `{name}`" if name else f"{error}") from error
+    _demand_end(flow, is_packed=is_packed)
 
 
-def _member(number: int, info: tarfile.TarInfo) -> Member:
-    if info.size < 0:
-        raise BadArchiveError(f"gives `{info.name}` a negative size")
-    executable = bool(info.mode & 0o100)
-    if info.issparse():
-        return Member(number, info.name, "special", info.size)
-    if info.type in _FILES:
-        return Member(number, info.name, "file", info.size, executable)
-    if info.type == tarfile.DIRTYPE:
-        return Member(number, info.name + "/", "folder", 0)
-    if info.islnk() or info.issym():
-        return Member(number, info.name, "link", 0)
-    return Member(number, info.name, "special", 0)
+def _pass(flow: Unpacked, entry: Entry, writer: Writer | None) -> None:
+    """Go to the end of an entry's data, writing it if it is wanted."""
+    if writer is None or entry.member.kind != "file":
+        is_whole = flow.skip(entry.stored)
+    elif entry.ranges is None:
+        is_whole = _copy(flow, entry.stored, writer)
+    else:
+        is_whole = _fill(flow, entry.ranges, writer)
+    if not (is_whole and flow.skip(-entry.stored % BLOCK)):
+        raise BadArchiveError(f"ends in the middle of `{entry.member.name}`")
+    if writer is not None:
+        writer.finish()
 
 
-def _demand_end(plain: BinaryIO, end: int, *, is_packed: bool) -> None:
-    """Read on from where the members ended: only zeros may follow.
+def _copy(flow: Unpacked, size: int, writer: Writer) -> bool:
+    """Write the next bytes; False if the end comes first."""
+    while size and (piece := flow.piece(size)):
+        writer.write(piece)
+        size -= len(piece)
+    return not size
+
+
+def _fill(flow: Unpacked, ranges: Ranges, writer: Writer) -> bool:
+    """Write a sparse file, its holes as zeros."""
+    end = 0
+    for offset, size in ranges.pairs:
+        write_zeros(writer, offset - end)
+        if not _copy(flow, size, writer):
+            return False
+        end = offset + size
+    write_zeros(writer, ranges.real_size - end)
+    return True
+
+
+def _demand_end(flow: Unpacked, *, is_packed: bool) -> None:
+    """Read on from the first empty block: only zeros may follow it.
 
     A plain tar may end with its last member, as some writers leave it; a packed one may not.
     """
-    plain.seek(end)
     zeros = 0
-    while rest := plain.read(CHUNK):
-        if rest.strip(b"\0"):
-            raise BadArchiveError("goes on after its last member, or has a damaged header")
-        zeros += len(rest)
-    if is_packed and zeros < _END:
+    while zeros <= _MAX_ZEROS and (piece := flow.piece(CHUNK)):
+        zeros += len(piece)
+        if bytes(piece).strip(b"\0"):
+            raise BadArchiveError("goes on after its last member")
+    if zeros > _MAX_ZEROS:
+        raise BadArchiveError("has more zeros after its last member than a tar needs")
+    if is_packed and zeros < BLOCK:
         raise BadArchiveError("has no end: the part after its last member is missing")

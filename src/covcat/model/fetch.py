@@ -107,6 +107,17 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NestedArchive:
+    """An archive that lay inside another: it was unpacked, and not kept."""
+
+    path: str  # where it lay
+    bytes: int
+    sha256: str
+    files: int
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
     """How one file of a release came here, as the manifest keeps it."""
 
@@ -124,6 +135,7 @@ class Transfer:
     tree: str | None = None  # recomputed from what was unpacked
     keep: str | None = None  # the folder whose tree that is
     left_out: int = 0  # members that the catalog excludes
+    nested: tuple[NestedArchive, ...] = ()
     is_archive: bool  # a plain file is one of the release's files itself
     archive: str | None = None  # where it was kept as served, relative to the release folder
 

@@ -1,0 +1,209 @@
+"""Which members of an archive are let in, and where they go: all rules on names, kinds and sizes.
+
+Refuse, do not repair: an archive with one unsafe or ambiguous member fails whole, by an error
+that names archive and member. Pure: nothing is read or written here.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from covcat.archives import Member
+from covcat.errors import CovcatError, DiskError, ExtractionError
+from covcat.names import collision, unsafe_name
+
+MAX_MEMBERS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which members are wanted, and where they go below the folder that is unpacked to."""
+
+    strip_root: bool = False  # git archives have one root folder, named after the commit
+    strip: int = 0  # leading folders that are dropped from every path
+    keep: str = ""  # only members below this folder, whose names stay whole
+    into: str = ""
+    own_folder: str = ""  # a first folder that `into` ends with already, and is not made twice
+    include: tuple[str, ...] = ()  # globs; none means all
+    exclude: tuple[str, ...] = ()
+    nested: tuple[str, ...] = ()  # globs of archives inside, which are unpacked too
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A file member and the relative path at which it will be written."""
+
+    member: Member
+    path: str
+    is_again: bool = False  # its path came before: it must have the same bytes
+    is_nested: bool = False
+
+
+@dataclass(slots=True)
+class Budget:
+    """How much an archive, with those inside it, may unpack to; what was declared so far."""
+
+    most_bytes: int
+    most_members: int = MAX_MEMBERS
+    is_free_space: bool = False  # the bound is what the disk has, not what a person allowed
+    hint: str | None = None
+    bytes: int = 0
+    members: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, size: int) -> None:
+        """Count bytes that were not declared before."""
+        with self._lock:
+            self.bytes += size
+
+    def demand(self, archive: str) -> None:
+        """Stop a bomb by what it declares.
+
+        Raises:
+            DiskError: it needs more than is free.
+            ExtractionError: it needs more than is allowed.
+        """
+        if self.members > self.most_members:
+            raise ExtractionError(
+                f"`{archive}` has more members than allowed: expected at most "
+                f"{self.most_members:,}, got at least {self.members:,}",
+                hint=self.hint,
+            )
+        if self.bytes > self.most_bytes:
+            raise self._too_large(archive)
+
+    def _too_large(self, archive: str) -> CovcatError:
+        if self.is_free_space:
+            return DiskError(
+                f"`{archive}` unpacks to {self.bytes:,} bytes or more: expected at most the "
+                f"{self.most_bytes:,} that are free",
+                hint=self.hint,
+            )
+        return ExtractionError(
+            f"`{archive}` unpacks to {self.bytes:,} bytes or more: expected at most "
+            f"{self.most_bytes:,}",
+            hint=self.hint,
+        )
+
+
+class Gate:
+    """Lets the members of one archive in, in their order; `close` has the last word."""
+
+    def __init__(self, archive: str, layout: Layout, budget: Budget) -> None:
+        """`archive` is its name in messages."""
+        self.archive, self.layout, self.budget = archive, layout, budget
+        self.left_out = 0  # files that the layout does not want
+        self._has_files = False
+        self._root: str | None = None
+        self._paths: dict[str, bool] = {}  # path -> is it a file
+
+    def admit(self, member: Member) -> Placed | None:
+        """Return where a member goes, or None if it is a folder or not wanted.
+
+        Raises:
+            ExtractionError: it is unsafe.
+        """
+        path = self._safe(member)
+        is_file = member.kind == "file"
+        self._has_files |= is_file
+        self.budget.members += 1
+        if self.layout.strip_root:
+            path = self._without_root(path, is_file)
+        path = self._stripped(path, is_file)
+        if self.layout.own_folder:
+            path = path.removeprefix(self.layout.own_folder + "/")
+        if not path:
+            return None
+        is_again = is_file and self._paths.get(path, False)
+        if not is_again:
+            self._remember(path, is_file)
+        if not is_file:
+            return None
+        if not self._is_wanted(path):
+            self.left_out += 1
+            return None
+        self.budget.bytes += member.size or 0
+        target = self.layout.into + path
+        if self.layout.into and (reason := unsafe_name(target)):
+            raise ExtractionError(f"`{self.archive}` cannot go to `{self.layout.into}`: {reason}")
+        is_nested = any(fnmatchcase(path, glob) for glob in self.layout.nested)
+        return Placed(member, target, is_again, is_nested)
+
+    def demand_room(self) -> None:
+        """Stop as soon as more is declared than may be written."""
+        self.budget.demand(self.archive)
+
+    def close(self) -> None:
+        """Check what only the whole archive shows.
+
+        Raises:
+            ExtractionError: it has no files, or two members would be one path.
+        """
+        if not self._has_files:
+            raise ExtractionError(f"`{self.archive}` has no files in it")
+        if both := collision(self._paths.items()):
+            raise ExtractionError(
+                f"`{self.archive}` is refused: `{both[0]}` and `{both[1]}` would be one path"
+            )
+
+    def _safe(self, member: Member) -> str:
+        """Return the member's relative path, or "" for the archive's own root folder."""
+        name = member.name
+        if member.kind == "folder":
+            name = name.removesuffix("/")
+        while name.startswith("./"):
+            name = name[2:]
+        if member.kind == "folder" and name in (".", "") and member.name.startswith("."):
+            return ""
+        reason = unsafe_name(name)
+        if member.kind in ("link", "special"):
+            reason = "it is a link" if member.kind == "link" else "it is not a regular file"
+        if reason:
+            raise ExtractionError(
+                f"`{self.archive}` is refused because of `{member.name}`: {reason}"
+            )
+        return name
+
+    def _remember(self, path: str, is_file: bool) -> None:
+        """Note a path; a file and a folder of one path collide under a name no file can have."""
+        if self._paths.get(path, is_file) == is_file:
+            self._paths[path] = is_file
+            return
+        raise ExtractionError(
+            f"`{self.archive}` is refused: `{path}` and `{path}/` would be one path"
+        )
+
+    def _without_root(self, path: str, is_file: bool) -> str:
+        """Strip the one root folder that every member must lie in."""
+        root, _, rest = path.partition("/")
+        if is_file and not rest:
+            raise ExtractionError(
+                f"`{self.archive}` is not a git archive: `{path}` is in no folder"
+            )
+        self._root = self._root or root
+        if root and root != self._root:
+            raise ExtractionError(
+                f"`{self.archive}` is not a git archive: expected 1 root folder, got `{root}` too"
+            )
+        return rest
+
+    def _stripped(self, path: str, is_file: bool) -> str:
+        """Drop the leading folders that the layout strips."""
+        parts = path.split("/")
+        if is_file and len(parts) <= self.layout.strip:
+            raise ExtractionError(
+                f"`{self.archive}` cannot be stripped of {self.layout.strip} folders: `{path}` "
+                f"has {len(parts) - 1}"
+            )
+        return "/".join(parts[self.layout.strip :]) if self.layout.strip else path
+
+    def _is_wanted(self, path: str) -> bool:
+        layout = self.layout
+        if not path.startswith(layout.keep) or _matches(path, layout.exclude):
+            return False
+        return not layout.include or _matches(path, layout.include)
+
+
+def _matches(path: str, globs: Sequence[str]) -> bool:
+    return any(fnmatchcase(path, glob) for glob in globs)

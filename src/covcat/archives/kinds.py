@@ -1,0 +1,102 @@
+"""Which format a file has: by its first bytes, and its name must not say another.
+
+A `.zip` that is a 7z was renamed or mixed up on the way: both words are in the message.
+"""
+
+from pathlib import Path
+
+from covcat.archives.member import BadArchiveError
+from covcat.archives.streams import compression_of, unpacked
+from covcat.archives.tar_headers import BLOCK, has_checksum
+
+# Suffixes that say a format; the longer ones first.
+SUFFIXES = {
+    ".tar.gz": "tar",
+    ".tar.bz2": "tar",
+    ".tar.xz": "tar",
+    ".tar.zst": "tar",
+    ".tgz": "tar",
+    ".tbz2": "tar",
+    ".tbz": "tar",
+    ".txz": "tar",
+    ".tzst": "tar",
+    ".tar": "tar",
+    ".zip": "zip",
+    ".7z": "7z",
+    ".rar": "rar",
+    ".gz": "gz",
+    ".bz2": "bz2",
+    ".xz": "xz",
+    ".zst": "zst",
+}
+_MAGIC = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar", b"RE\x7e\x5e": "rar"}
+_OTHERS = {
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"MZ": "a Windows program",
+    b"\x7fELF": "a program",
+    b"LZIP": "an lzip file",
+    b"\x04\x22\x4d\x18": "an lz4 file",
+    b"\x1f\x9d": "a file of `compress`",
+    b"<!": "a web page",
+    b"<html": "a web page",
+    b"{": "a JSON document",
+}
+
+
+def kind_of(archive: Path) -> str:
+    """Return the word of FORMATS for a file.
+
+    Raises:
+        BadArchiveError: it is none of them, or its name says another.
+    """
+    found = _by_magic(archive)
+    suffix = _suffix(archive.name)
+    said = SUFFIXES.get(suffix, found)
+    if said != found and not (found == "tar" and said in ("gz", "bz2", "xz", "zst")):
+        raise BadArchiveError(f"is called `{suffix}`, and is of the format {found}")
+    return found
+
+
+def stem_of(name: str) -> str:
+    """Return an archive's name without the suffix that says its format."""
+    return name[: -len(_suffix(name))] or name if _suffix(name) else name + ".d"
+
+
+def _suffix(name: str) -> str:
+    return next((one for one in SUFFIXES if name.lower().endswith(one)), "")
+
+
+def _by_magic(archive: Path) -> str:
+    with archive.open("rb") as stream:
+        start = stream.read(512)
+        if start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+            return "zip"
+        for magic, kind in _MAGIC.items():
+            if start.startswith(magic):
+                return kind
+        if has_checksum(start) or (
+            start and not start.strip(b"\0") and _suffix(archive.name) == ".tar"
+        ):
+            return "tar"
+        packing = compression_of(stream)
+        if packing is None:
+            raise BadArchiveError(_not_an_archive(start))
+        with unpacked(stream, packing) as flow:
+            first = flow.take(BLOCK)
+        is_named_tar = SUFFIXES.get(_suffix(archive.name)) == "tar"
+        is_empty_tar = is_named_tar and len(first) == BLOCK and not first.strip(b"\0")
+        if is_named_tar and not (has_checksum(first) or is_empty_tar):
+            raise BadArchiveError(f"is packed with {packing}, and holds no tar")
+        return "tar" if has_checksum(first) or is_empty_tar else packing
+
+
+def _not_an_archive(start: bytes) -> str:
+    if not start:
+        return "is empty"
+    looks = start.lstrip()[:16].lower()
+    for magic, words in _OTHERS.items():
+        if start.startswith(magic) or looks.startswith(magic):
+            return f"is no archive: it starts like {words}"
+    return "is of no format that covcat knows: expected zip, tar, 7z, rar, gz, bz2, xz or zst"

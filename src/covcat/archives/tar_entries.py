@@ -1,0 +1,187 @@
+"""One entry of a tar: its headers, however many, read as one member.
+
+A pax header (`x`) must be followed by its entry, GNU long names (`L`, `K`) may come before it;
+any other order is refused, since readers apply the extensions to different headers.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+from covcat.archives.member import BadArchiveError, Member
+from covcat.archives.streams import Unpacked
+from covcat.archives.tar_headers import BLOCK, END, Header, has_checksum, parse
+from covcat.archives.tar_pax import MAX_RECORDS, Records, decimal, demand_harmless, parse_records
+from covcat.archives.tar_sparse import Ranges, from_gnu, from_pax
+
+_MAX_LONG_NAME = 1 << 16  # bytes
+Kind = Literal["file", "folder", "link", "special"]
+
+_FILES = (b"0", b"\0", b"7", b"S")  # 7: contiguous, which all are today; S: sparse
+_LINKS = (b"1", b"2")
+_SIZE_IS_NO_DATA = (b"1", b"5")  # a hard link's size is its target's
+_NEVER_DATA = (b"2", b"3", b"4", b"6")
+_PAX = (b"x", b"X")  # X is Sun's
+_LARGEST_OCTAL = 0o77777777777  # bytes; a larger file needs a pax size
+
+
+class Entry(NamedTuple):
+    """A member, and how many bytes from here on are its own."""
+
+    member: Member
+    stored: int
+    ranges: Ranges | None  # of a sparse file
+
+
+@dataclass(frozen=True, slots=True)
+class _Extension:
+    """What the headers before an entry's own say of it."""
+
+    long_name: bytes | None = None
+    long_link: bytes | None = None
+    records: Records | None = None
+
+
+_NONE = _Extension()
+
+
+def next_entry(flow: Unpacked, number: int, encoding: str | None) -> Entry | None:
+    """Read the headers of the next entry; None at the first empty block or the end."""
+    extension = _NONE
+    while header := _next_header(flow):
+        kind = header.type
+        if kind in _PAX or kind in (b"L", b"K"):
+            extension = _extended(extension, header, flow)
+        elif kind in (b"g", b"V"):
+            _pass_global(extension, header, flow)
+        else:
+            return _entry(header, extension, flow, number, encoding)
+    if extension is not _NONE:
+        raise BadArchiveError("has an extension header at its end, without an entry")
+    return None
+
+
+def _next_header(flow: Unpacked) -> Header | None:
+    block = flow.take(BLOCK)
+    if block == END or not block:
+        return None
+    if len(block) < BLOCK:
+        raise BadArchiveError("ends in the middle of a header")
+    if not has_checksum(block):
+        raise BadArchiveError("has a damaged header")
+    return parse(block)
+
+
+def _extended(extension: _Extension, header: Header, flow: Unpacked) -> _Extension:
+    if extension.records is not None:
+        raise BadArchiveError("has a pax header that is followed by another extension header")
+    if header.type in _PAX:
+        return replace(extension, records=parse_records(_body(header, flow, MAX_RECORDS)))
+    is_name = header.type == b"L"
+    if (extension.long_name if is_name else extension.long_link) is not None:
+        raise BadArchiveError("has two GNU long names for one entry")
+    text, _, rest = _body(header, flow, _MAX_LONG_NAME).partition(b"\0")
+    if not text or rest.strip(b"\0"):
+        raise BadArchiveError("has a GNU long name that is empty or has a NUL")
+    return replace(extension, long_name=text) if is_name else replace(extension, long_link=text)
+
+
+def _pass_global(extension: _Extension, header: Header, flow: Unpacked) -> None:
+    """Pass a global pax header or a volume's label."""
+    if extension is not _NONE:
+        raise BadArchiveError("has an extension header that is not followed by its entry")
+    body = _body(header, flow, MAX_RECORDS)
+    if header.type == b"g":
+        demand_harmless(body)
+
+
+def _body(header: Header, flow: Unpacked, limit: int) -> bytes:
+    if header.size > limit:
+        raise BadArchiveError(f"has an extension header of {header.size:,} bytes")
+    body = flow.take(header.size)
+    if len(body) < header.size or not flow.skip(-header.size % BLOCK):
+        raise BadArchiveError("ends in the middle of an extension header")
+    return body
+
+
+def _entry(
+    header: Header, extension: _Extension, flow: Unpacked, number: int, encoding: str | None
+) -> Entry:
+    records = extension.records or {}
+    name = _name(header, extension, encoding)
+    stored = _stored(header, records)
+    kind = _kind(header, name, stored)
+    if kind != "file":
+        if kind == "folder" and not name.endswith("/"):
+            name += "/"
+        return Entry(Member(number, name, kind, 0), stored, None)
+    ranges = from_pax(records, stored, flow) if records else None
+    if header.type == b"S":
+        if ranges:
+            raise BadArchiveError(f"has two sparse maps for `{name}`")
+        ranges = from_gnu(header, stored, flow)
+    size, held = (ranges.real_size, ranges.stored) if ranges else (stored, stored)
+    return Entry(Member(number, name, "file", size, bool(header.mode & 0o100)), held, ranges)
+
+
+def _kind(header: Header, name: str, stored: int) -> Kind:
+    """Return what an entry is, where all readers agree.
+
+    A file whose name ends in a slash is how v7 wrote a folder. Go and Python take only type NUL
+    for one, GNU tar and bsdtar `0` too; Python before CVE-2025-13462 was fixed looks at the short
+    name even if a long one replaces it.
+    """
+    if header.type in _NEVER_DATA and stored:  # GNU tar reads on elsewhere for `-t` than for `-x`
+        raise BadArchiveError(f"has an entry that cannot have data, and a size for it: `{name}`")
+    if header.type == b"5":
+        return "folder"
+    if header.type not in _FILES:
+        return "link" if header.type in _LINKS else "special"
+    is_folder = name.endswith("/")
+    if is_folder and (header.type != b"\0" or stored):
+        raise BadArchiveError(f"has a file whose name ends in a slash: `{name}`")
+    if header.type == b"\0" and is_folder != header.name.endswith(b"/"):
+        raise BadArchiveError(f"has an entry that is a file by one name only: `{name}`")
+    return "folder" if is_folder else "file"
+
+
+def _stored(header: Header, records: Records) -> int:
+    """Return how many bytes an entry has in the archive.
+
+    A pax size stands where the header cannot say it; a small one that differs is how two readers
+    are made to see different members (CVE-2025-62518).
+    """
+    text = records.get(b"size")
+    size = decimal(text, "size") if text else header.size
+    if header.type in _SIZE_IS_NO_DATA:
+        return 0
+    is_overflow = size > _LARGEST_OCTAL and header.size in (0, _LARGEST_OCTAL)
+    if size != header.size and not is_overflow:
+        raise BadArchiveError(f"has a pax size of {size}, and {header.size} in the header")
+    if (real := records.get(b"SCHILY.realsize")) and decimal(real, "size") != size:
+        raise BadArchiveError("has a pax header with two sizes")
+    return size
+
+
+def _name(header: Header, extension: _Extension, encoding: str | None) -> str:
+    records = extension.records or {}
+    is_named_twice = extension.long_name is not None and b"path" in records
+    if is_named_twice or (extension.long_link is not None and b"linkpath" in records):
+        raise BadArchiveError("has a GNU long name and a pax name for one entry")
+    in_pax = records.get(b"GNU.sparse.name", records.get(b"path"))
+    if in_pax is None:
+        return _decoded(extension.long_name or header.name, encoding)
+    is_binary = records.get(b"hdrcharset") == b"BINARY"
+    return _decoded(in_pax, encoding if is_binary else None)
+
+
+def _decoded(name: bytes, encoding: str | None) -> str:
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        pass
+    if encoding is None:
+        raise BadArchiveError(f"has a name that is not UTF-8, and no declared encoding: {name!r}")
+    try:
+        return name.decode(encoding)
+    except (UnicodeDecodeError, LookupError) as error:
+        raise BadArchiveError(f"has a name that is not {encoding}: {name!r}") from error

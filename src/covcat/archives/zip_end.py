@@ -1,0 +1,84 @@
+"""A zip's end records: where its directory is, how many entries it has, and nothing after it."""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from covcat.archives.member import BadArchiveError
+
+_END = struct.Struct("<4s4H2IH")
+_WIDE_END = struct.Struct("<4sQ2H2I4Q")
+_LOCATOR = struct.Struct("<4sIQI")
+_MAX_ZEROS = 1 << 16  # that some tools leave behind the end
+_MOST = (0xFFFF, 0xFFFFFFFF)  # the real number is in the ZIP64 record
+
+ReadAt = Callable[[int, int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What the end records say of the directory."""
+
+    entries: int
+    directory: int  # its offset
+    directory_bytes: int
+    comment: bytes
+
+
+def read_end(read_at: ReadAt, size: int) -> End:
+    """Find the end record; `size` is the file's.
+
+    Raises:
+        BadArchiveError: there is none, it contradicts itself, or something follows it.
+    """
+    start = max(0, size - _END.size - 0xFFFF - _MAX_ZEROS)
+    tail = read_at(start, size - start)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) - at < _END.size:
+        raise BadArchiveError("is not a zip, or its end is missing")
+    _, disk, first_disk, here, entries, length, offset, comments = _END.unpack_from(tail, at)
+    comment, rest = _split(tail[at + _END.size :], comments)
+    if len(comment) != comments or rest.strip(b"\0") or len(rest) > _MAX_ZEROS:
+        raise BadArchiveError("has bytes after its end")
+    position = start + at
+    wide = _wide_end(read_at, position)
+    if wide is not None:
+        position, numbers = wide
+        narrow = (disk, first_disk, here, entries, length, offset)
+        if any(one not in (two, *_MOST) for one, two in zip(narrow, numbers, strict=True)):
+            raise BadArchiveError("has two end records that differ")
+        disk, first_disk, here, entries, length, offset = numbers
+    if disk or first_disk or here != entries:
+        raise BadArchiveError("is one volume of several")
+    if offset + length < position:
+        gap = position - offset - length
+        raise BadArchiveError(f"has {gap} hidden bytes before its members or its directory")
+    if offset + length > position:
+        raise BadArchiveError(
+            f"has a directory that ends at {offset + length}, not where its end starts, {position}"
+        )
+    return End(entries, offset, length, comment)
+
+
+def _split(raw: bytes, size: int) -> tuple[bytes, bytes]:
+    return raw[:size], raw[size:]
+
+
+def _wide_end(read_at: ReadAt, end: int) -> tuple[int, tuple[int, ...]] | None:
+    """Return where the ZIP64 record starts and its numbers, if there is one."""
+    if end < _LOCATOR.size:
+        return None
+    raw = read_at(end - _LOCATOR.size, _LOCATOR.size)
+    magic, disk, offset, disks = _LOCATOR.unpack(raw)
+    if magic != b"PK\x06\x07":
+        return None
+    if disk or disks > 1:
+        raise BadArchiveError("is one volume of several")
+    expected = end - _LOCATOR.size - _WIDE_END.size
+    record = read_at(offset, _WIDE_END.size) if offset == expected else b""
+    if record[:4] != b"PK\x06\x06":
+        raise BadArchiveError("has a ZIP64 end record that is not where its locator says")
+    _, length, _, _, *numbers = _WIDE_END.unpack(record)
+    if length != _WIDE_END.size - 12:
+        raise BadArchiveError("has a ZIP64 end record of a wrong length")
+    return expected, tuple(numbers)

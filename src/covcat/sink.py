@@ -1,0 +1,232 @@
+"""Where the members of one archive are written and hashed; nothing that is there is opened."""
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+
+from covcat.admit import Budget, Placed
+from covcat.errors import ExtractionError
+from covcat.gitid import EXECUTABLE, REGULAR, blob_hasher
+from covcat.model import StoredFile
+from covcat.progress import Progress, Silent
+from covcat.store import FILE_MODE, disk_error, make_folder
+
+_STEP = 1 << 20  # bytes between two reports of progress
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an archive is unpacked to."""
+
+    folder: Path | None  # None: its files are only hashed
+    workspace: Path  # a private folder, for the archives inside it
+    with_git_ids: bool = False
+    progress: Progress = field(default_factory=Silent)
+
+
+class Sink:
+    """Collects the files of one archive; on leaving, whatever is open is closed."""
+
+    def __init__(self, archive: str, place: Place, budget: Budget) -> None:
+        """`archive` is its name in messages."""
+        self.archive, self.place, self.budget = archive, place, budget
+        self._task: int | None = None
+        self._lock = threading.Lock()
+        self._unsaid = 0  # bytes written since the last report
+        self._open: set[Writer] = set()
+        self._done: dict[int, StoredFile] = {}  # by the member's number
+        self._again: list[tuple[int, StoredFile]] = []
+        self._nested: dict[int, Path] = {}
+
+    def __enter__(self) -> "Sink":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for writer in list(self._open):  # of members that were damaged
+            writer.close()
+        if self._task is not None:
+            self.place.progress.finish(self._task)
+
+    def start(self, total: int | None) -> None:
+        """Say that bytes will come, and how many if that is known."""
+        self._task = self.place.progress.start(f"unpacking {self.archive}", total)
+
+    def writer(self, placed: Placed) -> "Writer":
+        """Return what takes the bytes of one member."""
+        target = None
+        if placed.is_nested and not placed.is_again:
+            target = self.place.workspace / f"{len(self._nested)}"
+            target.mkdir(mode=0o700, parents=True)
+            target /= PurePosixPath(placed.path).name
+            self._nested[placed.member.number] = target
+        elif self.place.folder is not None and not placed.is_again:
+            target = self.place.folder / placed.path
+        return Writer(placed, target, self)
+
+    def opened(self, writer: "Writer") -> None:
+        """Remember what has to be closed."""
+        self._open.add(writer)
+
+    def closed(self, writer: "Writer") -> None:
+        """Forget it."""
+        self._open.discard(writer)
+
+    def advance(self, size: int) -> None:
+        """Count bytes, and report now and then."""
+        with self._lock:
+            self._unsaid += size
+            if self._unsaid >= _STEP and self._task is not None:
+                self.place.progress.advance(self._task, self._unsaid)
+                self._unsaid = 0
+
+    def store(self, placed: Placed, stored: StoredFile) -> None:
+        """Take a member that is whole."""
+        if placed.is_again:
+            self._again.append((placed.member.number, stored))
+        else:
+            self._done[placed.member.number] = stored
+
+    def demand(self, count: int) -> None:
+        """Check that every member came that was listed.
+
+        Raises:
+            ExtractionError: the archive changed while it was read.
+        """
+        if len(self._done) + len(self._again) != count:
+            raise ExtractionError(f"`{self.archive}` changed while it was read")
+
+    @property
+    def repeated(self) -> int:
+        """How many members came again with the same bytes."""
+        return len(self._again)
+
+    def files(self) -> tuple[StoredFile, ...]:
+        """Return all that were written, in the archive's order.
+
+        Raises:
+            ExtractionError: a path came twice, with different bytes.
+        """
+        first = {one.path: one.sha256 for one in self._done.values()} if self._again else {}
+        for _, stored in self._again:
+            if first.get(stored.path) != stored.sha256:
+                raise ExtractionError(
+                    f"`{self.archive}` is refused: it has `{stored.path}` twice, with different "
+                    "contents: they would be one path"
+                )
+        return tuple(
+            self._done[number] for number in sorted(self._done) if number not in self._nested
+        )
+
+    def nested(self) -> Iterator[tuple[str, Path, StoredFile]]:
+        """Give the archives that lay inside: the path they had, where they are now."""
+        for number, file in sorted(self._nested.items()):
+            yield self._done[number].path, file, self._done[number]
+
+
+class Writer:
+    """Writes and hashes one member, and refuses a byte more or less than it declared."""
+
+    __slots__ = ("_blob", "_handle", "_left", "_placed", "_sha256", "_sink", "_size", "_target")
+
+    def __init__(self, placed: Placed, target: Path | None, sink: Sink) -> None:
+        self._placed, self._target, self._sink = placed, target, sink
+        self._size = 0
+        self._left = placed.member.size
+        self._sha256 = hashlib.sha256()
+        is_git = sink.place.with_git_ids and self._left is not None
+        self._blob = blob_hasher(self._left or 0) if is_git else None
+        self._handle: int | None = None
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Take the next bytes.
+
+        Raises:
+            ExtractionError: they are more than were declared, or than are allowed.
+            DiskError: the disk refused.
+        """
+        size = len(data)
+        self._size += size
+        if self._left is None:
+            self._sink.budget.take(size)
+            self._sink.budget.demand(self._sink.archive)
+        elif self._size > self._left:
+            raise ExtractionError(
+                f"`{self._placed.member.name}` in `{self._sink.archive}` is longer than the "
+                f"{self._left} bytes it declares"
+            )
+        self._sha256.update(data)
+        if self._blob is not None:
+            self._blob.update(data)
+        if self._target is not None:
+            self._put(data)
+        self._sink.advance(size)
+
+    def finish(self) -> None:
+        """The member is whole.
+
+        Raises:
+            ExtractionError: fewer bytes came than it declared.
+        """
+        if self._left is not None and self._size != self._left:
+            raise ExtractionError(
+                f"`{self._placed.member.name}` in `{self._sink.archive}` is "
+                f"{self._left - self._size} bytes shorter than it declares"
+            )
+        if self._target is not None:
+            self._put(b"")
+            self.close()
+        mode = EXECUTABLE if self._placed.member.is_executable else REGULAR
+        stored = StoredFile(
+            path=self._placed.path,
+            bytes=self._size,
+            sha256=self._sha256.hexdigest(),
+            mode=mode if self._blob else None,
+            blob=self._blob.hexdigest() if self._blob else None,
+        )
+        self._sink.store(self._placed, stored)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._handle is not None:
+            handle, self._handle = self._handle, None
+            self._sink.closed(self)
+            try:
+                os.close(handle)
+            except OSError as error:  # NFS and quotas refuse as late as here
+                raise disk_error(error, f"write `{self._placed.path}`") from error
+
+    def _put(self, data: bytes | memoryview) -> None:
+        """Write all of it; the file is made at the first bytes, or at the end if there are none."""
+        try:
+            if self._handle is None and self._target is not None:
+                self._handle = _create(self._target)
+                self._sink.opened(self)
+            while data and self._handle is not None:
+                done = os.write(self._handle, data)
+                if done == len(data):
+                    return
+                data = memoryview(data)[done:]
+        except OSError as error:
+            raise disk_error(error, f"write `{self._placed.path}`") from error
+
+
+def _create(path: Path) -> int:
+    """Make a new file; nothing that is already there is ever opened or followed."""
+    try:
+        try:
+            return os.open(path, _FLAGS, FILE_MODE)
+        except FileNotFoundError:  # its folder is not there yet: asking first costs more
+            make_folder(path.parent)
+            return os.open(path, _FLAGS, FILE_MODE)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ExtractionError(f"`{path.name}` would be one path with another member") from error
