@@ -21,7 +21,7 @@ from covcat.names import collision
 from covcat.sink import Place, Sink, Writer
 from covcat.store import disk_error, disk_errors
 
-__all__ = ["Budget", "Extracted", "Layout", "Place", "extract", "inspect", "layout_of"]
+__all__ = ["Budget", "Extracted", "Layout", "Place", "extract", "inspect", "kind", "layout_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,16 @@ def inspect(
             gate.demand_room()
         gate.close()
     return placed
+
+
+def kind(archive: Path) -> str:
+    """Return an archive's format, by its first bytes.
+
+    Raises:
+        ExtractionError: it has none that covcat knows, or its name says another.
+    """
+    with _archive_errors(archive.name):
+        return kind_of(archive)
 
 
 def extract(
@@ -143,10 +153,10 @@ def _unpack_nested(
 ) -> Extracted:
     """Unpack an archive that lay at `path` of another one, and drop it."""
     with _archive_errors(path):
-        kind = kind_of(file)
+        form = kind_of(file)
     folder = PurePosixPath(path).parent / stem_of(file.name)
     inner = Layout(into=f"{folder}/", own_folder=folder.name, exclude=layout.exclude)
-    got = extract(file, kind, inner, budget, place, encoding)
+    got = extract(file, form, inner, budget, place, encoding)
     with disk_errors(f"drop `{path}`"):
         file.unlink()
     record = NestedArchive(

@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from covcat.cli import find, get, here, upkeep
+from covcat.cli import find, get, here, unpack, upkeep
 from covcat.cli.session import PipeClosedError, Session, envelope, error_text, put
 from covcat.errors import CovcatError, DiskError, SignalError, StopSignal, UsageError
 from covcat.output import shown
@@ -135,7 +135,7 @@ def options(
         put(sys.stdout, _EXAMPLES)
 
 
-for group in (find, get, here, upkeep):
+for group in (find, get, unpack, here, upkeep):
     group.register(app)
 
 

@@ -1,0 +1,120 @@
+"""extract: any archive on disk, by the rules and the engine of `fetch`."""
+
+import codecs
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from covcat.cli.session import Session, chosen_output
+from covcat.errors import UsageError
+from covcat.output import OUTPUTS, Cell, Rows, sized
+
+_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(extract)
+
+
+def extract(
+    ctx: typer.Context,
+    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="zip, tar, 7z, rar, gz …")],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="New or empty; by default the archive's name."),
+    ] = None,
+    list_only: Annotated[
+        bool, typer.Option("--list", "-l", help="Check it and list its files, write nothing.")
+    ] = False,
+    include: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Only these paths; repeatable.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Not these paths; repeatable.")
+    ] = None,
+    max_bytes: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Refuse to write more, such as 500M.")
+    ] = None,
+    max_files: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Refuse more members than these.")
+    ] = None,
+    nested: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Unpack these archives inside it too; repeatable."),
+    ] = None,
+    name_encoding: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of names that are not UTF-8, such as gbk.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("--format", metavar="NAME", help="Of --list: table, tsv, csv …")
+    ] = None,
+) -> None:
+    """Unpack an archive of any format safely; print the folder.
+
+    One unsafe, ambiguous or damaged member refuses the whole archive, and nothing is left behind.
+
+    Example: covcat extract P001.rar scans/P001
+    """
+    from covcat import local
+    from covcat.admit import Layout
+    from covcat.archives.kinds import stem_of
+
+    session: Session = ctx.obj
+    chosen = chosen_output(output, (*OUTPUTS, "table", "json"))
+    most = None if max_bytes is None else _bytes(max_bytes)
+    encoding = None if name_encoding is None else _encoding(name_encoding)
+    layout = Layout(
+        include=tuple(include or ()), exclude=tuple(exclude or ()), nested=tuple(nested or ())
+    )
+    if list_only:
+        kind, files = local.listed(archive, layout, most, max_files, encoding)
+        rows: list[dict[str, Cell]] = [
+            {"path": one.path, "bytes": one.member.size} for one in files
+        ]
+        session.rows("extract", Rows(("path", "bytes"), rows), output=chosen)
+        session.say(f"{archive.name}: {kind}, {len(rows)} files; nothing was written")
+        return
+    from covcat.cli.bars import drawn
+
+    target = folder or Path(stem_of(archive.name))
+    with drawn(session) as progress:
+        kind, done = local.unpacked(archive, target, layout, most, max_files, encoding, progress)
+    total = sum(one.bytes for one in done.files)
+    parts = [
+        f"{len(done.files)} files, {sized(total)}",
+        f"{done.left_out} left out" if done.left_out else "",
+        f"{done.repeated} repeated with the same contents" if done.repeated else "",
+        f"{len(done.nested)} archives inside" if done.nested else "",
+    ]
+    session.say(f"{archive.name}: {kind}, " + ", ".join(part for part in parts if part))
+    data = {
+        "path": str(target),
+        "format": kind,
+        "bytes": total,
+        "left_out": done.left_out,
+        "repeated": done.repeated,
+        "nested": [{"path": one.path, "sha256": one.sha256} for one in done.nested],
+        "files": [
+            {"path": one.path, "bytes": one.bytes, "sha256": one.sha256} for one in done.files
+        ],
+    }
+    session.result("extract", data, f"{target}\n")
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"(\d{1,15})([kMGT]?)B?", text)
+    if found is None:
+        raise UsageError(f"--max-bytes `{text}` is no size: expected one such as 500M or 2G")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def _encoding(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        raise UsageError(
+            f"unknown --name-encoding `{name}`: expected one such as gbk, cp437 or latin-1"
+        ) from None

@@ -1,0 +1,107 @@
+"""Any archive on disk -> a folder, by one rename: what `covcat extract` does.
+
+The files are written into a hidden folder beside the target, which is private while it is built
+and goes away whatever happens.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from covcat import extract
+from covcat.admit import MAX_MEMBERS, Budget, Layout, Placed
+from covcat.errors import DiskError, NotFoundError
+from covcat.extract import Extracted, Place
+from covcat.progress import Progress
+from covcat.store import disk_errors, make_folder, sync
+
+_SPARE = 0.05  # of the free space, left to others
+
+
+def listed(
+    archive: Path,
+    layout: Layout,
+    max_bytes: int | None,
+    max_files: int | None,
+    encoding: str | None,
+) -> tuple[str, list[Placed]]:
+    """Check an archive whole and return its format and its files, writing nothing.
+
+    Raises:
+        NotFoundError: it is not there.
+        ExtractionError: it is damaged, unsafe, too large or of no known format.
+    """
+    kind = _kind(archive)
+    budget = _budget(Path.cwd(), max_bytes, max_files)
+    return kind, extract.inspect(archive, kind, layout, budget, encoding)
+
+
+def unpacked(
+    archive: Path,
+    target: Path,
+    layout: Layout,
+    max_bytes: int | None,
+    max_files: int | None,
+    encoding: str | None,
+    progress: Progress,
+) -> tuple[str, Extracted]:
+    """Unpack an archive to `target`, which is not there yet or empty; return its format too.
+
+    Raises:
+        NotFoundError: the archive is not there.
+        ExtractionError: it is damaged, unsafe, too large or of no known format.
+        DiskError: the disk refused, or the target is in use.
+    """
+    kind = _kind(archive)
+    _demand_free(target)
+    with _workshop(target) as workshop:
+        place = Place(workshop / "files", workshop / "inside", progress=progress)
+        budget = _budget(workshop, max_bytes, max_files)
+        done = extract.extract(archive, kind, layout, budget, place, encoding)
+        with disk_errors(f"move the finished folder to `{target}`"):
+            make_folder(workshop / "files")  # all files may have been left out
+            sync(workshop)
+            _demand_free(target)
+            (workshop / "files").rename(target)
+    return kind, done
+
+
+def _kind(archive: Path) -> str:
+    if not archive.exists():
+        raise NotFoundError(f"no file `{archive}`")
+    return extract.kind(archive)
+
+
+def _budget(folder: Path, max_bytes: int | None, max_files: int | None) -> Budget:
+    with disk_errors(f"look at the free space of `{folder}`"):
+        free = int(shutil.disk_usage(folder).free * (1 - _SPARE))
+    most_files = MAX_MEMBERS if max_files is None else max_files
+    if max_bytes is not None and max_bytes <= free:
+        return Budget(max_bytes, most_files, hint="--max-bytes and --max-files set the limits")
+    hint = "free some space, or give a folder on another disk"
+    return Budget(free, most_files, is_free_space=True, hint=hint)
+
+
+def _demand_free(target: Path) -> None:
+    with disk_errors(f"look at `{target}`"):
+        is_empty = target.is_dir() and not target.is_symlink() and not any(target.iterdir())
+        if not is_empty and (target.exists() or target.is_symlink()):
+            raise DiskError(
+                f"`{target}` is there already, and is not an empty folder",
+                hint="give another folder, or move this one away",
+            )
+
+
+@contextmanager
+def _workshop(target: Path) -> Iterator[Path]:
+    """Give a private folder beside the target."""
+    with disk_errors(f"make a folder beside `{target}`"):
+        make_folder(target.absolute().parent)
+        workshop = target.absolute().parent / f".covcat-{os.urandom(8).hex()}"
+        workshop.mkdir(mode=0o700)
+    try:
+        yield workshop
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
