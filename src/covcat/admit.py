@@ -127,8 +127,7 @@ class Gate:
         target = self.layout.into + path
         if self.layout.into and (reason := unsafe_name(target)):
             raise ExtractionError(f"`{self.archive}` cannot go to `{self.layout.into}`: {reason}")
-        is_nested = any(fnmatchcase(path, glob) for glob in self.layout.nested)
-        return Placed(member, target, is_again, is_nested)
+        return Placed(member, target, is_again, _matches(path, self.layout.nested))
 
     def demand_room(self) -> None:
         """Stop as soon as more is declared than may be written."""
@@ -206,4 +205,4 @@ class Gate:
 
 
 def _matches(path: str, globs: Sequence[str]) -> bool:
-    return any(fnmatchcase(path, glob) for glob in globs)
+    return bool(globs) and any(fnmatchcase(path, glob) for glob in globs)

@@ -31,17 +31,17 @@ def unsafe_name(name: str) -> str | None:
         return "its name has a backslash"
     if name.startswith("/") or _DRIVE.match(name):
         return "its path is absolute"
-    return _unsafe_parts(name.split("/"))
+    return _unsafe_parts(name.split("/"), size)
 
 
-def _unsafe_parts(parts: Sequence[str]) -> str | None:
+def _unsafe_parts(parts: Sequence[str], size: int) -> str | None:
     if ".." in parts:
         return "its path leaves the folder with `..`"
     if "" in parts or "." in parts:
         return "its path has an empty part"
     if len(parts) > MAX_DEPTH:
         return f"its path is {len(parts)} levels deep, more than {MAX_DEPTH}"
-    if any(len(part.encode()) > MAX_PART_BYTES for part in parts):
+    if size > MAX_PART_BYTES and any(len(part.encode()) > MAX_PART_BYTES for part in parts):
         return f"a part of its path has more than {MAX_PART_BYTES} bytes"
     return None
 

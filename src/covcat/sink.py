@@ -35,6 +35,7 @@ class Sink:
     def __init__(self, archive: str, place: Place, budget: Budget) -> None:
         """`archive` is its name in messages."""
         self.archive, self.place, self.budget = archive, place, budget
+        self._folder = None if place.folder is None else str(place.folder)  # joins are costly
         self._task: int | None = None
         self._lock = threading.Lock()
         self._unsaid = 0  # bytes written since the last report
@@ -65,13 +66,17 @@ class Sink:
         """Return what takes the bytes of one member."""
         target = None
         if placed.is_nested and not placed.is_again:
-            target = self.place.workspace / f"{len(self._nested)}"
-            target.mkdir(mode=0o700, parents=True)
-            target /= PurePosixPath(placed.path).name
-            self._nested[placed.member.number] = target
-        elif self.place.folder is not None and not placed.is_again:
-            target = self.place.folder / placed.path
+            target = self._inside(placed)
+        elif self._folder is not None and not placed.is_again:
+            target = f"{self._folder}/{placed.path}"
         return Writer(placed, target, self)
+
+    def _inside(self, placed: Placed) -> str:
+        """Return where an archive inside this one goes: under its own name, which says its kind."""
+        folder = self.place.workspace / f"{len(self._nested)}"
+        folder.mkdir(mode=0o700, parents=True)
+        self._nested[placed.member.number] = folder / PurePosixPath(placed.path).name
+        return str(self._nested[placed.member.number])
 
     def opened(self, writer: "Writer") -> None:
         """Remember what has to be closed."""
@@ -138,7 +143,7 @@ class Writer:
 
     __slots__ = ("_blob", "_handle", "_left", "_placed", "_sha256", "_sink", "_size", "_target")
 
-    def __init__(self, placed: Placed, target: Path | None, sink: Sink) -> None:
+    def __init__(self, placed: Placed, target: str | None, sink: Sink) -> None:
         self._placed, self._target, self._sink = placed, target, sink
         self._size = 0
         self._left = placed.member.size
@@ -220,13 +225,15 @@ class Writer:
             raise disk_error(error, f"write `{self._placed.path}`") from error
 
 
-def _create(path: Path) -> int:
+def _create(path: str) -> int:
     """Make a new file; nothing that is already there is ever opened or followed."""
     try:
         try:
             return os.open(path, _FLAGS, FILE_MODE)
         except FileNotFoundError:  # its folder is not there yet: asking first costs more
-            make_folder(path.parent)
+            make_folder(Path(path).parent)
             return os.open(path, _FLAGS, FILE_MODE)
     except (FileExistsError, NotADirectoryError) as error:
-        raise ExtractionError(f"`{path.name}` would be one path with another member") from error
+        raise ExtractionError(
+            f"`{PurePosixPath(path).name}` would be one path with another member"
+        ) from error

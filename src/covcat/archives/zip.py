@@ -3,7 +3,7 @@
 import os
 import stat
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
@@ -53,7 +53,9 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
     wanted.sort(key=lambda one: one.entry.offset)
     large = [one for one in wanted if one.entry.packed + one.entry.size > _SMALL]
     small = [one for one in wanted if one.entry.packed + one.entry.size <= _SMALL]
-    job = _Job(source, open_member, threading.Event())
+    from isal.isal_zlib import crc32  # 13 times as fast as zlib's
+
+    job = _Job(source, open_member, threading.Event(), crc32)
     threads = min(_THREADS, os.cpu_count() or 1, len(large))
     with ThreadPoolExecutor(max(1, threads)) as pool:
         futures = [pool.submit(job.run, [one]) for one in large]
@@ -71,27 +73,45 @@ class _Job:
     source: Source
     open_member: Open
     stop: threading.Event
+    crc32: Callable[[bytes, int], int]
 
     def run(self, listed: Sequence[ZipMember]) -> None:
-        """Unpack some members, by a file handle of its own."""
+        """Unpack some members, reading at places of its own."""
         reader = _Reader(self.source.stream.fileno())
         for member in listed:
             writer = self.open_member(member)
-            if writer is not None:
+            if writer is None:
+                continue
+            if member.entry.packed + member.entry.size <= _SMALL:
+                self._push_small(member.entry, reader, writer)
+            else:
                 self._push(member.entry, reader, writer)
+            writer.finish()
+
+    def _push_small(self, entry: Entry, reader: "_Reader", writer: Writer) -> None:
+        """Unpack a member in one go: generators cost as much as its bytes."""
+        data = reader.take(entry.data, entry.packed)
+        if entry.method:
+            decompressor = METHODS[entry.method](entry.flags, entry.size)
+            try:
+                data = decompressor.decompress(data, entry.size + 1)
+            except Exception as error:  # never used again: CVE-2026-6100, CVE-2026-9669
+                raise BadArchiveError(f"has damaged data in `{entry.label}`: {error}") from error
+            if not decompressor.eof or decompressor.unused_data:
+                raise BadArchiveError(f"has a packed stream that does not fit `{entry.label}`")
+        if self.crc32(data, 0) != entry.crc:
+            raise BadArchiveError(f"has a wrong checksum for `{entry.label}`")
+        writer.write(data)
 
     def _push(self, entry: Entry, reader: "_Reader", writer: Writer) -> None:
-        from isal.isal_zlib import crc32  # 13 times as fast as zlib's
-
         crc = 0
         for data in _unpacked(entry, reader):
             if self.stop.is_set():
                 raise BadArchiveError("was left in the middle")
-            crc = crc32(data, crc)
+            crc = self.crc32(data, crc)
             writer.write(data)
         if crc != entry.crc:
             raise BadArchiveError(f"has a wrong checksum for `{entry.label}`")
-        writer.finish()
 
 
 class _Reader:
@@ -101,18 +121,18 @@ class _Reader:
         self._handle = handle
         self._block, self._start = b"", 0
 
-    def pieces(self, offset: int, size: int) -> Iterator[bytes]:
-        """Give `size` bytes from `offset` on, in pieces."""
+    def take(self, offset: int, size: int) -> bytes:
+        """Return `size` bytes from `offset` on, where they are few."""
         begin = offset - self._start
-        if begin >= 0 and begin + size <= len(self._block):
-            yield self._block[begin : begin + size]
-            return
-        if size < _SMALL:
+        if begin < 0 or begin + size > len(self._block):
             self._block, self._start = os.pread(self._handle, 2 * _SMALL, offset), offset
+            begin = 0
             if len(self._block) < size:
                 raise BadArchiveError("became shorter while it was read")
-            yield self._block[:size]
-            return
+        return self._block[begin : begin + size]
+
+    def pieces(self, offset: int, size: int) -> Iterator[bytes]:
+        """Give `size` bytes from `offset` on, in pieces."""
         while size:
             data = os.pread(self._handle, min(size, CHUNK), offset)
             if not data:

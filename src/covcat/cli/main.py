@@ -1,5 +1,6 @@
 """The entry point: global options, signals, and the one place that prints errors."""
 
+import gc
 import os
 import signal
 import sys
@@ -142,6 +143,7 @@ for group in (find, get, unpack, here, upkeep):
 def main() -> NoReturn:
     """Run covcat on the process's arguments, and exit with its code."""
     _listen_to_signals()
+    gc.set_threshold(100_000, 50, 50)  # else lists of 100,000 members are walked again and again
     for name in ("stdout", "stderr"):  # `>&-` leaves None
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
