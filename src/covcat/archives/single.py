@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import PurePath
 
 from covcat.archives.member import CHUNK, BadArchiveError, Member, Open, Source
-from covcat.archives.streams import Unpacked, compression_of, unpacked, unread_compression_of
+from covcat.archives.streams import Flow, compression_of, unpacked, unread_compression_of
 from covcat.archives.tar import holds_tar
 from covcat.archives.tar_headers import BLOCK
 
@@ -37,7 +37,7 @@ def unpack(source: Source, open_member: Open) -> None:
 
 
 @contextmanager
-def _opened(source: Source) -> Iterator[Unpacked]:
+def _opened(source: Source) -> Iterator[Flow]:
     packing = compression_of(source.stream)
     if packing is None:
         unread = unread_compression_of(source.stream)

@@ -9,7 +9,7 @@ import lzma
 import os
 import re
 import sys
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from queue import SimpleQueue
@@ -18,11 +18,14 @@ from typing import Any, BinaryIO
 
 from covcat.archives.member import CHUNK, BadArchiveError
 
-_INPUT = 1 << 17  # bytes fed to a decompressor at a time
-_AHEAD = 8  # pieces of at most CHUNK bytes that may wait for the reader
+_INPUT = 1 << 18  # bytes read, and at most fed to a decompressor, at a time
+_FIRST_INPUT = 1 << 12  # bytes fed to a new one, which copies what it leaves: streams may be tiny
+_PIECE = 1 << 18  # bytes unpacked at a time: what the processor's caches hold
+_AHEAD = 32  # pieces that may wait for the reader
 _WORTH_A_THREAD = 1 << 16  # bytes of a packed file below which starting a thread costs more
 _MAX_ZEROS = 1 << 16  # bytes after the last stream: writers fill up tape blocks
 MAX_MEMORY = 1 << 28  # bytes
+_RESERVED_FLAGS = 0xE0  # of gzip; a reader must refuse them (RFC 1952, 2.3.1.2), isal does not
 _MAX_ZSTD_WINDOW = 27  # a power of two, in bytes; what `zstd` itself takes without `--long`
 
 _STARTS: Mapping[str, re.Pattern[bytes]] = {
@@ -58,7 +61,7 @@ def _found(starts: Mapping[str, re.Pattern[bytes]], stream: BinaryIO) -> str | N
     return next((name for name, pattern in starts.items() if pattern.match(start)), None)
 
 
-class Unpacked:
+class Flow:
     """Bytes taken from one end to the other, in whatever pieces suit the taker."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
@@ -88,8 +91,14 @@ class Unpacked:
     def peek(self, size: int) -> bytes:
         """Return what `take` will."""
         data = self.take(size)
-        self._chunk, self._at = data + self._chunk[self._at :], 0
+        if len(data) > self._at:  # it began in the chunk before
+            self._chunk, self._at = data + self._chunk[self._at :], len(data)
+        self._at -= len(data)
         return data
+
+    def go_back(self, size: int) -> None:
+        """Make the end of the last `piece` the next to come."""
+        self._at -= size
 
     def skip(self, size: int) -> bool:
         """Pass over `size` bytes; False if the end comes first."""
@@ -99,18 +108,18 @@ class Unpacked:
 
 
 @contextmanager
-def unpacked(stream: BinaryIO, compression: str | None) -> Iterator[Unpacked]:
+def unpacked(stream: BinaryIO, compression: str | None) -> Iterator[Flow]:
     """Give what is inside a file, from its start; a thread may unpack ahead until the end."""
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
     if compression is None:
-        yield Unpacked(iter(lambda: stream.read(CHUNK), b""))
+        yield Flow(iter(lambda: stream.read(CHUNK), b""))
     elif size < _WORTH_A_THREAD:
-        yield Unpacked(_streams(stream, compression))
+        yield Flow(_streams(stream, compression))
     else:
         ahead = _Ahead(_streams(stream, compression))
         try:
-            yield Unpacked(ahead.chunks())
+            yield Flow(ahead.chunks())
         finally:
             ahead.close()
 
@@ -153,53 +162,57 @@ class _Ahead:
 
 def _streams(packed: BinaryIO, compression: str) -> Iterator[bytes]:
     """Unpack every stream of a file."""
-    rest = packed.read(_INPUT)
-    while rest := _next_start(packed, rest, compression):
-        rest = yield from _stream(packed, rest, _DECOMPRESSORS[compression]())
+    flow = Flow(iter(lambda: packed.read(_INPUT), b""))
+    while _begins(flow, compression):
+        yield from _stream(flow, _DECOMPRESSORS[compression]())
 
 
-def _stream(packed: BinaryIO, data: bytes, decompressor: Any) -> Generator[bytes, None, bytes]:
-    """Unpack one stream that begins with `data`; returns what was read of the next."""
+def _stream(flow: Flow, decompressor: Any) -> Iterator[bytes]:
+    """Unpack one stream, leaving what follows it."""
+    feed = _FIRST_INPUT
+    data = flow.piece(feed)
     while True:
         try:
-            piece: bytes = decompressor.decompress(data, CHUNK)
+            piece: bytes = decompressor.decompress(data, _PIECE)
         except Exception as error:  # never used again: CVE-2026-6100, CVE-2026-9669
             raise BadArchiveError(f"is damaged: {error}") from error
         if piece:
             yield piece
         if decompressor.eof:
-            rest: bytes = decompressor.unused_data
-            return rest
-        data = packed.read(_INPUT) if decompressor.needs_input else b""
-        if not data and decompressor.needs_input:
-            raise BadArchiveError("ends in the middle of its compressed stream")
+            flow.go_back(len(decompressor.unused_data))
+            return
+        data = b""
+        if decompressor.needs_input:
+            feed = min(2 * feed, _INPUT)
+            data = flow.piece(feed)
+            if not data:
+                raise BadArchiveError("ends in the middle of its compressed stream")
 
 
-def _next_start(packed: BinaryIO, rest: bytes, compression: str) -> bytes:
-    """Return bytes that begin a stream, or nothing at the end, where zeros may fill up."""
-    zeros = 0
-    while not (start := rest.lstrip(b"\0")):
-        zeros += len(rest)
-        rest = packed.read(_INPUT)
-        if not rest or zeros > _MAX_ZEROS:
-            break
-    zeros += len(rest) - len(start)
-    if zeros > _MAX_ZEROS:
-        raise BadArchiveError(f"has more than {_MAX_ZEROS:,} zeros after its compressed stream")
-    if start and len(start) < _LONGEST_START:
-        start += packed.read(_INPUT)
-    is_next = _STARTS[compression].match(start) and (not zeros or compression == "xz")
-    if start and not is_next:
+def _begins(flow: Flow, compression: str) -> bool:
+    """Whether another stream begins here; False at the end, where zeros may fill up."""
+    zeros = _skip_zeros(flow) if flow.peek(1) == b"\0" else 0
+    start = flow.peek(_LONGEST_START)
+    if not start:
+        return False
+    if not _STARTS[compression].match(start) or (zeros and compression != "xz"):
         raise BadArchiveError("goes on after the end of its compressed stream")
-    if start and compression == "gz":
-        _demand_known_flags(start)
-    return start
-
-
-def _demand_known_flags(start: bytes) -> None:
-    """RFC 1952, 2.3.1.2: a reader must refuse flags it does not know, which isal ignores."""
-    if len(start) > 3 and start[3] & 0xE0:
+    if compression == "gz" and len(start) > 3 and start[3] & _RESERVED_FLAGS:
         raise BadArchiveError("has reserved flags in its gzip header")
+    return True
+
+
+def _skip_zeros(flow: Flow) -> int:
+    zeros = 0
+    while piece := bytes(flow.piece(_MAX_ZEROS)):
+        rest = len(piece.lstrip(b"\0"))
+        flow.go_back(rest)
+        zeros += len(piece) - rest
+        if zeros > _MAX_ZEROS:
+            raise BadArchiveError(f"has more than {_MAX_ZEROS:,} zeros after its compressed stream")
+        if rest:
+            break
+    return zeros
 
 
 def _gzip() -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from covcat.archives.member import CHUNK, BadArchiveError, Member, Open, Source, Writer
-from covcat.archives.streams import Unpacked, compression_of, unpacked, unread_compression_of
+from covcat.archives.streams import Flow, compression_of, unpacked, unread_compression_of
 from covcat.archives.tar_entries import Entry, next_entry
 from covcat.archives.tar_headers import BLOCK, END, has_checksum
 from covcat.archives.tar_sparse import Ranges, write_zeros
@@ -39,7 +39,7 @@ def unpack(source: Source, open_member: Open) -> None:
 
 
 @contextmanager
-def _opened(source: Source) -> Iterator[tuple[Unpacked, bool]]:
+def _opened(source: Source) -> Iterator[tuple[Flow, bool]]:
     """Give what is inside whatever the tar is packed with, and whether it is packed."""
     source.stream.seek(0)
     first = source.stream.read(BLOCK)
@@ -56,7 +56,7 @@ def _opened(source: Source) -> Iterator[tuple[Unpacked, bool]]:
         yield flow, packing is not None
 
 
-def _entries(flow: Unpacked, is_packed: bool, encoding: str | None) -> Iterator[Entry]:
+def _entries(flow: Flow, is_packed: bool, encoding: str | None) -> Iterator[Entry]:
     """Give entry after entry, each to be passed before the next, and check the end."""
     number, name = 0, ""
     try:
@@ -68,7 +68,7 @@ def _entries(flow: Unpacked, is_packed: bool, encoding: str | None) -> Iterator[
     _demand_end(flow, is_packed=is_packed)
 
 
-def _pass(flow: Unpacked, entry: Entry, writer: Writer | None) -> None:
+def _pass(flow: Flow, entry: Entry, writer: Writer | None) -> None:
     """Go to the end of an entry's data, writing it if it is wanted."""
     if writer is None or entry.member.kind != "file":
         is_whole = flow.skip(entry.stored)
@@ -82,7 +82,7 @@ def _pass(flow: Unpacked, entry: Entry, writer: Writer | None) -> None:
         writer.finish()
 
 
-def _copy(flow: Unpacked, size: int, writer: Writer) -> bool:
+def _copy(flow: Flow, size: int, writer: Writer) -> bool:
     """Write the next bytes; False if the end comes first."""
     while size and (piece := flow.piece(size)):
         writer.write(piece)
@@ -90,7 +90,7 @@ def _copy(flow: Unpacked, size: int, writer: Writer) -> bool:
     return not size
 
 
-def _fill(flow: Unpacked, ranges: Ranges, writer: Writer) -> bool:
+def _fill(flow: Flow, ranges: Ranges, writer: Writer) -> bool:
     """Write a sparse file, its holes as zeros."""
     end = 0
     for offset, size in ranges.pairs:
@@ -102,7 +102,7 @@ def _fill(flow: Unpacked, ranges: Ranges, writer: Writer) -> bool:
     return True
 
 
-def _demand_end(flow: Unpacked, *, is_packed: bool) -> None:
+def _demand_end(flow: Flow, *, is_packed: bool) -> None:
     """Read on from the first empty block: only zeros may follow it.
 
     A plain tar may end with its last member, as some writers leave it; a packed one may not.

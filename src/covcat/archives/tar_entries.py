@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from covcat.archives.member import BadArchiveError, Member
-from covcat.archives.streams import Unpacked
+from covcat.archives.streams import Flow
 from covcat.archives.tar_headers import BLOCK, END, Header, has_checksum, parse
 from covcat.archives.tar_pax import MAX_RECORDS, Records, decimal, demand_harmless, parse_records
 from covcat.archives.tar_sparse import Ranges, from_gnu, from_pax
@@ -44,7 +44,7 @@ class _Extension:
 _NONE = _Extension()
 
 
-def next_entry(flow: Unpacked, number: int, encoding: str | None) -> Entry | None:
+def next_entry(flow: Flow, number: int, encoding: str | None) -> Entry | None:
     """Read the headers of the next entry; None at the first empty block or the end."""
     extension = _NONE
     while header := _next_header(flow):
@@ -60,7 +60,7 @@ def next_entry(flow: Unpacked, number: int, encoding: str | None) -> Entry | Non
     return None
 
 
-def _next_header(flow: Unpacked) -> Header | None:
+def _next_header(flow: Flow) -> Header | None:
     block = flow.take(BLOCK)
     if block == END or not block:
         return None
@@ -71,7 +71,7 @@ def _next_header(flow: Unpacked) -> Header | None:
     return parse(block)
 
 
-def _extended(extension: _Extension, header: Header, flow: Unpacked) -> _Extension:
+def _extended(extension: _Extension, header: Header, flow: Flow) -> _Extension:
     if extension.records is not None:
         raise BadArchiveError("has a pax header that is followed by another extension header")
     if header.type in _PAX:
@@ -85,7 +85,7 @@ def _extended(extension: _Extension, header: Header, flow: Unpacked) -> _Extensi
     return replace(extension, long_name=text) if is_name else replace(extension, long_link=text)
 
 
-def _pass_global(extension: _Extension, header: Header, flow: Unpacked) -> None:
+def _pass_global(extension: _Extension, header: Header, flow: Flow) -> None:
     """Pass a global pax header or a volume's label."""
     if extension is not _NONE:
         raise BadArchiveError("has an extension header that is not followed by its entry")
@@ -94,7 +94,7 @@ def _pass_global(extension: _Extension, header: Header, flow: Unpacked) -> None:
         demand_harmless(body)
 
 
-def _body(header: Header, flow: Unpacked, limit: int) -> bytes:
+def _body(header: Header, flow: Flow, limit: int) -> bytes:
     if header.size > limit:
         raise BadArchiveError(f"has an extension header of {header.size:,} bytes")
     body = flow.take(header.size)
@@ -104,7 +104,7 @@ def _body(header: Header, flow: Unpacked, limit: int) -> bytes:
 
 
 def _entry(
-    header: Header, extension: _Extension, flow: Unpacked, number: int, encoding: str | None
+    header: Header, extension: _Extension, flow: Flow, number: int, encoding: str | None
 ) -> Entry:
     records = extension.records or {}
     name = _name(header, extension, encoding)

@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 from covcat.archives.member import CHUNK, BadArchiveError, Writer
-from covcat.archives.streams import Unpacked
+from covcat.archives.streams import Flow
 from covcat.archives.tar_headers import BLOCK, Header, number
 from covcat.archives.tar_pax import Records, decimal
 
@@ -25,7 +25,7 @@ class Ranges(NamedTuple):
     stored: int  # bytes of the member that are data, after any map
 
 
-def from_gnu(header: Header, stored: int, flow: Unpacked) -> Ranges:
+def from_gnu(header: Header, stored: int, flow: Flow) -> Ranges:
     """Read the map of a type `S` header and the blocks that continue it."""
     if not header.is_gnu:
         raise BadArchiveError("has a sparse file that is not in GNU's format")
@@ -55,7 +55,7 @@ def _add_pairs(pairs: list[tuple[int, int]], fields: bytes) -> bool:
     return True
 
 
-def from_pax(records: Records, stored: int, flow: Unpacked) -> Ranges | None:
+def from_pax(records: Records, stored: int, flow: Flow) -> Ranges | None:
     """Read the map that pax records give or announce; None if the file is not sparse."""
     if not any(map(_KEYS.fullmatch, records)):
         return None
@@ -81,7 +81,7 @@ def _size(records: Records, key: bytes) -> int:
     return decimal(records.get(key, b""), key.decode())
 
 
-def _leading_map(flow: Unpacked, stored: int) -> tuple[list[tuple[int, int]], int]:
+def _leading_map(flow: Flow, stored: int) -> tuple[list[tuple[int, int]], int]:
     """Read the map before the data: decimal lines, filled up to a block; and its length."""
     text, at = b"", 0
     numbers: list[int] = []
@@ -97,7 +97,7 @@ def _leading_map(flow: Unpacked, stored: int) -> tuple[list[tuple[int, int]], in
     return list(zip(numbers[1::2], numbers[2::2], strict=True)), len(text)
 
 
-def _whole_block(flow: Unpacked) -> bytes:
+def _whole_block(flow: Flow) -> bytes:
     block = flow.take(BLOCK)
     if len(block) < BLOCK:
         raise BadArchiveError("ends in the middle of a sparse file")

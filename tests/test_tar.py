@@ -1,0 +1,553 @@
+"""The tar reader: what it reads as GNU tar, bsdtar, Go and Python do, and what it refuses."""
+
+import bz2
+import gzip
+import io
+import lzma
+import random
+import re
+import struct
+import tarfile
+import threading
+import tracemalloc
+from contextlib import suppress
+
+import pytest
+from tar_builder import (
+    END,
+    GNU,
+    V7,
+    Got,
+    entry,
+    header,
+    listed,
+    padded,
+    pax,
+    record,
+    source,
+    unpacked,
+)
+
+from covcat.archives import tar
+from covcat.archives.member import BadArchiveError, Member
+
+FILES = {"a.txt": b"hello", "data/" + "long" * 40 + ".bin": bytes(range(256)) * 5, "data/c": b""}
+PACKINGS = {"plain": bytes, "gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+
+
+def tar_in(layout: int, files: dict[str, bytes] = FILES) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=layout) as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def refusal(data: bytes, encoding: str | None = None) -> str:
+    with pytest.raises(BadArchiveError) as caught:
+        unpacked(data, encoding)
+    said = str(caught.value)
+    with pytest.raises(BadArchiveError, match=re.escape(said)):
+        listed(data, encoding)
+    return said
+
+
+# ---- what is read ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("layout", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_what_tarfile_writes_is_read_as_it_was(layout: int, packing: str) -> None:
+    data = PACKINGS[packing](tar_in(layout))
+    assert unpacked(data) == FILES
+    assert [(one.number, one.name, one.size) for one in listed(data)] == [
+        (number, name, len(body)) for number, (name, body) in enumerate(FILES.items())
+    ]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "name", "kind", "size"),
+    [
+        pytest.param(entry(b"a", b"x", b"\0", magic=V7), "a", "file", 1, id="v7"),
+        pytest.param(entry(b"d/", b"", b"\0", magic=V7), "d/", "folder", 0, id="a v7 folder"),
+        pytest.param(entry(b"d", b"", b"5"), "d/", "folder", 0, id="a folder"),
+        pytest.param(header(b"d/", b"5", 512), "d/", "folder", 0, id="a folder with a size"),
+        pytest.param(entry(b"a", b"x", b"7"), "a", "file", 1, id="contiguous"),
+        pytest.param(entry(b"b", b"x", prefix=b"p"), "p/b", "file", 1, id="a ustar prefix"),
+        pytest.param(
+            entry(b"b", b"x", prefix=b"p", fields={476: b"12345670123 " * 2, 508: b"tar\0"}),
+            "p/b",
+            "file",
+            1,
+            id="star with its times",
+        ),
+        pytest.param(
+            entry(b"b", b"x", magic=GNU, fields={345: b"14213531662\0" * 2}),
+            "b",
+            "file",
+            1,
+            id="GNU with its times",
+        ),
+        pytest.param(entry(b"a", b"x" * 7, mode=b"   644 \0"), "a", "file", 7, id="spaces"),
+        pytest.param(
+            header(b"a", size=b"\x80" + (5).to_bytes(11, "big")) + padded(b"hello"),
+            "a",
+            "file",
+            5,
+            id="base 256",
+        ),
+        pytest.param(entry("é".encode(), is_signed=True), "é", "file", 0, id="a signed sum"),
+        pytest.param(entry(b"l", b"", b"2"), "l", "link", 0, id="a symbolic link"),
+        pytest.param(header(b"l", b"1", 512), "l", "link", 0, id="a hard link with a size"),
+        pytest.param(entry(b"p", b"", b"6"), "p", "special", 0, id="a fifo"),
+        pytest.param(entry(b"m", b"x", b"M"), "m", "special", 0, id="a later volume"),
+        pytest.param(entry(b"q", b"x", b"Q"), "q", "special", 0, id="an unknown type"),
+        pytest.param(
+            entry(b"l", b"n" * 300 + b"\0", b"L") + entry(b"n" * 100, b"x"),
+            "n" * 300,
+            "file",
+            1,
+            id="a GNU long name",
+        ),
+        pytest.param(
+            entry(b"l", b"t" * 300 + b"\0", b"K")
+            + pax((b"mtime", b"1.5"))
+            + entry(b"l", b"", b"2"),
+            "l",
+            "link",
+            0,
+            id="a GNU long link and pax",
+        ),
+        pytest.param(pax((b"path", b"p")) + entry(b"a", b"x"), "p", "file", 1, id="a pax path"),
+        pytest.param(
+            pax((b"path", b"p"), kind=b"X") + entry(b"a", b"x"), "p", "file", 1, id="Sun's pax"
+        ),
+        pytest.param(
+            pax((b"size", b""), (b"x", b"\0\xff")) + entry(b"a", b"x"),
+            "a",
+            "file",
+            1,
+            id="a deleted size, and any bytes where no text is due",
+        ),
+        pytest.param(
+            pax((b"size", b"5")) + entry(b"a", b"hello"), "a", "file", 5, id="an equal pax size"
+        ),
+        pytest.param(
+            pax((b"comment", b"0123"), kind=b"g") + entry(b"a", b"x"), "a", "file", 1, id="git's"
+        ),
+    ],
+)
+def test_every_format_is_read(blocks: bytes, name: str, kind: str, size: int) -> None:
+    data = blocks + entry(b"last", b"whole") + END
+    first, last = listed(data)
+    assert (first.name, first.kind, first.size) == (name, kind, size)
+    assert last == Member(1, "last", "file", 5)
+    assert unpacked(data)["last"] == b"whole"
+
+
+def test_a_volume_label_is_no_member() -> None:
+    assert unpacked(entry(b"label", b"", b"V") + entry(b"a", b"x") + END) == {"a": b"x"}
+
+
+def test_only_the_owners_execute_bit_counts() -> None:
+    modes = {b"run": b"0000755\0", b"data": b"0000655\0"}
+    data = b"".join(entry(name, mode=mode) for name, mode in modes.items()) + END
+    assert [one.is_executable for one in listed(data)] == [True, False]
+
+
+def test_a_member_whose_name_begins_as_a_packed_file_does_is_read() -> None:
+    assert unpacked(entry(b"BZh91AY&SY", b"x") + END) == {"BZh91AY&SY": b"x"}
+
+
+def test_an_empty_tar_has_no_members() -> None:
+    assert listed(END) == listed(gzip.compress(END)) == []
+
+
+# ---- names -------------------------------------------------------------------------------------
+
+
+def test_a_name_that_is_not_utf8_needs_a_declared_encoding() -> None:
+    data = entry(b"caf\xe9", b"x") + END
+    assert refusal(data) == "has a name that is not UTF-8, and no declared encoding: b'caf\\xe9'"
+    assert unpacked(data, "latin-1") == {"café": b"x"}
+    assert "is not ascii" in refusal(data, "ascii")
+    assert "is not no-such-encoding" in refusal(data, "no-such-encoding")
+
+
+def test_a_pax_name_is_utf8_unless_it_says_otherwise() -> None:
+    latin = pax((b"path", b"caf\xe9"))
+    assert "not UTF-8" in refusal(latin + entry(b"a") + END, "latin-1")
+    binary = pax((b"hdrcharset", b"BINARY"), (b"path", b"caf\xe9"))
+    assert unpacked(binary + entry(b"a", b"x") + END, "latin-1") == {"café": b"x"}
+
+
+# ---- what is refused ---------------------------------------------------------------------------
+
+LONG = entry(b"l", b"n" * 120 + b"\0", b"L")
+LONG_LINK = entry(b"l", b"n" * 120 + b"\0", b"K")
+REFUSED = {
+    "not a tar": (b"id,label\n1,covid\n" * 100, "is not a tar"),
+    "nothing": (b"", "is not a tar"),
+    "lzip": (b"LZIP" + bytes(600), "is packed with lzip"),
+    "lzma": (lzma.compress(END, lzma.FORMAT_ALONE), "is packed with lzma-alone"),
+    "compress": (b"\x1f\x9d\x90" + bytes(600), "is packed with compress"),
+    "lz4": (b"\x04\x22\x4d\x18" + bytes(600), "is packed with lz4"),
+    "a packed table": (gzip.compress(b"id,label\n" * 100), "is compressed (gz) but holds no tar"),
+    "a packed nothing": (gzip.compress(b""), "is compressed (gz) but holds no tar"),
+    "a damaged header": (
+        entry(b"a", b"x") + b"q" + entry(b"b")[1:] + END,
+        "has a damaged header, after `a`",
+    ),
+    "a negative size": (header(b"a", size=b"\xff" * 11 + b"\0"), "whose size is -256"),
+    "a size over 2^63": (header(b"a", size=b"\x80\1" + b"\0" * 10), "whose size is 1208925819614"),
+    "a size of junk": (header(b"a", size=b"12z45678901\0"), "whose size is not a number"),
+    "a size after a NUL": (header(b"a", size=b"\00000000010\0"), "whose size is not a number"),
+    "a huge size": (header(b"a", size=b"\x80" + (1 << 60).to_bytes(11, "big")), "middle of `a`"),
+    "bytes after a name": (entry(b"a\0b"), "bytes after the end of its name"),
+    "a prefix in v7": (entry(b"a", magic=V7, prefix=b"p"), "no mark of the format"),
+    "a prefix in GNU": (entry(b"a", magic=GNU, prefix=b"p"), "a prefix, which GNU does not know"),
+    "a star prefix without end": (
+        entry(b"a", prefix=b"p" * 131, fields={508: b"tar\0"}),
+        "prefix does not end",
+    ),
+    "a file with a slash": (entry(b"a/", b"x"), "whose name ends in a slash: `a/`"),
+    "a v7 folder with data": (entry(b"a/", b"x", b"\0"), "whose name ends in a slash: `a/`"),
+    "a long name with a slash": (
+        entry(b"l", b"n" * 120 + b"/\0", b"L") + entry(b"n", b"", b"\0"),
+        "a file by one name only",
+    ),
+    "a long name without one": (LONG + entry(b"n/", b"", b"\0"), "a file by one name only"),
+    "a symbolic link with data": (entry(b"a", b"x", b"2"), "cannot have data"),
+    "a cut header": (entry(b"a") + b"x" * 100, "middle of a header, after `a`"),
+    "cut data": (entry(b"a", b"x" * 600)[:-300], "middle of `a`"),
+    "cut padding": (entry(b"a", b"x")[:-1], "middle of `a`"),
+    "cut pax": (pax((b"a", b"b"))[:-1], "middle of an extension header"),
+    "two tars": ((entry(b"a") + END) * 2, "goes on after its last member"),
+    "junk at the end": (entry(b"a") + END + b"x", "goes on after its last member"),
+    "no end of a packed tar": (gzip.compress(entry(b"a")), "has no end"),
+    "half an end of a packed tar": (gzip.compress(entry(b"a") + bytes(512)), "has no end"),
+    "too many zeros": (gzip.compress(END + bytes((1 << 24) + 1)), "more zeros"),
+    "a long name of 1 MB": (entry(b"l", b"n" * (1 << 20), b"L"), "header of 1,048,576 bytes"),
+    "8 MB of pax": (pax((b"comment", b"x" * (1 << 23))), "extension header of 8,38"),
+    "an empty long name": (entry(b"l", b"\0", b"L") + entry(b"a"), "empty or has a NUL"),
+    "a NUL in a long name": (entry(b"l", b"a\0b\0", b"L") + entry(b"a"), "empty or has a NUL"),
+    "two long names": (LONG + LONG + entry(b"a"), "two GNU long names"),
+    "two long links": (LONG_LINK * 2 + entry(b"a", b"", b"2"), "two GNU long names"),
+    "a long name and a path": (LONG + pax((b"path", b"p")) + entry(b"a"), "and a pax name"),
+    "a long link and one in pax": (
+        LONG_LINK + pax((b"linkpath", b"p")) + entry(b"a", b"", b"2"),
+        "and a pax name",
+    ),
+    "pax twice": (pax((b"a", b"b")) * 2 + entry(b"a"), "followed by another extension"),
+    "pax, then a long name": (pax((b"size", b"1")) + LONG + entry(b"a"), "followed by another"),
+    "pax, then global": (
+        pax((b"a", b"b")) + pax((b"a", b"b"), kind=b"g") + entry(b"a"),
+        "not followed by its entry",
+    ),
+    "pax at the end": (entry(b"a") + pax((b"a", b"b")) + END, "without an entry, after `a`"),
+    "a long name at the end": (LONG + END, "without an entry"),
+}
+
+
+@pytest.mark.parametrize(("data", "said"), REFUSED.values(), ids=REFUSED)
+def test_what_readers_take_differently_is_refused(data: bytes, said: str) -> None:
+    assert said in refusal(data)
+
+
+BAD_PAX = {
+    "no length": (b" a=b\n", "malformed"),
+    "a leading zero": (b"06 a=b\n", "malformed"),
+    "a length too short": (b"5 a=b\n", "malformed"),
+    "a length too long": (b"99 a=b\n", "malformed"),
+    "a length of 10 digits": (b"1000000000 a=b\n", "malformed"),
+    "no newline": (b"6 a=bc", "malformed"),
+    "no equals sign": (b"6 abc\n", "malformed"),
+    "no key": (b"5 =b\n", "malformed"),
+    "zeros after the records": (b"6 a=b\n\0", "malformed"),
+    "a key twice": (b"6 a=b\n" * 2, "gives `a` twice"),
+    "an empty path": (record(b"path", b""), "`path` is empty or has a NUL"),
+    "a NUL in a path": (record(b"path", b"a\0b"), "`path` is empty or has a NUL"),
+    "a NUL in a link": (record(b"linkpath", b"a\0b"), "`linkpath` is empty or has a NUL"),
+    "another character set": (record(b"hdrcharset", b"KOI8"), "unknown `hdrcharset`"),
+    "a negative size": (record(b"size", b"-512"), "is not a size: b'-512'"),
+    "an octal size": (record(b"size", b"0o7"), "is not a size"),
+    "a size over 2^63": (record(b"size", b"9" * 19), "is not a size"),
+    "a larger size": (record(b"size", b"99999999"), "size of 99999999, and 7 in the header"),
+    "a smaller size": (record(b"size", b"0"), "size of 0, and 7 in the header"),
+    "star's other size": (record(b"SCHILY.realsize", b"9"), "two sizes"),
+}
+
+
+@pytest.mark.parametrize(("body", "said"), BAD_PAX.values(), ids=BAD_PAX)
+def test_a_malformed_pax_header_is_refused(body: bytes, said: str) -> None:
+    assert said in refusal(entry(b"x", body, b"x") + entry(b"a", b"content") + END)
+
+
+def test_a_small_pax_size_where_the_header_says_none_is_refused() -> None:
+    smuggled = entry(b"hidden", b"x")
+    data = pax((b"size", b"%d" % len(smuggled))) + header(b"a") + smuggled + END
+    assert "a pax size of 1024, and 0 in the header" in refusal(data)
+
+
+@pytest.mark.parametrize("claimed", [0, 0o77777777777])
+def test_a_pax_size_that_no_header_can_say_is_taken(claimed: int) -> None:
+    data = pax((b"size", b"%d" % (1 << 34))) + header(b"a", size=claimed)
+    assert next(iter(tar.members(source(data)))).size == 1 << 34
+
+
+@pytest.mark.parametrize("key", [b"path", b"linkpath", b"size", b"hdrcharset", b"GNU.sparse.name"])
+def test_a_global_pax_header_may_not_rename_or_resize(key: bytes) -> None:
+    value = b"BINARY" if key == b"hdrcharset" else b"1"
+    said = refusal(pax((key, value), kind=b"g") + entry(b"a", b"x") + END)
+    assert f"global pax header that sets `{key.decode()}`" in said
+
+
+def test_three_thousand_pax_headers_are_refused_at_the_second() -> None:
+    assert "followed by another" in refusal(pax((b"a", b"b")) * 3000 + entry(b"a") + END)
+
+
+# ---- the end -----------------------------------------------------------------------------------
+
+
+def test_a_plain_tar_may_end_with_its_last_member_and_any_may_have_more_zeros() -> None:
+    for data in (entry(b"a", b"x"), entry(b"a", b"x") + END + bytes(10_000)):
+        assert unpacked(data) == {"a": b"x"}
+    assert unpacked(gzip.compress(entry(b"a", b"x") + END + bytes(10_000))) == {"a": b"x"}
+
+
+# ---- sparse files ------------------------------------------------------------------------------
+
+
+def gnu_sparse(pairs: list[tuple[int, int]], real: int, data: bytes) -> bytes:
+    fields = [b"%011o\0%011o\0" % pair for pair in pairs]
+    first, rest = fields[:4], fields[4:]
+    more = b""
+    while rest:
+        now, rest = rest[:21], rest[21:]
+        more += b"".join(now).ljust(504, b"\0") + bytes([bool(rest)]) + bytes(7)
+    end = {386: b"".join(first), 482: bytes([bool(more)]), 483: b"%011o\0" % real}
+    return header(b"s", b"S", len(data), magic=GNU, fields=end) + more + padded(data)
+
+
+def pax_sparse(version: str, pairs: list[tuple[int, int]], real: int, data: bytes) -> bytes:
+    numbers = [b"%d" % number for pair in pairs for number in pair]
+    if version == "1.0":
+        body = padded(b"".join(one + b"\n" for one in [b"%d" % len(pairs), *numbers])) + data
+        return pax(
+            (b"GNU.sparse.major", b"1"),
+            (b"GNU.sparse.minor", b"0"),
+            (b"GNU.sparse.name", b"s"),
+            (b"GNU.sparse.realsize", b"%d" % real),
+        ) + entry(b"GNUSparseFile.0/s", body)
+    size = [(b"GNU.sparse.size", b"%d" % real), (b"GNU.sparse.numblocks", b"%d" % len(pairs))]
+    if version == "0.1":
+        given = [(b"GNU.sparse.map", b",".join(numbers)), (b"GNU.sparse.name", b"s")]
+    else:
+        keys = (b"GNU.sparse.offset", b"GNU.sparse.numbytes")
+        given = [(keys[at % 2], number) for at, number in enumerate(numbers)]
+    return pax(*size, *given) + entry(b"s", data)
+
+
+SPARSE = {
+    "GNU": gnu_sparse,
+    "0.0": lambda *rest: pax_sparse("0.0", *rest),
+    "0.1": lambda *rest: pax_sparse("0.1", *rest),
+    "1.0": lambda *rest: pax_sparse("1.0", *rest),
+}
+
+
+@pytest.mark.parametrize("form", SPARSE)
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 60])
+def test_a_sparse_file_is_read_with_its_holes(form: str, count: int) -> None:
+    pairs = [(1000 * at + 10, 7) for at in range(count)] + [(100_000, 0)]
+    whole = bytearray(100_000)
+    for at, size in pairs:
+        whole[at : at + size] = b"content"[:size]
+    data = SPARSE[form](pairs, 100_000, b"content" * count) + entry(b"last", b"x") + END
+    assert unpacked(data) == {"s": bytes(whole), "last": b"x"}
+    assert listed(data)[0] == Member(0, "s", "file", 100_000)
+
+
+@pytest.mark.parametrize("form", SPARSE)
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        pytest.param([(10, 7), (12, 7)], "overlaps or leaves", id="overlapping"),
+        pytest.param([(50, 7), (10, 7)], "overlaps or leaves", id="descending"),
+        pytest.param([(10, 7), (95, 7)], "overlaps or leaves", id="past the end"),
+        pytest.param([(10, 7)], "does not fit its data", id="shorter than the data"),
+        pytest.param([(10, 7), (20, 8)], "does not fit its data", id="longer than the data"),
+    ],
+)
+def test_a_sparse_map_that_does_not_fit_is_refused(
+    form: str, pairs: list[tuple[int, int]], said: str
+) -> None:
+    assert said in refusal(SPARSE[form](pairs, 100, b"content" * 2) + END)
+
+
+@pytest.mark.parametrize("form", SPARSE)
+def test_a_hole_of_8_gb_is_known_before_anything_is_written(form: str) -> None:
+    archive = SPARSE[form]([((8 << 30) - 8, 7)], (8 << 30) - 1, b"content") + END
+
+    def stop(member: Member) -> None:
+        raise KeyError(member.size)
+
+    with pytest.raises(KeyError, match=str((8 << 30) - 1)):
+        tar.unpack(source(archive), stop)
+
+
+MAPS = {
+    "junk": (b"#!gnu-sparse-format\n", "not made of numbers"),
+    "negative": (b"1\n-5\n5\n", "not made of numbers"),
+    "endless": (b"9" * 600, "not made of numbers"),
+    "shorter than it says": (b"3\n0\n1\n", "not made of numbers"),
+    "of a million ranges": (b"1000000\n" + b"0\n" * 300, "not made of numbers"),
+}
+
+
+@pytest.mark.parametrize(("body", "said"), MAPS.values(), ids=MAPS)
+def test_a_sparse_map_of_junk_is_refused(body: bytes, said: str) -> None:
+    keys = {b"major": b"1", b"minor": b"0", b"name": b"s", b"realsize": b"9"}
+    records = [(b"GNU.sparse." + key, value) for key, value in keys.items()]
+    assert said in refusal(pax(*records) + entry(b"s", padded(body)) + END)
+
+
+@pytest.mark.parametrize(
+    ("records", "said"),
+    [
+        ({b"major": b"2", b"minor": b"0"}, "unknown format"),
+        ({b"size": b"5", b"numblocks": b"2", b"map": b"0,5"}, "not as long as it says"),
+        ({b"size": b"5", b"numblocks": b"1", b"map": b"0,x"}, "is not a size"),
+        ({b"size": b"5", b"map": b"0,5"}, "is not a size"),
+        ({b"size": b"5", b"offset": b"0", b"numblocks": b"1"}, "not made of pairs"),
+        ({b"name": b"s"}, "is not a size"),
+    ],
+)
+def test_contradicting_sparse_records_are_refused(records: dict[bytes, bytes], said: str) -> None:
+    block = pax(*((b"GNU.sparse." + key, value) for key, value in records.items()))
+    assert said in refusal(block + entry(b"s", b"12345") + END)
+
+
+def test_a_sparse_file_of_another_format_than_gnus_is_refused() -> None:
+    assert "not in GNU's format" in refusal(entry(b"s", b"x", b"S") + END)
+
+
+def test_a_cut_sparse_map_is_refused() -> None:
+    whole = gnu_sparse([(at * 10, 1) for at in range(40)], 1000, b"x" * 40)
+    for cut in range(512, len(whole), 100):
+        refusal(whole[:cut])
+
+
+# ---- damage ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_no_cut_is_missed(packing: str) -> None:
+    whole = PACKINGS[packing](tar_in(tarfile.PAX_FORMAT))
+    files = list(FILES.items())
+    for size in range(len(whole)):
+        try:
+            got = unpacked(whole[:size])
+        except BadArchiveError:
+            continue
+        # A plain tar that ends at a block's edge is whole as far as anyone can tell.
+        assert packing == "plain"
+        assert got == dict(files[: len(got)])
+
+
+@pytest.mark.parametrize("packing", ["gz", "bz2", "xz"])
+def test_no_flipped_bit_in_a_packed_tar_is_missed(packing: str) -> None:
+    whole = PACKINGS[packing](tar_in(tarfile.GNU_FORMAT))
+    for at in range(len(whole) * 8):
+        damaged = bytearray(whole)
+        damaged[at // 8] ^= 1 << at % 8
+        with suppress(BadArchiveError):
+            assert unpacked(bytes(damaged)) == FILES, at
+
+
+def test_no_flipped_bit_in_a_header_is_missed() -> None:
+    whole = entry(b"a", b"x") + entry(b"b", b"y") + END
+    for at in [*range(512), *range(1024, 1536)]:
+        damaged = bytearray(whole)
+        damaged[at] ^= 1
+        refusal(bytes(damaged))
+
+
+def test_random_headers_are_refused_or_read_but_never_crash() -> None:
+    chance = random.Random(7)
+    for _ in range(3000):
+        at = chance.choice([0, 100, 124, 156, 257, 345, 386, 482, 483, 500])
+        junk = {at: chance.randbytes(chance.randrange(1, 12))}
+        magic = chance.choice([GNU, V7, b"ustar\x0000"])
+        kind = chance.choice([b"0", b"S", b"L", b"x", b"5", b"\0", b"g"])
+        block = header(b"a", kind, chance.choice([0, 512]), magic=magic, fields=junk)
+        with suppress(BadArchiveError):
+            listed(block + chance.randbytes(512) + END)
+
+
+# ---- how it is read ----------------------------------------------------------------------------
+
+
+def test_every_entry_is_offered_and_only_wanted_files_are_written() -> None:
+    data = entry(b"d", b"", b"5") + entry(b"a", b"x") + entry(b"l", b"", b"2") + entry(b"b") + END
+    got = Got()
+    asked = []
+
+    def wanted(member: Member) -> Got | None:
+        asked.append((member.number, member.kind))
+        return got if member.name == "a" else None
+
+    tar.unpack(source(data), wanted)
+    assert asked == [(0, "folder"), (1, "file"), (2, "link"), (3, "file")]
+    assert (bytes(got.data), got.is_finished) == (b"x", True)
+
+
+@pytest.mark.parametrize("error", [BadArchiveError, KeyboardInterrupt])
+def test_whatever_stops_the_reader_no_thread_stays(error: type[BaseException]) -> None:
+    data = gzip.compress(tar_in(tarfile.GNU_FORMAT, {"a": random.Random(1).randbytes(1 << 22)}))
+    before = threading.active_count()
+
+    def stop(member: Member) -> None:
+        raise error("stop")
+
+    with pytest.raises(error, match="stop"):
+        tar.unpack(source(data), stop)
+    listing = tar.members(source(data))
+    next(iter(listing))
+    del listing
+    assert threading.active_count() == before
+
+
+def test_ten_thousand_members_take_no_memory() -> None:
+    data = entry(b"a", b"x") * 10_000 + END
+    count = 0
+    tracemalloc.start()
+    for _ in tar.members(source(data)):
+        count += 1
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 10_000
+    assert peak < 4 << 20
+
+
+def test_what_is_read_does_not_depend_on_where_the_pieces_end() -> None:
+    chance = random.Random(2)
+    files = {f"{at}": chance.randbytes(chance.randrange(1, 3000)) for at in range(2000)}
+    files["large"] = chance.randbytes(3 << 20)
+    whole = tar_in(tarfile.PAX_FORMAT, files)
+    assert unpacked(whole) == unpacked(gzip.compress(whole, 1)) == files
+
+
+def test_a_header_is_told_from_other_bytes() -> None:
+    assert tar.holds_tar(entry(b"a", b"x"))
+    assert tar.holds_tar(entry(b"\xff" * 100))
+    for other in (
+        b"",
+        b"x" * 511,
+        bytes(512),
+        b"PK\x03\x04" * 200,
+        struct.pack("<512B", *[32] * 512),
+    ):
+        assert not tar.holds_tar(other)
