@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from builders import tar_of, tree_on_disk, zip_of
+from rar_builder import rar4_of, rar5_of
+from seven_zip_builder import seven_zip_of
 
 from covcat import extract, sink
 from covcat.archives import FORMATS
@@ -22,6 +24,8 @@ ONE_FILE = {"gz", "bz2", "xz", "zst"}  # they hold no names: tests/test_streams.
 MAKERS = {
     "zip": {"zip": zip_of},
     "tar": {p or "plain": lambda m, p=p: tar_of(m, p) for p in ("", "gz", "bz2", "xz")},
+    "7z": {"7z": seven_zip_of},
+    "rar": {"rar4": rar4_of, "rar5": rar5_of},
 }
 KINDS = [(kind, name) for kind, makers in MAKERS.items() for name in makers]
 
@@ -85,6 +89,8 @@ def test_a_good_archive_is_written_whole(tmp_path: Path, kind: str, packing: str
 def test_an_unsafe_name_fails_the_whole_archive(
     tmp_path: Path, kind: str, packing: str, name: str
 ) -> None:
+    if packing == "rar4":  # whose separator on Windows is a backslash: it is read as a slash
+        name = name.replace("a\\b", "a\\..\\b")
     error = refused(tmp_path, kind, MAKERS[kind][packing]({"fine.txt": b"f", name: b"x"}))
     assert "is refused because of" in error.message
 
@@ -114,7 +120,9 @@ def test_an_archive_cut_anywhere_never_looks_whole(tmp_path: Path, kind: str, pa
     whole = MAKERS[kind][packing](GOOD)
     archive = tmp_path / "archive"
     passed = []
-    for length in range(0, len(whole), max(1, len(whole) // 400)):
+    for length in range(
+        0, len(whole), max(1, len(whole) // (400 if kind in ("zip", "tar") else 40))
+    ):
         archive.write_bytes(whole[:length])
         try:
             files = hashed(archive, kind)

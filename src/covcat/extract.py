@@ -15,13 +15,24 @@ from covcat.admit import Budget, Gate, Layout, Placed
 from covcat.archives import Listed, Member, Source, Stream, reader
 from covcat.archives.damage import DAMAGE
 from covcat.archives.kinds import kind_of, stem_of
+from covcat.archives.probe import demand_rar_tool
 from covcat.errors import ExtractionError
-from covcat.model import AnyFile, GitHubFile, NestedArchive, StoredFile
+from covcat.model import AnyFile, GitHubFile, NestedArchive, Release, StoredFile
 from covcat.names import collision
 from covcat.sink import Place, Sink, Writer
 from covcat.store import disk_error, disk_errors
 
-__all__ = ["Budget", "Extracted", "Layout", "Place", "extract", "inspect", "kind", "layout_of"]
+__all__ = [
+    "Budget",
+    "Extracted",
+    "Layout",
+    "Place",
+    "demand_tools",
+    "extract",
+    "inspect",
+    "kind",
+    "layout_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,19 @@ def layout_of(file: AnyFile) -> Layout:
         exclude=file.exclude,
         nested=file.nested,
     )
+
+
+def demand_tools(release: Release) -> None:
+    """Check that this machine can unpack a release, before anything of it is downloaded.
+
+    Raises:
+        ExtractionError: it holds RARs, and no program here reads them.
+    """
+    nested = {glob for file in release.files for glob in file.nested}
+    if any(file.unpack == "rar" for file in release.files) or any(
+        glob.lower().endswith(".rar") for glob in nested
+    ):
+        demand_rar_tool()
 
 
 def inspect(

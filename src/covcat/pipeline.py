@@ -112,6 +112,8 @@ def _fetch(step: Step, release: Release, bench: Bench) -> None:
     step = _with_what_is_here(step, before)
     listing = bench.catalog.listing(resource, release)
     room.demand_for_release(release, store)
+    if step.options.extract:
+        extract.demand_tools(release)
     with store.workshop() as workshop:
         job = _Job(step, before, listing, workshop, bench)
         with disk_errors("make the release's folder"):

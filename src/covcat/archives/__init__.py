@@ -58,6 +58,8 @@ Format = Stream | Listed
 FORMATS: Mapping[str, str] = {
     "zip": "covcat.archives.zip",
     "tar": "covcat.archives.tar",
+    "7z": "covcat.archives.seven_zip",
+    "rar": "covcat.archives.rar",
     "gz": "covcat.archives.single",
     "bz2": "covcat.archives.single",
     "xz": "covcat.archives.single",

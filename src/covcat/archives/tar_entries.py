@@ -89,9 +89,10 @@ def _pass_global(extension: _Extension, header: Header, flow: Flow) -> None:
     """Pass a global pax header or a volume's label."""
     if extension is not _NONE:
         raise BadArchiveError("has an extension header that is not followed by its entry")
-    body = _body(header, flow, MAX_RECORDS)
     if header.type == b"g":
-        demand_harmless(body)
+        demand_harmless(_body(header, flow, MAX_RECORDS))
+    elif header.size:
+        raise BadArchiveError("has a volume label with data")
 
 
 def _body(header: Header, flow: Flow, limit: int) -> bytes:
@@ -164,10 +165,10 @@ def _stored(header: Header, records: Records) -> int:
 
 def _name(header: Header, extension: _Extension, encoding: str | None) -> str:
     records = extension.records or {}
-    is_named_twice = extension.long_name is not None and b"path" in records
+    in_pax = records.get(b"GNU.sparse.name", records.get(b"path"))
+    is_named_twice = extension.long_name is not None and in_pax is not None
     if is_named_twice or (extension.long_link is not None and b"linkpath" in records):
         raise BadArchiveError("has a GNU long name and a pax name for one entry")
-    in_pax = records.get(b"GNU.sparse.name", records.get(b"path"))
     if in_pax is None:
         return _decoded(extension.long_name or header.name, encoding)
     is_binary = records.get(b"hdrcharset") == b"BINARY"

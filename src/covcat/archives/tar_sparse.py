@@ -110,6 +110,8 @@ def _checked(real_size: int, pairs: list[tuple[int, int]], stored: int) -> Range
         if offset < end or offset + size > real_size:
             raise BadArchiveError("has a sparse file whose map overlaps or leaves the file")
         end = offset + size
+    if end != real_size:  # GNU tar would leave the last hole out
+        raise BadArchiveError("has a sparse file whose map stops before its end")
     if sum(size for _, size in pairs) != stored:
         raise BadArchiveError("has a sparse file whose map does not fit its data")
     return Ranges(real_size, pairs, stored)

@@ -1,0 +1,186 @@
+"""RAR 1.5 to 7: members from its headers, bytes from one run of a tool for the whole archive.
+
+A solid archive unpacks only from its start, so asking a tool for one member after another would
+take quadratic time. The tool is told no names; what it prints is cut by the headers' sizes and
+checked against their checksums here.
+"""
+
+import stat
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from covcat.archives.joined import Crc32, Piece, split
+from covcat.archives.member import BadArchiveError, Member, Open, Source
+from covcat.archives.probe import ARCHIVE, no_rar_tool, rar_tool
+from covcat.archives.rar_blake2 import Blake2sp
+from covcat.archives.rar_listing import Listing, Packed, read_listing
+from covcat.archives.tool import output
+
+IS_STREAM = False
+_UNIX = 3  # rarfile's number of a host
+_UNICODE, _UNKNOWN_SIZE = 0x0200, 0x08  # flags: of a file in RAR 4, and in RAR 5
+_METHODS = range(0x30, 0x36)  # stored, and five levels
+_DICTIONARY = 256 << 20  # bytes that a tool may need; it has to fit into `tool.MEMORY`
+_HUGE = 4 << 30  # a dictionary that only RAR 7 can have
+
+
+@dataclass(frozen=True, slots=True)
+class RarMember(Member):
+    """A member, and the archive with all its parts."""
+
+    listing: Listing = None  # type: ignore[assignment]  # fields after defaults need one
+
+
+def members(source: Source) -> list[Member]:
+    """List every entry but old versions of files, which RAR keeps beside the newest."""
+    listing = read_listing(source)
+    current = [one for one in listing.files if not one.is_old_version]
+    return [_member(number, one, source, listing) for number, one in enumerate(current)]
+
+
+def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
+    """Push the bytes of each wanted member; all are read and checked.
+
+    Raises:
+        BadArchiveError: the tool finds damage, or prints something else than the headers say.
+        ExtractionError: nothing on this machine reads RAR.
+    """
+    ours = [one for one in listed if isinstance(one, RarMember)]
+    if not ours:
+        return
+    listing = ours[0].listing
+    tool = rar_tool(listing.version)
+    if tool is None:
+        raise no_rar_tool()
+    pieces = _pieces(listing, ours)
+    first, inputs = ARCHIVE, {ARCHIVE: source.path}
+    if len(listing.volumes) > 1:
+        inputs = {path.name: path for path in listing.volumes}
+        first = listing.volumes[0].name
+    command = tool.command(f"RAR {listing.version}", first)
+    with output(command, inputs, sum(piece.size for piece in pieces)) as stream:
+        split(stream, pieces, open_member)
+        stream.end()
+
+
+def _pieces(listing: Listing, ours: Sequence[RarMember]) -> list[Piece]:
+    """Return the parts of the tool's output, old versions among them."""
+    current = iter(ours)
+    pieces = []
+    for one in listing.files:
+        name = str(one.info.filename)
+        member = Member(-1, name, "special", 0) if one.is_old_version else next(current)
+        size = 0 if _is_folder(one) else one.info.file_size
+        if member.kind != "file" or (one.crc is None and one.blake2sp is None):
+            pieces.append(Piece(member, size))
+        elif one.blake2sp is not None:
+            pieces.append(Piece(member, size, Blake2sp, one.blake2sp))
+        elif one.crc is not None:
+            pieces.append(Piece(member, size, Crc32, one.crc))
+    return pieces
+
+
+def _member(number: int, one: Packed, source: Source, listing: Listing) -> RarMember:
+    name = _name(one.info, source, listing.version)
+    kind = _kind(one)
+    _check(one, name, kind)
+    if kind == "folder":
+        name = name.rstrip("/") + "/"
+    is_executable = one.info.host_os == _UNIX and bool(one.info.mode & 0o111)
+    return RarMember(number, name, kind, one.info.file_size, is_executable, listing)
+
+
+def _kind(one: Packed) -> Literal["file", "folder", "link", "special"]:
+    if one.info.file_redir is not None:  # RAR 5: symbolic, hard, junction, or "a copy of"
+        return "link"
+    form = stat.S_IFMT(one.info.mode) if one.info.host_os == _UNIX else 0
+    if form == stat.S_IFLNK:
+        return "link"
+    if form not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "special"
+    return "folder" if _is_folder(one) else "file"
+
+
+def _is_folder(one: Packed) -> bool:
+    return bool(one.info.is_dir())
+
+
+def _check(one: Packed, name: str, kind: str) -> None:
+    """Refuse what no tool reads, or not within the memory that it gets."""
+    info = one.info
+    if info.compress_type not in _METHODS:
+        raise BadArchiveError(f"packs `{name}` with an unknown method, {info.compress_type}")
+    if kind == "folder" and info.file_size:
+        raise BadArchiveError(f"has data in the folder `{name}`")
+    if kind == "file" and name.endswith("/"):
+        raise BadArchiveError(f"calls `{name}` both a file and a folder")
+    if getattr(info, "file_flags", 0) & _UNKNOWN_SIZE:
+        raise BadArchiveError(f"does not say how long `{name}` is")
+    if info.compress_type != _METHODS[0] and kind == "file":
+        needed = _dictionary(info)
+        if needed >= _HUGE or min(needed, info.file_size) > _DICTIONARY:
+            raise BadArchiveError(
+                f"needs a dictionary of {needed >> 20:,} MB for `{name}`, more than "
+                f"{_DICTIONARY >> 20} MB"
+            )
+
+
+def _dictionary(info: Any) -> int:
+    """Return the bytes that must be remembered to unpack a file; RAR 4 never needs many."""
+    flags = getattr(info, "file_compress_flags", 0)
+    size = (128 << 10) << (flags >> 10 & 31)
+    is_rar7 = flags & 63
+    return size + size // 32 * (flags >> 15 & 31) if is_rar7 else size
+
+
+# ---- names -------------------------------------------------------------------------------------
+
+
+def _name(info: Any, source: Source, version: int) -> str:
+    """Return the name: RAR 5 has UTF-8; RAR 4 has Unicode, or bytes that say no encoding."""
+    raw: bytes = info.orig_filename
+    if version == 5:
+        if _is_cut(info, source):
+            raise BadArchiveError(f"has a NUL in the name `{info.filename}`")
+        name = _decoded(raw, "utf-8")
+    elif info.flags & _UNICODE:
+        name = info.filename if len(raw) < info._name_size else _separated(_decoded(raw, "utf-8"))
+    elif len(raw) < info._name_size:
+        raise BadArchiveError(f"has a NUL in the name `{info.filename}`")
+    else:
+        name = _separated(_decoded(raw, source.encoding or "utf-8"))
+    if "\ufffd" in name or "\0" in name:
+        raise BadArchiveError(f"has a name that cannot be read: `{name}`")
+    return name
+
+
+def _separated(name: str) -> str:
+    return name.replace("\\", "/")
+
+
+def _decoded(raw: bytes, encoding: str) -> str:
+    try:
+        return raw.decode("ascii" if raw.isascii() else encoding)
+    except UnicodeDecodeError:
+        label = raw.decode("ascii", "backslashreplace")
+        raise BadArchiveError(
+            f"has a name of unknown encoding: `{label}`; declare it, as in gbk or cp437"
+        ) from None
+
+
+def _is_cut(info: Any, source: Source) -> bool:
+    """True if rarfile gives less of a name than its header has: it cuts at a NUL."""
+    with (
+        Path(str(info.volume_file)).open("rb") if info.volume else nullcontext(source.stream) as at
+    ):
+        at.seek(info.header_offset)
+        header = at.read(info.header_size)
+    return bytes(_vint(len(info.orig_filename))) + info.orig_filename not in header
+
+
+def _vint(number: int) -> list[int]:
+    """Return RAR 5's variable-length integer: 7 bits a byte, lowest first."""
+    return [number] if number < 128 else [number & 127 | 128, *_vint(number >> 7)]

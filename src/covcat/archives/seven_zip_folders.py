@@ -1,0 +1,85 @@
+"""Unpacks the folders of a 7z archive with py7zr's decoders, one after the other.
+
+Only its decoders are used: its reader keeps whole folders in memory at times, and its writers
+are told apart by names.
+"""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from covcat.archives.member import BadArchiveError
+from covcat.archives.seven_zip_streams import Folder, Streams
+
+_START = 32  # bytes before the first packed stream
+_READ = 32 << 10  # packed bytes fed at once; more would pile up in the decoder
+_READ_UNBOUNDED = 4 << 10  # to Zstandard and Deflate, which py7zr never stops: 128 MB at worst
+_WRITE = 4 << 20  # unpacked bytes asked for at once
+_UNBOUNDED = {b"\x04\xf7\x11\x01", b"\x04\x01\x08", b"\x04\x01\x09"}
+
+
+class Folders:
+    """All that the folders unpack to, as one stream."""
+
+    def __init__(self, stream: BinaryIO, streams: Streams) -> None:
+        self._pieces = _unpacked(stream, streams)
+        self._rest = memoryview(b"")
+
+    def read(self, count: int) -> bytes:
+        """Return up to `count` bytes, or b"" after the last folder.
+
+        Raises:
+            BadArchiveError: a folder is damaged, or its method is not supported.
+        """
+        while not self._rest:
+            try:
+                piece = next(self._pieces, None)
+            except BadArchiveError:
+                raise
+            except Exception as error:  # each of the decoders has classes of its own
+                what = str(error) or type(error).__name__
+                raise BadArchiveError(f"cannot be unpacked: {what[:200]}") from error
+            if piece is None:
+                return b""
+            self._rest = memoryview(piece)
+        data, self._rest = self._rest[:count], self._rest[count:]
+        return bytes(data)
+
+
+def _unpacked(stream: BinaryIO, streams: Streams) -> Iterator[bytes]:
+    at, first = _START + streams.offset, 0
+    for folder in streams.folders:
+        packed = streams.packed[first : first + folder.packed]
+        stream.seek(at)
+        yield from _folder(stream, folder, sum(packed))
+        at, first = at + sum(packed), first + folder.packed
+
+
+def _folder(stream: BinaryIO, folder: Folder, packed: int) -> Iterator[bytes]:
+    from py7zr.compressor import SevenZipDecompressor
+
+    coders = [
+        {
+            "method": coder.method,
+            "numinstreams": coder.ins,
+            "numoutstreams": coder.outs,
+            "properties": coder.properties,
+        }
+        for coder in folder.coders
+    ]
+    is_unbounded = any(coder.method in _UNBOUNDED for coder in folder.coders)
+    decoder = SevenZipDecompressor(
+        coders,
+        packed,
+        list(folder.sizes),
+        folder.crc,
+        blocksize=_READ_UNBOUNDED if is_unbounded else _READ,
+    )
+    left, is_idle = folder.size, False
+    while left:
+        data = decoder.decompress(stream, min(left, _WRITE))
+        left -= len(data)
+        if not data and is_idle and decoder.consumed >= packed:
+            raise BadArchiveError("has a packed stream that ends too early")
+        is_idle = not data
+        if data:
+            yield data

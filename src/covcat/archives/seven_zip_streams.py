@@ -1,0 +1,227 @@
+"""Streams and folders of a 7z archive, after 7zFormat.txt of the LZMA SDK.
+
+Counts are believed only as far as the bytes that are left can hold them, so a hostile header
+costs no more than its own size.
+"""
+
+import struct
+from dataclasses import dataclass
+
+from covcat.archives.member import BadArchiveError
+
+MAX_FILES = 500_000
+_MAX_STREAMS = 64  # of one folder, and coders: the limits of 7-Zip itself
+
+END = 0
+_PACKED, _FOLDERS, _SUBSTREAMS, _SIZES, _CRCS, _FOLDER, _UNPACKED, _COUNTS = range(6, 14)
+
+
+@dataclass(frozen=True, slots=True)
+class Coder:
+    """One step of unpacking."""
+
+    method: bytes
+    ins: int
+    outs: int
+    properties: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A chain of coders over its own packed streams; what comes out is cut into files."""
+
+    coders: tuple[Coder, ...]
+    packed: int  # how many packed streams go in
+    main: int  # which of the coders' outs is the result
+    sizes: tuple[int, ...] = ()  # of all outs
+    crc: int | None = None  # of the result
+
+    @property
+    def size(self) -> int:
+        """Bytes of the result."""
+        return self.sizes[self.main]
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """Packed streams, the folders over them, and the files within those."""
+
+    offset: int  # of the first packed stream, after START
+    packed: tuple[int, ...]  # sizes
+    folders: tuple[Folder, ...]
+    files: tuple[tuple[int, int | None], ...]  # size and CRC, in order
+
+
+class Cursor:
+    """Reads numbers and bytes from the header, never past its end."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._at = data, 0
+
+    def take(self, count: int) -> bytes:
+        """Return the next bytes."""
+        if count > len(self._data) - self._at:
+            raise BadArchiveError("has a header that ends too early")
+        self._at += count
+        return self._data[self._at - count : self._at]
+
+    def rest(self) -> bytes:
+        """Return all bytes that are left."""
+        return self.take(len(self._data) - self._at)
+
+    def number(self) -> int:
+        """Return the next number: the first byte's leading ones count the bytes that follow."""
+        first = self.take(1)[0]
+        if first < 0x80:
+            return first
+        more = 8 - (first ^ 0xFF).bit_length()
+        low = int.from_bytes(self.take(more), "little")
+        return low | (first & (0x7F >> more)) << 8 * more if more < 8 else low
+
+    def count(self, limit: int | None = None) -> int:
+        """Return a number of things that take a byte or more each."""
+        number = self.number()
+        if number > (len(self._data) - self._at if limit is None else limit):
+            raise BadArchiveError("has a header that promises more than it can hold")
+        return number
+
+    def demand_inside(self) -> None:
+        """Check that what follows is here, not in a stream of its own, as nothing writes it."""
+        if self.take(1)[0]:
+            raise BadArchiveError("keeps parts of its header elsewhere")
+
+    def expect(self, mark: int) -> None:
+        """Read a mark that must be this one."""
+        if (found := self.number()) != mark:
+            raise BadArchiveError(f"has mark {found} in its header where {mark} is due")
+
+    def bits(self, count: int) -> list[bool]:
+        """Return a row of bits, the highest of each byte first."""
+        row = self.take((count + 7) // 8)
+        return [bool(row[at >> 3] & 0x80 >> (at & 7)) for at in range(count)]
+
+    def bits_or_all(self, count: int) -> list[bool]:
+        """Return a row of bits that may be replaced by one byte for "all"."""
+        return [True] * count if self.take(1)[0] else self.bits(count)
+
+    def crcs(self, count: int) -> list[int | None]:
+        """Return the CRCs that are there."""
+        has = self.bits_or_all(count)
+        values = iter(struct.unpack(f"<{sum(has)}I", self.take(4 * sum(has))))
+        return [next(values) if one else None for one in has]
+
+
+def read_streams(cursor: Cursor) -> Streams:
+    """Read the part of a header that says where the bytes are."""
+    offset, packed = 0, tuple[int, ...]()
+    folders: tuple[Folder, ...] = ()
+    mark = cursor.number()
+    if mark == _PACKED:
+        offset, packed = _packed(cursor)
+        mark = cursor.number()
+    if mark == _FOLDERS:
+        folders = _folders(cursor)
+        mark = cursor.number()
+    if sum(folder.packed for folder in folders) != len(packed):
+        raise BadArchiveError("has other packed streams than its folders need")
+    files = tuple((folder.size, folder.crc) for folder in folders)
+    if mark == _SUBSTREAMS:
+        files = _substreams(cursor, folders)
+        mark = cursor.number()
+    if mark != END:
+        raise BadArchiveError(f"has mark {mark} in its header where the streams end")
+    return Streams(offset, packed, folders, files)
+
+
+def _packed(cursor: Cursor) -> tuple[int, tuple[int, ...]]:
+    offset, count = cursor.number(), cursor.count()
+    cursor.expect(_SIZES)
+    sizes = tuple(cursor.number() for _ in range(count))
+    mark = cursor.number()
+    if mark == _CRCS:  # of packed bytes; nothing writes them, and the files have their own
+        cursor.crcs(count)
+        mark = cursor.number()
+    if mark != END:
+        raise BadArchiveError(f"has mark {mark} in its header where the packed streams end")
+    return offset, sizes
+
+
+def _folders(cursor: Cursor) -> tuple[Folder, ...]:
+    cursor.expect(_FOLDER)
+    count = cursor.count()
+    cursor.demand_inside()
+    chains = [_chain(cursor) for _ in range(count)]
+    cursor.expect(_UNPACKED)
+    sizes = [tuple(cursor.number() for one in ch.coders for _ in range(one.outs)) for ch in chains]
+    mark = cursor.number()
+    crcs: list[int | None] = [None] * count
+    if mark == _CRCS:
+        crcs = cursor.crcs(count)
+        mark = cursor.number()
+    if mark != END:
+        raise BadArchiveError(f"has mark {mark} in its header where the folders end")
+    return tuple(
+        Folder(ch.coders, ch.packed, ch.main, size, crc)
+        for ch, size, crc in zip(chains, sizes, crcs, strict=True)
+    )
+
+
+def _chain(cursor: Cursor) -> Folder:
+    """Read a folder's coders and how they are bound together."""
+    coders = tuple(_coder(cursor) for _ in range(cursor.count(_MAX_STREAMS)))
+    ins, outs = sum(one.ins for one in coders), sum(one.outs for one in coders)
+    if not 0 < outs <= ins <= _MAX_STREAMS:
+        raise BadArchiveError("has a folder without coders, or with too many")
+    bonds = [(cursor.number(), cursor.number()) for _ in range(outs - 1)]
+    packed = ins - len(bonds)
+    if packed > 1:
+        for _ in range(packed):
+            cursor.number()
+    bound = {out for _, out in bonds}
+    free = set(range(outs)) - bound
+    if len(free) != 1 or len({into for into, _ in bonds}) != len(bonds):
+        raise BadArchiveError("has a folder whose coders do not fit together")
+    return Folder(coders, packed, free.pop())
+
+
+def _coder(cursor: Cursor) -> Coder:
+    flags = cursor.take(1)[0]
+    if flags & 0xC0:
+        raise BadArchiveError("has a coder of a kind that is not defined")
+    method = cursor.take(flags & 15)
+    ins, outs = (cursor.count(_MAX_STREAMS), cursor.count(_MAX_STREAMS)) if flags & 16 else (1, 1)
+    properties = cursor.take(cursor.count()) if flags & 32 else None
+    return Coder(method, ins, outs, properties)
+
+
+def _substreams(cursor: Cursor, folders: tuple[Folder, ...]) -> tuple[tuple[int, int | None], ...]:
+    """Return size and CRC of each file, in order."""
+    counts = [1] * len(folders)
+    mark = cursor.number()
+    if mark == _COUNTS:
+        counts = [cursor.count(MAX_FILES) for _ in folders]
+        mark = cursor.number()
+    if sum(counts) > MAX_FILES:
+        raise BadArchiveError(f"has more than {MAX_FILES:,} files: too many for 7z")
+    sizes = []
+    for folder, count in zip(folders, counts, strict=True):
+        row = [cursor.number() for _ in range(count - 1)] if mark == _SIZES else []
+        if count and (len(row) < count - 1 or sum(row) > folder.size):
+            raise BadArchiveError("has a folder whose files are larger than it")
+        sizes.append([*row, folder.size - sum(row)] if count else [])
+    if mark == _SIZES:
+        mark = cursor.number()
+    known = [count == 1 and f.crc is not None for f, count in zip(folders, counts, strict=True)]
+    unknown = sum(count for count, has in zip(counts, known, strict=True) if not has)
+    row_of_crcs: list[int | None] = [None] * unknown
+    if mark == _CRCS:
+        row_of_crcs = cursor.crcs(unknown)
+        mark = cursor.number()
+    if mark != END:
+        raise BadArchiveError(f"has mark {mark} in its header where the files' streams end")
+    crcs = iter(row_of_crcs)
+    return tuple(
+        (size, folder.crc if has else next(crcs))
+        for folder, row, has in zip(folders, sizes, known, strict=True)
+        for size in row
+    )

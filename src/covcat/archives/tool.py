@@ -1,0 +1,190 @@
+"""Run an unpacking tool in a sandbox and read what it prints; it never writes a file.
+
+The tool gets a private folder with links to its archive and nothing else: no stdin, no names
+from the archive, an environment of four variables, and limits on memory, time and files.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from selectors import EVENT_READ, DefaultSelector
+
+from covcat.archives.member import CHUNK, BadArchiveError
+
+SILENCE = 25.0  # seconds without a byte after which a tool is stopped
+MEMORY = 448 << 10  # KiB of addresses: with covcat itself it stays below 512 MB
+_KEPT = 4096  # bytes of stderr kept for the message
+_FASTEST_LIMIT = 120  # seconds of processor time that every run may have, and one more per MB
+_FILES = 256
+
+# `exec` in a shell sets limits in the child alone; `preexec_fn` may deadlock beside threads. The
+# limits that not every system has, or that are stricter already, may fail: files must not.
+_LIMITED = (
+    "ulimit -f 0 && ulimit -c 0 && ulimit -n {files} || exit 126; "
+    "ulimit -v {memory} 2>/dev/null; ulimit -t {seconds} 2>/dev/null; "
+    'exec "$0" "$@"'
+)
+
+
+def find(*names: str) -> Iterator[Path]:
+    """Yield the programs of these names on PATH that nobody else can have planted.
+
+    Empty and relative entries, the working folder, and what all may write to are passed over.
+    """
+    entries = map(Path, os.environ.get("PATH", os.defpath).split(os.pathsep))
+    folders = [folder.resolve() for folder in entries if folder.is_absolute()]
+    for name in names:
+        for folder in dict.fromkeys(folders):  # `/bin` may be `/usr/bin`
+            if folder != Path.cwd() and is_trusted(folder / name):
+                yield folder / name
+
+
+def is_trusted(program: Path) -> bool:
+    """True for an executable file that, with its folder, is not writable by the world."""
+    try:
+        is_open = any(path.stat().st_mode & 0o002 for path in (program, program.parent))
+    except OSError:
+        return False
+    return not is_open and program.is_file() and os.access(program, os.X_OK)
+
+
+@contextmanager
+def output(
+    command: Sequence[str | Path], inputs: Mapping[str, Path], size: int, silence: float = 0
+) -> Iterator["Output"]:
+    """Run a tool that unpacks `size` bytes to its stdout; it is stopped when the block is left.
+
+    `inputs` are the files it sees in its working folder, by name; `silence` overrides SILENCE.
+
+    Raises:
+        BadArchiveError: it cannot be started.
+    """
+    with tempfile.TemporaryDirectory(prefix="covcat-", ignore_cleanup_errors=True) as folder:
+        for name, path in inputs.items():
+            (Path(folder) / name).symlink_to(path.absolute())
+        process = _start(command, folder, _FASTEST_LIMIT + size // 1_000_000)
+        try:
+            yield Output(process, Path(command[0]).name, size, silence or SILENCE)
+        finally:
+            _stop(process)
+
+
+def _start(command: Sequence[str | Path], folder: str, seconds: int) -> subprocess.Popen[bytes]:
+    limits = _LIMITED.format(files=_FILES, memory=MEMORY, seconds=seconds)
+    program, *arguments = (os.fspath(part) for part in command)
+    assert Path(program).is_absolute()
+    try:
+        return subprocess.Popen(  # noqa: S603  # a fixed list; no shell sees any of it as code
+            ["/bin/sh", "-c", limits, program, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            cwd=folder,
+            env={
+                "LC_ALL": "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8",
+                "PATH": "/usr/bin:/bin",
+                "HOME": folder,
+                "TMPDIR": folder,
+            },
+            start_new_session=True,
+            pipesize=CHUNK if sys.platform == "linux" else -1,
+        )
+    except OSError as error:
+        raise BadArchiveError(f"cannot be unpacked: `{program}` does not start ({error})") from None
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the tool and whatever it started, and wait for it: it must not outlive us."""
+    if process.returncode is None:  # not reaped, so its number is still its own
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+class Output:
+    """What a running tool prints: stdout as it is asked for, of stderr the end."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], name: str, size: int, silence: float
+    ) -> None:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self._process, self._out, self._err = process, process.stdout, process.stderr
+        self._name, self._left, self._silence = name, size, silence
+        self._words = b""
+        self._selector = DefaultSelector()
+        self._selector.register(self._out, EVENT_READ)
+        self._selector.register(self._err, EVENT_READ)
+
+    def read(self, count: int) -> bytes:
+        """Return up to `count` of the declared bytes, b"" after them.
+
+        Raises:
+            BadArchiveError: the tool prints less, or has been silent for too long.
+        """
+        count = min(count, self._left)
+        data = self._next(count) if count else b""
+        self._left -= len(data)
+        if count and not data:
+            self._wait()
+            raise self._error("stops too early")
+        return data
+
+    def end(self) -> None:
+        """Check, when all was read, that nothing more comes and that the tool is content.
+
+        Raises:
+            BadArchiveError: it prints more, fails, or does not end.
+        """
+        if self._next(1):
+            raise BadArchiveError("unpacks to more than it declares")
+        if self._wait():
+            raise self._error("fails")
+
+    def _next(self, count: int) -> bytes:
+        until = time.monotonic() + self._silence
+        while True:
+            ready = {key.fileobj for key, _ in self._selector.select(until - time.monotonic())}
+            if self._out in ready:
+                return os.read(self._out.fileno(), min(count, CHUNK))
+            if self._err in ready:
+                self._hear()
+            if time.monotonic() >= until:
+                raise self._error("prints nothing more")
+
+    def _wait(self) -> int:
+        """Return the exit code of a tool that has closed its stdout."""
+        self._selector.unregister(self._out)
+        until = time.monotonic() + self._silence
+        while self._selector.get_map() and (left := until - time.monotonic()) > 0:
+            if self._selector.select(left):
+                self._hear()
+        try:
+            return self._process.wait(max(until - time.monotonic(), 0.1))
+        except subprocess.TimeoutExpired:
+            raise self._error("does not end") from None
+
+    def _hear(self) -> None:
+        words = os.read(self._err.fileno(), 1 << 16)
+        if not words:
+            self._selector.unregister(self._err)
+        self._words = (self._words + words)[-_KEPT:]
+
+    def _error(self, what: str) -> BadArchiveError:
+        """Return the error with the tool's last words: its stderr may hold untrusted names."""
+        lines = self._words.decode("utf-8", "replace").splitlines()
+        printable = ("".join(filter(str.isprintable, line)).strip() for line in reversed(lines))
+        last = next(filter(None, printable), "")[:200]
+        return BadArchiveError(
+            f"cannot be unpacked: `{self._name}` {what}" + f" ({last})" * bool(last)
+        )
