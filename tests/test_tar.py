@@ -236,6 +236,11 @@ REFUSED = {
     "two long names": (LONG + LONG + entry(b"a"), "two GNU long names"),
     "two long links": (LONG_LINK * 2 + entry(b"a", b"", b"2"), "two GNU long names"),
     "a long name and a path": (LONG + pax((b"path", b"p")) + entry(b"a"), "and a pax name"),
+    "a long name and a sparse one": (
+        LONG + pax((b"GNU.sparse.name", b"p")) + entry(b"a"),
+        "and a pax name",
+    ),
+    "a label with data": (entry(b"a", b"x", b"V"), "a volume label with data"),
     "a long link and one in pax": (
         LONG_LINK + pax((b"linkpath", b"p")) + entry(b"a", b"", b"2"),
         "and a pax name",
@@ -377,8 +382,9 @@ def test_a_sparse_file_is_read_with_its_holes(form: str, count: int) -> None:
         pytest.param([(10, 7), (12, 7)], "overlaps or leaves", id="overlapping"),
         pytest.param([(50, 7), (10, 7)], "overlaps or leaves", id="descending"),
         pytest.param([(10, 7), (95, 7)], "overlaps or leaves", id="past the end"),
-        pytest.param([(10, 7)], "does not fit its data", id="shorter than the data"),
-        pytest.param([(10, 7), (20, 8)], "does not fit its data", id="longer than the data"),
+        pytest.param([(10, 7), (50, 0)], "stops before its end", id="too short"),
+        pytest.param([(10, 7), (100, 0)], "does not fit its data", id="less than the data"),
+        pytest.param([(10, 7), (92, 8)], "does not fit its data", id="more than the data"),
     ],
 )
 def test_a_sparse_map_that_does_not_fit_is_refused(

@@ -102,6 +102,9 @@ class Flow:
 
     def skip(self, size: int) -> bool:
         """Pass over `size` bytes; False if the end comes first."""
+        if self._at + size <= len(self._chunk):
+            self._at += size
+            return True
         while size and (passed := len(self.piece(size))):
             size -= passed
         return not size

@@ -151,10 +151,10 @@ def _stored(header: Header, records: Records) -> int:
     A pax size stands where the header cannot say it; a small one that differs is how two readers
     are made to see different members (CVE-2025-62518).
     """
-    text = records.get(b"size")
-    size = decimal(text, "size") if text else header.size
     if header.type in _SIZE_IS_NO_DATA:
         return 0
+    text = records.get(b"size")
+    size = decimal(text, "size") if text else header.size
     is_overflow = size > _LARGEST_OCTAL and header.size in (0, _LARGEST_OCTAL)
     if size != header.size and not is_overflow:
         raise BadArchiveError(f"has a pax size of {size}, and {header.size} in the header")

@@ -143,7 +143,7 @@ def _with_extra(entry: Entry, raw: bytes, disk: int) -> Entry:
     offset = _next_of(wide, entry) if entry.offset == _WIDE else entry.offset
     if disk not in (0, 0xFFFF) or (disk == 0xFFFF and wide != [0]):
         raise BadArchiveError("is one volume of several")
-    if disk == 0 and wide and wide not in ([size, packed], [size, packed, offset]):
+    if disk == 0 and wide and wide != [size, packed, offset, 0][: len(wide)]:  # some say all
         raise BadArchiveError(f"has a ZIP64 field that does not fit for `{entry.label}`")
     name = _unicode_path(extra.get(_UNICODE_PATH), entry)
     return entry._replace(size=size, packed=packed, offset=offset, unicode_name=name)
