@@ -43,6 +43,7 @@ format: $(READY) ## format and mend what can be mended
 
 bench: $(READY) ## measure against peers, as ratios in one run
 	$(BIN)/python bench/start.py
+	$(BIN)/python bench/extract.py
 
 docs: $(READY) ## rewrite the generated files
 	$(BIN)/covcat catalog schema > catalog/schema.json

@@ -12,7 +12,6 @@ from zlib import crc32
 
 MAGIC5, MAGIC4 = b"Rar!\x1a\x07\x01\x00", b"Rar!\x1a\x07\x00"
 UNIX_LINK, WINDOWS_LINK, JUNCTION, HARD_LINK, FILE_COPY = 1, 2, 3, 4, 5  # RAR 5 redirections
-FIELDS4 = {"unpacked": 11, "name_size": 26}  # offsets in a RAR 4 file header
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,11 @@ class Entry:
         return self.name if isinstance(self.name, bytes) else self.name.encode()
 
 
-def entries(members: Mapping[str, bytes] | Iterable[Entry], **same: Any) -> list[Entry]:
+def entries(members: Mapping[str, bytes] | Iterable[Entry], **same: Any) -> Iterable[Entry]:
     """Return entries; `same` holds for all of them."""
     if isinstance(members, Mapping):
         return [Entry(name, data, **same) for name, data in members.items()]
-    return list(members)
+    return members
 
 
 # ---- RAR 5 --------------------------------------------------------------------------------------

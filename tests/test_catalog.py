@@ -202,15 +202,13 @@ def test_a_filter_keeps_what_was_asked_for(loaded: Catalog, wanted: Filter, ids:
     assert mine == ids.split()
 
 
-@pytest.mark.parametrize(
-    ("unpack", "is_fetchable"), [("zip", True), ("none", True), ("rar", False)]
-)
-def test_what_covcat_cannot_unpack_is_not_fetchable(
-    tmp_path: Path, unpack: str, is_fetchable: bool
+@pytest.mark.parametrize("unpack", [*FORMATS, "none"])
+def test_every_format_that_covcat_unpacks_may_stand_in_the_catalog(
+    tmp_path: Path, unpack: str
 ) -> None:
     file = WEB.replace("}", f", unpack: {unpack}}}")
     path = add(tmp_path, "mine", releases="\n" + release("1", file))
-    assert catalog.is_fetchable(catalog.load_file(path)) is is_fetchable
+    assert catalog.is_fetchable(catalog.load_file(path))
 
 
 def test_the_sample_is_hidden_unless_it_is_asked_for(loaded: Catalog) -> None:

@@ -297,16 +297,6 @@ def test_one_failure_does_not_stop_the_others(covcat, shelf, server) -> None:
     assert "2 of 3 could not be fetched: radiopaedia, figure1@2020-05-08" in ran.err
 
 
-def test_a_format_that_is_not_built_yet_is_said_before_the_first_byte(
-    covcat, shelf, server
-) -> None:
-    shelf.add_web("plain", "a.rar", unpack="rar")
-    ran = covcat("fetch", "plain")
-    assert (ran.code, server.requests) == (7, [])
-    assert "is packed as rar: this version of covcat cannot unpack that yet" in ran.err
-    assert "plain" not in covcat("list", "--fetchable", "--format", "ids").out
-
-
 def test_a_damaged_manifest_does_not_stop_the_others(covcat, shelf, server) -> None:
     shelf.add_repository()
     server.serve_repository(git_zip(REPOSITORY))

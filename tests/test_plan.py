@@ -174,23 +174,6 @@ def test_a_host_that_covcat_cannot_ask_is_named_with_where_to_go(
     assert error.hint == "covcat files set@1 says what to get; the page is https://example.org"
 
 
-@pytest.mark.parametrize(
-    ("served", "formats"),
-    [
-        pytest.param([WEB | {"unpack": "rar"}], "rar", id="one"),
-        pytest.param([WEB | {"unpack": "zip"}, WEB | {"unpack": "7z"}], "7z", id="one-of-two"),
-    ],
-)
-def test_a_format_that_covcat_cannot_unpack_is_named_before_anything_arrives(
-    served: list[dict[str, str]], formats: str
-) -> None:
-    error = refused(resource(release(*served)))
-    assert isinstance(error, ActionNeededError)
-    assert error.message == (
-        f"`set@1` is packed as {formats}: this version of covcat cannot unpack that yet"
-    )
-
-
 def test_what_is_here_is_kept_even_if_its_host_cannot_be_asked() -> None:
     assert only_step(resource(release(KAGGLE)), files()) == KEPT
 

