@@ -90,6 +90,22 @@ def block5(
     return struct.pack("<I", crc32(sized)) + sized
 
 
+def rar5_volumes(name: str, data: bytes, count: int = 2) -> list[bytes]:
+    """Return the volumes of a set with one stored file that is cut into equal parts."""
+    volumes = []
+    step = -(-len(data) // count)
+    for number in range(count):
+        part = data[number * step : (number + 1) * step]
+        is_last = number == count - 1
+        split = (0x08 if number else 0) | (0 if is_last else 0x10)
+        crc = crc32(data if is_last else part)  # the last part has that of the whole file
+        main = vint(1 | 2) + vint(number) if number else vint(1)
+        entry = Entry(name, part, crc=crc, size=len(data), flags=split)
+        end = block5(5, vint(0 if is_last else 1))
+        volumes.append(b"".join((MAGIC5, block5(1, main), *member5(entry), end)))
+    return volumes
+
+
 def redirection5(kind: int, target: str) -> bytes:
     """Return the extra record that makes a member a link."""
     return record5(5, vint(kind) + vint(0) + vint(len(target)) + target.encode())
@@ -152,6 +168,21 @@ def member4(entry: Entry, block_type: int = 0x74) -> Iterator[bytes]:
     flags = entry.flags | 0x8000 | (0xE0 if entry.folder else 0)
     yield block4(block_type, flags, fields + name + entry.extra)
     yield data
+
+
+def rar4_volumes(name: str, data: bytes, count: int = 2) -> list[bytes]:
+    """Return the volumes of a set with one stored file, named as `.partN.rar`."""
+    volumes = []
+    step = -(-len(data) // count)
+    for number in range(count):
+        part = data[number * step : (number + 1) * step]
+        is_last = number == count - 1
+        split = (0x01 if number else 0) | (0 if is_last else 0x02)
+        entry = Entry(name, part, crc=crc32(data if is_last else part), size=len(data), flags=split)
+        main = block4(0x73, 0x01 | 0x10 | (0 if number else 0x100), bytes(6))
+        end = block4(0x7B, 0x4000 | (0 if is_last else 1), b"")
+        volumes.append(b"".join((MAGIC4, main, *member4(entry), end)))
+    return volumes
 
 
 def block4(block_type: int, flags: int, fields: bytes) -> bytes:

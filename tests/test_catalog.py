@@ -7,6 +7,7 @@ import pytest
 
 import covcat
 from covcat import catalog, listing
+from covcat.archives import FORMATS
 from covcat.catalog import Catalog, Filter
 from covcat.errors import IntegrityError, NotFoundError, UsageError
 from covcat.listing import ListedFile

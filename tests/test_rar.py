@@ -1,0 +1,394 @@
+"""RAR: what is read, what is refused, and that damage is never read as something else."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import rarfile
+from rar_builder import (
+    FILE_COPY,
+    HARD_LINK,
+    JUNCTION,
+    MAGIC4,
+    MAGIC5,
+    UNIX_LINK,
+    WINDOWS_LINK,
+    Entry,
+    block4,
+    block5,
+    member4,
+    member5,
+    rar4_of,
+    rar4_pieces,
+    rar4_volumes,
+    rar5_of,
+    rar5_pieces,
+    rar5_volumes,
+    record5,
+    redirection5,
+    vint,
+)
+
+from covcat.archives import Member, Source, probe, rar, rar_listing
+from covcat.archives.damage import DAMAGE
+from covcat.archives.member import BadArchiveError
+from covcat.archives.rar_blake2 import Blake2sp
+from covcat.errors import ExtractionError
+
+SCAN = bytes(range(256)) * 40
+FILES = {"a/one.dcm": SCAN, "a/two.dcm": b"two" * 500, "empty": b"", "three.txt": b"three\n"}
+Maker = Callable[..., bytes]
+
+
+class Toy:
+    """A writer that keeps what it is given."""
+
+    def __init__(self, member: Member, shelf: dict[str, bytes]) -> None:
+        self.member, self.shelf, self.data = member, shelf, b""
+
+    def write(self, data: bytes | memoryview) -> None:
+        self.data += data
+
+    def finish(self) -> None:
+        assert self.member.size == len(self.data)
+        self.shelf[self.member.name] = self.data
+
+
+def read(path: Path, encoding: str | None = None) -> tuple[list[Member], dict[str, bytes]]:
+    shelf: dict[str, bytes] = {}
+    with path.open("rb") as stream:
+        source = Source(path, stream, encoding)
+        members = rar.members(source)
+        rar.unpack(source, members, lambda member: Toy(member, shelf))
+    return members, shelf
+
+
+def files_of(folder: Path, data: bytes, encoding: str | None = None) -> dict[str, bytes]:
+    (folder / "in.rar").write_bytes(data)
+    return read(folder / "in.rar", encoding)[1]
+
+
+def members_of(folder: Path, data: bytes, encoding: str | None = None) -> list[Member]:
+    path = folder / "in.rar"
+    path.write_bytes(data)
+    with path.open("rb") as stream:
+        return rar.members(Source(path, stream, encoding))
+
+
+BOTH = pytest.mark.parametrize("make", [rar4_of, rar5_of], ids=["RAR 4", "RAR 5"])
+
+
+# ---- what is read ------------------------------------------------------------------------------
+
+
+@BOTH
+@pytest.mark.parametrize("packed", [False, True], ids=["stored", "packed"])
+def test_files_come_out_as_they_went_in(tmp_path: Path, make: Maker, packed: bool) -> None:
+    assert files_of(tmp_path, make(FILES, packed=packed)) == FILES
+
+
+@BOTH
+def test_folders_and_executables_are_known(tmp_path: Path, make: Maker) -> None:
+    members = members_of(
+        tmp_path,
+        make(
+            [
+                Entry("scripts", folder=True, mode=0o40755),
+                Entry("scripts/run", b"#!", mode=0o100755),
+                Entry("scripts/data", b"x", mode=0o100644),
+            ]
+        ),
+    )
+    assert [(one.number, one.name, one.kind, one.size, one.is_executable) for one in members] == [
+        (0, "scripts/", "folder", 0, True),
+        (1, "scripts/run", "file", 2, True),
+        (2, "scripts/data", "file", 1, False),
+    ]
+
+
+@BOTH
+def test_names_that_a_command_line_could_mistake_are_only_names(
+    tmp_path: Path, make: Maker
+) -> None:
+    files = {"-o/etc": b"1", "@list": b"2", "*": b"3", "a?[b]": b"4", "--": b"5", "$(id)": b"6"}
+    assert files_of(tmp_path, make(files)) == files
+
+
+@pytest.mark.parametrize("name", ["-o.rar", "@list.rar", "scan *?.rar", "Проба 7.rar", "P001.rar"])
+def test_the_archive_may_have_any_name_and_neighbours(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    for neighbour in (name, "P002.rar"):
+        (tmp_path / neighbour).write_bytes(rar5_of(FILES))
+    assert read(tmp_path / name)[1] == FILES
+
+
+def test_unwanted_members_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "in.rar"
+    path.write_bytes(rar5_of(FILES))
+    shelf: dict[str, bytes] = {}
+    with path.open("rb") as stream:
+        source = Source(path, stream)
+        members = rar.members(source)
+        rar.unpack(source, members, lambda m: Toy(m, shelf) if "two" in m.name else None)
+    assert shelf == {"a/two.dcm": FILES["a/two.dcm"]}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        rar5_of(
+            [
+                Entry("x", b"OLD", extra=record5(4, vint(0) + vint(1))),
+                Entry("x", b"new"),
+                Entry("y", b"Y"),
+            ]
+        ),
+        rar4_of([Entry("x;1", b"OLD", flags=0x800), Entry("x", b"new"), Entry("y", b"Y")]),
+    ],
+    ids=["RAR 5", "RAR 4"],
+)
+def test_old_versions_of_files_are_left_out(tmp_path: Path, data: bytes) -> None:
+    assert files_of(tmp_path, data) == {"x": b"new", "y": b"Y"}
+
+
+def test_services_beside_files_are_left_out(tmp_path: Path) -> None:
+    data = b"".join(
+        (
+            *rar5_pieces({"x": b"X"}, end=False),
+            *member5(Entry("STM", b":stream of NTFS"), block_type=3),
+            *member5(Entry("CMT", b"a comment"), block_type=3),
+            block5(5, vint(0)),
+            bytes(20),  # padding
+        )
+    )
+    assert files_of(tmp_path, data) == {"x": b"X"}
+
+
+def test_a_comment_makes_nobody_run_a_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = tmp_path / "ran"
+    for name in ("unrar", "unar", "7z", "7zz", "bsdtar"):
+        (tmp_path / name).write_text(f"#!/bin/sh\ntouch {ran}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    rarfile.tool_setup.__globals__["CURRENT_SETUP"] = None
+    comment = Entry("CMT", b"a packed comment", packed=True)
+    data = b"".join(
+        (
+            *rar4_pieces({"x": b"X"}, end=False),
+            *member4(comment, block_type=0x7A),
+            block4(0x7B, 0x4000, b""),
+        )
+    )
+    assert [one.name for one in members_of(tmp_path, data)] == ["x"]
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 512, 513, 1 << 16, 300_001])
+def test_blake2sp_is_that_of_rarfile(size: int) -> None:
+    data = bytes(index * 7 & 255 for index in range(size))
+    ours = Blake2sp()
+    for start in range(0, size, 1000):
+        ours.update(data[start : start + 1000])
+    assert ours.digest() == rarfile.Blake2SP(data).digest()
+
+
+def test_blake2sp_is_checked_where_the_archive_has_it(tmp_path: Path) -> None:
+    good = record5(2, vint(0) + rarfile.Blake2SP(SCAN).digest())
+    bad = record5(2, vint(0) + rarfile.Blake2SP(SCAN + b"x").digest())
+    assert files_of(tmp_path, rar5_of([Entry("x", SCAN, extra=good, crc=-1)])) == {"x": SCAN}
+    with pytest.raises(BadArchiveError, match=r"has a wrong checksum for `x`|CRC|Checksum"):
+        files_of(tmp_path, rar5_of([Entry("x", SCAN, extra=bad, crc=-1)]))
+
+
+# ---- names -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("raw", "encoding", "name"),
+    [
+        ("Лёгкие.dcm".encode(), None, "Лёгкие.dcm"),
+        ("肺.dcm".encode("gbk"), "gbk", "肺.dcm"),
+        ("Lungenödem".encode("cp437"), "cp437", "Lungenödem"),
+        (b"windows\\path\\x", None, "windows/path/x"),
+    ],
+)
+def test_a_rar_4_name_without_unicode_has_the_declared_encoding(
+    tmp_path: Path, raw: bytes, encoding: str | None, name: str
+) -> None:
+    assert files_of(tmp_path, rar4_of([Entry(raw, b"x")]), encoding) == {name: b"x"}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (rar4_of([Entry("肺".encode("gbk"))]), "unknown encoding: `.*`; declare it, as in gbk"),
+        (rar5_of([Entry(b"\xff\xfe")]), "unknown encoding"),
+        (rar4_of([Entry(b"good\0bad")]), "has a NUL in the name `good`"),
+        (rar5_of([Entry(b"good\0bad")]), "has a NUL in the name `good`"),
+        (rar4_of([Entry(b"x\0\xff\xff", flags=0x200)]), "cannot be read"),
+    ],
+)
+def test_a_name_that_cannot_be_known_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
+    with pytest.raises(BadArchiveError, match=message):
+        members_of(tmp_path, data)
+
+
+# ---- kinds -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entry", "make", "kind"),
+    [
+        *(
+            (Entry("l", extra=redirection5(kind, "x")), rar5_of, "link")
+            for kind in (UNIX_LINK, WINDOWS_LINK, JUNCTION, HARD_LINK, FILE_COPY)
+        ),
+        (Entry("l", b"/etc", mode=0o120777), rar4_of, "link"),
+        (Entry("p", mode=0o010644), rar4_of, "special"),
+        (Entry("d", mode=0o060644), rar5_of, "special"),
+    ],
+)
+def test_links_and_specials_are_called_so(
+    tmp_path: Path, entry: Entry, make: Maker, kind: str
+) -> None:
+    assert [one.kind for one in members_of(tmp_path, make([Entry("x", b"X"), entry]))] == [
+        "file",
+        kind,
+    ]
+
+
+# ---- refused -----------------------------------------------------------------------------------
+
+_ENCRYPTION5 = record5(1, vint(0) + vint(0) + b"\x0f" + bytes(32))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"MZ" + rar5_of(FILES), "self-extracting"),
+        (b"RE\x7e\x5e\0\0\0", "is of RAR 1.4"),
+        (rar5_of([Entry("x", b"X", extra=_ENCRYPTION5)]), r"is encrypted \(`x`\)"),
+        (rar4_of([Entry("x", b"X", flags=0x04)]), r"is encrypted \(`x`\)"),
+        (
+            MAGIC5 + block5(4, vint(0) + vint(0) + b"\x0f" + bytes(16)),
+            "is encrypted, and covcat has no",
+        ),
+        (rar4_of([], main=0x80), "is encrypted"),
+        (rar5_of(FILES, end=False), "has no end|damaged headers"),
+        (rar4_of(FILES, end=False), "has no end"),
+        (rar5_of(FILES) + b"x", "goes on after its end"),
+        (rar4_of(FILES) + rar4_of(FILES), "goes on after its end"),
+        (MAGIC5 + block5(1, vint(0)) + block5(9, b"") + block5(5, vint(0)), "has no end"),
+        (rar5_of([Entry("x", b"X", folder=True)]), "has data in the folder `x`"),
+        (rar5_of([Entry("x/", b"X")]), "both a file and a folder"),
+        (rar4_of([Entry("x", b"X", method=7)]), "unknown method"),
+        (
+            rar5_of([Entry("x", b"X", method=1, size=1 << 30, dictionary=12)]),
+            "dictionary of 512 MB",
+        ),
+        (rar5_of([Entry("x", b"X", method=1, dictionary=15, version=1)]), "dictionary of 4,096 MB"),
+        (rar5_of([Entry("x", b"X", crc=7)]), r"wrong checksum for `x`|CRC"),
+        (rar4_of([Entry("x", b"X", crc=7)]), r"wrong checksum for `x`|CRC"),
+        (rar5_of([Entry("x", b"X", size=5)]), "stops too early"),
+        (rar5_of([Entry("x", b"XYZ", size=1)]), "more than it declares|wrong checksum|fails"),
+        (MAGIC4, "has no end"),
+    ],
+)
+def test_what_is_not_whole_and_plain_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
+    with pytest.raises(BadArchiveError, match=message):
+        files_of(tmp_path, data)
+
+
+def test_a_flood_of_headers_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rar_listing, "MAX_HEADERS", 50)
+    with pytest.raises(BadArchiveError, match="has more than 50 headers"):
+        members_of(tmp_path, rar5_of({f"f{number}": b"" for number in range(60)}))
+
+
+def test_without_a_tool_the_error_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "_bundled", lambda: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ExtractionError, match="no program on this machine can unpack RAR"):
+        files_of(tmp_path, rar5_of(FILES))
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("printf XY", "more than it declares"),
+        ("printf Y", "wrong checksum for `x`"),
+        ("exit 0", "stops too early"),
+        ("printf X; exit 3", "fails"),
+    ],
+)
+def test_a_tool_that_prints_something_else_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, message: str
+) -> None:
+    fake = tmp_path / "unar"
+    fake.write_text(f"#!/bin/sh\n{body}\n")
+    fake.chmod(0o755)
+    monkeypatch.setattr(rar, "rar_tool", lambda version: probe.Tool("unar", fake))
+    with pytest.raises(BadArchiveError, match=message):
+        files_of(tmp_path, rar5_of({"x": b"X"}))
+
+
+@pytest.mark.parametrize("name", ["unar", "bsdtar", "unrar", "7zz"])
+def test_other_tools_read_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(probe, "_bundled", lambda: None)
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
+    monkeypatch.setitem(probe._READERS, "RAR", (name,))
+    read_by = [make for make, version in ((rar4_of, 4), (rar5_of, 5)) if probe.rar_tool(version)]
+    for make in read_by:
+        files = {"one": SCAN, "two": b"2" * 5000}
+        assert files_of(tmp_path, make(files, packed=True)) == files
+
+
+# ---- volumes -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [rar4_volumes, rar5_volumes], ids=["RAR 4", "RAR 5"])
+def test_volumes_are_read_from_the_first(tmp_path: Path, make: Callable[..., list[bytes]]) -> None:
+    for number, volume in enumerate(make("x.bin", SCAN, 3), start=1):
+        (tmp_path / f"set.part{number}.rar").write_bytes(volume)
+    assert read(tmp_path / "set.part1.rar")[1] == {"x.bin": SCAN}
+    with pytest.raises(BadArchiveError, match="of several volumes: begin with the first"):
+        read(tmp_path / "set.part2.rar")
+    (tmp_path / "set.part2.rar").unlink()
+    with pytest.raises(BadArchiveError, match="`set.part2.rar` is missing"):
+        read(tmp_path / "set.part1.rar")
+
+
+# ---- damage ------------------------------------------------------------------------------------
+
+SMALL = {"one": b"first file", "two": b"second, a little longer"}
+
+
+def outcome(path: Path, data: bytes) -> dict[str, bytes] | None:
+    """Return what is read, or None where it is refused."""
+    path.write_bytes(data)
+    try:
+        return read(path)[1]
+    except (*DAMAGE, ExtractionError):
+        return None
+
+
+@BOTH
+@pytest.mark.parametrize("packed", [False, True], ids=["stored", "packed"])
+def test_a_damaged_archive_is_never_read_as_something_else(
+    tmp_path: Path, make: Maker, packed: bool
+) -> None:
+    whole = make(SMALL, packed=packed)
+    path = tmp_path / "in.rar"
+    for at in range(0, len(whole), 3):
+        assert outcome(path, whole[:at]) is None, at
+        flipped = bytearray(whole)
+        flipped[at] ^= 1 << at % 8
+        assert outcome(path, bytes(flipped)) in (None, SMALL), at
