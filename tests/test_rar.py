@@ -228,7 +228,10 @@ def test_a_rar_4_name_without_unicode_has_the_declared_encoding(
         (rar5_of([Entry(b"\xff\xfe")]), "unknown encoding"),
         (rar4_of([Entry(b"good\0bad")]), "has a NUL in the name `good`"),
         (rar5_of([Entry(b"good\0bad")]), "has a NUL in the name `good`"),
-        (rar4_of([Entry(b"x\0\xff\xff", flags=0x200)]), "cannot be read"),
+        (
+            rar4_of([Entry(b"x\0\0\x80\0\xd8", flags=0x200)]),
+            "cannot be read",
+        ),  # half a surrogate pair
     ],
 )
 def test_a_name_that_cannot_be_known_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
@@ -346,9 +349,9 @@ def test_other_tools_read_the_same(
         pytest.skip(f"{name} is not installed")
     monkeypatch.setitem(probe._READERS, "RAR", (name,))
     read_by = [make for make, version in ((rar4_of, 4), (rar5_of, 5)) if probe.rar_tool(version)]
-    for make in read_by:
-        files = {"one": SCAN, "two": b"2" * 5000}
-        assert files_of(tmp_path, make(files, packed=True)) == files
+    for make in read_by:  # bsdtar 3.6 fails at longer literals-only streams of RAR 4
+        entries = [Entry("one", b"packed as literals", packed=True), Entry("two", SCAN)]
+        assert files_of(tmp_path, make(entries)) == {"one": entries[0].data, "two": SCAN}
 
 
 # ---- volumes -----------------------------------------------------------------------------------
@@ -362,7 +365,7 @@ def test_volumes_are_read_from_the_first(tmp_path: Path, make: Callable[..., lis
     with pytest.raises(BadArchiveError, match="of several volumes: begin with the first"):
         read(tmp_path / "set.part2.rar")
     (tmp_path / "set.part2.rar").unlink()
-    with pytest.raises(BadArchiveError, match="`set.part2.rar` is missing"):
+    with pytest.raises(BadArchiveError, match=r"`set\.part2\.rar` is missing"):
         read(tmp_path / "set.part1.rar")
 
 
@@ -387,7 +390,7 @@ def test_a_damaged_archive_is_never_read_as_something_else(
 ) -> None:
     whole = make(SMALL, packed=packed)
     path = tmp_path / "in.rar"
-    for at in range(0, len(whole), 3):
+    for at in range(len(whole)):
         assert outcome(path, whole[:at]) is None, at
         flipped = bytearray(whole)
         flipped[at] ^= 1 << at % 8

@@ -22,6 +22,7 @@ MEMORY = 400 << 10  # KiB of addresses: a 256 MB dictionary fits, and covcat bes
 _KEPT = 4096  # bytes of stderr kept for the message
 _FASTEST_LIMIT = 120  # seconds of processor time that every run may have, and one more per MB
 _FILES = 256
+_PIECE = 1 << 17  # bytes read at once: larger buffers are fresh pages from the kernel each time
 
 # `exec` in a shell sets limits in the child alone; `preexec_fn` may deadlock beside threads. The
 # limits that not every system has, or that are stricter already, may fail: files must not.
@@ -156,7 +157,7 @@ class Output:
         while True:
             ready = {key.fileobj for key, _ in self._selector.select(until - time.monotonic())}
             if self._out in ready:
-                return os.read(self._out.fileno(), min(count, CHUNK))
+                return os.read(self._out.fileno(), min(count, _PIECE))
             if self._err in ready:
                 self._hear()
             if time.monotonic() >= until:

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
-from covcat.archives.member import CHUNK, BadArchiveError, Member, Open, Source, Writer
+from covcat.archives.member import BadArchiveError, Member, Open, Source, Writer
 from covcat.archives.zip_directory import (
     ENCRYPTED,
     MASKED,
@@ -26,6 +26,7 @@ IS_STREAM = False
 _DOS, _DOS_FOLDER = 0, 0x10  # the host of attributes, and one of them
 _SMALL = 1 << 17  # bytes: below, handing a member to a thread costs more than it brings
 _THREADS = 4
+_PIECE = 1 << 17  # bytes at once: larger buffers are fresh pages from the kernel each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ class _Reader:
     def pieces(self, offset: int, size: int) -> Iterator[bytes]:
         """Give `size` bytes from `offset` on, in pieces."""
         while size:
-            data = os.pread(self._handle, min(size, CHUNK), offset)
+            data = os.pread(self._handle, min(size, _PIECE), offset)
             if not data:
                 raise BadArchiveError("became shorter while it was read")
             yield data
@@ -159,17 +160,17 @@ def _unpacked(entry: Entry, reader: _Reader) -> Iterator[bytes]:
 
 
 def _fed(decompressor: Decompressor, packed: bytes) -> Iterator[bytes]:
-    """Give all that comes of some packed bytes, at most CHUNK at once."""
+    """Give all that comes of some packed bytes, at most _PIECE at once."""
     is_full = True
     while (packed or is_full) and not decompressor.eof:
         try:
-            unpacked = decompressor.decompress(packed, CHUNK)
+            unpacked = decompressor.decompress(packed, _PIECE)
         except Exception as error:  # never used again: CVE-2026-6100, CVE-2026-9669
             raise BadArchiveError(f"has damaged data: {error}") from error
         if unpacked:
             yield unpacked
         packed = getattr(decompressor, "unconsumed_tail", b"")
-        is_full = len(unpacked) == CHUNK
+        is_full = len(unpacked) == _PIECE
 
 
 # ---- a member ----------------------------------------------------------------------------------
