@@ -17,6 +17,7 @@ from covcat.extract import Extracted, Place
 from covcat.progress import Progress
 from covcat.store import disk_errors, make_folder, sync
 
+_HINT = "free some space, or give a folder on another disk"
 _SPARE = 0.05  # of the free space, left to others
 
 
@@ -82,8 +83,9 @@ def _budget(folder: Path, max_bytes: int | None, max_files: int | None) -> Budge
     most_files = MAX_MEMBERS if max_files is None else max_files
     if max_bytes is not None and max_bytes <= free:
         return Budget(max_bytes, most_files, hint="--max-bytes and --max-files set the limits")
-    hint = "free some space, or give a folder on another disk"
-    return Budget(free, most_files, is_free_space=True, hint=hint)
+    return Budget(
+        free, most_files, is_free_space=True, hint="--max-files allows more" if max_files else _HINT
+    )
 
 
 def _demand_free(target: Path) -> None:

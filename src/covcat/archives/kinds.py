@@ -6,7 +6,7 @@ A `.zip` that is a 7z was renamed or mixed up on the way: both words are in the 
 from pathlib import Path
 
 from covcat.archives.member import BadArchiveError
-from covcat.archives.streams import compression_of, unpacked
+from covcat.archives.streams import compression_of, unpacked, unread_compression_of
 from covcat.archives.tar_headers import BLOCK, has_checksum
 
 # Suffixes that say a format; the longer ones first.
@@ -81,6 +81,8 @@ def _by_magic(archive: Path) -> str:
         ):
             return "tar"
         packing = compression_of(stream)
+        if packing is None and (other := unread_compression_of(stream)):
+            raise BadArchiveError(f"is packed with {other}, which covcat does not read")
         if packing is None:
             raise BadArchiveError(_not_an_archive(start))
         with unpacked(stream, packing) as flow:

@@ -179,7 +179,9 @@ def _fed(decompressor: Decompressor, packed: bytes) -> Iterator[bytes]:
 def _member(number: int, entry: Entry, encoding: str | None) -> ZipMember:
     if entry.flags & (ENCRYPTED | STRONG | MASKED):
         raise BadArchiveError(f"is encrypted (`{entry.label}`), and covcat has no password for it")
-    if entry.flags & PATCH or (entry.method and entry.method not in METHODS):
+    if entry.flags & PATCH:
+        raise BadArchiveError(f"has a patch in place of `{entry.label}`: not supported")
+    if entry.method and entry.method not in METHODS:
         raise BadArchiveError(
             f"packs `{entry.label}` with {method_name(entry.method)}: not supported"
         )
@@ -218,6 +220,8 @@ def _name(entry: Entry, encoding: str | None) -> str:
     try:
         return raw.decode("utf-8" if is_utf8 or encoding is None else encoding)
     except UnicodeDecodeError:
+        if is_utf8:
+            raise BadArchiveError(f"calls a name UTF-8 that is not: `{entry.label}`") from None
         raise BadArchiveError(
             f"has a name of unknown encoding: `{entry.label}`; declare it, as in gbk or cp437"
         ) from None
