@@ -12,8 +12,8 @@ from typing import Any
 
 from covcat.archives.member import BadArchiveError, Source
 
-# Each header costs rarfile up to 2 KB; with more it would take more than 500 MB.
-MAX_HEADERS = 150_000
+# Each costs rarfile about 1 KB of memory.
+MAX_HEADERS = 300_000
 _MAIN, _FILE, _END = 0x73, 0x74, 0x7B  # rarfile gives the types of RAR 4 to blocks of RAR 5 too
 _VOLUME = 0x0001
 _BEFORE, _AFTER, _OLD_VERSION = 0x0001, 0x0002, 0x0800  # flags of a file block

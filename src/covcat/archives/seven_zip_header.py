@@ -20,7 +20,7 @@ MAX_HEADER = 64 << 20
 
 _HEADER, _PROPERTIES, _MORE_STREAMS, _STREAMS, _FILES = range(1, 6)
 _EMPTY_STREAMS, _EMPTY_FILES, _ANTI, _NAMES = range(14, 18)
-_ATTRIBUTES, _PACKED_HEADER = 21, 23
+_ATTRIBUTES, _PACKED_HEADER, _PADDING = 21, 23, 25
 _AES = b"\x06\xf1\x07\x01"
 
 
@@ -111,7 +111,9 @@ def _last_part(stream: BinaryIO) -> bytes:
 def _header(cursor: Cursor) -> Header:
     streams = Streams(0, (), (), ())
     files: tuple[File, ...] = ()
+    seen: set[int] = set()
     while (mark := cursor.number()) != END:
+        _demand_once(mark, seen)
         if mark == _PROPERTIES:
             while cursor.number() != END:
                 cursor.take(cursor.count())
@@ -130,7 +132,10 @@ def _header(cursor: Cursor) -> Header:
 def _files(cursor: Cursor, streams: Streams) -> tuple[File, ...]:
     count = cursor.count(MAX_FILES)
     rows = _Rows(count)
+    seen: set[int] = set()
     while (mark := cursor.number()) != END:
+        if mark != _PADDING:
+            _demand_once(mark, seen)
         rows.take(mark, Cursor(cursor.take(cursor.count())))
     contents = iter(streams.files)
     empty_files = iter(rows.empty_files)
@@ -142,6 +147,13 @@ def _files(cursor: Cursor, streams: Streams) -> tuple[File, ...]:
         is_empty_file = is_empty and next(empty_files, False)
         files.append(File(name, size, crc, not is_empty, is_empty_file, attributes))
     return tuple(files)
+
+
+def _demand_once(mark: int, seen: set[int]) -> None:
+    """Refuse a part that comes again: thousands of them would take hours to read."""
+    if mark in seen:
+        raise BadArchiveError(f"has the part {mark} of its header twice")
+    seen.add(mark)
 
 
 class _Rows:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from covcat.archives.member import BadArchiveError
 
-MAX_FILES = 500_000
+MAX_FILES = 400_000  # each may have a folder of its own, which takes about 1 KB of memory
+_MAX_CODERS = 1_000_000  # of all folders
 _MAX_STREAMS = 64  # of one folder, and coders: the limits of 7-Zip itself
 
 END = 0
@@ -120,7 +121,7 @@ def read_streams(cursor: Cursor) -> Streams:
         offset, packed = _packed(cursor)
         mark = cursor.number()
     if mark == _FOLDERS:
-        folders = _folders(cursor)
+        folders = _folders(cursor, len(packed))
         mark = cursor.number()
     if sum(folder.packed for folder in folders) != len(packed):
         raise BadArchiveError("has other packed streams than its folders need")
@@ -134,7 +135,7 @@ def read_streams(cursor: Cursor) -> Streams:
 
 
 def _packed(cursor: Cursor) -> tuple[int, tuple[int, ...]]:
-    offset, count = cursor.number(), cursor.count()
+    offset, count = cursor.number(), cursor.count(_MAX_CODERS)
     cursor.expect(_SIZES)
     sizes = tuple(cursor.number() for _ in range(count))
     mark = cursor.number()
@@ -146,11 +147,18 @@ def _packed(cursor: Cursor) -> tuple[int, tuple[int, ...]]:
     return offset, sizes
 
 
-def _folders(cursor: Cursor) -> tuple[Folder, ...]:
+def _folders(cursor: Cursor, packed: int) -> tuple[Folder, ...]:
     cursor.expect(_FOLDER)
-    count = cursor.count()
+    count = cursor.count(packed)  # each needs a packed stream or more
     cursor.demand_inside()
-    chains = [_chain(cursor) for _ in range(count)]
+    known: dict[Coder, Coder] = {}  # most folders have the same ones
+    chains: list[Folder] = []
+    coders = 0
+    for _ in range(count):
+        chains.append(_chain(cursor, known))
+        coders += len(chains[-1].coders)
+        if coders > _MAX_CODERS:
+            raise BadArchiveError(f"has more than {_MAX_CODERS:,} coders")
     cursor.expect(_UNPACKED)
     sizes = [tuple(cursor.number() for one in ch.coders for _ in range(one.outs)) for ch in chains]
     mark = cursor.number()
@@ -166,9 +174,10 @@ def _folders(cursor: Cursor) -> tuple[Folder, ...]:
     )
 
 
-def _chain(cursor: Cursor) -> Folder:
+def _chain(cursor: Cursor, known: dict[Coder, Coder]) -> Folder:
     """Read a folder's coders and how they are bound together."""
-    coders = tuple(_coder(cursor) for _ in range(cursor.count(_MAX_STREAMS)))
+    row = [_coder(cursor) for _ in range(cursor.count(_MAX_STREAMS))]
+    coders = tuple(known.setdefault(one, one) for one in row)
     ins, outs = sum(one.ins for one in coders), sum(one.outs for one in coders)
     if not 0 < outs <= ins <= _MAX_STREAMS:
         raise BadArchiveError("has a folder without coders, or with too many")
