@@ -265,7 +265,7 @@ def test_attributes_tell_the_kind(tmp_path: Path, attribute: int, kind: str) -> 
         (raw(b"\x02\0"), "has no header that can be read"),
         (raw(b"\x01\x63\0"), "mark 99 in its header"),
         (raw(b"\x01\x05\x01" + 2 * names("x") + b"\0\0"), "twice"),
-        (raw(b"\x01" + streams([1], b"\x01\x24\x06\xf1\x07\x01\0")), "is encrypted"),
+        (raw(b"\x01" + streams([1], b"\x01\x24\x06\xf1\x07\x01\0") + b"\0"), "is encrypted"),
         (raw(b"\x17" + streams([1], b"\x01\x24\x06\xf1\x07\x01\0")[1:], b"x"), "is encrypted"),
         (raw(b"\x17" + streams([MAX_HEADER + 1])[1:], b"x"), "packed header of more than 64 MB"),
     ],
@@ -351,7 +351,9 @@ def packed_header(header: bytes, properties: bytes = b"\x18") -> bytes:
         (raw(b"\x01\x04\x06\0" + number(1 << 31) + b"\x09"), "promises more than it can hold"),
         (raw(b"\x01\x05\x01\x11" + number(1 << 62) + b"\0"), "promises more than it can hold"),
         (raw(b"\x01" + streams([1], b"\x01\x21\x00" + number(1 << 40))), "promises more"),
-        (raw(b"\x01" + streams([1], bytes([32]) + b"\x01\x00" * 32)), "coders"),
+        (raw(b"\x01" + streams([1], b"\x02" + b"\x01\0" * 2 + b"\0\1" * 2)), "header"),
+        (raw(b"\x01" + streams([1], b"\x03" + b"\x01\0" * 3 + b"\1\0" * 2)), "do not fit together"),
+        (raw(b"\x17" + streams([1], b"\x28" + b"\x01\0" * 40)[1:]), "header"),
         (
             packed_header(
                 b"\x01\x04\x07\x0b" + number(5_000_000) + b"\0" + b"\x01\x01\0" * 5_000_000

@@ -57,6 +57,8 @@ def _unpacked(stream: BinaryIO, streams: Streams) -> Iterator[bytes]:
 def _folder(stream: BinaryIO, folder: Folder, packed: int) -> Iterator[bytes]:
     from py7zr.compressor import SevenZipDecompressor
 
+    if not folder.is_chain:  # py7zr takes it for one
+        raise BadArchiveError("binds its coders in a way that only 7-Zip unpacks")
     coders = [
         {
             "method": coder.method,

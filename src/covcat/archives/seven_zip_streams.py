@@ -34,6 +34,7 @@ class Folder:
     coders: tuple[Coder, ...]
     packed: int  # how many packed streams go in
     main: int  # which of the coders' outs is the result
+    is_chain: bool  # each coder has one in and one out, and feeds the next one
     sizes: tuple[int, ...] = ()  # of all outs
     crc: int | None = None  # of the result
 
@@ -169,7 +170,7 @@ def _folders(cursor: Cursor, packed: int) -> tuple[Folder, ...]:
     if mark != END:
         raise BadArchiveError(f"has mark {mark} in its header where the folders end")
     return tuple(
-        Folder(ch.coders, ch.packed, ch.main, size, crc)
+        Folder(ch.coders, ch.packed, ch.main, ch.is_chain, size, crc)
         for ch, size, crc in zip(chains, sizes, crcs, strict=True)
     )
 
@@ -190,7 +191,8 @@ def _chain(cursor: Cursor, known: dict[Coder, Coder]) -> Folder:
     free = set(range(outs)) - bound
     if len(free) != 1 or len({into for into, _ in bonds}) != len(bonds):
         raise BadArchiveError("has a folder whose coders do not fit together")
-    return Folder(coders, packed, free.pop())
+    is_chain = ins == outs and all(into == out + 1 for into, out in bonds)
+    return Folder(coders, packed, free.pop(), is_chain)
 
 
 def _coder(cursor: Cursor) -> Coder:
