@@ -317,7 +317,15 @@ def test_without_a_tool_the_error_says_what_to_install(
     monkeypatch.setattr(probe, "_bundled", lambda: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ExtractionError, match="no program on this machine can unpack RAR"):
-        files_of(tmp_path, rar5_of(FILES))
+        files_of(tmp_path, rar5_of(FILES, packed=True))
+
+
+@pytest.mark.parametrize("make", [rar4_of, rar5_of])
+def test_stored_files_need_no_tool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Maker
+) -> None:
+    monkeypatch.setattr(rar, "rar_tool", lambda version: pytest.fail("a tool was looked for"))
+    assert files_of(tmp_path, make(FILES)) == FILES
 
 
 @pytest.mark.parametrize(
@@ -337,7 +345,7 @@ def test_a_tool_that_prints_something_else_is_not_believed(
     fake.chmod(0o755)
     monkeypatch.setattr(rar, "rar_tool", lambda version: probe.Tool("unar", fake))
     with pytest.raises(BadArchiveError, match=message):
-        files_of(tmp_path, rar5_of({"x": b"X"}))
+        files_of(tmp_path, rar5_of({"x": b"X"}, packed=True))
 
 
 @pytest.mark.parametrize("name", ["unar", "bsdtar", "unrar", "7zz"])
@@ -350,9 +358,9 @@ def test_other_tools_read_the_same(
     monkeypatch.setitem(probe._READERS, "RAR", (name,))
     read_by = [make for make, version in ((rar4_of, 4), (rar5_of, 5)) if probe.rar_tool(version)]
     for make in read_by:  # unar and bsdtar fail at some literals-only streams that 7-Zip reads
-        packed, stored = {"one": b"covcat can read this"}, {"one": SCAN, "two": b"2" * 500}
-        assert files_of(tmp_path, make(packed, packed=True)) == packed
-        assert files_of(tmp_path, make(stored)) == stored
+        contents = {"one": b"covcat can read this", "two": SCAN, "three": b"3" * 500}
+        data = make([Entry(name, contents[name], packed=name == "one") for name in contents])
+        assert files_of(tmp_path, data) == contents
 
 
 # ---- volumes -----------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 A solid archive unpacks only from its start, so asking a tool for one member after another would
 take quadratic time. The tool is told no names; what it prints is cut by the headers' sizes and
-checked against their checksums here.
+checked against their checksums here. An archive that only stores its files needs no tool.
 """
 
 import stat
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from covcat.archives.joined import Crc32, Piece, split
 from covcat.archives.member import BadArchiveError, Member, Open, Source
@@ -52,10 +52,13 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
     if not ours:
         return
     listing = ours[0].listing
+    pieces = _pieces(listing, ours)
+    if _is_stored(listing):
+        split(_Stored(source.stream, listing), pieces, open_member)
+        return
     tool = rar_tool(listing.version)
     if tool is None:
         raise no_rar_tool()
-    pieces = _pieces(listing, ours)
     first, inputs = ARCHIVE, {ARCHIVE: source.path}
     if len(listing.volumes) > 1:
         inputs = {path.name: path for path in listing.volumes}
@@ -81,6 +84,37 @@ def _pieces(listing: Listing, ours: Sequence[RarMember]) -> list[Piece]:
         elif one.crc is not None:
             pieces.append(Piece(member, size, Crc32, one.crc))
     return pieces
+
+
+def _is_stored(listing: Listing) -> bool:
+    """True if the bytes of all files lie in this one file as they are."""
+    return len(listing.volumes) == 1 and all(
+        one.info.compress_type == _METHODS[0] and one.info.compress_size == one.info.file_size
+        for one in listing.files
+        if not _is_folder(one)
+    )
+
+
+class _Stored:
+    """The data of all files that are only stored, back to back."""
+
+    def __init__(self, stream: BinaryIO, listing: Listing) -> None:
+        self._stream = stream
+        packed = [one.info for one in listing.files if not _is_folder(one)]
+        self._areas = iter([(one.data_offset, one.file_size) for one in packed])
+        self._left = 0
+
+    def read(self, count: int) -> bytes:
+        """Return up to `count` bytes, of one file at a time."""
+        while not self._left:
+            area = next(self._areas, None)
+            if area is None:
+                return b""
+            self._stream.seek(area[0])
+            self._left = area[1]
+        data = self._stream.read(min(count, self._left))
+        self._left -= len(data)
+        return data
 
 
 def _member(number: int, one: Packed, source: Source, listing: Listing) -> RarMember:

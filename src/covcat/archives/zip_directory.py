@@ -69,7 +69,7 @@ def read_directory(stream: BinaryIO) -> Directory:
     for number, next_offset in zip(order, following, strict=False):
         entry = listed[number]
         if entry.offset != position:
-            raise _gap(entry.offset - position, entry)
+            raise _gap(entry.offset - position, "before", entry)
         data = _data_offset(entry, window)
         _check_space(entry, data + entry.packed, next_offset, window)
         listed[number] = entry._replace(data=data)
@@ -96,10 +96,10 @@ class Window:
         return self._block[begin : begin + size]
 
 
-def _gap(gap: int, entry: Entry) -> BadArchiveError:
+def _gap(gap: int, side: str, entry: Entry) -> BadArchiveError:
     if gap < 0:
         return BadArchiveError(f"has members that overlap (`{entry.label}`)")
-    return BadArchiveError(f"has {gap} hidden bytes before `{entry.label}`")
+    return BadArchiveError(f"has {gap} hidden bytes {side} `{entry.label}`")
 
 
 # ---- the directory -----------------------------------------------------------------------------
@@ -244,7 +244,7 @@ def _check_space(entry: Entry, end: int, next_offset: int, window: Window) -> No
     left = next_offset - end
     if not entry.flags & DESCRIPTOR:
         if left:
-            raise _gap(left, entry)
+            raise _gap(left, "after", entry)
         return
     if left not in (12, 16, 20, 24):
         raise BadArchiveError(f"has a data descriptor that differs for `{entry.label}`")
