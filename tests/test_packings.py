@@ -1,6 +1,7 @@
 """Every way of packing zip and 7z members, small ones and large ones, with and without 7-Zip."""
 
 import io
+import lzma
 import struct
 import sys
 import zipfile
@@ -70,13 +71,14 @@ def zip_packed(method: int, pack) -> bytes:
         pytest.param(zip_by_library(zipfile.ZIP_LZMA), id="lzma"),
         pytest.param(zip_packed(9, deflate64), id="deflate64"),
         pytest.param(zip_packed(93, zstd), id="zstd"),
+        pytest.param(zip_packed(95, lzma.compress), id="xz"),
     ],
 )
 def test_a_zip_of_every_method_is_read(tmp_path: Path, data: bytes) -> None:
     assert unpacked(tmp_path, "zip", data) == MEMBERS
 
 
-@pytest.mark.parametrize("method", [8, 9, 12, 14, 93])
+@pytest.mark.parametrize("method", [8, 9, 12, 14, 93, 95])
 def test_bytes_that_are_not_of_the_method_are_refused(tmp_path: Path, method: int) -> None:
     with pytest.raises(ExtractionError):
         unpacked(tmp_path, "zip", zip_packed(method, lambda data: b"\xff" * 20 + data))

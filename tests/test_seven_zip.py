@@ -133,16 +133,23 @@ BCJ = {"id": py7zr.FILTER_X86}
         [{"id": py7zr.FILTER_LZMA, "preset": 1}],
         [{"id": py7zr.FILTER_BZIP2}],
         [{"id": py7zr.FILTER_DEFLATE}],
-        [{"id": py7zr.FILTER_PPMD, "order": 6, "mem": 24}],
         [{"id": py7zr.FILTER_ZSTD, "level": 3}],
         [{"id": py7zr.FILTER_BROTLI, "level": 5}],
         [BCJ, *LZMA2],
         [{"id": py7zr.FILTER_DELTA, "dist": 2}, *LZMA2],
     ],
-    ids=["lzma2", "copy", "lzma", "bzip2", "deflate", "ppmd", "zstd", "brotli", "bcj", "delta"],
+    ids=["lzma2", "copy", "lzma", "bzip2", "deflate", "zstd", "brotli", "bcj", "delta"],
 )
 def test_files_come_out_as_they_went_in(tmp_path: Path, filters: Any) -> None:
     assert files_of(tmp_path, written(FILES, filters)) == FILES
+
+
+def test_ppmd_is_unpacked_by_7_zip_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = written(FILES, [{"id": py7zr.FILTER_PPMD, "order": 6, "mem": 24}])
+    assert files_of(tmp_path, data) == FILES
+    monkeypatch.setattr(seven_zip, "seven_zip_tool", lambda: None)
+    with pytest.raises(ExtractionError, match="no program on this machine can unpack PPMd"):
+        files_of(tmp_path, data)
 
 
 @pytest.mark.usefixtures("each_way")

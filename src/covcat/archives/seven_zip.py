@@ -30,6 +30,7 @@ _METHODS = {
     "020302": "Swap2",
     "020304": "Swap4",
     "0303011b": "BCJ2",
+    "030401": "PPMd",
     "040109": "Deflate64",
     "04f71101": "Zstandard",
     "04f71102": "Brotli",
@@ -43,7 +44,8 @@ _FILTERS = {"03", "04", "05", "06", "07", "08", "09"}
 _OLD_FILTERS = {"03030103", "03030205", "03030401", "03030501", "03030701", "03030805"}
 _OF_BOTH = _CODECS | _FILTERS | _OLD_FILTERS
 _OF_7ZIP = _OF_BOTH | {"0a", "0b", "020302", "020304", "0303011b"}
-_OF_PY7ZR = _OF_BOTH | {"04f71101", "04f71102"}
+_PPMD = "030401"  # damage kills the process that unpacks it with pyppmd: only 7-Zip may
+_OF_PY7ZR = _OF_BOTH - {_PPMD} | {"04f71101", "04f71102"}
 
 
 @dataclass(frozen=True, slots=True)

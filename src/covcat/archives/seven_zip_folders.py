@@ -14,6 +14,7 @@ _START = 32  # bytes before the first packed stream
 _READ = 32 << 10  # packed bytes fed at once; more would pile up in the decoder
 _READ_UNBOUNDED = 4 << 10  # to Zstandard and Deflate, which py7zr never stops: 128 MB at worst
 _WRITE = 4 << 20  # unpacked bytes asked for at once
+_PPMD = b"\x03\x04\x01"
 _UNBOUNDED = {b"\x04\xf7\x11\x01", b"\x04\x01\x08", b"\x04\x01\x09"}
 
 
@@ -59,6 +60,8 @@ def _folder(stream: BinaryIO, folder: Folder, packed: int) -> Iterator[bytes]:
 
     if not folder.is_chain:  # py7zr takes it for one
         raise BadArchiveError("binds its coders in a way that only 7-Zip unpacks")
+    if any(coder.method == _PPMD for coder in folder.coders):  # damage kills the whole process
+        raise BadArchiveError("is packed with PPMd, which only 7-Zip unpacks safely")
     coders = [
         {
             "method": coder.method,

@@ -23,10 +23,9 @@ _NAMES = {
     9: "deflate64",
     20: "zstd (of before 2020)",
     93: "zstd",
-    95: "xz",
     96: "jpeg",
     97: "wavpack",
-    98: "ppmd",
+    98: "ppmd",  # pyppmd is killed by damaged data, and cannot say where its stream ends
     99: "AES encryption",
 }
 
@@ -68,6 +67,10 @@ def _zstd(flags: int, size: int) -> Decompressor:  # noqa: ARG001
     from covcat.archives.streams import zstd_decompressor
 
     return zstd_decompressor()  # type: ignore[no-any-return]
+
+
+def _xz(flags: int, size: int) -> Decompressor:  # noqa: ARG001
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_MEMORY)
 
 
 class _Lzma:
@@ -151,4 +154,5 @@ METHODS: Mapping[int, Callable[[int, int], Decompressor]] = {
     12: _bzip2,
     14: _Lzma,
     93: _zstd,
+    95: _xz,
 }
