@@ -71,4 +71,4 @@ def covcat(
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries do not wait in tests."""
-    monkeypatch.setattr("covcat.download.PAUSE", 0)
+    monkeypatch.setenv("COVCAT_PAUSE", "0")

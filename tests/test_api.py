@@ -34,9 +34,12 @@ def test_fetch_tells_progress_to_whoever_listens() -> None:
     heard: list[object] = []
 
     class Recorder:
-        def start(self, label: str, total: int | None) -> int:
+        def start(self, label: str, total: int | None, within: int | None = None) -> int:
             heard.append(("start", label, total))
             return 7
+
+        def set_total(self, task: int, total: int | None) -> None:
+            heard.append(("total", total))
 
         def advance(self, task: int, size: int) -> None:
             heard.append(("advance", task))
@@ -68,14 +71,13 @@ def test_every_error_owns_its_exit_code() -> None:
     def below(kind: type[CovcatError]) -> list[type[CovcatError]]:
         return [one for child in kind.__subclasses__() for one in (child, *below(child))]
 
-    import covcat.web
-
     codes = {one.__name__: one.code for one in below(CovcatError)}
     assert codes == {
         "UsageError": 2,
         "NotFoundError": 3,
         "NetworkError": 4,
         "TransientError": 4,
+        "StoppedError": 1,  # within covcat only: the signal itself is what is reported
         "IntegrityError": 5,
         "ExtractionError": 6,
         "ActionNeededError": 7,
@@ -84,4 +86,4 @@ def test_every_error_owns_its_exit_code() -> None:
         "SignalError": 1,  # 128 + the signal's number, once it is known
     }
     tree = covcat.errors.__doc__ or ""
-    assert all(name in tree for name in codes if name != "TransientError")
+    assert all(name in tree for name in codes if name not in ("TransientError", "StoppedError"))

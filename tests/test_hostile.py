@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from builders import REPOSITORY, Answer, git_zip, tar_of, tree_on_disk, zip_of
 
-from covcat import download, extract
+from covcat import extract
 from covcat.errors import ExtractionError
 from covcat.extract import Layout
+from covcat.not_the_file import not_the_file
 
 DATA = Path("covcat-data")
 
@@ -226,8 +227,8 @@ def test_a_bomb_stops_at_what_it_declares(covcat, shelf, server) -> None:
 
 def test_comments_before_a_page_do_not_hang() -> None:
     head = b"<!---->" * 5000 + b"x" * 400
-    assert download.not_the_file(head, "none", "", "u") is None
-    page = download.not_the_file(b"<!-- a -->\n<!-- b --><HTML>", "zip", "", "u")
+    assert not_the_file(head, "none", "", "u") is None
+    page = not_the_file(b"<!-- a -->\n<!-- b --><HTML>", "zip", "", "u")
     assert "web page" in str(page)
 
 

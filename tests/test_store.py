@@ -1,6 +1,6 @@
 """The data folder: private folders, locks, sweeping, the one rename, what the disk refuses."""
 
-import io
+import errno
 import multiprocessing
 import os
 import signal
@@ -197,9 +197,11 @@ def test_too_little_space_is_said_before_the_first_byte(covcat, server, monkeypa
 def test_a_disk_that_fills_up_leaves_nothing(covcat, shelf, server, monkeypatch) -> None:
     shelf.add_repository()
     server.serve_repository(git_zip(REPOSITORY))
-    monkeypatch.setattr(
-        "covcat.download.os.fdopen", lambda handle, mode, buffering: io.FileIO("/dev/full", "w")
-    )
+
+    def full(handle: int, data: bytes, offset: int) -> int:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr("covcat.parts.os.pwrite", full)
     ran = covcat("fetch", "set")
     assert ran.code == 8
     assert (
@@ -282,7 +284,7 @@ def test_a_signal_stops_all_that_was_asked_for(shelf, server) -> None:
     run.send_signal(signal.SIGTERM)
     out, err = run.communicate(timeout=10)
     assert (run.returncode, out) == (143, b"")
-    assert b"error: stopped by SIGTERM; nothing partial was kept" in err
+    assert b"error: stopped by SIGTERM; no half data has a final name" in err
     assert not Path("covcat-data/sample").exists()
 
 

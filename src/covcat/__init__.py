@@ -51,17 +51,16 @@ def fetch(
         covcat.errors.CovcatError: as the command line does; each class has its exit `code`.
     """
     from covcat import pipeline
-    from covcat.model import Options
+    from covcat.model import Network, Options
     from covcat.progress import Silent
     from covcat.store import Store
-    from covcat.web import WebSettings
 
     known = catalog or load_catalog()
     store = Store(Path(data_dir))
     options = Options(allow_missing=allow_missing, keep_archives=keep_archives)
     plan = pipeline.make_plan(store, [known.find(name)], options)
-    settings = WebSettings(mirror=mirror, offline=offline)
-    for outcome in pipeline.run(plan, known, store, settings, progress or Silent()):
+    network = Network(mirror=mirror, offline=offline)
+    for outcome in pipeline.run(plan, known, store, network, progress or Silent()):
         if outcome.error is not None:
             raise outcome.error
         if outcome.path is not None:

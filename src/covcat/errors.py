@@ -65,6 +65,16 @@ class NetworkError(CovcatError):
     kind = "network"
 
 
+class TransientError(NetworkError):
+    """A failure that another try may mend."""
+
+    after: float | None = None  # seconds that the server asked to wait
+
+
+class StoppedError(CovcatError):
+    """The whole run was asked to stop: whoever works for it leaves everything in order."""
+
+
 class IntegrityError(CovcatError):
     """Something is here, and it is not what was pinned."""
 
@@ -126,7 +136,7 @@ class SignalError(CovcatError):
     def __init__(self, signal_number: int) -> None:
         """Name the signal by its number (1 HUP, 2 INT, 15 TERM)."""
         super().__init__(
-            f"stopped by {signal.Signals(signal_number).name}; nothing partial was kept",
-            hint="the same command starts again",
+            f"stopped by {signal.Signals(signal_number).name}; no half data has a final name",
+            hint="the same command goes on where it can, and starts again where it cannot",
         )
         self.code = 128 + signal_number

@@ -8,30 +8,29 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from covcat import download, extract, hosts, manifest, pins, plan, room, verify
-from covcat.archives import zip as zip_format
+from covcat import assemble, extract, manifest, obtain, pins, plan, room, verify
+from covcat.arrival import Line
 from covcat.catalog import Catalog
 from covcat.errors import CovcatError, DiskError, ExtractionError, IntegrityError, NotFoundError
 from covcat.listing import Listing
 from covcat.model import (
-    AnyFile,
-    Download,
     Form,
-    GitHubFile,
     Manifest,
+    Network,
     Options,
     Plan,
     Release,
     Step,
     StoredFile,
-    Transfer,
 )
-from covcat.names import collision, unsafe_name
+from covcat.names import collision
+from covcat.pace import PER_HOST, Limit, Slots
+from covcat.partial import Partial
+from covcat.parts import Parts
 from covcat.progress import Progress
 from covcat.store import MANIFEST, Store, disk_errors, make_folder
-from covcat.web import Web, WebSettings
+from covcat.web import Web
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Bench:
 
     catalog: Catalog
     store: Store
-    web: Web
+    network: Network
     progress: Progress
 
 
@@ -64,20 +63,20 @@ def run(
     todo: Plan,
     catalog: Catalog,
     store: Store,
-    settings: WebSettings,
+    network: Network,
     progress: Progress,
 ) -> Iterator[Outcome]:
     """Carry a plan out; one step that fails does not stop the others."""
     if any(step.action == "fetch" for step in todo.steps):
         store.prepare()
         store.sweep()
-    with closing(Web(settings)) as web:
-        bench = Bench(catalog, store, web, progress)
-        for step in todo.steps:
-            try:
-                yield Outcome(step, path=_carry_out(step, bench))
-            except CovcatError as error:
-                yield Outcome(step, error=error)
+        Parts(store.parts).sweep()
+    bench = Bench(catalog, store, network, progress)
+    for step in todo.steps:
+        try:
+            yield Outcome(step, path=_carry_out(step, bench))
+        except CovcatError as error:
+            yield Outcome(step, error=error)
 
 
 def _carry_out(step: Step, bench: Bench) -> Path:
@@ -91,10 +90,24 @@ def _carry_out(step: Step, bench: Bench) -> Path:
     waiting = f"{step.name}: another covcat is fetching it; waiting"
     with bench.store.lock(step.name, lambda: bench.progress.note(waiting)):
         again = make_plan(bench.store, [(step.resource, step.release)], step.options).steps[0]
-        if again.action == "keep":  # another process brought it while this one waited
-            return _data(step, step.release, bench)
-        _fetch(step, step.release, bench)
+        if again.action == "fetch":  # else another process brought it while this one waited
+            _fetch_or_find(step, step.release, bench)
         return _data(step, step.release, bench)
+
+
+def _fetch_or_find(step: Step, release: Release, bench: Bench) -> None:
+    """Fetch a release; where locks do not work, another process may do the same meanwhile."""
+    for is_last in (False, False, True):
+        try:
+            _fetch(step, release, bench)
+            return
+        except DiskError:
+            again = make_plan(bench.store, [(step.resource, release)], step.options).steps[0]
+            if again.action == "keep":  # it was faster
+                return
+            if is_last or bench.store.workshop_is_there:
+                raise
+            bench.progress.note(f"{step.name}: another process swept what was here; once more")
 
 
 def _data(step: Step, release: Release, bench: Bench) -> Path:
@@ -114,21 +127,18 @@ def _fetch(step: Step, release: Release, bench: Bench) -> None:
     room.demand_for_release(release, store)
     if step.options.extract:
         extract.demand_tools(release)
+    partial = Partial(store.partial(resource.id, release.id))
     with store.workshop() as workshop:
-        job = _Job(step, before, listing, workshop, bench)
+        job = _Job(step, release, before, listing, workshop, bench)
         with disk_errors("make the release's folder"):
             make_folder(job.built / "files")
-            (workshop / "parts").mkdir()
-        parts = [_part(job, file) for file in release.files]
-        files, missing = _verified(job, parts)
-        transfers = [part.transfer for part in parts]
-        form: Form = "files" if step.options.extract else "archives"
-        everything = [*files, *_kept_archives(parts)]
-        record = manifest.made(resource, release, transfers, everything, missing, form)
-        if not step.options.extract:
-            (job.built / "files").rmdir()
-        manifest.write(job.built, record)
+        try:
+            record, missing = _built(job, partial)
+        except (ExtractionError, IntegrityError):
+            partial.forget(release.files)
+            raise
         store.publish(job.built, resource.id, release.id)
+    partial.clear()
     bench.progress.note(f"{step.name}: {record.total_files} files, verified by {_in_words(record)}")
     if missing:
         bench.progress.note(
@@ -141,6 +151,7 @@ class _Job:
     """What the stages of one release share."""
 
     step: Step
+    release: Release
     before: Manifest | None  # the record of what was here already
     listing: Listing | None
     workshop: Path
@@ -150,6 +161,46 @@ class _Job:
     def built(self) -> Path:
         """The folder that will get the release's final name."""
         return self.workshop / "release"
+
+
+def _built(job: _Job, partial: Partial) -> tuple[Manifest, list[str]]:
+    """Bring all files, put them in their places, and verify and record the whole."""
+    parts = _parts(job, partial)
+    files, missing = _verified(job, parts)
+    options = job.step.options
+    form: Form = "files" if options.extract else "archives"
+    everything = [*files, *assemble.kept_archives(parts)]
+    transfers = [part.transfer for part in parts]
+    record = manifest.made(job.step.resource, job.release, transfers, everything, missing, form)
+    if not options.extract:
+        (job.built / "files").rmdir()
+    manifest.write(job.built, record)
+    return record, missing
+
+
+def _parts(job: _Job, partial: Partial) -> list[assemble.Part]:
+    """Put each file in its place as it comes; the others go on coming meanwhile."""
+    bench, network = job.bench, job.bench.network
+    site = assemble.Site(
+        job.built,
+        job.workshop,
+        job.step.options,
+        job.listing is not None,
+        bench.store,
+        bench.progress,
+    )
+    order = obtain.Order(job.step.name, job.release.files, job.before, job.release.download_bytes)
+    with closing(Web(network)) as web:
+        line = Line(
+            web,
+            network,
+            Limit(network.limit_rate),
+            Slots(network.jobs or PER_HOST),
+            Parts(bench.store.parts),
+            bench.progress,
+        )
+        with closing(obtain.all_of(order, line, bench.store, partial)) as coming:
+            return [assemble.part(file, got, site) for file, got in coming]
 
 
 def _record_of(folder: Path) -> Manifest | None:
@@ -180,162 +231,10 @@ def _with_what_is_here(step: Step, before: Manifest | None) -> Step:
     return replace(step, options=options)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One file of a release after transfer and unpacking; paths are relative to `files/`."""
-
-    file: AnyFile
-    transfer: Transfer
-    files: tuple[StoredFile, ...]
-
-
-def _part(job: _Job, file: AnyFile) -> _Part:
-    """Bring one file, unpack it, and keep or drop its archive."""
-    got = _obtain(job, file)
-    transfer = _transfer(file, got)
-    if file.unpack == "none":
-        return _plain_part(file, got, transfer, job)
-    place = extract.Place(
-        folder=job.built / "files" if job.step.options.extract else None,
-        workspace=got.path.with_name(f"{got.path.name}.inside"),
-        with_git_ids=isinstance(file, GitHubFile) or job.listing is not None,
-        progress=job.bench.progress,
-    )
-    budget, layout = room.budget(file, job.bench.store), extract.layout_of(file)
-    done = extract.extract(got.path, file.unpack, layout, budget, place, file.name_encoding)
-    files = list(done.files)
-    transfer = replace(transfer, left_out=done.left_out, nested=done.nested)
-    if isinstance(file, GitHubFile):
-        transfer = _with_git_ids(transfer, file, files, got)
-    else:  # only git's own archives say a file's git mode
-        files = [replace(one, mode=None) for one in files]
-    if job.step.options.wants_archives:
-        transfer = replace(transfer, archive=_kept(got, file, job.built))
-    else:
-        with disk_errors(f"drop `{got.name}`"):
-            got.path.unlink()
-    return _Part(file, transfer, tuple(files))
-
-
-def _with_git_ids(
-    transfer: Transfer, file: GitHubFile, files: list[StoredFile], got: Download
-) -> Transfer:
-    """Record the tree that was unpacked, and the commit that git wrote into the archive."""
-    with got.path.open("rb") as stream:
-        commit = zip_format.comment(stream) or None
-    if file.commit and commit and commit != file.commit:
-        raise IntegrityError(f"`{got.url}` is commit `{commit}`: expected {file.commit}")
-    return replace(transfer, commit=commit, tree=pins.tree_of(files, file), keep=file.keep)
-
-
-def _obtain(job: _Job, file: AnyFile) -> Download:
-    """Take what an earlier fetch left as it was served, or download the file."""
-    location = hosts.HOSTS[file.host].locate(file)
-    target = job.workshop / "parts" / location.name
-    bench = job.bench
-    local = _as_served(file, location.url, job.before, bench.store)
-    if local is not None:
-        path, transfer = local
-        got = download.fetch(file, replace(location, path=path), bench.web, target, bench.progress)
-        if got.sha256 != transfer.sha256:
-            raise IntegrityError(
-                f"`{path}` changed on disk: sha256 expected {transfer.sha256}, got {got.sha256}",
-                hint=f"covcat verify {job.step.name}",
-            )
-        return replace(
-            got,
-            final_url=transfer.final_url,
-            mirror=transfer.mirror,
-            finished_at=transfer.finished_at,
-        )
-    got = download.fetch(
-        file, location, bench.web, target, bench.progress, bench.store.free_bytes()
-    )
-    source = urlsplit(got.mirror or got.final_url).netloc or "covcat itself"
-    bench.progress.note(
-        f"{job.step.name}: got {got.bytes:,} bytes from {source}, sha256 {got.sha256[:16]}…"
-    )
-    return got
-
-
-def _as_served(
-    file: AnyFile, url: str, before: Manifest | None, store: Store
-) -> tuple[Path, Transfer] | None:
-    """Find what an earlier fetch of the same address left on disk as it was served."""
-    for transfer in before.downloads if before else ():
-        place = transfer.archive or (
-            None if transfer.is_archive else f"files/{file.into or ''}{transfer.name}"
-        )
-        if before and place and transfer.url == url:
-            path = store.release(before.resource, before.release) / place
-            if path.is_file() and not path.is_symlink():
-                return path, transfer
-    return None
-
-
-def _transfer(file: AnyFile, got: Download) -> Transfer:
-    return Transfer(
-        host=file.host,
-        url=got.url,
-        final_url=got.final_url,
-        name=got.name,
-        bytes=got.bytes,
-        sha256=got.sha256,
-        md5=got.md5,
-        mirror=got.mirror,
-        is_archive=file.unpack != "none",
-        finished_at=got.finished_at,
-        verified_by=got.verified_by,
-    )
-
-
-def _plain_part(file: AnyFile, got: Download, transfer: Transfer, job: _Job) -> _Part:
-    """Give a plain file its place among the files, or keep it as served."""
-    path = (file.into or "") + got.name
-    stored = StoredFile(path=path, bytes=got.bytes, sha256=got.sha256)
-    if not job.step.options.extract:
-        transfer = replace(transfer, archive=_kept(got, file, job.built))
-        return _Part(file, transfer, (stored,))
-    if reason := unsafe_name(path):
-        raise ExtractionError(f"`{path}` is no place for a file: {reason}")
-    with disk_errors(f"write `{path}`"):
-        target = job.built / "files" / path
-        make_folder(target.parent)
-        if target.exists():
-            raise ExtractionError(f"two files of the release would be `{path}`")
-        got.path.rename(target)
-    return _Part(file, transfer, (stored,))
-
-
-def _kept(got: Download, file: AnyFile, built: Path) -> str:
-    """Keep a download as served, below the folder that its members go to."""
-    place = f"archives/{file.into or ''}{got.name}"
-    with disk_errors(f"keep `{got.name}`"):
-        target = built / place
-        make_folder(target.parent)
-        if target.exists():
-            raise ExtractionError(f"two downloads of the release are called `{place}`")
-        got.path.rename(target)
-    return place
-
-
-def _kept_archives(parts: Iterable[_Part]) -> list[StoredFile]:
-    return [
-        StoredFile(
-            path=part.transfer.archive,
-            bytes=part.transfer.bytes,
-            sha256=part.transfer.sha256,
-            verified_by=part.transfer.verified_by,
-        )
-        for part in parts
-        if part.transfer.archive
-    ]
-
-
 # ---- verification ------------------------------------------------------------------------------
 
 
-def _verified(job: _Job, parts: list[_Part]) -> tuple[list[StoredFile], list[str]]:
+def _verified(job: _Job, parts: list[assemble.Part]) -> tuple[list[StoredFile], list[str]]:
     """Check all files against every pin; return them as recorded, and what is missing."""
     step, listing = job.step, job.listing
     everything = [one for part in parts for one in part.files]

@@ -4,14 +4,18 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Hears of long work. Sizes are bytes; a total of None is unknown."""
+    """Hears of long work, from several threads. Sizes are bytes; a total of None is unknown."""
 
-    def start(self, label: str, total: int | None) -> int:
-        """Begin a task and return its number."""
+    def start(self, label: str, total: int | None, within: int | None = None) -> int:
+        """Begin a task and return its number; `within` is one that it is a part of."""
+        ...
+
+    def set_total(self, task: int, total: int | None) -> None:
+        """Say how large a task is, once that is known."""
         ...
 
     def advance(self, task: int, size: int) -> None:
-        """Say that `size` more bytes are done."""
+        """Say that `size` more bytes are done; fewer than none, where work begins again."""
         ...
 
     def finish(self, task: int) -> None:
@@ -26,9 +30,12 @@ class Progress(Protocol):
 class Silent:
     """Hears and says nothing."""
 
-    def start(self, label: str, total: int | None) -> int:  # noqa: ARG002 -- the protocol's
+    def start(self, label: str, total: int | None, within: int | None = None) -> int:  # noqa: ARG002 -- the protocol's
         """Do nothing."""
         return 0
+
+    def set_total(self, task: int, total: int | None) -> None:
+        """Do nothing."""
 
     def advance(self, task: int, size: int) -> None:
         """Do nothing."""

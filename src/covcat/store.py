@@ -74,11 +74,21 @@ class Store:
     def __init__(self, folder: Path) -> None:
         """`folder` is what --data-dir says."""
         self.folder = folder
+        self.workshop_is_there = True  # false if somebody swept the last one while it was used
 
     @property
     def staging(self) -> Path:
         """Return the folder in which releases are built before their one rename."""
         return self.folder / PRIVATE / "staging"
+
+    @property
+    def parts(self) -> Path:
+        """Return the folder of files that are being downloaded."""
+        return self.folder / PRIVATE / "parts"
+
+    def partial(self, resource_id: str, release_id: str) -> Path:
+        """Return where finished files of a release wait for the others."""
+        return self.folder / PRIVATE / "partial" / f"{resource_id}@{release_id}"
 
     def release(self, resource_id: str, release_id: str) -> Path:
         """Return the final folder of a release, there or not."""
@@ -114,7 +124,8 @@ class Store:
                     f"anybody may write to the data folder `{self.folder}`",
                     hint=f"chmod o-w '{self.folder}', or choose another with --data-dir",
                 )
-            for folder in (self.folder / PRIVATE, self.staging, self._locks):
+            partial = self.folder / PRIVATE / "partial"
+            for folder in (self.folder / PRIVATE, self.staging, self.parts, partial, self._locks):
                 folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
                 self._demand_own(folder)
 
@@ -168,6 +179,7 @@ class Store:
             try:
                 yield folder
             finally:
+                self.workshop_is_there = folder.exists()
                 shutil.rmtree(folder, ignore_errors=True)
                 (self._locks / f"{name}.lock").unlink(missing_ok=True)
 

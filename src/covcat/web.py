@@ -4,19 +4,33 @@ Nothing here retries: `covcat.download` does, in one place. Bodies are read raw 
 `Accept-Encoding: identity`, because httpx decodes silently and loses the end of a cut gzip body.
 """
 
+import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
+from weakref import WeakSet
 
 import httpx
 
-from covcat.errors import ActionNeededError, NetworkError, UsageError
+from covcat.errors import (
+    ActionNeededError,
+    NetworkError,
+    StoppedError,
+    TransientError,
+    UsageError,
+)
+from covcat.model import Network
+from covcat.retry_after import wait_asked
 from covcat.version import __version__
 
 MAX_REDIRECTS = 10
 _REDIRECTS = {301, 302, 303, 307, 308}
+_FINAL = {501, 505}  # of 5xx: another try gets the same
 _CLOSED = {
     401: "a login is asked for",
     403: "access is refused",
@@ -25,99 +39,134 @@ _CLOSED = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebSettings:
-    """How to reach the web."""
-
-    mirror: str | None = None  # asked as MIRROR/host/path in place of https://host/path
-    offline: bool = False
-    timeout: float = 30  # seconds of silence, on connecting and on each read
-
-    def __post_init__(self) -> None:
-        """Refuse a mirror with a password in its address: it would be sent, and recorded."""
-        if self.mirror is not None and "@" in self.mirror:
-            raise UsageError("the mirror has a user name in it: it never receives credentials")
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A 200 answer whose body is being read."""
+    """An answer whose body is being read: 200, or to a range also 206 and 416."""
 
     url: str  # after redirects, as if there were no mirror
     mirror: str | None
-    headers: httpx.Headers
+    status: int
+    headers: Mapping[str, str]
     chunks: Iterator[bytes]
 
     @property
     def length(self) -> int | None:
         """Bytes of the body, if the server says so."""
         text = self.headers.get("content-length", "")
-        return int(text) if text.isdecimal() else None
+        return int(text) if text.isdecimal() and len(text) < 20 else None
 
-
-class TransientError(NetworkError):
-    """A failure that another try may mend."""
+    @property
+    def is_chunked(self) -> bool:
+        """True if the body says itself where it ends."""
+        return "chunked" in self.headers.get("transfer-encoding", "").lower()
 
 
 class Web:
-    """A client. Give `transport` to test against something that is not a network."""
+    """A client for many threads. Give `transport` to test without a network."""
 
-    def __init__(self, settings: WebSettings, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, network: Network, transport: httpx.BaseTransport | None = None) -> None:
         """Make the client when it is first used: loading certificates takes time."""
-        self._settings = settings
+        self._network = network
         self._transport = transport
         self._client: httpx.Client | None = None
+        self._lock = threading.Lock()
+        self._named: set[str] = set()  # hosts that a person named: these may be private ones
+        self._sockets: WeakSet[socket.socket] = WeakSet()
+        self.stop = threading.Event()
 
     def close(self) -> None:
         """Close the connections."""
         if self._client is not None:
             self._client.close()
 
+    def abort(self) -> None:
+        """Stop every thread that waits for the network, or is about to."""
+        self.stop.set()
+        for one in list(self._sockets):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def wait(self, seconds: float) -> None:
+        """Sleep.
+
+        Raises:
+            StoppedError: the run was stopped meanwhile.
+        """
+        if self.stop.wait(seconds):
+            raise StoppedError("stopped")
+
     @contextmanager
-    def get(self, url: str) -> Iterator[Answer]:
+    def get(self, url: str, headers: Mapping[str, str] = {}) -> Iterator[Answer]:
         """Ask for `url`, follow redirects by covcat's rules, and give the open answer.
 
         Raises:
-            TransientError: no or a broken answer, or 408, 425, 429 and 5xx.
+            TransientError: no or a broken answer, or 408, 425, 429 and most of 5xx.
             NetworkError: offline, an answer that cannot be a file, too many redirects.
             ActionNeededError: 401, 403, 451: a person must log in, ask or agree.
         """
-        if self._settings.offline:
+        if self._network.offline:
             raise NetworkError(
                 f"`{url}` was not asked for, because --offline is set",
                 hint="the same command without --offline",
             )
+        self._named.add(_host(self._asked(url)))
         current = url
         for _ in range(MAX_REDIRECTS + 1):
-            with _network_errors(self._asked(current)), self._open(current) as response:
+            asked = self._asked(current)
+            with self._errors(asked), self._open(asked, headers) as response:
                 if response.status_code not in _REDIRECTS:
-                    _judge(response.status_code, self._asked(current))
+                    _judge(response, asked, is_range="Range" in headers)
                     yield Answer(
                         current,
-                        self._settings.mirror,
+                        self._network.mirror,
+                        response.status_code,
                         response.headers,
-                        self._body(response, current),
+                        self._body(response, asked),
                     )
                     return
                 current = self._target(current, response.headers.get("location", ""))
         raise NetworkError(f"`{url}` redirects more than {MAX_REDIRECTS} times")
 
     @contextmanager
-    def _open(self, url: str) -> Iterator[httpx.Response]:
-        if self._client is None:
-            self._client = self._made()
-        request = self._client.build_request("GET", self._asked(url))
+    def _open(self, url: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+        with self._lock:
+            if self._client is None:
+                self._client = self._made()
+        request = self._client.build_request(
+            "GET", url, headers=dict(headers), extensions={"trace": _Watch(self, _host(url))}
+        )
         response = self._client.send(request, stream=True, follow_redirects=False)
         try:
             yield response
         finally:
             response.close()
 
+    def connected(self, host: str, stream: Any) -> None:
+        """Look at a new connection before anything is sent; judged by its real address.
+
+        Raises:
+            NetworkError: the address is private, and no person named its host.
+        """
+        opened = stream.get_extra_info("socket")
+        if opened is not None:
+            self._sockets.add(opened)
+        address = str((stream.get_extra_info("server_addr") or [""])[0])
+        if self.stop.is_set():
+            raise StoppedError("stopped")
+        if host not in self._named and not self._network.allow_private and is_private(address):
+            stream.close()
+            raise NetworkError(
+                f"a redirect leads to `{host}`, which is at the private address {address}",
+                hint="--allow-private, if you trust who redirects",
+            )
+
     def _made(self) -> httpx.Client:
         headers = {"User-Agent": f"covcat/{__version__}", "Accept-Encoding": "identity"}
         try:
             return httpx.Client(
-                headers=headers, timeout=self._settings.timeout, transport=self._transport
+                headers=headers,
+                timeout=httpx.Timeout(self._network.timeout, pool=None),
+                transport=self._transport,
             )
         except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
             raise UsageError(
@@ -130,20 +179,23 @@ class Web:
         coding = response.headers.get("content-encoding", "identity")
         if coding.lower() != "identity":
             raise NetworkError(f"`{url}` came encoded as `{coding}`, though identity was asked for")
-        with _network_errors(self._asked(url)):
-            yield from response.iter_raw()  # without a size httpx keeps the tail of a cut body
+        with self._errors(url):
+            for data in response.iter_raw():  # without a size httpx keeps the tail of a cut body
+                if self.stop.is_set():
+                    raise StoppedError("stopped")
+                yield data
 
     def _asked(self, url: str) -> str:
         """Return the address that is really asked: the mirror's, where one is set."""
-        if self._settings.mirror is None:
+        if self._network.mirror is None:
             return url
         parts = urlsplit(url)
         query = f"?{parts.query}" if parts.query else ""
-        return f"{self._settings.mirror.rstrip('/')}/{parts.netloc}{parts.path}{query}"
+        return f"{self._network.mirror.rstrip('/')}/{parts.netloc}{parts.path}{query}"
 
     def _target(self, url: str, location: str) -> str:
         """Return where a redirect leads, or refuse it; judged as if there were no mirror."""
-        mirror = (self._settings.mirror or "").rstrip("/") + "/"
+        mirror = (self._network.mirror or "").rstrip("/") + "/"
         if len(mirror) > 1 and location.startswith(mirror):
             location = "https://" + location.removeprefix(mirror)
         try:
@@ -160,47 +212,90 @@ class Web:
             raise NetworkError(f"`{url}` redirects to `{location}`: from https to http")
         return urlunsplit(target._replace(fragment=""))
 
+    @contextmanager
+    def _errors(self, url: str) -> Iterator[None]:
+        """Turn httpx's errors into covcat's."""
+        try:
+            yield
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise NetworkError(f"`{url}` is not a web address", cause=str(error)) from error
+        except httpx.HTTPError as error:
+            if self.stop.is_set():
+                raise StoppedError("stopped") from error
+            raise _failed(url, error) from error
 
-def _judge(status: int, url: str) -> None:
-    """Accept 200 only; say what the others mean."""
-    if status == 200:
+
+def _failed(url: str, error: httpx.HTTPError) -> NetworkError:
+    cause = str(error) or type(error).__name__
+    host = urlsplit(url).netloc
+    if _is_certificate_fault(error):
+        return NetworkError(
+            f"the certificate of `{host}` cannot be trusted",
+            cause=cause,
+            hint="is the clock right? Behind a company proxy, set SSL_CERT_FILE",
+        )
+    return TransientError(
+        f"no whole answer from `{host}`", cause=cause, hint="check the network, then try again"
+    )
+
+
+class _Watch:
+    """Hears from the client what becomes of a connection."""
+
+    def __init__(self, web: Web, host: str) -> None:
+        self._web, self._host = web, host
+        self._is_proxy = False
+
+    def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        if event == "connection.connect_tcp.started":
+            self._is_proxy = _text(info.get("host")).lower() != self._host
+        elif event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            # behind a proxy the address is the proxy's, and the person named that
+            name = "" if self._is_proxy else self._host
+            self._web.connected(name, info["return_value"])
+
+
+def is_private(address: str) -> bool:
+    """Say whether an IP address is of a private, local or reserved network."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return not found.is_global or found.is_multicast
+
+
+def _text(value: object) -> str:
+    return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _host(url: str) -> str:
+    return (httpx.URL(url).raw_host.decode("ascii", "replace")).lower()
+
+
+def _judge(response: httpx.Response, url: str, *, is_range: bool) -> None:
+    """Accept what can be the file; say what the others mean."""
+    status = response.status_code
+    if status == 200 or (is_range and status in (206, 416)):
         return
-    if status in _CLOSED:
+    is_limit = status == 403 and response.headers.get("x-ratelimit-remaining") == "0"  # GitHub
+    if status in _CLOSED and not is_limit:
         raise ActionNeededError(
             f"`{url}` cannot be had without a person: {_CLOSED[status]} (HTTP {status})",
             hint=f"open {url} in a browser and see what it asks for",
         )
-    if status in (408, 425, 429) or status >= 500:
-        raise TransientError(f"`{url}` answered HTTP {status}", hint="try again later")
+    if is_limit or status in (408, 425, 429) or (status >= 500 and status not in _FINAL):
+        error = TransientError(f"`{url}` answered HTTP {status}", hint="try again later")
+        if is_limit or status in (429, 503):
+            error.after = wait_asked(response.headers)
+        raise error
     if status in (404, 410):
         raise NetworkError(
             f"`{url}` is gone (HTTP {status})",
             hint="`covcat show` names the resource's own page",
         )
     raise NetworkError(f"`{url}` answered HTTP {status}, which is not a file")
-
-
-@contextmanager
-def _network_errors(url: str) -> Iterator[None]:
-    """Turn httpx's errors into covcat's."""
-    try:
-        yield
-    except httpx.UnsupportedProtocol as error:
-        raise NetworkError(f"`{url}` is not a web address", cause=str(error)) from error
-    except httpx.InvalidURL as error:
-        raise NetworkError(f"`{url}` is not a web address", cause=str(error)) from error
-    except httpx.HTTPError as error:
-        cause = str(error) or type(error).__name__
-        host = urlsplit(url).netloc
-        if _is_certificate_fault(error):
-            raise NetworkError(
-                f"the certificate of `{host}` cannot be trusted",
-                cause=cause,
-                hint="is the clock right? Behind a company proxy, set SSL_CERT_FILE",
-            ) from error
-        raise TransientError(
-            f"no whole answer from `{host}`", cause=cause, hint="check the network, then try again"
-        ) from error
 
 
 def _is_certificate_fault(error: BaseException | None) -> bool:

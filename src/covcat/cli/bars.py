@@ -1,26 +1,37 @@
-"""Progress on stderr: bars on a terminal, a line per finished file elsewhere."""
+"""Progress on stderr: bars on a terminal, lines for logs, events for programs."""
 
+import json
 import os
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from covcat.cli.session import Session
-from covcat.output import shown
+from covcat.cli.session import Session, put
+from covcat.output import shown, sized
 from covcat.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
+_AFTER = 0.4  # seconds: what is over sooner gets no bar of its own
+_HEARTBEAT = 10  # seconds between two lines on a task in a log
+_EVENTS = 1  # the same between two events
+
 
 @contextmanager
-def drawn(session: Session) -> Iterator[Progress]:
+def drawn(session: Session, how: str) -> Iterator[Progress]:
     """Give what draws progress for this run, and clear it away in the end."""
-    if session.quiet:
+    is_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    if how == "json":
+        yield _Events()
+    elif how == "none" or (session.quiet and how == "auto"):
         yield Silent()
-    elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+    elif how == "auto" and is_terminal:
         bars = _rich_bars(session)
         with bars:
             yield _Bars(bars)
@@ -28,41 +39,160 @@ def drawn(session: Session) -> Iterator[Progress]:
         yield _Lines(session)
 
 
-class _Lines(Silent):
-    """For logs: what was said, and nothing that moves."""
+@dataclass(slots=True)
+class _Task:
+    number: int
+    label: str
+    total: int | None
+    within: int | None
+    done: int = 0
+    said_at: float = 0
+    bar: "TaskID | None" = None
+
+
+class _Known:
+    """Keeps what is known of all tasks; the drawing is up to the classes below."""
+
+    heartbeat: float = _HEARTBEAT
+
+    def __init__(self) -> None:
+        self._tasks: dict[int, _Task] = {}
+        self._next = 0
+        self._lock = threading.RLock()
+
+    def start(self, label: str, total: int | None, within: int | None = None) -> int:
+        """Remember a task."""
+        with self._lock:
+            self._next += 1
+            task = _Task(self._next, label, total, within, said_at=time.monotonic())
+            self._tasks[self._next] = task
+            self._started(task)
+            return self._next
+
+    def set_total(self, task: int, total: int | None) -> None:
+        """Remember how large it is."""
+        with self._lock:
+            self._tasks[task].total = total
+
+    def advance(self, task: int, size: int) -> None:
+        """Count bytes, of the task and of what it is a part of."""
+        with self._lock:
+            found: int | None = task
+            while found is not None and found in self._tasks:
+                one = self._tasks[found]
+                one.done += size
+                self._advanced(one)
+                found = one.within
+
+    def finish(self, task: int) -> None:
+        """Forget it."""
+        with self._lock:
+            if task in self._tasks:
+                self._finished(self._tasks.pop(task))
+
+    def _started(self, task: _Task) -> None: ...
+
+    def _advanced(self, task: _Task) -> None:
+        if time.monotonic() - task.said_at >= self.heartbeat:
+            task.said_at = time.monotonic()
+            self._beat(task)
+
+    def _finished(self, task: _Task) -> None: ...
+
+    def _beat(self, task: _Task) -> None: ...
+
+
+class _Lines(_Known):
+    """For logs: what was said, and now and then how far a long transfer is."""
 
     def __init__(self, session: Session) -> None:
+        super().__init__()
         self._session = session
 
     def note(self, text: str) -> None:
         """Print one line."""
         self._session.say(text)
 
+    def _beat(self, task: _Task) -> None:
+        of = f" of {sized(task.total)}" if task.total else ""
+        self.note(f"{task.label}: {sized(task.done)}{of}")
 
-class _Bars:
-    """One bar for each running task."""
+
+class _Events(_Known):
+    """For programs: one JSON object a line, on stderr."""
+
+    heartbeat = _EVENTS
+
+    def note(self, text: str) -> None:
+        """Print a note."""
+        self._put({"event": "note", "text": text})
+
+    def _started(self, task: _Task) -> None:
+        self._say("start", task)
+
+    def _beat(self, task: _Task) -> None:
+        self._say("advance", task)
+
+    def _finished(self, task: _Task) -> None:
+        self._say("finish", task)
+
+    def _say(self, event: str, task: _Task) -> None:
+        self._put(
+            {
+                "event": event,
+                "task": task.number,
+                "within": task.within,
+                "label": task.label,
+                "done": task.done,
+                "total": task.total,
+            }
+        )
+
+    def _put(self, event: dict[str, object]) -> None:
+        with self._lock:
+            put(sys.stderr, json.dumps(event, ensure_ascii=True) + "\n")
+
+
+class _Bars(_Known):
+    """One bar for each task that takes a while, and one for all of a release."""
+
+    heartbeat = 0
 
     def __init__(self, bars: "RichProgress") -> None:
+        super().__init__()
         self._bars = bars
-        self._tasks: dict[int, TaskID] = {}
-
-    def start(self, label: str, total: int | None) -> int:
-        """Add a bar."""
-        task = self._bars.add_task(shown(label, 40), total=total)
-        self._tasks[int(task)] = task
-        return int(task)
-
-    def advance(self, task: int, size: int) -> None:
-        """Move a bar."""
-        self._bars.advance(self._tasks[task], size)
-
-    def finish(self, task: int) -> None:
-        """Take a bar away."""
-        self._bars.remove_task(self._tasks.pop(task))
 
     def note(self, text: str) -> None:
         """Print a line above the bars."""
         self._bars.console.print(shown(text), markup=False, highlight=False, emoji=False)
+
+    def set_total(self, task: int, total: int | None) -> None:
+        """Draw how large it is."""
+        super().set_total(task, total)
+        if (bar := self._tasks[task].bar) is not None:
+            self._bars.update(bar, total=total)
+
+    def _started(self, task: _Task) -> None:
+        if task.within is None:
+            self._draw(task)
+
+    def _draw(self, task: _Task) -> None:
+        width = max(12, self._bars.console.width // 3)
+        label = shown(task.label, width).ljust(width)
+        task.bar = self._bars.add_task(label, total=task.total, completed=task.done)
+
+    def _beat(self, task: _Task) -> None:
+        if task.bar is not None:
+            self._bars.update(task.bar, completed=max(0, task.done))
+        elif time.monotonic() - task.said_at > _AFTER:
+            self._draw(task)
+
+    def _advanced(self, task: _Task) -> None:
+        self._beat(task)
+
+    def _finished(self, task: _Task) -> None:
+        if task.bar is not None:
+            self._bars.remove_task(task.bar)
 
 
 def _rich_bars(session: Session) -> "RichProgress":
@@ -77,12 +207,11 @@ def _rich_bars(session: Session) -> "RichProgress":
     )
 
     console = Console(stderr=True, no_color=not session.has_color(sys.stderr), highlight=False)
-    return Progress(
+    columns = [
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(bar_width=None),
         DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(elapsed_when_finished=True),
-        console=console,
-        transient=True,
-    )
+    ]
+    if console.width >= 100:  # narrower, the lines would wrap and leave torn bars behind
+        columns += [TransferSpeedColumn(), TimeRemainingColumn(elapsed_when_finished=True)]
+    return Progress(*columns, console=console, transient=True, expand=True)

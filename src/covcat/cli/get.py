@@ -7,9 +7,10 @@ import typer
 
 from covcat import catalog as catalogs
 from covcat.cli import complete, find, tables
+from covcat.cli import network as net
 from covcat.cli.session import Session, error_text, put
 from covcat.errors import CovcatError, SeveralError, UsageError
-from covcat.model import Options, Plan, Release, Resource, Step
+from covcat.model import Network, Options, Plan, Release, Resource, Step
 from covcat.output import Cell, Rows
 
 if TYPE_CHECKING:
@@ -56,6 +57,20 @@ def fetch(
         str,
         typer.Option(metavar="WORD", help="pinned: only what the catalog pins; host: or its host."),
     ] = "any",
+    progress: Annotated[
+        str,
+        typer.Option(
+            metavar="HOW", envvar="COVCAT_PROGRESS", help="auto, plain, json (on stderr) or none."
+        ),
+    ] = "auto",
+    jobs: net.Jobs = None,
+    retries: net.Retries = 5,
+    timeout: net.Timeout = 30,
+    limit_rate: net.LimitRate = None,
+    allow_private: net.AllowPrivate = False,
+    checkpoint: net.Checkpoint = 64 << 20,
+    pause: net.Pause = 0.5,
+    slow: net.Slow = "65536/60",
 ) -> None:
     """Download, verify and unpack; print the folder.
 
@@ -72,6 +87,19 @@ def fetch(
         allow_missing=allow_missing,
         require=_required(require),
     )
+    network = net.network(
+        session,
+        jobs=jobs,
+        retries=retries,
+        timeout=timeout,
+        limit_rate=limit_rate,
+        allow_private=allow_private,
+        checkpoint=checkpoint,
+        pause=pause,
+        slow=slow,
+    )
+    if progress not in ("auto", "plain", "json", "none"):
+        raise UsageError(f"unknown --progress `{progress}`: expected auto, plain, json or none")
     from covcat import pipeline
 
     plan = pipeline.make_plan(session.store, targets, options)
@@ -80,7 +108,7 @@ def fetch(
         return
     for step in plan.steps:
         _announce(session, step)
-    _finish(session, _carry_out(session, plan))
+    _finish(session, _carry_out(session, plan, network, progress))
 
 
 def _targets(
@@ -160,15 +188,13 @@ def _announce(session: Session, step: Step) -> None:
 # ---- doing it ----------------------------------------------------------------------------------
 
 
-def _carry_out(session: Session, plan: Plan) -> list["Outcome"]:
+def _carry_out(session: Session, plan: Plan, network: Network, how: str) -> list["Outcome"]:
     from covcat import pipeline
     from covcat.cli.bars import drawn
-    from covcat.web import WebSettings
 
-    settings = WebSettings(mirror=session.mirror, offline=session.offline)
     outcomes = []
-    with drawn(session) as progress:
-        for outcome in pipeline.run(plan, session.catalog, session.store, settings, progress):
+    with drawn(session, how) as progress:
+        for outcome in pipeline.run(plan, session.catalog, session.store, network, progress):
             outcomes.append(outcome)
             if outcome.error is not None and len(plan.steps) > 1 and not session.json:
                 put(sys.stderr, error_text(outcome.error))

@@ -1,17 +1,15 @@
 """extract: any archive on disk, by the rules and the engine of `fetch`."""
 
 import codecs
-import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from covcat.cli.network import size
 from covcat.cli.session import Session, chosen_output
 from covcat.errors import UsageError
 from covcat.output import OUTPUTS, Cell, Rows, sized
-
-_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def register(app: typer.Typer) -> None:
@@ -64,7 +62,7 @@ def extract(
 
     session: Session = ctx.obj
     chosen = chosen_output(output, (*OUTPUTS, "table", "json"))
-    most = None if max_bytes is None else _bytes(max_bytes)
+    most = None if max_bytes is None else size("--max-bytes", max_bytes)
     encoding = None if name_encoding is None else _encoding(name_encoding)
     layout = Layout(
         include=tuple(include or ()), exclude=tuple(exclude or ()), nested=tuple(nested or ())
@@ -80,7 +78,7 @@ def extract(
     from covcat.cli.bars import drawn
 
     target = folder or Path(stem_of(archive.name))
-    with drawn(session) as progress:
+    with drawn(session, "auto") as progress:
         kind, done = local.unpacked(archive, target, layout, most, max_files, encoding, progress)
     total = sum(one.bytes for one in done.files)
     parts = [
@@ -102,13 +100,6 @@ def extract(
         ],
     }
     session.result("extract", data, f"{target}\n")
-
-
-def _bytes(text: str) -> int:
-    found = re.fullmatch(r"(\d{1,15})([kMGT]?)B?", text)
-    if found is None:
-        raise UsageError(f"--max-bytes `{text}` is no size: expected one such as 500M or 2G")
-    return int(found[1]) * _UNITS[found[2]]
 
 
 def _encoding(name: str) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from covcat.errors import UsageError
 from covcat.model.resource import License, Release, Resource
 
 VerifiedBy = Literal[
@@ -33,6 +34,27 @@ class Options:
     def wants_archives(self) -> bool:
         """True if the archives are to stay."""
         return self.keep_archives or not self.extract
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """How to reach hosts, and how hard to try."""
+
+    mirror: str | None = None  # asked as MIRROR/host/path in place of https://host/path
+    offline: bool = False
+    timeout: float = 30  # seconds of silence, on connecting and on each read
+    allow_private: bool = False  # let redirects lead to private addresses
+    retries: int = 5  # after the first try; kept progress renews them
+    pause: float = 0.5  # seconds before the first retry; doubled before each further one
+    jobs: int | None = None  # files at once; also connections to one host, where it is set
+    limit_rate: float | None = None  # bytes a second, of all connections together
+    slowest: tuple[int, float] = (64 << 10, 60)  # fewer bytes in so many seconds: a stall
+    checkpoint: int = 64 << 20  # bytes between two records of how far a download is
+
+    def __post_init__(self) -> None:
+        """Refuse a mirror with a password in its address: it would be sent, and recorded."""
+        if self.mirror is not None and "@" in self.mirror:
+            raise UsageError("the mirror has a user name in it: it never receives credentials")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

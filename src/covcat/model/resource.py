@@ -155,6 +155,7 @@ class File(Strict):
     """One thing that a host serves: an archive or a plain file."""
 
     name: FileName | None = None  # as kept; hosts that need none derive it
+    mirrors: tuple[DataUrl, ...] = ()  # further addresses of the same bytes, tried in order
     bytes: Number | None = None
     sha256: Sha256 | None = None
     md5: Md5 | None = None

@@ -1,0 +1,384 @@
+"""A file on its way: its part on the disk, its digests, and what is known of it.
+
+One attempt after the other may bring more of it; `covcat.download` decides how often.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from covcat.digests import Digests
+from covcat.errors import (
+    CovcatError,
+    DiskError,
+    IntegrityError,
+    NetworkError,
+    StoppedError,
+    TransientError,
+)
+from covcat.model import File, Location, Network
+from covcat.not_the_file import HEAD, not_the_file
+from covcat.pace import Floor, Limit, Slots
+from covcat.parts import Parts, Record, copied
+from covcat.progress import Progress
+from covcat.resume import Held, Validator, judge, validator_of
+from covcat.store import disk_errors
+
+if TYPE_CHECKING:
+    from covcat.web import Answer, Web
+
+_READ = 1 << 20
+_SPLIT_AFTER = 0.5  # seconds in which one connection shows how fast it is
+_FAST = 64 << 20  # bytes a second: a connection that brings more is not what is slow
+_WORTH = 8 << 20  # bytes still to come that are worth more connections
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What all transfers of one run share."""
+
+    web: "Web"
+    network: Network
+    limit: Limit
+    slots: Slots
+    parts: Parts
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file, and how it is called while it comes."""
+
+    file: File
+    name: str
+    key: str  # of its parts: the same in every run
+    room: int | None = None  # most bytes that may come where the size is unknown
+    within: int | None = None  # the task of the progress that this one is a part of
+
+    @property
+    def is_pinned(self) -> bool:
+        """True if a digest of the whole file decides in the end."""
+        return bool(self.file.sha256 or self.file.md5)
+
+
+class Arrival:
+    """Call `attempt` until it ends well, then `finish`; in any case `leave`."""
+
+    def __init__(self, wanted: Wanted, line: Line) -> None:
+        """Make an empty part; `find_kept` fills it with what an earlier run left."""
+        self.wanted, self.line = wanted, line
+        self.part = line.parts.new(wanted.key, wanted.name)
+        self.digests = Digests(wanted.file)
+        self.total = wanted.file.bytes
+        self.validator = Validator()
+        self.url = ""  # that the bytes came from, before and after redirects
+        self.final_url = ""
+        self.is_joined = False  # of bytes from more than one answer
+        self.wants_one_answer = False  # no ranges: bytes that were joined were wrong
+        self._is_whole_only = False  # no ranges in the next attempt: the last one was wrong
+        self._is_split = False
+        self._recorded = 0
+        self._task = line.progress.start(wanted.name, self.total, wanted.within)
+
+    # ---- what is here ----
+
+    @property
+    def offset(self) -> int:
+        """Return how many bytes are here."""
+        return self.part.written
+
+    @property
+    def can_go_on(self) -> bool:
+        """True if another answer's bytes may follow those that are here."""
+        is_known = self.wanted.is_pinned or self.validator.if_range is not None
+        is_barred = self.wants_one_answer or self._is_whole_only
+        return is_known and self.offset > 0 and not is_barred
+
+    def find_kept(self, url: str) -> None:
+        """Take over what an earlier run left, where its record vouches for it."""
+        for path, record in self.line.parts.kept(self.wanted.key):
+            if self._may_take(record, url) and self._take_over(path, record):
+                self.url = self.final_url = record.url
+                self.total = record.total if self.total is None else self.total
+                self.validator = Validator(record.etag, record.last_modified)
+                self.is_joined = True
+                self._recorded = 0
+                self.line.progress.note(f"{self.wanted.name}: going on after {self.offset:,} bytes")
+                break
+        self.line.parts.sweep(self.wanted.key, but=self.part.path)
+
+    def _may_take(self, record: Record, url: str) -> bool:
+        size = self.wanted.file.bytes
+        if size is not None and (record.offset > size or record.total not in (None, size)):
+            return False
+        is_same = record.url == url and record.mirror == self.line.network.mirror
+        return self.wanted.is_pinned or (is_same and bool(record.etag or record.last_modified))
+
+    def _take_over(self, path: Path, record: Record) -> bool:
+        is_long = copied(path, record, self.part, self._digest)
+        self.digests.settle()
+        if is_long and self.digests.hexdigest("sha256") == record.sha256:
+            return True
+        self.restart()
+        return False
+
+    def restart(self) -> None:
+        """Throw away what is here, and begin with nothing."""
+        self.line.progress.advance(self._task, -self.offset)
+        self.part.drop()
+        self.part = self.line.parts.new(self.wanted.key, self.wanted.name)
+        self.digests = Digests(self.wanted.file)
+        self.total = self.wanted.file.bytes
+        self.validator, self.is_joined, self._recorded = Validator(), False, 0
+
+    # ---- one attempt ----
+
+    def attempt(self, location: Location) -> None:
+        """Bring what is missing.
+
+        Raises:
+            TransientError: another attempt may bring more.
+            CovcatError: none will.
+        """
+        if self.can_go_on and self.url != location.url and not self.wanted.is_pinned:
+            self.restart()  # of another address: perhaps of other bytes
+        if self.offset and not self.can_go_on:
+            self.restart()
+        if self.offset and self.offset == self.total:
+            return
+        host = urlsplit(location.url).netloc
+        if location.path is not None:
+            with self._local(location, location.path) as answer:
+                self._read(answer, location)
+            return
+        with self.line.slots.hold(host, self.line.web.wait):
+            connections = self._one_connection(location, host)
+        if connections:
+            self._several(location, host)
+        self._demand_whole()
+
+    def _one_connection(self, location: Location, host: str) -> bool:
+        """Read one answer; return True if it is too slow and others should help."""
+        headers = self._headers()
+        with self.line.web.get(location.url, headers) as answer:
+            if not self._accept(answer, location, is_range=bool(headers)):
+                return False
+            return self._read(answer, location)
+
+    def _headers(self) -> dict[str, str]:
+        if not self.offset:
+            return {}
+        headers = {"Range": f"bytes={self.offset}-"}
+        if self.validator.if_range is not None:
+            headers["If-Range"] = self.validator.if_range
+        return headers
+
+    def _accept(self, answer: "Answer", location: Location, *, is_range: bool) -> bool:
+        """Take what an answer says of the file; return False if there is nothing to read."""
+        if is_range:
+            held = Held(self.offset, self.total, self.validator, self.wanted.is_pinned)
+            verdict = judge(answer.status, answer.headers, held)
+            if verdict == "complete":
+                self.total = self.offset
+                return False
+            if verdict == "ask for all":
+                self._is_whole_only = True
+                raise TransientError(f"`{location.url}` answered with a wrong range")
+            if verdict == "go on":
+                self.is_joined = True
+                self.total = self.total if self.total is not None else _total(answer.headers)
+                self.final_url = answer.url
+                return True
+        if self.offset:
+            self.restart()
+        self._is_whole_only = False
+        self.url, self.final_url = location.url, answer.url
+        self.validator = validator_of(answer.headers)
+        if self.total is None:
+            self.total = answer.length
+            self.line.progress.set_total(self._task, self.total)
+        return True
+
+    def _read(self, answer: "Answer", location: Location) -> bool:
+        """Take the body; return True if it was left because other connections should help."""
+        floor = Floor(self.line.network.slowest, self.line.network.limit_rate)
+        started, before = time.monotonic(), self.offset
+        for data in self._checked(answer):
+            self.take(data)
+            self.line.progress.advance(self._task, len(data))
+            floor.hear(len(data), location.url)
+            self.line.limit.take(len(data), self.line.web.wait)
+            taken = time.monotonic() - started
+            if taken > _SPLIT_AFTER and self._is_slow(answer, (self.offset - before) / taken):
+                return self.line.slots.count > 1
+        if answer.is_chunked and self.total is not None and self.offset < self.total:
+            raise IntegrityError(  # the server said that this is all of it
+                f"`{location.url}`: expected {self.total} bytes, got {self.offset}"
+            )
+        return False
+
+    def _checked(self, answer: "Answer") -> Iterator[bytes]:
+        """Pass the body on; the first bytes of a file are looked at before."""
+        if self.offset:
+            yield from answer.chunks
+            return
+        head = b""
+        for data in answer.chunks:
+            head += data
+            if len(head) >= HEAD:
+                break
+        file, kind = self.wanted.file, answer.headers.get("content-type", "")
+        if not head and file.bytes != 0:
+            raise NetworkError(f"`{answer.url}` answered with nothing", hint="try again later")
+        if head and (wrong := not_the_file(head, file.unpack, kind, answer.url)):
+            raise wrong
+        if file.bytes is not None and answer.length not in (None, file.bytes):
+            raise IntegrityError(
+                f"`{answer.url}` is not the pinned file: expected {file.bytes} bytes, got "
+                f"{answer.length}",
+                hint="it was changed upstream or on the way; nothing was kept",
+            )
+        yield head
+        yield from answer.chunks
+
+    def take(self, data: bytes) -> None:
+        """Write and hash the next bytes.
+
+        Raises:
+            IntegrityError: they are more than are expected.
+            DiskError: there is no room for them.
+        """
+        self._demand_bound(self.offset + len(data))
+        self.part.write(data)
+        self._digest(data)
+
+    def _digest(self, data: bytes) -> None:
+        self.digests.update(data)
+        if self.offset - self._recorded >= self.line.network.checkpoint:
+            self._record()
+
+    def _demand_bound(self, size: int) -> None:
+        """Stop a body that goes on beyond what is pinned or what there is room for."""
+        file, room = self.wanted.file, self.wanted.room
+        if file.bytes is not None and size > file.bytes:
+            raise IntegrityError(f"`{self.url}` is longer than expected: {file.bytes} bytes")
+        bound = file.max_bytes if file.unpack == "none" else None
+        if bound is not None and size > bound:
+            raise IntegrityError(f"`{self.url}` is longer than the catalog allows: {bound} bytes")
+        if room is not None and size > room:
+            raise DiskError(
+                f"`{self.url}` goes on beyond the {room} bytes that there is room for",
+                hint="free some space, or choose another place with --data-dir",
+            )
+
+    def _demand_whole(self) -> None:
+        if self.total is not None and self.offset < self.total:
+            raise TransientError(
+                f"`{self.url}` ended after {self.offset:,} of {self.total:,} bytes",
+                hint="check the network, then try again",
+            )
+        if self.total is not None and self.offset > self.total:
+            raise IntegrityError(f"`{self.url}` is longer than it declares: {self.total} bytes")
+
+    # ---- several connections ----
+
+    def _is_slow(self, answer: "Answer", rate: float) -> bool:
+        """Say whether more connections may help, and the server can give them."""
+        return (
+            not self._is_split
+            and not self.wants_one_answer
+            and rate < _FAST
+            and self.line.network.limit_rate is None
+            and self.total is not None
+            and self.total - self.offset >= _WORTH
+            and self.validator.etag is not None
+            and answer.headers.get("accept-ranges", "").lower() == "bytes"
+        )
+
+    def _several(self, location: Location, host: str) -> None:
+        """Bring the rest over as many connections as the host may have, else as before."""
+        from covcat import ranges
+
+        self._is_split = True  # whatever comes of it, not again
+        free = self.line.slots.of(host)
+        count = sum(free.acquire(blocking=False) for _ in range(self.line.slots.count))
+        try:
+            if count < 2 or self.total is None or self.validator.etag is None:
+                raise TransientError(f"`{location.url}` is not to be shared")
+            shared = ranges.Shared(
+                self.line.web,
+                location.url,
+                self.validator.etag,
+                self.total,
+                self.part,
+                lambda size: self.line.progress.advance(self._task, size),
+            )
+            self.is_joined = True
+            for data in ranges.bring(shared, self.offset, count):
+                self.part.written += len(data)
+                self._digest(data)
+        except (StoppedError, DiskError):
+            raise
+        except CovcatError as error:
+            raise TransientError(error.message, cause=error.cause, hint=error.hint) from error
+        finally:
+            for _ in range(count):
+                free.release()
+
+    # ---- the end ----
+
+    def _record(self) -> None:
+        """Note how far the part is, so that a later run can go on; nothing if it could not."""
+        if not self.can_go_on:
+            return
+        self._recorded = self.offset
+        record = Record(
+            url=self.url,
+            mirror=self.line.network.mirror,
+            etag=self.validator.etag,
+            last_modified=self.validator.last_modified,
+            total=self.total,
+            offset=self.offset,
+            sha256="",
+        )
+        part = self.part
+        self.digests.when_here(lambda sha256: part.record(replace(record, sha256=sha256)))
+
+    def leave(self, *, keep: bool) -> None:
+        """Stop working on it; keep what is here for a later run, if it can be of use."""
+        self.line.progress.finish(self._task)
+        try:
+            if keep and self.can_go_on:
+                self._record()
+                self.digests.settle()
+                self.part.close()
+                return
+        except CovcatError:  # the disk is full: the record of the last checkpoint stays
+            if self.part.record_path.exists():
+                self.part.close()
+                return
+        self.part.drop()
+
+    @contextmanager
+    def _local(self, location: Location, path: Path) -> Iterator["Answer"]:
+        """Read a file that is on this machine as if it came from a host."""
+        from covcat.web import Answer
+
+        with disk_errors(f"read `{path.name}`"):
+            stream, size = path.open("rb"), path.stat().st_size
+        with stream:
+            chunks = iter(lambda: stream.read(_READ), b"")
+            answer = Answer(location.url, None, 200, {"content-length": str(size)}, chunks)
+            self._accept(answer, location, is_range=False)
+            yield answer
+
+
+def _total(headers: Mapping[str, str]) -> int | None:
+    from covcat.resume import content_range
+
+    found = content_range(headers)
+    return found[2] if found else None

@@ -1,0 +1,89 @@
+"""The digests of one file, computed as its bytes come, beside the transfer once that is large."""
+
+import hashlib
+import queue
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from covcat.model import File
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+_INLINE = 4 << 20  # bytes: a thread costs more than hashing so few
+_WAITING = 16  # pieces that may wait for the thread: a bound on memory
+
+
+class Digests:
+    """Sha256, which is always recorded, and what else is pinned for a file."""
+
+    def __init__(self, file: File) -> None:
+        """Start all digests that `file` asks for."""
+        self.size = 0  # bytes taken
+        self._found: dict[str, _Hash] = {"sha256": hashlib.sha256()}
+        if file.md5 or file.md5_prefix:
+            self._found["md5"] = hashlib.md5(usedforsecurity=False)
+        if file.sha1_prefix:
+            self._found["sha1"] = hashlib.sha1(usedforsecurity=False)
+        self._thread: threading.Thread | None = None
+        self._queue: queue.Queue[bytes | Callable[[str], object] | None]
+        self._error: Exception | None = None
+
+    def update(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self.size += len(data)
+        if self._thread is not None:
+            self._put(data)
+            return
+        self._hash(data)
+        if self.size > _INLINE:
+            self._queue = queue.Queue(_WAITING)
+            self._thread = threading.Thread(target=self._work, daemon=True)
+            self._thread.start()
+
+    def when_here(self, act: Callable[[str], object]) -> None:
+        """Call `act` with the sha256 of all bytes so far, as soon as it is known."""
+        if self._thread is None:
+            act(self._found["sha256"].hexdigest())
+        else:
+            self._put(act)
+
+    def settle(self) -> None:
+        """Wait until everything is hashed.
+
+        Raises:
+            Exception: what one of the `act`s of `when_here` raised.
+        """
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+            self._thread = None
+        if self._error is not None:
+            raise self._error
+
+    def hexdigest(self, kind: str) -> str | None:
+        """Return a digest, if it was asked for; call `settle` first."""
+        return self._found[kind].hexdigest() if kind in self._found else None
+
+    def _put(self, item: bytes | Callable[[str], object]) -> None:
+        if self._error is not None:
+            self.settle()
+        self._queue.put(item)
+
+    def _hash(self, data: bytes) -> None:
+        for digest in self._found.values():
+            digest.update(data)
+
+    def _work(self) -> None:
+        """Hash what comes; after an error go on taking, or the transfer would wait for ever."""
+        while (item := self._queue.get()) is not None:
+            if self._error is not None:
+                continue
+            try:
+                if callable(item):
+                    item(self._found["sha256"].hexdigest())
+                else:
+                    self._hash(item)
+            except Exception as error:  # raised again by `settle`, where it can be answered
+                self._error = error

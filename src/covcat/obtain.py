@@ -1,0 +1,221 @@
+"""All files of a release -> downloads, several at once, given in the catalog's order.
+
+What an earlier run finished, or left as it was served, is not asked for again.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable, Generator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from covcat import download, hosts
+from covcat.arrival import Line, Wanted
+from covcat.errors import CovcatError, DiskError, IntegrityError, SeveralError
+from covcat.model import AnyFile, Download, Location, Manifest, Transfer
+from covcat.partial import Partial
+from covcat.store import Store
+
+JOBS = 4  # files at once, unless --jobs says otherwise
+_PATIENCE = 1.5  # seconds in which threads that were stopped may put things in order
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The files that are to come."""
+
+    name: str  # of the release, ID@RELEASE
+    files: tuple[AnyFile, ...]
+    before: Manifest | None  # the record of what is here already
+    total: int | None  # bytes, if the catalog knows them
+
+
+@dataclass
+class _Crew:
+    order: Order
+    line: Line
+    store: Store
+    partial: Partial
+    within: int | None = None
+    results: dict[int, Download] = field(default_factory=dict)
+    errors: dict[int, BaseException] = field(default_factory=dict)
+    news: threading.Condition = field(default_factory=threading.Condition)
+    next: int = 0
+    alive: int = 0
+
+    def work(self) -> None:
+        """Bring files until none is left; one that fails does not stop the others."""
+        try:
+            while (number := self._take()) is not None:
+                try:
+                    got = self._bring(number, self.order.files[number])
+                    with self.news:
+                        self.results[number] = got
+                        self.news.notify_all()
+                except BaseException as error:  # raised again where it is waited for
+                    with self.news:
+                        self.errors[number] = error
+                        if isinstance(error, DiskError) or not isinstance(error, CovcatError):
+                            self.next = len(self.order.files)  # the others would fail too
+        finally:
+            with self.news:
+                self.alive -= 1
+                self.news.notify_all()
+
+    def _take(self) -> int | None:
+        with self.news:
+            if self.next >= len(self.order.files) or self.line.web.stop.is_set():
+                return None
+            self.next += 1
+            return self.next - 1
+
+    def result(self, number: int) -> Download:
+        """Wait for a file.
+
+        Raises:
+            CovcatError: some did not come; the others are waiting in `partial` by then.
+        """
+        with self.news:
+            while number not in self.results and not (self.errors and self.alive == 0):
+                self.news.wait()
+            if number in self.results:
+                return self.results[number]
+        raise self._failure()
+
+    def _failure(self) -> BaseException:
+        errors = [self.errors[number] for number in sorted(self.errors)]
+        for error in errors:
+            if not isinstance(error, CovcatError):
+                return error
+        known = [one for one in errors if isinstance(one, CovcatError)]
+        count, here = len(self.order.files), len(self.results)
+        if len(known) == 1:
+            if count > 1:
+                known[0].details = (
+                    *known[0].details,
+                    f"{here} of {count} files are here, and will not be asked for again",
+                )
+            return known[0]
+        return SeveralError(
+            f"{len(known)} of {count} files of `{self.order.name}` did not come",
+            known,
+            details=[
+                *(one.message for one in known),
+                f"{here} of {count} files are here, and will not be asked for again",
+            ],
+            hint=f"covcat fetch {self.order.name}",
+        )
+
+    def _bring(self, number: int, file: AnyFile) -> Download:
+        """Take what is here of a file, or download it."""
+        got = self.partial.found(file)
+        if got is not None:
+            self.line.progress.note(f"{self.order.name}: `{got.name}` is here from an earlier run")
+            return got
+        locate = _locate(file)
+        location = locate()
+        target = self.partial.target(number, location.name)
+        local = _as_served(file, location.url, self.order.before, self.store)
+        wanted = Wanted(
+            file,
+            location.name,
+            _key(self.order.name, file, location.name),
+            self.store.free_bytes(),
+            self.within,
+        )
+        if local is not None:
+            return _again(wanted, location, local, self.line, target, self.order.name)
+        mirrors = [_constant(replace(location, url=url)) for url in file.mirrors]
+        got = download.fetch(wanted, [locate, *mirrors], self.line, target)
+        self.partial.add(file, got)
+        source = urlsplit(got.mirror or got.final_url).netloc or "covcat itself"
+        self.line.progress.note(
+            f"{self.order.name}: got {got.bytes:,} bytes from {source}, sha256 {got.sha256[:16]}…"
+        )
+        return got
+
+
+def all_of(
+    order: Order, line: Line, store: Store, partial: Partial
+) -> Generator[tuple[AnyFile, Download]]:
+    """Give each file as soon as it and those before it are here.
+
+    Raises:
+        CovcatError: some did not come.
+    """
+    crew = _Crew(order, line, store, partial)
+    crew.alive = min(line.network.jobs or JOBS, len(order.files))
+    if len(order.files) > 1:
+        crew.within = line.progress.start(order.name, order.total)
+    threads = [threading.Thread(target=crew.work, daemon=True) for _ in range(crew.alive)]
+    for thread in threads:
+        thread.start()
+    try:
+        for number, file in enumerate(order.files):
+            yield file, crew.result(number)
+    except BaseException:  # a signal, a closed iterator: the threads put things in order
+        line.web.abort()
+        for thread in threads:
+            thread.join(_PATIENCE / len(threads))
+        raise
+    finally:
+        if crew.within is not None:
+            line.progress.finish(crew.within)
+
+
+def _locate(file: AnyFile) -> Callable[[], Location]:
+    return lambda: hosts.HOSTS[file.host].locate(file)
+
+
+def _constant(location: Location) -> Callable[[], Location]:
+    return lambda: location
+
+
+def _key(release: str, file: AnyFile, name: str) -> str:
+    """Return how the parts of a file are called: the same in every run."""
+    text = f"{file.into or ''}{name}"
+    return f"{release}.{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def _as_served(
+    file: AnyFile, url: str, before: Manifest | None, store: Store
+) -> tuple[Path, Transfer] | None:
+    """Find what an earlier fetch of the same address left on disk as it was served."""
+    for transfer in before.downloads if before else ():
+        place = transfer.archive or (
+            None if transfer.is_archive else f"files/{file.into or ''}{transfer.name}"
+        )
+        if before and place and transfer.url == url:
+            path = store.release(before.resource, before.release) / place
+            if path.is_file() and not path.is_symlink():
+                return path, transfer
+    return None
+
+
+def _again(
+    wanted: Wanted,
+    location: Location,
+    local: tuple[Path, Transfer],
+    line: Line,
+    target: Path,
+    release: str,
+) -> Download:
+    """Copy what was served before, checking that it still is that."""
+    path, transfer = local
+    there = replace(location, path=path)
+    got = download.fetch(wanted, [_constant(there)], line, target)
+    if got.sha256 != transfer.sha256:
+        with suppress(OSError):
+            target.unlink()
+        raise IntegrityError(
+            f"`{path}` changed on disk: sha256 expected {transfer.sha256}, got {got.sha256}",
+            hint=f"covcat verify {release}",
+        )
+    return replace(
+        got,
+        final_url=transfer.final_url,
+        mirror=transfer.mirror,
+        finished_at=transfer.finished_at,
+    )

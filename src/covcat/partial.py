@@ -1,0 +1,91 @@
+"""Finished files of a release that is not whole yet: they wait here, whatever stops a run.
+
+A journal says what each one is; a file is believed only after its bytes were hashed again.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import threading
+from contextlib import suppress
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+from covcat.model import AnyFile, Download
+from covcat.store import disk_errors, make_folder
+
+_JOURNAL = "journal.jsonl"
+_FIELDS = {one.name for one in fields(Download)}
+
+
+class Partial:
+    """The waiting files of one release. Making the object touches nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is `Store.partial` of the release."""
+        self.folder = folder
+        self._lock = threading.Lock()
+
+    def target(self, number: int, name: str) -> Path:
+        """Return a new place for file `number` of the release, which is called `name`."""
+        with disk_errors(f"make the folder for `{name}`"):
+            make_folder(self.folder)
+        return self.folder / f"{number}-{os.urandom(4).hex()}-{name}"
+
+    def add(self, file: AnyFile, got: Download) -> None:
+        """Note that a file is here and verified."""
+        line = {**asdict(got), "path": got.path.name, "of": _identity(file)}
+        with (
+            self._lock,
+            disk_errors(f"note that `{got.name}` is here"),
+            (self.folder / _JOURNAL).open("a", encoding="utf-8") as journal,
+        ):
+            journal.write(json.dumps(line) + "\n")
+
+    def found(self, file: AnyFile) -> Download | None:
+        """Return what an earlier run left of `file`, if its bytes are as they were."""
+        for line in reversed(self._lines()):
+            path = self.folder / Path(str(line.get("path"))).name
+            if line.get("of") != _identity(file) or path.is_symlink() or not path.is_file():
+                continue
+            with suppress(TypeError):
+                got = Download(**{key: line[key] for key in _FIELDS & line.keys()})
+                if _sha256(path) == got.sha256:
+                    return replace(got, path=path)
+        return None
+
+    def forget(self, files: tuple[AnyFile, ...]) -> None:
+        """Drop what would be taken again though no pin vouches for it."""
+        doubtful = {_identity(one) for one in files if not (one.sha256 or one.md5)}
+        for line in self._lines():
+            if line.get("of") in doubtful:
+                with suppress(OSError):
+                    (self.folder / Path(str(line.get("path"))).name).unlink()
+
+    def clear(self) -> None:
+        """Drop everything: the release is whole."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _lines(self) -> list[dict[str, Any]]:
+        """Read the journal; a line that a crash cut is none."""
+        found = []
+        with suppress(OSError):
+            text = (self.folder / _JOURNAL).read_text(encoding="utf-8", errors="replace")
+            for line in text.splitlines():
+                with suppress(ValueError, RecursionError):
+                    value = json.loads(line)
+                    if isinstance(value, dict):
+                        found.append(value)
+        return found
+
+
+def _identity(file: AnyFile) -> str:
+    """Return what stays the same for a file as long as its catalog entry does."""
+    return hashlib.sha256(repr(file).encode()).hexdigest()[:16]
+
+
+def _sha256(path: Path) -> str:
+    with disk_errors(f"read `{path.name}`"), path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

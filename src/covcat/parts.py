@@ -1,0 +1,231 @@
+"""Part files: what of a download is here, and the record that lets another run go on with it.
+
+A part is only ever written by the process that made it: a later run copies the bytes that the
+record vouches for, and hashes them on the way. Order and names: docs/how-it-flows.md.
+"""
+
+import errno
+import json
+import os
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from covcat.store import FILE_MODE, disk_errors
+
+SCHEMA = "covcat.part/1"
+_OLD = 14 * 86400  # seconds after which a part that nobody asked for again is dropped
+_COPY = 1 << 20
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+_MOST = 1 << 16  # bytes of a record
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """How far a part is: its first `offset` bytes are on the disk and have this sha256."""
+
+    url: str
+    mirror: str | None
+    etag: str | None  # strong ones only
+    last_modified: str | None  # strong ones only
+    total: int | None
+    offset: int
+    sha256: str
+    schema: str = SCHEMA
+
+
+class Part:
+    """A file that is being downloaded, made and held by this process."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        """Make it; `name` is the file's, for messages."""
+        self.path, self.name = path, name
+        self.written = 0
+        with self._errors():
+            self._handle: int | None = os.open(path, _NEW, FILE_MODE)
+            self._lock()
+
+    @property
+    def record_path(self) -> Path:
+        """Return where its record lies."""
+        return self.path.with_suffix(".json")
+
+    def write(self, data: bytes) -> None:
+        """Append bytes.
+
+        Raises:
+            DiskError: the disk refuses.
+        """
+        self.write_at(self.written, data)
+        self.written += len(data)
+
+    def write_at(self, offset: int, data: bytes) -> None:
+        """Write bytes at a place of their own."""
+        view = memoryview(data)
+        with self._errors():
+            while view:
+                done = os.pwrite(self._open_handle(), view, offset)
+                view, offset = view[done:], offset + done
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Read back bytes that were written out of their order."""
+        with self._errors():
+            return os.pread(self._open_handle(), size, offset)
+
+    def record(self, record: Record) -> None:
+        """Bring the bytes to the disk, then the record that vouches for them."""
+        with self._errors():
+            os.fsync(self._open_handle())
+            write_synced(self.record_path, json.dumps(asdict(record)).encode())
+
+    def finish(self, target: Path) -> None:
+        """Give the whole file its place, and close it."""
+        with self._errors():
+            try:
+                self.path.rename(target)
+            except FileNotFoundError:  # where locks do not work, another process swept it
+                self._copy_to(target)
+        self.close()
+        with suppress(OSError):
+            self.record_path.unlink()
+
+    def _copy_to(self, target: Path) -> None:
+        handle, at = os.open(target, _NEW, FILE_MODE), 0
+        with os.fdopen(handle, "wb") as stream:
+            while data := os.pread(self._open_handle(), _COPY, at):
+                stream.write(data)
+                at += len(data)
+
+    def drop(self) -> None:
+        """Remove it."""
+        self.close()
+        for path in (self.record_path, self.path):
+            with suppress(OSError):
+                path.unlink()
+
+    def close(self) -> None:
+        """Close the file; it stays, and so does its record."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            with self._errors():  # NFS and quotas refuse as late as here
+                os.close(handle)
+
+    def _open_handle(self) -> int:
+        if self._handle is None:
+            raise OSError(errno.EBADF, "the part was closed")
+        return self._handle
+
+    def _lock(self) -> None:
+        """Tell other processes that this part lives; nothing depends on it but tidiness."""
+        import fcntl
+
+        with suppress(OSError):
+            fcntl.flock(self._open_handle(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _errors(self) -> AbstractContextManager[None]:
+        return disk_errors(f"write the download of `{self.name}`")
+
+
+class Parts:
+    """All parts of a data folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is the store's own, and exists."""
+        self.folder = folder
+
+    def new(self, key: str, name: str) -> Part:
+        """Make an empty part."""
+        return Part(self.folder / f"{key}.{os.urandom(4).hex()}.part", name)
+
+    def kept(self, key: str) -> list[tuple[Path, Record]]:
+        """Return what earlier runs left of a download, the most bytes first."""
+        found = []
+        for path in self.folder.glob(f"{key}.{'[0-9a-f]' * 8}.part"):
+            record = _read_record(path.with_suffix(".json"))
+            if record is not None and not path.is_symlink():
+                found.append((path, record))
+        return sorted(found, key=lambda one: one[1].offset, reverse=True)
+
+    def sweep(self, key: str | None = None, but: Path | None = None) -> None:
+        """Remove parts that no process holds: those of `key`, or all that are old."""
+        now = time.time()
+        for path in self.folder.glob(f"{key or '*'}.{'[0-9a-f]' * 8}.part"):
+            with suppress(OSError):
+                is_old = now - path.lstat().st_mtime > _OLD
+                if path != but and (key is not None or is_old) and _is_free(path):
+                    path.unlink()
+                    path.with_suffix(".json").unlink()
+        if key is None:
+            for path in self.folder.glob("*.json*"):  # their parts are gone
+                with suppress(OSError):
+                    if not path.with_suffix(".part").exists() and now - path.lstat().st_mtime > 60:
+                        path.unlink()
+
+
+def copied(path: Path, record: Record, part: Part, take: Callable[[bytes], object]) -> bool:
+    """Copy what `record` vouches for to the new, empty `part`; `take` hears all of it.
+
+    Returns:
+        False if the old part is shorter than its record says; the digest is the caller's to check.
+    """
+    left = record.offset
+    try:
+        old = path.open("rb")
+    except OSError:
+        return False
+    with old:
+        while left and (data := old.read(min(left, _COPY))):
+            take(data)
+            part.write(data)
+            left -= len(data)
+    return not left
+
+
+def _read_record(path: Path) -> Record | None:
+    """Read a record; whatever is not one of ours is no record."""
+    try:
+        with path.open("rb") as stream:
+            values = json.loads(stream.read(_MOST))
+        record = Record(**values)
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+    texts = (record.mirror, record.etag, record.last_modified)
+    sizes = (record.offset, 0 if record.total is None else record.total)
+    is_sound = (
+        record.schema == SCHEMA
+        and all(isinstance(one, str) for one in (record.url, record.sha256))
+        and all(one is None or isinstance(one, str) for one in texts)
+        and all(type(one) is int and one >= 0 for one in sizes)
+        and (record.total is None or record.offset <= record.total)
+    )
+    return record if is_sound else None
+
+
+def _is_free(path: Path) -> bool:
+    """Say whether no living process holds a part; where locks fail, only age tells."""
+    import fcntl
+
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return time.time() - path.lstat().st_mtime > 86400
+    finally:
+        os.close(handle)
+    return True
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Replace a small file, so that a crash leaves the old or the new one."""
+    aside = path.with_name(f"{path.name}.{os.urandom(4).hex()}")
+    handle = os.open(aside, _NEW, FILE_MODE)
+    try:
+        os.write(handle, data)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    aside.rename(path)

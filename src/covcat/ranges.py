@@ -1,0 +1,144 @@
+"""One large file over several connections, each bringing pieces of it.
+
+Whoever asked hears the bytes in their order, as the front of what is whole moves on, so the
+digests still need one pass. Every answer must be the very range that was asked for, of the very
+file: a strong ETag is compared on each.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from covcat.errors import CovcatError, NetworkError, StoppedError, TransientError
+from covcat.parts import Part
+from covcat.resume import content_range
+from covcat.web import Web
+
+_SMALLEST, _LARGEST = 4 << 20, 32 << 20  # bytes of a piece
+_ROUNDS = 4  # pieces that each connection should get, so that all end together
+_READ = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A file that several connections bring."""
+
+    web: Web
+    url: str
+    etag: str
+    total: int
+    part: Part
+    heard: Callable[[int], object]  # told of bytes as they arrive, from any thread
+
+
+@dataclass(slots=True)
+class _Piece:
+    start: int
+    end: int  # one after its last byte
+    done: int = 0
+
+
+@dataclass
+class _Crew:
+    shared: Shared
+    pieces: list[_Piece]
+    left: deque[_Piece]
+    alive: int
+    news: threading.Condition = field(default_factory=threading.Condition)
+    errors: list[CovcatError] = field(default_factory=list)
+    is_over: bool = False
+
+    def work(self) -> None:
+        """Bring pieces until none is left, or one fails."""
+        piece = self._next()
+        try:
+            while piece is not None:
+                self._bring(piece)
+                piece = self._next()
+        except CovcatError as error:
+            with self.news:
+                self.errors.append(error)
+                if piece is not None:
+                    self.left.appendleft(piece)  # another connection goes on with it
+        finally:
+            with self.news:
+                self.alive -= 1
+                self.news.notify_all()
+
+    def _next(self) -> _Piece | None:
+        with self.news:
+            return self.left.popleft() if self.left and not self.is_over else None
+
+    def _bring(self, piece: _Piece) -> None:
+        shared, start = self.shared, piece.start + piece.done
+        headers = {"Range": f"bytes={start}-{piece.end - 1}", "If-Range": shared.etag}
+        with shared.web.get(shared.url, headers) as answer:
+            expected = (start, piece.end - 1, shared.total)
+            etag = answer.headers.get("etag")
+            if answer.status != 206 or content_range(answer.headers) != expected:
+                raise NetworkError(f"`{shared.url}` does not give the range that was asked for")
+            if etag != shared.etag:
+                raise NetworkError(f"`{shared.url}` changed while it was read")
+            for data in answer.chunks:
+                self._take(piece, data)
+        if piece.start + piece.done != piece.end:
+            raise TransientError(f"`{shared.url}` ended within a range")
+
+    def _take(self, piece: _Piece, data: bytes) -> None:
+        at = piece.start + piece.done
+        if at + len(data) > piece.end:
+            raise NetworkError(f"`{self.shared.url}` gives more than the range that was asked for")
+        with self.news:  # nobody may write any more once the rest is brought in another way
+            if self.is_over:
+                raise StoppedError("stopped")
+            self.shared.part.write_at(at, data)
+            piece.done += len(data)
+            self.shared.heard(len(data))
+            self.news.notify_all()
+
+    def front(self, piece: _Piece, position: int) -> int:
+        """Wait for bytes of `piece` after `position`; return up to where it is whole."""
+        with self.news:
+            while piece.start + piece.done <= position:
+                if self.alive == 0:
+                    first = self.errors[0] if self.errors else None
+                    raise first or TransientError(f"`{self.shared.url}` ended too early")
+                self.shared.web.wait(0)
+                self.news.wait(0.2)
+            return piece.start + piece.done
+
+
+def bring(shared: Shared, start: int, connections: int) -> Iterator[bytes]:
+    """Give the bytes from `start` to the end, in order, as they come over all connections.
+
+    Raises:
+        CovcatError: no connection is left, and the file is not whole.
+    """
+    pieces = _pieces(start, shared.total, connections)
+    crew = _Crew(shared, pieces, deque(pieces), connections)
+    threads = [threading.Thread(target=crew.work, daemon=True) for _ in range(connections)]
+    for thread in threads:
+        thread.start()
+    position = start
+    try:
+        for piece in pieces:
+            while position < piece.end:
+                whole = crew.front(piece, position)
+                data = shared.part.read_at(position, min(whole - position, _READ))
+                position += len(data)
+                yield data
+    finally:
+        with crew.news:
+            crew.is_over = True
+        ahead = sum(one.done for one in pieces) - (position - start)
+        shared.heard(-ahead)  # what lies behind a gap will be asked for again
+        if position == shared.total:
+            for thread in threads:
+                thread.join()
+
+
+def _pieces(start: int, total: int, connections: int) -> list[_Piece]:
+    size = (total - start) // (connections * _ROUNDS)
+    size = max(_SMALLEST, min(_LARGEST, size))
+    return [_Piece(at, min(at + size, total)) for at in range(start, total, size)]
