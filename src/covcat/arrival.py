@@ -156,12 +156,12 @@ class Arrival:
                 self._read(answer, location)
             return
         with self.line.slots.hold(host, self.line.web.wait):
-            connections = self._one_connection(location, host)
+            connections = self._one_connection(location)
         if connections:
             self._several(location, host)
         self._demand_whole()
 
-    def _one_connection(self, location: Location, host: str) -> bool:
+    def _one_connection(self, location: Location) -> bool:
         """Read one answer; return True if it is too slow and others should help."""
         headers = self._headers()
         with self.line.web.get(location.url, headers) as answer:

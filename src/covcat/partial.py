@@ -9,7 +9,7 @@ import os
 import shutil
 import threading
 from contextlib import suppress
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class Partial:
         """`folder` is `Store.partial` of the release."""
         self.folder = folder
         self._lock = threading.Lock()
+        self._earlier: dict[str, list[dict[str, Any]]] | None = None  # lines by what they are of
 
     def target(self, number: int, name: str) -> Path:
         """Return a new place for file `number` of the release, which is called `name`."""
@@ -36,7 +37,8 @@ class Partial:
 
     def add(self, file: AnyFile, got: Download) -> None:
         """Note that a file is here and verified."""
-        line = {**asdict(got), "path": got.path.name, "of": _identity(file)}
+        line: dict[str, Any] = {key: getattr(got, key) for key in _FIELDS}
+        line |= {"path": got.path.name, "of": _identity(file)}
         with (
             self._lock,
             disk_errors(f"note that `{got.name}` is here"),
@@ -46,9 +48,14 @@ class Partial:
 
     def found(self, file: AnyFile) -> Download | None:
         """Return what an earlier run left of `file`, if its bytes are as they were."""
-        for line in reversed(self._lines()):
+        with self._lock:
+            if self._earlier is None:
+                self._earlier = {}
+                for line in reversed(self._lines()):
+                    self._earlier.setdefault(str(line.get("of")), []).append(line)
+        for line in self._earlier.get(_identity(file), ()):
             path = self.folder / Path(str(line.get("path"))).name
-            if line.get("of") != _identity(file) or path.is_symlink() or not path.is_file():
+            if path.is_symlink() or not path.is_file():
                 continue
             with suppress(TypeError):
                 got = Download(**{key: line[key] for key in _FIELDS & line.keys()})

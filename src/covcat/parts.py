@@ -7,6 +7,7 @@ record vouches for, and hashes them on the way. Order and names: docs/how-it-flo
 import errno
 import json
 import os
+import re
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
@@ -19,6 +20,7 @@ SCHEMA = "covcat.part/1"
 _OLD = 14 * 86400  # seconds after which a part that nobody asked for again is dropped
 _COPY = 1 << 20
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+_NAME = re.compile(r"(.+)\.[0-9a-f]{8}\.part")
 _MOST = 1 << 16  # bytes of a record
 
 
@@ -142,16 +144,21 @@ class Parts:
     def kept(self, key: str) -> list[tuple[Path, Record]]:
         """Return what earlier runs left of a download, the most bytes first."""
         found = []
-        for path in self.folder.glob(f"{key}.{'[0-9a-f]' * 8}.part"):
+        for path in self._all(key):
             record = _read_record(path.with_suffix(".json"))
             if record is not None and not path.is_symlink():
                 found.append((path, record))
         return sorted(found, key=lambda one: one[1].offset, reverse=True)
 
+    def _all(self, key: str | None) -> list[Path]:
+        """Return the parts of `key`, or all; a glob would be compiled anew for each key."""
+        found = [_NAME.fullmatch(name) for name in os.listdir(self.folder)]  # noqa: PTH208
+        return [self.folder / one[0] for one in found if one and key in (None, one[1])]
+
     def sweep(self, key: str | None = None, but: Path | None = None) -> None:
         """Remove parts that no process holds: those of `key`, or all that are old."""
         now = time.time()
-        for path in self.folder.glob(f"{key or '*'}.{'[0-9a-f]' * 8}.part"):
+        for path in self._all(key):
             with suppress(OSError):
                 is_old = now - path.lstat().st_mtime > _OLD
                 if path != but and (key is not None or is_old) and _is_free(path):
