@@ -214,7 +214,7 @@ class Arrival:
             self.line.limit.take(len(data), self.line.web.wait)
             taken = time.monotonic() - started
             if taken > _SPLIT_AFTER and self._is_slow(answer, (self.offset - before) / taken):
-                return self.line.slots.count > 1
+                return True
         if answer.is_chunked and self.total is not None and self.offset < self.total:
             raise IntegrityError(  # the server said that this is all of it
                 f"`{location.url}`: expected {self.total} bytes, got {self.offset}"
@@ -290,6 +290,7 @@ class Arrival:
         """Say whether more connections may help, and the server can give them."""
         return (
             not self._is_split
+            and self.line.slots.count > 1
             and not self.wants_one_answer
             and rate < _FAST
             and self.line.network.limit_rate is None

@@ -1,0 +1,379 @@
+"""Downloads over real connections: resume, ranges at once, what waits for the next run."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from builders import Answer, Shelf, zip_of
+from torture.origin import Channel, Origin
+
+from covcat import arrival, ranges
+from covcat.model import Network
+from covcat.parts import SCHEMA, Parts, Record
+
+BODY = b"".join(hashlib.sha256(str(n).encode()).digest() for n in range(40_000))  # 1.28 MB
+SHA256 = hashlib.sha256(BODY).hexdigest()
+PARTS = Path("covcat-data/.covcat/parts")
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    """A server with ranges and strong ETags."""
+    with Origin({"data.example.org/x.bin": BODY}) as one:
+        yield one
+
+
+def command(shelf: Shelf, channel: Channel, *args: str) -> list[str]:
+    return [
+        *(sys.executable, "-m", "covcat", "fetch", "plain", *args),
+        *("--catalog", str(shelf.folder), "--mirror", channel.url),
+    ]
+
+
+def interrupted(shelf: Shelf, channel: Channel, number: int = signal.SIGTERM) -> int:
+    """Fetch until the channel holds, then stop the run by a signal."""
+    env = {**os.environ, "COVCAT_CHECKPOINT": "65536"}
+    run = subprocess.Popen(command(shelf, channel), env=env, stderr=-1, stdout=-1)
+    assert channel.reached.wait(30)
+    time.sleep(0.3)  # what went out has to come in
+    run.send_signal(number)
+    run.communicate(timeout=20)
+    channel.release()
+    return run.returncode
+
+
+def data() -> bytes:
+    return Path("covcat-data/plain/1/files/x.bin").read_bytes()
+
+
+def left() -> list[Path]:
+    return [path for path in Path("covcat-data/.covcat").rglob("*") if path.suffix != ".lock"]
+
+
+# ---- resume ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_run_that_is_stopped_is_gone_on_with(
+    covcat, shelf, origin, number: int, code: int
+) -> None:
+    shelf.add_web("plain", "x.bin", sha256=SHA256)
+    channel = origin.channel("a", hold_at=500_000)
+    assert interrupted(shelf, channel, number) == code
+    assert len(list(PARTS.glob("*.part"))) == 1
+    ran = covcat("fetch", "plain", mirror=channel.url)
+    assert (ran.code, data() == BODY) == (0, True)
+    assert "going on after" in ran.err
+    assert [one.status for one in channel.requests] == [200, 206]
+    assert channel.requests[1].start > 400_000
+    assert {path.name for path in left()} == {"locks", "parts", "partial", "staging"}
+
+
+def test_after_a_kill_the_last_checkpoint_counts(covcat, shelf, origin) -> None:
+    shelf.add_web("plain", "x.bin")  # nothing pinned: the ETag alone allows it
+    channel = origin.channel("a", hold_at=500_000)
+    interrupted(shelf, channel, signal.SIGKILL)
+    (record,) = PARTS.glob("*.json")
+    offset = json.loads(record.read_text())["offset"]
+    assert 65536 <= offset <= 500_000 + 65536
+    assert covcat("fetch", "plain", mirror=channel.url).code == 0
+    assert data() == BODY
+    assert channel.requests[1].start == offset
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda part: part.write_bytes(b"?" + part.read_bytes()[1:]), id="changed"),
+        pytest.param(lambda part: os.truncate(part, 100), id="shorter than recorded"),
+        pytest.param(lambda part: part.with_suffix(".json").write_text("{"), id="record cut"),
+        pytest.param(lambda part: part.with_suffix(".json").write_text("[]"), id="no record"),
+        pytest.param(lambda part: part.with_suffix(".json").unlink(), id="record missing"),
+        pytest.param(
+            lambda part: part.with_suffix(".json").write_text(
+                part.with_suffix(".json").read_text().replace(SCHEMA, "covcat.part/9")
+            ),
+            id="of a newer covcat",
+        ),
+    ],
+)
+def test_a_part_that_is_not_as_recorded_is_not_used(covcat, shelf, origin, damage) -> None:
+    shelf.add_web("plain", "x.bin", sha256=SHA256)
+    channel = origin.channel("a", hold_at=500_000)
+    interrupted(shelf, channel)
+    (part,) = PARTS.glob("*.part")
+    damage(part)
+    assert covcat("fetch", "plain", mirror=channel.url).code == 0
+    assert data() == BODY
+    assert channel.requests[1].start == 0
+    assert not list(PARTS.iterdir())
+
+
+def test_another_file_at_the_same_address_is_not_joined(covcat, shelf, origin) -> None:
+    shelf.add_web("plain", "x.bin")
+    channel = origin.channel("a", hold_at=500_000)
+    interrupted(shelf, channel)
+    other = bytes(reversed(BODY))
+    origin.bodies = {"data.example.org/x.bin": other}
+    assert covcat("fetch", "plain", mirror=channel.url).code == 0
+    assert data() == other
+
+
+def test_what_was_joined_wrongly_is_fetched_once_more_as_a_whole(covcat, shelf, origin) -> None:
+    shelf.add_web("plain", "x.bin", sha256=SHA256)
+    channel = origin.channel("a")
+    PARTS.mkdir(parents=True)
+    wrong = b"?" * 100_000
+    from covcat.obtain import _key
+
+    class Named:
+        into = None
+
+    key = _key("plain@1", Named(), "x.bin")  # type: ignore[arg-type]
+    part = Parts(PARTS).new(key, "x.bin")
+    part.write(wrong)
+    part.record(
+        Record("u", None, None, None, len(BODY), 100_000, hashlib.sha256(wrong).hexdigest())
+    )
+    part.close()
+    ran = covcat("fetch", "plain", mirror=channel.url)
+    assert (ran.code, data() == BODY) == (0, True)
+    assert "what was joined is wrong" in ran.err
+
+
+def test_old_parts_are_swept_and_those_of_living_processes_stay(tmp_path: Path) -> None:
+    parts = Parts(tmp_path)
+    dead, live = parts.new("a", "a"), parts.new("a", "a")
+    dead.close()
+    old = parts.new("b", "b")
+    old.close()
+    os.utime(old.path, (0, 0))
+    parts.sweep("a")
+    assert (dead.path.exists(), live.path.exists(), old.path.exists()) == (False, True, True)
+    parts.sweep()
+    assert (live.path.exists(), old.path.exists()) == (True, False)
+
+
+def test_a_part_that_was_swept_by_mistake_is_still_whole(tmp_path: Path) -> None:
+    part = Parts(tmp_path).new("a", "a")
+    part.write(b"abc")
+    part.path.unlink()
+    part.finish(tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == b"abc"
+
+
+# ---- several connections -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small files are shared out at once."""
+    monkeypatch.setattr(arrival, "_SPLIT_AFTER", 0.05)
+    monkeypatch.setattr(arrival, "_WORTH", 100_000)
+    monkeypatch.setattr(ranges, "_SMALLEST", 100_000)
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_slow_connection_gets_help(covcat, shelf, origin) -> None:
+    shelf.add_web("plain", "x.bin", sha256=SHA256, bytes=len(BODY))
+    channel = origin.channel("a", rate=400_000)
+    ran = covcat("fetch", "plain", mirror=channel.url)
+    assert (ran.code, data() == BODY) == (0, True)
+    ranged = [one for one in channel.requests if one.status == 206]
+    assert len(ranged) >= 10
+    assert sum(one.sent for one in ranged) < len(BODY)
+
+
+@pytest.mark.usefixtures("eager")
+def test_one_job_is_one_connection(covcat, shelf, origin) -> None:
+    shelf.add_web("plain", "x.bin", sha256=SHA256)
+    channel = origin.channel("a", rate=2_000_000)
+    assert covcat("fetch", "plain", "--jobs", "1", mirror=channel.url).code == 0
+    assert [one.status for one in channel.requests] == [200]
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_server_that_gives_wrong_ranges_is_asked_for_all(covcat, shelf, server) -> None:
+    shelf.add_web("plain", "x.bin", sha256=SHA256)
+    headers = {"ETag": '"a"', "Accept-Ranges": "bytes"}
+    server.serve("/data.example.org/x.bin", Answer(BODY, headers=headers))
+    ran = covcat("fetch", "plain")
+    assert (ran.code, data() == BODY) == (0, True)
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_stopped_run_keeps_what_is_whole_from_the_start(covcat, shelf, origin) -> None:
+    shelf.add_web("plain", "x.bin", sha256=SHA256)
+    channel = origin.channel("a", hold_at=900_000)
+    interrupted(shelf, channel)
+    assert covcat("fetch", "plain", mirror=channel.url).code == 0
+    assert data() == BODY
+
+
+# ---- several files -----------------------------------------------------------------------------
+
+FILES = {f"f{number}.bin": bytes([number]) * 50_000 for number in range(9)}
+
+
+def add_files(shelf: Shelf, wrong: str | None = None) -> None:
+    lines = ""
+    for name, body in FILES.items():
+        sha256 = hashlib.sha256(b"other" if name == wrong else body).hexdigest()
+        lines += f"""\
+      - host: web
+        url: https://data.example.org/{name}
+        name: {name}
+        sha256: {sha256}
+"""
+    shelf.add("plain", f'releases:\n  - id: "1"\n    source: made up\n    files:\n{lines}')
+
+
+def serve_files(server, but: str | None = None) -> None:
+    for name, body in FILES.items():
+        answer = Answer(b"", 404) if name == but else Answer(body)
+        server.serve(f"/data.example.org/{name}", answer)
+
+
+def test_files_that_came_wait_for_those_that_did_not(covcat, shelf, server) -> None:
+    add_files(shelf)
+    serve_files(server, but="f3.bin")
+    ran = covcat("fetch", "plain")
+    assert ran.code == 4
+    assert "f3.bin` is gone" in ran.err
+    assert "8 of 9 files are here, and will not be asked for again" in ran.err
+    assert not Path("covcat-data/plain").exists()
+    server.requests.clear()
+    serve_files(server)
+    assert covcat("fetch", "plain").code == 0
+    assert [path for path, _ in server.requests] == ["/data.example.org/f3.bin"]
+    found = {one.name: one.read_bytes() for one in Path("covcat-data/plain/1/files").iterdir()}
+    assert found == FILES
+    assert not list(Path("covcat-data/.covcat/partial").iterdir())
+    assert all(one.stat().st_nlink == 1 for one in Path("covcat-data/plain/1/files").iterdir())
+
+
+def test_a_wrong_file_is_named_and_the_others_wait(covcat, shelf, server) -> None:
+    add_files(shelf, wrong="f5.bin")
+    serve_files(server)
+    ran = covcat("fetch", "plain", "--jobs", "2")
+    assert ran.code == 5
+    assert "f5.bin` is not the pinned file" in ran.err
+    add_files(shelf)
+    server.requests.clear()
+    assert covcat("fetch", "plain").code == 0
+    assert [path for path, _ in server.requests] == ["/data.example.org/f5.bin"]
+
+
+def test_a_waiting_file_that_was_changed_is_fetched_again(covcat, shelf, server) -> None:
+    add_files(shelf)
+    serve_files(server, but="f3.bin")
+    covcat("fetch", "plain")
+    (waiting,) = Path("covcat-data/.covcat/partial").glob("*/*-f0.bin")
+    waiting.write_bytes(b"?" * 50_000)
+    serve_files(server)
+    assert covcat("fetch", "plain").code == 0
+    assert Path("covcat-data/plain/1/files/f0.bin").read_bytes() == FILES["f0.bin"]
+
+
+def test_an_archive_that_is_refused_is_not_kept_for_the_next_run(covcat, shelf, server) -> None:
+    shelf.add_web("plain", "a.zip", unpack="zip")
+    server.serve("/data.example.org/a.zip", Answer(zip_of({"../x": b"x"})))
+    assert covcat("fetch", "plain").code == 6
+    server.serve("/data.example.org/a.zip", Answer(zip_of({"x": b"x"})))
+    assert covcat("fetch", "plain").code == 0
+    assert len(server.requests) == 2
+
+
+# ---- addresses ---------------------------------------------------------------------------------
+
+
+def test_the_next_address_is_tried_when_one_fails(covcat, shelf, server) -> None:
+    shelf.add_web("plain", "x.bin", sha256=SHA256, mirrors="[https://b.example.org/x]")
+    server.serve("/b.example.org/x", Answer(BODY))
+    ran = covcat("fetch", "plain")
+    assert (ran.code, data() == BODY) == (0, True)
+    assert "is gone (HTTP 404); trying its next address" in ran.err
+
+
+def test_when_all_addresses_fail_each_is_named(covcat, shelf, server) -> None:
+    shelf.add_web("plain", "x.bin", sha256=SHA256, mirrors="[https://b.example.org/x]")
+    server.serve("/b.example.org/x", Answer(b"another file"))
+    ran = covcat("fetch", "plain")
+    assert ran.code == 9
+    assert "could not be had from any of its 2 addresses" in ran.err
+    assert "data.example.org/x.bin` is gone" in ran.err
+    assert "b.example.org/x` is not the pinned file" in ran.err
+
+
+@pytest.mark.parametrize(("allowed", "code"), [((), 4), (("--allow-private",), 0)])
+def test_a_redirect_to_a_private_address_needs_leave(
+    covcat, shelf, server, monkeypatch, allowed: tuple[str, ...], code: int
+) -> None:
+    shelf.add_web("plain", "x.bin", sha256=SHA256)
+    port = server.url.rpartition(":")[2]
+    target = f"http://localhost:{port}/elsewhere"
+    server.serve("/data.example.org/x.bin", Answer(b"", 302, {"Location": target}))
+    server.serve("/elsewhere", Answer(BODY))
+    monkeypatch.setattr("covcat.web.Web._asked", _unmapped(server.url))
+    monkeypatch.setattr("covcat.web.Web._target", lambda self, url, location: location)
+    ran = covcat("fetch", "plain", *allowed)
+    assert ran.code == code, ran.err
+    assert ("which is at the private address" in ran.err) == (code == 4)
+
+
+def _unmapped(mirror: str):
+    def asked(self, url: str) -> str:
+        return url.replace("https://data.example.org", f"{mirror}/data.example.org")
+
+    return asked
+
+
+# ---- what a person sees ------------------------------------------------------------------------
+
+
+def test_progress_as_json_is_one_event_a_line(covcat, shelf, server) -> None:
+    add_files(shelf)
+    serve_files(server)
+    ran = covcat("fetch", "plain", "-q", "--progress", "json")
+    events = [json.loads(line) for line in ran.err.splitlines()]
+    started = [one for one in events if one["event"] == "start"]
+    assert {one["label"] for one in started} == {"plain@1", *FILES}
+    assert sum(one["event"] == "finish" for one in events) == len(started)
+    last = [one for one in events if one["event"] == "finish" and one["label"] == "plain@1"]
+    assert [one["done"] for one in last] == [sum(len(body) for body in FILES.values())]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--progress", "loud"),
+        ("--limit-rate", "fast"),
+        ("--limit-rate", "0"),
+        ("--jobs", "0"),
+        ("--slow", "1"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_a_usage_error(covcat, shelf, args) -> None:
+    shelf.add_web("plain", "x.bin")
+    assert covcat("fetch", "plain", *args).code == 2
+
+
+def test_a_limit_on_the_rate_is_kept(covcat, shelf, server) -> None:
+    shelf.add_web("plain", "x.bin", sha256=SHA256)
+    server.serve("/data.example.org/x.bin", Answer(BODY))
+    began = time.monotonic()
+    assert covcat("fetch", "plain", "--limit-rate", "3M").code == 0
+    assert time.monotonic() - began > 0.3  # 1.28 MB at 3 MB a second, less one piece
+
+
+def test_the_network_settings_have_the_defaults_that_the_help_names() -> None:
+    assert (Network().retries, Network().timeout, Network().checkpoint) == (5, 30, 64 << 20)
