@@ -7,7 +7,7 @@ T ?=
 DEMO := $(VENV)/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench docs build clean
+.PHONY: help demo test check format bench torture docs build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,8 +42,13 @@ format: $(READY) ## format and mend what can be mended
 	$(BIN)/ruff check --fix .
 
 bench: $(READY) ## measure against peers, as ratios in one run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
 	$(BIN)/python bench/start.py
 	$(BIN)/python bench/extract.py
+	$(BIN)/python bench/download.py
+
+torture: $(READY) ## kills, full disks, power cuts, races, bad servers: 20 minutes
+	cd tests && ../$(BIN)/python -m torture
 
 docs: $(READY) ## rewrite the generated files
 	$(BIN)/covcat catalog schema > catalog/schema.json

@@ -153,21 +153,21 @@ class Arrival:
         host = urlsplit(location.url).netloc
         if location.path is not None:
             with self._local(location, location.path) as answer:
-                self._read(answer, location)
+                self._read(answer, location, host)
             return
         with self.line.slots.hold(host, self.line.web.wait):
-            connections = self._one_connection(location)
-        if connections:
-            self._several(location, host)
+            helpers = self._one_connection(location, host)
+            if helpers and not self._several(location, host, helpers):
+                self._one_connection(location, host)
         self._demand_whole()
 
-    def _one_connection(self, location: Location) -> bool:
-        """Read one answer; return True if it is too slow and others should help."""
+    def _one_connection(self, location: Location, host: str) -> int:
+        """Read one answer; where it is left as too slow, return how many more may help."""
         headers = self._headers()
         with self.line.web.get(location.url, headers) as answer:
             if not self._accept(answer, location, is_range=bool(headers)):
-                return False
-            return self._read(answer, location)
+                return 0
+            return self._read(answer, location, host)
 
     def _headers(self) -> dict[str, str]:
         if not self.offset:
@@ -203,23 +203,26 @@ class Arrival:
             self.line.progress.set_total(self._task, self.total)
         return True
 
-    def _read(self, answer: "Answer", location: Location) -> bool:
-        """Take the body; return True if it was left because other connections should help."""
+    def _read(self, answer: "Answer", location: Location, host: str) -> int:
+        """Take the body; where it is left as too slow, return how many connections may help."""
         floor = Floor(self.line.network.slowest, self.line.network.limit_rate)
-        started, before = time.monotonic(), self.offset
+        since, before = time.monotonic(), self.offset
         for data in self._checked(answer):
             self.take(data)
             self.line.progress.advance(self._task, len(data))
             floor.hear(len(data), location.url)
             self.line.limit.take(len(data), self.line.web.wait)
-            taken = time.monotonic() - started
-            if taken > _SPLIT_AFTER and self._is_slow(answer, (self.offset - before) / taken):
-                return True
+            taken = time.monotonic() - since
+            if taken > _SPLIT_AFTER:
+                rate = (self.offset - before) / taken
+                if self._is_slow(answer, rate) and (helpers := self.line.slots.spare(host)):
+                    return helpers
+                since, before = time.monotonic(), self.offset
         if answer.is_chunked and self.total is not None and self.offset < self.total:
             raise IntegrityError(  # the server said that this is all of it
                 f"`{location.url}`: expected {self.total} bytes, got {self.offset}"
             )
-        return False
+        return 0
 
     def _checked(self, answer: "Answer") -> Iterator[bytes]:
         """Pass the body on; the first bytes of a file are looked at before."""
@@ -290,7 +293,6 @@ class Arrival:
         """Say whether more connections may help, and the server can give them."""
         return (
             not self._is_split
-            and self.line.slots.count > 1
             and not self.wants_one_answer
             and rate < _FAST
             and self.line.network.limit_rate is None
@@ -300,35 +302,32 @@ class Arrival:
             and answer.headers.get("accept-ranges", "").lower() == "bytes"
         )
 
-    def _several(self, location: Location, host: str) -> None:
-        """Bring the rest over as many connections as the host may have, else as before."""
+    def _several(self, location: Location, host: str, helpers: int) -> bool:
+        """Bring the rest over more connections; return False if it has to be done as before."""
         from covcat import ranges
 
         self._is_split = True  # whatever comes of it, not again
-        free = self.line.slots.of(host)
-        count = sum(free.acquire(blocking=False) for _ in range(self.line.slots.count))
+        shared = ranges.Shared(
+            self.line.web,
+            location.url,
+            self.validator.etag or "",
+            self.total or 0,
+            self.part,
+            lambda size: self.line.progress.advance(self._task, size),
+        )
+        self.is_joined = True
         try:
-            if count < 2 or self.total is None or self.validator.etag is None:
-                raise TransientError(f"`{location.url}` is not to be shared")
-            shared = ranges.Shared(
-                self.line.web,
-                location.url,
-                self.validator.etag,
-                self.total,
-                self.part,
-                lambda size: self.line.progress.advance(self._task, size),
-            )
-            self.is_joined = True
-            for data in ranges.bring(shared, self.offset, count):
+            for data in ranges.bring(shared, self.offset, 1 + helpers):
                 self.part.written += len(data)
                 self._digest(data)
         except (StoppedError, DiskError):
             raise
         except CovcatError as error:
-            raise TransientError(error.message, cause=error.cause, hint=error.hint) from error
+            self.line.progress.note(f"{error.message}; going on with one connection")
+            return False
         finally:
-            for _ in range(count):
-                free.release()
+            self.line.slots.give_back(host, helpers)
+        return True
 
     # ---- the end ----
 

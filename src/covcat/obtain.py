@@ -131,8 +131,10 @@ class _Crew:
         got = download.fetch(wanted, [locate, *mirrors], self.line, target)
         self.partial.add(file, got)
         source = urlsplit(got.mirror or got.final_url).netloc or "covcat itself"
+        which = f"`{got.name}`, " if len(self.order.files) > 1 else ""
         self.line.progress.note(
-            f"{self.order.name}: got {got.bytes:,} bytes from {source}, sha256 {got.sha256[:16]}…"
+            f"{self.order.name}: got {which}{got.bytes:,} bytes from {source}, "
+            f"sha256 {got.sha256[:16]}…"
         )
         return got
 

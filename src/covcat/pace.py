@@ -81,6 +81,16 @@ class Slots:
         with self._lock:
             return self._free[host]
 
+    def spare(self, host: str) -> int:
+        """Take all connections of `host` that nobody has; `give_back` as many."""
+        free = self.of(host)
+        return sum(free.acquire(blocking=False) for _ in range(self.count))
+
+    def give_back(self, host: str, count: int) -> None:
+        """Let others have connections again."""
+        for _ in range(count):
+            self.of(host).release()
+
     @contextmanager
     def hold(self, host: str, wait: Wait) -> Iterator[None]:
         """Wait for a connection of `host`, and have it for a while."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _AFTER = 0.4  # seconds: what is over sooner gets no bar of its own
 _HEARTBEAT = 10  # seconds between two lines on a task in a log
 _EVENTS = 1  # the same between two events
+_REDRAW = 0.1  # seconds between two drawings of the bars
 
 
 @contextmanager
@@ -154,45 +155,53 @@ class _Events(_Known):
 
 
 class _Bars(_Known):
-    """One bar for each task that takes a while, and one for all of a release."""
+    """One bar for each task that takes a while, and one for all of a release.
 
-    heartbeat = 0
+    Whatever draws holds the lock: rich tears its bars when two threads draw at once.
+    """
 
     def __init__(self, bars: "RichProgress") -> None:
         super().__init__()
         self._bars = bars
+        self._drawn_at = 0.0
 
     def note(self, text: str) -> None:
         """Print a line above the bars."""
-        self._bars.console.print(shown(text), markup=False, highlight=False, emoji=False)
-
-    def set_total(self, task: int, total: int | None) -> None:
-        """Draw how large it is."""
-        super().set_total(task, total)
-        if (bar := self._tasks[task].bar) is not None:
-            self._bars.update(bar, total=total)
+        with self._lock:
+            self._bars.console.print(shown(text), markup=False, highlight=False, emoji=False)
 
     def _started(self, task: _Task) -> None:
         if task.within is None:
-            self._draw(task)
+            self._add(task)
 
-    def _draw(self, task: _Task) -> None:
-        width = max(12, self._bars.console.width // 3)
-        label = shown(task.label, width).ljust(width)
+    def _add(self, task: _Task) -> None:
+        label = _shortened(shown(task.label), max(12, self._bars.console.width // 3))
         task.bar = self._bars.add_task(label, total=task.total, completed=task.done)
 
-    def _beat(self, task: _Task) -> None:
-        if task.bar is not None:
-            self._bars.update(task.bar, completed=max(0, task.done))
-        elif time.monotonic() - task.said_at > _AFTER:
-            self._draw(task)
-
-    def _advanced(self, task: _Task) -> None:
-        self._beat(task)
+    def _advanced(self, task: _Task) -> None:  # noqa: ARG002 -- all are drawn at once
+        now = time.monotonic()
+        if now - self._drawn_at < _REDRAW:
+            return
+        self._drawn_at = now
+        for one in self._tasks.values():
+            if one.bar is not None:
+                self._bars.update(one.bar, completed=max(0, one.done), total=one.total)
+            elif now - one.said_at > _AFTER:
+                self._add(one)
+        self._bars.refresh()
 
     def _finished(self, task: _Task) -> None:
         if task.bar is not None:
             self._bars.remove_task(task.bar)
+            self._bars.refresh()
+
+
+def _shortened(label: str, width: int) -> str:
+    """Cut a label in its middle: names of one release differ at their ends."""
+    if len(label) <= width:
+        return label.ljust(width)
+    tail = (width - 1) // 2
+    return f"{label[: width - 1 - tail]}…{label[-tail:]}"
 
 
 def _rich_bars(session: Session) -> "RichProgress":
@@ -214,4 +223,4 @@ def _rich_bars(session: Session) -> "RichProgress":
     ]
     if console.width >= 100:  # narrower, the lines would wrap and leave torn bars behind
         columns += [TransferSpeedColumn(), TimeRemainingColumn(elapsed_when_finished=True)]
-    return Progress(*columns, console=console, transient=True, expand=True)
+    return Progress(*columns, console=console, transient=True, expand=True, auto_refresh=False)
