@@ -277,7 +277,7 @@ def test_a_waiting_file_that_was_changed_is_fetched_again(covcat, shelf, server)
     add_files(shelf)
     serve_files(server, but="f3.bin")
     covcat("fetch", "plain")
-    (waiting,) = Path("covcat-data/.covcat/partial").glob("*/*-f0.bin")
+    (waiting,) = Path("covcat-data/.covcat/partial").glob("*/*/f0.bin")
     waiting.write_bytes(b"?" * 50_000)
     serve_files(server)
     assert covcat("fetch", "plain").code == 0

@@ -25,7 +25,7 @@ from covcat.not_the_file import HEAD, not_the_file
 from covcat.pace import Floor, Limit, Slots
 from covcat.parts import Parts, Record, copied
 from covcat.progress import Progress
-from covcat.resume import Held, Validator, judge, validator_of
+from covcat.resume import Held, Validator, is_strong, judge, validator_of
 from covcat.store import disk_errors
 
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ class Arrival:
     def _may_take(self, record: Record, url: str) -> bool:
         size = self.wanted.file.bytes
         if size is not None and (record.offset > size or record.total not in (None, size)):
+            return False
+        if record.etag is not None and not is_strong(record.etag):
             return False
         is_same = record.url == url and record.mirror == self.line.network.mirror
         return self.wanted.is_pinned or (is_same and bool(record.etag or record.last_modified))

@@ -16,6 +16,7 @@ from typing import Any
 from covcat.model import AnyFile, Download
 from covcat.store import disk_errors, make_folder
 
+CLOSED = ".done"  # ends the name of a folder whose release is just being published
 _JOURNAL = "journal.jsonl"
 _FIELDS = {one.name for one in fields(Download)}
 
@@ -31,14 +32,15 @@ class Partial:
 
     def target(self, number: int, name: str) -> Path:
         """Return a new place for file `number` of the release, which is called `name`."""
+        folder = self.folder / f"{number}-{os.urandom(4).hex()}"
         with disk_errors(f"make the folder for `{name}`"):
-            make_folder(self.folder)
-        return self.folder / f"{number}-{os.urandom(4).hex()}-{name}"
+            make_folder(folder)
+        return folder / name
 
     def add(self, file: AnyFile, got: Download) -> None:
         """Note that a file is here and verified."""
         line: dict[str, Any] = {key: getattr(got, key) for key in _FIELDS}
-        line |= {"path": got.path.name, "of": _identity(file)}
+        line |= {"path": f"{got.path.parent.name}/{got.path.name}", "of": _identity(file)}
         with (
             self._lock,
             disk_errors(f"note that `{got.name}` is here"),
@@ -54,7 +56,7 @@ class Partial:
                 for line in reversed(self._lines()):
                     self._earlier.setdefault(str(line.get("of")), []).append(line)
         for line in self._earlier.get(_identity(file), ()):
-            path = self.folder / Path(str(line.get("path"))).name
+            path = self._place(line)
             if path.is_symlink() or not path.is_file():
                 continue
             with suppress(TypeError):
@@ -69,11 +71,34 @@ class Partial:
         for line in self._lines():
             if line.get("of") in doubtful:
                 with suppress(OSError):
-                    (self.folder / Path(str(line.get("path"))).name).unlink()
+                    self._place(line).unlink()
+
+    def close(self) -> None:
+        """The release is about to get its name: what waits is no longer needed after that."""
+        with suppress(OSError):
+            self.folder.rename(self._closed)
 
     def clear(self) -> None:
         """Drop everything: the release is whole."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self._closed, self.folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def settle(self, *, is_whole: bool) -> None:
+        """Put in order what a run left that was killed between `close` and `clear`."""
+        if is_whole:
+            shutil.rmtree(self._closed, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                self._closed.rename(self.folder)
+
+    @property
+    def _closed(self) -> Path:
+        return self.folder.with_name(f"{self.folder.name}{CLOSED}")
+
+    def _place(self, line: dict[str, Any]) -> Path:
+        """Return where the file of a line is; the journal is not trusted to name other places."""
+        path = Path(str(line.get("path")))
+        return self.folder / path.parent.name / path.name
 
     def _lines(self) -> list[dict[str, Any]]:
         """Read the journal; a line that a crash cut is none."""

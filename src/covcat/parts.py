@@ -5,22 +5,25 @@ record vouches for, and hashes them on the way. Order and names: docs/how-it-flo
 """
 
 import errno
+import glob
 import json
 import os
 import re
+import stat
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from covcat.store import FILE_MODE, disk_errors
+from covcat.store import FILE_MODE, disk_errors, write_whole
 
 SCHEMA = "covcat.part/1"
 _OLD = 14 * 86400  # seconds after which a part that nobody asked for again is dropped
 _COPY = 1 << 20
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-_NAME = re.compile(r"(.+)\.[0-9a-f]{8}\.part")
+_NAME = re.compile(r"(?P<part>(?P<key>.+)\.[0-9a-f]{8})\.(?:part|json(?:\.[0-9a-f]{8})?)")
 _MOST = 1 << 16  # bytes of a record
 
 
@@ -151,24 +154,31 @@ class Parts:
         return sorted(found, key=lambda one: one[1].offset, reverse=True)
 
     def _all(self, key: str | None) -> list[Path]:
-        """Return the parts of `key`, or all; a glob would be compiled anew for each key."""
-        found = [_NAME.fullmatch(name) for name in os.listdir(self.folder)]  # noqa: PTH208
-        return [self.folder / one[0] for one in found if one and key in (None, one[1])]
+        """Return the parts of `key`, or all, that are here or that a record is left of."""
+        names = os.listdir(self.folder)  # noqa: PTH208 -- a glob would be compiled for each key
+        found = [_NAME.fullmatch(name) for name in names]
+        stems = {one["part"] for one in found if one and key in (None, one["key"])}
+        return [self.folder / f"{stem}.part" for stem in sorted(stems)]
 
     def sweep(self, key: str | None = None, but: Path | None = None) -> None:
         """Remove parts that no process holds: those of `key`, or all that are old."""
         now = time.time()
         for path in self._all(key):
+            if path == but:
+                continue
             with suppress(OSError):
-                is_old = now - path.lstat().st_mtime > _OLD
-                if path != but and (key is not None or is_old) and _is_free(path):
-                    path.unlink()
-                    path.with_suffix(".json").unlink()
-        if key is None:
-            for path in self.folder.glob("*.json*"):  # their parts are gone
-                with suppress(OSError):
-                    if not path.with_suffix(".part").exists() and now - path.lstat().st_mtime > 60:
-                        path.unlink()
+                try:
+                    is_old = now - path.lstat().st_mtime > _OLD
+                except FileNotFoundError:  # a crash left its record alone
+                    self._drop(path)
+                    continue
+                if (key is not None or is_old) and _is_free(path):
+                    self._drop(path)
+
+    def _drop(self, path: Path) -> None:
+        for one in (path, *self.folder.glob(f"{glob.escape(path.stem)}.json*")):
+            with suppress(OSError):
+                one.unlink()
 
 
 def copied(path: Path, record: Record, part: Part, take: Callable[[bytes], object]) -> bool:
@@ -179,7 +189,7 @@ def copied(path: Path, record: Record, part: Part, take: Callable[[bytes], objec
     """
     left = record.offset
     try:
-        old = path.open("rb")
+        old = _opened(path)
     except OSError:
         return False
     with old:
@@ -190,10 +200,19 @@ def copied(path: Path, record: Record, part: Part, take: Callable[[bytes], objec
     return not left
 
 
+def _opened(path: Path) -> BinaryIO:
+    """Open a regular file: whatever else lies there may never answer."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "no regular file")
+    return os.fdopen(handle, "rb")
+
+
 def _read_record(path: Path) -> Record | None:
     """Read a record; whatever is not one of ours is no record."""
     try:
-        with path.open("rb") as stream:
+        with _opened(path) as stream:
             values = json.loads(stream.read(_MOST))
         record = Record(**values)
     except (OSError, ValueError, TypeError, RecursionError):
@@ -214,25 +233,26 @@ def _is_free(path: Path) -> bool:
     """Say whether no living process holds a part; where locks fail, only age tells."""
     import fcntl
 
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return time.time() - path.lstat().st_mtime > 86400
-    finally:
-        os.close(handle)
+    with _opened(path) as part:
+        try:
+            fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return time.time() - path.lstat().st_mtime > 86400
     return True
 
 
 def write_synced(path: Path, data: bytes) -> None:
     """Replace a small file, so that a crash leaves the old or the new one."""
     aside = path.with_name(f"{path.name}.{os.urandom(4).hex()}")
-    handle = os.open(aside, _NEW, FILE_MODE)
     try:
-        os.write(handle, data)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    aside.rename(path)
+        handle = os.open(aside, _NEW, FILE_MODE)
+        with os.fdopen(handle, "wb", buffering=0) as stream:
+            write_whole(stream, data)
+            os.fsync(handle)
+        aside.rename(path)
+    except BaseException:
+        with suppress(OSError):
+            aside.unlink()
+        raise

@@ -26,7 +26,7 @@ from covcat.model import (
 )
 from covcat.names import collision
 from covcat.pace import PER_HOST, Limit, Slots
-from covcat.partial import Partial
+from covcat.partial import CLOSED, Partial
 from covcat.parts import Parts
 from covcat.progress import Progress
 from covcat.store import MANIFEST, Store, disk_errors, make_folder
@@ -71,12 +71,24 @@ def run(
         store.prepare()
         store.sweep()
         Parts(store.parts).sweep()
+        _settle_partial(store)
     bench = Bench(catalog, store, network, progress)
     for step in todo.steps:
         try:
             yield Outcome(step, path=_carry_out(step, bench))
         except CovcatError as error:
             yield Outcome(step, error=error)
+
+
+def _settle_partial(store: Store) -> None:
+    """Put in order what runs left that were killed while they published a release."""
+    for folder in store.partial("", "").parent.glob(f"*{CLOSED}"):
+        name = folder.name.removesuffix(CLOSED)
+        resource_id, _, release_id = name.partition("@")
+        with store.lock_at_once(name) as is_free:
+            if is_free:
+                is_whole = (store.release(resource_id, release_id) / MANIFEST).is_file()
+                Partial(folder.with_name(name)).settle(is_whole=is_whole)
 
 
 def _carry_out(step: Step, bench: Bench) -> Path:
@@ -101,11 +113,11 @@ def _fetch_or_find(step: Step, release: Release, bench: Bench) -> None:
         try:
             _fetch(step, release, bench)
             return
-        except DiskError:
+        except CovcatError as error:
             again = make_plan(bench.store, [(step.resource, release)], step.options).steps[0]
             if again.action == "keep":  # it was faster
                 return
-            if is_last or bench.store.workshop_is_there:
+            if is_last or error.code != DiskError.code or bench.store.workshop_is_there:
                 raise
             bench.progress.note(f"{step.name}: another process swept what was here; once more")
 
@@ -128,6 +140,7 @@ def _fetch(step: Step, release: Release, bench: Bench) -> None:
     if step.options.extract:
         extract.demand_tools(release)
     partial = Partial(store.partial(resource.id, release.id))
+    partial.settle(is_whole=False)  # of a try that could not publish
     with store.workshop() as workshop:
         job = _Job(step, release, before, listing, workshop, bench)
         with disk_errors("make the release's folder"):
@@ -137,6 +150,7 @@ def _fetch(step: Step, release: Release, bench: Bench) -> None:
         except (ExtractionError, IntegrityError):
             partial.forget(release.files)
             raise
+        partial.close()
         store.publish(job.built, resource.id, release.id)
     partial.clear()
     bench.progress.note(f"{step.name}: {record.total_files} files, verified by {_in_words(record)}")

@@ -30,15 +30,20 @@ def validator_of(headers: Mapping[str, str]) -> Validator:
     Date (RFC 9110, section 8.8.2.2).
     """
     etag = headers.get("etag")
-    if etag is not None and not re.fullmatch(r'"[\x21\x23-\x7e]*"', etag):
+    if etag is not None and not is_strong(etag):
         etag = None
     modified = headers.get("last-modified")
-    if modified is not None and not _is_strong(modified, headers.get("date")):
+    if modified is not None and not _is_settled(modified, headers.get("date")):
         modified = None
     return Validator(etag, modified)
 
 
-def _is_strong(modified: str, date: str | None) -> bool:
+def is_strong(etag: str) -> bool:
+    """Say whether an ETag is one at all, and not a weak one."""
+    return re.fullmatch(r'"[\x21\x23-\x7e]*"', etag) is not None
+
+
+def _is_settled(modified: str, date: str | None) -> bool:
     try:
         age = parsedate_to_datetime(date or "") - parsedate_to_datetime(modified)
     except (ValueError, TypeError, IndexError, OverflowError):

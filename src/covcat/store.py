@@ -10,7 +10,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -169,6 +169,24 @@ class Store:
             lock.release()
 
     @contextmanager
+    def lock_at_once(self, name: str) -> Iterator[bool]:
+        """Hold `name` if nobody else does, and say whether that is so."""
+        import filelock
+
+        lock = filelock.FileLock(self._locks / f"{name}.lock", mode=FILE_MODE | 0o020)
+        is_free = True
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            is_free = False
+        except (OSError, NotImplementedError):  # a file system without locks
+            pass
+        try:
+            yield is_free
+        finally:
+            lock.release()
+
+    @contextmanager
     def workshop(self) -> Iterator[Path]:
         """Give a private folder under staging, and sweep it away in the end, come what may."""
         name = os.urandom(8).hex()  # `secrets` takes 5 ms to import
@@ -188,14 +206,29 @@ class Store:
         self._restore()
         import filelock
 
-        for folder in self.staging.glob("[0-9a-f]" * 16):
-            lock = self._locks / f"{folder.name}.lock"
+        folders = list(self.staging.iterdir())  # before the locks: each has had its own by now
+        for lock in self._locks.glob(f"{'[0-9a-f]' * 16}.lock"):
             try:
                 with filelock.FileLock(lock, timeout=0):
-                    shutil.rmtree(folder, ignore_errors=True)
+                    self._remove(self.staging / lock.stem)
                 lock.unlink(missing_ok=True)
             except (filelock.Timeout, OSError, NotImplementedError):
                 continue
+        locked = {lock.stem for lock in self._locks.glob("*.lock")}
+        for folder in folders:
+            if folder.name not in locked:
+                self._remove(folder)
+
+    def _remove(self, folder: Path) -> None:
+        """Drop a folder of staging, under another name first.
+
+        Where locks do not work its run may be alive and give it its final name meanwhile: then
+        the renaming fails here or there, but nothing is deleted that has a final name.
+        """
+        trash = self.staging / f"trash-{os.urandom(8).hex()}"
+        with suppress(OSError):
+            folder.rename(trash)
+            shutil.rmtree(trash, ignore_errors=True)
 
     def _restore(self) -> None:
         """Put back the older state where a run was killed between the two renames of a swap."""
