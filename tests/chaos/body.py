@@ -1,0 +1,117 @@
+"""The bytes that are served: made from a seed, so that a harness can say which ones are wrong."""
+
+import hashlib
+import io
+import zipfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+BLOCK = 32  # bytes of one sha256
+SPARSE_BLOCK = 1 << 20
+
+
+class Content(Protocol):
+    """Bytes that can be asked for by position."""
+
+    size: int
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return the bytes from `start` up to `stop`."""
+        ...
+
+
+@lru_cache(maxsize=32)
+def _stream(seed: int, size: int) -> bytes:
+    """Return sha256 in counter mode: block number i is the hash of `seed:i`."""
+    blocks = (hashlib.sha256(b"%d:%d" % (seed, i)).digest() for i in range(-(-size // BLOCK)))
+    return b"".join(blocks)[:size]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The counter-mode stream of a seed."""
+
+    seed: int = 1
+    size: int = 200_003
+
+    def read(self, start: int, stop: int) -> bytes:
+        return _stream(self.seed, self.size)[start:stop]
+
+    @property
+    def data(self) -> bytes:
+        return _stream(self.seed, self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Zip:
+    """A zip that stores one member, `x.bin`: the stream of a seed."""
+
+    seed: int = 1
+    inner: int = 200_003
+
+    @property
+    def data(self) -> bytes:
+        return _zip(self.seed, self.inner)
+
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
+    def read(self, start: int, stop: int) -> bytes:
+        return self.data[start:stop]
+
+
+@lru_cache(maxsize=8)
+def _zip(seed: int, inner: int) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("x.bin"), _stream(seed, inner))
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class Sparse:
+    """Gigabytes for nothing: zeros, with the block's number at the start of each MiB."""
+
+    size: int
+
+    def read(self, start: int, stop: int) -> bytes:
+        first = start // SPARSE_BLOCK
+        last = -(-min(stop, self.size) // SPARSE_BLOCK)
+        blocks = b"".join(
+            i.to_bytes(8, "big") + bytes(SPARSE_BLOCK - 8) for i in range(first, last)
+        )
+        offset = first * SPARSE_BLOCK
+        return blocks[start - offset : min(stop, self.size) - offset]
+
+
+def content_of(kind: str, seed: int, size: int) -> Content:
+    """Return the content that the words of an address ask for."""
+    if kind == "zip":
+        return Zip(seed, size)
+    return Sparse(size) if kind == "sparse" else Stream(seed, size)
+
+
+def difference(path: Path, expected: Content) -> str:
+    """Return in words how a file differs from what it should be, or nothing."""
+    size = path.stat().st_size
+    step = 1 << 22
+    with path.open("rb") as stream:
+        for start in range(0, max(size, expected.size), step):
+            got, want = stream.read(step), expected.read(start, start + step)
+            if got[: len(want)] != want[: len(got)]:
+                return f"{_where(got, want, start)}; {size} bytes of {expected.size}"
+    return "" if size == expected.size else f"{size} bytes of {expected.size}, these right"
+
+
+def _where(got: bytes, want: bytes, start: int) -> str:
+    """Name the first wrong byte, and the place of the stream that its block really comes from."""
+    at = next(i for i, (one, other) in enumerate(zip(got, want, strict=False)) if one != other)
+    piece = got[at : at + BLOCK]
+    for seed in (1, 2, 3):
+        found = _stream(seed, 200_003).find(piece)
+        if found >= 0:
+            return f"wrong from byte {start + at}: there is byte {found} of seed {seed}"
+    return f"wrong from byte {start + at}: there is {piece[:12]!r}"

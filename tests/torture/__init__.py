@@ -1,0 +1,1 @@
+"""Harnesses that run covcat's command line against faults, and count what comes out wrong."""

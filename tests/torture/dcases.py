@@ -1,0 +1,230 @@
+"""Run covcat's command line against the chaos server, case by case: section D of the plan.
+
+Usage (from tests/): python -m torture.dcases [--only TEXT …] [--big] [--wrong] [--jobs N]
+
+Each case has its own server, data folder, catalog and home. Ends with 1 if any row is wrong.
+A silent wrong file is a run that ended with 0 and whose file is not what was served.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from chaos import (
+    checks,
+    table_heads,
+    table_network,
+    table_parts,
+    table_redirect,
+    table_resume,
+    table_status,
+    table_system,
+    table_time,
+    table_transfer,
+)
+from chaos.case import Case, Seen
+from chaos.sandbox import Ran, Sandbox
+from chaos.worlds import WORLDS, World, needs_namespace
+
+TESTS = Path(__file__).resolve().parent.parent
+AT_ONCE = 8
+CASES: tuple[Case, ...] = (
+    *table_transfer.CASES,
+    *table_resume.CASES,
+    *table_parts.CASES,
+    *table_status.CASES,
+    *table_redirect.CASES,
+    *table_time.CASES,
+    *table_heads.CASES,
+    *table_network.CASES,
+    *table_system.CASES,
+)
+LEFT_OUT = {
+    "D57-D59, D61-D68": "disk, kills, races and the clock have a harness of their own",
+    "D69": "the catalog knows no checksum files",
+    "D73": "5 GB: with --big only",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a case expects and what was seen."""
+
+    case: str
+    what: str
+    expected: str
+    seen: str
+    ok: bool
+    is_silent: bool = False  # it ended well, with a wrong file
+    is_possible: bool = True
+    seconds: float = 0.0
+    err: str = ""  # standard error of the last run
+
+
+def run_all(cases: Iterable[Case], jobs: int = AT_ONCE) -> list[Row]:
+    """Run cases side by side; the large ones alone, at the end."""
+    cases = list(cases)
+    usual = [case for case in cases if not case.is_big]
+    with ThreadPoolExecutor(jobs) as pool:
+        rows = list(pool.map(run, usual))
+    return rows + [run(case) for case in cases if case.is_big]
+
+
+def run(case: Case) -> Row:
+    """Run one case, in a network namespace if its world needs one."""
+    if needs_namespace(case.world) and os.environ.get("COVCAT_NAMESPACE") != "own":
+        return _in_namespace(case)
+    with tempfile.TemporaryDirectory(prefix="covcat-d-", ignore_cleanup_errors=True) as name:
+        sandbox = Sandbox(Path(name), case)
+        try:
+            with WORLDS[case.world](sandbox.world) as world:
+                return _judged(case, sandbox, world)
+        except ImportError as error:
+            return _impossible(case, f"{error.name} is not installed")
+        except AssertionError as error:
+            return _row(case, [f"not reached: {error}"], 0)
+
+
+def _judged(case: Case, sandbox: Sandbox, world: World) -> Row:
+    """Do the runs and check all that must hold after each, then the facts of the case."""
+    faults: list[str] = []
+    seen = Seen(world, sandbox.data)
+    expected = [case.first, case.exits] if case.first else [case.exits]
+    is_silent = False
+    seconds = 0.0
+    for number, exits in enumerate(expected):
+        is_last = number == len(expected) - 1
+        before = sandbox.outside_state()
+        ran = sandbox.run(world, is_first=number == 0, is_last=is_last)
+        faults += _labelled(number, expected, checks.after_run(case, ran, sandbox, exits))
+        if sandbox.outside_state() != before:
+            faults.append("CHANGED OUTSIDE of the data folder")
+        is_silent |= ran.exit == 0 and checks.wrong_file(case, sandbox) != ""
+        seconds += ran.seconds
+        if not is_last:
+            seen.first_requests = len(seen.requests)
+            if ran.exit not in exits:
+                break
+            if case.edit:
+                case.edit(sandbox.data, sandbox.outside)
+    _remember(seen, ran)
+    faults += checks.of_requests(world)
+    faults += [f"not {fact.text}: {wrong}" for fact in case.facts if (wrong := fact.fault(seen))]
+    row = _row(case, faults, ran.exit, is_silent, seconds)
+    return replace(row, err=ran.err)
+
+
+def _labelled(number: int, runs: Sequence[object], faults: Iterable[str]) -> list[str]:
+    label = f"run {number + 1}: " if len(runs) > 1 else ""
+    return [label + fault for fault in faults]
+
+
+def _remember(seen: Seen, ran: Ran) -> None:
+    seen.exit, seen.out, seen.err = ran.exit, ran.out, ran.err
+    seen.seconds, seen.rss = ran.seconds, ran.rss
+
+
+def _row(
+    case: Case, faults: list[str], code: int, is_silent: bool = False, seconds: float = 0.0
+) -> Row:
+    seen = "; ".join(faults) or f"exit {code}"
+    return Row(case.id, case.what, _expected(case), seen, not faults, is_silent, True, seconds)
+
+
+def _expected(case: Case) -> str:
+    codes = " or ".join(map(str, case.exits))
+    return ", ".join([f"exit {codes}", *(fact.text for fact in case.facts)])
+
+
+def _impossible(case: Case, why: str) -> Row:
+    seen = f"not possible here: {why}"
+    return Row(case.id, case.what, _expected(case), seen, ok=True, is_possible=False)
+
+
+# ---- a network of our own ----------------------------------------------------------------------
+
+
+def _in_namespace(case: Case) -> Row:
+    """Run a case in a child that has a network and mounts of its own."""
+    tool = shutil.which("unshare")
+    if tool is None or shutil.which("ip") is None:
+        return _impossible(case, "there is no `unshare` or no `ip`")
+    if subprocess.run([tool, "-n", "-m", "true"], capture_output=True).returncode != 0:
+        return _impossible(case, "`unshare -n -m` is not allowed")
+    command = [tool, "-n", "-m", sys.executable, "-m", "torture.dcases", "--inside", case.id]
+    env = {**os.environ, "COVCAT_NAMESPACE": "own"}
+    try:
+        ran = subprocess.run(
+            command, cwd=TESTS, env=env, capture_output=True, text=True, timeout=case.limit * 3
+        )
+        return Row(**json.loads(ran.stdout))
+    except subprocess.TimeoutExpired:
+        return _row(case, ["HANG"], -9)
+    except (ValueError, TypeError):
+        said = (ran.stderr.strip().splitlines() or ["no row"])[-1]
+        return _row(case, [f"HARNESS: {said}"], ran.returncode)
+
+
+# ---- the table ---------------------------------------------------------------------------------
+
+
+def table(rows: Sequence[Row], only_wrong: bool) -> str:
+    """Return the rows as text, then the counts."""
+    lines = []
+    for row in rows:
+        if only_wrong and row.ok:
+            continue
+        mark = "ok   " if row.ok and row.is_possible else "n/a  " if row.ok else "WRONG"
+        lines.append(f"{mark} {row.case:8} {row.seconds:5.1f} s  {row.what}")
+        if not row.ok or not row.is_possible:
+            lines.append(f"{'':16} expected {row.expected}\n{'':16} seen     {row.seen}")
+    wrong = [row.case for row in rows if not row.ok]
+    possible = sum(row.is_possible for row in rows)
+    run_ids = {row.case[:3] for row in rows}
+    lines += [f"left out: {ids}: {why}" for ids, why in LEFT_OUT.items() if ids not in run_ids]
+    lines.append(f"cases: {len(rows)}, run: {possible}, wrong: {len(wrong)} ({', '.join(wrong)})")
+    lines.append(f"hangs: {_count(rows, 'HANG')}, tracebacks: {_count(rows, 'TRACEBACK')}")
+    lines.append(f"silent wrong files: {sum(row.is_silent for row in rows)}")
+    return "\n".join(lines) + "\n"
+
+
+def _count(rows: Iterable[Row], word: str) -> int:
+    return sum(word in row.seen for row in rows)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the table, print it, and return the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--only", nargs="*", default=[], help="cases whose id starts so")
+    parser.add_argument("--big", action="store_true", help="also the files of 5 GB")
+    parser.add_argument("--wrong", action="store_true", help="print wrong rows only")
+    parser.add_argument("--show", action="store_true", help="print standard error of each case")
+    parser.add_argument("--jobs", type=int, default=AT_ONCE)
+    parser.add_argument("--json", type=Path, help="write all rows to this file")
+    parser.add_argument("--inside", help=argparse.SUPPRESS)
+    chosen = parser.parse_args(args)
+    if chosen.inside:
+        (case,) = (case for case in CASES if case.id == chosen.inside)
+        sys.stdout.write(json.dumps(asdict(run(case))))
+        return 0
+    wanted = tuple(chosen.only) or ("",)
+    cases = [one for one in CASES if one.id.startswith(wanted) and (chosen.big or not one.is_big)]
+    rows = run_all(cases, chosen.jobs)
+    if chosen.json:
+        chosen.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    for row in rows if chosen.show else ():
+        sys.stdout.write(f"---- {row.case}\n{row.err}\n")
+    sys.stdout.write(table(rows, chosen.wrong))
+    return 0 if all(row.ok for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
