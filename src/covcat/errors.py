@@ -101,6 +101,7 @@ class DiskError(CovcatError):
 
     code = 8
     kind = "disk"
+    has_vanished = False  # what covcat itself had just put there was gone
 
 
 class SeveralError(CovcatError):

@@ -44,6 +44,7 @@ class Partial:
         with (
             self._lock,
             disk_errors(f"note that `{got.name}` is here"),
+            suppress(FileNotFoundError),  # another process published the release meanwhile
             (self.folder / _JOURNAL).open("a", encoding="utf-8") as journal,
         ):
             journal.write(json.dumps(line) + "\n")

@@ -83,7 +83,8 @@ class Part:
         """Bring the bytes to the disk, then the record that vouches for them."""
         with self._errors():
             os.fsync(self._open_handle())
-            write_synced(self.record_path, json.dumps(asdict(record)).encode())
+            with suppress(FileNotFoundError):  # swept by another process: see `finish`
+                write_synced(self.record_path, json.dumps(asdict(record)).encode())
 
     def finish(self, target: Path) -> None:
         """Give the whole file its place, and close it."""

@@ -12,7 +12,14 @@ from pathlib import Path
 from covcat import assemble, extract, manifest, obtain, pins, plan, room, verify
 from covcat.arrival import Line
 from covcat.catalog import Catalog
-from covcat.errors import CovcatError, DiskError, ExtractionError, IntegrityError, NotFoundError
+from covcat.errors import (
+    CovcatError,
+    DiskError,
+    ExtractionError,
+    IntegrityError,
+    NotFoundError,
+    SeveralError,
+)
 from covcat.listing import Listing
 from covcat.model import (
     Form,
@@ -71,7 +78,7 @@ def run(
         store.prepare()
         store.sweep()
         Parts(store.parts).sweep()
-        _settle_partial(store)
+    _settle_partial(store)
     bench = Bench(catalog, store, network, progress)
     for step in todo.steps:
         try:
@@ -117,9 +124,14 @@ def _fetch_or_find(step: Step, release: Release, bench: Bench) -> None:
             again = make_plan(bench.store, [(step.resource, release)], step.options).steps[0]
             if again.action == "keep":  # it was faster
                 return
-            if is_last or error.code != DiskError.code or bench.store.workshop_is_there:
+            if is_last or not _has_vanished(error):
                 raise
             bench.progress.note(f"{step.name}: another process swept what was here; once more")
+
+
+def _has_vanished(error: CovcatError) -> bool:
+    several = error.errors if isinstance(error, SeveralError) else (error,)
+    return any(isinstance(one, DiskError) and one.has_vanished for one in several)
 
 
 def _data(step: Step, release: Release, bench: Bench) -> Path:

@@ -49,9 +49,11 @@ def disk_error(error: OSError, doing: str) -> DiskError:
         errno.EACCES: "choose a folder you may write to with --data-dir",
         errno.EROFS: "choose a folder you may write to with --data-dir",
     }
-    return DiskError(
+    found = DiskError(
         f"cannot {doing}: {reason}{where}", hint=hints.get(error.errno or 0, "see `covcat doctor`")
     )
+    found.has_vanished = error.errno in (errno.ENOENT, errno.ESTALE)
+    return found
 
 
 def write_whole(stream: BinaryIO, data: bytes) -> None:
@@ -74,7 +76,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         """`folder` is what --data-dir says."""
         self.folder = folder
-        self.workshop_is_there = True  # false if somebody swept the last one while it was used
+        self._workshop: os.stat_result | None = None  # the one that this process works in
 
     @property
     def staging(self) -> Path:
@@ -194,10 +196,11 @@ class Store:
         with self.lock(name):  # before the folder exists, so that `sweep` never sees it unlocked
             with disk_errors("make a staging folder"):
                 folder.mkdir(mode=0o700)
+                self._workshop = folder.stat()
             try:
                 yield folder
             finally:
-                self.workshop_is_there = folder.exists()
+                self._workshop = None
                 shutil.rmtree(folder, ignore_errors=True)
                 (self._locks / f"{name}.lock").unlink(missing_ok=True)
 
@@ -273,12 +276,21 @@ class Store:
             make_folder(final.parent)
             self.demand_free(resource_id, release_id)
             sync(built)
+            self._demand_workshop(built.parent)
             if final.exists():
                 _exchange(built, final)
             else:
                 built.rename(final)
             _sync_folder(final.parent)
         return final
+
+    def _demand_workshop(self, folder: Path) -> None:
+        """Check that `folder` is still the one that was made.
+
+        Where locks do not work, another process may have swept it, with some of what it held.
+        """
+        if self._workshop is not None and not os.path.samestat(self._workshop, folder.stat()):
+            raise FileNotFoundError(errno.ENOENT, "swept by another process", str(folder))
 
 
 def sync(folder: Path) -> None:
