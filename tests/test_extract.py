@@ -350,7 +350,7 @@ def test_a_file_that_takes_less_than_it_is_given_is_written_whole(
 
 def test_a_full_disk_is_a_disk_error(tmp_path: Path, monkeypatch) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
-    monkeypatch.setattr(sink, "_create", lambda path: os.dup(full))
+    monkeypatch.setattr(sink, "_create", lambda path, root: os.dup(full))
     archive = tmp_path / "archive"
     archive.write_bytes(ONE)
     with pytest.raises(DiskError, match="cannot write"):

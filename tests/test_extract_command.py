@@ -1,8 +1,10 @@
 """`covcat extract`: any archive on disk, from the command line."""
 
+import bz2
 import io
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -251,3 +253,110 @@ def test_the_catalog_names_archives_inside_and_the_manifest_keeps_them(
     [nested] = json.loads((folder.parent / "manifest.json").read_text())["downloads"][0]["nested"]
     assert (nested["path"], nested["files"], nested["left_out"]) == ("s.zip", 1, 1)
     assert covcat("verify", "plain").code == 0
+
+
+# ---- tricks ------------------------------------------------------------------------------------
+
+
+def test_a_flood_of_folders_is_refused_before_they_are_made(covcat, monkeypatch) -> None:
+    monkeypatch.setattr("covcat.admit.MAX_FOLDERS", 100)
+    members = {f"{number}/" + "d/" * 40 + "x": b"" for number in range(5)}
+    Path("deep.zip").write_bytes(zip_of(members))
+    ran = covcat("extract", "deep.zip")
+    assert (ran.code, "has more than 100 folders" in ran.err) == (6, True)
+    assert not Path("deep").exists()
+
+
+def test_a_folder_that_anybody_may_write_to_is_no_place_to_unpack_in(covcat) -> None:
+    Path("all.zip").write_bytes(zip_of({"x": b"x"}))
+    Path("open").mkdir()
+    Path("open").chmod(0o777)
+    ran = covcat("extract", "all.zip", "open/all")
+    assert (ran.code, "anybody may write to" in ran.err) == (8, True)
+
+
+def test_what_was_put_in_place_of_the_staging_is_not_published(covcat, monkeypatch) -> None:
+    from covcat import extract
+
+    Path("all.zip").write_bytes(zip_of({f"{number}/x": b"x" for number in range(9)}))
+    real = extract.extract
+
+    def swapped(archive, kind, layout, budget, place, *rest):
+        done = real(archive, kind, layout, budget, place, *rest)
+        place.folder.rename(place.folder.with_name("aside"))
+        place.folder.mkdir()
+        return done
+
+    monkeypatch.setattr(extract, "extract", swapped)
+    ran = covcat("extract", "all.zip")
+    assert (ran.code, "was replaced while it was written to" in ran.err) == (8, True)
+    assert not Path("all").exists()
+
+
+def test_a_root_that_is_gone_is_not_made_again(covcat, monkeypatch) -> None:
+    from covcat import sink
+
+    Path("all.zip").write_bytes(zip_of({f"{number}/x": b"x" for number in range(9)}))
+    real = sink._make_below
+
+    def swept(root: Path, folder: Path) -> None:
+        if folder.name == "5":
+            shutil.rmtree(root)
+        real(root, folder)
+
+    monkeypatch.setattr(sink, "_make_below", swept)
+    assert covcat("extract", "all.zip").code == 8
+    assert not Path("all").exists()
+
+
+def test_a_refused_archive_leaves_no_folder_that_was_made_for_it(covcat) -> None:
+    Path("bad.zip").write_bytes(zip_of({"../x": b"x"}))
+    assert covcat("extract", "bad.zip", "new/deep/x").code == 6
+    assert not Path("new").exists()
+
+
+def test_an_empty_target_keeps_its_mode(covcat) -> None:
+    Path("all.zip").write_bytes(zip_of({"x": b"x"}))
+    Path("private").mkdir(mode=0o700)
+    assert covcat("extract", "all.zip", "private").code == 0
+    assert Path("private").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("all.zip", "."),
+        ("all.zip", "x", "--name-encoding", "hex"),
+        ("all.zip", "x", "--name-encoding", "rot13"),
+        ("pipe.zip",),
+        ("\x1b[31m.zip",),
+    ],
+)
+def test_what_cannot_be_meant_is_a_usage_error(covcat, args: tuple[str, ...]) -> None:
+    Path("all.zip").write_bytes(zip_of({"x": b"x"}))
+    Path("\x1b[31m.zip").write_bytes(zip_of({"x": b"x"}))
+    os.mkfifo("pipe.zip")
+    ran = covcat("extract", *args)
+    assert (ran.code, "\x1b" in ran.err + ran.out) == (2, False)
+
+
+def test_what_is_left_out_of_a_packed_file_counts_too(covcat) -> None:
+    Path("zeros.bz2").write_bytes(bz2.compress(bytes(3_000_000)))
+    for args in (("--list",), ("out", "--exclude", "*")):
+        ran = covcat("extract", "zeros.bz2", *args, "--max-bytes", "1M")
+        assert (ran.code, "expected at most 1,000,000" in ran.err) == (6, True)
+
+
+def test_an_archive_inside_cannot_name_the_folder_that_it_lies_in(covcat) -> None:
+    Path("all.zip").write_bytes(zip_of({"d/..zip": zip_of({"x": b"x"})}))
+    ran = covcat("extract", "all.zip", "--nested", "*.zip")
+    assert (ran.code, "cannot name the folder" in ran.err) == (6, True)
+
+
+def test_files_beside_and_in_an_archives_own_folder_are_told_apart(covcat) -> None:
+    Path("all.zip").write_bytes(zip_of({"a.zip": zip_of({"a/x": b"x", "x": b"x"})}))
+    ran = covcat("extract", "all.zip", "--nested", "*.zip")
+    assert (ran.code, "would be one path" in ran.err) == (6, True)
+    Path("fine.zip").write_bytes(zip_of({"a.zip": zip_of({"a/": b"", "a/a": b"x"})}))
+    assert covcat("extract", "fine.zip", "--nested", "*.zip").code == 0
+    assert Path("fine/a/a").read_bytes() == b"x"

@@ -2,7 +2,14 @@
 
 import pytest
 
-from covcat.names import MAX_DEPTH, MAX_NAME_BYTES, collision_key, unsafe_name
+from covcat.names import (
+    MAX_DEPTH,
+    MAX_NAME_BYTES,
+    Paths,
+    collision,
+    collision_key,
+    unsafe_name,
+)
 
 ABSOLUTE = "its path is absolute"
 PARENT = "its path leaves the folder with `..`"
@@ -180,3 +187,32 @@ def test_a_key_is_its_own_key_for_every_character() -> None:
         if not 0xD800 <= code < 0xE000:
             key = collision_key(f"x{chr(code)}x")
             assert collision_key(key) == key, hex(code)
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        (["a/b", "a/c", "b"], None),
+        (["a/b", "A/c"], ("a", "A/c")),
+        (["a/b", "a/B"], ("a/b", "a/B")),
+        (["a", "a/b"], ("a", "a/b")),
+        (["a/b", "a"], ("a", "a")),
+        (["a/b", "a/b"], ("a/b", "a/b")),
+        (["x/a/b", "y/A/b"], None),
+        (["a", "a\u3164"], ("a", "a\u3164")),
+        (["caf\u00e9/x", "cafe\u0301/y"], ("caf\u00e9", "cafe\u0301/y")),
+    ],
+)
+def test_two_files_of_one_path_are_found(
+    paths: list[str], expected: tuple[str, str] | None
+) -> None:
+    assert collision(paths) == expected
+
+
+def test_folders_are_counted_once_each() -> None:
+    tree = Paths()
+    for path in ("a/b/c", "a/b/d", "a/e", "f"):
+        tree.add(path, is_file=True)
+    tree.add("a/b", is_file=False)
+    tree.add("g", is_file=False)
+    assert tree.folders == 3

@@ -11,9 +11,10 @@ from fnmatch import fnmatchcase
 
 from covcat.archives import Member
 from covcat.errors import CovcatError, DiskError, ExtractionError
-from covcat.names import collision, unsafe_name
+from covcat.names import Paths, unsafe_name
 
 MAX_MEMBERS = 2_000_000
+MAX_FOLDERS = 300_000  # names alone can make 64 for each member
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,8 @@ class Gate:
         self.left_out = 0  # files that the layout does not want
         self._has_files = False
         self._root: str | None = None
-        self._paths: dict[str, bool] = {}  # path -> is it a file
+        self._in_own: dict[str, bool] = {}  # path -> was it in the folder that `own_folder` names
+        self._paths = Paths()
 
     def admit(self, member: Member) -> Placed | None:
         """Return where a member goes, or None if it is a folder or not wanted.
@@ -112,12 +114,10 @@ class Gate:
             path = self._without_root(path, is_file)
         path = self._stripped(path, is_file)
         if self.layout.own_folder:
-            path = path.removeprefix(self.layout.own_folder + "/")
+            path = self._own(path, is_file)
         if not path:
             return None
-        is_again = is_file and self._paths.get(path, False)
-        if not is_again:
-            self._remember(path, is_file)
+        is_again = self._remember(path, is_file)
         if not is_file:
             return None
         if not self._is_wanted(path):
@@ -137,14 +137,10 @@ class Gate:
         """Check what only the whole archive shows.
 
         Raises:
-            ExtractionError: it has no files, or two members would be one path.
+            ExtractionError: it has no files.
         """
         if not self._has_files:
             raise ExtractionError(f"`{self.archive}` has no files in it")
-        if both := collision(self._paths.items()):
-            raise ExtractionError(
-                f"`{self.archive}` is refused: `{both[0]}` and `{both[1]}` would be one path"
-            )
 
     def _safe(self, member: Member) -> str:
         """Return the member's relative path, or "" for the archive's own root folder."""
@@ -164,14 +160,29 @@ class Gate:
             )
         return name
 
-    def _remember(self, path: str, is_file: bool) -> None:
-        """Note a path; a file and a folder of one path collide under a name no file can have."""
-        if self._paths.get(path, is_file) == is_file:
-            self._paths[path] = is_file
-            return
-        raise ExtractionError(
-            f"`{self.archive}` is refused: `{path}` and `{path}/` would be one path"
-        )
+    def _remember(self, path: str, is_file: bool) -> bool:
+        """Note a path; return True if it came before, and so must bring the same bytes."""
+        is_again, other = self._paths.add(path, is_file)
+        if other is not None:
+            raise ExtractionError(
+                f"`{self.archive}` is refused: `{other}` and `{path}` would be one path"
+            )
+        if self._paths.folders > MAX_FOLDERS:
+            raise ExtractionError(f"`{self.archive}` has more than {MAX_FOLDERS:,} folders")
+        return is_again
+
+    def _own(self, path: str, is_file: bool) -> str:
+        """Drop the folder that the archive itself is named after."""
+        own = self.layout.own_folder
+        is_own = path.startswith(own + "/")
+        if path == own and not is_file:
+            return ""
+        path = path.removeprefix(own + "/")
+        if is_file and self._in_own.setdefault(path, is_own) != is_own:
+            raise ExtractionError(
+                f"`{self.archive}` is refused: `{path}` and `{own}/{path}` would be one path"
+            )
+        return path
 
     def _without_root(self, path: str, is_file: bool) -> str:
         """Strip the one root folder that every member must lie in."""

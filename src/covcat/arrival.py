@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from covcat.digests import Digests
 from covcat.errors import (
+    ActionNeededError,
     CovcatError,
     DiskError,
     IntegrityError,
@@ -160,8 +161,16 @@ class Arrival:
         with self.line.slots.hold(host, self.line.web.wait):
             helpers = self._one_connection(location, host)
             if helpers and not self._several(location, host, helpers):
-                self._one_connection(location, host)
+                self._without_help(location, host)
         self._demand_whole()
+
+    def _without_help(self, location: Location, host: str) -> None:
+        """Go on alone; who refuses ranges only is asked for all next time."""
+        try:
+            self._one_connection(location, host)
+        except (ActionNeededError, NetworkError) as error:
+            self._is_whole_only = True
+            raise TransientError(error.message, cause=error.cause, hint=error.hint) from error
 
     def _one_connection(self, location: Location, host: str) -> int:
         """Read one answer; where it is left as too slow, return how many more may help."""
@@ -209,10 +218,10 @@ class Arrival:
         """Take the body; where it is left as too slow, return how many connections may help."""
         floor = Floor(self.line.network.slowest, self.line.network.limit_rate)
         since, before = time.monotonic(), self.offset
-        for data in self._checked(answer):
+        heard = _heard(answer.chunks, floor, location.url)
+        for data in self._checked(answer, heard):
             self.take(data)
             self.line.progress.advance(self._task, len(data))
-            floor.hear(len(data), location.url)
             self.line.limit.take(len(data), self.line.web.wait)
             taken = time.monotonic() - since
             if taken > _SPLIT_AFTER:
@@ -226,13 +235,13 @@ class Arrival:
             )
         return 0
 
-    def _checked(self, answer: "Answer") -> Iterator[bytes]:
+    def _checked(self, answer: "Answer", chunks: Iterator[bytes]) -> Iterator[bytes]:
         """Pass the body on; the first bytes of a file are looked at before."""
         if self.offset:
-            yield from answer.chunks
+            yield from chunks
             return
         head = b""
-        for data in answer.chunks:
+        for data in chunks:
             head += data
             if len(head) >= HEAD:
                 break
@@ -248,7 +257,7 @@ class Arrival:
                 hint="it was changed upstream or on the way; nothing was kept",
             )
         yield head
-        yield from answer.chunks
+        yield from chunks
 
     def take(self, data: bytes) -> None:
         """Write and hash the next bytes.
@@ -377,6 +386,13 @@ class Arrival:
             answer = Answer(location.url, None, 200, {"content-length": str(size)}, chunks)
             self._accept(answer, location, is_range=False)
             yield answer
+
+
+def _heard(chunks: Iterator[bytes], floor: Floor, url: str) -> Iterator[bytes]:
+    """Tell `floor` of all bytes as they come."""
+    for data in chunks:
+        floor.hear(len(data), url)
+        yield data
 
 
 def _total(headers: Mapping[str, str]) -> int | None:

@@ -15,11 +15,12 @@ from covcat.admit import Budget, Gate, Layout, Placed
 from covcat.archives import Listed, Member, Source, Stream, reader
 from covcat.archives.damage import DAMAGE
 from covcat.archives.kinds import kind_of, stem_of
+from covcat.archives.member import Writer
 from covcat.archives.probe import demand_rar_tool
 from covcat.errors import ExtractionError
 from covcat.model import AnyFile, GitHubFile, NestedArchive, Release, StoredFile
-from covcat.names import collision
-from covcat.sink import Place, Sink, Writer
+from covcat.names import collision, unsafe_name
+from covcat.sink import Place, Sink, Tally
 from covcat.store import disk_error, disk_errors
 
 __all__ = [
@@ -88,11 +89,20 @@ def inspect(
     """
     gate = Gate(archive.name, layout, budget)
     placed: list[Placed] = []
+
+    def look(member: Member) -> Writer | None:
+        if (one := gate.admit(member)) and not one.is_again:
+            placed.append(one)
+        gate.demand_room()
+        return Tally(budget, archive.name) if member.size is None else None
+
     with _opened(archive, encoding) as source:
-        for member in reader(kind).members(source):
-            if (one := gate.admit(member)) and not one.is_again:
-                placed.append(one)
-            gate.demand_room()
+        form = reader(kind)
+        if form.IS_STREAM:
+            form.unpack(source, look)
+        else:
+            for member in form.members(source):
+                look(member)
         gate.close()
     return placed
 
@@ -135,7 +145,7 @@ def extract(
         done = Extracted(sink.files(), gate.left_out, sink.repeated)
         for path, file, stored in sink.nested():
             done += _unpack_nested(path, file, stored, layout, budget, place, encoding)
-    if both := collision((one.path, True) for one in done.files if done.nested):
+    if both := collision(one.path for one in done.files if done.nested):
         raise ExtractionError(f"`{both[0]}` and `{both[1]}` of two archives would be one path")
     return done
 
@@ -144,6 +154,8 @@ def _unpack_stream(form: Stream, source: Source, gate: Gate, sink: Sink) -> None
     def open_member(member: Member) -> Writer | None:
         placed = gate.admit(member)
         gate.demand_room()
+        if placed is None and member.size is None:
+            return Tally(gate.budget, gate.archive)
         return sink.writer(placed) if placed else None
 
     sink.start(None)
@@ -178,6 +190,8 @@ def _unpack_nested(
     """Unpack an archive that lay at `path` of another one, and drop it."""
     with _archive_errors(path):
         form = kind_of(file)
+    if reason := unsafe_name(stem_of(file.name)):
+        raise ExtractionError(f"`{path}` cannot name the folder that it is unpacked to: {reason}")
     folder = PurePosixPath(path).parent / stem_of(file.name)
     inner = Layout(into=f"{folder}/", own_folder=folder.name, exclude=layout.exclude)
     got = extract(file, form, inner, budget, place, encoding)

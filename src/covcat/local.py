@@ -6,8 +6,9 @@ and goes away whatever happens.
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from covcat import extract
@@ -15,7 +16,7 @@ from covcat.admit import MAX_MEMBERS, Budget, Layout, Placed
 from covcat.errors import DiskError, NotFoundError, UsageError
 from covcat.extract import Extracted, Place
 from covcat.progress import Progress
-from covcat.store import disk_errors, make_folder, sync
+from covcat.store import FOLDER_MODE, disk_errors, make_folder, sync
 
 _HINT = "free some space, or give a folder on another disk"
 _SPARE = 0.05  # of the free space, left to others
@@ -58,22 +59,35 @@ def unpacked(
     kind = _kind(archive)
     _demand_free(target)
     with _workshop(target) as workshop:
-        place = Place(workshop / "files", workshop / "inside", progress=progress)
+        files = workshop / "files"
+        with disk_errors(f"make a folder beside `{target}`"):
+            files.mkdir(mode=FOLDER_MODE)
+            made = files.lstat()
+        place = Place(files, workshop / "inside", progress=progress)
         budget = _budget(workshop, max_bytes, max_files)
         done = extract.extract(archive, kind, layout, budget, place, encoding)
         with disk_errors(f"move the finished folder to `{target}`"):
-            make_folder(workshop / "files")  # all files may have been left out
             sync(workshop)
             _demand_free(target)
-            (workshop / "files").rename(target)
+            _demand_same(files, made)
+            if target.is_dir():  # an empty one: what it let others do stays so
+                files.chmod(stat.S_IMODE(target.stat().st_mode))
+            files.rename(target)
     return kind, done
+
+
+def _demand_same(folder: Path, made: os.stat_result) -> None:
+    """Check that nobody put something else where the files were written."""
+    if not os.path.samestat(folder.lstat(), made):
+        raise DiskError(f"`{folder}` was replaced while it was written to")
 
 
 def _kind(archive: Path) -> str:
     if not archive.exists():
         raise NotFoundError(f"no file `{archive}`")
-    if archive.is_dir():
-        raise UsageError(f"`{archive}` is a folder: expected an archive")
+    if not archive.is_file():
+        what = "a folder" if archive.is_dir() else "no regular file"
+        raise UsageError(f"`{archive}` is {what}: expected an archive")
     return extract.kind(archive)
 
 
@@ -90,6 +104,11 @@ def _budget(folder: Path, max_bytes: int | None, max_files: int | None) -> Budge
 
 def _demand_free(target: Path) -> None:
     with disk_errors(f"look at `{target}`"):
+        if target.exists() and target.resolve() in (Path.cwd(), *Path.cwd().parents):
+            raise UsageError(
+                f"`{target}` is the folder that you are in: expected a new one",
+                hint="give the name of a folder that is not there yet",
+            )
         is_empty = target.is_dir() and not target.is_symlink() and not any(target.iterdir())
         if not is_empty and (target.exists() or target.is_symlink()):
             raise DiskError(
@@ -100,12 +119,23 @@ def _demand_free(target: Path) -> None:
 
 @contextmanager
 def _workshop(target: Path) -> Iterator[Path]:
-    """Give a private folder beside the target."""
+    """Give a private folder beside the target; what was made for it goes away with it."""
+    parent = target.absolute().parent
+    missing = [one for one in (parent, *parent.parents) if not one.exists()]
     with disk_errors(f"make a folder beside `{target}`"):
-        make_folder(target.absolute().parent)
-        workshop = target.absolute().parent / f".covcat-{os.urandom(8).hex()}"
+        make_folder(parent)
+        mode = parent.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise DiskError(
+                f"anybody may write to `{parent}`, and could change what is written there",
+                hint=f"chmod o-w '{parent}', or give a folder in another one",
+            )
+        workshop = parent / f".covcat-{os.urandom(8).hex()}"
         workshop.mkdir(mode=0o700)
     try:
         yield workshop
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
+        with suppress(OSError):  # they are not empty, if all went well
+            for one in missing:
+                one.rmdir()

@@ -11,6 +11,10 @@ MAX_NAME_BYTES = 1_024
 MAX_PART_BYTES = 255
 MAX_DEPTH = 64
 _HIDDEN = ("Cc", "Cf", "Cs", "Cn", "Zl", "Zp")
+# Shown as nothing, or as a blank, and yet no control characters.
+_RANGES = (range(0x180B, 0x1810), range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
+_SINGLE = (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0)
+_UNSEEN = dict.fromkeys([*_SINGLE, *(code for one in _RANGES for code in one)])
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -47,13 +51,16 @@ def _unsafe_parts(parts: Sequence[str], size: int) -> str | None:
 
 
 def collision_key(path: str) -> str:
-    """Return a text that is equal for paths that some file system takes for one."""
-    if _is_plain(path) and ". " not in path:
-        path = path.lower()
-        if not path.endswith((".", " ")) and "./" not in path and " /" not in path:
-            return path
-    parts = unicodedata.normalize("NFKC", path).casefold().split("/")
-    return "/".join(unicodedata.normalize("NFKC", part.rstrip(". ")) for part in parts)
+    """Return a text that is equal for paths that some file system, or eye, takes for one."""
+    return "/".join(_key(part) for part in path.split("/"))
+
+
+def _key(part: str) -> str:
+    if not _is_plain(part):
+        part = unicodedata.normalize("NFKC", part.translate(_UNSEEN)).casefold()
+        return unicodedata.normalize("NFKC", part).rstrip(". ")
+    part = part.lower()
+    return part.rstrip(". ") if part.endswith((".", " ")) else part
 
 
 def _is_plain(text: str) -> bool:
@@ -61,24 +68,55 @@ def _is_plain(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
 
-def collision(paths: Iterable[tuple[str, bool]]) -> tuple[str, str] | None:
-    """Return two paths that some file system takes for one, or a file where a folder is due.
+class Paths:
+    """The paths of one tree; finds two that some file system takes for one."""
 
-    `paths` are (path, is it a file); equal folders may come again, equal files may not.
-    """
-    spelt: dict[str, str] = {}  # key -> the path as first spelt
-    files: set[str] = set()
-    known: set[str] = set()  # folders, as spelt, that have been looked at with all above them
-    for path, is_file in paths:
-        parts = path.split("/")
-        for depth in range(len(parts), 0, -1):
-            part = "/".join(parts[:depth])
-            if part in known:
-                break
-            key = collision_key(part)
-            file = is_file and depth == len(parts)
-            if key in spelt and (spelt[key] != part or file or key in files):
-                return spelt[key], path
-            spelt[key] = part
-            (files if file else known).add(key if file else part)
+    def __init__(self) -> None:
+        self.folders = 0
+        # (number of the folder, key) -> the name as first spelt, and the folder's number or 0
+        self._known: dict[tuple[int, str], tuple[str, int]] = {}
+        self._last: tuple[str, int] = ("", 0)  # most paths lie where the one before them does
+
+    def add(self, path: str, is_file: bool) -> tuple[bool, str | None]:
+        """Take a path; say if it came before, and which other path it collides with."""
+        above, _, name = path.rpartition("/")
+        if above != self._last[0]:
+            number, other = self._folder(above)
+            if other is not None:
+                return False, other
+            self._last = (above, number)
+        place = (self._last[1], _key(name))
+        known = self._known.get(place)
+        if known is None:
+            self._known[place] = (name, 0 if is_file else self._new())
+            return False, None
+        if known[0] != name or (known[1] == 0) != is_file:
+            return False, f"{above}/{known[0]}" if above else known[0]
+        return True, None
+
+    def _folder(self, path: str) -> tuple[int, str | None]:
+        """Return the number of a folder, made where it is new, or the path it collides with."""
+        number, parts = 0, path.split("/") if path else []
+        for depth, part in enumerate(parts):
+            place = (number, _key(part))
+            known = self._known.get(place)
+            if known is None:
+                known = self._known[place] = (part, self._new())
+            if known[0] != part or known[1] == 0:
+                return 0, "/".join([*parts[:depth], known[0]])
+            number = known[1]
+        return number, None
+
+    def _new(self) -> int:
+        self.folders += 1
+        return self.folders
+
+
+def collision(paths: Iterable[str]) -> tuple[str, str] | None:
+    """Return two file paths that some file system takes for one, or a file that is a folder."""
+    tree = Paths()
+    for path in paths:
+        is_again, other = tree.add(path, is_file=True)
+        if is_again or other is not None:
+            return other or path, path
     return None

@@ -78,6 +78,8 @@ def run(
         store.prepare()
         store.sweep()
         Parts(store.parts).sweep()
+    elif store.has_litter:
+        store.sweep()
     _settle_partial(store)
     bench = Bench(catalog, store, network, progress)
     for step in todo.steps:
@@ -264,7 +266,7 @@ def _verified(job: _Job, parts: list[assemble.Part]) -> tuple[list[StoredFile], 
     """Check all files against every pin; return them as recorded, and what is missing."""
     step, listing = job.step, job.listing
     everything = [one for part in parts for one in part.files]
-    if both := collision((one.path, True) for one in everything):
+    if both := collision(one.path for one in everything):
         raise ExtractionError(f"`{step.name}` is refused: `{both[0]}` and `{both[1]}` are one path")
     missing = _compared(step, listing, everything)
     stored: list[StoredFile] = []

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Literal
 
 Verdict = Literal["go on", "from zero", "complete", "ask for all"]
-_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/(\d{1,18}|\*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def judge(status: int, headers: Mapping[str, str], held: Held) -> Verdict:
         return "from zero"
     found = content_range(headers)
     if status == 416:
-        length = re.fullmatch(r"bytes \*/(\d{1,18})", headers.get("content-range", ""))
+        length = re.fullmatch(r"bytes \*/([0-9]{1,18})", headers.get("content-range", ""))
         is_all = length is not None and int(length[1]) == held.offset and held.is_pinned
         return "complete" if is_all else "ask for all"
     if status != 206 or found is None:

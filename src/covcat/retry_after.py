@@ -17,17 +17,17 @@ def wait_asked(headers: Mapping[str, str], now: float | None = None) -> float | 
     now = time.time() if now is None else now
     text = headers.get("retry-after", "").strip()
     if text:
-        return _seconds(text) if re.fullmatch(r"\d{1,12}", text) else _until(text, now)
+        return _seconds(text) if re.fullmatch(r"[0-9]{1,12}", text) else _until(text, now)
     for name in ("ratelimit-reset", "x-ratelimit-reset"):
         seconds = _seconds(headers.get(name, ""))
         if seconds is not None:
             return max(0.0, seconds - now) if seconds > _YEAR else seconds
-    found = re.search(r";\s*t=(\d{1,12})\b", headers.get("ratelimit", ""))
+    found = re.search(r";\s*t=([0-9]{1,12})\b", headers.get("ratelimit", ""))
     return float(found[1]) if found else None
 
 
 def _seconds(text: str) -> float | None:
-    return float(text) if re.fullmatch(r"\d{1,12}", text.strip()) else None
+    return float(text) if re.fullmatch(r"[0-9]{1,12}", text.strip()) else None
 
 
 def _until(text: str, now: float) -> float | None:

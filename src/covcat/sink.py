@@ -13,7 +13,7 @@ from covcat.errors import ExtractionError
 from covcat.gitid import EXECUTABLE, REGULAR, blob_hasher
 from covcat.model import StoredFile
 from covcat.progress import Progress, Silent
-from covcat.store import FILE_MODE, disk_error, make_folder
+from covcat.store import FILE_MODE, FOLDER_MODE, disk_error
 
 _STEP = 1 << 20  # bytes between two reports of progress
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
@@ -77,6 +77,12 @@ class Sink:
         folder.mkdir(mode=0o700, parents=True)
         self._nested[placed.member.number] = folder / PurePosixPath(placed.path).name
         return str(self._nested[placed.member.number])
+
+    def root_of(self, placed: Placed) -> str:
+        """Return the folder that the member's path starts from."""
+        if placed.is_nested and not placed.is_again:
+            return str(self.place.workspace)
+        return self._folder or ""
 
     def opened(self, writer: "Writer") -> None:
         """Remember what has to be closed."""
@@ -214,7 +220,8 @@ class Writer:
         """Write all of it; the file is made at the first bytes, or at the end if there are none."""
         try:
             if self._handle is None and self._target is not None:
-                self._handle = _create(self._target)
+                root = self._sink.root_of(self._placed)
+                self._handle = _create(self._target, root)
                 self._sink.opened(self)
             while data and self._handle is not None:
                 done = os.write(self._handle, data)
@@ -225,15 +232,42 @@ class Writer:
             raise disk_error(error, f"write `{self._placed.path}`") from error
 
 
-def _create(path: str) -> int:
+class Tally:
+    """Counts what nobody wants of a member whose size is not declared: it may never end."""
+
+    def __init__(self, budget: Budget, archive: str) -> None:
+        """`archive` is its name in messages."""
+        self._budget, self._archive = budget, archive
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Take the next bytes.
+
+        Raises:
+            ExtractionError: they are more than are allowed.
+        """
+        self._budget.take(len(data))
+        self._budget.demand(self._archive)
+
+    def finish(self) -> None:
+        """Do nothing."""
+
+
+def _create(path: str, root: str) -> int:
     """Make a new file; nothing that is already there is ever opened or followed."""
     try:
         try:
             return os.open(path, _FLAGS, FILE_MODE)
         except FileNotFoundError:  # its folder is not there yet: asking first costs more
-            make_folder(Path(path).parent)
+            _make_below(Path(root), Path(path).parent)
             return os.open(path, _FLAGS, FILE_MODE)
     except (FileExistsError, NotADirectoryError) as error:
         raise ExtractionError(
             f"`{PurePosixPath(path).name}` would be one path with another member"
         ) from error
+
+
+def _make_below(root: Path, folder: Path) -> None:
+    """Make a folder, but never `root` again: if that is gone, so are the files in it."""
+    if folder != root and not folder.is_dir():
+        _make_below(root, folder.parent)
+        folder.mkdir(mode=FOLDER_MODE, exist_ok=True)

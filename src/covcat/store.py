@@ -7,6 +7,7 @@ partial ever has a final name.
 import ctypes
 import errno
 import os
+import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ MANIFEST = "manifest.json"
 PRIVATE = ".covcat"
 FOLDER_MODE = 0o775  # less the umask: a group may share a data folder, the world may not write
 FILE_MODE = 0o644
+_OURS = re.compile(r"[0-9a-f]{16}|trash-[0-9a-f]{16}")  # names of folders in staging
 _SPARE = 0.05  # of the free space, left to others
 
 
@@ -204,12 +206,21 @@ class Store:
                 shutil.rmtree(folder, ignore_errors=True)
                 (self._locks / f"{name}.lock").unlink(missing_ok=True)
 
+    @property
+    def has_litter(self) -> bool:
+        """True if a run that was killed, or one that lives, has something in staging."""
+        try:
+            return any(True for _ in self.staging.iterdir())
+        except OSError:
+            return False
+
     def sweep(self) -> None:
         """Remove what killed runs left in staging; a folder whose run lives is locked."""
         self._restore()
         import filelock
 
-        folders = list(self.staging.iterdir())  # before the locks: each has had its own by now
+        # Before the locks are looked at: each of these has had its own by now.
+        folders = [one for one in self.staging.iterdir() if _OURS.fullmatch(one.name)]
         for lock in self._locks.glob(f"{'[0-9a-f]' * 16}.lock"):
             try:
                 with filelock.FileLock(lock, timeout=0):

@@ -7,9 +7,11 @@ Nothing here retries: `covcat.download` does, in one place. Bodies are read raw 
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -20,6 +22,7 @@ import httpx
 
 from covcat.errors import (
     ActionNeededError,
+    CovcatError,
     NetworkError,
     StoppedError,
     TransientError,
@@ -75,6 +78,7 @@ class Web:
         self._lock = threading.Lock()
         self._named: set[str] = set()  # hosts that a person named: these may be private ones
         self._sockets: WeakSet[socket.socket] = WeakSet()
+        self.head = _Head(network.timeout + network.slowest[1])
         self.stop = threading.Event()
 
     def close(self) -> None:
@@ -116,6 +120,7 @@ class Web:
         current = url
         for _ in range(MAX_REDIRECTS + 1):
             asked = self._asked(current)
+            self._demand_public(_host(asked), _address(_host(asked)))
             with self._errors(asked), self._open(asked, headers) as response:
                 if response.status_code not in _REDIRECTS:
                     _judge(response, asked, is_range="Range" in headers)
@@ -144,8 +149,10 @@ class Web:
         finally:
             response.close()
 
-    def connected(self, host: str, stream: Any) -> None:
+    def connected(self, host: str | None, stream: Any) -> None:
         """Look at a new connection before anything is sent; judged by its real address.
+
+        `host` is None for a proxy: that one was named by a person.
 
         Raises:
             NetworkError: the address is private, and no person named its host.
@@ -153,11 +160,19 @@ class Web:
         opened = stream.get_extra_info("socket")
         if opened is not None:
             self._sockets.add(opened)
-        address = str((stream.get_extra_info("server_addr") or [""])[0])
+        _guard(stream, self.head)
         if self.stop.is_set():
             raise StoppedError("stopped")
-        if host not in self._named and not self._network.allow_private and is_private(address):
+        address = str((stream.get_extra_info("server_addr") or [""])[0])
+        try:
+            self._demand_public(host, address)
+        except NetworkError:
             stream.close()
+            raise
+
+    def _demand_public(self, host: str | None, address: str) -> None:
+        is_named = host is None or host in self._named
+        if not is_named and not self._network.allow_private and is_private(address):
             raise NetworkError(
                 f"a redirect leads to `{host}`, which is at the private address {address}",
                 hint="--allow-private, if you trust who redirects",
@@ -169,6 +184,7 @@ class Web:
             return httpx.Client(
                 headers=headers,
                 timeout=httpx.Timeout(self._network.timeout, pool=None),
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none, of anybody
                 transport=self._transport,
             )
         except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
@@ -203,7 +219,7 @@ class Web:
             location = "https://" + location.removeprefix(mirror)
         try:
             target = urlsplit(urljoin(url, location))
-            reachable = target.scheme in ("http", "https") and target.hostname
+            reachable = target.scheme in ("http", "https") and target.hostname and target.port != 0
         except ValueError:
             reachable = False
             target = urlsplit("")
@@ -228,9 +244,17 @@ class Web:
             raise _failed(url, error) from error
 
 
-def _failed(url: str, error: Exception) -> NetworkError:
+def _failed(url: str, error: Exception) -> CovcatError:
     cause = str(error) or type(error).__name__
     host = urlsplit(url).netloc
+    if "location header" in cause:  # httpx looks at it even where it is not to follow
+        return NetworkError(f"`{url}` redirects to what is not a web address", cause=cause)
+    if isinstance(error, httpx.ProxyError) and cause.startswith("407"):
+        return ActionNeededError(
+            f"the proxy asks for a login before it lets `{host}` be asked",
+            cause=cause,
+            hint="HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
+        )
     if _is_certificate_fault(error):
         return NetworkError(
             f"the certificate of `{host}` cannot be trusted",
@@ -266,8 +290,33 @@ def _raw(response: httpx.Response, timeout: float) -> Iterator[bytes]:
         left -= len(data)
 
 
+class _Head(threading.local):
+    """Until when the head of the answer that a thread waits for must be whole."""
+
+    until: float | None = None
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def begin(self) -> None:
+        """From now on."""
+        self.until = time.monotonic() + self._seconds
+
+
+def _guard(stream: Any, head: _Head) -> None:
+    """End a head that comes a byte at a time: read timeouts are for each read alone."""
+    read = stream.read
+
+    def guarded(max_bytes: int, timeout: float | None = None) -> Any:
+        if head.until is not None and time.monotonic() > head.until:
+            raise httpcore.ReadTimeout("the head of the answer does not end")
+        return read(max_bytes, timeout)
+
+    stream.read = guarded
+
+
 class _Watch:
-    """Hears from the client what becomes of a connection."""
+    """Hears from the client what becomes of a connection and of an answer."""
 
     def __init__(self, web: Web, host: str) -> None:
         self._web, self._host = web, host
@@ -277,9 +326,24 @@ class _Watch:
         if event == "connection.connect_tcp.started":
             self._is_proxy = _text(info.get("host")).lower() != self._host
         elif event.endswith((".connect_tcp.complete", ".start_tls.complete")):
-            # behind a proxy the address is the proxy's, and the person named that
-            name = "" if self._is_proxy else self._host
-            self._web.connected(name, info["return_value"])
+            # behind a proxy the address is the proxy's
+            self._web.connected(None if self._is_proxy else self._host, info["return_value"])
+        elif event.endswith("receive_response_headers.started"):
+            self._web.head.begin()
+        elif event.endswith(("receive_response_headers.complete", "response_headers.failed")):
+            self._web.head.until = None
+
+
+def _address(host: str) -> str:
+    """Return the address that a host's name spells out, as in 127.0.0.1, 0x7f.1 and localhost."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return "127.0.0.1"
+    if ":" in host:
+        return host.strip("[]")
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except (OSError, ValueError):
+        return ""
 
 
 def is_private(address: str) -> bool:

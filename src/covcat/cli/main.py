@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from itertools import pairwise
@@ -43,6 +44,8 @@ _GLOBAL = {
     "-vv": False,
     "--verbose": False,
 }
+
+_AGAIN = 2.0  # seconds in which another signal means the same as the first
 
 app = typer.Typer(
     name="covcat",
@@ -255,13 +258,17 @@ def _command(args: Sequence[str]) -> str:
 
 
 def _listen_to_signals() -> None:
-    """Let TERM and HUP unwind like Ctrl-C, so that nothing is left behind."""
+    """Let all three unwind alike; one more at once must not break off the tidying up."""
+    last = -_AGAIN
 
-    def stop(number: int, frame: object) -> NoReturn:
+    def stop(number: int, frame: object) -> None:
+        nonlocal last
         del frame
-        raise StopSignal(number)
+        before, last = last, time.monotonic()
+        if last - before > _AGAIN:
+            raise KeyboardInterrupt if number == signal.SIGINT else StopSignal(number)
 
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup
             signal.signal(number, stop)

@@ -1,6 +1,7 @@
 """extract: any archive on disk, by the rules and the engine of `fetch`."""
 
 import codecs
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 from covcat.cli.network import size
 from covcat.cli.session import Session, chosen_output
 from covcat.errors import UsageError
-from covcat.output import OUTPUTS, Cell, Rows, sized
+from covcat.output import OUTPUTS, Cell, Rows, shown, sized
 
 
 def register(app: typer.Typer) -> None:
@@ -59,6 +60,7 @@ def extract(
     from covcat import local
     from covcat.admit import Layout
     from covcat.archives.kinds import stem_of
+    from covcat.names import unsafe_name
 
     session: Session = ctx.obj
     chosen = chosen_output(output, (*OUTPUTS, "table", "json"))
@@ -77,7 +79,12 @@ def extract(
         return
     from covcat.cli.bars import drawn
 
-    target = folder or Path(stem_of(archive.name))
+    stem = stem_of(archive.name)
+    if folder is None and (reason := unsafe_name(stem)):
+        raise UsageError(
+            f"`{archive.name}` cannot name the folder: {reason}", hint="give a folder too"
+        )
+    target = folder or Path(stem)
     with drawn(session, "auto") as progress:
         kind, done = local.unpacked(archive, target, layout, most, max_files, encoding, progress)
     total = sum(one.bytes for one in done.files)
@@ -99,13 +106,15 @@ def extract(
             {"path": one.path, "bytes": one.bytes, "sha256": one.sha256} for one in done.files
         ],
     }
-    session.result("extract", data, f"{target}\n")
+    path = shown(target) if sys.stdout.isatty() else target
+    session.result("extract", data, f"{path}\n")
 
 
 def _encoding(name: str) -> str:
     try:
+        "".encode(name)  # refuses codecs that are not of text, such as hex and zlib
         return codecs.lookup(name).name
-    except LookupError:
+    except (LookupError, ValueError):
         raise UsageError(
             f"unknown --name-encoding `{name}`: expected one such as gbk, cp437 or latin-1"
         ) from None
