@@ -78,7 +78,7 @@ class Web:
         self._lock = threading.Lock()
         self._named: set[str] = set()  # hosts that a person named: these may be private ones
         self._sockets: WeakSet[socket.socket] = WeakSet()
-        self.head = _Head(network.timeout + network.slowest[1])
+        self.head = _Head(2 * network.timeout)
         self.stop = threading.Event()
 
     def close(self) -> None:

@@ -162,21 +162,23 @@ NEVER_RANGE = Fact(
 def _used_ranges(seen: Seen) -> str:
     asked = sum(one.get("range") is not None for one in seen.requests)
     most = seen.world.server.most_active
-    return "" if asked and most <= 4 else f"{asked} requests with a Range, {most} at a time"
+    return "" if asked and most <= 5 else f"{asked} requests with a Range, {most} at a time"
 
 
-USED_RANGES = Fact("several ranges, at most 4 at a time", _used_ranges)
+USED_RANGES = Fact(
+    "several ranges, at most 5 at a time (the one that was left among them)", _used_ranges
+)
 
 
-def unasked(text: str) -> Fact:
-    """No request, of the server or a proxy, has `text` in its first line."""
+def unasked(host: str) -> Fact:
+    """No proxy is asked for this host, and no request names it."""
 
     def fault(seen: Seen) -> str:
-        lines = [one.line for one in seen.requests]
+        lines = [one.get("host") or "" for one in seen.requests]
         lines += seen.world.proxy.lines if seen.world.proxy else []
-        return next((f"asked: {line[:80]}" for line in lines if text in line), "")
+        return next((f"asked: {line[:80]}" for line in lines if host in line), "")
 
-    return Fact(f"`{text}` is not asked for", fault)
+    return Fact(f"`{host}` is not asked for", fault)
 
 
 NOT_INSIDE = Fact(
