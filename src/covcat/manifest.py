@@ -6,7 +6,7 @@ A manifest is read like any other untrusted file: it may have been edited, cut o
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -58,8 +58,26 @@ def write(folder: Path, manifest: Manifest) -> None:
     """Write `manifest.json` and `SHA256SUMS` into a release folder that is being built."""
     with disk_errors("write the manifest"):
         _write_text(folder / SUMS, sums(manifest))
-        text = json.dumps(asdict(manifest), ensure_ascii=False, indent=1)
-        _write_text(folder / MANIFEST, text + "\n")
+        _write_text(folder / MANIFEST, _text(manifest))
+
+
+def _text(manifest: Manifest) -> str:
+    """Return a manifest as JSON, a line for each file: indented ones take 8 times as long."""
+    rows = []
+    for key, value in _keys(manifest).items():
+        text = _json(value)
+        if isinstance(value, tuple) and value and is_dataclass(value[0]):
+            text = "[\n  " + ",\n  ".join(map(_json, value)) + "\n ]"
+        rows.append(f' "{key}": {text}')
+    return "{\n" + ",\n".join(rows) + "\n}\n"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=_keys)
+
+
+def _keys(noun: Any) -> dict[str, Any]:
+    return {one.name: getattr(noun, one.name) for one in fields(noun)}
 
 
 def _write_text(path: Path, text: str) -> None:

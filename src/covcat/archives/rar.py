@@ -17,12 +17,14 @@ from covcat.archives.member import BadArchiveError, Member, Open, Source
 from covcat.archives.probe import ARCHIVE, no_rar_tool, rar_tool
 from covcat.archives.rar_blake2 import Blake2sp
 from covcat.archives.rar_listing import Listing, Packed, read_listing
-from covcat.archives.tool import output
+from covcat.archives.tool import output, unchanged
 
 IS_STREAM = False
 _UNIX = 3  # rarfile's number of a host
 _UNICODE, _UNKNOWN_SIZE = 0x0200, 0x08  # flags: of a file in RAR 4, and in RAR 5
 _METHODS = range(0x30, 0x36)  # stored, and five levels
+_ALGORITHMS4 = (13, 15, 20, 26, 29, 36)  # the RAR that brought each, without its point
+_ALGORITHMS5 = (0, 1)  # of RAR 5 and RAR 7
 _DICTIONARY = 256 << 20  # bytes that a tool may need; it has to fit into `tool.MEMORY`
 _HUGE = 4 << 30  # a dictionary that only RAR 7 can have
 
@@ -64,7 +66,9 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
         inputs = {path.name: path for path in listing.volumes}
         first = listing.volumes[0].name
     command = tool.command(f"RAR {listing.version}", first)
-    with output(command, inputs, sum(piece.size for piece in pieces)) as stream:
+    states = dict(zip(listing.volumes, listing.states, strict=True))
+    size = sum(piece.size for piece in pieces)
+    with unchanged(states), output(command, inputs, size) as stream:
         split(stream, pieces, open_member)
         stream.end()
 
@@ -147,8 +151,12 @@ def _check(one: Packed, name: str, kind: str) -> None:
     info = one.info
     if info.compress_type not in _METHODS:
         raise BadArchiveError(f"packs `{name}` with an unknown method, {info.compress_type}")
-    if kind == "folder" and info.file_size:
+    if not _has_known_algorithm(info):
+        raise BadArchiveError(f"packs `{name}` with an algorithm that is not known")
+    if kind == "folder" and (info.file_size or info.compress_size):
         raise BadArchiveError(f"has data in the folder `{name}`")
+    if info.file_redir is not None and info.compress_size:
+        raise BadArchiveError(f"has data in the link `{name}`")
     if kind == "file" and name.endswith("/"):
         raise BadArchiveError(f"calls `{name}` both a file and a folder")
     if getattr(info, "file_flags", 0) & _UNKNOWN_SIZE:
@@ -160,6 +168,14 @@ def _check(one: Packed, name: str, kind: str) -> None:
                 f"needs a dictionary of {needed >> 20:,} MB for `{name}`, more than "
                 f"{_DICTIONARY >> 20} MB"
             )
+
+
+def _has_known_algorithm(info: Any) -> bool:
+    """True also of a stored file only if its version is known: else tools do not agree on it."""
+    flags = getattr(info, "file_compress_flags", None)
+    if flags is None:
+        return info.extract_version in _ALGORITHMS4
+    return flags & 63 in _ALGORITHMS5
 
 
 def _dictionary(info: Any) -> int:

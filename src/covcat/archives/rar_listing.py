@@ -8,15 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from covcat.archives.member import BadArchiveError, Source
+from covcat.archives.tool import State, state_of
 
 # Each costs rarfile about 1 KB of memory.
 MAX_HEADERS = 300_000
-_MAIN, _FILE, _END = 0x73, 0x74, 0x7B  # rarfile gives the types of RAR 4 to blocks of RAR 5 too
+# rarfile gives the types of RAR 4 to blocks of RAR 5 too; before the end: comments, signatures,
+# recovery records and services.
+_MAIN, _FILE, _SERVICE, _END = 0x73, 0x74, 0x7A, 0x7B
+_KNOWN = range(_MAIN, _END + 1)
 _VOLUME = 0x0001
 _BEFORE, _AFTER, _OLD_VERSION = 0x0001, 0x0002, 0x0800  # flags of a file block
+_NEXT_VOLUME = 0x0001  # flag of an end block
 _STORED = 0x30
 _FIRST_WITH_END = 29  # RAR 2 and older wrote no end block
 
@@ -38,6 +43,7 @@ class Listing:
     version: int  # 4 (and older) or 5 (and 7)
     volumes: tuple[Path, ...]
     files: tuple[Packed, ...]
+    states: tuple[State, ...]  # of the volumes when they were listed
 
 
 def read_listing(source: Source) -> Listing:
@@ -48,14 +54,21 @@ def read_listing(source: Source) -> Listing:
     """
     source.stream.seek(0)
     version = _version(source.stream.read(8))
+    state = state_of(source.stream.fileno())
     first = _walk(source.stream, _Blocks(source), is_part=True)
     if not first.is_volume:
-        _demand_end(first, source.stream)
-        return Listing(version, (source.path,), tuple(first.files))
+        if first.goes_on:
+            raise BadArchiveError("goes on in another volume, but does not say it is one itself")
+        _demand_end(first.ends[0] if first.ends else _NOTHING, first.is_old, source.stream)
+        return Listing(version, (source.path,), tuple(first.files), (state,))
     whole = _walk(str(source.path), _Blocks(source), is_part=False)
-    if not whole.has_all_parts:
+    if whole.goes_on:
         raise BadArchiveError("is one volume of several, and the last one is not beside it")
-    return Listing(version, tuple(whole.volumes), tuple(whole.files))
+    states = (state, *(state_of(volume) for volume in whole.volumes[1:]))
+    for end, volume in zip(whole.ends, whole.volumes, strict=True):
+        with volume.open("rb") as stream:
+            _demand_end(end, whole.is_old, stream)
+    return Listing(version, tuple(whole.volumes), tuple(whole.files), states)
 
 
 def _version(magic: bytes) -> int:
@@ -69,17 +82,35 @@ def _version(magic: bytes) -> int:
 
 
 @dataclass(slots=True)
+class _End:
+    """The last block of a volume."""
+
+    at: int  # where it ends
+    type: int
+    files: int = 0  # how many file blocks the volume has, up to here
+
+
+_NOTHING = _End(0, 0)
+
+
+@dataclass(slots=True)
 class _Blocks:
     """Hears of every block, in order, and keeps what covcat needs."""
 
     source: Source
     files: list[Packed] = field(default_factory=list)
     volumes: list[Path] = field(default_factory=list)
+    ends: list[_End] = field(default_factory=list)  # of the volumes
     is_volume: bool = False
-    has_all_parts: bool = True
-    end: int = 0  # where the last block ends
-    last: int = 0  # its type
+    goes_on: bool = False  # in another volume
+    _is_cut: bool = False  # the last file so far has more parts
     _count: int = 0
+
+    @property
+    def is_old(self) -> bool:
+        """True if RAR 2 or an older one wrote it, as far as its files tell."""
+        packed = [one.info for one in self.files if one.info.compress_type != _STORED]
+        return any(info.extract_version < _FIRST_WITH_END for info in packed)
 
     def hear(self, info: Any) -> None:
         """Take one block from rarfile."""
@@ -88,22 +119,54 @@ class _Blocks:
             raise BadArchiveError(f"has more than {MAX_HEADERS:,} headers: too many for RAR")
         if info.needs_password():
             raise encrypted(str(info.filename or ""))
-        self.end, self.last = info.data_offset + info.add_size, info.type
+        self._demand_plain(info)
+        self.ends[-1].at, self.ends[-1].type = info.data_offset + info.add_size, info.type
         if info.type == _MAIN:
-            self.is_volume |= bool(info.flags & _VOLUME)
+            self.is_volume = bool(info.flags & _VOLUME)
         elif info.type == _FILE:
             self._file(info)
+        elif info.type == _END:
+            self.goes_on |= bool(info.flags & _NEXT_VOLUME)
+
+    def _demand_plain(self, info: Any) -> None:
+        """Refuse blocks on which tools do not agree, and those that can hide bytes."""
+        is_first = info.volume == len(self.ends)
+        if is_first:
+            self.ends.append(_End(0, 0))
+        if (info.type == _MAIN) != is_first:
+            raise BadArchiveError("has a main header that is not the first, or not the only one")
+        if info.type not in _KNOWN:
+            raise BadArchiveError(f"has a block of the unknown type {info.type}")
+        if info.type in (_MAIN, _END) and info.add_size:
+            raise BadArchiveError("has data in its main header or in its end")
+        # rarfile goes on after `add_size` bytes; a flag less, and it would go on within the data.
+        if info.type in (_FILE, _SERVICE) and info.compress_size != info.add_size:
+            raise BadArchiveError(f"has two sizes for the data of `{info.filename}`")
 
     def _file(self, info: Any) -> None:
-        self.has_all_parts = not info.flags & _AFTER
-        if not info.flags & _BEFORE:
+        self.ends[-1].files += 1
+        if info.flags & _BEFORE:
+            self._part(info)
+        elif self._is_cut:
+            raise BadArchiveError(f"lacks a part of `{self.files[-1].info.filename}`")
+        else:
             is_old = getattr(info, "file_version", None) is not None
             is_old |= not hasattr(info, "block_type") and bool(info.flags & _OLD_VERSION)
             self.files.append(Packed(info, info.CRC, info.blake2sp_hash, is_old))
-        elif self.files:  # the checksums of the whole file are in its last part
-            self.files[-1].crc, self.files[-1].blake2sp = info.CRC, info.blake2sp_hash
-        elif not self.is_volume:
-            raise BadArchiveError("begins within a file")
+        self._is_cut = self.goes_on = bool(info.flags & _AFTER)
+
+    def _part(self, info: Any) -> None:
+        """Take a later part: it follows the earlier ones, at the start of the next volume."""
+        if not self.files:
+            if not self.is_volume:
+                raise BadArchiveError("begins within a file")
+            return  # of a later volume, which is refused when all of them are read
+        whole = self.files[-1]
+        is_next = self._is_cut and self.ends[-1].files == 1
+        if not is_next or info.orig_filename != whole.info.orig_filename:
+            raise BadArchiveError(f"has a part of `{info.filename}` where none is due")
+        # The checksums of the whole file are in its last part.
+        whole.crc, whole.blake2sp = info.CRC, info.blake2sp_hash
 
 
 def _walk(archive: Any, blocks: _Blocks, *, is_part: bool) -> _Blocks:
@@ -146,23 +209,18 @@ def encrypted(name: str) -> BadArchiveError:
     return BadArchiveError(f"is encrypted{which}, and covcat has no password for it")
 
 
-def _demand_end(blocks: _Blocks, stream: Any) -> None:
+def _demand_end(end: _End, is_old: bool, stream: BinaryIO) -> None:
     """Check that the blocks reach to the end of the file, and that it is the archive's.
 
     RAR 2 and older wrote no end block, so one of theirs that is cut between two files looks
     whole; newer ones must have it. Zeros after the end are padding.
     """
-    old = any(one.info.extract_version < _FIRST_WITH_END for one in blocks.files if _is_packed(one))
-    if blocks.last != _END and not old:
+    if end.type != _END and not is_old:
         raise BadArchiveError("has no end: it was cut off, or a header before the end is damaged")
     stream.seek(0, 2)
-    if stream.tell() < blocks.end:
+    if stream.tell() < end.at:
         raise BadArchiveError("is cut off within its last file")
-    stream.seek(blocks.end)
+    stream.seek(end.at)
     while rest := stream.read(1 << 16):
         if rest.strip(b"\0"):
             raise BadArchiveError("goes on after its end")
-
-
-def _is_packed(one: Packed) -> bool:
-    return bool(one.info.compress_type != _STORED)

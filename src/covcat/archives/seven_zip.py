@@ -13,10 +13,10 @@ from typing import BinaryIO, Literal
 from covcat.archives.joined import Crc32, Piece, split
 from covcat.archives.member import CHUNK, BadArchiveError, Member, Open, Source
 from covcat.archives.probe import ARCHIVE, Tool, seven_zip_tool
-from covcat.archives.seven_zip_folders import Folders
+from covcat.archives.seven_zip_folders import Folders, demand_packed
 from covcat.archives.seven_zip_header import File, Header, read_header
 from covcat.archives.seven_zip_streams import Streams
-from covcat.archives.tool import output
+from covcat.archives.tool import State, output, state_of, unchanged
 from covcat.errors import ExtractionError
 
 IS_STREAM = False
@@ -50,18 +50,20 @@ _OF_PY7ZR = _OF_BOTH - {_PPMD} | {"04f71101", "04f71102"}
 
 @dataclass(frozen=True, slots=True)
 class SevenZipMember(Member):
-    """A member, its CRC if it has one, and the archive's streams."""
+    """A member, its CRC if it has one, the archive's streams, and which file was listed."""
 
     crc: int | None = None
     streams: Streams = None  # type: ignore[assignment]  # fields after defaults need one
+    state: State = ()
 
 
 def members(source: Source) -> list[Member]:
     """List every entry."""
+    state = state_of(source.stream.fileno())
     header = read_header(source.stream, _unpack_header)
     if len(header.files) == 1 and header.files[0].name is None:
         header = replace(header, files=(replace(header.files[0], name=source.path.stem),))
-    return [_member(number, file, header) for number, file in enumerate(header.files)]
+    return [_member(number, file, header, state) for number, file in enumerate(header.files)]
 
 
 def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
@@ -76,16 +78,21 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
     pieces = [_piece(one) for one in ours]
     streams = ours[0].streams
     tool = _tool_for(streams)
+    demand_packed(source.stream, streams)
     if tool is None:
         split(Folders(source.stream, streams), pieces, open_member)
         return
     size = sum(piece.size for piece in pieces)
-    with output(tool.command("7z"), {ARCHIVE: source.path}, size) as stream:
+    with (
+        unchanged({source.path: ours[0].state}),
+        output(tool.command("7z"), {ARCHIVE: source.path}, size) as stream,
+    ):
         split(stream, pieces, open_member)
         stream.end()
 
 
 def _unpack_header(stream: BinaryIO, streams: Streams) -> bytes:
+    demand_packed(stream, streams)
     folders = Folders(stream, streams)
     return b"".join(iter(lambda: folders.read(CHUNK), b""))
 
@@ -114,7 +121,7 @@ def _tool_for(streams: Streams) -> Tool | None:
 # ---- a member ----------------------------------------------------------------------------------
 
 
-def _member(number: int, file: File, header: Header) -> SevenZipMember:
+def _member(number: int, file: File, header: Header, state: State) -> SevenZipMember:
     if file.name is None:
         raise BadArchiveError("has members without names")
     mode = file.attributes >> 16 if file.attributes and file.attributes & _UNIX else 0
@@ -123,11 +130,17 @@ def _member(number: int, file: File, header: Header) -> SevenZipMember:
         raise BadArchiveError(f"has data in the folder `{file.name}`")
     name = file.name + "/" if kind == "folder" and not file.name.endswith("/") else file.name
     executable = bool(mode & 0o111)
-    return SevenZipMember(number, name, kind, file.size, executable, file.crc, header.streams)
+    streams = header.streams
+    return SevenZipMember(number, name, kind, file.size, executable, file.crc, streams, state)
 
 
 def _kind(file: File, mode: int) -> Literal["file", "folder", "link", "special"]:
-    """Return what a member is; py7zr marks its empty files by their attributes alone."""
+    """Return what a member is.
+
+    py7zr never writes which entries without bytes are empty files: its own, and those it makes
+    of nothing but a name, have the attributes of a file (0x20) and not those of a folder. 7-Zip
+    takes such entries for folders, but writes none: all its folders have the attribute 0x10.
+    """
     attributes = file.attributes or 0
     form = stat.S_IFMT(mode)
     if form == stat.S_IFLNK or attributes & _REPARSE_POINT:

@@ -7,15 +7,36 @@ are told apart by names.
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from covcat.archives.member import BadArchiveError
+from covcat.archives.joined import Crc32
+from covcat.archives.member import CHUNK, BadArchiveError
 from covcat.archives.seven_zip_streams import Folder, Streams
 
 _START = 32  # bytes before the first packed stream
 _READ = 32 << 10  # packed bytes fed at once; more would pile up in the decoder
 _READ_UNBOUNDED = 4 << 10  # to Zstandard and Deflate, which py7zr never stops: 128 MB at worst
 _WRITE = 4 << 20  # unpacked bytes asked for at once
+_COPY = b"\0"
 _PPMD = b"\x03\x04\x01"
 _UNBOUNDED = {b"\x04\xf7\x11\x01", b"\x04\x01\x08", b"\x04\x01\x09"}
+
+
+def demand_packed(stream: BinaryIO, streams: Streams) -> None:
+    """Check the packed bytes that have a checksum of their own.
+
+    Raises:
+        BadArchiveError: they have another one.
+    """
+    stream.seek(_START + streams.offset)
+    for size, declared in zip(streams.packed, streams.sums, strict=False):
+        if declared is None:
+            stream.seek(size, 1)
+            continue
+        checksum, left = Crc32(), size
+        while left and (data := stream.read(min(left, CHUNK))):
+            checksum.update(data)
+            left -= len(data)
+        if left or checksum.digest() != declared:
+            raise BadArchiveError("has a wrong checksum for its packed bytes")
 
 
 class Folders:
@@ -62,6 +83,8 @@ def _folder(stream: BinaryIO, folder: Folder, packed: int) -> Iterator[bytes]:
         raise BadArchiveError("binds its coders in a way that only 7-Zip unpacks")
     if any(coder.method == _PPMD for coder in folder.coders):  # damage kills the whole process
         raise BadArchiveError("is packed with PPMd, which only 7-Zip unpacks safely")
+    if packed != folder.size and all(coder.method == _COPY for coder in folder.coders):
+        raise BadArchiveError("has other bytes than it declares in a folder that is only stored")
     coders = [
         {
             "method": coder.method,

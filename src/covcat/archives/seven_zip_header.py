@@ -18,9 +18,11 @@ MAGIC = b"7z\xbc\xaf\x27\x1c"
 START = 32  # bytes before the first packed stream
 MAX_HEADER = 64 << 20
 
-_HEADER, _PROPERTIES, _MORE_STREAMS, _STREAMS, _FILES = range(1, 6)
+_HEADER, _STREAMS, _FILES = 1, 4, 5  # nothing writes 2, properties, and 3, more streams
 _EMPTY_STREAMS, _EMPTY_FILES, _ANTI, _NAMES = range(14, 18)
 _ATTRIBUTES, _PACKED_HEADER, _PADDING = 21, 23, 25
+_TIMES = (18, 19, 20, 24)  # and where a file starts in a player: eight bytes each
+_MAX_PADDINGS = 16  # 7-Zip aligns each property with one at most
 _AES = b"\x06\xf1\x07\x01"
 
 
@@ -53,24 +55,41 @@ def read_header(stream: BinaryIO, unpack: Unpack) -> Header:
     Raises:
         BadArchiveError: it contradicts itself or the file.
     """
-    data = _last_part(stream)
+    data, end = _last_part(stream)
     if not data:
+        _demand_filled(0, end)
         return Header(Streams(0, (), (), ()), ())
     cursor = Cursor(data)
     kind = cursor.number()
     if kind == _PACKED_HEADER:
-        streams = read_streams(cursor)
-        if len(streams.folders) != 1 or not 0 < streams.folders[0].size <= MAX_HEADER:
-            raise BadArchiveError(f"has a packed header of more than {MAX_HEADER >> 20} MB")
-        demand_no_password(streams)
-        data = unpack(stream, streams)
-        if crc32(data) != streams.folders[0].crc is not None:
-            raise BadArchiveError("has a wrong checksum for its header")
-        cursor = Cursor(data)
+        cursor, end = _unpacked(cursor, end, stream, unpack)
         kind = cursor.number()
     if kind != _HEADER:
         raise BadArchiveError("has no header that can be read")
-    return _header(cursor)
+    header = _header(cursor)
+    _demand_filled(header.streams.offset, 0)
+    _demand_filled(header.streams.end, end)
+    return header
+
+
+def _unpacked(cursor: Cursor, end: int, stream: BinaryIO, unpack: Unpack) -> tuple[Cursor, int]:
+    """Return the header that is packed in the last stream, and where the streams before it end."""
+    streams = read_streams(cursor)
+    cursor.demand_end()
+    if len(streams.folders) != 1 or not 0 < streams.folders[0].size <= MAX_HEADER:
+        raise BadArchiveError(f"has a packed header of more than {MAX_HEADER >> 20} MB")
+    demand_no_password(streams)
+    _demand_filled(streams.end, end)
+    data = unpack(stream, streams)
+    if crc32(data) != streams.folders[0].crc is not None:
+        raise BadArchiveError("has a wrong checksum for its header")
+    return Cursor(data), streams.offset
+
+
+def _demand_filled(found: int, due: int) -> None:
+    """Check that a stream begins or ends where the one beside it does, as all writers have it."""
+    if found != due:
+        raise BadArchiveError("has bytes between its streams that belong to nothing")
 
 
 def demand_no_password(streams: Streams) -> None:
@@ -79,8 +98,8 @@ def demand_no_password(streams: Streams) -> None:
         raise BadArchiveError("is encrypted, and covcat has no password for it")
 
 
-def _last_part(stream: BinaryIO) -> bytes:
-    """Return what the start header points at: it must be the end of the file."""
+def _last_part(stream: BinaryIO) -> tuple[bytes, int]:
+    """Return what the start header points at, and where: it must be the end of the file."""
     stream.seek(0)
     start = stream.read(START)
     if start[:6] != MAGIC:
@@ -102,7 +121,7 @@ def _last_part(stream: BinaryIO) -> bytes:
     data = stream.read(size)
     if len(data) != size or crc32(data) != crc:
         raise BadArchiveError("has a wrong checksum for its header")
-    return data
+    return data, offset
 
 
 # ---- files -------------------------------------------------------------------------------------
@@ -114,15 +133,13 @@ def _header(cursor: Cursor) -> Header:
     seen: set[int] = set()
     while (mark := cursor.number()) != END:
         _demand_once(mark, seen)
-        if mark == _PROPERTIES:
-            while cursor.number() != END:
-                cursor.take(cursor.count())
-        elif mark == _STREAMS:
+        if mark == _STREAMS:
             streams = read_streams(cursor)
         elif mark == _FILES:
             files = _files(cursor, streams)
         else:
             raise BadArchiveError(f"has mark {mark} in its header, which covcat cannot read")
+    cursor.demand_end()
     demand_no_password(streams)
     if sum(one.has_stream for one in files) != len(streams.files):
         raise BadArchiveError("has another number of files than of their contents")
@@ -133,9 +150,12 @@ def _files(cursor: Cursor, streams: Streams) -> tuple[File, ...]:
     count = cursor.count(MAX_FILES)
     rows = _Rows(count)
     seen: set[int] = set()
+    paddings = 0
     while (mark := cursor.number()) != END:
         if mark != _PADDING:
             _demand_once(mark, seen)
+        elif (paddings := paddings + 1) > _MAX_PADDINGS:
+            raise BadArchiveError(f"has more than {_MAX_PADDINGS} paddings in its header")
         rows.take(mark, Cursor(cursor.take(cursor.count())))
     contents = iter(streams.files)
     empty_files = iter(rows.empty_files)
@@ -167,7 +187,7 @@ class _Rows:
         self.attributes: list[int | None] = [None] * count
 
     def take(self, mark: int, cursor: Cursor) -> None:
-        """Read one property; times and padding are passed over."""
+        """Read one property to its end; times are passed over."""
         if mark == _EMPTY_STREAMS:
             self.empty = cursor.bits(self._count)
         elif mark == _EMPTY_FILES:
@@ -183,6 +203,13 @@ class _Rows:
             cursor.demand_inside()
             values = iter(struct.unpack(f"<{sum(has)}I", cursor.take(4 * sum(has))))
             self.attributes = [next(values) if one else None for one in has]
+        elif mark in _TIMES:
+            has = cursor.bits_or_all(self._count)
+            cursor.demand_inside()
+            cursor.take(8 * sum(has))
+        elif mark != _PADDING or any(cursor.rest()):
+            raise BadArchiveError(f"has mark {mark} among its files, which covcat cannot read")
+        cursor.demand_end()
 
 
 def _names(data: bytes, count: int) -> list[str]:

@@ -11,6 +11,7 @@ from covcat.archives.member import BadArchiveError
 
 MAX_FILES = 400_000  # each may have a folder of its own, which takes about 1 KB of memory
 _MAX_CODERS = 1_000_000  # of all folders
+_MAX_EMPTY = 64  # packed bytes of nothing: bzip2's are 14, those of BCJ2 over LZMA about 30
 _MAX_STREAMS = 64  # of one folder, and coders: the limits of 7-Zip itself
 
 END = 0
@@ -52,6 +53,12 @@ class Streams:
     packed: tuple[int, ...]  # sizes
     folders: tuple[Folder, ...]
     files: tuple[tuple[int, int | None], ...]  # size and CRC, in order
+    sums: tuple[int | None, ...] = ()  # CRCs of the packed streams: py7zr writes them
+
+    @property
+    def end(self) -> int:
+        """Where the last packed stream ends, after START."""
+        return self.offset + sum(self.packed)
 
 
 class Cursor:
@@ -66,6 +73,11 @@ class Cursor:
             raise BadArchiveError("has a header that ends too early")
         self._at += count
         return self._data[self._at - count : self._at]
+
+    def demand_end(self) -> None:
+        """Check that all was read: bytes that nobody reads may hide anything."""
+        if self._at != len(self._data):
+            raise BadArchiveError("has bytes in its header that belong to nothing")
 
     def rest(self) -> bytes:
         """Return all bytes that are left."""
@@ -115,11 +127,11 @@ class Cursor:
 
 def read_streams(cursor: Cursor) -> Streams:
     """Read the part of a header that says where the bytes are."""
-    offset, packed = 0, tuple[int, ...]()
+    offset, packed, sums = 0, tuple[int, ...](), tuple[int | None, ...]()
     folders: tuple[Folder, ...] = ()
     mark = cursor.number()
     if mark == _PACKED:
-        offset, packed = _packed(cursor)
+        offset, packed, sums = _packed(cursor)
         mark = cursor.number()
     if mark == _FOLDERS:
         folders = _folders(cursor, len(packed))
@@ -128,29 +140,30 @@ def read_streams(cursor: Cursor) -> Streams:
         raise BadArchiveError("has other packed streams than its folders need")
     files = tuple((folder.size, folder.crc) for folder in folders)
     if mark == _SUBSTREAMS:
-        files = _substreams(cursor, folders)
+        files = _substreams(cursor, folders, packed)
         mark = cursor.number()
     if mark != END:
         raise BadArchiveError(f"has mark {mark} in its header where the streams end")
-    return Streams(offset, packed, folders, files)
+    return Streams(offset, packed, folders, files, sums)
 
 
-def _packed(cursor: Cursor) -> tuple[int, tuple[int, ...]]:
+def _packed(cursor: Cursor) -> tuple[int, tuple[int, ...], tuple[int | None, ...]]:
     offset, count = cursor.number(), cursor.count(_MAX_CODERS)
     cursor.expect(_SIZES)
     sizes = tuple(cursor.number() for _ in range(count))
     mark = cursor.number()
-    if mark == _CRCS:  # of packed bytes; nothing writes them, and the files have their own
-        cursor.crcs(count)
+    sums: list[int | None] = []
+    if mark == _CRCS:
+        sums = cursor.crcs(count)
         mark = cursor.number()
     if mark != END:
         raise BadArchiveError(f"has mark {mark} in its header where the packed streams end")
-    return offset, sizes
+    return offset, sizes, tuple(sums)
 
 
 def _folders(cursor: Cursor, packed: int) -> tuple[Folder, ...]:
     cursor.expect(_FOLDER)
-    count = cursor.count(packed)  # each needs a packed stream or more
+    count = cursor.count(min(packed, MAX_FILES))  # each needs a packed stream or more
     cursor.demand_inside()
     known: dict[Coder, Coder] = {}  # most folders have the same ones
     chains: list[Folder] = []
@@ -205,12 +218,15 @@ def _coder(cursor: Cursor) -> Coder:
     return Coder(method, ins, outs, properties)
 
 
-def _substreams(cursor: Cursor, folders: tuple[Folder, ...]) -> tuple[tuple[int, int | None], ...]:
+def _substreams(
+    cursor: Cursor, folders: tuple[Folder, ...], packed: tuple[int, ...]
+) -> tuple[tuple[int, int | None], ...]:
     """Return size and CRC of each file, in order."""
     counts = [1] * len(folders)
     mark = cursor.number()
     if mark == _COUNTS:
         counts = [cursor.count(MAX_FILES) for _ in folders]
+        _demand_use(folders, counts, packed)
         mark = cursor.number()
     if sum(counts) > MAX_FILES:
         raise BadArchiveError(f"has more than {MAX_FILES:,} files: too many for 7z")
@@ -236,3 +252,17 @@ def _substreams(cursor: Cursor, folders: tuple[Folder, ...]) -> tuple[tuple[int,
         for folder, row, has in zip(folders, sizes, known, strict=True)
         for size in row
     )
+
+
+def _demand_use(folders: tuple[Folder, ...], counts: list[int], packed: tuple[int, ...]) -> None:
+    """Refuse folders that unpack to what no file has.
+
+    7-Zip writes a folder without files when all that it was to hold could not be read: then
+    nothing comes out of it, and what goes in is a coder's empty stream.
+    """
+    first = 0
+    for folder, count in zip(folders, counts, strict=True):
+        size = sum(packed[first : first + folder.packed])
+        first += folder.packed
+        if not count and (folder.size or size > _MAX_EMPTY):
+            raise BadArchiveError("has packed bytes that belong to no file")

@@ -25,7 +25,10 @@ _AHEAD = 32  # pieces that may wait for the reader
 _WORTH_A_THREAD = 1 << 16  # bytes of a packed file below which starting a thread costs more
 _MAX_ZEROS = 1 << 16  # bytes after the last stream: writers fill up tape blocks
 MAX_MEMORY = 1 << 28  # bytes
+_MAX_EMPTY = 100_000  # streams that hold nothing, or zstd frames to skip: each costs 25 µs
+_MAX_HEADER = 1 << 20  # bytes
 _RESERVED_FLAGS = 0xE0  # of gzip; a reader must refuse them (RFC 1952, 2.3.1.2), isal does not
+_CHECKED, _EXTRA, _NAME, _COMMENT = 2, 4, 8, 16  # flags of gzip
 _MAX_ZSTD_WINDOW = 27  # a power of two, in bytes; what `zstd` itself takes without `--long`
 
 _STARTS: Mapping[str, re.Pattern[bytes]] = {
@@ -166,13 +169,20 @@ class _Ahead:
 def _streams(packed: BinaryIO, compression: str) -> Iterator[bytes]:
     """Unpack every stream of a file."""
     flow = Flow(iter(lambda: packed.read(_INPUT), b""))
+    empty = 0
     while _begins(flow, compression):
-        yield from _stream(flow, _DECOMPRESSORS[compression]())
+        header = _gzip_header(flow) if compression == "gz" else 0
+        is_empty = True
+        for piece in _stream(flow, _DECOMPRESSORS[compression](), max(header, _FIRST_INPUT)):
+            is_empty = False
+            yield piece
+        empty += is_empty
+        if empty > _MAX_EMPTY:
+            raise BadArchiveError(f"has more than {_MAX_EMPTY:,} compressed streams of nothing")
 
 
-def _stream(flow: Flow, decompressor: Any) -> Iterator[bytes]:
-    """Unpack one stream, leaving what follows it."""
-    feed = _FIRST_INPUT
+def _stream(flow: Flow, decompressor: Any, feed: int) -> Iterator[bytes]:
+    """Unpack one stream, leaving what follows it; `feed` bytes go into it first."""
     data = flow.piece(feed)
     while True:
         try:
@@ -203,6 +213,31 @@ def _begins(flow: Flow, compression: str) -> bool:
     if compression == "gz" and len(start) > 3 and start[3] & _RESERVED_FLAGS:
         raise BadArchiveError("has reserved flags in its gzip header")
     return True
+
+
+def _gzip_header(flow: Flow) -> int:
+    """Return a header's length, all of which must be fed at once: isal loses its place in it."""
+    size = 10
+    flags = flow.peek(4)[3:]
+    if not flags or not flags[0] & (_CHECKED | _EXTRA | _NAME | _COMMENT):
+        return size
+    look = _FIRST_INPUT
+    while (size := _gzip_fields(start := flow.peek(look))) > len(start) == look:
+        if look == _MAX_HEADER:
+            raise BadArchiveError(f"has a gzip header of more than {_MAX_HEADER:,} bytes")
+        look *= 2
+    return size
+
+
+def _gzip_fields(start: bytes) -> int:
+    """Return where a header ends, or more than the bytes there are."""
+    at = 10
+    if start[3] & _EXTRA:
+        at += 2 + int.from_bytes(start[10:12], "little")
+    for flag in (_NAME, _COMMENT):
+        if start[3] & flag:
+            at = (start.find(b"\0", at) + 1) or len(start) + 1
+    return at + 2 * bool(start[3] & _CHECKED)
 
 
 def _skip_zeros(flow: Flow) -> int:

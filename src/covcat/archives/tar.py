@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from covcat.archives.member import CHUNK, BadArchiveError, Member, Open, Source, Writer
 from covcat.archives.streams import Flow, compression_of, unpacked, unread_compression_of
-from covcat.archives.tar_entries import Entry, next_entry
+from covcat.archives.tar_entries import Entry, Reading, next_entry, pass_padding
 from covcat.archives.tar_headers import BLOCK, END, has_checksum
 from covcat.archives.tar_sparse import Ranges, write_zeros
 
@@ -58,10 +58,10 @@ def _opened(source: Source) -> Iterator[tuple[Flow, bool]]:
 
 def _entries(flow: Flow, is_packed: bool, encoding: str | None) -> Iterator[Entry]:
     """Give entry after entry, each to be passed before the next, and check the end."""
-    number, name = 0, ""
+    reading, name = Reading(flow, encoding), ""
     try:
-        while entry := next_entry(flow, number, encoding):
-            number, name = number + 1, entry.member.name
+        while entry := next_entry(reading):
+            name = entry.member.name
             yield entry
     except BadArchiveError as error:
         raise BadArchiveError(f"{error}, after `{name}`" if name else f"{error}") from error
@@ -76,8 +76,9 @@ def _pass(flow: Flow, entry: Entry, writer: Writer | None) -> None:
         is_whole = _copy(flow, entry.stored, writer)
     else:
         is_whole = _fill(flow, entry.ranges, writer)
-    if not (is_whole and flow.skip(-entry.stored % BLOCK)):
-        raise BadArchiveError(f"ends in the middle of `{entry.member.name}`")
+    what = f"`{entry.member.name}`"
+    if not (is_whole and pass_padding(flow, entry.stored, what)):
+        raise BadArchiveError(f"ends in the middle of {what}")
     if writer is not None:
         writer.finish()
 

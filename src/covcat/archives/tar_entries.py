@@ -4,14 +4,22 @@ A pax header (`x`) must be followed by its entry, GNU long names (`L`, `K`) may 
 any other order is refused, since readers apply the extensions to different headers.
 """
 
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from covcat.archives.member import BadArchiveError, Member
 from covcat.archives.streams import Flow
 from covcat.archives.tar_headers import BLOCK, END, Header, has_checksum, parse
-from covcat.archives.tar_pax import MAX_RECORDS, Records, decimal, demand_harmless, parse_records
-from covcat.archives.tar_sparse import Ranges, from_gnu, from_pax
+from covcat.archives.tar_pax import (
+    MAX_RECORDS,
+    Records,
+    Room,
+    decimal,
+    demand_harmless,
+    parse_records,
+)
+from covcat.archives.tar_sparse import Ranges, from_gnu, from_pax, is_sparse
 
 _MAX_LONG_NAME = 1 << 16  # bytes
 Kind = Literal["file", "folder", "link", "special"]
@@ -22,6 +30,18 @@ _SIZE_IS_NO_DATA = (b"1", b"5")  # a hard link's size is its target's
 _NEVER_DATA = (b"2", b"3", b"4", b"6")
 _PAX = (b"x", b"X")  # X is Sun's
 _LARGEST_OCTAL = 0o77777777777  # bytes; a larger file needs a pax size
+_STAND_IN = re.compile(rb"(?<![^/])GNUSparseFile\.[0-9]+/(?=[^/]*\Z)")
+
+
+@dataclass(slots=True)
+class Reading:
+    """How far the reading of one archive has come."""
+
+    flow: Flow
+    encoding: str | None
+    room: Room = field(default_factory=Room)
+    number: int = 0  # of the next entry
+    has_pax: bool = False  # headers until here
 
 
 class Entry(NamedTuple):
@@ -44,18 +64,23 @@ class _Extension:
 _NONE = _Extension()
 
 
-def next_entry(flow: Flow, number: int, encoding: str | None) -> Entry | None:
+def next_entry(reading: Reading) -> Entry | None:
     """Read the headers of the next entry; None at the first empty block or the end."""
-    extension = _NONE
-    while header := _next_header(flow):
+    extension, is_global = _NONE, False
+    while header := _next_header(reading.flow):
         kind = header.type
+        reading.has_pax |= kind in _PAX or kind == b"g"
         if kind in _PAX or kind in (b"L", b"K"):
-            extension = _extended(extension, header, flow)
+            extension = _extended(extension, header, reading)
         elif kind in (b"g", b"V"):
-            _pass_global(extension, header, flow)
+            _pass_global(extension, header, reading)
+            is_global |= kind == b"g"
         else:
-            return _entry(header, extension, flow, number, encoding)
-    if extension is not _NONE:
+            entry = _entry(header, extension, reading)
+            reading.number += 1
+            reading.room.add_member()
+            return entry
+    if extension is not _NONE or is_global:
         raise BadArchiveError("has an extension header at its end, without an entry")
     return None
 
@@ -71,26 +96,27 @@ def _next_header(flow: Flow) -> Header | None:
     return parse(block)
 
 
-def _extended(extension: _Extension, header: Header, flow: Flow) -> _Extension:
+def _extended(extension: _Extension, header: Header, reading: Reading) -> _Extension:
     if extension.records is not None:
         raise BadArchiveError("has a pax header that is followed by another extension header")
     if header.type in _PAX:
-        return replace(extension, records=parse_records(_body(header, flow, MAX_RECORDS)))
+        body = _body(header, reading.flow, MAX_RECORDS)
+        return replace(extension, records=parse_records(body, reading.room))
     is_name = header.type == b"L"
     if (extension.long_name if is_name else extension.long_link) is not None:
         raise BadArchiveError("has two GNU long names for one entry")
-    text, _, rest = _body(header, flow, _MAX_LONG_NAME).partition(b"\0")
+    text, _, rest = _body(header, reading.flow, _MAX_LONG_NAME).partition(b"\0")
     if not text or rest.strip(b"\0"):
         raise BadArchiveError("has a GNU long name that is empty or has a NUL")
     return replace(extension, long_name=text) if is_name else replace(extension, long_link=text)
 
 
-def _pass_global(extension: _Extension, header: Header, flow: Flow) -> None:
+def _pass_global(extension: _Extension, header: Header, reading: Reading) -> None:
     """Pass a global pax header or a volume's label."""
     if extension is not _NONE:
         raise BadArchiveError("has an extension header that is not followed by its entry")
     if header.type == b"g":
-        demand_harmless(_body(header, flow, MAX_RECORDS))
+        demand_harmless(_body(header, reading.flow, MAX_RECORDS), reading.room)
     elif header.size:
         raise BadArchiveError("has a volume label with data")
 
@@ -99,27 +125,36 @@ def _body(header: Header, flow: Flow, limit: int) -> bytes:
     if header.size > limit:
         raise BadArchiveError(f"has an extension header of {header.size:,} bytes")
     body = flow.take(header.size)
-    if len(body) < header.size or not flow.skip(-header.size % BLOCK):
+    if len(body) < header.size or not pass_padding(flow, header.size, "an extension header"):
         raise BadArchiveError("ends in the middle of an extension header")
     return body
 
 
-def _entry(
-    header: Header, extension: _Extension, flow: Flow, number: int, encoding: str | None
-) -> Entry:
+def pass_padding(flow: Flow, size: int, what: str) -> bool:
+    """Pass what fills the last block of `size` bytes; False if the end comes first."""
+    padding = flow.take(-size % BLOCK)
+    if padding.strip(b"\0"):  # GNU tar ends a long name at a NUL, wherever that is
+        raise BadArchiveError(f"has bytes after the end of {what}")
+    return len(padding) == -size % BLOCK
+
+
+def _entry(header: Header, extension: _Extension, reading: Reading) -> Entry:
     records = extension.records or {}
-    name = _name(header, extension, encoding)
-    stored = _stored(header, records)
+    name = _name(header, extension, reading.encoding)
+    stored = _stored(header, records, has_pax=reading.has_pax)
     kind = _kind(header, name, stored)
+    number, flow, room = reading.number, reading.flow, reading.room
     if kind != "file":
+        if is_sparse(records):
+            raise BadArchiveError(f"has a sparse map for what is no file: `{name}`")
         if kind == "folder" and not name.endswith("/"):
             name += "/"
         return Entry(Member(number, name, kind, 0), stored, None)
-    ranges = from_pax(records, stored, flow) if records else None
+    ranges = from_pax(records, stored, flow, room) if records else None
     if header.type == b"S":
         if ranges:
             raise BadArchiveError(f"has two sparse maps for `{name}`")
-        ranges = from_gnu(header, stored, flow)
+        ranges = from_gnu(header, stored, flow, room)
     size, held = (ranges.real_size, ranges.stored) if ranges else (stored, stored)
     return Entry(Member(number, name, "file", size, bool(header.mode & 0o100)), held, ranges)
 
@@ -145,34 +180,52 @@ def _kind(header: Header, name: str, stored: int) -> Kind:
     return "folder" if is_folder else "file"
 
 
-def _stored(header: Header, records: Records) -> int:
+def _stored(header: Header, records: Records, *, has_pax: bool) -> int:
     """Return how many bytes an entry has in the archive.
 
     A pax size stands where the header cannot say it; a small one that differs is how two readers
     are made to see different members (CVE-2025-62518).
     """
-    if header.type in _SIZE_IS_NO_DATA:
-        return 0
+    size = _size(header, records)
+    if header.type not in _SIZE_IS_NO_DATA:
+        return size
+    # bsdtar passes over the data of a folder with a pax size, and, in an archive with any pax
+    # header, of a hard link with a size.
+    if size and (b"size" in records or (has_pax and header.type == b"1")):
+        raise BadArchiveError(f"has a link or folder with a size of {size} in an archive with pax")
+    return 0
+
+
+def _size(header: Header, records: Records) -> int:
     text = records.get(b"size")
-    size = decimal(text, "size") if text else header.size
+    size = header.size if text is None else decimal(text, "size")
     is_overflow = size > _LARGEST_OCTAL and header.size in (0, _LARGEST_OCTAL)
-    if size != header.size and not is_overflow:
+    if size != header.size and not (is_overflow and header.type in _FILES):
         raise BadArchiveError(f"has a pax size of {size}, and {header.size} in the header")
-    if (real := records.get(b"SCHILY.realsize")) and decimal(real, "size") != size:
+    real = records.get(b"SCHILY.realsize")
+    if real is not None and decimal(real, "size") != size:
         raise BadArchiveError("has a pax header with two sizes")
     return size
 
 
 def _name(header: Header, extension: _Extension, encoding: str | None) -> str:
     records = extension.records or {}
-    in_pax = records.get(b"GNU.sparse.name", records.get(b"path"))
+    path = records.get(b"path")
+    in_pax = records.get(b"GNU.sparse.name", path)
     is_named_twice = extension.long_name is not None and in_pax is not None
     if is_named_twice or (extension.long_link is not None and b"linkpath" in records):
         raise BadArchiveError("has a GNU long name and a pax name for one entry")
     if in_pax is None:
         return _decoded(extension.long_name or header.name, encoding)
+    if path is not None and _real(path) != in_pax.removeprefix(b"./"):
+        raise BadArchiveError("has a sparse file with two names")
     is_binary = records.get(b"hdrcharset") == b"BINARY"
     return _decoded(in_pax, encoding if is_binary else None)
+
+
+def _real(path: bytes) -> bytes:
+    """Undo what GNU tar makes of `path` if it also writes GNU.sparse.name: d/GNUSparseFile.7/a."""
+    return _STAND_IN.sub(b"", path).removeprefix(b"./")
 
 
 def _decoded(name: bytes, encoding: str | None) -> str:

@@ -66,6 +66,10 @@ def number(field: bytes, what: str) -> int:
     """Return what a numeric field says: octal digits, or base 256 as GNU and star write it."""
     found = _OCTAL.fullmatch(field)
     if found is not None:
+        if (
+            not found[1] and b" " in field
+        ):  # an error to GNU tar, which skips the entry; 0 to others
+            raise BadArchiveError(f"has a header whose {what} is blank")
         return int(found[1] or b"0", 8)
     value = int.from_bytes(field, "big", signed=True)
     if field[0] == 0x80:
@@ -91,18 +95,23 @@ def _layout(block: bytes) -> str:
             raise BadArchiveError("has a star header whose prefix does not end")
         return _POSIX
     if magic == b"ustar  \0":
-        _demand_times(block[345:369])
+        _demand_gnu(block)
         return _GNU
     if block[345 : 476 if is_star else 500].strip(b"\0"):
         raise BadArchiveError("has a header with a prefix, and no mark of the format it is of")
     return _PLAIN
 
 
-def _demand_times(fields: bytes) -> None:
-    """Refuse a prefix where GNU keeps two times: Go and Python read it as one, GNU does not."""
-    for field in (fields[:12], fields[12:]):
-        if _OCTAL.fullmatch(field) is None and field[0] not in (0x80, 0xFF):
-            raise BadArchiveError("has a GNU header with a prefix, which GNU does not know")
+def _demand_gnu(block: bytes) -> None:
+    """Refuse what GNU keeps at a header's end and others take for something else.
+
+    The two times that `tar --incremental` writes are a prefix of the name to Python and 7-Zip; the
+    size of a sparse file is that of any file to bsdtar. M is the rest of a file, in a later volume.
+    """
+    if block[345:369].strip(b"\0"):
+        raise BadArchiveError("has a GNU header with times, which are a prefix to other readers")
+    if block[386:495].strip(b"\0") and block[156:157] not in (b"S", b"M"):
+        raise BadArchiveError("has a GNU header with a sparse map for an entry that is not sparse")
 
 
 def _text(field: bytes, what: str) -> bytes:

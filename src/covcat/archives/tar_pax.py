@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from covcat.archives.member import BadArchiveError
 from covcat.archives.tar_headers import MAX_SIZE
 
 MAX_RECORDS = 1 << 20  # bytes of one pax header
+_RECORDS_PER_MEMBER = 100
 _LENGTH = re.compile(rb"([1-9][0-9]{0,6}) ")
 _NUMBER = re.compile(rb"0*[0-9]{1,19}")
 _NAMES = (b"path", b"linkpath", b"GNU.sparse.name")
@@ -20,11 +22,36 @@ _CHARSETS = (b"BINARY", b"ISO-IR 10646 2000 UTF-8")
 Records = Mapping[bytes, bytes]
 
 
-def parse_records(body: bytes) -> dict[bytes, bytes]:
+@dataclass(slots=True)
+class Room:
+    """What an archive may still have of what takes long to read and hardly a byte when packed."""
+
+    ranges: int = 200_000  # of all sparse files
+    records: int = 200_000
+
+    def take_ranges(self, count: int) -> None:
+        """Refuse one range too many."""
+        self.ranges -= count
+        if self.ranges < 0:
+            raise BadArchiveError("has sparse files of too many ranges")
+
+    def take_records(self, count: int) -> None:
+        """Refuse one record too many."""
+        self.records -= count
+        if self.records < 0:
+            raise BadArchiveError("has too many pax records")
+
+    def add_member(self) -> None:
+        """Make room for the records of one more member."""
+        self.records += _RECORDS_PER_MEMBER
+
+
+def parse_records(body: bytes, room: Room) -> dict[bytes, bytes]:
     """Return the records of an `x` header; the pairs of sparse format 0.0 become one map."""
     found: dict[bytes, bytes] = {}
     pairs: list[tuple[bytes, bytes]] = []
     for key, value in _lines(body):
+        room.take_records(1)
         if key in _REPEATED:
             pairs.append((key, value))
             continue
@@ -41,9 +68,9 @@ def parse_records(body: bytes) -> dict[bytes, bytes]:
     return found
 
 
-def demand_harmless(body: bytes) -> None:
+def demand_harmless(body: bytes, room: Room) -> None:
     """Check a `g` header: comments, times and owners may be set for all members."""
-    for key in parse_records(body):
+    for key in parse_records(body, room):
         if _NEVER_GLOBAL.fullmatch(key):
             raise BadArchiveError(f"has a global pax header that sets `{_shown(key)}`")
 

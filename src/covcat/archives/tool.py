@@ -6,6 +6,7 @@ from the archive, an environment of four variables, and limits on memory, time a
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,11 @@ MEMORY = 400 << 10  # KiB of addresses: a 256 MB dictionary fits, and covcat bes
 _KEPT = 4096  # bytes of stderr kept for the message
 _FASTEST_LIMIT = 120  # seconds of processor time that every run may have, and one more per MB
 _FILES = 256
+_MAX_LINKS = 40  # on the way to a program, as Linux has it
+_OWN = frozenset(Path(__file__).resolve().parents)  # who can swap these can swap covcat
 _PIECE = 1 << 17  # bytes read at once: larger buffers are fresh pages from the kernel each time
+
+State = tuple[int, ...]  # of a file: which one it is, its size, when it was changed
 
 # `exec` in a shell sets limits in the child alone; `preexec_fn` may deadlock beside threads. The
 # limits that not every system has, or that are stricter already, may fail: files must not.
@@ -47,12 +52,77 @@ def find(*names: str) -> Iterator[Path]:
 
 
 def is_trusted(program: Path) -> bool:
-    """True for an executable file that, with its folder, is not writable by the world."""
+    """True for an executable file that nobody can swap but root, us, and who installed covcat.
+
+    Writable by a group is no reason to refuse: many systems give each user a group of their own,
+    and /usr/local to one of administrators.
+    """
+    owners = _owners()
     try:
-        is_open = any(path.stat().st_mode & 0o002 for path in (program, program.parent))
+        is_safe = all(step in _OWN or _is_closed(step.lstat(), owners) for step in _steps(program))
     except OSError:
         return False
-    return not is_open and program.is_file() and os.access(program, os.X_OK)
+    return is_safe and program.is_file() and os.access(program, os.X_OK)
+
+
+def _owners() -> frozenset[int]:
+    """Return whose programs may be run: those who own covcat's code or Python run theirs already.
+
+    On clusters and in shared environments this is neither root nor the user.
+    """
+    files = (path for path in (__file__, os.__file__) if Path(path).exists())
+    return frozenset({0, os.geteuid(), *(Path(path).stat().st_uid for path in files)})
+
+
+def _is_closed(found: os.stat_result, owners: frozenset[int]) -> bool:
+    """True if only `owners` can change what is there, or what is in it under its name."""
+    # In a folder such as /tmp all may write, but not replace what belongs to others.
+    is_sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
+    is_open = found.st_mode & stat.S_IWOTH and not stat.S_ISLNK(found.st_mode) and not is_sticky
+    return found.st_uid in owners and not is_open
+
+
+def _steps(path: Path) -> Iterator[Path]:
+    """Yield each folder, link and file on the way to a file, following the links."""
+    at, left, links = Path(path.anchor), [*reversed(path.parts[1:])], 0
+    yield at
+    while left:
+        name = left.pop()
+        if name == "..":
+            at = at.parent
+            continue
+        yield (step := at / name)
+        if not step.is_symlink():
+            at = step
+            continue
+        if (links := links + 1) > _MAX_LINKS:
+            raise OSError(f"{path} has too many links")
+        target = step.readlink()
+        at = Path(target.anchor) if target.is_absolute() else at
+        left += reversed(target.parts[1:] if target.is_absolute() else target.parts)
+
+
+def state_of(file: Path | int) -> State:
+    """Return what tells a file, by its path or its number, from another or from a later one."""
+    found = os.stat(file)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+@contextmanager
+def unchanged(states: Mapping[Path, State]) -> Iterator[None]:
+    """Check, before and after the block, that files are still those that were listed.
+
+    Raises:
+        BadArchiveError: one is not.
+    """
+    _demand_states(states)
+    yield
+    _demand_states(states)
+
+
+def _demand_states(states: Mapping[Path, State]) -> None:
+    if any(state_of(path) != state for path, state in states.items()):
+        raise BadArchiveError("was changed while it was read")
 
 
 @contextmanager

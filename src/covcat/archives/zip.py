@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import BinaryIO, Literal
 
 from covcat.archives.member import BadArchiveError, Member, Open, Source, Writer
@@ -20,26 +21,37 @@ from covcat.archives.zip_directory import (
     read_directory,
 )
 from covcat.archives.zip_end import read_end
-from covcat.archives.zip_methods import METHODS, Decompressor, method_name
+from covcat.archives.zip_methods import METHODS, SMALL, Decompressor, method_name
 
 IS_STREAM = False
-_DOS, _DOS_FOLDER = 0, 0x10  # the host of attributes, and one of them
-_SMALL = 1 << 17  # bytes: below, handing a member to a thread costs more than it brings
+_DOS_HOSTS, _DOS_FOLDER = (0, 6, 11, 14), 0x10  # FAT, HPFS, NTFS and VFAT; one of their attributes
+_DEFLATE, _NOTHING = 8, b"\x03\x00"  # no bytes, deflated: so Java writes folders
 _THREADS = 4
 _PIECE = 1 << 17  # bytes at once: larger buffers are fresh pages from the kernel each time
 
 
 @dataclass(frozen=True, slots=True)
 class ZipMember(Member):
-    """A member and where its packed bytes are."""
+    """A member and where its packed bytes are; a million of these must fit into memory."""
 
-    entry: Entry = None  # type: ignore[assignment]  # fields after defaults need one
+    size: int
+    flags: int = 0
+    method: int = 0
+    crc: int = 0
+    packed: int = 0
+    data: int = 0  # where its bytes start
+
+    @property
+    def is_small(self) -> bool:
+        """Whether handing it to a thread costs more than it brings."""
+        return self.packed + self.size <= SMALL
 
 
 def members(source: Source) -> list[Member]:
     """List every entry, after the structure has been found consistent."""
-    entries = read_directory(source.stream).entries
-    return [_member(number, entry, source.encoding) for number, entry in enumerate(entries)]
+    window = Window(source.stream)
+    listed = [_member(entry, source.encoding, window) for entry in read_directory(window)]
+    return sorted(listed, key=attrgetter("number"))
 
 
 def comment(stream: BinaryIO) -> str:
@@ -51,9 +63,9 @@ def comment(stream: BinaryIO) -> str:
 def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
     """Push the bytes of each wanted member: large ones on threads, small ones here meanwhile."""
     wanted = [one for one in listed if isinstance(one, ZipMember) and one.kind == "file"]
-    wanted.sort(key=lambda one: one.entry.offset)
-    large = [one for one in wanted if one.entry.packed + one.entry.size > _SMALL]
-    small = [one for one in wanted if one.entry.packed + one.entry.size <= _SMALL]
+    wanted.sort(key=attrgetter("data"))
+    large = [one for one in wanted if not one.is_small]
+    small = [one for one in wanted if one.is_small]
     from isal.isal_zlib import crc32  # 13 times as fast as zlib's
 
     job = _Job(source, open_member, threading.Event(), crc32)
@@ -83,36 +95,36 @@ class _Job:
             writer = self.open_member(member)
             if writer is None:
                 continue
-            if member.entry.packed + member.entry.size <= _SMALL:
-                self._push_small(member.entry, reader, writer)
+            if member.is_small:
+                self._push_small(member, reader, writer)
             else:
-                self._push(member.entry, reader, writer)
+                self._push(member, reader, writer)
             writer.finish()
 
-    def _push_small(self, entry: Entry, reader: "_Reader", writer: Writer) -> None:
+    def _push_small(self, member: ZipMember, reader: "_Reader", writer: Writer) -> None:
         """Unpack a member in one go: generators cost as much as its bytes."""
-        data = reader.take(entry.data, entry.packed)
-        if entry.method:
-            decompressor = METHODS[entry.method](entry.flags, entry.size)
+        data = reader.take(member.data, member.packed)
+        if member.method:
+            decompressor = METHODS[member.method](member.flags, member.packed, member.size)
             try:
-                data = decompressor.decompress(data, entry.size + 1)
+                data = decompressor.decompress(data, member.size + 1)
             except Exception as error:  # never used again: CVE-2026-6100, CVE-2026-9669
-                raise BadArchiveError(f"has damaged data in `{entry.label}`: {error}") from error
+                raise BadArchiveError(f"has damaged data in `{member.name}`: {error}") from error
             if not decompressor.eof or decompressor.unused_data:
-                raise BadArchiveError(f"has a packed stream that does not fit `{entry.label}`")
-        if self.crc32(data, 0) != entry.crc:
-            raise BadArchiveError(f"has a wrong checksum for `{entry.label}`")
+                raise BadArchiveError(f"has a packed stream that does not fit `{member.name}`")
+        if self.crc32(data, 0) != member.crc:
+            raise BadArchiveError(f"has a wrong checksum for `{member.name}`")
         writer.write(data)
 
-    def _push(self, entry: Entry, reader: "_Reader", writer: Writer) -> None:
+    def _push(self, member: ZipMember, reader: "_Reader", writer: Writer) -> None:
         crc = 0
-        for data in _unpacked(entry, reader):
+        for data in _unpacked(member, reader):
             if self.stop.is_set():
                 raise BadArchiveError("was left in the middle")
             crc = self.crc32(data, crc)
             writer.write(data)
-        if crc != entry.crc:
-            raise BadArchiveError(f"has a wrong checksum for `{entry.label}`")
+        if crc != member.crc:
+            raise BadArchiveError(f"has a wrong checksum for `{member.name}`")
 
 
 class _Reader:
@@ -126,7 +138,7 @@ class _Reader:
         """Return `size` bytes from `offset` on, where they are few."""
         begin = offset - self._start
         if begin < 0 or begin + size > len(self._block):
-            self._block, self._start = os.pread(self._handle, 2 * _SMALL, offset), offset
+            self._block, self._start = os.pread(self._handle, 2 * SMALL, offset), offset
             begin = 0
             if len(self._block) < size:
                 raise BadArchiveError("became shorter while it was read")
@@ -142,21 +154,21 @@ class _Reader:
             offset, size = offset + len(data), size - len(data)
 
 
-def _unpacked(entry: Entry, reader: _Reader) -> Iterator[bytes]:
+def _unpacked(member: ZipMember, reader: _Reader) -> Iterator[bytes]:
     """Give the unpacked bytes of a member; its packed bytes must end where its stream does."""
-    pieces = reader.pieces(entry.data, entry.packed)
-    if not entry.method:
+    pieces = reader.pieces(member.data, member.packed)
+    if not member.method:
         yield from pieces
         return
-    decompressor = METHODS[entry.method](entry.flags, entry.size)
+    decompressor = METHODS[member.method](member.flags, member.packed, member.size)
     for piece in pieces:
         if decompressor.eof:
-            raise BadArchiveError(f"has hidden bytes in `{entry.label}`")
+            raise BadArchiveError(f"has hidden bytes in `{member.name}`")
         yield from _fed(decompressor, piece)
     if not decompressor.eof:
-        raise BadArchiveError(f"has a packed stream without an end for `{entry.label}`")
+        raise BadArchiveError(f"has a packed stream without an end for `{member.name}`")
     if decompressor.unused_data:
-        raise BadArchiveError(f"has hidden bytes in `{entry.label}`")
+        raise BadArchiveError(f"has hidden bytes in `{member.name}`")
 
 
 def _fed(decompressor: Decompressor, packed: bytes) -> Iterator[bytes]:
@@ -176,7 +188,7 @@ def _fed(decompressor: Decompressor, packed: bytes) -> Iterator[bytes]:
 # ---- a member ----------------------------------------------------------------------------------
 
 
-def _member(number: int, entry: Entry, encoding: str | None) -> ZipMember:
+def _member(entry: Entry, encoding: str | None, window: Window) -> ZipMember:
     if entry.flags & (ENCRYPTED | STRONG | MASKED):
         raise BadArchiveError(f"is encrypted (`{entry.label}`), and covcat has no password for it")
     if entry.flags & PATCH:
@@ -189,10 +201,19 @@ def _member(number: int, entry: Entry, encoding: str | None) -> ZipMember:
         raise BadArchiveError(f"stores `{entry.label}` in another size than its own")
     name = _name(entry, encoding)
     kind = _kind(entry, name)
-    if kind == "folder" and (entry.size or entry.packed > 2):
+    if kind == "folder" and not _is_empty(entry, window):
         raise BadArchiveError(f"has data in the folder `{name}`")
     executable = bool(entry.attributes >> 16 & 0o111)
-    return ZipMember(number, name, kind, entry.size, executable, entry)
+    packing = (entry.flags, entry.method, entry.crc, entry.packed, entry.data)
+    return ZipMember(entry.number, name, kind, entry.size, executable, *packing)
+
+
+def _is_empty(entry: Entry, window: Window) -> bool:
+    """Whether an entry holds no bytes, and its packed ones say so too."""
+    if entry.size or entry.crc:
+        return False
+    packed = window.read_at(entry.data, entry.packed) if entry.packed <= len(_NOTHING) else None
+    return packed == b"" or (packed == _NOTHING and entry.method == _DEFLATE)
 
 
 def _kind(entry: Entry, name: str) -> Literal["file", "folder", "link", "special"]:
@@ -203,7 +224,7 @@ def _kind(entry: Entry, name: str) -> Literal["file", "folder", "link", "special
     if form not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "special"
     is_folder = name.endswith("/")
-    by_dos = entry.host == _DOS and entry.attributes & _DOS_FOLDER
+    by_dos = entry.host in _DOS_HOSTS and entry.attributes & _DOS_FOLDER
     if (form == stat.S_IFDIR and not is_folder) or (form == stat.S_IFREG and is_folder):
         raise BadArchiveError(f"calls `{name}` both a file and a folder")
     if by_dos and not is_folder:

@@ -9,8 +9,8 @@ Field layout: APPNOTE.TXT 6.3.10, sections 4.3 to 4.6.
 
 import struct
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from array import array
+from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from covcat.archives.member import BadArchiveError
@@ -23,11 +23,13 @@ _WIDE = 0xFFFFFFFF  # the real size is in a ZIP64 extra field
 _ZIP64, _UNICODE_PATH = 0x0001, 0x7075  # extra fields
 ENCRYPTED, DESCRIPTOR, PATCH, STRONG, UTF8, MASKED = 1, 8, 32, 64, 2048, 8192
 _FLAGS = ENCRYPTED | DESCRIPTOR | PATCH | STRONG | UTF8 | MASKED  # must agree in both headers
+LZMA, LZMA_END = 14, 2  # a method, and its flag: the stream has an end marker
 
 
 class Entry(NamedTuple):
     """One entry, as its two headers agree."""
 
+    number: int  # its place in the directory
     name: bytes
     unicode_name: bytes | None  # Info-ZIP's second name, in UTF-8
     flags: int
@@ -46,37 +48,29 @@ class Entry(NamedTuple):
         return self.name.decode("utf-8", "backslashreplace")
 
 
-@dataclass(frozen=True, slots=True)
-class Directory:
-    """What a zip holds, in the directory's order."""
+def read_directory(window: "Window") -> Iterator[Entry]:
+    """Read and check all headers; give the entries in the order in which they lie in the file.
 
-    entries: Sequence[Entry]
-    comment: bytes
-
-
-def read_directory(stream: BinaryIO) -> Directory:
-    """Read and check all headers.
+    One at a time: all of a million, with both names and all numbers, would take 400 MB.
 
     Raises:
         BadArchiveError: naming the member that contradicts itself or another.
     """
-    window = Window(stream)
     end = read_end(window.read_at, window.size)
-    listed = _central(window.read_at(end.directory, end.directory_bytes), end)
-    order = sorted(range(len(listed)), key=lambda number: listed[number].offset)
-    following = [listed[number].offset for number in order[1:]] + [end.directory]
+    raw = window.read_at(end.directory, end.directory_bytes)
+    places, offsets = _places(raw, end)
+    order = sorted(range(len(places)), key=offsets.__getitem__)
     position = 0
-    for number, next_offset in zip(order, following, strict=False):
-        entry = listed[number]
+    for rank, number in enumerate(order):
+        entry = _entry(raw, places[number], number)
         if entry.offset != position:
             raise _gap(entry.offset - position, "before", entry)
+        position = offsets[order[rank + 1]] if rank + 1 < len(order) else end.directory
         data = _data_offset(entry, window)
-        _check_space(entry, data + entry.packed, next_offset, window)
-        listed[number] = entry._replace(data=data)
-        position = next_offset
+        _check_space(entry, data + entry.packed, position, window)
+        yield entry._replace(data=data)
     if position != end.directory:
         raise BadArchiveError(f"has {end.directory - position} hidden bytes before its directory")
-    return Directory(listed, end.comment)
 
 
 class Window:
@@ -105,33 +99,44 @@ def _gap(gap: int, side: str, entry: Entry) -> BadArchiveError:
 # ---- the directory -----------------------------------------------------------------------------
 
 
-def _central(raw: bytes, end: End) -> list[Entry]:
-    """Read the directory's entries, which must fill it and be as many as the end says."""
-    entries: list[Entry] = []
+def _places(raw: bytes, end: End) -> "tuple[array[int], array[int]]":
+    """Find where each entry starts and where its local header is.
+
+    The entries must fill the directory and be as many as the end says.
+    """
+    places, offsets = array("Q"), array("Q")
     position = 0
     unpack, header = _CENTRAL.unpack_from, _CENTRAL.size
     while position < len(raw):
         if len(raw) - position < header or raw[position : position + 4] != b"PK\x01\x02":
-            raise BadArchiveError(f"has a directory that is damaged after {len(entries)} entries")
-        (_, _, host, _, flags, method, _, _, crc, packed, size, names, extras, comments) = unpack(
-            raw, position
-        )[:14]
-        disk, _, attributes, offset = unpack(raw, position)[14:]
-        begin = position + header
-        name = raw[begin : begin + names]
-        extra = raw[begin + names : begin + names + extras]
-        position = begin + names + extras + comments
-        entry = Entry(name, None, flags, method, crc, packed, size, host, attributes, offset)
-        if extra or _WIDE in (packed, size, offset):
-            entry = _with_extra(entry, extra, disk)
-        elif disk:
-            raise BadArchiveError("is one volume of several")
-        if entry.offset > end.directory:
-            raise BadArchiveError(f"has no local header for `{entry.label}`")
-        entries.append(entry)
-    if position != len(raw) or len(entries) != end.entries:
-        raise BadArchiveError(f"counts {end.entries} entries and has {len(entries)}")
-    return entries
+            raise BadArchiveError(f"has a directory that is damaged after {len(places)} entries")
+        head = unpack(raw, position)
+        offset = head[-1] if head[-1] != _WIDE else _entry(raw, position, len(places)).offset
+        if offset > end.directory:
+            label = _entry(raw, position, len(places)).label
+            raise BadArchiveError(f"has no local header for `{label}`")
+        places.append(position)
+        offsets.append(offset)
+        position += header + head[11] + head[12] + head[13]  # name, extra fields, comment
+    if position != len(raw) or len(places) != end.entries:
+        raise BadArchiveError(f"counts {end.entries} entries and has {len(places)}")
+    return places, offsets
+
+
+def _entry(raw: bytes, position: int, number: int) -> Entry:
+    """Read the directory's entry that starts at `position`."""
+    head = _CENTRAL.unpack_from(raw, position)
+    (_, _, host, _, flags, method, _, _, crc, packed, size, names, extras, _) = head[:14]
+    disk, _, attributes, offset = head[14:]
+    begin = position + _CENTRAL.size
+    name = raw[begin : begin + names]
+    extra = raw[begin + names : begin + names + extras]
+    entry = Entry(number, name, None, flags, method, crc, packed, size, host, attributes, offset)
+    if extra or _WIDE in (packed, size, offset):
+        return _with_extra(entry, extra, disk)
+    if disk:
+        raise BadArchiveError("is one volume of several")
+    return entry
 
 
 def _with_extra(entry: Entry, raw: bytes, disk: int) -> Entry:
@@ -207,7 +212,7 @@ def _data_offset(entry: Entry, window: Window) -> int:
         raw[LOCAL.size :] != entry.name
         or names != len(entry.name)
         or method != entry.method
-        or (flags ^ entry.flags) & _FLAGS
+        or (flags ^ entry.flags) & (_FLAGS | LZMA_END if method == LZMA else _FLAGS)
     ):
         raise _differs(entry)
     data: int = entry.offset + LOCAL.size + names + extras

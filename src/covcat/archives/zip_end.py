@@ -10,7 +10,12 @@ _END = struct.Struct("<4s4H2IH")
 _WIDE_END = struct.Struct("<4sQ2H2I4Q")
 _LOCATOR = struct.Struct("<4sIQI")
 _MAX_ZEROS = 1 << 16  # that some tools leave behind the end
-_MOST = (0xFFFF, 0xFFFFFFFF)  # the real number is in the ZIP64 record
+_MOST = (*[0xFFFF] * 4, *[0xFFFFFFFF] * 2)  # by field: the real number is in the ZIP64 record
+_ENTRY = 46  # bytes of a directory's entry, before its name, extra fields and comment
+# Checked before the directory is read, since what a file costs in memory must not be its own
+# choice. Most that is real has far less; the caller's own limits come later.
+_MAX_ENTRIES = 1_000_000
+_MAX_DIRECTORY = 1 << 28
 
 ReadAt = Callable[[int, int], bytes]
 
@@ -45,7 +50,8 @@ def read_end(read_at: ReadAt, size: int) -> End:
     if wide is not None:
         position, numbers = wide
         narrow = (disk, first_disk, here, entries, length, offset)
-        if any(one not in (two, *_MOST) for one, two in zip(narrow, numbers, strict=True)):
+        fields = zip(narrow, numbers, _MOST, strict=True)
+        if any(one not in (two, most) for one, two, most in fields):
             raise BadArchiveError("has two end records that differ")
         disk, first_disk, here, entries, length, offset = numbers
     if disk or first_disk or here != entries:
@@ -57,7 +63,20 @@ def read_end(read_at: ReadAt, size: int) -> End:
         raise BadArchiveError(
             f"has a directory that ends at {offset + length}, not where its end starts, {position}"
         )
+    _demand_bounds(entries, length)
     return End(entries, offset, length, comment)
+
+
+def _demand_bounds(entries: int, length: int) -> None:
+    """Refuse a directory that cannot have so many entries, or that is too large to be read."""
+    if not entries * _ENTRY <= length <= entries * (_ENTRY + 3 * 0xFFFF):
+        raise BadArchiveError(f"counts {entries} entries in a directory of {length} bytes")
+    if entries > _MAX_ENTRIES:
+        raise BadArchiveError(f"has {entries:,} entries: at most {_MAX_ENTRIES:,} are read")
+    if length > _MAX_DIRECTORY:
+        raise BadArchiveError(
+            f"has a directory of {length:,} bytes: at most {_MAX_DIRECTORY:,} are read"
+        )
 
 
 def _split(raw: bytes, size: int) -> tuple[bytes, bytes]:

@@ -6,13 +6,15 @@ Numbers and names: APPNOTE.TXT 6.3.10, section 4.4.5; the LZMA header: section 5
 import bz2
 import lzma
 import struct
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from covcat.archives.member import BadArchiveError
 from covcat.archives.streams import MAX_MEMORY
+from covcat.archives.zip_directory import LZMA_END
 
-_LZMA_END = 2  # flag bit 1: the stream has an end marker
+SMALL = 1 << 17  # bytes, packed and unpacked: below, what surrounds a member costs most
 _NAMES = {
     1: "shrink",
     2: "reduce",
@@ -53,83 +55,86 @@ def method_name(method: int) -> str:
     return f"method {method}" + (f" ({_NAMES[method]})" if method in _NAMES else "")
 
 
-def _deflate(flags: int, size: int) -> Decompressor:  # noqa: ARG001 -- as all of METHODS
+def _deflate(flags: int, packed: int, size: int) -> Decompressor:  # noqa: ARG001 -- as METHODS
+    """Choose zlib where it costs no time: isal takes incomplete Huffman codes, which it refuses."""
+    if packed + size <= SMALL:
+        return zlib.decompressobj(-15)
     from isal import isal_zlib
 
     return isal_zlib.decompressobj(-15)
 
 
-def _bzip2(flags: int, size: int) -> Decompressor:  # noqa: ARG001
+def _bzip2(flags: int, packed: int, size: int) -> Decompressor:  # noqa: ARG001
     return bz2.BZ2Decompressor()
 
 
-def _zstd(flags: int, size: int) -> Decompressor:  # noqa: ARG001
+def _zstd(flags: int, packed: int, size: int) -> Decompressor:  # noqa: ARG001
     from covcat.archives.streams import zstd_decompressor
 
     return zstd_decompressor()  # type: ignore[no-any-return]
 
 
-def _xz(flags: int, size: int) -> Decompressor:  # noqa: ARG001
+def _xz(flags: int, packed: int, size: int) -> Decompressor:  # noqa: ARG001
     return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_MEMORY)
 
 
 class _Lzma:
-    """Reads zip's own LZMA header, then a raw stream with or without an end marker."""
+    """Turns zip's own LZMA header into that of a .lzma file, whose decoder knows where it ends.
 
-    def __init__(self, flags: int, size: int) -> None:
-        self._has_end = bool(flags & _LZMA_END)
-        self._left = size
+    The raw decoder does not: without an end marker it would stop at the declared size, whatever
+    follows. This one demands that the range coder is at its end there.
+    """
+
+    def __init__(self, flags: int, packed: int, size: int) -> None:  # noqa: ARG002
+        self._size = b"\xff" * 8 if flags & LZMA_END else struct.pack("<Q", size)
         self._start = b""
-        self._raw: lzma.LZMADecompressor | None = None
+        self._alone = lzma.LZMADecompressor(lzma.FORMAT_ALONE)
 
     @property
     def eof(self) -> bool:
-        return self._raw is not None and (self._raw.eof or (not self._has_end and self._left <= 0))
+        return self._alone.eof
 
     @property
     def unused_data(self) -> bytes:
-        return self._raw.unused_data if self._raw is not None else b""
+        return self._alone.unused_data
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        if self._raw is None:
+        if len(self._start) < 9:
             self._start += data
             if len(self._start) < 9:
                 return b""
-            data = self._start[9:]
-            self._raw = self._opened(self._start[:9])
-        if not self._has_end:  # without a marker the size is the end
-            max_length = max(0, min(max_length, self._left))
-        unpacked = self._raw.decompress(data, max_length)
-        self._left -= len(unpacked)
-        return unpacked
+            data = self._header() + self._start[9:]
+        return self._alone.decompress(data, max_length)
 
-    def _opened(self, header: bytes) -> lzma.LZMADecompressor:
-        _, _, length, properties, dictionary = struct.unpack("<BBHBI", header)
+    def _header(self) -> bytes:
+        _, _, length, properties, dictionary = struct.unpack("<BBHBI", self._start[:9])
         if length != 5 or properties >= 9 * 5 * 5:
             raise BadArchiveError("has an LZMA header that is damaged")
         if dictionary > MAX_MEMORY:
             raise BadArchiveError(f"asks for {dictionary:,} bytes of memory to unpack")
-        rest, lc = divmod(properties, 9)
-        pb, lp = divmod(rest, 5)
-        lzma1 = {"id": lzma.FILTER_LZMA1, "dict_size": dictionary, "lc": lc, "lp": lp, "pb": pb}
-        return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[lzma1])
+        return self._start[4:9] + self._size
 
 
 class _Deflate64:
-    """Feeds the inflater little by little: it gives all that its input holds, at once."""
+    """Feeds the inflater little by little: it gives all that its input holds, at once.
+
+    It does not say how much of its input was behind the end of the stream. So the last byte is fed
+    alone: with it, and not before, the stream must end.
+    """
 
     _PIECE = 1 << 12  # bytes in: at most 1,030 times as many come out
 
-    def __init__(self, flags: int, size: int) -> None:  # noqa: ARG002
+    def __init__(self, flags: int, packed: int, size: int) -> None:  # noqa: ARG002
         import inflate64
 
         self._inflater = inflate64.Inflater()
         self._ready = bytearray()
         self._input = b""
+        self._left = packed  # bytes that were not fed yet
 
     @property
     def eof(self) -> bool:
-        return bool(self._inflater.eof) and not self._ready and not self._input
+        return bool(self._inflater.eof) and not self._ready and not self._left
 
     @property
     def unused_data(self) -> bytes:
@@ -138,17 +143,19 @@ class _Deflate64:
     def decompress(self, data: bytes, max_length: int) -> bytes:
         self._input += data
         while self._input and len(self._ready) < max_length:
-            piece, self._input = self._input[: self._PIECE], self._input[self._PIECE :]
+            size = min(self._PIECE, max(1, self._left - 1))
+            piece, self._input = self._input[:size], self._input[size:]
             if self._inflater.eof:
                 raise BadArchiveError("has bytes after the end of a deflate64 stream")
             self._ready += self._inflater.inflate(piece)
+            self._left -= len(piece)
         unpacked = bytes(self._ready[:max_length])
         del self._ready[:max_length]
         return unpacked
 
 
-# method -> (flags, declared size) -> a decompressor; method 0 is stored
-METHODS: Mapping[int, Callable[[int, int], Decompressor]] = {
+# method -> (flags, packed size, declared size) -> a decompressor; method 0 is stored
+METHODS: Mapping[int, Callable[[int, int, int], Decompressor]] = {
     8: _deflate,
     9: _Deflate64,
     12: _bzip2,
