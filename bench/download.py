@@ -1,6 +1,6 @@
 """Measure `covcat fetch` against other downloaders, as ratios in one run.
 
-Usage: python bench/download.py [--quick]
+Usage: python bench/download.py [--quick] [CASE …], such as `large` or `'many, delayed'`
 
 All are whole processes that download the same files into a fresh folder, in turn, so that a busy
 machine slows all of them. nginx serves the files from memory on the loopback. covcat's SHA-256,
@@ -336,6 +336,8 @@ def report(memory: Path, disk: Path, is_quick: bool) -> None:
         tiny, *others = cases(memory, disk, server, delayed, is_quick)
         peers = {peer for case in others for peer in case.targets if is_there(peer)}
         starts = {program: start_up(program, tiny) for program in ["covcat", *sorted(peers)]}
+        named = [one for one in sys.argv[1:] if not one.startswith("-")]
+        others = [case for case in others if not named or case.name in named]
         head(others, runs, starts)
         for case in others:
             compare(case, runs, starts)

@@ -377,3 +377,46 @@ def test_a_limit_on_the_rate_is_kept(covcat, shelf, server) -> None:
 
 def test_the_network_settings_have_the_defaults_that_the_help_names() -> None:
     assert (Network().retries, Network().timeout, Network().checkpoint) == (5, 30, 64 << 20)
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_a_terminal_shows_bars_and_clears_them_away(shelf, server, columns: int) -> None:
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    add_files(shelf)
+    serve_files(server)
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+    line = [sys.executable, "-m", "covcat", "fetch", "plain", "--limit-rate", "400k"]
+    line += ["--catalog", str(shelf.folder), "--mirror", server.url]
+    env = {**os.environ, "TERM": "xterm"}
+    with subprocess.Popen(line, stderr=theirs, stdout=subprocess.PIPE, env=env) as run:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                data = os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+            shown += data
+        assert run.wait() == 0
+    os.close(ours)
+    text = shown.decode()
+    assert "━" in text
+    assert "plain@1: got `f8.bin`, 50,000 bytes" in text.replace("\r\n", " ")
+    drawn = [part for part in text.split("\x1b[2K") if "━" in part]
+    assert len({part.count("\n") for part in drawn}) <= 6  # heights: at most 4 files and the whole
+    assert text.rstrip().endswith("9 files, verified by sha256") or "\x1b[2K" in text[-400:]
+
+
+def test_a_log_says_now_and_then_how_far_a_long_transfer_is(
+    covcat, shelf, server, monkeypatch
+) -> None:
+    monkeypatch.setattr("covcat.cli.bars._Known.heartbeat", 0)
+    shelf.add_web("plain", "x.bin", sha256=SHA256)
+    server.serve("/data.example.org/x.bin", Answer(BODY))
+    ran = covcat("fetch", "plain", "--progress", "plain", "-v")
+    assert "x.bin: 1.3 MB of 1.3 MB" in ran.err
