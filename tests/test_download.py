@@ -8,12 +8,12 @@ import pytest
 from builders import REPOSITORY, Answer, git_zip, zip_of
 
 from covcat import download
-from covcat.arrival import Line, Wanted
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError, UsageError
 from covcat.model import Location, Network, WebFile
 from covcat.pace import Limit, Slots
 from covcat.parts import Parts
 from covcat.progress import Silent
+from covcat.wanted import Line, Wanted
 from covcat.web import Web
 
 URL = "https://data.example.org/a.zip"

@@ -5,13 +5,13 @@ from contextlib import suppress
 
 import pytest
 
+from covcat.addresses import is_private
 from covcat.digests import Digests
 from covcat.errors import NetworkError, StoppedError, TransientError
 from covcat.model import WebFile
 from covcat.pace import Floor, Limit, Slots, pause_after
 from covcat.resume import Held, Validator, judge, validator_of
 from covcat.retry_after import wait_asked
-from covcat.web import is_private
 
 DATE = "Sat, 21 Nov 2026 12:00:00 GMT"
 EARLIER = "Sat, 21 Nov 2026 11:59:58 GMT"

@@ -6,7 +6,7 @@ One attempt after the other may bring more of it; `covcat.download` decides how 
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -21,49 +21,21 @@ from covcat.errors import (
     StoppedError,
     TransientError,
 )
-from covcat.model import File, Location, Network
+from covcat.model import Location
 from covcat.not_the_file import HEAD, not_the_file
-from covcat.pace import Floor, Limit, Slots
-from covcat.parts import Parts, Record, copied
-from covcat.progress import Progress
+from covcat.pace import Floor
+from covcat.parts import Record, copied
 from covcat.resume import Held, Validator, is_strong, judge, validator_of
 from covcat.store import disk_errors
+from covcat.wanted import Line, Wanted
 
 if TYPE_CHECKING:
-    from covcat.web import Answer, Web
+    from covcat.web import Answer
 
 _READ = 1 << 20
 _SPLIT_AFTER = 0.5  # seconds in which one connection shows how fast it is
 _FAST = 64 << 20  # bytes a second: a connection that brings more is not what is slow
 _WORTH = 8 << 20  # bytes still to come that are worth more connections
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """What all transfers of one run share."""
-
-    web: "Web"
-    network: Network
-    limit: Limit
-    slots: Slots
-    parts: Parts
-    progress: Progress
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A file, and how it is called while it comes."""
-
-    file: File
-    name: str
-    key: str  # of its parts: the same in every run
-    room: int | None = None  # most bytes that may come where the size is unknown
-    within: int | None = None  # the task of the progress that this one is a part of
-
-    @property
-    def is_pinned(self) -> bool:
-        """True if a digest of the whole file decides in the end."""
-        return bool(self.file.sha256 or self.file.md5)
 
 
 class Arrival:

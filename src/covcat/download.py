@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from covcat.arrival import Arrival, Line, Wanted
+from covcat.arrival import Arrival
 from covcat.errors import (
     CovcatError,
     DiskError,
@@ -19,6 +19,7 @@ from covcat.errors import (
 )
 from covcat.model import Download, File, Location, VerifiedBy
 from covcat.pace import pause_after
+from covcat.wanted import Line, Wanted
 
 _PROGRESS = 1 << 20  # bytes that renew the retries
 Locate = Callable[[], Location]

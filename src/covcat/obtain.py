@@ -12,11 +12,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from covcat import download, hosts
-from covcat.arrival import Line, Wanted
 from covcat.errors import CovcatError, DiskError, IntegrityError, SeveralError
 from covcat.model import AnyFile, Download, Location, Manifest, Transfer
 from covcat.partial import Partial
 from covcat.store import Store
+from covcat.wanted import Line, Wanted
 
 JOBS = 4  # files at once, unless --jobs says otherwise
 _PATIENCE = 1.5  # seconds in which threads that were stopped may put things in order

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from covcat import assemble, extract, manifest, obtain, pins, plan, room, verify
-from covcat.arrival import Line
 from covcat.catalog import Catalog
 from covcat.errors import (
     CovcatError,
@@ -37,6 +36,7 @@ from covcat.partial import CLOSED, Partial
 from covcat.parts import Parts
 from covcat.progress import Progress
 from covcat.store import MANIFEST, Store, disk_errors, make_folder
+from covcat.wanted import Line
 from covcat.web import Web
 
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from ipaddress import IPv6Address, ip_address
 from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 from weakref import WeakSet
@@ -20,6 +19,7 @@ from weakref import WeakSet
 import httpcore
 import httpx
 
+from covcat.addresses import is_private, spelt_address
 from covcat.errors import (
     ActionNeededError,
     CovcatError,
@@ -120,7 +120,7 @@ class Web:
         current = url
         for _ in range(MAX_REDIRECTS + 1):
             asked = self._asked(current)
-            self._demand_public(_host(asked), _address(_host(asked)))
+            self._demand_public(_host(asked), spelt_address(_host(asked)))
             with self._errors(asked), self._open(asked, headers) as response:
                 if response.status_code not in _REDIRECTS:
                     _judge(response, asked, is_range="Range" in headers)
@@ -332,29 +332,6 @@ class _Watch:
             self._web.head.begin()
         elif event.endswith(("receive_response_headers.complete", "response_headers.failed")):
             self._web.head.until = None
-
-
-def _address(host: str) -> str:
-    """Return the address that a host's name spells out, as in 127.0.0.1, 0x7f.1 and localhost."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return "127.0.0.1"
-    if ":" in host:
-        return host.strip("[]")
-    try:
-        return socket.inet_ntoa(socket.inet_aton(host))
-    except (OSError, ValueError):
-        return ""
-
-
-def is_private(address: str) -> bool:
-    """Say whether an IP address is of a private, local or reserved network."""
-    try:
-        found = ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    return not found.is_global or found.is_multicast
 
 
 def _text(value: object) -> str:

@@ -1,0 +1,40 @@
+"""What a transfer works with: the file that is wanted, and what all transfers of a run share."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from covcat.model import File, Network
+from covcat.pace import Limit, Slots
+from covcat.parts import Parts
+from covcat.progress import Progress
+
+if TYPE_CHECKING:
+    from covcat.web import Web
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What all transfers of one run share."""
+
+    web: "Web"
+    network: Network
+    limit: Limit
+    slots: Slots
+    parts: Parts
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file, and how it is called while it comes."""
+
+    file: File
+    name: str
+    key: str  # of its parts: the same in every run
+    room: int | None = None  # most bytes that may come where the size is unknown
+    within: int | None = None  # the task of the progress that this one is a part of
+
+    @property
+    def is_pinned(self) -> bool:
+        """True if a digest of the whole file decides in the end."""
+        return bool(self.file.sha256 or self.file.md5)
