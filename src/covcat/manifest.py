@@ -119,10 +119,10 @@ def load(folder: Path) -> Manifest:
         tree = json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except (OSError, ValueError, RecursionError) as error:
         raise _damaged(path, str(error)) from error
-    return _checked(path, tree)
+    return _checked(path, tree, data)
 
 
-def _checked(path: Path, tree: Any) -> Manifest:
+def _checked(path: Path, tree: Any, data: bytes) -> Manifest:
     from pydantic import ValidationError
 
     schema = tree.get("schema") if isinstance(tree, dict) else None
@@ -131,7 +131,7 @@ def _checked(path: Path, tree: Any) -> Manifest:
             f"`{path}` was made by a newer covcat ({schema})", hint="pip install -U covcat"
         )
     try:
-        manifest: Manifest = _adapter().validate_python(tree)
+        manifest: Manifest = _adapter().validate_json(data, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -1,0 +1,133 @@
+"""Odd states on disk: damaged records, odd folders, odd clocks and masks."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RELEASE = Path("covcat-data/sample/1")
+
+
+def fetched(covcat) -> None:
+    assert covcat("fetch", "sample", "-q").code == 0
+
+
+def test_a_manifest_that_was_cut_anywhere_is_damaged_and_nothing_is_deleted(covcat) -> None:
+    from covcat import manifest
+    from covcat.errors import IntegrityError
+
+    fetched(covcat)
+    path = RELEASE / "manifest.json"
+    whole = path.read_bytes()
+    for size in range(len(whole.rstrip())):
+        path.write_bytes(whole[:size])
+        with pytest.raises(IntegrityError, match="is damaged"):
+            manifest.load(RELEASE)
+    ran = covcat("fetch", "sample")
+    assert (ran.code, "is damaged" in ran.err) == (5, True)
+    path.write_bytes(whole)
+    assert covcat("verify", "sample").code == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda text: "\0" * len(text), id="zeros"),
+        pytest.param(lambda text: text.replace('"bytes": 343', '"bytes": 1e999'), id="1e999"),
+        pytest.param(lambda text: text.replace('"bytes": 343', '"bytes": NaN'), id="NaN"),
+        pytest.param(lambda text: text.replace('"bytes": 343', '"bytes": "343"'), id="text"),
+        pytest.param(lambda text: text.replace('"bytes": 343', '"bytes": 343, "x": 1'), id="key"),
+        pytest.param(
+            lambda text: text.replace('"bytes": 343', '"bytes": 343, "bytes": 343'), id="twice"
+        ),
+        pytest.param(lambda text: "[" * 100_000, id="deep"),
+        pytest.param(lambda text: text.replace("files/LICENSE", "../LICENSE"), id="outside"),
+        pytest.param(lambda text: text.replace("files/LICENSE", "/etc/passwd"), id="absolute"),
+    ],
+)
+def test_a_manifest_that_is_wrong_is_one_clear_error(covcat, change) -> None:
+    fetched(covcat)
+    path = RELEASE / "manifest.json"
+    path.write_text(change(path.read_text()))
+    for command in ("verify", "path", "fetch"):
+        ran = covcat(command, "sample")
+        assert (ran.code, "Traceback" in ran.err) == (5, False), command
+    assert (RELEASE / "files/LICENSE").is_file()
+
+
+def test_a_data_folder_may_be_a_link_or_lie_below_one(covcat) -> None:
+    Path("real").mkdir()
+    Path("link").symlink_to("real")
+    for folder in ("link", "link/below"):
+        assert covcat("fetch", "sample", "--data-dir", folder).code == 0
+        assert covcat("verify", "sample", "--data-dir", folder).code == 0
+
+
+@pytest.mark.parametrize("name", ["a b", "a\nb", "a'b\"c", "x" * 200, "данные", "-q"])
+def test_a_data_folder_may_have_any_name(covcat, name: str) -> None:
+    assert covcat("fetch", "sample", f"--data-dir={name}").code == 0
+    assert covcat("verify", "sample", f"--data-dir={name}").code == 0
+    assert (Path(name) / "sample/1/files/LICENSE").is_file()
+
+
+def test_a_data_folder_name_need_not_be_utf_8(tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path) + b"/\xff\xfe"
+    command = [os.fsencode(sys.executable), b"-m", b"covcat", b"fetch", b"sample"]
+    ran = subprocess.run([*command, b"--data-dir", folder], capture_output=True, check=False)
+    assert (ran.returncode, b"Traceback" in ran.stderr) == (0, False), ran.stderr
+    assert Path(os.fsdecode(folder), "sample/1/files/LICENSE").is_file()
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o077])
+def test_the_mask_decides_who_may_read_and_nobody_else_may_write(covcat, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        fetched(covcat)
+    finally:
+        os.umask(before)
+    for path in [RELEASE, *RELEASE.rglob("*")]:
+        mode = path.stat().st_mode
+        assert not mode & 0o002
+        assert mode & 0o400
+        assert not mode & 0o077 & mask
+
+
+def test_without_a_home_everything_works(tmp_path: Path) -> None:
+    env = {key: value for key, value in os.environ.items() if key in ("PATH", "SYSTEMROOT")}
+    command = [sys.executable, "-m", "covcat", "fetch", "sample", "-q"]
+    ran = subprocess.run(command, env=env, capture_output=True, cwd=tmp_path, check=False)
+    assert (ran.returncode, ran.stdout) == (0, b"covcat-data/sample/1/files\n"), ran.stderr
+
+
+@pytest.mark.parametrize("time", [0, 2**31 - 1, 2**32])
+def test_times_of_files_prove_nothing_and_disturb_nothing(covcat, time: int) -> None:
+    fetched(covcat)
+    for path in RELEASE.rglob("*"):
+        os.utime(path, (time, time))
+    assert covcat("fetch", "sample").code == 0
+    assert covcat("verify", "sample").code == 0
+    changed = RELEASE / "files/LICENSE"
+    data = changed.read_bytes()
+    changed.write_bytes(data[:-1] + b"?")
+    os.utime(changed, (time, time))
+    assert covcat("verify", "sample").code == 5
+
+
+def test_a_data_folder_that_is_copied_or_moved_is_still_right(covcat) -> None:
+    fetched(covcat)
+    shutil.copytree("covcat-data", "copy")
+    Path("covcat-data").rename("moved")
+    for folder in ("copy", "moved"):
+        assert covcat("verify", "sample", "--data-dir", folder).code == 0
+        assert "nothing to do" in covcat("fetch", "sample", "--data-dir", folder).err
+
+
+def test_a_manifest_is_json_that_says_each_file_once(covcat) -> None:
+    fetched(covcat)
+    record = json.loads((RELEASE / "manifest.json").read_text())
+    paths = [one["path"] for one in record["files"]]
+    assert len(paths) == len(set(paths)) == record["total_files"] == 15
