@@ -91,6 +91,28 @@ def test_fifty_thousand_empty_streams_take_no_long_time() -> None:
     assert time.monotonic() - start < 20  # it was minutes when each copied all that follows
 
 
+TINY = {
+    "zstd frames to skip": (b"\x50\x2a\x4d\x18" + bytes(4), "zst"),
+    "gzip members of nothing": (gzip.compress(b""), "gz"),
+    "gzip members of one byte": (gzip.compress(b"x"), "gz"),
+}
+
+
+@pytest.mark.parametrize(("stream", "packing"), TINY.values(), ids=TINY)
+def test_too_many_tiny_streams_are_refused_before_they_take_long(
+    stream: bytes, packing: str
+) -> None:
+    start = time.monotonic()
+    assert "has 50,0" in refusal(stream * 400_000, packing)
+    assert time.monotonic() - start < 15
+
+
+def test_many_small_streams_are_read_if_they_hold_something(monkeypatch) -> None:
+    monkeypatch.setattr(streams, "_MAX_TINY", 10)
+    assert read(gzip.compress(bytes(1024)) * 200, "gz") == bytes(1024 * 200)
+    assert "compressed streams for" in refusal(gzip.compress(bytes(1000)) * 900, "gz")
+
+
 @every_packing
 def test_zeros_may_fill_up_the_end_but_not_for_ever(packing: str) -> None:
     packed = PACKERS[packing](TEXT)
@@ -139,6 +161,38 @@ def gz(flags: int = 0, fields: bytes = b"", data: bytes = TEXT) -> bytes:
 )
 def test_every_gzip_field_is_passed(flags: int, fields: bytes) -> None:
     assert read(gz(flags, fields), "gz") == TEXT
+
+
+LONG_FIELDS = {
+    "a long name": (8, b"n" * 9000 + b"\0"),
+    "a long name, checked": (10, b"n" * 9000 + b"\0"),
+    "a name that ends at the first feed": (10, b"n" * 4083 + b"\0"),
+    "a name that ends after the first feed": (10, b"n" * 4084 + b"\0"),
+    "the longest extra field": (6, b"\xff\xff" + bytes(65535)),
+    "all fields": (30, b"\xb8\x0b" + b"e" * 3000 + b"n" * 3000 + b"\0" + b"c" * 3000 + b"\0"),
+    "all fields, not checked": (
+        28,
+        b"\xb8\x0b" + b"e" * 3000 + b"n" * 3000 + b"\0" + b"c" * 3000 + b"\0",
+    ),
+}
+
+
+@pytest.mark.parametrize(("flags", "fields"), LONG_FIELDS.values(), ids=LONG_FIELDS)
+def test_a_long_gzip_header_is_passed_wherever_it_begins(flags: int, fields: bytes) -> None:
+    noise = random.Random(3).randbytes((1 << 18) - 2000)
+    assert read(gz(flags, fields), "gz") == TEXT
+    for first in (b"", noise):  # the second header lies across two reads of the file
+        packed = gz(data=first) + gz(flags, fields) + gz()
+        assert read(packed, "gz") == first + TEXT * 2
+    for cut in (4, 11, 3000, 4090):
+        assert "ends in the middle" in refusal(gz() + gz(flags, fields)[:cut], "gz")
+
+
+def test_a_gzip_header_of_more_than_a_megabyte_is_refused() -> None:
+    assert read(gz(10, b"n" * 1_048_000 + b"\0"), "gz") == TEXT
+    assert "has a gzip header of more than 1,048,576 bytes" in refusal(
+        gz(8, b"n" * (1 << 21)), "gz"
+    )
 
 
 @pytest.mark.parametrize("bit", [5, 6, 7])

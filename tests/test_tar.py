@@ -9,6 +9,7 @@ import re
 import struct
 import tarfile
 import threading
+import time
 import tracemalloc
 from contextlib import suppress
 
@@ -21,6 +22,7 @@ from tar_builder import (
     entry,
     header,
     listed,
+    octal,
     padded,
     pax,
     record,
@@ -83,13 +85,6 @@ def test_what_tarfile_writes_is_read_as_it_was(layout: int, packing: str) -> Non
             1,
             id="star with its times",
         ),
-        pytest.param(
-            entry(b"b", b"x", magic=GNU, fields={345: b"14213531662\0" * 2}),
-            "b",
-            "file",
-            1,
-            id="GNU with its times",
-        ),
         pytest.param(entry(b"a", b"x" * 7, mode=b"   644 \0"), "a", "file", 7, id="spaces"),
         pytest.param(
             header(b"a", size=b"\x80" + (5).to_bytes(11, "big")) + padded(b"hello"),
@@ -125,11 +120,33 @@ def test_what_tarfile_writes_is_read_as_it_was(layout: int, packing: str) -> Non
             pax((b"path", b"p"), kind=b"X") + entry(b"a", b"x"), "p", "file", 1, id="Sun's pax"
         ),
         pytest.param(
-            pax((b"size", b""), (b"x", b"\0\xff")) + entry(b"a", b"x"),
+            pax((b"mtime", b""), (b"x", b"\0\xff")) + entry(b"a", b"x"),
             "a",
             "file",
             1,
-            id="a deleted size, and any bytes where no text is due",
+            id="a deleted time, and any bytes where no text is due",
+        ),
+        pytest.param(
+            pax((b"mtime", b"1")) + header(b"d/", b"5", 512),
+            "d/",
+            "folder",
+            0,
+            id="a folder with a size, and pax",
+        ),
+        pytest.param(header(b"a", size=bytes(12)), "a", "file", 0, id="a size of NULs"),
+        pytest.param(
+            entry(b"m", b"x", b"M", magic=GNU, fields={369: octal(9, 12), 483: octal(10, 12)}),
+            "m",
+            "special",
+            0,
+            id="a later volume, and where it goes on",
+        ),
+        pytest.param(
+            entry(b"l", b"n" * 300, b"L") + entry(b"n" * 100, b"x"),
+            "n" * 300,
+            "file",
+            1,
+            id="a GNU long name without a NUL",
         ),
         pytest.param(
             pax((b"size", b"5")) + entry(b"a", b"hello"), "a", "file", 5, id="an equal pax size"
@@ -207,7 +224,78 @@ REFUSED = {
     "a huge size": (header(b"a", size=b"\x80" + (1 << 60).to_bytes(11, "big")), "middle of `a`"),
     "bytes after a name": (entry(b"a\0b"), "bytes after the end of its name"),
     "a prefix in v7": (entry(b"a", magic=V7, prefix=b"p"), "no mark of the format"),
-    "a prefix in GNU": (entry(b"a", magic=GNU, prefix=b"p"), "a prefix, which GNU does not know"),
+    "a prefix in GNU": (entry(b"a", magic=GNU, prefix=b"p"), "are a prefix to other readers"),
+    "the times of GNU's incremental": (
+        entry(b"b", b"x", magic=GNU, fields={345: b"14213531662\0" * 2}),
+        "are a prefix to other readers",
+    ),
+    "a time of GNU in base 256": (
+        entry(b"b", b"x", magic=GNU, fields={345: b"\x80" + bytes(10) + b"a"}),
+        "are a prefix to other readers",
+    ),
+    "a real size for no sparse file": (
+        entry(b"a", b"long", magic=GNU, fields={483: octal(2, 12)}),
+        "a sparse map for an entry that is not sparse",
+    ),
+    "a map for no sparse file": (
+        entry(b"a", b"long", magic=GNU, fields={386: octal(2, 12)}),
+        "a sparse map for an entry that is not sparse",
+    ),
+    "a size of blanks": (header(b"a", size=b" " * 12), "whose size is blank"),
+    "a size of blanks and NULs": (header(b"a", size=b"  \0" * 4), "whose size is blank"),
+    "a mode of blanks": (entry(b"a", mode=b" " * 8), "whose mode is blank"),
+    "a folder with a pax size": (
+        pax((b"size", b"1024")) + header(b"d/", b"5") + entry(b"hidden", b"x"),
+        "a pax size of 1024, and 0 in the header",
+    ),
+    "a folder with two equal sizes": (
+        pax((b"size", b"1024")) + header(b"d/", b"5", 1024) + entry(b"hidden", b"x"),
+        "a link or folder with a size of 1024",
+    ),
+    "a hard link with a pax size": (
+        pax((b"size", b"1024")) + header(b"l", b"1") + entry(b"hidden", b"x"),
+        "a pax size of 1024, and 0 in the header",
+    ),
+    "a symbolic link with a pax size": (
+        pax((b"size", b"1024")) + header(b"l", b"2") + entry(b"hidden", b"x"),
+        "a pax size of 1024, and 0 in the header",
+    ),
+    "a hard link with a huge pax size": (
+        pax((b"size", b"%d" % (1 << 34))) + header(b"l", b"1"),
+        "a pax size of 17179869184, and 0 in the header",
+    ),
+    "a special file with a huge pax size": (
+        pax((b"size", b"%d" % (1 << 34))) + header(b"q", b"Q"),
+        "a pax size of 17179869184, and 0 in the header",
+    ),
+    "a hard link with a size, after pax": (
+        pax((b"mtime", b"1")) + entry(b"a") + header(b"l", b"1", 1024) + entry(b"hidden", b"x"),
+        "a link or folder with a size of 1024",
+    ),
+    "a hard link with a size, after a global header": (
+        pax((b"mtime", b"1"), kind=b"g") + header(b"l", b"1", 1024) + entry(b"hidden", b"x"),
+        "a link or folder with a size of 1024",
+    ),
+    "a global header at the end": (
+        entry(b"a") + pax((b"comment", b"x"), kind=b"g") + END,
+        "without an entry, after `a`",
+    ),
+    "bytes after a long name": (
+        header(b"l", b"L", 4) + b"long" + b"X" * 508 + entry(b"a", b"x"),
+        "bytes after the end of an extension header",
+    ),
+    "bytes after pax records": (
+        header(b"p", b"x", 9) + b"9 a=bcde\n".ljust(512, b"X") + entry(b"a", b"x"),
+        "bytes after the end of an extension header",
+    ),
+    "bytes after data": (
+        header(b"a", size=4) + b"AAAA" + b"SECRET" * 84 + b"SSSS",
+        "bytes after the end of `a`",
+    ),
+    "bytes after a special entry's data": (
+        header(b"q", b"Q", 4) + b"AAAA" + bytes(507) + b"S",
+        "bytes after the end of `q`",
+    ),
     "a star prefix without end": (
         entry(b"a", prefix=b"p" * 131, fields={508: b"tar\0"}),
         "prefix does not end",
@@ -279,6 +367,8 @@ BAD_PAX = {
     "a negative size": (record(b"size", b"-512"), "is not a size: b'-512'"),
     "an octal size": (record(b"size", b"0o7"), "is not a size"),
     "a size over 2^63": (record(b"size", b"9" * 19), "is not a size"),
+    "an empty size": (record(b"size", b""), "is not a size"),
+    "an empty size of star's": (record(b"SCHILY.realsize", b""), "is not a size"),
     "a larger size": (record(b"size", b"99999999"), "size of 99999999, and 7 in the header"),
     "a smaller size": (record(b"size", b"0"), "size of 0, and 7 in the header"),
     "star's other size": (record(b"SCHILY.realsize", b"9"), "two sizes"),
@@ -311,6 +401,16 @@ def test_a_global_pax_header_may_not_rename_or_resize(key: bytes) -> None:
 
 def test_three_thousand_pax_headers_are_refused_at_the_second() -> None:
     assert "followed by another" in refusal(pax((b"a", b"b")) * 3000 + entry(b"a") + END)
+
+
+@pytest.mark.parametrize("kind", [b"x", b"g"])
+def test_pax_records_without_end_are_refused_unless_there_are_as_many_members(kind: bytes) -> None:
+    block = pax(*((b"%x" % at, b"") for at in range(30_000)), kind=kind) + entry(b"a")
+    assert len(listed(block * 5 + END)) == 5
+    with pytest.raises(BadArchiveError, match="has too many pax records, after `a`"):
+        listed(block * 10 + END)
+    small = pax(*((b"%x" % at, b"") for at in range(90))) + entry(b"a")
+    assert len(listed(small * 3000 + END)) == 3000
 
 
 # ---- the end -----------------------------------------------------------------------------------
@@ -404,12 +504,18 @@ def test_a_hole_of_8_gb_is_known_before_anything_is_written(form: str) -> None:
         tar.unpack(source(archive), stop)
 
 
+VERSION = [(b"GNU.sparse.major", b"1"), (b"GNU.sparse.minor", b"0")]
+REAL = [(b"major", b"1"), (b"minor", b"0"), (b"realsize", b"4")]
+SPARSE_BODY = entry(b"p", padded(b"1\n0\n4\n") + b"AAAA")
 MAPS = {
     "junk": (b"#!gnu-sparse-format\n", "not made of numbers"),
     "negative": (b"1\n-5\n5\n", "not made of numbers"),
     "endless": (b"9" * 600, "not made of numbers"),
     "shorter than it says": (b"3\n0\n1\n", "not made of numbers"),
-    "of a million ranges": (b"1000000\n" + b"0\n" * 300, "not made of numbers"),
+    "of a million ranges": (b"1000000\n" + b"0\n" * 300, "too many ranges"),
+    "with more numbers than it says": (b"1\n0\n9\n5\n", "bytes after its map"),
+    "with bytes after it": (b"1\n0\n9\n\0x", "bytes after its map"),
+    "with an empty line": (b"1\n\n9\n", "not made of numbers"),
 }
 
 
@@ -424,6 +530,20 @@ def test_a_sparse_map_of_junk_is_refused(body: bytes, said: str) -> None:
     ("records", "said"),
     [
         ({b"major": b"2", b"minor": b"0"}, "unknown format"),
+        ({b"size": b"5", b"numblocks": b"1", b"map": b"0,5,"}, "is not a size"),
+        ({b"size": b"5", b"numblocks": b"999999", b"map": b"0,5"}, "too many ranges"),
+        (
+            {b"major": b"1", b"minor": b"0", b"realsize": b"5", b"size": b"9"},
+            "the records of two formats",
+        ),
+        (
+            {b"major": b"1", b"minor": b"0", b"realsize": b"5", b"map": b"0,5"},
+            "the records of two formats",
+        ),
+        (
+            {b"size": b"5", b"realsize": b"5", b"numblocks": b"1", b"map": b"0,5"},
+            "the records of two formats",
+        ),
         ({b"size": b"5", b"numblocks": b"2", b"map": b"0,5"}, "not as long as it says"),
         ({b"size": b"5", b"numblocks": b"1", b"map": b"0,x"}, "is not a size"),
         ({b"size": b"5", b"map": b"0,5"}, "is not a size"),
@@ -434,6 +554,64 @@ def test_a_sparse_map_of_junk_is_refused(body: bytes, said: str) -> None:
 def test_contradicting_sparse_records_are_refused(records: dict[bytes, bytes], said: str) -> None:
     block = pax(*((b"GNU.sparse." + key, value) for key, value in records.items()))
     assert said in refusal(block + entry(b"s", b"12345") + END)
+
+
+STAND_INS = {  # GNU.sparse.name and path, as GNU tar and bsdtar write them
+    "at the top": (b"top", b"./GNUSparseFile.11224/top"),
+    "in a folder": (b"d/\xc3\xa9", b"d/GNUSparseFile.11224/\xc3\xa9"),
+    "as bsdtar does": (b"d/\xc3\xa9", b"d/\xc3\xa9"),
+}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(("name", "path"), STAND_INS.values(), ids=STAND_INS)
+def test_a_sparse_file_may_have_the_path_of_a_stand_in(
+    name: bytes, path: bytes, order: int
+) -> None:
+    keys = [(b"GNU.sparse.name", name), (b"path", path)][::order]
+    keys += [(b"GNU.sparse." + key, value) for key, value in REAL]
+    assert unpacked(pax(*keys) + SPARSE_BODY + END) == {name.decode(): b"AAAA"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [b"dummy", b"d/dummy", b"GNUSparseFile.1/a/b", b"xGNUSparseFile.1/a", b"GNUSparseFile.1/b"],
+)
+def test_a_sparse_file_with_another_path_is_refused(path: bytes) -> None:
+    keys = [(b"GNU.sparse.name", b"a"), (b"path", path)]
+    keys += [(b"GNU.sparse." + key, value) for key, value in REAL]
+    assert "has a sparse file with two names" in refusal(pax(*keys) + SPARSE_BODY + END)
+
+
+@pytest.mark.parametrize("kind", [b"5", b"1", b"2", b"6", b"Q"])
+def test_only_files_may_be_sparse(kind: bytes) -> None:
+    archive = pax((b"GNU.sparse.name", b"a")) + header(b"a", kind) + END
+    assert "has a sparse map for what is no file: `a`" in refusal(archive)
+
+
+@pytest.mark.parametrize("form", SPARSE)
+def test_ranges_are_counted_over_the_whole_archive(form: str) -> None:
+    pairs = [(at, 0) for at in range(15_000)] + [(15_000, 0)]
+    one = SPARSE[form](pairs, 15_000, b"")
+    start = time.monotonic()
+    assert len(listed(one * 6 + END)) == 6
+    with pytest.raises(BadArchiveError, match="too many"):
+        listed(one * 40 + END)
+    assert time.monotonic() - start < 20
+
+
+def test_a_sparse_map_of_four_megabytes_takes_no_long_time() -> None:
+    body = padded(b"99999\n" + b"0000000000000000000\n" * 199_998)
+    keys = [(b"GNU.sparse.name", b"s"), (b"GNU.sparse.realsize", b"0"), *VERSION]
+    start = time.monotonic()
+    assert len(listed((pax(*keys) + entry(b"s", body)) * 2 + END)) == 2
+    assert time.monotonic() - start < 2  # was 3 seconds when each block copied those before
+
+
+def test_bytes_after_the_flag_of_a_sparse_block_are_refused() -> None:
+    whole = bytearray(gnu_sparse([(at * 10, 1) for at in range(9)], 81, b"x" * 9) + END)
+    whole[1023] = 1
+    assert "does not end well" in refusal(bytes(whole))
 
 
 def test_a_sparse_file_of_another_format_than_gnus_is_refused() -> None:

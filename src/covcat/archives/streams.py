@@ -25,7 +25,7 @@ _AHEAD = 32  # pieces that may wait for the reader
 _WORTH_A_THREAD = 1 << 16  # bytes of a packed file below which starting a thread costs more
 _MAX_ZEROS = 1 << 16  # bytes after the last stream: writers fill up tape blocks
 MAX_MEMORY = 1 << 28  # bytes
-_MAX_EMPTY = 100_000  # streams that hold nothing, or zstd frames to skip: each costs 25 µs
+_MAX_TINY = 50_000  # streams, beyond one for each KB unpacked: every new one costs up to 0.1 ms
 _MAX_HEADER = 1 << 20  # bytes
 _RESERVED_FLAGS = 0xE0  # of gzip; a reader must refuse them (RFC 1952, 2.3.1.2), isal does not
 _CHECKED, _EXTRA, _NAME, _COMMENT = 2, 4, 8, 16  # flags of gzip
@@ -169,16 +169,15 @@ class _Ahead:
 def _streams(packed: BinaryIO, compression: str) -> Iterator[bytes]:
     """Unpack every stream of a file."""
     flow = Flow(iter(lambda: packed.read(_INPUT), b""))
-    empty = 0
+    number = size = 0
     while _begins(flow, compression):
         header = _gzip_header(flow) if compression == "gz" else 0
-        is_empty = True
+        number += 1
         for piece in _stream(flow, _DECOMPRESSORS[compression](), max(header, _FIRST_INPUT)):
-            is_empty = False
+            size += len(piece)
             yield piece
-        empty += is_empty
-        if empty > _MAX_EMPTY:
-            raise BadArchiveError(f"has more than {_MAX_EMPTY:,} compressed streams of nothing")
+        if number > _MAX_TINY + size // 1024:
+            raise BadArchiveError(f"has {number:,} compressed streams for {size:,} bytes")
 
 
 def _stream(flow: Flow, decompressor: Any, feed: int) -> Iterator[bytes]:
