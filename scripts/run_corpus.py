@@ -40,7 +40,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from covcat.names import MAX_DEPTH, collision, unsafe_name
+from covcat.names import MAX_DEPTH, Paths, unsafe_name
 
 WORKERS = 2
 TIMEOUT = 30.0  # seconds for each child
@@ -503,7 +503,7 @@ def unpack_inner(found: list[Reading], folder: Path, name: str) -> None:
 
 def is_ordinary(reading: Reading) -> bool:
     """True if a reader saw only plain files and folders with safe, different names."""
-    members = []
+    tree = Paths()
     for name, is_file in reading.members:
         while name.startswith("./"):
             name = name[2:]
@@ -512,8 +512,10 @@ def is_ordinary(reading: Reading) -> bool:
             continue
         if unsafe_name(name):
             return False
-        members.append((name, is_file))
-    return bool(reading.files) and reading.is_plain and collision(members) is None
+        is_again, other = tree.add(name, is_file)
+        if other is not None or (is_again and is_file):
+            return False
+    return bool(reading.files) and reading.is_plain
 
 
 def agreeing(readings: Iterable[Reading]) -> list[str]:
