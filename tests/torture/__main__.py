@@ -1,6 +1,6 @@
 """Run the torture harnesses and print one table; any violation makes the exit code 1.
 
-Usage, from `tests/`: python -m torture [HARNESS…] [--quick] [--count N] [--only TEXT]
+Usage, from `tests/`: python -m torture [HARNESS…] [--quick] [--count N] [--only TEXT] [--patience F]
 """
 
 import argparse
@@ -10,7 +10,7 @@ import sys
 import time
 from types import ModuleType
 
-from torture.fixture import Case, Tally, Verdict, Wish
+from torture.fixture import Case, Patience, Tally, Verdict, Wish
 
 HARNESSES = ("kills", "crashes", "disks", "power", "races", "dcases")
 _SHOWN = 12  # kinds of violations of each harness
@@ -40,7 +40,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a few cases of each")
     parser.add_argument("--count", type=int, metavar="N", help="so many cases of each")
     parser.add_argument("--only", default="", metavar="TEXT", help="cases with TEXT in their label")
+    parser.add_argument("--patience", type=float, default=1, metavar="F", help="times the time")
     wanted = parser.parse_args()
+    Patience.factor = wanted.patience
     unknown = set(wanted.harness) - set(HARNESSES)
     if unknown:
         parser.error(f"no harness {', '.join(sorted(unknown))}: expected {', '.join(HARNESSES)}")

@@ -339,11 +339,18 @@ class Tally:
             self.notes.append(verdict.note)
 
 
+class Patience:
+    """How much longer than usual the harnesses may take, as `--patience` says."""
+
+    factor = 1.0
+
+
 def conduct(
     harness: str, cases: Iterable[Case], budget: float = 600, workers: int = WORKERS
 ) -> Tally:
     """Try the cases, some at a time, for at most so many seconds."""
     tally = Tally(harness)
+    budget *= Patience.factor
     began = time.monotonic()
 
     def attempt(case: Case) -> tuple[str, Verdict | None]:
