@@ -28,7 +28,7 @@ class Entry:
     extra: bytes = b""  # RAR 5: further records, RAR 4: after the name
     flags: int = 0  # more of the header's flags
     dictionary: int = 0  # RAR 5: 128 KB << this
-    version: int = 0  # of RAR 5's algorithm: 1 is RAR 7
+    version: int = 0  # of RAR 5's algorithm: 1 is RAR 7; of RAR 4's: 29 if it is 0
     method: int | None = None
 
     @property
@@ -163,7 +163,16 @@ def member4(entry: Entry, block_type: int = 0x74) -> Iterator[bytes]:
     name = entry.raw_name
     size = _or(entry.size, len(entry.data))
     fields = struct.pack(
-        "<IIBIIBBHI", len(data), size, 3, crc, 0x21 << 16, 29, method, len(name), entry.mode
+        "<IIBIIBBHI",
+        len(data),
+        size,
+        3,
+        crc,
+        0x21 << 16,
+        entry.version or 29,
+        method,
+        len(name),
+        entry.mode,
     )
     flags = entry.flags | 0x8000 | (0xE0 if entry.folder else 0)
     yield block4(block_type, flags, fields + name + entry.extra)

@@ -265,6 +265,54 @@ def test_links_and_specials_are_called_so(
 
 # ---- refused -----------------------------------------------------------------------------------
 
+
+def two_mains5(packed: bool) -> bytes:
+    first, second = (Entry(name, b"data", packed=packed) for name in "xy")
+    main, end = block5(1, vint(0)), block5(5, vint(0))
+    return b"".join((MAGIC5, main, *member5(first), main, *member5(second), end))
+
+
+def strange_block4(packed: bool) -> bytes:
+    strange = block4(0x7F, 0x8000, b"\6\0\0\0") + b"hidden"
+    first = rar4_pieces([Entry("x", b"X", packed=packed)], end=False)
+    return b"".join((*first, strange, block4(0x7B, 0x4000, b"")))
+
+
+def without_long4(packed: bool) -> bytes:
+    """A file without the flag for data, which rarfile reads 4 bytes early; the next one in it.
+
+    The name ends where rarfile takes the header to end, or the checksum would be wrong.
+    """
+    data = b"".join(member4(Entry("y", b"Y")))
+    header, _ = member4(Entry("x" * 29, data, packed=packed))
+    plain = block4(0x74, 0, header[7:])
+    return b"".join((MAGIC4, block4(0x73, 0, bytes(6)), plain, data, block4(0x7B, 0x4000, b"")))
+
+
+def cut4(packed: bool) -> bytes:
+    return rar4_of([Entry("x", b"X", flags=2, packed=packed)])
+
+
+def cut5(packed: bool) -> bytes:
+    return rar5_of([Entry("x", b"X", flags=16, packed=packed)])
+
+
+def begun5(packed: bool) -> bytes:
+    return rar5_of([Entry("x", b"X", flags=8, packed=packed)])
+
+
+def cut_between5(packed: bool) -> bytes:
+    return rar5_of([Entry("x", b"X", flags=16, packed=packed), Entry("y", b"Y", packed=packed)])
+
+
+def version5(packed: bool) -> bytes:
+    return rar5_of([Entry("x", b"X", version=2, packed=packed)])
+
+
+def version4(packed: bool) -> bytes:
+    return rar4_of([Entry("x", b"X", version=30, packed=packed)])
+
+
 _ENCRYPTION5 = record5(1, vint(0) + vint(0) + b"\x0f" + bytes(32))
 
 
@@ -298,11 +346,60 @@ _ENCRYPTION5 = record5(1, vint(0) + vint(0) + b"\x0f" + bytes(32))
         (rar5_of([Entry("x", b"X", size=5)]), "stops too early"),
         (rar5_of([Entry("x", b"XYZ", size=1)]), "more than it declares|wrong checksum|fails"),
         (MAGIC4, "has no end"),
+        (rar5_of([Entry("x", b"X", flags=16), Entry("x", b"Y", flags=8)]), "none is due"),
+        (rar5_of([Entry("x", b"X", flags=24), Entry("y", b"Y")], main=1), "a part of another file"),
+        (MAGIC5 + b"".join(member5(Entry("x", b"X"))) + block5(5, vint(0)), "not the first"),
+        (rar5_of([Entry("d", b"hidden", folder=True, size=0)]), "has data in the folder `d`"),
+        (rar4_of([Entry("d", b"hidden", folder=True, size=0)]), "has data in the folder `d`"),
+        (
+            rar5_of([Entry("l", b"hidden", size=0, extra=redirection5(UNIX_LINK, "x"))]),
+            "has data in the link `l`",
+        ),
+        (
+            b"".join((*rar5_pieces(FILES, end=False), block5(5, vint(0), data_size=6), b"hidden")),
+            "data in its main header or in its end",
+        ),
+        (
+            b"".join(
+                (*rar4_pieces(FILES, end=False), block4(0x7B, 0xC000, b"\6\0\0\0"), b"hidden")
+            ),
+            "data in its main header or in its end",
+        ),
+        (
+            MAGIC5 + block5(1, vint(0), data_size=6) + b"hidden" + block5(5, vint(0)),
+            "data in its main",
+        ),
+        (b"".join((*rar5_pieces(FILES, end=False), block5(5, vint(1)))), "does not say it is one"),
     ],
 )
 def test_what_is_not_whole_and_plain_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
     with pytest.raises(BadArchiveError, match=message):
         files_of(tmp_path, data)
+
+
+PACKED = pytest.mark.parametrize("packed", [False, True], ids=["stored", "packed"])
+
+
+@PACKED
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (two_mains5, "main header that is not the first, or not the only one"),
+        (strange_block4, "block of the unknown type 127"),
+        (without_long4, "two sizes for the data of"),
+        (cut4, "goes on in another volume, but does not say it is one"),
+        (cut5, "goes on in another volume, but does not say it is one"),
+        (begun5, "begins within a file"),
+        (cut_between5, "has `y` where a part of another file is due"),
+        (version5, "with an algorithm that is not known"),
+        (version4, "with an algorithm that is not known"),
+    ],
+)
+def test_what_no_tool_reads_is_refused_even_where_none_is_needed(
+    tmp_path: Path, make: Callable[[bool], bytes], message: str, packed: bool
+) -> None:
+    with pytest.raises(BadArchiveError, match=message):
+        files_of(tmp_path, make(packed))
 
 
 def test_a_flood_of_headers_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -376,6 +473,50 @@ def test_volumes_are_read_from_the_first(tmp_path: Path, make: Callable[..., lis
     (tmp_path / "set.part2.rar").unlink()
     with pytest.raises(BadArchiveError, match=r"`set\.part2\.rar` is missing"):
         read(tmp_path / "set.part1.rar")
+
+
+@pytest.mark.parametrize("make", [rar4_volumes, rar5_volumes], ids=["RAR 4", "RAR 5"])
+def test_bytes_after_the_end_of_a_volume_are_refused(
+    tmp_path: Path, make: Callable[..., list[bytes]]
+) -> None:
+    for number in range(1, 4):
+        for at, volume in enumerate(make("x.bin", SCAN, 3), start=1):
+            after = b"\0\0hidden" if at == number else bytes(20)
+            (tmp_path / f"set.part{at}.rar").write_bytes(volume + after)
+        with pytest.raises(BadArchiveError, match="goes on after its end"):
+            read(tmp_path / "set.part1.rar")
+
+
+def test_parts_of_another_file_are_refused(tmp_path: Path) -> None:
+    first, second = rar5_volumes("x.bin", SCAN)
+    other = rar5_volumes("y.bin", SCAN)[1]
+    (tmp_path / "set.part1.rar").write_bytes(first)
+    for wrong, message in (
+        (other, "part of `y.bin` where none is due"),
+        (first, "where a part of another file is due"),
+    ):
+        (tmp_path / "set.part2.rar").write_bytes(wrong)
+        with pytest.raises(BadArchiveError, match=message):
+            read(tmp_path / "set.part1.rar")
+    (tmp_path / "set.part2.rar").write_bytes(second)
+    assert read(tmp_path / "set.part1.rar")[1] == {"x.bin": SCAN}
+
+
+@pytest.mark.parametrize("changed", ["set.part1.rar", "set.part2.rar"])
+def test_a_volume_that_changes_after_it_was_listed_is_refused(tmp_path: Path, changed: str) -> None:
+    for number, volume in enumerate(rar5_volumes("x.bin", SCAN), start=1):
+        (tmp_path / f"set.part{number}.rar").write_bytes(volume)
+    path, shelf = tmp_path / "set.part1.rar", dict[str, bytes]()
+    with path.open("rb") as stream:
+        source = Source(path, stream)
+        members = rar.members(source)
+        copy = (tmp_path / changed).read_bytes()
+        (tmp_path / changed).unlink()
+        (tmp_path / "keeps the number").touch()
+        (tmp_path / changed).write_bytes(copy)
+        with pytest.raises(BadArchiveError, match="was changed while it was read"):
+            rar.unpack(source, members, lambda member: Toy(member, shelf))
+    assert not shelf
 
 
 # ---- damage ------------------------------------------------------------------------------------

@@ -111,6 +111,18 @@ def stored(properties: bytes, *data: bytes) -> bytes:
     return raw(header + b"\x05" + number(len(data)) + properties + b"\0\0", b"".join(data))
 
 
+def folders_of(counts: bytes, *parts: bytes, sizes: bytes = b"", sums: bytes = b"") -> bytes:
+    """The part of a header for stored folders, one for each part, with so many files each.
+
+    `sizes` are those of what the folders unpack to, `sums` the CRCs of the packed streams.
+    """
+    lengths = bytes(map(len, parts))
+    packed = b"\x06\0" + bytes([len(parts)]) + b"\x09" + lengths + sums + b"\0"
+    coders = b"\x01\x01\0" * len(parts)
+    folders = b"\x07\x0b" + bytes([len(parts), 0]) + coders + b"\x0c" + (sizes or lengths) + b"\0"
+    return b"\x04" + packed + folders + b"\x08\x0d" + counts + b"\0\0"
+
+
 @pytest.fixture(params=["7-Zip", "py7zr"])
 def each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Unpack with 7-Zip, and where there is none."""
@@ -298,6 +310,128 @@ def test_wrong_checksums_are_refused(tmp_path: Path) -> None:
         files_of(tmp_path, raw(header, b"X"))
 
 
+ONE = b"\x01" + streams([1])  # a header up to its files
+X = b"\x05\x01" + names("x")
+
+
+def padding(count: int, data: bytes = b"") -> bytes:
+    return (b"\x19" + bytes([len(data)]) + data) * count
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (raw(ONE + X + b"\0\0", b"Xhidden"), "bytes between its streams"),
+        (
+            raw((ONE + X + b"\0\0").replace(number(0), number(6), 1), b"hiddenX"),
+            "bytes between its streams",
+        ),
+        (raw(b"", b"hidden"), "bytes between its streams"),
+        (raw(b"\x01\x05\x01\x0e\x01\x80" + names("x") + b"\0\0", b"hidden"), "between its streams"),
+        (raw(ONE + X + b"\0\0hidden", b"X"), "bytes in its header that belong to nothing"),
+        (raw(ONE + X + b"\x50\x06hidden\0\0", b"X"), "mark 80 among its files"),
+        (raw(ONE + X + b"\x16\x06hidden\0\0", b"X"), "mark 22 among its files"),
+        (raw(ONE + X + padding(1, b"hidden") + b"\0\0", b"X"), "paddings in its header"),
+        (raw(ONE + X + padding(17) + b"\0\0", b"X"), "paddings in its header"),
+        (raw(ONE + X + b"\x12\x10\x01\0" + bytes(8) + b"hidden\0\0", b"X"), "belong to nothing"),
+        (raw(b"\x01\x02\x50\x06hidden\0" + ONE[1:] + X + b"\0\0", b"X"), "mark 2 in its header"),
+        (raw(b"\x01" + folders_of(b"\1\0", b"X", b"hidden") + X + b"\0\0", b"Xhidden"), "no file"),
+        (
+            raw(
+                b"\x01" + folders_of(b"\1\0", b"X", b"h" * 65, sizes=b"\1\0") + X + b"\0\0",
+                b"X" + b"h" * 65,
+            ),
+            "no file",
+        ),
+    ],
+)
+def test_bytes_that_belong_to_nothing_are_refused(
+    tmp_path: Path, data: bytes, message: str
+) -> None:
+    with pytest.raises(BadArchiveError, match=message):
+        files_of(tmp_path, data)
+
+
+def test_bytes_beside_a_packed_header_are_refused(tmp_path: Path) -> None:
+    whole = written({"x": b"X"})
+    offset = int.from_bytes(whole[12:20], "little")
+    assert whole[32 + offset] == 0x17
+    for at in (32, 32 + offset):  # before the streams, and after that of the header
+        header = whole[32 + offset :]
+        data = raw(header, whole[32:at] + b"hidden" + whole[at : 32 + offset])
+        with pytest.raises(BadArchiveError, match=r"bytes between its streams|checksum|unpacked"):
+            files_of(tmp_path, data)
+
+
+def test_bytes_between_the_files_and_a_packed_header_are_refused(tmp_path: Path) -> None:
+    inner = ONE + X + b"\0\0"
+    where = b"\x06" + number(7) + b"\x01\x09" + number(len(inner)) + b"\0"
+    folder = b"\x07\x0b\x01\0\x01\x01\0\x0c" + number(len(inner)) + b"\0"
+    with pytest.raises(BadArchiveError, match="bytes between its streams"):
+        files_of(tmp_path, raw(b"\x17" + where + folder + b"\0", b"Xhidden" + inner))
+    whole = raw(b"\x17" + where.replace(number(7), number(1)) + folder + b"\0", b"X" + inner)
+    assert files_of(tmp_path, whole) == {"x": b"X"}
+
+
+@pytest.mark.usefixtures("each_way")
+def test_paddings_times_and_folders_of_nothing_are_read_as_7_zip_writes_them(
+    tmp_path: Path,
+) -> None:
+    times = b"\x12\x0a\x01\0" + bytes(8)
+    files = X + padding(3, bytes(5)) + times + b"\0\0"
+    assert files_of(tmp_path, raw(ONE + files, b"X")) == {"x": b"X"}
+    of_nothing = b"\x01" + folders_of(b"\1\0", b"X", b"")  # all of it was locked when it was read
+    assert files_of(tmp_path, raw(of_nothing + X + b"\0\0", b"X")) == {"x": b"X"}
+
+
+@pytest.mark.usefixtures("each_way")
+def test_checksums_of_packed_bytes_are_checked_where_they_are(tmp_path: Path) -> None:
+    for sums, is_right in (
+        (b"\x0a\x01" + struct.pack("<2I", zlib.crc32(b"X"), zlib.crc32(b"YZ")), True),
+        (b"\x0a\0\x40" + struct.pack("<I", zlib.crc32(b"YZ")), True),
+        (b"\x0a\x01" + struct.pack("<2I", zlib.crc32(b"X"), 7), False),
+        (b"\x0a\0\x40" + struct.pack("<I", 7), False),
+    ):
+        header = b"\x01" + folders_of(b"\1\1", b"X", b"YZ", sums=sums)
+        data = raw(header + b"\x05\x02" + names("x", "y") + b"\0\0", b"XYZ")
+        if is_right:
+            assert files_of(tmp_path, data) == {"x": b"X", "y": b"YZ"}
+            continue
+        with pytest.raises(BadArchiveError, match="wrong checksum for its packed bytes"):
+            files_of(tmp_path, data)
+
+
+@pytest.mark.usefixtures("each_way")
+def test_a_stored_folder_has_as_many_bytes_as_it_declares(tmp_path: Path) -> None:
+    header = b"\x01" + folders_of(b"\1", b"Xhidden", sizes=b"\1") + X + b"\0\0"
+    with pytest.raises(BadArchiveError, match=r"only stored|after the end of the payload"):
+        files_of(tmp_path, raw(header, b"Xhidden"))
+
+
+def test_an_empty_entry_is_a_file_if_its_attributes_say_so_as_py7zr_has_it(tmp_path: Path) -> None:
+    for attribute, kind in ((0x20, "file"), (0x10, "folder"), (0, "folder")):
+        files = b"\x05\x01\x0e\x01\x80" + names("x") + attributes(attribute)
+        assert [one.kind for one in members_of(tmp_path, raw(b"\x01" + files + b"\0\0"))] == [kind]
+
+
+@pytest.mark.parametrize("is_replaced", [True, False], ids=["replaced", "written to"])
+def test_an_archive_that_changes_after_it_was_listed_is_refused(
+    tmp_path: Path, is_replaced: bool
+) -> None:
+    path = tmp_path / "in.7z"
+    path.write_bytes(written({"x": b"first"}))
+    shelf: dict[str, bytes] = {}
+    with path.open("rb") as stream:
+        source = Source(path, stream)
+        members = seven_zip.members(source)
+        if is_replaced:
+            path.unlink()
+        path.write_bytes(written({"x": b"another"}))
+        with pytest.raises(BadArchiveError, match="was changed while it was read"):
+            seven_zip.unpack(source, members, lambda member: Toy(member, shelf))
+    assert not shelf
+
+
 # ---- methods -----------------------------------------------------------------------------------
 
 BCJ2 = b"\x01\x14\x03\x03\x01\x1b\x01\x01"
@@ -374,6 +508,12 @@ def packed_header(header: bytes, properties: bytes = b"\x18") -> bytes:
             "twice",
         ),
         (packed_header(b"\x02", properties=b"\x28"), "has no header"),  # a 4 GB dictionary
+        (packed_header(b"\x01\x05\x01" + padding(20_000_000)), "paddings in its header"),
+        (packed_header(b"\x01\x02" + b"\x50\0" * 20_000_000), "mark 2 in its header"),
+        (
+            packed_header(b"\x01\x05\x01" + b"".join(map(number, range(99, 1_000_099)))),
+            "mark 99 among its files|promises more",
+        ),
     ],
 )
 def test_a_hostile_header_costs_little(tmp_path: Path, data: bytes, message: str) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -265,9 +266,122 @@ def test_every_trial_is_small_and_every_reader_has_arguments() -> None:
     assert {name for names in probe._READERS.values() for name in names} == set(probe._ARGUMENTS)
 
 
-def test_a_link_to_a_program_that_all_may_write_to_is_not_trusted(tmp_path: Path) -> None:
-    program = script(tmp_path / "open", "")
-    program.chmod(stat.S_IRWXU | stat.S_IWOTH)
-    link = tmp_path / "link"
+def in_open_folder(folder: Path) -> Path:
+    program = script(folder / "open", "")
+    program.parent.chmod(0o777)
+    return program
+
+
+def below_open_folder(folder: Path) -> Path:
+    (folder / "open").mkdir()
+    program = script(folder / "open" / "sub", "")
+    (folder / "open").chmod(0o777)
+    return program
+
+
+def link_to(program: Path) -> Path:
+    link = program.parents[1] / "link"
     link.symlink_to(program)
-    assert not tool.is_trusted(link)
+    return link
+
+
+def link_in_open_folder(folder: Path) -> Path:
+    (folder / "open").mkdir()
+    (folder / "open" / "link").symlink_to(script(folder / "good", ""))
+    (folder / "open").chmod(0o777)
+    return folder / "open" / "link"
+
+
+def link_through_open_folder(folder: Path) -> Path:
+    (folder / "open").mkdir()
+    (folder / "open" / "way").symlink_to(script(folder / "good", "").parent)
+    (folder / "open").chmod(0o777)
+    (folder / "link").symlink_to("good/../open/way/fake")
+    return folder / "link"
+
+
+def endless_link(folder: Path) -> Path:
+    (folder / "link").symlink_to(folder / "link")
+    return folder / "link"
+
+
+def writable(folder: Path) -> Path:
+    program = script(folder / "good", "")
+    program.chmod(stat.S_IRWXU | stat.S_IWOTH)
+    return program
+
+
+def link_to_writable(folder: Path) -> Path:
+    return link_to(writable(folder))
+
+
+def link_to_open_folder(folder: Path) -> Path:
+    return link_to(in_open_folder(folder))
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        writable,
+        in_open_folder,
+        below_open_folder,
+        link_to_writable,
+        link_to_open_folder,
+        link_in_open_folder,
+        link_through_open_folder,
+        endless_link,
+    ],
+)
+def test_a_program_that_others_can_swap_is_not_trusted(
+    tmp_path: Path, planted: Callable[[Path], Path]
+) -> None:
+    assert not tool.is_trusted(planted(tmp_path))
+
+
+def test_links_and_folders_such_as_tmp_are_no_reason_for_distrust(tmp_path: Path) -> None:
+    program = script(tmp_path / "sticky", "")
+    program.parent.chmod(0o1777)
+    link = tmp_path / "link"
+    link.symlink_to("sticky/../sticky/fake")
+    assert tool.is_trusted(program)
+    assert tool.is_trusted(link)
+
+
+def test_programs_of_other_users_are_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = script(tmp_path / "good", "")
+    assert tool.is_trusted(program)
+    assert tool._owners() >= {0, os.geteuid()}
+    others = tool._owners() - {program.stat().st_uid} | {12345}
+    monkeypatch.setattr(tool, "_owners", lambda: others)
+    assert not tool.is_trusted(program)
+
+
+def test_folders_above_our_own_code_are_taken_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = below_open_folder(tmp_path)
+    monkeypatch.setattr(tool, "_OWN", frozenset(program.parent.parents))
+    assert tool.is_trusted(program)
+
+
+# ---- the files that a tool reads ---------------------------------------------------------------
+
+
+def test_a_file_that_changes_while_a_tool_reads_it_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "in"
+    path.write_bytes(DATA)
+    states = {path: tool.state_of(path)}
+    with tool.unchanged(states):
+        path.read_bytes()
+    with (
+        pytest.raises(BadArchiveError, match="was changed while it was read"),
+        tool.unchanged(states),
+    ):
+        path.write_bytes(DATA * 2)
+    with (
+        pytest.raises(BadArchiveError, match="was changed while it was read"),
+        tool.unchanged(states),
+    ):
+        pytest.fail("a changed file was given to the tool")

@@ -147,31 +147,38 @@ def _is_folder(one: Packed) -> bool:
 
 
 def _check(one: Packed, name: str, kind: str) -> None:
-    """Refuse what no tool reads, or not within the memory that it gets."""
+    """Refuse what no tool reads, and what contradicts itself."""
     info = one.info
     if info.compress_type not in _METHODS:
         raise BadArchiveError(f"packs `{name}` with an unknown method, {info.compress_type}")
     if not _has_known_algorithm(info):
         raise BadArchiveError(f"packs `{name}` with an algorithm that is not known")
-    if kind == "folder" and (info.file_size or info.compress_size):
-        raise BadArchiveError(f"has data in the folder `{name}`")
-    if info.file_redir is not None and info.compress_size:
-        raise BadArchiveError(f"has data in the link `{name}`")
+    is_empty = kind == "folder" or info.file_redir is not None
+    if is_empty and (info.compress_size or (kind == "folder" and info.file_size)):
+        raise BadArchiveError(f"has data in the {kind} `{name}`")
     if kind == "file" and name.endswith("/"):
         raise BadArchiveError(f"calls `{name}` both a file and a folder")
     if getattr(info, "file_flags", 0) & _UNKNOWN_SIZE:
         raise BadArchiveError(f"does not say how long `{name}` is")
     if info.compress_type != _METHODS[0] and kind == "file":
-        needed = _dictionary(info)
-        if needed >= _HUGE or min(needed, info.file_size) > _DICTIONARY:
-            raise BadArchiveError(
-                f"needs a dictionary of {needed >> 20:,} MB for `{name}`, more than "
-                f"{_DICTIONARY >> 20} MB"
-            )
+        _demand_memory(info, name)
+
+
+def _demand_memory(info: Any, name: str) -> None:
+    """Refuse what no tool unpacks within the memory that it gets."""
+    needed = _dictionary(info)
+    if needed >= _HUGE or min(needed, info.file_size) > _DICTIONARY:
+        raise BadArchiveError(
+            f"needs a dictionary of {needed >> 20:,} MB for `{name}`, more than "
+            f"{_DICTIONARY >> 20} MB"
+        )
 
 
 def _has_known_algorithm(info: Any) -> bool:
-    """True also of a stored file only if its version is known: else tools do not agree on it."""
+    """True if a version is known that files are packed with; on others tools do not agree.
+
+    Even for files that are only stored: some tools take these whatever their version is.
+    """
     flags = getattr(info, "file_compress_flags", None)
     if flags is None:
         return info.extract_version in _ALGORITHMS4

@@ -126,7 +126,7 @@ class _Blocks:
         elif info.type == _FILE:
             self._file(info)
         elif info.type == _END:
-            self.goes_on |= bool(info.flags & _NEXT_VOLUME)
+            self.goes_on = self._is_cut or bool(info.flags & _NEXT_VOLUME)
 
     def _demand_plain(self, info: Any) -> None:
         """Refuse blocks on which tools do not agree, and those that can hide bytes."""
@@ -148,7 +148,7 @@ class _Blocks:
         if info.flags & _BEFORE:
             self._part(info)
         elif self._is_cut:
-            raise BadArchiveError(f"lacks a part of `{self.files[-1].info.filename}`")
+            raise BadArchiveError(f"has `{info.filename}` where a part of another file is due")
         else:
             is_old = getattr(info, "file_version", None) is not None
             is_old |= not hasattr(info, "block_type") and bool(info.flags & _OLD_VERSION)

@@ -5,7 +5,7 @@ are told apart by names.
 """
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from covcat.archives.joined import Crc32
 from covcat.archives.member import CHUNK, BadArchiveError
@@ -77,13 +77,28 @@ def _unpacked(stream: BinaryIO, streams: Streams) -> Iterator[bytes]:
 
 
 def _folder(stream: BinaryIO, folder: Folder, packed: int) -> Iterator[bytes]:
+    decoder = _decoder(folder, packed)
+    left, is_idle = folder.size, False
+    while left:
+        data = decoder.decompress(stream, min(left, _WRITE))
+        left -= len(data)
+        if not data and is_idle and decoder.consumed >= packed:
+            raise BadArchiveError("has a packed stream that ends too early")
+        is_idle = not data
+        if data:
+            yield data
+
+
+def _decoder(folder: Folder, packed: int) -> Any:
+    """Return py7zr's decoder of a folder that it can read safely."""
     from py7zr.compressor import SevenZipDecompressor
 
+    methods = {coder.method for coder in folder.coders}
     if not folder.is_chain:  # py7zr takes it for one
         raise BadArchiveError("binds its coders in a way that only 7-Zip unpacks")
-    if any(coder.method == _PPMD for coder in folder.coders):  # damage kills the whole process
+    if _PPMD in methods:  # damage kills the whole process
         raise BadArchiveError("is packed with PPMd, which only 7-Zip unpacks safely")
-    if packed != folder.size and all(coder.method == _COPY for coder in folder.coders):
+    if packed != folder.size and methods == {_COPY}:
         raise BadArchiveError("has other bytes than it declares in a folder that is only stored")
     coders = [
         {
@@ -94,20 +109,5 @@ def _folder(stream: BinaryIO, folder: Folder, packed: int) -> Iterator[bytes]:
         }
         for coder in folder.coders
     ]
-    is_unbounded = any(coder.method in _UNBOUNDED for coder in folder.coders)
-    decoder = SevenZipDecompressor(
-        coders,
-        packed,
-        list(folder.sizes),
-        folder.crc,
-        blocksize=_READ_UNBOUNDED if is_unbounded else _READ,
-    )
-    left, is_idle = folder.size, False
-    while left:
-        data = decoder.decompress(stream, min(left, _WRITE))
-        left -= len(data)
-        if not data and is_idle and decoder.consumed >= packed:
-            raise BadArchiveError("has a packed stream that ends too early")
-        is_idle = not data
-        if data:
-            yield data
+    piece = _READ_UNBOUNDED if methods & _UNBOUNDED else _READ
+    return SevenZipDecompressor(coders, packed, list(folder.sizes), folder.crc, blocksize=piece)

@@ -18,10 +18,10 @@ MAGIC = b"7z\xbc\xaf\x27\x1c"
 START = 32  # bytes before the first packed stream
 MAX_HEADER = 64 << 20
 
-_HEADER, _STREAMS, _FILES = 1, 4, 5  # nothing writes 2, properties, and 3, more streams
+_HEADER, _STREAMS, _FILES = 1, 4, 5  # no known writer makes 2, properties, and 3, more streams
 _EMPTY_STREAMS, _EMPTY_FILES, _ANTI, _NAMES = range(14, 18)
 _ATTRIBUTES, _PACKED_HEADER, _PADDING = 21, 23, 25
-_TIMES = (18, 19, 20, 24)  # and where a file starts in a player: eight bytes each
+_WIDTHS = {18: 8, 19: 8, 20: 8, _ATTRIBUTES: 4, 24: 8}  # bytes for a file: three times, a start
 _MAX_PADDINGS = 16  # 7-Zip aligns each property with one at most
 _AES = b"\x06\xf1\x07\x01"
 
@@ -152,11 +152,12 @@ def _files(cursor: Cursor, streams: Streams) -> tuple[File, ...]:
     seen: set[int] = set()
     paddings = 0
     while (mark := cursor.number()) != END:
+        part = cursor.take(cursor.count())
         if mark != _PADDING:
             _demand_once(mark, seen)
-        elif (paddings := paddings + 1) > _MAX_PADDINGS:
-            raise BadArchiveError(f"has more than {_MAX_PADDINGS} paddings in its header")
-        rows.take(mark, Cursor(cursor.take(cursor.count())))
+            rows.take(mark, Cursor(part))
+        elif (paddings := paddings + 1) > _MAX_PADDINGS or part.strip(b"\0"):
+            raise BadArchiveError("has paddings in its header as no writer makes them")
     contents = iter(streams.files)
     empty_files = iter(rows.empty_files)
     files = []
@@ -198,16 +199,14 @@ class _Rows:
         elif mark == _NAMES:
             cursor.demand_inside()
             self.names = _names(cursor.rest(), self._count)
-        elif mark == _ATTRIBUTES:
+        elif mark in _WIDTHS:
             has = cursor.bits_or_all(self._count)
             cursor.demand_inside()
-            values = iter(struct.unpack(f"<{sum(has)}I", cursor.take(4 * sum(has))))
-            self.attributes = [next(values) if one else None for one in has]
-        elif mark in _TIMES:
-            has = cursor.bits_or_all(self._count)
-            cursor.demand_inside()
-            cursor.take(8 * sum(has))
-        elif mark != _PADDING or any(cursor.rest()):
+            data = cursor.take(_WIDTHS[mark] * sum(has))
+            if mark == _ATTRIBUTES:
+                values = iter(struct.unpack(f"<{sum(has)}I", data))
+                self.attributes = [next(values) if one else None for one in has]
+        else:
             raise BadArchiveError(f"has mark {mark} among its files, which covcat cannot read")
         cursor.demand_end()
 

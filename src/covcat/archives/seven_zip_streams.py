@@ -85,7 +85,10 @@ class Cursor:
 
     def number(self) -> int:
         """Return the next number: the first byte's leading ones count the bytes that follow."""
-        first = self.take(1)[0]
+        if self._at == len(self._data):
+            raise BadArchiveError("has a header that ends too early")
+        first = self._data[self._at]  # not by `take`: a header may have millions of numbers
+        self._at += 1
         if first < 0x80:
             return first
         more = 8 - (first ^ 0xFF).bit_length()
@@ -230,12 +233,10 @@ def _substreams(
         mark = cursor.number()
     if sum(counts) > MAX_FILES:
         raise BadArchiveError(f"has more than {MAX_FILES:,} files: too many for 7z")
-    sizes = []
-    for folder, count in zip(folders, counts, strict=True):
-        row = [cursor.number() for _ in range(count - 1)] if mark == _SIZES else []
-        if count and (len(row) < count - 1 or sum(row) > folder.size):
-            raise BadArchiveError("has a folder whose files are larger than it")
-        sizes.append([*row, folder.size - sum(row)] if count else [])
+    sizes = [
+        _cut(folder, count, cursor if mark == _SIZES else None)
+        for folder, count in zip(folders, counts, strict=True)
+    ]
     if mark == _SIZES:
         mark = cursor.number()
     known = [count == 1 and f.crc is not None for f, count in zip(folders, counts, strict=True)]
@@ -252,6 +253,14 @@ def _substreams(
         for folder, row, has in zip(folders, sizes, known, strict=True)
         for size in row
     )
+
+
+def _cut(folder: Folder, count: int, cursor: Cursor | None) -> list[int]:
+    """Return the sizes of a folder's files: of all but the last one they are written."""
+    row = [cursor.number() for _ in range(count - 1)] if cursor else []
+    if count and (len(row) < count - 1 or sum(row) > folder.size):
+        raise BadArchiveError("has a folder whose files are larger than it")
+    return [*row, folder.size - sum(row)] if count else []
 
 
 def _demand_use(folders: tuple[Folder, ...], counts: list[int], packed: tuple[int, ...]) -> None:

@@ -104,7 +104,7 @@ def _steps(path: Path) -> Iterator[Path]:
 
 def state_of(file: Path | int) -> State:
     """Return what tells a file, by its path or its number, from another or from a later one."""
-    found = os.stat(file)
+    found = os.fstat(file) if isinstance(file, int) else file.stat()
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
