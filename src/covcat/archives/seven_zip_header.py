@@ -18,7 +18,8 @@ MAGIC = b"7z\xbc\xaf\x27\x1c"
 START = 32  # bytes before the first packed stream
 MAX_HEADER = 64 << 20
 
-_HEADER, _STREAMS, _FILES = 1, 4, 5  # no known writer makes 2, properties, and 3, more streams
+_HEADER, _PROPERTIES, _STREAMS, _FILES = 1, 2, 4, 5  # no known writer makes 3, more streams
+_MAX_PROPERTIES = 16  # of the archive, which nothing needs: few writers make any
 _EMPTY_STREAMS, _EMPTY_FILES, _ANTI, _NAMES = range(14, 18)
 _ATTRIBUTES, _PACKED_HEADER, _PADDING = 21, 23, 25
 _WIDTHS = {18: 8, 19: 8, 20: 8, _ATTRIBUTES: 4, 24: 8}  # bytes for a file: three times, a start
@@ -133,7 +134,9 @@ def _header(cursor: Cursor) -> Header:
     seen: set[int] = set()
     while (mark := cursor.number()) != END:
         _demand_once(mark, seen)
-        if mark == _STREAMS:
+        if mark == _PROPERTIES:
+            _skip_properties(cursor)
+        elif mark == _STREAMS:
             streams = read_streams(cursor)
         elif mark == _FILES:
             files = _files(cursor, streams)
@@ -144,6 +147,15 @@ def _header(cursor: Cursor) -> Header:
     if sum(one.has_stream for one in files) != len(streams.files):
         raise BadArchiveError("has another number of files than of their contents")
     return Header(streams, files)
+
+
+def _skip_properties(cursor: Cursor) -> None:
+    """Pass over the properties of the archive, so few and small that they hide nothing."""
+    for _ in range(_MAX_PROPERTIES):
+        if cursor.number() == END:
+            return
+        cursor.take(cursor.count(_MAX_PROPERTIES))
+    raise BadArchiveError("has too many properties of its own")
 
 
 def _files(cursor: Cursor, streams: Streams) -> tuple[File, ...]:
