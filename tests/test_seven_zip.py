@@ -335,7 +335,7 @@ def padding(count: int, data: bytes = b"") -> bytes:
         (raw(ONE + X + padding(17) + b"\0\0", b"X"), "paddings in its header"),
         (raw(ONE + X + b"\x12\x10\x01\0" + bytes(8) + b"hidden\0\0", b"X"), "belong to nothing"),
         (
-            raw(b"\x01\x02\x50\x06hidden\0" + ONE[1:] + X + b"\0\0", b"X"),
+            raw(b"\x01\x02\x50\x14hidden bytes, twenty\0" + ONE[1:] + X + b"\0\0", b"X"),
             "promises more than it can hold|too many properties",
         ),
         (raw(b"\x01" + folders_of(b"\1\0", b"X", b"hidden") + X + b"\0\0", b"Xhidden"), "no file"),
