@@ -13,7 +13,7 @@ from covcat.archives import Member
 from covcat.errors import CovcatError, DiskError, ExtractionError
 from covcat.names import Paths, unsafe_name
 
-MAX_MEMBERS = 2_000_000
+MAX_MEMBERS = 700_000  # each costs up to 600 bytes of memory; --max-files allows more
 MAX_FOLDERS = 300_000  # names alone can make 64 for each member
 
 

@@ -14,7 +14,7 @@ _MOST = (*[0xFFFF] * 4, *[0xFFFFFFFF] * 2)  # by field: the real number is in th
 _ENTRY = 46  # bytes of a directory's entry, before its name, extra fields and comment
 # Checked before the directory is read, since what a file costs in memory must not be its own
 # choice. Most that is real has far less; the caller's own limits come later.
-_MAX_ENTRIES = 1_000_000
+_MAX_ENTRIES = 500_000  # each takes up to 800 bytes of memory until all are unpacked
 _MAX_DIRECTORY = 1 << 28
 
 ReadAt = Callable[[int, int], bytes]
