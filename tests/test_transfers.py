@@ -194,6 +194,14 @@ def test_a_slow_connection_gets_help(covcat, shelf, origin) -> None:
 
 
 @pytest.mark.usefixtures("eager")
+def test_several_connections_do_not_get_past_the_catalogs_bound(covcat, shelf, origin) -> None:
+    shelf.add_web("plain", "x.bin", max_bytes=1_000_000)
+    channel = origin.channel("a", rate=400_000)
+    ran = covcat("fetch", "plain", mirror=channel.url)
+    assert (ran.code, "is longer than the catalog allows" in ran.err) == (5, True)
+
+
+@pytest.mark.usefixtures("eager")
 def test_one_job_is_one_connection(covcat, shelf, origin) -> None:
     shelf.add_web("plain", "x.bin", sha256=SHA256)
     channel = origin.channel("a", rate=2_000_000)

@@ -25,7 +25,7 @@ from covcat.model import Location
 from covcat.not_the_file import HEAD, not_the_file
 from covcat.pace import Floor
 from covcat.parts import Record, copied
-from covcat.resume import Held, Validator, is_strong, judge, validator_of
+from covcat.resume import Held, Validator, content_range, is_strong, judge, validator_of
 from covcat.store import disk_errors
 from covcat.wanted import Line, Wanted
 
@@ -39,7 +39,7 @@ _WORTH = 8 << 20  # bytes still to come that are worth more connections
 
 
 class Arrival:
-    """Call `attempt` until it ends well, then `finish`; in any case `leave`."""
+    """Call `attempt` until it ends well, then let the part `finish`; in any case `leave`."""
 
     def __init__(self, wanted: Wanted, line: Line) -> None:
         """Make an empty part; `find_kept` fills it with what an earlier run left."""
@@ -301,6 +301,7 @@ class Arrival:
         self.is_joined = True
         try:
             for data in ranges.bring(shared, self.offset, 1 + helpers):
+                self._demand_bound(self.offset + len(data))
                 self.part.written += len(data)
                 self._digest(data)
         except (StoppedError, DiskError):
@@ -368,7 +369,5 @@ def _heard(chunks: Iterator[bytes], floor: Floor, url: str) -> Iterator[bytes]:
 
 
 def _total(headers: Mapping[str, str]) -> int | None:
-    from covcat.resume import content_range
-
     found = content_range(headers)
     return found[2] if found else None

@@ -5,7 +5,7 @@ name by one rename; whatever fails before that leaves nothing behind.
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -159,11 +159,7 @@ def _fetch(step: Step, release: Release, bench: Bench) -> None:
         job = _Job(step, release, before, listing, workshop, bench)
         with disk_errors("make the release's folder"):
             make_folder(job.built / "files")
-        try:
-            record, missing = _built(job, partial)
-        except (ExtractionError, IntegrityError):
-            partial.forget(release.files)
-            raise
+        record, missing = _built(job, partial)
         partial.close()
         store.publish(job.built, resource.id, release.id)
     partial.clear()
@@ -194,7 +190,8 @@ class _Job:
 def _built(job: _Job, partial: Partial) -> tuple[Manifest, list[str]]:
     """Bring all files, put them in their places, and verify and record the whole."""
     parts = _parts(job, partial)
-    files, missing = _verified(job, parts)
+    with _doubt(job, partial):
+        files, missing = _verified(job, parts)
     options = job.step.options
     form: Form = "files" if options.extract else "archives"
     everything = [*files, *assemble.kept_archives(parts)]
@@ -228,7 +225,21 @@ def _parts(job: _Job, partial: Partial) -> list[assemble.Part]:
             bench.progress,
         )
         with closing(obtain.all_of(order, line, bench.store, partial)) as coming:
-            return [assemble.part(file, got, site) for file, got in coming]
+            parts = []
+            for file, got in coming:
+                with _doubt(job, partial):
+                    parts.append(assemble.part(file, got, site))
+            return parts
+
+
+@contextmanager
+def _doubt(job: _Job, partial: Partial) -> Iterator[None]:
+    """Where what came is refused, keep nothing of it that no pin vouches for."""
+    try:
+        yield
+    except (ExtractionError, IntegrityError):
+        partial.forget(job.release.files)
+        raise
 
 
 def _record_of(folder: Path) -> Manifest | None:
