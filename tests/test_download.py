@@ -9,6 +9,7 @@ from builders import REPOSITORY, Answer, git_zip, zip_of
 
 from covcat import download
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError, UsageError
+from covcat.hosts.served import alone
 from covcat.model import Location, Network, WebFile
 from covcat.pace import Limit, Slots
 from covcat.parts import Parts
@@ -33,7 +34,7 @@ def fetched(tmp_path: Path, handler, file: WebFile, network: Network) -> downloa
     web = Web(network, httpx.MockTransport(handler))
     line = Line(web, network, Limit(None), Slots(4), Parts(folder), Silent())
     location = Location(url=file.url, name=file.name)
-    wanted = Wanted(file, file.name, "set@1.0")
+    wanted = Wanted(alone(file, file.name), file.name, "set@1.0")
     try:
         return download.fetch(wanted, [lambda: location], line, tmp_path / "target")
     finally:

@@ -1,7 +1,11 @@
-"""Which network addresses are private, and how names spell them out."""
+"""Addresses: which are private, how names spell them out, and what of one may be shown."""
 
+import re
 import socket
 from ipaddress import IPv6Address, ip_address
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+from covcat.errors import NetworkError
 
 
 def is_private(address: str) -> bool:
@@ -25,3 +29,38 @@ def spelt_address(host: str) -> str:
         return socket.inet_ntoa(socket.inet_aton(host))
     except (OSError, ValueError):
         return ""
+
+
+_SECRET = re.compile(
+    r"(?i)[?&](?:[^&=]*(?:signature|credential|token|secret|passw|apikey|api_key)[^&=]*|key|sig)="
+)
+
+
+def without_secrets(url: str) -> str:
+    """Return an address as it may be shown and kept: signed ones without what signs them."""
+    return url.partition("?")[0] if _SECRET.search(url) else url
+
+
+def redirected(url: str, location: str, mirror: str | None) -> str:
+    """Return where a redirect leads; judged as if there were no mirror.
+
+    Raises:
+        NetworkError: it is no web address, has a user name, or goes from https to http.
+    """
+    own = (mirror or "").rstrip("/") + "/"
+    if len(own) > 1 and location.startswith(own):
+        location = "https://" + location.removeprefix(own)
+    try:
+        target = urlsplit(urljoin(url, location))
+        reachable = target.scheme in ("http", "https") and target.hostname and target.port != 0
+    except ValueError:
+        reachable = False
+        target = urlsplit("")
+    url, location = without_secrets(url), without_secrets(location)
+    if not location or not reachable:
+        raise NetworkError(f"`{url}` redirects to `{location}`, which is not a web address")
+    if target.username is not None or target.password is not None:
+        raise NetworkError(f"`{url}` redirects to an address with a user name in it")
+    if urlsplit(url).scheme == "https" and target.scheme == "http":
+        raise NetworkError(f"`{url}` redirects to `{location}`: from https to http")
+    return urlunsplit(target._replace(fragment=""))

@@ -5,7 +5,7 @@ that names archive and member. Pure: nothing is read or written here.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -29,6 +29,7 @@ class Layout:
     include: tuple[str, ...] = ()  # globs; none means all
     exclude: tuple[str, ...] = ()
     nested: tuple[str, ...] = ()  # globs of archives inside, which are unpacked too
+    wants: Callable[[str], bool] | None = None  # asked of each path with `into`; None is all
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,10 @@ class Gate:
         layout = self.layout
         if not path.startswith(layout.keep) or _matches(path, layout.exclude):
             return False
-        return not layout.include or _matches(path, layout.include)
+        if layout.include and not _matches(path, layout.include):
+            return False
+        is_asked = layout.wants is None or layout.wants(layout.into + path)
+        return is_asked or _matches(path, layout.nested)  # members of that one may be
 
 
 def _matches(path: str, globs: Sequence[str]) -> bool:

@@ -21,11 +21,19 @@ from covcat.errors import (
     StoppedError,
     TransientError,
 )
-from covcat.model import Location
+from covcat.model import Digest, Hash, Location
 from covcat.not_the_file import HEAD, not_the_file
 from covcat.pace import Floor
 from covcat.parts import Record, copied
-from covcat.resume import Held, Validator, content_range, is_strong, judge, validator_of
+from covcat.resume import (
+    Held,
+    Validator,
+    claimed_md5,
+    content_range,
+    is_strong,
+    judge,
+    validator_of,
+)
 from covcat.store import disk_errors
 from covcat.wanted import Line, Wanted
 
@@ -45,17 +53,24 @@ class Arrival:
         """Make an empty part; `find_kept` fills it with what an earlier run left."""
         self.wanted, self.line = wanted, line
         self.part = line.parts.new(wanted.key, wanted.name)
-        self.digests = Digests(wanted.file)
-        self.total = wanted.file.bytes
+        self.digests = self._digests()
+        self.claims: list[Digest] = []  # what the answer's headers say of it
+        self.total = wanted.served.bytes
         self.validator = Validator()
         self.url = ""  # that the bytes came from, before and after redirects
         self.final_url = ""
+        self.has_answered = False  # the host, in the attempt that was last
         self.is_joined = False  # of bytes from more than one answer
         self.wants_one_answer = False  # no ranges: bytes that were joined were wrong
         self._is_whole_only = False  # no ranges in the next attempt: the last one was wrong
         self._is_split = False
         self._recorded = 0
         self._task = line.progress.start(wanted.name, self.total, wanted.within)
+
+    def _digests(self) -> Digests:
+        served = self.wanted.served
+        claimed: list[Hash] = ["md5"] if served.has_claim else []
+        return Digests([*(one.kind for one in served.digests), *claimed], served.bytes)
 
     # ---- what is here ----
 
@@ -85,7 +100,7 @@ class Arrival:
         self.line.parts.sweep(self.wanted.key, but=self.part.path)
 
     def _may_take(self, record: Record, url: str) -> bool:
-        size = self.wanted.file.bytes
+        size = self.wanted.served.bytes
         if size is not None and (record.offset > size or record.total not in (None, size)):
             return False
         if record.etag is not None and not is_strong(record.etag):
@@ -106,8 +121,8 @@ class Arrival:
         self.line.progress.advance(self._task, -self.offset)
         self.part.drop()
         self.part = self.line.parts.new(self.wanted.key, self.wanted.name)
-        self.digests = Digests(self.wanted.file)
-        self.total = self.wanted.file.bytes
+        self.digests, self.claims = self._digests(), []
+        self.total = self.wanted.served.bytes
         self.validator, self.is_joined, self._recorded = Validator(), False, 0
 
     # ---- one attempt ----
@@ -147,7 +162,9 @@ class Arrival:
     def _one_connection(self, location: Location, host: str) -> int:
         """Read one answer; where it is left as too slow, return how many more may help."""
         headers = self._headers()
-        with self.line.web.get(location.url, headers) as answer:
+        asked = location.signed or location.url
+        with self.line.web.get(asked, headers, login=location.login) as answer:
+            self.has_answered = True
             if not self._accept(answer, location, is_range=bool(headers)):
                 return 0
             return self._read(answer, location, host)
@@ -162,6 +179,8 @@ class Arrival:
 
     def _accept(self, answer: "Answer", location: Location, *, is_range: bool) -> bool:
         """Take what an answer says of the file; return False if there is nothing to read."""
+        if self.wanted.served.has_claim:
+            self.claims = claimed_md5(answer.headers)
         if is_range:
             held = Held(self.offset, self.total, self.validator, self.wanted.is_pinned)
             verdict = judge(answer.status, answer.headers, held)
@@ -217,14 +236,14 @@ class Arrival:
             head += data
             if len(head) >= HEAD:
                 break
-        file, kind = self.wanted.file, answer.headers.get("content-type", "")
-        if not head and file.bytes != 0:
+        served, kind = self.wanted.served, answer.headers.get("content-type", "")
+        if not head and served.bytes != 0:
             raise NetworkError(f"`{answer.url}` answered with nothing", hint="try again later")
-        if head and (wrong := not_the_file(head, file.unpack, kind, answer.url)):
+        if head and (wrong := not_the_file(head, served.unpack, kind, answer.url)):
             raise wrong
-        if file.bytes is not None and answer.length not in (None, file.bytes):
+        if served.bytes is not None and answer.length not in (None, served.bytes):
             raise IntegrityError(
-                f"`{answer.url}` is not the pinned file: expected {file.bytes} bytes, got "
+                f"`{answer.url}` is not the pinned file: expected {served.bytes} bytes, got "
                 f"{answer.length}",
                 hint="it was changed upstream or on the way; nothing was kept",
             )
@@ -249,10 +268,10 @@ class Arrival:
 
     def _demand_bound(self, size: int) -> None:
         """Stop a body that goes on beyond what is pinned or what there is room for."""
-        file, room = self.wanted.file, self.wanted.room
-        if file.bytes is not None and size > file.bytes:
-            raise IntegrityError(f"`{self.url}` is longer than expected: {file.bytes} bytes")
-        bound = file.max_bytes if file.unpack == "none" else None
+        served, room = self.wanted.served, self.wanted.room
+        if served.bytes is not None and size > served.bytes:
+            raise IntegrityError(f"`{self.url}` is longer than expected: {served.bytes} bytes")
+        bound = served.file.max_bytes if served.unpack == "none" else None
         if bound is not None and size > bound:
             raise IntegrityError(f"`{self.url}` is longer than the catalog allows: {bound} bytes")
         if room is not None and size > room:
@@ -292,7 +311,7 @@ class Arrival:
         self._is_split = True  # whatever comes of it, not again
         shared = ranges.Shared(
             self.line.web,
-            location.url,
+            location,
             self.validator.etag or "",
             self.total or 0,
             self.part,

@@ -5,14 +5,25 @@ What came stays where it is until the release is whole, so nothing is asked for 
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
-from covcat import extract, pins, room
+from covcat import choose, extract, pins, room
 from covcat.archives import zip as zip_format
 from covcat.errors import ExtractionError, IntegrityError
-from covcat.model import AnyFile, Download, GitHubFile, Options, StoredFile, Transfer
+from covcat.model import (
+    AnyFile,
+    Download,
+    GitHubFile,
+    KaggleFile,
+    Options,
+    Selection,
+    Served,
+    StoredFile,
+    Transfer,
+)
 from covcat.names import unsafe_name
 from covcat.progress import Progress
 from covcat.store import Store, disk_errors, make_folder
@@ -25,7 +36,7 @@ class Site:
     built: Path  # the folder that will get the release's final name
     workspace: Path  # a private folder, for the archives inside archives
     options: Options
-    has_listing: bool
+    listing: Collection[str] | None  # paths of all files of the release, where they are pinned
     store: Store
     progress: Progress
 
@@ -34,49 +45,88 @@ class Site:
 class Part:
     """One file of a release after transfer and unpacking; paths are relative to `files/`."""
 
-    file: AnyFile
+    served: Served
     transfer: Transfer
     files: tuple[StoredFile, ...]
 
+    @property
+    def file(self) -> AnyFile:
+        """Return what the catalog says of it."""
+        return self.served.file
 
-def part(file: AnyFile, got: Download, site: Site) -> Part:
-    """Unpack a download, or give it its place, and keep its archive if that is wanted."""
-    transfer = _transfer(file, got)
-    if file.unpack == "none":
-        return _plain_part(file, got, transfer, site)
-    place = extract.Place(
-        folder=site.built / "files" if site.options.extract else None,
-        workspace=site.workspace / f"{got.path.name}.inside",
-        with_git_ids=isinstance(file, GitHubFile) or site.has_listing,
-        progress=site.progress,
-    )
-    budget, layout = room.budget(file, site.store), extract.layout_of(file)
-    done = extract.extract(got.path, file.unpack, layout, budget, place, file.name_encoding)
+
+def part(served: Served, got: Download, site: Site, inside: Sequence[Selection] = ()) -> Part:
+    """Unpack a download, or give it its place, and keep its archive if that is wanted.
+
+    `inside` says which members are wanted; nothing means all.
+    """
+    file, transfer = served.file, _transfer(served, got)
+    if served.unpack == "none" and not _is_wrapped(served, got):
+        return _plain_part(served, got, transfer, site)
+    done = _unpacked(served, got, site, inside)
     files = list(done.files)
-    transfer = replace(transfer, left_out=done.left_out, nested=done.nested)
-    if isinstance(file, GitHubFile):
-        transfer = _with_git_ids(transfer, file, files, got)
+    transfer = replace(transfer, is_archive=True, left_out=done.left_out, nested=done.nested)
+    if isinstance(file, GitHubFile) and file.is_state:
+        transfer = _with_git_ids(transfer, file, files, got, is_whole=not inside)
     else:  # only git's own archives say a file's git mode
         files = [replace(one, mode=None) for one in files]
     if site.options.wants_archives:
-        transfer = replace(transfer, archive=_kept(got, file, site.built))
-    return Part(file, transfer, tuple(files))
+        transfer = replace(transfer, archive=_kept(served, got, site.built))
+    return Part(served, transfer, tuple(files))
+
+
+def _unpacked(
+    served: Served, got: Download, site: Site, inside: Sequence[Selection]
+) -> extract.Extracted:
+    file = served.file
+    kind = served.unpack if served.unpack != "none" else "zip"
+    place = extract.Place(
+        folder=site.built / "files" if site.options.extract else None,
+        workspace=site.workspace / f"{got.path.name}.inside",
+        with_git_ids=isinstance(file, GitHubFile) or site.listing is not None,
+        progress=site.progress,
+    )
+    budget = room.budget(file, site.store)
+    wants: choose.Wants | None = None
+    if inside:
+        paths = site.listing or ()
+        if not paths and any(one.sample is not None for one in inside):
+            looked = extract.inspect(
+                got.path, kind, extract.layout_of(served), budget, file.name_encoding
+            )
+            paths, budget = [one.path for one in looked], room.budget(file, site.store)
+        wants = choose.wanted(inside, paths)
+    layout = extract.layout_of(served, wants)
+    done = extract.extract(got.path, kind, layout, budget, place, file.name_encoding)
+    if served.unpack == "none" and [one.path for one in done.files] != [layout.into + served.name]:
+        raise ExtractionError(
+            f"`{got.url}` came as a zip: expected `{served.name}` alone in it, got "
+            f"{len(done.files)} files"
+        )
+    return done
+
+
+def _is_wrapped(served: Served, got: Download) -> bool:
+    """Tell Kaggle's zip around a single file: only the final address says it."""
+    name = urlsplit(got.final_url).path
+    return isinstance(served.file, KaggleFile) and name.endswith(f"{quote(served.name)}.zip")
 
 
 def _with_git_ids(
-    transfer: Transfer, file: GitHubFile, files: list[StoredFile], got: Download
+    transfer: Transfer, file: GitHubFile, files: list[StoredFile], got: Download, *, is_whole: bool
 ) -> Transfer:
     """Record the tree that was unpacked, and the commit that git wrote into the archive."""
     with got.path.open("rb") as stream:
         commit = zip_format.comment(stream) or None
     if file.commit and commit and commit != file.commit:
         raise IntegrityError(f"`{got.url}` is commit `{commit}`: expected {file.commit}")
-    return replace(transfer, commit=commit, tree=pins.tree_of(files, file), keep=file.keep)
+    tree = pins.tree_of(files, file) if is_whole else None
+    return replace(transfer, commit=commit, tree=tree, keep=file.keep)
 
 
-def _transfer(file: AnyFile, got: Download) -> Transfer:
+def _transfer(served: Served, got: Download) -> Transfer:
     return Transfer(
-        host=file.host,
+        host=served.file.host,
         url=got.url,
         final_url=got.final_url,
         name=got.name,
@@ -84,19 +134,30 @@ def _transfer(file: AnyFile, got: Download) -> Transfer:
         sha256=got.sha256,
         md5=got.md5,
         mirror=got.mirror,
-        is_archive=file.unpack != "none",
+        is_archive=served.unpack != "none",
         finished_at=got.finished_at,
         verified_by=got.verified_by,
+        entry=served.entry,
+        folder=served.folder,
+        imported_from=got.imported_from,
     )
 
 
-def _plain_part(file: AnyFile, got: Download, transfer: Transfer, site: Site) -> Part:
+def _plain_part(served: Served, got: Download, transfer: Transfer, site: Site) -> Part:
     """Give a plain file its place among the files, or keep it as served."""
-    path = (file.into or "") + got.name
-    stored = StoredFile(path=path, bytes=got.bytes, sha256=got.sha256)
+    path = served.folder + got.name
+    blob = next((one.value for one in served.digests if one.kind == "git-blob"), None)
+    stored = StoredFile(
+        path=path,
+        bytes=got.bytes,
+        sha256=got.sha256,
+        mode=served.mode if blob else None,
+        blob=blob,
+        verified_by=got.verified_by,
+    )
     if not site.options.extract:
-        transfer = replace(transfer, archive=_kept(got, file, site.built))
-        return Part(file, transfer, (stored,))
+        transfer = replace(transfer, archive=_kept(served, got, site.built))
+        return Part(served, transfer, (stored,))
     if reason := unsafe_name(path):
         raise ExtractionError(f"`{path}` is no place for a file: {reason}")
     with disk_errors(f"write `{path}`"):
@@ -104,23 +165,24 @@ def _plain_part(file: AnyFile, got: Download, transfer: Transfer, site: Site) ->
         make_folder(target.parent)
         if target.exists():
             raise ExtractionError(f"two files of the release would be `{path}`")
-        _place(got.path, target)
-    return Part(file, transfer, (stored,))
+        place(got.path, target)
+    return Part(served, transfer, (stored,))
 
 
-def _kept(got: Download, file: AnyFile, built: Path) -> str:
+def _kept(served: Served, got: Download, built: Path) -> str:
     """Keep a download as served, below the folder that its members go to."""
-    place = f"archives/{file.into or ''}{got.name}"
+    folder = served.path.removesuffix(served.name)
+    kept = f"archives/{folder}{got.name}"
     with disk_errors(f"keep `{got.name}`"):
-        target = built / place
+        target = built / kept
         make_folder(target.parent)
         if target.exists():
-            raise ExtractionError(f"two downloads of the release are called `{place}`")
-        _place(got.path, target)
-    return place
+            raise ExtractionError(f"two downloads of the release are called `{kept}`")
+        place(got.path, target)
+    return kept
 
 
-def _place(path: Path, target: Path) -> None:
+def place(path: Path, target: Path) -> None:
     """Let a file be in the release as well as where it waits for the release to be whole."""
     try:
         os.link(path, target)
@@ -130,15 +192,12 @@ def _place(path: Path, target: Path) -> None:
         shutil.copyfile(path, target, follow_symlinks=False)
 
 
-def kept_archives(parts: Iterable[Part]) -> list[StoredFile]:
+def kept_archives(transfers: Iterable[Transfer]) -> list[StoredFile]:
     """Return the archives that stay beside the files."""
     return [
         StoredFile(
-            path=part.transfer.archive,
-            bytes=part.transfer.bytes,
-            sha256=part.transfer.sha256,
-            verified_by=part.transfer.verified_by,
+            path=one.archive, bytes=one.bytes, sha256=one.sha256, verified_by=one.verified_by
         )
-        for part in parts
-        if part.transfer.archive
+        for one in transfers
+        if one.archive
     ]

@@ -7,9 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from covcat import listing, schema, strict_yaml
-from covcat.archives import FORMATS
 from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
-from covcat.hosts import HOSTS
 from covcat.model import MODALITIES, Release, Resource
 from covcat.store import packaged_catalog
 
@@ -260,14 +258,8 @@ def _is_licensed(resource: Resource, glob: str) -> bool:
 
 
 def is_fetchable(resource: Resource) -> bool:
-    """True if covcat can fetch the default release: open, of known hosts and formats."""
-    release = resource.default_release
-    return (
-        resource.access == "open"
-        and release is not None
-        and all(file.host in HOSTS for file in release.files)
-        and all(file.unpack in (*FORMATS, "none") for file in release.files)
-    )
+    """True if covcat can fetch it: all but what is for browsing only."""
+    return resource.access != "browse" and resource.default_release is not None
 
 
 def _text(resource: Resource) -> str:

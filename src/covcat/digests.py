@@ -3,10 +3,11 @@
 import hashlib
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from covcat.model import File
+from covcat.gitid import blob_hasher
+from covcat.model import Hash
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -16,16 +17,17 @@ _WAITING = 16  # pieces that may wait for the thread: a bound on memory
 
 
 class Digests:
-    """Sha256, which is always recorded, and what else is pinned for a file."""
+    """Sha256, which is always recorded, and what else is known of a file."""
 
-    def __init__(self, file: File) -> None:
-        """Start all digests that `file` asks for."""
+    def __init__(self, kinds: Iterable[Hash] = (), size: int | None = None) -> None:
+        """Start all of `kinds`; git's blob id starts with the size, which must be known then."""
         self.size = 0  # bytes taken
         self._found: dict[str, _Hash] = {"sha256": hashlib.sha256()}
-        if file.md5 or file.md5_prefix:
-            self._found["md5"] = hashlib.md5(usedforsecurity=False)
-        if file.sha1_prefix:
-            self._found["sha1"] = hashlib.sha1(usedforsecurity=False)
+        for kind in kinds:
+            if kind == "git-blob":
+                self._found[kind] = blob_hasher(size or 0)
+            elif kind != "sha256":
+                self._found[kind] = hashlib.new(kind, usedforsecurity=False)
         self._thread: threading.Thread | None = None
         self._queue: queue.Queue[bytes | Callable[[str], object] | None]
         self._error: Exception | None = None

@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from covcat.addresses import without_secrets
 from covcat.arrival import Arrival
 from covcat.errors import (
+    BrokenError,
     CovcatError,
     DiskError,
     IntegrityError,
@@ -17,7 +19,7 @@ from covcat.errors import (
     StoppedError,
     TransientError,
 )
-from covcat.model import Download, File, Location, VerifiedBy
+from covcat.model import Digest, Download, Location, Served, VerifiedBy
 from covcat.pace import pause_after
 from covcat.wanted import Line, Wanted
 
@@ -67,7 +69,7 @@ def _from(locate: Locate, wanted: Wanted, line: Line, target: Path) -> Download:
             arrival.find_kept(location.url)
         _attempts(arrival, locate, location)
         try:
-            verified_by = _verify(wanted.file, arrival)
+            verified_by = _verify(arrival)
         except IntegrityError:
             if not arrival.is_joined:
                 raise
@@ -75,7 +77,7 @@ def _from(locate: Locate, wanted: Wanted, line: Line, target: Path) -> Download:
             arrival.restart()
             arrival.wants_one_answer = True
             _attempts(arrival, locate, locate())
-            verified_by = _verify(wanted.file, arrival)
+            verified_by = _verify(arrival)
         arrival.part.finish(target)
         return _download(arrival, location, target, verified_by)
     except IntegrityError:
@@ -87,9 +89,9 @@ def _from(locate: Locate, wanted: Wanted, line: Line, target: Path) -> Download:
 
 def _attempts(arrival: Arrival, locate: Locate, location: Location) -> None:
     """Try until the file is whole, waiting a while after each failure; progress renews hope."""
-    line, failures = arrival.line, 0
+    line, failures, broken = arrival.line, 0, 0
     while True:
-        before = arrival.offset
+        before, arrival.has_answered = arrival.offset, False
         try:
             arrival.attempt(location)
             return
@@ -97,6 +99,9 @@ def _attempts(arrival: Arrival, locate: Locate, location: Location) -> None:
             if arrival.can_go_on and arrival.offset - before >= _PROGRESS:
                 failures = 0
             failures += 1
+            broken += arrival.has_answered
+            if broken == arrival.wanted.served.breaks:
+                raise BrokenError(error.message, cause=error.cause, hint=error.hint) from error
             if failures > line.network.retries:
                 raise
             pause = pause_after(error, failures, line.network.pause)
@@ -109,34 +114,38 @@ def _attempts(arrival: Arrival, locate: Locate, location: Location) -> None:
             location = locate()
 
 
-def _verify(file: File, arrival: Arrival) -> VerifiedBy:
-    """Compare with all that is pinned, and return the strongest of it."""
+def _verify(arrival: Arrival) -> VerifiedBy:
+    """Compare with all that is pinned or claimed, and return the strongest of it."""
     arrival.digests.settle()
-    return compared(file, arrival.url, arrival.offset, arrival.digests.hexdigest)
+    served = arrival.wanted.served
+    known = [*served.digests, *arrival.claims]
+    return compared(served, known, arrival.url, arrival.offset, arrival.digests.hexdigest)
 
 
-def compared(file: File, url: str, size: int, hexdigest: Callable[[str], str | None]) -> VerifiedBy:
-    """Compare size and digests with the pins of a file, and return the strongest of these.
+def compared(
+    served: Served,
+    known: Sequence[Digest],
+    url: str,
+    size: int,
+    hexdigest: Callable[[str], str | None],
+) -> VerifiedBy:
+    """Compare a file's size and digests with what they must be; return the strongest of these.
 
     Raises:
         IntegrityError: one differs.
     """
-    if file.bytes is not None and size != file.bytes:
-        raise IntegrityError(f"`{url}`: expected {file.bytes} bytes, got {size}")
-    pins: list[tuple[VerifiedBy, str, str | None]] = [
-        ("sha256", "sha256", file.sha256),
-        ("md5", "md5", file.md5),
-        ("md5-prefix", "md5", file.md5_prefix),
-        ("md5-prefix", "sha1", file.sha1_prefix),
-    ]
-    for _, kind, expected in pins:
-        got = (hexdigest(kind) or "")[: len(expected)] if expected else None
-        if expected != got:
+    if served.bytes is not None and size != served.bytes:
+        raise IntegrityError(f"`{url}`: expected {served.bytes} bytes, got {size}")
+    for one in known:
+        got = (hexdigest(one.kind) or "")[: len(one.value)]
+        if one.value != got:
+            what = "what its host says" if one.means.startswith("host-") else "the pinned file"
             raise IntegrityError(
-                f"`{url}` is not the pinned file: {kind} expected {expected}, got {got}",
+                f"`{served.path}` is not {what}: {one.kind} expected {one.value}, got {got} "
+                f"(`{url}`)",
                 hint="it was changed upstream or on the way; nothing was kept",
             )
-    return next((verified_by for verified_by, _, expected in pins if expected), "first-use")
+    return known[0].means if known else "first-use"
 
 
 def _download(
@@ -147,7 +156,7 @@ def _download(
         path=target,
         name=location.name,
         url=location.url,
-        final_url=arrival.final_url,
+        final_url=without_secrets(arrival.final_url),
         mirror=arrival.line.network.mirror if location.path is None else None,
         bytes=arrival.offset,
         sha256=digests.hexdigest("sha256") or "",

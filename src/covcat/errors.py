@@ -71,6 +71,10 @@ class TransientError(NetworkError):
     after: float | None = None  # seconds that the server asked to wait
 
 
+class BrokenError(TransientError):
+    """A transfer broke off so often that another way should be tried."""
+
+
 class StoppedError(CovcatError):
     """The whole run was asked to stop: whoever works for it leaves everything in order."""
 

@@ -6,7 +6,7 @@ taken from the archive: no links, modes, times or owners. Unpatched Pythons leak
 writes for us. After an error the staging folder holds part of the archive: the caller drops it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -18,7 +18,7 @@ from covcat.archives.kinds import kind_of, stem_of
 from covcat.archives.member import Writer
 from covcat.archives.probe import demand_rar_tool
 from covcat.errors import ExtractionError
-from covcat.model import AnyFile, GitHubFile, NestedArchive, Release, StoredFile
+from covcat.model import GitHubFile, NestedArchive, Release, Served, StoredFile
 from covcat.names import collision, unsafe_name
 from covcat.sink import Place, Sink, Tally
 from covcat.store import disk_error, disk_errors
@@ -54,15 +54,18 @@ class Extracted:
         )
 
 
-def layout_of(file: AnyFile) -> Layout:
-    """Return what the catalog says of an archive's members."""
+def layout_of(served: Served, wants: Callable[[str], bool] | None = None) -> Layout:
+    """Return what the catalog says of an archive's members, and which of them are wanted."""
+    file = served.file
     return Layout(
-        strip_root=isinstance(file, GitHubFile),
+        strip_root=isinstance(file, GitHubFile) and file.is_state,
         strip=file.strip or 0,
         keep=(file.keep or "") if isinstance(file, GitHubFile) else "",
-        into=file.into or "",
+        into=served.folder,
+        own_folder=served.own_folder,
         exclude=file.exclude,
         nested=file.nested,
+        wants=wants,
     )
 
 
@@ -193,7 +196,9 @@ def _unpack_nested(
     if reason := unsafe_name(stem_of(file.name)):
         raise ExtractionError(f"`{path}` cannot name the folder that it is unpacked to: {reason}")
     folder = PurePosixPath(path).parent / stem_of(file.name)
-    inner = Layout(into=f"{folder}/", own_folder=folder.name, exclude=layout.exclude)
+    inner = Layout(
+        into=f"{folder}/", own_folder=folder.name, exclude=layout.exclude, wants=layout.wants
+    )
     got = extract(file, form, inner, budget, place, encoding)
     with disk_errors(f"drop `{path}`"):
         file.unlink()

@@ -14,7 +14,18 @@ from typing import Any
 
 from covcat.cite import all_bibtex
 from covcat.errors import IntegrityError
-from covcat.model import PINNED, Form, Held, Manifest, Release, Resource, StoredFile, Transfer
+from covcat.model import (
+    PINNED,
+    WEAK,
+    Form,
+    Held,
+    Manifest,
+    Release,
+    Resource,
+    Selection,
+    StoredFile,
+    Transfer,
+)
 from covcat.names import unsafe_name
 from covcat.store import FILE_MODE, MANIFEST, disk_errors
 from covcat.version import __version__
@@ -30,6 +41,7 @@ def made(
     files: Iterable[StoredFile],
     missing: Iterable[str],
     form: Form,
+    selection: tuple[str, ...] = (),
 ) -> Manifest:
     """Make the record of a release that has just been built."""
     ordered = tuple(sorted(files, key=lambda file: file.path))
@@ -46,7 +58,7 @@ def made(
         form=form,
         complete=not lost,
         missing=lost,
-        selection=(),
+        selection=selection,
         downloads=tuple(downloads),
         total_files=len(ordered),
         total_bytes=sum(file.bytes for file in ordered),
@@ -138,6 +150,17 @@ def _checked(path: Path, tree: Any, data: bytes) -> Manifest:
         raise _damaged(path, f"{where}: {first['msg']}") from error
     if (manifest.resource, manifest.release) != (path.parent.parent.name, path.parent.name):
         raise _damaged(path, f"it is of `{manifest.resource}@{manifest.release}`")
+    _demand_sound(path, manifest)
+    return manifest
+
+
+def _demand_sound(path: Path, manifest: Manifest) -> None:
+    """Refuse what fits the types and yet cannot be: other paths, archives that are not there."""
+    try:
+        for part in manifest.selection:
+            Selection.read(part)
+    except ValueError as error:
+        raise _damaged(path, str(error)) from error
     recorded = {file.path for file in manifest.files}
     for transfer in manifest.downloads:
         if transfer.archive is not None and transfer.archive not in recorded:
@@ -145,7 +168,6 @@ def _checked(path: Path, tree: Any, data: bytes) -> Manifest:
     for file in manifest.files:
         if unsafe_name(file.path) or not file.path.startswith(("files/", "archives/")):
             raise _damaged(path, f"it names the path `{file.path}`")
-    return manifest
 
 
 @cache
@@ -191,6 +213,8 @@ def held(folder: Path) -> Held | None:
         form=manifest.form,
         has_data=(folder / manifest.form).is_dir(),
         is_pinned=all(one.verified_by in PINNED for one in manifest.downloads),
+        is_claimed=not any(one.verified_by in WEAK for one in manifest.downloads),
+        selection=manifest.selection,
         has_archives=all(one.archive or not one.is_archive for one in manifest.downloads),
         is_complete=manifest.complete,
     )

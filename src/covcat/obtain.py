@@ -12,8 +12,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from covcat import download, hosts
-from covcat.errors import CovcatError, DiskError, IntegrityError, SeveralError
-from covcat.model import AnyFile, Download, Location, Manifest, Transfer
+from covcat.errors import CovcatError, DiskError, IntegrityError, SeveralError, StoppedError
+from covcat.hosts.served import Ask
+from covcat.model import Download, Location, Manifest, Served, Transfer
 from covcat.partial import Partial
 from covcat.store import Store
 from covcat.wanted import Line, Wanted
@@ -27,9 +28,15 @@ class Order:
     """The files that are to come."""
 
     name: str  # of the release, ID@RELEASE
-    files: tuple[AnyFile, ...]
+    files: tuple[Served, ...]
     before: Manifest | None  # the record of what is here already
-    total: int | None  # bytes, if the catalog knows them
+    ask: Ask  # where each is now
+
+    @property
+    def total(self) -> int | None:
+        """Return the bytes of all, if they are known."""
+        sizes = [one.bytes for one in self.files]
+        return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
 @dataclass
@@ -78,11 +85,11 @@ class _Crew:
             CovcatError: some did not come; the others are waiting in `partial` by then.
         """
         with self.news:
-            while number not in self.results and not (self.errors and self.alive == 0):
+            while number not in self.results and self.alive > 0:
                 self.news.wait()
             if number in self.results:
                 return self.results[number]
-        raise self._failure()
+        raise self._failure() if self.errors else StoppedError("stopped")
 
     def _failure(self) -> BaseException:
         errors = [self.errors[number] for number in sorted(self.errors)]
@@ -108,26 +115,26 @@ class _Crew:
             hint=f"covcat fetch {self.order.name}",
         )
 
-    def _bring(self, number: int, file: AnyFile) -> Download:
+    def _bring(self, number: int, file: Served) -> Download:
         """Take what is here of a file, or download it."""
         got = self.partial.found(file)
         if got is not None:
             self.line.progress.note(f"{self.order.name}: `{got.name}` is here from an earlier run")
             return got
-        locate = _locate(file)
+        locate = _locate(file, self.order.ask)
         location = locate()
         target = self.partial.target(number, location.name)
         local = _as_served(file, location.url, self.order.before, self.store)
         wanted = Wanted(
             file,
             location.name,
-            _key(self.order.name, file, location.name),
+            _key(self.order.name, file),
             self.store.free_bytes(),
             self.within,
         )
         if local is not None:
             return _again(wanted, location, local, self.line, target, self.order.name)
-        mirrors = [_constant(replace(location, url=url)) for url in file.mirrors]
+        mirrors = [_mirror(location, url) for url in file.file.mirrors if file.is_alone]
         got = download.fetch(wanted, [locate, *mirrors], self.line, target)
         self.partial.add(file, got)
         source = urlsplit(got.mirror or got.final_url).netloc or "covcat itself"
@@ -141,7 +148,7 @@ class _Crew:
 
 def all_of(
     order: Order, line: Line, store: Store, partial: Partial
-) -> Generator[tuple[AnyFile, Download]]:
+) -> Generator[tuple[Served, Download]]:
     """Give each file as soon as it and those before it are here.
 
     Raises:
@@ -167,27 +174,30 @@ def all_of(
             line.progress.finish(crew.within)
 
 
-def _locate(file: AnyFile) -> Callable[[], Location]:
-    return lambda: hosts.HOSTS[file.host].locate(file)
+def _locate(file: Served, ask: Ask) -> Callable[[], Location]:
+    return lambda: hosts.locate(file, ask)
 
 
 def _constant(location: Location) -> Callable[[], Location]:
     return lambda: location
 
 
-def _key(release: str, file: AnyFile, name: str) -> str:
+def _mirror(location: Location, url: str) -> Callable[[], Location]:
+    return _constant(Location(url=url, name=location.name))
+
+
+def _key(release: str, file: Served) -> str:
     """Return how the parts of a file are called: the same in every run."""
-    text = f"{file.into or ''}{name}"
-    return f"{release}.{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    return f"{release}.{hashlib.sha256(file.path.encode()).hexdigest()[:12]}"
 
 
 def _as_served(
-    file: AnyFile, url: str, before: Manifest | None, store: Store
+    file: Served, url: str, before: Manifest | None, store: Store
 ) -> tuple[Path, Transfer] | None:
     """Find what an earlier fetch of the same address left on disk as it was served."""
     for transfer in before.downloads if before else ():
         place = transfer.archive or (
-            None if transfer.is_archive else f"files/{file.into or ''}{transfer.name}"
+            None if transfer.is_archive else f"files/{file.folder}{transfer.name}"
         )
         if before and place and transfer.url == url:
             path = store.release(before.resource, before.release) / place
@@ -206,7 +216,7 @@ def _again(
 ) -> Download:
     """Copy what was served before, checking that it still is that."""
     path, transfer = local
-    there = replace(location, path=path)
+    there = replace(location, path=path, signed=None, login=None)
     got = download.fetch(wanted, [_constant(there)], line, target)
     if got.sha256 != transfer.sha256:
         with suppress(OSError):

@@ -8,12 +8,13 @@ import json
 import os
 import shutil
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from covcat.model import AnyFile, Download
+from covcat.model import Download, Served
 from covcat.store import disk_errors, make_folder
 
 CLOSED = ".done"  # ends the name of a folder whose release is just being published
@@ -37,7 +38,7 @@ class Partial:
             make_folder(folder)
         return folder / name
 
-    def add(self, file: AnyFile, got: Download) -> None:
+    def add(self, file: Served, got: Download) -> None:
         """Note that a file is here and verified."""
         line: dict[str, Any] = {key: getattr(got, key) for key in _FIELDS}
         line |= {"path": f"{got.path.parent.name}/{got.path.name}", "of": _identity(file)}
@@ -49,7 +50,7 @@ class Partial:
         ):
             journal.write(json.dumps(line) + "\n")
 
-    def found(self, file: AnyFile) -> Download | None:
+    def found(self, file: Served) -> Download | None:
         """Return what an earlier run left of `file`, if its bytes are as they were."""
         with self._lock:
             if self._earlier is None:
@@ -66,9 +67,13 @@ class Partial:
                     return replace(got, path=path)
         return None
 
-    def forget(self, files: tuple[AnyFile, ...]) -> None:
-        """Drop what would be taken again though no pin vouches for it."""
-        doubtful = {_identity(one) for one in files if not (one.sha256 or one.md5)}
+    def forget(self, files: Iterable[Served]) -> None:
+        """Drop what would be taken again though nothing but itself vouches for it."""
+        doubtful = {
+            _identity(one)
+            for one in files
+            if all(digest.means == "md5-prefix" for digest in one.digests)
+        }
         for line in self._lines():
             if line.get("of") in doubtful:
                 with suppress(OSError):
@@ -114,8 +119,8 @@ class Partial:
         return found
 
 
-def _identity(file: AnyFile) -> str:
-    """Return what stays the same for a file as long as its catalog entry does."""
+def _identity(file: Served) -> str:
+    """Return what stays the same as long as the catalog's entry and the host's word do."""
     return hashlib.sha256(repr(file).encode()).hexdigest()[:16]
 
 

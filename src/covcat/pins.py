@@ -120,7 +120,7 @@ def pin(
         IntegrityError: the git tree is another one.
     """
     pinned_tree = file.tree if isinstance(file, GitHubFile) else None
-    if pinned_tree and is_complete:
+    if pinned_tree and is_complete and transfer.is_archive:  # else no single file shows it
         if transfer.tree != pinned_tree:
             raise IntegrityError(
                 f"`{name}` is not the pinned state: git tree expected {pinned_tree}, "

@@ -5,39 +5,32 @@ name by one rename; whatever fails before that leaves nothing behind.
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from covcat import assemble, extract, manifest, obtain, pins, plan, room, verify
+from covcat import fetching, hosts, manifest, pins, plan, verify
+from covcat.building import Bench, build
 from covcat.catalog import Catalog
 from covcat.errors import (
+    ActionNeededError,
     CovcatError,
     DiskError,
-    ExtractionError,
-    IntegrityError,
     NotFoundError,
     SeveralError,
 )
-from covcat.listing import Listing
 from covcat.model import (
-    Form,
     Manifest,
     Network,
     Options,
     Plan,
     Release,
     Step,
-    StoredFile,
 )
-from covcat.names import collision
-from covcat.pace import PER_HOST, Limit, Slots
 from covcat.partial import CLOSED, Partial
 from covcat.parts import Parts
 from covcat.progress import Progress
-from covcat.store import MANIFEST, Store, disk_errors, make_folder
-from covcat.wanted import Line
-from covcat.web import Web
+from covcat.store import MANIFEST, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +40,6 @@ class Outcome:
     step: Step
     path: Path | None = None
     error: CovcatError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """What every stage of one fetch works with."""
-
-    catalog: Catalog
-    store: Store
-    network: Network
-    progress: Progress
 
 
 def make_plan(store: Store, targets: Iterable[plan.Target], options: Options) -> Plan:
@@ -86,7 +69,17 @@ def run(
         try:
             yield Outcome(step, path=_carry_out(step, bench))
         except CovcatError as error:
-            yield Outcome(step, error=error)
+            yield Outcome(step, error=_with_way_out(error, step))
+
+
+def _with_way_out(error: CovcatError, step: Step) -> CovcatError:
+    """Where the host wants a person, say which page to open, and how covcat takes what is there."""
+    several = error.errors if isinstance(error, SeveralError) else (error,)
+    if step.release is not None and any(isinstance(one, ActionNeededError) for one in several):
+        pages = [hosts.page(file) for file in step.release.files]
+        page = next((one for one in pages if one), step.resource.homepage or "")
+        error.hint = plan.by_hand(page, step.name)
+    return error
 
 
 def _settle_partial(store: Store) -> None:
@@ -120,7 +113,7 @@ def _fetch_or_find(step: Step, release: Release, bench: Bench) -> None:
     """Fetch a release; where locks do not work, another process may do the same meanwhile."""
     for is_last in (False, False, True):
         try:
-            _fetch(step, release, bench)
+            build(step, release, bench, fetching.brought)
             return
         except CovcatError as error:
             again = make_plan(bench.store, [(step.resource, release)], step.options).steps[0]
@@ -138,184 +131,6 @@ def _has_vanished(error: CovcatError) -> bool:
 
 def _data(step: Step, release: Release, bench: Bench) -> Path:
     return manifest.data_folder(bench.store.release(step.resource.id, release.id))
-
-
-# ---- one release -------------------------------------------------------------------------------
-
-
-def _fetch(step: Step, release: Release, bench: Bench) -> None:
-    """Build a release aside, verify it, and publish it."""
-    store, resource = bench.store, step.resource
-    store.demand_free(resource.id, release.id)
-    before = _record_of(store.release(resource.id, release.id))
-    step = _with_what_is_here(step, before)
-    listing = bench.catalog.listing(resource, release)
-    room.demand_for_release(release, store)
-    if step.options.extract:
-        extract.demand_tools(release)
-    partial = Partial(store.partial(resource.id, release.id))
-    partial.settle(is_whole=False)  # of a try that could not publish
-    with store.workshop() as workshop:
-        job = _Job(step, release, before, listing, workshop, bench)
-        with disk_errors("make the release's folder"):
-            make_folder(job.built / "files")
-        record, missing = _built(job, partial)
-        partial.close()
-        store.publish(job.built, resource.id, release.id)
-    partial.clear()
-    bench.progress.note(f"{step.name}: {record.total_files} files, verified by {_in_words(record)}")
-    if missing:
-        bench.progress.note(
-            f"{step.name}: {len(missing)} files are missing, as allowed; manifest.json names them"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """What the stages of one release share."""
-
-    step: Step
-    release: Release
-    before: Manifest | None  # the record of what was here already
-    listing: Listing | None
-    workshop: Path
-    bench: Bench
-
-    @property
-    def built(self) -> Path:
-        """The folder that will get the release's final name."""
-        return self.workshop / "release"
-
-
-def _built(job: _Job, partial: Partial) -> tuple[Manifest, list[str]]:
-    """Bring all files, put them in their places, and verify and record the whole."""
-    parts = _parts(job, partial)
-    with _doubt(job, partial):
-        files, missing = _verified(job, parts)
-    options = job.step.options
-    form: Form = "files" if options.extract else "archives"
-    everything = [*files, *assemble.kept_archives(parts)]
-    transfers = [part.transfer for part in parts]
-    record = manifest.made(job.step.resource, job.release, transfers, everything, missing, form)
-    if not options.extract:
-        (job.built / "files").rmdir()
-    manifest.write(job.built, record)
-    return record, missing
-
-
-def _parts(job: _Job, partial: Partial) -> list[assemble.Part]:
-    """Put each file in its place as it comes; the others go on coming meanwhile."""
-    bench, network = job.bench, job.bench.network
-    site = assemble.Site(
-        job.built,
-        job.workshop,
-        job.step.options,
-        job.listing is not None,
-        bench.store,
-        bench.progress,
-    )
-    order = obtain.Order(job.step.name, job.release.files, job.before, job.release.download_bytes)
-    with closing(Web(network)) as web:
-        line = Line(
-            web,
-            network,
-            Limit(network.limit_rate),
-            Slots(network.jobs or PER_HOST),
-            Parts(bench.store.parts),
-            bench.progress,
-        )
-        with closing(obtain.all_of(order, line, bench.store, partial)) as coming:
-            parts = []
-            for file, got in coming:
-                with _doubt(job, partial):
-                    parts.append(assemble.part(file, got, site))
-            return parts
-
-
-@contextmanager
-def _doubt(job: _Job, partial: Partial) -> Iterator[None]:
-    """Where what came is refused, keep nothing of it that no pin vouches for."""
-    try:
-        yield
-    except (ExtractionError, IntegrityError):
-        partial.forget(job.release.files)
-        raise
-
-
-def _record_of(folder: Path) -> Manifest | None:
-    """Return the record of what is here, which must hold nothing of the user's own."""
-    if not (folder / MANIFEST).is_file():
-        return None
-    record = manifest.load(folder)
-    extra = verify.extra_files(folder, record)
-    if extra:
-        raise DiskError(
-            f"`{folder}` holds files that covcat did not put there",
-            hint="move them away, then run the same command again",
-            details=sorted(extra),
-        )
-    return record
-
-
-def _with_what_is_here(step: Step, before: Manifest | None) -> Step:
-    """A fetch that asks for more keeps what there was: files stay, archives stay."""
-    if before is None:
-        return step
-    options = replace(
-        step.options,
-        extract=step.options.extract or before.form == "files",
-        keep_archives=step.options.wants_archives
-        or any(transfer.archive for transfer in before.downloads),
-    )
-    return replace(step, options=options)
-
-
-# ---- verification ------------------------------------------------------------------------------
-
-
-def _verified(job: _Job, parts: list[assemble.Part]) -> tuple[list[StoredFile], list[str]]:
-    """Check all files against every pin; return them as recorded, and what is missing."""
-    step, listing = job.step, job.listing
-    everything = [one for part in parts for one in part.files]
-    if both := collision(one.path for one in everything):
-        raise ExtractionError(f"`{step.name}` is refused: `{both[0]}` and `{both[1]}` are one path")
-    missing = _compared(step, listing, everything)
-    stored: list[StoredFile] = []
-    for number, part in enumerate(parts):
-        kind = pins.pin(
-            step.name, part.file, part.transfer, part.files, listing, is_complete=not missing
-        )
-        if kind == "first-use" and job.before is not None:
-            pins.demand_same_as_before(step.name, part.transfer, job.before)
-        parts[number] = replace(part, transfer=replace(part.transfer, verified_by=kind))
-        stored += [
-            replace(one, path=f"files/{one.path}", verified_by=pins.pinned_by(one, listing) or kind)
-            for one in part.files
-        ]
-    return (stored if step.options.extract else []), missing
-
-
-def _compared(step: Step, listing: Listing | None, files: list[StoredFile]) -> list[str]:
-    """Compare with the listing, if there is one; return what is missing and may be."""
-    if listing is None:
-        return []
-    found = pins.against_listing(files, listing)
-    missing = list(found.missing) if step.options.allow_missing else []
-    hint = None
-    if found.missing and not (found.changed or found.extra):
-        hint = f"covcat fetch {step.name} --allow-missing keeps what did come"
-    if step.options.allow_missing:
-        found = replace(found, missing=())
-    pins.demand(found, f"`{step.name}` is not what is pinned", hint)
-    return missing
-
-
-def _in_words(record: Manifest) -> str:
-    kinds = dict.fromkeys(
-        f"git tree {one.tree}" if one.verified_by == "git-tree" else one.verified_by
-        for one in record.downloads
-    )
-    return ", ".join(kinds)
 
 
 def verify_release(

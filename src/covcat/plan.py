@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError
-from covcat.hosts import HOSTS
 from covcat.model import Held, Options, Plan, Release, Resource, Step
 
 Target = tuple[Resource, Release | None]
@@ -45,8 +44,12 @@ def _lacking(here: Held, options: Options) -> str | None:
     """Say what was asked for and is not here; None if all of it is."""
     if not here.has_data:
         return f"here without its {here.form}"
-    if options.require != "any" and not here.is_pinned:
+    if options.require == "pinned" and not here.is_pinned:
         return "here, but not verified by a pin"
+    if options.require == "host" and not here.is_claimed:
+        return "here, but verified by neither a pin nor its host"
+    if here.selection and str(options.selection or "") not in here.selection:
+        return "here in part" if options.selection is None else "here, but another part of it"
     if not here.is_complete and not options.allow_missing:
         return "here, but incomplete"
     if options.extract and here.form == "archives":
@@ -60,12 +63,9 @@ def _kept(here: Held) -> str:
     return "here and complete" if here.is_complete else "here, incomplete as allowed"
 
 
-def unsupported(release: Release) -> str | None:
-    """Say which host of a release covcat does not know."""
-    hosts = sorted({file.host for file in release.files} - HOSTS.keys())
-    if hosts:
-        return f"is on {', '.join(hosts)}: this version of covcat cannot fetch from there"
-    return None
+def by_hand(page: str, name: str) -> str:
+    """Return the hint where only a person gets the data: the page, and how covcat takes it then."""
+    return f"open {page}; then, with what you got there: covcat import {name} FILE…"
 
 
 def refusal(resource: Resource, release: Release | None, options: Options) -> CovcatError | None:
@@ -77,21 +77,11 @@ def refusal(resource: Resource, release: Release | None, options: Options) -> Co
         return ActionNeededError(
             f"`{resource.id}` is for browsing only: it offers no download",
             details=[*look, *terms],
-            hint=f"open {pages[0].url}" if pages else f"covcat show {resource.id}",
+            hint=by_hand(pages[0].url if pages else str(resource.homepage), resource.id),
         )
-    obstacle = unsupported(release)
-    if obstacle:
-        page = {fix.field: fix.value for fix in resource.corrections}.get("homepage")
-        return ActionNeededError(
-            f"`{resource.id}@{release.id}` {obstacle} yet",
-            details=[*look, *terms],
-            hint=f"covcat files {resource.id}@{release.id} says what to get; the page is "
-            f"{page or resource.homepage}",
-        )
-    if options.require != "any" and not release.is_pinned:
+    if options.require == "pinned" and not release.is_pinned:
         return IntegrityError(
-            f"`{resource.id}@{release.id}` is not pinned whole, and --require {options.require} "
-            "asks for it",
+            f"`{resource.id}@{release.id}` is not pinned whole, and --require pinned asks for it",
             hint=f"`covcat show {resource.id}` lists the releases that are pinned",
         )
     return None

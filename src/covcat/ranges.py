@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from covcat.errors import CovcatError, NetworkError, StoppedError, TransientError
+from covcat.model import Location
 from covcat.parts import Part
 from covcat.resume import content_range
 from covcat.web import Web
@@ -25,7 +26,7 @@ class Shared:
     """A file that several connections bring."""
 
     web: Web
-    url: str
+    location: Location
     etag: str
     total: int
     part: Part
@@ -73,22 +74,25 @@ class _Crew:
     def _bring(self, piece: _Piece) -> None:
         shared, start = self.shared, piece.start + piece.done
         headers = {"Range": f"bytes={start}-{piece.end - 1}", "If-Range": shared.etag}
-        with shared.web.get(shared.url, headers) as answer:
+        where = shared.location
+        with shared.web.get(where.signed or where.url, headers, login=where.login) as answer:
             expected = (start, piece.end - 1, shared.total)
             etag = answer.headers.get("etag")
             if answer.status != 206 or content_range(answer.headers) != expected:
-                raise NetworkError(f"`{shared.url}` does not give the range that was asked for")
+                raise NetworkError(f"`{where.url}` does not give the range that was asked for")
             if etag != shared.etag:
-                raise NetworkError(f"`{shared.url}` changed while it was read")
+                raise NetworkError(f"`{where.url}` changed while it was read")
             for data in answer.chunks:
                 self._take(piece, data)
         if piece.start + piece.done != piece.end:
-            raise TransientError(f"`{shared.url}` ended within a range")
+            raise TransientError(f"`{where.url}` ended within a range")
 
     def _take(self, piece: _Piece, data: bytes) -> None:
         at = piece.start + piece.done
         if at + len(data) > piece.end:
-            raise NetworkError(f"`{self.shared.url}` gives more than the range that was asked for")
+            raise NetworkError(
+                f"`{self.shared.location.url}` gives more than the range that was asked for"
+            )
         with self.news:  # nobody may write any more once the rest is brought in another way
             if self.is_over:
                 raise StoppedError("stopped")
@@ -103,7 +107,7 @@ class _Crew:
             while piece.start + piece.done <= position:
                 if self.alive == 0:
                     first = self.errors[0] if self.errors else None
-                    raise first or TransientError(f"`{self.shared.url}` ended too early")
+                    raise first or TransientError(f"`{self.shared.location.url}` ended too early")
                 self.shared.web.wait(0)
                 self.news.wait(0.2)
             return piece.start + piece.done

@@ -1,10 +1,14 @@
 """May bytes of two answers be joined? Rules on validators and ranges: RFC 9110, 8.8 and 14."""
 
+import base64
+import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Literal
+
+from covcat.model import Digest
 
 Verdict = Literal["go on", "from zero", "complete", "ask for all"]
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/(\d{1,18}|\*)")
@@ -95,3 +99,19 @@ def _is_same(headers: Mapping[str, str], held: Held) -> bool:
     if held.validator.last_modified is not None and "last-modified" in headers:
         return headers["last-modified"] == held.validator.last_modified
     return held.is_pinned
+
+
+def claimed_md5(headers: Mapping[str, str]) -> list[Digest]:
+    """Return the md5 that Google's storage says of the whole file; composed ones have none.
+
+    `x-goog-hash: crc32c=…,md5=<base64>`, in one line or two: cloud.google.com/storage/docs/xml-api.
+    """
+    for item in headers.get("x-goog-hash", "").split(","):
+        kind, _, value = item.strip().partition("=")
+        if kind == "md5":
+            try:
+                found = base64.b64decode(value, validate=True)
+            except (binascii.Error, ValueError):
+                return []
+            return [Digest("md5", found.hex(), "host-md5")] if len(found) == 16 else []
+    return []

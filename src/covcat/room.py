@@ -14,9 +14,18 @@ def demand_for_release(release: Release, store: Store) -> None:
     Raises:
         DiskError: the disk has less than that.
     """
-    needed = (release.download_bytes or 0) + (
-        release.contents.least_bytes if release.contents else 0
+    demand(
+        (release.download_bytes or 0) + (release.contents.least_bytes if release.contents else 0),
+        store,
     )
+
+
+def demand(needed: int, store: Store) -> None:
+    """Refuse what cannot fit.
+
+    Raises:
+        DiskError: the disk has less than `needed` bytes.
+    """
     with disk_errors(f"look at the free space of `{store.folder}`"):
         free = store.free_bytes()
     if needed > free:

@@ -105,6 +105,10 @@ def _count_mistakes(resource: Resource) -> list[Mistake]:
 
 
 def _github_mistakes(file: GitHubFile, place: Place) -> list[Mistake]:
+    if file.asset or file.tag:
+        if not (file.asset and file.tag) or file.commit or file.branch or file.tree or file.keep:
+            return [(place, "`tag` and `asset` go together, and with no commit, branch or tree")]
+        return []
     if (file.commit is None) == (file.branch is None):
         return [(place, "expected either `commit` or `branch`")]
     if (file.commit is None) != (file.tree is None):

@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from covcat import choose
 from covcat.errors import IntegrityError
 from covcat.gitid import blob_hasher
 from covcat.listing import Listing
-from covcat.model import GitHubFile, Manifest, Release, StoredFile
+from covcat.model import GitHubFile, Manifest, Release, Selection, StoredFile
 from covcat.pins import Findings, against_listing, demand, tree_of
 
 CHUNK = 1 << 20
@@ -87,7 +88,7 @@ def hashed(path: Path, recorded: StoredFile) -> StoredFile:
     sha256 = hashlib.sha256()
     with path.open("rb", buffering=0) as stream:
         size = os.fstat(stream.fileno()).st_size
-        blob = blob_hasher(size) if recorded.blob else None
+        blob = blob_hasher(size) if recorded.blob and not recorded.lfs else None
         while data := stream.read(CHUNK):
             sha256.update(data)
             if blob:
@@ -97,7 +98,7 @@ def hashed(path: Path, recorded: StoredFile) -> StoredFile:
         bytes=size,
         sha256=sha256.hexdigest(),
         mode=recorded.mode,
-        blob=blob.hexdigest() if blob else None,
+        blob=blob.hexdigest() if blob else recorded.blob,
     )
 
 
@@ -134,13 +135,16 @@ def against_catalog(record: Manifest, release: Release, listing: Listing | None)
         for one in record.files
         if one.path.startswith("files/")
     ]
+    selections = [Selection.read(part) for part in record.selection]
     if listing is not None:
-        found = against_listing(files, listing)
+        wants = choose.wanted(selections, listing)
+        found = against_listing(files, {path: listing[path] for path in listing if wants(path)})
         unknown = tuple(path for path in found.missing if path not in record.missing)
         demand(
             replace(found, missing=unknown), f"the manifest of `{name}` differs from the catalog"
         )
-    for file in release.files if record.complete and len(release.files) == 1 else ():
+    is_whole = record.complete and not selections
+    for file in release.files if is_whole and len(release.files) == 1 else ():
         if isinstance(file, GitHubFile) and file.tree not in (None, tree_of(files, file)):
             raise IntegrityError(
                 f"the manifest of `{name}` differs from the catalog: git tree {file.tree}"
@@ -149,14 +153,18 @@ def against_catalog(record: Manifest, release: Release, listing: Listing | None)
 
 def _downloads_against_catalog(name: str, record: Manifest, release: Release) -> None:
     """Compare what was recorded of each download with what is pinned for it."""
-    if len(record.downloads) != len(release.files):
+    entries = {one.entry for one in record.downloads}
+    known = set(range(len(release.files)))
+    if entries - known or (known - entries and not record.selection):
         raise IntegrityError(
             f"the manifest of `{name}` differs from the catalog: "
-            f"expected {len(release.files)} downloads, got {len(record.downloads)}"
+            f"expected downloads of {len(known)} files, got those of {len(entries)}"
         )
     recorded = {file.path: file for file in record.files}
-    for file, transfer in zip(release.files, record.downloads, strict=True):
-        place = transfer.archive or f"files/{file.into or ''}{transfer.name}"
+    for transfer in record.downloads:
+        file = release.files[transfer.entry]
+        folder = transfer.folder if transfer.folder is not None else file.into or ""
+        place = transfer.archive or f"files/{folder}{transfer.name}"
         pinned = [("sha256", file.sha256, transfer.sha256), ("md5", file.md5, transfer.md5)]
         if transfer.archive or not transfer.is_archive:
             stored = recorded[place].sha256 if place in recorded else None

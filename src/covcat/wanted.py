@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from covcat.model import File, Network
+from covcat.model import Network, Served
 from covcat.pace import Limit, Slots
 from covcat.parts import Parts
 from covcat.progress import Progress
@@ -28,7 +28,7 @@ class Line:
 class Wanted:
     """A file, and how it is called while it comes."""
 
-    file: File
+    served: Served
     name: str
     key: str  # of its parts: the same in every run
     room: int | None = None  # most bytes that may come where the size is unknown
@@ -37,4 +37,4 @@ class Wanted:
     @property
     def is_pinned(self) -> bool:
         """True if a digest of the whole file decides in the end."""
-        return bool(self.file.sha256 or self.file.md5)
+        return any(one.means != "md5-prefix" for one in self.served.digests)

@@ -8,18 +8,18 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from weakref import WeakSet
 
 import httpcore
 import httpx
 
-from covcat.addresses import is_private, spelt_address
+from covcat.addresses import is_private, redirected, spelt_address, without_secrets
 from covcat.errors import (
     ActionNeededError,
     CovcatError,
@@ -28,21 +28,17 @@ from covcat.errors import (
     TransientError,
     UsageError,
 )
-from covcat.model import Network
-from covcat.retry_after import wait_asked
+from covcat.model import Login, Network
+from covcat.refusals import SAID, refusal
 from covcat.version import __version__
 
 MAX_REDIRECTS = 10
 _REDIRECTS = {301, 302, 303, 307, 308}
 _LARGE = 64 << 20  # bytes of a body
 _READ = 256 << 10  # at once; larger buffers are fresh pages from the kernel each time
-_FINAL = {501, 505}  # of 5xx: another try gets the same
-_CLOSED = {
-    401: "a login is asked for",
-    403: "access is refused",
-    407: "the proxy asks for a login",
-    451: "it is withheld for legal reasons",
-}
+_AGENT = f"covcat/{__version__}"  # several hosts refuse the usual libraries' names
+
+transport: Callable[[], httpx.BaseTransport] | None = None  # tests put another network here
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +64,12 @@ class Answer:
 
 
 class Web:
-    """A client for many threads. Give `transport` to test without a network."""
+    """A client for many threads. Give `via` to test without a network."""
 
-    def __init__(self, network: Network, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, network: Network, via: httpx.BaseTransport | None = None) -> None:
         """Make the client when it is first used: loading certificates takes time."""
         self._network = network
-        self._transport = transport
+        self._transport = via or (transport() if transport else None)
         self._client: httpx.Client | None = None
         self._lock = threading.Lock()
         self._named: set[str] = set()  # hosts that a person named: these may be private ones
@@ -103,45 +99,94 @@ class Web:
             raise StoppedError("stopped")
 
     @contextmanager
-    def get(self, url: str, headers: Mapping[str, str] = {}) -> Iterator[Answer]:
+    def get(
+        self,
+        url: str,
+        headers: Mapping[str, str] = {},
+        *,
+        login: Login | None = None,
+        body: bytes | None = None,
+    ) -> Iterator[Answer]:
         """Ask for `url`, follow redirects by covcat's rules, and give the open answer.
 
+        A `login` is sent to its own https host only, never to a mirror, and unless it is
+        `at_once` only after that host refused without it. A `body` is posted.
+
         Raises:
-            TransientError: no or a broken answer, or 408, 425, 429 and most of 5xx.
+            TransientError: no or a broken answer, an expired address, or 408, 425, 429, most 5xx.
             NetworkError: offline, an answer that cannot be a file, too many redirects.
             ActionNeededError: 401, 403, 451: a person must log in, ask or agree.
         """
         if self._network.offline:
             raise NetworkError(
-                f"`{url}` was not asked for, because --offline is set",
+                f"`{without_secrets(url)}` was not asked for, because --offline is set",
                 hint="the same command without --offline",
             )
         self._named.add(_host(self._asked(url)))
-        current = url
+        current, is_known = url, login is not None and login.at_once
         for _ in range(MAX_REDIRECTS + 1):
             asked = self._asked(current)
             self._demand_public(_host(asked), spelt_address(_host(asked)))
-            with self._errors(asked), self._open(asked, headers) as response:
-                if response.status_code not in _REDIRECTS:
-                    _judge(response, asked, is_range="Range" in headers)
+            secret = self._secret(current, login)
+            sent = {**headers, **secret} if is_known else headers
+            with self._errors(asked), self._open(asked, sent, body) as response:
+                status = response.status_code
+                if status in (401, 403) and secret and not is_known:
+                    is_known = True
+                    continue
+                if status not in _REDIRECTS:
+                    self._judge(response, asked, is_range="Range" in headers)
                     yield Answer(
                         current,
                         self._network.mirror,
-                        response.status_code,
+                        status,
                         response.headers,
                         self._body(response, asked),
                     )
                     return
-                current = self._target(current, response.headers.get("location", ""))
-        raise NetworkError(f"`{url}` redirects more than {MAX_REDIRECTS} times")
+                location = response.headers.get("location", "")
+                current = redirected(current, location, self._network.mirror)
+                body = body if status in (307, 308) else None
+        raise NetworkError(f"`{without_secrets(url)}` redirects more than {MAX_REDIRECTS} times")
+
+    def _secret(self, url: str, login: Login | None) -> Mapping[str, str]:
+        """Return what may be sent to `url` of a login: nothing, unless it is of that very host."""
+        if login is None or self._network.mirror is not None:
+            return {}
+        parts = urlsplit(url)
+        is_its = parts.scheme == "https" and parts.netloc.lower() == login.host
+        return login.headers if is_its else {}
+
+    def _judge(self, response: httpx.Response, url: str, *, is_range: bool) -> None:
+        """Accept what can be the file; say what the others mean.
+
+        Raises:
+            CovcatError: it cannot; with what the server said.
+        """
+        status = response.status_code
+        if status == 200 or (is_range and status in (206, 416)):
+            return
+        said = b""
+        with suppress(httpx.HTTPError, httpcore.NetworkError, httpcore.TimeoutException):
+            for data in response.iter_raw():
+                said += data
+                if len(said) >= SAID:
+                    break
+        raise refusal(without_secrets(url), status, response.headers, said)
 
     @contextmanager
-    def _open(self, url: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+    def _open(
+        self, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> Iterator[httpx.Response]:
         with self._lock:
             if self._client is None:
                 self._client = self._made()
         request = self._client.build_request(
-            "GET", url, headers=dict(headers), extensions={"trace": _Watch(self, _host(url))}
+            "GET" if body is None else "POST",
+            url,
+            headers=dict(headers),
+            content=body,
+            extensions={"trace": _Watch(self, _host(url))},
         )
         response = self._client.send(request, stream=True, follow_redirects=False)
         try:
@@ -179,7 +224,7 @@ class Web:
             )
 
     def _made(self) -> httpx.Client:
-        headers = {"User-Agent": f"covcat/{__version__}", "Accept-Encoding": "identity"}
+        headers = {"User-Agent": _AGENT, "Accept-Encoding": "identity"}
         try:
             return httpx.Client(
                 headers=headers,
@@ -197,7 +242,10 @@ class Web:
     def _body(self, response: httpx.Response, url: str) -> Iterator[bytes]:
         coding = response.headers.get("content-encoding", "identity")
         if coding.lower() != "identity":
-            raise NetworkError(f"`{url}` came encoded as `{coding}`, though identity was asked for")
+            raise NetworkError(
+                f"`{without_secrets(url)}` came encoded as `{coding}`, though identity was asked "
+                "for"
+            )
         with self._errors(url):
             for data in _raw(response, self._network.timeout):
                 if self.stop.is_set():
@@ -212,32 +260,15 @@ class Web:
         query = f"?{parts.query}" if parts.query else ""
         return f"{self._network.mirror.rstrip('/')}/{parts.netloc}{parts.path}{query}"
 
-    def _target(self, url: str, location: str) -> str:
-        """Return where a redirect leads, or refuse it; judged as if there were no mirror."""
-        mirror = (self._network.mirror or "").rstrip("/") + "/"
-        if len(mirror) > 1 and location.startswith(mirror):
-            location = "https://" + location.removeprefix(mirror)
-        try:
-            target = urlsplit(urljoin(url, location))
-            reachable = target.scheme in ("http", "https") and target.hostname and target.port != 0
-        except ValueError:
-            reachable = False
-            target = urlsplit("")
-        if not location or not reachable:
-            raise NetworkError(f"`{url}` redirects to `{location}`, which is not a web address")
-        if target.username is not None or target.password is not None:
-            raise NetworkError(f"`{url}` redirects to an address with a user name in it")
-        if urlsplit(url).scheme == "https" and target.scheme == "http":
-            raise NetworkError(f"`{url}` redirects to `{location}`: from https to http")
-        return urlunsplit(target._replace(fragment=""))
-
     @contextmanager
     def _errors(self, url: str) -> Iterator[None]:
         """Turn httpx's errors into covcat's."""
         try:
             yield
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise NetworkError(f"`{url}` is not a web address", cause=str(error)) from error
+            raise NetworkError(
+                f"`{without_secrets(url)}` is not a web address", cause=str(error)
+            ) from error
         except (httpx.HTTPError, httpcore.TimeoutException, httpcore.NetworkError) as error:
             if self.stop.is_set():
                 raise StoppedError("stopped") from error
@@ -248,7 +279,9 @@ def _failed(url: str, error: Exception) -> CovcatError:
     cause = str(error) or type(error).__name__
     host = urlsplit(url).netloc
     if "location header" in cause:  # httpx looks at it even where it is not to follow
-        return NetworkError(f"`{url}` redirects to what is not a web address", cause=cause)
+        return NetworkError(
+            f"`{without_secrets(url)}` redirects to what is not a web address", cause=cause
+        )
     if isinstance(error, httpx.ProxyError) and cause.startswith("407"):
         return ActionNeededError(
             f"the proxy asks for a login before it lets `{host}` be asked",
@@ -342,30 +375,6 @@ def _host(url: str) -> str:
     """Return a host's name as the client asks for it."""
     plain = urlsplit(url).hostname if url.isascii() else None  # 40 times as fast
     return plain or httpx.URL(url).raw_host.decode("ascii", "replace").lower()
-
-
-def _judge(response: httpx.Response, url: str, *, is_range: bool) -> None:
-    """Accept what can be the file; say what the others mean."""
-    status = response.status_code
-    if status == 200 or (is_range and status in (206, 416)):
-        return
-    is_limit = status == 403 and response.headers.get("x-ratelimit-remaining") == "0"  # GitHub
-    if status in _CLOSED and not is_limit:
-        raise ActionNeededError(
-            f"`{url}` cannot be had without a person: {_CLOSED[status]} (HTTP {status})",
-            hint=f"open {url} in a browser and see what it asks for",
-        )
-    if is_limit or status in (408, 425, 429) or (status >= 500 and status not in _FINAL):
-        error = TransientError(f"`{url}` answered HTTP {status}", hint="try again later")
-        if is_limit or status in (429, 503):
-            error.after = wait_asked(response.headers)
-        raise error
-    if status in (404, 410):
-        raise NetworkError(
-            f"`{url}` is gone (HTTP {status})",
-            hint="`covcat show` names the resource's own page",
-        )
-    raise NetworkError(f"`{url}` answered HTTP {status}, which is not a file")
 
 
 def _is_certificate_fault(error: BaseException | None) -> bool:

@@ -10,7 +10,7 @@ from covcat.cli import complete, find, tables
 from covcat.cli import network as net
 from covcat.cli.session import Session, error_text, put
 from covcat.errors import CovcatError, SeveralError, UsageError
-from covcat.model import Network, Options, Plan, Release, Resource, Step
+from covcat.model import Network, Options, Plan, Release, Resource, Selection, Step
 from covcat.output import Cell, Rows
 
 if TYPE_CHECKING:
@@ -57,6 +57,20 @@ def fetch(
         str,
         typer.Option(metavar="WORD", help="pinned: only what the catalog pins; host: or its host."),
     ] = "any",
+    by_file: Annotated[
+        bool,
+        typer.Option("--by-file", help="A repository's files one by one, not as an archive."),
+    ] = False,
+    include: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Only these paths; repeatable.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Not these paths; repeatable.")
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Only N files, by sha256 of their paths."),
+    ] = None,
     progress: Annotated[
         str,
         typer.Option(
@@ -86,6 +100,8 @@ def fetch(
         keep_archives=keep_archives,
         allow_missing=allow_missing,
         require=_required(require),
+        by_file=by_file,
+        selection=_selection(include, exclude, sample),
     )
     network = net.network(
         session,
@@ -128,6 +144,13 @@ def _targets(
     if not chosen:
         session.say("no resource passes these filters")
     return [(resource, resource.default_release) for resource in chosen]
+
+
+def _selection(
+    include: list[str] | None, exclude: list[str] | None, count: int | None
+) -> Selection | None:
+    found = Selection(include=tuple(include or ()), exclude=tuple(exclude or ()), sample=count)
+    return found if found else None
 
 
 def _required(word: str) -> Literal["any", "pinned", "host"]:

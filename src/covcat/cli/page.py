@@ -4,7 +4,6 @@ import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from covcat import plan
 from covcat.catalog import is_fetchable
 from covcat.cite import sentence
 from covcat.cli import tables
@@ -105,14 +104,10 @@ def _licence(page: _Page, resource: Resource) -> None:
 def _access(page: _Page, resource: Resource) -> None:
     words = {
         "open": "open: no account is known to be needed",
-        "account": "account: the host asks for a login",
+        "account": "account: the host may ask for a login, or a person's consent",
         "browse": "browse: to look at only; covcat downloads nothing from it",
     }
     page.heading(f"Access: {words[resource.access]}")
-    release = resource.default_release
-    obstacle = plan.unsupported(release) if release else None
-    if obstacle:
-        page.line(f"{resource.id}@{release.id if release else ''} {obstacle} yet")
     if resource.browse:
         page.line(f"terms: {resource.browse.terms}", hang=2)
         for link in resource.browse.pages:

@@ -134,9 +134,9 @@ def footnotes(resources: Sequence[Resource]) -> str:
     lines = ["Y yes, N no, U unknown; size: + at least, ? unknown, - nothing to download"]
     if differing:
         lines.append("→ the survey's flag, then what covcat found (`covcat show ID` says how)")
-    later = [one.id for one in resources if one.releases and not is_fetchable(one)]
-    if later:
-        lines.append(f"covcat cannot fetch by itself yet: {', '.join(later)}")
+    asking = [one.id for one in resources if one.access == "account"]
+    if asking:
+        lines.append(f"a login may be asked for: {', '.join(asking)}")
     lines += [
         f"* {one.id}: the {fix.field} is {fix.value}"
         for one in resources

@@ -1,23 +1,102 @@
-"""Hosts: one module each; `locate()` answers which request gets a file now.
+"""Hosts: one module each, that says what a catalog's file stands for and where that is now.
 
-To add one: a file kind in `covcat.model`, a module here, a line in HOSTS, a row in
-tests/test_hosts.py. A host that is described in the catalog but not listed here is not
-supported yet, and `fetch` says so.
+To add one: a file kind in `covcat.model`, a module here, a line in HOSTS, an imitation in
+tests/imitations. A host that is described in the catalog but not listed here is not supported
+yet, and `fetch` says so.
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from covcat.hosts import bundled, github, web
-from covcat.model import Location
+from covcat.errors import IntegrityError
+from covcat.model import (
+    AnyFile,
+    DataverseFile,
+    GitHubFile,
+    KaggleFile,
+    Location,
+    MendeleyFile,
+    Served,
+    ZenodoFile,
+)
+from covcat.names import collision, unsafe_name
+
+if TYPE_CHECKING:
+    from covcat.hosts.served import Ask
 
 
 class Host(Protocol):
-    """Signed addresses expire, so a location is asked for just before each transfer."""
+    """What a module of this folder offers."""
 
-    def locate(self, file: Any) -> Location:
-        """Say which request gets `file` now."""
+    def listed(self, file: Any, ask: "Ask") -> list[Served]:
+        """Return what the host serves for `file` now: itself, or all files of a set.
+
+        Raises:
+            NetworkError, ActionNeededError: the host was asked, and did not say.
+        """
+        ...
+
+    def locate(self, served: Served, ask: "Ask") -> Location:
+        """Say which request gets `served` now: signed addresses expire, so ask before each try."""
         ...
 
 
-HOSTS: Mapping[str, Host] = {"github": github, "web": web, "bundled": bundled}
+HOSTS: Mapping[str, str] = {
+    "github": "covcat.hosts.github",
+    "dataverse": "covcat.hosts.dataverse",
+    "zenodo": "covcat.hosts.zenodo",
+    "figshare": "covcat.hosts.figshare",
+    "mendeley": "covcat.hosts.mendeley",
+    "kaggle": "covcat.hosts.kaggle",
+    "s3": "covcat.hosts.s3",
+    "web": "covcat.hosts.web",
+    "bundled": "covcat.hosts.bundled",
+}
+
+
+def host(name: str) -> Host:
+    """Return a host's module; imported when it is needed."""
+    return cast("Host", import_module(HOSTS[name]))
+
+
+def page(file: AnyFile) -> str | None:
+    """Return the page on which a person gets a file, where one is known by its host's pattern."""
+    match file:
+        case KaggleFile():
+            return f"https://www.kaggle.com/datasets/{file.dataset}"
+        case DataverseFile():
+            return f"https://doi.org/{file.doi}"
+        case ZenodoFile():
+            return f"https://zenodo.org/records/{file.record}"
+        case MendeleyFile():
+            return f"https://data.mendeley.com/datasets/{file.dataset}/{file.version}"
+        case GitHubFile():
+            return f"https://github.com/{file.repository}"
+        case _:
+            return None
+
+
+def listed(files: tuple[AnyFile, ...], ask: "Ask") -> list[Served]:
+    """Return everything that the hosts serve for the files of a release, in order.
+
+    Raises:
+        IntegrityError: a host names a file as no file may be called, or two alike.
+    """
+    found = [
+        replace(served, entry=number)
+        for number, file in enumerate(files)
+        for served in host(file.host).listed(file, ask)
+    ]
+    for served in found:
+        if reason := unsafe_name(served.path) or unsafe_name(served.folder + served.name):
+            raise IntegrityError(f"{served.file.host} lists the file `{served.path}`: {reason}")
+    if both := collision(served.path for served in found):
+        raise IntegrityError(f"the hosts list `{both[0]}` and `{both[1]}`, which are one path")
+    return found
+
+
+def locate(served: Served, ask: "Ask") -> Location:
+    """Say which request gets `served` now."""
+    return host(served.file.host).locate(served, ask)

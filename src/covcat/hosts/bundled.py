@@ -1,10 +1,18 @@
 """What comes with covcat itself: no network is needed."""
 
-from covcat.model import BundledFile, Location
+from covcat.hosts.served import Ask, alone
+from covcat.model import BundledFile, Location, Served
 from covcat.store import packaged_catalog
 
 
-def locate(file: BundledFile) -> Location:
+def listed(file: BundledFile, ask: Ask) -> list[Served]:
+    """The entry is the file."""
+    del ask
+    return [alone(file, file.name)]
+
+
+def locate(served: Served, ask: Ask) -> Location:
     """The file lies in the packaged catalog."""
-    path = packaged_catalog() / "bundled" / file.name
-    return Location(url=f"bundled:{file.name}", name=file.name, path=path)
+    del ask
+    path = packaged_catalog() / "bundled" / served.name
+    return Location(url=f"bundled:{served.name}", name=served.name, path=path)

@@ -1,8 +1,17 @@
 """A plain https address."""
 
-from covcat.model import Location, WebFile
+from covcat.hosts.served import Ask, alone
+from covcat.model import Location, Served, WebFile
 
 
-def locate(file: WebFile) -> Location:
+def listed(file: WebFile, ask: Ask) -> list[Served]:
+    """The entry is the file."""
+    del ask
+    return [alone(file, file.name)]
+
+
+def locate(served: Served, ask: Ask) -> Location:
     """The address is the file's own."""
-    return Location(url=file.url, name=file.name)
+    del ask
+    assert isinstance(served.file, WebFile)
+    return Location(url=served.file.url, name=served.name)

@@ -1,21 +1,27 @@
 """The nouns of covcat, frozen, in the order in which data flows; no input or output here.
 
-Catalog: Resource > Release > File. Fetch: Plan of Steps > Location > Download > stored files >
-Manifest. A field that is None is unknown, never zero. Sizes are bytes; digests are lower-case hex;
-paths are relative and use `/`.
+Catalog: Resource > Release > File. Fetch: Plan of Steps > Served > Location > Download > stored
+files > Manifest. A field that is None is unknown, never zero. Sizes are bytes; digests are
+lower-case hex; paths are relative and use `/`.
 """
 
 from covcat.model.fetch import (
     PINNED,
+    WEAK,
+    Digest,
     Download,
     Form,
+    Hash,
     Held,
     Location,
+    Login,
     Manifest,
     NestedArchive,
     Network,
     Options,
     Plan,
+    Selection,
+    Served,
     Step,
     StoredFile,
     Transfer,
@@ -67,6 +73,7 @@ __all__ = [
     "Contents",
     "Correction",
     "DataverseFile",
+    "Digest",
     "Download",
     "FigshareFile",
     "File",
@@ -75,12 +82,14 @@ __all__ = [
     "Form",
     "Found",
     "GitHubFile",
+    "Hash",
     "Held",
     "KaggleFile",
     "KnownIssue",
     "License",
     "Link",
     "Location",
+    "Login",
     "MODALITIES",
     "Manifest",
     "NestedArchive",
@@ -94,11 +103,14 @@ __all__ = [
     "Release",
     "Resource",
     "S3File",
+    "Selection",
+    "Served",
     "Step",
     "StoredFile",
     "Survey",
     "Transfer",
     "VerifiedBy",
+    "WEAK",
     "WebFile",
     "ZenodoFile",
 ]

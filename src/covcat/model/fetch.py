@@ -1,24 +1,66 @@
-"""The nouns of a fetch: Plan of Steps > Location > Download > stored files > Manifest."""
+"""The nouns of a fetch: Plan of Steps > Served > Location > Download > stored files > Manifest."""
 
-from dataclasses import dataclass
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from covcat.errors import UsageError
-from covcat.model.resource import License, Release, Resource
+from covcat.model.resource import AnyFile, License, Release, Resource
 
 VerifiedBy = Literal[
     "sha256",  # pinned for the file, or for every member by the listing
     "git-tree",
     "git-blob",
     "md5",
+    "host-sha512",  # host-…: its API, or its answer, says so now
     "host-sha256",
+    "host-sha1",
     "host-md5",
     "md5-prefix",
     "first-use",  # nothing is published: recorded now, and a later difference is an error
 ]
 PINNED: tuple[VerifiedBy, ...] = ("sha256", "git-tree", "git-blob", "md5")
+WEAK: tuple[VerifiedBy, ...] = ("md5-prefix", "first-use")  # not enough for `--require host`
 Form = Literal["files", "archives"]
+Hash = Literal["sha256", "sha512", "sha1", "md5", "git-blob"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """A part of a release: what one fetch asked for; globs of paths below `files/`."""
+
+    include: tuple[str, ...] = ()  # none means all
+    exclude: tuple[str, ...] = ()
+    sample: int | None = None  # the first so many of these, by sha256 of their paths
+
+    def __bool__(self) -> bool:
+        """True if it leaves anything out."""
+        return bool(self.include or self.exclude or self.sample is not None)
+
+    def __str__(self) -> str:
+        """Write it as the options that ask for it; `read` takes that back."""
+        words = [f"--include={glob}" for glob in self.include]
+        words += [f"--exclude={glob}" for glob in self.exclude]
+        return shlex.join(words + ([] if self.sample is None else [f"--sample={self.sample}"]))
+
+    @classmethod
+    def read(cls, text: str) -> "Selection":
+        """Take back what `str` wrote.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        words = [word.partition("=") for word in shlex.split(text)]
+        if {option for option, _, _ in words} - {"--include", "--exclude", "--sample"}:
+            raise ValueError(f"`{text}` is no selection")
+        samples = [int(value) for option, _, value in words if option == "--sample"]
+        return cls(
+            include=tuple(value for option, _, value in words if option == "--include"),
+            exclude=tuple(value for option, _, value in words if option == "--exclude"),
+            sample=samples[0] if samples else None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +71,8 @@ class Options:
     keep_archives: bool = False
     allow_missing: bool = False
     require: Literal["any", "pinned", "host"] = "any"
+    by_file: bool = False  # a repository's files one by one, in place of its archive
+    selection: Selection | None = None  # None is the whole release
 
     @property
     def wants_archives(self) -> bool:
@@ -66,6 +110,8 @@ class Held:
     has_data: bool  # the folder of the form is there
     is_complete: bool
     is_pinned: bool  # every download was verified by a pin
+    is_claimed: bool = True  # or by what its host said
+    selection: tuple[str, ...] = ()  # the parts of it that are here; none means all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +137,58 @@ class Plan:
     steps: tuple[Step, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What a file's digest must be, or begin with, and what may be claimed where it is."""
+
+    kind: Hash
+    value: str  # lower-case hex
+    means: VerifiedBy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """One file as its host serves it now; a catalog's File may stand for a thousand of these."""
+
+    file: AnyFile  # what the catalog says of it, or of the set that it belongs to
+    name: str  # as kept
+    id: str = ""  # by which the host knows it
+    entry: int = 0  # number of `file` in its release
+    folder: str = ""  # below `files/`: where it, or what it is unpacked to, goes
+    own_folder: str = ""  # the last of these folders, if it is named after the file itself
+    unpack: str = "none"
+    bytes: int | None = None
+    digests: tuple[Digest, ...] = ()  # all must hold; strongest first
+    has_claim: bool = False  # the answer's headers bring the host's md5
+    breaks: int | None = None  # transfers that may break off before another way is tried
+    mode: str | None = None  # git's
+    is_alone: bool = True  # the catalog names it; else it is one of a set
+
+    @property
+    def path(self) -> str:
+        """Return how it is called among the files of its release, as served."""
+        folder = self.folder.removesuffix(f"{self.own_folder}/") if self.own_folder else self.folder
+        return folder + self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Headers with a secret in them, and the one https host that they may be sent to."""
+
+    host: str
+    headers: Mapping[str, str] = field(repr=False)
+    at_once: bool = False  # else only after the host refused without
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
     """Where to ask for a file right now: an address, or a path for what covcat brings along."""
 
-    url: str
+    url: str  # that is recorded: it has no secret in it
     name: str  # what the file is called when it is kept
     path: Path | None = None
+    signed: str | None = field(default=None, repr=False)  # asked in place of `url`; expires
+    login: Login | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +205,7 @@ class Download:
     md5: str | None
     verified_by: VerifiedBy
     finished_at: str  # UTC, ISO 8601
+    imported_from: str | None = None  # name of what a person brought, in place of a transfer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +218,7 @@ class StoredFile:
     mode: str | None = None  # git's, where the archive came from git
     blob: str | None = None  # git id, where a tree or a listing is checked
     verified_by: VerifiedBy = "first-use"
+    lfs: bool = False  # mode and blob are those of the pointer that git has in its place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +253,9 @@ class Transfer:
     nested: tuple[NestedArchive, ...] = ()
     is_archive: bool  # a plain file is one of the release's files itself
     archive: str | None = None  # where it was kept as served, relative to the release folder
+    entry: int = 0  # number of the catalog's file that it belongs to
+    folder: str | None = None  # below `files/`: where it, or what it was unpacked to, went
+    imported_from: str | None = None  # name of what a person brought, in place of a transfer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +276,7 @@ class Manifest:
     form: Form
     complete: bool
     missing: tuple[str, ...]
-    selection: tuple[str, ...]  # globs that were asked for; empty is everything
+    selection: tuple[str, ...]  # parts that were asked for, as options; empty is everything
     downloads: tuple[Transfer, ...]
     total_files: int
     total_bytes: int

@@ -161,7 +161,8 @@ class File(Strict):
     md5: Md5 | None = None
     md5_prefix: HexPrefix | None = None  # CORD-19's README prints only the first 8 digits
     sha1_prefix: HexPrefix | None = None
-    unpack: Literal["zip", "tar", "7z", "rar", "gz", "bz2", "xz", "zst", "none"] = "none"
+    # of a set: what of it is unpacked; `any` is every zip, tar, 7z and rar of one
+    unpack: Literal["zip", "tar", "7z", "rar", "gz", "bz2", "xz", "zst", "any", "none"] = "none"
     into: Folder | None = None  # a folder of the release that its members go under
     strip: Number | None = None  # leading folders that are dropped from its members' paths
     exclude: tuple[str, ...] = ()  # globs of members that are left out, such as __MACOSX/*
@@ -172,14 +173,21 @@ class File(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitHubFile(File):
-    """A repository's state as codeload's zip: its root folder is stripped."""
+    """A repository's state as codeload's zip, its root folder stripped; or a release's asset."""
 
     host: Literal["github"]
     repository: OwnerName
     commit: GitId | None = None
     branch: Branch | None = None  # instead of a commit: whatever it is today
+    tag: Branch | None = None  # instead of both: of the release that has the `asset`
+    asset: FileName | None = None
     tree: GitId | None = None  # git tree id of the commit, or of `keep` where that is set
     keep: Folder | None = None  # nothing outside this folder is written
+
+    @property
+    def is_state(self) -> bool:
+        """True for a state of the repository, False for an asset of a release."""
+        return self.asset is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,11 +210,13 @@ class BundledFile(File):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataverseFile(File):
-    """Every file of a Dataverse data set; names, sizes and md5 come from its API."""
+    """Every file of a Dataverse data set, or one `file` of it, by its id."""
 
     host: Literal["dataverse"]
     server: DataUrl
     doi: Annotated[str, Matches(r"10\.\d+/\S+", "a DOI like 10.7910/DVN/6ACUZI")]
+    version: Annotated[str, Matches(r"[0-9]+\.[0-9]+", "a version like 1.0")] | None = None
+    file: Count | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,11 +251,12 @@ class MendeleyFile(File):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KaggleFile(File):
-    """A Kaggle data set's zip, or the version of it that is named."""
+    """A Kaggle data set's zip, or one `file` of it; of the version that is named."""
 
     host: Literal["kaggle"]
     dataset: OwnerName
     version: Count | None = None
+    file: Text | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,6 +298,17 @@ class Contents(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImagesIn(Strict):
+    """A release of another resource that holds the images which this one has labels of."""
+
+    resource: ResourceId
+    release: ReleaseId
+    by: Literal["name"]  # what an image and its label have in common
+    evidence: Text
+    source: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Release(Strict):
     """One dated, named state of a resource."""
 
@@ -297,6 +319,7 @@ class Release(Strict):
     note: Text | None = None
     listing: ListingPath | None = None
     contents: Contents | None = None
+    images_in: tuple[ImagesIn, ...] = ()
 
     @property
     def is_pinned(self) -> bool:

@@ -1,0 +1,193 @@
+"""One release, built aside, verified, recorded and published by one rename.
+
+Where its files come from is another module's matter: `covcat.fetching` brings them from their
+hosts, `covcat.adopting` from what a person downloaded.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from covcat import assemble, extract, manifest, room, verify
+from covcat.assemble import Part
+from covcat.catalog import Catalog
+from covcat.errors import DiskError, ExtractionError, IntegrityError
+from covcat.listing import Listing
+from covcat.model import Form, Manifest, Network, Release, Selection, Served, Step
+from covcat.partial import Partial
+from covcat.progress import Progress
+from covcat.proof import Case, proven
+from covcat.store import MANIFEST, Store, disk_errors, make_folder
+
+WORDS = {
+    "md5": "md5 is weak: it shows accidents, not attacks",
+    "host-md5": "only its host says what it should be, by md5",
+    "md5-prefix": "only the first digits of its digest are published: that is weak",
+    "first-use": "nobody publishes a digest of it; its sha256 is recorded from now on",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every stage of one run works with."""
+
+    catalog: Catalog
+    store: Store
+    network: Network
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the stages of one release share."""
+
+    step: Step
+    release: Release
+    case: Case
+    workshop: Path
+    partial: Partial
+    bench: Bench
+
+    @property
+    def built(self) -> Path:
+        """The folder that will get the release's final name."""
+        return self.workshop / "release"
+
+    @property
+    def site(self) -> assemble.Site:
+        """Where its files are put."""
+        return assemble.Site(
+            self.built,
+            self.workshop,
+            self.step.options,
+            self.case.listing,
+            self.bench.store,
+            self.bench.progress,
+        )
+
+
+Bring = Callable[[Job], list[Part]]
+
+
+def build(step: Step, release: Release, bench: Bench, bring: Bring) -> None:
+    """Build a release aside of what `bring` puts in its place, verify it, and publish it.
+
+    Raises:
+        CovcatError: it is not what it should be; what is here already stays as it is.
+    """
+    store, resource = bench.store, step.resource
+    store.demand_free(resource.id, release.id)
+    before = _record_of(store.release(resource.id, release.id))
+    step = _with_what_is_here(step, before)
+    listing = _listing(step, release, bench)
+    room.demand_for_release(release, store)
+    if step.options.extract:
+        extract.demand_tools(release)
+    partial = Partial(store.partial(resource.id, release.id))
+    partial.settle(is_whole=False)  # of a try that could not publish
+    with store.workshop() as workshop:
+        case = Case(step.name, step.options, listing, before, _selections(step, before))
+        job = Job(step, release, case, workshop, partial, bench)
+        with disk_errors("make the release's folder"):
+            make_folder(job.built / "files")
+        record = _built(job, bring)
+        partial.close()
+        store.publish(job.built, resource.id, release.id)
+    partial.clear()
+    _say(record, step, bench.progress)
+
+
+def _listing(step: Step, release: Release, bench: Bench) -> Listing | None:
+    """Read what is pinned; a release of the user's own has nothing."""
+    return bench.catalog.listing(step.resource, release) if release.listing else None
+
+
+def _built(job: Job, bring: Bring) -> Manifest:
+    """Bring all files, put them in their places, and verify and record the whole."""
+    parts = bring(job)
+    with doubt(job.partial, [part.served for part in parts]):
+        found = proven(job.case, parts)
+    options = job.step.options
+    form: Form = "files" if options.extract else "archives"
+    record = manifest.made(
+        job.step.resource,
+        job.release,
+        found.transfers,
+        [*found.files, *assemble.kept_archives(found.transfers)],
+        found.missing,
+        form,
+        tuple(map(str, job.case.selections)),
+    )
+    if not options.extract:
+        (job.built / "files").rmdir()
+    manifest.write(job.built, record)
+    return record
+
+
+@contextmanager
+def doubt(partial: Partial, served: Iterable[Served]) -> Iterator[None]:
+    """Where what came is refused, keep nothing of it that no pin vouches for."""
+    try:
+        yield
+    except (ExtractionError, IntegrityError):
+        partial.forget(served)
+        raise
+
+
+def _say(record: Manifest, step: Step, progress: Progress) -> None:
+    part = f" ({'; '.join(record.selection)})" if record.selection else ""
+    progress.note(f"{step.name}: {record.total_files} files{part}, verified by {_in_words(record)}")
+    weak = dict.fromkeys(one.verified_by for one in record.downloads if one.verified_by in WORDS)
+    for kind in weak:
+        progress.note(f"{step.name}: warning: {WORDS[kind]}")
+    if record.missing:
+        progress.note(
+            f"{step.name}: {len(record.missing)} files are missing, as allowed; manifest.json "
+            "names them"
+        )
+
+
+def _record_of(folder: Path) -> Manifest | None:
+    """Return the record of what is here, which must hold nothing of the user's own."""
+    if not (folder / MANIFEST).is_file():
+        return None
+    record = manifest.load(folder)
+    extra = verify.extra_files(folder, record)
+    if extra:
+        raise DiskError(
+            f"`{folder}` holds files that covcat did not put there",
+            hint="move them away, then run the same command again",
+            details=sorted(extra),
+        )
+    return record
+
+
+def _with_what_is_here(step: Step, before: Manifest | None) -> Step:
+    """A fetch that asks for more keeps what there was: files stay, archives stay."""
+    if before is None:
+        return step
+    options = replace(
+        step.options,
+        extract=step.options.extract or before.form == "files",
+        keep_archives=step.options.wants_archives
+        or any(transfer.archive for transfer in before.downloads),
+    )
+    return replace(step, options=options)
+
+
+def _selections(step: Step, before: Manifest | None) -> tuple[Selection, ...]:
+    """What was here in part and what is asked for: both, unless one of them is everything."""
+    asked = step.options.selection
+    if not asked or (before is not None and not before.selection):
+        return ()
+    earlier = before.selection if before is not None else ()
+    return (*map(Selection.read, earlier), *([] if str(asked) in earlier else [asked]))
+
+
+def _in_words(record: Manifest) -> str:
+    kinds = dict.fromkeys(
+        f"git tree {one.tree}" if one.verified_by == "git-tree" else one.verified_by
+        for one in record.downloads
+    )
+    return ", ".join(kinds)

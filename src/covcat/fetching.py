@@ -1,0 +1,86 @@
+"""Hosts -> the files of a release, in their places: as an archive, or one by one."""
+
+import shutil
+from contextlib import closing
+
+from covcat import assemble, choose, hosts, lfs, obtain, room
+from covcat.api import Api
+from covcat.assemble import Part
+from covcat.building import Job, doubt
+from covcat.errors import BrokenError, CovcatError, NetworkError, NotFoundError
+from covcat.hosts.served import Ask
+from covcat.model import GitHubFile
+from covcat.pace import PER_HOST, Limit, Slots
+from covcat.parts import Parts
+from covcat.store import disk_errors, make_folder
+from covcat.wanted import Line
+from covcat.web import Web
+
+FEW = 100  # files of a repository that are asked for one by one, if only these are wanted
+
+
+def brought(job: Job) -> list[Part]:
+    """Bring every file of the release, in the way that works."""
+    progress = job.bench.progress
+    try:
+        return _brought(job, by_file=_is_by_file(job))
+    except BrokenError as broken:
+        progress.note(f"{broken.message}; asking for its files one by one")
+        with disk_errors("make the release's folder anew"):
+            shutil.rmtree(job.built / "files")
+            make_folder(job.built / "files")
+        try:
+            return _brought(job, by_file=True)
+        except CovcatError as error:
+            if error.code != broken.code:
+                raise
+            raise NetworkError(
+                broken.message,
+                cause=f"nor did its files come one by one: {error.message}",
+                hint=broken.hint,
+            ) from error
+
+
+def _brought(job: Job, *, by_file: bool) -> list[Part]:
+    """Open the line to the hosts, and bring every file over it."""
+    bench, network = job.bench, job.bench.network
+    with closing(Web(network)) as web:
+        line = Line(
+            web,
+            network,
+            Limit(network.limit_rate),
+            Slots(network.jobs or PER_HOST),
+            Parts(bench.store.parts),
+            bench.progress,
+        )
+        ask = Ask(Api(web, network, bench.progress), job.case.listing, by_file)
+        return _placed(job, line, ask)
+
+
+def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:
+    """Put each file in its place as it comes; the others go on coming meanwhile."""
+    case, bench = job.case, job.bench
+    served = hosts.listed(job.release.files, ask)
+    chosen = choose.chosen(served, case.selections, case.listing)
+    if not chosen:
+        raise NotFoundError(
+            f"no file of `{case.name}` is one of {'; '.join(map(str, case.selections))}",
+            hint=f"covcat files {case.name}",
+        )
+    inside = dict(chosen)
+    order = obtain.Order(case.name, tuple(inside), case.before, ask)
+    room.demand(order.total or 0, bench.store)
+    parts = []
+    with closing(obtain.all_of(order, line, bench.store, job.partial)) as coming:
+        for one, got in coming:
+            with doubt(job.partial, served):
+                parts.append(assemble.part(one, got, job.site, inside[one]))
+    return lfs.filled(parts, order, line, job.site, job.partial)
+
+
+def _is_by_file(job: Job) -> bool:
+    """Few files of a repository come one by one, in place of an archive of them all."""
+    if job.step.options.by_file or job.case.listing is None or not job.case.selections:
+        return job.step.options.by_file
+    is_state = all(isinstance(one, GitHubFile) and one.is_state for one in job.release.files)
+    return is_state and len(job.case.listed or ()) <= FEW and job.step.options.extract

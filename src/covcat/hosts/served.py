@@ -1,0 +1,146 @@
+"""What all hosts share: a catalog's file, or one of a set, as it is served."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from covcat.api import Api
+from covcat.archives.kinds import SUFFIXES, stem_of
+from covcat.errors import NetworkError
+from covcat.listing import Listing
+from covcat.model import AnyFile, Digest, Hash, Served, VerifiedBy
+
+_HOLDERS = ("zip", "tar", "7z", "rar")  # formats that hold files: .nii.gz stays what it is
+_LENGTHS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
+_MEANS: dict[str, VerifiedBy] = {
+    "sha512": "host-sha512",
+    "sha256": "host-sha256",
+    "sha1": "host-sha1",
+    "md5": "host-md5",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a host's module works with."""
+
+    api: Api
+    listing: Listing | None = None  # what the catalog pins of the release
+    by_file: bool = False  # every file by itself, in place of an archive of them
+
+
+def alone(
+    file: AnyFile,
+    name: str,
+    *,
+    id: str = "",
+    size: int | None = None,
+    claims: Iterable[Digest] = (),
+) -> Served:
+    """Return the one file that a catalog's entry names."""
+    return Served(
+        file=file,
+        name=file.name or name,
+        id=id,
+        folder=file.into or "",
+        unpack=file.unpack,
+        bytes=file.bytes if file.bytes is not None else size,
+        digests=(*pins_of(file), *claims),
+    )
+
+
+def one_of(
+    file: AnyFile, path: str, *, id: str, size: int | None, claims: Iterable[Digest] = ()
+) -> Served:
+    """Return one file of a set; `path` is the host's. An archive gets a folder of its own name."""
+    place = PurePosixPath(path)
+    folder = (file.into or "") + ("" if str(place.parent) == "." else f"{place.parent}/")
+    unpack = _unpack(file.unpack, place.name)
+    own = stem_of(place.name) if unpack != "none" else ""
+    return Served(
+        file=file,
+        name=place.name,
+        id=id,
+        folder=folder + (f"{own}/" if own else ""),
+        own_folder=own,
+        unpack=unpack,
+        bytes=size,
+        digests=tuple(claims),
+        is_alone=False,
+    )
+
+
+def _unpack(asked: str, name: str) -> str:
+    """Say how one file of a set is unpacked: archives of the kind that is asked for."""
+    kind = next((SUFFIXES[one] for one in SUFFIXES if name.lower().endswith(one)), "none")
+    if asked == "any":
+        return kind if kind in _HOLDERS else "none"
+    return kind if kind == asked else "none"
+
+
+def pins_of(file: AnyFile) -> list[Digest]:
+    """Return what the catalog itself pins of a file, strongest first."""
+    found: list[tuple[Hash, str | None, VerifiedBy]] = [
+        ("sha256", file.sha256, "sha256"),
+        ("md5", file.md5, "md5"),
+        ("md5", file.md5_prefix, "md5-prefix"),
+        ("sha1", file.sha1_prefix, "md5-prefix"),
+    ]
+    return [Digest(kind, value, means) for kind, value, means in found if value]
+
+
+def is_pinned(file: AnyFile) -> bool:
+    """Tell if the catalog has a digest of the whole file, so that the host need not be asked."""
+    return bool(file.sha256 or file.md5)
+
+
+def claim(kind: str, value: object) -> list[Digest]:
+    """Return what a host says of a file's digest; nothing where it is empty or no such digest.
+
+    Hosts write `MD5`, `SHA-1`, `md5:…`, and "" where they have none.
+    """
+    plain = kind.lower().replace("-", "")
+    text = value.strip().lower() if isinstance(value, str) else ""
+    is_hex = len(text) == _LENGTHS.get(plain) and set(text) <= set("0123456789abcdef")
+    return [Digest(plain, text, _MEANS[plain])] if is_hex else []  # type: ignore[arg-type]
+
+
+def field(tree: object, *keys: str | int) -> object:
+    """Return a value of an API's answer, or None where it has another shape."""
+    for key in keys:
+        if isinstance(tree, dict) and isinstance(key, str):
+            tree = tree.get(key)
+        elif isinstance(tree, list) and isinstance(key, int) and -len(tree) <= key < len(tree):
+            tree = tree[key]
+        else:
+            return None
+    return tree
+
+
+def text(tree: object, *keys: str | int) -> str:
+    """Return a text or number of an API's answer as text, or ""."""
+    found = field(tree, *keys)
+    is_plain = isinstance(found, str | int) and not isinstance(found, bool)
+    return str(found) if is_plain else ""
+
+
+def size(tree: object, *keys: str | int) -> int | None:
+    """Return a size in bytes, or None where there is none."""
+    found = text(tree, *keys)
+    return int(found) if found.isdecimal() and len(found) < 16 else None
+
+
+def rows(tree: object, *keys: str | int) -> list[object]:
+    """Return a list of an API's answer.
+
+    Raises:
+        NetworkError: there is none: the API changed, or something else answered.
+    """
+    found = field(tree, *keys)
+    if not isinstance(found, list):
+        where = ".".join(map(str, keys)) or "the answer"
+        raise NetworkError(
+            f"the host's API answered in a shape that covcat does not know: `{where}` is no list",
+            hint="pip install -U covcat",
+        )
+    return found

@@ -1,0 +1,61 @@
+"""Pointers of Git LFS in what came from a repository -> the contents that they point to."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from covcat import obtain
+from covcat.assemble import Part, Site, place
+from covcat.hosts.github_lfs import MOST, content, pointer
+from covcat.model import GitHubFile, Served, StoredFile
+from covcat.partial import Partial
+from covcat.store import disk_errors
+from covcat.wanted import Line
+
+
+def filled(
+    parts: list[Part], order: obtain.Order, line: Line, site: Site, partial: Partial
+) -> list[Part]:
+    """Return the parts with each pointer replaced by its content, which came and was verified.
+
+    Raises:
+        CovcatError: a content did not come.
+    """
+    if not site.options.extract:
+        return parts
+    found = [
+        (number, stored, target)
+        for number, part in enumerate(parts)
+        if isinstance(part.file, GitHubFile) and part.file.is_state
+        for stored in part.files
+        if (target := _target(site.built / "files", stored, part, part.file))
+    ]
+    if not found:
+        return parts
+    line.progress.note(f"{order.name}: {len(found)} files are pointers of Git LFS; fetching them")
+    wanted = replace(order, files=tuple(target for _, _, target in found))
+    filled = list(parts)
+    with closing(obtain.all_of(wanted, line, site.store, partial)) as coming:
+        for (number, stored, _), (_, got) in zip(found, coming, strict=True):
+            with disk_errors(f"write `{stored.path}`"):
+                (site.built / "files" / stored.path).unlink()
+                place(got.path, site.built / "files" / stored.path)
+            new = replace(stored, bytes=got.bytes, sha256=got.sha256, lfs=True)
+            filled[number] = _with(filled[number], new)
+    return filled
+
+
+def _target(folder: Path, stored: StoredFile, part: Part, file: GitHubFile) -> Served | None:
+    """Return what a file points to; None if it is no pointer."""
+    if stored.bytes > MOST:
+        return None
+    with disk_errors(f"read `{stored.path}`"):
+        found = pointer((folder / stored.path).read_bytes())
+    commit = part.transfer.commit or file.commit or file.branch or ""
+    return content(stored, file, commit, found) if found else None
+
+
+def _with(part: Part, new: StoredFile) -> Part:
+    files: Sequence[StoredFile] = [new if one.path == new.path else one for one in part.files]
+    return replace(part, files=tuple(files))

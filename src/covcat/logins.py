@@ -1,0 +1,100 @@
+"""Credentials that the user has for hosts already: environment, and the hosts' own files.
+
+Nothing here is shown or kept; `covcat.web` sends each to its own host only, and only where the
+host refused without it. Places: each host's own client (docs/hosts.md names them).
+"""
+
+import base64
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from covcat.model import Login
+
+KAGGLE = "www.kaggle.com"
+GITHUB = "api.github.com"
+ZENODO = "zenodo.org"
+FIGSHARE = "api.figshare.com"
+DATAVERSE = "https://dataverse.harvard.edu"  # unless DATAVERSE_SERVER names another
+
+
+def of_kaggle() -> Login | None:
+    """KAGGLE_API_TOKEN or ~/.kaggle/access_token, else KAGGLE_USERNAME and KAGGLE_KEY.
+
+    Or kaggle.json in $KAGGLE_CONFIG_DIR, ~/.kaggle or ~/.config/kaggle.
+    """
+    token = _value("KAGGLE_API_TOKEN")
+    if token and Path(token).is_file():
+        token = _text(Path(token))
+    token = token or _text(Path.home() / ".kaggle" / "access_token")
+    if token:
+        return Login(KAGGLE, {"Authorization": f"Bearer {token}"})
+    user, key = _value("KAGGLE_USERNAME"), _value("KAGGLE_KEY")
+    for folder in _kaggle_folders() if not (user and key) else ():
+        with suppress(ValueError, AttributeError):
+            tree = json.loads(_text(folder / "kaggle.json"))
+            user, key = str(tree.get("username") or ""), str(tree.get("key") or "")
+            if user and key:
+                break
+    if not (user and key):
+        return None
+    packed = base64.b64encode(f"{user}:{key}".encode()).decode()
+    return Login(KAGGLE, {"Authorization": f"Basic {packed}"})
+
+
+def _kaggle_folders() -> list[Path]:
+    own = _value("KAGGLE_CONFIG_DIR")
+    usual = [Path.home() / ".kaggle", Path.home() / ".config" / "kaggle"]
+    return [Path(own), *usual] if own else usual
+
+
+def of_dataverse(server: str) -> Login | None:
+    """DATAVERSE_API_TOKEN, for the server of DATAVERSE_SERVER and no other."""
+    token = _value("DATAVERSE_API_TOKEN")
+    own = _value("DATAVERSE_SERVER") or DATAVERSE
+    host = urlsplit(own if "//" in own else f"https://{own}").netloc.lower()
+    if not token or urlsplit(server).netloc.lower() != host:
+        return None
+    return Login(host, {"X-Dataverse-key": token})
+
+
+def of_zenodo() -> Login | None:
+    """ZENODO_TOKEN, ZENODO_API_TOKEN or ZENODO_ACCESS_TOKEN."""
+    token = _first("ZENODO_TOKEN", "ZENODO_API_TOKEN", "ZENODO_ACCESS_TOKEN")
+    return Login(ZENODO, {"Authorization": f"Bearer {token}"}) if token else None
+
+
+def of_figshare(host: str = FIGSHARE) -> Login | None:
+    """FIGSHARE_TOKEN."""
+    token = _value("FIGSHARE_TOKEN")
+    return Login(host, {"Authorization": f"token {token}"}) if token else None
+
+
+def of_github() -> Login | None:
+    """GH_TOKEN or GITHUB_TOKEN: it raises the limit of 60 questions an hour."""
+    token = _first("GH_TOKEN", "GITHUB_TOKEN")
+    return Login(GITHUB, {"Authorization": f"Bearer {token}"}) if token else None
+
+
+def _first(*names: str) -> str:
+    return next((value for name in names if (value := _value(name))), "")
+
+
+def _value(name: str) -> str:
+    """Return a variable that can be a header's value; what cannot is none."""
+    return _plain(os.environ.get(name, ""))
+
+
+def _text(path: Path) -> str:
+    try:
+        return _plain(path.read_text(encoding="utf-8")) if path.stat().st_size < 1 << 16 else ""
+    except (OSError, ValueError):
+        return ""
+
+
+def _plain(text: str) -> str:
+    text = text.strip()
+    is_plain = text.isascii() and (text.isprintable() or text.startswith("{"))
+    return text if is_plain else ""

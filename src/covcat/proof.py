@@ -1,0 +1,136 @@
+"""What came -> what may be said of it: every file against listing, git tree and earlier record."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from covcat import choose, pins
+from covcat.assemble import Part
+from covcat.errors import ExtractionError, IntegrityError
+from covcat.listing import Listing
+from covcat.model import (
+    WEAK,
+    GitHubFile,
+    Manifest,
+    Options,
+    Selection,
+    StoredFile,
+    Transfer,
+    VerifiedBy,
+)
+from covcat.names import collision
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What the files of a release are said to be."""
+
+    name: str  # ID@RELEASE
+    options: Options
+    listing: Listing | None
+    before: Manifest | None
+    selections: tuple[Selection, ...] = ()
+
+    @property
+    def listed(self) -> Listing | None:
+        """Return what of the listing was asked for."""
+        if self.listing is None or not self.selections:
+            return self.listing
+        wants = choose.wanted(self.selections, self.listing)
+        return {path: row for path, row in self.listing.items() if wants(path)}
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """The files as they are recorded, how each came, and what is missing."""
+
+    files: tuple[StoredFile, ...]
+    transfers: tuple[Transfer, ...]
+    missing: tuple[str, ...]
+
+
+def proven(case: Case, parts: Iterable[Part]) -> Proven:
+    """Check all files against every pin.
+
+    Raises:
+        IntegrityError: something is changed, missing, extra, or not verified well enough.
+        ExtractionError: two files would have one path.
+    """
+    parts = list(parts)
+    everything = [one for part in parts for one in part.files]
+    if both := collision(one.path for one in everything):
+        raise ExtractionError(f"`{case.name}` is refused: `{both[0]}` and `{both[1]}` are one path")
+    listing = case.listed
+    missing = _compared(case, listing, everything)
+    is_whole = not missing and not case.selections
+    trees = _trees(case.name, parts) if is_whole else {}
+    files: list[StoredFile] = []
+    transfers: list[Transfer] = []
+    for part in parts:
+        transfer, kind = part.transfer, _kind(case, part, listing, is_whole=is_whole)
+        if tree := trees.get(part.served.entry):
+            transfer, kind = replace(transfer, tree=tree), "git-tree"
+        _demand_enough(case, transfer, kind)
+        transfers.append(replace(transfer, verified_by=kind))
+        files += [
+            replace(one, path=f"files/{one.path}", verified_by=pins.pinned_by(one, listing) or kind)
+            for one in part.files
+        ]
+    return Proven(tuple(files) if case.options.extract else (), tuple(transfers), tuple(missing))
+
+
+def _kind(case: Case, part: Part, listing: Listing | None, *, is_whole: bool) -> VerifiedBy:
+    kind = pins.pin(case.name, part.file, part.transfer, part.files, listing, is_complete=is_whole)
+    if kind == "first-use" and case.before is not None:
+        pins.demand_same_as_before(case.name, part.transfer, case.before)
+    return kind
+
+
+def _trees(name: str, parts: Iterable[Part]) -> dict[int, str]:
+    """Return, of each state of a repository that came file by file, its tree.
+
+    Raises:
+        IntegrityError: the pinned one is another.
+    """
+    found: dict[int, str] = {}
+    states: dict[int, list[StoredFile]] = {}
+    kinds: dict[int, GitHubFile] = {}
+    for part in parts:
+        file = part.file
+        if isinstance(file, GitHubFile) and file.is_state and not part.transfer.is_archive:
+            states.setdefault(part.served.entry, []).extend(part.files)
+            kinds[part.served.entry] = file
+    for entry, files in states.items():
+        file = kinds[entry]
+        if file.tree is None:
+            continue
+        found[entry] = pins.tree_of(files, file)
+        if found[entry] != file.tree:
+            raise IntegrityError(
+                f"`{name}` is not the pinned state: git tree expected {file.tree}, "
+                f"got {found[entry]}"
+            )
+    return found
+
+
+def _compared(case: Case, listing: Listing | None, files: list[StoredFile]) -> list[str]:
+    """Compare with the listing, if there is one; return what is missing and may be."""
+    if listing is None:
+        return []
+    found = pins.against_listing(files, listing)
+    missing = list(found.missing) if case.options.allow_missing else []
+    hint = None
+    if found.missing and not (found.changed or found.extra):
+        hint = f"covcat fetch {case.name} --allow-missing keeps what did come"
+    if case.options.allow_missing:
+        found = replace(found, missing=())
+    pins.demand(found, f"`{case.name}` is not what is pinned", hint)
+    return missing
+
+
+def _demand_enough(case: Case, transfer: Transfer, kind: VerifiedBy) -> None:
+    if case.options.require == "host" and kind in WEAK:
+        raise IntegrityError(
+            f"`{transfer.name}` of `{case.name}` is verified by nothing better than {kind}, and "
+            "--require host asks for it",
+            hint="the same command without --require keeps it, and records its sha256",
+        )

@@ -1,0 +1,95 @@
+"""What an answer that is not the file means: a status, its headers and what the server said. Pure.
+
+Each rule names the host on which it was seen: Dataverse's guestbooks, the challenges of Cloudflare
+and AWS, signed addresses of S3 and GCS that expired, GitHub's limits with status 403.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from html import unescape
+
+from covcat.errors import ActionNeededError, CovcatError, NetworkError, TransientError
+from covcat.retry_after import wait_asked
+
+SAID = 4096  # bytes of a body that are looked at
+_FINAL = {501, 505}  # of 5xx: another try gets the same
+_CLOSED = {
+    401: "a login is asked for",
+    403: "access is refused",
+    407: "the proxy asks for a login",
+    451: "it is withheld for legal reasons",
+}
+_EXPIRED = re.compile(r"expired|SignatureDoesNotMatch|ExpiredToken", re.I)
+_GUESTBOOK = re.compile(r"guestbook", re.I)
+_LIMIT = re.compile(r"rate limit|abuse detection", re.I)
+_TAGS = re.compile(r"<title[^>]*>([^<]{1,200})|<(?:Message|Code)>([^<]{1,200})", re.I)
+_MOST = 300  # characters of it that are shown
+_LATER = "try again later"
+
+
+def refusal(url: str, status: int, headers: Mapping[str, str], body: bytes) -> CovcatError:
+    """Return the error that an answer other than the file means."""
+    text = said(body)
+    if _is_challenge(status, headers):
+        return _closed(url, "a challenge for browsers is set", status, text)
+    if status in (400, 403) and _EXPIRED.search(text) and body.lstrip().startswith(b"<"):
+        return TransientError(f"`{url}` has expired (HTTP {status})", cause=text, hint=_LATER)
+    if status == 400 and _GUESTBOOK.search(text):
+        return _closed(url, "its guestbook must be filled in", status, text)
+    is_limit = status == 403 and (
+        headers.get("x-ratelimit-remaining") == "0" or bool(_LIMIT.search(text))
+    )
+    if is_limit or status in (408, 425, 429) or (status >= 500 and status not in _FINAL):
+        error = TransientError(f"`{url}` answered HTTP {status}", cause=text or None, hint=_LATER)
+        if is_limit or status in (429, 503):
+            error.after = wait_asked(headers)
+        return error
+    if status in _CLOSED:
+        return _closed(url, _CLOSED[status], status, text)
+    if status in (404, 410):
+        return NetworkError(
+            f"`{url}` is gone (HTTP {status})",
+            cause=text or None,
+            hint="`covcat show` names the resource's own page",
+        )
+    return NetworkError(f"`{url}` answered HTTP {status}, which is not a file", cause=text or None)
+
+
+def _closed(url: str, why: str, status: int, text: str) -> CovcatError:
+    return ActionNeededError(
+        f"`{url}` cannot be had without a person: {why} (HTTP {status})",
+        cause=text or None,
+        hint=f"open {url} in a browser and see what it asks for",
+    )
+
+
+def _is_challenge(status: int, headers: Mapping[str, str]) -> bool:
+    """Tell a page that only browsers pass: figshare's comes with status 202 and no body."""
+    by_aws = headers.get("x-amzn-waf-action", "").lower() in ("challenge", "captcha")
+    by_cloudflare = headers.get("cf-mitigated", "").lower() == "challenge"
+    return (by_aws and status in (202, 403, 405)) or (by_cloudflare and status in (403, 429, 503))
+
+
+def said(body: bytes) -> str:
+    """Return what a server said in JSON, XML or on a page; "" where that is not plain."""
+    text = body.decode("utf-8", "replace").strip()
+    if text.startswith("{"):
+        return _message(text)
+    if text.startswith("<"):
+        found = [unescape(one or two).strip() for one, two in _TAGS.findall(text)]
+        return " - ".join(dict.fromkeys(found))[:_MOST]
+    return "" if len(text) > _MOST or "\n" in text else text
+
+
+def _message(text: str) -> str:
+    try:
+        tree = json.loads(text)
+    except (ValueError, RecursionError):
+        return ""
+    for key in ("message", "error", "errorMessage"):
+        value = tree.get(key)
+        value = value.get("message") if isinstance(value, dict) else value
+        if isinstance(value, str) and value:
+            return value[:_MOST]
+    return ""

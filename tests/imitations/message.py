@@ -1,0 +1,194 @@
+"""Requests as an imitated host sees them, and replies as it gives them."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+from urllib.parse import quote, unquote
+
+Framing = Literal["length", "chunked", "close"]
+Headers = list[tuple[str, str]]
+LAST_MODIFIED = "Tue, 05 Jan 2021 10:00:00 GMT"
+NOTHING: frozenset[str] = frozenset()  # what storage hosts accept
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request; `path` is as it was sent, without the mirror's part."""
+
+    host: str
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes = b""
+    is_mirrored: bool = False  # it was addressed to the loopback server, not to the host
+    raw_query: str = ""
+
+    @property
+    def agent(self) -> str:
+        return self.headers.get("user-agent", "")
+
+    @property
+    def parts(self) -> list[str]:
+        """The path's segments, unquoted; a last empty one is left out."""
+        return [unquote(part) for part in self.path.strip("/").split("/")]
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON; None if it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    def without(self, *names: str) -> "Request":
+        """Return the request without some headers."""
+        kept = {name: value for name, value in self.headers.items() if name not in names}
+        return replace(self, headers=kept)
+
+
+@dataclass
+class Reply:
+    """What is sent; the last fields say how badly."""
+
+    status: int = 200
+    headers: Headers = field(default_factory=list)
+    body: bytes = b""
+    framing: Framing = "length"
+    cut: int | None = None  # the connection ends after so many bytes of the body
+    stall: int | None = None  # nothing more comes after so many bytes, for a long time
+    piece: int | None = None  # bytes written at once, with a pause after each
+    pause: float = 0.0
+    is_dropped: bool = False  # no reply at all: the connection is closed
+
+    def header(self, name: str) -> str | None:
+        """Return the first header of that name."""
+        for known, value in self.headers:
+            if known.lower() == name.lower():
+                return value
+        return None
+
+    def having(self, headers: Mapping[str, str]) -> "Reply":
+        """Return the reply with some headers replaced or added."""
+        names = {name.lower() for name in headers}
+        kept = [(name, value) for name, value in self.headers if name.lower() not in names]
+        return replace(self, headers=[*kept, *headers.items()])
+
+
+# ---- replies -----------------------------------------------------------------------------------
+
+
+def as_json(
+    value: object, status: int = 200, headers: Iterable[tuple[str, str]] = (), kind: str = ""
+) -> Reply:
+    """Return a JSON document."""
+    content_type = ("Content-Type", kind or "application/json")
+    return Reply(status, [content_type, *headers], json.dumps(value).encode())
+
+
+def as_html(title: str, text: str = "", status: int = 200, *headers: tuple[str, str]) -> Reply:
+    """Return a page."""
+    page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>{text}</body></html>"
+    return Reply(status, [("Content-Type", "text/html; charset=utf-8"), *headers], page.encode())
+
+
+def as_text(text: str, status: int = 200) -> Reply:
+    """Return plain text."""
+    return Reply(status, [("Content-Type", "text/plain; charset=utf-8")], text.encode())
+
+
+def redirect(location: str, status: int = 302, *headers: tuple[str, str]) -> Reply:
+    """Send the client elsewhere; `location` is the real address of the host."""
+    return Reply(status, [("Location", location), *headers])
+
+
+def disposition(name: str) -> str:
+    """Return the Content-Disposition of a download."""
+    plain = re.fullmatch(r"[\w.+-]+", name, re.ASCII)
+    return (
+        f"attachment; filename={name}" if plain else f"attachment; filename*=UTF-8''{quote(name)}"
+    )
+
+
+@dataclass(frozen=True)
+class Content:
+    """Bytes that a host serves, and what it says of them."""
+
+    data: bytes
+    etag: str | None = None  # with its quotes
+    modified: str | None = LAST_MODIFIED
+    type: str = "application/octet-stream"
+    headers: tuple[tuple[str, str], ...] = ()
+    has_ranges: bool = True
+    heeds_if_range: bool = True  # Dataverse does not
+    says_ranges: bool = True  # Accept-Ranges: bytes on every answer
+
+
+def serve(request: Request, content: Content) -> Reply:
+    """Answer with the bytes, or with the one range that was asked for."""
+    tag, headers = content.etag, _common(content)
+    if tag and request.headers.get("if-none-match") == tag:
+        return Reply(304, headers)
+    wanted = request.headers.get("if-match")
+    if tag and wanted not in (None, "*", tag):
+        return Reply(412, headers)
+    asked = _RANGE.fullmatch(request.headers.get("range", "")) if content.has_ranges else None
+    if asked is None or asked[0] == "bytes=-" or not _may_continue(request, content):
+        return Reply(200, headers, content.data)
+    size = len(content.data)
+    start, stop = _bounds(asked[1], asked[2], size)
+    if start >= stop:
+        return Reply(416, [*headers, ("Content-Range", f"bytes */{size}")])
+    part = ("Content-Range", f"bytes {start}-{stop - 1}/{size}")
+    return Reply(206, [*headers, part], content.data[start:stop])
+
+
+def _common(content: Content) -> Headers:
+    headers = [("Content-Type", content.type), *content.headers]
+    if content.etag:
+        headers.append(("ETag", content.etag))
+    if content.modified:
+        headers.append(("Last-Modified", content.modified))
+    if content.has_ranges and content.says_ranges:
+        headers.append(("Accept-Ranges", "bytes"))
+    return headers
+
+
+def _may_continue(request: Request, content: Content) -> bool:
+    """True if there is no If-Range, or it names what is here; a weak tag never does."""
+    condition = request.headers.get("if-range")
+    if condition is None or not content.heeds_if_range:
+        return True
+    is_strong = condition == content.etag and not condition.startswith("W/")
+    return is_strong or (content.modified is not None and condition == content.modified)
+
+
+def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
+    if not first:  # the last so many bytes
+        return max(0, size - int(last)), size
+    return int(first), min(int(last) + 1, size) if last else size
+
+
+# ---- digests -----------------------------------------------------------------------------------
+
+
+def md5(data: bytes) -> str:
+    return hashlib.md5(data).hexdigest()
+
+
+def sha1(data: bytes) -> str:
+    return hashlib.sha1(data).hexdigest()
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def spoilt(data: bytes) -> bytes:
+    """Return other bytes of the same length; an empty file gets one byte."""
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :] if data else b"\0"
