@@ -1,12 +1,13 @@
 """What a fetch decides before anything is touched: pure, so that tables are enough."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from covcat import plan
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError
-from covcat.model import Held, Options, Release, Resource
+from covcat.model import Held, Options, Release, Resource, Selection
 from covcat.schema import trusted
 
 FLAGS = dict.fromkeys(("ct", "xray", "mri", "ultrasound", "metadata", "case_review"), "N")
@@ -140,11 +141,15 @@ def test_a_resource_for_browsing_asks_the_person_to_open_its_pages() -> None:
         "videos: https://example.org/videos",
         "terms: look, do not copy",
     )
-    assert error.hint == "open https://example.org/cases"
+    assert error.hint == (
+        "open https://example.org/cases; then, with what you got there: covcat import cases FILE…"
+    )
 
 
-def test_a_resource_for_browsing_without_pages_points_to_show() -> None:
-    assert refused(browse_only(BROWSE | {"pages": []})).hint == "covcat show cases"
+def test_a_resource_for_browsing_without_pages_points_to_its_homepage() -> None:
+    assert refused(browse_only(BROWSE | {"pages": []})).hint == (
+        "open https://example.org; then, with what you got there: covcat import cases FILE…"
+    )
 
 
 def test_a_resource_for_browsing_is_never_looked_for_on_disk() -> None:
@@ -156,31 +161,22 @@ def test_a_resource_for_browsing_is_never_looked_for_on_disk() -> None:
 
 
 @pytest.mark.parametrize(
-    ("served", "hosts"),
+    "served",
     [
-        pytest.param([KAGGLE], "kaggle", id="one"),
-        pytest.param([WEB, KAGGLE], "kaggle", id="one-of-two"),
-        pytest.param([S3, KAGGLE, S3], "kaggle, s3", id="two-in-order-each-once"),
+        pytest.param([KAGGLE], id="one"),
+        pytest.param([WEB, KAGGLE], id="two"),
+        pytest.param([S3, KAGGLE, S3], id="two-of-one-host"),
     ],
 )
-def test_a_host_that_covcat_cannot_ask_is_named_with_where_to_go(
-    served: list[dict[str, str]], hosts: str
+@pytest.mark.parametrize("access", ["open", "account"])
+def test_no_host_of_the_catalog_is_refused_before_it_was_asked(
+    served: list[dict[str, str]], access: str
 ) -> None:
-    error = refused(resource(release(*served)))
-    assert isinstance(error, ActionNeededError)
-    assert error.message == (
-        f"`set@1` is on {hosts}: this version of covcat cannot fetch from there yet"
-    )
-    assert error.hint == "covcat files set@1 says what to get; the page is https://example.org"
-
-
-def test_what_is_here_is_kept_even_if_its_host_cannot_be_asked() -> None:
-    assert only_step(resource(release(KAGGLE)), files()) == KEPT
-
-
-def test_what_is_here_in_part_only_still_needs_a_host_that_can_be_asked() -> None:
-    action, reason = only_step(resource(release(KAGGLE)), files(complete=False))
-    assert (action, reason.partition(":")[0]) == ("ask", "`set@1` is on kaggle")
+    one = resource(release(*served), access=access)
+    assert plan.refusal(one, one.default_release, PLAIN) is None
+    assert only_step(one) == NEW
+    assert only_step(one, files()) == KEPT
+    assert only_step(one, files(complete=False)) == INCOMPLETE
 
 
 # ---- require -----------------------------------------------------------------------------------
@@ -202,21 +198,90 @@ PINS: dict[str, tuple[list[dict[str, str]], dict[str, Any], bool]] = {
 }
 
 
-@pytest.mark.parametrize("require", ["pinned", "host"])
 @pytest.mark.parametrize(("served", "more", "is_pinned"), PINS.values(), ids=PINS)
 def test_what_has_nothing_pinned_is_refused_if_pins_are_required(
-    served: list[dict[str, str]], more: dict[str, Any], is_pinned: bool, require: Any
+    served: list[dict[str, str]], more: dict[str, Any], is_pinned: bool
 ) -> None:
     one = resource(release(*served, **more))
-    options = Options(require=require)
+    options = Options(require="pinned")
     assert only_step(one) == NEW
     if is_pinned:
         assert only_step(one, None, options) == NEW
         return
     error = refused(one, options)
     assert isinstance(error, IntegrityError)
-    assert error.message == f"`set@1` is not pinned whole, and --require {require} asks for it"
+    assert error.message == "`set@1` is not pinned whole, and --require pinned asks for it"
     assert error.hint == "`covcat show set` lists the releases that are pinned"
+
+
+@pytest.mark.parametrize(("served", "more"), [(one[0], one[1]) for one in PINS.values()], ids=PINS)
+def test_what_a_host_will_say_is_only_known_afterwards(
+    served: list[dict[str, str]], more: dict[str, Any]
+) -> None:
+    assert only_step(resource(release(*served, **more)), None, Options(require="host")) == NEW
+
+
+@pytest.mark.parametrize(
+    ("require", "is_pinned", "is_claimed", "expected"),
+    [
+        pytest.param("any", False, False, KEPT, id="nothing-asked"),
+        pytest.param("pinned", True, True, KEPT, id="pinned"),
+        pytest.param("host", True, True, KEPT, id="pinned-is-more-than-claimed"),
+        pytest.param("host", False, True, KEPT, id="claimed"),
+        pytest.param("pinned", False, True, ("fetch", "here, but not verified by a pin"), id="less"),
+        pytest.param(
+            "host",
+            False,
+            False,
+            ("fetch", "here, but verified by neither a pin nor its host"),
+            id="first-use",
+        ),
+    ],
+)
+def test_how_well_what_is_here_was_verified_is_judged_too(
+    require: Any, is_pinned: bool, is_claimed: bool, expected: tuple[str, str]
+) -> None:
+    here = replace(files(), is_pinned=is_pinned, is_claimed=is_claimed)
+    one = resource(release(WEB | {"sha256": SHA256}))
+    assert only_step(one, here, Options(require=require)) == expected
+
+
+# ---- a part of a release -----------------------------------------------------------------------
+
+CT = Selection(include=("ct/*",))
+TWO = Selection(sample=2)
+
+
+@pytest.mark.parametrize(
+    ("parts", "asked", "expected"),
+    [
+        pytest.param((), None, KEPT, id="all-here-all-asked"),
+        pytest.param((), CT, KEPT, id="all-here-a-part-asked"),
+        pytest.param((CT,), CT, KEPT, id="this-part"),
+        pytest.param((TWO, CT), CT, KEPT, id="one-of-two-parts"),
+        pytest.param((CT,), None, ("fetch", "here in part"), id="all-asked"),
+        pytest.param((CT,), TWO, ("fetch", "here, but another part of it"), id="another-part"),
+        pytest.param(
+            (TWO,),
+            Selection(sample=3),
+            ("fetch", "here, but another part of it"),
+            id="a-larger-sample",
+        ),
+    ],
+)
+def test_a_part_that_is_here_is_compared_with_the_part_that_is_asked_for(
+    parts: tuple[Selection, ...], asked: Selection | None, expected: tuple[str, str]
+) -> None:
+    here = replace(files(), selection=tuple(map(str, parts)))
+    assert only_step(ONE, here, Options(selection=asked)) == expected
+
+
+def test_a_selection_is_read_back_as_it_was_written() -> None:
+    odd = Selection(include=("a b/*", "'x'"), exclude=("--sample=3", 'y"z'), sample=7)
+    for one in (CT, TWO, odd):
+        assert Selection.read(str(one)) == one
+    with pytest.raises(ValueError, match="is no selection"):
+        Selection.read("--everything=yes")
 
 
 # ---- several targets ---------------------------------------------------------------------------

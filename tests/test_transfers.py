@@ -14,7 +14,8 @@ import pytest
 from builders import Answer, Shelf, zip_of
 from torture.origin import Channel, Origin
 
-from covcat import arrival, ranges
+from covcat import arrival, catalog, obtain, ranges
+from covcat.hosts.served import alone
 from covcat.model import Network
 from covcat.parts import SCHEMA, Parts, Record
 
@@ -133,12 +134,8 @@ def test_what_was_joined_wrongly_is_fetched_once_more_as_a_whole(covcat, shelf, 
     channel = origin.channel("a")
     PARTS.mkdir(parents=True)
     wrong = b"?" * 100_000
-    from covcat.obtain import _key
-
-    class Named:
-        into = None
-
-    key = _key("plain@1", Named(), "x.bin")  # type: ignore[arg-type]
+    (file,) = catalog.load([shelf.folder]).get("plain").releases[0].files
+    key = obtain._key("plain@1", alone(file, "x.bin"))
     part = Parts(PARTS).new(key, "x.bin")
     part.write(wrong)
     part.record(
@@ -319,7 +316,8 @@ def test_when_all_addresses_fail_each_is_named(covcat, shelf, server) -> None:
     assert ran.code == 9
     assert "could not be had from any of its 2 addresses" in ran.err
     assert "data.example.org/x.bin` is gone" in ran.err
-    assert "b.example.org/x` is not the pinned file" in ran.err
+    assert "`x.bin` is not the pinned file: sha256 expected" in ran.err
+    assert "(`https://b.example.org/x`)" in ran.err
 
 
 @pytest.mark.parametrize(("allowed", "code"), [((), 4), (("--allow-private",), 0)])
@@ -332,7 +330,7 @@ def test_a_redirect_to_a_private_address_needs_leave(
     server.serve("/data.example.org/x.bin", Answer(b"", 302, {"Location": target}))
     server.serve("/elsewhere", Answer(BODY))
     monkeypatch.setattr("covcat.web.Web._asked", _unmapped(server.url))
-    monkeypatch.setattr("covcat.web.Web._target", lambda self, url, location: location)
+    monkeypatch.setattr("covcat.web.redirected", lambda url, location, mirror: location)
     ran = covcat("fetch", "plain", *allowed)
     assert ran.code == code, ran.err
     assert ("which is at the private address" in ran.err) == (code == 4)

@@ -6,7 +6,7 @@ hosts, `covcat.adopting` from what a person downloaded.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from covcat import assemble, extract, manifest, room, verify
@@ -48,6 +48,7 @@ class Job:
     workshop: Path
     partial: Partial
     bench: Bench
+    missing: list[str] = field(default_factory=list)  # files that did not come, and may lack
 
     @property
     def built(self) -> Path:
@@ -115,7 +116,7 @@ def _built(job: Job, bring: Bring) -> Manifest:
         job.release,
         found.transfers,
         [*found.files, *assemble.kept_archives(found.transfers)],
-        found.missing,
+        (*found.missing, *job.missing),
         form,
         tuple(map(str, job.case.selections)),
     )

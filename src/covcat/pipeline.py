@@ -4,12 +4,12 @@ The only module that knows all of them. A release is built in a private folder a
 name by one rename; whatever fails before that leaves nothing behind.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from covcat import fetching, hosts, manifest, pins, plan, verify
+from covcat import adopting, fetching, hosts, manifest, pins, plan, verify
 from covcat.building import Bench, build
 from covcat.catalog import Catalog
 from covcat.errors import (
@@ -31,6 +31,8 @@ from covcat.partial import CLOSED, Partial
 from covcat.parts import Parts
 from covcat.progress import Progress
 from covcat.store import MANIFEST, Store
+
+OWN = "local"  # release of what a person has of a resource that offers no download
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,27 @@ def run(
             yield Outcome(step, path=_carry_out(step, bench))
         except CovcatError as error:
             yield Outcome(step, error=_with_way_out(error, step))
+
+
+def adopt(step: Step, bench: Bench, paths: Sequence[Path]) -> Path:
+    """Make a release of what a person downloaded; what is here and complete stays as it is.
+
+    Raises:
+        CovcatError: it is not the release, or the disk refuses.
+    """
+    bench.store.prepare()
+    bench.store.sweep()
+    release = step.release or Release(
+        id=OWN, files=(), source="brought by hand; the resource itself offers no download"
+    )
+    step = replace(step, release=release)
+    with bench.store.lock(step.name):
+        target = (step.resource, release)
+        if make_plan(bench.store, [target], step.options).steps[0].action != "keep":
+            build(step, release, bench, lambda job: adopting.adopted(job, paths))
+        else:
+            bench.progress.note(f"{step.name}: here and complete; nothing to do")
+        return _data(step, release, bench)
 
 
 def _with_way_out(error: CovcatError, step: Step) -> CovcatError:

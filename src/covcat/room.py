@@ -2,7 +2,7 @@
 
 from covcat.admit import Budget
 from covcat.errors import DiskError
-from covcat.model import AnyFile, Release
+from covcat.model import File, Release
 from covcat.store import Store, disk_errors
 
 _HINT = "free some space, or choose another place with --data-dir"
@@ -35,7 +35,7 @@ def demand(needed: int, store: Store) -> None:
         )
 
 
-def budget(file: AnyFile, store: Store) -> Budget:
+def budget(file: File, store: Store) -> Budget:
     """Return how much an archive may unpack to: what the catalog allows, or the free space."""
     with disk_errors(f"look at the free space of `{store.folder}`"):
         free = store.free_bytes()

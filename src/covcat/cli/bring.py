@@ -1,0 +1,67 @@
+"""import: what a person downloaded becomes a release, verified like any other."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from covcat.cli import complete
+from covcat.cli import network as net
+from covcat.cli.session import Session
+from covcat.model import Network, Options, Step
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("import")(adopt)
+
+
+def adopt(
+    ctx: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="What it is a copy of."
+        ),
+    ],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH…", help="Archives, files or folders.")
+    ],
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Keep what only lacks files.")
+    ] = False,
+    retries: net.Retries = 5,
+    timeout: net.Timeout = 30,
+    pause: net.Pause = 0.5,
+) -> None:
+    """Adopt what you downloaded yourself: verify it, unpack it, record it; print the folder.
+
+    It is recognised by its contents where the catalog lists them, however it was packed; else by
+    the digests that its host names (not with --offline), else by name. Nothing of yours is moved.
+
+    Example: covcat import kermany@kaggle-2 ~/Downloads/archive.zip
+    """
+    from covcat import pipeline
+    from covcat.building import Bench
+    from covcat.cli.bars import drawn
+
+    session: Session = ctx.obj
+    resource, release = session.catalog.find(name)
+    network = Network(
+        mirror=session.mirror,
+        offline=session.offline,
+        timeout=timeout,
+        retries=retries,
+        pause=pause,
+    )
+    step = Step(
+        resource=resource,
+        release=release,
+        action="fetch",
+        reason="brought by hand",
+        options=Options(allow_missing=allow_missing),
+    )
+    with drawn(session, "auto") as progress:
+        bench = Bench(session.catalog, session.store, network, progress)
+        folder = pipeline.adopt(step, bench, paths)
+    session.result("import", {"id": step.name, "path": str(folder)}, f"{folder}\n")
