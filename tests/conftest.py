@@ -3,14 +3,33 @@
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from builders import Handler, Ran, Server, Shelf
+from imitations import World, shelf as shelves
 
+from covcat import web
 from covcat.cli import main
+
+
+LOGINS = (
+    "KAGGLE_API_TOKEN",
+    "KAGGLE_USERNAME",
+    "KAGGLE_KEY",
+    "KAGGLE_CONFIG_DIR",
+    "DATAVERSE_API_TOKEN",
+    "DATAVERSE_SERVER",
+    "ZENODO_TOKEN",
+    "ZENODO_API_TOKEN",
+    "ZENODO_ACCESS_TOKEN",
+    "FIGSHARE_TOKEN",
+    "GH_TOKEN",
+    "GITHUB_TOKEN",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +38,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
         if name.startswith("COVCAT_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
-    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", *LOGINS):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
@@ -45,6 +64,43 @@ def server() -> Iterator[Server]:
         yield imitation
         http.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """Local imitations of all hosts, with nothing in them yet."""
+    with World() as imitations:
+        yield imitations
+
+
+@dataclass(frozen=True)
+class Stock:
+    """Imitations that hold every release of the catalog, in synthetic bytes."""
+
+    world: World
+    catalog: Path  # the packaged entries, pinned to these bytes
+    filled: Mapping[str, shelves.Stocked]  # by ID@RELEASE
+
+    @property
+    def options(self) -> list[str]:
+        """What makes covcat use it."""
+        return ["--mirror", self.world.url, "--catalog", str(self.catalog)]
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stock]:
+    """All hosts, filled; shared by the tests of a module, which must not change it."""
+    folder = tmp_path_factory.mktemp("catalog")
+    with World() as imitations:
+        yield Stock(imitations, folder, shelves.fill(imitations, folder))
+
+
+@pytest.fixture
+def direct(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The same, reached under the hosts' own names: without a mirror, logins are sent."""
+    monkeypatch.setattr(web, "transport", world.transport)
+    monkeypatch.setenv("HOME", str(Path.cwd()))
+    return world
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from builders import Ran
+from builders import Answer, Ran
 
 COVCAT = [sys.executable, "-c", "from covcat.cli.main import main; main()"]
 
@@ -32,7 +33,10 @@ COMMANDS = {
     "unknown release": (["fetch", "cohen@7"], 3),
     "not here": (["path", "cohen"], 3),
     "browse only": (["fetch", "radiopaedia"], 7),
-    "host not built": (["fetch", "medseg"], 7),
+    "no host to ask": (["fetch", "medseg"], 4),
+    "offline": (["fetch", "medseg", "--offline"], 4),
+    "not pinned": (["fetch", "medseg", "--require", "pinned"], 5),
+    "a part of nothing": (["fetch", "sample", "--include", "nosuch/*"], 3),
     "unknown option": (["list", "--nope"], 2),
     "unknown command": (["lsit"], 2),
     "missing argument": (["show"], 2),
@@ -40,6 +44,8 @@ COMMANDS = {
     "group alone": (["catalog"], 2),
     "unknown word": (["list", "--modality", "pet"], 2),
     "unknown format": (["list", "--format", "xml"], 2),
+    "unknown demand": (["fetch", "sample", "--require", "signed"], 2),
+    "sample of nothing": (["fetch", "sample", "--sample", "0"], 2),
     "no catalog folder": (["list", "--catalog", "nowhere"], 2),
     "no network": (["fetch", "figure1"], 4),
     "several kinds": (["fetch", "radiopaedia", "figure1"], 9),
@@ -168,20 +174,33 @@ def test_a_page_says_what_one_must_know(covcat, id: str, parts: list[str]) -> No
         assert part in ran.out
 
 
-@pytest.mark.parametrize("id", ["sirm", "bsti", "eurorad", "radiopaedia", "coronacases"])
-def test_fetching_a_site_prints_where_to_look_and_its_terms(covcat, id: str) -> None:
+@pytest.mark.parametrize("id", ["sirm", "bsti", "eurorad", "radiopaedia"])
+def test_fetching_a_site_prints_where_to_look_and_its_terms(covcat, server, id: str) -> None:
     ran = covcat("fetch", id)
     assert (ran.code, ran.out) == (7, "")
-    assert "https://" in ran.err
     assert "  terms: " in ran.err
-    assert "hint: " in ran.err
+    hint = rf"hint: open https://\S+; then, with what you got there: covcat import {id} FILE…\n"
+    assert re.search(hint, ran.err)
+    assert not server.requests
 
 
-def test_an_unsupported_host_is_said_plainly_and_its_files_are_described(covcat) -> None:
-    ran = covcat("fetch", "medseg")
-    assert "is on figshare: this version of covcat cannot fetch from there yet" in ran.err
+def test_a_host_that_wants_a_person_is_said_with_its_page_and_the_command(covcat, server) -> None:
+    refused = json.dumps({"code": 403, "message": "You must accept the terms"}).encode()
+    path = "/www.kaggle.com/api/v1/datasets/download/bachrr/covid-chest-xray?datasetVersionNumber=4"
+    server.serve(path, Answer(refused, 403, {"Content-Type": "application/json"}))
+    ran = covcat("fetch", "kaggle-chest-xray")
+    assert (ran.code, ran.out) == (7, "")
+    assert "access is refused (HTTP 403)\ncause: You must accept the terms\n" in ran.err
+    assert (
+        "hint: open https://www.kaggle.com/datasets/bachrr/covid-chest-xray; then, with what you "
+        "got there: covcat import kaggle-chest-xray@4 FILE…\n"
+    ) in ran.err
+
+
+def test_files_that_are_on_a_host_are_described_without_asking_it(covcat, server) -> None:
     files = covcat("files", "medseg", "--format", "csv").out
     assert "tr_im.nii.gz,,,54f82e3a9ac01bf6cc2300ca53d820ae,figshare" in files
+    assert not server.requests
 
 
 def test_text_and_bibtex_citations(covcat) -> None:

@@ -383,13 +383,18 @@ def test_equal_names_in_different_folders_are_kept_apart(covcat, shelf, server) 
     assert covcat("verify").code == 0
 
 
-def test_equal_names_in_one_folder_are_refused(covcat, shelf, server) -> None:
-    _two_files(shelf, "name: x.csv", "name: x.csv")
+@pytest.mark.parametrize("second", ["x.csv", "X.CSV"])
+@pytest.mark.parametrize("args", [[], ["--no-extract"]])
+def test_equal_names_in_one_folder_are_refused_before_anything_comes(
+    covcat, shelf, server, second: str, args: list[str]
+) -> None:
+    _two_files(shelf, "name: x.csv", f"name: {second}")
     for number in (0, 1):
         server.serve(f"/data.example.org/{number}", Answer(b"x"))
-    for args in ([], ["--no-extract"]):
-        ran = covcat("fetch", "two", *args)
-        assert (ran.code, nothing_is_left()) == (6, True)
+    ran = covcat("fetch", "two", *args)
+    assert (ran.code, nothing_is_left()) == (5, True)
+    assert f"`x.csv` and `{second}`, which are one path" in ran.err
+    assert not server.requests
 
 
 def test_no_extract_over_files_keeps_the_files(covcat, shelf, server) -> None:

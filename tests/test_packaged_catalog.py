@@ -199,6 +199,67 @@ def test_a_release_that_is_named_by_a_day_has_that_date(resource: Resource) -> N
             assert release.date == release.id
 
 
+def test_images_that_lie_elsewhere_are_in_a_release_that_is_there(resource: Resource) -> None:
+    """Labels without images name the release that holds these, and what shows that it does."""
+    for release in resource.releases:
+        for part in release.images_in:
+            other, found = CATALOG.find(f"{part.resource}@{part.release}")
+            assert (other.id, found is not None) == (part.resource, True)
+            assert other.id != resource.id
+            assert part.resource in [one.resource for one in resource.contains]
+            assert other.found.ct == "Y" or other.found.xray == "Y"
+
+
+def test_v7_has_labels_of_images_that_two_other_resources_hold() -> None:
+    release = CATALOG.get("v7").default_release
+    assert release
+    found = [f"{one.resource}@{one.release} by {one.by}" for one in release.images_in]
+    assert found == ["cohen@2020-06-22 by name", "kermany@mendeley-2 by name"]
+
+
+UNPACKED = {  # what stays as it is served: tables, and volumes that are packed as they are used
+    "medseg@figshare-v2": {
+        "tr_im.nii.gz": "none",
+        "tr_mask.nii.gz": "none",
+        "val_im.nii.gz": "none",
+        "Test-Images-Clinical-Details.csv": "none",
+        "rp_im.zip": "zip",
+        "rp_lung_msk.zip": "zip",
+        "rp_msk.zip": "zip",
+    },
+}
+
+
+def test_every_archive_of_the_catalog_is_unpacked(resource: Resource) -> None:
+    for release in resource.releases:
+        name = f"{resource.id}@{release.id}"
+        found = {file.name: file.unpack for file in release.files}
+        if name in UNPACKED:
+            assert found == UNPACKED[name]
+        else:
+            assert "none" not in found.values()
+
+
+def test_the_flat_zips_of_coronacases_have_a_folder_each() -> None:
+    """They hold files of the same names."""
+    (release,) = CATALOG.get("coronacases").releases
+    assert len(release.files) == 4
+    assert all(file.into == f"{Path(file.name or '').stem}/" for file in release.files)
+
+
+def test_the_archives_in_the_releases_of_cord_19_are_unpacked_too() -> None:
+    files = [file for release in CATALOG.get("cord-19").releases for file in release.files]
+    assert {(file.host, file.unpack, file.nested) for file in files} == {
+        ("s3", "tar", ("*.tar.gz",))
+    }
+    assert all(file.md5_prefix and file.sha1_prefix for file in files)
+
+
+def test_no_text_says_that_a_host_cannot_be_asked(resource: Resource) -> None:
+    texts = [value for _, value in each_noun(resource) if isinstance(value, str)]
+    assert [text for text in texts if re.search(r"cannot fetch|not supported", text)] == []
+
+
 def test_what_may_be_browsed_only_says_on_what_terms(resource: Resource) -> None:
     if resource.access == "browse":
         assert resource.browse

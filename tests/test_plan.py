@@ -228,7 +228,9 @@ def test_what_a_host_will_say_is_only_known_afterwards(
         pytest.param("pinned", True, True, KEPT, id="pinned"),
         pytest.param("host", True, True, KEPT, id="pinned-is-more-than-claimed"),
         pytest.param("host", False, True, KEPT, id="claimed"),
-        pytest.param("pinned", False, True, ("fetch", "here, but not verified by a pin"), id="less"),
+        pytest.param(
+            "pinned", False, True, ("fetch", "here, but not verified by a pin"), id="less"
+        ),
         pytest.param(
             "host",
             False,

@@ -34,6 +34,7 @@ releases:
         name: mine.zip
 """
 FILE = ENTRY[ENTRY.index("      - host") :]
+IMAGES_IN = '    images_in: [{resource: theirs, release: "1", by: name, evidence: x, source: x}]\n'
 SHA1 = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -82,7 +83,9 @@ def test_trusted_builds_what_validated_builds_from_a_packaged_entry(path: Path) 
     [
         pytest.param(ENTRY, id="web"),
         pytest.param(github(f"commit: {SHA1}", f"tree: {SHA1}", "keep: data/"), id="github"),
+        pytest.param(github("tag: v1", "asset: mine.zip"), id="github-asset"),
         pytest.param(web("bytes: 12"), id="number"),
+        pytest.param(entry("", IMAGES_IN), id="images-in"),
         pytest.param(web("exclude: [__MACOSX/*]"), id="list"),
     ],
 )
@@ -106,6 +109,7 @@ GIT_ID = "expected a git id of 40 hexadecimal digits"
 LISTING = "expected a path like listings/ID@RELEASE.tsv.gz"
 BOTH_OR_NEITHER = "expected either `commit` or `branch`"
 TREE = "a commit needs its `tree` id, and a branch has none"
+ASSET = "`tag` and `asset` go together, and with no commit, branch or tree"
 BROWSE = "`browse` needs `browse:` pages and terms, and no releases"
 HOSTS = "'github', 'web', 'bundled', 'dataverse', 'zenodo', 'figshare', 'mendeley', 'kaggle', 's3'"
 ADDRESS = "expected an https address with a plain host name"
@@ -193,6 +197,24 @@ ONE_MISTAKE = {
     "github-without-state": (github(), f"17: {BOTH_OR_NEITHER}"),
     "github-with-two": (github(f"commit: {SHA1}", "branch: main"), f"17: {BOTH_OR_NEITHER}"),
     "github-without-tree": (github(f"commit: {SHA1}"), f"17: {TREE}"),
+    "github-tag-alone": (github("tag: v1"), f"17: {ASSET}"),
+    "github-asset-alone": (github("asset: mine.zip"), f"17: {ASSET}"),
+    "github-asset-of-a-branch": (
+        github("tag: v1", "asset: mine.zip", "branch: main"),
+        f"17: {ASSET}",
+    ),
+    "github-asset-with-a-folder": (
+        github("tag: v1", "asset: mine.zip", "keep: data/"),
+        f"17: {ASSET}",
+    ),
+    "images-in-by-eye": (
+        entry("", IMAGES_IN.replace("by: name", "by: eye")),
+        "20: releases.0.images_in.0.by: expected 'name', got `eye`",
+    ),
+    "images-in-no-release": (
+        entry("", IMAGES_IN.replace('release: "1", ', "")),
+        "20: the key `release` is missing",
+    ),
     "github-branch-with-tree": (github("branch: main", f"tree: {SHA1}"), f"17: {TREE}"),
     "github-short-commit": (
         github("commit: 4b825dc6", f"tree: {SHA1}"),

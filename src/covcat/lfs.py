@@ -8,7 +8,7 @@ from pathlib import Path
 from covcat import obtain
 from covcat.assemble import Part, Site, place
 from covcat.hosts.github_lfs import MOST, content, pointer
-from covcat.model import GitHubFile, Served, StoredFile
+from covcat.model import Download, GitHubFile, Served, StoredFile
 from covcat.partial import Partial
 from covcat.store import disk_errors
 from covcat.wanted import Line
@@ -42,7 +42,7 @@ def filled(
                 (site.built / "files" / stored.path).unlink()
                 place(got.path, site.built / "files" / stored.path)
             new = replace(stored, bytes=got.bytes, sha256=got.sha256, lfs=True)
-            filled[number] = _with(filled[number], new)
+            filled[number] = _with(filled[number], new, got)
     return filled
 
 
@@ -56,6 +56,11 @@ def _target(folder: Path, stored: StoredFile, part: Part, file: GitHubFile) -> S
     return content(stored, file, commit, found) if found else None
 
 
-def _with(part: Part, new: StoredFile) -> Part:
+def _with(part: Part, new: StoredFile, got: Download) -> Part:
     files: Sequence[StoredFile] = [new if one.path == new.path else one for one in part.files]
-    return replace(part, files=tuple(files))
+    transfer = part.transfer
+    if not transfer.is_archive:  # the pointer came by itself: its content is what is recorded
+        transfer = replace(
+            transfer, url=got.url, final_url=got.final_url, bytes=got.bytes, sha256=got.sha256
+        )
+    return replace(part, transfer=transfer, files=tuple(files))

@@ -50,6 +50,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     chunks: Iterator[bytes]
+    moved_to: str | None = None  # where what was asked for is for good, by its first redirects
 
     @property
     def length(self) -> int | None:
@@ -66,9 +67,17 @@ class Answer:
 class Web:
     """A client for many threads. Give `via` to test without a network."""
 
-    def __init__(self, network: Network, via: httpx.BaseTransport | None = None) -> None:
-        """Make the client when it is first used: loading certificates takes time."""
-        self._network = network
+    def __init__(
+        self,
+        network: Network,
+        via: httpx.BaseTransport | None = None,
+        turn: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Make the client when it is first used: loading certificates takes time.
+
+        `turn` hears the host of each request, redirects' too, and may wait before it is sent.
+        """
+        self._network, self._turn = network, turn
         self._transport = via or (transport() if transport else None)
         self._client: httpx.Client | None = None
         self._lock = threading.Lock()
@@ -124,14 +133,16 @@ class Web:
             )
         self._named.add(_host(self._asked(url)))
         current, is_known = url, login is not None and login.at_once
+        moved_to: str | None = None
         for _ in range(MAX_REDIRECTS + 1):
             asked = self._asked(current)
             self._demand_public(_host(asked), spelt_address(_host(asked)))
             secret = self._secret(current, login)
             sent = {**headers, **secret} if is_known else headers
+            self._turn(_host(current))
             with self._errors(asked), self._open(asked, sent, body) as response:
                 status = response.status_code
-                if status in (401, 403) and secret and not is_known:
+                if status in (401, 403, 429) and secret and not is_known:
                     is_known = True
                     continue
                 if status not in _REDIRECTS:
@@ -142,10 +153,13 @@ class Web:
                         status,
                         response.headers,
                         self._body(response, asked),
+                        moved_to,
                     )
                     return
+                is_lasting = status in (301, 308) and current == (moved_to or url)
                 location = response.headers.get("location", "")
                 current = redirected(current, location, self._network.mirror)
+                moved_to = current if is_lasting else moved_to
                 body = body if status in (307, 308) else None
         raise NetworkError(f"`{without_secrets(url)}` redirects more than {MAX_REDIRECTS} times")
 

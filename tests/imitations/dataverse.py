@@ -4,6 +4,7 @@ import io
 import re
 import zipfile
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import quote
 
 from imitations.dataverse_data import DataFile, Making, Version, guestbook, made
@@ -87,6 +88,13 @@ class Dataverse:
             self._files[file.id] = (release, file, redirects)
             self._store(whole, file)
         return {name: file.id for name, file in zip(files, found, strict=True)}
+
+    def mend(self, id: int) -> None:
+        """Send of a wrong file what is listed, from now on."""
+        release, file, redirects = self._files[id]
+        mended = replace(file, sent=file.listed)
+        self._files[id] = (release, mended, redirects)
+        self._store(release.doi, mended)
 
     def _store(self, doi: str, file: DataFile) -> None:
         """Put a file where the redirects lead; the original of a table lies beside it."""

@@ -19,7 +19,7 @@ class Api:
     def __init__(self, now: Callable[[], float], repositories: Mapping[str, Repository]) -> None:
         self._now, self._repositories = now, repositories
         self.tokens = {"github-token"}
-        self.limit: int | None = None  # requests that are answered; None counts without refusing
+        self.limit: int | None = None  # of requests without a token; None counts only
         self.used = 0
         self.tree_limit = 100_000  # entries of a recursive tree, after which it is cut
         self.truncates = False  # if set, every recursive tree is cut after half of it
@@ -32,7 +32,7 @@ class Api:
         token = _token(request)
         if token and token not in self.tokens:
             return self._error(401, "Bad credentials")
-        if self.limit is not None and self.used >= self.limit:
+        if self.limit is not None and not token and self.used >= self.limit:
             return self.rate_limited()
         self.used += 1
         repository = self._repository(request.parts, is_known=bool(token))

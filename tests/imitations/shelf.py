@@ -145,7 +145,7 @@ def _s3(work: _Work, file: Tree) -> None:
     inside = stock.papers_of(work.release.id)
     data = stock.tar_gz(inside)
     work.world.s3.add(file["bucket"], file["region"], file["key"], data)
-    _keep(work, file, file["name"], data, inside)
+    _keep(work, file, file["name"], data, stock.opened(inside))
 
 
 def _zenodo(work: _Work, file: Tree) -> None:

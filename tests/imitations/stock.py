@@ -1,8 +1,10 @@
 """What the synthetic releases consist of: names as the real ones have them, bytes made up."""
 
 import hashlib
+import io
 import json
 import stat
+import tarfile
 from collections.abc import Iterable, Mapping
 
 from builders import zip_of
@@ -160,6 +162,22 @@ def papers_of(date: str) -> Inside:
         f"{date}/document_parses.tar.gz": tar_gz(parses),
         f"{date}/cord_19_embeddings.tar.gz": tar_gz(embeddings),
     }
+
+
+def opened(inside: Inside) -> Inside:
+    """Return the same with its archives unpacked, each into a folder of its own name."""
+    found: dict[str, bytes] = {}
+    for path, data in inside.items():
+        if not path.endswith(".tar.gz"):
+            found[path] = data
+            continue
+        own = path.removesuffix(".tar.gz")
+        first = own.rpartition("/")[2] + "/"
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            for member in archive.getmembers():
+                stream = archive.extractfile(member)
+                found[f"{own}/{member.name.removeprefix(first)}"] = stream.read() if stream else b""
+    return found
 
 
 def _paper(id: str) -> bytes:

@@ -1,4 +1,4 @@
-"""catalog check, catalog schema, doctor: for contributors, and for whoever is stuck."""
+"""catalog check, draft and schema, doctor: for contributors, and for whoever is stuck."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from covcat import catalog as catalogs
+from covcat.cli import network as net
 from covcat.cli.session import Session
 from covcat.errors import IntegrityError
+from covcat.model import Network
 from covcat.output import Cell, Rows, counted
 from covcat.store import packaged_catalog
 
@@ -17,6 +19,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(rich_markup_mode=None, help="For contributors to the catalog.")
     group.command("check")(check)
+    group.command("draft")(draft)
     group.command("schema")(schema)
     app.add_typer(group, name="catalog")
     app.command()(doctor)
@@ -63,6 +66,40 @@ def schema(ctx: typer.Context) -> None:
     session: Session = ctx.obj
     found = json_schema()
     session.result("catalog schema", found, json.dumps(found, indent=1, sort_keys=True) + "\n")
+
+
+def draft(
+    ctx: typer.Context,
+    record: Annotated[
+        str, typer.Argument(metavar="HOST:RECORD", help="Such as zenodo:3757476, or its address.")
+    ],
+    each: Annotated[
+        bool, typer.Option("--each", help="An entry for every file, also of more than 100.")
+    ] = False,
+    retries: net.Retries = 5,
+    timeout: net.Timeout = 30,
+    allow_private: net.AllowPrivate = False,
+    pause: net.Pause = 0.5,
+) -> None:
+    """Print the `releases:` block of a new entry, by a host's API.
+
+    Files with sizes and digests; as comments what the host says of them, and what to look at.
+    Hosts: zenodo, figshare, dataverse, mendeley, kaggle, github.
+
+    Example: covcat catalog draft zenodo:3757476 >> my-catalog/newset.yaml
+    """
+    from covcat.cli import draft as drafting
+
+    session: Session = ctx.obj
+    network = Network(
+        mirror=session.mirror,
+        offline=session.offline,
+        timeout=timeout,
+        allow_private=allow_private,
+        retries=retries,
+        pause=pause,
+    )
+    drafting.run(session, record, network, each=each)
 
 
 def doctor(ctx: typer.Context) -> None:

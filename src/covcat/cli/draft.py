@@ -1,0 +1,275 @@
+"""catalog draft: the `releases:` block of a new entry, from what a host's API says of a record.
+
+Whatever a server said is text in quotes or in a comment: it can neither end its line nor reach
+the terminal as a control character.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from covcat.cli.bars import drawn
+from covcat.cli.session import Session
+from covcat.draft import Draft, draft, file_tree, tree_of
+from covcat.errors import UsageError
+from covcat.model import AnyFile, Network
+from covcat.output import shown
+from covcat.records import Listed, Record
+from covcat.strict_yaml import MAX_BYTES
+
+_NAMED = 5  # files that a note names
+_LONG = 300  # characters of a text in a comment
+_WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}  # elsewhere no text
+
+# How a record may be named: after `HOST:` in its short form, or by DOI or address.
+_NAME = r"[A-Za-z0-9][\w.-]*"  # with `?` after it as few as do: `.git` is no part of it
+_DOI = r"(?P<id>10\.\d{4,9}/[^\s?#&@<>\"'`]+)(?:(?:@|&version=)(?P<version>\d+(?:\.\d+)?))?"
+_SHORT = {
+    "zenodo": r"(?P<id>\d+)",
+    "figshare": r"(?P<id>\d+)(?:\.v(?P<version>\d+))?",
+    "dataverse": rf"(?:(?P<server>{_NAME}(?::\d+)?)/)?{_DOI}",
+    "mendeley": r"(?P<id>[a-z0-9]{6,20})(?:\.(?P<version>\d+))?",
+    "kaggle": rf"(?P<id>{_NAME}/{_NAME})(?:@(?P<version>\d+))?",
+    "github": rf"(?P<id>{_NAME}/{_NAME}?)(?:\.git)?(?:@(?P<version>[^\s?#~^:]+))?",
+}
+_LONG_FORMS = {
+    "zenodo": r"(?:10\.5281/zenodo\.|zenodo\.org/(?:api/)?records?/)(?P<id>\d+)(?:[/?#].*)?",
+    "figshare": r"(?:10\.\d+/(?:[^\s/]*\.)?figshare\.|figshare\.com/articles/(?:[^\s/]+/[^\s/]+/)?)"
+    r"(?P<id>\d+)(?:(?:\.v|/)(?P<version>\d+))?/?",
+    "dataverse": rf"(?P<server>{_NAME}(?::\d+)?)/dataset\.xhtml\?persistentId=doi:{_DOI}",
+    "mendeley": r"(?:10\.17632/|data\.mendeley\.com/datasets/)(?P<id>[a-z0-9]{6,20})"
+    r"(?:[./](?P<version>\d+))?/?",
+    "kaggle": rf"kaggle\.com/(?:datasets/)?(?P<id>{_NAME}/{_NAME})"
+    r"(?:/versions/(?P<version>\d+))?/?",
+    "github": rf"github\.com/(?P<id>{_NAME}/{_NAME}?)(?:\.git)?"
+    r"(?:/tree/(?P<version>[^\s?#~^:]+))?/?",
+}
+_LEAD = re.compile(r"(?:https?://)?(?:www\.)?(?:(?:dx\.)?doi\.org/)?(?:doi:)?")
+_FORMS = (
+    "zenodo:3757476",
+    "figshare:13521488 or figshare:13521488.v2",
+    "dataverse:10.7910/DVN/6ACUZI, dataverse:https://SERVER/10.7910/DVN/6ACUZI, either with @1.0",
+    "mendeley:2fxz4px6d8 or mendeley:2fxz4px6d8.4",
+    "kaggle:OWNER/SLUG or kaggle:OWNER/SLUG@5",
+    "github:OWNER/REPOSITORY or github:OWNER/REPOSITORY@REF",
+    "and DOIs and addresses of these",
+)
+
+
+def run(session: Session, name: str, network: Network, *, each: bool) -> None:
+    """Ask, and print the block."""
+    record = record_of(name)
+    today = datetime.now(UTC).date().isoformat()
+    with drawn(session, "none" if session.quiet else "plain") as progress:
+        found = draft(record, network, progress, today, each=each)
+    notes = notes_of(found)
+    text = text_of(found, notes)
+    count = len(found.release.files)
+    if len(text.encode()) > MAX_BYTES:
+        raise UsageError(
+            f"a catalog file has at most {MAX_BYTES:,} bytes: too few for {count:,} entries",
+            hint=f"covcat catalog draft {name}" if each else f"open {record.page}",
+        )
+    session.result("catalog draft", _document(found, notes), text)
+    entries = "1 entry" if count == 1 else f"{count:,} entries"
+    session.say(f"{record.host}: {entries}, and comments to look at")
+
+
+def record_of(name: str) -> Record:
+    """Read HOST:RECORD, a DOI or an address.
+
+    Raises:
+        UsageError: it is none of the forms, which are named.
+    """
+    host, _, rest = name.strip().partition(":")
+    known = host.lower() in _SHORT
+    tries = [(host.lower(), _SHORT), (host.lower(), _LONG_FORMS)] if known else []
+    tries += [] if known else [(one, _LONG_FORMS) for one in _LONG_FORMS]
+    plain = _LEAD.sub("", rest if known else name.strip(), count=1)
+    for one, forms in tries:
+        if found := re.fullmatch(forms[one], plain, re.ASCII):
+            given = {key: value for key, value in found.groupdict().items() if value}
+            if "server" in given:
+                given["server"] = f"https://{given['server']}"
+            return Record(host=one, **given)
+    raise UsageError(
+        f"`{name}` names no record of a host that covcat can ask: expected one of these forms",
+        details=_FORMS,
+        hint="covcat catalog draft --help",
+    )
+
+
+# ---- as text -----------------------------------------------------------------------------------
+
+
+def text_of(found: Draft, notes: Sequence[str]) -> str:
+    """Return the block, with what the host says of the whole and what to look at before it."""
+    lines = [f"# What {found.record.host} says; read it at {found.record.page}"]
+    lines += [f"#   {key}: {shown(value, _LONG)}" for key, value in _facts(found) if value]
+    lines += ["# To look at, before this is committed:"]
+    lines += [f"# - {shown(note, 4 * _LONG)}" for note in notes]
+    head, files = tree_of(found.release), found.release.files
+    lines += ["releases:", f"  - id: {scalar(head['id'])}"]
+    lines += [f"    {key}: {scalar(head[key])}" for key in ("date", "source") if key in head]
+    lines += ["    files:"]
+    lines += [f"      {line}" for file in files for line in _entry(file)]
+    for one, file in _left_out(found):
+        lines += [f"      # left out, {shown(one.closed, _LONG)}:"]
+        lines += [f"      # {line}" for line in _entry(file)]
+    return "\n".join(lines) + "\n"
+
+
+def _entry(file: AnyFile) -> Iterator[str]:
+    for number, (key, value) in enumerate(file_tree(file).items()):
+        yield f"{'  ' if number else '- '}{key}: {scalar(value)}"
+
+
+def scalar(value: object) -> str:
+    """Return a value as YAML: a number of the catalog plain, a text in quotes unless it is safe."""
+    if isinstance(value, int):
+        return str(value)
+    text = str(value)
+    is_plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/+-]*", text) and text.lower() not in _WORDS
+    if is_plain and not re.fullmatch(r"[0-9.+_-]+(?:[eE][0-9.+_-]*)?|0[xob].*", text):
+        return text
+    whole = re.sub("[\ud800-\udfff]", "\ufffd", text)  # half a character, which no YAML can hold
+    return '"' + shown(whole.replace("\\", "\\\\").replace('"', '\\"')) + '"'
+
+
+def _facts(found: Draft) -> list[tuple[str, str]]:
+    said, contents = found.said, found.said.contents
+    count = ""
+    if contents is not None:
+        unknown = contents.of_unknown_size
+        more = f" and {unknown} of unknown size" if unknown else ""
+        count = f"{contents.files:,}, {contents.bytes:,} bytes{more}"
+    terms = " ".join(one for one in (said.license, said.license_url) if one)
+    return [
+        ("title", said.title),
+        ("license", terms or "none stated"),
+        ("authors", "; ".join(said.authors)),
+        ("doi", said.doi),
+        ("files", count),
+    ]
+
+
+def _document(found: Draft, notes: Sequence[str]) -> Mapping[str, Any]:
+    said = found.said
+    return {
+        "host": found.record.host,
+        "record": found.record.id,
+        "page": found.record.page,
+        "title": said.title,
+        "license": {"name": said.license, "url": said.license_url},
+        "authors": list(said.authors),
+        "doi": said.doi,
+        "contents": asdict(said.contents) if said.contents else None,
+        "notes": list(notes),
+        "releases": [tree_of(found.release)],
+        "left_out": [{"why": one.closed, **file_tree(file)} for one, file in _left_out(found)],
+    }
+
+
+# ---- what a person has to look at --------------------------------------------------------------
+
+
+def notes_of(found: Draft) -> list[str]:
+    """Return what the host does not say, and what of it a catalog cannot take as it is."""
+    notes = list(found.said.notes)
+    notes += _notes_of_set(found) if found.is_set else _notes_of_files(found.entries)
+    if found.refusal:
+        notes.append(f"`covcat fetch` will refuse it: {found.refusal}")
+    return [
+        *notes,
+        "the keys above `releases:`, as in catalog/_template.yaml, from the page itself",
+    ]
+
+
+def _left_out(found: Draft) -> list[tuple[Listed, AnyFile]]:
+    return [] if found.is_set else [(one, file) for one, file in found.entries if one.closed]
+
+
+def _notes_of_set(found: Draft) -> list[str]:
+    notes, files = [], [one for one, _ in found.entries]
+    if files:
+        notes.append(
+            f"one entry stands for all {len(files)} files: their digests are what the host says "
+            "at each fetch; --each pins them one by one"
+        )
+    if closed := [one.path for one in files if one.closed]:
+        notes.append(
+            f"restricted: {_named(closed)}; fetch ends there unless a login may have them "
+            "(`access: account`); --each leaves them out"
+        )
+    return notes
+
+
+def _notes_of_files(entries: Sequence[tuple[Listed, AnyFile]]) -> list[str]:
+    kept = [(one, file) for one, file in entries if not one.closed]
+    return [
+        *_grouped(entries, lambda one: one.closed),
+        *_grouped(kept, _why_unpinned),
+        *_notes_of_names(kept),
+        *_notes_of_places(kept),
+        *_notes_of_pins(kept),
+    ]
+
+
+def _notes_of_names(entries: Sequence[tuple[Listed, AnyFile]]) -> list[str]:
+    own = [one.name for one, file in entries if file.name is None]
+    changed = [
+        f"{shown(one.name, _LONG)} as {file.name}"
+        for one, file in entries
+        if file.name not in (None, one.name)
+    ]
+    notes = [f"without `name:`, which refuses the name that the host has: {_named(own)}"]
+    changes = [f"kept under another name, as `name:` refuses the host's: {_named(changed)}"]
+    return (notes if own else []) + (changes if changed else [])
+
+
+def _notes_of_places(entries: Sequence[tuple[Listed, AnyFile]]) -> list[str]:
+    names = Counter(one.name for one, _ in entries)
+    notes = []
+    if twice := [name for name, count in names.items() if count > 1]:
+        notes.append(f"several files are called {_named(twice)}")
+    moved = [
+        f"{one.path} in {file.into}"
+        for one, file in entries
+        if re.match(r"file-\d+/", file.into or "") and not one.path.startswith("file-")
+    ]
+    if moved:
+        notes.append(f"put apart, because another file has its place: {_named(moved)}")
+    if sum(file.unpack != "none" for _, file in entries) > 1:
+        notes.append("each archive goes into a folder of its name; not needed if it brings one")
+    return notes
+
+
+def _notes_of_pins(entries: Sequence[tuple[Listed, AnyFile]]) -> list[str]:
+    if not any(file.md5 and not file.sha256 for _, file in entries):
+        return []
+    return ["md5 shows accidents, not attacks; the first fetch records sha256, which may be added"]
+
+
+def _why_unpinned(one: Listed) -> str:
+    kinds = {digest.kind for digest in one.digests}
+    if kinds & {"sha256", "md5"}:
+        return ""
+    if kinds:
+        return f"no pin, because the host only has {', '.join(sorted(kinds))}; fetch asks for it"
+    return f"no digest{f', because {one.why}' if one.why else ''}"
+
+
+def _grouped(entries: Sequence[tuple[Listed, AnyFile]], word: Callable[[Listed], str]) -> list[str]:
+    found: dict[str, list[str]] = {}
+    for one, _ in entries:
+        if why := word(one):
+            found.setdefault(why, []).append(one.path)
+    return [f"{why}: {_named(paths)}" for why, paths in found.items()]
+
+
+def _named(names: Sequence[str]) -> str:
+    first = ", ".join(f"`{shown(name, 120)}`" for name in names[:_NAMED])
+    return first + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")

@@ -1,0 +1,153 @@
+"""links: ask the catalog's addresses if they still answer with the right thing."""
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from covcat.cli import complete
+from covcat.cli import network as net
+from covcat.cli.find import FORMATS, OutputFormat
+from covcat.cli.session import Session, chosen_output
+from covcat.errors import IntegrityError, NetworkError, UsageError
+from covcat.model import Network, Release, Resource
+from covcat.output import Rows
+
+if TYPE_CHECKING:
+    from covcat.links import Key, Link
+
+_COLUMNS = (
+    *("resource", "release", "kind", "url", "status", "detail"),
+    *("bytes", "etag", "last_modified"),
+)
+_FOR_PEOPLE = ("resource", "release", "kind", "status", "url", "detail")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("links")(check_links)
+
+
+def check_links(
+    ctx: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="ID[@RELEASE]",
+            autocompletion=complete.ids,
+            help="All releases of each ID; default: the whole catalog.",
+        ),
+    ] = None,
+    since: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="What `covcat links --json` printed earlier: tell what changed.",
+        ),
+    ] = None,
+    output: OutputFormat = None,
+    timeout: net.Timeout = 30,
+    allow_private: net.AllowPrivate = False,
+    pause: net.Pause = 1,
+) -> None:
+    """Ask each address of the catalog whether it still leads to what it should.
+
+    Files are asked for one byte, and each host once a second. Exit 5 where a file or page is
+    gone, has another size, or is a web page in place of a file; what is refused, moved, or does
+    not answer now is only told.
+
+    Example: covcat links --json --since last.json > links.json
+    """
+    session: Session = ctx.obj
+    if session.offline:
+        raise NetworkError(
+            "no address was asked for, because --offline is set",
+            hint="the same command without --offline",
+        )
+    from covcat import links
+    from covcat.cli.bars import drawn
+
+    chosen = chosen_output(output, FORMATS)
+    before = _earlier(since) if since else {}
+    targets = _targets(session, names)
+    network = Network(
+        mirror=session.mirror,
+        timeout=timeout,
+        allow_private=allow_private,
+        retries=0,  # an API is asked again as everything else is, once: by covcat.links
+        pause=pause,
+    )
+    with drawn(session, "plain") as progress:
+        found = list(links.checked(targets, network, progress, before))
+    _conclude(session, found, links.BROKEN, chosen)
+
+
+def _earlier(path: Path) -> "dict[Key, Link]":
+    """Read the JSON that an earlier run printed; that of a failed one has all rows too.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    from pydantic import TypeAdapter
+
+    from covcat.links import Link
+
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+        if tree["schema"] != "covcat.links/1":
+            raise ValueError(f"its schema is {tree['schema']}")
+        found = TypeAdapter(list[Link]).validate_python(tree["data"]["links"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UsageError(
+            f"--since `{path}` is not what `covcat links --json` prints",
+            cause=str(error).partition("\n")[0],
+            hint="covcat links --json > links.json",
+        ) from error
+    return {link.key: link for link in found}
+
+
+def _targets(
+    session: Session, names: list[str] | None
+) -> list[tuple[Resource, tuple[Release, ...]]]:
+    """Return each resource that was asked for once, with the releases that were."""
+    if not names:
+        return [(resource, resource.releases) for resource in session.catalog.resources]
+    found: dict[str, tuple[Resource, tuple[Release, ...]]] = {}
+    for name in names:
+        resource, release = session.catalog.find(name)
+        wanted = (release,) if "@" in name and release is not None else resource.releases
+        _, known = found.get(resource.id, (resource, ()))
+        found[resource.id] = resource, (*known, *(one for one in wanted if one not in known))
+    return list(found.values())
+
+
+def _conclude(
+    session: Session, found: list["Link"], broken: tuple[str, ...], output: str | None
+) -> None:
+    """Print all rows, and raise what makes the catalog wrong."""
+    rows = [asdict(link) for link in found]
+    wrong = [link for link in found if link.status in broken]
+    form = session.format(output)
+    if not wrong or form != "json":  # else the error's own document has the rows
+        columns = _FOR_PEOPLE if form == "table" else _COLUMNS
+        session.rows("links", Rows(columns, rows, "url"), data={"links": rows}, output=output)
+    counts = Counter(link.status for link in found)
+    each = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+    session.say(f"addresses: {each or 'none'}")
+    if wrong:
+        raise IntegrityError(
+            f"{len(wrong)} of {len(found)} addresses no longer lead where they should",
+            details=[_line(link) for link in wrong],
+            hint=f"covcat show {wrong[0].resource}",
+            data={"links": rows},
+        )
+
+
+def _line(link: "Link") -> str:
+    name = f"{link.resource}@{link.release}" if link.release else link.resource
+    return f"{name}: {link.kind} {link.url}: {link.status}: {link.detail}"

@@ -1,0 +1,191 @@
+"""What a host says of a record -> the release that a new catalog entry begins with.
+
+Every fact is the host's, and passes the catalog's own rules. How it is written as YAML, and what
+it tells the person who writes the entry to look at: `covcat.cli.draft`.
+"""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from covcat import hosts
+from covcat.api import Api
+from covcat.archives.kinds import SUFFIXES, stem_of
+from covcat.errors import ActionNeededError, IntegrityError, NetworkError
+from covcat.hosts.served import Ask
+from covcat.model import AnyFile, Contents, File, Network, Release
+from covcat.names import Paths, unsafe_name
+from covcat.progress import Progress
+from covcat.records import SAYS, Listed, Record, Said, cleaned, is_refused
+from covcat.web import Web
+
+MOST_FILES = 100  # of a set, each of which gets an entry of its own
+_KEYS = ("name", "into", "bytes", "sha256", "md5", "unpack")  # after the host's own, in this order
+_HOLDERS = ("zip", "tar", "7z", "rar")  # a single .gz stays what it is: volumes are kept so
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A release to begin an entry with, and what is known of each file in it and beside it."""
+
+    record: Record
+    said: Said
+    release: Release
+    is_set: bool  # one entry stands for all files
+    entries: tuple[tuple[Listed, AnyFile], ...]  # each file, and its own entry
+    refusal: str = ""  # why `fetch` would not take it
+
+
+def draft(
+    record: Record, network: Network, progress: Progress, today: str, *, each: bool = False
+) -> Draft:
+    """Ask a host for a record; with `each`, also more than MOST_FILES of a set one by one.
+
+    Raises:
+        NetworkError: there is no such record, or its host says what no catalog can hold.
+        ActionNeededError: nothing of it can be fetched.
+    """
+    with closing(Web(network)) as web:
+        ask = Ask(Api(web, network, progress))
+        try:
+            said = SAYS[record.host](record, ask)
+        except NetworkError as error:
+            if not error.hint or "covcat show" in error.hint:  # that is for entries that exist
+                error.hint = f"is it the right record? open {record.page}"
+            raise
+        return _drafted(record, said, ask, today, each=each)
+
+
+def _drafted(record: Record, said: Said, ask: Ask, today: str, *, each: bool) -> Draft:
+    entries = _placed(said.files)
+    is_set = said.whole is not None and (not entries or (len(entries) > MOST_FILES and not each))
+    chosen = (_for_all(said),) if is_set else tuple(file for one, file in entries if not one.closed)
+    if not chosen:
+        raise ActionNeededError(
+            f"{record.host} lists no file of `{record.id}` that covcat can fetch",
+            details=[*said.notes, *(f"{one.closed}: {one.path}" for one in said.files)],
+            hint=f"open {record.page}",
+        )
+    source = f"{said.asked}, read {today}"
+    release = Release(id=said.release, date=said.date or None, source=source, files=chosen)
+    _demand_valid(release, record)
+    refusal = ""
+    try:
+        hosts.listed(release.files, ask)
+    except IntegrityError as error:
+        refusal = error.message
+    return Draft(
+        record=record,
+        said=replace(said, contents=said.contents or _contents(said.files)),
+        release=release,
+        is_set=is_set,
+        entries=tuple(entries),
+        refusal=refusal,
+    )
+
+
+def tree_of(release: Release) -> dict[str, Any]:
+    """Return a release as a catalog's YAML has it: keys in their usual order, unknown ones not."""
+    known = {"id": release.id, "date": release.date, "source": release.source}
+    plain: dict[str, Any] = {key: value for key, value in known.items() if value is not None}
+    return {**plain, "files": [file_tree(file) for file in release.files]}
+
+
+def file_tree(file: AnyFile) -> dict[str, Any]:
+    """Return a file as a catalog's YAML has it."""
+    common = {one.name for one in fields(File)}
+    own = [one.name for one in fields(file) if one.name not in common and one.name != "host"]
+    known = {key: getattr(file, key) for key in ("host", *own, *_KEYS)}
+    return {key: value for key, value in known.items() if value is not None}
+
+
+def _demand_valid(release: Release, record: Record) -> None:
+    """Apply the catalog's own rules to what a server said; nothing else is printed as YAML."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        TypeAdapter(Release).validate_python(tree_of(release))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise NetworkError(
+            f"{record.host} says of `{record.id}` what no catalog can hold",
+            cause=f"{place}: {first['msg']}",
+            hint=f"open {record.page}",
+        ) from error
+
+
+# ---- files -> entries --------------------------------------------------------------------------
+
+
+def _kind(path: str) -> Any:
+    """Return what a file is unpacked as."""
+    found = next((SUFFIXES[one] for one in SUFFIXES if path.lower().endswith(one)), "none")
+    return found if found in _HOLDERS else "none"
+
+
+def _placed(files: Sequence[Listed]) -> list[tuple[Listed, AnyFile]]:
+    """Give each file a name, a place that no other has, its size and its pins.
+
+    Several archives get a folder each: those of one record often hold files of the same names.
+    """
+    paths = Paths()
+    several = sum(_kind(one.name) != "none" for one in files) > 1
+    found = []
+    for number, one in enumerate(files, 1):
+        name, folder = _name(one), _folder(one)
+        has_own = several and _kind(one.name) != "none"
+        own = f"{stem_of(name or one.name)}/" if has_own else ""
+        if not _is_free(paths, folder + (own or name or one.name)):
+            folder = f"file-{number}/{folder}"
+        found.append((one, _pinned(one, name, folder + own)))
+    return found
+
+
+def _name(one: Listed) -> str | None:
+    """Return what a file is kept as; None where its host's name will do, though not as a key."""
+    if not is_refused(one.name):
+        return one.name
+    return None if one.file.name is None and not unsafe_name(one.name) else cleaned(one.name)
+
+
+def _folder(one: Listed) -> str:
+    """Return the folder of a file, made safe where it is not."""
+    folder = one.path.rpartition("/")[0]
+    if folder and unsafe_name(folder):
+        folder = "/".join(cleaned(part) for part in folder.split("/") if part.strip(". "))
+    return f"{folder}/" if folder else ""
+
+
+def _is_free(paths: Paths, place: str) -> bool:
+    is_again, other = paths.add(place.rstrip("/"), is_file=not place.endswith("/"))
+    return not is_again and other is None
+
+
+def _pinned(one: Listed, name: str | None, into: str) -> AnyFile:
+    pins = {digest.kind: digest.value for digest in one.digests}
+    keys: dict[str, Any] = {
+        "name": name,
+        "into": into or None,
+        "bytes": one.bytes,
+        "sha256": pins.get("sha256"),
+        "md5": pins.get("md5"),
+        "unpack": _kind(one.name),
+    }
+    return replace(one.file, **keys)
+
+
+def _for_all(said: Said) -> AnyFile:
+    """Return the one entry that stands for a whole set; unpacked as its files' names say."""
+    assert said.whole is not None
+    kinds = {_kind(one.name) for one in said.files} - {"none"}
+    if not said.files:
+        return said.whole
+    return replace(said.whole, unpack="any" if len(kinds) > 1 else next(iter(kinds), "none"))
+
+
+def _contents(files: Sequence[Listed]) -> Contents | None:
+    known = [one.bytes for one in files if one.bytes is not None]
+    unknown = len(files) - len(known)
+    return Contents(files=len(files), bytes=sum(known), of_unknown_size=unknown) if files else None

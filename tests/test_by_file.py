@@ -1,0 +1,250 @@
+"""A repository's files one by one: by wish, because few are wanted, or because archives break."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from builders import COMMIT, git_rows
+from imitations import FOR_EVER, World
+
+from covcat import listing
+from covcat.gitid import tree_id
+
+FILES = {
+    "README.md": b"# made up\n",
+    "images/a b%1+(c).png": b"\x89PNG one" * 400,
+    "images/two.png": b"\x89PNG two" * 400,
+    "metadata.csv": b"filename\ntwo.png\n",
+    "run.sh": b"#!/bin/sh\n",
+}
+LARGE = b"what git lfs keeps " * 5000
+RAW, CODELOAD, API = "raw.githubusercontent.com", "codeload.github.com", "api.github.com"
+
+
+def pinned(shelf, files=FILES, *, tree: str | None = None, unknown: set[str] = frozenset()) -> None:
+    """Write an entry with a tree id and a listing; sizes and sha256 of `unknown` are left out."""
+    rows = [
+        listing.ListedFile(one.path, one.mode, one.blob, None, None)
+        if one.path in unknown
+        else one
+        for one in git_rows(files)
+    ]
+    found = tree or tree_id((one.path, one.mode, one.blob) for one in rows)
+    (shelf.folder / "listings").mkdir()
+    listing.write(shelf.folder / "listings" / "set@1.tsv.gz", rows)
+    totals = listing.totals({one.path: one for one in rows})
+    shelf.add(
+        "set",
+        f"""
+releases:
+  - id: "1"
+    source: made up
+    files:
+      - {{host: github, repository: a/set, commit: {COMMIT}, tree: {found}, unpack: zip}}
+    listing: listings/set@1.tsv.gz
+    contents: {{files: {totals.files}, bytes: {totals.bytes}, of_unknown_size: {len(unknown)}}}
+""",
+    )
+
+
+def moving(shelf, more: str = "") -> None:
+    """Write an entry of a branch."""
+    shelf.add(
+        "set",
+        f"""
+releases:
+  - id: latest
+    source: made up
+    files: [{{host: github, repository: a/set, branch: main, unpack: zip{more}}}]
+""",
+    )
+
+
+@pytest.fixture
+def repository(world: World) -> World:
+    modes = {"run.sh": "100755"}
+    world.github.add("a/set", COMMIT, FILES, branch="main", modes=modes)
+    return world
+
+
+def here(ran) -> dict[str, bytes]:
+    folder = Path(ran.out.strip())
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def record() -> dict:
+    (found,) = Path("covcat-data/set").glob("*/manifest.json")
+    return json.loads(found.read_text())
+
+
+def test_files_come_one_by_one_and_are_the_pinned_tree(covcat, repository, shelf) -> None:
+    pinned(shelf)
+    ran = covcat("fetch", "set", "--by-file", mirror=repository.url)
+    assert here(ran) == FILES
+    assert not repository.asked(CODELOAD)
+    assert {one["verified_by"] for one in record()["downloads"]} == {"git-tree"}
+    assert {one["mode"] for one in record()["files"]} == {"100644", "100755"}
+    assert covcat("verify", "set").code == 0
+
+
+def test_an_archive_that_breaks_twice_is_followed_by_its_files(covcat, repository, shelf) -> None:
+    pinned(shelf)
+    repository.faults.cut(CODELOAD, "/", after=300, framing="chunked", times=FOR_EVER)
+    ran = covcat("fetch", "set", mirror=repository.url)
+    assert ran.code == 0, ran.err
+    assert here(ran) == FILES
+    assert len(repository.asked(CODELOAD)) == 2
+    assert "asking for its files one by one" in ran.err
+
+
+def test_an_archive_that_breaks_once_is_asked_for_again(covcat, repository, shelf) -> None:
+    pinned(shelf)
+    repository.faults.cut(CODELOAD, "/", after=300, framing="chunked", times=1)
+    assert here(covcat("fetch", "set", mirror=repository.url)) == FILES
+    assert not repository.asked(RAW)
+
+
+def test_where_neither_way_works_both_failures_are_said(covcat, repository, shelf) -> None:
+    pinned(shelf)
+    repository.faults.cut(CODELOAD, "/", after=300, framing="chunked", times=FOR_EVER)
+    repository.faults.answer(RAW, "/", 404, times=FOR_EVER)
+    ran = covcat("fetch", "set", mirror=repository.url)
+    assert (ran.code, ran.out) == (4, "")
+    assert "nor did its files come one by one" in ran.err
+    assert not Path("covcat-data/set").exists()
+
+
+def test_a_wrong_file_is_named_and_only_it_is_asked_for_again(covcat, repository, shelf) -> None:
+    pinned(shelf)
+    repository.faults.corrupt(RAW, f"/a/set/{COMMIT}/images/two.png")
+    ran = covcat("fetch", "set", "--by-file", mirror=repository.url)
+    assert ran.code == 5
+    assert "`images/two.png` is not the pinned file: sha256 expected " in ran.err
+    repository.faults.clear()
+    before = len(repository.asked(RAW))
+    assert here(covcat("fetch", "set", "--by-file", mirror=repository.url)) == FILES
+    assert len(repository.asked(RAW)) == before + 1
+
+
+def test_the_api_says_the_sizes_that_a_listing_lacks(covcat, repository, shelf) -> None:
+    pinned(shelf, unknown={"images/two.png"})
+    ran = covcat("fetch", "set", "--by-file", mirror=repository.url)
+    assert ran.code == 0, ran.err
+    assert [one["verified_by"] for one in record()["files"] if "two" in one["path"]] == ["git-blob"]
+
+
+@pytest.mark.parametrize("truncates", [False, True])
+def test_a_branch_comes_as_one_commit_that_its_tree_says(
+    covcat, repository, shelf, truncates: bool
+) -> None:
+    moving(shelf)
+    repository.github.api.truncates = truncates
+    ran = covcat("fetch", "set", "--by-file", mirror=repository.url)
+    assert ran.code == 0, ran.err
+    assert here(ran) == FILES
+    assert {one.path.split("/")[3] for one in repository.asked(RAW)} == {COMMIT}
+    assert {one["verified_by"] for one in record()["downloads"]} == {"host-sha1"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "target"), [("links", "README.md"), ("submodules", "c" * 40)], ids=["link", "other"]
+)
+def test_links_and_other_repositories_are_refused(covcat, world, shelf, kind, target) -> None:
+    world.github.add("a/set", COMMIT, FILES, branch="main", **{kind: {"elsewhere": target}})
+    moving(shelf)
+    ran = covcat("fetch", "set", "--by-file", mirror=world.url)
+    assert ran.code == 5
+    assert "the repository holds `elsewhere`, which is a link or another repository" in ran.err
+
+
+def test_a_listing_of_another_tree_is_refused(covcat, repository, shelf) -> None:
+    pinned(shelf, tree="1" * 40)
+    ran = covcat("fetch", "set", "--by-file", mirror=repository.url)
+    assert ran.code == 5
+    assert f"git tree expected {'1' * 40}, got " in ran.err
+
+
+def test_few_files_of_many_come_without_the_archive(covcat, repository, shelf) -> None:
+    pinned(shelf)
+    ran = covcat("fetch", "set", "--include", "metadata.csv", mirror=repository.url)
+    assert here(ran) == {"metadata.csv": FILES["metadata.csv"]}
+    assert not repository.asked(CODELOAD)
+    assert record()["selection"] == ["--include=metadata.csv"]
+    assert covcat("verify", "set").code == 0
+    whole = covcat("fetch", "set", mirror=repository.url)
+    assert here(whole) == FILES
+    assert record()["selection"] == []
+
+
+# ---- git lfs -----------------------------------------------------------------------------------
+
+
+CT = "volumes/ct.nii.gz"
+POINTER = (
+    "version https://git-lfs.github.com/spec/v1\n"
+    f"oid sha256:{hashlib.sha256(LARGE).hexdigest()}\nsize {len(LARGE)}\n"
+).encode()
+
+
+@pytest.mark.parametrize("state", ["pinned", "branch"])
+@pytest.mark.parametrize("way", [["--by-file"], []], ids=["by file", "in the archive"])
+def test_what_git_lfs_keeps_takes_the_place_of_its_pointer(
+    covcat, direct, shelf, way: list[str], state: str
+) -> None:
+    files, modes = {**FILES, CT: LARGE}, {"run.sh": "100755"}
+    direct.github.add("a/set", COMMIT, files, branch="main", lfs={CT}, modes=modes)
+    if state == "pinned":
+        pinned(shelf, {**FILES, CT: POINTER})
+    else:
+        moving(shelf)
+    ran = covcat("fetch", "set", *way, mirror=None)
+    assert ran.code == 0, ran.err
+    assert here(ran) == files
+    assert "1 files are pointers of Git LFS" in ran.err
+    (kept,) = [one for one in record()["files"] if one["lfs"]]
+    kind = "sha256" if state == "pinned" else "host-sha1" if way else "first-use"
+    assert (kept["path"], kept["verified_by"]) == (f"files/{CT}", kind)
+    assert covcat("verify", "set", mirror=None).code == 0
+    assert not direct.leaks
+
+
+def test_a_repository_over_its_quota_of_git_lfs_says_so(covcat, world, shelf) -> None:
+    world.github.add("a/set", COMMIT, {"a.bin": LARGE}, branch="main", lfs={"a.bin"})
+    world.github.over_quota = {"a/set"}
+    moving(shelf)
+    ran = covcat("fetch", "set", mirror=world.url)
+    assert ran.code in (4, 7)
+    assert "over its data quota" in ran.err
+    assert not Path("covcat-data/set").exists()
+
+
+# ---- assets of releases ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("has_digest", [True, False])
+def test_an_asset_of_a_release_is_checked_by_githubs_digest(
+    covcat, direct, shelf, has_digest: bool
+) -> None:
+    data = b"a table\n" * 100
+    direct.github.add("a/set", COMMIT, FILES, branch="main", tag="v1")
+    direct.github.release("a/set", "v1", {"t.csv": data}, digests=has_digest)
+    shelf.add(
+        "set",
+        """
+releases:
+  - id: "1"
+    source: made up
+    files: [{host: github, repository: a/set, tag: v1, asset: t.csv}]
+""",
+    )
+    ran = covcat("fetch", "set", mirror=None)
+    assert ran.code == 0, ran.err
+    assert here(ran) == {"t.csv": data}
+    expected = "host-sha256" if has_digest else "first-use"
+    assert [one["verified_by"] for one in record()["downloads"]] == [expected]
+    assert not direct.leaks

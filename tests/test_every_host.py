@@ -1,0 +1,138 @@
+"""Every release of the catalog, fetched from the imitations of its hosts."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from conftest import Stock
+
+import covcat as package
+
+RESOURCES = {one.id: one for one in package.load_catalog().resources}
+RELEASES = [
+    f"{one.id}@{release.id}"
+    for one in RESOURCES.values()
+    for release in one.releases
+    if not one.is_sample
+]
+WITH_CONSENT = "kaggle-chest-xray@4"  # the imitation asks for a person's consent
+VERIFIED = {
+    "cohen@0.1": {"git-tree"},
+    "cohen@0.2": {"git-tree"},
+    "cohen@2020-06-22": {"git-tree"},
+    "cohen@latest": {"first-use"},
+    "cord-19@2020-07-16": {"md5"},
+    "covid-ct@2020-03-27": {"git-tree"},
+    "covid-ct@latest": {"sha256"},
+    "covid-net@2022-02-17": {"git-tree"},
+    "covid-net@covidx-cxr2": {"host-md5"},
+    "pocus@2022-04-13": {"git-tree"},
+    "v7@2020-06-29": {"git-tree"},
+    "actualmed@2020-05-05": {"git-tree"},
+    "figure1@2020-05-08": {"git-tree"},
+    "coronacases@zenodo-3757476": {"sha256"},
+    "medseg@figshare-v2": {"md5", "host-md5"},
+    "augmented-xray@4": {"host-sha256"},
+    "kermany@mendeley-2": {"host-sha256"},
+    "kermany@mendeley-3": {"host-sha256"},
+    "kermany@kaggle-2": {"host-md5"},
+    "radiography-db@5": {"host-md5"},
+    "mashhad@latest": {"host-md5"},
+}
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def record_of(name: str) -> dict:
+    id, _, release = name.partition("@")
+    return json.loads((Path("covcat-data") / id / release / "manifest.json").read_text())
+
+
+@pytest.mark.parametrize("name", [one for one in RELEASES if one != WITH_CONSENT])
+def test_every_release_arrives_whole_and_verified(covcat, stock: Stock, name: str) -> None:
+    ran = covcat("fetch", name, *stock.options, mirror=None)
+    assert ran.code == 0, ran.err
+    assert files_of(Path(ran.out.strip())) == stock.filled[name].files
+    kinds = {one["verified_by"] for one in record_of(name)["downloads"]}
+    prefixed = {"md5-prefix"} if name.startswith("cord-19") else None
+    assert kinds == VERIFIED.get(name, prefixed)
+    assert covcat("verify", name, *stock.options, mirror=None).code == 0
+    assert not stock.world.leaks
+
+
+def _has_pins(name: str) -> bool:
+    id, _, release_id = name.partition("@")
+    release = next(one for one in RESOURCES[id].releases if one.id == release_id)
+    has_prefix = any(file.md5_prefix or file.sha256 or file.md5 for file in release.files)
+    return release.is_pinned or has_prefix
+
+
+@pytest.mark.parametrize("name", [one for one in RELEASES if _has_pins(one)])
+def test_other_bytes_are_refused_by_the_packaged_pins(covcat, stock: Stock, name: str) -> None:
+    ran = covcat("fetch", name, mirror=stock.world.url)
+    assert (ran.code, ran.out) == (5, "")
+    assert not list(Path("covcat-data").glob("[!.]*"))
+
+
+def test_who_must_agree_first_is_told_where_and_how_to_go_on(covcat, stock: Stock) -> None:
+    ran = covcat("fetch", WITH_CONSENT, *stock.options, mirror=None)
+    assert ran.code == 7
+    assert "cannot be had without a person: access is refused (HTTP 403)" in ran.err
+    assert "hint: open https://www.kaggle.com/datasets/bachrr/covid-chest-xray; then" in ran.err
+    assert f"covcat import {WITH_CONSENT} FILE" in ran.err
+
+
+@pytest.mark.parametrize("id", [one.id for one in RESOURCES.values() if one.access == "browse"])
+def test_what_is_to_look_at_only_says_its_page_its_terms_and_the_import(covcat, id: str) -> None:
+    ran = covcat("fetch", id)
+    assert (ran.code, ran.out) == (7, "")
+    assert f"hint: open {RESOURCES[id].browse.pages[0].url}; then" in ran.err
+    assert f"covcat import {id} FILE" in ran.err
+    assert "  terms: " in ran.err
+
+
+@pytest.mark.parametrize(
+    ("name", "require", "code"),
+    [
+        ("medseg", "host", 0),
+        ("medseg", "pinned", 5),
+        ("mashhad", "host", 0),
+        ("mashhad", "pinned", 5),
+        ("cord-19@2020-03-13", "host", 5),
+        ("cord-19@2020-03-13", "pinned", 5),
+        ("cord-19@2020-07-16", "pinned", 0),
+        ("radiography-db", "host", 0),
+        ("coronacases", "pinned", 0),
+    ],
+)
+def test_how_strong_a_proof_must_be_can_be_asked(
+    covcat, stock: Stock, name: str, require: str, code: int
+) -> None:
+    ran = covcat("fetch", name, "--require", require, *stock.options, mirror=None)
+    assert ran.code == code, ran.err
+
+
+def test_a_prefix_of_a_digest_is_said_to_be_weak(covcat, stock: Stock) -> None:
+    ran = covcat("fetch", "cord-19@2020-03-13", *stock.options, mirror=None)
+    assert "warning: only the first digits of its digest are published: that is weak" in ran.err
+
+
+def test_one_wrong_digit_of_a_prefix_is_enough_to_refuse(
+    covcat, stock: Stock, tmp_path: Path
+) -> None:
+    entry = (stock.catalog / "cord-19.yaml").read_text()
+    prefix = re.search(r"md5_prefix: '?([0-9a-f]{8})", entry)[1]
+    wrong = prefix[:7] + ("1" if prefix[7] == "0" else "0")
+    (tmp_path / "wrong").mkdir()
+    (tmp_path / "wrong" / "cord-19.yaml").write_text(entry.replace(prefix, wrong, 1))
+    options = ["--catalog", str(tmp_path / "wrong"), "--mirror", stock.world.url]
+    ran = covcat("fetch", "cord-19@2020-03-13", *options, mirror=None)
+    assert ran.code == 5
+    assert f"md5 expected {wrong}, got {prefix}" in ran.err

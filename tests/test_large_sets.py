@@ -1,0 +1,86 @@
+"""A thousand archives of one data set: paging, limits, addresses that expire, a wrong digest."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from imitations import World, stock
+from imitations.dataverse import HARVARD, STORAGE
+
+DOI = "doi:10.7910/DVN/6ACUZI"
+COUNT = 1000
+WRONG = "P007.rar"
+ACCESS = "/api/access/datafile/"
+
+
+@pytest.fixture
+def patients(world: World) -> dict[str, bytes]:
+    """Put the patients into the Dataverse; return every file as it is once unpacked."""
+    made = stock.patients(COUNT)
+    served = {name: data for name, (data, _) in made.items()}
+    ids = world.dataverse.add(DOI, served, wrong={WRONG})
+    world.dataverse.mend_patient = lambda: world.dataverse.mend(ids[WRONG])
+    world.links_work_once = True
+    return {path: data for _, inside in made.values() for path, data in inside.items()}
+
+
+def disturbed(world: World) -> None:
+    """Limits without a word on how long, and storage that is too busy or cuts off."""
+    world.faults.answer(HARVARD, ACCESS, world.dataverse.too_many(), times=25)
+    world.faults.answer(HARVARD, "/api/datasets/", world.dataverse.too_many(), times=2)
+    world.faults.answer(STORAGE, "/", world.s3.slow_down(), times=10)
+    world.faults.cut(STORAGE, "/", after=100, times=10)
+
+
+def test_a_thousand_archives_arrive_and_only_the_wrong_one_is_asked_for_again(
+    covcat, world: World, patients: dict[str, bytes]
+) -> None:
+    disturbed(world)
+    ran = covcat("fetch", "mashhad", "--jobs", "8", "--retries", "50", mirror=world.url)
+    assert (ran.code, ran.out) == (5, "")
+    assert f"`{WRONG}` is not what its host says: md5 expected " in ran.err
+    assert f"{COUNT - 1} of {COUNT} files are here, and will not be asked for again" in ran.err
+    assert not Path("covcat-data/mashhad").exists()
+
+    world.dataverse.mend_patient()
+    before = len(world.requests)
+    ran = covcat("fetch", "mashhad", mirror=world.url)
+    assert ran.code == 0, ran.err
+    again = Counter(one.path.rpartition("/")[0] for one in world.requests[before:])
+    assert again[ACCESS.rstrip("/")] == 1
+    folder = Path(ran.out.strip())
+    assert {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    } == patients
+    record = json.loads((folder.parent / "manifest.json").read_text())
+    assert len(record["downloads"]) == COUNT
+    assert {one["verified_by"] for one in record["downloads"]} == {"host-md5"}
+    assert covcat("verify", "mashhad").code == 0
+    assert not list(Path("covcat-data/.covcat/partial").iterdir())
+
+
+def test_a_few_patients_can_be_had_and_the_others_later(
+    covcat, world: World, patients: dict[str, bytes]
+) -> None:
+    world.dataverse.mend_patient()
+    ran = covcat("fetch", "mashhad", "--sample", "3", mirror=world.url)
+    assert ran.code == 0, ran.err
+    folder = Path(ran.out.strip())
+    first = {path.name for path in folder.iterdir()}
+    assert len(first) == 3
+    record = json.loads((folder.parent / "manifest.json").read_text())
+    assert record["selection"] == ["--sample=3"]
+    assert len(world.asked(HARVARD, ACCESS)) == 3
+    assert covcat("verify", "mashhad").code == 0
+
+    again = covcat("fetch", "mashhad", "--sample", "3", mirror=world.url)
+    assert "nothing to do" in again.err
+
+    more = covcat("fetch", "mashhad", "--include", "P00[12].rar", mirror=world.url)
+    assert more.code == 0, more.err
+    assert {path.name for path in folder.iterdir()} == first | {"P001", "P002"}
+    record = json.loads((folder.parent / "manifest.json").read_text())
+    assert record["selection"] == ["--sample=3", "'--include=P00[12].rar'"]

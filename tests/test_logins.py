@@ -1,0 +1,172 @@
+"""Logins are sent to their own host, after it refused without, and appear nowhere else."""
+
+import json
+from pathlib import Path
+
+import pytest
+from imitations import FOR_EVER, World
+
+KEY = "0badcafe-0000-4000-8000-000000000001"
+DOI = "10.7910/DVN/TEST"
+SECRETS = (KEY, "kaggle-token", "kaggle-key", "zenodo-token", "figshare-token", "github-token")
+PNG = b"\x89PNG synthetic" * 50
+
+DATAVERSE = f"""
+releases:
+  - id: "1"
+    source: made up
+    files:
+      - {{host: dataverse, server: "https://dataverse.harvard.edu", doi: {DOI}}}
+"""
+KAGGLE = """
+releases:
+  - id: "1"
+    source: made up
+    files: [{host: kaggle, dataset: some/set, version: "2", unpack: zip}]
+"""
+ZENODO = """
+releases:
+  - id: "1"
+    source: made up
+    files: [{host: zenodo, record: "11", name: a.png}]
+"""
+
+
+def told(world: World, header: str) -> set[str]:
+    """Return the hosts that saw a header."""
+    return {one.host for one in world.requests if header in one.headers}
+
+
+def everything_written() -> str:
+    """Return all text below the working folder: manifests, journals, records of parts."""
+    return "".join(
+        path.read_text(errors="replace") for path in Path().rglob("*") if path.is_file()
+    )
+
+
+def assert_secret(ran, world: World) -> None:
+    written = everything_written() + ran.out + ran.err
+    for secret in SECRETS:
+        assert secret not in written
+    assert "X-Amz-Signature" not in written
+    assert "X-Goog-Signature" not in written
+    assert not world.leaks
+
+
+@pytest.fixture
+def kaggle_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path.cwd() / "home" / ".kaggle"
+    folder.mkdir(parents=True)
+    (folder / "kaggle.json").write_text(json.dumps({"username": "someone", "key": "kaggle-key"}))
+    monkeypatch.setenv("HOME", str(folder.parent))
+
+
+def test_a_dataverse_key_opens_what_is_restricted_and_stays_with_dataverse(
+    covcat, direct, shelf, monkeypatch
+) -> None:
+    direct.dataverse.add(f"doi:{DOI}", {"a.png": PNG, "b.png": PNG}, restricted={"b.png"})
+    shelf.add("set", DATAVERSE)
+    refused = covcat("fetch", "set", mirror=None)
+    assert refused.code == 7
+    assert f"hint: open https://doi.org/{DOI}; then" in refused.err
+    assert "1 of 2 files are here" in refused.err
+    monkeypatch.setenv("DATAVERSE_API_TOKEN", KEY)
+    ran = covcat("fetch", "set", mirror=None)
+    assert ran.code == 0, ran.err
+    assert told(direct, "x-dataverse-key") == {"dataverse.harvard.edu"}
+    assert_secret(ran, direct)
+
+
+def test_a_key_is_not_sent_where_nobody_asks_for_it(covcat, direct, shelf, monkeypatch) -> None:
+    direct.dataverse.add(f"doi:{DOI}", {"a.png": PNG})
+    shelf.add("set", DATAVERSE)
+    monkeypatch.setenv("DATAVERSE_API_TOKEN", "a wrong key that would give 401")
+    assert covcat("fetch", "set", mirror=None).code == 0
+    assert not told(direct, "x-dataverse-key")
+
+
+def test_a_key_of_one_dataverse_is_not_sent_to_another(covcat, direct, shelf, monkeypatch) -> None:
+    direct.dataverse.add(
+        f"doi:{DOI}", {"a.png": PNG}, server="dataverse.evil.example", restricted={"a.png"}
+    )
+    shelf.add("set", DATAVERSE.replace("dataverse.harvard.edu", "dataverse.evil.example"))
+    monkeypatch.setenv("DATAVERSE_API_TOKEN", KEY)
+    assert covcat("fetch", "set", mirror=None).code == 7
+    assert not told(direct, "x-dataverse-key")
+
+
+@pytest.mark.parametrize("way", ["token", "variables", "file"])
+def test_kaggle_is_asked_without_a_login_first_then_with_the_users_own(
+    covcat, direct, shelf, monkeypatch, request, way: str
+) -> None:
+    direct.kaggle.add("some/set", {"x/a.png": PNG}, version="2", needs_consent=True)
+    shelf.add("set", KAGGLE)
+    if way == "token":
+        monkeypatch.setenv("KAGGLE_API_TOKEN", "kaggle-token")
+    elif way == "variables":
+        monkeypatch.setenv("KAGGLE_USERNAME", "someone")
+        monkeypatch.setenv("KAGGLE_KEY", "kaggle-key")
+    else:
+        request.getfixturevalue("kaggle_json")
+    ran = covcat("fetch", "set", mirror=None)
+    assert ran.code == 0, ran.err
+    sent = ["authorization" in one.headers for one in direct.asked("www.kaggle.com")]
+    assert sent == [False, True]
+    assert told(direct, "authorization") == {"www.kaggle.com"}
+    if way == "file":
+        (Path("home") / ".kaggle" / "kaggle.json").unlink()
+    assert_secret(ran, direct)
+
+
+def test_a_wrong_login_says_what_the_host_says(covcat, direct, shelf, monkeypatch) -> None:
+    direct.kaggle.add("some/set", {"a.png": PNG}, version="2", needs_consent=True)
+    shelf.add("set", KAGGLE)
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "wrong")
+    ran = covcat("fetch", "set", mirror=None)
+    assert ran.code == 7
+    assert "a login is asked for (HTTP 401)" in ran.err
+
+
+def test_a_zenodo_token_opens_a_restricted_record(covcat, direct, shelf, monkeypatch) -> None:
+    direct.zenodo.add("11", {"a.png": PNG}, restricted=True)
+    shelf.add("set", ZENODO)
+    assert covcat("fetch", "set", mirror=None).code in (4, 7)
+    monkeypatch.setenv("ZENODO_TOKEN", "zenodo-token")
+    ran = covcat("fetch", "set", mirror=None)
+    assert ran.code == 0, ran.err
+    assert told(direct, "authorization") == {"zenodo.org"}
+    assert_secret(ran, direct)
+
+
+def test_a_mirror_never_gets_a_login(covcat, world, shelf, monkeypatch) -> None:
+    world.kaggle.add("some/set", {"a.png": PNG}, version="2", needs_consent=True)
+    shelf.add("set", KAGGLE)
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "kaggle-token")
+    ran = covcat("fetch", "set", mirror=world.url)
+    assert ran.code == 7
+    assert not told(world, "authorization")
+
+
+def test_a_signed_address_is_shown_nowhere_even_if_it_fails(covcat, direct, shelf) -> None:
+    direct.kaggle.add("some/set", {"a.png": PNG}, version="2")
+    direct.faults.answer("storage.googleapis.com", "/", 500, times=FOR_EVER)
+    shelf.add("set", KAGGLE)
+    ran = covcat("fetch", "set", "--retries", "1", mirror=None)
+    assert ran.code == 4
+    assert "bundle/archive.zip` answered HTTP 500\n" in ran.err
+    assert_secret(ran, direct)
+
+
+def test_a_token_lifts_githubs_limit(covcat, direct, shelf, monkeypatch) -> None:
+    direct.github.add("some/set", "a" * 40, {"a.png": PNG}, branch="main")
+    direct.github.api.limit, direct.github.api.used = 60, 60
+    shelf.add(
+        "set",
+        "\nreleases:\n  - id: latest\n    source: made up\n"
+        "    files: [{host: github, repository: some/set, branch: main, unpack: zip}]\n",
+    )
+    monkeypatch.setenv("GH_TOKEN", "github-token")
+    ran = covcat("fetch", "set", "--by-file", "--retries", "0", mirror=None)
+    assert ran.code == 0, ran.err
+    assert told(direct, "authorization") == {"api.github.com"}
+    assert_secret(ran, direct)
