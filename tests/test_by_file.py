@@ -25,9 +25,7 @@ RAW, CODELOAD, API = "raw.githubusercontent.com", "codeload.github.com", "api.gi
 def pinned(shelf, files=FILES, *, tree: str | None = None, unknown: set[str] = frozenset()) -> None:
     """Write an entry with a tree id and a listing; sizes and sha256 of `unknown` are left out."""
     rows = [
-        listing.ListedFile(one.path, one.mode, one.blob, None, None)
-        if one.path in unknown
-        else one
+        listing.ListedFile(one.path, one.mode, one.blob, None, None) if one.path in unknown else one
         for one in git_rows(files)
     ]
     found = tree or tree_id((one.path, one.mode, one.blob) for one in rows)

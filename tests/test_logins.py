@@ -39,9 +39,7 @@ def told(world: World, header: str) -> set[str]:
 
 def everything_written() -> str:
     """Return all text below the working folder: manifests, journals, records of parts."""
-    return "".join(
-        path.read_text(errors="replace") for path in Path().rglob("*") if path.is_file()
-    )
+    return "".join(path.read_text(errors="replace") for path in Path().rglob("*") if path.is_file())
 
 
 def assert_secret(ran, world: World) -> None:

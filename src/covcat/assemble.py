@@ -86,24 +86,37 @@ def _unpacked(
         with_git_ids=isinstance(file, GitHubFile) or site.listing is not None,
         progress=site.progress,
     )
-    budget = room.budget(file, site.store)
+
+    def paths() -> list[str]:
+        budget, plain = room.budget(file, site.store), extract.layout_of(served)
+        return [
+            one.path for one in extract.inspect(got.path, kind, plain, budget, file.name_encoding)
+        ]
+
     wants: choose.Wants | None = None
     if inside:
-        paths = site.listing or ()
-        if not paths and any(one.sample is not None for one in inside):
-            looked = extract.inspect(
-                got.path, kind, extract.layout_of(served), budget, file.name_encoding
-            )
-            paths, budget = [one.path for one in looked], room.budget(file, site.store)
-        wants = choose.wanted(inside, paths)
+        is_sample = any(one.sample is not None for one in inside)
+        wants = choose.wanted(inside, site.listing or (paths() if is_sample else ()))
     layout = extract.layout_of(served, wants)
-    done = extract.extract(got.path, kind, layout, budget, place, file.name_encoding)
-    if served.unpack == "none" and [one.path for one in done.files] != [layout.into + served.name]:
+    if served.unpack == "none":
+        layout = replace(layout, strip=_depth(served, got, paths()))
+    budget = room.budget(file, site.store)
+    return extract.extract(got.path, kind, layout, budget, place, file.name_encoding)
+
+
+def _depth(served: Served, got: Download, paths: Sequence[str]) -> int:
+    """Return how many folders the one file lies in that a host wrapped into a zip.
+
+    Raises:
+        ExtractionError: the zip holds something else.
+    """
+    names = [path.removeprefix(served.folder) for path in paths]
+    if len(names) != 1 or names[0].rpartition("/")[2] != served.name:
         raise ExtractionError(
-            f"`{got.url}` came as a zip: expected `{served.name}` alone in it, got "
-            f"{len(done.files)} files"
+            f"`{got.url}` came as a zip: expected `{served.name}` alone in it, got {len(names)} "
+            f"files ({', '.join(names[:3])})"
         )
-    return done
+    return names[0].count("/")
 
 
 def _is_wrapped(served: Served, got: Download) -> bool:

@@ -60,29 +60,37 @@ def draft(
 def _drafted(record: Record, said: Said, ask: Ask, today: str, *, each: bool) -> Draft:
     entries = _placed(said.files)
     is_set = said.whole is not None and (not entries or (len(entries) > MOST_FILES and not each))
-    chosen = (_for_all(said),) if is_set else tuple(file for one, file in entries if not one.closed)
-    if not chosen:
+    own = tuple(file for one, file in entries if not one.closed)
+    if not is_set and not own:
         raise ActionNeededError(
             f"{record.host} lists no file of `{record.id}` that covcat can fetch",
             details=[*said.notes, *(f"{one.closed}: {one.path}" for one in said.files)],
             hint=f"open {record.page}",
         )
-    source = f"{said.asked}, read {today}"
-    release = Release(id=said.release, date=said.date or None, source=source, files=chosen)
+    release = Release(
+        id=said.release,
+        date=said.date or None,
+        source=f"{said.asked}, read {today}",
+        files=(_for_all(said),) if is_set else own,
+    )
     _demand_valid(release, record)
-    refusal = ""
-    try:
-        hosts.listed(release.files, ask)
-    except IntegrityError as error:
-        refusal = error.message
     return Draft(
         record=record,
         said=replace(said, contents=said.contents or _contents(said.files)),
         release=release,
         is_set=is_set,
         entries=tuple(entries),
-        refusal=refusal,
+        refusal=_refusal(release, ask),
     )
+
+
+def _refusal(release: Release, ask: Ask) -> str:
+    """Return why `fetch` would not take the names that a host has; it has been asked for them."""
+    try:
+        hosts.listed(release.files, ask)
+    except IntegrityError as error:
+        return error.message
+    return ""
 
 
 def tree_of(release: Release) -> dict[str, Any]:

@@ -46,7 +46,7 @@ _FIRST_BYTE = {"Range": "bytes=0-0"}
 _PATIENCE = 60  # seconds: a host that asks to wait longer is not asked again in this run
 _OPENING = (b"<", b" ", b"\t", b"\r", b"\n", b"\xef", b"")  # how a page may begin; \xef of a BOM
 # the wording is refusals.py's and that of the hosts' modules, which tests/test_links.py holds to it
-_GONE = re.compile(r" is gone \(HTTP | has no (?:files?|asset)\b")
+_GONE = re.compile(r"` is gone \(HTTP \d+\)$| has no (?:files?|asset)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +159,7 @@ def word_of(error: CovcatError) -> Status:
     """Return the status that an error means: other errors than these may pass."""
     if isinstance(error, ActionNeededError):
         return "refused"
-    is_final = not isinstance(error, TransientError)
+    is_final = isinstance(error, NetworkError) and not isinstance(error, TransientError)
     return "gone" if is_final and _GONE.search(error.message) else "no answer"
 
 

@@ -7,10 +7,11 @@ Texts are the host's and never trusted; `covcat.draft` makes catalog entries of 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import get_args
 from urllib.parse import quote
 
-from covcat.errors import IntegrityError, NetworkError, TransientError
+from covcat.errors import IntegrityError, NetworkError
 from covcat.hosts import dataverse, figshare, github, kaggle, mendeley, zenodo
 from covcat.hosts.served import Ask, field, size, text
 from covcat.logins import of_dataverse, of_figshare, of_github, of_kaggle
@@ -26,7 +27,7 @@ from covcat.model import (
     WebFile,
     ZenodoFile,
 )
-from covcat.model.marks import Count, Date, FileName, GitId, Matches
+from covcat.model.marks import Count, Date, FileName, GitId, Matches, OwnerName
 from covcat.names import unsafe_name
 
 _SHUT = ("is_embargoed", "is_confidential", "is_metadata_record", "download_disabled")  # figshare's
@@ -122,9 +123,9 @@ def _zenodo_record(record: Record, ask: Ask) -> object:
     """
     try:
         return zenodo.record(record.id, ask)
-    except TransientError:
-        raise
     except NetworkError as error:
+        if "(HTTP 404)" not in error.message:
+            raise
         try:
             return zenodo.record(f"{record.id}/versions/latest", ask)
         except NetworkError:
@@ -151,9 +152,7 @@ def _figshare(record: Record, ask: Ask) -> Said:
     asked = f"{figshare.API}/{record.id}{of_version}"
     tree = ask.api.json(asked, login=of_figshare())
     version, folders = _digits(tree, "version"), field(tree, "folder_structure")
-    whole = FigshareFile(
-        host="figshare", article=record.id, version=version, file="0", name="none"
-    )  # of which every file takes host, article and version
+    entry = partial(FigshareFile, host="figshare", article=record.id, version=version)
     rows = figshare.files(record.id, version, ask)
     return Said(
         asked=asked,
@@ -164,17 +163,17 @@ def _figshare(record: Record, ask: Ask) -> Said:
         license_url=text(tree, "license", "url"),
         authors=_texts(text(one, "full_name") for one in _all(tree, "authors")),
         doi=text(tree, "doi"),
-        files=tuple(_figshare_file(whole, folders, row) for row in rows),
+        files=tuple(_figshare_file(entry, folders, row) for row in rows),
         notes=tuple(f"figshare says `{one}`" for one in _SHUT if field(tree, one) is True),
     )
 
 
-def _figshare_file(whole: FigshareFile, folders: object, row: object) -> Listed:
+def _figshare_file(entry: Callable[..., FigshareFile], folders: object, row: object) -> Listed:
     id, name = text(row, "id"), text(row, "name")
     folder = text(folders, id).strip("/")
     is_link = field(row, "is_link_only") is True
     return Listed(
-        replace(whole, file=id, name=name),
+        entry(file=id, name=name),
         f"{folder}/{name}" if folder else name,
         size(row, "size"),
         figshare.digest_of(row),
@@ -188,9 +187,8 @@ def _dataverse(record: Record, ask: Ask) -> Said:
     asked = base + (record.version or ":latest-published") + query
     tree = field(ask.api.json(asked, login=of_dataverse(record.server)), "data")
     version = f"{_digits(tree, 'versionNumber')}.{_digits(tree, 'versionMinorNumber')}"
-    whole = DataverseFile(
-        host="dataverse", server=record.server, doi=record.id, version=version, unpack="none"
-    )
+    whole = DataverseFile(host="dataverse", server=record.server, doi=record.id, version=version)
+    rows = dataverse.files(record.server, record.id, version, ask)
     blocks = _all(tree, "metadataBlocks", "citation", "fields")
     citation = {text(one, "typeName"): one for one in blocks}
     authors = _all(citation.get("author"), "value")
@@ -204,10 +202,7 @@ def _dataverse(record: Record, ask: Ask) -> Said:
         license_url=text(tree, "license", "uri"),
         authors=_texts(text(one, "authorName", "value") for one in authors),
         doi=record.id,
-        files=tuple(
-            _dataverse_file(whole, row)
-            for row in dataverse.files(record.server, record.id, version, ask)
-        ),
+        files=tuple(_dataverse_file(whole, row) for row in rows),
         whole=whole,
         notes=(f"guestbook {book} must be filled in first: `access: account`",) if book else (),
     )
@@ -230,7 +225,7 @@ def _mendeley(record: Record, ask: Ask) -> Said:
     tree = ask.api.json(asked, {"Accept": "application/vnd.mendeley-public-dataset.1+json"})
     version = _digits(tree, "version")
     whole = MendeleyFile(host="mendeley", dataset=record.id, version=version)
-    people = _all(tree, "contributors")
+    rows, people = mendeley.files(record.id, version, ask), _all(tree, "contributors")
     return Said(
         asked=asked,
         release=f"mendeley-{version}",
@@ -240,17 +235,14 @@ def _mendeley(record: Record, ask: Ask) -> Said:
         license_url=text(tree, "data_licence", "url"),
         authors=_texts(f"{text(one, 'first_name')} {text(one, 'last_name')}" for one in people),
         doi=text(tree, "doi", "id"),
-        files=tuple(
-            Listed(
-                replace(whole, file=text(row, "id")),
-                path,
-                mendeley.size_of(row),
-                mendeley.digest_of(row),
-            )
-            for path, row in mendeley.files(record.id, version, ask)
-        ),
+        files=tuple(_mendeley_file(whole, path, row) for path, row in rows),
         whole=whole,
     )
+
+
+def _mendeley_file(whole: MendeleyFile, path: str, row: object) -> Listed:
+    file = replace(whole, file=text(row, "id"))
+    return Listed(file, path, mendeley.size_of(row), mendeley.digest_of(row))
 
 
 def _kaggle(record: Record, ask: Ask) -> Said:
@@ -283,7 +275,7 @@ def _github(record: Record, ask: Ask) -> Said:
     tree, rule = ask.api.json(asked, login=of_github()), get_args(GitId)[1]
     file = GitHubFile(
         host="github",
-        repository=text(about, "full_name") or record.id,
+        repository=_matching(get_args(OwnerName)[1], about, "full_name"),
         commit=_matching(rule, tree, "sha"),
         tree=_matching(rule, tree, "commit", "tree", "sha"),
         unpack="zip",
