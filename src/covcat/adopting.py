@@ -179,15 +179,16 @@ def _say(job: Job, pairs: dict[str, Found], found: list[Found]) -> None:
 
 def _known(job: Job) -> list[Served] | None:
     """Return the files that the release should have; None where nobody says."""
-    files = job.release.files
-    bench = job.bench
+    files, bench = job.release.files, job.bench
+    if not files:
+        return None
     with closing(Web(bench.network)) as web:
         try:
             return hosts.listed(files, Ask(Api(web, bench.network, bench.progress)))
         except (NetworkError, ActionNeededError) as error:
             bench.progress.note(f"{error.message}; what its host says of the files is not compared")
     is_named = all(file.name or not _is_set(file) for file in files)
-    return [alone(file, _name(file)) for file in files] if files and is_named else None
+    return [alone(file, _name(file)) for file in files] if is_named else None
 
 
 def _is_set(file: AnyFile) -> bool:
