@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from builders import Handler, Ran, Server, Shelf
-from imitations import World, shelf as shelves
+from imitations import World
+from imitations import shelf as shelves
 
 from covcat import web
 from covcat.cli import main
-
 
 LOGINS = (
     "KAGGLE_API_TOKEN",

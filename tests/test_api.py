@@ -78,6 +78,7 @@ def test_every_error_owns_its_exit_code() -> None:
         "NetworkError": 4,
         "TransientError": 4,
         "BrokenError": 4,  # within covcat only: another way is tried first
+        "GoneError": 4,
         "StoppedError": 1,  # within covcat only: the signal itself is what is reported
         "IntegrityError": 5,
         "ExtractionError": 6,
@@ -87,5 +88,5 @@ def test_every_error_owns_its_exit_code() -> None:
         "SignalError": 1,  # 128 + the signal's number, once it is known
     }
     tree = covcat.errors.__doc__ or ""
-    within = {"TransientError", "BrokenError", "StoppedError"}
+    within = {"TransientError", "BrokenError", "GoneError", "StoppedError"}
     assert all(name in tree for name in codes.keys() - within)

@@ -8,8 +8,14 @@ import pytest
 from builders import COMMIT, git_rows
 from imitations import FOR_EVER, World
 
-from covcat import listing
+from covcat import hosts, listing
+from covcat.api import Api
+from covcat.errors import NetworkError
 from covcat.gitid import tree_id
+from covcat.hosts.served import Ask
+from covcat.model import GitHubFile, Network, Served
+from covcat.progress import Silent
+from covcat.web import Web
 
 FILES = {
     "README.md": b"# made up\n",
@@ -246,3 +252,21 @@ releases:
     expected = "host-sha256" if has_digest else "first-use"
     assert [one["verified_by"] for one in record()["downloads"]] == [expected]
     assert not direct.leaks
+
+
+def test_an_address_that_an_api_names_may_not_be_a_private_one(covcat, world, shelf) -> None:
+    world.github.add("a/set", COMMIT, {"a.bin": LARGE}, branch="main", lfs={"a.bin"})
+    answer = {"objects": [{"actions": {"download": {"href": "https://127.0.0.1/a"}}}]}
+    web = Web(Network(pause=0), world.transport())
+    ask = Ask(Api(web, Network(pause=0), Silent()))
+    url = "https://github.com/a/set.git/info/lfs/objects/batch"
+    world.web.add(url, json.dumps(answer).encode(), "application/json")
+    file = GitHubFile(host="github", repository="a/set", branch="main", unpack="zip")
+    served = Served(file=file, name="a.bin", id=f"lfs:{'0' * 64}:main/a.bin", bytes=1)
+    location = hosts.locate(served, ask)
+    with (
+        pytest.raises(NetworkError, match="which is at the private address"),
+        web.get(location.signed or "", login=location.login),
+    ):
+        pass
+    assert "https://127.0.0.1/a" not in repr(location)

@@ -240,7 +240,7 @@ def test_bytes_that_google_does_not_vouch_for_are_refused(covcat, world, shelf) 
 def test_a_single_file_is_taken_out_of_the_zip_around_it(covcat, world, shelf, wrapped) -> None:
     table = b"id,age\n" * 50
     world.kaggle.add(
-        "some/set", {"d/t.csv": table}, version="2", wrapped=wrapped and {"d/t.csv"} or set()
+        "some/set", {"d/t.csv": table}, version="2", wrapped=(wrapped and {"d/t.csv"}) or set()
     )
     entry(shelf, f"{KAGGLE}, file: d/t.csv")
     assert here(covcat("fetch", "set", mirror=world.url)) == {"t.csv": table}

@@ -1,6 +1,10 @@
 """A thousand archives of one data set: paging, limits, addresses that expire, a wrong digest."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -43,6 +47,11 @@ def test_a_thousand_archives_arrive_and_only_the_wrong_one_is_asked_for_again(
     assert f"{COUNT - 1} of {COUNT} files are here, and will not be asked for again" in ran.err
     assert not Path("covcat-data/mashhad").exists()
 
+    status = json.loads(covcat("status", "--json").out)["data"]["here"]
+    assert [(one["id"], one["state"], one["files"]) for one in status] == [
+        ("mashhad@latest", "unfinished", COUNT - 1)
+    ]
+
     world.dataverse.mend_patient()
     before = len(world.requests)
     ran = covcat("fetch", "mashhad", mirror=world.url)
@@ -84,3 +93,26 @@ def test_a_few_patients_can_be_had_and_the_others_later(
     assert {path.name for path in folder.iterdir()} == first | {"P001", "P002"}
     record = json.loads((folder.parent / "manifest.json").read_text())
     assert record["selection"] == ["--sample=3", "'--include=P00[12].rar'"]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
+def test_a_fetch_that_is_stopped_half_way_goes_on_where_it_was(
+    covcat, world: World, patients: dict[str, bytes], sent: signal.Signals
+) -> None:
+    world.dataverse.mend_patient()
+    command = [sys.executable, "-m", "covcat", "fetch", "mashhad", "--mirror", world.url, "-q"]
+    journal = Path("covcat-data/.covcat/partial/mashhad@latest/journal.jsonl")
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as running:
+        until = time.monotonic() + 30
+        while not (journal.exists() and journal.read_text().count("\n") > COUNT // 3):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        running.send_signal(sent)
+    had = journal.read_text().count("\n")
+    assert had < COUNT
+    before = len(world.asked(HARVARD, ACCESS))
+    ran = covcat("fetch", "mashhad", mirror=world.url)
+    assert ran.code == 0, ran.err
+    again = len(world.asked(HARVARD, ACCESS)) - before
+    assert COUNT - had - 8 <= again <= COUNT - had
+    assert covcat("verify", "mashhad").code == 0

@@ -9,7 +9,13 @@ from builders import Answer, Ran, Server, Shelf, zip_of
 from imitations import FOR_EVER, World
 from imitations.message import redirect
 
-from covcat.errors import ActionNeededError, CovcatError, NetworkError, TransientError
+from covcat.errors import (
+    ActionNeededError,
+    CovcatError,
+    GoneError,
+    NetworkError,
+    TransientError,
+)
 from covcat.links import Address, Heard, Link, Turns, decided, is_elsewhere, word_of
 from covcat.refusals import refusal
 
@@ -260,8 +266,8 @@ def test_a_refusal_is_a_status(status: int, headers, body: bytes, word: str) -> 
 @pytest.mark.parametrize(
     ("error", "word"),
     [
-        (NetworkError("Zenodo's record 1 has no file `a`"), "gone"),
-        (NetworkError("the release 1 of a/b has no asset `a`"), "gone"),
+        (GoneError("Zenodo's record 1 has no file `a`"), "gone"),
+        (GoneError("the release 1 of a/b has no asset `a`"), "gone"),
         (NetworkError("the certificate of `a` cannot be trusted"), "no answer"),
         (TransientError("no whole answer from `a`"), "no answer"),
         (ActionNeededError("the proxy asks for a login"), "refused"),

@@ -65,6 +65,10 @@ class NetworkError(CovcatError):
     kind = "network"
 
 
+class GoneError(NetworkError):
+    """The host answers, and does not have it any more: trying again will not help."""
+
+
 class TransientError(NetworkError):
     """A failure that another try may mend."""
 

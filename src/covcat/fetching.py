@@ -12,6 +12,7 @@ from covcat.hosts.served import Ask
 from covcat.model import GitHubFile
 from covcat.pace import PER_HOST, Limit, Slots
 from covcat.parts import Parts
+from covcat.proof import Case
 from covcat.store import disk_errors, make_folder
 from covcat.wanted import Line
 from covcat.web import Web
@@ -63,10 +64,7 @@ def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:
     served = hosts.listed(job.release.files, ask)
     chosen = choose.chosen(served, case.selections, case.listing)
     if not chosen:
-        raise NotFoundError(
-            f"no file of `{case.name}` is one of {'; '.join(map(str, case.selections))}",
-            hint=f"covcat files {case.name}",
-        )
+        raise _nothing(case)
     inside = dict(chosen)
     order = obtain.Order(case.name, tuple(inside), case.before, ask)
     room.demand(order.total or 0, bench.store)
@@ -75,7 +73,16 @@ def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:
         for one, got in coming:
             with doubt(job.partial, served):
                 parts.append(assemble.part(one, got, job.site, inside[one]))
+    if case.selections and not any(part.files for part in parts):
+        raise _nothing(case)
     return lfs.filled(parts, order, line, job.site, job.partial)
+
+
+def _nothing(case: Case) -> NotFoundError:
+    return NotFoundError(
+        f"no file of `{case.name}` is one of {'; '.join(map(str, case.selections))}",
+        hint=f"covcat files {case.name}",
+    )
 
 
 def _is_by_file(job: Job) -> bool:

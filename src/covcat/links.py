@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from covcat import hosts
 from covcat.addresses import without_secrets
 from covcat.api import Api
-from covcat.errors import ActionNeededError, CovcatError, NetworkError, TransientError
+from covcat.errors import ActionNeededError, CovcatError, GoneError, TransientError
 from covcat.hosts.served import Ask
 from covcat.model import AnyFile, Login, Network, Release, Resource, Served
 from covcat.not_the_file import HEAD, MAGIC, not_the_file
@@ -46,7 +46,6 @@ _FIRST_BYTE = {"Range": "bytes=0-0"}
 _PATIENCE = 60  # seconds: a host that asks to wait longer is not asked again in this run
 _OPENING = (b"<", b" ", b"\t", b"\r", b"\n", b"\xef", b"")  # how a page may begin; \xef of a BOM
 # the wording is refusals.py's and that of the hosts' modules, which tests/test_links.py holds to it
-_GONE = re.compile(r"` is gone \(HTTP \d+\)$| has no (?:files?|asset)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,8 +158,7 @@ def word_of(error: CovcatError) -> Status:
     """Return the status that an error means: other errors than these may pass."""
     if isinstance(error, ActionNeededError):
         return "refused"
-    is_final = isinstance(error, NetworkError) and not isinstance(error, TransientError)
-    return "gone" if is_final and _GONE.search(error.message) else "no answer"
+    return "gone" if isinstance(error, GoneError) else "no answer"
 
 
 def is_elsewhere(url: str, target: str) -> bool:
@@ -317,7 +315,7 @@ class _Asking:
         """Return what a host serves for a file; of a set the first one, and how many there are."""
         listed = self._tried(partial(hosts.listed, (file,), self._ask))
         if not listed:
-            raise NetworkError(f"the list of its host ({file.host}) has no files")
+            raise GoneError(f"the list of its host ({file.host}) has no files")
         served = min(listed, key=lambda one: one.path)
         note = "" if served.is_alone else f"the first of {len(listed):,} that its host lists"
         return served, note

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from html import unescape
 
-from covcat.errors import ActionNeededError, CovcatError, NetworkError, TransientError
+from covcat.errors import ActionNeededError, CovcatError, GoneError, NetworkError, TransientError
 from covcat.retry_after import wait_asked
 
 SAID = 4096  # bytes of a body that are looked at
@@ -48,7 +48,7 @@ def refusal(url: str, status: int, headers: Mapping[str, str], body: bytes) -> C
     if status in _CLOSED:
         return _closed(url, _CLOSED[status], status, text)
     if status in (404, 410):
-        return NetworkError(
+        return GoneError(
             f"`{url}` is gone (HTTP {status})",
             cause=text or None,
             hint="`covcat show` names the resource's own page",

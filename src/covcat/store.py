@@ -94,6 +94,15 @@ class Store:
         """Return where finished files of a release wait for the others."""
         return self.folder / PRIVATE / "partial" / f"{resource_id}@{release_id}"
 
+    def waiting(self) -> list[tuple[str, list[int]]]:
+        """Return, by ID@RELEASE, the sizes of the finished files that wait for others."""
+        found = []
+        for folder in sorted(self.partial("", "").parent.glob("*@*")):
+            with suppress(OSError):  # it is being published just now
+                sizes = [path.stat().st_size for path in folder.glob("*/*")]
+                found += [(folder.name, sizes)] if sizes else []
+        return found
+
     def release(self, resource_id: str, release_id: str) -> Path:
         """Return the final folder of a release, there or not."""
         return self.folder / resource_id / release_id

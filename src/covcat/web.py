@@ -131,8 +131,9 @@ class Web:
                 f"`{without_secrets(url)}` was not asked for, because --offline is set",
                 hint="the same command without --offline",
             )
-        self._named.add(_host(self._asked(url)))
         current, is_known = url, login is not None and login.at_once
+        if not is_known or self._network.mirror is not None:  # else an API named it, not a person
+            self._named.add(_host(self._asked(url)))
         moved_to: str | None = None
         for _ in range(MAX_REDIRECTS + 1):
             asked = self._asked(current)

@@ -16,6 +16,7 @@ from covcat.cli.session import Session
 from covcat.draft import Draft, draft, file_tree, tree_of
 from covcat.errors import UsageError
 from covcat.model import AnyFile, Network
+from covcat.names import unsafe_name
 from covcat.output import shown
 from covcat.records import Listed, Record
 from covcat.strict_yaml import MAX_BYTES
@@ -225,9 +226,13 @@ def _notes_of_names(entries: Sequence[tuple[Listed, AnyFile]]) -> list[str]:
         for one, file in entries
         if file.name not in (None, one.name)
     ]
-    notes = [f"without `name:`, which refuses the name that the host has: {_named(own)}"]
-    changes = [f"kept under another name, as `name:` refuses the host's: {_named(changed)}"]
-    return (notes if own else []) + (changes if changed else [])
+    unsafe = [one.path for one, _ in entries if unsafe_name(one.path.rpartition("/")[0] or "a")]
+    found = [
+        ("without `name:`, which refuses the name that the host has", own),
+        ("kept under another name, as `name:` refuses the host's", changed),
+        ("in other folders, because the host's are unsafe", unsafe),
+    ]
+    return [f"{why}: {_named(names)}" for why, names in found if names]
 
 
 def _notes_of_places(entries: Sequence[tuple[Listed, AnyFile]]) -> list[str]:

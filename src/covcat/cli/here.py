@@ -143,14 +143,31 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
         except CovcatError as error:
             row |= {"state": "damaged", "note": error.message}
         rows.append({**row, "newest": _newest(session, resource_id, release_id)})
+    rows += _unfinished(session)
     columns = ("id", "state", "files", "bytes", "newest", "verified_by", "fetched_at")
     session.rows("status", Rows(columns, rows), data={"here": rows}, output=chosen)
     total = sum(row["bytes"] for row in rows if isinstance(row.get("bytes"), int))  # type: ignore[misc]
     session.say(f"{counted(len(rows), 'release')} in `{session.data_dir}`, {sized(total)}")
 
 
+def _unfinished(session: Session) -> list[dict[str, Cell]]:
+    """Tell of the releases of which some files wait for the others."""
+    return [
+        {
+            "id": name,
+            "state": "unfinished",
+            "files": len(sizes),
+            "bytes": sum(sizes),
+            "note": f"covcat fetch {name} goes on",
+        }
+        for name, sizes in session.store.waiting()
+    ]
+
+
 def _state(record: "Manifest") -> dict[str, Cell]:
     state = "complete" if record.complete else f"{len(record.missing)} files missing"
+    if record.selection:
+        state = f"a part: {'; '.join(record.selection)}"
     if record.form == "archives":
         state = "archives only"
     kinds = dict.fromkeys(one.verified_by for one in record.downloads)

@@ -5,7 +5,7 @@ as it was uploaded (`format=original`): the digest that is listed is of a form t
 gives, and its size is another one. Downloads redirect to signed storage, which only allows GET.
 """
 
-from covcat.errors import NetworkError
+from covcat.errors import GoneError
 from covcat.hosts.served import Ask, alone, claim, field, is_pinned, one_of, rows, size, text
 from covcat.logins import of_dataverse
 from covcat.model import DataverseFile, Digest, Location, Served
@@ -28,7 +28,7 @@ def listed(file: DataverseFile, ask: Ask) -> list[Served]:
             name = path_of(row).rpartition("/")[2]
             known = size_of(row)
             return [alone(file, name, id=id_of(row), size=known, claims=digest_of(row))]
-    raise NetworkError(
+    raise GoneError(
         f"the data set {file.doi} has no file {file.file}",
         hint=f"open https://doi.org/{file.doi}",
     )

@@ -5,7 +5,7 @@ one comes. `figshare.com/ndownloader` sets a challenge for browsers; `ndownloade
 redirects to an address that is good for ten seconds, so each try starts there again.
 """
 
-from covcat.errors import ActionNeededError, NetworkError
+from covcat.errors import ActionNeededError, GoneError
 from covcat.hosts.served import Ask, alone, claim, field, is_pinned, rows, size, text
 from covcat.logins import of_figshare
 from covcat.model import Digest, FigshareFile, Location, Served
@@ -28,7 +28,7 @@ def listed(file: FigshareFile, ask: Ask) -> list[Served]:
                 )
             known = size(row, "size")
             return [alone(file, file.name, id=file.file, size=known, claims=digest_of(row))]
-    raise NetworkError(
+    raise GoneError(
         f"figshare's article {file.article}, version {file.version}, has no file {file.file}",
         hint=f"open https://figshare.com/articles/dataset/_/{file.article}",
     )

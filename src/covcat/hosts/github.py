@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
-from covcat.errors import IntegrityError, NetworkError
+from covcat.errors import GoneError, IntegrityError, NetworkError
 from covcat.gitid import tree_id
 from covcat.hosts import github_lfs
 from covcat.hosts.served import Ask, alone, claim, field, rows, size, text
@@ -172,7 +172,7 @@ def _asset(file: GitHubFile, name: str, ask: Ask) -> Served:
             kind, _, value = text(row, "digest").partition(":")
             claims = claim(kind, value)
             return alone(file, name, size=size(row, "size"), claims=claims)
-    raise NetworkError(
+    raise GoneError(
         f"the release {file.tag} of {file.repository} has no asset `{name}`",
         hint=f"open https://github.com/{file.repository}/releases",
     )

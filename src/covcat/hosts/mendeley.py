@@ -4,7 +4,7 @@ A list holds the files of one folder only, so all folders are asked for. Downloa
 plain public object, which has no name of its own.
 """
 
-from covcat.errors import NetworkError
+from covcat.errors import GoneError
 from covcat.hosts.served import Ask, alone, claim, is_pinned, one_of, rows, size, text
 from covcat.model import Digest, Location, MendeleyFile, Served
 
@@ -29,7 +29,7 @@ def listed(file: MendeleyFile, ask: Ask) -> list[Served]:
             name = text(row, "filename")
             known = size_of(row)
             return [alone(file, name, id=file.file, size=known, claims=digest_of(row))]
-    raise NetworkError(
+    raise GoneError(
         f"Mendeley's data set {file.dataset}, version {file.version}, has no file {file.file}",
         hint=f"open https://data.mendeley.com/datasets/{file.dataset}/{file.version}",
     )

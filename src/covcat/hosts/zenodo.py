@@ -7,7 +7,7 @@ files under `files`, as a list or by name. A concept id is not a record: it answ
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from covcat.errors import NetworkError
+from covcat.errors import GoneError
 from covcat.hosts.served import Ask, alone, claim, field, is_pinned, size, text
 from covcat.logins import of_zenodo
 from covcat.model import Digest, Location, Served, ZenodoFile
@@ -23,7 +23,7 @@ def listed(file: ZenodoFile, ask: Ask) -> list[Served]:
         for row in entries(tree):
             if key_of(row) == file.name:
                 return [alone(file, file.name, size=size_of(row), claims=digest_of(row))]
-    raise NetworkError(
+    raise GoneError(
         f"Zenodo's record {file.record} has no file `{file.name}`",
         hint=f"open https://zenodo.org/records/{file.record}",
     )

@@ -177,7 +177,7 @@ class Login:
 
     host: str
     headers: Mapping[str, str] = field(repr=False)
-    at_once: bool = False  # else only after the host refused without
+    at_once: bool = False  # an API gave them with the address; else after the host refused without
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

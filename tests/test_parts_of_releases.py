@@ -1,0 +1,161 @@
+"""--include, --exclude and --sample: parts of a release, and what is recorded of them."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from builders import REPOSITORY, git_zip, zip_of
+
+from covcat.model import Selection
+
+FILES = {f"images/{n:02}.png": b"\x89PNG %d" % n for n in range(20)} | {"labels.csv": b"a\n"}
+ONE = """
+releases:
+  - id: "1"
+    source: made up
+    files: [{host: web, name: a.zip, url: "https://example.org/a.zip", unpack: zip}]
+"""
+TWO = """
+releases:
+  - id: "1"
+    source: made up
+    files:
+      - {host: web, name: a.zip, url: "https://example.org/a.zip", unpack: zip, into: a/}
+      - {host: web, name: b.zip, url: "https://example.org/b.zip", unpack: zip, into: b/}
+      - {host: web, name: t.csv, url: "https://example.org/t.csv"}
+"""
+
+
+def first(paths, count: int) -> set[str]:
+    """Return the sample, as the documentation describes it."""
+    return set(sorted(paths, key=lambda path: hashlib.sha256(path.encode()).hexdigest())[:count])
+
+
+def here(ran) -> set[str]:
+    assert ran.code == 0, ran.err
+    folder = Path(ran.out.strip())
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def selection() -> list[str]:
+    return json.loads(Path("covcat-data/set/1/manifest.json").read_text())["selection"]
+
+
+@pytest.fixture
+def served(world):
+    for name in ("a", "b"):
+        world.web.add(f"https://example.org/{name}.zip", zip_of(FILES), "application/zip")
+    world.web.add("https://example.org/t.csv", b"t\n", "text/csv")
+    return world
+
+
+IMAGES = {path for path in FILES if path.startswith("images/")}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--include", "images/*"], IMAGES),
+        (["--exclude", "images/*"], {"labels.csv"}),
+        (
+            ["--include", "images/0*", "--exclude", "*3.png"],
+            {f"images/0{n}.png" for n in range(10) if n != 3},
+        ),
+        (["--include", "*.csv", "--include", "images/01.png"], {"labels.csv", "images/01.png"}),
+        (["--sample", "4"], first(FILES, 4)),
+        (["--sample", "4", "--include", "images/*"], first(IMAGES, 4)),
+        (["--sample", "99"], set(FILES)),
+    ],
+)
+def test_a_part_of_an_archive(covcat, served, shelf, options, expected) -> None:
+    shelf.add("set", ONE)
+    assert here(covcat("fetch", "set", *options, mirror=served.url)) == expected
+    assert covcat("verify", "set", mirror=served.url).code == 0
+    assert "nothing to do" in covcat("fetch", "set", *options, mirror=served.url).err
+
+
+@pytest.mark.parametrize(
+    ("options", "expected", "asked"),
+    [
+        (["--include", "a/images/01.png"], {"a/images/01.png"}, {"a.zip"}),
+        (["--include", "a/a.zip"], {f"a/{path}" for path in FILES}, {"a.zip"}),
+        (
+            ["--include", "*.csv"],
+            {"a/labels.csv", "b/labels.csv", "t.csv"},
+            {"a.zip", "b.zip", "t.csv"},
+        ),
+        (
+            ["--exclude", "a/a.zip", "--exclude", "t.csv"],
+            {f"b/{path}" for path in FILES},
+            {"b.zip"},
+        ),
+        (["--include", "t.csv"], {"t.csv"}, {"t.csv"}),
+    ],
+)
+def test_only_the_archives_that_may_hold_it_are_asked_for(
+    covcat, served, shelf, options, expected, asked
+) -> None:
+    shelf.add("set", TWO)
+    assert here(covcat("fetch", "set", *options, mirror=served.url)) == expected
+    assert {one.path.rpartition("/")[2] for one in served.requests} == asked
+    assert covcat("verify", "set", mirror=served.url).code == 0
+
+
+def test_a_part_that_holds_nothing_is_not_found(covcat, served, shelf) -> None:
+    shelf.add("set", TWO)
+    ran = covcat("fetch", "set", "--include", "nothing/*.png", mirror=served.url)
+    assert ran.code == 3
+    assert "no file of `set@1` is one of '--include=nothing/*.png'" in ran.err
+    assert not Path("covcat-data/set").exists()
+
+
+def test_a_part_that_no_member_is_in_is_not_found(covcat, served, shelf) -> None:
+    shelf.add("set", ONE)
+    ran = covcat("fetch", "set", "--include", "nothing/*.png", mirror=served.url)
+    assert ran.code == 3
+    assert not Path("covcat-data/set").exists()
+
+
+def test_parts_add_up_and_the_whole_replaces_them(covcat, served, shelf) -> None:
+    shelf.add("set", ONE)
+    covcat("fetch", "set", "--include", "labels.csv", mirror=served.url)
+    more = covcat("fetch", "set", "--include", "images/01.png", mirror=served.url)
+    assert here(more) == {"labels.csv", "images/01.png"}
+    assert selection() == ["--include=labels.csv", "--include=images/01.png"]
+    assert here(covcat("fetch", "set", mirror=served.url)) == set(FILES)
+    assert selection() == []
+    part = covcat("fetch", "set", "--include", "labels.csv", mirror=served.url)
+    assert here(part) == set(FILES)
+
+
+def test_a_part_of_a_pinned_release_is_checked_by_its_listing(covcat, shelf, server) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    ran = covcat("fetch", "set", "--include", "images/*", "--no-extract")
+    assert ran.code == 0, ran.err
+
+
+def test_status_says_that_only_a_part_is_here(covcat, served, shelf) -> None:
+    shelf.add("set", ONE)
+    covcat("fetch", "set", "--include", "labels.csv", mirror=served.url)
+    assert "a part" in covcat("status").out
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        Selection(include=("a b*", "c'd"), exclude=("*.txt",), sample=3),
+        Selection(include=("--exclude=x",)),
+        Selection(sample=1),
+        Selection(include=("ü\n\t", "")),
+    ],
+)
+def test_a_selection_is_read_back_as_it_was_written(one: Selection) -> None:
+    assert Selection.read(str(one)) == one
+
+
+@pytest.mark.parametrize("text", ["--what=x", "include", "'", "--sample=x"])
+def test_what_is_no_selection_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        Selection.read(text)
