@@ -532,6 +532,7 @@ def test_folders_that_lead_elsewhere_are_made_safe(desk: Desk) -> None:
 # ---- hostile servers ---------------------------------------------------------------------------
 
 FOR_PEOPLE = {"title", "license", "description", "licenseName", "url", "short_name", "ownerName"}
+FOR_PEOPLE |= {"access_right", "download_url"}
 OF_FILES = {"name", "filename", "label", "directoryLabel", "key"}
 
 
@@ -560,7 +561,8 @@ def test_hostile_texts_neither_end_their_line_nor_reach_the_terminal(
     desk: Desk, name: str, host: str, is_json: bool
 ) -> None:
     desk.world.zenodo.add("7", {"a.zip": b"a", "b.zip": b"b"})
-    desk.world.figshare.add("7", files={"8": ("a.bin", b"a"), "9": ("b.bin", b"b")})
+    links = {"10": ("far", "https://example.org/far")}
+    desk.world.figshare.add("7", files={"8": ("a", b"a"), "9": ("b", b"b")}, links=links)
     desk.world.dataverse.add(DOI, {"x/a.bin": b"a", "x/b.zip": b"b"}, restricted=["x/b.zip"])
     desk.world.mendeley.add("2fxz4px6d8", files={"x/a.bin": b"a"})
     desk.world.kaggle.add("o/s", files={"a": b"a"})

@@ -10,7 +10,7 @@ from covcat import hosts
 from covcat.hosts import HOSTS
 from covcat.hosts.served import Ask
 from covcat.model import GitHubFile, S3File, WebFile
-from covcat.model.resource import AnyFile
+from covcat.model.files import AnyFile
 
 FILES = [
     (f"{one.id}@{release.id}-{number}", file)

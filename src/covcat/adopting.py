@@ -75,9 +75,10 @@ def _demand_all(job: Job, listing: Listing, pairs: dict[str, Found], found: list
     for one in found:
         names.setdefault(one.stored.path.rpartition("/")[2], one)
     changed, missing = [], []
+    used = {id(one) for one in pairs.values()}
     for row in lacking:
         other = names.get(row.path.rpartition("/")[2])
-        if other is None or any(other is taken for taken in pairs.values()):
+        if other is None or id(other) in used:
             missing.append(row.path)
         else:
             changed.append(f"{row.path}: {_difference(row, other.stored)}")
@@ -100,18 +101,21 @@ def _difference(row: ListedFile, got: StoredFile) -> str:
     return f"git blob expected {row.blob}, got {got.blob}"
 
 
-def _hint(job: Job, found: list[Found]) -> str | None:
+def _hint(job: Job, found: list[Found]) -> str:
     """Name the release of the resource that looks most like what was brought."""
     here = {one.stored.sha256 for one in found} | {one.stored.blob or "" for one in found}
-    best, most = None, 0
+    hint, most = f"covcat files {job.case.name}", 0
     for release in job.step.resource.releases:
         listing = job.bench.catalog.listing(job.step.resource, release)
         rows = listing.values() if listing else ()
         count = sum((row.sha256 or row.blob) in here for row in rows)
         if count > most and release.id != job.release.id:
-            best, most = f"{count} of the {len(rows)} files of {release.id} are in it", count
-    name = job.step.resource.id
-    return f"{best}: covcat import {name}@RELEASE PATH" if best else f"covcat files {job.case.name}"
+            most = count
+            hint = (
+                f"covcat import {job.step.resource.id}@{release.id} …: {count} of its {len(rows)} "
+                "files are in it"
+            )
+    return hint
 
 
 def _part(job: Job, source: Brought, listing: Listing, pairs: dict[str, Found]) -> Part:
@@ -187,12 +191,8 @@ def _known(job: Job) -> list[Served] | None:
             return hosts.listed(files, Ask(Api(web, bench.network, bench.progress)))
         except (NetworkError, ActionNeededError) as error:
             bench.progress.note(f"{error.message}; what its host says of the files is not compared")
-    is_named = all(file.name or not _is_set(file) for file in files)
+    is_named = not any(file.is_set for file in files)
     return [alone(file, _name(file)) for file in files] if is_named else None
-
-
-def _is_set(file: AnyFile) -> bool:
-    return file.host in ("dataverse", "mendeley") and getattr(file, "file", None) is None
 
 
 def _name(file: AnyFile) -> str:
@@ -293,7 +293,7 @@ def _as_it_is(job: Job, source: Brought) -> list[Part]:
     """Take what was given without anything to compare it with."""
     files = job.release.files
     file = files[0] if files else _own(job)
-    if source.path.is_dir() and not _is_set(file) and files:
+    if source.path.is_dir() and not file.is_set and files:
         return [_folder(job, source, file)]
     parts = []
     for name, path in pool.files_of(source):

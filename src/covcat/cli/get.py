@@ -194,12 +194,14 @@ def _announce(session: Session, step: Step) -> None:
     hosts = ", ".join(dict.fromkeys(str(file.host) for file in release.files))
     hosts = "covcat itself" if hosts == "bundled" else hosts
     count = len(release.files)
+    sets = sum(file.is_set for file in release.files)
     unpacked = f"; unpacked {tables.size(release)}" if release.contents else ""
     files = f" in {release.contents.files} files" if release.contents else ""
     session.say(f"{step.name}: {step.resource.title}")
-    session.say(
-        f"  {count} download{'s' if count > 1 else ''} {download} from {hosts}{unpacked}{files}"
-    )
+    what = f"{count} download{'s' if count > 1 else ''} {download}"
+    if sets:
+        what = "all files of a data set" if sets == count else f"{what}, with all files of a set"
+    session.say(f"  {what} from {hosts}{unpacked}{files}")
     allows = step.resource.license.allows
     session.say(
         f"  licence {step.resource.license.spdx}: commercial {allows.commercial}, derivatives "

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from covcat.errors import UsageError
-from covcat.model.resource import AnyFile, License, Release, Resource
+from covcat.model.files import AnyFile
+from covcat.model.resource import License, Release, Resource
 
 VerifiedBy = Literal[
     "sha256",  # pinned for the file, or for every member by the listing

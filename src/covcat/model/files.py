@@ -1,0 +1,170 @@
+"""What hosts serve, as the catalog describes it: one kind of file for each host."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from covcat.model.marks import (
+    Branch,
+    ByHost,
+    Count,
+    DataUrl,
+    FileName,
+    Folder,
+    GitId,
+    HexPrefix,
+    Matches,
+    Md5,
+    Number,
+    OwnerName,
+    Sha256,
+    Strict,
+    Text,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File(Strict):
+    """One thing that a host serves: an archive or a plain file."""
+
+    name: FileName | None = None  # as kept; hosts that need none derive it
+    mirrors: tuple[DataUrl, ...] = ()  # further addresses of the same bytes, tried in order
+    bytes: Number | None = None
+    sha256: Sha256 | None = None
+    md5: Md5 | None = None
+    md5_prefix: HexPrefix | None = None  # CORD-19's README prints only the first 8 digits
+    sha1_prefix: HexPrefix | None = None
+    # of a set: what of it is unpacked; `any` is every zip, tar, 7z and rar of one
+    unpack: Literal["zip", "tar", "7z", "rar", "gz", "bz2", "xz", "zst", "any", "none"] = "none"
+    into: Folder | None = None  # a folder of the release that its members go under
+    strip: Number | None = None  # leading folders that are dropped from its members' paths
+    exclude: tuple[str, ...] = ()  # globs of members that are left out, such as __MACOSX/*
+    nested: tuple[str, ...] = ()  # globs of archives inside, unpacked into folders of their names
+    name_encoding: Text | None = None  # of member names that are not UTF-8, such as gbk
+    max_bytes: Number | None = None  # most that unpacking may write, where the sizes are unknown
+
+    @property
+    def is_set(self) -> bool:
+        """True if its host lists what it stands for: perhaps a thousand files."""
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitHubFile(File):
+    """A repository's state as codeload's zip, its root folder stripped; or a release's asset."""
+
+    host: Literal["github"]
+    repository: OwnerName
+    commit: GitId | None = None
+    branch: Branch | None = None  # instead of a commit: whatever it is today
+    tag: Branch | None = None  # instead of both: of the release that has the `asset`
+    asset: FileName | None = None
+    tree: GitId | None = None  # git tree id of the commit, or of `keep` where that is set
+    keep: Folder | None = None  # nothing outside this folder is written
+
+    @property
+    def is_state(self) -> bool:
+        """True for a state of the repository, False for an asset of a release."""
+        return self.asset is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebFile(File):
+    """A plain https address."""
+
+    host: Literal["web"]
+    name: FileName
+    url: DataUrl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundledFile(File):
+    """A file that comes with covcat itself, in `catalog/bundled`."""
+
+    host: Literal["bundled"]
+    name: FileName
+    sha256: Sha256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataverseFile(File):
+    """Every file of a Dataverse data set, or one `file` of it, by its id."""
+
+    host: Literal["dataverse"]
+    server: DataUrl
+    doi: Annotated[str, Matches(r"10\.\d+/\S+", "a DOI like 10.7910/DVN/6ACUZI")]
+    version: Annotated[str, Matches(r"[0-9]+\.[0-9]+", "a version like 1.0")] | None = None
+    file: Count | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """True unless one file is named."""
+        return self.file is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZenodoFile(File):
+    """One named file of a Zenodo record."""
+
+    host: Literal["zenodo"]
+    record: Count
+    name: FileName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigshareFile(File):
+    """One file of a figshare article, by its file id."""
+
+    host: Literal["figshare"]
+    article: Count
+    version: Count
+    file: Count
+    name: FileName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MendeleyFile(File):
+    """A Mendeley Data set (or one `file` of it, by its uuid)."""
+
+    host: Literal["mendeley"]
+    dataset: Annotated[str, Matches(r"[a-z0-9]{6,20}", "a Mendeley data set id")]
+    version: Count
+    file: Annotated[str, Matches(r"[0-9a-f-]{36}", "a uuid")] | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """True unless one file is named."""
+        return self.file is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KaggleFile(File):
+    """A Kaggle data set's zip, or one `file` of it; of the version that is named."""
+
+    host: Literal["kaggle"]
+    dataset: OwnerName
+    version: Count | None = None
+    file: Text | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3File(File):
+    """One object of a public bucket."""
+
+    host: Literal["s3"]
+    bucket: Annotated[str, Matches(r"[a-z0-9][a-z0-9.-]+", "a bucket name")]
+    region: Annotated[str, Matches(r"[a-z0-9-]+", "a region")]
+    key: Text
+
+
+AnyFile = Annotated[
+    GitHubFile
+    | WebFile
+    | BundledFile
+    | DataverseFile
+    | ZenodoFile
+    | FigshareFile
+    | MendeleyFile
+    | KaggleFile
+    | S3File,
+    ByHost(),
+]
