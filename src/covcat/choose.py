@@ -5,10 +5,13 @@ is not the first patients only, and a larger sample holds the smaller one.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from covcat.model import Selection, Served
+
+_PIECE = re.compile(r"\[!?\]?[^\]]*\]|.", re.S)  # of a glob: a class of letters, or one letter
 
 Wants = Callable[[str], bool]
 
@@ -100,9 +103,14 @@ def _chosen_by_name(one: Served, selections: Sequence[Selection], wants: Wants) 
 
 def _may_hold(folder: str, selection: Selection) -> bool:
     """Tell if anything below `folder` can pass; yes where only its names would show it."""
-    return not selection.include or any(_begins_alike(glob, folder) for glob in selection.include)
+    return (
+        not selection.include
+        or not folder
+        or any(_begins_alike(glob, folder) for glob in selection.include)
+    )
 
 
 def _begins_alike(glob: str, folder: str) -> bool:
-    fixed = glob[: next((at for at, letter in enumerate(glob) if letter in "*?["), len(glob))]
-    return fixed.startswith(folder) or folder.startswith(fixed)
+    """Tell if `glob` matches any path that begins with `folder`: some beginning of it does."""
+    pieces = _PIECE.findall(glob)
+    return any(fnmatchcase(folder, "".join(pieces[:count])) for count in range(1, len(pieces) + 1))

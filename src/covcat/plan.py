@@ -60,7 +60,9 @@ def _lacking(here: Held, options: Options) -> str | None:
 
 
 def _kept(here: Held) -> str:
-    return "here and complete" if here.is_complete else "here, incomplete as allowed"
+    if not here.is_complete:
+        return "here, incomplete as allowed"
+    return "the part that was asked for is here" if here.selection else "here and complete"
 
 
 def by_hand(page: str, name: str) -> str:

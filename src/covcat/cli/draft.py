@@ -22,7 +22,7 @@ from covcat.records import Listed, Record
 from covcat.strict_yaml import MAX_BYTES
 
 _NAMED = 5  # files that a note names
-_LONG = 300  # characters of a text in a comment
+_MOST = 300  # characters of a text in a comment
 _WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}  # elsewhere no text
 
 # How a record may be named: after `HOST:` in its short form, or by DOI or address.
@@ -36,7 +36,7 @@ _SHORT = {
     "kaggle": rf"(?P<id>{_NAME}/{_NAME})(?:@(?P<version>\d+))?",
     "github": rf"(?P<id>{_NAME}/{_NAME}?)(?:\.git)?(?:@(?P<version>[^\s?#~^:]+))?",
 }
-_LONG_FORMS = {
+_FULL = {
     "zenodo": r"(?:10\.5281/zenodo\.|zenodo\.org/(?:api/)?records?/)(?P<id>\d+)(?:[/?#].*)?",
     "figshare": r"(?:10\.\d+/(?:[^\s/]*\.)?figshare\.|figshare\.com/articles/(?:[^\s/]+/[^\s/]+/)?)"
     r"(?P<id>\d+)(?:(?:\.v|/)(?P<version>\d+))?/?",
@@ -87,8 +87,8 @@ def record_of(name: str) -> Record:
     """
     host, _, rest = name.strip().partition(":")
     known = host.lower() in _SHORT
-    tries = [(host.lower(), _SHORT), (host.lower(), _LONG_FORMS)] if known else []
-    tries += [] if known else [(one, _LONG_FORMS) for one in _LONG_FORMS]
+    tries = [(host.lower(), _SHORT), (host.lower(), _FULL)] if known else []
+    tries += [] if known else [(one, _FULL) for one in _FULL]
     plain = _LEAD.sub("", rest if known else name.strip(), count=1)
     for one, forms in tries:
         if found := re.fullmatch(forms[one], plain, re.ASCII):
@@ -109,16 +109,16 @@ def record_of(name: str) -> Record:
 def text_of(found: Draft, notes: Sequence[str]) -> str:
     """Return the block, with what the host says of the whole and what to look at before it."""
     lines = [f"# What {found.record.host} says; read it at {found.record.page}"]
-    lines += [f"#   {key}: {shown(value, _LONG)}" for key, value in _facts(found) if value]
+    lines += [f"#   {key}: {shown(value, _MOST)}" for key, value in _facts(found) if value]
     lines += ["# To look at, before this is committed:"]
-    lines += [f"# - {shown(note, 4 * _LONG)}" for note in notes]
+    lines += [f"# - {shown(note, 4 * _MOST)}" for note in notes]
     head, files = tree_of(found.release), found.release.files
     lines += ["releases:", f"  - id: {scalar(head['id'])}"]
     lines += [f"    {key}: {scalar(head[key])}" for key in ("date", "source") if key in head]
     lines += ["    files:"]
     lines += [f"      {line}" for file in files for line in _entry(file)]
     for one, file in _left_out(found):
-        lines += [f"      # left out, {shown(one.closed, _LONG)}:"]
+        lines += [f"      # left out, {shown(one.closed, _MOST)}:"]
         lines += [f"      # {line}" for line in _entry(file)]
     return "\n".join(lines) + "\n"
 
@@ -222,7 +222,7 @@ def _notes_of_files(entries: Sequence[tuple[Listed, AnyFile]]) -> list[str]:
 def _notes_of_names(entries: Sequence[tuple[Listed, AnyFile]]) -> list[str]:
     own = [one.name for one, file in entries if file.name is None]
     changed = [
-        f"{shown(one.name, _LONG)} as {file.name}"
+        f"{shown(one.name, _MOST)} as {file.name}"
         for one, file in entries
         if file.name not in (None, one.name)
     ]
