@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from covcat import catalog
-from covcat.model import resource
+from covcat.model import files, resource
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,8 +19,9 @@ def read(name: str) -> str:
 
 NOUNS = [
     noun
-    for noun in vars(resource).values()
-    if isinstance(noun, type) and is_dataclass(noun) and noun.__module__ == resource.__name__
+    for module in (resource, files)
+    for noun in vars(module).values()
+    if isinstance(noun, type) and is_dataclass(noun) and noun.__module__ == module.__name__
 ]
 
 
