@@ -165,6 +165,7 @@ def test_tables_fit_100_columns_and_explain_their_marks(covcat, monkeypatch) -> 
         ("radiopaedia", ["terms: ", "automated script or robot", "https://radiopaedia.org"]),
         ("coronacases", ["Access: open", "the cases in the site's viewer", "zenodo"]),
         ("sample", ["Synthetic sample", "covcat fetch sample --dry-run"]),
+        ("v7", ["images in cohen@2020-06-22, joined by name", "images in kermany@mendeley-2"]),
     ],
 )
 def test_a_page_says_what_one_must_know(covcat, id: str, parts: list[str]) -> None:

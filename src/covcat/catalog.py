@@ -171,6 +171,14 @@ def check_together(resources: Iterable[Resource]) -> list[str]:
         if owners.setdefault(name, owner) != owner
     ]
     ids = {one.id for one in entries}
+    releases = {(one.id, release.id) for one in entries for release in one.releases}
+    mistakes += [
+        f"{resource.id}@{release.id}: images in an unknown release `{one.resource}@{one.release}`"
+        for resource in entries
+        for release in resource.releases
+        for one in release.images_in
+        if (one.resource, one.release) not in releases
+    ]
     return mistakes + [
         f"{resource.id}: contains an unknown resource `{part.resource}`"
         for resource in entries

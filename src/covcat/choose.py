@@ -7,6 +7,7 @@ is not the first patients only, and a larger sample holds the smaller one.
 import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from covcat.model import Selection, Served
@@ -73,28 +74,36 @@ def chosen(
     is_by_name = paths is None and len(everything_served) > 1
     names = [one.path for one in everything_served]
     wants = wanted(selections, names if is_by_name else paths or names)
+    archives = {one.path for one in everything_served if one.unpack != "none"}
     found: list[Chosen] = []
     for one in everything_served:
         if one.unpack == "none":
             is_in = wants(one.path if is_by_name else one.folder + one.name)
             found += [(one, ())] if is_in else []
         elif is_by_name:
-            found += _chosen_by_name(one, selections, wants)
+            found += _chosen_by_name(one, selections, wants, archives)
         elif any(_may_hold(one.folder, each) for each in selections):
             found.append((one, tuple(selections)))
     return found
 
 
-def _chosen_by_name(one: Served, selections: Sequence[Selection], wants: Wants) -> list[Chosen]:
-    """Choose an archive whole by its name, or because of what its folder may hold."""
+def _chosen_by_name(
+    one: Served, selections: Sequence[Selection], wants: Wants, names: Collection[str]
+) -> list[Chosen]:
+    """Choose an archive whole by its name, or because of what its folder may hold.
+
+    A glob that is the name of any archive is none of what lies in them: `*5.rar` opens no other.
+    """
     inside: list[Selection] = []
     for each in selections:
         if each.sample is not None or matches(one.path, each.exclude):
             continue
         if not each.include or matches(one.path, each.include):
             inside.append(Selection(exclude=each.exclude))
-        elif _may_hold(one.folder, each):
-            inside.append(each)
+            continue
+        rest = [glob for glob in each.include if not any(fnmatchcase(n, glob) for n in names)]
+        if any(_begins_alike(glob, one.folder) for glob in rest):
+            inside.append(replace(each, include=tuple(rest)))
     is_sampled = wants(one.path) and any(each.sample is not None for each in selections)
     if is_sampled or any(not each for each in inside):
         return [(one, ())]

@@ -6,7 +6,7 @@
     |- NetworkError            4   no answer, a broken answer, offline
     |- IntegrityError          5   a digest, size, listing or catalog file is wrong
     |- ExtractionError         6   an archive is damaged, unsafe or unsupported
-    |- ActionNeededError       7   a person must act: browse-only, login, consent, no host yet
+    |- ActionNeededError       7   a person must act: browse-only, login, consent, challenge
     |- DiskError               8   no space, no permission, read-only, quota
     |- SeveralError            9   several resources failed in different ways (else their own code)
     `- SignalError   129/130/143   a signal asked covcat to stop
@@ -98,10 +98,11 @@ class ExtractionError(CovcatError):
 
 
 class ActionNeededError(CovcatError):
-    """Only a person can go on: terms, login, consent, or a host that covcat cannot ask yet."""
+    """Only a person can go on: terms, login, consent, a challenge."""
 
     code = 7
     kind = "action-needed"
+    page: str | None = None  # on which the person goes on
 
 
 class DiskError(CovcatError):

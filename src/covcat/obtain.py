@@ -12,7 +12,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from covcat import download, hosts
-from covcat.errors import CovcatError, DiskError, IntegrityError, SeveralError, StoppedError
+from covcat.errors import (
+    ActionNeededError,
+    CovcatError,
+    DiskError,
+    IntegrityError,
+    SeveralError,
+    StoppedError,
+)
 from covcat.hosts.served import Ask
 from covcat.model import Download, Location, Manifest, Served, Transfer
 from covcat.partial import Partial
@@ -62,6 +69,8 @@ class _Crew:
                         self.results[number] = got
                         self.news.notify_all()
                 except BaseException as error:  # raised again where it is waited for
+                    if isinstance(error, ActionNeededError):
+                        error.page = hosts.page(self.order.files[number].file)
                     with self.news:
                         self.errors[number] = error
                         if isinstance(error, DiskError) or not isinstance(error, CovcatError):
@@ -135,7 +144,7 @@ class _Crew:
         if local is not None:
             return _again(wanted, location, local, self.line, target, self.order.name)
         mirrors = [_mirror(location, url) for url in file.file.mirrors if file.is_alone]
-        got = download.fetch(wanted, [locate, *mirrors], self.line, target)
+        got = download.fetch(wanted, [_begun(location, locate), *mirrors], self.line, target)
         self.partial.add(file, got)
         source = urlsplit(got.mirror or got.final_url).netloc or "covcat itself"
         which = f"`{got.name}`, " if len(self.order.files) > 1 else ""
@@ -176,6 +185,12 @@ def all_of(
 
 def _locate(file: Served, ask: Ask) -> Callable[[], Location]:
     return lambda: hosts.locate(file, ask)
+
+
+def _begun(location: Location, locate: Callable[[], Location]) -> Callable[[], Location]:
+    """Give what is known already first: to ask for a signed address is a request of its own."""
+    known = [location]
+    return lambda: known.pop() if known else locate()
 
 
 def _constant(location: Location) -> Callable[[], Location]:

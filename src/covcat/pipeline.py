@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from covcat import adopting, fetching, hosts, manifest, pins, plan, verify
+from covcat import adopting, fetching, manifest, pins, plan, verify
 from covcat.building import Bench, build
 from covcat.catalog import Catalog
 from covcat.errors import (
@@ -98,10 +98,10 @@ def adopt(step: Step, bench: Bench, paths: Sequence[Path]) -> Path:
 def _with_way_out(error: CovcatError, step: Step) -> CovcatError:
     """Where the host wants a person, say which page to open, and how covcat takes what is there."""
     several = error.errors if isinstance(error, SeveralError) else (error,)
-    if step.release is not None and any(isinstance(one, ActionNeededError) for one in several):
-        pages = [hosts.page(file) for file in step.release.files]
-        page = next((one for one in pages if one), step.resource.homepage or "")
-        error.hint = plan.by_hand(page, step.name)
+    for one in several:
+        if isinstance(one, ActionNeededError) and (one.hint or "").startswith("open "):
+            error.hint = plan.by_hand(one.page or step.resource.homepage or "", step.name)
+            break
     return error
 
 

@@ -87,6 +87,10 @@ def _release_mistakes(resource: Resource) -> list[Mistake]:
         if (release.listing is None) != (release.contents is None):
             found.append(((*place, "listing"), "`listing` and `contents` go together"))
         for index, file in enumerate(release.files):
+            if file.unpack == "any" and not file.is_set:
+                found.append(
+                    ((*place, "files", index, "unpack"), "`any` is for sets: name the format")
+                )
             if isinstance(file, GitHubFile):
                 found += _github_mistakes(file, (*place, "files", index))
     return found

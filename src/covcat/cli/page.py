@@ -129,6 +129,12 @@ def _releases(page: _Page, resource: Resource, here: Sequence[str]) -> None:
         page.line(how_verified(release), indent=4, hang=2)
         if release.note:
             page.line(release.note, indent=4)
+        for one in release.images_in:
+            page.line(
+                f"images in {one.resource}@{one.release}, joined by {one.by}: {one.evidence}",
+                indent=4,
+                hang=2,
+            )
 
 
 def _size(release: Release) -> str:

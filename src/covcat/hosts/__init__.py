@@ -1,8 +1,7 @@
 """Hosts: one module each, that says what a catalog's file stands for and where that is now.
 
 To add one: a file kind in `covcat.model`, a module here, a line in HOSTS, an imitation in
-tests/imitations. A host that is described in the catalog but not listed here is not supported
-yet, and `fetch` says so.
+tests/imitations.
 """
 
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from covcat.errors import IntegrityError
 from covcat.model import (
     AnyFile,
     DataverseFile,
+    FigshareFile,
     GitHubFile,
     KaggleFile,
     Location,
@@ -72,6 +72,8 @@ def page(file: AnyFile) -> str | None:
             return f"https://zenodo.org/records/{file.record}"
         case MendeleyFile():
             return f"https://data.mendeley.com/datasets/{file.dataset}/{file.version}"
+        case FigshareFile():
+            return f"https://doi.org/10.6084/m9.figshare.{file.article}.v{file.version}"
         case GitHubFile():
             return f"https://github.com/{file.repository}"
         case _:

@@ -40,6 +40,7 @@ from covcat.model.files import (
     WebFile,
     ZenodoFile,
 )
+from covcat.model.image import COLUMNS, LABELS, NAMES, Column, Record, Value
 from covcat.model.resource import (
     CONTENT_FLAGS,
     MODALITIES,
@@ -50,6 +51,7 @@ from covcat.model.resource import (
     Contained,
     Contents,
     Correction,
+    Explained,
     Flag,
     Flags,
     Found,
@@ -58,12 +60,24 @@ from covcat.model.resource import (
     Link,
     PerImage,
     PublishedCounts,
+    Recount,
     Release,
     Resource,
     Survey,
 )
+from covcat.model.tables import LabelTable, Pictures
 
 __all__ = [
+    "Pictures",
+    "LabelTable",
+    "Recount",
+    "Explained",
+    "Value",
+    "Record",
+    "Column",
+    "NAMES",
+    "LABELS",
+    "COLUMNS",
     "Allowed",
     "Allows",
     "AnyFile",

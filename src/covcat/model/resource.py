@@ -15,6 +15,7 @@ from covcat.model.marks import (
     Text,
     WebPage,
 )
+from covcat.model.tables import LabelTable, Pictures
 
 Flag = Literal["Y", "N", "U"]
 Allowed = Literal["yes", "no", "unknown"]
@@ -194,6 +195,26 @@ class Release(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Explained(Strict):
+    """A published count that the data does not give, and why."""
+
+    row: tuple[str, ...]  # as published, without its count
+    found: Number
+    reason: Text
+    source: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recount(Strict):
+    """How a published table is counted from the image index."""
+
+    by: tuple[str, ...] = ()  # column of the index for each `by` of the table
+    of: Literal["rows", "images", "patients"] = "rows"  # rows of labels, files that are here, ids
+    where: Text | None = None  # SQL over the columns: what is counted at all
+    differs: tuple[Explained, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedCounts(Strict):
     """Counts as a paper or README prints them: each row is one value per `by`, then the count."""
 
@@ -204,6 +225,7 @@ class PublishedCounts(Strict):
     by: tuple[str, ...] = ()
     release: ReleaseId | None = None  # the release that the counts describe, where one does
     note: Text | None = None
+    recount: Recount | None = None  # None: what was counted is not in the index
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +252,8 @@ class Resource(Strict):
     known_issues: tuple[KnownIssue, ...] = ()
     browse: Browse | None = None
     releases: tuple[Release, ...] = ()  # oldest first
+    tables: tuple[LabelTable, ...] = ()
+    pictures: Pictures | None = None  # which files are images; None: by their suffixes
     published: tuple[PublishedCounts, ...] = ()
 
     @property

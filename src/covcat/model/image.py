@@ -1,0 +1,90 @@
+"""The image record: one row of the image index, one picture with its labels.
+
+Columns 1-16 of Table 2 of Cohen et al. (arXiv:2003.11597) under their own names, with what all
+other data sets need. A blank is unknown. docs/schema.md is made of this.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Value = str | int | float | None
+Record = dict[str, Value]
+Type = Literal["text", "integer", "number"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the index; `words` are all values that it may have, where these are few."""
+
+    name: str
+    type: Type
+    meaning: str
+    words: tuple[str, ...] = ()
+
+
+YES_NO = ("yes", "no")
+YES_NO_UNKNOWN = ("yes", "no", "unknown")
+
+COLUMNS = (
+    Column("image_id", "text", "RESOURCE:PATH, with #2, #3 … for further rows on the same picture"),
+    Column("resource", "text", "id of the resource"),
+    Column("release", "text", "id of the release"),
+    Column("path", "text", "of the picture below files/; blank where no file is here"),
+    Column("sha256", "text", "of the file"),
+    Column("bytes", "integer", "size of the file"),
+    Column("width", "integer", "pixels; of a volume its first axis"),
+    Column("height", "integer", "pixels; of a volume its second axis"),
+    Column("slices", "integer", "of a volume its third axis; of a film 1"),
+    Column("bits", "integer", "per pixel and channel, as stored"),
+    Column("modality", "text", "how it was taken", ("ct", "xray", "mri", "ultrasound")),
+    Column("view", "text", "projection or plane, a word of the vocabulary"),
+    Column("finding", "text", "terms of the vocabulary, joined by `; `"),
+    Column("finding_raw", "text", "as the source has it, unchanged"),
+    Column("covid", "text", "COVID-19 among the findings", YES_NO_UNKNOWN),
+    Column("patient_id", "text", "RESOURCE:ID as the source numbers patients"),
+    Column("offset", "integer", "days since the first symptoms or hospitalisation; may be < 0"),
+    Column("sex", "text", "F or M", ("F", "M")),
+    Column("age", "number", "years, where the source has a plain number"),
+    Column("survival", "text", "did the patient survive", YES_NO),
+    Column("icu", "text", "was the patient in intensive care at any time", YES_NO),
+    Column("intubated", "text", "was the patient intubated at any time", YES_NO),
+    Column("date", "text", "of acquisition: YYYY, YYYY-MM or YYYY-MM-DD"),
+    Column("location", "text", "hospital, city, country, as the source has it"),
+    Column("filename", "text", "as the source's table has it"),
+    Column("doi", "text", "of the paper that shows the picture"),
+    Column("url", "text", "of the paper or page that shows the picture"),
+    Column("license", "text", "as the source has it for this picture"),
+    Column("license_spdx", "text", "the same as an SPDX id, where it is one"),
+    Column("allows_commercial", "text", "what the licence lets one do", YES_NO_UNKNOWN),
+    Column("allows_derivatives", "text", "what the licence lets one do", YES_NO_UNKNOWN),
+    Column("allows_redistribution", "text", "what the licence lets one do", YES_NO_UNKNOWN),
+    Column("clinical_notes", "text", "as the source has them"),
+    Column("other_notes", "text", "credits and the like, as the source has them"),
+    Column("mask_path", "text", "of a segmentation of this picture, below files/"),
+    Column("split", "text", "train, val or test, where the source has a split"),
+    Column("label_source", "text", "file below files/ that the labels come from, or the rule"),
+    Column("matched", "text", "what there is of it", ("both", "label only", "image only")),
+    Column("raw", "text", "all cells of the source's rows, as JSON: {file: {column: cell}}"),
+)
+NAMES = tuple(column.name for column in COLUMNS)
+LABELS = (  # what a table can say; the others follow from the files
+    "modality",
+    "view",
+    "finding",
+    "patient_id",
+    "offset",
+    "sex",
+    "age",
+    "survival",
+    "icu",
+    "intubated",
+    "date",
+    "location",
+    "filename",
+    "doi",
+    "url",
+    "license",
+    "clinical_notes",
+    "other_notes",
+    "split",
+)

@@ -1,0 +1,41 @@
+"""Readers: one module for each kind of label table; a table -> rows of raw cells.
+
+To add one: a module with `rows(table, source)`, a line in READERS, a row in tests/test_readers.py.
+What a column is called and means is the catalog's matter (`tables:`), not a reader's.
+"""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Protocol, cast
+
+from covcat.model import LabelTable
+from covcat.readers.source import Row, Source
+
+
+class Reader(Protocol):
+    """What a module of this folder offers."""
+
+    def rows(self, table: LabelTable, source: Source) -> Iterator[Row]:
+        """Give every row, with its cells unchanged.
+
+        Raises:
+            IntegrityError: the table is not one of this kind.
+            UsageError: an extra of covcat is needed to read it.
+        """
+        ...
+
+
+READERS: Mapping[str, str] = {
+    "delimited": "covcat.readers.delimited",
+    "sheet": "covcat.readers.sheet",
+    "darwin": "covcat.readers.darwin",
+    "covidx": "covcat.readers.covidx",
+    "names": "covcat.readers.names",
+    "dicom": "covcat.readers.dicom",
+    "nifti": "covcat.readers.nifti",
+}
+
+
+def rows(table: LabelTable, source: Source) -> Iterator[Row]:
+    """Give every row of a table of the catalog."""
+    return cast("Reader", import_module(READERS[table.reader])).rows(table, source)

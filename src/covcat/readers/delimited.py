@@ -1,0 +1,60 @@
+"""Tables of delimited text: CSV, TSV, space separated.
+
+Read with the standard library, not pandas: rows may have more cells than the header (unquoted
+commas), unnamed and repeated columns, and bare newlines within quotes; all of it is kept.
+"""
+
+import csv
+import sys
+from collections.abc import Iterator, Sequence
+
+from covcat.errors import IntegrityError
+from covcat.model import LabelTable
+from covcat.readers.source import Row, Source
+
+_NAMED = {"tab": "\t", "space": " "}
+
+
+def rows(table: LabelTable, source: Source) -> Iterator[Row]:
+    """Give every row; further columns of one name are called `NAME#2`, cells beyond `#N`."""
+    csv.field_size_limit(min(sys.maxsize, 1 << 30))
+    for path in source.matching(table.path):
+        yield from _of(path, table, source)
+
+
+def _of(path: str, table: LabelTable, source: Source) -> Iterator[Row]:
+    encoding = table.encoding or "utf-8-sig"
+    delimiter = _NAMED.get(table.delimiter or ",", table.delimiter or ",")
+    try:
+        with (source.folder / path).open(encoding=encoding, newline="") as stream:
+            lines = csv.reader(_without(stream, table.comment), delimiter=delimiter)
+            header = list(table.header) or next(lines, [])
+            names = _unique(header)
+            for cells in lines:
+                if cells:
+                    yield Row(dict(zip(_enough(names, len(cells)), cells, strict=False)), path)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise IntegrityError(f"the table `{path}` cannot be read: {error}") from error
+
+
+def _without(lines: Iterator[str], comment: str | None) -> Iterator[str]:
+    """Skip the lines of comment before the header."""
+    is_before = comment is not None
+    for line in lines:
+        if is_before and line.startswith(comment or ""):
+            continue
+        is_before = False
+        yield line
+
+
+def _unique(header: Sequence[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    names = []
+    for name in header:
+        seen[name] = seen.get(name, 0) + 1
+        names.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return names
+
+
+def _enough(names: list[str], count: int) -> list[str]:
+    return names + [f"#{number + 1}" for number in range(len(names), count)]

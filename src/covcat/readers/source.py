@@ -1,0 +1,29 @@
+"""What readers read from and give: the files of a release, rows of raw cells."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: `cells` by the table's own column names, unchanged; `file` is where it stands."""
+
+    cells: Mapping[str, str]
+    file: str  # below files/
+    image: str | None = None  # path of its image, where the reader knows it
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The files of a release on disk."""
+
+    folder: Path  # files/ of the release
+    paths: Sequence[str]  # of all files, below `folder`, sorted
+
+    def matching(self, glob: str) -> Iterator[str]:
+        """Give the paths that match a glob; `*` matches slashes too."""
+        if not set(glob) & set("*?["):
+            return iter([glob] if (self.folder / glob).is_file() else [])
+        return (path for path in self.paths if fnmatchcase(path, glob))
