@@ -1,0 +1,299 @@
+"""The image index of a release: its files and label tables -> image records, in SQLite.
+
+The file lies beside the manifest, and is made anew when that, the catalog's entry or covcat's own
+rules change. Rows are written as they are read: a million need little more memory than ten.
+"""
+
+import hashlib
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from covcat import labels, pictures, readers
+from covcat.choose import matches
+from covcat.manifest import load
+from covcat.model import COLUMNS, NAMES, LabelTable, Manifest, Record, Release, Resource, StoredFile
+from covcat.progress import Progress
+from covcat.readers.source import Source
+from covcat.store import MANIFEST, Store, disk_errors, packaged_catalog
+
+FILE = "index.sqlite"
+VERSION = "1"  # of what covcat makes of the same files
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".bmp", ".webp"),
+    *(".nii", ".nii.gz", ".dcm", ".mha", ".mp4", ".mov", ".avi", ".mpeg", ".mpg"),
+)
+_BATCH = 1000
+_TYPES = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
+_SHOWN = 20  # kinds of a thing that a report names
+
+
+@dataclass
+class Report:
+    """What became of rows and files: none is dropped silently."""
+
+    rows: dict[str, int] = field(default_factory=dict)  # of each table
+    images: int = 0
+    both: int = 0
+    label_only: int = 0
+    image_only: int = 0
+    ambiguous: int = 0  # rows whose image could be several files; counted as label only
+    without_term: dict[str, int] = field(default_factory=dict)  # findings not in the vocabulary
+    unmatched: list[str] = field(default_factory=list)  # the first images that are not here
+
+
+def index_of(
+    resource: Resource, release: Release, store: Store, progress: Progress
+) -> tuple[Path, Report]:
+    """Return the index of a release that is here, made now if it is not up to date.
+
+    Raises:
+        IntegrityError: the manifest or a label table is damaged.
+        DiskError: it cannot be written.
+    """
+    folder = store.release(resource.id, release.id)
+    path, key = folder / FILE, _key(folder, resource, release)
+    if (known := _report(path, key)) is not None:
+        return path, known
+    progress.note(f"{resource.id}@{release.id}: making its image index")
+    store.prepare()
+    with store.workshop() as workshop:
+        made = workshop / FILE
+        report = _made(made, key, resource, release, load(folder), folder / "files", progress)
+        with disk_errors(f"put the index into `{folder}`"):
+            made.replace(path)
+    return path, report
+
+
+def _key(folder: Path, resource: Resource, release: Release) -> str:
+    """Return what all that the index is made from has in common."""
+    words = packaged_catalog() / "vocabulary" / "terms.yaml"
+    with disk_errors("read the manifest"):
+        parts = [
+            VERSION.encode(),
+            (folder / MANIFEST).read_bytes(),
+            words.read_bytes(),
+            repr((_tables(resource, release), resource.pictures, resource.license)).encode(),
+        ]
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(hashlib.sha256(part).digest())
+    return whole.hexdigest()
+
+
+def _report(path: Path, key: str) -> Report | None:
+    """Return the report of an index that is up to date."""
+    if not path.is_file():
+        return None
+    try:
+        with closing(opened(path)) as base:
+            found = dict(base.execute("SELECT key, value FROM about").fetchall())
+        return Report(**json.loads(found["report"])) if found.get("key") == key else None
+    except (sqlite3.Error, KeyError, TypeError, ValueError):  # damaged: it is made anew
+        return None
+
+
+def opened(path: Path) -> sqlite3.Connection:
+    """Open an index to be read only."""
+    base = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+    base.row_factory = sqlite3.Row
+    return base
+
+
+def _tables(resource: Resource, release: Release) -> list[LabelTable]:
+    return [
+        table for table in resource.tables if not table.releases or release.id in table.releases
+    ]
+
+
+# ---- making it ---------------------------------------------------------------------------------
+
+
+def _made(
+    path: Path,
+    key: str,
+    resource: Resource,
+    release: Release,
+    manifest: Manifest,
+    folder: Path,
+    progress: Progress,
+) -> Report:
+    report = Report()
+    columns = ", ".join(f"{one.name} {_TYPES[one.type]}" for one in COLUMNS)
+    with disk_errors("write the image index"), closing(sqlite3.connect(path)) as base:
+        base.execute("PRAGMA journal_mode = OFF")
+        base.execute("PRAGMA synchronous = OFF")
+        base.execute(f"CREATE TABLE images ({columns})")  # of covcat's own names
+        base.execute("CREATE TABLE about (key TEXT, value TEXT)")
+        maker = _Maker(resource, release, manifest, folder, report, progress)
+        marks = ", ".join("?" * len(NAMES))
+        for batch in _batches(maker.records()):
+            rows = [tuple(one.get(name) for name in NAMES) for one in batch]
+            base.executemany(f"INSERT INTO images VALUES ({marks})", rows)  # noqa: S608
+        about = [("key", key), ("version", VERSION), ("report", json.dumps(asdict(report)))]
+        base.executemany("INSERT INTO about VALUES (?, ?)", about)
+        base.commit()
+    return report
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    batch: list[Record] = []
+    for one in records:
+        batch.append(one)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+class _Maker:
+    """Goes through the tables of one release, then through the images that none of them names."""
+
+    def __init__(
+        self,
+        resource: Resource,
+        release: Release,
+        manifest: Manifest,
+        folder: Path,
+        report: Report,
+        progress: Progress,
+    ) -> None:
+        self.resource, self.release, self.folder = resource, release, folder
+        self.report, self.progress = report, progress
+        self.tables = _tables(resource, release)
+        prefix = "files/"
+        self.files = {
+            one.path.removeprefix(prefix): one
+            for one in manifest.files
+            if one.path.startswith(prefix)
+        }
+        self.source = Source(folder, sorted(self.files))
+        self.images = {path for path in self.source.paths if self._is_image(path)}
+        self.report.images = len(self.images)
+        self.seen: Counter[str] = Counter()  # records of each image
+        self.more = self._more()
+
+    def records(self) -> Iterator[Record]:
+        """Give every record: rows of tables in their order, then images without labels."""
+        task = self.progress.start(f"{self.resource.id}@{self.release.id}", len(self.images))
+        without: Counter[str] = Counter()
+        for table in self.tables:
+            if table.adds is None:
+                for one in self._of_table(table):
+                    if one["finding_raw"] and not one["finding"]:
+                        without[str(one["finding_raw"])] += 1
+                    self.progress.advance(task, 1)
+                    yield one
+        for path in self.source.paths:
+            if path in self.images and not self.seen[path]:
+                self.report.image_only += 1
+                blank = {**labels.blank(), **labels.terms_of("", self.resource.license)}
+                self.progress.advance(task, 1)
+                yield self._whole(self._added(blank, path), path, "image only")
+        self.report.without_term = dict(without.most_common(_SHOWN))
+        self.progress.finish(task)
+
+    def _of_table(self, table: LabelTable) -> Iterator[Record]:
+        find = _finder(table, self.images)
+        for row in readers.rows(table, self.source):
+            self.report.rows[row.file] = self.report.rows.get(row.file, 0) + 1
+            found = labels.record(row, table, self.resource)
+            names = labels.images(row, table)
+            paths = next((hits for name in names if (hits := find(name))), [])
+            self.report.ambiguous += len(paths) > 1
+            if len(paths) != 1:
+                self.report.label_only += 1
+                if names and len(self.report.unmatched) < _SHOWN:
+                    self.report.unmatched.append(names[0])
+                yield self._whole(found, None, "label only")
+                continue
+            self.report.both += 1
+            place = labels.mask(table, paths[0])
+            found["mask_path"] = place if place in self.files else None
+            yield self._whole(self._added(found, paths[0]), paths[0], "both")
+
+    def _more(self) -> dict[str, list[Record]]:
+        """Read the tables that only add to others; these are small."""
+        found: dict[str, list[Record]] = {}
+        for table in self.tables:
+            if table.adds is None:
+                continue
+            find = _finder(table, self.images)
+            for row in readers.rows(table, self.source):
+                self.report.rows[row.file] = self.report.rows.get(row.file, 0) + 1
+                hits = [find(name) for name in labels.images(row, table)]
+                for path in next((one for one in hits if len(one) == 1), []):
+                    found.setdefault(path, []).append(labels.record(row, table, self.resource))
+        return found
+
+    def _added(self, found: Record, path: str) -> Record:
+        for more in self.more.get(path, ()):
+            found = labels.merged(found, more)
+        return found
+
+    def _whole(self, found: Record, path: str | None, matched: str) -> Record:
+        """Add what the file itself says."""
+        name = path or str(found.get("filename") or found.get("patient_id") or "?")
+        self.seen[name] += 1
+        number = self.seen[name]
+        found |= {
+            "image_id": f"{self.resource.id}:{name}" + (f"#{number}" if number > 1 else ""),
+            "resource": self.resource.id,
+            "release": self.release.id,
+            "path": path,
+            "matched": matched,
+        }
+        return found | self._facts(path) if path is not None else found
+
+    def _facts(self, path: str) -> Record:
+        stored: StoredFile = self.files[path]
+        size = pictures.size_of(self.folder / path)
+        return {
+            "sha256": stored.sha256,
+            "bytes": stored.bytes,
+            "width": size.width if size else None,
+            "height": size.height if size else None,
+            "slices": size.slices if size else None,
+            "bits": size.bits if size else None,
+        }
+
+    def _is_image(self, path: str) -> bool:
+        chosen = self.resource.pictures
+        if chosen is not None and matches(path, chosen.exclude):
+            return False
+        if chosen is not None and chosen.include:
+            return matches(path, chosen.include)
+        return path.lower().endswith(SUFFIXES)
+
+
+def _finder(table: LabelTable, images: Iterable[str]) -> Callable[[str], list[str]]:
+    """Return what finds the images that a name may mean."""
+    key = _KEYS[table.match]
+    known: dict[str, list[str]] = {}
+    for path in sorted(images):
+        known.setdefault(key(path), []).append(path)
+    return lambda name: known.get(key(name), [])
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _stem(path: str) -> str:
+    """Return a name without the suffix of an image: other dots belong to it."""
+    name = _name(path)
+    suffix = next((one for one in SUFFIXES if name.lower().endswith(one)), "")
+    return name[: len(name) - len(suffix)]
+
+
+_KEYS: Mapping[str, Callable[[str], str]] = {
+    "path": lambda path: path,
+    "name": _name,
+    "stem": _stem,
+    "fold": lambda path: _stem(path).casefold(),
+}

@@ -1,0 +1,163 @@
+"""What is asked of image indexes -> records: filters, one image a patient, an SQL condition."""
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from covcat import index, vocabulary
+from covcat.errors import UsageError
+from covcat.model import NAMES, Record
+
+_AGES = re.compile(r"([0-9]{1,3})?(-)?([0-9]{1,3})?")
+_MOST_STEPS = 200_000_000  # of SQLite's machine, for one condition of a user's own
+_ALLOWED = (
+    sqlite3.SQLITE_SELECT,
+    sqlite3.SQLITE_READ,
+    sqlite3.SQLITE_FUNCTION,
+    sqlite3.SQLITE_RECURSIVE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What `images` was asked for: values of one field mean OR, different fields AND."""
+
+    findings: tuple[str, ...] = ()
+    covid: tuple[str, ...] = ()
+    views: tuple[str, ...] = ()
+    modalities: tuple[str, ...] = ()
+    sexes: tuple[str, ...] = ()
+    ages: tuple[int | None, int | None] | None = None  # both ends belong to it
+    allows: tuple[str, ...] = ()  # uses, all of which the licence must allow
+    where: str | None = None  # SQL over the columns
+    one_per: str | None = None  # "patient"
+    with_files_only: bool = True
+
+    def sql(self) -> tuple[str, list[Any]]:
+        """Return a condition over the table `images`, and its values."""
+        parts: list[tuple[str, list[Any]]] = [
+            (
+                "(" + " OR ".join(["'; ' || finding || '; ' LIKE ?"] * len(self.findings)) + ")",
+                [f"%; {one}; %" for one in self.findings],
+            ),
+            _in("covid", self.covid),
+            _in("view", self.views),
+            _in("modality", self.modalities),
+            _in("sex", self.sexes),
+        ]
+        asked = [self.findings, self.covid, self.views, self.modalities, self.sexes]
+        chosen = [part for part, values in zip(parts, asked, strict=True) if values]
+        if self.ages is not None:
+            low, high = self.ages
+            chosen.append(
+                ("age BETWEEN ? AND ?", [0 if low is None else low, 999 if high is None else high])
+            )
+        chosen += [(f"allows_{use} = 'yes'", []) for use in self.allows]
+        if self.with_files_only:
+            chosen.append(("matched <> 'label only'", []))
+        if self.where is not None:
+            chosen.append((f"({self.where}\n)", []))
+        conditions = " AND ".join(sql for sql, _ in chosen) or "1"
+        return conditions, [value for _, values in chosen for value in values]
+
+
+def _in(column: str, values: Sequence[str]) -> tuple[str, list[Any]]:
+    return f"{column} IN ({', '.join('?' * len(values))})", list(values)
+
+
+def asked(path: Path, question: Question) -> Iterator[Record]:
+    """Give the records of one index that pass, in its order.
+
+    Raises:
+        UsageError: the condition of the user's own is no SQL, or does more than to look.
+    """
+    conditions, values = question.sql()
+    columns = ", ".join(NAMES)
+    if question.one_per is None:
+        text = f"SELECT {columns} FROM images WHERE {conditions} ORDER BY rowid"  # noqa: S608
+    else:  # the first by days since the first symptoms; of a patient that nobody numbers, none
+        text = (
+            f"SELECT {columns} FROM (SELECT *, rowid AS n, row_number() OVER (PARTITION BY "  # noqa: S608
+            "patient_id ORDER BY offset IS NULL, offset, rowid) AS k FROM images WHERE "
+            f"{conditions} AND patient_id IS NOT NULL) WHERE k = 1 ORDER BY n"
+        )
+    yield from rows(path, text, values, question.where)
+
+
+def rows(path: Path, text: str, values: Sequence[Any], where: str | None) -> Iterator[Record]:
+    """Give the rows of a question in SQL, part of which (`where`) a user may have written."""
+    with closing(index.opened(path)) as base:
+        base.set_authorizer(_only_looking)
+        base.set_progress_handler(_patience(), 100_000)
+        try:
+            for row in base.execute(text, values):
+                yield dict(row)
+        except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
+            if where is None:
+                raise
+            raise UsageError(
+                f"--where `{where}` cannot be asked: {error}",
+                hint="covcat images --where \"view = 'PA' AND age > 40\"",
+            ) from error
+
+
+def _only_looking(action: int, *_: object) -> int:
+    return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
+
+
+def _patience() -> Callable[[], int]:
+    steps = 0
+
+    def more() -> int:
+        nonlocal steps
+        steps += 100_000
+        return int(steps > _MOST_STEPS)
+
+    return more
+
+
+# ---- what a person writes ----------------------------------------------------------------------
+
+
+def finding(word: str) -> str:
+    """Return the vocabulary's term for a finding.
+
+    Raises:
+        UsageError: it has none.
+    """
+    found = vocabulary.findings(word)
+    if len(found) != 1:
+        known = ", ".join(sorted(set(vocabulary.words().lists["findings"].values())))
+        raise UsageError(f"unknown finding `{word}`: expected one of {known}")
+    return found[0]
+
+
+def word(option: str, kind: str, text: str) -> str:
+    """Return the vocabulary's word for a view, sex or modality.
+
+    Raises:
+        UsageError: it has none.
+    """
+    found = vocabulary.term(kind, text)
+    if not found:
+        known = dict.fromkeys(vocabulary.words().lists[kind].values())
+        raise UsageError(f"unknown {option} `{text}`: expected one of {', '.join(known)}")
+    return found
+
+
+def ages(text: str) -> tuple[int | None, int | None]:
+    """Read years: `18-65`, `18-`, `-65` or `40`.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    found = _AGES.fullmatch(text)
+    if found is None or not (found[1] or found[3]):
+        raise UsageError(f"--age `{text}`: expected years such as 18-65, 18- or -65")
+    low = int(found[1]) if found[1] else None
+    high = int(found[3]) if found[3] else None
+    return (low, low) if not found[2] else (low, high)
