@@ -10,7 +10,7 @@ from typing import Any
 
 from covcat import index, vocabulary
 from covcat.errors import UsageError
-from covcat.model import NAMES, Record
+from covcat.model import NAMES, Record, Value
 
 _AGES = re.compile(r"([0-9]{1,3})?(-)?([0-9]{1,3})?")
 _MOST_STEPS = 200_000_000  # of SQLite's machine, for one condition of a user's own
@@ -95,7 +95,7 @@ def rows(path: Path, text: str, values: Sequence[Any], where: str | None) -> Ite
         base.set_progress_handler(_patience(), 100_000)
         try:
             for row in base.execute(text, values):
-                yield dict(row)
+                yield {name: _plain(row[name]) for name in row.keys()}  # noqa: SIM118 -- a Row
         except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
             if where is None:
                 raise
@@ -103,6 +103,11 @@ def rows(path: Path, text: str, values: Sequence[Any], where: str | None) -> Ite
                 f"--where `{where}` cannot be asked: {error}",
                 hint="covcat images --where \"view = 'PA' AND age > 40\"",
             ) from error
+
+
+def _plain(value: Value) -> Value:
+    """Write 65.0 years as people do."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _only_looking(action: int, *_: object) -> int:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from covcat.query import Question
 
 SHORT = ("resource", "path", "modality", "view", "finding", "patient_id", "sex", "age", "license")
+MOST_SHOWN = 500  # rows of a table that a person reads
 FORMATS = ("table", "csv", "tsv", "jsonl", "json", "parquet", "sqlite", "ids")
 
 Findings = Annotated[
@@ -107,7 +108,7 @@ def images(
     indexes = [(one, release, *_index(session, one, release)) for one, release in releases]
     for one, release, _, report in indexes:
         session.say(told(f"{one.id}@{release.id}", report))
-    records = chain.from_iterable(query.asked(path, question) for _, _, path, _ in indexes)
+    records = _begun(chain.from_iterable(query.asked(path, question) for *_, path, _ in indexes))
     chosen = _columns(columns)
     if paths:
         end = "\0" if null else "\n"
@@ -153,6 +154,12 @@ def question_of(
         where=where,
         one_per=one_per,
     )
+
+
+def _begun(records: Iterator[Record]) -> Iterator[Record]:
+    """Ask for the first record now: a question that cannot be asked fails before a header."""
+    first = list(islice(records, 1))
+    return chain(first, records)
 
 
 def _with_labels_only(question: "Question") -> "Question":
@@ -257,10 +264,11 @@ def _print(
         for record in records:
             put(sys.stdout, shown(record["image_id"]) + "\n")
     elif chosen == "table":
-        cells = [
-            {k: v for k, v in record.items() if not isinstance(v, float)} for record in records
-        ]
-        session.rows("images", Rows(columns or SHORT, cells, key="path"), output="table")  # type: ignore[arg-type]
+        first = list(islice(records, MOST_SHOWN))
+        session.rows("images", Rows(columns or SHORT, first, key="path"), output="table")
+        more = sum(1 for _ in records)
+        if more:
+            session.say(f"… and {more:,} more: --format csv or --output FILE has all of them")
     else:
         _stream(records, columns or NAMES, chosen)
 

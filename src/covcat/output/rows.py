@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-Cell = str | int | bool | None
+Cell = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
