@@ -544,3 +544,21 @@ def test_require_host_is_judged_when_the_host_has_spoken(covcat, shelf, server) 
     pinned = hashlib.sha256(b"table").hexdigest()
     shelf.add_web("plain", "table.csv", sha256=f'"{pinned}"')
     assert covcat("fetch", "plain", "--require", "host").code == 0
+
+
+# ---- one set in another ------------------------------------------------------------------------
+
+
+def test_who_fetches_a_set_and_another_that_holds_it_is_warned(covcat, shelf, server) -> None:
+    for name in ("inner", "outer"):
+        contains = "contains: [{resource: inner, evidence: all of it, source: made up}]\n"
+        shelf.add_web(name, f"{name}.zip", unpack="zip")
+        entry = shelf.folder / f"{name}.yaml"
+        entry.write_text(entry.read_text() + (contains if name == "outer" else ""))
+        server.serve(f"/data.example.org/{name}.zip", Answer(zip_of(PICTURES)))
+    alone = covcat("fetch", "inner")
+    assert "warning: `outer`" not in alone.err
+    both = covcat("fetch", "outer")
+    assert "warning: `outer` holds images of `inner`: all of it" in both.err
+    again = covcat("fetch", "inner", "outer")
+    assert "holds images of" not in again.err

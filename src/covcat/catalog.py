@@ -1,7 +1,7 @@
 """The catalog: YAML files -> Resources; find one by name, filter many."""
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -184,6 +184,16 @@ def check_together(resources: Iterable[Resource]) -> list[str]:
         for resource in entries
         for part in resource.contains
         if part.resource not in ids
+    ]
+
+
+def overlaps(catalog: Catalog, ids: Collection[str]) -> list[str]:
+    """Say which of these resources hold images of another of them: they would count twice."""
+    return [
+        f"`{one.id}` holds images of `{part.resource}`: {part.evidence}"
+        for one in catalog.resources
+        for part in one.contains
+        if one.id in ids and part.resource in ids
     ]
 
 

@@ -124,6 +124,7 @@ def fetch(
         return
     for step in plan.steps:
         _announce(session, step)
+    _warn_of_overlaps(session, plan)
     _finish(session, _carry_out(session, plan, network, progress))
 
 
@@ -213,6 +214,16 @@ def _announce(session: Session, step: Step) -> None:
             f"  its labels are of images in `{one.resource}@{one.release}`, by {one.by}: "
             f"covcat fetch {one.resource}@{one.release}"
         )
+
+
+def _warn_of_overlaps(session: Session, plan: Plan) -> None:
+    """Say before the start which set is hidden in another that is here or about to be."""
+    coming = {step.resource.id for step in plan.steps if step.action == "fetch"}
+    here = {one for one, _, _ in session.store.releases()} if coming else set()
+    known = set(catalogs.overlaps(session.catalog, here - coming))
+    for line in catalogs.overlaps(session.catalog, coming | here):
+        if line not in known:
+            session.say(f"warning: {line}")
 
 
 # ---- doing it ----------------------------------------------------------------------------------

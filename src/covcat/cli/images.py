@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from covcat import catalog as catalogs
 from covcat.cli import complete
 from covcat.cli.session import Session, envelope, put
 from covcat.errors import DiskError, NotFoundError, UsageError
@@ -108,6 +109,8 @@ def images(
     indexes = [(one, release, *_index(session, one, release)) for one, release in releases]
     for one, release, _, report in indexes:
         session.say(told(f"{one.id}@{release.id}", report))
+    for line in catalogs.overlaps(session.catalog, {one.id for one, _ in releases}):
+        session.say(f"warning: {line}")
     records = _begun(chain.from_iterable(query.asked(path, question) for *_, path, _ in indexes))
     chosen = _columns(columns)
     if paths:
