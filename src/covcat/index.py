@@ -13,12 +13,12 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from covcat import labels, pictures, readers
+from covcat import labels, pictures, readers, vocabulary
 from covcat.choose import matches
 from covcat.manifest import load
 from covcat.model import COLUMNS, NAMES, LabelTable, Manifest, Record, Release, Resource, StoredFile
 from covcat.progress import Progress
-from covcat.readers.source import Source
+from covcat.readers.source import Row, Source
 from covcat.store import MANIFEST, Store, disk_errors, packaged_catalog
 
 FILE = "index.sqlite"
@@ -30,18 +30,20 @@ SUFFIXES = (
 _BATCH = 1000
 _TYPES = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
 _SHOWN = 20  # kinds of a thing that a report names
+_KINDS = 10_000  # that are counted
 
 
 @dataclass
 class Report:
     """What became of rows and files: none is dropped silently."""
 
-    rows: dict[str, int] = field(default_factory=dict)  # of each table
+    rows: dict[str, int] = field(default_factory=dict)  # of each table, or of names as a whole
     images: int = 0
     both: int = 0
     label_only: int = 0
     image_only: int = 0
     ambiguous: int = 0  # rows whose image could be several files; counted as label only
+    not_added: int = 0  # rows that only add to others, and whose image is not here
     without_term: dict[str, int] = field(default_factory=dict)  # findings not in the vocabulary
     unmatched: list[str] = field(default_factory=list)  # the first images that are not here
 
@@ -78,11 +80,25 @@ def _key(folder: Path, resource: Resource, release: Release) -> str:
             (folder / MANIFEST).read_bytes(),
             words.read_bytes(),
             repr((_tables(resource, release), resource.pictures, resource.license)).encode(),
+            repr(_states(folder / "files", _tables(resource, release))).encode(),
         ]
     whole = hashlib.sha256()
     for part in parts:
         whole.update(hashlib.sha256(part).digest())
     return whole.hexdigest()
+
+
+def _states(folder: Path, tables: Iterable[LabelTable]) -> list[tuple[str, int, int]]:
+    """Return size and time of the tables: somebody may have mended one by hand."""
+    found = []
+    for table in tables:
+        place, _, name = table.path.rpartition("/")
+        if table.reader in labels.OF_IMAGES or set(place) & set("*?["):
+            continue
+        for path in sorted((folder / place).glob(name)):
+            state = path.stat()
+            found.append((str(path.relative_to(folder)), state.st_size, state.st_mtime_ns))
+    return found
 
 
 def _report(path: Path, key: str) -> Report | None:
@@ -132,7 +148,7 @@ def _made(
         maker = _Maker(resource, release, manifest, folder, report, progress)
         marks = ", ".join("?" * len(NAMES))
         for batch in _batches(maker.records()):
-            rows = [tuple(one.get(name) for name in NAMES) for one in batch]
+            rows = [tuple(map(one.get, NAMES)) for one in batch]
             base.executemany(f"INSERT INTO images VALUES ({marks})", rows)  # noqa: S608
         about = [("key", key), ("version", VERSION), ("report", json.dumps(asdict(report)))]
         base.executemany("INSERT INTO about VALUES (?, ?)", about)
@@ -185,8 +201,9 @@ class _Maker:
         for table in self.tables:
             if table.adds is None:
                 for one in self._of_table(table):
-                    if one["finding_raw"] and not one["finding"]:
-                        without[str(one["finding_raw"])] += 1
+                    raw = str(one["finding_raw"] or "")
+                    if _has_no_term(one, raw) and (raw in without or len(without) < _KINDS):
+                        without[raw] += 1
                     self.progress.advance(task, 1)
                     yield one
         for path in self.source.paths:
@@ -200,11 +217,15 @@ class _Maker:
 
     def _of_table(self, table: LabelTable) -> Iterator[Record]:
         find = _finder(table, self.images)
+        reading = labels.Reading(table, self.resource)
         for row in readers.rows(table, self.source):
-            self.report.rows[row.file] = self.report.rows.get(row.file, 0) + 1
-            found = labels.record(row, table, self.resource)
+            if table.reader == "dicom" and not self._is_picture(row):
+                continue
+            self._count(row, table)
+            found = reading.record(row)
             names = labels.images(row, table)
-            paths = next((hits for name in names if (hits := find(name))), [])
+            known = [row.image] if row.image in self.images else []
+            paths = known or next((hits for name in names if (hits := find(name))), [])
             self.report.ambiguous += len(paths) > 1
             if len(paths) != 1:
                 self.report.label_only += 1
@@ -217,6 +238,13 @@ class _Maker:
             found["mask_path"] = place if place in self.files else None
             yield self._whole(self._added(found, paths[0]), paths[0], "both")
 
+    def _is_picture(self, row: Row) -> bool:
+        """Tell if a file is one by its name, or is DICOM by its content: many lack a suffix."""
+        if row.image is not None and row.image not in self.images:
+            self.images.add(row.image)
+            self.report.images += 1
+        return (row.image or row.file) in self.images
+
     def _more(self) -> dict[str, list[Record]]:
         """Read the tables that only add to others; these are small."""
         found: dict[str, list[Record]] = {}
@@ -225,11 +253,18 @@ class _Maker:
                 continue
             find = _finder(table, self.images)
             for row in readers.rows(table, self.source):
-                self.report.rows[row.file] = self.report.rows.get(row.file, 0) + 1
+                self._count(row, table)
                 hits = [find(name) for name in labels.images(row, table)]
-                for path in next((one for one in hits if len(one) == 1), []):
-                    found.setdefault(path, []).append(labels.record(row, table, self.resource))
+                paths = next((one for one in hits if one), [])
+                if len(paths) == 1:
+                    found.setdefault(paths[0], []).append(labels.record(row, table, self.resource))
+                else:
+                    self.report.not_added += 1
         return found
+
+    def _count(self, row: Row, table: LabelTable) -> None:
+        name = table.path if row.file == row.image else row.file  # not one count for each image
+        self.report.rows[name] = self.report.rows.get(name, 0) + 1
 
     def _added(self, found: Record, path: str) -> Record:
         for more in self.more.get(path, ()):
@@ -269,6 +304,12 @@ class _Maker:
         if chosen is not None and chosen.include:
             return matches(path, chosen.include)
         return path.lower().endswith(SUFFIXES)
+
+
+def _has_no_term(found: Record, raw: str) -> bool:
+    """Tell if a finding is none that the vocabulary has, and no place holder or denial either."""
+    is_unknown = not found["finding"] and found["covid"] == "unknown"
+    return is_unknown and not vocabulary.is_blank(raw)
 
 
 def _finder(table: LabelTable, images: Iterable[str]) -> Callable[[str], list[str]]:

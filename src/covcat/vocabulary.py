@@ -16,6 +16,8 @@ from covcat.store import packaged_catalog
 
 JOINED = "; "  # between several findings
 USES = ("commercial", "derivatives", "redistribution")
+LATEST = 29  # 3/16/20 is of 2020; 3/16/99 could be of 1999
+_YEAR = r"(?:19|20)[0-9]{2}"
 _PARTS = re.compile(r"[,;]")
 _NUMBER = re.compile(r"-?[0-9]{1,6}(\.[0-9]{1,6})?")
 _MONTHS = {
@@ -155,19 +157,21 @@ def date(raw: str, order: str | None = None) -> str:
     `order` (mdy, dmy, ymd) is what the source means by 1/2/2020.
     """
     text = " ".join(raw.replace(",", " ").split()).casefold()
-    if re.fullmatch(r"(19|20)[0-9]{2}", text):
+    if re.fullmatch(_YEAR, text):
         return text
-    if found := re.fullmatch(r"((?:19|20)[0-9]{2})-?([0-9]{2})-?([0-9]{2})", text):
+    if found := re.fullmatch(rf"({_YEAR})-?([0-9]{{2}})-?([0-9]{{2}})", text):
         return _day(found[1], found[2], found[3])
-    if found := re.fullmatch(r"([a-z]+)\.? (?:([0-9]{1,2}) )?((?:19|20)[0-9]{2})", text):
+    if found := re.fullmatch(rf"([a-z]+)\.? (?:([0-9]{{1,2}}) )?({_YEAR})", text):
         month = _month(found[1])
         return _day(found[3], month, found[2]) if month else ""
     found = re.fullmatch(r"([0-9]{1,4})[/.]([0-9]{1,2})[/.]([0-9]{2,4})", text)
     if found is None or order is None:
         return ""
     parts = dict(zip(order, found.groups(), strict=True))
-    year = parts["y"] if len(parts["y"]) == 4 else f"20{parts['y']}"
-    return _day(year, parts["m"], parts["d"])
+    year = parts["y"]
+    if len(year) == 2 and int(year) <= LATEST:
+        year = f"20{year}"
+    return _day(year, parts["m"], parts["d"]) if re.fullmatch(_YEAR, year) else ""
 
 
 def _month(name: str) -> str:

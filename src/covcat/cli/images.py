@@ -12,7 +12,7 @@ from covcat import catalog as catalogs
 from covcat.cli import complete
 from covcat.cli.session import Session, envelope, put
 from covcat.errors import DiskError, NotFoundError, UsageError
-from covcat.model import NAMES, Record, Release, Resource
+from covcat.model import NAMES, Record, Release, Resource, Value
 from covcat.output import Rows, shown
 from covcat.store import disk_errors
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SHORT = ("resource", "path", "modality", "view", "finding", "patient_id", "sex", "age", "license")
 MOST_SHOWN = 500  # rows of a table that a person reads
+MOST_LETTERS = 200  # of a cell in it
 FORMATS = ("table", "csv", "tsv", "jsonl", "json", "parquet", "sqlite", "ids")
 
 Findings = Annotated[
@@ -213,16 +214,18 @@ def _index(session: Session, resource: Resource, release: Release) -> tuple[Path
 
 def told(name: str, report: "Report") -> str:
     """Say what became of the rows and files of a release."""
-    rows = sum(report.rows.values())
+    rows = report.both + report.label_only
     parts = [
         f"{report.images:,} images",
         f"{rows:,} rows of labels" if rows else "no rows of labels",
         f"{report.label_only:,} of these of images that are not here" if report.label_only else "",
         f"{report.image_only:,} images without labels" if report.image_only and rows else "",
+        f"{report.not_added:,} rows that add to none" if report.not_added else "",
     ]
     text = f"{name}: " + ", ".join(part for part in parts if part)
     if report.without_term:
-        listed = ", ".join(f"`{raw}` ({count})" for raw, count in report.without_term.items())
+        kinds = report.without_term.items()
+        listed = ", ".join(f"`{_cut(raw)}` ({count})" for raw, count in kinds)
         text += f"; findings that the vocabulary does not have: {listed}"
     return text
 
@@ -268,12 +271,19 @@ def _print(
             put(sys.stdout, shown(record["image_id"]) + "\n")
     elif chosen == "table":
         first = list(islice(records, MOST_SHOWN))
-        session.rows("images", Rows(columns or SHORT, first, key="path"), output="table")
+        cut = [{one: _cut(value) for one, value in record.items()} for record in first]
+        session.rows("images", Rows(columns or SHORT, cut, key="path"), output="table")
         more = sum(1 for _ in records)
         if more:
             session.say(f"… and {more:,} more: --format csv or --output FILE has all of them")
     else:
         _stream(records, columns or NAMES, chosen)
+
+
+def _cut(value: Value) -> Value:
+    """Keep a long text from filling the screen."""
+    is_long = isinstance(value, str) and len(value) > MOST_LETTERS
+    return f"{str(value)[:MOST_LETTERS]}…" if is_long else value
 
 
 def _format(session: Session, name: str | None, output: Path | None) -> str:
@@ -298,7 +308,13 @@ def _stream(records: Iterator[Record], columns: tuple[str, ...], name: str) -> N
         def write(self, text: str) -> None:
             put(sys.stdout, text)
 
+    if name == "csv" and sys.stdout.isatty():  # a file has the cells as they are
+        records = ({one: _harmless(value) for one, value in each.items()} for each in records)
     writers.STREAMS[name](_Out(), columns, records)  # type: ignore[arg-type]
+
+
+def _harmless(value: Value) -> Value:
+    return shown(value) if isinstance(value, str) else value
 
 
 def _to_file(records: Iterator[Record], columns: tuple[str, ...], name: str, output: Path) -> int:

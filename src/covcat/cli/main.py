@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from covcat.cli import bring, find, get, here, images, links, unpack, upkeep
+from covcat.cli import bring, counts, find, get, here, images, links, select, unpack, upkeep
 from covcat.cli.session import PipeClosedError, Session, envelope, error_text, put
 from covcat.errors import CovcatError, DiskError, SignalError, StopSignal, UsageError
 from covcat.output import shown
@@ -139,7 +139,7 @@ def options(
         put(sys.stdout, _EXAMPLES)
 
 
-for group in (find, get, bring, images, unpack, here, upkeep, links):
+for group in (find, get, bring, images, counts, select, unpack, here, upkeep, links):
     group.register(app)
 
 

@@ -15,11 +15,11 @@ from typing import Any, TextIO
 
 from covcat.errors import UsageError
 from covcat.model import COLUMNS, Record, Value
+from covcat.output.text import shown
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 _TYPES = {column.name: column.type for column in COLUMNS}
 _BATCH = 10_000
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def csv_to(stream: TextIO, columns: tuple[str, ...], records: Iterable[Record]) -> int:
@@ -40,12 +40,15 @@ def _tame(name: str, value: Value) -> Value:
 
 
 def tsv_to(stream: TextIO, columns: tuple[str, ...], records: Iterable[Record]) -> int:
-    """Write tab separated values; a tab, a newline and a backslash in a cell are escaped by one."""
+    r"""Write tab separated values; what is not visible in a cell is written `\t`, `\x1b`, `\u202e`.
+
+    A backslash is two. So a cell never breaks a line or moves a cursor, and can be read back.
+    """
     stream.write("\t".join(columns) + "\n")
     count = 0
     for record in records:
         cells = ("" if record.get(name) is None else str(record[name]) for name in columns)
-        stream.write("\t".join(cell.translate(_ESCAPES) for cell in cells) + "\n")
+        stream.write("\t".join(shown(cell.replace("\\", r"\\")) for cell in cells) + "\n")
         count += 1
     return count
 

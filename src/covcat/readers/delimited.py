@@ -28,12 +28,11 @@ def _of(path: str, table: LabelTable, source: Source) -> Iterator[Row]:
     try:
         with (source.folder / path).open(encoding=encoding, newline="") as stream:
             lines = csv.reader(_without(stream, table.comment), delimiter=delimiter)
-            header = list(table.header) or next(lines, [])
-            names = _unique(header)
+            names = unique(list(table.header) or next(lines, []))
             for cells in lines:
                 if cells:
-                    yield Row(dict(zip(_enough(names, len(cells)), cells, strict=False)), path)
-    except (UnicodeDecodeError, csv.Error) as error:
+                    yield Row(dict(zip(enough(names, len(cells)), cells, strict=False)), path)
+    except (UnicodeError, LookupError, csv.Error, TypeError) as error:  # TypeError: delimiter `ab`
         raise IntegrityError(f"the table `{path}` cannot be read: {error}") from error
 
 
@@ -47,14 +46,20 @@ def _without(lines: Iterator[str], comment: str | None) -> Iterator[str]:
         yield line
 
 
-def _unique(header: Sequence[str]) -> list[str]:
-    seen: dict[str, int] = {}
-    names = []
+def unique(header: Sequence[str]) -> list[str]:
+    """Return the names of columns so that no two are one: a cell must not hide another."""
+    names: dict[str, None] = {}
     for name in header:
-        seen[name] = seen.get(name, 0) + 1
-        names.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
-    return names
+        own, number = name, 1
+        while own in names:
+            number += 1
+            own = f"{name}#{number}"
+        names[own] = None
+    return list(names)
 
 
-def _enough(names: list[str], count: int) -> list[str]:
-    return names + [f"#{number + 1}" for number in range(len(names), count)]
+def enough(names: list[str], count: int) -> list[str]:
+    """Return names for `count` cells: those of the header, then `#N` by place."""
+    if count <= len(names):
+        return names
+    return unique(names + [f"#{number + 1}" for number in range(len(names), count)])

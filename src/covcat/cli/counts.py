@@ -1,0 +1,309 @@
+"""counts: groups of the images that are here, and the tables of papers counted again."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from covcat.cli import complete, images
+from covcat.cli.images import Ages, Allows, Covid, Findings, Modalities, Sexes, Views, Where
+from covcat.cli.session import Session, chosen_output
+from covcat.errors import IntegrityError, UsageError
+from covcat.model import Release, Resource, Value
+from covcat.output import Rows
+
+if TYPE_CHECKING:
+    from covcat.counts import Compared, Of, Table, Tally
+    from covcat.output import Cell
+    from covcat.query import Question
+
+FORMATS = ("table", "tsv", "csv", "json", "yaml")
+UNKNOWN = "(unknown)"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(counts)
+
+
+def counts(
+    ctx: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
+        ),
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(metavar="A,B,…", help="Columns: finding, view, sex, age …")
+    ] = None,
+    of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORD", help="Count rows of labels, images that are here, or patients."
+        ),
+    ] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="Count what the paper or README printed again.")
+    ] = False,
+    findings: Findings = None,
+    covid: Covid = None,
+    views: Views = None,
+    modalities: Modalities = None,
+    sexes: Sexes = None,
+    ages: Ages = None,
+    allows: Allows = None,
+    where: Where = None,
+    output: Annotated[
+        str | None, typer.Option("--format", metavar="WORD", help=f"{', '.join(FORMATS)}.")
+    ] = None,
+) -> None:
+    """Count what is here, or compare it with what was published.
+
+    With --published: exit 5 where a count is not as published and the catalog does not say why.
+
+    Example: covcat counts cohen --by finding,view --of images
+    """
+    session: Session = ctx.obj
+    chosen = chosen_output(output, FORMATS) or ("tsv" if session.quiet else None)
+    filters = (findings, covid, views, modalities, sexes, ages, allows, where)
+    if published:
+        if by is not None or of is not None or any(one is not None for one in filters):
+            raise UsageError("--published takes neither --by nor --of nor filters")
+        _compare(session, names, chosen)
+        return
+    question = images.question_of(*filters, one_per=None)
+    _group(session, names, images._columns(by) or (), _unit(of), question, chosen)
+
+
+def _unit(word: str | None) -> "Of":
+    from covcat.counts import UNITS
+
+    for unit in UNITS:
+        if word in (unit, None):
+            return unit
+    raise UsageError(f"unknown --of `{word}`: expected one of {', '.join(UNITS)}")
+
+
+# ---- groups ------------------------------------------------------------------------------------
+
+
+def _group(
+    session: Session,
+    names: list[str] | None,
+    by: tuple[str, ...],
+    of: "Of",
+    question: "Question",
+    output: str | None,
+) -> None:
+    from covcat.counts import tally
+
+    indexes = []
+    releases = images.here(session, names)
+    for resource, release in releases:
+        path, report = images._index(session, resource, release)
+        session.say(images.told(f"{resource.id}@{release.id}", report))
+        indexes.append(path)
+    columns = tuple(dict.fromkeys(by))
+    found = tally(indexes, columns, of, replace(question, with_files_only=False))
+    _warn_of_repeats(session, releases)
+    _explain(session, found, of)
+    rows = [{**_cells(columns, group), of: count} for group, count in found.groups]
+    data = {
+        "by": list(columns),
+        "of": of,
+        "counts": [
+            {**dict(zip(columns, group, strict=True)), of: count} for group, count in found.groups
+        ],
+        "several_findings": found.several,
+        "left_out": found.left_out,
+    }
+    session.rows("counts", Rows((*columns, of), rows, of), data=data, output=output)
+
+
+def _warn_of_repeats(session: Session, releases: Iterable[tuple[Resource, Release]]) -> None:
+    for id, number in Counter(resource.id for resource, _ in releases).items():
+        if number > 1:
+            session.say(f"{id}: {number} of its releases are counted together")
+
+
+def _explain(session: Session, found: "Tally", of: "Of") -> None:
+    """Say what is counted more than once, and what is not counted."""
+    if found.several:
+        session.say(f"{found.several:,} rows have several findings, and count for each of them")
+    if found.left_out:
+        texts = {
+            "rows": "not counted: {:,} images without labels (--of images counts them)",
+            "images": "not counted: {:,} rows of labels whose image is not here",
+            "patients": "unknown patient: {:,} rows",
+        }
+        session.say(texts[of].format(found.left_out))
+
+
+def _cells(columns: tuple[str, ...], group: tuple[Value, ...]) -> "dict[str, Cell]":
+    return {name: _cell(value) for name, value in zip(columns, group, strict=True)}
+
+
+def _cell(value: Value) -> "Cell":
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else str(value)
+    return UNKNOWN if value is None else value
+
+
+# ---- published tables --------------------------------------------------------------------------
+
+
+def _compare(session: Session, names: list[str] | None, output: str | None) -> None:
+    """Print each published count beside what was found, and raise what nothing explains."""
+    releases = images.here(session, names)
+    found = [
+        (f"{resource.id}@{release.id}", _tables(session, resource, release))
+        for resource, release in releases
+    ]
+    data = {"releases": [_plain(name, tables) for name, tables in found]}
+    wrong = [
+        f"{name}: {line}" for name, tables in found for table in tables for line in _wrong(table)
+    ]
+    if not wrong or session.format(output) != "json":  # else the error's own document has them
+        session.rows("counts", _shown(found), data=data, output=output)
+    if wrong:
+        raise IntegrityError(
+            f"{len(wrong)} counts are not as published, and the catalog does not say why",
+            details=wrong,
+            cause=_partial(session, releases),
+            hint=f"covcat show {releases[0][0].id}",
+            data=data,
+        )
+
+
+def _partial(session: Session, releases: Iterable[tuple[Resource, Release]]) -> str | None:
+    """Say which releases are here in part: less is found in these than was published."""
+    from covcat import manifest
+
+    held = [manifest.load(session.store.release(one.id, release.id)) for one, release in releases]
+    parts = [f"{one.resource}@{one.release}" for one in held if one.selection or not one.complete]
+    return f"only a part of {', '.join(parts)} is here" if parts else None
+
+
+def _tables(session: Session, resource: Resource, release: Release) -> "list[Table]":
+    """Count the tables of a release again, and say what each of them counts."""
+    from covcat import counts as counting
+
+    name = f"{resource.id}@{release.id}"
+    published = counting.of_release(resource, release)
+    if not published:
+        session.say(f"{name}: the catalog has no published counts of it")
+        return []
+    path, report = images._index(session, resource, release)
+    session.say(images.told(name, report))
+    tables = [counting.recounted(path, one) for one in published]
+    for table in tables:
+        session.say(f"{name}: {_summary(table)}")
+    return tables
+
+
+def _summary(table: "Table") -> str:
+    """Say where a table was printed, by which rule it is counted, and what it leaves out."""
+    published, recount = table.published, table.published.recount
+    text = f"{published.of} ({published.source}): "
+    if recount is None:
+        return f"{text}cannot be counted from the image index"
+    rule = f" where {' '.join(recount.where.split())}" if recount.where else ""
+    left = f", {table.outside:,} of them in no row of the table" if table.outside else ""
+    note = f". {published.note}" if published.note and published.by else ""
+    sums = f"{table.total:,} published, {table.counted:,} {recount.of} found"
+    return f"{text}{sums}{rule}{left}{note}"
+
+
+def _wrong(table: "Table") -> list[str]:
+    """Return a line for each count that nothing explains."""
+    from covcat.counts import OPEN
+
+    return [
+        ": ".join(
+            (
+                table.published.of,
+                *([", ".join(map(str, row.row))] if row.row else []),
+                f"published {row.published}, found {row.found}",
+                *([_explanation(row)] if row.status == "outdated" else []),
+            )
+        )
+        for row in table.rows
+        if row.status in OPEN
+    ]
+
+
+def _shown(found: "Sequence[tuple[str, list[Table]]]") -> Rows:
+    """Return all rows, with the columns that any of the tables has."""
+    every = [(name, table) for name, tables in found for table in tables]
+    by = dict.fromkeys(name for _, table in every for name in table.published.by)
+    rows = [
+        {"release": name, "of": table.published.of, **row}
+        for name, table in every
+        for row in _rows(table)
+    ]
+    first = ("release", "of") if len(found) > 1 else ("of",)
+    return Rows((*first, *by, "published", "found", "difference", "explained"), rows, "of")
+
+
+def _rows(table: "Table") -> "list[dict[str, Cell]]":
+    """Return a row for each count, or one that says that the table cannot be counted."""
+    published = table.published
+    if published.recount is None:
+        reason = f": {published.note}" if published.note else ""
+        return [{"explained": f"cannot be counted from the image index{reason}"}]
+    return [
+        {
+            **_cells(published.by, row.row),
+            "published": row.published,
+            "found": row.found,
+            "difference": row.difference,
+            "explained": _explanation(row) or (not published.by and published.note) or "",
+        }
+        for row in table.rows
+    ]
+
+
+def _explanation(row: "Compared") -> str:
+    """Say in words what a count is, beside the published one."""
+    if row.status == "differs":
+        return "not explained"
+    if row.explained is not None and row.status == "outdated":
+        return f"not explained: the catalog expects {row.explained.found} to be found"
+    if row.explained is not None:
+        return f"{row.explained.reason} [{row.explained.source}]"
+    return "in no row of the table" if row.status == "in no row" else ""
+
+
+def _plain(name: str, tables: "Iterable[Table]") -> dict[str, Any]:
+    """Return the tables of a release as --json prints them."""
+    return {
+        "release": name,
+        "tables": [
+            {
+                "of": table.published.of,
+                "unit": table.published.unit,
+                "source": table.published.source,
+                "note": table.published.note,
+                "recount": table.published.recount and asdict(table.published.recount),
+                "total": table.total,
+                "counted": table.counted,
+                "in_no_row": table.outside,
+                "rows": [_plain_row(table, row) for row in table.rows],
+            }
+            for table in tables
+        ],
+    }
+
+
+def _plain_row(table: "Table", row: "Compared") -> dict[str, Any]:
+    return {
+        "row": dict(zip(table.published.by, row.row, strict=True)),
+        "published": row.published,
+        "found": row.found,
+        "difference": row.difference,
+        "status": row.status,
+        "explained": asdict(row.explained) if row.explained else None,
+    }

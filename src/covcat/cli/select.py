@@ -1,0 +1,230 @@
+"""select: the cohort that a licence and a protocol allow, and why others are not in it."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from covcat.cli import complete
+from covcat.cli import images as options
+from covcat.cli.bars import drawn
+from covcat.cli.session import Session
+from covcat.errors import UsageError
+from covcat.output import Cell, Rows, counted, shown, sized
+
+if TYPE_CHECKING:
+    from covcat.cohort.choosing import Cohort, Counts, Part, Rule, Tally
+    from covcat.cohort.record import Form, Recorded
+
+_COLUMNS = ("license", "rows", "chosen", "refused", "commercial", "derivatives", "redistribution")
+_NAMED = 8  # licences that stderr names
+_TABLES = (".tsv", ".jsonl", ".json", ".parquet", ".sqlite", ".db", ".xlsx")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(select)
+
+
+def select(
+    ctx: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
+        ),
+    ] = None,
+    findings: options.Findings = None,
+    covid: options.Covid = None,
+    views: options.Views = None,
+    modalities: options.Modalities = None,
+    sexes: options.Sexes = None,
+    ages: options.Ages = None,
+    allows: options.Allows = None,
+    allow_unknown: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unknown-license", help="Take images too whose licence is blank or unknown."
+        ),
+    ] = False,
+    where: options.Where = None,
+    one_per: options.OnePer = None,
+    earlier: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            exists=True,
+            help="The query.json of a cohort, or its folder: make the same one again.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE|DIR", help="New; without it, only counts."),
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            metavar="WORD",
+            help="list of paths, csv, or a folder of links or copies; links point to the data "
+            "folder. Default: by the suffix of --output.",
+        ),
+    ] = None,
+) -> None:
+    """Choose the images that a licence and a protocol allow; say why not the others.
+
+    An unknown or blank licence allows nothing. A folder has the images, cohort.csv, refused.csv,
+    CITATION.bib, LICENSES.txt and query.json, from which anybody can make it again.
+
+    Example: covcat select cohen --covid yes --license-allows commercial --output cohort
+    """
+    from covcat.cohort import record
+    from covcat.cohort.choosing import Cohort, Rule
+
+    session: Session = ctx.obj
+    rule = Rule(
+        options.question_of(
+            findings, covid, views, modalities, sexes, ages, allows, where, one_per
+        ),
+        allow_unknown,
+    )
+    recorded = None
+    if earlier is not None:
+        if names or rule != Rule():
+            raise UsageError("--from says what is asked: expected no ID and no filter beside it")
+        recorded = record.read(earlier)
+        names, rule = [one.release for one in recorded.releases], recorded.rule
+    chosen = _form(form, output, recorded)
+    cohort = Cohort(_parts(session, names), rule)
+    if recorded is not None:
+        record.demand_same_files(cohort, recorded)
+        record.demand_same_images(cohort, recorded)
+        session.say("the same images as then, of the same files")
+    _write(session, cohort, output, chosen)
+    _tell(session, cohort.counts, rule)
+    _conclude(session, cohort.counts, output)
+
+
+def _form(asked: str | None, output: Path | None, recorded: "Recorded | None") -> "Form":
+    """Decide the form: --as, what it was before, then the suffix of --output."""
+    from covcat.cohort.record import FORMS
+
+    for form in FORMS:
+        if asked == form:
+            return form
+    if asked is not None:
+        raise UsageError(f"unknown --as `{asked}`: expected one of {', '.join(FORMS)}")
+    if recorded is not None:
+        return recorded.form
+    suffix = output.suffix.lower() if output is not None else ""
+    if suffix in _TABLES:
+        raise UsageError(
+            f"--output `{output}`: expected a name with .csv or .txt, or that of a folder",
+            hint="covcat images --format parquet --output cohort.parquet",
+        )
+    by_suffix: dict[str, Form] = {".csv": "csv", ".txt": "list"}
+    return by_suffix.get(suffix, "links")
+
+
+def _parts(session: Session, names: list[str] | None) -> "list[Part]":
+    """Return the releases that are asked for, each once, with their indexes."""
+    from covcat.cohort.choosing import Part
+
+    found: dict[str, Part] = {}
+    for resource, release in options.here(session, names):
+        name = f"{resource.id}@{release.id}"
+        if name not in found:
+            path, report = options._index(session, resource, release)
+            session.say(options.told(name, report))
+            folder = session.store.release(resource.id, release.id)
+            found[name] = Part(resource, release, folder, path)
+    return list(found.values())
+
+
+def _write(session: Session, cohort: "Cohort", output: Path | None, form: "Form") -> None:
+    from covcat.cohort import writing
+
+    if output is None:
+        return
+    if form in ("list", "csv"):
+        writing.to_file(cohort, output, form)
+        return
+    with drawn(session, "auto") as progress:
+        writing.to_folder(cohort, output, form, progress)
+
+
+# ---- what is said ------------------------------------------------------------------------------
+
+
+def _tell(session: Session, counts: "Counts", rule: "Rule") -> None:
+    """Say on stderr who is in, who is not, and what a user may overlook."""
+    rows = f"of {counted(counts.rows, 'row')} that pass the filters"
+    if not counts.chosen:
+        session.say(f"no image is chosen, {rows}")
+    else:
+        patients = counted(counts.patients, "patient")
+        nobody = f", {counts.of_nobody:,} of a patient who is not known" if counts.of_nobody else ""
+        session.say(
+            f"{counted(counts.images, 'image')} of {patients} chosen{nobody}, "
+            f"{sized(counts.bytes)}, {rows}"
+        )
+    refused = [one for one in counts.licenses if one.refused]
+    for one in refused[:_NAMED]:
+        name = shown(one.license, 100) if one.license else "no stated licence"
+        session.say(f"refused: {one.refused:,} of {name} ({one.why})")
+    if len(refused) > _NAMED:
+        rest = sum(one.refused for one in refused[_NAMED:])
+        session.say(f"refused: {rest:,} more, of {len(refused) - _NAMED:,} other licences")
+    for why, count in counts.left_out.items():
+        session.say(f"left out: {count:,} because {why}")
+    if counts.missing:
+        session.say(f"not here: {_listed(counts)}")
+    _warn(session, counts, rule)
+
+
+def _warn(session: Session, counts: "Counts", rule: "Rule") -> None:
+    unknown = sum(one.chosen for one in counts.licenses if _is_unknown(one, rule))
+    if unknown:
+        session.say(
+            f"note: what the licence of {counted(unknown, 'chosen row')} allows is not known: "
+            "ask whoever owns the images"
+        )
+    if counts.alike:
+        session.say(
+            f"note: {counted(counts.alike, 'image')} with the same bytes as another one: "
+            "keep them on one side of a split"
+        )
+
+
+def _is_unknown(one: "Tally", rule: "Rule") -> bool:
+    return any(one.allows[use] == "unknown" for use in rule.question.allows)
+
+
+def _listed(counts: "Counts") -> str:
+    from covcat.cohort.choosing import NOT_HERE
+
+    more = counts.left_out[NOT_HERE] - len(counts.missing)
+    return ", ".join(counts.missing) + (f" and {more:,} more" if more else "")
+
+
+def _conclude(session: Session, counts: "Counts", output: Path | None) -> None:
+    """Print where the cohort is; where nothing was written, its licences."""
+    data: dict[str, Any] = {"path": None if output is None else str(output), **asdict(counts)}
+    if output is not None:
+        path = shown(output) if sys.stdout.isatty() else output
+        session.result("select", data, f"{path}\n")
+        return
+    rows: list[dict[str, Cell]] = [
+        {
+            "license": one.license or "(none stated)",
+            "rows": one.rows,
+            "chosen": one.chosen,
+            "refused": one.refused,
+            **one.allows,
+        }
+        for one in counts.licenses
+    ]
+    session.rows("select", Rows(_COLUMNS, rows, key="license"), data=data)

@@ -1,0 +1,291 @@
+"""Raw words -> words of the index: what the sources write, and what no rule may make of it."""
+
+import datetime
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from covcat import catalog, vocabulary
+from covcat.model import COLUMNS, LABELS
+from covcat.vocabulary import USES, covid, date, findings, license, number, term
+
+WORDS = vocabulary.words()
+TERMS = {name: set(known.values()) for name, known in WORDS.lists.items()}
+TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
+KNOWN = st.sampled_from(sorted({word for known in WORDS.lists.values() for word in known}))
+RAW = TEXT | KNOWN | st.lists(KNOWN | TEXT, max_size=4).map(", ".join)
+
+# ---- findings ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected", "is_covid"),
+    [
+        # Cohen until June 2020: comma lists
+        ("COVID-19", "COVID-19", "yes"),
+        ("COVID-19, ARDS", "COVID-19; ARDS", "yes"),
+        ("SARS", "SARS", "no"),
+        ("No Finding", "No finding", "no"),
+        ("E.Coli", "E. coli", "no"),
+        ("Mycoplasma Bacterial Pneumonia", "Mycoplasma", "no"),
+        ("todo", "", "unknown"),
+        ("Unknown", "", "unknown"),
+        ("", "", "unknown"),
+        (" ", "", "unknown"),
+        ("?", "", "unknown"),
+        # later: hierarchies
+        ("Pneumonia/Viral/COVID-19", "COVID-19", "yes"),
+        ("Pneumonia/Viral/Herpes ", "Herpes", "no"),
+        ("Pneumonia/Viral/Influenza/H1N1", "Influenza", "no"),
+        ("Pneumonia/Bacterial/Staphylococcus/MRSA", "Staphylococcus", "no"),
+        ("Pneumonia", "Pneumonia", "no"),
+        ("Pneumonia/Aspiration", "Aspiration pneumonia", "no"),
+        # the other sets
+        ("regular", "No finding", "no"),
+        ("Regular", "No finding", "no"),
+        ("Bacterial pneumonia", "Bacterial pneumonia", "no"),
+        ("X-ray; Viral Pneumonia; COVID-19", "Viral pneumonia; COVID-19", "yes"),
+        ("Lung_Opacity", "Lung opacity", "no"),
+        ("Viral Pneumonia", "Viral pneumonia", "no"),
+        ("NORMAL", "No finding", "no"),
+        ("COVID", "COVID-19", "yes"),
+        ("NonCOVID", "", "no"),
+        ("negative", "", "no"),
+        # what a rule cannot tell
+        ("COVID-19, something new", "COVID-19", "yes"),
+        ("SARS, something new", "SARS", "unknown"),
+        ("something new", "", "unknown"),
+        ("Pneumonia/Viral/something new", "", "unknown"),
+        ("COVID-19?", "", "unknown"),
+        ("suspected COVID-19", "", "unknown"),
+        ("no COVID-19", "", "unknown"),
+        ("positive", "", "unknown"),  # of what, only the catalog can say
+    ],
+)
+def test_a_finding_becomes_terms_and_tells_if_it_is_covid(
+    raw: str, expected: str, is_covid: str
+) -> None:
+    terms = findings(raw)
+    assert (vocabulary.JOINED.join(terms), covid(raw, terms)) == (expected, is_covid)
+
+
+def test_words_of_one_table_hold_for_that_table_only() -> None:
+    own = {"positive": "COVID-19", "cap": "Pneumonia"}
+    assert findings("positive", own) == ("COVID-19",)
+    assert findings("CAP, ARDS", own) == ("Pneumonia", "ARDS")
+    assert findings("positive") == ()
+
+
+@given(RAW)
+def test_no_term_is_made_up(raw: str) -> None:
+    terms = findings(raw)
+    assert set(terms) <= TERMS["findings"]
+    assert len(set(terms)) == len(terms)
+    said = covid(raw, terms)
+    assert (said == "yes") == ("COVID-19" in terms)
+    parts = [part for part in re.split("[,;]", raw) if not vocabulary.is_blank(part)]
+    if said == "no":
+        assert terms or vocabulary.plain(raw) in WORDS.unspecific
+        assert len(terms) >= len(parts) or not terms
+
+
+@given(st.sampled_from([*TERMS, "answers"]), TEXT | KNOWN)
+def test_a_word_is_one_of_its_list_or_blank(kind: str, raw: str) -> None:
+    assert term(kind, raw) in TERMS[kind] | {""}
+
+
+# ---- the lists ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "expected"),
+    [
+        ("views", "AP Supine", "AP supine"),
+        ("views", "AP_Supine", "AP supine"),
+        ("views", "AP erect", "AP erect"),
+        ("views", "L", "Lateral"),
+        ("views", "convex", "Convex probe"),
+        ("views", "?", ""),
+        ("views", "CT", ""),  # Cohen, February 2020
+        ("modalities", "X-ray", "xray"),
+        ("modalities", "CT", "ct"),
+        ("modalities", "DX", "xray"),
+        ("sexes", "F ", "F"),
+        ("sexes", "w", "F"),
+        ("sexes", "m", "M"),
+        ("sexes", "nd", ""),
+        ("sexes", "24", ""),  # swapped with the age
+        ("sexes", "male?", ""),
+        ("splits", "train", "train"),
+        ("answers", "Y", "yes"),
+        ("answers", "N", "no"),
+        ("answers", "?", ""),
+        ("answers", "", ""),
+    ],
+)
+def test_the_words_of_the_sources_are_known(kind: str, raw: str, expected: str) -> None:
+    assert term(kind, raw) == expected
+
+
+def test_every_term_stands_for_itself() -> None:
+    for kind, terms in TERMS.items():
+        if kind != "answers":
+            assert {one: term(kind, one) for one in terms} == {one: one for one in terms}
+
+
+def test_no_word_stands_for_two_things() -> None:
+    tree, _ = vocabulary.strict_yaml.parse(
+        vocabulary.strict_yaml.read(
+            path := vocabulary.packaged_catalog() / "vocabulary" / "terms.yaml"
+        ),
+        str(path),
+    )
+    for kind in ("findings", "views", "modalities", "sexes", "splits"):
+        words = [vocabulary.plain(word) for known in tree[kind].values() for word in known]
+        assert sorted(words) == sorted(set(words)), kind
+    named = [vocabulary.plain(word) for one in tree["licenses"] for word in one["words"]]
+    assert len(named) == len(set(named))
+    blank = set(map(vocabulary.plain, tree["placeholders"]))
+    assert not blank & {word for known in WORDS.lists.values() for word in known}
+    assert not WORDS.unspecific & WORDS.lists["findings"].keys()
+
+
+def test_the_columns_name_the_words_of_the_vocabulary() -> None:
+    named = {column.name: set(column.words) for column in COLUMNS if column.words}
+    assert named["modality"] == TERMS["modalities"]
+    assert named["sex"] == TERMS["sexes"]
+    assert named["survival"] == named["icu"] == named["intubated"] == TERMS["answers"]
+
+
+def test_the_catalog_maps_to_columns_and_words_that_there_are() -> None:
+    for resource in catalog.load().resources:
+        for table in resource.tables:
+            named = {*(table.columns or ()), *(table.constants or ()), *(table.extract or ())}
+            assert named <= set(LABELS), resource.id
+            for name, own in (table.values or {}).items():
+                kind = {"finding": "findings", "view": "views", "sex": "sexes"}[name]
+                assert set(own.values()) <= TERMS[kind], resource.id
+            for rule in (table.extract or {}).values():
+                assert re.compile(rule.partition(": ")[2]).groups == 1, resource.id
+
+
+# ---- licences ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("raw", "spdx", "allows"),
+    [  # commercial, derivatives, redistribution
+        ("CC BY 4.0", "CC-BY-4.0", "yes yes yes"),
+        ("CC BY 3.0", "CC-BY-3.0", "yes yes yes"),
+        ("CC BY 2.0", "CC-BY-2.0", "yes yes yes"),
+        ("CC BY", "", "yes yes yes"),
+        ("CC BY-SA", "", "yes yes yes"),
+        ("CC BY-NC 4.0", "CC-BY-NC-4.0", "no yes yes"),
+        ("CC BY-NC-SA", "", "no yes yes"),  # no version, and still not commercial
+        ("CC BY-NC-SA 4.0", "CC-BY-NC-SA-4.0", "no yes yes"),
+        ("CC BY-NC -SA 4.0", "CC-BY-NC-SA-4.0", "no yes yes"),  # POCUS
+        ("CC BY-NC -SA 3.0", "CC-BY-NC-SA-3.0", "no yes yes"),
+        ("CC BY-NC-ND", "", "no no yes"),
+        ("CC-BY-NC-ND", "", "no no yes"),  # POCUS
+        ("CC BY-NC-ND 4.0", "CC-BY-NC-ND-4.0", "no no yes"),
+        ("Apache 2.0", "Apache-2.0", "yes yes yes"),
+        ("", "", "unknown unknown unknown"),
+        (" ", "", "unknown unknown unknown"),
+        ("None", "", "unknown unknown unknown"),
+        ("COVID-19 emergency license", "", "unknown unknown unknown"),
+        ("listed as authorized for everyone", "", "unknown unknown unknown"),
+        ("CC BY-NC-SA 4.0 or so", "", "unknown unknown unknown"),
+        ("CC BY-NC-SA 4.1", "", "unknown unknown unknown"),
+    ],
+)
+def test_a_licence_says_what_its_name_does(raw: str, spdx: str, allows: str) -> None:
+    found = license(raw)
+    assert (found.spdx, [found.allows[use] for use in USES]) == (spdx, allows.split())
+
+
+@given(TEXT)
+def test_an_unknown_licence_allows_nothing(raw: str) -> None:
+    if vocabulary.plain(raw) not in WORDS.licenses:
+        assert set(license(raw).allows.values()) == {"unknown"}
+
+
+# ---- numbers and dates -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("65", 65),
+        ("65.0", 65),  # COVID-Net's severity table
+        (" 65 ", 65),
+        ("0.5", 0.5),
+        ("-270", -270),
+        ("50+", None),
+        ("early 40s", None),
+        ("mid 50s", None),
+        ("060Y", None),
+        ("40-50", None),
+        ("1e3", None),
+        ("nan", None),
+        ("inf", None),
+        ("٦٥", None),
+        ("1,5", None),
+        ("--5", None),
+        ("", None),
+    ],
+)
+def test_only_plain_numbers_are_numbers(raw: str, expected: float | None) -> None:
+    assert number(raw) == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "order", "expected"),
+    [
+        ("2020", None, "2020"),
+        ("9999", None, ""),  # Cohen's placeholder
+        ("January 22, 2020", None, "2020-01-22"),
+        ("Mar 4, 2020", None, "2020-03-04"),
+        ("Mar. 4 2020", None, "2020-03-04"),
+        ("March 2003", None, "2003-03"),
+        ("January 20", None, ""),  # of which year?
+        ("20200313", None, "2020-03-13"),  # Actualmed, DICOM
+        ("2020-03-13", None, "2020-03-13"),
+        ("2/29/2020", "mdy", "2020-02-29"),
+        ("2/30/2020", "mdy", ""),
+        ("03/16/20", "mdy", "2020-03-16"),
+        ("03/16/99", "mdy", ""),  # 1999 or 2099
+        ("03/16/020", "mdy", ""),
+        ("13.04.20", "dmy", "2020-04-13"),
+        ("2020/3/13", "ymd", "2020-03-13"),
+        ("3/4/2020", None, ""),  # the third of April, or the fourth of March
+        ("16/03/2020", "mdy", ""),
+        ("20201332", None, ""),
+        ("Ma 2020", None, ""),
+        ("Smarch 13, 2020", None, ""),
+        ("31 April 2020", None, ""),
+        ("0", None, ""),
+        ("", None, ""),
+    ],
+)
+def test_a_date_is_as_exact_as_it_was_written(raw: str, order: str | None, expected: str) -> None:
+    assert date(raw, order) == expected
+
+
+@given(TEXT | st.from_regex(r"[0-9]{1,4}[/.][0-9]{1,2}[/.][0-9]{2,4}", fullmatch=True))
+def test_a_date_is_one_of_the_calendar_and_has_no_digit_of_its_own(raw: str) -> None:
+    for order in (None, "mdy", "dmy", "ymd"):
+        found = date(raw, order)
+        if found:
+            day = datetime.date.fromisoformat(f"{found}-01-01"[:10])
+            assert 1900 <= day.year <= 2099
+            assert str(day.year)[2:] in raw
+
+
+@given(st.dates(datetime.date(1990, 1, 1), datetime.date(2029, 12, 31)))
+def test_every_day_is_read_as_it_was_written(day: datetime.date) -> None:
+    iso = day.isoformat()
+    assert date(iso) == date(f"{day:%Y%m%d}") == iso
+    assert date(f"{day.month}/{day.day}/{day.year}", "mdy") == iso
+    assert date(f"{day.day:02}.{day.month:02}.{day.year}", "dmy") == iso
