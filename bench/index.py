@@ -4,10 +4,10 @@ Usage: python bench/index.py [--quick]
 
 100,000 tiny images (PNG and JPEG) with a table of labels, and a table of 1,000,000 rows in Cohen's
 form without images; --quick takes a tenth. All are whole processes on files in memory, in turn, so
-that a busy machine slows all of them. Each leaves a table on disk: covcat its index, which has every
-raw cell beside the labels in one vocabulary; `read_csv` leaves nothing. "less start-up" leaves out
-what each takes for a release of one image. The exit code is always 0: a ratio is for people to
-read, not for a gate that depends on the machine.
+that a busy machine slows all of them. Each leaves a table on disk, but for `read_csv` alone; that
+of covcat has every raw cell beside the labels in one vocabulary. "less start-up" leaves out what
+each takes for a release of one image. The exit code is always 0: a ratio is for people to read,
+not for a gate that depends on the machine.
 """
 
 import csv

@@ -51,18 +51,18 @@ FIGURE1 = (
     "COVID-00004,,,50+,,,,,,X-ray,,\n"
 ).encode("cp1252")
 ACTUALMED = (
-    "patientid,offset,sex,age,finding,survival,temperature,pO2_saturation,view,modality,"
-    "artifacts/distortion,notes,imagename\r\n"
-    "CR.1.2.840.1,,,,COVID-19,,,,PA,X-ray,,"
-    '"Portable, date taken (YYYYMMDD): 20200313",CR.1.2.840.1.png\r\n'
-    "DX.1.2.840.2,,,,,,,,AP,X-ray,,Inconclusive,DX.1.2.840.2.png\r\n"
-).encode()
+    b"patientid,offset,sex,age,finding,survival,temperature,pO2_saturation,view,modality,"
+    b"artifacts/distortion,notes,imagename\r\n"
+    b"CR.1.2.840.1,,,,COVID-19,,,,PA,X-ray,,"
+    b'"Portable, date taken (YYYYMMDD): 20200313",CR.1.2.840.1.png\r\n'
+    b"DX.1.2.840.2,,,,,,,,AP,X-ray,,Inconclusive,DX.1.2.840.2.png\r\n"
+)
 POCUS = (
-    "Date added,Filename,Label,Gender,Age,Area according to DEGUM,,Effusion\r\n"
-    '01.04.20,Cov-a+b(1),COVID-19,m,40,"left\nbase",free text,none\r\n'
-    "02.04.20,Reg-nephropocus,regular,42,w,,,\r\n"
-    "02.04.20,Reg-nephropocus,Regular,A,nd,,,\r\n"
-).encode()
+    b"Date added,Filename,Label,Gender,Age,Area according to DEGUM,,Effusion\r\n"
+    b'01.04.20,Cov-a+b(1),COVID-19,m,40,"left\nbase",free text,none\r\n'
+    b"02.04.20,Reg-nephropocus,regular,42,w,,,\r\n"
+    b"02.04.20,Reg-nephropocus,Regular,A,nd,,,\r\n"
+)
 SEVERITY = (  # Cohen's annotations: comments, padded with commas, before the header
     "## scores by three radiologists,,\n## CC BY-SA,,\n## more,,\nfilename,geographic_mean,opacity\n"
     "a.jpg,1.0,2.0\n"
@@ -147,7 +147,9 @@ def png(width: int, height: int, bits: int = 8) -> bytes:
     """A grey PNG, whole."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">L", len(data)) + name + data + struct.pack(">L", zlib.crc32(name + data))
+        return (
+            struct.pack(">L", len(data)) + name + data + struct.pack(">L", zlib.crc32(name + data))
+        )
 
     line = b"\0" * (1 + (width * bits + 7) // 8)
     return (
@@ -205,7 +207,9 @@ def big_tiff(width: int, height: int, order: str = "<") -> bytes:
     """A BigTIFF; without bits, which means 1."""
     start = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HHHQ", 43, 8, 0, 16)
     entries = [(256, 16, width), (257, 16, height)]
-    packed = b"".join(struct.pack(f"{order}HHQQ", tag, kind, 1, value) for tag, kind, value in entries)
+    packed = b"".join(
+        struct.pack(f"{order}HHQQ", tag, kind, 1, value) for tag, kind, value in entries
+    )
     return start + struct.pack(f"{order}Q", len(entries)) + packed + bytes(8)
 
 
@@ -247,7 +251,9 @@ def mp4(width: int, height: int, brand: bytes = b"isom", version: int = 0) -> by
 
 def avi(width: int, height: int, frames: int = 30) -> bytes:
     """The start of an AVI."""
-    header = struct.pack("<4L", 40000, 0, 0, 16) + struct.pack("<6L", frames, 0, 1, 0, width, height)
+    header = struct.pack("<4L", 40000, 0, 0, 16) + struct.pack(
+        "<6L", frames, 0, 1, 0, width, height
+    )
     chunk = b"hdrlavih" + struct.pack("<L", 56) + header + bytes(16)
     return b"RIFF" + struct.pack("<L", 9999) + b"AVI LIST" + struct.pack("<L", len(chunk)) + chunk
 

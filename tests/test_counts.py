@@ -13,7 +13,7 @@ from builders import Answer, Ran, Shelf, zip_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from covcat import catalog, counts, listing, manifest
+from covcat import catalog, counts, listing, manifest, schema
 from covcat.errors import IntegrityError, UsageError
 from covcat.model import COLUMNS, NAMES, PublishedCounts, Record, Recount, StoredFile
 from covcat.query import Question
@@ -230,7 +230,7 @@ def test_an_image_of_two_findings_counts_for_both_in_the_real_table(covcat) -> N
     found = counted(ran)
     assert (found["COVID-19"], found["ARDS"]) == (526 + 12, 4 + 12)
     assert sum(found.values()) == 673 + 12
-    assert "12 rows have several findings, and count for each of them\n" in ran.err
+    assert "several findings: 12 rows, counted for each of them\n" in ran.err
 
 
 @needs_real
@@ -397,14 +397,14 @@ def test_rows_of_labels_are_counted_in_the_vocabularys_order_blank_last(made) ->
         "No finding\tPA\t1\n"
         "(unknown)\tPA\t1\n"
     )
-    assert ran.err.count("1 rows have several findings, and count for each of them") == 1
-    assert "not counted: 1 images without labels (--of images counts them)" in ran.err
+    assert ran.err.count("several findings: 1 row, counted for each of them") == 1
+    assert "not counted: 1 image without labels; --of images counts these too" in ran.err
 
 
 def test_images_are_those_that_are_here(made) -> None:
     ran = made()("counts", "set", "--by", "view", "--of", "images")
     assert counted(ran) == {"PA": 2, "AP": 1, "AP supine": 1, "(unknown)": 1}
-    assert "not counted: 1 rows of labels whose image is not here" in ran.err
+    assert "not counted: 1 row of labels without the image" in ran.err
 
 
 def test_a_patient_counts_once_in_each_group(made) -> None:
@@ -485,6 +485,10 @@ def test_releases_of_one_resource_are_counted_together_and_that_is_said(made, sh
     assert counted(covcat("counts", "--of", "images")) == {"": 10}
 
 
+def test_a_release_that_is_named_twice_counts_once(made) -> None:
+    assert counted(made()("counts", "set", "set@1")) == {"": 5}
+
+
 def test_values_of_the_source_are_shown_harmlessly(made) -> None:
     labels = 'name,patient,finding,view,age\n1.png,1,"=1+1\x1b[2J",PA,4\n'
     covcat = made(files={**FILES, "labels.csv": labels.encode()})
@@ -518,7 +522,7 @@ def test_a_difference_that_nothing_explains_ends_with_5_and_all_rows(made) -> No
     assert ran.code == 5
     assert ["things", "COVID-19", "", "3", "2", "-1", "not explained"] in lines(ran)
     assert len(lines(ran)) == 6  # two rows are in no row of the table
-    assert "error: 1 counts are not as published" in ran.err
+    assert "error: 1 count not as published, and the catalog does not say why" in ran.err
     assert "set@1: things: COVID-19: published 3, found 2" in ran.err
     ran = covcat("counts", "set", "--published", "--json")
     assert ran.code == 5
@@ -600,7 +604,8 @@ def test_only_tables_of_the_release_are_compared(made) -> None:
     other = table('["7"]', recount="of: images", release='"2"')
     ran = made(published(other, table('["7"]')))("counts", "set@1", "--published")
     assert (ran.code, lines(ran)) == (0, [])
-    assert "set@1: the catalog has no published counts of it" in ran.err
+    assert "set@1: the catalog has no published counts of this release" in ran.err
+    assert "set: 1 published table of no release here" in ran.err
 
 
 def test_several_releases_are_told_apart(made, shelf) -> None:
@@ -632,16 +637,24 @@ def test_that_only_a_part_is_here_is_named_as_a_cause(made, shelf) -> None:
         ('[PA, "1"]', "of: rows", "`recount.by` needs one column for each `by`"),
         ('[PA, "3"]', f"by: [view], {DIFFERS}", "PA is 3 in both"),
         ('[AP, "1"]', f"by: [view], {DIFFERS}", "the table has no row PA"),
-        ('[PA, "1"]', "by: [view], where: age >", "its `recount` cannot be asked"),
-        ('[PA, "1"]', "by: ['view)'], where: age > 1", "its `recount` cannot be asked"),
+        ('[PA, "1"]', f"by: [view], {DIFFERS[:-1]}, {DIFFERS[10:]}", "names a row twice"),
     ],
 )
 def test_a_recount_that_contradicts_itself_is_refused(
-    made, rows: str, recount: str, text: str
+    covcat, shelf, rows: str, recount: str, text: str
 ) -> None:
-    ran = made(published(table(rows, by="view", recount=recount)))("counts", "set", "--published")
+    shelf.add("set", published(table(rows, by="view", recount=recount)))
+    ran = covcat("catalog", "check", str(shelf.folder))
     assert (ran.code, ran.out) == (5, "")
     assert text in ran.err
+
+
+@pytest.mark.parametrize("recount", ["by: [view], where: age >", "by: ['view)'], where: age > 1"])
+def test_a_recount_that_is_no_sql_is_refused(made, recount: str) -> None:
+    entry = published(table('[PA, "1"]', by="view", recount=recount))
+    ran = made(entry)("counts", "set", "--published")
+    assert (ran.code, ran.out) == (5, "")
+    assert "its `recount` cannot be asked" in ran.err
 
 
 # ---- the packaged catalog ----------------------------------------------------------------------
@@ -664,7 +677,7 @@ def index_of(path: Path, records: list[Record]) -> Path:
 def test_every_packaged_recount_is_consistent_and_can_be_asked(
     published: PublishedCounts, tmp_path: Path
 ) -> None:
-    assert counts.recount_mistakes(published) == []
+    assert schema.recount_mistakes(published) == []
     found = counts.recounted(index_of(tmp_path / "index.sqlite", []), published)
     assert {row.found for row in found.rows} == {0}
     assert found.counted == 0

@@ -126,7 +126,7 @@ def test_a_cut_picture_has_its_true_size_or_none(name, tmp_path) -> None:
     data, size = PICTURES[name]
     path = written(tmp_path, b"")
     step = max(1, len(data) // 400)
-    for length in {*range(0, min(len(data), 700)), *range(0, len(data), step)}:
+    for length in {*range(min(len(data), 700)), *range(0, len(data), step)}:
         path.write_bytes(data[:length])
         found = size_of(path)
         assert found in (None, size), length
@@ -165,13 +165,13 @@ NOT_PICTURES = {
     "a DICOM without a size": dicom(more={0x0028_0010: None}),
     "a DICOM of a negative number of frames": dicom(more={0x0028_0008: (b"IS", b"-3")}),
     "a DICOM of many frames, in words": dicom(more={0x0028_0008: (b"IS", b"many")}),
-    "a DICOM with a header of 2 MB": dicom(
+    "a DICOM with a header of 18 MB": dicom(
         more={0x0009_1001 + number: (b"LO", b"x" * 60_000) for number in range(300)}
     ),
 }
 
 
-@pytest.mark.parametrize("name", sorted(set(NOT_PICTURES) - {"a DICOM with a header of 2 MB"}))
+@pytest.mark.parametrize("name", NOT_PICTURES)
 def test_no_size_is_made_up_for(name, tmp_path) -> None:
     started = time.monotonic()
     assert size_of(written(tmp_path, NOT_PICTURES[name])) is None
@@ -197,7 +197,10 @@ def test_no_more_than_a_megabyte_of_a_file_is_read(tmp_path, monkeypatch) -> Non
 
     monkeypatch.setattr(pictures.os, "read", counted(os.read))
     monkeypatch.setattr(pictures.os, "pread", counted(os.pread))
-    for name, data in {**NOT_PICTURES, **{name: one for name, (one, _) in PICTURES.items()}}.items():
+    for name, data in {
+        **NOT_PICTURES,
+        **{name: one for name, (one, _) in PICTURES.items()},
+    }.items():
         read.clear()
         size_of(written(tmp_path, data))
         assert sum(read) <= 2**20 + 64, name

@@ -35,7 +35,7 @@ RAW = TEXT | KNOWN | st.lists(KNOWN | TEXT, max_size=4).map(", ".join)
         ("", "", "unknown"),
         (" ", "", "unknown"),
         ("?", "", "unknown"),
-        # later: hierarchies
+        # in later versions, hierarchies
         ("Pneumonia/Viral/COVID-19", "COVID-19", "yes"),
         ("Pneumonia/Viral/Herpes ", "Herpes", "no"),
         ("Pneumonia/Viral/Influenza/H1N1", "Influenza", "no"),

@@ -263,7 +263,7 @@ class _Maker:
         return found
 
     def _count(self, row: Row, table: LabelTable) -> None:
-        name = table.path if row.file == row.image else row.file  # not one count for each image
+        name = table.path if table.reader in labels.OF_IMAGES else row.file
         self.report.rows[name] = self.report.rows.get(name, 0) + 1
 
     def _added(self, found: Record, path: str) -> Record:
@@ -287,7 +287,7 @@ class _Maker:
 
     def _facts(self, path: str) -> Record:
         stored: StoredFile = self.files[path]
-        size = pictures.size_of(self.folder / path)
+        size = pictures.size_of(f"{self.folder}/{path}")
         return {
             "sha256": stored.sha256,
             "bytes": stored.bytes,

@@ -19,7 +19,6 @@ _HOLE = re.compile(r"\{([^{}]+)\}")
 _LISTS = {"modality": "modalities", "view": "views", "sex": "sexes", "split": "splits"}
 _ANSWERS = ("survival", "icu", "intubated")
 _SHORT = 200  # letters of a text that is remembered
-_Cell = TypeVar("_Cell", str, Value)
 _T = TypeVar("_T")
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -55,8 +54,12 @@ class Reading:
         found["patient_id"] = f"{self._resource.id}:{number}" if number else None
         found |= self._finding(raw["finding"])
         found["label_source"] = f"names: {table.path}" if table.reader == "names" else row.file
-        found["raw"] = _as_json({row.file: dict(row.cells)})
-        found = {name: _writable(value) for name, value in found.items()}
+        found["raw"] = cells = _as_json({row.file: dict(row.cells)})
+        if not cells.isascii():
+            found = {
+                name: _writable(value) if isinstance(value, str) else value
+                for name, value in found.items()
+            }
         return found | self._terms(_writable(raw["license"]))
 
     def _works(self) -> dict[str, Callable[[str], Value]]:
@@ -170,11 +173,9 @@ def _free(file: str, known: Mapping[str, object]) -> str:
     return free
 
 
-def _writable(value: _Cell) -> _Cell:
+def _writable(text: str) -> str:
     r"""Spell out what UTF-8 has no bytes for: half a character, which JSON can name (`\ud83d`)."""
-    if isinstance(value, str) and not value.isascii():
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    return value
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def images(row: Row, table: LabelTable) -> list[str]:

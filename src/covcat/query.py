@@ -94,6 +94,8 @@ def rows(path: Path, text: str, values: Sequence[Any], where: str | None) -> Ite
         base.set_authorizer(_only_looking)
         base.set_progress_handler(_patience(), 100_000)
         try:
+            if where is not None:  # it must be one condition: `1) OR (1` would undo the others
+                base.execute(f"EXPLAIN SELECT 1 FROM images WHERE {where}\n")  # noqa: S608
             for row in base.execute(text, values):
                 yield {name: _plain(row[name]) for name in row.keys()}  # noqa: SIM118 -- a Row
         except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from covcat.errors import IntegrityError
-from covcat.model import GitHubFile, Resource
+from covcat.model import NAMES, GitHubFile, PublishedCounts, Resource
 from covcat.strict_yaml import Lines, Place
 
 _DIGITS = re.compile(r"[0-9]+")
@@ -105,6 +105,31 @@ def _count_mistakes(resource: Resource) -> list[Mistake]:
             found.append(((*place, "release"), f"there is no release `{counts.release}`"))
         if any(len(r) != len(counts.by) + 1 or not _DIGITS.fullmatch(r[-1]) for r in counts.rows):
             found.append(((*place, "rows"), "each row needs one value per `by`, then a count"))
+        else:
+            found += [((*place, "recount"), text) for text in recount_mistakes(counts)]
+    return found
+
+
+def recount_mistakes(counts: PublishedCounts) -> list[str]:
+    """Return what in a `recount` contradicts the table or the index."""
+    recount = counts.recount
+    if recount is None:
+        return []
+    known = {row[:-1]: int(row[-1]) for row in counts.rows}
+    found = [
+        f"the index has no column `{one}`"
+        for one in recount.by
+        if one.isidentifier() and one not in NAMES  # else it is SQL over columns
+    ]
+    if len(recount.by) != len(counts.by):
+        found.append("`recount.by` needs one column for each `by`")
+    for one in recount.differs:
+        if one.row not in known:
+            found.append(f"`recount.differs`: the table has no row {', '.join(one.row)}")
+        elif known[one.row] == one.found:
+            found.append(f"`recount.differs`: {', '.join(one.row)} is {one.found} in both")
+    if len({one.row for one in recount.differs}) < len(recount.differs):
+        found.append("`recount.differs` names a row twice")
     return found
 
 

@@ -12,7 +12,7 @@ from covcat.cli.images import Ages, Allows, Covid, Findings, Modalities, Sexes, 
 from covcat.cli.session import Session, chosen_output
 from covcat.errors import IntegrityError, UsageError
 from covcat.model import Release, Resource, Value
-from covcat.output import Rows
+from covcat.output import Rows, counted
 
 if TYPE_CHECKING:
     from covcat.counts import Compared, Of, Table, Tally
@@ -75,7 +75,12 @@ def counts(
         _compare(session, names, chosen)
         return
     question = images.question_of(*filters, one_per=None)
-    _group(session, names, images._columns(by) or (), _unit(of), question, chosen)
+    _group(session, names, images.columns_of(by) or (), _unit(of), question, chosen)
+
+
+def _here(session: Session, names: list[str] | None) -> list[tuple[Resource, Release]]:
+    """Return each release that is asked for once: `cohen cohen@0.1` may name one twice."""
+    return list({(one.id, at.id): (one, at) for one, at in images.here(session, names)}.values())
 
 
 def _unit(word: str | None) -> "Of":
@@ -101,9 +106,9 @@ def _group(
     from covcat.counts import tally
 
     indexes = []
-    releases = images.here(session, names)
+    releases = _here(session, names)
     for resource, release in releases:
-        path, report = images._index(session, resource, release)
+        path, report = images.index_here(session, resource, release)
         session.say(images.told(f"{resource.id}@{release.id}", report))
         indexes.append(path)
     columns = tuple(dict.fromkeys(by))
@@ -132,14 +137,16 @@ def _warn_of_repeats(session: Session, releases: Iterable[tuple[Resource, Releas
 def _explain(session: Session, found: "Tally", of: "Of") -> None:
     """Say what is counted more than once, and what is not counted."""
     if found.several:
-        session.say(f"{found.several:,} rows have several findings, and count for each of them")
+        session.say(f"several findings: {counted(found.several, 'row')}, counted for each of them")
     if found.left_out:
+        rows = counted(found.left_out, "row")
         texts = {
-            "rows": "not counted: {:,} images without labels (--of images counts them)",
-            "images": "not counted: {:,} rows of labels whose image is not here",
-            "patients": "unknown patient: {:,} rows",
+            "rows": f"not counted: {counted(found.left_out, 'image')} without labels; "
+            "--of images counts these too",
+            "images": f"not counted: {rows} of labels without the image",
+            "patients": f"unknown patient: {rows}",
         }
-        session.say(texts[of].format(found.left_out))
+        session.say(texts[of])
 
 
 def _cells(columns: tuple[str, ...], group: tuple[Value, ...]) -> "dict[str, Cell]":
@@ -157,7 +164,7 @@ def _cell(value: Value) -> "Cell":
 
 def _compare(session: Session, names: list[str] | None, output: str | None) -> None:
     """Print each published count beside what was found, and raise what nothing explains."""
-    releases = images.here(session, names)
+    releases = _here(session, names)
     found = [
         (f"{resource.id}@{release.id}", _tables(session, resource, release))
         for resource, release in releases
@@ -170,7 +177,7 @@ def _compare(session: Session, names: list[str] | None, output: str | None) -> N
         session.rows("counts", _shown(found), data=data, output=output)
     if wrong:
         raise IntegrityError(
-            f"{len(wrong)} counts are not as published, and the catalog does not say why",
+            f"{counted(len(wrong), 'count')} not as published, and the catalog does not say why",
             details=wrong,
             cause=_partial(session, releases),
             hint=f"covcat show {releases[0][0].id}",
@@ -193,10 +200,13 @@ def _tables(session: Session, resource: Resource, release: Release) -> "list[Tab
 
     name = f"{resource.id}@{release.id}"
     published = counting.of_release(resource, release)
+    elsewhere = sum(one.release is None and one.recount is None for one in resource.published)
+    if elsewhere:
+        session.say(f"{resource.id}: {counted(elsewhere, 'published table')} of no release here")
     if not published:
-        session.say(f"{name}: the catalog has no published counts of it")
+        session.say(f"{name}: the catalog has no published counts of this release")
         return []
-    path, report = images._index(session, resource, release)
+    path, report = images.index_here(session, resource, release)
     session.say(images.told(name, report))
     tables = [counting.recounted(path, one) for one in published]
     for table in tables:

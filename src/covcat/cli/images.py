@@ -107,13 +107,13 @@ def images(
     if everything:
         question = _with_labels_only(question)
     releases = here(session, names)
-    indexes = [(one, release, *_index(session, one, release)) for one, release in releases]
+    indexes = [(one, release, *index_here(session, one, release)) for one, release in releases]
     for one, release, _, report in indexes:
         session.say(told(f"{one.id}@{release.id}", report))
     for line in catalogs.overlaps(session.catalog, {one.id for one, _ in releases}):
         session.say(f"warning: {line}")
     records = _begun(chain.from_iterable(query.asked(path, question) for *_, path, _ in indexes))
-    chosen = _columns(columns)
+    chosen = columns_of(columns)
     if paths:
         end = "\0" if null else "\n"
         for record in records:
@@ -191,7 +191,8 @@ def here(session: Session, names: list[str] | None) -> list[tuple[Resource, Rele
                 f"nothing of the catalog is in `{session.data_dir}`", hint="covcat fetch figure1"
             )
         return found
-    return [_named(session, name, lying) for name in names]
+    named = [_named(session, name, lying) for name in names]
+    return list({(one.id, release.id): (one, release) for one, release in named}.values())
 
 
 def _named(session: Session, name: str, lying: set[tuple[str, str]]) -> tuple[Resource, Release]:
@@ -204,7 +205,8 @@ def _named(session: Session, name: str, lying: set[tuple[str, str]]) -> tuple[Re
     return resource, release
 
 
-def _index(session: Session, resource: Resource, release: Release) -> tuple[Path, "Report"]:
+def index_here(session: Session, resource: Resource, release: Release) -> tuple[Path, "Report"]:
+    """Return the index of a release that is here, and what became of its rows."""
     from covcat import index
     from covcat.cli.bars import drawn
 
@@ -230,7 +232,12 @@ def told(name: str, report: "Report") -> str:
     return text
 
 
-def _columns(text: str | None) -> tuple[str, ...] | None:
+def columns_of(text: str | None) -> tuple[str, ...] | None:
+    """Read --columns and the like.
+
+    Raises:
+        UsageError: one of them is no column of the index.
+    """
     if text is None:
         return None
     found = tuple(one.strip() for one in text.split(","))

@@ -137,7 +137,7 @@ def _parts(session: Session, names: list[str] | None) -> "list[Part]":
     for resource, release in options.here(session, names):
         name = f"{resource.id}@{release.id}"
         if name not in found:
-            path, report = options._index(session, resource, release)
+            path, report = options.index_here(session, resource, release)
             session.say(options.told(name, report))
             folder = session.store.release(resource.id, release.id)
             found[name] = Part(resource, release, folder, path)

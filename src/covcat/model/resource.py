@@ -208,7 +208,7 @@ class Explained(Strict):
 class Recount(Strict):
     """How a published table is counted from the image index."""
 
-    by: tuple[str, ...] = ()  # column of the index for each `by` of the table
+    by: tuple[str, ...] = ()  # for each of the table: a column of the index, or SQL
     of: Literal["rows", "images", "patients"] = "rows"  # rows of labels, files that are here, ids
     where: Text | None = None  # SQL over the columns: what is counted at all
     differs: tuple[Explained, ...] = ()

@@ -2,10 +2,12 @@
 
 import csv
 import io
+import re
 
 from covcat.output.rows import Rows
 from covcat.output.text import shown
 
+_NUMBER = re.compile(r"-[0-9]{1,18}(\.[0-9]{1,18})?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -19,4 +21,5 @@ def text(rows: Rows) -> str:
 
 
 def _tame(cell: str) -> str:
-    return "'" + shown(cell) if cell.startswith(_FORMULA) else shown(cell)
+    is_formula = cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell)
+    return "'" + shown(cell) if is_formula else shown(cell)

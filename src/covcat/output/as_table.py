@@ -7,8 +7,20 @@ import shutil
 from covcat.output.rows import Rows
 from covcat.output.text import shown
 
-_RIGHT = {"bytes", "size", "files", "row"}
-_WRAPPED = {"title": 22, "organization": 22, "path": 30, "reason": 22, "found": 30, "fix": 20}
+_COUNTS = {"rows", "images", "patients", "published", "found", "difference"}
+_RIGHT = {"bytes", "size", "files", "row", "width", "height", "age", *_COUNTS}
+_WRAPPED = {
+    "title": 22,
+    "organization": 22,
+    "path": 30,
+    "reason": 22,
+    "found": 30,
+    "fix": 20,
+    "of": 30,
+    "explained": 30,
+    "url": 40,
+    "detail": 30,
+}
 _MIDDLE = {"ct", "xray", "mri", "us", "meta", "case"}
 
 

@@ -31,7 +31,8 @@ def _of(path: str, table: LabelTable, source: Source) -> Iterator[Row]:
             names = unique(list(table.header) or next(lines, []))
             for cells in lines:
                 if cells:
-                    yield Row(dict(zip(enough(names, len(cells)), cells, strict=False)), path)
+                    names = enough(names, len(cells))
+                    yield Row(dict(zip(names, cells, strict=False)), path)
     except (UnicodeError, LookupError, csv.Error, TypeError) as error:  # TypeError: delimiter `ab`
         raise IntegrityError(f"the table `{path}` cannot be read: {error}") from error
 
@@ -48,14 +49,17 @@ def _without(lines: Iterator[str], comment: str | None) -> Iterator[str]:
 
 def unique(header: Sequence[str]) -> list[str]:
     """Return the names of columns so that no two are one: a cell must not hide another."""
-    names: dict[str, None] = {}
+    taken, last = set[str](), dict[str, int]()  # the number that a name had last
+    names = []
     for name in header:
-        own, number = name, 1
-        while own in names:
+        own, number = name, last.get(name, 1)
+        while own in taken:
             number += 1
             own = f"{name}#{number}"
-        names[own] = None
-    return list(names)
+        last[name] = number
+        taken.add(own)
+        names.append(own)
+    return names
 
 
 def enough(names: list[str], count: int) -> list[str]:

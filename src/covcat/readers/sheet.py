@@ -18,8 +18,8 @@ from covcat.readers.source import Row, Source
 
 _MAX_BYTES = 200_000_000  # of all parts of a workbook, unpacked
 _MAX_ROWS = 1_048_576  # more than Excel can have
-_MAX_CELLS = 50_000_000
-_BATCH = 1000  # rows
+_MAX_CELLS = 25_000_000
+_BATCH = 100  # rows
 
 
 def rows(table: LabelTable, source: Source) -> Iterator[Row]:
@@ -27,9 +27,11 @@ def rows(table: LabelTable, source: Source) -> Iterator[Row]:
     for path in source.matching(table.path):
         lines = _lines(path, table.sheet, source.folder / path)
         names = unique(table.header or next(lines, []))
+        count = len(names)
         for cells in lines:
-            cells += [""] * (len(names) - len(cells))
-            yield Row(dict(zip(enough(names, len(cells)), cells, strict=True)), path)
+            cells += [""] * (count - len(cells))
+            names = enough(names, len(cells))
+            yield Row(dict(zip(names, cells, strict=False)), path)
 
 
 def _lines(path: str, sheet: str | None, file: Path) -> Iterator[list[str]]:
@@ -40,7 +42,7 @@ def _lines(path: str, sheet: str | None, file: Path) -> Iterator[list[str]]:
             values = _counted(_values(path, sheet, stream), path)
             while batch := _batch(values):
                 for row in batch:
-                    cells = [_text(value) for value in row]
+                    cells = ["" if value is None else _text(value) for value in row]
                     while cells and not cells[-1]:
                         cells.pop()
                     if cells:
@@ -99,8 +101,6 @@ def _batch(values: Iterator[Sequence[object]]) -> list[Sequence[object]]:
 
 def _text(value: object) -> str:
     match value:
-        case None:
-            return ""
         case bool():
             return str(value).upper()
         case float():
