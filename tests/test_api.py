@@ -7,7 +7,8 @@ import pytest
 from builders import REPOSITORY, git_zip, tree_on_disk
 
 import covcat
-from covcat.errors import ActionNeededError, CovcatError, NetworkError
+from covcat.errors import ActionNeededError, CovcatError, NetworkError, UsageError
+from covcat.model import COLUMNS
 
 
 def test_fetch_returns_the_folder_of_the_files(shelf, server, tmp_path: Path) -> None:
@@ -90,3 +91,14 @@ def test_every_error_owns_its_exit_code() -> None:
     tree = covcat.errors.__doc__ or ""
     within = {"TransientError", "BrokenError", "GoneError", "StoppedError"}
     assert all(name in tree for name in codes.keys() - within)
+
+
+def test_image_records_come_as_a_data_frame(tmp_path: Path) -> None:
+    covcat.fetch("sample", data_dir=tmp_path)
+    table = covcat.images("sample", data_dir=tmp_path)
+    assert len(table) > 0
+    assert set(table.columns) == {column.name for column in COLUMNS}
+    assert str(table["age"].dtype) == "Float64"
+    assert len(covcat.images(data_dir=tmp_path, where="1 = 0")) == 0
+    with pytest.raises(UsageError, match="cannot be asked"):
+        covcat.images(data_dir=tmp_path, where="no such thing")

@@ -149,6 +149,7 @@ NOT_PICTURES = {
     "a TIFF whose directory is elsewhere": b"II*\0\xff\xff\xff\xff" + bytes(600),
     "a TIFF with the version of none": b"II\x2b\1" + bytes(600),
     "a BMP of two planes": bmp(5, 5)[:26] + b"\2" + bmp(5, 5)[27:],
+    "a JPEG of nothing but marks": b"\xff\xd8" + b"\xff\x01" * 20_000,
     "a JPEG that is cut within its thumbnail": jpeg(640, 480, before=EXIF)[:150],
     "a film whose frames are JPEG, without tables": box(b"mdat", jpeg(9, 9)),
     "an MP4 without tables": box(b"ftyp", b"isom" * 3) + box(b"mdat", bytes(9000)),

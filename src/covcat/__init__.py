@@ -5,6 +5,7 @@ In a notebook:
     import covcat
     folder = covcat.fetch("figure1", data_dir="data")    # a pathlib.Path
     for resource in covcat.load_catalog().resources: ...
+    films = covcat.images("figure1", data_dir="data", where="view = 'PA'")  # a pandas.DataFrame
 """
 
 from collections.abc import Sequence
@@ -15,10 +16,12 @@ from typing import TYPE_CHECKING
 from covcat.version import __version__
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from covcat.catalog import Catalog
     from covcat.progress import Progress
 
-__all__ = ["__version__", "fetch", "load_catalog"]
+__all__ = ["__version__", "fetch", "images", "load_catalog"]
 
 
 def load_catalog(extra: Sequence[str | PathLike[str]] = ()) -> "Catalog":
@@ -66,3 +69,37 @@ def fetch(
         if outcome.path is not None:
             return outcome.path
     raise AssertionError("unreachable: one step has one outcome")
+
+
+def images(
+    *names: str,
+    data_dir: str | PathLike[str] = "covcat-data",
+    where: str | None = None,
+    with_files_only: bool = True,
+    catalog: "Catalog | None" = None,
+) -> "DataFrame":
+    """Return the image records of releases that are here, `ID` or `ID@RELEASE`, as a table.
+
+    Columns, units and vocabulary: docs/schema.md. A blank is `pandas.NA`. `where` is a condition
+    in SQL over the columns; `with_files_only` leaves out labels of images that are not here.
+
+    Raises:
+        covcat.errors.NotFoundError: a release is not here.
+        covcat.errors.UsageError: `where` cannot be asked.
+    """
+    import pandas
+
+    from covcat import index, query
+    from covcat.model import COLUMNS
+    from covcat.progress import Silent
+    from covcat.store import Store
+
+    known, store = catalog or load_catalog(), Store(Path(data_dir))
+    question = query.Question(where=where, with_files_only=with_files_only)
+    records = []
+    for resource, release in index.here(known, store, names):
+        path, _ = index.index_of(resource, release, store, Silent())
+        records += list(query.asked(path, question))
+    types = {"text": "string", "integer": "Int64", "number": "Float64"}
+    table = pandas.DataFrame(records, columns=[column.name for column in COLUMNS])
+    return table.astype({column.name: types[column.type] for column in COLUMNS})

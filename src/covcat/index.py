@@ -8,13 +8,15 @@ import hashlib
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from covcat import labels, pictures, readers, vocabulary
+from covcat.catalog import Catalog
 from covcat.choose import matches
+from covcat.errors import NotFoundError
 from covcat.manifest import load
 from covcat.model import COLUMNS, NAMES, LabelTable, Manifest, Record, Release, Resource, StoredFile
 from covcat.progress import Progress
@@ -46,6 +48,44 @@ class Report:
     not_added: int = 0  # rows that only add to others, and whose image is not here
     without_term: dict[str, int] = field(default_factory=dict)  # findings not in the vocabulary
     unmatched: list[str] = field(default_factory=list)  # the first images that are not here
+
+
+def here(
+    catalog: Catalog, store: Store, names: Sequence[str] = ()
+) -> list[tuple[Resource, Release]]:
+    """Return the releases on disk that are named, `ID` or `ID@RELEASE`; by default all.
+
+    Raises:
+        NotFoundError: none is here, or one that is named is not.
+    """
+    lying = {(one, release) for one, release, _ in store.releases()}
+    if names:
+        named = [_named(catalog, store, name, lying) for name in names]
+        return list({(one.id, release.id): (one, release) for one, release in named}.values())
+    found = [
+        (one, release)
+        for one in catalog.resources
+        for release in one.releases
+        if (one.id, release.id) in lying
+    ]
+    if not found:
+        raise NotFoundError(
+            f"nothing of the catalog is in `{store.folder}`", hint="covcat fetch figure1"
+        )
+    return found
+
+
+def _named(
+    catalog: Catalog, store: Store, name: str, lying: set[tuple[str, str]]
+) -> tuple[Resource, Release]:
+    """Take of an ID the default release, or the newest other one that is here."""
+    resource, release = catalog.find(name)
+    if "@" not in name and (resource.id, release.id if release else "") not in lying:
+        known = [one for one in resource.releases if (resource.id, one.id) in lying]
+        release = known[-1] if known else None
+    if release is None or (resource.id, release.id) not in lying:
+        raise NotFoundError(f"`{name}` is not in `{store.folder}`", hint=f"covcat fetch {name}")
+    return resource, release
 
 
 def index_of(

@@ -2,7 +2,8 @@
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,9 @@ from covcat.errors import UsageError
 from covcat.model import NAMES, Record, Value
 
 _AGES = re.compile(r"([0-9]{1,3})?(-)?([0-9]{1,3})?")
-_MOST_STEPS = 200_000_000  # of SQLite's machine, for one condition of a user's own
+LONGEST = 60.0  # seconds that a condition of a user's own may work on one row
+_STEPS = 10_000  # of SQLite's machine, between two looks at the clock
+_MOST_BYTES = 1 << 28  # of a text that such a condition may make
 _ALLOWED = (
     sqlite3.SQLITE_SELECT,
     sqlite3.SQLITE_READ,
@@ -92,17 +95,21 @@ def rows(path: Path, text: str, values: Sequence[Any], where: str | None) -> Ite
     """Give the rows of a question in SQL, part of which (`where`) a user may have written."""
     with closing(index.opened(path)) as base:
         base.set_authorizer(_only_looking)
-        base.set_progress_handler(_patience(), 100_000)
+        patience = _Patience()
         try:
             if where is not None:  # it must be one condition: `1) OR (1` would undo the others
+                base.set_progress_handler(patience.is_over, _STEPS)
+                base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
                 base.execute(f"EXPLAIN SELECT 1 FROM images WHERE {where}\n")  # noqa: S608
             for row in base.execute(text, values):
                 yield {name: _plain(row[name]) for name in row.keys()}  # noqa: SIM118 -- a Row
+                patience.begin()  # the reader of the rows may have taken a day
         except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
             if where is None:
                 raise
+            cause = f"it works for more than {LONGEST:.0f} seconds" if patience.is_over() else error
             raise UsageError(
-                f"--where `{where}` cannot be asked: {error}",
+                f"--where `{where}` cannot be asked: {cause}",
                 hint="covcat images --where \"view = 'PA' AND age > 40\"",
             ) from error
 
@@ -116,15 +123,17 @@ def _only_looking(action: int, *_: object) -> int:
     return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
 
 
-def _patience() -> Callable[[], int]:
-    steps = 0
+class _Patience:
+    """Ends a condition that works for ever: so long may it take to the next row."""
 
-    def more() -> int:
-        nonlocal steps
-        steps += 100_000
-        return int(steps > _MOST_STEPS)
+    def __init__(self) -> None:
+        self.begin()
 
-    return more
+    def begin(self) -> None:
+        self._since = time.monotonic()
+
+    def is_over(self) -> int:
+        return int(time.monotonic() - self._since > LONGEST)
 
 
 # ---- what a person writes ----------------------------------------------------------------------
@@ -167,4 +176,6 @@ def ages(text: str) -> tuple[int | None, int | None]:
         raise UsageError(f"--age `{text}`: expected years such as 18-65, 18- or -65")
     low = int(found[1]) if found[1] else None
     high = int(found[3]) if found[3] else None
+    if low is not None and high is not None and low > high:
+        raise UsageError(f"--age `{text}`: expected the lower age first, as in 18-65")
     return (low, low) if not found[2] else (low, high)

@@ -11,7 +11,7 @@ import typer
 from covcat import catalog as catalogs
 from covcat.cli import complete
 from covcat.cli.session import Session, envelope, put
-from covcat.errors import DiskError, NotFoundError, UsageError
+from covcat.errors import DiskError, UsageError
 from covcat.model import NAMES, Record, Release, Resource, Value
 from covcat.output import Rows, shown
 from covcat.store import disk_errors
@@ -113,10 +113,12 @@ def images(
     for line in catalogs.overlaps(session.catalog, {one.id for one, _ in releases}):
         session.say(f"warning: {line}")
     records = _begun(chain.from_iterable(query.asked(path, question) for *_, path, _ in indexes))
+    if question.one_per is not None:  # who is in two releases is one patient
+        records = _once(records, "patient_id")
     chosen = columns_of(columns)
     if paths:
         end = "\0" if null else "\n"
-        for record in records:
+        for record in _once(records, "resource", "release", "path"):
             if record["path"]:
                 put(sys.stdout, f"{_place(session, record)}{end}")
         return
@@ -166,6 +168,16 @@ def _begun(records: Iterator[Record]) -> Iterator[Record]:
     return chain(first, records)
 
 
+def _once(records: Iterator[Record], *columns: str) -> Iterator[Record]:
+    """Leave out what is the same in these columns as a record before."""
+    seen = set()
+    for record in records:
+        key = tuple(record[name] for name in columns)
+        if key not in seen:
+            seen.add(key)
+            yield record
+
+
 def _with_labels_only(question: "Question") -> "Question":
     from dataclasses import replace
 
@@ -178,31 +190,9 @@ def here(session: Session, names: list[str] | None) -> list[tuple[Resource, Rele
     Raises:
         NotFoundError: none is, or one that is named is not.
     """
-    lying = {(one, release) for one, release, _ in session.store.releases()}
-    if not names:
-        found = [
-            (one, release)
-            for one in session.catalog.resources
-            for release in one.releases
-            if (one.id, release.id) in lying
-        ]
-        if not found:
-            raise NotFoundError(
-                f"nothing of the catalog is in `{session.data_dir}`", hint="covcat fetch figure1"
-            )
-        return found
-    named = [_named(session, name, lying) for name in names]
-    return list({(one.id, release.id): (one, release) for one, release in named}.values())
+    from covcat import index
 
-
-def _named(session: Session, name: str, lying: set[tuple[str, str]]) -> tuple[Resource, Release]:
-    resource, release = session.catalog.find(name)
-    if "@" not in name:
-        known = [one for one in resource.releases if (resource.id, one.id) in lying]
-        release = release if release in known else (known or [None])[-1]  # type: ignore[list-item]
-    if release is None or (resource.id, release.id) not in lying:
-        raise NotFoundError(f"`{name}` is not in `{session.data_dir}`", hint=f"covcat fetch {name}")
-    return resource, release
+    return index.here(session.catalog, session.store, names or ())
 
 
 def index_here(session: Session, resource: Resource, release: Release) -> tuple[Path, "Report"]:
