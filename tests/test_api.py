@@ -63,7 +63,7 @@ def test_the_catalog_lists_the_resources_in_order() -> None:
 
 
 def test_what_is_exported_is_documented() -> None:
-    assert covcat.__all__ == ["__version__", "fetch", "load_catalog"]
+    assert covcat.__all__ == ["__version__", "fetch", "images", "load_catalog"]
     for name in covcat.__all__[1:]:
         assert inspect.getdoc(getattr(covcat, name))
 
