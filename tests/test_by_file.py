@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -270,3 +271,107 @@ def test_an_address_that_an_api_names_may_not_be_a_private_one(covcat, world, sh
     ):
         pass
     assert "https://127.0.0.1/a" not in repr(location)
+
+
+# ---- what may be claimed -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("require", ["any", "pinned"])
+def test_a_file_of_unknown_size_is_compared_though_the_api_says_nothing(
+    covcat, repository, shelf, require: str
+) -> None:
+    pinned(shelf, unknown={"images/two.png"})
+    tree = f"https://api.github.com/repos/a/set/git/trees/{COMMIT}"
+    repository.web.add(tree, b'{"tree": [], "truncated": false}', "application/json")
+    fetch = ("fetch", "set", "--include", "images/two.png", "--require", require)
+    right = covcat(*fetch, mirror=repository.url)
+    assert right.code == 0, right.err
+    assert [one["verified_by"] for one in record()["files"]] == ["git-blob"]
+    shutil.rmtree("covcat-data")
+    repository.faults.corrupt(RAW, f"/a/set/{COMMIT}/images/two.png")
+    wrong = covcat(*fetch, mirror=repository.url)
+    assert wrong.code == 5
+    assert "changed: images/two.png: git blob expected " in wrong.err
+    assert not Path("covcat-data/set").exists()
+
+
+def test_an_edited_manifest_does_not_pass_a_changed_file_for_one_of_git_lfs(
+    covcat, repository, shelf
+) -> None:
+    pinned(shelf)
+    folder = Path(covcat("fetch", "set", mirror=repository.url).out.strip())
+    (folder / "README.md").write_bytes(b"another text")
+    path = folder.parent / "manifest.json"
+    document = json.loads(path.read_text())
+    for row in document["files"]:
+        if row["path"] == "files/README.md":
+            row["sha256"] = hashlib.sha256(b"another text").hexdigest()
+            row["bytes"], row["lfs"] = len(b"another text"), True
+    document["total_bytes"] = sum(row["bytes"] for row in document["files"])
+    path.write_text(json.dumps(document))
+    lines = [f"{row['sha256']}  {row['path']}\n" for row in document["files"]]
+    (folder.parent / "SHA256SUMS").write_text("".join(lines))
+    ran = covcat("verify", "set", mirror=None)
+    assert ran.code == 5
+    assert "README.md" in ran.err
+
+
+def test_a_tree_goes_into_a_folder_of_the_release_too(covcat, repository, shelf) -> None:
+    found = tree_id((one.path, one.mode, one.blob) for one in git_rows(FILES))
+    shelf.add(
+        "set",
+        f"""
+releases:
+  - id: "1"
+    source: made up
+    files:
+      - {{host: github, repository: a/set, commit: {COMMIT}, tree: {found}, unpack: zip, into: x/}}
+""",
+    )
+    for way in ([], ["--by-file"]):
+        ran = covcat("fetch", "set", *way, mirror=repository.url)
+        assert here(ran) == {f"x/{path}": data for path, data in FILES.items()}
+        assert {one["verified_by"] for one in record()["downloads"]} == {"git-tree"}
+        shutil.rmtree("covcat-data")
+
+
+def test_a_part_and_then_the_whole_of_a_branch_are_no_change(covcat, repository, shelf) -> None:
+    moving(shelf)
+    part = covcat("fetch", "set", "--include", "*.csv", mirror=repository.url)
+    assert part.code == 0, part.err
+    assert here(covcat("fetch", "set", mirror=repository.url)) == FILES
+
+
+def test_a_part_without_its_tree_is_not_enough_for_who_asks_for_pins(
+    covcat, repository, shelf
+) -> None:
+    found = tree_id((one.path, one.mode, one.blob) for one in git_rows(FILES))
+    shelf.add(
+        "set",
+        f"""
+releases:
+  - id: "1"
+    source: made up
+    files:
+      - {{host: github, repository: a/set, commit: {COMMIT}, tree: {found}, unpack: zip}}
+""",
+    )
+    options = ["--include", "*.png", "--require", "pinned"]
+    ran = covcat("fetch", "set", *options, mirror=repository.url)
+    assert ran.code == 5
+    assert "--require pinned asks for more" in ran.err
+    assert not Path("covcat-data/set").exists()
+
+
+def test_two_repositories_that_both_break_come_file_by_file(covcat, world, shelf) -> None:
+    for name in ("a/set", "a/other"):
+        world.github.add(name, COMMIT, FILES, branch="main")
+    rows = "".join(
+        f"      - {{host: github, repository: {name}, branch: main, unpack: zip, into: {name[2:]}/}}\n"
+        for name in ("a/set", "a/other")
+    )
+    shelf.add("set", f'\nreleases:\n  - id: "1"\n    source: made up\n    files:\n{rows}')
+    world.faults.cut(CODELOAD, "/", after=300, framing="chunked", times=FOR_EVER)
+    ran = covcat("fetch", "set", mirror=world.url)
+    assert ran.code == 0, ran.err
+    assert len(here(ran)) == 2 * len(FILES)

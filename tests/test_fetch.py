@@ -562,3 +562,48 @@ def test_who_fetches_a_set_and_another_that_holds_it_is_warned(covcat, shelf, se
     assert "warning: `outer` holds images of `inner`: all of it" in both.err
     again = covcat("fetch", "inner", "outer")
     assert "holds images of" not in again.err
+
+
+# ---- found by an attack ------------------------------------------------------------------------
+
+
+def test_the_longest_names_that_are_let_in_can_be_read_back(covcat, shelf, server) -> None:
+    deep = "/".join(["d"] * 63) + "/" + "n" * 255
+    long = "/".join(["x" * 250] * 4) + "/" + "y" * 20
+    shelf.add_web("plain", "a.zip", unpack="zip")
+    server.serve("/data.example.org/a.zip", Answer(zip_of({deep: b"1", long: b"2"})))
+    assert covcat("fetch", "plain", "--keep-archives").code == 0
+    assert covcat("verify", "plain").code == 0
+
+
+def test_archives_of_one_name_may_both_hold_archives(covcat, shelf, server) -> None:
+    inner = {"in.zip": zip_of({"x.txt": b"x"})}
+    for name in ("a", "b"):
+        server.serve(f"/data.example.org/{name}/x.zip", Answer(zip_of(inner)))
+    rows = "".join(
+        f'      - {{host: web, name: x.zip, url: "https://data.example.org/{name}/x.zip", '
+        f'unpack: zip, into: {name}/, nested: ["*.zip"]}}\n'
+        for name in ("a", "b")
+    )
+    shelf.add("plain", f'\nreleases:\n  - id: "1"\n    source: made up\n    files:\n{rows}')
+    ran = covcat("fetch", "plain")
+    assert ran.code == 0, ran.err
+    folder = Path(ran.out.strip())
+    assert (folder / "a/in/x.txt").read_bytes() == (folder / "b/in/x.txt").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("key", ["exclude: [docs/*]", 'strip: "1"'])
+def test_a_pinned_tree_with_files_left_out_is_no_entry(covcat, shelf, key: str) -> None:
+    shelf.add(
+        "set",
+        f"""
+releases:
+  - id: "1"
+    source: made up
+    files:
+      - {{host: github, repository: a/b, commit: {"0" * 40}, tree: {"1" * 40}, unpack: zip, {key}}}
+""",
+    )
+    ran = covcat("catalog", "check", str(shelf.folder))
+    assert ran.code == 5
+    assert "a pinned tree is that of all its files" in ran.err

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from covcat import choose, extract, pins, room
+from covcat import choose, extract, pins, room, verify
 from covcat.archives import zip as zip_format
 from covcat.errors import ExtractionError, IntegrityError
 from covcat.model import (
@@ -82,7 +82,7 @@ def _unpacked(
     kind = served.unpack if served.unpack != "none" else "zip"
     place = extract.Place(
         folder=site.built / "files" if site.options.extract else None,
-        workspace=site.workspace / f"{got.path.name}.inside",
+        workspace=site.workspace / f"{os.urandom(4).hex()}.inside",
         with_git_ids=isinstance(file, GitHubFile) or site.listing is not None,
         progress=site.progress,
     )
@@ -164,10 +164,14 @@ def _plain_part(served: Served, got: Download, transfer: Transfer, site: Site) -
         path=path,
         bytes=got.bytes,
         sha256=got.sha256,
-        mode=served.mode if blob else None,
+        mode=served.mode,
         blob=blob,
         verified_by=got.verified_by,
     )
+    if blob is None and (site.listing is not None or served.mode):  # its size was not known before
+        with disk_errors(f"read `{got.name}`"):
+            found = verify.hashed(got.path, replace(stored, blob="wanted"))
+        stored = replace(found, verified_by=got.verified_by)
     if not site.options.extract:
         transfer = replace(transfer, archive=_kept(served, got, site.built))
         return Part(served, transfer, (stored,))

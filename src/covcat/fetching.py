@@ -7,9 +7,9 @@ from covcat import assemble, choose, hosts, lfs, obtain, room
 from covcat.api import Api
 from covcat.assemble import Part
 from covcat.building import Job, doubt
-from covcat.errors import BrokenError, CovcatError, NetworkError, NotFoundError
+from covcat.errors import BrokenError, CovcatError, NetworkError, NotFoundError, SeveralError
 from covcat.hosts.served import Ask
-from covcat.model import GitHubFile
+from covcat.model import GitHubFile, Served
 from covcat.pace import PER_HOST, Limit, Slots
 from covcat.parts import Parts
 from covcat.proof import Case
@@ -25,10 +25,13 @@ def brought(job: Job) -> list[Part]:
     progress = job.bench.progress
     try:
         return _brought(job, by_file=_is_by_file(job))
-    except BrokenError as broken:
+    except CovcatError as broken:
+        several = broken.errors if isinstance(broken, SeveralError) else (broken,)
+        if not any(isinstance(one, BrokenError) for one in several):
+            raise
         progress.note(f"{broken.message}; asking for its files one by one")
         with disk_errors("make the release's folder anew"):
-            shutil.rmtree(job.built / "files")
+            shutil.rmtree(job.built)
             make_folder(job.built / "files")
         try:
             return _brought(job, by_file=True)
@@ -54,14 +57,16 @@ def _brought(job: Job, *, by_file: bool) -> list[Part]:
             Parts(bench.store.parts),
             bench.progress,
         )
-        ask = Ask(Api(web, network, bench.progress), job.case.listing, by_file)
+        # of several files, nobody knows which one a row of the listing belongs to
+        listing = job.case.listing if len(job.release.files) == 1 else None
+        ask = Ask(Api(web, network, bench.progress), listing, by_file)
         return _placed(job, line, ask)
 
 
 def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:
     """Put each file in its place as it comes; the others go on coming meanwhile."""
     case, bench = job.case, job.bench
-    served = hosts.listed(job.release.files, ask)
+    served = [one for one in hosts.listed(job.release.files, ask) if not _is_excluded(one)]
     chosen = choose.chosen(served, case.selections, case.listing)
     if not chosen:
         raise _nothing(case)
@@ -76,6 +81,12 @@ def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:
     if case.selections and not any(part.files for part in parts):
         raise _nothing(case)
     return lfs.filled(parts, order, line, job.site, job.partial)
+
+
+def _is_excluded(one: Served) -> bool:
+    """Leave out of a set what the catalog excludes; of an archive the gate does."""
+    path = one.path.removeprefix(one.file.into or "")
+    return not one.is_alone and choose.matches(path, one.file.exclude)
 
 
 def _nothing(case: Case) -> NotFoundError:

@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from covcat import obtain
+from covcat import obtain, pins
 from covcat.assemble import Part, Site, place
 from covcat.hosts.github_lfs import MOST, content, pointer
 from covcat.model import Download, GitHubFile, Served, StoredFile
@@ -52,8 +52,10 @@ def _target(folder: Path, stored: StoredFile, part: Part, file: GitHubFile) -> S
         return None
     with disk_errors(f"read `{stored.path}`"):
         found = pointer((folder / stored.path).read_bytes())
+    if found is None or pins.pointer_blob(*found) != stored.blob:  # with extensions: as it is
+        return None
     commit = part.transfer.commit or file.commit or file.branch or ""
-    return content(stored, file, commit, found) if found else None
+    return content(stored, file, commit, found)
 
 
 def _with(part: Part, new: StoredFile, got: Download) -> Part:

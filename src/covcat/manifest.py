@@ -166,7 +166,8 @@ def _demand_sound(path: Path, manifest: Manifest) -> None:
         if transfer.archive is not None and transfer.archive not in recorded:
             raise _damaged(path, f"it names the archive `{transfer.archive}`")
     for file in manifest.files:
-        if unsafe_name(file.path) or not file.path.startswith(("files/", "archives/")):
+        _, _, inside = file.path.partition("/")  # the part that an archive or a host named
+        if unsafe_name(inside) or not file.path.startswith(("files/", "archives/")):
             raise _damaged(path, f"it names the path `{file.path}`")
 
 

@@ -240,8 +240,10 @@ def _again(
             f"`{path}` changed on disk: sha256 expected {transfer.sha256}, got {got.sha256}",
             hint=f"covcat verify {release}",
         )
+    is_weaker = got.verified_by == "first-use"  # what its host said then still holds
     return replace(
         got,
+        verified_by=transfer.verified_by if is_weaker else got.verified_by,
         final_url=transfer.final_url,
         mirror=transfer.mirror,
         finished_at=transfer.finished_at,

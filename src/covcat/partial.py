@@ -49,6 +49,8 @@ class Partial:
             (self.folder / _JOURNAL).open("a", encoding="utf-8") as journal,
         ):
             journal.write(json.dumps(line) + "\n")
+            if self._earlier is not None:  # another try of this run will not bring it again
+                self._earlier.setdefault(str(line["of"]), []).insert(0, line)
 
     def found(self, file: Served) -> Download | None:
         """Return what an earlier run left of `file`, if its bytes are as they were."""

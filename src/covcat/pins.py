@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from covcat.errors import IntegrityError
-from covcat.gitid import tree_id
+from covcat.gitid import blob_hasher, tree_id
 from covcat.listing import ListedFile, Listing
 from covcat.model import AnyFile, GitHubFile, Manifest, StoredFile, Transfer, VerifiedBy
 
@@ -60,7 +60,27 @@ def _difference(file: StoredFile, listed: ListedFile) -> str | None:
     for what, expected, got in pairs[2:] if file.lfs else pairs:  # git has a pointer in its place
         if expected is not None and got is not None and expected != got:
             return f"{what} expected {expected}, got {got}"
+    if file.lfs:
+        return lfs_difference(file)
+    if listed.sha256 is None and file.blob is None:  # nothing was compared but, perhaps, the size
+        return f"git blob expected {listed.blob}, got none"
     return None
+
+
+def lfs_difference(file: StoredFile) -> str | None:
+    """Say how a content of Git LFS differs from what its pointer names; git's ids pin that."""
+    expected = pointer_blob(file.sha256, file.bytes)
+    if file.blob == expected:
+        return None
+    return f"git blob of its pointer expected {expected}, got {file.blob}"
+
+
+def pointer_blob(sha256: str, size: int) -> str:
+    """Return the git id of the pointer to a content, as git-lfs's specification writes it."""
+    text = f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n"
+    hasher = blob_hasher(len(text))
+    hasher.update(text.encode())
+    return hasher.hexdigest()
 
 
 def pinned_by(file: StoredFile, listing: Listing | None) -> VerifiedBy | None:
@@ -68,12 +88,14 @@ def pinned_by(file: StoredFile, listing: Listing | None) -> VerifiedBy | None:
     listed = listing.get(file.path) if listing else None
     if listed is None:
         return None
-    return "sha256" if listed.sha256 else "git-blob"
+    if listed.sha256 is not None:
+        return "sha256"
+    return "git-blob" if file.blob is not None and file.blob == listed.blob else None
 
 
 def tree_of(files: Iterable[StoredFile], file: GitHubFile) -> str:
     """Recompute the git tree id of what was unpacked, or of the folder that was kept."""
-    prefix = file.keep or ""
+    prefix = (file.into or "") + (file.keep or "")
     return tree_id(
         (one.path.removeprefix(prefix), one.mode, one.blob)
         for one in files
@@ -131,6 +153,10 @@ def pin(
     return by_listing if by_listing and transfer.verified_by != "sha256" else transfer.verified_by
 
 
+def _place(transfer: Transfer) -> tuple[object, ...]:
+    return (transfer.url, transfer.entry, transfer.folder, transfer.name, transfer.is_archive)
+
+
 def demand_same_as_before(name: str, transfer: Transfer, before: Manifest) -> None:
     """What was recorded at first use must stay as it was.
 
@@ -138,10 +164,13 @@ def demand_same_as_before(name: str, transfer: Transfer, before: Manifest) -> No
         IntegrityError: upstream serves something else today.
     """
     for earlier in before.downloads:
-        kind = "git tree" if earlier.tree else "sha256"
-        expected = earlier.tree or earlier.sha256
-        got = transfer.tree or transfer.sha256
-        if earlier.url == transfer.url and expected != got:
+        if _place(earlier) != _place(transfer):
+            continue
+        is_state = transfer.host == "github" and transfer.is_archive  # made anew for each request
+        kind = "git tree" if is_state else "sha256"
+        expected = earlier.tree if is_state else earlier.sha256
+        got = transfer.tree if is_state else transfer.sha256
+        if expected and got and expected != got:
             raise IntegrityError(
                 f"`{name}` has changed upstream: {kind} expected {expected}, got {got}",
                 hint="what is here was kept; move its folder away to take the new state",

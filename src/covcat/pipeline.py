@@ -98,7 +98,7 @@ def adopt(step: Step, bench: Bench, paths: Sequence[Path]) -> Path:
 def _with_way_out(error: CovcatError, step: Step) -> CovcatError:
     """Where the host wants a person, say which page to open, and how covcat takes what is there."""
     several = error.errors if isinstance(error, SeveralError) else (error,)
-    for one in several:
+    for one in several if step.release is not None else ():  # else its own hint is right
         if isinstance(one, ActionNeededError) and (one.hint or "").startswith("open "):
             error.hint = plan.by_hand(one.page or step.resource.homepage or "", step.name)
             break

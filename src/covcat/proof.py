@@ -8,6 +8,7 @@ from covcat.assemble import Part
 from covcat.errors import ExtractionError, IntegrityError
 from covcat.listing import Listing
 from covcat.model import (
+    PINNED,
     WEAK,
     GitHubFile,
     Manifest,
@@ -69,7 +70,8 @@ def proven(case: Case, parts: Iterable[Part]) -> Proven:
         transfer, kind = part.transfer, _kind(case, part, listing, is_whole=is_whole)
         if tree := trees.get(part.served.entry):
             transfer, kind = replace(transfer, tree=tree), "git-tree"
-        _demand_enough(case, transfer, kind)
+        if part.files:
+            _demand_enough(case, transfer, kind)
         transfers.append(replace(transfer, verified_by=kind))
         files += [
             replace(one, path=f"files/{one.path}", verified_by=pins.pinned_by(one, listing) or kind)
@@ -128,9 +130,10 @@ def _compared(case: Case, listing: Listing | None, files: list[StoredFile]) -> l
 
 
 def _demand_enough(case: Case, transfer: Transfer, kind: VerifiedBy) -> None:
-    if case.options.require == "host" and kind in WEAK:
+    require = case.options.require
+    if (require == "host" and kind in WEAK) or (require == "pinned" and kind not in PINNED):
         raise IntegrityError(
             f"`{transfer.name}` of `{case.name}` is verified by nothing better than {kind}, and "
-            "--require host asks for it",
+            f"--require {require} asks for more",
             hint="the same command without --require keeps it, and records its sha256",
         )

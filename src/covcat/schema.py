@@ -140,6 +140,8 @@ def _github_mistakes(file: GitHubFile, place: Place) -> list[Mistake]:
         return []
     if (file.commit is None) == (file.branch is None):
         return [(place, "expected either `commit` or `branch`")]
+    if file.tree and (file.exclude or file.strip):
+        return [(place, "a pinned tree is that of all its files: no `exclude`, no `strip`")]
     if (file.commit is None) != (file.tree is None):
         return [(place, "a commit needs its `tree` id, and a branch has none")]
     return []

@@ -13,7 +13,7 @@ from covcat.errors import IntegrityError
 from covcat.gitid import blob_hasher
 from covcat.listing import Listing
 from covcat.model import GitHubFile, Manifest, Release, Selection, StoredFile
-from covcat.pins import Findings, against_listing, demand, tree_of
+from covcat.pins import Findings, against_listing, demand, lfs_difference, tree_of
 
 CHUNK = 1 << 20
 _BATCH_BYTES = 8 << 20
@@ -80,6 +80,8 @@ def _difference_on_disk(folder: Path, file: StoredFile, quick: bool) -> str | No
         return f"cannot be read ({os.strerror(error.errno or 0)})"
     if got.sha256 != file.sha256:
         return f"sha256 expected {file.sha256}, got {got.sha256}"
+    if file.lfs:
+        return lfs_difference(file)
     return f"git blob expected {file.blob}, got {got.blob}" if got.blob != file.blob else None
 
 
