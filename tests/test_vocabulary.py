@@ -1,17 +1,23 @@
 """Raw words -> words of the index: what the sources write, and what no rule may make of it."""
 
 import datetime
+import itertools
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from covcat import catalog, vocabulary
+from covcat import catalog, strict_yaml, vocabulary
+from covcat.cli.images import FORMATS
 from covcat.model import COLUMNS, LABELS
+from covcat.store import packaged_catalog
 from covcat.vocabulary import USES, covid, date, findings, license, number, term
 
 WORDS = vocabulary.words()
+TERMS_FILE = packaged_catalog() / "vocabulary" / "terms.yaml"
+TREE, _ = strict_yaml.parse(strict_yaml.read(TERMS_FILE), str(TERMS_FILE))
 TERMS = {name: set(known.values()) for name, known in WORDS.lists.items()}
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
 KNOWN = st.sampled_from(sorted({word for known in WORDS.lists.values() for word in known}))
@@ -136,18 +142,12 @@ def test_every_term_stands_for_itself() -> None:
 
 
 def test_no_word_stands_for_two_things() -> None:
-    tree, _ = vocabulary.strict_yaml.parse(
-        vocabulary.strict_yaml.read(
-            path := vocabulary.packaged_catalog() / "vocabulary" / "terms.yaml"
-        ),
-        str(path),
-    )
     for kind in ("findings", "views", "modalities", "sexes", "splits"):
-        words = [vocabulary.plain(word) for known in tree[kind].values() for word in known]
+        words = [vocabulary.plain(word) for known in TREE[kind].values() for word in known]
         assert sorted(words) == sorted(set(words)), kind
-    named = [vocabulary.plain(word) for one in tree["licenses"] for word in one["words"]]
+    named = [vocabulary.plain(word) for one in TREE["licenses"] for word in one["words"]]
     assert len(named) == len(set(named))
-    blank = set(map(vocabulary.plain, tree["placeholders"]))
+    blank = set(map(vocabulary.plain, TREE["placeholders"]))
     assert not blank & {word for known in WORDS.lists.values() for word in known}
     assert not WORDS.unspecific & WORDS.lists["findings"].keys()
 
@@ -289,3 +289,57 @@ def test_every_day_is_read_as_it_was_written(day: datetime.date) -> None:
     assert date(iso) == date(f"{day:%Y%m%d}") == iso
     assert date(f"{day.month}/{day.day}/{day.year}", "mdy") == iso
     assert date(f"{day.day:02}.{day.month:02}.{day.year}", "dmy") == iso
+
+
+# ---- docs/schema.md ----------------------------------------------------------------------------
+
+DOCS = (Path(__file__).parents[1] / "docs" / "schema.md").read_text(encoding="utf-8")
+
+
+def rows_after(head: str) -> list[list[str]]:
+    """The rows of the table in docs/schema.md whose header begins so."""
+    _, _, rest = DOCS.partition(f"| {head}")
+    lines = itertools.takewhile(lambda line: line.startswith("|"), rest.split("\n")[2:])
+    return [[cell.strip() for cell in line.split(" |")[:-1]] for line in lines]
+
+
+def test_every_column_is_in_the_docs_as_the_model_has_it() -> None:
+    expected = [
+        [
+            *(f"| `{one.name}`", one.type, one.meaning),
+            ", ".join(f"`{word}`" for word in one.words),
+        ]
+        for one in COLUMNS
+    ]
+    found = [[cell.removeprefix("| ") for cell in row] for row in rows_after("column |")]
+    assert found == [[cell.removeprefix("| ") for cell in row] for row in expected]
+
+
+@pytest.mark.parametrize(
+    ("kind", "title"),
+    [
+        *(("findings", "finding"), ("views", "view"), ("modalities", "modality")),
+        *(("sexes", "sex"), ("splits", "split")),
+    ],
+)
+def test_every_word_is_in_the_docs(kind: str, title: str) -> None:
+    found = {row[0].strip("| `"): row[1].strip("| ") for row in rows_after(f"{title} |")}
+    assert found == {term: ", ".join(known) for term, known in TREE[kind].items()}
+
+
+def test_every_licence_is_in_the_docs() -> None:
+    found = [[cell.strip("| `") for cell in row] for row in rows_after("licence, as images")]
+    assert found == [
+        [", ".join(one["words"]), one.get("spdx", ""), *(one[use] for use in USES)]
+        for one in TREE["licenses"]
+    ]
+
+
+def test_every_format_and_place_holder_is_in_the_docs() -> None:
+    named = {name for row in rows_after("format |") for name in re.findall(r"`(\w+)`", row[0])}
+    assert named == set(FORMATS)
+    assert {row[0].strip("| `") for row in rows_after("`matched` | means")} == {
+        word for one in COLUMNS if one.name == "matched" for word in one.words
+    }
+    for word in (*TREE["placeholders"], *TREE["unspecific"], *TREE["yes"], *TREE["no"]):
+        assert not word or f"`{word}`" in DOCS

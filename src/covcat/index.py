@@ -236,7 +236,8 @@ class _Maker:
 
     def records(self) -> Iterator[Record]:
         """Give every record: rows of tables in their order, then images without labels."""
-        task = self.progress.start(f"{self.resource.id}@{self.release.id}", len(self.images))
+        size = sum(self.files[path].bytes for path in self.images)
+        task = self.progress.start(f"{self.resource.id}@{self.release.id}", size)
         without: Counter[str] = Counter()
         for table in self.tables:
             if table.adds is None:
@@ -244,14 +245,15 @@ class _Maker:
                     raw = str(one["finding_raw"] or "")
                     if _has_no_term(one, raw) and (raw in without or len(without) < _KINDS):
                         without[raw] += 1
-                    self.progress.advance(task, 1)
+                    self.progress.advance(task, _size(one))
                     yield one
         for path in self.source.paths:
             if path in self.images and not self.seen[path]:
                 self.report.image_only += 1
                 blank = {**labels.blank(), **labels.terms_of("", self.resource.license)}
-                self.progress.advance(task, 1)
-                yield self._whole(self._added(blank, path), path, "image only")
+                one = self._whole(self._added(blank, path), path, "image only")
+                self.progress.advance(task, _size(one))
+                yield one
         self.report.without_term = dict(without.most_common(_SHOWN))
         self.progress.finish(task)
 
@@ -350,6 +352,11 @@ def _has_no_term(found: Record, raw: str) -> bool:
     """Tell if a finding is none that the vocabulary has, and no place holder or denial either."""
     is_unknown = not found["finding"] and found["covid"] == "unknown"
     return is_unknown and not vocabulary.is_blank(raw)
+
+
+def _size(record: Record) -> int:
+    size = record.get("bytes")
+    return size if isinstance(size, int) else 0
 
 
 def _finder(table: LabelTable, images: Iterable[str]) -> Callable[[str], list[str]]:

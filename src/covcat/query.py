@@ -13,7 +13,7 @@ from covcat import index, vocabulary
 from covcat.errors import UsageError
 from covcat.model import NAMES, Record, Value
 
-_AGES = re.compile(r"([0-9]{1,3})?(-)?([0-9]{1,3})?")
+_AGES = re.compile(r"([0-9]{1,3})|([0-9]{1,3})?-([0-9]{1,3})?")
 LONGEST = 60.0  # seconds that a condition of a user's own may work on one row
 _STEPS = 10_000  # of SQLite's machine, between two looks at the clock
 _MOST_BYTES = 1 << 28  # of a text that such a condition may make
@@ -172,10 +172,9 @@ def ages(text: str) -> tuple[int | None, int | None]:
         UsageError: it is none of these.
     """
     found = _AGES.fullmatch(text)
-    if found is None or not (found[1] or found[3]):
+    if found is None or not any(found.groups()):
         raise UsageError(f"--age `{text}`: expected years such as 18-65, 18- or -65")
-    low = int(found[1]) if found[1] else None
-    high = int(found[3]) if found[3] else None
+    low, high = (int(one) if one else None for one in (found[1] or found[2], found[1] or found[3]))
     if low is not None and high is not None and low > high:
         raise UsageError(f"--age `{text}`: expected the lower age first, as in 18-65")
-    return (low, low) if not found[2] else (low, high)
+    return low, high

@@ -24,13 +24,23 @@ _BATCH = 10_000
 
 def csv_to(stream: TextIO, columns: tuple[str, ...], records: Iterable[Record]) -> int:
     """Write comma separated values; a blank is an empty cell."""
-    writer = csv.writer(stream, lineterminator="\n")
+    writer = csv.writer(_Lines(stream))
     writer.writerow(columns)
     count = 0
     for record in records:
         writer.writerow([_tame(name, record.get(name)) for name in columns])
         count += 1
     return count
+
+
+class _Lines:
+    r"""Ends rows with `\n`; the writer is told of `\r\n`, so that it quotes a bare `\r` too."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, row: str) -> None:
+        self._stream.write(row.removesuffix("\r\n") + "\n")
 
 
 def _tame(name: str, value: Value) -> Value:
