@@ -7,10 +7,10 @@ T ?=
 DEMO := $(VENV)/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench torture docs build clean
+.PHONY: help demo test test-packages check format bench torture docs build clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "covcat needs Python 3.11 or newer: make PYTHON=python3.12")'
@@ -28,6 +28,15 @@ test: $(READY) ## run the tests; T=tests/test_plan.py picks some
 	COVERAGE_PROCESS_START=pyproject.toml $(BIN)/coverage run -m pytest $(T)
 	$(BIN)/coverage combine --quiet
 	$(if $(T),,$(BIN)/coverage report --skip-covered --skip-empty)
+
+.PHONY: test-exports
+test-exports: $(READY) ## check what is exported with bagit, mlcroissant and coreutils
+	$(PYTHON) -m venv $(VENV)/exports
+	$(BIN)/python -m pip --python $(VENV)/exports/bin/python install --quiet --group exports
+	EXPORT_TOOLS=$(abspath $(VENV)/exports/bin) $(BIN)/python -m pytest tests/exports_by_tools.py
+
+test-packages: $(READY) ## wheel and sdist in empty environments of all Pythons found: minutes
+	$(BIN)/python scripts/try_packages.py
 
 check: $(READY) ## format, lint, types, layers, catalog, generated files
 	$(BIN)/ruff format --check .
@@ -53,6 +62,8 @@ torture: $(READY) ## kills, full disks, power cuts, races, bad servers: 20 minut
 
 docs: $(READY) ## rewrite the generated files
 	$(BIN)/covcat catalog schema > catalog/schema.json
+	$(BIN)/python scripts/make_commands.py > docs/commands.md
+	$(BIN)/python scripts/make_picture.py
 	$(BIN)/python scripts/fill_readme.py
 
 build: $(READY) ## build the sdist and the wheel into dist/

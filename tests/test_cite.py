@@ -1,8 +1,16 @@
-"""Citations as BibTeX and as one sentence."""
+"""Citations as BibTeX, RIS, CSL-JSON and one sentence; of what resources are made of too."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from builders import Ran, Server, Shelf, git_zip
 
-from covcat.cite import all_bibtex, bibtex, sentence
+from covcat import catalog as catalogs
+from covcat.cite import all_bibtex, bibtex, csl, distinct, ris, sentence
+from covcat.cite.parts import Name, authors, issued, kind, split_names
 from covcat.model import Citation
 from covcat.schema import trusted
 
@@ -132,3 +140,300 @@ def test_authors_who_are_not_named_are_et_al() -> None:
 @pytest.mark.parametrize("field", ["url", "doi"])
 def test_an_address_stays_as_it_is(field: str) -> None:
     assert "example.org/covid--19" in sentence(citation(**{field: "example.org/covid--19"}))
+
+
+# ---- what fields mean --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Born, Jannis", Name("Born", "Jannis")),
+        ("Tim Q Duong", Name("Duong", "Tim Q")),
+        ("Ludwig van Beethoven", Name("Beethoven", "Ludwig", "van")),
+        ("van der Berg, Jan", Name("Berg", "Jan", "van der")),
+        ("King, Jr., Martin Luther", Name("King", "Martin Luther", "", "Jr.")),
+        ("{V7 Labs}", Name(literal="V7 Labs")),
+        ("Plato", Name("Plato")),
+        ("de Gaulle", Name("Gaulle", "de")),
+    ],
+)
+def test_a_name_is_read_as_bibtex_reads_it(text: str, expected: Name) -> None:
+    assert authors(citation(author=text)) == ([expected], False)
+
+
+def test_names_are_not_split_inside_braces() -> None:
+    assert split_names("{Foo and Bar} and A and\n others") == ["{Foo and Bar}", "A", "others"]
+    assert sentence(citation(author="{Foo and Bar} and A")) == "Foo and Bar, A"
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, []),
+        ({"year": "2020"}, [2020]),
+        ({"year": "2020", "month": "Nov", "day": "11"}, [2020, 11, 11]),
+        ({"year": "2020", "month": "july"}, [2020, 7]),
+        ({"year": "2020", "day": "11"}, [2020]),
+        ({"year": "in press"}, []),
+    ],
+)
+def test_a_date_has_what_is_known(fields: dict[str, str], expected: list[int]) -> None:
+    assert issued(citation(**fields)) == expected
+
+
+@pytest.mark.parametrize(
+    ("entry", "fields", "expected"),
+    [
+        ("article", {"journal": "Scientific Reports"}, "article"),
+        ("article", {"journal": "arXiv preprint arXiv:2012.02238"}, "preprint"),
+        ("inproceedings", {}, "paper"),
+        ("data", {}, "dataset"),
+        ("misc", {"publisher": "figshare"}, "dataset"),
+        ("misc", {"url": "https://www.kaggle.com/x"}, "dataset"),
+        ("misc", {"url": "https://www.eurorad.org/"}, "webpage"),
+        ("misc", {}, "dataset"),
+    ],
+)
+def test_each_entry_is_of_a_kind(entry: str, fields: dict[str, str], expected: str) -> None:
+    assert kind(citation(entry=entry, **fields)) == expected
+
+
+def test_works_come_once_and_keys_that_clash_get_a_letter() -> None:
+    one, two = citation(title="One"), citation(title="Two")
+    assert [(c.key, c.fields["title"]) for c in distinct([one, two, one, two])] == [
+        ("born2021", "One"),
+        ("born2021a", "Two"),
+    ]
+
+
+# ---- RIS ---------------------------------------------------------------------------------------
+
+RIS_TYPES = {"JOUR", "UNPB", "CPAPER", "DATA", "ELEC"}
+
+
+def test_ris_has_what_reference_managers_read() -> None:
+    fields = FULL | {"month": "Jan", "author": "Born, Jannis and {A Body}", "title": "{A} \\& B"}
+    assert ris(citation(**fields)) == [
+        "TY  - JOUR",
+        "ID  - born2021",
+        "AU  - Born, Jannis",
+        "AU  - A Body",
+        "TI  - A & B",
+        "PY  - 2021",
+        "DA  - 2021/01//",
+        "T2  - Applied Sciences",
+        "VL  - 11",
+        "IS  - 2",
+        "DO  - 10.3390/app11020672",
+        "UR  - https://example.org/paper",
+        "SP  - 672",
+        "EP  - 680",
+        "ER  - ",
+    ]
+
+
+def test_ris_says_that_others_are_not_named() -> None:
+    lines = ris(citation(author="Rahman, T. and others"))
+    assert [line for line in lines if line.startswith("AU")] == ["AU  - Rahman, T."]
+    assert "N1  - There are further authors, whom the source does not name" in lines
+
+
+def test_ris_of_the_whole_catalog_keeps_to_the_form() -> None:
+    for resource in catalogs.load().resources:
+        for one in resource.citation:
+            lines = ris(one, "2026-04-02")
+            assert lines[0].removeprefix("TY  - ") in RIS_TYPES
+            assert lines[-1] == "ER  - "
+            assert all(re.fullmatch(r"[A-Z][A-Z0-9]  - [^\r\n]*", line) for line in lines)
+            assert not any(set("{}") & set(line) for line in lines)
+            assert "Y2  - 2026/04/02" in lines
+
+
+# ---- CSL-JSON ----------------------------------------------------------------------------------
+
+CSL_TYPES = {"article-journal", "article", "paper-conference", "dataset", "webpage"}
+CSL_TEXTS = {
+    *("id", "type", "title", "container-title", "volume", "issue", "page", "version", "publisher"),
+    *("publisher-place", "ISSN", "DOI", "URL", "note", "number"),
+}
+
+
+def test_csl_has_names_dates_and_places() -> None:
+    fields = FULL | {"author": "van der Berg, Jan and {A Body} and others", "month": "jan"}
+    assert csl(citation(**fields), "2026-04-02") == {
+        "id": "born2021",
+        "type": "article-journal",
+        "author": [
+            {"family": "Berg", "given": "Jan", "non-dropping-particle": "van der"},
+            {"literal": "A Body"},
+            {"literal": "others"},
+        ],
+        "title": "Accelerating detection",
+        "container-title": "Applied Sciences",
+        "volume": "11",
+        "issue": "2",
+        "page": "672-680",
+        "DOI": "10.3390/app11020672",
+        "URL": "https://example.org/paper",
+        "issued": {"date-parts": [[2021, 1]]},
+        "accessed": {"date-parts": [[2026, 4, 2]]},
+    }
+
+
+def test_csl_of_the_whole_catalog_keeps_to_the_schema() -> None:
+    for resource in catalogs.load().resources:
+        for one in resource.citation:
+            item = csl(one)
+            assert item["type"] in CSL_TYPES
+            rest = {key: value for key, value in item.items() if key not in CSL_TEXTS}
+            assert set(rest) <= {"author", "issued"}
+            assert all(isinstance(item[key], str) for key in set(item) & CSL_TEXTS)
+
+
+def test_a_preprint_is_no_article_of_a_journal() -> None:
+    one = citation(journal="arXiv 2003.11597", title="B")
+    item = csl(one)
+    assert (item["type"], item["publisher"]) == ("article", "arXiv")
+    assert item["number"] == "arXiv:2003.11597"
+    assert "container-title" not in item
+    assert {"TY  - UNPB", "PB  - arXiv", "M1  - arXiv:2003.11597"} <= set(ris(one))
+
+
+# ---- the command -------------------------------------------------------------------------------
+
+Covcat = Callable[..., Ran]
+
+
+def test_sources_are_cited_with_what_is_made_of_them(covcat: Covcat) -> None:
+    ran = covcat("cite", "covid-net", "--with-sources", "--format", "text")
+    assert ran.code == 0
+    for title in ("COVID-Net", "COVID-19 image data collection", "Figure 1", "Eurorad"):
+        assert title in ran.out
+    assert "Eurorad" not in covcat("cite", "covid-net", "--format", "text").out
+
+
+def test_v7_cites_cohen_and_kermany_too(covcat: Covcat) -> None:
+    keys = re.findall(r"^@\w+{(.*),$", covcat("cite", "v7", "--with-sources").out, re.M)
+    assert keys[:4] == [
+        "v7labs2020covid",
+        "cohen2020covid",
+        "kermany2018labeled",
+        "cohen2020covidProspective",
+    ]
+    assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"id": "cohen", "release": "0.1"}, {"id": "kermany", "release": "2"}],
+        [{"resource": "cohen", "release": "0.1"}, {"resource": "kermany"}],
+        [{"id": "cohen@0.1"}, {"id": "KERMANY"}, {"id": "cohen@0.2"}],
+    ],
+)
+def test_a_lock_is_cited_whole(covcat: Covcat, rows: list[dict[str, str]]) -> None:
+    Path("covcat.lock").write_text(json.dumps({"schema": "covcat.lock/1", "releases": rows}))
+    assert covcat("cite", "--from", "covcat.lock").out == covcat("cite", "cohen", "kermany").out
+
+
+def test_the_lock_that_covcat_writes_is_cited(covcat: Covcat, shelf: Shelf, server: Server) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip({"README.md": b"# a synthetic repository\n"}))
+    assert covcat("fetch", "sample").code == 0
+    assert covcat("lock").code == 0
+    assert "@misc{covcat-sample," in covcat("cite", "--from", "covcat.lock").out
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", 2),
+        ("[]", 2),
+        ("{}", 2),
+        ('{"releases": []}', 2),
+        ('{"releases": ["cohen"]}', 2),
+        ('{"releases": [{"release": "1"}]}', 2),
+        ('{"releases": 7}', 2),
+        ("[" * 100_000, 2),
+        ('{"releases": [{"id": "gone"}]}', 3),
+    ],
+)
+def test_what_is_no_lock_is_refused(covcat: Covcat, text: str, code: int) -> None:
+    Path("covcat.lock").write_text(text)
+    ran = covcat("cite", "--from", "covcat.lock")
+    assert (ran.code, ran.out) == (code, "")
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "text"),
+    [
+        ([], 2, "nothing to cite"),
+        (["cohen", "--from", "x"], 2, "names and --from together"),
+        (["--from", "x"], 3, "there is no lock `x`"),
+        (["cohen@9"], 3, "`cohen` has no release `9`"),
+        (["cohen", "--format", "xml"], 2, "unknown format `xml`"),
+        (["cohen", "--accessed", "soon"], 2, "--accessed `soon` is no date"),
+        (["cohen", "--accessed", "2026-02-30"], 2, "is no date"),
+    ],
+)
+def test_what_cannot_be_cited_says_why(
+    covcat: Covcat, args: list[str], code: int, text: str
+) -> None:
+    ran = covcat("cite", *args)
+    assert (ran.code, ran.out) == (code, "")
+    assert text in ran.err
+
+
+def test_a_site_is_cited_with_the_day_it_was_seen(covcat: Covcat) -> None:
+    ran = covcat("cite", "eurorad", "kermany", "--accessed", "2020-04-02")
+    assert ran.out.count("urldate = {2020-04-02}") == 1  # what has a DOI stays what it is
+    assert ran.err == ""
+    text = covcat("cite", "eurorad", "--format", "text", "--accessed", "2020-04-02").out
+    assert text.endswith("https://www.eurorad.org/ (accessed 2020-04-02)\n")
+    assert re.search(r"urldate = {20\d\d-", covcat("cite", "sirm", "--accessed", "today").out)
+
+
+def test_a_day_that_nobody_knows_is_asked_for_and_not_made_up(covcat: Covcat) -> None:
+    ran = covcat("cite", "eurorad")
+    assert "urldate" not in ran.out
+    assert "no date of access is known of eurorad" in ran.err
+
+
+def test_the_day_of_the_fetch_is_the_day_of_access(
+    covcat: Covcat, shelf: Shelf, server: Server
+) -> None:
+    files = {"README.md": b"# a synthetic repository\n"}
+    shelf.add_repository(files=files)
+    entry = shelf.folder / "set.yaml"
+    fields = 'fields: {url: "https://example.org/set", '
+    entry.write_text(entry.read_text().replace("fields: {", fields))
+    server.serve_repository(git_zip(files))
+    assert covcat("fetch", "set").code == 0
+    record = Path("covcat-data/set/1/manifest.json")
+    day = json.loads(record.read_text())["created_at"][:10]
+    ran = covcat("cite", "set")
+    assert f"urldate = {{{day}}}" in ran.out
+    assert ran.err == ""
+
+
+def test_ris_ends_its_lines_as_the_form_wants(covcat: Covcat) -> None:
+    out = covcat("cite", "cohen", "kermany", "--format", "ris").out
+    assert out.count("\n") == out.count("\r\n")
+    assert out.count("ER  - \r\n") == 3
+
+
+def test_csl_json_is_an_array_and_json_the_one_document(covcat: Covcat) -> None:
+    items = json.loads(covcat("cite", "cohen", "--format", "csl-json").out)
+    assert [one["id"] for one in items] == ["cohen2020covid", "cohen2020covidProspective"]
+    args = ("cite", "cohen", "--format", "csl-json", "--json")
+    assert covcat(*args).document["data"][0]["key"] == "cohen2020covid"
+
+
+def test_a_field_cannot_move_the_cursor(covcat: Covcat, shelf: Shelf) -> None:
+    shelf.add_web("own", "x.csv")
+    entry = shelf.folder / "own.yaml"
+    entry.write_text(entry.read_text().replace("title: A set", 'title: "A \\e[31m set"'))
+    for form in ("bibtex", "ris", "csl-json", "text"):
+        ran = covcat("cite", "own", "--format", form)
+        assert "\x1b" not in ran.out

@@ -1,6 +1,7 @@
 """verify, status, path, manifest show: on a release that was fetched, then meddled with."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -65,14 +66,84 @@ def test_a_whole_release_verifies_and_says_how_thoroughly(fetched) -> None:
     ran = fetched("verify", "set")
     assert (ran.code, ran.out) == (0, "")
     assert ran.err == "set@1: 4 files are as recorded (every byte)\n"
-    assert "names and sizes" in fetched("verify", "--quick").err
+    assert "names, sizes and times" in fetched("verify", "--quick").err
 
 
-def test_quick_does_not_claim_to_see_equal_sizes(fetched) -> None:
-    _flip(RELEASE / "files/README.md")
+def _at(path: Path, seconds: float) -> None:
+    """Give a file the manifest's time, and so many seconds more."""
+    written = (RELEASE / "manifest.json").stat().st_mtime
+    os.utime(path, (written + seconds, written + seconds))
+
+
+def test_quick_does_not_claim_to_see_what_hides_its_time_and_keeps_its_size(fetched) -> None:
+    readme = RELEASE / "files/README.md"
+    _flip(readme)
+    _at(readme, 0.9)  # within the grace
     assert fetched("verify", "--quick").code == 0
-    (RELEASE / "files/README.md").unlink()
-    assert fetched("verify", "--quick").code == 5
+    readme.unlink()
+    ran = fetched("verify", "--quick")
+    assert ran.code == 5
+    assert "set@1: missing: files/README.md" in ran.err
+
+
+def test_quick_hashes_what_was_modified_since_and_names_it_if_it_differs(fetched) -> None:
+    readme = RELEASE / "files/README.md"
+    _flip(readme)
+    _at(readme, 5)
+    ran = fetched("verify", "--quick")
+    assert ran.code == 5
+    assert "changed: files/README.md: modified since, sha256 expected" in ran.err
+    (row,) = fetched("verify", "--quick", "--json").document["data"]["verified"]
+    assert row["doubted"] == ["files/README.md"]
+    assert len(row["changed"]) == 1
+
+
+def test_quick_takes_a_copy_with_new_times_for_what_it_is(fetched) -> None:
+    for path in RELEASE.glob("files/**/*.*"):
+        _at(path, 3600)
+    ran = fetched("verify", "--quick")
+    assert ran.code == 0, ran.err
+    assert "4 files modified since the manifest was written: hashed" in ran.err
+    assert "4 files are as recorded (names, sizes and times)" in ran.err
+
+
+def test_verify_tells_its_progress_as_fetch_does(fetched) -> None:
+    ran = fetched("verify", "--progress", "json")
+    events = [json.loads(line) for line in ran.err.splitlines() if line.startswith("{")]
+    total = sum(map(len, REPOSITORY.values()))
+    assert [(one["event"], one["label"], one["total"]) for one in events] == [
+        ("start", "set@1", total),
+        ("finish", "set@1", total),
+    ]
+    assert events[-1]["done"] == total
+    assert fetched("verify", "--progress", "loud").code == 2
+
+
+def test_a_file_that_cannot_be_read_is_named_and_the_others_are_looked_at(fetched) -> None:
+    (RELEASE / "files/README.md").chmod(0)
+    if os.access(RELEASE / "files/README.md", os.R_OK):
+        pytest.skip("root reads everything")
+    (RELEASE / "files/images/one.png").unlink()
+    ran = fetched("verify")
+    assert "changed: files/README.md: cannot be read (Permission denied)" in ran.err
+    assert "missing: files/images/one.png" in ran.err
+
+
+def test_many_files_are_each_named_in_order(covcat, shelf, server) -> None:
+    files = {f"{number:03}.png": b"x" * number for number in range(1, 301)}
+    shelf.add_repository(files=files)
+    server.serve_repository(git_zip(files))
+    assert covcat("fetch", "set", "-q").code == 0
+    for number in (7, 8, 299):
+        _flip(RELEASE / f"files/{number:03}.png")
+    (RELEASE / "files/150.png").unlink()
+    (row,) = covcat("verify", "--json").document["data"]["verified"]
+    assert [one[:13] for one in row["changed"]] == [
+        "files/007.png",
+        "files/008.png",
+        "files/299.png",
+    ]
+    assert (row["missing"], row["extra"]) == (["files/150.png"], [])
 
 
 def test_a_moved_folder_still_verifies(fetched, tmp_path: Path) -> None:

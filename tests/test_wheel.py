@@ -1,5 +1,6 @@
 """The wheel alone, in an empty environment: no source tree, no development packages."""
 
+import re
 import subprocess
 import sys
 import venv
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import try_packages  # noqa: E402 -- `make test-packages` does this with every Python
 
 
 @pytest.fixture(scope="module")
@@ -43,18 +47,16 @@ def test_the_wheel_runs_where_nothing_else_is_installed(wheel: Path, tmp_path: P
     pip = [str(bin / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, str(wheel)], check=True)
 
-    def covcat(*args: str) -> str:
-        ran = subprocess.run(
-            [bin / "covcat", *args], cwd=tmp_path, check=True, capture_output=True, text=True
-        )
-        return ran.stdout
-
-    assert "Commands:" in covcat("--help")
-    assert len(covcat("list", "--format", "ids").split()) == 19
-    folder = Path(covcat("fetch", "sample", "-q", "--offline").strip())
-    assert (tmp_path / folder / "metadata.csv").is_file()
-    assert covcat("verify") == ""
+    try_packages.use(bin, tmp_path)
     listed = subprocess.run(
         [*pip[:3], "list", "--format", "freeze"], check=True, capture_output=True, text=True
     )
     assert "pytest" not in listed.stdout
+
+
+def test_every_dependency_has_a_floor_with_its_reason() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^dependencies = \[\n(.*?)^\]", text, re.M | re.S)
+    without = [line for line in block.splitlines() if not re.search(r'>=.*",\s+# \w', line)]
+    assert without == []
+    assert len(try_packages.floors()) == len(block.splitlines())

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from covcat import assemble, extract, manifest, room, verify
+from covcat import assemble, extract, locking, manifest, room, verify
 from covcat.assemble import Part
 from covcat.catalog import Catalog
 from covcat.errors import DiskError, ExtractionError, IntegrityError
@@ -17,7 +17,7 @@ from covcat.listing import Listing
 from covcat.model import Form, Manifest, Network, Release, Selection, Served, Step
 from covcat.partial import Partial
 from covcat.progress import Progress
-from covcat.proof import Case, proven
+from covcat.proof import Case, Proven, proven
 from covcat.store import MANIFEST, Store, disk_errors, make_folder
 
 WORDS = {
@@ -69,6 +69,7 @@ class Job:
 
 
 Bring = Callable[[Job], list[Part]]
+Fill = Callable[[Job], Manifest]  # puts everything in its place, and returns its record
 
 
 def build(step: Step, release: Release, bench: Bench, bring: Bring) -> None:
@@ -85,18 +86,29 @@ def build(step: Step, release: Release, bench: Bench, bring: Bring) -> None:
     room.demand_for_release(release, store)
     if step.options.extract:
         extract.demand_tools(release)
+    case = Case(step.name, step.options, listing, before, _selections(step, before))
+    record = publish(step, release, bench, case, lambda job: built(job, bring))
+    _say(record, step, bench.progress)
+
+
+def publish(step: Step, release: Release, bench: Bench, case: Case, fill: Fill) -> Manifest:
+    """Let `fill` make a release aside, and give it its name by one rename.
+
+    Raises:
+        CovcatError: nothing has changed.
+    """
+    store, resource = bench.store, step.resource
     partial = Partial(store.partial(resource.id, release.id))
     partial.settle(is_whole=False)  # of a try that could not publish
     with store.workshop() as workshop:
-        case = Case(step.name, step.options, listing, before, _selections(step, before))
         job = Job(step, release, case, workshop, partial, bench)
         with disk_errors("make the release's folder"):
             make_folder(job.built / "files")
-        record = _built(job, bring)
+        record = fill(job)
         partial.close()
         store.publish(job.built, resource.id, release.id)
     partial.clear()
-    _say(record, step, bench.progress)
+    return record
 
 
 def _listing(step: Step, release: Release, bench: Bench) -> Listing | None:
@@ -104,14 +116,23 @@ def _listing(step: Step, release: Release, bench: Bench) -> Listing | None:
     return bench.catalog.listing(step.resource, release) if release.listing else None
 
 
-def _built(job: Job, bring: Bring) -> Manifest:
+def built(job: Job, bring: Bring) -> Manifest:
     """Bring all files, put them in their places, and verify and record the whole."""
     parts = bring(job)
     with doubt(job.partial, [part.served for part in parts]):
         found = proven(job.case, parts)
-    options = job.step.options
-    form: Form = "files" if options.extract else "archives"
-    record = manifest.made(
+        record = _record(job, found)
+        if job.step.options.locked is not None:
+            locking.demand(job.step.options.locked, record)
+    if not job.step.options.extract:
+        (job.built / "files").rmdir()
+    manifest.write(job.built, record)
+    return record
+
+
+def _record(job: Job, found: Proven) -> Manifest:
+    form: Form = "files" if job.step.options.extract else "archives"
+    return manifest.made(
         job.step.resource,
         job.release,
         found.transfers,
@@ -120,10 +141,6 @@ def _built(job: Job, bring: Bring) -> Manifest:
         form,
         tuple(map(str, job.case.selections)),
     )
-    if not options.extract:
-        (job.built / "files").rmdir()
-    manifest.write(job.built, record)
-    return record
 
 
 @contextmanager
@@ -154,14 +171,22 @@ def _record_of(folder: Path) -> Manifest | None:
     if not (folder / MANIFEST).is_file():
         return None
     record = manifest.load(folder)
-    extra = verify.extra_files(folder, record)
-    if extra:
+    demand_ours(folder, verify.extra_files(folder, record))
+    return record
+
+
+def demand_ours(folder: Path, extra: Iterable[str]) -> None:
+    """Refuse to replace a release folder with files of the user's own in it.
+
+    Raises:
+        DiskError: there are some; each is named.
+    """
+    if names := sorted(extra):
         raise DiskError(
             f"`{folder}` holds files that covcat did not put there",
             hint="move them away, then run the same command again",
-            details=sorted(extra),
+            details=names,
         )
-    return record
 
 
 def _with_what_is_here(step: Step, before: Manifest | None) -> Step:
@@ -179,11 +204,11 @@ def _with_what_is_here(step: Step, before: Manifest | None) -> Step:
 
 def _selections(step: Step, before: Manifest | None) -> tuple[Selection, ...]:
     """What was here in part and what is asked for: both, unless one of them is everything."""
-    asked = step.options.selection
+    asked = step.options.asked
     if not asked or (before is not None and not before.selection):
         return ()
     earlier = before.selection if before is not None else ()
-    return (*map(Selection.read, earlier), *([] if str(asked) in earlier else [asked]))
+    return (*map(Selection.read, earlier), *(one for one in asked if str(one) not in earlier))
 
 
 def _in_words(record: Manifest) -> str:

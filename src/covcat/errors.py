@@ -90,6 +90,10 @@ class IntegrityError(CovcatError):
     kind = "integrity"
 
 
+class NewerError(IntegrityError):
+    """A record was made by a newer covcat: it is not damaged, and nothing for this one to mend."""
+
+
 class ExtractionError(CovcatError):
     """An archive is damaged, unsafe, ambiguous or of an unsupported kind."""
 

@@ -1,12 +1,13 @@
 """Hosts -> the files of a release, in their places: as an archive, or one by one."""
 
 import shutil
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 from covcat import assemble, choose, hosts, lfs, obtain, room
 from covcat.api import Api
 from covcat.assemble import Part
-from covcat.building import Job, doubt
+from covcat.building import Bench, Job, doubt
 from covcat.errors import BrokenError, CovcatError, NetworkError, NotFoundError, SeveralError
 from covcat.hosts.served import Ask
 from covcat.model import GitHubFile, Served
@@ -47,9 +48,16 @@ def brought(job: Job) -> list[Part]:
 
 def _brought(job: Job, *, by_file: bool) -> list[Part]:
     """Open the line to the hosts, and bring every file over it."""
-    bench, network = job.bench, job.bench.network
+    with line_of(job.bench) as line:
+        return _placed(job, line, ask_of(job, line, by_file=by_file))
+
+
+@contextmanager
+def line_of(bench: Bench) -> Iterator[Line]:
+    """Open what all transfers of one release share."""
+    network = bench.network
     with closing(Web(network)) as web:
-        line = Line(
+        yield Line(
             web,
             network,
             Limit(network.limit_rate),
@@ -57,10 +65,13 @@ def _brought(job: Job, *, by_file: bool) -> list[Part]:
             Parts(bench.store.parts),
             bench.progress,
         )
-        # of several files, nobody knows which one a row of the listing belongs to
-        listing = job.case.listing if len(job.release.files) == 1 else None
-        ask = Ask(Api(web, network, bench.progress), listing, by_file)
-        return _placed(job, line, ask)
+
+
+def ask_of(job: Job, line: Line, *, by_file: bool) -> Ask:
+    """Return what the hosts' modules work with."""
+    # of several files, nobody knows which one a row of the listing belongs to
+    listing = job.case.listing if len(job.release.files) == 1 else None
+    return Ask(Api(line.web, line.network, line.progress), listing, by_file)
 
 
 def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:

@@ -21,7 +21,7 @@ from covcat.manifest import load
 from covcat.model import COLUMNS, NAMES, LabelTable, Manifest, Record, Release, Resource, StoredFile
 from covcat.progress import Progress
 from covcat.readers.source import Row, Source
-from covcat.store import MANIFEST, Store, disk_errors, packaged_catalog
+from covcat.store import FILE_MODE, MANIFEST, Store, disk_errors, packaged_catalog
 
 FILE = "index.sqlite"
 VERSION = "1"  # of what covcat makes of the same files
@@ -105,6 +105,7 @@ def index_of(
     store.prepare()
     with store.workshop() as workshop:
         made = workshop / FILE
+        made.touch(mode=FILE_MODE)  # sqlite would let only its maker write
         report = _made(made, key, resource, release, load(folder), folder / "files", progress)
         with disk_errors(f"put the index into `{folder}`"):
             made.replace(path)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from covcat.cite import all_bibtex
-from covcat.errors import IntegrityError
+from covcat.errors import IntegrityError, NewerError
 from covcat.model import (
     PINNED,
     WEAK,
@@ -100,7 +100,7 @@ def _write_text(path: Path, text: str) -> None:
 
 def sums(manifest: Manifest) -> str:
     """Return what `SHA256SUMS` says of these files."""
-    return "".join(map(_sums_line, manifest.files))
+    return "".join(sums_line(one.path, one.sha256) for one in manifest.files)
 
 
 def sums_agree(folder: Path, manifest: Manifest) -> bool:
@@ -111,11 +111,11 @@ def sums_agree(folder: Path, manifest: Manifest) -> bool:
         return False
 
 
-def _sums_line(file: StoredFile) -> str:
+def sums_line(path: str, sha256: str) -> str:
     """Return a line as GNU sha256sum writes it: odd names get a backslash in front."""
-    name = file.path.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
-    mark = "\\" if name != file.path else ""
-    return f"{mark}{file.sha256}  {name}\n"
+    name = path.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    mark = "\\" if name != path else ""
+    return f"{mark}{sha256}  {name}\n"
 
 
 def load(folder: Path) -> Manifest:
@@ -139,7 +139,7 @@ def _checked(path: Path, tree: Any, data: bytes) -> Manifest:
 
     schema = tree.get("schema") if isinstance(tree, dict) else None
     if schema != "covcat.manifest/1" and str(schema).startswith("covcat.manifest/"):
-        raise IntegrityError(
+        raise NewerError(
             f"`{path}` was made by a newer covcat ({schema})", hint="pip install -U covcat"
         )
     try:

@@ -176,6 +176,17 @@ class Parts:
                 if (key is not None or is_old) and _is_free(path):
                     self._drop(path)
 
+    def all(self) -> list[tuple[Path, bool]]:
+        """Return every part, and if no living process holds it."""
+        return [(path, not os.path.lexists(path) or _is_free(path)) for path in self._all(None)]
+
+    def drop_free(self, path: Path) -> bool:
+        """Remove a part with its record, unless a living process holds it."""
+        if os.path.lexists(path) and not _is_free(path):
+            return False
+        self._drop(path)
+        return True
+
     def _drop(self, path: Path) -> None:
         for one in (path, *self.folder.glob(f"{glob.escape(path.stem)}.json*")):
             with suppress(OSError):

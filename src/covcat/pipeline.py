@@ -9,30 +9,40 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from covcat import adopting, fetching, manifest, pins, plan, verify
+from covcat import adopting, fetching, locking, manifest, plan, repairing, verify
 from covcat.building import Bench, build
 from covcat.catalog import Catalog
 from covcat.errors import (
     ActionNeededError,
     CovcatError,
     DiskError,
+    IntegrityError,
+    NetworkError,
+    NewerError,
     NotFoundError,
     SeveralError,
 )
 from covcat.model import (
+    Held,
+    LockedRelease,
     Manifest,
     Network,
     Options,
     Plan,
     Release,
+    Resource,
     Step,
 )
 from covcat.partial import CLOSED, Partial
 from covcat.parts import Parts
-from covcat.progress import Progress
+from covcat.progress import Progress, Silent
 from covcat.store import MANIFEST, Store
+from covcat.verify import Checked
 
 OWN = "local"  # release of what a person has of a resource that offers no download
+BROUGHT = Release(
+    id=OWN, files=(), source="brought by hand; the resource itself offers no download"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +56,66 @@ class Outcome:
 
 def make_plan(store: Store, targets: Iterable[plan.Target], options: Options) -> Plan:
     """Look at the disk, and decide what to do with each target."""
-    return plan.make(
-        targets, lambda one, rel: manifest.held(store.release(one.id, rel.id)), options
-    )
+    return plan.make(targets, lambda one, rel: _held(store, one, rel, options), options)
+
+
+def _held(store: Store, resource: Resource, release: Release, options: Options) -> Held | None:
+    folder = store.release(resource.id, release.id)
+    if options.locked is not None:
+        locking.demand_fits(options.locked, folder)
+    return manifest.held(folder)
+
+
+def make_locked_plan(
+    store: Store, catalog: Catalog, wanted: Iterable[LockedRelease], options: Options
+) -> Plan:
+    """Decide how to get exactly what is locked.
+
+    Raises:
+        CovcatError: the catalog does not have it any more, or pins something else.
+    """
+    steps: list[Step] = []
+    for one in wanted:
+        target = locked_target(catalog, one)
+        its = replace(
+            options, extract=one.form == "files", allow_missing=not one.complete, locked=one
+        )
+        (step,) = make_plan(store, [target], its).steps
+        if one.release == OWN and step.action == "fetch":
+            raise ActionNeededError(
+                f"`{one.name}` is not here, and only a person can bring it",
+                hint=f"covcat import {one.id} FILE…",
+            )
+        steps.append(step)
+    return Plan(steps=tuple(steps))
+
+
+def locked_target(catalog: Catalog, one: LockedRelease) -> tuple[Resource, Release]:
+    """Find in the catalog what is locked.
+
+    Raises:
+        NotFoundError: it is not there any more.
+        IntegrityError: it is pinned as something else now.
+    """
+    if one.release == OWN:
+        return catalog.get(one.id), BROUGHT
+    try:
+        resource, release = catalog.find(one.name)
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"the lock names `{one.name}`, which the catalog does not have",
+            hint="use the covcat that made the lock, or give the entry with --catalog",
+        ) from error
+    if release is None:
+        raise AssertionError("unreachable: a release that is named is found")
+    lines = locking.catalog_differences(one, release, catalog.listing(resource, release))
+    if lines:
+        raise IntegrityError(
+            f"the catalog pins `{one.name}` as something else than the lock",
+            details=lines,
+            hint="use the covcat that made the lock, or give the entry of then with --catalog",
+        )
+    return resource, release
 
 
 def run(
@@ -82,9 +149,7 @@ def adopt(step: Step, bench: Bench, paths: Sequence[Path]) -> Path:
     """
     bench.store.prepare()
     bench.store.sweep()
-    release = step.release or Release(
-        id=OWN, files=(), source="brought by hand; the resource itself offers no download"
-    )
+    release = step.release or BROUGHT
     step = replace(step, release=release)
     with bench.store.lock(step.name):
         target = (step.resource, release)
@@ -118,7 +183,7 @@ def _settle_partial(store: Store) -> None:
 
 def _carry_out(step: Step, bench: Bench) -> Path:
     if step.action == "ask" and step.release is not None:
-        manifest.held(bench.store.release(step.resource.id, step.release.id))  # raises if damaged
+        _held(bench.store, step.resource, step.release, step.options)  # raises what is wrong here
     if step.action == "ask" or step.release is None:
         refusal = plan.refusal(step.resource, step.release, step.options)
         raise refusal or AssertionError("unreachable: a step asks only where covcat refuses")
@@ -129,6 +194,8 @@ def _carry_out(step: Step, bench: Bench) -> Path:
         again = make_plan(bench.store, [(step.resource, step.release)], step.options).steps[0]
         if again.action == "fetch":  # else another process brought it while this one waited
             _fetch_or_find(step, step.release, bench)
+        elif again.action == "ask":  # or brought something else
+            _held(bench.store, step.resource, step.release, step.options)
         return _data(step, step.release, bench)
 
 
@@ -156,9 +223,21 @@ def _data(step: Step, release: Release, bench: Bench) -> Path:
     return manifest.data_folder(bench.store.release(step.resource.id, release.id))
 
 
+# ---- is it still what it was? ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """A release that was looked at byte by byte, and what had to be mended."""
+
+    record: Manifest
+    files: tuple[str, ...] = ()  # that came again
+    has_new_record: bool = False  # manifest.json or SHA256SUMS were damaged, and written anew
+
+
 def verify_release(
-    catalog: Catalog, folder: Path, *, quick: bool = False
-) -> tuple[Manifest, pins.Findings]:
+    catalog: Catalog, folder: Path, progress: Progress | None = None, *, quick: bool = False
+) -> Checked:
     """Compare a release on disk with its record, and that with the catalog's pins, if it has any.
 
     Raises:
@@ -169,7 +248,90 @@ def verify_release(
         resource, release = catalog.find(f"{record.resource}@{record.release}")
         if release is not None:
             verify.against_catalog(record, release, catalog.listing(resource, release))
-    found = verify.on_disk(folder, record, quick=quick)
+    found = verify.checked(folder, record, progress or Silent(), quick=quick)
     if not manifest.sums_agree(folder, record):
-        found = replace(found, changed=(*found.changed, f"{manifest.SUMS}: not as recorded"))
-    return record, found
+        changed = (*found.findings.changed, f"{manifest.SUMS}: not as recorded")
+        found = replace(found, findings=replace(found.findings, changed=changed))
+    return found
+
+
+def repair_release(folder: Path, bench: Bench) -> Repaired:
+    """Verify a release, and bring again what is damaged or missing; what is right stays.
+
+    Raises:
+        CovcatError: it could not be repaired, and is as it was.
+    """
+    store, name = bench.store, f"{folder.parent.name}@{folder.name}"
+    if store.has_litter:
+        store.sweep()
+    _settle_partial(store)
+    looked_at, found = _looked_at(folder, bench)
+    if isinstance(found, Checked) and _is_sound(found):
+        return Repaired(found.record)
+    store.prepare()
+    store.sweep()
+    Parts(store.parts).sweep()
+    waiting = f"{name}: another covcat is fetching it; waiting"
+    with store.lock(name, lambda: bench.progress.note(waiting)):
+        if folder.stat().st_ino != looked_at:  # another process put a new one in its place
+            _, found = _looked_at(folder, bench)
+        try:
+            return _repaired(folder, bench, found)
+        except CovcatError as error:
+            raise _with_damage(error, found, bench.network, name) from error
+
+
+def _looked_at(folder: Path, bench: Bench) -> tuple[int, Checked | IntegrityError]:
+    """Return which folder was looked at, and what it is like; a damaged record is an answer."""
+    number = folder.stat().st_ino
+    try:
+        return number, verify_release(bench.catalog, folder, bench.progress)
+    except NewerError:
+        raise
+    except IntegrityError as damage:
+        return number, damage
+
+
+def _is_sound(found: Checked) -> bool:
+    """True if all that was recorded is right; what the record itself lacks is another matter."""
+    findings = found.findings
+    return not (findings.changed or found.damaged or findings.extra)
+
+
+def _repaired(folder: Path, bench: Bench, found: Checked | IntegrityError) -> Repaired:
+    if isinstance(found, Checked) and _is_sound(found):
+        return Repaired(found.record)
+    resource, release = bench.catalog.find(f"{folder.parent.name}@{folder.name}")
+    if release is None:
+        raise NotFoundError(f"`{resource.id}` offers no download")
+    step = Step(resource=resource, release=release, action="fetch", reason="damaged")
+    try:
+        if isinstance(found, Checked):
+            record = repairing.restored(step, release, bench, found)
+            return Repaired(record, found.damaged, not manifest.sums_agree(folder, found.record))
+        if not repairing.can_rebuild(release, folder):
+            found.hint = found.hint or manifest.way_out(folder)
+            raise found
+        record, came = repairing.rebuilt(step, release, bench)
+    except CovcatError as error:
+        raise _with_way_out(error, step) from error
+    return Repaired(record, came, has_new_record=True)
+
+
+def _with_damage(
+    error: CovcatError, found: Checked | IntegrityError, network: Network, name: str
+) -> CovcatError:
+    """Say beside why a repair failed what is damaged, and without a network what it needs."""
+    lines = found.findings.lines() if isinstance(found, Checked) else [found.message]
+    if network.offline and isinstance(error, NetworkError | SeveralError) and error.code == 4:
+        return NetworkError(
+            "the repair needs what is not here, and --offline is set",
+            cause=error.message,
+            hint="the same command without --offline",
+            details=lines,
+        )
+    if error.hint == f"covcat fetch {name}":  # which would keep what its record calls complete
+        error.hint = f"covcat verify {name} --repair"
+    if error is not found and not set(lines) & set(error.details):
+        error.details = (*error.details, *lines)
+    return error

@@ -48,8 +48,8 @@ def _lacking(here: Held, options: Options) -> str | None:
         return "here, but not verified by a pin"
     if options.require == "host" and not here.is_claimed:
         return "here, but verified by neither a pin nor its host"
-    if here.selection and str(options.selection or "") not in here.selection:
-        return "here in part" if options.selection is None else "here, but another part of it"
+    if here.selection and not {*map(str, options.asked or ("",))} <= {*here.selection}:
+        return "here, but another part of it" if options.asked else "here in part"
     if not here.is_complete and not options.allow_missing:
         return "here, but incomplete"
     if options.extract and here.form == "archives":

@@ -13,7 +13,7 @@ from covcat.errors import ExtractionError
 from covcat.gitid import EXECUTABLE, REGULAR, blob_hasher
 from covcat.model import StoredFile
 from covcat.progress import Progress, Silent
-from covcat.store import FILE_MODE, FOLDER_MODE, disk_error
+from covcat.store import FILE_MODE, FOLDER_MODE, PRIVATE_MODE, disk_error
 
 _STEP = 1 << 20  # bytes between two reports of progress
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
@@ -74,7 +74,7 @@ class Sink:
     def _inside(self, placed: Placed) -> str:
         """Return where an archive inside this one goes: under its own name, which says its kind."""
         folder = self.place.workspace / f"{len(self._nested)}"
-        folder.mkdir(mode=0o700, parents=True)
+        folder.mkdir(mode=PRIVATE_MODE, parents=True)
         self._nested[placed.member.number] = folder / PurePosixPath(placed.path).name
         return str(self._nested[placed.member.number])
 

@@ -13,14 +13,18 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from covcat.errors import DiskError
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 MANIFEST = "manifest.json"
 PRIVATE = ".covcat"
 FOLDER_MODE = 0o775  # less the umask: a group may share a data folder, the world may not write
-FILE_MODE = 0o644
+FILE_MODE = 0o664
+PRIVATE_MODE = 0o770  # of folders that are swept, by the group too if the umask lets it write
 _OURS = re.compile(r"[0-9a-f]{16}|trash-[0-9a-f]{16}")  # names of folders in staging
 _SPARE = 0.05  # of the free space, left to others
 
@@ -48,7 +52,7 @@ def disk_error(error: OSError, doing: str) -> DiskError:
     hints = {
         errno.ENOSPC: "free some space, or choose another place with --data-dir",
         errno.EDQUOT: "your quota is used up: choose another place with --data-dir",
-        errno.EACCES: "choose a folder you may write to with --data-dir",
+        errno.EACCES: "`covcat doctor` tells what may not be written, or choose another --data-dir",
         errno.EROFS: "choose a folder you may write to with --data-dir",
     }
     found = DiskError(
@@ -113,7 +117,7 @@ class Store:
         Raises:
             DiskError: the folder is there and cannot be looked into.
         """
-        with disk_errors(f"look into the data folder `{self.folder}`"):
+        with disk_errors(f"use the data folder `{self.folder}`"):
             try:
                 os.scandir(self.folder).close()
             except FileNotFoundError:
@@ -122,6 +126,13 @@ class Store:
             (manifest.parent.parent.name, manifest.parent.name, manifest.parent)
             for manifest in sorted(self.folder.glob(f"[!.]*/[!.]*/{MANIFEST}"))
         ]
+
+    def closed(self) -> list[Path]:
+        """Return the folders that may hold releases, and that this user may not look into."""
+        with suppress(OSError):
+            inside = [*self.folder.glob("[!.]*"), *self.folder.glob("[!.]*/[!.]*")]
+            return [one for one in inside if one.is_dir() and not os.access(one, os.R_OK | os.X_OK)]
+        return []
 
     def prepare(self) -> None:
         """Make the data folder and covcat's private folders in it.
@@ -138,7 +149,7 @@ class Store:
                     hint=f"chmod o-w '{self.folder}', or choose another with --data-dir",
                 )
             partial = self.folder / PRIVATE / "partial"
-            for folder in (self.folder / PRIVATE, self.staging, self.parts, partial, self._locks):
+            for folder in (self.folder / PRIVATE, self.staging, self.parts, partial, self.locks):
                 folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
                 self._demand_own(folder)
 
@@ -155,8 +166,15 @@ class Store:
             )
 
     @property
-    def _locks(self) -> Path:
+    def locks(self) -> Path:
+        """Return the folder of locks; nothing depends on them but tidiness."""
         return self.folder / PRIVATE / "locks"
+
+    def _lock_of(self, name: str) -> "BaseFileLock":
+        """Return a lock that anybody of the group may take, whatever the umask of its maker."""
+        import filelock
+
+        return filelock.FileLock(self.locks / f"{name}.lock", timeout=0, mode=FILE_MODE)
 
     @contextmanager
     def lock(self, name: str, wait: Callable[[], None] = lambda: None) -> Iterator[None]:
@@ -166,13 +184,13 @@ class Store:
         """
         import filelock
 
-        lock = filelock.FileLock(self._locks / f"{name}.lock", mode=FILE_MODE | 0o020)
+        lock = self._lock_of(name)
         try:
             try:
                 lock.acquire(timeout=0)
             except filelock.Timeout:
                 wait()
-                lock.acquire()
+                lock.acquire(timeout=-1)
         except (OSError, NotImplementedError):  # a file system without locks: go on without
             yield
             return
@@ -186,7 +204,7 @@ class Store:
         """Hold `name` if nobody else does, and say whether that is so."""
         import filelock
 
-        lock = filelock.FileLock(self._locks / f"{name}.lock", mode=FILE_MODE | 0o020)
+        lock = self._lock_of(name)
         is_free = True
         try:
             lock.acquire(timeout=0)
@@ -206,14 +224,14 @@ class Store:
         folder = self.staging / name
         with self.lock(name):  # before the folder exists, so that `sweep` never sees it unlocked
             with disk_errors("make a staging folder"):
-                folder.mkdir(mode=0o700)
+                folder.mkdir(mode=PRIVATE_MODE)
                 self._workshop = folder.stat()
             try:
                 yield folder
             finally:
                 self._workshop = None
                 shutil.rmtree(folder, ignore_errors=True)
-                (self._locks / f"{name}.lock").unlink(missing_ok=True)
+                (self.locks / f"{name}.lock").unlink(missing_ok=True)
 
     @property
     def has_litter(self) -> bool:
@@ -230,14 +248,14 @@ class Store:
 
         # Before the locks are looked at: each of these has had its own by now.
         folders = [one for one in self.staging.iterdir() if _OURS.fullmatch(one.name)]
-        for lock in self._locks.glob(f"{'[0-9a-f]' * 16}.lock"):
+        for lock in self.locks.glob(f"{'[0-9a-f]' * 16}.lock"):
             try:
-                with filelock.FileLock(lock, timeout=0):
+                with self._lock_of(lock.stem):
                     self._remove(self.staging / lock.stem)
                 lock.unlink(missing_ok=True)
             except (filelock.Timeout, OSError, NotImplementedError):
                 continue
-        locked = {lock.stem for lock in self._locks.glob("*.lock")}
+        locked = {lock.stem for lock in self.locks.glob("*.lock")}
         for folder in folders:
             if folder.name not in locked:
                 self._remove(folder)
@@ -259,11 +277,11 @@ class Store:
 
         for aside in self.folder.glob(f"[!.]*/.*{_ASIDE}"):
             final = aside.with_name(aside.name[1 : -len(_ASIDE)])
-            lock = self._locks / f"{final.parent.name}@{final.name}.lock"
+            lock = self._lock_of(f"{final.parent.name}@{final.name}")
             if final.parent.is_symlink() or not (aside / MANIFEST).is_file():
                 continue
             try:
-                with filelock.FileLock(lock, timeout=0):
+                with lock:
                     if final.exists():
                         shutil.rmtree(aside, ignore_errors=True)
                     else:

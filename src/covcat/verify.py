@@ -3,10 +3,13 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from covcat import choose
 from covcat.errors import IntegrityError
@@ -14,67 +17,151 @@ from covcat.gitid import blob_hasher
 from covcat.listing import Listing
 from covcat.model import GitHubFile, Manifest, Release, Selection, StoredFile
 from covcat.pins import Findings, against_listing, demand, lfs_difference, tree_of
+from covcat.progress import Progress, Silent
+from covcat.store import MANIFEST
 
 CHUNK = 1 << 20
+GRACE = 1.0  # seconds: file systems and copies round times
+_PIECE = 256 << 10  # bytes read at once; larger ones leave the processor's cache
 _BATCH_BYTES = 8 << 20
+_BATCH_FILES = 64
+
+Heard = Callable[[int], object]  # is told how many bytes were read
+Result = TypeVar("Result")
+_own = threading.local()
 
 
 # ---- on disk -----------------------------------------------------------------------------------
 
 
-def on_disk(folder: Path, manifest: Manifest, *, quick: bool = False) -> Findings:
-    """Compare a release folder with its record: every byte, or with `quick` the sizes only."""
-    recorded = {file.path: file for file in manifest.files}
-    verdicts = _verdicts(folder, manifest.files, quick)
-    missing = [path for path, why in zip(recorded, verdicts, strict=True) if why == "missing"]
-    changed = [
-        f"{path}: {why}"
-        for path, why in zip(recorded, verdicts, strict=True)
-        if why and why != "missing"
-    ]
-    extra = extra_files(folder, manifest)
-    return Findings(
-        changed=tuple(sorted(changed)),
-        missing=tuple(sorted([*missing, *(f"files/{path}" for path in manifest.missing)])),
-        extra=tuple(sorted(extra)),
-    )
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found of one release."""
+
+    record: Manifest
+    findings: Findings
+    damaged: tuple[str, ...] = ()  # paths of the record that are changed or missing
+    doubted: tuple[str, ...] = ()  # those that a quick look hashed, because of their times
 
 
-def _verdicts(folder: Path, files: Sequence[StoredFile], quick: bool) -> list[str | None]:
-    """Look at files in order: sizes in one go, bytes in batches over all cores."""
+def on_disk(folder: Path, manifest: Manifest) -> Findings:
+    """Compare every byte of a release folder with its record."""
+    return checked(folder, manifest, Silent()).findings
+
+
+def checked(
+    folder: Path, manifest: Manifest, progress: Progress, *, quick: bool = False
+) -> Checked:
+    """Compare a release folder with its record: every byte, or with `quick` sizes and times.
+
+    A quick look hashes what was modified after the record was written, and nothing else: a copied
+    folder has new times and is as good as it was.
+    """
+    verdicts: dict[str, str | None] = {}
+    todo = list(manifest.files)
     if quick:
-        return [_difference_on_disk(folder, file, quick) for file in files]
+        verdicts, todo = _looked_at(folder, manifest.files)
+    doubted = tuple(file.path for file in todo) if quick else ()
+    hashes = _hashed_all(folder, todo, progress, f"{manifest.resource}@{manifest.release}")
+    verdicts |= dict(zip((file.path for file in todo), hashes, strict=True))
+    found = [(path, why) for path, why in verdicts.items() if why]
+    missing = [path for path, why in found if why == "missing"]
+    since = dict.fromkeys(doubted, "modified since, ")
+    findings = Findings(
+        changed=tuple(
+            sorted(f"{path}: {since.get(path, '')}{why}" for path, why in found if why != "missing")
+        ),
+        missing=tuple(sorted([*missing, *(f"files/{path}" for path in manifest.missing)])),
+        extra=tuple(sorted(extra_files(folder, manifest))),
+    )
+    return Checked(manifest, findings, tuple(path for path, _ in found), doubted)
+
+
+def _looked_at(
+    folder: Path, files: Sequence[StoredFile]
+) -> tuple[dict[str, str | None], list[StoredFile]]:
+    """Return what sizes and times say, and the files that only their bytes can speak for."""
+    written = 0.0  # unknown: then every file is doubted
+    with suppress(OSError):
+        written = (folder / MANIFEST).stat().st_mtime
+    verdicts: dict[str, str | None] = {}
+    doubted = []
+    for file in files:
+        status = _status(f"{folder}/{file.path}", file)
+        verdicts[file.path] = status if isinstance(status, str) else None
+        if not isinstance(status, str) and status.st_mtime > written + GRACE:
+            doubted.append(file)
+    return verdicts, doubted
+
+
+def _hashed_all(
+    folder: Path, files: Sequence[StoredFile], progress: Progress, label: str
+) -> list[str | None]:
+    """Hash files in order, in batches over all cores; say of each how it differs."""
+    if not files:
+        return []
+    task = progress.start(label, sum(file.bytes for file in files))
 
     def look(batch: list[StoredFile]) -> list[str | None]:
-        return [_difference_on_disk(folder, file, quick) for file in batch]
+        return [
+            _difference_on_disk(folder, file, lambda size: progress.advance(task, size))
+            for file in batch
+        ]
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return [verdict for found in pool.map(look, _batches(files)) for verdict in found]
+    try:
+        return [verdict for found in in_batches(look, files) for verdict in found]
+    finally:
+        progress.finish(task)
+
+
+def in_batches(
+    look: Callable[[list[StoredFile]], Result], files: Iterable[StoredFile]
+) -> Iterator[Result]:
+    """Let all cores look at files, and give what they say in order."""
+    pool = ThreadPoolExecutor(os.cpu_count() or 1)
+    try:
+        yield from pool.map(look, _batches(files))
+    finally:  # after Ctrl-C not even those that wait are looked at
+        pool.shutdown(cancel_futures=True)
 
 
 def _batches(files: Iterable[StoredFile]) -> Iterator[list[StoredFile]]:
     """Group small files: a task of its own for each costs more than hashing it."""
     batch: list[StoredFile] = []
+    size = 0
     for file in files:
         batch.append(file)
-        if len(batch) >= 64 or sum(one.bytes for one in batch) >= _BATCH_BYTES:
+        size += file.bytes
+        if len(batch) >= _BATCH_FILES or size >= _BATCH_BYTES:
             yield batch
-            batch = []
+            batch, size = [], 0
     yield batch
 
 
-def _difference_on_disk(folder: Path, file: StoredFile, quick: bool) -> str | None:
-    path = folder / file.path
+def _status(path: str, file: StoredFile) -> os.stat_result | str:
+    """Return what the file system says of a file, or how that differs from its record."""
     try:
-        status = path.lstat()
-        if not stat.S_ISREG(status.st_mode):
-            return "expected a regular file"
-        if status.st_size != file.bytes:
-            return f"bytes expected {file.bytes}, got {status.st_size}"
-        if quick:
-            return None
-        got = hashed(path, file)
+        status = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
+        return "missing"
+    except OSError as error:
+        return f"cannot be read ({os.strerror(error.errno or 0)})"
+    if not stat.S_ISREG(status.st_mode):
+        return "expected a regular file"
+    if status.st_size != file.bytes:
+        return f"bytes expected {file.bytes}, got {status.st_size}"
+    return status
+
+
+def _difference_on_disk(folder: Path, file: StoredFile, heard: Heard) -> str | None:
+    path = f"{folder}/{file.path}"
+    status = _status(path, file)
+    if isinstance(status, str):
+        heard(file.bytes)
+        return status
+    try:
+        got = hashed(Path(path), file, heard)
+    except FileNotFoundError:
         return "missing"
     except OSError as error:
         return f"cannot be read ({os.strerror(error.errno or 0)})"
@@ -85,16 +172,20 @@ def _difference_on_disk(folder: Path, file: StoredFile, quick: bool) -> str | No
     return f"git blob expected {file.blob}, got {got.blob}" if got.blob != file.blob else None
 
 
-def hashed(path: Path, recorded: StoredFile) -> StoredFile:
+def hashed(path: Path, recorded: StoredFile, heard: Heard | None = None) -> StoredFile:
     """Read a file once, and return it as it is now, with the ids that its record has."""
     sha256 = hashlib.sha256()
     with path.open("rb", buffering=0) as stream:
         size = os.fstat(stream.fileno()).st_size
         blob = blob_hasher(size) if recorded.blob and not recorded.lfs else None
-        while data := stream.read(CHUNK):
-            sha256.update(data)
+        buffer = _buffer()
+        view = memoryview(buffer)
+        while count := stream.readinto(buffer):
+            sha256.update(view[:count])
             if blob:
-                blob.update(data)
+                blob.update(view[:count])
+            if heard:
+                heard(count)
     return StoredFile(
         path=recorded.path,
         bytes=size,
@@ -104,21 +195,30 @@ def hashed(path: Path, recorded: StoredFile) -> StoredFile:
     )
 
 
+def _buffer() -> bytearray:
+    """Return this thread's buffer: a new one for each file costs as much as reading it."""
+    found: bytearray | None = getattr(_own, "buffer", None)
+    if found is None:
+        found = _own.buffer = bytearray(_PIECE)
+    return found
+
+
 def extra_files(folder: Path, manifest: Manifest) -> set[str]:
     """Return what lies in a release folder and is not in its record."""
-    return _present(folder) - {file.path for file in manifest.files}
+    return present(folder) - {file.path for file in manifest.files}
 
 
-def _present(folder: Path) -> set[str]:
+def present(folder: Path) -> set[str]:
     """Return every file and link below files/ and archives/, as the manifest names them."""
     found: set[str] = set()
     for part in ("files", "archives"):
         if (folder / part).is_symlink():
             found.add(part)
-        for parent, folders, names in os.walk(folder / part):
-            links = [name for name in folders if (Path(parent) / name).is_symlink()]
-            found |= {(Path(parent) / name).relative_to(folder).as_posix() for name in names}
-            found |= {(Path(parent) / name).relative_to(folder).as_posix() for name in links}
+        top = str(folder / part)
+        for parent, folders, names in os.walk(top):  # texts: Paths take a third of the time
+            inside = part + parent[len(top) :].replace(os.sep, "/")
+            links = [name for name in folders if Path(parent, name).is_symlink()]
+            found.update(f"{inside}/{name}" for name in (*names, *links))
     return found
 
 

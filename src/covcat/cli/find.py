@@ -1,5 +1,6 @@
-"""list, search, show, files, cite: what the catalog says; nothing here needs the network."""
+"""list, search, show, files: what the catalog says; nothing here needs the network."""
 
+import json
 import sys
 from dataclasses import asdict
 from typing import Annotated
@@ -8,12 +9,11 @@ import typer
 
 from covcat import catalog as catalogs
 from covcat.catalog import Filter
-from covcat.cite import bibtex, sentence
 from covcat.cli import complete, tables
 from covcat.cli.session import Session, chosen_output, envelope, plain, put
 from covcat.errors import NotFoundError, UsageError
 from covcat.model import Resource
-from covcat.output import Cell, Rows, counted, shown
+from covcat.output import Cell, Rows, counted
 
 FORMATS = ("table", "tsv", "csv", "json", "yaml", "ids")
 
@@ -75,7 +75,6 @@ def register(app: typer.Typer) -> None:
     app.command()(search)
     app.command()(show)
     app.command()(files)
-    app.command()(cite)
 
 
 def filter_of(
@@ -190,6 +189,9 @@ def show(
     name: Annotated[
         str, typer.Argument(metavar="ID", autocompletion=complete.ids, help="A resource.")
     ],
+    output: Annotated[
+        str, typer.Option("--format", metavar="WORD", help="text, json or schema.org.")
+    ] = "text",
 ) -> None:
     """Show all that is known of one resource.
 
@@ -198,9 +200,19 @@ def show(
     from covcat.cli import page
 
     session: Session = ctx.obj
+    chosen_output(output, ("text", "json", "schema.org"))
     resource, _ = session.catalog.find(name)
+    if output == "schema.org" and not session.json:
+        from covcat.export import schema_org
+
+        contained = [session.catalog.get(part.resource) for part in resource.contains]
+        put(sys.stdout, json.dumps(schema_org(resource, contained), indent=2) + "\n")
+        return
     here = [rel for one, rel, _ in session.store.releases() if one == resource.id]
     data = {**plain(asdict(resource)), "here": here}
+    if output == "json":
+        put(sys.stdout, envelope("show", data))
+        return
     session.result("show", data, page.text(resource, session, here))
 
 
@@ -239,37 +251,3 @@ def files(
     session.rows("files", Rows(columns, rows, key="path"), data=data, output=chosen)
     what = "pinned by the listing" if listing is not None else "as the catalog knows; no listing"
     session.say(f"{resource.id}@{release.id}: {counted(len(rows), 'file')}, {what}")
-
-
-def cite(
-    ctx: typer.Context,
-    names: Annotated[
-        list[str], typer.Argument(metavar="ID", autocompletion=complete.ids, help="Resources.")
-    ],
-    output: Annotated[str, typer.Option("--format", help="bibtex, text or json.")] = "bibtex",
-) -> None:
-    """Print how to cite resources.
-
-    Example: covcat cite cohen v7 > covid.bib
-    """
-    session: Session = ctx.obj
-    chosen_output(output, ("bibtex", "text", "json"))
-    found = [session.catalog.get(name.partition("@")[0]) for name in names]
-    lone = [one.id for one in found if not one.citation]
-    if lone:
-        raise NotFoundError(
-            f"no citation is known for {', '.join(lone)}", hint=f"covcat show {lone[0]}"
-        )
-    citations = {c.key: c for one in found for c in one.citation}
-    data = [asdict(citation) for citation in citations.values()]
-    render = sentence if output == "text" else bibtex
-    texts = [render(citation) for citation in citations.values()]
-    if output == "json":
-        put(sys.stdout, envelope("cite", data))
-        return
-    between = "\n" if output == "text" else "\n\n"
-    session.result("cite", data, between.join(map(_lines_shown, texts)) + "\n")
-
-
-def _lines_shown(text: str) -> str:
-    return "\n".join(map(shown, text.split("\n")))

@@ -7,7 +7,9 @@ import typer
 
 from covcat import catalog as catalogs
 from covcat.cli import complete, find, tables
+from covcat.cli import lock as locks
 from covcat.cli import network as net
+from covcat.cli.license import is_unclear
 from covcat.cli.session import Session, error_text, put
 from covcat.errors import CovcatError, SeveralError, UsageError
 from covcat.model import Network, Options, Plan, Release, Resource, Selection, Step
@@ -71,6 +73,10 @@ def fetch(
         int | None,
         typer.Option(metavar="N", min=1, help="Only N files, by sha256 of their paths."),
     ] = None,
+    locked: Annotated[
+        bool,
+        typer.Option("--locked", help="Exactly what ./covcat.lock names, or a FILE given as name."),
+    ] = False,
     progress: Annotated[
         str,
         typer.Option(
@@ -94,7 +100,6 @@ def fetch(
     """
     session: Session = ctx.obj
     wanted = find.filter_of(modality, has, licenses, allows, access, fetchable)
-    targets = _targets(session, names or [], everything, wanted)
     options = Options(
         extract=not no_extract,
         keep_archives=keep_archives,
@@ -118,7 +123,21 @@ def fetch(
         raise UsageError(f"unknown --progress `{progress}`: expected auto, plain, json or none")
     from covcat import pipeline
 
-    plan = pipeline.make_plan(session.store, targets, options)
+    if locked:
+        locks.demand_alone(
+            {
+                "--all": everything,
+                "filters": not wanted.is_empty,
+                "--no-extract": no_extract,
+                "--keep-archives": keep_archives,
+                "--allow-missing": allow_missing,
+                "--include, --exclude and --sample": options.selection,
+            }
+        )
+        plan = locks.plan_of(session, names or [], options)
+    else:
+        targets = _targets(session, names or [], everything, wanted)
+        plan = pipeline.make_plan(session.store, targets, options)
     if dry_run:
         _print_plan(session, plan)
         return
@@ -208,6 +227,8 @@ def _announce(session: Session, step: Step) -> None:
         f"  licence {step.resource.license.spdx}: commercial {allows.commercial}, derivatives "
         f"{allows.derivatives}, redistribution {allows.redistribution}"
     )
+    if is_unclear(session, step.resource):
+        session.say(f"  what is known of it: covcat license {step.resource.id}")
     session.say(f"  {step.reason}")
     for one in release.images_in:
         session.say(

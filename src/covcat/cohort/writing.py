@@ -11,10 +11,10 @@ import shutil
 import stat
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from covcat.aside import workshop_beside
 from covcat.cite import all_bibtex
 from covcat.cohort import record as records
 from covcat.cohort.choosing import Cohort, Part
@@ -24,7 +24,7 @@ from covcat.model import NAMES, Record, Resource
 from covcat.output import counted, shown
 from covcat.output.records import csv_to
 from covcat.progress import Progress
-from covcat.store import FOLDER_MODE, disk_errors, make_folder, sync
+from covcat.store import FOLDER_MODE, disk_errors, sync
 from covcat.vocabulary import USES
 
 _CHUNK = 1 << 20
@@ -42,7 +42,7 @@ def to_file(cohort: Cohort, target: Path, form: Form) -> None:
     names = (f"{target.name}.{records.NAME}", f"{target.name}.refused.csv", target.name)
     finals = [target.with_name(name) for name in names]
     _demand_free(cohort, *reversed(finals))
-    with _workshop(target) as workshop, disk_errors(f"write `{target}`"):
+    with workshop_beside(target) as workshop, disk_errors(f"write `{target}`"):
         built = [workshop / name for name in ("record", "refused", "cohort")]
         _write_record(cohort, form, built[0])
         _write_left_out(cohort, built[1])
@@ -92,7 +92,7 @@ def to_folder(cohort: Cohort, target: Path, form: Form, progress: Progress) -> N
         IntegrityError: an image is not as it was fetched.
     """
     _demand_free(cohort, target)
-    with _workshop(target) as workshop, disk_errors(f"write `{target}`"):
+    with workshop_beside(target) as workshop, disk_errors(f"write `{target}`"):
         if form == "copies":
             _demand_room(workshop, cohort.counts.bytes)
         folder = workshop / "cohort"
@@ -240,21 +240,3 @@ def _demand_room(folder: Path, needed: int) -> None:
             f"not enough space for copies: expected {needed:,} bytes, got {free:,}",
             hint="covcat select --as links",
         )
-
-
-@contextmanager
-def _workshop(target: Path) -> Iterator[Path]:
-    """Give a private folder beside the target; what was made for it goes away with it."""
-    parent = target.absolute().parent
-    missing = [one for one in (parent, *parent.parents) if not one.exists()]
-    workshop = parent / f".covcat-{os.urandom(8).hex()}"
-    try:
-        with disk_errors(f"make a folder beside `{target}`"):
-            make_folder(parent)
-            workshop.mkdir(mode=0o700)
-        yield workshop
-    finally:
-        shutil.rmtree(workshop, ignore_errors=True)
-        with suppress(OSError):  # they are not empty, if all went well
-            for one in missing:
-                one.rmdir()

@@ -41,6 +41,7 @@ from covcat.model.files import (
     ZenodoFile,
 )
 from covcat.model.image import COLUMNS, LABELS, NAMES, Column, Record, Value
+from covcat.model.lock import Lock, LockedDownload, LockedRelease
 from covcat.model.resource import (
     CONTENT_FLAGS,
     MODALITIES,
@@ -105,6 +106,9 @@ __all__ = [
     "License",
     "Link",
     "Location",
+    "Lock",
+    "LockedDownload",
+    "LockedRelease",
     "Login",
     "MODALITIES",
     "Manifest",

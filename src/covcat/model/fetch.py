@@ -4,11 +4,14 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from covcat.errors import UsageError
 from covcat.model.files import AnyFile
 from covcat.model.resource import License, Release, Resource
+
+if TYPE_CHECKING:
+    from covcat.model.lock import LockedRelease
 
 VerifiedBy = Literal[
     "sha256",  # pinned for the file, or for every member by the listing
@@ -74,6 +77,14 @@ class Options:
     require: Literal["any", "pinned", "host"] = "any"
     by_file: bool = False  # a repository's files one by one, in place of its archive
     selection: Selection | None = None  # None is the whole release
+    locked: "LockedRelease | None" = None  # the result must be exactly this
+
+    @property
+    def asked(self) -> "tuple[Selection, ...]":
+        """Return the parts that are asked for; none is the whole release."""
+        if self.locked is not None:
+            return self.locked.selections
+        return (self.selection,) if self.selection else ()
 
     @property
     def wants_archives(self) -> bool:

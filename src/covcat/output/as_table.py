@@ -48,6 +48,7 @@ def text(rows: Rows, *, color: bool = False) -> str:
     Console(
         file=buffer,
         width=sum(widths) + 1,  # rich cuts what is wider; a terminal wraps it
+        height=25,  # with a width alone, rich takes a dumb terminal with colour for 80 columns
         force_terminal=color,
         color_system="standard" if color else None,
         no_color=not color,

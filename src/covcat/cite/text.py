@@ -1,21 +1,23 @@
 """Citations as text: BibTeX and one plain sentence."""
 
+from covcat.cite.parts import MONTHS, plain, split_names
 from covcat.model import Citation, Resource
 
-# BibTeX's macros for months go without braces.
-_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-_PLAIN = str.maketrans("", "", "{}")  # BibTeX's way to keep capitals
 
+def bibtex(citation: Citation, accessed: str | None = None) -> str:
+    """Return one BibTeX entry; titles get braces so that their capitals stay.
 
-def bibtex(citation: Citation) -> str:
-    """Return one BibTeX entry; titles get braces so that their capitals stay."""
+    `accessed`, as 2020-04-02, becomes `urldate`, as biblatex and newer styles know it.
+    """
     entry = "misc" if citation.entry == "data" else citation.entry  # plain styles know no @data
     lines = [f"@{entry}{{{citation.key},"]
     fields = dict(citation.fields)
     if "author" not in fields and "organization" in fields:  # which styles do not print for @misc
         fields = {"author": f"{{{fields.pop('organization')}}}", **fields}
+    if accessed:
+        fields["urldate"] = accessed
     for name, value in fields.items():
-        if name == "month" and value.casefold() in _MONTHS:
+        if name == "month" and value.casefold() in MONTHS:  # BibTeX's macros go without braces
             lines.append(f"  month = {value.casefold()},")
         else:
             inner = f"{{{value}}}" if name == "title" else value
@@ -23,8 +25,11 @@ def bibtex(citation: Citation) -> str:
     return "\n".join([*lines, "}"])
 
 
-def sentence(citation: Citation) -> str:
-    """Return the entry as one line: authors (year). Title. Where, volume, pages. Identifier."""
+def sentence(citation: Citation, accessed: str | None = None) -> str:
+    """Return the entry as one line: authors (year). Title. Where, volume, pages. Identifier.
+
+    `accessed`, as 2020-04-02, stands behind the address.
+    """
     fields = citation.fields
     who = _authors(fields.get("author") or fields.get("organization", ""))
     year = f"({fields['year']})" if "year" in fields else ""
@@ -37,14 +42,15 @@ def sentence(citation: Citation) -> str:
         fields.get("title", ""),
         ", ".join([*where, *numbers, *pages]),
     ]
-    plain = [part.translate(_PLAIN).replace("--", "–") for part in parts if part]
-    *before, last = [*plain, doi] if doi else plain or [""]
-    return " ".join([*map(_ended, before), last])
+    texts = [plain(part) for part in parts if part]
+    *before, last = [*texts, doi] if doi else texts or [""]
+    on = f" (accessed {accessed})" if accessed else ""
+    return " ".join([*map(_ended, before), last]) + on
 
 
 def _authors(names: str) -> str:
-    people = names.split(" and ")
-    et_al = " et al." if people[-1] == "others" else ""
+    people = split_names(names)
+    et_al = " et al." if people[-1:] == ["others"] else ""
     return ", ".join(people[:-1] if et_al else people) + et_al
 
 

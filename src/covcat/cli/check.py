@@ -1,0 +1,232 @@
+"""verify: is what is here still what it was; and with --repair, make it so again."""
+
+import sys
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from covcat.cli import complete
+from covcat.cli import network as net
+from covcat.cli.here import Here, wanted
+from covcat.cli.session import Session, error_text, put
+from covcat.errors import CovcatError, IntegrityError, SeveralError, UsageError
+from covcat.output import counted
+
+if TYPE_CHECKING:
+    from covcat.model import Network
+    from covcat.pins import Findings
+    from covcat.pipeline import Repaired
+    from covcat.progress import Progress
+    from covcat.verify import Checked
+
+_PROGRESS = ("auto", "plain", "json", "none")
+_MAX_NAMED = 40  # repaired files that are named; --json names all
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(verify)
+
+
+def verify(
+    ctx: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
+        ),
+    ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick", help="Compare sizes; hash only what was modified since it was fetched."
+        ),
+    ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Bring again what is damaged or missing.")
+    ] = False,
+    progress: Annotated[
+        str,
+        typer.Option(
+            metavar="HOW", envvar="COVCAT_PROGRESS", help="auto, plain, json (on stderr) or none."
+        ),
+    ] = "auto",
+    jobs: net.Jobs = None,
+    retries: net.Retries = 5,
+    timeout: net.Timeout = 30,
+    limit_rate: net.LimitRate = None,
+    allow_private: net.AllowPrivate = False,
+    checkpoint: net.Checkpoint = 64 << 20,
+    pause: net.Pause = 0.5,
+    slow: net.Slow = "65536/60",
+) -> None:
+    """Check every byte of what is here against its record and pins; exit 5 names each file.
+
+    --quick reads no contents, except of files modified after manifest.json. --repair asks only
+    for what is damaged, and exchanges the folder when all is right; your own files stay.
+
+    Example: covcat verify figure1 --repair
+    """
+    session: Session = ctx.obj
+    if quick and repair:
+        raise UsageError(
+            "--quick and --repair exclude each other: a repair looks at every byte",
+            hint="covcat verify --repair",
+        )
+    if progress not in _PROGRESS:
+        raise UsageError(f"unknown --progress `{progress}`: expected {', '.join(_PROGRESS)}")
+    network = net.network(
+        session,
+        jobs=jobs,
+        retries=retries,
+        timeout=timeout,
+        limit_rate=limit_rate,
+        allow_private=allow_private,
+        checkpoint=checkpoint,
+        pause=pause,
+        slow=slow,
+    )
+    from covcat.cli.bars import drawn
+
+    here = wanted(session, names)
+    with drawn(session, progress) as drawing:
+        if repair:
+            _repair_all(session, here, network, drawing)
+        else:
+            _check_all(session, here, drawing, quick=quick)
+
+
+# ---- looking -----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Verdicts:
+    """What is said in the end."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)  # one a file
+    hints: list[str] = field(default_factory=list)
+
+
+def _check_all(session: Session, here: list[Here], progress: "Progress", *, quick: bool) -> None:
+    """Look at every release; one that is damaged does not stop the others."""
+    from covcat import pipeline
+
+    said = _Verdicts()
+    for resource_id, release_id, folder in here:
+        name = f"{resource_id}@{release_id}"
+        try:
+            found = pipeline.verify_release(session.catalog, folder, progress, quick=quick)
+        except IntegrityError as error:
+            said.rows.append({"id": name, "ok": False, "error": error.message})
+            said.lines += [f"{name}: {error.message}", *(f"{name}: {one}" for one in error.details)]
+            said.failed.append(name)
+            said.hints.append(error.hint or f"covcat verify {name} --repair")
+            continue
+        _add(session, said, name, found, quick=quick)
+    if not said.failed:
+        session.result("verify", {"verified": said.rows}, "")
+        return
+    raise _not_as_recorded(said)
+
+
+def _not_as_recorded(said: _Verdicts) -> IntegrityError:
+    return IntegrityError(
+        f"not as recorded: {', '.join(said.failed)}",
+        details=said.lines,
+        hint=said.hints[0],
+        data={"verified": said.rows},
+    )
+
+
+def _add(session: Session, said: _Verdicts, name: str, found: "Checked", *, quick: bool) -> None:
+    """Take the verdict on one release."""
+    record, findings = found.record, found.findings
+    row = {"id": name, "ok": not findings, "files": record.total_files, "complete": record.complete}
+    said.rows.append({**row, **asdict(findings), **({"doubted": found.doubted} if quick else {})})
+    if found.doubted:
+        session.say(
+            f"{name}: {counted(len(found.doubted), 'file')} modified since the manifest was "
+            "written: hashed"
+        )
+    if findings:
+        said.lines += [f"{name}: {line}" for line in findings.lines()]
+        said.failed.append(name)
+        said.hints.append(_way_out(name, record.complete, findings))
+        return
+    how = "names, sizes and times" if quick else "every byte"
+    session.say(f"{name}: {record.total_files} files are as recorded ({how})")
+
+
+def _way_out(name: str, is_complete: bool, findings: "Findings") -> str:
+    if not (is_complete or findings.changed or findings.extra):
+        return f"covcat fetch {name}"  # --allow-missing kept it: what is missing can be had
+    return f"covcat verify {name} --repair"
+
+
+# ---- mending -----------------------------------------------------------------------------------
+
+
+def _repair_all(
+    session: Session, here: list[Here], network: "Network", progress: "Progress"
+) -> None:
+    """Mend every release; one that cannot be does not stop the others."""
+    from covcat import pipeline
+    from covcat.building import Bench
+
+    bench = Bench(session.catalog, session.store, network, progress)
+    said = _Verdicts()
+    errors: list[CovcatError] = []
+    for resource_id, release_id, folder in here:
+        name = f"{resource_id}@{release_id}"
+        try:
+            _say_repaired(session, said, name, pipeline.repair_release(folder, bench))
+        except CovcatError as error:
+            errors.append(error)
+            said.failed.append(name)
+            said.rows.append({"id": name, "ok": False, "error": error.message, **error.data})
+            if len(here) > 1 and not session.json:
+                put(sys.stderr, error_text(error))
+    _conclude(session, said, errors)
+
+
+def _say_repaired(session: Session, said: _Verdicts, name: str, done: "Repaired") -> None:
+    """Tell what was repaired; what the record itself says is missing is no damage."""
+    record = done.record
+    row = {"id": name, "ok": record.complete, "files": record.total_files}
+    row |= {"repaired": done.files, "new_record": done.has_new_record, "missing": record.missing}
+    said.rows.append(row)
+    for path in done.files[:_MAX_NAMED]:
+        session.say(f"{name}: repaired {path}")
+    if len(done.files) > _MAX_NAMED:
+        session.say(f"{name}: … and {len(done.files) - _MAX_NAMED} more; --json names all")
+    if done.has_new_record:
+        session.say(f"{name}: wrote manifest.json and SHA256SUMS anew")
+    if not record.complete:
+        said.failed.append(name)
+        said.lines += [f"{name}: missing: files/{path}" for path in record.missing]
+        said.hints.append(f"covcat fetch {name}")
+        return
+    mended = f", {len(done.files)} of them repaired" if done.files else ""
+    session.say(f"{name}: {record.total_files} files are as recorded (every byte){mended}")
+
+
+def _conclude(session: Session, said: _Verdicts, errors: list[CovcatError]) -> None:
+    """Print what was done, or raise what could not be."""
+    data = {"verified": said.rows}
+    if said.lines:
+        errors.append(_not_as_recorded(said))
+    if not errors:
+        session.result("verify", data, "")
+        return
+    if len(errors) == 1:
+        errors[0].data = data
+        raise errors[0]
+    raise SeveralError(
+        f"{len(said.failed)} of {len(said.rows)} could not be repaired: {', '.join(said.failed)}",
+        errors,
+        hint=f"covcat verify {said.failed[0]} --repair",
+        data=data,
+    )

@@ -1,0 +1,204 @@
+"""cite: whom to thank, in the form that a paper's tools read."""
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from covcat import cite as citations
+from covcat.cli import complete
+from covcat.cli.session import Session, chosen_output, envelope, put
+from covcat.errors import CovcatError, NotFoundError, UsageError
+from covcat.model import Citation, Resource
+from covcat.output import shown
+from covcat.store import disk_errors
+
+FORMATS = ("bibtex", "ris", "csl-json", "text", "json")
+_MOST_BYTES = 64 << 20  # of a lock
+
+Cited = list[tuple[Citation, str | None]]  # with the day on which a site was seen
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("cite")(cite)
+
+
+def cite(
+    ctx: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Resources."),
+    ] = None,
+    lock: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="A covcat.lock: cite all that it names."),
+    ] = None,
+    with_sources: Annotated[
+        bool, typer.Option("--with-sources", help="Also what these contain, or have labels of.")
+    ] = False,
+    accessed: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE",
+            help="When you saw what is only at an address, such as 2026-04-02, or today. "
+            "Default: the day of the fetch, where it is here.",
+        ),
+    ] = None,
+    output: Annotated[
+        str, typer.Option("--format", metavar="WORD", help="bibtex, ris, csl-json, text or json.")
+    ] = "bibtex",
+) -> None:
+    """Print how to cite resources.
+
+    Example: covcat cite cohen v7 --with-sources > covid.bib
+    """
+    session: Session = ctx.obj
+    chosen_output(output, FORMATS)
+    day = _day(accessed)
+    releases = _wanted(session, names or [], lock)
+    resources = list({one.id: one for one, _ in releases}.values())
+    lone = [one.id for one in resources if not one.citation]
+    if lone:
+        raise NotFoundError(
+            f"no citation is known for {', '.join(lone)}", hint=f"covcat show {lone[0]}"
+        )
+    if with_sources:
+        known = {one.id: one for one in session.catalog.resources}
+        resources = citations.upstream(resources, known)
+        for one in resources:
+            if not one.citation:
+                session.say(f"note: no citation is known for {one.id}, a source of these")
+    _print(session, _dated(session, releases, resources, day), output)
+
+
+def _wanted(
+    session: Session, names: list[str], lock: Path | None
+) -> list[tuple[Resource, str | None]]:
+    """Return each resource that is named, with its release where one is."""
+    if bool(names) == (lock is not None):
+        problem = "names and --from together" if names else "nothing to cite"
+        raise UsageError(f"{problem}: expected ids, or --from covcat.lock", hint="covcat list")
+    if lock is None:
+        found = [(session.catalog.find(name)[0], name.partition("@")[2]) for name in names]
+        return [(resource, release or None) for resource, release in found]
+    wanted: list[tuple[Resource, str | None]] = []
+    for name, release in locked(lock):
+        resource = session.catalog.get(name)
+        wanted.append((resource, release))
+        if release not in {None, *(one.id for one in resource.releases)}:
+            session.say(f"note: the catalog has no release `{release}` of {resource.id} any more")
+    return wanted
+
+
+def locked(path: Path) -> list[tuple[str, str | None]]:
+    """Return the resources that a lock names, each with its release.
+
+    Only its names count here: what it pins is for `fetch --locked`.
+
+    Raises:
+        NotFoundError: there is none.
+        UsageError: it is something else.
+    """
+    if not path.exists():
+        raise NotFoundError(f"there is no lock `{path}`", hint="covcat lock")
+    try:
+        with disk_errors(f"read `{path}`"), path.open("rb") as stream:
+            tree = json.loads(stream.read(_MOST_BYTES))
+        found = [_one_locked(row) for row in tree["releases"]]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UsageError(
+            f"`{path}` is not a lock of covcat: expected JSON with `releases`, each with `id` and "
+            "`release`",
+            cause=f"{type(error).__name__}: {error}".partition("\n")[0],
+            hint="covcat lock",
+        ) from error
+    if not found:
+        raise UsageError(f"`{path}` names no release", hint="covcat lock cohen")
+    return found
+
+
+def _one_locked(row: dict[str, Any]) -> tuple[str, str | None]:
+    """Read a row with `resource` or `id`, which may be ID@RELEASE, and perhaps `release`."""
+    name, _, release = str(row["resource"] if "resource" in row else row["id"]).partition("@")
+    chosen = row.get("release") or release or None
+    return name, None if chosen is None else str(chosen)
+
+
+# ---- the day -----------------------------------------------------------------------------------
+
+
+def _day(asked: str | None) -> str | None:
+    if asked is None:
+        return None
+    if asked == "today":
+        return datetime.now(UTC).astimezone().date().isoformat()
+    try:
+        return date.fromisoformat(asked).isoformat()
+    except ValueError as error:
+        raise UsageError(
+            f"--accessed `{asked}` is no date: expected one like 2026-04-02, or today"
+        ) from error
+
+
+def _dated(
+    session: Session,
+    releases: Iterable[tuple[Resource, str | None]],
+    resources: Iterable[Resource],
+    day: str | None,
+) -> Cited:
+    """Give each work once; what has an address only, with the day on which it was seen."""
+    chosen = {one.id: release for one, release in releases}
+    days: dict[str, str | None] = {}
+    entries: list[Citation] = []
+    for resource in resources:
+        seen = day or _fetched(session, resource.id, chosen.get(resource.id))
+        entries += resource.citation
+        for one in filter(citations.is_site, resource.citation):
+            days[str(one.fields)] = days.get(str(one.fields)) or seen
+    found = [(one, days.get(str(one.fields))) for one in citations.distinct(entries)]
+    undated = [one.key for one, seen in found if citations.is_site(one) and seen is None]
+    if undated:
+        session.say(
+            f"note: no date of access is known of {', '.join(undated)}: add --accessed DATE, "
+            "the day on which you saw it"
+        )
+    return found
+
+
+def _fetched(session: Session, resource_id: str, release_id: str | None) -> str | None:
+    """Return the day on which a resource came here: of several releases, the last one."""
+    from covcat import manifest
+
+    days = []
+    try:
+        for one, release, folder in session.store.releases():
+            if one == resource_id and release_id in (None, release):
+                days.append(date.fromisoformat(manifest.load(folder).created_at[:10]).isoformat())
+    except (CovcatError, ValueError):  # what is here is damaged: then nothing is known
+        return None
+    return max(days, default=None)
+
+
+# ---- how it is printed -------------------------------------------------------------------------
+
+
+def _print(session: Session, cited: Cited, output: str) -> None:
+    if session.json or output == "json":
+        data = [asdict(one) | ({"accessed": day} if day else {}) for one, day in cited]
+        put(sys.stdout, envelope("cite", data))
+    elif output == "csl-json":
+        items = [citations.csl(one, day) for one, day in cited]
+        put(sys.stdout, json.dumps(items, indent=2) + "\n")
+    elif output == "ris":
+        records = [map(shown, citations.ris(one, day)) for one, day in cited]
+        put(sys.stdout, "\r\n".join("".join(f"{line}\r\n" for line in one) for one in records))
+    else:
+        render = citations.sentence if output == "text" else citations.bibtex
+        texts = ["\n".join(map(shown, render(one, day).split("\n"))) for one, day in cited]
+        put(sys.stdout, ("\n" if output == "text" else "\n\n").join(texts) + "\n")

@@ -1,0 +1,173 @@
+"""manifest export: the record of a release, for tools that do not know covcat."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from covcat.cli import complete
+from covcat.cli.session import PipeClosedError, Session, chosen_output, envelope, put
+from covcat.errors import NotFoundError, UsageError
+from covcat.output import counted, shown
+from covcat.store import disk_error
+
+if TYPE_CHECKING:
+    from covcat.export import Source
+
+FORMATS = ("json", "csv", "sha256sums", "bagit", "croissant")
+
+
+def export(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="ID[@RELEASE]",
+            autocompletion=complete.ids,
+            help="A release on disk. Default: the one that is here.",
+        ),
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--format", metavar="WORD", help=f"{', '.join(FORMATS)}.")
+    ] = "json",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE|DIR", help="New; a bag needs it. Default: stdout."
+        ),
+    ] = None,
+) -> None:
+    """Write the record of a release as other tools read it; a bag has its files too.
+
+    Example: covcat manifest export figure1 --format bagit --output figure1-bag
+    """
+    from covcat import export as exports
+
+    session: Session = ctx.obj
+    chosen_output(form, FORMATS)
+    if form == "bagit" and output is None:
+        raise UsageError(
+            "a bag is a folder: expected --output DIR",
+            hint=f"covcat manifest export {name or 'ID'} --format bagit --output bag",
+        )
+    source = _source(session, name)
+    _warn(session, source, form)
+    if form == "bagit" and output is not None:
+        _bag(session, source, output)
+        data = None
+    else:
+        data = exports.DOCUMENTS[form](source)
+        if output is not None:
+            exports.to_file(source, data, output)
+    _tell(session, source, form, output, data)
+
+
+def _source(session: Session, name: str | None) -> "Source":
+    from covcat import manifest
+    from covcat.export import Source
+
+    resource_id, folder = _chosen(session, name)
+    try:
+        resource = session.catalog.get(resource_id)
+    except NotFoundError:  # its manifest says enough
+        resource = None
+    return Source(folder, manifest.load(folder), resource)
+
+
+def _chosen(session: Session, name: str | None) -> tuple[str, Path]:
+    """Return a resource's id and a folder: of several releases of one, the default's or the last.
+
+    Raises:
+        NotFoundError: it is not here.
+        UsageError: no name, and several resources are here.
+    """
+    here = session.store.releases()
+    if name is None:
+        if not here:
+            raise NotFoundError(f"nothing is in `{session.data_dir}`", hint="covcat fetch ID")
+        ids = list(dict.fromkeys(one for one, _, _ in here))
+        if len(ids) > 1:
+            raise UsageError(
+                f"which of {len(ids)} resources: expected one of {', '.join(ids)}",
+                hint=f"covcat manifest export {ids[0]}",
+            )
+        name = ids[0]
+    wanted, _, release_id = name.partition("@")
+    if wanted not in {one for one, _, _ in here}:  # an alias, or not here at all
+        wanted = session.catalog.get(wanted).id
+    found = {one: folder for id, one, folder in here if id == wanted}
+    chosen = release_id or _default(session, wanted)
+    if release_id not in ("", *found) or not found:
+        raise NotFoundError(f"`{name}` is not in `{session.data_dir}`", hint=f"covcat fetch {name}")
+    return wanted, found.get(chosen) or list(found.values())[-1]
+
+
+def _default(session: Session, resource_id: str) -> str:
+    try:
+        release = session.catalog.get(resource_id).default_release
+    except NotFoundError:
+        return ""
+    return release.id if release else ""
+
+
+def _warn(session: Session, source: "Source", form: str) -> None:
+    record = source.manifest
+    name = f"{record.resource}@{record.release}"
+    if record.missing or record.selection:
+        what = "; ".join(record.selection) or f"{counted(len(record.missing), 'file')} missing"
+        session.say(f"note: not all of {name} is here: {what}")
+    odd = sum("%" in file.path for file in record.files)
+    if form == "bagit" and odd:
+        session.say(
+            f"note: {counted(odd, 'path')} with a `%`, written `%25` as RFC 8493 wants it; "
+            "bagit-python 1.9 does not read that (its issue 157)"
+        )
+
+
+def _bag(session: Session, source: "Source", target: Path) -> None:
+    from covcat import export as exports
+    from covcat.cli.bars import drawn
+
+    exports.demand_free(source, target)
+    with drawn(session, "auto") as progress:
+        exports.bag(source.folder, source.manifest, target, progress)
+
+
+def _tell(
+    session: Session, source: "Source", form: str, output: Path | None, data: bytes | None
+) -> None:
+    record = source.manifest
+    if session.json:
+        what: dict[str, Any] = {
+            "id": f"{record.resource}@{record.release}",
+            "format": form,
+            "path": None if output is None else str(output),
+            "files": len(record.files),
+            "bytes": sum(one.bytes for one in record.files),
+        }
+        if output is None and data is not None:
+            text = data.decode("utf-8", "surrogateescape")
+            what["content"] = json.loads(text) if form in ("json", "croissant") else text
+        put(sys.stdout, envelope("manifest export", what))
+    elif output is not None:
+        put(sys.stdout, f"{shown(output) if sys.stdout.isatty() else output}\n")
+    elif data is not None:
+        _put(data)
+
+
+def _put(data: bytes) -> None:
+    """Print a document byte for byte; on a terminal, what that would obey is made visible."""
+    if sys.stdout.isatty():
+        text = data.decode("utf-8", "replace")
+        put(sys.stdout, "\n".join(map(shown, text.split("\n"))))
+        return
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError as error:
+        raise PipeClosedError from error
+    except OSError as error:
+        raise disk_error(error, "write the result") from error

@@ -1,0 +1,149 @@
+"""license: what is known of a resource's terms, and a record that they were accepted."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from covcat import terms
+from covcat.cli import complete
+from covcat.cli import images as options
+from covcat.cli.find import FORMATS, OutputFormat
+from covcat.cli.session import Session, chosen_output
+from covcat.errors import CovcatError, UsageError
+from covcat.model import Resource
+from covcat.output import Cell, Rows, shown
+
+if TYPE_CHECKING:
+    from covcat.cohort.choosing import Tally
+
+_COLUMNS = ("id", "licence", *terms.USES, "accepted")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("license")(license_of)
+
+
+def license_of(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="ID", autocompletion=complete.ids, help="Default: a table of all resources."
+        ),
+    ] = None,
+    accept: Annotated[
+        bool,
+        typer.Option("--accept", help="Record, in the data folder, that you accept these terms."),
+    ] = False,
+    output: OutputFormat = None,
+) -> None:
+    """Say what is known of a licence: what it allows, and where sources contradict each other.
+
+    Nothing is blocked by it. --accept records the time and the sha256 of this text, not who it was.
+
+    Example: covcat license coronacases
+    """
+    session: Session = ctx.obj
+    chosen = chosen_output(output, FORMATS)
+    if name is None:
+        if accept:
+            raise UsageError("--accept wants one ID", hint="covcat license cohen --accept")
+        _list(session, chosen)
+        return
+    if chosen not in (None, "json"):
+        raise UsageError(f"--format {chosen} is for the table of all: expected no ID, or json")
+    resource, _ = session.catalog.find(name)
+    if accept:
+        terms.accept(session.store, resource)
+    record = terms.last(terms.accepted(session.store), resource)
+    _print(session, resource, record, is_json=chosen == "json")
+
+
+def is_unclear(session: Session, resource: Resource) -> bool:
+    """Tell if a fetch should point to the terms: their name says little, nobody accepted them."""
+    if not terms.is_unsettled(resource):
+        return False
+    try:
+        record = terms.last(terms.accepted(session.store), resource)
+    except CovcatError:  # a damaged record must not stop a fetch
+        return True
+    return record is None or record.terms_sha256 != terms.digest(resource)
+
+
+def _list(session: Session, output: str | None) -> None:
+    found = terms.accepted(session.store)
+    rows: list[dict[str, Cell]] = []
+    for one in session.catalog.resources:
+        if not one.is_sample:
+            allows: dict[str, Cell] = {use: getattr(one.license.allows, use) for use in terms.USES}
+            state = _state(one, terms.last(found, one))
+            rows.append({"id": one.id, "licence": one.license.short, **allows, "accepted": state})
+    session.rows("license", Rows(_COLUMNS, rows), data={"licenses": rows}, output=output)
+
+
+def _state(resource: Resource, record: terms.Accepted | None) -> str | None:
+    if record is None:
+        return None
+    is_same = record.terms_sha256 == terms.digest(resource)
+    return record.at[:10] if is_same else f"other terms, {record.at[:10]}"
+
+
+def _print(
+    session: Session, resource: Resource, record: terms.Accepted | None, *, is_json: bool
+) -> None:
+    tallies = _per_image(session, resource)
+    text = terms.text(resource) + "".join(map(_line, tallies))
+    if "unknown" in asdict(resource.license.allows).values():
+        text += "unknown is not a yes: ask whoever owns the images\n"
+    state = _state(resource, record)
+    text += f"accepted: {state}\n" if state else ""
+    data: dict[str, Any] = {
+        "resource": resource.id,
+        "license": asdict(resource.license),
+        "is_unsettled": terms.is_unsettled(resource),
+        "terms": terms.text(resource),
+        "terms_sha256": terms.digest(resource),
+        "accepted": asdict(record) if record else None,
+        "is_accepted": record is not None and record.terms_sha256 == terms.digest(resource),
+        "images": [asdict(one) for one in tallies],
+    }
+    if is_json and not session.json:
+        from dataclasses import replace
+
+        session = replace(session, json=True)
+    session.result("license", data, text)
+
+
+def _per_image(session: Session, resource: Resource) -> "list[Tally]":
+    """Count the licences of the images, where each has its own and they are here."""
+    if resource.license.per_image is None:
+        return []
+    here = [one for one in session.store.releases() if one[0] == resource.id]
+    if not here:
+        session.say(f"note: `covcat fetch {resource.id}`, then this counts its images by licence")
+        return []
+    try:
+        return _counted(session, resource, here[-1][1])
+    except CovcatError as error:  # the terms are what was asked for
+        session.say(f"note: its images could not be counted: {error.message}")
+        return []
+
+
+def _counted(session: Session, resource: Resource, release_id: str) -> "list[Tally]":
+    from covcat.cohort.choosing import Cohort, Part, Rule
+    from covcat.query import Question
+
+    _, release = session.catalog.find(f"{resource.id}@{release_id}")
+    assert release is not None  # it was found by its name
+    index, _ = options.index_here(session, resource, release)
+    folder = session.store.release(resource.id, release.id)
+    part = Part(resource, release, folder, index)
+    return list(Cohort([part], Rule(Question(), True)).counts.licenses)
+
+
+def _line(one: "Tally") -> str:
+    name = shown(one.license, 100) if one.license else "(none stated)"
+    allows = ", ".join(f"{use} {one.allows[use]}" for use in terms.USES)
+    return f"  {one.images:>7,} images  {name}: {allows}\n"

@@ -1,0 +1,249 @@
+"""lock, and what `fetch --locked` takes: exactly the same again, elsewhere and later."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from covcat.cli import complete
+from covcat.cli.session import Session
+from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
+from covcat.model import LockedRelease, Manifest, Options, Plan
+from covcat.output import counted, sized
+
+if TYPE_CHECKING:
+    from covcat.catalog import Catalog
+
+Drift = dict[str, str]  # id, kind, what
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(lock)
+
+
+def lock(
+    ctx: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
+        ),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The lock.")
+    ] = Path("covcat.lock"),
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; tell what differs from the lock.")
+    ] = False,
+) -> None:
+    """Pin what is here, for a paper or a CI job: releases, parts, and the digest of each file.
+
+    `covcat fetch --locked` takes exactly that. With names, the rest of the lock stays.
+
+    Example: covcat lock figure1 --output figure1.lock
+    """
+    session: Session = ctx.obj
+    if check:
+        _check(session, output, names or [])
+    else:
+        _write(session, output, names or [])
+
+
+# ---- write -------------------------------------------------------------------------------------
+
+
+def _write(session: Session, path: Path, names: Sequence[str]) -> None:
+    from covcat import locking
+
+    new = {one.name: one for one in map(locking.locked, _records(session, names))}
+    if not new:
+        raise NotFoundError(f"nothing is in `{session.data_dir}`", hint="covcat fetch figure1")
+    before = {one.name: one for one in locking.read(path).releases} if path.exists() else {}
+    stay = {
+        name: one
+        for name, one in before.items()
+        if names and name not in new and not _means(session.catalog, names, one)
+    }
+    locking.write(path, [*stay.values(), *new.values()])
+    _tell(session, path, new, before, stay)
+    data = {"lock": str(path), "locked": sorted(new), "kept": sorted(stay)}
+    dropped = sorted(before.keys() - new.keys() - stay.keys())
+    session.result("lock", {**data, "dropped": dropped}, f"{path}\n")
+
+
+def _means(catalog: "Catalog", names: Iterable[str], one: LockedRelease) -> bool:
+    return any(_resolved(catalog, name) in (one.id, one.name) for name in names)
+
+
+def _resolved(catalog: "Catalog", name: str) -> str:
+    """Return ID or ID@RELEASE for a name that may be an alias."""
+    wanted, at, release = name.partition("@")
+    try:
+        return catalog.get(wanted).id + at + release
+    except NotFoundError:  # of a catalog that is not given now
+        return name
+
+
+def _tell(
+    session: Session,
+    path: Path,
+    new: Mapping[str, LockedRelease],
+    before: Mapping[str, LockedRelease],
+    stay: Mapping[str, LockedRelease],
+) -> None:
+    for name, one in new.items():
+        part = f", a part: {'; '.join(one.selection)}" if one.selection else ""
+        is_long = one.total_files and not one.files
+        note = "; so many are pinned by one digest, not by name" if is_long else ""
+        session.say(
+            f"{name}: {counted(one.total_files, 'file')}, {sized(one.total_bytes)}{part}{note}"
+        )
+    if stay:
+        session.say(f"{path}: {', '.join(sorted(stay))} as before")
+    dropped = before.keys() - new.keys() - stay.keys()
+    if dropped:
+        session.say(f"{path}: {', '.join(sorted(dropped))} no longer in it: not here")
+
+
+def _records(session: Session, names: Sequence[str]) -> list[Manifest]:
+    """Return the records of what is named, or of all that is here."""
+    from covcat import manifest
+
+    here = session.store.releases()
+    wanted = [_resolved(session.catalog, name) for name in names]
+    for asked, name in zip(wanted, names, strict=True):
+        if not any(asked in (one, f"{one}@{release}") for one, release, _ in here):
+            session.catalog.find(name)  # says so, if nothing has that name at all
+            raise NotFoundError(
+                f"`{name}` is not in `{session.data_dir}`", hint=f"covcat fetch {name}"
+            )
+    return [
+        manifest.load(folder)
+        for one, release, folder in here
+        if not wanted or one in wanted or f"{one}@{release}" in wanted
+    ]
+
+
+# ---- check -------------------------------------------------------------------------------------
+
+
+def _check(session: Session, path: Path, names: Sequence[str]) -> None:
+    """Compare lock, disk and catalog.
+
+    Raises:
+        IntegrityError: they differ.
+    """
+    from covcat import locking
+
+    found = _chosen(session, locking.read(path).releases, names, path)
+    drift = [line for one in found for line in _drift(session, one)]
+    if not names:
+        known = {one.name for one in found}
+        drift += [
+            {"id": name, "kind": "extra", "what": "here, and not in the lock"}
+            for one, release, _ in session.store.releases()
+            if (name := f"{one}@{release}") not in known
+        ]
+    data = {"lock": str(path), "checked": [one.name for one in found], "drift": drift}
+    if not drift:
+        session.result("lock", data, "")
+        session.say(f"{counted(len(found), 'release')} as `{path}` names them")
+        return
+    ids = ", ".join(dict.fromkeys(one["id"] for one in drift))
+    raise IntegrityError(
+        f"not as `{path}` names it: {ids}",
+        details=[f"{one['id']}: {one['kind']}: {one['what']}" for one in drift],
+        hint="`covcat fetch --locked` brings releases that are missing, `covcat verify` looks at "
+        "each byte, `covcat lock` pins what is here",
+        data=data,
+    )
+
+
+def _drift(session: Session, one: LockedRelease) -> list[Drift]:
+    """Say how the disk and the catalog differ from one release of the lock."""
+    from covcat import pipeline
+
+    lines = [("files", what) for what in _file_drift(session, one)]
+    folder = session.store.release(one.id, one.release)
+    if not folder.is_dir():
+        others = [release for other, release, _ in session.store.releases() if other == one.id]
+        elsewhere = f"other release: {', '.join(others)} is here" if others else "not here"
+        lines = [("missing", elsewhere)]
+    try:
+        pipeline.locked_target(session.catalog, one)
+    except CovcatError as error:
+        lines += [("catalog", what) for what in error.details or (error.message,)]
+    return [{"id": one.name, "kind": kind, "what": what} for kind, what in lines]
+
+
+def _file_drift(session: Session, one: LockedRelease) -> list[str]:
+    """Compare the record with the lock, and the disk with the record: names and sizes."""
+    from covcat import locking, manifest, removing
+
+    folder = session.store.release(one.id, one.release)
+    if not folder.is_dir():
+        return []
+    try:
+        record = manifest.load(folder)
+    except IntegrityError as error:
+        return [error.message]
+    lines = [*locking.differences(one, record), *locking.changes_on_disk(folder, record)]
+    return [*lines, *(f"extra: {path}" for path in removing.strangers(folder))]
+
+
+def _chosen(
+    session: Session, releases: Sequence[LockedRelease], names: Sequence[str], path: Path
+) -> list[LockedRelease]:
+    """Return what is named of a lock, or all of it.
+
+    Raises:
+        NotFoundError: the lock does not have it.
+    """
+    found: dict[str, LockedRelease] = {}
+    for name in names:
+        asked = _resolved(session.catalog, name)
+        matching = {one.name: one for one in releases if asked in (one.id, one.name)}
+        if not matching:
+            raise NotFoundError(f"`{name}` is not in the lock `{path}`", hint=f"covcat lock {name}")
+        found |= matching
+    return list(found.values()) if names else list(releases)
+
+
+# ---- fetch --locked ----------------------------------------------------------------------------
+
+
+def plan_of(session: Session, words: Sequence[str], options: Options) -> Plan:
+    """Decide how to get what a lock names; `words` are ids of it, and its file if it has another.
+
+    Raises:
+        CovcatError: it cannot be had as it was.
+    """
+    from covcat import locking, pipeline
+
+    files = [word for word in words if _is_file(word)]
+    if len(files) > 1:
+        raise UsageError(f"expected one lock, got {len(files)}: {', '.join(files)}")
+    path = Path(files[0]) if files else locking.FILE
+    names = [word for word in words if not _is_file(word)]
+    wanted = _chosen(session, locking.read(path).releases, names, path)
+    return pipeline.make_locked_plan(session.store, session.catalog, wanted, options)
+
+
+def _is_file(word: str) -> bool:
+    """Tell the name of a lock from an id, which has neither dot nor slash."""
+    return "/" in word or word.endswith(".lock") or "." in word.partition("@")[0]
+
+
+def demand_alone(asked: Mapping[str, object]) -> None:
+    """Refuse what would make `--locked` take anything else than the lock says.
+
+    Raises:
+        UsageError: any of `asked` is set.
+    """
+    if extra := [option for option, value in asked.items() if value]:
+        raise UsageError(
+            f"--locked takes exactly what the lock names: leave out {', '.join(extra)}",
+            hint="covcat fetch --locked",
+        )

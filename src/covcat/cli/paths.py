@@ -1,0 +1,94 @@
+"""paths: what this run would use on disk, and what said so."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+
+from covcat.cli.find import FORMATS, OutputFormat
+from covcat.cli.session import Session, chosen_output
+from covcat.output import Cell, Rows
+from covcat.settings import File
+from covcat.store import packaged_catalog
+
+Row = dict[str, Cell]
+_INDEXES = "*/*/index.sqlite"  # beside the manifest of its release
+_FLAGS = {"COVCAT_DATA_DIR": "--data-dir", "COVCAT_CATALOG": "--catalog"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(paths)
+
+
+def paths(ctx: typer.Context, output: OutputFormat = None) -> None:
+    """Print which folders and files are used, and what says so; makes none of them.
+
+    Example: covcat paths --json
+    """
+    session: Session = ctx.obj
+    chosen = chosen_output(output, FORMATS)
+    folder = session.data_dir.absolute()
+    rows = [
+        _row("data folder", folder, source(ctx, "data_dir")),
+        *_inside(session, folder),
+        _row("catalog", packaged_catalog(), "covcat itself"),
+        *(
+            _row("catalog", one.absolute(), source(ctx, "catalog"))
+            for one in session.catalog_folders
+        ),
+        *(_config(one) for one in session.settings.files),
+    ]
+    columns = ("what", "path", "from", "state")
+    session.rows("paths", Rows(columns, rows, key="path"), data={"paths": rows}, output=chosen)
+    if not session.settings.files:
+        session.say("no file of settings is read: COVCAT_CONFIG is none")
+
+
+def source(ctx: typer.Context, name: str) -> str:
+    """Say what decided a global option: its flag, a file, its variable, or covcat."""
+    session: Session = ctx.obj
+    variable = f"COVCAT_{name.upper()}"
+    how = ctx.parent.get_parameter_source(name) if ctx.parent else None
+    if how is None or how.name not in ("COMMANDLINE", "ENVIRONMENT"):
+        return "default"
+    if how.name == "COMMANDLINE":
+        return _FLAGS[variable]
+    return str(session.settings.sources.get(variable, variable))
+
+
+def _inside(session: Session, folder: Path) -> Iterator[Row]:
+    """Tell of covcat's own folders in the data folder, and of the indexes beside the data."""
+    store = session.store
+    for what, path in (
+        ("locks", store.locks),
+        ("parts", store.parts),
+        ("staging", store.staging),
+        ("partial", store.partial("", "").parent),
+    ):
+        yield _row(what, path.absolute(), "data folder")
+    count = sum(1 for _ in folder.glob(f"[!.]{_INDEXES}"))
+    row = _row("image indexes", folder / _INDEXES, "data folder")
+    yield {**row, "state": f"{count} there" if count else "none yet"}
+
+
+def _config(file: File) -> Row:
+    """Tell of one file of settings."""
+    origin = "COVCAT_CONFIG" if file.role == "named" else f"{file.role}'s own"
+    origin = "working folder and those above" if file.role == "project" else origin
+    state = f"{file.state}: sets {', '.join(file.keys)}" if file.keys else file.state
+    return {**_row(f"{file.role} settings", file.path, origin), "state": state}
+
+
+def _row(what: str, path: Path, origin: str) -> Row:
+    return {"what": what, "path": str(path), "from": origin, "state": _state(path)}
+
+
+def _state(path: Path) -> str:
+    try:
+        path.lstat()
+    except PermissionError:
+        return "closed to you"
+    except OSError:
+        return "not there"
+    return "there"

@@ -1,0 +1,241 @@
+"""remove and cache: what covcat may delete, said before it is done."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from covcat.cli import complete
+from covcat.cli.find import FORMATS, OutputFormat
+from covcat.cli.session import Session, chosen_output, put
+from covcat.errors import CovcatError, NotFoundError, UsageError
+from covcat.output import Cell, Rows, counted, shown, sized
+
+if TYPE_CHECKING:
+    from covcat.leftovers import Leftover
+    from covcat.removing import Removal
+
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what, and delete nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(remove)
+    group = typer.Typer(rich_markup_mode=None, help="What lies beside the releases.")
+    group.command("list")(cache_list)
+    group.command("prune")(cache_prune)
+    app.add_typer(group, name="cache")
+
+
+# ---- remove ------------------------------------------------------------------------------------
+
+
+def remove(
+    ctx: typer.Context,
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="An ID is all its releases."
+        ),
+    ],
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Only files that wait for the rest of a release.")
+    ] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Delete releases that are here, and what waits of them; nothing that covcat did not make.
+
+    Asks on a terminal.
+
+    Example: covcat remove figure1 --dry-run
+    """
+    from covcat import removing
+
+    session: Session = ctx.obj
+    store = session.store
+    found = [removing.look(store, *one, partial=partial) for one in _named(session, names, partial)]
+    if dry_run:
+        _print(session, found, dry_run=True)
+        return
+    if not _agreed(session, found, yes):
+        return
+    store.prepare()
+    done: list[Removal] = []
+    try:
+        for one in found:
+            waiting = f"{one.name}: another covcat works with it; waiting"
+            with store.lock(one.name, lambda text=waiting: session.say(text)):  # type: ignore[misc]
+                done.append(removing.remove(store, one, partial=partial))
+    except CovcatError as error:
+        error.data = {"dry_run": False, "removed": _rows(done), **error.data}
+        raise
+    finally:
+        _tell(session, done)
+    _print(session, done, dry_run=False)
+
+
+def _named(session: Session, names: Sequence[str], partial: bool) -> list[tuple[str, str]]:
+    """Return (resource id, release id) of all that is meant and lies here.
+
+    Raises:
+        NotFoundError: a name is unknown, or nothing of it is here.
+    """
+    from covcat import removing
+
+    known = removing.known(session.store)
+    found: dict[tuple[str, str], None] = {}
+    for name in names:
+        wanted, at, release = name.partition("@")
+        if wanted not in {one for one, _ in known}:
+            wanted = session.catalog.get(wanted).id
+        folder = session.data_dir / wanted
+        here = {one for one in known if one[0] == wanted}
+        if folder.is_dir() and not partial:  # what has no manifest is refused by name
+            here |= {(wanted, one.name) for one in folder.iterdir() if one.name[:1] != "."}
+        matching = sorted(one for one in here if not at or one[1] == release)
+        if not matching:
+            raise NotFoundError(f"`{name}` is not in `{session.data_dir}`", hint="covcat status")
+        if partial and not at:
+            waits = [one for one in matching if session.store.partial(*one).is_dir()]
+            matching = waits or matching
+        found |= dict.fromkeys(matching)
+    return list(found)
+
+
+def _agreed(session: Session, found: "Sequence[Removal]", yes: bool) -> bool:
+    """Ask a person at a terminal; a script has decided already."""
+    if yes or session.no_input or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    for one in found:
+        put(sys.stderr, shown(f"{one.name}: {_in_words(one)}") + "\n")
+    put(sys.stderr, "remove? [y/N] ")
+    if sys.stdin.readline().strip().casefold() in ("y", "yes"):
+        return True
+    session.say("nothing was removed")
+    return False
+
+
+def _in_words(one: "Removal") -> str:
+    parts = []
+    if one.folder is not None:
+        parts.append(f"{counted(one.files, 'file')}, {sized(one.bytes)}")
+    if one.waiting:
+        parts.append(f"{counted(one.waiting_files, 'waiting file')}, {sized(one.waiting_bytes)}")
+    return "; ".join(parts)
+
+
+def _tell(session: Session, done: "Sequence[Removal]") -> None:
+    for one in done:
+        session.say(f"{one.name}: removed: {_in_words(one)}")
+
+
+def _rows(found: "Sequence[Removal]") -> list[dict[str, Cell]]:
+    return [
+        {
+            "id": one.name,
+            "files": one.files,
+            "bytes": one.bytes,
+            "waiting_files": one.waiting_files,
+            "waiting_bytes": one.waiting_bytes,
+            "path": None if one.folder is None else str(one.folder),
+        }
+        for one in found
+    ]
+
+
+def _print(session: Session, found: "Sequence[Removal]", *, dry_run: bool) -> None:
+    rows = _rows(found)
+    columns = ("id", "files", "bytes", "waiting_files", "waiting_bytes", "path")
+    session.rows("remove", Rows(columns, rows), data={"dry_run": dry_run, "removed": rows})
+    if dry_run:
+        total = sum(one.bytes + one.waiting_bytes for one in found)
+        session.say(f"would free {sized(total)}; nothing was removed")
+
+
+# ---- cache -------------------------------------------------------------------------------------
+
+
+def cache_list(ctx: typer.Context, output: OutputFormat = None) -> None:
+    """List what lies beside the releases: downloads on their way, leftovers, archives, indexes.
+
+    Example: covcat cache list
+    """
+    from covcat import leftovers
+
+    session: Session = ctx.obj
+    chosen = chosen_output(output, FORMATS)
+    _print_cache(session, "cache list", leftovers.found(session.store), chosen)
+
+
+def cache_prune(
+    ctx: typer.Context,
+    older_than: Annotated[
+        str,
+        typer.Option("--older-than", metavar="AGE", help="As 12h, 14d or 2w; default: any age."),
+    ] = "0d",
+    archives: Annotated[
+        bool, typer.Option("--archives", help="Also archives kept beside their files.")
+    ] = False,
+    indexes: Annotated[
+        bool, typer.Option("--indexes", help="Also image indexes; they are made anew.")
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Delete downloads that stopped on their way, and leftovers; never what a run works with.
+
+    Example: covcat cache prune --older-than 14d --dry-run
+    """
+    from covcat import leftovers
+
+    session: Session = ctx.obj
+    seconds = _seconds(older_than)
+    kinds = {*leftovers.ALWAYS, *["archives"] * archives, *["index"] * indexes}
+    every = leftovers.found(session.store)
+    found = [one for one in every if one.kind in kinds and one.age >= seconds]
+    held = [one for one in found if one.in_use]
+    for one in held:
+        session.say(f"{one.name}: in use; left as it is")
+    free = [one for one in found if not one.in_use]
+    if not dry_run and free:
+        session.store.prepare()
+        free = [one for one in free if leftovers.dropped(session.store, one)]
+    _print_cache(session, "cache prune", free, None, dry_run=dry_run)
+
+
+def _seconds(text: str) -> int:
+    if text[:-1].isascii() and text[:-1].isdigit() and text[-1] in _UNITS and len(text) < 10:
+        return int(text[:-1]) * _UNITS[text[-1]]
+    raise UsageError(f"unknown age `{text}`: expected a number and s, m, h, d or w, such as 14d")
+
+
+def _print_cache(
+    session: Session,
+    command: str,
+    found: "Sequence[Leftover]",
+    output: str | None,
+    dry_run: bool | None = None,
+) -> None:
+    rows: list[dict[str, Cell]] = [
+        {
+            "kind": one.kind,
+            "name": one.name,
+            "files": one.files,
+            "bytes": one.bytes,
+            "days": round(one.age / 86400, 1),
+            "in_use": one.in_use,
+            "path": str(one.path),
+        }
+        for one in found
+    ]
+    columns = ("kind", "name", "files", "bytes", "days", "in_use", "path")
+    data: dict[str, object] = {"cache": rows}
+    if dry_run is not None:
+        data = {"dry_run": dry_run, "pruned": rows}
+    session.rows(command, Rows(columns, rows, key="name"), data=data, output=output)
+    total = sized(sum(one.bytes for one in found))
+    words = {None: f"{total} in `{session.data_dir}`", True: f"would free {total}"}
+    session.say(words.get(dry_run, f"freed {total}"))

@@ -1,0 +1,117 @@
+"""The record of a release in the forms that other tools read.
+
+To add one that is a single document: a function here and a line in DOCUMENTS; a BagIt bag is a
+folder and made by `bags`. tests/test_exports.py runs over all.
+"""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from covcat import manifest as manifests
+from covcat.aside import workshop_beside
+from covcat.errors import DiskError, UsageError
+from covcat.export.bags import bag
+from covcat.export.linked import croissant, schema_org
+from covcat.model import Manifest, Resource
+from covcat.store import MANIFEST, disk_errors, sync
+
+__all__ = ["DOCUMENTS", "FORMATS", "Source", "bag", "demand_free", "schema_org", "to_file"]
+
+_COLUMNS = ("path", "bytes", "sha256", "mode", "blob", "verified_by", "lfs")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A release on disk, as its manifest and, where it is known there, the catalog describe it."""
+
+    folder: Path
+    manifest: Manifest
+    resource: Resource | None = None
+
+
+def _as_json(source: Source) -> bytes:
+    """Return the manifest as it is."""
+    with disk_errors("read the manifest"):
+        return (source.folder / MANIFEST).read_bytes()
+
+
+def _as_csv(source: Source) -> bytes:
+    r"""Return one row a file; every path begins with `files/` or `archives/`, so none is a formula.
+
+    Rows end in `\n`; a path with a line break is quoted.
+    """
+    rows: list[tuple[object, ...]] = [_COLUMNS]
+    rows += [
+        tuple(_cell(getattr(file, name)) for name in _COLUMNS) for file in source.manifest.files
+    ]
+    return _encoded("".join(map(_row, rows)))
+
+
+def _row(cells: tuple[object, ...]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerow(cells)  # which quotes a lone CR only where rows end in CR LF
+    return text.getvalue().removesuffix("\r\n") + "\n"
+
+
+def _cell(value: object) -> object:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _as_sums(source: Source) -> bytes:
+    """Return what `sha256sum -c` checks in the release folder."""
+    return _encoded(manifests.sums(source.manifest))
+
+
+def _as_croissant(source: Source) -> bytes:
+    sums = manifests.sums(source.manifest)
+    tree = croissant(source.manifest, source.resource, sums)
+    return (json.dumps(tree, indent=2) + "\n").encode()
+
+
+def _encoded(text: str) -> bytes:
+    """Return UTF-8, and the very bytes of a name that is not."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+DOCUMENTS: Mapping[str, Callable[[Source], bytes]] = {
+    "json": _as_json,
+    "csv": _as_csv,
+    "sha256sums": _as_sums,
+    "croissant": _as_croissant,
+}
+FORMATS = (*DOCUMENTS, "bagit")
+
+
+def demand_free(source: Source, target: Path) -> None:
+    """Refuse a target that is there already, or inside the release itself.
+
+    Raises:
+        DiskError: it is there.
+        UsageError: it would be a part of what covcat vouches for.
+    """
+    with disk_errors(f"look at `{target}`"):
+        if os.path.lexists(target):
+            raise DiskError(f"`{target}` is there already", hint="give another name")
+        if target.absolute().parent.resolve().is_relative_to(source.folder.resolve()):
+            name = f"{source.manifest.resource}@{source.manifest.release}"
+            raise UsageError(f"`{target}` is inside the release `{name}`", hint="give another name")
+
+
+def to_file(source: Source, data: bytes, target: Path) -> None:
+    """Write a document whole or not at all.
+
+    Raises:
+        DiskError: it is there already, or the disk refused.
+    """
+    demand_free(source, target)
+    with workshop_beside(target) as workshop, disk_errors(f"write `{target}`"):
+        built = workshop / "document"
+        built.write_bytes(data)
+        sync(workshop)
+        demand_free(source, target)
+        built.rename(target)

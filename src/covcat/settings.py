@@ -1,0 +1,307 @@
+"""Settings that a project or a user writes down once: `covcat.toml` and the user's `config.toml`.
+
+Flags win over the environment, that over the project's file, that over the user's. A value of a
+file becomes the `COVCAT_*` variable of its option, for this run and where that is not set.
+
+A cloned repository is not to be trusted: its file may say where data lies and how hard to try,
+but not who is asked (`mirror`, `allow-private`) nor what is true (`catalog`).
+"""
+
+import difflib
+import json
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from covcat.errors import UsageError
+
+CONFIG = "COVCAT_CONFIG"  # `none`, or the one file to read
+PROJECT_FILE = "covcat.toml"
+_MOST = 1 << 20  # bytes of a file
+_WAY_OUT = f"edit that file, or run with {CONFIG}=none to read none"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One setting: the variable it stands for, and how its value is read."""
+
+    variable: str
+    read: Callable[[Any, Path], str | None]  # (value, folder of the file) -> text; None: wrong
+    expected: str
+    danger: str = ""  # why a project's file may not set it
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of settings, there or not."""
+
+    path: Path
+    role: str  # project, user or named
+    state: str  # "read", "not there", or why it was not read
+    values: Mapping[str, str] = field(default_factory=dict)  # by variable
+
+    @property
+    def keys(self) -> list[str]:
+        """Return the keys it sets."""
+        return [name for name, key in KEYS.items() if key.variable in self.values]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the files say, and what of it is in force."""
+
+    files: tuple[File, ...] = ()  # strongest first
+    sources: Mapping[str, Path] = field(default_factory=dict)  # variable -> the file that set it
+
+    @property
+    def notes(self) -> list[str]:
+        """Return what a user should know of files that were passed over."""
+        return [
+            f"note: `{one.path}` is not read: {one.state}"
+            for one in self.files
+            if one.state not in ("read", "not there")
+        ]
+
+
+# ---- the keys ----------------------------------------------------------------------------------
+
+
+def _text(value: Any, folder: Path) -> str | None:
+    del folder
+    return value if isinstance(value, str) and value and value.isprintable() else None
+
+
+def _flag(value: Any, folder: Path) -> str | None:
+    del folder
+    return str(int(value)) if isinstance(value, bool) else None
+
+
+def _folder(value: Any, folder: Path) -> str | None:
+    if _text(value, folder) is None:
+        return None
+    home = _home()
+    if home and (value == "~" or value.startswith("~/")):  # no shell reads this file
+        return str(home / value[2:])
+    return str(folder / value)
+
+
+def _folders(value: Any, folder: Path) -> str | None:
+    values = [_folder(one, folder) for one in (value if isinstance(value, list) else [value])]
+    found = [one for one in values if one and os.pathsep not in one]
+    return os.pathsep.join(found) if found and len(found) == len(values) else None
+
+
+def _address(value: Any, folder: Path) -> str | None:
+    text = _text(value, folder)
+    return text if text and re.match(r"https?://[^@]+$", text) else None
+
+
+def _speed(value: Any, folder: Path) -> str | None:
+    text = str(value) if type(value) is int else _text(value, folder)
+    return text if text and re.fullmatch(r"0*[1-9]\d{0,14}[kMGT]?B?", text) else None
+
+
+def _word(*words: str) -> Callable[[Any, Path], str | None]:
+    return lambda value, _: value if isinstance(value, str) and value in words else None
+
+
+def _number(least: float, most: float, *types: type) -> Callable[[Any, Path], str | None]:
+    """Read a number of exactly these types: to Python `true` is one too."""
+    return lambda value, _: str(value) if type(value) in types and least <= value <= most else None
+
+
+_ASKED = "whoever answers there sees, and can change, what is fetched"
+KEYS = {
+    "data-dir": Key("COVCAT_DATA_DIR", _folder, "a folder"),
+    "catalog": Key(
+        "COVCAT_CATALOG",
+        _folders,
+        f"a folder, or a list of them, without `{os.pathsep}` in it",
+        "its entries decide where data comes from and what is right",
+    ),
+    "mirror": Key(
+        "COVCAT_MIRROR", _address, "an http or https address without a user name", _ASKED
+    ),
+    "offline": Key("COVCAT_OFFLINE", _flag, "true or false"),
+    "color": Key("COVCAT_COLOR", _word("auto", "always", "never"), "auto, always or never"),
+    "no-input": Key("COVCAT_NO_INPUT", _flag, "true or false"),
+    "jobs": Key("COVCAT_JOBS", _number(1, 64, int), "a whole number from 1 to 64"),
+    "retries": Key("COVCAT_RETRIES", _number(0, 1000, int), "a whole number from 0 to 1000"),
+    "timeout": Key("COVCAT_TIMEOUT", _number(0.1, 86400, int, float), "seconds, from 0.1 to 86400"),
+    "limit-rate": Key("COVCAT_LIMIT_RATE", _speed, "bytes a second, such as 500k or 5M"),
+    "progress": Key(
+        "COVCAT_PROGRESS", _word("auto", "plain", "json", "none"), "auto, plain, json or none"
+    ),
+    "allow-private": Key("COVCAT_ALLOW_PRIVATE", _flag, "true or false", _ASKED),
+}
+
+
+# ---- which files -------------------------------------------------------------------------------
+
+
+@contextmanager
+def in_force() -> Iterator[Settings]:
+    """Let the files' values stand in the environment where it says nothing itself.
+
+    Raises:
+        UsageError: a file cannot be read, or has a key or value that it should not have.
+    """
+    files = found()
+    before: dict[str, str | None] = {}
+    sources: dict[str, Path] = {}
+    try:
+        for file in files:
+            for variable, text in file.values.items():
+                if not os.environ.get(variable):  # an empty one says nothing
+                    before[variable] = os.environ.get(variable)
+                    os.environ[variable] = text
+                    sources[variable] = file.path
+        yield Settings(files, sources)
+    finally:
+        for variable, old in before.items():
+            if old is None:
+                os.environ.pop(variable, None)
+            else:
+                os.environ[variable] = old
+
+
+def found() -> tuple[File, ...]:
+    """Return the files that count, there or not, the strongest first."""
+    named = os.environ.get(CONFIG)
+    if named == "none":
+        return ()
+    if named:
+        file = _read(File(Path(named).absolute(), "named", ""))
+        if file.state == "not there":
+            raise UsageError(
+                f"{CONFIG} names `{named}`, which is not there",
+                hint=f"write it, or set {CONFIG}=none",
+            )
+        return (file,)
+    files = [File(path, "project", "") for path in _project_file()]
+    files += [File(path, "user", "") for path in _user_file()]
+    return tuple(map(_read, files))
+
+
+def _project_file() -> Iterator[Path]:
+    """Give the nearest file, from the working folder up to the repository's top or home."""
+    try:
+        here = Path.cwd()
+    except OSError:  # somebody removed it
+        return
+    chain, home = (here, *here.parents), _home()
+    tops = (n for n, one in enumerate(chain) if one == home or os.path.lexists(one / ".git"))
+    within = chain[: next(tops, 0) + 1]
+    paths = [one / PROJECT_FILE for one in within]
+    yield next(filter(os.path.lexists, paths), paths[0])
+
+
+def _user_file() -> Iterator[Path]:
+    base, home = os.environ.get("XDG_CONFIG_HOME", ""), _home()
+    if base.startswith("/"):  # the XDG specification: others are ignored
+        yield Path(base) / "covcat" / "config.toml"
+    elif home:
+        yield home / ".config" / "covcat" / "config.toml"
+
+
+def _home() -> Path | None:
+    try:
+        return Path.home()
+    except RuntimeError:  # no HOME, and no such user: containers
+        return None
+
+
+# ---- reading one -------------------------------------------------------------------------------
+
+
+def _read(file: File) -> File:
+    try:
+        if not stat.S_ISREG(file.path.stat().st_mode):  # a pipe must not hold us up
+            raise UsageError(f"`{file.path}` is no regular file", hint=_WAY_OUT)
+        handle = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as stream:
+            status = os.fstat(handle)
+            if file.role != "named" and (doubt := _doubt(file.path, status)):
+                return replace(file, state=doubt)
+            data = stream.read(_MOST + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return replace(file, state="not there")
+    except OSError as error:
+        problem = f"cannot read the settings `{file.path}`: {os.strerror(error.errno or 0)}"
+        raise UsageError(problem, hint=_WAY_OUT) from error
+    return replace(file, state="read", values=_values(file, data))
+
+
+def _doubt(path: Path, status: os.stat_result) -> str:
+    """Say why somebody else may have written a file; /tmp is where that happens."""
+    if status.st_mode & stat.S_IWOTH:
+        return "anybody may write to it"
+    is_open = path.parent.stat().st_mode & stat.S_IWOTH
+    if is_open and path.lstat().st_uid not in (0, os.geteuid()):
+        return "it is somebody else's, in a folder that anybody may write to"
+    return ""
+
+
+def _values(file: File, data: bytes) -> dict[str, str]:
+    """Return the values by variable; all mistakes are said at once."""
+    tree, text = _parsed(file, data)
+    values: dict[str, str] = {}
+    mistakes = []
+    for name, value in tree.items():
+        key = KEYS.get(name)
+        problem = _problem(file, name, value)
+        if problem:
+            mistakes.append(f"{_place(file, text, name)}: {problem}")
+        elif key is not None:
+            values[key.variable] = key.read(value, file.path.parent) or ""
+    if mistakes:
+        raise UsageError(mistakes[0], details=mistakes[1:], hint=_hint(file, tree))
+    return values
+
+
+def _parsed(file: File, data: bytes) -> tuple[dict[str, Any], str]:
+    import tomllib
+
+    if len(data) > _MOST:
+        raise UsageError(f"`{file.path}` has more than {_MOST:,} bytes", hint=_WAY_OUT)
+    try:
+        text = data.decode("utf-8-sig")
+        return tomllib.loads(text), text
+    except (ValueError, RecursionError) as error:  # of which UnicodeDecodeError is one
+        why = "its brackets go too deep" if isinstance(error, RecursionError) else str(error)
+        raise UsageError(f"`{file.path}` is no TOML: {why}", hint=_WAY_OUT) from error
+
+
+def _problem(file: File, name: str, value: Any) -> str:
+    """Say in words what is wrong with one key, if anything."""
+    key = KEYS.get(name)
+    if key is None:
+        near = difflib.get_close_matches(name.replace("_", "-").lower(), KEYS, 1)
+        known = f"did you mean `{near[0]}`?" if near else f"expected one of {', '.join(KEYS)}"
+        return f"unknown key `{name}`: {known}"
+    if key.danger and file.role == "project":
+        return f"a project's file may not set `{name}`: {key.danger}"
+    if key.read(value, file.path.parent) is None:
+        return f"`{name}` is {json.dumps(value, default=str)}: expected {key.expected}"
+    return ""
+
+
+def _hint(file: File, tree: Mapping[str, Any]) -> str:
+    barred = [key for name, key in KEYS.items() if name in tree and key.danger]
+    own = [str(path) for path in _user_file()]
+    if file.role == "project" and barred and own:
+        return f"if you want it, say so in {own[0]}, or set {barred[0].variable}"
+    return _WAY_OUT
+
+
+def _place(file: File, text: str, name: str) -> str:
+    """Return file and line; tomllib tells no lines."""
+    key = re.compile(rf"\s*\[*\s*[\"']?{re.escape(name)}[\"']?\s*[=.\]]")
+    lines = (n for n, line in enumerate(text.splitlines(), 1) if key.match(line))
+    line = next(lines, None)
+    return f"`{file.path}`" + (f" line {line}" if line else "")

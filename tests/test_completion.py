@@ -1,0 +1,154 @@
+"""The Tab key, pressed in real shells."""
+
+import fcntl
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+from covcat.cli import complete
+
+SHELLS = {
+    "bash": ["bash", "--norc", "--noprofile", "-i"],
+    "zsh": ["zsh", "-f", "-i"],
+    "fish": ["fish", "--no-config", "--interactive"],
+}
+SET_UP = {
+    "bash": 'eval "$(_COVCAT_COMPLETE=source_bash covcat)"',
+    "zsh": 'autoload -Uz compinit; compinit -u -D; bindkey -e; eval "$(_COVCAT_COMPLETE=source_zsh covcat)"',
+    "fish": "_COVCAT_COMPLETE=source_fish covcat | source",
+}
+TYPED = {
+    "covcat verif": "covcat verify",
+    "covcat catalog sch": "covcat catalog schema",
+    "covcat fetch --keep-a": "covcat fetch --keep-archives",
+    "covcat show fig": "covcat show figure1",
+    "covcat fetch sample figure1@": "covcat fetch sample figure1@2020-05-08",
+    "covcat files v7@20": "covcat files v7@2020-06-29",
+    "covcat images --covid yes sam": "covcat images --covid yes sample",
+    "covcat --offline list --modality ultra": "covcat --offline list --modality ultrasound",
+}
+BASH_ALONE = {"covcat list --modality=ultra": "covcat list --modality=ultrasound"}
+PATIENCE = 20.0  # seconds until a shell that says nothing has failed
+CONTROL = re.compile(
+    r"\x1b(?:\[[0-9;?>=]*[a-zA-Z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()].|[=>78])|[\r\x0f]"
+)
+
+
+class Shell:
+    """An interactive shell on a terminal of its own."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        bin = Path(sys.executable).parent
+        env = {k: v for k, v in os.environ.items() if not k.startswith("COVCAT_")}
+        env |= {"PATH": f"{bin}:{env['PATH']}", "HOME": str(folder), "TERM": "xterm", "PS1": "> "}
+        env |= {
+            "XDG_CONFIG_HOME": str(folder),
+            "XDG_DATA_HOME": str(folder),
+            "INPUTRC": "/dev/null",
+        }
+        self.leader, follower = pty.openpty()
+        self.run = subprocess.Popen(
+            SHELLS[name],
+            stdin=follower,
+            stdout=follower,
+            stderr=follower,
+            env=env,
+            cwd=folder,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # fish insists on it
+        )
+        os.close(follower)
+        self.seen = ""
+
+    def type(self, text: str) -> None:
+        """Press keys."""
+        self.seen = ""
+        os.write(self.leader, text.encode())
+
+    def waits_for(self, pattern: str) -> bool:
+        """Read until the screen matches; tell if it did."""
+        end = time.monotonic() + PATIENCE
+        while not re.search(pattern, CONTROL.sub("", self.seen)):
+            ready, _, _ = select.select([self.leader], [], [], max(0, end - time.monotonic()))
+            if not ready:
+                return False
+            self.seen += os.read(self.leader, 65536).decode(errors="replace")
+        return True
+
+    def completed(self, line: str) -> str:
+        """Type the beginning of a line, press Tab, and return the line as the shell then has it."""
+        rest = re.escape({**TYPED, **BASH_ALONE}[line].removeprefix(line))
+        self.type(line + "\t")
+        self.waits_for(rest)
+        self.type("\x01echo LINE: \x05 :END\r")
+        assert self.waits_for(r"(?m)^LINE: .*:END"), self.seen
+        (found,) = re.findall(r"(?m)^LINE: (.*?) *:END", CONTROL.sub("", self.seen))
+        return str(found)
+
+    def close(self) -> None:
+        """Hang up."""
+        os.close(self.leader)
+        self.run.kill()
+        self.run.wait()
+
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_the_tab_key_completes_commands_options_ids_and_releases(name: str, tmp_path: Path) -> None:
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
+    shell = Shell(name, tmp_path)
+    try:
+        shell.type(f"{SET_UP[name]}; echo READY\r")
+        assert shell.waits_for(r"(?m)^READY"), shell.seen
+        wanted = {**TYPED, **(BASH_ALONE if name == "bash" else {})}
+        assert {line: shell.completed(line) for line in wanted} == wanted
+    finally:
+        shell.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "joined", "cut"),
+    [
+        (["covcat", "fetch", "cohen", "@", "0"], ["covcat", "fetch", "cohen@0"], "cohen"),
+        (["covcat", "fetch", "cohen", "@"], ["covcat", "fetch", "cohen@"], "cohen"),
+        (["covcat", "list", "--modality", "=", "c"], ["covcat", "list", "--modality=c"], None),
+        (["covcat", "fetch", "cohen@0"], ["covcat", "fetch", "cohen@0"], None),
+        (["covcat", "fetch", ""], ["covcat", "fetch", ""], None),
+        (["covcat", "f", "a", "@", "1", "b"], ["covcat", "f", "a@1", "b"], None),
+    ],
+)
+def test_what_bash_broke_is_joined(words: list[str], joined: list[str], cut: str | None) -> None:
+    environ = {"_COVCAT_COMPLETE": "complete_bash", "COMP_WORDS": "\n".join(words)}
+    environ["COMP_CWORD"] = str(len(words) - 1)
+    complete.join_words(environ)
+    assert environ["COMP_WORDS"].split("\n") == joined
+    assert environ["COMP_CWORD"] == str(len(joined) - 1)
+    assert environ.get("_COVCAT_CUT") == cut
+
+
+@pytest.mark.parametrize("environ", [{}, {"COMP_WORDS": "covcat", "COMP_CWORD": "x"}])
+def test_what_is_not_bash_is_left_alone(environ: dict[str, str]) -> None:
+    before = {**environ, "_COVCAT_COMPLETE": "complete_bash"}
+    after = dict(before)
+    complete.join_words(after)
+    assert after == before
+
+
+def test_ones_own_catalog_is_completed_and_a_broken_one_is_no_traceback(
+    shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.add_web("mine", "data.zip", unpack="zip")
+    monkeypatch.setenv("COVCAT_CATALOG", str(shelf.folder))
+    assert complete.ids("mi") == ["mine"]
+    (shelf.folder / "bad.yaml").write_text("id: [")
+    assert complete.ids("mi") == []
+    assert complete.ids("coh") == ["cohen"]

@@ -1,0 +1,386 @@
+"""The record of a release in other tools' forms: each complete, exact, and whole or not at all."""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from builders import REPOSITORY, Ran, Server, Shelf, git_zip, tree_on_disk
+
+from covcat import catalog as catalogs
+from covcat import export as exports
+from covcat import manifest as manifests
+from covcat.cli import export as command
+from covcat.errors import DiskError, IntegrityError
+from covcat.export import linked
+from covcat.export.bags import bag, encoded, info, payload
+from covcat.model import Allows, License, Manifest, StoredFile
+from covcat.progress import Silent
+
+Covcat = Callable[..., Ran]
+NAMES = (
+    "plain.txt",
+    "a b  c.txt",
+    " first",
+    "100%.png",
+    "%0A and %25.txt",
+    "quo'te\".txt",
+    "back\\slash.txt",
+    "line\nbreak.txt",
+    "carriage\rreturn",
+    "crlf\r\n.txt",
+    "*star?.txt",
+    "-dash",
+    "blåbær 肺.dcm",
+)
+
+
+def make_release(folder: Path, names: list[str]) -> tuple[Path, Manifest]:
+    """A release folder with files of any name: more than a fetch would let in."""
+    home = folder / "data" / "odd" / "1"
+    files = []
+    for name in names:
+        path = home / "files" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        files.append(StoredFile(path=f"files/{name}", bytes=len(name.encode()), sha256=digest))
+    made = Manifest(
+        covcat="0",
+        resource="odd",
+        release="1",
+        title="Odd: names\n and breaks",
+        homepage=None,
+        license=License(
+            spdx="LicenseRef-none-stated",
+            allows=Allows(commercial="no", derivatives="unknown", redistribution="no"),
+            source="made up",
+        ),
+        citation=(),
+        created_at="2026-01-02T03:04:05+00:00",
+        form="files",
+        complete=True,
+        missing=(),
+        selection=(),
+        downloads=(),
+        total_files=len(files),
+        total_bytes=sum(one.bytes for one in files),
+        files=tuple(files),
+    )
+    manifests.write(home, made)
+    return home, made
+
+
+@pytest.fixture
+def here(covcat: Covcat, shelf: Shelf, server: Server) -> Path:
+    """A release that was fetched; its folder."""
+    shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    assert covcat("fetch", "set").code == 0
+    return Path("covcat-data/set/1")
+
+
+# ---- documents ---------------------------------------------------------------------------------
+
+
+def test_json_is_the_manifest_byte_for_byte(covcat: Covcat, here: Path) -> None:
+    ran = covcat("manifest", "export", "set")
+    assert ran.code == 0
+    assert ran.out == (here / "manifest.json").read_text()
+
+
+def test_csv_has_a_row_for_each_file(covcat: Covcat, here: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(covcat("manifest", "export", "--format", "csv").out)))
+    assert {row["path"]: int(row["bytes"]) for row in rows} == {
+        f"files/{name}": len(data) for name, data in REPOSITORY.items()
+    }
+    assert rows[0]["sha256"] == hashlib.sha256(REPOSITORY["README.md"]).hexdigest()
+
+
+def test_csv_gives_back_every_name(tmp_path: Path) -> None:
+    folder, made = make_release(tmp_path, list(NAMES))
+    data = exports.DOCUMENTS["csv"](exports.Source(folder, made))
+    rows = csv.DictReader(io.StringIO(data.decode(), newline=""))
+    assert [row["path"] for row in rows] == [f"files/{name}" for name in NAMES]
+
+
+def test_sha256sums_check_in_the_release_folder(covcat: Covcat, here: Path) -> None:
+    ran = covcat("manifest", "export", "set@1", "--format", "sha256sums", "-o", "sums")
+    assert (ran.code, ran.out) == (0, "sums\n")
+    assert Path("sums").read_bytes() == (here / "SHA256SUMS").read_bytes()
+
+
+@pytest.mark.skipif(not shutil.which("sha256sum"), reason="there is no sha256sum")
+def test_sha256sum_reads_names_that_need_escapes(tmp_path: Path) -> None:
+    folder, made = make_release(tmp_path, list(NAMES))
+    (tmp_path / "sums").write_bytes(exports.DOCUMENTS["sha256sums"](exports.Source(folder, made)))
+    check = ["sha256sum", "--check", "--strict", "--quiet", str(tmp_path / "sums")]
+    assert subprocess.run(check, cwd=folder, capture_output=True, timeout=20).stderr == b""
+    (folder / "files" / "line\nbreak.txt").write_bytes(b"changed")
+    assert subprocess.run(check, cwd=folder, capture_output=True, timeout=20).returncode == 1
+
+
+def test_a_name_that_is_not_utf8_keeps_its_bytes(tmp_path: Path) -> None:
+    _, made = make_release(tmp_path, ["x"])
+    odd = StoredFile(path="files/\udcff.png", bytes=1, sha256="0" * 64)
+    source = exports.Source(tmp_path, replace(made, files=(odd,)))
+    for form in ("csv", "sha256sums"):
+        assert b"files/\xff.png" in exports.DOCUMENTS[form](source)
+    assert exports.DOCUMENTS["croissant"](source).isascii()
+
+
+def test_an_export_does_not_depend_on_the_encoding_of_stdout(
+    covcat: Covcat, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding="ascii")
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", stream)
+        command._put("files/肺\r\n".encode())
+    assert written.getvalue() == "files/肺\r\n".encode()
+
+
+def test_with_json_an_export_is_inside_the_one_document(covcat: Covcat, here: Path) -> None:
+    for form, kind in (("csv", str), ("croissant", dict), ("json", dict)):
+        data = covcat("manifest", "export", "--format", form, "--json").document["data"]
+        assert (data["id"], data["format"], data["files"]) == ("set@1", form, 4)
+        assert isinstance(data["content"], kind)
+
+
+# ---- croissant ---------------------------------------------------------------------------------
+
+
+def test_croissant_names_each_file_with_its_digest(covcat: Covcat, here: Path) -> None:
+    tree = json.loads(covcat("manifest", "export", "--format", "croissant").out)
+    assert tree["conformsTo"] == "http://mlcommons.org/croissant/1.0"
+    assert tree["license"] == "https://spdx.org/licenses/CC-BY-4.0.html"
+    assert "@misc{set," in tree["citeAs"]
+    files = {one["contentUrl"]: one for one in tree["distribution"]}
+    assert set(files) == {f"files/{name}" for name in REPOSITORY}
+    one = files["files/images/one.png"]
+    assert one["sha256"] == hashlib.sha256(REPOSITORY["images/one.png"]).hexdigest()
+    assert (one["encodingFormat"], one["contentSize"]) == ("image/png", "800 B")
+
+
+def test_croissant_of_many_files_has_sets_and_the_list_that_vouches_for_them(
+    covcat: Covcat, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linked, "MOST_FILES", 3)
+    sums, *sets = json.loads(covcat("manifest", "export", "--format", "croissant").out)[
+        "distribution"
+    ]
+    assert sums["sha256"] == hashlib.sha256((here / "SHA256SUMS").read_bytes()).hexdigest()
+    found = [path for one in sets for glob in one["includes"] for path in here.glob(glob)]
+    assert {p for p in found if p.is_file()} == {here / "files" / name for name in REPOSITORY}
+
+
+def test_a_release_that_the_catalog_does_not_know_can_be_exported(
+    covcat: Covcat, tmp_path: Path
+) -> None:
+    make_release(tmp_path, ["x.csv"])
+    ran = covcat("manifest", "export", "--format", "croissant", "--data-dir", "data")
+    assert json.loads(ran.out)["license"] == "LicenseRef-none-stated"
+
+
+# ---- bags --------------------------------------------------------------------------------------
+
+
+def test_a_bag_has_the_files_and_the_rfcs_tag_files(covcat: Covcat, here: Path) -> None:
+    ran = covcat("manifest", "export", "set", "--format", "bagit", "--output", "bag")
+    assert (ran.code, ran.out) == (0, "bag\n")
+    assert tree_on_disk(Path("bag/data/files")) == REPOSITORY
+    tags = {path.name for path in Path("bag").iterdir() if path.is_file()}
+    assert tags == {"bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt"}
+    assert (
+        Path("bag/bagit.txt").read_text()
+        == "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
+    )
+    size = sum(map(len, REPOSITORY.values()))
+    assert f"Payload-Oxum: {size}.4\n" in Path("bag/bag-info.txt").read_text()
+    for line in Path("bag/tagmanifest-sha256.txt").read_text().splitlines():
+        digest, name = line.split("  ", 1)
+        assert hashlib.sha256((Path("bag") / name).read_bytes()).hexdigest() == digest
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("files/100%.png", "files/100%25.png"),
+        ("files/%0A", "files/%250A"),
+        ("a\nb\rc", "a%0Ab%0Dc"),
+        ("a b 肺 'q' \"\\", "a b 肺 'q' \"\\"),
+    ],
+)
+def test_a_bag_encodes_percent_signs_and_line_breaks_and_nothing_else(
+    path: str, expected: str
+) -> None:
+    assert encoded(path) == expected
+    assert unquote(encoded(path)) == path
+
+
+def test_a_bag_lists_and_holds_names_that_need_it(tmp_path: Path) -> None:
+    folder, made = make_release(tmp_path, list(NAMES))
+    bag(folder, made, tmp_path / "bag", Silent())
+    lines = (tmp_path / "bag" / "manifest-sha256.txt").read_bytes().decode().split("\n")
+    listed = {unquote(line[66:]): line[:64] for line in lines if line}
+    for name in NAMES:
+        data = (tmp_path / "bag" / "data" / "files" / name).read_bytes()
+        assert listed[f"data/files/{name}"] == hashlib.sha256(data).hexdigest()
+    assert len(payload(made.files).splitlines()) == len(NAMES)
+    assert "External-Description: Odd: names and breaks\n" in info(made)
+
+
+def test_a_record_that_lies_about_a_size_makes_no_bag(tmp_path: Path) -> None:
+    folder, made = make_release(tmp_path, ["x"])
+    lying = replace(made, files=(replace(made.files[0], bytes=2),))
+    with pytest.raises(IntegrityError, match="`files/x` of odd@1 is not as it was fetched"):
+        bag(folder, lying, tmp_path / "bag", Silent())
+
+
+@pytest.mark.parametrize("harm", ["changed", "gone", "link", "pipe"])
+def test_a_file_that_is_not_as_it_was_fetched_makes_no_bag(
+    covcat: Covcat, here: Path, harm: str
+) -> None:
+    victim = here / "files" / "images" / "two.png"
+    data = victim.read_bytes()
+    victim.unlink()
+    if harm == "changed":
+        victim.write_bytes(data[:-1] + b"?")
+    elif harm == "link":
+        Path("elsewhere").write_bytes(data)
+        victim.symlink_to(Path("elsewhere").absolute())
+    elif harm == "pipe":
+        os.mkfifo(victim)
+    before = set(Path().iterdir())
+    ran = covcat("manifest", "export", "set", "--format", "bagit", "-o", "new/bag")
+    assert ran.code == 5
+    assert "files/images/two.png" in ran.err
+    assert "covcat verify set@1" in ran.err
+    assert set(Path().iterdir()) == before
+
+
+def test_a_full_disk_leaves_no_bag(
+    covcat: Covcat, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> None:
+        raise OSError(28, "no space")
+
+    monkeypatch.setattr("covcat.export.bags.sync", full)
+    before = set(Path().iterdir())
+    assert covcat("manifest", "export", "--format", "bagit", "-o", "bag").code == 8
+    monkeypatch.setattr("covcat.export.sync", full)
+    assert covcat("manifest", "export", "--format", "csv", "-o", "a.csv").code == 8
+    assert set(Path().iterdir()) == before
+
+
+def test_too_little_space_is_said_before_the_copying(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, made = make_release(tmp_path, ["x"])
+    with pytest.raises(DiskError, match="not enough space for the bag"):
+        bag(folder, replace(made, total_bytes=1 << 60), tmp_path / "bag", Silent())
+    assert not (tmp_path / "bag").exists()
+
+
+def test_a_percent_sign_is_pointed_out_because_bagit_python_errs(
+    covcat: Covcat, tmp_path: Path
+) -> None:
+    make_release(tmp_path, ["100%.png"])
+    args = ("manifest", "export", "--format", "bagit", "-o", "bag", "--data-dir", "data")
+    assert "note: 1 path with a `%`" in covcat(*args).err
+
+
+# ---- what is asked -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "text"),
+    [
+        (["nothing"], 3, "the catalog has no resource `nothing`"),
+        (["cohen"], 3, "`cohen` is not in"),
+        (["set@2"], 3, "`set@2` is not in"),
+        (["--format", "xml"], 2, "unknown format `xml`"),
+        (["--format", "bagit"], 2, "a bag is a folder"),
+        (["--format", "csv", "-o", "there"], 8, "`there` is there already"),
+        (["--format", "bagit", "-o", "there"], 8, "`there` is there already"),
+        (["--format", "csv", "-o", "covcat-data/set/1/files/x"], 2, "is inside the release"),
+        (["--format", "bagit", "-o", "covcat-data/set/1/b"], 2, "is inside the release"),
+    ],
+)
+def test_what_cannot_be_exported_says_why(
+    covcat: Covcat, here: Path, args: list[str], code: int, text: str
+) -> None:
+    Path("there").write_text("mine")
+    before = tree_on_disk(Path())
+    ran = covcat("manifest", "export", *args)
+    assert ran.code == code
+    assert text in ran.err
+    assert tree_on_disk(Path()) == before
+
+
+def test_of_several_resources_one_must_be_named(covcat: Covcat, here: Path) -> None:
+    assert covcat("fetch", "sample").code == 0
+    ran = covcat("manifest", "export")
+    assert ran.code == 2
+    assert "expected one of sample, set" in ran.err
+    assert covcat("manifest", "export", "sample", "--format", "csv").code == 0
+
+
+def test_nothing_here_is_said(covcat: Covcat) -> None:
+    assert covcat("manifest", "export").code == 3
+
+
+def test_an_edited_manifest_is_not_exported(covcat: Covcat, here: Path) -> None:
+    record = here / "manifest.json"
+    record.write_text(record.read_text().replace("files/README.md", "files/../../x"))
+    assert covcat("manifest", "export", "--format", "csv").code == 5
+
+
+# ---- schema.org --------------------------------------------------------------------------------
+
+
+def test_schema_org_says_what_search_engines_ask_for(covcat: Covcat) -> None:
+    tree = json.loads(covcat("show", "v7", "--format", "schema.org").out)
+    assert (tree["@context"], tree["@type"]) == ("https://schema.org/", "Dataset")
+    assert 50 <= len(tree["description"]) <= 5000  # Google's limits
+    assert tree["isBasedOn"][0]["name"] == "COVID-19 Image Data Collection"
+    assert "identifier" not in tree  # Kermany's DOI is Kermany's
+    assert json.loads(covcat("show", "kermany", "--format", "schema.org").out)["identifier"] == [
+        "https://doi.org/10.17632/rscbjbr9sj.2"
+    ]
+
+
+def test_schema_org_of_every_resource_is_complete() -> None:
+    for resource in catalogs.load().resources:
+        tree = json.loads(json.dumps(exports.schema_org(resource)))
+        assert tree["name"]
+        assert tree["license"]
+        assert tree["creator"][0]["name"]
+        assert None not in tree.values()
+
+
+def test_schema_org_lists_files_that_have_an_address(covcat: Covcat, shelf: Shelf) -> None:
+    shelf.add_web("one", "one.csv", bytes=7)
+    tree = json.loads(covcat("show", "one", "--format", "schema.org").out)
+    assert tree["distribution"] == [
+        {
+            "@type": "DataDownload",
+            "name": "one.csv",
+            "contentUrl": "https://data.example.org/one.csv",
+            "encodingFormat": "text/csv",
+            "contentSize": "7 B",
+        }
+    ]
+
+
+def test_show_in_json_is_the_same_by_both_options(covcat: Covcat) -> None:
+    assert covcat("show", "v7", "--format", "json").out == covcat("show", "v7", "--json").out
+    assert covcat("show", "v7", "--format", "xml").code == 2

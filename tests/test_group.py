@@ -1,0 +1,216 @@
+"""A data folder shared by a group: two users, by their numbers, each with a group of their own."""
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import typer
+from builders import REPOSITORY, Answer, Ran, Server, Shelf, git_zip
+
+import covcat
+
+GROUP = 40_010
+PYTHONS = (sys.executable, f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}")
+SOURCES = os.pathsep.join(str(Path(one.__file__).parents[1]) for one in (covcat, typer))
+DEAD = """
+import os, sys
+from pathlib import Path
+from covcat.store import Store
+store = Store(Path(sys.argv[1]))
+store.prepare()
+with store.workshop() as folder:
+    (folder / "release/files").mkdir(parents=True)
+    (folder / "release/files/half").write_text("half")
+    os._exit(9)
+"""
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be two other users"
+)
+
+
+@dataclass(frozen=True)
+class User:
+    """One of two, who share a group and nothing else."""
+
+    number: int
+    python: str
+    place: Path
+    server: Server
+    umask: int = 0o002
+
+    def start(self, *args: str) -> "subprocess.Popen[str]":
+        """Start Python as this user."""
+        env = {
+            "PATH": str(self.place),  # no programs: doctor would try them all
+            "HOME": str(self.place),
+            "PYTHONPATH": SOURCES,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "COVCAT_DATA_DIR": str(self.place / "data"),
+            "COVCAT_CATALOG": str(self.place / "shelf"),
+            "COVCAT_MIRROR": self.server.url,
+            "COVCAT_CONFIG": "none",
+            "COVCAT_PAUSE": "0",
+        }
+        return subprocess.Popen(
+            [self.python, *args],
+            user=self.number,
+            group=self.number,
+            extra_groups=[GROUP],
+            umask=self.umask,
+            env=env,
+            cwd=self.place,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def python_runs(self, *args: str) -> Ran:
+        """Run Python as this user."""
+        process = self.start(*args)
+        out, err = process.communicate(timeout=60)
+        return Ran(process.returncode, out, err)
+
+    def runs(self, *args: str) -> Ran:
+        """Run covcat as this user."""
+        return self.python_runs("-m", "covcat", *args)
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that others may enter, which pytest's own are not."""
+    folder = Path(tempfile.mkdtemp(prefix="covcat-group-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def users(place: Path, server: Server) -> tuple[User, User]:
+    """Both, and what they share: a data folder of the group's, and a catalog."""
+    (place / "data").mkdir()
+    os.chown(place / "data", 0, GROUP)
+    (place / "data").chmod(0o2770)
+    Shelf(place / "shelf").add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    for python in PYTHONS:
+        both = (User(40_001, python, place, server), User(40_002, python, place, server))
+        try:
+            if both[0].python_runs("-c", "import covcat.cli.main").code == 0:
+                return both
+        except OSError:
+            continue
+    pytest.skip("other users can run no Python here that finds covcat")
+
+
+def _others(folder: Path) -> list[str]:
+    """Return what the group may not change, or is not the group's, below a folder."""
+    found = []
+    for path in (folder, *folder.rglob("*")):
+        status = path.lstat()
+        wanted = 0o2070 if path.is_dir() else 0o060
+        has_all = status.st_mode & wanted == wanted and not status.st_mode & stat.S_IWOTH
+        if not has_all or status.st_gid != GROUP:
+            found.append(f"{path.relative_to(folder)} {status.st_mode:o} {status.st_gid}")
+    return found
+
+
+def test_what_one_user_fetches_the_other_verifies_indexes_and_completes(users) -> None:
+    one, two = users
+    assert one.runs("fetch", "set", "--no-extract").code == 0
+    assert two.runs("verify", "set").code == 0
+    completed = two.runs("fetch", "set")
+    assert completed.code == 0, completed.err
+    again = one.runs("verify", "set")
+    assert again.code == 0, again.err
+    assert "5 files are as recorded" in again.err  # the archive stays
+    data = one.place / "data"
+    assert {path.stat().st_uid for path in (data / "set/1").iterdir()} == {two.number}
+    assert list((data / ".covcat/staging").iterdir()) == []
+    assert _others(data) == []
+
+
+def test_an_index_that_one_made_is_used_and_replaced_by_the_other(users) -> None:
+    one, two = users
+    assert one.runs("fetch", "sample").code == 0
+    mine = one.runs("images", "sample", "--format", "csv")
+    assert mine.code == 0, mine.err
+    theirs = two.runs("images", "sample", "--format", "csv")
+    assert (theirs.code, theirs.out) == (0, mine.out)
+    index = next((one.place / "data/sample").glob("*/index.sqlite"))
+    index.write_bytes(b"damaged")
+    assert two.runs("images", "sample", "--format", "csv").out == mine.out
+    assert index.stat().st_uid == two.number
+    assert _others(one.place / "data") == []
+
+
+def test_what_a_killed_run_of_one_left_the_other_sweeps(users) -> None:
+    one, two = users
+    data = one.place / "data"
+    assert one.python_runs("-c", DEAD, str(data)).code == 9
+    assert len(list((data / ".covcat/staging").iterdir())) == 1
+    assert two.runs("fetch", "set").code == 0
+    assert list((data / ".covcat/staging").iterdir()) == []
+    assert not list((data / ".covcat/locks").glob("[0-9a-f]" * 16 + ".lock"))
+
+
+def test_a_download_that_one_began_the_other_ends(users, server: Server) -> None:
+    one, two = users
+    body = bytes(range(256)) * 4096
+    Shelf(one.place / "shelf").add_web("big", "big.bin", bytes=len(body))
+    ranged = {"ETag": '"made-up"', "Accept-Ranges": "bytes"}
+    half = len(body) // 2
+    rest = {**ranged, "Content-Range": f"bytes {half}-{len(body) - 1}/{len(body)}"}
+    path = "/data.example.org/big.bin"
+    server.serve(path, Answer(body, headers=ranged, cut=half))
+    assert one.runs("fetch", "big", "--retries", "0").code == 4
+    parts = one.place / "data/.covcat/parts"
+    assert list(parts.glob("*.part"))
+    assert _others(one.place / "data") == []
+    server.serve(path, Answer(body[half:], 206, headers=rest))
+    ended = two.runs("fetch", "big")
+    assert ended.code == 0, ended.err
+    assert f"bytes={half}-" in [headers.get("Range") for _, headers in server.requests]
+    assert list(parts.iterdir()) == []
+    assert one.runs("verify", "big").code == 0
+
+
+def test_both_fetch_the_same_at_once(users) -> None:
+    processes = [user.start("-m", "covcat", "fetch", "set") for user in users]
+    outs = [process.communicate(timeout=60) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outs
+    assert users[0].runs("verify", "set").code == 0
+    assert list((users[0].place / "data/.covcat/staging").iterdir()) == []
+
+
+def test_a_umask_that_shuts_the_group_out_is_said_and_doctor_tells_the_way_out(users) -> None:
+    one, two = users
+    closed = User(one.number, one.python, one.place, one.server, umask=0o022)
+    assert closed.runs("fetch", "set").code == 0
+    assert two.runs("verify", "set").code == 0
+    refused = two.runs("fetch", "set", "--keep-archives")
+    assert refused.code == 8
+    assert "Permission denied" in refused.err
+    assert "hint: `covcat doctor` tells" in refused.err
+    checks = {row["check"]: row for row in two.runs("doctor", "--json").document["data"]["checks"]}
+    assert checks["shared folders"]["state"] == "wrong"
+    assert "chmod -R g+rwX" in checks["shared folders"]["fix"]
+
+
+def test_what_one_user_closed_is_not_passed_over_in_silence(users) -> None:
+    one, two = users
+    private = User(one.number, one.python, one.place, one.server, umask=0o077)
+    assert private.runs("fetch", "set").code == 0
+    refused = two.runs("verify")
+    assert refused.code == 8
+    assert f"cannot look into `{one.place / 'data/set'}`: permission denied" in refused.err
+    told = two.runs("doctor")
+    assert told.code == 0, told.err
+    assert "\nshared folders\twrong\t" in told.out

@@ -1,0 +1,210 @@
+"""What is known of a licence, and the record that somebody accepted it."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from builders import REPOSITORY, Ran, Server, Shelf, git_zip
+
+Covcat = Callable[..., Ran]
+RECORD = Path("covcat-data/.covcat/accepted.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        ("cohen", ["each image has its own, in the column `license` of metadata.csv", "note: "]),
+        ("coronacases", ["LicenseRef-conflicting", "allows commercial: no", "known issue (2020"]),
+        ("bsti", ["LicenseRef-proprietary", "allows redistribution: no"]),
+        ("radiopaedia", ["read: http://radiopaedia.org/licence", "terms of the site: "]),
+    ],
+)
+def test_a_licence_page_says_what_the_catalog_knows(
+    covcat: Covcat, name: str, texts: list[str]
+) -> None:
+    ran = covcat("license", name)
+    assert ran.code == 0
+    for text in texts:
+        assert text in ran.out
+
+
+def test_unknown_is_said_to_be_no_yes(covcat: Covcat) -> None:
+    assert "unknown is not a yes" in covcat("license", "covid-ct").out
+    assert "unknown is not a yes" not in covcat("license", "kermany").out
+
+
+def test_the_table_has_every_resource_and_what_was_accepted(covcat: Covcat) -> None:
+    assert covcat("license", "v7", "--accept").code == 0
+    rows = [line.split("\t") for line in covcat("license").out.splitlines()]
+    assert rows[0] == ["id", "licence", "commercial", "derivatives", "redistribution", "accepted"]
+    assert len(rows) == 20  # with the head
+    assert [row[0] for row in rows[1:] if row[5]] == ["v7"]
+
+
+def test_accepting_records_when_and_which_terms_and_not_who(covcat: Covcat) -> None:
+    ran = covcat("license", "v7", "--accept", "--json")
+    data = ran.document["data"]
+    tree = json.loads(RECORD.read_text())
+    assert tree["schema"] == "covcat.accepted/1"
+    (row,) = tree["accepted"]
+    assert set(row) == {"resource", "terms_sha256", "at"}
+    assert row["terms_sha256"] == hashlib.sha256(data["terms"].encode()).hexdigest()
+    assert (data["is_accepted"], data["accepted"]) == (True, row)
+    assert covcat("license", "v7", "--json").document["data"]["is_accepted"] is True
+
+
+def test_accepting_twice_records_it_once(covcat: Covcat) -> None:
+    for name in ("v7", "cohen", "v7", "V7Labs"):
+        assert covcat("license", name, "--accept").code == 0
+    found = [one["resource"] for one in json.loads(RECORD.read_text())["accepted"]]
+    assert found == ["v7", "cohen"]
+
+
+def test_terms_that_changed_since_are_not_accepted(covcat: Covcat, shelf: Shelf) -> None:
+    shelf.add_web("own", "x.csv")
+    assert covcat("license", "own", "--accept").code == 0
+    entry = shelf.folder / "own.yaml"
+    entry.write_text(entry.read_text().replace("A made-up set", "Another"))
+    ran = covcat("license", "own")
+    assert "accepted: other terms, 20" in ran.out
+    assert covcat("license", "own", "--json").document["data"]["is_accepted"] is False
+    assert covcat("license", "own", "--accept").code == 0
+    assert len(json.loads(RECORD.read_text())["accepted"]) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"schema": "covcat.accepted/2", "accepted": []}',
+        '{"schema": "covcat.accepted/1", "accepted": [{"resource": "v7"}]}',
+        '{"schema": "covcat.accepted/1", "accepted": ["v7"]}',
+        '{"schema": "covcat.accepted/1", "accepted": [{"resource": 1, "terms_sha256": "", "at": ""}]}',
+        "\x80",
+        "[" * 100_000,
+    ],
+)
+def test_a_damaged_record_is_said_and_kept(covcat: Covcat, text: str) -> None:
+    RECORD.parent.mkdir(parents=True)
+    RECORD.write_text(text, encoding="latin-1")
+    ran = covcat("license", "v7", "--accept")
+    assert ran.code == 5
+    assert "the record of accepted terms is damaged" in ran.err
+    assert RECORD.read_text(encoding="latin-1") == text
+
+
+def test_a_disk_that_is_full_leaves_the_record_before(
+    covcat: Covcat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert covcat("license", "v7", "--accept").code == 0
+    before = RECORD.read_bytes()
+
+    def full(*args: object) -> None:
+        raise OSError(28, "no space")
+
+    monkeypatch.setattr("covcat.terms.os.fsync", full)
+    assert covcat("license", "cohen", "--accept").code == 8
+    assert RECORD.read_bytes() == before
+    assert [one.name for one in RECORD.parent.iterdir() if one.is_file()] == [RECORD.name]
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "text"),
+    [
+        (["--accept"], 2, "--accept wants one ID"),
+        (["nothing"], 3, "the catalog has no resource `nothing`"),
+        (["v7", "--format", "csv"], 2, "is for the table of all"),
+        (["--format", "xml"], 2, "unknown format `xml`"),
+    ],
+)
+def test_what_cannot_be_answered_says_why(
+    covcat: Covcat, args: list[str], code: int, text: str
+) -> None:
+    ran = covcat("license", *args)
+    assert ran.code == code
+    assert text in ran.err
+
+
+def test_looking_writes_nothing(covcat: Covcat) -> None:
+    assert covcat("license", "v7").code == 0
+    assert covcat("license").code == 0
+    assert not Path("covcat-data").exists()
+
+
+# ---- fetch -------------------------------------------------------------------------------------
+
+
+def test_a_fetch_points_to_unsettled_terms_until_they_are_accepted(
+    covcat: Covcat, shelf: Shelf, server: Server
+) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    entry = shelf.folder / "set.yaml"
+    entry.write_text(entry.read_text().replace("CC-BY-4.0", "LicenseRef-none-stated"))
+    ran = covcat("fetch", "set")
+    assert ran.code == 0
+    assert "covcat license set" in ran.err
+    assert covcat("license", "set", "--accept").code == 0
+    assert "covcat license set" not in covcat("fetch", "set", "--keep-archives").err
+
+
+def test_a_fetch_of_settled_terms_says_nothing_of_them(
+    covcat: Covcat, shelf: Shelf, server: Server
+) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    assert "covcat license" not in covcat("fetch", "set").err
+
+
+def test_a_damaged_record_does_not_stop_a_fetch(
+    covcat: Covcat, shelf: Shelf, server: Server
+) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    entry = shelf.folder / "set.yaml"
+    entry.write_text(entry.read_text().replace("CC-BY-4.0", "LicenseRef-unknown"))
+    RECORD.parent.mkdir(parents=True)
+    RECORD.write_text("no")
+    ran = covcat("fetch", "set")
+    assert ran.code == 0
+    assert "covcat license set" in ran.err
+
+
+# ---- licences of single images -----------------------------------------------------------------
+
+
+TABLE = """\
+tables:
+  - reader: delimited
+    path: metadata.csv
+    source: made up
+    columns: {filename: filename, license: license}
+    image: "images/{filename}"
+    match: path
+"""
+
+
+def test_licences_of_single_images_are_counted_where_they_are_here(
+    covcat: Covcat, shelf: Shelf, server: Server
+) -> None:
+    files = {
+        "metadata.csv": b"filename,license\none.png,CC BY 4.0\ntwo.png,\nthree.png,CC BY 4.0\n",
+        **{f"images/{name}.png": name.encode() for name in ("one", "two", "three")},
+    }
+    shelf.add_repository(files=files)
+    server.serve_repository(git_zip(files))
+    entry = shelf.folder / "set.yaml"
+    text = entry.read_text().replace(
+        "  spdx: CC-BY-4.0\n",
+        "  spdx: LicenseRef-per-image\n  per_image: {table: metadata.csv, column: license}\n",
+    )
+    entry.write_text(text + TABLE)
+    before = covcat("license", "set")
+    assert "`covcat fetch set`, then this counts" in before.err
+    assert covcat("fetch", "set").code == 0
+    ran = covcat("license", "set")
+    assert "2 images  CC BY 4.0: commercial yes" in ran.out
+    assert "1 images  (none stated): commercial unknown" in ran.out
