@@ -17,7 +17,7 @@ from covcat.listing import Listing
 from covcat.model import Form, Manifest, Network, Release, Selection, Served, Step
 from covcat.partial import Partial
 from covcat.progress import Progress
-from covcat.proof import Case, proven
+from covcat.proof import Case, Proven, proven
 from covcat.store import MANIFEST, Store, disk_errors, make_folder
 
 WORDS = {
@@ -109,6 +109,7 @@ def _built(job: Job, bring: Bring) -> Manifest:
     parts = bring(job)
     with doubt(job.partial, [part.served for part in parts]):
         found = proven(job.case, parts)
+    _demand_nothing_lost(job, found)
     options = job.step.options
     form: Form = "files" if options.extract else "archives"
     record = manifest.made(
@@ -124,6 +125,20 @@ def _built(job: Job, bring: Bring) -> Manifest:
         (job.built / "files").rmdir()
     manifest.write(job.built, record)
     return record
+
+
+def _demand_nothing_lost(job: Job, found: Proven) -> None:
+    """Refuse what lacks pinned files that are here: upstream has fewer now."""
+    before, came = job.case.before, {one.path for one in found.files}
+    if before is None or job.case.listing is None or not job.step.options.extract:
+        return
+    here = {one.path for one in before.files if one.path.startswith("files/")}
+    if lost := sorted(here - came):
+        raise IntegrityError(
+            f"what came of `{job.case.name}` lacks {len(lost)} files that are here",
+            details=lost,
+            hint="what is here was kept as it is",
+        )
 
 
 @contextmanager

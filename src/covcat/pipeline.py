@@ -75,7 +75,9 @@ def run(
 
 
 def adopt(step: Step, bench: Bench, paths: Sequence[Path]) -> Path:
-    """Make a release of what a person downloaded; what is here and complete stays as it is.
+    """Make a release of what a person downloaded, and of what is here of it.
+
+    What is here and complete stays as it is.
 
     Raises:
         CovcatError: it is not the release, or the disk refuses.
@@ -87,8 +89,8 @@ def adopt(step: Step, bench: Bench, paths: Sequence[Path]) -> Path:
     )
     step = replace(step, release=release)
     with bench.store.lock(step.name):
-        target = (step.resource, release)
-        if make_plan(bench.store, [target], step.options).steps[0].action != "keep":
+        target, whole = (step.resource, release), replace(step.options, allow_missing=False)
+        if make_plan(bench.store, [target], whole).steps[0].action != "keep":
             build(step, release, bench, lambda job: adopting.adopted(job, paths))
         else:
             bench.progress.note(f"{step.name}: here and complete; nothing to do")
