@@ -56,6 +56,7 @@ bench: $(READY) ## measure against peers, as ratios in one run
 	$(BIN)/python bench/extract.py
 	$(BIN)/python bench/download.py
 	$(BIN)/python bench/index.py
+	$(BIN)/python bench/verify.py
 
 torture: $(READY) ## kills, full disks, power cuts, races, bad servers: 20 minutes
 	cd tests && ../$(BIN)/python -m torture

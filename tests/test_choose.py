@@ -139,3 +139,46 @@ def test_with_a_listing_only_archives_that_may_hold_a_path_come() -> None:
 def test_a_lone_archive_always_comes_and_its_members_are_picked() -> None:
     for selection in (Selection(include=("P001/*",)), Selection(sample=1)):
         assert choose.chosen([LONE], [selection], None) == [(LONE, (selection,))]
+
+
+# ---- as text -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        Selection(),
+        Selection(include=("a b*", "'")),
+        Selection(include=("--sample=3", ""), exclude=("x=y",), sample=12),
+    ],
+)
+def test_a_selection_is_read_as_it_was_written(selection: Selection) -> None:
+    assert Selection.read(str(selection)) == selection
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "--sample=-1",
+        "--sample=0",
+        "--sample=1_0",
+        "--sample=٣",
+        "--sample=",
+        "--sample",
+        "--sample=1 --sample=2",
+        "--include",
+        "--more=1",
+        "x",
+        "'",
+    ],
+)
+def test_what_was_never_written_is_no_selection(text: str) -> None:
+    with pytest.raises(ValueError, match=r"selection|number|quotation"):
+        Selection.read(text)
+
+
+@pytest.mark.parametrize("option", ["--include", "--exclude"])
+def test_a_glob_that_is_no_text_is_refused(covcat, option: str) -> None:
+    ran = covcat("fetch", "sample", f"{option}=a\udcff")
+    assert ran.code == 2
+    assert "is not UTF-8" in ran.err

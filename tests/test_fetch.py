@@ -607,3 +607,16 @@ releases:
     ran = covcat("catalog", "check", str(shelf.folder))
     assert ran.code == 5
     assert "a pinned tree is that of all its files" in ran.err
+
+
+def test_what_is_here_is_not_lost_because_upstream_has_less_now(covcat, shelf, server) -> None:
+    shelf.add_repository()
+    some = {path: data for path, data in REPOSITORY.items() if path != "README.md"}
+    server.serve_repository(git_zip(some))
+    assert covcat("fetch", "set", "--allow-missing").code == 0
+    server.serve_repository(git_zip({path: some[path] for path in list(some)[:1]}))
+    ran = covcat("fetch", "set", "--allow-missing", "--keep-archives")
+    assert ran.code == 5
+    assert "what came of `set@1` lacks 2 files that are here" in ran.err
+    assert covcat("path", "set").code == 0
+    assert len(list(Path("covcat-data/set/1/files").rglob("*.*"))) == len(some)

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -183,6 +184,7 @@ def test_filters_narrow_and_repeats_widen(asked, options: str, expected: str) ->
         ("--license-allows fun", "unknown word `fun`: expected one of commercial, derivatives"),
         ("--one-per week", "--one-per `week`: expected patient"),
         ("--columns path,siZe", "unknown column `siZe`: expected some of image_id, resource"),
+        ("--columns path,age,path", "the column `path` is there twice"),
         ("--format xml", "unknown format `xml`: expected one of table, csv, tsv"),
         ("--format parquet", "--format parquet needs a file: add --output FILE"),
         ("--format sqlite", "--format sqlite needs a file: add --output FILE"),
@@ -212,6 +214,8 @@ def test_an_empty_data_folder_says_what_to_fetch(covcat) -> None:
 def test_a_release_says_what_became_of_its_rows(asked) -> None:
     ran = asked("set")
     assert "set@1: 7 images, 8 rows of labels, 1 of these of images that are not here" in ran.err
+    assert "gone.png" not in ran.err
+    assert "not here: images/gone.png\n" in asked("set", "-v").err
     assert asked("set", "-q").err == ""
 
 
@@ -405,6 +409,33 @@ def test_a_question_that_fails_leaves_no_file(asked) -> None:
         assert asked("set", "-o", "a.csv", *options).code == 2
         assert not any(Path().glob("*a.csv*"))
     assert asked("set", "-o", "nowhere/a.csv").code == 8
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_a_killed_run_left_does_not_stop_the_next(asked, name: str) -> None:
+    if name == "parquet":
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    Path(f".a.{name}.part").write_text("half of it")
+    assert asked("set", "-o", f"a.{name}").code == 0
+    assert len(read_back(Path(f"a.{name}"))) == 7
+
+
+def limited() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+
+
+@pytest.mark.parametrize("output", [None, "a.sqlite", "a.csv"])
+def test_a_full_disk_is_an_error_of_the_disk(asked, shelf, output: str | None) -> None:
+    rows = "".join(f"a.png,{n},0,F,1,SARS,PA,CT,{'x' * 50}\n" for n in range(100))
+    put(shelf, "set", {**FILMS, **table(rows)})
+    if output is not None:
+        assert asked("set", "-q", "--format", "ids").code == 0
+    line = [sys.executable, "-m", "covcat", "images", "set", "--catalog", str(shelf.folder)]
+    line += ["--output", output] if output else []
+    ran = subprocess.run(line, capture_output=True, text=True, timeout=60, preexec_fn=limited)
+    assert (ran.returncode, ran.stdout) == (8, "")
+    assert not [one for one in Path().iterdir() if one.name not in ("covcat-data", "shelf")]
+    assert (DATA / "set/1/index.sqlite").exists() == (output is not None)
 
 
 def test_parquet_without_pyarrow_says_what_to_install(asked, monkeypatch) -> None:

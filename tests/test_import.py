@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-from builders import REPOSITORY, git_zip, tar_of, zip_of
+from builders import COMMIT, REPOSITORY, git_rows, git_zip, tar_of, zip_of
 from imitations import World, stock
+
+from covcat import adopting, listing, pool
 
 REAL = Path(__file__).parents[2] / "shared" / "real" / "figure1-95bb569e.zip"
 KAGGLE = """
@@ -263,6 +265,325 @@ def test_what_offers_no_download_can_be_brought_too(covcat) -> None:
     assert covcat("verify", "sirm").code == 0
 
 
+# ---- what is here already ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def repository(world: World, shelf) -> str:
+    """Put the repository into the catalog and the world; return its tree."""
+    world.github.add("test/set", COMMIT, REPOSITORY)
+    return shelf.add_repository()
+
+
+def some(*names: str) -> dict[str, bytes]:
+    return {name: REPOSITORY[name] for name in names}
+
+
+def test_a_part_that_is_here_stays_and_grows(covcat, world, repository: str) -> None:
+    covcat("fetch", "set", "--include", "images/*", mirror=world.url)
+    ran = covcat("import", "set", written("1.zip", zip_of(some("README.md"))), "--allow-missing")
+    assert set(here(ran)) == {"README.md", "images/one.png", "images/two.png"}
+    assert "1 files recognised by their contents; 2 were here already" in ran.err
+    assert [one["name"] for one in record()["downloads"]] == ["one.png", "two.png", "1.zip"]
+    assert record()["missing"] == ["scripts/run.sh"]
+    assert here(covcat("import", "set", written("2.zip", git_zip(REPOSITORY)))) == REPOSITORY
+    assert {one["verified_by"] for one in record()["downloads"]} == {"git-tree"}
+    assert record()["downloads"][-1]["tree"] == repository
+    assert covcat("verify", "set").code == 0
+
+
+@pytest.mark.parametrize("more", [[], ["--allow-missing"]])
+def test_an_incomplete_release_is_completed_by_what_lacks(covcat, shelf, more: list[str]) -> None:
+    shelf.add_repository()
+    first = {path: data for path, data in REPOSITORY.items() if path != "README.md"}
+    covcat("import", "set", written("1.zip", zip_of(first)), "--allow-missing")
+    ran = covcat("import", "set", written("2.zip", zip_of(some("README.md"))), *more)
+    assert here(ran) == REPOSITORY
+    assert [one["imported_from"] for one in record()["downloads"]] == ["1.zip", "2.zip"]
+    assert covcat("verify", "set").code == 0
+    assert {path.stat().st_nlink for path in Path("covcat-data/set").rglob("*.png")} == {1}
+
+
+def test_what_brings_nothing_is_refused_though_some_is_here(covcat, shelf) -> None:
+    shelf.add_repository()
+    covcat("import", "set", written("1.zip", zip_of(some("README.md"))), "--allow-missing")
+    ran = covcat("import", "set", written("x.zip", zip_of({"x": b"x"})), "--allow-missing")
+    assert ran.code == 5
+    assert "`x.zip` is not `set@1`" in ran.err
+
+
+def test_an_archive_that_is_here_stays(covcat, world, repository: str) -> None:
+    covcat("fetch", "set", "--no-extract", mirror=world.url)
+    before = sorted(Path("covcat-data/set/1/archives").iterdir())
+    ran = covcat("import", "set", written("1.zip", zip_of(some("README.md"))), "--allow-missing")
+    assert here(ran) == some("README.md")
+    assert sorted(Path("covcat-data/set/1/archives").iterdir()) == before
+    assert len(before) == 1
+
+
+def test_a_damaged_file_is_mended_or_named(covcat, shelf) -> None:
+    shelf.add_repository()
+    first = some("README.md", "images/one.png")
+    covcat("import", "set", written("1.zip", zip_of(first)), "--allow-missing")
+    own = Path("covcat-data/set/1/files/README.md")
+    own.write_bytes(b"damaged")
+    rest = written("2.zip", zip_of(some("images/two.png", "images/one.png")))
+    ran = covcat("import", "set", rest, "--allow-missing")
+    assert ran.code == 5
+    assert "would be lost: files/README.md" in ran.err
+    assert own.read_bytes() == b"damaged"
+    assert here(covcat("import", "set", written("3.zip", git_zip(REPOSITORY)))) == REPOSITORY
+    assert covcat("verify", "set").code == 0
+
+
+def test_without_a_listing_nothing_replaces_what_is_here(covcat, world, shelf) -> None:
+    shelf.add("set", KAGGLE)
+    world.kaggle.add("some/set", {"a.png": b"\x89PNG1", "b.png": b"\x89PNG2"}, version="2")
+    covcat("fetch", "set", "--include", "a.png", mirror=world.url)
+    for files in ({"nothing.txt": b"alike"}, {"a.png": b"\x89PNG1", "evil": b"x"}):
+        ran = covcat("import", "set", written("x.zip", zip_of(files)), mirror=world.url)
+        assert ran.code == 5
+        assert "it would lose 1 downloads that are here now" in ran.err
+        assert "hint: covcat fetch set@2" in ran.err
+    assert Path("covcat-data/set/2/files/a.png").exists()
+    assert record()["downloads"][0]["verified_by"] == "host-md5"
+
+
+def test_without_a_listing_the_very_same_is_taken_and_not_shared(covcat, world, shelf) -> None:
+    shelf.add("set", KAGGLE)
+    data = zip_of({"a.png": b"\x89PNG1", "b.png": b"\x89PNG2"})
+    world.kaggle.add("some/set", {"a.png": b"\x89PNG1"}, version="2", bundle=data)
+    covcat("fetch", "set", "--keep-archives", "--include", "a.png", mirror=world.url)
+    path = written("own.zip", data)
+    assert len(here(covcat("import", "set", path, mirror=world.url))) == 2
+    assert record()["downloads"][0]["verified_by"] == "host-md5"
+    with open(path, "ab") as stream:
+        stream.write(b"changed later")
+    assert covcat("verify", "set").code == 0
+
+
+@pytest.mark.parametrize("way", [[], ["--by-file"]])
+def test_a_pinned_tree_is_the_very_same_however_it_is_packed(
+    covcat, world, shelf, way: list[str]
+) -> None:
+    world.github.add("test/set", COMMIT, REPOSITORY)
+    tree = world.github.commit("test/set", COMMIT).trees[""]
+    file = f"{{host: github, repository: test/set, commit: {COMMIT}, tree: {tree}, unpack: zip}}"
+    shelf.add("set", f"releases:\n  - id: '1'\n    source: made up\n    files:\n      - {file}\n")
+    covcat("fetch", "set", "--include", "images/*", *way, mirror=world.url)
+    ran = covcat("import", "set", written("own.zip", git_zip(REPOSITORY, name="other")))
+    assert here(ran) == REPOSITORY
+    assert record()["downloads"][0]["tree"] == tree
+
+
+def test_a_set_grows_only_with_all_that_is_here(covcat, shelf) -> None:
+    files = "".join(
+        f"      - {{host: web, url: 'https://data.example.org/{name}', name: {name}}}\n"
+        for name in ("a.png", "b.png")
+    )
+    shelf.add("set", f"releases:\n  - id: '1'\n    source: made up\n    files:\n{files}")
+    one, two = written("a.png", b"\x89PNG1"), written("b.png", b"\x89PNG2")
+    assert len(here(covcat("import", "set", one, "--allow-missing"))) == 1
+    ran = covcat("import", "set", two, "--allow-missing")
+    assert ran.code == 5
+    assert "would be lost: a.png" in ran.err
+    assert len(here(covcat("import", "set", one, two))) == 2
+    assert record()["complete"]
+
+
+# ---- odd sources -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("id", ["set", "sirm"])
+def test_the_data_folder_is_no_part_of_what_is_brought(covcat, shelf, id: str) -> None:
+    shelf.add_repository()
+    unpacked("mine", REPOSITORY)
+    os.chdir("mine")
+    assert here(covcat("import", id, ".")) == REPOSITORY
+    assert covcat("verify", id).code == 0
+
+
+def test_the_data_folder_itself_is_refused(covcat, shelf) -> None:
+    shelf.add_repository()
+    Path("covcat-data").mkdir()
+    assert covcat("import", "set", "covcat-data").code == 2
+
+
+def test_names_that_are_alike_or_long_are_no_obstacle(covcat) -> None:
+    files = {"P1/IM1": b"a", "P2/IM1": b"b", "x" * 255: b"c"}
+    assert here(covcat("import", "sirm", unpacked("mine", files))) == files
+
+
+@pytest.mark.parametrize("root", ["", "top/"])
+def test_files_of_a_set_are_found_by_path_digest_or_name(covcat, world, shelf, root: str) -> None:
+    entry = "{host: dataverse, server: 'https://dataverse.harvard.edu', doi: 10.7910/DVN/TEST}"
+    shelf.add("set", KAGGLE.partition("      - {")[0] + f"      - {entry}\n")
+    files = {"a/x.png": b"\x89PNG1", "b/x.png": b"\x89PNG2", "c/y.png": b"\x89PNG3"}
+    world.dataverse.add("doi:10.7910/DVN/TEST", files)
+    named = {root + path: data for path, data in files.items()}
+    named["renamed"] = named.pop(root + "c/y.png")
+    assert here(covcat("import", "set", unpacked("mine", named), mirror=world.url)) == files
+
+
+def odd_folder() -> str:
+    folder = unpacked("mine", {"a.txt": b"a", "b\nc.txt": b"b", "d\\e.txt": b"c"})
+    os.symlink("/etc/passwd", "mine/link")
+    os.mkfifo("mine/pipe")
+    with open(b"mine/\xff.txt", "wb") as stream:
+        stream.write(b"x")
+    return folder
+
+
+def test_nothing_is_left_out_silently(covcat, shelf) -> None:
+    ran = covcat("import", "sirm", odd_folder())
+    assert ran.code == 5
+    assert "`mine`: 3 files have names that no release may have" in ran.err
+    assert "2 links or special files in `mine` were left out: `link`, `pipe`" in ran.err
+    assert not Path("covcat-data/sirm").exists()
+    shelf.add_repository()
+    listed = covcat("import", "set", unpacked("mine", REPOSITORY))
+    assert here(listed) == REPOSITORY
+    assert "3 files in `mine` were left out for their names" in listed.err
+
+
+def test_a_folder_that_cannot_be_read_is_an_error(covcat, monkeypatch) -> None:
+    unpacked("mine", {"a.txt": b"a", "locked/b.txt": b"b"})
+    scan = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    ran = covcat("import", "sirm", "mine")
+    assert ran.code == 8
+    assert "cannot read `mine/locked`" in ran.err
+    assert "--data-dir" not in ran.err
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_what_a_desktop_leaves_counts_where_it_is_listed(covcat, shelf, is_folder: bool) -> None:
+    files = {**REPOSITORY, "data/.DS_Store": b"listed", "Thumbs.db": b"listed too"}
+    shelf.add_repository(files=files)
+    more = {**files, "more/.DS_Store": b"not listed"}
+    path = unpacked("mine", more) if is_folder else written("set.zip", zip_of(more))
+    ran = covcat("import", "set", path)
+    assert here(ran) == files
+    assert "left out" not in ran.err
+
+
+def test_an_archive_that_is_swapped_meanwhile_is_refused(covcat, world, shelf, monkeypatch) -> None:
+    good, evil = zip_of({"a.bin": b"GOOD"}), zip_of({"a.bin": b"EVIL"})
+    shelf.add_web("set", "w.zip", unpack="zip", sha256=hashlib.sha256(good).hexdigest())
+    path, compared = written("w.zip", good), adopting.compared
+
+    def swap(*args):
+        os.rename(written("other", evil), path)
+        return compared(*args)
+
+    monkeypatch.setattr(adopting, "compared", swap)
+    ran = covcat("import", "set", path)
+    assert ran.code == 5
+    assert "changed while it was read" in ran.err
+    assert not Path("covcat-data/set").exists()
+
+
+def test_a_listed_archive_that_changes_meanwhile_is_refused(covcat, shelf, monkeypatch) -> None:
+    shelf.add_repository()
+    path, pooled = written("w.zip", git_zip(REPOSITORY)), pool.pooled
+
+    def change(*args):
+        found = pooled(*args)
+        written("w.zip", b"something else")
+        return found
+
+    monkeypatch.setattr(pool, "pooled", change)
+    ran = covcat("import", "set", path)
+    assert ran.code == 5
+    assert "changed while it was read" in ran.err
+
+
+def test_equal_contents_are_files_of_their_own(covcat, shelf) -> None:
+    files = {"a": b"same", "b": b"same", "c/empty": b"", "d/empty": b""}
+    shelf.add_repository(files=files)
+    assert here(covcat("import", "set", written("set.zip", git_zip(files)))) == files
+    links = {one.stat().st_nlink for one in Path("covcat-data/set").rglob("*") if one.is_file()}
+    assert links == {1}
+
+
+def test_names_that_are_not_utf8_are_recorded_in_letters(covcat, world, shelf) -> None:
+    shelf.add("set", KAGGLE)
+    path = Path("m\udcff.zip")
+    path.write_bytes(zip_of({"a.txt": b"a"}))
+    assert len(here(covcat("import", "set", str(path), mirror=world.url))) == 1
+    assert record()["downloads"][0]["imported_from"] == "m\\xff.zip"
+    shelf.add_repository("other")
+    assert here(covcat("import", "other", str(Path(unpacked("n\udcff", REPOSITORY)))))
+    assert record("other")["downloads"][0]["imported_from"] == "n\\xff"
+
+
+# ---- what a release is made of -----------------------------------------------------------------
+
+
+def test_a_source_of_nothing_is_not_recorded(covcat, shelf) -> None:
+    shelf.add_repository()
+    paths = [written("good.zip", git_zip(REPOSITORY)), written("unrelated.txt", b"x")]
+    ran = covcat("import", "set", *paths)
+    assert here(ran) == REPOSITORY
+    assert [one["name"] for one in record()["downloads"]] == ["good.zip"]
+    assert "nothing of `unrelated.txt` is the release's" in ran.err
+
+
+@pytest.fixture
+def pointers(world: World, shelf) -> dict[str, bytes]:
+    """Put a repository with a large file into the catalog; return what git has."""
+    files = {"a.bin": b"large" * 999, "R.md": b"x"}
+    world.github.add("test/set", COMMIT, files, lfs={"a.bin"})
+    found = dict(world.github.files("test/set", COMMIT))
+    shelf.add_repository(files=found)
+    return found
+
+
+def test_a_pointer_of_git_lfs_is_no_data(covcat, pointers: dict[str, bytes]) -> None:
+    ran = covcat("import", "set", written("git.zip", git_zip(pointers)))
+    assert ran.code == 5
+    assert "1 files are pointers of Git LFS" in ran.err
+    assert "pointer: a.bin" in ran.err
+    assert "hint: covcat fetch set@1" in ran.err
+
+
+@pytest.mark.parametrize("has_pointer", [False, True])
+def test_the_content_of_a_pointer_is(covcat, pointers: dict[str, bytes], has_pointer: bool) -> None:
+    files = {"a.bin": b"large" * 999, "R.md": b"x"}
+    more = [written("git.zip", git_zip(pointers))] if has_pointer else []
+    ran = covcat("import", "set", *more, written("set.zip", zip_of(files)))
+    assert here(ran) == files
+    (one,) = (one for one in record()["files"] if one["path"] == "files/a.bin")
+    assert one["lfs"]
+    assert {one["verified_by"] for one in record()["downloads"]} == {"git-tree"}
+    assert covcat("verify", "set").code == 0
+
+
+def test_a_repository_beside_another_file_has_no_tree_of_all(covcat, shelf) -> None:
+    shelf.add_repository()
+    data = b"\x89PNG more"
+    row = listing.ListedFile("w.png", None, None, len(data), hashlib.sha256(data).hexdigest())
+    rows = [*git_rows(REPOSITORY), row]
+    listing.write(shelf.folder / "listings" / "set@1.tsv.gz", rows)
+    entry = (shelf.folder / "set.yaml").read_text()
+    web = "      - {host: web, url: 'https://data.example.org/w.png', name: w.png}\n    listing:"
+    entry = entry.replace("    listing:", web)
+    contents = f"files: {len(rows)}, bytes: {sum(one.bytes for one in rows)}"
+    head, _, rest = entry.partition("contents: {")
+    shelf.folder.joinpath("set.yaml").write_text(
+        head + "contents: {" + contents + "}" + rest.partition("}")[2]
+    )
+    ran = covcat("import", "set", written("s.zip", git_zip(REPOSITORY)), written("w.png", data))
+    assert here(ran) == {**REPOSITORY, "w.png": data}
+    assert covcat("verify", "set").code == 0
+
+
 # ---- the command line --------------------------------------------------------------------------
 
 
@@ -273,6 +594,8 @@ def test_what_offers_no_download_can_be_brought_too(covcat) -> None:
         (["figure1", "absent.zip"], 3, "`absent.zip` is not there"),
         (["figure1"], 2, "missing argument"),
         (["figure1@9", "x.zip"], 3, "has no release `9`"),
+        (["figure1", ""], 2, "the path is empty"),
+        (["figure1", "x" * 5000], 8, "cannot read `xxx"),
     ],
 )
 def test_what_cannot_be_imported_is_said_in_a_sentence(covcat, args, code, said) -> None:

@@ -885,6 +885,24 @@ def test_an_index_is_made_anew_when_what_it_was_made_from_changes(
     assert made_again(resource, release)
 
 
+@pytest.mark.parametrize("path", ["*.csv", "t*", "**.csv", "t.csv", "[t].csv"])
+def test_a_table_that_a_glob_names_is_watched_too(path: str) -> None:
+    put("figure1", {"a.png": b"x", "t.csv": text_of("name,finding", "a.png,SARS")})
+    resource, release = own(replace(PLAIN, path=path))
+    assert index_of(resource, release)[1].both == 1
+    assert not made_again(resource, release)
+    place = DATA / "figure1/2020-05-08/files/t.csv"
+    place.write_bytes(text_of("name,finding", "a.png,COVID-19"))
+    assert made_again(resource, release)
+
+
+@pytest.mark.parametrize("path", ["tables/", "no/folder.csv", "*/t.csv", "x\0y"])
+def test_a_table_that_cannot_be_there_does_not_stop_the_index(path: str) -> None:
+    put("figure1", {"a.png": b"x"})
+    records, report = index_of(*own(replace(PLAIN, path=path)))
+    assert (len(records), report.image_only) == (1, 1)
+
+
 @pytest.mark.parametrize(
     "damage",
     [

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covcat import catalog, labels, vocabulary
+from covcat.errors import IntegrityError
 from covcat.model import LABELS, NAMES, LabelTable, Record, Resource
 from covcat.readers.source import Row
 
@@ -92,6 +93,12 @@ def test_an_extract_may_look_at_the_path() -> None:
 def test_an_extract_whose_group_is_not_there_is_blank() -> None:
     table = replace(PLAIN, extract={"location": "notes: (?:in (.*))?$"})
     assert made({"notes": "nothing"}, table)["location"] is None
+
+
+@pytest.mark.parametrize("rule", ["notes ([0-9]", "notes: ([0-9]", "notes: [0-9]", "notes: (a)(b)"])
+def test_an_extract_of_another_form_is_a_mistake_of_the_catalog(rule: str) -> None:
+    with pytest.raises(IntegrityError, match="`extract` of `age`"):
+        labels.Reading(replace(PLAIN, extract={"age": rule}), COHEN)
 
 
 def test_what_could_not_be_read_has_no_labels() -> None:

@@ -381,7 +381,7 @@ LOST = {
         "the data set 10.7910/DVN/1 has no file 3"
     ),
     "host: dataverse, server: 'https://dataverse.harvard.edu', doi: 10.7910/DVN/2": (
-        "the list of its host (dataverse) has no files"
+        "lists no files"
     ),
     "host: github, repository: test/set, tag: v1, asset: none.zip": (
         "the release v1 of test/set has no asset `none.zip`"

@@ -1,10 +1,19 @@
 """Logins are sent to their own host, after it refused without, and appear nowhere else."""
 
+import base64
 import json
+from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 from imitations import FOR_EVER, World
+from imitations.message import Reply, as_html, as_json
+
+from covcat.errors import ActionNeededError, NetworkError
+from covcat.model import Login, Network
+from covcat.refusals import said, secrets_of
+from covcat.web import Web
 
 KEY = "0badcafe-0000-4000-8000-000000000001"
 DOI = "10.7910/DVN/TEST"
@@ -168,3 +177,147 @@ def test_a_token_lifts_githubs_limit(covcat, direct, shelf, monkeypatch) -> None
     assert ran.code == 0, ran.err
     assert told(direct, "authorization") == {"api.github.com"}
     assert_secret(ran, direct)
+
+
+# ---- what is no token, and what a host shows of one --------------------------------------------
+
+LONG = "long-secret-" + "x" * 400
+
+
+def test_a_token_that_is_too_long_for_a_file_name_is_a_token(
+    covcat, direct, shelf, monkeypatch
+) -> None:
+    direct.kaggle.add("some/set", {"a.png": PNG}, version="2")
+    shelf.add("set", KAGGLE)
+    monkeypatch.setenv("KAGGLE_API_TOKEN", LONG)
+    ran = covcat("fetch", "set", mirror=None)
+    assert ran.code == 0, ran.err
+    assert "long-secret" not in everything_written() + ran.out + ran.err
+
+
+@pytest.mark.parametrize("place", ["variable", "file", "named file"])
+def test_json_is_no_token_and_is_neither_sent_nor_shown(
+    covcat, direct, shelf, monkeypatch, place: str
+) -> None:
+    text = '{\n "username": "someone",\n "key": "kaggle-key"\n}\n'
+    direct.kaggle.add("some/set", {"a.png": PNG}, version="2", needs_consent=True)
+    shelf.add("set", KAGGLE)
+    Path(".kaggle").mkdir()
+    if place == "variable":
+        monkeypatch.setenv("KAGGLE_API_TOKEN", text)
+    elif place == "file":
+        Path(".kaggle/access_token").write_text(text)
+    else:
+        Path("elsewhere.json").write_text(text)
+        monkeypatch.setenv("KAGGLE_API_TOKEN", str(Path("elsewhere.json").absolute()))
+    ran = covcat("fetch", "set", mirror=None)
+    assert ran.code == 7
+    assert not told(direct, "authorization")
+    assert "kaggle-key" not in ran.err + ran.out
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"username": "\\ud800", "key": "kaggle-key"}',
+        '{"username": "a\\nb", "key": "kaggle-key"}',
+        '{"username": "someone"}',
+        "[" * 60_000,
+        "5",
+    ],
+)
+def test_a_kaggle_json_that_is_no_login_is_none(covcat, direct, shelf, text: str) -> None:
+    direct.kaggle.add("some/set", {"a.png": PNG}, version="2", needs_consent=True)
+    shelf.add("set", KAGGLE)
+    Path(".kaggle").mkdir()
+    Path(".kaggle/kaggle.json").write_text(text)
+    ran = covcat("fetch", "set", mirror=None)
+    assert ran.code == 7
+    assert not told(direct, "authorization")
+
+
+def test_a_server_that_is_none_gets_no_key(covcat, direct, shelf, monkeypatch) -> None:
+    direct.dataverse.add(f"doi:{DOI}", {"a.png": PNG}, restricted={"a.png"})
+    shelf.add("set", DATAVERSE)
+    monkeypatch.setenv("DATAVERSE_API_TOKEN", KEY)
+    monkeypatch.setenv("DATAVERSE_SERVER", "https://[oops")
+    assert covcat("fetch", "set", mirror=None).code == 7
+    assert not told(direct, "x-dataverse-key")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("kind", ["json", "page"])
+def test_a_token_that_a_host_echoes_is_not_shown(
+    covcat, direct, shelf, monkeypatch, status: int, kind: str
+) -> None:
+    def echo(request):
+        said = "bad " + request.headers.get("authorization", "none")
+        return as_html(said, "", status) if kind == "page" else as_json({"message": said}, status)
+
+    direct.web.answer("https://zenodo.org/api/records/11", echo)
+    shelf.add("set", ZENODO)
+    monkeypatch.setenv("ZENODO_TOKEN", "zenodo-token")
+    ran = covcat("fetch", "set", "--retries", "0", mirror=None)
+    assert ran.code == 7
+    assert "cause: bad " in ran.err
+    assert_secret(ran, direct)
+
+
+def test_what_a_login_consists_of_is_known_in_all_its_forms() -> None:
+    packed = base64.b64encode(b"someone:kaggle-key").decode()
+    found = secrets_of({"Authorization": f"Basic {packed}", "X": "k"})
+    assert found == (f"Basic {packed}", packed, "kaggle-key")
+    body = json.dumps({"message": f"{packed} is kaggle-key/"}).replace("/", "\\/").encode()
+    assert said(body, found) == "… is …/"
+
+
+def test_a_header_that_cannot_be_sent_is_not_shown() -> None:
+    network = Network()
+    for value in ("a\r\nvery-secret: b", "é very-secret"):
+        login = Login("example.org", {"Authorization": value}, at_once=True)
+        with (
+            closing(Web(network, httpx.HTTPTransport())) as web,
+            pytest.raises(NetworkError) as raised,
+            web.get("http://127.0.0.1:9/", login.headers),
+        ):
+            pass
+        shown = f"{raised.value.message} {raised.value.cause} {raised.value.hint}"
+        assert "very-secret" not in shown
+
+
+SIGNED = {
+    "a page": as_html("Sign in"),
+    "json": Reply(200, [("Content-Type", "application/json")], b'{"message": "no"}'),
+    "nothing": Reply(200, [("Content-Type", "application/zip")], b""),
+    "other bytes": Reply(200, [("Content-Type", "application/zip")], b"xxxx" * 200),
+}
+
+
+@pytest.mark.parametrize("answer", SIGNED)
+@pytest.mark.parametrize("more", ["", ", bytes: '77'"])
+def test_a_signed_address_is_not_shown_whatever_storage_answers(
+    covcat, direct, shelf, answer: str, more: str
+) -> None:
+    direct.kaggle.add("some/set", {"a.png": PNG}, version="2")
+    direct.faults.answer("storage.googleapis.com", "/", SIGNED[answer], times=FOR_EVER)
+    shelf.add("set", KAGGLE.replace("zip}", f"zip{more}}}"))
+    ran = covcat("fetch", "set", "--retries", "0", "--json", mirror=None)
+    assert ran.code in (4, 5, 7)
+    assert "bundle/archive.zip" in ran.out
+    assert_secret(ran, direct)
+
+
+def test_a_mirror_that_would_need_a_login_says_so() -> None:
+    login = Login("example.org", {"X": "very-secret"}, at_once=True)
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        assert "X" not in request.headers
+        return httpx.Response(401, stream=httpx.ByteStream(b""))
+
+    with (
+        closing(Web(Network(mirror="https://m.example"), httpx.MockTransport(handler))) as web,
+        pytest.raises(ActionNeededError) as raised,
+        web.get("https://example.org/a", login=login),
+    ):
+        pass
+    assert "a mirror gets no login" in (raised.value.cause or "")

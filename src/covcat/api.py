@@ -7,11 +7,11 @@ from typing import Any
 from covcat.errors import NetworkError, TransientError
 from covcat.model import Login, Network
 from covcat.not_the_file import HEAD, not_the_file
-from covcat.pace import pause_after
+from covcat.pace import Floor, pause_after
 from covcat.progress import Progress
 from covcat.web import Web
 
-_MOST = 256 << 20  # bytes of an answer: a thousand files take less than one MB
+_MOST = 32 << 20  # bytes of an answer: a thousand files take less than one MB
 
 
 class Api:
@@ -66,13 +66,15 @@ class Api:
         self, url: str, headers: Mapping[str, str], login: Login | None, body: bytes | None
     ) -> Any:
         data = bytearray()
+        floor = Floor(self._network.slowest, self._network.limit_rate)
         with self._web.get(url, headers, login=login, body=body) as answer:
             for chunk in answer.chunks:
+                floor.hear(len(chunk), url)
                 data += chunk
                 if len(data) > _MOST:
                     raise NetworkError(f"`{url}` goes on beyond {_MOST:,} bytes")
             kind = answer.headers.get("content-type", "text/html")
-            if wrong := not_the_file(bytes(data[:HEAD]), "none", kind, answer.url):
+            if wrong := not_the_file(bytes(data[:HEAD]), "none", kind, answer.shown):
                 raise wrong
         try:
             return json.loads(data)

@@ -238,12 +238,12 @@ class Arrival:
                 break
         served, kind = self.wanted.served, answer.headers.get("content-type", "")
         if not head and served.bytes != 0:
-            raise NetworkError(f"`{answer.url}` answered with nothing", hint="try again later")
-        if head and (wrong := not_the_file(head, served.unpack, kind, answer.url)):
+            raise NetworkError(f"`{answer.shown}` answered with nothing", hint="try again later")
+        if head and (wrong := not_the_file(head, served.unpack, kind, answer.shown)):
             raise wrong
         if served.bytes is not None and answer.length not in (None, served.bytes):
             raise IntegrityError(
-                f"`{answer.url}` is not the pinned file: expected {served.bytes} bytes, got "
+                f"`{answer.shown}` is not the pinned file: expected {served.bytes} bytes, got "
                 f"{answer.length}",
                 hint="it was changed upstream or on the way; nothing was kept",
             )

@@ -121,6 +121,7 @@ def built(job: Job, bring: Bring) -> Manifest:
     parts = bring(job)
     with doubt(job.partial, [part.served for part in parts]):
         found = proven(job.case, parts)
+        _demand_nothing_lost(job, found)
         record = _record(job, found)
         if job.step.options.locked is not None:
             locking.demand(job.step.options.locked, record)
@@ -141,6 +142,20 @@ def _record(job: Job, found: Proven) -> Manifest:
         form,
         tuple(map(str, job.case.selections)),
     )
+
+
+def _demand_nothing_lost(job: Job, found: Proven) -> None:
+    """Refuse what lacks pinned files that are here: upstream has fewer now."""
+    before, came = job.case.before, {one.path for one in found.files}
+    if before is None or job.case.listing is None or not job.step.options.extract:
+        return
+    here = {one.path for one in before.files if one.path.startswith("files/")}
+    if lost := sorted(here - came):
+        raise IntegrityError(
+            f"what came of `{job.case.name}` lacks {len(lost)} files that are here",
+            details=lost,
+            hint="what is here was kept as it is",
+        )
 
 
 @contextmanager

@@ -6,11 +6,13 @@ rules change. Rows are written as they are read: a million need little more memo
 
 import hashlib
 import json
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from covcat import labels, pictures, readers, vocabulary
@@ -19,6 +21,7 @@ from covcat.choose import matches
 from covcat.errors import NotFoundError
 from covcat.manifest import load
 from covcat.model import COLUMNS, NAMES, LabelTable, Manifest, Record, Release, Resource, StoredFile
+from covcat.output.records import sqlite_errors
 from covcat.progress import Progress
 from covcat.readers.source import Row, Source
 from covcat.store import FILE_MODE, MANIFEST, Store, disk_errors, packaged_catalog
@@ -131,15 +134,17 @@ def _key(folder: Path, resource: Resource, release: Release) -> str:
 
 def _states(folder: Path, tables: Iterable[LabelTable]) -> list[tuple[str, int, int]]:
     """Return size and time of the tables: somebody may have mended one by hand."""
-    found = []
+    found = set()
     for table in tables:
         place, _, name = table.path.rpartition("/")
         if table.reader in labels.OF_IMAGES or set(place) & set("*?["):
             continue
-        for path in sorted((folder / place).glob(name)):
-            state = path.stat()
-            found.append((str(path.relative_to(folder)), state.st_size, state.st_mtime_ns))
-    return found
+        with suppress(OSError), os.scandir(folder / place) as entries:
+            for one in entries:
+                if fnmatchcase(one.name, name):
+                    state = one.stat()
+                    found.add((f"{place}/{one.name}", state.st_size, state.st_mtime_ns))
+    return sorted(found)
 
 
 def _report(path: Path, key: str) -> Report | None:
@@ -181,7 +186,8 @@ def _made(
 ) -> Report:
     report = Report()
     columns = ", ".join(f"{one.name} {_TYPES[one.type]}" for one in COLUMNS)
-    with disk_errors("write the image index"), closing(sqlite3.connect(path)) as base:
+    doing = "write the image index"
+    with disk_errors(doing), sqlite_errors(doing), closing(sqlite3.connect(path)) as base:
         base.execute("PRAGMA journal_mode = OFF")
         base.execute("PRAGMA synchronous = OFF")
         base.execute(f"CREATE TABLE images ({columns})")  # of covcat's own names

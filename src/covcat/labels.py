@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 from covcat import vocabulary
+from covcat.errors import IntegrityError
 from covcat.model import LABELS, LabelTable, License, Record, Resource, Value
 from covcat.readers.source import Row
 
@@ -36,7 +37,7 @@ class Reading:
         self._table, self._resource = table, resource
         self._places = lru_cache(maxsize=1000)(self._find_places)  # annotations: other tags each
         self._patterns = {
-            name: (column, re.compile(pattern))
+            name: (column, _compiled(name, pattern))
             for name, text in (table.extract or {}).items()
             for column, _, pattern in [text.partition(": ")]
         }
@@ -112,6 +113,18 @@ class Reading:
             elif self._table.reader == "names" and label in names:
                 found[label] = [label]
         return {label: columns for label, columns in found.items() if columns}
+
+
+def _compiled(name: str, pattern: str) -> re.Pattern[str]:
+    try:
+        found = re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise IntegrityError(f"`extract` of `{name}` is no regular expression: {error}") from error
+    if found.groups != 1:
+        raise IntegrityError(
+            f"`extract` of `{name}`: expected `column: regular expression` with one group"
+        )
+    return found
 
 
 def _remembered(work: Callable[[str], _T]) -> Callable[[str], _T]:

@@ -314,8 +314,6 @@ class _Asking:
     def _first(self, file: AnyFile) -> tuple[Served, str]:
         """Return what a host serves for a file; of a set the first one, and how many there are."""
         listed = self._tried(partial(hosts.listed, (file,), self._ask))
-        if not listed:
-            raise GoneError(f"the list of its host ({file.host}) has no files")
         served = min(listed, key=lambda one: one.path)
         note = "" if served.is_alone else f"the first of {len(listed):,} that its host lists"
         return served, note

@@ -26,16 +26,16 @@ def of_kaggle() -> Login | None:
     Or kaggle.json in $KAGGLE_CONFIG_DIR, ~/.kaggle or ~/.config/kaggle.
     """
     token = _value("KAGGLE_API_TOKEN")
-    if token and Path(token).is_file():
-        token = _text(Path(token))
-    token = token or _text(Path.home() / ".kaggle" / "access_token")
+    if token and _is_file(Path(token)):
+        token = _plain(_text(Path(token)))
+    token = token or _plain(_text(Path.home() / ".kaggle" / "access_token"))
     if token:
         return Login(KAGGLE, {"Authorization": f"Bearer {token}"})
     user, key = _value("KAGGLE_USERNAME"), _value("KAGGLE_KEY")
     for folder in _kaggle_folders() if not (user and key) else ():
-        with suppress(ValueError, AttributeError):
+        with suppress(ValueError, AttributeError, RecursionError):
             tree = json.loads(_text(folder / "kaggle.json"))
-            user, key = str(tree.get("username") or ""), str(tree.get("key") or "")
+            user, key = (_plain(str(tree.get(one) or "")) for one in ("username", "key"))
             if user and key:
                 break
     if not (user and key):
@@ -54,7 +54,10 @@ def of_dataverse(server: str) -> Login | None:
     """DATAVERSE_API_TOKEN, for the server of DATAVERSE_SERVER and no other."""
     token = _value("DATAVERSE_API_TOKEN")
     own = _value("DATAVERSE_SERVER") or DATAVERSE
-    host = urlsplit(own if "//" in own else f"https://{own}").netloc.lower()
+    try:
+        host = urlsplit(own if "//" in own else f"https://{own}").netloc.lower()
+    except ValueError:  # it names no server
+        return None
     if not token or urlsplit(server).netloc.lower() != host:
         return None
     return Login(host, {"X-Dataverse-key": token})
@@ -87,14 +90,21 @@ def _value(name: str) -> str:
     return _plain(os.environ.get(name, ""))
 
 
+def _is_file(path: Path) -> bool:
+    with suppress(OSError, ValueError):  # a token may be too long for a name
+        return path.is_file()
+    return False
+
+
 def _text(path: Path) -> str:
     try:
-        return _plain(path.read_text(encoding="utf-8")) if path.stat().st_size < 1 << 16 else ""
+        is_small = path.is_file() and path.stat().st_size < 1 << 16
+        return path.read_text(encoding="utf-8-sig") if is_small else ""
     except (OSError, ValueError):
         return ""
 
 
 def _plain(text: str) -> str:
+    """Return a text as a header takes it; "" where it cannot be one, or is JSON and no token."""
     text = text.strip()
-    is_plain = text.isascii() and (text.isprintable() or text.startswith("{"))
-    return text if is_plain else ""
+    return text if text.isascii() and text.isprintable() and not text.startswith("{") else ""

@@ -142,7 +142,9 @@ def run(
 
 
 def adopt(step: Step, bench: Bench, paths: Sequence[Path]) -> Path:
-    """Make a release of what a person downloaded; what is here and complete stays as it is.
+    """Make a release of what a person downloaded, and of what is here of it.
+
+    What is here and complete stays as it is.
 
     Raises:
         CovcatError: it is not the release, or the disk refuses.
@@ -152,8 +154,8 @@ def adopt(step: Step, bench: Bench, paths: Sequence[Path]) -> Path:
     release = step.release or BROUGHT
     step = replace(step, release=release)
     with bench.store.lock(step.name):
-        target = (step.resource, release)
-        if make_plan(bench.store, [target], step.options).steps[0].action != "keep":
+        target, whole = (step.resource, release), replace(step.options, allow_missing=False)
+        if make_plan(bench.store, [target], whole).steps[0].action != "keep":
             build(step, release, bench, lambda job: adopting.adopted(job, paths))
         else:
             bench.progress.note(f"{step.name}: here and complete; nothing to do")
@@ -279,6 +281,17 @@ def repair_release(folder: Path, bench: Bench) -> Repaired:
             return _repaired(folder, bench, found)
         except CovcatError as error:
             raise _with_damage(error, found, bench.network, name) from error
+
+
+def way_out(folder: Path, catalog: Catalog, damage: IntegrityError) -> str:
+    """Return the command that mends a release whose record is damaged, or puts it aside."""
+    name = f"{folder.parent.name}@{folder.name}"
+    with suppress(NotFoundError):
+        release = catalog.find(name)[1]
+        is_ours = not isinstance(damage, NewerError)
+        if is_ours and release is not None and repairing.can_rebuild(release, folder):
+            return f"covcat verify {name} --repair"
+    return damage.hint or manifest.way_out(folder)
 
 
 def _looked_at(folder: Path, bench: Bench) -> tuple[int, Checked | IntegrityError]:

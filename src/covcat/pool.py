@@ -1,21 +1,26 @@
 """What a person brought -> a pool of files, each known by its contents; archives are unpacked."""
 
 import os
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from covcat import extract, room
 from covcat.admit import Layout
 from covcat.choose import matches
-from covcat.errors import ExtractionError, NotFoundError
+from covcat.errors import DiskError, ExtractionError, IntegrityError, NotFoundError, UsageError
 from covcat.model import File, StoredFile
 from covcat.names import unsafe_name
 from covcat.progress import Progress
 from covcat.store import Store, disk_errors
-from covcat.verify import hashed
+from covcat.verify import CHUNK, hashed
 
 JUNK = ("__MACOSX/*", "*/__MACOSX/*", "*.DS_Store", "*Thumbs.db", "*desktop.ini")  # of desktops
+_SHOWN = 3  # names in a note
+
+Stamp = tuple[int, int, int, int]  # inode, bytes, times of the last changes: what a swap changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +29,21 @@ class Brought:
 
     path: Path
     number: int
+    is_folder: bool
+    stamp: Stamp | None  # of a file
+    everything: tuple[tuple[str, Path], ...]  # (relative path, path) of every regular file
+    unsafe: tuple[str, ...] = ()  # regular files whose names no release may have
+    special: tuple[str, ...] = ()  # links, pipes, devices
 
     @property
     def name(self) -> str:
         """Return its own name, as messages and the manifest have it."""
-        return self.path.resolve().name
+        return own_name(self.path)
+
+    @property
+    def files(self) -> list[tuple[str, Path]]:
+        """Return its files without what a desktop leaves."""
+        return [one for one in self.everything if not self.is_folder or not is_junk(one[0])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +52,8 @@ class Found:
 
     stored: StoredFile
     path: Path
-    source: Brought
-    is_ours: bool  # unpacked by covcat, so that it may be moved
+    source: Brought | None  # None: it is here already
+    is_ours: bool  # so that it may be linked
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +65,135 @@ class Place:
     progress: Progress
 
 
-def brought(paths: Iterable[Path]) -> list[Brought]:
-    """Check what was given.
+# ---- what was given ----------------------------------------------------------------------------
+
+
+def brought(paths: Iterable[Path], store: Store) -> list[Brought]:
+    """Look at what was given, before anything is written; covcat's own folder is never part of it.
 
     Raises:
         NotFoundError: a path is not there, or is neither a file nor a folder.
+        DiskError: it cannot be looked into.
     """
-    found = [Brought(path, number) for number, path in enumerate(paths)]
-    for one in found:
-        if not one.path.exists():
-            raise NotFoundError(f"`{one.path}` is not there")
-        if not (one.path.is_file() or one.path.is_dir()):
-            raise NotFoundError(f"`{one.path}` is neither a file nor a folder")
-    return found
+    return [_brought(path, number, store) for number, path in enumerate(paths)]
+
+
+def _brought(path: Path, number: int, store: Store) -> Brought:
+    with reading(path):
+        if not path.exists():
+            raise NotFoundError(f"`{path}` is not there")
+        if path.is_dir():
+            if path.samefile(store.folder):
+                raise UsageError(f"`{path}` is the data folder itself", hint="covcat list --help")
+            return _walked(path, number, store.folder.stat())
+    if not path.is_file():
+        raise NotFoundError(f"`{path}` is neither a file nor a folder")
+    name = path.resolve().name
+    unsafe = (printable(name),) if unsafe_name(name) else ()
+    return Brought(path, number, False, stamp(path), ((name, path),), unsafe)
+
+
+def _walked(top: Path, number: int, own: os.stat_result) -> Brought:
+    """List a folder; links are not followed."""
+    files: list[tuple[str, Path]] = []
+    unsafe: list[str] = []
+    special: list[str] = []
+    for parent, folders, names in os.walk(top, onerror=_refuse):
+        links = [name for name in folders if (Path(parent) / name).is_symlink()]
+        inside = sorted(set(folders) - set(links))
+        folders[:] = [one for one in inside if not os.path.samestat(_status(parent, one), own)]
+        for name in sorted([*names, *links]):
+            path = Path(parent) / name
+            relative = path.relative_to(top).as_posix()
+            if not stat.S_ISREG(_status(parent, name).st_mode):
+                special.append(printable(relative))
+            elif unsafe_name(relative) and not is_junk(relative):
+                unsafe.append(printable(relative))
+            elif not unsafe_name(relative):
+                files.append((relative, path))
+    return Brought(top, number, True, None, tuple(files), tuple(unsafe), tuple(special))
+
+
+def _refuse(error: OSError) -> None:
+    raise error
+
+
+def _status(parent: str, name: str) -> os.stat_result:
+    return (Path(parent) / name).lstat()
+
+
+def say_what_is_left_out(sources: Iterable[Brought], name: str, progress: Progress) -> None:
+    """Name what of a folder no release takes."""
+    for source in sources:
+        if source.is_folder and source.special:
+            what = f"{len(source.special)} links or special files in `{source.name}`"
+            progress.note(f"{name}: {what} were left out: {_first(source.special)}")
+        if source.is_folder and source.unsafe:
+            what = f"{len(source.unsafe)} files in `{source.name}`"
+            progress.note(f"{name}: {what} were left out for their names: {_first(source.unsafe)}")
+
+
+def _first(names: Sequence[str]) -> str:
+    shown = ", ".join(f"`{name}`" for name in names[:_SHOWN])
+    return shown + (", …" if len(names) > _SHOWN else "")
+
+
+def is_junk(path: str) -> bool:
+    """Tell what a desktop leaves in folders and archives."""
+    return matches(path, JUNK)
+
+
+def own_name(path: Path) -> str:
+    """Return what a file or folder is called, in letters that can be written anywhere."""
+    return printable(path.resolve().name or str(path))
+
+
+def printable(name: str) -> str:
+    """Write what of a name is not UTF-8 as the numbers of its bytes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+# ---- reading it --------------------------------------------------------------------------------
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what the system refuses into an error about the person's own file."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        where = error.filename if isinstance(error.filename, str) else str(path)
+        raise DiskError(
+            f"cannot read `{printable(where)}`: {reason}", hint=f"ls -ld '{printable(where)}'"
+        ) from error
+
+
+def pieces(path: Path) -> Iterator[bytes]:
+    """Give the bytes of a person's file."""
+    with reading(path), path.open("rb") as stream:
+        while data := stream.read(CHUNK):
+            yield data
+
+
+def stamp(path: Path) -> Stamp:
+    """Return what differs after a file was changed or replaced; it must be readable."""
+    with reading(path), path.open("rb") as stream:
+        status = os.fstat(stream.fileno())
+    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def demand_unchanged(path: Path, before: Stamp | None) -> None:
+    """Refuse what is not the file that was there when the work began.
+
+    Raises:
+        IntegrityError: it was changed or replaced meanwhile.
+    """
+    if before is not None and stamp(path) != before:
+        raise IntegrityError(
+            f"`{path}` changed while it was read; nothing of it was kept",
+            hint="wait until it is whole, then run the same command again",
+        )
 
 
 def pooled(sources: Iterable[Brought], place: Place) -> list[Found]:
@@ -73,18 +204,13 @@ def pooled(sources: Iterable[Brought], place: Place) -> list[Found]:
     """
     found: list[Found] = []
     for source in sources:
-        kind = kind_of(source.path)
-        if kind is not None:
-            found += _unpacked(source, kind, place)
-        else:
-            found += _lying(source)
+        kind = None if source.is_folder else kind_of(source.path)
+        found += _unpacked(source, kind, place) if kind else _lying(source)
     return found
 
 
 def kind_of(path: Path) -> str | None:
-    """Return an archive's format; None for a folder and for any other file."""
-    if path.is_dir():
-        return None
+    """Return an archive's format; None for any other file."""
     try:
         kind = extract.kind(path)
     except ExtractionError:
@@ -98,29 +224,14 @@ def _unpacked(source: Brought, kind: str, place: Place) -> Iterator[Found]:
         folder.mkdir()
     inside = extract.Place(folder, place.workshop / f"{folder.name}.inside", True, place.progress)
     budget = room.budget(File(), place.store)
-    done = extract.extract(source.path, kind, Layout(exclude=JUNK), budget, inside)
+    done = extract.extract(source.path, kind, Layout(), budget, inside)
     for stored in done.files:
         yield Found(stored, folder / stored.path, source, is_ours=True)
 
 
 def _lying(source: Brought) -> Iterator[Found]:
-    """Look at the files of a folder, or at one file; links are not followed."""
-    for name, path in files_of(source):
-        with disk_errors(f"read `{path}`"):
+    """Look at the files of a folder, or at one file."""
+    for name, path in source.everything:
+        with reading(path):
             stored = hashed(path, StoredFile(path=name, bytes=0, sha256="", blob="wanted"))
         yield Found(stored, path, source, is_ours=False)
-
-
-def files_of(source: Brought) -> Iterator[tuple[str, Path]]:
-    """Give (relative path, path) of every regular file of a source, in order."""
-    if not source.path.is_dir():
-        yield source.name, source.path
-        return
-    for parent, folders, names in os.walk(source.path):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(parent) / name
-            relative = path.relative_to(source.path).as_posix()
-            is_plain = path.is_file() and not path.is_symlink()
-            if is_plain and not matches(relative, JUNK) and not unsafe_name(relative):
-                yield relative, path

@@ -6,7 +6,9 @@ and AWS, signed addresses of S3 and GCS that expired, GitHub's limits with statu
 
 import json
 import re
-from collections.abc import Mapping
+from base64 import b64decode
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from html import unescape
 
 from covcat.errors import ActionNeededError, CovcatError, GoneError, NetworkError, TransientError
@@ -28,9 +30,15 @@ _MOST = 300  # characters of it that are shown
 _LATER = "try again later"
 
 
-def refusal(url: str, status: int, headers: Mapping[str, str], body: bytes) -> CovcatError:
-    """Return the error that an answer other than the file means."""
-    text = said(body)
+def refusal(
+    url: str,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    secrets: Collection[str] = (),
+) -> CovcatError:
+    """Return the error that an answer other than the file means; `secrets` are not shown."""
+    text = said(body, secrets)
     if _is_challenge(status, headers):
         return _closed(url, "a challenge for browsers is set", status, text)
     if status in (400, 403) and _EXPIRED.search(text) and body.lstrip().startswith(b"<"):
@@ -71,11 +79,23 @@ def _is_challenge(status: int, headers: Mapping[str, str]) -> bool:
     return (by_aws and status in (202, 403, 405)) or (by_cloudflare and status in (403, 429, 503))
 
 
-def said(body: bytes) -> str:
+def secrets_of(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what must not be shown of a login's headers, longest first: hosts echo them."""
+    found: set[str] = set()
+    for value in headers.values():
+        kind, _, bare = value.rpartition(" ")  # as in `Bearer TOKEN`
+        found |= {value, bare}
+        if kind == "Basic":
+            with suppress(ValueError):
+                found.add(b64decode(bare).decode().partition(":")[2])
+    return tuple(sorted((one for one in found if len(one) > 3), key=len, reverse=True))
+
+
+def said(body: bytes, secrets: Collection[str] = ()) -> str:
     """Return what a server said in JSON, XML or on a page; "" where that is not plain."""
-    text = body.decode("utf-8", "replace").strip()
+    text = _without(body.decode("utf-8", "replace").strip(), secrets)
     if text.startswith("{"):
-        return _message(text)
+        return _without(_message(text), secrets)[:_MOST]
     if text.startswith("<"):
         found = [unescape(one or two).strip() for one, two in _TAGS.findall(text)]
         return " - ".join(dict.fromkeys(found))[:_MOST]
@@ -91,5 +111,11 @@ def _message(text: str) -> str:
         value = tree.get(key)
         value = value.get("message") if isinstance(value, dict) else value
         if isinstance(value, str) and value:
-            return value[:_MOST]
+            return value
     return ""
+
+
+def _without(text: str, secrets: Collection[str]) -> str:
+    for one in secrets:
+        text = text.replace(one, "…")
+    return text

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from covcat.errors import IntegrityError
-from covcat.model import NAMES, GitHubFile, PublishedCounts, Resource
+from covcat.model import LABELS, NAMES, GitHubFile, PublishedCounts, Resource
 from covcat.strict_yaml import Lines, Place
 
 _DIGITS = re.compile(r"[0-9]+")
@@ -72,7 +72,9 @@ def inconsistencies(resource: Resource) -> list[Mistake]:
         found.append((("survey", "row"), "the survey has rows 1 to 14"))
     if not resource.is_sample and not (resource.homepage and resource.homepage_source):
         found.append(((), "the key `homepage` is missing, or its `homepage_source`"))
-    return found + _release_mistakes(resource) + _count_mistakes(resource)
+    return (
+        found + _release_mistakes(resource) + _table_mistakes(resource) + _count_mistakes(resource)
+    )
 
 
 def _release_mistakes(resource: Resource) -> list[Mistake]:
@@ -94,6 +96,36 @@ def _release_mistakes(resource: Resource) -> list[Mistake]:
             if isinstance(file, GitHubFile):
                 found += _github_mistakes(file, (*place, "files", index))
     return found
+
+
+def _table_mistakes(resource: Resource) -> list[Mistake]:
+    found: list[Mistake] = []
+    ids = {release.id for release in resource.releases}
+    for number, table in enumerate(resource.tables):
+        place = ("tables", number)
+        unknown = sorted(set(table.releases) - ids)
+        found += [((*place, "releases"), f"there is no release `{one}`") for one in unknown]
+        for key in ("columns", "constants", "values", "extract"):
+            for name in getattr(table, key) or {}:
+                if name not in LABELS:
+                    text = f"the index has no label `{name}`: expected one of {', '.join(LABELS)}"
+                    found.append(((*place, key), text))
+        patterns = [
+            (("extract",), one.partition(": ")[2]) for one in (table.extract or {}).values()
+        ]
+        patterns += [(("pattern",), table.pattern)] if table.pattern else []
+        for where, pattern in patterns:
+            if mistake := _pattern_mistake(pattern, needs_group=where == ("extract",)):
+                found.append(((*place, *where), mistake))
+    return found
+
+
+def _pattern_mistake(pattern: str, *, needs_group: bool) -> str | None:
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        return f"`{pattern}` is no regular expression: {error}"
+    return f"`{pattern}` needs one group" if needs_group and compiled.groups != 1 else None
 
 
 def _count_mistakes(resource: Resource) -> list[Mistake]:

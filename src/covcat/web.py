@@ -4,6 +4,7 @@ Nothing here retries: `covcat.download` does, in one place. Bodies are read raw 
 `Accept-Encoding: identity`, because httpx decodes silently and loses the end of a cut gzip body.
 """
 
+import re
 import socket
 import ssl
 import threading
@@ -29,13 +30,16 @@ from covcat.errors import (
     UsageError,
 )
 from covcat.model import Login, Network
-from covcat.refusals import SAID, refusal
+from covcat.refusals import SAID, refusal, secrets_of
 from covcat.version import __version__
+from covcat.watching import Head, Watch, guard
 
 MAX_REDIRECTS = 10
 _REDIRECTS = {301, 302, 303, 307, 308}
 _LARGE = 64 << 20  # bytes of a body
 _READ = 256 << 10  # at once; larger buffers are fresh pages from the kernel each time
+_SAYING = 5.0  # seconds in which a server may say why it refuses
+_QUOTED = re.compile(r"[\s:]*\b(?:bytearray\()?b['\"]")  # how libraries quote a header
 _AGENT = f"covcat/{__version__}"  # several hosts refuse the usual libraries' names
 
 transport: Callable[[], httpx.BaseTransport] | None = None  # tests put another network here
@@ -51,6 +55,11 @@ class Answer:
     headers: Mapping[str, str]
     chunks: Iterator[bytes]
     moved_to: str | None = None  # where what was asked for is for good, by its first redirects
+
+    @property
+    def shown(self) -> str:
+        """The address as it may be shown: what signs it is a secret."""
+        return without_secrets(self.url)
 
     @property
     def length(self) -> int | None:
@@ -83,7 +92,7 @@ class Web:
         self._lock = threading.Lock()
         self._named: set[str] = set()  # hosts that a person named: these may be private ones
         self._sockets: WeakSet[socket.socket] = WeakSet()
-        self.head = _Head(2 * network.timeout)
+        self._head = Head(2 * network.timeout)
         self.stop = threading.Event()
 
     def close(self) -> None:
@@ -147,7 +156,7 @@ class Web:
                     is_known = True
                     continue
                 if status not in _REDIRECTS:
-                    self._judge(response, asked, is_range="Range" in headers)
+                    self._judge(response, asked, login, is_range="Range" in headers)
                     yield Answer(
                         current,
                         self._network.mirror,
@@ -172,7 +181,9 @@ class Web:
         is_its = parts.scheme == "https" and parts.netloc.lower() == login.host
         return login.headers if is_its else {}
 
-    def _judge(self, response: httpx.Response, url: str, *, is_range: bool) -> None:
+    def _judge(
+        self, response: httpx.Response, url: str, login: Login | None, *, is_range: bool
+    ) -> None:
         """Accept what can be the file; say what the others mean.
 
         Raises:
@@ -181,13 +192,18 @@ class Web:
         status = response.status_code
         if status == 200 or (is_range and status in (206, 416)):
             return
-        said = b""
+        said, until = b"", time.monotonic() + _SAYING
         with suppress(httpx.HTTPError, httpcore.NetworkError, httpcore.TimeoutException):
             for data in response.iter_raw():
                 said += data
-                if len(said) >= SAID:
+                if len(said) >= SAID or time.monotonic() > until:
                     break
-        raise refusal(without_secrets(url), status, response.headers, said)
+        secrets = secrets_of(login.headers) if login else ()
+        error = refusal(without_secrets(url), status, response.headers, said, secrets)
+        if secrets and self._network.mirror and isinstance(error, ActionNeededError):
+            why = "a mirror gets no login: without --mirror it would be sent"
+            error.cause = f"{error.cause}; {why}" if error.cause else why
+        raise error
 
     @contextmanager
     def _open(
@@ -196,13 +212,16 @@ class Web:
         with self._lock:
             if self._client is None:
                 self._client = self._made()
-        request = self._client.build_request(
-            "GET" if body is None else "POST",
-            url,
-            headers=dict(headers),
-            content=body,
-            extensions={"trace": _Watch(self, _host(url))},
-        )
+        try:
+            request = self._client.build_request(
+                "GET" if body is None else "POST",
+                url,
+                headers=dict(headers),
+                content=body,
+                extensions={"trace": Watch(self._head, self.connected, _host(url))},
+            )
+        except UnicodeError:  # it quotes what cannot be sent, which may be a secret
+            raise NetworkError(f"a header for `{_host(url)}` is not plain ASCII") from None
         response = self._client.send(request, stream=True, follow_redirects=False)
         try:
             yield response
@@ -220,7 +239,7 @@ class Web:
         opened = stream.get_extra_info("socket")
         if opened is not None:
             self._sockets.add(opened)
-        _guard(stream, self.head)
+        guard(stream, self._head)
         if self.stop.is_set():
             raise StoppedError("stopped")
         address = str((stream.get_extra_info("server_addr") or [""])[0])
@@ -268,7 +287,12 @@ class Web:
                 yield data
 
     def _asked(self, url: str) -> str:
-        """Return the address that is really asked: the mirror's, where one is set."""
+        """Return the address that is really asked: the mirror's, where one is set.
+
+        Raises:
+            NetworkError: it is no web address.
+        """
+        _host(url)
         if self._network.mirror is None:
             return url
         parts = urlsplit(url)
@@ -281,22 +305,27 @@ class Web:
         try:
             yield
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise NetworkError(
-                f"`{without_secrets(url)}` is not a web address", cause=str(error)
-            ) from error
+            raise _no_address(url, error) from error
         except (httpx.HTTPError, httpcore.TimeoutException, httpcore.NetworkError) as error:
             if self.stop.is_set():
                 raise StoppedError("stopped") from error
-            raise _failed(url, error) from error
+            is_quoting = isinstance(error, httpx.ProtocolError)  # of headers, which may be secret
+            raise _failed(url, error) from (None if is_quoting else error)
+
+
+def _no_address(url: str, error: Exception) -> NetworkError:
+    return NetworkError(f"`{without_secrets(url)}` is not a web address", cause=str(error))
 
 
 def _failed(url: str, error: Exception) -> CovcatError:
-    cause = str(error) or type(error).__name__
+    cause = _QUOTED.split(str(error))[0] or type(error).__name__
     host = urlsplit(url).netloc
     if "location header" in cause:  # httpx looks at it even where it is not to follow
         return NetworkError(
             f"`{without_secrets(url)}` redirects to what is not a web address", cause=cause
         )
+    if isinstance(error, httpx.LocalProtocolError):
+        return NetworkError(f"what would be sent to `{host}` is not HTTP", cause=cause)
     if isinstance(error, httpx.ProxyError) and cause.startswith("407"):
         return ActionNeededError(
             f"the proxy asks for a login before it lets `{host}` be asked",
@@ -338,58 +367,22 @@ def _raw(response: httpx.Response, timeout: float) -> Iterator[bytes]:
         left -= len(data)
 
 
-class _Head(threading.local):
-    """Until when the head of the answer that a thread waits for must be whole."""
-
-    until: float | None = None
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-
-    def begin(self) -> None:
-        """From now on."""
-        self.until = time.monotonic() + self._seconds
-
-
-def _guard(stream: Any, head: _Head) -> None:
-    """End a head that comes a byte at a time: read timeouts are for each read alone."""
-    read = stream.read
-
-    def guarded(max_bytes: int, timeout: float | None = None) -> Any:
-        if head.until is not None and time.monotonic() > head.until:
-            raise httpcore.ReadTimeout("the head of the answer does not end")
-        return read(max_bytes, timeout)
-
-    stream.read = guarded
-
-
-class _Watch:
-    """Hears from the client what becomes of a connection and of an answer."""
-
-    def __init__(self, web: Web, host: str) -> None:
-        self._web, self._host = web, host
-        self._is_proxy = False
-
-    def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        if event == "connection.connect_tcp.started":
-            self._is_proxy = _text(info.get("host")).lower() != self._host
-        elif event.endswith((".connect_tcp.complete", ".start_tls.complete")):
-            # behind a proxy the address is the proxy's
-            self._web.connected(None if self._is_proxy else self._host, info["return_value"])
-        elif event.endswith("receive_response_headers.started"):
-            self._web.head.begin()
-        elif event.endswith(("receive_response_headers.complete", "response_headers.failed")):
-            self._web.head.until = None
-
-
-def _text(value: object) -> str:
-    return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
-
-
 def _host(url: str) -> str:
-    """Return a host's name as the client asks for it."""
-    plain = urlsplit(url).hostname if url.isascii() else None  # 40 times as fast
-    return plain or httpx.URL(url).raw_host.decode("ascii", "replace").lower()
+    """Return a host's name as the client asks for it.
+
+    Raises:
+        NetworkError: it is no web address.
+    """
+    try:
+        parts = urlsplit(url)
+        is_web = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        plain = parts.hostname if url.isascii() else None  # 40 times as fast
+        host = plain or httpx.URL(url).raw_host.decode("ascii", "replace").lower()
+    except (ValueError, httpx.InvalidURL) as error:  # also of what is no Unicode
+        raise _no_address(url, error) from error
+    if not is_web:
+        raise NetworkError(f"`{without_secrets(url)}` is not a web address")
+    return host
 
 
 def _is_certificate_fault(error: BaseException | None) -> bool:

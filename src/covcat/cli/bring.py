@@ -16,6 +16,13 @@ def register(app: typer.Typer) -> None:
     app.command("import")(adopt)
 
 
+def _path(text: str) -> Path:
+    """Refuse the empty path: what a variable that is not set leaves is not the folder here."""
+    if not text:
+        raise typer.BadParameter("the path is empty")
+    return Path(text)
+
+
 def adopt(
     ctx: typer.Context,
     name: Annotated[
@@ -25,7 +32,8 @@ def adopt(
         ),
     ],
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH…", help="Archives, files or folders.")
+        list[Path],
+        typer.Argument(metavar="PATH…", help="Archives, files or folders.", parser=_path),
     ],
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Keep what only lacks files.")
@@ -37,7 +45,8 @@ def adopt(
     """Adopt what you downloaded yourself: verify it, unpack it, record it; print the folder.
 
     It is recognised by its contents where the catalog lists them, however it was packed; else by
-    the digests that its host names (not with --offline), else by name. Nothing of yours is moved.
+    the digests that its host names (not with --offline), else by name. Nothing of yours is moved,
+    and nothing is lost that is here of it already.
 
     Example: covcat import kermany@kaggle-2 ~/Downloads/archive.zip
     """

@@ -123,7 +123,7 @@ def _check_all(session: Session, here: list[Here], progress: "Progress", *, quic
             said.rows.append({"id": name, "ok": False, "error": error.message})
             said.lines += [f"{name}: {error.message}", *(f"{name}: {one}" for one in error.details)]
             said.failed.append(name)
-            said.hints.append(error.hint or f"covcat verify {name} --repair")
+            said.hints.append(pipeline.way_out(folder, session.catalog, error))
             continue
         _add(session, said, name, found, quick=quick)
     if not said.failed:

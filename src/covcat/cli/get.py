@@ -169,6 +169,11 @@ def _targets(
 def _selection(
     include: list[str] | None, exclude: list[str] | None, count: int | None
 ) -> Selection | None:
+    for glob in (*(include or ()), *(exclude or ())):
+        try:
+            glob.encode()
+        except UnicodeEncodeError as error:  # its bytes are no text: it would be recorded
+            raise UsageError(f"the glob `{glob}` is not UTF-8") from error
     found = Selection(include=tuple(include or ()), exclude=tuple(exclude or ()), sample=count)
     return found if found else None
 

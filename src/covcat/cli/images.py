@@ -1,5 +1,6 @@
 """images: one table over the pictures of everything that is here, with labels in one vocabulary."""
 
+import os
 import sys
 from collections.abc import Iterator
 from itertools import chain, islice
@@ -110,6 +111,8 @@ def images(
     indexes = [(one, release, *index_here(session, one, release)) for one, release in releases]
     for one, release, _, report in indexes:
         session.say(told(f"{one.id}@{release.id}", report))
+        for name in report.unmatched if session.verbose else ():
+            session.say(f"not here: {_cut(name)}")
     for line in catalogs.overlaps(session.catalog, {one.id for one, _ in releases}):
         session.say(f"warning: {line}")
     records = _begun(chain.from_iterable(query.asked(path, question) for *_, path, _ in indexes))
@@ -117,10 +120,7 @@ def images(
         records = _once(records, "patient_id")
     chosen = columns_of(columns)
     if paths:
-        end = "\0" if null else "\n"
-        for record in _once(records, "resource", "release", "path"):
-            if record["path"]:
-                put(sys.stdout, f"{_place(session, record)}{end}")
+        _print_paths(session, records, "\0" if null else "\n")
         return
     _print(session, records, chosen, output_format, output)
 
@@ -226,7 +226,7 @@ def columns_of(text: str | None) -> tuple[str, ...] | None:
     """Read --columns and the like.
 
     Raises:
-        UsageError: one of them is no column of the index.
+        UsageError: one of them is no column of the index, or there twice.
     """
     if text is None:
         return None
@@ -234,6 +234,8 @@ def columns_of(text: str | None) -> tuple[str, ...] | None:
     for one in found:
         if one not in NAMES:
             raise UsageError(f"unknown column `{one}`: expected some of {', '.join(NAMES)}")
+        if found.count(one) > 1:
+            raise UsageError(f"the column `{one}` is there twice")
     return found
 
 
@@ -243,6 +245,12 @@ def _place(session: Session, record: Record) -> Path:
 
 
 # ---- printing ----------------------------------------------------------------------------------
+
+
+def _print_paths(session: Session, records: Iterator[Record], end: str) -> None:
+    for record in _once(records, "resource", "release", "path"):
+        if record["path"]:
+            put(sys.stdout, f"{_place(session, record)}{end}")
 
 
 def _print(
@@ -320,7 +328,7 @@ def _to_file(records: Iterator[Record], columns: tuple[str, ...], name: str, out
 
     if output.exists():
         raise DiskError(f"`{output}` is there already", hint="give another name, or remove it")
-    part = output.with_name(f".{output.name}.part")
+    part = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
         with disk_errors(f"write `{output}`"):
             if name in writers.FILES:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from covcat.errors import IntegrityError
+from covcat.errors import GoneError, IntegrityError
 from covcat.model import (
     AnyFile,
     DataverseFile,
@@ -85,17 +85,26 @@ def listed(files: tuple[AnyFile, ...], ask: "Ask") -> list[Served]:
 
     Raises:
         IntegrityError: a host names a file as no file may be called, or two alike.
+        GoneError: a set has no files.
     """
     found = [
         replace(served, entry=number)
         for number, file in enumerate(files)
-        for served in host(file.host).listed(file, ask)
+        for served in _listed(file, ask)
     ]
     for served in found:
         if reason := unsafe_name(served.path) or unsafe_name(served.folder + served.name):
             raise IntegrityError(f"{served.file.host} lists the file `{served.path}`: {reason}")
     if both := collision(served.path for served in found):
         raise IntegrityError(f"the hosts list `{both[0]}` and `{both[1]}`, which are one path")
+    return found
+
+
+def _listed(file: AnyFile, ask: "Ask") -> list[Served]:
+    found = host(file.host).listed(file, ask)
+    if not found:
+        where = page(file) or file.host
+        raise GoneError(f"`{where}` lists no files", hint=f"open {where}")
     return found
 
 

@@ -5,8 +5,20 @@ as it was uploaded (`format=original`): the digest that is listed is of a form t
 gives, and its size is another one. Downloads redirect to signed storage, which only allows GET.
 """
 
-from covcat.errors import GoneError
-from covcat.hosts.served import Ask, alone, claim, field, is_pinned, one_of, rows, size, text
+from covcat.errors import GoneError, NetworkError
+from covcat.hosts.served import (
+    Ask,
+    Pages,
+    alone,
+    claim,
+    field,
+    is_pinned,
+    matching,
+    one_of,
+    rows,
+    size,
+    text,
+)
 from covcat.logins import of_dataverse
 from covcat.model import DataverseFile, Digest, Location, Served
 
@@ -46,18 +58,23 @@ def locate(served: Served, ask: Ask) -> Location:
 def files(server: str, doi: str, version: str | None, ask: Ask) -> list[object]:
     """Return all files of a version, by default the newest published, as the API lists them."""
     base = f"{server.rstrip('/')}/api/datasets/:persistentId/versions/"
-    found: list[object] = []
+    found = Pages(f"the data set {doi}", _PAGE, "dataFile", "id")
     while True:
         url = (
             f"{base}{version or ':latest-published'}/files?persistentId=doi:{doi}"
-            f"&limit={_PAGE}&offset={len(found)}"
+            f"&limit={_PAGE}&offset={len(found.rows)}"
         )
         page = ask.api.json(url, login=of_dataverse(server))
         some = rows(page, "data")
-        found += some
-        total = size(page, "totalCount")
-        if not some or (len(some) < _PAGE if total is None else len(found) >= total):
-            return found
+        found.add(some)
+        total, count = size(page, "totalCount"), len(found.rows)
+        if len(some) < _PAGE if total is None else count >= total:
+            return found.rows
+        if not some:
+            raise NetworkError(
+                f"the data set {doi} lists {count:,} of its {total:,} files",
+                hint="try again later",
+            )
 
 
 def is_table(row: object) -> bool:
@@ -78,7 +95,8 @@ def path_of(row: object) -> str:
 
 def id_of(row: object) -> str:
     """Return what an access address ends in."""
-    return text(row, "dataFile", "id") + ("?format=original" if is_table(row) else "")
+    number = matching(r"[0-9]{1,18}", row, "dataFile", "id")
+    return number + ("?format=original" if is_table(row) else "")
 
 
 def size_of(row: object) -> int | None:
@@ -91,5 +109,6 @@ def digest_of(row: object) -> list[Digest]:
     if is_table(row):
         return []
     kind = text(row, "dataFile", "checksum", "type")
-    found = claim(kind, field(row, "dataFile", "checksum", "value"))
-    return found or claim("md5", field(row, "dataFile", "md5"))
+    name = path_of(row)
+    found = claim(kind, field(row, "dataFile", "checksum", "value"), name)
+    return found or claim("md5", field(row, "dataFile", "md5"), name)

@@ -6,7 +6,7 @@ redirects to an address that is good for ten seconds, so each try starts there a
 """
 
 from covcat.errors import ActionNeededError, GoneError
-from covcat.hosts.served import Ask, alone, claim, field, is_pinned, rows, size, text
+from covcat.hosts.served import Ask, Pages, alone, claim, field, is_pinned, rows, size, text
 from covcat.logins import of_figshare
 from covcat.model import Digest, FigshareFile, Location, Served
 
@@ -42,16 +42,16 @@ def locate(served: Served, ask: Ask) -> Location:
 
 def files(article: str, version: str, ask: Ask) -> list[object]:
     """Return all files of one version of an article, as the API lists them."""
-    found: list[object] = []
-    for page in range(1, 10_000):
+    found, page = Pages(f"figshare's article {article}", _PAGE, "id"), 0
+    while True:
+        page += 1
         url = f"{API}/{article}/versions/{version}/files?page={page}&page_size={_PAGE}"
         some = rows(ask.api.json(url, login=of_figshare()))
-        found += some
+        found.add(some)
         if len(some) < _PAGE:
-            break
-    return found
+            return found.rows
 
 
 def digest_of(row: object) -> list[Digest]:
     """Return a file's md5, as figshare computed it; what the depositor supplied is no digest."""
-    return claim("md5", field(row, "computed_md5"))
+    return claim("md5", field(row, "computed_md5"), text(row, "name"))

@@ -13,14 +13,27 @@ from urllib.parse import quote
 from covcat.errors import GoneError, IntegrityError, NetworkError
 from covcat.gitid import tree_id
 from covcat.hosts import github_lfs
-from covcat.hosts.served import Ask, alone, claim, field, rows, size, text
+from covcat.hosts.served import (
+    MOST_FILES,
+    Ask,
+    alone,
+    claim,
+    demand_safe,
+    field,
+    matching,
+    rows,
+    size,
+    text,
+)
 from covcat.listing import ListedFile
 from covcat.logins import of_github
 from covcat.model import Digest, GitHubFile, Location, Served, VerifiedBy
+from covcat.names import MAX_DEPTH
 
 API = "https://api.github.com/repos"
 RAW = "https://raw.githubusercontent.com"
 _HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+_SHA = r"[0-9a-f]{40}"
 BREAKS = 2  # of an archive, after which its files are asked for one by one
 
 
@@ -57,7 +70,7 @@ def locate(served: Served, ask: Ask) -> Location:
 
 def _files(file: GitHubFile, ask: Ask) -> list[Served]:
     """Return every file of a state: by the pinned listing, else by the API's tree of it."""
-    commit = file.commit or text(_commit(file, ask), "sha")
+    commit = file.commit or matching(_SHA, _commit(file, ask), "sha")
     if ask.listing is None:
         inside = [row for row in tree(file, commit, ask) if row.path.startswith(file.keep or "")]
         means = _proven(file, inside)
@@ -121,20 +134,34 @@ def tree(file: GitHubFile, commit: str, ask: Ask) -> list[ListedFile]:
     """Return all files of a commit; a tree that GitHub cuts is walked level by level.
 
     Raises:
-        IntegrityError: it holds links or other repositories, which covcat does not write.
+        IntegrityError: it holds links or other repositories, which covcat does not write, or
+            names that no file may have.
+        NetworkError: it does not end.
     """
     answer = _tree(file, commit, ask, recursive=True)
     if field(answer, "truncated") is not True:
         return [_row(entry, "") for entry in rows(answer, "tree") if _is_leaf(entry)]
+    return _walked(file, commit, ask)
+
+
+def _walked(file: GitHubFile, commit: str, ask: Ask) -> list[ListedFile]:
     found: list[ListedFile] = []
-    left = [("", commit)]
+    left: list[tuple[str, tuple[str, ...]]] = [("", (commit,))]  # path; ids down to the folder's
+    entries = 0
     while left:
-        folder, sha = left.pop()
-        for entry in rows(_tree(file, sha, ask, recursive=False), "tree"):
+        folder, line = left.pop()
+        inside = rows(_tree(file, line[-1], ask, recursive=False), "tree")
+        entries += len(inside)
+        if len(line) > MAX_DEPTH or entries > MOST_FILES:
+            raise NetworkError(f"GitHub lists the files of {file.repository} without end")
+        for entry in inside:
             if _is_leaf(entry):
                 found.append(_row(entry, folder))
-            else:
-                left.append((f"{folder}{text(entry, 'path')}/", text(entry, "sha")))
+                continue
+            path, sha = folder + text(entry, "path"), matching(_SHA, entry, "sha")
+            if sha in line:
+                raise NetworkError(f"GitHub lists `{path}` of {file.repository} within itself")
+            left.append((f"{path}/", (*line, sha)))
     return found
 
 
@@ -150,11 +177,12 @@ def _is_leaf(entry: object) -> bool:
 
 def _row(entry: object, folder: str) -> ListedFile:
     path, mode = folder + text(entry, "path"), text(entry, "mode")
+    demand_safe(path, "github")
     if mode not in ("100644", "100755"):
         raise IntegrityError(
             f"the repository holds `{path}`, which is a link or another repository (mode {mode})"
         )
-    return ListedFile(path, mode, text(entry, "sha"), size(entry, "size"), None)
+    return ListedFile(path, mode, matching(_SHA, entry, "sha"), size(entry, "size"), None)
 
 
 # ---- assets ------------------------------------------------------------------------------------
@@ -170,7 +198,7 @@ def _asset(file: GitHubFile, name: str, ask: Ask) -> Served:
             if text(row, "state") not in ("", "uploaded"):
                 raise NetworkError(f"the asset `{name}` of {file.repository} is a broken upload")
             kind, _, value = text(row, "digest").partition(":")
-            claims = claim(kind, value)
+            claims = claim(kind, value, name)
             return alone(file, name, size=size(row, "size"), claims=claims)
     raise GoneError(
         f"the release {file.tag} of {file.repository} has no asset `{name}`",

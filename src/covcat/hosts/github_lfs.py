@@ -16,6 +16,16 @@ PREFIX = "lfs:"
 MOST = 1024  # bytes of a pointer, by the specification
 _VERSION = b"version https://git-lfs.github.com/spec/v1\n"
 _LINES = re.compile(rb"oid sha256:([0-9a-f]{64})\nsize ([0-9]{1,15})\n")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # of a header: RFC 9110, section 5.6.2
+_OURS = {  # headers that covcat alone decides on
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "host",
+    "if-range",
+    "range",
+    "transfer-encoding",
+}
 _KIND = "application/vnd.git-lfs+json"
 
 
@@ -60,17 +70,49 @@ def locate(served: Served, file: GitHubFile, ask: Ask) -> Location:
     )
     one = next(iter(rows(answer, "objects")), None)
     href = text(one, "actions", "download", "href")
-    if not href.startswith("https://"):
+    if not href:
         raise NetworkError(
             f"Git LFS does not give the content of `{served.path}`",
             cause=text(one, "error", "message") or None,
             hint=f"open https://github.com/{file.repository}",
         )
-    headers = field(one, "actions", "download", "header")
-    plain = {str(k): str(v) for k, v in headers.items()} if isinstance(headers, dict) else {}
+    host, headers = _host(href), _headers(field(one, "actions", "download", "header"))
     return Location(
         url=f"https://media.githubusercontent.com/media/{file.repository}/{quote(place)}",
         name=served.name,
         signed=href,
-        login=Login(urlsplit(href).netloc.lower(), plain, at_once=True),
+        login=Login(host, headers, at_once=True),
     )
+
+
+def _host(href: str) -> str:
+    """Return the host of a signed address, with its port.
+
+    Raises:
+        NetworkError: it is no https address, or has a user name in it.
+    """
+    try:
+        parts = urlsplit(href)
+        is_plain = href.isascii() and href.isprintable() and " " not in href
+        is_web = is_plain and parts.scheme == "https" and parts.hostname and parts.port != 0
+    except ValueError:
+        is_web, parts = False, urlsplit("")
+    if not is_web:
+        raise NetworkError("Git LFS names something else than an https address")
+    if parts.username is not None or parts.password is not None:
+        raise NetworkError("Git LFS names an address with a user name in it")
+    return parts.netloc.lower()
+
+
+def _headers(found: object) -> dict[str, str]:
+    """Return the headers that Git LFS wants to be sent along, without those that are covcat's.
+
+    Raises:
+        NetworkError: one cannot be sent. It is not shown: it may be a secret.
+    """
+    told = found if isinstance(found, dict) else {}
+    for name, value in told.items():
+        is_value = isinstance(value, str) and value.isascii() and value.isprintable()
+        if not _NAME.fullmatch(name) or not is_value:
+            raise NetworkError("Git LFS names a header that cannot be sent")
+    return {name: value for name, value in told.items() if name.lower() not in _OURS}

@@ -4,13 +4,26 @@ A list holds the files of one folder only, so all folders are asked for. Downloa
 plain public object, which has no name of its own.
 """
 
-from covcat.errors import GoneError
-from covcat.hosts.served import Ask, alone, claim, is_pinned, one_of, rows, size, text
+from covcat.errors import GoneError, NetworkError
+from covcat.hosts.served import (
+    MOST_FILES,
+    Ask,
+    Pages,
+    alone,
+    claim,
+    is_pinned,
+    matching,
+    one_of,
+    rows,
+    size,
+    text,
+)
 from covcat.model import Digest, Location, MendeleyFile, Served
 
 API = "https://data.mendeley.com/public-api/datasets"
 FILES = "https://data.mendeley.com/public-files/datasets"
 _PAGE = 1000
+_UUID = r"[0-9A-Fa-f-]{36}"
 _DEEPEST = 64  # folders in folders: what names one as its own parent must end
 
 
@@ -46,7 +59,7 @@ def locate(served: Served, ask: Ask) -> Location:
 def files(dataset: str, version: str, ask: Ask) -> list[tuple[str, object]]:
     """Return (path, what the API says) of all files of a version."""
     folders = rows(ask.api.json(f"{API}/{dataset}/folders/{version}"))
-    by_id = {text(one, "id"): one for one in folders}
+    by_id = {matching(_UUID, one, "id"): one for one in folders}
     found = [(text(row, "filename"), row) for row in _inside(dataset, version, "root", ask)]
     for folder in by_id:
         path = _path(folder, by_id)
@@ -54,22 +67,24 @@ def files(dataset: str, version: str, ask: Ask) -> list[tuple[str, object]]:
             (f"{path}/{text(row, 'filename')}", row)
             for row in _inside(dataset, version, folder, ask)
         ]
+        if len(found) > MOST_FILES:
+            raise NetworkError(f"Mendeley's data set {dataset} lists files without end")
     return found
 
 
 def _inside(dataset: str, version: str, folder: str, ask: Ask) -> list[object]:
-    found: list[object] = []
-    for start in range(0, 10_000_000, _PAGE):
+    found = Pages(f"Mendeley's data set {dataset}", _PAGE, "id")
+    while True:
         url = (
             f"{API}/{dataset}/files?folder_id={folder}&version={version}"
-            f"&$start={start}&$limit={_PAGE}"
+            f"&$start={len(found.rows)}&$limit={_PAGE}"
         )
         some = rows(ask.api.json(url))
-        known = {text(row, "id") for row in found}
-        found += [row for row in some if text(row, "id") not in known]  # not all servers page
-        if len(some) < _PAGE:
-            break
-    return found
+        for row in some:
+            matching(_UUID, row, "id")
+        found.add(some)
+        if len(some) != _PAGE:  # not all servers page: these give all at once
+            return found.rows
 
 
 def _path(folder: str, by_id: dict[str, object]) -> str:
@@ -88,4 +103,4 @@ def size_of(row: object) -> int | None:
 
 def digest_of(row: object) -> list[Digest]:
     """Return a file's sha256."""
-    return claim("sha256", text(row, "content_details", "sha256_hash"))
+    return claim("sha256", text(row, "content_details", "sha256_hash"), text(row, "filename"))

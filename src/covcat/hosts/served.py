@@ -1,16 +1,19 @@
 """What all hosts share: a catalog's file, or one of a set, as it is served."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from covcat.api import Api
 from covcat.archives.kinds import SUFFIXES, stem_of
-from covcat.errors import NetworkError
+from covcat.errors import IntegrityError, NetworkError
 from covcat.listing import Listing
 from covcat.model import AnyFile, Digest, Hash, Served, VerifiedBy
+from covcat.names import unsafe_name
 
 _HOLDERS = ("zip", "tar", "7z", "rar")  # formats that hold files: .nii.gz stays what it is
+MOST_FILES = 1_000_000  # of a data set: a list of more does not end
 _LENGTHS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
 _MEANS: dict[str, VerifiedBy] = {
     "sha512": "host-sha512",
@@ -52,7 +55,12 @@ def alone(
 def one_of(
     file: AnyFile, path: str, *, id: str, size: int | None, claims: Iterable[Digest] = ()
 ) -> Served:
-    """Return one file of a set; `path` is the host's. An archive gets a folder of its own name."""
+    """Return one file of a set; `path` is the host's. An archive gets a folder of its own name.
+
+    Raises:
+        IntegrityError: no file may be called so.
+    """
+    demand_safe(path, file.host)
     place = PurePosixPath(path)
     folder = (file.into or "") + ("" if str(place.parent) == "." else f"{place.parent}/")
     unpack = _unpack(file.unpack, place.name)
@@ -78,6 +86,12 @@ def _unpack(asked: str, name: str) -> str:
     return kind if kind == asked else "none"
 
 
+def demand_safe(path: str, host: str) -> None:
+    """Refuse a path that no file may have, as the host wrote it."""
+    if reason := unsafe_name(path):
+        raise IntegrityError(f"{host} lists the file `{path[:1000]}`: {reason}")
+
+
 def pins_of(file: AnyFile) -> list[Digest]:
     """Return what the catalog itself pins of a file, strongest first."""
     found: list[tuple[Hash, str | None, VerifiedBy]] = [
@@ -94,15 +108,24 @@ def is_pinned(file: AnyFile) -> bool:
     return bool(file.sha256 or file.md5)
 
 
-def claim(kind: str, value: object) -> list[Digest]:
-    """Return what a host says of a file's digest; nothing where it is empty or no such digest.
+def claim(kind: str, value: object, name: str) -> list[Digest]:
+    """Return what a host says of a file's digest; nothing where it is empty or of another kind.
 
     Hosts write `MD5`, `SHA-1`, `md5:…`, and "" where they have none.
+
+    Raises:
+        IntegrityError: it is none of its kind, so nothing could be compared with it.
     """
     plain = kind.lower().replace("-", "")
-    text = value.strip().lower() if isinstance(value, str) else ""
-    is_hex = len(text) == _LENGTHS.get(plain) and set(text) <= set("0123456789abcdef")
-    return [Digest(plain, text, _MEANS[plain])] if is_hex else []  # type: ignore[arg-type]
+    found = value.strip().lower() if isinstance(value, str) else value
+    if found in (None, "") or plain not in _LENGTHS:
+        return []
+    if not isinstance(found, str) or not re.fullmatch(f"[0-9a-f]{{{_LENGTHS[plain]}}}", found):
+        raise IntegrityError(
+            f"the host's {plain} of `{name}` is none: expected {_LENGTHS[plain]} hexadecimal "
+            f"digits, got `{str(found)[:80]}`"
+        )
+    return [Digest(plain, found, _MEANS[plain])]  # type: ignore[arg-type]
 
 
 def field(tree: object, *keys: str | int) -> object:
@@ -144,3 +167,45 @@ def rows(tree: object, *keys: str | int) -> list[object]:
             hint="pip install -U covcat",
         )
     return found
+
+
+def matching(rule: str, tree: object, *keys: str | int) -> str:
+    """Return a text of an API's answer that addresses are made of.
+
+    Raises:
+        NetworkError: it is not what it should be.
+    """
+    found = text(tree, *keys)
+    if not re.fullmatch(rule, found):
+        raise NetworkError(
+            "the host's API answered in a shape that covcat does not know: "
+            f"`{'.'.join(map(str, keys))}` is `{found[:80]}`"
+        )
+    return found
+
+
+class Pages:
+    """A list of files that comes in pages."""
+
+    def __init__(self, what: str, page: int, *keys: str) -> None:
+        """`page` rows are asked for at once; `keys` lead to what tells one row from another."""
+        self.rows: list[object] = []
+        self._what, self._keys, self._left = what, keys, MOST_FILES // page
+        self._known: set[str] = set()
+
+    def add(self, page: list[object]) -> None:
+        """Take the next page.
+
+        Raises:
+            NetworkError: it brings nothing new, or the list does not end.
+        """
+        ids = {text(row, *self._keys) for row in page}
+        if page and ids <= self._known:
+            raise NetworkError(
+                f"{self._what} lists the same files again and again", hint="try again later"
+            )
+        self._known |= ids
+        self.rows += page
+        self._left -= 1
+        if self._left < 0 or len(self.rows) > MOST_FILES:
+            raise NetworkError(f"{self._what} lists files without end", hint="try again later")

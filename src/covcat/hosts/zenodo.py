@@ -72,4 +72,4 @@ def size_of(row: object) -> int | None:
 def digest_of(row: object) -> list[Digest]:
     """Return a file's digest: `md5:<hex>`, for some days of 2023 the hex alone."""
     kind, colon, value = text(row, "checksum").rpartition(":")
-    return claim(kind if colon else "md5", value)
+    return claim(kind if colon else "md5", value, key_of(row))

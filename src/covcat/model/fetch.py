@@ -1,5 +1,6 @@
 """The nouns of a fetch: Plan of Steps > Served > Location > Download > stored files > Manifest."""
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -57,13 +58,16 @@ class Selection:
             ValueError: it is something else.
         """
         words = [word.partition("=") for word in shlex.split(text)]
-        if {option for option, _, _ in words} - {"--include", "--exclude", "--sample"}:
+        options = {option + equals for option, equals, _ in words}
+        samples = [value for option, _, value in words if option == "--sample"]
+        if options - {"--include=", "--exclude=", "--sample="} or len(samples) > 1:
             raise ValueError(f"`{text}` is no selection")
-        samples = [int(value) for option, _, value in words if option == "--sample"]
+        if not all(re.fullmatch("[1-9][0-9]*", value) for value in samples):
+            raise ValueError(f"`{text}` takes no number of files")
         return cls(
             include=tuple(value for option, _, value in words if option == "--include"),
             exclude=tuple(value for option, _, value in words if option == "--exclude"),
-            sample=samples[0] if samples else None,
+            sample=int(samples[0]) if samples else None,
         )
 
 

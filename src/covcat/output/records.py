@@ -8,12 +8,12 @@ import csv
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from covcat.errors import UsageError
+from covcat.errors import DiskError, UsageError
 from covcat.model import COLUMNS, Record, Value
 from covcat.output.text import shown
 
@@ -84,7 +84,7 @@ def sqlite_to(path: Path, columns: tuple[str, ...], records: Iterable[Record]) -
     types = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
     spelt = ", ".join(f"{name} {types[_TYPES[name]]}" for name in columns)
     count = 0
-    with closing(sqlite3.connect(path)) as base:
+    with sqlite_errors(f"write `{path.name}`"), closing(sqlite3.connect(path)) as base:
         base.execute(f"CREATE TABLE images ({spelt})")
         insert = f"INSERT INTO images VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
         for batch in _batches(records):
@@ -92,6 +92,15 @@ def sqlite_to(path: Path, columns: tuple[str, ...], records: Iterable[Record]) -
             count += len(batch)
         base.commit()
     return count
+
+
+@contextmanager
+def sqlite_errors(doing: str) -> Iterator[None]:
+    """Turn what SQLite says of a full disk into a DiskError."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise DiskError(f"cannot {doing}: {error}", hint="see `covcat doctor`") from error
 
 
 def parquet_to(path: Path, columns: tuple[str, ...], records: Iterable[Record]) -> int:

@@ -1,5 +1,6 @@
 """What readers read from and give: the files of a release, rows of raw cells."""
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -25,5 +26,6 @@ class Source:
     def matching(self, glob: str) -> Iterator[str]:
         """Give the paths that match a glob; `*` matches slashes too."""
         if not set(glob) & set("*?["):
-            return iter([glob] if (self.folder / glob).is_file() else [])
+            at = bisect_left(self.paths, glob)
+            return iter(self.paths[at : at + 1] if glob in self.paths[at : at + 1] else [])
         return (path for path in self.paths if fnmatchcase(path, glob))

@@ -1,0 +1,63 @@
+"""What becomes of a connection: whom it really reached, and how long the head of an answer takes.
+
+`covcat.web` gives a `Watch` to its HTTP client with each request.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpcore
+
+Connected = Callable[[str | None, Any], None]  # told of the host, None for a proxy, and a stream
+
+
+class Head(threading.local):
+    """Until when the head of the answer that a thread waits for must be whole."""
+
+    until: float | None = None
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def begin(self) -> None:
+        """From now on."""
+        self.until = time.monotonic() + self._seconds
+
+
+def guard(stream: Any, head: Head) -> None:
+    """End a head that comes a byte at a time: read timeouts are for each read alone."""
+    read = stream.read
+
+    def guarded(max_bytes: int, timeout: float | None = None) -> Any:
+        if head.until is not None and time.monotonic() > head.until:
+            raise httpcore.ReadTimeout("the head of the answer does not end")
+        return read(max_bytes, timeout)
+
+    stream.read = guarded
+
+
+class Watch:
+    """Hears from the client what becomes of a connection and of an answer."""
+
+    def __init__(self, head: Head, connected: Connected, host: str) -> None:
+        """`connected` hears of each new connection before anything is sent."""
+        self._head, self._connected, self._host = head, connected, host
+        self._is_proxy = False
+
+    def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        """Take one of httpcore's events."""
+        if event == "connection.connect_tcp.started":
+            self._is_proxy = _text(info.get("host")).lower() != self._host
+        elif event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            # behind a proxy the address is the proxy's
+            self._connected(None if self._is_proxy else self._host, info["return_value"])
+        elif event.endswith("receive_response_headers.started"):
+            self._head.begin()
+        elif event.endswith(("receive_response_headers.complete", "response_headers.failed")):
+            self._head.until = None
+
+
+def _text(value: object) -> str:
+    return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
