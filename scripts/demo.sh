@@ -22,4 +22,4 @@ else
 fi
 printf '\n$ ls "$(covcat path sample)"\n'
 ls "$($covcat path sample)"
-printf '\nThe data is in %s. Next: covcat fetch figure1 (14.9 MB, needs the network)\n' "$DATA"
+printf '\nThe data is in %s. Next: %s fetch figure1 (14.9 MB, needs the network)\n' "$DATA" "$covcat"

@@ -159,3 +159,10 @@ def test_a_selection_is_read_back_as_it_was_written(one: Selection) -> None:
 def test_what_is_no_selection_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         Selection.read(text)
+
+
+def test_a_further_part_that_holds_nothing_is_not_found_either(covcat) -> None:
+    assert covcat("fetch", "sample", "--include", "LICENSE").code == 0
+    ran = covcat("fetch", "sample", "--include", "nope")
+    assert ran.code == 3
+    assert "a part: --include=LICENSE\t" in covcat("status").out

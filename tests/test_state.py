@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from builders import REPOSITORY, git_zip
 
 RELEASE = Path("covcat-data/sample/1")
 
@@ -131,3 +132,19 @@ def test_a_manifest_is_json_that_says_each_file_once(covcat) -> None:
     record = json.loads((RELEASE / "manifest.json").read_text())
     paths = [one["path"] for one in record["files"]]
     assert len(paths) == len(set(paths)) == record["total_files"] == 15
+
+
+def test_what_is_not_even_there_is_not_called_complete(covcat, shelf, server) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    folder = Path(covcat("fetch", "set", "--keep-archives").out.strip())
+    (folder / "README.md").unlink()
+    for args in (("fetch", "set"), ("fetch", "set", "--dry-run")):
+        ran = covcat(*args)
+        text = ran.out + ran.err
+        assert "1 of its files are missing or of another size" in text
+    ran = covcat("fetch", "set")
+    assert ran.code == 5
+    assert "hint: covcat verify set@1 --repair" in ran.err
+    assert covcat("verify", "set", "--repair").code == 0
+    assert "nothing to do" in covcat("fetch", "set").err

@@ -79,7 +79,7 @@ def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:
     case, bench = job.case, job.bench
     served = [one for one in hosts.listed(job.release.files, ask) if not _is_excluded(one)]
     chosen = choose.chosen(served, case.selections, case.listing)
-    if not chosen:
+    if not chosen or not _is_there(served, job):
         raise _nothing(case)
     inside = dict(chosen)
     order = obtain.Order(case.name, tuple(inside), case.before, ask)
@@ -98,6 +98,16 @@ def _is_excluded(one: Served) -> bool:
     """Leave out of a set what the catalog excludes; of an archive the gate does."""
     path = one.path.removeprefix(one.file.into or "")
     return not one.is_alone and choose.matches(path, one.file.exclude)
+
+
+def _is_there(served: list[Served], job: Job) -> bool:
+    """Tell if what is asked for now is there, whatever other parts are here already."""
+    asked, listing = job.step.options.selection, job.case.listing
+    if not asked or len(job.case.selections) < 2:
+        return True
+    if listing is not None:
+        return any(map(choose.wanted((asked,), listing), listing))
+    return bool(choose.chosen(served, (asked,), None))
 
 
 def _nothing(case: Case) -> NotFoundError:

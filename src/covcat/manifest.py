@@ -206,13 +206,20 @@ def _refuse_constant(text: str) -> Any:
 
 
 def held(folder: Path) -> Held | None:
-    """Return what a release folder holds, or None if there is none."""
+    """Return what a release folder holds, or None if there is none.
+
+    Raises:
+        IntegrityError: files that it records are missing, or of another size.
+    """
     if not (folder / MANIFEST).is_file():
         return None
     manifest = load(folder)
+    has_data = (folder / manifest.form).is_dir()
+    if has_data:
+        _demand_there(folder, manifest)
     return Held(
         form=manifest.form,
-        has_data=(folder / manifest.form).is_dir(),
+        has_data=has_data,
         is_pinned=all(one.verified_by in PINNED for one in manifest.downloads),
         is_claimed=not any(one.verified_by in WEAK for one in manifest.downloads),
         selection=manifest.selection,
@@ -221,7 +228,30 @@ def held(folder: Path) -> Held | None:
     )
 
 
+def _demand_there(folder: Path, manifest: Manifest) -> None:
+    """Look at names and sizes, so that nothing is called complete that is not even there."""
+    inside = f"{manifest.form}/"
+    wrong = [
+        one.path
+        for one in manifest.files
+        if one.path.startswith(inside) and _size(folder / one.path) != one.bytes
+    ]
+    if wrong:
+        name = f"{manifest.resource}@{manifest.release}"
+        raise IntegrityError(
+            f"`{name}` is here, but {len(wrong)} of its files are missing or of another size",
+            details=wrong,
+            hint=f"covcat verify {name} --repair",
+        )
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return None
+
+
 def data_folder(folder: Path) -> Path:
     """Return what a user works with in a release folder: its files, or its archives."""
-    found = held(folder)
-    return folder / (found.form if found else "files")
+    return folder / (load(folder).form if (folder / MANIFEST).is_file() else "files")

@@ -38,10 +38,13 @@ class Session:
     def catalog(self) -> Catalog:
         """The catalog, loaded when it is first needed; says which packaged entries it replaces."""
         loaded = catalogs.load(self.catalog_folders)
+        replaced: dict[Path, list[str]] = {}
         for resource in loaded.resources:
             if resource.override:
-                folder = loaded.folders[resource.id]
-                self.say(f"note: `{resource.id}` comes from {folder}, not from covcat's catalog")
+                replaced.setdefault(loaded.folders[resource.id], []).append(f"`{resource.id}`")
+        for folder, ids in replaced.items():
+            verb = "comes" if len(ids) == 1 else "come"
+            self.say(f"note: {', '.join(ids)} {verb} from {folder}, not from covcat's catalog")
         return loaded
 
     @property

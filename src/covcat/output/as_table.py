@@ -3,11 +3,12 @@
 import io
 import os
 import shutil
+from typing import Literal
 
 from covcat.output.rows import Rows
 from covcat.output.text import shown
 
-_COUNTS = {"rows", "images", "patients", "published", "found", "difference"}
+_COUNTS = {"rows", "images", "patients", "published", "difference"}
 _RIGHT = {"bytes", "size", "files", "row", "width", "height", "age", *_COUNTS}
 _WRAPPED = {
     "title": 22,
@@ -38,7 +39,7 @@ def text(rows: Rows, *, color: bool = False) -> str:
     for column, width in zip(rows.columns, widths, strict=True):
         table.add_column(
             Text(column),
-            justify="right" if column in _RIGHT else "center" if column in _MIDDLE else "left",
+            justify=_side(column, rows),
             width=width - 1,
             overflow="fold",
         )
@@ -55,6 +56,14 @@ def text(rows: Rows, *, color: bool = False) -> str:
         legacy_windows=False,
     ).print(table)
     return "".join(line.rstrip() + "\n" for line in buffer.getvalue().splitlines())
+
+
+def _side(column: str, rows: Rows) -> Literal["left", "center", "right"]:
+    """Put numbers to the right; `found` is a number in one table, and a text in another."""
+    is_number = column == "found" and all(isinstance(row.get(column), int) for row in rows.rows)
+    if column in _RIGHT or is_number:
+        return "right"
+    return "center" if column in _MIDDLE else "left"
 
 
 def _widths(rows: Rows) -> list[int]:
