@@ -24,7 +24,7 @@ WORDS = {
     "md5": "md5 is weak: it shows accidents, not attacks",
     "host-md5": "only its host says what it should be, by md5",
     "md5-prefix": "only the first digits of its digest are published: that is weak",
-    "first-use": "nobody publishes a digest of it; its sha256 is recorded from now on",
+    "first-use": "no digest of it was at hand to compare; its sha256 is recorded from now on",
 }
 
 

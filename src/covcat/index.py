@@ -23,15 +23,12 @@ from covcat.manifest import load
 from covcat.model import COLUMNS, NAMES, LabelTable, Manifest, Record, Release, Resource, StoredFile
 from covcat.output.records import sqlite_errors
 from covcat.progress import Progress
+from covcat.readers.names import SUFFIXES
 from covcat.readers.source import Row, Source
 from covcat.store import FILE_MODE, MANIFEST, Store, disk_errors, packaged_catalog
 
 FILE = "index.sqlite"
 VERSION = "1"  # of what covcat makes of the same files
-SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".bmp", ".webp"),
-    *(".nii", ".nii.gz", ".dcm", ".mha", ".mp4", ".mov", ".avi", ".mpeg", ".mpg"),
-)
 _BATCH = 1000
 _TYPES = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
 _SHOWN = 20  # kinds of a thing that a report names
