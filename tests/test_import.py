@@ -256,6 +256,16 @@ def test_offline_a_set_is_taken_as_it_is(covcat, patients: dict[str, bytes]) -> 
     assert "what its host says of the files is not compared" in ran.err
 
 
+def test_a_set_is_refused_where_its_host_does_not_answer_and_nobody_said_offline(
+    covcat, patients: dict[str, bytes]
+) -> None:
+    nobody = "http://127.0.0.1:9"
+    ran = covcat("import", "mashhad", unpacked("mine", patients), "--retries=0", mirror=nobody)
+    assert ran.code == 4
+    assert "--offline takes what you give it, compared with nothing" in ran.err
+    assert not Path("covcat-data/mashhad").exists()
+
+
 def test_what_offers_no_download_can_be_brought_too(covcat) -> None:
     scan = zip_of({"case1/a.jpg": b"\xff\xd8\xff"})
     folder = unpacked("mine", {"b.jpg": b"\xff\xd8\xff2", "scans.zip": scan})

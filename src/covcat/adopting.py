@@ -130,15 +130,28 @@ class Loose:
 
 
 def _known(job: Job) -> list[Served] | None:
-    """Return the files that the release should have; None where nobody says."""
+    """Return the files that the release should have; None where nobody says.
+
+    Raises:
+        NetworkError: its host says so, and could not be asked; only --offline does without it.
+    """
     files, bench = job.release.files, job.bench
     if not files:
         return None
     with closing(Web(bench.network)) as web:
         try:
             return hosts.listed(files, Ask(Api(web, bench.network, bench.progress)))
-        except (NetworkError, ActionNeededError) as error:
-            bench.progress.note(f"{error.message}; what its host says of the files is not compared")
+        except NetworkError as error:
+            if not bench.network.offline:
+                error.hint = (
+                    f"try again; covcat import {job.case.name} FILE… --offline takes what you "
+                    "give it, compared with nothing"
+                )
+                raise
+            reason = error.message
+        except ActionNeededError as error:
+            reason = error.message
+    bench.progress.note(f"{reason}; what its host says of the files is not compared")
     is_named = not any(file.is_set for file in files)
     named = enumerate(files)
     return [replace(alone(one, _name(one)), entry=i) for i, one in named] if is_named else None

@@ -45,8 +45,9 @@ def adopt(
     """Adopt what you downloaded yourself: verify it, unpack it, record it; print the folder.
 
     It is recognised by its contents where the catalog lists them, however it was packed; else by
-    the digests that its host names (not with --offline), else by name. Nothing of yours is moved,
-    and nothing is lost that is here of it already.
+    the digests that its host names, else by name. Without its host (--offline, or where it wants
+    a login) a set is taken as you give it, compared with nothing. Nothing of yours is moved, and
+    nothing is lost that is here of it already.
 
     Example: covcat import kermany@kaggle-2 ~/Downloads/archive.zip
     """
