@@ -93,6 +93,28 @@ def test_a_few_patients_can_be_had_and_the_others_later(
     assert {path.name for path in folder.iterdir()} == first | {"P001", "P002"}
     record = json.loads((folder.parent / "manifest.json").read_text())
     assert record["selection"] == ["--sample=3", "'--include=P00[12].rar'"]
+    assert len(world.asked(HARVARD, ACCESS)) == 5  # what is here does not come again
+    assert len(record["downloads"]) == 5
+    assert {one["verified_by"] for one in record["downloads"]} == {"host-md5"}
+    assert covcat("verify", "mashhad").code == 0
+
+
+def test_what_is_damaged_or_served_otherwise_comes_again_with_a_further_part(
+    covcat, world: World
+) -> None:
+    served = {name: data for name, (data, _) in stock.patients(4).items()}
+    world.dataverse.add(DOI, served)
+    assert covcat("fetch", "mashhad", "--include=P00[123].rar", mirror=world.url).code == 0
+    damaged = Path("covcat-data/mashhad/latest/files/P001/IM0001")
+    right = damaged.read_bytes()
+    damaged.write_bytes(right[:-1] + bytes([right[-1] ^ 1]))
+    world.dataverse.add(DOI, {**served, "P002.rar": served["P001.rar"]})
+    before = len(world.asked(HARVARD, ACCESS))
+    more = covcat("fetch", "mashhad", "--include=P004.rar", mirror=world.url)
+    assert more.code == 0, more.err
+    assert damaged.read_bytes() == right
+    assert Path("covcat-data/mashhad/latest/files/P002/P001/IM0001").read_bytes() == right
+    assert len(world.asked(HARVARD, ACCESS)) - before == 3  # all but P003
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])

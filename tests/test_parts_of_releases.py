@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
-from builders import REPOSITORY, git_zip, zip_of
+from builders import COMMIT, REPOSITORY, git_zip, zip_of
 
 from covcat.model import Selection
+from covcat.output import sized
 
 FILES = {f"images/{n:02}.png": b"\x89PNG %d" % n for n in range(20)} | {"labels.csv": b"a\n"}
 ONE = """
@@ -134,6 +135,40 @@ def test_a_part_of_a_pinned_release_is_checked_by_its_listing(covcat, shelf, ser
     server.serve_repository(git_zip(REPOSITORY))
     ran = covcat("fetch", "set", "--include", "images/*", "--no-extract")
     assert ran.code == 0, ran.err
+
+
+@pytest.mark.parametrize(
+    ("options", "files", "said"),
+    [
+        (["--include", "images/*"], ["images/one.png", "images/two.png"], "2 downloads of"),
+        (["--sample", "1"], sorted(first(REPOSITORY, 1)), "1 download of"),
+        (["--include", "images/*", "--no-extract"], ["images/one.png", "images/two.png"], None),
+        (["--by-file"], sorted(REPOSITORY), f"{len(REPOSITORY)} downloads of"),
+        ([], sorted(REPOSITORY), None),
+    ],
+)
+def test_the_plan_counts_the_part_that_is_asked_for(
+    covcat, shelf, world, options: list[str], files: list[str], said: str | None
+) -> None:
+    shelf.add_repository()
+    world.github.add("test/set", COMMIT, REPOSITORY)
+    sizes = sum(len(REPOSITORY[path]) for path in files)
+    (step,) = json.loads(covcat("--json", "fetch", "set", "-n", *options).out)["data"]["steps"]
+    assert step["files"] == len(files)
+    assert step["download_bytes"] == (sizes if said else None)
+    ran = covcat("fetch", "set", *options, mirror=world.url)
+    what = f"{said} {sizes:,} bytes" if said else "1 download of unknown size"
+    of_all = f"{len(files)} of {len(REPOSITORY)}" if len(files) < len(REPOSITORY) else len(files)
+    assert f"{what} from github; unpacked {sized(sizes)} in {of_all} files" in ran.err
+
+
+def test_a_part_needs_no_room_for_the_whole(covcat, shelf, world, monkeypatch) -> None:
+    shelf.add_repository()
+    world.github.add("test/set", COMMIT, REPOSITORY)
+    free = len(REPOSITORY["README.md"]) * 2
+    monkeypatch.setattr("covcat.store.Store.free_bytes", lambda self: free)
+    assert covcat("fetch", "set", "--by-file", mirror=world.url).code == 8
+    assert covcat("fetch", "set", "--include", "README.md", mirror=world.url).code == 0
 
 
 def test_status_says_that_only_a_part_is_here(covcat, served, shelf) -> None:

@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from covcat import assemble, choose, hosts, pins, pool, recognise
+from covcat import assemble, choose, expected, hosts, pins, pool, recognise
 from covcat.api import Api
 from covcat.assemble import Part
 from covcat.building import Job
@@ -152,13 +152,7 @@ def _known(job: Job) -> list[Served] | None:
         except ActionNeededError as error:
             reason = error.message
     bench.progress.note(f"{reason}; what its host says of the files is not compared")
-    is_named = not any(file.is_set for file in files)
-    named = enumerate(files)
-    return [replace(alone(one, _name(one)), entry=i) for i, one in named] if is_named else None
-
-
-def _name(file: AnyFile) -> str:
-    return file.name or f"{getattr(file, 'dataset', file.host)}".rpartition("/")[2] + ".zip"
+    return expected.named(files)
 
 
 def _by_name(job: Job, known: list[Served], sources: list[Brought]) -> list[Part]:

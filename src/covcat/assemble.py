@@ -199,6 +199,13 @@ def _kept(served: Served, got: Download, built: Path) -> str:
     return kept
 
 
+def put(path: Path, target: Path) -> None:
+    """Place a file in a folder that may not be there yet."""
+    with disk_errors(f"write `{target.name}`"):
+        make_folder(target.parent)
+        place(path, target)
+
+
 def place(path: Path, target: Path) -> None:
     """Let a file be in the release as well as where it waits for the release to be whole."""
     try:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from covcat import assemble, extract, locking, manifest, room, verify
+from covcat import assemble, expected, extract, locking, manifest, room, verify
 from covcat.assemble import Part
 from covcat.catalog import Catalog
 from covcat.errors import DiskError, ExtractionError, IntegrityError
@@ -83,7 +83,7 @@ def build(step: Step, release: Release, bench: Bench, bring: Bring) -> None:
     before = _record_of(store.release(resource.id, release.id))
     step = _with_what_is_here(step, before)
     listing = _listing(step, release, bench)
-    room.demand_for_release(release, store)
+    room.demand(expected.of(release, step.options, listing).least_bytes, store)
     if step.options.extract:
         extract.demand_tools(release)
     case = Case(step.name, step.options, listing, before, _selections(step, before))

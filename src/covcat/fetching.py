@@ -4,21 +4,19 @@ import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from covcat import assemble, choose, hosts, lfs, obtain, room
+from covcat import assemble, choose, earlier, expected, hosts, lfs, obtain, room
 from covcat.api import Api
 from covcat.assemble import Part
 from covcat.building import Bench, Job, doubt
 from covcat.errors import BrokenError, CovcatError, NetworkError, NotFoundError, SeveralError
 from covcat.hosts.served import Ask
-from covcat.model import GitHubFile, Served
+from covcat.model import Served
 from covcat.pace import PER_HOST, Limit, Slots
 from covcat.parts import Parts
 from covcat.proof import Case
 from covcat.store import disk_errors, make_folder
 from covcat.wanted import Line
 from covcat.web import Web
-
-FEW = 100  # files of a repository that are asked for one by one, if only these are wanted
 
 
 def brought(job: Job) -> list[Part]:
@@ -81,10 +79,11 @@ def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:
     chosen = choose.chosen(served, case.selections, case.listing)
     if not chosen or not _is_there(served, job):
         raise _nothing(case)
-    inside = dict(chosen)
+    parts = earlier.unpacked(job, chosen, served)
+    here = {part.served for part in parts}
+    inside = {one: wanted for one, wanted in chosen if one not in here}
     order = obtain.Order(case.name, tuple(inside), case.before, ask)
     room.demand(order.total or 0, bench.store)
-    parts = []
     with closing(obtain.all_of(order, line, bench.store, job.partial)) as coming:
         for one, got in coming:
             with doubt(job.partial, served):
@@ -118,8 +117,10 @@ def _nothing(case: Case) -> NotFoundError:
 
 
 def _is_by_file(job: Job) -> bool:
-    """Few files of a repository come one by one, in place of an archive of them all."""
-    if job.step.options.by_file or job.case.listing is None or not job.case.selections:
-        return job.step.options.by_file
-    is_state = all(isinstance(one, GitHubFile) and one.is_state for one in job.release.files)
-    return is_state and len(job.case.listed or ()) <= FEW and job.step.options.extract
+    """Ask one by one for what is not here yet, if that is little."""
+    wanted = None
+    if job.case.selections and job.case.listed is not None:
+        came = job.case.before.downloads if job.case.before else ()
+        here = {f"{one.folder or ''}{one.name}" for one in came if not one.is_archive}
+        wanted = job.case.listed.keys() - here
+    return expected.is_by_file(job.release, job.step.options, wanted)

@@ -100,7 +100,7 @@ def _filled(job: Job, folder: Path, checked: Checked) -> Manifest:
     came = _brought(job, lacking) if lacking else {}
     record = _with_archives(checked.record, came)
     for path in recorded:
-        _put(came[path][1] if path in came else folder / path, job.built / path)
+        assemble.put(came[path][1] if path in came else folder / path, job.built / path)
     with disk_errors("write the manifest"):
         if record.form == "archives":
             (job.built / "files").rmdir()
@@ -127,12 +127,6 @@ def _with_archives(record: Manifest, came: Came) -> Manifest:
     )
     total = sum(one.bytes for one in files)
     return replace(record, downloads=tuple(downloads), files=files, total_bytes=total)
-
-
-def _put(path: Path, target: Path) -> None:
-    with disk_errors(f"write `{target.name}`"):
-        make_folder(target.parent)
-        assemble.place(path, target)
 
 
 # ---- a release with a damaged record -----------------------------------------------------------
@@ -218,7 +212,7 @@ def _listed_part(
             stored, source = came[name]
         else:
             continue
-        _put(source, job.built / name)
+        assemble.put(source, job.built / name)
         files.append(replace(stored, path=path, mode=row.mode))
     served = alone(job.release.files[0], "files")
     return Part(served, _transfer(job, served, files), tuple(files))

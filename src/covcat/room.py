@@ -2,22 +2,10 @@
 
 from covcat.admit import Budget
 from covcat.errors import DiskError
-from covcat.model import File, Release
+from covcat.model import File
 from covcat.store import Store, disk_errors
 
 _HINT = "free some space, or choose another place with --data-dir"
-
-
-def demand_for_release(release: Release, store: Store) -> None:
-    """Refuse what cannot fit, as far as sizes are known.
-
-    Raises:
-        DiskError: the disk has less than that.
-    """
-    demand(
-        (release.download_bytes or 0) + (release.contents.least_bytes if release.contents else 0),
-        store,
-    )
 
 
 def demand(needed: int, store: Store) -> None:

@@ -64,7 +64,8 @@ def verify(
     """Check every byte of what is here against its record and pins; exit 5 names each file.
 
     --quick reads no contents, except of files modified after manifest.json. --repair asks only
-    for what is damaged, and exchanges the folder when all is right; your own files stay.
+    for what is damaged, and exchanges the folder when all is right; it refuses a folder with files
+    of your own in it.
 
     Example: covcat verify figure1 --repair
     """
@@ -161,7 +162,11 @@ def _add(session: Session, said: _Verdicts, name: str, found: "Checked", *, quic
 
 
 def _way_out(name: str, is_complete: bool, findings: "Findings") -> str:
-    if not (is_complete or findings.changed or findings.extra):
+    if findings.extra:  # a repair would refuse to touch a folder with files of the user's own
+        of_own = "move what covcat did not put there out of the release's folder"
+        is_all = not (findings.changed or findings.missing)
+        return of_own if is_all else f"{of_own}, then covcat verify {name} --repair"
+    if not (is_complete or findings.changed):
         return f"covcat fetch {name}"  # --allow-missing kept it: what is missing can be had
     return f"covcat verify {name} --repair"
 

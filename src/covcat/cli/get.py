@@ -13,9 +13,10 @@ from covcat.cli.license import is_unclear
 from covcat.cli.session import Session, error_text, put
 from covcat.errors import CovcatError, SeveralError, UsageError
 from covcat.model import Network, Options, Plan, Release, Resource, Selection, Step
-from covcat.output import Cell, Rows
+from covcat.output import Cell, Rows, counted
 
 if TYPE_CHECKING:
+    from covcat.expected import Expected
     from covcat.pipeline import Outcome
 
 Target = tuple[Resource, Release | None]
@@ -193,17 +194,32 @@ def _print_plan(session: Session, plan: Plan) -> None:
             "id": step.name,
             "action": step.action,
             "reason": step.reason,
-            "files": step.release.contents.files
-            if step.release and step.release.contents
-            else None,
-            "download_bytes": step.release.download_bytes if step.release else None,
-            "unpacked": tables.size(step.release),
+            **_sizes(session, step),
             "licence": step.resource.license.short,
         }
         for step in plan.steps
     ]
     columns = ("id", "action", "reason", "files", "download_bytes", "unpacked", "licence")
     session.rows("fetch", Rows(columns, rows), data={"dry_run": True, "steps": rows})
+
+
+def _expected(session: Session, step: Step, release: Release) -> "Expected":
+    from covcat import expected
+
+    has_listing = step.options.asked and release.listing
+    listing = session.catalog.listing(step.resource, release) if has_listing else None
+    return expected.of(release, step.options, listing)
+
+
+def _sizes(session: Session, step: Step) -> dict[str, Cell]:
+    if step.release is None:
+        return {"files": None, "download_bytes": None, "unpacked": "-"}
+    coming = _expected(session, step, step.release)
+    return {
+        "files": coming.contents.files if coming.contents else None,
+        "download_bytes": coming.download_bytes,
+        "unpacked": tables.least(coming.contents) if coming.contents else "?",
+    }
 
 
 def _announce(session: Session, step: Step) -> None:
@@ -214,19 +230,8 @@ def _announce(session: Session, step: Step) -> None:
     if step.action == "keep":
         session.say(f"{step.name}: {step.reason}; nothing to do")
         return
-    transfer = release.download_bytes
-    download = "of unknown size" if transfer is None else f"of {transfer:,} bytes"
-    hosts = ", ".join(dict.fromkeys(str(file.host) for file in release.files))
-    hosts = "covcat itself" if hosts == "bundled" else hosts
-    count = len(release.files)
-    sets = sum(file.is_set for file in release.files)
-    unpacked = f"; unpacked {tables.size(release)}" if release.contents else ""
-    files = f" in {release.contents.files} files" if release.contents else ""
     session.say(f"{step.name}: {step.resource.title}")
-    what = f"{count} download{'s' if count > 1 else ''} {download}"
-    if sets:
-        what = "all files of a data set" if sets == count else f"{what}, with all files of a set"
-    session.say(f"  {what} from {hosts}{unpacked}{files}")
+    session.say(f"  {_what_comes(step, release, _expected(session, step, release))}")
     allows = step.resource.license.allows
     session.say(
         f"  licence {step.resource.license.spdx}: commercial {allows.commercial}, derivatives "
@@ -240,6 +245,23 @@ def _announce(session: Session, step: Step) -> None:
             f"  its labels are of images in `{one.resource}@{one.release}`, by {one.by}: "
             f"covcat fetch {one.resource}@{one.release}"
         )
+
+
+def _what_comes(step: Step, release: Release, coming: "Expected") -> str:
+    """Say how many downloads of which size come from where, and what they unpack to."""
+    hosts = ", ".join(dict.fromkeys(str(file.host) for file in release.files))
+    hosts = "covcat itself" if hosts == "bundled" else hosts
+    size, whole = coming.download_bytes, release.contents
+    what = f"{'some' if step.options.asked else 'all'} files of a data set"
+    if coming.downloads is not None:
+        download = "of unknown size" if size is None else f"of {size:,} bytes"
+        what = f"{counted(coming.downloads, 'download')} {download}"
+    if coming.contents is None or whole is None:
+        return f"{what} from {hosts}"
+    files = counted(whole.files, "file")
+    if step.options.asked:
+        files = f"{coming.contents.files:,} of {files}"
+    return f"{what} from {hosts}; unpacked {tables.least(coming.contents)} in {files}"
 
 
 def _warn_of_overlaps(session: Session, plan: Plan) -> None:

@@ -1,17 +1,20 @@
 """Resources as rows: the overview for people, the full table for programs, the survey's own."""
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 
 from covcat.catalog import is_fetchable
-from covcat.model import CONTENT_FLAGS, AnyFile, File, Release, Resource
-from covcat.output import Cell, Rows, shown, sized
+from covcat.model import CONTENT_FLAGS, AnyFile, Contents, File, Release, Resource
+from covcat.output import Cell, Rows, counted, shown, sized
 from covcat.output.as_table import terminal_width
 
 SURVEY_COLUMNS = ("row", "id", "title", "organization", *CONTENT_FLAGS)
-_TITLE_LENGTH = 44  # two lines of the overview
 _HEADS = dict(zip(CONTENT_FLAGS, ("ct", "xray", "mri", "us", "meta", "case"), strict=True))
+_COLUMNS = ("id", "title", *_HEADS.values(), "size", "licence", "access")
+_SPARED = (("meta", "case"), ("access",), ("licence",), ("size",), ("title",))  # first to last
+_FOLDED = 22  # columns that a title of two lines needs
+_CUT = 16  # columns that a cut title needs to be of use
 
 
 def survey(resources: Iterable[Resource]) -> Rows:
@@ -31,22 +34,51 @@ def survey(resources: Iterable[Resource]) -> Rows:
 
 
 def overview(resources: Iterable[Resource]) -> Rows:
-    """Return what fits a terminal of 100 columns; `Y→N` is the survey's flag, then the find."""
+    """Return what fits the terminal; `Y→N` is the survey's flag, then the find."""
+    every = list(resources)
     rows: list[dict[str, Cell]] = []
-    for one in resources:
-        mark = "*" if one.corrections else ""
+    for one in every:
         flags: dict[str, Cell] = {_HEADS[flag]: _flag(one, flag) for flag in CONTENT_FLAGS}
         rows.append(
             {
                 "id": one.id,
-                "title": textwrap.shorten(one.title, _TITLE_LENGTH, placeholder="…") + mark,
+                "title": one.title + _mark(one),
                 **flags,
                 "size": size(one.default_release),
                 "licence": one.license.short,
                 "access": one.access,
             }
         )
-    return Rows(("id", "title", *_HEADS.values(), "size", "licence", "access"), rows)
+    columns, room = _fitting(rows)
+    for one, row in zip(every, rows, strict=True):
+        row["title"] = _title(one, room, is_folded=len(columns) == len(_COLUMNS))
+    return Rows(columns, rows)
+
+
+def _mark(resource: Resource) -> str:
+    return "*" if resource.corrections else ""
+
+
+def _fitting(rows: Sequence[Mapping[str, Cell]]) -> tuple[tuple[str, ...], int]:
+    """Return the columns that the terminal has room for, and the width left for the title."""
+    widths = {name: max([len(name), *(len(str(row[name])) for row in rows)]) for name in _COLUMNS}
+    columns, room = _COLUMNS, 0
+    for less in ((), *_SPARED):
+        columns = tuple(name for name in columns if name not in less)
+        room = terminal_width() - sum(widths[name] + 1 for name in columns if name != "title")
+        least = _FOLDED if columns == _COLUMNS else _CUT
+        if room >= min(least, widths["title"]):
+            break
+    return columns, room
+
+
+def _title(resource: Resource, room: int, *, is_folded: bool) -> str:
+    """Return a title of two lines, or of one, with what is left of it marked by `…`."""
+    mark = _mark(resource)
+    if is_folded:
+        return textwrap.shorten(resource.title, 2 * room, placeholder="…") + mark
+    title, length = shown(resource.title), max(1, room - len(mark))
+    return (title if len(title) <= length else title[: length - 1].rstrip() + "…") + mark
 
 
 def _flag(resource: Resource, flag: str) -> str:
@@ -108,10 +140,12 @@ def size(release: Release | None) -> str:
     """Return the bytes of a release for people: `+` is at least, `?` unknown, `-` no download."""
     if release is None:
         return "-"
-    if release.contents:
-        more = "+" if release.contents.of_unknown_size else ""
-        return sized(release.contents.least_bytes) + more
-    return sized(release.download_bytes)
+    return least(release.contents) if release.contents else sized(release.download_bytes)
+
+
+def least(contents: Contents) -> str:
+    """Return the bytes of files for people; `+` is at least."""
+    return sized(contents.least_bytes) + ("+" if contents.of_unknown_size else "")
 
 
 def served(file: AnyFile) -> dict[str, Cell]:
@@ -128,38 +162,47 @@ def served(file: AnyFile) -> dict[str, Cell]:
     }
 
 
-def footnotes(resources: Sequence[Resource]) -> str:
-    """Explain the marks of the overview: what the survey says and covcat found otherwise."""
-    differing = [one for one in resources if one.survey and "→" in "".join(_flags(one))]
-    lines = ["Y yes, N no, U unknown; size: + at least, ? unknown, - nothing to download"]
-    if differing:
+def footnotes(resources: Sequence[Resource], columns: Sequence[str]) -> str:
+    """Explain the marks of an overview with these columns, and what they say otherwise."""
+    if not resources:
+        return ""
+    flags = [flag for flag in CONTENT_FLAGS if _HEADS[flag] in columns]
+    drawn = "".join(_flag(one, flag) for one in resources if one.survey for flag in flags)
+    sizes = "; size: + at least, ? unknown, - nothing to download" if "size" in columns else ""
+    lines = [f"Y yes, N no, U unknown{sizes}"]
+    if "→" in drawn:
         lines.append("→ the survey's flag, then what covcat found (`covcat show ID` says how)")
+    if left_out := [name for name in _COLUMNS if name not in columns]:
+        lines.append(f"left out of a narrow table: {', '.join(left_out)}")
     asking = [one.id for one in resources if one.access == "account"]
     if asking:
         lines.append(f"a login may be asked for: {', '.join(asking)}")
-    lines += [
+    if "title" in columns:
+        lines += _corrections(resources)
+    width = min(100, terminal_width())
+    wrapped = [textwrap.fill(shown(line), width, subsequent_indent="  ") for line in lines]
+    return "\n" + "\n".join(wrapped) + "\n"
+
+
+def _corrections(resources: Iterable[Resource]) -> list[str]:
+    lines = [
         f"* {one.id}: the {fix.field} is {fix.value}"
         for one in resources
         for fix in one.corrections
     ]
-    width = min(100, terminal_width())
-    wrapped = [textwrap.fill(shown(line), width, subsequent_indent="  ") for line in lines]
-    return "\n" + "\n".join(wrapped) + "\n" if wrapped else ""
-
-
-def _flags(resource: Resource) -> list[str]:
-    return [_flag(resource, flag) for flag in CONTENT_FLAGS]
+    return ["* the survey is wrong there today:", *lines] if lines else []
 
 
 def count(shown_here: Sequence[Resource], known: Sequence[Resource]) -> str:
     """Tell the surveyed from the related, and how many of each there are."""
-    counted = [one for one in known if not one.is_sample]
-    surveyed = sum(one.survey is not None for one in counted)
+    every = [one for one in known if not one.is_sample]
+    surveyed = sum(one.survey is not None for one in every)
     here = [one for one in shown_here if not one.is_sample]
     here_surveyed = sum(one.survey is not None for one in here)
-    if len(here) == len(counted):
-        return f"{len(counted)} resources: {surveyed} of the survey, {len(here) - surveyed} related"
+    if len(here) == len(every):
+        total = counted(len(every), "resource")
+        return f"{total}: {surveyed} of the survey, {len(here) - surveyed} related"
     return (
-        f"{len(here)} of {len(counted)} resources: {here_surveyed} of the {surveyed} of the "
-        f"survey, {len(here) - here_surveyed} of the {len(counted) - surveyed} related"
+        f"{len(here)} of {counted(len(every), 'resource')}: {here_surveyed} of the {surveyed} of "
+        f"the survey, {len(here) - here_surveyed} of the {len(every) - surveyed} related"
     )

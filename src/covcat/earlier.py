@@ -1,0 +1,69 @@
+"""Archives of a data set that were unpacked before: what they held is taken from what is here.
+
+Only where their host still says what it said then, and after every byte was read again.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from covcat import assemble, choose, verify
+from covcat.assemble import Part
+from covcat.building import Job
+from covcat.choose import Chosen
+from covcat.model import Manifest, Selection, Served, StoredFile, Transfer
+
+
+def unpacked(job: Job, wanted: Sequence[Chosen], served: Sequence[Served]) -> list[Part]:
+    """Put the files of those archives of `wanted` in their places that need not come again.
+
+    `served` is all that the hosts have of the release.
+    """
+    before = job.case.before
+    is_plain = job.case.listing is None and not job.step.options.wants_archives
+    if before is None or before.form != "files" or not is_plain:
+        return []
+    known = _known(before, [one for one, inside in wanted if not inside], served)
+    folder = job.bench.store.release(before.resource, before.release)
+    record = replace(before, files=tuple(file for part in known for file in part.files), missing=())
+    damaged = set(verify.checked(folder, record, job.bench.progress).damaged)
+    found = []
+    for part in known:
+        if not damaged.isdisjoint(file.path for file in part.files):
+            continue
+        for file in part.files:
+            assemble.put(folder / file.path, job.built / file.path)
+        files = [replace(one, path=one.path.removeprefix("files/")) for one in part.files]
+        found.append(replace(part, files=tuple(files)))
+    if found:
+        job.bench.progress.note(f"{job.case.name}: {len(found)} archives of it are here already")
+    return found
+
+
+def _known(before: Manifest, wanted: Sequence[Served], served: Sequence[Served]) -> list[Part]:
+    """Return what is recorded of each archive that was unpacked whole, and is served as it was."""
+    selections = tuple(map(Selection.read, before.selection))
+    whole = {one for one, inside in choose.chosen(served, selections, None) if not inside}
+    transfers = {(one.entry, one.folder): one for one in before.downloads if one.is_archive}
+    folders = [one.folder for one in served]
+    found = []
+    for one in wanted:
+        transfer = transfers.get((one.entry, one.folder))
+        if transfer is not None and one in whole and _is_same(one, transfer):
+            files = _files_of(one, before, folders)
+            found += [Part(one, transfer, files)] if files else []
+    return found
+
+
+def _files_of(one: Served, before: Manifest, folders: Collection[str]) -> tuple[StoredFile, ...]:
+    """Return the files of an archive; none where its folder may hold those of others too."""
+    is_shared = not one.own_folder or sum(each.startswith(one.folder) for each in folders) > 1
+    below = f"files/{one.folder}"
+    return () if is_shared else tuple(file for file in before.files if file.path.startswith(below))
+
+
+def _is_same(one: Served, transfer: Transfer) -> bool:
+    """Tell if digests say that the host serves what it served then."""
+    recorded = {"sha256": transfer.sha256, "md5": transfer.md5}
+    pairs = [(recorded.get(digest.kind), digest.value) for digest in one.digests]
+    known = [(had, value) for had, value in pairs if had is not None]
+    return bool(known) and all(had == value for had, value in known)
