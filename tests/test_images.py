@@ -80,7 +80,9 @@ def entry(shelf: Shelf, id: str = "set", releases: tuple[str, ...] = ("1",)) -> 
     path.write_text(path.read_text().replace("access: open", each + "access: open"))
 
 
-def put(shelf: Shelf, name: str, files: Mapping[str, bytes]) -> Path:
+def put(
+    shelf: Shelf, name: str, files: Mapping[str, bytes], selection: tuple[str, ...] = ()
+) -> Path:
     """Write a release as `fetch` leaves it."""
     resource, release = catalog.load((shelf.folder,)).find(name)
     assert release is not None
@@ -94,7 +96,7 @@ def put(shelf: Shelf, name: str, files: Mapping[str, bytes]) -> Path:
         stored.append(StoredFile(path=f"files/{path}", bytes=len(data), sha256=digest))
     for old in (manifest.MANIFEST, manifest.SUMS):
         (folder / old).unlink(missing_ok=True)
-    manifest.write(folder, manifest.made(resource, release, [], stored, [], "files"))
+    manifest.write(folder, manifest.made(resource, release, [], stored, [], "files", selection))
     return folder
 
 
@@ -394,7 +396,7 @@ def test_the_format_of_a_file_is_that_of_its_suffix_or_of_the_option(asked) -> N
     assert len(read_back(Path("c.txt").rename("c.csv"))) == 7
     ran = asked("set", "-o", "d.txt")
     assert ran.code == 2
-    assert "the suffix of `d.txt` says no format: add --format NAME" in ran.err
+    assert "the suffix of `d.txt` says no format: expected .csv, .tsv, .jsonl" in ran.err
     for name in ("table", "json", "ids"):
         assert asked("set", "-o", "e.txt", "--format", name).code == 2
     assert not any(Path().glob("*e.txt*"))
@@ -766,6 +768,25 @@ def test_a_release_without_a_table_says_so(covcat, shelf) -> None:
     entry(shelf)
     put(shelf, "set", FILMS)
     assert "set@1: 7 images, no rows of labels" in covcat("images", "set").err
+
+
+def test_a_part_without_its_label_table_says_how_to_get_it(covcat, shelf) -> None:
+    entry(shelf)
+    put(shelf, "set", FILMS, ("--sample=7",))
+    get = "covcat fetch set@1 --include 'metadata.csv'"
+    for words in (["images"], ["counts"], ["select", "-o", "cohort.csv"]):
+        ran = covcat(*words, "set")
+        assert f"set@1: its label table `metadata.csv` is not here: {get}" in ran.err
+
+
+def test_a_label_table_that_was_changed_is_read_with_a_warning(asked) -> None:
+    asked("set")
+    path = DATA / "set/1/files/metadata.csv"
+    path.write_text(path.read_text().replace("SARS", "COVID-19"))
+    ran = asked("set", "--finding", "SARS")
+    assert "warning: set@1: `metadata.csv` was changed since it was fetched" in ran.err
+    assert "covcat verify set@1" in ran.err
+    assert "was changed" in asked("set").err  # again, from the index that is there
 
 
 NO_TERM = "findings that the vocabulary does not have"

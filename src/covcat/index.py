@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import Path
 
 from covcat import labels, pictures, readers, vocabulary
@@ -26,9 +27,10 @@ from covcat.progress import Progress
 from covcat.readers.names import SUFFIXES
 from covcat.readers.source import Row, Source
 from covcat.store import FILE_MODE, MANIFEST, Store, disk_errors, packaged_catalog
+from covcat.verify import hashed
 
 FILE = "index.sqlite"
-VERSION = "1"  # of what covcat makes of the same files
+VERSION = "2"  # of what covcat makes of the same files
 _BATCH = 1000
 _TYPES = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
 _SHOWN = 20  # kinds of a thing that a report names
@@ -48,6 +50,8 @@ class Report:
     not_added: int = 0  # rows that only add to others, and whose image is not here
     without_term: dict[str, int] = field(default_factory=dict)  # findings not in the vocabulary
     unmatched: list[str] = field(default_factory=list)  # the first images that are not here
+    absent: list[str] = field(default_factory=list)  # label tables that are not here
+    altered: list[str] = field(default_factory=list)  # label tables that are not as recorded
 
 
 def here(
@@ -226,6 +230,7 @@ class _Maker:
         self.resource, self.release, self.folder = resource, release, folder
         self.report, self.progress = report, progress
         self.tables = _tables(resource, release)
+        self.is_part = bool(manifest.selection or manifest.missing)
         prefix = "files/"
         self.files = {
             one.path.removeprefix(prefix): one
@@ -259,7 +264,20 @@ class _Maker:
                 self.progress.advance(task, _size(one))
                 yield one
         self.report.without_term = dict(without.most_common(_SHOWN))
+        self._look_at_tables()
         self.progress.finish(task)
+
+    def _look_at_tables(self) -> None:
+        """Note which tables are not here, or not as they were recorded."""
+        for table in self.tables:
+            if table.reader in labels.OF_IMAGES:
+                continue
+            here = list(islice(self.source.matching(table.path), _SHOWN))
+            self.report.absent += [table.path] if self.is_part and not here else []
+            for path in here:
+                with disk_errors(f"read `{path}`"):
+                    now = hashed(self.folder / path, self.files[path])
+                self.report.altered += [] if now.sha256 == self.files[path].sha256 else [path]
 
     def _of_table(self, table: LabelTable) -> Iterator[Record]:
         find = _finder(table, self.images)

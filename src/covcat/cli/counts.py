@@ -109,7 +109,7 @@ def _group(
     releases = _here(session, names)
     for resource, release in releases:
         path, report = images.index_here(session, resource, release)
-        session.say(images.told(f"{resource.id}@{release.id}", report))
+        images.tell(session, f"{resource.id}@{release.id}", report)
         indexes.append(path)
     columns = tuple(dict.fromkeys(by))
     found = tally(indexes, columns, of, replace(question, with_files_only=False))
@@ -207,7 +207,7 @@ def _tables(session: Session, resource: Resource, release: Release) -> "list[Tab
         session.say(f"{name}: the catalog has no published counts of this release")
         return []
     path, report = images.index_here(session, resource, release)
-    session.say(images.told(name, report))
+    images.tell(session, name, report)
     tables = [counting.recounted(path, one) for one in published]
     for table in tables:
         session.say(f"{name}: {_summary(table)}")

@@ -110,7 +110,7 @@ def images(
     releases = here(session, names)
     indexes = [(one, release, *index_here(session, one, release)) for one, release in releases]
     for one, release, _, report in indexes:
-        session.say(told(f"{one.id}@{release.id}", report))
+        tell(session, f"{one.id}@{release.id}", report)
         for name in report.unmatched if session.verbose else ():
             session.say(f"not here: {_cut(name)}")
     for line in catalogs.overlaps(session.catalog, {one.id for one, _ in releases}):
@@ -202,6 +202,20 @@ def index_here(session: Session, resource: Resource, release: Release) -> tuple[
 
     with drawn(session, "auto") as progress:
         return index.index_of(resource, release, session.store, progress)
+
+
+def tell(session: Session, name: str, report: "Report") -> None:
+    """Say what became of the rows and files of a release, and what is odd about its tables."""
+    session.say(told(name, report))
+    for path in report.absent:
+        session.say(
+            f"{name}: its label table `{path}` is not here: covcat fetch {name} --include '{path}'"
+        )
+    for path in report.altered:
+        session.say(
+            f"warning: {name}: `{path}` was changed since it was fetched, and is read as it is "
+            f"now: covcat verify {name}"
+        )
 
 
 def told(name: str, report: "Report") -> str:
@@ -301,7 +315,11 @@ def _format(session: Session, name: str | None, output: Path | None) -> str:
     by_suffix = {"db": "sqlite", "ndjson": "jsonl"}.get(suffix, suffix)
     if name is None and output is not None:
         if by_suffix not in ("csv", "tsv", "jsonl", "parquet", "sqlite"):
-            raise UsageError(f"the suffix of `{output}` says no format: add --format NAME")
+            raise UsageError(
+                f"the suffix of `{output}` says no format: expected .csv, .tsv, .jsonl, .parquet "
+                "or .sqlite",
+                hint="--format NAME says it too",
+            )
         return by_suffix
     return name or session.format(None)
 

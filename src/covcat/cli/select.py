@@ -138,7 +138,7 @@ def _parts(session: Session, names: list[str] | None) -> "list[Part]":
         name = f"{resource.id}@{release.id}"
         if name not in found:
             path, report = options.index_here(session, resource, release)
-            session.say(options.told(name, report))
+            options.tell(session, name, report)
             folder = session.store.release(resource.id, release.id)
             found[name] = Part(resource, release, folder, path)
     return list(found.values())
