@@ -72,7 +72,7 @@ def fetch(
     ] = None,
     sample: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Only N files (images, tables, all of them), by sha256 of paths."),
+        typer.Option(metavar="N", min=1, help="Only N of all files, by sha256 of their paths."),
     ] = None,
     locked: Annotated[
         bool,
