@@ -264,7 +264,7 @@ def test_no_network_is_one_clear_message(covcat, shelf) -> None:
     shelf.add_repository()
     ran = covcat("fetch", "set", mirror="http://127.0.0.1:9")
     assert ran.code == 4
-    assert "error: no whole answer from `127.0.0.1:9`" in ran.err
+    assert "error: cannot connect to `127.0.0.1:9`" in ran.err
     assert "hint: check the network" in ran.err
     assert "Traceback" not in ran.err
 

@@ -126,7 +126,7 @@ def test_allow_missing_keeps_the_rest_and_says_what_is_lost(covcat, shelf, serve
     verified = covcat("verify")
     assert verified.code == 5
     assert "missing: files/images/one.png" in verified.err
-    assert "1 files missing" in covcat("status").out
+    assert "1 file missing" in covcat("status").out
     again = covcat("fetch", "set", "--allow-missing")
     assert "incomplete as allowed; nothing to do" in again.err
     whole = git_zip(REPOSITORY)
@@ -617,6 +617,6 @@ def test_what_is_here_is_not_lost_because_upstream_has_less_now(covcat, shelf, s
     server.serve_repository(git_zip({path: some[path] for path in list(some)[:1]}))
     ran = covcat("fetch", "set", "--allow-missing", "--keep-archives")
     assert ran.code == 5
-    assert "what came of `set@1` lacks 2 files that are here" in ran.err
+    assert "what came of `set@1` lacks 2 files of what is here" in ran.err
     assert covcat("path", "set").code == 0
     assert len(list(Path("covcat-data/set/1/files").rglob("*.*"))) == len(some)

@@ -55,7 +55,7 @@ def test_only_the_damaged_files_are_asked_for_and_the_release_is_as_it_was(fetch
     assert (ran.code, ran.out) == (0, ""), ran.err
     assert sorted(asked(server)) == [f"{RAW}/README.md", f"{RAW}/images/two.png"]
     assert "set@1: repaired files/README.md\n" in ran.err
-    assert "set@1: 4 files are as recorded (every byte), 2 of them repaired\n" in ran.err
+    assert "set@1: 4 files as recorded (every byte), 2 of them repaired\n" in ran.err
     assert tree_on_disk(RELEASE) == before
     assert (RELEASE / "files/images/one.png").stat().st_ino == kept
     assert fetched("verify").code == 0
@@ -309,7 +309,7 @@ def test_one_release_that_cannot_be_repaired_does_not_stop_the_others(
     ran = fetched("verify", "--repair")
     assert ran.code == 4
     assert "missing: files/t.csv" in ran.err
-    assert "set@1: 4 files are as recorded (every byte), 2 of them repaired" in ran.err
+    assert "set@1: 4 files as recorded (every byte), 2 of them repaired" in ran.err
 
 
 # ---- the record --------------------------------------------------------------------------------

@@ -254,7 +254,7 @@ def test_files_that_came_wait_for_those_that_did_not(covcat, shelf, server) -> N
     ran = covcat("fetch", "plain")
     assert ran.code == 4
     assert "f3.bin` is gone" in ran.err
-    assert "8 of 9 files are here, and will not be asked for again" in ran.err
+    assert "here and not asked for again: 8 of 9 files" in ran.err
     assert not Path("covcat-data/plain").exists()
     server.requests.clear()
     serve_files(server)

@@ -30,6 +30,7 @@ from covcat.model import (
     StoredFile,
     WebFile,
 )
+from covcat.output import counted
 from covcat.pool import Brought
 from covcat.recognise import address, now, recorded
 from covcat.store import disk_errors
@@ -76,7 +77,7 @@ def _demand_nothing_lost(job: Job, parts: Iterable[Part]) -> None:
     before = job.case.before
     lost = [one.path for one in before.files if there.get(one.path) != one.sha256] if before else []
     if lost:
-        raise _would_lose(job, f"{len(lost)} files that are here now", sorted(lost))
+        raise _would_lose(job, f"{counted(len(lost), 'file')} now here", sorted(lost))
 
 
 def _as_before(job: Job, parts: list[Part]) -> list[Part]:
@@ -91,7 +92,7 @@ def _as_before(job: Job, parts: list[Part]) -> list[Part]:
         one.name for key, one in earlier.items() if key not in now_here and one.entry not in pinned
     ]
     if lost:
-        raise _would_lose(job, f"{len(lost)} downloads that are here now", sorted(lost))
+        raise _would_lose(job, f"{counted(len(lost), 'download')} now here", sorted(lost))
     found = []
     for part in parts:
         one = earlier.get((part.transfer.entry, part.transfer.sha256))
@@ -187,7 +188,7 @@ def _demand_named(
             hint = f"covcat fetch {name}"
         pins.demand(findings, f"what was given is not `{name}`", hint)
     if extra:
-        note = f"{len(extra)} files are none of the release's and were left out"
+        note = f"{counted(len(extra), 'file')} left out as none of the release's"
         job.bench.progress.note(f"{name}: {note}")
 
 
@@ -327,7 +328,7 @@ def _demand_safe_names(source: Brought) -> None:
     """Refuse what would be taken only in part."""
     if source.unsafe:
         raise IntegrityError(
-            f"`{source.name}`: {len(source.unsafe)} files have names that no release may have",
+            f"`{source.name}` holds names that no release may have",
             hint="rename them, then run the same command again",
             details=source.unsafe,
         )

@@ -15,6 +15,7 @@ from covcat.catalog import Catalog
 from covcat.errors import DiskError, ExtractionError, IntegrityError
 from covcat.listing import Listing
 from covcat.model import Form, Manifest, Network, Release, Selection, Served, Step
+from covcat.output import counted
 from covcat.partial import Partial
 from covcat.progress import Progress
 from covcat.proof import Case, Proven, proven
@@ -152,7 +153,7 @@ def _demand_nothing_lost(job: Job, found: Proven) -> None:
     here = {one.path for one in before.files if one.path.startswith("files/")}
     if lost := sorted(here - came):
         raise IntegrityError(
-            f"what came of `{job.case.name}` lacks {len(lost)} files that are here",
+            f"what came of `{job.case.name}` lacks {counted(len(lost), 'file')} of what is here",
             details=lost,
             hint="what is here was kept as it is",
         )
@@ -170,15 +171,14 @@ def doubt(partial: Partial, served: Iterable[Served]) -> Iterator[None]:
 
 def _say(record: Manifest, step: Step, progress: Progress) -> None:
     part = f" ({'; '.join(record.selection)})" if record.selection else ""
-    progress.note(f"{step.name}: {record.total_files} files{part}, verified by {_in_words(record)}")
+    files = counted(record.total_files, "file") + part
+    progress.note(f"{step.name}: {files}, verified by {_in_words(record)}")
     weak = dict.fromkeys(one.verified_by for one in record.downloads if one.verified_by in WORDS)
     for kind in weak:
         progress.note(f"{step.name}: warning: {WORDS[kind]}")
     if record.missing:
-        progress.note(
-            f"{step.name}: {len(record.missing)} files are missing, as allowed; manifest.json "
-            "names them"
-        )
+        lacking = counted(len(record.missing), "file")
+        progress.note(f"{step.name}: {lacking} missing, as allowed; manifest.json names each")
 
 
 def _record_of(folder: Path) -> Manifest | None:

@@ -9,6 +9,7 @@ from covcat import obtain, pins
 from covcat.assemble import Part, Site, place
 from covcat.hosts.github_lfs import MOST, content, pointer
 from covcat.model import Download, GitHubFile, Served, StoredFile
+from covcat.output import counted
 from covcat.partial import Partial
 from covcat.store import disk_errors
 from covcat.wanted import Line
@@ -33,7 +34,9 @@ def filled(
     ]
     if not found:
         return parts
-    line.progress.note(f"{order.name}: {len(found)} files are pointers of Git LFS; fetching them")
+    line.progress.note(
+        f"{order.name}: {counted(len(found), 'pointer')} of Git LFS; fetching what is meant"
+    )
     wanted = replace(order, files=tuple(target for _, _, target in found))
     filled = list(parts)
     with closing(obtain.all_of(wanted, line, site.store, partial)) as coming:

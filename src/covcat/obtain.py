@@ -111,7 +111,7 @@ class _Crew:
             if count > 1:
                 known[0].details = (
                     *known[0].details,
-                    f"{here} of {count} files are here, and will not be asked for again",
+                    f"here and not asked for again: {here} of {count} files",
                 )
             return known[0]
         return SeveralError(
@@ -119,7 +119,7 @@ class _Crew:
             known,
             details=[
                 *(one.message for one in known),
-                f"{here} of {count} files are here, and will not be asked for again",
+                f"here and not asked for again: {here} of {count} files",
             ],
             hint=f"covcat fetch {self.order.name}",
         )

@@ -13,6 +13,7 @@ from covcat.choose import matches
 from covcat.errors import DiskError, ExtractionError, IntegrityError, NotFoundError, UsageError
 from covcat.model import File, StoredFile
 from covcat.names import unsafe_name
+from covcat.output import counted
 from covcat.progress import Progress
 from covcat.store import Store, disk_errors
 from covcat.verify import CHUNK, hashed
@@ -126,11 +127,13 @@ def say_what_is_left_out(sources: Iterable[Brought], name: str, progress: Progre
     """Name what of a folder no release takes."""
     for source in sources:
         if source.is_folder and source.special:
-            what = f"{len(source.special)} links or special files in `{source.name}`"
-            progress.note(f"{name}: {what} were left out: {_first(source.special)}")
+            what = f"links and special files of `{source.name}` left out"
+            progress.note(f"{name}: {what}: {_first(source.special)}")
         if source.is_folder and source.unsafe:
-            what = f"{len(source.unsafe)} files in `{source.name}`"
-            progress.note(f"{name}: {what} were left out for their names: {_first(source.unsafe)}")
+            what = (
+                f"{counted(len(source.unsafe), 'file')} of `{source.name}` left out, unsafe names"
+            )
+            progress.note(f"{name}: {what}: {_first(source.unsafe)}")
 
 
 def _first(names: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from covcat.hosts import github_lfs
 from covcat.hosts.served import alone
 from covcat.listing import ListedFile, Listing
 from covcat.model import AnyFile, GitHubFile, Manifest, Served, StoredFile, Transfer
+from covcat.output import counted
 from covcat.pool import Brought, Found
 from covcat.store import disk_errors, make_folder
 from covcat.verify import hashed
@@ -288,10 +289,10 @@ def _say(job: Job, pairs: Pairs, found: list[Found]) -> None:
         one.stored.sha256 not in contents and not pool.is_junk(one.stored.path) for one in left
     )
     words = [
-        f"{len(pairs) - here} files recognised by their contents",
-        f"{here} were here already" if here else "",
-        f"{again} more are copies of these" if again else "",
-        f"{strange} are none of the release's and were left out" if strange else "",
+        f"{counted(len(pairs) - here, 'file')} recognised by contents",
+        f"{here} here already" if here else "",
+        f"copies of these besides: {again}" if again else "",
+        f"{strange} left out as none of the release's" if strange else "",
     ]
     job.bench.progress.note(f"{job.case.name}: " + "; ".join(word for word in words if word))
     useful = {one.source.number for one in found if one.source and one.stored.sha256 in contents}

@@ -39,6 +39,7 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 _LARGE = 64 << 20  # bytes of a body
 _READ = 256 << 10  # at once; larger buffers are fresh pages from the kernel each time
 _SAYING = 5.0  # seconds in which a server may say why it refuses
+_ERRNO = re.compile(r"^\[Errno -?[0-9]+\] ")
 _QUOTED = re.compile(r"[\s:]*\b(?:bytearray\()?b['\"]")  # how libraries quote a header
 _AGENT = f"covcat/{__version__}"  # several hosts refuse the usual libraries' names
 
@@ -338,8 +339,11 @@ def _failed(url: str, error: Exception) -> CovcatError:
             cause=cause,
             hint="is the clock right? Behind a company proxy, set SSL_CERT_FILE",
         )
+    is_connected = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
     return TransientError(
-        f"no whole answer from `{host}`", cause=cause, hint="check the network, then try again"
+        f"{'no whole answer from' if is_connected else 'cannot connect to'} `{host}`",
+        cause=_ERRNO.sub("", cause),
+        hint="check the network, then try again",
     )
 
 

@@ -158,7 +158,7 @@ def _add(session: Session, said: _Verdicts, name: str, found: "Checked", *, quic
         said.hints.append(_way_out(name, record.complete, findings))
         return
     how = "names, sizes and times" if quick else "every byte"
-    session.say(f"{name}: {record.total_files} files are as recorded ({how})")
+    session.say(f"{name}: {counted(record.total_files, 'file')} as recorded ({how})")
 
 
 def _way_out(name: str, is_complete: bool, findings: "Findings") -> str:
@@ -215,7 +215,7 @@ def _say_repaired(session: Session, said: _Verdicts, name: str, done: "Repaired"
         said.hints.append(f"covcat fetch {name}")
         return
     mended = f", {len(done.files)} of them repaired" if done.files else ""
-    session.say(f"{name}: {record.total_files} files are as recorded (every byte){mended}")
+    session.say(f"{name}: {counted(record.total_files, 'file')} as recorded (every byte){mended}")
 
 
 def _conclude(session: Session, said: _Verdicts, errors: list[CovcatError]) -> None:

@@ -10,7 +10,7 @@ import typer
 from covcat.cli.network import size
 from covcat.cli.session import Session, chosen_output
 from covcat.errors import UsageError
-from covcat.output import OUTPUTS, Cell, Rows, shown, sized
+from covcat.output import OUTPUTS, Cell, Rows, counted, shown, sized
 
 
 def register(app: typer.Typer) -> None:
@@ -75,7 +75,7 @@ def extract(
             {"path": one.path, "bytes": one.member.size} for one in files
         ]
         session.rows("extract", Rows(("path", "bytes"), rows), output=chosen)
-        session.say(f"{archive.name}: {kind}, {len(rows)} files; nothing was written")
+        session.say(f"{archive.name}: {kind}, {counted(len(rows), 'file')}; nothing was written")
         return
     from covcat.cli.bars import drawn
 
