@@ -121,9 +121,7 @@ def test_a_resource_is_found_by_what_people_call_it(
             "`covcat list` shows the ids",
             id="nothing-near",
         ),
-        pytest.param(
-            "", "the catalog has no resource ``", "`covcat list` shows the ids", id="empty"
-        ),
+        pytest.param("", "`` has no id in it: expected ID@RELEASE", "covcat list", id="empty"),
         pytest.param(
             "first-set@9",
             "`my-ct` has no release `9`",
@@ -136,6 +134,7 @@ def test_a_resource_is_found_by_what_people_call_it(
             "it has: my-ct@old, my-ct@2020-05, my-ct@new",
             id="release-in-capitals",
         ),
+        pytest.param("@1", "`@1` has no id in it: expected ID@RELEASE", "covcat list", id="no-id"),
         pytest.param(
             "my-both@", "`my-both` has no release ``", "it has: my-both@1", id="no-release-name"
         ),

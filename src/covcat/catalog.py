@@ -50,6 +50,8 @@ class Catalog:
             NotFoundError: no such resource, or no such release of it.
         """
         id_or_alias, at, release_id = name.partition("@")
+        if not id_or_alias:
+            raise NotFoundError(f"`{name}` has no id in it: expected ID@RELEASE", hint="covcat list")
         resource = self.get(id_or_alias)
         if not at:
             return resource, resource.default_release
