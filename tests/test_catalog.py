@@ -195,6 +195,10 @@ def asked(**wanted: object) -> Filter:
         pytest.param(asked(words=("jpeg", "made")), "my-mri", id="words-must-all-occur"),
         pytest.param(asked(words=("jpeg", "röntgen")), "", id="words-of-two-entries"),
         pytest.param(asked(words=("per-image",)), "my-xray", id="word-in-a-licence"),
+        pytest.param(asked(words=("CT",)), "my-ct", id="word-after-a-hyphen"),
+        pytest.param(asked(words=("röntg",)), "my-ct", id="start-of-a-word"),
+        pytest.param(asked(words=("öntgen",)), "", id="not-inside-a-word"),
+        pytest.param(asked(words=("myct",)), "my-ct", id="word-without-its-hyphen"),
     ],
 )
 def test_a_filter_keeps_what_was_asked_for(loaded: Catalog, wanted: Filter, ids: str) -> None:

@@ -1,5 +1,6 @@
 """Citations as BibTeX, RIS, CSL-JSON and one sentence; of what resources are made of too."""
 
+import io
 import json
 import re
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from builders import Ran, Server, Shelf, git_zip
 from covcat import catalog as catalogs
 from covcat.cite import all_bibtex, bibtex, csl, distinct, ris, sentence
 from covcat.cite.parts import Name, authors, issued, kind, split_names
+from covcat.cite.tex import escaped, plain
 from covcat.model import Citation
 from covcat.schema import trusted
 
@@ -91,13 +93,13 @@ def test_the_entries_of_a_resource_come_in_its_order() -> None:
     [
         pytest.param(
             FULL,
-            "Born, Jannis, Wiedemann, Nina (2021). Accelerating detection. "
+            "Born, Jannis; Wiedemann, Nina (2021). Accelerating detection. "
             "Applied Sciences, 11, 2, 672–680. https://doi.org/10.3390/app11020672",
             id="all",
         ),
         pytest.param(
             {key: FULL[key] for key in ("author", "title", "year", "url")},
-            "Born, Jannis, Wiedemann, Nina (2021). Accelerating detection. "
+            "Born, Jannis; Wiedemann, Nina (2021). Accelerating detection. "
             "https://example.org/paper",
             id="address-without-doi",
         ),
@@ -142,6 +144,65 @@ def test_an_address_stays_as_it_is(field: str) -> None:
     assert "example.org/covid--19" in sentence(citation(**{field: "example.org/covid--19"}))
 
 
+def test_authors_are_told_apart_in_whatever_way_the_source_writes_them() -> None:
+    expected = "Cohen, Joseph Paul; Dao, Lan. B"
+    for names in ("Joseph Paul Cohen and Lan Dao", "Cohen, Joseph Paul and Dao, Lan"):
+        assert sentence(citation(author=names, title="B")) == expected
+    assert sentence(citation(author="A, B. and C, D. and others")) == "A, B.; C, D. et al."
+
+
+# ---- TeX -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("A & B 100% #1 a_b", r"A \& B 100\% \#1 a\_b"),
+        (r"A \& B 100\% \#1 a\_b", r"A \& B 100\% \#1 a\_b"),
+        ("$x_1^2$ for $5", r"$x_1^2$ for \$5"),
+        ("2^10", r"2\textasciicircum{}10"),
+        (r"at \url{https://x.org/a_b%20c}", r"at \url{https://x.org/a_b%20c}"),
+        ("a {b", r"a \textbraceleft{}b"),
+        ("a} {b} {", r"a\textbraceright{} {b} \textbraceleft{}"),
+        ("ends in \\", r"ends in \textbackslash{}"),
+        ('M{\\"u}ller~Bränd', 'M{\\"u}ller~Bränd'),
+    ],
+)
+def test_what_tex_would_stumble_over_is_escaped_once(value: str, expected: str) -> None:
+    assert escaped(value) == expected
+    assert escaped(expected) == expected
+
+
+def test_an_unlucky_field_does_not_swallow_the_entries_behind_it() -> None:
+    fields = {"title": "A { B", "note": "50% }", "url": "https://x.org/a_b%20c#d~e", "a = {": "x"}
+    text = bibtex(citation(**fields))
+    assert text.count("{") == text.count("}")
+    assert "url = {https://x.org/a_b%20c#d~e}" in text
+    assert "a = {" not in text
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (r"M{\"u}ller", "Müller"),
+        (r"Mller \'{e} \'e {\'\i} \c{c} \v{s} \~n", "Mller é é í ç š ñ"),
+        (r"Stra{\ss}e \O{} {\aa} \l odz", "Straße Ø å łodz"),
+        (r"\lambda \& \_ \{ 50\%", r"\lambda & _ { 50%"),
+        ("Jan~B. -- C", "Jan B. – C"),
+    ],
+)
+def test_what_tex_writes_is_read_as_letters(value: str, expected: str) -> None:
+    assert plain(value) == expected
+
+
+def test_addresses_stay_as_they_are_in_every_form() -> None:
+    where = "https://example.org/~me/covid--19{1}"
+    one = citation(url=where, doi=r"10.1000/a--b\_c")
+    assert (csl(one)["URL"], csl(one)["DOI"]) == (where, "10.1000/a--b_c")
+    assert {f"UR  - {where}", "DO  - 10.1000/a--b_c"} <= set(ris(one))
+    assert sentence(one) == "https://doi.org/10.1000/a--b_c"
+
+
 # ---- what fields mean --------------------------------------------------------------------------
 
 
@@ -164,7 +225,7 @@ def test_a_name_is_read_as_bibtex_reads_it(text: str, expected: Name) -> None:
 
 def test_names_are_not_split_inside_braces() -> None:
     assert split_names("{Foo and Bar} and A and\n others") == ["{Foo and Bar}", "A", "others"]
-    assert sentence(citation(author="{Foo and Bar} and A")) == "Foo and Bar, A"
+    assert sentence(citation(author="{Foo and Bar} and A")) == "Foo and Bar; A"
 
 
 @pytest.mark.parametrize(
@@ -205,6 +266,12 @@ def test_works_come_once_and_keys_that_clash_get_a_letter() -> None:
         ("born2021", "One"),
         ("born2021a", "Two"),
     ]
+
+
+def test_keys_that_differ_in_capitals_only_get_a_letter() -> None:
+    one = citation(title="One")
+    two = Citation(entry="misc", key="Born2021", fields={"title": "Two"}, source="made up")
+    assert [each.key for each in distinct([one, two])] == ["born2021", "Born2021a"]
 
 
 # ---- RIS ---------------------------------------------------------------------------------------
@@ -351,12 +418,17 @@ def test_the_lock_that_covcat_writes_is_cited(covcat: Covcat, shelf: Shelf, serv
         ("", 2),
         ("[]", 2),
         ("{}", 2),
-        ('{"releases": []}', 2),
-        ('{"releases": ["cohen"]}', 2),
-        ('{"releases": [{"release": "1"}]}', 2),
-        ('{"releases": 7}', 2),
+        ('{"schema": "covcat.lock/1", "releases": []}', 2),
+        ('{"schema": "covcat.lock/1", "releases": ["cohen"]}', 2),
+        ('{"schema": "covcat.lock/1", "releases": [{"release": "1"}]}', 2),
+        ('{"schema": "covcat.lock/1", "releases": 7}', 2),
         ("[" * 100_000, 2),
-        ('{"releases": [{"id": "gone"}]}', 3),
+        ('{"releases": [{"id": "cohen"}]}', 2),
+        ('{"schema": "other/1", "releases": [{"id": "cohen"}]}', 2),
+        ('{"schema": "covcat.lock/2", "releases": [{"id": "cohen"}]}', 2),
+        ('{"schema": "covcat.lock/1", "releases": [{"id": ["cohen"]}]}', 2),
+        ('{"schema": "covcat.lock/1", "releases": [{"id": "cohen", "release": {}}]}', 2),
+        ('{"schema": "covcat.lock/1", "releases": [{"id": "gone"}]}', 3),
     ],
 )
 def test_what_is_no_lock_is_refused(covcat: Covcat, text: str, code: int) -> None:
@@ -369,6 +441,8 @@ def test_what_is_no_lock_is_refused(covcat: Covcat, text: str, code: int) -> Non
     ("args", "code", "text"),
     [
         ([], 2, "nothing to cite"),
+        ([], 2, "hint: covcat cite cohen, or covcat cite --from covcat.lock"),
+        (["cohen", "--accessed", "2999-01-01"], 2, "--accessed `2999-01-01` is still to come"),
         (["cohen", "--from", "x"], 2, "names and --from together"),
         (["--from", "x"], 3, "there is no lock `x`"),
         (["cohen@9"], 3, "`cohen` has no release `9`"),
@@ -437,3 +511,19 @@ def test_a_field_cannot_move_the_cursor(covcat: Covcat, shelf: Shelf) -> None:
     for form in ("bibtex", "ris", "csl-json", "text"):
         ran = covcat("cite", "own", "--format", form)
         assert "\x1b" not in ran.out
+
+
+def test_the_output_is_utf8_whatever_the_terminal_speaks(
+    covcat: Covcat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for form in ("bibtex", "ris", "text"):
+        stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.stdout", stream)
+            covcat("cite", "pocus", "--format", form)
+        assert "Brändle, Gabriel".encode() in stream.buffer.getvalue()
+
+
+def test_a_newer_lock_asks_for_a_newer_covcat(covcat: Covcat) -> None:
+    Path("covcat.lock").write_text('{"schema": "covcat.lock/2", "releases": [{"id": "v7"}]}')
+    assert "of a newer covcat" in covcat("cite", "--from", "covcat.lock").err

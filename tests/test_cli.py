@@ -115,12 +115,173 @@ def test_did_you_mean_the_nearest_name(covcat) -> None:
     assert ran.err == expected
 
 
-def test_an_empty_result_prints_the_header_and_says_so(covcat) -> None:
-    ran = covcat("list", "--license", "no-such-licence")
+NOTHING = {
+    "list": (["list", "--access", "browse", "--fetchable"], "passes these filters"),
+    "list --fetched": (["list", "--fetched"], "passes these filters"),
+    "list --survey": (
+        ["list", "--survey", "--modality", "mri", "--fetchable"],
+        "passes these filters",
+    ),
+    "search": (["search", "nosuchword"], "has `nosuchword`"),
+    "search inside a word": (["search", "ollection"], "has `ollection`"),
+    "search words": (["search", "nosuch", "ct scans"], "has all of `nosuch`, `ct`, `scans`"),
+}
+
+
+@pytest.mark.parametrize(("args", "said"), NOTHING.values(), ids=NOTHING)
+def test_an_empty_result_prints_the_header_and_says_so_with_a_command_to_type(
+    covcat, args: list[str], said: str
+) -> None:
+    ran = covcat(*args)
     assert ran.code == 0
-    assert ran.out.startswith("id\ttitle\t")
+    assert ran.out.startswith(("id\ttitle\t", "row\tid\t"))
     assert len(ran.out.splitlines()) == 1
-    assert ran.err == "0 of 19 resources: 0 of the 14 of the survey, 0 of the 5 related\n"
+    assert ran.err.startswith(f"nothing in the catalog {said}\nhint: covcat list\n")
+    assert covcat(*args, "-q").err == ""
+
+
+@pytest.mark.parametrize("args", [args for args, _ in NOTHING.values()], ids=NOTHING)
+def test_an_empty_result_is_valid_in_every_format_and_has_no_legend(
+    covcat, args: list[str]
+) -> None:
+    assert covcat(*args, "--json").document["data"] in ({"resources": []}, [])
+    assert len(covcat(*args, "--format", "csv").out.splitlines()) == 1
+    assert len(covcat(*args, "--format", "table").out.splitlines()) == 1
+    assert covcat(*args, "--format", "ids").out == ""
+
+
+@pytest.mark.parametrize(
+    ("asked", "hint"),
+    [
+        ("CC", "covcat list --license 'CC*'"),
+        ("agpl", "covcat list --license 'agpl*'"),
+        ("CC-BY-4", "covcat list --license 'CC-BY-4*'"),
+        ("ccby-4.0", "covcat list --license CC-BY-4.0"),
+        ("cc0-mixd", "covcat list --license CC0-mixed"),
+        ("nothing-like-it", "covcat list"),
+    ],
+)
+def test_a_licence_that_the_catalog_lacks_is_answered_with_those_it_has(
+    covcat, asked: str, hint: str
+) -> None:
+    ran = covcat("list", "--license", asked)
+    assert (ran.code, len(ran.out.splitlines())) == (0, 1)
+    said, hinted, *more = ran.err.splitlines()
+    assert said.startswith(f"no listed resource has the licence `{asked}`: there are AGPL-3.0, CC")
+    assert (hinted, more) == (f"hint: {hint}", [])
+
+
+def test_a_licence_that_the_catalog_lacks_is_said_beside_one_that_it_has(covcat) -> None:
+    ran = covcat("list", "--license", "AGPL-3.0", "--license", "MIT", "--format", "ids")
+    assert (ran.code, ran.out) == (0, "covid-net\n")
+    assert "no listed resource has the licence `MIT`" in ran.err
+    assert "1 of 19 resources" in ran.err
+
+
+def test_fetching_by_a_licence_that_the_catalog_lacks_names_those_it_has(covcat) -> None:
+    ran = covcat("fetch", "--license", "CC", "--dry-run")
+    assert ran.code == 0
+    assert ran.err.startswith("no listed resource has the licence `CC`: there are AGPL-3.0, CC")
+    assert "no resource passes" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("args", "expected", "hint"),
+    [
+        (["list", "--has", "metdata"], "metadata, case-review", "did you mean `--has metadata`?"),
+        (["list", "--has", "case-revew"], "metadata, case-review", "`--has case-review`?"),
+        (["list", "--has", "xyz"], "metadata, case-review", "such as --has metadata"),
+        (["list", "--access", "opne"], "open, account, browse", "did you mean `--access open`?"),
+        (["list", "--access", "xyz"], "open, account, browse", "such as --access open"),
+        (
+            ["list", "--license-allows", "comercial"],
+            "commercial, derivatives, redistribution",
+            "did you mean `--license-allows commercial`?",
+        ),
+        (["list", "--modality", "xyz"], "ct, xray, mri, ultrasound", "x-ray, cxr, mrt and us"),
+        (["list", "--format", "jsn"], "table, tsv, csv, json", "did you mean `--format json`?"),
+        (["list", "--color", "alwyas"], "auto, always or never", "`--color always`?"),
+        (["fetch", "v7", "--limit-rate", "5X"], "500M or 2G", "such as --limit-rate 5M"),
+        (["fetch", "v7", "--limit-rate", "0"], "500k or 5M", "such as --limit-rate 5M"),
+        (["cache", "prune", "--older-than", "x"], "such as 14d", "such as --older-than 14d"),
+        (["list", "--mirror", "lab:80"], "http or https", "such as --mirror http://127.0.0.1:8080"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_with_those_that_can_and_a_suggestion(
+    covcat, args: list[str], expected: str, hint: str
+) -> None:
+    ran = covcat(*args, mirror=None)
+    assert (ran.code, ran.out) == (2, "")
+    said, hinted = ran.err.splitlines()
+    assert expected in said
+    assert hinted.startswith("hint: ")
+    assert hint in hinted
+
+
+@pytest.mark.parametrize(
+    ("args", "hint"),
+    [
+        (["fech", "cohen"], "did you mean `covcat fetch`?"),
+        (["fetc"], "did you mean `covcat fetch`?"),
+        (["ftech", "cohen"], "did you mean `covcat fetch`?"),
+        (["lsit"], "did you mean `covcat list`?"),
+        (["ls"], "did you mean `covcat list`?"),
+        (["serach", "ct"], "did you mean `covcat search`?"),
+        (["stats"], "did you mean `covcat status`?"),
+        (["verfiy"], "did you mean `covcat verify`?"),
+        (["cache", "prun"], "did you mean `covcat cache prune`?"),
+        (["-q", "shwo", "cohen"], "did you mean `covcat show`?"),
+        (["qqq"], "covcat --help"),
+    ],
+)
+def test_a_mistyped_command_is_answered_with_the_one_that_was_meant(
+    covcat, args: list[str], hint: str
+) -> None:
+    ran = covcat(*args)
+    word = next(one for one in args if one not in ("-q", "cache"))
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == f"error: no such command `{word}`\nhint: {hint}\n"
+
+
+def test_what_a_command_does_not_take_is_named(covcat) -> None:
+    ran = covcat("status", "cohen", "v7")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "error: got more than expected: `cohen v7`\nhint: covcat status --help\n"
+
+
+def test_json_without_a_command_is_an_error_of_usage_in_json(covcat, monkeypatch) -> None:
+    expected = {
+        "code": 2,
+        "kind": "usage",
+        "message": "missing command",
+        "hint": "covcat --help",
+    }
+    ran = covcat("--json")
+    assert (ran.code, ran.document["error"], ran.err) == (2, expected, "")
+    monkeypatch.setenv("COVCAT_JSON", "1")
+    ran = covcat()
+    assert (ran.code, ran.document["error"]) == (2, expected)
+
+
+@pytest.mark.parametrize(
+    ("args", "hint"),
+    [
+        (["path", "@1"], "covcat status"),
+        (["path", ""], "covcat status"),
+        (["verify", "@1"], "covcat status"),
+        (["manifest", "show", "@1"], "covcat status"),
+        (["remove", "@1"], "covcat status"),
+        (["fetch", "@1"], "covcat list"),
+        (["show", "@1"], "covcat list"),
+    ],
+)
+def test_a_name_without_an_id_is_answered_with_how_names_are_made(
+    covcat, args: list[str], hint: str
+) -> None:
+    ran = covcat(*args)
+    assert (ran.code, ran.out) == (3, "")
+    said = f"error: `{args[-1]}` has no id in it: expected ID@RELEASE"
+    assert ran.err == f"{said}\nhint: {hint}\n"
 
 
 def test_what_is_unknown_is_said_and_not_listed(covcat) -> None:
@@ -147,13 +308,116 @@ def test_the_survey_is_printed_verbatim(covcat) -> None:
     )
 
 
+WHOLE = "id title ct xray mri us meta case size licence access"
+
+
+def table(covcat, monkeypatch, width: int, *args: str) -> tuple[list[str], str]:
+    """The lines of a table on a terminal of that width, and the legend below."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    rows, _, legend = covcat(*(args or ["list"]), "--format", "table").out.partition("\n\n")
+    return rows.splitlines(), legend
+
+
 def test_tables_fit_100_columns_and_explain_their_marks(covcat, monkeypatch) -> None:
-    monkeypatch.setenv("COLUMNS", "100")
-    ran = covcat("list", "--format", "table")
-    assert max(map(len, ran.out.splitlines())) <= 100
-    assert "cord-19           COVID-19 Open Research Y→N Y→N" in ran.out
-    assert "→ the survey's flag, then what covcat found" in ran.out
-    assert "* bsti: the organization is British Society of Thoracic Imaging" in ran.out
+    rows, legend = table(covcat, monkeypatch, 100)
+    assert max(map(len, [*rows, *legend.splitlines()])) <= 100
+    assert "cord-19           COVID-19 Open Research Y→N Y→N" in "\n".join(rows)
+    assert "→ the survey's flag, then what covcat found" in legend
+    assert "* where the survey is wrong today:" in legend
+    assert "* bsti: the organization is British Society of Thoracic Imaging" in legend
+
+
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [
+        (40, "id ct xray mri us"),
+        (60, "id title ct xray mri us size"),
+        (80, "id title ct xray mri us size licence"),
+        (90, "id title ct xray mri us size licence access"),
+        (100, WHOLE),
+        (200, WHOLE),
+    ],
+)
+def test_a_narrow_list_keeps_what_matters_most_and_names_what_it_left_out(
+    covcat, monkeypatch, width: int, columns: str
+) -> None:
+    rows, legend = table(covcat, monkeypatch, width)
+    assert rows[0].split() == columns.split()
+    assert max(map(len, [*rows, *legend.splitlines()])) <= width
+    left_out = [one for one in WHOLE.split() if one not in columns.split()]
+    said = f"left out of a narrow table: {', '.join(left_out)}"
+    assert (said in " ".join(legend.split())) is bool(left_out)
+
+
+@pytest.mark.parametrize("width", [60, 80, 90])
+def test_a_narrow_list_has_one_line_a_resource_with_a_cut_title_and_its_mark(
+    covcat, monkeypatch, width: int
+) -> None:
+    rows, legend = table(covcat, monkeypatch, width)
+    assert len(rows) == 20
+    (cohen,) = [row for row in rows if row.startswith("cohen ")]
+    assert re.match(r"cohen +COVID-19 Image.*…\* ", cohen)
+    (covid_ct,) = [row for row in rows if row.startswith("covid-ct ")]
+    assert re.match(r"covid-ct +COVID-CT  +Y ", covid_ct)
+    assert "* where the survey is wrong today:" in " ".join(legend.split())
+
+
+def test_a_wide_list_has_every_title_whole(covcat, monkeypatch) -> None:
+    rows, _ = table(covcat, monkeypatch, 200)
+    assert len(rows) == 20
+    assert "…" not in "\n".join(rows)
+    assert "Labeled Optical Coherence Tomography (OCT) and Chest X-Ray" in "\n".join(rows)
+
+
+def test_a_mark_is_explained_only_where_one_is_shown(covcat, monkeypatch) -> None:
+    _, legend = table(covcat, monkeypatch, 40)
+    assert "*" not in legend
+    assert "size:" not in legend
+    _, legend = table(covcat, monkeypatch, 100, "search", "coronacases")
+    assert "→" in legend
+    assert "*" not in legend
+
+
+def test_on_a_pipe_the_list_is_whole_at_any_width(covcat, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    narrow = covcat("list").out
+    monkeypatch.setenv("COLUMNS", "200")
+    assert narrow == covcat("list").out
+    assert "…" not in narrow
+
+
+def recorded(name: str, **fields: object) -> None:
+    """A second release on disk, with the sample's record changed."""
+    here = Path("covcat-data/sample/1/manifest.json")
+    record = {**json.loads(here.read_text()), **fields}
+    folder = Path("covcat-data", *name.split("@"))
+    folder.mkdir(parents=True)
+    record |= {"resource": folder.parent.name, "release": folder.name}
+    (folder / "manifest.json").write_text(json.dumps(record))
+
+
+def test_the_status_of_a_narrow_terminal_is_folded_and_has_only_the_day(
+    covcat, monkeypatch
+) -> None:
+    covcat("fetch", "sample", "-q")
+    recorded("cohen@2020-06-22", selection=["'--include=images/*' --sample=3"])
+    recorded("covid-ct@2020-03-27", complete=False, missing=["images/a.png"])
+    rows, _ = table(covcat, monkeypatch, 80, "status")
+    assert max(map(len, rows)) <= 80
+    text = "\n".join(rows)
+    assert re.search(r"sample@1 .* \d{4}-\d\d-\d\d$", text, re.M)
+    assert "cohen@2020-06-22" in text
+    assert "damaged" not in text
+    day = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00"
+    assert len(re.findall(day, covcat("status").out)) == 3
+    assert len(re.findall(day, covcat("status", "--json").out)) == 3
+    assert not re.search(day, text)
+
+
+def test_one_missing_file_is_one_file(covcat) -> None:
+    covcat("fetch", "sample", "-q")
+    recorded("covid-ct@2020-03-27", complete=False, missing=["images/a.png"])
+    assert "\t1 file missing\t" in covcat("status").out
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,7 @@ def test_doctor_has_a_fix_for_whatever_is_not_ok(covcat) -> None:
     found = checks(covcat)
     assert found["open folders"]["state"] == "wrong"
     assert found["open folders"]["fix"] == f"chmod o-w {Path.cwd() / 'covcat-data'}"
-    assert [row for row in found.values() if row["state"] != "ok" and not row["fix"]] == [
-        found["format 7z"]  # py7zr reads it
-    ]
+    assert not [row for row in found.values() if row["state"] != "ok" and not row["fix"]]
 
 
 def test_a_folder_above_that_anybody_may_write_to_is_found(covcat) -> None:
@@ -135,3 +133,75 @@ def test_the_files_of_settings_are_told_with_their_keys(covcat) -> None:
 def test_a_data_folder_that_is_a_file_is_told(covcat) -> None:
     Path("covcat-data").write_text("")
     assert checks(covcat)["data folder"]["state"] == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("banner", "expected"),
+    [
+        ("7-Zip (z) 26.03 (x64) : Copyright (c) 1999-2026 Igor Pavlov : 2026-09-03", "26.03"),
+        ("bsdtar 3.6.2 - libarchive 3.6.2 zlib/1.2.13", "3.6.2"),
+        ("v1.10.1", "1.10.1"),
+        ("", "unknown version"),
+        ("a banner that says a lot and no number", "a banner that says a"),
+    ],
+)
+def test_of_a_tools_banner_only_the_version_is_shown(
+    covcat, monkeypatch, banner: str, expected: str
+) -> None:
+    tool = probe.Surveyed("7zz", Path("/bin/7zz"), banner, ("7z",))
+    monkeypatch.setattr(probe, "survey", lambda: [tool])
+    assert checks(covcat)["tool 7zz"]["found"] == f"{expected} in /bin/7zz: reads 7z"
+
+
+def test_a_password_in_the_address_of_a_server_is_not_shown(covcat, monkeypatch) -> None:
+    monkeypatch.setenv("DATAVERSE_SERVER", "https://me:hidden-word@dataverse.example.org")
+    monkeypatch.setenv("DATAVERSE_API_TOKEN", "hidden-word")
+    ran = covcat("doctor", "--json", mirror="https://mirror.example.org/a?key=hidden-word#x")
+    found = {row["check"]: row for row in ran.document["data"]["checks"]}
+    assert found["login Dataverse"]["state"] == "look"
+    assert found["mirror"]["found"] == "https://mirror.example.org/a"
+    assert "hidden-word" not in ran.out + ran.err
+
+
+def test_a_catalog_folder_that_is_not_there_has_its_fix(covcat) -> None:
+    found = checks(covcat, "--catalog", "nowhere")["catalog"]
+    assert (found["state"], "COVCAT_CATALOG" in found["fix"]) == ("wrong", True)
+
+
+def test_a_data_folder_that_can_never_be_is_told(covcat) -> None:
+    found = checks(covcat, "--data-dir", "a" * 5000)["data folder"]
+    assert found["state"] == "wrong"
+    assert found["found"].startswith("File name too long: ")
+    Path("loop").symlink_to("loop")
+    assert checks(covcat, "--data-dir", "loop/x")["data folder"]["state"] == "wrong"
+
+
+def test_a_working_folder_that_is_gone_is_told(covcat, tmp_path: Path, monkeypatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    monkeypatch.setattr(probe, "survey", Path.cwd)
+    found = checks(covcat)
+    assert found["data folder"]["found"] == "the working folder is gone"
+    assert found["tools"]["state"] == "wrong"
+    assert covcat("paths").err.startswith("error: the working folder is gone")
+    assert covcat("paths", "--data-dir", str(tmp_path)).code == 0
+
+
+def test_without_a_home_doctor_asks_for_one(covcat, monkeypatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("no home")
+
+    monkeypatch.setattr("covcat.cli.health.Path.home", homeless)
+    found = checks(covcat)["login Kaggle"]
+    assert (found["state"], found["fix"]) == ("look", "set HOME")
+
+
+def test_a_file_of_logins_that_cannot_be_looked_at_is_named(covcat, monkeypatch) -> None:
+    def shut() -> None:
+        raise PermissionError(13, "no", "/home/me/.kaggle/kaggle.json")
+
+    monkeypatch.setitem(health._LOGINS, "Kaggle", shut)
+    found = checks(covcat)["login Kaggle"]
+    assert found["fix"] == "let yourself read /home/me/.kaggle/kaggle.json"

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -144,7 +145,7 @@ def test_an_export_does_not_depend_on_the_encoding_of_stdout(
     stream = io.TextIOWrapper(written, encoding="ascii")
     with monkeypatch.context() as patch:
         patch.setattr("sys.stdout", stream)
-        command._put("files/肺\r\n".encode())
+        command.put_document("files/肺\r\n".encode())
     assert written.getvalue() == "files/肺\r\n".encode()
 
 
@@ -182,6 +183,49 @@ def test_croissant_of_many_files_has_sets_and_the_list_that_vouches_for_them(
     assert {p for p in found if p.is_file()} == {here / "files" / name for name in REPOSITORY}
 
 
+def test_a_set_holds_only_what_is_of_its_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linked, "MOST_FILES", 1)
+    uids = [f"1.2.840.{number}" for number in range(300)]
+    folder, made = make_release(tmp_path, [*uids, "a.png", "d/b.png", "odd.[x]", "odd.*", "none"])
+    tree = json.loads(exports.DOCUMENTS["croissant"](exports.Source(folder, made)))
+    rest, images = tree["distribution"][1:]
+    assert rest["description"] == "303 files"
+    assert rest["includes"] == ["files/*", "files/**/*"]
+    assert rest["excludes"] == images["includes"] == ["files/*.png", "files/**/*.png"]
+    assert (images["description"], images["encodingFormat"]) == ("2 files", "image/png")
+    assert "excludes" not in images
+
+
+def test_sets_are_few_however_many_suffixes_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linked, "MOST_FILES", 1)
+    folder, made = make_release(tmp_path, [f"x.s{number}" for number in range(150)])
+    tree = json.loads(exports.DOCUMENTS["croissant"](exports.Source(folder, made)))
+    assert len(tree["distribution"]) == 102
+    assert tree["distribution"][1]["description"] == "50 files"
+
+
+def test_croissant_of_a_part_says_that_it_is_one(covcat: Covcat) -> None:
+    assert covcat("fetch", "sample", "--include", "images/*").code == 0
+    tree = json.loads(covcat("manifest", "export", "--format", "croissant").out)
+    assert "Not all of the release is here: " in tree["description"]
+    assert "images/*" in tree["description"]
+
+
+def test_a_release_without_files_is_exported_in_every_form(tmp_path: Path) -> None:
+    (tmp_path / "data/odd/1/files").mkdir(parents=True)
+    folder, made = make_release(tmp_path, [])
+    assert exports.DOCUMENTS["csv"](exports.Source(folder, made)).count(b"\n") == 1
+    assert "distribution" not in json.loads(
+        exports.DOCUMENTS["croissant"](exports.Source(folder, made))
+    )
+    bag(folder, made, tmp_path / "bag", Silent())
+    assert "Payload-Oxum: 0.0\n" in (tmp_path / "bag/bag-info.txt").read_text()
+
+
 def test_a_release_that_the_catalog_does_not_know_can_be_exported(
     covcat: Covcat, tmp_path: Path
 ) -> None:
@@ -198,7 +242,13 @@ def test_a_bag_has_the_files_and_the_rfcs_tag_files(covcat: Covcat, here: Path) 
     assert (ran.code, ran.out) == (0, "bag\n")
     assert tree_on_disk(Path("bag/data/files")) == REPOSITORY
     tags = {path.name for path in Path("bag").iterdir() if path.is_file()}
-    assert tags == {"bagit.txt", "bag-info.txt", "manifest-sha256.txt", "tagmanifest-sha256.txt"}
+    assert tags == {
+        "bagit.txt",
+        "bag-info.txt",
+        "manifest-sha256.txt",
+        "tagmanifest-sha256.txt",
+        "covcat-manifest.json",
+    }
     assert (
         Path("bag/bagit.txt").read_text()
         == "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
@@ -313,6 +363,11 @@ def test_a_percent_sign_is_pointed_out_because_bagit_python_errs(
         (["--format", "bagit", "-o", "there"], 8, "`there` is there already"),
         (["--format", "csv", "-o", "covcat-data/set/1/files/x"], 2, "is inside the release"),
         (["--format", "bagit", "-o", "covcat-data/set/1/b"], 2, "is inside the release"),
+        (["-o", "covcat-data/set/2/manifest.json"], 2, "taken for the record of a release"),
+        (["-o", "covcat-data/.covcat/staging/x"], 2, "inside covcat's own folder"),
+        (["-o", "there/x"], 8, "there` is not a folder"),
+        (["-o", "x.xml"], 2, "expected --format json, csv, sha256sums, bagit, croissant"),
+        (["--format", "bagit", "-o", "-"], 2, "a bag is a folder"),
     ],
 )
 def test_what_cannot_be_exported_says_why(
@@ -342,6 +397,89 @@ def test_an_edited_manifest_is_not_exported(covcat: Covcat, here: Path) -> None:
     record = here / "manifest.json"
     record.write_text(record.read_text().replace("files/README.md", "files/../../x"))
     assert covcat("manifest", "export", "--format", "csv").code == 5
+
+
+def test_the_suffix_of_an_output_decides_where_no_format_is_named(
+    covcat: Covcat, here: Path
+) -> None:
+    for name, start in (("a.csv", "path,bytes"), ("a.json", "{"), ("a", "{")):
+        assert covcat("manifest", "export", "-o", name).code == 0
+        assert Path(name).read_text().startswith(start)
+    assert covcat("manifest", "export", "-o", "a.jsonld").code == 0
+    assert "@context" in json.loads(Path("a.jsonld").read_text())
+    assert covcat("manifest", "export", "--format", "csv", "-o", "x.xml").code == 0
+
+
+def test_a_dash_is_stdout(covcat: Covcat, here: Path) -> None:
+    assert covcat("manifest", "export", "-o", "-").out == (here / "manifest.json").read_text()
+    assert not Path("-").exists()
+
+
+def test_files_that_went_away_since_are_told_beside_a_document(covcat: Covcat, here: Path) -> None:
+    assert covcat("manifest", "export", "--format", "sha256sums").err == ""
+    (here / "files" / "README.md").unlink()
+    ran = covcat("manifest", "export", "--format", "sha256sums")
+    assert ran.code == 0
+    assert "1 file of set@1 went away or changed since: covcat verify set@1" in ran.err
+
+
+def test_a_bag_in_the_data_folder_is_not_taken_for_a_resource(covcat: Covcat, here: Path) -> None:
+    args = ("manifest", "export", "set", "--format", "bagit", "-o", "covcat-data/bag")
+    assert covcat(*args).code == 0
+    assert covcat("status", "--format", "ids").out == "set@1\n"
+
+
+def test_what_took_the_name_meanwhile_is_not_replaced(
+    covcat: Covcat, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("covcat.export.sync", lambda _: Path("a.csv").write_text("mine"))
+    assert covcat("manifest", "export", "-o", "a.csv").code == 8
+    assert Path("a.csv").read_text() == "mine"
+
+
+def test_a_document_goes_to_a_file_system_without_hard_links_too(
+    covcat: Covcat, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object) -> None:
+        raise OSError(1, "not permitted")
+
+    monkeypatch.setattr("covcat.export.targets.os.link", refuse)
+    assert covcat("manifest", "export", "-o", "a.csv").code == 0
+    assert Path("a.csv").is_file()
+
+
+def test_the_way_out_of_a_full_disk_is_another_output_and_not_another_data_folder(
+    covcat: Covcat, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> None:
+        raise OSError(28, "no space")
+
+    monkeypatch.setattr("covcat.export.sync", full)
+    ran = covcat("manifest", "export", "-o", "a.csv")
+    assert "No space left on device" in ran.err
+    assert "hint: give another --output, where there is room" in ran.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_stdout_without_room_is_told_as_that(covcat: Covcat, here: Path) -> None:
+    done = run_covcat("manifest", "export", stdout=Path("/dev/full"))
+    assert done.returncode == 8
+    assert b"No space left on device" in done.stderr
+    assert b"hint: make room there, or send it elsewhere" in done.stderr
+
+
+def run_covcat(*args: str, stdout: Path) -> subprocess.CompletedProcess[bytes]:
+    """A process of its own."""
+    with stdout.open("wb") as stream:
+        command = [sys.executable, "-m", "covcat", *args]
+        return subprocess.run(command, stdout=stream, stderr=subprocess.PIPE, timeout=60)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written_to_is_named(covcat: Covcat, here: Path) -> None:
+    Path("shut").mkdir(mode=0o500)
+    ran = covcat("manifest", "export", "-o", "shut/a.csv")
+    assert (ran.code, "you may not write to" in ran.err) == (8, True)
 
 
 # ---- schema.org --------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +55,35 @@ def test_accepting_records_when_and_which_terms_and_not_who(covcat: Covcat) -> N
     assert row["terms_sha256"] == hashlib.sha256(data["terms"].encode()).hexdigest()
     assert (data["is_accepted"], data["accepted"]) == (True, row)
     assert covcat("license", "v7", "--json").document["data"]["is_accepted"] is True
+
+
+def test_accepting_says_where_it_wrote_that(covcat: Covcat) -> None:
+    ran = covcat("license", "v7", "--accept")
+    assert f"recorded in `{RECORD}`" in ran.err
+    assert covcat("license", "v7", "--json").document["data"]["record"] == str(RECORD)
+    assert covcat("license", "cohen", "--json").document["data"]["record"] is None
+
+
+def test_many_who_accept_at_once_are_all_recorded(covcat: Covcat) -> None:
+    names = ("v7", "cohen", "kermany", "medseg")
+    command = [sys.executable, "-m", "covcat", "license", "--accept", "-q"]
+    running = [subprocess.Popen([*command, name], stdout=subprocess.DEVNULL) for name in names]
+    assert [one.wait(timeout=60) for one in running] == [0, 0, 0, 0]
+    found = [one["resource"] for one in json.loads(RECORD.read_text())["accepted"]]
+    assert sorted(found) == sorted(names)
+
+
+def test_the_way_out_of_a_damaged_record_is_a_command_for_any_folder(
+    covcat: Covcat,
+) -> None:
+    record = Path("it's here/.covcat/accepted.json")
+    record.parent.mkdir(parents=True)
+    record.write_text("no")
+    ran = covcat("license", "v7", "--data-dir", "it's here")
+    hint = ran.err.rpartition("hint: ")[2].strip()
+    assert subprocess.run(["sh", "-c", hint], timeout=10).returncode == 0
+    assert Path("accepted.json.damaged").read_text() == "no"
+    assert covcat("license", "v7", "--data-dir", "it's here").code == 0
 
 
 def test_accepting_twice_records_it_once(covcat: Covcat) -> None:

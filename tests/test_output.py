@@ -223,6 +223,31 @@ def test_long_texts_are_folded_between_words_and_none_is_lost(
     )
 
 
+def test_a_table_that_is_too_wide_leaves_out_the_day_before_it_breaks_a_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row = {"id": "A" * 40, "state": "unfinished", "verified_by": "git-tree", "fetched_at": "B" * 10}
+    monkeypatch.setenv("COLUMNS", "64")
+    head, first = as_table.text(Rows(tuple(row), [row])).splitlines()
+    assert head.split() == ["id", "state", "verified_by"]
+    assert first.split() == ["A" * 40, "unfinished", "git-tree"]
+
+
+def test_a_folded_cell_has_no_empty_line_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    state = "a part: '--include=images/*' --sample=3"  # its pieces fill ten columns
+    row = {"id": "A" * 66, "state": state}
+    text = as_table.text(Rows(("id", "state"), [row]))
+    assert [line[67:] for line in text.splitlines()[1:]] == [
+        "a part:",
+        "'--include=im",
+        "ages/*'",
+        "--sample=3",
+    ]
+    monkeypatch.setenv("COLUMNS", "40")
+    assert "" not in as_table.text(Rows(("id", "state"), [{**row, "id": "A" * 29}])).splitlines()
+
+
 def test_a_table_ends_its_lines_without_spaces() -> None:
     text = as_table.text(Rows(("id", "title"), [{"id": "long-id", "title": ""}]))
     assert text == "id      title\nlong-id\n"

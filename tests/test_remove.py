@@ -269,6 +269,7 @@ def test_the_cache_lists_every_kind_with_size_and_age(covcat, fetched) -> None:
     part(days=3)
     wait(days=20)
     (STAGING / "0123456789abcdef").mkdir()
+    (STAGING / "0123456789abcdef" / "one.png").write_bytes(b"half")
     (RELEASE / "index.sqlite").write_bytes(b"made anew")
     found = kinds(covcat)
     assert sorted(found) == ["archives", "index", "part", "partial", "staging"]
@@ -291,6 +292,18 @@ def test_prune_drops_what_stopped_on_its_way_and_nothing_else(covcat, fetched) -
     assert not folder.exists()
     assert [one.name for one in STAGING.iterdir()] == ["mine"]
     assert tree_on_disk(DATA / "set") == before
+
+
+def test_the_cache_does_not_list_what_holds_nothing_and_prune_drops_it(covcat, fetched) -> None:
+    part()
+    (DATA / ".covcat/partial/set@1/files").mkdir(parents=True)
+    (STAGING / "0123456789abcdef" / "files").mkdir(parents=True)
+    assert sorted(kinds(covcat)) == ["archives", "part"]
+    names = [line.split("\t")[0] for line in covcat("cache", "list").out.splitlines()[1:]]
+    assert sorted(names) == ["archives", "part"]
+    assert covcat("cache", "prune").code == 0
+    assert not list((DATA / ".covcat/partial").iterdir())
+    assert not list(STAGING.iterdir())
 
 
 def test_prune_by_age_leaves_what_is_younger(covcat, fetched) -> None:

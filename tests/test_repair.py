@@ -382,7 +382,7 @@ def test_without_a_listing_a_damaged_manifest_needs_a_new_fetch(three) -> None:
     before = tree_on_disk(RELEASE)
     ran = three("verify", "--repair")
     assert ran.code == 5
-    assert "hint: mv 'covcat-data/set/1' 'set-1.damaged' && covcat fetch set@1" in ran.err
+    assert "hint: mv covcat-data/set/1 set-1.damaged && covcat fetch set@1" in ran.err
     assert tree_on_disk(RELEASE) == before
 
 

@@ -227,6 +227,23 @@ def test_a_working_folder_that_is_gone_has_no_file(covcat, tmp_path: Path, monke
     assert covcat("list").code == 0
 
 
+def test_paths_names_the_record_of_accepted_licences(covcat) -> None:
+    found = where(covcat)["accepted licences"]
+    assert found["path"].endswith("covcat-data/.covcat/accepted.json")
+    assert found["state"] == "not there"
+    assert covcat("license", "v7", "--accept").code == 0
+    assert where(covcat)["accepted licences"]["state"] == "there"
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(covcat) -> None:
+    Path("covcat.toml").write_bytes(b'\xef\xbb\xbfdata-dir = "marked"')
+    assert where(covcat)["data folder"]["path"].endswith("/marked")
+
+
+def test_paths_of_a_folder_that_can_never_be_are_told(covcat) -> None:
+    assert where(covcat, "--data-dir", "a" * 5000)["data folder"]["state"] == "not there"
+
+
 # ---- the table of keys -------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from covcat.listing import Listing
 from covcat.model import Form, Manifest, Network, Release, Selection, Served, Step
 from covcat.output import counted
 from covcat.partial import Partial
-from covcat.progress import Progress
+from covcat.progress import Progress, Silent
 from covcat.proof import Case, Proven, proven
 from covcat.store import MANIFEST, Store, disk_errors, make_folder
 
@@ -73,15 +73,17 @@ Bring = Callable[[Job], list[Part]]
 Fill = Callable[[Job], Manifest]  # puts everything in its place, and returns its record
 
 
-def build(step: Step, release: Release, bench: Bench, bring: Bring) -> None:
+def build(step: Step, release: Release, bench: Bench, bring: Bring, *, mends: bool = False) -> None:
     """Build a release aside of what `bring` puts in its place, verify it, and publish it.
+
+    With `mends` it may replace files of it that were changed on disk.
 
     Raises:
         CovcatError: it is not what it should be; what is here already stays as it is.
     """
     store, resource = bench.store, step.resource
     store.demand_free(resource.id, release.id)
-    before = _record_of(store.release(resource.id, release.id))
+    before = _record_of(store.release(resource.id, release.id), mends=mends)
     step = _with_what_is_here(step, before)
     listing = _listing(step, release, bench)
     room.demand(expected.of(release, step.options, listing).least_bytes, store)
@@ -181,12 +183,20 @@ def _say(record: Manifest, step: Step, progress: Progress) -> None:
         progress.note(f"{step.name}: {lacking} missing, as allowed; manifest.json names each")
 
 
-def _record_of(folder: Path) -> Manifest | None:
+def _record_of(folder: Path, *, mends: bool) -> Manifest | None:
     """Return the record of what is here, which must hold nothing of the user's own."""
     if not (folder / MANIFEST).is_file():
         return None
     record = manifest.load(folder)
-    demand_ours(folder, verify.extra_files(folder, record))
+    found = verify.checked(folder, record, Silent(), quick=True).findings
+    demand_ours(folder, found.extra)
+    if found.changed and not mends:
+        name = f"{record.resource}@{record.release}"
+        raise IntegrityError(
+            f"`{name}` is here, and not as it was fetched: what was changed would be lost",
+            details=found.changed,
+            hint=f"keep a copy of it elsewhere, then covcat verify {name} --repair",
+        )
     return record
 
 

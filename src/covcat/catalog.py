@@ -1,6 +1,7 @@
 """The catalog: YAML files -> Resources; find one by name, filter many."""
 
 import difflib
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -51,7 +52,8 @@ class Catalog:
         """
         id_or_alias, at, release_id = name.partition("@")
         if not id_or_alias:
-            raise NotFoundError(f"`{name}` has no id in it: expected ID@RELEASE", hint="covcat list")
+            what = f"`{name}` has no id in it: expected ID@RELEASE"
+            raise NotFoundError(what, hint="covcat list")
         resource = self.get(id_or_alias)
         if not at:
             return resource, resource.default_release
@@ -245,7 +247,7 @@ def _tests(wanted: Filter) -> list[Callable[[Resource], bool]]:
         (wanted.access, lambda one: one.access in wanted.access),
         (wanted.fetchable, is_fetchable),
         (wanted.fetched is not None, lambda one: one.id in fetched),
-        (wanted.words, lambda one: all(_searchable(word) in _text(one) for word in wanted.words)),
+        (wanted.words, lambda one: _has_words(one, wanted.words)),
     ]
     return [test for asked, test in tests if asked]
 
@@ -289,12 +291,23 @@ def _text(resource: Resource) -> str:
     issues = [issue.text for issue in resource.known_issues]
     fixes = [fix.value for fix in resource.corrections]
     names = (resource.id, *resource.aliases, resource.title, resource.organization)
-    return _searchable(" ".join((*names, resource.summary, *notes, *fields, *issues, *fixes)))
+    return " ".join((*names, resource.summary, *notes, *fields, *issues, *fixes)).casefold()
 
 
-def _searchable(text: str) -> str:
-    """X-ray and xray are one word to who searches."""
-    return text.casefold().replace("-", "")
+def _has_words(resource: Resource, words: Iterable[str]) -> bool:
+    """Look for words by their start: `ct` is in CT and covid-ct, and not in "direct".
+
+    X-ray and xray are one word to who searches.
+    """
+    text = _text(resource)
+    plain = text.replace("-", "")
+    asked = [word.casefold() for word in words]
+    return all(_begins(word, text) or _begins(word.replace("-", ""), plain) for word in asked)
+
+
+def _begins(word: str, text: str) -> bool:
+    before = r"(?<![^\W_])" if word[:1].isalnum() else ""
+    return re.search(before + re.escape(word), text) is not None
 
 
 def modality(word: str) -> str:

@@ -9,7 +9,7 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
@@ -280,7 +280,7 @@ class _Maker:
                 self.report.altered += [] if now.sha256 == self.files[path].sha256 else [path]
 
     def _of_table(self, table: LabelTable) -> Iterator[Record]:
-        find = _finder(table, self.images)
+        find = labels.finder(table, self.images)
         reading = labels.Reading(table, self.resource)
         for row in readers.rows(table, self.source):
             if table.reader == "dicom" and not self._is_picture(row):
@@ -315,7 +315,7 @@ class _Maker:
         for table in self.tables:
             if table.adds is None:
                 continue
-            find = _finder(table, self.images)
+            find = labels.finder(table, self.images)
             for row in readers.rows(table, self.source):
                 self._count(row, table)
                 hits = [find(name) for name in labels.images(row, table)]
@@ -379,31 +379,3 @@ def _has_no_term(found: Record, raw: str) -> bool:
 def _size(record: Record) -> int:
     size = record.get("bytes")
     return size if isinstance(size, int) else 0
-
-
-def _finder(table: LabelTable, images: Iterable[str]) -> Callable[[str], list[str]]:
-    """Return what finds the images that a name may mean."""
-    key = _KEYS[table.match]
-    known: dict[str, list[str]] = {}
-    for path in sorted(images):
-        known.setdefault(key(path), []).append(path)
-    return lambda name: known.get(key(name), [])
-
-
-def _name(path: str) -> str:
-    return path.rpartition("/")[2]
-
-
-def _stem(path: str) -> str:
-    """Return a name without the suffix of an image: other dots belong to it."""
-    name = _name(path)
-    suffix = next((one for one in SUFFIXES if name.lower().endswith(one)), "")
-    return name[: len(name) - len(suffix)]
-
-
-_KEYS: Mapping[str, Callable[[str], str]] = {
-    "path": lambda path: path,
-    "name": _name,
-    "stem": _stem,
-    "fold": lambda path: _stem(path).casefold(),
-}

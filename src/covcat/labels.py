@@ -5,13 +5,14 @@ Raw values are kept as they are; what the vocabulary does not know stays blank b
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import TypeVar
 
 from covcat import vocabulary
 from covcat.errors import IntegrityError
 from covcat.model import LABELS, LabelTable, License, Record, Resource, Value
+from covcat.readers.names import SUFFIXES
 from covcat.readers.source import Row
 
 OLDEST = 130  # years
@@ -204,6 +205,34 @@ def images(row: Row, table: LabelTable) -> list[str]:
         if template and all(value.strip() for value in values.values()):
             found.append(_filled(template, values))
     return found
+
+
+def finder(table: LabelTable, images: Iterable[str]) -> Callable[[str], list[str]]:
+    """Return what finds the images that a name may mean."""
+    key = _KEYS[table.match]
+    known: dict[str, list[str]] = {}
+    for path in sorted(images):
+        known.setdefault(key(path), []).append(path)
+    return lambda name: known.get(key(name), [])
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _stem(path: str) -> str:
+    """Return a name without the suffix of an image: other dots belong to it."""
+    name = _name(path)
+    suffix = next((one for one in SUFFIXES if name.lower().endswith(one)), "")
+    return name[: len(name) - len(suffix)]
+
+
+_KEYS: Mapping[str, Callable[[str], str]] = {
+    "path": lambda path: path,
+    "name": _name,
+    "stem": _stem,
+    "fold": lambda path: _stem(path).casefold(),
+}
 
 
 def _filled(template: str, values: Mapping[str, str]) -> str:

@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Literal
 
 from covcat import assemble, manifest, removing
-from covcat.errors import DiskError
-from covcat.partial import CLOSED
+from covcat.errors import CovcatError, DiskError
 from covcat.parts import Parts
-from covcat.store import Store, disk_errors, make_folder
+from covcat.store import CLOSED, INDEX, Store, disk_errors, make_folder
 
 Kind = Literal["part", "partial", "staging", "archives", "index"]
 ALWAYS: tuple[Kind, ...] = ("part", "partial", "staging")  # pruned without being asked for
-_INDEX = "index.sqlite"
 _OURS = re.compile(r"[0-9a-f]{16}|trash-[0-9a-f]{16}")  # as in Store.sweep
 
 
@@ -65,15 +63,22 @@ def _staging(store: Store) -> Iterator[Leftover]:
 def _of_releases(store: Store) -> Iterator[Leftover]:
     for resource_id, release_id, folder in store.releases():
         name = f"{resource_id}@{release_id}"
-        archives, index = folder / "archives", folder / _INDEX
-        if archives.is_dir() and (folder / "files").is_dir():  # else they are the release
+        archives, index = folder / "archives", folder / INDEX
+        if archives.is_dir() and _has_files(folder):  # else they are the release
             yield _measured("archives", name, archives, in_use=_is_held(store, name))
         if index.is_file():
             yield _measured("index", name, index, in_use=_is_held(store, name))
 
 
+def _has_files(folder: Path) -> bool:
+    """Tell by the record if the archives are beside the data; a damaged one does not say."""
+    with suppress(CovcatError):
+        return manifest.load(folder).form == "files"
+    return False
+
+
 def _is_held(store: Store, name: str) -> bool:
-    if not store.staging.is_dir():  # nor are there locks
+    if not store.staging.is_dir() or name.startswith("trash-"):  # there is no lock
         return False
     with store.lock_at_once(name) as is_free:
         return not is_free
@@ -121,6 +126,8 @@ def dropped(store: Store, one: Leftover) -> bool:
 def _drop_archives(store: Store, folder: Path) -> None:
     """Put in a release's place the same one without its archives, in one step."""
     record = manifest.load(folder)
+    if record.form != "files":
+        raise DiskError(f"`{folder}` holds nothing but its archives; they stay")
     if strange := removing.strangers(folder):
         raise DiskError(
             f"`{folder}` holds what covcat did not put there; its archives stay",

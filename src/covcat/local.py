@@ -13,10 +13,11 @@ from pathlib import Path
 
 from covcat import extract
 from covcat.admit import MAX_MEMBERS, Budget, Layout, Placed
+from covcat.durable import sync
 from covcat.errors import DiskError, NotFoundError, UsageError
 from covcat.extract import Extracted, Place
 from covcat.progress import Progress
-from covcat.store import FOLDER_MODE, disk_errors, make_folder, sync
+from covcat.store import FOLDER_MODE, disk_errors, make_folder
 
 _HINT = "free some space, or give a folder on another disk"
 _SPARE = 0.05  # of the free space, left to others

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from covcat import manifest
-from covcat.errors import IntegrityError, NotFoundError
+from covcat.errors import DiskError, IntegrityError, NotFoundError
 from covcat.listing import Listing
 from covcat.model import (
     GitHubFile,
@@ -28,7 +28,7 @@ from covcat.model import (
     Transfer,
 )
 from covcat.model.lock import MOST_ROWS
-from covcat.store import FILE_MODE, MANIFEST, disk_errors
+from covcat.store import FILE_MODE, MANIFEST, disk_error, disk_errors, opened, what_is
 
 FILE = Path("covcat.lock")
 MAX_BYTES = 1 << 28
@@ -174,7 +174,7 @@ def changes_on_disk(folder: Path, record: Manifest) -> list[str]:
             lines.append(f"missing: {one.path}")
             continue
         if not stat.S_ISREG(status.st_mode):
-            lines.append(f"changed: {one.path}: expected a regular file")
+            lines.append(f"changed: {one.path}: expected a regular file, got {what_is(status)}")
         elif status.st_size != one.bytes:
             lines.append(f"changed: {one.path}: bytes expected {one.bytes}, got {status.st_size}")
     return lines
@@ -225,6 +225,9 @@ def _listing_lines(wanted: LockedRelease, listing: Listing) -> list[str]:
 
 def write(path: Path, releases: Iterable[LockedRelease]) -> None:
     """Write a lock whole or not at all; the same releases always give the same bytes."""
+    if os.path.lexists(path) and not path.is_file():
+        raise DiskError(f"`{path}` is there, and no regular file", hint="give another --output")
+    path = path.resolve()  # behind a link lies the file that is meant
     aside = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     with disk_errors(f"write the lock `{path}`"):
         try:
@@ -281,13 +284,16 @@ def read(path: Path) -> Lock:
     Raises:
         NotFoundError: there is none.
         IntegrityError: it is damaged, edited, or of a newer covcat.
+        DiskError: this user may not read it.
     """
     try:
-        if not path.is_file():  # a pipe would block for ever
-            raise NotFoundError(f"there is no lock `{path}`", hint="covcat lock")
-        with path.open("rb") as stream:
+        with opened(path) as stream:
             data = stream.read(MAX_BYTES)
         tree = json.loads(data, object_pairs_hook=_unique)
+    except FileNotFoundError as error:
+        raise NotFoundError(f"there is no lock `{path}`", hint="covcat lock") from error
+    except PermissionError as error:
+        raise disk_error(error, f"read the lock `{path}`") from error
     except (OSError, ValueError, RecursionError) as error:
         raise _damaged(path, str(error)) from error
     return _checked(path, tree, data)

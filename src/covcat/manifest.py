@@ -10,6 +10,7 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from covcat.cite import all_bibtex
@@ -27,10 +28,9 @@ from covcat.model import (
     Transfer,
 )
 from covcat.names import unsafe_name
-from covcat.store import FILE_MODE, MANIFEST, disk_errors
+from covcat.store import FILE_MODE, MANIFEST, SUMS, disk_error, disk_errors, opened
 from covcat.version import __version__
 
-SUMS = "SHA256SUMS"
 MAX_BYTES = 1 << 30
 
 
@@ -106,8 +106,10 @@ def sums(manifest: Manifest) -> str:
 def sums_agree(folder: Path, manifest: Manifest) -> bool:
     """Tell if `SHA256SUMS` still says what was recorded."""
     try:
-        return (folder / SUMS).read_text(encoding="utf-8") == sums(manifest)
-    except (OSError, UnicodeDecodeError):
+        expected = sums(manifest).encode()
+        with opened(folder / SUMS) as stream:
+            return stream.read(len(expected) + 1) == expected
+    except OSError:
         return False
 
 
@@ -123,12 +125,15 @@ def load(folder: Path) -> Manifest:
 
     Raises:
         IntegrityError: it is damaged, newer than this covcat, or names paths outside.
+        DiskError: this user may not read it.
     """
     path = folder / MANIFEST
     try:
-        with path.open("rb") as stream:
+        with opened(path) as stream:
             data = stream.read(MAX_BYTES)
         tree = json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except PermissionError as error:
+        raise disk_error(error, f"read `{path}`") from error
     except (OSError, ValueError, RecursionError) as error:
         raise _damaged(path, str(error)) from error
     return _checked(path, tree, data)
@@ -155,7 +160,7 @@ def _checked(path: Path, tree: Any, data: bytes) -> Manifest:
 
 
 def _demand_sound(path: Path, manifest: Manifest) -> None:
-    """Refuse what fits the types and yet cannot be: other paths, archives that are not there."""
+    """Refuse what fits the types and yet cannot be."""
     try:
         for part in manifest.selection:
             Selection.read(part)
@@ -165,9 +170,18 @@ def _demand_sound(path: Path, manifest: Manifest) -> None:
     for transfer in manifest.downloads:
         if transfer.archive is not None and transfer.archive not in recorded:
             raise _damaged(path, f"it names the archive `{transfer.archive}`")
+    _demand_places(path, manifest)
+    count, size = len(manifest.files), sum(file.bytes for file in manifest.files)
+    if (manifest.total_files, manifest.total_bytes) != (count, size):
+        raise _damaged(path, f"it names {count} files of {size} bytes, and other totals")
+
+
+def _demand_places(path: Path, manifest: Manifest) -> None:
+    """Refuse paths outside, and files in a release that has archives only."""
     for file in manifest.files:
-        _, _, inside = file.path.partition("/")  # the part that an archive or a host named
-        if unsafe_name(inside) or not file.path.startswith(("files/", "archives/")):
+        place, _, inside = file.path.partition("/")  # the part that an archive or a host named
+        known = ("archives",) if manifest.form == "archives" else ("files", "archives")
+        if unsafe_name(inside) or place not in known:
             raise _damaged(path, f"it names the path `{file.path}`")
 
 
@@ -191,7 +205,7 @@ def way_out(folder: Path) -> str:
     """Return the command that puts a damaged release aside and fetches it anew."""
     resource, release = folder.parent.name, folder.name
     aside = f"{resource}-{release}.damaged"
-    return f"mv '{folder}' '{aside}' && covcat fetch {resource}@{release}"
+    return f"mv {quote(str(folder))} {aside} && covcat fetch {resource}@{release}"
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from covcat.model import Download, Served
-from covcat.store import disk_errors, make_folder
+from covcat.store import CLOSED, disk_errors, make_folder
 
-CLOSED = ".done"  # ends the name of a folder whose release is just being published
 _JOURNAL = "journal.jsonl"
 _FIELDS = {one.name for one in fields(Download)}
 

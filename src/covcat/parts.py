@@ -9,15 +9,13 @@ import glob
 import json
 import os
 import re
-import stat
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-from covcat.store import FILE_MODE, disk_errors, write_whole
+from covcat.store import FILE_MODE, disk_errors, opened, write_whole
 
 SCHEMA = "covcat.part/1"
 _OLD = 14 * 86400  # seconds after which a part that nobody asked for again is dropped
@@ -178,14 +176,14 @@ class Parts:
 
     def all(self) -> list[tuple[Path, bool]]:
         """Return every part, and if no living process holds it."""
-        return [(path, not os.path.lexists(path) or _is_free(path)) for path in self._all(None)]
+        return [(path, _may_go(path)) for path in self._all(None)]
 
     def drop_free(self, path: Path) -> bool:
         """Remove a part with its record, unless a living process holds it."""
-        if os.path.lexists(path) and not _is_free(path):
+        if not _may_go(path):
             return False
         self._drop(path)
-        return True
+        return not os.path.lexists(path)
 
     def _drop(self, path: Path) -> None:
         for one in (path, *self.folder.glob(f"{glob.escape(path.stem)}.json*")):
@@ -201,7 +199,7 @@ def copied(path: Path, record: Record, part: Part, take: Callable[[bytes], objec
     """
     left = record.offset
     try:
-        old = _opened(path)
+        old = opened(path, follow=False)
     except OSError:
         return False
     with old:
@@ -212,19 +210,10 @@ def copied(path: Path, record: Record, part: Part, take: Callable[[bytes], objec
     return not left
 
 
-def _opened(path: Path) -> BinaryIO:
-    """Open a regular file: whatever else lies there may never answer."""
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_NOFOLLOW", 0))
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError(errno.EINVAL, "no regular file")
-    return os.fdopen(handle, "rb")
-
-
 def _read_record(path: Path) -> Record | None:
     """Read a record; whatever is not one of ours is no record."""
     try:
-        with _opened(path) as stream:
+        with opened(path, follow=False) as stream:
             values = json.loads(stream.read(_MOST))
         record = Record(**values)
     except (OSError, ValueError, TypeError, RecursionError):
@@ -241,11 +230,19 @@ def _read_record(path: Path) -> Record | None:
     return record if is_sound else None
 
 
+def _may_go(path: Path) -> bool:
+    """Tell if a part is nobody's: it is not there, or free; what cannot be opened is another's."""
+    try:
+        return not os.path.lexists(path) or _is_free(path)
+    except OSError:
+        return False
+
+
 def _is_free(path: Path) -> bool:
     """Say whether no living process holds a part; where locks fail, only age tells."""
     import fcntl
 
-    with _opened(path) as part:
+    with opened(path, follow=False) as part:
         try:
             fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

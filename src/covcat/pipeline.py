@@ -33,10 +33,10 @@ from covcat.model import (
     Resource,
     Step,
 )
-from covcat.partial import CLOSED, Partial
+from covcat.partial import Partial
 from covcat.parts import Parts
 from covcat.progress import Progress, Silent
-from covcat.store import MANIFEST, Store
+from covcat.store import CLOSED, MANIFEST, SUMS, Store
 from covcat.verify import Checked
 
 OWN = "local"  # release of what a person has of a resource that offers no download
@@ -156,7 +156,7 @@ def adopt(step: Step, bench: Bench, paths: Sequence[Path]) -> Path:
     with bench.store.lock(step.name):
         target, whole = (step.resource, release), replace(step.options, allow_missing=False)
         if make_plan(bench.store, [target], whole).steps[0].action != "keep":
-            build(step, release, bench, lambda job: adopting.adopted(job, paths))
+            build(step, release, bench, lambda job: adopting.adopted(job, paths), mends=True)
         else:
             bench.progress.note(f"{step.name}: here and complete; nothing to do")
         return _data(step, release, bench)
@@ -174,7 +174,7 @@ def _with_way_out(error: CovcatError, step: Step) -> CovcatError:
 
 def _settle_partial(store: Store) -> None:
     """Put in order what runs left that were killed while they published a release."""
-    for folder in store.partial("", "").parent.glob(f"*{CLOSED}"):
+    for folder in store.closing():
         name = folder.name.removesuffix(CLOSED)
         resource_id, _, release_id = name.partition("@")
         with store.lock_at_once(name) as is_free:
@@ -252,7 +252,7 @@ def verify_release(
             verify.against_catalog(record, release, catalog.listing(resource, release))
     found = verify.checked(folder, record, progress or Silent(), quick=quick)
     if not manifest.sums_agree(folder, record):
-        changed = (*found.findings.changed, f"{manifest.SUMS}: not as recorded")
+        changed = (*found.findings.changed, f"{SUMS}: not as recorded")
         found = replace(found, findings=replace(found.findings, changed=changed))
     return found
 
@@ -275,7 +275,7 @@ def repair_release(folder: Path, bench: Bench) -> Repaired:
     Parts(store.parts).sweep()
     waiting = f"{name}: another covcat is fetching it; waiting"
     with store.lock(name, lambda: bench.progress.note(waiting)):
-        if folder.stat().st_ino != looked_at:  # another process put a new one in its place
+        if _number(folder) != looked_at:  # another process put a new one in its place
             _, found = _looked_at(folder, bench)
         try:
             return _repaired(folder, bench, found)
@@ -296,13 +296,24 @@ def way_out(folder: Path, catalog: Catalog, damage: IntegrityError) -> str:
 
 def _looked_at(folder: Path, bench: Bench) -> tuple[int, Checked | IntegrityError]:
     """Return which folder was looked at, and what it is like; a damaged record is an answer."""
-    number = folder.stat().st_ino
+    number = _number(folder)
     try:
         return number, verify_release(bench.catalog, folder, bench.progress)
     except NewerError:
         raise
     except IntegrityError as damage:
         return number, damage
+
+
+def _number(folder: Path) -> int:
+    """Return what tells a folder from the one that takes its place."""
+    try:
+        return folder.stat().st_ino
+    except FileNotFoundError as error:
+        name = f"{folder.parent.name}@{folder.name}"
+        raise NotFoundError(
+            f"`{name}` is no longer here: another process removed it", hint=f"covcat fetch {name}"
+        ) from error
 
 
 def _is_sound(found: Checked) -> bool:

@@ -11,12 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from covcat import manifest
+from covcat import manifest, verify
 from covcat.errors import DiskError, NotFoundError
-from covcat.partial import CLOSED
-from covcat.store import MANIFEST, Store, disk_errors
-
-_INDEX = "index.sqlite"
+from covcat.progress import Silent
+from covcat.store import CLOSED, Store, disk_errors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +83,7 @@ def _folder(store: Store, resource_id: str, release_id: str) -> Path | None:
         return None
     store.demand_free(resource_id, release_id)
     with disk_errors(f"look into `{final}`"):
-        if strange := strangers(final):
+        if strange := [*strangers(final), *_changed(final)]:
             raise DiskError(
                 f"`{final}` holds what covcat did not put there; nothing was removed",
                 hint="move it away, then run the same command again",
@@ -95,26 +93,26 @@ def _folder(store: Store, resource_id: str, release_id: str) -> Path | None:
 
 
 def strangers(folder: Path) -> list[str]:
-    """Return what lies in a release folder and is not covcat's, in words.
+    """Return what lies in a release folder and is not covcat's.
 
     Raises:
         IntegrityError: the record is damaged.
+        DiskError: a folder in it cannot be looked into.
     """
-    ours = {file.path for file in manifest.load(folder).files}
-    ours |= {MANIFEST, manifest.SUMS, _INDEX}
-    found = []
-    for parent, folders, names in os.walk(folder, onerror=_raise):
-        for name in (*folders, *names):
-            path = Path(parent, name)
-            inside = path.relative_to(folder).as_posix()
-            mode = path.lstat().st_mode
-            if not stat.S_ISDIR(mode) and (inside not in ours or not stat.S_ISREG(mode)):
-                found.append(inside)
-    return sorted(found)
+    record = manifest.load(folder)
+    odd = {one.path for one in record.files if _is_odd(folder / one.path)}
+    return sorted(verify.extra_files(folder, record) | odd)
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def _changed(folder: Path) -> tuple[str, ...]:
+    """Return the files that were changed since they were fetched: somebody's work."""
+    return verify.checked(folder, manifest.load(folder), Silent(), quick=True).findings.changed
+
+
+def _is_odd(path: Path) -> bool:
+    with suppress(OSError):
+        return not stat.S_ISREG(path.lstat().st_mode)
+    return False  # it is missing
 
 
 def _measured(folder: Path) -> tuple[int, int]:

@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from glob import escape
 from pathlib import Path
 
-from covcat import assemble, hosts, lfs, manifest, obtain, pins, verify
+from covcat import assemble, hosts, lfs, manifest, obtain, pins, room, verify
 from covcat.assemble import Part
 from covcat.building import Bench, Job, built, demand_ours, doubt, publish
 from covcat.errors import BrokenError, CovcatError, IntegrityError
 from covcat.fetching import ask_of, line_of
 from covcat.hosts.served import Ask, alone
-from covcat.listing import ListedFile, Listing
+from covcat.listing import ListedFile, Listing, totals
 from covcat.model import (
     AnyFile,
     GitHubFile,
@@ -33,6 +33,7 @@ from covcat.model import (
     StoredFile,
     Transfer,
 )
+from covcat.output import sized
 from covcat.proof import Case
 from covcat.store import disk_errors, make_folder
 from covcat.verify import Checked
@@ -55,6 +56,7 @@ def restored(step: Step, release: Release, bench: Bench, checked: Checked) -> Ma
         IntegrityError: something else is served today.
     """
     folder, record = bench.store.release(step.resource.id, release.id), checked.record
+    bench.store.demand_free(step.resource.id, release.id)
     demand_ours(folder, checked.findings.extra)
     before = _with_sound_places(record, set(checked.damaged))
     release = replace(release, files=tuple(_same_state(release, before)))
@@ -149,13 +151,17 @@ def rebuilt(step: Step, release: Release, bench: Bench) -> tuple[Manifest, tuple
     """
     folder = bench.store.release(step.resource.id, release.id)
     listing = bench.catalog.listing(step.resource, release) or {}
+    bench.store.demand_free(step.resource.id, release.id)
     demand_ours(folder, verify.present(folder) - {f"files/{path}" for path in listing})
     here = _recognised(step.name, folder, listing, bench)
     lacking = tuple(f"files/{path}" for path in listing if path not in here)
+    coming = totals({path: row for path, row in listing.items() if path not in here})
+    again = f"{sized(coming.least_bytes)} come again, and " if lacking else ""
     bench.progress.note(
-        f"{step.name}: {len(here)} of {len(listing)} files are as the catalog lists them; "
+        f"{step.name}: {len(here)} of {len(listing)} files are as the catalog lists them; {again}"
         "the manifest is made anew from that"
     )
+    room.demand(coming.least_bytes, bench.store)
     step = replace(step, options=Options())
     case = Case(step.name, step.options, listing, None)
 

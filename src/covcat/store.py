@@ -4,10 +4,10 @@ Layout and crash-safe order: docs/how-it-flows.md. A release folder appears by o
 partial ever has a final name.
 """
 
-import ctypes
 import errno
 import os
 import re
+import shlex
 import shutil
 import stat
 from collections.abc import Callable, Iterator
@@ -15,13 +15,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from covcat.durable import ASIDE, exchange, sync, sync_folder
 from covcat.errors import DiskError
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 MANIFEST = "manifest.json"
+SUMS = "SHA256SUMS"
+INDEX = "index.sqlite"
 PRIVATE = ".covcat"
+CLOSED = ".done"  # ends the name of a folder of waiting files whose release is just being published
 FOLDER_MODE = 0o775  # less the umask: a group may share a data folder, the world may not write
 FILE_MODE = 0o664
 PRIVATE_MODE = 0o770  # of folders that are swept, by the group too if the umask lets it write
@@ -60,6 +64,22 @@ def disk_error(error: OSError, doing: str) -> DiskError:
     )
     found.has_vanished = error.errno in (errno.ENOENT, errno.ESTALE)
     return found
+
+
+def opened(path: Path, *, follow: bool = True) -> BinaryIO:
+    """Open a regular file to be read: a pipe would block, a device may never end."""
+    links = 0 if follow else getattr(os, "O_NOFOLLOW", 0)
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | links)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+    return os.fdopen(handle, "rb")
+
+
+def what_is(status: os.stat_result) -> str:
+    """Say what lies where a regular file should be."""
+    kinds = [(stat.S_ISDIR, "a folder"), (stat.S_ISLNK, "a link"), (stat.S_ISFIFO, "a pipe")]
+    return next((word for test, word in kinds if test(status.st_mode)), "a device or socket")
 
 
 def write_whole(stream: BinaryIO, data: bytes) -> None:
@@ -104,7 +124,7 @@ class Store:
         for folder in sorted(self.partial("", "").parent.glob("*@*")):
             with suppress(OSError):  # it is being published just now
                 sizes = [path.stat().st_size for path in folder.glob("*/*")]
-                found += [(folder.name, sizes)] if sizes else []
+                found += [(folder.name.removesuffix(CLOSED), sizes)] if sizes else []
         return found
 
     def release(self, resource_id: str, release_id: str) -> Path:
@@ -144,14 +164,27 @@ class Store:
             make_folder(self.folder)
             mode = self.folder.stat().st_mode
             if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+                folder = shlex.quote(str(self.folder))
                 raise DiskError(
                     f"anybody may write to the data folder `{self.folder}`",
-                    hint=f"chmod o-w '{self.folder}', or choose another with --data-dir",
+                    hint=f"chmod o-w {folder}, or choose another with --data-dir",
                 )
-            partial = self.folder / PRIVATE / "partial"
-            for folder in (self.folder / PRIVATE, self.staging, self.parts, partial, self.locks):
-                folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
-                self._demand_own(folder)
+            for one in self._private():
+                one.mkdir(mode=FOLDER_MODE, exist_ok=True)
+                self._demand_own(one)
+
+    def _private(self) -> tuple[Path, ...]:
+        partial = self.folder / PRIVATE / "partial"
+        return (self.folder / PRIVATE, self.staging, self.parts, partial, self.locks)
+
+    def _is_own(self) -> bool:
+        """Tell if nobody planted what covcat sweeps and deletes in; all of it is there."""
+        try:
+            for one in self._private():
+                self._demand_own(one)
+        except (OSError, DiskError):
+            return False
+        return True
 
     def _demand_own(self, folder: Path) -> None:
         """Refuse a private folder that somebody else planted: `sweep` deletes in it."""
@@ -241,8 +274,16 @@ class Store:
         except OSError:
             return False
 
+    def closing(self) -> list[Path]:
+        """Return the folders of waiting files whose release is, or was, just being published."""
+        if not self._is_own():
+            return []
+        return list(self.partial("", "").parent.glob(f"[!.@]*@*{CLOSED}"))
+
     def sweep(self) -> None:
         """Remove what killed runs left in staging; a folder whose run lives is locked."""
+        if not self._is_own():
+            return
         self._restore()
         import filelock
 
@@ -255,7 +296,7 @@ class Store:
                 lock.unlink(missing_ok=True)
             except (filelock.Timeout, OSError, NotImplementedError):
                 continue
-        locked = {lock.stem for lock in self.locks.glob("*.lock")}
+        locked = {lock.stem for lock in self.locks.glob(f"{'[0-9a-f]' * 16}.lock")}
         for folder in folders:
             if folder.name not in locked:
                 self._remove(folder)
@@ -275,8 +316,8 @@ class Store:
         """Put back the older state where a run was killed between the two renames of a swap."""
         import filelock
 
-        for aside in self.folder.glob(f"[!.]*/.*{_ASIDE}"):
-            final = aside.with_name(aside.name[1 : -len(_ASIDE)])
+        for aside in self.folder.glob(f"[!.]*/.*{ASIDE}"):
+            final = aside.with_name(aside.name[1 : -len(ASIDE)])
             lock = self._lock_of(f"{final.parent.name}@{final.name}")
             if final.parent.is_symlink() or not (aside / MANIFEST).is_file():
                 continue
@@ -316,10 +357,10 @@ class Store:
             sync(built)
             self._demand_workshop(built.parent)
             if final.exists():
-                _exchange(built, final)
+                exchange(built, final)
             else:
                 built.rename(final)
-            _sync_folder(final.parent)
+            sync_folder(final.parent)
         return final
 
     def _demand_workshop(self, folder: Path) -> None:
@@ -329,45 +370,3 @@ class Store:
         """
         if self._workshop is not None and not os.path.samestat(self._workshop, folder.stat()):
             raise FileNotFoundError(errno.ENOENT, "swept by another process", str(folder))
-
-
-def sync(folder: Path) -> None:
-    """Bring all that was written below `folder` to the disk: one syncfs, not an fsync a file."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        libc = ctypes.CDLL(None, use_errno=True)
-        if not hasattr(libc, "syncfs"):
-            os.sync()
-        elif libc.syncfs(handle) != 0:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    finally:
-        os.close(handle)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-_ASIDE = ".covcat-old"
-_AT_FDCWD = -100
-_RENAME_EXCHANGE = 2  # linux/fs.h
-
-
-def _exchange(built: Path, final: Path) -> None:
-    """Swap two folders in one step; where the system cannot, in two."""
-    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    names = (os.fsencode(built), os.fsencode(final))
-    if renameat2 and renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE) == 0:
-        return
-    aside = final.with_name(f".{final.name}{_ASIDE}")  # `sweep` puts it back after a kill
-    final.rename(aside)
-    try:
-        built.rename(final)
-    except BaseException:
-        aside.rename(final)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)

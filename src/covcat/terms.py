@@ -6,6 +6,7 @@ Who it was is not recorded; the digest of the text says which terms it was.
 import hashlib
 import json
 import os
+import shlex
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,7 +75,7 @@ def accepted(store: Store) -> list[Accepted]:
     Raises:
         IntegrityError: the record is damaged, or of a newer covcat.
     """
-    path = _path(store)
+    path = place(store)
     try:
         with disk_errors(f"read `{path}`"):
             data = path.read_bytes()[:_MOST_BYTES] if path.is_file() else None
@@ -83,7 +84,7 @@ def accepted(store: Store) -> list[Accepted]:
         raise IntegrityError(
             f"the record of accepted terms is damaged (`{path}`)",
             cause=f"{type(error).__name__}: {error}".partition("\n")[0],
-            hint=f"mv '{path}' '{path.name}.damaged'",
+            hint=f"mv {shlex.quote(str(path))} {NAME}.damaged",
         ) from error
 
 
@@ -118,7 +119,7 @@ def accept(store: Store, resource: Resource) -> Accepted:
             return before
         now = datetime.now(UTC).isoformat(timespec="seconds")
         one = Accepted(resource.id, digest(resource), now)
-        _write(_path(store), [*found, one])
+        _write(place(store), [*found, one])
     return one
 
 
@@ -136,5 +137,6 @@ def _write(path: Path, found: list[Accepted]) -> None:
             new.unlink(missing_ok=True)
 
 
-def _path(store: Store) -> Path:
+def place(store: Store) -> Path:
+    """Return the file of what was accepted, there or not."""
     return store.folder / PRIVATE / NAME

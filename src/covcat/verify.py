@@ -18,7 +18,7 @@ from covcat.listing import Listing
 from covcat.model import GitHubFile, Manifest, Release, Selection, StoredFile
 from covcat.pins import Findings, against_listing, demand, lfs_difference, tree_of
 from covcat.progress import Progress, Silent
-from covcat.store import MANIFEST
+from covcat.store import INDEX, MANIFEST, SUMS, what_is
 
 CHUNK = 1 << 20
 GRACE = 1.0  # seconds: file systems and copies round times
@@ -147,7 +147,7 @@ def _status(path: str, file: StoredFile) -> os.stat_result | str:
     except OSError as error:
         return f"cannot be read ({os.strerror(error.errno or 0)})"
     if not stat.S_ISREG(status.st_mode):
-        return "expected a regular file"
+        return f"expected a regular file, got {what_is(status)}"
     if status.st_size != file.bytes:
         return f"bytes expected {file.bytes}, got {status.st_size}"
     return status
@@ -209,17 +209,22 @@ def extra_files(folder: Path, manifest: Manifest) -> set[str]:
 
 
 def present(folder: Path) -> set[str]:
-    """Return every file and link below files/ and archives/, as the manifest names them."""
-    found: set[str] = set()
-    for part in ("files", "archives"):
-        if (folder / part).is_symlink():
-            found.add(part)
-        top = str(folder / part)
-        for parent, folders, names in os.walk(top):  # texts: Paths take a third of the time
-            inside = part + parent[len(top) :].replace(os.sep, "/")
-            links = [name for name in folders if Path(parent, name).is_symlink()]
-            found.update(f"{inside}/{name}" for name in (*names, *links))
-    return found
+    """Return every file and link in a release folder, as the manifest names them.
+
+    covcat's own beside the data are left out; a folder that cannot be looked into is named itself.
+    """
+    top, found = str(folder), set[str]()
+
+    def is_closed(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            found.add(os.path.relpath(error.filename, top))
+
+    for parent, folders, names in os.walk(top, onerror=is_closed):  # Paths take twice as long
+        inside = parent[len(top) + 1 :].replace(os.sep, "/")
+        before = f"{inside}/" if inside else ""
+        links = [name for name in folders if Path(parent, name).is_symlink()]
+        found.update(before + name for name in (*names, *links))
+    return found - {MANIFEST, SUMS, INDEX}
 
 
 def against_catalog(record: Manifest, release: Release, listing: Listing | None) -> None:

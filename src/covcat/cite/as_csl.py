@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from covcat.cite.parts import Kind, Name, arxiv, authors, issued, kind, plain
+from covcat.cite.parts import Kind, Name, arxiv, authors, issued, kind
+from covcat.cite.tex import address, plain
 from covcat.model import Citation
 
 _TYPES: dict[Kind, str] = {
@@ -38,7 +39,7 @@ def csl(citation: Citation, accessed: str | None = None) -> dict[str, Any]:
         names.append({"literal": "others"})  # as pandoc writes BibTeX's `and others`
     if names:
         item["author"] = names
-    item |= {ours: plain(fields[field]) for field, ours in _FIELDS.items() if field in fields}
+    item |= {ours: _readable(one, fields[one]) for one, ours in _FIELDS.items() if one in fields}
     if "pages" in fields:
         item["page"] = plain(fields["pages"]).replace("–", "-")
     if number := arxiv(citation):
@@ -51,6 +52,10 @@ def csl(citation: Citation, accessed: str | None = None) -> dict[str, Any]:
     if accessed:
         item["accessed"] = {"date-parts": [[int(part) for part in accessed.split("-")]]}
     return item
+
+
+def _readable(field: str, value: str) -> str:
+    return address(value) if field in ("doi", "url") else plain(value)
 
 
 def _written(name: Name) -> dict[str, str]:

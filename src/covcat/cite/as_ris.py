@@ -1,6 +1,7 @@
 """RIS, as reference managers import it: two-letter tags, lines that end in CR LF, `ER` last."""
 
-from covcat.cite.parts import Kind, Name, arxiv, authors, issued, kind, plain
+from covcat.cite.parts import Kind, arxiv, authors, issued, kind
+from covcat.cite.tex import address, plain
 from covcat.model import Citation
 
 _TYPES: dict[Kind, str] = {
@@ -32,7 +33,7 @@ def ris(citation: Citation, accessed: str | None = None) -> list[str]:
         fields |= {"journal": "", "publisher": "arXiv"}
     people, has_others = authors(citation)
     lines = [("TY", _TYPES[kind(citation)]), ("ID", citation.key)]
-    lines += [("AU", _written(one)) for one in people]
+    lines += [("AU", one.last_first) for one in people]
     lines += [("TI", fields.get("title", "")), *_dates(citation)]
     lines += [(tag, fields.get(field, "")) for field, tag in _TAGS.items()]
     lines += [("M1", f"arXiv:{number}")] if number else []
@@ -41,13 +42,14 @@ def ris(citation: Citation, accessed: str | None = None) -> list[str]:
         lines.append(("N1", "There are further authors, whom the source does not name"))
     if accessed:
         lines.append(("Y2", accessed.replace("-", "/")))
-    texts = [(tag, " ".join(plain(value).split())) for tag, value in lines]
+    texts = [(tag, " ".join(_readable(tag, value).split())) for tag, value in lines]
     return [*(f"{tag}  - {text}" for tag, text in texts if text), "ER  - "]
 
 
-def _written(name: Name) -> str:
-    family = " ".join(part for part in (name.particle, name.family) if part)
-    return name.literal or ", ".join(part for part in (family, name.given, name.suffix) if part)
+def _readable(tag: str, value: str) -> str:
+    if tag == "AU":  # which is read already
+        return value
+    return address(value) if tag in ("DO", "UR") else plain(value)
 
 
 def _dates(citation: Citation) -> list[tuple[str, str]]:

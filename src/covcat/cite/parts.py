@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
+from covcat.cite.tex import plain
 from covcat.model import Citation
 
 Kind = Literal["article", "preprint", "paper", "dataset", "webpage"]
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_ESCAPED = re.compile(r"\\([&%$#_{}])")
-_BRACES = str.maketrans("", "", "{}")  # BibTeX's way to keep capitals
 _SHELVES = ("github.com", "gitlab.com", "kaggle.com", "huggingface.co")  # hold data, not pages
 _ARXIV = re.compile(r"arxiv\b.*?(\d{4}\.\d{4,5})", re.IGNORECASE)
 
@@ -26,12 +25,12 @@ class Name:
     suffix: str = ""  # Jr.
     literal: str = ""
 
-
-def plain(value: str) -> str:
-    """Return a value as people read it: without braces, TeX's escapes and its dash of two."""
-    marked = _ESCAPED.sub(lambda found: f"\x00{ord(found[1])}\x00", value)
-    bare = marked.translate(_BRACES)
-    return re.sub(r"\x00(\d+)\x00", lambda found: chr(int(found[1])), bare).replace("--", "–")
+    @property
+    def last_first(self) -> str:
+        """The name as lists of references sort it: van der Berg, Jan."""
+        family = " ".join(part for part in (self.particle, self.family) if part)
+        parts = (family, self.given, self.suffix)
+        return self.literal or ", ".join(part for part in parts if part)
 
 
 def split_names(names: str) -> list[str]:

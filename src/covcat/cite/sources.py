@@ -24,13 +24,16 @@ def upstream(wanted: Iterable[Resource], known: Mapping[str, Resource]) -> list[
 
 
 def distinct(citations: Iterable[Citation]) -> list[Citation]:
-    """Return each work once; two that share a key and differ get a letter behind it."""
+    """Return each work once; two that share a key and differ get a letter behind it.
+
+    To BibTeX keys that differ only in capitals are the same.
+    """
     found: dict[str, Citation] = {}
     for one in citations:
         key, letter = one.key, ord("a")
-        while key in found and _work(found[key]) != _work(one):
+        while key.casefold() in found and _work(found[key.casefold()]) != _work(one):
             key, letter = f"{one.key}{chr(letter)}", letter + 1
-        found.setdefault(key, replace(one, key=key))
+        found.setdefault(key.casefold(), replace(one, key=key))
     return list(found.values())
 
 

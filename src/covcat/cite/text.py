@@ -1,11 +1,19 @@
 """Citations as text: BibTeX and one plain sentence."""
 
-from covcat.cite.parts import MONTHS, plain, split_names
+import re
+
+from covcat.cite.parts import MONTHS, authors
+from covcat.cite.tex import address, escaped, plain
 from covcat.model import Citation, Resource
+
+_FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_ADDRESSES = ("doi", "url")
 
 
 def bibtex(citation: Citation, accessed: str | None = None) -> str:
     """Return one BibTeX entry; titles get braces so that their capitals stay.
+
+    What TeX would stumble over is escaped, except in addresses, which styles print as they are.
 
     `accessed`, as 2020-04-02, becomes `urldate`, as biblatex and newer styles know it.
     """
@@ -16,7 +24,10 @@ def bibtex(citation: Citation, accessed: str | None = None) -> str:
         fields = {"author": f"{{{fields.pop('organization')}}}", **fields}
     if accessed:
         fields["urldate"] = accessed
-    for name, value in fields.items():
+    for name, text in fields.items():
+        if not _FIELD.fullmatch(name):
+            continue
+        value = text if name in _ADDRESSES else escaped(text)
         if name == "month" and value.casefold() in MONTHS:  # BibTeX's macros go without braces
             lines.append(f"  month = {value.casefold()},")
         else:
@@ -28,30 +39,32 @@ def bibtex(citation: Citation, accessed: str | None = None) -> str:
 def sentence(citation: Citation, accessed: str | None = None) -> str:
     """Return the entry as one line: authors (year). Title. Where, volume, pages. Identifier.
 
-    `accessed`, as 2020-04-02, stands behind the address.
+    Authors are parted by semicolons, having commas inside. `accessed`, as 2020-04-02, stands
+    behind the address.
     """
     fields = citation.fields
-    who = _authors(fields.get("author") or fields.get("organization", ""))
+    who = _authors(citation)
     year = f"({fields['year']})" if "year" in fields else ""
     where = [fields[key] for key in ("journal", "booktitle", "publisher") if key in fields][:1]
     numbers = [fields[key] for key in ("volume", "number") if key in fields]
     pages = [fields["pages"]] if "pages" in fields else []
     doi = f"https://doi.org/{fields['doi']}" if "doi" in fields else fields.get("url", "")
+    doi = address(doi)
     parts = [
         " ".join(part for part in (who, year) if part),
-        fields.get("title", ""),
-        ", ".join([*where, *numbers, *pages]),
+        plain(fields.get("title", "")),
+        plain(", ".join([*where, *numbers, *pages])),
     ]
-    texts = [plain(part) for part in parts if part]
+    texts = [part for part in parts if part]
     *before, last = [*texts, doi] if doi else texts or [""]
     on = f" (accessed {accessed})" if accessed else ""
     return " ".join([*map(_ended, before), last]) + on
 
 
-def _authors(names: str) -> str:
-    people = split_names(names)
-    et_al = " et al." if people[-1:] == ["others"] else ""
-    return ", ".join(people[:-1] if et_al else people) + et_al
+def _authors(citation: Citation) -> str:
+    people, has_others = authors(citation)
+    names = "; ".join(one.last_first for one in people)
+    return f"{names} et al.".strip() if has_others else names
 
 
 def _ended(part: str) -> str:

@@ -122,7 +122,8 @@ def _check_all(session: Session, here: list[Here], progress: "Progress", *, quic
             found = pipeline.verify_release(session.catalog, folder, progress, quick=quick)
         except IntegrityError as error:
             said.rows.append({"id": name, "ok": False, "error": error.message})
-            said.lines += [f"{name}: {error.message}", *(f"{name}: {one}" for one in error.details)]
+            cause = (error.cause,) if error.cause else ()
+            said.lines += [f"{name}: {one}" for one in (error.message, *cause, *error.details)]
             said.failed.append(name)
             said.hints.append(pipeline.way_out(folder, session.catalog, error))
             continue

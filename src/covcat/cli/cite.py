@@ -4,14 +4,16 @@ import json
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from covcat import cite as citations
+from covcat import locking
 from covcat.cli import complete
+from covcat.cli.export import put_document
 from covcat.cli.session import Session, chosen_output, envelope, put
 from covcat.errors import CovcatError, NotFoundError, UsageError
 from covcat.model import Citation, Resource
@@ -19,7 +21,7 @@ from covcat.output import shown
 from covcat.store import disk_errors
 
 FORMATS = ("bibtex", "ris", "csl-json", "text", "json")
-_MOST_BYTES = 64 << 20  # of a lock
+_SCHEMA = "covcat.lock/1"
 
 Cited = list[tuple[Citation, str | None]]  # with the day on which a site was seen
 
@@ -83,7 +85,10 @@ def _wanted(
     """Return each resource that is named, with its release where one is."""
     if bool(names) == (lock is not None):
         problem = "names and --from together" if names else "nothing to cite"
-        raise UsageError(f"{problem}: expected ids, or --from covcat.lock", hint="covcat list")
+        raise UsageError(
+            f"{problem}: expected ids, or --from covcat.lock",
+            hint="covcat cite cohen, or covcat cite --from covcat.lock; covcat list has the ids",
+        )
     if lock is None:
         found = [(session.catalog.find(name)[0], name.partition("@")[2]) for name in names]
         return [(resource, release or None) for resource, release in found]
@@ -109,12 +114,13 @@ def locked(path: Path) -> list[tuple[str, str | None]]:
         raise NotFoundError(f"there is no lock `{path}`", hint="covcat lock")
     try:
         with disk_errors(f"read `{path}`"), path.open("rb") as stream:
-            tree = json.loads(stream.read(_MOST_BYTES))
+            tree = json.loads(stream.read(locking.MAX_BYTES))
+        _demand_lock(tree["schema"])
         found = [_one_locked(row) for row in tree["releases"]]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
-            f"`{path}` is not a lock of covcat: expected JSON with `releases`, each with `id` and "
-            "`release`",
+            f"`{path}` is not a lock of covcat: expected JSON with `schema` and `releases`, each "
+            "with `id` and `release`",
             cause=f"{type(error).__name__}: {error}".partition("\n")[0],
             hint="covcat lock",
         ) from error
@@ -123,11 +129,19 @@ def locked(path: Path) -> list[tuple[str, str | None]]:
     return found
 
 
+def _demand_lock(schema: object) -> None:
+    if schema != _SCHEMA:
+        is_newer = str(schema).startswith("covcat.lock/")
+        raise ValueError(f"its schema is {schema}{', of a newer covcat' if is_newer else ''}")
+
+
 def _one_locked(row: dict[str, Any]) -> tuple[str, str | None]:
     """Read a row with `resource` or `id`, which may be ID@RELEASE, and perhaps `release`."""
-    name, _, release = str(row["resource"] if "resource" in row else row["id"]).partition("@")
-    chosen = row.get("release") or release or None
-    return name, None if chosen is None else str(chosen)
+    name, release = row["resource"] if "resource" in row else row["id"], row.get("release")
+    if not isinstance(name, str) or not isinstance(release, str | None):
+        raise TypeError("expected texts as `id` and `release`")
+    name, _, inside = name.partition("@")
+    return name, release or inside or None
 
 
 # ---- the day -----------------------------------------------------------------------------------
@@ -139,11 +153,14 @@ def _day(asked: str | None) -> str | None:
     if asked == "today":
         return datetime.now(UTC).astimezone().date().isoformat()
     try:
-        return date.fromisoformat(asked).isoformat()
+        day = date.fromisoformat(asked)
     except ValueError as error:
         raise UsageError(
             f"--accessed `{asked}` is no date: expected one like 2026-04-02, or today"
         ) from error
+    if day > datetime.now(UTC).date() + timedelta(days=1):  # somewhere it is tomorrow already
+        raise UsageError(f"--accessed `{asked}` is still to come: expected the day you saw it")
+    return day.isoformat()
 
 
 def _dated(
@@ -197,8 +214,10 @@ def _print(session: Session, cited: Cited, output: str) -> None:
         put(sys.stdout, json.dumps(items, indent=2) + "\n")
     elif output == "ris":
         records = [map(shown, citations.ris(one, day)) for one, day in cited]
-        put(sys.stdout, "\r\n".join("".join(f"{line}\r\n" for line in one) for one in records))
+        text = "\r\n".join("".join(f"{line}\r\n" for line in one) for one in records)
+        put_document(text.encode())
     else:
         render = citations.sentence if output == "text" else citations.bibtex
         texts = ["\n".join(map(shown, render(one, day).split("\n"))) for one, day in cited]
-        put(sys.stdout, ("\n" if output == "text" else "\n\n").join(texts) + "\n")
+        text = ("\n" if output == "text" else "\n\n").join(texts) + "\n"
+        put_document(text.encode())

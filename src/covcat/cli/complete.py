@@ -1,13 +1,18 @@
-"""What the shell may complete: ids, releases and the words of options; never the network."""
+"""What the shell may complete: ids, releases and the words of options; never the network.
 
+And what was probably meant where one of them was mistyped.
+"""
+
+import difflib
 import os
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from pathlib import Path
 
 from covcat import catalog
 from covcat.errors import CovcatError
 from covcat.model import MODALITIES, Resource
 
+_ALIKE = 0.6  # as in difflib.get_close_matches
 _CUT = "_COVCAT_CUT"  # what bash keeps of the word, and wants left out of each answer
 
 
@@ -92,3 +97,24 @@ def formats(incomplete: str) -> list[str]:
     """Return the words of --format."""
     words = ("table", "tsv", "csv", "json", "yaml", "ids")
     return [word for word in words if word.startswith(incomplete)]
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the one of `known` that was probably meant, or None if none is like it."""
+    scored = [(_likeness(word, one), one) for one in known]
+    best = max((one for one in scored if one[0] >= _ALIKE), default=None, key=lambda one: one[0])
+    return best[1] if best else None
+
+
+def _likeness(word: str, known: str) -> float:
+    """Return 0 to 1; a common beginning counts more, as in Jaro-Winkler: it is seldom mistyped."""
+    begun = sum(word[:end] == known[:end] for end in range(1, min(4, len(word), len(known)) + 1))
+    ratio = difflib.SequenceMatcher(None, known, word).ratio()
+    return ratio + 0.1 * begun * (1 - ratio)
+
+
+def meant(option: str, word: str, known: Iterable[str]) -> str:
+    """Return the hint for a value that `option` does not take."""
+    values = list(known)
+    near = nearest(word, values)
+    return f"did you mean `{option} {near}`?" if near else f"such as {option} {values[0]}"

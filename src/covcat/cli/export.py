@@ -1,6 +1,7 @@
 """manifest export: the record of a release, for tools that do not know covcat."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,8 +16,10 @@ from covcat.store import disk_error
 
 if TYPE_CHECKING:
     from covcat.export import Source
+    from covcat.model import StoredFile
 
 FORMATS = ("json", "csv", "sha256sums", "bagit", "croissant")
+_BY_SUFFIX = {"": "json", ".json": "json", ".csv": "csv", ".jsonld": "croissant"}
 
 
 def export(
@@ -46,7 +49,8 @@ def export(
     from covcat import export as exports
 
     session: Session = ctx.obj
-    chosen_output(form, FORMATS)
+    output = None if output == Path("-") else output
+    form = _form(ctx, form, output)
     if form == "bagit" and output is None:
         raise UsageError(
             "a bag is a folder: expected --output DIR",
@@ -62,6 +66,21 @@ def export(
         if output is not None:
             exports.to_file(source, data, output)
     _tell(session, source, form, output, data)
+
+
+def _form(ctx: typer.Context, form: str, output: Path | None) -> str:
+    """Decide the format: --format, else the suffix of --output: no JSON is called .csv."""
+    chosen_output(form, FORMATS)
+    how = ctx.get_parameter_source("form")
+    if output is None or (how is not None and how.name == "COMMANDLINE"):
+        return form
+    found = _BY_SUFFIX.get(output.suffix.lower())
+    if found is None:
+        raise UsageError(
+            f"the suffix of `{output}` names no format: expected --format {', '.join(FORMATS)}",
+            hint=f"covcat manifest export --format json --output {shlex.quote(str(output))}",
+        )
+    return found
 
 
 def _source(session: Session, name: str | None) -> "Source":
@@ -118,6 +137,12 @@ def _warn(session: Session, source: "Source", form: str) -> None:
     if record.missing or record.selection:
         what = "; ".join(record.selection) or f"{counted(len(record.missing), 'file')} missing"
         session.say(f"note: not all of {name} is here: {what}")
+    lost = sum(not _is_as_recorded(source, file) for file in record.files)
+    if lost and form != "bagit":
+        session.say(
+            f"note: {counted(lost, 'file')} of {name} went away or changed since: "
+            f"covcat verify {name}"
+        )
     odd = sum("%" in file.path for file in record.files)
     if form == "bagit" and odd:
         session.say(
@@ -126,11 +151,19 @@ def _warn(session: Session, source: "Source", form: str) -> None:
         )
 
 
+def _is_as_recorded(source: "Source", file: "StoredFile") -> bool:
+    """Look at the size only: a document is of the record, not of the bytes."""
+    try:
+        return (source.folder / file.path).lstat().st_size == file.bytes
+    except OSError:
+        return False
+
+
 def _bag(session: Session, source: "Source", target: Path) -> None:
     from covcat import export as exports
     from covcat.cli.bars import drawn
 
-    exports.demand_free(source, target)
+    exports.demand_free(source.folder, target)
     with drawn(session, "auto") as progress:
         exports.bag(source.folder, source.manifest, target, progress)
 
@@ -154,13 +187,13 @@ def _tell(
     elif output is not None:
         put(sys.stdout, f"{shown(output) if sys.stdout.isatty() else output}\n")
     elif data is not None:
-        _put(data)
+        put_document(data)
 
 
-def _put(data: bytes) -> None:
+def put_document(data: bytes) -> None:
     """Print a document byte for byte; on a terminal, what that would obey is made visible."""
     if sys.stdout.isatty():
-        text = data.decode("utf-8", "replace")
+        text = data.decode("utf-8", "replace").replace("\r\n", "\n")  # as RIS ends its lines
         put(sys.stdout, "\n".join(map(shown, text.split("\n"))))
         return
     try:
@@ -170,4 +203,6 @@ def _put(data: bytes) -> None:
     except BrokenPipeError as error:
         raise PipeClosedError from error
     except OSError as error:
-        raise disk_error(error, "write the result") from error
+        found = disk_error(error, "write the result")
+        found.hint = "make room there, or send it elsewhere"
+        raise found from error

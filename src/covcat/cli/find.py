@@ -1,7 +1,9 @@
 """list, search, show, files: what the catalog says; nothing here needs the network."""
 
 import json
+import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -107,8 +109,11 @@ def filter_of(
 def _demand_known(option: str, words: list[str] | None, known: tuple[str, ...]) -> None:
     for word in words or ():
         if word not in known:
-            expected = ", ".join(known).replace("_", "-")
-            raise UsageError(f"unknown {option} `{word}`: expected one of {expected}")
+            spelt = [one.replace("_", "-") for one in known]
+            raise UsageError(
+                f"unknown {option} `{word}`: expected one of {', '.join(spelt)}",
+                hint=complete.meant(option, word, spelt),
+            )
 
 
 def list_resources(
@@ -144,8 +149,18 @@ def list_resources(
     if survey:
         resources = [one for one in resources if one.survey]
         session.rows("list", tables.survey(resources), output=chosen)
-        return
-    _print_list(session, "list", resources, here, chosen)
+    else:
+        _print_resources(session, "list", resources, here, chosen)
+    lacking = say_lacking(session, wanted)
+    if not resources and not lacking:
+        _say_nothing(session, "passes these filters")
+    if not survey:
+        _say_counts(session, resources, wanted)
+
+
+def _say_counts(session: Session, resources: Sequence[Resource], wanted: Filter) -> None:
+    if resources:
+        session.say(tables.count(resources, session.catalog.resources))
     unknown = catalogs.unknown_for(session.catalog, wanted.modalities)
     if unknown:
         session.say(f"unknown (U, not listed for it): {', '.join(unknown)}")
@@ -166,10 +181,38 @@ def search(
     words = tuple(word for part in text for word in part.split())
     resources = catalogs.select(session.catalog, Filter(words=words))
     here = frozenset(one for one, _, _ in session.store.releases())
-    _print_list(session, "search", resources, here, chosen_output(output, FORMATS))
+    _print_resources(session, "search", resources, here, chosen_output(output, FORMATS))
+    _say_counts(session, resources, Filter())
+    if not resources:
+        asked = ", ".join(f"`{word}`" for word in words)
+        _say_nothing(session, f"has all of {asked}" if len(words) > 1 else f"has {asked}")
 
 
-def _print_list(
+def _say_nothing(session: Session, why: str) -> None:
+    session.say(f"nothing in the catalog {why}")
+    session.say("hint: covcat list")
+
+
+def say_lacking(session: Session, wanted: Filter) -> bool:
+    """Say which licences there are, where a glob of the filter matches none of them."""
+    listed = catalogs.select(session.catalog, Filter(with_sample=wanted.with_sample))
+    known = sorted({one.license.short for one in listed})
+    folded = {name.casefold(): name for name in known}
+
+    def matches(glob: str) -> bool:
+        only = Filter(licenses=(glob,), with_sample=wanted.with_sample)
+        return bool(catalogs.select(session.catalog, only))
+
+    lacking = [glob for glob in wanted.licenses if not matches(glob)]
+    for glob in lacking:
+        session.say(f"no listed resource has the licence `{glob}`: there are {', '.join(known)}")
+        near = folded.get(complete.nearest(glob.casefold(), folded) or "")
+        meant = f"{glob}*" if matches(f"{glob}*") else near
+        session.say("hint: covcat list" + (f" --license {shlex.quote(meant)}" if meant else ""))
+    return bool(lacking)
+
+
+def _print_resources(
     session: Session,
     command: str,
     resources: list[Resource],
@@ -178,10 +221,9 @@ def _print_list(
 ) -> None:
     is_table = session.format(output) == "table"
     rows = tables.overview(resources) if is_table else tables.full(resources, here)
-    notes = tables.footnotes(resources) if is_table else ""
+    notes = tables.footnotes(resources, rows.columns) if is_table else ""
     data = {"resources": [dict(row) for row in tables.full(resources, here).rows]}
     session.rows(command, rows, data=data, output=output, footnotes=notes)
-    session.say(tables.count(resources, session.catalog.resources))
 
 
 def show(

@@ -162,7 +162,7 @@ def _targets(
     if names:
         return [session.catalog.find(name) for name in names]
     chosen = catalogs.select(session.catalog, wanted)
-    if not chosen:
+    if not chosen and not find.say_lacking(session, wanted):
         session.say("no resource passes these filters")
     return [(resource, resource.default_release) for resource in chosen]
 

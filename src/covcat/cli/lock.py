@@ -109,7 +109,7 @@ def _tell(
 
 def _records(session: Session, names: Sequence[str]) -> list[Manifest]:
     """Return the records of what is named, or of all that is here."""
-    from covcat import manifest
+    from covcat import locking, manifest
 
     here = session.store.releases()
     wanted = [_resolved(session.catalog, name) for name in names]
@@ -119,11 +119,17 @@ def _records(session: Session, names: Sequence[str]) -> list[Manifest]:
             raise NotFoundError(
                 f"`{name}` is not in `{session.data_dir}`", hint=f"covcat fetch {name}"
             )
-    return [
-        manifest.load(folder)
-        for one, release, folder in here
-        if not wanted or one in wanted or f"{one}@{release}" in wanted
-    ]
+    found = []
+    for one, release, folder in here:
+        name = f"{one}@{release}"
+        if not wanted or one in wanted or name in wanted:
+            found.append(manifest.load(folder))
+            if lines := locking.changes_on_disk(folder, found[-1]):
+                session.say(
+                    f"warning: {name}: locked as it was fetched, though on disk "
+                    f"{lines[0]}{' and more' if len(lines) > 1 else ''}: covcat verify {name}"
+                )
+    return found
 
 
 # ---- check -------------------------------------------------------------------------------------
@@ -228,6 +234,8 @@ def plan_of(session: Session, words: Sequence[str], options: Options) -> Plan:
     path = Path(files[0]) if files else locking.FILE
     names = [word for word in words if not _is_file(word)]
     wanted = _chosen(session, locking.read(path).releases, names, path)
+    if not wanted:
+        session.say(f"`{path}` names no release: nothing to do")
     return pipeline.make_locked_plan(session.store, session.catalog, wanted, options)
 
 

@@ -1,7 +1,9 @@
 """The entry point: global options, signals, and the one place that prints errors."""
 
+import ast
 import gc
 import os
+import re
 import signal
 import sys
 import time
@@ -65,6 +67,9 @@ _GLOBAL = {
     "--verbose": False,
 }
 
+# How typer says it; its own suggestions are several, and the best is not always the first.
+_NO_COMMAND = re.compile(r"""no such command ('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")
+_EXTRA = re.compile(r"got unexpected extra argument\(s\) \((.*)\)", re.S)
 _AGAIN = 2.0  # seconds in which another signal means the same as the first
 
 app = typer.Typer(
@@ -139,11 +144,17 @@ def options(
     """Read the global options."""
     del version  # its callback has printed it
     if color not in ("auto", "always", "never"):
-        raise UsageError(f"unknown --color `{color}`: expected auto, always or never")
+        raise UsageError(
+            f"unknown --color `{color}`: expected auto, always or never",
+            hint=complete.meant("--color", color, ("auto", "always", "never")),
+        )
     if mirror is not None and "@" in mirror:
         raise UsageError("--mirror has a user name in it: a mirror never receives credentials")
     if mirror is not None and not mirror.startswith(("http://", "https://")):
-        raise UsageError(f"--mirror `{mirror}` is not an http or https address")
+        raise UsageError(
+            f"--mirror `{mirror}` is not an http or https address",
+            hint="such as --mirror http://127.0.0.1:8080",
+        )
     ctx.obj = Session(
         data_dir=data_dir,
         catalog_folders=tuple(catalog or ()),
@@ -159,6 +170,8 @@ def options(
     for note in ctx.obj.settings.notes:
         ctx.obj.say(note)
     if ctx.invoked_subcommand is None:
+        if as_json:
+            raise UsageError("missing command", hint="covcat --help")
         put(sys.stdout, _EXAMPLES)
 
 
@@ -236,9 +249,14 @@ def reads_settings(args: Sequence[str]) -> bool:
 def _usage_error(error: Exception) -> CovcatError:
     text = error.format_message() if isinstance(error, typer.TyperException) else "aborted"
     text = text[:1].lower() + text[1:].rstrip(".")
-    ctx = getattr(error, "ctx", None)
-    hint = f"{ctx.command_path} --help" if ctx is not None else "covcat --help"
-    return UsageError(text, hint=hint)
+    ctx: Any = getattr(error, "ctx", None)
+    where = ctx.command_path if ctx is not None else "covcat"
+    if ctx is not None and (found := _NO_COMMAND.match(text)):
+        word = ast.literal_eval(found[1])
+        near = complete.nearest(word, ctx.command.commands)
+        hint = f"did you mean `{where} {near}`?" if near else f"{where} --help"
+        return UsageError(f"no such command `{word}`", hint=hint)
+    return UsageError(_EXTRA.sub(r"got more than expected: `\1`", text), hint=f"{where} --help")
 
 
 def _report(error: CovcatError, args: Sequence[str]) -> int:

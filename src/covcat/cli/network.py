@@ -74,10 +74,16 @@ def network(
     """
     rate = None if limit_rate is None else size("--limit-rate", limit_rate)
     if rate == 0:
-        raise UsageError("--limit-rate 0 would never end: expected a size such as 500k or 5M")
+        raise UsageError(
+            "--limit-rate 0 would never end: expected a size such as 500k or 5M",
+            hint="such as --limit-rate 5M",
+        )
     found = re.fullmatch(r"(\d{1,12})/(\d{1,6}(?:\.\d{1,3})?)", slow)
     if found is None:
-        raise UsageError(f"--slow `{slow}` is no speed: expected one such as 65536/60")
+        raise UsageError(
+            f"--slow `{slow}` is no speed: expected one such as 65536/60",
+            hint="such as --slow 65536/60",
+        )
     return Network(
         mirror=session.mirror,
         offline=session.offline,
@@ -100,5 +106,8 @@ def size(option: str, text: str) -> int:
     """
     found = re.fullmatch(r"(\d{1,15})([kMGT]?)B?", text)
     if found is None:
-        raise UsageError(f"{option} `{text}` is no size: expected one such as 500M or 2G")
+        raise UsageError(
+            f"{option} `{text}` is no size: expected one such as 500M or 2G",
+            hint=f"such as {option} 5M",
+        )
     return int(found[1]) * _UNITS[found[2]]

@@ -9,7 +9,7 @@ from covcat.cite import sentence
 from covcat.cli import tables
 from covcat.cli.session import Session
 from covcat.model import CONTENT_FLAGS, GitHubFile, PublishedCounts, Release, Resource
-from covcat.output import shown
+from covcat.output import counted, shown
 from covcat.output.as_table import terminal_width
 
 WIDTH = 96  # at most: longer lines are hard to read
@@ -124,7 +124,7 @@ def _releases(page: _Page, resource: Resource, here: Sequence[str]) -> None:
             "here" if release.id in here else "",
         ]
         note = f"  ({', '.join(mark for mark in marks if mark)})" if any(marks) else ""
-        count = f"{release.contents.files} files, " if release.contents else ""
+        count = f"{counted(release.contents.files, 'file')}, " if release.contents else ""
         page.line(f"{resource.id}@{release.id}  {count}{_size(release)}{note}")
         page.line(how_verified(release), indent=4, hang=2)
         if release.note:
@@ -145,7 +145,8 @@ def _size(release: Release) -> str:
 def how_verified(release: Release) -> str:
     """Say in words what pins a release."""
     trees = [file for file in release.files if isinstance(file, GitHubFile) and file.tree]
-    listed = f"the sha256 or git id of {release.contents.files} files" if release.contents else ""
+    files = counted(release.contents.files, "file") if release.contents else ""
+    listed = f"the sha256 or git id of {files}" if files else ""
     if trees:
         tree = trees[0]
         of = f" of {tree.keep}" if tree.keep else ""
@@ -161,7 +162,7 @@ def how_verified(release: Release) -> str:
         if number == len(release.files):
             return f"verified by {kind}"
         if number:
-            some = f"{number} of {len(release.files)} files"
+            some = f"{number} of {counted(len(release.files), 'file')}"
             return f"verified by {kind} for {some}; the rest is recorded at first use"
     return "not pinned: recorded at first use, and a later difference is an error"
 

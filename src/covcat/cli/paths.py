@@ -1,12 +1,15 @@
 """paths: what this run would use on disk, and what said so."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import typer
 
+from covcat import terms
 from covcat.cli.find import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output
+from covcat.errors import NotFoundError
 from covcat.output import Cell, Rows
 from covcat.settings import File
 from covcat.store import packaged_catalog
@@ -28,6 +31,8 @@ def paths(ctx: typer.Context, output: OutputFormat = None) -> None:
     """
     session: Session = ctx.obj
     chosen = chosen_output(output, FORMATS)
+    if not all(one.is_absolute() for one in (session.data_dir, *session.catalog_folders)):
+        _demand_here()
     folder = session.data_dir.absolute()
     rows = [
         _row("data folder", folder, source(ctx, "data_dir")),
@@ -43,6 +48,13 @@ def paths(ctx: typer.Context, output: OutputFormat = None) -> None:
     session.rows("paths", Rows(columns, rows, key="path"), data={"paths": rows}, output=chosen)
     if not session.settings.files:
         session.say("no file of settings is read: COVCAT_CONFIG is none")
+
+
+def _demand_here() -> None:
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise NotFoundError("the working folder is gone", hint="cd to one that is there") from error
 
 
 def source(ctx: typer.Context, name: str) -> str:
@@ -67,7 +79,10 @@ def _inside(session: Session, folder: Path) -> Iterator[Row]:
         ("partial", store.partial("", "").parent),
     ):
         yield _row(what, path.absolute(), "data folder")
-    count = sum(1 for _ in folder.glob(f"[!.]{_INDEXES}"))
+    yield _row("accepted licences", terms.place(store).absolute(), "data folder")
+    count = 0
+    with suppress(OSError):  # no such folder can be
+        count = sum(1 for _ in folder.glob(f"[!.]{_INDEXES}"))
     row = _row("image indexes", folder / _INDEXES, "data folder")
     yield {**row, "state": f"{count} there" if count else "none yet"}
 

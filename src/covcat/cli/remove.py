@@ -8,7 +8,7 @@ import typer
 
 from covcat.cli import complete
 from covcat.cli.find import FORMATS, OutputFormat
-from covcat.cli.session import Session, chosen_output, put
+from covcat.cli.session import Session, chosen_output, parted, put
 from covcat.errors import CovcatError, NotFoundError, UsageError
 from covcat.output import Cell, Rows, counted, shown, sized
 
@@ -89,7 +89,7 @@ def _named(session: Session, names: Sequence[str], partial: bool) -> list[tuple[
     known = removing.known(session.store)
     found: dict[tuple[str, str], None] = {}
     for name in names:
-        wanted, at, release = name.partition("@")
+        wanted, at, release = parted(name)
         if wanted not in {one for one, _ in known}:
             wanted = session.catalog.get(wanted).id
         folder = session.data_dir / wanted
@@ -168,7 +168,8 @@ def cache_list(ctx: typer.Context, output: OutputFormat = None) -> None:
 
     session: Session = ctx.obj
     chosen = chosen_output(output, FORMATS)
-    _print_cache(session, "cache list", leftovers.found(session.store), chosen)
+    found = [one for one in leftovers.found(session.store) if one.files]  # prune drops the others
+    _print_cache(session, "cache list", found, chosen)
 
 
 def cache_prune(
@@ -209,7 +210,10 @@ def cache_prune(
 def _seconds(text: str) -> int:
     if text[:-1].isascii() and text[:-1].isdigit() and text[-1] in _UNITS and len(text) < 10:
         return int(text[:-1]) * _UNITS[text[-1]]
-    raise UsageError(f"unknown age `{text}`: expected a number and s, m, h, d or w, such as 14d")
+    raise UsageError(
+        f"unknown age `{text}`: expected a number and s, m, h, d or w, such as 14d",
+        hint="such as --older-than 14d",
+    )
 
 
 def _print_cache(

@@ -11,7 +11,8 @@ from typing import Any, TextIO
 
 from covcat import catalog as catalogs
 from covcat.catalog import Catalog
-from covcat.errors import CovcatError, SeveralError, UsageError
+from covcat.cli import complete
+from covcat.errors import CovcatError, NotFoundError, SeveralError, UsageError
 from covcat.output import OUTPUTS, Rows, shown
 from covcat.settings import Settings
 from covcat.store import Store, disk_error
@@ -169,6 +170,18 @@ def error_text(error: CovcatError) -> str:
     return "\n".join(lines) + "\n"
 
 
+def parted(name: str) -> tuple[str, str, str]:
+    """Split the name of something that is here into its id, the `@` if it has one, its release.
+
+    Raises:
+        NotFoundError: nothing stands before the `@`.
+    """
+    resource, at, release = name.partition("@")
+    if not resource:  # as Catalog.find says it
+        raise NotFoundError(f"`{name}` has no id in it: expected ID@RELEASE", hint="covcat status")
+    return resource, at, release
+
+
 def chosen_output(name: str | None, allowed: Sequence[str]) -> str | None:
     """Check a --format.
 
@@ -176,7 +189,10 @@ def chosen_output(name: str | None, allowed: Sequence[str]) -> str | None:
         UsageError: it is not one of `allowed`.
     """
     if name is not None and name not in allowed:
-        raise UsageError(f"unknown format `{name}`: expected one of {', '.join(allowed)}")
+        raise UsageError(
+            f"unknown format `{name}`: expected one of {', '.join(allowed)}",
+            hint=complete.meant("--format", name, allowed),
+        )
     return name
 
 

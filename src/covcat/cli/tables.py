@@ -61,7 +61,7 @@ def _mark(resource: Resource) -> str:
 
 def _fitting(rows: Sequence[Mapping[str, Cell]]) -> tuple[tuple[str, ...], int]:
     """Return the columns that the terminal has room for, and the width left for the title."""
-    widths = {name: max([len(name), *(len(str(row[name])) for row in rows)]) for name in _COLUMNS}
+    widths = {name: max([len(name), *(len(shown(row[name])) for row in rows)]) for name in _COLUMNS}
     columns, room = _COLUMNS, 0
     for less in ((), *_SPARED):
         columns = tuple(name for name in columns if name not in less)
@@ -190,7 +190,7 @@ def _corrections(resources: Iterable[Resource]) -> list[str]:
         for one in resources
         for fix in one.corrections
     ]
-    return ["* the survey is wrong there today:", *lines] if lines else []
+    return ["* where the survey is wrong today:", *lines] if lines else []
 
 
 def count(shown_here: Sequence[Resource], known: Sequence[Resource]) -> str:

@@ -121,4 +121,6 @@ def doctor(ctx: typer.Context) -> None:
     rows_shown = Rows(("check", "state", "found", "fix"), rows, key="check")
     session.rows("doctor", rows_shown, data={"checks": rows})
     wrong = sum(one.state != "ok" for one in checks)
-    session.say("all is well" if not wrong else f"{wrong} of {len(checks)} checks ask for a look")
+    verb = "asks" if wrong == 1 else "ask"
+    said = f"{wrong} of {counted(len(checks), 'check')} {verb} for a look"
+    session.say(said if wrong else "all is well")

@@ -19,12 +19,13 @@ from covcat.cite import all_bibtex
 from covcat.cohort import record as records
 from covcat.cohort.choosing import Cohort, Part
 from covcat.cohort.record import Form
+from covcat.durable import sync
 from covcat.errors import DiskError, IntegrityError, UsageError
 from covcat.model import NAMES, Record, Resource
 from covcat.output import counted, shown
 from covcat.output.records import csv_to
 from covcat.progress import Progress
-from covcat.store import FOLDER_MODE, disk_errors, sync
+from covcat.store import FOLDER_MODE, disk_errors
 from covcat.vocabulary import USES
 
 _CHUNK = 1 << 20

@@ -7,18 +7,18 @@ folder and made by `bags`. tests/test_exports.py runs over all.
 import csv
 import io
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from covcat import manifest as manifests
 from covcat.aside import workshop_beside
-from covcat.errors import DiskError, UsageError
+from covcat.durable import sync
 from covcat.export.bags import bag
 from covcat.export.linked import croissant, schema_org
+from covcat.export.targets import demand_free, place, writing
 from covcat.model import Manifest, Resource
-from covcat.store import MANIFEST, disk_errors, sync
+from covcat.store import MANIFEST, disk_errors
 
 __all__ = ["DOCUMENTS", "FORMATS", "Source", "bag", "demand_free", "schema_org", "to_file"]
 
@@ -87,31 +87,15 @@ DOCUMENTS: Mapping[str, Callable[[Source], bytes]] = {
 FORMATS = (*DOCUMENTS, "bagit")
 
 
-def demand_free(source: Source, target: Path) -> None:
-    """Refuse a target that is there already, or inside the release itself.
-
-    Raises:
-        DiskError: it is there.
-        UsageError: it would be a part of what covcat vouches for.
-    """
-    with disk_errors(f"look at `{target}`"):
-        if os.path.lexists(target):
-            raise DiskError(f"`{target}` is there already", hint="give another name")
-        if target.absolute().parent.resolve().is_relative_to(source.folder.resolve()):
-            name = f"{source.manifest.resource}@{source.manifest.release}"
-            raise UsageError(f"`{target}` is inside the release `{name}`", hint="give another name")
-
-
 def to_file(source: Source, data: bytes, target: Path) -> None:
     """Write a document whole or not at all.
 
     Raises:
         DiskError: it is there already, or the disk refused.
     """
-    demand_free(source, target)
-    with workshop_beside(target) as workshop, disk_errors(f"write `{target}`"):
+    demand_free(source.folder, target)
+    with workshop_beside(target) as workshop, writing(target):
         built = workshop / "document"
         built.write_bytes(data)
         sync(workshop)
-        demand_free(source, target)
-        built.rename(target)
+        place(built, target)

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from covcat.aside import workshop_beside
+from covcat.durable import sync
 from covcat.errors import DiskError, IntegrityError
+from covcat.export.targets import writing
 from covcat.model import Manifest, StoredFile
 from covcat.progress import Progress
-from covcat.store import FOLDER_MODE, MANIFEST, disk_errors, sync
+from covcat.store import FOLDER_MODE, MANIFEST
 from covcat.version import __version__
 
 _CHUNK = 1 << 20
@@ -26,7 +28,7 @@ def bag(folder: Path, manifest: Manifest, target: Path, progress: Progress) -> N
         IntegrityError: a file is not as it was fetched.
         DiskError: something is there already, or the disk refused.
     """
-    with workshop_beside(target) as workshop, disk_errors(f"write `{target}`"):
+    with workshop_beside(target) as workshop, writing(target):
         _demand_room(workshop, manifest.total_bytes)
         built = workshop / "bag"
         (built / "data").mkdir(mode=FOLDER_MODE, parents=True)
@@ -47,7 +49,10 @@ def bag(folder: Path, manifest: Manifest, target: Path, progress: Progress) -> N
 def _demand_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
-        raise DiskError(f"not enough space for the bag: expected {needed:,} bytes, got {free:,}")
+        raise DiskError(
+            f"not enough space for the bag: expected {needed:,} bytes, got {free:,}",
+            hint="free some space, or give another --output",
+        )
 
 
 def _copy(folder: Path, manifest: Manifest, file: StoredFile, target: Path) -> None:
@@ -84,14 +89,16 @@ def _changed(manifest: Manifest, file: StoredFile) -> IntegrityError:
 
 
 def _write_tags(built: Path, folder: Path, manifest: Manifest) -> None:
-    """Write all that is not payload; covcat's own manifest comes along as one of the tag files."""
+    """Write all that is not payload; covcat's own manifest comes along as one of the tag files.
+
+    Not as `covcat/manifest.json`: a bag in a data folder would be taken for a resource.
+    """
     tags = {
         "bagit.txt": b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n",
         "bag-info.txt": info(manifest).encode(),
         "manifest-sha256.txt": payload(manifest.files).encode("utf-8", "surrogateescape"),
-        "covcat/manifest.json": (folder / MANIFEST).read_bytes(),
+        "covcat-manifest.json": (folder / MANIFEST).read_bytes(),
     }
-    (built / "covcat").mkdir(mode=FOLDER_MODE)
     lines = []
     for name, data in tags.items():
         (built / name).write_bytes(data)

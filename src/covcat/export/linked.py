@@ -2,6 +2,8 @@
 
 import hashlib
 import mimetypes
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -11,6 +13,8 @@ from covcat.model import License, Manifest, Resource, StoredFile, WebFile
 
 MOST_FILES = 1_000  # that are named one by one: a reader makes an object of each
 SUMS = "SHA256SUMS"
+_MOST_SETS = 100
+_SUFFIX = re.compile(r"\.(?=\d*[A-Za-z])[A-Za-z0-9]{1,10}")
 _ANY = "application/octet-stream"
 _TYPES = {  # that Python's table lacks, or has by another name on another system
     ".csv": "text/csv",
@@ -35,6 +39,7 @@ _CONTEXT = {  # https://docs.mlcommons.org/croissant/docs/croissant-spec.html, a
     "dct": "http://purl.org/dc/terms/",
     "equivalentProperty": "cr:equivalentProperty",
     "examples": {"@id": "cr:examples", "@type": "@json"},
+    "excludes": "cr:excludes",
     "extract": "cr:extract",
     "field": "cr:field",
     "fileProperty": "cr:fileProperty",
@@ -74,7 +79,7 @@ def croissant(manifest: Manifest, resource: Resource | None, sums: str) -> dict[
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": manifest.title,
-        "description": resource.summary if resource else manifest.title,
+        "description": _description(manifest, resource),
         "identifier": f"{manifest.resource}@{manifest.release}",
         "version": manifest.release,
         "url": manifest.homepage,
@@ -87,6 +92,15 @@ def croissant(manifest: Manifest, resource: Resource | None, sums: str) -> dict[
         "distribution": _distribution(manifest.files, sums),
     }
     return {key: value for key, value in tree.items() if value not in (None, "", [])}
+
+
+def _description(manifest: Manifest, resource: Resource | None) -> str:
+    """Return what it is; a part must not be taken for the whole."""
+    summary = resource.summary if resource else manifest.title
+    lost = len(manifest.missing)
+    missing = [f"{lost} file{'' if lost == 1 else 's'} missing"] if lost else []
+    parts = "; ".join([*manifest.selection, *missing])
+    return f"{summary} Not all of the release is here: {parts}." if parts else summary
 
 
 def _distribution(files: tuple[StoredFile, ...], sums: str) -> list[dict[str, Any]]:
@@ -119,22 +133,46 @@ def _file_object(number: int, file: StoredFile) -> dict[str, Any]:
 
 
 def _file_sets(files: Iterable[StoredFile]) -> list[dict[str, Any]]:
-    """Return one set for each folder and suffix: a set has one media type."""
-    counts: dict[tuple[str, str], int] = {}
-    for file in files:
-        kind = (file.path.partition("/")[0], PurePosixPath(file.path).suffix)
-        counts[kind] = counts.get(kind, 0) + 1
+    """Return one set for each folder and suffix, as a set has one media type, and one of the rest.
+
+    The end of a DICOM file's UID is no suffix, and would be one for each file.
+    """
+    counts = Counter(map(_kind, files))
+    named = sorted(kind for kind, _ in counts.most_common(_MOST_SETS) if kind[1])
+    sets: Counter[tuple[str, str]] = Counter()
+    for (top, suffix), count in counts.items():
+        sets[top, suffix if (top, suffix) in named else ""] += count
     return [
-        {
-            "@type": "cr:FileSet",
-            "@id": f"set-{number}",
-            "name": f"{top}: {suffix or 'without a suffix'}",
-            "description": f"{count} files",
-            "includes": [f"{top}/*{suffix}", f"{top}/**/*{suffix}"],
-            "encodingFormat": media_type(f"x{suffix}"),
-        }
-        for number, ((top, suffix), count) in enumerate(sorted(counts.items()), 1)
+        _file_set(
+            number, kind, count, [] if kind[1] else [one for one in named if one[0] == kind[0]]
+        )
+        for number, (kind, count) in enumerate(sorted(sets.items()), 1)
     ]
+
+
+def _kind(file: StoredFile) -> tuple[str, str]:
+    suffix = PurePosixPath(file.path).suffix
+    return file.path.partition("/")[0], suffix if _SUFFIX.fullmatch(suffix) else ""
+
+
+def _file_set(
+    number: int, kind: tuple[str, str], count: int, others: Iterable[tuple[str, str]]
+) -> dict[str, Any]:
+    top, suffix = kind
+    found: dict[str, Any] = {
+        "@type": "cr:FileSet",
+        "@id": f"set-{number}",
+        "name": f"{top}: {suffix or 'all other files'}",
+        "description": f"{count} file{'' if count == 1 else 's'}",
+        "includes": _globs(top, suffix),
+        "encodingFormat": media_type(f"x{suffix}"),
+    }
+    excludes = [glob for one in others for glob in _globs(*one)]
+    return found | ({"excludes": excludes} if excludes else {})
+
+
+def _globs(top: str, suffix: str) -> list[str]:
+    return [f"{top}/*{suffix}", f"{top}/**/*{suffix}"]
 
 
 def media_type(path: str) -> str:

@@ -12,6 +12,9 @@ _COUNTS = {"rows", "images", "patients", "published", "difference"}
 _RIGHT = {"bytes", "size", "files", "row", "width", "height", "age", *_COUNTS}
 _WRAPPED = {
     "title": 22,
+    "state": 10,
+    "newest": 10,
+    "verified_by": 11,
     "organization": 22,
     "path": 30,
     "reason": 22,
@@ -22,6 +25,7 @@ _WRAPPED = {
     "url": 40,
     "detail": 30,
 }
+_SPARED = ("title", "fetched_at")  # what goes where there is no room: the id says most of it
 _MIDDLE = {"ct", "xray", "mri", "us", "meta", "case"}
 
 
@@ -32,9 +36,10 @@ def text(rows: Rows, *, color: bool = False) -> str:
     from rich.text import Text
 
     widths = _widths(rows)
-    if sum(widths) - 1 > terminal_width():
-        rows = Rows([name for name in rows.columns if name != "title"], rows.rows, rows.key)
-        widths = _widths(rows)  # the id says what the title says
+    for spared in _SPARED:
+        if sum(widths) - 1 > terminal_width():
+            rows = Rows([name for name in rows.columns if name != spared], rows.rows, rows.key)
+            widths = _widths(rows)
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column, width in zip(rows.columns, widths, strict=True):
         table.add_column(
@@ -55,7 +60,9 @@ def text(rows: Rows, *, color: bool = False) -> str:
         no_color=not color,
         legacy_windows=False,
     ).print(table)
-    return "".join(line.rstrip() + "\n" for line in buffer.getvalue().splitlines())
+    lines = [line.rstrip() for line in buffer.getvalue().splitlines()]
+    # rich puts an empty line where the end of a folded word fills its column
+    return "".join(f"{line}\n" for line in lines if line)
 
 
 def _side(column: str, rows: Rows) -> Literal["left", "center", "right"]:

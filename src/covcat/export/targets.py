@@ -1,0 +1,65 @@
+"""Where an export may go: to a new name, outside of what covcat vouches for, all at once."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from covcat.errors import DiskError, UsageError
+from covcat.store import MANIFEST, PRIVATE, disk_error, disk_errors
+
+_OTHER = "give another --output"
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Say what the disk refuses of a target, with a way out that is not --data-dir."""
+    try:
+        yield
+    except OSError as error:
+        found = disk_error(error, f"write `{target}`")
+        found.hint = f"{_OTHER}, where there is room and you may write"
+        raise found from error
+
+
+def demand_free(release: Path, target: Path) -> None:
+    """Refuse a target that cannot be made, or that would change what is in the data folder.
+
+    Raises:
+        DiskError: it is there, or its folder is none that may be written to.
+        UsageError: it would be a part of a release, or be taken for one.
+    """
+    with disk_errors(f"look at `{target}`"):
+        if os.path.lexists(target):
+            raise DiskError(f"`{target}` is there already", hint="give another name")
+        _demand_outside(release.parents[1].resolve(), target)
+        parents = target.absolute().parents
+        above = next(one for one in parents if os.path.lexists(one))
+        if not above.is_dir():
+            raise DiskError(f"`{above}` is not a folder", hint=_OTHER)
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise DiskError(f"you may not write to `{above}`", hint=_OTHER)
+
+
+def _demand_outside(data: Path, target: Path) -> None:
+    place = target.absolute().parent.resolve() / target.name
+    parts = place.relative_to(data).parts if place.is_relative_to(data) else ()
+    if parts[:1] == (PRIVATE,):
+        raise UsageError(
+            f"`{target}` is inside covcat's own folder `{data / PRIVATE}`", hint=_OTHER
+        )
+    if len(parts) > 2 and (data / parts[0] / parts[1] / MANIFEST).is_file():
+        name = f"{parts[0]}@{parts[1]}"
+        raise UsageError(f"`{target}` is inside the release `{name}`", hint=_OTHER)
+    if parts[2:] == (MANIFEST,):
+        raise UsageError(f"`{target}` would be taken for the record of a release", hint=_OTHER)
+
+
+def place(built: Path, target: Path) -> None:
+    """Give a file its final name, if nobody has taken it meanwhile."""
+    try:
+        os.link(built, target)
+    except FileExistsError as error:
+        raise DiskError(f"`{target}` is there already", hint="give another name") from error
+    except OSError:  # a file system without hard links
+        built.rename(target)
