@@ -472,7 +472,7 @@ def test_text_and_bibtex_citations(covcat) -> None:
     ran = covcat("cite", "covid-net")
     assert ran.out.startswith("@article{Wang2020,\n  ")
     text = covcat("cite", "cohen", "--format", "text").out
-    assert "Joseph Paul Cohen, Paul Morrison, Lan Dao (2020). COVID-19 image data" in text
+    assert "Cohen, Joseph Paul; Morrison, Paul; Dao, Lan (2020). COVID-19 image data" in text
 
 
 def test_bare_covcat_shows_three_examples(covcat) -> None:
@@ -524,7 +524,7 @@ def test_any_encoding_can_show_everything(encoding: str) -> None:
     for args in (["list", "--format", "table"], ["show", "pocus"], ["cite", "pocus"]):
         ran = process(*args, env=env)
         assert (ran.returncode, b"Traceback" in ran.stderr) == (0, False)
-        ran.stdout.decode(encoding)
+        ran.stdout.decode("utf-8" if args[0] == "cite" else encoding)  # a .bib is always UTF-8
 
 
 @pytest.mark.parametrize(

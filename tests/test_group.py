@@ -182,6 +182,34 @@ def test_a_download_that_one_began_the_other_ends(users, server: Server) -> None
     assert one.runs("verify", "big").code == 0
 
 
+def test_what_one_keeps_to_himself_the_other_does_not_throw_away(users) -> None:
+    one, two = users
+    assert one.runs("fetch", "set").code == 0
+    private = one.place / "data/set/1/files/private"
+    (private / "inside").mkdir(parents=True)
+    (private / "inside/a.csv").write_text("mine")
+    os.chown(private, one.number, one.number)
+    private.chmod(0o700)
+    looked = two.runs("verify")
+    assert looked.code == 5
+    assert "extra: files/private" in looked.err
+    for command in (["fetch", "set", "--keep-archives"], ["remove", "set", "--yes"]):
+        refused = two.runs(*command)
+        assert (refused.code, "files/private" in refused.err) == (8, True), refused.err
+    assert (private / "inside/a.csv").read_text() == "mine"
+
+
+def test_a_lock_or_a_record_that_one_may_not_read_is_not_called_damaged(users) -> None:
+    one, two = users
+    assert one.runs("fetch", "set").code == 0
+    (one.place / "data/set/1/manifest.json").chmod(0o600)
+    (one.place / "covcat.lock").write_text("{}")
+    (one.place / "covcat.lock").chmod(0o600)
+    for command in (["verify", "set"], ["fetch", "--locked"]):
+        refused = two.runs(*command)
+        assert (refused.code, "Permission denied" in refused.err) == (8, True), refused.err
+
+
 def test_both_fetch_the_same_at_once(users) -> None:
     processes = [user.start("-m", "covcat", "fetch", "set") for user in users]
     outs = [process.communicate(timeout=60) for process in processes]

@@ -306,6 +306,29 @@ def test_the_cache_does_not_list_what_holds_nothing_and_prune_drops_it(covcat, f
     assert not list(STAGING.iterdir())
 
 
+def test_a_removal_that_was_killed_is_swept_after_the_cache_was_looked_at(covcat, fetched) -> None:
+    rest = STAGING / f"trash-{'0' * 16}"
+    (rest / "files").mkdir(parents=True)
+    (rest / "files/one.png").write_bytes(b"half gone")
+    assert kinds(covcat)["staging"]["in_use"] is False
+    assert covcat("fetch", "set").code == 0
+    assert not rest.exists()
+
+
+@pytest.mark.parametrize("odd", ["link", "pipe", "folder"])
+def test_a_part_that_is_no_file_stops_nothing(covcat, fetched, odd: str) -> None:
+    path = DATA / ".covcat/parts" / "fedcba9876543210.01234567.part"
+    {
+        "link": lambda: path.symlink_to("/etc/passwd"),
+        "pipe": lambda: os.mkfifo(path),
+        "folder": path.mkdir,
+    }[odd]()
+    mine = part()
+    assert "part" in kinds(covcat)
+    assert covcat("cache", "prune").code == 0
+    assert not mine.exists()
+
+
 def test_prune_by_age_leaves_what_is_younger(covcat, fetched) -> None:
     path, folder = part(days=3), wait(days=20)
     assert covcat("cache", "prune", "--older-than", "14d").code == 0
@@ -361,6 +384,7 @@ def test_archives_that_are_the_release_stay(covcat, shelf, server) -> None:
     shelf.add_repository()
     server.serve_repository(git_zip(REPOSITORY))
     covcat("fetch", "set", "--no-extract")
+    (RELEASE / "files").mkdir()  # somebody made it, or a tool of theirs
     before = tree_on_disk(RELEASE)
     assert covcat("cache", "prune", "--archives").code == 0
     assert tree_on_disk(RELEASE) == before

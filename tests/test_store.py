@@ -317,3 +317,21 @@ def test_a_killed_fetch_is_swept_by_the_next_one(shelf, server, covcat) -> None:
     assert ran.code == 0, ran.err
     assert os.listdir("covcat-data/.covcat/staging") == []
     assert tree_on_disk(Path("covcat-data/set/1/files")) == REPOSITORY
+
+
+@pytest.mark.parametrize("name", ["staging", "partial"])
+def test_a_link_in_place_of_a_private_folder_is_not_swept(
+    covcat, tmp_path: Path, name: str
+) -> None:
+    assert covcat("fetch", "sample").code == 0
+    theirs = tmp_path / "theirs"
+    for inside in ("0123456789abcdef", "sample@1.done", "thesis.done"):
+        (theirs / inside).mkdir(parents=True)
+        (theirs / inside / "thesis.tex").write_text("precious")
+    private = Path("covcat-data/.covcat") / name
+    private.rmdir()
+    private.symlink_to(theirs)
+    for command in (["fetch", "sample"], ["verify", "--repair"], ["cache", "prune"]):
+        covcat(*command)
+        assert len(list(theirs.glob("*/thesis.tex"))) == 3
+    assert covcat("fetch", "sample", "--keep-archives").code == 8

@@ -254,3 +254,91 @@ def test_verify_of_what_is_not_here_is_not_found(fetched) -> None:
     ran = fetched("verify", "nosuch")
     assert ran.code == 3
     assert "the catalog has no resource `nosuch`" in ran.err
+
+
+# ---- what lies beside the data -----------------------------------------------------------------
+
+
+@pytest.fixture
+def own(fetched) -> Path:
+    """Put files of one's own into the release's folder, beside the data."""
+    (RELEASE / "notes.txt").write_text("mine")
+    (RELEASE / "results").mkdir()
+    (RELEASE / "results/weights.pt").write_text("weights")
+    return RELEASE
+
+
+def test_files_beside_the_data_are_named_and_no_hint_leads_to_a_refusal(fetched, own) -> None:
+    ran = fetched("verify")
+    assert ran.code == 5
+    assert "extra: notes.txt" in ran.err
+    assert "extra: results/weights.pt" in ran.err
+    assert "hint: move what covcat did not put there out of the release's folder\n" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("harm", "command"),
+    [
+        (lambda: (RELEASE / "files/README.md").unlink(), ["verify", "--repair"]),
+        (lambda: (RELEASE / "manifest.json").write_text("{"), ["verify", "--repair"]),
+        (lambda: None, ["fetch", "set", "--keep-archives"]),
+        (lambda: None, ["remove", "set", "--yes"]),
+    ],
+)
+def test_no_command_takes_files_beside_the_data_along(fetched, own, harm, command) -> None:
+    harm()
+    ran = fetched(*command)
+    assert ran.code == 8
+    assert "notes.txt" in ran.err
+    assert (RELEASE / "results/weights.pt").read_text() == "weights"
+
+
+def test_a_changed_file_is_not_thrown_away_by_a_fetch_of_more_or_a_removal(fetched) -> None:
+    mine = RELEASE / "files/README.md"
+    mine.write_text("# my own words, 24 long.\n")
+    then = (RELEASE / "manifest.json").stat().st_mtime + 60
+    os.utime(mine, (then, then))
+    for command, code in (
+        (["fetch", "set", "--keep-archives"], 5),
+        (["remove", "set", "--yes"], 8),
+    ):
+        ran = fetched(*command)
+        assert ran.code == code
+        assert "files/README.md" in ran.err
+        assert mine.read_text() == "# my own words, 24 long.\n"
+
+
+# ---- records that are none ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "SHA256SUMS"])
+def test_a_pipe_in_place_of_a_record_is_damage_and_no_wait(fetched, name: str) -> None:
+    (RELEASE / name).unlink()
+    os.mkfifo(RELEASE / name)
+    for quick in ([], ["--quick"]):
+        assert fetched("verify", *quick).code == 5
+    assert fetched("status").code == 0
+
+
+def test_an_endless_file_in_place_of_the_sums_is_not_read(fetched) -> None:
+    (RELEASE / "SHA256SUMS").unlink()
+    (RELEASE / "SHA256SUMS").symlink_to("/dev/zero")
+    ran = fetched("verify")
+    assert ran.code == 5
+    assert "SHA256SUMS: not as recorded" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ({"form": "archives"}, "it names the path `files/README.md`"),
+        ({"total_files": 3}, "and other totals"),
+        ({"total_bytes": 1}, "and other totals"),
+    ],
+)
+def test_a_manifest_that_contradicts_itself_is_damaged(fetched, change: dict, cause: str) -> None:
+    path = RELEASE / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    ran = fetched("verify")
+    assert ran.code == 5
+    assert cause in ran.err
