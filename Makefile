@@ -4,6 +4,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
 PYTHON ?= python3
 T ?=
+SHARED := -n logical --maxprocesses 8 --dist worksteal
 DEMO := $(VENV)/demo
 
 .DEFAULT_GOAL := help
@@ -23,9 +24,9 @@ demo: $(READY) ## set up, then list, fetch, verify and show: offline, with the b
 	@rm -rf $(DEMO)
 	@BIN=$(BIN) DATA=$(DEMO) sh scripts/demo.sh
 
-test: $(READY) ## run the tests; T=tests/test_plan.py picks some
+test: $(READY) ## run the tests, a worker a core; T=tests/test_plan.py picks some
 	$(BIN)/coverage erase
-	COVERAGE_PROCESS_START=pyproject.toml $(BIN)/coverage run -m pytest $(T)
+	COVERAGE_PROCESS_START=pyproject.toml $(BIN)/coverage run -m pytest $(or $(T),$(SHARED))
 	$(BIN)/coverage combine --quiet
 	$(if $(T),,$(BIN)/coverage report --skip-covered --skip-empty)
 

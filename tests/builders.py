@@ -185,6 +185,7 @@ class Server:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a body waits 40 ms for word that its head has come
     imitation: Server
 
     def do_GET(self) -> None:

@@ -210,6 +210,15 @@ def test_a_lock_or_a_record_that_one_may_not_read_is_not_called_damaged(users) -
         assert (refused.code, "Permission denied" in refused.err) == (8, True), refused.err
 
 
+def test_a_release_that_one_closed_is_not_called_absent(users) -> None:
+    one, two = users
+    assert one.runs("fetch", "set").code == 0
+    (one.place / "data/set/1").chmod(0o700)
+    for command in (["verify", "set"], ["path", "set"]):
+        refused = two.runs(*command)
+        assert (refused.code, "permission denied" in refused.err) == (8, True), refused.err
+
+
 def test_both_fetch_the_same_at_once(users) -> None:
     processes = [user.start("-m", "covcat", "fetch", "set") for user in users]
     outs = [process.communicate(timeout=60) for process in processes]

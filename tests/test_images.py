@@ -791,7 +791,7 @@ def test_a_label_table_that_was_changed_is_read_with_a_warning(asked) -> None:
 
 NO_TERM = "findings that the vocabulary does not have"
 NOT_HERE = "of these of images that are not here"
-NOT_ADDED = "rows that add to none"
+NOT_ADDED = "rows of more about images that are not here"
 
 
 @pytest.mark.parametrize(

@@ -254,6 +254,7 @@ def test_offline_a_set_is_taken_as_it_is(covcat, patients: dict[str, bytes]) -> 
     assert len(here(ran)) == 15
     assert {one["verified_by"] for one in record("mashhad")["downloads"]} == {"first-use"}
     assert "what its host says of the files is not compared" in ran.err
+    assert covcat("status", "--json").document["data"]["here"][0]["state"] == "as brought"
 
 
 def test_a_set_is_refused_where_its_host_does_not_answer_and_nobody_said_offline(

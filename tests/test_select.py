@@ -349,7 +349,7 @@ def test_other_files_make_no_such_cohort(covcat, fetched) -> None:
     fetched({**files(), "images/a.png": b"\x89PNG other"})
     ran = covcat("select", "--from", "one", "-o", "two")
     assert (ran.code, Path("two").exists()) == (5, False)
-    assert "set@1: 9 files, not all of them as they were" in ran.err
+    assert "set@1: not all files as they were, of 9" in ran.err
     assert "hint: covcat select set@1 --view PA" in ran.err
     shutil.rmtree("covcat-data")
     fetched({**files(), "more.txt": b"x"})

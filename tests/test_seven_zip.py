@@ -523,10 +523,10 @@ def packed_header(header: bytes, properties: bytes = b"\x18") -> bytes:
     ],
 )
 def test_a_hostile_header_costs_little(tmp_path: Path, data: bytes, message: str) -> None:
-    begin = time.monotonic()
+    begin = time.process_time()
     with pytest.raises(BadArchiveError, match=message):
         members_of(tmp_path, data)
-    assert time.monotonic() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 def test_70_001_files_in_folders_of_their_own_are_listed_soon(tmp_path: Path) -> None:
@@ -537,9 +537,9 @@ def test_70_001_files_in_folders_of_their_own_are_listed_soon(tmp_path: Path) ->
     )
     header = b"\x01\x04" + packed + folders + b"\0\0\x05" + number(count)
     header += names(*(f"f{at}" for at in range(count))) + b"\0\0"
-    begin = time.monotonic()
+    begin = time.process_time()
     assert len(members_of(tmp_path, raw(header, b"x" * count))) == count
-    assert time.monotonic() - begin < 15
+    assert time.process_time() - begin < 15
 
 
 SMALL = {"one": b"first file", "two": b"second, a little longer"}

@@ -593,19 +593,19 @@ def test_only_files_may_be_sparse(kind: bytes) -> None:
 def test_ranges_are_counted_over_the_whole_archive(form: str) -> None:
     pairs = [(at, 0) for at in range(15_000)] + [(15_000, 0)]
     one = SPARSE[form](pairs, 15_000, b"")
-    start = time.monotonic()
+    start = time.process_time()
     assert len(listed(one * 6 + END)) == 6
     with pytest.raises(BadArchiveError, match="too many"):
         listed(one * 40 + END)
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
 
 
 def test_a_sparse_map_of_four_megabytes_takes_no_long_time() -> None:
     body = padded(b"99999\n" + b"0000000000000000000\n" * 199_998)
     keys = [(b"GNU.sparse.name", b"s"), (b"GNU.sparse.realsize", b"0"), *VERSION]
-    start = time.monotonic()
+    start = time.process_time()
     assert len(listed((pax(*keys) + entry(b"s", body)) * 2 + END)) == 2
-    assert time.monotonic() - start < 2  # was 3 seconds when each block copied those before
+    assert time.process_time() - start < 2  # was 3 seconds when each block copied those before
 
 
 def test_bytes_after_the_flag_of_a_sparse_block_are_refused() -> None:

@@ -11,6 +11,7 @@ from covcat.assemble import Part
 from covcat.building import Job
 from covcat.choose import Chosen
 from covcat.model import Manifest, Selection, Served, StoredFile, Transfer
+from covcat.output import counted
 
 
 def unpacked(job: Job, wanted: Sequence[Chosen], served: Sequence[Served]) -> list[Part]:
@@ -35,7 +36,9 @@ def unpacked(job: Job, wanted: Sequence[Chosen], served: Sequence[Served]) -> li
         files = [replace(one, path=one.path.removeprefix("files/")) for one in part.files]
         found.append(replace(part, files=tuple(files)))
     if found:
-        job.bench.progress.note(f"{job.case.name}: {len(found)} archives of it are here already")
+        job.bench.progress.note(
+            f"{job.case.name}: here already: {counted(len(found), 'archive')} of it"
+        )
     return found
 
 

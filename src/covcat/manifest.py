@@ -224,6 +224,7 @@ def held(folder: Path) -> Held | None:
 
     Raises:
         IntegrityError: files that it records are missing, or of another size.
+        DiskError: this user may not look into it.
     """
     if not (folder / MANIFEST).is_file():
         return None
@@ -262,6 +263,8 @@ def _demand_there(folder: Path, manifest: Manifest) -> None:
 def _size(path: Path) -> int | None:
     try:
         return path.lstat().st_size
+    except PermissionError as error:
+        raise disk_error(error, "look into the release") from error
     except OSError:
         return None
 

@@ -3,7 +3,7 @@
 import socket
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import formatdate
 from http import HTTPStatus
@@ -130,7 +130,27 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-class _Http(ThreadingHTTPServer):
+class Prompt(ThreadingHTTPServer):
+    """Stops at once: `serve_forever` looks up every so often, and a test in two has a server."""
+
+    is_over = False
+
+    def serve(self) -> None:
+        """Answer in this thread until `stop` is called in another."""
+        while not self.is_over:
+            self.handle_request()
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Refuse the connection that only wakes."""
+        return not self.is_over
+
+    def stop(self) -> None:
+        """Wake the thread that serves, and let it end."""
+        self.is_over = True
+        socket.create_connection(self.server_address[:2], timeout=STALL_LIMIT).close()
+
+
+class _Http(Prompt):
     daemon_threads = False  # they are waited for: all their sockets are shut down first
     request_queue_size = 128
 
@@ -160,8 +180,7 @@ class Server:
         handler = type("OwnHandler", (Handler,), {"owner": self})
         self._http = _Http(("127.0.0.1", port), handler)
         self.port = self._http.server_port
-        serve: Callable[[float], None] = self._http.serve_forever
-        self._thread = threading.Thread(target=serve, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(target=self._http.serve, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -169,7 +188,7 @@ class Server:
     def stop(self) -> None:
         """End every connection and wait for their threads."""
         self.over.set()
-        self._http.shutdown()
+        self._http.stop()
         self._thread.join()
         for connection in list(self._http.open):
             with suppress(OSError):

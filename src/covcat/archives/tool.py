@@ -45,9 +45,12 @@ def find(*names: str) -> Iterator[Path]:
     """
     entries = map(Path, os.environ.get("PATH", os.defpath).split(os.pathsep))
     folders = [folder.resolve() for folder in entries if folder.is_absolute()]
+    here = None
+    with suppress(FileNotFoundError):  # the working folder was removed
+        here = Path.cwd()
     for name in names:
         for folder in dict.fromkeys(folders):  # `/bin` may be `/usr/bin`
-            if folder != Path.cwd() and is_trusted(folder / name):
+            if folder != here and is_trusted(folder / name):
                 yield folder / name
 
 

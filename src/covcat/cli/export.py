@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from covcat.cli import complete
-from covcat.cli.session import PipeClosedError, Session, chosen_output, envelope, put
+from covcat.cli.session import PipeClosedError, Session, chosen_output, envelope, parted, put
 from covcat.errors import NotFoundError, UsageError
 from covcat.output import counted, shown
 from covcat.store import disk_error
@@ -113,7 +113,7 @@ def _chosen(session: Session, name: str | None) -> tuple[str, Path]:
                 hint=f"covcat manifest export {ids[0]}",
             )
         name = ids[0]
-    wanted, _, release_id = name.partition("@")
+    wanted, _, release_id = parted(name)
     if wanted not in {one for one, _, _ in here}:  # an alias, or not here at all
         wanted = session.catalog.get(wanted).id
     found = {one: folder for id, one, folder in here if id == wanted}

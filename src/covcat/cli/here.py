@@ -10,7 +10,7 @@ import typer
 from covcat.cli import complete, export
 from covcat.cli.find import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output, envelope, parted, put
-from covcat.errors import CovcatError, DiskError, NotFoundError
+from covcat.errors import CovcatError, DiskError, NewerError, NotFoundError
 from covcat.model import Resource
 from covcat.output import Cell, Rows, counted, sized
 
@@ -45,9 +45,7 @@ def wanted(session: Session, names: list[str] | None) -> list[Here]:
                 hint="name it with --data-dir or COVCAT_DATA_DIR",
             )
         if closed := session.store.closed():  # another user's, whose umask shuts the group out
-            raise DiskError(
-                f"cannot look into `{closed[0]}`: permission denied", hint="covcat doctor"
-            )
+            raise _shut(closed[0])
         if not here:
             session.say(f"nothing is in `{session.data_dir}`")
         return here
@@ -57,12 +55,19 @@ def wanted(session: Session, names: list[str] | None) -> list[Here]:
     return found
 
 
+def _shut(folder: Path) -> DiskError:
+    return DiskError(f"cannot look into `{folder}`: permission denied", hint="covcat doctor")
+
+
 def _named(session: Session, name: str, here: list[Here]) -> list[Here]:
     wanted, at, release_id = parted(name)
     if wanted not in {one for one, _, _ in here}:  # an alias, or not here at all
         wanted = session.catalog.get(wanted).id
     matching = [one for one in here if one[0] == wanted and (not at or one[1] == release_id)]
     if not matching:
+        for closed in session.store.closed():
+            if wanted in (closed.name, closed.parent.name):
+                raise _shut(closed)
         raise NotFoundError(f"`{name}` is not in `{session.data_dir}`", hint=f"covcat fetch {name}")
     return matching
 
@@ -82,7 +87,7 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
         try:
             row |= _state(manifest.load(folder))
         except CovcatError as error:
-            row |= {"state": "damaged", "note": error.message}
+            row |= {"state": _trouble(error), "note": error.message}
         rows.append({**row, "newest": _newest(session, resource_id, release_id)})
     rows += _unfinished(session)
     columns = ("id", "state", "files", "bytes", "newest", "verified_by", "fetched_at")
@@ -114,8 +119,16 @@ def _unfinished(session: Session) -> list[dict[str, Cell]]:
     ]
 
 
+def _trouble(error: CovcatError) -> str:
+    if isinstance(error, NewerError):
+        return "of a newer covcat"
+    return "closed to you" if isinstance(error, DiskError) else "damaged"
+
+
 def _state(record: "Manifest") -> dict[str, Cell]:
     state = "complete" if record.complete else f"{counted(len(record.missing), 'file')} missing"
+    if any(one.imported_from and one.verified_by == "first-use" for one in record.downloads):
+        state = "as brought"  # nobody said what it should be
     if record.selection:
         state = f"a part: {'; '.join(record.selection)}"
     if record.form == "archives":

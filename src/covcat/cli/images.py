@@ -14,7 +14,7 @@ from covcat.cli import complete
 from covcat.cli.session import Session, envelope, put
 from covcat.errors import DiskError, UsageError
 from covcat.model import NAMES, Record, Release, Resource, Value
-from covcat.output import Rows, shown
+from covcat.output import Rows, counted, shown
 from covcat.store import disk_errors
 
 if TYPE_CHECKING:
@@ -220,13 +220,13 @@ def tell(session: Session, name: str, report: "Report") -> None:
 
 def told(name: str, report: "Report") -> str:
     """Say what became of the rows and files of a release."""
-    rows = report.both + report.label_only
+    rows, alone, not_added = report.both + report.label_only, report.image_only, report.not_added
     parts = [
-        f"{report.images:,} images",
-        f"{rows:,} rows of labels" if rows else "no rows of labels",
+        counted(report.images, "image"),
+        f"{counted(rows, 'row')} of labels" if rows else "no rows of labels",
         f"{report.label_only:,} of these of images that are not here" if report.label_only else "",
-        f"{report.image_only:,} images without labels" if report.image_only and rows else "",
-        f"{report.not_added:,} rows that add to none" if report.not_added else "",
+        f"{counted(alone, 'image')} without labels" if alone and rows else "",
+        f"{counted(not_added, 'row')} of more about images that are not here" if not_added else "",
     ]
     text = f"{name}: " + ", ".join(part for part in parts if part)
     if report.without_term:
@@ -277,7 +277,7 @@ def _print(
     chosen = _format(session, name, output)
     if output is not None:
         count = _to_file(records, columns or NAMES, chosen, output)
-        session.say(f"{count:,} images written to `{output}`")
+        session.say(f"{counted(count, 'image')} written to `{output}`")
         session.result("images", {"path": str(output), "images": count}, f"{output}\n")
         return
     if chosen in ("parquet", "sqlite"):

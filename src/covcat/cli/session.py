@@ -124,7 +124,9 @@ def put(stream: TextIO, text: str) -> None:
     except BrokenPipeError as error:
         raise PipeClosedError from error
     except OSError as error:  # /dev/full
-        raise disk_error(error, "write the result") from error
+        found = disk_error(error, "write the result")
+        found.hint = "make room there, or send it elsewhere"
+        raise found from error
 
 
 def envelope(command: str, data: object, error: CovcatError | None = None) -> str:

@@ -89,10 +89,10 @@ def extract(
         kind, done = local.unpacked(archive, target, layout, most, max_files, encoding, progress)
     total = sum(one.bytes for one in done.files)
     parts = [
-        f"{len(done.files)} file{'s' * (len(done.files) != 1)}, {sized(total)}",
+        f"{counted(len(done.files), 'file')}, {sized(total)}",
         f"{done.left_out} left out" if done.left_out else "",
         f"{done.repeated} repeated with the same contents" if done.repeated else "",
-        f"{len(done.nested)} archives inside" if done.nested else "",
+        f"{counted(len(done.nested), 'archive')} inside" if done.nested else "",
     ]
     session.say(f"{archive.name}: {kind}, " + ", ".join(part for part in parts if part))
     data = {

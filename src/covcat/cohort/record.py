@@ -121,9 +121,9 @@ def demand_same_files(cohort: Cohort, recorded: Recorded) -> None:
     for now in map(_origin, cohort.parts):
         then = before[now.release]
         if now.files != then.files:
-            lines.append(f"{now.release}: expected {then.files:,} files, got {now.files:,}")
+            lines.append(f"{now.release}: files expected {then.files:,}, got {now.files:,}")
         elif now.files_sha256 != then.files_sha256:
-            lines.append(f"{now.release}: {now.files:,} files, not all of them as they were")
+            lines.append(f"{now.release}: not all files as they were, of {now.files:,}")
     if lines:
         raise IntegrityError(
             "the cohort cannot be made again: the releases are not those it was made of",
