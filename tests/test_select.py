@@ -353,7 +353,7 @@ def test_other_files_make_no_such_cohort(covcat, fetched) -> None:
     assert "hint: covcat select set@1 --view PA" in ran.err
     shutil.rmtree("covcat-data")
     fetched({**files(), "more.txt": b"x"})
-    assert "set@1: expected 9 files, got 10" in covcat("select", "--from", "one").err
+    assert "set@1: files expected 9, got 10" in covcat("select", "--from", "one").err
 
 
 def test_other_rules_of_covcat_make_no_such_cohort(covcat, here, shelf) -> None:
