@@ -33,12 +33,20 @@ def export(
         ),
     ] = None,
     form: Annotated[
-        str, typer.Option("--format", metavar="WORD", help=f"{', '.join(FORMATS)}.")
+        str,
+        typer.Option(
+            "--format",
+            metavar="WORD",
+            help=f"{', '.join(FORMATS)}; unless named, by the suffix of --output.",
+        ),
     ] = "json",
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE|DIR", help="New; a bag needs it. Default: stdout."
+            "--output",
+            "-o",
+            metavar="FILE|DIR",
+            help="New; a bag needs it. Default, and -: stdout.",
         ),
     ] = None,
 ) -> None:
