@@ -192,6 +192,10 @@ ONE_MISTAKE = {
         entry("homepage_source: the page itself\n"),
         "1: the key `homepage` is missing, or its `homepage_source`",
     ),
+    "citation-field": (
+        entry("", "citation: [{entry: misc, key: A, fields: {'a}b': x, title: y}, source: x}]\n"),
+        "20: citation.0.fields.a}b.[key]: expected a field of BibTeX, got `a}b`",
+    ),
     "survey-row": (entry("", SURVEY % 15), "20: the survey has rows 1 to 14"),
     "survey-row-zero": (entry("", SURVEY % 0), "20: the survey has rows 1 to 14"),
     "github-without-state": (github(), f"17: {BOTH_OR_NEITHER}"),

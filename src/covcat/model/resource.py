@@ -101,7 +101,7 @@ class Citation(Strict):
 
     entry: Literal["article", "misc", "inproceedings", "data"]
     key: Annotated[str, Matches(r"[A-Za-z0-9][\w:./-]*", "a BibTeX key")]
-    fields: dict[str, Text]
+    fields: dict[Annotated[str, Matches(r"[a-z][a-z-]*", "a field of BibTeX")], Text]
     source: Text
 
 
