@@ -505,6 +505,13 @@ def test_schema_org_of_every_resource_is_complete() -> None:
         assert None not in tree.values()
 
 
+def test_schema_org_may_stand_in_a_web_page(covcat: Covcat, shelf: Shelf) -> None:
+    shelf.add("one", "", title="A </script> set")
+    out = covcat("show", "one", "--format", "schema.org").out
+    assert "<" not in out
+    assert json.loads(out)["name"] == "A </script> set"
+
+
 def test_schema_org_lists_files_that_have_an_address(covcat: Covcat, shelf: Shelf) -> None:
     shelf.add_web("one", "one.csv", bytes=7)
     tree = json.loads(covcat("show", "one", "--format", "schema.org").out)

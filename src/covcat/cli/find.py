@@ -248,7 +248,8 @@ def show(
         from covcat.export import schema_org
 
         contained = [session.catalog.get(part.resource) for part in resource.contains]
-        put(sys.stdout, json.dumps(schema_org(resource, contained), indent=2) + "\n")
+        text = json.dumps(schema_org(resource, contained), indent=2)
+        put(sys.stdout, text.replace("<", "\\u003c") + "\n")  # it goes into a <script> of a page
         return
     here = [rel for one, rel, _ in session.store.releases() if one == resource.id]
     data = {**plain(asdict(resource)), "here": here}
