@@ -210,7 +210,7 @@ def test_what_git_lfs_keeps_takes_the_place_of_its_pointer(
     ran = covcat("fetch", "set", *way, mirror=None)
     assert ran.code == 0, ran.err
     assert here(ran) == files
-    assert "1 files are pointers of Git LFS" in ran.err
+    assert "1 pointer of Git LFS; fetching" in ran.err
     (kept,) = [one for one in record()["files"] if one["lfs"]]
     kind = "sha256" if state == "pinned" else "host-sha1" if way else "first-use"
     assert (kept["path"], kept["verified_by"]) == (f"files/{CT}", kind)

@@ -506,7 +506,9 @@ def test_schema_org_of_every_resource_is_complete() -> None:
 
 
 def test_schema_org_may_stand_in_a_web_page(covcat: Covcat, shelf: Shelf) -> None:
-    shelf.add("one", "", title="A </script> set")
+    shelf.add_web("one", "one.csv")
+    entry = shelf.folder / "one.yaml"
+    entry.write_text(entry.read_text().replace("A made-up set", "A </script> set"))
     out = covcat("show", "one", "--format", "schema.org").out
     assert "<" not in out
     assert json.loads(out)["name"] == "A </script> set"

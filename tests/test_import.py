@@ -559,7 +559,7 @@ def pointers(world: World, shelf) -> dict[str, bytes]:
 def test_a_pointer_of_git_lfs_is_no_data(covcat, pointers: dict[str, bytes]) -> None:
     ran = covcat("import", "set", written("git.zip", git_zip(pointers)))
     assert ran.code == 5
-    assert "1 files are pointers of Git LFS" in ran.err
+    assert "1 pointer of Git LFS came without" in ran.err
     assert "pointer: a.bin" in ran.err
     assert "hint: covcat fetch set@1" in ran.err
 

@@ -128,8 +128,8 @@ def _demand_no_pointers(job: Job, pairs: Pairs) -> None:
                     pointers.append(path)
     if pointers:
         raise IntegrityError(
-            f"`{job.case.name}`: {len(pointers)} files are pointers of Git LFS, without the "
-            "contents that they point to",
+            f"`{job.case.name}`: {counted(len(pointers), 'pointer')} of Git LFS came without what "
+            "is pointed to",
             hint=f"covcat fetch {job.case.name}",
             details=[f"pointer: {path}" for path in sorted(pointers)],
         )
