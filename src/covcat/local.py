@@ -7,17 +7,17 @@ and goes away whatever happens.
 import os
 import shutil
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 
 from covcat import extract
 from covcat.admit import MAX_MEMBERS, Budget, Layout, Placed
+from covcat.aside import workshop_beside
 from covcat.durable import sync
 from covcat.errors import DiskError, NotFoundError, UsageError
 from covcat.extract import Extracted, Place
 from covcat.progress import Progress
-from covcat.store import FOLDER_MODE, disk_errors, make_folder
+from covcat.store import FOLDER_MODE, disk_errors
 
 _HINT = "free some space, or give a folder on another disk"
 _SPARE = 0.05  # of the free space, left to others
@@ -59,7 +59,8 @@ def unpacked(
     """
     kind = _kind(archive)
     _demand_free(target)
-    with _workshop(target) as workshop:
+    _demand_private(target)
+    with workshop_beside(target) as workshop:
         files = workshop / "files"
         with disk_errors(f"make a folder beside `{target}`"):
             files.mkdir(mode=FOLDER_MODE)
@@ -118,25 +119,13 @@ def _demand_free(target: Path) -> None:
             )
 
 
-@contextmanager
-def _workshop(target: Path) -> Iterator[Path]:
-    """Give a private folder beside the target; what was made for it goes away with it."""
-    parent = target.absolute().parent
-    missing = [one for one in (parent, *parent.parents) if not one.exists()]
-    with disk_errors(f"make a folder beside `{target}`"):
-        make_folder(parent)
+def _demand_private(target: Path) -> None:
+    """Refuse to build where anybody may change what is being written."""
+    parent = next(one for one in target.absolute().parents if one.exists())
+    with disk_errors(f"look at `{parent}`"):
         mode = parent.stat().st_mode
-        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            raise DiskError(
-                f"anybody may write to `{parent}`, and could change what is written there",
-                hint=f"chmod o-w '{parent}', or give a folder in another one",
-            )
-        workshop = parent / f".covcat-{os.urandom(8).hex()}"
-        workshop.mkdir(mode=0o700)
-    try:
-        yield workshop
-    finally:
-        shutil.rmtree(workshop, ignore_errors=True)
-        with suppress(OSError):  # they are not empty, if all went well
-            for one in missing:
-                one.rmdir()
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise DiskError(
+            f"anybody may write to `{parent}`, and could change what is written there",
+            hint=f"chmod o-w {quote(str(parent))}, or give a folder in another one",
+        )
