@@ -267,6 +267,16 @@ def test_a_set_is_refused_where_its_host_does_not_answer_and_nobody_said_offline
     assert not Path("covcat-data/mashhad").exists()
 
 
+def test_what_is_given_of_a_complete_release_has_to_be_there_and_is_not_called_part_of_it(
+    covcat,
+) -> None:
+    assert covcat("fetch", "sample").code == 0
+    assert covcat("import", "sample", "absent.zip").code == 3
+    ran = covcat("import", "sample", written("x.zip", zip_of({"x": b"x"})))
+    assert ran.code == 0
+    assert "here and complete; what was given is not looked at" in ran.err
+
+
 def test_what_offers_no_download_can_be_brought_too(covcat) -> None:
     scan = zip_of({"case1/a.jpg": b"\xff\xd8\xff"})
     folder = unpacked("mine", {"b.jpg": b"\xff\xd8\xff2", "scans.zip": scan})

@@ -118,6 +118,44 @@ def test_a_part_that_no_member_is_in_is_not_found(covcat, served, shelf) -> None
     assert not Path("covcat-data/set").exists()
 
 
+def test_what_no_listed_path_matches_is_not_asked_for(covcat, shelf, world) -> None:
+    shelf.add_repository()
+    world.github.add("test/set", COMMIT, REPOSITORY)
+    ran = covcat("fetch", "set", "--include", "*.nosuch", mirror=world.url)
+    assert ran.code == 3
+    assert world.requests == []
+    ran = covcat("fetch", "sample", "--include", "*.nosuch")
+    assert ran.code == 3
+    assert covcat("status", "--json").document["data"]["here"] == []
+
+
+def test_a_glob_that_opens_many_archives_says_so(covcat, served, shelf) -> None:
+    shelf.add("set", TWO)
+    ran = covcat("fetch", "set", "--include", "*.csv", mirror=served.url)
+    assert "nobody lists what is in its archives: 2 of them come, to be looked into" in ran.err
+
+
+def test_a_larger_sample_takes_the_place_of_the_smaller(covcat, served, shelf) -> None:
+    shelf.add("set", ONE)
+    for count in ("2", "4", "3"):
+        ran = covcat("fetch", "set", "--sample", count, mirror=served.url)
+        assert ran.code == 0
+    assert "the part that was asked for is here; nothing to do" in ran.err
+    assert selection() == ["--sample=4"]
+    assert len(list(Path("covcat-data/set/1/files").rglob("*.*"))) == 4
+
+
+def test_a_part_that_is_all_of_a_listed_release_is_the_whole(covcat, shelf, world) -> None:
+    shelf.add_repository()
+    world.github.add("test/set", COMMIT, REPOSITORY)
+    assert covcat("fetch", "set", "--sample", "2", mirror=world.url).code == 0
+    assert covcat("fetch", "set", "--sample", "99", mirror=world.url).code == 0
+    assert selection() == []
+    record = json.loads(Path("covcat-data/set/1/manifest.json").read_text())
+    assert record["downloads"][0]["verified_by"] == "git-tree"
+    assert "nothing to do" in covcat("fetch", "set", mirror=world.url).err
+
+
 def test_parts_add_up_and_the_whole_replaces_them(covcat, served, shelf) -> None:
     shelf.add("set", ONE)
     covcat("fetch", "set", "--include", "labels.csv", mirror=served.url)

@@ -57,7 +57,7 @@ def part(*, days: int = 0) -> Path:
 
 def test_a_release_is_removed_with_what_waits_of_it(covcat, fetched) -> None:
     folder = wait()
-    ran = covcat("remove", "set")
+    ran = covcat("remove", "set", "--yes")
     assert ran.code == 0
     assert "set@1: removed: 7 files" in ran.err
     assert not (DATA / "set").exists()
@@ -85,7 +85,7 @@ def test_what_covcat_did_not_put_there_is_named_and_everything_stays(
     (RELEASE / place).parent.mkdir(exist_ok=True)
     (RELEASE / place).write_text("mine")
     before = tree_on_disk(DATA)
-    ran = covcat("remove", "table", "set")
+    ran = covcat("remove", "table", "set", "--yes")
     assert (ran.code, tree_on_disk(DATA)) == (8, before)
     assert place.encode("unicode_escape").decode() in ran.err
     assert "\x1b" not in ran.err
@@ -95,7 +95,7 @@ def test_a_link_in_place_of_a_file_is_not_covcats(covcat, fetched) -> None:
     (RELEASE / "files/README.md").unlink()
     (RELEASE / "files/README.md").symlink_to("/etc/hostname")
     (RELEASE / "files/more").symlink_to("/etc")
-    ran = covcat("remove", "set")
+    ran = covcat("remove", "set", "--yes")
     assert ran.code == 8
     assert "files/README.md" in ran.err
     assert "files/more" in ran.err
@@ -107,7 +107,7 @@ def test_a_folder_that_is_a_link_is_not_followed(covcat, fetched, tmp_path, leve
     (DATA / level).rename(elsewhere)
     (DATA / level).symlink_to(elsewhere)
     before = tree_on_disk(elsewhere)
-    assert covcat("remove", "set@1").code == 8
+    assert covcat("remove", "set@1", "--yes").code == 8
     assert tree_on_disk(elsewhere) == before
 
 
@@ -115,23 +115,23 @@ def test_a_folder_without_a_manifest_is_not_removed(covcat, fetched) -> None:
     (DATA / "set/2").mkdir()
     (DATA / "set/2/mine.txt").write_text("mine")
     for name in ("set@2", "set"):
-        ran = covcat("remove", name)
+        ran = covcat("remove", name, "--yes")
         assert ran.code == 8
         assert "covcat did not make it" in ran.err
-    assert covcat("remove", "set@1").code == 0
+    assert covcat("remove", "set@1", "--yes").code == 0
     assert (DATA / "set/2/mine.txt").read_text() == "mine"
 
 
 def test_a_damaged_manifest_stops_the_removal(covcat, fetched) -> None:
     (RELEASE / "manifest.json").write_text("{}")
-    assert covcat("remove", "set").code == 5
+    assert covcat("remove", "set", "--yes").code == 5
     assert (RELEASE / "files/README.md").is_file()
 
 
 @pytest.mark.parametrize("name", ["..", "../shelf", "set@../table", ".covcat", "set@..", "set@"])
 def test_a_name_leads_nowhere_else(covcat, fetched, name) -> None:
     before = tree_on_disk(Path())
-    assert covcat("remove", name).code == 3
+    assert covcat("remove", name, "--yes").code == 3
     assert tree_on_disk(Path()) == before
 
 
@@ -144,7 +144,7 @@ def test_what_was_removed_before_the_disk_refused_is_told(covcat, fetched, monke
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", refuse)
-    ran = covcat("remove", "set", "table", "--json")
+    ran = covcat("remove", "set", "table", "--json", "--yes")
     assert ran.code == 8
     assert [one["id"] for one in ran.document["data"]["removed"]] == ["set@1"]
     assert (RELEASE.exists(), (DATA / "table/1").exists()) == (False, True)
@@ -153,24 +153,24 @@ def test_what_was_removed_before_the_disk_refused_is_told(covcat, fetched, monke
 def test_a_planted_name_of_waiting_files_leads_nowhere_else(covcat, fetched) -> None:
     wait("set@..")
     before = tree_on_disk(DATA / "table")
-    assert covcat("remove", "set").code == 0
+    assert covcat("remove", "set", "--yes").code == 0
     assert tree_on_disk(DATA / "table") == before
-    assert covcat("remove", "set").code == 3
+    assert covcat("remove", "set", "--yes").code == 3
 
 
 def test_what_is_not_here_is_not_found(covcat, fetched) -> None:
-    assert covcat("remove", "figure1").code == 3
-    assert covcat("remove", "set@2").code == 3
-    assert covcat("remove", "set", "--partial").code == 3
+    assert covcat("remove", "figure1", "--yes").code == 3
+    assert covcat("remove", "set@2", "--yes").code == 3
+    assert covcat("remove", "set", "--partial", "--yes").code == 3
     assert (DATA / "set").is_dir()
 
 
 def test_only_the_waiting_files_go_with_partial(covcat, fetched) -> None:
     folder = wait()
     other = wait("figure1@2020-05-08")
-    assert covcat("remove", "set", "--partial").code == 0
+    assert covcat("remove", "set", "--partial", "--yes").code == 0
     assert (folder.exists(), other.exists(), RELEASE.is_dir()) == (False, True, True)
-    assert covcat("remove", "figure1").code == 0  # nothing else of it is here
+    assert covcat("remove", "figure1", "--yes").code == 0  # nothing else of it is here
     assert not other.exists()
 
 
@@ -185,7 +185,7 @@ def test_the_release_is_renamed_away_before_anything_is_deleted(
 
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", stop)
-        assert covcat("remove", "set").code == 130
+        assert covcat("remove", "set", "--yes").code == 130
     assert not RELEASE.exists()
     assert seen[0].parent == STAGING
     assert (seen[0] / "files/README.md").is_file()
@@ -198,7 +198,7 @@ def test_a_killed_removal_leaves_nothing_under_a_final_name(covcat, fetched) -> 
         "import os, shutil, signal, sys\n"
         "from covcat.cli import main\n"
         "shutil.rmtree = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "sys.argv = ['covcat', 'remove', 'set@1', '--catalog', 'shelf']\n"
+        "sys.argv = ['covcat', 'remove', 'set@1', '--yes', '--catalog', 'shelf']\n"
         "main.main()\n"
     )
     ran = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True)
@@ -223,7 +223,7 @@ def test_a_removal_waits_for_a_run_that_works_with_the_release(
             fcntl.flock(other_run, fcntl.LOCK_UN)
 
         monkeypatch.setattr("covcat.cli.session.Session.say", hear)
-        assert covcat("remove", "set").code == 0
+        assert covcat("remove", "set", "--yes").code == 0
     assert said[0] == ("set@1: another covcat works with it; waiting", True)
 
 
@@ -236,12 +236,20 @@ def test_a_person_is_asked_and_may_say_no(covcat, fetched, monkeypatch, answer, 
     assert "remove? [y/N]" in ran.err
 
 
-@pytest.mark.parametrize("option", ["--yes", "--no-input"])
+@pytest.mark.parametrize("option", ["--yes", "-y"])
 def test_nobody_is_asked_who_said_yes(covcat, fetched, monkeypatch, option) -> None:
     monkeypatch.setattr("sys.stdin", Terminal("n\n"))
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     assert covcat("remove", "set", option).code == 0
     assert not RELEASE.exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--no-input"]])
+def test_nothing_is_removed_where_nobody_can_be_asked(covcat, fetched, options) -> None:
+    ran = covcat("remove", "set", *options)
+    assert ran.code == 2
+    assert "hint: covcat remove set@1 --yes" in ran.err
+    assert RELEASE.exists()
 
 
 class Terminal:

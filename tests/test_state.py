@@ -142,7 +142,7 @@ def test_what_is_not_even_there_is_not_called_complete(covcat, shelf, server) ->
     for args in (("fetch", "set"), ("fetch", "set", "--dry-run")):
         ran = covcat(*args)
         text = ran.out + ran.err
-        assert "1 of its files are missing or of another size" in text
+        assert "is here, but not whole: 1 of" in text
     ran = covcat("fetch", "set")
     assert ran.code == 5
     assert "hint: covcat verify set@1 --repair" in ran.err

@@ -269,7 +269,7 @@ def _verified(job: Job, served: Served, path: Path) -> Part:
     kind = pool.kind_of(path) if served.unpack != "none" else None
     if served.unpack != "none" and kind is None:
         raise IntegrityError(
-            f"`{path.name}` is no archive: expected {served.name} ({served.unpack})",
+            f"`{path.name}` is no archive: expected one {_format(served)}",
             hint=f"open {hosts.page(served.file) or job.step.resource.homepage}",
         )
     is_kept = kind is None or job.step.options.wants_archives
@@ -292,6 +292,10 @@ def _verified(job: Job, served: Served, path: Path) -> Part:
     part = assemble.part(replace(served, unpack=kind or served.unpack), got, job.site)
     pool.demand_unchanged(path, stamp)
     return part
+
+
+def _format(served: Served) -> str:
+    return "of any known format" if served.unpack == "any" else f"of format {served.unpack}"
 
 
 def _drink(path: Path, digests: Digests, copy: Path | None) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from covcat import assemble, expected, extract, locking, manifest, room, verify
+from covcat import assemble, choose, expected, extract, locking, manifest, room, verify
 from covcat.assemble import Part
 from covcat.catalog import Catalog
 from covcat.errors import DiskError, ExtractionError, IntegrityError
@@ -89,7 +89,7 @@ def build(step: Step, release: Release, bench: Bench, bring: Bring, *, mends: bo
     room.demand(expected.of(release, step.options, listing).least_bytes, store)
     if step.options.extract:
         extract.demand_tools(release)
-    case = Case(step.name, step.options, listing, before, _selections(step, before))
+    case = Case(step.name, step.options, listing, before, _selections(step, before, listing))
     record = publish(step, release, bench, case, lambda job: built(job, bring))
     _say(record, step, bench.progress)
 
@@ -227,13 +227,18 @@ def _with_what_is_here(step: Step, before: Manifest | None) -> Step:
     return replace(step, options=options)
 
 
-def _selections(step: Step, before: Manifest | None) -> tuple[Selection, ...]:
-    """What was here in part and what is asked for: both, unless one of them is everything."""
+def _selections(
+    step: Step, before: Manifest | None, listing: Listing | None
+) -> tuple[Selection, ...]:
+    """What was here in part and what is asked for: both, unless they are everything."""
     asked = step.options.asked
     if not asked or (before is not None and not before.selection):
         return ()
-    earlier = before.selection if before is not None else ()
-    return (*map(Selection.read, earlier), *(one for one in asked if str(one) not in earlier))
+    earlier = tuple(map(Selection.read, before.selection)) if before is not None else ()
+    found = choose.without_repeats((*earlier, *asked))
+    if listing is not None and all(map(choose.wanted(found, listing), listing)):
+        return ()
+    return found
 
 
 def _in_words(record: Manifest) -> str:

@@ -52,6 +52,20 @@ def wanted(selections: Sequence[Selection], paths: Iterable[str]) -> Wants:
     return lambda path: path in sampled or any(passes(path, one) for one in plain)
 
 
+def without_repeats(selections: Sequence[Selection]) -> tuple[Selection, ...]:
+    """Leave out what is asked for twice, and samples that larger ones of the same files hold."""
+    largest: dict[Selection, int] = {}
+    for one in selections:
+        files = replace(one, sample=None)
+        largest[files] = max(largest.get(files, 0), one.sample or 0)
+    kept = [
+        one
+        for one in selections
+        if one.sample is None or one.sample == largest[replace(one, sample=None)]
+    ]
+    return tuple(dict.fromkeys(kept))
+
+
 def sample(paths: Iterable[str], count: int) -> set[str]:
     """Return the first `count` paths in the order of their sha256."""
     return set(sorted(paths, key=lambda path: hashlib.sha256(path.encode()).digest())[:count])

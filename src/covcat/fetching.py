@@ -8,6 +8,7 @@ from covcat import assemble, choose, earlier, expected, hosts, lfs, obtain, room
 from covcat.api import Api
 from covcat.assemble import Part
 from covcat.building import Bench, Job, doubt
+from covcat.choose import Chosen
 from covcat.errors import BrokenError, CovcatError, NetworkError, NotFoundError, SeveralError
 from covcat.hosts.served import Ask
 from covcat.model import Served
@@ -79,6 +80,7 @@ def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:
     chosen = choose.chosen(served, case.selections, case.listing)
     if not chosen or not _is_there(served, job):
         raise _nothing(case)
+    _say_what_is_opened(job, chosen)
     parts = earlier.unpacked(job, chosen, served)
     here = {part.served for part in parts}
     inside = {one: wanted for one, wanted in chosen if one not in here}
@@ -93,6 +95,16 @@ def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:
     return lfs.filled(parts, order, line, job.site, job.partial)
 
 
+def _say_what_is_opened(job: Job, chosen: list[Chosen]) -> None:
+    """Say when archives come only because nobody knows which of them holds what is wanted."""
+    opened = [one for one, inside in chosen if inside]
+    if len(opened) > 1 and job.case.listing is None:
+        job.bench.progress.note(
+            f"{job.case.name}: nobody lists what is in its archives: {len(opened)} of them come, "
+            "to be looked into"
+        )
+
+
 def _is_excluded(one: Served) -> bool:
     """Leave out of a set what the catalog excludes; of an archive the gate does."""
     path = one.path.removeprefix(one.file.into or "")
@@ -102,7 +114,7 @@ def _is_excluded(one: Served) -> bool:
 def _is_there(served: list[Served], job: Job) -> bool:
     """Tell if what is asked for now is there, whatever other parts are here already."""
     asked, listing = job.step.options.selection, job.case.listing
-    if not asked or len(job.case.selections) < 2:
+    if not asked:
         return True
     if listing is not None:
         return any(map(choose.wanted((asked,), listing), listing))

@@ -154,7 +154,10 @@ def _checked(path: Path, tree: Any, data: bytes) -> Manifest:
         where = ".".join(str(part) for part in first["loc"])
         raise _damaged(path, f"{where}: {first['msg']}") from error
     if (manifest.resource, manifest.release) != (path.parent.parent.name, path.parent.name):
-        raise _damaged(path, f"it is of `{manifest.resource}@{manifest.release}`")
+        its = f"{manifest.resource}/{manifest.release}"
+        found = _damaged(path, f"it is of `{manifest.resource}@{manifest.release}`")
+        found.hint = f"was the folder renamed? It belongs at `{path.parents[2] / its}`"
+        raise found
     _demand_sound(path, manifest)
     return manifest
 
@@ -246,15 +249,16 @@ def held(folder: Path) -> Held | None:
 def _demand_there(folder: Path, manifest: Manifest) -> None:
     """Look at names and sizes, so that nothing is called complete that is not even there."""
     inside = f"{manifest.form}/"
+    sizes = {one: _size(folder / one.path) for one in manifest.files if one.path.startswith(inside)}
     wrong = [
-        one.path
-        for one in manifest.files
-        if one.path.startswith(inside) and _size(folder / one.path) != one.bytes
+        f"{one.path}: {'missing' if size is None else f'bytes expected {one.bytes}, got {size}'}"
+        for one, size in sizes.items()
+        if size != one.bytes
     ]
     if wrong:
         name = f"{manifest.resource}@{manifest.release}"
         raise IntegrityError(
-            f"`{name}` is here, but {len(wrong)} of its files are missing or of another size",
+            f"`{name}` is here, but not whole: {len(wrong)} of {len(sizes)} files differ",
             details=wrong,
             hint=f"covcat verify {name} --repair",
         )

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from covcat import adopting, fetching, locking, manifest, plan, repairing, verify
+from covcat import adopting, fetching, locking, manifest, plan, pool, repairing, verify
 from covcat.building import Bench, build
 from covcat.catalog import Catalog
 from covcat.errors import (
@@ -158,7 +158,8 @@ def adopt(step: Step, bench: Bench, paths: Sequence[Path]) -> Path:
         if make_plan(bench.store, [target], whole).steps[0].action != "keep":
             build(step, release, bench, lambda job: adopting.adopted(job, paths), mends=True)
         else:
-            bench.progress.note(f"{step.name}: here and complete; nothing to do")
+            pool.brought(paths, bench.store)  # which says if they are not even there
+            bench.progress.note(f"{step.name}: here and complete; what was given is not looked at")
         return _data(step, release, bench)
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterable
 
+from covcat import choose
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError
-from covcat.model import Held, Options, Plan, Release, Resource, Step
+from covcat.model import Held, Options, Plan, Release, Resource, Selection, Step
 
 Target = tuple[Resource, Release | None]
 LookUp = Callable[[Resource, Release], Held | None]
@@ -48,7 +49,7 @@ def _lacking(here: Held, options: Options) -> str | None:
         return "here, but not verified by a pin"
     if options.require == "host" and not here.is_claimed:
         return "here, but verified by neither a pin nor its host"
-    if here.selection and not {*map(str, options.asked or ("",))} <= {*here.selection}:
+    if here.selection and not _has(here, options.asked):
         return "here, but another part of it" if options.asked else "here in part"
     if not here.is_complete and not options.allow_missing:
         return "here, but incomplete"
@@ -57,6 +58,12 @@ def _lacking(here: Held, options: Options) -> str | None:
     if options.wants_archives and not here.has_archives:
         return "here without its archives"
     return None
+
+
+def _has(here: Held, asked: tuple[Selection, ...]) -> bool:
+    """Tell if the parts that are here are, or hold, the parts that are asked for."""
+    parts = tuple(map(Selection.read, here.selection))
+    return bool(asked) and choose.without_repeats((*parts, *asked)) == parts
 
 
 def _kept(here: Held) -> str:

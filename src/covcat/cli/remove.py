@@ -49,7 +49,7 @@ def remove(
 ) -> None:
     """Delete releases that are here, and what waits of them; nothing that covcat did not make.
 
-    Asks on a terminal.
+    Asks first; a script says --yes.
 
     Example: covcat remove figure1 --dry-run
     """
@@ -61,7 +61,7 @@ def remove(
     if dry_run:
         _print(session, found, dry_run=True)
         return
-    if not _agreed(session, found, yes):
+    if not yes and not _agreed(session, found, partial):
         return
     store.prepare()
     done: list[Removal] = []
@@ -106,10 +106,19 @@ def _named(session: Session, names: Sequence[str], partial: bool) -> list[tuple[
     return list(found)
 
 
-def _agreed(session: Session, found: "Sequence[Removal]", yes: bool) -> bool:
-    """Ask a person at a terminal; a script has decided already."""
-    if yes or session.no_input or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return True
+def _agreed(session: Session, found: "Sequence[Removal]", partial: bool) -> bool:
+    """Ask a person at a terminal.
+
+    Raises:
+        UsageError: nobody can be asked, and --yes is not given.
+    """
+    if session.no_input or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        names = [one.name for one in found]
+        options = "--partial --yes" if partial else "--yes"
+        raise UsageError(
+            f"remove asks before it deletes {', '.join(names)}, and nobody can answer here",
+            hint=f"covcat remove {' '.join(names)} {options}",
+        )
     for one in found:
         put(sys.stderr, shown(f"{one.name}: {_in_words(one)}") + "\n")
     put(sys.stderr, "remove? [y/N] ")
