@@ -295,6 +295,7 @@ def test_one_failure_does_not_stop_the_others(covcat, shelf, server) -> None:
     assert (ran.code, ran.out) == (9, f"{FILES}\n")
     assert "error: `radiopaedia` is for browsing only" in ran.err
     assert "2 of 3 could not be fetched: radiopaedia, figure1@2020-05-08" in ran.err
+    assert "hint: covcat fetch radiopaedia figure1@2020-05-08\n" in ran.err
 
 
 def test_a_damaged_manifest_does_not_stop_the_others(covcat, shelf, server) -> None:

@@ -1,6 +1,7 @@
 """A thousand archives of one data set: paging, limits, addresses that expire, a wrong digest."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -127,9 +128,10 @@ def test_a_fetch_that_is_stopped_half_way_goes_on_where_it_was(
 ) -> None:
     stocked(world, FEWER)
     world.dataverse.mend_patient()
-    command = [sys.executable, "-m", "covcat", "fetch", "mashhad", "--mirror", world.url, "-q"]
+    command = [sys.executable, "-m", "covcat", "fetch", "mashhad", "--mirror", world.url]
     journal = Path("covcat-data/.covcat/partial/mashhad@latest/journal.jsonl")
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as running:
+    said = Path("said.txt")
+    with said.open("wb") as err, subprocess.Popen(command, stderr=err) as running:
         until = time.monotonic() + 30
         while not (journal.exists() and journal.read_text().count("\n") > FEWER // 3):
             assert time.monotonic() < until
@@ -137,6 +139,10 @@ def test_a_fetch_that_is_stopped_half_way_goes_on_where_it_was(
         running.send_signal(sent)
     had = journal.read_text().count("\n")
     assert had < FEWER
+    if sent == signal.SIGTERM:
+        kept = re.search(rf"mashhad@latest: kept: (\d+) of {FEWER} files\n", said.read_text())
+        assert kept
+        assert had - 8 <= int(kept[1]) <= had
     before = len(world.asked(HARVARD, ACCESS))
     ran = covcat("fetch", "mashhad", mirror=world.url)
     assert ran.code == 0, ran.err

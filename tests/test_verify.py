@@ -342,3 +342,15 @@ def test_a_manifest_that_contradicts_itself_is_damaged(fetched, change: dict, ca
     ran = fetched("verify")
     assert ran.code == 5
     assert cause in ran.err
+
+
+def test_of_several_damaged_releases_each_is_named_and_one_command_repairs_all(fetched) -> None:
+    assert fetched("fetch", "sample", "-q").code == 0
+    for path in Path("covcat-data/sample/1/files").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    (RELEASE / "files/README.md").unlink()
+    ran = fetched("verify")
+    assert "  set@1: missing: files/README.md" in ran.err
+    assert ran.err.index("set@1: missing") < ran.err.index("sample@1: missing: files/metadata.csv")
+    assert ran.err.endswith("hint: covcat verify --repair\n")

@@ -173,10 +173,14 @@ def all_of(
     try:
         for number, file in enumerate(order.files):
             yield file, crew.result(number)
-    except BaseException:  # a signal, a closed iterator: the threads put things in order
+    except BaseException as reason:  # a signal, a closed iterator: the threads put things in order
         line.web.abort()
         for thread in threads:
             thread.join(_PATIENCE / len(threads))
+        if not isinstance(reason, CovcatError) and len(order.files) > 1:
+            line.progress.note(
+                f"{order.name}: kept: {len(crew.results)} of {len(order.files)} files"
+            )
         raise
     finally:
         if crew.within is not None:

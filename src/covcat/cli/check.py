@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from covcat.verify import Checked
 
 _PROGRESS = ("auto", "plain", "json", "none")
+_MAX_FIRST = 10  # lines of each of several damaged releases, before the others
 _MAX_NAMED = 40  # repaired files that are named; --json names all
 
 
@@ -135,10 +136,20 @@ def _check_all(session: Session, here: list[Here], progress: "Progress", *, quic
 
 
 def _not_as_recorded(said: _Verdicts) -> IntegrityError:
+    """Name each file, of every release some first: the screen ends before the thousandth."""
+    first: list[str] = []
+    rest: list[str] = []
+    for name in dict.fromkeys(said.failed):
+        its = [line for line in said.lines if line.startswith(f"{name}: ")]
+        first += its[:_MAX_FIRST]
+        rest += its[_MAX_FIRST:]
+    hint = said.hints[0]
+    if len(said.hints) > 1 and all(one.endswith(" --repair") for one in said.hints):
+        hint = "covcat verify --repair"
     return IntegrityError(
         f"not as recorded: {', '.join(said.failed)}",
-        details=said.lines,
-        hint=said.hints[0],
+        details=[*first, *rest],
+        hint=hint,
         data={"verified": said.rows},
     )
 

@@ -308,11 +308,12 @@ def _finish(session: Session, outcomes: list["Outcome"]) -> None:
         return
     if not session.json:
         put(sys.stdout, paths)
-    raise _combined(errors, len(outcomes), data)
+    is_locked = any(outcome.step.options.locked for outcome in outcomes)
+    raise _combined(errors, len(outcomes), data, is_locked=is_locked)
 
 
 def _combined(
-    errors: list[CovcatError], count: int, data: list[dict[str, str | None]]
+    errors: list[CovcatError], count: int, data: list[dict[str, str | None]], *, is_locked: bool
 ) -> CovcatError:
     if count == 1:
         errors[0].data = {"fetched": data, **errors[0].data}
@@ -321,6 +322,6 @@ def _combined(
     return SeveralError(
         f"{len(errors)} of {count} could not be fetched: {', '.join(failed)}",
         errors,
-        hint=f"covcat fetch {failed[0]}",
+        hint=f"covcat fetch {'--locked' if is_locked else ' '.join(failed)}",
         data={"fetched": data},
     )
