@@ -151,6 +151,8 @@ def _warn(session: Session, source: "Source", form: str) -> None:
             f"note: {counted(lost, 'file')} of {name} went away or changed since: "
             f"covcat verify {name}"
         )
+    if form == "sha256sums":
+        session.say(f"note: the paths are below `{source.folder}`: sha256sum -c belongs there")
     odd = sum("%" in file.path for file in record.files)
     if form == "bagit" and odd:
         session.say(
