@@ -416,7 +416,8 @@ def test_a_dash_is_stdout(covcat: Covcat, here: Path) -> None:
 
 
 def test_files_that_went_away_since_are_told_beside_a_document(covcat: Covcat, here: Path) -> None:
-    assert covcat("manifest", "export", "--format", "sha256sums").err == ""
+    told = covcat("manifest", "export", "--format", "sha256sums").err
+    assert told == f"note: the paths are below `{here}`: sha256sum -c belongs there\n"
     (here / "files" / "README.md").unlink()
     ran = covcat("manifest", "export", "--format", "sha256sums")
     assert ran.code == 0

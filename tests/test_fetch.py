@@ -560,9 +560,9 @@ def test_who_fetches_a_set_and_another_that_holds_it_is_warned(covcat, shelf, se
     alone = covcat("fetch", "inner")
     assert "warning: `outer`" not in alone.err
     both = covcat("fetch", "outer")
-    assert "warning: `outer` holds images of `inner`: all of it" in both.err
+    assert "warning: `outer` is made of images of `inner` too: all of it" in both.err
     again = covcat("fetch", "inner", "outer")
-    assert "holds images of" not in again.err
+    assert "is made of images of" not in again.err
 
 
 # ---- found by an attack ------------------------------------------------------------------------

@@ -194,7 +194,7 @@ def check_together(resources: Iterable[Resource]) -> list[str]:
 def overlaps(catalog: Catalog, ids: Collection[str]) -> list[str]:
     """Say which of these resources hold images of another of them: they would count twice."""
     return [
-        f"`{one.id}` holds images of `{part.resource}`: {part.evidence}"
+        f"`{one.id}` is made of images of `{part.resource}` too: {part.evidence}"
         for one in catalog.resources
         for part in one.contains
         if one.id in ids and part.resource in ids
