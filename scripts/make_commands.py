@@ -20,6 +20,7 @@ HEAD = """\
 
 Made by `make docs` from the commands themselves; `covcat COMMAND --help` says the same.
 Every example on this page is run by tests/test_commands.py.
+[json.md](json.md) has every key that `--json` prints.
 """
 
 # The program says what each code means; this says where which is to be expected. 2 is possible

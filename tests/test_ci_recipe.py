@@ -122,3 +122,16 @@ def test_the_shell_recipe_gets_the_same_and_fails_alike(checkout, env, tmp_path)
     failed = shell(ELSEWHERE, checkout, elsewhere)
     assert failed.returncode == 4
     assert "offline" in failed.stderr
+
+
+def test_both_recipes_print_the_cause_of_an_error(checkout, env, stock) -> None:
+    for name in ("workflow", "shell"):
+        folder = checkout / name
+        folder.mkdir()
+        shutil.copy(checkout / "covcat.lock", folder)
+        closed = {**env, "COVCAT_MIRROR": "http://127.0.0.1:9", "COVCAT_RETRIES": "0"}
+        closed["CACHE"] = str(folder)
+        ran = job(folder, closed)[-1] if name == "workflow" else shell(ELSEWHERE, folder, closed)
+        error = json.loads((folder / "fetched.json").read_text())["error"]
+        assert ran.returncode == 4
+        assert error["cause"] in ran.stderr

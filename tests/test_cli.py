@@ -468,6 +468,21 @@ def test_files_that_are_on_a_host_are_described_without_asking_it(covcat, server
     assert not server.requests
 
 
+def test_what_nobody_knows_of_a_licence_is_told_beside_what_it_allows(covcat) -> None:
+    ran = covcat("list", "--license-allows", "commercial", "--format", "ids")
+    assert ran.out.split() == ["v7", "kermany"]
+    unknown = next(
+        line for line in ran.err.splitlines() if line.startswith("not listed, as nobody")
+    )
+    assert "figure1" in unknown
+    assert "cohen" not in unknown
+    assert ran.err.endswith(
+        "each image has its own licence in cohen, pocus, kaggle-chest-xray: covcat select "
+        "--license-allows commercial\n"
+    )
+    assert "own licence" not in covcat("list", "--modality", "mri").err
+
+
 def test_text_and_bibtex_citations(covcat) -> None:
     ran = covcat("cite", "covid-net")
     assert ran.out.startswith("@article{Wang2020,\n  ")
@@ -479,6 +494,98 @@ def test_bare_covcat_shows_three_examples(covcat) -> None:
     ran = covcat()
     assert ran.code == 0
     assert ran.out.count("  covcat ") == 3
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--sample", "abc"], "--sample `abc` is no whole number: expected one such as 20"),
+        (["--sample", "1.5"], "--sample `1.5` is no whole number: expected one such as 20"),
+        (["--sample", "0"], "--sample `0` is out of range: expected 1 or more"),
+        (["--jobs", "x"], "--jobs `x` is no whole number: expected one such as 20"),
+        (["--jobs", "99"], "--jobs `99` is out of range: expected 1 to 64"),
+        (["--retries", "x"], "--retries `x` is no whole number: expected one such as 5"),
+        (["--timeout", "soon"], "--timeout `soon` is no number: expected one such as 30"),
+        (["--timeout", "nan"], "--timeout `nan` is out of range: expected 0.1 to 86400"),
+        (["--timeout", "0"], "--timeout `0` is out of range: expected 0.1 to 86400"),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused_in_plain_words(
+    covcat, args: list[str], said: str
+) -> None:
+    ran = covcat("fetch", "sample", *args)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == f"error: {said}\nhint: covcat fetch --help\n"
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("COVCAT_JOBS", "is no whole number: expected one such as 20"),
+        ("COVCAT_OFFLINE", "is neither yes nor no: expected 1 or 0"),
+        ("COVCAT_VERBOSE", "is no whole number: expected one such as 1"),
+    ],
+)
+def test_a_variable_that_cannot_be_is_refused_by_its_own_name(
+    covcat, monkeypatch, variable: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, "maybe")
+    assert f"error: {variable} `maybe` {said}\n" in covcat("fetch", "sample").err
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        (["help"], ["--help"]),
+        (["-q", "help"], ["--help"]),
+        (["--data-dir", "help", "help"], ["--help"]),
+        (["help", "fetch"], ["fetch", "--help"]),
+        (["help", "catalog", "check"], ["catalog", "check", "--help"]),
+        (["help", "help"], ["--help"]),
+    ],
+)
+def test_help_is_a_word_too(covcat, asked: list[str], meant: list[str]) -> None:
+    ran, same = covcat(*asked), covcat(*meant)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == same.out
+    assert "Usage: covcat" in ran.out
+
+
+def test_help_of_what_is_no_command_is_an_error_of_usage(covcat) -> None:
+    assert covcat("help", "fech").err.startswith("error: no such command `fech`\n")
+    assert covcat("search", "help").code == 0  # a word to search for
+
+
+@pytest.mark.parametrize("words", [[""], ["  "], ["", " "]])
+def test_a_search_for_nothing_is_an_error_of_usage_with_a_hint(covcat, words: list[str]) -> None:
+    ran = covcat("search", *words)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("error: nothing to search for: expected a word\nhint: covcat search ")
+
+
+def test_a_catalog_of_ones_own_with_many_entries_is_said_in_one_line(covcat, shelf) -> None:
+    for name in ("cohen", "v7", "kermany"):
+        shelf.add_web(name, "data.zip", unpack="zip")
+        entry = shelf.folder / f"{name}.yaml"
+        entry.write_text(entry.read_text() + "override: yes\n")
+    names = "`cohen`, `kermany`, `v7`"
+    assert f"note: {names} come from {shelf.folder}, not" in covcat("list").err
+    shelf.add_web("medseg", "data.zip", unpack="zip")
+    entry = shelf.folder / "medseg.yaml"
+    entry.write_text(entry.read_text() + "override: yes\n")
+    assert f"note: 4 entries come from {shelf.folder}, not from" in covcat("list").err
+
+
+def test_what_is_unfinished_is_not_counted_as_a_release(covcat) -> None:
+    covcat("fetch", "sample", "-q")
+    waiting = Path("covcat-data/.covcat/partial/covid-ct@latest/0123")
+    waiting.mkdir(parents=True)
+    (waiting / "a.zip").write_bytes(b"x")
+    assert covcat("status").err.startswith("1 release and 1 unfinished in `covcat-data`, ")
+
+
+def test_the_help_of_status_explains_its_columns(covcat) -> None:
+    assert "`newest` says if" in covcat("status", "--help").out
 
 
 # ---- as a process ------------------------------------------------------------------------------

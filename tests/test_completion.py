@@ -10,11 +10,12 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from covcat.cli import complete
+from covcat.cli import complete, main
 
 SHELLS = {
     "bash": ["bash", "--norc", "--noprofile", "-i"],
@@ -33,7 +34,7 @@ TYPED = {
     "covcat show fig": "covcat show figure1",
     "covcat fetch sample figure1@": "covcat fetch sample figure1@2020-05-08",
     "covcat files v7@20": "covcat files v7@2020-06-29",
-    "covcat images --covid yes sam": "covcat images --covid yes sample",
+    "covcat fetch --sample 3 sam": "covcat fetch --sample 3 sample",
     "covcat --offline list --modality ultra": "covcat --offline list --modality ultrasound",
 }
 BASH_ALONE = {"covcat list --modality=ultra": "covcat list --modality=ultrasound"}
@@ -143,12 +144,92 @@ def test_what_is_not_bash_is_left_alone(environ: dict[str, str]) -> None:
     assert after == before
 
 
+Keys = Callable[[str], list[str]]
+
+
+@pytest.fixture
+def tab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Keys:
+    """What the shell is offered for the last word of a line."""
+
+    def offered(line: str) -> list[str]:
+        words = line.split(" ")
+        monkeypatch.setenv("_COVCAT_COMPLETE", "complete_bash")
+        monkeypatch.setenv("COMP_WORDS", "\n".join(words))
+        monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
+        monkeypatch.setattr(sys, "argv", ["covcat"])
+        with pytest.raises(SystemExit):
+            main.main()
+        monkeypatch.delenv("_COVCAT_COMPLETE")
+        return capsys.readouterr().out.split()
+
+    return offered
+
+
 def test_ones_own_catalog_is_completed_and_a_broken_one_is_no_traceback(
-    shelf, monkeypatch: pytest.MonkeyPatch
+    shelf, tab: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shelf.add_web("mine", "data.zip", unpack="zip")
     monkeypatch.setenv("COVCAT_CATALOG", str(shelf.folder))
-    assert complete.ids("mi") == ["mine"]
+    assert tab("covcat fetch mi") == ["mine"]
     (shelf.folder / "bad.yaml").write_text("id: [")
-    assert complete.ids("mi") == []
-    assert complete.ids("coh") == ["cohen"]
+    assert tab("covcat fetch mi") == []
+    assert tab("covcat fetch cohe") == ["cohen"]
+
+
+ON_DISK = [
+    *("counts", "images", "lock", "manifest export", "manifest show"),
+    *("path", "remove", "select", "verify"),
+]
+
+
+@pytest.mark.parametrize("command", ON_DISK)
+def test_what_works_with_the_data_that_is_here_offers_that(
+    command: str, tab: Keys, covcat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tab(f"covcat {command} ") == []
+    covcat("fetch", "sample", "-q")
+    covcat("fetch", "sample", "-q", "--data-dir", "other")
+    Path("other/sample").rename("other/figure1")
+    assert tab(f"covcat {command} ") == ["sample"]
+    assert tab(f"covcat {command} sample@") == ["sample@1"]
+    assert tab(f"covcat --data-dir other {command} ") == ["figure1"]
+    Path("covcat.toml").write_text('data-dir = "other"\n')
+    assert tab(f"covcat {command} ") == ["figure1"]
+    monkeypatch.setenv("COVCAT_DATA_DIR", "covcat-data")
+    assert tab(f"covcat {command} ") == ["sample"]
+
+
+def test_what_waits_for_the_rest_can_be_removed(tab: Keys) -> None:
+    waiting = Path("covcat-data/.covcat/partial/covid-ct@latest/0123")
+    waiting.mkdir(parents=True)
+    (waiting / "a.zip").write_bytes(b"x")
+    assert tab("covcat remove ") == ["covid-ct"]
+    assert tab("covcat remove covid-ct@") == ["covid-ct@latest"]
+    assert tab("covcat verify ") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("covcat show cohen --format ", ["text", "json", "schema.org"]),
+        ("covcat status --format ", ["table", "tsv", "csv", "json", "yaml", "ids"]),
+        ("covcat files figure1 --format y", ["yaml"]),
+        ("covcat images --format p", ["parquet"]),
+        ("covcat images --columns path,vi", ["path,view"]),
+        ("covcat images --view Late", ["Lateral"]),
+        ("covcat counts --by vi", ["view"]),
+        ("covcat cite cohen --format r", ["ris"]),
+        ("covcat manifest export --format b", ["bagit"]),
+        ("covcat extract --format t", ["table", "tsv"]),
+    ],
+)
+def test_the_words_of_an_option_are_offered_and_no_file_names(
+    tab: Keys, line: str, offered: list[str]
+) -> None:
+    assert tab(line) == offered
+
+
+def test_a_list_of_columns_is_gone_on_with(tab: Keys) -> None:
+    assert complete.columns("path,vi") == ["path,view"]
+    assert "path" not in complete.columns("path,pa")
+    assert "PA" in complete.views("P")

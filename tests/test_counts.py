@@ -3,6 +3,7 @@
 import hashlib
 import json
 import sqlite3
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -460,7 +461,7 @@ def test_json_is_one_document_and_a_blank_is_null(made) -> None:
         (["set", "--of", "films"], 2, "unknown --of `films`: expected one of rows, images"),
         (["set", "--format", "ids"], 2, "unknown format `ids`"),
         (["set", "--where", "view = "], 2, "cannot be asked"),
-        (["set", "--finding", "veiw"], 2, "unknown finding `veiw`"),
+        (["set", "--finding", "veiw"], 2, "unknown --finding `veiw`"),
         (["set", "--published", "--by", "view"], 2, "--published takes neither"),
         (["set", "--published", "--of", "rows"], 2, "--published takes neither"),
         (["set", "--published", "--sex", "F"], 2, "--published takes neither"),
@@ -497,6 +498,36 @@ def test_values_of_the_source_are_shown_harmlessly(made) -> None:
         assert ran.code == 0
         assert shown in ran.out
         assert "\x1b" not in ran.out
+
+
+def test_a_table_that_cannot_be_read_does_not_stop_other_counts(made, shelf) -> None:
+    covcat = made()
+    lay("set", "2", {**FILES, "labels.csv": b"name\n\xff\n"}, shelf.folder)
+    ran = covcat("counts", "--of", "images")
+    assert (ran.code, ran.out) == (5, "images\n5\n")
+    assert "warning: set@2 is left out: the table `labels.csv` cannot be read" in ran.err
+    assert "hint: without it: covcat counts set@1\n" in ran.err
+    ran = covcat("counts", "--of", "images", "--json")
+    assert (ran.code, ran.document["data"]["counts"]) == (5, [{"images": 5}])
+    assert "set@2" in ran.document["error"]["message"]
+
+
+def test_images_that_were_deleted_are_told(made) -> None:
+    covcat = made(published(RIGHT))
+    Path("covcat-data/set/1/files/1.png").unlink()
+    said = "warning: set@1: 1 image is gone from the disk or of another size: covcat verify set@1"
+    assert said in covcat("counts").err
+    assert said in covcat("counts", "--published").err
+    assert said not in covcat("counts", "--view", "AP").err
+
+
+def test_quiet_prints_the_same_table_on_a_terminal_and_nothing_else(made, monkeypatch) -> None:
+    covcat = made()
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    loud, quiet = covcat("counts", "--by", "view"), covcat("counts", "--by", "view", "-q")
+    assert (quiet.code, quiet.err) == (0, "")
+    assert loud.out == quiet.out
+    assert "\t" not in quiet.out
 
 
 # ---- published tables --------------------------------------------------------------------------
@@ -628,6 +659,18 @@ def test_that_only_a_part_is_here_is_named_as_a_cause(made, shelf) -> None:
     ran = covcat("counts", "set", "--published")
     assert ran.code == 5
     assert "cause: only a part of set@1 is here" in ran.err
+
+
+def test_a_published_table_of_one_release_does_not_need_the_others(made, shelf) -> None:
+    covcat = made(published(table('["5"]', recount="of: images")))
+    lay("set", "2", {**FILES, "labels.csv": b"name\n\xff\n"}, shelf.folder)
+    ran = covcat("counts", "--published")
+    assert (ran.code, lines(ran)) == (5, [["set@1", "things", "5", "5", "0", ""]])
+    assert "error: set@2, 1 of 2 releases, is left out: the table `labels.csv`" in ran.err
+    assert "hint: without it: covcat counts --published set@1\n" in ran.err
+    document = covcat("counts", "--published", "--json").document
+    assert [one["release"] for one in document["data"]["releases"]] == ["set@1"]
+    assert "set@2" in document["error"]["message"]
 
 
 @pytest.mark.parametrize(

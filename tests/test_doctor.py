@@ -205,3 +205,22 @@ def test_a_file_of_logins_that_cannot_be_looked_at_is_named(covcat, monkeypatch)
     monkeypatch.setitem(health._LOGINS, "Kaggle", shut)
     found = checks(covcat)["login Kaggle"]
     assert found["fix"] == "let yourself read /home/me/.kaggle/kaggle.json"
+
+
+def test_a_tool_that_unpacks_nothing_is_not_called_ok_and_asks_for_nothing(
+    covcat, monkeypatch
+) -> None:
+    useful = probe.Surveyed("7zz", Path("/bin/7zz"), "26.03", ("7z", "RAR 4", "RAR 5"))
+    free = probe.Surveyed("unrar-free", Path("/usr/bin/unrar-free"), "0.3.1", ())
+    monkeypatch.setattr(probe, "survey", lambda: [useful, free])
+    found = checks(covcat)["tool unrar-free"]
+    assert found["state"] == "unused"
+    assert "not used, it could not unpack covcat's trial archives" in found["found"]
+    assert found["fix"] == ""
+
+
+def test_what_is_in_order_is_said_in_plain_words(covcat) -> None:
+    Path("covcat-data").mkdir(mode=0o755)
+    found = checks(covcat)
+    assert found["open folders"]["found"] == "none; only owners and groups may write here"
+    assert found["umask"]["found"].endswith("; no group shares the data folder")

@@ -84,7 +84,7 @@ def test_other_bytes_are_refused_by_the_packaged_pins(covcat, stock: Stock, name
 def test_who_must_agree_first_is_told_where_and_how_to_go_on(covcat, stock: Stock) -> None:
     ran = covcat("fetch", WITH_CONSENT, *stock.options, mirror=None)
     assert ran.code == 7
-    assert "cannot be had without a person: access is refused (HTTP 403)" in ran.err
+    assert "wants a person: access is refused (HTTP 403)" in ran.err
     assert "hint: open https://www.kaggle.com/datasets/bachrr/covid-chest-xray; then" in ran.err
     assert f"covcat import {WITH_CONSENT} FILE" in ran.err
 

@@ -23,8 +23,9 @@ from tables_builder import png
 
 from covcat import catalog, manifest, query
 from covcat.cli import images as command
-from covcat.errors import UsageError
-from covcat.index import Report
+from covcat.cli import indexed
+from covcat.errors import DiskError, UsageError
+from covcat.index import Report, making
 from covcat.model import COLUMNS, NAMES, Record, StoredFile
 from covcat.output import records as writers
 from covcat.store import Store
@@ -173,9 +174,11 @@ def test_filters_narrow_and_repeats_widen(asked, options: str, expected: str) ->
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--finding measles", "unknown finding `measles`: expected one of ARDS,"),
-        ("--finding todo", "unknown finding `todo`"),
-        ("--covid maybe", "unknown word `maybe`: expected one of yes, no, unknown"),
+        ("--finding measles", "unknown --finding `measles`: expected one of COVID-19, SARS,"),
+        ("--finding pneumnia", "hint: did you mean `--finding Pneumonia`?"),
+        ("--finding corona", "unknown --finding `corona`: expected one of COVID-19, SARS,"),
+        ("--finding todo", "unknown --finding `todo`"),
+        ("--covid maybe", "--covid `maybe`: expected yes, no or unknown"),
         ("--view sideways", "unknown --view `sideways`: expected one of PA, AP, AP supine"),
         ("--modality smell", "unknown --modality `smell`: expected one of xray, ct, mri"),
         ("--sex x", "unknown --sex `x`: expected one of F, M"),
@@ -183,9 +186,13 @@ def test_filters_narrow_and_repeats_widen(asked, options: str, expected: str) ->
         ("--age -", "--age `-`: expected"),
         ("--age 4065", "--age `4065`: expected"),
         ("--age 65-18", "--age `65-18`: expected the lower age first"),
-        ("--license-allows fun", "unknown word `fun`: expected one of commercial, derivatives"),
+        ("--license-allows fun", "--license-allows `fun`: expected commercial, derivatives"),
         ("--one-per week", "--one-per `week`: expected patient"),
-        ("--columns path,siZe", "unknown column `siZe`: expected some of image_id, resource"),
+        ("--license-allows commerce", "hint: did you mean `--license-allows commercial`?"),
+        ("--view latteral", "hint: did you mean `--view Lateral`?"),
+        ("--view frontal-pa", "hint: did you mean `--view PA`?"),
+        ("--columns path,veiw", "unknown column `veiw`\nhint: did you mean `view`?"),
+        ("--columns path,xyz", "unknown column `xyz`: expected some of image_id, resource"),
         ("--columns path,age,path", "the column `path` is there twice"),
         ("--format xml", "unknown format `xml`: expected one of table, csv, tsv"),
         ("--format parquet", "--format parquet needs a file: add --output FILE"),
@@ -215,7 +222,7 @@ def test_an_empty_data_folder_says_what_to_fetch(covcat) -> None:
 
 def test_a_release_says_what_became_of_its_rows(asked) -> None:
     ran = asked("set")
-    assert "set@1: 7 images, 8 rows of labels, 1 of these of images that are not here" in ran.err
+    assert "set@1: 7 images, 8 rows of labels (7 of these images, 1 of images" in ran.err
     assert "gone.png" not in ran.err
     assert "not here: images/gone.png\n" in asked("set", "-v").err
     assert asked("set", "-q").err == ""
@@ -767,7 +774,7 @@ def test_a_csv_cell_is_no_formula_and_can_be_undone(text: str) -> None:
 def test_a_release_without_a_table_says_so(covcat, shelf) -> None:
     entry(shelf)
     put(shelf, "set", FILMS)
-    assert "set@1: 7 images, no rows of labels" in covcat("images", "set").err
+    assert "set@1: 7 images, no labels\n" in covcat("images", "set").err
 
 
 def test_a_part_without_its_label_table_says_how_to_get_it(covcat, shelf) -> None:
@@ -790,17 +797,29 @@ def test_a_label_table_that_was_changed_is_read_with_a_warning(asked) -> None:
 
 
 NO_TERM = "findings that the vocabulary does not have"
-NOT_HERE = "of these of images that are not here"
-NOT_ADDED = "rows of more about images that are not here"
+NOT_HERE = "of images that are not here"
 
 
 @pytest.mark.parametrize(
     ("report", "expected"),
     [
-        (Report(images=1234), "1,234 images, no rows of labels"),
+        (Report(images=1234, image_only=1234), "1,234 images, no labels"),
         (
             Report(images=5, both=2, label_only=1, image_only=3, not_added=4),
-            f"5 images, 3 rows of labels, 1 {NOT_HERE}, 3 images without labels, 4 {NOT_ADDED}",
+            "5 images (2 with labels, 3 without), 3 rows of labels (2 of these images, 1 "
+            + NOT_HERE
+            + "), 4 further rows about images that are not here",
+        ),
+        (
+            Report(images=11, label_only=11, image_only=11),
+            f"11 images (0 with labels, 11 without), 11 rows of labels (0 of these images, 11 {NOT_HERE})",
+        ),
+        (
+            Report(images=2, both=2, label_only=3, ambiguous=1),
+            (
+                f"2 images, 5 rows of labels (2 of these images, 2 {NOT_HERE}, "
+                "1 that could be of several images)"
+            ),
         ),
         (
             Report(images=2, both=2, without_term={"a" * 300: 2}),
@@ -809,4 +828,212 @@ NOT_ADDED = "rows of more about images that are not here"
     ],
 )
 def test_what_became_of_rows_is_one_line(report: Report, expected: str) -> None:
-    assert command.told("x@1", report) == f"x@1: {expected}"
+    assert indexed.told("x@1", report) == f"x@1: {expected}"
+
+
+# ---- several releases, one of which cannot be read ---------------------------------------------
+
+UNREADABLE = {"metadata.csv": b"name\n\xff\n"}
+
+
+@pytest.fixture
+def with_a_broken_one(covcat, shelf) -> Callable[..., Ran]:
+    """Three releases are here; the label table of `bad` was published as no reader reads it."""
+    for id in ("bad", "other", "set"):
+        entry(shelf, id)
+        put(shelf, id, {**FILMS, **(UNREADABLE if id == "bad" else table())})
+    return covcat
+
+
+def test_a_table_that_cannot_be_read_does_not_stop_the_other_releases(with_a_broken_one) -> None:
+    ran = with_a_broken_one("images", "--columns", "resource,path", "--format", "tsv")
+    assert ran.code == 5
+    assert len(ran.out.splitlines()) == 15
+    why = "the table `metadata.csv` cannot be read"
+    assert f"warning: bad@1 is left out: {why}" in ran.err
+    assert f"error: bad@1, 1 of 3 releases, is left out: {why}" in ran.err
+    assert "hint: without it: covcat images other@1 set@1\n" in ran.err
+    assert with_a_broken_one("images", "other@1", "set@1").code == 0
+
+
+def test_json_has_the_rows_and_the_error_of_what_is_left_out(with_a_broken_one) -> None:
+    for options in (["--json"], ["--format", "json"]):
+        ran = with_a_broken_one("images", *options, "--columns", "resource,path")
+        assert (ran.code, ran.document["ok"]) == (5, False)
+        assert len(ran.document["data"]["images"]) == 14
+        assert "bad@1" in ran.document["error"]["message"]
+    ran = with_a_broken_one("images", "--json", "--paths", "--view", "PA")
+    assert (ran.code, len(ran.document["data"]["paths"])) == (5, 6)
+    ran = with_a_broken_one("images", "--json", "-o", "films.csv")
+    assert (ran.code, ran.document["data"]) == (5, {"path": "films.csv", "images": 14})
+
+
+def test_a_table_that_was_damaged_since_is_for_verify(with_a_broken_one) -> None:
+    (DATA / "other/1/files/metadata.csv").write_bytes(b"name\n\xff\n")
+    ran = with_a_broken_one("images", "other", "set", "--format", "ids")
+    assert (ran.code, len(ran.out.splitlines())) == (5, 7)
+    assert "hint: covcat verify other@1\n" in ran.err
+    ran = with_a_broken_one("images", "--format", "ids")
+    assert (ran.code, len(ran.out.splitlines())) == (5, 7)
+    assert "error: 2 of 3 releases cannot be read\n  bad@1: the table" in ran.err
+
+
+def test_the_only_release_that_is_asked_for_is_named_with_a_hint(with_a_broken_one) -> None:
+    ran = with_a_broken_one("images", "bad")
+    assert (ran.code, ran.out) == (5, "")
+    assert "error: bad@1: the table `metadata.csv` cannot be read" in ran.err
+    assert "hint: its files are as recorded; `covcat show bad`" in ran.err
+    (DATA / "bad/1/files/metadata.csv").write_bytes(b"name\n\xff\xff\n")
+    assert "hint: covcat verify bad@1\n" in with_a_broken_one("images", "bad").err
+
+
+def test_when_none_of_several_can_be_read_each_is_named(with_a_broken_one) -> None:
+    (DATA / "other/1/files/metadata.csv").write_bytes(b"name\n\xff\n")
+    ran = with_a_broken_one("images", "bad", "other")
+    assert (ran.code, ran.out) == (5, "")
+    assert "error: 2 of 2 releases cannot be read\n  bad@1: the table" in ran.err
+
+
+# ---- what is not on the disk any more ----------------------------------------------------------
+
+
+def gone(verb: str, name: str = "set@1") -> str:
+    again = f"covcat verify {name} --repair"
+    return f"warning: {name}: {verb} gone from the disk or of another size: {again}\n"
+
+
+def test_a_deleted_image_is_told_and_is_no_path(asked) -> None:
+    assert "warning" not in asked("set").err
+    (DATA / "set/1/files/images/a.png").unlink()
+    ran = asked("set", "--paths")
+    assert names(ran) == "bcdefg"
+    assert gone("1 image is") in ran.err
+    (DATA / "set/1/files/images/b.png").write_bytes(b"")
+    for options in (["--format", "csv"], ["--format", "table"], ["--json"], ["-o", "films.csv"]):
+        assert gone("2 images are") in asked("set", *options).err
+    assert names(asked("set", "--paths", "--view", "PA")) == "cf"
+
+
+def test_only_what_is_listed_is_looked_for(asked) -> None:
+    (DATA / "set/1/files/images/a.png").unlink()
+    ran = asked("set", "--sex", "M")
+    assert (ran.code, "gone" in ran.err) == (0, False)
+
+
+def test_an_image_of_two_rows_is_gone_once(covcat, shelf) -> None:
+    entry(shelf)
+    put(shelf, "set", {**FILMS, **table("a.png,1,0,F,1,SARS,PA,CT,\na.png,2,0,M,2,SARS,PA,CT,\n")})
+    (DATA / "set/1/files/images/a.png").unlink()
+    assert gone("1 image is") in covcat("images").err
+
+
+# ---- options that contradict each other --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("-0", "--null is for --paths"),
+        ("--paths --format csv", "--paths prints paths alone: it takes no --format"),
+        ("--paths --columns path", "--paths prints paths alone: it takes no --columns"),
+        ("--paths --output a.csv", "--paths prints paths alone: it takes no --output"),
+        ("--columns nosuch", "unknown column `nosuch`"),
+        ("--output films.xlsx", "the suffix of `films.xlsx` says no format"),
+        ("--format parquet", "--format parquet needs a file"),
+        ("--output films.csv --format table", "--format table goes to no file"),
+    ],
+)
+def test_options_are_checked_before_an_index_is_made(asked, options: str, said: str) -> None:
+    ran = asked("set", *options.split())
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+    assert not (DATA / "set/1/index.sqlite").exists()
+
+
+def test_paths_are_one_document_too(asked) -> None:
+    ran = asked("set", "--paths", "--json", "--sex", "M")
+    assert [Path(one).name for one in ran.document["data"]["paths"]] == ["c.png", "d.png"]
+
+
+# ---- a narrow terminal -------------------------------------------------------------------------
+
+
+def long_named(shelf: Shelf) -> None:
+    entry(shelf)
+    name = "auntminnie-a-2020_01_28_23_51_6665_2020_01_28_Vietnam_coronavirus.png"
+    rows = f"{name},patient-19,0,F,65,COVID-19,AP supine,X-ray,CC BY-NC-SA 4.0\n"
+    put(shelf, "set", {f"images/{name}": png(1, 1), **table(rows)})
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 119])
+def test_a_table_fits_the_terminal_and_cuts_paths_in_the_middle(
+    covcat, shelf, monkeypatch, width: int
+) -> None:
+    long_named(shelf)
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = covcat("images", "--format", "table").out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert "images/au" in lines[1]
+    assert "avirus.png" in lines[1]
+    assert "…" in lines[1]
+    assert "finding" in lines[0]
+    assert ("left out of a narrow table: resource" in "".join(lines)) == (width < 119)
+
+
+def test_a_pipe_gets_every_column_whatever_the_width(covcat, shelf, monkeypatch) -> None:
+    long_named(shelf)
+    monkeypatch.setenv("COLUMNS", "40")
+    rows = covcat("images").out.splitlines()
+    assert rows[0].split("\t") == list(NAMES)
+    assert "…" not in rows[1]
+
+
+# ---- what a person brought ---------------------------------------------------------------------
+
+
+def test_what_was_imported_of_a_site_without_downloads_is_listed(covcat) -> None:
+    Path("case.jpg").write_bytes(png(1, 1))
+    assert covcat("import", "sirm", "case.jpg").code == 0
+    for name in ("sirm", "sirm@local"):
+        ran = covcat("images", name, "--columns", "image_id,finding,license")
+        assert ran.out.splitlines()[1:] == ["sirm:case.jpg\t\tLicenseRef-none-stated"], ran.err
+    assert "sirm@local: 1 image, no labels" in ran.err
+    assert covcat("images", "--format", "ids").out == "sirm:case.jpg\n"
+    assert covcat("counts", "sirm", "--of", "images").out == "images\n1\n"
+    ran = covcat("select", "sirm", "-o", "cohort")
+    assert (ran.code, ran.out) == (0, "cohort\n")
+
+
+def test_what_only_a_person_can_bring_is_not_to_be_fetched(covcat) -> None:
+    for name in ("sirm", "sirm@local"):
+        ran = covcat("images", name)
+        assert (ran.code, ran.out) == (3, "")
+        assert "hint: covcat import sirm FILE…" in ran.err
+
+
+def test_a_mask_is_no_row_of_the_names_of_images(covcat, shelf) -> None:
+    more = ENTRY[: ENTRY.index("tables:")].format(releases=RELEASE.format(id="1").rstrip("\n"))
+    names_of = 'tables:\n  - {reader: names, path: "*", source: made up, pattern: "(?P<view>PA)"}\n'
+    shelf.add("set", f"{more}{names_of}pictures: {{exclude: [masks/*]}}\n")
+    put(shelf, "set", {"PA/a.png": png(1, 1), "masks/a.png": png(1, 1)})
+    ran = covcat("images", "--all", "--format", "ids")
+    assert ran.out == "set:PA/a.png\n", ran.err
+    assert "set@1: 1 image, 1 row of labels\n" in ran.err
+
+
+def test_a_disk_that_refuses_one_release_does_not_stop_the_others(
+    with_a_broken_one, monkeypatch
+) -> None:
+    refused = DATA.absolute() / "other"
+    write = making.write
+
+    def refusing(*args):
+        if refused in args[4].absolute().parents:
+            raise DiskError("cannot write the image index: No space left on device")
+        return write(*args)
+
+    monkeypatch.setattr(making, "write", refusing)
+    ran = with_a_broken_one("images", "other", "set", "--format", "ids")
+    assert (ran.code, len(ran.out.splitlines())) == (8, 7)
+    assert "error: other@1, 1 of 2 releases, is left out: cannot write the image" in ran.err
+    assert with_a_broken_one("images", "--format", "ids").code == 9  # this one, and `bad`

@@ -27,7 +27,7 @@ from covcat.index import Report
 from covcat.model import NAMES, LabelTable, Record, Release, Resource, StoredFile
 from covcat.progress import Silent
 from covcat.query import Question
-from covcat.store import Store
+from covcat.store import INDEX, Store
 
 CATALOG = catalog.load()
 TABLES = Path(__file__).parents[2] / "shared" / "real" / "tables"
@@ -807,7 +807,7 @@ def test_a_table_that_cannot_be_read_stops_the_index(data: bytes) -> None:
     reader = "sheet" if data.startswith(b"PK") else "delimited"
     with pytest.raises(IntegrityError, match=r"t\.csv"):
         index_of(*own(replace(PLAIN, reader=reader)))  # type: ignore[arg-type]
-    assert not (DATA / "figure1/2020-05-08" / index.FILE).exists()
+    assert not (DATA / "figure1/2020-05-08" / INDEX).exists()
     assert not list((DATA / ".covcat").rglob("*.sqlite"))
 
 
@@ -834,7 +834,7 @@ def test_a_pipe_among_the_images_does_not_hold_the_index_up() -> None:
 
 def made_again(resource: Resource, release: Release) -> bool:
     """Ask for the index once more, and tell if another file is there than before."""
-    path = DATA / resource.id / release.id / index.FILE
+    path = DATA / resource.id / release.id / INDEX
     before = path.stat()
     index.index_of(resource, release, Store(DATA), Silent())
     after = path.stat()

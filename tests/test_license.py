@@ -145,7 +145,7 @@ def test_a_disk_that_is_full_leaves_the_record_before(
 @pytest.mark.parametrize(
     ("args", "code", "text"),
     [
-        (["--accept"], 2, "--accept wants one ID"),
+        (["--accept"], 2, "--accept wants an ID"),
         (["nothing"], 3, "the catalog has no resource `nothing`"),
         (["v7", "--format", "csv"], 2, "is for the table of all"),
         (["--format", "xml"], 2, "unknown format `xml`"),
@@ -157,6 +157,20 @@ def test_what_cannot_be_answered_says_why(
     ran = covcat("license", *args)
     assert ran.code == code
     assert text in ran.err
+
+
+def test_several_licences_are_said_and_accepted_one_after_the_other(covcat: Covcat) -> None:
+    ran = covcat("license", "v7", "kermany", "v7")
+    assert ran.out.split("\n\n") == [
+        covcat("license", "v7").out[:-1],
+        covcat("license", "kermany").out,
+    ]
+    accepted = covcat("license", "v7", "kermany", "--accept", "--json").document["data"]
+    assert [(one["resource"], one["is_accepted"]) for one in accepted["resources"]] == [
+        ("v7", True),
+        ("kermany", True),
+    ]
+    assert covcat("license", "v7", "nosuch").code == 3
 
 
 def test_looking_writes_nothing(covcat: Covcat) -> None:

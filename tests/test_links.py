@@ -463,7 +463,7 @@ def test_what_is_refused_or_does_not_answer_fails_nothing(links, shelf, world: W
     assert ran.code == 0
     refused, unheard = rows(ran, "file")
     assert refused["status"] == "refused"
-    assert refused["detail"].startswith("cannot be had without a person: a challenge")
+    assert refused["detail"].startswith("wants a person: a challenge")
     assert unheard["status"] == "no answer"
     assert len(world.asked("silent.example.org")) == 2
 
@@ -677,7 +677,8 @@ def test_results_are_on_stdout_in_the_format_asked_for_and_talk_on_stderr(
     assert row == f'set\t1\tfile\t{URL}\tok\t\t2040\t"a"\t'
     assert ran.err == "set: asking for its addresses\naddresses: 2 ok\n"
     table = links("--format", "table").out.splitlines()
-    assert table[0].split() == ["resource", "release", "kind", "status", "url", "detail"]
+    assert table[0].split() == ["id", "kind", "status", "url", "detail"]
+    assert [row.split()[0] for row in table[1:]] == ["set", "set@1"]
     quiet = links("-q")
     assert (quiet.out, quiet.err) == (f"https://example.org/set\n{URL}\n", "")
 

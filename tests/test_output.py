@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import covcat.output
-from covcat.output import OUTPUTS, Rows, as_table, shown, sized
+from covcat.output import OUTPUTS, Rows, as_table, fold, shown, sized
 
 HOSTILE = {
     "escape": "\x1b[2J\x1b[31mred",
@@ -195,18 +195,60 @@ PLAN = Rows(
 )
 
 
-@pytest.mark.parametrize("width", [40, 80, 100])
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
 @pytest.mark.parametrize("rows", [OVERVIEW, FILES, PLAN], ids=["overview", "files", "plan"])
-def test_a_narrow_terminal_leaves_out_titles_and_cuts_nothing(
+def test_a_table_fits_the_terminal_and_names_what_it_leaves_out(
     monkeypatch: pytest.MonkeyPatch, rows: Rows, width: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     text = as_table.text(rows)
-    kept = [name for name in rows.columns if name != "title"]
+    assert max(map(len, text.splitlines())) <= width
+    table, _, said = text.partition("\n\nleft out of a narrow table: ")
+    left_out = said.replace("\n ", "").strip().split(", ") if said else []
+    kept = [name for name in rows.columns if name not in left_out]
     cells = "".join(str(rows.rows[0].get(name) or "") for name in kept)
-    lost = {char for char in set(cells) - {" "} if text.count(char) < cells.count(char)}
+    lost = {char for char in set(cells) - {" "} if table.count(char) < cells.count(char)}
     assert not lost
+    assert rows.key in kept
     assert rows.key == "path" or str(rows.rows[0][rows.key]) in text
+
+
+def test_of_a_table_that_is_far_too_wide_the_key_and_the_first_columns_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row = {"kind": "x", **{f"column_{n}": n for n in range(20)}, "id": "A" * 60}
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = as_table.text(Rows(tuple(row), [row])).splitlines()
+    assert max(map(len, lines)) <= 40
+    assert "".join(lines[1:3]).replace(" ", "") == "A" * 60
+
+
+def test_wide_characters_take_two_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = Rows(("id", "title"), [{"id": "肺部", "title": "a"}, {"id": "abc", "title": "b"}])
+    assert as_table.text(rows) == "id   title\n肺部 a\nabc  b\n"
+
+
+def test_a_word_that_is_too_long_is_broken_where_its_parts_meet() -> None:
+    assert fold.cell("https://example.org/records/12345/data.zip", 20) == [
+        "https://example.org/",
+        "records/12345/",
+        "data.zip",
+    ]
+    assert fold.cell("x" * 25, 10) == ["x" * 10, "x" * 10, "x" * 5]
+    assert fold.cell("肺" * 6, 5) == ["肺肺", "肺肺", "肺肺"]
+    assert fold.cell("", 10) == []
+
+
+def test_prose_keeps_whole_what_one_copies() -> None:
+    text = "note: read `covcat fetch cohen@0.1 --keep-archives` first, then: covcat verify cohen"
+    assert fold.prose(text, 30) == [
+        "note: read",
+        "  `covcat fetch cohen@0.1 --keep-archives`",
+        "  first, then:",
+        "  covcat verify cohen",
+    ]
+    assert fold.prose("  " + "ab " * 5, 10) == ["  ab ab ab", "    ab ab"]
+    assert fold.prose("", 10) == []
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
@@ -228,9 +270,10 @@ def test_a_table_that_is_too_wide_leaves_out_the_day_before_it_breaks_a_line(
 ) -> None:
     row = {"id": "A" * 40, "state": "unfinished", "verified_by": "git-tree", "fetched_at": "B" * 10}
     monkeypatch.setenv("COLUMNS", "64")
-    head, first = as_table.text(Rows(tuple(row), [row])).splitlines()
+    head, first, *said = as_table.text(Rows(tuple(row), [row])).splitlines()
     assert head.split() == ["id", "state", "verified_by"]
     assert first.split() == ["A" * 40, "unfinished", "git-tree"]
+    assert said == ["", "left out of a narrow table: fetched_at"]
 
 
 def test_a_folded_cell_has_no_empty_line_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,8 +283,8 @@ def test_a_folded_cell_has_no_empty_line_in_it(monkeypatch: pytest.MonkeyPatch) 
     text = as_table.text(Rows(("id", "state"), [row]))
     assert [line[67:] for line in text.splitlines()[1:]] == [
         "a part:",
-        "'--include=im",
-        "ages/*'",
+        "'--include=",
+        "images/*'",
         "--sample=3",
     ]
     monkeypatch.setenv("COLUMNS", "40")

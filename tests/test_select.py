@@ -6,7 +6,9 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -119,13 +121,14 @@ def test_of_76_real_rows_no_licence_allows_commercial_use(cohen) -> None:
     found = report(ran)
     assert {name: (row["rows"], row["chosen"]) for name, row in found.items()} == {
         "(none stated)": ("60", "0"),
-        "CC BY-NC-SA": ("10", "0"),
+        "CC BY-NC-SA": ("9", "0"),  # of 10, one of which is not in the archive
         "CC BY-NC-ND": ("6", "0"),
     }
     assert found["CC BY-NC-SA"]["commercial"] == "no"  # though it has no version
-    assert "no image is chosen, of 76 rows" in ran.err
+    assert "1 row is left out: its image is not here" in ran.err
+    assert "no image is chosen, of 75 rows that pass the filters and are here" in ran.err
     assert "refused: 60 of no stated licence (commercial: unknown)" in ran.err
-    assert "refused: 10 of CC BY-NC-SA (commercial: no)" in ran.err
+    assert "refused: 9 of CC BY-NC-SA (commercial: no)" in ran.err
     assert "refused: 6 of CC BY-NC-ND (commercial: no)" in ran.err
     assert cohen(*COMMERCIAL, "-o", "none").code == 0
     assert chosen("none") == []
@@ -135,9 +138,9 @@ def test_of_76_real_rows_no_licence_allows_commercial_use(cohen) -> None:
     assert (ran.code, ran.out) == (0, "some\n")
     assert "60 images of 40 patients chosen" in ran.err
     assert len(list(Path("some/images/cohen/images").iterdir())) == 60
-    assert set(left_out("some").values()) == {"commercial: no"}
+    assert set(left_out("some").values()) == {"commercial: no", "its image is not here"}
     assert report(cohen(*REAL_QUESTION))["(none stated)"]["chosen"] == "60"  # no use, no licence
-    assert "not here: cohen:covid-19-pneumonia-14-PA.png" in cohen(*REAL_QUESTION).err
+    assert "not here: cohen:covid-19-pneumonia-14-PA.png" in cohen(*REAL_QUESTION, "-v").err
 
 
 # ---- who is in ---------------------------------------------------------------------------------
@@ -174,12 +177,12 @@ def test_why_the_others_are_not(covcat, here) -> None:
     options = ["--license-allows", "commercial", "--license-allows", "derivatives"]
     covcat("select", *options, "--one-per", "patient", "-o", "out")
     assert left_out("out") == {
-        "a": "another image of the patient is chosen",
+        "a": "another image of its patient is chosen",
         "c": "commercial: no",
         "d": "commercial: unknown; derivatives: unknown",
         "e": "commercial: no; derivatives: no",
         "g": "its patient is not known",
-        "set:gone": "its file is not here",
+        "set:gone": "its image is not here",
         "h": "commercial: unknown; derivatives: unknown",
     }
 
@@ -287,7 +290,7 @@ def test_without_output_nothing_is_written(covcat, here) -> None:
     assert data["licenses"][0] == {
         "license": "CC BY 4.0",
         "allows": dict.fromkeys(["commercial", "derivatives", "redistribution"], "yes"),
-        "rows": 4,
+        "rows": 3,
         "chosen": 3,
         "images": 3,
         "refused": 0,
@@ -488,7 +491,7 @@ def test_a_list_holds_no_path_with_a_line_break(covcat, here) -> None:
         (["--as", "zip"], 2, "unknown --as `zip`: expected one of list, csv, links, copies"),
         (["-o", "x.parquet"], 2, "covcat images --format parquet"),
         (["-o", "covcat-data/set/1/files/x"], 2, "is inside the release `set@1`"),
-        (["--license-allows", "fun"], 2, "unknown word `fun`"),
+        (["--license-allows", "fun"], 2, "--license-allows `fun`: expected commercial"),
         (["--from", "nowhere"], 2, "does not exist"),
         (["--from", "old.json", "--view", "PA"], 2, "no filter beside it"),
         (["figure1"], 3, "`figure1` is not in `covcat-data`"),
@@ -500,3 +503,140 @@ def test_what_cannot_be_asked_is_said(covcat, here, args, code: int, said: str) 
     ran = covcat("select", *args)
     assert ran.code == code
     assert said in ran.err
+
+
+# ---- what is not here --------------------------------------------------------------------------
+
+
+def test_rows_without_an_image_are_set_aside_before_any_licence_counts(covcat, fetched) -> None:
+    lost = "".join(f"9,1,COVID-19,PA,lost-{n}.png,CC BY-NC-SA\n" for n in range(3))
+    fetched(files(ROWS + lost))
+    ran = covcat("select", "--license-allows", "commercial", "--covid", "yes")
+    first, second = [
+        line for line in ran.err.splitlines() if "row" in line and "labels" not in line
+    ][:2]
+    assert first == "4 rows are left out: their image is not here"
+    assert second == (
+        "4 images of 2 patients chosen, 1 of a patient who is not known, 420 B, "
+        "of 7 rows that pass the filters and are here"
+    )
+    found = report(ran)
+    assert sum(int(row["rows"]) for row in found.values()) == 7
+    assert found["CC BY-NC-SA"]["refused"] == "1"
+    assert "refused: 1 of CC BY-NC-SA (commercial: no)" in ran.err
+    covcat("select", "--license-allows", "commercial", "-o", "out")
+    assert [why for name, why in left_out("out").items() if "lost" in name] == [
+        "its image is not here"
+    ] * 3
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("1,0,SARS,PA,a.png,CC0\n", []),
+        ("1,0,SARS,PA,x.png,CC0\n", ["1 row is left out: its image is not here"]),
+        (
+            ",0,SARS,PA,a.png,CC0\n,0,SARS,PA,b.png,CC0\n",
+            ["2 rows are left out: their patient is not known"],
+        ),
+        (
+            "1,0,SARS,PA,a.png,CC0\n1,1,SARS,PA,b.png,CC0\n1,2,SARS,PA,c.png,CC0\n",
+            ["2 rows are left out: another image of their patient is chosen"],
+        ),
+    ],
+)
+def test_why_rows_are_left_out_is_a_sentence(covcat, fetched, rows: str, said: list[str]) -> None:
+    fetched(files(rows))
+    ran = covcat("select", "--finding", "SARS", "--one-per", "patient")
+    assert [line for line in ran.err.splitlines() if "left out" in line] == said
+
+
+def test_masks_are_neither_chosen_nor_refused(covcat, fetched, shelf) -> None:
+    masks = {f"masks/{one}_mask.png": b"\x89PNG mask" for one in "ab"}
+    fetched({**files("1,0,SARS,PA,a.png,CC0\n"), **masks})
+    entry = shelf.folder / "set.yaml"
+    image = '    image: "images/{filename}"\n'
+    entry.write_text(
+        entry.read_text().replace(image, f"{image}    mask: masks/{{stem}}_mask.png\n")
+    )
+    covcat("select", "--license-allows", "commercial", "-o", "out")
+    assert not [
+        name for name in {**left_out("out"), **dict.fromkeys(chosen("out"))} if "mask" in name
+    ]
+    assert rows("out/cohort.csv")[0]["mask_path"] == "masks/a_mask.png"
+    assert "8 images (1 with labels, 7 without), 1 row of labels" in covcat("images").err
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_cohort_is_made_of_an_image_that_was_deleted(covcat, here, form: str) -> None:
+    covcat("images", "-q")
+    Path("covcat-data/set/1/files/images/a.png").unlink()
+    ran = covcat("select", "--as", form, "-o", "out")
+    assert (ran.code, list(Path().glob("out*"))) == (5, [])
+    assert "`images/a.png` of set@1 is not as it was fetched" in ran.err
+    assert "covcat verify set@1 --repair" in ran.err
+    ran = covcat("select")
+    assert ran.code == 0
+    assert "warning: set@1: 1 image is gone from the disk or of another size: covcat" in ran.err
+
+
+# ---- several releases --------------------------------------------------------------------------
+
+
+def test_no_cohort_is_made_of_less_than_was_asked_for(covcat, fetched) -> None:
+    fetched(files())
+    fetched(files(), name="other")
+    fetched({**files(), "metadata.csv": b"filename\n\xff\n"}, name="bad")
+    for options in (["-o", "out"], []):
+        ran = covcat("select", *options)
+        assert (ran.code, ran.out) == (5, "")
+        assert "error: bad@1, 1 of 3 releases, cannot be read: the table `metadata.csv`" in ran.err
+        assert "hint: without it: covcat select other@1 set@1\n" in ran.err
+    assert not Path("out").exists()
+    assert covcat("select", "other@1", "set@1", "-o", "out").code == 0
+    Path("covcat-data/set/1/files/metadata.csv").write_bytes(b"filename\n\xff\n")
+    ran = covcat("select", "--from", "out", "-o", "again")
+    assert (ran.code, Path("again").exists()) == (5, False)
+    assert "hint: covcat verify set@1\n" in ran.err
+
+
+def test_what_would_be_chosen_twice_is_told_before_anything_is_written(
+    covcat, fetched, shelf
+) -> None:
+    fetched(files(), files())
+    fetched(files(), name="other")
+    entry = shelf.folder / "other.yaml"
+    contains = "contains: [{resource: set, evidence: all of it, source: made up}]\naccess:"
+    entry.write_text(entry.read_text().replace("access:", contains))
+    Path("there").mkdir()
+    ran = covcat("select", "-o", "there")
+    assert ran.code == 8
+    holds = next(line for line in ran.err.splitlines() if "all of it" in line)
+    assert holds.startswith("warning: `other` ")
+    assert "warning: set: 2 of its releases are chosen from together" in ran.err
+    for command, word in (("images", "listed"), ("counts", "counted")):
+        ran = covcat(command)
+        assert holds in ran.err
+        assert f"warning: set: 2 of its releases are {word} together" in ran.err
+
+
+# ---- how it is printed -------------------------------------------------------------------------
+
+
+def test_quiet_prints_the_same_table_and_nothing_else(covcat, here) -> None:
+    loud, quiet = covcat("select"), covcat("select", "-q")
+    assert (quiet.code, quiet.err) == (0, "")
+    assert quiet.out == loud.out
+    assert quiet.out.startswith("license\trows\tchosen\t")
+
+
+def test_a_narrow_table_keeps_the_use_that_was_asked_for(covcat, here, monkeypatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "72")
+    ran = covcat("select", "--license-allows", "redistribution")
+    assert ran.code == 0
+    lines = re.sub(r"\x1b\[\d*m", "", ran.out).splitlines()
+    assert max(map(len, lines)) <= 72
+    assert "redistribution" in lines[0]
+    assert "derivatives" not in lines[0]
+    assert lines[-1] == "left out of a narrow table: commercial, derivatives"

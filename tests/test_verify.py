@@ -354,3 +354,9 @@ def test_of_several_damaged_releases_each_is_named_and_one_command_repairs_all(f
     assert "  set@1: missing: files/README.md" in ran.err
     assert ran.err.index("set@1: missing") < ran.err.index("sample@1: missing: files/metadata.csv")
     assert ran.err.endswith("hint: covcat verify --repair\n")
+
+
+def test_status_does_not_call_complete_what_is_gone(fetched) -> None:
+    (RELEASE / "files/README.md").unlink()
+    (row,) = fetched("status", "--json").document["data"]["here"]
+    assert (row["state"], row["note"]) == ("1 file not as fetched", "missing: files/README.md")

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -250,6 +250,15 @@ def _tests(wanted: Filter) -> list[Callable[[Resource], bool]]:
         (wanted.words, lambda one: _has_words(one, wanted.words)),
     ]
     return [test for asked, test in tests if asked]
+
+
+def unclear_for(catalog: Catalog, wanted: Filter) -> list[Resource]:
+    """Return what would pass but for uses of which nobody knows if its licence allows them."""
+    if not wanted.allows:
+        return []
+    others = select(catalog, replace(wanted, allows=frozenset()))
+    words = [(one, {getattr(one.license.allows, use) for use in wanted.allows}) for one in others]
+    return [one for one, said in words if "unknown" in said and "no" not in said]
 
 
 def unknown_for(catalog: Catalog, modalities: Iterable[str]) -> list[str]:

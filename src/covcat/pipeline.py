@@ -23,6 +23,7 @@ from covcat.errors import (
     SeveralError,
 )
 from covcat.model import (
+    BROUGHT,
     Held,
     LockedRelease,
     Manifest,
@@ -38,11 +39,6 @@ from covcat.parts import Parts
 from covcat.progress import Progress, Silent
 from covcat.store import CLOSED, MANIFEST, SUMS, Store
 from covcat.verify import Checked
-
-OWN = "local"  # release of what a person has of a resource that offers no download
-BROUGHT = Release(
-    id=OWN, files=(), source="brought by hand; the resource itself offers no download"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +77,7 @@ def make_locked_plan(
             options, extract=one.form == "files", allow_missing=not one.complete, locked=one
         )
         (step,) = make_plan(store, [target], its).steps
-        if one.release == OWN and step.action == "fetch":
+        if one.release == BROUGHT.id and step.action == "fetch":
             raise ActionNeededError(
                 f"`{one.name}` is not here, and only a person can bring it",
                 hint=f"covcat import {one.id} FILE…",
@@ -97,7 +93,7 @@ def locked_target(catalog: Catalog, one: LockedRelease) -> tuple[Resource, Relea
         NotFoundError: it is not there any more.
         IntegrityError: it is pinned as something else now.
     """
-    if one.release == OWN:
+    if one.release == BROUGHT.id:
         return catalog.get(one.id), BROUGHT
     try:
         resource, release = catalog.find(one.name)

@@ -1,11 +1,14 @@
 """What is asked of image indexes -> records: filters, one image a patient, an SQL condition."""
 
+import difflib
+import os
 import re
 import sqlite3
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +139,54 @@ class _Patience:
         return int(time.monotonic() - self._since > LONGEST)
 
 
+# ---- what is on the disk now -------------------------------------------------------------------
+
+
+def is_gone(path: str, size: Value) -> bool:
+    """Tell if a recorded file is not on the disk any more, or of another size."""
+    try:
+        status = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:  # what this user may not look at is not gone
+        return False
+    return status.st_size != size or not stat.S_ISREG(status.st_mode)
+
+
+@dataclass(slots=True)
+class Gone:
+    """Looks for the image of each record that goes by; keeps those that are gone."""
+
+    folder: Path  # of the data
+    paths: dict[str, set[str]] = field(default_factory=dict)  # by ID@RELEASE, each once
+
+    def has(self, record: Record) -> bool:
+        """Look at one."""
+        path = record["path"]
+        if path is None:
+            return False
+        id, release = record["resource"], record["release"]
+        if not is_gone(f"{self.folder}/{id}/{release}/files/{path}", record["bytes"]):
+            return False
+        self.paths.setdefault(f"{id}@{release}", set()).add(str(path))
+        return True
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return how many are gone, by ID@RELEASE."""
+        return {name: len(paths) for name, paths in self.paths.items()}
+
+    def look(self, index: Path, question: Question) -> None:
+        """Look at all images of an index that pass."""
+        conditions, values = question.sql()
+        text = (
+            "SELECT resource, release, path, bytes FROM images "  # noqa: S608
+            f"WHERE path IS NOT NULL AND {conditions}"
+        )
+        for record in rows(index, text, values, question.where):
+            self.has(record)
+
+
 # ---- what a person writes ----------------------------------------------------------------------
 
 
@@ -147,8 +198,7 @@ def finding(word: str) -> str:
     """
     found = vocabulary.findings(word)
     if len(found) != 1:
-        known = ", ".join(sorted(set(vocabulary.words().lists["findings"].values())))
-        raise UsageError(f"unknown finding `{word}`: expected one of {known}")
+        raise _unknown("--finding", "findings", word)
     return found[0]
 
 
@@ -160,9 +210,20 @@ def word(option: str, kind: str, text: str) -> str:
     """
     found = vocabulary.term(kind, text)
     if not found:
-        known = dict.fromkeys(vocabulary.words().lists[kind].values())
-        raise UsageError(f"unknown {option} `{text}`: expected one of {', '.join(known)}")
+        raise _unknown(option, kind, text)
     return found
+
+
+def _unknown(option: str, kind: str, text: str) -> UsageError:
+    """Name what was probably meant, or else all that there is."""
+    known = vocabulary.words().lists[kind]
+    near = difflib.get_close_matches(vocabulary.plain(text), known, 1)
+    if near:
+        meant = known[near[0]]
+        shown = f"'{meant}'" if set(meant) & set(" ;") else meant
+        return UsageError(f"unknown {option} `{text}`", hint=f"did you mean `{option} {shown}`?")
+    terms = dict.fromkeys(known.values())
+    return UsageError(f"unknown {option} `{text}`: expected one of {', '.join(terms)}")
 
 
 def ages(text: str) -> tuple[int | None, int | None]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from covcat.cli.session import Session, put
+from covcat.cli.session import Session, put, readable
 from covcat.output import shown, sized
 from covcat.progress import Progress, Silent
 
@@ -168,7 +168,14 @@ class _Bars(_Known):
     def note(self, text: str) -> None:
         """Print a line above the bars."""
         with self._lock:
-            self._bars.console.print(shown(text), markup=False, highlight=False, emoji=False)
+            self._bars.console.print(
+                readable(shown(text), sys.stderr),
+                end="",
+                soft_wrap=True,
+                markup=False,
+                highlight=False,
+                emoji=False,
+            )
 
     def _started(self, task: _Task) -> None:
         if task.within is None:

@@ -53,7 +53,13 @@ def cite(
         ),
     ] = None,
     output: Annotated[
-        str, typer.Option("--format", metavar="WORD", help="bibtex, ris, csl-json, text or json.")
+        str,
+        typer.Option(
+            "--format",
+            metavar="WORD",
+            autocompletion=complete.one_of(*FORMATS),
+            help="bibtex, ris, csl-json, text or json.",
+        ),
     ] = "bibtex",
 ) -> None:
     """Print how to cite resources.

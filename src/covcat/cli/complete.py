@@ -5,13 +5,22 @@ And what was probably meant where one of them was mistyped.
 
 import difflib
 import os
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from contextlib import suppress
 from pathlib import Path
+
+import typer
 
 from covcat import catalog
 from covcat.errors import CovcatError
-from covcat.model import MODALITIES, Resource
+from covcat.model import MODALITIES, NAMES, Resource
+from covcat.settings import in_force
+from covcat.store import Store
 
+_ON_DISK = (
+    *("counts", "images", "lock", "manifest export", "manifest show", "path", "remove"),
+    *("select", "verify"),
+)
 _ALIKE = 0.6  # as in difflib.get_close_matches
 _CUT = "_COVCAT_CUT"  # what bash keeps of the word, and wants left out of each answer
 
@@ -43,14 +52,54 @@ def join_words(environ: MutableMapping[str, str]) -> None:
     environ["COMP_CWORD"] = str(len(joined) - 1)
 
 
-def ids(incomplete: str) -> list[str]:
-    """Return the ids that start so, or the releases of one after its `@`."""
-    known = _resources()
+def ids(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the ids that start so, or the releases of one after its `@`.
+
+    Where a command works with what is on disk, they are those that are there.
+    """
+    if ctx.command_path.partition(" ")[2] in _ON_DISK:
+        return _starting(_here(ctx), incomplete)
+    known = {one.id: [release.id for release in one.releases] for one in _resources()}
+    return _starting(known, incomplete)
+
+
+def _starting(known: Mapping[str, Iterable[str]], incomplete: str) -> list[str]:
     if "@" not in incomplete:
-        return [one.id for one in known if one.id.startswith(incomplete)]
-    names = [f"{one.id}@{release.id}" for one in known for release in one.releases]
+        return [id for id in known if id.startswith(incomplete)]
+    names = [f"{id}@{release}" for id, releases in known.items() for release in releases]
     cut = os.environ.get(_CUT, "")
     return [_Rest(name.removeprefix(cut)) for name in names if name.startswith(incomplete)]
+
+
+def _here(ctx: typer.Context) -> dict[str, list[str]]:
+    """Return the releases by id that are in the data folder, or wait in it to be removed."""
+    found: dict[str, list[str]] = {}
+    with suppress(CovcatError, OSError):  # to complain is the command's part
+        store = Store(_data_dir(ctx))
+        pairs = [(one, release) for one, release, _ in store.releases()]
+        if ctx.info_name == "remove":
+            pairs += [(id, release) for name, _ in store.waiting() for id, release in [_pair(name)]]
+        for one, release in pairs:
+            if release not in found.setdefault(one, []):
+                found[one].append(release)
+    return found
+
+
+def _pair(name: str) -> tuple[str, str]:
+    id, _, release = name.partition("@")
+    return id, release
+
+
+def _data_dir(ctx: typer.Context) -> Path:
+    """Return what --data-dir says, its variable, or a file of settings."""
+    top = ctx.find_root()
+    how = top.get_parameter_source("data_dir")
+    folder = Path(top.params.get("data_dir") or "covcat-data")
+    if how is not None and how.name in ("COMMANDLINE", "ENVIRONMENT"):
+        return folder
+    with suppress(CovcatError), in_force():
+        return Path(os.environ.get("COVCAT_DATA_DIR") or folder)
+    return folder
 
 
 class _Rest(str):
@@ -72,31 +121,36 @@ def _resources() -> tuple[Resource, ...]:
         return tuple(catalog.load().resources)
 
 
-def modalities(incomplete: str) -> list[str]:
-    """Return the modalities that start so."""
-    return [word for word in MODALITIES if word.startswith(incomplete)]
+def one_of(*words: str) -> Callable[[str], list[str]]:
+    """Make what completes one of these words."""
+
+    def starting(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return starting
 
 
-def contents(incomplete: str) -> list[str]:
-    """Return the words of --has."""
-    return [word for word in ("metadata", "case-review") if word.startswith(incomplete)]
+modalities = one_of(*MODALITIES)
+contents = one_of("metadata", "case-review")
+uses = one_of("commercial", "derivatives", "redistribution")
+accesses = one_of("open", "account", "browse")
+formats = one_of("table", "tsv", "csv", "json", "yaml", "ids")
 
 
-def uses(incomplete: str) -> list[str]:
-    """Return the words of --license-allows."""
-    words = ("commercial", "derivatives", "redistribution")
-    return [word for word in words if word.startswith(incomplete)]
+def columns(incomplete: str) -> list[str]:
+    """Return the columns of the image index that go on with a list of them: `path,vi`."""
+    before, comma, last = incomplete.rpartition(",")
+    chosen = before.split(",")
+    known = [name for name in NAMES if name.startswith(last) and name not in chosen]
+    return [f"{before}{comma}{name}" for name in known]
 
 
-def accesses(incomplete: str) -> list[str]:
-    """Return the words of --access."""
-    return [word for word in ("open", "account", "browse") if word.startswith(incomplete)]
+def views(incomplete: str) -> list[str]:
+    """Return the words of --view; one with a space in it would need quotes, which shells forget."""
+    from covcat import vocabulary
 
-
-def formats(incomplete: str) -> list[str]:
-    """Return the words of --format."""
-    words = ("table", "tsv", "csv", "json", "yaml", "ids")
-    return [word for word in words if word.startswith(incomplete)]
+    known = dict.fromkeys(vocabulary.words().lists["views"].values())
+    return [word for word in known if word.startswith(incomplete) and " " not in word]
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

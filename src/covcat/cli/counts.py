@@ -1,14 +1,15 @@
 """counts: groups of the images that are here, and the tables of papers counted again."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covcat.cli import complete, images
-from covcat.cli.images import Ages, Allows, Covid, Findings, Modalities, Sexes, Views, Where
+from covcat.cli import complete, filters, indexed
+from covcat.cli.filters import Ages, Allows, Covid, Findings, Modalities, Sexes, Views, Where
 from covcat.cli.session import Session, chosen_output
 from covcat.errors import IntegrityError, UsageError
 from covcat.model import Release, Resource, Value
@@ -37,12 +38,19 @@ def counts(
         ),
     ] = None,
     by: Annotated[
-        str | None, typer.Option(metavar="A,B,…", help="Columns: finding, view, sex, age …")
+        str | None,
+        typer.Option(
+            metavar="A,B,…",
+            autocompletion=complete.columns,
+            help="Columns: finding, view, sex, age …",
+        ),
     ] = None,
     of: Annotated[
         str | None,
         typer.Option(
-            metavar="WORD", help="Count rows of labels, images that are here, or patients."
+            metavar="WORD",
+            autocompletion=complete.one_of("rows", "images", "patients"),
+            help="Count rows of labels, images that are here, or patients.",
         ),
     ] = None,
     published: Annotated[
@@ -57,7 +65,13 @@ def counts(
     allows: Allows = None,
     where: Where = None,
     output: Annotated[
-        str | None, typer.Option("--format", metavar="WORD", help=f"{', '.join(FORMATS)}.")
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="WORD",
+            autocompletion=complete.one_of(*FORMATS),
+            help=f"{', '.join(FORMATS)}.",
+        ),
     ] = None,
 ) -> None:
     """Count what is here, or compare it with what was published.
@@ -67,20 +81,22 @@ def counts(
     Example: covcat counts cohen --by finding,view --of images
     """
     session: Session = ctx.obj
-    chosen = chosen_output(output, FORMATS) or ("tsv" if session.quiet else None)
-    filters = (findings, covid, views, modalities, sexes, ages, allows, where)
+    chosen = chosen_output(output, FORMATS) or without_ids(session)
+    narrowed = (findings, covid, views, modalities, sexes, ages, allows, where)
     if published:
-        if by is not None or of is not None or any(one is not None for one in filters):
+        if by is not None or of is not None or any(one is not None for one in narrowed):
             raise UsageError("--published takes neither --by nor --of nor filters")
         _compare(session, names, chosen)
         return
-    question = images.question_of(*filters, one_per=None)
-    _group(session, names, images.columns_of(by) or (), _unit(of), question, chosen)
+    question = filters.question_of(*narrowed, one_per=None)
+    _group(session, names, filters.columns_of(by) or (), _unit(of), question, chosen)
 
 
-def _here(session: Session, names: list[str] | None) -> list[tuple[Resource, Release]]:
-    """Return each release that is asked for once: `cohen cohen@0.1` may name one twice."""
-    return list({(one.id, at.id): (one, at) for one, at in images.here(session, names)}.values())
+def without_ids(session: Session) -> str | None:
+    """Return the format with -q, where that means ids elsewhere: a table of counts has none."""
+    if not session.quiet:
+        return None
+    return "table" if sys.stdout.isatty() else "tsv"
 
 
 def _unit(word: str | None) -> "Of":
@@ -105,15 +121,12 @@ def _group(
 ) -> None:
     from covcat.counts import tally
 
-    indexes = []
-    releases = _here(session, names)
-    for resource, release in releases:
-        path, report = images.index_here(session, resource, release)
-        images.tell(session, f"{resource.id}@{release.id}", report)
-        indexes.append(path)
+    releases, failed = indexed.indexes(session, names)
+    indexed.warn_of_failures(session, failed)
+    asked = replace(question, with_files_only=False)
     columns = tuple(dict.fromkeys(by))
-    found = tally(indexes, columns, of, replace(question, with_files_only=False))
-    _warn_of_repeats(session, releases)
+    found = tally([one.path for one in releases.values()], columns, of, asked)
+    _warn(session, releases.values(), asked)
     _explain(session, found, of)
     rows = [{**_cells(columns, group), of: count} for group, count in found.groups]
     data = {
@@ -125,13 +138,26 @@ def _group(
         "several_findings": found.several,
         "left_out": found.left_out,
     }
-    session.rows("counts", Rows((*columns, of), rows, of), data=data, output=output)
+    if not failed or session.format(output) != "json":  # else the error's own document has them
+        session.rows("counts", Rows((*columns, of), rows, of), data=data, output=output)
+    if failed:
+        raise indexed.without(failed, releases, "covcat counts", data)
 
 
-def _warn_of_repeats(session: Session, releases: Iterable[tuple[Resource, Release]]) -> None:
-    for id, number in Counter(resource.id for resource, _ in releases).items():
-        if number > 1:
-            session.say(f"{id}: {number} of its releases are counted together")
+def _warn(session: Session, releases: Iterable[indexed.Indexed], question: "Question") -> None:
+    """Warn of images that are counted twice, or that are not there any more."""
+    every = list(releases)
+    indexed.warn_of_doubles(session, [(one.resource, one.release) for one in every], "counted")
+    _warn_of_gone(session, [one.path for one in every], question)
+
+
+def _warn_of_gone(session: Session, indexes: Iterable[Path], question: "Question") -> None:
+    from covcat.query import Gone
+
+    gone = Gone(session.store.folder)
+    for path in indexes:
+        gone.look(path, question)
+    indexed.warn_of_gone(session, gone.counts)
 
 
 def _explain(session: Session, found: "Tally", of: "Of") -> None:
@@ -164,23 +190,30 @@ def _cell(value: Value) -> "Cell":
 
 def _compare(session: Session, names: list[str] | None, output: str | None) -> None:
     """Print each published count beside what was found, and raise what nothing explains."""
-    releases = _here(session, names)
-    found = [
-        (f"{resource.id}@{release.id}", _tables(session, resource, release))
-        for resource, release in releases
-    ]
-    data = {"releases": [_plain(name, tables) for name, tables in found]}
+    asked = indexed.here(session, names)
+    found, failed = indexed.each(asked, lambda *one: _tables(session, *one))
+    indexed.warn_of_failures(session, failed)
+    data = {"releases": [_plain(name, tables) for name, tables in found.items()]}
     wrong = [
-        f"{name}: {line}" for name, tables in found for table in tables for line in _wrong(table)
+        f"{name}: {line}"
+        for name, tables in found.items()
+        for table in tables
+        for line in _wrong(table)
     ]
-    if not wrong or session.format(output) != "json":  # else the error's own document has them
-        session.rows("counts", _shown(found), data=data, output=output)
+    ends_well = not wrong and not failed
+    if ends_well or session.format(output) != "json":  # else the error's own document has them
+        rows = _shown(found, is_of_one=len(asked) == 1)
+        session.rows("counts", rows, data=data, output=output)
+    if failed and not wrong:
+        raise indexed.without(failed, found, "covcat counts --published", data)
     if wrong:
+        read = [(one, at) for one, at in asked if f"{one.id}@{at.id}" in found]
+        left_out = [f"{name} is left out: {error.message}" for name, error in failed.items()]
         raise IntegrityError(
             f"{counted(len(wrong), 'count')} not as published, and the catalog does not say why",
-            details=wrong,
-            cause=_partial(session, releases),
-            hint=f"covcat show {releases[0][0].id}",
+            details=[*wrong, *left_out],
+            cause=_partial(session, read),
+            hint=f"covcat show {wrong[0].partition('@')[0]}",
             data=data,
         )
 
@@ -197,6 +230,7 @@ def _partial(session: Session, releases: Iterable[tuple[Resource, Release]]) -> 
 def _tables(session: Session, resource: Resource, release: Release) -> "list[Table]":
     """Count the tables of a release again, and say what each of them counts."""
     from covcat import counts as counting
+    from covcat.query import Question
 
     name = f"{resource.id}@{release.id}"
     published = counting.of_release(resource, release)
@@ -206,8 +240,9 @@ def _tables(session: Session, resource: Resource, release: Release) -> "list[Tab
     if not published:
         session.say(f"{name}: the catalog has no published counts of this release")
         return []
-    path, report = images.index_here(session, resource, release)
-    images.tell(session, name, report)
+    path, report = indexed.index_here(session, resource, release)
+    indexed.tell(session, name, report)
+    _warn_of_gone(session, [path], Question())
     tables = [counting.recounted(path, one) for one in published]
     for table in tables:
         session.say(f"{name}: {_summary(table)}")
@@ -245,16 +280,16 @@ def _wrong(table: "Table") -> list[str]:
     ]
 
 
-def _shown(found: "Sequence[tuple[str, list[Table]]]") -> Rows:
+def _shown(found: "Mapping[str, list[Table]]", *, is_of_one: bool) -> Rows:
     """Return all rows, with the columns that any of the tables has."""
-    every = [(name, table) for name, tables in found for table in tables]
+    every = [(name, table) for name, tables in found.items() for table in tables]
     by = dict.fromkeys(name for _, table in every for name in table.published.by)
     rows = [
         {"release": name, "of": table.published.of, **row}
         for name, table in every
         for row in _rows(table)
     ]
-    first = ("release", "of") if len(found) > 1 else ("of",)
+    first = ("of",) if is_of_one else ("release", "of")
     return Rows((*first, *by, "published", "found", "difference", "explained"), rows, "of")
 
 

@@ -37,6 +37,7 @@ def export(
         typer.Option(
             "--format",
             metavar="WORD",
+            autocompletion=complete.one_of(*FORMATS),
             help=f"{', '.join(FORMATS)}; unless named, by the suffix of --output.",
         ),
     ] = "json",

@@ -164,6 +164,13 @@ def _say_counts(session: Session, resources: Sequence[Resource], wanted: Filter)
     unknown = catalogs.unknown_for(session.catalog, wanted.modalities)
     if unknown:
         session.say(f"unknown (U, not listed for it): {', '.join(unknown)}")
+    unclear = catalogs.unclear_for(session.catalog, wanted)
+    each = [one.id for one in unclear if one.license.per_image is not None]
+    if whole := [one.id for one in unclear if one.id not in each]:
+        session.say(f"not listed, as nobody knows what their licences allow: {', '.join(whole)}")
+    if each:
+        use = " ".join(f"--license-allows {one}" for one in sorted(wanted.allows))
+        session.say(f"each image has its own licence in {', '.join(each)}: covcat select {use}")
 
 
 def search(
@@ -179,6 +186,11 @@ def search(
     """
     session: Session = ctx.obj
     words = tuple(word for part in text for word in part.split())
+    if not words:
+        raise UsageError(
+            "nothing to search for: expected a word",
+            hint="covcat search segmentation; covcat list shows all",
+        )
     resources = catalogs.select(session.catalog, Filter(words=words))
     here = frozenset(one for one, _, _ in session.store.releases())
     _print_resources(session, "search", resources, here, chosen_output(output, FORMATS))
@@ -232,7 +244,13 @@ def show(
         str, typer.Argument(metavar="ID", autocompletion=complete.ids, help="A resource.")
     ],
     output: Annotated[
-        str, typer.Option("--format", metavar="WORD", help="text, json or schema.org.")
+        str,
+        typer.Option(
+            "--format",
+            metavar="WORD",
+            autocompletion=complete.one_of("text", "json", "schema.org"),
+            help="text, json or schema.org.",
+        ),
     ] = "text",
 ) -> None:
     """Show all that is known of one resource.
@@ -288,9 +306,10 @@ def files(
     else:
         rows = [tables.served(file) for file in release.files]
         columns = ("path", "bytes", "sha256", "md5", "host", "where")
+    data = {"resource": resource.id, "release": release.id, "files": rows}
     if session.format(chosen) == "table":
         columns = ("bytes", "path") if listing is not None else ("bytes", "path", "host", "where")
-    data = {"resource": resource.id, "release": release.id, "files": rows}
+        rows = [{**row, "bytes": "?" if row["bytes"] is None else row["bytes"]} for row in rows]
     session.rows("files", Rows(columns, rows, key="path"), data=data, output=chosen)
     what = "pinned by the listing" if listing is not None else "as the catalog knows; no listing"
     session.say(f"{resource.id}@{release.id}: {counted(len(rows), 'file')}, {what}")

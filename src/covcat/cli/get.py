@@ -200,7 +200,14 @@ def _print_plan(session: Session, plan: Plan) -> None:
         for step in plan.steps
     ]
     columns = ("id", "action", "reason", "files", "download_bytes", "unpacked", "licence")
-    session.rows("fetch", Rows(columns, rows), data={"dry_run": True, "steps": rows})
+    drawn = [_with_marks(row) for row in rows] if session.format(None) == "table" else rows
+    session.rows("fetch", Rows(columns, drawn), data={"dry_run": True, "steps": rows})
+
+
+def _with_marks(row: dict[str, Cell]) -> dict[str, Cell]:
+    """Mark for people what is unknown, of what covcat can fetch."""
+    unknown = [name for name, value in row.items() if value is None and row["action"] != "ask"]
+    return {**row, **dict.fromkeys(unknown, "?")}
 
 
 def _expected(session: Session, step: Step, release: Release) -> "Expected":

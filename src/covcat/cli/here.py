@@ -75,9 +75,12 @@ def _named(session: Session, name: str, here: list[Here]) -> list[Here]:
 def status(ctx: typer.Context, output: OutputFormat = None) -> None:
     """Tell what is here, and if it is complete and new.
 
+    `newest` says if it is what `covcat fetch ID` would bring today: `yes`, `behind` a newer
+    release, or a release that moves with its branch, beside a dated one.
+
     Example: covcat status --json
     """
-    from covcat import manifest
+    from covcat import locking, manifest
 
     session: Session = ctx.obj
     chosen = chosen_output(output, FORMATS)
@@ -85,10 +88,14 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
     for resource_id, release_id, folder in session.store.releases():
         row: dict[str, Cell] = {"id": f"{resource_id}@{release_id}"}
         try:
-            row |= _state(manifest.load(folder))
+            record = manifest.load(folder)
+            row |= _state(record)
+            if lines := locking.changes_on_disk(folder, record):
+                row |= {"state": f"{counted(len(lines), 'file')} not as fetched", "note": lines[0]}
         except CovcatError as error:
             row |= {"state": _trouble(error), "note": error.message}
         rows.append({**row, "newest": _newest(session, resource_id, release_id)})
+    whole = len(rows)
     rows += _unfinished(session)
     columns = ("id", "state", "files", "bytes", "newest", "verified_by", "fetched_at")
     is_table = session.format(chosen) == "table"
@@ -97,7 +104,9 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
     for folder in session.store.closed():
         session.say(f"warning: cannot look into `{folder}`: permission denied")
     total = sum(row["bytes"] for row in rows if isinstance(row.get("bytes"), int))  # type: ignore[misc]
-    session.say(f"{counted(len(rows), 'release')} in `{session.data_dir}`, {sized(total)}")
+    unfinished = f" and {len(rows) - whole} unfinished" if len(rows) > whole else ""
+    count = f"{counted(whole, 'release')}{unfinished}"
+    session.say(f"{count} in `{session.data_dir}`, {sized(total)}")
 
 
 def _with_day(row: dict[str, Cell]) -> dict[str, Cell]:

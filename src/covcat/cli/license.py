@@ -1,15 +1,16 @@
 """license: what is known of a resource's terms, and a record that they were accepted."""
 
-from dataclasses import asdict
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from covcat import terms
-from covcat.cli import complete
-from covcat.cli import images as options
+from covcat.cli import complete, indexed
 from covcat.cli.find import FORMATS, OutputFormat
-from covcat.cli.session import Session, chosen_output
+from covcat.cli.session import Session, chosen_output, readable
 from covcat.errors import CovcatError, UsageError
 from covcat.model import Resource
 from covcat.output import Cell, Rows, shown
@@ -27,8 +28,8 @@ def register(app: typer.Typer) -> None:
 
 def license_of(
     ctx: typer.Context,
-    name: Annotated[
-        str | None,
+    names: Annotated[
+        list[str] | None,
         typer.Argument(
             metavar="ID", autocompletion=complete.ids, help="Default: a table of all resources."
         ),
@@ -43,23 +44,34 @@ def license_of(
 
     Nothing is blocked by it. --accept records the time and the sha256 of this text, not who it was.
 
-    Example: covcat license coronacases
+    Example: covcat license coronacases cohen
     """
     session: Session = ctx.obj
     chosen = chosen_output(output, FORMATS)
-    if name is None:
+    if not names:
         if accept:
-            raise UsageError("--accept wants one ID", hint="covcat license cohen --accept")
+            raise UsageError("--accept wants an ID", hint="covcat license cohen --accept")
         _list(session, chosen)
         return
     if chosen not in (None, "json"):
         raise UsageError(f"--format {chosen} is for the table of all: expected no ID, or json")
-    resource, _ = session.catalog.find(name)
+    resources = {one.id: one for one, _ in map(session.catalog.find, names)}
     if accept:
+        _accept(session, resources.values())
+    known = terms.accepted(session.store)
+    found = [(one, terms.last(known, one), _per_image(session, one)) for one in resources.values()]
+    if chosen == "json":
+        session = replace(session, json=True)
+    every = [_data(session, *one) for one in found]
+    data = every[0] if len(every) == 1 else {"resources": every}
+    session.result("license", data, "\n".join(_text(*one) for one in found))
+
+
+def _accept(session: Session, resources: Iterable[Resource]) -> None:
+    for resource in resources:
         one = terms.accept(session.store, resource)
-        session.say(f"accepted at {one.at}: recorded in `{terms.place(session.store)}`")
-    record = terms.last(terms.accepted(session.store), resource)
-    _print(session, resource, record, is_json=chosen == "json")
+        where = terms.place(session.store)
+        session.say(f"{resource.id}: accepted at {one.at}: recorded in `{where}`")
 
 
 def is_unclear(session: Session, resource: Resource) -> bool:
@@ -81,7 +93,8 @@ def _list(session: Session, output: str | None) -> None:
             allows: dict[str, Cell] = {use: getattr(one.license.allows, use) for use in terms.USES}
             state = _state(one, terms.last(found, one))
             rows.append({"id": one.id, "licence": one.license.short, **allows, "accepted": state})
-    session.rows("license", Rows(_COLUMNS, rows), data={"licenses": rows}, output=output)
+    drawn = Rows(_COLUMNS, rows, spared=("accepted", "licence"))
+    session.rows("license", drawn, data={"licenses": rows}, output=output)
 
 
 def _state(resource: Resource, record: terms.Accepted | None) -> str | None:
@@ -91,16 +104,24 @@ def _state(resource: Resource, record: terms.Accepted | None) -> str | None:
     return record.at[:10] if is_same else f"other terms, {record.at[:10]}"
 
 
-def _print(
-    session: Session, resource: Resource, record: terms.Accepted | None, *, is_json: bool
-) -> None:
-    tallies = _per_image(session, resource)
+def _text(resource: Resource, record: terms.Accepted | None, tallies: "list[Tally]") -> str:
+    """Return what a person reads; on a terminal it is folded."""
     text = terms.text(resource) + "".join(map(_line, tallies))
     if "unknown" in asdict(resource.license.allows).values():
         text += "unknown is not a yes: ask whoever owns the images\n"
     state = _state(resource, record)
     text += f"accepted: {state}\n" if state else ""
-    data: dict[str, Any] = {
+    return "".join(readable(line, sys.stdout) for line in text.splitlines())
+
+
+def _data(
+    session: Session,
+    resource: Resource,
+    record: terms.Accepted | None,
+    tallies: "list[Tally]",
+) -> dict[str, Any]:
+    """Return what --json prints of one resource."""
+    return {
         "resource": resource.id,
         "license": asdict(resource.license),
         "is_unsettled": terms.is_unsettled(resource),
@@ -111,11 +132,6 @@ def _print(
         "is_accepted": record is not None and record.terms_sha256 == terms.digest(resource),
         "images": [asdict(one) for one in tallies],
     }
-    if is_json and not session.json:
-        from dataclasses import replace
-
-        session = replace(session, json=True)
-    session.result("license", data, text)
 
 
 def _per_image(session: Session, resource: Resource) -> "list[Tally]":
@@ -139,7 +155,7 @@ def _counted(session: Session, resource: Resource, release_id: str) -> "list[Tal
 
     _, release = session.catalog.find(f"{resource.id}@{release_id}")
     assert release is not None  # it was found by its name
-    index, _ = options.index_here(session, resource, release)
+    index, _ = indexed.index_here(session, resource, release)
     folder = session.store.release(resource.id, release.id)
     part = Part(resource, release, folder, index)
     return list(Cohort([part], Rule(Question(), True)).counts.licenses)

@@ -23,7 +23,7 @@ _COLUMNS = (
     *("resource", "release", "kind", "url", "status", "detail"),
     *("bytes", "etag", "last_modified"),
 )
-_FOR_PEOPLE = ("resource", "release", "kind", "status", "url", "detail")
+_FOR_PEOPLE = ("id", "kind", "status", "url", "detail")
 
 
 def register(app: typer.Typer) -> None:
@@ -134,8 +134,11 @@ def _conclude(
     wrong = [link for link in found if link.status in broken]
     form = session.format(output)
     if not wrong or form != "json":  # else the error's own document has the rows
-        columns = _FOR_PEOPLE if form == "table" else _COLUMNS
-        session.rows("links", Rows(columns, rows, "url"), data={"links": rows}, output=output)
+        drawn = [{**asdict(link), "id": _name(link)} for link in found]
+        shown = Rows(_COLUMNS, rows, "url")
+        if form == "table":
+            shown = Rows(_FOR_PEOPLE, drawn, "url", spared=("kind",))
+        session.rows("links", shown, data={"links": rows}, output=output)
     counts = Counter(link.status for link in found)
     each = ", ".join(f"{count} {status}" for status, count in counts.most_common())
     session.say(f"addresses: {each or 'none'}")
@@ -148,6 +151,9 @@ def _conclude(
         )
 
 
+def _name(link: "Link") -> str:
+    return f"{link.resource}@{link.release}" if link.release else link.resource
+
+
 def _line(link: "Link") -> str:
-    name = f"{link.resource}@{link.release}" if link.release else link.resource
-    return f"{name}: {link.kind} {link.url}: {link.status}: {link.detail}"
+    return f"{_name(link)}: {link.kind} {link.url}: {link.status}: {link.detail}"

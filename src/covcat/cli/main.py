@@ -1,9 +1,7 @@
 """The entry point: global options, signals, and the one place that prints errors."""
 
-import ast
 import gc
 import os
-import re
 import signal
 import sys
 import time
@@ -34,22 +32,23 @@ from covcat.cli import (
     select,
     unpack,
     upkeep,
+    usage,
 )
-from covcat.cli.session import PipeClosedError, Session, envelope, error_text, put
+from covcat.cli.session import PipeClosedError, Session, envelope, error_text, put, readable
 from covcat.errors import CovcatError, DiskError, SignalError, StopSignal, UsageError
 from covcat.output import shown
+from covcat.output.fold import terminal_width
 from covcat.settings import Settings, in_force
 from covcat.store import disk_error
 from covcat.version import __version__
 
-_EXAMPLES = """covcat: public COVID-19 medical imaging resources, listed truly and fetched verified
-
-  covcat list --modality ct          which resources have CT
-  covcat show cohen                  what one is, may be used for, and how it is verified
-  covcat fetch figure1               download, verify, unpack; prints the folder
-
-`covcat --help` lists all commands, `covcat COMMAND --help` explains one.
-"""
+_GREETING = "covcat: public COVID-19 medical imaging resources, listed truly and fetched verified"
+_EXAMPLES = {
+    "covcat list --modality ct": "which resources have CT",
+    "covcat show cohen": "what one is, may be used for, and how it is verified",
+    "covcat fetch figure1": "download, verify, unpack; prints the folder",
+}
+_MORE = "`covcat --help` lists all commands, `covcat COMMAND --help` explains one."
 
 # Global options may stand before or after the command; this says which take a value.
 _GLOBAL = {
@@ -67,9 +66,6 @@ _GLOBAL = {
     "--verbose": False,
 }
 
-# How typer says it; its own suggestions are several, and the best is not always the first.
-_NO_COMMAND = re.compile(r"""no such command ('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")
-_EXTRA = re.compile(r"got unexpected extra argument\(s\) \((.*)\)", re.S)
 _AGAIN = 2.0  # seconds in which another signal means the same as the first
 
 app = typer.Typer(
@@ -172,7 +168,17 @@ def options(
     if ctx.invoked_subcommand is None:
         if as_json:
             raise UsageError("missing command", hint="covcat --help")
-        put(sys.stdout, _EXAMPLES)
+        put(sys.stdout, _greeting())
+
+
+def _greeting() -> str:
+    """Return what bare `covcat` says; on a narrow terminal each meaning is below its command."""
+    least = max(map(len, _EXAMPLES))
+    lines = [f"  {command:<{least}}  {meaning}" for command, meaning in _EXAMPLES.items()]
+    if sys.stdout.isatty() and max(map(len, lines)) > terminal_width(sys.stdout):
+        lines = [f"  {command}\n      {meaning}" for command, meaning in _EXAMPLES.items()]
+    text = [_GREETING, "", *"\n".join(lines).split("\n"), "", _MORE]
+    return "".join(readable(line, sys.stdout) for line in text)
 
 
 for group in (
@@ -204,7 +210,7 @@ def main() -> NoReturn:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
     complete.join_words(os.environ)
-    args = globals_first(sys.argv[1:])
+    args = usage.asked_for_help(globals_first(sys.argv[1:]), _GLOBAL)
     try:
         code = _run(args)
     except PipeClosedError:
@@ -228,7 +234,7 @@ def _run(args: Sequence[str]) -> int:
     except CovcatError as error:
         return _report(error, args)
     except (typer.TyperException, typer.Abort) as error:
-        return _report(_usage_error(error), args)
+        return _report(usage.error_of(error), args)
     except PipeClosedError:
         raise
     except OSError as error:  # typer's own printing of --help has no file name
@@ -244,19 +250,6 @@ def reads_settings(args: Sequence[str]) -> bool:
     before = args[: args.index("--")] if "--" in args else args
     helps = {"-h", "--help", "-V", "--version"} & set(before)
     return not helps and "_COVCAT_COMPLETE" not in os.environ
-
-
-def _usage_error(error: Exception) -> CovcatError:
-    text = error.format_message() if isinstance(error, typer.TyperException) else "aborted"
-    text = text[:1].lower() + text[1:].rstrip(".")
-    ctx: Any = getattr(error, "ctx", None)
-    where = ctx.command_path if ctx is not None else "covcat"
-    if ctx is not None and (found := _NO_COMMAND.match(text)):
-        word = ast.literal_eval(found[1])
-        near = complete.nearest(word, ctx.command.commands)
-        hint = f"did you mean `{where} {near}`?" if near else f"{where} --help"
-        return UsageError(f"no such command `{word}`", hint=hint)
-    return UsageError(_EXTRA.sub(r"got more than expected: `\1`", text), hint=f"{where} --help")
 
 
 def _report(error: CovcatError, args: Sequence[str]) -> int:

@@ -1,7 +1,6 @@
 """The page that `show` prints."""
 
 import sys
-import textwrap
 from collections.abc import Iterable, Sequence
 
 from covcat.catalog import is_fetchable
@@ -10,10 +9,12 @@ from covcat.cli import tables
 from covcat.cli.session import Session
 from covcat.model import CONTENT_FLAGS, GitHubFile, PublishedCounts, Release, Resource
 from covcat.output import counted, shown
-from covcat.output.as_table import terminal_width
+from covcat.output.fold import prose, terminal_width
 
 WIDTH = 96  # at most: longer lines are hard to read
 _FLAG_HEADS = ("CT", "X-ray", "MRI", "Ultrasound", "Metadata", "Case review")
+_SHORT_HEADS = ("CT", "X-ray", "MRI", "US", "Meta", "Case")
+_NARROW = 66  # columns that the long ones need
 _MAX_COUNTS = 6  # rows of each published table; --json has all
 
 
@@ -23,26 +24,20 @@ class _Page:
     def __init__(self, session: Session) -> None:
         self._color = session.has_color(sys.stdout)
         self._wraps = sys.stdout.isatty()
+        self.width = min(WIDTH, terminal_width() - 1) if self._wraps else WIDTH
         self.lines: list[str] = []
 
     def heading(self, text: str) -> None:
-        self.lines += ["", f"\x1b[1m{shown(text)}\x1b[0m" if self._color else shown(text)]
+        lines = self._folded(shown(text), 2)
+        if self._color:
+            lines = [f"\x1b[1m{line}\x1b[0m" for line in lines]
+        self.lines += ["", *lines]
 
     def line(self, text: str, indent: int = 2, hang: int = 0) -> None:
-        pad = " " * indent
-        safe = shown(text)
-        if not self._wraps:
-            self.lines.append(pad + safe)
-            return
-        wrapped = textwrap.wrap(
-            safe,
-            min(WIDTH, terminal_width() - 1),
-            initial_indent=pad,
-            subsequent_indent=pad + " " * hang,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        self.lines += wrapped or [""]
+        self.lines += self._folded(" " * indent + shown(text), hang)
+
+    def _folded(self, text: str, hang: int) -> list[str]:
+        return (prose(text, self.width, hang) if self._wraps else [text]) or [""]
 
 
 def text(resource: Resource, session: Session, here: Sequence[str]) -> str:
@@ -74,14 +69,13 @@ def _head(page: _Page, resource: Resource) -> None:
 
 def _modalities(page: _Page, resource: Resource) -> None:
     page.heading("What is in it")
-    rows: list[tuple[str, Sequence[str]]] = [("", _FLAG_HEADS)]
+    heads = _FLAG_HEADS if page.width >= _NARROW else _SHORT_HEADS
+    rows: list[tuple[str, Sequence[str]]] = [("", heads)]
     if resource.survey:
         rows.append(("as surveyed", [getattr(resource.survey, flag) for flag in CONTENT_FLAGS]))
     rows.append(("as found", [getattr(resource.found, flag) for flag in CONTENT_FLAGS]))
     for label, cells in rows:
-        drawn = "  ".join(
-            f"{cell:^{len(head)}}" for cell, head in zip(cells, _FLAG_HEADS, strict=True)
-        )
+        drawn = "  ".join(f"{cell:^{len(head)}}" for cell, head in zip(cells, heads, strict=True))
         page.lines.append(f"  {label:<12} {drawn}".rstrip())
     page.line(f"found in: {resource.found.source}", hang=2)
 

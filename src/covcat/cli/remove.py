@@ -8,7 +8,7 @@ import typer
 
 from covcat.cli import complete
 from covcat.cli.find import FORMATS, OutputFormat
-from covcat.cli.session import Session, chosen_output, parted, put
+from covcat.cli.session import Session, chosen_output, parted, put, readable
 from covcat.errors import CovcatError, NotFoundError, UsageError
 from covcat.output import Cell, Rows, counted, shown, sized
 
@@ -120,7 +120,7 @@ def _agreed(session: Session, found: "Sequence[Removal]", partial: bool) -> bool
             hint=f"covcat remove {' '.join(names)} {options}",
         )
     for one in found:
-        put(sys.stderr, shown(f"{one.name}: {_in_words(one)}") + "\n")
+        put(sys.stderr, readable(shown(f"{one.name}: {_in_words(one)}"), sys.stderr))
     put(sys.stderr, "remove? [y/N] ")
     if sys.stdin.readline().strip().casefold() in ("y", "yes"):
         return True
@@ -179,6 +179,8 @@ def cache_list(ctx: typer.Context, output: OutputFormat = None) -> None:
     chosen = chosen_output(output, FORMATS)
     found = [one for one in leftovers.found(session.store) if one.files]  # prune drops the others
     _print_cache(session, "cache list", found, chosen)
+    if not found:
+        session.say(f"nothing waits or is left over in `{session.data_dir}`")
 
 
 def cache_prune(

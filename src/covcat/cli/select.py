@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covcat.cli import complete
-from covcat.cli import images as options
+from covcat.cli import complete, filters, indexed
 from covcat.cli.bars import drawn
+from covcat.cli.counts import without_ids
 from covcat.cli.session import Session
 from covcat.errors import UsageError
 from covcat.output import Cell, Rows, counted, shown, sized
+from covcat.vocabulary import USES
 
 if TYPE_CHECKING:
     from covcat.cohort.choosing import Cohort, Counts, Part, Rule, Tally
@@ -36,21 +37,21 @@ def select(
             metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
         ),
     ] = None,
-    findings: options.Findings = None,
-    covid: options.Covid = None,
-    views: options.Views = None,
-    modalities: options.Modalities = None,
-    sexes: options.Sexes = None,
-    ages: options.Ages = None,
-    allows: options.Allows = None,
+    findings: filters.Findings = None,
+    covid: filters.Covid = None,
+    views: filters.Views = None,
+    modalities: filters.Modalities = None,
+    sexes: filters.Sexes = None,
+    ages: filters.Ages = None,
+    allows: filters.Allows = None,
     allow_unknown: Annotated[
         bool,
         typer.Option(
             "--allow-unknown-license", help="Take images too whose licence is blank or unknown."
         ),
     ] = False,
-    where: options.Where = None,
-    one_per: options.OnePer = None,
+    where: filters.Where = None,
+    one_per: filters.OnePer = None,
     earlier: Annotated[
         Path | None,
         typer.Option(
@@ -69,6 +70,7 @@ def select(
         typer.Option(
             "--as",
             metavar="WORD",
+            autocompletion=complete.one_of("list", "csv", "links", "copies"),
             help="list of paths, csv, or a folder of links or copies; links point to the data "
             "folder. Default: by the suffix of --output.",
         ),
@@ -86,7 +88,7 @@ def select(
 
     session: Session = ctx.obj
     rule = Rule(
-        options.question_of(
+        filters.question_of(
             findings, covid, views, modalities, sexes, ages, allows, where, one_per
         ),
         allow_unknown,
@@ -98,14 +100,14 @@ def select(
         recorded = record.read(earlier)
         names, rule = [one.release for one in recorded.releases], recorded.rule
     chosen = _form(form, output, recorded)
-    cohort = Cohort(_parts(session, names), rule)
+    cohort = Cohort(_parts(session, names, is_again=recorded is not None), rule)
     if recorded is not None:
         record.demand_same_files(cohort, recorded)
         record.demand_same_images(cohort, recorded)
         session.say("the same images as then, of the same files")
     _write(session, cohort, output, chosen)
     _tell(session, cohort.counts, rule)
-    _conclude(session, cohort.counts, output)
+    _conclude(session, cohort.counts, output, rule)
 
 
 def _form(asked: str | None, output: Path | None, recorded: "Recorded | None") -> "Form":
@@ -129,19 +131,28 @@ def _form(asked: str | None, output: Path | None, recorded: "Recorded | None") -
     return by_suffix.get(suffix, "links")
 
 
-def _parts(session: Session, names: list[str] | None) -> "list[Part]":
-    """Return the releases that are asked for, each once, with their indexes."""
+def _parts(session: Session, names: list[str] | None, *, is_again: bool) -> "list[Part]":
+    """Return the releases that are asked for, each once, with their indexes.
+
+    Raises:
+        IntegrityError: one cannot be read: a cohort of the others is not what was asked for.
+    """
     from covcat.cohort.choosing import Part
 
-    found: dict[str, Part] = {}
-    for resource, release in options.here(session, names):
-        name = f"{resource.id}@{release.id}"
-        if name not in found:
-            path, report = options.index_here(session, resource, release)
-            options.tell(session, name, report)
-            folder = session.store.release(resource.id, release.id)
-            found[name] = Part(resource, release, folder, path)
-    return list(found.values())
+    found, failed = indexed.indexes(session, names)
+    if failed:
+        raise indexed.refusal(failed, found, "" if is_again else "covcat select")
+    parts = [
+        Part(
+            one.resource,
+            one.release,
+            session.store.release(one.resource.id, one.release.id),
+            one.path,
+        )
+        for one in found.values()
+    ]
+    indexed.warn_of_doubles(session, [(one.resource, one.release) for one in parts], "chosen from")
+    return parts
 
 
 def _write(session: Session, cohort: "Cohort", output: Path | None, form: "Form") -> None:
@@ -161,7 +172,14 @@ def _write(session: Session, cohort: "Cohort", output: Path | None, form: "Form"
 
 def _tell(session: Session, counts: "Counts", rule: "Rule") -> None:
     """Say on stderr who is in, who is not, and what a user may overlook."""
+    from covcat.cohort.choosing import NOT_HERE
+
     rows = f"of {counted(counts.rows, 'row')} that pass the filters"
+    if missing := counts.left_out.get(NOT_HERE, 0):
+        session.say(_left_out(NOT_HERE, missing))
+        rows = f"of {counted(counts.rows - missing, 'row')} that pass the filters and are here"
+    for name in counts.missing if session.verbose else ():
+        session.say(f"not here: {name}")
     if not counts.chosen:
         session.say(f"no image is chosen, {rows}")
     else:
@@ -179,10 +197,15 @@ def _tell(session: Session, counts: "Counts", rule: "Rule") -> None:
         rest = sum(one.refused for one in refused[_NAMED:])
         session.say(f"refused: {rest:,} more, of {len(refused) - _NAMED:,} other licences")
     for why, count in counts.left_out.items():
-        session.say(f"left out: {count:,} because {why}")
-    if counts.missing:
-        session.say(f"not here: {_listed(counts)}")
+        if why != NOT_HERE:
+            session.say(_left_out(why, count))
     _warn(session, counts, rule)
+
+
+def _left_out(why: str, count: int) -> str:
+    if count == 1:
+        return f"1 row is left out: {why}"
+    return f"{count:,} rows are left out: {why.replace('its ', 'their ', 1)}"
 
 
 def _warn(session: Session, counts: "Counts", rule: "Rule") -> None:
@@ -192,6 +215,7 @@ def _warn(session: Session, counts: "Counts", rule: "Rule") -> None:
             f"note: what the licence of {counted(unknown, 'chosen row')} allows is not known: "
             "ask whoever owns the images"
         )
+    indexed.warn_of_gone(session, counts.gone)
     if counts.alike:
         session.say(
             f"note: {counted(counts.alike, 'image')} with the same bytes as another one: "
@@ -203,14 +227,7 @@ def _is_unknown(one: "Tally", rule: "Rule") -> bool:
     return any(one.allows[use] == "unknown" for use in rule.question.allows)
 
 
-def _listed(counts: "Counts") -> str:
-    from covcat.cohort.choosing import NOT_HERE
-
-    more = counts.left_out[NOT_HERE] - len(counts.missing)
-    return ", ".join(counts.missing) + (f" and {more:,} more" if more else "")
-
-
-def _conclude(session: Session, counts: "Counts", output: Path | None) -> None:
+def _conclude(session: Session, counts: "Counts", output: Path | None, rule: "Rule") -> None:
     """Print where the cohort is; where nothing was written, its licences."""
     data: dict[str, Any] = {"path": None if output is None else str(output), **asdict(counts)}
     if output is not None:
@@ -227,4 +244,6 @@ def _conclude(session: Session, counts: "Counts", output: Path | None) -> None:
         }
         for one in counts.licenses
     ]
-    session.rows("select", Rows(_COLUMNS, rows, key="license"), data=data)
+    spared = sorted(USES, key=lambda use: (use in rule.question.allows, -USES.index(use)))
+    table = Rows(_COLUMNS, rows, key="license", spared=spared)
+    session.rows("select", table, data=data, output=without_ids(session))

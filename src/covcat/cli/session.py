@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +14,11 @@ from covcat import catalog as catalogs
 from covcat.catalog import Catalog
 from covcat.cli import complete
 from covcat.errors import CovcatError, NotFoundError, SeveralError, UsageError
-from covcat.output import OUTPUTS, Rows, shown
+from covcat.output import OUTPUTS, Rows, fold, shown
 from covcat.settings import Settings
 from covcat.store import Store, disk_error
 
+_MOST_NAMED = 3  # entries that a note names
 _PLAIN = str.maketrans({"→": ">", "…": "...", "–": "-", "—": "-", "’": "'"})
 
 
@@ -45,7 +47,8 @@ class Session:
                 replaced.setdefault(loaded.folders[resource.id], []).append(f"`{resource.id}`")
         for folder, ids in replaced.items():
             verb = "comes" if len(ids) == 1 else "come"
-            self.say(f"note: {', '.join(ids)} {verb} from {folder}, not from covcat's catalog")
+            names = ", ".join(ids) if len(ids) <= _MOST_NAMED else f"{len(ids)} entries"
+            self.say(f"note: {names} {verb} from {folder}, not from covcat's catalog")
         return loaded
 
     @property
@@ -54,9 +57,9 @@ class Session:
         return Store(self.data_dir)
 
     def say(self, text: str) -> None:
-        """Talk: one line on stderr, unless --quiet."""
+        """Talk: one line on stderr, folded on a terminal, unless --quiet."""
         if not self.quiet:
-            put(sys.stderr, shown(text) + "\n")
+            put(sys.stderr, readable(shown(text), sys.stderr))
 
     def has_color(self, stream: TextIO) -> bool:
         """Decide colour for a stream: --color, NO_COLOR, FORCE_COLOR, TERM, then the terminal."""
@@ -129,6 +132,18 @@ def put(stream: TextIO, text: str) -> None:
         raise found from error
 
 
+def readable(text: str, stream: TextIO) -> str:
+    """Return one line of text with its end: on a terminal folded between words, else whole.
+
+    A hint is there to be copied: only one that marks its commands with `…` is folded.
+    """
+    is_whole = text.startswith("hint: ") and ("`" not in text or bool(_BARE.search(text)))
+    if is_whole or not stream.isatty():
+        return f"{text}\n"
+    lines = fold.prose(text, fold.terminal_width(stream)) or [""]
+    return "".join(f"{line}\n" for line in lines)
+
+
 def envelope(command: str, data: object, error: CovcatError | None = None) -> str:
     """Return the one document that --json prints, on success and on failure."""
     schema = f"covcat.{command.replace(' ', '-') or 'covcat'}/1"
@@ -155,6 +170,7 @@ def _as_dict(error: CovcatError | None) -> dict[str, Any] | None:
 
 
 MAX_DETAILS = 40
+_BARE = re.compile(r"^(?:[^`]|`[^`]*`)*?covcat [a-z]")  # a command that no `…` marks
 _MAX_LENGTH = 2000  # of a line: a member's name may be megabytes
 
 
@@ -169,7 +185,7 @@ def error_text(error: CovcatError) -> str:
         lines.append(f"cause: {shown(error.cause, _MAX_LENGTH)}")
     if error.hint:
         lines.append(f"hint: {shown(error.hint)}")
-    return "\n".join(lines) + "\n"
+    return "".join(readable(line, sys.stderr) for line in lines)
 
 
 def parted(name: str) -> tuple[str, str, str]:

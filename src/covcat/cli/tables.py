@@ -7,7 +7,7 @@ from dataclasses import fields
 from covcat.catalog import is_fetchable
 from covcat.model import CONTENT_FLAGS, AnyFile, Contents, File, Release, Resource
 from covcat.output import Cell, Rows, counted, shown, sized
-from covcat.output.as_table import terminal_width
+from covcat.output.fold import prose, terminal_width
 
 SURVEY_COLUMNS = ("row", "id", "title", "organization", *CONTENT_FLAGS)
 _HEADS = dict(zip(CONTENT_FLAGS, ("ct", "xray", "mri", "us", "meta", "case"), strict=True))
@@ -30,7 +30,7 @@ def survey(resources: Iterable[Resource]) -> Rows:
         for one in resources
         if one.survey
     ]
-    return Rows(SURVEY_COLUMNS, rows)
+    return Rows(SURVEY_COLUMNS, rows, spared=("title", "organization", "metadata", "case_review"))
 
 
 def overview(resources: Iterable[Resource]) -> Rows:
@@ -180,8 +180,8 @@ def footnotes(resources: Sequence[Resource], columns: Sequence[str]) -> str:
     if "title" in columns:
         lines += _corrections(resources)
     width = min(100, terminal_width())
-    wrapped = [textwrap.fill(shown(line), width, subsequent_indent="  ") for line in lines]
-    return "\n" + "\n".join(wrapped) + "\n"
+    folded = [piece for line in lines for piece in prose(shown(line), width)]
+    return "\n" + "\n".join(folded) + "\n"
 
 
 def _corrections(resources: Iterable[Resource]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from covcat.cli import complete
 from covcat.cli.network import size
 from covcat.cli.session import Session, chosen_output
 from covcat.errors import UsageError
@@ -48,7 +49,13 @@ def extract(
         str | None, typer.Option(metavar="NAME", help="Of names that are not UTF-8, such as gbk.")
     ] = None,
     output: Annotated[
-        str | None, typer.Option("--format", metavar="NAME", help="Of --list: table, tsv, csv …")
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            autocompletion=complete.formats,
+            help="Of --list: table, tsv, csv …",
+        ),
     ] = None,
 ) -> None:
     """Unpack an archive of any format safely; print the folder.

@@ -105,8 +105,8 @@ def draft(
 def doctor(ctx: typer.Context) -> None:
     """Look at versions, tools, disk, sharing, settings and credentials, each with its fix.
 
-    No host is asked, no credential is shown. Exit 0 whatever it finds: `state` says `ok`, `look`
-    or `wrong`, for scripts with --json.
+    No host is asked, no credential is shown. Exit 0 whatever it finds: `state` says `ok`,
+    `unused` (a program that does no harm and is of no use), `look` or `wrong`.
 
     Example: covcat doctor
     """
@@ -120,7 +120,7 @@ def doctor(ctx: typer.Context) -> None:
     ]
     rows_shown = Rows(("check", "state", "found", "fix"), rows, key="check")
     session.rows("doctor", rows_shown, data={"checks": rows})
-    wrong = sum(one.state != "ok" for one in checks)
+    wrong = sum(one.state in ("look", "wrong") for one in checks)
     verb = "asks" if wrong == 1 else "ask"
     said = f"{wrong} of {counted(len(checks), 'check')} {verb} for a look"
     session.say(said if wrong else "all is well")

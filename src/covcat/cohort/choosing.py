@@ -11,8 +11,8 @@ from covcat.model import Record, Release, Resource
 from covcat.query import Question
 from covcat.vocabulary import USES
 
-NOT_HERE = "its file is not here"
-NOT_FIRST = "another image of the patient is chosen"
+NOT_HERE = "its image is not here"
+NOT_FIRST = "another image of its patient is chosen"
 NO_PATIENT = "its patient is not known"
 _ALLOWS = tuple(f"allows_{use}" for use in USES)
 COUNTED = ("image_id", "path", "sha256", "bytes", "patient_id", "offset", "license", *_ALLOWS)
@@ -95,8 +95,9 @@ class Counts:
     alike: int = 0  # images whose bytes are those of another one
     refused: int = 0  # by their licence
     left_out: dict[str, int] = field(default_factory=dict)  # for another reason
-    missing: list[str] = field(default_factory=list)  # the first that are allowed and not here
-    licenses: list[Tally] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)  # the first that are not here
+    gone: dict[str, int] = field(default_factory=dict)  # chosen images, by ID@RELEASE
+    licenses: list[Tally] = field(default_factory=list)  # of the rows whose image is here
     images_sha256: str = ""  # of a line `ID@RELEASE image_id sha256` for each chosen row
 
 
@@ -122,7 +123,7 @@ class Cohort:
                 yield part, record, NOT_FIRST if record["patient_id"] else NO_PATIENT
 
     def _each(self, columns: Sequence[str]) -> Iterator[tuple[Part, Record, str]]:
-        """Judge each row by itself; rows of labels whose image is not here are rows too."""
+        """Judge each row by itself; of what is not here no licence matters."""
         plain = replace(self.rule.question, allows=(), one_per=None, with_files_only=False)
         conditions, values = plain.sql()
         text = f"SELECT {', '.join(columns)} FROM images WHERE {conditions} ORDER BY rowid"  # noqa: S608
@@ -130,8 +131,10 @@ class Cohort:
             stricter = self._stricter_in(part)
             for record in query.rows(part.index, text, values, plain.where):
                 path = record["path"]
-                why = self.rule.refusal(record) or ("" if path else NOT_HERE)
-                yield part, record, why or stricter.get(str(path), "")
+                if path is None:
+                    yield part, record, NOT_HERE
+                else:
+                    yield part, record, self.rule.refusal(record) or stricter.get(str(path), "")
 
     def _stricter_in(self, part: Part) -> dict[str, str]:
         """Return the images that several rows name, any of which refuses them."""
@@ -181,17 +184,19 @@ class _Counting:
         self.digest = hashlib.sha256()
 
     def add(self, part: Part, record: Record, why: str) -> None:
-        counts, tally = self.counts, self._tally(record)
+        counts = self.counts
         counts.rows += 1
+        if why in (NOT_HERE, NOT_FIRST, NO_PATIENT):
+            counts.left_out[why] = counts.left_out.get(why, 0) + 1
+        if why == NOT_HERE:
+            counts.missing += [str(record["image_id"])] if len(counts.missing) < _NAMED else []
+            return
+        tally = self._tally(record)
         tally.rows += 1
         if not why:
             tally.chosen += 1
             tally.images += self._is_new(part, record)
-        elif why in (NOT_HERE, NOT_FIRST, NO_PATIENT):
-            counts.left_out[why] = counts.left_out.get(why, 0) + 1
-            if why == NOT_HERE and len(counts.missing) < _NAMED:
-                counts.missing.append(str(record["image_id"]))
-        else:
+        elif why not in counts.left_out:
             counts.refused += 1
             tally.refused += 1
             tally.why = tally.why or why
@@ -221,6 +226,8 @@ class _Counting:
             return False
         self.places.add(place)
         self.contents.add(sha256)
+        if query.is_gone(f"{part.folder}/files/{record['path']}", record["bytes"]):
+            counts.gone[part.name] = counts.gone.get(part.name, 0) + 1
         counts.bytes += int(record["bytes"] or 0)
         return True
 

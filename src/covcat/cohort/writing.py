@@ -17,7 +17,7 @@ from typing import BinaryIO
 from covcat.aside import workshop_beside
 from covcat.cite import all_bibtex
 from covcat.cohort import record as records
-from covcat.cohort.choosing import Cohort, Part
+from covcat.cohort.choosing import COUNTED, Cohort, Part
 from covcat.cohort.record import Form
 from covcat.durable import sync
 from covcat.errors import DiskError, IntegrityError, UsageError
@@ -25,6 +25,7 @@ from covcat.model import NAMES, Record, Resource
 from covcat.output import counted, shown
 from covcat.output.records import csv_to
 from covcat.progress import Progress
+from covcat.query import is_gone
 from covcat.store import FOLDER_MODE, disk_errors
 from covcat.vocabulary import USES
 
@@ -39,6 +40,7 @@ def to_file(cohort: Cohort, target: Path, form: Form) -> None:
 
     Raises:
         DiskError: one of these is there already, or the disk refused.
+        IntegrityError: an image is not as it was fetched.
     """
     names = (f"{target.name}.{records.NAME}", f"{target.name}.refused.csv", target.name)
     finals = [target.with_name(name) for name in names]
@@ -50,8 +52,7 @@ def to_file(cohort: Cohort, target: Path, form: Form) -> None:
         if form == "list":
             _write_list(cohort, built[2])
         else:
-            chosen = (record for _, record, why in cohort.judged(NAMES) if not why)
-            _write_table(built[2], NAMES, chosen)
+            _write_table(built[2], NAMES, (record for _, record in _chosen(cohort, NAMES)))
         sync(workshop)
         _demand_free(cohort, *finals)
         _rename(built, finals)
@@ -69,17 +70,25 @@ def _rename(built: list[Path], finals: list[Path]) -> None:
         raise
 
 
+def _chosen(cohort: Cohort, columns: tuple[str, ...] = COUNTED) -> Iterator[tuple[Part, Record]]:
+    """Give the chosen rows, whose images must be there."""
+    for part, record, why in cohort.judged(columns):
+        if not why:
+            if is_gone(f"{part.folder}/files/{record['path']}", record["bytes"]):
+                raise _changed(part, record)
+            yield part, record
+
+
 def _write_list(cohort: Cohort, path: Path) -> None:
     with path.open("xb") as stream:
-        for part, record, why in cohort.judged():
-            if not why:
-                line = os.fsencode(_source(part, record))
-                if b"\n" in line:
-                    raise UsageError(
-                        f"the path of `{part.folder}` has a line break: it fits into no list",
-                        hint="covcat select --as csv",
-                    )
-                stream.write(line + b"\n")
+        for part, record in _chosen(cohort):
+            line = os.fsencode(_source(part, record))
+            if b"\n" in line:
+                raise UsageError(
+                    f"the path of `{part.folder}` has a line break: it fits into no list",
+                    hint="covcat select --as csv",
+                )
+            stream.write(line + b"\n")
 
 
 # ---- a folder ----------------------------------------------------------------------------------
@@ -163,7 +172,7 @@ def _opened(part: Part, record: Record) -> BinaryIO:
 def _changed(part: Part, record: Record) -> IntegrityError:
     return IntegrityError(
         f"`{record['path']}` of {part.name} is not as it was fetched",
-        hint=f"covcat verify {part.name}",
+        hint=f"covcat verify {part.name} --repair",
     )
 
 

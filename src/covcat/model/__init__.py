@@ -43,6 +43,7 @@ from covcat.model.files import (
 from covcat.model.image import COLUMNS, LABELS, NAMES, Column, Record, Value
 from covcat.model.lock import Lock, LockedDownload, LockedRelease
 from covcat.model.resource import (
+    BROUGHT,
     CONTENT_FLAGS,
     MODALITIES,
     Allowed,
@@ -69,6 +70,7 @@ from covcat.model.resource import (
 from covcat.model.tables import LabelTable, Pictures
 
 __all__ = [
+    "BROUGHT",
     "Pictures",
     "LabelTable",
     "Recount",

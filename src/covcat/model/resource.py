@@ -194,6 +194,11 @@ class Release(Strict):
         return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
+BROUGHT = Release(  # of a resource that offers no download: what a person brought
+    id="local", files=(), source="brought by hand; the resource itself offers no download"
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained(Strict):
     """A published count that the data does not give, and why."""

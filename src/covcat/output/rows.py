@@ -13,6 +13,7 @@ class Rows:
     columns: Sequence[str]
     rows: Sequence[Mapping[str, Cell]]
     key: str = "id"  # the column that names a row
+    spared: Sequence[str] | None = None  # what a narrow terminal may lack; None: as most tables
 
     def cells(self, row: Mapping[str, Cell]) -> list[str]:
         """Return one row as texts in the order of the columns."""

@@ -1,36 +1,25 @@
-"""The image index of a release: its files and label tables -> image records, in SQLite.
+"""Going through the files and label tables of one release: each record, and a report of all."""
 
-The file lies beside the manifest, and is made anew when that, the catalog's entry or covcat's own
-rules change. Rows are written as they are read: a million need little more memory than ten.
-"""
-
-import hashlib
 import json
-import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
 
 from covcat import labels, pictures, readers, vocabulary
-from covcat.catalog import Catalog
 from covcat.choose import matches
-from covcat.errors import NotFoundError
 from covcat.manifest import load
 from covcat.model import COLUMNS, NAMES, LabelTable, Manifest, Record, Release, Resource, StoredFile
 from covcat.output.records import sqlite_errors
 from covcat.progress import Progress
 from covcat.readers.names import SUFFIXES
 from covcat.readers.source import Row, Source
-from covcat.store import FILE_MODE, MANIFEST, Store, disk_errors, packaged_catalog
+from covcat.store import disk_errors
 from covcat.verify import hashed
 
-FILE = "index.sqlite"
-VERSION = "2"  # of what covcat makes of the same files
 _BATCH = 1000
 _TYPES = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
 _SHOWN = 20  # kinds of a thing that a report names
@@ -54,138 +43,28 @@ class Report:
     altered: list[str] = field(default_factory=list)  # label tables that are not as recorded
 
 
-def here(
-    catalog: Catalog, store: Store, names: Sequence[str] = ()
-) -> list[tuple[Resource, Release]]:
-    """Return the releases on disk that are named, `ID` or `ID@RELEASE`; by default all.
-
-    Raises:
-        NotFoundError: none is here, or one that is named is not.
-    """
-    lying = {(one, release) for one, release, _ in store.releases()}
-    if names:
-        named = [_named(catalog, store, name, lying) for name in names]
-        return list({(one.id, release.id): (one, release) for one, release in named}.values())
-    found = [
-        (one, release)
-        for one in catalog.resources
-        for release in one.releases
-        if (one.id, release.id) in lying
-    ]
-    if not found:
-        raise NotFoundError(
-            f"nothing of the catalog is in `{store.folder}`", hint="covcat fetch figure1"
-        )
-    return found
-
-
-def _named(
-    catalog: Catalog, store: Store, name: str, lying: set[tuple[str, str]]
-) -> tuple[Resource, Release]:
-    """Take of an ID the default release, or the newest other one that is here."""
-    resource, release = catalog.find(name)
-    if "@" not in name and (resource.id, release.id if release else "") not in lying:
-        known = [one for one in resource.releases if (resource.id, one.id) in lying]
-        release = known[-1] if known else None
-    if release is None or (resource.id, release.id) not in lying:
-        raise NotFoundError(f"`{name}` is not in `{store.folder}`", hint=f"covcat fetch {name}")
-    return resource, release
-
-
-def index_of(
-    resource: Resource, release: Release, store: Store, progress: Progress
-) -> tuple[Path, Report]:
-    """Return the index of a release that is here, made now if it is not up to date.
-
-    Raises:
-        IntegrityError: the manifest or a label table is damaged.
-        DiskError: it cannot be written.
-    """
-    folder = store.release(resource.id, release.id)
-    path, key = folder / FILE, _key(folder, resource, release)
-    if (known := _report(path, key)) is not None:
-        return path, known
-    progress.note(f"{resource.id}@{release.id}: making its image index")
-    store.prepare()
-    with store.workshop() as workshop:
-        made = workshop / FILE
-        made.touch(mode=FILE_MODE)  # sqlite would let only its maker write
-        report = _made(made, key, resource, release, load(folder), folder / "files", progress)
-        with disk_errors(f"put the index into `{folder}`"):
-            made.replace(path)
-    return path, report
-
-
-def _key(folder: Path, resource: Resource, release: Release) -> str:
-    """Return what all that the index is made from has in common."""
-    words = packaged_catalog() / "vocabulary" / "terms.yaml"
-    with disk_errors("read the manifest"):
-        parts = [
-            VERSION.encode(),
-            (folder / MANIFEST).read_bytes(),
-            words.read_bytes(),
-            repr((_tables(resource, release), resource.pictures, resource.license)).encode(),
-            repr(_states(folder / "files", _tables(resource, release))).encode(),
-        ]
-    whole = hashlib.sha256()
-    for part in parts:
-        whole.update(hashlib.sha256(part).digest())
-    return whole.hexdigest()
-
-
-def _states(folder: Path, tables: Iterable[LabelTable]) -> list[tuple[str, int, int]]:
-    """Return size and time of the tables: somebody may have mended one by hand."""
-    found = set()
-    for table in tables:
-        place, _, name = table.path.rpartition("/")
-        if table.reader in labels.OF_IMAGES or set(place) & set("*?["):
-            continue
-        with suppress(OSError), os.scandir(folder / place) as entries:
-            for one in entries:
-                if fnmatchcase(one.name, name):
-                    state = one.stat()
-                    found.add((f"{place}/{one.name}", state.st_size, state.st_mtime_ns))
-    return sorted(found)
-
-
-def _report(path: Path, key: str) -> Report | None:
-    """Return the report of an index that is up to date."""
-    if not path.is_file():
-        return None
-    try:
-        with closing(opened(path)) as base:
-            found = dict(base.execute("SELECT key, value FROM about").fetchall())
-        return Report(**json.loads(found["report"])) if found.get("key") == key else None
-    except (sqlite3.Error, KeyError, TypeError, ValueError):  # damaged: it is made anew
-        return None
-
-
-def opened(path: Path) -> sqlite3.Connection:
-    """Open an index to be read only."""
-    base = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
-    base.row_factory = sqlite3.Row
-    return base
-
-
-def _tables(resource: Resource, release: Release) -> list[LabelTable]:
+def tables_of(resource: Resource, release: Release) -> list[LabelTable]:
+    """Return the label tables of a release."""
     return [
         table for table in resource.tables if not table.releases or release.id in table.releases
     ]
 
 
-# ---- making it ---------------------------------------------------------------------------------
-
-
-def _made(
+def write(
     path: Path,
     key: str,
     resource: Resource,
     release: Release,
-    manifest: Manifest,
     folder: Path,
     progress: Progress,
 ) -> Report:
-    report = Report()
+    """Write the index of the release in a folder into a new file.
+
+    Raises:
+        IntegrityError: the manifest or a label table is damaged.
+        DiskError: it cannot be written.
+    """
+    report, manifest = Report(), load(folder)
     columns = ", ".join(f"{one.name} {_TYPES[one.type]}" for one in COLUMNS)
     doing = "write the image index"
     with disk_errors(doing), sqlite_errors(doing), closing(sqlite3.connect(path)) as base:
@@ -193,12 +72,12 @@ def _made(
         base.execute("PRAGMA synchronous = OFF")
         base.execute(f"CREATE TABLE images ({columns})")  # of covcat's own names
         base.execute("CREATE TABLE about (key TEXT, value TEXT)")
-        maker = _Maker(resource, release, manifest, folder, report, progress)
+        maker = _Maker(resource, release, manifest, folder / "files", report, progress)
         marks = ", ".join("?" * len(NAMES))
         for batch in _batches(maker.records()):
             rows = [tuple(map(one.get, NAMES)) for one in batch]
             base.executemany(f"INSERT INTO images VALUES ({marks})", rows)  # noqa: S608
-        about = [("key", key), ("version", VERSION), ("report", json.dumps(asdict(report)))]
+        about = [("key", key), ("report", json.dumps(asdict(report)))]
         base.executemany("INSERT INTO about VALUES (?, ?)", about)
         base.commit()
     return report
@@ -229,7 +108,7 @@ class _Maker:
     ) -> None:
         self.resource, self.release, self.folder = resource, release, folder
         self.report, self.progress = report, progress
-        self.tables = _tables(resource, release)
+        self.tables = tables_of(resource, release)
         self.is_part = bool(manifest.selection or manifest.missing)
         prefix = "files/"
         self.files = {
@@ -239,6 +118,8 @@ class _Maker:
         }
         self.source = Source(folder, sorted(self.files))
         self.images = {path for path in self.source.paths if self._is_image(path)}
+        self.masks = self._masks()
+        self.images -= self.masks
         self.report.images = len(self.images)
         self.seen: Counter[str] = Counter()  # records of each image
         self.more = self._more()
@@ -283,7 +164,7 @@ class _Maker:
         find = labels.finder(table, self.images)
         reading = labels.Reading(table, self.resource)
         for row in readers.rows(table, self.source):
-            if table.reader == "dicom" and not self._is_picture(row):
+            if table.reader in labels.OF_IMAGES and not self._is_picture(row, table):
                 continue
             self._count(row, table)
             found = reading.record(row)
@@ -302,10 +183,11 @@ class _Maker:
             found["mask_path"] = place if place in self.files else None
             yield self._whole(self._added(found, paths[0]), paths[0], "both")
 
-    def _is_picture(self, row: Row) -> bool:
+    def _is_picture(self, row: Row, table: LabelTable) -> bool:
         """Tell if a file is one by its name, or is DICOM by its content: many lack a suffix."""
-        if row.image is not None and row.image not in self.images:
-            self.images.add(row.image)
+        path = row.image if table.reader == "dicom" else None
+        if path is not None and path not in self.images and path not in self.masks:
+            self.images.add(path)
             self.report.images += 1
         return (row.image or row.file) in self.images
 
@@ -360,6 +242,12 @@ class _Maker:
             "slices": size.slices if size else None,
             "bits": size.bits if size else None,
         }
+
+    def _masks(self) -> set[str]:
+        """Return the files that a table calls the mask of an image."""
+        tables = [table for table in self.tables if table.mask]
+        found = {(path, labels.mask(table, path)) for table in tables for path in self.images}
+        return {mask for path, mask in found if mask in self.files and mask != path}
 
     def _is_image(self, path: str) -> bool:
         chosen = self.resource.pictures

@@ -1,0 +1,216 @@
+"""Releases that are asked for -> their indexes; what images, counts and select say of them."""
+
+import shlex
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from covcat import catalog as catalogs
+from covcat.cli.session import Session
+from covcat.errors import CovcatError, DiskError, IntegrityError, SeveralError
+from covcat.model import Release, Resource, Value
+from covcat.output import counted
+
+if TYPE_CHECKING:
+    from covcat.index import Report
+
+MOST_LETTERS = 200  # of a text that a person reads
+_T = TypeVar("_T")
+Failed = Mapping[str, CovcatError]  # by ID@RELEASE
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """A release that is here, and its index."""
+
+    resource: Resource
+    release: Release
+    path: Path
+    report: "Report"
+
+
+def here(session: Session, names: list[str] | None) -> list[tuple[Resource, Release]]:
+    """Return the releases that are asked for and here.
+
+    Raises:
+        NotFoundError: none is, or one that is named is not.
+    """
+    from covcat import index
+
+    return index.here(session.catalog, session.store, names or ())
+
+
+def index_here(session: Session, resource: Resource, release: Release) -> tuple[Path, "Report"]:
+    """Return the index of a release that is here, and what became of its rows."""
+    from covcat import index
+    from covcat.cli.bars import drawn
+
+    with drawn(session, "auto") as progress:
+        return index.index_of(resource, release, session.store, progress)
+
+
+def indexes(session: Session, names: list[str] | None) -> tuple[dict[str, Indexed], Failed]:
+    """Return the index of each release that is asked for, and say what became of its rows.
+
+    Raises:
+        NotFoundError: none is here, or one that is named is not.
+        IntegrityError, DiskError: none of them can be indexed.
+    """
+
+    def indexed(resource: Resource, release: Release) -> Indexed:
+        path, report = index_here(session, resource, release)
+        tell(session, f"{resource.id}@{release.id}", report)
+        return Indexed(resource, release, path, report)
+
+    return each(here(session, names), indexed)
+
+
+def each(
+    releases: Iterable[tuple[Resource, Release]], work: Callable[[Resource, Release], _T]
+) -> tuple[dict[str, _T], Failed]:
+    """Work on each release; one that cannot be read does not stop the others.
+
+    Raises:
+        IntegrityError, DiskError: there is no other.
+    """
+    done: dict[str, _T] = {}
+    failed: dict[str, CovcatError] = {}
+    for resource, release in releases:
+        try:
+            done[f"{resource.id}@{release.id}"] = work(resource, release)
+        except (IntegrityError, DiskError) as error:
+            failed[f"{resource.id}@{release.id}"] = error
+    if failed and not done:
+        raise _alone(*failed.popitem()) if len(failed) == 1 else without(failed, (), "")
+    return done, failed
+
+
+def _alone(name: str, error: CovcatError) -> CovcatError:
+    if isinstance(error, IntegrityError) and error.hint is None:
+        id = name.partition("@")[0]
+        error.hint = f"its files are as recorded; `covcat show {id}` says where they are from"
+    return error
+
+
+def warn_of_failures(session: Session, failed: Failed) -> None:
+    """Say which releases are left out of an answer, and why."""
+    for name, error in failed.items():
+        session.say(f"warning: {name} is left out: {_why(name, error)}")
+
+
+def _why(name: str, error: CovcatError) -> str:
+    return error.message.removeprefix(f"{name}: ")
+
+
+def without(
+    failed: Failed, good: Collection[str], command: str, data: dict[str, Any] | None = None
+) -> CovcatError:
+    """Return the error that ends a command which answered without some releases."""
+    hint = next((one.hint for one in failed.values() if one.hint), None)
+    if hint is None and good:
+        hint = f"without {_it(failed)}: {command} {shlex.join(good)}"
+    return _together(failed, good, "is left out", hint, data)
+
+
+def _it(failed: Failed) -> str:
+    return "it" if len(failed) == 1 else "these"
+
+
+def refusal(failed: Failed, good: Collection[str], command: str) -> CovcatError:
+    """Return the error of a command that makes nothing of less than was asked for."""
+    hint = f"without {_it(failed)}: {command} {shlex.join(good)}"
+    if not command:
+        hints = [one.hint for one in failed.values() if one.hint]
+        hint = hints[0] if hints else f"covcat verify {shlex.join(failed)}"
+    return _together(failed, good, "cannot be read", hint)
+
+
+def _together(
+    failed: Failed,
+    good: Collection[str],
+    what: str,
+    hint: str | None,
+    data: dict[str, Any] | None = None,
+) -> CovcatError:
+    number = len(failed) + len(good)
+    if len(failed) == 1:
+        ((name, error),) = failed.items()
+        text = f"{name}, 1 of {number} releases, {what}: {_why(name, error)}"
+        return type(error)(text, cause=error.cause, hint=hint, details=error.details, data=data)
+    return SeveralError(
+        f"{len(failed)} of {number} releases cannot be read",
+        list(failed.values()),
+        hint=hint,
+        details=[f"{name}: {_why(name, error)}" for name, error in failed.items()],
+        data=data,
+    )
+
+
+# ---- what is said ------------------------------------------------------------------------------
+
+
+def warn_of_doubles(
+    session: Session, releases: Sequence[tuple[Resource, Release]], done: str
+) -> None:
+    """Warn of images that are there twice: in a set that holds another, in two releases of one."""
+    for line in catalogs.overlaps(session.catalog, {one.id for one, _ in releases}):
+        session.say(f"warning: {line}")
+    for id, number in Counter(one.id for one, _ in releases).items():
+        if number > 1:
+            session.say(f"warning: {id}: {number} of its releases are {done} together")
+
+
+def warn_of_gone(session: Session, gone: Mapping[str, int]) -> None:
+    """Warn of images that were listed, by ID@RELEASE, and are not as they were recorded."""
+    for name, number in gone.items():
+        verb = "is" if number == 1 else "are"
+        session.say(
+            f"warning: {name}: {counted(number, 'image')} {verb} gone from the disk or of another "
+            f"size: covcat verify {name} --repair"
+        )
+
+
+def tell(session: Session, name: str, report: "Report") -> None:
+    """Say what became of the rows and files of a release, and what is odd about its tables."""
+    session.say(told(name, report))
+    for path in report.absent:
+        session.say(
+            f"{name}: its label table `{path}` is not here: covcat fetch {name} --include '{path}'"
+        )
+    for path in report.altered:
+        session.say(
+            f"warning: {name}: `{path}` was changed since it was fetched, and is read as it is "
+            f"now: covcat verify {name}"
+        )
+
+
+def told(name: str, report: "Report") -> str:
+    """Say what became of the rows and files of a release; the numbers in brackets add up."""
+    rows, alone = report.both + report.label_only, report.image_only
+    images = counted(report.images, "image")
+    if rows and alone:
+        images += f" ({report.images - alone:,} with labels, {alone:,} without)"
+    labels = f"{counted(rows, 'row')} of labels" if rows else "no labels"
+    if report.label_only:
+        unclear = report.ambiguous
+        parts = [f"{report.both:,} of these images"]
+        lost = report.label_only - unclear
+        parts += [f"{lost:,} of images that are not here"] if lost else []
+        parts += [f"{unclear:,} that could be of several images"] if unclear else []
+        labels += f" ({', '.join(parts)})"
+    more = report.not_added
+    added = f", {counted(more, 'further row')} about images that are not here" if more else ""
+    text = f"{name}: {images}, {labels}{added}"
+    if report.without_term:
+        kinds = report.without_term.items()
+        listed = ", ".join(f"`{cut(raw)}` ({count})" for raw, count in kinds)
+        text += f"; findings that the vocabulary does not have: {listed}"
+    return text
+
+
+def cut(value: Value) -> Value:
+    """Keep a long text from filling the screen."""
+    is_long = isinstance(value, str) and len(value) > MOST_LETTERS
+    return f"{str(value)[:MOST_LETTERS]}…" if is_long else value

@@ -1,0 +1,129 @@
+"""docs/json.md: every key that a command prints with --json is on it, and no other."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import Ran
+from imitations import World
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import make_commands  # noqa: E402 -- the scripts are the thing that is tested
+import make_json  # noqa: E402
+
+COMMANDS = sorted(n for n, one in make_commands.commands() if not make_commands.is_group(one))
+ARCHIVE = "covcat-data/sample/1/archives/sample-1.zip"
+LINES = {  # each more or less what a reader of the page would try first
+    "cache list": ["cache list"],
+    "cache prune": ["cache prune --archives --dry-run"],
+    "catalog check": ["catalog check"],
+    "catalog draft": ["catalog draft zenodo:3757476"],
+    "catalog schema": [],  # a schema of its own
+    "cite": ["cite cohen sirm --accessed today"],
+    "counts": ["counts sample --by finding", "counts sample --published"],
+    "doctor": ["doctor"],
+    "extract": [f"extract {ARCHIVE} new", f"extract {ARCHIVE} --list"],
+    "fetch": ["fetch sample", "fetch sample cohen --dry-run", "fetch cohen --offline"],
+    "files": ["files figure1", "files medseg"],
+    "images": ["images sample", "images sample --output new.csv", "images sample --paths"],
+    "import": [f"import sample {ARCHIVE}"],
+    "license": ["license", "license cohen --accept", "license cohen v7"],
+    "links": ["links sample"],
+    "list": ["list", "list --survey"],
+    "lock": ["lock", "lock --check", "lock --check --data-dir nowhere"],
+    "manifest export": ["manifest export sample"],
+    "manifest show": ["manifest show"],
+    "path": ["path sample"],
+    "paths": ["paths"],
+    "remove": ["remove sample --dry-run"],
+    "search": ["search ct"],
+    "select": ["select sample"],
+    "show": [],  # below: no resource has all keys
+    "status": ["status"],
+    "verify": ["verify", "verify --quick", "verify --repair"],
+}
+DEEP = {  # objects whose keys are not covcat's, or are explained on another page
+    *("cite [].fields", "catalog draft contents", "catalog draft releases"),
+    *(
+        "catalog draft left_out",
+        "counts counts",
+        "manifest export content",
+        "select left_out",
+        "select gone",
+    ),
+    *("license license", "license accepted", "license images", "counts releases[].tables"),
+}
+
+
+@pytest.fixture
+def printed(covcat: Callable[..., Ran], world: World) -> Callable[[str], Any]:
+    """Run a line with the sample here; return the document."""
+    covcat("fetch", "sample", "--keep-archives", "-q")
+    covcat("lock", "-q")
+    world.zenodo.add("3757476", {"a.zip": b"data"}, version="2")
+    waiting = Path("covcat-data/.covcat/partial/covid-ct@latest/0123")
+    waiting.mkdir(parents=True)
+    (waiting / "a.zip").write_bytes(b"x")
+    return lambda line: covcat(*line.split(), "--json", mirror=world.url).document
+
+
+def paths(name: str, value: Any, before: str = "", depth: int = 0) -> Iterator[str]:
+    """The keys of what a command prints, as the page writes them; nested once."""
+    if isinstance(value, list):
+        for one in value:
+            yield from paths(name, one, f"{before}[]", depth)
+    elif isinstance(value, Mapping) and depth < 2 and f"{name} {before.rstrip('[]')}" not in DEEP:
+        for key, one in value.items():
+            path = f"{before}.{key}" if before else key
+            yield path
+            yield from paths(name, one, path, depth + 1)
+
+
+def test_the_page_is_what_the_script_prints() -> None:
+    written = (ROOT / "docs/json.md").read_text(encoding="utf-8")
+    assert written == make_json.page(), "run `make docs`"
+
+
+def test_every_command_is_on_the_page_and_tried_here() -> None:
+    assert sorted(make_json.DATA) == COMMANDS
+    assert sorted(LINES) == COMMANDS
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if LINES[name]])
+def test_the_page_has_the_keys_that_a_command_prints_and_no_other(
+    name: str, printed: Callable[[str], Any]
+) -> None:
+    found: dict[str, None] = {}
+    for line in LINES[name]:
+        document = printed(line)
+        assert document["schema"] == f"covcat.{name.replace(' ', '-')}/1"
+        found |= dict.fromkeys(paths(name, document["data"]))
+    on_page = make_json.keys(name)
+    assert len(on_page) == len(set(on_page))
+    assert sorted(on_page) == sorted(set(found) | SELDOM.get(name, set()))
+
+
+# What the sample does not come to: a damaged record, and what a repair cannot mend.
+SELDOM = {"verify": {"verified[].error"}}
+
+
+def test_the_page_has_the_keys_of_every_resource(printed: Callable[[str], Any]) -> None:
+    ids = [one["id"] for one in printed("list --all")["data"]["resources"]]
+    found = {key for id in ids for key in printed(f"show {id}")["data"]}
+    assert sorted(make_json.keys("show")) == sorted(found)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["show nosuch", "fetch radiopaedia nosuch", "fetch cohen sirm --offline", "catalog check x"],
+)
+def test_the_page_has_the_keys_of_an_error(printed: Callable[[str], Any], line: str) -> None:
+    document = printed(line)
+    assert set(document) == {"schema", "ok", "data", "error"}
+    named = {f"error.{key}" for key in document["error"]}
+    assert named >= {"error.code", "error.kind", "error.message", "error.hint"}
+    assert all(f"`{key}`" in make_json.HEAD for key in named)
