@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -391,7 +392,7 @@ def recorded(name: str, **fields: object) -> None:
     here = Path("covcat-data/sample/1/manifest.json")
     record = {**json.loads(here.read_text()), **fields}
     folder = Path("covcat-data", *name.split("@"))
-    folder.mkdir(parents=True)
+    shutil.copytree("covcat-data/sample/1", folder)
     record |= {"resource": folder.parent.name, "release": folder.name}
     (folder / "manifest.json").write_text(json.dumps(record))
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
+from http import HTTPStatus
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -24,6 +25,8 @@ from covcat.pace import Wait, pause_after
 from covcat.progress import Progress
 from covcat.resume import content_range, validator_of
 from covcat.web import Answer, Web
+
+_PHRASES = {one.phrase.casefold() for one in HTTPStatus}  # beside a number these say nothing
 
 Kind = Literal["file", "mirror", "homepage", "page", "licence"]
 Status = Literal[
@@ -190,7 +193,8 @@ def _said(error: CovcatError, url: str) -> str:
     first, _, rest = error.message.removeprefix("`").partition("` ")
     is_same = first.endswith(url.partition("://")[2])  # a mirror's address ends in it
     message = rest if rest and is_same else error.message
-    return f"{message} ({error.cause})" if error.cause else message
+    says_more = error.cause is not None and error.cause.casefold() not in _PHRASES
+    return f"{message} ({error.cause})" if says_more else message
 
 
 def _not_the_file(address: Address, heard: Heard) -> str:

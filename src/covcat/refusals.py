@@ -10,7 +10,6 @@ from base64 import b64decode
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from html import unescape
-from http import HTTPStatus
 
 from covcat.errors import ActionNeededError, CovcatError, GoneError, NetworkError, TransientError
 from covcat.retry_after import wait_asked
@@ -57,10 +56,9 @@ def refusal(
     if status in _CLOSED:
         return _closed(url, _CLOSED[status], status, text)
     if status in (404, 410):
-        says_more = text.casefold() not in ("", HTTPStatus(status).phrase.casefold())
         return GoneError(
             f"`{url}` is gone (HTTP {status})",
-            cause=text if says_more else None,
+            cause=text or None,
             hint="`covcat show` names the resource's own page",
         )
     return NetworkError(f"`{url}` answered HTTP {status}, which is not a file", cause=text or None)
