@@ -506,7 +506,7 @@ def test_a_table_that_cannot_be_read_does_not_stop_other_counts(made, shelf) -> 
     ran = covcat("counts", "--of", "images")
     assert (ran.code, ran.out) == (5, "images\n5\n")
     assert "warning: set@2 is left out: the table `labels.csv` cannot be read" in ran.err
-    assert "hint: without it: covcat counts set@1\n" in ran.err
+    assert "hint: with the options of before, name only these: set@1\n" in ran.err
     ran = covcat("counts", "--of", "images", "--json")
     assert (ran.code, ran.document["data"]["counts"]) == (5, [{"images": 5}])
     assert "set@2" in ran.document["error"]["message"]
@@ -667,7 +667,7 @@ def test_a_published_table_of_one_release_does_not_need_the_others(made, shelf) 
     ran = covcat("counts", "--published")
     assert (ran.code, lines(ran)) == (5, [["set@1", "things", "5", "5", "0", ""]])
     assert "error: set@2, 1 of 2 releases, is left out: the table `labels.csv`" in ran.err
-    assert "hint: without it: covcat counts --published set@1\n" in ran.err
+    assert "hint: with the options of before, name only these: set@1\n" in ran.err
     document = covcat("counts", "--published", "--json").document
     assert [one["release"] for one in document["data"]["releases"]] == ["set@1"]
     assert "set@2" in document["error"]["message"]

@@ -852,7 +852,7 @@ def test_a_table_that_cannot_be_read_does_not_stop_the_other_releases(with_a_bro
     why = "the table `metadata.csv` cannot be read"
     assert f"warning: bad@1 is left out: {why}" in ran.err
     assert f"error: bad@1, 1 of 3 releases, is left out: {why}" in ran.err
-    assert "hint: without it: covcat images other@1 set@1\n" in ran.err
+    assert "hint: with the options of before, name only these: other@1 set@1\n" in ran.err
     assert with_a_broken_one("images", "other@1", "set@1").code == 0
 
 
@@ -1037,3 +1037,13 @@ def test_a_disk_that_refuses_one_release_does_not_stop_the_others(
     assert (ran.code, len(ran.out.splitlines())) == (8, 7)
     assert "error: other@1, 1 of 2 releases, is left out: cannot write the image" in ran.err
     assert with_a_broken_one("images", "--format", "ids").code == 9  # this one, and `bad`
+
+
+def test_a_label_table_that_is_gone_is_damage_and_no_fault_of_writing(covcat, shelf) -> None:
+    entry(shelf)
+    put(shelf, "set", {**FILMS, **table()})
+    (DATA / "set/1/files/metadata.csv").unlink()
+    ran = covcat("images", "set")
+    assert ran.code == 5
+    assert "`metadata.csv` of `set@1` is missing" in ran.err
+    assert "hint: covcat verify set@1 --repair" in ran.err

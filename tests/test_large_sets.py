@@ -104,22 +104,37 @@ def test_a_few_patients_can_be_had_and_the_others_later(
     assert covcat("verify", "mashhad").code == 0
 
 
-def test_what_is_damaged_or_served_otherwise_comes_again_with_a_further_part(
-    covcat, world: World
-) -> None:
-    served = {name: data for name, (data, _) in stock.patients(4).items()}
-    world.dataverse.add(DOI, served)
+def test_what_is_damaged_comes_again_with_a_further_part(covcat, world: World) -> None:
+    world.dataverse.add(DOI, {name: data for name, (data, _) in stock.patients(4).items()})
     assert covcat("fetch", "mashhad", "--include=P00[123].rar", mirror=world.url).code == 0
     damaged = Path("covcat-data/mashhad/latest/files/P001/IM0001")
     right = damaged.read_bytes()
     damaged.write_bytes(right[:-1] + bytes([right[-1] ^ 1]))
-    world.dataverse.add(DOI, {**served, "P002.rar": served["P001.rar"]})
-    before = len(world.asked(HARVARD, ACCESS))
     more = covcat("fetch", "mashhad", "--include=P004.rar", mirror=world.url)
     assert more.code == 0, more.err
     assert damaged.read_bytes() == right
-    assert Path("covcat-data/mashhad/latest/files/P002/P001/IM0001").read_bytes() == right
-    assert len(world.asked(HARVARD, ACCESS)) - before == 3  # all but P003
+    assert len(world.asked(HARVARD, ACCESS)) == 5  # three, then P001 again and P004
+
+
+def test_what_is_here_stays_where_its_host_has_something_else_now(covcat, world: World) -> None:
+    served = {name: data for name, (data, _) in stock.patients(6).items()}
+    world.dataverse.add(DOI, {name: served[name] for name in ("P004.rar", "P005.rar", "P006.rar")})
+    assert covcat("fetch", "mashhad", "--sample=2", mirror=world.url).code == 0
+    folder = Path("covcat-data/mashhad/latest/files")
+    first = {path.name for path in folder.iterdir()}
+    world.dataverse.add(DOI, served)
+    rest = next(name for name in served if name.removesuffix(".rar") not in first)
+    more = covcat("fetch", "mashhad", f"--include={rest}", mirror=world.url)
+    assert more.code == 0, more.err
+    assert first < {path.name for path in folder.iterdir()}
+    assert covcat("verify", "mashhad").code == 0
+    gone = f"{min(first)}.rar"
+    world.dataverse.add(DOI, {name: data for name, data in served.items() if name != gone})
+    refused = covcat("fetch", "mashhad", mirror=world.url)
+    assert refused.code == 5
+    assert f"files/{min(first)}/IM0001" in refused.err
+    assert "covcat remove mashhad@latest" in refused.err
+    assert (folder / min(first) / "IM0001").is_file()
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])

@@ -311,7 +311,8 @@ def test_colour_comes_from_covcat_and_never_from_a_cell() -> None:
 
 
 @pytest.mark.parametrize(
-    ("columns", "width"), [("100", 100), ("40", 40), ("39", 40), ("1", 40), ("0", 40)]
+    ("columns", "width"),
+    [("100", 100), ("40", 40), ("39", 40), ("1", 40), ("0", 100), ("9" * 5000, 100)],
 )
 def test_the_width_is_that_of_columns_and_at_least_40(
     monkeypatch: pytest.MonkeyPatch, columns: str, width: int

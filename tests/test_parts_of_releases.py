@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -239,3 +240,92 @@ def test_a_further_part_that_holds_nothing_is_not_found_either(covcat) -> None:
     ran = covcat("fetch", "sample", "--include", "nope")
     assert ran.code == 3
     assert "a part: --include=LICENSE\t" in covcat("status").out
+
+
+# ---- a data set whose files its host lists -----------------------------------------------------
+
+DOI = "doi:10.7910/DVN/ABCDEF"
+SET = """
+releases:
+  - id: latest
+    source: made up
+    files:
+      - host: dataverse
+        server: https://dataverse.harvard.edu
+        doi: 10.7910/DVN/ABCDEF
+        unpack: zip
+"""
+SLICES = {f"im{n}.png": b"\x89PNG %d" % n for n in range(3)}
+
+
+def all_of(name: str) -> set[str]:
+    return {f"{name}/{path}" for path in SLICES}
+
+
+def test_an_archive_that_was_opened_for_one_file_comes_again_for_all(covcat, world, shelf) -> None:
+    shelf.add("set", SET)
+    served = {f"P{n}.zip": zip_of(SLICES) for n in range(1, 9)}
+    ranked = sorted(served, key=lambda path: hashlib.sha256(path.encode()).hexdigest())
+    first, opened, second = (name.removesuffix(".zip") for name in ranked[:3])
+    world.dataverse.add(DOI, {f"{one}.zip": served[f"{one}.zip"] for one in (opened, second)})
+    assert here(covcat("fetch", "set", "--include", f"{opened}/im1.png", mirror=world.url)) == {
+        f"{opened}/im1.png"
+    }
+    world.dataverse.add(DOI, served)
+    found = here(covcat("fetch", "set", "--sample", "2", mirror=world.url))
+    assert found >= all_of(first) | all_of(opened)
+    assert len(here(covcat("fetch", "set", mirror=world.url))) == 3 * len(served)
+    assert covcat("verify", "set").code == 0
+
+
+def test_archives_whose_folders_lie_in_each_other_are_not_taken_from_what_is_here(
+    covcat, world, shelf
+) -> None:
+    shelf.add("set", SET)
+    outer = zip_of({"P1/a.png": b"\x89PNG a", "c.png": b"\x89PNG c"})
+    served = {"x.zip": outer, "x/P1.zip": zip_of({"b.png": b"\x89PNG b"}), "z.zip": zip_of(SLICES)}
+    world.dataverse.add(DOI, served)
+    part = here(covcat("fetch", "set", "--include", "x*", mirror=world.url))
+    assert part == {"x/P1/a.png", "x/c.png", "x/P1/b.png"}
+    assert here(covcat("fetch", "set", mirror=world.url)) == part | all_of("z")
+    assert covcat("verify", "set").code == 0
+
+
+def test_what_the_catalog_excludes_otherwise_now_comes_again(covcat, world, shelf) -> None:
+    less = SET.replace("unpack: zip", "unpack: zip\n        exclude: ['*im1.png']")
+    world.dataverse.add(DOI, {"y.zip": zip_of(SLICES), "z.zip": zip_of(SLICES)})
+    shelf.add("set", less)
+    part = here(covcat("fetch", "set", "--include", "y.zip", mirror=world.url))
+    assert part == all_of("y") - {"y/im1.png"}
+    shelf.add("set", SET)
+    assert here(covcat("fetch", "set", mirror=world.url)) == all_of("y") | all_of("z")
+
+
+def test_a_file_that_rotted_is_not_blamed_on_its_host(covcat, world, shelf) -> None:
+    shelf.add("set", SET)
+    world.dataverse.add(DOI, {"y.zip": zip_of(SLICES), "r.txt": b"right"})
+    assert covcat("fetch", "set", "--include", "r.txt", mirror=world.url).code == 0
+    path = Path("covcat-data/set/latest/files/r.txt")
+    status = path.stat()
+    path.write_bytes(b"wrong")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    ran = covcat("fetch", "set", mirror=world.url)
+    assert ran.code == 5
+    assert "changed on disk: sha256 expected" in ran.err
+    assert "hint: covcat verify set@latest --repair" in ran.err
+    assert covcat("verify", "set", "--repair", mirror=world.url).code == 0
+    assert covcat("fetch", "set", mirror=world.url).code == 0
+
+
+def test_the_plan_of_a_further_part_counts_what_is_not_here(covcat, shelf, world) -> None:
+    shelf.add_repository()
+    world.github.add("test/set", COMMIT, REPOSITORY)
+    assert covcat("fetch", "set", "--sample", "1", mirror=world.url).code == 0
+    (step,) = json.loads(covcat("--json", "fetch", "set", "-n", "--sample", "3").out)["data"][
+        "steps"
+    ]
+    came = sorted(first(REPOSITORY, 3) - first(REPOSITORY, 1))
+    assert (step["files"], step["download_bytes"]) == (3, sum(len(REPOSITORY[one]) for one in came))
+    before = len(world.requests)
+    assert covcat("fetch", "set", "--sample", "3", mirror=world.url).code == 0
+    assert len(world.requests) - before == len(came)

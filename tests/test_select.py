@@ -591,7 +591,7 @@ def test_no_cohort_is_made_of_less_than_was_asked_for(covcat, fetched) -> None:
         ran = covcat("select", *options)
         assert (ran.code, ran.out) == (5, "")
         assert "error: bad@1, 1 of 3 releases, cannot be read: the table `metadata.csv`" in ran.err
-        assert "hint: without it: covcat select other@1 set@1\n" in ran.err
+        assert "hint: with the options of before, name only these: other@1 set@1\n" in ran.err
     assert not Path("out").exists()
     assert covcat("select", "other@1", "set@1", "-o", "out").code == 0
     Path("covcat-data/set/1/files/metadata.csv").write_bytes(b"filename\n\xff\n")

@@ -86,7 +86,7 @@ def build(step: Step, release: Release, bench: Bench, bring: Bring, *, mends: bo
     before = _record_of(store.release(resource.id, release.id), mends=mends)
     step = _with_what_is_here(step, before)
     listing = _listing(step, release, bench)
-    room.demand(expected.of(release, step.options, listing).least_bytes, store)
+    room.demand(expected.of(release, step.options, listing, before).least_bytes, store)
     if step.options.extract:
         extract.demand_tools(release)
     case = Case(step.name, step.options, listing, before, _selections(step, before, listing))
@@ -148,16 +148,17 @@ def _record(job: Job, found: Proven) -> Manifest:
 
 
 def _demand_nothing_lost(job: Job, found: Proven) -> None:
-    """Refuse what lacks pinned files that are here: upstream has fewer now."""
+    """Refuse what lacks files that are here: upstream has fewer now."""
     before, came = job.case.before, {one.path for one in found.files}
-    if before is None or job.case.listing is None or not job.step.options.extract:
+    if before is None or not job.step.options.extract:
         return
     here = {one.path for one in before.files if one.path.startswith("files/")}
     if lost := sorted(here - came):
         raise IntegrityError(
             f"what came of `{job.case.name}` lacks {counted(len(lost), 'file')} of what is here",
             details=lost,
-            hint="what is here was kept as it is",
+            hint="what is here was kept as it is; to take what is served now instead, first: "
+            f"covcat remove {job.case.name}",
         )
 
 

@@ -10,7 +10,7 @@ from covcat import assemble, choose, verify
 from covcat.assemble import Part
 from covcat.building import Job
 from covcat.choose import Chosen
-from covcat.model import Manifest, Selection, Served, StoredFile, Transfer
+from covcat.model import Manifest, Served, StoredFile, Transfer
 from covcat.output import counted
 
 
@@ -44,24 +44,37 @@ def unpacked(job: Job, wanted: Sequence[Chosen], served: Sequence[Served]) -> li
 
 def _known(before: Manifest, wanted: Sequence[Served], served: Sequence[Served]) -> list[Part]:
     """Return what is recorded of each archive that was unpacked whole, and is served as it was."""
-    selections = tuple(map(Selection.read, before.selection))
-    whole = {one for one, inside in choose.chosen(served, selections, None) if not inside}
     transfers = {(one.entry, one.folder): one for one in before.downloads if one.is_archive}
-    folders = [one.folder for one in served]
+    folders = {one.folder for one in served if one.own_folder}
+    folders |= {one.folder or "" for one in transfers.values()}
     found = []
     for one in wanted:
         transfer = transfers.get((one.entry, one.folder))
-        if transfer is not None and one in whole and _is_same(one, transfer):
-            files = _files_of(one, before, folders)
-            found += [Part(one, transfer, files)] if files else []
+        if transfer is None or not _is_whole(transfer) or not _is_same(one, transfer):
+            continue
+        files = _files_of(one, before, folders)
+        found += [Part(one, transfer, files)] if files else []
     return found
 
 
+def _is_whole(transfer: Transfer) -> bool:
+    """Tell if all of an archive was unpacked, whatever was asked for and excluded then."""
+    return not transfer.left_out and not any(one.left_out for one in transfer.nested)
+
+
 def _files_of(one: Served, before: Manifest, folders: Collection[str]) -> tuple[StoredFile, ...]:
-    """Return the files of an archive; none where its folder may hold those of others too."""
-    is_shared = not one.own_folder or sum(each.startswith(one.folder) for each in folders) > 1
-    below = f"files/{one.folder}"
-    return () if is_shared else tuple(file for file in before.files if file.path.startswith(below))
+    """Return the files of an archive; none where they may be another's, or are excluded today."""
+    own, below = one.folder, f"files/{one.folder}"
+    others = [each for each in folders if each.startswith(own) or own.startswith(each)]
+    if not one.own_folder or len(others) > 1:
+        return ()
+    files = tuple(file for file in before.files if file.path.startswith(below))
+    inside = [file.path.removeprefix(below) for file in files]
+    is_excluded = any(
+        choose.matches(path, one.file.exclude) or choose.matches(own + path, one.file.exclude)
+        for path in inside
+    )
+    return () if is_excluded else files
 
 
 def _is_same(one: Served, transfer: Transfer) -> bool:

@@ -1,12 +1,21 @@
 """What a fetch will bring, as far as that is known before any host is asked. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from covcat import choose, listing
 from covcat.hosts.served import alone
 from covcat.listing import Listing
-from covcat.model import AnyFile, Contents, GitHubFile, Options, Release, Served
+from covcat.model import (
+    AnyFile,
+    Contents,
+    GitHubFile,
+    Manifest,
+    Options,
+    Release,
+    Selection,
+    Served,
+)
 
 FEW = 100  # files of a repository that are asked for one by one, if only these are wanted
 
@@ -25,23 +34,37 @@ class Expected:
         return (self.download_bytes or 0) + (self.contents.least_bytes if self.contents else 0)
 
 
-def of(release: Release, options: Options, pinned: Listing | None) -> Expected:
-    """Tell what a fetch of `release` with `options` brings; `pinned` is its listing."""
-    contents, wanted = release.contents, None
+def of(
+    release: Release, options: Options, pinned: Listing | None, before: Manifest | None = None
+) -> Expected:
+    """Tell what a fetch of `release` with `options` brings.
+
+    `pinned` is its listing, `before` the record of what is here of it.
+    """
+    contents, coming = release.contents, None
     if options.asked:
         wants = choose.wanted(options.asked, pinned or ())
-        wanted = {path: row for path, row in (pinned or {}).items() if wants(path)}
-        contents = listing.totals(wanted) if pinned is not None else None
-    if contents is not None and _is_state(release) and is_by_file(release, options, wanted):
-        return Expected(
-            contents, contents.files, None if contents.of_unknown_size else contents.bytes
-        )
+        asked = {path: row for path, row in (pinned or {}).items() if wants(path)}
+        contents = listing.totals(asked) if pinned is not None else None
+        coming = to_come(pinned, options.asked, before) if pinned is not None else None
+    if contents is not None and _is_state(release) and is_by_file(release, options, coming):
+        each = listing.totals(coming) if coming is not None else contents
+        return Expected(contents, each.files, None if each.of_unknown_size else each.bytes)
     served = named(release.files)
     if served is None:
         return Expected(contents, None, release.download_bytes if not options.asked else None)
     sizes = [one.bytes for one, _ in choose.chosen(served, options.asked, pinned)]
     known = [size for size in sizes if size is not None]
     return Expected(contents, len(sizes), sum(known) if known == sizes else None)
+
+
+def to_come(pinned: Listing, asked: Sequence[Selection], before: Manifest | None) -> Listing:
+    """Return what of a listing is asked for, or is here in part, and did not come by itself."""
+    earlier = tuple(map(Selection.read, before.selection)) if before else ()
+    wants = choose.wanted((*earlier, *asked), pinned)
+    came = before.downloads if before else ()
+    here = {f"{one.folder or ''}{one.name}" for one in came if not one.is_archive}
+    return {path: row for path, row in pinned.items() if wants(path) and path not in here}
 
 
 def is_by_file(release: Release, options: Options, wanted: Collection[str] | None) -> bool:

@@ -78,6 +78,7 @@ def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:
     case, bench = job.case, job.bench
     served = [one for one in hosts.listed(job.release.files, ask) if not _is_excluded(one)]
     chosen = choose.chosen(served, case.selections, case.listing)
+    chosen += _what_is_here(job, served, {one for one, _ in chosen})
     if not chosen or not _is_there(served, job):
         raise _nothing(case)
     _say_what_is_opened(job, chosen)
@@ -93,6 +94,19 @@ def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:
     if case.selections and not any(part.files for part in parts):
         raise _nothing(case)
     return lfs.filled(parts, order, line, job.site, job.partial)
+
+
+def _what_is_here(job: Job, served: list[Served], chosen: set[Served]) -> list[Chosen]:
+    """Choose also what came earlier, though a sample of what the host has today leaves it out."""
+    before = job.case.before
+    if before is None or job.case.listing is not None:
+        return []
+    came = {(one.entry, one.folder, one.name) for one in before.downloads}
+    return [
+        (one, ())
+        for one in served
+        if one not in chosen and (one.entry, one.folder, one.name) in came
+    ]
 
 
 def _say_what_is_opened(job: Job, chosen: list[Chosen]) -> None:
@@ -130,9 +144,7 @@ def _nothing(case: Case) -> NotFoundError:
 
 def _is_by_file(job: Job) -> bool:
     """Ask one by one for what is not here yet, if that is little."""
-    wanted = None
-    if job.case.selections and job.case.listed is not None:
-        came = job.case.before.downloads if job.case.before else ()
-        here = {f"{one.folder or ''}{one.name}" for one in came if not one.is_archive}
-        wanted = job.case.listed.keys() - here
+    case, wanted = job.case, None
+    if case.selections and case.listing is not None:
+        wanted = expected.to_come(case.listing, case.selections, case.before)
     return expected.is_by_file(job.release, job.step.options, wanted)

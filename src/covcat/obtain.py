@@ -6,7 +6,6 @@ What an earlier run finished, or left as it was served, is not asked for again.
 import hashlib
 import threading
 from collections.abc import Callable, Generator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,7 +22,7 @@ from covcat.errors import (
 from covcat.hosts.served import Ask
 from covcat.model import Download, Location, Manifest, Served, Transfer
 from covcat.partial import Partial
-from covcat.store import Store
+from covcat.store import Store, disk_errors
 from covcat.wanted import Line, Wanted
 
 JOBS = 4  # files at once, unless --jobs says otherwise
@@ -235,15 +234,15 @@ def _again(
 ) -> Download:
     """Copy what was served before, checking that it still is that."""
     path, transfer = local
+    with disk_errors(f"read `{path}`"), path.open("rb") as stream:
+        now = hashlib.file_digest(stream, "sha256").hexdigest()
+    if now != transfer.sha256:  # before its host is blamed
+        raise IntegrityError(
+            f"`{path}` changed on disk: sha256 expected {transfer.sha256}, got {now}",
+            hint=f"covcat verify {release} --repair",
+        )
     there = replace(location, path=path, signed=None, login=None)
     got = download.fetch(wanted, [_constant(there)], line, target)
-    if got.sha256 != transfer.sha256:
-        with suppress(OSError):
-            target.unlink()
-        raise IntegrityError(
-            f"`{path}` changed on disk: sha256 expected {transfer.sha256}, got {got.sha256}",
-            hint=f"covcat verify {release}",
-        )
     is_weaker = got.verified_by == "first-use"  # what its host said then still holds
     return replace(
         got,

@@ -141,7 +141,7 @@ def _group(
     if not failed or session.format(output) != "json":  # else the error's own document has them
         session.rows("counts", Rows((*columns, of), rows, of), data=data, output=output)
     if failed:
-        raise indexed.without(failed, releases, "covcat counts", data)
+        raise indexed.without(failed, releases, data)
 
 
 def _warn(session: Session, releases: Iterable[indexed.Indexed], question: "Question") -> None:
@@ -205,7 +205,7 @@ def _compare(session: Session, names: list[str] | None, output: str | None) -> N
         rows = _shown(found, is_of_one=len(asked) == 1)
         session.rows("counts", rows, data=data, output=output)
     if failed and not wrong:
-        raise indexed.without(failed, found, "covcat counts --published", data)
+        raise indexed.without(failed, found, data)
     if wrong:
         read = [(one, at) for one, at in asked if f"{one.id}@{at.id}" in found]
         left_out = [f"{name} is left out: {error.message}" for name, error in failed.items()]

@@ -1,6 +1,7 @@
 """fetch: say what will happen, do it, and print where the data is."""
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -17,6 +18,7 @@ from covcat.output import Cell, Rows, counted
 
 if TYPE_CHECKING:
     from covcat.expected import Expected
+    from covcat.model import Manifest
     from covcat.pipeline import Outcome
 
 Target = tuple[Resource, Release | None]
@@ -215,7 +217,19 @@ def _expected(session: Session, step: Step, release: Release) -> "Expected":
 
     has_listing = step.options.asked and release.listing
     listing = session.catalog.listing(step.resource, release) if has_listing else None
-    return expected.of(release, step.options, listing)
+    return expected.of(release, step.options, listing, _record(session, step, release))
+
+
+def _record(session: Session, step: Step, release: Release) -> "Manifest | None":
+    """Return what is here in part; a damaged record was told already."""
+    from covcat import manifest
+    from covcat.store import MANIFEST
+
+    folder = session.store.release(step.resource.id, release.id)
+    if step.options.asked and (folder / MANIFEST).is_file():
+        with suppress(CovcatError):
+            return manifest.load(folder)
+    return None
 
 
 def _sizes(session: Session, step: Step) -> dict[str, Cell]:

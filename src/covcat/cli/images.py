@@ -106,7 +106,7 @@ def images(
     data = _print(session, records, form, gone, is_whole=not failed)
     indexed.warn_of_gone(session, gone.counts)
     if failed:
-        raise indexed.without(failed, found, "covcat images", data)
+        raise indexed.without(failed, found, data)
 
 
 def _begun(records: Iterator[Record]) -> Iterator[Record]:

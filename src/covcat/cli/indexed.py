@@ -83,7 +83,7 @@ def each(
         except (IntegrityError, DiskError) as error:
             failed[f"{resource.id}@{release.id}"] = error
     if failed and not done:
-        raise _alone(*failed.popitem()) if len(failed) == 1 else without(failed, (), "")
+        raise _alone(*failed.popitem()) if len(failed) == 1 else without(failed, ())
     return done, failed
 
 
@@ -105,23 +105,19 @@ def _why(name: str, error: CovcatError) -> str:
 
 
 def without(
-    failed: Failed, good: Collection[str], command: str, data: dict[str, Any] | None = None
+    failed: Failed, good: Collection[str], data: dict[str, Any] | None = None
 ) -> CovcatError:
     """Return the error that ends a command which answered without some releases."""
     hint = next((one.hint for one in failed.values() if one.hint), None)
     if hint is None and good:
-        hint = f"without {_it(failed)}: {command} {shlex.join(good)}"
+        hint = f"with the options of before, name only these: {shlex.join(good)}"
     return _together(failed, good, "is left out", hint, data)
 
 
-def _it(failed: Failed) -> str:
-    return "it" if len(failed) == 1 else "these"
-
-
-def refusal(failed: Failed, good: Collection[str], command: str) -> CovcatError:
+def refusal(failed: Failed, good: Collection[str], *, is_again: bool) -> CovcatError:
     """Return the error of a command that makes nothing of less than was asked for."""
-    hint = f"without {_it(failed)}: {command} {shlex.join(good)}"
-    if not command:
+    hint = f"with the options of before, name only these: {shlex.join(good)}"
+    if is_again or not good:
         hints = [one.hint for one in failed.values() if one.hint]
         hint = hints[0] if hints else f"covcat verify {shlex.join(failed)}"
     return _together(failed, good, "cannot be read", hint)

@@ -141,7 +141,7 @@ def _parts(session: Session, names: list[str] | None, *, is_again: bool) -> "lis
 
     found, failed = indexed.indexes(session, names)
     if failed:
-        raise indexed.refusal(failed, found, "" if is_again else "covcat select")
+        raise indexed.refusal(failed, found, is_again=is_again)
     parts = [
         Part(
             one.resource,

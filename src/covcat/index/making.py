@@ -4,13 +4,14 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 
 from covcat import labels, pictures, readers, vocabulary
 from covcat.choose import matches
+from covcat.errors import IntegrityError
 from covcat.manifest import load
 from covcat.model import COLUMNS, NAMES, LabelTable, Manifest, Record, Release, Resource, StoredFile
 from covcat.output.records import sqlite_errors
@@ -67,7 +68,12 @@ def write(
     report, manifest = Report(), load(folder)
     columns = ", ".join(f"{one.name} {_TYPES[one.type]}" for one in COLUMNS)
     doing = "write the image index"
-    with disk_errors(doing), sqlite_errors(doing), closing(sqlite3.connect(path)) as base:
+    with (
+        disk_errors(doing),
+        _absences(folder / "files"),
+        sqlite_errors(doing),
+        closing(sqlite3.connect(path)) as base,
+    ):
         base.execute("PRAGMA journal_mode = OFF")
         base.execute("PRAGMA synchronous = OFF")
         base.execute(f"CREATE TABLE images ({columns})")  # of covcat's own names
@@ -81,6 +87,21 @@ def write(
         base.executemany("INSERT INTO about VALUES (?, ?)", about)
         base.commit()
     return report
+
+
+@contextmanager
+def _absences(files: Path) -> Iterator[None]:
+    """Call a table of the release that is gone damage, and no fault of writing."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if not str(error.filename or "").startswith(f"{files}/"):
+            raise
+        gone = Path(error.filename).relative_to(files)
+        name = f"{files.parents[1].name}@{files.parent.name}"
+        raise IntegrityError(
+            f"`{gone}` of `{name}` is missing", hint=f"covcat verify {name} --repair"
+        ) from error
 
 
 def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:

@@ -19,7 +19,8 @@ _JOINT = re.compile(r"(?<=[-/_=,:@&?])(?=\w)")  # where a word that is too long 
 def terminal_width(stream: TextIO | None = None) -> int:
     """Return the columns of a terminal, by default that of stdout; COLUMNS wins."""
     columns = os.environ.get("COLUMNS", "")
-    return max(LEAST, int(columns) if columns.isdecimal() else _asked(stream))
+    is_said = columns.isdecimal() and len(columns) < 6 and int(columns) > 0
+    return max(LEAST, int(columns) if is_said else _asked(stream))
 
 
 def _asked(stream: TextIO | None) -> int:
