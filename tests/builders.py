@@ -1,8 +1,10 @@
 """Made in the tests: archives from dicts, catalog entries, a loopback server, runs of covcat."""
 
+import contextlib
 import hashlib
 import io
 import json
+import os
 import stat
 import tarfile
 import zipfile
@@ -246,3 +248,16 @@ def tree_on_disk(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+# ---- terminals ---------------------------------------------------------------------------------
+
+
+def seen_by(leader: int) -> bytes:
+    """Return all that is written to a terminal until its last program ends."""
+    seen = b""
+    with contextlib.suppress(OSError):  # Linux says EIO when the other side is closed
+        while piece := os.read(leader, 65536):
+            seen += piece
+    os.close(leader)
+    return seen

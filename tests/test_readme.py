@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from builders import seen_by
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -24,16 +25,7 @@ def on_a_terminal(command: str) -> str:
         ["bash", "-c", command], stdout=follower, stderr=follower, stdin=follower, env=env
     )
     os.close(follower)
-    shown = b""
-    while True:
-        try:
-            piece = os.read(leader, 65536)
-        except OSError:  # Linux says EIO when the other side is closed
-            break
-        if not piece:
-            break
-        shown += piece
-    os.close(leader)
+    shown = seen_by(leader)
     run.wait()
     return shown.decode().replace("\r\n", "\n")
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from builders import Shelf
+from builders import Shelf, seen_by
 
 COVCAT = [sys.executable, "-c", "from covcat.cli.main import main; main()"]
 WIDTHS = (60, 80, 100, 200)
@@ -70,16 +70,7 @@ def on_a_terminal(
     )
     for one in (out, follower):
         os.close(one)
-    seen = b""
-    while True:
-        try:
-            piece = os.read(leader, 65536)
-        except OSError:  # Linux says EIO when the other side is closed
-            break
-        if not piece:
-            break
-        seen += piece
-    os.close(leader)
+    seen = seen_by(leader)
     run.wait()
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode())
     return text.replace("\r\n", "\n").split("\n")

@@ -1,7 +1,6 @@
 """What lies beside the releases: parts, waiting files, staging, kept archives, image indexes."""
 
 import os
-import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,11 +11,10 @@ from typing import Literal
 from covcat import assemble, manifest, removing
 from covcat.errors import CovcatError, DiskError
 from covcat.parts import Parts
-from covcat.store import CLOSED, INDEX, Store, disk_errors, make_folder
+from covcat.store import CLOSED, INDEX, STAGED, Store, disk_errors, make_folder
 
 Kind = Literal["part", "partial", "staging", "archives", "index"]
 ALWAYS: tuple[Kind, ...] = ("part", "partial", "staging")  # pruned without being asked for
-_OURS = re.compile(r"[0-9a-f]{16}|trash-[0-9a-f]{16}")  # as in Store.sweep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +54,7 @@ def _staging(store: Store) -> Iterator[Leftover]:
     if not store.staging.is_dir():
         return
     for folder in sorted(store.staging.iterdir()):
-        if _OURS.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
+        if STAGED.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
             yield _measured("staging", folder.name, folder, in_use=_is_held(store, folder.name))
 
 

@@ -29,7 +29,7 @@ CLOSED = ".done"  # ends the name of a folder of waiting files whose release is 
 FOLDER_MODE = 0o775  # less the umask: a group may share a data folder, the world may not write
 FILE_MODE = 0o664
 PRIVATE_MODE = 0o770  # of folders that are swept, by the group too if the umask lets it write
-_OURS = re.compile(r"[0-9a-f]{16}|trash-[0-9a-f]{16}")  # names of folders in staging
+STAGED = re.compile(r"[0-9a-f]{16}|trash-[0-9a-f]{16}")  # names of folders in staging
 _SPARE = 0.05  # of the free space, left to others
 
 
@@ -288,7 +288,7 @@ class Store:
         import filelock
 
         # Before the locks are looked at: each of these has had its own by now.
-        folders = [one for one in self.staging.iterdir() if _OURS.fullmatch(one.name)]
+        folders = [one for one in self.staging.iterdir() if STAGED.fullmatch(one.name)]
         for lock in self.locks.glob(f"{'[0-9a-f]' * 16}.lock"):
             try:
                 with self._lock_of(lock.stem):

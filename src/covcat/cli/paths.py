@@ -12,10 +12,10 @@ from covcat.cli.session import Session, chosen_output
 from covcat.errors import NotFoundError
 from covcat.output import Cell, Rows
 from covcat.settings import File
-from covcat.store import packaged_catalog
+from covcat.store import INDEX, packaged_catalog
 
 Row = dict[str, Cell]
-_INDEXES = "*/*/index.sqlite"  # beside the manifest of its release
+_INDEXES = f"*/*/{INDEX}"  # beside the manifest of its release
 _FLAGS = {"COVCAT_DATA_DIR": "--data-dir", "COVCAT_CATALOG": "--catalog"}
 
 
