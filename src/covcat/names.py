@@ -16,6 +16,19 @@ _RANGES = (range(0x180B, 0x1810), range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0)
 _SINGLE = (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0)
 _UNSEEN = dict.fromkeys([*_SINGLE, *(code for one in _RANGES for code in one)])
 _DRIVE = re.compile(r"[A-Za-z]:")
+# What macOS, Windows and network disks of Synology and QNAP leave in a folder, and make again.
+_OF_DESKTOPS = frozenset((".appledouble", ".ds_store", "__macosx", "icon\r")) | frozenset(
+    (
+        ".fseventsd",
+        ".spotlight-v100",
+        "desktop.ini",
+        "ehthumbs.db",
+        "thumbs.db",
+        ".@__thumb",
+        "@eadir",
+    )
+)
+_OF_HISTORIES = frozenset((".git", ".svn", ".hg"))
 
 
 def unsafe_name(name: str) -> str | None:
@@ -48,6 +61,23 @@ def _unsafe_parts(parts: Sequence[str], size: int) -> str | None:
     if size > MAX_PART_BYTES and any(len(part.encode()) > MAX_PART_BYTES for part in parts):
         return f"a part of its path has more than {MAX_PART_BYTES} bytes"
     return None
+
+
+def is_litter(path: str) -> bool:
+    """Tell what desktops and version control leave beside data, at any depth; it is never data.
+
+    A file called `._x` is what macOS keeps of `x` elsewhere. A pinned listing or git tree may
+    have such files: then they are written and recorded like the others, but are no picture.
+    """
+    parts = path.casefold().split("/")
+    return parts[-1].startswith("._") or any(
+        one in _OF_DESKTOPS or one in _OF_HISTORIES for one in parts
+    )
+
+
+def is_history(path: str) -> bool:
+    """Tell litter that may hold work of somebody's: the folder, or file, of version control."""
+    return not _OF_HISTORIES.isdisjoint(path.casefold().split("/"))
 
 
 def collision_key(path: str) -> str:

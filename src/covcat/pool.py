@@ -9,16 +9,14 @@ from pathlib import Path
 
 from covcat import extract, room
 from covcat.admit import Layout
-from covcat.choose import matches
 from covcat.errors import DiskError, ExtractionError, IntegrityError, NotFoundError, UsageError
 from covcat.model import File, StoredFile
-from covcat.names import unsafe_name
+from covcat.names import is_litter, unsafe_name
 from covcat.output import counted
 from covcat.progress import Progress
 from covcat.store import Store, disk_errors
 from covcat.verify import CHUNK, hashed
 
-JUNK = ("__MACOSX/*", "*/__MACOSX/*", "*.DS_Store", "*Thumbs.db", "*desktop.ini")  # of desktops
 _SHOWN = 3  # names in a note
 
 Stamp = tuple[int, int, int, int]  # inode, bytes, times of the last changes: what a swap changes
@@ -44,7 +42,7 @@ class Brought:
     @property
     def files(self) -> list[tuple[str, Path]]:
         """Return its files without what a desktop leaves."""
-        return [one for one in self.everything if not self.is_folder or not is_junk(one[0])]
+        return [one for one in self.everything if not self.is_folder or not is_litter(one[0])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,7 @@ def _walked(top: Path, number: int, own: os.stat_result) -> Brought:
             relative = path.relative_to(top).as_posix()
             if not stat.S_ISREG(_status(parent, name).st_mode):
                 special.append(printable(relative))
-            elif unsafe_name(relative) and not is_junk(relative):
+            elif unsafe_name(relative) and not is_litter(relative):
                 unsafe.append(printable(relative))
             elif not unsafe_name(relative):
                 files.append((relative, path))
@@ -139,11 +137,6 @@ def say_what_is_left_out(sources: Iterable[Brought], name: str, progress: Progre
 def _first(names: Sequence[str]) -> str:
     shown = ", ".join(f"`{name}`" for name in names[:_SHOWN])
     return shown + (", …" if len(names) > _SHOWN else "")
-
-
-def is_junk(path: str) -> bool:
-    """Tell what a desktop leaves in folders and archives."""
-    return matches(path, JUNK)
 
 
 def own_name(path: Path) -> str:

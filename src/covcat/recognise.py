@@ -18,6 +18,7 @@ from covcat.hosts import github_lfs
 from covcat.hosts.served import alone
 from covcat.listing import ListedFile, Listing
 from covcat.model import AnyFile, GitHubFile, Manifest, Served, StoredFile, Transfer
+from covcat.names import is_litter
 from covcat.output import counted
 from covcat.pool import Brought, Found
 from covcat.store import disk_errors, make_folder
@@ -155,7 +156,7 @@ def _demand_all(job: Job, listing: Listing, pairs: Pairs, found: list[Found]) ->
     findings = pins.Findings(
         changed=tuple(sorted(changed)),
         missing=tuple(sorted(missing)),
-        extra=tuple(sorted(path for path in strange if not pool.is_junk(path))),
+        extra=tuple(sorted(path for path in strange if not is_litter(path))),
     )
     what = ", ".join(dict.fromkeys(f"`{one.source.name}`" for one in found if one.source))
     pins.demand(findings, f"{what or 'what was given'} is not `{job.case.name}`", _hint(job, found))
@@ -286,7 +287,7 @@ def _say(job: Job, pairs: Pairs, found: list[Found]) -> None:
     left = [one for one in found if id(one) not in used]
     again = sum(one.stored.sha256 in contents for one in left)
     strange = sum(
-        one.stored.sha256 not in contents and not pool.is_junk(one.stored.path) for one in left
+        one.stored.sha256 not in contents and not is_litter(one.stored.path) for one in left
     )
     words = [
         f"{counted(len(pairs) - here, 'file')} recognised by contents",
@@ -310,7 +311,7 @@ def _transfer(job: Job, source: Brought, served: Served, found: list[Found]) -> 
             size += len(data)
         return recorded(job, served, source.name, size, sums.hexdigest())
     for one in found:
-        if one.source is source and not pool.is_junk(one.stored.path):
+        if one.source is source and not is_litter(one.stored.path):
             size += one.stored.bytes
             sums.update(f"{one.stored.sha256}  {one.stored.path}\n".encode())
     return recorded(job, served, source.name, size, sums.hexdigest())
