@@ -8,7 +8,7 @@ from covcat.names import (
     Paths,
     collision,
     collision_key,
-    is_history,
+    history_of,
     is_litter,
     unsafe_name,
 )
@@ -191,8 +191,15 @@ def test_what_only_looks_like_litter_is_not(path: str) -> None:
 
 
 def test_only_version_control_may_hold_work() -> None:
-    histories = [path for path in LITTER if is_history(path)]
-    assert histories == [".git/config", ".git", "a/sub/.git", "a/.svn/entries", ".hg/store/x"]
+    histories = {path: found for path in LITTER if (found := history_of(path))}
+    assert histories == {
+        ".git/config": ".git",
+        ".git": ".git",
+        "a/sub/.git": "a/sub/.git",
+        "a/.svn/entries": "a/.svn",
+        ".hg/store/x": ".hg",
+    }
+    assert not any(map(history_of, DATA))
 
 
 # ---- collisions --------------------------------------------------------------------------------

@@ -189,8 +189,9 @@ def _record_of(folder: Path, *, mends: bool) -> Manifest | None:
     if not (folder / MANIFEST).is_file():
         return None
     record = manifest.load(folder)
-    found = verify.checked(folder, record, Silent(), quick=True).findings
-    demand_ours(folder, found.extra)
+    checked = verify.checked(folder, record, Silent(), quick=True)
+    found = checked.findings
+    demand_ours(folder, (*found.extra, *checked.litter))
     if found.changed and not mends:
         name = f"{record.resource}@{record.release}"
         raise IntegrityError(
@@ -201,13 +202,13 @@ def _record_of(folder: Path, *, mends: bool) -> Manifest | None:
     return record
 
 
-def demand_ours(folder: Path, extra: Iterable[str]) -> None:
-    """Refuse to replace a release folder with files of the user's own in it.
+def demand_ours(folder: Path, beside: Iterable[str]) -> None:
+    """Refuse to replace a release folder with files of the user's own `beside` the data.
 
     Raises:
         DiskError: there are some; each is named.
     """
-    if names := sorted(extra):
+    if names := verify.missed(beside):
         raise DiskError(
             f"`{folder}` holds files that covcat did not put there",
             hint="move them away, then run the same command again",

@@ -17,18 +17,20 @@ _SINGLE = (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0)
 _UNSEEN = dict.fromkeys([*_SINGLE, *(code for one in _RANGES for code in one)])
 _DRIVE = re.compile(r"[A-Za-z]:")
 # What macOS, Windows and network disks of Synology and QNAP leave in a folder, and make again.
-_OF_DESKTOPS = frozenset((".appledouble", ".ds_store", "__macosx", "icon\r")) | frozenset(
-    (
-        ".fseventsd",
-        ".spotlight-v100",
-        "desktop.ini",
-        "ehthumbs.db",
-        "thumbs.db",
-        ".@__thumb",
-        "@eadir",
-    )
-)
-_OF_HISTORIES = frozenset((".git", ".svn", ".hg"))
+_OF_DESKTOPS = {
+    "__macosx",
+    ".appledouble",
+    ".ds_store",
+    ".fseventsd",
+    ".spotlight-v100",
+    "icon\r",
+    "desktop.ini",
+    "ehthumbs.db",
+    "thumbs.db",
+    ".@__thumb",
+    "@eadir",
+}
+_OF_HISTORIES = {".git", ".svn", ".hg"}
 
 
 def unsafe_name(name: str) -> str | None:
@@ -70,14 +72,17 @@ def is_litter(path: str) -> bool:
     have such files: then they are written and recorded like the others, but are no picture.
     """
     parts = path.casefold().split("/")
-    return parts[-1].startswith("._") or any(
-        one in _OF_DESKTOPS or one in _OF_HISTORIES for one in parts
-    )
+    return parts[-1].startswith("._") or not (_OF_DESKTOPS | _OF_HISTORIES).isdisjoint(parts)
 
 
-def is_history(path: str) -> bool:
-    """Tell litter that may hold work of somebody's: the folder, or file, of version control."""
-    return not _OF_HISTORIES.isdisjoint(path.casefold().split("/"))
+def history_of(path: str) -> str:
+    """Return the folder, or file, of version control that a path lies in; "" if in none.
+
+    It is litter, but unlike a desktop's nothing makes it again: it may hold somebody's work.
+    """
+    parts = path.split("/")
+    found = [number for number, one in enumerate(parts, 1) if one.casefold() in _OF_HISTORIES]
+    return "/".join(parts[: found[0]]) if found else ""
 
 
 def collision_key(path: str) -> str:

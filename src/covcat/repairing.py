@@ -57,7 +57,7 @@ def restored(step: Step, release: Release, bench: Bench, checked: Checked) -> Ma
     """
     folder, record = bench.store.release(step.resource.id, release.id), checked.record
     bench.store.demand_free(step.resource.id, release.id)
-    demand_ours(folder, checked.findings.extra)
+    demand_ours(folder, (*checked.findings.extra, *checked.litter))
     before = _with_sound_places(record, set(checked.damaged))
     release = replace(release, files=tuple(_same_state(release, before)))
     listing = bench.catalog.listing(step.resource, release) if release.listing else None
