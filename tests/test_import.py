@@ -544,6 +544,93 @@ def test_names_that_are_not_utf8_are_recorded_in_letters(covcat, world, shelf) -
     assert record("other")["downloads"][0]["imported_from"] == "n\\xff"
 
 
+# ---- litter ------------------------------------------------------------------------------------
+
+CLONE = {
+    "metadata.csv": b"patientid,finding,filename\n",
+    "images/a.png": b"\x89PNG",
+    ".gitignore": b"*.log\n",
+    ".DS_Store": b"j",
+    ".git/config": b"url = https://somebody:made-up-token@example.org/x.git",
+    ".git/objects/ab/cd": b"x",
+    "sub/module/.git": b"gitdir: ../../.git/modules/sub",
+    "sub/module/b.txt": b"b",
+    "sub/old/.svn/entries": b"12",
+}
+KEPT = ["metadata.csv", "images/a.png", ".gitignore", "sub/module/b.txt"]
+MOVING = """
+releases:
+  - id: "1"
+    source: made up
+    files:
+      - {host: github, repository: test/set, branch: main, unpack: zip}
+"""
+
+
+def stored() -> bytes:
+    """All that a run left in the data folder."""
+    return b"".join(one.read_bytes() for one in Path("covcat-data").rglob("*") if one.is_file())
+
+
+def test_version_control_in_a_clone_is_left_out_and_told(covcat, shelf) -> None:
+    shelf.add("set", MOVING)
+    ran = covcat("--offline", "import", "set", unpacked("mine", CLONE))
+    assert here(ran) == {path: CLONE[path] for path in KEPT}
+    assert "`.git` of `mine` left out: 2 files of version control" in ran.err
+    assert "`sub/module/.git` of `mine` left out: 1 file of version control" in ran.err
+    assert "1 file that desktops left in `mine` left out" in ran.err
+    assert b"made-up-token" not in stored()
+
+
+def test_a_clone_of_a_listed_state_has_no_version_control_either(covcat, shelf) -> None:
+    shelf.add_repository()
+    clone = {**REPOSITORY, ".git/config": CLONE[".git/config"], ".git/index": b"DIRC"}
+    ran = covcat("import", "set", unpacked("mine", clone))
+    assert here(ran) == REPOSITORY
+    assert "`.git` of `mine` left out: 2 files" in ran.err
+    assert "left out as none" not in ran.err
+    assert b"made-up-token" not in stored()
+
+
+@pytest.mark.parametrize("packing", ["zip", "tar.gz"])
+def test_a_clone_that_a_desktop_packed_is_read_without_litter(covcat, shelf, packing: str) -> None:
+    shelf.add("set", MOVING)
+    members = {f"set-main/{path}": data for path, data in CLONE.items()}
+    members["__MACOSX/set-main/._metadata.csv"] = b"j"
+    data = zip_of(members) if packing == "zip" else tar_of(members, "gz")
+    ran = covcat("--offline", "import", "set", written(f"set-main.{packing}", data))
+    assert here(ran) == {path: CLONE[path] for path in KEPT}
+    assert "6 files of desktops or version control left out" in ran.err
+    assert b"made-up-token" not in stored()
+
+
+def test_archives_of_a_set_are_unpacked_without_litter(covcat, shelf) -> None:
+    entry = "{host: dataverse, server: 'https://dataverse.harvard.edu', doi: 10.7910/DVN/TEST, "
+    shelf.add("set", KAGGLE.partition("      - {")[0] + f"      - {entry}unpack: zip}}\n")
+    one = zip_of({"P1/a.png": b"\x89PNG", "__MACOSX/P1/._a.png": b"j", "P1/Thumbs.db": b"j"})
+    folder = unpacked("mine", {"P1.zip": one, "P2.zip": zip_of({"b.png": b"\x89PNG2"})})
+    ran = covcat("--offline", "import", "set", folder)
+    assert here(ran) == {"P1/a.png": b"\x89PNG", "P2/b.png": b"\x89PNG2"}
+
+
+def test_a_folder_of_a_desktop_that_is_closed_stops_nothing(covcat, monkeypatch) -> None:
+    unpacked("mine", {"a.txt": b"a", "@eaDir/a.txt/SYNO": b"x"})
+    scan = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("@eaDir"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert here(covcat("import", "sirm", "mine")) == {"a.txt": b"a"}
+
+
+def test_names_that_only_desktops_give_are_no_unsafe_ones(covcat) -> None:
+    folder = unpacked("mine", {"a.txt": b"a", "Icon\r": b""})
+    assert here(covcat("import", "sirm", folder)) == {"a.txt": b"a"}
+
+
 # ---- what a release is made of -----------------------------------------------------------------
 
 

@@ -5,13 +5,13 @@ that names archive and member. Pure: nothing is read or written here.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from covcat.archives import Member
 from covcat.errors import CovcatError, DiskError, ExtractionError
-from covcat.names import Paths, unsafe_name
+from covcat.names import Paths, is_litter, unsafe_name
 
 MAX_MEMBERS = 700_000  # each costs up to 600 bytes of memory; --max-files allows more
 MAX_FOLDERS = 300_000  # names alone can make 64 for each member
@@ -30,6 +30,7 @@ class Layout:
     exclude: tuple[str, ...] = ()
     nested: tuple[str, ...] = ()  # globs of archives inside, which are unpacked too
     wants: Callable[[str], bool] | None = None  # asked of each path with `into`; None is all
+    litter: Collection[str] | None = None  # the only paths of litter that stay; None is all
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ class Gate:
         """`archive` is its name in messages."""
         self.archive, self.layout, self.budget = archive, layout, budget
         self.left_out = 0  # files that the layout does not want
+        self.litter = 0  # files of desktops and version control that do not stay
         self._has_files = False
         self._root: str | None = None
         self._in_own: dict[str, bool] = {}  # path -> was it in the folder that `own_folder` names
@@ -109,8 +111,11 @@ class Gate:
         """
         path = self._safe(member)
         is_file = member.kind == "file"
-        self._has_files |= is_file
         self.budget.members += 1
+        if self._is_unwanted_litter(path):
+            self.litter += is_file
+            return None
+        self._has_files |= is_file
         if self.layout.strip_root:
             path = self._without_root(path, is_file)
         path = self._stripped(path, is_file)
@@ -160,6 +165,16 @@ class Gate:
                 f"`{self.archive}` is refused because of `{member.name}`: {reason}"
             )
         return name
+
+    def _is_unwanted_litter(self, path: str) -> bool:
+        """Tell litter that nobody pins, before it counts as a second root folder."""
+        layout = self.layout
+        if layout.litter is None or not is_litter(path):
+            return False
+        parts = path.split("/")[layout.strip + layout.strip_root :]
+        if layout.own_folder and parts[:1] == [layout.own_folder]:
+            del parts[0]
+        return layout.into + "/".join(parts) not in layout.litter
 
     def _remember(self, path: str, is_file: bool) -> bool:
         """Note a path; return True if it came before, and so must bring the same bytes."""

@@ -30,6 +30,7 @@ from covcat.model import (
     StoredFile,
     WebFile,
 )
+from covcat.names import is_litter
 from covcat.output import counted
 from covcat.pool import Brought
 from covcat.recognise import address, now, recorded
@@ -58,6 +59,10 @@ def adopted(job: Job, paths: Sequence[Path]) -> list[Part]:
 
 
 def _unlisted(job: Job, sources: list[Brought]) -> list[Part]:
+    for source in sources:
+        if source.litter:
+            what = f"{counted(len(source.litter), 'file')} that desktops left in `{source.name}`"
+            job.bench.progress.note(f"{job.case.name}: {what} left out")
     known = _known(job)
     if known is not None:
         return _by_name(job, known, sources)
@@ -160,7 +165,7 @@ def _by_name(job: Job, known: list[Served], sources: list[Brought]) -> list[Part
     """Give each file of the release what has its path, digest or name; a lone one is the one."""
     if len(known) == 1 and len(sources) == 1:
         return [_only(job, known[0], sources[0])]
-    loose = [Loose(name, path, one) for one in sources for name, path in one.files]
+    loose = [Loose(name, path, one) for one in sources for name, path in one.everything]
     pairs = _matched(known, loose)
     parts, wrong = [], []
     for served, one in pairs:
@@ -171,6 +176,7 @@ def _by_name(job: Job, known: list[Served], sources: list[Brought]) -> list[Part
     there, used = {served.path for served, _ in pairs}, {one for _, one in pairs}
     missing = [served.path for served in known if served.path not in there]
     extra = sorted({pool.printable(one.name) for one in loose if one not in used})
+    extra = [name for name in extra if not is_litter(name)]
     _demand_named(job, wrong, () if job.step.options.allow_missing and parts else missing, extra)
     job.missing.extend(missing)
     return parts

@@ -25,6 +25,7 @@ from covcat.model import (
     Transfer,
 )
 from covcat.names import unsafe_name
+from covcat.output import counted
 from covcat.progress import Progress
 from covcat.store import Store, disk_errors, make_folder
 
@@ -39,6 +40,7 @@ class Site:
     listing: Collection[str] | None  # paths of all files of the release, where they are pinned
     store: Store
     progress: Progress
+    litter: Collection[str] = ()  # paths of desktops' files that a listing or a record has
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,8 @@ def part(served: Served, got: Download, site: Site, inside: Sequence[Selection] 
     files = list(done.files)
     transfer = replace(transfer, is_archive=True, left_out=done.left_out, nested=done.nested)
     if isinstance(file, GitHubFile) and file.is_state:
-        transfer = _with_git_ids(transfer, file, files, got, is_whole=not inside)
+        commit = _commit_in(served, got) or None
+        transfer = _with_git_ids(transfer, file, files, commit, is_whole=not inside)
     else:  # only git's own archives say a file's git mode
         files = [replace(one, mode=None) for one in files]
     if site.options.wants_archives:
@@ -87,8 +90,13 @@ def _unpacked(
         progress=site.progress,
     )
 
+    litter: Collection[str] | None = site.litter
+    if isinstance(file, GitHubFile) and file.is_state and (file.tree or _commit_in(served, got)):
+        litter = None  # a tree is of every file that git has
+
     def paths() -> list[str]:
         budget, plain = room.budget(file, site.store), extract.layout_of(served)
+        plain = replace(plain, litter=litter)
         return [
             one.path for one in extract.inspect(got.path, kind, plain, budget, file.name_encoding)
         ]
@@ -97,11 +105,23 @@ def _unpacked(
     if inside:
         is_sample = any(one.sample is not None for one in inside)
         wants = choose.wanted(inside, site.listing or (paths() if is_sample else ()))
-    layout = extract.layout_of(served, wants)
+    layout = replace(extract.layout_of(served, wants), litter=litter)
     if served.unpack == "none":
         layout = replace(layout, strip=_depth(served, got, paths()))
     budget = room.budget(file, site.store)
-    return extract.extract(got.path, kind, layout, budget, place, file.name_encoding)
+    done = extract.extract(got.path, kind, layout, budget, place, file.name_encoding)
+    if done.litter:
+        what = f"{counted(done.litter, 'file')} of desktops or version control left out"
+        site.progress.note(f"{got.name}: {what}")
+    return done
+
+
+def _commit_in(served: Served, got: Download) -> str:
+    """Return what git wrote into a zip that it made itself; "" of what a person packed."""
+    if served.unpack != "zip":
+        return ""
+    with got.path.open("rb") as stream:
+        return zip_format.comment(stream)
 
 
 def _depth(served: Served, got: Download, paths: Sequence[str]) -> int:
@@ -126,13 +146,16 @@ def _is_wrapped(served: Served, got: Download) -> bool:
 
 
 def _with_git_ids(
-    transfer: Transfer, file: GitHubFile, files: list[StoredFile], got: Download, *, is_whole: bool
+    transfer: Transfer,
+    file: GitHubFile,
+    files: list[StoredFile],
+    commit: str | None,
+    *,
+    is_whole: bool,
 ) -> Transfer:
     """Record the tree that was unpacked, and the commit that git wrote into the archive."""
-    with got.path.open("rb") as stream:
-        commit = zip_format.comment(stream) or None
     if file.commit and commit and commit != file.commit:
-        raise IntegrityError(f"`{got.url}` is commit `{commit}`: expected {file.commit}")
+        raise IntegrityError(f"`{transfer.url}` is commit `{commit}`: expected {file.commit}")
     tree = pins.tree_of(files, file) if is_whole else None
     return replace(transfer, commit=commit, tree=tree, keep=file.keep)
 

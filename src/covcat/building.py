@@ -15,6 +15,7 @@ from covcat.catalog import Catalog
 from covcat.errors import DiskError, ExtractionError, IntegrityError
 from covcat.listing import Listing
 from covcat.model import Form, Manifest, Network, Release, Selection, Served, Step
+from covcat.names import is_litter
 from covcat.output import counted
 from covcat.partial import Partial
 from covcat.progress import Progress, Silent
@@ -59,6 +60,9 @@ class Job:
     @property
     def site(self) -> assemble.Site:
         """Where its files are put."""
+        before = self.case.before
+        pinned = {f"files/{path}" for path in self.case.listing or ()}
+        known = pinned | {one.path for one in before.files} if before else pinned
         return assemble.Site(
             self.built,
             self.workshop,
@@ -66,6 +70,7 @@ class Job:
             self.case.listing,
             self.bench.store,
             self.bench.progress,
+            {path.removeprefix("files/") for path in known if is_litter(path)},
         )
 
 

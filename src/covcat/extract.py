@@ -44,6 +44,7 @@ class Extracted:
     left_out: int  # files that the layout did not want
     repeated: int  # members that came again, with the same bytes
     nested: tuple[NestedArchive, ...] = ()
+    litter: int = 0  # files of desktops and version control that were left out besides
 
     def __add__(self, other: "Extracted") -> "Extracted":
         return Extracted(
@@ -51,6 +52,7 @@ class Extracted:
             self.left_out + other.left_out,
             self.repeated + other.repeated,
             self.nested + other.nested,
+            self.litter + other.litter,
         )
 
 
@@ -145,7 +147,7 @@ def extract(
                 _unpack_stream(form, source, gate, sink)
             else:
                 _unpack_listed(form, source, gate, sink)
-        done = Extracted(sink.files(), gate.left_out, sink.repeated)
+        done = Extracted(sink.files(), gate.left_out, sink.repeated, litter=gate.litter)
         for path, file, stored in sink.nested():
             done += _unpack_nested(path, file, stored, layout, budget, place, encoding)
     if both := collision(one.path for one in done.files if done.nested):
@@ -197,7 +199,11 @@ def _unpack_nested(
         raise ExtractionError(f"`{path}` cannot name the folder that it is unpacked to: {reason}")
     folder = PurePosixPath(path).parent / stem_of(file.name)
     inner = Layout(
-        into=f"{folder}/", own_folder=folder.name, exclude=layout.exclude, wants=layout.wants
+        into=f"{folder}/",
+        own_folder=folder.name,
+        exclude=layout.exclude,
+        wants=layout.wants,
+        litter=layout.litter,
     )
     got = extract(file, form, inner, budget, place, encoding)
     with disk_errors(f"drop `{path}`"):
@@ -209,7 +215,7 @@ def _unpack_nested(
         files=len(got.files),
         left_out=got.left_out,
     )
-    return Extracted(got.files, 0, got.repeated, (record,))
+    return Extracted(got.files, 0, got.repeated, (record,), got.litter)
 
 
 @contextmanager
