@@ -661,6 +661,47 @@ def test_a_pointer_of_git_lfs_is_no_data(covcat, pointers: dict[str, bytes]) -> 
     assert "hint: covcat fetch set@1" in ran.err
 
 
+def lfs(data: bytes, extension: str = "") -> bytes:
+    """What git has in the place of a large file."""
+    oid, version = hashlib.sha256(data).hexdigest(), "version https://git-lfs.github.com/spec/v1\n"
+    return f"{version}{extension}oid sha256:{oid}\nsize {len(data)}\n".encode()
+
+
+POINTERS = {
+    "COVID/a.png": lfs(b"a" * 999),
+    "COVID/b.png": lfs(b"b" * 999, f"ext-0-case sha256:{'0' * 64}\n"),
+}
+NO_POINTERS = {
+    "README.md": b"version https://git-lfs.github.com/spec/v1 is how its pointers begin\n",
+    "docs/lfs.md": b"Run `git lfs pull`:\n\n" + lfs(b"x"),
+    "docs/more.md": lfs(b"x") + b"is what you see without it.\n",
+    "x.csv": b"oid sha256:" + b"0" * 64 + b"\nsize 3\n",
+}
+
+
+@pytest.mark.parametrize("entry", [MOVING, KAGGLE])
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_pointers_that_nobody_lists_are_no_data_either(
+    covcat, shelf, entry: str, is_folder: bool
+) -> None:
+    shelf.add("set", entry)
+    files = {f"set-main/{path}": data for path, data in {**POINTERS, **NO_POINTERS}.items()}
+    path = unpacked("mine", files) if is_folder else written("set-main.zip", zip_of(files))
+    ran = covcat("--offline", "import", "set", path)
+    assert (ran.code, ran.out) == (5, "")
+    assert "2 pointers of Git LFS came without what is pointed to" in ran.err
+    assert "COVID/a.png" in ran.err
+    assert "COVID/b.png" in ran.err
+    assert "git lfs pull where you cloned it" in ran.err
+    assert not Path("covcat-data/set").exists()
+
+
+def test_a_text_about_git_lfs_is_no_pointer(covcat, shelf) -> None:
+    shelf.add("set", KAGGLE)
+    ran = covcat("--offline", "import", "set", unpacked("mine", NO_POINTERS))
+    assert here(ran) == NO_POINTERS
+
+
 @pytest.mark.parametrize("has_pointer", [False, True])
 def test_the_content_of_a_pointer_is(covcat, pointers: dict[str, bytes], has_pointer: bool) -> None:
     files = {"a.bin": b"large" * 999, "R.md": b"x"}

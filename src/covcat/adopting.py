@@ -52,6 +52,8 @@ def adopted(job: Job, paths: Sequence[Path]) -> list[Part]:
         parts = recognise.by_contents(job, job.case.listing, sources)
     else:
         parts = _as_before(job, _unlisted(job, sources))
+        names = (one.path for part in parts for one in part.files)
+        recognise.demand_no_pointers(job, ((name, job.built / "files" / name) for name in names))
     for source in sources:
         pool.demand_unchanged(source.path, source.stamp)
     _demand_nothing_lost(job, parts)

@@ -4,7 +4,7 @@ What is here of the release already is one more source: nothing that is here is 
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,7 +44,9 @@ def by_contents(job: Job, listing: Listing, sources: list[Brought]) -> list[Part
     """
     found = pool.pooled(sources, pool.Place(job.workshop, job.bench.store, job.bench.progress))
     pairs = _pairs(job, listing, [*_here(job), *found])
-    _demand_no_pointers(job, pairs)
+    if _is_repository(job):
+        not_meant = ((path, one.found.path) for path, one in pairs.items() if not one.lfs)
+        demand_no_pointers(job, not_meant)
     if len(pairs) < len(listing):
         _demand_all(job, listing, pairs, found)
     files = _placed(job, listing, pairs)
@@ -88,7 +90,7 @@ def _pairs(job: Job, listing: Listing, found: Sequence[Found]) -> Pairs:
     known: Pairs = {}
     own: dict[tuple[str, str], Match] = {}
     for one in found:
-        for key, lfs in _keys(one.stored, is_git=_is_git(job)):
+        for key, lfs in _keys(one.stored, is_git=_is_repository(job)):
             if key not in known or (lfs and not known[key].lfs):
                 known[key] = Match(one, lfs)
             if one.source is None:
@@ -115,25 +117,31 @@ def _keys(one: StoredFile, *, is_git: bool) -> Iterator[tuple[str, bool]]:
         yield blob.hexdigest(), True
 
 
-def _is_git(job: Job) -> bool:
-    return any(isinstance(one, GitHubFile) and one.is_state for one in job.release.files)
+def demand_no_pointers(job: Job, files: Iterable[tuple[str, Path]]) -> None:
+    """Refuse what git has in the place of a large file: nobody wants that for data.
 
-
-def _demand_no_pointers(job: Job, pairs: Pairs) -> None:
-    """Refuse what git has in the place of a large file: nobody wants that for data."""
+    Raises:
+        IntegrityError: these are pointers of Git LFS.
+    """
     pointers = []
-    for path, match in pairs.items():
-        if _is_git(job) and not match.lfs and match.found.stored.bytes <= github_lfs.MOST:
-            with pool.reading(match.found.path):
-                if github_lfs.pointer(match.found.path.read_bytes()):
-                    pointers.append(path)
+    for name, path in files:
+        with pool.reading(path):
+            is_small = path.stat().st_size <= github_lfs.MOST
+            if is_small and github_lfs.pointer(path.read_bytes()):
+                pointers.append(name)
     if pointers:
+        fetch = f"covcat fetch {job.case.name}, or " if _is_repository(job) else ""
         raise IntegrityError(
             f"`{job.case.name}`: {counted(len(pointers), 'pointer')} of Git LFS came without what "
             "is pointed to",
-            hint=f"covcat fetch {job.case.name}",
-            details=[f"pointer: {path}" for path in sorted(pointers)],
+            hint=f"{fetch}git lfs pull where you cloned it, then the same command again",
+            details=[f"pointer: {name}" for name in sorted(pointers)],
         )
+
+
+def _is_repository(job: Job) -> bool:
+    """Tell a release that is a state of a repository, or has one."""
+    return any(isinstance(one, GitHubFile) and one.is_state for one in job.release.files)
 
 
 def _demand_all(job: Job, listing: Listing, pairs: Pairs, found: list[Found]) -> None:
