@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from covcat import assemble, choose, expected, hosts, pins, pool, recognise
+from covcat import assemble, choose, expected, hosts, pins, placing, pool, recognise
 from covcat.api import Api
 from covcat.assemble import Part
 from covcat.building import Job
@@ -51,7 +51,7 @@ def adopted(job: Job, paths: Sequence[Path]) -> list[Part]:
     if job.case.listing is not None:
         parts = recognise.by_contents(job, job.case.listing, sources)
     else:
-        parts = _as_before(job, _unlisted(job, sources))
+        parts = placing.put_right(job, _as_before(job, _unlisted(job, sources)))
         names = (one.path for part in parts for one in part.files)
         recognise.demand_no_pointers(job, ((name, job.built / "files" / name) for name in names))
     for source in sources:

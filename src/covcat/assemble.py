@@ -90,30 +90,41 @@ def _unpacked(
         progress=site.progress,
     )
 
-    litter: Collection[str] | None = site.litter
-    if isinstance(file, GitHubFile) and file.is_state and (file.tree or _commit_in(served, got)):
-        litter = None  # a tree is of every file that git has
+    def paths(layout: extract.Layout) -> list[str]:
+        room_for = room.budget(file, site.store)
+        placed = extract.inspect(got.path, kind, layout, room_for, file.name_encoding)
+        return [one.path for one in placed]
 
-    def paths() -> list[str]:
-        budget, plain = room.budget(file, site.store), extract.layout_of(served)
-        plain = replace(plain, litter=litter)
-        return [
-            one.path for one in extract.inspect(got.path, kind, plain, budget, file.name_encoding)
-        ]
-
-    wants: choose.Wants | None = None
+    layout = replace(extract.layout_of(served), litter=_litter(served, got, site))
+    if served.unpack == "none":
+        layout = replace(layout, strip=_depth(served, got, paths(layout)))
+    elif layout.strip_root and layout.litter is not None:  # packed by a person
+        names = paths(replace(layout, strip_root=False, keep="", into=""))
+        layout = replace(layout, strip_root=_has_one_root(names))
     if inside:
         is_sample = any(one.sample is not None for one in inside)
-        wants = choose.wanted(inside, site.listing or (paths() if is_sample else ()))
-    layout = replace(extract.layout_of(served, wants), litter=litter)
-    if served.unpack == "none":
-        layout = replace(layout, strip=_depth(served, got, paths()))
+        known = site.listing or (paths(layout) if is_sample else ())
+        layout = replace(layout, wants=choose.wanted(inside, known))
     budget = room.budget(file, site.store)
     done = extract.extract(got.path, kind, layout, budget, place, file.name_encoding)
     if done.litter:
         what = f"{counted(done.litter, 'file')} of desktops or version control left out"
         site.progress.note(f"{got.name}: {what}")
     return done
+
+
+def _litter(served: Served, got: Download, site: Site) -> Collection[str] | None:
+    """Return which litter stays; all of it where the tree of a repository has every file."""
+    file = served.file
+    if isinstance(file, GitHubFile) and file.is_state and (file.tree or _commit_in(served, got)):
+        return None
+    return site.litter
+
+
+def _has_one_root(names: Sequence[str]) -> bool:
+    """Tell if all lies in one folder, as in the archives of GitHub."""
+    roots = {name.partition("/")[0] for name in names}
+    return len(roots) == 1 and all("/" in name for name in names)
 
 
 def _commit_in(served: Served, got: Download) -> str:
