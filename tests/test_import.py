@@ -631,6 +631,34 @@ def test_names_that_only_desktops_give_are_no_unsafe_ones(covcat) -> None:
     assert here(covcat("import", "sirm", folder)) == {"a.txt": b"a"}
 
 
+# ---- a folder with the download in it ----------------------------------------------------------
+
+DOWNLOADED = {
+    "listed": (None, lambda: {"set.zip": git_zip(REPOSITORY)}),
+    "listed, with more": (None, lambda: {"set.zip": git_zip(REPOSITORY), "notes.txt": b"mine"}),
+    "listed, in two": (
+        None,
+        lambda: {"1.zip": zip_of(dict([*REPOSITORY.items()][:2])), "2.tgz": tar_of(REPOSITORY)},
+    ),
+    "moving": (MOVING, lambda: {"set-main.zip": git_zip(REPOSITORY), ".DS_Store": b"j"}),
+    "a set of Kaggle": (KAGGLE, lambda: {"archive (1).zip": zip_of(REPOSITORY)}),
+}
+
+
+@pytest.mark.parametrize("way", DOWNLOADED)
+def test_the_folder_that_holds_the_archive_will_do(covcat, shelf, way: str) -> None:
+    entry, files = DOWNLOADED[way]
+    _ = shelf.add("set", entry) if entry else shelf.add_repository()
+    ran = covcat("--offline", "import", "set", unpacked("Downloads", files()))
+    assert here(ran) == REPOSITORY
+    assert covcat("verify", "set").code == 0
+
+
+def test_of_a_brought_resource_it_will_do_too(covcat) -> None:
+    folder = unpacked("Downloads", {"P1.zip": zip_of({"a.png": b"\x89PNG"})})
+    assert here(covcat("--offline", "import", "sirm", folder)) == {"a.png": b"\x89PNG"}
+
+
 # ---- what a release is made of -----------------------------------------------------------------
 
 

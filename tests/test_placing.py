@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from builders import tar_of, zip_of
 
-from covcat.placing import Move, judged
+from covcat.placing import Move, Named, judged
 
-TABLE = ("metadata.csv",)
-DEEP = ("Set/a.xlsx",)
-SEEN = ("Set/*/images/*",)
-ANY = ("*/images/*.png",)
+TABLE = Named(("metadata.csv",))
+DEEP = Named(("Set/a.xlsx",))
+SEEN = Named(("Set/*/images/*",), of_pictures=True)
+ANY = Named(("*/images/*.png",), of_pictures=True)
+IMAGES = Named(("images/*",), of_pictures=True)
 
 
 @pytest.mark.parametrize(
@@ -26,12 +27,14 @@ ANY = ("*/images/*.png",)
         (["x/Set/a.xlsx", "x/Set/COVID/images/a.png"], [DEEP, SEEN], Move("x/")),
         (["README.txt", "in/metadata.csv"], [TABLE], Move()),  # what of README?
         (["a/metadata.csv", "b/metadata.csv"], [TABLE], Move()),
-        (["a.png"], [("left/*.png", "right/*.png")], Move()),  # either would do
-        (["a.png"], [("data/*.png",)], Move("", "data/")),
-        (["images/a.png"], [("data/images/*",)], Move("", "data/")),
-        (["c/train/a.jpeg"], [("c/*.jpeg", "*/c/*.jpeg")], Move()),  # one of both is enough
+        (["a.png"], [Named(("left/*.png", "right/*.png"))], Move()),  # either would do
+        (["a.png"], [Named(("data/*.png",))], Move("", "data/")),
+        (["images/a.png"], [Named(("data/images/*",))], Move("", "data/")),
+        (["c/train/a.jpeg"], [Named(("c/*.jpeg", "*/c/*.jpeg"))], Move()),  # one of both is enough
         (["in/other.csv"], [TABLE], Move()),
-        (["in/other.csv"], [("*",)], Move()),
+        (["in/other.csv"], [Named(("*",))], Move()),
+        (["a.zip"], [TABLE, IMAGES], Move()),
+        (["a.png"], [TABLE, IMAGES], Move("", "images/")),
         (["in/other.csv"], [], Move()),
         ([], [TABLE], Move()),
     ],
@@ -42,7 +45,7 @@ def test_only_what_is_beyond_doubt_is_moved(paths, groups, move: Move) -> None:
 
 def test_thousands_of_pictures_are_judged_by_a_few() -> None:
     paths = [f"in/images/{number}.png" for number in range(100_000)]
-    assert judged([*paths, "in/metadata.csv"], [TABLE, ("images/*",)])[0] == Move("in/")
+    assert judged([*paths, "in/metadata.csv"], [TABLE, IMAGES])[0] == Move("in/")
 
 
 # ---- as a person meets it ----------------------------------------------------------------------

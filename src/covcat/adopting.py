@@ -261,14 +261,23 @@ def _only(job: Job, served: Served, source: Brought) -> Part:
     if not source.is_folder:
         return _verified(job, served, source.path)
     pairs = _matched([served], [Loose(name, path, source) for name, path in source.files])
-    if pairs:
-        return _verified(job, served, pairs[0][1].path)
+    found = pairs[0][1].path if pairs else _only_archive(source, served.file)
+    if found:
+        return _verified(job, served, found)
     if served.digests:
         raise NotFoundError(
             f"`{source.path}` does not hold `{served.name}`",
             hint="covcat import takes the archive as it was downloaded",
         )
     return _folder(job, source, served)
+
+
+def _only_archive(source: Brought, file: AnyFile) -> Path | None:
+    """Return the archive that is all there is in a folder: what a person downloaded to."""
+    if not source.is_folder or len(source.files) != 1 or file.unpack == "none" or file.is_set:
+        return None
+    ((_, path),) = source.files
+    return path if pool.kind_of(path) else None
 
 
 def _verified(job: Job, served: Served, path: Path) -> Part:
@@ -329,6 +338,8 @@ def _as_it_is(job: Job, source: Brought) -> list[Part]:
     _demand_safe_names(source)
     files = job.release.files
     file = files[0] if files else replace(_own(job), unpack="any")
+    if archive := _only_archive(source, file):
+        return [_verified(job, alone(file, archive.name), archive)]
     if source.is_folder and files and not file.is_set:
         return [_folder(job, source, alone(file, source.name))]
     found = [one_of(file, name, id="", size=None) for name, _ in source.files]

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from covcat.assemble import Part
 from covcat.building import Job
@@ -15,12 +16,18 @@ from covcat.choose import matches
 from covcat.labels import OF_IMAGES
 from covcat.model import GitHubFile, LabelTable, Release, Resource
 from covcat.names import unsafe_name
+from covcat.readers.names import SUFFIXES
 from covcat.store import disk_errors, make_folder
 
 _ALIKE = 50  # files of one suffix in a folder: more of them show no more
 _MOST_LEVELS = 4  # of folders that are too many
 
-Group = tuple[str, ...]  # globs, any of which will do
+
+class Named(NamedTuple):
+    """What an entry names: globs, any of which will do."""
+
+    globs: tuple[str, ...]
+    of_pictures: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +84,18 @@ def _may_move(part: Part) -> bool:
     return part.transfer.is_archive and not part.served.own_folder and not is_known
 
 
-def _named(resource: Resource, release: Release, folder: str) -> list[Group]:
+def _named(resource: Resource, release: Release, folder: str) -> list[Named]:
     """Return what an entry names below a folder: each label table, the images, the pictures."""
     tables = _tables(resource, release)
     images = tuple(one.path for one in tables if one.reader in OF_IMAGES)
     pictures = resource.pictures.include if resource.pictures else ()
-    groups = [*((one.path,) for one in tables if one.reader not in OF_IMAGES), images, pictures]
+    named = [Named((one.path,)) for one in tables if one.reader not in OF_IMAGES]
+    named += [Named(images, of_pictures=True), Named(pictures, of_pictures=True)]
     inside = [
-        tuple(glob.removeprefix(folder) for glob in group if glob.startswith(folder))
-        for group in groups
+        Named(tuple(one.removeprefix(folder) for one in globs if one.startswith(folder)), is_so)
+        for globs, is_so in named
     ]
-    return [group for group in inside if group]
+    return [one for one in inside if one.globs]
 
 
 def _tables(resource: Resource, release: Release) -> list[LabelTable]:
@@ -97,16 +105,16 @@ def _tables(resource: Resource, release: Release) -> list[LabelTable]:
 # ---- judging: pure -----------------------------------------------------------------------------
 
 
-def judged(paths: Sequence[str], groups: Sequence[Group]) -> tuple[Move, str]:
+def judged(paths: Sequence[str], named: Sequence[Named]) -> tuple[Move, str]:
     """Return the move after which most of what the entry names is there, and what it is made for.
 
     It has to keep all that is there without it, and be the only one that moves so little.
     """
     few = _some_of_each_kind(paths)
-    before = _there(few, groups)
+    before = _there(few, named)
     best, most, is_only = _STAY, before, True
-    for move in _moves(few, groups) if len(before) < len(groups) else ():
-        found = _there([move(path) for path in few], groups)
+    for move in _moves(few, named) if len(before) < len(named) else ():
+        found = _there([move(path) for path in few], named)
         if not before < found or any(map(unsafe_name, map(move, paths))):
             continue
         gain, known = (len(found), -move.levels), (len(most), -best.levels)
@@ -116,7 +124,7 @@ def judged(paths: Sequence[str], groups: Sequence[Group]) -> tuple[Move, str]:
             is_only = False
     if best == _STAY or not is_only:
         return _STAY, ""
-    return best, groups[min(most - before)][0]
+    return best, named[min(most - before)].globs[0]
 
 
 def _some_of_each_kind(paths: Iterable[str]) -> list[str]:
@@ -130,21 +138,22 @@ def _some_of_each_kind(paths: Iterable[str]) -> list[str]:
     return [path for alike in kinds.values() for path in alike]
 
 
-def _there(paths: Sequence[str], groups: Sequence[Group]) -> set[int]:
-    """Return the numbers of the groups of which a path matches any glob."""
-    known = set(paths)
+def _there(paths: Sequence[str], named: Sequence[Named]) -> set[int]:
+    """Return the numbers of those of which a path matches any glob."""
+    known, pictures = set(paths), [path for path in paths if path.lower().endswith(SUFFIXES)]
     return {
         number
-        for number, group in enumerate(groups)
-        if not known.isdisjoint(group) or any(matches(path, group) for path in paths)
+        for number, (globs, of_pictures) in enumerate(named)
+        if not known.isdisjoint(globs)
+        or any(matches(path, globs) for path in (pictures if of_pictures else paths))
     }
 
 
-def _moves(paths: Sequence[str], groups: Iterable[Group]) -> Iterator[Move]:
+def _moves(paths: Sequence[str], named: Iterable[Named]) -> Iterator[Move]:
     """Give every way out of the folders in which all lies, and into those of the globs."""
     around = _common(paths)
     outs = ["", *("/".join(around[:count]) + "/" for count in range(1, len(around) + 1))]
-    folders = [folder for group in groups for glob in group for folder in _folders(glob)]
+    folders = [folder for one in named for glob in one.globs for folder in _folders(glob)]
     intos = dict.fromkeys(["", *folders])
     for out_of in outs[: _MOST_LEVELS + 1]:
         yield from (Move(out_of, into) for into in intos if out_of != into)

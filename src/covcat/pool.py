@@ -220,8 +220,19 @@ def pooled(sources: Iterable[Brought], place: Place) -> list[Found]:
     found: list[Found] = []
     for source in sources:
         kind = None if source.is_folder else kind_of(source.path)
-        found += _unpacked(source, kind, place) if kind else _lying(source)
+        found += _unpacked(source.path, kind, source, place) if kind else _lying(source)
     return found
+
+
+def inside(lying: Iterable[Found], place: Place) -> Iterator[Found]:
+    """Give the files of the archives that lie in a folder: a person gave what they downloaded to.
+
+    Raises:
+        ExtractionError: an archive is damaged or unsafe.
+    """
+    for one in lying:
+        if one.source and one.source.is_folder and (kind := kind_of(one.path)):
+            yield from _unpacked(one.path, kind, one.source, place)
 
 
 def kind_of(path: Path) -> str | None:
@@ -233,13 +244,13 @@ def kind_of(path: Path) -> str | None:
     return kind if kind in ("zip", "tar", "7z", "rar") else None
 
 
-def _unpacked(source: Brought, kind: str, place: Place) -> Iterator[Found]:
-    folder = place.workshop / f"brought-{source.number}"
+def _unpacked(path: Path, kind: str, source: Brought, place: Place) -> Iterator[Found]:
+    folder = place.workshop / f"brought-{os.urandom(4).hex()}"
     with disk_errors("make a folder to unpack to"):
         folder.mkdir()
     inside = extract.Place(folder, place.workshop / f"{folder.name}.inside", True, place.progress)
     budget = room.budget(File(), place.store)
-    done = extract.extract(source.path, kind, Layout(), budget, inside)
+    done = extract.extract(path, kind, Layout(), budget, inside)
     for stored in done.files:
         yield Found(stored, folder / stored.path, source, is_ours=True)
 

@@ -42,8 +42,13 @@ def by_contents(job: Job, listing: Listing, sources: list[Brought]) -> list[Part
     Raises:
         IntegrityError: it is not the release; what differs is named.
     """
-    found = pool.pooled(sources, pool.Place(job.workshop, job.bench.store, job.bench.progress))
-    pairs = _pairs(job, listing, [*_here(job), *found])
+    place = pool.Place(job.workshop, job.bench.store, job.bench.progress)
+    here, found = _here(job), pool.pooled(sources, place)
+    pairs = _pairs(job, listing, [*here, *found])
+    if len(pairs) < len(listing):
+        used = {id(match.found) for match in pairs.values()}
+        found += pool.inside([one for one in found if id(one) not in used], place)
+        pairs = _pairs(job, listing, [*here, *found])
     if _is_repository(job):
         not_meant = ((path, one.found.path) for path, one in pairs.items() if not one.lfs)
         demand_no_pointers(job, not_meant)
@@ -319,7 +324,7 @@ def _transfer(job: Job, source: Brought, served: Served, found: list[Found]) -> 
             size += len(data)
         return recorded(job, served, source.name, size, sums.hexdigest())
     for one in found:
-        if one.source is source and not is_litter(one.stored.path):
+        if one.source is source and not (one.is_ours or is_litter(one.stored.path)):
             size += one.stored.bytes
             sums.update(f"{one.stored.sha256}  {one.stored.path}\n".encode())
     return recorded(job, served, source.name, size, sums.hexdigest())
