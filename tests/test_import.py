@@ -446,6 +446,20 @@ def test_files_of_a_set_are_found_by_path_digest_or_name(covcat, world, shelf, r
     assert here(covcat("import", "set", unpacked("mine", named), mirror=world.url)) == files
 
 
+@pytest.mark.parametrize("where", ["", "set/", "Downloads/set (1)/"])
+@pytest.mark.parametrize("lacks", ["", "data/"])
+def test_files_of_one_name_are_told_apart_by_folders_too_many_or_too_few(
+    covcat, world, shelf, where: str, lacks: str
+) -> None:
+    entry = "{host: dataverse, server: 'https://dataverse.harvard.edu', doi: 10.7910/DVN/TEST}"
+    shelf.add("set", KAGGLE.partition("      - {")[0] + f"      - {entry}\n")
+    files = {"data/a/x.png": b"\x89PNG1", "data/b/x.png": b"\x89PNG1", "data/.DS_Store": b"j"}
+    world.dataverse.add("doi:10.7910/DVN/TEST", files)
+    given = {where + path.removeprefix(lacks): data for path, data in files.items()}
+    ran = covcat("import", "set", unpacked("mine", given), mirror=world.url)
+    assert here(ran) == files  # its host lists the .DS_Store too
+
+
 def odd_folder() -> str:
     folder = unpacked("mine", {"a.txt": b"a", "b\nc.txt": b"b", "d\\e.txt": b"c"})
     os.symlink("/etc/passwd", "mine/link")

@@ -8,6 +8,7 @@ from covcat.names import (
     Paths,
     collision,
     collision_key,
+    common_folder,
     history_of,
     is_litter,
     unsafe_name,
@@ -200,6 +201,22 @@ def test_only_version_control_may_hold_work() -> None:
         ".hg/store/x": ".hg",
     }
     assert not any(map(history_of, DATA))
+
+
+@pytest.mark.parametrize(
+    ("paths", "folder"),
+    [
+        (["a/b/x", "a/b/y"], "a/b/"),
+        (["a/b/x", "a/c/y"], "a/"),
+        (["a/b", "a/b-1/x"], "a/"),
+        (["x", "a/y"], ""),
+        (["a/x"], "a/"),
+        (["ab/x", "a/x"], ""),
+        ([], ""),
+    ],
+)
+def test_the_folder_in_which_all_lies(paths: list[str], folder: str) -> None:
+    assert common_folder(paths) == folder
 
 
 # ---- collisions --------------------------------------------------------------------------------

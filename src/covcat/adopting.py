@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from covcat import assemble, choose, expected, hosts, pins, placing, pool, recognise
+from covcat import assemble, choose, expected, hosts, pins, placing, pool, recognise, volumes
 from covcat.api import Api
 from covcat.assemble import Part
 from covcat.building import Job
@@ -30,7 +30,7 @@ from covcat.model import (
     StoredFile,
     WebFile,
 )
-from covcat.names import is_litter
+from covcat.names import common_folder, is_litter
 from covcat.output import counted
 from covcat.pool import Brought
 from covcat.recognise import address, now, recorded
@@ -168,6 +168,8 @@ def _by_name(job: Job, known: list[Served], sources: list[Brought]) -> list[Part
     if len(known) == 1 and len(sources) == 1:
         return [_only(job, known[0], sources[0])]
     loose = [Loose(name, path, one) for one in sources for name, path in one.everything]
+    if len(known) == 1:
+        _demand_whole(known[0], [one.name for one in loose if not is_litter(one.name)])
     pairs = _matched(known, loose)
     parts, wrong = [], []
     for served, one in pairs:
@@ -210,11 +212,18 @@ def _matched(known: Sequence[Served], loose: Sequence[Loose]) -> list[tuple[Serv
             pairs[served] = one
             del free[one], left[served]
 
-    paths: list[Callable[[Loose], str]] = [lambda one: one.name, _without_first_folder]
-    for key in paths:
-        lying = {key(one): one for one in reversed(free)}
+    above = common_folder(one.name for one in loose if not is_litter(one.name))
+    around = common_folder(one.path for one in known)
+    ways: list[tuple[Callable[[str], str], str]] = [
+        (lambda name: name, ""),
+        (_without_first_folder, ""),
+        (lambda name: name.removeprefix(above), ""),  # folders too many
+        (lambda name: name.removeprefix(above), around),  # and too few
+    ]
+    for key, lacks in ways:
+        lying = {key(one.name): one for one in reversed(free)}
         for served in list(left):
-            take(served, lying.get(served.path))
+            take(served, lying.get(served.path.removeprefix(lacks)))
     for served, one in _by_digest(left, free):
         take(served, one)
     names = Counter(_last(one.name) for one in free) + Counter(one.name for one in left)
@@ -224,8 +233,8 @@ def _matched(known: Sequence[Served], loose: Sequence[Loose]) -> list[tuple[Serv
     return [(served, pairs[served]) for served in known if served in pairs]
 
 
-def _without_first_folder(one: Loose) -> str:
-    return one.name.partition("/")[2]
+def _without_first_folder(path: str) -> str:
+    return path.partition("/")[2]
 
 
 def _last(path: str) -> str:
@@ -285,6 +294,7 @@ def _verified(job: Job, served: Served, path: Path) -> Part:
     stamp = pool.stamp(path)
     kind = pool.kind_of(path) if served.unpack != "none" else None
     if served.unpack != "none" and kind is None:
+        pool.demand_no_volume(path)
         raise IntegrityError(
             f"`{path.name}` is no archive: expected one {_format(served)}",
             hint=f"open {hosts.page(served.file) or job.step.resource.homepage}",
@@ -309,6 +319,12 @@ def _verified(job: Job, served: Served, path: Path) -> Part:
     part = assemble.part(replace(served, unpack=kind or served.unpack), got, job.site)
     pool.demand_unchanged(path, stamp)
     return part
+
+
+def _demand_whole(served: Served, names: Sequence[str]) -> None:
+    """Refuse the volumes of an archive, which nobody wants for what is in it."""
+    if served.unpack != "none" and (part := volumes.only_volumes(names)):
+        raise volumes.split(part)
 
 
 def _format(served: Served) -> str:
@@ -360,6 +376,7 @@ def _demand_safe_names(source: Brought) -> None:
 def _folder(job: Job, source: Brought, served: Served) -> Part:
     """Take a folder for the archive that it was unpacked from."""
     _demand_safe_names(source)
+    _demand_whole(served, [name for name, _ in source.files])
     file, files, sums = served.file, list[StoredFile](), hashlib.sha256()
     for name, path in source.files:
         if choose.matches(name, file.exclude):

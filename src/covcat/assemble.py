@@ -6,12 +6,14 @@ What came stays where it is until the release is whole, so nothing is asked for 
 import os
 import shutil
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from covcat import choose, extract, pins, room, verify
 from covcat.archives import zip as zip_format
+from covcat.archives.member import BadArchiveError
 from covcat.errors import ExtractionError, IntegrityError
 from covcat.model import (
     AnyFile,
@@ -128,11 +130,12 @@ def _has_one_root(names: Sequence[str]) -> bool:
 
 
 def _commit_in(served: Served, got: Download) -> str:
-    """Return what git wrote into a zip that it made itself; "" of what a person packed."""
+    """Return what git wrote into a zip that it made itself; "" of any other archive."""
     if served.unpack != "zip":
         return ""
-    with got.path.open("rb") as stream:
+    with suppress(BadArchiveError), got.path.open("rb") as stream:  # unpacking it says more
         return zip_format.comment(stream)
+    return ""
 
 
 def _depth(served: Served, got: Download, paths: Sequence[str]) -> int:

@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from covcat import volumes
 from covcat.admit import Budget, Gate, Layout, Placed
 from covcat.archives import Listed, Member, Source, Stream, reader
 from covcat.archives.damage import DAMAGE
 from covcat.archives.kinds import kind_of, stem_of
-from covcat.archives.member import Writer
+from covcat.archives.member import SplitError, Writer
 from covcat.archives.probe import demand_rar_tool
 from covcat.errors import ExtractionError
 from covcat.model import GitHubFile, NestedArchive, Release, Served, StoredFile
@@ -233,6 +234,9 @@ def _archive_errors(name: str) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno:
             raise disk_error(error, f"read `{name}`") from error
         reason = str(error) or type(error).__name__
+        if isinstance(error, SplitError) or volumes.volume(name):
+            is_rar = name.lower().endswith(".rar")  # of which a reader says what is wrong
+            raise volumes.split(name, reason if is_rar else None) from error
         raise ExtractionError(
             f"`{name}` cannot be unpacked: it is damaged or unsafe", cause=reason
         ) from error

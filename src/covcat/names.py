@@ -6,6 +6,7 @@ Names that only Windows dislikes (`NUL`, `a?b`) pass: covcat runs on POSIX syste
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 MAX_NAME_BYTES = 1_024
 MAX_PART_BYTES = 255
@@ -155,3 +156,13 @@ def collision(paths: Iterable[str]) -> tuple[str, str] | None:
         if is_again or other is not None:
             return other or path, path
     return None
+
+
+def common_folder(paths: Iterable[str]) -> str:
+    """Return the folder in which all of the paths lie, with its last slash; "" if in none."""
+    known = list(paths)
+    if not known:
+        return ""
+    first, last = min(known).split("/")[:-1], max(known).split("/")[:-1]  # the others are between
+    shared = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    return "".join(f"{one}/" for one, _ in shared)

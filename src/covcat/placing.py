@@ -15,7 +15,7 @@ from covcat.building import Job
 from covcat.choose import matches
 from covcat.labels import OF_IMAGES
 from covcat.model import GitHubFile, LabelTable, Release, Resource
-from covcat.names import unsafe_name
+from covcat.names import common_folder, unsafe_name
 from covcat.readers.names import SUFFIXES
 from covcat.store import disk_errors, make_folder
 
@@ -151,25 +151,12 @@ def _there(paths: Sequence[str], named: Sequence[Named]) -> set[int]:
 
 def _moves(paths: Sequence[str], named: Iterable[Named]) -> Iterator[Move]:
     """Give every way out of the folders in which all lies, and into those of the globs."""
-    around = _common(paths)
+    around = common_folder(paths).split("/")[:-1]
     outs = ["", *("/".join(around[:count]) + "/" for count in range(1, len(around) + 1))]
     folders = [folder for one in named for glob in one.globs for folder in _folders(glob)]
     intos = dict.fromkeys(["", *folders])
     for out_of in outs[: _MOST_LEVELS + 1]:
         yield from (Move(out_of, into) for into in intos if out_of != into)
-
-
-def _common(paths: Sequence[str]) -> list[str]:
-    """Return the folders, one in the other, in which all of the paths lie."""
-    if not paths:
-        return []
-    first, last = (one.split("/")[:-1] for one in (min(paths), max(paths)))
-    count = 0
-    for one, other in zip(first, last, strict=False):
-        if one != other:
-            break
-        count += 1
-    return first[:count]
 
 
 def _folders(glob: str) -> Iterator[str]:

@@ -17,6 +17,7 @@ from covcat.output import counted
 from covcat.progress import Progress
 from covcat.store import Store, disk_errors
 from covcat.verify import CHUNK, hashed
+from covcat.volumes import VolumeError, split, volume
 
 _SHOWN = 3  # names in a note
 
@@ -220,7 +221,10 @@ def pooled(sources: Iterable[Brought], place: Place) -> list[Found]:
     found: list[Found] = []
     for source in sources:
         kind = None if source.is_folder else kind_of(source.path)
-        found += _unpacked(source.path, kind, source, place) if kind else _lying(source)
+        try:
+            found += _unpacked(source.path, kind, source, place) if kind else _lying(source)
+        except VolumeError:
+            found += _lying(source)  # the release may have it as it is
     return found
 
 
@@ -242,6 +246,22 @@ def kind_of(path: Path) -> str | None:
     except ExtractionError:
         return None
     return kind if kind in ("zip", "tar", "7z", "rar") else None
+
+
+def demand_no_volume(path: Path) -> None:
+    """Refuse what is no archive because it is only a volume of one.
+
+    Raises:
+        ExtractionError: how to put it together is its hint.
+    """
+    if volume(path.name):
+        raise split(path.name)
+    try:
+        extract.kind(path)
+    except VolumeError:
+        raise
+    except ExtractionError:
+        return
 
 
 def _unpacked(path: Path, kind: str, source: Brought, place: Place) -> Iterator[Found]:

@@ -165,6 +165,9 @@ def _demand_all(job: Job, listing: Listing, pairs: Pairs, found: list[Found]) ->
     brings = any(one.stored.sha256 in taken for one in found)
     if job.step.options.allow_missing and brings and not changed:
         return
+    for one in found:
+        if one.stored.sha256 not in taken:
+            pool.demand_no_volume(one.path)
     strange = {one.stored.path for one in found if one.stored.sha256 not in taken}
     findings = pins.Findings(
         changed=tuple(sorted(changed)),
