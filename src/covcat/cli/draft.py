@@ -41,8 +41,8 @@ _FULL = {
     "zenodo": r"(?:10\.5281/zenodo\.|zenodo\.org/(?:api/)?records?/)(?P<id>\d+)(?:[/?#].*)?",
     "figshare": r"(?:10\.\d+/(?:[^\s/]*\.)?figshare\.|figshare\.com/articles/(?:[^\s/]+/[^\s/]+/)?)"
     r"(?P<id>\d+)(?:(?:\.v|/)(?P<version>\d+))?/?",
-    "dataverse": rf"(?:(?P<server>{_NAME}(?::\d+)?)/dataset\.xhtml\?persistentId=doi:|(?={_HARVARD}))"
-    rf"{_DOI}",
+    "dataverse": rf"(?:(?P<server>{_NAME}(?::\d+)?)/dataset\.xhtml\?persistentId=doi:"
+    rf"|(?={_HARVARD})){_DOI}",
     "mendeley": r"(?:10\.17632/|data\.mendeley\.com/datasets/)(?P<id>[a-z0-9]{6,20})"
     r"(?:[./](?P<version>\d+))?/?",
     "kaggle": rf"kaggle\.com/(?:datasets/)?(?P<id>{_NAME}/{_NAME})"
