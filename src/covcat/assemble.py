@@ -87,8 +87,8 @@ def _unpacked(
         progress=site.progress,
     )
 
-    def paths() -> list[str]:
-        budget, plain = room.budget(file, site.store), extract.layout_of(served)
+    def paths(wants: choose.Wants | None = None) -> list[str]:
+        budget, plain = room.budget(file, site.store), extract.layout_of(served, wants)
         return [
             one.path for one in extract.inspect(got.path, kind, plain, budget, file.name_encoding)
         ]
@@ -96,7 +96,8 @@ def _unpacked(
     wants: choose.Wants | None = None
     if inside:
         is_sample = any(one.sample is not None for one in inside)
-        wants = choose.wanted(inside, site.listing or (paths() if is_sample else ()))
+        by_name = choose.wanted([replace(one, sample=None) for one in inside], ())
+        wants = choose.wanted(inside, site.listing or (paths(by_name) if is_sample else ()))
     layout = extract.layout_of(served, wants)
     if served.unpack == "none":
         layout = replace(layout, strip=_depth(served, got, paths()))

@@ -197,7 +197,11 @@ def _unpack_nested(
         raise ExtractionError(f"`{path}` cannot name the folder that it is unpacked to: {reason}")
     folder = PurePosixPath(path).parent / stem_of(file.name)
     inner = Layout(
-        into=f"{folder}/", own_folder=folder.name, exclude=layout.exclude, wants=layout.wants
+        into=f"{folder}/",
+        own_folder=folder.name,
+        exclude=layout.exclude,
+        wants=layout.wants,
+        command=layout.command,
     )
     got = extract(file, form, inner, budget, place, encoding)
     with disk_errors(f"drop `{path}`"):

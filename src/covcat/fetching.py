@@ -3,15 +3,25 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from glob import escape
+from shlex import quote
 
 from covcat import assemble, choose, earlier, expected, hosts, lfs, obtain, room
 from covcat.api import Api
 from covcat.assemble import Part
 from covcat.building import Bench, Job, doubt
 from covcat.choose import Chosen
-from covcat.errors import BrokenError, CovcatError, NetworkError, NotFoundError, SeveralError
+from covcat.errors import (
+    BrokenError,
+    CovcatError,
+    IntegrityError,
+    NetworkError,
+    NotFoundError,
+    SeveralError,
+)
+from covcat.hosts import github
 from covcat.hosts.served import Ask
-from covcat.model import Served
+from covcat.model import GitHubFile, Served
 from covcat.pace import PER_HOST, Limit, Slots
 from covcat.parts import Parts
 from covcat.proof import Case
@@ -83,6 +93,7 @@ def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:
     chosen += _what_is_here(job, served, {one for one, _ in chosen})
     if not chosen or not _is_there(served, job):
         raise _nothing(case)
+    _demand_files(chosen)
     _say_what_is_opened(job, chosen)
     parts = earlier.unpacked(job, chosen, served)
     here = {part.served for part in parts}
@@ -134,6 +145,14 @@ def _what_is_here(job: Job, served: list[Served], chosen: set[Served]) -> list[C
         for one in served
         if one not in chosen and (one.entry, one.folder, one.name) in came
     ]
+
+
+def _demand_files(chosen: list[Chosen]) -> None:
+    """Refuse links and other repositories that are not left out: they are never written."""
+    for one, _ in chosen:
+        if isinstance(one.file, GitHubFile) and (what := github.odd(one.path, one.mode)):
+            glob = quote(escape(one.path))
+            raise IntegrityError(what, hint=f"to leave it out: covcat fetch … --exclude {glob}")
 
 
 def _say_what_is_opened(job: Job, chosen: list[Chosen]) -> None:

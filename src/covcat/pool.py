@@ -227,7 +227,7 @@ def _unpacked(source: Brought, kind: str, place: Place) -> Iterator[Found]:
         folder.mkdir()
     inside = extract.Place(folder, place.workshop / f"{folder.name}.inside", True, place.progress)
     budget = room.budget(File(), place.store)
-    done = extract.extract(source.path, kind, Layout(), budget, inside)
+    done = extract.extract(source.path, kind, Layout(command=""), budget, inside)
     for stored in done.files:
         yield Found(stored, folder / stored.path, source, is_ours=True)
 
