@@ -178,11 +178,12 @@ def _by_name(job: Job, known: list[Served], sources: list[Brought]) -> list[Part
         except IntegrityError as error:
             wrong.append(f"{served.path}: {error.message}")
     there, used = {served.path for served, _ in pairs}, {one for _, one in pairs}
-    missing = [served.path for served in known if served.path not in there]
+    lost = [served for served in known if served.path not in there]
+    missing = [served.path for served in lost]
     extra = sorted({pool.printable(one.name) for one in loose if one not in used})
     extra = [name for name in extra if not is_litter(name)]
     _demand_named(job, wrong, () if job.step.options.allow_missing and parts else missing, extra)
-    job.missing.extend(missing)
+    job.lost.extend(lost)
     return parts
 
 

@@ -105,7 +105,8 @@ def _unpacked(
         layout = replace(layout, strip_root=_has_one_root(names))
     if inside:
         is_sample = any(one.sample is not None for one in inside)
-        known = site.listing or (paths(layout) if is_sample else ())
+        by_name = choose.wanted([replace(one, sample=None) for one in inside], ())
+        known = site.listing or (paths(replace(layout, wants=by_name)) if is_sample else ())
         layout = replace(layout, wants=choose.wanted(inside, known))
     budget = room.budget(file, site.store)
     done = extract.extract(got.path, kind, layout, budget, place, file.name_encoding)

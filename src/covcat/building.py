@@ -50,7 +50,7 @@ class Job:
     workshop: Path
     partial: Partial
     bench: Bench
-    missing: list[str] = field(default_factory=list)  # files that did not come, and may lack
+    lost: list[Served] = field(default_factory=list)  # files that did not come, and may lack
 
     @property
     def built(self) -> Path:
@@ -128,7 +128,7 @@ def built(job: Job, bring: Bring) -> Manifest:
     """Bring all files, put them in their places, and verify and record the whole."""
     parts = bring(job)
     with doubt(job.partial, [part.served for part in parts]):
-        found = proven(job.case, parts)
+        found = proven(job.case, parts, job.lost)
         _demand_nothing_lost(job, found)
         record = _record(job, found)
         if job.step.options.locked is not None:
@@ -141,12 +141,14 @@ def built(job: Job, bring: Bring) -> Manifest:
 
 def _record(job: Job, found: Proven) -> Manifest:
     form: Form = "files" if job.step.options.extract else "archives"
+    is_listed = job.case.listing is not None  # and so says what was in them
+    lost = () if is_listed else [one.path for one in job.lost]
     return manifest.made(
         job.step.resource,
         job.release,
         found.transfers,
         [*found.files, *assemble.kept_archives(found.transfers)],
-        (*found.missing, *job.missing),
+        (*found.missing, *lost),
         form,
         tuple(map(str, job.case.selections)),
     )

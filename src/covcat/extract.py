@@ -205,6 +205,7 @@ def _unpack_nested(
         exclude=layout.exclude,
         wants=layout.wants,
         litter=layout.litter,
+        command=layout.command,
     )
     got = extract(file, form, inner, budget, place, encoding)
     with disk_errors(f"drop `{path}`"):

@@ -270,7 +270,7 @@ def _unpacked(path: Path, kind: str, source: Brought, place: Place) -> Iterator[
         folder.mkdir()
     inside = extract.Place(folder, place.workshop / f"{folder.name}.inside", True, place.progress)
     budget = room.budget(File(), place.store)
-    done = extract.extract(path, kind, Layout(), budget, inside)
+    done = extract.extract(path, kind, Layout(command=""), budget, inside)
     for stored in done.files:
         yield Found(stored, folder / stored.path, source, is_ours=True)
 

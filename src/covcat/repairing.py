@@ -320,15 +320,20 @@ def _taken(job: Job, line: Line, ask: Ask, served: list[Served], lacking: Lackin
                 )
                 with disk_errors("make a folder for what comes again"):
                     make_folder(site.built / "files")
-                inside = () if keeps or len(members) > FEW else (_picked(members),)
-                part = _part_of(assemble.part(one, got, site, inside), lacking)
+                part = assemble.part(one, got, site, () if keeps else _wanted(job, members))
+                part = _part_of(part, lacking)
                 (part,) = lfs.filled([part], order, line, site, job.partial)
                 came |= _compared(job, part, lacking, site.built)
     return came
 
 
-def _picked(members: list[str]) -> Selection:
-    return Selection(include=tuple(escape(path.removeprefix("files/")) for path in members))
+def _wanted(job: Job, members: list[str]) -> tuple[Selection, ...]:
+    """Return what of an archive is opened: few members by their names, else what was asked for."""
+    if len(members) <= FEW:
+        names = (path.removeprefix("files/") for path in members)
+        return (Selection(include=tuple(map(escape, names))),)
+    before = job.case.before
+    return tuple(map(Selection.read, before.selection)) if before is not None else ()
 
 
 def _part_of(part: Part, lacking: Lacking) -> Part:

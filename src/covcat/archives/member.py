@@ -34,6 +34,7 @@ class Member:
     kind: Literal["file", "folder", "link", "special"]
     size: int | None  # bytes after unpacking; None where the format does not say
     is_executable: bool = False
+    barred: str = ""  # why nobody gets its bytes; completes "the archive …"
 
 
 class Writer(Protocol):

@@ -8,7 +8,7 @@ import json
 import re
 from urllib.parse import quote, urlsplit
 
-from covcat.errors import NetworkError
+from covcat.errors import GoneError, NetworkError
 from covcat.hosts.served import Ask, field, rows, text
 from covcat.model import Digest, GitHubFile, Location, Login, Served, StoredFile
 
@@ -72,7 +72,8 @@ def locate(served: Served, file: GitHubFile, ask: Ask) -> Location:
     one = next(iter(rows(answer, "objects")), None)
     href = text(one, "actions", "download", "href")
     if not href:
-        raise NetworkError(
+        is_gone = text(one, "error", "code") in ("404", "410")
+        raise (GoneError if is_gone else NetworkError)(
             f"Git LFS does not give the content of `{served.path}`",
             cause=text(one, "error", "message") or None,
             hint=f"open https://github.com/{file.repository}",
