@@ -306,7 +306,7 @@ def test_encrypted_archives_are_refused(tmp_path: Path) -> None:
 def test_wrong_checksums_are_refused(tmp_path: Path) -> None:
     crc = b"\x0a\x01" + struct.pack("<I", 7)
     header = b"\x01" + streams([1], crc=crc) + b"\x05\x01" + names("x") + b"\0\0"
-    with pytest.raises(BadArchiveError, match=r"wrong checksum for `x`|CRC"):
+    with pytest.raises(BadArchiveError, match=r"wrong checksum for `x`|cannot be unpacked"):
         files_of(tmp_path, raw(header, b"X"))
 
 

@@ -51,7 +51,7 @@ def parse(data: bytes, name: str) -> tuple[dict[str, Any], Lines]:
         mark = getattr(error, "problem_mark", None)
         position = mark.index if mark else getattr(error, "position", 0)
         line = mark.line + 1 if mark else text.count("\n", 0, position) + 1
-        before = text[: position + 1]
+        before = text[:position]
         if before.count("[") + before.count("{") > MAX_DEPTH:
             # libyaml looks ahead of what it gives, to a limit of its own: ours comes first
             with suppress(yaml.YAMLError):
