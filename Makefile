@@ -6,18 +6,22 @@ PYTHON ?= python3
 T ?=
 SHARED := -n logical --maxprocesses 8 --dist worksteal
 DEMO := $(VENV)/demo
+PIP := -m pip install --quiet --disable-pip-version-check
+LOCKED := --constraint constraints.txt --build-constraint constraints.txt
+NEWEST := $(VENV)/newest
+OLDEST := $(VENV)/oldest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-packages check format bench torture docs build clean
+.PHONY: help demo test test-newest test-oldest test-packages check format bench torture docs build lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): pyproject.toml
+$(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "covcat needs Python 3.11 or newer: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev --editable .
+	$(BIN)/python $(PIP) --constraint constraints.txt --upgrade pip
+	$(BIN)/python $(PIP) $(LOCKED) --group dev --editable .
 	@touch $@
 
 demo: $(READY) ## set up, then list, fetch, verify and show: offline, with the bundled sample
@@ -30,10 +34,24 @@ test: $(READY) ## run the tests, a worker a core; T=tests/test_plan.py picks som
 	$(BIN)/coverage combine --quiet
 	$(if $(T),,$(BIN)/coverage report --skip-covered --skip-empty)
 
+test-newest: ## the tests with the newest of everything, then with httpx2 as httpx: 20 minutes
+	$(PYTHON) -m venv --clear $(NEWEST)
+	$(NEWEST)/bin/python $(PIP) --upgrade pip
+	$(NEWEST)/bin/python $(PIP) --group test httpx2 --editable .
+	$(NEWEST)/bin/python -m pytest $(or $(T),$(SHARED))
+	PYTHONPATH=tests/httpx2 $(NEWEST)/bin/python -m pytest $(or $(T),$(SHARED))
+
+test-oldest: ## the tests with the oldest of everything that pyproject.toml allows
+	$(PYTHON) -m venv --clear $(OLDEST)
+	$(OLDEST)/bin/python $(PIP) --upgrade pip
+	$(OLDEST)/bin/python scripts/floors.py > $(OLDEST)/floors.txt
+	$(OLDEST)/bin/python $(PIP) --constraint $(OLDEST)/floors.txt --group test --editable '.[all]'
+	$(OLDEST)/bin/python -m pytest $(or $(T),$(SHARED))
+
 .PHONY: test-exports
 test-exports: $(READY) ## check what is exported with bagit, mlcroissant and coreutils
 	$(PYTHON) -m venv $(VENV)/exports
-	$(BIN)/python -m pip --python $(VENV)/exports/bin/python install --quiet --group exports
+	$(BIN)/python -m pip --python $(VENV)/exports/bin/python install --quiet $(LOCKED) --group exports
 	EXPORT_TOOLS=$(abspath $(VENV)/exports/bin) $(BIN)/python -m pytest tests/exports_by_tools.py
 
 test-packages: $(READY) ## wheel and sdist in empty environments of all Pythons found: minutes
@@ -52,7 +70,7 @@ format: $(READY) ## format and mend what can be mended
 	$(BIN)/ruff check --fix .
 
 bench: $(READY) ## measure against peers, as ratios in one run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
+	$(BIN)/python $(PIP) $(LOCKED) --group bench
 	$(BIN)/python bench/start.py
 	$(BIN)/python bench/extract.py
 	$(BIN)/python bench/download.py
@@ -71,6 +89,14 @@ docs: $(READY) ## rewrite the generated files
 
 build: $(READY) ## build the sdist and the wheel into dist/
 	$(BIN)/python -m build --quiet
+
+lock: ## take the newest versions into constraints.txt, for development and CI
+	$(PYTHON) -m venv --clear $(VENV)/lock
+	$(VENV)/lock/bin/python $(PIP) uv
+	$(VENV)/lock/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
+	  --fork-strategy fewest --upgrade --no-annotate --custom-compile-command 'make lock' \
+	  --all-extras --group dev --group bench --group exports --group lock \
+	  --output-file constraints.txt pyproject.toml
 
 clean: ## remove what make made
 	rm -rf $(VENV) dist .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -10,10 +10,11 @@ import re
 import subprocess
 import sys
 import tempfile
-import tomllib
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from floors import floors
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -78,17 +79,6 @@ def run(*command: str | Path) -> None:
     ran = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603 -- ours
     if ran.returncode:
         raise SystemExit(f"{' '.join(map(str, command))}\n{ran.stdout}{ran.stderr}")
-
-
-def floors() -> list[str]:
-    """Return the oldest version of each dependency, as pip's constraints."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    found = []
-    for one in project["dependencies"]:
-        match = re.match(r"([\w.-]+) *>=([\d.]+)", one)
-        assert match, f"`{one}` has no floor"
-        found.append(f"{match[1]}=={match[2]}")
-    return found
 
 
 def pythons() -> list[Path]:

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -41,6 +42,14 @@ MEASURED = {  # files whose programs coverage is to see: it makes each start hal
     "test_readme",  # a terminal
     "test_transfers",  # bars, signals
 }
+
+
+def pytest_configure() -> None:
+    """Let the programs that tests start hear signals, though a shell started us with `nohup` or `&`."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            is_int = number == signal.SIGINT
+            signal.signal(number, signal.default_int_handler if is_int else signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -93,7 +93,7 @@ TREES: dict[str, tuple[dict[str, bytes], set[str]]] = {
 }
 
 
-@pytest.mark.parametrize("data", [b"", b"x", b"a\r\nb\r\n", bytes(range(256)) * 5000])
+@pytest.mark.parametrize("data", [b"", b"x", b"a\r\nb\r\n", bytes(range(256)) * 5000], ids=len)
 def test_a_blob_agrees_with_git(tmp_path: Path, data: bytes) -> None:
     assert blob_id(data) == git(tmp_path, "hash-object", "--stdin", feed=data)
 

@@ -1,5 +1,6 @@
 """A data folder shared by a group: two users, by their numbers, each with a group of their own."""
 
+import errno
 import os
 import shutil
 import stat
@@ -207,7 +208,7 @@ def test_a_lock_or_a_record_that_one_may_not_read_is_not_called_damaged(users) -
     (one.place / "covcat.lock").chmod(0o600)
     for command in (["verify", "set"], ["fetch", "--locked"]):
         refused = two.runs(*command)
-        assert (refused.code, "Permission denied" in refused.err) == (8, True), refused.err
+        assert (refused.code, os.strerror(errno.EACCES) in refused.err) == (8, True), refused.err
 
 
 def test_a_release_that_one_closed_is_not_called_absent(users) -> None:
@@ -234,7 +235,7 @@ def test_a_umask_that_shuts_the_group_out_is_said_and_doctor_tells_the_way_out(u
     assert two.runs("verify", "set").code == 0
     refused = two.runs("fetch", "set", "--keep-archives")
     assert refused.code == 8
-    assert "Permission denied" in refused.err
+    assert os.strerror(errno.EACCES) in refused.err
     assert "hint: `covcat doctor` tells" in refused.err
     checks = {row["check"]: row for row in two.runs("doctor", "--json").document["data"]["checks"]}
     assert checks["shared folders"]["state"] == "wrong"

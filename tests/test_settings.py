@@ -158,9 +158,9 @@ WRONG = {
     "control": ('data-dir = "a\\u0000b"', "expected a folder"),
     "list": ("data-dir = ['a']", "expected a folder"),
     "standstill": ("limit-rate = '0'", "expected bytes a second, such as 500k or 5M"),
-    "no TOML": ("jobs = ", "is no TOML: Invalid value (at "),
-    "twice": ("jobs = 1\njobs = 2", "is no TOML: Cannot overwrite a value (at "),
-    "no text": ("jobs = 1 # \udcff", "is no TOML: 'utf-8' codec can't decode"),
+    "no TOML": ("jobs = ", "is no TOML: "),
+    "twice": ("jobs = 1\njobs = 2", "is no TOML: "),
+    "no text": ("jobs = 1 # \udcff", "is no TOML: "),
     "deep": ("a = " + "[" * 5000, "is no TOML: "),
     "long": ("#" * (1 << 20) + "\njobs = 1", "has more than 1,048,576 bytes"),
 }

@@ -206,7 +206,7 @@ def test_a_disk_that_fills_up_leaves_nothing(covcat, shelf, server, monkeypatch)
     ran = covcat("fetch", "set")
     assert ran.code == 8
     assert (
-        f"error: cannot write the download of `set-{COMMIT}.zip`: No space left on device"
+        f"error: cannot write the download of `set-{COMMIT}.zip`: {os.strerror(errno.ENOSPC)}\n"
         in ran.err
     )
     assert "hint: free some space" in ran.err

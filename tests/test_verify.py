@@ -1,5 +1,6 @@
 """verify, status, path, manifest show: on a release that was fetched, then meddled with."""
 
+import errno
 import json
 import os
 import shutil
@@ -126,7 +127,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_others_are_looked_at(fetche
         pytest.skip("root reads everything")
     (RELEASE / "files/images/one.png").unlink()
     ran = fetched("verify")
-    assert "changed: files/README.md: cannot be read (Permission denied)" in ran.err
+    assert f"changed: files/README.md: cannot be read ({os.strerror(errno.EACCES)})" in ran.err
     assert "missing: files/images/one.png" in ran.err
 
 

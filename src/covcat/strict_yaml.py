@@ -5,6 +5,7 @@ equal keys win (pyyaml#235 and others). Here every scalar stays the text that wa
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -45,14 +46,24 @@ def parse(data: bytes, name: str) -> tuple[dict[str, Any], Lines]:
 
     text = _decode(data, name)
     try:
-        reader = _Reader(yaml.parse(text, Loader=yaml.CSafeLoader), name)
-        return reader.document()
+        return _read_with(yaml.CSafeLoader, text, name)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        position = getattr(error, "position", 0)  # of a character that YAML does not allow
+        position = mark.index if mark else getattr(error, "position", 0)
         line = mark.line + 1 if mark else text.count("\n", 0, position) + 1
+        before = text[:position]
+        if before.count("[") + before.count("{") > MAX_DEPTH:
+            # libyaml looks ahead of what it gives, to a limit of its own: ours comes first
+            with suppress(yaml.YAMLError):
+                _read_with(yaml.SafeLoader, before, name)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
         raise IntegrityError(f"{name}:{line}: not valid YAML: {problem}") from error
+
+
+def _read_with(loader: Any, text: str, name: str) -> tuple[dict[str, Any], Lines]:
+    import yaml
+
+    return _Reader(yaml.parse(text, Loader=loader), name).document()
 
 
 def _decode(data: bytes, name: str) -> str:
