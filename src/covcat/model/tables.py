@@ -31,6 +31,7 @@ class LabelTable(Strict):
     image: Text | None = None  # path of the image with {their column}s; `a | b` are tried in turn
     match: Literal["path", "name", "stem", "fold"] = "path"  # what of the path has to agree
     mask: Text | None = None  # path of the mask, with {path}, {name}, {stem} of the image
+    license: Literal["unknown"] | None = None  # of pictures that the set's own does not cover
     adds: Literal["yes"] | None = None  # fills blanks of what other tables say; makes no rows
     encoding: Text | None = None  # default utf-8
     delimiter: Text | None = None  # default `,`; `tab` and `space` by name
