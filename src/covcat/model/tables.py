@@ -27,6 +27,7 @@ class LabelTable(Strict):
     columns: dict[str, Text] | None = None  # ours: theirs; `a | b` is the first that is there
     constants: dict[str, Text] | None = None  # ours: the raw value that all rows have
     values: dict[str, dict[str, str]] | None = None  # ours: {their word: a word of the vocabulary}
+    offset_from: Literal["image"] | None = None  # -4: the event was 4 days before the image
     extract: dict[str, Text] | None = None  # ours: `column: regular expression with one group`
     image: Text | None = None  # path of the image with {their column}s; `a | b` are tried in turn
     match: Literal["path", "name", "stem", "fold"] = "path"  # what of the path has to agree
