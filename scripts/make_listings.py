@@ -26,6 +26,8 @@ LISTINGS = [
     ("v7@2020-06-29", "v7-51fca0d0", "", ""),
     ("figure1@2020-05-08", "figure1-95bb569e", "", ""),
     ("actualmed@2020-05-05", "actualmed-27240dd8", "", ""),
+    ("hannover@2021-06-10", "hannover-ad7ab099", "", ""),
+    ("covid-blues@2025-11-09", "covidblues-1857a6fb", "", ""),
 ]
 
 
