@@ -228,7 +228,7 @@ def test_labels_of_other_sets_images_say_nothing_of_their_licence(name: str) -> 
     resource = CATALOG.get(name)
     for table in resource.tables:
         found = labels.record(Row({"filename": "a.jpg"}, "t"), table, resource)
-        assert found["license_spdx"] is None
+        assert (found["license"], found["license_spdx"]) == (None, None)
         assert {found[f"allows_{use}"] for use in vocabulary.USES} == {"unknown"}
 
 
