@@ -401,6 +401,23 @@ def test_hannover_has_a_patient_a_view_and_a_day_for_each_of_its_films() -> None
     assert sum(cells(one)["data.csv"]["crp_val"] != "" for one in records) == 179
 
 
+def test_the_lists_that_kaggle_has_beside_covidx_name_the_images_of_their_folder() -> None:
+    """The same name may be in both folders, and only one of the two is meant."""
+    files = {
+        "train.txt": b"COVID 119 a.png positive sirm\n7 b.png negative rsna\n8 gone.png negative rnsa\n",
+        "test.txt": b"9 a.png negative ricord\n",
+        **dict.fromkeys(("train/a.png", "train/b.png", "test/a.png"), png(2, 2)),
+    }
+    records, report = indexed("covid-net@covidx-cxr2", files)
+    sound(records, report)
+    assert counts(records, "path", "split", "covid", "patient_id") == {
+        ("train/a.png", "train", "yes", "covid-net:COVID 119"): 1,
+        ("train/b.png", "train", "no", "covid-net:7"): 1,
+        (None, "train", "no", "covid-net:8"): 1,
+        ("test/a.png", "test", "no", "covid-net:9"): 1,
+    }
+
+
 @real
 def test_covid_blues_has_a_patient_for_each_of_its_videos() -> None:
     table = (TABLES / "covidblues-severity.csv").read_bytes()
