@@ -75,7 +75,7 @@ class Reading:
         return {
             **{name: of_list(name, kind) for name, kind in lists.items()},
             "age": _age,
-            "offset": _offset,
+            "offset": _days_before if self._table.offset_from == "image" else _offset,
             "date": lambda raw: vocabulary.date(raw, self._table.dates) or None,
         }
 
@@ -142,6 +142,12 @@ def _age(raw: str) -> Value:
 def _offset(raw: str) -> Value:
     days = vocabulary.number(raw)
     return days if isinstance(days, int) else None
+
+
+def _days_before(raw: str) -> Value:
+    """Turn the days from an image to an event into the days since that event."""
+    days = _offset(raw)
+    return -days if isinstance(days, int) else None
 
 
 def terms_of(raw: str, whole: License) -> Record:

@@ -15,6 +15,7 @@ from covcat import strict_yaml
 from covcat.store import packaged_catalog
 
 JOINED = "; "  # between several findings
+ANY = "*"  # in a table's own words: whatever stands there
 USES = ("commercial", "derivatives", "redistribution")
 LATEST = 29  # 3/16/20 is of 2020; 3/16/99 could be of 1999
 _YEAR = r"(?:19|20)[0-9]{2}"
@@ -129,12 +130,15 @@ def covid(raw: str, terms: tuple[str, ...]) -> str:
 
 
 def term(kind: str, raw: str, own: Mapping[str, str] = {}) -> str:
-    """Return the word of a list (`views`, `modalities`, `sexes`, `splits`, `answers`), or ""."""
-    known = words().lists[kind]
-    for word, own_term in own.items():
-        if plain(word) == plain(raw):
-            return own_term
-    return known.get(plain(raw), "")
+    """Return the word of a list (`views`, `modalities`, `sexes`, `splits`, `answers`), or "".
+
+    `own` are words of one table; `*` stands for each other that is no place holder.
+    """
+    word = plain(raw)
+    mine = {plain(one): own_term for one, own_term in own.items()}
+    if word not in mine and ANY in mine and not is_blank(raw):
+        return mine[ANY]
+    return mine.get(word, words().lists[kind].get(word, ""))
 
 
 def number(raw: str) -> float | int | None:

@@ -157,7 +157,7 @@ class Contents(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImagesIn(Strict):
-    """A release of another resource that holds the images which this one has labels of."""
+    """Another release, of any resource, that holds the images which this one has labels of."""
 
     resource: ResourceId
     release: ReleaseId
