@@ -34,8 +34,10 @@ def listed(place: Place) -> tuple[Release, Expected]:
     origin |= {"sex": "pat_sex", "covid": "cov_test", "survival": DAYS[-1], "icu": "stay_icu"}
     values["modality"], values["view"] = "ultrasound", "Convex probe"
     here, names = set(files), scores["video_file"].to_list()
-    paths = [path if (path := f"lus_videos/{name}.mp4") in here else "" for name in names]
+    paths = [clip if (clip := f"lus_videos/{name}.mp4") in here else "" for name in names]
     ex.say_pictures(values, "covid-blues", paths, names)
-    values[["finding_raw", "filename", "other_notes", "label_source", "location"]] = UNCOMPARED
+    # dur_symp counts days of symptoms at inclusion: whether that is the clip's day is not said.
+    values[["offset", "finding_raw", "filename", "other_notes", "location"]] = UNCOMPARED
+    values["label_source"] = UNCOMPARED  # how two tables are named depends on the entry
     ex.say_license(values, "CC-BY-NC-ND-4.0", "CC-BY-NC-ND-4.0", ("no", "no", "yes"))
     return release, Expected(values, cells, origin)

@@ -24,7 +24,7 @@ def archive(place: Place) -> tuple[Release, Expected]:
     origin |= {"icu": "icu_admission_offset", "survival": "death_offset"}
     values["finding"], values["covid"] = "COVID-19", "yes"  # a "data set of COVID-19 cases"
     names = cells["image_id"].to_list()
-    paths = [path if (path := f"png/{name}.png") in contents else "" for name in names]
+    paths = [film if (film := f"png/{name}.png") in contents else "" for name in names]
     ex.say_pictures(values, "hannover", paths, names)
     values["label_source"] = "data.csv"
     values[["finding_raw", "filename", "location", "other_notes"]] = UNCOMPARED
