@@ -20,7 +20,7 @@ def listed(place: Place) -> tuple[Release, Expected]:
         pd.read_csv(io.BytesIO(real[name]), dtype=str, keep_default_na=False) for name in TABLES[:2]
     )
     patients = scores["video_file"].str.extract(r"^patient_(\d+)_[LR]\d(?:_\d)?$")[0]
-    cells = scores.join(people.set_index("patient_id"), on=patients).assign(patient_id=patients)
+    cells = scores.assign(patient_id=patients).merge(people, on="patient_id", how="left")
     origin = {"patient_id": "patient_id", "age": "pat_age", "clinical_notes": "comments"}
     values = ex.rows_of("covid-blues", cells, origin)
     values["sex"] = cells["pat_sex"].map({"1.0": "M", "0.0": "F"})

@@ -6,12 +6,12 @@ import expected as ex
 import pandas as pd
 import rules
 from expected import Expected
-from releases import Place, Release
+from releases import Place, Release, entry
 
 WORKBOOK = "COVID-CT-MetaInfo.xlsx"
 COLUMNS = {"patient_id": "Patient ID", "age": "Age", "sex": "Gender", "doi": "DOI"}
 COLUMNS |= {"location": "Location", "clinical_notes": "Captions", "other_notes": "Severity"}
-TABLE = {  # the packaged release has no workbook: this is how an entry would add it
+TABLE = {  # how an entry would add the workbook, while the packaged one does not
     "reader": "sheet",
     "path": WORKBOOK,
     "source": "the workbook itself: 83 of its names have no suffix",
@@ -29,7 +29,9 @@ def listed(place: Place) -> tuple[Release, Expected]:
     listing = (path.removeprefix(beside) for path in place.listing("covidct-images"))
     files = [path for path in listing if path.startswith(("CT_COVID/", "CT_NonCOVID/"))]
     tables = {WORKBOOK: workbook.read_bytes()}
-    release = place.made("covid-ct", "latest", files, tables, [TABLE])
+    is_packaged = any(one["path"].endswith(WORKBOOK) for one in entry("covid-ct")["tables"])
+    more = [] if is_packaged else [TABLE]
+    release = place.made("covid-ct", "latest", files, tables, more)
     rows = pd.read_excel(workbook, dtype=object).fillna("").astype(str)
     rows = rows[rows["File name"] != ""]  # the last has a caption only: it is of no picture
     rows.index = pd.Index("CT_COVID/" + rows["File name"].str.removesuffix(".png") + ".png")
