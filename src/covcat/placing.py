@@ -13,7 +13,7 @@ from typing import NamedTuple
 from covcat.assemble import Part
 from covcat.building import Job
 from covcat.choose import matches
-from covcat.labels import OF_IMAGES
+from covcat.matching import OF_IMAGES
 from covcat.model import GitHubFile, LabelTable, Release, Resource
 from covcat.names import common_folder, unsafe_name
 from covcat.readers.names import SUFFIXES
