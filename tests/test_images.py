@@ -60,6 +60,7 @@ tables:
       license: license
       filename: name
       clinical_notes: notes
+    optional: [clinical_notes]
     image: images/{{name}}
 """
 RELEASE = """\
@@ -190,7 +191,7 @@ def test_filters_narrow_and_repeats_widen(asked, options: str, expected: str) ->
         ("--one-per week", "--one-per `week`: expected patient"),
         ("--license-allows commerce", "hint: did you mean `--license-allows commercial`?"),
         ("--view latteral", "hint: did you mean `--view Lateral`?"),
-        ("--view frontal-pa", "hint: did you mean `--view PA`?"),
+        ("--view frontal-paa", "hint: did you mean `--view PA`?"),
         ("--columns path,veiw", "unknown column `veiw`\nhint: did you mean `view`?"),
         ("--columns path,xyz", "unknown column `xyz`: expected some of image_id, resource"),
         ("--columns path,age,path", "the column `path` is there twice"),

@@ -29,6 +29,7 @@ from covcat.model import NAMES, LabelTable, Record, Release, Resource, StoredFil
 from covcat.progress import Silent
 from covcat.query import Question
 from covcat.store import INDEX, Store
+from covcat.vocabulary import USES
 
 CATALOG = catalog.load()
 TABLES = Path(__file__).parents[2] / "shared" / "real" / "tables"
@@ -215,11 +216,17 @@ def test_the_counts_of_cohen_0_2_are_those_of_its_readme() -> None:
         )
     assert counts(records, "modality") == {"xray": 589, "ct": 84, None: 13}
     assert counts(records, "license")["CC BY 3.0"] == 92
-    assert counts(records, "license")[" "] == 1
-    assert counts(records, "allows_commercial") == {"no": 315, "unknown": 260, "yes": 111}
+    assert " " not in counts(records, "license")
+    assert counts(records, "allows_commercial") == {"no": 325, "unknown": 260, "yes": 101}
     assert counts(records, "icu") == {None: 390, "yes": 185, "no": 111}
     assert counts(records, "intubated") == {None: 449, "yes": 125, "no": 112}
     assert min(int(one["offset"]) for one in records if one["offset"] is not None) == -28
+    coronacases = catalog.load().get("coronacases").license.allows
+    volumes = [one for one in records if str(one["filename"]).startswith("coronacases_org")]
+    assert len(volumes) == 10
+    for one in volumes:
+        assert one["license"] == "Apache 2.0"
+        assert [one[f"allows_{use}"] for use in USES] == [getattr(coronacases, use) for use in USES]
 
 
 @real
@@ -244,7 +251,8 @@ def test_masks_of_cohen_are_named_where_they_are() -> None:
     files = listed("cohen@0.2", **{"metadata.csv": table})
     records, _ = indexed("cohen@0.2", files)
     masked = [one for one in records if one["mask_path"]]
-    assert len(masked) == 202  # of 209: 4 are called _mask.png.png, 3 are of images without a row
+    assert len(masked) == 205  # of 209: 4 images have a second one, called _mask.png.png
+    assert sum(one["matched"] == "image only" for one in masked) == 3
     assert all(one["mask_path"] in files for one in masked)
     assert not any(str(one["path"]).startswith("annotations/") for one in records)
 
@@ -519,7 +527,7 @@ def test_cohen_of_another_day_has_hierarchies_place_holders_and_an_overflow() ->
     assert [second[name] for name in ("offset", "finding", "view", "survival", "date")] == [
         None
     ] * 5
-    assert (second["finding_raw"], second["license"]) == ("todo", " ")
+    assert (second["finding_raw"], second["license"]) == ("todo", None)
     assert (third["finding"], third["finding_raw"]) == ("Herpes", "Pneumonia/Viral/Herpes ")
     assert records[4]["finding"] == "MERS"
     assert of(records, "images/A.JPG")["matched"] == "image only"  # case counts in a path
@@ -599,7 +607,7 @@ def test_the_lists_of_covidx_are_read_from_the_right() -> None:
         "labels/train_COVIDx8A.txt": "COVID 119 b.png COVID-19 sirm\np2 c.png pneumonia cohen\n",
         "labels/train_COVIDx9B.txt": "p3 d.png negative rnsa\np4 e.png positive stonybrook\n",
         "labels/test_COVIDx9B.txt": "p5 f.png positive ricord\n",
-        "labels/test_COVIDxSev.txt": "p5 f.png negative ricord\n",
+        "labels/test_COVIDxSev.txt": "p5 f.png level1 ricord\n",
         "annotations/severity_annotations.csv": (
             "filename,Geographic,Opacity,Sum,Product,patientid,dataset,age,sex,view,location,"
             "finding\n" + 'g.jpeg,2.33,1.33,3.66,3.11,2,cohen,65.0,M,PA,"Ho Chi Minh City, Vietnam"'
@@ -621,7 +629,7 @@ def test_the_lists_of_covidx_are_read_from_the_right() -> None:
         ("d.png", "covid-net:p3", "train", None, "no", "rnsa"),
         ("e.png", "covid-net:p4", "train", "COVID-19", "yes", "stonybrook"),
         ("f.png", "covid-net:p5", "test", "COVID-19", "yes", "ricord"),
-        ("f.png", "covid-net:p5", "test", None, "unknown", "ricord"),  # a grade of severity
+        ("f.png", "covid-net:p5", "test", "COVID-19", "yes", "ricord"),  # finding_raw has its grade
         ("g.jpeg", "covid-net:2", None, "COVID-19", "yes", "cohen"),
         ("h.jpg", "covid-net:6", None, "COVID-19", "yes", "cohen"),
     ]
@@ -668,7 +676,8 @@ def test_volumes_of_coronacases_have_their_masks_and_patients() -> None:
     files["COVID-19-CT-Seg_20cases/coronacases_003.nii.gz"] = b"cut"
     records, report = indexed("coronacases", files)
     sound(records, report)
-    assert (report.images, report.both, report.not_added) == (4, 4, 0)
+    assert (report.images, report.both, report.not_added) == (4, 3, 0)
+    assert (report.unreadable, report.unread) == (1, [f"{folders[0]}/coronacases_003.nii.gz"])
     first = of(records, f"{folders[0]}/{names[0]}")
     assert [first[name] for name in ("width", "height", "slices", "bits")] == [630, 401, 39, 16]
     assert first["mask_path"] == f"Lung_and_Infection_Mask/{names[0]}"
@@ -680,7 +689,7 @@ def test_volumes_of_coronacases_have_their_masks_and_patients() -> None:
     assert {one["allows_commercial"] for one in records} == {"no"}
     cut = of(records, f"{folders[0]}/coronacases_003.nii.gz")
     assert (cut["covid"], cut["width"]) == ("unknown", None)
-    assert "error" in cells(cut)[str(cut["path"])]
+    assert cut["matched"] == "image only"
 
 
 def test_slices_and_volumes_of_medseg_have_their_masks() -> None:
@@ -718,7 +727,8 @@ def test_slices_of_mashhad_are_known_by_their_content() -> None:
     }
     records, report = indexed("mashhad", files)
     sound(records, report)
-    assert (report.images, report.both, report.rows) == (4, 4, {"*": 4})
+    assert (report.images, report.both, report.rows) == (4, 3, {"*": 3})
+    assert (report.unreadable, report.unread) == (1, ["P002/cut.dcm"])
     assert "P002/README.txt" not in {one["path"] for one in records}
     first = of(records, "P001/IM0")
     wanted = ("patient_id", "date", "modality", "view", "covid", "location", "width", "bits")

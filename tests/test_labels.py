@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from covcat import catalog, labels, vocabulary
+from covcat import catalog, labels, matching, vocabulary
 from covcat.errors import IntegrityError
 from covcat.model import LABELS, NAMES, LabelTable, Record, Resource
 from covcat.readers.source import Row
@@ -106,7 +106,7 @@ def test_what_could_not_be_read_has_no_labels() -> None:
     table = replace(PLAIN, reader="nifti", constants={"finding": "COVID-19", "modality": "CT"})
     broken = labels.record(Row({"error": "no NIfTI header"}, "a.nii"), table, FIGURE1)
     assert (broken["finding"], broken["covid"], broken["modality"]) == (None, "unknown", None)
-    assert labels.images(Row({"error": "x"}, "a.nii"), table) == ["a.nii"]
+    assert matching.images(Row({"error": "x"}, "a.nii"), table) == ["a.nii"]
     whole = labels.record(Row({"dim1": "2"}, "a.nii", "a.nii"), table, FIGURE1)
     assert (whole["finding"], whole["covid"], whole["modality"]) == ("COVID-19", "yes", "ct")
 
@@ -208,7 +208,7 @@ def test_each_image_has_its_own_licence_where_the_set_says_so() -> None:
 @pytest.mark.parametrize("raw", ["", " ", "None", "listed as authorized for everyone"])
 def test_no_licence_or_an_unknown_one_allows_nothing(raw: str) -> None:
     found = made({"license": raw})
-    assert found["license"] == (raw or None)
+    assert found["license"] == (None if vocabulary.is_blank(raw) else raw)
     assert {found[f"allows_{use}"] for use in vocabulary.USES} == {"unknown"}
 
 
@@ -243,17 +243,28 @@ def test_a_conflict_of_licences_is_not_settled() -> None:
 
 def test_templates_are_tried_in_turn_and_a_blank_hole_makes_none() -> None:
     row = Row({"folder": "volumes", "filename": "a.nii.gz"}, "t")
-    assert labels.images(row, TABLE) == ["volumes/a.nii.gz", "images/a.nii.gz"]
-    assert labels.images(Row({"filename": " a.jpg "}, "t"), TABLE) == ["images/a.jpg"]
-    assert labels.images(Row({"filename": " "}, "t"), TABLE) == []
-    assert labels.images(Row({"filename": "{folder}"}, "t"), TABLE) == ["images/{folder}"]
-    assert labels.images(row, replace(TABLE, image=None)) == []
+    assert matching.images(row, TABLE) == ["volumes/a.nii.gz", "images/a.nii.gz"]
+    assert matching.images(Row({"filename": " a.jpg "}, "t"), TABLE) == ["images/a.jpg"]
+    assert matching.images(Row({"filename": " "}, "t"), TABLE) == []
+    assert matching.images(Row({"filename": "{folder}"}, "t"), TABLE) == ["images/{folder}"]
+    assert matching.images(row, replace(TABLE, image=None)) == []
 
 
 def test_a_mask_is_named_by_path_name_or_stem() -> None:
     table = replace(TABLE, mask="m/{stem}_mask.png {name} {path}")
-    assert labels.mask(table, "images/a.b.jpg") == "m/a.b_mask.png a.b.jpg images/a.b.jpg"
-    assert labels.mask(replace(TABLE, mask=None), "a.jpg") is None
+    (found,) = matching.masks(table, {}, "images/a.b.jpg")
+    assert found == "m/a.b_mask.png a.b.jpg images/a.b.jpg"
+    assert matching.masks(replace(TABLE, mask=None), {}, "a.jpg") == []
+
+
+def test_a_mask_may_have_several_names_and_be_named_by_the_row() -> None:
+    """Cohen: `_mask.png.png`; V7: the number of the JSON, whether its picture is here or not."""
+    both = replace(TABLE, mask="m/{stem}_mask.png | m/{stem}_mask.png.png")
+    assert matching.masks(both, {}, "images/a.jpg") == ["m/a_mask.png", "m/a_mask.png.png"]
+    assert matching.masks(both, {}, None) == []
+    by_row = replace(TABLE, mask="m/{json.stem}.png")
+    assert matching.masks(by_row, {"json": "1676192.json"}, None) == ["m/1676192.png"]
+    assert matching.masks(by_row, {"json": ""}, "images/a.jpg") == []
 
 
 # ---- merging -----------------------------------------------------------------------------------
@@ -315,14 +326,14 @@ def test_a_record_holds_only_raw_values_and_words(cells: dict[str, str], whole: 
     for name in ("age", "offset"):
         assert found[name] is None or float(cell(name)) == found[name]
     for name in AS_WRITTEN:
-        if name != "license" or whole.license.per_image:
-            assert found[name] == (cell(name) or None)
+        if name != "license" or whole is COHEN:
+            assert found[name] == (None if vocabulary.is_blank(cell(name)) else cell(name))
     assert found["finding_raw"] == (cell("finding") or None)
     terms = [one for one in str(found["finding"] or "").split("; ") if one]
     assert set(terms) <= TERMS["findings"]
     assert not terms or found["finding_raw"]
     assert found["covid"] in ("yes", "no", "unknown")
-    assert (found["covid"] == "yes") == ("COVID-19" in terms)
+    assert found["covid"] != "yes" or "COVID-19" in terms
     assert found["patient_id"] in (None, f"{whole.id}:{cell('patient_id').strip()}")
     said = str(found["date"] or "")
     assert set(said) <= set(string.digits + "-")

@@ -139,7 +139,13 @@ def test_of_76_real_rows_no_licence_allows_commercial_use(cohen) -> None:
     assert "60 images of 40 patients chosen" in ran.err
     assert len(list(Path("some/images/cohen/images").iterdir())) == 60
     assert set(left_out("some").values()) == {"commercial: no", "its image is not here"}
-    assert report(cohen(*REAL_QUESTION))["(none stated)"]["chosen"] == "60"  # no use, no licence
+    for options in ([], ["--license-allows", "derivatives"]):
+        assert report(cohen(*REAL_QUESTION, *options))["(none stated)"]["refused"] == "60"
+    assert (
+        "refused: 60 of no stated licence (what it allows is unknown)" in cohen(*REAL_QUESTION).err
+    )
+    assert "15 images of 12 patients chosen" in cohen(*REAL_QUESTION).err
+    assert "75 images of" in cohen(*REAL_QUESTION, "--allow-unknown-license").err
     assert "not here: cohen:covid-19-pneumonia-14-PA.png" in cohen(*REAL_QUESTION, "-v").err
 
 
@@ -149,14 +155,16 @@ def test_of_76_real_rows_no_licence_allows_commercial_use(cohen) -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ([], "abcdefgh"),
-        (["--covid", "yes", "--view", "PA"], "abcdeg"),
+        ([], "abcefg"),
+        (["--allow-unknown-license"], "abcdefgh"),
+        (["--covid", "yes", "--view", "PA"], "abceg"),
         (["--license-allows", "commercial"], "abfg"),
         (["--license-allows", "derivatives"], "abcfg"),
         (["--license-allows", "redistribution"], "abcefg"),
         (["--license-allows", "derivatives", "--license-allows", "commercial"], "abfg"),
         (["--license-allows", "commercial", "--allow-unknown-license"], "abdfgh"),
-        (["--one-per", "patient"], "bcefh"),
+        (["--one-per", "patient"], "bcef"),
+        (["--one-per", "patient", "--allow-unknown-license"], "bcefh"),
         (["--license-allows", "commercial", "--one-per", "patient"], "bf"),
         (
             ["--license-allows", "commercial", "--allow-unknown-license", "--one-per", "patient"],
@@ -204,10 +212,13 @@ def test_an_image_of_two_rows_is_copied_and_counted_once(covcat, fetched) -> Non
     assert "1 image: CC BY 4.0\n" in Path("out/LICENSES.txt").read_text()
 
 
+PATIENTS = ["--one-per", "patient", "--allow-unknown-license"]
+
+
 def test_one_image_a_patient_over_all_releases(covcat, fetched) -> None:
     later = files("1,-2,COVID-19,PA,h.png,CC BY 4.0\n8,1,COVID-19,PA,a.png,CC BY 4.0\n")
     fetched(files(), later)
-    ran = covcat("select", "set@1", "set@2", "set@1", "--one-per", "patient", "-o", "out")
+    ran = covcat("select", "set@1", "set@2", "set@1", *PATIENTS, "-o", "out")
     places = [row["file"] for row in rows("out/cohort.csv")]
     assert places[:2] == ["images/set@1/images/c.png", "images/set@1/images/e.png"]
     assert places[-2:] == ["images/set@2/images/h.png", "images/set@2/images/a.png"]
@@ -219,8 +230,11 @@ def test_a_licence_of_the_whole_set_holds_for_images_without_one(covcat, fetched
     fetched(files())
     entry = shelf.folder / "set.yaml"
     entry.write_text(entry.read_text().replace("  per_image: {table", "  note: a\n#{"))
+    covcat("select", "--license-allows", "commercial", "-o", "own")
+    assert "".join(chosen("own")) == "abfg"  # a blank cell of a table of licences is unknown
+    entry.write_text(entry.read_text().replace("      license: license\n", ""))
     covcat("select", "--license-allows", "commercial", "-o", "out")
-    assert "".join(chosen("out")) == "abdfg"
+    assert "".join(chosen("out")) == "abcdefgh"
 
 
 # ---- what is written ---------------------------------------------------------------------------
@@ -365,7 +379,7 @@ def test_other_rules_of_covcat_make_no_such_cohort(covcat, here, shelf) -> None:
     entry.write_text(entry.read_text().replace("view: view", "view: finding"))
     ran = covcat("select", "--from", "one", "-o", "two")
     assert (ran.code, Path("two").exists()) == (5, False)
-    assert "expected 7 of 8 rows, got 0 of 0" in ran.err
+    assert "expected 6 of 8 rows, got 0 of 0" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -448,7 +462,7 @@ def test_a_full_disk_leaves_nothing(covcat, here, monkeypatch) -> None:
     usage = shutil.disk_usage(".")._replace(free=10)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     ran = covcat("select", "--as", "copies", "-o", "out")
-    assert "not enough space for copies: expected 840 bytes, got 10" in ran.err
+    assert "not enough space for copies: expected 630 bytes, got 10" in ran.err
     assert not [name for name in os.listdir() if "out" in name or name.startswith(".covcat")]
 
 
@@ -469,7 +483,7 @@ def test_a_rename_that_fails_takes_the_others_back(covcat, here, monkeypatch) ->
 def test_paths_with_odd_characters_stay_as_they_are(covcat, fetched) -> None:
     odd = "images/ü, 'x' $(y) \u65e5=1.png"
     fetched({**files(), odd: b"\x89PNG odd"})
-    options = ["select", "--where", "path LIKE '%=1.png'"]
+    options = ["select", "--allow-unknown-license", "--where", "path LIKE '%=1.png'"]
     assert covcat(*options, "--as", "copies", "-o", "out").code == 0
     assert Path("out/images/set", odd).read_bytes() == b"\x89PNG odd"
     assert rows("out/cohort.csv")[0]["file"] == f"images/set/{odd}"
@@ -583,15 +597,27 @@ def test_no_cohort_is_made_of_an_image_that_was_deleted(covcat, here, form: str)
 # ---- several releases --------------------------------------------------------------------------
 
 
+def test_one_unreadable_set_stops_no_cohort_of_all_that_is_here(covcat, fetched) -> None:
+    fetched(files())
+    fetched({**files(), "metadata.csv": b"filename\n\xff\n"}, name="bad")
+    ran = covcat("select", "-o", "out")
+    assert (ran.code, ran.out) == (5, "out\n")
+    assert "warning: bad@1 is left out: the table `metadata.csv`" in ran.err
+    assert "".join(chosen("out")) == "abcefg"
+    document = covcat("select", "--json").document
+    assert (document["ok"], document["data"]["chosen"], document["error"]["code"]) == (False, 6, 5)
+    assert covcat("select", "--from", "out", "-o", "again").code == 0
+
+
 def test_no_cohort_is_made_of_less_than_was_asked_for(covcat, fetched) -> None:
     fetched(files())
     fetched(files(), name="other")
     fetched({**files(), "metadata.csv": b"filename\n\xff\n"}, name="bad")
     for options in (["-o", "out"], []):
-        ran = covcat("select", *options)
+        ran = covcat("select", "bad", "set", "other", *options)
         assert (ran.code, ran.out) == (5, "")
         assert "error: bad@1, 1 of 3 releases, cannot be read: the table `metadata.csv`" in ran.err
-        assert "hint: with the options of before, name only these: other@1 set@1\n" in ran.err
+        assert "hint: with the options of before, name only these: set@1 other@1\n" in ran.err
     assert not Path("out").exists()
     assert covcat("select", "other@1", "set@1", "-o", "out").code == 0
     Path("covcat-data/set/1/files/metadata.csv").write_bytes(b"filename\n\xff\n")

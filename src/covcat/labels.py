@@ -133,11 +133,12 @@ class Reading:
         }
 
     def _find_finding(self, raw: str) -> Record:
-        terms = vocabulary.findings(raw, (self._table.values or {}).get("finding", {}))
+        own = (self._table.values or {}).get("finding", {})
+        terms = vocabulary.findings(raw, own)
         return {
             "finding": vocabulary.JOINED.join(terms) or None,
             "finding_raw": raw or None,
-            "covid": vocabulary.covid(raw, terms),
+            "covid": vocabulary.covid(raw, terms, own),
         }
 
     def _raw(self, row: Row) -> dict[str, str]:
@@ -253,7 +254,10 @@ def merged(one: Record, more: Record) -> Record:
         cells[_free(file, cells)] = row
     filled["raw"] = json.dumps(cells, ensure_ascii=False)
     sources = dict.fromkeys(
-        str(each["label_source"]) for each in (one, more) if each.get("label_source")
+        source
+        for each in (one, more)
+        for source in str(each.get("label_source") or "").split(vocabulary.JOINED)
+        if source
     )
     filled["label_source"] = vocabulary.JOINED.join(sources)
     return filled

@@ -112,6 +112,12 @@ def _table_mistakes(resource: Resource) -> list[Mistake]:
                     text = f"the index has no label `{name}`: expected one of {', '.join(LABELS)}"
                     found.append(((*place, key), text))
         found += [((*place, "values"), text) for text in _word_mistakes(table)]
+        if table.joins and not (
+            table.adds and table.joins in (table.columns or table.extract or {})
+        ):
+            found.append(
+                ((*place, "joins"), "`joins` needs `adds: yes`, and a column of that label")
+            )
         patterns = [
             (("extract",), one.partition(": ")[2]) for one in (table.extract or {}).values()
         ]
@@ -132,6 +138,7 @@ def _word_mistakes(table: LabelTable) -> list[str]:
             found.append(f"`{label}` has no list of words: expected one of {known}")
             continue
         terms = dict.fromkeys(vocabulary.words().lists[kind].values())
+        terms |= dict.fromkeys(vocabulary.DENIALS if label == "finding" else ())
         for word, meant in words.items():
             for term in meant.split(vocabulary.JOINED) if label == "finding" else [meant]:
                 if term and term not in terms:

@@ -25,6 +25,7 @@ LISTS = {  # labels that have a list of words, each with its name
     "split": "splits",
     **dict.fromkeys(("survival", "icu", "intubated"), "answers"),
 }
+DENIALS = ("negative", "non-COVID")  # what a table's own words may say of a finding, too
 _LEVEL = "/"  # between the levels of a hierarchy
 _PARTS = re.compile(r"[,;]")
 _NUMBER = re.compile(r"-?[0-9]{1,6}(\.[0-9]{1,6})?")
@@ -120,15 +121,17 @@ def findings(raw: str, own: Mapping[str, str] = {}) -> tuple[str, ...]:
 
 
 def _each(term: str) -> tuple[str, ...]:
-    return tuple(part for part in term.split(JOINED) if part)
+    return tuple(part for part in term.split(JOINED) if part and part not in DENIALS)
 
 
-def covid(raw: str, terms: tuple[str, ...]) -> str:
+def covid(raw: str, terms: tuple[str, ...], own: Mapping[str, str] = {}) -> str:
     """Say if COVID-19 is among the findings; `no` only where there is another one, or its denial.
 
     A finding of which one part has no term is `unknown`, unless another part is COVID-19; so is
     one that names COVID-19 beside its denial.
     """
+    mine = {plain(word): term for word, term in own.items()}
+    raw = mine.get(plain(raw), raw)
     parts = [part for part in _PARTS.split(raw) if not is_blank(part)]
     denied = sum(_is_denial(part) for part in parts)
     if "COVID-19" in terms:

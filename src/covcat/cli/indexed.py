@@ -16,6 +16,7 @@ from covcat.output import counted
 if TYPE_CHECKING:
     from covcat.index import Report
 
+_NAMED = 3  # image files that could not be read
 MOST_LETTERS = 200  # of a text that a person reads
 _T = TypeVar("_T")
 Failed = Mapping[str, CovcatError]  # by ID@RELEASE
@@ -172,9 +173,18 @@ def tell(session: Session, name: str, report: "Report") -> None:
     """Say what became of the rows and files of a release, and what is odd about its tables."""
     session.say(told(name, report))
     for path in report.absent:
-        session.say(
-            f"{name}: its label table `{path}` is not here: covcat fetch {name} --include '{path}'"
-        )
+        if report.is_part:
+            session.say(
+                f"{name}: its label table `{path}` is not here: "
+                f"covcat fetch {name} --include '{path}'"
+            )
+        else:
+            session.say(
+                f"warning: {name}: `{path}`, which its entry names for labels, is not among its "
+                "files"
+            )
+    for what in report.lacking:
+        session.say(f"warning: {name}: {what}, though its entry names it")
     for path in report.altered:
         session.say(
             f"warning: {name}: `{path}` was changed since it was fetched, and is read as it is "
@@ -184,26 +194,42 @@ def tell(session: Session, name: str, report: "Report") -> None:
 
 def told(name: str, report: "Report") -> str:
     """Say what became of the rows and files of a release; the numbers in brackets add up."""
-    rows, alone = report.both + report.label_only, report.image_only
     images = counted(report.images, "image")
-    if rows and alone:
+    alone = report.image_only
+    if report.both + report.label_only and alone:
         images += f" ({report.images - alone:,} with labels, {alone:,} without)"
-    labels = f"{counted(rows, 'row')} of labels" if rows else "no labels"
-    if report.label_only:
-        unclear = report.ambiguous
-        parts = [f"{report.both:,} of these images"]
-        lost = report.label_only - unclear
-        parts += [f"{lost:,} of images that are not here"] if lost else []
-        parts += [f"{unclear:,} that could be of several images"] if unclear else []
-        labels += f" ({', '.join(parts)})"
-    more = report.not_added
-    added = f", {counted(more, 'further row')} about images that are not here" if more else ""
-    text = f"{name}: {images}, {labels}{added}"
+    parts = [f"{name}: {images}", _told_of_rows(report)]
+    if report.not_added:
+        parts.append(f"{counted(report.not_added, 'further row')} about images that are not here")
+    text = ", ".join(parts)
+    if report.unreadable:
+        files = counted(report.unreadable, "image file")
+        named = ", ".join(f"`{cut(path)}`" for path in report.unread[:_NAMED])
+        more = ", …" if report.unreadable > _NAMED else ""
+        text += f"; {files} could not be read: {named}{more}"
     if report.without_term:
         kinds = report.without_term.items()
         listed = ", ".join(f"`{cut(raw)}` ({count})" for raw, count in kinds)
         text += f"; findings that the vocabulary does not have: {listed}"
     return text
+
+
+def _told_of_rows(report: "Report") -> str:
+    """Say how many rows of labels there are, and which of them have no image.
+
+    Those of bare DICOM data sets are told apart: how these are written had to be inferred.
+    """
+    rows = report.both + report.label_only - report.bare
+    labels = f"{counted(rows, 'row')} of labels" if rows else "no labels"
+    if report.label_only:
+        unclear = report.ambiguous
+        lost = report.label_only - unclear
+        parts = [f"{report.both - report.bare:,} of these images"]
+        parts += [f"{lost:,} of images that are not here"] if lost else []
+        parts += [f"{unclear:,} that could be of several images"] if unclear else []
+        labels += f" ({', '.join(parts)})"
+    bare = f"{report.bare:,} from DICOM without a preamble"
+    return f"{labels}, {bare}" if report.bare else labels
 
 
 def cut(value: Value) -> Value:

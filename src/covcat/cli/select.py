@@ -16,6 +16,8 @@ from covcat.output import Cell, Rows, counted, shown, sized
 from covcat.vocabulary import USES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from covcat.cohort.choosing import Cohort, Counts, Part, Rule, Tally
     from covcat.cohort.record import Form, Recorded
 
@@ -100,14 +102,21 @@ def select(
         recorded = record.read(earlier)
         names, rule = [one.release for one in recorded.releases], recorded.rule
     chosen = _form(form, output, recorded)
-    cohort = Cohort(_parts(session, names, is_again=recorded is not None), rule)
+    found, failed = _found(session, names, is_again=recorded is not None)
+    cohort = Cohort(_parts(session, found), rule)
     if recorded is not None:
         record.demand_same_files(cohort, recorded)
         record.demand_same_images(cohort, recorded)
         session.say("the same images as then, of the same files")
     _write(session, cohort, output, chosen)
     _tell(session, cohort.counts, rule)
-    _conclude(session, cohort.counts, output, rule)
+    data: dict[str, Any] = {"path": None if output is None else str(output)}
+    data |= asdict(cohort.counts)
+    if failed and session.json:
+        raise indexed.without(failed, found, data)
+    _conclude(session, cohort.counts, output, rule, data)
+    if failed:
+        raise indexed.without(failed, found)
 
 
 def _form(asked: str | None, output: Path | None, recorded: "Recorded | None") -> "Form":
@@ -131,17 +140,25 @@ def _form(asked: str | None, output: Path | None, recorded: "Recorded | None") -
     return by_suffix.get(suffix, "links")
 
 
-def _parts(session: Session, names: list[str] | None, *, is_again: bool) -> "list[Part]":
-    """Return the releases that are asked for, each once, with their indexes.
+def _found(
+    session: Session, names: list[str] | None, *, is_again: bool
+) -> tuple[dict[str, indexed.Indexed], indexed.Failed]:
+    """Return the releases that are asked for, and those of all that are here that failed.
 
     Raises:
-        IntegrityError: one cannot be read: a cohort of the others is not what was asked for.
+        IntegrityError: one that is named cannot be read: the others are not what was asked for.
     """
+    found, failed = indexed.indexes(session, names)
+    if failed and names:
+        raise indexed.refusal(failed, found, is_again=is_again)
+    indexed.warn_of_failures(session, failed)
+    return found, failed
+
+
+def _parts(session: Session, found: "Mapping[str, indexed.Indexed]") -> "list[Part]":
+    """Return what is chosen from, each release once."""
     from covcat.cohort.choosing import Part
 
-    found, failed = indexed.indexes(session, names)
-    if failed:
-        raise indexed.refusal(failed, found, is_again=is_again)
     parts = [
         Part(
             one.resource,
@@ -189,6 +206,15 @@ def _tell(session: Session, counts: "Counts", rule: "Rule") -> None:
             f"{counted(counts.images, 'image')} of {patients} chosen{nobody}, "
             f"{sized(counts.bytes)}, {rows}"
         )
+    _tell_of_refused(session, counts, rule)
+    for why, count in counts.left_out.items():
+        if why != NOT_HERE:
+            session.say(_left_out(why, count))
+    _warn(session, counts, rule)
+
+
+def _tell_of_refused(session: Session, counts: "Counts", rule: "Rule") -> None:
+    """Say which licences refuse what is asked."""
     refused = [one for one in counts.licenses if one.refused]
     for one in refused[:_NAMED]:
         name = shown(one.license, 100) if one.license else "no stated licence"
@@ -196,10 +222,8 @@ def _tell(session: Session, counts: "Counts", rule: "Rule") -> None:
     if len(refused) > _NAMED:
         rest = sum(one.refused for one in refused[_NAMED:])
         session.say(f"refused: {rest:,} more, of {len(refused) - _NAMED:,} other licences")
-    for why, count in counts.left_out.items():
-        if why != NOT_HERE:
-            session.say(_left_out(why, count))
-    _warn(session, counts, rule)
+    if not rule.allow_unknown_license and any("unknown" in one.why for one in refused):
+        session.say("note: --allow-unknown-license takes images too whose licence is not known")
 
 
 def _left_out(why: str, count: int) -> str:
@@ -224,12 +248,16 @@ def _warn(session: Session, counts: "Counts", rule: "Rule") -> None:
 
 
 def _is_unknown(one: "Tally", rule: "Rule") -> bool:
-    return any(one.allows[use] == "unknown" for use in rule.question.allows)
+    uses = rule.question.allows
+    if not uses:
+        return set(one.allows.values()) == {"unknown"}
+    return any(one.allows[use] == "unknown" for use in uses)
 
 
-def _conclude(session: Session, counts: "Counts", output: Path | None, rule: "Rule") -> None:
+def _conclude(
+    session: Session, counts: "Counts", output: Path | None, rule: "Rule", data: dict[str, Any]
+) -> None:
     """Print where the cohort is; where nothing was written, its licences."""
-    data: dict[str, Any] = {"path": None if output is None else str(output), **asdict(counts)}
     if output is not None:
         path = shown(output) if sys.stdout.isatty() else output
         session.result("select", data, f"{path}\n")

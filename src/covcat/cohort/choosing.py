@@ -14,6 +14,7 @@ from covcat.vocabulary import USES
 NOT_HERE = "its image is not here"
 NOT_FIRST = "another image of its patient is chosen"
 NO_PATIENT = "its patient is not known"
+NOT_KNOWN = "what it allows is unknown"
 _ALLOWS = tuple(f"allows_{use}" for use in USES)
 COUNTED = ("image_id", "path", "sha256", "bytes", "patient_id", "offset", "license", *_ALLOWS)
 _NAMED = 20  # images that are not here
@@ -48,8 +49,14 @@ class Rule:
         return words + ["--allow-unknown-license"] * self.allow_unknown_license
 
     def refusal(self, record: Record) -> str:
-        """Say which uses the licence of an image does not allow, as `commercial: no`."""
+        """Say which uses the licence of an image does not allow, as `commercial: no`.
+
+        Whatever is asked, a licence of which nothing is known allows nothing.
+        """
         said = {use: str(record[f"allows_{use}"]) for use in self.question.allows}
+        is_known = any(record[f"allows_{use}"] != "unknown" for use in USES)
+        if not (said or is_known or self.allow_unknown_license):
+            return NOT_KNOWN
         passing = ("yes", "unknown") if self.allow_unknown_license else ("yes",)
         return "; ".join(f"{use}: {word}" for use, word in said.items() if word not in passing)
 

@@ -152,6 +152,8 @@ class _Maker:
         self.others = self._others()
         self.broken: set[str] = set()  # images whose reader says so
         self.seen: Counter[str] = Counter()  # records of each image
+        self.of_patient: dict[str, list[Record]] = {}  # what is known of all images of one
+        self.joined: set[str] = set()  # patients of whom an image is here
         self.more = self._more()
 
     def records(self) -> Iterator[Record]:
@@ -171,6 +173,7 @@ class _Maker:
             if path in self.images and not self.seen[path]:
                 self.report.image_only += 1
                 blank = labels.blank(self.resource)
+                blank["mask_path"] = next(self._masks_of(path), None)
                 one = self._whole(self._added(blank, path), path, "image only")
                 self.progress.advance(task, _size(one))
                 yield one
@@ -185,6 +188,8 @@ class _Maker:
             IntegrityError: the release has nothing of what its entry names.
         """
         report = self.report
+        for patient, rows in self.of_patient.items():
+            report.not_added += 0 if patient in self.joined else len(rows)
         for table in self.tables:
             is_of_images = table.reader in matching.OF_IMAGES
             here = list(islice(self.source.matching(table.path), _SHOWN))
@@ -232,7 +237,8 @@ class _Maker:
                 continue
             if table.reader in ("delimited", "sheet") and row.file != file:
                 file = row.file
-                self.report.lacking += [f"`{file}`: {one}" for one in reading.lacking(row)]
+                if lacking := reading.lacking(row):
+                    self.report.lacking.append(f"`{file}` has no column {', '.join(lacking)}")
             name = table.path if table.reader in matching.OF_IMAGES else row.file
             self.report.rows[name] = self.report.rows.get(name, 0) + 1
             yield row
@@ -260,10 +266,14 @@ class _Maker:
             find = matching.finder(table, self.images, self.others)
             reading = labels.Reading(table, self.resource)
             for row in self._rows(table, reading):
+                record = reading.record(row)
+                if table.joins is not None:
+                    self.of_patient.setdefault(str(record[table.joins]), []).append(record)
+                    continue
                 hits = [find(name) for name in matching.images(row, table)]
                 paths = next((one for one in hits if one), [])
                 if len(paths) == 1:
-                    found.setdefault(paths[0], []).append(reading.record(row))
+                    found.setdefault(paths[0], []).append(record)
                 else:
                     self.report.not_added += 1
         return found
@@ -271,6 +281,11 @@ class _Maker:
     def _added(self, found: Record, path: str) -> Record:
         for more in self.more.get(path, ()):
             found = labels.merged(found, more)
+        patient = found["patient_id"]
+        if patient is not None and patient in self.of_patient:
+            self.joined.add(str(patient))
+            for more in self.of_patient[str(patient)]:
+                found = labels.merged(found, more)
         return found
 
     def _whole(self, found: Record, path: str | None, matched: str) -> Record:
@@ -305,13 +320,14 @@ class _Maker:
 
     def _masks(self) -> set[str]:
         """Return the files that a table calls the mask of an image."""
-        return {
-            place
-            for table in self.tables
-            for path in (self.images if table.mask else ())
-            for place in matching.masks(table, {}, path)
-            if place in self.files and place != path
-        }
+        return {mask for path in self.images for mask in self._masks_of(path)}
+
+    def _masks_of(self, path: str) -> Iterator[str]:
+        """Give the files that the name of an image shows to be its masks."""
+        for table in self.tables:
+            for place in matching.masks(table, {}, path):
+                if place in self.files and place != path:
+                    yield place
 
     def _others(self) -> list[str]:
         """Return the files that may be images if a row names them: no suffix says what they are."""

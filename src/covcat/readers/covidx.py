@@ -15,7 +15,7 @@ from covcat.readers.source import Row, Source
 
 _LINE = re.compile(
     r"(?P<patientid>\S|\S.*\S)[ \t]+"
-    rf"(?P<filename>\S+(?:{'|'.join(map(re.escape, SUFFIXES))}))[ \t]+"
+    rf"(?P<filename>\S*(?:{'|'.join(map(re.escape, SUFFIXES))}))[ \t]+"
     r"(?P<class>\S+)(?:[ \t]+(?P<source>\S+))?",
     re.IGNORECASE,
 )
