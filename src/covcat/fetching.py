@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from covcat import assemble, choose, earlier, expected, hosts, lfs, obtain, room
+from covcat import assemble, choose, earlier, expected, hosts, lfs, obtain, room, surplus
 from covcat.api import Api
 from covcat.assemble import Part
 from covcat.building import Bench, Job, doubt
@@ -79,6 +79,7 @@ def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:
     served = [one for one in hosts.listed(job.release.files, ask) if not _is_excluded(one)]
     chosen = choose.chosen(served, case.selections, case.listing)
     chosen += _what_is_here(job, served, {one for one, _ in chosen})
+    chosen = _as_locked(job, served, chosen)
     if not chosen or not _is_there(served, job):
         raise _nothing(case)
     _say_what_is_opened(job, chosen)
@@ -107,6 +108,23 @@ def _what_is_here(job: Job, served: list[Served], chosen: set[Served]) -> list[C
         for one in served
         if one not in chosen and (one.entry, one.folder, one.name) in came
     ]
+
+
+def _as_locked(job: Job, served: list[Served], chosen: list[Chosen]) -> list[Chosen]:
+    """Ask for what a lock of less than everything names, and not for what came to it since."""
+    locked = job.step.options.locked
+    if locked is None or locked.is_whole:
+        return chosen
+    asked = surplus.asked(served, locked, is_listed=job.case.listing is not None)
+    left = [one for one, _ in chosen if one not in asked]
+    if left:
+        names = surplus.named([one.path for one in left])
+        job.bench.progress.note(f"{job.case.name}: not asked for, as it is not locked: {names}")
+    if job.case.listing is None:
+        job.missing.extend(one.path for one in left if one.path in locked.missing)
+        known = {one for one, _ in chosen}
+        chosen = chosen + [(one, ()) for one in served if one in asked and one not in known]
+    return [(one, inside) for one, inside in chosen if one in asked]
 
 
 def _say_what_is_opened(job: Job, chosen: list[Chosen]) -> None:
