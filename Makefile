@@ -4,7 +4,8 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 READY := $(VENV)/.ready
 PYTHON ?= python3
 T ?=
-SHARED := -n logical --maxprocesses 8 --dist worksteal
+WORKERS := -n logical --maxprocesses 8 --dist worksteal
+SHARED ?= ../shared
 DEMO := $(VENV)/demo
 PIP := -m pip install --quiet --disable-pip-version-check
 LOCKED := --constraint constraints.txt --build-constraint constraints.txt
@@ -30,7 +31,7 @@ demo: $(READY) ## set up, then list, fetch, verify and show: offline, with the b
 
 test: $(READY) ## run the tests, a worker a core; T=tests/test_plan.py picks some
 	$(BIN)/coverage erase
-	COVERAGE_PROCESS_START=pyproject.toml $(BIN)/coverage run -m pytest $(or $(T),$(SHARED))
+	COVERAGE_PROCESS_START=pyproject.toml $(BIN)/coverage run -m pytest $(or $(T),$(WORKERS))
 	$(BIN)/coverage combine --quiet
 	$(if $(T),,$(BIN)/coverage report --skip-covered --skip-empty)
 
@@ -76,6 +77,12 @@ bench: $(READY) ## measure against peers, as ratios in one run
 	$(BIN)/python bench/download.py
 	$(BIN)/python bench/index.py
 	$(BIN)/python bench/verify.py
+
+.PHONY: compare
+compare: $(READY) ## compare the index with all real tables, SHARED=../shared; ONLY=pocus picks one
+	@if [ -d "$(SHARED)/real" ]; \
+	then $(BIN)/python scripts/compare_real --shared "$(SHARED)" $(addprefix --only ,$(ONLY)); \
+	else echo "skipped: no real tables in $(SHARED)/real; name their folder, make compare SHARED=DIR"; fi
 
 torture: $(READY) ## kills, full disks, power cuts, races, bad servers: 20 minutes
 	cd tests && ../$(BIN)/python -m torture

@@ -389,6 +389,7 @@ verified[].complete true or false  False where its record itself says that files
 verified[].changed list of text    Paths, each with what is wrong.
 verified[].missing list of text    Paths that are not there.
 verified[].extra  list of text     Paths that covcat did not put there.
+verified[].litter list of text     Paths that desktops or version control left: no damage.
 verified[].doubted list of text    With --quick: paths that were modified since, and hashed.
 verified[].repaired list of text   With --repair: paths that were brought again.
 verified[].new_record true or false  With --repair: the manifest was written anew.

@@ -26,6 +26,69 @@ LISTINGS = [
     ("v7@2020-06-29", "v7-51fca0d0", "", ""),
     ("figure1@2020-05-08", "figure1-95bb569e", "", ""),
     ("actualmed@2020-05-05", "actualmed-27240dd8", "", ""),
+    ("hannover@2021-06-10", "hannover-ad7ab099", "", ""),
+    ("covid-blues@2025-11-09", "covidblues-1857a6fb", "", ""),
+]
+
+# Tables beside the zips of COVID-CT, as in a copy of the whole repository
+# (sabapathyn/Covid_Challenge, import of 2020-09-03): the TSV has the images only.
+COVID_CT_TABLES = [
+    ListedFile(
+        "COVID-CT-MetaInfo.xlsx",
+        None,
+        "ebd830ad85fae7392763e92bd6293ce691a28c5c",
+        45_551,
+        "b6aa93a8fbc3b55b48c7aed0570203d0e2a29cb4792b457fca2648ab0455a8f3",
+    ),
+    ListedFile(
+        "NonCOVID-CT-MetaInfo.csv",
+        None,
+        "eff69f94be11ad2d9dc5f74f4cb5ce4751df4139",
+        12_561,
+        "d45a4b8af92ce2bac3085f6c1f8e0f324dbf3223565aeee7fbd877c3cb3090c9",
+    ),
+    ListedFile(
+        "Data-split/COVID/trainCT_COVID.txt",
+        None,
+        "1bbd715d474123b9aeed377fb9709bfed6161e6d",
+        6_375,
+        "e46e2f7e3b719c0cd5e1aa01f3b0e0b8dd6599969bf5cd573d24c81fab339537",
+    ),
+    ListedFile(
+        "Data-split/COVID/valCT_COVID.txt",
+        None,
+        "6ba514fc930bb23fec4bde7304eefb88b854cbaf",
+        1_967,
+        "0716d086c636a6526c9f2f806b7bd9175d037087c51bea3fef54b23a26f634ac",
+    ),
+    ListedFile(
+        "Data-split/COVID/testCT_COVID.txt",
+        None,
+        "1c371a5abf4d473184734252b9a99ec0e6cb528c",
+        4_570,
+        "39a840012d648b0bacead20300c41413402117a67eb2ac5d9c9bc7c8f8b71474",
+    ),
+    ListedFile(
+        "Data-split/NonCOVID/trainCT_NonCOVID.txt",
+        None,
+        "d297bfd691592d113e59807bbcec51c37b6a4e89",
+        2_235,
+        "b547c2c3d7b5c6f668ac316cf29967efdb68d86bd4a6ff1c8253ca1e5a75c002",
+    ),
+    ListedFile(
+        "Data-split/NonCOVID/valCT_NonCOVID.txt",
+        None,
+        "2e6cc1bd2dd338439713b4b4a3014270e6591965",
+        551,
+        "e0aa49c70f6a7c564691a67f92df3e5a2db54cc4f50f7e8b4ee15763de264b7c",
+    ),
+    ListedFile(
+        "Data-split/NonCOVID/testCT_NonCOVID.txt",
+        None,
+        "913189c207676e55218bfa577582427da0c2fdfe",
+        983,
+        "6fdeb5b2e8015605aa1db69765518ddbcb7d9417aec835765e5fe3cb3dc860f5",
+    ),
 ]
 
 
@@ -50,6 +113,8 @@ def main(folder: Path) -> None:
                     None if sha256 == "-" else sha256,
                 )
             )
+        if name == "covid-ct@latest":
+            rows += COVID_CT_TABLES
         write(CATALOG / "listings" / f"{name}.tsv.gz", rows)
         tree = tree_id((r.path.removeprefix(keep), r.mode, r.blob) for r in rows if r.mode)
         sums = totals({row.path: row for row in rows})

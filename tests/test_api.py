@@ -85,12 +85,14 @@ def test_every_error_owns_its_exit_code() -> None:
         "NewerError": 5,
         "ExtractionError": 6,
         "ActionNeededError": 7,
+        "RefusedError": 7,
         "DiskError": 8,
         "SeveralError": 9,
         "SignalError": 1,  # 128 + the signal's number, once it is known
     }
     tree = covcat.errors.__doc__ or ""
     within = {"TransientError", "BrokenError", "GoneError", "StoppedError", "NewerError"}
+    within |= {"RefusedError"}
     assert all(name in tree for name in codes.keys() - within)
 
 

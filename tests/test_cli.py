@@ -176,7 +176,7 @@ def test_a_licence_that_the_catalog_lacks_is_said_beside_one_that_it_has(covcat)
     ran = covcat("list", "--license", "AGPL-3.0", "--license", "MIT", "--format", "ids")
     assert (ran.code, ran.out) == (0, "covid-net\n")
     assert "no listed resource has the licence `MIT`" in ran.err
-    assert "1 of 19 resources" in ran.err
+    assert "1 of 21 resources" in ran.err
 
 
 def test_fetching_by_a_licence_that_the_catalog_lacks_names_those_it_has(covcat) -> None:
@@ -296,7 +296,7 @@ def test_the_sample_is_listed_only_with_all_and_never_counted(covcat) -> None:
     assert "sample" not in covcat("list", "--format", "ids").out.split()
     ran = covcat("list", "--all", "--format", "ids")
     assert ran.out.split()[-1] == "sample"
-    assert ran.err == "19 resources: 14 of the survey, 5 related\n"
+    assert ran.err == "21 resources: 14 of the survey, 7 related\n"
 
 
 def test_the_survey_is_printed_verbatim(covcat) -> None:
@@ -355,7 +355,7 @@ def test_a_narrow_list_has_one_line_a_resource_with_a_cut_title_and_its_mark(
     covcat, monkeypatch, width: int
 ) -> None:
     rows, legend = table(covcat, monkeypatch, width)
-    assert len(rows) == 20
+    assert len(rows) == 22
     (cohen,) = [row for row in rows if row.startswith("cohen ")]
     assert re.match(r"cohen +COVID-19 Image.*…\* ", cohen)
     (covid_ct,) = [row for row in rows if row.startswith("covid-ct ")]
@@ -365,7 +365,7 @@ def test_a_narrow_list_has_one_line_a_resource_with_a_cut_title_and_its_mark(
 
 def test_a_wide_list_has_every_title_whole(covcat, monkeypatch) -> None:
     rows, _ = table(covcat, monkeypatch, 200)
-    assert len(rows) == 20
+    assert len(rows) == 22
     assert "…" not in "\n".join(rows)
     assert "Labeled Optical Coherence Tomography (OCT) and Chest X-Ray" in "\n".join(rows)
 
@@ -471,7 +471,7 @@ def test_files_that_are_on_a_host_are_described_without_asking_it(covcat, server
 
 def test_what_nobody_knows_of_a_licence_is_told_beside_what_it_allows(covcat) -> None:
     ran = covcat("list", "--license-allows", "commercial", "--format", "ids")
-    assert ran.out.split() == ["v7", "kermany"]
+    assert ran.out.split() == ["v7", "kermany", "hannover"]
     unknown = next(
         line for line in ran.err.splitlines() if line.startswith("not listed, as nobody")
     )
@@ -703,7 +703,10 @@ def test_completion_scripts_are_printed(shell: str) -> None:
     ("words", "completed"),
     [
         (["covcat", "ver"], ["verify"]),
-        (["covcat", "show", "co"], ["cohen", "cord-19", "covid-net", "covid-ct", "coronacases"]),
+        (
+            ["covcat", "show", "co"],
+            ["cohen", "cord-19", "covid-net", "covid-ct", "coronacases", "covid-blues"],
+        ),
         (["covcat", "fetch", "cohen@0"], ["cohen@0.1", "cohen@0.2"]),
         (["covcat", "list", "--modality", ""], ["ct", "xray", "mri", "ultrasound"]),
         (["covcat", "list", "--has", "c"], ["case-review"]),

@@ -4,6 +4,7 @@ import hashlib
 import json
 import sqlite3
 import sys
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from builders import Answer, Ran, Shelf, zip_of
+from covid_ct_builder import covid_ct_tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -212,9 +214,13 @@ def test_the_readme_of_0_2_is_reproduced_and_says_which_rows_it_drops(covcat) ->
         "ARDS": (15, 1),
         "No Finding": (15, 4),
         "SARS": (16, 0),
-        "E.Coli": (0, 4),
+        "Streptococcus": (13, 0),
+        "Klebsiella": (7, 0),
+        "MERS": (0, 0),
     }
-    assert compared(ran, "num_samples by finding and views") == {
+    found = compared(ran, "num_samples by finding and views")
+    assert all(row[2] == 0 for row in found.values())
+    assert {row: found[row] for row in found if row[0] in pairs} == {
         (finding, view): (number, number, 0)
         for finding, both in pairs.items()
         for view, number in zip(numbers, both, strict=True)
@@ -265,10 +271,14 @@ def test_the_sample_is_as_it_says(covcat) -> None:
     assert agrees(covcat, "sample") == {"synthetic pictures"}
 
 
-def test_covid_ct_has_as_many_images_of_each_class_as_its_listings(covcat) -> None:
-    lay_listed("covid-ct", "latest", {})
+def test_covid_ct_has_as_many_images_of_each_class_and_split_as_it_says(covcat) -> None:
+    _, release = PACKAGED.find("covid-ct@latest")
+    assert release is not None
+    names = listing.read(PACKAGED.folders["covid-ct"] / str(release.listing))
+    lay_listed("covid-ct", "latest", covid_ct_tables(names))
     lay_listed("covid-ct", "2020-03-27", {})
-    assert agrees(covcat, "covid-ct@latest") == {"CT images"}
+    tables = {"CT images", "CT images of each split", "patients with COVID-19"}
+    assert agrees(covcat, "covid-ct@latest") == tables
     assert agrees(covcat, "covid-ct@2020-03-27") == {"COVID-19 CT images, first README"}
 
 
@@ -353,13 +363,11 @@ def test_covidx_lists_are_counted_each_by_itself(covcat) -> None:
         return b"".join(f"COVID {n} {kind}-{n}.png {kind} cohen\n".encode() for kind, n in kinds)
 
     lists = {
-        "train_COVIDx9B": rows(negative=3, positive=4),
+        "train_COVIDx9B": rows(negative=3, positive=4, normal=10),
         "test_COVIDx9B": rows(negative=2, positive=1),
         "train_COVIDx9A": rows(normal=5, pneumonia=6, COVID_19=7),
         "test_COVIDx9A": rows(normal=8),
         "train_COVIDx": rows(normal=9),
-        "train_COVIDx2": rows(normal=10),
-        "train_COVIDxSev": b"".join(b"COVID 1 a.png positive cohen\n" for _ in range(11)),
     }
     lay("covid-net", "2022-02-17", {f"labels/{name}.txt": data for name, data in lists.items()})
     ran = covcat("counts", "covid-net@2022-02-17", "--published", "--json")
@@ -369,19 +377,44 @@ def test_covidx_lists_are_counted_each_by_itself(covcat) -> None:
         return [found for _, found, _ in compared(ran, of).values()]
 
     assert found("images of COVIDx V9B") == [3, 4, 2, 1]
-    assert found("images of COVIDx V9A, training") == [5, 6, 7]
-    numbers = {row: n for row, (_, n, _) in compared(ran, "images of each label list").items()}
-    assert {row: n for row, n in numbers.items() if n} == {
-        ("COVIDx", "train"): 9,
-        ("COVIDx9A", "train"): 18,
-        ("COVIDx9A", "test"): 8,
-        ("COVIDx9B", "train"): 7,
-        ("COVIDx9B", "test"): 3,
-        ("COVIDxSev", "train"): 11,
-    }
+    assert found("images of COVIDx V9A") == [5, 6, 7, 8, 0, 0]
+    assert found("images of COVIDx V1") == [9, 0, 0, 0, 0, 0]
+    assert found("patients of COVIDx V9A") == [5, 6, 7, 8, 0, 0]
+    assert found("patients of the training list of COVIDx V9B") == [10]  # who is in two, once
     tables = ran.document["data"]["releases"][0]["tables"]
-    (rest,) = [row for one in tables for row in one["rows"] if row["status"] == "in no row"]
-    assert (rest["row"], rest["found"]) == ({"list": "COVIDx2", "split": "train"}, 10)
+    rest = {
+        one["of"]: (row["row"], row["found"])
+        for one in tables
+        for row in one["rows"]
+        if row["status"] == "in no row"
+    }
+    assert rest["images of COVIDx V9B"] == ({"split": "train", "class": "normal"}, 10)
+
+
+@needs_real
+def test_each_of_the_24_lists_of_covidx_is_as_a_document_prints_it_or_says_why_not(covcat) -> None:
+    with zipfile.ZipFile(SHARED / "covidnet-65999806.zip") as packed:
+        root = packed.namelist()[0].partition("/")[0]
+        names = [
+            name.removeprefix(f"{root}/")
+            for name in packed.namelist()
+            if "/labels/" in name and name.endswith(".txt") and "Sev" not in name
+        ]
+        lay("covid-net", "2022-02-17", {name: packed.read(f"{root}/{name}") for name in names})
+    assert len(names) == 24
+    ran = covcat("counts", "covid-net@2022-02-17", "--published", "--json")
+    assert ran.code == 0, ran.err
+    tables = ran.document["data"]["releases"][0]["tables"]
+    counted = {one["of"] for one in tables if one["counted"] is not None}
+    versions = ["V1", "V2", "V3", "V4", "V5", "V6", "V7A", "V7B", "V8A", "V8B", "V9A", "V9B"]
+    for version in versions:
+        assert {f"{what} of COVIDx {version}" for what in ("images", "patients")} <= counted
+    open_ = [
+        row for one in tables for row in one["rows"] if row["difference"] and not row["explained"]
+    ]
+    assert open_ == []
+    assert compared(ran, "CXR images of COVIDx V3") == {(): (13975, 13970, -5)}
+    assert compared(ran, "patient cases of COVIDx V3") == {(): (13870, 13869, -1)}
 
 
 # ---- groups ------------------------------------------------------------------------------------

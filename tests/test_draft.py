@@ -232,6 +232,10 @@ def test_json_is_one_document_with_the_same_releases(desk: Desk) -> None:
             f"https://dataverse.harvard.edu/dataset.xhtml?persistentId=doi:{DOI}&version=2.1",
             f"dataverse {DOI} 2.1",
         ),
+        (DOI, f"dataverse {DOI} None"),
+        (f"https://doi.org/{DOI}", f"dataverse {DOI} None"),
+        (f"doi:{DOI}@1.0", f"dataverse {DOI} 1.0"),
+        (f"DOI: {DOI.lower()}", f"dataverse {DOI} None"),
         ("mendeley:2fxz4px6d8", "mendeley 2fxz4px6d8 None"),
         ("mendeley:2fxz4px6d8.4", "mendeley 2fxz4px6d8 4"),
         ("https://data.mendeley.com/datasets/2fxz4px6d8/4", "mendeley 2fxz4px6d8 4"),
@@ -265,6 +269,8 @@ def test_a_server_of_dataverse_is_https_whatever_was_written() -> None:
         "figshare:1.v",
         "dataverse:6ACUZI",
         "dataverse:10.7910/DVN/X?key=1",
+        "10.7910/DVN/6ACUZI/ABCDEF",  # of one file
+        "10.70122/FK2/X",  # of a server that nobody names
         "kaggle:slug",
         "github:../..",
         "mendeley:2FXZ4PX6D8",
@@ -275,6 +281,11 @@ def test_what_names_no_record_is_a_usage_error_that_shows_the_forms(name: str) -
     with pytest.raises(UsageError, match="names no record") as caught:
         record_of(name)
     assert "zenodo:3757476" in caught.value.details
+
+
+def test_a_doi_of_harvard_dataverse_is_asked_for_there(desk: Desk) -> None:
+    desk.world.dataverse.add(DOI, {"notes.txt": b"n"})
+    assert f"doi: {DOI}" in desk.block(f"https://doi.org/{DOI}")
 
 
 def test_a_wrong_name_exits_with_2_and_asks_nobody(desk: Desk) -> None:

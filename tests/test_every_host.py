@@ -31,6 +31,8 @@ VERIFIED = {
     "v7@2020-06-29": {"git-tree"},
     "actualmed@2020-05-05": {"git-tree"},
     "figure1@2020-05-08": {"git-tree"},
+    "hannover@2021-06-10": {"git-tree"},
+    "covid-blues@2025-11-09": {"git-tree"},
     "coronacases@zenodo-3757476": {"sha256"},
     "medseg@figshare-v2": {"md5", "host-md5"},
     "augmented-xray@4": {"host-sha256"},

@@ -320,6 +320,30 @@ def test_a_layout_places_members(tmp_path: Path, layout: Layout, paths: list[str
     assert sorted(unpacked(tmp_path, "zip", ROOTED, layout)) == paths
 
 
+MAC = {"r/a.txt": b"a", "r/._a.txt": b"j", "__MACOSX/r/._a.txt": b"j", "r/.git/config": b"token"}
+
+
+@pytest.mark.parametrize(
+    ("layout", "paths"),
+    [
+        (Layout(), ["__MACOSX/r/._a.txt", "r/._a.txt", "r/.git/config", "r/a.txt"]),
+        (Layout(litter=()), ["r/a.txt"]),
+        (Layout(litter=["in/._a.txt"], strip_root=True, into="in/"), ["in/._a.txt", "in/a.txt"]),
+        (Layout(litter=["._a.txt"], strip=1), ["._a.txt", "a.txt"]),
+        (Layout(litter=["r/._a.txt"], into="r/", own_folder="r"), ["r/._a.txt", "r/a.txt"]),
+    ],
+)
+def test_litter_stays_only_where_it_is_known(tmp_path: Path, layout: Layout, paths) -> None:
+    assert sorted(unpacked(tmp_path, "zip", zip_of(MAC), layout)) == paths
+
+
+def test_an_archive_of_litter_alone_has_no_files(tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    archive.write_bytes(zip_of({"__MACOSX/._a.txt": b"j", ".DS_Store": b"j"}))
+    with pytest.raises(ExtractionError, match="has no files in it"):
+        extract.inspect(archive, "zip", Layout(litter=()), Budget(10**9))
+
+
 @pytest.mark.parametrize("members", [{"a.txt": b""}, {"r/a.txt": b"", "s/b.txt": b""}])
 def test_a_git_archive_has_one_root_folder(tmp_path: Path, members) -> None:
     archive = tmp_path / "archive"

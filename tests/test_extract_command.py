@@ -241,10 +241,8 @@ def test_the_catalog_names_archives_inside_and_the_manifest_keeps_them(
 ) -> None:
     from builders import Answer
 
-    inner = zip_of({"x.txt": b"x", "__MACOSX/._x.txt": b"junk"})
-    shelf.add_web(
-        "plain", "a.tar", unpack="tar", strip=1, nested=["*.zip"], exclude=["*__MACOSX/*"]
-    )
+    inner = zip_of({"x.txt": b"x", "x.log": b"left out", "__MACOSX/._x.txt": b"litter"})
+    shelf.add_web("plain", "a.tar", unpack="tar", strip=1, nested=["*.zip"], exclude=["*.log"])
     server.serve("/data.example.org/a.tar", Answer(tar_of({"top/s.zip": inner, "top/n": b"n"}, "")))
     ran = covcat("fetch", "plain", "-q")
     assert ran.code == 0, ran.err

@@ -289,7 +289,7 @@ def test_an_odd_address_of_git_lfs_is_refused(covcat, direct, shelf, href: str) 
     lfs(direct, shelf, href)
     ran = covcat("fetch", "set", "--retries", "0", mirror=None)
     assert ran.code == 4
-    assert "error: Git LFS names " in ran.err
+    assert "error: `a.bin`: Git LFS names " in ran.err
     assert "very-secret" not in ran.err + ran.out
 
 

@@ -446,6 +446,20 @@ def test_files_of_a_set_are_found_by_path_digest_or_name(covcat, world, shelf, r
     assert here(covcat("import", "set", unpacked("mine", named), mirror=world.url)) == files
 
 
+@pytest.mark.parametrize("where", ["", "set/", "Downloads/set (1)/"])
+@pytest.mark.parametrize("lacks", ["", "data/"])
+def test_files_of_one_name_are_told_apart_by_folders_too_many_or_too_few(
+    covcat, world, shelf, where: str, lacks: str
+) -> None:
+    entry = "{host: dataverse, server: 'https://dataverse.harvard.edu', doi: 10.7910/DVN/TEST}"
+    shelf.add("set", KAGGLE.partition("      - {")[0] + f"      - {entry}\n")
+    files = {"data/a/x.png": b"\x89PNG1", "data/b/x.png": b"\x89PNG1", "data/.DS_Store": b"j"}
+    world.dataverse.add("doi:10.7910/DVN/TEST", files)
+    given = {where + path.removeprefix(lacks): data for path, data in files.items()}
+    ran = covcat("import", "set", unpacked("mine", given), mirror=world.url)
+    assert here(ran) == files  # its host lists the .DS_Store too
+
+
 def odd_folder() -> str:
     folder = unpacked("mine", {"a.txt": b"a", "b\nc.txt": b"b", "d\\e.txt": b"c"})
     os.symlink("/etc/passwd", "mine/link")
@@ -544,6 +558,121 @@ def test_names_that_are_not_utf8_are_recorded_in_letters(covcat, world, shelf) -
     assert record("other")["downloads"][0]["imported_from"] == "n\\xff"
 
 
+# ---- litter ------------------------------------------------------------------------------------
+
+CLONE = {
+    "metadata.csv": b"patientid,finding,filename\n",
+    "images/a.png": b"\x89PNG",
+    ".gitignore": b"*.log\n",
+    ".DS_Store": b"j",
+    ".git/config": b"url = https://somebody:made-up-token@example.org/x.git",
+    ".git/objects/ab/cd": b"x",
+    "sub/module/.git": b"gitdir: ../../.git/modules/sub",
+    "sub/module/b.txt": b"b",
+    "sub/old/.svn/entries": b"12",
+}
+KEPT = ["metadata.csv", "images/a.png", ".gitignore", "sub/module/b.txt"]
+MOVING = """
+releases:
+  - id: "1"
+    source: made up
+    files:
+      - {host: github, repository: test/set, branch: main, unpack: zip}
+"""
+
+
+def stored() -> bytes:
+    """All that a run left in the data folder."""
+    return b"".join(one.read_bytes() for one in Path("covcat-data").rglob("*") if one.is_file())
+
+
+def test_version_control_in_a_clone_is_left_out_and_told(covcat, shelf) -> None:
+    shelf.add("set", MOVING)
+    ran = covcat("--offline", "import", "set", unpacked("mine", CLONE))
+    assert here(ran) == {path: CLONE[path] for path in KEPT}
+    assert "`.git` of `mine` left out: 2 files of version control" in ran.err
+    assert "`sub/module/.git` of `mine` left out: 1 file of version control" in ran.err
+    assert "1 file that desktops left in `mine` left out" in ran.err
+    assert b"made-up-token" not in stored()
+
+
+def test_a_clone_of_a_listed_state_has_no_version_control_either(covcat, shelf) -> None:
+    shelf.add_repository()
+    clone = {**REPOSITORY, ".git/config": CLONE[".git/config"], ".git/index": b"DIRC"}
+    ran = covcat("import", "set", unpacked("mine", clone))
+    assert here(ran) == REPOSITORY
+    assert "`.git` of `mine` left out: 2 files" in ran.err
+    assert "left out as none" not in ran.err
+    assert b"made-up-token" not in stored()
+
+
+@pytest.mark.parametrize("packing", ["zip", "tar.gz"])
+def test_a_clone_that_a_desktop_packed_is_read_without_litter(covcat, shelf, packing: str) -> None:
+    shelf.add("set", MOVING)
+    members = {f"set-main/{path}": data for path, data in CLONE.items()}
+    members["__MACOSX/set-main/._metadata.csv"] = b"j"
+    data = zip_of(members) if packing == "zip" else tar_of(members, "gz")
+    ran = covcat("--offline", "import", "set", written(f"set-main.{packing}", data))
+    assert here(ran) == {path: CLONE[path] for path in KEPT}
+    assert "6 files of desktops or version control left out" in ran.err
+    assert b"made-up-token" not in stored()
+
+
+def test_archives_of_a_set_are_unpacked_without_litter(covcat, shelf) -> None:
+    entry = "{host: dataverse, server: 'https://dataverse.harvard.edu', doi: 10.7910/DVN/TEST, "
+    shelf.add("set", KAGGLE.partition("      - {")[0] + f"      - {entry}unpack: zip}}\n")
+    one = zip_of({"P1/a.png": b"\x89PNG", "__MACOSX/P1/._a.png": b"j", "P1/Thumbs.db": b"j"})
+    folder = unpacked("mine", {"P1.zip": one, "P2.zip": zip_of({"b.png": b"\x89PNG2"})})
+    ran = covcat("--offline", "import", "set", folder)
+    assert here(ran) == {"P1/a.png": b"\x89PNG", "P2/b.png": b"\x89PNG2"}
+
+
+def test_a_folder_of_a_desktop_that_is_closed_stops_nothing(covcat, monkeypatch) -> None:
+    unpacked("mine", {"a.txt": b"a", "@eaDir/a.txt/SYNO": b"x"})
+    scan = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("@eaDir"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert here(covcat("import", "sirm", "mine")) == {"a.txt": b"a"}
+
+
+def test_names_that_only_desktops_give_are_no_unsafe_ones(covcat) -> None:
+    folder = unpacked("mine", {"a.txt": b"a", "Icon\r": b""})
+    assert here(covcat("import", "sirm", folder)) == {"a.txt": b"a"}
+
+
+# ---- a folder with the download in it ----------------------------------------------------------
+
+DOWNLOADED = {
+    "listed": (None, lambda: {"set.zip": git_zip(REPOSITORY)}),
+    "listed, with more": (None, lambda: {"set.zip": git_zip(REPOSITORY), "notes.txt": b"mine"}),
+    "listed, in two": (
+        None,
+        lambda: {"1.zip": zip_of(dict([*REPOSITORY.items()][:2])), "2.tgz": tar_of(REPOSITORY)},
+    ),
+    "moving": (MOVING, lambda: {"set-main.zip": git_zip(REPOSITORY), ".DS_Store": b"j"}),
+    "a set of Kaggle": (KAGGLE, lambda: {"archive (1).zip": zip_of(REPOSITORY)}),
+}
+
+
+@pytest.mark.parametrize("way", DOWNLOADED)
+def test_the_folder_that_holds_the_archive_will_do(covcat, shelf, way: str) -> None:
+    entry, files = DOWNLOADED[way]
+    _ = shelf.add("set", entry) if entry else shelf.add_repository()
+    ran = covcat("--offline", "import", "set", unpacked("Downloads", files()))
+    assert here(ran) == REPOSITORY
+    assert covcat("verify", "set").code == 0
+
+
+def test_of_a_brought_resource_it_will_do_too(covcat) -> None:
+    folder = unpacked("Downloads", {"P1.zip": zip_of({"a.png": b"\x89PNG"})})
+    assert here(covcat("--offline", "import", "sirm", folder)) == {"a.png": b"\x89PNG"}
+
+
 # ---- what a release is made of -----------------------------------------------------------------
 
 
@@ -572,6 +701,47 @@ def test_a_pointer_of_git_lfs_is_no_data(covcat, pointers: dict[str, bytes]) -> 
     assert "1 pointer of Git LFS came without" in ran.err
     assert "pointer: a.bin" in ran.err
     assert "hint: covcat fetch set@1" in ran.err
+
+
+def lfs(data: bytes, extension: str = "") -> bytes:
+    """What git has in the place of a large file."""
+    oid, version = hashlib.sha256(data).hexdigest(), "version https://git-lfs.github.com/spec/v1\n"
+    return f"{version}{extension}oid sha256:{oid}\nsize {len(data)}\n".encode()
+
+
+POINTERS = {
+    "COVID/a.png": lfs(b"a" * 999),
+    "COVID/b.png": lfs(b"b" * 999, f"ext-0-case sha256:{'0' * 64}\n"),
+}
+NO_POINTERS = {
+    "README.md": b"version https://git-lfs.github.com/spec/v1 is how its pointers begin\n",
+    "docs/lfs.md": b"Run `git lfs pull`:\n\n" + lfs(b"x"),
+    "docs/more.md": lfs(b"x") + b"is what you see without it.\n",
+    "x.csv": b"oid sha256:" + b"0" * 64 + b"\nsize 3\n",
+}
+
+
+@pytest.mark.parametrize("entry", [MOVING, KAGGLE])
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_pointers_that_nobody_lists_are_no_data_either(
+    covcat, shelf, entry: str, is_folder: bool
+) -> None:
+    shelf.add("set", entry)
+    files = {f"set-main/{path}": data for path, data in {**POINTERS, **NO_POINTERS}.items()}
+    path = unpacked("mine", files) if is_folder else written("set-main.zip", zip_of(files))
+    ran = covcat("--offline", "import", "set", path)
+    assert (ran.code, ran.out) == (5, "")
+    assert "2 pointers of Git LFS came without what is pointed to" in ran.err
+    assert "COVID/a.png" in ran.err
+    assert "COVID/b.png" in ran.err
+    assert "git lfs pull where you cloned it" in ran.err
+    assert not Path("covcat-data/set").exists()
+
+
+def test_a_text_about_git_lfs_is_no_pointer(covcat, shelf) -> None:
+    shelf.add("set", KAGGLE)
+    ran = covcat("--offline", "import", "set", unpacked("mine", NO_POINTERS))
+    assert here(ran) == NO_POINTERS
 
 
 @pytest.mark.parametrize("has_pointer", [False, True])

@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from covid_ct_builder import PATIENTS, covid_ct_tables
 from tables_builder import darwin, dicom, nifti, png, workbook
 
 from covcat import catalog, index, manifest, query
@@ -338,10 +339,12 @@ def test_sex_and_age_that_are_swapped_stay_swapped_and_blank() -> None:
     assert counts(records, "sex") == {None: 220, "M": 90, "F": 64}
 
 
-def test_covid_ct_tells_by_its_folders() -> None:
-    records, report = indexed("covid-ct@latest", listed("covid-ct@latest"))
+def test_covid_ct_tells_by_its_folders_and_the_tables_beside_them() -> None:
+    plain = listed("covid-ct@latest")
+    tables = covid_ct_tables(plain)
+    records, report = indexed("covid-ct@latest", plain | tables)
     sound(records, report)
-    assert (report.images, report.both, report.rows) == (746, 746, {"CT_*": 746})
+    assert (report.images, report.both, report.label_only, report.not_added) == (746, 746, 0, 1)
     assert counts(records, "covid", "finding", "finding_raw") == {
         ("yes", "COVID-19", "COVID"): 349,
         ("no", None, "NonCOVID"): 397,
@@ -349,6 +352,11 @@ def test_covid_ct_tells_by_its_folders() -> None:
     assert report.without_term == {}  # NonCOVID is no finding, and is understood
     assert {one["modality"] for one in records} == {"ct"}
     assert sum("%" in str(one["path"]) for one in records) == 384
+    assert counts(records, "split") == {"train": 425, "val": 118, "test": 203}
+    assert all(one["patient_id"] for one in records)
+    sick = [one for one in records if one["covid"] == "yes"]
+    assert len({one["patient_id"] for one in sick}) == PATIENTS
+    assert counts(sick, "sex") == {"M": 175, "F": 174}
     early, report = indexed("covid-ct@2020-03-27", listed("covid-ct@2020-03-27"))
     sound(early, report)
     assert counts(early, "covid") == {"yes": 275}
@@ -356,40 +364,71 @@ def test_covid_ct_tells_by_its_folders() -> None:
 
 @real
 def test_the_workbook_of_covid_ct_names_every_image_of_covid() -> None:
-    """It is no part of a release: here it is put beside the two zips."""
     name = "COVID-CT-MetaInfo.xlsx"
+    plain = listed("covid-ct@latest")
     book = (TABLES / f"covidct-{name}").read_bytes()
-    resource, release = put("covid-ct@latest", {**listed("covid-ct@latest"), name: book})
-    table = LabelTable(
-        reader="sheet",
-        path=name,
-        source="made up",
-        columns={
-            "filename": "File name",
-            "patient_id": "Patient ID",
-            "age": "Age",
-            "sex": "Gender",
-            "location": "Location",
-            "doi": "DOI",
-            "clinical_notes": "Captions",
-            "other_notes": "Severity",
-        },
-        image="CT_COVID/{File name} | CT_COVID/{File name}.png",
-        adds="yes",
-    )
-    records, report = index_of(replace(resource, tables=(*resource.tables, table)), release)
+    records, report = indexed("covid-ct@latest", plain | covid_ct_tables(plain) | {name: book})
     sound(records, report)
     assert (report.rows[name], report.not_added, report.both) == (350, 1, 746)  # a footnote's row
-    known = [one for one in records if one["patient_id"]]
+    known = [one for one in records if one["covid"] == "yes"]
     assert (len(known), len({one["patient_id"] for one in known})) == (349, 213)
-    assert {one["covid"] for one in known} == {"yes"}
     raw = [cells(one)[name] for one in known]
     assert Counter(cell["File name"].endswith(".png") for cell in raw) == {True: 266, False: 83}
     assert {cell["Gender"] for cell in raw} == {"", "F", "M", "F ", "M "}
     assert sum(cell["Gender"] != "" for cell in raw) == 137
     assert sum(one["sex"] is not None for one in known) == 137
-    assert sum(cell["DOI"] != "" for cell in raw) == 203
+    assert sum(one["doi"] is not None for one in known) == 203
     assert sum(cell["Age"] != "" for cell in raw) == 169
+
+
+@real
+def test_hannover_has_a_patient_a_view_and_a_day_for_each_of_its_films() -> None:
+    with zipfile.ZipFile(TABLES.parent / "hannover-ad7ab099.zip") as packed:
+        root = packed.namelist()[0].partition("/")[0]
+        table = packed.read(f"{root}/data.csv")
+    files = listed("hannover", **{"data.csv": table})
+    records, report = indexed("hannover", files)
+    sound(records, report)
+    assert (report.images, report.both, report.rows) == (243, 243, {"data.csv": 243})
+    assert len({one["patient_id"] for one in records}) == 71
+    assert counts(records, "view") == {"AP": 194, "PA": 49}
+    assert counts(records, "sex") == {"M": 180, "F": 63}
+    assert counts(records, "icu") == {"yes": 186, None: 57}
+    assert counts(records, "survival") == {"no": 48, None: 195}
+    assert counts(records, "covid", "modality") == {("yes", "xray"): 243}
+    for one in records:  # admitted four days before the film: it is of day 4
+        assert one["offset"] == -int(cells(one)["data.csv"]["admission_offset"])
+    assert sum(cells(one)["data.csv"]["crp_val"] != "" for one in records) == 179
+
+
+def test_the_lists_that_kaggle_has_beside_covidx_name_the_images_of_their_folder() -> None:
+    """The same name may be in both folders, and only one of the two is meant."""
+    files = {
+        "train.txt": b"COVID 119 a.png positive sirm\n7 b.png negative rsna\n8 gone.png negative rnsa\n",
+        "test.txt": b"9 a.png negative ricord\n",
+        **dict.fromkeys(("train/a.png", "train/b.png", "test/a.png"), png(2, 2)),
+    }
+    records, report = indexed("covid-net@covidx-cxr2", files)
+    sound(records, report)
+    assert counts(records, "path", "split", "covid", "patient_id") == {
+        ("train/a.png", "train", "yes", "covid-net:COVID 119"): 1,
+        ("train/b.png", "train", "no", "covid-net:7"): 1,
+        (None, "train", "no", "covid-net:8"): 1,
+        ("test/a.png", "test", "no", "covid-net:9"): 1,
+    }
+
+
+@real
+def test_covid_blues_has_a_patient_for_each_of_its_videos() -> None:
+    table = (TABLES / "covidblues-severity.csv").read_bytes()
+    records, report = indexed("covid-blues", listed("covid-blues", **{"severity.csv": table}))
+    sound(records, report)
+    assert (report.images, report.both, report.label_only) == (362, 362, 0)
+    assert len({one["patient_id"] for one in records}) == 63
+    assert counts(records, "modality", "view") == {("ultrasound", "Convex probe"): 362}
+    assert counts(records, "covid") == {"unknown": 362}  # the test is one of the patient's row
+    scores = Counter(cells(one)["severity.csv"]["Severity Score"] for one in records)
+    assert scores == {"0.0": 120, "1.0": 111, "2.0": 83, "3.0": 48}
 
 
 @real

@@ -157,6 +157,31 @@ def test_a_value_is_a_word_or_a_number_or_blank(name: str, raw: str, expected: o
     assert json.loads(str(found["raw"])) == {"t.csv": {name: raw}}
 
 
+@pytest.mark.parametrize(
+    ("raw", "offset"),
+    [("-4", 4), ("0", 0), ("10", -10), ("-4.0", 4), ("", None), ("?", None), ("-3.5", None)],
+)
+def test_days_that_count_from_the_image_are_turned_round(raw: str, offset: int | None) -> None:
+    """Hannover: -4 is an admission four days before the film, so the film is of day 4."""
+    table = replace(PLAIN, offset_from="image")
+    found = made({"offset": raw}, table)
+    assert found["offset"] == offset
+    assert json.loads(str(found["raw"])) == {"t.csv": {"offset": raw}}
+
+
+@pytest.mark.parametrize(
+    ("raw", "icu"),
+    [("-3.0", "yes"), ("0", "yes"), ("0.0", "yes"), ("1", "yes"), ("never", "no"), ("", None)],
+)
+def test_a_star_among_the_words_of_a_table_is_any_other_that_is_not_blank(
+    raw: str, icu: str | None
+) -> None:
+    """Hannover: whoever has a day of admission to the ICU, even day 0, was there."""
+    table = replace(PLAIN, values={"icu": {"*": "yes", "Never": "no"}})
+    assert made({"icu": raw}, table)["icu"] == icu
+    assert made({"icu": "nan"}, table)["icu"] is None
+
+
 def test_a_raw_finding_is_kept_whatever_becomes_of_it() -> None:
     for raw in ("todo", "Pneumonia/Viral/Herpes ", "something new", "COVID-19, ARDS", "?"):
         assert made({"finding": raw})["finding_raw"] == raw
@@ -203,7 +228,7 @@ def test_labels_of_other_sets_images_say_nothing_of_their_licence(name: str) -> 
     resource = CATALOG.get(name)
     for table in resource.tables:
         found = labels.record(Row({"filename": "a.jpg"}, "t"), table, resource)
-        assert found["license_spdx"] is None
+        assert (found["license"], found["license_spdx"]) == (None, None)
         assert {found[f"allows_{use}"] for use in vocabulary.USES} == {"unknown"}
 
 

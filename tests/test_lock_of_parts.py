@@ -326,6 +326,18 @@ def test_an_archive_that_a_person_did_not_bring_is_not_asked_for(covcat, shelf, 
     assert covcat("lock", "--check").code == 0
 
 
+@pytest.mark.parametrize("is_back", [False, True])
+def test_an_archive_that_its_host_had_lost_stays_out(covcat, shelf, world, is_back: bool) -> None:
+    shelf.add("set", SET)
+    ids = world.dataverse.add(DOI, SERVED)
+    path = f"/api/access/datafile/{ids['P2.zip']}"
+    world.faults.answer("dataverse.harvard.edu", path, 404, times=1 if is_back else 9)
+    assert covcat("fetch", "set", "--allow-missing", mirror=world.url).code == 0
+    covcat("lock")
+    assert locked()["set@latest"]["missing"] == ["P2.zip"]
+    comes_again(covcat, mirror=world.url)
+
+
 @pytest.mark.parametrize(
     "part", [["--include", "*.zip"], ["--exclude", "labels.csv"], ["--sample", "2"]]
 )

@@ -8,6 +8,9 @@ from covcat.names import (
     Paths,
     collision,
     collision_key,
+    common_folder,
+    history_of,
+    is_litter,
     unsafe_name,
 )
 
@@ -135,6 +138,85 @@ def test_every_control_character_is_refused_wherever_it_stands() -> None:
     for code in (*range(0x20), *range(0x7F, 0xA0)):
         for name in (f"{chr(code)}a", f"a{chr(code)}b", f"a/{chr(code)}"):
             assert unsafe_name(name) == HIDDEN, hex(code)
+
+
+# ---- litter ------------------------------------------------------------------------------------
+
+LITTER = [
+    ".DS_Store",
+    "images/.DS_Store",
+    "images/._a.png",
+    "._a.png",
+    "__MACOSX/images/._a.png",
+    "__MACOSX/a.png",
+    "Thumbs.db",
+    "a/b/Thumbs.db",
+    "a/thumbs.db",
+    "desktop.ini",
+    "Desktop.ini",
+    "@eaDir/a.png/SYNOFILE_THUMB_M.png",
+    "a/@eaDir/x",
+    ".git/config",
+    ".git",
+    "a/sub/.git",
+    "a/.svn/entries",
+    ".hg/store/x",
+    ".@__thumb/a.png",
+]
+DATA = [
+    "a.png",
+    "a_.png",
+    ".hidden",
+    "a/._b/c.png",
+    "myThumbs.db",
+    "xdesktop.ini",
+    ".gitignore",
+    ".gitattributes",
+    ".github/workflows/x.yml",
+    "git/config",
+    "MACOSX/a.png",
+    "a.DS_Store",
+    ".ipynb_checkpoints/a.csv",
+    ".Trash-1/a",
+]
+
+
+@pytest.mark.parametrize("path", [*LITTER, "Icon\r", "images/Icon\r"])
+def test_what_desktops_and_version_control_leave_is_litter(path: str) -> None:
+    assert is_litter(path)
+
+
+@pytest.mark.parametrize("path", DATA)
+def test_what_only_looks_like_litter_is_not(path: str) -> None:
+    assert not is_litter(path)
+
+
+def test_only_version_control_may_hold_work() -> None:
+    histories = {path: found for path in LITTER if (found := history_of(path))}
+    assert histories == {
+        ".git/config": ".git",
+        ".git": ".git",
+        "a/sub/.git": "a/sub/.git",
+        "a/.svn/entries": "a/.svn",
+        ".hg/store/x": ".hg",
+    }
+    assert not any(map(history_of, DATA))
+
+
+@pytest.mark.parametrize(
+    ("paths", "folder"),
+    [
+        (["a/b/x", "a/b/y"], "a/b/"),
+        (["a/b/x", "a/c/y"], "a/"),
+        (["a/b", "a/b-1/x"], "a/"),
+        (["x", "a/y"], ""),
+        (["a/x"], "a/"),
+        (["ab/x", "a/x"], ""),
+        ([], ""),
+    ],
+)
+def test_the_folder_in_which_all_lies(paths: list[str], folder: str) -> None:
+    assert common_folder(paths) == folder
 
 
 # ---- collisions --------------------------------------------------------------------------------

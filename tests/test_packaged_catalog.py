@@ -40,7 +40,7 @@ SURVEY = """\
 13 | eurorad           | YYUUYY | European Society of Radiology | eurorad.org
 14 | radiopaedia       | YYUUYY | Radiopaedia | radiopaedia.org
 """
-RELATED = ["mashhad", "v7", "kermany", "figure1", "actualmed"]
+RELATED = ["mashhad", "v7", "kermany", "figure1", "actualmed", "hannover", "covid-blues"]
 DEFAULTS = {
     "cohen": "2020-06-22",
     "cord-19": "2020-07-16",
@@ -61,6 +61,8 @@ DEFAULTS = {
     "kermany": "mendeley-2",
     "figure1": "2020-05-08",
     "actualmed": "2020-05-05",
+    "hannover": "2021-06-10",
+    "covid-blues": "2025-11-09",
     "sample": "1",
 }
 WITH_CT = (
@@ -205,8 +207,8 @@ def test_images_that_lie_elsewhere_are_in_a_release_that_is_there(resource: Reso
         for part in release.images_in:
             other, found = CATALOG.find(f"{part.resource}@{part.release}")
             assert (other.id, found is not None) == (part.resource, True)
-            assert other.id != resource.id
-            assert part.resource in [one.resource for one in resource.contains]
+            assert (part.resource, part.release) != (resource.id, release.id)
+            assert part.resource in {resource.id, *(one.resource for one in resource.contains)}
             assert other.found.ct == "Y" or other.found.xray == "Y"
 
 
@@ -217,6 +219,36 @@ def test_v7_has_labels_of_images_that_two_other_resources_hold() -> None:
     assert found == ["cohen@2020-06-22 by name", "kermany@mendeley-2 by name"]
 
 
+def test_covid_net_has_labels_of_images_that_another_release_of_it_holds() -> None:
+    release = CATALOG.get("covid-net").default_release
+    assert release
+    (part,) = release.images_in
+    assert (part.resource, part.release) == ("covid-net", "covidx-cxr2")
+
+
+def test_no_row_has_a_licence_that_no_source_wrote(resource: Resource) -> None:
+    """A constant stands in the index as if the source had it in each row."""
+    for table in resource.tables:
+        assert "license" not in (table.constants or {})
+
+
+@pytest.mark.parametrize("id", ["covid-net", "v7"])
+def test_labels_of_pictures_from_elsewhere_say_that_their_licence_is_unknown(id: str) -> None:
+    assert {table.license for table in CATALOG.get(id).tables} == {"unknown"}
+
+
+def test_all_that_hannover_and_covid_blues_have_is_pinned_by_git() -> None:
+    sizes = {
+        name: len(LISTED[name][2])
+        for name in LISTED
+        if name.startswith(("hannover", "covid-blues"))
+    }
+    assert sizes == {"hannover@2021-06-10": 249, "covid-blues@2025-11-09": 369}
+
+
+SPLIT = [
+    f"{part}CT_{kind}.txt" for kind in ("COVID", "NonCOVID") for part in ("train", "val", "test")
+]
 UNPACKED = {  # what stays as it is served: tables, and volumes that are packed as they are used
     "medseg@figshare-v2": {
         "tr_im.nii.gz": "none",
@@ -226,6 +258,13 @@ UNPACKED = {  # what stays as it is served: tables, and volumes that are packed 
         "rp_im.zip": "zip",
         "rp_lung_msk.zip": "zip",
         "rp_msk.zip": "zip",
+    },
+    "covid-ct@latest": {
+        "CT_COVID.zip": "zip",
+        "CT_NonCOVID.zip": "zip",
+        "COVID-CT-MetaInfo.xlsx": "none",
+        "NonCOVID-CT-MetaInfo.csv": "none",
+        **dict.fromkeys(SPLIT, "none"),
     },
 }
 

@@ -424,3 +424,38 @@ def test_a_disk_without_hard_links_is_copied_on(fetched, monkeypatch) -> None:
     monkeypatch.setattr(os, "link", refuse)
     assert fetched("verify", "--repair").code == 0
     assert tree_on_disk(RELEASE) == before
+
+
+# ---- litter that an older covcat took along ----------------------------------------------------
+
+
+@pytest.fixture
+def older(covcat, shelf, server, monkeypatch):
+    """Let a zip with litter, which nobody pins, be unpacked and recorded as it was."""
+    shelf.add_web("set", "w.zip", unpack="zip")
+    data = zip_of({"a.txt": b"a", "__MACOSX/._a.txt": b"j"})
+    server.serve("/data.example.org/w.zip", *[Answer(data)] * 3)
+    with monkeypatch.context() as patch:
+        patch.setattr("covcat.admit.is_litter", lambda path: False)
+        assert covcat("fetch", "set", "-q").code == 0
+        assert covcat("lock").code == 0
+    assert (RELEASE / "files/__MACOSX/._a.txt").is_file()
+    return covcat
+
+
+@pytest.mark.parametrize("command", [["verify", "--repair"], ["fetch", "set", "--keep-archives"]])
+def test_recorded_litter_is_mended_and_kept(older, command: list[str]) -> None:
+    if command[0] == "verify":
+        (RELEASE / "files/__MACOSX/._a.txt").unlink()
+    ran = older(*command)
+    assert ran.code == 0, ran.err
+    assert (RELEASE / "files/__MACOSX/._a.txt").read_bytes() == b"j"
+    assert older("verify").code == 0
+
+
+def test_a_lock_of_a_release_with_litter_gets_the_same_without(older) -> None:
+    assert older("remove", "set", "--yes").code == 0
+    ran = older("fetch", "--locked")
+    assert ran.code == 0, ran.err
+    assert list(tree_on_disk(RELEASE / "files")) == ["a.txt"]
+    assert older("lock", "--check").code == 0

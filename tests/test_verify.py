@@ -7,9 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from builders import REPOSITORY, git_zip
+from builders import COMMIT, REPOSITORY, Answer, git_zip
 
 RELEASE = Path("covcat-data/set/1")
+RAW = f"/raw.githubusercontent.com/test/set/{COMMIT}"
 
 
 @pytest.fixture
@@ -307,6 +308,100 @@ def test_a_changed_file_is_not_thrown_away_by_a_fetch_of_more_or_a_removal(fetch
         assert ran.code == code
         assert "files/README.md" in ran.err
         assert mine.read_text() == "# my own words, 24 long.\n"
+
+
+# ---- litter ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def littered(fetched):
+    """Let Finder, a Synology and Windows look at the folders of a release."""
+    for path in ("1/files/images/.DS_Store", "1/files/@eaDir/one.png/SYNO.jpg", "1/Thumbs.db"):
+        litter(path)
+    litter("@eaDir/SYNO.jpg")
+    return fetched
+
+
+def litter(path: str) -> None:
+    target = RELEASE.parent / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(b"litter")
+
+
+def test_litter_is_told_and_no_damage(littered) -> None:
+    told = (
+        "set@1: 3 files left beside by desktops or version control, no part of it and no damage: "
+        "`Thumbs.db`, `files/@eaDir/one.png/SYNO.jpg`, `files/images/.DS_Store`\n"
+    )
+    for command in (["verify"], ["verify", "--quick"], ["verify", "--repair"], ["status"]):
+        ran = littered(*command)
+        assert (ran.code, told in ran.err) == (0, True), ran.err
+    (row,) = littered("verify", "--json").document["data"]["verified"]
+    assert (row["ok"], row["extra"], len(row["litter"])) == (True, [], 3)
+
+
+def test_litter_is_no_drift_from_a_lock(littered) -> None:
+    assert littered("lock").code == 0
+    assert littered("lock", "--check").code == 0
+
+
+@pytest.mark.parametrize(
+    ("harm", "command"),
+    [
+        ("files/README.md", ["verify", "--repair"]),
+        ("manifest.json", ["verify", "--repair"]),
+        ("", ["fetch", "set", "--keep-archives"]),
+        ("", ["import", "set", "set.zip"]),
+        ("", ["remove", "set", "--yes"]),
+    ],
+)
+def test_litter_stops_no_command(littered, server, harm: str, command: list[str]) -> None:
+    server.serve(f"{RAW}/README.md", Answer(REPOSITORY["README.md"]))
+    Path("set.zip").write_bytes(git_zip(REPOSITORY))
+    if harm:
+        (RELEASE / harm).unlink()
+        (RELEASE / harm).write_bytes(b"")
+    ran = littered(*command)
+    assert ran.code == 0, ran.err
+    assert RELEASE.exists() == (command[0] != "remove")
+
+
+def test_damage_beside_litter_is_still_damage(littered) -> None:
+    (RELEASE / "files/README.md").unlink()
+    (RELEASE / "files/notes.txt").write_text("mine")
+    ran = littered("verify")
+    assert ran.code == 5
+    assert "missing: files/README.md" in ran.err
+    assert "extra: files/notes.txt" in ran.err
+    assert "extra: Thumbs.db" not in ran.err
+
+
+def test_version_control_beside_is_no_damage_and_not_thrown_away(fetched) -> None:
+    for path in ("1/files/.git/HEAD", "1/files/.git/objects/ab/cd", "1/files/.svn/wc.db"):
+        litter(path)
+    for command in (["verify"], ["status"]):
+        ran = fetched(*command)
+        assert (ran.code, "3 files left beside" in ran.err) == (0, True), ran.err
+    for command in (["fetch", "set", "--keep-archives"], ["remove", "set", "--yes"]):
+        ran = fetched(*command)
+        assert ran.code == 8
+        assert "  files/.git\n  files/.svn\n" in ran.err
+        assert (RELEASE / "files/.git/HEAD").is_file()
+
+
+def test_litter_that_the_pinned_tree_has_is_data_of_the_release(covcat, shelf, server) -> None:
+    files = {**REPOSITORY, "images/.DS_Store": b"pinned", "__MACOSX/._a": b"pinned too"}
+    tree = shelf.add_repository(files=files)
+    server.serve_repository(git_zip(files))
+    assert covcat("fetch", "set").code == 0
+    (RELEASE / "files/images/.DS_Store").write_bytes(b"Finder was here")
+    server.serve(f"{RAW}/images/.DS_Store", Answer(b"pinned"))
+    ran = covcat("verify")
+    assert ran.code == 5
+    assert "changed: files/images/.DS_Store" in ran.err
+    assert covcat("verify", "--repair").code == 0
+    assert (RELEASE / "files/images/.DS_Store").read_bytes() == b"pinned"
+    assert tree in (RELEASE / "manifest.json").read_text()
 
 
 # ---- records that are none ---------------------------------------------------------------------

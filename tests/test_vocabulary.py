@@ -165,7 +165,8 @@ def test_the_catalog_maps_to_columns_and_words_that_there_are() -> None:
             named = {*(table.columns or ()), *(table.constants or ()), *(table.extract or ())}
             assert named <= set(LABELS), resource.id
             for name, own in (table.values or {}).items():
-                kind = {"finding": "findings", "view": "views", "sex": "sexes"}[name]
+                lists = {"finding": "findings", "view": "views", "sex": "sexes"}
+                kind = {**lists, "survival": "answers", "icu": "answers"}[name]
                 assert set(own.values()) <= TERMS[kind], resource.id
             for rule in (table.extract or {}).values():
                 assert re.compile(rule.partition(": ")[2]).groups == 1, resource.id

@@ -1,20 +1,24 @@
 """Which members of an archive are let in, and where they go: all rules on names, kinds and sizes.
 
 Refuse, do not repair: an archive with one unsafe or ambiguous member fails whole, by an error
-that names archive and member. Pure: nothing is read or written here.
+that names archive and member. Only what is left out by its name need not be safe: it is never
+written. Pure: nothing is read or written here.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from glob import escape
+from shlex import quote
 
 from covcat.archives import Member
 from covcat.errors import CovcatError, DiskError, ExtractionError
-from covcat.names import Paths, unsafe_name
+from covcat.names import Paths, is_litter, unsafe_name
 
 MAX_MEMBERS = 700_000  # each costs up to 600 bytes of memory; --max-files allows more
 MAX_FOLDERS = 300_000  # names alone can make 64 for each member
+_TYPED = 200  # letters of a name that a person may type
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class Layout:
     exclude: tuple[str, ...] = ()
     nested: tuple[str, ...] = ()  # globs of archives inside, which are unpacked too
     wants: Callable[[str], bool] | None = None  # asked of each path with `into`; None is all
+    litter: Collection[str] | None = None  # the only paths of litter that stay; None is all
+    command: str = "covcat fetch"  # whose --exclude leaves out more
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,7 @@ class Gate:
         """`archive` is its name in messages."""
         self.archive, self.layout, self.budget = archive, layout, budget
         self.left_out = 0  # files that the layout does not want
+        self.litter = 0  # files of desktops and version control that do not stay
         self._has_files = False
         self._root: str | None = None
         self._in_own: dict[str, bool] = {}  # path -> was it in the folder that `own_folder` names
@@ -105,17 +112,19 @@ class Gate:
         """Return where a member goes, or None if it is a folder or not wanted.
 
         Raises:
-            ExtractionError: it is unsafe.
+            ExtractionError: it is unsafe, and not left out by its name.
         """
-        path = self._safe(member)
-        is_file = member.kind == "file"
-        self._has_files |= is_file
+        name, unsafe = self._named(member)
+        is_file = member.kind != "folder"
         self.budget.members += 1
-        if self.layout.strip_root:
-            path = self._without_root(path, is_file)
-        path = self._stripped(path, is_file)
-        if self.layout.own_folder:
-            path = self._own(path, is_file)
+        if self._is_unwanted_litter(name):
+            self.litter += member.kind == "file"
+            return None
+        self._has_files |= member.kind == "file"
+        path = self._placed(name, is_file) if name else ""
+        if unsafe or (is_file and member.barred):
+            self._leave_out(member, path, unsafe)
+            return None
         if not path:
             return None
         is_again = self._remember(path, is_file)
@@ -143,23 +152,65 @@ class Gate:
         if not self._has_files:
             raise ExtractionError(f"`{self.archive}` has no files in it")
 
-    def _safe(self, member: Member) -> str:
-        """Return the member's relative path, or "" for the archive's own root folder."""
+    def _named(self, member: Member) -> tuple[str, str | None]:
+        """Return the member's relative path, and why it is unsafe, if it is.
+
+        The path of the archive's own root folder is "".
+        """
         name = member.name
         if member.kind == "folder":
             name = name.removesuffix("/")
         while name.startswith("./"):
             name = name[2:]
         if member.kind == "folder" and name in (".", "") and member.name.startswith("."):
-            return ""
-        reason = unsafe_name(name)
+            return "", None
         if member.kind in ("link", "special"):
-            reason = "it is a link" if member.kind == "link" else "it is not a regular file"
-        if reason:
+            return name, "it is a link" if member.kind == "link" else "it is not a regular file"
+        return name, unsafe_name(name)
+
+    def _placed(self, name: str, is_file: bool) -> str:
+        """Return where a member would go, without the folders that the layout drops."""
+        path = self._without_root(name, is_file) if self.layout.strip_root else name
+        path = self._stripped(path, is_file)
+        return self._own(path, is_file) if self.layout.own_folder else path
+
+    def _leave_out(self, member: Member, path: str, unsafe: str | None) -> None:
+        """Pass over what nobody wants; its name may be no path at all, so it is not remembered.
+
+        Raises:
+            ExtractionError: it is wanted.
+        """
+        if path and not self._is_wanted(path):
+            self.left_out += member.kind != "folder"
+            return
+        if unsafe is None:
             raise ExtractionError(
-                f"`{self.archive}` is refused because of `{member.name}`: {reason}"
+                f"`{self.archive}` cannot be unpacked: it is damaged or unsafe",
+                cause=member.barred,
+                hint=self._way_out(path),
             )
-        return name
+        raise ExtractionError(
+            f"`{self.archive}` is refused because of `{member.name}`: {unsafe}",
+            hint=self._way_out(path),
+        )
+
+    def _way_out(self, path: str) -> str | None:
+        """Return how a member is left out, where its name can be typed."""
+        layout = self.layout
+        if not (0 < len(path) <= _TYPED and path.isprintable() and layout.command):
+            return None
+        glob = escape(path if layout.wants is None else layout.into + path)
+        return f"to leave it out: {layout.command} … --exclude {quote(glob)}"
+
+    def _is_unwanted_litter(self, path: str) -> bool:
+        """Tell litter that nobody pins, before it counts as a second root folder."""
+        layout = self.layout
+        if layout.litter is None or not is_litter(path):
+            return False
+        parts = path.split("/")[layout.strip + layout.strip_root :]
+        if layout.own_folder and parts[:1] == [layout.own_folder]:
+            del parts[0]
+        return layout.into + "/".join(parts) not in layout.litter
 
     def _remember(self, path: str, is_file: bool) -> bool:
         """Note a path; return True if it came before, and so must bring the same bytes."""

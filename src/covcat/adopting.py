@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from covcat import assemble, choose, expected, hosts, pins, pool, recognise
+from covcat import assemble, choose, expected, hosts, pins, placing, pool, recognise, volumes
 from covcat.api import Api
 from covcat.assemble import Part
 from covcat.building import Job
@@ -30,6 +30,7 @@ from covcat.model import (
     StoredFile,
     WebFile,
 )
+from covcat.names import common_folder, is_litter
 from covcat.output import counted
 from covcat.pool import Brought
 from covcat.recognise import address, now, recorded
@@ -50,7 +51,9 @@ def adopted(job: Job, paths: Sequence[Path]) -> list[Part]:
     if job.case.listing is not None:
         parts = recognise.by_contents(job, job.case.listing, sources)
     else:
-        parts = _as_before(job, _unlisted(job, sources))
+        parts = placing.put_right(job, _as_before(job, _unlisted(job, sources)))
+        names = (one.path for part in parts for one in part.files)
+        recognise.demand_no_pointers(job, ((name, job.built / "files" / name) for name in names))
     for source in sources:
         pool.demand_unchanged(source.path, source.stamp)
     _demand_nothing_lost(job, parts)
@@ -58,6 +61,10 @@ def adopted(job: Job, paths: Sequence[Path]) -> list[Part]:
 
 
 def _unlisted(job: Job, sources: list[Brought]) -> list[Part]:
+    for source in sources:
+        if source.litter:
+            what = f"{counted(len(source.litter), 'file')} that desktops left in `{source.name}`"
+            job.bench.progress.note(f"{job.case.name}: {what} left out")
     known = _known(job)
     if known is not None:
         return _by_name(job, known, sources)
@@ -160,7 +167,9 @@ def _by_name(job: Job, known: list[Served], sources: list[Brought]) -> list[Part
     """Give each file of the release what has its path, digest or name; a lone one is the one."""
     if len(known) == 1 and len(sources) == 1:
         return [_only(job, known[0], sources[0])]
-    loose = [Loose(name, path, one) for one in sources for name, path in one.files]
+    loose = [Loose(name, path, one) for one in sources for name, path in one.everything]
+    if len(known) == 1:
+        _demand_whole(known[0], [one.name for one in loose if not is_litter(one.name)])
     pairs = _matched(known, loose)
     parts, wrong = [], []
     for served, one in pairs:
@@ -169,10 +178,12 @@ def _by_name(job: Job, known: list[Served], sources: list[Brought]) -> list[Part
         except IntegrityError as error:
             wrong.append(f"{served.path}: {error.message}")
     there, used = {served.path for served, _ in pairs}, {one for _, one in pairs}
-    missing = [served.path for served in known if served.path not in there]
+    lost = [served for served in known if served.path not in there]
+    missing = [served.path for served in lost]
     extra = sorted({pool.printable(one.name) for one in loose if one not in used})
+    extra = [name for name in extra if not is_litter(name)]
     _demand_named(job, wrong, () if job.step.options.allow_missing and parts else missing, extra)
-    job.missing.extend(missing)
+    job.lost.extend(lost)
     return parts
 
 
@@ -202,11 +213,18 @@ def _matched(known: Sequence[Served], loose: Sequence[Loose]) -> list[tuple[Serv
             pairs[served] = one
             del free[one], left[served]
 
-    paths: list[Callable[[Loose], str]] = [lambda one: one.name, _without_first_folder]
-    for key in paths:
-        lying = {key(one): one for one in reversed(free)}
+    above = common_folder(one.name for one in loose if not is_litter(one.name))
+    around = common_folder(one.path for one in known)
+    ways: list[tuple[Callable[[str], str], str]] = [
+        (lambda name: name, ""),
+        (_without_first_folder, ""),
+        (lambda name: name.removeprefix(above), ""),  # folders too many
+        (lambda name: name.removeprefix(above), around),  # and too few
+    ]
+    for key, lacks in ways:
+        lying = {key(one.name): one for one in reversed(free)}
         for served in list(left):
-            take(served, lying.get(served.path))
+            take(served, lying.get(served.path.removeprefix(lacks)))
     for served, one in _by_digest(left, free):
         take(served, one)
     names = Counter(_last(one.name) for one in free) + Counter(one.name for one in left)
@@ -216,8 +234,8 @@ def _matched(known: Sequence[Served], loose: Sequence[Loose]) -> list[tuple[Serv
     return [(served, pairs[served]) for served in known if served in pairs]
 
 
-def _without_first_folder(one: Loose) -> str:
-    return one.name.partition("/")[2]
+def _without_first_folder(path: str) -> str:
+    return path.partition("/")[2]
 
 
 def _last(path: str) -> str:
@@ -253,8 +271,9 @@ def _only(job: Job, served: Served, source: Brought) -> Part:
     if not source.is_folder:
         return _verified(job, served, source.path)
     pairs = _matched([served], [Loose(name, path, source) for name, path in source.files])
-    if pairs:
-        return _verified(job, served, pairs[0][1].path)
+    found = pairs[0][1].path if pairs else _only_archive(source, served.file)
+    if found:
+        return _verified(job, served, found)
     if served.digests:
         raise NotFoundError(
             f"`{source.path}` does not hold `{served.name}`",
@@ -263,11 +282,20 @@ def _only(job: Job, served: Served, source: Brought) -> Part:
     return _folder(job, source, served)
 
 
+def _only_archive(source: Brought, file: AnyFile) -> Path | None:
+    """Return the archive that is all there is in a folder: what a person downloaded to."""
+    if not source.is_folder or len(source.files) != 1 or file.unpack == "none" or file.is_set:
+        return None
+    ((_, path),) = source.files
+    return path if pool.kind_of(path) else None
+
+
 def _verified(job: Job, served: Served, path: Path) -> Part:
     """Compare a file with all that is known of it, then unpack it or give it its place."""
     stamp = pool.stamp(path)
     kind = pool.kind_of(path) if served.unpack != "none" else None
     if served.unpack != "none" and kind is None:
+        pool.demand_no_volume(path)
         raise IntegrityError(
             f"`{path.name}` is no archive: expected one {_format(served)}",
             hint=f"open {hosts.page(served.file) or job.step.resource.homepage}",
@@ -292,6 +320,12 @@ def _verified(job: Job, served: Served, path: Path) -> Part:
     part = assemble.part(replace(served, unpack=kind or served.unpack), got, job.site)
     pool.demand_unchanged(path, stamp)
     return part
+
+
+def _demand_whole(served: Served, names: Sequence[str]) -> None:
+    """Refuse the volumes of an archive, which nobody wants for what is in it."""
+    if served.unpack != "none" and (part := volumes.only_volumes(names)):
+        raise volumes.split(part)
 
 
 def _format(served: Served) -> str:
@@ -321,6 +355,8 @@ def _as_it_is(job: Job, source: Brought) -> list[Part]:
     _demand_safe_names(source)
     files = job.release.files
     file = files[0] if files else replace(_own(job), unpack="any")
+    if archive := _only_archive(source, file):
+        return [_verified(job, alone(file, archive.name), archive)]
     if source.is_folder and files and not file.is_set:
         return [_folder(job, source, alone(file, source.name))]
     found = [one_of(file, name, id="", size=None) for name, _ in source.files]
@@ -341,6 +377,7 @@ def _demand_safe_names(source: Brought) -> None:
 def _folder(job: Job, source: Brought, served: Served) -> Part:
     """Take a folder for the archive that it was unpacked from."""
     _demand_safe_names(source)
+    _demand_whole(served, [name for name, _ in source.files])
     file, files, sums = served.file, list[StoredFile](), hashlib.sha256()
     for name, path in source.files:
         if choose.matches(name, file.exclude):

@@ -6,12 +6,14 @@ What came stays where it is until the release is whole, so nothing is asked for 
 import os
 import shutil
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from covcat import choose, extract, pins, room, verify
 from covcat.archives import zip as zip_format
+from covcat.archives.member import BadArchiveError
 from covcat.errors import ExtractionError, IntegrityError
 from covcat.model import (
     AnyFile,
@@ -25,6 +27,7 @@ from covcat.model import (
     Transfer,
 )
 from covcat.names import unsafe_name
+from covcat.output import counted
 from covcat.progress import Progress
 from covcat.store import Store, disk_errors, make_folder
 
@@ -39,6 +42,7 @@ class Site:
     listing: Collection[str] | None  # paths of all files of the release, where they are pinned
     store: Store
     progress: Progress
+    litter: Collection[str] = ()  # paths of desktops' files that a listing or a record has
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,8 @@ def part(served: Served, got: Download, site: Site, inside: Sequence[Selection] 
     files = list(done.files)
     transfer = replace(transfer, is_archive=True, left_out=done.left_out, nested=done.nested)
     if isinstance(file, GitHubFile) and file.is_state:
-        transfer = _with_git_ids(transfer, file, files, got, is_whole=not inside)
+        commit = _commit_in(served, got) or None
+        transfer = _with_git_ids(transfer, file, files, commit, is_whole=not inside)
     else:  # only git's own archives say a file's git mode
         files = [replace(one, mode=None) for one in files]
     if site.options.wants_archives:
@@ -87,21 +92,51 @@ def _unpacked(
         progress=site.progress,
     )
 
-    def paths() -> list[str]:
-        budget, plain = room.budget(file, site.store), extract.layout_of(served)
-        return [
-            one.path for one in extract.inspect(got.path, kind, plain, budget, file.name_encoding)
-        ]
+    def paths(layout: extract.Layout) -> list[str]:
+        room_for = room.budget(file, site.store)
+        placed = extract.inspect(got.path, kind, layout, room_for, file.name_encoding)
+        return [one.path for one in placed]
 
-    wants: choose.Wants | None = None
+    layout = replace(extract.layout_of(served), litter=_litter(served, got, site))
+    if served.unpack == "none":
+        layout = replace(layout, strip=_depth(served, got, paths(layout)))
+    elif layout.strip_root and layout.litter is not None:  # packed by a person
+        names = paths(replace(layout, strip_root=False, keep="", into=""))
+        layout = replace(layout, strip_root=_has_one_root(names))
     if inside:
         is_sample = any(one.sample is not None for one in inside)
-        wants = choose.wanted(inside, site.listing or (paths() if is_sample else ()))
-    layout = extract.layout_of(served, wants)
-    if served.unpack == "none":
-        layout = replace(layout, strip=_depth(served, got, paths()))
+        by_name = choose.wanted([replace(one, sample=None) for one in inside], ())
+        known = site.listing or (paths(replace(layout, wants=by_name)) if is_sample else ())
+        layout = replace(layout, wants=choose.wanted(inside, known))
     budget = room.budget(file, site.store)
-    return extract.extract(got.path, kind, layout, budget, place, file.name_encoding)
+    done = extract.extract(got.path, kind, layout, budget, place, file.name_encoding)
+    if done.litter:
+        what = f"{counted(done.litter, 'file')} of desktops or version control left out"
+        site.progress.note(f"{got.name}: {what}")
+    return done
+
+
+def _litter(served: Served, got: Download, site: Site) -> Collection[str] | None:
+    """Return which litter stays; all of it where the tree of a repository has every file."""
+    file = served.file
+    if isinstance(file, GitHubFile) and file.is_state and (file.tree or _commit_in(served, got)):
+        return None
+    return site.litter
+
+
+def _has_one_root(names: Sequence[str]) -> bool:
+    """Tell if all lies in one folder, as in the archives of GitHub."""
+    roots = {name.partition("/")[0] for name in names}
+    return len(roots) == 1 and all("/" in name for name in names)
+
+
+def _commit_in(served: Served, got: Download) -> str:
+    """Return what git wrote into a zip that it made itself; "" of any other archive."""
+    if served.unpack != "zip":
+        return ""
+    with suppress(BadArchiveError), got.path.open("rb") as stream:  # unpacking it says more
+        return zip_format.comment(stream)
+    return ""
 
 
 def _depth(served: Served, got: Download, paths: Sequence[str]) -> int:
@@ -126,13 +161,16 @@ def _is_wrapped(served: Served, got: Download) -> bool:
 
 
 def _with_git_ids(
-    transfer: Transfer, file: GitHubFile, files: list[StoredFile], got: Download, *, is_whole: bool
+    transfer: Transfer,
+    file: GitHubFile,
+    files: list[StoredFile],
+    commit: str | None,
+    *,
+    is_whole: bool,
 ) -> Transfer:
     """Record the tree that was unpacked, and the commit that git wrote into the archive."""
-    with got.path.open("rb") as stream:
-        commit = zip_format.comment(stream) or None
     if file.commit and commit and commit != file.commit:
-        raise IntegrityError(f"`{got.url}` is commit `{commit}`: expected {file.commit}")
+        raise IntegrityError(f"`{transfer.url}` is commit `{commit}`: expected {file.commit}")
     tree = pins.tree_of(files, file) if is_whole else None
     return replace(transfer, commit=commit, tree=tree, keep=file.keep)
 

@@ -15,6 +15,7 @@ from covcat.catalog import Catalog
 from covcat.errors import DiskError, ExtractionError, IntegrityError
 from covcat.listing import Listing
 from covcat.model import Form, Manifest, Network, Release, Selection, Served, Step
+from covcat.names import is_litter
 from covcat.output import counted
 from covcat.partial import Partial
 from covcat.progress import Progress, Silent
@@ -49,7 +50,7 @@ class Job:
     workshop: Path
     partial: Partial
     bench: Bench
-    missing: list[str] = field(default_factory=list)  # files that did not come, and may lack
+    lost: list[Served] = field(default_factory=list)  # files that did not come, and may lack
 
     @property
     def built(self) -> Path:
@@ -59,6 +60,9 @@ class Job:
     @property
     def site(self) -> assemble.Site:
         """Where its files are put."""
+        before = self.case.before
+        pinned = {f"files/{path}" for path in self.case.listing or ()}
+        known = pinned | {one.path for one in before.files} if before else pinned
         return assemble.Site(
             self.built,
             self.workshop,
@@ -66,6 +70,7 @@ class Job:
             self.case.listing,
             self.bench.store,
             self.bench.progress,
+            {path.removeprefix("files/") for path in known if is_litter(path)},
         )
 
 
@@ -121,9 +126,9 @@ def _listing(step: Step, release: Release, bench: Bench) -> Listing | None:
 
 def built(job: Job, bring: Bring) -> Manifest:
     """Bring all files, put them in their places, and verify and record the whole."""
-    parts = _as_locked(job, bring(job))
+    parts = _without_surplus(job, bring(job))
     with doubt(job.partial, [part.served for part in parts]):
-        found = proven(job.case, parts)
+        found = proven(job.case, parts, job.lost)
         _demand_nothing_lost(job, found)
         record = _record(job, found)
         if job.step.options.locked is not None:
@@ -134,7 +139,7 @@ def built(job: Job, bring: Bring) -> Manifest:
     return record
 
 
-def _as_locked(job: Job, parts: list[Part]) -> list[Part]:
+def _without_surplus(job: Job, parts: list[Part]) -> list[Part]:
     """Leave out again what a lock of less than everything does not name, and say so."""
     locked = job.step.options.locked
     if locked is None or locked.is_whole or not job.step.options.extract:
@@ -150,12 +155,14 @@ def _as_locked(job: Job, parts: list[Part]) -> list[Part]:
 
 def _record(job: Job, found: Proven) -> Manifest:
     form: Form = "files" if job.step.options.extract else "archives"
+    is_listed = job.case.listing is not None  # and so says what was in them
+    lost = () if is_listed else [one.path for one in job.lost]
     return manifest.made(
         job.step.resource,
         job.release,
         found.transfers,
         [*found.files, *assemble.kept_archives(found.transfers)],
-        (*found.missing, *job.missing),
+        (*found.missing, *lost),
         form,
         tuple(map(str, job.case.selections)),
     )
@@ -203,8 +210,9 @@ def _record_of(folder: Path, *, mends: bool) -> Manifest | None:
     if not (folder / MANIFEST).is_file():
         return None
     record = manifest.load(folder)
-    found = verify.checked(folder, record, Silent(), quick=True).findings
-    demand_ours(folder, found.extra)
+    checked = verify.checked(folder, record, Silent(), quick=True)
+    found = checked.findings
+    demand_ours(folder, (*found.extra, *checked.litter))
     if found.changed and not mends:
         name = f"{record.resource}@{record.release}"
         raise IntegrityError(
@@ -215,13 +223,13 @@ def _record_of(folder: Path, *, mends: bool) -> Manifest | None:
     return record
 
 
-def demand_ours(folder: Path, extra: Iterable[str]) -> None:
-    """Refuse to replace a release folder with files of the user's own in it.
+def demand_ours(folder: Path, beside: Iterable[str]) -> None:
+    """Refuse to replace a release folder with files of the user's own `beside` the data.
 
     Raises:
         DiskError: there are some; each is named.
     """
-    if names := sorted(extra):
+    if names := verify.missed(beside):
         raise DiskError(
             f"`{folder}` holds files that covcat did not put there",
             hint="move them away, then run the same command again",

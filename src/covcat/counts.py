@@ -31,16 +31,6 @@ Condition = tuple[str, list[str]]  # SQL over the columns, and its values
 OPEN: tuple[Status, ...] = ("differs", "outdated")  # what the catalog has no explanation of
 
 _COLUMNS = {column.name: column for column in COLUMNS}
-_KINDS = {
-    "finding": "findings",
-    "view": "views",
-    "modality": "modalities",
-    "sex": "sexes",
-    "split": "splits",
-    "survival": "answers",
-    "icu": "answers",
-    "intubated": "answers",
-}
 _KEYS: dict[Of, str] = {  # what is counted of a record: nothing where this is NULL
     "rows": "CASE WHEN matched <> 'image only' THEN 1 END",
     "images": "resource || '@' || release || ':' || path",
@@ -157,9 +147,9 @@ def _ranks(name: str, number: int, counts: Counter[Group]) -> Callable[[Value], 
 @cache
 def order(column: str) -> tuple[str, ...]:
     """Return all words of a column in their order; none if it has no vocabulary."""
-    if column not in _KINDS:
+    if column not in vocabulary.LISTS:
         return _COLUMNS[column].words if column in _COLUMNS else ()
-    terms = vocabulary.words().lists[_KINDS[column]].values()
+    terms = vocabulary.words().lists[vocabulary.LISTS[column]].values()
     return tuple(dict.fromkeys(word for term in terms for word in term.split(vocabulary.JOINED)))
 
 
@@ -300,5 +290,5 @@ def _words(column: str, text: str) -> tuple[str, ...]:
     if column == "covid" and text not in _COLUMNS["covid"].words:
         found = vocabulary.covid(text, vocabulary.findings(text))
         return (text if found == "unknown" else found,)
-    kind = _KINDS.get(column)
+    kind = vocabulary.LISTS.get(column)
     return ((vocabulary.term(kind, text) if kind else "") or text,)

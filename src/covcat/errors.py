@@ -109,6 +109,10 @@ class ActionNeededError(CovcatError):
     page: str | None = None  # on which the person goes on
 
 
+class RefusedError(ActionNeededError):
+    """The host answers, and does not give it to whoever asks."""
+
+
 class DiskError(CovcatError):
     """The disk refused: full, quota, permission, read-only."""
 
@@ -131,6 +135,12 @@ class SeveralError(CovcatError):
         if len(codes) == 1:
             self.code = codes.pop()
             self.kind = errors[0].kind
+
+
+def is_lost(error: CovcatError) -> bool:
+    """Tell if a host does not have, or does not give, a file that it did; not if none answers."""
+    several = error.errors if isinstance(error, SeveralError) else (error,)
+    return all(isinstance(one, GoneError | RefusedError) for one in several)
 
 
 class StopSignal(BaseException):

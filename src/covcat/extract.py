@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from covcat import volumes
 from covcat.admit import Budget, Gate, Layout, Placed
 from covcat.archives import Listed, Member, Source, Stream, reader
 from covcat.archives.damage import DAMAGE
 from covcat.archives.kinds import kind_of, stem_of
-from covcat.archives.member import Writer
+from covcat.archives.member import SplitError, Writer
 from covcat.archives.probe import demand_rar_tool
 from covcat.errors import ExtractionError
 from covcat.model import GitHubFile, NestedArchive, Release, Served, StoredFile
@@ -44,6 +45,7 @@ class Extracted:
     left_out: int  # files that the layout did not want
     repeated: int  # members that came again, with the same bytes
     nested: tuple[NestedArchive, ...] = ()
+    litter: int = 0  # files of desktops and version control that were left out besides
 
     def __add__(self, other: "Extracted") -> "Extracted":
         return Extracted(
@@ -51,6 +53,7 @@ class Extracted:
             self.left_out + other.left_out,
             self.repeated + other.repeated,
             self.nested + other.nested,
+            self.litter + other.litter,
         )
 
 
@@ -145,7 +148,7 @@ def extract(
                 _unpack_stream(form, source, gate, sink)
             else:
                 _unpack_listed(form, source, gate, sink)
-        done = Extracted(sink.files(), gate.left_out, sink.repeated)
+        done = Extracted(sink.files(), gate.left_out, sink.repeated, litter=gate.litter)
         for path, file, stored in sink.nested():
             done += _unpack_nested(path, file, stored, layout, budget, place, encoding)
     if both := collision(one.path for one in done.files if done.nested):
@@ -197,7 +200,12 @@ def _unpack_nested(
         raise ExtractionError(f"`{path}` cannot name the folder that it is unpacked to: {reason}")
     folder = PurePosixPath(path).parent / stem_of(file.name)
     inner = Layout(
-        into=f"{folder}/", own_folder=folder.name, exclude=layout.exclude, wants=layout.wants
+        into=f"{folder}/",
+        own_folder=folder.name,
+        exclude=layout.exclude,
+        wants=layout.wants,
+        litter=layout.litter,
+        command=layout.command,
     )
     got = extract(file, form, inner, budget, place, encoding)
     with disk_errors(f"drop `{path}`"):
@@ -209,7 +217,7 @@ def _unpack_nested(
         files=len(got.files),
         left_out=got.left_out,
     )
-    return Extracted(got.files, 0, got.repeated, (record,))
+    return Extracted(got.files, 0, got.repeated, (record,), got.litter)
 
 
 @contextmanager
@@ -227,6 +235,9 @@ def _archive_errors(name: str) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno:
             raise disk_error(error, f"read `{name}`") from error
         reason = str(error) or type(error).__name__
+        if isinstance(error, SplitError) or volumes.volume(name):
+            is_rar = name.lower().endswith(".rar")  # of which a reader says what is wrong
+            raise volumes.split(name, reason if is_rar else None) from error
         raise ExtractionError(
             f"`{name}` cannot be unpacked: it is damaged or unsafe", cause=reason
         ) from error

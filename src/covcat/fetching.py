@@ -3,15 +3,25 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from glob import escape
+from shlex import quote
 
 from covcat import assemble, choose, earlier, expected, hosts, lfs, obtain, room, surplus
 from covcat.api import Api
 from covcat.assemble import Part
 from covcat.building import Bench, Job, doubt
 from covcat.choose import Chosen
-from covcat.errors import BrokenError, CovcatError, NetworkError, NotFoundError, SeveralError
+from covcat.errors import (
+    BrokenError,
+    CovcatError,
+    IntegrityError,
+    NetworkError,
+    NotFoundError,
+    SeveralError,
+)
+from covcat.hosts import github
 from covcat.hosts.served import Ask
-from covcat.model import Served
+from covcat.model import GitHubFile, Served
 from covcat.pace import PER_HOST, Limit, Slots
 from covcat.parts import Parts
 from covcat.proof import Case
@@ -76,17 +86,20 @@ def ask_of(job: Job, line: Line, *, by_file: bool) -> Ask:
 def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:
     """Put each file in its place as it comes; the others go on coming meanwhile."""
     case, bench = job.case, job.bench
-    served = [one for one in hosts.listed(job.release.files, ask) if not _is_excluded(one)]
+    lost: dict[Served, CovcatError] = {}
+    listed = hosts.listed(job.release.files, ask, lost)
+    served = [one for one in listed if not _is_excluded(one)]
     chosen = choose.chosen(served, case.selections, case.listing)
     chosen += _what_is_here(job, served, {one for one, _ in chosen})
     chosen = _as_locked(job, served, chosen)
     if not chosen or not _is_there(served, job):
         raise _nothing(case)
+    _demand_files(chosen)
     _say_what_is_opened(job, chosen)
     parts = earlier.unpacked(job, chosen, served)
     here = {part.served for part in parts}
     inside = {one: wanted for one, wanted in chosen if one not in here}
-    order = obtain.Order(case.name, tuple(inside), case.before, ask)
+    order = _order(job, tuple(inside), ask, lost, has_more=bool(parts))
     room.demand(order.total or 0, bench.store)
     with closing(obtain.all_of(order, line, bench.store, job.partial)) as coming:
         for one, got in coming:
@@ -94,7 +107,32 @@ def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:
                 parts.append(assemble.part(one, got, job.site, inside[one]))
     if case.selections and not any(part.files for part in parts):
         raise _nothing(case)
-    return lfs.filled(parts, order, line, job.site, job.partial)
+    parts = lfs.filled(parts, order, line, job.site, job.partial)
+    job.lost.extend(order.missing)
+    return parts
+
+
+def _order(
+    job: Job,
+    files: tuple[Served, ...],
+    ask: Ask,
+    lost: dict[Served, CovcatError],
+    *,
+    has_more: bool,
+) -> obtain.Order:
+    """Say what is to come, and what becomes of what is lost."""
+    options, name = job.step.options, job.case.name
+    way_on = f"covcat fetch {name} --allow-missing keeps what did come"
+    return obtain.Order(
+        name,
+        files,
+        job.case.before,
+        ask,
+        lost,
+        may_lack=options.allow_missing,
+        has_more=has_more,
+        way_on=None if options.locked or options.allow_missing else way_on,
+    )
 
 
 def _what_is_here(job: Job, served: list[Served], chosen: set[Served]) -> list[Chosen]:
@@ -113,6 +151,7 @@ def _what_is_here(job: Job, served: list[Served], chosen: set[Served]) -> list[C
 def _as_locked(job: Job, served: list[Served], chosen: list[Chosen]) -> list[Chosen]:
     """Ask for what a lock of less than everything names, and not for what came to it since."""
     locked = job.step.options.locked
+    job.lost.clear()
     if locked is None or locked.is_whole:
         return chosen
     asked = surplus.asked(served, locked, is_listed=job.case.listing is not None)
@@ -120,11 +159,19 @@ def _as_locked(job: Job, served: list[Served], chosen: list[Chosen]) -> list[Cho
     if left:
         names = surplus.named([one.path for one in left])
         job.bench.progress.note(f"{job.case.name}: not asked for, as it is not locked: {names}")
+    job.lost.extend(one for one in left if one.path in locked.missing)
     if job.case.listing is None:
-        job.missing.extend(one.path for one in left if one.path in locked.missing)
         known = {one for one, _ in chosen}
         chosen = chosen + [(one, ()) for one in served if one in asked and one not in known]
     return [(one, inside) for one, inside in chosen if one in asked]
+
+
+def _demand_files(chosen: list[Chosen]) -> None:
+    """Refuse links and other repositories that are not left out: they are never written."""
+    for one, _ in chosen:
+        if isinstance(one.file, GitHubFile) and (what := github.odd(one.path, one.mode)):
+            glob = quote(escape(one.path))
+            raise IntegrityError(what, hint=f"to leave it out: covcat fetch … --exclude {glob}")
 
 
 def _say_what_is_opened(job: Job, chosen: list[Chosen]) -> None:

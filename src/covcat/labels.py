@@ -5,21 +5,20 @@ Raw values are kept as they are; what the vocabulary does not know stays blank b
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TypeVar
 
-from covcat import vocabulary
+from covcat import matching, vocabulary
+from covcat.dates import date
 from covcat.errors import IntegrityError
 from covcat.model import LABELS, LabelTable, License, Record, Resource, Value
-from covcat.readers.names import SUFFIXES
-from covcat.readers.source import Row
+from covcat.readers.delimited import delimiter_of
+from covcat.readers.source import Row, column_of
 
 OLDEST = 130  # years
-OF_IMAGES = ("names", "dicom", "nifti")  # readers that look at the images themselves
-_HOLE = re.compile(r"\{([^{}]+)\}")
-_LISTS = {"modality": "modalities", "view": "views", "sex": "sexes", "split": "splits"}
-_ANSWERS = ("survival", "icu", "intubated")
+_TEXTS = ("location", "license", "clinical_notes", "other_notes")  # may have lines
+_OR = " | "  # between columns of which the first with a value is taken
 _SHORT = 200  # letters of a text that is remembered
 _T = TypeVar("_T")
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
@@ -42,17 +41,28 @@ class Reading:
             for name, text in (table.extract or {}).items()
             for column, _, pattern in [text.partition(": ")]
         }
+        self._own = {
+            name: frozenset(map(vocabulary.plain, words))
+            for name, words in (table.values or {}).items()
+        }
+        self._whole = _licence_of_all(resource, table)
         self._meanings = {name: _remembered(work) for name, work in self._works().items()}
         self._finding = _remembered(self._find_finding)
-        self._terms = _remembered(lambda raw: terms_of(raw, resource.license))
+        self._terms = _remembered(lambda raw: terms_of(raw, self._whole))
 
     def record(self, row: Row) -> Record:
-        """Return the labels of a row; what the files say of the image is not in it."""
+        """Return the labels of a row; what the files say of the image is not in it.
+
+        Raises:
+            IntegrityError: a cell holds what must be rows of its own.
+        """
         table, raw = self._table, self._raw(row)
-        found: Record = {name: value or None for name, value in raw.items()}
+        found: Record = {
+            name: None if self._is_blank(name, value) else value for name, value in raw.items()
+        }
         for name, meaning in self._meanings.items():
             found[name] = meaning(raw[name])
-        number = raw["patient_id"].strip()
+        number = str(found["patient_id"] or "").strip()
         found["patient_id"] = f"{self._resource.id}:{number}" if number else None
         found |= self._finding(raw["finding"])
         found["label_source"] = f"names: {table.path}" if table.reader == "names" else row.file
@@ -62,21 +72,64 @@ class Reading:
                 name: _writable(value) if isinstance(value, str) else value
                 for name, value in found.items()
             }
-        return found | self._terms(_writable(raw["license"]))
+        return found | self._terms(str(found["license"] or "")) | self._disputed(row)
+
+    def lacking(self, row: Row) -> list[str]:
+        """Say what the entry names and the table of a row does not have.
+
+        Raises:
+            IntegrityError: it has nothing of what the entry names.
+        """
+        table, names = self._table, tuple(row.cells)
+        asked = {
+            **{label: columns.split(_OR) for label, columns in (table.columns or {}).items()},
+            **{label: [column] for label, (column, _) in self._patterns.items()},
+        }
+        lacking = {
+            label: columns
+            for label, columns in asked.items()
+            if label not in table.optional
+            and columns != ["path"]
+            and not any(column_of(names, one) is not None for one in columns)
+        }
+        unnamed = matching.columns_lacking(names, table.image)
+        if asked.keys() == lacking.keys() and (unnamed or table.image is None):
+            expected = ", ".join(f"`{one}`" for columns in lacking.values() for one in columns)
+            raise IntegrityError(
+                f"`{row.file}` has none of the columns that the entry names: expected {expected}, "
+                f"got {', '.join(f'`{one}`' for one in names)}"
+            )
+        found = [f"`{_OR.join(columns)}` ({label})" for label, columns in lacking.items()]
+        return found + [f"`{one}` (name of the image)" for one in unnamed]
+
+    def _disputed(self, row: Row) -> Record:
+        """Return the terms that count where others contradict the licence of a row."""
+        for one in self._table.disputed:
+            if one.has in (_cell(row.cells, one.column) or ""):
+                stated = {f"allows_{use}": getattr(one.allows, use) for use in vocabulary.USES}
+                return {"license_spdx": None, **stated}
+        return {}
+
+    def _is_blank(self, name: str, raw: str) -> bool:
+        """Tell a place holder from a value: a word of the table's own is one, whatever it looks."""
+        return vocabulary.is_blank(raw) and vocabulary.plain(raw) not in self._own.get(name, ())
 
     def _works(self) -> dict[str, Callable[[str], Value]]:
         """Return what makes a value of the raw text, for the labels that have rules."""
         own = self._table.values or {}
-        lists = {**_LISTS, **dict.fromkeys(_ANSWERS, "answers")}
 
         def of_list(name: str, kind: str) -> Callable[[str], Value]:
             return lambda raw: vocabulary.term(kind, raw, own.get(name, {})) or None
 
         return {
-            **{name: of_list(name, kind) for name, kind in lists.items()},
+            **{
+                name: of_list(name, kind)
+                for name, kind in vocabulary.LISTS.items()
+                if name != "finding"
+            },
             "age": _age,
-            "offset": _offset,
-            "date": lambda raw: vocabulary.date(raw, self._table.dates) or None,
+            "offset": _days_before if self._table.offset_from == "image" else _offset,
+            "date": lambda raw: date(raw, self._table.dates) or None,
         }
 
     def _find_finding(self, raw: str) -> Record:
@@ -90,18 +143,32 @@ class Reading:
     def _raw(self, row: Row) -> dict[str, str]:
         """Return the raw value of every label: a constant, a part of a cell, or a cell."""
         found, cells = dict.fromkeys(LABELS, ""), row.cells
-        if self._table.reader in OF_IMAGES and row.image is None:
+        if self._table.reader in matching.OF_IMAGES and row.image is None:
             return found  # nothing is known of what is no picture
         for name, columns in self._places(tuple(cells)).items():
-            found[name] = cells[columns[0]]
-            if len(columns) > 1 and not found[name].strip():
-                values = (cells[column] for column in columns)
-                found[name] = next((value for value in values if value.strip()), found[name])
+            values = [cells[column] for column in columns]
+            found[name] = next(
+                (one for one in values if not self._is_blank(name, one)),
+                next((one for one in values if one.strip()), values[0]),
+            )
         for name, (column, pattern) in self._patterns.items():
             text = (row.image or row.file) if column == "path" else _cell(cells, column)
             hit = pattern.search(text or "")
             found[name] = (hit[1] or "") if hit else ""
+        self._demand_one_line(found, row)
         return found | (self._table.constants or {})
+
+    def _demand_one_line(self, found: Mapping[str, str], row: Row) -> None:
+        """Refuse a cell that swallowed the rows after it, of which a stray quote made one."""
+        if self._table.reader != "delimited":
+            return
+        for name, value in found.items():
+            if "\n" in value and name not in _TEXTS and delimiter_of(self._table) in value:
+                first, *_ = value.split("\n")
+                raise IntegrityError(
+                    f"the table `{row.file}` is damaged: the {name} that begins with `{first}` "
+                    f"holds {value.count(chr(10))} more lines: a quote before it is not closed"
+                )
 
     def _find_places(self, names: tuple[str, ...]) -> dict[str, list[str]]:
         """Return in which columns of a row's own each label may stand, in order."""
@@ -109,7 +176,7 @@ class Reading:
         for label in LABELS:
             theirs = (self._table.columns or {}).get(label)
             if theirs is not None:
-                hits = [_column(names, one) for one in theirs.split(" | ")]
+                hits = [column_of(names, one) for one in theirs.split(_OR)]
                 found[label] = [one for one in hits if one is not None]
             elif self._table.reader == "names" and label in names:
                 found[label] = [label]
@@ -144,9 +211,23 @@ def _offset(raw: str) -> Value:
     return days if isinstance(days, int) else None
 
 
-def terms_of(raw: str, whole: License) -> Record:
+def _days_before(raw: str) -> Value:
+    """Turn the days from an image to an event into the days since that event."""
+    days = _offset(raw)
+    return -days if isinstance(days, int) else None
+
+
+def _licence_of_all(resource: Resource, table: LabelTable | None = None) -> License | None:
+    """Return the licence of images that state none; None where each has its own, or none known."""
+    is_stated = any("license" in (one.columns or {}) for one in resource.tables)
+    is_elsewhere = table is not None and table.license == "unknown"
+    whole = resource.license
+    return None if is_stated or is_elsewhere or whole.per_image is not None else whole
+
+
+def terms_of(raw: str, whole: License | None) -> Record:
     """Return what one may do with an image: by its own licence, else by that of the whole set."""
-    if whole.per_image is not None or raw.strip():
+    if whole is None or raw.strip():
         named = vocabulary.license(raw)
         return {
             "license": raw or None,
@@ -192,80 +273,12 @@ def _writable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def images(row: Row, table: LabelTable) -> list[str]:
-    """Return what the image of a row may be called, in the order of the table's templates."""
-    if row.image is not None:
-        return [row.image]
-    if table.reader in OF_IMAGES:
-        return [row.file]  # which could not be read
-    found = []
-    for template in (table.image or "").split(" | "):
-        holes = _HOLE.findall(template)
-        values = {hole: _cell(row.cells, hole) or "" for hole in holes}
-        if template and all(value.strip() for value in values.values()):
-            found.append(_filled(template, values))
-    return found
-
-
-def finder(table: LabelTable, images: Iterable[str]) -> Callable[[str], list[str]]:
-    """Return what finds the images that a name may mean."""
-    key = _KEYS[table.match]
-    known: dict[str, list[str]] = {}
-    for path in sorted(images):
-        known.setdefault(key(path), []).append(path)
-    return lambda name: known.get(key(name), [])
-
-
-def _name(path: str) -> str:
-    return path.rpartition("/")[2]
-
-
-def _stem(path: str) -> str:
-    """Return a name without the suffix of an image: other dots belong to it."""
-    name = _name(path)
-    suffix = next((one for one in SUFFIXES if name.lower().endswith(one)), "")
-    return name[: len(name) - len(suffix)]
-
-
-_KEYS: Mapping[str, Callable[[str], str]] = {
-    "path": lambda path: path,
-    "name": _name,
-    "stem": _stem,
-    "fold": lambda path: _stem(path).casefold(),
-}
-
-
-def _filled(template: str, values: Mapping[str, str]) -> str:
-    return _HOLE.sub(lambda hole: values.get(hole[1], "").strip(), template)
-
-
-def mask(table: LabelTable, path: str) -> str | None:
-    """Return where the mask of an image would be."""
-    if table.mask is None:
-        return None
-    name = path.rpartition("/")[2]
-    parts = {"path": path, "name": name, "stem": name.rpartition(".")[0]}
-    return _filled(table.mask, parts)
-
-
 def _cell(cells: Mapping[str, str], name: str) -> str | None:
-    real = _column(tuple(cells), name)
+    real = column_of(tuple(cells), name)
     return None if real is None else cells[real]
 
 
-def _column(names: tuple[str, ...], name: str) -> str | None:
-    """Return a column by its name: case, outer spaces and `_` do not matter."""
-    return name if name in names else _plain_names(names).get(vocabulary.plain(name))
-
-
-@lru_cache(maxsize=1000)  # annotations may have other tags each
-def _plain_names(names: tuple[str, ...]) -> Mapping[str, str]:
-    found: dict[str, str] = {}
-    for name in names:
-        found.setdefault(vocabulary.plain(name), name)
-    return found
-
-
-def blank() -> dict[str, Value]:
+def blank(resource: Resource) -> Record:
     """Return the labels of an image that no table names."""
-    return {**dict.fromkeys(LABELS), "finding_raw": None, "covid": "unknown", "raw": "{}"}
+    unknown = {**dict.fromkeys(LABELS), "finding_raw": None, "covid": "unknown", "raw": "{}"}
+    return {**unknown, **terms_of("", _licence_of_all(resource))}

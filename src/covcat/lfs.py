@@ -20,32 +20,41 @@ def filled(
 ) -> list[Part]:
     """Return the parts with each pointer replaced by its content, which came and was verified.
 
+    A pointer whose content is lost, and may be, is no file of the release.
+
     Raises:
         CovcatError: a content did not come.
     """
     if not site.options.extract:
         return parts
-    found = [
-        (number, stored, target)
+    found = {
+        target: (number, stored)
         for number, part in enumerate(parts)
         if isinstance(part.file, GitHubFile) and part.file.is_state
         for stored in part.files
         if (target := _target(site.built / "files", stored, part, part.file))
-    ]
+    }
     if not found:
         return parts
     line.progress.note(
         f"{order.name}: {counted(len(found), 'pointer')} of Git LFS; fetching what is meant"
     )
-    wanted = replace(order, files=tuple(target for _, _, target in found))
+    wanted = replace(order, files=tuple(found), has_more=True)
     filled = list(parts)
     with closing(obtain.all_of(wanted, line, site.store, partial)) as coming:
-        for (number, stored, _), (_, got) in zip(found, coming, strict=True):
+        for target, got in coming:
+            number, stored = found[target]
             with disk_errors(f"write `{stored.path}`"):
                 (site.built / "files" / stored.path).unlink()
                 place(got.path, site.built / "files" / stored.path)
             new = replace(stored, bytes=got.bytes, sha256=got.sha256, lfs=True)
             filled[number] = _with(filled[number], new, got)
+    for target in found.keys() & set(order.missing):
+        number, stored = found[target]
+        with disk_errors(f"drop `{stored.path}`"):
+            (site.built / "files" / stored.path).unlink()
+        left = tuple(one for one in filled[number].files if one.path != stored.path)
+        filled[number] = replace(filled[number], files=left)
     return filled
 
 
@@ -58,7 +67,7 @@ def _target(folder: Path, stored: StoredFile, part: Part, file: GitHubFile) -> S
     if found is None or pins.pointer_blob(*found) != stored.blob:  # with extensions: as it is
         return None
     commit = part.transfer.commit or file.commit or file.branch or ""
-    return content(stored, file, commit, found)
+    return replace(content(stored, file, commit, found), entry=part.served.entry)
 
 
 def _with(part: Part, new: StoredFile, got: Download) -> Part:

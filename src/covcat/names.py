@@ -6,6 +6,7 @@ Names that only Windows dislikes (`NUL`, `a?b`) pass: covcat runs on POSIX syste
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 MAX_NAME_BYTES = 1_024
 MAX_PART_BYTES = 255
@@ -16,6 +17,21 @@ _RANGES = (range(0x180B, 0x1810), range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0)
 _SINGLE = (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0)
 _UNSEEN = dict.fromkeys([*_SINGLE, *(code for one in _RANGES for code in one)])
 _DRIVE = re.compile(r"[A-Za-z]:")
+# What macOS, Windows and network disks of Synology and QNAP leave in a folder, and make again.
+_OF_DESKTOPS = {
+    "__macosx",
+    ".appledouble",
+    ".ds_store",
+    ".fseventsd",
+    ".spotlight-v100",
+    "icon\r",
+    "desktop.ini",
+    "ehthumbs.db",
+    "thumbs.db",
+    ".@__thumb",
+    "@eadir",
+}
+_OF_HISTORIES = {".git", ".svn", ".hg"}
 
 
 def unsafe_name(name: str) -> str | None:
@@ -48,6 +64,26 @@ def _unsafe_parts(parts: Sequence[str], size: int) -> str | None:
     if size > MAX_PART_BYTES and any(len(part.encode()) > MAX_PART_BYTES for part in parts):
         return f"a part of its path has more than {MAX_PART_BYTES} bytes"
     return None
+
+
+def is_litter(path: str) -> bool:
+    """Tell what desktops and version control leave beside data, at any depth; it is never data.
+
+    A file called `._x` is what macOS keeps of `x` elsewhere. A pinned listing or git tree may
+    have such files: then they are written and recorded like the others, but are no picture.
+    """
+    parts = path.casefold().split("/")
+    return parts[-1].startswith("._") or not (_OF_DESKTOPS | _OF_HISTORIES).isdisjoint(parts)
+
+
+def history_of(path: str) -> str:
+    """Return the folder, or file, of version control that a path lies in; "" if in none.
+
+    It is litter, but unlike a desktop's nothing makes it again: it may hold somebody's work.
+    """
+    parts = path.split("/")
+    found = [number for number, one in enumerate(parts, 1) if one.casefold() in _OF_HISTORIES]
+    return "/".join(parts[: found[0]]) if found else ""
 
 
 def collision_key(path: str) -> str:
@@ -120,3 +156,13 @@ def collision(paths: Iterable[str]) -> tuple[str, str] | None:
         if is_again or other is not None:
             return other or path, path
     return None
+
+
+def common_folder(paths: Iterable[str]) -> str:
+    """Return the folder in which all of the paths lie, with its last slash; "" if in none."""
+    known = list(paths)
+    if not known:
+        return ""
+    first, last = min(known).split("/")[:-1], max(known).split("/")[:-1]  # the others are between
+    shared = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    return "".join(f"{one}/" for one, _ in shared)

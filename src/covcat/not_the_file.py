@@ -2,13 +2,15 @@
 
 import re
 from html import unescape
+from urllib.parse import urlsplit
 
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError, NetworkError
+from covcat.volumes import split, volume
 
 HEAD = 512  # bytes that decide it
 
 MAGIC = {
-    "zip": (b"PK\x03\x04", b"PK\x05\x06"),
+    "zip": (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"),  # the last one of split ones
     "7z": (b"7z\xbc\xaf\x27\x1c",),
     "rar": (b"Rar!\x1a\x07",),
     "gz": (b"\x1f\x8b",),
@@ -38,6 +40,8 @@ def not_the_file(head: bytes, unpack: str, content_type: str, url: str) -> Covca
             f"`{url}` answered with JSON in place of the file",
             cause=head[:200].decode("utf-8", "replace"),
         )
+    if expected and volume(urlsplit(url).path):
+        return split(urlsplit(url).path.rpartition("/")[2])
     if expected:
         return IntegrityError(f"`{url}` is not a {unpack} file: it starts with {head[:8]!r}")
     return None

@@ -5,7 +5,7 @@ What an earlier run finished, or left as it was served, is not asked for again.
 
 import hashlib
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,8 +16,10 @@ from covcat.errors import (
     CovcatError,
     DiskError,
     IntegrityError,
+    NetworkError,
     SeveralError,
     StoppedError,
+    is_lost,
 )
 from covcat.hosts.served import Ask
 from covcat.model import Download, Location, Manifest, Served, Transfer
@@ -37,6 +39,11 @@ class Order:
     files: tuple[Served, ...]
     before: Manifest | None  # the record of what is here already
     ask: Ask  # where each is now
+    lost: Mapping[Served, CovcatError] = field(default_factory=dict)  # what its host says of it
+    may_lack: bool = False  # what is lost, if anything is here
+    has_more: bool = False  # something is here beside these files
+    way_on: str | None = None  # a hint, where some are lost
+    missing: list[Served] = field(default_factory=list)  # what was lost, and may be
 
     @property
     def total(self) -> int | None:
@@ -68,8 +75,7 @@ class _Crew:
                         self.results[number] = got
                         self.news.notify_all()
                 except BaseException as error:  # raised again where it is waited for
-                    if isinstance(error, ActionNeededError):
-                        error.page = hosts.page(self.order.files[number].file)
+                    self._name(error, self.order.files[number])
                     with self.news:
                         self.errors[number] = error
                         if isinstance(error, DiskError) or not isinstance(error, CovcatError):
@@ -79,6 +85,16 @@ class _Crew:
                 self.alive -= 1
                 self.news.notify_all()
 
+    def _name(self, error: BaseException, file: Served) -> None:
+        """Say which file an error is of: its address may be a number."""
+        if isinstance(error, ActionNeededError):
+            error.page = hosts.page(file.file)
+        is_of_it = isinstance(error, NetworkError | ActionNeededError | SeveralError)
+        is_one = len(self.order.files) > 1 or self.order.has_more
+        if isinstance(error, CovcatError) and is_of_it and is_one:
+            told = file.path in error.message
+            error.message = error.message if told else f"`{file.path}`: {error.message}"
+
     def _take(self) -> int | None:
         with self.news:
             if self.next >= len(self.order.files) or self.line.web.stop.is_set():
@@ -86,18 +102,34 @@ class _Crew:
             self.next += 1
             return self.next - 1
 
-    def result(self, number: int) -> Download:
-        """Wait for a file.
+    def given(self) -> Generator[tuple[Served, Download]]:
+        """Give the files in their order; not those that may lack.
 
         Raises:
             CovcatError: some did not come; the others are waiting in `partial` by then.
         """
+        for number, file in enumerate(self.order.files):
+            if (got := self._result(number)) is not None:
+                yield file, got
+
+    def _result(self, number: int) -> Download | None:
+        """Wait for a file; None is lost, and may lack."""
         with self.news:
             while number not in self.results and self.alive > 0:
                 self.news.wait()
             if number in self.results:
                 return self.results[number]
+        error = self.errors.get(number)
+        if isinstance(error, CovcatError) and self.order.may_lack and self._is_only_lost():
+            self.order.missing.append(self.order.files[number])
+            self.line.progress.note(f"{self.order.name}: missing, as allowed: {error.message}")
+            return None
         raise self._failure() if self.errors else StoppedError("stopped")
+
+    def _is_only_lost(self) -> bool:
+        """Tell if something is here, and nothing else failed than what no host gives."""
+        is_lost_all = all(isinstance(e, CovcatError) and is_lost(e) for e in self.errors.values())
+        return is_lost_all and bool(self.results or self.order.has_more)
 
     def _failure(self) -> BaseException:
         errors = [self.errors[number] for number in sorted(self.errors)]
@@ -106,25 +138,25 @@ class _Crew:
                 return error
         known = [one for one in errors if isinstance(one, CovcatError)]
         count, here = len(self.order.files), len(self.results)
+        way_on = self.order.way_on if self._is_only_lost() else None
+        told = [f"here and not asked for again: {here} of {count} files"] if count > 1 else []
         if len(known) == 1:
-            if count > 1:
-                known[0].details = (
-                    *known[0].details,
-                    f"here and not asked for again: {here} of {count} files",
-                )
+            is_open = isinstance(known[0], ActionNeededError)  # whose hint leads a person
+            told += [way_on] if way_on and is_open else []
+            known[0].details = (*known[0].details, *told)
+            known[0].hint = known[0].hint if is_open else way_on or known[0].hint
             return known[0]
         return SeveralError(
             f"{len(known)} of {count} files of `{self.order.name}` did not come",
             known,
-            details=[
-                *(one.message for one in known),
-                f"here and not asked for again: {here} of {count} files",
-            ],
-            hint=f"covcat fetch {self.order.name}",
+            details=[*(one.message for one in known), *told, *([way_on] if way_on else [])],
+            hint=way_on or f"covcat fetch {self.order.name}",
         )
 
     def _bring(self, number: int, file: Served) -> Download:
         """Take what is here of a file, or download it."""
+        if file in self.order.lost:
+            raise self.order.lost[file]
         got = self.partial.found(file)
         if got is not None:
             self.line.progress.note(f"{self.order.name}: `{got.name}` is here from an earlier run")
@@ -157,7 +189,7 @@ class _Crew:
 def all_of(
     order: Order, line: Line, store: Store, partial: Partial
 ) -> Generator[tuple[Served, Download]]:
-    """Give each file as soon as it and those before it are here.
+    """Give each file as soon as it and those before it are here; not those that may lack.
 
     Raises:
         CovcatError: some did not come.
@@ -170,8 +202,7 @@ def all_of(
     for thread in threads:
         thread.start()
     try:
-        for number, file in enumerate(order.files):
-            yield file, crew.result(number)
+        yield from crew.given()
     except BaseException as reason:  # a signal, a closed iterator: the threads put things in order
         line.web.abort()
         for thread in threads:

@@ -232,6 +232,7 @@ class Repaired:
     record: Manifest
     files: tuple[str, ...] = ()  # that came again
     has_new_record: bool = False  # manifest.json or SHA256SUMS were damaged, and written anew
+    litter: tuple[str, ...] = ()  # of desktops, in a folder that had nothing to mend
 
 
 def verify_release(
@@ -266,7 +267,7 @@ def repair_release(folder: Path, bench: Bench) -> Repaired:
     _settle_partial(store)
     looked_at, found = _looked_at(folder, bench)
     if isinstance(found, Checked) and _is_sound(found):
-        return Repaired(found.record)
+        return Repaired(found.record, litter=found.litter)
     store.prepare()
     store.sweep()
     Parts(store.parts).sweep()
@@ -321,7 +322,7 @@ def _is_sound(found: Checked) -> bool:
 
 def _repaired(folder: Path, bench: Bench, found: Checked | IntegrityError) -> Repaired:
     if isinstance(found, Checked) and _is_sound(found):
-        return Repaired(found.record)
+        return Repaired(found.record, litter=found.litter)
     resource, release = bench.catalog.find(f"{folder.parent.name}@{folder.name}")
     if release is None:
         raise NotFoundError(f"`{resource.id}` offers no download")

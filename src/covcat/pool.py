@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,16 +10,15 @@ from pathlib import Path
 
 from covcat import extract, room
 from covcat.admit import Layout
-from covcat.choose import matches
 from covcat.errors import DiskError, ExtractionError, IntegrityError, NotFoundError, UsageError
 from covcat.model import File, StoredFile
-from covcat.names import unsafe_name
+from covcat.names import history_of, is_litter, unsafe_name
 from covcat.output import counted
 from covcat.progress import Progress
 from covcat.store import Store, disk_errors
 from covcat.verify import CHUNK, hashed
+from covcat.volumes import VolumeError, split, volume
 
-JUNK = ("__MACOSX/*", "*/__MACOSX/*", "*.DS_Store", "*Thumbs.db", "*desktop.ini")  # of desktops
 _SHOWN = 3  # names in a note
 
 Stamp = tuple[int, int, int, int]  # inode, bytes, times of the last changes: what a swap changes
@@ -35,6 +35,7 @@ class Brought:
     everything: tuple[tuple[str, Path], ...]  # (relative path, path) of every regular file
     unsafe: tuple[str, ...] = ()  # regular files whose names no release may have
     special: tuple[str, ...] = ()  # links, pipes, devices
+    history: tuple[str, ...] = ()  # files of version control, by the folder that they lie in
 
     @property
     def name(self) -> str:
@@ -44,7 +45,12 @@ class Brought:
     @property
     def files(self) -> list[tuple[str, Path]]:
         """Return its files without what a desktop leaves."""
-        return [one for one in self.everything if not self.is_folder or not is_junk(one[0])]
+        return [one for one in self.everything if not self.is_folder or not is_litter(one[0])]
+
+    @property
+    def litter(self) -> list[str]:
+        """Return what a desktop left in a folder."""
+        return [name for name, _ in self.everything if self.is_folder and is_litter(name)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,28 +101,37 @@ def _brought(path: Path, number: int, store: Store) -> Brought:
 
 
 def _walked(top: Path, number: int, own: os.stat_result) -> Brought:
-    """List a folder; links are not followed."""
+    """Sort what lies in a folder."""
     files: list[tuple[str, Path]] = []
     unsafe: list[str] = []
     special: list[str] = []
-    for parent, folders, names in os.walk(top, onerror=_refuse):
-        links = [name for name in folders if (Path(parent) / name).is_symlink()]
+    history: list[str] = []
+    for path in _inside(top, own):
+        relative = path.relative_to(top).as_posix()
+        if place := history_of(relative):
+            history.append(place)
+        elif not stat.S_ISREG(path.lstat().st_mode):
+            special.append(printable(relative))
+        elif not unsafe_name(relative):
+            files.append((relative, path))
+        elif not is_litter(relative):
+            unsafe.append(printable(relative))
+    others = (tuple(one) for one in (unsafe, special, history))
+    return Brought(top, number, True, None, tuple(files), *others)
+
+
+def _inside(top: Path, own: os.stat_result) -> Iterator[Path]:
+    """Give all that lies in a folder but folders, of which links are not followed."""
+
+    def is_closed(error: OSError) -> None:
+        if not is_litter(Path(error.filename).relative_to(top).as_posix()):  # of a network disk
+            raise error
+
+    for parent, folders, names in os.walk(top, onerror=is_closed):
+        links = [name for name in folders if Path(parent, name).is_symlink()]
         inside = sorted(set(folders) - set(links))
         folders[:] = [one for one in inside if not os.path.samestat(_status(parent, one), own)]
-        for name in sorted([*names, *links]):
-            path = Path(parent) / name
-            relative = path.relative_to(top).as_posix()
-            if not stat.S_ISREG(_status(parent, name).st_mode):
-                special.append(printable(relative))
-            elif unsafe_name(relative) and not is_junk(relative):
-                unsafe.append(printable(relative))
-            elif not unsafe_name(relative):
-                files.append((relative, path))
-    return Brought(top, number, True, None, tuple(files), tuple(unsafe), tuple(special))
-
-
-def _refuse(error: OSError) -> None:
-    raise error
+        yield from (Path(parent, name) for name in sorted([*names, *links]))
 
 
 def _status(parent: str, name: str) -> os.stat_result:
@@ -126,6 +141,9 @@ def _status(parent: str, name: str) -> os.stat_result:
 def say_what_is_left_out(sources: Iterable[Brought], name: str, progress: Progress) -> None:
     """Name what of a folder no release takes."""
     for source in sources:
+        for place, count in Counter(source.history).items():
+            what = f"`{printable(place)}` of `{source.name}` left out: {counted(count, 'file')}"
+            progress.note(f"{name}: {what} of version control, which is no part of a data set")
         if source.is_folder and source.special:
             what = f"links and special files of `{source.name}` left out"
             progress.note(f"{name}: {what}: {_first(source.special)}")
@@ -139,11 +157,6 @@ def say_what_is_left_out(sources: Iterable[Brought], name: str, progress: Progre
 def _first(names: Sequence[str]) -> str:
     shown = ", ".join(f"`{name}`" for name in names[:_SHOWN])
     return shown + (", …" if len(names) > _SHOWN else "")
-
-
-def is_junk(path: str) -> bool:
-    """Tell what a desktop leaves in folders and archives."""
-    return matches(path, JUNK)
 
 
 def own_name(path: Path) -> str:
@@ -208,8 +221,22 @@ def pooled(sources: Iterable[Brought], place: Place) -> list[Found]:
     found: list[Found] = []
     for source in sources:
         kind = None if source.is_folder else kind_of(source.path)
-        found += _unpacked(source, kind, place) if kind else _lying(source)
+        try:
+            found += _unpacked(source.path, kind, source, place) if kind else _lying(source)
+        except VolumeError:
+            found += _lying(source)  # the release may have it as it is
     return found
+
+
+def inside(lying: Iterable[Found], place: Place) -> Iterator[Found]:
+    """Give the files of the archives that lie in a folder: a person gave what they downloaded to.
+
+    Raises:
+        ExtractionError: an archive is damaged or unsafe.
+    """
+    for one in lying:
+        if one.source and one.source.is_folder and (kind := kind_of(one.path)):
+            yield from _unpacked(one.path, kind, one.source, place)
 
 
 def kind_of(path: Path) -> str | None:
@@ -221,13 +248,29 @@ def kind_of(path: Path) -> str | None:
     return kind if kind in ("zip", "tar", "7z", "rar") else None
 
 
-def _unpacked(source: Brought, kind: str, place: Place) -> Iterator[Found]:
-    folder = place.workshop / f"brought-{source.number}"
+def demand_no_volume(path: Path) -> None:
+    """Refuse what is no archive because it is only a volume of one.
+
+    Raises:
+        ExtractionError: how to put it together is its hint.
+    """
+    if volume(path.name):
+        raise split(path.name)
+    try:
+        extract.kind(path)
+    except VolumeError:
+        raise
+    except ExtractionError:
+        return
+
+
+def _unpacked(path: Path, kind: str, source: Brought, place: Place) -> Iterator[Found]:
+    folder = place.workshop / f"brought-{os.urandom(4).hex()}"
     with disk_errors("make a folder to unpack to"):
         folder.mkdir()
     inside = extract.Place(folder, place.workshop / f"{folder.name}.inside", True, place.progress)
     budget = room.budget(File(), place.store)
-    done = extract.extract(source.path, kind, Layout(), budget, inside)
+    done = extract.extract(path, kind, Layout(command=""), budget, inside)
     for stored in done.files:
         yield Found(stored, folder / stored.path, source, is_ours=True)
 

@@ -1,6 +1,6 @@
 """What came -> what may be said of it: every file against listing, git tree and earlier record."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from covcat import choose, pins
@@ -14,6 +14,7 @@ from covcat.model import (
     Manifest,
     Options,
     Selection,
+    Served,
     StoredFile,
     Transfer,
     VerifiedBy,
@@ -49,8 +50,8 @@ class Proven:
     missing: tuple[str, ...]
 
 
-def proven(case: Case, parts: Iterable[Part]) -> Proven:
-    """Check all files against every pin.
+def proven(case: Case, parts: Iterable[Part], lost: Sequence[Served] = ()) -> Proven:
+    """Check all files against every pin; `lost` are those that did not come, and may lack.
 
     Raises:
         IntegrityError: something is changed, missing, extra, or not verified well enough.
@@ -63,7 +64,9 @@ def proven(case: Case, parts: Iterable[Part]) -> Proven:
     listing = case.listed
     missing = _compared(case, listing, everything)
     is_whole = not missing and not case.selections
-    trees = _trees(case.name, parts) if is_whole else {}
+    lacking = {one.entry for one in lost}
+    sound = [part for part in parts if part.served.entry not in lacking]
+    trees = _trees(case.name, sound) if is_whole else {}
     files: list[StoredFile] = []
     transfers: list[Transfer] = []
     for part in parts:

@@ -4,7 +4,7 @@ What is here of the release already is one more source: nothing that is here is 
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from covcat.hosts import github_lfs
 from covcat.hosts.served import alone
 from covcat.listing import ListedFile, Listing
 from covcat.model import AnyFile, GitHubFile, Manifest, Served, StoredFile, Transfer
+from covcat.names import is_litter
 from covcat.output import counted
 from covcat.pool import Brought, Found
 from covcat.store import disk_errors, make_folder
@@ -41,9 +42,16 @@ def by_contents(job: Job, listing: Listing, sources: list[Brought]) -> list[Part
     Raises:
         IntegrityError: it is not the release; what differs is named.
     """
-    found = pool.pooled(sources, pool.Place(job.workshop, job.bench.store, job.bench.progress))
-    pairs = _pairs(job, listing, [*_here(job), *found])
-    _demand_no_pointers(job, pairs)
+    place = pool.Place(job.workshop, job.bench.store, job.bench.progress)
+    here, found = _here(job), pool.pooled(sources, place)
+    pairs = _pairs(job, listing, [*here, *found])
+    if len(pairs) < len(listing):
+        used = {id(match.found) for match in pairs.values()}
+        found += pool.inside([one for one in found if id(one) not in used], place)
+        pairs = _pairs(job, listing, [*here, *found])
+    if _is_repository(job):
+        not_meant = ((path, one.found.path) for path, one in pairs.items() if not one.lfs)
+        demand_no_pointers(job, not_meant)
     if len(pairs) < len(listing):
         _demand_all(job, listing, pairs, found)
     files = _placed(job, listing, pairs)
@@ -87,7 +95,7 @@ def _pairs(job: Job, listing: Listing, found: Sequence[Found]) -> Pairs:
     known: Pairs = {}
     own: dict[tuple[str, str], Match] = {}
     for one in found:
-        for key, lfs in _keys(one.stored, is_git=_is_git(job)):
+        for key, lfs in _keys(one.stored, is_git=_is_repository(job)):
             if key not in known or (lfs and not known[key].lfs):
                 known[key] = Match(one, lfs)
             if one.source is None:
@@ -114,25 +122,31 @@ def _keys(one: StoredFile, *, is_git: bool) -> Iterator[tuple[str, bool]]:
         yield blob.hexdigest(), True
 
 
-def _is_git(job: Job) -> bool:
-    return any(isinstance(one, GitHubFile) and one.is_state for one in job.release.files)
+def demand_no_pointers(job: Job, files: Iterable[tuple[str, Path]]) -> None:
+    """Refuse what git has in the place of a large file: nobody wants that for data.
 
-
-def _demand_no_pointers(job: Job, pairs: Pairs) -> None:
-    """Refuse what git has in the place of a large file: nobody wants that for data."""
+    Raises:
+        IntegrityError: these are pointers of Git LFS.
+    """
     pointers = []
-    for path, match in pairs.items():
-        if _is_git(job) and not match.lfs and match.found.stored.bytes <= github_lfs.MOST:
-            with pool.reading(match.found.path):
-                if github_lfs.pointer(match.found.path.read_bytes()):
-                    pointers.append(path)
+    for name, path in files:
+        with pool.reading(path):
+            is_small = path.stat().st_size <= github_lfs.MOST
+            if is_small and github_lfs.pointer(path.read_bytes()):
+                pointers.append(name)
     if pointers:
+        fetch = f"covcat fetch {job.case.name}, or " if _is_repository(job) else ""
         raise IntegrityError(
             f"`{job.case.name}`: {counted(len(pointers), 'pointer')} of Git LFS came without what "
             "is pointed to",
-            hint=f"covcat fetch {job.case.name}",
-            details=[f"pointer: {path}" for path in sorted(pointers)],
+            hint=f"{fetch}git lfs pull where you cloned it, then the same command again",
+            details=[f"pointer: {name}" for name in sorted(pointers)],
         )
+
+
+def _is_repository(job: Job) -> bool:
+    """Tell a release that is a state of a repository, or has one."""
+    return any(isinstance(one, GitHubFile) and one.is_state for one in job.release.files)
 
 
 def _demand_all(job: Job, listing: Listing, pairs: Pairs, found: list[Found]) -> None:
@@ -151,11 +165,14 @@ def _demand_all(job: Job, listing: Listing, pairs: Pairs, found: list[Found]) ->
     brings = any(one.stored.sha256 in taken for one in found)
     if job.step.options.allow_missing and brings and not changed:
         return
+    for one in found:
+        if one.stored.sha256 not in taken:
+            pool.demand_no_volume(one.path)
     strange = {one.stored.path for one in found if one.stored.sha256 not in taken}
     findings = pins.Findings(
         changed=tuple(sorted(changed)),
         missing=tuple(sorted(missing)),
-        extra=tuple(sorted(path for path in strange if not pool.is_junk(path))),
+        extra=tuple(sorted(path for path in strange if not is_litter(path))),
     )
     what = ", ".join(dict.fromkeys(f"`{one.source.name}`" for one in found if one.source))
     pins.demand(findings, f"{what or 'what was given'} is not `{job.case.name}`", _hint(job, found))
@@ -286,7 +303,7 @@ def _say(job: Job, pairs: Pairs, found: list[Found]) -> None:
     left = [one for one in found if id(one) not in used]
     again = sum(one.stored.sha256 in contents for one in left)
     strange = sum(
-        one.stored.sha256 not in contents and not pool.is_junk(one.stored.path) for one in left
+        one.stored.sha256 not in contents and not is_litter(one.stored.path) for one in left
     )
     words = [
         f"{counted(len(pairs) - here, 'file')} recognised by contents",
@@ -310,7 +327,7 @@ def _transfer(job: Job, source: Brought, served: Served, found: list[Found]) -> 
             size += len(data)
         return recorded(job, served, source.name, size, sums.hexdigest())
     for one in found:
-        if one.source is source and not pool.is_junk(one.stored.path):
+        if one.source is source and not (one.is_ours or is_litter(one.stored.path)):
             size += one.stored.bytes
             sums.update(f"{one.stored.sha256}  {one.stored.path}\n".encode())
     return recorded(job, served, source.name, size, sums.hexdigest())

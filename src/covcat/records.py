@@ -302,6 +302,9 @@ def _github_contents(file: GitHubFile, ask: Ask) -> tuple[Contents | None, tuple
         rows = github.tree(file, str(file.commit), ask)
     except IntegrityError as error:
         return None, (f"{error.message}: `keep` a folder without it, with that folder's tree id",)
+    if odd := next(filter(None, (github.odd(one.path, one.mode) for one in rows)), ""):
+        way_out = "`exclude` it, without `tree`, or `keep` a folder without it, with its tree id"
+        return None, (f"{odd}: {way_out}",)
     known = [one.bytes for one in rows if one.bytes is not None]
     unknown = len(rows) - len(known)
     has_lfs = any(one.path.endswith(".gitattributes") for one in rows)

@@ -11,7 +11,14 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from html import unescape
 
-from covcat.errors import ActionNeededError, CovcatError, GoneError, NetworkError, TransientError
+from covcat.errors import (
+    ActionNeededError,
+    CovcatError,
+    GoneError,
+    NetworkError,
+    RefusedError,
+    TransientError,
+)
 from covcat.retry_after import wait_asked
 
 SAID = 4096  # bytes of a body that are looked at
@@ -54,7 +61,8 @@ def refusal(
             error.after = wait_asked(headers)
         return error
     if status in _CLOSED:
-        return _closed(url, _CLOSED[status], status, text)
+        kind = ActionNeededError if status == 407 else RefusedError
+        return _closed(url, _CLOSED[status], status, text, kind)
     if status in (404, 410):
         return GoneError(
             f"`{url}` is gone (HTTP {status})",
@@ -64,8 +72,10 @@ def refusal(
     return NetworkError(f"`{url}` answered HTTP {status}, which is not a file", cause=text or None)
 
 
-def _closed(url: str, why: str, status: int, text: str) -> CovcatError:
-    return ActionNeededError(
+def _closed(
+    url: str, why: str, status: int, text: str, kind: type[CovcatError] = ActionNeededError
+) -> CovcatError:
+    return kind(
         f"`{url}` wants a person: {why} (HTTP {status})",
         cause=text or None,
         hint=f"open {url} in a browser and see what it asks for",

@@ -93,7 +93,7 @@ def _folder(store: Store, resource_id: str, release_id: str) -> Path | None:
 
 
 def strangers(folder: Path) -> list[str]:
-    """Return what lies in a release folder and is not covcat's.
+    """Return what lies in a release folder, is not covcat's, and would be missed.
 
     Raises:
         IntegrityError: the record is damaged.
@@ -101,7 +101,7 @@ def strangers(folder: Path) -> list[str]:
     """
     record = manifest.load(folder)
     odd = {one.path for one in record.files if _is_odd(folder / one.path)}
-    return sorted(verify.extra_files(folder, record) | odd)
+    return sorted({*verify.missed(verify.beside(folder, record)), *odd})
 
 
 def _changed(folder: Path) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ def restored(step: Step, release: Release, bench: Bench, checked: Checked) -> Ma
     """
     folder, record = bench.store.release(step.resource.id, release.id), checked.record
     bench.store.demand_free(step.resource.id, release.id)
-    demand_ours(folder, checked.findings.extra)
+    demand_ours(folder, (*checked.findings.extra, *checked.litter))
     before = _with_sound_places(record, set(checked.damaged))
     release = replace(release, files=tuple(_same_state(release, before)))
     listing = bench.catalog.listing(step.resource, release) if release.listing else None
@@ -320,15 +320,20 @@ def _taken(job: Job, line: Line, ask: Ask, served: list[Served], lacking: Lackin
                 )
                 with disk_errors("make a folder for what comes again"):
                     make_folder(site.built / "files")
-                inside = () if keeps or len(members) > FEW else (_picked(members),)
-                part = _part_of(assemble.part(one, got, site, inside), lacking)
+                part = assemble.part(one, got, site, () if keeps else _wanted(job, members))
+                part = _part_of(part, lacking)
                 (part,) = lfs.filled([part], order, line, site, job.partial)
                 came |= _compared(job, part, lacking, site.built)
     return came
 
 
-def _picked(members: list[str]) -> Selection:
-    return Selection(include=tuple(escape(path.removeprefix("files/")) for path in members))
+def _wanted(job: Job, members: list[str]) -> tuple[Selection, ...]:
+    """Return what of an archive is opened: few members by their names, else what was asked for."""
+    if len(members) <= FEW:
+        names = (path.removeprefix("files/") for path in members)
+        return (Selection(include=tuple(map(escape, names))),)
+    before = job.case.before
+    return tuple(map(Selection.read, before.selection)) if before is not None else ()
 
 
 def _part_of(part: Part, lacking: Lacking) -> Part:

@@ -13,8 +13,9 @@ from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from covcat import vocabulary
 from covcat.errors import IntegrityError
-from covcat.model import LABELS, NAMES, GitHubFile, PublishedCounts, Resource
+from covcat.model import LABELS, NAMES, GitHubFile, LabelTable, PublishedCounts, Resource
 from covcat.strict_yaml import Lines, Place
 
 _DIGITS = re.compile(r"[0-9]+")
@@ -105,11 +106,12 @@ def _table_mistakes(resource: Resource) -> list[Mistake]:
         place = ("tables", number)
         unknown = sorted(set(table.releases) - ids)
         found += [((*place, "releases"), f"there is no release `{one}`") for one in unknown]
-        for key in ("columns", "constants", "values", "extract"):
-            for name in getattr(table, key) or {}:
+        for key in ("columns", "constants", "values", "extract", "optional"):
+            for name in getattr(table, key) or ():
                 if name not in LABELS:
                     text = f"the index has no label `{name}`: expected one of {', '.join(LABELS)}"
                     found.append(((*place, key), text))
+        found += [((*place, "values"), text) for text in _word_mistakes(table)]
         patterns = [
             (("extract",), one.partition(": ")[2]) for one in (table.extract or {}).values()
         ]
@@ -117,6 +119,27 @@ def _table_mistakes(resource: Resource) -> list[Mistake]:
         for where, pattern in patterns:
             if mistake := _pattern_mistake(pattern, needs_group=where == ("extract",)):
                 found.append(((*place, *where), mistake))
+    return found
+
+
+def _word_mistakes(table: LabelTable) -> list[str]:
+    """Return what words of a table's own stand for that no word of the index is."""
+    found = []
+    for label, words in (table.values or {}).items():
+        kind = vocabulary.LISTS.get(label)
+        if kind is None:
+            known = ", ".join(vocabulary.LISTS)
+            found.append(f"`{label}` has no list of words: expected one of {known}")
+            continue
+        terms = dict.fromkeys(vocabulary.words().lists[kind].values())
+        for word, meant in words.items():
+            for term in meant.split(vocabulary.JOINED) if label == "finding" else [meant]:
+                if term and term not in terms:
+                    near = vocabulary.term(kind, term) or next(
+                        iter(difflib.get_close_matches(term, terms, 1)), ""
+                    )
+                    perhaps = f" (did you mean `{near}`?)" if near else ""
+                    found.append(f"`{label}`: `{word}` is called `{term}`, no word of it{perhaps}")
     return found
 
 

@@ -16,6 +16,7 @@ from covcat.errors import IntegrityError
 from covcat.gitid import blob_hasher
 from covcat.listing import Listing
 from covcat.model import GitHubFile, Manifest, Release, Selection, StoredFile
+from covcat.names import history_of, is_litter
 from covcat.pins import Findings, against_listing, demand, lfs_difference, tree_of
 from covcat.progress import Progress, Silent
 from covcat.store import INDEX, MANIFEST, SUMS, what_is
@@ -42,6 +43,7 @@ class Checked:
     findings: Findings
     damaged: tuple[str, ...] = ()  # paths of the record that are changed or missing
     doubted: tuple[str, ...] = ()  # those that a quick look hashed, because of their times
+    litter: tuple[str, ...] = ()  # what desktops and version control left beside: no damage
 
 
 def on_disk(folder: Path, manifest: Manifest) -> Findings:
@@ -67,14 +69,16 @@ def checked(
     found = [(path, why) for path, why in verdicts.items() if why]
     missing = [path for path, why in found if why == "missing"]
     since = dict.fromkeys(doubted, "modified since, ")
+    besides = beside(folder, manifest)
     findings = Findings(
         changed=tuple(
             sorted(f"{path}: {since.get(path, '')}{why}" for path, why in found if why != "missing")
         ),
         missing=tuple(sorted([*missing, *(f"files/{path}" for path in manifest.missing)])),
-        extra=tuple(sorted(extra_files(folder, manifest))),
+        extra=tuple(path for path in besides if not is_litter(path)),
     )
-    return Checked(manifest, findings, tuple(path for path, _ in found), doubted)
+    litter = tuple(path for path in besides if is_litter(path))
+    return Checked(manifest, findings, tuple(path for path, _ in found), doubted, litter)
 
 
 def _looked_at(
@@ -203,9 +207,15 @@ def _buffer() -> bytearray:
     return found
 
 
-def extra_files(folder: Path, manifest: Manifest) -> set[str]:
-    """Return what lies in a release folder and is not in its record."""
-    return present(folder) - {file.path for file in manifest.files}
+def beside(folder: Path, manifest: Manifest) -> list[str]:
+    """Return what lies in a release folder and is not in its record, in order."""
+    return sorted(present(folder) - {file.path for file in manifest.files})
+
+
+def missed(paths: Iterable[str]) -> list[str]:
+    """Return what somebody would miss of files beside the data: not what desktops make again."""
+    found = (history_of(path) or ("" if is_litter(path) else path) for path in paths)
+    return sorted(set(filter(None, found)))
 
 
 def present(folder: Path) -> set[str]:

@@ -4,42 +4,34 @@ What a rule cannot tell stays blank: the raw value is kept beside it. The words 
 `catalog/vocabulary/terms.yaml`.
 """
 
-import datetime
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from covcat import strict_yaml
 from covcat.store import packaged_catalog
 
 JOINED = "; "  # between several findings
+ANY = "*"  # in a table's own words: whatever stands there
 USES = ("commercial", "derivatives", "redistribution")
-LATEST = 29  # 3/16/20 is of 2020; 3/16/99 could be of 1999
-_YEAR = r"(?:19|20)[0-9]{2}"
+LISTS = {  # labels that have a list of words, each with its name
+    "finding": "findings",
+    "view": "views",
+    "modality": "modalities",
+    "sex": "sexes",
+    "split": "splits",
+    **dict.fromkeys(("survival", "icu", "intubated"), "answers"),
+}
+_LEVEL = "/"  # between the levels of a hierarchy
 _PARTS = re.compile(r"[,;]")
 _NUMBER = re.compile(r"-?[0-9]{1,6}(\.[0-9]{1,6})?")
-_MONTHS = {
-    name: number
-    for number, name in enumerate(
-        [
-            "january",
-            "february",
-            "march",
-            "april",
-            "may",
-            "june",
-            "july",
-            "august",
-            "september",
-            "october",
-            "november",
-            "december",
-        ],
-        1,
-    )
-}
+_WHOLE = re.compile(r"(-?[0-9]+)\.0+")
+_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-") | {"\u00ad": None})
+_BETWEEN = re.compile(r"[\s_-]+")  # what does not tell words apart
+_LONGEST_BLANK = 20  # letters; nothing longer is a place holder
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +77,27 @@ def _terms(one: Mapping[str, Any]) -> Terms:
 
 
 def plain(text: str) -> str:
-    """Return a text as words are compared."""
-    return " ".join(text.replace("_", " ").split()).casefold()
+    """Return a text as words are compared: without case, blanks, hyphens and `_`.
+
+    A number stays what it is: -1 keeps its sign, and 1.0, as pandas writes 1, is 1.
+    """
+    folded = unicodedata.normalize("NFKC", text).translate(_DASHES).casefold()
+    if any(map(str.isalpha, folded)):
+        return _BETWEEN.sub("", folded)
+    number = " ".join(folded.split())
+    whole = _WHOLE.fullmatch(number)
+    return whole[1] if whole else number
 
 
 def is_blank(raw: str) -> bool:
     """Tell what only holds the place of a value."""
-    return plain(raw) in words().placeholders
+    return len(raw) <= _LONGEST_BLANK and _is_placeholder(raw)
+
+
+@lru_cache(maxsize=10_000)
+def _is_placeholder(raw: str) -> bool:
+    text = plain(raw)
+    return text in words().placeholders or not text.strip("-")
 
 
 def findings(raw: str, own: Mapping[str, str] = {}) -> tuple[str, ...]:
@@ -100,14 +106,16 @@ def findings(raw: str, own: Mapping[str, str] = {}) -> tuple[str, ...]:
     Comma lists give several; of a hierarchy with slashes the last level counts. `own` are words
     of one table, each with the term that it stands for there.
     """
+    known = words().lists["findings"]
+    if own:
+        known = {**known, **{plain(word): term for word, term in own.items()}}
+    if (whole := known.get(plain(raw))) is not None:
+        return _each(whole)
     if is_blank(raw):
         return ()
-    known = {**words().lists["findings"], **{plain(word): term for word, term in own.items()}}
-    if plain(raw) in known:
-        return _each(known[plain(raw)])
     found: list[str] = []
     for part in _PARTS.split(raw):
-        found += _each(known.get(plain(part)) or known.get(plain(part.rpartition("/")[2]), ""))
+        found += _each(known.get(plain(part)) or known.get(plain(part.rpartition(_LEVEL)[2]), ""))
     return tuple(dict.fromkeys(found))
 
 
@@ -118,23 +126,31 @@ def _each(term: str) -> tuple[str, ...]:
 def covid(raw: str, terms: tuple[str, ...]) -> str:
     """Say if COVID-19 is among the findings; `no` only where there is another one, or its denial.
 
-    A finding of which one part has no term is `unknown`, unless another part is COVID-19.
+    A finding of which one part has no term is `unknown`, unless another part is COVID-19; so is
+    one that names COVID-19 beside its denial.
     """
-    if "COVID-19" in terms:
-        return "yes"
-    if plain(raw) in words().unspecific:
-        return "no"
     parts = [part for part in _PARTS.split(raw) if not is_blank(part)]
-    return "no" if terms and len(terms) >= len(parts) else "unknown"
+    denied = sum(_is_denial(part) for part in parts)
+    if "COVID-19" in terms:
+        return "unknown" if denied else "yes"
+    return "no" if 0 < len(terms) + denied >= len(parts) else "unknown"
+
+
+def _is_denial(part: str) -> bool:
+    """Tell if a word, or a level of a path, says what it is not."""
+    return any(plain(level) in words().unspecific for level in part.split(_LEVEL))
 
 
 def term(kind: str, raw: str, own: Mapping[str, str] = {}) -> str:
-    """Return the word of a list (`views`, `modalities`, `sexes`, `splits`, `answers`), or ""."""
-    known = words().lists[kind]
-    for word, own_term in own.items():
-        if plain(word) == plain(raw):
-            return own_term
-    return known.get(plain(raw), "")
+    """Return the word of a list (`views`, `modalities`, `sexes`, `splits`, `answers`), or "".
+
+    `own` are words of one table; `*` stands for each other that is no place holder.
+    """
+    word = plain(raw)
+    mine = {plain(one): own_term for one, own_term in own.items()}
+    if word not in mine and ANY in mine and not is_blank(raw):
+        return mine[ANY]
+    return mine.get(word, words().lists[kind].get(word, ""))
 
 
 def number(raw: str) -> float | int | None:
@@ -149,39 +165,3 @@ def number(raw: str) -> float | int | None:
 def license(raw: str) -> Terms:
     """Return what a licence's name says; of an unknown or blank one nothing is known."""
     return words().licenses.get(plain(raw), Terms())
-
-
-def date(raw: str, order: str | None = None) -> str:
-    """Return YYYY, YYYY-MM or YYYY-MM-DD, or "" for what is no date or could be two.
-
-    `order` (mdy, dmy, ymd) is what the source means by 1/2/2020.
-    """
-    text = " ".join(raw.replace(",", " ").split()).casefold()
-    if re.fullmatch(_YEAR, text):
-        return text
-    if found := re.fullmatch(rf"({_YEAR})-?([0-9]{{2}})-?([0-9]{{2}})", text):
-        return _day(found[1], found[2], found[3])
-    if found := re.fullmatch(rf"([a-z]+)\.? (?:([0-9]{{1,2}}) )?({_YEAR})", text):
-        month = _month(found[1])
-        return _day(found[3], month, found[2]) if month else ""
-    found = re.fullmatch(r"([0-9]{1,4})[/.]([0-9]{1,2})[/.]([0-9]{2,4})", text)
-    if found is None or order is None:
-        return ""
-    parts = dict(zip(order, found.groups(), strict=True))
-    year = parts["y"]
-    if len(year) == 2 and int(year) <= LATEST:
-        year = f"20{year}"
-    return _day(year, parts["m"], parts["d"]) if re.fullmatch(_YEAR, year) else ""
-
-
-def _month(name: str) -> str:
-    found = [number for month, number in _MONTHS.items() if month.startswith(name)]
-    return str(found[0]) if len(name) >= 3 and len(found) == 1 else ""
-
-
-def _day(year: str, month: str, day: str | None) -> str:
-    try:
-        found = datetime.date(int(year), int(month), int(day or 1))
-    except ValueError:  # 31 April
-        return ""
-    return found.isoformat() if day else f"{found:%Y-%m}"

@@ -3,12 +3,15 @@
 `covcat.web` gives a `Watch` to its HTTP client with each request.
 """
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpcore
+
+from covcat.proxies import Proxy
 
 Connected = Callable[[str | None, Any], None]  # told of the host, None for a proxy, and a stream
 
@@ -38,21 +41,34 @@ def guard(stream: Any, head: Head) -> None:
     stream.read = guarded
 
 
+def is_certificate_fault(error: BaseException | None) -> bool:
+    """Tell if a connection failed because a certificate cannot be trusted."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 class Watch:
     """Hears from the client what becomes of a connection and of an answer."""
 
-    def __init__(self, head: Head, connected: Connected, host: str) -> None:
+    def __init__(self, head: Head, connected: Connected, host: str, proxy: Proxy | None) -> None:
         """`connected` hears of each new connection before anything is sent."""
         self._head, self._connected, self._host = head, connected, host
-        self._is_proxy = False
+        self.proxy = proxy
+        self.is_at_proxy = False  # and not yet connected to the host through it
+        self._is_elsewhere = False  # the address is a proxy's
 
     def __call__(self, event: str, info: Mapping[str, Any]) -> None:
         """Take one of httpcore's events."""
-        if event == "connection.connect_tcp.started":
-            self._is_proxy = _text(info.get("host")).lower() != self._host
+        if event.endswith(".connect_tcp.started"):
+            self.is_at_proxy = self.proxy is not None
+            self._is_elsewhere = _text(info.get("host")).lower() != self._host
+        elif event in ("proxy.start_tls.started", "socks.start_tls.started"):
+            self.is_at_proxy = False
         elif event.endswith((".connect_tcp.complete", ".start_tls.complete")):
-            # behind a proxy the address is the proxy's
-            self._connected(None if self._is_proxy else self._host, info["return_value"])
+            self._connected(None if self._is_elsewhere else self._host, info["return_value"])
         elif event.endswith("receive_response_headers.started"):
             self._head.begin()
         elif event.endswith(("receive_response_headers.complete", "response_headers.failed")):

@@ -6,7 +6,6 @@ Nothing here retries: `covcat.download` does, in one place. Bodies are read raw 
 
 import re
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,9 +29,10 @@ from covcat.errors import (
     UsageError,
 )
 from covcat.model import Login, Network
+from covcat.proxies import Proxies, Proxy
 from covcat.refusals import SAID, refusal, secrets_of
 from covcat.version import __version__
-from covcat.watching import Head, Watch, guard
+from covcat.watching import Head, Watch, guard, is_certificate_fault
 
 MAX_REDIRECTS = 10
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -89,7 +89,8 @@ class Web:
         """
         self._network, self._turn = network, turn
         self._transport = via or (transport() if transport else None)
-        self._client: httpx.Client | None = None
+        self._proxies = None if self._transport else Proxies()
+        self._clients: dict[Proxy | None, httpx.Client] = {}
         self._lock = threading.Lock()
         self._named: set[str] = set()  # hosts that a person named: these may be private ones
         self._sockets: WeakSet[socket.socket] = WeakSet()
@@ -98,8 +99,8 @@ class Web:
 
     def close(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            self._client.close()
+        for client in self._clients.values():
+            client.close()
 
     def abort(self) -> None:
         """Stop every thread that waits for the network, or is about to."""
@@ -151,7 +152,8 @@ class Web:
             secret = self._secret(current, login)
             sent = {**headers, **secret} if is_known else headers
             self._turn(_host(current))
-            with self._errors(asked), self._open(asked, sent, body) as response:
+            way = self._way(asked)
+            with self._errors(asked, way), self._open(asked, sent, body, way) as response:
                 status = response.status_code
                 if status in (401, 403, 429) and secret and not is_known:
                     is_known = True
@@ -163,7 +165,7 @@ class Web:
                         self._network.mirror,
                         status,
                         response.headers,
-                        self._body(response, asked),
+                        self._body(response, asked, way),
                         moved_to,
                     )
                     return
@@ -208,26 +210,33 @@ class Web:
 
     @contextmanager
     def _open(
-        self, url: str, headers: Mapping[str, str], body: bytes | None
+        self, url: str, headers: Mapping[str, str], body: bytes | None, way: Watch
     ) -> Iterator[httpx.Response]:
         with self._lock:
-            if self._client is None:
-                self._client = self._made()
+            client = self._clients.get(way.proxy) or self._made(way.proxy)
+            self._clients[way.proxy] = client
         try:
-            request = self._client.build_request(
+            request = client.build_request(
                 "GET" if body is None else "POST",
                 url,
                 headers=dict(headers),
                 content=body,
-                extensions={"trace": Watch(self._head, self.connected, _host(url))},
+                extensions={"trace": way},
             )
         except UnicodeError:  # it quotes what cannot be sent, which may be a secret
             raise NetworkError(f"a header for `{_host(url)}` is not plain ASCII") from None
-        response = self._client.send(request, stream=True, follow_redirects=False)
+        response = client.send(request, stream=True, follow_redirects=False)
         try:
+            if response.status_code == 407 and way.proxy is not None:
+                raise way.proxy.wants_login(_host(url), None)
             yield response
         finally:
             response.close()
+
+    def _way(self, url: str) -> Watch:
+        """Return who hears what becomes of a request for `url`, by way of a proxy or without."""
+        proxy = self._proxies.of(url) if self._proxies else None
+        return Watch(self._head, self.connected, _host(url), proxy)
 
     def connected(self, host: str | None, stream: Any) -> None:
         """Look at a new connection before anything is sent; judged by its real address.
@@ -258,30 +267,31 @@ class Web:
                 hint="--allow-private, if you trust who redirects",
             )
 
-    def _made(self) -> httpx.Client:
+    def _made(self, proxy: Proxy | None) -> httpx.Client:
         headers = {"User-Agent": _AGENT, "Accept-Encoding": "identity"}
+        to = httpx.Proxy(proxy.address, auth=proxy.login) if proxy else None
         try:
             return httpx.Client(
                 headers=headers,
                 timeout=httpx.Timeout(self._network.timeout, pool=None),
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none, of anybody
-                transport=self._transport,
+                transport=self._transport or httpx.HTTPTransport(proxy=to),
             )
-        except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+        except (OSError, ValueError) as error:
             raise UsageError(
                 "the network settings of the environment cannot be used",
                 cause=str(error),
-                hint="look at SSL_CERT_FILE, SSL_CERT_DIR, HTTPS_PROXY and NO_PROXY",
+                hint="look at SSL_CERT_FILE and SSL_CERT_DIR; covcat doctor",
             ) from error
 
-    def _body(self, response: httpx.Response, url: str) -> Iterator[bytes]:
+    def _body(self, response: httpx.Response, url: str, way: Watch) -> Iterator[bytes]:
         coding = response.headers.get("content-encoding", "identity")
         if coding.lower() != "identity":
             raise NetworkError(
                 f"`{without_secrets(url)}` came encoded as `{coding}`, though identity was asked "
                 "for"
             )
-        with self._errors(url):
+        with self._errors(url, way):
             for data in _raw(response, self._network.timeout):
                 if self.stop.is_set():
                     raise StoppedError("stopped")
@@ -301,7 +311,7 @@ class Web:
         return f"{self._network.mirror.rstrip('/')}/{parts.netloc}{parts.path}{query}"
 
     @contextmanager
-    def _errors(self, url: str) -> Iterator[None]:
+    def _errors(self, url: str, way: Watch) -> Iterator[None]:
         """Turn httpx's errors into covcat's."""
         try:
             yield
@@ -311,14 +321,14 @@ class Web:
             if self.stop.is_set():
                 raise StoppedError("stopped") from error
             is_quoting = isinstance(error, httpx.ProtocolError)  # of headers, which may be secret
-            raise _failed(url, error) from (None if is_quoting else error)
+            raise _failed(url, error, way) from (None if is_quoting else error)
 
 
 def _no_address(url: str, error: Exception) -> NetworkError:
     return NetworkError(f"`{without_secrets(url)}` is not a web address", cause=str(error))
 
 
-def _failed(url: str, error: Exception) -> CovcatError:
+def _failed(url: str, error: Exception, way: Watch) -> CovcatError:
     cause = _QUOTED.split(str(error))[0] or type(error).__name__
     host = urlsplit(url).netloc
     if "location header" in cause:  # httpx looks at it even where it is not to follow
@@ -327,22 +337,22 @@ def _failed(url: str, error: Exception) -> CovcatError:
         )
     if isinstance(error, httpx.LocalProtocolError):
         return NetworkError(f"what would be sent to `{host}` is not HTTP", cause=cause)
-    if isinstance(error, httpx.ProxyError) and cause.startswith("407"):
-        return ActionNeededError(
-            f"the proxy asks for a login before it lets `{host}` be asked",
-            cause=cause,
-            hint="HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
-        )
-    if _is_certificate_fault(error):
+    is_connected = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+    is_certificate, reason = is_certificate_fault(error), _ERRNO.sub("", cause)
+    if way.proxy is not None and isinstance(error, httpx.ProxyError):
+        return way.proxy.refuses(host, cause)
+    if way.proxy is not None and way.is_at_proxy and not (is_connected and url[:5] == "http:"):
+        return way.proxy.fails(reason, is_connected=is_connected, is_certificate=is_certificate)
+    if is_certificate:
         return NetworkError(
             f"the certificate of `{host}` cannot be trusted",
             cause=cause,
             hint="is the clock right? Behind a company proxy, set SSL_CERT_FILE",
         )
-    is_connected = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+    through = f" through {way.proxy}" if way.proxy else ""
     return TransientError(
-        f"{'no whole answer from' if is_connected else 'cannot connect to'} `{host}`",
-        cause=_ERRNO.sub("", cause),
+        f"{'no whole answer from' if is_connected else 'cannot connect to'} `{host}`{through}",
+        cause=reason,
         hint="check the network, then try again",
     )
 
@@ -387,11 +397,3 @@ def _host(url: str) -> str:
     if not is_web:
         raise NetworkError(f"`{without_secrets(url)}` is not a web address")
     return host
-
-
-def _is_certificate_fault(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -125,10 +125,15 @@ def _github(work: _Work, file: Tree) -> None:
 
 
 def _web(work: _Work, file: Tree) -> None:
-    """Put a zip of pictures at an address, in a repository if it is one's."""
-    inside = stock.pictures(work.listing or {}, file["name"].removesuffix(".zip"))
-    data = stock.zipped(inside, litter=bool(file.get("exclude")))
-    work.rows += stock.rows(inside)
+    """Put a zip of pictures, or a plain file, at an address, in a repository if it is one's."""
+    inside = None
+    if "unpack" in file:
+        inside = stock.pictures(work.listing or {}, file["name"].removesuffix(".zip"))
+        data = stock.zipped(inside, litter=bool(file.get("exclude")))
+        work.rows += stock.rows(inside)
+    else:
+        data = stock.made(file["name"])
+        work.rows += stock.rows({file.get("into", "") + file["name"]: data})
     host, _, path = file["url"].removeprefix("https://").partition("/")
     parts = path.split("/", 4)
     if host == "github.com" and parts[2:3] == ["raw"]:

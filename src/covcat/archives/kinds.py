@@ -3,11 +3,14 @@
 A `.zip` that is a 7z was renamed or mixed up on the way: both words are in the message.
 """
 
+from os import SEEK_END
 from pathlib import Path
+from typing import BinaryIO
 
-from covcat.archives.member import BadArchiveError
+from covcat.archives.member import BadArchiveError, SplitError
 from covcat.archives.streams import compression_of, unpacked, unread_compression_of
 from covcat.archives.tar_headers import BLOCK, has_checksum
+from covcat.archives.zip_end import read_end
 
 # Suffixes that say a format; the longer ones first.
 SUFFIXES = {
@@ -84,6 +87,7 @@ def _by_magic(archive: Path) -> str:
         if packing is None and (other := unread_compression_of(stream)):
             raise BadArchiveError(f"is packed with {other}, which covcat does not read")
         if packing is None:
+            _demand_no_last_volume(archive.name, stream)
             raise BadArchiveError(_not_an_archive(start))
         with unpacked(stream, packing) as flow:
             first = flow.take(BLOCK)
@@ -92,6 +96,22 @@ def _by_magic(archive: Path) -> str:
         if is_named_tar and not (has_checksum(first) or is_empty_tar):
             raise BadArchiveError(f"is packed with {packing}, and holds no tar")
         return "tar" if has_checksum(first) or is_empty_tar else packing
+
+
+def _demand_no_last_volume(name: str, stream: BinaryIO) -> None:
+    """Tell the volume of a zip that has its directory: it begins anywhere in the archive."""
+
+    def read_at(position: int, count: int) -> bytes:
+        stream.seek(position)
+        return stream.read(count)
+
+    if _suffix(name) == ".zip":
+        try:
+            read_end(read_at, stream.seek(0, SEEK_END))
+        except SplitError:
+            raise
+        except BadArchiveError:  # it is no zip at all
+            return
 
 
 def _not_an_archive(start: bytes) -> str:

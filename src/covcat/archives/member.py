@@ -21,6 +21,10 @@ class Source:
     encoding: str | None = None  # of names that do not say theirs, as a person declared it
 
 
+class SplitError(BadArchiveError):
+    """It is one volume of several; the text, if there is any, says what lacks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """One entry as the archive claims it: never trusted."""
@@ -30,6 +34,7 @@ class Member:
     kind: Literal["file", "folder", "link", "special"]
     size: int | None  # bytes after unpacking; None where the format does not say
     is_executable: bool = False
+    barred: str = ""  # why nobody gets its bytes; completes "the archive …"
 
 
 class Writer(Protocol):

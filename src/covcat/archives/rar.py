@@ -128,7 +128,7 @@ def _member(number: int, one: Packed, source: Source, listing: Listing) -> RarMe
     if kind == "folder":
         name = name.rstrip("/") + "/"
     is_executable = one.info.host_os == _UNIX and bool(one.info.mode & 0o111)
-    return RarMember(number, name, kind, one.info.file_size, is_executable, listing)
+    return RarMember(number, name, kind, one.info.file_size, is_executable, listing=listing)
 
 
 def _kind(one: Packed) -> Literal["file", "folder", "link", "special"]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from covcat.archives.member import BadArchiveError, Source
+from covcat.archives.member import BadArchiveError, Source, SplitError
 from covcat.archives.tool import State, state_of
 
 # Each costs rarfile about 1 KB of memory.
@@ -63,7 +63,7 @@ def read_listing(source: Source) -> Listing:
         return Listing(version, (source.path,), tuple(first.files), (state,))
     whole = _walk(str(source.path), _Blocks(source), is_part=False)
     if whole.goes_on:
-        raise BadArchiveError("is one volume of several, and the last one is not beside it")
+        raise SplitError("the last one is not beside it")
     states = (state, *(state_of(volume) for volume in whole.volumes[1:]))
     for end, volume in zip(whole.ends, whole.volumes, strict=True):
         with volume.open("rb") as stream:

@@ -129,9 +129,16 @@ def _member(number: int, file: File, header: Header, state: State) -> SevenZipMe
     if kind == "folder" and file.has_stream:
         raise BadArchiveError(f"has data in the folder `{file.name}`")
     name = file.name + "/" if kind == "folder" and not file.name.endswith("/") else file.name
-    executable = bool(mode & 0o111)
-    streams = header.streams
-    return SevenZipMember(number, name, kind, file.size, executable, file.crc, streams, state)
+    return SevenZipMember(
+        number,
+        name,
+        kind,
+        file.size,
+        is_executable=bool(mode & 0o111),
+        crc=file.crc,
+        streams=header.streams,
+        state=state,
+    )
 
 
 def _kind(file: File, mode: int) -> Literal["file", "folder", "link", "special"]:

@@ -189,15 +189,10 @@ def _fed(decompressor: Decompressor, packed: bytes) -> Iterator[bytes]:
 
 
 def _member(entry: Entry, encoding: str | None, window: Window) -> ZipMember:
-    if entry.flags & (ENCRYPTED | STRONG | MASKED):
-        raise BadArchiveError(f"is encrypted (`{entry.label}`), and covcat has no password for it")
-    if entry.flags & PATCH:
-        raise BadArchiveError(f"has a patch in place of `{entry.label}`: not supported")
-    if entry.method and entry.method not in METHODS:
-        raise BadArchiveError(
-            f"packs `{entry.label}` with {method_name(entry.method)}: not supported"
-        )
-    if not entry.method and entry.packed != entry.size:
+    barred = _barred(entry)
+    if entry.flags & MASKED:  # and so perhaps its name
+        raise BadArchiveError(barred)
+    if not (barred or entry.method or entry.packed == entry.size):
         raise BadArchiveError(f"stores `{entry.label}` in another size than its own")
     name = _name(entry, encoding)
     kind = _kind(entry, name)
@@ -205,7 +200,18 @@ def _member(entry: Entry, encoding: str | None, window: Window) -> ZipMember:
         raise BadArchiveError(f"has data in the folder `{name}`")
     executable = bool(entry.attributes >> 16 & 0o111)
     packing = (entry.flags, entry.method, entry.crc, entry.packed, entry.data)
-    return ZipMember(entry.number, name, kind, entry.size, executable, *packing)
+    return ZipMember(entry.number, name, kind, entry.size, executable, barred, *packing)
+
+
+def _barred(entry: Entry) -> str:
+    """Return why the bytes of an entry cannot be unpacked; "" if they can."""
+    if entry.flags & (ENCRYPTED | STRONG | MASKED):
+        return f"is encrypted (`{entry.label}`), and covcat has no password for it"
+    if entry.flags & PATCH:
+        return f"has a patch in place of `{entry.label}`: not supported"
+    if entry.method and entry.method not in METHODS:
+        return f"packs `{entry.label}` with {method_name(entry.method)}: not supported"
+    return ""
 
 
 def _is_empty(entry: Entry, window: Window) -> bool:

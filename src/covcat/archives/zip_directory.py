@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from covcat.archives.member import BadArchiveError
+from covcat.archives.member import BadArchiveError, SplitError
 from covcat.archives.zip_end import End, read_end
 
 LOCAL = struct.Struct("<4s5H3I2H")
@@ -135,7 +135,7 @@ def _entry(raw: bytes, position: int, number: int) -> Entry:
     if extra or _WIDE in (packed, size, offset):
         return _with_extra(entry, extra, disk)
     if disk:
-        raise BadArchiveError("is one volume of several")
+        raise SplitError
     return entry
 
 
@@ -147,7 +147,7 @@ def _with_extra(entry: Entry, raw: bytes, disk: int) -> Entry:
     packed = _next_of(wide, entry) if entry.packed == _WIDE else entry.packed
     offset = _next_of(wide, entry) if entry.offset == _WIDE else entry.offset
     if disk not in (0, 0xFFFF) or (disk == 0xFFFF and wide != [0]):
-        raise BadArchiveError("is one volume of several")
+        raise SplitError
     if disk == 0 and wide and wide != [size, packed, offset, 0][: len(wide)]:  # some say all
         raise BadArchiveError(f"has a ZIP64 field that does not fit for `{entry.label}`")
     name = _unicode_path(extra.get(_UNICODE_PATH), entry)

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from covcat.archives.member import BadArchiveError
+from covcat.archives.member import BadArchiveError, SplitError
 
 _END = struct.Struct("<4s4H2IH")
 _WIDE_END = struct.Struct("<4sQ2H2I4Q")
@@ -55,7 +55,7 @@ def read_end(read_at: ReadAt, size: int) -> End:
             raise BadArchiveError("has two end records that differ")
         disk, first_disk, here, entries, length, offset = numbers
     if disk or first_disk or here != entries:
-        raise BadArchiveError("is one volume of several")
+        raise SplitError
     if offset + length < position:
         gap = position - offset - length
         raise BadArchiveError(f"has {gap} hidden bytes before its members or its directory")
@@ -92,7 +92,7 @@ def _wide_end(read_at: ReadAt, end: int) -> tuple[int, tuple[int, ...]] | None:
     if magic != b"PK\x06\x07":
         return None
     if disk or disks > 1:
-        raise BadArchiveError("is one volume of several")
+        raise SplitError
     expected = end - _LOCATOR.size - _WIDE_END.size
     record = read_at(offset, _WIDE_END.size) if offset == expected else b""
     if record[:4] != b"PK\x06\x06":

@@ -8,7 +8,7 @@ import typer
 
 from covcat.cli import complete
 from covcat.cli import network as net
-from covcat.cli.here import Here, wanted
+from covcat.cli.here import Here, say_litter, wanted
 from covcat.cli.session import Session, error_text, put
 from covcat.errors import CovcatError, IntegrityError, SeveralError, UsageError
 from covcat.output import counted
@@ -158,7 +158,9 @@ def _add(session: Session, said: _Verdicts, name: str, found: "Checked", *, quic
     """Take the verdict on one release."""
     record, findings = found.record, found.findings
     row = {"id": name, "ok": not findings, "files": record.total_files, "complete": record.complete}
-    said.rows.append({**row, **asdict(findings), **({"doubted": found.doubted} if quick else {})})
+    row |= {**asdict(findings), "litter": found.litter}
+    said.rows.append({**row, **({"doubted": found.doubted} if quick else {})})
+    say_litter(session, name, found.litter)
     if found.doubted:
         session.say(
             f"{name}: {counted(len(found.doubted), 'file')} modified since the manifest was "
@@ -212,6 +214,7 @@ def _repair_all(
 def _say_repaired(session: Session, said: _Verdicts, name: str, done: "Repaired") -> None:
     """Tell what was repaired; what the record itself says is missing is no damage."""
     record = done.record
+    say_litter(session, name, done.litter)
     row = {"id": name, "ok": record.complete, "files": record.total_files}
     row |= {"repaired": done.files, "new_record": done.has_new_record, "missing": record.missing}
     said.rows.append(row)

@@ -28,6 +28,7 @@ _WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}  # elsewh
 # How a record may be named: after `HOST:` in its short form, or by DOI or address.
 _NAME = r"[A-Za-z0-9][\w.-]*"  # with `?` after it as few as do: `.git` is no part of it
 _DOI = r"(?P<id>10\.\d{4,9}/[^\s?#&@<>\"'`]+)(?:(?:@|&version=)(?P<version>\d+(?:\.\d+)?))?"
+_HARVARD = r"10\.7910/(?i:DVN)/\w+(?:@|$)"  # of a set; no other server's prefix is known
 _SHORT = {
     "zenodo": r"(?P<id>\d+)",
     "figshare": r"(?P<id>\d+)(?:\.v(?P<version>\d+))?",
@@ -40,7 +41,8 @@ _FULL = {
     "zenodo": r"(?:10\.5281/zenodo\.|zenodo\.org/(?:api/)?records?/)(?P<id>\d+)(?:[/?#].*)?",
     "figshare": r"(?:10\.\d+/(?:[^\s/]*\.)?figshare\.|figshare\.com/articles/(?:[^\s/]+/[^\s/]+/)?)"
     r"(?P<id>\d+)(?:(?:\.v|/)(?P<version>\d+))?/?",
-    "dataverse": rf"(?P<server>{_NAME}(?::\d+)?)/dataset\.xhtml\?persistentId=doi:{_DOI}",
+    "dataverse": rf"(?:(?P<server>{_NAME}(?::\d+)?)/dataset\.xhtml\?persistentId=doi:"
+    rf"|(?={_HARVARD})){_DOI}",
     "mendeley": r"(?:10\.17632/|data\.mendeley\.com/datasets/)(?P<id>[a-z0-9]{6,20})"
     r"(?:[./](?P<version>\d+))?/?",
     "kaggle": rf"kaggle\.com/(?:datasets/)?(?P<id>{_NAME}/{_NAME})"
@@ -48,7 +50,7 @@ _FULL = {
     "github": rf"github\.com/(?P<id>{_NAME}/{_NAME}?)(?:\.git)?"
     r"(?:/tree/(?P<version>[^\s?#~^:]+))?/?",
 }
-_LEAD = re.compile(r"(?:https?://)?(?:www\.)?(?:(?:dx\.)?doi\.org/)?(?:doi:)?")
+_LEAD = re.compile(r"(?:https?://)?(?:www\.)?(?:(?:dx\.)?doi\.org/)?(?:doi:\s*)?", re.I)
 _FORMS = (
     "zenodo:3757476",
     "figshare:13521488 or figshare:13521488.v2",
@@ -56,7 +58,8 @@ _FORMS = (
     "mendeley:2fxz4px6d8 or mendeley:2fxz4px6d8.4",
     "kaggle:OWNER/SLUG or kaggle:OWNER/SLUG@5",
     "github:OWNER/REPOSITORY or github:OWNER/REPOSITORY@REF",
-    "and DOIs and addresses of these",
+    "a DOI of Zenodo, figshare, Mendeley Data or Harvard Dataverse (10.7910/DVN/…)",
+    "the address of a page of any of these",
 )
 
 
@@ -93,6 +96,8 @@ def record_of(name: str) -> Record:
     for one, forms in tries:
         if found := re.fullmatch(forms[one], plain, re.ASCII):
             given = {key: value for key, value in found.groupdict().items() if value}
+            if given["id"].startswith("10.7910/dvn/"):  # as DataCite writes it, not as Harvard does
+                given["id"] = given["id"].upper()
             if "server" in given:
                 given["server"] = f"https://{given['server']}"
             return Record(host=one, **given)

@@ -11,13 +11,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from covcat import logins
+from covcat.cli import reach
+from covcat.cli.reach import Check
 from covcat.cli.session import Session
 from covcat.errors import CovcatError
 from covcat.model import Login
@@ -48,7 +48,6 @@ _PACKAGES = (
     "openpyxl",
 )
 _EXTRAS = {"dicom": ("pydicom", "DICOM files"), "parquet": ("pyarrow", "parquet files")}
-_PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 _LOGINS: dict[str, Callable[[], Login | None]] = {
     "Kaggle": logins.of_kaggle,
     "Dataverse": lambda: logins.of_dataverse(os.environ.get("DATAVERSE_SERVER", logins.DATAVERSE)),
@@ -56,16 +55,6 @@ _LOGINS: dict[str, Callable[[], Login | None]] = {
     "figshare": logins.of_figshare,
     "GitHub": logins.of_github,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One look: its state is `ok`, `unused`, `look` or `wrong`; `fix` is what to do."""
-
-    name: str
-    state: str
-    found: str
-    fix: str = ""
 
 
 def checks(session: Session) -> list[Check]:
@@ -77,7 +66,7 @@ def checks(session: Session) -> list[Check]:
         *_extras(),
         *_tools(),
         *_disk(session),
-        *_network(session),
+        *reach.checks(session),
         *_credentials(),
         *_settings(session),
         *_catalog(session),
@@ -289,38 +278,6 @@ def _q(path: Path) -> str:
 
 
 # ---- everything else ---------------------------------------------------------------------------
-
-
-def _network(session: Session) -> Iterator[Check]:
-    if session.mirror:
-        yield Check("mirror", "ok", _bare(session.mirror))  # a query may hold a key
-    for name in (*_PROXIES, "NO_PROXY", "no_proxy"):
-        if os.environ.get(name):
-            yield Check(name, "ok", "set")  # its address may hold a password
-    for name, kind in (("SSL_CERT_FILE", "file"), ("SSL_CERT_DIR", "folder")):
-        value = os.environ.get(name)
-        if value:
-            yield _certificates(name, kind, Path(value))
-    if session.offline:
-        yield Check("offline", "ok", "no socket is opened")
-
-
-def _bare(address: str) -> str:
-    """Return an address without its user, password, query and fragment."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return "set"
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def _certificates(name: str, kind: str, path: Path) -> Check:
-    """Look if httpx can read what an authority's certificates are taken from."""
-    is_kind = path.is_file() if kind == "file" else path.is_dir()
-    if is_kind and os.access(path, os.R_OK):
-        return Check(name, "ok", str(path))
-    why = "may not be read" if is_kind else f"is no {kind}"
-    return Check(name, "wrong", f"{path} {why}", f"unset {name}, or name a {kind} of certificates")
 
 
 def _credentials() -> Iterator[Check]:

@@ -1,6 +1,7 @@
 """status, path, manifest: what is on disk."""
 
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,10 +13,13 @@ from covcat.cli.find import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output, envelope, parted, put
 from covcat.errors import CovcatError, DiskError, NewerError, NotFoundError
 from covcat.model import Resource
+from covcat.names import is_litter
 from covcat.output import Cell, Rows, counted, sized
 
 if TYPE_CHECKING:
     from covcat.model import Manifest
+
+_LITTER = 3  # paths that are named
 
 Here = tuple[str, str, Path]  # resource id, release id, release folder
 
@@ -80,7 +84,7 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
 
     Example: covcat status --json
     """
-    from covcat import locking, manifest
+    from covcat import locking, manifest, verify
 
     session: Session = ctx.obj
     chosen = chosen_output(output, FORMATS)
@@ -92,6 +96,7 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
             row |= _state(record)
             if lines := locking.changes_on_disk(folder, record):
                 row |= {"state": f"{counted(len(lines), 'file')} not as fetched", "note": lines[0]}
+            say_litter(session, str(row["id"]), filter(is_litter, verify.beside(folder, record)))
         except CovcatError as error:
             row |= {"state": _trouble(error), "note": error.message}
         rows.append({**row, "newest": _newest(session, resource_id, release_id)})
@@ -107,6 +112,15 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
     unfinished = f" and {len(rows) - whole} unfinished" if len(rows) > whole else ""
     count = f"{counted(whole, 'release')}{unfinished}"
     session.say(f"{count} in `{session.data_dir}`, {sized(total)}")
+
+
+def say_litter(session: Session, name: str, paths: Iterable[str]) -> None:
+    """Tell what desktops and version control left in the folder of a release."""
+    if litter := list(paths):
+        first = ", ".join(f"`{path}`" for path in litter[:_LITTER])
+        more = ", …" if len(litter) > _LITTER else ""
+        what = f"{counted(len(litter), 'file')} left beside by desktops or version control"
+        session.say(f"{name}: {what}, no part of it and no damage: {first}{more}")
 
 
 def _with_day(row: dict[str, Cell]) -> dict[str, Cell]:

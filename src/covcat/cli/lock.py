@@ -10,6 +10,7 @@ from covcat.cli import complete
 from covcat.cli.session import Session
 from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
 from covcat.model import LockedRelease, Manifest, Options, Plan
+from covcat.names import is_litter
 from covcat.output import counted, sized
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def _drift(session: Session, one: LockedRelease) -> list[Drift]:
 
 def _file_drift(session: Session, one: LockedRelease) -> list[str]:
     """Compare the record with the lock, and the disk with the record: names and sizes."""
-    from covcat import locking, manifest, removing
+    from covcat import locking, manifest, verify
 
     folder = session.store.release(one.id, one.release)
     if not folder.is_dir():
@@ -199,7 +200,8 @@ def _file_drift(session: Session, one: LockedRelease) -> list[str]:
     except IntegrityError as error:
         return [error.message]
     lines = [*locking.differences(one, record), *locking.changes_on_disk(folder, record)]
-    return [*lines, *(f"extra: {path}" for path in removing.strangers(folder))]
+    extra = [path for path in verify.beside(folder, record) if not is_litter(path)]
+    return [*lines, *(f"extra: {path}" for path in extra)]
 
 
 def _chosen(

@@ -10,6 +10,7 @@ from covcat.cli import complete
 from covcat.cli.find import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output, parted, put, readable
 from covcat.errors import CovcatError, NotFoundError, UsageError
+from covcat.names import is_litter
 from covcat.output import Cell, Rows, counted, shown, sized
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def _named(session: Session, names: Sequence[str], partial: bool) -> list[tuple[
         folder = session.data_dir / wanted
         here = {one for one in known if one[0] == wanted}
         if folder.is_dir() and not partial:  # what has no manifest is refused by name
-            here |= {(wanted, one.name) for one in folder.iterdir() if one.name[:1] != "."}
+            names_here = {one.name for one in folder.iterdir() if one.name[:1] != "."}
+            here |= {(wanted, one) for one in names_here if not is_litter(one)}
         matching = sorted(one for one in here if not at or one[1] == release)
         if not matching:
             raise NotFoundError(f"`{name}` is not in `{session.data_dir}`", hint="covcat status")

@@ -74,7 +74,10 @@ def extract(
     most = None if max_bytes is None else size("--max-bytes", max_bytes)
     encoding = None if name_encoding is None else _encoding(name_encoding)
     layout = Layout(
-        include=tuple(include or ()), exclude=tuple(exclude or ()), nested=tuple(nested or ())
+        include=tuple(include or ()),
+        exclude=tuple(exclude or ()),
+        nested=tuple(nested or ()),
+        command="covcat extract",
     )
     if list_only:
         kind, files = local.listed(archive, layout, most, max_files, encoding)

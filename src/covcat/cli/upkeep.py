@@ -106,7 +106,7 @@ def doctor(ctx: typer.Context) -> None:
     """Look at versions, tools, disk, sharing, settings and credentials, each with its fix.
 
     No host is asked, no credential is shown. Exit 0 whatever it finds: `state` says `ok`,
-    `unused` (a program that does no harm and is of no use), `look` or `wrong`.
+    `unused` (it does no harm and is of no use), `look` or `wrong`.
 
     Example: covcat doctor
     """

@@ -9,7 +9,8 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from covcat.errors import GoneError, IntegrityError
+from covcat.errors import CovcatError, GoneError, IntegrityError, is_lost
+from covcat.hosts.served import alone
 from covcat.model import (
     AnyFile,
     DataverseFile,
@@ -80,18 +81,28 @@ def page(file: AnyFile) -> str | None:
             return None
 
 
-def listed(files: tuple[AnyFile, ...], ask: "Ask") -> list[Served]:
+def listed(
+    files: tuple[AnyFile, ...], ask: "Ask", lost: dict[Served, CovcatError] | None = None
+) -> list[Served]:
     """Return everything that the hosts serve for the files of a release, in order.
+
+    Of several files, one that its host does not list any more is given too, where `lost` is: it
+    takes the reason.
 
     Raises:
         IntegrityError: a host names a file as no file may be called, or two alike.
         GoneError: a set has no files.
     """
-    found = [
-        replace(served, entry=number)
-        for number, file in enumerate(files)
-        for served in _listed(file, ask)
-    ]
+    found: list[Served] = []
+    for number, file in enumerate(files):
+        try:
+            found += [replace(served, entry=number) for served in _listed(file, ask)]
+        except CovcatError as error:
+            if lost is None or file.is_set or len(files) == 1 or not is_lost(error):
+                raise
+            name = file.name or getattr(file, "file", None) or f"{file.host} {number + 1}"
+            found.append(replace(alone(file, name), entry=number))
+            lost[found[-1]] = error
     for served in found:
         if reason := unsafe_name(served.path) or unsafe_name(served.folder + served.name):
             raise IntegrityError(f"{served.file.host} lists the file `{served.path}`: {reason}")

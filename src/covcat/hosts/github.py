@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from covcat.errors import GoneError, IntegrityError, NetworkError
-from covcat.gitid import tree_id
+from covcat.gitid import EXECUTABLE, REGULAR, tree_id
 from covcat.hosts import github_lfs
 from covcat.hosts.served import (
     MOST_FILES,
@@ -34,6 +34,7 @@ API = "https://api.github.com/repos"
 RAW = "https://raw.githubusercontent.com"
 _HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 _SHA = r"[0-9a-f]{40}"
+_MODE = r"(?:100|120|160)[0-7]{3}"
 BREAKS = 2  # of an archive, after which its files are asked for one by one
 
 
@@ -133,9 +134,10 @@ def _commit(file: GitHubFile, ask: Ask) -> object:
 def tree(file: GitHubFile, commit: str, ask: Ask) -> list[ListedFile]:
     """Return all files of a commit; a tree that GitHub cuts is walked level by level.
 
+    Links and other repositories are among them: their modes say so.
+
     Raises:
-        IntegrityError: it holds links or other repositories, which covcat does not write, or
-            names that no file may have.
+        IntegrityError: it holds names that no file may have.
         NetworkError: it does not end.
     """
     answer = _tree(file, commit, ask, recursive=True)
@@ -176,13 +178,16 @@ def _is_leaf(entry: object) -> bool:
 
 
 def _row(entry: object, folder: str) -> ListedFile:
-    path, mode = folder + text(entry, "path"), text(entry, "mode")
+    path, mode = folder + text(entry, "path"), matching(_MODE, entry, "mode")
     demand_safe(path, "github")
-    if mode not in ("100644", "100755"):
-        raise IntegrityError(
-            f"the repository holds `{path}`, which is a link or another repository (mode {mode})"
-        )
     return ListedFile(path, mode, matching(_SHA, entry, "sha"), size(entry, "size"), None)
+
+
+def odd(path: str, mode: str | None) -> str:
+    """Say what is no file of a repository, though it is in its tree; "" of a file."""
+    if mode in (None, REGULAR, EXECUTABLE):
+        return ""
+    return f"the repository holds `{path}`, which is a link or another repository (mode {mode})"
 
 
 # ---- assets ------------------------------------------------------------------------------------

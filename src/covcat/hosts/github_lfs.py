@@ -8,14 +8,17 @@ import json
 import re
 from urllib.parse import quote, urlsplit
 
-from covcat.errors import NetworkError
+from covcat.errors import GoneError, NetworkError
 from covcat.hosts.served import Ask, field, rows, text
 from covcat.model import Digest, GitHubFile, Location, Login, Served, StoredFile
 
 PREFIX = "lfs:"
 MOST = 1024  # bytes of a pointer, by the specification
-_VERSION = b"version https://git-lfs.github.com/spec/v1\n"
-_LINES = re.compile(rb"oid sha256:([0-9a-f]{64})\nsize ([0-9]{1,15})\n")
+_POINTER = re.compile(
+    rb"version https://git-lfs\.github\.com/spec/v1\n"
+    rb"(?:[a-z0-9.-]+ [^\n]+\n)*"  # of extensions
+    rb"oid sha256:([0-9a-f]{64})\nsize ([0-9]{1,15})\n"
+)
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # of a header: RFC 9110, section 5.6.2
 _OURS = {  # headers that covcat alone decides on
     "accept-encoding",
@@ -31,9 +34,7 @@ _KIND = "application/vnd.git-lfs+json"
 
 def pointer(data: bytes) -> tuple[str, int] | None:
     """Return (sha256, bytes) of the content that `data` points to, or None if it is no pointer."""
-    if len(data) > MOST or not data.startswith(_VERSION):
-        return None
-    found = _LINES.search(data)
+    found = _POINTER.fullmatch(data) if len(data) <= MOST else None
     return (found[1].decode(), int(found[2])) if found else None
 
 
@@ -71,7 +72,8 @@ def locate(served: Served, file: GitHubFile, ask: Ask) -> Location:
     one = next(iter(rows(answer, "objects")), None)
     href = text(one, "actions", "download", "href")
     if not href:
-        raise NetworkError(
+        is_gone = text(one, "error", "code") in ("404", "410")
+        raise (GoneError if is_gone else NetworkError)(
             f"Git LFS does not give the content of `{served.path}`",
             cause=text(one, "error", "message") or None,
             hint=f"open https://github.com/{file.repository}",

@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from covcat import labels
+from covcat import matching
 from covcat.catalog import Catalog
 from covcat.errors import DiskError, IntegrityError, NotFoundError
 from covcat.index import making
@@ -26,7 +26,7 @@ from covcat.verify import hashed
 
 __all__ = ["VERSION", "Report", "here", "index_of", "opened"]
 
-VERSION = "3"  # of what covcat makes of the same files
+VERSION = "4"  # of what covcat makes of the same files
 
 
 def here(
@@ -119,7 +119,7 @@ def _of(
 
 def _is_altered(tables: Iterable[LabelTable], folder: Path) -> bool:
     """Tell if the manifest or a label table is not as it was recorded."""
-    globs = [f"files/{one.path}" for one in tables if one.reader not in labels.OF_IMAGES]
+    globs = [f"files/{one.path}" for one in tables if one.reader not in matching.OF_IMAGES]
     try:
         for file in load(folder).files:
             if any(fnmatchcase(file.path, glob) for glob in globs):
@@ -153,7 +153,7 @@ def _states(folder: Path, tables: Iterable[LabelTable]) -> list[tuple[str, int, 
     found = set()
     for table in tables:
         place, _, name = table.path.rpartition("/")
-        if table.reader in labels.OF_IMAGES or set(place) & set("*?["):
+        if table.reader in matching.OF_IMAGES or set(place) & set("*?["):
             continue
         with suppress(OSError), os.scandir(folder / place) as entries:
             for one in entries:

@@ -9,13 +9,15 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from covcat import labels, pictures, readers, vocabulary
+from covcat import labels, matching, pictures, readers, vocabulary
 from covcat.choose import matches
 from covcat.errors import IntegrityError
 from covcat.manifest import load
 from covcat.model import COLUMNS, NAMES, LabelTable, Manifest, Record, Release, Resource, StoredFile
+from covcat.names import is_litter
 from covcat.output.records import sqlite_errors
 from covcat.progress import Progress
+from covcat.readers.dicom import PREAMBLE
 from covcat.readers.names import SUFFIXES
 from covcat.readers.source import Row, Source
 from covcat.store import disk_errors
@@ -40,7 +42,12 @@ class Report:
     not_added: int = 0  # rows that only add to others, and whose image is not here
     without_term: dict[str, int] = field(default_factory=dict)  # findings not in the vocabulary
     unmatched: list[str] = field(default_factory=list)  # the first images that are not here
+    bare: int = 0  # of `both`: DICOM without a preamble, whose syntax had to be inferred
+    unreadable: int = 0  # image files whose header is damaged, or that are none
+    unread: list[str] = field(default_factory=list)  # the first of these
+    is_part: bool = False  # of its release
     absent: list[str] = field(default_factory=list)  # label tables that are not here
+    lacking: list[str] = field(default_factory=list)  # what the entry names and a table has not
     altered: list[str] = field(default_factory=list)  # label tables that are not as recorded
 
 
@@ -62,7 +69,7 @@ def write(
     """Write the index of the release in a folder into a new file.
 
     Raises:
-        IntegrityError: the manifest or a label table is damaged.
+        IntegrityError: the manifest or a label table is damaged, or nothing is as the entry says.
         DiskError: it cannot be written.
     """
     report, manifest = Report(), load(folder)
@@ -130,18 +137,20 @@ class _Maker:
         self.resource, self.release, self.folder = resource, release, folder
         self.report, self.progress = report, progress
         self.tables = tables_of(resource, release)
-        self.is_part = bool(manifest.selection or manifest.missing)
+        self.report.is_part = bool(manifest.selection or manifest.missing)
         prefix = "files/"
         self.files = {
-            one.path.removeprefix(prefix): one
+            path: one
             for one in manifest.files
-            if one.path.startswith(prefix)
+            if one.path.startswith(prefix) and not is_litter(path := one.path.removeprefix(prefix))
         }
         self.source = Source(folder, sorted(self.files))
         self.images = {path for path in self.source.paths if self._is_image(path)}
         self.masks = self._masks()
         self.images -= self.masks
         self.report.images = len(self.images)
+        self.others = self._others()
+        self.broken: set[str] = set()  # images whose reader says so
         self.seen: Counter[str] = Counter()  # records of each image
         self.more = self._more()
 
@@ -161,7 +170,7 @@ class _Maker:
         for path in self.source.paths:
             if path in self.images and not self.seen[path]:
                 self.report.image_only += 1
-                blank = {**labels.blank(), **labels.terms_of("", self.resource.license)}
+                blank = labels.blank(self.resource)
                 one = self._whole(self._added(blank, path), path, "image only")
                 self.progress.advance(task, _size(one))
                 yield one
@@ -170,47 +179,77 @@ class _Maker:
         self.progress.finish(task)
 
     def _look_at_tables(self) -> None:
-        """Note which tables are not here, or not as they were recorded."""
+        """Note which tables are not here, or not as they were recorded.
+
+        Raises:
+            IntegrityError: the release has nothing of what its entry names.
+        """
+        report = self.report
         for table in self.tables:
-            if table.reader in labels.OF_IMAGES:
-                continue
+            is_of_images = table.reader in matching.OF_IMAGES
             here = list(islice(self.source.matching(table.path), _SHOWN))
-            self.report.absent += [table.path] if self.is_part and not here else []
-            for path in here:
+            report.absent += [table.path] if not here else []
+            for path in here if not is_of_images else ():
                 with disk_errors(f"read `{path}`"):
                     now = hashed(self.folder / path, self.files[path])
-                self.report.altered += [] if now.sha256 == self.files[path].sha256 else [path]
+                report.altered += [] if now.sha256 == self.files[path].sha256 else [path]
+        if self.tables and not (report.is_part or report.images or report.rows):
+            raise IntegrityError(
+                "nothing is here of what its entry names: expected "
+                + ", ".join(f"`{table.path}`" for table in self.tables[:_SHOWN])
+                + f", got {', '.join(f'`{one}`' for one in self.source.paths[:3])}"
+            )
 
     def _of_table(self, table: LabelTable) -> Iterator[Record]:
-        find = labels.finder(table, self.images)
+        find = matching.finder(table, self.images, self.others)
         reading = labels.Reading(table, self.resource)
-        for row in readers.rows(table, self.source):
-            if table.reader in labels.OF_IMAGES and not self._is_picture(row, table):
-                continue
-            self._count(row, table)
+        for row in self._rows(table, reading):
             found = reading.record(row)
-            names = labels.images(row, table)
+            names = matching.images(row, table)
             known = [row.image] if row.image in self.images else []
             paths = known or next((hits for name in names if (hits := find(name))), [])
             self.report.ambiguous += len(paths) > 1
-            if len(paths) != 1:
+            path = paths[0] if len(paths) == 1 else None
+            places = matching.masks(table, row.cells, path)
+            found["mask_path"] = next((one for one in places if one in self.files), None)
+            if path is None:
                 self.report.label_only += 1
                 if names and len(self.report.unmatched) < _SHOWN:
                     self.report.unmatched.append(names[0])
                 yield self._whole(found, None, "label only")
                 continue
+            if path not in self.images:  # no suffix says so, but this row
+                self._add_image(path)
             self.report.both += 1
-            place = labels.mask(table, paths[0])
-            found["mask_path"] = place if place in self.files else None
-            yield self._whole(self._added(found, paths[0]), paths[0], "both")
+            self.report.bare += PREAMBLE in row.cells and table.reader == "dicom"
+            yield self._whole(self._added(found, path), path, "both")
+
+    def _rows(self, table: LabelTable, reading: labels.Reading) -> Iterator[Row]:
+        """Give the rows of a table that are rows of labels, and note what it lacks."""
+        file = None
+        for row in readers.rows(table, self.source):
+            if table.reader in matching.OF_IMAGES and not self._is_picture(row, table):
+                continue
+            if table.reader in ("delimited", "sheet") and row.file != file:
+                file = row.file
+                self.report.lacking += [f"`{file}`: {one}" for one in reading.lacking(row)]
+            name = table.path if table.reader in matching.OF_IMAGES else row.file
+            self.report.rows[name] = self.report.rows.get(name, 0) + 1
+            yield row
 
     def _is_picture(self, row: Row, table: LabelTable) -> bool:
         """Tell if a file is one by its name, or is DICOM by its content: many lack a suffix."""
         path = row.image if table.reader == "dicom" else None
         if path is not None and path not in self.images and path not in self.masks:
-            self.images.add(path)
-            self.report.images += 1
-        return (row.image or row.file) in self.images
+            self._add_image(path)
+        if "error" in row.cells or row.image is None:
+            self.broken.add(row.file)
+            return False
+        return row.image in self.images
+
+    def _add_image(self, path: str) -> None:
+        self.images.add(path)
+        self.report.images += 1
 
     def _more(self) -> dict[str, list[Record]]:
         """Read the tables that only add to others; these are small."""
@@ -218,20 +257,16 @@ class _Maker:
         for table in self.tables:
             if table.adds is None:
                 continue
-            find = labels.finder(table, self.images)
-            for row in readers.rows(table, self.source):
-                self._count(row, table)
-                hits = [find(name) for name in labels.images(row, table)]
+            find = matching.finder(table, self.images, self.others)
+            reading = labels.Reading(table, self.resource)
+            for row in self._rows(table, reading):
+                hits = [find(name) for name in matching.images(row, table)]
                 paths = next((one for one in hits if one), [])
                 if len(paths) == 1:
-                    found.setdefault(paths[0], []).append(labels.record(row, table, self.resource))
+                    found.setdefault(paths[0], []).append(reading.record(row))
                 else:
                     self.report.not_added += 1
         return found
-
-    def _count(self, row: Row, table: LabelTable) -> None:
-        name = table.path if table.reader in labels.OF_IMAGES else row.file
-        self.report.rows[name] = self.report.rows.get(name, 0) + 1
 
     def _added(self, found: Record, path: str) -> Record:
         for more in self.more.get(path, ()):
@@ -255,6 +290,10 @@ class _Maker:
     def _facts(self, path: str) -> Record:
         stored: StoredFile = self.files[path]
         size = pictures.size_of(f"{self.folder}/{path}")
+        is_known = path.lower().endswith(pictures.SUFFIXES)
+        if self.seen[path] == 1 and (path in self.broken or (size is None and is_known)):
+            self.report.unreadable += 1
+            self.report.unread += [path] if len(self.report.unread) < _SHOWN else []
         return {
             "sha256": stored.sha256,
             "bytes": stored.bytes,
@@ -266,9 +305,23 @@ class _Maker:
 
     def _masks(self) -> set[str]:
         """Return the files that a table calls the mask of an image."""
-        tables = [table for table in self.tables if table.mask]
-        found = {(path, labels.mask(table, path)) for table in tables for path in self.images}
-        return {mask for path, mask in found if mask in self.files and mask != path}
+        return {
+            place
+            for table in self.tables
+            for path in (self.images if table.mask else ())
+            for place in matching.masks(table, {}, path)
+            if place in self.files and place != path
+        }
+
+    def _others(self) -> list[str]:
+        """Return the files that may be images if a row names them: no suffix says what they are."""
+        globs = [one.path for one in self.tables if one.reader not in matching.OF_IMAGES]
+        globs += self.resource.pictures.exclude if self.resource.pictures else ()
+        return [
+            path
+            for path in self.source.paths
+            if not path.lower().endswith(SUFFIXES) and not matches(path, globs)
+        ]
 
     def _is_image(self, path: str) -> bool:
         chosen = self.resource.pictures

@@ -41,13 +41,12 @@ from covcat.model.files import (
     ZenodoFile,
 )
 from covcat.model.image import COLUMNS, LABELS, NAMES, Column, Record, Value
+from covcat.model.licences import Allowed, Allows, License, PerImage
 from covcat.model.lock import Lock, LockedDownload, LockedRelease
 from covcat.model.resource import (
     BROUGHT,
     CONTENT_FLAGS,
     MODALITIES,
-    Allowed,
-    Allows,
     Browse,
     Citation,
     Contained,
@@ -58,9 +57,7 @@ from covcat.model.resource import (
     Flags,
     Found,
     KnownIssue,
-    License,
     Link,
-    PerImage,
     PublishedCounts,
     Recount,
     Release,

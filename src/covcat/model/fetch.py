@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from covcat.errors import UsageError
 from covcat.model.files import AnyFile
-from covcat.model.resource import License, Release, Resource
+from covcat.model.licences import License
+from covcat.model.resource import Release, Resource
 
 if TYPE_CHECKING:
     from covcat.model.lock import LockedRelease

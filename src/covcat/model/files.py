@@ -37,7 +37,7 @@ class File(Strict):
     unpack: Literal["zip", "tar", "7z", "rar", "gz", "bz2", "xz", "zst", "any", "none"] = "none"
     into: Folder | None = None  # a folder of the release that its members go under
     strip: Number | None = None  # leading folders that are dropped from its members' paths
-    exclude: tuple[str, ...] = ()  # globs of members that are left out, such as __MACOSX/*
+    exclude: tuple[str, ...] = ()  # globs of members that are left out
     nested: tuple[str, ...] = ()  # globs of archives inside, unpacked into folders of their names
     name_encoding: Text | None = None  # of member names that are not UTF-8, such as gbk
     max_bytes: Number | None = None  # most that unpacking may write, where the sizes are unknown

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from covcat.model.files import AnyFile, GitHubFile
+from covcat.model.licences import License
 from covcat.model.marks import (
     Date,
     ListingPath,
@@ -18,7 +19,6 @@ from covcat.model.marks import (
 from covcat.model.tables import LabelTable, Pictures
 
 Flag = Literal["Y", "N", "U"]
-Allowed = Literal["yes", "no", "unknown"]
 MODALITIES = ("ct", "xray", "mri", "ultrasound")
 CONTENT_FLAGS = (*MODALITIES, "metadata", "case_review")  # the survey's six columns, in its order
 
@@ -57,42 +57,6 @@ class Correction(Strict):
     value: Text
     reason: Text
     source: Text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allows(Strict):
-    """What the licence lets a user do; `unknown` is never read as yes."""
-
-    commercial: Allowed
-    derivatives: Allowed
-    redistribution: Allowed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PerImage(Strict):
-    """Where each image states a licence of its own."""
-
-    table: Text
-    column: Text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class License(Strict):
-    """Terms of the data as a whole, by SPDX id or `LicenseRef-…`."""
-
-    spdx: Annotated[
-        str, Matches(r"[A-Za-z0-9][A-Za-z0-9.+-]*", "an SPDX id or LicenseRef-SOMETHING")
-    ]
-    allows: Allows
-    source: Text
-    note: Text | None = None
-    url: WebPage | None = None
-    per_image: PerImage | None = None
-
-    @property
-    def short(self) -> str:
-        """The id as tables show it: without the `LicenseRef-` that says nothing to a reader."""
-        return self.spdx.removeprefix("LicenseRef-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +121,7 @@ class Contents(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImagesIn(Strict):
-    """A release of another resource that holds the images which this one has labels of."""
+    """Another release, of any resource, that holds the images which this one has labels of."""
 
     resource: ResourceId
     release: ReleaseId

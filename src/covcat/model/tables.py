@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from covcat.model.licences import Disputed
 from covcat.model.marks import ReleaseId, Strict, Text
 
 Reader = Literal["delimited", "sheet", "darwin", "covidx", "names", "dicom", "nifti"]
@@ -27,13 +28,18 @@ class LabelTable(Strict):
     columns: dict[str, Text] | None = None  # ours: theirs; `a | b` is the first that is there
     constants: dict[str, Text] | None = None  # ours: the raw value that all rows have
     values: dict[str, dict[str, str]] | None = None  # ours: {their word: a word of the vocabulary}
+    offset_from: Literal["image"] | None = None  # -4: the event was 4 days before the image
     extract: dict[str, Text] | None = None  # ours: `column: regular expression with one group`
+    optional: tuple[Text, ...] = ()  # ours: labels whose columns not every release has
     image: Text | None = None  # path of the image with {their column}s; `a | b` are tried in turn
     match: Literal["path", "name", "stem", "fold"] = "path"  # what of the path has to agree
-    mask: Text | None = None  # path of the mask, with {path}, {name}, {stem} of the image
+    mask: Text | None = None  # path of the mask, with {path}, {name}, {stem} of the image; `a | b`
+    license: Literal["unknown"] | None = None  # of pictures that the set's own does not cover
+    disputed: tuple[Disputed, ...] = ()  # rows whose stated licence others contradict
     adds: Literal["yes"] | None = None  # fills blanks of what other tables say; makes no rows
     encoding: Text | None = None  # default utf-8
     delimiter: Text | None = None  # default `,`; `tab` and `space` by name
+    quote: Literal["none"] | None = None  # of a table in which `"` is a letter like any other
     comment: Text | None = None  # lines that start with it come before the header
     header: tuple[str, ...] = ()  # of a table that has none
     sheet: Text | None = None  # of a workbook; default the first

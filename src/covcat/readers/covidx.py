@@ -1,20 +1,24 @@
 """COVIDx's lists of labels: `patientid filename class [source]`, parsed from the right.
 
 Ids of patients have spaces in them (`COVID 119`), and lists mix rows with and without a source.
+A name is known by the suffix of an image; classes and sources are what stands after it, since new
+lists bring new ones (`level1` of COVIDxSev).
 """
 
+import re
 from collections.abc import Iterator
 
 from covcat.errors import IntegrityError
 from covcat.model import LabelTable
+from covcat.readers.names import SUFFIXES
 from covcat.readers.source import Row, Source
 
-_CLASSES = {"normal", "pneumonia", "COVID-19", "negative", "positive"}
-# As written: 199 rows of version 9 have the typo `rnsa`.
-_SOURCES = {
-    *("cohen", "fig1", "actmed", "sirm", "rsna", "rnsa"),
-    *("bimcv", "stonybrook", "ricord", "midrc"),
-}
+_LINE = re.compile(
+    r"(?P<patientid>\S|\S.*\S)[ \t]+"
+    rf"(?P<filename>\S+(?:{'|'.join(map(re.escape, SUFFIXES))}))[ \t]+"
+    r"(?P<class>\S+)(?:[ \t]+(?P<source>\S+))?",
+    re.IGNORECASE,
+)
 
 
 def rows(table: LabelTable, source: Source) -> Iterator[Row]:
@@ -28,8 +32,8 @@ def _of(path: str, table: LabelTable, source: Source) -> Iterator[Row]:
     try:
         with (source.folder / path).open(encoding=table.encoding or "utf-8-sig") as stream:
             for line in stream:
-                if text := line.rstrip("\n"):
-                    cells = _cells(text)
+                if line.strip():
+                    cells = _cells(line.rstrip("\n"))
                     count, parsed = count + 1, parsed + ("line" not in cells)
                     yield Row(cells, path)
     except (UnicodeError, LookupError) as error:
@@ -41,10 +45,9 @@ def _of(path: str, table: LabelTable, source: Source) -> Iterator[Row]:
 
 
 def _cells(line: str) -> dict[str, str]:
-    parts = line.rstrip().split(" ")
-    has_source = len(parts) > 3 and parts[-1] in _SOURCES and parts[-2] in _CLASSES
-    found = {"source": parts.pop()} if has_source else {}
-    if len(parts) < 3 or parts[-1] not in _CLASSES or not all((parts[0], parts[-2])):
-        return {"line": line}
-    *patient, filename, kind = parts
-    return {"patientid": " ".join(patient), "filename": filename, "class": kind, **found}
+    found = _LINE.fullmatch(line.rstrip())
+    return (
+        {name: text for name, text in found.groupdict().items() if text}
+        if found
+        else {"line": line}
+    )

@@ -2,6 +2,7 @@
 
 Read with the standard library, not pandas: rows may have more cells than the header (unquoted
 commas), unnamed and repeated columns, and bare newlines within quotes; all of it is kept.
+A quote that is not closed, or goes on after its end, is damage: it would move cells of other rows.
 """
 
 import csv
@@ -16,35 +17,64 @@ _NAMED = {"tab": "\t", "space": " "}
 
 
 def rows(table: LabelTable, source: Source) -> Iterator[Row]:
-    """Give every row; further columns of one name are called `NAME#2`, cells beyond `#N`."""
+    """Give every row that is not blank.
+
+    Further columns of one name are called `NAME#2`, cells beyond the header `#N`.
+    """
     csv.field_size_limit(min(sys.maxsize, 1 << 30))
     for path in source.matching(table.path):
         yield from _of(path, table, source)
 
 
+def delimiter_of(table: LabelTable) -> str:
+    """Return what stands between the cells of a table."""
+    return _NAMED.get(table.delimiter or ",", table.delimiter or ",")
+
+
 def _of(path: str, table: LabelTable, source: Source) -> Iterator[Row]:
-    encoding = table.encoding or "utf-8-sig"
-    delimiter = _NAMED.get(table.delimiter or ",", table.delimiter or ",")
     try:
-        with (source.folder / path).open(encoding=encoding, newline="") as stream:
-            lines = csv.reader(_without(stream, table.comment), delimiter=delimiter)
+        with (source.folder / path).open(
+            encoding=table.encoding or "utf-8-sig", newline=""
+        ) as stream:
+            lines = _records(_without(stream, table.comment), path, table)
             names = unique(list(table.header) or next(lines, []))
             for cells in lines:
-                if cells:
-                    names = enough(names, len(cells))
-                    yield Row(dict(zip(names, cells, strict=False)), path)
-    except (UnicodeError, LookupError, csv.Error, TypeError) as error:  # TypeError: delimiter `ab`
+                if not any(map(str.strip, cells)):
+                    continue
+                names = enough(names, len(cells))
+                yield Row(dict(zip(names, cells, strict=False)), path)
+    except (UnicodeError, LookupError, TypeError) as error:  # TypeError: the delimiter `ab`
         raise IntegrityError(f"the table `{path}` cannot be read: {error}") from error
 
 
+def _records(lines: Iterator[str], path: str, table: LabelTable) -> Iterator[list[str]]:
+    """Give the cells of every line or quoted lines that have any."""
+    reader = csv.reader(
+        lines,
+        delimiter=delimiter_of(table),
+        quoting=csv.QUOTE_NONE if table.quote == "none" else csv.QUOTE_MINIMAL,
+        strict=True,
+    )
+    first = 1  # line of the record
+    try:
+        for cells in reader:
+            if cells:
+                yield cells
+            first = reader.line_num + 1
+    except csv.Error as error:
+        raise IntegrityError(
+            f"the table `{path}` is damaged: the quotes of the record that begins in line {first} "
+            "do not match",
+            cause=f'{error}; where `"` is a letter like any other, the entry says `quote: none`',
+        ) from error
+
+
 def _without(lines: Iterator[str], comment: str | None) -> Iterator[str]:
-    """Skip the lines of comment before the header."""
+    """Blank the lines of comment before the header: they still count."""
     is_before = comment is not None
     for line in lines:
-        if is_before and line.startswith(comment or ""):
-            continue
-        is_before = False
-        yield line
+        is_before = is_before and line.startswith(comment or "")
+        yield "\n" if is_before else line
 
 
 def unique(header: Sequence[str]) -> list[str]:

@@ -57,6 +57,8 @@ _TAGS = {  # keyword: (group, element) of PS3.6
 _NUMBERS = {"SamplesPerPixel", "Rows", "Columns", "BitsAllocated", "BitsStored"}  # of VR US
 _LAST = max(_TAGS.values())
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
+_LONGEST_FIRST = 1 << 10  # bytes of the first value of a data set: a name of characters, an id
+PREAMBLE = "preamble"  # a cell of our own: `missing` where a file begins with its data set
 _READ = (1 << 14, 1 << 18, 1 << 24)  # bytes in which the header is looked for, one after another
 
 
@@ -83,7 +85,8 @@ def _pydicom() -> Any:
 def _row(library: Any, path: str, file: Path) -> Row:
     with file.open("rb", buffering=0) as stream:
         head = stream.read(_READ[0])
-        if head[128:132] != b"DICM":
+        begin = data_set_at(head)
+        if begin is None:
             return Row({"error": "no DICOM file"}, path)
         if _DEFLATED in head[:1024]:  # pydicom would unpack all of it, however large
             return Row({"error": "a deflated DICOM file: not supported"}, path, path)
@@ -93,10 +96,35 @@ def _row(library: Any, path: str, file: Path) -> Row:
                 cells = _cells(*_elements(library, head))
             except Exception as error:  # pydicom names none for damage: struct's, its own and more
                 if len(head) < size:
-                    return Row({"error": f"a damaged header: {error}"}, path, path)
+                    return Row(
+                        {"error": f"a damaged header: {error}"}, path, path if begin else None
+                    )
                 continue  # it may only be cut
+            if not cells:
+                return Row({"error": "no data set after the file's own header"}, path, path)
+            if not begin:
+                cells[PREAMBLE] = "missing"
             return Row(cells, path, path if "Rows" in cells else None)
     return Row({"error": f"a header of more than {_READ[-1]} bytes"}, path, path)
+
+
+def data_set_at(head: bytes) -> int | None:
+    """Return where a DICOM file's elements begin; None if these are not its first bytes.
+
+    That is after 128 bytes and `DICM` (PS3.10, 7.1), or at once: older systems, and exports of
+    archives, write the bare data set, which begins with an element of the groups 2 or 8.
+    """
+    if head[128:132] == b"DICM":
+        return 132
+    if len(head) < 8:
+        return None
+    for order in "<>":
+        group, _, kind, short = struct.unpack(f"{order}HH2sH", head[:8])
+        (length,) = struct.unpack(f"{order}L", head[4:8])
+        is_explicit = kind.isalpha() and kind.isupper() and short <= _LONGEST_FIRST
+        if group in (2, 8) and (is_explicit or (order == "<" and length <= _LONGEST_FIRST)):
+            return 0
+    return None
 
 
 def _elements(library: Any, head: bytes) -> tuple[dict[int, Any], list[str]]:
@@ -114,7 +142,9 @@ def _elements(library: Any, head: bytes) -> tuple[dict[int, Any], list[str]]:
         return bool(after)
 
     with warnings.catch_warnings(action="ignore"):  # on how the header is written
-        found = library.filereader.read_partial(buffer, is_after, specific_tags=[*_TAGS.values()])
+        found = library.filereader.read_partial(
+            buffer, is_after, force=True, specific_tags=[*_TAGS.values()]
+        )
         named = found.get("SpecificCharacterSet") or ""
     elements = {int(one.tag): one for one in found.values() if getattr(one, "is_raw", False)}
     is_cut = buffer.tell() > len(head) or any(

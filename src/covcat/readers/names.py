@@ -11,8 +11,9 @@ from covcat.model import LabelTable
 from covcat.readers.source import Row, Source
 
 SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".bmp", ".webp"),
-    *(".nii", ".nii.gz", ".dcm", ".mha", ".mp4", ".mov", ".avi", ".mpeg", ".mpg"),
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".tif", ".tiff", ".bmp", ".webp"),
+    *(".jp2", ".j2k", ".nii", ".nii.gz", ".dcm", ".dicom", ".mha", ".mhd", ".nrrd"),
+    *(".mp4", ".m4v", ".mov", ".avi", ".wmv", ".mkv", ".webm", ".mpeg", ".mpg"),
 )
 
 

@@ -1,9 +1,11 @@
 """What readers read from and give: the files of a release, rows of raw cells."""
 
+import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 
 
@@ -29,3 +31,20 @@ class Source:
             at = bisect_left(self.paths, glob)
             return iter(self.paths[at : at + 1] if glob in self.paths[at : at + 1] else [])
         return (path for path in self.paths if fnmatchcase(path, glob))
+
+
+def column_of(names: tuple[str, ...], name: str) -> str | None:
+    """Return a column by its name: case, outer spaces and `_` do not matter."""
+    return name if name in names else _plain_names(names).get(_plain_name(name))
+
+
+@lru_cache(maxsize=1000)  # annotations may have other tags each
+def _plain_names(names: tuple[str, ...]) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for name in names:
+        found.setdefault(_plain_name(name), name)
+    return found
+
+
+def _plain_name(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", name).replace("_", " ").split()).casefold()

@@ -1,0 +1,120 @@
+r"""Which file of a release a row of a label table means, and which one is its mask. Pure.
+
+Names meet as people and systems write them: in either Unicode form of a letter (macOS decomposes
+them), with `\` of Windows, `./`, `//` or a leading `/`.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+
+from covcat.model import LabelTable
+from covcat.readers.names import SUFFIXES
+from covcat.readers.source import Row, column_of
+
+OF_IMAGES = ("names", "dicom", "nifti")  # readers that look at the images themselves
+_HOLE = re.compile(r"\{([^{}]+)\}")
+_OF_PATH = ("path", "name", "stem")  # what a template of masks can take from the image itself
+_STEM = ".stem"
+_OR = " | "  # between templates that are tried in turn
+Find = Callable[[str], list[str]]
+
+
+def images(row: Row, table: LabelTable) -> list[str]:
+    """Return what the image of a row may be called, in the order of the table's templates."""
+    if row.image is not None:
+        return [row.image]
+    if table.reader in OF_IMAGES:
+        return [row.file]  # which could not be read
+    return _filled(table.image, row.cells)
+
+
+def masks(table: LabelTable, cells: Mapping[str, str], image: str | None) -> list[str]:
+    """Return where the mask of a row's image may be; what needs an image has none without it."""
+    if table.mask is None:
+        return []
+    parts = (
+        {} if image is None else dict(zip(_OF_PATH, (image, *_name_and_stem(image)), strict=True))
+    )
+    return _filled(table.mask, {**cells, **parts})
+
+
+def finder(table: LabelTable, images: Iterable[str], others: Iterable[str] = ()) -> Find:
+    """Return what finds the images that a name may mean.
+
+    Of the `others`, which have no suffix of an image, a row must say the name in full.
+    """
+    key = _KEYS[table.match]
+    known = _by_key(key, images)
+    whole = _KEYS["path" if table.match == "path" else "name"]
+    named = _by_key(whole, others)
+    return lambda name: known.get(key(plain_path(name))) or named.get(whole(plain_path(name)), [])
+
+
+def _by_key(key: Callable[[str], str], paths: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for path in sorted(paths):
+        found.setdefault(key(plain_path(path)), []).append(path)
+    return found
+
+
+def plain_path(path: str) -> str:
+    """Return a path as names are compared."""
+    if not path.isascii():
+        path = unicodedata.normalize("NFC", path)
+    parts = path.replace("\\", "/").split("/")
+    return "/".join(part for part in parts if part not in ("", "."))
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _stem(path: str) -> str:
+    """Return a name without the suffix of an image: other dots belong to it."""
+    name = _name(path)
+    suffix = next((one for one in SUFFIXES if name.lower().endswith(one)), "")
+    return name[: len(name) - len(suffix)]
+
+
+_KEYS: Mapping[str, Callable[[str], str]] = {
+    "path": lambda path: path,
+    "name": _name,
+    "stem": _stem,
+    "fold": lambda path: _stem(path).casefold(),
+}
+
+
+def _name_and_stem(path: str) -> tuple[str, str]:
+    name = _name(path)
+    return name, name.rpartition(".")[0]
+
+
+def _filled(templates: str | None, cells: Mapping[str, str]) -> list[str]:
+    """Fill each template whose holes all have a value; `{A.stem}` is the cell A less its suffix."""
+    found = []
+    for template in (templates or "").split(_OR):
+        values = {hole: _value(cells, hole) for hole in _HOLE.findall(template)}
+        if template and all(values.values()):
+            pieces = _HOLE.split(template)  # text, hole, text, hole, text
+            pieces[1::2] = [values[hole] for hole in pieces[1::2]]
+            found.append("".join(pieces))
+    return found
+
+
+def _value(cells: Mapping[str, str], hole: str) -> str:
+    column = column_of(tuple(cells), hole)
+    if column is not None:
+        return cells[column].strip()
+    if not hole.endswith(_STEM):
+        return ""
+    return _name_and_stem(_value(cells, hole.removesuffix(_STEM)))[1]
+
+
+def columns_lacking(names: tuple[str, ...], templates: str | None) -> list[str]:
+    """Return the columns that every template of images needs one of, and that are not there."""
+    lacking = [
+        [hole for hole in _HOLE.findall(one) if column_of(names, hole.removesuffix(_STEM)) is None]
+        for one in (templates or "").split(_OR)
+    ]
+    return [] if not all(lacking) else lacking[0]

@@ -1,0 +1,191 @@
+"""Archives cut into volumes are called that, with how to put them together, wherever they come."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from builders import Answer, git_zip, tar_of, zip_of
+from rar_builder import rar4_volumes, rar5_volumes
+
+from covcat import volumes
+
+WHOLE = {"a.png": os.urandom(9000), "b.txt": b"b"}
+SAID = "is one volume of several that must be put together"
+NATIVE = "zip -s 0 pack.zip --out pack-whole.zip"
+
+NAMES = {
+    "pack.z01": NATIVE,
+    "pack.Z12": NATIVE,
+    "t.zip.001": "cat t.zip.* > t.zip",
+    "t.zip.002": "cat t.zip.* > t.zip",
+    "my set (1).zip.001": "cat 'my set (1).zip.'* > 'my set (1).zip'",
+    "t.tar.gz.aa": "cat t.tar.gz.* > t.tar.gz",
+    "t.tar.gz.partaa": "cat t.tar.gz.part* > t.tar.gz",
+    "t.tgz-part2": "cat t.tgz-part* > t.tgz",
+    "t.tar.xz_00": "cat t.tar.xz_* > t.tar.xz",
+    "t.7z.001": "cat t.7z.* > t.7z",
+    "t.r00": "covcat extract t.rar, with all the others beside it",
+    "t.part03.rar": "covcat extract t.part01.rar, with all the others beside it",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_says_how_to_put_volumes_together(name: str) -> None:
+    found = volumes.volume(name)
+    assert found is not None
+    assert found.how == NAMES[name]
+
+
+OTHERS = """
+t.zip t.tar.gz t(1).zip t.zip.part t.tar.bz t.zip.gz t.zip.bak t.nii.gz t.zip1 t.part.rar ct.001
+z01 a.r1 apart.rar scan.2020
+"""
+
+
+@pytest.mark.parametrize("name", OTHERS.split())
+def test_other_names_say_nothing(name: str) -> None:
+    assert volumes.volume(name) is None
+
+
+# ---- as people have them -----------------------------------------------------------------------
+
+
+def cut(name: str, data: bytes, *endings: str) -> list[str]:
+    """Write data in as many pieces as there are endings."""
+    size = len(data) // len(endings) + 1
+    for number, ending in enumerate(endings):
+        Path(name + ending).write_bytes(data[number * size : (number + 1) * size])
+    return [name + ending for ending in endings]
+
+
+def split_zip() -> list[str]:
+    """As `zip -s 64k` writes it: pack.z01 to pack.z03, pack.zip."""
+    if shutil.which("zip") is None:
+        pytest.skip("zip is not installed")
+    Path("r.bin").write_bytes(os.urandom(200_000))
+    subprocess.run(["zip", "-q", "-s", "64k", "pack.zip", "r.bin"], check=True)
+    Path("r.bin").unlink()
+    return sorted(str(one) for one in Path().glob("pack.z*"))
+
+
+SETS = {
+    "zip -s": (split_zip, NATIVE),
+    "split zip": (lambda: cut("t.zip", zip_of(WHOLE), ".001", ".002"), "cat t.zip.* > t.zip"),
+    "split tar.gz": (
+        lambda: cut("t.tar.gz", tar_of(WHOLE, "gz"), ".aa", ".ab"),
+        "cat t.tar.gz.* > t.tar.gz",
+    ),
+    "split tar": (
+        lambda: cut("t.tar", tar_of(WHOLE), ".partaa", ".partab"),
+        "cat t.tar.part* > t.tar",
+    ),
+}
+ENTRY = """
+releases:
+  - id: "1"
+    source: made up
+    files:
+      - {host: web, url: 'https://data.example.org/NAME', name: NAME, unpack: KIND}
+"""
+
+
+@pytest.mark.parametrize("made", SETS)
+def test_extract_names_every_volume_as_one(covcat, made: str) -> None:
+    write, how = SETS[made]
+    for name in write():
+        ran = covcat("extract", name, "out")
+        assert ran.code == 6
+        assert f"error: `{name}` {SAID}\nhint: {how}\n" in ran.err
+        assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("made", SETS)
+@pytest.mark.parametrize("way", ["each", "all", "folder"])
+@pytest.mark.parametrize("is_listed", [False, True])
+def test_import_names_volumes_however_they_are_given(
+    covcat, shelf, made: str, way: str, is_listed: bool
+) -> None:
+    if is_listed:
+        shelf.add_repository(files=WHOLE)
+    else:
+        shelf.add("set", ENTRY.replace("NAME", "x.zip").replace("KIND", "zip"))
+    Path("mine").mkdir()
+    os.chdir("mine")
+    write, how = SETS[made]
+    names = write()
+    os.chdir("..")
+    paths = [f"mine/{name}" for name in names]
+    for given in {"each": [[one] for one in paths], "all": [paths], "folder": [["mine"]]}[way]:
+        ran = covcat("--offline", "import", "set", *given)
+        assert (ran.code, SAID in ran.err, f"hint: {how}\n" in ran.err) == (6, True, True), ran.err
+        assert not Path("covcat-data/set").exists()
+
+
+@pytest.mark.parametrize(
+    ("made", "number", "kind"),
+    [
+        ("zip -s", 0, "zip"),
+        ("split zip", 0, "zip"),
+        ("split zip", 1, "zip"),
+        ("split tar.gz", 0, "tar"),
+        ("split tar.gz", 1, "tar"),
+    ],
+)
+def test_fetch_names_a_volume_that_an_entry_calls_an_archive(
+    covcat, shelf, server, made: str, number: int, kind: str
+) -> None:
+    write, how = SETS[made]
+    name = write()[number]
+    shelf.add("set", ENTRY.replace("NAME", name).replace("KIND", kind))
+    server.serve(f"/data.example.org/{name}", *[Answer(Path(name).read_bytes())] * 3)
+    ran = covcat("fetch", "set")
+    assert (ran.code, SAID in ran.err, f"hint: {how}\n" in ran.err) == (6, True, True), ran.err
+
+
+@pytest.mark.parametrize("made", [rar5_volumes, rar4_volumes])
+def test_a_rar_is_read_from_its_first_volume_with_the_others_beside_it(covcat, made) -> None:
+    first, second = made("a.png", os.urandom(4000))
+    Path("t.part1.rar").write_bytes(first)
+    Path("t.part2.rar").write_bytes(second)
+    ran = covcat("extract", "t.part2.rar", "out")
+    assert ran.code == 6
+    assert f"`t.part2.rar` {SAID}" in ran.err
+    assert "hint: covcat extract t.part1.rar, with all the others beside it" in ran.err
+    assert covcat("extract", "t.part1.rar", "out").code == 0
+    Path("t.part2.rar").unlink()
+    ran = covcat("extract", "t.part1.rar", "again")
+    assert (ran.code, SAID in ran.err) == (6, True)
+    assert "cause: " in ran.err
+
+
+def test_an_archive_in_one_piece_may_be_called_a_volume(covcat) -> None:
+    Path("t.zip.001").write_bytes(zip_of(WHOLE))
+    ran = covcat("extract", "t.zip.001", "out")
+    assert (ran.code, Path("out/b.txt").read_bytes()) == (0, b"b")
+
+
+def test_volumes_that_are_put_together_as_the_hint_says_are_read(covcat) -> None:
+    cut("t.zip", zip_of(WHOLE), ".001", ".002")
+    subprocess.run("cat t.zip.* > t.zip", shell=True, check=True)
+    assert covcat("extract", "t.zip", "out").code == 0
+
+
+def test_a_release_that_lists_volumes_as_files_takes_them_as_they_are(covcat, shelf) -> None:
+    files = {"t.zip.001": zip_of(WHOLE)[:5000], "t.zip.002": zip_of(WHOLE)[5000:]}
+    shelf.add_repository(files=files)
+    Path("set.zip").write_bytes(git_zip(files))
+    assert covcat("--offline", "import", "set", "set.zip").code == 0
+    shutil.rmtree("covcat-data")
+    for name, data in files.items():
+        Path(name).write_bytes(data)
+    assert covcat("--offline", "import", "set", *files).code == 0
+
+
+def test_a_damaged_zip_is_no_volume(covcat) -> None:
+    Path("t.zip").write_bytes(zip_of(WHOLE)[:-9])
+    ran = covcat("extract", "t.zip", "out")
+    assert ran.code == 6
+    assert "damaged or unsafe" in ran.err
+    assert SAID not in ran.err
