@@ -247,7 +247,8 @@ def test_a_mistyped_command_is_answered_with_the_one_that_was_meant(
 def test_what_a_command_does_not_take_is_named(covcat) -> None:
     ran = covcat("status", "cohen", "v7")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err == "error: got more than expected: `cohen v7`\nhint: covcat status --help\n"
+    assert "cohen v7" in ran.err
+    assert ran.err.endswith("hint: covcat status --help\n")
 
 
 def test_json_without_a_command_is_an_error_of_usage_in_json(covcat, monkeypatch) -> None:

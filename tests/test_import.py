@@ -783,7 +783,7 @@ def test_a_repository_beside_another_file_has_no_tree_of_all(covcat, shelf) -> N
     [
         (["nobody", "x.zip"], 3, "the catalog has no resource `nobody`"),
         (["figure1", "absent.zip"], 3, "`absent.zip` is not there"),
-        (["figure1"], 2, "missing argument"),
+        (["figure1"], 2, "path"),
         (["figure1@9", "x.zip"], 3, "has no release `9`"),
         (["figure1", ""], 2, "the path is empty"),
         (["figure1", "x" * 5000], 8, "cannot read `xxx"),

@@ -66,6 +66,21 @@ def test_cohen_four_files_short_names_exactly_those_four(real) -> None:
     assert (release["missing"], release["changed"]) == ([f"files/{path}" for path in LOST], [])
 
 
+@pytest.mark.parametrize("how", ["fetch", "import"])
+def test_cohen_four_files_short_is_locked_and_comes_again_as_it_is(real, how: str) -> None:
+    archive = str(REAL / "cohen-0.1-four-files-short.zip")
+    given = ["cohen@0.1", "--allow-missing"] + ([archive] if how == "import" else [])
+    assert real(how, *given).code == 0
+    assert real("lock").code == 0
+    (one,) = json.loads(Path("covcat.lock").read_text())["releases"]
+    assert (one["complete"], one["missing"], one["total_files"]) == (False, LOST, 164)
+    assert real("lock", "--check").code == 0
+    before = Path("covcat-data/cohen/0.1/SHA256SUMS").read_bytes()
+    assert real("fetch", "--locked", "--data-dir", "other").code == 0
+    assert Path("other/cohen/0.1/SHA256SUMS").read_bytes() == before
+    assert real("lock", "--check", "--data-dir", "other").code == 0
+
+
 def test_one_byte_changed_anywhere_in_the_archive_is_never_accepted(real, server) -> None:
     whole = server.routes[FIGURE1][0].body
     for position in range(0, len(whole), len(whole) // 20):

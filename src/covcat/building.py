@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from covcat import assemble, choose, expected, extract, locking, manifest, room, verify
+from covcat import assemble, choose, expected, extract, locking, manifest, room, surplus, verify
 from covcat.assemble import Part
 from covcat.catalog import Catalog
 from covcat.errors import DiskError, ExtractionError, IntegrityError
@@ -126,7 +126,7 @@ def _listing(step: Step, release: Release, bench: Bench) -> Listing | None:
 
 def built(job: Job, bring: Bring) -> Manifest:
     """Bring all files, put them in their places, and verify and record the whole."""
-    parts = bring(job)
+    parts = _without_surplus(job, bring(job))
     with doubt(job.partial, [part.served for part in parts]):
         found = proven(job.case, parts, job.lost)
         _demand_nothing_lost(job, found)
@@ -137,6 +137,20 @@ def built(job: Job, bring: Bring) -> Manifest:
         (job.built / "files").rmdir()
     manifest.write(job.built, record)
     return record
+
+
+def _without_surplus(job: Job, parts: list[Part]) -> list[Part]:
+    """Leave out again what a lock of less than everything does not name, and say so."""
+    locked = job.step.options.locked
+    if locked is None or locked.is_whole or not job.step.options.extract:
+        return parts
+    found, names = surplus.left_out(parts, locked, job.built / "files")
+    if names:
+        job.bench.progress.note(
+            f"{job.case.name}: {counted(len(names), 'file')} came that the lock does not name, "
+            f"and stayed out: {surplus.named(names)}"
+        )
+    return found
 
 
 def _record(job: Job, found: Proven) -> Manifest:

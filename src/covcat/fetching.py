@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from glob import escape
 from shlex import quote
 
-from covcat import assemble, choose, earlier, expected, hosts, lfs, obtain, room
+from covcat import assemble, choose, earlier, expected, hosts, lfs, obtain, room, surplus
 from covcat.api import Api
 from covcat.assemble import Part
 from covcat.building import Bench, Job, doubt
@@ -91,6 +91,7 @@ def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:
     served = [one for one in listed if not _is_excluded(one)]
     chosen = choose.chosen(served, case.selections, case.listing)
     chosen += _what_is_here(job, served, {one for one, _ in chosen})
+    chosen = _as_locked(job, served, chosen)
     if not chosen or not _is_there(served, job):
         raise _nothing(case)
     _demand_files(chosen)
@@ -107,7 +108,7 @@ def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:
     if case.selections and not any(part.files for part in parts):
         raise _nothing(case)
     parts = lfs.filled(parts, order, line, job.site, job.partial)
-    job.lost[:] = order.missing
+    job.lost.extend(order.missing)
     return parts
 
 
@@ -145,6 +146,24 @@ def _what_is_here(job: Job, served: list[Served], chosen: set[Served]) -> list[C
         for one in served
         if one not in chosen and (one.entry, one.folder, one.name) in came
     ]
+
+
+def _as_locked(job: Job, served: list[Served], chosen: list[Chosen]) -> list[Chosen]:
+    """Ask for what a lock of less than everything names, and not for what came to it since."""
+    locked = job.step.options.locked
+    job.lost.clear()
+    if locked is None or locked.is_whole:
+        return chosen
+    asked = surplus.asked(served, locked, is_listed=job.case.listing is not None)
+    left = [one for one, _ in chosen if one not in asked]
+    if left:
+        names = surplus.named([one.path for one in left])
+        job.bench.progress.note(f"{job.case.name}: not asked for, as it is not locked: {names}")
+    job.lost.extend(one for one in left if one.path in locked.missing)
+    if job.case.listing is None:
+        known = {one for one, _ in chosen}
+        chosen = chosen + [(one, ()) for one in served if one in asked and one not in known]
+    return [(one, inside) for one, inside in chosen if one in asked]
 
 
 def _demand_files(chosen: list[Chosen]) -> None:

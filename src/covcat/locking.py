@@ -50,6 +50,7 @@ def locked(record: Manifest) -> LockedRelease:
         form=record.form,
         complete=record.complete,
         selection=tuple(sorted(record.selection)),
+        missing=tuple(sorted(record.missing)) if len(record.missing) <= MOST_ROWS else (),
         total_files=len(files),
         total_bytes=sum(one.bytes for one in files),
         files_sha256=_digest({one.path: one.sha256 for one in files}),
@@ -94,6 +95,8 @@ def differences(wanted: LockedRelease, record: Manifest) -> list[str]:
         for key in ("form", "selection", "complete")
         if (expected := getattr(wanted, key)) != (found := getattr(got, key))
     ]
+    if wanted.missing and wanted.missing != got.missing:
+        lines += _missing_lines(set(wanted.missing), set(got.missing))
     if wanted.files_sha256 == got.files_sha256:
         return lines
     if not wanted.files and wanted.total_files:
@@ -121,6 +124,13 @@ def _file_lines(wanted: Mapping[str, str], got: Mapping[str, str]) -> list[str]:
     return lines
 
 
+def _missing_lines(wanted: set[str], got: set[str]) -> list[str]:
+    return [
+        *(f"no longer missing: {path}" for path in sorted(wanted - got)),
+        *(f"missing, though the lock does not say so: {path}" for path in sorted(got - wanted)),
+    ]
+
+
 def _in_words(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -142,14 +152,14 @@ def demand(wanted: LockedRelease, record: Manifest) -> None:
         )
 
 
-def demand_fits(wanted: LockedRelease, folder: Path) -> None:
-    """Refuse what is here already, if no fetch makes of it what is locked.
+def has_less(wanted: LockedRelease, folder: Path) -> bool:
+    """Tell if what is here already lacks something of what is locked, which a fetch adds.
 
     Raises:
         IntegrityError: it holds more, or something else.
     """
     if not (folder / MANIFEST).is_file():
-        return
+        return False
     record = manifest.load(folder)
     lines = differences(wanted, record)
     if lines and not _can_grow(wanted, record):
@@ -158,14 +168,19 @@ def demand_fits(wanted: LockedRelease, folder: Path) -> None:
             details=lines,
             hint=f"covcat remove {wanted.name}, then the same command again",
         )
+    return bool(lines)
 
 
 def _can_grow(wanted: LockedRelease, record: Manifest) -> bool:
     """Tell if a record is a part of what is locked: a fetch adds to it, and takes nothing away."""
-    here = (set(record.selection), record.form == "files", record.complete)
-    there = (set(wanted.selection), wanted.form == "files", wanted.complete)
-    has_less = not there[0] or (bool(here[0]) and here[0] <= there[0])
-    return here != there and has_less and here[1] <= there[1] and here[2] <= there[2]
+    here, there = set(record.selection), set(wanted.selection)
+    is_part = not there or (bool(here) and here <= there)
+    if not is_part or (record.form == "files" and wanted.form != "files"):
+        return False
+    got = {one.path: one.sha256 for one in _of_form(record)} if record.form == wanted.form else {}
+    if wanted.files:
+        return got != wanted.files and got.items() <= wanted.files.items()
+    return (here, record.form) != (there, wanted.form) or record.complete < wanted.complete
 
 
 def changes_on_disk(folder: Path, record: Manifest) -> list[str]:
@@ -196,7 +211,8 @@ def catalog_differences(
         file = release.files[one.entry]
         pins = [] if one.by_hand else [("sha256", file.sha256, one.sha256)]
         pins += [] if one.by_hand else [("md5", file.md5, one.md5)]
-        pins += [("git tree", file.tree, one.tree)] if isinstance(file, GitHubFile) else []
+        if wanted.is_whole and isinstance(file, GitHubFile):  # else it has a tree of its own
+            pins.append(("git tree", file.tree, one.tree))
         lines += [
             f"{one.name}: {kind} expected {got}, the catalog pins {pinned}"
             for kind, pinned, got in pins
@@ -255,7 +271,8 @@ def text(releases: Iterable[LockedRelease]) -> str:
 
 
 def _sorted_keys(one: LockedRelease) -> list[tuple[str, Any]]:
-    return [(key, getattr(one, key)) for key in sorted(each.name for each in fields(one))]
+    keys = sorted(each.name for each in fields(one))
+    return [(key, getattr(one, key)) for key in keys if key != "missing" or one.missing]
 
 
 def _field(pair: tuple[str, Any]) -> str:
@@ -263,6 +280,8 @@ def _field(pair: tuple[str, Any]) -> str:
     if key == "files":
         rows = [f"{_json(path)}: {_json(sha256)}" for path, sha256 in sorted(value.items())]
         return f"\n   {_json(key)}: {_block('{', rows, '}')}"
+    if key == "missing":
+        return f"\n   {_json(key)}: {_block('[', list(map(_json, value)), ']')}"
     if key == "downloads":
         rows = [_json(_without_blanks(asdict(one))) for one in value]
         return f"\n   {_json(key)}: {_block('[', rows, ']')}"
@@ -331,6 +350,10 @@ def _demand_sound(path: Path, lock: Lock) -> None:
             one.selections  # noqa: B018 -- reads them all
         except ValueError as error:
             raise _damaged(path, f"{one.name}: {error}") from error
+        if one.missing and (
+            one.complete or any(f"files/{path}" in one.files for path in one.missing)
+        ):
+            raise _damaged(path, f"{one.name}: it names files as missing that are not")
         is_listed = bool(one.files) or not one.total_files
         if is_listed and (len(one.files), _digest(one.files)) != (
             one.total_files,

@@ -57,9 +57,9 @@ def make_plan(store: Store, targets: Iterable[plan.Target], options: Options) ->
 
 def _held(store: Store, resource: Resource, release: Release, options: Options) -> Held | None:
     folder = store.release(resource.id, release.id)
-    if options.locked is not None:
-        locking.demand_fits(options.locked, folder)
-    return manifest.held(folder)
+    has_less = options.locked is not None and locking.has_less(options.locked, folder)
+    found = manifest.held(folder)
+    return replace(found, has_less=has_less) if found else None
 
 
 def make_locked_plan(

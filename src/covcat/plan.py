@@ -57,7 +57,7 @@ def _lacking(here: Held, options: Options) -> str | None:
         return "here as archives only"
     if options.wants_archives and not here.has_archives:
         return "here without its archives"
-    return None
+    return "here, but less than the lock names" if here.has_less else None
 
 
 def _has(here: Held, asked: tuple[Selection, ...]) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from covcat.cli import complete, export
+from covcat.cli import complete, export, usage
 from covcat.cli.find import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output, envelope, parted, put
 from covcat.errors import CovcatError, DiskError, NewerError, NotFoundError
@@ -28,7 +28,9 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(status)
     app.command()(path)
-    group = typer.Typer(rich_markup_mode=None, help="The records of what is on disk.")
+    group = typer.Typer(
+        cls=usage.Commands, rich_markup_mode=None, help="The records of what is on disk."
+    )
     group.command("show")(manifest_show)
     group.command("export")(export.export)
     app.add_typer(group, name="manifest")

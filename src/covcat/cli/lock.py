@@ -43,6 +43,8 @@ def lock(
 
     `covcat fetch --locked` takes exactly that. With names, the rest of the lock stays.
 
+    A part, and a release that lacks files, is pinned as what it is: more is told and left out.
+
     Example: covcat lock figure1 --output figure1.lock
     """
     session: Session = ctx.obj
@@ -96,6 +98,7 @@ def _tell(
 ) -> None:
     for name, one in new.items():
         part = f", a part: {'; '.join(one.selection)}" if one.selection else ""
+        part += f", without {counted(len(one.missing), 'missing file')}" if one.missing else ""
         is_long = one.total_files and not one.files
         note = "; so many are pinned by one digest, not by name" if is_long else ""
         session.say(

@@ -69,6 +69,7 @@ _GLOBAL = {
 _AGAIN = 2.0  # seconds in which another signal means the same as the first
 
 app = typer.Typer(
+    cls=usage.Commands,
     name="covcat",
     help="A catalog and verified downloader of public COVID-19 medical imaging resources.\n\n"
     "Exit codes: 0 ok, 1 bug, 2 usage, 3 not found, 4 network, 5 integrity, 6 extraction, "

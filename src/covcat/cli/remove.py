@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from covcat.cli import complete
+from covcat.cli import complete, usage
 from covcat.cli.find import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output, parted, put, readable
 from covcat.errors import CovcatError, NotFoundError, UsageError
@@ -25,7 +25,9 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(remove)
-    group = typer.Typer(rich_markup_mode=None, help="What lies beside the releases.")
+    group = typer.Typer(
+        cls=usage.Commands, rich_markup_mode=None, help="What lies beside the releases."
+    )
     group.command("list")(cache_list)
     group.command("prune")(cache_prune)
     app.add_typer(group, name="cache")

@@ -8,6 +8,7 @@ import typer
 
 from covcat import catalog as catalogs
 from covcat.cli import network as net
+from covcat.cli import usage
 from covcat.cli.session import Session
 from covcat.errors import IntegrityError
 from covcat.model import Network
@@ -17,7 +18,9 @@ from covcat.store import packaged_catalog
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(rich_markup_mode=None, help="For contributors to the catalog.")
+    group = typer.Typer(
+        cls=usage.Commands, rich_markup_mode=None, help="For contributors to the catalog."
+    )
     group.command("check")(check)
     group.command("draft")(draft)
     group.command("schema")(schema)

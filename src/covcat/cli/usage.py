@@ -1,18 +1,33 @@
 """What typer says of a command line that it cannot read, in covcat's words."""
 
-import ast
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from covcat.cli import complete
 from covcat.errors import CovcatError, UsageError
 
-# How typer says it; its own suggestions are several, and the best is not always the first.
-_NO_COMMAND = re.compile(r"""no such command ('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")
+# How typer says it: nothing else tells which they are.
 _EXTRA = re.compile(r"got unexpected extra argument\(s\) \((.*)\)", re.S)
+
+
+class Commands(TyperGroup):
+    """A group that names the one command that was meant; typer may suggest several."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command.
+
+        Raises:
+            UsageError: there is none.
+        """
+        if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
+            near, where = complete.nearest(args[0], self.commands), ctx.command_path
+            hint = f"did you mean `{where} {near}`?" if near else f"{where} --help"
+            raise UsageError(f"no such command `{args[0]}`", hint=hint)
+        return super().resolve_command(ctx, args)
 
 
 def asked_for_help(args: Sequence[str], takes_value: Mapping[str, bool]) -> list[str]:
@@ -35,11 +50,6 @@ def error_of(error: Exception) -> CovcatError:
     text = text[:1].lower() + text[1:].rstrip(".")
     ctx: Any = getattr(error, "ctx", None)
     where = ctx.command_path if ctx is not None else "covcat"
-    if ctx is not None and (found := _NO_COMMAND.match(text)):
-        word = ast.literal_eval(found[1])
-        near = complete.nearest(word, ctx.command.commands)
-        hint = f"did you mean `{where} {near}`?" if near else f"{where} --help"
-        return UsageError(f"no such command `{word}`", hint=hint)
     if ctx is not None and (problem := _wrong_value(error, ctx)):
         return UsageError(problem, hint=f"{where} --help")
     return UsageError(_EXTRA.sub(r"got more than expected: `\1`", text), hint=f"{where} --help")

@@ -129,6 +129,7 @@ class Held:
     is_pinned: bool  # every download was verified by a pin
     is_claimed: bool = True  # or by what its host said
     selection: tuple[str, ...] = ()  # the parts of it that are here; none means all
+    has_less: bool = False  # than the lock names that is asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,7 @@ class LockedRelease:
     form: Form
     complete: bool
     selection: tuple[str, ...]  # parts that were asked for, as options; empty is everything
+    missing: tuple[str, ...] = ()  # not here, and known to be; none where more than MOST_ROWS are
     total_files: int
     total_bytes: int
     files_sha256: Sha256
@@ -49,6 +50,11 @@ class LockedRelease:
     def name(self) -> str:
         """ID@RELEASE, as commands take it."""
         return f"{self.id}@{self.release}"
+
+    @property
+    def is_whole(self) -> bool:
+        """True if it is all of a release; else it was locked as the part that it is."""
+        return self.complete and not self.selection
 
     @property
     def selections(self) -> tuple[Selection, ...]:
