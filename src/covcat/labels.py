@@ -112,7 +112,9 @@ class Reading:
 
     def _is_blank(self, name: str, raw: str) -> bool:
         """Tell a place holder from a value: a word of the table's own is one, whatever it looks."""
-        return vocabulary.is_blank(raw) and vocabulary.plain(raw) not in self._own.get(name, ())
+        if not raw or not vocabulary.is_blank(raw):
+            return not raw
+        return name not in self._own or vocabulary.plain(raw) not in self._own[name]
 
     def _works(self) -> dict[str, Callable[[str], Value]]:
         """Return what makes a value of the raw text, for the labels that have rules."""
