@@ -39,15 +39,15 @@ test-newest: ## the tests with the newest of everything, then with httpx2 as htt
 	$(PYTHON) -m venv --clear $(NEWEST)
 	$(NEWEST)/bin/python $(PIP) --upgrade pip
 	$(NEWEST)/bin/python $(PIP) --group test httpx2 --editable .
-	$(NEWEST)/bin/python -m pytest $(or $(T),$(SHARED))
-	PYTHONPATH=tests/httpx2 $(NEWEST)/bin/python -m pytest $(or $(T),$(SHARED))
+	$(NEWEST)/bin/python -m pytest $(or $(T),$(WORKERS))
+	PYTHONPATH=tests/httpx2 $(NEWEST)/bin/python -m pytest $(or $(T),$(WORKERS))
 
 test-oldest: ## the tests with the oldest of everything that pyproject.toml allows
 	$(PYTHON) -m venv --clear $(OLDEST)
 	$(OLDEST)/bin/python $(PIP) --upgrade pip
 	$(OLDEST)/bin/python scripts/floors.py > $(OLDEST)/floors.txt
 	$(OLDEST)/bin/python $(PIP) --constraint $(OLDEST)/floors.txt --group test --editable '.[all]'
-	$(OLDEST)/bin/python -m pytest $(or $(T),$(SHARED))
+	$(OLDEST)/bin/python -m pytest $(or $(T),$(WORKERS))
 
 .PHONY: test-exports
 test-exports: $(READY) ## check what is exported with bagit, mlcroissant and coreutils
