@@ -106,6 +106,18 @@ def test_two_archives_make_one_release(covcat, shelf) -> None:
     assert covcat("verify", "set").code == 0
 
 
+def test_a_listed_file_that_looks_like_an_archive_is_taken_as_it_is(covcat, shelf) -> None:
+    """COVID-CT lists a workbook beside its zips, V7 zips of annotations: all of these are zips."""
+    zips = {
+        "COVID-CT-MetaInfo.xlsx": zip_of({"xl/workbook.xml": b"<workbook/>"}),
+        "annotations/covid-only.zip": zip_of({"1676192.json": b"{}"}),
+    }
+    shelf.add_repository(files={**REPOSITORY, **zips})
+    given = [written(path.rpartition("/")[2], data) for path, data in zips.items()]
+    ran = covcat("import", "set", written("rest.zip", zip_of(REPOSITORY)), *given)
+    assert here(ran) == {**REPOSITORY, **zips}
+
+
 def test_what_differs_is_named_and_nothing_is_kept(covcat, shelf) -> None:
     shelf.add_repository()
     other = {**REPOSITORY, "images/one.png": b"another picture", "extra.txt": b"x"}

@@ -11,6 +11,7 @@ from pathlib import Path
 from covcat import extract, room
 from covcat.admit import Layout
 from covcat.errors import DiskError, ExtractionError, IntegrityError, NotFoundError, UsageError
+from covcat.listing import Listing
 from covcat.model import File, StoredFile
 from covcat.names import history_of, is_litter, unsafe_name
 from covcat.output import counted
@@ -212,8 +213,10 @@ def demand_unchanged(path: Path, before: Stamp | None) -> None:
         )
 
 
-def pooled(sources: Iterable[Brought], place: Place) -> list[Found]:
+def pooled(sources: Iterable[Brought], place: Place, listing: Listing) -> list[Found]:
     """Return every file of what was brought, with its sha256 and git id.
+
+    What the listing has as it is (a workbook is a zip too) is not unpacked.
 
     Raises:
         ExtractionError: an archive is damaged or unsafe.
@@ -221,11 +224,27 @@ def pooled(sources: Iterable[Brought], place: Place) -> list[Found]:
     found: list[Found] = []
     for source in sources:
         kind = None if source.is_folder else kind_of(source.path)
+        if kind and (whole := _listed(source, listing)):
+            found += whole
+            continue
         try:
             found += _unpacked(source.path, kind, source, place) if kind else _lying(source)
         except VolumeError:
             found += _lying(source)  # the release may have it as it is
     return found
+
+
+def _listed(source: Brought, listing: Listing) -> list[Found]:
+    """Return a file that is one of the listing's own; it is hashed only where it may be."""
+    size = source.path.stat().st_size
+    rows = [
+        row
+        for path, row in listing.items()
+        if row.bytes == size or (row.bytes is None and path.rpartition("/")[2] == source.name)
+    ]
+    known = {row.sha256 or row.blob for row in rows}
+    lying = _lying(source) if rows else ()
+    return [one for one in lying if known & {one.stored.sha256, one.stored.blob}]
 
 
 def inside(lying: Iterable[Found], place: Place) -> Iterator[Found]:

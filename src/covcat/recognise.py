@@ -43,7 +43,7 @@ def by_contents(job: Job, listing: Listing, sources: list[Brought]) -> list[Part
         IntegrityError: it is not the release; what differs is named.
     """
     place = pool.Place(job.workshop, job.bench.store, job.bench.progress)
-    here, found = _here(job), pool.pooled(sources, place)
+    here, found = _here(job), pool.pooled(sources, place, listing)
     pairs = _pairs(job, listing, [*here, *found])
     if len(pairs) < len(listing):
         used = {id(match.found) for match in pairs.values()}
