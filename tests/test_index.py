@@ -884,7 +884,9 @@ HEADER = "patient_id,cov_test,pat_sex,pat_age,los_ICU,outcome_status_d5,outcome_
 def joined(videos: Sequence[str], people: Sequence[str]) -> tuple[list[Record], Report]:
     """Index videos, each `NAME,what was seen`, and the rows of their patients."""
     names = [one.partition(",")[0] for one in videos]
-    clips = dict.fromkeys((f"lus_videos/{name}.mp4" for name in names if "absent" not in name), b"x")
+    clips = dict.fromkeys(
+        (f"lus_videos/{name}.mp4" for name in names if "absent" not in name), b"x"
+    )
     tables = {
         "severity.csv": text_of("video_file,seen", *videos),
         "clinical_variables.csv": text_of(HEADER, *people),
