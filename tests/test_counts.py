@@ -255,6 +255,19 @@ def test_what_pocus_publishes_and_does_not_hold_is_explained(covcat) -> None:
     assert compared(ran, "videos with a lung severity score") == {(): (136, 136, 0)}
 
 
+@needs_real
+def test_the_patients_of_covid_blues_are_counted_by_their_test(covcat) -> None:
+    names = ("severity.csv", "clinical_variables.csv")
+    real = {name: (SHARED / "tables" / f"covidblues-{name}").read_bytes() for name in names}
+    lay_listed("covid-blues", "2025-11-09", real)
+    ran = covcat("counts", "covid-blues", "--published", "--json")
+    assert ran.code == 0, ran.err
+    assert compared(ran, "patients by test") == {
+        ("positive",): (33, 33, 0),
+        ("negative",): (30, 30, 0),
+    }
+
+
 # ---- the other packaged tables, over synthetic files -------------------------------------------
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from covcat import catalog
-from covcat.model import files, resource
+from covcat.model import files, licences, resource, tables
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,7 +19,7 @@ def read(name: str) -> str:
 
 NOUNS = [
     noun
-    for module in (resource, files)
+    for module in (resource, licences, tables, files)
     for noun in vars(module).values()
     if isinstance(noun, type) and is_dataclass(noun) and noun.__module__ == module.__name__
 ]

@@ -428,15 +428,30 @@ def test_the_lists_that_kaggle_has_beside_covidx_name_the_images_of_their_folder
 
 @real
 def test_covid_blues_has_a_patient_for_each_of_its_videos() -> None:
-    table = (TABLES / "covidblues-severity.csv").read_bytes()
-    records, report = indexed("covid-blues", listed("covid-blues", **{"severity.csv": table}))
+    names = ("severity.csv", "clinical_variables.csv")
+    tables = {name: (TABLES / f"covidblues-{name}").read_bytes() for name in names}
+    records, report = indexed("covid-blues", listed("covid-blues", **tables))
     sound(records, report)
     assert (report.images, report.both, report.label_only) == (362, 362, 0)
     assert len({one["patient_id"] for one in records}) == 63
     assert counts(records, "modality", "view") == {("ultrasound", "Convex probe"): 362}
-    assert counts(records, "covid") == {"unknown": 362}  # the test is one of the patient's row
     scores = Counter(cells(one)["severity.csv"]["Severity Score"] for one in records)
     assert scores == {"0.0": 120, "1.0": 111, "2.0": 83, "3.0": 48}
+
+
+@real
+def test_the_patients_of_covid_blues_are_joined_to_their_videos() -> None:
+    names = ("severity.csv", "clinical_variables.csv")
+    tables = {name: (TABLES / f"covidblues-{name}").read_bytes() for name in names}
+    records, report = indexed("covid-blues", listed("covid-blues", **tables))
+    assert (report.rows, report.not_added) == ({names[0]: 362, names[1]: 63}, 0)
+    assert (report.lacking, report.without_term) == ([], {})
+    patients = list({one["patient_id"]: one for one in records}.values())
+    assert counts(patients, "covid", "finding") == {("yes", "COVID-19"): 33, ("no", None): 30}
+    assert counts(patients, "sex") == {"M": 41, "F": 22}
+    assert counts(patients, "survival") == {"yes": 59, "no": 4}
+    assert counts(patients, "icu") == {"yes": 8, None: 55}  # none by stay_icu, which is unexplained
+    assert {one["age"] is None for one in patients} == {False}
 
 
 @real
@@ -832,6 +847,107 @@ def test_rows_that_add_nothing_are_counted() -> None:
     assert report.rows == {"t.csv": 3, "u.csv": 3}
     assert (records[0]["finding"], records[0]["label_source"]) == ("COVID-19", "t.csv; u.csv")
     assert [one["image_id"] for one in records] == ["figure1:a.png", "figure1:b.png", "figure1:?"]
+
+
+VIDEOS = LabelTable(  # in the shape of severity.csv and clinical_variables.csv of COVID-BLUES
+    reader="delimited",
+    path="severity.csv",
+    source="made up",
+    columns={"filename": "video_file", "finding": "seen"},
+    extract={"patient_id": "video_file: ^patient_([0-9]+)_"},
+    image="lus_videos/{video_file}.mp4",
+)
+PEOPLE = LabelTable(
+    reader="delimited",
+    path="clinical_variables.csv",
+    source="made up",
+    columns={
+        "patient_id": "patient_id",
+        "finding": "cov_test",
+        "sex": "pat_sex",
+        "age": "pat_age",
+        "survival": "outcome_status_d30 | outcome_status_d5",
+        "icu": "los_ICU",
+    },
+    values={
+        "finding": {"1": "COVID-19", "0": "negative"},
+        "sex": {"0": "F", "1": "M"},
+        "survival": {"2": "yes", "3": "no"},
+        "icu": {"*": "yes"},
+    },
+    adds="yes",
+    joins="patient_id",
+)
+HEADER = "patient_id,cov_test,pat_sex,pat_age,los_ICU,outcome_status_d5,outcome_status_d30"
+
+
+def joined(videos: Sequence[str], people: Sequence[str]) -> tuple[list[Record], Report]:
+    """Index videos, each `NAME,what was seen`, and the rows of their patients."""
+    names = [one.partition(",")[0] for one in videos]
+    clips = dict.fromkeys(
+        (f"lus_videos/{name}.mp4" for name in names if "absent" not in name), b"x"
+    )
+    tables = {
+        "severity.csv": text_of("video_file,seen", *videos),
+        "clinical_variables.csv": text_of(HEADER, *people),
+    }
+    put("figure1", {**clips, **tables})
+    resource, release = own(VIDEOS, pictures=None)
+    found, report = index_of(replace(resource, tables=(VIDEOS, PEOPLE)), release)
+    sound(found, report)
+    return found, report
+
+
+def test_a_row_of_a_patient_reaches_all_videos_of_that_patient_and_no_other() -> None:
+    videos = ["patient_3_L1,", "patient_3_R2_2,", "patient_33_L1,", "patient_4_L1,"]
+    people = ["3,1,0.0,77.0,24.0,1,2.0", "4,0,1.0,,,3,"]
+    (one, two, other, last), report = joined(videos, people)
+    said = ("finding", "covid", "sex", "age", "icu", "survival")
+    assert [one[name] for name in said] == ["COVID-19", "yes", "F", 77, "yes", "yes"]
+    assert [two[name] for name in said] == [one[name] for name in said]
+    assert [other[name] for name in said] == [None, "unknown", None, None, None, None]
+    assert [last[name] for name in said] == [None, "no", "M", None, None, "no"]
+    assert (one["label_source"], other["label_source"]) == (
+        "severity.csv; clinical_variables.csv",
+        "severity.csv",
+    )
+    assert cells(two)["clinical_variables.csv"]["los_ICU"] == "24.0"
+    assert (report.not_added, report.rows["clinical_variables.csv"]) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("videos", "people", "not_added"),
+    [
+        (["patient_1_L1,"], ["1,1,,,,,", "2,0,,,,,"], 1),  # of 2 there is no video
+        (["patient_1_L1,"], ["2,0,,,,,", "2,1,,,,,"], 2),
+        (["patient_1_L1,"], [",1,,,,,"], 1),  # of nobody
+        (["stray_L1,"], [",1,,,,,"], 1),  # a video of nobody is not that of a row of nobody
+        (["patient_1_absent,"], ["1,1,,,,,"], 1),
+        (["patient_01_L1,"], ["1,1,,,,,"], 1),  # other digits, another patient
+    ],
+)
+def test_rows_of_patients_without_a_video_are_counted_as_not_added(
+    videos: list[str], people: list[str], not_added: int
+) -> None:
+    records, report = joined(videos, people)
+    assert report.not_added == not_added
+    assert len(records) == len(videos)
+
+
+def test_a_patient_who_stands_twice_has_both_rows_and_the_first_decides() -> None:
+    people = ["1,1,,50.0,,,", "1,0,1.0,60.0,,,"]
+    (video,), report = joined(["patient_1_L1,"], people)
+    assert [video[name] for name in ("covid", "age", "sex")] == ["yes", 50, "M"]
+    kept = cells(video)
+    assert [*kept] == ["severity.csv", "clinical_variables.csv", "clinical_variables.csv#2"]
+    assert kept["clinical_variables.csv#2"]["pat_age"] == "60.0"
+    assert report.not_added == 0
+
+
+def test_what_a_video_says_itself_wins_over_its_patients_row() -> None:
+    (video, other), _ = joined(["patient_1_L1,SARS", "patient_1_L2,"], ["1,1,1.0,,,,"])
+    assert [video[name] for name in ("finding", "covid", "sex")] == ["SARS", "no", "M"]
+    assert (other["finding"], other["covid"]) == ("COVID-19", "yes")
 
 
 def test_findings_without_a_term_are_named_and_place_holders_are_not() -> None:

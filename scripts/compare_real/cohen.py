@@ -53,6 +53,7 @@ def _right(table: Path | io.BytesIO, origin: dict[str, str], files: list[str]) -
     ex.say_pictures(rows, "cohen", paths, cells["filename"].to_list())
     rows["label_source"] = "metadata.csv"
     ex.say_each_license(rows)
+    _say_disputed(rows)
     no_row = [one for one in files if one.startswith("images/") and one not in set(wanted)]
     rest = ex.blank(range(len(cells), len(cells) + len(no_row)))
     ex.say_pictures(rest, "cohen", no_row, no_row)
@@ -64,3 +65,14 @@ def _right(table: Path | io.BytesIO, origin: dict[str, str], files: list[str]) -
     ]
     cells = cells.reindex(range(len(values)), fill_value="")
     return Expected(values, cells, origin)
+
+
+def _say_disputed(rows: pd.DataFrame) -> None:
+    """Say what is sure of coronacases.org's volumes: no commercial use, and no more.
+
+    Cohen's rows say Apache 2.0. Of the same volumes, Kaggle's card says CC BY-NC 3.0, the README of
+    those who gave them to Zenodo CC BY-NC-SA, and the site's own terms were not seen (license.note
+    and license.source of catalog/coronacases.yaml). The strictest counts, and it has no SPDX id.
+    """
+    is_theirs = rows["url"].str.contains(r"://(?:www\.)?coronacases\.org(?:/|$)")
+    rows.loc[is_theirs, ["license_spdx", *ex.USES]] = ("", "no", "unknown", "unknown")

@@ -27,11 +27,12 @@ def listed(place: Place) -> tuple[Release, Expected]:
     values["covid"] = cells["cov_test"].map({"1": "yes", "0": "no"})
     values["finding"] = cells["cov_test"].map({"1": "COVID-19", "0": UNCOMPARED})
     states = cells[DAYS].map(lambda cell: cell.removesuffix(".0"))
-    in_care = (states == "0").any(axis=1) | (cells["stay_icu"] == "1.0") | (cells["los_ICU"] != "")
+    # Not by stay_icu, whose 0 and 1 nobody explains: hours of intensive care stand where it is 0.
+    in_care = (states == "0").any(axis=1) | (cells["los_ICU"] != "")
     values["icu"] = in_care.map({True: "yes", False: ""})
     is_dead, is_known = (states == "3").any(axis=1), states[DAYS[-1]] != ""
     values["survival"] = is_known.map({True: "yes", False: ""}).mask(is_dead, "no")
-    origin |= {"sex": "pat_sex", "covid": "cov_test", "survival": DAYS[-1], "icu": "stay_icu"}
+    origin |= {"sex": "pat_sex", "covid": "cov_test", "survival": DAYS[-1], "icu": "los_ICU"}
     values["modality"], values["view"] = "ultrasound", "Convex probe"
     here, names = set(files), scores["video_file"].to_list()
     paths = [clip if (clip := f"lus_videos/{name}.mp4") in here else "" for name in names]

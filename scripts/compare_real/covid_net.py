@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 
 import expected as ex
 import pandas as pd
-from expected import UNCOMPARED, Expected
+from expected import Expected
 from releases import Place, Release
 
 CLASSES = ("normal", "pneumonia", "COVID-19", "negative", "positive", "level1", "level2")
@@ -41,9 +41,10 @@ def _list(path: str, text: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     origin = {"patient_id": "patientid", "filename": "filename", "other_notes": "source"}
     if "COVIDxSev" in path:
         # "a new airspace severity grading dataset for COVID-19 positive patients": the class is
-        # that grade, and no finding.
+        # that grade, and no finding; as it is of the finding, it is the raw one.
         values = ex.rows_of("covid-net", cells, origin)
-        values["finding"], values["covid"], values["finding_raw"] = "COVID-19", "yes", UNCOMPARED
+        values["finding"], values["covid"] = "COVID-19", "yes"
+        values["finding_raw"] = cells["class"]
     else:
         values = ex.rows_of("covid-net", cells, origin | {"finding": "class"})
     values["split"], values["label_source"] = PurePosixPath(path).name.partition("_")[0], path

@@ -39,7 +39,7 @@ VIEWS = {
     "ap supine": "AP supine",
     "ap_supine": "AP supine",
     "ap erect": "AP erect",
-    "ap semi erect": "",  # neither erect nor supine: the vocabulary has no word for it
+    "ap semi erect": "AP semi erect",  # neither erect nor supine
     "l": "Lateral",
     "lateral": "Lateral",
     "axial": "Axial",
@@ -126,8 +126,8 @@ def date(raw: str) -> str:
 
 
 def text(raw: str) -> str:
-    """Give a text as the source has it, less outer spaces and a missing cell that says `nan`."""
-    return "" if raw.strip().lower() == "nan" else raw.strip()
+    """Give a text as the source has it, less outer spaces; place holders say nothing."""
+    return "" if raw.strip().lower() in BLANKS else raw.strip()
 
 
 def url(raw: str) -> str:
