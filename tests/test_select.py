@@ -391,6 +391,7 @@ def test_other_rules_of_covcat_make_no_such_cohort(covcat, here, shelf) -> None:
         (lambda tree: {**tree, "question": {"allows": ["x' OR 1"]}}, "does not know"),
         (lambda tree: {**tree, "question": {"one_per": "day"}}, "this covcat does not know"),
     ],
+    ids=["newer", "list", "releases", "allows", "one-per"],
 )
 def test_what_is_no_record_is_refused(covcat, here, change, said: str) -> None:
     covcat("select", "-o", "one")
