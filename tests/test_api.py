@@ -59,7 +59,7 @@ def test_fetch_tells_progress_to_whoever_listens() -> None:
 
 def test_the_catalog_lists_the_resources_in_order() -> None:
     ids = [one.id for one in covcat.load_catalog().resources if not one.is_sample]
-    assert (len(ids), ids[0], ids[-1]) == (19, "cohen", "actualmed")
+    assert (len(ids), ids[0], ids[-1]) == (21, "cohen", "covid-blues")
 
 
 def test_what_is_exported_is_documented() -> None:
@@ -84,6 +84,7 @@ def test_every_error_owns_its_exit_code() -> None:
         "IntegrityError": 5,
         "NewerError": 5,
         "ExtractionError": 6,
+        "VolumeError": 6,
         "ActionNeededError": 7,
         "RefusedError": 7,
         "DiskError": 8,
@@ -92,7 +93,7 @@ def test_every_error_owns_its_exit_code() -> None:
     }
     tree = covcat.errors.__doc__ or ""
     within = {"TransientError", "BrokenError", "GoneError", "StoppedError", "NewerError"}
-    within |= {"RefusedError"}
+    within |= {"RefusedError", "VolumeError"}
     assert all(name in tree for name in codes.keys() - within)
 
 
