@@ -40,7 +40,7 @@ test-newest: ## the tests with the newest of everything, then with httpx2 as htt
 	$(NEWEST)/bin/python $(PIP) --upgrade pip
 	$(NEWEST)/bin/python $(PIP) --group test httpx2 --editable .
 	$(NEWEST)/bin/python -m pytest $(or $(T),$(WORKERS))
-	PYTHONPATH=tests/httpx2 $(NEWEST)/bin/python -m pytest $(or $(T),$(WORKERS))
+	PYTHONPATH=$(abspath tests/httpx2) $(NEWEST)/bin/python -m pytest $(or $(T),$(WORKERS))
 
 test-oldest: ## the tests with the oldest of everything that pyproject.toml allows
 	$(PYTHON) -m venv --clear $(OLDEST)

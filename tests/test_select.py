@@ -386,11 +386,12 @@ def test_other_rules_of_covcat_make_no_such_cohort(covcat, here, shelf) -> None:
     ("change", "said"),
     [
         (lambda tree: {**tree, "schema": "covcat.cohort/2"}, "its schema is covcat.cohort/2"),
-        (lambda tree: [], "list indices"),
-        (lambda tree: {**tree, "releases": "x"}, "validation error"),
+        (lambda tree: [], "is not what `covcat select` records"),
+        (lambda tree: {**tree, "releases": "x"}, "is not what `covcat select` records"),
         (lambda tree: {**tree, "question": {"allows": ["x' OR 1"]}}, "does not know"),
         (lambda tree: {**tree, "question": {"one_per": "day"}}, "this covcat does not know"),
     ],
+    ids=["newer", "list", "releases", "allows", "one-per"],
 )
 def test_what_is_no_record_is_refused(covcat, here, change, said: str) -> None:
     covcat("select", "-o", "one")

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from covcat import catalog, strict_yaml, vocabulary
 from covcat.cli.images import FORMATS
+from covcat.dates import date
 from covcat.model import COLUMNS, LABELS
 from covcat.store import packaged_catalog
-from covcat.vocabulary import USES, covid, date, findings, license, number, term
+from covcat.vocabulary import USES, covid, findings, license, number, term
 
 WORDS = vocabulary.words()
 TERMS_FILE = packaged_catalog() / "vocabulary" / "terms.yaml"
