@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from covcat import catalog, labels, matching, vocabulary
@@ -309,7 +309,7 @@ CELL = (
 ROWS = st.dictionaries(st.sampled_from([*LABELS, "more", "", "Finding "]), CELL)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(ROWS, st.sampled_from([COHEN, FIGURE1, CATALOG.get("kermany")]))
 def test_a_record_holds_only_raw_values_and_words(cells: dict[str, str], whole: Resource) -> None:
     found = made(cells, resource=whole)
