@@ -823,6 +823,17 @@ NOT_HERE = "of images that are not here"
             ),
         ),
         (
+            Report(images=3, both=2, image_only=1, bare=1, unreadable=1, unread=["3.dcm"]),
+            (
+                "3 images (2 with labels, 1 without), 1 row of labels, 1 from DICOM without a preamble; "
+                "1 image file could not be read: `3.dcm`"
+            ),
+        ),
+        (
+            Report(images=5, image_only=5, unreadable=5, unread=list("abcde")),
+            "5 images, no labels; 5 image files could not be read: `a`, `b`, `c`, …",
+        ),
+        (
             Report(images=2, both=2, without_term={"a" * 300: 2}),
             f"2 images, 2 rows of labels; {NO_TERM}: `{'a' * 200}…` (2)",
         ),

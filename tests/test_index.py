@@ -7,6 +7,7 @@ catalog's listings, the files themselves are one byte each.
 
 import csv
 import hashlib
+import importlib.util
 import io
 import json
 import os
@@ -31,6 +32,9 @@ from covcat.query import Question
 from covcat.store import INDEX, Store
 from covcat.vocabulary import USES
 
+needs_pydicom = pytest.mark.skipif(
+    importlib.util.find_spec("pydicom") is None, reason="pydicom is not installed here"
+)
 CATALOG = catalog.load()
 TABLES = Path(__file__).parents[2] / "shared" / "real" / "tables"
 real = pytest.mark.skipif(
@@ -834,6 +838,117 @@ def test_rows_find_their_images(match: str, name: str, expected: str | None) -> 
     assert report.ambiguous == (name == "twice")
     assert report.unmatched == ([] if expected else [name])
     assert report.image_only == len(films) - report.both
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("name,labels", ["`t.csv` has no column `finding` (finding)"]),  # renamed since
+        ("names,finding", ["`t.csv` has no column `name` (filename), `name` (name of the image)"]),
+        ("Name ,FINDING", []),
+        ("name,finding,more", []),
+    ],
+)
+def test_columns_that_the_entry_names_and_a_table_lacks_are_told(header, said) -> None:
+    put("figure1", {"a.png": b"x", "t.csv": text_of(header, "a.png,SARS")})
+    _, report = index_of(*own(PLAIN))
+    assert report.lacking == said
+
+
+def test_a_short_first_row_lacks_no_column() -> None:
+    put("figure1", {"a.png": b"x", "t.csv": text_of("more,name,finding", "1", "2,a.png,SARS")})
+    records, report = index_of(*own(PLAIN))
+    assert (report.lacking, report.both, of(records, "a.png")["finding"]) == ([], 1, "SARS")
+
+
+@pytest.mark.parametrize("header", ["name;finding", "x,y", ""])
+def test_a_table_of_another_shape_is_refused(header: str) -> None:
+    put("figure1", {"a.png": b"x", "t.csv": text_of(header, "a.png;SARS", "b.png;SARS")})
+    with pytest.raises(IntegrityError, match="none of the columns that the entry names"):
+        index_of(*own(PLAIN))
+
+
+@pytest.mark.parametrize(
+    ("files", "absent"),
+    [
+        ({"a.png": b"x"}, ["t.csv"]),
+        ({"inner/t.csv": b"name,finding\na.png,SARS\n", "a.png": b"x"}, ["t.csv"]),
+        ({"T.CSV": b"name,finding\na.png,SARS\n", "a.png": b"x"}, ["t.csv"]),
+        ({"t.csv": b"name,finding\n", "a.png": b"x"}, []),
+    ],
+)
+def test_a_table_that_is_not_among_the_files_is_named(files, absent) -> None:
+    put("figure1", files)
+    _, report = index_of(*own(PLAIN))
+    assert (report.absent, report.rows) == (absent, {})
+
+
+def test_a_release_of_nothing_that_its_entry_names_is_damage() -> None:
+    put("figure1", {"readme.txt": b"x"})
+    with pytest.raises(
+        IntegrityError, match=r"nothing is here of what its entry names: .*`t\.csv`"
+    ):
+        index_of(*own(PLAIN))
+
+
+@pytest.mark.parametrize(
+    "litter",
+    [
+        "__MACOSX/COVID/._a.png",
+        "COVID/._a.png",
+        "._a.png",
+        "@eaDir/a.png",
+        "COVID/@eaDir/a.png/SYNOPHOTO_THUMB_M.jpg",
+    ],
+)
+def test_what_desktops_leave_is_no_picture(litter: str) -> None:
+    table = LabelTable(reader="names", path="*", source="made up", pattern="(?P<finding>COVID)/")
+    put("figure1", {"COVID/a.png": png(2, 2), litter: png(2, 2)})
+    records, report = index_of(*own(table))
+    assert (report.images, report.both, len(records)) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "b.wmv", "c.JPE", "d.jp2", "e.nrrd", "f", "g.raw"])
+def test_a_file_that_a_row_names_is_a_picture_whatever_its_suffix(name: str) -> None:
+    put("figure1", {f"images/{name}": png(2, 2), "t.csv": text_of("name,finding", f"{name},SARS")})
+    records, report = index_of(*own(replace(PLAIN, match="name")))
+    sound(records, report)
+    assert (report.images, report.both, records[0]["width"]) == (1, 1, 2)
+
+
+@pytest.mark.parametrize("name", ["", "-", "nan", "N/A", "../a.png", "t.csv", "x/../a.png", "*"])
+def test_a_name_that_is_none_finds_no_picture(name: str) -> None:
+    put("figure1", {"a.png": png(2, 2), "t.csv": text_of("name,finding", f"{name},SARS")})
+    records, report = index_of(*own(PLAIN))
+    sound(records, report)
+    assert (report.both, report.label_only, report.image_only) == (0, 1, 1)
+    assert of(records, "a.png")["finding"] is None
+
+
+@needs_pydicom
+@pytest.mark.parametrize(
+    ("data", "counted"),
+    [
+        (b"", (0, 1)),
+        (dicom(is_cut=True), (0, 1)),
+        (b"PK\3\4 a zip that is called so", (0, 1)),
+        (b"version https://git-lfs.github.com/spec/v1\n", (0, 1)),
+        (dicom("deflated"), (0, 1)),
+        (png(2, 2), (0, 1)),  # a picture, and no header to read
+        (dicom()[132:], (1, 0)),  # no preamble
+        (dicom("big"), (1, 0)),
+    ],
+)
+def test_what_cannot_be_read_is_counted_and_is_no_row(data: bytes, counted) -> None:
+    table = LabelTable(
+        reader="dicom", path="*", source="made up", constants={"finding": "COVID-19"}
+    )
+    put("figure1", {"good.dcm": dicom(), "odd.dcm": data})
+    records, report = index_of(*own(table))
+    sound(records, report)
+    assert (report.both - 1, report.unreadable, report.images) == (*counted, 2)
+    assert report.unread == ["odd.dcm"] * counted[1]
+    assert of(records, "odd.dcm")["finding"] == ("COVID-19" if counted[0] else None)
 
 
 def test_rows_that_add_nothing_are_counted() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from covcat import catalog, labels, matching, vocabulary
@@ -68,6 +68,57 @@ def test_a_column_is_found_exactly_before_it_is_found_nearly() -> None:
     table = replace(PLAIN, columns={"doi": "DOI"})
     assert made({"doi": "nearly", "DOI": "exactly"}, table)["doi"] == "exactly"
     assert made({" Doi ": "nearly"}, table)["doi"] == "nearly"
+
+
+@pytest.mark.parametrize(
+    "blank", ["nan", "NaN", "Unknown", "N/A", "#N/A", "None", "-", "\u2014", "<NA>", " na ", "null"]
+)
+@pytest.mark.parametrize("name", ["patient_id", "filename", "location", "license", "doi"])
+def test_a_place_holder_is_no_value(name: str, blank: str) -> None:
+    assert made({name: blank})[name] is None
+    assert json.loads(str(made({name: blank})["raw"])) == {"t.csv": {name: blank}}
+
+
+@pytest.mark.parametrize("id", ["0", "1.0", "N", "nano", "None-1", "unknown 7", "-1"])
+def test_an_id_that_only_looks_like_a_place_holder_is_kept(id: str) -> None:
+    assert made({"patient_id": id})["patient_id"] == f"cohen:{id}"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"), [("nan/1.png", None), ("Unknown/1.png", None), ("P1/1.png", "cohen:P1")]
+)
+def test_a_place_holder_in_a_path_is_no_patient(path: str, expected: str | None) -> None:
+    table = replace(PLAIN, columns=None, extract={"patient_id": "path: ^([^/]+)/"})
+    found = labels.record(Row({"x": ""}, "t.csv", path), table, COHEN)
+    assert found["patient_id"] == expected
+
+
+@pytest.mark.parametrize("license", ["", " ", "None", "nan", "-", "N/A", "unknown", "todo"])
+def test_a_blank_licence_in_a_column_of_licences_allows_nothing(license: str) -> None:
+    whole = replace(FIGURE1, tables=(PLAIN,))
+    found = made({"license": license}, resource=whole)
+    assert found["license"] is None
+    assert {found[f"allows_{use}"] for use in vocabulary.USES} == {"unknown"}
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("finding", "Normal,1\nb,COVID-19"),
+        ("filename", "a.png,COVID-19\nb.png"),
+        ("patient_id", "1,\n2,"),
+        ("date", "2020,\n,"),
+    ],
+)
+def test_a_cell_that_swallowed_rows_is_damage(name: str, cell: str) -> None:
+    with pytest.raises(IntegrityError, match=r"`t\.csv` is damaged: .* a quote before it"):
+        made({name: cell})
+
+
+@pytest.mark.parametrize("name", ["clinical_notes", "other_notes", "location"])
+def test_notes_may_have_lines_and_commas(name: str) -> None:
+    assert made({name: "cough, fever\nthen, ARDS"})[name] == "cough, fever\nthen, ARDS"
+    assert made({"finding": "COVID-19\n"})["finding"] == "COVID-19"
 
 
 def test_constants_and_extracts_come_before_columns() -> None:
@@ -309,7 +360,7 @@ CELL = (
 ROWS = st.dictionaries(st.sampled_from([*LABELS, "more", "", "Finding "]), CELL)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(ROWS, st.sampled_from([COHEN, FIGURE1, CATALOG.get("kermany")]))
 def test_a_record_holds_only_raw_values_and_words(cells: dict[str, str], whole: Resource) -> None:
     found = made(cells, resource=whole)

@@ -3,6 +3,7 @@
 import datetime
 import gzip
 import importlib.util
+import io
 import json
 import re
 import string
@@ -155,7 +156,7 @@ def test_no_cell_hides_behind_one_of_the_same_name(tmp_path) -> None:
     full, short = cells_of(tmp_path, text, "delimited")
     assert list(full.values()) == list("12345678")
     assert list(full) == ["a", "a#2", "a#3", "", "#2", "#7", "#7#2", "#8"]
-    assert short == {"a": "9"}
+    assert short == dict.fromkeys(full, "") | {"a": "9"}
 
 
 @QUICK
@@ -172,6 +173,44 @@ def test_a_header_of_nothing_but_commas_is_read_soon(tmp_path) -> None:
     (row,) = cells_of(tmp_path, "," * 50_000 + "\n" + "x," * 60_000 + "\n", "delimited")
     assert len(row) == 60_001
     assert (row[""], row["#50001"], row["#60000"]) == ("x", "x", "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('a,1,COVID-19\nb,2,"Normal\nc,3,Normal\n', 3),  # never closed
+        ('"a,1,COVID-19\nb,2,Normal\n', 2),
+        ('a,1,"Normal\nb,2,Normal\nc,3,N"x\n', 2),  # goes on after its end
+        ('a,1,"5" nodule\n', 2),
+        ('a,1,"said \\"no\\" twice"\n', 2),  # quoted as in C
+        ('a,1,x\n\n\nb,"2,y\n', 5),
+    ],
+)
+def test_quotes_that_do_not_match_are_damage_of_a_line(text: str, line: int, tmp_path) -> None:
+    with pytest.raises(IntegrityError, match=rf"`table` is damaged: .* begins in line {line} "):
+        cells_of(tmp_path, f"name,patient,label\n{text}", "delimited")
+
+
+@pytest.mark.parametrize(
+    "cell", ['5" nodule', '"quoted, with\nlines, and ""more"""', "it's", '""', '"a\r\nb"']
+)
+def test_quotes_that_match_are_cells_as_they_are(cell: str, tmp_path) -> None:
+    first, second = cells_of(tmp_path, f"name,notes\na,{cell}\nb,x\n", "delimited")
+    assert (first["name"], second) == ("a", {"name": "b", "notes": "x"})
+
+
+def test_where_a_quote_is_a_letter_the_entry_says_so(tmp_path) -> None:
+    text = 'name,notes\na,"12\nb,13"\n'
+    got = cells_of(tmp_path, text, "delimited", quote="none")
+    assert [one["notes"] for one in got] == ['"12', '13"']
+
+
+@pytest.mark.parametrize("blank", [",,", "   ,,", "\t,\u00a0,", '"","",""', " ", ",,,,,,"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_rows_of_nothing_are_no_rows(blank: str, end: str, tmp_path) -> None:
+    lines = ["name,patient,label", "a,1,SARS", blank, blank, "b,2,ARDS", blank, ""]
+    got = cells_of(tmp_path, end.join(lines).encode(), "delimited")
+    assert [one["name"] for one in got] == ["a", "b"]
 
 
 # ---- sheet -------------------------------------------------------------------------------------
@@ -346,6 +385,51 @@ def test_no_cell_of_a_sheet_is_changed_or_made_up(lines, tmp_path_factory) -> No
             line.pop()
     wanted = [line + [""] * (3 - len(line)) for line in wanted if line]
     assert [list(one.values()) for one in got] == wanted
+
+
+STYLES, SHARED, BOOK_RELS = "xl/styles.xml", "xl/sharedStrings.xml", "xl/_rels/workbook.xml.rels"
+TRANSITIONAL = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+STRICT = b"http://purl.oclc.org/ooxml/officeDocument/relationships"
+
+
+def changed(part: str, old: bytes, new: bytes) -> bytes:
+    """A workbook of which something is written in another way."""
+    book = workbook([["name", "label"], ["a.png", "COVID-19"]])
+    with zipfile.ZipFile(io.BytesIO(book)) as packed:
+        text = packed.read(part)
+    found = re.sub(old, new, text, flags=re.DOTALL)
+    assert found != text
+    return made.with_parts(book, {part: found})
+
+
+@pytest.mark.parametrize(
+    ("part", "old", "new"),
+    [
+        (STYLES, b"<fill>.*?</fill>", b"<fill/>"),  # OnlyOffice
+        (STYLES, b"<fonts.*</borders>", b""),
+        (STYLES, b"<cellXfs.*</cellXfs>", b""),
+        (BOOK_RELS, b"styles.xml", b"gone.xml"),  # named, and not written
+        (BOOK_RELS, TRANSITIONAL, STRICT),  # strict OOXML, as LibreOffice and Excel can save
+        (BOOK_RELS, b'"/xl/worksheets', b'"worksheets'),
+        (BOOK_RELS, b'"/xl/worksheets', b'"../xl/worksheets'),
+        ("xl/workbook.xml", b'state="visible"', b'state="hidden"'),
+        (SHEET, b' r="[A-Z]+[0-9]+"', b""),  # writers of streams leave places out
+    ],
+)
+def test_a_workbook_of_another_program_has_the_same_cells(part, old, new, tmp_path) -> None:
+    got = cells_of(tmp_path, changed(part, old, new), "sheet")
+    assert got == [{"name": "a.png", "label": "COVID-19"}]
+
+
+def test_a_shared_text_below_the_first_is_damage_and_not_the_last(tmp_path) -> None:
+    shared = b"<sst><si><t>name</t></si><si><t>COVID-19</t></si></sst>"
+    xml = sheet_xml('<row><c t="s"><v>0</v></c></row><row><c t="s"><v>-1</v></c></row>')
+    relation = b'<Relationship Id="rId77" Type="%s/sharedStrings" Target="sharedStrings.xml"/>'
+    book = changed(BOOK_RELS, b"</Relationships>", relation % TRANSITIONAL + b"</Relationships>")
+    with zipfile.ZipFile(buffer := io.BytesIO(made.with_parts(book, {SHEET: xml})), "a") as packed:
+        packed.writestr(SHARED, shared)
+    with pytest.raises(IntegrityError, match="no shared text -1"):
+        cells_of(tmp_path, buffer.getvalue(), "sheet")
 
 
 # ---- darwin ------------------------------------------------------------------------------------

@@ -312,6 +312,41 @@ def test_a_key_is_never_suggested_in_its_own_place() -> None:
     assert "did you mean `url`" not in mistake
 
 
+TABLES = "tables:\n  - {reader: names, path: '*', pattern: '(?P<a>.)', source: x, values: {%s}}\n"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ("finding: {positive: COVID19}", "`COVID19`, no word of it (did you mean `COVID-19`?)"),
+        ("finding: {positive: covid-19}", "`covid-19`, no word of it (did you mean `COVID-19`?)"),
+        (
+            "finding: {a: COVID-19; Pneumona}",
+            "`Pneumona`, no word of it (did you mean `Pneumonia`?)",
+        ),
+        ("sex: {woman: female}", "`female`, no word of it (did you mean `F`?)"),
+        ("icu: {ja: 'Yes'}", "`Yes`, no word of it (did you mean `yes`?)"),
+        ("view: {front: negative}", "`negative`, no word of it"),
+        ("age: {old: '80'}", "`age` has no list of words: expected one of finding, view"),
+    ],
+)
+def test_a_word_may_only_stand_for_one_of_the_vocabulary(values: str, said: str) -> None:
+    (mistake,) = mistakes(entry("", TABLES % values))
+    assert said in mistake
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "finding: {a: COVID-19, b: negative, c: non-COVID, d: COVID-19; Pneumonia, e: ''}",
+        "view: {front: PA}",
+        "survival: {'*': 'yes'}",
+    ],
+)
+def test_words_of_the_vocabulary_are_no_mistake(values: str) -> None:
+    assert validated(entry("", TABLES % values)).tables
+
+
 # ---- all mistakes at once ----------------------------------------------------------------------
 
 

@@ -226,6 +226,17 @@ def test_one_image_a_patient_over_all_releases(covcat, fetched) -> None:
     assert all(Path("out", place).is_file() for place in places)
 
 
+@pytest.mark.parametrize("licence", ["", "None", "nan", "unknown", "ask the author"])
+@pytest.mark.parametrize("asked", [[], ["--license-allows", "redistribution"]])
+def test_what_nobody_licenses_is_refused_whatever_is_asked(covcat, fetched, licence, asked) -> None:
+    fetched(files(f"1,0,SARS,PA,a.png,CC0\n2,0,SARS,PA,b.png,{licence}\n"))
+    covcat("select", "--finding", "SARS", *asked, "-o", "out")
+    assert "".join(chosen("out")) == "a"
+    assert "unknown" in left_out("out")["b"]
+    covcat("select", "--finding", "SARS", *asked, "--allow-unknown-license", "-o", "all")
+    assert "".join(chosen("all")) == "ab"
+
+
 def test_a_licence_of_the_whole_set_holds_for_images_without_one(covcat, fetched, shelf) -> None:
     fetched(files())
     entry = shelf.folder / "set.yaml"

@@ -23,6 +23,7 @@ _COMPACT = re.compile(  # 20200313, DICOM's 20200313102205.000000, 20200313.0 of
     rf"({_YEAR})([0-9]{{2}})([0-9]{{2}})(?:\.0+|t?[0-9]{{6}}(?:\.[0-9]+)?)?"
 )
 _YEAR_FIRST = re.compile(rf"({_YEAR})([-/.])([0-9]{{1,2}})(?:\2([0-9]{{1,2}}))?")
+_HALF_YEAR = re.compile(rf"{_YEAR}\.[0-9]")  # 2020.1 may be a number, or October less its 0
 _THREE = re.compile(r"([0-9]{1,4})([-/.])([0-9]{1,2})\2([0-9]{2,4})")
 _ORDINAL = re.compile(r"\b([0-9]{1,2})(?:st|nd|rd|th)\b")
 
@@ -38,6 +39,8 @@ def date(raw: str, order: str | None = None) -> str:
         return text[:4]
     if found := _COMPACT.fullmatch(text):
         return _day(found[1], found[2], found[3])
+    if _HALF_YEAR.fullmatch(text):
+        return ""
     if found := _YEAR_FIRST.fullmatch(text):
         return _day(found[1], found[3], found[4])
     if found := _THREE.fullmatch(text):

@@ -31,7 +31,8 @@ _PARTS = re.compile(r"[,;]")
 _NUMBER = re.compile(r"-?[0-9]{1,6}(\.[0-9]{1,6})?")
 _WHOLE = re.compile(r"(-?[0-9]+)\.0+")
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-") | {"\u00ad": None})
-_BETWEEN = re.compile(r"[\s_-]+")  # what does not tell words apart
+_BETWEEN = re.compile(r"(?<=[^\s_-])[\s_-]+(?=[^\s_-])")  # what does not tell words apart
+_EDGES = re.compile(r"^[\s_]+|[\s_]+$")
 _LONGEST_BLANK = 20  # letters; nothing longer is a place holder
 
 
@@ -80,11 +81,12 @@ def _terms(one: Mapping[str, Any]) -> Terms:
 def plain(text: str) -> str:
     """Return a text as words are compared: without case, blanks, hyphens and `_`.
 
-    A number stays what it is: -1 keeps its sign, and 1.0, as pandas writes 1, is 1.
+    A number stays what it is: -1 keeps its sign, and 1.0, as pandas writes 1, is 1. A hyphen at
+    an end is a sign, too: `COVID-` says that it is none.
     """
     folded = unicodedata.normalize("NFKC", text).translate(_DASHES).casefold()
     if any(map(str.isalpha, folded)):
-        return _BETWEEN.sub("", folded)
+        return _BETWEEN.sub("", _EDGES.sub("", folded))
     number = " ".join(folded.split())
     whole = _WHOLE.fullmatch(number)
     return whole[1] if whole else number
@@ -131,8 +133,12 @@ def covid(raw: str, terms: tuple[str, ...], own: Mapping[str, str] = {}) -> str:
     one that names COVID-19 beside its denial.
     """
     mine = {plain(word): term for word, term in own.items()}
-    raw = mine.get(plain(raw), raw)
-    parts = [part for part in _PARTS.split(raw) if not is_blank(part)]
+    parts = [
+        one
+        for part in ([raw] if plain(raw) in mine else _PARTS.split(raw))
+        for one in mine.get(plain(part), "" if is_blank(part) else part).split(JOINED)
+        if one
+    ]
     denied = sum(_is_denial(part) for part in parts)
     if "COVID-19" in terms:
         return "unknown" if denied else "yes"

@@ -41,6 +41,7 @@ def _of(path: str, table: LabelTable, source: Source) -> Iterator[Row]:
             for cells in lines:
                 if not any(map(str.strip, cells)):
                     continue
+                cells += [""] * (len(names) - len(cells))  # what a row leaves out is blank
                 names = enough(names, len(cells))
                 yield Row(dict(zip(names, cells, strict=False)), path)
     except (UnicodeError, LookupError, TypeError) as error:  # TypeError: the delimiter `ab`

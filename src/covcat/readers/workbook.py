@@ -134,7 +134,7 @@ class _Book:
             return None
         match kind:
             case "s":
-                return self._texts[int(text)]
+                return self._shared_text(int(text))
             case "b":
                 return text in ("1", "true")
             case "d":
@@ -143,6 +143,11 @@ class _Book:
                 return self._number(text, int(one.get("s") or 0))
             case _:  # the text of a formula or an error
                 return _unescaped(text)
+
+    def _shared_text(self, number: int) -> str:
+        if number < 0:
+            raise ValueError(f"there is no shared text {number}")
+        return self._texts[number]
 
     def _number(self, text: str, style: int) -> Cell:
         number = float(text) if set(text) & set(".eE") else int(text)
@@ -188,7 +193,12 @@ class _Book:
                 yield _text_of(one)
 
     def _related(self, part: str, kind: str) -> list[str]:
-        return [target for each, target in self._relations_of(part).values() if each == kind][:1]
+        """Return the part of a kind that there is: some programs name one and do not write it."""
+        return [
+            target
+            for each, target in self._relations_of(part).values()
+            if each == kind and target.lower() in self._names
+        ][:1]
 
     def _relations_of(self, part: str) -> dict[str, tuple[str, str]]:
         """Return by id what a part of the workbook refers to: its kind, and which part it is."""
