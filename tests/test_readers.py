@@ -184,6 +184,8 @@ def test_a_header_of_nothing_but_commas_is_read_soon(tmp_path) -> None:
         ('a,1,"5" nodule\n', 2),
         ('a,1,"said \\"no\\" twice"\n', 2),  # quoted as in C
         ('a,1,x\n\n\nb,"2,y\n', 5),
+        ('a,"1,COVID-19\nb,2,N\nc,3",N\n', 2),  # closed rows later, in a column nobody maps
+        ('x,0,N\na,1,"N\nb,2,COVID-19"\nc,3,N\n', 3),
     ],
 )
 def test_quotes_that_do_not_match_are_damage_of_a_line(text: str, line: int, tmp_path) -> None:
@@ -197,6 +199,13 @@ def test_quotes_that_do_not_match_are_damage_of_a_line(text: str, line: int, tmp
 def test_quotes_that_match_are_cells_as_they_are(cell: str, tmp_path) -> None:
     first, second = cells_of(tmp_path, f"name,notes\na,{cell}\nb,x\n", "delimited")
     assert (first["name"], second) == ("a", {"name": "b", "notes": "x"})
+
+
+@pytest.mark.parametrize("notes", ["fever, cough\nno pain, none", "fever\ncough,dyspnea", "a\n\nb"])
+def test_notes_of_several_lines_are_no_rows(notes: str, tmp_path) -> None:
+    """Cohen's clinical notes have lines and commas; people write a blank after these."""
+    (row,) = cells_of(tmp_path, f'name,notes,label\na,"{notes}",SARS\n', "delimited")
+    assert (row["notes"], row["label"]) == (notes, "SARS")
 
 
 def test_where_a_quote_is_a_letter_the_entry_says_so(tmp_path) -> None:

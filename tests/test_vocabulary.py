@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from covcat import catalog, strict_yaml, vocabulary
 from covcat.cli.images import FORMATS
-from covcat.dates import date
 from covcat.model import COLUMNS, LABELS
 from covcat.store import packaged_catalog
 from covcat.vocabulary import USES, covid, findings, license, number, term
@@ -222,9 +221,9 @@ def test_the_catalog_maps_to_columns_and_words_that_there_are() -> None:
             named = {*(table.columns or ()), *(table.constants or ()), *(table.extract or ())}
             assert named <= set(LABELS), resource.id
             for name, own in (table.values or {}).items():
-                lists = {"finding": "findings", "view": "views", "sex": "sexes"}
-                kind = {**lists, "survival": "answers", "icu": "answers"}[name]
-                assert set(own.values()) <= TERMS[kind], resource.id
+                known = TERMS[vocabulary.LISTS[name]]
+                known = known | {*vocabulary.DENIALS} if name == "finding" else known
+                assert set(own.values()) <= known, resource.id
             for rule in (table.extract or {}).values():
                 assert re.compile(rule.partition(": ")[2]).groups == 1, resource.id
 

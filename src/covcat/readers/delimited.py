@@ -36,11 +36,14 @@ def _of(path: str, table: LabelTable, source: Source) -> Iterator[Row]:
         with (source.folder / path).open(
             encoding=table.encoding or "utf-8-sig", newline=""
         ) as stream:
-            lines = _records(_without(stream, table.comment), path, table)
-            names = unique(list(table.header) or next(lines, []))
-            for cells in lines:
+            records = _records(_without(stream, table.comment), path, table)
+            names = unique(list(table.header) or next(records, ([], 0, []))[0])
+            width = len(names)
+            for cells, first, lines in records:
                 if not any(map(str.strip, cells)):
                     continue
+                if len(lines) > 1 and _are_rows(lines, width, delimiter_of(table)):
+                    raise _mismatch(path, first)
                 cells += [""] * (len(names) - len(cells))  # what a row leaves out is blank
                 names = enough(names, len(cells))
                 yield Row(dict(zip(names, cells, strict=False)), path)
@@ -48,10 +51,19 @@ def _of(path: str, table: LabelTable, source: Source) -> Iterator[Row]:
         raise IntegrityError(f"the table `{path}` cannot be read: {error}") from error
 
 
-def _records(lines: Iterator[str], path: str, table: LabelTable) -> Iterator[list[str]]:
-    """Give the cells of every line or quoted lines that have any."""
+def _records(
+    lines: Iterator[str], path: str, table: LabelTable
+) -> Iterator[tuple[list[str], int, list[str]]]:
+    """Give the cells of every line or quoted lines that have any, the first one's number, these."""
+    own: list[str] = []
+
+    def kept() -> Iterator[str]:
+        for line in lines:
+            own.append(line)
+            yield line
+
     reader = csv.reader(
-        lines,
+        kept(),
         delimiter=delimiter_of(table),
         quoting=csv.QUOTE_NONE if table.quote == "none" else csv.QUOTE_MINIMAL,
         strict=True,
@@ -60,14 +72,28 @@ def _records(lines: Iterator[str], path: str, table: LabelTable) -> Iterator[lis
     try:
         for cells in reader:
             if cells:
-                yield cells
+                yield cells, first, own.copy()
+            own.clear()
             first = reader.line_num + 1
     except csv.Error as error:
-        raise IntegrityError(
-            f"the table `{path}` is damaged: the quotes of the record that begins in line {first} "
-            "do not match",
-            cause=f'{error}; where `"` is a letter like any other, the entry says `quote: none`',
-        ) from error
+        raise _mismatch(path, first) from error
+
+
+def _are_rows(lines: Sequence[str], width: int, delimiter: str) -> bool:
+    """Tell lines that a pair of stray quotes made one record from a text of several lines.
+
+    Each has as many cells as the table, of three or more, and none a blank after a comma.
+    """
+    is_prose = any(f"{delimiter} " in line for line in lines)
+    return not is_prose and all(line.count(delimiter) == width - 1 > 1 for line in lines)
+
+
+def _mismatch(path: str, first: int) -> IntegrityError:
+    return IntegrityError(
+        f"the table `{path}` is damaged: the quotes of the record that begins in line {first} do "
+        "not match",
+        cause='where `"` is a letter like any other, the entry says `quote: none`',
+    )
 
 
 def _without(lines: Iterator[str], comment: str | None) -> Iterator[str]:
