@@ -195,7 +195,7 @@ def test_the_release_is_renamed_away_before_anything_is_deleted(
 
 def test_a_killed_removal_leaves_nothing_under_a_final_name(covcat, fetched) -> None:
     script = (
-        "import os, shutil, signal, sys\n"
+        "import filelock, os, shutil, signal, sys\n"  # importing some filelocks calls rmtree too
         "from covcat.cli import main\n"
         "shutil.rmtree = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
         "sys.argv = ['covcat', 'remove', 'set@1', '--yes', '--catalog', 'shelf']\n"
