@@ -6,7 +6,7 @@ taken from the archive: no links, modes, times or owners. Unpatched Pythons leak
 writes for us. After an error the staging folder holds part of the archive: the caller drops it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -57,8 +57,8 @@ class Extracted:
         )
 
 
-def layout_of(served: Served, wants: Callable[[str], bool] | None = None) -> Layout:
-    """Return what the catalog says of an archive's members, and which of them are wanted."""
+def layout_of(served: Served) -> Layout:
+    """Return what the catalog says of an archive's members."""
     file = served.file
     return Layout(
         strip_root=isinstance(file, GitHubFile) and file.is_state,
@@ -68,7 +68,6 @@ def layout_of(served: Served, wants: Callable[[str], bool] | None = None) -> Lay
         own_folder=served.own_folder,
         exclude=file.exclude,
         nested=file.nested,
-        wants=wants,
     )
 
 
