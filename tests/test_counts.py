@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from covcat import catalog, counts, listing, manifest, schema
 from covcat.errors import IntegrityError, UsageError
+from covcat.index import Index, Report
 from covcat.model import COLUMNS, NAMES, PublishedCounts, Record, Recount, StoredFile
 from covcat.query import Question
 
@@ -749,7 +750,7 @@ def test_a_recount_that_is_no_sql_is_refused(made, recount: str) -> None:
 # ---- the packaged catalog ----------------------------------------------------------------------
 
 
-def index_of(path: Path, records: list[Record]) -> Path:
+def index_of(path: Path, records: list[Record]) -> Index:
     """An image index of some records, which may lack columns."""
     types = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
     columns = ", ".join(f"{one.name} {types[one.type]}" for one in COLUMNS)
@@ -759,7 +760,7 @@ def index_of(path: Path, records: list[Record]) -> Path:
         base.execute(f"CREATE TABLE images ({columns})")
         base.executemany(f"INSERT INTO images VALUES ({', '.join('?' * len(NAMES))})", rows)
         base.commit()
-    return path
+    return Index(sqlite3.connect(path), "a@1", Report())
 
 
 @pytest.mark.parametrize("published", TABLES)
@@ -810,8 +811,8 @@ RECORD = st.fixed_dictionaries(
 def test_groups_are_what_a_plain_count_gives(
     records: list[Record], by: list[str], of: counts.Of, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    path = index_of(tmp_path_factory.getbasetemp() / "property.sqlite", records)
-    found = counts.tally([path], by, of, Question(with_files_only=False))
+    index = index_of(tmp_path_factory.getbasetemp() / "property.sqlite", records)
+    found = counts.tally([index], by, of, Question(with_files_only=False))
     assert dict(found.groups) == plainly(records, by, of)
     assert len(found.groups) == len(dict(found.groups))
 
@@ -838,8 +839,8 @@ def test_the_unknown_comes_last_in_every_column(
 ) -> None:
     blank: Record = {"matched": "both"}
     known: list[Record] = [{**blank, name: "7"} for name in by]
-    path = index_of(tmp_path_factory.getbasetemp() / "order.sqlite", [blank, *known])
-    groups = counts.tally([path], by, "rows", Question(with_files_only=False)).groups
+    index = index_of(tmp_path_factory.getbasetemp() / "order.sqlite", [blank, *known])
+    groups = counts.tally([index], by, "rows", Question(with_files_only=False)).groups
     assert groups[-1] == ((None,) * len(by), 1)
     assert groups[0][0][0] is not None
 
@@ -861,17 +862,17 @@ def test_each_kind_of_column_has_its_own_order(tmp_path: Path) -> None:
     }
     for name, some in values.items():
         records: list[Record] = [{name: value, "matched": "both"} for value in some]
-        path = index_of(tmp_path / f"{name}.sqlite", records)
-        found = counts.tally([path], [name], "rows", Question(with_files_only=False))
+        index = index_of(tmp_path / f"{name}.sqlite", records)
+        found = counts.tally([index], [name], "rows", Question(with_files_only=False))
         assert [group[0] for group, _ in found.groups] == expected[name]
 
 
 def test_a_question_that_does_more_than_to_look_is_refused(tmp_path: Path) -> None:
-    path = index_of(tmp_path / "index.sqlite", [])
+    index = index_of(tmp_path / "index.sqlite", [])
     with pytest.raises(UsageError):
-        counts.tally([path], [], "rows", Question(where="(SELECT 1 FROM pragma_database_list)"))
+        counts.tally([index], [], "rows", Question(where="(SELECT 1 FROM pragma_database_list)"))
     wrong = PublishedCounts(
         of="x", unit="images", rows=(("1",),), source="x", recount=Recount(where="1; DROP TABLE x")
     )
     with pytest.raises(IntegrityError):
-        counts.recounted(path, wrong)
+        counts.recounted(index, wrong)

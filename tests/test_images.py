@@ -21,13 +21,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables_builder import png
 
-from covcat import catalog, manifest, query
+from covcat import catalog, index, manifest, query
 from covcat.cli import images as command
 from covcat.cli import indexed
 from covcat.errors import DiskError, UsageError
-from covcat.index import Report, making
+from covcat.index import Report, making, opening
 from covcat.model import COLUMNS, NAMES, Record, StoredFile
 from covcat.output import records as writers
+from covcat.progress import Silent
 from covcat.store import Store
 
 DATA = Path("covcat-data")
@@ -498,29 +499,35 @@ def test_a_condition_can_only_look(asked, where: str) -> None:
     ids=["recursion", "product"],
 )
 def test_a_condition_does_not_run_for_ever(asked, where: str, monkeypatch) -> None:
-    monkeypatch.setattr(query, "LONGEST", 0.3)
+    monkeypatch.setattr(opening, "LONGEST", 0.3)
     ran = asked("set", "--paths", "--where", where)
     assert (ran.code, ran.out) == (2, "")
     assert "it works for more than" in ran.err
 
 
-def test_a_slow_reader_does_not_end_a_question(asked, monkeypatch) -> None:
-    asked("set")
-    monkeypatch.setattr(query, "LONGEST", 0.2)
+def index_of_set(shelf) -> index.Index:
+    known = catalog.load([shelf.folder])
+    resource, release = known.find("set@1")
+    return index.index_of(resource, release, Store(DATA), Silent())
+
+
+def test_a_slow_reader_does_not_end_a_question(shelf, asked, monkeypatch) -> None:
+    one = index_of_set(shelf)
+    monkeypatch.setattr(opening, "LONGEST", 0.2)
     clock = iter(range(10_000))
-    monkeypatch.setattr(query.time, "monotonic", lambda: next(clock) * 0.1)
-    question = query.Question(where="age > 0")
-    assert len(list(query.asked(DATA / "set/1/index.sqlite", question))) == 6
+    monkeypatch.setattr(opening.time, "monotonic", lambda: next(clock) * 0.1)
+    assert len(list(query.asked(one, query.Question(where="age > 0")))) == 6
 
 
-def test_a_question_without_a_condition_has_all_the_time_it_needs(asked, monkeypatch) -> None:
-    asked("set")
-    monkeypatch.setattr(query, "LONGEST", -1.0)
-    monkeypatch.setattr(query, "_STEPS", 1)
-    path = DATA / "set/1/index.sqlite"
-    assert len(list(query.asked(path, query.Question()))) == 7
+def test_a_question_without_a_condition_has_all_the_time_it_needs(
+    shelf, asked, monkeypatch
+) -> None:
+    monkeypatch.setattr(opening, "LONGEST", -1.0)
+    monkeypatch.setattr(opening, "_STEPS", 1)
+    one = index_of_set(shelf)
+    assert len(list(query.asked(one, query.Question()))) == 7
     with pytest.raises(UsageError, match="it works for more than"):
-        list(query.asked(path, query.Question(where="age > 0")))
+        list(query.asked(one, query.Question(where="age > 0")))
 
 
 # ---- the index ---------------------------------------------------------------------------------

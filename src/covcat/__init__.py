@@ -98,8 +98,8 @@ def images(
     question = query.Question(where=where, with_files_only=with_files_only)
     records = []
     for resource, release in index.here(known, store, names):
-        path, _ = index.index_of(resource, release, store, Silent())
-        records += list(query.asked(path, question))
+        found = index.index_of(resource, release, store, Silent())
+        records += list(query.asked(found, question))
     types = {"text": "string", "integer": "Int64", "number": "Float64"}
     table = pandas.DataFrame(records, columns=[column.name for column in COLUMNS])
     return table.astype({column.name: types[column.type] for column in COLUMNS})

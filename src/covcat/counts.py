@@ -5,11 +5,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Literal, get_args
 
-from covcat import query, vocabulary
+from covcat import vocabulary
 from covcat.errors import IntegrityError
+from covcat.index import Index
 from covcat.model import (
     COLUMNS,
     NAMES,
@@ -50,7 +50,7 @@ class Tally:
     left_out: int  # records in which there is nothing of the kind that is counted
 
 
-def tally(indexes: Iterable[Path], by: Sequence[str], of: Of, question: Question) -> Tally:
+def tally(indexes: Iterable[Index], by: Sequence[str], of: Of, question: Question) -> Tally:
     """Count what passes a question, by the values of some columns; over all indexes together.
 
     An image or a patient counts once in a group, however many rows speak of it.
@@ -62,8 +62,8 @@ def tally(indexes: Iterable[Path], by: Sequence[str], of: Of, question: Question
     return _summed(
         (
             record
-            for path in indexes
-            for record in query.rows(path, *_grouped(by, of, condition), question.where)
+            for index in indexes
+            for record in index.rows(*_grouped(by, of, condition), question.where)
         ),
         by,
         of,
@@ -201,7 +201,7 @@ def of_release(resource: Resource, release: Release) -> list[PublishedCounts]:
     ]
 
 
-def recounted(path: Path, counts: PublishedCounts) -> Table:
+def recounted(index: Index, counts: PublishedCounts) -> Table:
     """Count a published table again from the index of its release.
 
     Raises:
@@ -211,29 +211,29 @@ def recounted(path: Path, counts: PublishedCounts) -> Table:
         rows = [Compared(tuple(row[:-1]), int(row[-1]), None, "not counted") for row in counts.rows]
         return Table(counts, tuple(rows))
     try:
-        return _recounted(path, counts, counts.recount)
+        return _recounted(index, counts, counts.recount)
     except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
         raise IntegrityError(
             f"the published table `{counts.of}`: its `recount` cannot be asked: {error}"
         ) from error
 
 
-def _recounted(path: Path, counts: PublishedCounts, recount: Recount) -> Table:
+def _recounted(index: Index, counts: PublishedCounts, recount: Recount) -> Table:
     everything = Question(where=recount.where, with_files_only=False).sql()
     conditions = [_row_condition(recount.by, row[:-1]) for row in counts.rows]
     rows = []
     for row, condition in zip(counts.rows, conditions, strict=True):
-        found = _count(path, recount.of, _both(everything, condition))
+        found = _count(index, recount.of, _both(everything, condition))
         rows.append(_compared(row, found, recount))
     rest = _both(everything, _none(conditions))
-    records = query.rows(path, *_grouped(recount.by, recount.of, rest), None)
+    records = index.rows(*_grouped(recount.by, recount.of, rest))
     others = _summed(records, recount.by, recount.of).groups
     rows += [Compared(group, None, number, "in no row") for group, number in others]
     return Table(
         counts,
         tuple(rows),
-        counted=_count(path, recount.of, everything),
-        outside=_count(path, recount.of, rest),
+        counted=_count(index, recount.of, everything),
+        outside=_count(index, recount.of, rest),
     )
 
 
@@ -256,11 +256,11 @@ def _none(conditions: Sequence[Condition]) -> Condition:
     return f"({any_of}) IS NOT TRUE", [value for _, values in conditions for value in values]
 
 
-def _count(path: Path, of: Of, condition: Condition) -> int:
+def _count(index: Index, of: Of, condition: Condition) -> int:
     sql, values = condition
     distinct = "" if of == "rows" else "DISTINCT "
     text = f"SELECT count({distinct}{_KEYS[of]}) AS n FROM images WHERE {sql}"  # noqa: S608
-    (record,) = query.rows(path, text, values, None)
+    (record,) = index.rows(text, values)
     return int(record["n"] or 0)
 
 

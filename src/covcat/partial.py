@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from covcat.model import Download, Served
-from covcat.store import CLOSED, disk_errors, make_folder
+from covcat.seal import sealed, unsealed
+from covcat.store import CLOSED, disk_errors, make_folder, opened
 
 _JOURNAL = "journal.jsonl"
+_MOST_BYTES = 1 << 30  # of it: a million files
 _FIELDS = {one.name for one in fields(Download)}
 
 
@@ -47,7 +49,7 @@ class Partial:
             suppress(FileNotFoundError),  # another process published the release meanwhile
             (self.folder / _JOURNAL).open("a", encoding="utf-8") as journal,
         ):
-            journal.write(json.dumps(line) + "\n")
+            journal.write(json.dumps(sealed(line)) + "\n")
             if self._earlier is not None:  # another try of this run will not bring it again
                 self._earlier.setdefault(str(line["of"]), []).insert(0, line)
 
@@ -108,15 +110,15 @@ class Partial:
         return self.folder / path.parent.name / path.name
 
     def _lines(self) -> list[dict[str, Any]]:
-        """Read the journal; a line that a crash cut is none."""
+        """Read the journal; a line that a crash cut, or that was changed, is none."""
         found = []
         with suppress(OSError):
-            text = (self.folder / _JOURNAL).read_text(encoding="utf-8", errors="replace")
-            for line in text.splitlines():
+            with opened(self.folder / _JOURNAL, follow=False) as journal:
+                text = journal.read(_MOST_BYTES)
+            for line in text.split(b"\n"):
                 with suppress(ValueError, RecursionError):
-                    value = json.loads(line)
-                    if isinstance(value, dict):
-                        found.append(value)
+                    value = unsealed(json.loads(line))
+                    found += [] if value is None else [value]
         return found
 
 

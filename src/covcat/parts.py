@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from covcat.seal import sealed, unsealed
 from covcat.store import FILE_MODE, disk_errors, opened, write_whole
 
 SCHEMA = "covcat.part/1"
@@ -82,7 +83,7 @@ class Part:
         with self._errors():
             os.fsync(self._open_handle())
             with suppress(FileNotFoundError):  # swept by another process: see `finish`
-                write_synced(self.record_path, json.dumps(asdict(record)).encode())
+                write_synced(self.record_path, json.dumps(sealed(asdict(record))).encode())
 
     def finish(self, target: Path) -> None:
         """Give the whole file its place, and close it."""
@@ -211,11 +212,11 @@ def copied(path: Path, record: Record, part: Part, take: Callable[[bytes], objec
 
 
 def _read_record(path: Path) -> Record | None:
-    """Read a record; whatever is not one of ours is no record."""
+    """Read a record; whatever is not one of ours, or was changed, is no record."""
     try:
         with opened(path, follow=False) as stream:
-            values = json.loads(stream.read(_MOST))
-        record = Record(**values)
+            values = unsealed(json.loads(stream.read(_MOST)))
+        record = Record(**values or {})
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     texts = (record.mirror, record.etag, record.last_modified)

@@ -3,29 +3,18 @@
 import difflib
 import os
 import re
-import sqlite3
 import stat
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from covcat import index, vocabulary
+from covcat import vocabulary
 from covcat.errors import UsageError
+from covcat.index import Index
 from covcat.model import NAMES, Record, Value
 
 _AGES = re.compile(r"([0-9]{1,3})|([0-9]{1,3})?-([0-9]{1,3})?")
-LONGEST = 60.0  # seconds that a condition of a user's own may work on one row
-_STEPS = 10_000  # of SQLite's machine, between two looks at the clock
-_MOST_BYTES = 1 << 28  # of a text that such a condition may make
-_ALLOWED = (
-    sqlite3.SQLITE_SELECT,
-    sqlite3.SQLITE_READ,
-    sqlite3.SQLITE_FUNCTION,
-    sqlite3.SQLITE_RECURSIVE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +64,7 @@ def _in(column: str, values: Sequence[str]) -> tuple[str, list[Any]]:
     return f"{column} IN ({', '.join('?' * len(values))})", list(values)
 
 
-def asked(path: Path, question: Question) -> Iterator[Record]:
+def asked(index: Index, question: Question) -> Iterator[Record]:
     """Give the records of one index that pass, in its order.
 
     Raises:
@@ -91,52 +80,7 @@ def asked(path: Path, question: Question) -> Iterator[Record]:
             "patient_id ORDER BY offset IS NULL, offset, rowid) AS k FROM images WHERE "
             f"{conditions} AND patient_id IS NOT NULL) WHERE k = 1 ORDER BY n"
         )
-    yield from rows(path, text, values, question.where)
-
-
-def rows(path: Path, text: str, values: Sequence[Any], where: str | None) -> Iterator[Record]:
-    """Give the rows of a question in SQL, part of which (`where`) a user may have written."""
-    with closing(index.opened(path)) as base:
-        base.set_authorizer(_only_looking)
-        patience = _Patience()
-        try:
-            if where is not None:  # it must be one condition: `1) OR (1` would undo the others
-                base.set_progress_handler(patience.is_over, _STEPS)
-                base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
-                base.execute(f"EXPLAIN SELECT 1 FROM images WHERE {where}\n")  # noqa: S608
-            for row in base.execute(text, values):
-                yield {name: _plain(row[name]) for name in row.keys()}  # noqa: SIM118 -- a Row
-                patience.begin()  # the reader of the rows may have taken a day
-        except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
-            if where is None:
-                raise
-            cause = f"it works for more than {LONGEST:.0f} seconds" if patience.is_over() else error
-            raise UsageError(
-                f"--where `{where}` cannot be asked: {cause}",
-                hint="covcat images --where \"view = 'PA' AND age > 40\"",
-            ) from error
-
-
-def _plain(value: Value) -> Value:
-    """Write 65.0 years as people do."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _only_looking(action: int, *_: object) -> int:
-    return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
-
-
-class _Patience:
-    """Ends a condition that works for ever: so long may it take to the next row."""
-
-    def __init__(self) -> None:
-        self.begin()
-
-    def begin(self) -> None:
-        self._since = time.monotonic()
-
-    def is_over(self) -> int:
-        return int(time.monotonic() - self._since > LONGEST)
+    yield from index.rows(text, values, question.where)
 
 
 # ---- what is on the disk now -------------------------------------------------------------------
@@ -176,14 +120,14 @@ class Gone:
         """Return how many are gone, by ID@RELEASE."""
         return {name: len(paths) for name, paths in self.paths.items()}
 
-    def look(self, index: Path, question: Question) -> None:
+    def look(self, index: Index, question: Question) -> None:
         """Look at all images of an index that pass."""
         conditions, values = question.sql()
         text = (
             "SELECT resource, release, path, bytes FROM images "  # noqa: S608
             f"WHERE path IS NOT NULL AND {conditions}"
         )
-        for record in rows(index, text, values, question.where):
+        for record in index.rows(text, values, question.where):
             self.has(record)
 
 

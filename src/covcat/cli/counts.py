@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +16,7 @@ from covcat.output import Rows, counted
 
 if TYPE_CHECKING:
     from covcat.counts import Compared, Of, Table, Tally
+    from covcat.index import Index
     from covcat.output import Cell
     from covcat.query import Question
 
@@ -125,7 +125,7 @@ def _group(
     indexed.warn_of_failures(session, failed)
     asked = replace(question, with_files_only=False)
     columns = tuple(dict.fromkeys(by))
-    found = tally([one.path for one in releases.values()], columns, of, asked)
+    found = tally([one.index for one in releases.values()], columns, of, asked)
     _warn(session, releases.values(), asked)
     _explain(session, found, of)
     rows = [{**_cells(columns, group), of: count} for group, count in found.groups]
@@ -148,15 +148,15 @@ def _warn(session: Session, releases: Iterable[indexed.Indexed], question: "Ques
     """Warn of images that are counted twice, or that are not there any more."""
     every = list(releases)
     indexed.warn_of_doubles(session, [(one.resource, one.release) for one in every], "counted")
-    _warn_of_gone(session, [one.path for one in every], question)
+    _warn_of_gone(session, [one.index for one in every], question)
 
 
-def _warn_of_gone(session: Session, indexes: Iterable[Path], question: "Question") -> None:
+def _warn_of_gone(session: Session, indexes: "Iterable[Index]", question: "Question") -> None:
     from covcat.query import Gone
 
     gone = Gone(session.store.folder)
-    for path in indexes:
-        gone.look(path, question)
+    for index in indexes:
+        gone.look(index, question)
     indexed.warn_of_gone(session, gone.counts)
 
 
@@ -240,10 +240,10 @@ def _tables(session: Session, resource: Resource, release: Release) -> "list[Tab
     if not published:
         session.say(f"{name}: the catalog has no published counts of this release")
         return []
-    path, report = indexed.index_here(session, resource, release)
-    indexed.tell(session, name, report)
-    _warn_of_gone(session, [path], Question())
-    tables = [counting.recounted(path, one) for one in published]
+    index = indexed.index_here(session, resource, release)
+    indexed.tell(session, index)
+    _warn_of_gone(session, [index], Question())
+    tables = [counting.recounted(index, one) for one in published]
     for table in tables:
         session.say(f"{name}: {_summary(table)}")
     return tables

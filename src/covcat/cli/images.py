@@ -95,11 +95,13 @@ def images(
     found, failed = indexed.indexes(session, names)
     indexed.warn_of_failures(session, failed)
     for one in found.values() if session.verbose else ():
-        for name in one.report.unmatched:
+        for name in one.index.report.unmatched:
             session.say(f"not here: {indexed.cut(name)}")
     releases = [(one.resource, one.release) for one in found.values()]
     indexed.warn_of_doubles(session, releases, "listed")
-    records = _begun(chain.from_iterable(query.asked(one.path, question) for one in found.values()))
+    records = _begun(
+        chain.from_iterable(query.asked(one.index, question) for one in found.values())
+    )
     if question.one_per is not None:  # who is in two releases is one patient
         records = _once(records, "patient_id")
     gone = query.Gone(session.store.folder)

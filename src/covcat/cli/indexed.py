@@ -4,7 +4,6 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from covcat import catalog as catalogs
@@ -14,7 +13,7 @@ from covcat.model import Release, Resource, Value
 from covcat.output import counted
 
 if TYPE_CHECKING:
-    from covcat.index import Report
+    from covcat.index import Index, Report
 
 _NAMED = 3  # image files that could not be read
 MOST_LETTERS = 200  # of a text that a person reads
@@ -28,8 +27,7 @@ class Indexed:
 
     resource: Resource
     release: Release
-    path: Path
-    report: "Report"
+    index: "Index"
 
 
 def here(session: Session, names: list[str] | None) -> list[tuple[Resource, Release]]:
@@ -43,8 +41,8 @@ def here(session: Session, names: list[str] | None) -> list[tuple[Resource, Rele
     return index.here(session.catalog, session.store, names or ())
 
 
-def index_here(session: Session, resource: Resource, release: Release) -> tuple[Path, "Report"]:
-    """Return the index of a release that is here, and what became of its rows."""
+def index_here(session: Session, resource: Resource, release: Release) -> "Index":
+    """Return the index of a release that is here."""
     from covcat import index
     from covcat.cli.bars import drawn
 
@@ -61,9 +59,9 @@ def indexes(session: Session, names: list[str] | None) -> tuple[dict[str, Indexe
     """
 
     def indexed(resource: Resource, release: Release) -> Indexed:
-        path, report = index_here(session, resource, release)
-        tell(session, f"{resource.id}@{release.id}", report)
-        return Indexed(resource, release, path, report)
+        index = index_here(session, resource, release)
+        tell(session, index)
+        return Indexed(resource, release, index)
 
     return each(here(session, names), indexed)
 
@@ -169,8 +167,9 @@ def warn_of_gone(session: Session, gone: Mapping[str, int]) -> None:
         )
 
 
-def tell(session: Session, name: str, report: "Report") -> None:
+def tell(session: Session, index: "Index") -> None:
     """Say what became of the rows and files of a release, and what is odd about its tables."""
+    name, report = index.name, index.report
     session.say(told(name, report))
     for path in report.absent:
         if report.is_part:

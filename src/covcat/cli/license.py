@@ -155,7 +155,7 @@ def _counted(session: Session, resource: Resource, release_id: str) -> "list[Tal
 
     _, release = session.catalog.find(f"{resource.id}@{release_id}")
     assert release is not None  # it was found by its name
-    index, _ = indexed.index_here(session, resource, release)
+    index = indexed.index_here(session, resource, release)
     folder = session.store.release(resource.id, release.id)
     part = Part(resource, release, folder, index)
     return list(Cohort([part], Rule(Question(), True)).counts.licenses)

@@ -164,7 +164,7 @@ def _parts(session: Session, found: "Mapping[str, indexed.Indexed]") -> "list[Pa
             one.resource,
             one.release,
             session.store.release(one.resource.id, one.release.id),
-            one.path,
+            one.index,
         )
         for one in found.values()
     ]

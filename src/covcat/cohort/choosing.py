@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from covcat import query
+from covcat.index import Index
 from covcat.model import Record, Release, Resource
 from covcat.query import Question
 from covcat.vocabulary import USES
@@ -68,7 +69,7 @@ class Part:
     resource: Resource
     release: Release
     folder: Path  # of the release
-    index: Path
+    index: Index
 
     @property
     def name(self) -> str:
@@ -114,7 +115,7 @@ class Cohort:
     def __init__(self, parts: Sequence[Part], rule: Rule) -> None:
         """`parts` are in the order of the result."""
         self.parts, self.rule = tuple(parts), rule
-        self._stricter: dict[Path, dict[str, str]] = {}
+        self._stricter: dict[str, dict[str, str]] = {}  # by ID@RELEASE
 
     def judged(self, columns: Sequence[str] = COUNTED) -> Iterator[tuple[Part, Record, str]]:
         """Give every row that passes the filters, and why it is left out or "".
@@ -136,7 +137,7 @@ class Cohort:
         text = f"SELECT {', '.join(columns)} FROM images WHERE {conditions} ORDER BY rowid"  # noqa: S608
         for part in self.parts:
             stricter = self._stricter_in(part)
-            for record in query.rows(part.index, text, values, plain.where):
+            for record in part.index.rows(text, values, plain.where):
                 path = record["path"]
                 if path is None:
                     yield part, record, NOT_HERE
@@ -145,17 +146,17 @@ class Cohort:
 
     def _stricter_in(self, part: Part) -> dict[str, str]:
         """Return the images that several rows name, any of which refuses them."""
-        if part.index not in self._stricter:
+        if part.name not in self._stricter:
             text = (
                 f"SELECT path, {', '.join(_ALLOWS)} FROM images WHERE path IN "  # noqa: S608
                 "(SELECT path FROM images WHERE image_id <> resource || ':' || path)"
             )
-            self._stricter[part.index] = {
+            self._stricter[part.name] = {
                 str(record["path"]): f"{why}, as another row of the image says"
-                for record in query.rows(part.index, text, (), None)
+                for record in part.index.rows(text)
                 if (why := self.rule.refusal(record))
             }
-        return self._stricter[part.index]
+        return self._stricter[part.name]
 
     @cached_property
     def _firsts(self) -> frozenset[int] | None:

@@ -1,32 +1,33 @@
 """The image index of a release: its files and label tables -> image records, in SQLite.
 
 The file lies beside the manifest, and is made anew when that, the catalog's entry or covcat's own
-rules change. Rows are written as they are read: a million need little more memory than ten.
+rules change, or when its seal is broken. Rows are written as they are read: a million need little
+more memory than ten.
 """
 
 import hashlib
-import json
 import os
-import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from covcat import matching
+from covcat import matching, seal
 from covcat.catalog import Catalog
 from covcat.errors import DiskError, IntegrityError, NotFoundError
-from covcat.index import making
+from covcat.index import making, opening
 from covcat.index.making import Report, tables_of
-from covcat.manifest import load
+from covcat.index.opening import Index, Origin
+from covcat.manifest import MAX_BYTES, load
 from covcat.model import BROUGHT, LabelTable, Release, Resource
 from covcat.progress import Progress
-from covcat.store import FILE_MODE, INDEX, MANIFEST, Store, disk_errors, packaged_catalog
+from covcat.store import FILE_MODE, INDEX, MANIFEST, Store, disk_errors, opened, packaged_catalog
 from covcat.verify import hashed
 
-__all__ = ["VERSION", "Report", "here", "index_of", "opened"]
+__all__ = ["VERSION", "Index", "Report", "here", "index_of"]
 
-VERSION = "4"  # of what covcat makes of the same files
+VERSION = "5"  # of what covcat makes of the same files
+_TRIES = 3  # while another process changes the release
 
 
 def here(
@@ -78,9 +79,7 @@ def _named(
     return resource, release
 
 
-def index_of(
-    resource: Resource, release: Release, store: Store, progress: Progress
-) -> tuple[Path, Report]:
+def index_of(resource: Resource, release: Release, store: Store, progress: Progress) -> Index:
     """Return the index of a release that is here, made now if it is not up to date.
 
     Raises:
@@ -89,21 +88,39 @@ def index_of(
         DiskError: it cannot be written.
     """
     folder = store.release(resource.id, release.id)
-    path, key = folder / INDEX, _key(folder, resource, release)
-    if (known := _report(path, key)) is not None:
-        return path, known
-    progress.note(f"{resource.id}@{release.id}: making its image index")
-    store.prepare()
-    with store.workshop() as workshop:
-        made = workshop / INDEX
-        made.touch(mode=FILE_MODE)  # sqlite would let only its maker write
+    for _ in range(_TRIES):
+        origin = _origin(folder, resource, release)
+        if (known := opening.opened(folder / INDEX, origin)) is not None:
+            return known
+        progress.note(f"{origin.name}: making its image index")
         try:
-            report = making.write(made, key, resource, release, folder, progress)
+            made = _made(origin, resource, release, store, progress)
         except IntegrityError as error:
             raise _of(resource, release, folder, error) from error
-        with disk_errors(f"put the index into `{folder}`"):
-            made.replace(path)
-    return path, report
+        if made is not None:
+            return made
+    raise DiskError(
+        f"cannot make the image index of {resource.id}@{release.id}: the release changes "
+        "while it is read",
+        hint="run the same command again when nothing else works on it",
+    )
+
+
+def _made(
+    origin: Origin, resource: Resource, release: Release, store: Store, progress: Progress
+) -> Index | None:
+    """Write an index and open it before anybody can remove it; None if it is not of `origin`."""
+    folder = store.release(resource.id, release.id)
+    store.prepare()
+    with store.workshop() as workshop, disk_errors(f"put the index into `{folder}`"):
+        path = workshop / INDEX
+        path.touch(mode=FILE_MODE)  # sqlite would let only its maker write
+        making.write(path, origin.key, resource, release, folder, progress)
+        seal.append(path)
+        made = opening.opened(path, origin)
+        if made is not None:
+            path.replace(folder / INDEX)
+        return made
 
 
 def _of(
@@ -131,13 +148,15 @@ def _is_altered(tables: Iterable[LabelTable], folder: Path) -> bool:
     return False
 
 
-def _key(folder: Path, resource: Resource, release: Release) -> str:
-    """Return what all that the index is made from has in common."""
+def _origin(folder: Path, resource: Resource, release: Release) -> Origin:
+    """Return what an index of the release is made of now."""
     words = packaged_catalog() / "vocabulary" / "terms.yaml"
     with disk_errors("read the manifest"):
+        with opened(folder / MANIFEST) as stream:
+            manifest = stream.read(MAX_BYTES)
         parts = [
             VERSION.encode(),
-            (folder / MANIFEST).read_bytes(),
+            manifest,
             words.read_bytes(),
             repr((tables_of(resource, release), resource.pictures, resource.license)).encode(),
             repr(_states(folder / "files", tables_of(resource, release))).encode(),
@@ -145,7 +164,7 @@ def _key(folder: Path, resource: Resource, release: Release) -> str:
     whole = hashlib.sha256()
     for part in parts:
         whole.update(hashlib.sha256(part).digest())
-    return whole.hexdigest()
+    return Origin(resource.id, release.id, whole.hexdigest(), manifest)
 
 
 def _states(folder: Path, tables: Iterable[LabelTable]) -> list[tuple[str, int, int]]:
@@ -161,22 +180,3 @@ def _states(folder: Path, tables: Iterable[LabelTable]) -> list[tuple[str, int, 
                     state = one.stat()
                     found.add((f"{place}/{one.name}", state.st_size, state.st_mtime_ns))
     return sorted(found)
-
-
-def _report(path: Path, key: str) -> Report | None:
-    """Return the report of an index that is up to date."""
-    if not path.is_file():
-        return None
-    try:
-        with closing(opened(path)) as base:
-            found = dict(base.execute("SELECT key, value FROM about").fetchall())
-        return Report(**json.loads(found["report"])) if found.get("key") == key else None
-    except (sqlite3.Error, KeyError, TypeError, ValueError):  # damaged: it is made anew
-        return None
-
-
-def opened(path: Path) -> sqlite3.Connection:
-    """Open an index to be read only."""
-    base = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
-    base.row_factory = sqlite3.Row
-    return base

@@ -12,7 +12,7 @@ from pathlib import Path
 from covcat import labels, matching, pictures, readers, vocabulary
 from covcat.choose import matches
 from covcat.errors import IntegrityError
-from covcat.manifest import load
+from covcat.manifest import load, sums_agree
 from covcat.model import COLUMNS, NAMES, LabelTable, Manifest, Record, Release, Resource, StoredFile
 from covcat.names import is_litter
 from covcat.output.records import sqlite_errors
@@ -20,13 +20,15 @@ from covcat.progress import Progress
 from covcat.readers.dicom import PREAMBLE
 from covcat.readers.names import SUFFIXES
 from covcat.readers.source import Row, Source
-from covcat.store import disk_errors
+from covcat.store import MANIFEST, SUMS, disk_errors
 from covcat.verify import hashed
 
 _BATCH = 1000
 _TYPES = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
 _SHOWN = 20  # kinds of a thing that a report names
 _KINDS = 10_000  # that are counted
+_COLUMNS = ", ".join(f"{one.name} {_TYPES[one.type]}" for one in COLUMNS)  # of covcat's own names
+SCHEMA = (f"CREATE TABLE images ({_COLUMNS})", "CREATE TABLE about (key TEXT, value TEXT)")
 
 
 @dataclass
@@ -73,7 +75,7 @@ def write(
         DiskError: it cannot be written.
     """
     report, manifest = Report(), load(folder)
-    columns = ", ".join(f"{one.name} {_TYPES[one.type]}" for one in COLUMNS)
+    _demand_agreeing(folder, manifest)
     doing = "write the image index"
     with (
         disk_errors(doing),
@@ -83,8 +85,8 @@ def write(
     ):
         base.execute("PRAGMA journal_mode = OFF")
         base.execute("PRAGMA synchronous = OFF")
-        base.execute(f"CREATE TABLE images ({columns})")  # of covcat's own names
-        base.execute("CREATE TABLE about (key TEXT, value TEXT)")
+        for table in SCHEMA:
+            base.execute(table)
         maker = _Maker(resource, release, manifest, folder / "files", report, progress)
         marks = ", ".join("?" * len(NAMES))
         for batch in _batches(maker.records()):
@@ -94,6 +96,16 @@ def write(
         base.executemany("INSERT INTO about VALUES (?, ?)", about)
         base.commit()
     return report
+
+
+def _demand_agreeing(folder: Path, manifest: Manifest) -> None:
+    """Refuse a manifest whose digests were edited or have rotted: rows would have these."""
+    if (folder / SUMS).exists() and not sums_agree(folder, manifest):
+        name = f"{manifest.resource}@{manifest.release}"
+        raise IntegrityError(
+            f"`{MANIFEST}` and `{SUMS}` say different digests of the same files",
+            hint=f"covcat verify {name}",
+        )
 
 
 @contextmanager

@@ -1,0 +1,60 @@
+"""A seal on what covcat writes for itself and reads again: a changed byte breaks it.
+
+It tells damage and edits, and is no signature: who may write a file may seal it anew. So what a
+sealed file says must be harmless still: paths are checked, questions are bounded.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+_MARK = b"\ncovcat-seal-1 sha256 "
+SIZE = len(_MARK) + 64 + 1  # bytes: the mark, the digest of all before it in hex, a line's end
+_KEY = "seal"  # of a record
+_CHUNK = 1 << 20
+
+
+def sealed(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is to be written as JSON, with its seal."""
+    return {**record, _KEY: _digest(record)}
+
+
+def unsealed(tree: object) -> dict[str, Any] | None:
+    """Return a record as it was sealed, or None if its seal is missing or broken."""
+    if not isinstance(tree, dict):
+        return None
+    inside = {key: value for key, value in tree.items() if key != _KEY}
+    return inside if tree.get(_KEY) == _digest(inside) else None
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+def append(path: Path) -> None:
+    """Seal a file that is whole, at its end: SQLite does not look behind its last page."""
+    with path.open("r+b") as stream:
+        found = hashlib.file_digest(stream, "sha256")
+        stream.write(_seal(found.hexdigest()))
+
+
+def holds(stream: BinaryIO, size: int) -> bool:
+    """Tell if a file of `size` bytes is as it was sealed, without keeping it in memory."""
+    if size < SIZE:
+        return False
+    stream.seek(size - SIZE)
+    end = stream.read()
+    if not end.startswith(_MARK):  # nothing of a long file is read in vain
+        return False
+    stream.seek(0)
+    found, left = hashlib.sha256(), size - SIZE
+    while left and (data := stream.read(min(left, _CHUNK))):
+        found.update(data)
+        left -= len(data)
+    return not left and end == _seal(found.hexdigest())
+
+
+def _seal(digest: str) -> bytes:
+    return _MARK + digest.encode() + b"\n"
