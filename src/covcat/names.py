@@ -5,7 +5,7 @@ Names that only Windows dislikes (`NUL`, `a?b`) pass: covcat runs on POSIX syste
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
 MAX_NAME_BYTES = 1_024
@@ -57,7 +57,7 @@ def unsafe_name(name: str) -> str | None:
         return f"its name has {size} bytes, more than {MAX_NAME_BYTES}"
     if not name:
         return "it has no name"
-    if not _is_plain(name) and _hides(name):
+    if not _is_plain(name) and any(True for _ in hidden(name)):
         return "its name has a control or invisible character"
     if "\\" in name:
         return "its name has a backslash"
@@ -66,20 +66,19 @@ def unsafe_name(name: str) -> str | None:
     return _unsafe_parts(name.split("/"), size)
 
 
-def _hides(name: str) -> bool:
-    """Tell if a name has what cannot be seen, but for the joiners that its writing needs.
+def hidden(text: str) -> Iterator[int]:
+    """Give the places of what cannot be seen, but for the joiners that writing needs.
 
     Those are U+200C and U+200D after a virama or between two letters or marks of a script that
     has them (RFC 5892, A.1 and A.2; UAX #31, 2.3.1; wider, as people write: RFC 5892 has no
     U+200C after a letter that never joins, nor U+200D between Arabic letters or before a virama,
     as in Bengali), and U+200D in an emoji of several (UTS #51, ED-16). Flags made of tag
-    characters stay refused: tags can spell out any text.
+    characters stay hidden: tags can spell out any text.
     """
-    text = _JOINED_EMOJI.sub("-", name)
-    return any(
-        unicodedata.category(char) in _HIDDEN and not _is_joiner(text, at)
-        for at, char in enumerate(text)
-    )
+    seen = _JOINED_EMOJI.sub(lambda found: "-" * len(found[0]), text)
+    for at, char in enumerate(seen):
+        if unicodedata.category(char) in _HIDDEN and not _is_joiner(seen, at):
+            yield at
 
 
 def _is_joiner(text: str, at: int) -> bool:
