@@ -16,7 +16,7 @@ from covcat.admit import Budget, Gate, Layout, Placed
 from covcat.archives import Listed, Member, Source, Stream, reader
 from covcat.archives.damage import DAMAGE
 from covcat.archives.kinds import kind_of, stem_of
-from covcat.archives.member import SplitError, Writer
+from covcat.archives.member import EncodingError, SplitError, Writer
 from covcat.archives.probe import demand_rar_tool
 from covcat.errors import ExtractionError
 from covcat.model import GitHubFile, NestedArchive, Release, Served, StoredFile
@@ -101,7 +101,7 @@ def inspect(
         gate.demand_room()
         return Tally(budget, archive.name) if member.size is None else None
 
-    with _opened(archive, encoding) as source:
+    with _opened(archive, encoding, layout.command) as source:
         form = reader(kind)
         if form.IS_STREAM:
             form.unpack(source, look)
@@ -141,7 +141,7 @@ def extract(
     """
     gate = Gate(archive.name, layout, budget)
     with Sink(archive.name, place, budget) as sink:
-        with _opened(archive, encoding) as source:
+        with _opened(archive, encoding, layout.command) as source:
             form = reader(kind)
             if form.IS_STREAM:
                 _unpack_stream(form, source, gate, sink)
@@ -220,16 +220,18 @@ def _unpack_nested(
 
 
 @contextmanager
-def _opened(archive: Path, encoding: str | None) -> Iterator[Source]:
-    with _archive_errors(archive.name), archive.open("rb") as stream:
+def _opened(archive: Path, encoding: str | None, command: str) -> Iterator[Source]:
+    with _archive_errors(archive.name, command), archive.open("rb") as stream:
         yield Source(archive.absolute(), stream, encoding)
 
 
 @contextmanager
-def _archive_errors(name: str) -> Iterator[None]:
+def _archive_errors(name: str, command: str = "") -> Iterator[None]:
     """Turn whatever a reader raises on damage into one sentence that names the archive."""
     try:
         yield
+    except EncodingError as error:
+        raise ExtractionError(f"`{name}` {error}", hint=_encoding_hint(command)) from error
     except DAMAGE as error:
         if isinstance(error, OSError) and error.errno:
             raise disk_error(error, f"read `{name}`") from error
@@ -240,3 +242,12 @@ def _archive_errors(name: str) -> Iterator[None]:
         raise ExtractionError(
             f"`{name}` cannot be unpacked: it is damaged or unsafe", cause=reason
         ) from error
+
+
+def _encoding_hint(command: str) -> str:
+    """Return how a person says the encoding of names, of which only `extract` has an option."""
+    option = "covcat extract … --name-encoding NAME"
+    such = "its makers' encoding, such as cp1256, gbk or cp437"
+    if command == "covcat extract":
+        return f"{option}, where NAME is {such}"
+    return f"{option} unpacks it alone; its entry in a catalog may have `name_encoding`: {such}"
