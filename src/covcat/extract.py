@@ -22,7 +22,7 @@ from covcat.errors import ExtractionError
 from covcat.model import GitHubFile, NestedArchive, Release, Served, StoredFile
 from covcat.names import collision, unsafe_name
 from covcat.sink import Place, Sink, Tally
-from covcat.store import disk_error, disk_errors
+from covcat.store import disk_error, disk_errors, locale_error
 
 __all__ = [
     "Budget",
@@ -232,6 +232,8 @@ def _archive_errors(name: str, command: str = "") -> Iterator[None]:
         yield
     except EncodingError as error:
         raise ExtractionError(f"`{name}` {error}", hint=_encoding_hint(command)) from error
+    except UnicodeEncodeError as error:
+        raise locale_error(error) from error
     except DAMAGE as error:
         if isinstance(error, OSError) and error.errno:
             raise disk_error(error, f"read `{name}`") from error
