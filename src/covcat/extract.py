@@ -6,9 +6,10 @@ taken from the archive: no links, modes, times or owners. Unpatched Pythons leak
 writes for us. After an error the staging folder holds part of the archive: the caller drops it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path, PurePosixPath
 
 from covcat import volumes
@@ -140,11 +141,12 @@ def extract(
         DiskError: the disk refused, or has less than is needed.
     """
     gate = Gate(archive.name, layout, budget)
+    count = cache(partial(inspect, archive, kind, layout, budget.copied(), encoding))
     with Sink(archive.name, place, budget) as sink:
         with _opened(archive, encoding, layout.command) as source:
             form = reader(kind)
             if form.IS_STREAM:
-                _unpack_stream(form, source, gate, sink)
+                _unpack_stream(form, source, gate, sink, count)
             else:
                 _unpack_listed(form, source, gate, sink)
         done = Extracted(sink.files(), gate.left_out, sink.repeated, litter=gate.litter)
@@ -155,12 +157,18 @@ def extract(
     return done
 
 
-def _unpack_stream(form: Stream, source: Source, gate: Gate, sink: Sink) -> None:
+def _unpack_stream(
+    form: Stream, source: Source, gate: Gate, sink: Sink, count: Callable[[], object]
+) -> None:
+    """Unpack what has no list of its members; before the first hole is written, count them all."""
+
     def open_member(member: Member) -> Writer | None:
         placed = gate.admit(member)
         gate.demand_room()
         if placed is None and member.size is None:
             return Tally(gate.budget, gate.archive)
+        if placed and member.has_holes:
+            count()
         return sink.writer(placed) if placed else None
 
     sink.start(None)

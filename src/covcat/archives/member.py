@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
@@ -41,6 +41,8 @@ class Member:
     size: int | None  # bytes after unpacking; None where the format does not say
     is_executable: bool = False
     barred: str = ""  # why nobody gets its bytes; completes "the archive …"
+    # Bytes of `size` are zeros that the archive does not hold: a few headers may claim any number.
+    has_holes: bool = field(default=False, compare=False, kw_only=True)
 
 
 class Writer(Protocol):

@@ -157,7 +157,9 @@ def _entry(header: Header, extension: _Extension, reading: Reading) -> Entry:
             raise BadArchiveError(f"has two sparse maps for `{name}`")
         ranges = from_gnu(header, stored, flow, room)
     size, held = (ranges.real_size, ranges.stored) if ranges else (stored, stored)
-    return Entry(Member(number, name, "file", size, bool(header.mode & 0o100)), held, ranges)
+    is_executable, has_holes = bool(header.mode & 0o100), size > held
+    member = Member(number, name, "file", size, is_executable, has_holes=has_holes)
+    return Entry(member, held, ranges)
 
 
 def _kind(header: Header, name: str, stored: int) -> Kind:
