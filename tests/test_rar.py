@@ -224,8 +224,8 @@ def test_a_rar_4_name_without_unicode_has_the_declared_encoding(
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (rar4_of([Entry("肺".encode("gbk"))]), "unknown encoding: `.*`; declare it, as in gbk"),
-        (rar5_of([Entry(b"\xff\xfe")]), "unknown encoding"),
+        (rar4_of([Entry("肺".encode("gbk"))]), "not UTF-8, and no encoding is declared: `.*`"),
+        (rar5_of([Entry(b"\xff\xfe")]), "calls a name UTF-8 that is not"),
         (rar4_of([Entry(b"good\0bad")]), "has a NUL in the name `good`"),
         (rar5_of([Entry(b"good\0bad")]), "has a NUL in the name `good`"),
         (

@@ -47,6 +47,17 @@ def disk_errors(doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise disk_error(error, doing) from error
+    except UnicodeEncodeError as error:
+        raise locale_error(error) from error
+
+
+def locale_error(error: UnicodeEncodeError) -> DiskError:
+    """Say that a file cannot have its name in this locale."""
+    name = str(error.object).rpartition("/")[2]
+    return DiskError(
+        f"the locale has names of files in {error.encoding}: expected UTF-8 for `{name}`",
+        hint="LC_ALL=C.UTF-8 covcat …",
+    )
 
 
 def disk_error(error: OSError, doing: str) -> DiskError:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from covcat.archives.joined import Crc32, Piece, split
-from covcat.archives.member import BadArchiveError, Member, Open, Source
+from covcat.archives.member import BadArchiveError, Member, Open, Source, decoded
 from covcat.archives.probe import ARCHIVE, no_rar_tool, rar_tool
 from covcat.archives.rar_blake2 import Blake2sp
 from covcat.archives.rar_listing import Listing, Packed, read_listing
@@ -202,13 +202,13 @@ def _name(info: Any, source: Source, version: int) -> str:
     if version == 5:
         if _is_cut(info, source):
             raise BadArchiveError(f"has a NUL in the name `{info.filename}`")
-        name = _decoded(raw, "utf-8")
+        name = _utf8(raw)
     elif info.flags & _UNICODE:
-        name = info.filename if len(raw) < info._name_size else _separated(_decoded(raw, "utf-8"))
+        name = info.filename if len(raw) < info._name_size else _separated(_utf8(raw))
     elif len(raw) < info._name_size:
         raise BadArchiveError(f"has a NUL in the name `{info.filename}`")
     else:
-        name = _separated(_decoded(raw, source.encoding or "utf-8"))
+        name = _separated(decoded(raw, source.encoding))
     if "\ufffd" in name or "\0" in name:
         raise BadArchiveError(f"has a name that cannot be read: `{name}`")
     return name
@@ -218,14 +218,12 @@ def _separated(name: str) -> str:
     return name.replace("\\", "/")
 
 
-def _decoded(raw: bytes, encoding: str) -> str:
+def _utf8(raw: bytes) -> str:
     try:
-        return raw.decode("ascii" if raw.isascii() else encoding)
+        return raw.decode()
     except UnicodeDecodeError:
         label = raw.decode("ascii", "backslashreplace")
-        raise BadArchiveError(
-            f"has a name of unknown encoding: `{label}`; declare it, as in gbk or cp437"
-        ) from None
+        raise BadArchiveError(f"calls a name UTF-8 that is not: `{label}`") from None
 
 
 def _is_cut(info: Any, source: Source) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import BinaryIO, Literal
 
-from covcat.archives.member import BadArchiveError, Member, Open, Source, Writer
+from covcat.archives.member import BadArchiveError, Member, Open, Source, Writer, decoded
 from covcat.archives.zip_directory import (
     ENCRYPTED,
     MASKED,
@@ -241,14 +241,9 @@ def _kind(entry: Entry, name: str) -> Literal["file", "folder", "link", "special
 def _name(entry: Entry, encoding: str | None) -> str:
     """Decode a name: as UTF-8 where that is said or fits, else as was declared."""
     raw = entry.unicode_name or entry.name
-    if raw.isascii():
-        return raw.decode("ascii")
-    is_utf8 = entry.flags & UTF8 or entry.unicode_name is not None
+    if entry.unicode_name is None and not entry.flags & UTF8:
+        return decoded(raw, encoding)
     try:
-        return raw.decode("utf-8" if is_utf8 or encoding is None else encoding)
+        return raw.decode()
     except UnicodeDecodeError:
-        if is_utf8:
-            raise BadArchiveError(f"calls a name UTF-8 that is not: `{entry.label}`") from None
-        raise BadArchiveError(
-            f"has a name of unknown encoding: `{entry.label}`; declare it, as in gbk or cp437"
-        ) from None
+        raise BadArchiveError(f"calls a name UTF-8 that is not: `{entry.label}`") from None

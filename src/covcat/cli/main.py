@@ -35,6 +35,7 @@ from covcat.cli import (
     usage,
 )
 from covcat.cli.session import PipeClosedError, Session, envelope, error_text, put, readable
+from covcat.cli.utf8 import start_again_in_utf8
 from covcat.errors import CovcatError, DiskError, SignalError, StopSignal, UsageError
 from covcat.output import shown
 from covcat.output.fold import terminal_width
@@ -205,6 +206,7 @@ for group in (
 
 def main() -> NoReturn:
     """Run covcat on the process's arguments, and exit with its code."""
+    start_again_in_utf8()
     _listen_to_signals()
     gc.set_threshold(100_000, 50, 50)  # else lists of 100,000 members are walked again and again
     for name in ("stdout", "stderr"):  # `>&-` leaves None

@@ -84,7 +84,7 @@ def extract(
         rows: list[dict[str, Cell]] = [
             {"path": one.path, "bytes": one.member.size} for one in files
         ]
-        session.rows("extract", Rows(("path", "bytes"), rows), output=chosen)
+        session.rows("extract", Rows(("path", "bytes"), rows, key="path"), output=chosen)
         session.say(f"{archive.name}: {kind}, {counted(len(rows), 'file')}; nothing was written")
         return
     from covcat.cli.bars import drawn
