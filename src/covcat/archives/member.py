@@ -37,6 +37,11 @@ class Member:
     barred: str = ""  # why nobody gets its bytes; completes "the archive …"
 
 
+def folder_name(name: str) -> str:
+    """Give a folder's name its slash; a missing name with one would be that of the root folder."""
+    return name if not name or name.endswith("/") else name + "/"
+
+
 class Writer(Protocol):
     """Takes the bytes of one member; refuses more than were declared."""
 
