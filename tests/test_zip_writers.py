@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from builders import tar_of, tree_on_disk, zip_of
+from builders import Answer, tar_of, tree_on_disk, zip_of
 from rar_builder import Entry, rar4_of, rar5_of
 from seven_zip_builder import seven_zip_of
 from zip_builder import DESCRIPTOR, SPLIT, WIDE, Made, zip_made, zip_pieces
@@ -26,10 +26,8 @@ ALL = ("size", "packed", "offset")
 SIZES = {"size": WIDE, "packed": WIDE}
 
 
-def unpacked(tmp_path: Path, data: bytes, kind: str | None = None) -> dict[str, bytes]:
-    archive, folder = tmp_path / "a.zip", tmp_path / "out"
-    if kind:
-        archive = tmp_path / f"a.{kind}"
+def unpacked(tmp_path: Path, data: bytes, kind: str = "zip") -> dict[str, bytes]:
+    archive, folder = tmp_path / f"a.{kind}", tmp_path / "out"
     archive.write_bytes(data)
     folder.mkdir()
     place = Place(folder, tmp_path / "inside")
@@ -37,7 +35,7 @@ def unpacked(tmp_path: Path, data: bytes, kind: str | None = None) -> dict[str, 
     return tree_on_disk(folder)
 
 
-def refusal(tmp_path: Path, data: bytes, kind: str | None = None) -> str:
+def refusal(tmp_path: Path, data: bytes, kind: str = "zip") -> str:
     with pytest.raises(ExtractionError) as info:
         unpacked(tmp_path, data, kind)
     return f"{info.value.message}: {info.value.cause}"
@@ -246,6 +244,16 @@ MARKS = pytest.mark.parametrize("mark", [SPLIT, b"PK00"], ids=["as zip -s", "as 
 def test_a_splitters_mark_before_the_only_piece_is_read(tmp_path: Path, mark: bytes) -> None:
     data = zip_made(FIRST, Made(data=TEXT, **GO), mark=mark)
     assert unpacked(tmp_path, data) == {"first": b"1", "a": TEXT}
+
+
+@MARKS
+def test_a_download_that_begins_with_a_splitters_mark_is_the_file(
+    covcat, shelf, server, mark: bytes
+) -> None:
+    shelf.add_web("plain", "a.zip", unpack="zip")
+    server.serve("/data.example.org/a.zip", Answer(zip_made(Made(data=TEXT), mark=mark)))
+    ran = covcat("fetch", "plain")
+    assert ran.code == 0, ran.err
 
 
 def test_zip_that_needed_one_piece_only_is_read(tmp_path: Path) -> None:
