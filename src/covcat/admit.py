@@ -166,7 +166,7 @@ class Gate:
             name = name.removesuffix("/")
         while name.startswith("./"):
             name = name[2:]
-        if member.kind == "folder" and name in (".", "") and member.name.startswith("."):
+        if member.kind == "folder" and name in (".", "") and member.name.startswith((".", "/")):
             return "", None
         if member.kind in ("link", "special"):
             return name, "it is a link" if member.kind == "link" else "it is not a regular file"

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from covcat import volumes
 from covcat.admit import Budget, Gate, Layout, Placed
 from covcat.archives import Listed, Member, Source, Stream, reader
-from covcat.archives.damage import DAMAGE
+from covcat.archives.damage import DAMAGE, words
 from covcat.archives.kinds import kind_of, stem_of
 from covcat.archives.member import EncodingError, SplitError, Writer
 from covcat.archives.probe import demand_rar_tool
@@ -245,12 +245,12 @@ def _archive_errors(name: str, command: str = "") -> Iterator[None]:
     except DAMAGE as error:
         if isinstance(error, OSError) and error.errno:
             raise disk_error(error, f"read `{name}`") from error
-        reason = str(error) or type(error).__name__
+        cause = words(error)
         if isinstance(error, SplitError) or volumes.volume(name):
             is_rar = name.lower().endswith(".rar")  # of which a reader says what is wrong
-            raise volumes.split(name, reason if is_rar else None) from error
+            raise volumes.split(name, cause if is_rar else None) from error
         raise ExtractionError(
-            f"`{name}` cannot be unpacked: it is damaged or unsafe", cause=reason
+            f"`{name}` cannot be unpacked: it is damaged or unsafe", cause=cause
         ) from error
 
 

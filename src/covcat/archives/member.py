@@ -45,6 +45,11 @@ class Member:
     has_holes: bool = field(default=False, compare=False, kw_only=True)
 
 
+def folder_name(name: str) -> str:
+    """Give a folder's name its slash; a missing name with one would be that of the root folder."""
+    return name if not name or name.endswith("/") else name + "/"
+
+
 class Writer(Protocol):
     """Takes the bytes of one member; refuses more than were declared."""
 

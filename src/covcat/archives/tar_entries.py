@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from covcat.archives.member import BadArchiveError, Member, decoded
+from covcat.archives.member import BadArchiveError, Member, decoded, folder_name
 from covcat.archives.streams import Flow
 from covcat.archives.tar_headers import BLOCK, END, Header, has_checksum, parse
 from covcat.archives.tar_pax import (
@@ -148,8 +148,8 @@ def _entry(header: Header, extension: _Extension, reading: Reading) -> Entry:
     if kind != "file":
         if is_sparse(records):
             raise BadArchiveError(f"has a sparse map for what is no file: `{name}`")
-        if kind == "folder" and not name.endswith("/"):
-            name += "/"
+        if kind == "folder":
+            name = folder_name(name)
         return Entry(Member(number, name, kind, 0), stored, None)
     ranges = from_pax(records, stored, flow, room) if records else None
     if header.type == b"S":

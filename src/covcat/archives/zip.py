@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import BinaryIO, Literal
 
+from covcat.archives.damage import words
 from covcat.archives.member import BadArchiveError, Member, Open, Source, Writer, decoded
 from covcat.archives.zip_directory import (
     ENCRYPTED,
@@ -109,7 +110,9 @@ class _Job:
             try:
                 data = decompressor.decompress(data, member.size + 1)
             except Exception as error:  # never used again: CVE-2026-6100, CVE-2026-9669
-                raise BadArchiveError(f"has damaged data in `{member.name}`: {error}") from error
+                raise BadArchiveError(
+                    f"has damaged data in `{member.name}`: {words(error)}"
+                ) from error
             if not decompressor.eof or decompressor.unused_data:
                 raise BadArchiveError(f"has a packed stream that does not fit `{member.name}`")
         if self.crc32(data, 0) != member.crc:
@@ -178,7 +181,7 @@ def _fed(decompressor: Decompressor, packed: bytes) -> Iterator[bytes]:
         try:
             unpacked = decompressor.decompress(packed, _PIECE)
         except Exception as error:  # never used again: CVE-2026-6100, CVE-2026-9669
-            raise BadArchiveError(f"has damaged data: {error}") from error
+            raise BadArchiveError(f"has damaged data: {words(error)}") from error
         if unpacked:
             yield unpacked
         packed = getattr(decompressor, "unconsumed_tail", b"")
