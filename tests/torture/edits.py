@@ -33,7 +33,7 @@ from covcat.model import Download, Served, StoredFile, WebFile
 from covcat.partial import Partial
 from covcat.parts import Parts, Record
 from covcat.store import Store
-from torture.fixture import HANG, Case, Tally, Verdict, Wish, conduct, last_line
+from torture.fixture import HANG, HOST, Case, Tally, Verdict, Wish, conduct, last_line
 
 BUDGET = 1500.0  # seconds
 COUNT, QUICK = 1000, 40
@@ -52,17 +52,13 @@ tables:
     match: {match}
 """
 HEADER = ("name", "patient", "age", "finding", "view", "license")
+LABELS = (
+    *(("COVID-19", "PA", "CC BY 4.0"), ("SARS", "AP", "CC BY-NC-SA")),
+    *(("No Finding", "L", ""), ("Pneumonia", "PA", "CC0")),
+)
 ROWS = [
-    (f"images/{number}.png", f"P{number // 2}", 20 + number, finding, view, license)
-    for number, (finding, view, license) in enumerate(
-        [
-            ("COVID-19", "PA", "CC BY 4.0"),
-            ("SARS", "AP", "CC BY-NC-SA"),
-            ("No Finding", "L", ""),
-            ("Pneumonia", "PA", "CC0"),
-        ]
-        * 3
-    )
+    (f"images/{number}.png", f"P{number // 2}", 20 + number, *LABELS[number % 4])
+    for number in range(12)
 ]
 COLUMNS = "{patient_id: patient, age: age, finding: finding, view: view, license: license}"
 COMMANDS: Mapping[str, tuple[str, ...]] = {
@@ -361,29 +357,31 @@ def _journal(place: Path, dice: random.Random) -> Verdict:
     """Believe of waiting files what was written, or nothing."""
     folder = place / "set@1"
     partial, files = Partial(folder), [_served(number) for number in range(3)]
-    right = {}
-    for number, file in enumerate(files):
-        path = partial.target(number, f"{number}.zip")
-        path.write_bytes(b"%d" % number)
-        digest = hashlib.sha256(b"%d" % number).hexdigest()
-        got = Download(
-            path=path,
-            name=path.name,
-            url=f"https://data.example.org/{number}.zip",
-            final_url=f"https://data.example.org/{number}.zip",
-            mirror=None,
-            bytes=1,
-            sha256=digest,
-            md5=None,
-            verified_by="first-use",
-            finished_at="2020-01-01T00:00:00+00:00",
-        )
-        partial.add(file, got)
-        right[number] = got
+    right = [_waiting(partial, number, file) for number, file in enumerate(files)]
     _edit(folder / "journal.jsonl", dice)
     found = [Partial(folder).found(file) for file in files]
-    wrong = [one for number, one in enumerate(found) if one not in (None, right[number])]
+    wrong = [one for one, as_added in zip(found, right, strict=True) if one not in (None, as_added)]
     return Verdict(1, bool(wrong), False, [f"journal: {wrong[0]}"] if wrong else [])
+
+
+def _waiting(partial: Partial, number: int, file: Served) -> Download:
+    """Put a file there that waits for others."""
+    path, body, url = partial.target(number, file.name), b"%d" % number, f"https://{HOST}/{number}"
+    path.write_bytes(body)
+    got = Download(
+        path=path,
+        name=path.name,
+        url=url,
+        final_url=url,
+        mirror=None,
+        bytes=len(body),
+        sha256=hashlib.sha256(body).hexdigest(),
+        md5=None,
+        verified_by="first-use",
+        finished_at="2020-01-01T00:00:00+00:00",
+    )
+    partial.add(file, got)
+    return got
 
 
 def _served(number: int) -> Served:
