@@ -114,16 +114,14 @@ def run(wish: Wish) -> list[Tally]:
             Case(f"{kinds[seed % len(kinds)]} #{seed}", functools.partial(_case, here, seed, kinds))
             for seed in range(number)
         ]
-        named = [case for case in cases if wish.only in case.label]
-        return [conduct("edits", named, BUDGET)]
+        return [conduct("edits", [one for one in cases if wish.only in one.label], BUDGET)]
 
 
 def _files(here: Here) -> list[str]:
     """Return what is edited, below a place."""
-    releases = [f"data/{id}/1" for id in ("csv", "xlsx", "json")]
+    sealed = ("index.sqlite", "manifest.json")
     return [
-        *(f"{one}/index.sqlite" for one in releases),
-        *(f"{one}/manifest.json" for one in releases),
+        *(f"data/{id}/1/{name}" for name in sealed for id in ("csv", "xlsx", "json")),
         "data/csv/1/SHA256SUMS",
         "covcat.lock",
         "data/csv/1/files/metadata.csv",
@@ -151,8 +149,9 @@ def _made(root: Path) -> Here:
         columns = "{finding: tags}" if id == "json" else COLUMNS
         image = "{filename}" if id == "json" else "{name}"
         match = "name" if id == "json" else "path"
-        more = ENTRY.format(reader=reader, path=path, columns=columns, image=image, match=match)
-        shelf.add(id, more)
+        shelf.add(
+            id, ENTRY.format(reader=reader, path=path, columns=columns, image=image, match=match)
+        )
         _put(place / "data", shelf, id, {**films, **tables[id]})
     here = Here(root, shelf.folder, {})
     right = {}
@@ -328,8 +327,7 @@ def _asked(here: Here, place: Path, kind: str, dice: random.Random) -> Verdict:
             fault = "hangs" if ran.code is None else f"exit {ran.code}"
             verdict.faults.append(f"{name}: {fault}: {last_line(ran.err)}")
         elif ran.code == 0 and name in COMMANDS and not any(one in ran.err for one in SAID):
-            is_right = (ran.out, _cohort(place)) == here.right[name]
-            if not is_right:
+            if (ran.out, _cohort(place)) != here.right[name]:
                 verdict.is_wrong = True
                 verdict.faults.append(f"{name}: other rows, exit 0: {last_line(ran.err)}")
         for made in ("cohort", "new.lock", "out.json"):
@@ -385,8 +383,8 @@ def _waiting(partial: Partial, number: int, file: Served) -> Download:
 
 
 def _served(number: int) -> Served:
-    url = f"https://data.example.org/{number}.zip"
-    return Served(file=WebFile(host="web", name=f"{number}.zip", url=url), name=f"{number}.zip")
+    name = f"{number}.zip"
+    return Served(file=WebFile(host="web", name=name, url=f"https://{HOST}/{name}"), name=name)
 
 
 def _part(place: Path, dice: random.Random) -> Verdict:
