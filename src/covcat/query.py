@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from covcat import index, vocabulary
+from covcat import index, stopping, vocabulary
 from covcat.errors import UsageError
 from covcat.model import NAMES, Record, Value
 
@@ -108,6 +108,10 @@ def rows(path: Path, text: str, values: Sequence[Any], where: str | None) -> Ite
                 yield {name: _plain(row[name]) for name in row.keys()}  # noqa: SIM118 -- a Row
                 patience.begin()  # the reader of the rows may have taken a day
         except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
+            stopping.raise_again()  # SQLite dropped what a signal raised in a handler
+            was_stopped = getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT"
+            if was_stopped and not patience.is_over():  # in a notebook, whose signals are its own
+                raise KeyboardInterrupt from error
             if where is None:
                 raise
             cause = f"it works for more than {LONGEST:.0f} seconds" if patience.is_over() else error

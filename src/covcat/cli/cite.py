@@ -14,7 +14,8 @@ from covcat import cite as citations
 from covcat import locking
 from covcat.cli import complete
 from covcat.cli.export import put_document
-from covcat.cli.session import Session, chosen_output, envelope, put
+from covcat.cli.printing import put
+from covcat.cli.session import Session, chosen_output, envelope
 from covcat.errors import CovcatError, NotFoundError, UsageError
 from covcat.model import Citation, Resource
 from covcat.output import shown

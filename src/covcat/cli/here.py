@@ -10,7 +10,8 @@ import typer
 
 from covcat.cli import complete, export, usage
 from covcat.cli.find import FORMATS, OutputFormat
-from covcat.cli.session import Session, chosen_output, envelope, parted, put
+from covcat.cli.printing import put
+from covcat.cli.session import Session, chosen_output, envelope, parted
 from covcat.errors import CovcatError, DiskError, NewerError, NotFoundError
 from covcat.model import Resource
 from covcat.names import is_litter
