@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from covcat.model import Download, Served
-from covcat.store import CLOSED, disk_errors, make_folder
+from covcat.store import CLOSED, FILE_MODE, disk_errors, make_folder, opened
 
 _JOURNAL = "journal.jsonl"
 _FIELDS = {one.name for one in fields(Download)}
@@ -45,7 +45,7 @@ class Partial:
             self._lock,
             disk_errors(f"note that `{got.name}` is here"),
             suppress(FileNotFoundError),  # another process published the release meanwhile
-            (self.folder / _JOURNAL).open("a", encoding="utf-8") as journal,
+            open(self.folder / _JOURNAL, "a", encoding="utf-8", opener=_at_once) as journal,
         ):
             journal.write(json.dumps(line) + "\n")
             if self._earlier is not None:  # another try of this run will not bring it again
@@ -111,13 +111,19 @@ class Partial:
         """Read the journal; a line that a crash cut is none."""
         found = []
         with suppress(OSError):
-            text = (self.folder / _JOURNAL).read_text(encoding="utf-8", errors="replace")
+            with opened(self.folder / _JOURNAL, follow=False) as journal:
+                text = journal.read().decode(errors="replace")
             for line in text.splitlines():
                 with suppress(ValueError, RecursionError):
                     value = json.loads(line)
                     if isinstance(value, dict):
                         found.append(value)
         return found
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open the journal, or fail: a pipe in its place would hold us up."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW, FILE_MODE)
 
 
 def _identity(file: Served) -> str:

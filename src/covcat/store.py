@@ -12,11 +12,12 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from covcat.durable import ASIDE, exchange, sync, sync_folder
-from covcat.errors import DiskError
+from covcat.errors import DiskError, IntegrityError
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -42,9 +43,17 @@ def packaged_catalog() -> Path:
 
 @contextmanager
 def disk_errors(doing: str) -> Iterator[None]:
-    """Turn what the disk refuses into a DiskError that says what covcat was doing."""
+    """Turn what the disk refuses into a DiskError that says what covcat was doing.
+
+    Raises:
+        DiskError: it refused.
+        IntegrityError: something else lies where a regular file should be.
+    """
     try:
         yield
+    except NoFileError as error:
+        hint = f"ls -ld {shlex.quote(error.filename)}"
+        raise IntegrityError(f"cannot {doing}: {error}", hint=hint) from error
     except OSError as error:
         raise disk_error(error, doing) from error
 
@@ -66,14 +75,36 @@ def disk_error(error: OSError, doing: str) -> DiskError:
     return found
 
 
-def opened(path: Path, *, follow: bool = True) -> BinaryIO:
-    """Open a regular file to be read: a pipe would block, a device may never end."""
+class NoFileError(OSError):
+    """A pipe, a device or the like lies where a regular file should be: no record is in it."""
+
+    def __str__(self) -> str:
+        """Say it as the cause of an error."""
+        return str(self.strerror)
+
+
+def opened(path: Path, *, follow: bool = True) -> BufferedReader:
+    """Open a regular file to be read: a pipe would block, a device may never end.
+
+    Raises:
+        NoFileError: something else lies there.
+    """
     links = 0 if follow else getattr(os, "O_NOFOLLOW", 0)
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | links)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | links)
+    except OSError as error:
+        if error.errno not in (errno.ENXIO, errno.EOPNOTSUPP):  # nobody opens a socket
+            raise
+        raise _no_file(path.stat(), path) from error
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
         os.close(handle)
-        raise OSError(errno.EINVAL, "no regular file", str(path))
+        raise _no_file(status, path)
     return os.fdopen(handle, "rb")
+
+
+def _no_file(status: os.stat_result, path: Path) -> NoFileError:
+    return NoFileError(errno.EINVAL, f"expected a regular file, got {what_is(status)}", str(path))
 
 
 def what_is(status: os.stat_result) -> str:

@@ -19,7 +19,7 @@ from covcat.cli.session import Session, chosen_output, envelope
 from covcat.errors import CovcatError, NotFoundError, UsageError
 from covcat.model import Citation, Resource
 from covcat.output import shown
-from covcat.store import disk_errors
+from covcat.store import disk_errors, opened
 
 FORMATS = ("bibtex", "ris", "csl-json", "text", "json")
 _SCHEMA = "covcat.lock/1"
@@ -120,7 +120,7 @@ def locked(path: Path) -> list[tuple[str, str | None]]:
     if not path.exists():
         raise NotFoundError(f"there is no lock `{path}`", hint="covcat lock")
     try:
-        with disk_errors(f"read `{path}`"), path.open("rb") as stream:
+        with disk_errors(f"read `{path}`"), opened(path) as stream:
             tree = json.loads(stream.read(locking.MAX_BYTES))
         _demand_lock(tree["schema"])
         found = [_one_locked(row) for row in tree["releases"]]

@@ -26,7 +26,7 @@ from covcat.output import counted, shown
 from covcat.output.records import csv_to
 from covcat.progress import Progress
 from covcat.query import is_gone
-from covcat.store import FOLDER_MODE, disk_errors
+from covcat.store import FOLDER_MODE, disk_errors, opened
 from covcat.vocabulary import USES
 
 _CHUNK = 1 << 20
@@ -163,10 +163,9 @@ def _copy(part: Part, record: Record, target: Path) -> None:
 def _opened(part: Part, record: Record) -> BinaryIO:
     """Open an image; a link or a pipe in its place is none."""
     try:
-        handle = os.open(_source(part, record), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        return opened(_source(part, record), follow=False)
     except OSError as error:
         raise _changed(part, record) from error
-    return os.fdopen(handle, "rb")
 
 
 def _changed(part: Part, record: Record) -> IntegrityError:

@@ -18,10 +18,10 @@ from covcat.catalog import Catalog
 from covcat.errors import DiskError, IntegrityError, NotFoundError
 from covcat.index import making
 from covcat.index.making import Report, tables_of
-from covcat.manifest import load
+from covcat.manifest import load, raw
 from covcat.model import BROUGHT, LabelTable, Release, Resource
 from covcat.progress import Progress
-from covcat.store import FILE_MODE, INDEX, MANIFEST, Store, disk_errors, packaged_catalog
+from covcat.store import FILE_MODE, INDEX, Store, disk_errors, packaged_catalog
 from covcat.verify import hashed
 
 __all__ = ["VERSION", "Report", "here", "index_of", "opened"]
@@ -137,7 +137,7 @@ def _key(folder: Path, resource: Resource, release: Release) -> str:
     with disk_errors("read the manifest"):
         parts = [
             VERSION.encode(),
-            (folder / MANIFEST).read_bytes(),
+            raw(folder),
             words.read_bytes(),
             repr((tables_of(resource, release), resource.pictures, resource.license)).encode(),
             repr(_states(folder / "files", tables_of(resource, release))).encode(),
