@@ -28,7 +28,8 @@ from covcat.model import (
     Transfer,
 )
 from covcat.names import unsafe_name
-from covcat.store import FILE_MODE, MANIFEST, SUMS, disk_error, disk_errors, opened
+from covcat.regular import opened
+from covcat.store import FILE_MODE, MANIFEST, SUMS, disk_error, disk_errors
 from covcat.version import __version__
 
 MAX_BYTES = 1 << 30

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from covcat.model import Download, Served
-from covcat.store import CLOSED, FILE_MODE, disk_errors, make_folder, opened
+from covcat.regular import opened
+from covcat.store import CLOSED, FILE_MODE, disk_errors, make_folder
 
 _JOURNAL = "journal.jsonl"
 _FIELDS = {one.name for one in fields(Download)}

@@ -15,7 +15,8 @@ from typing import Any
 from covcat.errors import IntegrityError
 from covcat.model import Resource
 from covcat.output import shown
-from covcat.store import PRIVATE, Store, disk_errors, opened
+from covcat.regular import opened
+from covcat.store import PRIVATE, Store, disk_errors
 
 NAME = "accepted.json"
 SCHEMA = "covcat.accepted/1"

@@ -19,7 +19,8 @@ from covcat.model import GitHubFile, Manifest, Release, Selection, StoredFile
 from covcat.names import history_of, is_litter
 from covcat.pins import Findings, against_listing, demand, lfs_difference, tree_of
 from covcat.progress import Progress, Silent
-from covcat.store import INDEX, MANIFEST, SUMS, opened, what_is
+from covcat.regular import opened, what_is
+from covcat.store import INDEX, MANIFEST, SUMS
 
 CHUNK = 1 << 20
 GRACE = 1.0  # seconds: file systems and copies round times

@@ -19,7 +19,8 @@ from covcat.cli.session import Session, chosen_output, envelope
 from covcat.errors import CovcatError, NotFoundError, UsageError
 from covcat.model import Citation, Resource
 from covcat.output import shown
-from covcat.store import disk_errors, opened
+from covcat.regular import opened
+from covcat.store import disk_errors
 
 FORMATS = ("bibtex", "ris", "csl-json", "text", "json")
 _SCHEMA = "covcat.lock/1"

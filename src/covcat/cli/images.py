@@ -17,6 +17,7 @@ from covcat.errors import DiskError, UsageError
 from covcat.model import NAMES, Record, Value
 from covcat.output import Rows, counted, shown
 from covcat.store import disk_errors
+from covcat.targets import demand_outside
 
 if TYPE_CHECKING:
     from covcat.query import Gone
@@ -165,6 +166,7 @@ def _form(
         raise UsageError(f"--format {chosen} needs a file: add --output FILE")
     if output is not None:
         _demand_new(output)
+        demand_outside(session.data_dir, output)
     return form
 
 

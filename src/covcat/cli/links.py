@@ -15,7 +15,8 @@ from covcat.cli.session import Session, chosen_output
 from covcat.errors import IntegrityError, NetworkError, UsageError
 from covcat.model import Network, Release, Resource
 from covcat.output import Rows
-from covcat.store import disk_errors, opened
+from covcat.regular import opened
+from covcat.store import disk_errors
 
 if TYPE_CHECKING:
     from covcat.links import Key, Link

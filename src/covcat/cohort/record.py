@@ -11,7 +11,8 @@ from covcat.cohort.choosing import Cohort, Counts, Part, Rule
 from covcat.errors import IntegrityError, UsageError
 from covcat.manifest import load, raw
 from covcat.query import Question
-from covcat.store import disk_errors, opened
+from covcat.regular import opened
+from covcat.store import disk_errors
 from covcat.version import __version__
 from covcat.vocabulary import USES
 

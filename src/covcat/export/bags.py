@@ -14,7 +14,8 @@ from covcat.export.targets import writing
 from covcat.manifest import raw
 from covcat.model import Manifest, StoredFile
 from covcat.progress import Progress
-from covcat.store import FOLDER_MODE, opened
+from covcat.regular import opened
+from covcat.store import FOLDER_MODE
 from covcat.version import __version__
 
 _CHUNK = 1 << 20

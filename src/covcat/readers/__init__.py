@@ -12,7 +12,7 @@ from typing import Protocol, cast
 from covcat.errors import IntegrityError
 from covcat.model import LabelTable
 from covcat.readers.source import Row, Source
-from covcat.store import what_is
+from covcat.regular import what_is
 
 
 class Reader(Protocol):
