@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from covcat.cli.session import Session, put, readable
+from covcat.cli.printing import put
+from covcat.cli.session import Session, readable
 from covcat.output import shown, sized
 from covcat.progress import Progress, Silent
 

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from covcat import seal
+from covcat import seal, stopping
 from covcat.errors import DiskError, IntegrityError, UsageError
 from covcat.index.making import SCHEMA, Report
 from covcat.model import Record, Value
 from covcat.names import unsafe_name
-from covcat.store import opened as opened_file
+from covcat.regular import opened as opened_file
 
 LONGEST = 60.0  # seconds that a question may work on one row
 _STEPS = 10_000  # of SQLite's machine, between two looks at the clock and at signals
@@ -83,6 +83,7 @@ class Index:
                 yield {name: _plain(row[name]) for name in row.keys()}  # noqa: SIM118 -- a Row
                 self._patience.begin()  # whoever reads the rows may have taken a day
         except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
+            stopping.raise_again()  # SQLite dropped what a signal raised in a handler
             self._demand_readable(error)
             if where is None:
                 raise
@@ -94,8 +95,10 @@ class Index:
             ) from error
 
     def _demand_readable(self, error: Exception) -> None:
-        """Tell a file that was changed since it was opened, and a disk that fails."""
+        """Tell a file that was changed since it was opened, a disk that fails, and Ctrl-C."""
         code = str(getattr(error, "sqlite_errorname", ""))
+        if code == "SQLITE_INTERRUPT" and not self._patience.is_over():
+            raise KeyboardInterrupt from error  # in a notebook, whose signals are its own
         if code.startswith(_OF_THE_FILE):
             raise IntegrityError(
                 f"the image index of {self.name} was changed while it was read: {error}",
