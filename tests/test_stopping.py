@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import covcat as library
-from covcat import query
+from covcat.index import opening
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 SLOW = (
@@ -71,8 +71,8 @@ def test_an_interrupt_in_a_notebook_is_one_too(covcat, monkeypatch) -> None:
     def interrupted(self: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(query, "_STEPS", 1)
-    monkeypatch.setattr(query._Patience, "is_over", interrupted)
+    monkeypatch.setattr(opening, "_STEPS", 1)
+    monkeypatch.setattr(opening._Patience, "is_over", interrupted)
     with pytest.raises(KeyboardInterrupt):
         library.images("sample", where="age > 40")
 
