@@ -1,5 +1,6 @@
 """Going through the files and label tables of one release: each record, and a report of all."""
 
+import hashlib
 import json
 import sqlite3
 from collections import Counter
@@ -31,10 +32,10 @@ _LETTERS = 200  # of a text that a report names
 _COLUMNS = ", ".join(f"{one.name} {_TYPES[one.type]}" for one in COLUMNS)  # of covcat's own names
 _NUMBERED = """
 UPDATE images SET image_id = image_id || '#' || again.number FROM (
-  SELECT rowid AS row, row_number() OVER (PARTITION BY image_id ORDER BY rowid) AS number
+  SELECT rowid AS row, row_number() OVER (PARTITION BY digest(image_id) ORDER BY rowid) AS number
   FROM images
 ) AS again WHERE images.rowid = again.row AND again.number > 1
-"""  # on disk, where there are many
+"""  # sorted on disk, where there are many; digests are short
 SCHEMA = (f"CREATE TABLE images ({_COLUMNS})", "CREATE TABLE about (key TEXT, value TEXT)")
 
 
@@ -99,6 +100,7 @@ def write(
         for batch in batches(maker.records()):
             rows = [tuple(map(one.get, NAMES)) for one in batch]
             base.executemany(f"INSERT INTO images VALUES ({marks})", rows)  # noqa: S608
+        base.create_function("digest", 1, _digest, deterministic=True)
         base.execute(_NUMBERED)
         about = [("key", key), ("report", json.dumps(asdict(report)))]
         base.executemany("INSERT INTO about VALUES (?, ?)", about)
@@ -353,6 +355,10 @@ def _has_no_term(found: Record, raw: str) -> bool:
     """Tell if a finding is none that the vocabulary has, and no place holder or denial either."""
     is_unknown = not found["finding"] and found["covid"] == "unknown"
     return is_unknown and not vocabulary.is_blank(raw)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 def _cut(text: str) -> str:

@@ -14,7 +14,7 @@ from typing import IO, TextIO
 
 from covcat.errors import IntegrityError
 
-MOST_LETTERS = 2_000_000  # of one row; reports of radiologists have some thousand
+MOST_LETTERS = 4_000_000  # of one row; reports of radiologists have some thousand
 MOST_COLUMNS = 100_000  # tables of genes have 60,000, sheets of Excel 16,384
 _MOST_DIRECTORY = 8_000_000  # bytes of a zip's: 80,000 members, each of which takes 600 of memory
 _PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # of others zipfile unpacks what it likes

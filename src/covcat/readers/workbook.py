@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from math import isfinite
 from pathlib import Path
-from typing import IO
 
 from covcat.errors import IntegrityError
 from covcat.readers import limits

@@ -32,7 +32,7 @@ def events(stream: IO[bytes], part: str, start: Start, end: End | None = None) -
         expat.ExpatError: it is no XML.
     """
     names: dict[str, str] = {}  # expat puts every name in here
-    parser = expat.ParserCreate(intern=names)  # type: ignore[call-arg]  # typeshed lacks it
+    parser = expat.ParserCreate(intern=names)
     parser.buffer_text = True
     told = _Told(part, start, end)
     parser.StartDoctypeDeclHandler = told.type
