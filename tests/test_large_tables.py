@@ -448,7 +448,7 @@ def notes(count: int, letters: int) -> bytes:
     )
 
 
-SHARED_TEXT = sharing(f"<si><t>{'x' * 500_000}</t></si>", '<row><c t="s"><v>0</v></c></row>' * 800)
+SHARED_TEXT = sharing(f"<si><t>{'x' * 500_000}</t></si>", '<row><c t="s"><v>0</v></c></row>' * 300)
 COMMANDS = {
     "formats": (
         "sheet",
@@ -486,7 +486,7 @@ def test_a_command_stays_within_its_memory_whatever_the_table(name: str, tmp_pat
 
 def test_a_table_of_many_patients_that_adds_to_others_is_not_in_memory(tmp_path: Path) -> None:
     more = b"id,age,notes\n" + b"".join(
-        b"p%d,%d,%s\n" % (one, one % 90, b"y" * 100) for one in range(200_000)
+        b"p%d,%d,%s\n" % (one, one % 90, b"y" * 100) for one in range(100_000)
     )
     put(tmp_path, "delimited", {"table": b"id,finding\na.png,SARS\n", "more": more}, MORE)
     code, said, peak = ran(tmp_path, "images", "set", "--paths")

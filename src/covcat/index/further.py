@@ -14,20 +14,24 @@ from covcat.model import Record
 _MEMORY = 16_384  # kB that SQLite keeps before it writes
 
 
+def unnamed(*tables: str) -> sqlite3.Connection:
+    """Return a base that nobody else sees, on disk if it is large; it goes when it is closed."""
+    base = sqlite3.connect("")
+    for text in (f"PRAGMA cache_size = -{_MEMORY}", "PRAGMA journal_mode = OFF", *tables):
+        base.execute(text)
+    return base
+
+
 class Further:
     """Rows by what they add to."""
 
     def __init__(self) -> None:
         self.count = 0  # of rows
-        self._base = sqlite3.connect("")
-        weakref.finalize(self, self._base.close)
-        for text in (
-            f"PRAGMA cache_size = -{_MEMORY}",
-            "PRAGMA journal_mode = OFF",
+        self._base = unnamed(
             "CREATE TABLE rows (key TEXT, record TEXT)",
             "CREATE TABLE asked (key TEXT PRIMARY KEY) WITHOUT ROWID",
-        ):
-            self._base.execute(text)
+        )
+        weakref.finalize(self, self._base.close)
 
     def keep(self, key: str, record: Record) -> None:
         """Keep a row that adds to `key`."""
