@@ -1,8 +1,9 @@
 """Counts over image indexes: groups of what is here, and the tables of papers counted again."""
 
 import sqlite3
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal, get_args
@@ -10,6 +11,7 @@ from typing import Literal, get_args
 from covcat import vocabulary
 from covcat.errors import IntegrityError
 from covcat.index import Index
+from covcat.index.further import unnamed
 from covcat.model import (
     COLUMNS,
     NAMES,
@@ -36,6 +38,7 @@ _KEYS: dict[Of, str] = {  # what is counted of a record: nothing where this is N
     "images": "resource || '@' || release || ':' || path",
     "patients": "patient_id",
 }
+_DISTINCT = "CREATE TABLE keys (place INTEGER, key TEXT, PRIMARY KEY (place, key)) WITHOUT ROWID"
 
 
 # ---- groups ------------------------------------------------------------------------------------
@@ -85,8 +88,15 @@ def _sql(column: str) -> str:
 
 
 def _summed(records: Iterable[Record], by: Sequence[str], of: Of) -> Tally:
+    with closing(unnamed(_DISTINCT)) as base:
+        return _summed_in(base, records, by, of)
+
+
+def _summed_in(
+    base: sqlite3.Connection, records: Iterable[Record], by: Sequence[str], of: Of
+) -> Tally:
     counts: Counter[Group] = Counter()
-    keys: defaultdict[Group, set[Value]] = defaultdict(set)
+    numbers: dict[Group, int] = {}
     several = left_out = 0
     for record in records:
         number = int(record["n"] or 0)
@@ -99,8 +109,10 @@ def _summed(records: Iterable[Record], by: Sequence[str], of: Of) -> Tally:
             if of == "rows":
                 counts[group] += number
             else:
-                keys[group].add(record["k"])
-    counts.update({group: len(known) for group, known in keys.items()})
+                place = numbers.setdefault(group, len(numbers))
+                base.execute("INSERT OR IGNORE INTO keys VALUES (?, ?)", (place, record["k"]))
+    found = dict(base.execute("SELECT place, count(*) FROM keys GROUP BY place"))
+    counts.update({group: found[place] for group, place in numbers.items()})
     return Tally(_sorted(counts, by), several, left_out)
 
 

@@ -5,8 +5,9 @@ Raw values are kept as they are; what the vocabulary does not know stays blank b
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from itertools import chain
 from typing import TypeVar
 
 from covcat import matching, vocabulary
@@ -14,12 +15,14 @@ from covcat.dates import date
 from covcat.errors import IntegrityError
 from covcat.model import LABELS, LabelTable, License, Record, Resource, Value
 from covcat.readers.delimited import delimiter_of
-from covcat.readers.source import Row, column_of
+from covcat.readers.limits import MOST_LETTERS, too_much
+from covcat.readers.source import Row, by_names, column_of
 
 OLDEST = 130  # years
 _TEXTS = ("location", "license", "clinical_notes", "other_notes")  # may have lines
 _OR = " | "  # between columns of which the first with a value is taken
 _SHORT = 200  # letters of a text that is remembered
+_SHOWN = 50  # columns that a message names
 _T = TypeVar("_T")
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -35,7 +38,7 @@ class Reading:
     def __init__(self, table: LabelTable, resource: Resource) -> None:
         """Take a table of the catalog, and the resource that it belongs to."""
         self._table, self._resource = table, resource
-        self._places = lru_cache(maxsize=1000)(self._find_places)  # annotations: other tags each
+        self._places = by_names(self._find_places)
         self._patterns = {
             name: (column, _compiled(name, pattern))
             for name, text in (table.extract or {}).items()
@@ -97,7 +100,8 @@ class Reading:
             expected = ", ".join(f"`{one}`" for columns in lacking.values() for one in columns)
             raise IntegrityError(
                 f"`{row.file}` has none of the columns that the entry names: expected {expected}, "
-                f"got {', '.join(f'`{one}`' for one in names)}"
+                f"got {', '.join(f'`{one[:_SHORT]}`' for one in names[:_SHOWN])}"
+                + (f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")
             )
         found = [f"`{_OR.join(columns)}` ({label})" for label, columns in lacking.items()]
         return found + [f"`{one}` (name of the image)" for one in unnamed]
@@ -245,32 +249,48 @@ def terms_of(raw: str, whole: License | None) -> Record:
     }
 
 
-def merged(one: Record, more: Record) -> Record:
-    """Fill the blanks of a record with what another row says of the same image."""
-    filled: Record = {
-        name: more.get(name) if value in (None, "", "unknown") else value
-        for name, value in one.items()
-    }
+def merged(one: Record, further: Iterable[Record]) -> Record:
+    """Fill the blanks of a record with what other rows say of the same image, in their order.
+
+    Raises:
+        IntegrityError: they say more than one record holds.
+    """
+    rows = iter(further)
+    if (first := next(rows, None)) is None:
+        return one
+    filled = dict(one)
     cells = json.loads(str(one.get("raw") or "{}"))
-    for file, row in json.loads(str(more.get("raw") or "{}")).items():
-        cells[_free(file, cells)] = row
+    sources, last = dict.fromkeys(_sources(one)), dict.fromkeys(cells, 1)
+    letters = 0
+    for more in chain((first,), rows):
+        raw = str(more.get("raw") or "{}")
+        letters += len(raw)
+        if letters > MOST_LETTERS:
+            what = f"what `{more.get('label_source')}` adds to one image"
+            raise too_much(what, MOST_LETTERS, "letters")
+        for name, value in filled.items():
+            if value in (None, "", "unknown"):
+                filled[name] = more.get(name)
+        for file, row in json.loads(raw).items():
+            cells[_free(file, cells, last)] = row
+        sources |= dict.fromkeys(_sources(more))
     filled["raw"] = json.dumps(cells, ensure_ascii=False)
-    sources = dict.fromkeys(
-        source
-        for each in (one, more)
-        for source in str(each.get("label_source") or "").split(vocabulary.JOINED)
-        if source
-    )
     filled["label_source"] = vocabulary.JOINED.join(sources)
     return filled
 
 
-def _free(file: str, known: Mapping[str, object]) -> str:
+def _sources(record: Record) -> list[str]:
+    named = str(record.get("label_source") or "").split(vocabulary.JOINED)
+    return [source for source in named if source]
+
+
+def _free(file: str, known: Mapping[str, object], last: dict[str, int]) -> str:
     """Return a key that is not taken: two rows of one file must not hide each other."""
-    number, free = 1, file
+    free, number = file, last.get(file, 1)  # the number that its rows had last
     while free in known:
         number += 1
         free = f"{file}#{number}"
+    last[file] = number
     return free
 
 

@@ -271,9 +271,11 @@ def _print_table(
     session: Session, records: Iterator[Record], columns: tuple[str, ...] | None
 ) -> None:
     """Print what a person reads, as wide as the terminal; the rest is counted."""
-    first = list(islice(records, MOST_SHOWN))
-    texts = [{one: indexed.cut(value) for one, value in record.items()} for record in first]
-    is_one = len({record["resource"] for record in first}) == 1
+    texts = [
+        {one: indexed.cut(value) for one, value in record.items()}
+        for record in islice(records, MOST_SHOWN)
+    ]
+    is_one = len({record["resource"] for record in texts}) == 1
     spared = () if columns else ("resource", *_SPARED) if is_one else (*_SPARED, "resource")
     rows = Rows(columns or SHORT, texts, key="path", spared=spared)
     session.rows("images", narrow.shortened(rows, _LEAST), output="table")

@@ -1,9 +1,10 @@
 """Going through the files and label tables of one release: each record, and a report of all."""
 
+import hashlib
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -12,10 +13,11 @@ from pathlib import Path
 from covcat import labels, matching, pictures, readers, vocabulary
 from covcat.choose import matches
 from covcat.errors import IntegrityError
+from covcat.index.further import Further
 from covcat.manifest import load, sums_agree
 from covcat.model import COLUMNS, NAMES, LabelTable, Manifest, Record, Release, Resource, StoredFile
 from covcat.names import is_litter
-from covcat.output.records import sqlite_errors
+from covcat.output.records import batches, sqlite_errors
 from covcat.progress import Progress
 from covcat.readers.dicom import PREAMBLE
 from covcat.readers.names import SUFFIXES
@@ -23,11 +25,17 @@ from covcat.readers.source import Row, Source
 from covcat.store import MANIFEST, SUMS, disk_errors
 from covcat.verify import hashed
 
-_BATCH = 1000
 _TYPES = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
 _SHOWN = 20  # kinds of a thing that a report names
 _KINDS = 10_000  # that are counted
+_LETTERS = 200  # of a text that a report names
 _COLUMNS = ", ".join(f"{one.name} {_TYPES[one.type]}" for one in COLUMNS)  # of covcat's own names
+_NUMBERED = """
+UPDATE images SET image_id = image_id || '#' || again.number FROM (
+  SELECT rowid AS row, row_number() OVER (PARTITION BY digest(image_id) ORDER BY rowid) AS number
+  FROM images
+) AS again WHERE images.rowid = again.row AND again.number > 1
+"""  # sorted on disk, where there are many; digests are short
 SCHEMA = (f"CREATE TABLE images ({_COLUMNS})", "CREATE TABLE about (key TEXT, value TEXT)")
 
 
@@ -89,9 +97,11 @@ def write(
             base.execute(table)
         maker = _Maker(resource, release, manifest, folder / "files", report, progress)
         marks = ", ".join("?" * len(NAMES))
-        for batch in _batches(maker.records()):
+        for batch in batches(maker.records()):
             rows = [tuple(map(one.get, NAMES)) for one in batch]
             base.executemany(f"INSERT INTO images VALUES ({marks})", rows)  # noqa: S608
+        base.create_function("digest", 1, _digest, deterministic=True)
+        base.execute(_NUMBERED)
         about = [("key", key), ("report", json.dumps(asdict(report)))]
         base.executemany("INSERT INTO about VALUES (?, ?)", about)
         base.commit()
@@ -121,17 +131,6 @@ def _absences(files: Path) -> Iterator[None]:
         raise IntegrityError(
             f"`{gone}` of `{name}` is missing", hint=f"covcat verify {name} --repair"
         ) from error
-
-
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    batch: list[Record] = []
-    for one in records:
-        batch.append(one)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 class _Maker:
@@ -164,9 +163,9 @@ class _Maker:
         self.others = self._others()
         self.broken: set[str] = set()  # images whose reader says so
         self.seen: Counter[str] = Counter()  # records of each image
-        self.of_patient: dict[str, list[Record]] = {}  # what is known of all images of one
-        self.joined: set[str] = set()  # patients of whom an image is here
-        self.more = self._more()
+        self.more = Further()  # what is known of one image
+        self.of_patient = Further()  # of all images of one
+        self._read_more()
 
     def records(self) -> Iterator[Record]:
         """Give every record: rows of tables in their order, then images without labels."""
@@ -176,7 +175,7 @@ class _Maker:
         for table in self.tables:
             if table.adds is None:
                 for one in self._of_table(table):
-                    raw = str(one["finding_raw"] or "")
+                    raw = _cut(str(one["finding_raw"] or ""))
                     if _has_no_term(one, raw) and (raw in without or len(without) < _KINDS):
                         without[raw] += 1
                     self.progress.advance(task, _size(one))
@@ -200,8 +199,7 @@ class _Maker:
             IntegrityError: the release has nothing of what its entry names.
         """
         report = self.report
-        for patient, rows in self.of_patient.items():
-            report.not_added += 0 if patient in self.joined else len(rows)
+        report.not_added += self.of_patient.left()
         for table in self.tables:
             is_of_images = table.reader in matching.OF_IMAGES
             here = list(islice(self.source.matching(table.path), _SHOWN))
@@ -232,7 +230,7 @@ class _Maker:
             if path is None:
                 self.report.label_only += 1
                 if names and len(self.report.unmatched) < _SHOWN:
-                    self.report.unmatched.append(names[0])
+                    self.report.unmatched.append(_cut(names[0]))
                 yield self._whole(found, None, "label only")
                 continue
             if path not in self.images:  # no suffix says so, but this row
@@ -269,9 +267,8 @@ class _Maker:
         self.images.add(path)
         self.report.images += 1
 
-    def _more(self) -> dict[str, list[Record]]:
-        """Read the tables that only add to others; these are small."""
-        found: dict[str, list[Record]] = {}
+    def _read_more(self) -> None:
+        """Read the tables that only add to others."""
         for table in self.tables:
             if table.adds is None:
                 continue
@@ -280,33 +277,27 @@ class _Maker:
             for row in self._rows(table, reading):
                 record = reading.record(row)
                 if table.joins is not None:
-                    self.of_patient.setdefault(str(record[table.joins]), []).append(record)
+                    self.of_patient.keep(str(record[table.joins]), record)
                     continue
                 hits = [find(name) for name in matching.images(row, table)]
                 paths = next((one for one in hits if one), [])
                 if len(paths) == 1:
-                    found.setdefault(paths[0], []).append(record)
+                    self.more.keep(paths[0], record)
                 else:
                     self.report.not_added += 1
-        return found
 
     def _added(self, found: Record, path: str) -> Record:
-        for more in self.more.get(path, ()):
-            found = labels.merged(found, more)
+        found = labels.merged(found, self.more.of(path))
         patient = found["patient_id"]
-        if patient is not None and patient in self.of_patient:
-            self.joined.add(str(patient))
-            for more in self.of_patient[str(patient)]:
-                found = labels.merged(found, more)
-        return found
+        return found if patient is None else labels.merged(found, self.of_patient.of(str(patient)))
 
     def _whole(self, found: Record, path: str | None, matched: str) -> Record:
         """Add what the file itself says."""
         name = path or str(found.get("filename") or found.get("patient_id") or "?")
-        self.seen[name] += 1
-        number = self.seen[name]
+        if path is not None:
+            self.seen[path] += 1
         found |= {
-            "image_id": f"{self.resource.id}:{name}" + (f"#{number}" if number > 1 else ""),
+            "image_id": f"{self.resource.id}:{name}",  # numbered where there are several
             "resource": self.resource.id,
             "release": self.release.id,
             "path": path,
@@ -364,6 +355,14 @@ def _has_no_term(found: Record, raw: str) -> bool:
     """Tell if a finding is none that the vocabulary has, and no place holder or denial either."""
     is_unknown = not found["finding"] and found["covid"] == "unknown"
     return is_unknown and not vocabulary.is_blank(raw)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def _cut(text: str) -> str:
+    return f"{text[:_LETTERS]}…" if len(text) > _LETTERS else text
 
 
 def _size(record: Record) -> int:

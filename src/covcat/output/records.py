@@ -9,7 +9,6 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,7 +18,7 @@ from covcat.output.text import shown
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 _TYPES = {column.name: column.type for column in COLUMNS}
-_BATCH = 10_000
+_BATCH, _BATCH_LETTERS = 1000, 4_000_000  # records that are in memory together, and their cells
 
 
 def csv_to(stream: TextIO, columns: tuple[str, ...], records: Iterable[Record]) -> int:
@@ -87,7 +86,7 @@ def sqlite_to(path: Path, columns: tuple[str, ...], records: Iterable[Record]) -
     with sqlite_errors(f"write `{path.name}`"), closing(sqlite3.connect(path)) as base:
         base.execute(f"CREATE TABLE images ({spelt})")
         insert = f"INSERT INTO images VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
-        for batch in _batches(records):
+        for batch in batches(records):
             base.executemany(insert, [[one.get(name) for name in columns] for one in batch])
             count += len(batch)
         base.commit()
@@ -119,7 +118,7 @@ def parquet_to(path: Path, columns: tuple[str, ...], records: Iterable[Record]) 
     schema = _schema(pyarrow, columns)
     count = 0
     with pyarrow.parquet.ParquetWriter(path, schema) as writer:
-        for batch in _batches(records):
+        for batch in batches(records):
             plain = [{name: one.get(name) for name in columns} for one in batch]
             writer.write_table(pyarrow.Table.from_pylist(plain, schema=schema))
             count += len(batch)
@@ -137,7 +136,15 @@ FILES: Mapping[str, Callable[[Path, tuple[str, ...], Iterable[Record]], int]] = 
 }
 
 
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    left = iter(records)
-    while batch := list(islice(left, _BATCH)):
+def batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """Give records together, as many as are short enough."""
+    batch: list[Record] = []
+    letters = 0
+    for one in records:
+        batch.append(one)
+        letters += len(str(one.get("raw") or ""))
+        if len(batch) == _BATCH or letters > _BATCH_LETTERS:
+            yield batch
+            batch, letters = [], 0
+    if batch:
         yield batch

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from covcat.errors import IntegrityError
 from covcat.model import LabelTable
+from covcat.readers.limits import lines
 from covcat.readers.names import SUFFIXES
 from covcat.readers.source import Row, Source
 
@@ -31,7 +32,7 @@ def _of(path: str, table: LabelTable, source: Source) -> Iterator[Row]:
     count = parsed = 0
     try:
         with (source.folder / path).open(encoding=table.encoding or "utf-8-sig") as stream:
-            for line in stream:
+            for line in lines(stream, path):
                 if line.strip():
                     cells = _cells(line.rstrip("\n"))
                     count, parsed = count + 1, parsed + ("line" not in cells)

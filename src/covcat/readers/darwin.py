@@ -16,9 +16,11 @@ from typing import Any
 
 from covcat.errors import IntegrityError
 from covcat.model import LabelTable
+from covcat.readers import limits
+from covcat.readers.limits import MOST_COLUMNS, MOST_LETTERS, too_much
 from covcat.readers.source import Row, Source
 
-_MAX_BYTES = 64_000_000  # of one JSON; the largest real one has 1 MB
+_MAX_BYTES = 8_000_000  # of one JSON, which may need 40 times that; the largest real one has 1 MB
 _MAX_TOTAL = 4_000_000_000  # of all in one zip; V7's own have about 0.6
 _OWN = ("json", "filename", "width", "height", "annotations", "tags", "other")
 _ADDRESSES = ("url", "thumbnail_url", "workview_url")
@@ -44,7 +46,7 @@ def _documents(path: str, file: Path) -> Iterator[tuple[str, bytes]]:
             yield path, _bounded(stream.read(_MAX_BYTES + 1), path)
             return
     try:
-        with zipfile.ZipFile(file) as packed:
+        with limits.unzipped(file, path) as packed:
             yield from _members(packed, path)
     except _BROKEN as error:
         raise IntegrityError(f"the zip `{path}` cannot be read: {error}") from error
@@ -55,10 +57,10 @@ def _members(packed: zipfile.ZipFile, path: str) -> Iterator[tuple[str, bytes]]:
     if not members:
         raise IntegrityError(f"the zip `{path}` holds no JSON, expected Darwin annotations")
     if sum(one.file_size for one in members) > _MAX_TOTAL:
-        raise IntegrityError(f"the zip `{path}` unpacks to more than {_MAX_TOTAL} bytes")
+        raise IntegrityError(f"the zip `{path}` unpacks to more than {_MAX_TOTAL:,} bytes")
     for one in members:
         place = f"{path}/{one.filename}"
-        with packed.open(one) as stream:
+        with limits.member(packed, one, path) as stream:
             yield place, _bounded(stream.read(_MAX_BYTES + 1), place)
 
 
@@ -68,7 +70,7 @@ def _is_document(name: str) -> bool:
 
 def _bounded(data: bytes, place: str) -> bytes:
     if len(data) > _MAX_BYTES:
-        raise IntegrityError(f"`{place}` has more than {_MAX_BYTES} bytes, too many for labels")
+        raise too_much(f"`{place}`", _MAX_BYTES, "bytes")
     return data
 
 
@@ -83,6 +85,10 @@ def _row(place: str, data: bytes) -> dict[str, str]:
             f"`{place}` is no Darwin annotation: expected the keys `image` and `annotations`"
         )
     cells = {"json": place.rpartition("/")[2], **_cells(tree)}
+    if len(cells) > MOST_COLUMNS:
+        raise too_much(f"`{place}`", MOST_COLUMNS, "kinds of tags")
+    if sum(map(len, cells.values())) > MOST_LETTERS:
+        raise too_much(f"`{place}`, less its polygons,", MOST_LETTERS, "letters")
     return {_writable(name): _writable(text) for name, text in cells.items()}
 
 

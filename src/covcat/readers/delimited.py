@@ -11,9 +11,11 @@ from collections.abc import Iterator, Sequence
 
 from covcat.errors import IntegrityError
 from covcat.model import LabelTable
+from covcat.readers.limits import MOST_COLUMNS, MOST_LETTERS, lines, too_much
 from covcat.readers.source import Row, Source
 
 _NAMED = {"tab": "\t", "space": " "}
+_QUOTES = 'where `"` is a letter like any other, the entry says `quote: none`'
 
 
 def rows(table: LabelTable, source: Source) -> Iterator[Row]:
@@ -36,13 +38,13 @@ def _of(path: str, table: LabelTable, source: Source) -> Iterator[Row]:
         with (source.folder / path).open(
             encoding=table.encoding or "utf-8-sig", newline=""
         ) as stream:
-            records = _records(_without(stream, table.comment), path, table)
+            records = _records(_without(lines(stream, path), table.comment), path, table)
             names = unique(list(table.header) or next(records, ([], 0, []))[0])
             width = len(names)
-            for cells, first, lines in records:
+            for cells, first, own in records:
                 if not any(map(str.strip, cells)):
                     continue
-                if len(lines) > 1 and _are_rows(lines, width, delimiter_of(table)):
+                if len(own) > 1 and _are_rows(own, width, delimiter_of(table)):
                     raise _mismatch(path, first)
                 cells += [""] * (len(names) - len(cells))  # what a row leaves out is blank
                 names = enough(names, len(cells))
@@ -52,13 +54,18 @@ def _of(path: str, table: LabelTable, source: Source) -> Iterator[Row]:
 
 
 def _records(
-    lines: Iterator[str], path: str, table: LabelTable
+    stream: Iterator[str], path: str, table: LabelTable
 ) -> Iterator[tuple[list[str], int, list[str]]]:
     """Give the cells of every line or quoted lines that have any, the first one's number, these."""
     own: list[str] = []
 
     def kept() -> Iterator[str]:
-        for line in lines:
+        letters = 0
+        for line in stream:
+            letters = len(line) + (letters if own else 0)
+            if letters > MOST_LETTERS:
+                what = f"the row of `{path}` that begins in line {first}"
+                raise too_much(what, MOST_LETTERS, "letters", cause=_QUOTES)
             own.append(line)
             yield line
 
@@ -71,6 +78,8 @@ def _records(
     first = 1  # line of the record
     try:
         for cells in reader:
+            if len(cells) > MOST_COLUMNS:
+                raise too_much(f"line {first} of `{path}`", MOST_COLUMNS, "columns")
             if cells:
                 yield cells, first, own.copy()
             own.clear()
@@ -92,7 +101,7 @@ def _mismatch(path: str, first: int) -> IntegrityError:
     return IntegrityError(
         f"the table `{path}` is damaged: the quotes of the record that begins in line {first} do "
         "not match",
-        cause='where `"` is a letter like any other, the entry says `quote: none`',
+        cause=_QUOTES,
     )
 
 

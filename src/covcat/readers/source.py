@@ -2,11 +2,15 @@
 
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
+
+_REMEMBERED = 2_000_000  # letters of names, with 100 for what each takes besides
+_T = TypeVar("_T")
+Names = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,27 @@ def column_of(names: tuple[str, ...], name: str) -> str | None:
     return name if name in names else _plain_names(names).get(_plain_name(name))
 
 
-@lru_cache(maxsize=1000)  # annotations may have other tags each
-def _plain_names(names: tuple[str, ...]) -> Mapping[str, str]:
+def by_names(work: Callable[[Names], _T]) -> Callable[[Names], _T]:
+    """Return `work` on names of columns with a memory: annotations may have other tags each."""
+    known: dict[Names, _T] = {}
+    size = 0  # letters, of which a wide table alone may have as many as fit
+
+    def remembered(names: Names) -> _T:
+        nonlocal size
+        try:
+            return known[names]
+        except KeyError:
+            size += 100 * len(names) + sum(map(len, names))
+            if size > _REMEMBERED:
+                known.clear()
+                size = 0
+            return known.setdefault(names, work(names))
+
+    return remembered
+
+
+@by_names
+def _plain_names(names: Names) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for name in names:
         found.setdefault(_plain_name(name), name)

@@ -2,26 +2,32 @@
 
 Excel opens many workbooks that libraries refuse for their styles, names, properties or drawings.
 Labels need none of these: only cells, shared texts, and which styles are dates (as openpyxl says).
-The form is that of ECMA-376, part 1, chapter 18; one row at a time is in memory. Entities are no
-danger: expat loads none from elsewhere, and ends those that grow.
+The form is that of ECMA-376, part 1, chapter 18; one row at a time is in memory, and all shared
+texts, packed.
 """
 
 import datetime
 import posixpath
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from math import isfinite
 from pathlib import Path
-from typing import IO
-from xml.etree import ElementTree
-from xml.etree.ElementTree import Element
 
 from covcat.errors import IntegrityError
+from covcat.readers import limits
+from covcat.readers.limits import MOST_LETTERS, too_much
+from covcat.readers.xml_events import End, Start, events, local
 
 _MOST_ROWS, _MOST_COLUMNS = 1_048_576, 16_384  # of Excel's own
-_MOST_CELLS = 25_000_000
-_MOST_KEPT = 200_000  # elements of a row, or of a part that is read as a whole
-_MOST_BYTES = 200_000_000  # of all parts of a workbook, unpacked
+_MOST_FORMATS = 65_536  # of cells; Excel has 65,490, and of numbers some hundred
+_MOST_CELLS = 25_000_000  # of a sheet; also of different texts
+_MOST_SHEETS = 10_000  # and parts that they refer to
+_MOST_TEXTS = 200_000_000  # bytes of all shared texts, which are in memory
+_MOST_BYTES = 1_000_000_000  # of all parts, unpacked; ten columns of all rows have 600 MB
+_SHOWN, _TITLE = 20, 31  # sheets that a message names, and how much of each
 _BUILTIN_DATES = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}  # 18.8.30
 _PLACE = re.compile(r"([A-Z]{1,3})[0-9]+")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -29,25 +35,23 @@ Cell = str | float | bool | datetime.date | datetime.time | datetime.timedelta |
 
 
 def cells(file: Path, path: str, sheet: str | None) -> Iterator[Sequence[Cell]]:
-    """Give the cells of every row of a sheet that has any, by default of the first.
+    """Give the cells of every row of a sheet, by default of the first.
 
     Raises:
         IntegrityError: it is no workbook, has no such sheet, or is larger than Excel's own.
-        Exception: any other, where it is damaged: zipfile's, ElementTree's, ValueError and more.
+        Exception: any other, where it is damaged: zipfile's, expat's, ValueError and more.
     """
     try:
-        packed = zipfile.ZipFile(file)
+        with limits.unzipped(file, path) as packed:
+            size = sum(one.file_size for one in packed.infolist())
+            if size > _MOST_BYTES:
+                raise IntegrityError(
+                    f"the workbook `{path}` unpacks to {size:,} bytes, "
+                    f"covcat reads up to {_MOST_BYTES:,}"
+                )
+            yield from _Book(packed, path).rows(sheet)
     except zipfile.BadZipFile as error:
         raise IntegrityError(f"`{path}` is no workbook of the kind xlsx: {error}") from error
-    with packed:
-        size = sum(one.file_size for one in packed.infolist())
-        if size > _MOST_BYTES:
-            raise IntegrityError(
-                f"the workbook `{path}` unpacks to {size} bytes, covcat reads up to {_MOST_BYTES}"
-            )
-        book = _Book(packed, path)
-        with packed.open(book.sheet(sheet)) as stream:
-            yield from book.rows(stream)
 
 
 class _Book:
@@ -57,100 +61,71 @@ class _Book:
         self._packed, self._path = packed, path
         self._names = {name.lstrip("/").lower(): name for name in packed.namelist()}
         (main,) = self._related("", "officeDocument") or ["xl/workbook.xml"]
-        self._tree = self._parsed(main)
         self._relations = self._relations_of(main)
-        self._is_1904 = any(
-            one.get("date1904") in ("1", "true") for one in _all(self._tree, "workbookPr")
-        )
-        self._texts = [
-            text for name in self._related(main, "sharedStrings") for text in self._shared(name)
-        ]
-        styles = self._related(main, "styles")
-        self._dates, self._times = self._formats(styles[0]) if styles else (set(), set())
+        self._is_1904 = False
+        self._sheets: dict[str, str] = {}  # title: part
+        self._read_main(main)
+        self._texts = _Texts(f"the workbook `{path}`")
+        for part in self._related(main, "sharedStrings"):
+            self._read_texts(part)
+        self._dates, self._times = set[int](), set[int]()  # styles of cells
+        for part in self._related(main, "styles"):
+            self._read_formats(part)
 
-    def sheet(self, title: str | None) -> str:
+    def rows(self, title: str | None) -> Iterator[list[Cell]]:
+        """Give the cells of every row."""
+        found = _Rows(f"the sheet in `{self._path}`")
+        total = 0
+        for _ in self._events(self._sheet(title), found.start, found.end):
+            for row in found.taken():
+                total += max(row, default=0)
+                if total > _MOST_CELLS:
+                    raise too_much(f"the sheet in `{self._path}`", _MOST_CELLS, "cells")
+                yield self._row(row)
+
+    def _sheet(self, title: str | None) -> str:
         """Return the part of a sheet."""
-        known: dict[str, str] = {}
-        for one in _all(self._tree, "sheet"):
-            id = next((value for key, value in one.items() if _local(key) == "id"), "")
-            kind, part = self._relations.get(id, ("", ""))
-            if kind == "worksheet":  # others are charts
-                known[one.get("name", "")] = part
+        known = self._sheets
         chosen = known.get(title) if title else next(iter(known.values()), None)
         if chosen is None:
+            names = ", ".join(name[:_TITLE] for name in list(known)[:_SHOWN])
             raise IntegrityError(
-                f"the workbook `{self._path}` has no sheet `{title or 1}`, "
-                f"it has: {', '.join(known)}"
+                f"the workbook `{self._path}` has no sheet `{title or 1}`, it has: {names}"
             )
-        return self._name(chosen)
+        return chosen
 
-    def rows(self, stream: IO[bytes]) -> Iterator[list[Cell]]:
-        """Give the cells of every row that has any."""
-        rows = total = 0
-        for _, one in self._elements(stream, "row"):
-            found = self._row(one)
-            rows, total = rows + 1, total + len(found)
-            if max(rows, int(one.get("r") or 0)) > _MOST_ROWS or total > _MOST_CELLS:
-                raise self._too_large()
-            yield found
-
-    def _elements(self, stream: IO[bytes], *names: str) -> Iterator[tuple[str, Element]]:
-        """Give elements of these names, each with its parent's; none is kept after its turn."""
-        parents: list[Element] = []
-        kept = 0
-        events = ElementTree.iterparse(stream, ("start", "end"))  # noqa: S314 -- see above
-        for event, one in events:
-            if event == "start":
-                parents.append(one)
-                kept += 1
-                if kept > _MOST_KEPT:
-                    raise self._too_large()
-            else:
-                parents.pop()
-                if parents and _local(one.tag) in names:
-                    yield _local(parents[-1].tag), one
-                    parents[-1].remove(one)
-                    kept = len(parents)
-
-    def _row(self, row: Element) -> list[Cell]:
-        found: list[Cell] = []
-        for one in row:
-            if _local(one.tag) == "c":
-                place = _PLACE.fullmatch(one.get("r", ""))
-                column = _number(place[1]) if place else len(found) + 1
-                if not len(found) < column <= _MOST_COLUMNS:
-                    raise self._too_large()
-                found += [None] * (column - 1 - len(found)) + [self._value(one)]
+    def _row(self, row: Mapping[int, "_Raw"]) -> list[Cell]:
+        found: list[Cell] = [None] * max(row, default=0)
+        letters = 0
+        for column, (kind, style, text) in row.items():
+            value = found[column - 1] = self._value(kind, style, text)
+            letters += len(value) if isinstance(value, str) else 0
+            if letters > MOST_LETTERS:
+                raise too_much(f"a row of the sheet in `{self._path}`", MOST_LETTERS, "letters")
         return found
 
-    def _value(self, one: Element) -> Cell:
-        kind, text = (
-            one.get("t", "n"),
-            next((_text(each) for each in one if _local(each.tag) == "v"), None),
-        )
-        if kind == "inlineStr":
-            return "".join(_text_of(each) for each in one if _local(each.tag) == "is")
-        if not text:
-            return None
+    def _value(self, kind: str, style: str, text: str) -> Cell:
         match kind:
-            case "s":
-                return self._shared_text(int(text))
+            case "s":  # a number of none is damage: that number in its place would be a label
+                return self._texts.get(int(text))
             case "b":
                 return text in ("1", "true")
             case "d":
-                return datetime.datetime.fromisoformat(text)
+                return _date(text)
             case "n":
-                return self._number(text, int(one.get("s") or 0))
+                return self._number(text, int(style or 0))
+            case "inlineStr":
+                return text
             case _:  # the text of a formula or an error
                 return _unescaped(text)
 
-    def _shared_text(self, number: int) -> str:
-        if number < 0:
-            raise ValueError(f"there is no shared text {number}")
-        return self._texts[number]
-
     def _number(self, text: str, style: int) -> Cell:
-        number = float(text) if set(text) & set(".eE") else int(text)
+        try:
+            number = float(text) if set(text) & set(".eE") else int(text)
+        except ValueError:  # NaN, which some programs write: one cell is not the whole table
+            return text
+        if not isfinite(number):
+            return text
         if style not in self._dates and style not in self._times:
             return number
         from openpyxl.utils.datetime import (  # type: ignore[import-untyped]  # it ships no types
@@ -166,31 +141,71 @@ class _Book:
             return number
         return found
 
-    def _formats(self, part: str) -> tuple[set[int], set[int]]:
-        """Return which styles of cells show a date, and which a span of time."""
+    # ---- parts ---------------------------------------------------------------------------------
+
+    def _read_main(self, part: str) -> None:
+        """Read which sheets there are, and how dates are counted."""
+
+        def start(_: str, name: str, given: Mapping[str, str]) -> None:
+            if name == "workbookPr" and given.get("date1904") in ("1", "true"):
+                self._is_1904 = True
+            if name == "sheet":
+                id = next((value for key, value in given.items() if local(key) == "id"), "")
+                kind, target = self._relations.get(id, ("", ""))
+                if kind == "worksheet":  # others are charts
+                    self._sheets[given.get("name", "")] = target
+                if len(self._sheets) > _MOST_SHEETS:
+                    raise too_much(f"the workbook `{self._path}`", _MOST_SHEETS, "sheets")
+
+        for _ in self._events(part, start):
+            pass
+
+    def _read_texts(self, part: str) -> None:
+        found: list[str] = []
+        letters = 0
+
+        def end(around: str, name: str, text: str) -> None:
+            nonlocal letters
+            if name == "si":
+                self._texts.add("".join(found))
+                found.clear()
+                letters = 0
+            elif _is_text(around, name, text):
+                letters += len(text)
+                if letters > MOST_LETTERS:
+                    raise too_much(f"a text of `{self._path}`", MOST_LETTERS, "letters")
+                found.append(_unescaped(text))
+
+        for _ in self._events(part, lambda *_: None, end):
+            pass
+
+    def _read_formats(self, part: str) -> None:
+        """Read which styles of cells show a date, and which a span of time."""
+        kinds: dict[int, set[int] | None] = {}  # of formats of numbers: which set they belong to
+        count = 0
+
+        def start(around: str, name: str, given: Mapping[str, str]) -> None:
+            nonlocal count
+            number = int(given.get("numFmtId") or 0)
+            if (around, name) == ("numFmts", "numFmt"):
+                kinds[number] = self._kind_of(given.get("formatCode", ""))
+            elif (around, name) == ("cellXfs", "xf"):
+                default = self._dates if number in _BUILTIN_DATES else None
+                if (kind := kinds.get(number, default)) is not None:
+                    kind.add(count)
+                count += 1
+            if max(count, len(kinds)) > _MOST_FORMATS:
+                raise too_much(f"the workbook `{self._path}`", _MOST_FORMATS, "formats of cells")
+
+        for _ in self._events(part, start):
+            pass
+
+    def _kind_of(self, code: str) -> set[int] | None:
         from openpyxl.styles.numbers import is_date_format, is_timedelta_format  # type: ignore[import-untyped]
 
-        codes: dict[int, str] = {}
-        dates, times = set[int](), set[int]()
-        count = 0
-        with self._packed.open(self._name(part)) as stream:
-            for parent, one in self._elements(stream, "numFmt", "xf"):
-                number = int(one.get("numFmtId") or 0)
-                code = codes.get(number)
-                if parent == "numFmts":
-                    codes[number] = one.get("formatCode", "")
-                elif parent == "cellXfs":
-                    if code is not None and is_timedelta_format(code):
-                        times.add(count)
-                    elif number in _BUILTIN_DATES if code is None else is_date_format(code):
-                        dates.add(count)
-                    count += 1
-        return dates, times
-
-    def _shared(self, part: str) -> Iterator[str]:
-        with self._packed.open(self._name(part)) as stream:
-            for _, one in self._elements(stream, "si"):
-                yield _text_of(one)
+        if is_timedelta_format(code):
+            return self._times
+        return self._dates if is_date_format(code) else None
 
     def _related(self, part: str, kind: str) -> list[str]:
         """Return the part of a kind that there is: some programs name one and do not write it."""
@@ -204,51 +219,127 @@ class _Book:
         """Return by id what a part of the workbook refers to: its kind, and which part it is."""
         folder, name = posixpath.split(part)
         own = f"{folder}/_rels/{name}.rels".lstrip("/")
-        if own.lower() not in self._names:
-            return {}
-        return {
-            one.get("Id", ""): (
-                one.get("Type", "").rpartition("/")[2],
-                posixpath.normpath(posixpath.join("/" + folder, one.get("Target", ""))).lstrip("/"),
-            )
-            for one in self._parsed(own)
-        }
+        found: dict[str, tuple[str, str]] = {}
 
-    def _parsed(self, part: str) -> Element:
-        with self._packed.open(self._name(part)) as stream:
-            return ElementTree.parse(stream).getroot()  # noqa: S314 -- see above
+        def start(_: str, name: str, given: Mapping[str, str]) -> None:
+            if name == "Relationship":
+                target = posixpath.join("/" + folder, given.get("Target", ""))
+                kind = given.get("Type", "").rpartition("/")[2]
+                found[given.get("Id", "")] = kind, posixpath.normpath(target).lstrip("/")
+                if len(found) > _MOST_SHEETS:
+                    raise too_much(f"the workbook `{self._path}`", _MOST_SHEETS, "parts")
 
-    def _name(self, part: str) -> str:
-        return self._names[part.lower()]
+        for _ in self._events(own, start) if own.lower() in self._names else ():
+            pass
+        return found
 
-    def _too_large(self) -> IntegrityError:
-        return IntegrityError(
-            f"the sheet in `{self._path}` has more than {_MOST_ROWS} rows or {_MOST_CELLS} cells"
-        )
+    def _events(self, part: str, start: Start, end: End | None = None) -> Iterator[None]:
+        with limits.member(self._packed, self._names[part.lower()], self._path) as stream:
+            yield from events(stream, f"`{part}` of `{self._path}`", start, end)
 
 
-def _all(tree: Element, name: str) -> Iterator[Element]:
-    return (one for one in tree.iter() if _local(one.tag) == name)
+_Raw = tuple[str, str, str]  # of a cell: kind, style, text
 
 
-def _local(tag: str) -> str:
-    """Return a name without its namespace: of strict and transitional workbooks these differ."""
-    return tag.rpartition("}")[2]
+class _Rows:
+    """Gathers the rows of a sheet, with those of their cells that hold something, until taken."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._count = what, 0
+        self._done: list[dict[int, _Raw]] = []
+        self._row: dict[int, _Raw] = {}  # by column
+        self._column = self._letters = 0
+        self._place = self._kind = self._style = ""
+        self._saved: str | None = None  # what `v` holds
+        self._inline: list[str] = []
+
+    def taken(self) -> Iterator[dict[int, _Raw]]:
+        """Give what has been gathered, and forget it."""
+        found, self._done = self._done, []
+        return iter(found)
+
+    def start(self, around: str, name: str, given: Mapping[str, str]) -> None:
+        """Begin a row or a cell."""
+        if name == "row":
+            self._row, self._column, self._letters = {}, 0, 0
+            self._count += 1
+            if max(self._count, int(given.get("r") or 0)) > _MOST_ROWS:
+                raise too_much(self._what, _MOST_ROWS, "rows")
+        elif name == "c" and around == "row":
+            self._place = given.get("r", "")
+            place = _PLACE.fullmatch(self._place)  # writers of streams leave places out
+            self._column = _number(place[1]) if place else self._column + 1
+            if self._column > _MOST_COLUMNS:
+                raise too_much(self._what, _MOST_COLUMNS, "columns")
+            self._kind, self._style = given.get("t", "n"), given.get("s", "")
+            self._saved = None
+            self._inline.clear()
+
+    def end(self, around: str, name: str, text: str) -> None:
+        """End a text, a cell or a row."""
+        if name == "v" and around == "c":
+            self._count_letters(text)
+            self._saved = text if self._saved is None else self._saved
+        elif _is_text(around, name, text):
+            self._count_letters(text)
+            self._inline.append(_unescaped(text))
+        elif name == "c" and around == "row":
+            saved = "".join(self._inline) if self._kind == "inlineStr" else self._saved
+            if saved:
+                self._keep((self._kind, self._style, saved))
+        elif name == "row":
+            self._done.append(self._row)
+
+    def _keep(self, cell: _Raw) -> None:
+        """Keep a cell where its place says, which need not be after the one before."""
+        if self._row.setdefault(self._column, cell) != cell:
+            raise IntegrityError(f"{self._what} has two values of the cell `{self._place}`")
+
+    def _count_letters(self, text: str) -> None:
+        self._letters += len(text)
+        if self._letters > MOST_LETTERS:
+            raise too_much(f"a row of {self._what}", MOST_LETTERS, "letters")
 
 
-def _text_of(one: Element) -> str:
-    """Return the text of a string or its runs, without what helps to pronounce it."""
-    found = ""
-    for part in one:
-        if _local(part.tag) == "t":
-            found += _unescaped(_text(part))
-        elif _local(part.tag) == "r":
-            found += _text_of(part)
-    return found
+class _Texts:
+    """The shared texts of a workbook, packed: as Python's own, two million take 200 MB."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._bytes, self._ends = bytearray(), array("I")
+
+    def add(self, text: str) -> None:
+        """Keep one more."""
+        self._bytes += text.encode("utf-8", "surrogatepass")
+        if len(self._bytes) > _MOST_TEXTS:
+            raise too_much(self._what, _MOST_TEXTS, "bytes of texts")
+        self._ends.append(len(self._bytes))
+        if len(self._ends) > _MOST_CELLS:
+            raise too_much(self._what, _MOST_CELLS, "texts")
+
+    def get(self, number: int) -> str:
+        """Return one.
+
+        Raises:
+            ValueError: there are not so many.
+        """
+        if not 0 <= number < len(self._ends):
+            raise ValueError(f"there is no shared text {number}")
+        begin = self._ends[number - 1] if number else 0
+        return self._bytes[begin : self._ends[number]].decode("utf-8", "surrogatepass")
 
 
-def _text(one: Element) -> str:
-    return one.text or ""
+def _is_text(around: str, name: str, text: str) -> bool:
+    """Tell a piece of a string or of its runs from what helps to pronounce it."""
+    return name == "t" and around in ("si", "is", "r") and bool(text)
+
+
+def _date(text: str) -> Cell:
+    """Return a date or a time; what is neither stays as it is written."""
+    for read in (datetime.datetime.fromisoformat, datetime.time.fromisoformat):
+        with suppress(ValueError):
+            return read(text)
+    return text
 
 
 def _unescaped(text: str) -> str:

@@ -1,0 +1,84 @@
+"""How much a label table may hold: what it costs in memory must not be its own choice.
+
+Tables come from elsewhere, and 41 kB of one can ask for gigabytes. Each limit is far above what
+labels have, and is looked at before it is passed; with all of them a command stays below 500 MB.
+"""
+
+import io
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TextIO
+
+from covcat.errors import IntegrityError
+
+MOST_LETTERS = 4_000_000  # of one row; reports of radiologists have some thousand
+MOST_COLUMNS = 100_000  # tables of genes have 60,000, sheets of Excel 16,384
+_MOST_DIRECTORY = 8_000_000  # bytes of a zip's: 80,000 members, each of which takes 600 of memory
+_PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # of others zipfile unpacks what it likes
+
+
+def too_much(what: str, most: int, unit: str, *, cause: str | None = None) -> IntegrityError:
+    """Return the error of a table that holds more than is read."""
+    return IntegrityError(f"{what} has more than {most:,} {unit}, too many for labels", cause=cause)
+
+
+def lines(stream: TextIO, path: str) -> Iterator[str]:
+    """Give the lines of a table with their ends.
+
+    Raises:
+        IntegrityError: one is longer than any row.
+    """
+    number = 0
+    while line := stream.readline(MOST_LETTERS + 1):
+        number += 1
+        if len(line) > MOST_LETTERS:
+            raise too_much(f"line {number} of `{path}`", MOST_LETTERS, "letters")
+        yield line
+
+
+# ---- tables in zips ----------------------------------------------------------------------------
+
+
+@contextmanager
+def unzipped(file: Path, path: str) -> Iterator[zipfile.ZipFile]:
+    """Open a zip whose directory is of a size to be read.
+
+    Raises:
+        IntegrityError: it is larger.
+        zipfile.BadZipFile: it is no zip.
+    """
+    with _Sparing(file) as raw:
+        raw.called = path
+        with zipfile.ZipFile(raw) as packed:
+            yield packed
+
+
+def member(packed: zipfile.ZipFile, name: str | zipfile.ZipInfo, path: str) -> IO[bytes]:
+    """Open a member of a zip that is unpacked piece by piece.
+
+    Raises:
+        IntegrityError: it is packed in another way.
+        KeyError: there is none of the name.
+    """
+    one = name if isinstance(name, zipfile.ZipInfo) else packed.getinfo(name)
+    if one.compress_type not in _PACKED:
+        raise IntegrityError(
+            f"`{one.filename}` in `{path}` is packed with method {one.compress_type}, "
+            "expected deflate as of all workbooks and annotations"
+        )
+    return packed.open(one)
+
+
+class _Sparing(io.FileIO):
+    """A file of which nobody reads much at once: the directory is the one thing zipfile does."""
+
+    called = ""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = os.fstat(self.fileno()).st_size - self.tell()
+        if (left if size is None or size < 0 else min(size, left)) > _MOST_DIRECTORY:
+            raise too_much(f"the zip `{self.called}`", _MOST_DIRECTORY, "bytes of directory")
+        return super().read(size) or b""
