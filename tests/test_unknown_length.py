@@ -112,9 +112,7 @@ def test_of_several_files_the_one_without_a_length_is_told(
     assert covcat("fetch", "one", "--require", "host", mirror=world.url).code == 5
 
 
-def test_a_longer_one_later_is_not_taken_for_it(
-    covcat: Covcat, shelf, world: World
-) -> None:
+def test_a_longer_one_later_is_not_taken_for_it(covcat: Covcat, shelf, world: World) -> None:
     shelf.add_web("one", "a.bin")
     served(world, cut=7_000)
     assert covcat("fetch", "one", mirror=world.url).code == 0

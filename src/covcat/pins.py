@@ -8,6 +8,7 @@ from covcat.gitid import blob_hasher, tree_id
 from covcat.listing import ListedFile, Listing
 from covcat.model import AnyFile, GitHubFile, Manifest, StoredFile, Transfer, VerifiedBy
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """What differs, as paths; empty if all is right. `changed` holds `path: why`."""
