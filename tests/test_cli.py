@@ -1,5 +1,7 @@
 """What every command keeps to: streams, formats, exit codes, JSON, terminals."""
 
+import errno
+import io
 import json
 import os
 import re
@@ -660,6 +662,20 @@ def test_streams_that_take_nothing_stop_no_work_and_lose_no_exit_code(
     assert (err in ran.stderr.decode()) if err else "error" not in ran.stderr.decode()
     assert b"Traceback" not in ran.stderr
     assert Path("covcat-data/sample/1/manifest.json").exists() == args.startswith("fetch")
+
+
+def test_a_window_that_was_closed_stops_no_work(covcat, monkeypatch) -> None:
+    class Closed(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def write(self, text: str) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(sys, "stderr", Closed())
+    ran = covcat("fetch", "sample")
+    assert (ran.code, ran.out) == (8, "covcat-data/sample/1/files\n")
+    assert Path("covcat-data/sample/1/manifest.json").is_file()
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])

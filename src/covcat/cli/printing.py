@@ -63,10 +63,8 @@ def _encodable(text: str, encoding: str) -> str:
 def _lose(stream: TextIO, error: OSError) -> None:
     """Let the rest go nowhere: what is still in a buffer would fail again when Python ends."""
     _lost[_name(stream)] = error.with_traceback(None)  # which would hold all that works for it
-    with suppress(OSError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+    with suppress(OSError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def end() -> DiskError | None:
