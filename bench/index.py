@@ -6,8 +6,8 @@ Usage: python bench/index.py [--quick]
 form without images, as text and as a full sheet of a workbook; --quick takes a tenth. All are whole
 processes on files in memory, in turn, so that a busy machine slows all of them. Each leaves a table
 on disk, but for `read_csv` alone; that of covcat has every raw cell beside the labels in one
-vocabulary. "less start-up" leaves out what each takes for a release of one image. The exit code is always 0: a ratio is for people to read,
-not for a gate that depends on the machine.
+vocabulary. "less start-up" leaves out what each takes for a release of one image. The exit code is
+always 0: a ratio is for people to read, not for a gate that depends on the machine.
 """
 
 import csv
