@@ -376,7 +376,7 @@ here[].state      text             complete, unfinished, a part: …, archives o
 here[].files      number           How many files; left out where that cannot be read.
 here[].bytes      number           How many bytes; the same.
 here[].newest     text             yes, behind RELEASE, moves with its branch, not in the catalog.
-here[].verified_by text            How its downloads were verified.
+here[].verified_by text            How its downloads were verified, as catalog.md lists it.
 here[].fetched_at text             When it was fetched.
 here[].note       text             What is wrong, or how to go on; else left out.
 """,

@@ -2,28 +2,38 @@
 
 import fcntl
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from builders import tree_on_disk, zip_of
 
 HOUR = 3600
+HERE = os.fsencode(os.uname().nodename)
+MARK = "made-by-covcat"
 
 
-def left(name: str, *, hours: float) -> Path:
+def left(name: str, *, mark: bytes | None = HERE, hours: float = 0) -> Path:
     """Make what a killed run leaves beside its target."""
     folder = Path(name)
-    (folder / "release").mkdir(parents=True)
-    (folder / "release/half").write_text("half")
-    then = folder.stat().st_mtime - hours * HOUR
+    (folder / "work/release").mkdir(parents=True)
+    (folder / "work/release/half").write_text("half")
+    then = time.time() - hours * HOUR
+    if mark is not None:
+        (folder / MARK).write_bytes(mark)
+        os.utime(folder / MARK, (then, then))
     os.utime(folder, (then, then))
     return folder
 
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(folder / MARK, os.O_RDWR)
     fcntl.flock(handle, fcntl.LOCK_EX)
     yield
     os.close(handle)
@@ -44,17 +54,88 @@ def write(request, covcat):
 
 
 def test_what_a_killed_run_left_goes_with_the_next_one_that_writes_there(write) -> None:
-    old = left(f".covcat-{'0' * 16}", hours=2)
-    young = left(f".covcat-{'1' * 16}", hours=0)
-    living = left(f".covcat-{'2' * 16}", hours=2)
-    mine = left(".covcat-notes", hours=2)
-    elsewhere = left("elsewhere", hours=2)
-    link = Path(f".covcat-{'3' * 16}")
+    gone = [
+        left(f".covcat-{'0' * 16}"),
+        left(f".covcat-{'1' * 16}", hours=2),
+        left(f".covcat-{'2' * 16}", mark=b"another machine", hours=2),
+    ]
+    living = left(f".covcat-{'3' * 16}", hours=2)
+    elsewhere = left("elsewhere")
+    stays = [
+        living,
+        elsewhere,
+        left(f".covcat-{'4' * 16}", mark=b"another machine"),
+        left(f".covcat-{'5' * 16}", mark=None, hours=2),
+        left(".covcat-notes"),
+    ]
+    link = Path(f".covcat-{'6' * 16}")
     link.symlink_to(elsewhere)
+    linked = left(f".covcat-{'7' * 16}", mark=None)
+    (linked / MARK).symlink_to(Path("elsewhere").absolute() / MARK)
     with held(living):
         ran = write()
     assert ran.code == 0, ran.err
-    assert not old.exists()
-    for folder in (young, living, mine, elsewhere, link):
-        assert (folder / "release/half").read_text() == "half"
-    assert len(list(Path().glob(".covcat-*"))) == 4  # its own is gone as well
+    assert not any(one.exists() for one in gone)
+    for folder in (*stays, link, linked):
+        assert (folder / "work/release/half").read_text() == "half"
+    assert len(list(Path().glob(".covcat-*"))) == 6  # its own is gone as well
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what belongs to another user")
+def test_what_another_user_left_stays_and_is_no_error(covcat) -> None:
+    Path("a.zip").write_bytes(zip_of({"a": b"1"}))
+    theirs = left(f".covcat-{'0' * 16}")
+    os.chown(theirs, 12345, 12345)
+    assert covcat("extract", "a.zip", "out").code == 0
+    assert (theirs / "work/release/half").is_file()
+
+
+def test_what_may_not_be_looked_into_is_no_error(covcat) -> None:
+    Path("a.zip").write_bytes(zip_of({"a": b"1"}))
+    shut = left(f".covcat-{'0' * 16}", mark=None)
+    shut.chmod(0)
+    Path(f".covcat-{'1' * 16}").write_text("a file")
+    os.mkfifo(f".covcat-{'2' * 16}")
+    assert covcat("extract", "a.zip", "out").code == 0
+    assert len(list(Path().glob(".covcat-*"))) == 3
+    shut.chmod(0o700)
+
+
+def started(archive: str, target: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "covcat", "extract", archive, target]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def workshops() -> list[Path]:
+    return list(Path().glob(f".covcat-*/{MARK}"))
+
+
+@pytest.fixture
+def large() -> dict[str, bytes]:
+    """Files that take a while, in `large.zip`."""
+    files = {f"{number}.bin": os.urandom(1 << 10) * (20 << 10) for number in range(10)}
+    Path("large.zip").write_bytes(zip_of(files))
+    return files
+
+
+def test_what_a_killed_extract_left_goes_at_once_with_the_next(covcat, large) -> None:
+    first = started("large.zip", "one")
+    while not workshops():
+        assert first.poll() is None
+        time.sleep(0.001)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    assert len(list(Path().glob(".covcat-*"))) == 1
+    assert covcat("extract", "large.zip", "two").code == 0
+    assert tree_on_disk(Path("two")) == large
+    assert sorted(one.name for one in Path().iterdir() if "covcat" in one.name) == []
+
+
+def test_extracts_at_once_into_one_folder_leave_each_other_alone(large) -> None:
+    running = [started("large.zip", f"there/{number}") for number in range(4)]
+    for one in running:
+        _, err = one.communicate()
+        assert one.returncode == 0, err
+    for number in range(4):
+        assert tree_on_disk(Path(f"there/{number}")) == large
+    assert sorted(one.name for one in Path("there").iterdir()) == ["0", "1", "2", "3"]

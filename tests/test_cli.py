@@ -1,5 +1,7 @@
 """What every command keeps to: streams, formats, exit codes, JSON, terminals."""
 
+import errno
+import io
 import json
 import os
 import re
@@ -611,20 +613,69 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     assert (closed.returncode, err) == (0, b"")
 
 
-def test_a_full_stdout_is_an_error() -> None:
-    with open("/dev/full", "wb") as full:
-        ran = subprocess.run([*COVCAT, "list"], stdout=full, stderr=-1, check=False)
-    assert ran.returncode == 8
-    assert b"error: cannot write the result" in ran.stderr
+FETCH = "fetch sample --offline"
+DAMAGED = "verify --data-dir damaged"
+REDIRECTED = {  # what is run, how, the exit code, what arrives on stdout, what on stderr
+    "result, full": ("list >/dev/full", 8, "", "cannot write the result"),
+    "result as a document, full": ("list --json >/dev/full", 8, "", "cannot write the result"),
+    "rows, full": ("images --data-dir good >/dev/full", 8, "", "cannot write the result"),
+    "bytes, full": ("cite cohen >/dev/full", 8, "", "cannot write the result"),
+    "help, full": ("--help >/dev/full", 8, "", "cannot write the result"),
+    "talk, full": ("list 2>/dev/full", 8, "radiopaedia", ""),
+    "talk of rows, full": ("images --data-dir good 2>/dev/full", 8, "synthetic-10", ""),
+    "talk of a verdict, full": ("verify --data-dir good 2>/dev/full", 8, "", ""),
+    "talk of a fetch, full": (f"{FETCH} 2>/dev/full", 8, "sample/1/files", ""),
+    "events, full": (f"{FETCH} --progress json 2>/dev/full", 8, "sample/1/files", ""),
+    "a fetch, both full": (f"{FETCH} >/dev/full 2>/dev/full", 8, "", ""),
+    "an error, talk full": (f"{DAMAGED} 2>/dev/full", 5, "", ""),
+    "an error, both full": (f"{DAMAGED} --json >/dev/full 2>/dev/full", 5, "", ""),
+    "an error, its document full": (f"{DAMAGED} --json >/dev/full", 5, "", "not as recorded"),
+    "a mistake, talk full": ("list --nope 2>/dev/full", 2, "", ""),
+    "result, shut": ("list >&-", 0, "", "14 of the survey"),
+    "all, shut": ("list <&- >&- 2>&-", 0, "", ""),
+    "a fetch, talk shut": (f"{FETCH} 2>&-", 0, "sample/1/files", ""),
+    "an error, shut": (f"{DAMAGED} >&- 2>&-", 5, "", ""),
+    "an error, its document shut": (f"{DAMAGED} --json >&-", 5, "", ""),
+    "result, unread": ("show cohen | true", 0, "", ""),
+    "rows, unread": ("images --data-dir good --format jsonl | true", 0, "", "12 images"),
+    "help, unread": ("--help | true", 0, "", ""),
+    "help of a command, unread": ("list --help | true", 0, "", ""),
+    "a fetch, all unread": (f"{FETCH} 2>&1 | true", 0, "", ""),
+    "an error, all unread": (f"{DAMAGED} 2>&1 | true", 5, "", ""),
+    "an error, its document unread": (f"{DAMAGED} --json | true", 5, "", "not as recorded"),
+    "nothing has that name, unread": ("show nosuch --json | true", 3, "", "no resource `nosuch`"),
+}
 
 
-def test_closed_streams_are_no_bug(tmp_path: Path) -> None:
-    for redirect in (">&-", ">&- 2>&-", "--json >/dev/full", "--help >/dev/full"):
-        script = f"{sys.executable} -c '{COVCAT[2]}' list {redirect}"
-        ran = subprocess.run(["bash", "-c", script], capture_output=True, check=False)
-        assert ran.returncode == (8 if "full" in redirect else 0), (redirect, ran)
-        assert b"Traceback" not in ran.stderr
-        assert b"bug" not in ran.stderr
+@pytest.mark.parametrize(("args", "code", "out", "err"), REDIRECTED.values(), ids=REDIRECTED)
+def test_streams_that_take_nothing_stop_no_work_and_lose_no_exit_code(
+    covcat, args: str, code: int, out: str, err: str
+) -> None:
+    for folder in ("good", "damaged"):
+        covcat("fetch", "sample", "-q", "--data-dir", folder)
+    Path("damaged/sample/1/files/README.md").write_bytes(b"x")
+    unread = args.replace("| true", "| (exec <&-; sleep 0.1)")
+    script = f"set -o pipefail; {sys.executable} -c '{COVCAT[2]}' {unread}"
+    ran = subprocess.run(["bash", "-c", script], capture_output=True, check=False)
+    assert ran.returncode == code, ran
+    assert (out in ran.stdout.decode()) if out else not ran.stdout
+    assert (err in ran.stderr.decode()) if err else "error" not in ran.stderr.decode()
+    assert b"Traceback" not in ran.stderr
+    assert Path("covcat-data/sample/1/manifest.json").exists() == args.startswith("fetch")
+
+
+def test_a_window_that_was_closed_stops_no_work(covcat, monkeypatch) -> None:
+    class Closed(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def write(self, text: str) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(sys, "stderr", Closed())
+    ran = covcat("fetch", "sample")
+    assert (ran.code, ran.out) == (8, "covcat-data/sample/1/files\n")
+    assert Path("covcat-data/sample/1/manifest.json").is_file()
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])

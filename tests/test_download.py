@@ -61,9 +61,24 @@ def body(data: bytes, status: int = 200, **headers: str) -> httpx.Response:
 
 
 def test_a_file_is_hashed_as_it_arrives(tmp_path: Path) -> None:
-    found = got(tmp_path, answers(body(ZIP)))
+    found = got(tmp_path, answers(body(ZIP, content_length=str(len(ZIP)))))
     assert (found.bytes, found.path.read_bytes()) == (len(ZIP), ZIP)
     assert found.verified_by == "first-use"
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind"),
+    [
+        ({}, "unknown-length"),
+        ({"content_length": "soon"}, "unknown-length"),
+        ({"content_length": str(len(ZIP))}, "first-use"),
+        ({"transfer_encoding": "chunked"}, "first-use"),
+    ],
+)
+def test_a_file_of_which_nobody_says_where_it_ends_is_called_that(
+    tmp_path: Path, headers: dict[str, str], kind: str
+) -> None:
+    assert got(tmp_path, answers(body(ZIP, **headers))).verified_by == kind
 
 
 LOGIN = b"<!DOCTYPE html><html><head><title>Log in | Host</title></head>"

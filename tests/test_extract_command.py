@@ -1,6 +1,8 @@
 """`covcat extract`: any archive on disk, from the command line."""
 
 import bz2
+import codecs
+import gzip
 import io
 import json
 import os
@@ -9,10 +11,12 @@ from pathlib import Path
 
 import pytest
 from builders import tar_of, tree_on_disk, zip_of
-from rar_builder import rar5_of
+from rar_builder import Entry, rar4_of, rar5_of
 from seven_zip_builder import seven_zip_of
+from tar_builder import END, entry, pax
 
 from covcat.archives import probe
+from covcat.sink import Writer
 
 MEMBERS = {"a.txt": b"a" * 10, "b/c.txt": b"c" * 3000, "empty.txt": b""}
 ARCHIVES = {
@@ -202,6 +206,62 @@ def test_names_of_another_encoding_are_read_once_it_is_declared(covcat, here: Pa
     assert list(tree_on_disk(here / "set")) == ["数据.txt"]
 
 
+def named(form: str, name: bytes) -> bytes:
+    """An archive of one file, whose name does not say its encoding."""
+    if form == "rar":
+        return rar4_of([Entry(name, b"1")])
+    if form == "tar":
+        return entry(name, b"1") + END
+    if form == "pax":
+        return pax((b"hdrcharset", b"BINARY"), (b"path", name)) + entry(b"a", b"1") + END
+    return zip_of({"x" * len(name): b"1"}).replace(b"x" * len(name), name)
+
+
+FORMS = ["zip", "rar", "tar", "pax"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [("سلام.png", "cp1256"), ("数据.png", "gbk"), ("лёгкие.png", "cp866"), ("Ä.png", "latin-1")],
+)
+def test_a_name_that_needs_its_encoding_says_so_and_how(
+    covcat, here: Path, form: str, name: str, encoding: str
+) -> None:
+    Path("set.x").write_bytes(named(form, name.encode(encoding)))
+    ran = covcat("extract", "set.x", "out")
+    assert (ran.code, "`set.x` has a name that is not UTF-8" in ran.err) == (6, True)
+    assert "damaged" not in ran.err
+    assert "hint: covcat extract … --name-encoding NAME" in ran.err
+    assert covcat("extract", "set.x", "out", "--name-encoding", encoding).code == 0
+    assert list(tree_on_disk(here / "out")) == [name]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [("Übersicht €.png", "latin-1"), ("سلام.png", "ascii"), ("Größe.png", "shift_jis")],
+)
+def test_a_declared_encoding_that_makes_no_text_of_a_name_says_so(
+    covcat, form: str, name: str, wrong: str
+) -> None:
+    Path("set.x").write_bytes(named(form, name.encode("cp1256" if wrong == "ascii" else "cp1252")))
+    ran = covcat("extract", "set.x", "out", "--name-encoding", wrong)
+    assert (ran.code, "--name-encoding NAME" in ran.err) == (6, True), ran.err
+    assert f"a name that is not {codecs.lookup(wrong).name}" in ran.err
+
+
+def test_names_of_persian_and_emoji_are_unpacked_listed_and_told_apart(covcat, here: Path) -> None:
+    names = ["بیمار\u200cها/می\u200cخواهم.png", "\U0001f469\u200d\u2695\ufe0f.png"]
+    Path("set.zip").write_bytes(zip_of(dict.fromkeys(names, b"1")))
+    assert covcat("extract", "set.zip", "--list", "--format", "ids").out == "\n".join(names) + "\n"
+    assert covcat("extract", "set.zip").code == 0
+    assert sorted(tree_on_disk(here / "set")) == sorted(names)
+    Path("two.tar").write_bytes(tar_of({"می\u200cخواهم": b"1", "میخواهم": b"1"}))
+    ran = covcat("extract", "two.tar")
+    assert (ran.code, "would be one path" in ran.err) == (6, True)
+
+
 def test_a_member_that_comes_again_with_the_same_bytes_is_noted(covcat, here: Path) -> None:
     Path("set.tar").write_bytes(tar_of({"a": b"1"}, "")[:1024] + tar_of({"a": b"1"}, ""))
     ran = covcat("extract", "set.tar")
@@ -234,6 +294,25 @@ def test_a_resource_of_rars_is_fetched(covcat, shelf, server) -> None:
     ran = covcat("fetch", "plain", "-q")
     assert ran.code == 0, ran.err
     assert tree_on_disk(Path(ran.out.strip())) == MEMBERS
+
+
+@pytest.mark.parametrize("command", [["fetch", "plain"], ["import", "plain", "a.zip"]])
+def test_what_brings_a_release_says_where_its_encoding_is_declared(
+    covcat, shelf, server, command
+) -> None:
+    from builders import Answer
+
+    data = named("zip", "سلام.png".encode("cp1256"))
+    Path("a.zip").write_bytes(data)
+    server.serve("/data.example.org/a.zip", Answer(data))
+    shelf.add_web("plain", "a.zip", unpack="zip")
+    ran = covcat(*command)
+    assert (ran.code, "not UTF-8, and no encoding is declared" in ran.err) == (6, True), ran.err
+    assert "`name_encoding`" in ran.err
+    assert "covcat extract … --name-encoding NAME" in ran.err
+    shelf.add_web("plain", "a.zip", unpack="zip", name_encoding="cp1256")
+    ran = covcat(*command, "-q")
+    assert list(tree_on_disk(Path(ran.out.strip()))) == ["سلام.png"], ran.err
 
 
 def test_the_catalog_names_archives_inside_and_the_manifest_keeps_them(
@@ -336,6 +415,54 @@ def test_what_cannot_be_meant_is_a_usage_error(covcat, args: tuple[str, ...]) ->
     os.mkfifo("pipe.zip")
     ran = covcat("extract", *args)
     assert (ran.code, "\x1b" in ran.err + ran.out) == (2, False)
+
+
+def sparse(name: bytes, size: int) -> bytes:
+    """A member of a tar that is nothing but a hole, as GNU tar writes it (pax, format 1.0)."""
+    body = b"1\n%d\n0\n" % size
+    keys = {b"major": b"1", b"minor": b"0", b"name": name, b"realsize": b"%d" % size}
+    return pax(*((b"GNU.sparse." + key, value) for key, value in keys.items())) + entry(
+        b"GNUSparseFile.0/s", body.ljust(512, b"\0")
+    )
+
+
+HALF = shutil.disk_usage(".").free // 2
+HOLES = {  # each is allowed alone; not all of them
+    "tar": lambda size: b"".join(sparse(b"%d" % n, size) for n in range(3)) + END,
+    "tar-gz": lambda size: gzip.compress(HOLES["tar"](size)),
+    "one-path-again-and-again": lambda size: 3 * sparse(b"a", size) + END,
+    "a-plain-file-between": lambda size: (
+        sparse(b"a", size) + entry(b"p", b"1") + 2 * sparse(b"b", size) + END
+    ),
+    "in-a-zip": lambda size: zip_of({"in.tar": HOLES["tar"](size)}),
+}
+
+
+@pytest.mark.parametrize("made", HOLES.values(), ids=HOLES)
+@pytest.mark.parametrize(
+    ("size", "options", "code"),
+    [(HALF, [], 8), (HALF, ["--max-bytes", f"{2 * HALF}"], 8), (10**9, ["--max-bytes", "2G"], 6)],
+    ids=["free space", "more than is free", "a limit"],
+)
+def test_holes_are_counted_before_one_is_written(
+    covcat, here: Path, monkeypatch, made, size: int, options: list[str], code: int
+) -> None:
+    def write(self: Writer, data: bytes) -> None:
+        assert not (len(data) > 10**5), "a hole is written"
+        plainly(self, data)
+
+    plainly = Writer.write
+    monkeypatch.setattr(Writer, "write", write)
+    Path("a.x").write_bytes(made(size))
+    ran = covcat("extract", "a.x", "out", "--nested", "*.tar", *options)
+    assert (ran.code, "unpacks to " in ran.err) == (code, True), ran.err
+    assert [one.name for one in here.iterdir()] == ["a.x"]
+
+
+def test_holes_that_fit_are_written(covcat, here: Path) -> None:
+    Path("a.tar").write_bytes(sparse(b"a", 3_000_000) + sparse(b"b", 2_000_000) + END)
+    assert covcat("extract", "a.tar", "out", "--max-bytes", "5M").code == 0
+    assert tree_on_disk(here / "out") == {"a": bytes(3_000_000), "b": bytes(2_000_000)}
 
 
 def test_what_is_left_out_of_a_packed_file_counts_too(covcat) -> None:

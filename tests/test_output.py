@@ -355,6 +355,9 @@ def test_what_can_be_seen_is_shown_as_it_is() -> None:
         ("\u202e\u2028", r"\u202e\u2028"),
         ("\ud800", r"\ud800"),
         ("\U000e0041", r"\U000e0041"),
+        ("a\u200cb", r"a\u200cb"),
+        ("\u0645\u200c\u0627", "\u0645\u200c\u0627"),  # a file is called so
+        ("\U0001f469\u200d\u2695\x1b", "\U0001f469\u200d\u2695\\x1b"),
         (12, "12"),
         (None, "None"),
     ],

@@ -224,8 +224,8 @@ def test_a_rar_4_name_without_unicode_has_the_declared_encoding(
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (rar4_of([Entry("肺".encode("gbk"))]), "unknown encoding: `.*`; declare it, as in gbk"),
-        (rar5_of([Entry(b"\xff\xfe")]), "unknown encoding"),
+        (rar4_of([Entry("肺".encode("gbk"))]), "not UTF-8, and no encoding is declared: `.*`"),
+        (rar5_of([Entry(b"\xff\xfe")]), "calls a name UTF-8 that is not"),
         (rar4_of([Entry(b"good\0bad")]), "has a NUL in the name `good`"),
         (rar5_of([Entry(b"good\0bad")]), "has a NUL in the name `good`"),
         (
@@ -237,6 +237,45 @@ def test_a_rar_4_name_without_unicode_has_the_declared_encoding(
 def test_a_name_that_cannot_be_known_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
     with pytest.raises(BadArchiveError, match=message):
         members_of(tmp_path, data)
+
+
+# `Проба` in steps of two bits, high byte 4; then one sign of another alphabet, and ASCII
+STEPS = b"\x04\x55\x1f\x40\x3e\x31\x60\x30\xba\x80.x"
+CUT_NAMES = {
+    "nothing of it": b"",
+    "only the high byte": STEPS[:1],
+    "steps without what they add": STEPS[:2],
+    "a step of one byte": STEPS[:7],
+    "half a step of two bytes": STEPS[:9],
+    "a run without its length": b"\x04\xc0",
+    "a run without its correction": b"\x04\xc0\x83",
+    "a run beyond the plain name": b"\x04\xc0\x08",
+}
+
+
+@pytest.mark.parametrize("packed", CUT_NAMES.values(), ids=CUT_NAMES.keys())
+def test_a_unicode_name_of_rar_4_that_is_cut_off_is_refused(tmp_path: Path, packed: bytes) -> None:
+    # rarfile would take the plain name, 7-Zip what there is of the other, bsdtar a third one
+    data = rar4_of([Entry(b"?????_.x\0" + packed, b"x", flags=0x200)])
+    with pytest.raises(BadArchiveError, match="has a Unicode name that is cut off, for `"):
+        members_of(tmp_path, data)
+
+
+@pytest.mark.parametrize(
+    ("packed", "name"),
+    [
+        (STEPS, "Проба肺.x"),
+        (b"\x04\xc0\x83\x10", "яяяяя"),
+        (b"\x04\xc0\x06", "?????_.x"),
+    ],
+    ids=["steps", "a run with a correction", "a run"],
+)
+def test_a_unicode_name_of_rar_4_is_read(tmp_path: Path, packed: bytes, name: str) -> None:
+    header, data = member4(Entry(b"?????_.x\0" + packed, b"x", flags=0x200))
+    large = block4(0x74, 0x8300, header[7:32] + bytes(8) + header[32:])  # with sizes of 64 bits
+    for one in (header, large):
+        pieces = (MAGIC4, block4(0x73, 0, bytes(6)), one, data, block4(0x7B, 0x4000, b""))
+        assert files_of(tmp_path, b"".join(pieces)) == {name: b"x"}
 
 
 # ---- kinds -------------------------------------------------------------------------------------

@@ -293,6 +293,35 @@ def test_what_is_not_whole_and_plain_is_refused(tmp_path: Path, data: bytes, mes
         files_of(tmp_path, data)
 
 
+BROTLI, ZSTD = b"\x04\xf7\x11\x02", b"\x04\xf7\x11\x01"
+
+
+def packed_as(coders: bytes, packed: bytes) -> bytes:
+    """An archive of one file, with any coders and any bytes."""
+    header = b"\x01" + streams([len(packed)], coders) + b"\x05\x01" + names("x") + b"\0\0"
+    return raw(header, packed)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(
+            packed_as(b"\x01\x24" + BROTLI + b"\x03\x01\0\5", b"P*M\x18" * 4), id="brotli"
+        ),
+        pytest.param(packed_as(b"\x01\x24" + BROTLI + b"\x01\x01", b"x" * 9), id="its properties"),
+        pytest.param(packed_as(b"\x01\x24" + ZSTD + b"\x02\1\1", b"x" * 9), id="those of zstd"),
+        pytest.param(packed_as(b"\x01\x24" + ZSTD + b"\x03\x09\x09\1", b"x" * 9), id="its version"),
+    ],
+)
+def test_what_a_library_finds_wrong_is_said_in_words(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(BadArchiveError) as info:
+        files_of(tmp_path, data)
+    found = str(info.value).removeprefix("cannot be unpacked: ")
+    assert found[:1].isalpha()  # no tuple, no bytes
+    assert " " in found
+    assert "b'" not in found
+
+
 def test_encrypted_archives_are_refused(tmp_path: Path) -> None:
     for options in ({}, {"header_encryption": True}):
         with pytest.raises(

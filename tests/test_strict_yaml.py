@@ -264,6 +264,6 @@ def test_a_file_that_may_not_be_read_is_named_with_the_reason(
         raise PermissionError(13, "nobody may")
 
     (tmp_path / NAME).write_bytes(b"a: 1\n")
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr("covcat.strict_yaml.opened", refuse)
     with pytest.raises(IntegrityError, match=r"mine\.yaml: cannot be read \(nobody may\)$"):
         strict_yaml.read(tmp_path / NAME)

@@ -46,3 +46,10 @@ def test_whatever_stops_a_run_the_next_one_is_right(harness: str) -> None:
     here = Path(__file__).parent
     ran = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_no_edit_of_what_covcat_reads_again_makes_a_wrong_row() -> None:
+    command = [sys.executable, "-m", "torture", "edits", "--count", "26"]
+    here = Path(__file__).parent
+    ran = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr

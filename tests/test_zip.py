@@ -6,12 +6,12 @@ import random
 import struct
 import zipfile
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 
 import inflate64
 import pytest
 from builders import tree_on_disk
+from zip_builder import Made, zip_made
 
 from covcat import extract
 from covcat.archives import zip_end, zip_methods
@@ -23,42 +23,6 @@ LARGE = bytes(range(256)) * 1200  # unpacked piece by piece, by other decompress
 NOISE = random.Random(0).randbytes(1 << 20)
 DEFLATE, DEFLATE64, LZMA = 8, 9, 14
 EMPTY_DEFLATED = b"\x03\x00"
-
-
-@dataclass(frozen=True)
-class Made:
-    """One entry to be built; what is None is as the data has it."""
-
-    name: str = "a"
-    data: bytes = b""
-    method: int = 0
-    packed: bytes | None = None
-    flags: int = 0
-    local_flags: int | None = None
-    crc: int | None = None
-    host: int = 3
-    attributes: int = 0o100644 << 16
-
-    def headers(self, offset: int) -> tuple[bytes, bytes]:
-        """Return its local part, and its entry in the directory."""
-        packed = self.data if self.packed is None else self.packed
-        crc = zlib.crc32(self.data) if self.crc is None else self.crc
-        name = self.name.encode()
-        sizes = struct.pack("<3I2H", crc, len(packed), len(self.data), len(name), 0)
-        rest = struct.pack("<H2H", self.method, 0, 33) + sizes
-        local_flags = self.flags if self.local_flags is None else self.local_flags
-        local = b"PK\x03\x04" + struct.pack("<2H", 20, local_flags) + rest + name + packed
-        entry = b"PK\x01\x02" + struct.pack("<2BHH", 20, self.host, 20, self.flags) + rest
-        return local, entry + struct.pack("<3H2I", 0, 0, 0, self.attributes, offset) + name
-
-
-def zip_made(*made: Made) -> bytes:
-    body, directory = b"", b""
-    for one in made:
-        local, entry = one.headers(len(body))
-        body, directory = body + local, directory + entry
-    end = struct.pack("<4H2IH", 0, 0, len(made), len(made), len(directory), len(body), 0)
-    return body + directory + b"PK\x05\x06" + end
 
 
 def unpacked(tmp_path: Path, data: bytes) -> dict[str, bytes]:

@@ -8,14 +8,14 @@ In a notebook:
     films = covcat.images("figure1", data_dir="data", where="view = 'PA'")  # a pandas.DataFrame
 """
 
-from collections.abc import Sequence
-from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 from covcat.version import __version__
 
-if TYPE_CHECKING:
+TYPE_CHECKING = False  # as type checkers read it: `typing` would take longer than all of this
+if TYPE_CHECKING:  # every command imports this first, and cannot hear a signal before
+    from collections.abc import Sequence
+    from os import PathLike
+    from pathlib import Path
+
     from pandas import DataFrame
 
     from covcat.catalog import Catalog
@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["__version__", "fetch", "images", "load_catalog"]
 
 
-def load_catalog(extra: Sequence[str | PathLike[str]] = ()) -> "Catalog":
+def load_catalog(extra: "Sequence[str | PathLike[str]]" = ()) -> "Catalog":
     """Load the packaged catalog, and the user's own folders of entries.
 
     Raises:
         covcat.errors.IntegrityError: a file of `extra` is wrong; every mistake is named.
     """
+    from pathlib import Path
+
     from covcat import catalog
 
     return catalog.load([Path(folder) for folder in extra])
@@ -38,14 +40,14 @@ def load_catalog(extra: Sequence[str | PathLike[str]] = ()) -> "Catalog":
 def fetch(
     name: str,
     *,
-    data_dir: str | PathLike[str] = "covcat-data",
+    data_dir: "str | PathLike[str]" = "covcat-data",
     mirror: str | None = None,
     offline: bool = False,
     allow_missing: bool = False,
     keep_archives: bool = False,
     progress: "Progress | None" = None,
     catalog: "Catalog | None" = None,
-) -> Path:
+) -> "Path":
     """Fetch `ID` or `ID@RELEASE`, verified, and return the folder of its files.
 
     What is there and complete is not asked for again.
@@ -53,6 +55,8 @@ def fetch(
     Raises:
         covcat.errors.CovcatError: as the command line does; each class has its exit `code`.
     """
+    from pathlib import Path
+
     from covcat import pipeline
     from covcat.model import Network, Options
     from covcat.progress import Silent
@@ -73,7 +77,7 @@ def fetch(
 
 def images(
     *names: str,
-    data_dir: str | PathLike[str] = "covcat-data",
+    data_dir: "str | PathLike[str]" = "covcat-data",
     where: str | None = None,
     with_files_only: bool = True,
     catalog: "Catalog | None" = None,
@@ -87,6 +91,8 @@ def images(
         covcat.errors.NotFoundError: a release is not here.
         covcat.errors.UsageError: `where` cannot be asked.
     """
+    from pathlib import Path
+
     import pandas
 
     from covcat import index, query

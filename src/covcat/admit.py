@@ -7,7 +7,7 @@ written. Pure: nothing is read or written here.
 
 import threading
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from glob import escape
 from shlex import quote
@@ -59,6 +59,10 @@ class Budget:
     bytes: int = 0
     members: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def copied(self) -> "Budget":
+        """Return one to count with, of which nothing is taken from this."""
+        return replace(self, _lock=threading.Lock())
 
     def take(self, size: int) -> None:
         """Count bytes that were not declared before."""
@@ -162,7 +166,7 @@ class Gate:
             name = name.removesuffix("/")
         while name.startswith("./"):
             name = name[2:]
-        if member.kind == "folder" and name in (".", "") and member.name.startswith("."):
+        if member.kind == "folder" and name in (".", "") and member.name.startswith((".", "/")):
             return "", None
         if member.kind in ("link", "special"):
             return name, "it is a link" if member.kind == "link" else "it is not a regular file"

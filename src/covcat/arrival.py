@@ -59,6 +59,7 @@ class Arrival:
         self.validator = Validator()
         self.url = ""  # that the bytes came from, before and after redirects
         self.final_url = ""
+        self.has_end = False  # the last answer's body says how long it is, or where it ends
         self.has_answered = False  # the host, in the attempt that was last
         self.is_joined = False  # of bytes from more than one answer
         self.wants_one_answer = False  # no ranges: bytes that were joined were wrong
@@ -207,6 +208,7 @@ class Arrival:
 
     def _read(self, answer: "Answer", location: Location, host: str) -> int:
         """Take the body; where it is left as too slow, return how many connections may help."""
+        self.has_end = answer.is_chunked or answer.length is not None
         floor = Floor(self.line.network.slowest, self.line.network.limit_rate)
         since, before = time.monotonic(), self.offset
         heard = _heard(answer.chunks, floor, location.url)

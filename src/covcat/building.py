@@ -27,6 +27,8 @@ WORDS = {
     "host-md5": "only its host says what it should be, by md5",
     "md5-prefix": "only the first digits of its digest are published: that is weak",
     "first-use": "no digest of it was at hand to compare; its sha256 is recorded from now on",
+    "unknown-length": "neither its length nor a digest of it is known: what came may be a part "
+    "of it that was cut off; its sha256 is recorded from now on",
 }
 
 

@@ -3,7 +3,6 @@
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal, get_args
@@ -11,7 +10,7 @@ from typing import Literal, get_args
 from covcat import vocabulary
 from covcat.errors import IntegrityError
 from covcat.index import Index
-from covcat.index.further import unnamed
+from covcat.index.further import Distinct
 from covcat.model import (
     COLUMNS,
     NAMES,
@@ -38,7 +37,6 @@ _KEYS: dict[Of, str] = {  # what is counted of a record: nothing where this is N
     "images": "resource || '@' || release || ':' || path",
     "patients": "patient_id",
 }
-_DISTINCT = "CREATE TABLE keys (place INTEGER, key TEXT, PRIMARY KEY (place, key)) WITHOUT ROWID"
 
 
 # ---- groups ------------------------------------------------------------------------------------
@@ -88,13 +86,7 @@ def _sql(column: str) -> str:
 
 
 def _summed(records: Iterable[Record], by: Sequence[str], of: Of) -> Tally:
-    with closing(unnamed(_DISTINCT)) as base:
-        return _summed_in(base, records, by, of)
-
-
-def _summed_in(
-    base: sqlite3.Connection, records: Iterable[Record], by: Sequence[str], of: Of
-) -> Tally:
+    distinct = Distinct()
     counts: Counter[Group] = Counter()
     numbers: dict[Group, int] = {}
     several = left_out = 0
@@ -110,8 +102,8 @@ def _summed_in(
                 counts[group] += number
             else:
                 place = numbers.setdefault(group, len(numbers))
-                base.execute("INSERT OR IGNORE INTO keys VALUES (?, ?)", (place, record["k"]))
-    found = dict(base.execute("SELECT place, count(*) FROM keys GROUP BY place"))
+                distinct.add(place, record["k"])
+    found = distinct.counts()
     counts.update({group: found[place] for group, place in numbers.items()})
     return Tally(_sorted(counts, by), several, left_out)
 

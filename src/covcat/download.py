@@ -119,7 +119,9 @@ def _verify(arrival: Arrival) -> VerifiedBy:
     arrival.digests.settle()
     served = arrival.wanted.served
     known = [*served.digests, *arrival.claims]
-    return compared(served, known, arrival.url, arrival.offset, arrival.digests.hexdigest)
+    kind = compared(served, known, arrival.url, arrival.offset, arrival.digests.hexdigest)
+    has_end = arrival.has_end or arrival.total is not None
+    return kind if has_end or kind != "first-use" else "unknown-length"
 
 
 def compared(

@@ -6,23 +6,24 @@ taken from the archive: no links, modes, times or owners. Unpatched Pythons leak
 writes for us. After an error the staging folder holds part of the archive: the caller drops it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path, PurePosixPath
 
 from covcat import volumes
 from covcat.admit import Budget, Gate, Layout, Placed
 from covcat.archives import Listed, Member, Source, Stream, reader
-from covcat.archives.damage import DAMAGE
+from covcat.archives.damage import DAMAGE, words
 from covcat.archives.kinds import kind_of, stem_of
-from covcat.archives.member import SplitError, Writer
+from covcat.archives.member import EncodingError, SplitError, Writer
 from covcat.archives.probe import demand_rar_tool
 from covcat.errors import ExtractionError
 from covcat.model import GitHubFile, NestedArchive, Release, Served, StoredFile
 from covcat.names import collision, unsafe_name
 from covcat.sink import Place, Sink, Tally
-from covcat.store import disk_error, disk_errors
+from covcat.store import disk_error, disk_errors, locale_error
 
 __all__ = [
     "Budget",
@@ -101,7 +102,7 @@ def inspect(
         gate.demand_room()
         return Tally(budget, archive.name) if member.size is None else None
 
-    with _opened(archive, encoding) as source:
+    with _opened(archive, encoding, layout.command) as source:
         form = reader(kind)
         if form.IS_STREAM:
             form.unpack(source, look)
@@ -140,11 +141,12 @@ def extract(
         DiskError: the disk refused, or has less than is needed.
     """
     gate = Gate(archive.name, layout, budget)
+    count = cache(partial(inspect, archive, kind, layout, budget.copied(), encoding))
     with Sink(archive.name, place, budget) as sink:
-        with _opened(archive, encoding) as source:
+        with _opened(archive, encoding, layout.command) as source:
             form = reader(kind)
             if form.IS_STREAM:
-                _unpack_stream(form, source, gate, sink)
+                _unpack_stream(form, source, gate, sink, count)
             else:
                 _unpack_listed(form, source, gate, sink)
         done = Extracted(sink.files(), gate.left_out, sink.repeated, litter=gate.litter)
@@ -155,12 +157,18 @@ def extract(
     return done
 
 
-def _unpack_stream(form: Stream, source: Source, gate: Gate, sink: Sink) -> None:
+def _unpack_stream(
+    form: Stream, source: Source, gate: Gate, sink: Sink, count: Callable[[], object]
+) -> None:
+    """Unpack what has no list of its members; before the first hole is written, count them all."""
+
     def open_member(member: Member) -> Writer | None:
         placed = gate.admit(member)
         gate.demand_room()
         if placed is None and member.size is None:
             return Tally(gate.budget, gate.archive)
+        if placed and member.has_holes:
+            count()
         return sink.writer(placed) if placed else None
 
     sink.start(None)
@@ -220,23 +228,36 @@ def _unpack_nested(
 
 
 @contextmanager
-def _opened(archive: Path, encoding: str | None) -> Iterator[Source]:
-    with _archive_errors(archive.name), archive.open("rb") as stream:
+def _opened(archive: Path, encoding: str | None, command: str) -> Iterator[Source]:
+    with _archive_errors(archive.name, command), archive.open("rb") as stream:
         yield Source(archive.absolute(), stream, encoding)
 
 
 @contextmanager
-def _archive_errors(name: str) -> Iterator[None]:
+def _archive_errors(name: str, command: str = "") -> Iterator[None]:
     """Turn whatever a reader raises on damage into one sentence that names the archive."""
     try:
         yield
+    except EncodingError as error:
+        raise ExtractionError(f"`{name}` {error}", hint=_encoding_hint(command)) from error
+    except UnicodeEncodeError as error:
+        raise locale_error(error) from error
     except DAMAGE as error:
         if isinstance(error, OSError) and error.errno:
             raise disk_error(error, f"read `{name}`") from error
-        reason = str(error) or type(error).__name__
+        cause = words(error)
         if isinstance(error, SplitError) or volumes.volume(name):
             is_rar = name.lower().endswith(".rar")  # of which a reader says what is wrong
-            raise volumes.split(name, reason if is_rar else None) from error
+            raise volumes.split(name, cause if is_rar else None) from error
         raise ExtractionError(
-            f"`{name}` cannot be unpacked: it is damaged or unsafe", cause=reason
+            f"`{name}` cannot be unpacked: it is damaged or unsafe", cause=cause
         ) from error
+
+
+def _encoding_hint(command: str) -> str:
+    """Return how a person says the encoding of names, of which only `extract` has an option."""
+    option = "covcat extract … --name-encoding NAME"
+    such = "its makers' encoding, such as cp1256, gbk or cp437"
+    if command == "covcat extract":
+        return f"{option}, where NAME is {such}"
+    return f"{option} unpacks it alone; its entry in a catalog may have `name_encoding`: {such}"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from covcat.errors import IntegrityError
 from covcat.model import Contents
+from covcat.regular import opened
 
 HEADER = "path\tmode\tblob\tbytes\tsha256\n"
 _SIZE = re.compile(r"[0-9]{1,15}")
@@ -41,9 +42,7 @@ def read(path: Path) -> Listing:
         IntegrityError: it is missing, damaged or not a listing.
     """
     try:
-        if not path.is_file():  # a pipe would block for ever
-            raise FileNotFoundError("No such file")
-        with gzip.open(path, "rb") as stream:
+        with opened(path) as packed, gzip.open(packed, "rb") as stream:
             data = stream.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise ValueError(f"it unpacks to more than {MAX_BYTES} bytes")

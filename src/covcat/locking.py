@@ -29,7 +29,8 @@ from covcat.model import (
 )
 from covcat.model.lock import MOST_ROWS
 from covcat.names import is_litter
-from covcat.store import FILE_MODE, MANIFEST, disk_error, disk_errors, opened, what_is
+from covcat.regular import opened, what_is
+from covcat.store import FILE_MODE, MANIFEST, disk_error, disk_errors
 
 FILE = Path("covcat.lock")
 MAX_BYTES = 1 << 28

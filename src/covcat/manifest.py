@@ -28,7 +28,8 @@ from covcat.model import (
     Transfer,
 )
 from covcat.names import unsafe_name
-from covcat.store import FILE_MODE, MANIFEST, SUMS, disk_error, disk_errors, opened
+from covcat.regular import opened
+from covcat.store import FILE_MODE, MANIFEST, SUMS, disk_error, disk_errors
 from covcat.version import __version__
 
 MAX_BYTES = 1 << 30
@@ -127,16 +128,29 @@ def load(folder: Path) -> Manifest:
         IntegrityError: it is damaged, newer than this covcat, or names paths outside.
         DiskError: this user may not read it.
     """
+    path, data = folder / MANIFEST, raw(folder)
+    try:
+        tree = json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, str(error)) from error
+    return _checked(path, tree, data)
+
+
+def raw(folder: Path) -> bytes:
+    """Return the record of a release folder as it lies there.
+
+    Raises:
+        IntegrityError: it is gone, or no regular file.
+        DiskError: this user may not read it.
+    """
     path = folder / MANIFEST
     try:
         with opened(path) as stream:
-            data = stream.read(MAX_BYTES)
-        tree = json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+            return stream.read(MAX_BYTES)
     except PermissionError as error:
         raise disk_error(error, f"read `{path}`") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise _damaged(path, str(error)) from error
-    return _checked(path, tree, data)
+    except OSError as error:
+        raise _damaged(path, error.strerror or str(error)) from error
 
 
 def _checked(path: Path, tree: Any, data: bytes) -> Manifest:

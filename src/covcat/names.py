@@ -5,17 +5,29 @@ Names that only Windows dislikes (`NUL`, `a?b`) pass: covcat runs on POSIX syste
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
 MAX_NAME_BYTES = 1_024
 MAX_PART_BYTES = 255
 MAX_DEPTH = 64
 _HIDDEN = ("Cc", "Cf", "Cs", "Cn", "Zl", "Zp")
-# Shown as nothing, or as a blank, and yet no control characters.
+# Shown as nothing, or as a blank, and yet allowed in names.
 _RANGES = (range(0x180B, 0x1810), range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
-_SINGLE = (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0)
+_SINGLE = (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x200C, 0x200D, 0x2800, 0x3164, 0xFFA0)
 _UNSEEN = dict.fromkeys([*_SINGLE, *(code for one in _RANGES for code in one)])
+_JOINERS = "\u200c\u200d"
+_VIRAMA = 9  # a combining class
+# Scripts written with joiners, by the first word of their characters' names, which never change.
+_JOINED = {
+    *("ARABIC", "SYRIAC", "MANDAIC", "NKO", "MONGOLIAN", "PHAGS-PA", "HANIFI", "ADLAM"),
+    *("DEVANAGARI", "BENGALI", "GURMUKHI", "GUJARATI", "ORIYA", "TAMIL", "TELUGU", "KANNADA"),
+    *("MALAYALAM", "SINHALA", "KHMER", "MYANMAR"),
+}
+_ONE_EMOJI = (
+    "[\u2194\u2195\u2600-\u27bf\u2b1b\U0001f000-\U0001faff](?:\ufe0f|[\U0001f3fb-\U0001f3ff])?"
+)
+_JOINED_EMOJI = re.compile(f"{_ONE_EMOJI}(?:\u200d{_ONE_EMOJI})+")
 _DRIVE = re.compile(r"[A-Za-z]:")
 # What macOS, Windows and network disks of Synology and QNAP leave in a folder, and make again.
 _OF_DESKTOPS = {
@@ -45,13 +57,44 @@ def unsafe_name(name: str) -> str | None:
         return f"its name has {size} bytes, more than {MAX_NAME_BYTES}"
     if not name:
         return "it has no name"
-    if not _is_plain(name) and any(unicodedata.category(char) in _HIDDEN for char in name):
+    if not _is_plain(name) and any(True for _ in hidden(name)):
         return "its name has a control or invisible character"
     if "\\" in name:
         return "its name has a backslash"
     if name.startswith("/") or _DRIVE.match(name):
         return "its path is absolute"
     return _unsafe_parts(name.split("/"), size)
+
+
+def hidden(text: str) -> Iterator[int]:
+    """Give the places of what cannot be seen, but for the joiners that writing needs.
+
+    Those are U+200C and U+200D after a virama or between two letters or marks of a script that
+    has them (RFC 5892, A.1 and A.2; UAX #31, 2.3.1; wider, as people write: RFC 5892 has no
+    U+200C after a letter that never joins, nor U+200D between Arabic letters or before a virama,
+    as in Bengali), and U+200D in an emoji of several (UTS #51, ED-16). Flags made of tag
+    characters stay hidden: tags can spell out any text.
+    """
+    seen = _JOINED_EMOJI.sub(lambda found: "-" * len(found[0]), text)
+    for at, char in enumerate(seen):
+        if unicodedata.category(char) in _HIDDEN and not _is_joiner(seen, at):
+            yield at
+
+
+def _is_joiner(text: str, at: int) -> bool:
+    if text[at] not in _JOINERS or at == 0:
+        return False
+    before, after = text[at - 1], text[at + 1 : at + 2]
+    if unicodedata.combining(before) == _VIRAMA:
+        return True
+    script = _script(before)
+    return script in _JOINED and script == _script(after)
+
+
+def _script(char: str) -> str:
+    """Return the script of a letter or mark, as its name begins; "" of anything else."""
+    is_written = char and unicodedata.category(char)[0] in "LM"
+    return unicodedata.name(char, "").partition(" ")[0] if is_written else ""
 
 
 def _unsafe_parts(parts: Sequence[str], size: int) -> str | None:
@@ -87,7 +130,11 @@ def history_of(path: str) -> str:
 
 
 def collision_key(path: str) -> str:
-    """Return a text that is equal for paths that some file system, or eye, takes for one."""
+    """Return a text that is equal for paths that some file system, or eye, takes for one.
+
+    Names that differ in joiners alone are one: HFS+ passes over them (Apple's TN1150), and where
+    letters join anyway nobody sees them.
+    """
     return "/".join(_key(part) for part in path.split("/"))
 
 

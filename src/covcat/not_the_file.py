@@ -10,7 +10,7 @@ from covcat.volumes import split, volume
 HEAD = 512  # bytes that decide it
 
 MAGIC = {
-    "zip": (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"),  # the last one of split ones
+    "zip": (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"PK00"),  # the last of split ones
     "7z": (b"7z\xbc\xaf\x27\x1c",),
     "rar": (b"Rar!\x1a\x07",),
     "gz": (b"\x1f\x8b",),

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from covcat.model import Download, Served
+from covcat.regular import opened
 from covcat.seal import sealed, unsealed
-from covcat.store import CLOSED, disk_errors, make_folder, opened
+from covcat.store import CLOSED, FILE_MODE, disk_errors, make_folder
 
 _JOURNAL = "journal.jsonl"
 _MOST_BYTES = 1 << 30  # of it: a million files
@@ -47,7 +48,7 @@ class Partial:
             self._lock,
             disk_errors(f"note that `{got.name}` is here"),
             suppress(FileNotFoundError),  # another process published the release meanwhile
-            (self.folder / _JOURNAL).open("a", encoding="utf-8") as journal,
+            open(self.folder / _JOURNAL, "a", encoding="utf-8", opener=_at_once) as journal,
         ):
             journal.write(json.dumps(sealed(line)) + "\n")
             if self._earlier is not None:  # another try of this run will not bring it again
@@ -120,6 +121,11 @@ class Partial:
                     value = unsealed(json.loads(line))
                     found += [] if value is None else [value]
         return found
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open the journal, or fail: a pipe in its place would hold us up."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW, FILE_MODE)
 
 
 def _identity(file: Served) -> str:

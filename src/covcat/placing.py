@@ -14,7 +14,7 @@ from covcat.assemble import Part
 from covcat.building import Job
 from covcat.choose import matches
 from covcat.matching import OF_IMAGES
-from covcat.model import GitHubFile, LabelTable, Release, Resource
+from covcat.model import UNPUBLISHED, GitHubFile, LabelTable, Release, Resource
 from covcat.names import common_folder, unsafe_name
 from covcat.readers.names import SUFFIXES
 from covcat.store import disk_errors, make_folder
@@ -80,7 +80,7 @@ def put_right(job: Job, parts: list[Part]) -> list[Part]:
 def _may_move(part: Part) -> bool:
     """Tell an archive or folder of which nobody says how it was."""
     is_pinned = isinstance(part.file, GitHubFile) and part.file.tree is not None
-    is_known = is_pinned or part.transfer.verified_by != "first-use"
+    is_known = is_pinned or part.transfer.verified_by not in UNPUBLISHED
     return part.transfer.is_archive and not part.served.own_folder and not is_known
 
 

@@ -9,6 +9,7 @@ from covcat.errors import ExtractionError, IntegrityError
 from covcat.listing import Listing
 from covcat.model import (
     PINNED,
+    UNPUBLISHED,
     WEAK,
     GitHubFile,
     Manifest,
@@ -85,7 +86,7 @@ def proven(case: Case, parts: Iterable[Part], lost: Sequence[Served] = ()) -> Pr
 
 def _kind(case: Case, part: Part, listing: Listing | None, *, is_whole: bool) -> VerifiedBy:
     kind = pins.pin(case.name, part.file, part.transfer, part.files, listing, is_complete=is_whole)
-    if kind == "first-use" and case.before is not None:
+    if kind in UNPUBLISHED and case.before is not None:
         pins.demand_same_as_before(case.name, part.transfer, case.before)
     return kind
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from covcat.durable import ASIDE, exchange, sync, sync_folder
-from covcat.errors import DiskError
+from covcat.errors import DiskError, IntegrityError
+from covcat.regular import NoFileError
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -42,11 +43,30 @@ def packaged_catalog() -> Path:
 
 @contextmanager
 def disk_errors(doing: str) -> Iterator[None]:
-    """Turn what the disk refuses into a DiskError that says what covcat was doing."""
+    """Turn what the disk refuses into a DiskError that says what covcat was doing.
+
+    Raises:
+        DiskError: it refused.
+        IntegrityError: something else lies where a regular file should be.
+    """
     try:
         yield
+    except NoFileError as error:
+        hint = f"ls -ld {shlex.quote(error.filename)}"
+        raise IntegrityError(f"cannot {doing}: {error}", hint=hint) from error
     except OSError as error:
         raise disk_error(error, doing) from error
+    except UnicodeEncodeError as error:
+        raise locale_error(error) from error
+
+
+def locale_error(error: UnicodeEncodeError) -> DiskError:
+    """Say that a file cannot have its name in this locale."""
+    name = str(error.object).rpartition("/")[2]
+    return DiskError(
+        f"the locale has names of files in {error.encoding}: expected UTF-8 for `{name}`",
+        hint="LC_ALL=C.UTF-8 covcat …",
+    )
 
 
 def disk_error(error: OSError, doing: str) -> DiskError:
@@ -64,22 +84,6 @@ def disk_error(error: OSError, doing: str) -> DiskError:
     )
     found.has_vanished = error.errno in (errno.ENOENT, errno.ESTALE)
     return found
-
-
-def opened(path: Path, *, follow: bool = True) -> BinaryIO:
-    """Open a regular file to be read: a pipe would block, a device may never end."""
-    links = 0 if follow else getattr(os, "O_NOFOLLOW", 0)
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | links)
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError(errno.EINVAL, "no regular file", str(path))
-    return os.fdopen(handle, "rb")
-
-
-def what_is(status: os.stat_result) -> str:
-    """Say what lies where a regular file should be."""
-    kinds = [(stat.S_ISDIR, "a folder"), (stat.S_ISLNK, "a link"), (stat.S_ISFIFO, "a pipe")]
-    return next((word for test, word in kinds if test(status.st_mode)), "a device or socket")
 
 
 def write_whole(stream: BinaryIO, data: bytes) -> None:

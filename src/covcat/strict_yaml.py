@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from covcat.errors import IntegrityError
+from covcat.regular import NoFileError, opened
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
@@ -25,10 +26,10 @@ def read(path: Path) -> bytes:
         IntegrityError: it is not a regular file or larger than MAX_BYTES.
     """
     try:
-        if not path.is_file():
-            raise IntegrityError(f"{path}: expected a YAML file, found none")
-        with path.open("rb") as stream:
+        with opened(path) as stream:
             data = stream.read(MAX_BYTES + 1)
+    except (FileNotFoundError, NoFileError) as error:
+        raise IntegrityError(f"{path}: expected a YAML file, found none") from error
     except OSError as error:
         raise IntegrityError(f"{path}: cannot be read ({error.strerror})") from error
     if len(data) > MAX_BYTES:

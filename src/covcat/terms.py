@@ -15,6 +15,7 @@ from typing import Any
 from covcat.errors import IntegrityError
 from covcat.model import Resource
 from covcat.output import shown
+from covcat.regular import opened
 from covcat.store import PRIVATE, Store, disk_errors
 
 NAME = "accepted.json"
@@ -77,9 +78,10 @@ def accepted(store: Store) -> list[Accepted]:
     """
     path = place(store)
     try:
-        with disk_errors(f"read `{path}`"):
-            data = path.read_bytes()[:_MOST_BYTES] if path.is_file() else None
-        return [] if data is None else _read(json.loads(data))
+        if not os.path.lexists(path):
+            return []
+        with disk_errors(f"read `{path}`"), opened(path) as stream:
+            return _read(json.loads(stream.read(_MOST_BYTES)))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise IntegrityError(
             f"the record of accepted terms is damaged (`{path}`)",

@@ -19,7 +19,8 @@ from covcat.model import GitHubFile, Manifest, Release, Selection, StoredFile
 from covcat.names import history_of, is_litter
 from covcat.pins import Findings, against_listing, demand, lfs_difference, tree_of
 from covcat.progress import Progress, Silent
-from covcat.store import INDEX, MANIFEST, SUMS, what_is
+from covcat.regular import opened, what_is
+from covcat.store import INDEX, MANIFEST, SUMS
 
 CHUNK = 1 << 20
 GRACE = 1.0  # seconds: file systems and copies round times
@@ -179,12 +180,12 @@ def _difference_on_disk(folder: Path, file: StoredFile, heard: Heard) -> str | N
 def hashed(path: Path, recorded: StoredFile, heard: Heard | None = None) -> StoredFile:
     """Read a file once, and return it as it is now, with the ids that its record has."""
     sha256 = hashlib.sha256()
-    with path.open("rb", buffering=0) as stream:
+    with opened(path) as stream:
         size = os.fstat(stream.fileno()).st_size
         blob = blob_hasher(size) if recorded.blob and not recorded.lfs else None
         buffer = _buffer()
         view = memoryview(buffer)
-        while count := stream.readinto(buffer):
+        while count := stream.raw.readinto(view):
             sha256.update(view[:count])
             if blob:
                 blob.update(view[:count])

@@ -22,3 +22,11 @@ DAMAGE = (
     MemoryError,
     OSError,  # gzip's BadGzipFile, bz2; what the disk refuses to write is raised as DiskError
 )
+
+
+def words(error: BaseException) -> str:
+    """Say a library's error in words: some have none, and py7zr's are a tuple with a sentence."""
+    if len(error.args) > 1 and str(error) == str(error.args):
+        texts = [one for one in error.args if isinstance(one, str)]
+        return " ".join(texts) or type(error).__name__
+    return str(error) or type(error).__name__

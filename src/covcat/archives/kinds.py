@@ -3,14 +3,14 @@
 A `.zip` that is a 7z was renamed or mixed up on the way: both words are in the message.
 """
 
-from os import SEEK_END
 from pathlib import Path
 from typing import BinaryIO
 
 from covcat.archives.member import BadArchiveError, SplitError
 from covcat.archives.streams import compression_of, unpacked, unread_compression_of
 from covcat.archives.tar_headers import BLOCK, has_checksum
-from covcat.archives.zip_end import read_end
+from covcat.archives.zip_directory import SPLIT, Window, start_of
+from covcat.archives.zip_end import NoEndError, read_end
 
 # Suffixes that say a format; the longer ones first.
 SUFFIXES = {
@@ -74,7 +74,7 @@ def _suffix(name: str) -> str:
 def _by_magic(archive: Path) -> str:
     with archive.open("rb") as stream:
         start = stream.read(512)
-        if start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        if _is_zip(start, stream):
             return "zip"
         for magic, kind in _MAGIC.items():
             if start.startswith(magic):
@@ -98,20 +98,34 @@ def _by_magic(archive: Path) -> str:
         return "tar" if has_checksum(first) or is_empty_tar else packing
 
 
+def _is_zip(start: bytes, stream: BinaryIO) -> bool:
+    """Tell a zip; the first of several volumes begins like one, and has no end record."""
+    if start_of(start) is None:
+        return False
+    if start.startswith(SPLIT):
+        try:
+            _read_end(stream)
+        except NoEndError as error:
+            raise SplitError from error
+        except BadArchiveError:  # its reader says what is wrong
+            pass
+    return True
+
+
 def _demand_no_last_volume(name: str, stream: BinaryIO) -> None:
     """Tell the volume of a zip that has its directory: it begins anywhere in the archive."""
-
-    def read_at(position: int, count: int) -> bytes:
-        stream.seek(position)
-        return stream.read(count)
-
     if _suffix(name) == ".zip":
         try:
-            read_end(read_at, stream.seek(0, SEEK_END))
+            _read_end(stream)
         except SplitError:
             raise
         except BadArchiveError:  # it is no zip at all
             return
+
+
+def _read_end(stream: BinaryIO) -> None:
+    window = Window(stream)
+    read_end(window.read_at, window.size)
 
 
 def _not_an_archive(start: bytes) -> str:

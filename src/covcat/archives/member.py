@@ -1,11 +1,13 @@
 """What formats and `covcat.extract` share: a member as claimed, and where its bytes go."""
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
 CHUNK = 1 << 20
+_NO_LETTER = re.compile("[\x80-\x9f]")  # what bytes of another encoding become in latin-1
 
 
 class BadArchiveError(Exception):
@@ -25,6 +27,10 @@ class SplitError(BadArchiveError):
     """It is one volume of several; the text, if there is any, says what lacks."""
 
 
+class EncodingError(BadArchiveError):
+    """A name is not in the encoding that it should be; only a person can know in which it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """One entry as the archive claims it: never trusted."""
@@ -35,6 +41,13 @@ class Member:
     size: int | None  # bytes after unpacking; None where the format does not say
     is_executable: bool = False
     barred: str = ""  # why nobody gets its bytes; completes "the archive …"
+    # Bytes of `size` are zeros that the archive does not hold: a few headers may claim any number.
+    has_holes: bool = field(default=False, compare=False, kw_only=True)
+
+
+def folder_name(name: str) -> str:
+    """Give a folder's name its slash; a missing name with one would be that of the root folder."""
+    return name if not name or name.endswith("/") else name + "/"
 
 
 class Writer(Protocol):
@@ -50,6 +63,23 @@ class Writer(Protocol):
 
 
 Open = Callable[[Member], Writer | None]  # None: the member is not wanted
+
+
+def decoded(raw: bytes, encoding: str | None) -> str:
+    """Return a name that does not say its encoding: what a person declared, or UTF-8.
+
+    Raises:
+        EncodingError: it is not.
+    """
+    try:
+        name = raw.decode("ascii" if raw.isascii() else encoding or "utf-8")
+    except (UnicodeDecodeError, LookupError):
+        name = None
+    if name is None or (encoding and _NO_LETTER.search(name)):
+        label = raw.decode("ascii", "backslashreplace")
+        what = f"is not {encoding}" if encoding else "is not UTF-8, and no encoding is declared"
+        raise EncodingError(f"has a name that {what}: `{label}`")
+    return name
 
 
 def copy(source: BinaryIO, writer: Writer) -> None:

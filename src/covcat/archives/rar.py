@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from covcat.archives.joined import Crc32, Piece, split
-from covcat.archives.member import BadArchiveError, Member, Open, Source
+from covcat.archives.member import BadArchiveError, Member, Open, Source, decoded, folder_name
 from covcat.archives.probe import ARCHIVE, no_rar_tool, rar_tool
 from covcat.archives.rar_blake2 import Blake2sp
 from covcat.archives.rar_listing import Listing, Packed, read_listing
@@ -21,7 +21,8 @@ from covcat.archives.tool import output, unchanged
 
 IS_STREAM = False
 _UNIX = 3  # rarfile's number of a host
-_UNICODE, _UNKNOWN_SIZE = 0x0200, 0x08  # flags: of a file in RAR 4, and in RAR 5
+_LARGE, _UNICODE, _UNKNOWN_SIZE = 0x0100, 0x0200, 0x08  # flags: of a file in RAR 4; in RAR 5
+_NAME, _MORE = 32, 8  # where a file's header of RAR 4 has its name; that much later if it is large
 _METHODS = range(0x30, 0x36)  # stored, and five levels
 _ALGORITHMS4 = (13, 15, 20, 26, 29, 36)  # the RAR that brought each, without its point
 _ALGORITHMS5 = (0, 1)  # of RAR 5 and RAR 7
@@ -126,7 +127,7 @@ def _member(number: int, one: Packed, source: Source, listing: Listing) -> RarMe
     kind = _kind(one)
     _check(one, name, kind)
     if kind == "folder":
-        name = name.rstrip("/") + "/"
+        name = folder_name(name.rstrip("/"))
     is_executable = one.info.host_os == _UNIX and bool(one.info.mode & 0o111)
     return RarMember(number, name, kind, one.info.file_size, is_executable, listing=listing)
 
@@ -202,13 +203,14 @@ def _name(info: Any, source: Source, version: int) -> str:
     if version == 5:
         if _is_cut(info, source):
             raise BadArchiveError(f"has a NUL in the name `{info.filename}`")
-        name = _decoded(raw, "utf-8")
+        name = _utf8(raw)
     elif info.flags & _UNICODE:
-        name = info.filename if len(raw) < info._name_size else _separated(_decoded(raw, "utf-8"))
+        is_packed = len(raw) < info._name_size
+        name = _unpacked(info, source) if is_packed else _separated(_utf8(raw))
     elif len(raw) < info._name_size:
         raise BadArchiveError(f"has a NUL in the name `{info.filename}`")
     else:
-        name = _separated(_decoded(raw, source.encoding or "utf-8"))
+        name = _separated(decoded(raw, source.encoding))
     if "\ufffd" in name or "\0" in name:
         raise BadArchiveError(f"has a name that cannot be read: `{name}`")
     return name
@@ -218,24 +220,45 @@ def _separated(name: str) -> str:
     return name.replace("\\", "/")
 
 
-def _decoded(raw: bytes, encoding: str) -> str:
+def _utf8(raw: bytes) -> str:
     try:
-        return raw.decode("ascii" if raw.isascii() else encoding)
+        return raw.decode()
     except UnicodeDecodeError:
         label = raw.decode("ascii", "backslashreplace")
+        raise BadArchiveError(f"calls a name UTF-8 that is not: `{label}`") from None
+
+
+def _unpacked(info: Any, source: Source) -> str:
+    """Return RAR 4's Unicode name, which follows a plain one and is packed as changes to it.
+
+    Where it ends within a step rarfile takes the plain name in its place, unrar and 7-Zip what
+    they have of it so far, and bsdtar another one.
+    """
+    from rarfile import UnicodeFilename
+
+    start = _NAME + _MORE * bool(info.flags & _LARGE)
+    plain, _, packed = _header(info, source)[start : start + info._name_size].partition(b"\0")
+    unpacking = UnicodeFilename(plain, packed)
+    unpacking.decode()
+    if unpacking.failed or not info.filename:
         raise BadArchiveError(
-            f"has a name of unknown encoding: `{label}`; declare it, as in gbk or cp437"
-        ) from None
+            f"has a Unicode name that is cut off, for `{info.filename}`: readers disagree on it"
+        )
+    return str(info.filename)
 
 
 def _is_cut(info: Any, source: Source) -> bool:
     """True if rarfile gives less of a name than its header has: it cuts at a NUL."""
+    name: bytes = info.orig_filename
+    return bytes(_vint(len(name))) + name not in _header(info, source)
+
+
+def _header(info: Any, source: Source) -> bytes:
     with (
         Path(str(info.volume_file)).open("rb") if info.volume else nullcontext(source.stream) as at
     ):
         at.seek(info.header_offset)
-        header = at.read(info.header_size)
-    return bytes(_vint(len(info.orig_filename))) + info.orig_filename not in header
+        return at.read(info.header_size)
 
 
 def _vint(number: int) -> list[int]:

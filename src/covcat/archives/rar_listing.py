@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from covcat.archives.damage import words
 from covcat.archives.member import BadArchiveError, Source, SplitError
 from covcat.archives.tool import State, state_of
 
@@ -200,7 +201,7 @@ def _as_damage(rarfile: Any) -> Iterator[None]:
         if start == "Cannot open next volume":
             missing = Path(name).name
             raise BadArchiveError(f"is one of several volumes, and `{missing}` is missing") from e
-        raise BadArchiveError(f"has damaged headers ({e or type(e).__name__})") from e
+        raise BadArchiveError(f"has damaged headers ({words(e)})") from e
 
 
 def encrypted(name: str) -> BadArchiveError:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO, Literal
 
 from covcat.archives.joined import Crc32, Piece, split
-from covcat.archives.member import CHUNK, BadArchiveError, Member, Open, Source
+from covcat.archives.member import CHUNK, BadArchiveError, Member, Open, Source, folder_name
 from covcat.archives.probe import ARCHIVE, Tool, seven_zip_tool
 from covcat.archives.seven_zip_folders import Folders, demand_packed
 from covcat.archives.seven_zip_header import File, Header, read_header
@@ -128,7 +128,7 @@ def _member(number: int, file: File, header: Header, state: State) -> SevenZipMe
     kind = _kind(file, mode)
     if kind == "folder" and file.has_stream:
         raise BadArchiveError(f"has data in the folder `{file.name}`")
-    name = file.name + "/" if kind == "folder" and not file.name.endswith("/") else file.name
+    name = folder_name(file.name) if kind == "folder" else file.name
     return SevenZipMember(
         number,
         name,

@@ -7,6 +7,7 @@ are told apart by names.
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from covcat.archives.damage import words
 from covcat.archives.joined import Crc32
 from covcat.archives.member import CHUNK, BadArchiveError
 from covcat.archives.seven_zip_streams import Folder, Streams
@@ -58,8 +59,7 @@ class Folders:
             except BadArchiveError:
                 raise
             except Exception as error:  # each of the decoders has classes of its own
-                what = str(error) or type(error).__name__
-                raise BadArchiveError(f"cannot be unpacked: {what[:200]}") from error
+                raise BadArchiveError(f"cannot be unpacked: {words(error)[:200]}") from error
             if piece is None:
                 return b""
             self._rest = memoryview(piece)

@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from threading import Semaphore, Thread
 from typing import Any, BinaryIO
 
+from covcat.archives.damage import words
 from covcat.archives.member import CHUNK, BadArchiveError
 
 _INPUT = 1 << 18  # bytes read, and at most fed to a decompressor, at a time
@@ -187,7 +188,7 @@ def _stream(flow: Flow, decompressor: Any, feed: int) -> Iterator[bytes]:
         try:
             piece: bytes = decompressor.decompress(data, _PIECE)
         except Exception as error:  # never used again: CVE-2026-6100, CVE-2026-9669
-            raise BadArchiveError(f"is damaged: {error}") from error
+            raise BadArchiveError(f"is damaged: {words(error)}") from error
         if piece:
             yield piece
         if decompressor.eof:

@@ -64,7 +64,7 @@ def _entries(flow: Flow, is_packed: bool, encoding: str | None) -> Iterator[Entr
             name = entry.member.name
             yield entry
     except BadArchiveError as error:
-        raise BadArchiveError(f"{error}, after `{name}`" if name else f"{error}") from error
+        raise type(error)(f"{error}, after `{name}`" if name else f"{error}") from error
     _demand_end(flow, is_packed=is_packed)
 
 

@@ -5,10 +5,11 @@ any other order is refused, since readers apply the extensions to different head
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from covcat.archives.member import BadArchiveError, Member
+from covcat.archives.member import BadArchiveError, Member, decoded, folder_name
 from covcat.archives.streams import Flow
 from covcat.archives.tar_headers import BLOCK, END, Header, has_checksum, parse
 from covcat.archives.tar_pax import (
@@ -147,8 +148,8 @@ def _entry(header: Header, extension: _Extension, reading: Reading) -> Entry:
     if kind != "file":
         if is_sparse(records):
             raise BadArchiveError(f"has a sparse map for what is no file: `{name}`")
-        if kind == "folder" and not name.endswith("/"):
-            name += "/"
+        if kind == "folder":
+            name = folder_name(name)
         return Entry(Member(number, name, kind, 0), stored, None)
     ranges = from_pax(records, stored, flow, room) if records else None
     if header.type == b"S":
@@ -156,7 +157,9 @@ def _entry(header: Header, extension: _Extension, reading: Reading) -> Entry:
             raise BadArchiveError(f"has two sparse maps for `{name}`")
         ranges = from_gnu(header, stored, flow, room)
     size, held = (ranges.real_size, ranges.stored) if ranges else (stored, stored)
-    return Entry(Member(number, name, "file", size, bool(header.mode & 0o100)), held, ranges)
+    is_executable, has_holes = bool(header.mode & 0o100), size > held
+    member = Member(number, name, "file", size, is_executable, has_holes=has_holes)
+    return Entry(member, held, ranges)
 
 
 def _kind(header: Header, name: str, stored: int) -> Kind:
@@ -219,8 +222,12 @@ def _name(header: Header, extension: _Extension, encoding: str | None) -> str:
         return _decoded(extension.long_name or header.name, encoding)
     if path is not None and _real(path) != in_pax.removeprefix(b"./"):
         raise BadArchiveError("has a sparse file with two names")
-    is_binary = records.get(b"hdrcharset") == b"BINARY"
-    return _decoded(in_pax, encoding if is_binary else None)
+    if records.get(b"hdrcharset") == b"BINARY":
+        return _decoded(in_pax, encoding)
+    try:
+        return in_pax.decode()
+    except UnicodeDecodeError:
+        raise BadArchiveError(f"calls a name UTF-8 that is not: {in_pax!r}") from None
 
 
 def _real(path: bytes) -> bytes:
@@ -229,13 +236,7 @@ def _real(path: bytes) -> bytes:
 
 
 def _decoded(name: bytes, encoding: str | None) -> str:
-    try:
+    """Return a name: UTF-8 if it can be, since one tar may have names of two systems."""
+    with suppress(UnicodeDecodeError):
         return name.decode()
-    except UnicodeDecodeError:
-        pass
-    if encoding is None:
-        raise BadArchiveError(f"has a name that is not UTF-8, and no declared encoding: {name!r}")
-    try:
-        return name.decode(encoding)
-    except (UnicodeDecodeError, LookupError) as error:
-        raise BadArchiveError(f"has a name that is not {encoding}: {name!r}") from error
+    return decoded(name, encoding)

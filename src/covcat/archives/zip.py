@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import BinaryIO, Literal
 
-from covcat.archives.member import BadArchiveError, Member, Open, Source, Writer
+from covcat.archives.damage import words
+from covcat.archives.member import BadArchiveError, Member, Open, Source, Writer, decoded
 from covcat.archives.zip_directory import (
     ENCRYPTED,
     MASKED,
@@ -109,7 +110,9 @@ class _Job:
             try:
                 data = decompressor.decompress(data, member.size + 1)
             except Exception as error:  # never used again: CVE-2026-6100, CVE-2026-9669
-                raise BadArchiveError(f"has damaged data in `{member.name}`: {error}") from error
+                raise BadArchiveError(
+                    f"has damaged data in `{member.name}`: {words(error)}"
+                ) from error
             if not decompressor.eof or decompressor.unused_data:
                 raise BadArchiveError(f"has a packed stream that does not fit `{member.name}`")
         if self.crc32(data, 0) != member.crc:
@@ -178,7 +181,7 @@ def _fed(decompressor: Decompressor, packed: bytes) -> Iterator[bytes]:
         try:
             unpacked = decompressor.decompress(packed, _PIECE)
         except Exception as error:  # never used again: CVE-2026-6100, CVE-2026-9669
-            raise BadArchiveError(f"has damaged data: {error}") from error
+            raise BadArchiveError(f"has damaged data: {words(error)}") from error
         if unpacked:
             yield unpacked
         packed = getattr(decompressor, "unconsumed_tail", b"")
@@ -241,14 +244,9 @@ def _kind(entry: Entry, name: str) -> Literal["file", "folder", "link", "special
 def _name(entry: Entry, encoding: str | None) -> str:
     """Decode a name: as UTF-8 where that is said or fits, else as was declared."""
     raw = entry.unicode_name or entry.name
-    if raw.isascii():
-        return raw.decode("ascii")
-    is_utf8 = entry.flags & UTF8 or entry.unicode_name is not None
+    if entry.unicode_name is None and not entry.flags & UTF8:
+        return decoded(raw, encoding)
     try:
-        return raw.decode("utf-8" if is_utf8 or encoding is None else encoding)
+        return raw.decode()
     except UnicodeDecodeError:
-        if is_utf8:
-            raise BadArchiveError(f"calls a name UTF-8 that is not: `{entry.label}`") from None
-        raise BadArchiveError(
-            f"has a name of unknown encoding: `{entry.label}`; declare it, as in gbk or cp437"
-        ) from None
+        raise BadArchiveError(f"calls a name UTF-8 that is not: `{entry.label}`") from None

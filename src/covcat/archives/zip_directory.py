@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from covcat.archives.member import BadArchiveError, SplitError
-from covcat.archives.zip_end import End, read_end
+from covcat.archives.zip_end import End, demand_few, read_end
 
 LOCAL = struct.Struct("<4s5H3I2H")
 _CENTRAL = struct.Struct("<4s2B5H3I5H2I")
 _BLOCK = 1 << 16
+SPLIT = b"PK\x07\x08"  # a splitter's mark, in front of the first volume; or of the only one
+_SPLIT_MARKS = (SPLIT, b"PK00")
 _WIDE = 0xFFFFFFFF  # the real size is in a ZIP64 extra field
 _ZIP64, _UNICODE_PATH = 0x0001, 0x7075  # extra fields
 ENCRYPTED, DESCRIPTOR, PATCH, STRONG, UTF8, MASKED = 1, 8, 32, 64, 2048, 8192
@@ -60,7 +62,7 @@ def read_directory(window: "Window") -> Iterator[Entry]:
     raw = window.read_at(end.directory, end.directory_bytes)
     places, offsets = _places(raw, end)
     order = sorted(range(len(places)), key=offsets.__getitem__)
-    position = 0
+    position = start_of(window.read_at(0, 8)) or 0
     for rank, number in enumerate(order):
         entry = _entry(raw, places[number], number)
         if entry.offset != position:
@@ -71,6 +73,15 @@ def read_directory(window: "Window") -> Iterator[Entry]:
         yield entry._replace(data=data)
     if position != end.directory:
         raise BadArchiveError(f"has {end.directory - position} hidden bytes before its directory")
+
+
+def start_of(head: bytes) -> int | None:
+    """Return where a zip that begins with `head` has its first record; None if it is no zip.
+
+    A tool that splits zips writes a mark first, and leaves it there if one piece was enough.
+    """
+    at = len(SPLIT) if head.startswith(_SPLIT_MARKS) else 0
+    return at if head.startswith((b"PK\x03\x04", b"PK\x05\x06"), at) else None
 
 
 class Window:
@@ -116,9 +127,10 @@ def _places(raw: bytes, end: End) -> "tuple[array[int], array[int]]":
             label = _entry(raw, position, len(places)).label
             raise BadArchiveError(f"has no local header for `{label}`")
         places.append(position)
+        demand_few(len(places))
         offsets.append(offset)
         position += header + head[11] + head[12] + head[13]  # name, extra fields, comment
-    if position != len(raw) or len(places) != end.entries:
+    if position != len(raw) or not end.counts(len(places)):
         raise BadArchiveError(f"counts {end.entries} entries and has {len(places)}")
     return places, offsets
 
@@ -140,15 +152,21 @@ def _entry(raw: bytes, position: int, number: int) -> Entry:
 
 
 def _with_extra(entry: Entry, raw: bytes, disk: int) -> Entry:
-    """Take the wide sizes and the second name from the extra fields."""
+    """Take the wide sizes and the second name from the extra fields.
+
+    Readers take from a ZIP64 field what the header leaves to it, in this order; Go and others
+    write more into it. That is the same for all readers only where each number stands in its own
+    place, as it would if the header left all to it.
+    """
     extra = extra_fields(raw, entry)
-    wide = _wide_values(extra.get(_ZIP64, b""), entry)
+    field = _wide_values(extra.get(_ZIP64, b""), entry)
+    wide = field.copy()
     size = _next_of(wide, entry) if entry.size == _WIDE else entry.size
     packed = _next_of(wide, entry) if entry.packed == _WIDE else entry.packed
     offset = _next_of(wide, entry) if entry.offset == _WIDE else entry.offset
     if disk not in (0, 0xFFFF) or (disk == 0xFFFF and wide != [0]):
         raise SplitError
-    if disk == 0 and wide and wide != [size, packed, offset, 0][: len(wide)]:  # some say all
+    if disk == 0 and wide and field != [size, packed, offset, 0][: len(field)]:
         raise BadArchiveError(f"has a ZIP64 field that does not fit for `{entry.label}`")
     name = _unicode_path(extra.get(_UNICODE_PATH), entry)
     return entry._replace(size=size, packed=packed, offset=offset, unicode_name=name)

@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
-from covcat.cli.session import Session, put, readable
+from covcat.cli.printing import put
+from covcat.cli.session import Session, readable
 from covcat.output import shown, sized
 from covcat.progress import Progress, Silent
 
@@ -211,6 +212,21 @@ def _shortened(label: str, width: int) -> str:
     return f"{label[: width - 1 - tail]}…{label[-tail:]}"
 
 
+class _Terminal:
+    """stderr as rich draws on it: that its window was closed must not stop the work."""
+
+    def __init__(self) -> None:
+        self._stream = sys.stderr  # for a while rich puts another in its place
+        self.encoding = self._stream.encoding
+        self.isatty, self.fileno = self._stream.isatty, self._stream.fileno
+
+    def write(self, text: str) -> int:
+        put(self._stream, text)
+        return len(text)
+
+    def flush(self) -> None: ...  # `put` does
+
+
 def _rich_bars(session: Session) -> "RichProgress":
     from rich.console import Console
     from rich.progress import (
@@ -222,7 +238,8 @@ def _rich_bars(session: Session) -> "RichProgress":
         TransferSpeedColumn,
     )
 
-    console = Console(stderr=True, no_color=not session.has_color(sys.stderr), highlight=False)
+    no_color = not session.has_color(sys.stderr)
+    console = Console(file=cast("IO[str]", _Terminal()), no_color=no_color, highlight=False)
     columns = [
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=None),

@@ -9,7 +9,8 @@ import typer
 from covcat.cli import complete
 from covcat.cli import network as net
 from covcat.cli.here import Here, say_litter, wanted
-from covcat.cli.session import Session, error_text, put
+from covcat.cli.printing import put
+from covcat.cli.session import Session, error_text
 from covcat.errors import CovcatError, IntegrityError, SeveralError, UsageError
 from covcat.output import counted
 

@@ -14,10 +14,12 @@ from covcat import cite as citations
 from covcat import locking
 from covcat.cli import complete
 from covcat.cli.export import put_document
-from covcat.cli.session import Session, chosen_output, envelope, put
+from covcat.cli.printing import put
+from covcat.cli.session import Session, chosen_output, envelope
 from covcat.errors import CovcatError, NotFoundError, UsageError
 from covcat.model import Citation, Resource
 from covcat.output import shown
+from covcat.regular import opened
 from covcat.store import disk_errors
 
 FORMATS = ("bibtex", "ris", "csl-json", "text", "json")
@@ -119,7 +121,7 @@ def locked(path: Path) -> list[tuple[str, str | None]]:
     if not path.exists():
         raise NotFoundError(f"there is no lock `{path}`", hint="covcat lock")
     try:
-        with disk_errors(f"read `{path}`"), path.open("rb") as stream:
+        with disk_errors(f"read `{path}`"), opened(path) as stream:
             tree = json.loads(stream.read(locking.MAX_BYTES))
         _demand_lock(tree["schema"])
         found = [_one_locked(row) for row in tree["releases"]]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from covcat.cli import complete
-from covcat.cli.session import PipeClosedError, Session, chosen_output, envelope, parted, put
+from covcat.cli.printing import put
+from covcat.cli.session import Session, chosen_output, envelope, parted
 from covcat.errors import NotFoundError, UsageError
 from covcat.output import counted, shown
-from covcat.store import disk_error
 
 if TYPE_CHECKING:
     from covcat.export import Source
@@ -207,13 +207,4 @@ def put_document(data: bytes) -> None:
         text = data.decode("utf-8", "replace").replace("\r\n", "\n")  # as RIS ends its lines
         put(sys.stdout, "\n".join(map(shown, text.split("\n"))))
         return
-    try:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError as error:
-        raise PipeClosedError from error
-    except OSError as error:
-        found = disk_error(error, "write the result")
-        found.hint = "make room there, or send it elsewhere"
-        raise found from error
+    put(sys.stdout, data)

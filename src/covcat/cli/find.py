@@ -12,7 +12,8 @@ import typer
 from covcat import catalog as catalogs
 from covcat.catalog import Filter
 from covcat.cli import complete, tables
-from covcat.cli.session import Session, chosen_output, envelope, plain, put
+from covcat.cli.printing import put
+from covcat.cli.session import Session, chosen_output, envelope, plain
 from covcat.errors import NotFoundError, UsageError
 from covcat.model import Resource
 from covcat.output import Cell, Rows, counted

@@ -11,7 +11,8 @@ from covcat.cli import complete, find, tables
 from covcat.cli import lock as locks
 from covcat.cli import network as net
 from covcat.cli.license import is_unclear
-from covcat.cli.session import Session, error_text, put
+from covcat.cli.printing import put
+from covcat.cli.session import Session, error_text
 from covcat.errors import CovcatError, SeveralError, UsageError
 from covcat.model import Network, Options, Plan, Release, Resource, Selection, Step
 from covcat.output import Cell, Rows, counted

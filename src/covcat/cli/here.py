@@ -10,9 +10,10 @@ import typer
 
 from covcat.cli import complete, export, usage
 from covcat.cli.find import FORMATS, OutputFormat
-from covcat.cli.session import Session, chosen_output, envelope, parted, put
+from covcat.cli.printing import put
+from covcat.cli.session import Session, chosen_output, envelope, parted
 from covcat.errors import CovcatError, DiskError, NewerError, NotFoundError
-from covcat.model import Resource
+from covcat.model import UNPUBLISHED, Resource
 from covcat.names import is_litter
 from covcat.output import Cell, Rows, counted, sized
 
@@ -152,7 +153,7 @@ def _trouble(error: CovcatError) -> str:
 
 def _state(record: "Manifest") -> dict[str, Cell]:
     state = "complete" if record.complete else f"{counted(len(record.missing), 'file')} missing"
-    if any(one.imported_from and one.verified_by == "first-use" for one in record.downloads):
+    if any(one.imported_from and one.verified_by in UNPUBLISHED for one in record.downloads):
         state = "as brought"  # nobody said what it should be
     if record.selection:
         state = f"a part: {'; '.join(record.selection)}"

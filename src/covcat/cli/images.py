@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from covcat.cli import complete, filters, indexed, narrow
-from covcat.cli.session import Session, envelope, put
+from covcat.cli.printing import put, takes_more
+from covcat.cli.session import Session, envelope
 from covcat.errors import DiskError, UsageError
 from covcat.model import NAMES, Record, Value
 from covcat.output import Rows, counted, shown
 from covcat.store import disk_errors
+from covcat.targets import demand_outside
 
 if TYPE_CHECKING:
     from covcat.query import Gone
@@ -166,6 +168,7 @@ def _form(
         raise UsageError(f"--format {chosen} needs a file: add --output FILE")
     if output is not None:
         _demand_new(output)
+        demand_outside(session.data_dir, output)
     return form
 
 
@@ -200,6 +203,8 @@ def _print(
     session: Session, records: Iterator[Record], form: _Form, gone: "Gone", *, is_whole: bool
 ) -> dict[str, Any]:
     """Print the images, and return what --json has; where some are left out, the error has it."""
+    if form.output is None:
+        records = _while_read(records)
     if form.name == "paths":
         data = _print_paths(session, records, form.end, gone)
     else:
@@ -218,6 +223,14 @@ def _print(
     if is_whole and (session.json or form.name == "json"):
         put(sys.stdout, envelope("images", data))
     return data
+
+
+def _while_read(records: Iterator[Record]) -> Iterator[Record]:
+    """Give no more when nobody takes what is printed: a million rows are work."""
+    for record in records:
+        if not takes_more(sys.stdout):
+            return
+        yield record
 
 
 def _seen(records: Iterator[Record], gone: "Gone") -> Iterator[Record]:

@@ -15,6 +15,8 @@ from covcat.cli.session import Session, chosen_output
 from covcat.errors import IntegrityError, NetworkError, UsageError
 from covcat.model import Network, Release, Resource
 from covcat.output import Rows
+from covcat.regular import opened
+from covcat.store import disk_errors
 
 if TYPE_CHECKING:
     from covcat.links import Key, Link
@@ -23,6 +25,7 @@ _COLUMNS = (
     *("resource", "release", "kind", "url", "status", "detail"),
     *("bytes", "etag", "last_modified"),
 )
+_MOST_BYTES = 64 << 20  # of what an earlier run printed
 _FOR_PEOPLE = ("id", "kind", "status", "url", "detail")
 
 
@@ -98,7 +101,8 @@ def _earlier(path: Path) -> "dict[Key, Link]":
     from covcat.links import Link
 
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
+        with disk_errors(f"read `{path}`"), opened(path) as stream:
+            tree = json.loads(stream.read(_MOST_BYTES))
         if tree["schema"] != "covcat.links/1":
             raise ValueError(f"its schema is {tree['schema']}")
         found = TypeAdapter(list[Link]).validate_python(tree["data"]["links"])

@@ -12,6 +12,7 @@ from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
 from covcat.model import LockedRelease, Manifest, Options, Plan
 from covcat.names import is_litter
 from covcat.output import counted, sized
+from covcat.targets import demand_outside
 
 if TYPE_CHECKING:
     from covcat.catalog import Catalog
@@ -60,6 +61,7 @@ def lock(
 def _write(session: Session, path: Path, names: Sequence[str]) -> None:
     from covcat import locking
 
+    demand_outside(session.data_dir, path)
     new = {one.name: one for one in map(locking.locked, _records(session, names))}
     if not new:
         raise NotFoundError(f"nothing is in `{session.data_dir}`", hint="covcat fetch figure1")

@@ -4,7 +4,6 @@ import gc
 import os
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -14,6 +13,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from covcat import stopping
 from covcat.cli import (
     bring,
     check,
@@ -28,14 +28,17 @@ from covcat.cli import (
     links,
     lock,
     paths,
+    printing,
     remove,
     select,
     unpack,
     upkeep,
     usage,
 )
-from covcat.cli.session import PipeClosedError, Session, envelope, error_text, put, readable
-from covcat.errors import CovcatError, DiskError, SignalError, StopSignal, UsageError
+from covcat.cli.printing import put
+from covcat.cli.session import Session, envelope, error_text, readable
+from covcat.cli.utf8 import start_again_in_utf8
+from covcat.errors import CovcatError, SignalError, StopSignal, UsageError
 from covcat.output import shown
 from covcat.output.fold import terminal_width
 from covcat.settings import Settings, in_force
@@ -65,8 +68,6 @@ _GLOBAL = {
     "-vv": False,
     "--verbose": False,
 }
-
-_AGAIN = 2.0  # seconds in which another signal means the same as the first
 
 app = typer.Typer(
     cls=usage.Commands,
@@ -205,24 +206,19 @@ for group in (
 
 def main() -> NoReturn:
     """Run covcat on the process's arguments, and exit with its code."""
-    _listen_to_signals()
+    start_again_in_utf8()
+    stopping.listen()
     gc.set_threshold(100_000, 50, 50)  # else lists of 100,000 members are walked again and again
-    for name in ("stdout", "stderr"):  # `>&-` leaves None
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+    printing.begin()
     complete.join_words(os.environ)
-    args = usage.asked_for_help(globals_first(sys.argv[1:]), _GLOBAL)
     try:
-        code = _run(args)
-    except PipeClosedError:
-        code = 0
-    except DiskError as error:  # the result, or the JSON error, could not be written
-        put(sys.stderr, error_text(error))
-        code = error.code
-    try:
-        sys.stdout.flush()
-    except OSError:  # what could not be written was said already; Python would say it again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = _run(usage.asked_for_help(globals_first(sys.argv[1:]), _GLOBAL))
+        fault = printing.end()
+        if fault is not None:
+            put(sys.stderr, error_text(fault))
+            code = code or fault.code  # the work has an error of its own: that matters more
+    except (KeyboardInterrupt, StopSignal):  # at the last moment
+        code = SignalError(stopping.asked() or signal.SIGINT).code
     sys.exit(code)
 
 
@@ -230,20 +226,34 @@ def _run(args: Sequence[str]) -> int:
     try:
         with in_force() if reads_settings(args) else nullcontext() as settings:
             code: Any = app(list(args), prog_name="covcat", standalone_mode=False, obj=settings)
-    except StopSignal as stop:
-        return _report(SignalError(stop.number), args)
-    except CovcatError as error:
-        return _report(error, args)
-    except (typer.TyperException, typer.Abort) as error:
-        return _report(usage.error_of(error), args)
-    except PipeClosedError:
+    except SystemExit as end:  # typer printed the help, and nobody reads it
+        if isinstance(end.__context__, BrokenPipeError):
+            return 0
         raise
-    except OSError as error:  # typer's own printing of --help has no file name
+    except (Exception, KeyboardInterrupt, StopSignal) as error:
+        return _report(_error_of(error), args)
+    return _report(SignalError(signal.SIGINT), args) if code == 130 else int(code or 0)
+
+
+def _error_of(error: BaseException) -> CovcatError:
+    """Return what ended a run as one of covcat's errors; after a signal, all else is its doing."""
+    number = stopping.asked()
+    if isinstance(error, CovcatError) and number is None:
+        return error
+    if number is not None or isinstance(error, KeyboardInterrupt | StopSignal):
+        found: CovcatError = SignalError(number or signal.SIGINT)
+    elif isinstance(error, typer.TyperException | typer.Abort):
+        found = usage.error_of(error)
+    elif isinstance(error, OSError):  # typer's own printing of --help has no file name
         doing = "write the result" if error.filename is None else "read or write"
-        return _report(disk_error(error, doing), args)
-    except Exception as error:
-        return _report_bug(error, args)
-    return _report(SignalError(2), args) if code == 130 else int(code or 0)
+        found = disk_error(error, doing)
+    else:
+        found = CovcatError(
+            f"a bug in covcat: {type(error).__name__}: {error}",
+            hint="run it again with -v, and report what it prints",
+        )
+    found.__cause__ = error
+    return found
 
 
 def reads_settings(args: Sequence[str]) -> bool:
@@ -255,22 +265,12 @@ def reads_settings(args: Sequence[str]) -> bool:
 
 def _report(error: CovcatError, args: Sequence[str]) -> int:
     """Print an error where it belongs, and return its exit code."""
-    if wants_json(args):
-        put(sys.stdout, envelope(_command(args), error.data or None, error))
-    else:
+    document = envelope(_command(args), error.data or None, error) if wants_json(args) else ""
+    if not document or not put(sys.stdout, document):
         put(sys.stderr, error_text(error))
     if {"-v", "-vv", "--verbose"} & set(args) or os.environ.get("COVCAT_VERBOSE", "0") != "0":
         _trace(error)
     return error.code
-
-
-def _report_bug(error: Exception, args: Sequence[str]) -> int:
-    bug = CovcatError(
-        f"a bug in covcat: {type(error).__name__}: {error}",
-        hint="run it again with -v, and report what it prints",
-    )
-    bug.__cause__ = error
-    return _report(bug, args)
 
 
 def _trace(error: BaseException) -> None:
@@ -316,20 +316,3 @@ def _command(args: Sequence[str]) -> str:
             found.append(word)
     group = found[:1] and found[0] in ("catalog", "manifest", "cache")
     return shown(" ".join(found[: 2 if group else 1]))
-
-
-def _listen_to_signals() -> None:
-    """Let all three unwind alike; one more at once must not break off the tidying up."""
-    last = -_AGAIN
-
-    def stop(number: int, frame: object) -> None:
-        nonlocal last
-        del frame
-        before, last = last, time.monotonic()
-        if last - before > _AGAIN:
-            raise KeyboardInterrupt if number == signal.SIGINT else StopSignal(number)
-
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup
-            signal.signal(number, stop)

@@ -8,7 +8,8 @@ import typer
 
 from covcat.cli import complete, usage
 from covcat.cli.find import FORMATS, OutputFormat
-from covcat.cli.session import Session, chosen_output, parted, put, readable
+from covcat.cli.printing import put
+from covcat.cli.session import Session, chosen_output, parted, readable
 from covcat.errors import CovcatError, NotFoundError, UsageError
 from covcat.names import is_litter
 from covcat.output import Cell, Rows, counted, shown, sized

@@ -13,13 +13,13 @@ from typing import Any, TextIO
 from covcat import catalog as catalogs
 from covcat.catalog import Catalog
 from covcat.cli import complete
+from covcat.cli.printing import put
 from covcat.errors import CovcatError, NotFoundError, SeveralError, UsageError
 from covcat.output import OUTPUTS, Rows, fold, shown
 from covcat.settings import Settings
-from covcat.store import Store, disk_error
+from covcat.store import Store
 
 _MOST_NAMED = 3  # entries that a note names
-_PLAIN = str.maketrans({"→": ">", "…": "...", "–": "-", "—": "-", "’": "'"})
 
 
 @dataclass(frozen=True)
@@ -107,29 +107,6 @@ class Session:
             put(sys.stdout, as_table.text(rows, color=self.has_color(sys.stdout)) + footnotes)
         else:
             put(sys.stdout, OUTPUTS[chosen](rows))
-
-
-class PipeClosedError(Exception):
-    """The reader has seen enough, as in `covcat list | head -1`; typer would exit 1 on EPIPE."""
-
-
-def put(stream: TextIO, text: str) -> None:
-    """Write text that is already safe to show; what the stream cannot encode is spelt out."""
-    encoding = stream.encoding or "ascii"
-    if not text.isascii():
-        try:
-            text.encode(encoding)
-        except UnicodeEncodeError:
-            text = text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding)
-    try:
-        stream.write(text)
-        stream.flush()
-    except BrokenPipeError as error:
-        raise PipeClosedError from error
-    except OSError as error:  # /dev/full
-        found = disk_error(error, "write the result")
-        found.hint = "make room there, or send it elsewhere"
-        raise found from error
 
 
 def readable(text: str, stream: TextIO) -> str:

@@ -12,6 +12,7 @@ from covcat.cli.network import size
 from covcat.cli.session import Session, chosen_output
 from covcat.errors import UsageError
 from covcat.output import OUTPUTS, Cell, Rows, counted, shown, sized
+from covcat.targets import demand_outside
 
 
 def register(app: typer.Typer) -> None:
@@ -84,7 +85,7 @@ def extract(
         rows: list[dict[str, Cell]] = [
             {"path": one.path, "bytes": one.member.size} for one in files
         ]
-        session.rows("extract", Rows(("path", "bytes"), rows), output=chosen)
+        session.rows("extract", Rows(("path", "bytes"), rows, key="path"), output=chosen)
         session.say(f"{archive.name}: {kind}, {counted(len(rows), 'file')}; nothing was written")
         return
     from covcat.cli.bars import drawn
@@ -95,6 +96,7 @@ def extract(
             f"`{archive.name}` cannot name the folder: {reason}", hint="give a folder too"
         )
     target = folder or Path(stem)
+    demand_outside(session.data_dir, target, "give another folder")
     with drawn(session, "auto") as progress:
         kind, done = local.unpacked(archive, target, layout, most, max_files, encoding, progress)
     total = sum(one.bytes for one in done.files)

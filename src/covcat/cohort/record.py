@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 from covcat.cohort.choosing import Cohort, Counts, Part, Rule
 from covcat.errors import IntegrityError, UsageError
-from covcat.manifest import load
+from covcat.manifest import load, raw
 from covcat.query import Question
-from covcat.store import MANIFEST, disk_errors
+from covcat.regular import opened
+from covcat.store import disk_errors
 from covcat.version import __version__
 from covcat.vocabulary import USES
 
@@ -72,8 +73,7 @@ def made(cohort: Cohort, form: Form) -> dict[str, Any]:
 
 
 def _origin(part: Part) -> Origin:
-    with disk_errors("read the manifest"):
-        manifest = hashlib.sha256((part.folder / MANIFEST).read_bytes()).hexdigest()
+    manifest = hashlib.sha256(raw(part.folder)).hexdigest()
     files = [file for file in load(part.folder).files if file.path.startswith("files/")]
     lines = "".join(f"{file.sha256}  {file.path}\n" for file in files)
     return Origin(part.name, len(files), hashlib.sha256(lines.encode()).hexdigest(), manifest)
@@ -89,7 +89,7 @@ def read(path: Path) -> Recorded:
 
     path = path / NAME if path.is_dir() else path
     try:
-        with disk_errors(f"read `{path}`"), path.open("rb") as stream:
+        with disk_errors(f"read `{path}`"), opened(path) as stream:
             tree = json.loads(stream.read(_MOST_BYTES))
         if tree["schema"] != SCHEMA:
             raise ValueError(f"its schema is {tree['schema']}")

@@ -26,7 +26,9 @@ from covcat.output import counted, shown
 from covcat.output.records import csv_to
 from covcat.progress import Progress
 from covcat.query import is_gone
+from covcat.regular import opened
 from covcat.store import FOLDER_MODE, disk_errors
+from covcat.targets import demand_outside
 from covcat.vocabulary import USES
 
 _CHUNK = 1 << 20
@@ -163,10 +165,9 @@ def _copy(part: Part, record: Record, target: Path) -> None:
 def _opened(part: Part, record: Record) -> BinaryIO:
     """Open an image; a link or a pipe in its place is none."""
     try:
-        handle = os.open(_source(part, record), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        return opened(_source(part, record), follow=False)
     except OSError as error:
         raise _changed(part, record) from error
-    return os.fdopen(handle, "rb")
 
 
 def _changed(part: Part, record: Record) -> IntegrityError:
@@ -237,10 +238,8 @@ def _demand_free(cohort: Cohort, *targets: Path) -> None:
         with disk_errors(f"look at `{target}`"):
             if os.path.lexists(target):
                 raise DiskError(f"`{target}` is there already", hint="give another name")
-            place = target.absolute().parent.resolve()
-            for part in cohort.parts:
-                if place.is_relative_to(part.folder.resolve()):
-                    raise UsageError(f"`{target}` is inside the release `{part.name}`")
+        for data in {part.folder.parents[1] for part in cohort.parts}:
+            demand_outside(data, target)
 
 
 def _demand_room(folder: Path, needed: int) -> None:

@@ -18,7 +18,6 @@ from covcat.export.bags import bag
 from covcat.export.linked import croissant, schema_org
 from covcat.export.targets import demand_free, place, writing
 from covcat.model import Manifest, Resource
-from covcat.store import MANIFEST, disk_errors
 
 __all__ = ["DOCUMENTS", "FORMATS", "Source", "bag", "demand_free", "schema_org", "to_file"]
 
@@ -36,8 +35,7 @@ class Source:
 
 def _as_json(source: Source) -> bytes:
     """Return the manifest as it is."""
-    with disk_errors("read the manifest"):
-        return (source.folder / MANIFEST).read_bytes()
+    return manifests.raw(source.folder)
 
 
 def _as_csv(source: Source) -> bytes:

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import shutil
-import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
@@ -12,9 +11,11 @@ from covcat.aside import workshop_beside
 from covcat.durable import sync
 from covcat.errors import DiskError, IntegrityError
 from covcat.export.targets import writing
+from covcat.manifest import raw
 from covcat.model import Manifest, StoredFile
 from covcat.progress import Progress
-from covcat.store import FOLDER_MODE, MANIFEST
+from covcat.regular import opened
+from covcat.store import FOLDER_MODE
 from covcat.version import __version__
 
 _CHUNK = 1 << 20
@@ -69,13 +70,9 @@ def _copy(folder: Path, manifest: Manifest, file: StoredFile, target: Path) -> N
 def _opened(folder: Path, manifest: Manifest, file: StoredFile) -> BinaryIO:
     """Open a file of the release; a link or a pipe in its place is none."""
     try:
-        handle = os.open(folder / file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        return opened(folder / file.path, follow=False)
     except OSError as error:
         raise _changed(manifest, file) from error
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise _changed(manifest, file)
-    return os.fdopen(handle, "rb")
 
 
 def _changed(manifest: Manifest, file: StoredFile) -> IntegrityError:
@@ -97,7 +94,7 @@ def _write_tags(built: Path, folder: Path, manifest: Manifest) -> None:
         "bagit.txt": b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n",
         "bag-info.txt": info(manifest).encode(),
         "manifest-sha256.txt": payload(manifest.files).encode("utf-8", "surrogateescape"),
-        "covcat-manifest.json": (folder / MANIFEST).read_bytes(),
+        "covcat-manifest.json": raw(folder),
     }
     lines = []
     for name, data in tags.items():

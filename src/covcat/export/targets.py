@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from covcat.errors import DiskError, UsageError
-from covcat.store import MANIFEST, PRIVATE, disk_error, disk_errors
-
-_OTHER = "give another --output"
+from covcat.errors import DiskError
+from covcat.store import disk_error, disk_errors
+from covcat.targets import OTHER, demand_outside
 
 
 @contextmanager
@@ -18,7 +17,7 @@ def writing(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         found = disk_error(error, f"write `{target}`")
-        found.hint = f"{_OTHER}, where there is room and you may write"
+        found.hint = f"{OTHER}, where there is room and you may write"
         raise found from error
 
 
@@ -32,27 +31,13 @@ def demand_free(release: Path, target: Path) -> None:
     with disk_errors(f"look at `{target}`"):
         if os.path.lexists(target):
             raise DiskError(f"`{target}` is there already", hint="give another name")
-        _demand_outside(release.parents[1].resolve(), target)
+        demand_outside(release.parents[1], target)
         parents = target.absolute().parents
         above = next(one for one in parents if os.path.lexists(one))
         if not above.is_dir():
-            raise DiskError(f"`{above}` is not a folder", hint=_OTHER)
+            raise DiskError(f"`{above}` is not a folder", hint=OTHER)
         if not os.access(above, os.W_OK | os.X_OK):
-            raise DiskError(f"you may not write to `{above}`", hint=_OTHER)
-
-
-def _demand_outside(data: Path, target: Path) -> None:
-    place = target.absolute().parent.resolve() / target.name
-    parts = place.relative_to(data).parts if place.is_relative_to(data) else ()
-    if parts[:1] == (PRIVATE,):
-        raise UsageError(
-            f"`{target}` is inside covcat's own folder `{data / PRIVATE}`", hint=_OTHER
-        )
-    if len(parts) > 2 and (data / parts[0] / parts[1] / MANIFEST).is_file():
-        name = f"{parts[0]}@{parts[1]}"
-        raise UsageError(f"`{target}` is inside the release `{name}`", hint=_OTHER)
-    if parts[2:] == (MANIFEST,):
-        raise UsageError(f"`{target}` would be taken for the record of a release", hint=_OTHER)
+            raise DiskError(f"you may not write to `{above}`", hint=OTHER)
 
 
 def place(built: Path, target: Path) -> None:

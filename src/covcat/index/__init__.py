@@ -18,10 +18,10 @@ from covcat.errors import DiskError, IntegrityError, NotFoundError
 from covcat.index import making, opening
 from covcat.index.making import Report, tables_of
 from covcat.index.opening import Index, Origin
-from covcat.manifest import MAX_BYTES, load
+from covcat.manifest import load, raw
 from covcat.model import BROUGHT, LabelTable, Release, Resource
 from covcat.progress import Progress
-from covcat.store import FILE_MODE, INDEX, MANIFEST, Store, disk_errors, opened, packaged_catalog
+from covcat.store import FILE_MODE, INDEX, Store, disk_errors, packaged_catalog
 from covcat.verify import hashed
 
 __all__ = ["VERSION", "Index", "Report", "here", "index_of"]
@@ -151,9 +151,8 @@ def _is_altered(tables: Iterable[LabelTable], folder: Path) -> bool:
 def _origin(folder: Path, resource: Resource, release: Release) -> Origin:
     """Return what an index of the release is made of now."""
     words = packaged_catalog() / "vocabulary" / "terms.yaml"
-    with disk_errors("read the manifest"):
-        with opened(folder / MANIFEST) as stream:
-            manifest = stream.read(MAX_BYTES)
+    manifest = raw(folder)
+    with disk_errors("read the label tables"):
         parts = [
             VERSION.encode(),
             manifest,

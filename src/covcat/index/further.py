@@ -1,7 +1,7 @@
-"""Rows of tables that only add to others, until the records that they add to come by.
+"""What must be kept while tables are read or counted, and may be a million things of some kB each.
 
-They may be a million, each of some kB: so they lie in a base of SQLite's without a name, which is
-in memory while it is small, and then in a file that nobody sees and that goes with the process.
+So it lies in a base of SQLite's without a name, which is in memory while it is small, and then in
+a file that nobody sees and that goes with the process.
 """
 
 import json
@@ -9,12 +9,13 @@ import sqlite3
 import weakref
 from collections.abc import Iterator
 
-from covcat.model import Record
+from covcat.model import Record, Value
+from covcat.output.records import sqlite_errors
 
 _MEMORY = 16_384  # kB that SQLite keeps before it writes
 
 
-def unnamed(*tables: str) -> sqlite3.Connection:
+def _unnamed(*tables: str) -> sqlite3.Connection:
     """Return a base that nobody else sees, on disk if it is large; it goes when it is closed."""
     base = sqlite3.connect("")
     for text in (f"PRAGMA cache_size = -{_MEMORY}", "PRAGMA journal_mode = OFF", *tables):
@@ -23,11 +24,11 @@ def unnamed(*tables: str) -> sqlite3.Connection:
 
 
 class Further:
-    """Rows by what they add to."""
+    """Rows of tables that only add to others, by what they add to, until that comes by."""
 
     def __init__(self) -> None:
         self.count = 0  # of rows
-        self._base = unnamed(
+        self._base = _unnamed(
             "CREATE TABLE rows (key TEXT, record TEXT)",
             "CREATE TABLE asked (key TEXT PRIMARY KEY) WITHOUT ROWID",
         )
@@ -54,3 +55,27 @@ class Further:
         text = "SELECT count(*) FROM rows WHERE key NOT IN (SELECT key FROM asked)"
         (number,) = self._base.execute(text).fetchone()
         return int(number)
+
+
+class Distinct:
+    """How many different keys each of some groups has, which have numbers from 0 on."""
+
+    def __init__(self) -> None:
+        self._base = _unnamed(
+            "CREATE TABLE keys (place INTEGER, key TEXT, PRIMARY KEY (place, key)) WITHOUT ROWID"
+        )
+        weakref.finalize(self, self._base.close)
+
+    def add(self, group: int, key: Value) -> None:
+        """Add a key to a group, which may have it already.
+
+        Raises:
+            DiskError: there is no room for so many.
+        """
+        with sqlite_errors("count"):
+            self._base.execute("INSERT OR IGNORE INTO keys VALUES (?, ?)", (group, key))
+
+    def counts(self) -> dict[int, int]:
+        """Return the number of keys of each group that has any."""
+        with sqlite_errors("count"):
+            return dict(self._base.execute("SELECT place, count(*) FROM keys GROUP BY place"))

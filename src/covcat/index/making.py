@@ -31,10 +31,13 @@ _KINDS = 10_000  # that are counted
 _LETTERS = 200  # of a text that a report names
 _COLUMNS = ", ".join(f"{one.name} {_TYPES[one.type]}" for one in COLUMNS)  # of covcat's own names
 _NUMBERED = """
-UPDATE images SET image_id = image_id || '#' || again.number FROM (
+CREATE TEMP TABLE again (row INTEGER PRIMARY KEY, number INTEGER);
+INSERT INTO again SELECT row, number FROM (
   SELECT rowid AS row, row_number() OVER (PARTITION BY digest(image_id) ORDER BY rowid) AS number
   FROM images
-) AS again WHERE images.rowid = again.row AND again.number > 1
+) WHERE number > 1;
+UPDATE images SET image_id = image_id || '#' || (SELECT number FROM again WHERE row = images.rowid)
+WHERE rowid IN (SELECT row FROM again);
 """  # sorted on disk, where there are many; digests are short
 SCHEMA = (f"CREATE TABLE images ({_COLUMNS})", "CREATE TABLE about (key TEXT, value TEXT)")
 
@@ -101,7 +104,7 @@ def write(
             rows = [tuple(map(one.get, NAMES)) for one in batch]
             base.executemany(f"INSERT INTO images VALUES ({marks})", rows)  # noqa: S608
         base.create_function("digest", 1, _digest, deterministic=True)
-        base.execute(_NUMBERED)
+        base.executescript(_NUMBERED)
         about = [("key", key), ("report", json.dumps(asdict(report)))]
         base.executemany("INSERT INTO about VALUES (?, ?)", about)
         base.commit()

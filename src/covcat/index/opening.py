@@ -11,17 +11,17 @@ import os
 import sqlite3
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from covcat import seal
+from covcat import seal, stopping
 from covcat.errors import DiskError, IntegrityError, UsageError
 from covcat.index.making import SCHEMA, Report
 from covcat.model import Record, Value
 from covcat.names import unsafe_name
-from covcat.store import opened as opened_file
+from covcat.regular import opened as opened_file
 
 LONGEST = 60.0  # seconds that a question may work on one row
 _STEPS = 10_000  # of SQLite's machine, between two looks at the clock and at signals
@@ -74,7 +74,8 @@ class Index:
             IntegrityError, DiskError: the file was changed while it was read, or cannot be read.
             sqlite3.Error: the question itself is wrong, and nobody's `where` is in it.
         """
-        self._patience.begin(LONGEST if where is not None else math.inf)
+        self._patience.seconds = LONGEST if where is not None else math.inf
+        self._patience.begin()
         try:
             if where is not None:  # it must be one condition: `1) OR (1` would undo the others
                 self._base.execute(f"EXPLAIN SELECT 1 FROM images WHERE {where}\n")  # noqa: S608
@@ -82,6 +83,7 @@ class Index:
                 yield {name: _plain(row[name]) for name in row.keys()}  # noqa: SIM118 -- a Row
                 self._patience.begin()  # whoever reads the rows may have taken a day
         except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
+            stopping.raise_again()  # SQLite dropped what a signal raised in a handler
             self._demand_readable(error)
             if where is None:
                 raise
@@ -93,8 +95,10 @@ class Index:
             ) from error
 
     def _demand_readable(self, error: Exception) -> None:
-        """Tell a file that was changed since it was opened, and a disk that fails."""
+        """Tell a file that was changed since it was opened, a disk that fails, and Ctrl-C."""
         code = str(getattr(error, "sqlite_errorname", ""))
+        if code == "SQLITE_INTERRUPT" and not self._patience.is_over():
+            raise KeyboardInterrupt from error  # in a notebook, whose signals are its own
         if code.startswith(_OF_THE_FILE):
             raise IntegrityError(
                 f"the image index of {self.name} was changed while it was read: {error}",
@@ -135,31 +139,22 @@ def _checked(base: sqlite3.Connection, origin: Origin) -> Index | None:
     if about["key"] != origin.key:
         return None
     report = Report(**json.loads(about["report"]))
-    index = Index(base, origin.name, report)
-    return index if _names_only(index, origin) else None
+    return Index(base, origin.name, report) if _names_only_its_own(base, origin) else None
 
 
-def _names_only(index: Index, origin: Origin) -> bool:
+def _names_only_its_own(base: sqlite3.Connection, origin: Origin) -> bool:
     """Tell if rows are of this release, and each file that one names is as the manifest has it."""
     strange = "SELECT 1 FROM images WHERE resource IS NOT ? OR release IS NOT ? LIMIT 1"
-    if any(index.rows(strange, (origin.resource, origin.release))):
+    if base.execute(strange, (origin.resource, origin.release)).fetchone():
         return False
-    files = {
-        row["path"]: (row["sha256"], row["bytes"]) for row in json.loads(origin.manifest)["files"]
-    }
-    named = (
-        "SELECT path, sha256, bytes, mask_path FROM images "
-        "WHERE path IS NOT NULL OR mask_path IS NOT NULL"
-    )
-    return all(_is_listed(row, files) for row in index.rows(named))
-
-
-def _is_listed(row: Record, files: Mapping[str, tuple[str, int]]) -> bool:
-    path, mask = row["path"], row["mask_path"]
-    if any(unsafe_name(str(one)) for one in (path, mask) if one is not None):
-        return False
-    is_known = path is None or files.get(f"files/{path}") == (row["sha256"], row["bytes"])
-    return is_known and (mask is None or f"files/{mask}" in files)
+    rows = json.loads(origin.manifest)["files"]
+    files = {row["path"]: (row["sha256"], row["bytes"]) for row in rows}
+    images = "SELECT path, sha256, bytes FROM images WHERE path IS NOT NULL"
+    masks = "SELECT DISTINCT mask_path FROM images WHERE mask_path IS NOT NULL"
+    return all(
+        files.get(f"files/{path}") == (sha256, size) and unsafe_name(path) is None
+        for path, sha256, size in base.execute(images)
+    ) and all(f"files/{mask}" in files and not unsafe_name(mask) for (mask,) in base.execute(masks))
 
 
 def _plain(value: Value | bytes) -> Value:
@@ -180,11 +175,11 @@ class _Patience:
     """
 
     def __init__(self) -> None:
-        self.begin(math.inf)
+        self.seconds = math.inf
+        self.begin()
 
-    def begin(self, seconds: float | None = None) -> None:
-        self._seconds = self._seconds if seconds is None else seconds
+    def begin(self) -> None:
         self._since = time.monotonic()
 
     def is_over(self) -> int:
-        return int(time.monotonic() - self._since > self._seconds)
+        return int(time.monotonic() - self._since > self.seconds)

@@ -7,6 +7,7 @@ lower-case hex; paths are relative and use `/`.
 
 from covcat.model.fetch import (
     PINNED,
+    UNPUBLISHED,
     WEAK,
     Digest,
     Download,
@@ -116,6 +117,7 @@ __all__ = [
     "MendeleyFile",
     "Options",
     "PINNED",
+    "UNPUBLISHED",
     "PerImage",
     "Plan",
     "PublishedCounts",

@@ -26,9 +26,11 @@ VerifiedBy = Literal[
     "host-md5",
     "md5-prefix",
     "first-use",  # nothing is published: recorded now, and a later difference is an error
+    "unknown-length",  # the same, and nobody said where it ends: it may have been cut off
 ]
 PINNED: tuple[VerifiedBy, ...] = ("sha256", "git-tree", "git-blob", "md5")
-WEAK: tuple[VerifiedBy, ...] = ("md5-prefix", "first-use")  # not enough for `--require host`
+UNPUBLISHED: tuple[VerifiedBy, ...] = ("first-use", "unknown-length")  # no digest was compared
+WEAK: tuple[VerifiedBy, ...] = ("md5-prefix", *UNPUBLISHED)  # not enough for `--require host`
 Form = Literal["files", "archives"]
 Hash = Literal["sha256", "sha512", "sha1", "md5", "git-blob"]
 

@@ -1,26 +1,24 @@
 """The one function that untrusted text passes before it is shown."""
 
-import unicodedata
-
-_HIDDEN = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
+from covcat.names import hidden
 
 
 def shown(text: object, limit: int | None = None) -> str:
     r"""Return `text` on one line, with everything that a terminal would obey made visible.
 
-    Control, escape, bidi and other invisible characters become `\x1b` or `\u202e`.
+    Control, escape, bidi and other invisible characters become `\x1b` or `\u202e`, but for the
+    joiners that a name may have: it is written as the file is called.
     """
-    text = str(text)
-    plain = text.isascii() and text.isprintable()
-    safe = text if plain else "".join(_visible(char) for char in text)
+    safe = str(text)
+    if not (safe.isascii() and safe.isprintable()):
+        places = set(hidden(safe))
+        safe = "".join(_spelt(char) if at in places else char for at, char in enumerate(safe))
     return safe if limit is None or len(safe) <= limit else safe[: limit - 1] + "…"
 
 
-def _visible(char: str) -> str:
+def _spelt(char: str) -> str:
     if char.isascii():
-        return char if char.isprintable() else repr(char)[1:-1]
-    if unicodedata.category(char) not in _HIDDEN:
-        return char
+        return repr(char)[1:-1]
     return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
 
 

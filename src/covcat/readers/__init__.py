@@ -4,12 +4,15 @@ To add one: a module with `rows(table, source)`, a line in READERS, a row in tes
 What a column is called and means is the catalog's matter (`tables:`), not a reader's.
 """
 
+import stat
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Protocol, cast
 
+from covcat.errors import IntegrityError
 from covcat.model import LabelTable
 from covcat.readers.source import Row, Source
+from covcat.regular import what_is
 
 
 class Reader(Protocol):
@@ -37,5 +40,13 @@ READERS: Mapping[str, str] = {
 
 
 def rows(table: LabelTable, source: Source) -> Iterator[Row]:
-    """Give every row of a table of the catalog."""
+    """Give every row of a table of the catalog.
+
+    Raises:
+        IntegrityError: it cannot be read: a pipe in its place would block whoever reads.
+    """
+    for path in source.matching(table.path):
+        status = (source.folder / path).stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise IntegrityError(f"`{path}`: expected a regular file, got {what_is(status)}")
     return cast("Reader", import_module(READERS[table.reader])).rows(table, source)
