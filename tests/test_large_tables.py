@@ -185,6 +185,10 @@ TEXTS = {
     ),
     "cells": (",".join("ab" * 100_001), "line 2 of `table` has more than 100,000 columns"),
     "empty cells": ("," * 100_001, "line 2 of `table` has more than 100,000 columns"),
+    "blank lines": (
+        "a,b\n" + "\n" * 2_500_000 + "\r\n" * 2_500_001,
+        "`table` after line 2 has more than 5,000,000 blank lines",
+    ),
     "NULs": ("\0" * 4_000_001, "line 2 of `table` has more than 4,000,000 letters"),
 }
 

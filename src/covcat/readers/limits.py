@@ -16,6 +16,7 @@ from covcat.errors import IntegrityError
 
 MOST_LETTERS = 4_000_000  # of one row; reports of radiologists have some thousand
 MOST_COLUMNS = 100_000  # tables of genes have 60,000, sheets of Excel 16,384
+_MOST_BLANK = 5_000_000  # lines one after another; Excel writes up to 1,048,576 of them
 _MOST_DIRECTORY = 8_000_000  # bytes of a zip's: 80,000 members, each of which takes 600 of memory
 _PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # of others zipfile unpacks what it likes
 
@@ -29,11 +30,15 @@ def lines(stream: TextIO, path: str) -> Iterator[str]:
     """Give the lines of a table with their ends.
 
     Raises:
-        IntegrityError: one is longer than any row.
+        IntegrityError: one is longer than any row, or nothing comes for long.
     """
-    number = 0
+    number = last = 0  # the line that said something
     while line := stream.readline(MOST_LETTERS + 1):
         number += 1
+        if not line.isspace():
+            last = number
+        elif number - last > _MOST_BLANK:
+            raise too_much(f"`{path}` after line {last}", _MOST_BLANK, "blank lines")
         if len(line) > MOST_LETTERS:
             raise too_much(f"line {number} of `{path}`", MOST_LETTERS, "letters")
         yield line
