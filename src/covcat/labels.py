@@ -15,7 +15,7 @@ from covcat.dates import date
 from covcat.errors import IntegrityError
 from covcat.model import LABELS, LabelTable, License, Record, Resource, Value
 from covcat.readers.delimited import delimiter_of
-from covcat.readers.limits import MOST_LETTERS, too_much
+from covcat.readers.limits import MOST_BYTES, too_much, weight
 from covcat.readers.source import Row, by_names, column_of
 
 OLDEST = 130  # years
@@ -261,13 +261,13 @@ def merged(one: Record, further: Iterable[Record]) -> Record:
     filled = dict(one)
     cells = json.loads(str(one.get("raw") or "{}"))
     sources, last = dict.fromkeys(_sources(one)), dict.fromkeys(cells, 1)
-    letters = 0
+    size = 0
     for more in chain((first,), rows):
         raw = str(more.get("raw") or "{}")
-        letters += len(raw)
-        if letters > MOST_LETTERS:
+        size += weight(raw)
+        if size > MOST_BYTES:
             what = f"what `{more.get('label_source')}` adds to one image"
-            raise too_much(what, MOST_LETTERS, "letters")
+            raise too_much(what, MOST_BYTES, "bytes")
         for name, value in filled.items():
             if value in (None, "", "unknown"):
                 filled[name] = more.get(name)

@@ -17,7 +17,7 @@ from typing import Any
 from covcat.errors import IntegrityError
 from covcat.model import LabelTable
 from covcat.readers import limits
-from covcat.readers.limits import MOST_COLUMNS, MOST_LETTERS, too_much
+from covcat.readers.limits import MOST_BYTES, MOST_COLUMNS, too_much, weight
 from covcat.readers.source import Row, Source
 
 _MAX_BYTES = 8_000_000  # of one JSON, which may need 40 times that; the largest real one has 1 MB
@@ -87,8 +87,8 @@ def _row(place: str, data: bytes) -> dict[str, str]:
     cells = {"json": place.rpartition("/")[2], **_cells(tree)}
     if len(cells) > MOST_COLUMNS:
         raise too_much(f"`{place}`", MOST_COLUMNS, "kinds of tags")
-    if sum(map(len, cells.values())) > MOST_LETTERS:
-        raise too_much(f"`{place}`, less its polygons,", MOST_LETTERS, "letters")
+    if sum(map(weight, cells.values())) > MOST_BYTES:
+        raise too_much(f"`{place}`, less its polygons,", MOST_BYTES, "bytes")
     return {_writable(name): _writable(text) for name, text in cells.items()}
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from covcat.errors import IntegrityError
 from covcat.model import LabelTable
-from covcat.readers.limits import MOST_COLUMNS, MOST_LETTERS, lines, too_much
+from covcat.readers.limits import MOST_BYTES, MOST_COLUMNS, lines, too_much, weight
 from covcat.readers.source import Row, Source
 
 _NAMED = {"tab": "\t", "space": " "}
@@ -60,12 +60,12 @@ def _records(
     own: list[str] = []
 
     def kept() -> Iterator[str]:
-        letters = 0
+        size = 0
         for line in stream:
-            letters = len(line) + (letters if own else 0)
-            if letters > MOST_LETTERS:
+            size = weight(line) + (size if own else 0)
+            if size > MOST_BYTES:
                 what = f"the row of `{path}` that begins in line {first}"
-                raise too_much(what, MOST_LETTERS, "letters", cause=_QUOTES)
+                raise too_much(what, MOST_BYTES, "bytes", cause=_QUOTES)
             own.append(line)
             yield line
 

@@ -6,6 +6,7 @@ labels have, and is looked at before it is passed; with all of them a command st
 
 import io
 import os
+import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import IO, TextIO
 
 from covcat.errors import IntegrityError
 
-MOST_LETTERS = 4_000_000  # of one row; reports of radiologists have some thousand
+MOST_BYTES = 10_000_000  # of one row in memory; reports of radiologists have some thousand
 MOST_COLUMNS = 100_000  # tables of genes have 60,000, sheets of Excel 16,384
 _MOST_BLANK = 5_000_000  # lines one after another; Excel writes up to 1,048,576 of them
 _MOST_DIRECTORY = 8_000_000  # bytes of a zip's: 80,000 members, each of which takes 600 of memory
@@ -26,6 +27,11 @@ def too_much(what: str, most: int, unit: str, *, cause: str | None = None) -> In
     return IntegrityError(f"{what} has more than {most:,} {unit}, too many for labels", cause=cause)
 
 
+def weight(text: str) -> int:
+    """Return the bytes of memory that a text takes: up to four for each of its letters."""
+    return sys.getsizeof(text)
+
+
 def lines(stream: TextIO, path: str) -> Iterator[str]:
     """Give the lines of a table with their ends.
 
@@ -33,14 +39,14 @@ def lines(stream: TextIO, path: str) -> Iterator[str]:
         IntegrityError: one is longer than any row, or nothing comes for long.
     """
     number = last = 0  # the line that said something
-    while line := stream.readline(MOST_LETTERS + 1):
+    while line := stream.readline(MOST_BYTES + 1):
         number += 1
         if not line.isspace():
             last = number
         elif number - last > _MOST_BLANK:
             raise too_much(f"`{path}` after line {last}", _MOST_BLANK, "blank lines")
-        if len(line) > MOST_LETTERS:
-            raise too_much(f"line {number} of `{path}`", MOST_LETTERS, "letters")
+        if weight(line) > MOST_BYTES:
+            raise too_much(f"line {number} of `{path}`", MOST_BYTES, "bytes")
         yield line
 
 

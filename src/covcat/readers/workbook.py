@@ -18,7 +18,7 @@ from pathlib import Path
 
 from covcat.errors import IntegrityError
 from covcat.readers import limits
-from covcat.readers.limits import MOST_LETTERS, too_much
+from covcat.readers.limits import MOST_BYTES, too_much, weight
 from covcat.readers.xml_events import End, Start, events, local
 
 _MOST_ROWS, _MOST_COLUMNS = 1_048_576, 16_384  # of Excel's own
@@ -26,7 +26,7 @@ _MOST_FORMATS = 65_536  # of cells; Excel has 65,490, and of numbers some hundre
 _MOST_CELLS = 25_000_000  # of a sheet; also of different texts
 _MOST_SHEETS = 10_000  # and parts that they refer to
 _MOST_TEXTS = 200_000_000  # bytes of all shared texts, which are in memory
-_MOST_BYTES = 1_000_000_000  # of all parts, unpacked; ten columns of all rows have 600 MB
+_MOST_UNPACKED = 1_000_000_000  # of all parts, unpacked; ten columns of all rows have 600 MB
 _SHOWN, _TITLE = 20, 31  # sheets that a message names, and how much of each
 _BUILTIN_DATES = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}  # 18.8.30
 _PLACE = re.compile(r"([A-Z]{1,3})[0-9]+")
@@ -44,10 +44,10 @@ def cells(file: Path, path: str, sheet: str | None) -> Iterator[Sequence[Cell]]:
     try:
         with limits.unzipped(file, path) as packed:
             size = sum(one.file_size for one in packed.infolist())
-            if size > _MOST_BYTES:
+            if size > _MOST_UNPACKED:
                 raise IntegrityError(
                     f"the workbook `{path}` unpacks to {size:,} bytes, "
-                    f"covcat reads up to {_MOST_BYTES:,}"
+                    f"covcat reads up to {_MOST_UNPACKED:,}"
                 )
             yield from _Book(packed, path).rows(sheet)
     except zipfile.BadZipFile as error:
@@ -96,12 +96,12 @@ class _Book:
 
     def _row(self, row: Mapping[int, "_Raw"]) -> list[Cell]:
         found: list[Cell] = [None] * max(row, default=0)
-        letters = 0
+        size = 0
         for column, (kind, style, text) in row.items():
             value = found[column - 1] = self._value(kind, style, text)
-            letters += len(value) if isinstance(value, str) else 0
-            if letters > MOST_LETTERS:
-                raise too_much(f"a row of the sheet in `{self._path}`", MOST_LETTERS, "letters")
+            size += weight(value) if isinstance(value, str) else 0
+            if size > MOST_BYTES:
+                raise too_much(f"a row of the sheet in `{self._path}`", MOST_BYTES, "bytes")
         return found
 
     def _value(self, kind: str, style: str, text: str) -> Cell:
@@ -162,18 +162,18 @@ class _Book:
 
     def _read_texts(self, part: str) -> None:
         found: list[str] = []
-        letters = 0
+        size = 0
 
         def end(around: str, name: str, text: str) -> None:
-            nonlocal letters
+            nonlocal size
             if name == "si":
                 self._texts.add("".join(found))
                 found.clear()
-                letters = 0
+                size = 0
             elif _is_text(around, name, text):
-                letters += len(text)
-                if letters > MOST_LETTERS:
-                    raise too_much(f"a text of `{self._path}`", MOST_LETTERS, "letters")
+                size += weight(text)
+                if size > MOST_BYTES:
+                    raise too_much(f"a text of `{self._path}`", MOST_BYTES, "bytes")
                 found.append(_unescaped(text))
 
         for _ in self._events(part, lambda *_: None, end):
@@ -248,7 +248,7 @@ class _Rows:
         self._what, self._count = what, 0
         self._done: list[dict[int, _Raw]] = []
         self._row: dict[int, _Raw] = {}  # by column
-        self._column = self._letters = 0
+        self._column = self._size = 0
         self._place = self._kind = self._style = ""
         self._saved: str | None = None  # what `v` holds
         self._inline: list[str] = []
@@ -261,7 +261,7 @@ class _Rows:
     def start(self, around: str, name: str, given: Mapping[str, str]) -> None:
         """Begin a row or a cell."""
         if name == "row":
-            self._row, self._column, self._letters = {}, 0, 0
+            self._row, self._column, self._size = {}, 0, 0
             self._count += 1
             if max(self._count, int(given.get("r") or 0)) > _MOST_ROWS:
                 raise too_much(self._what, _MOST_ROWS, "rows")
@@ -278,10 +278,10 @@ class _Rows:
     def end(self, around: str, name: str, text: str) -> None:
         """End a text, a cell or a row."""
         if name == "v" and around == "c":
-            self._count_letters(text)
+            self._weigh(text)
             self._saved = text if self._saved is None else self._saved
         elif _is_text(around, name, text):
-            self._count_letters(text)
+            self._weigh(text)
             self._inline.append(_unescaped(text))
         elif name == "c" and around == "row":
             saved = "".join(self._inline) if self._kind == "inlineStr" else self._saved
@@ -295,10 +295,10 @@ class _Rows:
         if self._row.setdefault(self._column, cell) != cell:
             raise IntegrityError(f"{self._what} has two values of the cell `{self._place}`")
 
-    def _count_letters(self, text: str) -> None:
-        self._letters += len(text)
-        if self._letters > MOST_LETTERS:
-            raise too_much(f"a row of {self._what}", MOST_LETTERS, "letters")
+    def _weigh(self, text: str) -> None:
+        self._size += weight(text)
+        if self._size > MOST_BYTES:
+            raise too_much(f"a row of {self._what}", MOST_BYTES, "bytes")
 
 
 class _Texts:

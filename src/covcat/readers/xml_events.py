@@ -10,7 +10,7 @@ from typing import IO
 from xml.parsers import expat
 
 from covcat.errors import IntegrityError
-from covcat.readers.limits import MOST_LETTERS, too_much
+from covcat.readers.limits import MOST_BYTES, too_much, weight
 
 _PIECE = 1 << 16  # bytes that are parsed at once
 _DEEPEST = 1000  # elements in each other; of a sheet's cells six
@@ -60,7 +60,7 @@ class _Told:
         self._part, self._start, self._end = part, start, end
         self._open = [""]
         self._text: list[str] = []
-        self._letters = 0
+        self._size = 0
 
     def type(self, *_: object) -> None:
         raise IntegrityError(f"{self._part} has a document type, which no workbook has")
@@ -71,14 +71,14 @@ class _Told:
         if len(self._open) > _DEEPEST:
             raise too_much(self._part, _DEEPEST, "elements in each other")
         self._text.clear()
-        self._letters = 0
+        self._size = 0
         self._start(around, own, attributes)
 
     def text(self, data: str) -> None:
         if self._open[-1] in _TEXTS:
-            self._letters += len(data)
-            if self._letters > MOST_LETTERS:
-                raise too_much(f"a text in {self._part}", MOST_LETTERS, "letters")
+            self._size += weight(data)
+            if self._size > MOST_BYTES:
+                raise too_much(f"a text in {self._part}", MOST_BYTES, "bytes")
             self._text.append(data)
 
     def end(self, _: str) -> None:
