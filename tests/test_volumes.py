@@ -144,6 +144,15 @@ def test_fetch_names_a_volume_that_an_entry_calls_an_archive(
     assert (ran.code, SAID in ran.err, f"hint: {how}\n" in ran.err) == (6, True, True), ran.err
 
 
+@pytest.mark.parametrize("begin", [b"{", b"[", b"  {", b"\n["])
+def test_a_volume_whose_bytes_begin_like_json_is_a_volume(covcat, shelf, server, begin) -> None:
+    shelf.add("set", ENTRY.replace("NAME", "t.tar.gz.ab").replace("KIND", "tar"))
+    body = begin + bytes(range(256)) * 20
+    server.serve("/data.example.org/t.tar.gz.ab", *[Answer(body)] * 3)
+    ran = covcat("fetch", "set")
+    assert (ran.code, SAID in ran.err) == (6, True), ran.err
+
+
 @pytest.mark.parametrize("made", [rar5_volumes, rar4_volumes])
 def test_a_rar_is_read_from_its_first_volume_with_the_others_beside_it(covcat, made) -> None:
     first, second = made("a.png", os.urandom(4000))

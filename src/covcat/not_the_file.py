@@ -20,6 +20,7 @@ MAGIC = {
 }
 _PAGE = re.compile(rb"<(?:!doctype|html|head|\?xml)", re.I)
 _TITLE = re.compile(rb"<title[^>]*>([^<]{1,200})", re.I)
+_CONTROL = re.compile(rb"[\0-\x08\x0e-\x1f]")  # in packed bytes, which may begin like JSON too
 _GATE = re.compile(
     r"log ?in|sign ?in|consent|captcha|challenge|just a moment|attention required|verify|"
     r"virus scan|quota",
@@ -35,7 +36,7 @@ def not_the_file(head: bytes, unpack: str, content_type: str, url: str) -> Covca
     is_page = _PAGE.match(_without_comments(head)) is not None
     if is_page and (unpack != "none" or "html" in content_type):
         return _page_error(head, url)
-    if unpack != "none" and head.lstrip()[:1] in (b"{", b"["):
+    if unpack != "none" and head.lstrip()[:1] in (b"{", b"[") and not _CONTROL.search(head):
         return NetworkError(
             f"`{url}` answered with JSON in place of the file",
             cause=head[:200].decode("utf-8", "replace"),
