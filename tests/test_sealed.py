@@ -138,6 +138,15 @@ def test_a_forged_row_leads_nowhere(here: None, covcat, change: str) -> None:
     assert rows() == whole
 
 
+@pytest.mark.parametrize("value", ["x'c3'", "CAST(x'ff41' AS TEXT)", "1e999"])
+@pytest.mark.parametrize("command", [("images", "--format", "csv"), ("counts", "--by", "view")])
+def test_a_forged_cell_is_no_bug_of_covcat(here: None, covcat, command, value: str) -> None:
+    edit(f"UPDATE images SET view = {value} WHERE path = '{FILM}'")
+    ran = covcat(*command, "sample")
+    assert ran.code in ((0,) if value == "1e999" else (5,))
+    assert "Traceback" not in ran.err
+
+
 def test_a_row_of_a_file_that_fits_its_forged_digest_is_no_row(here: None, covcat) -> None:
     outside = Path("outside.desktop")
     outside.write_bytes(b"[Desktop Entry]")
@@ -171,6 +180,13 @@ ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)"
         pytest.param(["UPDATE about SET value = x'00ff' WHERE key = 'report'"], id="bytes"),
         pytest.param(["UPDATE about SET value = NULL WHERE key = 'report'"], id="no report"),
         pytest.param(["DELETE FROM about"], id="nothing about it"),
+        *(
+            pytest.param([f"UPDATE about SET value = '{report}' WHERE key = 'report'"], id=report)
+            for report in (
+                *('{"images": "x"}', '{"rows": 1}', '{"rows": {"a": "b"}}', '{"absent": [1]}'),
+                *('{"is_part": 1}', '{"more": 1}', '{"unread": {}}', "[]", "1"),
+            )
+        ),
     ],
 )
 def test_an_index_of_another_shape_is_made_anew(here: None, statements: list[str]) -> None:

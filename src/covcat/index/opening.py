@@ -11,7 +11,7 @@ import os
 import sqlite3
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,8 @@ class Index:
         code = str(getattr(error, "sqlite_errorname", ""))
         if code == "SQLITE_INTERRUPT" and not self._patience.is_over():
             raise KeyboardInterrupt from error  # in a notebook, whose signals are its own
-        if code.startswith(_OF_THE_FILE):
+        is_undecodable = isinstance(error, sqlite3.OperationalError) and not code
+        if code.startswith(_OF_THE_FILE) or is_undecodable:
             raise IntegrityError(
                 f"the image index of {self.name} was changed while it was read: {error}",
                 hint="run the same command again: the index is made anew",
@@ -138,8 +139,25 @@ def _checked(base: sqlite3.Connection, origin: Origin) -> Index | None:
     about = dict(base.execute("SELECT key, value FROM about").fetchall())
     if about["key"] != origin.key:
         return None
-    report = Report(**json.loads(about["report"]))
+    report = _report(json.loads(about["report"]))
     return Index(base, origin.name, report) if _names_only_its_own(base, origin) else None
+
+
+def _report(tree: Mapping[str, Any]) -> Report:
+    """Return a report whose values are what `Report` says; pydantic would take 100 ms to import.
+
+    Raises:
+        TypeError: one is another.
+    """
+    found = Report(**tree)
+    for name, default in vars(Report()).items():
+        value = getattr(found, name)
+        texts = list(value) if isinstance(value, list | dict) else []
+        numbers = list(value.values()) if isinstance(value, dict) else []
+        kinds = [type(value), *map(type, texts), *map(type, numbers)]
+        if kinds != [type(default), *[str] * len(texts), *[int] * len(numbers)]:
+            raise TypeError(f"`{name}` is no part of a report")
+    return found
 
 
 def _names_only_its_own(base: sqlite3.Connection, origin: Origin) -> bool:
@@ -160,7 +178,7 @@ def _names_only_its_own(base: sqlite3.Connection, origin: Origin) -> bool:
 def _plain(value: Value | bytes) -> Value:
     """Write 65.0 years as people do."""
     if isinstance(value, bytes):
-        raise sqlite3.DatabaseError("a value is neither text nor number")
+        raise sqlite3.OperationalError("a value is neither text nor number")
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
