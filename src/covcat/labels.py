@@ -70,6 +70,8 @@ class Reading:
         found |= self._finding(raw["finding"])
         found["label_source"] = f"names: {table.path}" if table.reader == "names" else row.file
         found["raw"] = cells = _as_json({row.file: dict(row.cells)})
+        if weight(cells) > 2 * MOST_BYTES:  # of one byte JSON may make six
+            raise too_much(f"a row of `{row.file}` as JSON", 2 * MOST_BYTES, "bytes")
         if not cells.isascii():
             found = {
                 name: _writable(value) if isinstance(value, str) else value
