@@ -9,6 +9,7 @@ from typing import Any
 
 from chaos.body import Stream
 from chaos.case import Edit, parts_in
+from covcat.seal import sealed
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -24,25 +25,25 @@ def _record(data: Path) -> Path:
     return _part(data).with_suffix(".json")
 
 
+def _rewrite(data: Path, change: Change) -> None:
+    """Change the record, and seal it again: another covcat may have written it so."""
+    path = _record(data)
+    record = json.loads(path.read_text())
+    del record["seal"]
+    change(record)
+    path.write_text(json.dumps(sealed(record)))
+
+
 def changed(**values: object) -> Edit:
     """Set keys of the record."""
-
-    def edit(data: Path, outside: Path) -> None:
-        path = _record(data)
-        path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
-
-    return edit
+    return lambda data, outside: _rewrite(data, lambda record: record.update(values))
 
 
 def without(*names: str) -> Edit:
     """Drop keys of the record."""
-
-    def edit(data: Path, outside: Path) -> None:
-        path = _record(data)
-        kept = {k: v for k, v in json.loads(path.read_text()).items() if k not in names}
-        path.write_text(json.dumps(kept))
-
-    return edit
+    return lambda data, outside: _rewrite(
+        data, lambda record: [record.pop(name, None) for name in names]
+    )
 
 
 def record_is(content: bytes) -> Edit:
