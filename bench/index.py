@@ -196,7 +196,7 @@ def write_workbook(path: Path, count: int) -> None:
 def make(folder: Path, id: str, labels: int, images: int) -> None:
     """Make a release with so many rows of labels and images, as if it had been fetched."""
     from covcat import catalog, manifest
-    from covcat.model import StoredFile
+    from covcat.files import StoredFile
 
     (folder / "catalog").mkdir(exist_ok=True)
     entry = ENTRY.format(id=id)

@@ -9,7 +9,7 @@ blob in them was re-hashed to its git id. The gzipped result is what the catalog
 import sys
 from pathlib import Path
 
-from covcat.gitid import tree_id
+from covcat.digests import tree_id
 from covcat.listing import ListedFile, totals, write
 
 CATALOG = Path(__file__).parents[1] / "catalog"

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from covcat.gitid import blob_hasher
+from covcat.digests import blob_hasher
 from covcat.listing import ListedFile, totals, write
 
 CATALOG = Path(__file__).parents[1] / "catalog"

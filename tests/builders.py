@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 from covcat import listing
-from covcat.gitid import blob_hasher, tree_id
+from covcat.digests import blob_hasher, tree_id
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = {

@@ -19,7 +19,7 @@ from imitations.server import Prompt
 
 from covcat import schema, strict_yaml, web
 from covcat.cli import main
-from covcat.model import Resource
+from covcat.model.resource import Resource
 from covcat.store import packaged_catalog
 
 LOGINS = (

@@ -11,10 +11,11 @@ from imitations import FOR_EVER, World
 
 from covcat import hosts, listing
 from covcat.api import Api
+from covcat.digests import tree_id
 from covcat.errors import NetworkError
-from covcat.gitid import tree_id
 from covcat.hosts.served import Ask
-from covcat.model import GitHubFile, Network, Served
+from covcat.model.fetch import Network, Served
+from covcat.model.files import GitHubFile
 from covcat.progress import Silent
 from covcat.web import Web
 

@@ -11,7 +11,7 @@ from covcat.archives import FORMATS
 from covcat.catalog import Catalog, Filter
 from covcat.errors import IntegrityError, NotFoundError, UsageError
 from covcat.listing import ListedFile
-from covcat.model import MODALITIES, Contents
+from covcat.model.resource import MODALITIES, Contents
 
 SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 WEB = "{host: web, name: set.zip, url: https://example.org/set.zip}"

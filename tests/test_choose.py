@@ -5,7 +5,8 @@ import hashlib
 import pytest
 
 from covcat import choose
-from covcat.model import Selection, Served, WebFile
+from covcat.model.fetch import Selection, Served
+from covcat.model.files import WebFile
 
 PATHS = [f"P{number:03}/IM{at}.dcm" for number in range(1, 6) for at in (1, 2)] + ["README.md"]
 FILE = WebFile(host="web", name="x", url="https://example.org/x")

@@ -73,7 +73,7 @@ def checkout(tmp_path: Path, env: dict[str, str]) -> Path:
 
 
 def test_the_workflow_installs_this_version_and_keys_its_cache_by_the_lock() -> None:
-    from covcat import __version__
+    from covcat.version import __version__
 
     assert f"{INSTALL}{__version__}" in [step.get("run") for step in STEPS]
     (cache,) = [step for step in STEPS if "cache@" in step.get("uses", "")]

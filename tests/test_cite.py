@@ -10,10 +10,13 @@ import pytest
 from builders import Ran, Server, Shelf, git_zip
 
 from covcat import catalog as catalogs
-from covcat.cite import all_bibtex, bibtex, csl, distinct, ris, sentence
+from covcat.cite.as_csl import csl
+from covcat.cite.as_ris import ris
 from covcat.cite.parts import Name, authors, issued, kind, split_names
+from covcat.cite.sources import distinct
 from covcat.cite.tex import escaped, plain
-from covcat.model import Citation
+from covcat.cite.text import all_bibtex, bibtex, sentence
+from covcat.model.resource import Citation
 from covcat.schema import trusted
 
 FULL = {

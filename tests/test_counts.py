@@ -18,8 +18,11 @@ from hypothesis import strategies as st
 
 from covcat import catalog, counts, listing, manifest, schema
 from covcat.errors import IntegrityError, UsageError
-from covcat.index import Index, Report
-from covcat.model import COLUMNS, NAMES, PublishedCounts, Record, Recount, StoredFile
+from covcat.files import StoredFile
+from covcat.index.making import Report
+from covcat.index.opening import Index
+from covcat.model.image import COLUMNS, NAMES, Record
+from covcat.model.resource import PublishedCounts, Recount
 from covcat.query import Question
 
 SHARED = Path(__file__).parents[2] / "shared" / "real"

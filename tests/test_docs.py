@@ -57,7 +57,7 @@ def test_the_template_explains_itself_and_only_waits_for_facts(tmp_path: Path) -
 
 
 def test_the_changelog_names_this_version() -> None:
-    from covcat import __version__
+    from covcat.version import __version__
 
     assert f"## [{__version__}]" in read("CHANGELOG.md")
     assert tomllib.loads(read("pyproject.toml"))["project"]["version"] == __version__

@@ -10,7 +10,9 @@ from builders import REPOSITORY, Answer, git_zip, zip_of
 from covcat import download
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError, UsageError
 from covcat.hosts.served import alone
-from covcat.model import Location, Network, WebFile
+from covcat.model import fetch
+from covcat.model.fetch import Location, Network
+from covcat.model.files import WebFile
 from covcat.pace import Limit, Slots
 from covcat.parts import Parts
 from covcat.progress import Silent
@@ -21,13 +23,13 @@ URL = "https://data.example.org/a.zip"
 ZIP = zip_of({"a.txt": b"a" * 5000})
 
 
-def got(tmp_path: Path, handler, *, mirror: str | None = None, **keys) -> download.Download:
+def got(tmp_path: Path, handler, *, mirror: str | None = None, **keys) -> fetch.Download:
     """Download URL from a handler that stands in for the network."""
     file = WebFile(host="web", name="a.zip", url=URL, **{"unpack": "zip", **keys})
     return fetched(tmp_path, handler, file, Network(mirror=mirror, pause=0))
 
 
-def fetched(tmp_path: Path, handler, file: WebFile, network: Network) -> download.Download:
+def fetched(tmp_path: Path, handler, file: WebFile, network: Network) -> fetch.Download:
     """Download a file from a handler, as `covcat fetch` does."""
     folder = tmp_path / "parts"
     folder.mkdir(exist_ok=True)

@@ -18,7 +18,7 @@ from imitations.message import Reply, as_json
 from covcat import strict_yaml
 from covcat.cli.draft import record_of, scalar
 from covcat.errors import UsageError
-from covcat.output import shown
+from covcat.text import shown
 
 DOI = "10.7910/DVN/6ACUZI"
 ZENODO = "https://zenodo.org/api/records"

@@ -24,7 +24,9 @@ from covcat.cli import export as command
 from covcat.errors import DiskError, IntegrityError
 from covcat.export import linked
 from covcat.export.bags import bag, encoded, info, payload
-from covcat.model import Allows, License, Manifest, StoredFile
+from covcat.files import StoredFile
+from covcat.model.fetch import Manifest
+from covcat.model.licences import Allows, License
 from covcat.progress import Silent
 
 Covcat = Callable[..., Ran]
@@ -500,7 +502,7 @@ def test_schema_org_says_what_search_engines_ask_for(covcat: Covcat) -> None:
 
 def test_schema_org_of_every_resource_is_complete() -> None:
     for resource in catalogs.load().resources:
-        tree = json.loads(json.dumps(exports.schema_org(resource)))
+        tree = json.loads(json.dumps(linked.schema_org(resource)))
         assert tree["name"]
         assert tree["license"]
         assert tree["creator"][0]["name"]

@@ -14,10 +14,11 @@ from rar_builder import rar4_of, rar5_of
 from seven_zip_builder import seven_zip_of
 
 from covcat import extract, sink
+from covcat.admit import Budget, Layout
 from covcat.archives import FORMATS
 from covcat.errors import DiskError, ExtractionError
-from covcat.extract import Budget, Layout, Place
-from covcat.model import StoredFile
+from covcat.files import StoredFile
+from covcat.sink import Place
 
 GOOD = {"a.txt": b"a", "b/c.txt": b"c" * 3000, "empty.txt": b""}
 ONE_FILE = {"gz", "bz2", "xz", "zst"}  # they hold no names: tests/test_streams.py

@@ -11,7 +11,7 @@ from test_host_answers import DATA, ZENODO, entry
 from covcat import api, web
 from covcat.errors import NetworkError
 from covcat.hosts.served import Pages
-from covcat.model import Network
+from covcat.model.fetch import Network
 
 DOI = "doi:10.7910/DVN/TEST"
 DATAVERSE = 'host: dataverse, server: "https://dataverse.harvard.edu", doi: 10.7910/DVN/TEST'

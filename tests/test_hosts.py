@@ -9,8 +9,7 @@ import covcat
 from covcat import hosts
 from covcat.hosts import HOSTS
 from covcat.hosts.served import Ask
-from covcat.model import GitHubFile, S3File, WebFile
-from covcat.model.files import AnyFile
+from covcat.model.files import AnyFile, GitHubFile, S3File, WebFile
 
 FILES = [
     (f"{one.id}@{release.id}-{number}", file)

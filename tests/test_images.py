@@ -21,12 +21,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables_builder import png
 
-from covcat import catalog, index, manifest, query
+from covcat import catalog, index, manifest, query, store
 from covcat.cli import images as command
 from covcat.cli import indexed
 from covcat.errors import DiskError, UsageError
-from covcat.index import Report, making, opening
-from covcat.model import COLUMNS, NAMES, Record, StoredFile
+from covcat.files import StoredFile
+from covcat.index import making, opening
+from covcat.index.making import Report
+from covcat.model.image import COLUMNS, NAMES, Record
 from covcat.output import records as writers
 from covcat.progress import Silent
 from covcat.store import Store
@@ -97,7 +99,7 @@ def put(
         place.write_bytes(data)
         digest = hashlib.sha256(data).hexdigest()
         stored.append(StoredFile(path=f"files/{path}", bytes=len(data), sha256=digest))
-    for old in (manifest.MANIFEST, manifest.SUMS):
+    for old in (store.MANIFEST, store.SUMS):
         (folder / old).unlink(missing_ok=True)
     manifest.write(folder, manifest.made(resource, release, [], stored, [], "files", selection))
     return folder
@@ -505,7 +507,7 @@ def test_a_condition_does_not_run_for_ever(asked, where: str, monkeypatch) -> No
     assert "it works for more than" in ran.err
 
 
-def index_of_set(shelf) -> index.Index:
+def index_of_set(shelf) -> opening.Index:
     known = catalog.load([shelf.folder])
     resource, release = known.find("set@1")
     return index.index_of(resource, release, Store(DATA), Silent())

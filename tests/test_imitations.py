@@ -16,7 +16,7 @@ import pytest
 from imitations import World, content, shelf
 
 from covcat import catalog
-from covcat.gitid import tree_id
+from covcat.digests import tree_id
 
 DATA = bytes(range(256)) * 8
 DOI = "10.7910/DVN/6ACUZI"

@@ -23,10 +23,13 @@ import pytest
 from covid_ct_builder import PATIENTS, covid_ct_tables
 from tables_builder import darwin, dicom, nifti, png, workbook
 
-from covcat import catalog, index, manifest, query
+from covcat import catalog, index, manifest, query, store
 from covcat.errors import IntegrityError
-from covcat.index import Report
-from covcat.model import NAMES, LabelTable, Record, Release, Resource, StoredFile
+from covcat.files import StoredFile
+from covcat.index.making import Report
+from covcat.model.image import NAMES, Record
+from covcat.model.resource import Release, Resource
+from covcat.model.tables import LabelTable
 from covcat.progress import Silent
 from covcat.query import Question
 from covcat.store import INDEX, Store
@@ -56,7 +59,7 @@ def put(name: str, files: Mapping[str, bytes]) -> tuple[Resource, Release]:
         place.write_bytes(data)
         digest = hashlib.sha256(data).hexdigest()
         stored.append(StoredFile(path=f"files/{path}", bytes=len(data), sha256=digest))
-    for old in (manifest.MANIFEST, manifest.SUMS):
+    for old in (store.MANIFEST, store.SUMS):
         (folder / old).unlink(missing_ok=True)
     manifest.write(folder, manifest.made(resource, release, [], stored, [], "files"))
     return resource, release
@@ -781,7 +784,7 @@ def test_papers_are_no_images() -> None:
 
 
 def test_the_sample_that_comes_with_covcat_has_all_its_labels() -> None:
-    with zipfile.ZipFile(Path(catalog.packaged_catalog()) / "bundled" / "sample-1.zip") as packed:
+    with zipfile.ZipFile(Path(store.packaged_catalog()) / "bundled" / "sample-1.zip") as packed:
         files = {name: packed.read(name) for name in packed.namelist()}
     records, report = indexed("sample", files)
     sound(records, report)

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from covcat import catalog, labels, matching, vocabulary
 from covcat.errors import IntegrityError
-from covcat.model import LABELS, NAMES, LabelTable, Record, Resource
+from covcat.model.image import LABELS, NAMES, Record
+from covcat.model.resource import Resource
+from covcat.model.tables import LabelTable
 from covcat.readers.source import Row
 
 CATALOG = catalog.load()

@@ -15,8 +15,10 @@ from tables_builder import darwin, png, sheet_xml, source_of, with_parts, workbo
 
 from covcat import catalog, labels, manifest, readers
 from covcat.errors import IntegrityError
+from covcat.files import StoredFile
 from covcat.index.further import Further
-from covcat.model import LabelTable, Record, StoredFile
+from covcat.model.image import Record
+from covcat.model.tables import LabelTable
 
 MOST_MIB = 500  # of memory of a whole command, whatever the table
 SHEET, STYLES = "xl/worksheets/sheet1.xml", "xl/styles.xml"

@@ -14,9 +14,10 @@ from imitations import World
 from rar_builder import Entry, rar4_of, rar5_of, redirection5
 
 from covcat import extract
+from covcat.admit import Budget, Layout
+from covcat.digests import tree_id
 from covcat.errors import ExtractionError
-from covcat.extract import Budget, Layout, Place
-from covcat.gitid import tree_id
+from covcat.sink import Place
 
 GOOD = {"good.txt": b"g", "b/c.txt": b"c" * 3000}
 COMMIT = "a" * 40

@@ -9,13 +9,7 @@ from builders import Answer, Ran, Server, Shelf, zip_of
 from imitations import FOR_EVER, World
 from imitations.message import redirect
 
-from covcat.errors import (
-    ActionNeededError,
-    CovcatError,
-    GoneError,
-    NetworkError,
-    TransientError,
-)
+from covcat.errors import ActionNeededError, CovcatError, GoneError, NetworkError, TransientError
 from covcat.links import Address, Heard, Link, Turns, decided, is_elsewhere, word_of
 from covcat.refusals import refusal
 

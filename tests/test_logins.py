@@ -11,7 +11,7 @@ from imitations import FOR_EVER, World
 from imitations.message import Reply, as_html, as_json
 
 from covcat.errors import ActionNeededError, NetworkError
-from covcat.model import Login, Network
+from covcat.model.fetch import Login, Network
 from covcat.refusals import said, secrets_of
 from covcat.web import Web
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from covcat import matching
-from covcat.model import LabelTable
+from covcat.model.tables import LabelTable
 from covcat.readers.source import Row
 
 TABLE = LabelTable(reader="delimited", path="t.csv", source="made up", image="{name}")

@@ -11,7 +11,9 @@ import pytest
 import yaml
 
 import covcat.output
-from covcat.output import OUTPUTS, Rows, as_table, fold, shown, sized
+from covcat.output import OUTPUTS, as_table, fold
+from covcat.output.rows import Rows
+from covcat.text import shown, sized
 
 HOSTILE = {
     "escape": "\x1b[2J\x1b[31mred",
@@ -318,7 +320,7 @@ def test_the_width_is_that_of_columns_and_at_least_40(
     monkeypatch: pytest.MonkeyPatch, columns: str, width: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
-    assert as_table.terminal_width() == width
+    assert fold.terminal_width() == width
 
 
 @pytest.mark.parametrize("columns", ["", "wide", "-1", "80.5", "²"])
@@ -326,7 +328,7 @@ def test_columns_that_is_no_number_is_passed_over(
     monkeypatch: pytest.MonkeyPatch, columns: str
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
-    assert as_table.terminal_width() >= 40
+    assert fold.terminal_width() >= 40
 
 
 # ---- shown and sized ---------------------------------------------------------------------------

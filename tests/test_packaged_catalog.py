@@ -13,9 +13,10 @@ import pytest
 
 from covcat import catalog
 from covcat.catalog import Filter
-from covcat.gitid import tree_id
+from covcat.digests import tree_id
 from covcat.listing import Listing
-from covcat.model import CONTENT_FLAGS, BundledFile, GitHubFile, Release, Resource
+from covcat.model.files import BundledFile, GitHubFile
+from covcat.model.resource import CONTENT_FLAGS, Release, Resource
 from covcat.names import collision_key, unsafe_name
 from covcat.store import packaged_catalog
 

@@ -15,9 +15,10 @@ import pytest
 from builders import tree_on_disk, zip_of
 
 from covcat import extract
+from covcat.admit import Budget, Layout
 from covcat.archives import probe
 from covcat.errors import ExtractionError
-from covcat.extract import Budget, Layout, Place
+from covcat.sink import Place
 
 MEMBERS = {"a.txt": b"a" * 100, "b/large.bin": bytes(range(256)) * 1200, "empty": b""}
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from builders import COMMIT, REPOSITORY, git_zip, zip_of
 
-from covcat.model import Selection
-from covcat.output import sized
+from covcat.model.fetch import Selection
+from covcat.text import sized
 
 FILES = {f"images/{n:02}.png": b"\x89PNG %d" % n for n in range(20)} | {"labels.csv": b"a\n"}
 ONE = """

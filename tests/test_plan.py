@@ -7,7 +7,8 @@ import pytest
 
 from covcat import plan
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError
-from covcat.model import Held, Options, Release, Resource, Selection
+from covcat.model.fetch import Held, Options, Selection
+from covcat.model.resource import Release, Resource
 from covcat.schema import trusted
 
 FLAGS = dict.fromkeys(("ct", "xray", "mri", "ultrasound", "metadata", "case_review"), "N")

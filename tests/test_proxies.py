@@ -15,7 +15,7 @@ from imitations.server import Prompt
 
 from covcat import proxies
 from covcat.errors import ActionNeededError, CovcatError, NetworkError, UsageError
-from covcat.model import Network
+from covcat.model.fetch import Network
 from covcat.proxies import Proxies
 from covcat.web import Web
 

@@ -30,9 +30,9 @@ from rar_builder import (
     vint,
 )
 
-from covcat.archives import Member, Source, probe, rar, rar_listing
+from covcat.archives import probe, rar, rar_listing
 from covcat.archives.damage import DAMAGE
-from covcat.archives.member import BadArchiveError
+from covcat.archives.member import BadArchiveError, Member, Source
 from covcat.archives.rar_blake2 import Blake2sp
 from covcat.errors import ExtractionError
 

@@ -23,8 +23,7 @@ from tables_builder import darwin, dicom, nifti, packed_nifti, sheet_xml, source
 
 from covcat import readers
 from covcat.errors import IntegrityError, UsageError
-from covcat.model import LabelTable
-from covcat.model.tables import Reader
+from covcat.model.tables import LabelTable, Reader
 from covcat.readers.delimited import enough, unique
 from covcat.readers.source import Row, Source
 

@@ -8,7 +8,7 @@ import pytest
 
 from covcat import catalog, schema, strict_yaml
 from covcat.errors import IntegrityError
-from covcat.model import Resource
+from covcat.model.resource import Resource
 from covcat.store import packaged_catalog
 
 NAME = "mine.yaml"

@@ -20,7 +20,9 @@ import pytest
 
 from covcat import catalog, index, seal
 from covcat.errors import DiskError, IntegrityError
-from covcat.index import Index, Report, opening
+from covcat.index import opening
+from covcat.index.making import Report
+from covcat.index.opening import Index
 from covcat.progress import Silent
 from covcat.store import Store
 

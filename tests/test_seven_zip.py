@@ -13,9 +13,9 @@ from typing import Any
 import py7zr
 import pytest
 
-from covcat.archives import Member, Source, probe, seven_zip
+from covcat.archives import probe, seven_zip
 from covcat.archives.damage import DAMAGE
-from covcat.archives.member import BadArchiveError
+from covcat.archives.member import BadArchiveError, Member, Source
 from covcat.archives.seven_zip_header import MAX_HEADER
 from covcat.errors import ExtractionError
 

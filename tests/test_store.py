@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from builders import COMMIT, REPOSITORY, Answer, git_zip, tree_on_disk
 
-from covcat import durable
+from covcat import files
 from covcat import store as stores
 from covcat.errors import DiskError
 from covcat.store import Store
@@ -69,7 +69,7 @@ def test_a_release_is_replaced_where_the_system_cannot_exchange(store: Store, mo
 
     _publish(store, "first")
     monkeypatch.setattr(stores, "sync", lambda folder: None)
-    monkeypatch.setattr(durable.ctypes, "CDLL", lambda *args, **kwargs: NoExchange)
+    monkeypatch.setattr(files.ctypes, "CDLL", lambda *args, **kwargs: NoExchange)
     assert (_publish(store, "second") / "text").read_text() == "second"
 
 
@@ -105,7 +105,7 @@ def test_a_kill_in_the_middle_of_a_swap_loses_nothing(
 
 def test_a_swap_that_fails_half_way_is_taken_back(store: Store, monkeypatch) -> None:
     final = _publish(store, "first")
-    monkeypatch.setattr(durable.ctypes, "CDLL", lambda *args, **kwargs: object())
+    monkeypatch.setattr(files.ctypes, "CDLL", lambda *args, **kwargs: object())
     monkeypatch.setattr(stores, "sync", lambda folder: None)
     real, calls = Path.rename, []
 

@@ -16,7 +16,7 @@ from torture.origin import Channel, Origin
 
 from covcat import arrival, catalog, obtain, ranges
 from covcat.hosts.served import alone
-from covcat.model import Network
+from covcat.model.fetch import Network
 from covcat.parts import SCHEMA, Parts, Record
 
 BODY = b"".join(hashlib.sha256(str(n).encode()).digest() for n in range(40_000))  # 1.28 MB

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from covcat import catalog, strict_yaml, vocabulary
 from covcat.cli.images import FORMATS
-from covcat.model import COLUMNS, LABELS
+from covcat.model.image import COLUMNS, LABELS
 from covcat.store import packaged_catalog
 from covcat.vocabulary import USES, covid, findings, license, number, term
 

@@ -9,7 +9,7 @@ import pytest
 from builders import Answer, git_zip, tar_of, zip_of
 from rar_builder import rar4_volumes, rar5_volumes
 
-from covcat import volumes
+from covcat import names as names_module
 
 WHOLE = {"a.png": os.urandom(9000), "b.txt": b"b"}
 SAID = "is one volume of several that must be put together"
@@ -33,7 +33,7 @@ NAMES = {
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_says_how_to_put_volumes_together(name: str) -> None:
-    found = volumes.volume(name)
+    found = names_module.volume(name)
     assert found is not None
     assert found.how == NAMES[name]
 
@@ -46,7 +46,7 @@ z01 a.r1 apart.rar scan.2020
 
 @pytest.mark.parametrize("name", OTHERS.split())
 def test_other_names_say_nothing(name: str) -> None:
-    assert volumes.volume(name) is None
+    assert names_module.volume(name) is None
 
 
 # ---- as people have them -----------------------------------------------------------------------

@@ -14,9 +14,10 @@ from builders import tree_on_disk
 from zip_builder import Made, zip_made
 
 from covcat import extract
-from covcat.archives import zip_end, zip_methods
+from covcat.admit import Budget, Layout
+from covcat.archives import member, zip_end, zip_methods
 from covcat.errors import ExtractionError
-from covcat.extract import Budget, Layout, Place
+from covcat.sink import Place
 
 TEXT = b"hello world " * 20
 LARGE = bytes(range(256)) * 1200  # unpacked piece by piece, by other decompressors
@@ -108,7 +109,7 @@ def test_a_directory_out_of_bounds_is_refused_before_it_is_read(
         return stream.read(size)
 
     path = with_directory(tmp_path, entries, length)
-    with path.open("rb") as stream, pytest.raises(zip_end.BadArchiveError, match=said):
+    with path.open("rb") as stream, pytest.raises(member.BadArchiveError, match=said):
         zip_end.read_end(read_at, path.stat().st_size)
     assert max(reads) < 1 << 18
     with pytest.raises(ExtractionError) as info:

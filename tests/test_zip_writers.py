@@ -15,9 +15,10 @@ from seven_zip_builder import seven_zip_of
 from zip_builder import DESCRIPTOR, SPLIT, WIDE, Made, zip_made, zip_pieces
 
 from covcat import extract
+from covcat.admit import Budget, Layout
 from covcat.archives import zip_end
 from covcat.errors import ExtractionError
-from covcat.extract import Budget, Layout, Place
+from covcat.sink import Place
 
 TEXT = b"hello world " * 20
 DEFLATED = zlib.compress(TEXT, wbits=-15)

@@ -8,8 +8,6 @@ In a notebook:
     films = covcat.images("figure1", data_dir="data", where="view = 'PA'")  # a pandas.DataFrame
 """
 
-from covcat.version import __version__
-
 TYPE_CHECKING = False  # as type checkers read it: `typing` would take longer than all of this
 if TYPE_CHECKING:  # every command imports this first, and cannot hear a signal before
     from collections.abc import Sequence
@@ -58,7 +56,7 @@ def fetch(
     from pathlib import Path
 
     from covcat import pipeline
-    from covcat.model import Network, Options
+    from covcat.model.fetch import Network, Options
     from covcat.progress import Silent
     from covcat.store import Store
 
@@ -96,7 +94,7 @@ def images(
     import pandas
 
     from covcat import index, query
-    from covcat.model import COLUMNS
+    from covcat.model.image import COLUMNS
     from covcat.progress import Silent
     from covcat.store import Store
 

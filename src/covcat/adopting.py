@@ -13,28 +13,21 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from covcat import assemble, choose, expected, hosts, pins, placing, pool, recognise, volumes
+from covcat import assemble, choose, expected, hosts, pins, placing, pool, recognise
 from covcat.api import Api
 from covcat.assemble import Part
 from covcat.building import Job
-from covcat.digests import Digests
+from covcat.digests import PINNED, Digests
 from covcat.download import compared
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError, NotFoundError
+from covcat.files import StoredFile, disk_errors
 from covcat.hosts.served import Ask, alone, one_of
-from covcat.model import (
-    PINNED,
-    AnyFile,
-    Download,
-    GitHubFile,
-    Served,
-    StoredFile,
-    WebFile,
-)
-from covcat.names import common_folder, is_litter
-from covcat.output import counted
+from covcat.model.fetch import Download, Served
+from covcat.model.files import AnyFile, GitHubFile, WebFile
+from covcat.names import common_folder, is_litter, only_volumes, split
 from covcat.pool import Brought
 from covcat.recognise import address, now, recorded
-from covcat.store import disk_errors
+from covcat.text import counted
 from covcat.web import Web
 
 
@@ -324,8 +317,8 @@ def _verified(job: Job, served: Served, path: Path) -> Part:
 
 def _demand_whole(served: Served, names: Sequence[str]) -> None:
     """Refuse the volumes of an archive, which nobody wants for what is in it."""
-    if served.unpack != "none" and (part := volumes.only_volumes(names)):
-        raise volumes.split(part)
+    if served.unpack != "none" and (part := only_volumes(names)):
+        raise split(part)
 
 
 def _format(served: Served) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from covcat.errors import NetworkError, TransientError
-from covcat.model import Login, Network
+from covcat.model.fetch import Login, Network
 from covcat.not_the_file import HEAD, not_the_file
 from covcat.pace import Floor, pause_after
 from covcat.progress import Progress

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from covcat.digests import Digests
+from covcat.digests import Digest, Digests, Hash
 from covcat.errors import (
     ActionNeededError,
     CovcatError,
@@ -21,7 +21,8 @@ from covcat.errors import (
     StoppedError,
     TransientError,
 )
-from covcat.model import Digest, Hash, Location
+from covcat.files import disk_errors
+from covcat.model.fetch import Location
 from covcat.not_the_file import HEAD, not_the_file
 from covcat.pace import Floor
 from covcat.parts import Record, copied
@@ -34,11 +35,11 @@ from covcat.resume import (
     judge,
     validator_of,
 )
-from covcat.store import disk_errors
 from covcat.wanted import Line, Wanted
 
 if TYPE_CHECKING:
     from covcat.web import Answer
+
 
 _READ = 1 << 20
 _SPLIT_AFTER = 0.5  # seconds in which one connection shows how fast it is

@@ -4,32 +4,23 @@ What came stays where it is until the release is whole, so nothing is asked for 
 """
 
 import os
-import shutil
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from covcat import choose, extract, pins, room, verify
+from covcat import admit, choose, extract, pins, room, sink
 from covcat.archives import zip as zip_format
 from covcat.archives.member import BadArchiveError
 from covcat.errors import ExtractionError, IntegrityError
-from covcat.model import (
-    AnyFile,
-    Download,
-    GitHubFile,
-    KaggleFile,
-    Options,
-    Selection,
-    Served,
-    StoredFile,
-    Transfer,
-)
+from covcat.files import StoredFile, disk_errors, hashed, link_or_copy, make_folder
+from covcat.model.fetch import Download, Options, Selection, Served, Transfer
+from covcat.model.files import AnyFile, GitHubFile, KaggleFile
 from covcat.names import unsafe_name
-from covcat.output import counted
 from covcat.progress import Progress
-from covcat.store import Store, disk_errors, make_folder
+from covcat.store import Store
+from covcat.text import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +76,14 @@ def _unpacked(
 ) -> extract.Extracted:
     file = served.file
     kind = served.unpack if served.unpack != "none" else "zip"
-    place = extract.Place(
+    place = sink.Place(
         folder=site.built / "files" if site.options.extract else None,
         workspace=site.workspace / f"{os.urandom(4).hex()}.inside",
         with_git_ids=isinstance(file, GitHubFile) or site.listing is not None,
         progress=site.progress,
     )
 
-    def paths(layout: extract.Layout) -> list[str]:
+    def paths(layout: admit.Layout) -> list[str]:
         room_for = room.budget(file, site.store)
         placed = extract.inspect(got.path, kind, layout, room_for, file.name_encoding)
         return [one.path for one in placed]
@@ -208,7 +199,7 @@ def _plain_part(served: Served, got: Download, transfer: Transfer, site: Site) -
     )
     if blob is None and (site.listing is not None or served.mode):  # its size was not known before
         with disk_errors(f"read `{got.name}`"):
-            found = verify.hashed(got.path, replace(stored, blob="wanted"))
+            found = hashed(got.path, replace(stored, blob="wanted"))
         stored = replace(found, verified_by=got.verified_by)
     if not site.options.extract:
         transfer = replace(transfer, archive=_kept(served, got, site.built))
@@ -220,7 +211,7 @@ def _plain_part(served: Served, got: Download, transfer: Transfer, site: Site) -
         make_folder(target.parent)
         if target.exists():
             raise ExtractionError(f"two files of the release would be `{path}`")
-        place(got.path, target)
+        link_or_copy(got.path, target)
     return Part(served, transfer, (stored,))
 
 
@@ -233,25 +224,8 @@ def _kept(served: Served, got: Download, built: Path) -> str:
         make_folder(target.parent)
         if target.exists():
             raise ExtractionError(f"two downloads of the release are called `{kept}`")
-        place(got.path, target)
+        link_or_copy(got.path, target)
     return kept
-
-
-def put(path: Path, target: Path) -> None:
-    """Place a file in a folder that may not be there yet."""
-    with disk_errors(f"write `{target.name}`"):
-        make_folder(target.parent)
-        place(path, target)
-
-
-def place(path: Path, target: Path) -> None:
-    """Let a file be in the release as well as where it waits for the release to be whole."""
-    try:
-        os.link(path, target)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        shutil.copyfile(path, target, follow_symlinks=False)
 
 
 def kept_archives(transfers: Iterable[Transfer]) -> list[StoredFile]:

@@ -13,14 +13,16 @@ from covcat import assemble, choose, expected, extract, locking, manifest, room,
 from covcat.assemble import Part
 from covcat.catalog import Catalog
 from covcat.errors import DiskError, ExtractionError, IntegrityError
+from covcat.files import disk_errors, make_folder
 from covcat.listing import Listing
-from covcat.model import Form, Manifest, Network, Release, Selection, Served, Step
+from covcat.model.fetch import Form, Manifest, Network, Selection, Served, Step
+from covcat.model.resource import Release
 from covcat.names import is_litter
-from covcat.output import counted
 from covcat.partial import Partial
 from covcat.progress import Progress, Silent
 from covcat.proof import Case, Proven, proven
-from covcat.store import MANIFEST, Store, disk_errors, make_folder
+from covcat.store import MANIFEST, Store
+from covcat.text import counted
 
 WORDS = {
     "md5": "md5 is weak: it shows accidents, not attacks",

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from covcat import listing, schema, strict_yaml
 from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
-from covcat.model import MODALITIES, Release, Resource
+from covcat.listing import Listing
+from covcat.model.resource import MODALITIES, Release, Resource
 from covcat.store import packaged_catalog
 
 MODALITY_WORDS = {
@@ -71,7 +72,7 @@ class Catalog:
             f"`{resource.id}` has no release `{release_id}`", hint=f"it has: {known or 'none'}"
         )
 
-    def listing(self, resource: Resource, release: Release) -> listing.Listing | None:
+    def listing(self, resource: Resource, release: Release) -> Listing | None:
         """Read the pinned listing of a release, or return None where there is none."""
         if release.listing is None:
             return None

@@ -9,19 +9,10 @@ from typing import Literal, get_args
 
 from covcat import vocabulary
 from covcat.errors import IntegrityError
-from covcat.index import Index
 from covcat.index.further import Distinct
-from covcat.model import (
-    COLUMNS,
-    NAMES,
-    Explained,
-    PublishedCounts,
-    Record,
-    Recount,
-    Release,
-    Resource,
-    Value,
-)
+from covcat.index.opening import Index
+from covcat.model.image import COLUMNS, NAMES, Record, Value
+from covcat.model.resource import Explained, PublishedCounts, Recount, Release, Resource
 from covcat.query import Question
 
 Of = Literal["rows", "images", "patients"]

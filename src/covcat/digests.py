@@ -6,11 +6,57 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from covcat.gitid import blob_hasher
-from covcat.model import Hash
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from hashlib import _Hash
+
+
+REGULAR = "100644"
+
+
+EXECUTABLE = "100755"
+
+
+VerifiedBy = Literal[
+    "sha256",  # pinned for the file, or for every member by the listing
+    "git-tree",
+    "git-blob",
+    "md5",
+    "host-sha512",  # host-…: its API, or its answer, says so now
+    "host-sha256",
+    "host-sha1",
+    "host-md5",
+    "md5-prefix",
+    "first-use",  # nothing is published: recorded now, and a later difference is an error
+    "unknown-length",  # the same, and nobody said where it ends: it may have been cut off
+]
+
+
+PINNED: tuple[VerifiedBy, ...] = ("sha256", "git-tree", "git-blob", "md5")
+
+
+UNPUBLISHED: tuple[VerifiedBy, ...] = ("first-use", "unknown-length")  # no digest was compared
+
+
+WEAK: tuple[VerifiedBy, ...] = ("md5-prefix", *UNPUBLISHED)  # not enough for `--require host`
+
+
+Hash = Literal["sha256", "sha512", "sha1", "md5", "git-blob"]
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What a file's digest must be, or begin with, and what may be claimed where it is."""
+
+    kind: Hash
+    value: str  # lower-case hex
+    means: VerifiedBy
+
 
 _INLINE = 4 << 20  # bytes: a thread costs more than hashing so few
 _WAITING = 16  # pieces that may wait for the thread: a bound on memory
@@ -89,3 +135,32 @@ class Digests:
                     self._hash(item)
             except Exception as error:  # raised again by `settle`, where it can be answered
                 self._error = error
+
+
+def blob_hasher(size: int) -> "_Hash":
+    """Start the id of a file of `size` bytes; feed it the bytes, then ask `hexdigest()`."""
+    return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+
+
+def tree_id(entries: Iterable[tuple[str, str, str]]) -> str:
+    """Return the id of the folder that holds `entries`: (path, mode, blob id), in any order."""
+    files: list[tuple[str, str, str]] = []
+    folders: dict[str, list[tuple[str, str, str]]] = {}
+    for path, mode, blob in entries:
+        name, slash, rest = path.partition("/")
+        if slash:
+            folders.setdefault(name, []).append((rest, mode, blob))
+        else:
+            files.append((name, mode, blob))
+    files += [(name, "40000", tree_id(inside)) for name, inside in folders.items()]
+    body = b"".join(
+        b"%s %s\0%s" % (mode.encode(), name.encode(), bytes.fromhex(oid))
+        for name, mode, oid in sorted(files, key=_git_order)
+    )
+    return hashlib.sha1(b"tree %d\0" % len(body) + body, usedforsecurity=False).hexdigest()
+
+
+def _git_order(entry: tuple[str, str, str]) -> bytes:
+    """Git sorts a folder as if its name ended in a slash."""
+    name, mode, _ = entry
+    return (name + "/" if mode == "40000" else name).encode()

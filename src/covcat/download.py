@@ -10,6 +10,7 @@ from pathlib import Path
 
 from covcat.addresses import without_secrets
 from covcat.arrival import Arrival
+from covcat.digests import Digest, VerifiedBy
 from covcat.errors import (
     BrokenError,
     CovcatError,
@@ -19,7 +20,7 @@ from covcat.errors import (
     StoppedError,
     TransientError,
 )
-from covcat.model import Digest, Download, Location, Served, VerifiedBy
+from covcat.model.fetch import Download, Location, Served
 from covcat.pace import pause_after
 from covcat.wanted import Line, Wanted
 

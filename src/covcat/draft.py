@@ -14,7 +14,9 @@ from covcat.api import Api
 from covcat.archives.kinds import SUFFIXES, stem_of
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError
 from covcat.hosts.served import Ask
-from covcat.model import AnyFile, Contents, File, Network, Release
+from covcat.model.fetch import Network
+from covcat.model.files import AnyFile, File
+from covcat.model.resource import Contents, Release
 from covcat.names import Paths, unsafe_name
 from covcat.progress import Progress
 from covcat.records import SAYS, Listed, Record, Said, cleaned, is_refused

@@ -6,12 +6,13 @@ Only where their host still says what it said then, and after every byte was rea
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from covcat import assemble, choose, verify
+from covcat import choose, verify
 from covcat.assemble import Part
 from covcat.building import Job
 from covcat.choose import Chosen
-from covcat.model import Manifest, Served, StoredFile, Transfer
-from covcat.output import counted
+from covcat.files import StoredFile, put
+from covcat.model.fetch import Manifest, Served, Transfer
+from covcat.text import counted
 
 
 def unpacked(job: Job, wanted: Sequence[Chosen], served: Sequence[Served]) -> list[Part]:
@@ -32,7 +33,7 @@ def unpacked(job: Job, wanted: Sequence[Chosen], served: Sequence[Served]) -> li
         if not damaged.isdisjoint(file.path for file in part.files):
             continue
         for file in part.files:
-            assemble.put(folder / file.path, job.built / file.path)
+            put(folder / file.path, job.built / file.path)
         files = [replace(one, path=one.path.removeprefix("files/")) for one in part.files]
         found.append(replace(part, files=tuple(files)))
     if found:

@@ -6,16 +6,9 @@ from dataclasses import dataclass, replace
 from covcat import choose, listing
 from covcat.hosts.served import alone
 from covcat.listing import Listing
-from covcat.model import (
-    AnyFile,
-    Contents,
-    GitHubFile,
-    Manifest,
-    Options,
-    Release,
-    Selection,
-    Served,
-)
+from covcat.model.fetch import Manifest, Options, Selection, Served
+from covcat.model.files import AnyFile, GitHubFile
+from covcat.model.resource import Contents, Release
 
 FEW = 100  # files of a repository that are asked for one by one, if only these are wanted
 

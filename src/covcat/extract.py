@@ -12,18 +12,20 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path, PurePosixPath
 
-from covcat import volumes
+from covcat import names
 from covcat.admit import Budget, Gate, Layout, Placed
-from covcat.archives import Listed, Member, Source, Stream, reader
+from covcat.archives import Listed, Stream, reader
 from covcat.archives.damage import DAMAGE, words
 from covcat.archives.kinds import kind_of, stem_of
-from covcat.archives.member import EncodingError, SplitError, Writer
+from covcat.archives.member import EncodingError, Member, Source, SplitError, Writer
 from covcat.archives.probe import demand_rar_tool
 from covcat.errors import ExtractionError
-from covcat.model import GitHubFile, NestedArchive, Release, Served, StoredFile
+from covcat.files import StoredFile, disk_error, disk_errors, locale_error
+from covcat.model.fetch import NestedArchive, Served
+from covcat.model.files import GitHubFile
+from covcat.model.resource import Release
 from covcat.names import collision, unsafe_name
 from covcat.sink import Place, Sink, Tally
-from covcat.store import disk_error, disk_errors, locale_error
 
 __all__ = [
     "Budget",
@@ -246,9 +248,9 @@ def _archive_errors(name: str, command: str = "") -> Iterator[None]:
         if isinstance(error, OSError) and error.errno:
             raise disk_error(error, f"read `{name}`") from error
         cause = words(error)
-        if isinstance(error, SplitError) or volumes.volume(name):
+        if isinstance(error, SplitError) or names.volume(name):
             is_rar = name.lower().endswith(".rar")  # of which a reader says what is wrong
-            raise volumes.split(name, cause if is_rar else None) from error
+            raise names.split(name, cause if is_rar else None) from error
         raise ExtractionError(
             f"`{name}` cannot be unpacked: it is damaged or unsafe", cause=cause
         ) from error

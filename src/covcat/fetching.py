@@ -19,13 +19,14 @@ from covcat.errors import (
     NotFoundError,
     SeveralError,
 )
+from covcat.files import disk_errors, make_folder
 from covcat.hosts import github
 from covcat.hosts.served import Ask
-from covcat.model import GitHubFile, Served
+from covcat.model.fetch import Served
+from covcat.model.files import GitHubFile
 from covcat.pace import PER_HOST, Limit, Slots
 from covcat.parts import Parts
 from covcat.proof import Case
-from covcat.store import disk_errors, make_folder
 from covcat.wanted import Line
 from covcat.web import Web
 

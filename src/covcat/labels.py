@@ -13,7 +13,10 @@ from typing import TypeVar
 from covcat import matching, vocabulary
 from covcat.dates import date
 from covcat.errors import IntegrityError
-from covcat.model import LABELS, LabelTable, License, Record, Resource, Value
+from covcat.model.image import LABELS, Record, Value
+from covcat.model.licences import License
+from covcat.model.resource import Resource
+from covcat.model.tables import LabelTable
 from covcat.readers.delimited import delimiter_of
 from covcat.readers.limits import MOST_BYTES, too_much, weight
 from covcat.readers.source import Row, by_names, column_of

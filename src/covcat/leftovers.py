@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from covcat import assemble, manifest, removing
+from covcat import manifest, removing
 from covcat.errors import CovcatError, DiskError
+from covcat.files import disk_errors, link_or_copy, make_folder
 from covcat.parts import Parts
-from covcat.store import CLOSED, INDEX, STAGED, Store, disk_errors, make_folder
+from covcat.store import CLOSED, INDEX, STAGED, Store
 
 Kind = Literal["part", "partial", "staging", "archives", "index"]
 ALWAYS: tuple[Kind, ...] = ("part", "partial", "staging")  # pruned without being asked for
@@ -146,6 +147,6 @@ def _drop_archives(store: Store, folder: Path) -> None:
             make_folder(built / "files")
             for one in files:
                 make_folder((built / one.path).parent)
-                assemble.place(folder / one.path, built / one.path)
+                link_or_copy(folder / one.path, built / one.path)
         manifest.write(built, lean)
         store.publish(built, record.resource, record.release)

@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from covcat import obtain, pins
-from covcat.assemble import Part, Site, place
+from covcat.assemble import Part, Site
+from covcat.files import StoredFile, disk_errors, link_or_copy
 from covcat.hosts.github_lfs import MOST, content, pointer
-from covcat.model import Download, GitHubFile, Served, StoredFile
-from covcat.output import counted
+from covcat.model.fetch import Download, Served
+from covcat.model.files import GitHubFile
 from covcat.partial import Partial
-from covcat.store import disk_errors
+from covcat.text import counted
 from covcat.wanted import Line
 
 
@@ -46,7 +47,7 @@ def filled(
             number, stored = found[target]
             with disk_errors(f"write `{stored.path}`"):
                 (site.built / "files" / stored.path).unlink()
-                place(got.path, site.built / "files" / stored.path)
+                link_or_copy(got.path, site.built / "files" / stored.path)
             new = replace(stored, bytes=got.bytes, sha256=got.sha256, lfs=True)
             filled[number] = _with(filled[number], new, got)
     for target in found.keys() & set(order.missing):

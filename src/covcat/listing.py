@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covcat.errors import IntegrityError
-from covcat.model import Contents
-from covcat.regular import opened
+from covcat.files import opened
+from covcat.model.resource import Contents
 
 HEADER = "path\tmode\tblob\tbytes\tsha256\n"
 _SIZE = re.compile(r"[0-9]{1,15}")

@@ -12,12 +12,11 @@ from shlex import quote
 
 from covcat import extract
 from covcat.admit import MAX_MEMBERS, Budget, Layout, Placed
-from covcat.aside import workshop_beside
-from covcat.durable import sync
 from covcat.errors import DiskError, NotFoundError, UsageError
-from covcat.extract import Extracted, Place
+from covcat.extract import Extracted
+from covcat.files import FOLDER_MODE, disk_errors, sync, workshop_beside
 from covcat.progress import Progress
-from covcat.store import FOLDER_MODE, disk_errors
+from covcat.sink import Place
 
 _HINT = "free some space, or give a folder on another disk"
 _SPARE = 0.05  # of the free space, left to others

@@ -16,21 +16,14 @@ from typing import Any
 
 from covcat import manifest
 from covcat.errors import DiskError, IntegrityError, NotFoundError
+from covcat.files import FILE_MODE, StoredFile, disk_error, disk_errors, opened, what_is
 from covcat.listing import Listing
-from covcat.model import (
-    GitHubFile,
-    Lock,
-    LockedDownload,
-    LockedRelease,
-    Manifest,
-    Release,
-    StoredFile,
-    Transfer,
-)
-from covcat.model.lock import MOST_ROWS
+from covcat.model.fetch import Manifest, Transfer
+from covcat.model.files import GitHubFile
+from covcat.model.lock import MOST_ROWS, Lock, LockedDownload, LockedRelease
+from covcat.model.resource import Release
 from covcat.names import is_litter
-from covcat.regular import opened, what_is
-from covcat.store import FILE_MODE, MANIFEST, disk_error, disk_errors
+from covcat.store import MANIFEST
 
 FILE = Path("covcat.lock")
 MAX_BYTES = 1 << 28

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from covcat.model import Login
+from covcat.model.fetch import Login
 
 KAGGLE = "www.kaggle.com"
 GITHUB = "api.github.com"

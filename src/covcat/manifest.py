@@ -13,23 +13,14 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from covcat.cite import all_bibtex
+from covcat.cite.text import all_bibtex
+from covcat.digests import PINNED, WEAK
 from covcat.errors import IntegrityError, NewerError
-from covcat.model import (
-    PINNED,
-    WEAK,
-    Form,
-    Held,
-    Manifest,
-    Release,
-    Resource,
-    Selection,
-    StoredFile,
-    Transfer,
-)
+from covcat.files import FILE_MODE, StoredFile, disk_error, disk_errors, opened
+from covcat.model.fetch import Form, Held, Manifest, Selection, Transfer
+from covcat.model.resource import Release, Resource
 from covcat.names import unsafe_name
-from covcat.regular import opened
-from covcat.store import FILE_MODE, MANIFEST, SUMS, disk_error, disk_errors
+from covcat.store import MANIFEST, SUMS
 from covcat.version import __version__
 
 MAX_BYTES = 1 << 30

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 
-from covcat.model import LabelTable
+from covcat.model.tables import LabelTable
 from covcat.readers.names import SUFFIXES
 from covcat.readers.source import Row, column_of
 

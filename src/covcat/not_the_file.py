@@ -5,7 +5,7 @@ from html import unescape
 from urllib.parse import urlsplit
 
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError, NetworkError
-from covcat.volumes import split, volume
+from covcat.names import split, volume
 
 HEAD = 512  # bytes that decide it
 

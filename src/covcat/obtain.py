@@ -21,10 +21,11 @@ from covcat.errors import (
     StoppedError,
     is_lost,
 )
+from covcat.files import disk_errors
 from covcat.hosts.served import Ask
-from covcat.model import Download, Location, Manifest, Served, Transfer
+from covcat.model.fetch import Download, Location, Manifest, Served, Transfer
 from covcat.partial import Partial
-from covcat.store import Store, disk_errors
+from covcat.store import Store
 from covcat.wanted import Line, Wanted
 
 JOBS = 4  # files at once, unless --jobs says otherwise

@@ -14,10 +14,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from covcat.model import Download, Served
-from covcat.regular import opened
+from covcat.files import FILE_MODE, disk_errors, make_folder, opened
+from covcat.model.fetch import Download, Served
 from covcat.seal import sealed, unsealed
-from covcat.store import CLOSED, FILE_MODE, disk_errors, make_folder
+from covcat.store import CLOSED
 
 _JOURNAL = "journal.jsonl"
 _MOST_BYTES = 1 << 30  # of it: a million files

@@ -15,9 +15,8 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from covcat.regular import opened
+from covcat.files import FILE_MODE, disk_errors, opened, write_whole
 from covcat.seal import sealed, unsealed
-from covcat.store import FILE_MODE, disk_errors, write_whole
 
 SCHEMA = "covcat.part/1"
 _OLD = 14 * 86400  # seconds after which a part that nobody asked for again is dropped

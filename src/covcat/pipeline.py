@@ -22,18 +22,9 @@ from covcat.errors import (
     NotFoundError,
     SeveralError,
 )
-from covcat.model import (
-    BROUGHT,
-    Held,
-    LockedRelease,
-    Manifest,
-    Network,
-    Options,
-    Plan,
-    Release,
-    Resource,
-    Step,
-)
+from covcat.model.fetch import Held, Manifest, Network, Options, Plan, Step
+from covcat.model.lock import LockedRelease
+from covcat.model.resource import BROUGHT, Release, Resource
 from covcat.partial import Partial
 from covcat.parts import Parts
 from covcat.progress import Progress, Silent

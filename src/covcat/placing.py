@@ -13,11 +13,14 @@ from typing import NamedTuple
 from covcat.assemble import Part
 from covcat.building import Job
 from covcat.choose import matches
+from covcat.digests import UNPUBLISHED
+from covcat.files import disk_errors, make_folder
 from covcat.matching import OF_IMAGES
-from covcat.model import UNPUBLISHED, GitHubFile, LabelTable, Release, Resource
+from covcat.model.files import GitHubFile
+from covcat.model.resource import Release, Resource
+from covcat.model.tables import LabelTable
 from covcat.names import common_folder, unsafe_name
 from covcat.readers.names import SUFFIXES
-from covcat.store import disk_errors, make_folder
 
 _ALIKE = 50  # files of one suffix in a folder: more of them show no more
 _MOST_LEVELS = 4  # of folders that are too many

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 
 from covcat import choose
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError
-from covcat.model import Held, Options, Plan, Release, Resource, Selection, Step
+from covcat.model.fetch import Held, Options, Plan, Selection, Step
+from covcat.model.resource import Release, Resource
 
 Target = tuple[Resource, Release | None]
 LookUp = Callable[[Resource, Release], Held | None]

@@ -8,21 +8,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from covcat import extract, room
+from covcat import extract, room, sink
 from covcat.admit import Layout
 from covcat.errors import DiskError, ExtractionError, IntegrityError, NotFoundError, UsageError
+from covcat.files import CHUNK, StoredFile, disk_errors, hashed
 from covcat.listing import Listing
-from covcat.model import File, StoredFile
-from covcat.names import history_of, is_litter, unsafe_name
-from covcat.output import counted
+from covcat.model.files import File
+from covcat.names import VolumeError, history_of, is_litter, split, unsafe_name, volume
 from covcat.progress import Progress
-from covcat.store import Store, disk_errors
-from covcat.verify import CHUNK, hashed
-from covcat.volumes import VolumeError, split, volume
+from covcat.store import Store
+from covcat.text import counted
 
 _SHOWN = 3  # names in a note
 
+
 Stamp = tuple[int, int, int, int]  # inode, bytes, times of the last changes: what a swap changes
+
+
+def stamp(path: Path) -> Stamp:
+    """Return what differs after a file was changed or replaced; it must be readable."""
+    with reading(path), path.open("rb") as stream:
+        status = os.fstat(stream.fileno())
+    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +200,6 @@ def pieces(path: Path) -> Iterator[bytes]:
             yield data
 
 
-def stamp(path: Path) -> Stamp:
-    """Return what differs after a file was changed or replaced; it must be readable."""
-    with reading(path), path.open("rb") as stream:
-        status = os.fstat(stream.fileno())
-    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
 def demand_unchanged(path: Path, before: Stamp | None) -> None:
     """Refuse what is not the file that was there when the work began.
 
@@ -287,7 +287,7 @@ def _unpacked(path: Path, kind: str, source: Brought, place: Place) -> Iterator[
     folder = place.workshop / f"brought-{os.urandom(4).hex()}"
     with disk_errors("make a folder to unpack to"):
         folder.mkdir()
-    inside = extract.Place(folder, place.workshop / f"{folder.name}.inside", True, place.progress)
+    inside = sink.Place(folder, place.workshop / f"{folder.name}.inside", True, place.progress)
     budget = room.budget(File(), place.store)
     done = extract.extract(path, kind, Layout(command=""), budget, inside)
     for stored in done.files:

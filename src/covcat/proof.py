@@ -5,21 +5,12 @@ from dataclasses import dataclass, replace
 
 from covcat import choose, pins
 from covcat.assemble import Part
+from covcat.digests import PINNED, UNPUBLISHED, WEAK, VerifiedBy
 from covcat.errors import ExtractionError, IntegrityError
+from covcat.files import StoredFile
 from covcat.listing import Listing
-from covcat.model import (
-    PINNED,
-    UNPUBLISHED,
-    WEAK,
-    GitHubFile,
-    Manifest,
-    Options,
-    Selection,
-    Served,
-    StoredFile,
-    Transfer,
-    VerifiedBy,
-)
+from covcat.model.fetch import Manifest, Options, Selection, Served, Transfer
+from covcat.model.files import GitHubFile
 from covcat.names import collision
 
 

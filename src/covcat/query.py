@@ -11,10 +11,25 @@ from typing import Any
 
 from covcat import vocabulary
 from covcat.errors import UsageError
-from covcat.index import Index
-from covcat.model import NAMES, Record, Value
+from covcat.index.opening import Index
+from covcat.model.image import NAMES, Record, Value
 
 _AGES = re.compile(r"([0-9]{1,3})|([0-9]{1,3})?-([0-9]{1,3})?")
+
+
+def ages(text: str) -> tuple[int | None, int | None]:
+    """Read years: `18-65`, `18-`, `-65` or `40`.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    found = _AGES.fullmatch(text)
+    if found is None or not any(found.groups()):
+        raise UsageError(f"--age `{text}`: expected years such as 18-65, 18- or -65")
+    low, high = (int(one) if one else None for one in (found[1] or found[2], found[1] or found[3]))
+    if low is not None and high is not None and low > high:
+        raise UsageError(f"--age `{text}`: expected the lower age first, as in 18-65")
+    return low, high
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,18 +183,3 @@ def _unknown(option: str, kind: str, text: str) -> UsageError:
         return UsageError(f"unknown {option} `{text}`", hint=f"did you mean `{option} {shown}`?")
     terms = dict.fromkeys(known.values())
     return UsageError(f"unknown {option} `{text}`: expected one of {', '.join(terms)}")
-
-
-def ages(text: str) -> tuple[int | None, int | None]:
-    """Read years: `18-65`, `18-`, `-65` or `40`.
-
-    Raises:
-        UsageError: it is none of these.
-    """
-    found = _AGES.fullmatch(text)
-    if found is None or not any(found.groups()):
-        raise UsageError(f"--age `{text}`: expected years such as 18-65, 18- or -65")
-    low, high = (int(one) if one else None for one in (found[1] or found[2], found[1] or found[3]))
-    if low is not None and high is not None and low > high:
-        raise UsageError(f"--age `{text}`: expected the lower age first, as in 18-65")
-    return low, high

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from covcat.errors import CovcatError, NetworkError, StoppedError, TransientError
-from covcat.model import Location
+from covcat.model.fetch import Location
 from covcat.parts import Part
 from covcat.resume import content_range
 from covcat.web import Web

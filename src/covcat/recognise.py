@@ -9,20 +9,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from covcat import assemble, hosts, pins, pool
+from covcat import hosts, pins, pool
 from covcat.assemble import Part
 from covcat.building import Job
+from covcat.digests import blob_hasher
 from covcat.errors import IntegrityError
-from covcat.gitid import blob_hasher
+from covcat.files import StoredFile, disk_errors, hashed, link_or_copy, make_folder
 from covcat.hosts import github_lfs
 from covcat.hosts.served import alone
 from covcat.listing import ListedFile, Listing
-from covcat.model import AnyFile, GitHubFile, Manifest, Served, StoredFile, Transfer
+from covcat.model.fetch import Manifest, Served, Transfer
+from covcat.model.files import AnyFile, GitHubFile
 from covcat.names import is_litter
-from covcat.output import counted
 from covcat.pool import Brought, Found
-from covcat.store import disk_errors, make_folder
-from covcat.verify import hashed
+from covcat.text import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ def _placed(job: Job, listing: Listing, pairs: Pairs) -> dict[str, StoredFile]:
             linked.add(one.path)
             with disk_errors(f"write `{path}`"):
                 make_folder(target.parent)
-                assemble.place(one.path, target)
+                link_or_copy(one.path, target)
         elif copied(one.path, target)[0] != one.stored.sha256:
             raise IntegrityError(f"`{one.path}` changed while it was read")
         blob = row.blob or (None if one.stored.lfs else one.stored.blob)

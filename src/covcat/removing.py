@@ -13,8 +13,9 @@ from pathlib import Path
 
 from covcat import manifest, verify
 from covcat.errors import DiskError, NotFoundError
+from covcat.files import disk_errors
 from covcat.progress import Silent
-from covcat.store import CLOSED, Store, disk_errors
+from covcat.store import CLOSED, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

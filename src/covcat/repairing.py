@@ -19,23 +19,14 @@ from covcat.assemble import Part
 from covcat.building import Bench, Job, built, demand_ours, doubt, publish
 from covcat.errors import BrokenError, CovcatError, IntegrityError
 from covcat.fetching import ask_of, line_of
+from covcat.files import StoredFile, disk_errors, hashed, in_batches, make_folder, put
 from covcat.hosts.served import Ask, alone
 from covcat.listing import ListedFile, Listing, totals
-from covcat.model import (
-    AnyFile,
-    GitHubFile,
-    Manifest,
-    Options,
-    Release,
-    Selection,
-    Served,
-    Step,
-    StoredFile,
-    Transfer,
-)
-from covcat.output import sized
+from covcat.model.fetch import Manifest, Options, Selection, Served, Step, Transfer
+from covcat.model.files import AnyFile, GitHubFile
+from covcat.model.resource import Release
 from covcat.proof import Case
-from covcat.store import disk_errors, make_folder
+from covcat.text import sized
 from covcat.verify import Checked
 from covcat.wanted import Line
 
@@ -102,7 +93,7 @@ def _filled(job: Job, folder: Path, checked: Checked) -> Manifest:
     came = _brought(job, lacking) if lacking else {}
     record = _with_archives(checked.record, came)
     for path in recorded:
-        assemble.put(came[path][1] if path in came else folder / path, job.built / path)
+        put(came[path][1] if path in came else folder / path, job.built / path)
     with disk_errors("write the manifest"):
         if record.form == "archives":
             (job.built / "files").rmdir()
@@ -186,7 +177,7 @@ def _recognised(name: str, folder: Path, listing: Listing, bench: Bench) -> dict
         return [one for one in looked if one is not None]
 
     try:
-        return {one.path: one for found in verify.in_batches(look, wanted) for one in found}
+        return {one.path: one for found in in_batches(look, wanted) for one in found}
     finally:
         bench.progress.finish(task)
 
@@ -197,7 +188,7 @@ def _as_listed(files: Path, wanted: StoredFile, row: ListedFile) -> StoredFile |
     try:
         if path.is_symlink() or not path.is_file():
             return None
-        got = verify.hashed(path, wanted)
+        got = hashed(path, wanted)
     except OSError:  # it cannot be read: another will come
         return None
     if row.blob and got.blob != row.blob and pins.pointer_blob(got.sha256, got.bytes) == row.blob:
@@ -218,7 +209,7 @@ def _listed_part(
             stored, source = came[name]
         else:
             continue
-        assemble.put(source, job.built / name)
+        put(source, job.built / name)
         files.append(replace(stored, path=path, mode=row.mode))
     served = alone(job.release.files[0], "files")
     return Part(served, _transfer(job, served, files), tuple(files))

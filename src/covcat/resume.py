@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
-from covcat.model import Digest
+from covcat.digests import Digest
 
 Verdict = Literal["go on", "from zero", "complete", "ask for all"]
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/(\d{1,18}|\*)")

@@ -2,8 +2,9 @@
 
 from covcat.admit import Budget
 from covcat.errors import DiskError
-from covcat.model import File
-from covcat.store import Store, disk_errors
+from covcat.files import disk_errors
+from covcat.model.files import File
+from covcat.store import Store
 
 _HINT = "free some space, or choose another place with --data-dir"
 

@@ -15,7 +15,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from covcat import vocabulary
 from covcat.errors import IntegrityError
-from covcat.model import LABELS, NAMES, GitHubFile, LabelTable, PublishedCounts, Resource
+from covcat.model.files import GitHubFile
+from covcat.model.image import LABELS, NAMES
+from covcat.model.resource import PublishedCounts, Resource
+from covcat.model.tables import LabelTable
 from covcat.strict_yaml import Lines, Place
 
 _DIGITS = re.compile(r"[0-9]+")

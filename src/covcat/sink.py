@@ -9,11 +9,10 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 
 from covcat.admit import Budget, Placed
+from covcat.digests import EXECUTABLE, REGULAR, blob_hasher
 from covcat.errors import ExtractionError
-from covcat.gitid import EXECUTABLE, REGULAR, blob_hasher
-from covcat.model import StoredFile
+from covcat.files import FILE_MODE, FOLDER_MODE, PRIVATE_MODE, StoredFile, disk_error
 from covcat.progress import Progress, Silent
-from covcat.store import FILE_MODE, FOLDER_MODE, PRIVATE_MODE, disk_error
 
 _STEP = 1 << 20  # bytes between two reports of progress
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)

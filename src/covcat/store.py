@@ -13,23 +13,29 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
-
-from covcat.durable import ASIDE, exchange, sync, sync_folder
-from covcat.errors import DiskError, IntegrityError
-from covcat.regular import NoFileError
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
+
+from covcat.errors import DiskError
+from covcat.files import (
+    ASIDE,
+    FILE_MODE,
+    FOLDER_MODE,
+    PRIVATE_MODE,
+    disk_errors,
+    exchange,
+    make_folder,
+    sync,
+    sync_folder,
+)
 
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 INDEX = "index.sqlite"
 PRIVATE = ".covcat"
 CLOSED = ".done"  # ends the name of a folder of waiting files whose release is just being published
-FOLDER_MODE = 0o775  # less the umask: a group may share a data folder, the world may not write
-FILE_MODE = 0o664
-PRIVATE_MODE = 0o770  # of folders that are swept, by the group too if the umask lets it write
 STAGED = re.compile(r"[0-9a-f]{16}|trash-[0-9a-f]{16}")  # names of folders in staging
 _SPARE = 0.05  # of the free space, left to others
 
@@ -39,65 +45,6 @@ def packaged_catalog() -> Path:
     here = Path(__file__).parent
     installed = here / "data"  # the wheel puts catalog/ there
     return installed if installed.is_dir() else here.parents[1] / "catalog"
-
-
-@contextmanager
-def disk_errors(doing: str) -> Iterator[None]:
-    """Turn what the disk refuses into a DiskError that says what covcat was doing.
-
-    Raises:
-        DiskError: it refused.
-        IntegrityError: something else lies where a regular file should be.
-    """
-    try:
-        yield
-    except NoFileError as error:
-        hint = f"ls -ld {shlex.quote(error.filename)}"
-        raise IntegrityError(f"cannot {doing}: {error}", hint=hint) from error
-    except OSError as error:
-        raise disk_error(error, doing) from error
-    except UnicodeEncodeError as error:
-        raise locale_error(error) from error
-
-
-def locale_error(error: UnicodeEncodeError) -> DiskError:
-    """Say that a file cannot have its name in this locale."""
-    name = str(error.object).rpartition("/")[2]
-    return DiskError(
-        f"the locale has names of files in {error.encoding}: expected UTF-8 for `{name}`",
-        hint="LC_ALL=C.UTF-8 covcat …",
-    )
-
-
-def disk_error(error: OSError, doing: str) -> DiskError:
-    """Say an OSError as covcat says it."""
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    where = f" (`{error.filename}`)" if error.filename else ""
-    hints = {
-        errno.ENOSPC: "free some space, or choose another place with --data-dir",
-        errno.EDQUOT: "your quota is used up: choose another place with --data-dir",
-        errno.EACCES: "`covcat doctor` tells what may not be written, or choose another --data-dir",
-        errno.EROFS: "choose a folder you may write to with --data-dir",
-    }
-    found = DiskError(
-        f"cannot {doing}: {reason}{where}", hint=hints.get(error.errno or 0, "see `covcat doctor`")
-    )
-    found.has_vanished = error.errno in (errno.ENOENT, errno.ESTALE)
-    return found
-
-
-def write_whole(stream: BinaryIO, data: bytes) -> None:
-    """Write all of `data` to an unbuffered file, which may take less than it is given."""
-    view = memoryview(data)
-    while view:
-        view = view[stream.write(view) :]
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder and those above it, none of which the world may write to."""
-    if not path.is_dir():
-        make_folder(path.parent)
-        path.mkdir(mode=FOLDER_MODE, exist_ok=True)
 
 
 class Store:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from covcat.errors import IntegrityError
-from covcat.regular import NoFileError, opened
+from covcat.files import NoFileError, opened
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32

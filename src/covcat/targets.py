@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 from covcat.errors import UsageError
-from covcat.store import MANIFEST, PRIVATE, SUMS, disk_errors
+from covcat.files import disk_errors
+from covcat.store import MANIFEST, PRIVATE, SUMS
 
 OTHER = "give another --output"
 

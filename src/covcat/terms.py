@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from covcat.errors import IntegrityError
-from covcat.model import Resource
-from covcat.output import shown
-from covcat.regular import opened
-from covcat.store import PRIVATE, Store, disk_errors
+from covcat.files import disk_errors, opened
+from covcat.model.resource import Resource
+from covcat.store import PRIVATE, Store
+from covcat.text import shown
 
 NAME = "accepted.json"
 SCHEMA = "covcat.accepted/1"

@@ -1,36 +1,25 @@
 """Is a release on disk still what it was? Files against their record, the record against pins."""
 
-import hashlib
 import os
 import stat
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 from covcat import choose
 from covcat.errors import IntegrityError
-from covcat.gitid import blob_hasher
+from covcat.files import Heard, StoredFile, hashed, in_batches, what_is
 from covcat.listing import Listing
-from covcat.model import GitHubFile, Manifest, Release, Selection, StoredFile
+from covcat.model.fetch import Manifest, Selection
+from covcat.model.files import GitHubFile
+from covcat.model.resource import Release
 from covcat.names import history_of, is_litter
 from covcat.pins import Findings, against_listing, demand, lfs_difference, tree_of
 from covcat.progress import Progress, Silent
-from covcat.regular import opened, what_is
 from covcat.store import INDEX, MANIFEST, SUMS
 
-CHUNK = 1 << 20
 GRACE = 1.0  # seconds: file systems and copies round times
-_PIECE = 256 << 10  # bytes read at once; larger ones leave the processor's cache
-_BATCH_BYTES = 8 << 20
-_BATCH_FILES = 64
-
-Heard = Callable[[int], object]  # is told how many bytes were read
-Result = TypeVar("Result")
-_own = threading.local()
 
 
 # ---- on disk -----------------------------------------------------------------------------------
@@ -119,30 +108,6 @@ def _hashed_all(
         progress.finish(task)
 
 
-def in_batches(
-    look: Callable[[list[StoredFile]], Result], files: Iterable[StoredFile]
-) -> Iterator[Result]:
-    """Let all cores look at files, and give what they say in order."""
-    pool = ThreadPoolExecutor(os.cpu_count() or 1)
-    try:
-        yield from pool.map(look, _batches(files))
-    finally:  # after Ctrl-C not even those that wait are looked at
-        pool.shutdown(cancel_futures=True)
-
-
-def _batches(files: Iterable[StoredFile]) -> Iterator[list[StoredFile]]:
-    """Group small files: a task of its own for each costs more than hashing it."""
-    batch: list[StoredFile] = []
-    size = 0
-    for file in files:
-        batch.append(file)
-        size += file.bytes
-        if len(batch) >= _BATCH_FILES or size >= _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    yield batch
-
-
 def _status(path: str, file: StoredFile) -> os.stat_result | str:
     """Return what the file system says of a file, or how that differs from its record."""
     try:
@@ -175,37 +140,6 @@ def _difference_on_disk(folder: Path, file: StoredFile, heard: Heard) -> str | N
     if file.lfs:
         return lfs_difference(file)
     return f"git blob expected {file.blob}, got {got.blob}" if got.blob != file.blob else None
-
-
-def hashed(path: Path, recorded: StoredFile, heard: Heard | None = None) -> StoredFile:
-    """Read a file once, and return it as it is now, with the ids that its record has."""
-    sha256 = hashlib.sha256()
-    with opened(path) as stream:
-        size = os.fstat(stream.fileno()).st_size
-        blob = blob_hasher(size) if recorded.blob and not recorded.lfs else None
-        buffer = _buffer()
-        view = memoryview(buffer)
-        while count := stream.raw.readinto(view):
-            sha256.update(view[:count])
-            if blob:
-                blob.update(view[:count])
-            if heard:
-                heard(count)
-    return StoredFile(
-        path=recorded.path,
-        bytes=size,
-        sha256=sha256.hexdigest(),
-        mode=recorded.mode,
-        blob=blob.hexdigest() if blob else recorded.blob,
-    )
-
-
-def _buffer() -> bytearray:
-    """Return this thread's buffer: a new one for each file costs as much as reading it."""
-    found: bytearray | None = getattr(_own, "buffer", None)
-    if found is None:
-        found = _own.buffer = bytearray(_PIECE)
-    return found
 
 
 def beside(folder: Path, manifest: Manifest) -> list[str]:

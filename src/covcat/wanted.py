@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from covcat.model import Network, Served
+from covcat.model.fetch import Network, Served
 from covcat.pace import Limit, Slots
 from covcat.parts import Parts
 from covcat.progress import Progress

@@ -28,7 +28,7 @@ from covcat.errors import (
     TransientError,
     UsageError,
 )
-from covcat.model import Login, Network
+from covcat.model.fetch import Login, Network
 from covcat.proxies import Proxies, Proxy
 from covcat.refusals import SAID, refusal, secrets_of
 from covcat.version import __version__

@@ -7,7 +7,7 @@ from typing import Any
 
 from builders import tar_of, zip_of
 
-from covcat.gitid import EXECUTABLE, REGULAR, blob_hasher, tree_id
+from covcat.digests import EXECUTABLE, REGULAR, blob_hasher, tree_id
 from imitations.message import sha256, spoilt
 
 LINK, SUBMODULE, TREE = "120000", "160000", "040000"

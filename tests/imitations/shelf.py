@@ -14,7 +14,7 @@ import covcat
 from covcat import listing
 from covcat.catalog import Catalog
 from covcat.listing import ListedFile, Listing
-from covcat.model import Release, Resource
+from covcat.model.resource import Release, Resource
 from covcat.store import packaged_catalog
 from imitations import stock
 from imitations.message import md5, sha1, sha256

@@ -29,7 +29,9 @@ from tables_builder import darwin, png, workbook
 
 from covcat import catalog, manifest
 from covcat.cli import main
-from covcat.model import Download, Served, StoredFile, WebFile
+from covcat.files import StoredFile
+from covcat.model.fetch import Download, Served
+from covcat.model.files import WebFile
 from covcat.partial import Partial
 from covcat.parts import Parts, Record
 from covcat.store import Store

@@ -4,7 +4,7 @@ from typing import Any
 
 from covcat.cite.parts import Kind, Name, arxiv, authors, issued, kind
 from covcat.cite.tex import address, plain
-from covcat.model import Citation
+from covcat.model.resource import Citation
 
 _TYPES: dict[Kind, str] = {
     "article": "article-journal",

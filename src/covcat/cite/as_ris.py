@@ -2,7 +2,7 @@
 
 from covcat.cite.parts import Kind, arxiv, authors, issued, kind
 from covcat.cite.tex import address, plain
-from covcat.model import Citation
+from covcat.model.resource import Citation
 
 _TYPES: dict[Kind, str] = {
     "article": "JOUR",

@@ -7,7 +7,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from covcat.cite.tex import plain
-from covcat.model import Citation
+from covcat.model.resource import Citation
 
 Kind = Literal["article", "preprint", "paper", "dataset", "webpage"]
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

@@ -4,7 +4,7 @@ import re
 
 from covcat.cite.parts import MONTHS, authors
 from covcat.cite.tex import address, escaped, plain
-from covcat.model import Citation, Resource
+from covcat.model.resource import Citation, Resource
 
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _ADDRESSES = ("doi", "url")

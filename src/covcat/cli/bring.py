@@ -8,7 +8,7 @@ import typer
 from covcat.cli import complete
 from covcat.cli import network as net
 from covcat.cli.session import Session
-from covcat.model import Network, Options, Step
+from covcat.model.fetch import Network, Options, Step
 
 
 def register(app: typer.Typer) -> None:

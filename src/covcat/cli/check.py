@@ -12,14 +12,15 @@ from covcat.cli.here import Here, say_litter, wanted
 from covcat.cli.printing import put
 from covcat.cli.session import Session, error_text
 from covcat.errors import CovcatError, IntegrityError, SeveralError, UsageError
-from covcat.output import counted
+from covcat.text import counted
 
 if TYPE_CHECKING:
-    from covcat.model import Network
+    from covcat.model.fetch import Network
     from covcat.pins import Findings
     from covcat.pipeline import Repaired
     from covcat.progress import Progress
     from covcat.verify import Checked
+
 
 _PROGRESS = ("auto", "plain", "json", "none")
 _MAX_FIRST = 10  # lines of each of several damaged releases, before the others

@@ -10,17 +10,17 @@ from typing import Annotated, Any
 
 import typer
 
-from covcat import cite as citations
 from covcat import locking
+from covcat.cite import as_csl, as_ris, sources
+from covcat.cite.text import bibtex, sentence
 from covcat.cli import complete
 from covcat.cli.export import put_document
 from covcat.cli.printing import put
 from covcat.cli.session import Session, chosen_output, envelope
 from covcat.errors import CovcatError, NotFoundError, UsageError
-from covcat.model import Citation, Resource
-from covcat.output import shown
-from covcat.regular import opened
-from covcat.store import disk_errors
+from covcat.files import disk_errors, opened
+from covcat.model.resource import Citation, Resource
+from covcat.text import shown
 
 FORMATS = ("bibtex", "ris", "csl-json", "text", "json")
 _SCHEMA = "covcat.lock/1"
@@ -80,7 +80,7 @@ def cite(
         )
     if with_sources:
         known = {one.id: one for one in session.catalog.resources}
-        resources = citations.upstream(resources, known)
+        resources = sources.upstream(resources, known)
         for one in resources:
             if not one.citation:
                 session.say(f"note: no citation is known for {one.id}, a source of these")
@@ -184,10 +184,10 @@ def _dated(
     for resource in resources:
         seen = day or _fetched(session, resource.id, chosen.get(resource.id))
         entries += resource.citation
-        for one in filter(citations.is_site, resource.citation):
+        for one in filter(sources.is_site, resource.citation):
             days[str(one.fields)] = days.get(str(one.fields)) or seen
-    found = [(one, days.get(str(one.fields))) for one in citations.distinct(entries)]
-    undated = [one.key for one, seen in found if citations.is_site(one) and seen is None]
+    found = [(one, days.get(str(one.fields))) for one in sources.distinct(entries)]
+    undated = [one.key for one, seen in found if sources.is_site(one) and seen is None]
     if undated:
         session.say(
             f"note: no date of access is known of {', '.join(undated)}: add --accessed DATE, "
@@ -218,14 +218,14 @@ def _print(session: Session, cited: Cited, output: str) -> None:
         data = [asdict(one) | ({"accessed": day} if day else {}) for one, day in cited]
         put(sys.stdout, envelope("cite", data))
     elif output == "csl-json":
-        items = [citations.csl(one, day) for one, day in cited]
+        items = [as_csl.csl(one, day) for one, day in cited]
         put(sys.stdout, json.dumps(items, indent=2) + "\n")
     elif output == "ris":
-        records = [map(shown, citations.ris(one, day)) for one, day in cited]
+        records = [map(shown, as_ris.ris(one, day)) for one, day in cited]
         text = "\r\n".join("".join(f"{line}\r\n" for line in one) for one in records)
         put_document(text.encode())
     else:
-        render = citations.sentence if output == "text" else citations.bibtex
+        render = sentence if output == "text" else bibtex
         texts = ["\n".join(map(shown, render(one, day).split("\n"))) for one, day in cited]
         text = ("\n" if output == "text" else "\n\n").join(texts) + "\n"
         put_document(text.encode())

@@ -3,7 +3,6 @@
 And what was probably meant where one of them was mistyped.
 """
 
-import difflib
 import os
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from contextlib import suppress
@@ -13,15 +12,16 @@ import typer
 
 from covcat import catalog
 from covcat.errors import CovcatError
-from covcat.model import MODALITIES, NAMES, Resource
+from covcat.model.image import NAMES
+from covcat.model.resource import MODALITIES, Resource
 from covcat.settings import in_force
 from covcat.store import Store
+from covcat.text import nearest
 
 _ON_DISK = (
     *("counts", "images", "lock", "manifest export", "manifest show", "path", "remove"),
     *("select", "verify"),
 )
-_ALIKE = 0.6  # as in difflib.get_close_matches
 _CUT = "_COVCAT_CUT"  # what bash keeps of the word, and wants left out of each answer
 
 
@@ -151,20 +151,6 @@ def views(incomplete: str) -> list[str]:
 
     known = dict.fromkeys(vocabulary.words().lists["views"].values())
     return [word for word in known if word.startswith(incomplete) and " " not in word]
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the one of `known` that was probably meant, or None if none is like it."""
-    scored = [(_likeness(word, one), one) for one in known]
-    best = max((one for one in scored if one[0] >= _ALIKE), default=None, key=lambda one: one[0])
-    return best[1] if best else None
-
-
-def _likeness(word: str, known: str) -> float:
-    """Return 0 to 1; a common beginning counts more, as in Jaro-Winkler: it is seldom mistyped."""
-    begun = sum(word[:end] == known[:end] for end in range(1, min(4, len(word), len(known)) + 1))
-    ratio = difflib.SequenceMatcher(None, known, word).ratio()
-    return ratio + 0.1 * begun * (1 - ratio)
 
 
 def meant(option: str, word: str, known: Iterable[str]) -> str:

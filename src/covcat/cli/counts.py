@@ -11,14 +11,17 @@ from covcat.cli import complete, filters, indexed
 from covcat.cli.filters import Ages, Allows, Covid, Findings, Modalities, Sexes, Views, Where
 from covcat.cli.session import Session, chosen_output
 from covcat.errors import IntegrityError, UsageError
-from covcat.model import Release, Resource, Value
-from covcat.output import Rows, counted
+from covcat.model.image import Value
+from covcat.model.resource import Release, Resource
+from covcat.output.rows import Rows
+from covcat.text import counted
 
 if TYPE_CHECKING:
     from covcat.counts import Compared, Of, Table, Tally
-    from covcat.index import Index
-    from covcat.output import Cell
+    from covcat.index.opening import Index
+    from covcat.output.rows import Cell
     from covcat.query import Question
+
 
 FORMATS = ("table", "tsv", "csv", "json", "yaml")
 UNKNOWN = "(unknown)"

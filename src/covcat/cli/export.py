@@ -12,11 +12,12 @@ from covcat.cli import complete
 from covcat.cli.printing import put
 from covcat.cli.session import Session, chosen_output, envelope, parted
 from covcat.errors import NotFoundError, UsageError
-from covcat.output import counted, shown
+from covcat.text import counted, shown
 
 if TYPE_CHECKING:
     from covcat.export import Source
-    from covcat.model import StoredFile
+    from covcat.files import StoredFile
+
 
 FORMATS = ("json", "csv", "sha256sums", "bagit", "croissant")
 _BY_SUFFIX = {"": "json", ".json": "json", ".csv": "csv", ".jsonld": "croissant"}
@@ -171,12 +172,12 @@ def _is_as_recorded(source: "Source", file: "StoredFile") -> bool:
 
 
 def _bag(session: Session, source: "Source", target: Path) -> None:
-    from covcat import export as exports
     from covcat.cli.bars import drawn
+    from covcat.export import bags, targets
 
-    exports.demand_free(source.folder, target)
+    targets.demand_free(source.folder, target)
     with drawn(session, "auto") as progress:
-        exports.bag(source.folder, source.manifest, target, progress)
+        bags.bag(source.folder, source.manifest, target, progress)
 
 
 def _tell(

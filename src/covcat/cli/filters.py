@@ -7,10 +7,12 @@ import typer
 
 from covcat.cli import complete
 from covcat.errors import UsageError
-from covcat.model import NAMES
+from covcat.model.image import NAMES
+from covcat.text import nearest
 
 if TYPE_CHECKING:
     from covcat.query import Question
+
 
 Findings = Annotated[
     list[str] | None, typer.Option("--finding", metavar="TERM", help="Has it; repeatable.")
@@ -112,7 +114,7 @@ def columns_of(text: str | None) -> tuple[str, ...] | None:
         return None
     found = tuple(one.strip() for one in text.split(","))
     for one in found:
-        if one not in NAMES and (near := complete.nearest(one, NAMES)):
+        if one not in NAMES and (near := nearest(one, NAMES)):
             raise UsageError(f"unknown column `{one}`", hint=f"did you mean `{near}`?")
         if one not in NAMES:
             raise UsageError(f"unknown column `{one}`: expected some of {', '.join(NAMES)}")

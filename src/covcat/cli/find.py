@@ -15,8 +15,9 @@ from covcat.cli import complete, tables
 from covcat.cli.printing import put
 from covcat.cli.session import Session, chosen_output, envelope, plain
 from covcat.errors import NotFoundError, UsageError
-from covcat.model import Resource
-from covcat.output import Cell, Rows, counted
+from covcat.model.resource import Resource
+from covcat.output.rows import Cell, Rows
+from covcat.text import counted, nearest
 
 FORMATS = ("table", "tsv", "csv", "json", "yaml", "ids")
 
@@ -219,7 +220,7 @@ def say_lacking(session: Session, wanted: Filter) -> bool:
     lacking = [glob for glob in wanted.licenses if not matches(glob)]
     for glob in lacking:
         session.say(f"no listed resource has the licence `{glob}`: there are {', '.join(known)}")
-        near = folded.get(complete.nearest(glob.casefold(), folded) or "")
+        near = folded.get(nearest(glob.casefold(), folded) or "")
         meant = f"{glob}*" if matches(f"{glob}*") else near
         session.say("hint: covcat list" + (f" --license {shlex.quote(meant)}" if meant else ""))
     return bool(lacking)
@@ -264,7 +265,7 @@ def show(
     chosen_output(output, ("text", "json", "schema.org"))
     resource, _ = session.catalog.find(name)
     if output == "schema.org" and not session.json:
-        from covcat.export import schema_org
+        from covcat.export.linked import schema_org
 
         contained = [session.catalog.get(part.resource) for part in resource.contains]
         text = json.dumps(schema_org(resource, contained), indent=2)

@@ -14,13 +14,16 @@ from covcat.cli.license import is_unclear
 from covcat.cli.printing import put
 from covcat.cli.session import Session, error_text
 from covcat.errors import CovcatError, SeveralError, UsageError
-from covcat.model import Network, Options, Plan, Release, Resource, Selection, Step
-from covcat.output import Cell, Rows, counted
+from covcat.model.fetch import Network, Options, Plan, Selection, Step
+from covcat.model.resource import Release, Resource
+from covcat.output.rows import Cell, Rows
+from covcat.text import counted
 
 if TYPE_CHECKING:
     from covcat.expected import Expected
-    from covcat.model import Manifest
+    from covcat.model.fetch import Manifest
     from covcat.pipeline import Outcome
+
 
 Target = tuple[Resource, Release | None]
 

@@ -20,8 +20,8 @@ from covcat.cli import reach
 from covcat.cli.reach import Check
 from covcat.cli.session import Session
 from covcat.errors import CovcatError
-from covcat.model import Login
-from covcat.output import sized
+from covcat.model.fetch import Login
+from covcat.text import sized
 from covcat.version import __version__
 
 _DAY = 86400  # seconds

@@ -12,13 +12,16 @@ from covcat.cli import complete, export, usage
 from covcat.cli.find import FORMATS, OutputFormat
 from covcat.cli.printing import put
 from covcat.cli.session import Session, chosen_output, envelope, parted
+from covcat.digests import UNPUBLISHED
 from covcat.errors import CovcatError, DiskError, NewerError, NotFoundError
-from covcat.model import UNPUBLISHED, Resource
+from covcat.model.resource import Resource
 from covcat.names import is_litter
-from covcat.output import Cell, Rows, counted, sized
+from covcat.output.rows import Cell, Rows
+from covcat.text import counted, sized
 
 if TYPE_CHECKING:
-    from covcat.model import Manifest
+    from covcat.model.fetch import Manifest
+
 
 _LITTER = 3  # paths that are named
 

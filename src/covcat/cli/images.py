@@ -14,13 +14,15 @@ from covcat.cli import complete, filters, indexed, narrow
 from covcat.cli.printing import put, takes_more
 from covcat.cli.session import Session, envelope
 from covcat.errors import DiskError, UsageError
-from covcat.model import NAMES, Record, Value
-from covcat.output import Rows, counted, shown
-from covcat.store import disk_errors
+from covcat.files import disk_errors
+from covcat.model.image import NAMES, Record, Value
+from covcat.output.rows import Rows
 from covcat.targets import demand_outside
+from covcat.text import counted, shown
 
 if TYPE_CHECKING:
     from covcat.query import Gone
+
 
 SHORT = ("resource", "path", "modality", "view", "finding", "patient_id", "sex", "age", "license")
 MOST_SHOWN = 500  # rows of a table that a person reads

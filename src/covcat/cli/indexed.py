@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from covcat import catalog as catalogs
 from covcat.cli.session import Session
 from covcat.errors import CovcatError, DiskError, IntegrityError, SeveralError
-from covcat.model import Release, Resource, Value
-from covcat.output import counted
+from covcat.model.image import Value
+from covcat.model.resource import Release, Resource
+from covcat.text import counted
 
 if TYPE_CHECKING:
-    from covcat.index import Index, Report
+    from covcat.index.making import Report
+    from covcat.index.opening import Index
+
 
 _NAMED = 3  # image files that could not be read
 MOST_LETTERS = 200  # of a text that a person reads

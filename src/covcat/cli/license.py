@@ -12,11 +12,13 @@ from covcat.cli import complete, indexed
 from covcat.cli.find import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output, readable
 from covcat.errors import CovcatError, UsageError
-from covcat.model import Resource
-from covcat.output import Cell, Rows, shown
+from covcat.model.resource import Resource
+from covcat.output.rows import Cell, Rows
+from covcat.text import shown
 
 if TYPE_CHECKING:
     from covcat.cohort.choosing import Tally
+
 
 _COLUMNS = ("id", "licence", *terms.USES, "accepted")
 

@@ -13,13 +13,14 @@ from covcat.cli import network as net
 from covcat.cli.find import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output
 from covcat.errors import IntegrityError, NetworkError, UsageError
-from covcat.model import Network, Release, Resource
-from covcat.output import Rows
-from covcat.regular import opened
-from covcat.store import disk_errors
+from covcat.files import disk_errors, opened
+from covcat.model.fetch import Network
+from covcat.model.resource import Release, Resource
+from covcat.output.rows import Rows
 
 if TYPE_CHECKING:
     from covcat.links import Key, Link
+
 
 _COLUMNS = (
     *("resource", "release", "kind", "url", "status", "detail"),

@@ -9,13 +9,15 @@ import typer
 from covcat.cli import complete
 from covcat.cli.session import Session
 from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
-from covcat.model import LockedRelease, Manifest, Options, Plan
+from covcat.model.fetch import Manifest, Options, Plan
+from covcat.model.lock import LockedRelease
 from covcat.names import is_litter
-from covcat.output import counted, sized
 from covcat.targets import demand_outside
+from covcat.text import counted, sized
 
 if TYPE_CHECKING:
     from covcat.catalog import Catalog
+
 
 Drift = dict[str, str]  # id, kind, what
 

@@ -24,7 +24,6 @@ from covcat.cli import (
     get,
     here,
     images,
-    license,
     links,
     lock,
     paths,
@@ -35,14 +34,15 @@ from covcat.cli import (
     upkeep,
     usage,
 )
+from covcat.cli import license as cli_license
 from covcat.cli.printing import put
 from covcat.cli.session import Session, envelope, error_text, readable
 from covcat.cli.utf8 import start_again_in_utf8
 from covcat.errors import CovcatError, SignalError, StopSignal, UsageError
-from covcat.output import shown
+from covcat.files import disk_error
 from covcat.output.fold import terminal_width
 from covcat.settings import Settings, in_force
-from covcat.store import disk_error
+from covcat.text import shown
 from covcat.version import __version__
 
 _GREETING = "covcat: public COVID-19 medical imaging resources, listed truly and fetched verified"
@@ -186,7 +186,7 @@ def _greeting() -> str:
 for group in (
     find,
     cite,
-    license,
+    cli_license,
     get,
     bring,
     check,

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from covcat.output import Cell, Rows, shown
 from covcat.output.fold import terminal_width, width_of
+from covcat.output.rows import Cell, Rows
+from covcat.text import shown
 
 
 def shortened(rows: Rows, least: Mapping[str, int]) -> Rows:

@@ -7,7 +7,7 @@ import typer
 
 from covcat.cli.session import Session
 from covcat.errors import UsageError
-from covcat.model import Network
+from covcat.model.fetch import Network
 
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 

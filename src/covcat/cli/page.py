@@ -4,12 +4,13 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from covcat.catalog import is_fetchable
-from covcat.cite import sentence
+from covcat.cite.text import sentence
 from covcat.cli import tables
 from covcat.cli.session import Session
-from covcat.model import CONTENT_FLAGS, GitHubFile, PublishedCounts, Release, Resource
-from covcat.output import counted, shown
+from covcat.model.files import GitHubFile
+from covcat.model.resource import CONTENT_FLAGS, PublishedCounts, Release, Resource
 from covcat.output.fold import prose, terminal_width
+from covcat.text import counted, shown
 
 WIDTH = 96  # at most: longer lines are hard to read
 _FLAG_HEADS = ("CT", "X-ray", "MRI", "Ultrasound", "Metadata", "Case review")

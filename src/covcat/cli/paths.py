@@ -10,7 +10,7 @@ from covcat import terms
 from covcat.cli.find import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output
 from covcat.errors import NotFoundError
-from covcat.output import Cell, Rows
+from covcat.output.rows import Cell, Rows
 from covcat.settings import File
 from covcat.store import INDEX, packaged_catalog
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from covcat.errors import DiskError
-from covcat.store import disk_error
+from covcat.files import disk_error
 
 _PLAIN = str.maketrans({"→": ">", "…": "...", "–": "-", "—": "-", "’": "'"})
 _lost: dict[str, OSError] = {}  # by the name of a stream: why it takes no more

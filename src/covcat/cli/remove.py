@@ -12,11 +12,13 @@ from covcat.cli.printing import put
 from covcat.cli.session import Session, chosen_output, parted, readable
 from covcat.errors import CovcatError, NotFoundError, UsageError
 from covcat.names import is_litter
-from covcat.output import Cell, Rows, counted, shown, sized
+from covcat.output.rows import Cell, Rows
+from covcat.text import counted, shown, sized
 
 if TYPE_CHECKING:
     from covcat.leftovers import Leftover
     from covcat.removing import Removal
+
 
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what, and delete nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

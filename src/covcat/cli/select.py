@@ -7,19 +7,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+from typing import TYPE_CHECKING
+
 from covcat.cli import complete, filters, indexed
 from covcat.cli.bars import drawn
 from covcat.cli.counts import without_ids
 from covcat.cli.session import Session
 from covcat.errors import UsageError
-from covcat.output import Cell, Rows, counted, shown, sized
+from covcat.output.rows import Cell, Rows
+from covcat.text import counted, shown, sized
 from covcat.vocabulary import USES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from covcat.cohort.choosing import Cohort, Counts, Part, Rule, Tally
     from covcat.cohort.record import Form, Recorded
+
 
 _COLUMNS = ("license", "rows", "chosen", "refused", "commercial", "derivatives", "redistribution")
 _NAMED = 8  # licences that stderr names

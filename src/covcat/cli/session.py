@@ -15,9 +15,11 @@ from covcat.catalog import Catalog
 from covcat.cli import complete
 from covcat.cli.printing import put
 from covcat.errors import CovcatError, NotFoundError, SeveralError, UsageError
-from covcat.output import OUTPUTS, Rows, fold, shown
+from covcat.output import OUTPUTS, fold
+from covcat.output.rows import Rows
 from covcat.settings import Settings
 from covcat.store import Store
+from covcat.text import shown
 
 _MOST_NAMED = 3  # entries that a note names
 

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 
 from covcat.catalog import is_fetchable
-from covcat.model import CONTENT_FLAGS, AnyFile, Contents, File, Release, Resource
-from covcat.output import Cell, Rows, counted, shown, sized
+from covcat.model.files import AnyFile, File
+from covcat.model.resource import CONTENT_FLAGS, Contents, Release, Resource
 from covcat.output.fold import prose, terminal_width
+from covcat.output.rows import Cell, Rows
+from covcat.text import counted, shown, sized
 
 SURVEY_COLUMNS = ("row", "id", "title", "organization", *CONTENT_FLAGS)
 _HEADS = dict(zip(CONTENT_FLAGS, ("ct", "xray", "mri", "us", "meta", "case"), strict=True))

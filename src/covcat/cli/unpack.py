@@ -11,8 +11,10 @@ from covcat.cli import complete
 from covcat.cli.network import size
 from covcat.cli.session import Session, chosen_output
 from covcat.errors import UsageError
-from covcat.output import OUTPUTS, Cell, Rows, counted, shown, sized
+from covcat.output import OUTPUTS
+from covcat.output.rows import Cell, Rows
 from covcat.targets import demand_outside
+from covcat.text import counted, shown, sized
 
 
 def register(app: typer.Typer) -> None:

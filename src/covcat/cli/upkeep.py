@@ -11,9 +11,10 @@ from covcat.cli import network as net
 from covcat.cli import usage
 from covcat.cli.session import Session
 from covcat.errors import IntegrityError
-from covcat.model import Network
-from covcat.output import Cell, Rows, counted
+from covcat.model.fetch import Network
+from covcat.output.rows import Cell, Rows
 from covcat.store import packaged_catalog
+from covcat.text import counted
 
 
 def register(app: typer.Typer) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from covcat.cli import complete
 from covcat.errors import CovcatError, UsageError
+from covcat.text import nearest
 
 # How typer says it: nothing else tells which they are.
 _EXTRA = re.compile(r"got unexpected extra argument\(s\) \((.*)\)", re.S)
@@ -24,7 +24,7 @@ class Commands(TyperGroup):
             UsageError: there is none.
         """
         if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
-            near, where = complete.nearest(args[0], self.commands), ctx.command_path
+            near, where = nearest(args[0], self.commands), ctx.command_path
             hint = f"did you mean `{where} {near}`?" if near else f"{where} --help"
             raise UsageError(f"no such command `{args[0]}`", hint=hint)
         return super().resolve_command(ctx, args)

@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 
 from covcat import query
-from covcat.index import Index
-from covcat.model import Record, Release, Resource
+from covcat.index.opening import Index
+from covcat.model.image import Record
+from covcat.model.resource import Release, Resource
 from covcat.query import Question
 from covcat.vocabulary import USES
 

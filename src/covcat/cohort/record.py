@@ -9,10 +9,9 @@ from typing import Any, Literal
 
 from covcat.cohort.choosing import Cohort, Counts, Part, Rule
 from covcat.errors import IntegrityError, UsageError
+from covcat.files import disk_errors, opened
 from covcat.manifest import load, raw
 from covcat.query import Question
-from covcat.regular import opened
-from covcat.store import disk_errors
 from covcat.version import __version__
 from covcat.vocabulary import USES
 

@@ -7,15 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from covcat.aside import workshop_beside
-from covcat.durable import sync
 from covcat.errors import DiskError, IntegrityError
 from covcat.export.targets import writing
+from covcat.files import FOLDER_MODE, StoredFile, opened, sync, workshop_beside
 from covcat.manifest import raw
-from covcat.model import Manifest, StoredFile
+from covcat.model.fetch import Manifest
 from covcat.progress import Progress
-from covcat.regular import opened
-from covcat.store import FOLDER_MODE
 from covcat.version import __version__
 
 _CHUNK = 1 << 20

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from covcat.errors import DiskError
-from covcat.store import disk_error, disk_errors
+from covcat.files import disk_error, disk_errors
 from covcat.targets import OTHER, demand_outside
 
 

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from covcat.errors import CovcatError, GoneError, IntegrityError, is_lost
 from covcat.hosts.served import alone
-from covcat.model import (
+from covcat.model.fetch import Location, Served
+from covcat.model.files import (
     AnyFile,
     DataverseFile,
     FigshareFile,
     GitHubFile,
     KaggleFile,
-    Location,
     MendeleyFile,
-    Served,
     ZenodoFile,
 )
 from covcat.names import collision, unsafe_name

@@ -1,7 +1,8 @@
 """What comes with covcat itself: no network is needed."""
 
 from covcat.hosts.served import Ask, alone
-from covcat.model import BundledFile, Location, Served
+from covcat.model.fetch import Location, Served
+from covcat.model.files import BundledFile
 from covcat.store import packaged_catalog
 
 

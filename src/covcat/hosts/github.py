@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
+from covcat.digests import EXECUTABLE, REGULAR, Digest, VerifiedBy, tree_id
 from covcat.errors import GoneError, IntegrityError, NetworkError
-from covcat.gitid import EXECUTABLE, REGULAR, tree_id
 from covcat.hosts import github_lfs
 from covcat.hosts.served import (
     MOST_FILES,
@@ -27,7 +27,8 @@ from covcat.hosts.served import (
 )
 from covcat.listing import ListedFile
 from covcat.logins import of_github
-from covcat.model import Digest, GitHubFile, Location, Served, VerifiedBy
+from covcat.model.fetch import Location, Served
+from covcat.model.files import GitHubFile
 from covcat.names import MAX_DEPTH
 
 API = "https://api.github.com/repos"

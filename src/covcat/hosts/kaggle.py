@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from covcat.hosts.served import Ask, alone
 from covcat.logins import of_kaggle
-from covcat.model import KaggleFile, Location, Served
+from covcat.model.fetch import Location, Served
+from covcat.model.files import KaggleFile
 
 API = "https://www.kaggle.com/api/v1/datasets"
 

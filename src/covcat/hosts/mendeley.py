@@ -4,6 +4,7 @@ A list holds the files of one folder only, so all folders are asked for. Downloa
 plain public object, which has no name of its own.
 """
 
+from covcat.digests import Digest
 from covcat.errors import GoneError, NetworkError
 from covcat.hosts.served import (
     MOST_FILES,
@@ -18,7 +19,8 @@ from covcat.hosts.served import (
     size,
     text,
 )
-from covcat.model import Digest, Location, MendeleyFile, Served
+from covcat.model.fetch import Location, Served
+from covcat.model.files import MendeleyFile
 
 API = "https://data.mendeley.com/public-api/datasets"
 FILES = "https://data.mendeley.com/public-files/datasets"

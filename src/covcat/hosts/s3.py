@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from covcat.hosts.served import Ask, alone
-from covcat.model import Location, S3File, Served
+from covcat.model.fetch import Location, Served
+from covcat.model.files import S3File
 
 
 def listed(file: S3File, ask: Ask) -> list[Served]:

@@ -1,7 +1,8 @@
 """A plain https address."""
 
 from covcat.hosts.served import Ask, alone
-from covcat.model import Location, Served, WebFile
+from covcat.model.fetch import Location, Served
+from covcat.model.files import WebFile
 
 
 def listed(file: WebFile, ask: Ask) -> list[Served]:

@@ -15,14 +15,15 @@ from pathlib import Path
 from covcat import matching, seal
 from covcat.catalog import Catalog
 from covcat.errors import DiskError, IntegrityError, NotFoundError
+from covcat.files import FILE_MODE, disk_errors, hashed
 from covcat.index import making, opening
-from covcat.index.making import Report, tables_of
+from covcat.index.making import tables_of
 from covcat.index.opening import Index, Origin
 from covcat.manifest import load, raw
-from covcat.model import BROUGHT, LabelTable, Release, Resource
+from covcat.model.resource import BROUGHT, Release, Resource
+from covcat.model.tables import LabelTable
 from covcat.progress import Progress
-from covcat.store import FILE_MODE, INDEX, Store, disk_errors, packaged_catalog
-from covcat.verify import hashed
+from covcat.store import INDEX, Store, packaged_catalog
 
 __all__ = ["VERSION", "Index", "Report", "here", "index_of"]
 

@@ -13,17 +13,20 @@ from pathlib import Path
 from covcat import labels, matching, pictures, readers, vocabulary
 from covcat.choose import matches
 from covcat.errors import IntegrityError
+from covcat.files import StoredFile, disk_errors, hashed, sqlite_errors
 from covcat.index.further import Further
 from covcat.manifest import load, sums_agree
-from covcat.model import COLUMNS, NAMES, LabelTable, Manifest, Record, Release, Resource, StoredFile
+from covcat.model.fetch import Manifest
+from covcat.model.image import COLUMNS, NAMES, Record
+from covcat.model.resource import Release, Resource
+from covcat.model.tables import LabelTable
 from covcat.names import is_litter
-from covcat.output.records import batches, sqlite_errors
+from covcat.output.records import batches
 from covcat.progress import Progress
 from covcat.readers.dicom import PREAMBLE
 from covcat.readers.names import SUFFIXES
 from covcat.readers.source import Row, Source
-from covcat.store import MANIFEST, SUMS, disk_errors
-from covcat.verify import hashed
+from covcat.store import MANIFEST, SUMS
 
 _TYPES = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
 _SHOWN = 20  # kinds of a thing that a report names

@@ -18,10 +18,10 @@ from typing import Any
 
 from covcat import seal, stopping
 from covcat.errors import DiskError, IntegrityError, UsageError
+from covcat.files import opened as opened_file
 from covcat.index.making import SCHEMA, Report
-from covcat.model import Record, Value
+from covcat.model.image import Record, Value
 from covcat.names import unsafe_name
-from covcat.regular import opened as opened_file
 
 LONGEST = 60.0  # seconds that a question may work on one row
 _STEPS = 10_000  # of SQLite's machine, between two looks at the clock and at signals

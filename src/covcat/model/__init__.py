@@ -5,68 +5,6 @@ files > Manifest. A field that is None is unknown, never zero. Sizes are bytes; 
 lower-case hex; paths are relative and use `/`.
 """
 
-from covcat.model.fetch import (
-    PINNED,
-    UNPUBLISHED,
-    WEAK,
-    Digest,
-    Download,
-    Form,
-    Hash,
-    Held,
-    Location,
-    Login,
-    Manifest,
-    NestedArchive,
-    Network,
-    Options,
-    Plan,
-    Selection,
-    Served,
-    Step,
-    StoredFile,
-    Transfer,
-    VerifiedBy,
-)
-from covcat.model.files import (
-    AnyFile,
-    BundledFile,
-    DataverseFile,
-    FigshareFile,
-    File,
-    GitHubFile,
-    KaggleFile,
-    MendeleyFile,
-    S3File,
-    WebFile,
-    ZenodoFile,
-)
-from covcat.model.image import COLUMNS, LABELS, NAMES, Column, Record, Value
-from covcat.model.licences import Allowed, Allows, License, PerImage
-from covcat.model.lock import Lock, LockedDownload, LockedRelease
-from covcat.model.resource import (
-    BROUGHT,
-    CONTENT_FLAGS,
-    MODALITIES,
-    Browse,
-    Citation,
-    Contained,
-    Contents,
-    Correction,
-    Explained,
-    Flag,
-    Flags,
-    Found,
-    KnownIssue,
-    Link,
-    PublishedCounts,
-    Recount,
-    Release,
-    Resource,
-    Survey,
-)
-from covcat.model.tables import LabelTable, Pictures
-
 __all__ = [
     "BROUGHT",
     "Pictures",

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from covcat.digests import Digest, VerifiedBy
 from covcat.errors import UsageError
+from covcat.files import StoredFile
 from covcat.model.files import AnyFile
 from covcat.model.licences import License
 from covcat.model.resource import Release, Resource
@@ -15,24 +17,8 @@ from covcat.model.resource import Release, Resource
 if TYPE_CHECKING:
     from covcat.model.lock import LockedRelease
 
-VerifiedBy = Literal[
-    "sha256",  # pinned for the file, or for every member by the listing
-    "git-tree",
-    "git-blob",
-    "md5",
-    "host-sha512",  # host-…: its API, or its answer, says so now
-    "host-sha256",
-    "host-sha1",
-    "host-md5",
-    "md5-prefix",
-    "first-use",  # nothing is published: recorded now, and a later difference is an error
-    "unknown-length",  # the same, and nobody said where it ends: it may have been cut off
-]
-PINNED: tuple[VerifiedBy, ...] = ("sha256", "git-tree", "git-blob", "md5")
-UNPUBLISHED: tuple[VerifiedBy, ...] = ("first-use", "unknown-length")  # no digest was compared
-WEAK: tuple[VerifiedBy, ...] = ("md5-prefix", *UNPUBLISHED)  # not enough for `--require host`
+
 Form = Literal["files", "archives"]
-Hash = Literal["sha256", "sha512", "sha1", "md5", "git-blob"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,15 +143,6 @@ class Plan:
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Digest:
-    """What a file's digest must be, or begin with, and what may be claimed where it is."""
-
-    kind: Hash
-    value: str  # lower-case hex
-    means: VerifiedBy
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
     """One file as its host serves it now; a catalog's File may stand for a thousand of these."""
@@ -226,19 +203,6 @@ class Download:
     verified_by: VerifiedBy
     finished_at: str  # UTC, ISO 8601
     imported_from: str | None = None  # name of what a person brought, in place of a transfer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredFile:
-    """One file of a release on disk; `path` is relative to the release folder."""
-
-    path: str
-    bytes: int
-    sha256: str
-    mode: str | None = None  # git's, where the archive came from git
-    blob: str | None = None  # git id, where a tree or a listing is checked
-    verified_by: VerifiedBy = "first-use"
-    lfs: bool = False  # mode and blob are those of the pointer that git has in its place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from covcat.model.fetch import Form, Selection, VerifiedBy
+from covcat.digests import VerifiedBy
+from covcat.model.fetch import Form, Selection
 from covcat.model.marks import Matches, ReleaseId, ResourceId
 
 MOST_ROWS = 10_000  # of files or downloads, for a release; of more the digest alone is kept

@@ -7,8 +7,7 @@ JSON is not here: it is the envelope that every command prints (`covcat.cli.sess
 from collections.abc import Callable, Mapping
 
 from covcat.output import as_csv, as_ids, as_table, as_tsv, as_yaml
-from covcat.output.rows import Cell, Rows
-from covcat.output.text import counted, shown, sized
+from covcat.output.rows import Rows
 
 __all__ = ["OUTPUTS", "Cell", "Rows", "counted", "shown", "sized"]
 

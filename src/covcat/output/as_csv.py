@@ -5,7 +5,7 @@ import io
 import re
 
 from covcat.output.rows import Rows
-from covcat.output.text import shown
+from covcat.text import shown
 
 _NUMBER = re.compile(r"-[0-9]{1,18}(\.[0-9]{1,18})?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -1,7 +1,7 @@
 """Only the names, one a line: for shell loops."""
 
 from covcat.output.rows import Rows
-from covcat.output.text import shown
+from covcat.text import shown
 
 
 def text(rows: Rows) -> str:

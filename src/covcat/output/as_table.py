@@ -5,7 +5,7 @@ from itertools import zip_longest
 
 from covcat.output.fold import cell, prose, terminal_width, width_of
 from covcat.output.rows import Rows
-from covcat.output.text import shown
+from covcat.text import shown
 
 _COUNTS = {"rows", "images", "patients", "published", "difference", "days"}
 _SIZES = {"bytes", "size", "download_bytes", "unpacked", "waiting_bytes"}

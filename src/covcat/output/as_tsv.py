@@ -1,7 +1,7 @@
 """Tab-separated values for pipes: full width, a header, nothing cut."""
 
 from covcat.output.rows import Rows
-from covcat.output.text import shown
+from covcat.text import shown
 
 
 def text(rows: Rows) -> str:

@@ -8,13 +8,14 @@ import csv
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TextIO
 
-from covcat.errors import DiskError, UsageError
-from covcat.model import COLUMNS, Record, Value
-from covcat.output.text import shown
+from covcat.errors import UsageError
+from covcat.files import sqlite_errors
+from covcat.model.image import COLUMNS, Record, Value
+from covcat.text import shown
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 _TYPES = {column.name: column.type for column in COLUMNS}
@@ -91,15 +92,6 @@ def sqlite_to(path: Path, columns: tuple[str, ...], records: Iterable[Record]) -
             count += len(batch)
         base.commit()
     return count
-
-
-@contextmanager
-def sqlite_errors(doing: str) -> Iterator[None]:
-    """Turn what SQLite says of a full disk into a DiskError."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise DiskError(f"cannot {doing}: {error}", hint="see `covcat doctor`") from error
 
 
 def parquet_to(path: Path, columns: tuple[str, ...], records: Iterable[Record]) -> int:

@@ -10,9 +10,9 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from covcat.errors import IntegrityError
-from covcat.model import LabelTable
+from covcat.files import what_is
+from covcat.model.tables import LabelTable
 from covcat.readers.source import Row, Source
-from covcat.regular import what_is
 
 
 class Reader(Protocol):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from covcat.errors import IntegrityError
-from covcat.model import LabelTable
+from covcat.model.tables import LabelTable
 from covcat.readers import limits
 from covcat.readers.limits import MOST_BYTES, MOST_COLUMNS, too_much, weight
 from covcat.readers.source import Row, Source

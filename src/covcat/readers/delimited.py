@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from covcat.errors import IntegrityError
-from covcat.model import LabelTable
+from covcat.model.tables import LabelTable
 from covcat.readers.limits import MOST_BYTES, MOST_COLUMNS, lines, too_much, weight
 from covcat.readers.source import Row, Source
 

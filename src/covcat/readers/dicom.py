@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from covcat.errors import UsageError
-from covcat.model import LabelTable
+from covcat.model.tables import LabelTable
 from covcat.readers.source import Row, Source
 
 _TAGS = {  # keyword: (group, element) of PS3.6

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from covcat.errors import IntegrityError
-from covcat.model import LabelTable
+from covcat.model.tables import LabelTable
 from covcat.readers.source import Row, Source
 
 SUFFIXES = (

@@ -12,7 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
-from covcat.model import LabelTable
+from covcat.model.tables import LabelTable
 from covcat.readers.source import Row, Source
 
 SIZE = 540  # bytes of the larger header

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from covcat.errors import IntegrityError
-from covcat.model import LabelTable
+from covcat.model.tables import LabelTable
 from covcat.readers import workbook
 from covcat.readers.delimited import enough, unique
 from covcat.readers.source import Row, Source

@@ -1,6 +1,11 @@
 """The one function that untrusted text passes before it is shown."""
 
+import difflib
+from collections.abc import Iterable
+
 from covcat.names import hidden
+
+_ALIKE = 0.6  # as in difflib.get_close_matches
 
 
 def shown(text: object, limit: int | None = None) -> str:
@@ -37,3 +42,17 @@ def sized(count: int | None) -> str:
 def counted(number: int, noun: str) -> str:
     """Return `1 file`, `2 files`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the one of `known` that was probably meant, or None if none is like it."""
+    scored = [(_likeness(word, one), one) for one in known]
+    best = max((one for one in scored if one[0] >= _ALIKE), default=None, key=lambda one: one[0])
+    return best[1] if best else None
+
+
+def _likeness(word: str, known: str) -> float:
+    """Return 0 to 1; a common beginning counts more, as in Jaro-Winkler: it is seldom mistyped."""
+    begun = sum(word[:end] == known[:end] for end in range(1, min(4, len(word), len(known)) + 1))
+    ratio = difflib.SequenceMatcher(None, known, word).ratio()
+    return ratio + 0.1 * begun * (1 - ratio)
