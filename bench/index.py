@@ -195,7 +195,8 @@ def write_workbook(path: Path, count: int) -> None:
 
 def make(folder: Path, id: str, labels: int, images: int) -> None:
     """Make a release with so many rows of labels and images, as if it had been fetched."""
-    from covcat import catalog, manifest
+    from covcat import manifest
+    from covcat.catalog import load
     from covcat.files import StoredFile
 
     (folder / "catalog").mkdir(exist_ok=True)
@@ -224,7 +225,7 @@ def make(folder: Path, id: str, labels: int, images: int) -> None:
         stored.append(
             StoredFile(path=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
         )
-    resource, known = catalog.load((folder / "catalog",)).find(f"{id}@1")
+    resource, known = load.load((folder / "catalog",)).find(f"{id}@1")
     assert known is not None
     manifest.write(release, manifest.made(resource, known, (), stored, (), "files"))
 

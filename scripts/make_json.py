@@ -8,7 +8,7 @@ tests/test_json.py compares the page with what this prints, and its keys with th
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from covcat.model.image import COLUMNS
+from covcat.catalog.columns import COLUMNS
 
 HEAD = """\
 # What `--json` prints

@@ -9,8 +9,8 @@ blob in them was re-hashed to its git id. The gzipped result is what the catalog
 import sys
 from pathlib import Path
 
+from covcat.catalog.listing import ListedFile, totals, write
 from covcat.digests import tree_id
-from covcat.listing import ListedFile, totals, write
 
 CATALOG = Path(__file__).parents[1] / "catalog"
 

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from covcat.catalog.listing import ListedFile, totals, write
 from covcat.digests import blob_hasher
-from covcat.listing import ListedFile, totals, write
 
 CATALOG = Path(__file__).parents[1] / "catalog"
 ZIP = CATALOG / "bundled" / "sample-1.zip"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-from covcat import listing
+from covcat.catalog import listing
 from covcat.digests import blob_hasher, tree_id
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

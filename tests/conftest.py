@@ -17,10 +17,11 @@ from imitations import World
 from imitations import shelf as shelves
 from imitations.server import Prompt
 
-from covcat import schema, strict_yaml, web
+from covcat import web
+from covcat.catalog import load, yaml
+from covcat.catalog.entries import Resource
+from covcat.catalog.yaml import packaged_catalog
 from covcat.cli import main
-from covcat.model.resource import Resource
-from covcat.store import packaged_catalog
 
 LOGINS = (
     "KAGGLE_API_TOKEN",
@@ -76,7 +77,7 @@ def measured(
 @pytest.fixture(autouse=True, scope="session")
 def made_once() -> Iterator[None]:
     """Of a hundred runs in one process, one reads the packaged catalog and makes the commands."""
-    parse, trusted = strict_yaml.parse, schema.trusted
+    parse, trusted = yaml.parse, load.trusted
     packaged = f"{packaged_catalog()}{os.sep}"
     trees: dict[tuple[bytes, str], tuple[Any, Any]] = {}  # as parsed, by text and name
     made: dict[int, tuple[Any, Resource | None]] = {}  # by the id of the tree, which stays alive
@@ -99,8 +100,8 @@ def made_once() -> Iterator[None]:
         return resource
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(strict_yaml, "parse", parse_once)
-        patch.setattr(schema, "trusted", trust_once)
+        patch.setattr(yaml, "parse", parse_once)
+        patch.setattr(load, "trusted", trust_once)
         patch.setattr(typer.main, "get_command", functools.cache(typer.main.get_command))
         yield
 

@@ -7,8 +7,8 @@ import pytest
 from builders import REPOSITORY, git_zip, tree_on_disk
 
 import covcat
+from covcat.catalog.columns import COLUMNS
 from covcat.errors import ActionNeededError, CovcatError, NetworkError, UsageError
-from covcat.model.image import COLUMNS
 
 
 def test_fetch_returns_the_folder_of_the_files(shelf, server, tmp_path: Path) -> None:

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from builders import Ran, Server, Shelf, git_zip
 
-from covcat import catalog as catalogs
-from covcat.cite.as_csl import csl
-from covcat.cite.as_ris import ris
-from covcat.cite.parts import Name, authors, issued, kind, split_names
-from covcat.cite.sources import distinct
-from covcat.cite.tex import escaped, plain
-from covcat.cite.text import all_bibtex, bibtex, sentence
-from covcat.model.resource import Citation
-from covcat.schema import trusted
+from covcat.catalog import load as catalogs
+from covcat.catalog.cite.as_csl import csl
+from covcat.catalog.cite.as_ris import ris
+from covcat.catalog.cite.parts import Name, authors, issued, kind, split_names
+from covcat.catalog.cite.sources import distinct
+from covcat.catalog.cite.tex import escaped, plain
+from covcat.catalog.cite.text import all_bibtex, bibtex, sentence
+from covcat.catalog.entries import Citation
+from covcat.catalog.load import trusted
 
 FULL = {
     "author": "Born, Jannis and Wiedemann, Nina",

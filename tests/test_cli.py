@@ -734,7 +734,7 @@ def test_a_bug_is_called_a_bug_and_shows_its_traceback_only_on_demand(covcat, mo
     def broken(*args: object) -> None:
         raise ZeroDivisionError("oops\x1b[2J")
 
-    monkeypatch.setattr("covcat.catalog.load", broken)
+    monkeypatch.setattr("covcat.catalog.load.load", broken)
     ran: Ran = covcat("list")
     assert ran.code == 1
     assert ran.err == (

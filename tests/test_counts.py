@@ -16,20 +16,21 @@ from covid_ct_builder import covid_ct_tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from covcat import catalog, counts, listing, manifest, schema
+from covcat import counts, manifest
+from covcat.catalog import check, listing, load
+from covcat.catalog.columns import COLUMNS, NAMES, Record
+from covcat.catalog.entries import PublishedCounts, Recount
 from covcat.errors import IntegrityError, UsageError
 from covcat.files import StoredFile
 from covcat.index.making import Report
 from covcat.index.opening import Index
-from covcat.model.image import COLUMNS, NAMES, Record
-from covcat.model.resource import PublishedCounts, Recount
 from covcat.query import Question
 
 SHARED = Path(__file__).parents[2] / "shared" / "real"
 needs_real = pytest.mark.skipif(
     not SHARED.is_dir(), reason="the real tables are not beside this repository"
 )
-PACKAGED = catalog.load()
+PACKAGED = load.load()
 TABLES = [
     pytest.param(counts, id=f"{resource.id}-{number}")
     for resource in PACKAGED.resources
@@ -74,7 +75,7 @@ tables:
 
 def lay(id: str, release_id: str, files: Mapping[str, bytes], folder: Path | None = None) -> None:
     """Put a release of the catalog into the data folder, with the record of it."""
-    resource, release = catalog.load([folder] if folder else []).find(f"{id}@{release_id}")
+    resource, release = load.load([folder] if folder else []).find(f"{id}@{release_id}")
     assert release is not None
     place = Path("covcat-data", id, release_id)
     stored = []
@@ -770,7 +771,7 @@ def index_of(path: Path, records: list[Record]) -> Index:
 def test_every_packaged_recount_is_consistent_and_can_be_asked(
     published: PublishedCounts, tmp_path: Path
 ) -> None:
-    assert schema.recount_mistakes(published) == []
+    assert check.recount_mistakes(published) == []
     found = counts.recounted(index_of(tmp_path / "index.sqlite", []), published)
     assert {row.found for row in found.rows} == {0}
     assert found.counted == 0

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from covcat import catalog
-from covcat.model import files, licences, resource, tables
+from covcat.catalog import check, entries, files
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,7 +18,7 @@ def read(name: str) -> str:
 
 NOUNS = [
     noun
-    for module in (resource, licences, tables, files)
+    for module in (entries, entries, entries, files)
     for noun in vars(module).values()
     if isinstance(noun, type) and is_dataclass(noun) and noun.__module__ == module.__name__
 ]
@@ -51,7 +50,7 @@ def test_a_decision_has_at_most_20_lines(path: Path) -> None:
 def test_the_template_explains_itself_and_only_waits_for_facts(tmp_path: Path) -> None:
     entry = tmp_path / "newset.yaml"
     entry.write_text(read("catalog/_template.yaml"), encoding="utf-8")
-    mistakes = catalog.check_file(entry)
+    mistakes = check.check_file(entry)
     assert mistakes
     assert not [one for one in mistakes if "unknown key" in one or "is missing" in one]
 

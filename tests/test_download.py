@@ -8,11 +8,11 @@ import pytest
 from builders import REPOSITORY, Answer, git_zip, zip_of
 
 from covcat import download
+from covcat.catalog.files import WebFile
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError, UsageError
 from covcat.hosts.served import alone
 from covcat.model import fetch
 from covcat.model.fetch import Location, Network
-from covcat.model.files import WebFile
 from covcat.pace import Limit, Slots
 from covcat.parts import Parts
 from covcat.progress import Silent

@@ -15,7 +15,7 @@ from imitations import World
 from imitations.faults import FOR_EVER, Fault
 from imitations.message import Reply, as_json
 
-from covcat import strict_yaml
+from covcat.catalog import yaml
 from covcat.cli.draft import record_of, scalar
 from covcat.errors import UsageError
 from covcat.text import shown
@@ -53,7 +53,7 @@ class Desk:
         path = self.shelf.folder / "set.yaml"
         ran = self.covcat("catalog", "check", str(path))
         assert ran.code == 0, ran.err
-        tree, _ = strict_yaml.parse(path.read_bytes(), "set.yaml")
+        tree, _ = yaml.parse(path.read_bytes(), "set.yaml")
         return tree["releases"][0]["files"]
 
     def fetched(self, block: str) -> dict[str, bytes]:
@@ -647,7 +647,7 @@ def test_every_text_survives_being_written_as_yaml(text: str) -> None:
     line = f"a: {scalar(text)}\n"
     assert shown(line[:-1]) == line[:-1]
     whole = re.sub("[\ud800-\udfff]", "\ufffd", text)
-    assert strict_yaml.parse(line.encode(), "x")[0] == {"a": whole}
+    assert yaml.parse(line.encode(), "x")[0] == {"a": whole}
 
 
 @pytest.mark.parametrize(

@@ -21,14 +21,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables_builder import png
 
-from covcat import catalog, index, manifest, query, store
+from covcat import index, manifest, query, store
+from covcat.catalog import load
+from covcat.catalog.columns import COLUMNS, NAMES, Record
 from covcat.cli import images as command
 from covcat.cli import indexed
 from covcat.errors import DiskError, UsageError
 from covcat.files import StoredFile
 from covcat.index import making, opening
 from covcat.index.making import Report
-from covcat.model.image import COLUMNS, NAMES, Record
 from covcat.output import records as writers
 from covcat.progress import Silent
 from covcat.store import Store
@@ -89,7 +90,7 @@ def put(
     shelf: Shelf, name: str, files: Mapping[str, bytes], selection: tuple[str, ...] = ()
 ) -> Path:
     """Write a release as `fetch` leaves it."""
-    resource, release = catalog.load((shelf.folder,)).find(name)
+    resource, release = load.load((shelf.folder,)).find(name)
     assert release is not None
     folder = Store(DATA).release(resource.id, release.id)
     stored = []
@@ -508,7 +509,7 @@ def test_a_condition_does_not_run_for_ever(asked, where: str, monkeypatch) -> No
 
 
 def index_of_set(shelf) -> opening.Index:
-    known = catalog.load([shelf.folder])
+    known = load.load([shelf.folder])
     resource, release = known.find("set@1")
     return index.index_of(resource, release, Store(DATA), Silent())
 

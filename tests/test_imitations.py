@@ -15,7 +15,7 @@ import httpx
 import pytest
 from imitations import World, content, shelf
 
-from covcat import catalog
+from covcat.catalog import check, load
 from covcat.digests import tree_id
 
 DATA = bytes(range(256)) * 8
@@ -891,7 +891,7 @@ def test_every_release_of_the_catalog_gets_synthetic_bytes_and_right_pins(
     world, web, tmp_path: Path
 ) -> None:
     filled = shelf.fill(world, tmp_path, patients=4)
-    known = catalog.load([tmp_path])
+    known = load.load([tmp_path])
     wanted = {
         f"{resource.id}@{release.id}"
         for resource in known.resources
@@ -915,7 +915,7 @@ def test_every_release_of_the_catalog_gets_synthetic_bytes_and_right_pins(
 
 def test_the_pins_on_the_shelf_are_those_of_the_bytes(world, web, tmp_path: Path) -> None:
     filled = shelf.fill(world, tmp_path)
-    entry = catalog.load_file(tmp_path / "cord-19.yaml")
+    entry = check.load_file(tmp_path / "cord-19.yaml")
     assert entry.override == "yes"
     for release in entry.releases:
         (file,) = release.files

@@ -9,7 +9,8 @@ import pytest
 from builders import COMMIT, REPOSITORY, git_rows, git_zip, tar_of, zip_of
 from imitations import World, stock
 
-from covcat import adopting, download, listing, pool
+from covcat import adopting, download, pool
+from covcat.catalog import listing
 
 REAL = Path(__file__).parents[2] / "shared" / "real" / "figure1-95bb569e.zip"
 KAGGLE = """

@@ -23,22 +23,22 @@ import pytest
 from covid_ct_builder import PATIENTS, covid_ct_tables
 from tables_builder import darwin, dicom, nifti, png, workbook
 
-from covcat import catalog, index, manifest, query, store
+from covcat import index, manifest, query, store
+from covcat.catalog import load, yaml
+from covcat.catalog.columns import NAMES, Record
+from covcat.catalog.entries import LabelTable, Release, Resource
+from covcat.catalog.vocabulary import USES
 from covcat.errors import IntegrityError
 from covcat.files import StoredFile
 from covcat.index.making import Report
-from covcat.model.image import NAMES, Record
-from covcat.model.resource import Release, Resource
-from covcat.model.tables import LabelTable
 from covcat.progress import Silent
 from covcat.query import Question
 from covcat.store import INDEX, Store
-from covcat.vocabulary import USES
 
 needs_pydicom = pytest.mark.skipif(
     importlib.util.find_spec("pydicom") is None, reason="pydicom is not installed here"
 )
-CATALOG = catalog.load()
+CATALOG = load.load()
 TABLES = Path(__file__).parents[2] / "shared" / "real" / "tables"
 real = pytest.mark.skipif(
     not TABLES.is_dir(), reason="the real tables are not beside this repository"
@@ -228,7 +228,7 @@ def test_the_counts_of_cohen_0_2_are_those_of_its_readme() -> None:
     assert counts(records, "icu") == {None: 390, "yes": 185, "no": 111}
     assert counts(records, "intubated") == {None: 449, "yes": 125, "no": 112}
     assert min(int(one["offset"]) for one in records if one["offset"] is not None) == -28
-    coronacases = catalog.load().get("coronacases").license.allows
+    coronacases = load.load().get("coronacases").license.allows
     volumes = [one for one in records if str(one["filename"]).startswith("coronacases_org")]
     assert len(volumes) == 10
     for one in volumes:
@@ -784,7 +784,7 @@ def test_papers_are_no_images() -> None:
 
 
 def test_the_sample_that_comes_with_covcat_has_all_its_labels() -> None:
-    with zipfile.ZipFile(Path(store.packaged_catalog()) / "bundled" / "sample-1.zip") as packed:
+    with zipfile.ZipFile(Path(yaml.packaged_catalog()) / "bundled" / "sample-1.zip") as packed:
         files = {name: packed.read(name) for name in packed.namelist()}
     records, report = indexed("sample", files)
     sound(records, report)

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from covcat import catalog, labels, matching, vocabulary
+from covcat import labels
+from covcat.catalog import load, matching, vocabulary
+from covcat.catalog.columns import LABELS, NAMES, Record
+from covcat.catalog.entries import LabelTable, Resource
+from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError
-from covcat.model.image import LABELS, NAMES, Record
-from covcat.model.resource import Resource
-from covcat.model.tables import LabelTable
-from covcat.readers.source import Row
 
-CATALOG = catalog.load()
+CATALOG = load.load()
 COHEN = CATALOG.get("cohen")
 FIGURE1 = CATALOG.get("figure1")  # one licence for the whole set
 (TABLE,) = COHEN.tables

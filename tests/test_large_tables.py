@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 from tables_builder import darwin, png, sheet_xml, source_of, with_parts, workbook
 
-from covcat import catalog, labels, manifest, readers
+from covcat import labels, manifest, readers
+from covcat.catalog import load
+from covcat.catalog.columns import Record
+from covcat.catalog.entries import LabelTable
 from covcat.errors import IntegrityError
 from covcat.files import StoredFile
 from covcat.index.further import Further
-from covcat.model.image import Record
-from covcat.model.tables import LabelTable
 
 MOST_MIB = 500  # of memory of a whole command, whatever the table
 SHEET, STYLES = "xl/worksheets/sheet1.xml", "xl/styles.xml"
@@ -421,7 +422,7 @@ def put(folder: Path, reader: str, files: Mapping[str, bytes], more: str = "") -
         (release / "files" / name).write_bytes(data)
         digest = hashlib.sha256(data).hexdigest()
         stored.append(StoredFile(path=f"files/{name}", bytes=len(data), sha256=digest))
-    resource, known = catalog.load((folder / "catalog",)).find("set@1")
+    resource, known = load.load((folder / "catalog",)).find("set@1")
     assert known is not None
     manifest.write(release, manifest.made(resource, known, (), stored, (), "files"))
 

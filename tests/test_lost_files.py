@@ -9,7 +9,7 @@ from builders import REPOSITORY, git_rows, tree_on_disk, zip_of
 from conftest import Shelf
 from imitations import Reply, World
 
-from covcat import listing
+from covcat.catalog import listing
 
 DOI = "10.7910/DVN/AAAAAA"
 DATAVERSE = f"host: dataverse, server: 'https://dataverse.harvard.edu', doi: {DOI}"

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from covcat import plan
+from covcat.catalog.entries import Release, Resource
+from covcat.catalog.load import trusted
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError
 from covcat.model.fetch import Held, Options, Selection
-from covcat.model.resource import Release, Resource
-from covcat.schema import trusted
 
 FLAGS = dict.fromkeys(("ct", "xray", "mri", "ultrasound", "metadata", "case_review"), "N")
 ALLOWS = dict.fromkeys(("commercial", "derivatives", "redistribution"), "unknown")

@@ -22,10 +22,11 @@ from hypothesis import strategies as st
 from tables_builder import darwin, dicom, nifti, packed_nifti, sheet_xml, source_of, workbook
 
 from covcat import readers
+from covcat.catalog.entries import LabelTable, Reader
+from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError, UsageError
-from covcat.model.tables import LabelTable, Reader
 from covcat.readers.delimited import enough, unique
-from covcat.readers.source import Row, Source
+from covcat.readers.source import Source
 
 QUICK = settings(
     max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from covcat import catalog, index, seal
+from covcat import index, seal
+from covcat.catalog import load
 from covcat.errors import DiskError, IntegrityError
 from covcat.index import opening
 from covcat.index.making import Report
@@ -49,7 +50,7 @@ def here(made: Path) -> None:
 
 
 def asked() -> Index:
-    resource, release = catalog.load().find("sample@1")
+    resource, release = load.load().find("sample@1")
     assert release is not None
     return index.index_of(resource, release, Store(DATA), Silent())
 

@@ -14,7 +14,8 @@ import pytest
 from builders import Answer, Shelf, zip_of
 from torture.origin import Channel, Origin
 
-from covcat import arrival, catalog, obtain, ranges
+from covcat import arrival, obtain, ranges
+from covcat.catalog import load
 from covcat.hosts.served import alone
 from covcat.model.fetch import Network
 from covcat.parts import SCHEMA, Parts, Record
@@ -134,7 +135,7 @@ def test_what_was_joined_wrongly_is_fetched_once_more_as_a_whole(covcat, shelf, 
     channel = origin.channel("a")
     PARTS.mkdir(parents=True)
     wrong = b"?" * 100_000
-    (file,) = catalog.load([shelf.folder]).get("plain").releases[0].files
+    (file,) = load.load([shelf.folder]).get("plain").releases[0].files
     key = obtain._key("plain@1", alone(file, "x.bin"))
     part = Parts(PARTS).new(key, "x.bin")
     part.write(wrong)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # every command imports this first, and cannot hear a signal 
 
     from pandas import DataFrame
 
-    from covcat.catalog import Catalog
+    from covcat.catalog.load import Catalog
     from covcat.progress import Progress
 
 __all__ = ["__version__", "fetch", "images", "load_catalog"]
@@ -30,9 +30,9 @@ def load_catalog(extra: "Sequence[str | PathLike[str]]" = ()) -> "Catalog":
     """
     from pathlib import Path
 
-    from covcat import catalog
+    from covcat.catalog import load
 
-    return catalog.load([Path(folder) for folder in extra])
+    return load.load([Path(folder) for folder in extra])
 
 
 def fetch(
@@ -94,7 +94,7 @@ def images(
     import pandas
 
     from covcat import index, query
-    from covcat.model.image import COLUMNS
+    from covcat.catalog.columns import COLUMNS
     from covcat.progress import Silent
     from covcat.store import Store
 

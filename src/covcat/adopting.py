@@ -13,17 +13,18 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from covcat import assemble, choose, expected, hosts, pins, placing, pool, recognise
+from covcat import assemble, expected, hosts, pins, placing, pool, recognise
 from covcat.api import Api
 from covcat.assemble import Part
 from covcat.building import Job
+from covcat.catalog import selection
+from covcat.catalog.files import AnyFile, GitHubFile, WebFile
 from covcat.digests import PINNED, Digests
 from covcat.download import compared
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError, NotFoundError
 from covcat.files import StoredFile, disk_errors
 from covcat.hosts.served import Ask, alone, one_of
 from covcat.model.fetch import Download, Served
-from covcat.model.files import AnyFile, GitHubFile, WebFile
 from covcat.names import common_folder, is_litter, only_volumes, split
 from covcat.pool import Brought
 from covcat.recognise import address, now, recorded
@@ -373,7 +374,7 @@ def _folder(job: Job, source: Brought, served: Served) -> Part:
     _demand_whole(served, [name for name, _ in source.files])
     file, files, sums = served.file, list[StoredFile](), hashlib.sha256()
     for name, path in source.files:
-        if choose.matches(name, file.exclude):
+        if selection.matches(name, file.exclude):
             continue
         sha256, size = recognise.copied(path, job.built / "files" / f"{served.folder}{name}")
         files.append(StoredFile(path=f"{served.folder}{name}", bytes=size, sha256=sha256))

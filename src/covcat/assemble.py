@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from covcat import admit, choose, extract, pins, room, sink
+from covcat import admit, extract, pins, room, sink
 from covcat.archives import zip as zip_format
 from covcat.archives.member import BadArchiveError
+from covcat.catalog import selection
+from covcat.catalog.files import AnyFile, GitHubFile, KaggleFile
 from covcat.errors import ExtractionError, IntegrityError
 from covcat.files import StoredFile, disk_errors, hashed, link_or_copy, make_folder
 from covcat.model.fetch import Download, Options, Selection, Served, Transfer
-from covcat.model.files import AnyFile, GitHubFile, KaggleFile
 from covcat.names import unsafe_name
 from covcat.progress import Progress
 from covcat.store import Store
@@ -96,9 +97,9 @@ def _unpacked(
         layout = replace(layout, strip_root=_has_one_root(names))
     if inside:
         is_sample = any(one.sample is not None for one in inside)
-        by_name = choose.wanted([replace(one, sample=None) for one in inside], ())
+        by_name = selection.wanted([replace(one, sample=None) for one in inside], ())
         known = site.listing or (paths(replace(layout, wants=by_name)) if is_sample else ())
-        layout = replace(layout, wants=choose.wanted(inside, known))
+        layout = replace(layout, wants=selection.wanted(inside, known))
     budget = room.budget(file, site.store)
     done = extract.extract(got.path, kind, layout, budget, place, file.name_encoding)
     if done.litter:

@@ -9,14 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from covcat import assemble, choose, expected, extract, locking, manifest, room, surplus, verify
+from covcat import assemble, expected, extract, locking, manifest, room, surplus, verify
 from covcat.assemble import Part
-from covcat.catalog import Catalog
+from covcat.catalog import selection
+from covcat.catalog.entries import Release
+from covcat.catalog.listing import Listing
+from covcat.catalog.load import Catalog
 from covcat.errors import DiskError, ExtractionError, IntegrityError
 from covcat.files import disk_errors, make_folder
-from covcat.listing import Listing
 from covcat.model.fetch import Form, Manifest, Network, Selection, Served, Step
-from covcat.model.resource import Release
 from covcat.names import is_litter
 from covcat.partial import Partial
 from covcat.progress import Progress, Silent
@@ -262,8 +263,8 @@ def _selections(
     if not asked or (before is not None and not before.selection):
         return ()
     earlier = tuple(map(Selection.read, before.selection)) if before is not None else ()
-    found = choose.without_repeats((*earlier, *asked))
-    if listing is not None and all(map(choose.wanted(found, listing), listing)):
+    found = selection.without_repeats((*earlier, *asked))
+    if listing is not None and all(map(selection.wanted(found, listing), listing)):
         return ()
     return found
 

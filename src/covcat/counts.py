@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal, get_args
 
-from covcat import vocabulary
+from covcat.catalog import vocabulary
+from covcat.catalog.columns import COLUMNS, NAMES, Record, Value
+from covcat.catalog.entries import Explained, PublishedCounts, Recount, Release, Resource
 from covcat.errors import IntegrityError
 from covcat.index.further import Distinct
 from covcat.index.opening import Index
-from covcat.model.image import COLUMNS, NAMES, Record, Value
-from covcat.model.resource import Explained, PublishedCounts, Recount, Release, Resource
 from covcat.query import Question
 
 Of = Literal["rows", "images", "patients"]

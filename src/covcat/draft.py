@@ -12,11 +12,11 @@ from typing import Any
 from covcat import hosts
 from covcat.api import Api
 from covcat.archives.kinds import SUFFIXES, stem_of
+from covcat.catalog.entries import Contents, Release
+from covcat.catalog.files import AnyFile, File
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError
 from covcat.hosts.served import Ask
 from covcat.model.fetch import Network
-from covcat.model.files import AnyFile, File
-from covcat.model.resource import Contents, Release
 from covcat.names import Paths, unsafe_name
 from covcat.progress import Progress
 from covcat.records import SAYS, Listed, Record, Said, cleaned, is_refused

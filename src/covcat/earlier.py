@@ -6,10 +6,11 @@ Only where their host still says what it said then, and after every byte was rea
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from covcat import choose, verify
+from covcat import verify
 from covcat.assemble import Part
 from covcat.building import Job
-from covcat.choose import Chosen
+from covcat.catalog import selection
+from covcat.catalog.selection import Chosen
 from covcat.files import StoredFile, put
 from covcat.model.fetch import Manifest, Served, Transfer
 from covcat.text import counted
@@ -72,7 +73,7 @@ def _files_of(one: Served, before: Manifest, folders: Collection[str]) -> tuple[
     files = tuple(file for file in before.files if file.path.startswith(below))
     inside = [file.path.removeprefix(below) for file in files]
     is_excluded = any(
-        choose.matches(path, one.file.exclude) or choose.matches(own + path, one.file.exclude)
+        selection.matches(path, one.file.exclude) or selection.matches(own + path, one.file.exclude)
         for path in inside
     )
     return () if is_excluded else files

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from covcat import choose, listing
+from covcat.catalog import listing, selection
+from covcat.catalog.entries import Contents, Release
+from covcat.catalog.files import AnyFile, GitHubFile
+from covcat.catalog.listing import Listing
 from covcat.hosts.served import alone
-from covcat.listing import Listing
 from covcat.model.fetch import Manifest, Options, Selection, Served
-from covcat.model.files import AnyFile, GitHubFile
-from covcat.model.resource import Contents, Release
 
 FEW = 100  # files of a repository that are asked for one by one, if only these are wanted
 
@@ -36,7 +36,7 @@ def of(
     """
     contents, coming = release.contents, None
     if options.asked:
-        wants = choose.wanted(options.asked, pinned or ())
+        wants = selection.wanted(options.asked, pinned or ())
         asked = {path: row for path, row in (pinned or {}).items() if wants(path)}
         contents = listing.totals(asked) if pinned is not None else None
         coming = to_come(pinned, options.asked, before) if pinned is not None else None
@@ -46,7 +46,7 @@ def of(
     served = named(release.files)
     if served is None:
         return Expected(contents, None, release.download_bytes if not options.asked else None)
-    sizes = [one.bytes for one, _ in choose.chosen(served, options.asked, pinned)]
+    sizes = [one.bytes for one, _ in selection.chosen(served, options.asked, pinned)]
     known = [size for size in sizes if size is not None]
     return Expected(contents, len(sizes), sum(known) if known == sizes else None)
 
@@ -54,7 +54,7 @@ def of(
 def to_come(pinned: Listing, asked: Sequence[Selection], before: Manifest | None) -> Listing:
     """Return what of a listing is asked for, or is here in part, and did not come by itself."""
     earlier = tuple(map(Selection.read, before.selection)) if before else ()
-    wants = choose.wanted((*earlier, *asked), pinned)
+    wants = selection.wanted((*earlier, *asked), pinned)
     came = before.downloads if before else ()
     here = {f"{one.folder or ''}{one.name}" for one in came if not one.is_archive}
     return {path: row for path, row in pinned.items() if wants(path) and path not in here}

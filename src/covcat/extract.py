@@ -19,11 +19,11 @@ from covcat.archives.damage import DAMAGE, words
 from covcat.archives.kinds import kind_of, stem_of
 from covcat.archives.member import EncodingError, Member, Source, SplitError, Writer
 from covcat.archives.probe import demand_rar_tool
+from covcat.catalog.entries import Release
+from covcat.catalog.files import GitHubFile
 from covcat.errors import ExtractionError
 from covcat.files import StoredFile, disk_error, disk_errors, locale_error
 from covcat.model.fetch import NestedArchive, Served
-from covcat.model.files import GitHubFile
-from covcat.model.resource import Release
 from covcat.names import collision, unsafe_name
 from covcat.sink import Place, Sink, Tally
 

@@ -6,11 +6,13 @@ from contextlib import closing, contextmanager
 from glob import escape
 from shlex import quote
 
-from covcat import assemble, choose, earlier, expected, hosts, lfs, obtain, room, surplus
+from covcat import assemble, earlier, expected, hosts, lfs, obtain, room, surplus
 from covcat.api import Api
 from covcat.assemble import Part
 from covcat.building import Bench, Job, doubt
-from covcat.choose import Chosen
+from covcat.catalog import selection
+from covcat.catalog.files import GitHubFile
+from covcat.catalog.selection import Chosen
 from covcat.errors import (
     BrokenError,
     CovcatError,
@@ -23,7 +25,6 @@ from covcat.files import disk_errors, make_folder
 from covcat.hosts import github
 from covcat.hosts.served import Ask
 from covcat.model.fetch import Served
-from covcat.model.files import GitHubFile
 from covcat.pace import PER_HOST, Limit, Slots
 from covcat.parts import Parts
 from covcat.proof import Case
@@ -90,7 +91,7 @@ def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:
     lost: dict[Served, CovcatError] = {}
     listed = hosts.listed(job.release.files, ask, lost)
     served = [one for one in listed if not _is_excluded(one)]
-    chosen = choose.chosen(served, case.selections, case.listing)
+    chosen = selection.chosen(served, case.selections, case.listing)
     chosen += _what_is_here(job, served, {one for one, _ in chosen})
     chosen = _as_locked(job, served, chosen)
     if not chosen or not _is_there(served, job):
@@ -188,7 +189,7 @@ def _say_what_is_opened(job: Job, chosen: list[Chosen]) -> None:
 def _is_excluded(one: Served) -> bool:
     """Leave out of a set what the catalog excludes; of an archive the gate does."""
     path = one.path.removeprefix(one.file.into or "")
-    return not one.is_alone and choose.matches(path, one.file.exclude)
+    return not one.is_alone and selection.matches(path, one.file.exclude)
 
 
 def _is_there(served: list[Served], job: Job) -> bool:
@@ -197,8 +198,8 @@ def _is_there(served: list[Served], job: Job) -> bool:
     if not asked:
         return True
     if listing is not None:
-        return any(map(choose.wanted((asked,), listing), listing))
-    return bool(choose.chosen(served, (asked,), None))
+        return any(map(selection.wanted((asked,), listing), listing))
+    return bool(selection.chosen(served, (asked,), None))
 
 
 def _nothing(case: Case) -> NotFoundError:

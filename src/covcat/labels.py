@@ -10,16 +10,14 @@ from functools import lru_cache
 from itertools import chain
 from typing import TypeVar
 
-from covcat import matching, vocabulary
+from covcat.catalog import matching, vocabulary
+from covcat.catalog.columns import LABELS, Record, Value
+from covcat.catalog.entries import LabelTable, License, Resource
+from covcat.catalog.matching import Row, by_names, column_of
 from covcat.dates import date
 from covcat.errors import IntegrityError
-from covcat.model.image import LABELS, Record, Value
-from covcat.model.licences import License
-from covcat.model.resource import Resource
-from covcat.model.tables import LabelTable
 from covcat.readers.delimited import delimiter_of
 from covcat.readers.limits import MOST_BYTES, too_much, weight
-from covcat.readers.source import Row, by_names, column_of
 
 OLDEST = 130  # years
 _TEXTS = ("location", "license", "clinical_notes", "other_notes")  # may have lines

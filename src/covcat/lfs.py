@@ -7,10 +7,10 @@ from pathlib import Path
 
 from covcat import obtain, pins
 from covcat.assemble import Part, Site
+from covcat.catalog.files import GitHubFile
 from covcat.files import StoredFile, disk_errors, link_or_copy
 from covcat.hosts.github_lfs import MOST, content, pointer
 from covcat.model.fetch import Download, Served
-from covcat.model.files import GitHubFile
 from covcat.partial import Partial
 from covcat.text import counted
 from covcat.wanted import Line

@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 from covcat import hosts
 from covcat.addresses import without_secrets
 from covcat.api import Api
+from covcat.catalog.entries import Release, Resource
+from covcat.catalog.files import AnyFile
 from covcat.errors import ActionNeededError, CovcatError, GoneError, TransientError
 from covcat.hosts.served import Ask
 from covcat.model.fetch import Login, Network, Served
-from covcat.model.files import AnyFile
-from covcat.model.resource import Release, Resource
 from covcat.not_the_file import HEAD, MAGIC, not_the_file
 from covcat.pace import Wait, pause_after
 from covcat.progress import Progress

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from covcat import manifest
+from covcat.catalog.entries import Release
+from covcat.catalog.files import GitHubFile
+from covcat.catalog.listing import Listing
 from covcat.errors import DiskError, IntegrityError, NotFoundError
 from covcat.files import FILE_MODE, StoredFile, disk_error, disk_errors, opened, what_is
-from covcat.listing import Listing
 from covcat.model.fetch import Manifest, Transfer
-from covcat.model.files import GitHubFile
 from covcat.model.lock import MOST_ROWS, Lock, LockedDownload, LockedRelease
-from covcat.model.resource import Release
 from covcat.names import is_litter
 from covcat.store import MANIFEST
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from covcat.cite.text import all_bibtex
+from covcat.catalog.cite.text import all_bibtex
+from covcat.catalog.entries import Release, Resource
 from covcat.digests import PINNED, WEAK
 from covcat.errors import IntegrityError, NewerError
 from covcat.files import FILE_MODE, StoredFile, disk_error, disk_errors, opened
 from covcat.model.fetch import Form, Held, Manifest, Selection, Transfer
-from covcat.model.resource import Release, Resource
 from covcat.names import unsafe_name
 from covcat.store import MANIFEST, SUMS
 from covcat.version import __version__

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from covcat.catalog.files import AnyFile, GitHubFile
+from covcat.catalog.listing import ListedFile, Listing
 from covcat.digests import VerifiedBy, blob_hasher, tree_id
 from covcat.errors import IntegrityError
 from covcat.files import StoredFile
-from covcat.listing import ListedFile, Listing
 from covcat.model.fetch import Manifest, Transfer
-from covcat.model.files import AnyFile, GitHubFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

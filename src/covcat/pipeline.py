@@ -11,7 +11,8 @@ from pathlib import Path
 
 from covcat import adopting, fetching, locking, manifest, plan, pool, repairing, verify
 from covcat.building import Bench, build
-from covcat.catalog import Catalog
+from covcat.catalog.entries import BROUGHT, Release, Resource
+from covcat.catalog.load import Catalog
 from covcat.errors import (
     ActionNeededError,
     CovcatError,
@@ -24,7 +25,6 @@ from covcat.errors import (
 )
 from covcat.model.fetch import Held, Manifest, Network, Options, Plan, Step
 from covcat.model.lock import LockedRelease
-from covcat.model.resource import BROUGHT, Release, Resource
 from covcat.partial import Partial
 from covcat.parts import Parts
 from covcat.progress import Progress, Silent

@@ -12,15 +12,13 @@ from typing import NamedTuple
 
 from covcat.assemble import Part
 from covcat.building import Job
-from covcat.choose import matches
+from covcat.catalog.entries import LabelTable, Release, Resource
+from covcat.catalog.files import GitHubFile
+from covcat.catalog.matching import IMAGE_SUFFIXES, OF_IMAGES
+from covcat.catalog.selection import matches
 from covcat.digests import UNPUBLISHED
 from covcat.files import disk_errors, make_folder
-from covcat.matching import OF_IMAGES
-from covcat.model.files import GitHubFile
-from covcat.model.resource import Release, Resource
-from covcat.model.tables import LabelTable
 from covcat.names import common_folder, unsafe_name
-from covcat.readers.names import SUFFIXES
 
 _ALIKE = 50  # files of one suffix in a folder: more of them show no more
 _MOST_LEVELS = 4  # of folders that are too many
@@ -143,7 +141,7 @@ def _some_of_each_kind(paths: Iterable[str]) -> list[str]:
 
 def _there(paths: Sequence[str], named: Sequence[Named]) -> set[int]:
     """Return the numbers of those of which a path matches any glob."""
-    known, pictures = set(paths), [path for path in paths if path.lower().endswith(SUFFIXES)]
+    known, pictures = set(paths), [path for path in paths if path.lower().endswith(IMAGE_SUFFIXES)]
     return {
         number
         for number, (globs, of_pictures) in enumerate(named)

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
-from covcat import choose
+from covcat.catalog import selection
+from covcat.catalog.entries import Release, Resource
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError
 from covcat.model.fetch import Held, Options, Plan, Selection, Step
-from covcat.model.resource import Release, Resource
 
 Target = tuple[Resource, Release | None]
 LookUp = Callable[[Resource, Release], Held | None]
@@ -64,7 +64,7 @@ def _lacking(here: Held, options: Options) -> str | None:
 def _has(here: Held, asked: tuple[Selection, ...]) -> bool:
     """Tell if the parts that are here are, or hold, the parts that are asked for."""
     parts = tuple(map(Selection.read, here.selection))
-    return bool(asked) and choose.without_repeats((*parts, *asked)) == parts
+    return bool(asked) and selection.without_repeats((*parts, *asked)) == parts
 
 
 def _kept(here: Held) -> str:

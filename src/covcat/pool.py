@@ -10,10 +10,10 @@ from pathlib import Path
 
 from covcat import extract, room, sink
 from covcat.admit import Layout
+from covcat.catalog.files import File
+from covcat.catalog.listing import Listing
 from covcat.errors import DiskError, ExtractionError, IntegrityError, NotFoundError, UsageError
 from covcat.files import CHUNK, StoredFile, disk_errors, hashed
-from covcat.listing import Listing
-from covcat.model.files import File
 from covcat.names import VolumeError, history_of, is_litter, split, unsafe_name, volume
 from covcat.progress import Progress
 from covcat.store import Store

@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from covcat import choose, pins
+from covcat import pins
 from covcat.assemble import Part
+from covcat.catalog import selection
+from covcat.catalog.files import GitHubFile
+from covcat.catalog.listing import Listing
 from covcat.digests import PINNED, UNPUBLISHED, WEAK, VerifiedBy
 from covcat.errors import ExtractionError, IntegrityError
 from covcat.files import StoredFile
-from covcat.listing import Listing
 from covcat.model.fetch import Manifest, Options, Selection, Served, Transfer
-from covcat.model.files import GitHubFile
 from covcat.names import collision
 
 
@@ -29,7 +30,7 @@ class Case:
         """Return what of the listing was asked for."""
         if self.listing is None or not self.selections:
             return self.listing
-        wants = choose.wanted(self.selections, self.listing)
+        wants = selection.wanted(self.selections, self.listing)
         return {path: row for path, row in self.listing.items() if wants(path)}
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from covcat import vocabulary
+from covcat.catalog import vocabulary
+from covcat.catalog.columns import NAMES, Record, Value
 from covcat.errors import UsageError
 from covcat.index.opening import Index
-from covcat.model.image import NAMES, Record, Value
 
 _AGES = re.compile(r"([0-9]{1,3})|([0-9]{1,3})?-([0-9]{1,3})?")
 

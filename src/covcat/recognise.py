@@ -12,14 +12,14 @@ from pathlib import Path
 from covcat import hosts, pins, pool
 from covcat.assemble import Part
 from covcat.building import Job
+from covcat.catalog.files import AnyFile, GitHubFile
+from covcat.catalog.listing import ListedFile, Listing
 from covcat.digests import blob_hasher
 from covcat.errors import IntegrityError
 from covcat.files import StoredFile, disk_errors, hashed, link_or_copy, make_folder
 from covcat.hosts import github_lfs
 from covcat.hosts.served import alone
-from covcat.listing import ListedFile, Listing
 from covcat.model.fetch import Manifest, Served, Transfer
-from covcat.model.files import AnyFile, GitHubFile
 from covcat.names import is_litter
 from covcat.pool import Brought, Found
 from covcat.text import counted

@@ -11,12 +11,8 @@ from functools import partial
 from typing import get_args
 from urllib.parse import quote
 
-from covcat.digests import Digest
-from covcat.errors import IntegrityError, NetworkError
-from covcat.hosts import dataverse, figshare, github, kaggle, mendeley, zenodo
-from covcat.hosts.served import Ask, field, size, text
-from covcat.logins import of_dataverse, of_figshare, of_github, of_kaggle
-from covcat.model.files import (
+from covcat.catalog.entries import Contents
+from covcat.catalog.files import (
     AnyFile,
     DataverseFile,
     FigshareFile,
@@ -26,8 +22,12 @@ from covcat.model.files import (
     WebFile,
     ZenodoFile,
 )
-from covcat.model.marks import Count, Date, FileName, GitId, Matches, OwnerName
-from covcat.model.resource import Contents
+from covcat.catalog.marks import Count, Date, FileName, GitId, Matches, OwnerName
+from covcat.digests import Digest
+from covcat.errors import IntegrityError, NetworkError
+from covcat.hosts import dataverse, figshare, github, kaggle, mendeley, zenodo
+from covcat.hosts.served import Ask, field, size, text
+from covcat.logins import of_dataverse, of_figshare, of_github, of_kaggle
 from covcat.names import unsafe_name
 
 _SHUT = ("is_embargoed", "is_confidential", "is_metadata_record", "download_disabled")  # figshare's

@@ -17,14 +17,14 @@ from pathlib import Path
 from covcat import assemble, hosts, lfs, manifest, obtain, pins, room, verify
 from covcat.assemble import Part
 from covcat.building import Bench, Job, built, demand_ours, doubt, publish
+from covcat.catalog.entries import Release
+from covcat.catalog.files import AnyFile, GitHubFile
+from covcat.catalog.listing import ListedFile, Listing, totals
 from covcat.errors import BrokenError, CovcatError, IntegrityError
 from covcat.fetching import ask_of, line_of
 from covcat.files import StoredFile, disk_errors, hashed, in_batches, make_folder, put
 from covcat.hosts.served import Ask, alone
-from covcat.listing import ListedFile, Listing, totals
 from covcat.model.fetch import Manifest, Options, Selection, Served, Step, Transfer
-from covcat.model.files import AnyFile, GitHubFile
-from covcat.model.resource import Release
 from covcat.proof import Case
 from covcat.text import sized
 from covcat.verify import Checked

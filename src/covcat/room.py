@@ -1,9 +1,9 @@
 """Is there room? Asked before the first byte of a download, and of its members."""
 
 from covcat.admit import Budget
+from covcat.catalog.files import File
 from covcat.errors import DiskError
 from covcat.files import disk_errors
-from covcat.model.files import File
 from covcat.store import Store
 
 _HINT = "free some space, or choose another place with --data-dir"

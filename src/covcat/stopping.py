@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
+
 from covcat.errors import StopSignal
 
 _AGAIN = 2.0  # seconds in which another signal means the same as the first

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
+
 from covcat.errors import DiskError
 from covcat.files import (
     ASIDE,
@@ -38,13 +39,6 @@ PRIVATE = ".covcat"
 CLOSED = ".done"  # ends the name of a folder of waiting files whose release is just being published
 STAGED = re.compile(r"[0-9a-f]{16}|trash-[0-9a-f]{16}")  # names of folders in staging
 _SPARE = 0.05  # of the free space, left to others
-
-
-def packaged_catalog() -> Path:
-    """Return the folder of the catalog that came with covcat."""
-    here = Path(__file__).parent
-    installed = here / "data"  # the wheel puts catalog/ there
-    return installed if installed.is_dir() else here.parents[1] / "catalog"
 
 
 class Store:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from covcat import pins
 from covcat.assemble import Part
+from covcat.catalog.files import GitHubFile
 from covcat.files import StoredFile, disk_errors
 from covcat.model.fetch import Served
-from covcat.model.files import GitHubFile
 from covcat.model.lock import LockedRelease
 
 _NAMED = 4  # paths that a line has

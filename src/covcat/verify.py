@@ -7,13 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from covcat import choose
+from covcat.catalog import selection
+from covcat.catalog.entries import Release
+from covcat.catalog.files import GitHubFile
+from covcat.catalog.listing import Listing
 from covcat.errors import IntegrityError
 from covcat.files import Heard, StoredFile, hashed, in_batches, what_is
-from covcat.listing import Listing
 from covcat.model.fetch import Manifest, Selection
-from covcat.model.files import GitHubFile
-from covcat.model.resource import Release
 from covcat.names import history_of, is_litter
 from covcat.pins import Findings, against_listing, demand, lfs_difference, tree_of
 from covcat.progress import Progress, Silent
@@ -189,7 +189,7 @@ def against_catalog(record: Manifest, release: Release, listing: Listing | None)
     ]
     selections = [Selection.read(part) for part in record.selection]
     if listing is not None:
-        wants = choose.wanted(selections, listing)
+        wants = selection.wanted(selections, listing)
         found = against_listing(files, {path: listing[path] for path in listing if wants(path)})
         unknown = tuple(path for path in found.missing if path not in record.missing)
         demand(

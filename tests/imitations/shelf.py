@@ -11,11 +11,11 @@ from typing import Any
 import yaml
 
 import covcat
-from covcat import listing
-from covcat.catalog import Catalog
-from covcat.listing import ListedFile, Listing
-from covcat.model.resource import Release, Resource
-from covcat.store import packaged_catalog
+from covcat.catalog import listing as catalog_listing
+from covcat.catalog.entries import Release, Resource
+from covcat.catalog.listing import ListedFile, Listing
+from covcat.catalog.load import Catalog
+from covcat.catalog.yaml import packaged_catalog
 from imitations import stock
 from imitations.message import md5, sha1, sha256
 from imitations.stock import Inside
@@ -81,7 +81,7 @@ def _make(work: _Work, folder: Path) -> None:
     for file in work.tree["files"]:
         _HOSTS[file["host"]](work, file)
     if work.release.listing:
-        listing.write(folder / work.release.listing, work.rows)
+        catalog_listing.write(folder / work.release.listing, work.rows)
         work.tree["contents"] = {
             "files": str(len(work.rows)),
             "bytes": str(sum(row.bytes or 0 for row in work.rows)),

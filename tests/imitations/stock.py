@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from builders import zip_of
 from rar_builder import rar4_of, rar5_of
 
+from covcat.catalog.listing import ListedFile, Listing
 from covcat.digests import blob_hasher
-from covcat.listing import ListedFile, Listing
 from imitations.content import dicom, made, metadata, nifti, noise, papers, plain, tar_gz
 
 __all__ = ["Inside", "made", "tar_gz"]

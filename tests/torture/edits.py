@@ -27,11 +27,12 @@ import typer.main
 from builders import Shelf
 from tables_builder import darwin, png, workbook
 
-from covcat import catalog, manifest
+from covcat import manifest
+from covcat.catalog import load
+from covcat.catalog.files import WebFile
 from covcat.cli import main
 from covcat.files import StoredFile
 from covcat.model.fetch import Download, Served
-from covcat.model.files import WebFile
 from covcat.partial import Partial
 from covcat.parts import Parts, Record
 from covcat.store import Store
@@ -168,7 +169,7 @@ def _made(root: Path) -> Here:
 
 def _put(data: Path, shelf: Shelf, id: str, files: Mapping[str, bytes]) -> None:
     """Write a release as `fetch` leaves it."""
-    resource, release = catalog.load((shelf.folder,)).find(id)
+    resource, release = load.load((shelf.folder,)).find(id)
     assert release is not None
     folder = Store(data).release(resource.id, release.id)
     stored = []

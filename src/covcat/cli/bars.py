@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
+
 from covcat.cli.printing import put
 from covcat.cli.session import Session, readable
 from covcat.progress import Progress, Silent

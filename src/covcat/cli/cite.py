@@ -11,15 +11,15 @@ from typing import Annotated, Any
 import typer
 
 from covcat import locking
-from covcat.cite import as_csl, as_ris, sources
-from covcat.cite.text import bibtex, sentence
+from covcat.catalog.cite import as_csl, as_ris, sources
+from covcat.catalog.cite.text import bibtex, sentence
+from covcat.catalog.entries import Citation, Resource
 from covcat.cli import complete
 from covcat.cli.export import put_document
 from covcat.cli.printing import put
 from covcat.cli.session import Session, chosen_output, envelope
 from covcat.errors import CovcatError, NotFoundError, UsageError
 from covcat.files import disk_errors, opened
-from covcat.model.resource import Citation, Resource
 from covcat.text import shown
 
 FORMATS = ("bibtex", "ris", "csl-json", "text", "json")

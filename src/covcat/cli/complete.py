@@ -10,10 +10,10 @@ from pathlib import Path
 
 import typer
 
-from covcat import catalog
+from covcat.catalog import load
+from covcat.catalog.columns import NAMES
+from covcat.catalog.entries import MODALITIES, Resource
 from covcat.errors import CovcatError
-from covcat.model.image import NAMES
-from covcat.model.resource import MODALITIES, Resource
 from covcat.settings import in_force
 from covcat.store import Store
 from covcat.text import nearest
@@ -116,9 +116,9 @@ def _resources() -> tuple[Resource, ...]:
     """Return the resources of the packaged catalog and of COVCAT_CATALOG, if that can be read."""
     own = os.environ.get("COVCAT_CATALOG", "").split(os.pathsep)
     try:
-        return tuple(catalog.load(tuple(Path(one) for one in own if one)).resources)
+        return tuple(load.load(tuple(Path(one) for one in own if one)).resources)
     except (CovcatError, OSError):  # to complain is the command's part, not the Tab key's
-        return tuple(catalog.load().resources)
+        return tuple(load.load().resources)
 
 
 def one_of(*words: str) -> Callable[[str], list[str]]:
@@ -147,7 +147,7 @@ def columns(incomplete: str) -> list[str]:
 
 def views(incomplete: str) -> list[str]:
     """Return the words of --view; one with a space in it would need quotes, which shells forget."""
-    from covcat import vocabulary
+    from covcat.catalog import vocabulary
 
     known = dict.fromkeys(vocabulary.words().lists["views"].values())
     return [word for word in known if word.startswith(incomplete) and " " not in word]

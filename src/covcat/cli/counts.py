@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from covcat.catalog.columns import Value
+from covcat.catalog.entries import Release, Resource
 from covcat.cli import complete, filters, indexed
 from covcat.cli.filters import Ages, Allows, Covid, Findings, Modalities, Sexes, Views, Where
 from covcat.cli.session import Session, chosen_output
 from covcat.errors import IntegrityError, UsageError
-from covcat.model.image import Value
-from covcat.model.resource import Release, Resource
 from covcat.output.rows import Rows
 from covcat.text import counted
 

@@ -11,15 +11,15 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from covcat.catalog.files import AnyFile
+from covcat.catalog.yaml import MAX_BYTES
 from covcat.cli.bars import drawn
 from covcat.cli.session import Session
 from covcat.draft import Draft, draft, file_tree, tree_of
 from covcat.errors import UsageError
 from covcat.model.fetch import Network
-from covcat.model.files import AnyFile
 from covcat.names import unsafe_name
 from covcat.records import Listed, Record
-from covcat.strict_yaml import MAX_BYTES
 from covcat.text import shown
 
 _NAMED = 5  # files that a note names

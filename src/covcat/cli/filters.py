@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from covcat.catalog.columns import NAMES
 from covcat.cli import complete
 from covcat.errors import UsageError
-from covcat.model.image import NAMES
 from covcat.text import nearest
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ def question_of(
     Raises:
         UsageError: a word is not in the vocabulary.
     """
-    from covcat import query, vocabulary
+    from covcat import query
+    from covcat.catalog import vocabulary
 
     _demand_words("--covid", covid, ("yes", "no", "unknown"))
     _demand_words("--license-allows", allows, vocabulary.USES)

@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from covcat import catalog as catalogs
-from covcat.catalog import Filter
+from covcat.catalog import filter as catalog_filter
+from covcat.catalog.entries import Resource
+from covcat.catalog.filter import Filter, select, unclear_for, unknown_for
 from covcat.cli import complete, tables
 from covcat.cli.printing import put
 from covcat.cli.session import Session, chosen_output, envelope, plain
 from covcat.errors import NotFoundError, UsageError
-from covcat.model.resource import Resource
 from covcat.output.rows import Cell, Rows
 from covcat.text import counted, nearest
 
@@ -99,7 +99,7 @@ def filter_of(
     _demand_known("--license-allows", allows, ("commercial", "derivatives", "redistribution"))
     _demand_known("--access", access, ("open", "account", "browse"))
     return Filter(
-        modalities=frozenset(map(catalogs.modality, modality or ())),
+        modalities=frozenset(map(catalog_filter.modality, modality or ())),
         has=frozenset(flags),
         licenses=tuple(licenses or ()),
         allows=frozenset(allows or ()),
@@ -147,7 +147,7 @@ def list_resources(
     wanted = filter_of(modality, has, licenses, allows, access, fetchable)
     here = frozenset(one for one, _, _ in session.store.releases())
     wanted = replace(wanted, with_sample=everything, fetched=here if fetched else None)
-    resources = catalogs.select(session.catalog, wanted)
+    resources = select(session.catalog, wanted)
     if survey:
         resources = [one for one in resources if one.survey]
         session.rows("list", tables.survey(resources), output=chosen)
@@ -163,10 +163,10 @@ def list_resources(
 def _say_counts(session: Session, resources: Sequence[Resource], wanted: Filter) -> None:
     if resources:
         session.say(tables.count(resources, session.catalog.resources))
-    unknown = catalogs.unknown_for(session.catalog, wanted.modalities)
+    unknown = unknown_for(session.catalog, wanted.modalities)
     if unknown:
         session.say(f"unknown (U, not listed for it): {', '.join(unknown)}")
-    unclear = catalogs.unclear_for(session.catalog, wanted)
+    unclear = unclear_for(session.catalog, wanted)
     each = [one.id for one in unclear if one.license.per_image is not None]
     if whole := [one.id for one in unclear if one.id not in each]:
         session.say(f"not listed, as nobody knows what their licences allow: {', '.join(whole)}")
@@ -193,7 +193,7 @@ def search(
             "nothing to search for: expected a word",
             hint="covcat search segmentation; covcat list shows all",
         )
-    resources = catalogs.select(session.catalog, Filter(words=words))
+    resources = select(session.catalog, Filter(words=words))
     here = frozenset(one for one, _, _ in session.store.releases())
     _print_resources(session, "search", resources, here, chosen_output(output, FORMATS))
     _say_counts(session, resources, Filter())
@@ -209,13 +209,13 @@ def _say_nothing(session: Session, why: str) -> None:
 
 def say_lacking(session: Session, wanted: Filter) -> bool:
     """Say which licences there are, where a glob of the filter matches none of them."""
-    listed = catalogs.select(session.catalog, Filter(with_sample=wanted.with_sample))
+    listed = select(session.catalog, Filter(with_sample=wanted.with_sample))
     known = sorted({one.license.short for one in listed})
     folded = {name.casefold(): name for name in known}
 
     def matches(glob: str) -> bool:
         only = Filter(licenses=(glob,), with_sample=wanted.with_sample)
-        return bool(catalogs.select(session.catalog, only))
+        return bool(select(session.catalog, only))
 
     lacking = [glob for glob in wanted.licenses if not matches(glob)]
     for glob in lacking:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from covcat import catalog as catalogs
+from covcat.catalog import load as catalogs
+from covcat.catalog.entries import Release, Resource
+from covcat.catalog.filter import Filter, select
 from covcat.cli import complete, find, tables
 from covcat.cli import lock as locks
 from covcat.cli import network as net
@@ -15,7 +17,6 @@ from covcat.cli.printing import put
 from covcat.cli.session import Session, error_text
 from covcat.errors import CovcatError, SeveralError, UsageError
 from covcat.model.fetch import Network, Options, Plan, Selection, Step
-from covcat.model.resource import Release, Resource
 from covcat.output.rows import Cell, Rows
 from covcat.text import counted
 
@@ -154,9 +155,7 @@ def fetch(
     _finish(session, _carry_out(session, plan, network, progress))
 
 
-def _targets(
-    session: Session, names: list[str], everything: bool, wanted: catalogs.Filter
-) -> list[Target]:
+def _targets(session: Session, names: list[str], everything: bool, wanted: Filter) -> list[Target]:
     """Return what was asked for by name, by filter or by --all."""
     filtered = everything or not wanted.is_empty
     if bool(names) == filtered:
@@ -167,7 +166,7 @@ def _targets(
         )
     if names:
         return [session.catalog.find(name) for name in names]
-    chosen = catalogs.select(session.catalog, wanted)
+    chosen = select(session.catalog, wanted)
     if not chosen and not find.say_lacking(session, wanted):
         session.say("no resource passes these filters")
     return [(resource, resource.default_release) for resource in chosen]

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from covcat.catalog.entries import Resource
 from covcat.cli import complete, export, usage
 from covcat.cli.find import FORMATS, OutputFormat
 from covcat.cli.printing import put
 from covcat.cli.session import Session, chosen_output, envelope, parted
 from covcat.digests import UNPUBLISHED
 from covcat.errors import CovcatError, DiskError, NewerError, NotFoundError
-from covcat.model.resource import Resource
 from covcat.names import is_litter
 from covcat.output.rows import Cell, Rows
 from covcat.text import counted, sized

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from covcat.catalog.columns import NAMES, Record, Value
 from covcat.cli import complete, filters, indexed, narrow
 from covcat.cli.printing import put, takes_more
 from covcat.cli.session import Session, envelope
 from covcat.errors import DiskError, UsageError
 from covcat.files import disk_errors
-from covcat.model.image import NAMES, Record, Value
 from covcat.output.rows import Rows
 from covcat.targets import demand_outside
 from covcat.text import counted, shown

@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from covcat import catalog as catalogs
+from covcat.catalog import load as catalogs
+from covcat.catalog.columns import Value
+from covcat.catalog.entries import Release, Resource
 from covcat.cli.session import Session
 from covcat.errors import CovcatError, DiskError, IntegrityError, SeveralError
-from covcat.model.image import Value
-from covcat.model.resource import Release, Resource
 from covcat.text import counted
 
 if TYPE_CHECKING:

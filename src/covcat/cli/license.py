@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covcat import terms
+from covcat.catalog import terms
+from covcat.catalog.entries import Resource
 from covcat.cli import complete, indexed
 from covcat.cli.find import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output, readable
 from covcat.errors import CovcatError, UsageError
-from covcat.model.resource import Resource
 from covcat.output.rows import Cell, Rows
 from covcat.text import shown
 

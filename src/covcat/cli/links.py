@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from covcat.catalog.entries import Release, Resource
 from covcat.cli import complete
 from covcat.cli import network as net
 from covcat.cli.find import FORMATS, OutputFormat
@@ -15,7 +16,6 @@ from covcat.cli.session import Session, chosen_output
 from covcat.errors import IntegrityError, NetworkError, UsageError
 from covcat.files import disk_errors, opened
 from covcat.model.fetch import Network
-from covcat.model.resource import Release, Resource
 from covcat.output.rows import Rows
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from covcat.targets import demand_outside
 from covcat.text import counted, sized
 
 if TYPE_CHECKING:
-    from covcat.catalog import Catalog
+    from covcat.catalog.load import Catalog
 
 
 Drift = dict[str, str]  # id, kind, what

@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Iterable, Sequence
 
-from covcat.catalog import is_fetchable
-from covcat.cite.text import sentence
+from covcat.catalog.cite.text import sentence
+from covcat.catalog.entries import CONTENT_FLAGS, PublishedCounts, Release, Resource
+from covcat.catalog.files import GitHubFile
+from covcat.catalog.filter import is_fetchable
 from covcat.cli import tables
 from covcat.cli.session import Session
-from covcat.model.files import GitHubFile
-from covcat.model.resource import CONTENT_FLAGS, PublishedCounts, Release, Resource
 from covcat.output.fold import prose, terminal_width
 from covcat.text import counted, shown
 

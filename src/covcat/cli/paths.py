@@ -6,13 +6,14 @@ from pathlib import Path
 
 import typer
 
-from covcat import terms
+from covcat.catalog import terms
+from covcat.catalog.yaml import packaged_catalog
 from covcat.cli.find import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output
 from covcat.errors import NotFoundError
 from covcat.output.rows import Cell, Rows
 from covcat.settings import File
-from covcat.store import INDEX, packaged_catalog
+from covcat.store import INDEX
 
 Row = dict[str, Cell]
 _INDEXES = f"*/*/{INDEX}"  # beside the manifest of its release

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 from typing import TYPE_CHECKING
 
+from covcat.catalog.vocabulary import USES
 from covcat.cli import complete, filters, indexed
 from covcat.cli.bars import drawn
 from covcat.cli.counts import without_ids
@@ -20,7 +21,6 @@ from covcat.cli.session import Session
 from covcat.errors import UsageError
 from covcat.output.rows import Cell, Rows
 from covcat.text import counted, shown, sized
-from covcat.vocabulary import USES
 
 if TYPE_CHECKING:
     from covcat.cohort.choosing import Cohort, Counts, Part, Rule, Tally

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
-from covcat import catalog as catalogs
-from covcat.catalog import Catalog
+from covcat.catalog import load as catalogs
+from covcat.catalog.load import Catalog
 from covcat.cli import complete
 from covcat.cli.printing import put
 from covcat.errors import CovcatError, NotFoundError, SeveralError, UsageError

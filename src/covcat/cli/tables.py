@@ -4,9 +4,9 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 
-from covcat.catalog import is_fetchable
-from covcat.model.files import AnyFile, File
-from covcat.model.resource import CONTENT_FLAGS, Contents, Release, Resource
+from covcat.catalog.entries import CONTENT_FLAGS, Contents, Release, Resource
+from covcat.catalog.files import AnyFile, File
+from covcat.catalog.filter import is_fetchable
 from covcat.output.fold import prose, terminal_width
 from covcat.output.rows import Cell, Rows
 from covcat.text import counted, shown, sized

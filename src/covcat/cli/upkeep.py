@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
-from covcat import catalog as catalogs
+from covcat.catalog import load as catalogs
+from covcat.catalog.check import check_file, check_together
+from covcat.catalog.yaml import packaged_catalog
 from covcat.cli import network as net
 from covcat.cli import usage
 from covcat.cli.session import Session
 from covcat.errors import IntegrityError
 from covcat.model.fetch import Network
 from covcat.output.rows import Cell, Rows
-from covcat.store import packaged_catalog
 from covcat.text import counted
 
 
@@ -44,9 +45,9 @@ def check(
     found = [
         path for one in paths for path in (catalogs.entry_files(one) if one.is_dir() else [one])
     ]
-    mistakes = [mistake for path in found for mistake in catalogs.check_file(path)]
+    mistakes = [mistake for path in found for mistake in check_file(path)]
     if not files and not mistakes:
-        mistakes = catalogs.check_together(catalogs.load().resources)
+        mistakes = check_together(catalogs.load().resources)
     data = {"files": [str(path) for path in found], "mistakes": mistakes}
     if not mistakes:
         session.result("catalog check", data, "")
@@ -65,7 +66,7 @@ def schema(ctx: typer.Context) -> None:
 
     Example: covcat catalog schema > catalog/schema.json
     """
-    from covcat.schema import json_schema
+    from covcat.catalog.check import json_schema
 
     session: Session = ctx.obj
     found = json_schema()

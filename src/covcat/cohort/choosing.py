@@ -7,11 +7,11 @@ from functools import cached_property
 from pathlib import Path
 
 from covcat import query
+from covcat.catalog.columns import Record
+from covcat.catalog.entries import Release, Resource
+from covcat.catalog.vocabulary import USES
 from covcat.index.opening import Index
-from covcat.model.image import Record
-from covcat.model.resource import Release, Resource
 from covcat.query import Question
-from covcat.vocabulary import USES
 
 NOT_HERE = "its image is not here"
 NOT_FIRST = "another image of its patient is chosen"

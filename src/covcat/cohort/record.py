@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from covcat.catalog.vocabulary import USES
 from covcat.cohort.choosing import Cohort, Counts, Part, Rule
 from covcat.errors import IntegrityError, UsageError
 from covcat.files import disk_errors, opened
 from covcat.manifest import load, raw
 from covcat.query import Question
 from covcat.version import __version__
-from covcat.vocabulary import USES
 
 SCHEMA = "covcat.cohort/1"
 NAME = "query.json"

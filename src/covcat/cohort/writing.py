@@ -14,20 +14,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from covcat.cite.text import all_bibtex
+from covcat.catalog.cite.text import all_bibtex
+from covcat.catalog.columns import NAMES, Record
+from covcat.catalog.entries import Resource
+from covcat.catalog.vocabulary import USES
 from covcat.cohort import record as records
 from covcat.cohort.choosing import COUNTED, Cohort, Part
 from covcat.cohort.record import Form
 from covcat.errors import DiskError, IntegrityError, UsageError
 from covcat.files import FOLDER_MODE, disk_errors, opened, sync, workshop_beside
-from covcat.model.image import NAMES, Record
-from covcat.model.resource import Resource
 from covcat.output.records import csv_to
 from covcat.progress import Progress
 from covcat.query import is_gone
 from covcat.targets import demand_outside
 from covcat.text import counted, shown
-from covcat.vocabulary import USES
 
 _CHUNK = 1 << 20
 

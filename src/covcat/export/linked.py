@@ -8,12 +8,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from covcat.cite.text import sentence
+from covcat.catalog.cite.text import sentence
+from covcat.catalog.entries import License, Resource
+from covcat.catalog.files import WebFile
 from covcat.files import StoredFile
 from covcat.model.fetch import Manifest
-from covcat.model.files import WebFile
-from covcat.model.licences import License
-from covcat.model.resource import Resource
 
 MOST_FILES = 1_000  # that are named one by one: a reader makes an object of each
 SUMS = "SHA256SUMS"

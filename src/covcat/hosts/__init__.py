@@ -9,10 +9,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from covcat.errors import CovcatError, GoneError, IntegrityError, is_lost
-from covcat.hosts.served import alone
-from covcat.model.fetch import Location, Served
-from covcat.model.files import (
+from covcat.catalog.files import (
     AnyFile,
     DataverseFile,
     FigshareFile,
@@ -21,6 +18,9 @@ from covcat.model.files import (
     MendeleyFile,
     ZenodoFile,
 )
+from covcat.errors import CovcatError, GoneError, IntegrityError, is_lost
+from covcat.hosts.served import alone
+from covcat.model.fetch import Location, Served
 from covcat.names import collision, unsafe_name
 
 if TYPE_CHECKING:

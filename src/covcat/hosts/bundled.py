@@ -1,9 +1,9 @@
 """What comes with covcat itself: no network is needed."""
 
+from covcat.catalog.files import BundledFile
+from covcat.catalog.yaml import packaged_catalog
 from covcat.hosts.served import Ask, alone
 from covcat.model.fetch import Location, Served
-from covcat.model.files import BundledFile
-from covcat.store import packaged_catalog
 
 
 def listed(file: BundledFile, ask: Ask) -> list[Served]:

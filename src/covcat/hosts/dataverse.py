@@ -5,6 +5,7 @@ as it was uploaded (`format=original`): the digest that is listed is of a form t
 gives, and its size is another one. Downloads redirect to signed storage, which only allows GET.
 """
 
+from covcat.catalog.files import DataverseFile
 from covcat.digests import Digest
 from covcat.errors import GoneError, NetworkError
 from covcat.hosts.served import (
@@ -22,7 +23,6 @@ from covcat.hosts.served import (
 )
 from covcat.logins import of_dataverse
 from covcat.model.fetch import Location, Served
-from covcat.model.files import DataverseFile
 
 _PAGE = 300
 

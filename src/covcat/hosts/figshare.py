@@ -5,12 +5,12 @@ one comes. `figshare.com/ndownloader` sets a challenge for browsers; `ndownloade
 redirects to an address that is good for ten seconds, so each try starts there again.
 """
 
+from covcat.catalog.files import FigshareFile
 from covcat.digests import Digest
 from covcat.errors import ActionNeededError, GoneError
 from covcat.hosts.served import Ask, Pages, alone, claim, field, is_pinned, rows, size, text
 from covcat.logins import of_figshare
 from covcat.model.fetch import Location, Served
-from covcat.model.files import FigshareFile
 
 API = "https://api.figshare.com/v2/articles"
 _PAGE = 1000

@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
+from covcat.catalog.files import GitHubFile
+from covcat.catalog.listing import ListedFile
 from covcat.digests import EXECUTABLE, REGULAR, Digest, VerifiedBy, tree_id
 from covcat.errors import GoneError, IntegrityError, NetworkError
 from covcat.hosts import github_lfs
@@ -25,10 +27,8 @@ from covcat.hosts.served import (
     size,
     text,
 )
-from covcat.listing import ListedFile
 from covcat.logins import of_github
 from covcat.model.fetch import Location, Served
-from covcat.model.files import GitHubFile
 from covcat.names import MAX_DEPTH
 
 API = "https://api.github.com/repos"

@@ -8,12 +8,12 @@ import json
 import re
 from urllib.parse import quote, urlsplit
 
+from covcat.catalog.files import GitHubFile
 from covcat.digests import Digest
 from covcat.errors import GoneError, NetworkError
 from covcat.files import StoredFile
 from covcat.hosts.served import Ask, field, rows, text
 from covcat.model.fetch import Location, Login, Served
-from covcat.model.files import GitHubFile
 
 PREFIX = "lfs:"
 MOST = 1024  # bytes of a pointer, by the specification

@@ -8,10 +8,10 @@ The redirect leads to Google's storage, whose answer brings the md5 of what it s
 from dataclasses import replace
 from urllib.parse import quote
 
+from covcat.catalog.files import KaggleFile
 from covcat.hosts.served import Ask, alone
 from covcat.logins import of_kaggle
 from covcat.model.fetch import Location, Served
-from covcat.model.files import KaggleFile
 
 API = "https://www.kaggle.com/api/v1/datasets"
 

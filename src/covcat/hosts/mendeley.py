@@ -4,6 +4,7 @@ A list holds the files of one folder only, so all folders are asked for. Downloa
 plain public object, which has no name of its own.
 """
 
+from covcat.catalog.files import MendeleyFile
 from covcat.digests import Digest
 from covcat.errors import GoneError, NetworkError
 from covcat.hosts.served import (
@@ -20,7 +21,6 @@ from covcat.hosts.served import (
     text,
 )
 from covcat.model.fetch import Location, Served
-from covcat.model.files import MendeleyFile
 
 API = "https://data.mendeley.com/public-api/datasets"
 FILES = "https://data.mendeley.com/public-files/datasets"

@@ -7,9 +7,9 @@ outside (encrypted ones look alike; `…-N` is of the parts), so it is a validat
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
+from covcat.catalog.files import S3File
 from covcat.hosts.served import Ask, alone
 from covcat.model.fetch import Location, Served
-from covcat.model.files import S3File
 
 
 def listed(file: S3File, ask: Ask) -> list[Served]:

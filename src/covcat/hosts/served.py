@@ -7,11 +7,11 @@ from pathlib import PurePosixPath
 
 from covcat.api import Api
 from covcat.archives.kinds import SUFFIXES, stem_of
+from covcat.catalog.files import AnyFile
+from covcat.catalog.listing import Listing
 from covcat.digests import Digest, Hash, VerifiedBy
 from covcat.errors import IntegrityError, NetworkError
-from covcat.listing import Listing
 from covcat.model.fetch import Served
-from covcat.model.files import AnyFile
 from covcat.names import unsafe_name
 
 _HOLDERS = ("zip", "tar", "7z", "rar")  # formats that hold files: .nii.gz stays what it is

@@ -7,12 +7,12 @@ files under `files`, as a list or by name. A concept id is not a record: it answ
 from collections.abc import Iterator
 from urllib.parse import quote
 
+from covcat.catalog.files import ZenodoFile
 from covcat.digests import Digest
 from covcat.errors import GoneError
 from covcat.hosts.served import Ask, alone, claim, field, is_pinned, size, text
 from covcat.logins import of_zenodo
 from covcat.model.fetch import Location, Served
-from covcat.model.files import ZenodoFile
 
 API = "https://zenodo.org/api/records"
 

@@ -12,18 +12,19 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from covcat import matching, seal
-from covcat.catalog import Catalog
+from covcat import seal
+from covcat.catalog import matching
+from covcat.catalog.entries import BROUGHT, LabelTable, Release, Resource
+from covcat.catalog.load import Catalog
+from covcat.catalog.yaml import packaged_catalog
 from covcat.errors import DiskError, IntegrityError, NotFoundError
 from covcat.files import FILE_MODE, disk_errors, hashed
 from covcat.index import making, opening
 from covcat.index.making import tables_of
 from covcat.index.opening import Index, Origin
 from covcat.manifest import load, raw
-from covcat.model.resource import BROUGHT, Release, Resource
-from covcat.model.tables import LabelTable
 from covcat.progress import Progress
-from covcat.store import INDEX, Store, packaged_catalog
+from covcat.store import INDEX, Store
 
 __all__ = ["VERSION", "Index", "Report", "here", "index_of"]
 

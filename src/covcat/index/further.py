@@ -9,8 +9,8 @@ import sqlite3
 import weakref
 from collections.abc import Iterator
 
+from covcat.catalog.columns import Record, Value
 from covcat.files import sqlite_errors
-from covcat.model.image import Record, Value
 
 _MEMORY = 16_384  # kB that SQLite keeps before it writes
 

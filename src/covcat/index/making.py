@@ -10,22 +10,22 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from covcat import labels, matching, pictures, readers, vocabulary
-from covcat.choose import matches
+from covcat import labels, pictures, readers
+from covcat.catalog import matching, vocabulary
+from covcat.catalog.columns import COLUMNS, NAMES, Record
+from covcat.catalog.entries import LabelTable, Release, Resource
+from covcat.catalog.matching import IMAGE_SUFFIXES, Row
+from covcat.catalog.selection import matches
 from covcat.errors import IntegrityError
 from covcat.files import StoredFile, disk_errors, hashed, sqlite_errors
 from covcat.index.further import Further
 from covcat.manifest import load, sums_agree
 from covcat.model.fetch import Manifest
-from covcat.model.image import COLUMNS, NAMES, Record
-from covcat.model.resource import Release, Resource
-from covcat.model.tables import LabelTable
 from covcat.names import is_litter
 from covcat.output.records import batches
 from covcat.progress import Progress
 from covcat.readers.dicom import PREAMBLE
-from covcat.readers.names import SUFFIXES
-from covcat.readers.source import Row, Source
+from covcat.readers.source import Source
 from covcat.store import MANIFEST, SUMS
 
 _TYPES = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
@@ -345,7 +345,7 @@ class _Maker:
         return [
             path
             for path in self.source.paths
-            if not path.lower().endswith(SUFFIXES) and not matches(path, globs)
+            if not path.lower().endswith(IMAGE_SUFFIXES) and not matches(path, globs)
         ]
 
     def _is_image(self, path: str) -> bool:
@@ -354,7 +354,7 @@ class _Maker:
             return False
         if chosen is not None and chosen.include:
             return matches(path, chosen.include)
-        return path.lower().endswith(SUFFIXES)
+        return path.lower().endswith(IMAGE_SUFFIXES)
 
 
 def _has_no_term(found: Record, raw: str) -> bool:

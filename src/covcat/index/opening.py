@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from covcat import seal, stopping
+from covcat.catalog.columns import Record, Value
 from covcat.errors import DiskError, IntegrityError, UsageError
 from covcat.files import opened as opened_file
 from covcat.index.making import SCHEMA, Report
-from covcat.model.image import Record, Value
 from covcat.names import unsafe_name
 
 LONGEST = 60.0  # seconds that a question may work on one row

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from covcat.catalog.entries import License, Release, Resource
+from covcat.catalog.files import AnyFile
 from covcat.digests import Digest, VerifiedBy
 from covcat.errors import UsageError
 from covcat.files import StoredFile
-from covcat.model.files import AnyFile
-from covcat.model.licences import License
-from covcat.model.resource import Release, Resource
 
 if TYPE_CHECKING:
     from covcat.model.lock import LockedRelease

@@ -12,9 +12,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, TextIO
 
+from covcat.catalog.columns import COLUMNS, Record, Value
 from covcat.errors import UsageError
 from covcat.files import sqlite_errors
-from covcat.model.image import COLUMNS, Record, Value
 from covcat.text import shown
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")

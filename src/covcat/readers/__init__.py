@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Protocol, cast
 
+from covcat.catalog.entries import LabelTable
+from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError
 from covcat.files import what_is
-from covcat.model.tables import LabelTable
-from covcat.readers.source import Row, Source
+from covcat.readers.source import Source
 
 
 class Reader(Protocol):

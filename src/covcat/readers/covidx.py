@@ -8,15 +8,15 @@ lists bring new ones (`level1` of COVIDxSev).
 import re
 from collections.abc import Iterator
 
+from covcat.catalog.entries import LabelTable
+from covcat.catalog.matching import IMAGE_SUFFIXES, Row
 from covcat.errors import IntegrityError
-from covcat.model.tables import LabelTable
 from covcat.readers.limits import lines
-from covcat.readers.names import SUFFIXES
-from covcat.readers.source import Row, Source
+from covcat.readers.source import Source
 
 _LINE = re.compile(
     r"(?P<patientid>\S|\S.*\S)[ \t]+"
-    rf"(?P<filename>\S*(?:{'|'.join(map(re.escape, SUFFIXES))}))[ \t]+"
+    rf"(?P<filename>\S*(?:{'|'.join(map(re.escape, IMAGE_SUFFIXES))}))[ \t]+"
     r"(?P<class>\S+)(?:[ \t]+(?P<source>\S+))?",
     re.IGNORECASE,
 )

@@ -14,11 +14,12 @@ from lzma import LZMAError
 from pathlib import Path
 from typing import Any
 
+from covcat.catalog.entries import LabelTable
+from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError
-from covcat.model.tables import LabelTable
 from covcat.readers import limits
 from covcat.readers.limits import MOST_BYTES, MOST_COLUMNS, too_much, weight
-from covcat.readers.source import Row, Source
+from covcat.readers.source import Source
 
 _MAX_BYTES = 8_000_000  # of one JSON, which may need 40 times that; the largest real one has 1 MB
 _MAX_TOTAL = 4_000_000_000  # of all in one zip; V7's own have about 0.6

@@ -9,10 +9,11 @@ import csv
 import sys
 from collections.abc import Iterator, Sequence
 
+from covcat.catalog.entries import LabelTable
+from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError
-from covcat.model.tables import LabelTable
 from covcat.readers.limits import MOST_BYTES, MOST_COLUMNS, lines, too_much, weight
-from covcat.readers.source import Row, Source
+from covcat.readers.source import Source
 
 _NAMED = {"tab": "\t", "space": " "}
 _QUOTES = 'where `"` is a letter like any other, the entry says `quote: none`'

@@ -11,9 +11,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from covcat.catalog.entries import LabelTable
+from covcat.catalog.matching import Row
 from covcat.errors import UsageError
-from covcat.model.tables import LabelTable
-from covcat.readers.source import Row, Source
+from covcat.readers.source import Source
 
 _TAGS = {  # keyword: (group, element) of PS3.6
     "ImageType": 0x0008_0008,

@@ -6,22 +6,17 @@ For sets without a table, such as `chest_xray/test/PNEUMONIA/person1_virus_6.jpe
 import re
 from collections.abc import Iterator
 
+from covcat.catalog.entries import LabelTable
+from covcat.catalog.matching import IMAGE_SUFFIXES, Row
 from covcat.errors import IntegrityError
-from covcat.model.tables import LabelTable
-from covcat.readers.source import Row, Source
-
-SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".tif", ".tiff", ".bmp", ".webp"),
-    *(".jp2", ".j2k", ".nii", ".nii.gz", ".dcm", ".dicom", ".mha", ".mhd", ".nrrd"),
-    *(".mp4", ".m4v", ".mov", ".avi", ".wmv", ".mkv", ".webm", ".mpeg", ".mpg"),
-)
+from covcat.readers.source import Source
 
 
 def rows(table: LabelTable, source: Source) -> Iterator[Row]:
     """Give a row for every image, one without cells where the pattern is not in its path."""
     pattern = _compiled(table)
     for path in source.matching(table.path):
-        if path.lower().endswith(SUFFIXES):
+        if path.lower().endswith(IMAGE_SUFFIXES):
             found = pattern.search(path)
             groups = found.groupdict() if found else {}
             yield Row({name: text or "" for name, text in groups.items()}, path, path)

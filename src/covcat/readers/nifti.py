@@ -12,8 +12,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
-from covcat.model.tables import LabelTable
-from covcat.readers.source import Row, Source
+from covcat.catalog.entries import LabelTable
+from covcat.catalog.matching import Row
+from covcat.readers.source import Source
 
 SIZE = 540  # bytes of the larger header
 _PIECE, _PIECES = 4096, 256  # bytes at once; more of them than a header needs

@@ -8,11 +8,12 @@ import datetime
 from collections.abc import Iterator
 from pathlib import Path
 
+from covcat.catalog.entries import LabelTable
+from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError
-from covcat.model.tables import LabelTable
 from covcat.readers import workbook
 from covcat.readers.delimited import enough, unique
-from covcat.readers.source import Row, Source
+from covcat.readers.source import Source
 
 
 def rows(table: LabelTable, source: Source) -> Iterator[Row]:

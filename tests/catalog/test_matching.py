@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from covcat import matching
-from covcat.model.tables import LabelTable
-from covcat.readers.source import Row
+from covcat.catalog import matching
+from covcat.catalog.entries import LabelTable
+from covcat.catalog.matching import Row
 
 TABLE = LabelTable(reader="delimited", path="t.csv", source="made up", image="{name}")
 

@@ -1,8 +1,8 @@
 """RIS, as reference managers import it: two-letter tags, lines that end in CR LF, `ER` last."""
 
-from covcat.cite.parts import Kind, arxiv, authors, issued, kind
-from covcat.cite.tex import address, plain
-from covcat.model.resource import Citation
+from covcat.catalog.cite.parts import Kind, arxiv, authors, issued, kind
+from covcat.catalog.cite.tex import address, plain
+from covcat.catalog.entries import Citation
 
 _TYPES: dict[Kind, str] = {
     "article": "JOUR",

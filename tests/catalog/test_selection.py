@@ -4,9 +4,9 @@ import hashlib
 
 import pytest
 
-from covcat import choose
+from covcat.catalog import selection as catalog_selection
+from covcat.catalog.files import WebFile
 from covcat.model.fetch import Selection, Served
-from covcat.model.files import WebFile
 
 PATHS = [f"P{number:03}/IM{at}.dcm" for number in range(1, 6) for at in (1, 2)] + ["README.md"]
 FILE = WebFile(host="web", name="x", url="https://example.org/x")
@@ -54,27 +54,27 @@ def by_sha256(paths: list[str]) -> list[str]:
     ],
 )
 def test_globs_are_of_whole_paths(selection: Selection, expected: list[str]) -> None:
-    wants = choose.wanted([selection], PATHS)
+    wants = catalog_selection.wanted([selection], PATHS)
     assert [path for path in PATHS if wants(path)] == expected
 
 
 def test_a_sample_is_the_first_by_sha256_and_a_larger_one_holds_it() -> None:
     order = by_sha256(PATHS)
     for count in range(len(PATHS) + 3):
-        assert choose.sample(reversed(PATHS), count) == set(order[:count])
+        assert catalog_selection.sample(reversed(PATHS), count) == set(order[:count])
 
 
 def test_a_sample_is_one_of_what_the_globs_leave() -> None:
     dicoms = PATHS[:-1]
-    wants = choose.wanted([Selection(exclude=("*.md",), sample=3)], PATHS)
+    wants = catalog_selection.wanted([Selection(exclude=("*.md",), sample=3)], PATHS)
     assert [path for path in PATHS if wants(path)] == sorted(by_sha256(dicoms)[:3])
 
 
 def test_several_selections_add_up_and_none_is_everything() -> None:
     some = [Selection(sample=2), Selection(include=("README.md",)), Selection(sample=1)]
-    wants = choose.wanted(some, PATHS)
+    wants = catalog_selection.wanted(some, PATHS)
     assert {path for path in PATHS if wants(path)} == {*by_sha256(PATHS)[:2], "README.md"}
-    assert all(map(choose.wanted([], PATHS), PATHS))
+    assert all(map(catalog_selection.wanted([], PATHS), PATHS))
 
 
 # ---- files as they are served ------------------------------------------------------------------
@@ -82,7 +82,7 @@ def test_several_selections_add_up_and_none_is_everything() -> None:
 
 def names(selections: list[Selection], paths: list[str] | None = None) -> dict[str, list[str]]:
     """Return what is chosen of SET: names, and what of each archive's members is wanted."""
-    found = choose.chosen(SET, selections, paths)
+    found = catalog_selection.chosen(SET, selections, paths)
     return {one.path: [str(each) for each in inside] for one, inside in found}
 
 
@@ -139,7 +139,7 @@ def test_with_a_listing_only_archives_that_may_hold_a_path_come() -> None:
 
 def test_a_lone_archive_always_comes_and_its_members_are_picked() -> None:
     for selection in (Selection(include=("P001/*",)), Selection(sample=1)):
-        assert choose.chosen([LONE], [selection], None) == [(LONE, (selection,))]
+        assert catalog_selection.chosen([LONE], [selection], None) == [(LONE, (selection,))]
 
 
 # ---- as text -----------------------------------------------------------------------------------

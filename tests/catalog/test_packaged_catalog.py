@@ -11,18 +11,18 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from covcat import catalog
-from covcat.catalog import Filter
+from covcat.catalog import check, filter, load
+from covcat.catalog.entries import CONTENT_FLAGS, Release, Resource
+from covcat.catalog.files import BundledFile, GitHubFile
+from covcat.catalog.filter import Filter
+from covcat.catalog.listing import Listing
+from covcat.catalog.yaml import packaged_catalog
 from covcat.digests import tree_id
-from covcat.listing import Listing
-from covcat.model.files import BundledFile, GitHubFile
-from covcat.model.resource import CONTENT_FLAGS, Release, Resource
 from covcat.names import collision_key, unsafe_name
-from covcat.store import packaged_catalog
 
 FOLDER = packaged_catalog()
-FILES = catalog.entry_files(FOLDER)
-CATALOG = catalog.load()
+FILES = load.entry_files(FOLDER)
+CATALOG = load.load()
 
 # Table 1 of Kalkreuth & Kaufmann, arXiv:2004.04569v2, page 3; the flags are its six columns.
 SURVEY = """\
@@ -134,7 +134,7 @@ def test_each_resource_has_the_default_release_that_it_should() -> None:
 
 def test_the_ct_resources_are_those_of_the_survey_or_of_what_was_found() -> None:
     wanted = Filter(modalities=frozenset({"ct"}))
-    known = [one.id for one in catalog.select(CATALOG, wanted)]
+    known = [one.id for one in filter.select(CATALOG, wanted)]
     assert [one for one in known if one in DEFAULTS] == WITH_CT.split()
 
 
@@ -143,11 +143,11 @@ def test_the_ct_resources_are_those_of_the_survey_or_of_what_was_found() -> None
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_entry_passes_the_contributors_check(path: Path) -> None:
-    assert catalog.check_file(path) == []
+    assert check.check_file(path) == []
 
 
 def test_the_entries_agree_with_each_other() -> None:
-    assert catalog.check_together(CATALOG.resources) == []
+    assert check.check_together(CATALOG.resources) == []
 
 
 def test_everything_that_states_a_fact_states_its_source(resource: Resource) -> None:

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from covcat.catalog.entries import Contents
 from covcat.errors import IntegrityError
 from covcat.files import opened
-from covcat.model.resource import Contents
 
 HEADER = "path\tmode\tblob\tbytes\tsha256\n"
 _SIZE = re.compile(r"[0-9]{1,15}")

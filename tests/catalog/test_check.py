@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from covcat import catalog, schema, strict_yaml
+from covcat.catalog import check, load, yaml
+from covcat.catalog.entries import Resource
+from covcat.catalog.yaml import packaged_catalog
 from covcat.errors import IntegrityError
-from covcat.model.resource import Resource
-from covcat.store import packaged_catalog
 
 NAME = "mine.yaml"
 ENTRY = """\
@@ -56,8 +56,8 @@ def web(line: str) -> str:
 
 
 def validated(text: str) -> Resource:
-    tree, lines = strict_yaml.parse(text.encode(), NAME)
-    return schema.validated(tree, lines, NAME)
+    tree, lines = yaml.parse(text.encode(), NAME)
+    return check.validated(tree, lines, NAME)
 
 
 def mistakes(text: str) -> list[str]:
@@ -72,10 +72,10 @@ def mistakes(text: str) -> list[str]:
 # ---- two ways to one Resource ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", catalog.entry_files(packaged_catalog()), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", load.entry_files(packaged_catalog()), ids=lambda p: p.stem)
 def test_trusted_builds_what_validated_builds_from_a_packaged_entry(path: Path) -> None:
-    tree, lines = strict_yaml.parse(strict_yaml.read(path), str(path))
-    assert schema.trusted(tree) == schema.validated(tree, lines, str(path))
+    tree, lines = yaml.parse(yaml.read(path), str(path))
+    assert load.trusted(tree) == check.validated(tree, lines, str(path))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_trusted_builds_what_validated_builds_from_a_packaged_entry(path: Path) 
     ],
 )
 def test_trusted_builds_what_validated_builds(text: str) -> None:
-    assert schema.trusted(strict_yaml.parse(text.encode(), NAME)[0]) == validated(text)
+    assert load.trusted(yaml.parse(text.encode(), NAME)[0]) == validated(text)
 
 
 def test_an_entry_is_read_as_it_says() -> None:
@@ -374,18 +374,18 @@ def test_every_contradiction_of_a_file_is_reported_at_once() -> None:
 
 def test_the_schema_on_disk_is_what_covcat_prints() -> None:
     on_disk = (packaged_catalog() / "schema.json").read_text(encoding="utf-8")
-    assert json.loads(on_disk) == schema.json_schema()
-    assert on_disk == json.dumps(schema.json_schema(), indent=1, sort_keys=True) + "\n"
+    assert json.loads(on_disk) == check.json_schema()
+    assert on_disk == json.dumps(check.json_schema(), indent=1, sort_keys=True) + "\n"
 
 
 def test_the_schema_knows_the_keys_and_refuses_others() -> None:
-    found = schema.json_schema()
+    found = check.json_schema()
     assert {"id", "releases", "found"} <= found["properties"].keys()
     assert found["additionalProperties"] is False
 
 
 def test_the_patterns_for_editors_are_regular_expressions_of_ecmascript() -> None:
-    patterns = set(re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', json.dumps(schema.json_schema())))
+    patterns = set(re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', json.dumps(check.json_schema())))
     groups = {group for one in patterns for group in re.findall(r"\(\?[a-zP#(]", json.loads(one))}
     assert patterns
     assert groups == set()  # (?s: and (?P< are Python's; JSON Schema asks for ECMA-262

@@ -7,10 +7,32 @@ them), with `\` of Windows, `./`, `//` or a leading `/`.
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
 
-from covcat.model.tables import LabelTable
-from covcat.readers.names import SUFFIXES
-from covcat.readers.source import Row, column_of
+from covcat.catalog.entries import LabelTable
+
+IMAGE_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".tif", ".tiff", ".bmp", ".webp"),
+    *(".jp2", ".j2k", ".nii", ".nii.gz", ".dcm", ".dicom", ".mha", ".mhd", ".nrrd"),
+    *(".mp4", ".m4v", ".mov", ".avi", ".wmv", ".mkv", ".webm", ".mpeg", ".mpg"),
+)
+
+
+_REMEMBERED = 2_000_000  # letters of names, with 100 for what each takes besides
+
+
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: `cells` by the table's own column names, unchanged; `file` is where it stands."""
+
+    cells: Mapping[str, str]
+    file: str  # below files/
+    image: str | None = None  # path of its image, where the reader knows it
+
 
 OF_IMAGES = ("names", "dicom", "nifti")  # readers that look at the images themselves
 _HOLE = re.compile(r"\{([^{}]+)\}")
@@ -73,7 +95,7 @@ def _name(path: str) -> str:
 def _stem(path: str) -> str:
     """Return a name without the suffix of an image: other dots belong to it."""
     name = _name(path)
-    suffix = next((one for one in SUFFIXES if name.lower().endswith(one)), "")
+    suffix = next((one for one in IMAGE_SUFFIXES if name.lower().endswith(one)), "")
     return name[: len(name) - len(suffix)]
 
 
@@ -118,3 +140,42 @@ def columns_lacking(names: tuple[str, ...], templates: str | None) -> list[str]:
         for one in (templates or "").split(_OR)
     ]
     return [] if not all(lacking) else lacking[0]
+
+
+_T = TypeVar("_T")
+
+
+def column_of(names: tuple[str, ...], name: str) -> str | None:
+    """Return a column by its name: case, outer spaces and `_` do not matter."""
+    return name if name in names else _plain_names(names).get(_plain_name(name))
+
+
+def by_names(work: Callable[[Names], _T]) -> Callable[[Names], _T]:
+    """Return `work` on names of columns with a memory: annotations may have other tags each."""
+    known: dict[Names, _T] = {}
+    size = 0  # letters, of which a wide table alone may have as many as fit
+
+    def remembered(names: Names) -> _T:
+        nonlocal size
+        try:
+            return known[names]
+        except KeyError:
+            size += 100 * len(names) + sum(map(len, names))
+            if size > _REMEMBERED:
+                known.clear()
+                size = 0
+            return known.setdefault(names, work(names))
+
+    return remembered
+
+
+@by_names
+def _plain_names(names: Names) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for name in names:
+        found.setdefault(_plain_name(name), name)
+    return found
+
+
+def _plain_name(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", name).replace("_", " ").split()).casefold()

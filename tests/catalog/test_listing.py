@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from covcat import listing
+from covcat.catalog import listing
+from covcat.catalog.entries import Contents
+from covcat.catalog.listing import ListedFile
 from covcat.errors import IntegrityError
-from covcat.listing import ListedFile
-from covcat.model.resource import Contents
 
 BLOB = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
 SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from covcat.catalog.entries import Resource
 from covcat.errors import IntegrityError
 from covcat.files import disk_errors, opened
-from covcat.model.resource import Resource
 from covcat.store import PRIVATE, Store
 from covcat.text import shown
 

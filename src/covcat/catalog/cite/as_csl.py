@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from covcat.cite.parts import Kind, Name, arxiv, authors, issued, kind
-from covcat.cite.tex import address, plain
-from covcat.model.resource import Citation
+from covcat.catalog.cite.parts import Kind, Name, arxiv, authors, issued, kind
+from covcat.catalog.cite.tex import address, plain
+from covcat.catalog.entries import Citation
 
 _TYPES: dict[Kind, str] = {
     "article": "article-journal",

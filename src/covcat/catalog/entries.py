@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from covcat.model.files import AnyFile, GitHubFile
-from covcat.model.licences import License
-from covcat.model.marks import (
+from covcat.catalog.files import AnyFile, GitHubFile
+from covcat.catalog.marks import (
     Date,
     ListingPath,
     Matches,
@@ -16,10 +15,105 @@ from covcat.model.marks import (
     Text,
     WebPage,
 )
-from covcat.model.tables import LabelTable, Pictures
+
+Reader = Literal["delimited", "sheet", "darwin", "covidx", "names", "dicom", "nifti"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pictures(Strict):
+    """Which files of a release are its images: globs of paths below files/."""
+
+    include: tuple[str, ...] = ()  # none means all that have the suffix of an image
+    exclude: tuple[str, ...] = ()  # masks, figures of the documentation
+
+
+Allowed = Literal["yes", "no", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allows(Strict):
+    """What the licence lets a user do; `unknown` is never read as yes."""
+
+    commercial: Allowed
+    derivatives: Allowed
+    redistribution: Allowed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disputed(Strict):
+    """Rows whose own licence others contradict, and what counts then: the strictest of all."""
+
+    column: Text
+    has: Text  # a part of the cell, by which these rows are known
+    resource: ResourceId  # whose entry tells of the contradiction
+    allows: Allows
+    source: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelTable(Strict):
+    """One table of labels, or what stands for one: file names, headers of the images."""
+
+    reader: Reader
+    path: Text  # glob below files/: of the table; of `names`, `dicom`, `nifti`: of the images
+    source: Text  # where its columns and quirks are described
+    releases: tuple[ReleaseId, ...] = ()  # that have it in this form; none means all
+    columns: dict[str, Text] | None = None  # ours: theirs; `a | b` is the first that is there
+    constants: dict[str, Text] | None = None  # ours: the raw value that all rows have
+    values: dict[str, dict[str, str]] | None = None  # ours: {their word: a word of the vocabulary}
+    offset_from: Literal["image"] | None = None  # -4: the event was 4 days before the image
+    extract: dict[str, Text] | None = None  # ours: `column: regular expression with one group`
+    optional: tuple[Text, ...] = ()  # ours: labels whose columns not every release has
+    image: Text | None = None  # path of the image with {their column}s; `a | b` are tried in turn
+    match: Literal["path", "name", "stem", "fold"] = "path"  # what of the path has to agree
+    mask: Text | None = None  # path of the mask, with {path}, {name}, {stem} of the image; `a | b`
+    license: Literal["unknown"] | None = None  # of pictures that the set's own does not cover
+    disputed: tuple[Disputed, ...] = ()  # rows whose stated licence others contradict
+    adds: Literal["yes"] | None = None  # fills blanks of what other tables say; makes no rows
+    joins: Literal["patient_id"] | None = None  # of `adds`: to all images of a row's patient
+    encoding: Text | None = None  # default utf-8
+    delimiter: Text | None = None  # default `,`; `tab` and `space` by name
+    quote: Literal["none"] | None = None  # of a table in which `"` is a letter like any other
+    comment: Text | None = None  # lines that start with it come before the header
+    header: tuple[str, ...] = ()  # of a table that has none
+    sheet: Text | None = None  # of a workbook; default the first
+    pattern: Text | None = None  # `names`: regular expression over the path, groups are columns
+    dates: Literal["mdy", "dmy", "ymd"] | None = None  # order of 1/2/2020; else it stays blank
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerImage(Strict):
+    """Where each image states a licence of its own."""
+
+    table: Text
+    column: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class License(Strict):
+    """Terms of the data as a whole, by SPDX id or `LicenseRef-…`."""
+
+    spdx: Annotated[
+        str, Matches(r"[A-Za-z0-9][A-Za-z0-9.+-]*", "an SPDX id or LicenseRef-SOMETHING")
+    ]
+    allows: Allows
+    source: Text
+    note: Text | None = None
+    url: WebPage | None = None
+    per_image: PerImage | None = None
+
+    @property
+    def short(self) -> str:
+        """The id as tables show it: without the `LicenseRef-` that says nothing to a reader."""
+        return self.spdx.removeprefix("LicenseRef-")
+
 
 Flag = Literal["Y", "N", "U"]
+
+
 MODALITIES = ("ct", "xray", "mri", "ultrasound")
+
+
 CONTENT_FLAGS = (*MODALITIES, "metadata", "case_review")  # the survey's six columns, in its order
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-from covcat.cite.tex import plain
-from covcat.model.resource import Citation
+from covcat.catalog.cite.tex import plain
+from covcat.catalog.entries import Citation
 
 Kind = Literal["article", "preprint", "paper", "dataset", "webpage"]
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

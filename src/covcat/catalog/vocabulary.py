@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any
 
-from covcat import strict_yaml
-from covcat.store import packaged_catalog
+from covcat.catalog import yaml
+from covcat.catalog.yaml import packaged_catalog
 
 JOINED = "; "  # between several findings
 ANY = "*"  # in a table's own words: whatever stands there
@@ -58,7 +58,7 @@ class Words:
 def words() -> Words:
     """Read the vocabulary that comes with covcat."""
     path = packaged_catalog() / "vocabulary" / "terms.yaml"
-    tree, _ = strict_yaml.parse(strict_yaml.read(path), str(path))
+    tree, _ = yaml.parse(yaml.read(path), str(path))
     lists = {name: _by_word(tree[name]) for name in ("findings", "views", "modalities", "sexes")}
     lists["splits"] = _by_word(tree["splits"])
     lists["answers"] = _by_word({"yes": tree["yes"], "no": tree["no"]})

@@ -2,9 +2,9 @@
 
 import re
 
-from covcat.cite.parts import MONTHS, authors
-from covcat.cite.tex import address, escaped, plain
-from covcat.model.resource import Citation, Resource
+from covcat.catalog.cite.parts import MONTHS, authors
+from covcat.catalog.cite.tex import address, escaped, plain
+from covcat.catalog.entries import Citation, Resource
 
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _ADDRESSES = ("doi", "url")

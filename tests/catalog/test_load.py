@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 import covcat
-from covcat import catalog, listing
 from covcat.archives import FORMATS
-from covcat.catalog import Catalog, Filter
+from covcat.catalog import check, filter, listing, load
+from covcat.catalog.entries import MODALITIES, Contents
+from covcat.catalog.filter import Filter
+from covcat.catalog.listing import ListedFile
+from covcat.catalog.load import Catalog
 from covcat.errors import IntegrityError, NotFoundError, UsageError
-from covcat.listing import ListedFile
-from covcat.model.resource import MODALITIES, Contents
 
 SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 WEB = "{host: web, name: set.zip, url: https://example.org/set.zip}"
@@ -76,7 +77,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def loaded(folder: Path) -> Catalog:
-    return catalog.load([folder])
+    return load.load([folder])
 
 
 # ---- find --------------------------------------------------------------------------------------
@@ -202,7 +203,7 @@ def asked(**wanted: object) -> Filter:
     ],
 )
 def test_a_filter_keeps_what_was_asked_for(loaded: Catalog, wanted: Filter, ids: str) -> None:
-    mine = [one.id for one in catalog.select(loaded, wanted) if one.id.startswith("my-")]
+    mine = [one.id for one in filter.select(loaded, wanted) if one.id.startswith("my-")]
     assert mine == ids.split()
 
 
@@ -212,12 +213,12 @@ def test_every_format_that_covcat_unpacks_may_stand_in_the_catalog(
 ) -> None:
     file = WEB.replace("}", f", unpack: {unpack}}}")
     path = add(tmp_path, "mine", releases="\n" + release("1", file))
-    assert catalog.is_fetchable(catalog.load_file(path))
+    assert filter.is_fetchable(check.load_file(path))
 
 
 def test_the_sample_is_hidden_unless_it_is_asked_for(loaded: Catalog) -> None:
     without, everything = (
-        {one.id for one in catalog.select(loaded, Filter(with_sample=flag))}
+        {one.id for one in filter.select(loaded, Filter(with_sample=flag))}
         for flag in (False, True)
     )
     assert everything - without == {"sample"}
@@ -251,14 +252,14 @@ def test_a_filter_is_empty_until_something_is_asked_for() -> None:
     ],
 )
 def test_a_modality_is_known_by_its_usual_names(word: str, known: str) -> None:
-    assert catalog.modality(word) == known
+    assert filter.modality(word) == known
 
 
 @pytest.mark.parametrize("word", ["pet", "", "c", "ctx", "u.s."])
 def test_an_unknown_modality_is_refused_with_those_that_are_known(word: str) -> None:
     message = f"unknown modality `{word}`: expected one of ct, xray, mri, ultrasound"
     with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
-        catalog.modality(word)
+        filter.modality(word)
 
 
 # ---- load --------------------------------------------------------------------------------------
@@ -269,7 +270,7 @@ def test_lists_show_the_survey_first_then_positions_then_the_rest_by_id(tmp_path
     add(tmp_path, "my-a")
     add(tmp_path, "my-first", "position: 0")
     add(tmp_path, "my-row", SURVEY % 3)
-    ids = [one.id for one in catalog.load([tmp_path]).resources]
+    ids = [one.id for one in load.load([tmp_path]).resources]
     assert ids.index("my-row") == ids.index("covid-net") + 1
     assert ids.index("my-first") == ids.index("radiopaedia") + 1
     assert ids[-3:] == ["sample", "my-a", "my-b"]
@@ -279,13 +280,13 @@ def test_a_user_entry_may_not_silently_replace_a_packaged_one(tmp_path: Path) ->
     path = add(tmp_path, "cohen")
     expected = f"{path}: the id `cohen` is taken by another entry"
     with pytest.raises(IntegrityError, match=f"^{re.escape(expected)}$") as info:
-        catalog.load([tmp_path])
+        load.load([tmp_path])
     assert info.value.hint == "choose another id, or add `override: yes` to replace it"
 
 
 def test_a_user_entry_replaces_a_packaged_one_if_it_says_so(tmp_path: Path) -> None:
     add(tmp_path, "cohen", "override: yes", title="Ours")
-    loaded = catalog.load([tmp_path])
+    loaded = load.load([tmp_path])
     assert [one.title for one in loaded.resources if one.id == "cohen"] == ["Ours"]
     assert loaded.folders["cohen"] == tmp_path
 
@@ -294,44 +295,44 @@ def test_a_user_entry_replaces_a_packaged_one_if_it_says_so(tmp_path: Path) -> N
 def test_a_user_alias_may_not_take_the_name_of_a_packaged_entry(tmp_path: Path, name: str) -> None:
     path = add(tmp_path, "mine", f"aliases: [{name}]")
     with pytest.raises(IntegrityError, match=f"{re.escape(str(path))}: .*`{name}`"):
-        catalog.load([tmp_path])
+        load.load([tmp_path])
 
 
 def test_two_folders_may_not_hold_one_id(tmp_path: Path) -> None:
     add(tmp_path / "one", "mine")
     path = add(tmp_path / "two", "mine")
     with pytest.raises(IntegrityError, match=f"^{re.escape(str(path))}: the id `mine` is taken"):
-        catalog.load([tmp_path / "one", tmp_path / "two"])
+        load.load([tmp_path / "one", tmp_path / "two"])
 
 
 def test_an_entry_that_is_wrong_stops_the_load_with_file_and_line(tmp_path: Path) -> None:
     path = add(tmp_path, "mine", "zzz: 1")
     lines = len(path.read_text(encoding="utf-8").splitlines())
     with pytest.raises(IntegrityError, match=f"^{re.escape(f'{path}:{lines}: unknown key `zzz`')}"):
-        catalog.load([tmp_path])
+        load.load([tmp_path])
 
 
 def test_a_file_is_named_after_its_id(tmp_path: Path) -> None:
     path = add(tmp_path, "mine").rename(tmp_path / "other.yaml")
     expected = f"{path}:1: expected id `other` as the file's name"
     with pytest.raises(IntegrityError, match=f"^{re.escape(expected)}$"):
-        catalog.load_file(path)
+        check.load_file(path)
 
 
 def test_entries_are_the_yaml_files_that_are_no_templates(tmp_path: Path) -> None:
     for name in ("b.yaml", "a.yml", "_template.yaml", "schema.json", "notes.txt", "c.yaml~"):
         (tmp_path / name).touch()
-    assert [path.name for path in catalog.entry_files(tmp_path)] == ["a.yml", "b.yaml"]
+    assert [path.name for path in load.entry_files(tmp_path)] == ["a.yml", "b.yaml"]
 
 
 def test_a_catalog_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     absent = tmp_path / "absent"
     with pytest.raises(UsageError, match=f"^the catalog folder `{re.escape(str(absent))}` is not"):
-        catalog.load([absent])
+        load.load([absent])
 
 
 def test_the_python_api_takes_folders_as_texts(folder: Path) -> None:
-    assert covcat.load_catalog([str(folder)]) == catalog.load([folder])
+    assert covcat.load_catalog([str(folder)]) == load.load([folder])
 
 
 # ---- listings and checks -----------------------------------------------------------------------
@@ -348,20 +349,20 @@ def add_listed(folder: Path, more: str = LISTED) -> Path:
 
 def test_a_listing_lies_in_the_folder_of_its_entry(tmp_path: Path) -> None:
     add_listed(tmp_path)
-    loaded = catalog.load([tmp_path])
+    loaded = load.load([tmp_path])
     resource = loaded.get("mine")
     assert loaded.listing(resource, resource.releases[0]) == {row.path: row for row in ROWS}
     assert loaded.listing(resource, resource.releases[1]) is None
 
 
 def test_a_right_entry_has_no_mistakes(tmp_path: Path) -> None:
-    assert catalog.check_file(add_listed(tmp_path)) == []
+    assert check.check_file(add_listed(tmp_path)) == []
 
 
 def test_the_totals_of_a_listing_must_be_its_entrys(tmp_path: Path) -> None:
     path = add_listed(tmp_path, LISTED.replace("42", "43"))
     expected, got = Contents(files=2, bytes=43), Contents(files=2, bytes=42)
-    assert catalog.check_file(path) == [
+    assert check.check_file(path) == [
         f"{path}: listings/mine@1.tsv.gz: expected {expected}, got {got}"
     ]
 
@@ -373,13 +374,13 @@ def test_a_listing_that_cannot_be_read_is_a_mistake_of_its_entry(
     path = add_listed(tmp_path)
     file = tmp_path / "listings" / "mine@1.tsv.gz"
     file.unlink() if data is None else file.write_bytes(data)
-    (mistake,) = catalog.check_file(path)
+    (mistake,) = check.check_file(path)
     assert mistake.startswith(f"{path}: listings/mine@1.tsv.gz: the listing `{file}` ")
 
 
 def test_every_mistake_of_an_entry_is_a_line_of_its_own(tmp_path: Path) -> None:
     path = add(tmp_path, "mine", "zzz: 1", title="")
-    mistakes = catalog.check_file(path)
+    mistakes = check.check_file(path)
     assert [line.rpartition(": ")[2] for line in mistakes] == [
         "the key `title` is missing",
         "unknown key `zzz`",
@@ -391,8 +392,8 @@ def test_names_that_are_taken_twice_and_overlaps_with_nothing_are_found(tmp_path
     part = "contains: [{resource: %s, evidence: x, source: x}]"
     add(tmp_path, "my-a", "aliases: [same]", part % "my-b")
     add(tmp_path, "my-b", "aliases: [same, my-a]", part % "absent")
-    resources = [catalog.load_file(path) for path in catalog.entry_files(tmp_path)]
-    assert catalog.check_together(resources) == [
+    resources = [check.load_file(path) for path in load.entry_files(tmp_path)]
+    assert check.check_together(resources) == [
         "my-b: `same` is a name of my-a too",
         "my-b: `my-a` is a name of my-a too",
         "my-b: contains an unknown resource `absent`",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from covcat.model.resource import Citation, Resource
+from covcat.catalog.entries import Citation, Resource
 
 
 def upstream(wanted: Iterable[Resource], known: Mapping[str, Resource]) -> list[Resource]:

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from covcat import strict_yaml
+from covcat.catalog import yaml
 from covcat.errors import IntegrityError
 
 NAME = "mine.yaml"
 
 
 def tree_of(text: str) -> dict[str, object]:
-    return strict_yaml.parse(text.encode(), NAME)[0]
+    return yaml.parse(text.encode(), NAME)[0]
 
 
 # ---- what stays text ---------------------------------------------------------------------------
@@ -76,7 +76,7 @@ def test_block_texts_and_comments_are_read_as_yaml_has_them() -> None:
     ],
 )
 def test_what_editors_add_to_a_file_is_accepted(data: bytes) -> None:
-    assert strict_yaml.parse(data, NAME)[0] == {"a": "b", "c": "d"}
+    assert yaml.parse(data, NAME)[0] == {"a": "b", "c": "d"}
 
 
 # ---- places ------------------------------------------------------------------------------------
@@ -85,7 +85,7 @@ def test_what_editors_add_to_a_file_is_accepted(data: bytes) -> None:
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_each_value_knows_the_line_it_starts_on(newline: str) -> None:
     text = "# comment\nid: x\nreleases:\n  - id: a\n    date: b\n  - {id: c,\n     date: d}\n"
-    _, lines = strict_yaml.parse(text.replace("\n", newline).encode(), NAME)
+    _, lines = yaml.parse(text.replace("\n", newline).encode(), NAME)
     assert lines == {
         (): 2,
         ("id",): 2,
@@ -150,7 +150,7 @@ def test_what_a_catalog_may_not_hold_is_refused_with_file_and_line(
     text: str, line: int, reason: str
 ) -> None:
     with pytest.raises(IntegrityError, match=f"^{re.escape(f'{NAME}:{line}: {reason}')}$"):
-        strict_yaml.parse(text.encode(), NAME)
+        yaml.parse(text.encode(), NAME)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_what_a_catalog_may_not_hold_is_refused_with_file_and_line(
 )
 def test_what_is_no_yaml_is_refused_with_file_and_line(text: str, line: int) -> None:
     with pytest.raises(IntegrityError, match=rf"^mine\.yaml:{line}: not valid YAML: ."):
-        strict_yaml.parse(text.encode(), NAME)
+        yaml.parse(text.encode(), NAME)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_what_is_no_yaml_is_refused_with_file_and_line(text: str, line: int) -> 
 def test_another_encoding_is_refused_with_its_line(data: bytes, line: int, byte: str) -> None:
     expected = f"{NAME}:{line}: expected UTF-8, got byte {byte}"
     with pytest.raises(IntegrityError, match=f"^{re.escape(expected)}$"):
-        strict_yaml.parse(data, NAME)
+        yaml.parse(data, NAME)
 
 
 def nested(levels: int) -> str:
@@ -192,9 +192,9 @@ def nested(levels: int) -> str:
 
 
 def test_nesting_is_accepted_up_to_the_limit_and_no_deeper() -> None:
-    assert tree_of(nested(strict_yaml.MAX_DEPTH))
+    assert tree_of(nested(yaml.MAX_DEPTH))
     with pytest.raises(IntegrityError, match=r"mine\.yaml:2: nested more than 32 levels deep"):
-        tree_of(nested(strict_yaml.MAX_DEPTH + 1))
+        tree_of(nested(yaml.MAX_DEPTH + 1))
 
 
 @pytest.mark.parametrize(
@@ -241,20 +241,20 @@ def test_a_bomb_of_aliases_is_never_expanded() -> None:
 
 def test_a_file_is_read_up_to_the_limit_and_no_larger(tmp_path: Path) -> None:
     path = tmp_path / NAME
-    path.write_bytes(b"#" * strict_yaml.MAX_BYTES)
-    assert len(strict_yaml.read(path)) == strict_yaml.MAX_BYTES
-    path.write_bytes(b"#" * (strict_yaml.MAX_BYTES + 1))
+    path.write_bytes(b"#" * yaml.MAX_BYTES)
+    assert len(yaml.read(path)) == yaml.MAX_BYTES
+    path.write_bytes(b"#" * (yaml.MAX_BYTES + 1))
     with pytest.raises(
         IntegrityError, match=r"mine\.yaml:1: expected at most 1,000,000 bytes, got more$"
     ):
-        strict_yaml.read(path)
+        yaml.read(path)
 
 
 def test_what_is_no_file_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "folder.yaml").mkdir()
     for name in ("folder.yaml", "absent.yaml"):
         with pytest.raises(IntegrityError, match=f"{name}: expected a YAML file, found none"):
-            strict_yaml.read(tmp_path / name)
+            yaml.read(tmp_path / name)
 
 
 def test_a_file_that_may_not_be_read_is_named_with_the_reason(
@@ -264,6 +264,6 @@ def test_a_file_that_may_not_be_read_is_named_with_the_reason(
         raise PermissionError(13, "nobody may")
 
     (tmp_path / NAME).write_bytes(b"a: 1\n")
-    monkeypatch.setattr("covcat.strict_yaml.opened", refuse)
+    monkeypatch.setattr("covcat.catalog.yaml.opened", refuse)
     with pytest.raises(IntegrityError, match=r"mine\.yaml: cannot be read \(nobody may\)$"):
-        strict_yaml.read(tmp_path / NAME)
+        yaml.read(tmp_path / NAME)

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from covcat import catalog, strict_yaml, vocabulary
+from covcat.catalog import load, vocabulary, yaml
+from covcat.catalog.columns import COLUMNS, LABELS
+from covcat.catalog.vocabulary import USES, covid, findings, license, number, term
+from covcat.catalog.yaml import packaged_catalog
 from covcat.cli.images import FORMATS
-from covcat.model.image import COLUMNS, LABELS
-from covcat.store import packaged_catalog
-from covcat.vocabulary import USES, covid, findings, license, number, term
 
 WORDS = vocabulary.words()
 TERMS_FILE = packaged_catalog() / "vocabulary" / "terms.yaml"
-TREE, _ = strict_yaml.parse(strict_yaml.read(TERMS_FILE), str(TERMS_FILE))
+TREE, _ = yaml.parse(yaml.read(TERMS_FILE), str(TERMS_FILE))
 TERMS = {name: set(known.values()) for name, known in WORDS.lists.items()}
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
 KNOWN = st.sampled_from(sorted({word for known in WORDS.lists.values() for word in known}))
@@ -216,7 +216,7 @@ def test_the_columns_name_the_words_of_the_vocabulary() -> None:
 
 
 def test_the_catalog_maps_to_columns_and_words_that_there_are() -> None:
-    for resource in catalog.load().resources:
+    for resource in load.load().resources:
         for table in resource.tables:
             named = {*(table.columns or ()), *(table.constants or ()), *(table.extract or ())}
             assert named <= set(LABELS), resource.id
@@ -299,7 +299,7 @@ def test_only_plain_numbers_are_numbers(raw: str, expected: float | None) -> Non
 
 # ---- docs/schema.md ----------------------------------------------------------------------------
 
-DOCS = (Path(__file__).parents[1] / "docs" / "schema.md").read_text(encoding="utf-8")
+DOCS = (Path(__file__).parents[2] / "docs" / "schema.md").read_text(encoding="utf-8")
 
 
 def rows_after(head: str) -> list[list[str]]:

@@ -140,3 +140,10 @@ class _Reader:
 
 def _is(event: Any, kind: str) -> bool:
     return type(event).__name__ == f"{kind}Event"
+
+
+def packaged_catalog() -> Path:
+    """Return the folder of the catalog that came with covcat."""
+    here = Path(__file__).parents[1]
+    installed = here / "data"  # the wheel puts catalog/ there
+    return installed if installed.is_dir() else here.parents[1] / "catalog"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from covcat.model.marks import (
+from covcat.catalog.marks import (
     Branch,
     ByHost,
     Count,

@@ -7,19 +7,17 @@ in place of 27 (`make bench`).
 
 import difflib
 import re
-import types
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from pathlib import Path
+from typing import Any
 
-from covcat import vocabulary
-from covcat.errors import IntegrityError
-from covcat.model.files import GitHubFile
-from covcat.model.image import LABELS, NAMES
-from covcat.model.resource import PublishedCounts, Resource
-from covcat.model.tables import LabelTable
-from covcat.strict_yaml import Lines, Place
+from covcat.catalog import listing, vocabulary, yaml
+from covcat.catalog.columns import LABELS, NAMES
+from covcat.catalog.entries import LabelTable, PublishedCounts, Release, Resource
+from covcat.catalog.files import GitHubFile
+from covcat.catalog.yaml import Lines, Place
+from covcat.errors import CovcatError, IntegrityError
 
 _DIGITS = re.compile(r"[0-9]+")
 Mistake = tuple[Place, str]  # where, and what is wrong
@@ -277,56 +275,65 @@ def _line(lines: Lines, place: Place) -> int:
 # ---- trusted -----------------------------------------------------------------------------------
 
 
-def trusted(tree: Mapping[str, Any]) -> Resource:
-    """Build a Resource from a tree that is known to be valid; on any other tree it may raise."""
-    resource: Resource = _build(Resource, tree)
+def load_file(path: Path) -> Resource:
+    """Load and check one file.
+
+    Raises:
+        IntegrityError: every mistake, with file and line.
+    """
+    tree, lines = yaml.parse(yaml.read(path), str(path))
+    resource = validated(tree, lines, str(path))
+    if path.stem != resource.id:
+        raise IntegrityError(f"{path}:{lines['id',]}: expected id `{path.stem}` as the file's name")
     return resource
 
 
-def _build(kind: Any, value: Any) -> Any:
-    return _builder(kind)(value)
+def check_file(path: Path) -> list[str]:
+    """Return the mistakes of one catalog file and of its listings, a line each."""
+    try:
+        resource = load_file(path)
+    except IntegrityError as error:
+        return [error.message.removesuffix(f" (and {len(error.details)} more)"), *error.details]
+    return [
+        mistake
+        for release in resource.releases
+        if release.listing
+        for mistake in _check_listing(path, release)
+    ]
 
 
-@cache
-def _builder(kind: Any) -> Callable[[Any], Any]:
-    """Return the function that turns plain YAML values into `kind`."""
-    origin = get_origin(kind)
-    if origin is Annotated:
-        return _builder(get_args(kind)[0])
-    if origin in (Union, types.UnionType):
-        return _union_builder([one for one in get_args(kind) if one is not type(None)])
-    if origin is tuple:
-        item = get_args(kind)[0]
-        return lambda values: tuple(map(_builder(item), values))
-    if is_dataclass(kind):
-        return _dataclass_builder(kind)
-    return kind if kind is int else lambda value: value
+def _check_listing(path: Path, release: Release) -> list[str]:
+    try:
+        totals = listing.totals(listing.read(path.parent / str(release.listing)))
+    except CovcatError as error:
+        return [f"{path}: {release.listing}: {error.message}"]
+    if totals != release.contents:
+        return [f"{path}: {release.listing}: expected {release.contents}, got {totals}"]
+    return []
 
 
-def _union_builder(kinds: list[Any]) -> Callable[[Any], Any]:
-    if len(kinds) == 1:
-        return _builder(kinds[0])
-    by_host = {get_args(_hints(kind)["host"])[0]: kind for kind in kinds}
-    return lambda value: _build(by_host[value["host"]], value)
-
-
-def _dataclass_builder(kind: Any) -> Callable[[Any], Any]:
-    hints = _hints(kind)
-    plain = {
-        name for name, hint in hints.items() if hint is str or get_origin(hint) in (Literal, dict)
-    }
-
-    def build(value: Mapping[str, Any]) -> Any:
-        return kind(**{k: v if k in plain else _builder(hints[k])(v) for k, v in value.items()})
-
-    return build
-
-
-@cache
-def _hints(kind: Any) -> dict[str, Any]:
-    """Return the field types of a dataclass, without their marks."""
-    return {name: hint for name, hint in get_type_hints(kind).items() if name in _names(kind)}
-
-
-def _names(kind: Any) -> set[str]:
-    return {one.name for one in fields(kind)}
+def check_together(resources: Iterable[Resource]) -> list[str]:
+    """Return what is wrong between entries: names taken twice, overlaps with nothing."""
+    entries = list(resources)
+    owners: dict[str, str] = {}
+    names = [(name, one.id) for one in entries for name in (one.id, *one.aliases)]
+    mistakes = [
+        f"{owner}: `{name}` is a name of {owners[name]} too"
+        for name, owner in names
+        if owners.setdefault(name, owner) != owner
+    ]
+    ids = {one.id for one in entries}
+    releases = {(one.id, release.id) for one in entries for release in one.releases}
+    mistakes += [
+        f"{resource.id}@{release.id}: images in an unknown release `{one.resource}@{one.release}`"
+        for resource in entries
+        for release in resource.releases
+        for one in release.images_in
+        if (one.resource, one.release) not in releases
+    ]
+    return mistakes + [
+        f"{resource.id}: contains an unknown resource `{part.resource}`"
+        for resource in entries
+        for part in resource.contains
+        if part.resource not in ids
+    ]

@@ -1,0 +1,1 @@
+"""What data sets there are: read the YAML, find, filter, check, cite."""

@@ -1,0 +1,142 @@
+"""Which resources pass the filters of `list` and `search`. Pure."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from covcat.catalog.entries import MODALITIES, Resource
+from covcat.catalog.load import Catalog
+from covcat.errors import UsageError
+
+MODALITY_WORDS = {
+    "ct": ("ct", "cat", "tomography"),
+    "xray": ("xray", "xr", "cxr", "cr", "dx", "radiograph", "radiography", "röntgen"),
+    "mri": ("mri", "mr", "mrt"),
+    "ultrasound": ("ultrasound", "us", "pocus", "lus", "sonography"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What `list` was asked for: values of one field mean OR, different fields AND."""
+
+    modalities: frozenset[str] = frozenset()
+    has: frozenset[str] = frozenset()  # "metadata", "case_review"
+    licenses: tuple[str, ...] = ()  # SPDX ids or globs of them
+    allows: frozenset[str] = frozenset()  # all of them must be a yes
+    access: frozenset[str] = frozenset()
+    fetchable: bool = False
+    fetched: frozenset[str] | None = None  # ids that are on disk, if that was asked
+    with_sample: bool = False
+    words: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing was asked for."""
+        return self == Filter()
+
+
+def select(catalog: Catalog, wanted: Filter) -> list[Resource]:
+    """Return the resources that pass, in the catalog's order."""
+    return [one for one in catalog.resources if all(test(one) for test in _tests(wanted))]
+
+
+def _tests(wanted: Filter) -> list[Callable[[Resource], bool]]:
+    """Return one test for each field that was asked for."""
+    fetched = wanted.fetched or frozenset()
+    tests: list[tuple[object, Callable[[Resource], bool]]] = [
+        (not wanted.with_sample, lambda one: not one.is_sample),
+        (wanted.modalities, lambda one: _holds_any(one, wanted.modalities, wanted.fetchable)),
+        (wanted.has, lambda one: _holds_any(one, wanted.has, wanted.fetchable)),
+        (wanted.licenses, lambda one: any(_is_licensed(one, glob) for glob in wanted.licenses)),
+        (wanted.allows, lambda one: all(_allows(one, use) for use in wanted.allows)),
+        (wanted.access, lambda one: one.access in wanted.access),
+        (wanted.fetchable, is_fetchable),
+        (wanted.fetched is not None, lambda one: one.id in fetched),
+        (wanted.words, lambda one: _has_words(one, wanted.words)),
+    ]
+    return [test for asked, test in tests if asked]
+
+
+def unclear_for(catalog: Catalog, wanted: Filter) -> list[Resource]:
+    """Return what would pass but for uses of which nobody knows if its licence allows them."""
+    if not wanted.allows:
+        return []
+    others = select(catalog, replace(wanted, allows=frozenset()))
+    words = [(one, {getattr(one.license.allows, use) for use in wanted.allows}) for one in others]
+    return [one for one, said in words if "unknown" in said and "no" not in said]
+
+
+def unknown_for(catalog: Catalog, modalities: Iterable[str]) -> list[str]:
+    """Return the ids of which nobody says if they hold any of these; U is not a yes."""
+    flags = list(modalities)
+    return [
+        one.id
+        for one in catalog.resources
+        if not any(one.has(flag) for flag in flags)
+        and any(getattr(one.found, flag) == "U" for flag in flags)
+    ]
+
+
+def _holds_any(resource: Resource, flags: Iterable[str], by_found_only: bool) -> bool:
+    """`--fetchable` asks what would arrive, so the survey's word is not enough for it."""
+    if by_found_only:
+        return any(getattr(resource.found, flag) == "Y" for flag in flags)
+    return any(resource.has(flag) for flag in flags)
+
+
+def _allows(resource: Resource, use: str) -> bool:
+    return bool(getattr(resource.license.allows, use) == "yes")
+
+
+def _is_licensed(resource: Resource, glob: str) -> bool:
+    names = (resource.license.spdx.casefold(), resource.license.short.casefold())
+    return any(fnmatchcase(name, glob.casefold()) for name in names)
+
+
+def is_fetchable(resource: Resource) -> bool:
+    """True if covcat can fetch it: all but what is for browsing only."""
+    return resource.access != "browse" and resource.default_release is not None
+
+
+def _text(resource: Resource) -> str:
+    """Everything that `search` looks at."""
+    notes = (resource.license.spdx, resource.license.note or "", *resource.authors)
+    fields = [value for one in resource.citation for value in one.fields.values()]
+    issues = [issue.text for issue in resource.known_issues]
+    fixes = [fix.value for fix in resource.corrections]
+    names = (resource.id, *resource.aliases, resource.title, resource.organization)
+    return " ".join((*names, resource.summary, *notes, *fields, *issues, *fixes)).casefold()
+
+
+def _has_words(resource: Resource, words: Iterable[str]) -> bool:
+    """Look for words by their start: `ct` is in CT and covid-ct, and not in "direct".
+
+    X-ray and xray are one word to who searches.
+    """
+    text = _text(resource)
+    plain = text.replace("-", "")
+    asked = [word.casefold() for word in words]
+    return all(_begins(word, text) or _begins(word.replace("-", ""), plain) for word in asked)
+
+
+def _begins(word: str, text: str) -> bool:
+    before = r"(?<![^\W_])" if word[:1].isalnum() else ""
+    return re.search(before + re.escape(word), text) is not None
+
+
+def modality(word: str) -> str:
+    """Return the catalog's word for a modality, from any of its usual names.
+
+    Raises:
+        UsageError: it is none of them.
+    """
+    plain = word.casefold().replace("-", "").replace("_", "").replace(" ", "")
+    for known, words in MODALITY_WORDS.items():
+        if plain in words:
+            return known
+    raise UsageError(
+        f"unknown modality `{word}`: expected one of {', '.join(MODALITIES)}",
+        hint="x-ray, cxr, mrt and us are understood too",
+    )
