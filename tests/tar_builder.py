@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from covcat.archives import tar
-from covcat.archives.member import Member, Source
+from covcat.archives.base import Member, Source
 
 END = bytes(1024)
 POSIX, GNU, V7 = b"ustar\x0000", b"ustar  \0", bytes(8)

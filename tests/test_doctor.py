@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from covcat.archives import probe
+from covcat.archives import tools
 from covcat.cli import health
 
 
 @pytest.fixture(autouse=True)
 def no_tools(monkeypatch) -> None:
     """Trying every program takes a second; tests of tools try them."""
-    monkeypatch.setattr(probe, "survey", list)
+    monkeypatch.setattr(tools, "survey", list)
 
 
 def checks(covcat, *args: str) -> dict[str, dict]:
@@ -148,8 +148,8 @@ def test_a_data_folder_that_is_a_file_is_told(covcat) -> None:
 def test_of_a_tools_banner_only_the_version_is_shown(
     covcat, monkeypatch, banner: str, expected: str
 ) -> None:
-    tool = probe.Surveyed("7zz", Path("/bin/7zz"), banner, ("7z",))
-    monkeypatch.setattr(probe, "survey", lambda: [tool])
+    tool = tools.Surveyed("7zz", Path("/bin/7zz"), banner, ("7z",))
+    monkeypatch.setattr(tools, "survey", lambda: [tool])
     assert checks(covcat)["tool 7zz"]["found"] == f"{expected} in /bin/7zz: reads 7z"
 
 
@@ -181,7 +181,7 @@ def test_a_working_folder_that_is_gone_is_told(covcat, tmp_path: Path, monkeypat
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    monkeypatch.setattr(probe, "survey", Path.cwd)
+    monkeypatch.setattr(tools, "survey", Path.cwd)
     found = checks(covcat)
     assert found["data folder"]["found"] == "the working folder is gone"
     assert found["tools"]["state"] == "wrong"
@@ -210,9 +210,9 @@ def test_a_file_of_logins_that_cannot_be_looked_at_is_named(covcat, monkeypatch)
 def test_a_tool_that_unpacks_nothing_is_not_called_ok_and_asks_for_nothing(
     covcat, monkeypatch
 ) -> None:
-    useful = probe.Surveyed("7zz", Path("/bin/7zz"), "26.03", ("7z", "RAR 4", "RAR 5"))
-    free = probe.Surveyed("unrar-free", Path("/usr/bin/unrar-free"), "0.3.1", ())
-    monkeypatch.setattr(probe, "survey", lambda: [useful, free])
+    useful = tools.Surveyed("7zz", Path("/bin/7zz"), "26.03", ("7z", "RAR 4", "RAR 5"))
+    free = tools.Surveyed("unrar-free", Path("/usr/bin/unrar-free"), "0.3.1", ())
+    monkeypatch.setattr(tools, "survey", lambda: [useful, free])
     found = checks(covcat)["tool unrar-free"]
     assert found["state"] == "unused"
     assert "not used, it could not unpack covcat's trial archives" in found["found"]

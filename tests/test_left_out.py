@@ -13,11 +13,11 @@ from builders import Shelf, tree_on_disk, zip_of
 from imitations import World
 from rar_builder import Entry, rar4_of, rar5_of, redirection5
 
-from covcat import extract
-from covcat.admit import Budget, Layout
+from covcat.archives import extract
+from covcat.archives.rules import Budget, Layout
+from covcat.archives.writing import Place
 from covcat.digests import tree_id
 from covcat.errors import ExtractionError
-from covcat.sink import Place
 
 GOOD = {"good.txt": b"g", "b/c.txt": b"c" * 3000}
 COMMIT = "a" * 40

@@ -204,7 +204,7 @@ def test_a_proxy_that_cannot_be_used_is_a_usage_error_and_wrong_for_doctor(
     covcat, shelf, monkeypatch, value: str, said: str
 ) -> None:
     monkeypatch.setattr(proxies, "find_spec", lambda _: None)  # as where no SOCKS is installed
-    monkeypatch.setattr("covcat.archives.probe.survey", list)
+    monkeypatch.setattr("covcat.archives.tools.survey", list)
     shelf.add_web("one", "a.bin")
     monkeypatch.setenv("ALL_PROXY", value)
     ran = covcat("fetch", "one", mirror=None)
@@ -318,7 +318,7 @@ def test_a_host_behind_a_proxy_is_blamed_for_its_own_certificate(proxy, monkeypa
 def test_doctor_calls_ok_what_a_fetch_can_work_with(
     covcat, monkeypatch, variables: dict[str, str], name: str, state: str, said: str
 ) -> None:
-    monkeypatch.setattr("covcat.archives.probe.survey", list)
+    monkeypatch.setattr("covcat.archives.tools.survey", list)
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
     ran = covcat("doctor", "--json", mirror=None)

@@ -436,7 +436,7 @@ def older(covcat, shelf, server, monkeypatch):
     data = zip_of({"a.txt": b"a", "__MACOSX/._a.txt": b"j"})
     server.serve("/data.example.org/w.zip", *[Answer(data)] * 3)
     with monkeypatch.context() as patch:
-        patch.setattr("covcat.admit.is_litter", lambda path: False)
+        patch.setattr("covcat.archives.rules.is_litter", lambda path: False)
         assert covcat("fetch", "set", "-q").code == 0
         assert covcat("lock").code == 0
     assert (RELEASE / "files/__MACOSX/._a.txt").is_file()

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from covcat import admit, extract, pins, room, sink
+from covcat import pins, room
+from covcat.archives import extract, rules, writing
 from covcat.archives import zip as zip_format
-from covcat.archives.member import BadArchiveError
+from covcat.archives.base import BadArchiveError
 from covcat.catalog import selection
 from covcat.catalog.files import AnyFile, GitHubFile, KaggleFile
 from covcat.errors import ExtractionError, IntegrityError
@@ -77,14 +78,14 @@ def _unpacked(
 ) -> extract.Extracted:
     file = served.file
     kind = served.unpack if served.unpack != "none" else "zip"
-    place = sink.Place(
+    place = writing.Place(
         folder=site.built / "files" if site.options.extract else None,
         workspace=site.workspace / f"{os.urandom(4).hex()}.inside",
         with_git_ids=isinstance(file, GitHubFile) or site.listing is not None,
         progress=site.progress,
     )
 
-    def paths(layout: admit.Layout) -> list[str]:
+    def paths(layout: rules.Layout) -> list[str]:
         room_for = room.budget(file, site.store)
         placed = extract.inspect(got.path, kind, layout, room_for, file.name_encoding)
         return [one.path for one in placed]

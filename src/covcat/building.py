@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from covcat import assemble, expected, extract, locking, manifest, room, surplus, verify
+from covcat import assemble, expected, locking, manifest, room, surplus, verify
+from covcat.archives import extract
 from covcat.assemble import Part
 from covcat.catalog import selection
 from covcat.catalog.entries import Release

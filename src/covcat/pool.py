@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from covcat import extract, room, sink
-from covcat.admit import Layout
+from covcat import room
+from covcat.archives import extract, writing
+from covcat.archives.rules import Layout
 from covcat.catalog.files import File
 from covcat.catalog.listing import Listing
 from covcat.errors import DiskError, ExtractionError, IntegrityError, NotFoundError, UsageError
@@ -287,7 +288,7 @@ def _unpacked(path: Path, kind: str, source: Brought, place: Place) -> Iterator[
     folder = place.workshop / f"brought-{os.urandom(4).hex()}"
     with disk_errors("make a folder to unpack to"):
         folder.mkdir()
-    inside = sink.Place(folder, place.workshop / f"{folder.name}.inside", True, place.progress)
+    inside = writing.Place(folder, place.workshop / f"{folder.name}.inside", True, place.progress)
     budget = room.budget(File(), place.store)
     done = extract.extract(path, kind, Layout(command=""), budget, inside)
     for stored in done.files:

@@ -1,6 +1,6 @@
 """Is there room? Asked before the first byte of a download, and of its members."""
 
-from covcat.admit import Budget
+from covcat.archives.rules import Budget
 from covcat.catalog.files import File
 from covcat.errors import DiskError
 from covcat.files import disk_errors

@@ -1,14 +1,14 @@
 """Archive formats: one module each. They list and push bytes; `covcat.extract` holds all policy.
 
 To add one: a module with what `Stream` or `Listed` asks for, a line in FORMATS, a maker in
-tests/test_extract.py (which runs every test there over it).
+tests/archives/test_extract.py (which runs every test there over it).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Literal, Protocol, cast
 
-from covcat.archives.member import Member, Open, Source
+from covcat.archives.base import Member, Open, Source
 
 __all__ = ["FORMATS", "Format", "Listed", "Member", "Source", "Stream", "reader"]
 

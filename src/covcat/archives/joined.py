@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from covcat.archives.member import CHUNK, BadArchiveError, Member, Open
+from covcat.archives.base import CHUNK, BadArchiveError, Member, Open
 
 
 class Stream(Protocol):

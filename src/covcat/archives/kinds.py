@@ -6,11 +6,10 @@ A `.zip` that is a 7z was renamed or mixed up on the way: both words are in the 
 from pathlib import Path
 from typing import BinaryIO
 
-from covcat.archives.member import BadArchiveError, SplitError
+from covcat.archives.base import BadArchiveError, SplitError
 from covcat.archives.streams import compression_of, unpacked, unread_compression_of
 from covcat.archives.tar_headers import BLOCK, has_checksum
-from covcat.archives.zip_directory import SPLIT, Window, start_of
-from covcat.archives.zip_end import NoEndError, read_end
+from covcat.archives.zip_directory import SPLIT, NoEndError, Window, read_end, start_of
 
 # Suffixes that say a format; the longer ones first.
 SUFFIXES = {

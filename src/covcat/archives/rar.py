@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+from covcat.archives.base import BadArchiveError, Member, Open, Source, decoded, folder_name
 from covcat.archives.joined import Crc32, Piece, split
-from covcat.archives.member import BadArchiveError, Member, Open, Source, decoded, folder_name
-from covcat.archives.probe import ARCHIVE, no_rar_tool, rar_tool
 from covcat.archives.rar_blake2 import Blake2sp
 from covcat.archives.rar_listing import Listing, Packed, read_listing
-from covcat.archives.tool import output, unchanged
+from covcat.archives.sandbox import output, unchanged
+from covcat.archives.tools import ARCHIVE, no_rar_tool, rar_tool
 
 IS_STREAM = False
 _UNIX = 3  # rarfile's number of a host

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from covcat.archives.damage import words
-from covcat.archives.member import BadArchiveError, Source, SplitError
-from covcat.archives.tool import State, state_of
+from covcat.archives.base import BadArchiveError, Source, SplitError, words
+from covcat.archives.sandbox import State, state_of
 
 # Each costs rarfile about 1 KB of memory.
 MAX_HEADERS = 300_000

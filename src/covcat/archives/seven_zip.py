@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Literal
 
+from covcat.archives.base import CHUNK, BadArchiveError, Member, Open, Source, folder_name
 from covcat.archives.joined import Crc32, Piece, split
-from covcat.archives.member import CHUNK, BadArchiveError, Member, Open, Source, folder_name
-from covcat.archives.probe import ARCHIVE, Tool, seven_zip_tool
+from covcat.archives.sandbox import State, output, state_of, unchanged
 from covcat.archives.seven_zip_folders import Folders, demand_packed
 from covcat.archives.seven_zip_header import File, Header, read_header
 from covcat.archives.seven_zip_streams import Streams
-from covcat.archives.tool import State, output, state_of, unchanged
+from covcat.archives.tools import ARCHIVE, Tool, seven_zip_tool
 from covcat.errors import ExtractionError
 
 IS_STREAM = False

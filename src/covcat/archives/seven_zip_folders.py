@@ -7,9 +7,8 @@ are told apart by names.
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from covcat.archives.damage import words
+from covcat.archives.base import CHUNK, BadArchiveError, words
 from covcat.archives.joined import Crc32
-from covcat.archives.member import CHUNK, BadArchiveError
 from covcat.archives.seven_zip_streams import Folder, Streams
 
 _START = 32  # bytes before the first packed stream

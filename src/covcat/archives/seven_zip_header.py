@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 from zlib import crc32
 
-from covcat.archives.member import BadArchiveError
+from covcat.archives.base import BadArchiveError
 from covcat.archives.seven_zip_streams import END, MAX_FILES, Cursor, Streams, read_streams
 
 MAGIC = b"7z\xbc\xaf\x27\x1c"

@@ -7,7 +7,7 @@ costs no more than its own size.
 import struct
 from dataclasses import dataclass
 
-from covcat.archives.member import BadArchiveError
+from covcat.archives.base import BadArchiveError
 
 MAX_FILES = 400_000  # each may have a folder of its own, which takes about 1 KB of memory
 _MAX_CODERS = 1_000_000  # of all folders

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
 
-from covcat.archives.member import CHUNK, BadArchiveError, Member, Open, Source
+from covcat.archives.base import CHUNK, BadArchiveError, Member, Open, Source
 from covcat.archives.streams import Flow, compression_of, unpacked, unread_compression_of
 from covcat.archives.tar import holds_tar
 from covcat.archives.tar_headers import BLOCK

@@ -16,8 +16,7 @@ from queue import SimpleQueue
 from threading import Semaphore, Thread
 from typing import Any, BinaryIO
 
-from covcat.archives.damage import words
-from covcat.archives.member import CHUNK, BadArchiveError
+from covcat.archives.base import CHUNK, BadArchiveError, words
 
 _INPUT = 1 << 18  # bytes read, and at most fed to a decompressor, at a time
 _FIRST_INPUT = 1 << 12  # bytes fed to a new one, which copies what it leaves: streams may be tiny

@@ -4,14 +4,92 @@ Here is the way through the archive; what an entry is called and holds is in `ta
 Where GNU tar, bsdtar, Go and Python would list different members, the archive is refused.
 """
 
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
 
-from covcat.archives.member import CHUNK, BadArchiveError, Member, Open, Source, Writer
+from covcat.archives.base import (
+    CHUNK,
+    BadArchiveError,
+    Member,
+    Open,
+    Source,
+    Writer,
+    decoded,
+    folder_name,
+)
 from covcat.archives.streams import Flow, compression_of, unpacked, unread_compression_of
-from covcat.archives.tar_entries import Entry, Reading, next_entry, pass_padding
-from covcat.archives.tar_headers import BLOCK, END, has_checksum
-from covcat.archives.tar_sparse import Ranges, write_zeros
+from covcat.archives.tar_headers import (
+    BLOCK,
+    END,
+    MAX_RECORDS,
+    Header,
+    Records,
+    Room,
+    decimal,
+    demand_harmless,
+    has_checksum,
+    parse,
+    parse_records,
+)
+from covcat.archives.tar_sparse import Ranges, from_gnu, from_pax, is_sparse, write_zeros
+
+_MAX_LONG_NAME = 1 << 16  # bytes
+
+
+Kind = Literal["file", "folder", "link", "special"]
+
+
+_FILES = (b"0", b"\0", b"7", b"S")  # 7: contiguous, which all are today; S: sparse
+
+
+_LINKS = (b"1", b"2")
+
+
+_SIZE_IS_NO_DATA = (b"1", b"5")  # a hard link's size is its target's
+
+
+_NEVER_DATA = (b"2", b"3", b"4", b"6")
+
+
+_PAX = (b"x", b"X")  # X is Sun's
+
+
+_LARGEST_OCTAL = 0o77777777777  # bytes; a larger file needs a pax size
+
+
+_STAND_IN = re.compile(rb"(?<![^/])GNUSparseFile\.[0-9]+/(?=[^/]*\Z)")
+
+
+@dataclass(slots=True)
+class Reading:
+    """How far the reading of one archive has come."""
+
+    flow: Flow
+    encoding: str | None
+    room: Room = field(default_factory=Room)
+    number: int = 0  # of the next entry
+    has_pax: bool = False  # headers until here
+
+
+class Entry(NamedTuple):
+    """A member, and how many bytes from here on are its own."""
+
+    member: Member
+    stored: int
+    ranges: Ranges | None  # of a sparse file
+
+
+@dataclass(frozen=True, slots=True)
+class _Extension:
+    """What the headers before an entry's own say of it."""
+
+    long_name: bytes | None = None
+    long_link: bytes | None = None
+    records: Records | None = None
+
 
 IS_STREAM = True
 
@@ -117,3 +195,183 @@ def _demand_end(flow: Flow, *, is_packed: bool) -> None:
         raise BadArchiveError("has more zeros after its last member than a tar needs")
     if is_packed and zeros < BLOCK:
         raise BadArchiveError("has no end: the part after its last member is missing")
+
+
+_NONE = _Extension()
+
+
+def next_entry(reading: Reading) -> Entry | None:
+    """Read the headers of the next entry; None at the first empty block or the end."""
+    extension, is_global = _NONE, False
+    while header := _next_header(reading.flow):
+        kind = header.type
+        reading.has_pax |= kind in _PAX or kind == b"g"
+        if kind in _PAX or kind in (b"L", b"K"):
+            extension = _extended(extension, header, reading)
+        elif kind in (b"g", b"V"):
+            _pass_global(extension, header, reading)
+            is_global |= kind == b"g"
+        else:
+            entry = _entry(header, extension, reading)
+            reading.number += 1
+            reading.room.add_member()
+            return entry
+    if extension is not _NONE or is_global:
+        raise BadArchiveError("has an extension header at its end, without an entry")
+    return None
+
+
+def _next_header(flow: Flow) -> Header | None:
+    block = flow.take(BLOCK)
+    if block == END or not block:
+        return None
+    if len(block) < BLOCK:
+        raise BadArchiveError("ends in the middle of a header")
+    if not has_checksum(block):
+        raise BadArchiveError("has a damaged header")
+    return parse(block)
+
+
+def _extended(extension: _Extension, header: Header, reading: Reading) -> _Extension:
+    if extension.records is not None:
+        raise BadArchiveError("has a pax header that is followed by another extension header")
+    if header.type in _PAX:
+        body = _body(header, reading.flow, MAX_RECORDS)
+        return replace(extension, records=parse_records(body, reading.room))
+    is_name = header.type == b"L"
+    if (extension.long_name if is_name else extension.long_link) is not None:
+        raise BadArchiveError("has two GNU long names for one entry")
+    text, _, rest = _body(header, reading.flow, _MAX_LONG_NAME).partition(b"\0")
+    if not text or rest.strip(b"\0"):
+        raise BadArchiveError("has a GNU long name that is empty or has a NUL")
+    return replace(extension, long_name=text) if is_name else replace(extension, long_link=text)
+
+
+def _pass_global(extension: _Extension, header: Header, reading: Reading) -> None:
+    """Pass a global pax header or a volume's label."""
+    if extension is not _NONE:
+        raise BadArchiveError("has an extension header that is not followed by its entry")
+    if header.type == b"g":
+        demand_harmless(_body(header, reading.flow, MAX_RECORDS), reading.room)
+    elif header.size:
+        raise BadArchiveError("has a volume label with data")
+
+
+def _body(header: Header, flow: Flow, limit: int) -> bytes:
+    if header.size > limit:
+        raise BadArchiveError(f"has an extension header of {header.size:,} bytes")
+    body = flow.take(header.size)
+    if len(body) < header.size or not pass_padding(flow, header.size, "an extension header"):
+        raise BadArchiveError("ends in the middle of an extension header")
+    return body
+
+
+def pass_padding(flow: Flow, size: int, what: str) -> bool:
+    """Pass what fills the last block of `size` bytes; False if the end comes first."""
+    padding = flow.take(-size % BLOCK)
+    if padding.strip(b"\0"):  # GNU tar ends a long name at a NUL, wherever that is
+        raise BadArchiveError(f"has bytes after the end of {what}")
+    return len(padding) == -size % BLOCK
+
+
+def _entry(header: Header, extension: _Extension, reading: Reading) -> Entry:
+    records = extension.records or {}
+    name = _name(header, extension, reading.encoding)
+    stored = _stored(header, records, has_pax=reading.has_pax)
+    kind = _kind(header, name, stored)
+    number, flow, room = reading.number, reading.flow, reading.room
+    if kind != "file":
+        if is_sparse(records):
+            raise BadArchiveError(f"has a sparse map for what is no file: `{name}`")
+        if kind == "folder":
+            name = folder_name(name)
+        return Entry(Member(number, name, kind, 0), stored, None)
+    ranges = from_pax(records, stored, flow, room) if records else None
+    if header.type == b"S":
+        if ranges:
+            raise BadArchiveError(f"has two sparse maps for `{name}`")
+        ranges = from_gnu(header, stored, flow, room)
+    size, held = (ranges.real_size, ranges.stored) if ranges else (stored, stored)
+    is_executable, has_holes = bool(header.mode & 0o100), size > held
+    member = Member(number, name, "file", size, is_executable, has_holes=has_holes)
+    return Entry(member, held, ranges)
+
+
+def _kind(header: Header, name: str, stored: int) -> Kind:
+    """Return what an entry is, where all readers agree.
+
+    A file whose name ends in a slash is how v7 wrote a folder. Go and Python take only type NUL
+    for one, GNU tar and bsdtar `0` too; Python before CVE-2025-13462 was fixed looks at the short
+    name even if a long one replaces it.
+    """
+    if header.type in _NEVER_DATA and stored:  # GNU tar reads on elsewhere for `-t` than for `-x`
+        raise BadArchiveError(f"has an entry that cannot have data, and a size for it: `{name}`")
+    if header.type == b"5":
+        return "folder"
+    if header.type not in _FILES:
+        return "link" if header.type in _LINKS else "special"
+    is_folder = name.endswith("/")
+    if is_folder and (header.type != b"\0" or stored):
+        raise BadArchiveError(f"has a file whose name ends in a slash: `{name}`")
+    if header.type == b"\0" and is_folder != header.name.endswith(b"/"):
+        raise BadArchiveError(f"has an entry that is a file by one name only: `{name}`")
+    return "folder" if is_folder else "file"
+
+
+def _stored(header: Header, records: Records, *, has_pax: bool) -> int:
+    """Return how many bytes an entry has in the archive.
+
+    A pax size stands where the header cannot say it; a small one that differs is how two readers
+    are made to see different members (CVE-2025-62518).
+    """
+    size = _size(header, records)
+    if header.type not in _SIZE_IS_NO_DATA:
+        return size
+    # bsdtar passes over the data of a folder with a pax size, and, in an archive with any pax
+    # header, of a hard link with a size.
+    if size and (b"size" in records or (has_pax and header.type == b"1")):
+        raise BadArchiveError(f"has a link or folder with a size of {size} in an archive with pax")
+    return 0
+
+
+def _size(header: Header, records: Records) -> int:
+    text = records.get(b"size")
+    size = header.size if text is None else decimal(text, "size")
+    is_overflow = size > _LARGEST_OCTAL and header.size in (0, _LARGEST_OCTAL)
+    if size != header.size and not (is_overflow and header.type in _FILES):
+        raise BadArchiveError(f"has a pax size of {size}, and {header.size} in the header")
+    real = records.get(b"SCHILY.realsize")
+    if real is not None and decimal(real, "size") != size:
+        raise BadArchiveError("has a pax header with two sizes")
+    return size
+
+
+def _name(header: Header, extension: _Extension, encoding: str | None) -> str:
+    records = extension.records or {}
+    path = records.get(b"path")
+    in_pax = records.get(b"GNU.sparse.name", path)
+    is_named_twice = extension.long_name is not None and in_pax is not None
+    if is_named_twice or (extension.long_link is not None and b"linkpath" in records):
+        raise BadArchiveError("has a GNU long name and a pax name for one entry")
+    if in_pax is None:
+        return _decoded(extension.long_name or header.name, encoding)
+    if path is not None and _real(path) != in_pax.removeprefix(b"./"):
+        raise BadArchiveError("has a sparse file with two names")
+    if records.get(b"hdrcharset") == b"BINARY":
+        return _decoded(in_pax, encoding)
+    try:
+        return in_pax.decode()
+    except UnicodeDecodeError:
+        raise BadArchiveError(f"calls a name UTF-8 that is not: {in_pax!r}") from None
+
+
+def _real(path: bytes) -> bytes:
+    """Undo what GNU tar makes of `path` if it also writes GNU.sparse.name: d/GNUSparseFile.7/a."""
+    return _STAND_IN.sub(b"", path).removeprefix(b"./")
+
+
+def _decoded(name: bytes, encoding: str | None) -> str:
+    """Return a name: UTF-8 if it can be, since one tar may have names of two systems."""
+    with suppress(UnicodeDecodeError):
+        return name.decode()
+    return decoded(name, encoding)

@@ -7,10 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from covcat.archives.member import CHUNK, BadArchiveError, Writer
+from covcat.archives.base import CHUNK, BadArchiveError, Writer
 from covcat.archives.streams import Flow
-from covcat.archives.tar_headers import BLOCK, Header, number
-from covcat.archives.tar_pax import Records, Room, decimal
+from covcat.archives.tar_headers import BLOCK, Header, Records, Room, decimal, number
 
 _NUMBER = re.compile(rb"[0-9]{1,19}")
 _LONGEST_LINE = 20  # bytes

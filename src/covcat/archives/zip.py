@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import BinaryIO, Literal
 
-from covcat.archives.damage import words
-from covcat.archives.member import BadArchiveError, Member, Open, Source, Writer, decoded
+from covcat.archives.base import BadArchiveError, Member, Open, Source, Writer, decoded, words
 from covcat.archives.zip_directory import (
     ENCRYPTED,
     MASKED,
@@ -20,8 +19,8 @@ from covcat.archives.zip_directory import (
     Entry,
     Window,
     read_directory,
+    read_end,
 )
-from covcat.archives.zip_end import read_end
 from covcat.archives.zip_methods import METHODS, SMALL, Decompressor, method_name
 
 IS_STREAM = False

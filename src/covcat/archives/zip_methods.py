@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from covcat.archives.member import BadArchiveError
+from covcat.archives.base import BadArchiveError
 from covcat.archives.streams import MAX_MEMORY
 from covcat.archives.zip_directory import LZMA_END
 

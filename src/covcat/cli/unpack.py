@@ -67,9 +67,9 @@ def extract(
 
     Example: covcat extract P001.rar scans/P001
     """
-    from covcat import local
-    from covcat.admit import Layout
+    from covcat.archives.extract import listed, unpacked
     from covcat.archives.kinds import stem_of
+    from covcat.archives.rules import Layout
     from covcat.names import unsafe_name
 
     session: Session = ctx.obj
@@ -83,7 +83,7 @@ def extract(
         command="covcat extract",
     )
     if list_only:
-        kind, files = local.listed(archive, layout, most, max_files, encoding)
+        kind, files = listed(archive, layout, most, max_files, encoding)
         rows: list[dict[str, Cell]] = [
             {"path": one.path, "bytes": one.member.size} for one in files
         ]
@@ -100,7 +100,7 @@ def extract(
     target = folder or Path(stem)
     demand_outside(session.data_dir, target, "give another folder")
     with drawn(session, "auto") as progress:
-        kind, done = local.unpacked(archive, target, layout, most, max_files, encoding, progress)
+        kind, done = unpacked(archive, target, layout, most, max_files, encoding, progress)
     total = sum(one.bytes for one in done.files)
     parts = [
         f"{counted(len(done.files), 'file')}, {sized(total)}",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from covcat.archives.base import NestedArchive
 from covcat.catalog.entries import License, Release, Resource
 from covcat.catalog.files import AnyFile
 from covcat.digests import Digest, VerifiedBy
@@ -202,17 +203,6 @@ class Download:
     verified_by: VerifiedBy
     finished_at: str  # UTC, ISO 8601
     imported_from: str | None = None  # name of what a person brought, in place of a transfer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NestedArchive:
-    """An archive that lay inside another: it was unpacked, and not kept."""
-
-    path: str  # where it lay
-    bytes: int
-    sha256: str
-    files: int
-    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

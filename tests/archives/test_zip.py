@@ -13,11 +13,10 @@ import pytest
 from builders import tree_on_disk
 from zip_builder import Made, zip_made
 
-from covcat import extract
-from covcat.admit import Budget, Layout
-from covcat.archives import member, zip_end, zip_methods
+from covcat.archives import base, extract, zip_directory, zip_methods
+from covcat.archives.rules import Budget, Layout
+from covcat.archives.writing import Place
 from covcat.errors import ExtractionError
-from covcat.sink import Place
 
 TEXT = b"hello world " * 20
 LARGE = bytes(range(256)) * 1200  # unpacked piece by piece, by other decompressors
@@ -109,8 +108,8 @@ def test_a_directory_out_of_bounds_is_refused_before_it_is_read(
         return stream.read(size)
 
     path = with_directory(tmp_path, entries, length)
-    with path.open("rb") as stream, pytest.raises(member.BadArchiveError, match=said):
-        zip_end.read_end(read_at, path.stat().st_size)
+    with path.open("rb") as stream, pytest.raises(base.BadArchiveError, match=said):
+        zip_directory.read_end(read_at, path.stat().st_size)
     assert max(reads) < 1 << 18
     with pytest.raises(ExtractionError) as info:
         extract.inspect(path, "zip", Layout(), Budget(10**9))

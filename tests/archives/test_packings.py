@@ -14,11 +14,10 @@ import py7zr
 import pytest
 from builders import tree_on_disk, zip_of
 
-from covcat import extract
-from covcat.admit import Budget, Layout
-from covcat.archives import probe
+from covcat.archives import extract, tools
+from covcat.archives.rules import Budget, Layout
+from covcat.archives.writing import Place
 from covcat.errors import ExtractionError
-from covcat.sink import Place
 
 MEMBERS = {"a.txt": b"a" * 100, "b/large.bin": bytes(range(256)) * 1200, "empty": b""}
 
@@ -149,14 +148,14 @@ def test_a_7z_of_every_method_is_read(
     tmp_path: Path, monkeypatch, name: str, has_tool: bool
 ) -> None:
     if not has_tool:
-        monkeypatch.setattr(probe, "_usable", lambda family, trial: None)
+        monkeypatch.setattr(tools, "_usable", lambda family, trial: None)
     assert unpacked(tmp_path, "7z", seven_zip(FILTERS[name])) == MEMBERS
 
 
 @pytest.mark.parametrize("has_tool", [True, False], ids=["by 7-Zip", "by py7zr"])
 def test_a_7z_that_is_damaged_or_cut_is_refused(tmp_path: Path, monkeypatch, has_tool) -> None:
     if not has_tool:
-        monkeypatch.setattr(probe, "_usable", lambda family, trial: None)
+        monkeypatch.setattr(tools, "_usable", lambda family, trial: None)
     whole = seven_zip(FILTERS["lzma2"])  # bytes 6 and 7 are a version, which says nothing
     for number, at in enumerate([*range(6), *range(8, len(whole), len(whole) // 40)]):
         damaged = bytearray(whole)

@@ -30,9 +30,8 @@ from rar_builder import (
     vint,
 )
 
-from covcat.archives import probe, rar, rar_listing
-from covcat.archives.damage import DAMAGE
-from covcat.archives.member import BadArchiveError, Member, Source
+from covcat.archives import rar, rar_listing, tools
+from covcat.archives.base import DAMAGE, BadArchiveError, Member, Source
 from covcat.archives.rar_blake2 import Blake2sp
 from covcat.errors import ExtractionError
 
@@ -450,7 +449,7 @@ def test_a_flood_of_headers_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
 def test_without_a_tool_the_error_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probe, "_bundled", lambda: None)
+    monkeypatch.setattr(tools, "_bundled", lambda: None)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ExtractionError, match="no program on this machine can unpack RAR"):
         files_of(tmp_path, rar5_of(FILES, packed=True))
@@ -479,7 +478,7 @@ def test_a_tool_that_prints_something_else_is_not_believed(
     fake = tmp_path / "unar"
     fake.write_text(f"#!/bin/sh\n{body}\n")
     fake.chmod(0o755)
-    monkeypatch.setattr(rar, "rar_tool", lambda version: probe.Tool("unar", fake))
+    monkeypatch.setattr(rar, "rar_tool", lambda version: tools.Tool("unar", fake))
     with pytest.raises(BadArchiveError, match=message):
         files_of(tmp_path, rar5_of({"x": b"X"}, packed=True))
 
@@ -488,11 +487,11 @@ def test_a_tool_that_prints_something_else_is_not_believed(
 def test_other_tools_read_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(probe, "_bundled", lambda: None)
+    monkeypatch.setattr(tools, "_bundled", lambda: None)
     if shutil.which(name) is None:
         pytest.skip(f"{name} is not installed")
-    monkeypatch.setitem(probe._READERS, "RAR", (name,))
-    read_by = [make for make, version in ((rar4_of, 4), (rar5_of, 5)) if probe.rar_tool(version)]
+    monkeypatch.setitem(tools._READERS, "RAR", (name,))
+    read_by = [make for make, version in ((rar4_of, 4), (rar5_of, 5)) if tools.rar_tool(version)]
     for make in read_by:  # unar and bsdtar fail at some literals-only streams that 7-Zip reads
         contents = {"one": b"covcat can read this", "two": SCAN, "three": b"3" * 500}
         data = make([Entry(name, contents[name], packed=name == "one") for name in contents])

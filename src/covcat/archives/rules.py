@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from glob import escape
 from shlex import quote
 
-from covcat.archives.member import Member
+from covcat.archives.base import Member
 from covcat.errors import CovcatError, DiskError, ExtractionError
 from covcat.names import Paths, is_litter, unsafe_name
 

@@ -13,15 +13,14 @@ from builders import tar_of, tree_on_disk, zip_of
 from rar_builder import rar4_of, rar5_of
 from seven_zip_builder import seven_zip_of
 
-from covcat import extract, sink
-from covcat.admit import Budget, Layout
-from covcat.archives import FORMATS
+from covcat.archives import FORMATS, extract, writing
+from covcat.archives.rules import Budget, Layout
+from covcat.archives.writing import Place
 from covcat.errors import DiskError, ExtractionError
 from covcat.files import StoredFile
-from covcat.sink import Place
 
 GOOD = {"a.txt": b"a", "b/c.txt": b"c" * 3000, "empty.txt": b""}
-ONE_FILE = {"gz", "bz2", "xz", "zst"}  # they hold no names: tests/test_streams.py
+ONE_FILE = {"gz", "bz2", "xz", "zst"}  # they hold no names: tests/archives/test_streams.py
 MAKERS = {
     "zip": {"zip": zip_of},
     "tar": {p or "plain": lambda m, p=p: tar_of(m, p) for p in ("", "gz", "bz2", "xz")},
@@ -369,13 +368,13 @@ def test_a_file_that_takes_less_than_it_is_given_is_written_whole(
     tmp_path: Path, monkeypatch
 ) -> None:
     whole = os.write
-    monkeypatch.setattr(sink.os, "write", lambda handle, data: whole(handle, bytes(data)[:7]))
+    monkeypatch.setattr(writing.os, "write", lambda handle, data: whole(handle, bytes(data)[:7]))
     assert unpacked(tmp_path, "zip", zip_of(GOOD)) == GOOD
 
 
 def test_a_full_disk_is_a_disk_error(tmp_path: Path, monkeypatch) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
-    monkeypatch.setattr(sink, "_create", lambda path, root: os.dup(full))
+    monkeypatch.setattr(writing, "_create", lambda path, root: os.dup(full))
     archive = tmp_path / "archive"
     archive.write_bytes(ONE)
     with pytest.raises(DiskError, match="cannot write"):

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from rar_builder import rar5_of
 from seven_zip_builder import seven_zip_of
 
-from covcat import extract
-from covcat.admit import Budget, Layout
+from covcat.archives import extract
+from covcat.archives.rules import Budget, Layout
+from covcat.archives.writing import Place
 from covcat.errors import ExtractionError
 from covcat.names import collision_key, unsafe_name
-from covcat.sink import Place
 
 QUICK = settings(
     max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)

@@ -13,9 +13,8 @@ from typing import Any
 import py7zr
 import pytest
 
-from covcat.archives import probe, seven_zip
-from covcat.archives.damage import DAMAGE
-from covcat.archives.member import BadArchiveError, Member, Source
+from covcat.archives import seven_zip, tools
+from covcat.archives.base import DAMAGE, BadArchiveError, Member, Source
 from covcat.archives.seven_zip_header import MAX_HEADER
 from covcat.errors import ExtractionError
 
@@ -497,7 +496,7 @@ def test_a_tool_that_prints_something_else_is_not_believed(
         fake = tmp_path / "7zz"
         fake.write_text(f"#!/bin/sh\n{body}\n")
         fake.chmod(0o755)
-        monkeypatch.setattr(seven_zip, "seven_zip_tool", lambda: probe.Tool("7zz", fake))  # noqa: B023
+        monkeypatch.setattr(seven_zip, "seven_zip_tool", lambda: tools.Tool("7zz", fake))  # noqa: B023
         with pytest.raises(BadArchiveError, match=message):
             files_of(tmp_path, written({"x": b"X"}))
 

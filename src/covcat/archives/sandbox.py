@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 
-from covcat.archives.member import CHUNK, BadArchiveError
+from covcat.archives.base import CHUNK, BadArchiveError
 
 SILENCE = 25.0  # seconds without a byte after which a tool is stopped
 MEMORY = 400 << 10  # KiB of addresses: a 256 MB dictionary fits, and covcat beside it in 512 MB

