@@ -17,11 +17,11 @@ from imitations import World
 from imitations import shelf as shelves
 from imitations.server import Prompt
 
-from covcat import web
 from covcat.catalog import load, yaml
 from covcat.catalog.entries import Resource
 from covcat.catalog.yaml import packaged_catalog
 from covcat.cli import main
+from covcat.download import http as download_http
 
 LOGINS = (
     "KAGGLE_API_TOKEN",
@@ -173,7 +173,7 @@ def stock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stock]:
 @pytest.fixture
 def direct(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """The same, reached under the hosts' own names: without a mirror, logins are sent."""
-    monkeypatch.setattr(web, "transport", world.transport)
+    monkeypatch.setattr(download_http, "transport", world.transport)
     monkeypatch.setenv("HOME", str(Path.cwd()))
     return world
 

@@ -10,15 +10,15 @@ from builders import COMMIT, git_rows
 from imitations import FOR_EVER, World
 
 from covcat import hosts
-from covcat.api import Api
 from covcat.catalog import listing
 from covcat.catalog.files import GitHubFile
 from covcat.digests import tree_id
+from covcat.download.api import Api
+from covcat.download.http import Web
+from covcat.download.remote import Network, Served
 from covcat.errors import NetworkError
 from covcat.hosts.served import Ask
-from covcat.model.fetch import Network, Served
 from covcat.progress import Silent
-from covcat.web import Web
 
 FILES = {
     "README.md": b"# made up\n",

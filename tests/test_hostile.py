@@ -14,8 +14,8 @@ from builders import REPOSITORY, Answer, git_zip, tar_of, tree_on_disk, zip_of
 
 from covcat.archives import extract, rules, writing
 from covcat.archives.rules import Layout
+from covcat.download.answers import not_the_file
 from covcat.errors import ExtractionError
-from covcat.not_the_file import not_the_file
 
 DATA = Path("covcat-data")
 

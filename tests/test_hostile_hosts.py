@@ -8,10 +8,10 @@ from imitations import FOR_EVER
 from imitations.message import Reply, as_json, sha256
 from test_host_answers import DATA, ZENODO, entry
 
-from covcat import api, web
+from covcat.download import api, http
+from covcat.download.remote import Network
 from covcat.errors import NetworkError
 from covcat.hosts.served import Pages
-from covcat.model.fetch import Network
 
 DOI = "doi:10.7910/DVN/TEST"
 DATAVERSE = 'host: dataverse, server: "https://dataverse.harvard.edu", doi: 10.7910/DVN/TEST'
@@ -232,7 +232,7 @@ def test_an_api_that_drips_is_given_up(covcat, world, shelf) -> None:
 
 
 def test_a_refusal_that_drips_is_heard_for_a_while(covcat, world, shelf, monkeypatch) -> None:
-    monkeypatch.setattr(web, "_SAYING", 0.3)
+    monkeypatch.setattr(http, "_SAYING", 0.3)
     reply = Reply(404, [], b"x" * 4000, piece=1, pause=0.1)
     world.web.answer(f"{RECORD}/files/a.png/content", reply)
     entry(shelf, f"{ZENODO}, sha256: {'a' * 64}")
@@ -354,7 +354,7 @@ def test_headers_that_are_covcats_own_are_not_taken_from_git_lfs(
 )
 @pytest.mark.parametrize("mirror", [None, "http://127.0.0.1:9"])
 def test_what_is_no_address_is_said_to_be_none(url: str, mirror: str | None) -> None:
-    client = web.Web(Network(mirror=mirror))
+    client = http.Web(Network(mirror=mirror))
     with pytest.raises(NetworkError, match="is not a web address"), client.get(url):
         pass
     client.close()

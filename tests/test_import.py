@@ -9,8 +9,9 @@ import pytest
 from builders import COMMIT, REPOSITORY, git_rows, git_zip, tar_of, zip_of
 from imitations import World, stock
 
-from covcat import adopting, download, pool
+from covcat import adopting, pool
 from covcat.catalog import listing
+from covcat.download import remote
 
 REAL = Path(__file__).parents[2] / "shared" / "real" / "figure1-95bb569e.zip"
 KAGGLE = """
@@ -524,7 +525,7 @@ def test_what_a_desktop_leaves_counts_where_it_is_listed(covcat, shelf, is_folde
 def test_an_archive_that_is_swapped_meanwhile_is_refused(covcat, world, shelf, monkeypatch) -> None:
     good, evil = zip_of({"a.bin": b"GOOD"}), zip_of({"a.bin": b"EVIL"})
     shelf.add_web("set", "w.zip", unpack="zip", sha256=hashlib.sha256(good).hexdigest())
-    path, compared = written("w.zip", good), download.compared
+    path, compared = written("w.zip", good), remote.compared
 
     def swap(*args):
         os.rename(written("other", evil), path)

@@ -9,9 +9,9 @@ from builders import Answer, Ran, Server, Shelf, zip_of
 from imitations import FOR_EVER, World
 from imitations.message import redirect
 
+from covcat.download.answers import refusal
 from covcat.errors import ActionNeededError, CovcatError, GoneError, NetworkError, TransientError
 from covcat.links import Address, Heard, Link, Turns, decided, is_elsewhere, word_of
-from covcat.refusals import refusal
 
 DATA = bytes(range(1, 256)) * 8  # 2,040 bytes
 ZIP = zip_of({"a.txt": b"made up"})

@@ -10,10 +10,10 @@ import pytest
 from imitations import FOR_EVER, World
 from imitations.message import Reply, as_html, as_json
 
+from covcat.download.answers import said, secrets_of
+from covcat.download.http import Web
+from covcat.download.remote import Login, Network
 from covcat.errors import ActionNeededError, NetworkError
-from covcat.model.fetch import Login, Network
-from covcat.refusals import said, secrets_of
-from covcat.web import Web
 
 KEY = "0badcafe-0000-4000-8000-000000000001"
 DOI = "10.7910/DVN/TEST"

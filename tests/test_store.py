@@ -202,7 +202,7 @@ def test_a_disk_that_fills_up_leaves_nothing(covcat, shelf, server, monkeypatch)
     def full(handle: int, data: bytes, offset: int) -> int:
         raise OSError(errno.ENOSPC, "no space")
 
-    monkeypatch.setattr("covcat.parts.os.pwrite", full)
+    monkeypatch.setattr("covcat.download.parts.os.pwrite", full)
     ran = covcat("fetch", "set")
     assert ran.code == 8
     assert (

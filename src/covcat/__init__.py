@@ -56,7 +56,8 @@ def fetch(
     from pathlib import Path
 
     from covcat import pipeline
-    from covcat.model.fetch import Network, Options
+    from covcat.download.remote import Network
+    from covcat.model.fetch import Options
     from covcat.progress import Silent
     from covcat.store import Store
 

@@ -14,22 +14,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from covcat import assemble, expected, hosts, pins, placing, pool, recognise
-from covcat.api import Api
 from covcat.assemble import Part
 from covcat.building import Job
 from covcat.catalog import selection
 from covcat.catalog.files import AnyFile, GitHubFile, WebFile
 from covcat.digests import PINNED, Digests
-from covcat.download import compared
+from covcat.download.api import Api
+from covcat.download.http import Web
+from covcat.download.remote import Download, Served, compared
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError, NotFoundError
 from covcat.files import StoredFile, disk_errors
 from covcat.hosts.served import Ask, alone, one_of
-from covcat.model.fetch import Download, Served
 from covcat.names import common_folder, is_litter, only_volumes, split
 from covcat.pool import Brought
 from covcat.recognise import address, now, recorded
 from covcat.text import counted
-from covcat.web import Web
 
 
 def adopted(job: Job, paths: Sequence[Path]) -> list[Part]:

@@ -16,9 +16,10 @@ from covcat.archives import zip as zip_format
 from covcat.archives.base import BadArchiveError
 from covcat.catalog import selection
 from covcat.catalog.files import AnyFile, GitHubFile, KaggleFile
+from covcat.download.remote import Download, Served
 from covcat.errors import ExtractionError, IntegrityError
 from covcat.files import StoredFile, disk_errors, hashed, link_or_copy, make_folder
-from covcat.model.fetch import Download, Options, Selection, Served, Transfer
+from covcat.model.fetch import Options, Selection, Transfer
 from covcat.names import unsafe_name
 from covcat.progress import Progress
 from covcat.store import Store

@@ -16,9 +16,10 @@ from covcat.catalog import selection
 from covcat.catalog.entries import Release
 from covcat.catalog.listing import Listing
 from covcat.catalog.load import Catalog
+from covcat.download.remote import Network, Served
 from covcat.errors import DiskError, ExtractionError, IntegrityError
 from covcat.files import disk_errors, make_folder
-from covcat.model.fetch import Form, Manifest, Network, Selection, Served, Step
+from covcat.model.fetch import Form, Manifest, Selection, Step
 from covcat.names import is_litter
 from covcat.partial import Partial
 from covcat.progress import Progress, Silent

@@ -11,8 +11,9 @@ from covcat.assemble import Part
 from covcat.building import Job
 from covcat.catalog import selection
 from covcat.catalog.selection import Chosen
+from covcat.download.remote import Served
 from covcat.files import StoredFile, put
-from covcat.model.fetch import Manifest, Served, Transfer
+from covcat.model.fetch import Manifest, Transfer
 from covcat.text import counted
 
 

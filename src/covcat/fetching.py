@@ -7,12 +7,17 @@ from glob import escape
 from shlex import quote
 
 from covcat import assemble, earlier, expected, hosts, lfs, obtain, room, surplus
-from covcat.api import Api
 from covcat.assemble import Part
 from covcat.building import Bench, Job, doubt
 from covcat.catalog import selection
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.selection import Chosen
+from covcat.download.api import Api
+from covcat.download.http import Web
+from covcat.download.pace import PER_HOST, Limit, Slots
+from covcat.download.parts import Parts
+from covcat.download.remote import Served
+from covcat.download.wanted import Line
 from covcat.errors import (
     BrokenError,
     CovcatError,
@@ -24,12 +29,7 @@ from covcat.errors import (
 from covcat.files import disk_errors, make_folder
 from covcat.hosts import github
 from covcat.hosts.served import Ask
-from covcat.model.fetch import Served
-from covcat.pace import PER_HOST, Limit, Slots
-from covcat.parts import Parts
 from covcat.proof import Case
-from covcat.wanted import Line
-from covcat.web import Web
 
 
 def brought(job: Job) -> list[Part]:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from covcat import manifest, removing
+from covcat.download.parts import Parts
 from covcat.errors import CovcatError, DiskError
 from covcat.files import disk_errors, link_or_copy, make_folder
-from covcat.parts import Parts
 from covcat.store import CLOSED, INDEX, STAGED, Store
 
 Kind = Literal["part", "partial", "staging", "archives", "index"]

@@ -8,12 +8,12 @@ from pathlib import Path
 from covcat import obtain, pins
 from covcat.assemble import Part, Site
 from covcat.catalog.files import GitHubFile
+from covcat.download.remote import Download, Served
+from covcat.download.wanted import Line
 from covcat.files import StoredFile, disk_errors, link_or_copy
 from covcat.hosts.github_lfs import MOST, content, pointer
-from covcat.model.fetch import Download, Served
 from covcat.partial import Partial
 from covcat.text import counted
-from covcat.wanted import Line
 
 
 def filled(

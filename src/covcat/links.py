@@ -15,18 +15,18 @@ from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
 from covcat import hosts
-from covcat.addresses import without_secrets
-from covcat.api import Api
 from covcat.catalog.entries import Release, Resource
 from covcat.catalog.files import AnyFile
+from covcat.download.addresses import without_secrets
+from covcat.download.answers import HEAD, MAGIC, not_the_file
+from covcat.download.api import Api
+from covcat.download.http import Answer, Web
+from covcat.download.pace import Wait, pause_after
+from covcat.download.remote import Login, Network, Served
+from covcat.download.resume import content_range, validator_of
 from covcat.errors import ActionNeededError, CovcatError, GoneError, TransientError
 from covcat.hosts.served import Ask
-from covcat.model.fetch import Login, Network, Served
-from covcat.not_the_file import HEAD, MAGIC, not_the_file
-from covcat.pace import Wait, pause_after
 from covcat.progress import Progress
-from covcat.resume import content_range, validator_of
-from covcat.web import Answer, Web
 
 _PHRASES = {one.phrase.casefold() for one in HTTPStatus}  # beside a number these say nothing
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from covcat.model.fetch import Login
+from covcat.download.remote import Login
 
 KAGGLE = "www.kaggle.com"
 GITHUB = "api.github.com"

@@ -10,7 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from covcat import download, hosts
+from covcat import hosts
+from covcat.download.file import fetch
+from covcat.download.remote import Download, Location, Served
+from covcat.download.wanted import Line, Wanted
 from covcat.errors import (
     ActionNeededError,
     CovcatError,
@@ -23,10 +26,9 @@ from covcat.errors import (
 )
 from covcat.files import disk_errors
 from covcat.hosts.served import Ask
-from covcat.model.fetch import Download, Location, Manifest, Served, Transfer
+from covcat.model.fetch import Manifest, Transfer
 from covcat.partial import Partial
 from covcat.store import Store
-from covcat.wanted import Line, Wanted
 
 JOBS = 4  # files at once, unless --jobs says otherwise
 _PATIENCE = 1.5  # seconds in which threads that were stopped may put things in order
@@ -176,7 +178,7 @@ class _Crew:
         if local is not None:
             return _again(wanted, location, local, self.line, target, self.order.name)
         mirrors = [_mirror(location, url) for url in file.file.mirrors if file.is_alone]
-        got = download.fetch(wanted, [_begun(location, locate), *mirrors], self.line, target)
+        got = fetch(wanted, [_begun(location, locate), *mirrors], self.line, target)
         self.partial.add(file, got)
         source = urlsplit(got.mirror or got.final_url).netloc or "covcat itself"
         which = f"`{got.name}`, " if len(self.order.files) > 1 else ""
@@ -274,7 +276,7 @@ def _again(
             hint=f"covcat verify {release} --repair",
         )
     there = replace(location, path=path, signed=None, login=None)
-    got = download.fetch(wanted, [_constant(there)], line, target)
+    got = fetch(wanted, [_constant(there)], line, target)
     is_weaker = got.verified_by == "first-use"  # what its host said then still holds
     return replace(
         got,

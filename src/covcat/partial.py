@@ -14,8 +14,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from covcat.download.remote import Download, Served
 from covcat.files import FILE_MODE, disk_errors, make_folder, opened
-from covcat.model.fetch import Download, Served
 from covcat.seal import sealed, unsealed
 from covcat.store import CLOSED
 

@@ -13,6 +13,8 @@ from covcat import adopting, fetching, locking, manifest, plan, pool, repairing,
 from covcat.building import Bench, build
 from covcat.catalog.entries import BROUGHT, Release, Resource
 from covcat.catalog.load import Catalog
+from covcat.download.parts import Parts
+from covcat.download.remote import Network
 from covcat.errors import (
     ActionNeededError,
     CovcatError,
@@ -23,10 +25,9 @@ from covcat.errors import (
     NotFoundError,
     SeveralError,
 )
-from covcat.model.fetch import Held, Manifest, Network, Options, Plan, Step
+from covcat.model.fetch import Held, Manifest, Options, Plan, Step
 from covcat.model.lock import LockedRelease
 from covcat.partial import Partial
-from covcat.parts import Parts
 from covcat.progress import Progress, Silent
 from covcat.store import CLOSED, MANIFEST, SUMS, Store
 from covcat.verify import Checked

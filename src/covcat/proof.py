@@ -9,9 +9,10 @@ from covcat.catalog import selection
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import Listing
 from covcat.digests import PINNED, UNPUBLISHED, WEAK, VerifiedBy
+from covcat.download.remote import Served
 from covcat.errors import ExtractionError, IntegrityError
 from covcat.files import StoredFile
-from covcat.model.fetch import Manifest, Options, Selection, Served, Transfer
+from covcat.model.fetch import Manifest, Options, Selection, Transfer
 from covcat.names import collision
 
 

@@ -15,11 +15,12 @@ from covcat.building import Job
 from covcat.catalog.files import AnyFile, GitHubFile
 from covcat.catalog.listing import ListedFile, Listing
 from covcat.digests import blob_hasher
+from covcat.download.remote import Served
 from covcat.errors import IntegrityError
 from covcat.files import StoredFile, disk_errors, hashed, link_or_copy, make_folder
 from covcat.hosts import github_lfs
 from covcat.hosts.served import alone
-from covcat.model.fetch import Manifest, Served, Transfer
+from covcat.model.fetch import Manifest, Transfer
 from covcat.names import is_litter
 from covcat.pool import Brought, Found
 from covcat.text import counted

@@ -20,15 +20,16 @@ from covcat.building import Bench, Job, built, demand_ours, doubt, publish
 from covcat.catalog.entries import Release
 from covcat.catalog.files import AnyFile, GitHubFile
 from covcat.catalog.listing import ListedFile, Listing, totals
+from covcat.download.remote import Served
+from covcat.download.wanted import Line
 from covcat.errors import BrokenError, CovcatError, IntegrityError
 from covcat.fetching import ask_of, line_of
 from covcat.files import StoredFile, disk_errors, hashed, in_batches, make_folder, put
 from covcat.hosts.served import Ask, alone
-from covcat.model.fetch import Manifest, Options, Selection, Served, Step, Transfer
+from covcat.model.fetch import Manifest, Options, Selection, Step, Transfer
 from covcat.proof import Case
 from covcat.text import sized
 from covcat.verify import Checked
-from covcat.wanted import Line
 
 FEW = 100  # files that are asked for one by one, or picked out of an archive by their names
 _COMMIT = re.compile(r"/([0-9a-f]{40})/")

@@ -12,8 +12,8 @@ from pathlib import Path
 from covcat import pins
 from covcat.assemble import Part
 from covcat.catalog.files import GitHubFile
+from covcat.download.remote import Served
 from covcat.files import StoredFile, disk_errors
-from covcat.model.fetch import Served
 from covcat.model.lock import LockedRelease
 
 _NAMED = 4  # paths that a line has

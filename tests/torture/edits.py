@@ -31,10 +31,10 @@ from covcat import manifest
 from covcat.catalog import load
 from covcat.catalog.files import WebFile
 from covcat.cli import main
+from covcat.download.parts import Parts, Record
+from covcat.download.remote import Download, Served
 from covcat.files import StoredFile
-from covcat.model.fetch import Download, Served
 from covcat.partial import Partial
-from covcat.parts import Parts, Record
 from covcat.store import Store
 from torture.fixture import HANG, HOST, Case, Tally, Verdict, Wish, conduct, last_line
 

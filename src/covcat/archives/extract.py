@@ -34,6 +34,7 @@ from covcat.archives.tools import demand_rar_tool
 from covcat.archives.writing import Place, Sink, Tally
 from covcat.catalog.entries import Release
 from covcat.catalog.files import GitHubFile
+from covcat.download.remote import Served
 from covcat.errors import DiskError, ExtractionError, NotFoundError, UsageError
 from covcat.files import (
     FOLDER_MODE,
@@ -44,7 +45,6 @@ from covcat.files import (
     sync,
     workshop_beside,
 )
-from covcat.model.fetch import Served
 from covcat.names import collision, unsafe_name
 from covcat.progress import Progress
 

@@ -8,7 +8,8 @@ import typer
 from covcat.cli import complete
 from covcat.cli import network as net
 from covcat.cli.session import Session
-from covcat.model.fetch import Network, Options, Step
+from covcat.download.remote import Network
+from covcat.model.fetch import Options, Step
 
 
 def register(app: typer.Typer) -> None:

@@ -15,7 +15,7 @@ from covcat.errors import CovcatError, IntegrityError, SeveralError, UsageError
 from covcat.text import counted
 
 if TYPE_CHECKING:
-    from covcat.model.fetch import Network
+    from covcat.download.remote import Network
     from covcat.pins import Findings
     from covcat.pipeline import Repaired
     from covcat.progress import Progress

@@ -15,9 +15,9 @@ from covcat.catalog.files import AnyFile
 from covcat.catalog.yaml import MAX_BYTES
 from covcat.cli.bars import drawn
 from covcat.cli.session import Session
+from covcat.download.remote import Network
 from covcat.draft import Draft, draft, file_tree, tree_of
 from covcat.errors import UsageError
-from covcat.model.fetch import Network
 from covcat.names import unsafe_name
 from covcat.records import Listed, Record
 from covcat.text import shown

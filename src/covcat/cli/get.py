@@ -15,8 +15,9 @@ from covcat.cli import network as net
 from covcat.cli.license import is_unclear
 from covcat.cli.printing import put
 from covcat.cli.session import Session, error_text
+from covcat.download.remote import Network
 from covcat.errors import CovcatError, SeveralError, UsageError
-from covcat.model.fetch import Network, Options, Plan, Selection, Step
+from covcat.model.fetch import Options, Plan, Selection, Step
 from covcat.output.rows import Cell, Rows
 from covcat.text import counted
 

@@ -19,8 +19,8 @@ from covcat import logins
 from covcat.cli import reach
 from covcat.cli.reach import Check
 from covcat.cli.session import Session
+from covcat.download.remote import Login
 from covcat.errors import CovcatError
-from covcat.model.fetch import Login
 from covcat.text import sized
 from covcat.version import __version__
 

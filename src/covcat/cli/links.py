@@ -13,9 +13,9 @@ from covcat.cli import complete
 from covcat.cli import network as net
 from covcat.cli.find import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output
+from covcat.download.remote import Network
 from covcat.errors import IntegrityError, NetworkError, UsageError
 from covcat.files import disk_errors, opened
-from covcat.model.fetch import Network
 from covcat.output.rows import Rows
 
 if TYPE_CHECKING:

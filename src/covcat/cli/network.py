@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from covcat.cli.session import Session
+from covcat.download.remote import Network
 from covcat.errors import UsageError
-from covcat.model.fetch import Network
 
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 

@@ -12,8 +12,8 @@ from covcat.catalog.yaml import packaged_catalog
 from covcat.cli import network as net
 from covcat.cli import usage
 from covcat.cli.session import Session
+from covcat.download.remote import Network
 from covcat.errors import IntegrityError
-from covcat.model.fetch import Network
 from covcat.output.rows import Cell, Rows
 from covcat.text import counted
 

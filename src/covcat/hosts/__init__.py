@@ -18,9 +18,9 @@ from covcat.catalog.files import (
     MendeleyFile,
     ZenodoFile,
 )
+from covcat.download.remote import Location, Served
 from covcat.errors import CovcatError, GoneError, IntegrityError, is_lost
 from covcat.hosts.served import alone
-from covcat.model.fetch import Location, Served
 from covcat.names import collision, unsafe_name
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from covcat.catalog.files import BundledFile
 from covcat.catalog.yaml import packaged_catalog
+from covcat.download.remote import Location, Served
 from covcat.hosts.served import Ask, alone
-from covcat.model.fetch import Location, Served
 
 
 def listed(file: BundledFile, ask: Ask) -> list[Served]:

@@ -7,6 +7,7 @@ gives, and its size is another one. Downloads redirect to signed storage, which 
 
 from covcat.catalog.files import DataverseFile
 from covcat.digests import Digest
+from covcat.download.remote import Location, Served
 from covcat.errors import GoneError, NetworkError
 from covcat.hosts.served import (
     Ask,
@@ -22,7 +23,6 @@ from covcat.hosts.served import (
     text,
 )
 from covcat.logins import of_dataverse
-from covcat.model.fetch import Location, Served
 
 _PAGE = 300
 

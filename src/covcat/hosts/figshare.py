@@ -7,10 +7,10 @@ redirects to an address that is good for ten seconds, so each try starts there a
 
 from covcat.catalog.files import FigshareFile
 from covcat.digests import Digest
+from covcat.download.remote import Location, Served
 from covcat.errors import ActionNeededError, GoneError
 from covcat.hosts.served import Ask, Pages, alone, claim, field, is_pinned, rows, size, text
 from covcat.logins import of_figshare
-from covcat.model.fetch import Location, Served
 
 API = "https://api.figshare.com/v2/articles"
 _PAGE = 1000

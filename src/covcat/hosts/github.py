@@ -13,6 +13,7 @@ from urllib.parse import quote
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import ListedFile
 from covcat.digests import EXECUTABLE, REGULAR, Digest, VerifiedBy, tree_id
+from covcat.download.remote import Location, Served
 from covcat.errors import GoneError, IntegrityError, NetworkError
 from covcat.hosts import github_lfs
 from covcat.hosts.served import (
@@ -28,7 +29,6 @@ from covcat.hosts.served import (
     text,
 )
 from covcat.logins import of_github
-from covcat.model.fetch import Location, Served
 from covcat.names import MAX_DEPTH
 
 API = "https://api.github.com/repos"

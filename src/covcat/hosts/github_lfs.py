@@ -10,10 +10,10 @@ from urllib.parse import quote, urlsplit
 
 from covcat.catalog.files import GitHubFile
 from covcat.digests import Digest
+from covcat.download.remote import Location, Login, Served
 from covcat.errors import GoneError, NetworkError
 from covcat.files import StoredFile
 from covcat.hosts.served import Ask, field, rows, text
-from covcat.model.fetch import Location, Login, Served
 
 PREFIX = "lfs:"
 MOST = 1024  # bytes of a pointer, by the specification

@@ -9,9 +9,9 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from covcat.catalog.files import KaggleFile
+from covcat.download.remote import Location, Served
 from covcat.hosts.served import Ask, alone
 from covcat.logins import of_kaggle
-from covcat.model.fetch import Location, Served
 
 API = "https://www.kaggle.com/api/v1/datasets"
 

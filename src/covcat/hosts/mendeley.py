@@ -6,6 +6,7 @@ plain public object, which has no name of its own.
 
 from covcat.catalog.files import MendeleyFile
 from covcat.digests import Digest
+from covcat.download.remote import Location, Served
 from covcat.errors import GoneError, NetworkError
 from covcat.hosts.served import (
     MOST_FILES,
@@ -20,7 +21,6 @@ from covcat.hosts.served import (
     size,
     text,
 )
-from covcat.model.fetch import Location, Served
 
 API = "https://data.mendeley.com/public-api/datasets"
 FILES = "https://data.mendeley.com/public-files/datasets"

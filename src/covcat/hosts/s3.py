@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from covcat.catalog.files import S3File
+from covcat.download.remote import Location, Served
 from covcat.hosts.served import Ask, alone
-from covcat.model.fetch import Location, Served
 
 
 def listed(file: S3File, ask: Ask) -> list[Served]:

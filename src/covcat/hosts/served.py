@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from covcat.api import Api
 from covcat.archives.kinds import SUFFIXES, stem_of
 from covcat.catalog.files import AnyFile
 from covcat.catalog.listing import Listing
 from covcat.digests import Digest, Hash, VerifiedBy
+from covcat.download.api import Api
+from covcat.download.remote import Served
 from covcat.errors import IntegrityError, NetworkError
-from covcat.model.fetch import Served
 from covcat.names import unsafe_name
 
 _HOLDERS = ("zip", "tar", "7z", "rar")  # formats that hold files: .nii.gz stays what it is

@@ -1,8 +1,8 @@
 """A plain https address."""
 
 from covcat.catalog.files import WebFile
+from covcat.download.remote import Location, Served
 from covcat.hosts.served import Ask, alone
-from covcat.model.fetch import Location, Served
 
 
 def listed(file: WebFile, ask: Ask) -> list[Served]:

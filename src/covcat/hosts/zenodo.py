@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 from covcat.catalog.files import ZenodoFile
 from covcat.digests import Digest
+from covcat.download.remote import Location, Served
 from covcat.errors import GoneError
 from covcat.hosts.served import Ask, alone, claim, field, is_pinned, size, text
 from covcat.logins import of_zenodo
-from covcat.model.fetch import Location, Served
 
 API = "https://zenodo.org/api/records"
 

@@ -2,16 +2,12 @@
 
 import re
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from covcat.archives.base import NestedArchive
 from covcat.catalog.entries import License, Release, Resource
-from covcat.catalog.files import AnyFile
-from covcat.digests import Digest, VerifiedBy
-from covcat.errors import UsageError
+from covcat.digests import VerifiedBy
 from covcat.files import StoredFile
 
 if TYPE_CHECKING:
@@ -86,27 +82,6 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
-    """How to reach hosts, and how hard to try."""
-
-    mirror: str | None = None  # asked as MIRROR/host/path in place of https://host/path
-    offline: bool = False
-    timeout: float = 30  # seconds of silence, on connecting and on each read
-    allow_private: bool = False  # let redirects lead to private addresses
-    retries: int = 5  # after the first try; kept progress renews them
-    pause: float = 0.5  # seconds before the first retry; doubled before each further one
-    jobs: int | None = None  # files at once; also connections to one host, where it is set
-    limit_rate: float | None = None  # bytes a second, of all connections together
-    slowest: tuple[int, float] = (64 << 10, 60)  # fewer bytes in so many seconds: a stall
-    checkpoint: int = 64 << 20  # bytes between two records of how far a download is
-
-    def __post_init__(self) -> None:
-        """Refuse a mirror with a password in its address: it would be sent, and recorded."""
-        if self.mirror is not None and "@" in self.mirror:
-            raise UsageError("the mirror has a user name in it: it never receives credentials")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
     """What the disk holds of a release, as its manifest says."""
 
@@ -141,68 +116,6 @@ class Plan:
     """The steps in the order in which they will be carried out."""
 
     steps: tuple[Step, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """One file as its host serves it now; a catalog's File may stand for a thousand of these."""
-
-    file: AnyFile  # what the catalog says of it, or of the set that it belongs to
-    name: str  # as kept
-    id: str = ""  # by which the host knows it
-    entry: int = 0  # number of `file` in its release
-    folder: str = ""  # below `files/`: where it, or what it is unpacked to, goes
-    own_folder: str = ""  # the last of these folders, if it is named after the file itself
-    unpack: str = "none"
-    bytes: int | None = None
-    digests: tuple[Digest, ...] = ()  # all must hold; strongest first
-    has_claim: bool = False  # the answer's headers bring the host's md5
-    breaks: int | None = None  # transfers that may break off before another way is tried
-    mode: str | None = None  # git's
-    is_alone: bool = True  # the catalog names it; else it is one of a set
-
-    @property
-    def path(self) -> str:
-        """Return how it is called among the files of its release, as served."""
-        folder = self.folder.removesuffix(f"{self.own_folder}/") if self.own_folder else self.folder
-        return folder + self.name
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """Headers with a secret in them, and the one https host that they may be sent to."""
-
-    host: str
-    headers: Mapping[str, str] = field(repr=False)
-    at_once: bool = False  # an API gave them with the address; else after the host refused without
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Location:
-    """Where to ask for a file right now: an address, or a path for what covcat brings along."""
-
-    url: str  # that is recorded: it has no secret in it
-    name: str  # what the file is called when it is kept
-    path: Path | None = None
-    signed: str | None = field(default=None, repr=False)  # asked in place of `url`; expires
-    login: Login | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Download:
-    """A file that arrived whole and passed every digest that is pinned for it."""
-
-    path: Path
-    name: str
-    url: str  # the one asked for
-    final_url: str  # after redirects
-    mirror: str | None  # asked in place of the hosts
-    bytes: int
-    sha256: str
-    md5: str | None
-    verified_by: VerifiedBy
-    finished_at: str  # UTC, ISO 8601
-    imported_from: str | None = None  # name of what a person brought, in place of a transfer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

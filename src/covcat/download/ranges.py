@@ -10,11 +10,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from covcat.download.http import Web
+from covcat.download.parts import Part
+from covcat.download.remote import Location
+from covcat.download.resume import content_range
 from covcat.errors import CovcatError, NetworkError, StoppedError, TransientError
-from covcat.model.fetch import Location
-from covcat.parts import Part
-from covcat.resume import content_range
-from covcat.web import Web
 
 _SMALLEST, _LARGEST = 4 << 20, 32 << 20  # bytes of a piece
 _ROUNDS = 4  # pieces that each connection should get, so that all end together

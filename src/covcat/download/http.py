@@ -19,7 +19,11 @@ from weakref import WeakSet
 import httpcore
 import httpx
 
-from covcat.addresses import is_private, redirected, spelt_address, without_secrets
+from covcat.download.addresses import is_private, redirected, spelt_address, without_secrets
+from covcat.download.answers import SAID, refusal, secrets_of
+from covcat.download.proxies import Proxies, Proxy
+from covcat.download.remote import Login, Network
+from covcat.download.watching import Head, Watch, guard, is_certificate_fault
 from covcat.errors import (
     ActionNeededError,
     CovcatError,
@@ -28,11 +32,7 @@ from covcat.errors import (
     TransientError,
     UsageError,
 )
-from covcat.model.fetch import Login, Network
-from covcat.proxies import Proxies, Proxy
-from covcat.refusals import SAID, refusal, secrets_of
 from covcat.version import __version__
-from covcat.watching import Head, Watch, guard, is_certificate_fault
 
 MAX_REDIRECTS = 10
 _REDIRECTS = {301, 302, 303, 307, 308}

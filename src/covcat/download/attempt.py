@@ -12,6 +12,20 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from covcat.digests import Digest, Digests, Hash
+from covcat.download.answers import HEAD, not_the_file
+from covcat.download.pace import Floor
+from covcat.download.parts import Record, copied
+from covcat.download.remote import Location
+from covcat.download.resume import (
+    Held,
+    Validator,
+    claimed_md5,
+    content_range,
+    is_strong,
+    judge,
+    validator_of,
+)
+from covcat.download.wanted import Line, Wanted
 from covcat.errors import (
     ActionNeededError,
     CovcatError,
@@ -22,23 +36,9 @@ from covcat.errors import (
     TransientError,
 )
 from covcat.files import disk_errors
-from covcat.model.fetch import Location
-from covcat.not_the_file import HEAD, not_the_file
-from covcat.pace import Floor
-from covcat.parts import Record, copied
-from covcat.resume import (
-    Held,
-    Validator,
-    claimed_md5,
-    content_range,
-    is_strong,
-    judge,
-    validator_of,
-)
-from covcat.wanted import Line, Wanted
 
 if TYPE_CHECKING:
-    from covcat.web import Answer
+    from covcat.download.http import Answer
 
 
 _READ = 1 << 20
@@ -309,7 +309,7 @@ class Arrival:
 
     def _several(self, location: Location, host: str, helpers: int) -> bool:
         """Bring the rest over more connections; return False if it has to be done as before."""
-        from covcat import ranges
+        from covcat.download import ranges
 
         self._is_split = True  # whatever comes of it, not again
         shared = ranges.Shared(
@@ -372,7 +372,7 @@ class Arrival:
     @contextmanager
     def _local(self, location: Location, path: Path) -> Iterator["Answer"]:
         """Read a file that is on this machine as if it came from a host."""
-        from covcat.web import Answer
+        from covcat.download.http import Answer
 
         with disk_errors(f"read `{path.name}`"):
             stream, size = path.open("rb"), path.stat().st_size

@@ -6,20 +6,46 @@ and AWS, signed addresses of S3 and GCS that expired, GitHub's limits with statu
 
 import json
 import re
+import time
 from base64 import b64decode
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from html import unescape
+from urllib.parse import urlsplit
 
 from covcat.errors import (
     ActionNeededError,
     CovcatError,
     GoneError,
+    IntegrityError,
     NetworkError,
     RefusedError,
     TransientError,
 )
-from covcat.retry_after import wait_asked
+from covcat.names import split, volume
+
+_YEAR = 365 * 86400  # a larger RateLimit-Reset is a date, not a number of seconds
+
+
+HEAD = 512  # bytes that decide it
+
+
+_PAGE = re.compile(rb"<(?:!doctype|html|head|\?xml)", re.I)
+
+
+_TITLE = re.compile(rb"<title[^>]*>([^<]{1,200})", re.I)
+
+
+_CONTROL = re.compile(rb"[\0-\x08\x0e-\x1f]")  # in packed bytes, which may begin like JSON too
+
+
+_GATE = re.compile(
+    r"log ?in|sign ?in|consent|captcha|challenge|just a moment|attention required|verify|"
+    r"virus scan|quota",
+    re.I,
+)
+
 
 SAID = 4096  # bytes of a body that are looked at
 _FINAL = {501, 505}  # of 5xx: another try gets the same
@@ -129,3 +155,84 @@ def _without(text: str, secrets: Collection[str]) -> str:
     for one in secrets:
         text = text.replace(one, "…")
     return text
+
+
+def wait_asked(headers: Mapping[str, str], now: float | None = None) -> float | None:
+    """Return the seconds to wait, or None where the headers do not say it.
+
+    Retry-After: RFC 9110, section 10.2.3 (seconds or a date). RateLimit-Reset: seconds in the
+    drafts of the IETF, seconds since 1970 with GitHub and Zenodo; `RateLimit: …;t=` in later ones.
+    """
+    now = time.time() if now is None else now
+    text = headers.get("retry-after", "").strip()
+    if text:
+        return _seconds(text) if re.fullmatch(r"[0-9]{1,12}", text) else _until(text, now)
+    for name in ("ratelimit-reset", "x-ratelimit-reset"):
+        seconds = _seconds(headers.get(name, ""))
+        if seconds is not None:
+            return max(0.0, seconds - now) if seconds > _YEAR else seconds
+    found = re.search(r";\s*t=([0-9]{1,12})\b", headers.get("ratelimit", ""))
+    return float(found[1]) if found else None
+
+
+def _seconds(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"[0-9]{1,12}", text.strip()) else None
+
+
+def _until(text: str, now: float) -> float | None:
+    """Return the seconds until an HTTP date; 0 for one that has passed."""
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+
+
+MAGIC = {
+    "zip": (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"PK00"),  # the last of split ones
+    "7z": (b"7z\xbc\xaf\x27\x1c",),
+    "rar": (b"Rar!\x1a\x07",),
+    "gz": (b"\x1f\x8b",),
+    "bz2": (b"BZh",),
+    "xz": (b"\xfd7zXZ\x00",),
+    "zst": (b"\x28\xb5\x2f\xfd", *(bytes([0x50 + n, 0x2A, 0x4D, 0x18]) for n in range(16))),
+}
+
+
+def not_the_file(head: bytes, unpack: str, content_type: str, url: str) -> CovcatError | None:
+    """Return what is wrong with an answer that starts with `head`; None if it may be the file."""
+    expected = MAGIC.get(unpack, ())
+    if expected and head.startswith(expected):
+        return None
+    is_page = _PAGE.match(_without_comments(head)) is not None
+    if is_page and (unpack != "none" or "html" in content_type):
+        return _page_error(head, url)
+    if unpack != "none" and head.lstrip()[:1] in (b"{", b"[") and not _CONTROL.search(head):
+        return NetworkError(
+            f"`{url}` answered with JSON in place of the file",
+            cause=head[:200].decode("utf-8", "replace"),
+        )
+    if expected and volume(urlsplit(url).path):
+        return split(urlsplit(url).path.rpartition("/")[2])
+    if expected:
+        return IntegrityError(f"`{url}` is not a {unpack} file: it starts with {head[:8]!r}")
+    return None
+
+
+def _without_comments(head: bytes) -> bytes:
+    """Skip white space and HTML comments; a pattern for both would backtrack for ever."""
+    head = head.lstrip()
+    while head.startswith(b"<!--") and (end := head.find(b"-->")) >= 0:
+        head = head[end + 3 :].lstrip()
+    return head
+
+
+def _page_error(head: bytes, url: str) -> CovcatError:
+    found = _TITLE.search(head)
+    title = unescape(found[1].decode("utf-8", "replace")).strip() if found else ""
+    message = f"`{url}` answered with a web page in place of the file"
+    cause = f"its title is `{title}`" if title else None
+    if _GATE.search(title or head.decode("utf-8", "replace")):
+        return ActionNeededError(
+            message, cause=cause, hint=f"open {url} in a browser and see what it asks for"
+        )
+    return NetworkError(message, cause=cause, hint="try again later")

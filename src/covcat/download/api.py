@@ -4,12 +4,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from covcat.download.answers import HEAD, not_the_file
+from covcat.download.http import Web
+from covcat.download.pace import Floor, pause_after
+from covcat.download.remote import Login, Network
 from covcat.errors import NetworkError, TransientError
-from covcat.model.fetch import Login, Network
-from covcat.not_the_file import HEAD, not_the_file
-from covcat.pace import Floor, pause_after
 from covcat.progress import Progress
-from covcat.web import Web
 
 _MOST = 32 << 20  # bytes of an answer: a thousand files take less than one MB
 

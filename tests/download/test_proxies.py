@@ -13,11 +13,11 @@ import trustme
 from builders import Answer
 from imitations.server import Prompt
 
-from covcat import proxies
+from covcat.download import proxies
+from covcat.download.http import Web
+from covcat.download.proxies import Proxies
+from covcat.download.remote import Network
 from covcat.errors import ActionNeededError, CovcatError, NetworkError, UsageError
-from covcat.model.fetch import Network
-from covcat.proxies import Proxies
-from covcat.web import Web
 
 DATA = b"\x89PNG made up"
 CHANGES = {  # by a host's name: what is answered in place of a tunnel to it

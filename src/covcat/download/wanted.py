@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from covcat.model.fetch import Network, Served
-from covcat.pace import Limit, Slots
-from covcat.parts import Parts
+from covcat.download.pace import Limit, Slots
+from covcat.download.parts import Parts
+from covcat.download.remote import Network, Served
 from covcat.progress import Progress
 
 if TYPE_CHECKING:
-    from covcat.web import Web
+    from covcat.download.http import Web
 
 
 @dataclass(frozen=True, slots=True)

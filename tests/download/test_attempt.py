@@ -14,11 +14,12 @@ import pytest
 from builders import Answer, Shelf, zip_of
 from torture.origin import Channel, Origin
 
-from covcat import arrival, obtain, ranges
+from covcat import obtain
 from covcat.catalog import load
+from covcat.download import attempt, ranges
+from covcat.download.parts import SCHEMA, Parts, Record
+from covcat.download.remote import Network
 from covcat.hosts.served import alone
-from covcat.model.fetch import Network
-from covcat.parts import SCHEMA, Parts, Record
 
 BODY = b"".join(hashlib.sha256(str(n).encode()).digest() for n in range(40_000))  # 1.28 MB
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -175,8 +176,8 @@ def test_a_part_that_was_swept_by_mistake_is_still_whole(tmp_path: Path) -> None
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small files are shared out at once."""
-    monkeypatch.setattr(arrival, "_SPLIT_AFTER", 0.05)
-    monkeypatch.setattr(arrival, "_WORTH", 100_000)
+    monkeypatch.setattr(attempt, "_SPLIT_AFTER", 0.05)
+    monkeypatch.setattr(attempt, "_WORTH", 100_000)
     monkeypatch.setattr(ranges, "_SMALLEST", 100_000)
 
 
@@ -330,8 +331,8 @@ def test_a_redirect_to_a_private_address_needs_leave(
     target = f"http://localhost:{port}/elsewhere"
     server.serve("/data.example.org/x.bin", Answer(b"", 302, {"Location": target}))
     server.serve("/elsewhere", Answer(BODY))
-    monkeypatch.setattr("covcat.web.Web._asked", _unmapped(server.url))
-    monkeypatch.setattr("covcat.web.redirected", lambda url, location, mirror: location)
+    monkeypatch.setattr("covcat.download.http.Web._asked", _unmapped(server.url))
+    monkeypatch.setattr("covcat.download.http.redirected", lambda url, location, mirror: location)
     ran = covcat("fetch", "plain", *allowed)
     assert ran.code == code, ran.err
     assert ("which is at the private address" in ran.err) == (code == 4)

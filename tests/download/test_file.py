@@ -7,29 +7,29 @@ import httpx
 import pytest
 from builders import REPOSITORY, Answer, git_zip, zip_of
 
-from covcat import download
 from covcat.catalog.files import WebFile
+from covcat.download import file as download_file
+from covcat.download import remote
+from covcat.download.http import Web
+from covcat.download.pace import Limit, Slots
+from covcat.download.parts import Parts
+from covcat.download.remote import Location, Network
+from covcat.download.wanted import Line, Wanted
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError, UsageError
 from covcat.hosts.served import alone
-from covcat.model import fetch
-from covcat.model.fetch import Location, Network
-from covcat.pace import Limit, Slots
-from covcat.parts import Parts
 from covcat.progress import Silent
-from covcat.wanted import Line, Wanted
-from covcat.web import Web
 
 URL = "https://data.example.org/a.zip"
 ZIP = zip_of({"a.txt": b"a" * 5000})
 
 
-def got(tmp_path: Path, handler, *, mirror: str | None = None, **keys) -> fetch.Download:
+def got(tmp_path: Path, handler, *, mirror: str | None = None, **keys) -> remote.Download:
     """Download URL from a handler that stands in for the network."""
     file = WebFile(host="web", name="a.zip", url=URL, **{"unpack": "zip", **keys})
     return fetched(tmp_path, handler, file, Network(mirror=mirror, pause=0))
 
 
-def fetched(tmp_path: Path, handler, file: WebFile, network: Network) -> fetch.Download:
+def fetched(tmp_path: Path, handler, file: WebFile, network: Network) -> remote.Download:
     """Download a file from a handler, as `covcat fetch` does."""
     folder = tmp_path / "parts"
     folder.mkdir(exist_ok=True)
@@ -38,7 +38,7 @@ def fetched(tmp_path: Path, handler, file: WebFile, network: Network) -> fetch.D
     location = Location(url=file.url, name=file.name)
     wanted = Wanted(alone(file, file.name), file.name, "set@1.0")
     try:
-        return download.fetch(wanted, [lambda: location], line, tmp_path / "target")
+        return download_file.fetch(wanted, [lambda: location], line, tmp_path / "target")
     finally:
         web.close()
 

@@ -5,12 +5,12 @@ from contextlib import suppress
 
 import pytest
 
-from covcat.addresses import is_private
 from covcat.digests import Digests
+from covcat.download.addresses import is_private
+from covcat.download.answers import wait_asked
+from covcat.download.pace import Floor, Limit, Slots, pause_after
+from covcat.download.resume import Held, Validator, judge, validator_of
 from covcat.errors import NetworkError, StoppedError, TransientError
-from covcat.pace import Floor, Limit, Slots, pause_after
-from covcat.resume import Held, Validator, judge, validator_of
-from covcat.retry_after import wait_asked
 
 DATE = "Sat, 21 Nov 2026 12:00:00 GMT"
 EARLIER = "Sat, 21 Nov 2026 11:59:58 GMT"

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpcore
 
-from covcat.proxies import Proxy
+from covcat.download.proxies import Proxy
 
 Connected = Callable[[str | None, Any], None]  # told of the host, None for a proxy, and a stream
 

@@ -8,9 +8,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from covcat.addresses import without_secrets
-from covcat.arrival import Arrival
-from covcat.digests import Digest, VerifiedBy
+from covcat.digests import VerifiedBy
+from covcat.download.addresses import without_secrets
+from covcat.download.attempt import Arrival
+from covcat.download.pace import pause_after
+from covcat.download.remote import Download, Location, compared
+from covcat.download.wanted import Line, Wanted
 from covcat.errors import (
     BrokenError,
     CovcatError,
@@ -20,9 +23,6 @@ from covcat.errors import (
     StoppedError,
     TransientError,
 )
-from covcat.model.fetch import Download, Location, Served
-from covcat.pace import pause_after
-from covcat.wanted import Line, Wanted
 
 _PROGRESS = 1 << 20  # bytes that renew the retries
 Locate = Callable[[], Location]
@@ -123,32 +123,6 @@ def _verify(arrival: Arrival) -> VerifiedBy:
     kind = compared(served, known, arrival.url, arrival.offset, arrival.digests.hexdigest)
     has_end = arrival.has_end or arrival.total is not None
     return kind if has_end or kind != "first-use" else "unknown-length"
-
-
-def compared(
-    served: Served,
-    known: Sequence[Digest],
-    url: str,
-    size: int,
-    hexdigest: Callable[[str], str | None],
-) -> VerifiedBy:
-    """Compare a file's size and digests with what they must be; return the strongest of these.
-
-    Raises:
-        IntegrityError: one differs.
-    """
-    if served.bytes is not None and size != served.bytes:
-        raise IntegrityError(f"`{url}`: expected {served.bytes} bytes, got {size}")
-    for one in known:
-        got = (hexdigest(one.kind) or "")[: len(one.value)]
-        if one.value != got:
-            what = "what its host says" if one.means.startswith("host-") else "the pinned file"
-            raise IntegrityError(
-                f"`{served.path}` is not {what}: {one.kind} expected {one.value}, got {got} "
-                f"(`{url}`)",
-                hint="it was changed upstream or on the way; nothing was kept",
-            )
-    return known[0].means if known else "first-use"
 
 
 def _download(

@@ -1,0 +1,1 @@
+"""One file from an address: asked for, resumed, hashed, judged."""
