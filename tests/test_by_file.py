@@ -17,7 +17,7 @@ from covcat.download.api import Api
 from covcat.download.http import Web
 from covcat.download.remote import Network, Served
 from covcat.errors import NetworkError
-from covcat.hosts.served import Ask
+from covcat.hosts.base import Ask
 from covcat.progress import Silent
 
 FILES = {

@@ -11,7 +11,7 @@ from imitations.message import redirect
 
 from covcat.download.answers import refusal
 from covcat.errors import ActionNeededError, CovcatError, GoneError, NetworkError, TransientError
-from covcat.links import Address, Heard, Link, Turns, decided, is_elsewhere, word_of
+from covcat.hosts.links import Address, Heard, Link, Turns, decided, is_elsewhere, word_of
 
 DATA = bytes(range(1, 256)) * 8  # 2,040 bytes
 ZIP = zip_of({"a.txt": b"made up"})

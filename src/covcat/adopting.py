@@ -24,7 +24,8 @@ from covcat.download.http import Web
 from covcat.download.remote import Download, Served, compared
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError, NotFoundError
 from covcat.files import StoredFile, disk_errors
-from covcat.hosts.served import Ask, alone, one_of
+from covcat.hosts import base
+from covcat.hosts.base import Ask, alone, one_of
 from covcat.names import common_folder, is_litter, only_volumes, split
 from covcat.pool import Brought
 from covcat.recognise import address, now, recorded
@@ -291,7 +292,7 @@ def _verified(job: Job, served: Served, path: Path) -> Part:
         pool.demand_no_volume(path)
         raise IntegrityError(
             f"`{path.name}` is no archive: expected one {_format(served)}",
-            hint=f"open {hosts.page(served.file) or job.step.resource.homepage}",
+            hint=f"open {base.page(served.file) or job.step.resource.homepage}",
         )
     is_kept = kind is None or job.step.options.wants_archives
     copy = job.workshop / f"copy-{os.urandom(4).hex()}" if is_kept else None

@@ -28,7 +28,7 @@ from covcat.errors import (
 )
 from covcat.files import disk_errors, make_folder
 from covcat.hosts import github
-from covcat.hosts.served import Ask
+from covcat.hosts.base import Ask
 from covcat.proof import Case
 
 

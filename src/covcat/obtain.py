@@ -25,7 +25,8 @@ from covcat.errors import (
     is_lost,
 )
 from covcat.files import disk_errors
-from covcat.hosts.served import Ask
+from covcat.hosts import base
+from covcat.hosts.base import Ask
 from covcat.model.fetch import Manifest, Transfer
 from covcat.partial import Partial
 from covcat.store import Store
@@ -91,7 +92,7 @@ class _Crew:
     def _name(self, error: BaseException, file: Served) -> None:
         """Say which file an error is of: its address may be a number."""
         if isinstance(error, ActionNeededError):
-            error.page = hosts.page(file.file)
+            error.page = base.page(file.file)
         is_of_it = isinstance(error, NetworkError | ActionNeededError | SeveralError)
         is_one = len(self.order.files) > 1 or self.order.has_more
         if isinstance(error, CovcatError) and is_of_it and is_one:

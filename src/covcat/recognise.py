@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from covcat import hosts, pins, pool
+from covcat import pins, pool
 from covcat.assemble import Part
 from covcat.building import Job
 from covcat.catalog.files import AnyFile, GitHubFile
@@ -18,8 +18,8 @@ from covcat.digests import blob_hasher
 from covcat.download.remote import Served
 from covcat.errors import IntegrityError
 from covcat.files import StoredFile, disk_errors, hashed, link_or_copy, make_folder
-from covcat.hosts import github_lfs
-from covcat.hosts.served import alone
+from covcat.hosts import base, github_lfs
+from covcat.hosts.base import alone
 from covcat.model.fetch import Manifest, Transfer
 from covcat.names import is_litter
 from covcat.pool import Brought, Found
@@ -354,7 +354,7 @@ def recorded(job: Job, served: Served, name: str, size: int, sha256: str) -> Tra
 
 def address(job: Job, served: Served) -> str:
     """Return the page that a person had it from, as far as that is known."""
-    return hosts.page(served.file) or job.step.resource.homepage or ""
+    return base.page(served.file) or job.step.resource.homepage or ""
 
 
 def now() -> str:

@@ -25,7 +25,8 @@ from covcat.download.wanted import Line
 from covcat.errors import BrokenError, CovcatError, IntegrityError
 from covcat.fetching import ask_of, line_of
 from covcat.files import StoredFile, disk_errors, hashed, in_batches, make_folder, put
-from covcat.hosts.served import Ask, alone
+from covcat.hosts import base
+from covcat.hosts.base import Ask, alone
 from covcat.model.fetch import Manifest, Options, Selection, Step, Transfer
 from covcat.proof import Case
 from covcat.text import sized
@@ -219,7 +220,7 @@ def _listed_part(
 def _transfer(job: Job, served: Served, files: list[StoredFile]) -> Transfer:
     """Record the folder as what was brought; its sha256 is that of its SHA256SUMS."""
     file = served.file
-    address = hosts.page(file) or job.step.resource.homepage or ""
+    address = base.page(file) or job.step.resource.homepage or ""
     sums = "".join(f"{one.sha256}  {one.path}\n" for one in files)
     is_state = isinstance(file, GitHubFile) and len(job.release.files) == 1
     return Transfer(

@@ -19,7 +19,7 @@ from covcat.catalog import load
 from covcat.download import attempt, ranges
 from covcat.download.parts import SCHEMA, Parts, Record
 from covcat.download.remote import Network
-from covcat.hosts.served import alone
+from covcat.hosts.base import alone
 
 BODY = b"".join(hashlib.sha256(str(n).encode()).digest() for n in range(40_000))  # 1.28 MB
 SHA256 = hashlib.sha256(BODY).hexdigest()

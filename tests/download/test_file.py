@@ -16,7 +16,7 @@ from covcat.download.parts import Parts
 from covcat.download.remote import Location, Network
 from covcat.download.wanted import Line, Wanted
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError, UsageError
-from covcat.hosts.served import alone
+from covcat.hosts.base import alone
 from covcat.progress import Silent
 
 URL = "https://data.example.org/a.zip"

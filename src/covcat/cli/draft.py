@@ -16,10 +16,10 @@ from covcat.catalog.yaml import MAX_BYTES
 from covcat.cli.bars import drawn
 from covcat.cli.session import Session
 from covcat.download.remote import Network
-from covcat.draft import Draft, draft, file_tree, tree_of
 from covcat.errors import UsageError
+from covcat.hosts.draft import Draft, draft, file_tree, tree_of
+from covcat.hosts.records import Listed, Record
 from covcat.names import unsafe_name
-from covcat.records import Listed, Record
 from covcat.text import shown
 
 _NAMED = 5  # files that a note names

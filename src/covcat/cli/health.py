@@ -15,12 +15,12 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from covcat import logins
 from covcat.cli import reach
 from covcat.cli.reach import Check
 from covcat.cli.session import Session
 from covcat.download.remote import Login
 from covcat.errors import CovcatError
+from covcat.hosts import logins
 from covcat.text import sized
 from covcat.version import __version__
 

@@ -19,7 +19,7 @@ from covcat.files import disk_errors, opened
 from covcat.output.rows import Rows
 
 if TYPE_CHECKING:
-    from covcat.links import Key, Link
+    from covcat.hosts.links import Key, Link
 
 
 _COLUMNS = (
@@ -73,8 +73,8 @@ def check_links(
             "no address was asked for, because --offline is set",
             hint="the same command without --offline",
         )
-    from covcat import links
     from covcat.cli.bars import drawn
+    from covcat.hosts import links
 
     chosen = chosen_output(output, FORMATS)
     before = _earlier(since) if since else {}
@@ -99,7 +99,7 @@ def _earlier(path: Path) -> "dict[Key, Link]":
     """
     from pydantic import TypeAdapter
 
-    from covcat.links import Link
+    from covcat.hosts.links import Link
 
     try:
         with disk_errors(f"read `{path}`"), opened(path) as stream:

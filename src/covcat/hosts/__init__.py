@@ -9,22 +9,14 @@ from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from covcat.catalog.files import (
-    AnyFile,
-    DataverseFile,
-    FigshareFile,
-    GitHubFile,
-    KaggleFile,
-    MendeleyFile,
-    ZenodoFile,
-)
+from covcat.catalog.files import AnyFile
 from covcat.download.remote import Location, Served
 from covcat.errors import CovcatError, GoneError, IntegrityError, is_lost
-from covcat.hosts.served import alone
+from covcat.hosts.base import alone, page
 from covcat.names import collision, unsafe_name
 
 if TYPE_CHECKING:
-    from covcat.hosts.served import Ask
+    from covcat.hosts.base import Ask
 
 
 class Host(Protocol):
@@ -59,25 +51,6 @@ HOSTS: Mapping[str, str] = {
 def host(name: str) -> Host:
     """Return a host's module; imported when it is needed."""
     return cast("Host", import_module(HOSTS[name]))
-
-
-def page(file: AnyFile) -> str | None:
-    """Return the page on which a person gets a file, where one is known by its host's pattern."""
-    match file:
-        case KaggleFile():
-            return f"https://www.kaggle.com/datasets/{file.dataset}"
-        case DataverseFile():
-            return f"https://doi.org/{file.doi}"
-        case ZenodoFile():
-            return f"https://zenodo.org/records/{file.record}"
-        case MendeleyFile():
-            return f"https://data.mendeley.com/datasets/{file.dataset}/{file.version}"
-        case FigshareFile():
-            return f"https://doi.org/10.6084/m9.figshare.{file.article}.v{file.version}"
-        case GitHubFile():
-            return f"https://github.com/{file.repository}"
-        case _:
-            return None
 
 
 def listed(

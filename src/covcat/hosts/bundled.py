@@ -3,7 +3,7 @@
 from covcat.catalog.files import BundledFile
 from covcat.catalog.yaml import packaged_catalog
 from covcat.download.remote import Location, Served
-from covcat.hosts.served import Ask, alone
+from covcat.hosts.base import Ask, alone
 
 
 def listed(file: BundledFile, ask: Ask) -> list[Served]:

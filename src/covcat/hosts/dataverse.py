@@ -9,7 +9,7 @@ from covcat.catalog.files import DataverseFile
 from covcat.digests import Digest
 from covcat.download.remote import Location, Served
 from covcat.errors import GoneError, NetworkError
-from covcat.hosts.served import (
+from covcat.hosts.base import (
     Ask,
     Pages,
     alone,
@@ -22,7 +22,7 @@ from covcat.hosts.served import (
     size,
     text,
 )
-from covcat.logins import of_dataverse
+from covcat.hosts.logins import of_dataverse
 
 _PAGE = 300
 

@@ -9,8 +9,8 @@ from covcat.catalog.files import FigshareFile
 from covcat.digests import Digest
 from covcat.download.remote import Location, Served
 from covcat.errors import ActionNeededError, GoneError
-from covcat.hosts.served import Ask, Pages, alone, claim, field, is_pinned, rows, size, text
-from covcat.logins import of_figshare
+from covcat.hosts.base import Ask, Pages, alone, claim, field, is_pinned, rows, size, text
+from covcat.hosts.logins import of_figshare
 
 API = "https://api.figshare.com/v2/articles"
 _PAGE = 1000

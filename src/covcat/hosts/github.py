@@ -16,7 +16,7 @@ from covcat.digests import EXECUTABLE, REGULAR, Digest, VerifiedBy, tree_id
 from covcat.download.remote import Location, Served
 from covcat.errors import GoneError, IntegrityError, NetworkError
 from covcat.hosts import github_lfs
-from covcat.hosts.served import (
+from covcat.hosts.base import (
     MOST_FILES,
     Ask,
     alone,
@@ -28,7 +28,7 @@ from covcat.hosts.served import (
     size,
     text,
 )
-from covcat.logins import of_github
+from covcat.hosts.logins import of_github
 from covcat.names import MAX_DEPTH
 
 API = "https://api.github.com/repos"

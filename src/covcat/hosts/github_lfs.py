@@ -13,7 +13,7 @@ from covcat.digests import Digest
 from covcat.download.remote import Location, Login, Served
 from covcat.errors import GoneError, NetworkError
 from covcat.files import StoredFile
-from covcat.hosts.served import Ask, field, rows, text
+from covcat.hosts.base import Ask, field, rows, text
 
 PREFIX = "lfs:"
 MOST = 1024  # bytes of a pointer, by the specification

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from covcat.catalog.files import KaggleFile
 from covcat.download.remote import Location, Served
-from covcat.hosts.served import Ask, alone
-from covcat.logins import of_kaggle
+from covcat.hosts.base import Ask, alone
+from covcat.hosts.logins import of_kaggle
 
 API = "https://www.kaggle.com/api/v1/datasets"
 

@@ -8,7 +8,7 @@ from covcat.catalog.files import MendeleyFile
 from covcat.digests import Digest
 from covcat.download.remote import Location, Served
 from covcat.errors import GoneError, NetworkError
-from covcat.hosts.served import (
+from covcat.hosts.base import (
     MOST_FILES,
     Ask,
     Pages,

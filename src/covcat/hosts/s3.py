@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from covcat.catalog.files import S3File
 from covcat.download.remote import Location, Served
-from covcat.hosts.served import Ask, alone
+from covcat.hosts.base import Ask, alone
 
 
 def listed(file: S3File, ask: Ask) -> list[Served]:

@@ -2,7 +2,7 @@
 
 from covcat.catalog.files import WebFile
 from covcat.download.remote import Location, Served
-from covcat.hosts.served import Ask, alone
+from covcat.hosts.base import Ask, alone
 
 
 def listed(file: WebFile, ask: Ask) -> list[Served]:

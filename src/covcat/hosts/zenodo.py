@@ -11,8 +11,8 @@ from covcat.catalog.files import ZenodoFile
 from covcat.digests import Digest
 from covcat.download.remote import Location, Served
 from covcat.errors import GoneError
-from covcat.hosts.served import Ask, alone, claim, field, is_pinned, size, text
-from covcat.logins import of_zenodo
+from covcat.hosts.base import Ask, alone, claim, field, is_pinned, size, text
+from covcat.hosts.logins import of_zenodo
 
 API = "https://zenodo.org/api/records"
 

@@ -9,7 +9,7 @@ import covcat
 from covcat import hosts
 from covcat.catalog.files import AnyFile, GitHubFile, S3File, WebFile
 from covcat.hosts import HOSTS
-from covcat.hosts.served import Ask
+from covcat.hosts.base import Ask
 
 FILES = [
     (f"{one.id}@{release.id}-{number}", file)

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 from builders import COMMIT, git_rows
+from hosts.test_host_answers import DATA, ZENODO, entry
 from imitations import FOR_EVER
 from imitations.message import Reply, as_json, sha256
-from test_host_answers import DATA, ZENODO, entry
 
 from covcat.download import api, http
 from covcat.download.remote import Network
 from covcat.errors import NetworkError
-from covcat.hosts.served import Pages
+from covcat.hosts.base import Pages
 
 DOI = "doi:10.7910/DVN/TEST"
 DATAVERSE = 'host: dataverse, server: "https://dataverse.harvard.edu", doi: 10.7910/DVN/TEST'

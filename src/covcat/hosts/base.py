@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from covcat.archives.kinds import SUFFIXES, stem_of
-from covcat.catalog.files import AnyFile
+from covcat.catalog.files import (
+    AnyFile,
+    DataverseFile,
+    FigshareFile,
+    GitHubFile,
+    KaggleFile,
+    MendeleyFile,
+    ZenodoFile,
+)
 from covcat.catalog.listing import Listing
 from covcat.digests import Digest, Hash, VerifiedBy
 from covcat.download.api import Api
@@ -211,3 +219,22 @@ class Pages:
         self._left -= 1
         if self._left < 0 or len(self.rows) > MOST_FILES:
             raise NetworkError(f"{self._what} lists files without end", hint="try again later")
+
+
+def page(file: AnyFile) -> str | None:
+    """Return the page on which a person gets a file, where one is known by its host's pattern."""
+    match file:
+        case KaggleFile():
+            return f"https://www.kaggle.com/datasets/{file.dataset}"
+        case DataverseFile():
+            return f"https://doi.org/{file.doi}"
+        case ZenodoFile():
+            return f"https://zenodo.org/records/{file.record}"
+        case MendeleyFile():
+            return f"https://data.mendeley.com/datasets/{file.dataset}/{file.version}"
+        case FigshareFile():
+            return f"https://doi.org/10.6084/m9.figshare.{file.article}.v{file.version}"
+        case GitHubFile():
+            return f"https://github.com/{file.repository}"
+        case _:
+            return None

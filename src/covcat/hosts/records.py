@@ -26,8 +26,8 @@ from covcat.catalog.marks import Count, Date, FileName, GitId, Matches, OwnerNam
 from covcat.digests import Digest
 from covcat.errors import IntegrityError, NetworkError
 from covcat.hosts import dataverse, figshare, github, kaggle, mendeley, zenodo
-from covcat.hosts.served import Ask, field, size, text
-from covcat.logins import of_dataverse, of_figshare, of_github, of_kaggle
+from covcat.hosts.base import Ask, field, size, text
+from covcat.hosts.logins import of_dataverse, of_figshare, of_github, of_kaggle
 from covcat.names import unsafe_name
 
 _SHUT = ("is_embargoed", "is_confidential", "is_metadata_record", "download_disabled")  # figshare's

@@ -17,10 +17,10 @@ from covcat.download.api import Api
 from covcat.download.http import Web
 from covcat.download.remote import Network
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError
-from covcat.hosts.served import Ask
+from covcat.hosts.base import Ask
+from covcat.hosts.records import SAYS, Listed, Record, Said, cleaned, is_refused
 from covcat.names import Paths, unsafe_name
 from covcat.progress import Progress
-from covcat.records import SAYS, Listed, Record, Said, cleaned, is_refused
 
 MOST_FILES = 100  # of a set, each of which gets an entry of its own
 _KEYS = ("name", "into", "bytes", "sha256", "md5", "unpack")  # after the host's own, in this order

@@ -25,7 +25,8 @@ from covcat.download.pace import Wait, pause_after
 from covcat.download.remote import Login, Network, Served
 from covcat.download.resume import content_range, validator_of
 from covcat.errors import ActionNeededError, CovcatError, GoneError, TransientError
-from covcat.hosts.served import Ask
+from covcat.hosts import base
+from covcat.hosts.base import Ask
 from covcat.progress import Progress
 
 _PHRASES = {one.phrase.casefold() for one in HTTPStatus}  # beside a number these say nothing
@@ -312,7 +313,7 @@ class _Asking:
                 by_host = file.bytes is None or not served.is_alone
                 found = [replace(one, unpack=served.unpack, bytes=served.bytes, by_host=by_host)]
         except CovcatError as error:
-            url = hosts.page(file) or resource.homepage or ""
+            url = base.page(file) or resource.homepage or ""
             found = [address(kind="file", url=url, unlisted=error)]
         mirror = partial(address, kind="mirror", unpack=file.unpack, by_host=file.bytes is None)
         return [*found, *(mirror(url=url, bytes=size) for url in file.mirrors)]
