@@ -195,9 +195,9 @@ def write_workbook(path: Path, count: int) -> None:
 
 def make(folder: Path, id: str, labels: int, images: int) -> None:
     """Make a release with so many rows of labels and images, as if it had been fetched."""
-    from covcat import manifest
     from covcat.catalog import load
     from covcat.files import StoredFile
+    from covcat.store import manifest
 
     (folder / "catalog").mkdir(exist_ok=True)
     entry = ENTRY.format(id=id)

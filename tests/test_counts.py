@@ -16,7 +16,7 @@ from covid_ct_builder import covid_ct_tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from covcat import counts, manifest
+from covcat import counts
 from covcat.catalog import check, listing, load
 from covcat.catalog.columns import COLUMNS, NAMES, Record
 from covcat.catalog.entries import PublishedCounts, Recount
@@ -25,6 +25,7 @@ from covcat.files import StoredFile
 from covcat.index.making import Report
 from covcat.index.opening import Index
 from covcat.query import Question
+from covcat.store import manifest
 
 SHARED = Path(__file__).parents[2] / "shared" / "real"
 needs_real = pytest.mark.skipif(

@@ -18,7 +18,6 @@ import pytest
 from builders import REPOSITORY, Ran, Server, Shelf, git_zip, tree_on_disk
 
 from covcat import export as exports
-from covcat import manifest as manifests
 from covcat.catalog import load as catalogs
 from covcat.catalog.entries import Allows, License
 from covcat.cli import export as command
@@ -26,8 +25,9 @@ from covcat.errors import DiskError, IntegrityError
 from covcat.export import linked
 from covcat.export.bags import bag, encoded, info, payload
 from covcat.files import StoredFile
-from covcat.model.fetch import Manifest
 from covcat.progress import Silent
+from covcat.store import manifest as manifests
+from covcat.store.manifest import Manifest
 
 Covcat = Callable[..., Ran]
 NAMES = (

@@ -441,7 +441,7 @@ def test_what_is_here_without_a_pin_does_not_pass_require(covcat, shelf, server)
 def test_a_bomb_stops_at_the_free_space(covcat, shelf, server, monkeypatch) -> None:
     shelf.add_web("plain", "a.zip", unpack="zip")
     server.serve("/data.example.org/a.zip", Answer(zip_of({"a": bytes(1_000_000)})))
-    monkeypatch.setattr("covcat.store.Store.free_bytes", lambda self: 500_000)
+    monkeypatch.setattr("covcat.store.folder.Store.free_bytes", lambda self: 500_000)
     ran = covcat("fetch", "plain")
     assert (ran.code, nothing_is_left()) == (8, True)
     assert (

@@ -203,7 +203,7 @@ def test_a_branch_is_a_plain_name(covcat, shelf) -> None:
 def test_a_body_without_end_stops_at_the_room_there_is(
     covcat, shelf, server, monkeypatch, unpack: str
 ) -> None:
-    monkeypatch.setattr("covcat.store.Store.free_bytes", lambda self: 100_000)
+    monkeypatch.setattr("covcat.store.folder.Store.free_bytes", lambda self: 100_000)
     shelf.add_web("plain", "a.zip", unpack=unpack)
     server.serve("/data.example.org/a.zip", Answer(b"PK\x03\x04" * 100_000, has_length=False))
     ran = covcat("fetch", "plain")

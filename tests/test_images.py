@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tables_builder import png
 
-from covcat import index, manifest, query, store
+from covcat import index, query
 from covcat.catalog import load
 from covcat.catalog.columns import COLUMNS, NAMES, Record
 from covcat.cli import images as command
@@ -32,7 +32,9 @@ from covcat.index import making, opening
 from covcat.index.making import Report
 from covcat.output import records as writers
 from covcat.progress import Silent
-from covcat.store import Store
+from covcat.store import folder as store_folder
+from covcat.store import manifest
+from covcat.store.folder import Store
 
 DATA = Path("covcat-data")
 HEADER = "name,patient,day,sex,age,finding,view,modality,license"
@@ -100,7 +102,7 @@ def put(
         place.write_bytes(data)
         digest = hashlib.sha256(data).hexdigest()
         stored.append(StoredFile(path=f"files/{path}", bytes=len(data), sha256=digest))
-    for old in (store.MANIFEST, store.SUMS):
+    for old in (store_folder.MANIFEST, store_folder.SUMS):
         (folder / old).unlink(missing_ok=True)
     manifest.write(folder, manifest.made(resource, release, [], stored, [], "files", selection))
     return folder

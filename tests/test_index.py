@@ -23,7 +23,7 @@ import pytest
 from covid_ct_builder import PATIENTS, covid_ct_tables
 from tables_builder import darwin, dicom, nifti, png, workbook
 
-from covcat import index, manifest, query, store
+from covcat import index, query
 from covcat.catalog import load, yaml
 from covcat.catalog.columns import NAMES, Record
 from covcat.catalog.entries import LabelTable, Release, Resource
@@ -33,7 +33,9 @@ from covcat.files import StoredFile
 from covcat.index.making import Report
 from covcat.progress import Silent
 from covcat.query import Question
-from covcat.store import INDEX, Store
+from covcat.store import folder as store_folder
+from covcat.store import manifest
+from covcat.store.folder import INDEX, Store
 
 needs_pydicom = pytest.mark.skipif(
     importlib.util.find_spec("pydicom") is None, reason="pydicom is not installed here"
@@ -59,7 +61,7 @@ def put(name: str, files: Mapping[str, bytes]) -> tuple[Resource, Release]:
         place.write_bytes(data)
         digest = hashlib.sha256(data).hexdigest()
         stored.append(StoredFile(path=f"files/{path}", bytes=len(data), sha256=digest))
-    for old in (store.MANIFEST, store.SUMS):
+    for old in (store_folder.MANIFEST, store_folder.SUMS):
         (folder / old).unlink(missing_ok=True)
     manifest.write(folder, manifest.made(resource, release, [], stored, [], "files"))
     return resource, release

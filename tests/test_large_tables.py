@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 from tables_builder import darwin, png, sheet_xml, source_of, with_parts, workbook
 
-from covcat import labels, manifest, readers
+from covcat import labels, readers
 from covcat.catalog import load
 from covcat.catalog.columns import Record
 from covcat.catalog.entries import LabelTable
 from covcat.errors import IntegrityError
 from covcat.files import StoredFile
 from covcat.index.further import Further
+from covcat.store import manifest
 
 MOST_MIB = 500  # of memory of a whole command, whatever the table
 SHEET, STYLES = "xl/worksheets/sheet1.xml", "xl/styles.xml"

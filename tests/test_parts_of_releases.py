@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from builders import COMMIT, REPOSITORY, git_zip, zip_of
 
-from covcat.model.fetch import Selection
+from covcat.store.manifest import Selection
 from covcat.text import sized
 
 FILES = {f"images/{n:02}.png": b"\x89PNG %d" % n for n in range(20)} | {"labels.csv": b"a\n"}
@@ -205,7 +205,7 @@ def test_a_part_needs_no_room_for_the_whole(covcat, shelf, world, monkeypatch) -
     shelf.add_repository()
     world.github.add("test/set", COMMIT, REPOSITORY)
     free = len(REPOSITORY["README.md"]) * 2
-    monkeypatch.setattr("covcat.store.Store.free_bytes", lambda self: free)
+    monkeypatch.setattr("covcat.store.folder.Store.free_bytes", lambda self: free)
     assert covcat("fetch", "set", "--by-file", mirror=world.url).code == 8
     assert covcat("fetch", "set", "--include", "README.md", mirror=world.url).code == 0
 

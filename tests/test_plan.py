@@ -9,7 +9,7 @@ from covcat import plan
 from covcat.catalog.entries import Release, Resource
 from covcat.catalog.load import trusted
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError
-from covcat.model.fetch import Held, Options, Selection
+from covcat.store.manifest import Held, Options, Selection
 
 FLAGS = dict.fromkeys(("ct", "xray", "mri", "ultrasound", "metadata", "case_review"), "N")
 ALLOWS = dict.fromkeys(("commercial", "derivatives", "redistribution"), "unknown")

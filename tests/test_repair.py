@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from builders import COMMIT, REPOSITORY, Answer, git_zip, tree_on_disk, zip_of
 
-from covcat import store as stores
+from covcat.store import folder as stores
 
 RELEASE = Path("covcat-data/set/1")
 README = RELEASE / "files/README.md"

@@ -25,7 +25,7 @@ from covcat.index import opening
 from covcat.index.making import Report
 from covcat.index.opening import Index
 from covcat.progress import Silent
-from covcat.store import Store
+from covcat.store.folder import Store
 
 DATA = Path("covcat-data")
 RELEASE = DATA / "sample/1"

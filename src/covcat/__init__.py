@@ -57,9 +57,9 @@ def fetch(
 
     from covcat import pipeline
     from covcat.download.remote import Network
-    from covcat.model.fetch import Options
     from covcat.progress import Silent
-    from covcat.store import Store
+    from covcat.store.folder import Store
+    from covcat.store.manifest import Options
 
     known = catalog or load_catalog()
     store = Store(Path(data_dir))
@@ -97,7 +97,7 @@ def images(
     from covcat import index, query
     from covcat.catalog.columns import COLUMNS
     from covcat.progress import Silent
-    from covcat.store import Store
+    from covcat.store.folder import Store
 
     known, store = catalog or load_catalog(), Store(Path(data_dir))
     question = query.Question(where=where, with_files_only=with_files_only)

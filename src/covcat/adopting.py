@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from covcat import assemble, expected, hosts, pins, placing, pool, recognise
+from covcat import assemble, expected, hosts, placing, pool, recognise
 from covcat.assemble import Part
 from covcat.building import Job
 from covcat.catalog import selection
@@ -29,6 +29,7 @@ from covcat.hosts.base import Ask, alone, one_of
 from covcat.names import common_folder, is_litter, only_volumes, split
 from covcat.pool import Brought
 from covcat.recognise import address, now, recorded
+from covcat.store import compare
 from covcat.text import counted
 
 
@@ -187,11 +188,13 @@ def _demand_named(
     """Refuse what is wrong or missing; what is none of the release's is only told."""
     name = job.case.name
     if wrong or missing:
-        findings = pins.Findings(changed=tuple(wrong), missing=tuple(missing), extra=tuple(extra))
+        findings = compare.Findings(
+            changed=tuple(wrong), missing=tuple(missing), extra=tuple(extra)
+        )
         hint = f"covcat import {name} --allow-missing keeps what is there"
         if job.case.before is not None:
             hint = f"covcat fetch {name}"
-        pins.demand(findings, f"what was given is not `{name}`", hint)
+        compare.demand(findings, f"what was given is not `{name}`", hint)
     if extra:
         note = f"{counted(len(extra), 'file')} left out as none of the release's"
         job.bench.progress.note(f"{name}: {note}")

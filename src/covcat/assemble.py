@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from covcat import pins, room
+from covcat import room
 from covcat.archives import extract, rules, writing
 from covcat.archives import zip as zip_format
 from covcat.archives.base import BadArchiveError
@@ -19,10 +19,11 @@ from covcat.catalog.files import AnyFile, GitHubFile, KaggleFile
 from covcat.download.remote import Download, Served
 from covcat.errors import ExtractionError, IntegrityError
 from covcat.files import StoredFile, disk_errors, hashed, link_or_copy, make_folder
-from covcat.model.fetch import Options, Selection, Transfer
 from covcat.names import unsafe_name
 from covcat.progress import Progress
-from covcat.store import Store
+from covcat.store import compare
+from covcat.store.folder import Store
+from covcat.store.manifest import Options, Selection, Transfer
 from covcat.text import counted
 
 
@@ -165,7 +166,7 @@ def _with_git_ids(
     """Record the tree that was unpacked, and the commit that git wrote into the archive."""
     if file.commit and commit and commit != file.commit:
         raise IntegrityError(f"`{transfer.url}` is commit `{commit}`: expected {file.commit}")
-    tree = pins.tree_of(files, file) if is_whole else None
+    tree = compare.tree_of(files, file) if is_whole else None
     return replace(transfer, commit=commit, tree=tree, keep=file.keep)
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from covcat import assemble, expected, locking, manifest, room, surplus, verify
+from covcat import assemble, expected, room, surplus
 from covcat.archives import extract
 from covcat.assemble import Part
 from covcat.catalog import selection
@@ -19,12 +19,13 @@ from covcat.catalog.load import Catalog
 from covcat.download.remote import Network, Served
 from covcat.errors import DiskError, ExtractionError, IntegrityError
 from covcat.files import disk_errors, make_folder
-from covcat.model.fetch import Form, Manifest, Selection, Step
 from covcat.names import is_litter
-from covcat.partial import Partial
 from covcat.progress import Progress, Silent
 from covcat.proof import Case, Proven, proven
-from covcat.store import MANIFEST, Store
+from covcat.store import lockfile, manifest, verify
+from covcat.store.folder import MANIFEST, Store
+from covcat.store.manifest import Form, Manifest, Selection, Step
+from covcat.store.waiting import Partial
 from covcat.text import counted
 
 WORDS = {
@@ -139,7 +140,7 @@ def built(job: Job, bring: Bring) -> Manifest:
         _demand_nothing_lost(job, found)
         record = _record(job, found)
         if job.step.options.locked is not None:
-            locking.demand(job.step.options.locked, record)
+            lockfile.demand(job.step.options.locked, record)
     if not job.step.options.extract:
         (job.built / "files").rmdir()
     manifest.write(job.built, record)

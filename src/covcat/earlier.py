@@ -6,14 +6,14 @@ Only where their host still says what it said then, and after every byte was rea
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from covcat import verify
 from covcat.assemble import Part
 from covcat.building import Job
 from covcat.catalog import selection
 from covcat.catalog.selection import Chosen
 from covcat.download.remote import Served
 from covcat.files import StoredFile, put
-from covcat.model.fetch import Manifest, Transfer
+from covcat.store import verify
+from covcat.store.manifest import Manifest, Transfer
 from covcat.text import counted
 
 

@@ -9,7 +9,7 @@ from covcat.catalog.files import AnyFile, GitHubFile
 from covcat.catalog.listing import Listing
 from covcat.download.remote import Served
 from covcat.hosts.base import alone
-from covcat.model.fetch import Manifest, Options, Selection
+from covcat.store.manifest import Manifest, Options, Selection
 
 FEW = 100  # files of a repository that are asked for one by one, if only these are wanted
 

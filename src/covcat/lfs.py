@@ -5,14 +5,15 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from covcat import obtain, pins
+from covcat import obtain
 from covcat.assemble import Part, Site
 from covcat.catalog.files import GitHubFile
 from covcat.download.remote import Download, Served
 from covcat.download.wanted import Line
 from covcat.files import StoredFile, disk_errors, link_or_copy
 from covcat.hosts.github_lfs import MOST, content, pointer
-from covcat.partial import Partial
+from covcat.store import compare
+from covcat.store.waiting import Partial
 from covcat.text import counted
 
 
@@ -65,7 +66,7 @@ def _target(folder: Path, stored: StoredFile, part: Part, file: GitHubFile) -> S
         return None
     with disk_errors(f"read `{stored.path}`"):
         found = pointer((folder / stored.path).read_bytes())
-    if found is None or pins.pointer_blob(*found) != stored.blob:  # with extensions: as it is
+    if found is None or compare.pointer_blob(*found) != stored.blob:  # with extensions: as it is
         return None
     commit = part.transfer.commit or file.commit or file.branch or ""
     return replace(content(stored, file, commit, found), entry=part.served.entry)

@@ -27,9 +27,9 @@ from covcat.errors import (
 from covcat.files import disk_errors
 from covcat.hosts import base
 from covcat.hosts.base import Ask
-from covcat.model.fetch import Manifest, Transfer
-from covcat.partial import Partial
-from covcat.store import Store
+from covcat.store.folder import Store
+from covcat.store.manifest import Manifest, Transfer
+from covcat.store.waiting import Partial
 
 JOBS = 4  # files at once, unless --jobs says otherwise
 _PATIENCE = 1.5  # seconds in which threads that were stopped may put things in order

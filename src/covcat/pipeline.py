@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from covcat import adopting, fetching, locking, manifest, plan, pool, repairing, verify
+from covcat import adopting, fetching, plan, pool, repairing
 from covcat.building import Bench, build
 from covcat.catalog.entries import BROUGHT, Release, Resource
 from covcat.catalog.load import Catalog
@@ -25,12 +25,13 @@ from covcat.errors import (
     NotFoundError,
     SeveralError,
 )
-from covcat.model.fetch import Held, Manifest, Options, Plan, Step
-from covcat.model.lock import LockedRelease
-from covcat.partial import Partial
-from covcat.progress import Progress, Silent
-from covcat.store import CLOSED, MANIFEST, SUMS, Store
-from covcat.verify import Checked
+from covcat.progress import Progress
+from covcat.store import lockfile, manifest
+from covcat.store.folder import CLOSED, MANIFEST, Store
+from covcat.store.lock_rows import LockedRelease
+from covcat.store.manifest import Held, Manifest, Options, Plan, Step
+from covcat.store.verify import Checked, verify_release
+from covcat.store.waiting import Partial
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def make_plan(store: Store, targets: Iterable[plan.Target], options: Options) ->
 
 def _held(store: Store, resource: Resource, release: Release, options: Options) -> Held | None:
     folder = store.release(resource.id, release.id)
-    has_less = options.locked is not None and locking.has_less(options.locked, folder)
+    has_less = options.locked is not None and lockfile.has_less(options.locked, folder)
     found = manifest.held(folder)
     return replace(found, has_less=has_less) if found else None
 
@@ -96,7 +97,7 @@ def locked_target(catalog: Catalog, one: LockedRelease) -> tuple[Resource, Relea
         ) from error
     if release is None:
         raise AssertionError("unreachable: a release that is named is found")
-    lines = locking.catalog_differences(one, release, catalog.listing(resource, release))
+    lines = lockfile.catalog_differences(one, release, catalog.listing(resource, release))
     if lines:
         raise IntegrityError(
             f"the catalog pins `{one.name}` as something else than the lock",
@@ -225,26 +226,6 @@ class Repaired:
     files: tuple[str, ...] = ()  # that came again
     has_new_record: bool = False  # manifest.json or SHA256SUMS were damaged, and written anew
     litter: tuple[str, ...] = ()  # of desktops, in a folder that had nothing to mend
-
-
-def verify_release(
-    catalog: Catalog, folder: Path, progress: Progress | None = None, *, quick: bool = False
-) -> Checked:
-    """Compare a release on disk with its record, and that with the catalog's pins, if it has any.
-
-    Raises:
-        IntegrityError: the record itself is damaged, or is not the pinned state.
-    """
-    record = manifest.load(folder)
-    with suppress(NotFoundError):  # an entry of a catalog that is not given now
-        resource, release = catalog.find(f"{record.resource}@{record.release}")
-        if release is not None:
-            verify.against_catalog(record, release, catalog.listing(resource, release))
-    found = verify.checked(folder, record, progress or Silent(), quick=quick)
-    if not manifest.sums_agree(folder, record):
-        changed = (*found.findings.changed, f"{SUMS}: not as recorded")
-        found = replace(found, findings=replace(found.findings, changed=changed))
-    return found
 
 
 def repair_release(folder: Path, bench: Bench) -> Repaired:

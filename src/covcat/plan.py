@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from covcat.catalog import selection
 from covcat.catalog.entries import Release, Resource
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError
-from covcat.model.fetch import Held, Options, Plan, Selection, Step
+from covcat.store.manifest import Held, Options, Plan, Selection, Step
 
 Target = tuple[Resource, Release | None]
 LookUp = Callable[[Resource, Release], Held | None]

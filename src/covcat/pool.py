@@ -17,7 +17,7 @@ from covcat.errors import DiskError, ExtractionError, IntegrityError, NotFoundEr
 from covcat.files import CHUNK, StoredFile, disk_errors, hashed
 from covcat.names import VolumeError, history_of, is_litter, split, unsafe_name, volume
 from covcat.progress import Progress
-from covcat.store import Store
+from covcat.store.folder import Store
 from covcat.text import counted
 
 _SHOWN = 3  # names in a note

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from covcat import pins
 from covcat.assemble import Part
 from covcat.catalog import selection
 from covcat.catalog.files import GitHubFile
@@ -12,8 +11,9 @@ from covcat.digests import PINNED, UNPUBLISHED, WEAK, VerifiedBy
 from covcat.download.remote import Served
 from covcat.errors import ExtractionError, IntegrityError
 from covcat.files import StoredFile
-from covcat.model.fetch import Manifest, Options, Selection, Transfer
 from covcat.names import collision
+from covcat.store import compare
+from covcat.store.manifest import Manifest, Options, Selection, Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +71,20 @@ def proven(case: Case, parts: Iterable[Part], lost: Sequence[Served] = ()) -> Pr
             _demand_enough(case, transfer, kind)
         transfers.append(replace(transfer, verified_by=kind))
         files += [
-            replace(one, path=f"files/{one.path}", verified_by=pins.pinned_by(one, listing) or kind)
+            replace(
+                one, path=f"files/{one.path}", verified_by=compare.pinned_by(one, listing) or kind
+            )
             for one in part.files
         ]
     return Proven(tuple(files) if case.options.extract else (), tuple(transfers), tuple(missing))
 
 
 def _kind(case: Case, part: Part, listing: Listing | None, *, is_whole: bool) -> VerifiedBy:
-    kind = pins.pin(case.name, part.file, part.transfer, part.files, listing, is_complete=is_whole)
+    kind = compare.pin(
+        case.name, part.file, part.transfer, part.files, listing, is_complete=is_whole
+    )
     if kind in UNPUBLISHED and case.before is not None:
-        pins.demand_same_as_before(case.name, part.transfer, case.before)
+        compare.demand_same_as_before(case.name, part.transfer, case.before)
     return kind
 
 
@@ -102,7 +106,7 @@ def _trees(name: str, parts: Iterable[Part]) -> dict[int, str]:
         file = kinds[entry]
         if file.tree is None:
             continue
-        found[entry] = pins.tree_of(files, file)
+        found[entry] = compare.tree_of(files, file)
         if found[entry] != file.tree:
             raise IntegrityError(
                 f"`{name}` is not the pinned state: git tree expected {file.tree}, "
@@ -115,14 +119,14 @@ def _compared(case: Case, listing: Listing | None, files: list[StoredFile]) -> l
     """Compare with the listing, if there is one; return what is missing and may be."""
     if listing is None:
         return []
-    found = pins.against_listing(files, listing)
+    found = compare.against_listing(files, listing)
     missing = list(found.missing) if case.options.allow_missing else []
     hint = None
     if found.missing and not (found.changed or found.extra):
         hint = f"covcat fetch {case.name} --allow-missing keeps what did come"
     if case.options.allow_missing:
         found = replace(found, missing=())
-    pins.demand(found, f"`{case.name}` is not what is pinned", hint)
+    compare.demand(found, f"`{case.name}` is not what is pinned", hint)
     return missing
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from covcat import pins, pool
+from covcat import pool
 from covcat.assemble import Part
 from covcat.building import Job
 from covcat.catalog.files import AnyFile, GitHubFile
@@ -20,9 +20,10 @@ from covcat.errors import IntegrityError
 from covcat.files import StoredFile, disk_errors, hashed, link_or_copy, make_folder
 from covcat.hosts import base, github_lfs
 from covcat.hosts.base import alone
-from covcat.model.fetch import Manifest, Transfer
 from covcat.names import is_litter
 from covcat.pool import Brought, Found
+from covcat.store import compare
+from covcat.store.manifest import Manifest, Transfer
 from covcat.text import counted
 
 
@@ -170,13 +171,15 @@ def _demand_all(job: Job, listing: Listing, pairs: Pairs, found: list[Found]) ->
         if one.stored.sha256 not in taken:
             pool.demand_no_volume(one.path)
     strange = {one.stored.path for one in found if one.stored.sha256 not in taken}
-    findings = pins.Findings(
+    findings = compare.Findings(
         changed=tuple(sorted(changed)),
         missing=tuple(sorted(missing)),
         extra=tuple(sorted(path for path in strange if not is_litter(path))),
     )
     what = ", ".join(dict.fromkeys(f"`{one.source.name}`" for one in found if one.source))
-    pins.demand(findings, f"{what or 'what was given'} is not `{job.case.name}`", _hint(job, found))
+    compare.demand(
+        findings, f"{what or 'what was given'} is not `{job.case.name}`", _hint(job, found)
+    )
 
 
 def _difference(row: ListedFile, got: StoredFile) -> str:
@@ -279,7 +282,7 @@ def _with_trees(job: Job, parts: list[Part]) -> list[Part]:
     if not isinstance(file, GitHubFile) or len(job.release.files) != 1:
         return parts
     files = tuple(one for part in parts for one in part.files)
-    tree = pins.tree_of(files, file)
+    tree = compare.tree_of(files, file)
     parts = [
         replace(part, transfer=replace(part.transfer, tree=tree, keep=file.keep))
         if part.transfer.is_archive

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from glob import escape
 from pathlib import Path
 
-from covcat import assemble, hosts, lfs, manifest, obtain, pins, room, verify
+from covcat import assemble, hosts, lfs, obtain, room
 from covcat.assemble import Part
 from covcat.building import Bench, Job, built, demand_ours, doubt, publish
 from covcat.catalog.entries import Release
@@ -27,10 +27,11 @@ from covcat.fetching import ask_of, line_of
 from covcat.files import StoredFile, disk_errors, hashed, in_batches, make_folder, put
 from covcat.hosts import base
 from covcat.hosts.base import Ask, alone
-from covcat.model.fetch import Manifest, Options, Selection, Step, Transfer
 from covcat.proof import Case
+from covcat.store import compare, manifest, verify
+from covcat.store.manifest import Manifest, Options, Selection, Step, Transfer
+from covcat.store.verify import Checked
 from covcat.text import sized
-from covcat.verify import Checked
 
 FEW = 100  # files that are asked for one by one, or picked out of an archive by their names
 _COMMIT = re.compile(r"/([0-9a-f]{40})/")
@@ -193,9 +194,13 @@ def _as_listed(files: Path, wanted: StoredFile, row: ListedFile) -> StoredFile |
         got = hashed(path, wanted)
     except OSError:  # it cannot be read: another will come
         return None
-    if row.blob and got.blob != row.blob and pins.pointer_blob(got.sha256, got.bytes) == row.blob:
+    if (
+        row.blob
+        and got.blob != row.blob
+        and compare.pointer_blob(got.sha256, got.bytes) == row.blob
+    ):
         got = replace(got, blob=row.blob, lfs=True)
-    return None if pins.against_listing([got], {row.path: row}) else got
+    return None if compare.against_listing([got], {row.path: row}) else got
 
 
 def _listed_part(
@@ -232,7 +237,7 @@ def _transfer(job: Job, served: Served, files: list[StoredFile]) -> Transfer:
         sha256=hashlib.sha256(sums.encode()).hexdigest(),
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         verified_by="first-use",
-        tree=pins.tree_of(files, file) if is_state and isinstance(file, GitHubFile) else None,
+        tree=compare.tree_of(files, file) if is_state and isinstance(file, GitHubFile) else None,
         keep=file.keep if isinstance(file, GitHubFile) else None,
         is_archive=True,
         folder=served.folder,

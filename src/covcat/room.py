@@ -4,7 +4,7 @@ from covcat.archives.rules import Budget
 from covcat.catalog.files import File
 from covcat.errors import DiskError
 from covcat.files import disk_errors
-from covcat.store import Store
+from covcat.store.folder import Store
 
 _HINT = "free some space, or choose another place with --data-dir"
 

@@ -9,12 +9,12 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from covcat import pins
 from covcat.assemble import Part
 from covcat.catalog.files import GitHubFile
 from covcat.download.remote import Served
 from covcat.files import StoredFile, disk_errors
-from covcat.model.lock import LockedRelease
+from covcat.store import compare
+from covcat.store.lock_rows import LockedRelease
 
 _NAMED = 4  # paths that a line has
 
@@ -66,7 +66,7 @@ def _less(part: Part, kept: tuple[StoredFile, ...]) -> Part:
     if transfer.is_archive:
         transfer = replace(transfer, left_out=transfer.left_out + len(part.files) - len(kept))
     if transfer.tree and isinstance(part.file, GitHubFile):
-        transfer = replace(transfer, tree=pins.tree_of(kept, part.file))
+        transfer = replace(transfer, tree=compare.tree_of(kept, part.file))
     return replace(part, transfer=transfer, files=kept)
 
 

@@ -27,15 +27,15 @@ import typer.main
 from builders import Shelf
 from tables_builder import darwin, png, workbook
 
-from covcat import manifest
 from covcat.catalog import load
 from covcat.catalog.files import WebFile
 from covcat.cli import main
 from covcat.download.parts import Parts, Record
 from covcat.download.remote import Download, Served
 from covcat.files import StoredFile
-from covcat.partial import Partial
-from covcat.store import Store
+from covcat.store import manifest
+from covcat.store.folder import Store
+from covcat.store.waiting import Partial
 from torture.fixture import HANG, HOST, Case, Tally, Verdict, Wish, conduct, last_line
 
 BUDGET = 1500.0  # seconds

@@ -11,7 +11,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from covcat.download.remote import Served
-from covcat.model.fetch import Selection
+from covcat.store.manifest import Selection
 
 _PIECE = re.compile(r"\[!?\]?[^\]]*\]|.", re.S)  # of a glob: a class of letters, or one letter
 

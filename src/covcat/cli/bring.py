@@ -9,7 +9,7 @@ from covcat.cli import complete
 from covcat.cli import network as net
 from covcat.cli.session import Session
 from covcat.download.remote import Network
-from covcat.model.fetch import Options, Step
+from covcat.store.manifest import Options, Step
 
 
 def register(app: typer.Typer) -> None:

@@ -16,10 +16,10 @@ from covcat.text import counted
 
 if TYPE_CHECKING:
     from covcat.download.remote import Network
-    from covcat.pins import Findings
     from covcat.pipeline import Repaired
     from covcat.progress import Progress
-    from covcat.verify import Checked
+    from covcat.store.compare import Findings
+    from covcat.store.verify import Checked
 
 
 _PROGRESS = ("auto", "plain", "json", "none")
@@ -117,12 +117,13 @@ class _Verdicts:
 def _check_all(session: Session, here: list[Here], progress: "Progress", *, quick: bool) -> None:
     """Look at every release; one that is damaged does not stop the others."""
     from covcat import pipeline
+    from covcat.store.verify import verify_release
 
     said = _Verdicts()
     for resource_id, release_id, folder in here:
         name = f"{resource_id}@{release_id}"
         try:
-            found = pipeline.verify_release(session.catalog, folder, progress, quick=quick)
+            found = verify_release(session.catalog, folder, progress, quick=quick)
         except IntegrityError as error:
             said.rows.append({"id": name, "ok": False, "error": error.message})
             cause = (error.cause,) if error.cause else ()

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 
-from covcat import locking
 from covcat.catalog.cite import as_csl, as_ris, sources
 from covcat.catalog.cite.text import bibtex, sentence
 from covcat.catalog.entries import Citation, Resource
@@ -20,6 +19,7 @@ from covcat.cli.printing import put
 from covcat.cli.session import Session, chosen_output, envelope
 from covcat.errors import CovcatError, NotFoundError, UsageError
 from covcat.files import disk_errors, opened
+from covcat.store import lockfile
 from covcat.text import shown
 
 FORMATS = ("bibtex", "ris", "csl-json", "text", "json")
@@ -122,7 +122,7 @@ def locked(path: Path) -> list[tuple[str, str | None]]:
         raise NotFoundError(f"there is no lock `{path}`", hint="covcat lock")
     try:
         with disk_errors(f"read `{path}`"), opened(path) as stream:
-            tree = json.loads(stream.read(locking.MAX_BYTES))
+            tree = json.loads(stream.read(lockfile.MAX_BYTES))
         _demand_lock(tree["schema"])
         found = [_one_locked(row) for row in tree["releases"]]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -198,7 +198,7 @@ def _dated(
 
 def _fetched(session: Session, resource_id: str, release_id: str | None) -> str | None:
     """Return the day on which a resource came here: of several releases, the last one."""
-    from covcat import manifest
+    from covcat.store import manifest
 
     days = []
     try:

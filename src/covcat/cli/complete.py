@@ -15,7 +15,7 @@ from covcat.catalog.columns import NAMES
 from covcat.catalog.entries import MODALITIES, Resource
 from covcat.errors import CovcatError
 from covcat.settings import in_force
-from covcat.store import Store
+from covcat.store.folder import Store
 from covcat.text import nearest
 
 _ON_DISK = (

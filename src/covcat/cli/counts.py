@@ -223,7 +223,7 @@ def _compare(session: Session, names: list[str] | None, output: str | None) -> N
 
 def _partial(session: Session, releases: Iterable[tuple[Resource, Release]]) -> str | None:
     """Say which releases are here in part: less is found in these than was published."""
-    from covcat import manifest
+    from covcat.store import manifest
 
     held = [manifest.load(session.store.release(one.id, release.id)) for one, release in releases]
     parts = [f"{one.resource}@{one.release}" for one in held if one.selection or not one.complete]

@@ -94,8 +94,8 @@ def _form(ctx: typer.Context, form: str, output: Path | None) -> str:
 
 
 def _source(session: Session, name: str | None) -> "Source":
-    from covcat import manifest
     from covcat.export import Source
+    from covcat.store import manifest
 
     resource_id, folder = _chosen(session, name)
     try:

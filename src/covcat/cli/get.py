@@ -17,14 +17,14 @@ from covcat.cli.printing import put
 from covcat.cli.session import Session, error_text
 from covcat.download.remote import Network
 from covcat.errors import CovcatError, SeveralError, UsageError
-from covcat.model.fetch import Options, Plan, Selection, Step
 from covcat.output.rows import Cell, Rows
+from covcat.store.manifest import Options, Plan, Selection, Step
 from covcat.text import counted
 
 if TYPE_CHECKING:
     from covcat.expected import Expected
-    from covcat.model.fetch import Manifest
     from covcat.pipeline import Outcome
+    from covcat.store.manifest import Manifest
 
 
 Target = tuple[Resource, Release | None]
@@ -226,8 +226,8 @@ def _expected(session: Session, step: Step, release: Release) -> "Expected":
 
 def _record(session: Session, step: Step, release: Release) -> "Manifest | None":
     """Return what is here in part; a damaged record was told already."""
-    from covcat import manifest
-    from covcat.store import MANIFEST
+    from covcat.store import manifest
+    from covcat.store.folder import MANIFEST
 
     folder = session.store.release(step.resource.id, release.id)
     if step.options.asked and (folder / MANIFEST).is_file():

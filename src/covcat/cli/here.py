@@ -20,7 +20,7 @@ from covcat.output.rows import Cell, Rows
 from covcat.text import counted, sized
 
 if TYPE_CHECKING:
-    from covcat.model.fetch import Manifest
+    from covcat.store.manifest import Manifest
 
 
 _LITTER = 3  # paths that are named
@@ -90,7 +90,7 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
 
     Example: covcat status --json
     """
-    from covcat import locking, manifest, verify
+    from covcat.store import lockfile, manifest, verify
 
     session: Session = ctx.obj
     chosen = chosen_output(output, FORMATS)
@@ -100,7 +100,7 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
         try:
             record = manifest.load(folder)
             row |= _state(record)
-            if lines := locking.changes_on_disk(folder, record):
+            if lines := lockfile.changes_on_disk(folder, record):
                 row |= {"state": f"{counted(len(lines), 'file')} not as fetched", "note": lines[0]}
             say_litter(session, str(row["id"]), filter(is_litter, verify.beside(folder, record)))
         except CovcatError as error:
@@ -203,7 +203,7 @@ def path(
     session: Session = ctx.obj
     matching = _named(session, name, session.store.releases())
     resource_id, release_id, _ = _preferred(session, matching)
-    from covcat import manifest
+    from covcat.store import manifest
 
     folder = manifest.data_folder(session.store.release(resource_id, release_id))
     data = {"id": f"{resource_id}@{release_id}", "path": str(folder)}
@@ -232,7 +232,7 @@ def manifest_show(
 
     Example: covcat manifest show | jq '.data.manifests[].total_bytes'
     """
-    from covcat import manifest
+    from covcat.store import manifest
 
     session: Session = ctx.obj
     records = [asdict(manifest.load(folder)) for _, _, folder in wanted(session, names)]

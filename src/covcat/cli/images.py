@@ -17,7 +17,7 @@ from covcat.cli.session import Session, envelope
 from covcat.errors import DiskError, UsageError
 from covcat.files import disk_errors
 from covcat.output.rows import Rows
-from covcat.targets import demand_outside
+from covcat.store.folder import demand_outside
 from covcat.text import counted, shown
 
 if TYPE_CHECKING:

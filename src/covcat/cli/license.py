@@ -14,6 +14,7 @@ from covcat.cli.find import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output, readable
 from covcat.errors import CovcatError, UsageError
 from covcat.output.rows import Cell, Rows
+from covcat.store import accepted
 from covcat.text import shown
 
 if TYPE_CHECKING:
@@ -60,8 +61,10 @@ def license_of(
     resources = {one.id: one for one, _ in map(session.catalog.find, names)}
     if accept:
         _accept(session, resources.values())
-    known = terms.accepted(session.store)
-    found = [(one, terms.last(known, one), _per_image(session, one)) for one in resources.values()]
+    known = accepted.accepted(session.store)
+    found = [
+        (one, accepted.last(known, one), _per_image(session, one)) for one in resources.values()
+    ]
     if chosen == "json":
         session = replace(session, json=True)
     every = [_data(session, *one) for one in found]
@@ -71,8 +74,8 @@ def license_of(
 
 def _accept(session: Session, resources: Iterable[Resource]) -> None:
     for resource in resources:
-        one = terms.accept(session.store, resource)
-        where = terms.place(session.store)
+        one = accepted.accept(session.store, resource)
+        where = accepted.place(session.store)
         session.say(f"{resource.id}: accepted at {one.at}: recorded in `{where}`")
 
 
@@ -81,32 +84,32 @@ def is_unclear(session: Session, resource: Resource) -> bool:
     if not terms.is_unsettled(resource):
         return False
     try:
-        record = terms.last(terms.accepted(session.store), resource)
+        record = accepted.last(accepted.accepted(session.store), resource)
     except CovcatError:  # a damaged record must not stop a fetch
         return True
     return record is None or record.terms_sha256 != terms.digest(resource)
 
 
 def _list(session: Session, output: str | None) -> None:
-    found = terms.accepted(session.store)
+    found = accepted.accepted(session.store)
     rows: list[dict[str, Cell]] = []
     for one in session.catalog.resources:
         if not one.is_sample:
             allows: dict[str, Cell] = {use: getattr(one.license.allows, use) for use in terms.USES}
-            state = _state(one, terms.last(found, one))
+            state = _state(one, accepted.last(found, one))
             rows.append({"id": one.id, "licence": one.license.short, **allows, "accepted": state})
     drawn = Rows(_COLUMNS, rows, spared=("accepted", "licence"))
     session.rows("license", drawn, data={"licenses": rows}, output=output)
 
 
-def _state(resource: Resource, record: terms.Accepted | None) -> str | None:
+def _state(resource: Resource, record: accepted.Accepted | None) -> str | None:
     if record is None:
         return None
     is_same = record.terms_sha256 == terms.digest(resource)
     return record.at[:10] if is_same else f"other terms, {record.at[:10]}"
 
 
-def _text(resource: Resource, record: terms.Accepted | None, tallies: "list[Tally]") -> str:
+def _text(resource: Resource, record: accepted.Accepted | None, tallies: "list[Tally]") -> str:
     """Return what a person reads; on a terminal it is folded."""
     text = terms.text(resource) + "".join(map(_line, tallies))
     if "unknown" in asdict(resource.license.allows).values():
@@ -119,7 +122,7 @@ def _text(resource: Resource, record: terms.Accepted | None, tallies: "list[Tall
 def _data(
     session: Session,
     resource: Resource,
-    record: terms.Accepted | None,
+    record: accepted.Accepted | None,
     tallies: "list[Tally]",
 ) -> dict[str, Any]:
     """Return what --json prints of one resource."""
@@ -130,7 +133,7 @@ def _data(
         "terms": terms.text(resource),
         "terms_sha256": terms.digest(resource),
         "accepted": asdict(record) if record else None,
-        "record": str(terms.place(session.store)) if record else None,
+        "record": str(accepted.place(session.store)) if record else None,
         "is_accepted": record is not None and record.terms_sha256 == terms.digest(resource),
         "images": [asdict(one) for one in tallies],
     }

@@ -9,10 +9,10 @@ import typer
 from covcat.cli import complete
 from covcat.cli.session import Session
 from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
-from covcat.model.fetch import Manifest, Options, Plan
-from covcat.model.lock import LockedRelease
 from covcat.names import is_litter
-from covcat.targets import demand_outside
+from covcat.store.folder import demand_outside
+from covcat.store.lock_rows import LockedRelease
+from covcat.store.manifest import Manifest, Options, Plan
 from covcat.text import counted, sized
 
 if TYPE_CHECKING:
@@ -61,19 +61,19 @@ def lock(
 
 
 def _write(session: Session, path: Path, names: Sequence[str]) -> None:
-    from covcat import locking
+    from covcat.store import lockfile
 
     demand_outside(session.data_dir, path)
-    new = {one.name: one for one in map(locking.locked, _records(session, names))}
+    new = {one.name: one for one in map(lockfile.locked, _records(session, names))}
     if not new:
         raise NotFoundError(f"nothing is in `{session.data_dir}`", hint="covcat fetch figure1")
-    before = {one.name: one for one in locking.read(path).releases} if path.exists() else {}
+    before = {one.name: one for one in lockfile.read(path).releases} if path.exists() else {}
     stay = {
         name: one
         for name, one in before.items()
         if names and name not in new and not _means(session.catalog, names, one)
     }
-    locking.write(path, [*stay.values(), *new.values()])
+    lockfile.write(path, [*stay.values(), *new.values()])
     _tell(session, path, new, before, stay)
     data = {"lock": str(path), "locked": sorted(new), "kept": sorted(stay)}
     dropped = sorted(before.keys() - new.keys() - stay.keys())
@@ -117,7 +117,7 @@ def _tell(
 
 def _records(session: Session, names: Sequence[str]) -> list[Manifest]:
     """Return the records of what is named, or of all that is here."""
-    from covcat import locking, manifest
+    from covcat.store import lockfile, manifest
 
     here = session.store.releases()
     wanted = [_resolved(session.catalog, name) for name in names]
@@ -132,7 +132,7 @@ def _records(session: Session, names: Sequence[str]) -> list[Manifest]:
         name = f"{one}@{release}"
         if not wanted or one in wanted or name in wanted:
             found.append(manifest.load(folder))
-            if lines := locking.changes_on_disk(folder, found[-1]):
+            if lines := lockfile.changes_on_disk(folder, found[-1]):
                 session.say(
                     f"warning: {name}: locked as it was fetched, though on disk "
                     f"{lines[0]}{' and more' if len(lines) > 1 else ''}: covcat verify {name}"
@@ -149,9 +149,9 @@ def _check(session: Session, path: Path, names: Sequence[str]) -> None:
     Raises:
         IntegrityError: they differ.
     """
-    from covcat import locking
+    from covcat.store import lockfile
 
-    found = _chosen(session, locking.read(path).releases, names, path)
+    found = _chosen(session, lockfile.read(path).releases, names, path)
     drift = [line for one in found for line in _drift(session, one)]
     if not names:
         known = {one.name for one in found}
@@ -194,7 +194,7 @@ def _drift(session: Session, one: LockedRelease) -> list[Drift]:
 
 def _file_drift(session: Session, one: LockedRelease) -> list[str]:
     """Compare the record with the lock, and the disk with the record: names and sizes."""
-    from covcat import locking, manifest, verify
+    from covcat.store import lockfile, manifest, verify
 
     folder = session.store.release(one.id, one.release)
     if not folder.is_dir():
@@ -203,7 +203,7 @@ def _file_drift(session: Session, one: LockedRelease) -> list[str]:
         record = manifest.load(folder)
     except IntegrityError as error:
         return [error.message]
-    lines = [*locking.differences(one, record), *locking.changes_on_disk(folder, record)]
+    lines = [*lockfile.differences(one, record), *lockfile.changes_on_disk(folder, record)]
     extra = [path for path in verify.beside(folder, record) if not is_litter(path)]
     return [*lines, *(f"extra: {path}" for path in extra)]
 
@@ -235,14 +235,15 @@ def plan_of(session: Session, words: Sequence[str], options: Options) -> Plan:
     Raises:
         CovcatError: it cannot be had as it was.
     """
-    from covcat import locking, pipeline
+    from covcat import pipeline
+    from covcat.store import lockfile
 
     files = [word for word in words if _is_file(word)]
     if len(files) > 1:
         raise UsageError(f"expected one lock, got {len(files)}: {', '.join(files)}")
-    path = Path(files[0]) if files else locking.FILE
+    path = Path(files[0]) if files else lockfile.FILE
     names = [word for word in words if not _is_file(word)]
-    wanted = _chosen(session, locking.read(path).releases, names, path)
+    wanted = _chosen(session, lockfile.read(path).releases, names, path)
     if not wanted:
         session.say(f"`{path}` names no release: nothing to do")
     return pipeline.make_locked_plan(session.store, session.catalog, wanted, options)

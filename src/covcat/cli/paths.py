@@ -6,14 +6,14 @@ from pathlib import Path
 
 import typer
 
-from covcat.catalog import terms
 from covcat.catalog.yaml import packaged_catalog
 from covcat.cli.find import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output
 from covcat.errors import NotFoundError
 from covcat.output.rows import Cell, Rows
 from covcat.settings import File
-from covcat.store import INDEX
+from covcat.store import accepted
+from covcat.store.folder import INDEX
 
 Row = dict[str, Cell]
 _INDEXES = f"*/*/{INDEX}"  # beside the manifest of its release
@@ -80,7 +80,7 @@ def _inside(session: Session, folder: Path) -> Iterator[Row]:
         ("partial", store.partial("", "").parent),
     ):
         yield _row(what, path.absolute(), "data folder")
-    yield _row("accepted licences", terms.place(store).absolute(), "data folder")
+    yield _row("accepted licences", accepted.place(store).absolute(), "data folder")
     count = 0
     with suppress(OSError):  # no such folder can be
         count = sum(1 for _ in folder.glob(f"[!.]{_INDEXES}"))

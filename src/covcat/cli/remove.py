@@ -16,8 +16,7 @@ from covcat.output.rows import Cell, Rows
 from covcat.text import counted, shown, sized
 
 if TYPE_CHECKING:
-    from covcat.leftovers import Leftover
-    from covcat.removing import Removal
+    from covcat.store.remove import Leftover, Removal
 
 
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what, and delete nothing.")]
@@ -59,11 +58,12 @@ def remove(
 
     Example: covcat remove figure1 --dry-run
     """
-    from covcat import removing
+    from covcat.store import remove as store_remove
+    from covcat.store.remove import look
 
     session: Session = ctx.obj
     store = session.store
-    found = [removing.look(store, *one, partial=partial) for one in _named(session, names, partial)]
+    found = [look(store, *one, partial=partial) for one in _named(session, names, partial)]
     if dry_run:
         _print(session, found, dry_run=True)
         return
@@ -75,7 +75,7 @@ def remove(
         for one in found:
             waiting = f"{one.name}: another covcat works with it; waiting"
             with store.lock(one.name, lambda text=waiting: session.say(text)):  # type: ignore[misc]
-                done.append(removing.remove(store, one, partial=partial))
+                done.append(store_remove.remove(store, one, partial=partial))
     except CovcatError as error:
         error.data = {"dry_run": False, "removed": _rows(done), **error.data}
         raise
@@ -90,9 +90,9 @@ def _named(session: Session, names: Sequence[str], partial: bool) -> list[tuple[
     Raises:
         NotFoundError: a name is unknown, or nothing of it is here.
     """
-    from covcat import removing
+    from covcat.store import remove as store_remove
 
-    known = removing.known(session.store)
+    known = store_remove.known(session.store)
     found: dict[tuple[str, str], None] = {}
     for name in names:
         wanted, at, release = parted(name)
@@ -180,11 +180,13 @@ def cache_list(ctx: typer.Context, output: OutputFormat = None) -> None:
 
     Example: covcat cache list
     """
-    from covcat import leftovers
+    from covcat.store import remove as store_remove
 
     session: Session = ctx.obj
     chosen = chosen_output(output, FORMATS)
-    found = [one for one in leftovers.found(session.store) if one.files]  # prune drops the others
+    found = [
+        one for one in store_remove.found(session.store) if one.files
+    ]  # prune drops the others
     _print_cache(session, "cache list", found, chosen)
     if not found:
         session.say(f"nothing waits or is left over in `{session.data_dir}`")
@@ -208,12 +210,13 @@ def cache_prune(
 
     Example: covcat cache prune --older-than 14d --dry-run
     """
-    from covcat import leftovers
+    from covcat.store import remove as store_remove
+    from covcat.store.remove import ALWAYS, dropped
 
     session: Session = ctx.obj
     seconds = _seconds(older_than)
-    kinds = {*leftovers.ALWAYS, *["archives"] * archives, *["index"] * indexes}
-    every = leftovers.found(session.store)
+    kinds = {*ALWAYS, *["archives"] * archives, *["index"] * indexes}
+    every = store_remove.found(session.store)
     found = [one for one in every if one.kind in kinds and one.age >= seconds]
     held = [one for one in found if one.in_use]
     for one in held:
@@ -221,7 +224,7 @@ def cache_prune(
     free = [one for one in found if not one.in_use]
     if not dry_run and free:
         session.store.prepare()
-        free = [one for one in free if leftovers.dropped(session.store, one)]
+        free = [one for one in free if dropped(session.store, one)]
     _print_cache(session, "cache prune", free, None, dry_run=dry_run)
 
 

@@ -18,7 +18,7 @@ from covcat.errors import CovcatError, NotFoundError, SeveralError, UsageError
 from covcat.output import OUTPUTS, fold
 from covcat.output.rows import Rows
 from covcat.settings import Settings
-from covcat.store import Store
+from covcat.store.folder import Store
 from covcat.text import shown
 
 _MOST_NAMED = 3  # entries that a note names

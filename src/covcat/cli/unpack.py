@@ -13,7 +13,7 @@ from covcat.cli.session import Session, chosen_output
 from covcat.errors import UsageError
 from covcat.output import OUTPUTS
 from covcat.output.rows import Cell, Rows
-from covcat.targets import demand_outside
+from covcat.store.folder import demand_outside
 from covcat.text import counted, shown, sized
 
 

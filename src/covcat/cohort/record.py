@@ -11,8 +11,8 @@ from covcat.catalog.vocabulary import USES
 from covcat.cohort.choosing import Cohort, Counts, Part, Rule
 from covcat.errors import IntegrityError, UsageError
 from covcat.files import disk_errors, opened
-from covcat.manifest import load, raw
 from covcat.query import Question
+from covcat.store.manifest import load, raw
 from covcat.version import __version__
 
 SCHEMA = "covcat.cohort/1"

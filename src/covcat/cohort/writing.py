@@ -26,7 +26,7 @@ from covcat.files import FOLDER_MODE, disk_errors, opened, sync, workshop_beside
 from covcat.output.records import csv_to
 from covcat.progress import Progress
 from covcat.query import is_gone
-from covcat.targets import demand_outside
+from covcat.store.folder import demand_outside
 from covcat.text import counted, shown
 
 _CHUNK = 1 << 20

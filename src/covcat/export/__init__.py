@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from covcat import manifest as manifests
 from covcat.catalog.entries import Resource
 from covcat.export.linked import croissant
 from covcat.export.targets import demand_free, place, writing
 from covcat.files import sync, workshop_beside
-from covcat.model.fetch import Manifest
+from covcat.store import manifest as manifests
+from covcat.store.manifest import Manifest
 
 __all__ = ["DOCUMENTS", "FORMATS", "Source", "bag", "demand_free", "schema_org", "to_file"]
 

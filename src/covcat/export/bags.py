@@ -10,9 +10,8 @@ from typing import BinaryIO
 from covcat.errors import DiskError, IntegrityError
 from covcat.export.targets import writing
 from covcat.files import FOLDER_MODE, StoredFile, opened, sync, workshop_beside
-from covcat.manifest import raw
-from covcat.model.fetch import Manifest
 from covcat.progress import Progress
+from covcat.store.manifest import Manifest, raw
 from covcat.version import __version__
 
 _CHUNK = 1 << 20

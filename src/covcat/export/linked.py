@@ -12,7 +12,7 @@ from covcat.catalog.cite.text import sentence
 from covcat.catalog.entries import License, Resource
 from covcat.catalog.files import WebFile
 from covcat.files import StoredFile
-from covcat.model.fetch import Manifest
+from covcat.store.manifest import Manifest
 
 MOST_FILES = 1_000  # that are named one by one: a reader makes an object of each
 SUMS = "SHA256SUMS"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from covcat.errors import DiskError
 from covcat.files import disk_error, disk_errors
-from covcat.targets import OTHER, demand_outside
+from covcat.store.folder import OTHER, demand_outside
 
 
 @contextmanager

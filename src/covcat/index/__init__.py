@@ -22,9 +22,9 @@ from covcat.files import FILE_MODE, disk_errors, hashed
 from covcat.index import making, opening
 from covcat.index.making import tables_of
 from covcat.index.opening import Index, Origin
-from covcat.manifest import load, raw
 from covcat.progress import Progress
-from covcat.store import INDEX, Store
+from covcat.store.folder import INDEX, Store
+from covcat.store.manifest import load, raw
 
 __all__ = ["VERSION", "Index", "Report", "here", "index_of"]
 

@@ -19,14 +19,13 @@ from covcat.catalog.selection import matches
 from covcat.errors import IntegrityError
 from covcat.files import StoredFile, disk_errors, hashed, sqlite_errors
 from covcat.index.further import Further
-from covcat.manifest import load, sums_agree
-from covcat.model.fetch import Manifest
 from covcat.names import is_litter
 from covcat.output.records import batches
 from covcat.progress import Progress
 from covcat.readers.dicom import PREAMBLE
 from covcat.readers.source import Source
-from covcat.store import MANIFEST, SUMS
+from covcat.store.folder import MANIFEST, SUMS
+from covcat.store.manifest import Manifest, load, sums_agree
 
 _TYPES = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
 _SHOWN = 20  # kinds of a thing that a report names

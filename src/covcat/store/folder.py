@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 
-from covcat.errors import DiskError
+from covcat.errors import DiskError, UsageError
 from covcat.files import (
     ASIDE,
     FILE_MODE,
@@ -31,6 +31,9 @@ from covcat.files import (
     sync,
     sync_folder,
 )
+
+OTHER = "give another --output"
+
 
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
@@ -315,3 +318,31 @@ class Store:
         """
         if self._workshop is not None and not os.path.samestat(self._workshop, folder.stat()):
             raise FileNotFoundError(errno.ENOENT, "swept by another process", str(folder))
+
+
+def demand_outside(data: Path, target: Path, hint: str = OTHER) -> None:
+    """Refuse a target that would change what is in a data folder, or a release anywhere.
+
+    Raises:
+        UsageError: it would be a part of a release, or be taken for one.
+    """
+    with disk_errors(f"look at `{target}`"):
+        top = Path(os.path.realpath(data))
+        beside = Path(os.path.realpath(target.absolute().parent)) / target.name
+        for place in (beside, Path(os.path.realpath(target))):
+            if wrong := _wrong(top, place):
+                raise UsageError(f"`{target}` {wrong}", hint=hint)
+
+
+def _wrong(data: Path, place: Path) -> str:
+    """Say why a place, free of links and of `..`, is none for a file of a user's own."""
+    if place.is_relative_to(data / PRIVATE):
+        return f"is inside covcat's own folder `{data / PRIVATE}`"
+    for folder in place.parents:
+        is_ours = folder.parents[1:2] == (data,)
+        if os.path.lexists(folder / MANIFEST) and (is_ours or os.path.lexists(folder / SUMS)):
+            name = f"{folder.parent.name}@{folder.name}"
+            return f"is inside the release `{name}`" + ("" if is_ours else f" (`{folder}`)")
+    if place.name == MANIFEST and place.parents[2:3] == (data,):
+        return "would be taken for the record of a release"
+    return ""

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from builders import REPOSITORY, Answer, git_zip, tree_on_disk
 
-from covcat import locking
-from covcat.model import lock as nouns
-from covcat.store import Store
+from covcat.store import lock_rows as nouns
+from covcat.store import lockfile
+from covcat.store.folder import Store
 
 DATA = Path("covcat-data")
 LOCK = Path("covcat.lock")
@@ -291,7 +291,7 @@ def test_a_catalog_that_pins_something_else_is_refused_before_anything_is_asked(
 def test_more_files_than_a_lock_lists_are_pinned_by_their_digest(
     covcat, fetched, server, monkeypatch
 ) -> None:
-    monkeypatch.setattr(locking, "MOST_ROWS", 3)
+    monkeypatch.setattr(lockfile, "MOST_ROWS", 3)
     assert nouns.MOST_ROWS == 10_000
     ran = covcat("lock")
     assert "pinned by one digest" in ran.err

@@ -17,7 +17,7 @@ from typing import Any
 from covcat.download.remote import Download, Served
 from covcat.files import FILE_MODE, disk_errors, make_folder, opened
 from covcat.seal import sealed, unsealed
-from covcat.store import CLOSED
+from covcat.store.folder import CLOSED
 
 _JOURNAL = "journal.jsonl"
 _MOST_BYTES = 1 << 30  # of it: a million files

@@ -18,8 +18,8 @@ def fetched(covcat) -> None:
 
 
 def test_a_manifest_that_was_cut_anywhere_is_damaged_and_nothing_is_deleted(covcat) -> None:
-    from covcat import manifest
     from covcat.errors import IntegrityError
+    from covcat.store import manifest
 
     fetched(covcat)
     path = RELEASE / "manifest.json"

@@ -8,7 +8,7 @@ from covcat.catalog.listing import ListedFile, Listing
 from covcat.digests import VerifiedBy, blob_hasher, tree_id
 from covcat.errors import IntegrityError
 from covcat.files import StoredFile
-from covcat.model.fetch import Manifest, Transfer
+from covcat.store.manifest import Manifest, Transfer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

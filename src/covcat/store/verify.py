@@ -11,13 +11,14 @@ from covcat.catalog import selection
 from covcat.catalog.entries import Release
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import Listing
-from covcat.errors import IntegrityError
+from covcat.catalog.load import Catalog
+from covcat.errors import IntegrityError, NotFoundError
 from covcat.files import Heard, StoredFile, hashed, in_batches, what_is
-from covcat.model.fetch import Manifest, Selection
 from covcat.names import history_of, is_litter
-from covcat.pins import Findings, against_listing, demand, lfs_difference, tree_of
 from covcat.progress import Progress, Silent
-from covcat.store import INDEX, MANIFEST, SUMS
+from covcat.store.compare import Findings, against_listing, demand, lfs_difference, tree_of
+from covcat.store.folder import INDEX, MANIFEST, SUMS
+from covcat.store.manifest import Manifest, Selection, load, sums_agree
 
 GRACE = 1.0  # seconds: file systems and copies round times
 
@@ -230,3 +231,23 @@ def _downloads_against_catalog(name: str, record: Manifest, release: Release) ->
                     f"the manifest of `{name}` differs from the catalog: "
                     f"{kind} expected {expected}, got {got}"
                 )
+
+
+def verify_release(
+    catalog: Catalog, folder: Path, progress: Progress | None = None, *, quick: bool = False
+) -> Checked:
+    """Compare a release on disk with its record, and that with the catalog's pins, if it has any.
+
+    Raises:
+        IntegrityError: the record itself is damaged, or is not the pinned state.
+    """
+    record = load(folder)
+    with suppress(NotFoundError):  # an entry of a catalog that is not given now
+        resource, release = catalog.find(f"{record.resource}@{record.release}")
+        if release is not None:
+            against_catalog(record, release, catalog.listing(resource, release))
+    found = checked(folder, record, progress or Silent(), quick=quick)
+    if not sums_agree(folder, record):
+        changed = (*found.findings.changed, f"{SUMS}: not as recorded")
+        found = replace(found, findings=replace(found.findings, changed=changed))
+    return found

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from builders import REPOSITORY, Answer, git_zip, tree_on_disk, zip_of
 
-from covcat import expected, locking
+from covcat import expected
+from covcat.store import lockfile
 
 DATA = Path("covcat-data")
 LOCK = Path("covcat.lock")
@@ -175,7 +176,7 @@ def test_more_than_is_locked_is_never_taken_away(covcat, short, server) -> None:
 
 
 def test_more_files_than_a_lock_names_may_lack_some_too(covcat, shelf, server, monkeypatch) -> None:
-    monkeypatch.setattr(locking, "MOST_ROWS", 2)
+    monkeypatch.setattr(lockfile, "MOST_ROWS", 2)
     shelf.add_repository()
     server.serve_repository(git_zip(SHORT))
     covcat("fetch", "set", "--allow-missing")

@@ -14,9 +14,9 @@ import pytest
 from builders import COMMIT, REPOSITORY, Answer, git_zip, tree_on_disk
 
 from covcat import files
-from covcat import store as stores
 from covcat.errors import DiskError
-from covcat.store import Store
+from covcat.store import folder as stores
+from covcat.store.folder import Store
 
 
 @pytest.fixture

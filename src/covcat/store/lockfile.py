@@ -14,16 +14,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from covcat import manifest
 from covcat.catalog.entries import Release
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import Listing
 from covcat.errors import DiskError, IntegrityError, NotFoundError
 from covcat.files import FILE_MODE, StoredFile, disk_error, disk_errors, opened, what_is
-from covcat.model.fetch import Manifest, Transfer
-from covcat.model.lock import MOST_ROWS, Lock, LockedDownload, LockedRelease
 from covcat.names import is_litter
-from covcat.store import MANIFEST
+from covcat.store import manifest
+from covcat.store.folder import MANIFEST
+from covcat.store.lock_rows import MOST_ROWS, Lock, LockedDownload, LockedRelease
+from covcat.store.manifest import Manifest, Transfer
 
 FILE = Path("covcat.lock")
 MAX_BYTES = 1 << 28

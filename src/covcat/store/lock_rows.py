@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from covcat.catalog.marks import Matches, ReleaseId, ResourceId
 from covcat.digests import VerifiedBy
-from covcat.model.fetch import Form, Selection
+from covcat.store.manifest import Form, Selection
 
 MOST_ROWS = 10_000  # of files or downloads, for a release; of more the digest alone is kept
 Sha256 = Annotated[str, Matches(r"[0-9a-f]{64}", "64 hexadecimal digits")]

@@ -1,0 +1,1 @@
+"""The data folder: releases, manifests, the lock file, what waits."""
