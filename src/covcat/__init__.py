@@ -55,18 +55,18 @@ def fetch(
     """
     from pathlib import Path
 
-    from covcat import pipeline
     from covcat.download.remote import Network
+    from covcat.fetch import run
+    from covcat.fetch.plan import Options
     from covcat.progress import Silent
     from covcat.store.folder import Store
-    from covcat.store.manifest import Options
 
     known = catalog or load_catalog()
     store = Store(Path(data_dir))
     options = Options(allow_missing=allow_missing, keep_archives=keep_archives)
-    plan = pipeline.make_plan(store, [known.find(name)], options)
+    plan = run.make_plan(store, [known.find(name)], options)
     network = Network(mirror=mirror, offline=offline)
-    for outcome in pipeline.run(plan, known, store, network, progress or Silent()):
+    for outcome in run.run(plan, known, store, network, progress or Silent()):
         if outcome.error is not None:
             raise outcome.error
         if outcome.path is not None:

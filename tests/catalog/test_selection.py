@@ -6,8 +6,9 @@ import pytest
 
 from covcat.catalog import selection as catalog_selection
 from covcat.catalog.files import WebFile
+from covcat.catalog.selection import Selection
 from covcat.download.remote import Served
-from covcat.store.manifest import Selection
+from covcat.fetch import plan
 
 PATHS = [f"P{number:03}/IM{at}.dcm" for number in range(1, 6) for at in (1, 2)] + ["README.md"]
 FILE = WebFile(host="web", name="x", url="https://example.org/x")
@@ -83,7 +84,7 @@ def test_several_selections_add_up_and_none_is_everything() -> None:
 
 def names(selections: list[Selection], paths: list[str] | None = None) -> dict[str, list[str]]:
     """Return what is chosen of SET: names, and what of each archive's members is wanted."""
-    found = catalog_selection.chosen(SET, selections, paths)
+    found = plan.chosen(SET, selections, paths)
     return {one.path: [str(each) for each in inside] for one, inside in found}
 
 
@@ -140,7 +141,7 @@ def test_with_a_listing_only_archives_that_may_hold_a_path_come() -> None:
 
 def test_a_lone_archive_always_comes_and_its_members_are_picked() -> None:
     for selection in (Selection(include=("P001/*",)), Selection(sample=1)):
-        assert catalog_selection.chosen([LONE], [selection], None) == [(LONE, (selection,))]
+        assert plan.chosen([LONE], [selection], None) == [(LONE, (selection,))]
 
 
 # ---- as text -----------------------------------------------------------------------------------

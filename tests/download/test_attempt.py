@@ -14,11 +14,11 @@ import pytest
 from builders import Answer, Shelf, zip_of
 from torture.origin import Channel, Origin
 
-from covcat import obtain
 from covcat.catalog import load
 from covcat.download import attempt, ranges
 from covcat.download.parts import SCHEMA, Parts, Record
 from covcat.download.remote import Network
+from covcat.fetch import transfers
 from covcat.hosts.base import alone
 
 BODY = b"".join(hashlib.sha256(str(n).encode()).digest() for n in range(40_000))  # 1.28 MB
@@ -137,7 +137,7 @@ def test_what_was_joined_wrongly_is_fetched_once_more_as_a_whole(covcat, shelf, 
     PARTS.mkdir(parents=True)
     wrong = b"?" * 100_000
     (file,) = load.load([shelf.folder]).get("plain").releases[0].files
-    key = obtain._key("plain@1", alone(file, "x.bin"))
+    key = transfers._key("plain@1", alone(file, "x.bin"))
     part = Parts(PARTS).new(key, "x.bin")
     part.write(wrong)
     part.record(

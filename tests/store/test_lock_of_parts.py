@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from builders import REPOSITORY, Answer, git_zip, tree_on_disk, zip_of
 
-from covcat import expected
+from covcat.fetch import plan
 from covcat.store import lockfile
 
 DATA = Path("covcat-data")
@@ -259,7 +259,7 @@ PARTS = {
 def test_a_part_is_locked_and_comes_again_as_it_is(
     covcat, shelf, server, monkeypatch, part: list[str], few: int
 ) -> None:
-    monkeypatch.setattr(expected, "FEW", few)
+    monkeypatch.setattr(plan, "FEW", few)
     shelf.add_repository()
     serve(server, REPOSITORY)
     assert covcat("fetch", "set", *part).code == 0
@@ -271,14 +271,14 @@ def test_a_part_is_locked_and_comes_again_as_it_is(
 def test_a_part_that_lacks_files_comes_again_though_its_host_has_them(
     covcat, shelf, server, monkeypatch, few: int
 ) -> None:
-    monkeypatch.setattr(expected, "FEW", 0)
+    monkeypatch.setattr(plan, "FEW", 0)
     shelf.add_repository()
     serve(server, SHORT)
     assert covcat("fetch", "set", "--include", "images/*", "--allow-missing").code == 0
     assert tree_on_disk(FILES) == {"images/two.png": REPOSITORY["images/two.png"]}
     covcat("lock")
     assert locked()["set@1"]["missing"] == ["images/one.png"]
-    monkeypatch.setattr(expected, "FEW", few)
+    monkeypatch.setattr(plan, "FEW", few)
     serve(server, REPOSITORY)
     elsewhere()
     ran = covcat("fetch", "--locked")

@@ -30,11 +30,7 @@ from covcat.archives.base import (
 )
 from covcat.archives.kinds import kind_of, stem_of
 from covcat.archives.rules import MAX_MEMBERS, Budget, Gate, Layout, Placed
-from covcat.archives.tools import demand_rar_tool
 from covcat.archives.writing import Place, Sink, Tally
-from covcat.catalog.entries import Release
-from covcat.catalog.files import GitHubFile
-from covcat.download.remote import Served
 from covcat.errors import DiskError, ExtractionError, NotFoundError, UsageError
 from covcat.files import (
     FOLDER_MODE,
@@ -59,11 +55,9 @@ __all__ = [
     "Extracted",
     "Layout",
     "Place",
-    "demand_tools",
     "extract",
     "inspect",
     "kind",
-    "layout_of",
 ]
 
 
@@ -85,33 +79,6 @@ class Extracted:
             self.nested + other.nested,
             self.litter + other.litter,
         )
-
-
-def layout_of(served: Served) -> Layout:
-    """Return what the catalog says of an archive's members."""
-    file = served.file
-    return Layout(
-        strip_root=isinstance(file, GitHubFile) and file.is_state,
-        strip=file.strip or 0,
-        keep=(file.keep or "") if isinstance(file, GitHubFile) else "",
-        into=served.folder,
-        own_folder=served.own_folder,
-        exclude=file.exclude,
-        nested=file.nested,
-    )
-
-
-def demand_tools(release: Release) -> None:
-    """Check that this machine can unpack a release, before anything of it is downloaded.
-
-    Raises:
-        ExtractionError: it holds RARs, and no program here reads them.
-    """
-    nested = {glob for file in release.files for glob in file.nested}
-    if any(file.unpack == "rar" for file in release.files) or any(
-        glob.lower().endswith(".rar") for glob in nested
-    ):
-        demand_rar_tool()
 
 
 def inspect(

@@ -6,14 +6,55 @@ is not the first patients only, and a larger sample holds the smaller one.
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from covcat.download.remote import Served
-from covcat.store.manifest import Selection
 
-_PIECE = re.compile(r"\[!?\]?[^\]]*\]|.", re.S)  # of a glob: a class of letters, or one letter
+def sample(paths: Iterable[str], count: int) -> set[str]:
+    """Return the first `count` paths in the order of their sha256."""
+    return set(sorted(paths, key=lambda path: hashlib.sha256(path.encode()).digest())[:count])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """A part of a release: what one fetch asked for; globs of paths below `files/`."""
+
+    include: tuple[str, ...] = ()  # none means all
+    exclude: tuple[str, ...] = ()
+    sample: int | None = None  # the first so many of these, by sha256 of their paths
+
+    def __bool__(self) -> bool:
+        """True if it leaves anything out."""
+        return bool(self.include or self.exclude or self.sample is not None)
+
+    def __str__(self) -> str:
+        """Write it as the options that ask for it; `read` takes that back."""
+        words = [f"--include={glob}" for glob in self.include]
+        words += [f"--exclude={glob}" for glob in self.exclude]
+        return shlex.join(words + ([] if self.sample is None else [f"--sample={self.sample}"]))
+
+    @classmethod
+    def read(cls, text: str) -> "Selection":
+        """Take back what `str` wrote.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        words = [word.partition("=") for word in shlex.split(text)]
+        options = {option + equals for option, equals, _ in words}
+        samples = [value for option, _, value in words if option == "--sample"]
+        if options - {"--include=", "--exclude=", "--sample="} or len(samples) > 1:
+            raise ValueError(f"`{text}` is no selection")
+        if not all(re.fullmatch("[1-9][0-9]*", value) for value in samples):
+            raise ValueError(f"`{text}` takes no number of files")
+        return cls(
+            include=tuple(value for option, _, value in words if option == "--include"),
+            exclude=tuple(value for option, _, value in words if option == "--exclude"),
+            sample=int(samples[0]) if samples else None,
+        )
+
 
 Wants = Callable[[str], bool]
 
@@ -65,76 +106,3 @@ def without_repeats(selections: Sequence[Selection]) -> tuple[Selection, ...]:
         if one.sample is None or one.sample == largest[replace(one, sample=None)]
     ]
     return tuple(dict.fromkeys(kept))
-
-
-def sample(paths: Iterable[str], count: int) -> set[str]:
-    """Return the first `count` paths in the order of their sha256."""
-    return set(sorted(paths, key=lambda path: hashlib.sha256(path.encode()).digest())[:count])
-
-
-Chosen = tuple[Served, tuple[Selection, ...]]  # a file, and what of its members is wanted
-
-
-def chosen(
-    served: Iterable[Served], selections: Sequence[Selection], paths: Collection[str] | None
-) -> list[Chosen]:
-    """Return which files have to come, and what of those that are archives is wanted.
-
-    `paths` are those of the release's listing. Where there is none, an archive can be chosen by
-    its own name, and a sample is one of archives, if there are several.
-    """
-    everything_served = list(served)
-    if not selections:
-        return [(one, ()) for one in everything_served]
-    is_by_name = paths is None and len(everything_served) > 1
-    names = [one.path for one in everything_served]
-    wants = wanted(selections, names if is_by_name else paths or names)
-    archives = {one.path for one in everything_served if one.unpack != "none"}
-    found: list[Chosen] = []
-    for one in everything_served:
-        if one.unpack == "none":
-            is_in = wants(one.path if is_by_name else one.folder + one.name)
-            found += [(one, ())] if is_in else []
-        elif is_by_name:
-            found += _chosen_by_name(one, selections, wants, archives)
-        elif any(_may_hold(one.folder, each) for each in selections):
-            found.append((one, tuple(selections)))
-    return found
-
-
-def _chosen_by_name(
-    one: Served, selections: Sequence[Selection], wants: Wants, names: Collection[str]
-) -> list[Chosen]:
-    """Choose an archive whole by its name, or because of what its folder may hold.
-
-    A glob that is the name of any archive is none of what lies in them: `*5.rar` opens no other.
-    """
-    inside: list[Selection] = []
-    for each in selections:
-        if each.sample is not None or matches(one.path, each.exclude):
-            continue
-        if not each.include or matches(one.path, each.include):
-            inside.append(Selection(exclude=each.exclude))
-            continue
-        rest = [glob for glob in each.include if not any(fnmatchcase(n, glob) for n in names)]
-        if any(_begins_alike(glob, one.folder) for glob in rest):
-            inside.append(replace(each, include=tuple(rest)))
-    is_sampled = wants(one.path) and any(each.sample is not None for each in selections)
-    if is_sampled or any(not each for each in inside):
-        return [(one, ())]
-    return [(one, tuple(inside))] if inside else []
-
-
-def _may_hold(folder: str, selection: Selection) -> bool:
-    """Tell if anything below `folder` can pass; yes where only its names would show it."""
-    return (
-        not selection.include
-        or not folder
-        or any(_begins_alike(glob, folder) for glob in selection.include)
-    )
-
-
-def _begins_alike(glob: str, folder: str) -> bool:
-    """Tell if `glob` matches any path that begins with `folder`: some beginning of it does."""
-    pieces = _PIECE.findall(glob)
-    return any(fnmatchcase(folder, "".join(pieces[:count])) for count in range(1, len(pieces) + 1))

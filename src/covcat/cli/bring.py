@@ -9,7 +9,7 @@ from covcat.cli import complete
 from covcat.cli import network as net
 from covcat.cli.session import Session
 from covcat.download.remote import Network
-from covcat.store.manifest import Options, Step
+from covcat.fetch.plan import Options, Step
 
 
 def register(app: typer.Typer) -> None:
@@ -52,9 +52,9 @@ def adopt(
 
     Example: covcat import kermany@kaggle-2 ~/Downloads/archive.zip
     """
-    from covcat import pipeline
-    from covcat.building import Bench
     from covcat.cli.bars import drawn
+    from covcat.fetch import run
+    from covcat.fetch.build import Bench
 
     session: Session = ctx.obj
     resource, release = session.catalog.find(name)
@@ -74,5 +74,5 @@ def adopt(
     )
     with drawn(session, "auto") as progress:
         bench = Bench(session.catalog, session.store, network, progress)
-        folder = pipeline.adopt(step, bench, paths)
+        folder = run.adopt(step, bench, paths)
     session.result("import", {"id": step.name, "path": str(folder)}, f"{folder}\n")

@@ -16,7 +16,7 @@ from covcat.text import counted
 
 if TYPE_CHECKING:
     from covcat.download.remote import Network
-    from covcat.pipeline import Repaired
+    from covcat.fetch.repair import Repaired
     from covcat.progress import Progress
     from covcat.store.compare import Findings
     from covcat.store.verify import Checked
@@ -116,7 +116,7 @@ class _Verdicts:
 
 def _check_all(session: Session, here: list[Here], progress: "Progress", *, quick: bool) -> None:
     """Look at every release; one that is damaged does not stop the others."""
-    from covcat import pipeline
+    from covcat.fetch.repair import way_out
     from covcat.store.verify import verify_release
 
     said = _Verdicts()
@@ -129,7 +129,7 @@ def _check_all(session: Session, here: list[Here], progress: "Progress", *, quic
             cause = (error.cause,) if error.cause else ()
             said.lines += [f"{name}: {one}" for one in (error.message, *cause, *error.details)]
             said.failed.append(name)
-            said.hints.append(pipeline.way_out(folder, session.catalog, error))
+            said.hints.append(way_out(folder, session.catalog, error))
             continue
         _add(session, said, name, found, quick=quick)
     if not said.failed:
@@ -195,8 +195,8 @@ def _repair_all(
     session: Session, here: list[Here], network: "Network", progress: "Progress"
 ) -> None:
     """Mend every release; one that cannot be does not stop the others."""
-    from covcat import pipeline
-    from covcat.building import Bench
+    from covcat.fetch.build import Bench
+    from covcat.fetch.repair import repair_release
 
     bench = Bench(session.catalog, session.store, network, progress)
     said = _Verdicts()
@@ -204,7 +204,7 @@ def _repair_all(
     for resource_id, release_id, folder in here:
         name = f"{resource_id}@{release_id}"
         try:
-            _say_repaired(session, said, name, pipeline.repair_release(folder, bench))
+            _say_repaired(session, said, name, repair_release(folder, bench))
         except CovcatError as error:
             errors.append(error)
             said.failed.append(name)

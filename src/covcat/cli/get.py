@@ -9,6 +9,7 @@ import typer
 from covcat.catalog import load as catalogs
 from covcat.catalog.entries import Release, Resource
 from covcat.catalog.filter import Filter, select
+from covcat.catalog.selection import Selection
 from covcat.cli import complete, find, tables
 from covcat.cli import lock as locks
 from covcat.cli import network as net
@@ -17,13 +18,13 @@ from covcat.cli.printing import put
 from covcat.cli.session import Session, error_text
 from covcat.download.remote import Network
 from covcat.errors import CovcatError, SeveralError, UsageError
+from covcat.fetch.plan import Options, Plan, Step
 from covcat.output.rows import Cell, Rows
-from covcat.store.manifest import Options, Plan, Selection, Step
 from covcat.text import counted
 
 if TYPE_CHECKING:
-    from covcat.expected import Expected
-    from covcat.pipeline import Outcome
+    from covcat.fetch.plan import Expected
+    from covcat.fetch.run import Outcome
     from covcat.store.manifest import Manifest
 
 
@@ -130,7 +131,7 @@ def fetch(
     )
     if progress not in ("auto", "plain", "json", "none"):
         raise UsageError(f"unknown --progress `{progress}`: expected auto, plain, json or none")
-    from covcat import pipeline
+    from covcat.fetch import run
 
     if locked:
         locks.demand_alone(
@@ -146,7 +147,7 @@ def fetch(
         plan = locks.plan_of(session, names or [], options)
     else:
         targets = _targets(session, names or [], everything, wanted)
-        plan = pipeline.make_plan(session.store, targets, options)
+        plan = run.make_plan(session.store, targets, options)
     if dry_run:
         _print_plan(session, plan)
         return
@@ -217,11 +218,11 @@ def _with_marks(row: dict[str, Cell]) -> dict[str, Cell]:
 
 
 def _expected(session: Session, step: Step, release: Release) -> "Expected":
-    from covcat import expected
+    from covcat.fetch.plan import of
 
     has_listing = step.options.asked and release.listing
     listing = session.catalog.listing(step.resource, release) if has_listing else None
-    return expected.of(release, step.options, listing, _record(session, step, release))
+    return of(release, step.options, listing, _record(session, step, release))
 
 
 def _record(session: Session, step: Step, release: Release) -> "Manifest | None":
@@ -303,12 +304,12 @@ def _warn_of_overlaps(session: Session, plan: Plan) -> None:
 
 
 def _carry_out(session: Session, plan: Plan, network: Network, how: str) -> list["Outcome"]:
-    from covcat import pipeline
     from covcat.cli.bars import drawn
+    from covcat.fetch import run
 
     outcomes = []
     with drawn(session, how) as progress:
-        for outcome in pipeline.run(plan, session.catalog, session.store, network, progress):
+        for outcome in run.run(plan, session.catalog, session.store, network, progress):
             outcomes.append(outcome)
             if outcome.error is not None and len(plan.steps) > 1 and not session.json:
                 put(sys.stderr, error_text(outcome.error))

@@ -9,10 +9,11 @@ import typer
 from covcat.cli import complete
 from covcat.cli.session import Session
 from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
+from covcat.fetch.plan import Options, Plan
 from covcat.names import is_litter
 from covcat.store.folder import demand_outside
 from covcat.store.lock_rows import LockedRelease
-from covcat.store.manifest import Manifest, Options, Plan
+from covcat.store.manifest import Manifest
 from covcat.text import counted, sized
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def _check(session: Session, path: Path, names: Sequence[str]) -> None:
 
 def _drift(session: Session, one: LockedRelease) -> list[Drift]:
     """Say how the disk and the catalog differ from one release of the lock."""
-    from covcat import pipeline
+    from covcat.fetch import run
 
     lines = [("files", what) for what in _file_drift(session, one)]
     folder = session.store.release(one.id, one.release)
@@ -186,7 +187,7 @@ def _drift(session: Session, one: LockedRelease) -> list[Drift]:
         elsewhere = f"other release: {', '.join(others)} is here" if others else "not here"
         lines = [("missing", elsewhere)]
     try:
-        pipeline.locked_target(session.catalog, one)
+        run.locked_target(session.catalog, one)
     except CovcatError as error:
         lines += [("catalog", what) for what in error.details or (error.message,)]
     return [{"id": one.name, "kind": kind, "what": what} for kind, what in lines]
@@ -235,7 +236,7 @@ def plan_of(session: Session, words: Sequence[str], options: Options) -> Plan:
     Raises:
         CovcatError: it cannot be had as it was.
     """
-    from covcat import pipeline
+    from covcat.fetch import run
     from covcat.store import lockfile
 
     files = [word for word in words if _is_file(word)]
@@ -246,7 +247,7 @@ def plan_of(session: Session, words: Sequence[str], options: Options) -> Plan:
     wanted = _chosen(session, lockfile.read(path).releases, names, path)
     if not wanted:
         session.say(f"`{path}` names no release: nothing to do")
-    return pipeline.make_locked_plan(session.store, session.catalog, wanted, options)
+    return run.make_locked_plan(session.store, session.catalog, wanted, options)
 
 
 def _is_file(word: str) -> bool:

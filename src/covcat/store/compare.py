@@ -1,14 +1,13 @@
 """Are these the pinned bytes? Unpacked files against a listing, a git tree, an earlier record."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from covcat.catalog.files import AnyFile, GitHubFile
+from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import ListedFile, Listing
-from covcat.digests import VerifiedBy, blob_hasher, tree_id
+from covcat.digests import blob_hasher, tree_id
 from covcat.errors import IntegrityError
 from covcat.files import StoredFile
-from covcat.store.manifest import Manifest, Transfer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,16 +84,6 @@ def pointer_blob(sha256: str, size: int) -> str:
     return hasher.hexdigest()
 
 
-def pinned_by(file: StoredFile, listing: Listing | None) -> VerifiedBy | None:
-    """Return the strongest pin that `listing` has for a file that agrees with it."""
-    listed = listing.get(file.path) if listing else None
-    if listed is None:
-        return None
-    if listed.sha256 is not None:
-        return "sha256"
-    return "git-blob" if file.blob is not None and file.blob == listed.blob else None
-
-
 def tree_of(files: Iterable[StoredFile], file: GitHubFile) -> str:
     """Recompute the git tree id of what was unpacked, or of the folder that was kept."""
     prefix = (file.into or "") + (file.keep or "")
@@ -118,62 +107,3 @@ def demand(findings: Findings, what: str, hint: str | None = None) -> None:
                 "extra": list(findings.extra),
             },
         )
-
-
-def claimable(kinds: Sequence[VerifiedBy | None]) -> VerifiedBy | None:
-    """Return what may be claimed for all of them: the weakest one, or None if any has none."""
-    if not kinds or None in kinds:
-        return None
-    return "git-blob" if "git-blob" in kinds else kinds[0]
-
-
-def pin(
-    name: str,
-    file: AnyFile,
-    transfer: Transfer,
-    files: Sequence[StoredFile],
-    listing: Listing | None,
-    *,
-    is_complete: bool,
-) -> VerifiedBy:
-    """Return the strongest pin that holds for one file of a release.
-
-    `files` are what it unpacked to. An incomplete state has no tree to compare.
-
-    Raises:
-        IntegrityError: the git tree is another one.
-    """
-    pinned_tree = file.tree if isinstance(file, GitHubFile) else None
-    if pinned_tree and is_complete and transfer.is_archive:  # else no single file shows it
-        if transfer.tree != pinned_tree:
-            raise IntegrityError(
-                f"`{name}` is not the pinned state: git tree expected {pinned_tree}, "
-                f"got {transfer.tree}"
-            )
-        return "git-tree"
-    by_listing = claimable([pinned_by(one, listing) for one in files])
-    return by_listing if by_listing and transfer.verified_by != "sha256" else transfer.verified_by
-
-
-def _place(transfer: Transfer) -> tuple[object, ...]:
-    return (transfer.url, transfer.entry, transfer.folder, transfer.name, transfer.is_archive)
-
-
-def demand_same_as_before(name: str, transfer: Transfer, before: Manifest) -> None:
-    """What was recorded at first use must stay as it was.
-
-    Raises:
-        IntegrityError: upstream serves something else today.
-    """
-    for earlier in before.downloads:
-        if _place(earlier) != _place(transfer):
-            continue
-        is_state = transfer.host == "github" and transfer.is_archive  # made anew for each request
-        kind = "git tree" if is_state else "sha256"
-        expected = earlier.tree if is_state else earlier.sha256
-        got = transfer.tree if is_state else transfer.sha256
-        if expected and got and expected != got:
-            raise IntegrityError(
-                f"`{name}` has changed upstream: {kind} expected {expected}, got {got}",
-                hint="what is here was kept; move its folder away to take the new state",
-            )

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from covcat.catalog.marks import Matches, ReleaseId, ResourceId
+from covcat.catalog.selection import Selection
 from covcat.digests import VerifiedBy
-from covcat.store.manifest import Form, Selection
+from covcat.store.manifest import Form
 
 MOST_ROWS = 10_000  # of files or downloads, for a release; of more the digest alone is kept
 Sha256 = Annotated[str, Matches(r"[0-9a-f]{64}", "64 hexadecimal digits")]

@@ -12,13 +12,14 @@ from covcat.catalog.entries import Release
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import Listing
 from covcat.catalog.load import Catalog
+from covcat.catalog.selection import Selection
 from covcat.errors import IntegrityError, NotFoundError
 from covcat.files import Heard, StoredFile, hashed, in_batches, what_is
 from covcat.names import history_of, is_litter
 from covcat.progress import Progress, Silent
 from covcat.store.compare import Findings, against_listing, demand, lfs_difference, tree_of
 from covcat.store.folder import INDEX, MANIFEST, SUMS
-from covcat.store.manifest import Manifest, Selection, load, sums_agree
+from covcat.store.manifest import Manifest, load, sums_agree
 
 GRACE = 1.0  # seconds: file systems and copies round times
 

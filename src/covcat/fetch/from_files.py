@@ -13,9 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from covcat import assemble, expected, hosts, placing, pool, recognise
-from covcat.assemble import Part
-from covcat.building import Job
+from covcat import hosts
 from covcat.catalog import selection
 from covcat.catalog.files import AnyFile, GitHubFile, WebFile
 from covcat.digests import PINNED, Digests
@@ -23,12 +21,14 @@ from covcat.download.api import Api
 from covcat.download.http import Web
 from covcat.download.remote import Download, Served, compared
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError, NotFoundError
+from covcat.fetch import brought, folders, match, place, plan
+from covcat.fetch.brought import Brought
+from covcat.fetch.build import Job, address, now, recorded
+from covcat.fetch.place import Part
 from covcat.files import StoredFile, disk_errors
 from covcat.hosts import base
 from covcat.hosts.base import Ask, alone, one_of
 from covcat.names import common_folder, is_litter, only_volumes, split
-from covcat.pool import Brought
-from covcat.recognise import address, now, recorded
 from covcat.store import compare
 from covcat.text import counted
 
@@ -41,16 +41,16 @@ def adopted(job: Job, paths: Sequence[Path]) -> list[Part]:
         IntegrityError: it is not the release, or less than is here; what differs is named.
         ExtractionError: an archive is damaged or unsafe.
     """
-    sources = pool.brought(paths, job.bench.store)
-    pool.say_what_is_left_out(sources, job.case.name, job.bench.progress)
+    sources = brought.brought(paths, job.bench.store)
+    brought.say_what_is_left_out(sources, job.case.name, job.bench.progress)
     if job.case.listing is not None:
-        parts = recognise.by_contents(job, job.case.listing, sources)
+        parts = match.by_contents(job, job.case.listing, sources)
     else:
-        parts = placing.put_right(job, _as_before(job, _unlisted(job, sources)))
+        parts = folders.put_right(job, _as_before(job, _unlisted(job, sources)))
         names = (one.path for part in parts for one in part.files)
-        recognise.demand_no_pointers(job, ((name, job.built / "files" / name) for name in names))
+        match.demand_no_pointers(job, ((name, job.built / "files" / name) for name in names))
     for source in sources:
-        pool.demand_unchanged(source.path, source.stamp)
+        brought.demand_unchanged(source.path, source.stamp)
     _demand_nothing_lost(job, parts)
     return parts
 
@@ -155,7 +155,7 @@ def _known(job: Job) -> list[Served] | None:
         except ActionNeededError as error:
             reason = error.message
     bench.progress.note(f"{reason}; what its host says of the files is not compared")
-    return expected.named(files)
+    return plan.named(files)
 
 
 def _by_name(job: Job, known: list[Served], sources: list[Brought]) -> list[Part]:
@@ -175,7 +175,7 @@ def _by_name(job: Job, known: list[Served], sources: list[Brought]) -> list[Part
     there, used = {served.path for served, _ in pairs}, {one for _, one in pairs}
     lost = [served for served in known if served.path not in there]
     missing = [served.path for served in lost]
-    extra = sorted({pool.printable(one.name) for one in loose if one not in used})
+    extra = sorted({brought.printable(one.name) for one in loose if one not in used})
     extra = [name for name in extra if not is_litter(name)]
     _demand_named(job, wrong, () if job.step.options.allow_missing and parts else missing, extra)
     job.lost.extend(lost)
@@ -246,12 +246,12 @@ def _by_digest(left: Iterable[Served], free: Iterable[Loose]) -> list[tuple[Serv
     kinds = {digest.kind for one in wanted for digest in one.digests}
     pairs: list[tuple[Served, Loose]] = []
     for one in free if wanted else ():
-        with pool.reading(one.path):
+        with brought.reading(one.path):
             size = one.path.stat().st_size
         if not {None, size} & sizes:
             continue
         digests = Digests(kinds, size)
-        for data in pool.pieces(one.path):
+        for data in brought.pieces(one.path):
             digests.update(data)
         digests.settle()
         for served in wanted:
@@ -284,15 +284,15 @@ def _only_archive(source: Brought, file: AnyFile) -> Path | None:
     if not source.is_folder or len(source.files) != 1 or file.unpack == "none" or file.is_set:
         return None
     ((_, path),) = source.files
-    return path if pool.kind_of(path) else None
+    return path if brought.kind_of(path) else None
 
 
 def _verified(job: Job, served: Served, path: Path) -> Part:
     """Compare a file with all that is known of it, then unpack it or give it its place."""
-    stamp = pool.stamp(path)
-    kind = pool.kind_of(path) if served.unpack != "none" else None
+    stamp = brought.stamp(path)
+    kind = brought.kind_of(path) if served.unpack != "none" else None
     if served.unpack != "none" and kind is None:
-        pool.demand_no_volume(path)
+        brought.demand_no_volume(path)
         raise IntegrityError(
             f"`{path.name}` is no archive: expected one {_format(served)}",
             hint=f"open {base.page(served.file) or job.step.resource.homepage}",
@@ -312,10 +312,10 @@ def _verified(job: Job, served: Served, path: Path) -> Part:
         md5=digests.hexdigest("md5"),
         verified_by=compared(served, served.digests, str(path), digests.size, digests.hexdigest),
         finished_at=now(),
-        imported_from=pool.printable(path.name),
+        imported_from=brought.printable(path.name),
     )
-    part = assemble.part(replace(served, unpack=kind or served.unpack), got, job.site)
-    pool.demand_unchanged(path, stamp)
+    part = place.part(replace(served, unpack=kind or served.unpack), got, job.site)
+    brought.demand_unchanged(path, stamp)
     return part
 
 
@@ -334,7 +334,7 @@ def _drink(path: Path, digests: Digests, copy: Path | None) -> None:
     with disk_errors(f"copy `{path}`"):
         target = copy.open("xb") if copy else None
         try:
-            for data in pool.pieces(path):
+            for data in brought.pieces(path):
                 digests.update(data)
                 if target is not None:
                     target.write(data)
@@ -379,7 +379,7 @@ def _folder(job: Job, source: Brought, served: Served) -> Part:
     for name, path in source.files:
         if selection.matches(name, file.exclude):
             continue
-        sha256, size = recognise.copied(path, job.built / "files" / f"{served.folder}{name}")
+        sha256, size = match.copied(path, job.built / "files" / f"{served.folder}{name}")
         files.append(StoredFile(path=f"{served.folder}{name}", bytes=size, sha256=sha256))
         sums.update(f"{sha256}  {name}\n".encode())
     if not files:

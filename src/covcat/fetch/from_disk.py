@@ -6,11 +6,11 @@ Only where their host still says what it said then, and after every byte was rea
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from covcat.assemble import Part
-from covcat.building import Job
 from covcat.catalog import selection
-from covcat.catalog.selection import Chosen
 from covcat.download.remote import Served
+from covcat.fetch.build import Job
+from covcat.fetch.place import Part
+from covcat.fetch.plan import Chosen
 from covcat.files import StoredFile, put
 from covcat.store import verify
 from covcat.store.manifest import Manifest, Transfer

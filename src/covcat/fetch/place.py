@@ -1,7 +1,4 @@
-"""Download -> its place in the release that is being built: unpacked, as it is, or kept as served.
-
-What came stays where it is until the release is whole, so nothing is asked for twice.
-"""
+"""Is there room? Asked before the first byte of a download, and of its members."""
 
 import os
 from collections.abc import Collection, Iterable, Sequence
@@ -10,20 +7,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from covcat import room
 from covcat.archives import extract, rules, writing
 from covcat.archives import zip as zip_format
 from covcat.archives.base import BadArchiveError
+from covcat.archives.rules import Budget, Layout
 from covcat.catalog import selection
-from covcat.catalog.files import AnyFile, GitHubFile, KaggleFile
+from covcat.catalog.files import AnyFile, File, GitHubFile, KaggleFile
+from covcat.catalog.selection import Selection
 from covcat.download.remote import Download, Served
 from covcat.errors import ExtractionError, IntegrityError
+from covcat.fetch.plan import Options
 from covcat.files import StoredFile, disk_errors, hashed, link_or_copy, make_folder
 from covcat.names import unsafe_name
 from covcat.progress import Progress
 from covcat.store import compare
 from covcat.store.folder import Store
-from covcat.store.manifest import Options, Selection, Transfer
+from covcat.store.manifest import Transfer
 from covcat.text import counted
 
 
@@ -52,6 +51,18 @@ class Part:
     def file(self) -> AnyFile:
         """Return what the catalog says of it."""
         return self.served.file
+
+
+_HINT = "free some space, or choose another place with --data-dir"
+
+
+def budget_for(file: File, store: Store) -> Budget:
+    """Return how much an archive may unpack to: what the catalog allows, or the free space."""
+    with disk_errors(f"look at the free space of `{store.folder}`"):
+        free = store.free_bytes()
+    if file.max_bytes is not None and file.max_bytes <= free:
+        return Budget(file.max_bytes, hint="the catalog allows no more (`max_bytes`)")
+    return Budget(free, is_free_space=True, hint=_HINT)
 
 
 def part(served: Served, got: Download, site: Site, inside: Sequence[Selection] = ()) -> Part:
@@ -88,11 +99,11 @@ def _unpacked(
     )
 
     def paths(layout: rules.Layout) -> list[str]:
-        room_for = room.budget(file, site.store)
+        room_for = budget_for(file, site.store)
         placed = extract.inspect(got.path, kind, layout, room_for, file.name_encoding)
         return [one.path for one in placed]
 
-    layout = replace(extract.layout_of(served), litter=_litter(served, got, site))
+    layout = replace(layout_of(served), litter=_litter(served, got, site))
     if served.unpack == "none":
         layout = replace(layout, strip=_depth(served, got, paths(layout)))
     elif layout.strip_root and layout.litter is not None:  # packed by a person
@@ -103,7 +114,7 @@ def _unpacked(
         by_name = selection.wanted([replace(one, sample=None) for one in inside], ())
         known = site.listing or (paths(replace(layout, wants=by_name)) if is_sample else ())
         layout = replace(layout, wants=selection.wanted(inside, known))
-    budget = room.budget(file, site.store)
+    budget = budget_for(file, site.store)
     done = extract.extract(got.path, kind, layout, budget, place, file.name_encoding)
     if done.litter:
         what = f"{counted(done.litter, 'file')} of desktops or version control left out"
@@ -241,3 +252,17 @@ def kept_archives(transfers: Iterable[Transfer]) -> list[StoredFile]:
         for one in transfers
         if one.archive
     ]
+
+
+def layout_of(served: Served) -> Layout:
+    """Return what the catalog says of an archive's members."""
+    file = served.file
+    return Layout(
+        strip_root=isinstance(file, GitHubFile) and file.is_state,
+        strip=file.strip or 0,
+        keep=(file.keep or "") if isinstance(file, GitHubFile) else "",
+        into=served.folder,
+        own_folder=served.own_folder,
+        exclude=file.exclude,
+        nested=file.nested,
+    )

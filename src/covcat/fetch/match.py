@@ -6,22 +6,21 @@ What is here of the release already is one more source: nothing that is here is 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
-from covcat import pool
-from covcat.assemble import Part
-from covcat.building import Job
 from covcat.catalog.files import AnyFile, GitHubFile
 from covcat.catalog.listing import ListedFile, Listing
 from covcat.digests import blob_hasher
 from covcat.download.remote import Served
 from covcat.errors import IntegrityError
+from covcat.fetch import brought
+from covcat.fetch.brought import Brought, Found
+from covcat.fetch.build import Job, recorded
+from covcat.fetch.place import Part
 from covcat.files import StoredFile, disk_errors, hashed, link_or_copy, make_folder
-from covcat.hosts import base, github_lfs
+from covcat.hosts import github_lfs
 from covcat.hosts.base import alone
 from covcat.names import is_litter
-from covcat.pool import Brought, Found
 from covcat.store import compare
 from covcat.store.manifest import Manifest, Transfer
 from covcat.text import counted
@@ -44,12 +43,12 @@ def by_contents(job: Job, listing: Listing, sources: list[Brought]) -> list[Part
     Raises:
         IntegrityError: it is not the release; what differs is named.
     """
-    place = pool.Place(job.workshop, job.bench.store, job.bench.progress)
-    here, found = _here(job), pool.pooled(sources, place, listing)
+    place = brought.Place(job.workshop, job.bench.store, job.bench.progress)
+    here, found = _here(job), brought.pooled(sources, place, listing)
     pairs = _pairs(job, listing, [*here, *found])
     if len(pairs) < len(listing):
         used = {id(match.found) for match in pairs.values()}
-        found += pool.inside([one for one in found if id(one) not in used], place)
+        found += brought.inside([one for one in found if id(one) not in used], place)
         pairs = _pairs(job, listing, [*here, *found])
     if _is_repository(job):
         not_meant = ((path, one.found.path) for path, one in pairs.items() if not one.lfs)
@@ -132,7 +131,7 @@ def demand_no_pointers(job: Job, files: Iterable[tuple[str, Path]]) -> None:
     """
     pointers = []
     for name, path in files:
-        with pool.reading(path):
+        with brought.reading(path):
             is_small = path.stat().st_size <= github_lfs.MOST
             if is_small and github_lfs.pointer(path.read_bytes()):
                 pointers.append(name)
@@ -169,7 +168,7 @@ def _demand_all(job: Job, listing: Listing, pairs: Pairs, found: list[Found]) ->
         return
     for one in found:
         if one.stored.sha256 not in taken:
-            pool.demand_no_volume(one.path)
+            brought.demand_no_volume(one.path)
     strange = {one.stored.path for one in found if one.stored.sha256 not in taken}
     findings = compare.Findings(
         changed=tuple(sorted(changed)),
@@ -232,7 +231,7 @@ def copied(path: Path, target: Path) -> tuple[str, int]:
     with disk_errors(f"write `{target.name}`"):
         make_folder(target.parent)
         with target.open("xb") as copy:
-            for data in pool.pieces(path):
+            for data in brought.pieces(path):
                 sha256.update(data)
                 size += len(data)
                 copy.write(data)
@@ -326,7 +325,7 @@ def _transfer(job: Job, source: Brought, served: Served, found: list[Found]) -> 
     """Record what was given; the sha256 of a folder is that of its SHA256SUMS."""
     sums, size = hashlib.sha256(), 0
     if not source.is_folder:
-        for data in pool.pieces(source.path):
+        for data in brought.pieces(source.path):
             sums.update(data)
             size += len(data)
         return recorded(job, served, source.name, size, sums.hexdigest())
@@ -335,31 +334,3 @@ def _transfer(job: Job, source: Brought, served: Served, found: list[Found]) -> 
             size += one.stored.bytes
             sums.update(f"{one.stored.sha256}  {one.stored.path}\n".encode())
     return recorded(job, served, source.name, size, sums.hexdigest())
-
-
-def recorded(job: Job, served: Served, name: str, size: int, sha256: str) -> Transfer:
-    """Return the record of an archive or folder that a person brought."""
-    return Transfer(
-        host=served.file.host,
-        url=address(job, served),
-        final_url=address(job, served),
-        name=name,
-        bytes=size,
-        sha256=sha256,
-        finished_at=now(),
-        verified_by="first-use",
-        is_archive=True,
-        entry=served.entry,
-        folder=served.folder,
-        imported_from=name,
-    )
-
-
-def address(job: Job, served: Served) -> str:
-    """Return the page that a person had it from, as far as that is known."""
-    return base.page(served.file) or job.step.resource.homepage or ""
-
-
-def now() -> str:
-    """Return the time, as a manifest has it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -9,11 +9,11 @@ import pytest
 from builders import COMMIT, REPOSITORY, git_rows, git_zip, tar_of, zip_of
 from imitations import World, stock
 
-from covcat import adopting, pool
 from covcat.catalog import listing
 from covcat.download import remote
+from covcat.fetch import brought, from_files
 
-REAL = Path(__file__).parents[2] / "shared" / "real" / "figure1-95bb569e.zip"
+REAL = Path(__file__).parents[3] / "shared" / "real" / "figure1-95bb569e.zip"
 KAGGLE = """
 releases:
   - id: "2"
@@ -531,7 +531,7 @@ def test_an_archive_that_is_swapped_meanwhile_is_refused(covcat, world, shelf, m
         os.rename(written("other", evil), path)
         return compared(*args)
 
-    monkeypatch.setattr(adopting, "compared", swap)
+    monkeypatch.setattr(from_files, "compared", swap)
     ran = covcat("import", "set", path)
     assert ran.code == 5
     assert "changed while it was read" in ran.err
@@ -540,14 +540,14 @@ def test_an_archive_that_is_swapped_meanwhile_is_refused(covcat, world, shelf, m
 
 def test_a_listed_archive_that_changes_meanwhile_is_refused(covcat, shelf, monkeypatch) -> None:
     shelf.add_repository()
-    path, pooled = written("w.zip", git_zip(REPOSITORY)), pool.pooled
+    path, pooled = written("w.zip", git_zip(REPOSITORY)), brought.pooled
 
     def change(*args):
         found = pooled(*args)
         written("w.zip", b"something else")
         return found
 
-    monkeypatch.setattr(pool, "pooled", change)
+    monkeypatch.setattr(brought, "pooled", change)
     ran = covcat("import", "set", path)
     assert ran.code == 5
     assert "changed while it was read" in ran.err

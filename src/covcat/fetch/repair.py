@@ -8,30 +8,56 @@ damaged record is not read at all: the catalog's listing says what the release s
 import hashlib
 import re
 from collections.abc import Mapping
-from contextlib import closing
-from dataclasses import replace
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from glob import escape
 from pathlib import Path
 
-from covcat import assemble, hosts, lfs, obtain, room
-from covcat.assemble import Part
-from covcat.building import Bench, Job, built, demand_ours, doubt, publish
+from covcat import hosts
 from covcat.catalog.entries import Release
 from covcat.catalog.files import AnyFile, GitHubFile
 from covcat.catalog.listing import ListedFile, Listing, totals
-from covcat.download.remote import Served
+from covcat.catalog.load import Catalog
+from covcat.catalog.selection import Selection
+from covcat.download.parts import Parts
+from covcat.download.remote import Network, Served
 from covcat.download.wanted import Line
-from covcat.errors import BrokenError, CovcatError, IntegrityError
-from covcat.fetching import ask_of, line_of
+from covcat.errors import (
+    BrokenError,
+    CovcatError,
+    IntegrityError,
+    NetworkError,
+    NewerError,
+    NotFoundError,
+    SeveralError,
+)
+from covcat.fetch import build, from_hosts, transfers
+from covcat.fetch import place as fetch_place
+from covcat.fetch.build import Bench, Job, built, demand_ours, doubt, publish
+from covcat.fetch.from_hosts import ask_of, line_of
+from covcat.fetch.place import Part, kept_archives
+from covcat.fetch.plan import Options, Step
+from covcat.fetch.prove import Case
+from covcat.fetch.run import _settle_partial, _with_way_out
 from covcat.files import StoredFile, disk_errors, hashed, in_batches, make_folder, put
 from covcat.hosts import base
 from covcat.hosts.base import Ask, alone
-from covcat.proof import Case
 from covcat.store import compare, manifest, verify
-from covcat.store.manifest import Manifest, Options, Selection, Step, Transfer
-from covcat.store.verify import Checked
+from covcat.store.manifest import Manifest, Transfer
+from covcat.store.verify import Checked, verify_release
 from covcat.text import sized
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """A release that was looked at byte by byte, and what had to be mended."""
+
+    record: Manifest
+    files: tuple[str, ...] = ()  # that came again
+    has_new_record: bool = False  # manifest.json or SHA256SUMS were damaged, and written anew
+    litter: tuple[str, ...] = ()  # of desktops, in a folder that had nothing to mend
+
 
 FEW = 100  # files that are asked for one by one, or picked out of an archive by their names
 _COMMIT = re.compile(r"/([0-9a-f]{40})/")
@@ -155,7 +181,7 @@ def rebuilt(step: Step, release: Release, bench: Bench) -> tuple[Manifest, tuple
         f"{step.name}: {len(here)} of {len(listing)} files are as the catalog lists them; {again}"
         "the manifest is made anew from that"
     )
-    room.demand(coming.least_bytes, bench.store)
+    build.demand(coming.least_bytes, bench.store)
     step = replace(step, options=Options())
     case = Case(step.name, step.options, listing, None)
 
@@ -305,9 +331,9 @@ def _inside(one: Served) -> str:
 
 def _taken(job: Job, line: Line, ask: Ask, served: list[Served], lacking: Lacking) -> Came:
     """Bring downloads, and take of each what is lacking."""
-    order = obtain.Order(job.case.name, tuple(served), job.case.before, ask)
+    order = transfers.Order(job.case.name, tuple(served), job.case.before, ask)
     came: Came = {}
-    with closing(obtain.all_of(order, line, job.bench.store, job.partial)) as coming:
+    with closing(transfers.all_of(order, line, job.bench.store, job.partial)) as coming:
         for number, (one, got) in enumerate(coming):
             with doubt(job.partial, served):
                 keeps = f"archives/{one.path}" in lacking
@@ -318,9 +344,9 @@ def _taken(job: Job, line: Line, ask: Ask, served: list[Served], lacking: Lackin
                 )
                 with disk_errors("make a folder for what comes again"):
                     make_folder(site.built / "files")
-                part = assemble.part(one, got, site, () if keeps else _wanted(job, members))
+                part = fetch_place.part(one, got, site, () if keeps else _wanted(job, members))
                 part = _part_of(part, lacking)
-                (part,) = lfs.filled([part], order, line, site, job.partial)
+                (part,) = from_hosts.filled([part], order, line, site, job.partial)
                 came |= _compared(job, part, lacking, site.built)
     return came
 
@@ -352,7 +378,7 @@ def _compared(job: Job, part: Part, lacking: Lacking, folder: Path) -> Came:
         came[f"files/{one.path}"] = (one, folder / "files" / one.path)
     place = part.transfer.archive
     if place is not None and place in lacking:
-        archive = assemble.kept_archives([part.transfer])[0]
+        archive = kept_archives([part.transfer])[0]
         recorded = lacking[place]
         if recorded is not None and archive.sha256 != recorded.sha256 and not _same(job, part):
             raise _changed(job, recorded, archive.sha256)
@@ -373,3 +399,107 @@ def _changed(job: Job, recorded: StoredFile, got: str) -> CovcatError:
         f"{recorded.sha256}, got {got}",
         hint=manifest.way_out(job.bench.store.release(*job.case.name.split("@"))),
     )
+
+
+def repair_release(folder: Path, bench: Bench) -> Repaired:
+    """Verify a release, and bring again what is damaged or missing; what is right stays.
+
+    Raises:
+        CovcatError: it could not be repaired, and is as it was.
+    """
+    store, name = bench.store, f"{folder.parent.name}@{folder.name}"
+    if store.has_litter:
+        store.sweep()
+    _settle_partial(store)
+    looked_at, found = _looked_at(folder, bench)
+    if isinstance(found, Checked) and _is_sound(found):
+        return Repaired(found.record, litter=found.litter)
+    store.prepare()
+    store.sweep()
+    Parts(store.parts).sweep()
+    waiting = f"{name}: another covcat is fetching it; waiting"
+    with store.lock(name, lambda: bench.progress.note(waiting)):
+        if _number(folder) != looked_at:  # another process put a new one in its place
+            _, found = _looked_at(folder, bench)
+        try:
+            return _repaired(folder, bench, found)
+        except CovcatError as error:
+            raise _with_damage(error, found, bench.network, name) from error
+
+
+def way_out(folder: Path, catalog: Catalog, damage: IntegrityError) -> str:
+    """Return the command that mends a release whose record is damaged, or puts it aside."""
+    name = f"{folder.parent.name}@{folder.name}"
+    with suppress(NotFoundError):
+        release = catalog.find(name)[1]
+        is_ours = not isinstance(damage, NewerError)
+        if is_ours and release is not None and can_rebuild(release, folder):
+            return f"covcat verify {name} --repair"
+    return damage.hint or manifest.way_out(folder)
+
+
+def _looked_at(folder: Path, bench: Bench) -> tuple[int, Checked | IntegrityError]:
+    """Return which folder was looked at, and what it is like; a damaged record is an answer."""
+    number = _number(folder)
+    try:
+        return number, verify_release(bench.catalog, folder, bench.progress)
+    except NewerError:
+        raise
+    except IntegrityError as damage:
+        return number, damage
+
+
+def _number(folder: Path) -> int:
+    """Return what tells a folder from the one that takes its place."""
+    try:
+        return folder.stat().st_ino
+    except FileNotFoundError as error:
+        name = f"{folder.parent.name}@{folder.name}"
+        raise NotFoundError(
+            f"`{name}` is no longer here: another process removed it", hint=f"covcat fetch {name}"
+        ) from error
+
+
+def _is_sound(found: Checked) -> bool:
+    """True if all that was recorded is right; what the record itself lacks is another matter."""
+    findings = found.findings
+    return not (findings.changed or found.damaged or findings.extra)
+
+
+def _repaired(folder: Path, bench: Bench, found: Checked | IntegrityError) -> Repaired:
+    if isinstance(found, Checked) and _is_sound(found):
+        return Repaired(found.record, litter=found.litter)
+    resource, release = bench.catalog.find(f"{folder.parent.name}@{folder.name}")
+    if release is None:
+        raise NotFoundError(f"`{resource.id}` offers no download")
+    step = Step(resource=resource, release=release, action="fetch", reason="damaged")
+    try:
+        if isinstance(found, Checked):
+            record = restored(step, release, bench, found)
+            return Repaired(record, found.damaged, not manifest.sums_agree(folder, found.record))
+        if not can_rebuild(release, folder):
+            found.hint = found.hint or manifest.way_out(folder)
+            raise found
+        record, came = rebuilt(step, release, bench)
+    except CovcatError as error:
+        raise _with_way_out(error, step) from error
+    return Repaired(record, came, has_new_record=True)
+
+
+def _with_damage(
+    error: CovcatError, found: Checked | IntegrityError, network: Network, name: str
+) -> CovcatError:
+    """Say beside why a repair failed what is damaged, and without a network what it needs."""
+    lines = found.findings.lines() if isinstance(found, Checked) else [found.message]
+    if network.offline and isinstance(error, NetworkError | SeveralError) and error.code == 4:
+        return NetworkError(
+            "the repair needs what is not here, and --offline is set",
+            cause=error.message,
+            hint="the same command without --offline",
+            details=lines,
+        )
+    if error.hint == f"covcat fetch {name}":  # which would keep what its record calls complete
+        error.hint = f"covcat verify {name} --repair"
+    if error is not found and not set(lines) & set(error.details):
+        error.details = (*error.details, *lines)
+    return error

@@ -5,12 +5,9 @@ name by one rename; whatever fails before that leaves nothing behind.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from covcat import adopting, fetching, plan, pool, repairing
-from covcat.building import Bench, build
 from covcat.catalog.entries import BROUGHT, Release, Resource
 from covcat.catalog.load import Catalog
 from covcat.download.parts import Parts
@@ -20,17 +17,17 @@ from covcat.errors import (
     CovcatError,
     DiskError,
     IntegrityError,
-    NetworkError,
-    NewerError,
     NotFoundError,
     SeveralError,
 )
+from covcat.fetch import brought, from_files, from_hosts, plan
+from covcat.fetch.build import Bench, build
+from covcat.fetch.plan import Options, Plan, Step
 from covcat.progress import Progress
 from covcat.store import lockfile, manifest
 from covcat.store.folder import CLOSED, MANIFEST, Store
 from covcat.store.lock_rows import LockedRelease
-from covcat.store.manifest import Held, Manifest, Options, Plan, Step
-from covcat.store.verify import Checked, verify_release
+from covcat.store.manifest import Held
 from covcat.store.waiting import Partial
 
 
@@ -145,9 +142,9 @@ def adopt(step: Step, bench: Bench, paths: Sequence[Path]) -> Path:
     with bench.store.lock(step.name):
         target, whole = (step.resource, release), replace(step.options, allow_missing=False)
         if make_plan(bench.store, [target], whole).steps[0].action != "keep":
-            build(step, release, bench, lambda job: adopting.adopted(job, paths), mends=True)
+            build(step, release, bench, lambda job: from_files.adopted(job, paths), mends=True)
         else:
-            pool.brought(paths, bench.store)  # which says if they are not even there
+            brought.brought(paths, bench.store)  # which says if they are not even there
             bench.progress.note(f"{step.name}: here and complete; what was given is not looked at")
         return _data(step, release, bench)
 
@@ -195,7 +192,7 @@ def _fetch_or_find(step: Step, release: Release, bench: Bench) -> None:
     """Fetch a release; where locks do not work, another process may do the same meanwhile."""
     for is_last in (False, False, True):
         try:
-            build(step, release, bench, fetching.brought)
+            build(step, release, bench, from_hosts.brought)
             return
         except CovcatError as error:
             again = make_plan(bench.store, [(step.resource, release)], step.options).steps[0]
@@ -216,117 +213,3 @@ def _data(step: Step, release: Release, bench: Bench) -> Path:
 
 
 # ---- is it still what it was? ------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Repaired:
-    """A release that was looked at byte by byte, and what had to be mended."""
-
-    record: Manifest
-    files: tuple[str, ...] = ()  # that came again
-    has_new_record: bool = False  # manifest.json or SHA256SUMS were damaged, and written anew
-    litter: tuple[str, ...] = ()  # of desktops, in a folder that had nothing to mend
-
-
-def repair_release(folder: Path, bench: Bench) -> Repaired:
-    """Verify a release, and bring again what is damaged or missing; what is right stays.
-
-    Raises:
-        CovcatError: it could not be repaired, and is as it was.
-    """
-    store, name = bench.store, f"{folder.parent.name}@{folder.name}"
-    if store.has_litter:
-        store.sweep()
-    _settle_partial(store)
-    looked_at, found = _looked_at(folder, bench)
-    if isinstance(found, Checked) and _is_sound(found):
-        return Repaired(found.record, litter=found.litter)
-    store.prepare()
-    store.sweep()
-    Parts(store.parts).sweep()
-    waiting = f"{name}: another covcat is fetching it; waiting"
-    with store.lock(name, lambda: bench.progress.note(waiting)):
-        if _number(folder) != looked_at:  # another process put a new one in its place
-            _, found = _looked_at(folder, bench)
-        try:
-            return _repaired(folder, bench, found)
-        except CovcatError as error:
-            raise _with_damage(error, found, bench.network, name) from error
-
-
-def way_out(folder: Path, catalog: Catalog, damage: IntegrityError) -> str:
-    """Return the command that mends a release whose record is damaged, or puts it aside."""
-    name = f"{folder.parent.name}@{folder.name}"
-    with suppress(NotFoundError):
-        release = catalog.find(name)[1]
-        is_ours = not isinstance(damage, NewerError)
-        if is_ours and release is not None and repairing.can_rebuild(release, folder):
-            return f"covcat verify {name} --repair"
-    return damage.hint or manifest.way_out(folder)
-
-
-def _looked_at(folder: Path, bench: Bench) -> tuple[int, Checked | IntegrityError]:
-    """Return which folder was looked at, and what it is like; a damaged record is an answer."""
-    number = _number(folder)
-    try:
-        return number, verify_release(bench.catalog, folder, bench.progress)
-    except NewerError:
-        raise
-    except IntegrityError as damage:
-        return number, damage
-
-
-def _number(folder: Path) -> int:
-    """Return what tells a folder from the one that takes its place."""
-    try:
-        return folder.stat().st_ino
-    except FileNotFoundError as error:
-        name = f"{folder.parent.name}@{folder.name}"
-        raise NotFoundError(
-            f"`{name}` is no longer here: another process removed it", hint=f"covcat fetch {name}"
-        ) from error
-
-
-def _is_sound(found: Checked) -> bool:
-    """True if all that was recorded is right; what the record itself lacks is another matter."""
-    findings = found.findings
-    return not (findings.changed or found.damaged or findings.extra)
-
-
-def _repaired(folder: Path, bench: Bench, found: Checked | IntegrityError) -> Repaired:
-    if isinstance(found, Checked) and _is_sound(found):
-        return Repaired(found.record, litter=found.litter)
-    resource, release = bench.catalog.find(f"{folder.parent.name}@{folder.name}")
-    if release is None:
-        raise NotFoundError(f"`{resource.id}` offers no download")
-    step = Step(resource=resource, release=release, action="fetch", reason="damaged")
-    try:
-        if isinstance(found, Checked):
-            record = repairing.restored(step, release, bench, found)
-            return Repaired(record, found.damaged, not manifest.sums_agree(folder, found.record))
-        if not repairing.can_rebuild(release, folder):
-            found.hint = found.hint or manifest.way_out(folder)
-            raise found
-        record, came = repairing.rebuilt(step, release, bench)
-    except CovcatError as error:
-        raise _with_way_out(error, step) from error
-    return Repaired(record, came, has_new_record=True)
-
-
-def _with_damage(
-    error: CovcatError, found: Checked | IntegrityError, network: Network, name: str
-) -> CovcatError:
-    """Say beside why a repair failed what is damaged, and without a network what it needs."""
-    lines = found.findings.lines() if isinstance(found, Checked) else [found.message]
-    if network.offline and isinstance(error, NetworkError | SeveralError) and error.code == 4:
-        return NetworkError(
-            "the repair needs what is not here, and --offline is set",
-            cause=error.message,
-            hint="the same command without --offline",
-            details=lines,
-        )
-    if error.hint == f"covcat fetch {name}":  # which would keep what its record calls complete
-        error.hint = f"covcat verify {name} --repair"
-    if error is not found and not set(lines) & set(error.details):
-        error.details = (*error.details, *lines)
-    return error

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from covcat import plan
 from covcat.catalog.entries import Release, Resource
 from covcat.catalog.load import trusted
+from covcat.catalog.selection import Selection
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError
-from covcat.store.manifest import Held, Options, Selection
+from covcat.fetch import plan
+from covcat.fetch.plan import Options
+from covcat.store.manifest import Held
 
 FLAGS = dict.fromkeys(("ct", "xray", "mri", "ultrasound", "metadata", "case_review"), "N")
 ALLOWS = dict.fromkeys(("commercial", "derivatives", "redistribution"), "unknown")

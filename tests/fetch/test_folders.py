@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from builders import tar_of, zip_of
 
-from covcat.placing import Move, Named, judged
+from covcat.fetch.folders import Move, Named, judged
 
 TABLE = Named(("metadata.csv",))
 DEEP = Named(("Set/a.xlsx",))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from builders import COMMIT, REPOSITORY, git_zip, zip_of
 
-from covcat.store.manifest import Selection
+from covcat.catalog.selection import Selection
 from covcat.text import sized
 
 FILES = {f"images/{n:02}.png": b"\x89PNG %d" % n for n in range(20)} | {"labels.csv": b"a\n"}

@@ -3,17 +3,19 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from covcat.assemble import Part
 from covcat.catalog import selection
-from covcat.catalog.files import GitHubFile
+from covcat.catalog.files import AnyFile, GitHubFile
 from covcat.catalog.listing import Listing
+from covcat.catalog.selection import Selection
 from covcat.digests import PINNED, UNPUBLISHED, WEAK, VerifiedBy
 from covcat.download.remote import Served
 from covcat.errors import ExtractionError, IntegrityError
+from covcat.fetch.place import Part
+from covcat.fetch.plan import Options
 from covcat.files import StoredFile
 from covcat.names import collision
 from covcat.store import compare
-from covcat.store.manifest import Manifest, Options, Selection, Transfer
+from covcat.store.manifest import Manifest, Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +73,16 @@ def proven(case: Case, parts: Iterable[Part], lost: Sequence[Served] = ()) -> Pr
             _demand_enough(case, transfer, kind)
         transfers.append(replace(transfer, verified_by=kind))
         files += [
-            replace(
-                one, path=f"files/{one.path}", verified_by=compare.pinned_by(one, listing) or kind
-            )
+            replace(one, path=f"files/{one.path}", verified_by=pinned_by(one, listing) or kind)
             for one in part.files
         ]
     return Proven(tuple(files) if case.options.extract else (), tuple(transfers), tuple(missing))
 
 
 def _kind(case: Case, part: Part, listing: Listing | None, *, is_whole: bool) -> VerifiedBy:
-    kind = compare.pin(
-        case.name, part.file, part.transfer, part.files, listing, is_complete=is_whole
-    )
+    kind = pin(case.name, part.file, part.transfer, part.files, listing, is_complete=is_whole)
     if kind in UNPUBLISHED and case.before is not None:
-        compare.demand_same_as_before(case.name, part.transfer, case.before)
+        demand_same_as_before(case.name, part.transfer, case.before)
     return kind
 
 
@@ -138,3 +136,72 @@ def _demand_enough(case: Case, transfer: Transfer, kind: VerifiedBy) -> None:
             f"--require {require} asks for more",
             hint="the same command without --require keeps it, and records its sha256",
         )
+
+
+def pinned_by(file: StoredFile, listing: Listing | None) -> VerifiedBy | None:
+    """Return the strongest pin that `listing` has for a file that agrees with it."""
+    listed = listing.get(file.path) if listing else None
+    if listed is None:
+        return None
+    if listed.sha256 is not None:
+        return "sha256"
+    return "git-blob" if file.blob is not None and file.blob == listed.blob else None
+
+
+def claimable(kinds: Sequence[VerifiedBy | None]) -> VerifiedBy | None:
+    """Return what may be claimed for all of them: the weakest one, or None if any has none."""
+    if not kinds or None in kinds:
+        return None
+    return "git-blob" if "git-blob" in kinds else kinds[0]
+
+
+def pin(
+    name: str,
+    file: AnyFile,
+    transfer: Transfer,
+    files: Sequence[StoredFile],
+    listing: Listing | None,
+    *,
+    is_complete: bool,
+) -> VerifiedBy:
+    """Return the strongest pin that holds for one file of a release.
+
+    `files` are what it unpacked to. An incomplete state has no tree to compare.
+
+    Raises:
+        IntegrityError: the git tree is another one.
+    """
+    pinned_tree = file.tree if isinstance(file, GitHubFile) else None
+    if pinned_tree and is_complete and transfer.is_archive:  # else no single file shows it
+        if transfer.tree != pinned_tree:
+            raise IntegrityError(
+                f"`{name}` is not the pinned state: git tree expected {pinned_tree}, "
+                f"got {transfer.tree}"
+            )
+        return "git-tree"
+    by_listing = claimable([pinned_by(one, listing) for one in files])
+    return by_listing if by_listing and transfer.verified_by != "sha256" else transfer.verified_by
+
+
+def _place(transfer: Transfer) -> tuple[object, ...]:
+    return (transfer.url, transfer.entry, transfer.folder, transfer.name, transfer.is_archive)
+
+
+def demand_same_as_before(name: str, transfer: Transfer, before: Manifest) -> None:
+    """What was recorded at first use must stay as it was.
+
+    Raises:
+        IntegrityError: upstream serves something else today.
+    """
+    for earlier in before.downloads:
+        if _place(earlier) != _place(transfer):
+            continue
+        is_state = transfer.host == "github" and transfer.is_archive  # made anew for each request
+        kind = "git tree" if is_state else "sha256"
+        expected = earlier.tree if is_state else earlier.sha256
+        got = transfer.tree if is_state else transfer.sha256
+        if expected and got and expected != got:
+            raise IntegrityError(
+                f"`{name}` has changed upstream: {kind} expected {expected}, got {got}",
+                hint="what is here was kept; move its folder away to take the new state",
+            )

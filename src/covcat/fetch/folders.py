@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from covcat.assemble import Part
-from covcat.building import Job
 from covcat.catalog.entries import LabelTable, Release, Resource
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.matching import IMAGE_SUFFIXES, OF_IMAGES
 from covcat.catalog.selection import matches
 from covcat.digests import UNPUBLISHED
+from covcat.fetch.build import Job
+from covcat.fetch.place import Part
 from covcat.files import disk_errors, make_folder
 from covcat.names import common_folder, unsafe_name
 

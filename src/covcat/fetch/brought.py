@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from covcat import room
 from covcat.archives import extract, writing
 from covcat.archives.rules import Layout
 from covcat.catalog.files import File
 from covcat.catalog.listing import Listing
 from covcat.errors import DiskError, ExtractionError, IntegrityError, NotFoundError, UsageError
+from covcat.fetch.place import budget_for
 from covcat.files import CHUNK, StoredFile, disk_errors, hashed
 from covcat.names import VolumeError, history_of, is_litter, split, unsafe_name, volume
 from covcat.progress import Progress
@@ -289,7 +289,7 @@ def _unpacked(path: Path, kind: str, source: Brought, place: Place) -> Iterator[
     with disk_errors("make a folder to unpack to"):
         folder.mkdir()
     inside = writing.Place(folder, place.workshop / f"{folder.name}.inside", True, place.progress)
-    budget = room.budget(File(), place.store)
+    budget = budget_for(File(), place.store)
     done = extract.extract(path, kind, Layout(command=""), budget, inside)
     for stored in done.files:
         yield Found(stored, folder / stored.path, source, is_ours=True)

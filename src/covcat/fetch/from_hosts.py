@@ -1,22 +1,21 @@
 """Hosts -> the files of a release, in their places: as an archive, or one by one."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from glob import escape
+from pathlib import Path
 from shlex import quote
 
-from covcat import assemble, earlier, expected, hosts, lfs, obtain, room, surplus
-from covcat.assemble import Part
-from covcat.building import Bench, Job, doubt
+from covcat import hosts
 from covcat.catalog import selection
 from covcat.catalog.files import GitHubFile
-from covcat.catalog.selection import Chosen
 from covcat.download.api import Api
 from covcat.download.http import Web
 from covcat.download.pace import PER_HOST, Limit, Slots
 from covcat.download.parts import Parts
-from covcat.download.remote import Served
+from covcat.download.remote import Download, Served
 from covcat.download.wanted import Line
 from covcat.errors import (
     BrokenError,
@@ -26,10 +25,18 @@ from covcat.errors import (
     NotFoundError,
     SeveralError,
 )
-from covcat.files import disk_errors, make_folder
+from covcat.fetch import build, from_disk, place, plan, surplus, transfers
+from covcat.fetch.build import Bench, Job, doubt
+from covcat.fetch.place import Part, Site
+from covcat.fetch.plan import Chosen
+from covcat.fetch.prove import Case
+from covcat.files import StoredFile, disk_errors, link_or_copy, make_folder
 from covcat.hosts import github
 from covcat.hosts.base import Ask
-from covcat.proof import Case
+from covcat.hosts.github_lfs import MOST, content, pointer
+from covcat.store import compare
+from covcat.store.waiting import Partial
+from covcat.text import counted
 
 
 def brought(job: Job) -> list[Part]:
@@ -91,25 +98,25 @@ def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:
     lost: dict[Served, CovcatError] = {}
     listed = hosts.listed(job.release.files, ask, lost)
     served = [one for one in listed if not _is_excluded(one)]
-    chosen = selection.chosen(served, case.selections, case.listing)
+    chosen = plan.chosen(served, case.selections, case.listing)
     chosen += _what_is_here(job, served, {one for one, _ in chosen})
     chosen = _as_locked(job, served, chosen)
     if not chosen or not _is_there(served, job):
         raise _nothing(case)
     _demand_files(chosen)
     _say_what_is_opened(job, chosen)
-    parts = earlier.unpacked(job, chosen, served)
+    parts = from_disk.unpacked(job, chosen, served)
     here = {part.served for part in parts}
     inside = {one: wanted for one, wanted in chosen if one not in here}
     order = _order(job, tuple(inside), ask, lost, has_more=bool(parts))
-    room.demand(order.total or 0, bench.store)
-    with closing(obtain.all_of(order, line, bench.store, job.partial)) as coming:
+    build.demand(order.total or 0, bench.store)
+    with closing(transfers.all_of(order, line, bench.store, job.partial)) as coming:
         for one, got in coming:
             with doubt(job.partial, served):
-                parts.append(assemble.part(one, got, job.site, inside[one]))
+                parts.append(place.part(one, got, job.site, inside[one]))
     if case.selections and not any(part.files for part in parts):
         raise _nothing(case)
-    parts = lfs.filled(parts, order, line, job.site, job.partial)
+    parts = filled(parts, order, line, job.site, job.partial)
     job.lost.extend(order.missing)
     return parts
 
@@ -121,11 +128,11 @@ def _order(
     lost: dict[Served, CovcatError],
     *,
     has_more: bool,
-) -> obtain.Order:
+) -> transfers.Order:
     """Say what is to come, and what becomes of what is lost."""
     options, name = job.step.options, job.case.name
     way_on = f"covcat fetch {name} --allow-missing keeps what did come"
-    return obtain.Order(
+    return transfers.Order(
         name,
         files,
         job.case.before,
@@ -199,7 +206,7 @@ def _is_there(served: list[Served], job: Job) -> bool:
         return True
     if listing is not None:
         return any(map(selection.wanted((asked,), listing), listing))
-    return bool(selection.chosen(served, (asked,), None))
+    return bool(plan.chosen(served, (asked,), None))
 
 
 def _nothing(case: Case) -> NotFoundError:
@@ -213,5 +220,70 @@ def _is_by_file(job: Job) -> bool:
     """Ask one by one for what is not here yet, if that is little."""
     case, wanted = job.case, None
     if case.selections and case.listing is not None:
-        wanted = expected.to_come(case.listing, case.selections, case.before)
-    return expected.is_by_file(job.release, job.step.options, wanted)
+        wanted = plan.to_come(case.listing, case.selections, case.before)
+    return plan.is_by_file(job.release, job.step.options, wanted)
+
+
+def filled(
+    parts: list[Part], order: transfers.Order, line: Line, site: Site, partial: Partial
+) -> list[Part]:
+    """Return the parts with each pointer replaced by its content, which came and was verified.
+
+    A pointer whose content is lost, and may be, is no file of the release.
+
+    Raises:
+        CovcatError: a content did not come.
+    """
+    if not site.options.extract:
+        return parts
+    found = {
+        target: (number, stored)
+        for number, part in enumerate(parts)
+        if isinstance(part.file, GitHubFile) and part.file.is_state
+        for stored in part.files
+        if (target := _target(site.built / "files", stored, part, part.file))
+    }
+    if not found:
+        return parts
+    line.progress.note(
+        f"{order.name}: {counted(len(found), 'pointer')} of Git LFS; fetching what is meant"
+    )
+    wanted = replace(order, files=tuple(found), has_more=True)
+    filled = list(parts)
+    with closing(transfers.all_of(wanted, line, site.store, partial)) as coming:
+        for target, got in coming:
+            number, stored = found[target]
+            with disk_errors(f"write `{stored.path}`"):
+                (site.built / "files" / stored.path).unlink()
+                link_or_copy(got.path, site.built / "files" / stored.path)
+            new = replace(stored, bytes=got.bytes, sha256=got.sha256, lfs=True)
+            filled[number] = _with(filled[number], new, got)
+    for target in found.keys() & set(order.missing):
+        number, stored = found[target]
+        with disk_errors(f"drop `{stored.path}`"):
+            (site.built / "files" / stored.path).unlink()
+        left = tuple(one for one in filled[number].files if one.path != stored.path)
+        filled[number] = replace(filled[number], files=left)
+    return filled
+
+
+def _target(folder: Path, stored: StoredFile, part: Part, file: GitHubFile) -> Served | None:
+    """Return what a file points to; None if it is no pointer."""
+    if stored.bytes > MOST:
+        return None
+    with disk_errors(f"read `{stored.path}`"):
+        found = pointer((folder / stored.path).read_bytes())
+    if found is None or compare.pointer_blob(*found) != stored.blob:  # with extensions: as it is
+        return None
+    commit = part.transfer.commit or file.commit or file.branch or ""
+    return replace(content(stored, file, commit, found), entry=part.served.entry)
+
+
+def _with(part: Part, new: StoredFile, got: Download) -> Part:
+    files: Sequence[StoredFile] = [new if one.path == new.path else one for one in part.files]
+    transfer = part.transfer
+    if not transfer.is_archive:  # the pointer came by itself: its content is what is recorded
+        transfer = replace(
+            transfer, url=got.url, final_url=got.final_url, bytes=got.bytes, sha256=got.sha256
+        )
+    return replace(part, transfer=transfer, files=tuple(files))

@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from covcat.assemble import Part
 from covcat.catalog.files import GitHubFile
 from covcat.download.remote import Served
+from covcat.fetch.place import Part
 from covcat.files import StoredFile, disk_errors
 from covcat.store import compare
 from covcat.store.lock_rows import LockedRelease

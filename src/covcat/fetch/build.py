@@ -7,24 +7,28 @@ hosts, `covcat.adopting` from what a person downloaded.
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from covcat import assemble, expected, room, surplus
-from covcat.archives import extract
-from covcat.assemble import Part
+from covcat.archives.tools import demand_rar_tool
 from covcat.catalog import selection
 from covcat.catalog.entries import Release
 from covcat.catalog.listing import Listing
 from covcat.catalog.load import Catalog
+from covcat.catalog.selection import Selection
 from covcat.download.remote import Network, Served
 from covcat.errors import DiskError, ExtractionError, IntegrityError
+from covcat.fetch import place, plan, surplus
+from covcat.fetch.place import _HINT, Part
+from covcat.fetch.plan import Step
+from covcat.fetch.prove import Case, Proven, proven
 from covcat.files import disk_errors, make_folder
+from covcat.hosts import base
 from covcat.names import is_litter
 from covcat.progress import Progress, Silent
-from covcat.proof import Case, Proven, proven
 from covcat.store import lockfile, manifest, verify
 from covcat.store.folder import MANIFEST, Store
-from covcat.store.manifest import Form, Manifest, Selection, Step
+from covcat.store.manifest import Form, Manifest, Transfer
 from covcat.store.waiting import Partial
 from covcat.text import counted
 
@@ -66,12 +70,12 @@ class Job:
         return self.workshop / "release"
 
     @property
-    def site(self) -> assemble.Site:
+    def site(self) -> place.Site:
         """Where its files are put."""
         before = self.case.before
         pinned = {f"files/{path}" for path in self.case.listing or ()}
         known = pinned | {one.path for one in before.files} if before else pinned
-        return assemble.Site(
+        return place.Site(
             self.built,
             self.workshop,
             self.step.options,
@@ -99,9 +103,9 @@ def build(step: Step, release: Release, bench: Bench, bring: Bring, *, mends: bo
     before = _record_of(store.release(resource.id, release.id), mends=mends)
     step = _with_what_is_here(step, before)
     listing = _listing(step, release, bench)
-    room.demand(expected.of(release, step.options, listing, before).least_bytes, store)
+    demand(plan.of(release, step.options, listing, before).least_bytes, store)
     if step.options.extract:
-        extract.demand_tools(release)
+        demand_tools(release)
     case = Case(step.name, step.options, listing, before, _selections(step, before, listing))
     record = publish(step, release, bench, case, lambda job: built(job, bring))
     _say(record, step, bench.progress)
@@ -169,7 +173,7 @@ def _record(job: Job, found: Proven) -> Manifest:
         job.step.resource,
         job.release,
         found.transfers,
-        [*found.files, *assemble.kept_archives(found.transfers)],
+        [*found.files, *place.kept_archives(found.transfers)],
         (*found.missing, *lost),
         form,
         tuple(map(str, job.case.selections)),
@@ -278,3 +282,59 @@ def _in_words(record: Manifest) -> str:
         for one in record.downloads
     )
     return ", ".join(kinds)
+
+
+def demand(needed: int, store: Store) -> None:
+    """Refuse what cannot fit.
+
+    Raises:
+        DiskError: the disk has less than `needed` bytes.
+    """
+    with disk_errors(f"look at the free space of `{store.folder}`"):
+        free = store.free_bytes()
+    if needed > free:
+        raise DiskError(
+            f"not enough space in `{store.folder}`: expected {needed:,} bytes, got {free:,}",
+            hint=_HINT,
+        )
+
+
+def recorded(job: Job, served: Served, name: str, size: int, sha256: str) -> Transfer:
+    """Return the record of an archive or folder that a person brought."""
+    return Transfer(
+        host=served.file.host,
+        url=address(job, served),
+        final_url=address(job, served),
+        name=name,
+        bytes=size,
+        sha256=sha256,
+        finished_at=now(),
+        verified_by="first-use",
+        is_archive=True,
+        entry=served.entry,
+        folder=served.folder,
+        imported_from=name,
+    )
+
+
+def address(job: Job, served: Served) -> str:
+    """Return the page that a person had it from, as far as that is known."""
+    return base.page(served.file) or job.step.resource.homepage or ""
+
+
+def now() -> str:
+    """Return the time, as a manifest has it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def demand_tools(release: Release) -> None:
+    """Check that this machine can unpack a release, before anything of it is downloaded.
+
+    Raises:
+        ExtractionError: it holds RARs, and no program here reads them.
+    """
+    nested = {glob for file in release.files for glob in file.nested}
+    if any(file.unpack == "rar" for file in release.files) or any(
+        glob.lower().endswith(".rar") for glob in nested
+    ):
+        demand_rar_tool()

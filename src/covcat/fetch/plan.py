@@ -1,0 +1,304 @@
+"""What a fetch will do, decided before anything is touched. Pure: nothing is read or asked here."""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Literal
+
+from covcat.catalog import listing, selection
+from covcat.catalog.entries import Contents, Release, Resource
+from covcat.catalog.files import AnyFile, GitHubFile
+from covcat.catalog.listing import Listing
+from covcat.catalog.selection import Selection, Wants, matches, wanted
+from covcat.download.remote import Served
+from covcat.errors import ActionNeededError, CovcatError, IntegrityError
+from covcat.hosts.base import alone
+from covcat.store.manifest import Held, Manifest
+
+if TYPE_CHECKING:
+    from covcat.store.lock_rows import LockedRelease
+
+
+FEW = 100  # files of a repository that are asked for one by one, if only these are wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The files of a release, or of the part of it that is asked for; None is unknown."""
+
+    contents: Contents | None
+    downloads: int | None
+    download_bytes: int | None
+
+    @property
+    def least_bytes(self) -> int:
+        """Return the room that it needs at least, while the downloads are still there."""
+        return (self.download_bytes or 0) + (self.contents.least_bytes if self.contents else 0)
+
+
+_PIECE = re.compile(r"\[!?\]?[^\]]*\]|.", re.S)  # of a glob: a class of letters, or one letter
+
+
+Chosen = tuple[Served, tuple[Selection, ...]]  # a file, and what of its members is wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the user asked of a fetch, beside which releases."""
+
+    extract: bool = True
+    keep_archives: bool = False
+    allow_missing: bool = False
+    require: Literal["any", "pinned", "host"] = "any"
+    by_file: bool = False  # a repository's files one by one, in place of its archive
+    selection: Selection | None = None  # None is the whole release
+    locked: "LockedRelease | None" = None  # the result must be exactly this
+
+    @property
+    def asked(self) -> "tuple[Selection, ...]":
+        """Return the parts that are asked for; none is the whole release."""
+        if self.locked is not None:
+            return self.locked.selections
+        return (self.selection,) if self.selection else ()
+
+    @property
+    def wants_archives(self) -> bool:
+        """True if the archives are to stay."""
+        return self.keep_archives or not self.extract
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What will be done with one release, and why; decided before anything is touched."""
+
+    resource: Resource
+    release: Release | None  # None only where a person must act
+    action: Literal["keep", "fetch", "ask"]
+    reason: str
+    options: Options = Options()
+
+    @property
+    def name(self) -> str:
+        """ID@RELEASE, as commands take it."""
+        return f"{self.resource.id}@{self.release.id}" if self.release else self.resource.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The steps in the order in which they will be carried out."""
+
+    steps: tuple[Step, ...]
+
+
+Target = tuple[Resource, Release | None]
+LookUp = Callable[[Resource, Release], Held | None]
+
+
+def make(targets: Iterable[Target], held: LookUp, options: Options) -> Plan:
+    """Decide one step for each target, in order; `held` says what the disk holds."""
+    unique: dict[tuple[str, str | None], Target] = {}
+    for resource, release in targets:
+        unique.setdefault((resource.id, release.id if release else None), (resource, release))
+    return Plan(steps=tuple(_step(one, rel, held, options) for one, rel in unique.values()))
+
+
+def _step(resource: Resource, release: Release | None, held: LookUp, options: Options) -> Step:
+    def step(action: str, reason: str) -> Step:
+        return Step(
+            resource=resource,
+            release=release,
+            action=action,  # type: ignore[arg-type]  # the three words below
+            reason=reason,
+            options=options,
+        )
+
+    try:
+        here = held(resource, release) if release else None
+    except CovcatError as damage:  # of this release only: the others go on
+        return step("ask", damage.message)
+    lacking = _lacking(here, options) if here else "not here yet"
+    if here and lacking is None:
+        return step("keep", _kept(here))
+    obstacle = refusal(resource, release, options)
+    if obstacle:
+        return step("ask", obstacle.message)
+    return step("fetch", lacking or "")
+
+
+def _lacking(here: Held, options: Options) -> str | None:
+    """Say what was asked for and is not here; None if all of it is."""
+    if not here.has_data:
+        return f"here without its {here.form}"
+    if options.require == "pinned" and not here.is_pinned:
+        return "here, but not verified by a pin"
+    if options.require == "host" and not here.is_claimed:
+        return "here, but verified by neither a pin nor its host"
+    if here.selection and not _has(here, options.asked):
+        return "here, but another part of it" if options.asked else "here in part"
+    if not here.is_complete and not options.allow_missing:
+        return "here, but incomplete"
+    if options.extract and here.form == "archives":
+        return "here as archives only"
+    if options.wants_archives and not here.has_archives:
+        return "here without its archives"
+    return "here, but less than the lock names" if here.has_less else None
+
+
+def _has(here: Held, asked: tuple[Selection, ...]) -> bool:
+    """Tell if the parts that are here are, or hold, the parts that are asked for."""
+    parts = tuple(map(Selection.read, here.selection))
+    return bool(asked) and selection.without_repeats((*parts, *asked)) == parts
+
+
+def _kept(here: Held) -> str:
+    if not here.is_complete:
+        return "here, incomplete as allowed"
+    return "the part that was asked for is here" if here.selection else "here and complete"
+
+
+def by_hand(page: str, name: str) -> str:
+    """Return the hint where only a person gets the data: the page, and how covcat takes it then."""
+    return f"open {page}; then, with what you got there: covcat import {name} FILE…"
+
+
+def refusal(resource: Resource, release: Release | None, options: Options) -> CovcatError | None:
+    """Return why covcat cannot fetch a release by itself, with where a person goes on."""
+    pages = resource.browse.pages if resource.browse else ()
+    look = [f"{page.shows}: {page.url}" for page in pages]
+    terms = [f"terms: {resource.browse.terms}"] if resource.browse else []
+    if release is None:
+        return ActionNeededError(
+            f"`{resource.id}` is for browsing only: it offers no download",
+            details=[*look, *terms],
+            hint=by_hand(pages[0].url if pages else str(resource.homepage), resource.id),
+        )
+    if options.require == "pinned" and not release.is_pinned:
+        return IntegrityError(
+            f"`{resource.id}@{release.id}` is not pinned whole, and --require pinned asks for it",
+            hint=f"`covcat show {resource.id}` lists the releases that are pinned",
+        )
+    return None
+
+
+def of(
+    release: Release, options: Options, pinned: Listing | None, before: Manifest | None = None
+) -> Expected:
+    """Tell what a fetch of `release` with `options` brings.
+
+    `pinned` is its listing, `before` the record of what is here of it.
+    """
+    contents, coming = release.contents, None
+    if options.asked:
+        wants = selection.wanted(options.asked, pinned or ())
+        asked = {path: row for path, row in (pinned or {}).items() if wants(path)}
+        contents = listing.totals(asked) if pinned is not None else None
+        coming = to_come(pinned, options.asked, before) if pinned is not None else None
+    if contents is not None and _is_state(release) and is_by_file(release, options, coming):
+        each = listing.totals(coming) if coming is not None else contents
+        return Expected(contents, each.files, None if each.of_unknown_size else each.bytes)
+    served = named(release.files)
+    if served is None:
+        return Expected(contents, None, release.download_bytes if not options.asked else None)
+    sizes = [one.bytes for one, _ in chosen(served, options.asked, pinned)]
+    known = [size for size in sizes if size is not None]
+    return Expected(contents, len(sizes), sum(known) if known == sizes else None)
+
+
+def to_come(pinned: Listing, asked: Sequence[Selection], before: Manifest | None) -> Listing:
+    """Return what of a listing is asked for, or is here in part, and did not come by itself."""
+    earlier = tuple(map(Selection.read, before.selection)) if before else ()
+    wants = selection.wanted((*earlier, *asked), pinned)
+    came = before.downloads if before else ()
+    here = {f"{one.folder or ''}{one.name}" for one in came if not one.is_archive}
+    return {path: row for path, row in pinned.items() if wants(path) and path not in here}
+
+
+def is_by_file(release: Release, options: Options, wanted: Collection[str] | None) -> bool:
+    """Tell if files come one by one: few of a repository do, in place of an archive of them all.
+
+    `wanted` are the paths of the part that has to come; None is everything.
+    """
+    if options.by_file or wanted is None:
+        return options.by_file
+    return _is_state(release) and len(wanted) <= FEW and options.extract
+
+
+def _is_state(release: Release) -> bool:
+    return all(isinstance(one, GitHubFile) and one.is_state for one in release.files)
+
+
+def named(files: tuple[AnyFile, ...]) -> list[Served] | None:
+    """Return the files of a release by the catalog's own word; None where only a host knows."""
+    if any(file.is_set for file in files):
+        return None
+    return [replace(alone(one, _name(one)), entry=number) for number, one in enumerate(files)]
+
+
+def _name(file: AnyFile) -> str:
+    return file.name or f"{getattr(file, 'dataset', file.host)}".rpartition("/")[2] + ".zip"
+
+
+def chosen(
+    served: Iterable[Served], selections: Sequence[Selection], paths: Collection[str] | None
+) -> list[Chosen]:
+    """Return which files have to come, and what of those that are archives is wanted.
+
+    `paths` are those of the release's listing. Where there is none, an archive can be chosen by
+    its own name, and a sample is one of archives, if there are several.
+    """
+    everything_served = list(served)
+    if not selections:
+        return [(one, ()) for one in everything_served]
+    is_by_name = paths is None and len(everything_served) > 1
+    names = [one.path for one in everything_served]
+    wants = wanted(selections, names if is_by_name else paths or names)
+    archives = {one.path for one in everything_served if one.unpack != "none"}
+    found: list[Chosen] = []
+    for one in everything_served:
+        if one.unpack == "none":
+            is_in = wants(one.path if is_by_name else one.folder + one.name)
+            found += [(one, ())] if is_in else []
+        elif is_by_name:
+            found += _chosen_by_name(one, selections, wants, archives)
+        elif any(_may_hold(one.folder, each) for each in selections):
+            found.append((one, tuple(selections)))
+    return found
+
+
+def _chosen_by_name(
+    one: Served, selections: Sequence[Selection], wants: Wants, names: Collection[str]
+) -> list[Chosen]:
+    """Choose an archive whole by its name, or because of what its folder may hold.
+
+    A glob that is the name of any archive is none of what lies in them: `*5.rar` opens no other.
+    """
+    inside: list[Selection] = []
+    for each in selections:
+        if each.sample is not None or matches(one.path, each.exclude):
+            continue
+        if not each.include or matches(one.path, each.include):
+            inside.append(Selection(exclude=each.exclude))
+            continue
+        rest = [glob for glob in each.include if not any(fnmatchcase(n, glob) for n in names)]
+        if any(_begins_alike(glob, one.folder) for glob in rest):
+            inside.append(replace(each, include=tuple(rest)))
+    is_sampled = wants(one.path) and any(each.sample is not None for each in selections)
+    if is_sampled or any(not each for each in inside):
+        return [(one, ())]
+    return [(one, tuple(inside))] if inside else []
+
+
+def _may_hold(folder: str, selection: Selection) -> bool:
+    """Tell if anything below `folder` can pass; yes where only its names would show it."""
+    return (
+        not selection.include
+        or not folder
+        or any(_begins_alike(glob, folder) for glob in selection.include)
+    )
+
+
+def _begins_alike(glob: str, folder: str) -> bool:
+    """Tell if `glob` matches any path that begins with `folder`: some beginning of it does."""
+    pieces = _PIECE.findall(glob)
+    return any(fnmatchcase(folder, "".join(pieces[:count])) for count in range(1, len(pieces) + 1))
