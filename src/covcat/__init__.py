@@ -94,8 +94,8 @@ def images(
 
     import pandas
 
-    from covcat import index, query
     from covcat.catalog.columns import COLUMNS
+    from covcat.images import index, query
     from covcat.progress import Silent
     from covcat.store.folder import Store
 

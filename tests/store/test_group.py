@@ -23,7 +23,7 @@ SOURCES = os.pathsep.join(str(Path(one.__file__).parents[1]) for one in (covcat,
 DEAD = """
 import os, sys
 from pathlib import Path
-from covcat.store import Store
+from covcat.store.folder import Store
 store = Store(Path(sys.argv[1]))
 store.prepare()
 with store.workshop() as folder:

@@ -17,10 +17,10 @@ from covcat.output.rows import Rows
 from covcat.text import counted
 
 if TYPE_CHECKING:
-    from covcat.counts import Compared, Of, Table, Tally
-    from covcat.index.opening import Index
+    from covcat.images.counts import Compared, Of, Table, Tally
+    from covcat.images.opening import Index
+    from covcat.images.query import Question
     from covcat.output.rows import Cell
-    from covcat.query import Question
 
 
 FORMATS = ("table", "tsv", "csv", "json", "yaml")
@@ -103,7 +103,7 @@ def without_ids(session: Session) -> str | None:
 
 
 def _unit(word: str | None) -> "Of":
-    from covcat.counts import UNITS
+    from covcat.images.counts import UNITS
 
     for unit in UNITS:
         if word in (unit, None):
@@ -122,7 +122,7 @@ def _group(
     question: "Question",
     output: str | None,
 ) -> None:
-    from covcat.counts import tally
+    from covcat.images.counts import tally
 
     releases, failed = indexed.indexes(session, names)
     indexed.warn_of_failures(session, failed)
@@ -155,7 +155,7 @@ def _warn(session: Session, releases: Iterable[indexed.Indexed], question: "Ques
 
 
 def _warn_of_gone(session: Session, indexes: "Iterable[Index]", question: "Question") -> None:
-    from covcat.query import Gone
+    from covcat.images.query import Gone
 
     gone = Gone(session.store.folder)
     for index in indexes:
@@ -232,8 +232,8 @@ def _partial(session: Session, releases: Iterable[tuple[Resource, Release]]) -> 
 
 def _tables(session: Session, resource: Resource, release: Release) -> "list[Table]":
     """Count the tables of a release again, and say what each of them counts."""
-    from covcat import counts as counting
-    from covcat.query import Question
+    from covcat.images import counts as counting
+    from covcat.images.query import Question
 
     name = f"{resource.id}@{release.id}"
     published = counting.of_release(resource, release)
@@ -267,7 +267,7 @@ def _summary(table: "Table") -> str:
 
 def _wrong(table: "Table") -> list[str]:
     """Return a line for each count that nothing explains."""
-    from covcat.counts import OPEN
+    from covcat.images.counts import OPEN
 
     return [
         ": ".join(

@@ -11,7 +11,7 @@ from covcat.errors import UsageError
 from covcat.text import nearest
 
 if TYPE_CHECKING:
-    from covcat.query import Question
+    from covcat.images.query import Question
 
 
 Findings = Annotated[
@@ -75,8 +75,8 @@ def question_of(
     Raises:
         UsageError: a word is not in the vocabulary.
     """
-    from covcat import query
     from covcat.catalog import vocabulary
+    from covcat.images import query
 
     _demand_words("--covid", covid, ("yes", "no", "unknown"))
     _demand_words("--license-allows", allows, vocabulary.USES)

@@ -14,8 +14,8 @@ from covcat.errors import CovcatError, DiskError, IntegrityError, SeveralError
 from covcat.text import counted
 
 if TYPE_CHECKING:
-    from covcat.index.making import Report
-    from covcat.index.opening import Index
+    from covcat.images.build import Report
+    from covcat.images.opening import Index
 
 
 _NAMED = 3  # image files that could not be read
@@ -39,18 +39,18 @@ def here(session: Session, names: list[str] | None) -> list[tuple[Resource, Rele
     Raises:
         NotFoundError: none is, or one that is named is not.
     """
-    from covcat import index
+    from covcat.images import index as images_index
 
-    return index.here(session.catalog, session.store, names or ())
+    return images_index.here(session.catalog, session.store, names or ())
 
 
 def index_here(session: Session, resource: Resource, release: Release) -> "Index":
     """Return the index of a release that is here."""
-    from covcat import index
     from covcat.cli.bars import drawn
+    from covcat.images.index import index_of
 
     with drawn(session, "auto") as progress:
-        return index.index_of(resource, release, session.store, progress)
+        return index_of(resource, release, session.store, progress)
 
 
 def indexes(session: Session, names: list[str] | None) -> tuple[dict[str, Indexed], Failed]:

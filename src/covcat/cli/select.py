@@ -23,8 +23,8 @@ from covcat.output.rows import Cell, Rows
 from covcat.text import counted, shown, sized
 
 if TYPE_CHECKING:
-    from covcat.cohort.choosing import Cohort, Counts, Part, Rule, Tally
-    from covcat.cohort.record import Form, Recorded
+    from covcat.images.cohort import Cohort, Counts, Part, Rule, Tally
+    from covcat.images.cohort_record import Form, Recorded
 
 
 _COLUMNS = ("license", "rows", "chosen", "refused", "commercial", "derivatives", "redistribution")
@@ -91,8 +91,8 @@ def select(
 
     Example: covcat select cohen --covid yes --license-allows commercial --output cohort
     """
-    from covcat.cohort import record
-    from covcat.cohort.choosing import Cohort, Rule
+    from covcat.images import cohort_record
+    from covcat.images.cohort import Cohort, Rule
 
     session: Session = ctx.obj
     rule = Rule(
@@ -105,14 +105,14 @@ def select(
     if earlier is not None:
         if names or rule != Rule():
             raise UsageError("--from says what is asked: expected no ID and no filter beside it")
-        recorded = record.read(earlier)
+        recorded = cohort_record.read(earlier)
         names, rule = [one.release for one in recorded.releases], recorded.rule
     chosen = _form(form, output, recorded)
     found, failed = _found(session, names, is_again=recorded is not None)
     cohort = Cohort(_parts(session, found), rule)
     if recorded is not None:
-        record.demand_same_files(cohort, recorded)
-        record.demand_same_images(cohort, recorded)
+        cohort_record.demand_same_files(cohort, recorded)
+        cohort_record.demand_same_images(cohort, recorded)
         session.say("the same images as then, of the same files")
     _write(session, cohort, output, chosen)
     _tell(session, cohort.counts, rule)
@@ -127,7 +127,7 @@ def select(
 
 def _form(asked: str | None, output: Path | None, recorded: "Recorded | None") -> "Form":
     """Decide the form: --as, what it was before, then the suffix of --output."""
-    from covcat.cohort.record import FORMS
+    from covcat.images.cohort_record import FORMS
 
     for form in FORMS:
         if asked == form:
@@ -163,7 +163,7 @@ def _found(
 
 def _parts(session: Session, found: "Mapping[str, indexed.Indexed]") -> "list[Part]":
     """Return what is chosen from, each release once."""
-    from covcat.cohort.choosing import Part
+    from covcat.images.cohort import Part
 
     parts = [
         Part(
@@ -179,15 +179,15 @@ def _parts(session: Session, found: "Mapping[str, indexed.Indexed]") -> "list[Pa
 
 
 def _write(session: Session, cohort: "Cohort", output: Path | None, form: "Form") -> None:
-    from covcat.cohort import writing
+    from covcat.images import cohort_files
 
     if output is None:
         return
     if form in ("list", "csv"):
-        writing.to_file(cohort, output, form)
+        cohort_files.to_file(cohort, output, form)
         return
     with drawn(session, "auto") as progress:
-        writing.to_folder(cohort, output, form, progress)
+        cohort_files.to_folder(cohort, output, form, progress)
 
 
 # ---- what is said ------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def _write(session: Session, cohort: "Cohort", output: Path | None, form: "Form"
 
 def _tell(session: Session, counts: "Counts", rule: "Rule") -> None:
     """Say on stderr who is in, who is not, and what a user may overlook."""
-    from covcat.cohort.choosing import NOT_HERE
+    from covcat.images.cohort import NOT_HERE
 
     rows = f"of {counted(counts.rows, 'row')} that pass the filters"
     if missing := counts.left_out.get(NOT_HERE, 0):
