@@ -53,7 +53,7 @@ test-oldest: ## the tests with the oldest of everything that pyproject.toml allo
 test-exports: $(READY) ## check what is exported with bagit, mlcroissant and coreutils
 	$(PYTHON) -m venv $(VENV)/exports
 	$(BIN)/python -m pip --python $(VENV)/exports/bin/python install --quiet $(LOCKED) --group exports
-	EXPORT_TOOLS=$(abspath $(VENV)/exports/bin) $(BIN)/python -m pytest tests/exports_by_tools.py
+	EXPORT_TOOLS=$(abspath $(VENV)/exports/bin) $(BIN)/python -m pytest tests/export/exports_by_tools.py
 
 test-packages: $(READY) ## wheel and sdist in empty environments of all Pythons found: minutes
 	$(BIN)/python scripts/try_packages.py

@@ -173,11 +173,11 @@ def _is_as_recorded(source: "Source", file: "StoredFile") -> bool:
 
 def _bag(session: Session, source: "Source", target: Path) -> None:
     from covcat.cli.bars import drawn
-    from covcat.export import bags, targets
+    from covcat.export import bagit, targets
 
     targets.demand_free(source.folder, target)
     with drawn(session, "auto") as progress:
-        bags.bag(source.folder, source.manifest, target, progress)
+        bagit.bag(source.folder, source.manifest, target, progress)
 
 
 def _tell(

@@ -265,7 +265,7 @@ def show(
     chosen_output(output, ("text", "json", "schema.org"))
     resource, _ = session.catalog.find(name)
     if output == "schema.org" and not session.json:
-        from covcat.export.linked import schema_org
+        from covcat.export.json_ld import schema_org
 
         contained = [session.catalog.get(part.resource) for part in resource.contains]
         text = json.dumps(schema_org(resource, contained), indent=2)

@@ -1,7 +1,7 @@
 """The record of a release in the forms that other tools read.
 
 To add one that is a single document: a function here and a line in DOCUMENTS; a BagIt bag is a
-folder and made by `bags`. tests/test_exports.py runs over all.
+folder and made by `bags`. tests/export/test_exports.py runs over all.
 """
 
 import csv
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covcat.catalog.entries import Resource
-from covcat.export.linked import croissant
+from covcat.export.json_ld import croissant
 from covcat.export.targets import demand_free, place, writing
 from covcat.files import sync, workshop_beside
 from covcat.store import manifest as manifests

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from builders import Ran, Shelf, tar_of
-from test_exports import NAMES, make_release
+from export.test_exports import NAMES, make_release
 
-from covcat.export import linked
-from covcat.export.bags import bag
+from covcat.export import json_ld
+from covcat.export.bagit import bag
 from covcat.progress import Silent
 
 TOOLS = Path(os.environ.get("EXPORT_TOOLS", Path(sys.executable).parent))
@@ -86,7 +86,7 @@ def test_bagit_names_a_file_that_changed_in_a_bag(tmp_path: Path) -> None:
 def test_mlcroissant_finds_a_description_valid(
     covcat: Covcat, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    monkeypatch.setattr(linked, "MOST_FILES", most)
+    monkeypatch.setattr(json_ld, "MOST_FILES", most)
     folder = fetched(covcat, shelf, (*ODD, "100%.png", "%0A.png"), tmp_path)
     assert covcat("manifest", "export", "--format", "croissant", "-o", "c.json").code == 0
     shutil.copy(tmp_path / "c.json", folder / "croissant.json")
@@ -99,7 +99,7 @@ def test_mlcroissant_finds_a_description_valid(
 def test_mlcroissant_lists_the_files_of_each_set(
     covcat: Covcat, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(linked, "MOST_FILES", 1)
+    monkeypatch.setattr(json_ld, "MOST_FILES", 1)
     folder = fetched(covcat, shelf, ("a.png", "d/b.png", "c.csv"), tmp_path)
     assert covcat("manifest", "export", "--format", "croissant", "-o", "c.json").code == 0
     shutil.copy(tmp_path / "c.json", folder / "croissant.json")

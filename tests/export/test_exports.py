@@ -22,8 +22,8 @@ from covcat.catalog import load as catalogs
 from covcat.catalog.entries import Allows, License
 from covcat.cli import export as command
 from covcat.errors import DiskError, IntegrityError
-from covcat.export import linked
-from covcat.export.bags import bag, encoded, info, payload
+from covcat.export import json_ld
+from covcat.export.bagit import bag, encoded, info, payload
 from covcat.files import StoredFile
 from covcat.progress import Silent
 from covcat.store import manifest as manifests
@@ -177,7 +177,7 @@ def test_croissant_names_each_file_with_its_digest(covcat: Covcat, here: Path) -
 def test_croissant_of_many_files_has_sets_and_the_list_that_vouches_for_them(
     covcat: Covcat, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(linked, "MOST_FILES", 3)
+    monkeypatch.setattr(json_ld, "MOST_FILES", 3)
     sums, *sets = json.loads(covcat("manifest", "export", "--format", "croissant").out)[
         "distribution"
     ]
@@ -189,7 +189,7 @@ def test_croissant_of_many_files_has_sets_and_the_list_that_vouches_for_them(
 def test_a_set_holds_only_what_is_of_its_kind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(linked, "MOST_FILES", 1)
+    monkeypatch.setattr(json_ld, "MOST_FILES", 1)
     uids = [f"1.2.840.{number}" for number in range(300)]
     folder, made = make_release(tmp_path, [*uids, "a.png", "d/b.png", "odd.[x]", "odd.*", "none"])
     tree = json.loads(exports.DOCUMENTS["croissant"](exports.Source(folder, made)))
@@ -204,7 +204,7 @@ def test_a_set_holds_only_what_is_of_its_kind(
 def test_sets_are_few_however_many_suffixes_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(linked, "MOST_FILES", 1)
+    monkeypatch.setattr(json_ld, "MOST_FILES", 1)
     folder, made = make_release(tmp_path, [f"x.s{number}" for number in range(150)])
     tree = json.loads(exports.DOCUMENTS["croissant"](exports.Source(folder, made)))
     assert len(tree["distribution"]) == 102
@@ -326,7 +326,7 @@ def test_a_full_disk_leaves_no_bag(
     def full(*args: object) -> None:
         raise OSError(28, "no space")
 
-    monkeypatch.setattr("covcat.export.bags.sync", full)
+    monkeypatch.setattr("covcat.export.bagit.sync", full)
     before = set(Path().iterdir())
     assert covcat("manifest", "export", "--format", "bagit", "-o", "bag").code == 8
     monkeypatch.setattr("covcat.export.sync", full)
@@ -502,7 +502,7 @@ def test_schema_org_says_what_search_engines_ask_for(covcat: Covcat) -> None:
 
 def test_schema_org_of_every_resource_is_complete() -> None:
     for resource in catalogs.load().resources:
-        tree = json.loads(json.dumps(linked.schema_org(resource)))
+        tree = json.loads(json.dumps(json_ld.schema_org(resource)))
         assert tree["name"]
         assert tree["license"]
         assert tree["creator"][0]["name"]
