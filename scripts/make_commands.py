@@ -2,7 +2,7 @@
 
 Usage: python scripts/make_commands.py > docs/commands.md
 
-tests/test_commands.py compares the page with what this prints, and runs every example in it.
+tests/cli/test_commands.py compares the page with what this prints, and runs every example in it.
 """
 
 import inspect
@@ -19,7 +19,7 @@ HEAD = """\
 # The commands
 
 Made by `make docs` from the commands themselves; `covcat COMMAND --help` says the same.
-Every example on this page is run by tests/test_commands.py.
+Every example on this page is run by tests/cli/test_commands.py.
 [json.md](json.md) has every key that `--json` prints.
 """
 

@@ -2,7 +2,8 @@
 
 Usage: python scripts/make_json.py > docs/json.md
 
-tests/test_json.py compares the page with what this prints, and its keys with those of the commands.
+tests/cli/test_json.py compares the page with what this prints, and its keys with those of the
+commands.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from covcat.catalog.columns import COLUMNS
 HEAD = """\
 # What `--json` prints
 
-Made by `make docs`; tests/test_json.py runs the commands and holds their keys to this page.
+Made by `make docs`; tests/cli/test_json.py runs the commands and holds their keys to this page.
 [commands.md](commands.md) has the commands, [ci.md](ci.md) a job that reads this.
 
 With `--json`, `--format json` or `COVCAT_JSON=1` a command prints exactly one document on stdout,

@@ -20,7 +20,7 @@ from builders import REPOSITORY, Ran, Server, Shelf, git_zip, tree_on_disk
 from covcat import export as exports
 from covcat.catalog import load as catalogs
 from covcat.catalog.entries import Allows, License
-from covcat.cli import export as command
+from covcat.cli import session
 from covcat.errors import DiskError, IntegrityError
 from covcat.export import json_ld
 from covcat.export.bagit import bag, encoded, info, payload
@@ -148,7 +148,7 @@ def test_an_export_does_not_depend_on_the_encoding_of_stdout(
     stream = io.TextIOWrapper(written, encoding="ascii")
     with monkeypatch.context() as patch:
         patch.setattr("sys.stdout", stream)
-        command.put_document("files/肺\r\n".encode())
+        session.put_document("files/肺\r\n".encode())
     assert written.getvalue() == "files/肺\r\n".encode()
 
 

@@ -24,7 +24,7 @@ from tables_builder import png
 from covcat.catalog import load
 from covcat.catalog.columns import COLUMNS, NAMES, Record
 from covcat.cli import images as command
-from covcat.cli import indexed
+from covcat.cli import indexes
 from covcat.errors import DiskError, UsageError
 from covcat.files import StoredFile
 from covcat.images import build, opening, query
@@ -852,7 +852,7 @@ NOT_HERE = "of images that are not here"
     ],
 )
 def test_what_became_of_rows_is_one_line(report: Report, expected: str) -> None:
-    assert indexed.told("x@1", report) == f"x@1: {expected}"
+    assert indexes.told("x@1", report) == f"x@1: {expected}"
 
 
 # ---- several releases, one of which cannot be read ---------------------------------------------

@@ -14,9 +14,8 @@ from covcat.catalog.cite import as_csl, as_ris, sources
 from covcat.catalog.cite.text import bibtex, sentence
 from covcat.catalog.entries import Citation, Resource
 from covcat.cli import complete
-from covcat.cli.export import put_document
 from covcat.cli.printing import put
-from covcat.cli.session import Session, chosen_output, envelope
+from covcat.cli.session import Session, chosen_output, envelope, put_document
 from covcat.errors import CovcatError, NotFoundError, UsageError
 from covcat.files import disk_errors, opened
 from covcat.store import lockfile

@@ -13,8 +13,8 @@ import typer
 from covcat.catalog import load
 from covcat.catalog.columns import NAMES
 from covcat.catalog.entries import MODALITIES, Resource
+from covcat.cli.settings import in_force
 from covcat.errors import CovcatError
-from covcat.settings import in_force
 from covcat.store.folder import Store
 from covcat.text import nearest
 

@@ -1,6 +1,5 @@
 """counts: groups of the images that are here, and the tables of papers counted again."""
 
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,18 +8,30 @@ import typer
 
 from covcat.catalog.columns import Value
 from covcat.catalog.entries import Release, Resource
-from covcat.cli import complete, filters, indexed
-from covcat.cli.filters import Ages, Allows, Covid, Findings, Modalities, Sexes, Views, Where
-from covcat.cli.session import Session, chosen_output
+from covcat.cli import complete, options
+from covcat.cli import indexes as cli_indexes
+from covcat.cli.formats import Rows
+from covcat.cli.indexes import (
+    Indexed,
+    each,
+    here,
+    index_here,
+    tell,
+    warn_of_doubles,
+    warn_of_failures,
+    warn_of_gone,
+    without,
+)
+from covcat.cli.options import Ages, Allows, Covid, Findings, Modalities, Sexes, Views, Where
+from covcat.cli.session import Session, chosen_output, without_ids
 from covcat.errors import IntegrityError, UsageError
-from covcat.output.rows import Rows
 from covcat.text import counted
 
 if TYPE_CHECKING:
+    from covcat.cli.formats import Cell
     from covcat.images.counts import Compared, Of, Table, Tally
     from covcat.images.opening import Index
     from covcat.images.query import Question
-    from covcat.output.rows import Cell
 
 
 FORMATS = ("table", "tsv", "csv", "json", "yaml")
@@ -91,15 +102,8 @@ def counts(
             raise UsageError("--published takes neither --by nor --of nor filters")
         _compare(session, names, chosen)
         return
-    question = filters.question_of(*narrowed, one_per=None)
-    _group(session, names, filters.columns_of(by) or (), _unit(of), question, chosen)
-
-
-def without_ids(session: Session) -> str | None:
-    """Return the format with -q, where that means ids elsewhere: a table of counts has none."""
-    if not session.quiet:
-        return None
-    return "table" if sys.stdout.isatty() else "tsv"
+    question = options.question_of(*narrowed, one_per=None)
+    _group(session, names, options.columns_of(by) or (), _unit(of), question, chosen)
 
 
 def _unit(word: str | None) -> "Of":
@@ -124,8 +128,8 @@ def _group(
 ) -> None:
     from covcat.images.counts import tally
 
-    releases, failed = indexed.indexes(session, names)
-    indexed.warn_of_failures(session, failed)
+    releases, failed = cli_indexes.indexes(session, names)
+    warn_of_failures(session, failed)
     asked = replace(question, with_files_only=False)
     columns = tuple(dict.fromkeys(by))
     found = tally([one.index for one in releases.values()], columns, of, asked)
@@ -144,13 +148,13 @@ def _group(
     if not failed or session.format(output) != "json":  # else the error's own document has them
         session.rows("counts", Rows((*columns, of), rows, of), data=data, output=output)
     if failed:
-        raise indexed.without(failed, releases, data)
+        raise without(failed, releases, data)
 
 
-def _warn(session: Session, releases: Iterable[indexed.Indexed], question: "Question") -> None:
+def _warn(session: Session, releases: Iterable[Indexed], question: "Question") -> None:
     """Warn of images that are counted twice, or that are not there any more."""
     every = list(releases)
-    indexed.warn_of_doubles(session, [(one.resource, one.release) for one in every], "counted")
+    warn_of_doubles(session, [(one.resource, one.release) for one in every], "counted")
     _warn_of_gone(session, [one.index for one in every], question)
 
 
@@ -160,7 +164,7 @@ def _warn_of_gone(session: Session, indexes: "Iterable[Index]", question: "Quest
     gone = Gone(session.store.folder)
     for index in indexes:
         gone.look(index, question)
-    indexed.warn_of_gone(session, gone.counts)
+    warn_of_gone(session, gone.counts)
 
 
 def _explain(session: Session, found: "Tally", of: "Of") -> None:
@@ -193,9 +197,9 @@ def _cell(value: Value) -> "Cell":
 
 def _compare(session: Session, names: list[str] | None, output: str | None) -> None:
     """Print each published count beside what was found, and raise what nothing explains."""
-    asked = indexed.here(session, names)
-    found, failed = indexed.each(asked, lambda *one: _tables(session, *one))
-    indexed.warn_of_failures(session, failed)
+    asked = here(session, names)
+    found, failed = each(asked, lambda *one: _tables(session, *one))
+    warn_of_failures(session, failed)
     data = {"releases": [_plain(name, tables) for name, tables in found.items()]}
     wrong = [
         f"{name}: {line}"
@@ -208,7 +212,7 @@ def _compare(session: Session, names: list[str] | None, output: str | None) -> N
         rows = _shown(found, is_of_one=len(asked) == 1)
         session.rows("counts", rows, data=data, output=output)
     if failed and not wrong:
-        raise indexed.without(failed, found, data)
+        raise without(failed, found, data)
     if wrong:
         read = [(one, at) for one, at in asked if f"{one.id}@{at.id}" in found]
         left_out = [f"{name} is left out: {error.message}" for name, error in failed.items()]
@@ -243,8 +247,8 @@ def _tables(session: Session, resource: Resource, release: Release) -> "list[Tab
     if not published:
         session.say(f"{name}: the catalog has no published counts of this release")
         return []
-    index = indexed.index_here(session, resource, release)
-    indexed.tell(session, index)
+    index = index_here(session, resource, release)
+    tell(session, index)
     _warn_of_gone(session, [index], Question())
     tables = [counting.recounted(index, one) for one in published]
     for table in tables:

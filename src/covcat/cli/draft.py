@@ -13,7 +13,7 @@ from typing import Any
 
 from covcat.catalog.files import AnyFile
 from covcat.catalog.yaml import MAX_BYTES
-from covcat.cli.bars import drawn
+from covcat.cli.progress import drawn
 from covcat.cli.session import Session
 from covcat.download.remote import Network
 from covcat.errors import UsageError

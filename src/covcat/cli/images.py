@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from covcat.catalog.columns import NAMES, Record, Value
-from covcat.cli import complete, filters, indexed, narrow
+from covcat.cli import complete, indexes, options, table
+from covcat.cli.formats import Rows
 from covcat.cli.printing import put, takes_more
 from covcat.cli.session import Session, envelope
 from covcat.errors import DiskError, UsageError
 from covcat.files import disk_errors
-from covcat.output.rows import Rows
 from covcat.store.folder import demand_outside
 from covcat.text import counted, shown
 
@@ -45,15 +45,15 @@ def images(
             metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
         ),
     ] = None,
-    findings: filters.Findings = None,
-    covid: filters.Covid = None,
-    views: filters.Views = None,
-    modalities: filters.Modalities = None,
-    sexes: filters.Sexes = None,
-    ages: filters.Ages = None,
-    allows: filters.Allows = None,
-    where: filters.Where = None,
-    one_per: filters.OnePer = None,
+    findings: options.Findings = None,
+    covid: options.Covid = None,
+    views: options.Views = None,
+    modalities: options.Modalities = None,
+    sexes: options.Sexes = None,
+    ages: options.Ages = None,
+    allows: options.Allows = None,
+    where: options.Where = None,
+    one_per: options.OnePer = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Rows of labels whose image is not here, too.")
     ] = False,
@@ -92,17 +92,17 @@ def images(
 
     session: Session = ctx.obj
     form = _form(session, columns, output_format, output, paths=paths, null=null)
-    question = filters.question_of(
+    question = options.question_of(
         findings, covid, views, modalities, sexes, ages, allows, where, one_per
     )
     question = replace(question, with_files_only=not everything)
-    found, failed = indexed.indexes(session, names)
-    indexed.warn_of_failures(session, failed)
+    found, failed = indexes.indexes(session, names)
+    indexes.warn_of_failures(session, failed)
     for one in found.values() if session.verbose else ():
         for name in one.index.report.unmatched:
-            session.say(f"not here: {indexed.cut(name)}")
+            session.say(f"not here: {indexes.cut(name)}")
     releases = [(one.resource, one.release) for one in found.values()]
-    indexed.warn_of_doubles(session, releases, "listed")
+    indexes.warn_of_doubles(session, releases, "listed")
     records = _begun(
         chain.from_iterable(query.asked(one.index, question) for one in found.values())
     )
@@ -110,9 +110,9 @@ def images(
         records = _once(records, "patient_id")
     gone = query.Gone(session.store.folder)
     data = _print(session, records, form, gone, is_whole=not failed)
-    indexed.warn_of_gone(session, gone.counts)
+    indexes.warn_of_gone(session, gone.counts)
     if failed:
-        raise indexed.without(failed, found, data)
+        raise indexes.without(failed, found, data)
 
 
 def _begun(records: Iterator[Record]) -> Iterator[Record]:
@@ -165,7 +165,7 @@ def _form(
     if null and not paths:
         raise UsageError("--null is for --paths", hint="covcat images --paths -0 | xargs -0 ls")
     chosen = "paths" if paths else _format(session, name, output)
-    form = _Form(chosen, filters.columns_of(columns), output, "\0" if null else "\n")
+    form = _Form(chosen, options.columns_of(columns), output, "\0" if null else "\n")
     if output is None and chosen in ("parquet", "sqlite"):
         raise UsageError(f"--format {chosen} needs a file: add --output FILE")
     if output is not None:
@@ -274,13 +274,13 @@ def _print_table(
 ) -> None:
     """Print what a person reads, as wide as the terminal; the rest is counted."""
     texts = [
-        {one: indexed.cut(value) for one, value in record.items()}
+        {one: indexes.cut(value) for one, value in record.items()}
         for record in islice(records, MOST_SHOWN)
     ]
     is_one = len({record["resource"] for record in texts}) == 1
     spared = () if columns else ("resource", *_SPARED) if is_one else (*_SPARED, "resource")
     rows = Rows(columns or SHORT, texts, key="path", spared=spared)
-    session.rows("images", narrow.shortened(rows, _LEAST), output="table")
+    session.rows("images", table.shortened(rows, _LEAST), output="table")
     more = sum(1 for _ in records)
     if more:
         session.say(f"… and {more:,} more: --format csv or --output FILE has all of them")

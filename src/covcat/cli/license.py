@@ -9,11 +9,11 @@ import typer
 
 from covcat.catalog import terms
 from covcat.catalog.entries import Resource
-from covcat.cli import complete, indexed
-from covcat.cli.find import FORMATS, OutputFormat
+from covcat.cli import complete, indexes
+from covcat.cli.formats import Cell, Rows
+from covcat.cli.options import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output, readable
 from covcat.errors import CovcatError, UsageError
-from covcat.output.rows import Cell, Rows
 from covcat.store import accepted
 from covcat.text import shown
 
@@ -160,7 +160,7 @@ def _counted(session: Session, resource: Resource, release_id: str) -> "list[Tal
 
     _, release = session.catalog.find(f"{resource.id}@{release_id}")
     assert release is not None  # it was found by its name
-    index = indexed.index_here(session, resource, release)
+    index = indexes.index_here(session, resource, release)
     folder = session.store.release(resource.id, release.id)
     part = Part(resource, release, folder, index)
     return list(Cohort([part], Rule(Question(), True)).counts.licenses)

@@ -10,13 +10,13 @@ import typer
 
 from covcat.catalog.entries import Release, Resource
 from covcat.cli import complete
-from covcat.cli import network as net
-from covcat.cli.find import FORMATS, OutputFormat
+from covcat.cli import options as net
+from covcat.cli.formats import Rows
+from covcat.cli.options import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output
 from covcat.download.remote import Network
 from covcat.errors import IntegrityError, NetworkError, UsageError
 from covcat.files import disk_errors, opened
-from covcat.output.rows import Rows
 
 if TYPE_CHECKING:
     from covcat.hosts.links import Key, Link
@@ -73,7 +73,7 @@ def check_links(
             "no address was asked for, because --offline is set",
             hint="the same command without --offline",
         )
-    from covcat.cli.bars import drawn
+    from covcat.cli.progress import drawn
     from covcat.hosts import links
 
     chosen = chosen_output(output, FORMATS)

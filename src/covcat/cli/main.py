@@ -14,34 +14,34 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from covcat import stopping
+from covcat.cli import catalog as cli_catalog
 from covcat.cli import (
-    bring,
-    check,
     cite,
     complete,
     counts,
-    find,
-    get,
-    here,
+    extract,
+    fetch,
     images,
+    import_,
     links,
     lock,
     paths,
     printing,
     remove,
     select,
-    unpack,
-    upkeep,
+    status,
     usage,
+    verify,
 )
 from covcat.cli import license as cli_license
+from covcat.cli import list as cli_list
 from covcat.cli.printing import put
 from covcat.cli.session import Session, envelope, error_text, readable
+from covcat.cli.settings import Settings, in_force
+from covcat.cli.table import terminal_width
 from covcat.cli.utf8 import start_again_in_utf8
 from covcat.errors import CovcatError, SignalError, StopSignal, UsageError
 from covcat.files import disk_error
-from covcat.output.fold import terminal_width
-from covcat.settings import Settings, in_force
 from covcat.text import shown
 from covcat.version import __version__
 
@@ -184,18 +184,18 @@ def _greeting() -> str:
 
 
 for group in (
-    find,
+    cli_list,
     cite,
     cli_license,
-    get,
-    bring,
-    check,
+    fetch,
+    import_,
+    verify,
     images,
     counts,
     select,
-    unpack,
-    here,
-    upkeep,
+    extract,
+    status,
+    cli_catalog,
     links,
     paths,
     lock,

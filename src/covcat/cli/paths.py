@@ -7,11 +7,11 @@ from pathlib import Path
 import typer
 
 from covcat.catalog.yaml import packaged_catalog
-from covcat.cli.find import FORMATS, OutputFormat
+from covcat.cli.formats import Cell, Rows
+from covcat.cli.options import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output
+from covcat.cli.settings import File
 from covcat.errors import NotFoundError
-from covcat.output.rows import Cell, Rows
-from covcat.settings import File
 from covcat.store import accepted
 from covcat.store.folder import INDEX
 

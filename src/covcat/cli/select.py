@@ -14,12 +14,11 @@ if TYPE_CHECKING:
 from typing import TYPE_CHECKING
 
 from covcat.catalog.vocabulary import USES
-from covcat.cli import complete, filters, indexed
-from covcat.cli.bars import drawn
-from covcat.cli.counts import without_ids
-from covcat.cli.session import Session
+from covcat.cli import complete, indexes, options
+from covcat.cli.formats import Cell, Rows
+from covcat.cli.progress import drawn
+from covcat.cli.session import Session, without_ids
 from covcat.errors import UsageError
-from covcat.output.rows import Cell, Rows
 from covcat.text import counted, shown, sized
 
 if TYPE_CHECKING:
@@ -45,21 +44,21 @@ def select(
             metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
         ),
     ] = None,
-    findings: filters.Findings = None,
-    covid: filters.Covid = None,
-    views: filters.Views = None,
-    modalities: filters.Modalities = None,
-    sexes: filters.Sexes = None,
-    ages: filters.Ages = None,
-    allows: filters.Allows = None,
+    findings: options.Findings = None,
+    covid: options.Covid = None,
+    views: options.Views = None,
+    modalities: options.Modalities = None,
+    sexes: options.Sexes = None,
+    ages: options.Ages = None,
+    allows: options.Allows = None,
     allow_unknown: Annotated[
         bool,
         typer.Option(
             "--allow-unknown-license", help="Take images too whose licence is blank or unknown."
         ),
     ] = False,
-    where: filters.Where = None,
-    one_per: filters.OnePer = None,
+    where: options.Where = None,
+    one_per: options.OnePer = None,
     earlier: Annotated[
         Path | None,
         typer.Option(
@@ -96,7 +95,7 @@ def select(
 
     session: Session = ctx.obj
     rule = Rule(
-        filters.question_of(
+        options.question_of(
             findings, covid, views, modalities, sexes, ages, allows, where, one_per
         ),
         allow_unknown,
@@ -119,10 +118,10 @@ def select(
     data: dict[str, Any] = {"path": None if output is None else str(output)}
     data |= asdict(cohort.counts)
     if failed and session.json:
-        raise indexed.without(failed, found, data)
+        raise indexes.without(failed, found, data)
     _conclude(session, cohort.counts, output, rule, data)
     if failed:
-        raise indexed.without(failed, found)
+        raise indexes.without(failed, found)
 
 
 def _form(asked: str | None, output: Path | None, recorded: "Recorded | None") -> "Form":
@@ -148,20 +147,20 @@ def _form(asked: str | None, output: Path | None, recorded: "Recorded | None") -
 
 def _found(
     session: Session, names: list[str] | None, *, is_again: bool
-) -> tuple[dict[str, indexed.Indexed], indexed.Failed]:
+) -> tuple[dict[str, indexes.Indexed], indexes.Failed]:
     """Return the releases that are asked for, and those of all that are here that failed.
 
     Raises:
         IntegrityError: one that is named cannot be read: the others are not what was asked for.
     """
-    found, failed = indexed.indexes(session, names)
+    found, failed = indexes.indexes(session, names)
     if failed and names:
-        raise indexed.refusal(failed, found, is_again=is_again)
-    indexed.warn_of_failures(session, failed)
+        raise indexes.refusal(failed, found, is_again=is_again)
+    indexes.warn_of_failures(session, failed)
     return found, failed
 
 
-def _parts(session: Session, found: "Mapping[str, indexed.Indexed]") -> "list[Part]":
+def _parts(session: Session, found: "Mapping[str, indexes.Indexed]") -> "list[Part]":
     """Return what is chosen from, each release once."""
     from covcat.images.cohort import Part
 
@@ -174,7 +173,7 @@ def _parts(session: Session, found: "Mapping[str, indexed.Indexed]") -> "list[Pa
         )
         for one in found.values()
     ]
-    indexed.warn_of_doubles(session, [(one.resource, one.release) for one in parts], "chosen from")
+    indexes.warn_of_doubles(session, [(one.resource, one.release) for one in parts], "chosen from")
     return parts
 
 
@@ -245,7 +244,7 @@ def _warn(session: Session, counts: "Counts", rule: "Rule") -> None:
             f"note: what the licence of {counted(unknown, 'chosen row')} allows is not known: "
             "ask whoever owns the images"
         )
-    indexed.warn_of_gone(session, counts.gone)
+    indexes.warn_of_gone(session, counts.gone)
     if counts.alike:
         session.say(
             f"note: {counted(counts.alike, 'image')} with the same bytes as another one: "

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +12,11 @@ from typing import Any, TextIO
 
 from covcat.catalog import load as catalogs
 from covcat.catalog.load import Catalog
-from covcat.cli import complete
+from covcat.cli import complete, formats, table
+from covcat.cli.formats import Rows
 from covcat.cli.printing import put
+from covcat.cli.settings import Settings
 from covcat.errors import CovcatError, NotFoundError, SeveralError, UsageError
-from covcat.output import OUTPUTS, fold
-from covcat.output.rows import Rows
-from covcat.settings import Settings
 from covcat.store.folder import Store
 from covcat.text import shown
 
@@ -104,9 +103,9 @@ class Session:
             put(sys.stdout, envelope(command, plain if data is None else data))
             return
         if chosen == "table":
-            from covcat.output import as_table
+            from covcat.cli import table
 
-            put(sys.stdout, as_table.text(rows, color=self.has_color(sys.stdout)) + footnotes)
+            put(sys.stdout, table.to_table(rows, color=self.has_color(sys.stdout)) + footnotes)
         else:
             put(sys.stdout, OUTPUTS[chosen](rows))
 
@@ -119,7 +118,7 @@ def readable(text: str, stream: TextIO) -> str:
     is_whole = text.startswith("hint: ") and ("`" not in text or bool(_BARE.search(text)))
     if is_whole or not stream.isatty():
         return f"{text}\n"
-    lines = fold.prose(text, fold.terminal_width(stream)) or [""]
+    lines = table.prose(text, table.terminal_width(stream)) or [""]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -196,3 +195,28 @@ def chosen_output(name: str | None, allowed: Sequence[str]) -> str | None:
 def plain(mapping: Mapping[str, Any]) -> dict[str, Any]:
     """Return a mapping without the keys whose value is unknown or empty."""
     return {key: value for key, value in mapping.items() if value not in (None, (), [], {}, "")}
+
+
+OUTPUTS: Mapping[str, Callable[[Rows], str]] = {
+    "table": table.to_table,
+    "tsv": formats.to_tsv,
+    "csv": formats.to_csv,
+    "ids": formats.to_ids,
+    "yaml": formats.to_yaml,
+}
+
+
+def put_document(data: bytes) -> None:
+    """Print a document byte for byte; on a terminal, what that would obey is made visible."""
+    if sys.stdout.isatty():
+        text = data.decode("utf-8", "replace").replace("\r\n", "\n")  # as RIS ends its lines
+        put(sys.stdout, "\n".join(map(shown, text.split("\n"))))
+        return
+    put(sys.stdout, data)
+
+
+def without_ids(session: Session) -> str | None:
+    """Return the format with -q, where that means ids elsewhere: a table of counts has none."""
+    if not session.quiet:
+        return None
+    return "table" if sys.stdout.isatty() else "tsv"

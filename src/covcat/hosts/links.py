@@ -51,7 +51,7 @@ _T = TypeVar("_T")
 _FIRST_BYTE = {"Range": "bytes=0-0"}
 _PATIENCE = 60  # seconds: a host that asks to wait longer is not asked again in this run
 _OPENING = (b"<", b" ", b"\t", b"\r", b"\n", b"\xef", b"")  # how a page may begin; \xef of a BOM
-# the wording is refusals.py's and that of the hosts' modules, which tests/test_links.py holds to it
+# the wording is that of download/answers.py and of the hosts' modules: tests/cli/test_links.py
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 import covcat.output
-from covcat.output import OUTPUTS, as_table, fold
-from covcat.output.rows import Rows
+from covcat.cli import table as cli_table
+from covcat.cli.formats import Rows
+from covcat.cli.session import OUTPUTS
 from covcat.text import shown, sized
 
 HOSTILE = {
@@ -203,7 +204,7 @@ def test_a_table_fits_the_terminal_and_names_what_it_leaves_out(
     monkeypatch: pytest.MonkeyPatch, rows: Rows, width: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
-    text = as_table.text(rows)
+    text = cli_table.to_table(rows)
     assert max(map(len, text.splitlines())) <= width
     table, _, said = text.partition("\n\nleft out of a narrow table: ")
     left_out = said.replace("\n ", "").strip().split(", ") if said else []
@@ -220,37 +221,37 @@ def test_of_a_table_that_is_far_too_wide_the_key_and_the_first_columns_stay(
 ) -> None:
     row = {"kind": "x", **{f"column_{n}": n for n in range(20)}, "id": "A" * 60}
     monkeypatch.setenv("COLUMNS", "40")
-    lines = as_table.text(Rows(tuple(row), [row])).splitlines()
+    lines = cli_table.to_table(Rows(tuple(row), [row])).splitlines()
     assert max(map(len, lines)) <= 40
     assert "".join(lines[1:3]).replace(" ", "") == "A" * 60
 
 
 def test_wide_characters_take_two_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = Rows(("id", "title"), [{"id": "肺部", "title": "a"}, {"id": "abc", "title": "b"}])
-    assert as_table.text(rows) == "id   title\n肺部 a\nabc  b\n"
+    assert cli_table.to_table(rows) == "id   title\n肺部 a\nabc  b\n"
 
 
 def test_a_word_that_is_too_long_is_broken_where_its_parts_meet() -> None:
-    assert fold.cell("https://example.org/records/12345/data.zip", 20) == [
+    assert cli_table.cell("https://example.org/records/12345/data.zip", 20) == [
         "https://example.org/",
         "records/12345/",
         "data.zip",
     ]
-    assert fold.cell("x" * 25, 10) == ["x" * 10, "x" * 10, "x" * 5]
-    assert fold.cell("肺" * 6, 5) == ["肺肺", "肺肺", "肺肺"]
-    assert fold.cell("", 10) == []
+    assert cli_table.cell("x" * 25, 10) == ["x" * 10, "x" * 10, "x" * 5]
+    assert cli_table.cell("肺" * 6, 5) == ["肺肺", "肺肺", "肺肺"]
+    assert cli_table.cell("", 10) == []
 
 
 def test_prose_keeps_whole_what_one_copies() -> None:
     text = "note: read `covcat fetch cohen@0.1 --keep-archives` first, then: covcat verify cohen"
-    assert fold.prose(text, 30) == [
+    assert cli_table.prose(text, 30) == [
         "note: read",
         "  `covcat fetch cohen@0.1 --keep-archives`",
         "  first, then:",
         "  covcat verify cohen",
     ]
-    assert fold.prose("  " + "ab " * 5, 10) == ["  ab ab ab", "    ab ab"]
-    assert fold.prose("", 10) == []
+    assert cli_table.prose("  " + "ab " * 5, 10) == ["  ab ab ab", "    ab ab"]
+    assert cli_table.prose("", 10) == []
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
@@ -261,7 +262,7 @@ def test_long_texts_are_folded_between_words_and_none_is_lost(
     fix = "update to 3.11.17: this one has known holes in tarfile"
     found = "not installed; covcat needs none of these tools today"
     rows = Rows(("check", "state", "found", "fix"), [{"check": "p", "found": found, "fix": fix}])
-    words = as_table.text(rows).split()
+    words = cli_table.to_table(rows).split()
     assert sorted(words) == sorted(
         ["check", "state", "found", "fix", "p", *found.split(), *fix.split()]
     )
@@ -272,7 +273,7 @@ def test_a_table_that_is_too_wide_leaves_out_the_day_before_it_breaks_a_line(
 ) -> None:
     row = {"id": "A" * 40, "state": "unfinished", "verified_by": "git-tree", "fetched_at": "B" * 10}
     monkeypatch.setenv("COLUMNS", "64")
-    head, first, *said = as_table.text(Rows(tuple(row), [row])).splitlines()
+    head, first, *said = cli_table.to_table(Rows(tuple(row), [row])).splitlines()
     assert head.split() == ["id", "state", "verified_by"]
     assert first.split() == ["A" * 40, "unfinished", "git-tree"]
     assert said == ["", "left out of a narrow table: fetched_at"]
@@ -282,7 +283,7 @@ def test_a_folded_cell_has_no_empty_line_in_it(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("COLUMNS", "80")
     state = "a part: '--include=images/*' --sample=3"  # its pieces fill ten columns
     row = {"id": "A" * 66, "state": state}
-    text = as_table.text(Rows(("id", "state"), [row]))
+    text = cli_table.to_table(Rows(("id", "state"), [row]))
     assert [line[67:] for line in text.splitlines()[1:]] == [
         "a part:",
         "'--include=",
@@ -290,22 +291,24 @@ def test_a_folded_cell_has_no_empty_line_in_it(monkeypatch: pytest.MonkeyPatch) 
         "--sample=3",
     ]
     monkeypatch.setenv("COLUMNS", "40")
-    assert "" not in as_table.text(Rows(("id", "state"), [{**row, "id": "A" * 29}])).splitlines()
+    assert (
+        "" not in cli_table.to_table(Rows(("id", "state"), [{**row, "id": "A" * 29}])).splitlines()
+    )
 
 
 def test_a_table_ends_its_lines_without_spaces() -> None:
-    text = as_table.text(Rows(("id", "title"), [{"id": "long-id", "title": ""}]))
+    text = cli_table.to_table(Rows(("id", "title"), [{"id": "long-id", "title": ""}]))
     assert text == "id      title\nlong-id\n"
 
 
 def test_numbers_stand_right_and_flags_in_the_middle() -> None:
     rows = Rows(("id", "ct", "bytes"), [{"id": "a", "ct": "Y→N", "bytes": 7}, {"id": "b"}])
-    assert as_table.text(rows).splitlines()[:2] == ["id ct  bytes", "a  Y→N     7"]
+    assert cli_table.to_table(rows).splitlines()[:2] == ["id ct  bytes", "a  Y→N     7"]
 
 
 def test_colour_comes_from_covcat_and_never_from_a_cell() -> None:
     rows = Rows(("id",), [{"id": cell} for cell in HOSTILE.values()])
-    coloured, plain = as_table.text(rows, color=True), as_table.text(rows)
+    coloured, plain = cli_table.to_table(rows, color=True), cli_table.to_table(rows)
     assert "\x1b[1m" in coloured
     assert "\x1b" not in plain
     without = re.sub(r"\x1b\[[0-9;]*m", "", coloured)
@@ -320,7 +323,7 @@ def test_the_width_is_that_of_columns_and_at_least_40(
     monkeypatch: pytest.MonkeyPatch, columns: str, width: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
-    assert fold.terminal_width() == width
+    assert cli_table.terminal_width() == width
 
 
 @pytest.mark.parametrize("columns", ["", "wide", "-1", "80.5", "²"])
@@ -328,7 +331,7 @@ def test_columns_that_is_no_number_is_passed_over(
     monkeypatch: pytest.MonkeyPatch, columns: str
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
-    assert fold.terminal_width() >= 40
+    assert cli_table.terminal_width() >= 40
 
 
 # ---- shown and sized ---------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from covcat.cli import complete
-from covcat.cli import network as net
+from covcat.cli import options as net
 from covcat.cli.session import Session
 from covcat.download.remote import Network
 from covcat.fetch.plan import Options, Step
@@ -52,7 +52,7 @@ def adopt(
 
     Example: covcat import kermany@kaggle-2 ~/Downloads/archive.zip
     """
-    from covcat.cli.bars import drawn
+    from covcat.cli.progress import drawn
     from covcat.fetch import run
     from covcat.fetch.build import Bench
 

@@ -1,22 +1,19 @@
 """status, path, manifest: what is on disk."""
 
-import sys
 from collections.abc import Iterable
-from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from covcat.catalog.entries import Resource
-from covcat.cli import complete, export, usage
-from covcat.cli.find import FORMATS, OutputFormat
-from covcat.cli.printing import put
-from covcat.cli.session import Session, chosen_output, envelope, parted
+from covcat.cli import complete, manifest, usage
+from covcat.cli.formats import Cell, Rows
+from covcat.cli.manifest import manifest_show
+from covcat.cli.options import FORMATS, Here, OutputFormat, _named
+from covcat.cli.session import Session, chosen_output
 from covcat.digests import UNPUBLISHED
 from covcat.errors import CovcatError, DiskError, NewerError, NotFoundError
 from covcat.names import is_litter
-from covcat.output.rows import Cell, Rows
 from covcat.text import counted, sized
 
 if TYPE_CHECKING:
@@ -24,8 +21,6 @@ if TYPE_CHECKING:
 
 
 _LITTER = 3  # paths that are named
-
-Here = tuple[str, str, Path]  # resource id, release id, release folder
 
 
 def register(app: typer.Typer) -> None:
@@ -36,50 +31,8 @@ def register(app: typer.Typer) -> None:
         cls=usage.Commands, rich_markup_mode=None, help="The records of what is on disk."
     )
     group.command("show")(manifest_show)
-    group.command("export")(export.export)
+    group.command("export")(manifest.export)
     app.add_typer(group, name="manifest")
-
-
-def wanted(session: Session, names: list[str] | None) -> list[Here]:
-    """Return the releases on disk that were named, or all of them.
-
-    Raises:
-        NotFoundError: a name is unknown, or nothing of it is here.
-        DiskError: all were meant, and some may not be read.
-    """
-    here = session.store.releases()
-    if not names:
-        if not session.data_dir.is_dir():
-            raise NotFoundError(
-                f"there is no data folder `{session.data_dir}`",
-                hint="name it with --data-dir or COVCAT_DATA_DIR",
-            )
-        if closed := session.store.closed():  # another user's, whose umask shuts the group out
-            raise _shut(closed[0])
-        if not here:
-            session.say(f"nothing is in `{session.data_dir}`")
-        return here
-    found: list[Here] = []
-    for name in names:
-        found += _named(session, name, here)
-    return found
-
-
-def _shut(folder: Path) -> DiskError:
-    return DiskError(f"cannot look into `{folder}`: permission denied", hint="covcat doctor")
-
-
-def _named(session: Session, name: str, here: list[Here]) -> list[Here]:
-    wanted, at, release_id = parted(name)
-    if wanted not in {one for one, _, _ in here}:  # an alias, or not here at all
-        wanted = session.catalog.get(wanted).id
-    matching = [one for one in here if one[0] == wanted and (not at or one[1] == release_id)]
-    if not matching:
-        for closed in session.store.closed():
-            if wanted in (closed.name, closed.parent.name):
-                raise _shut(closed)
-        raise NotFoundError(f"`{name}` is not in `{session.data_dir}`", hint=f"covcat fetch {name}")
-    return matching
 
 
 def status(ctx: typer.Context, output: OutputFormat = None) -> None:
@@ -217,23 +170,3 @@ def _preferred(session: Session, matching: list[Here]) -> Here:
     except NotFoundError:
         default = None
     return next((one for one in matching if default and one[1] == default.id), matching[-1])
-
-
-def manifest_show(
-    ctx: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
-        ),
-    ] = None,
-) -> None:
-    """Print the manifests of what is here, merged into one JSON document.
-
-    Example: covcat manifest show | jq '.data.manifests[].total_bytes'
-    """
-    from covcat.store import manifest
-
-    session: Session = ctx.obj
-    records = [asdict(manifest.load(folder)) for _, _, folder in wanted(session, names)]
-    put(sys.stdout, envelope("manifest show", {"manifests": records}))  # it has no other form

@@ -13,7 +13,7 @@ import rar_builder
 from builders import Shelf
 from conftest import Stock
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 import make_commands  # noqa: E402 -- the script is the thing that is tested

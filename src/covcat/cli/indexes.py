@@ -46,7 +46,7 @@ def here(session: Session, names: list[str] | None) -> list[tuple[Resource, Rele
 
 def index_here(session: Session, resource: Resource, release: Release) -> "Index":
     """Return the index of a release that is here."""
-    from covcat.cli.bars import drawn
+    from covcat.cli.progress import drawn
     from covcat.images.index import index_of
 
     with drawn(session, "auto") as progress:

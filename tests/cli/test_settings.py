@@ -8,8 +8,7 @@ import pytest
 from builders import REPOSITORY, git_zip
 from typer.main import get_command
 
-from covcat import settings
-from covcat.cli import main
+from covcat.cli import main, settings
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from covcat.cli import complete
-from covcat.cli import network as net
-from covcat.cli.here import Here, say_litter, wanted
+from covcat.cli import options as net
+from covcat.cli.options import Here, wanted
 from covcat.cli.printing import put
 from covcat.cli.session import Session, error_text
+from covcat.cli.status import say_litter
 from covcat.errors import CovcatError, IntegrityError, SeveralError, UsageError
 from covcat.text import counted
 
@@ -91,7 +92,7 @@ def verify(
         pause=pause,
         slow=slow,
     )
-    from covcat.cli.bars import drawn
+    from covcat.cli.progress import drawn
 
     here = wanted(session, names)
     with drawn(session, progress) as drawing:

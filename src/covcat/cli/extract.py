@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 from covcat.cli import complete
-from covcat.cli.network import size
-from covcat.cli.session import Session, chosen_output
+from covcat.cli.formats import Cell, Rows
+from covcat.cli.options import size
+from covcat.cli.session import OUTPUTS, Session, chosen_output
 from covcat.errors import UsageError
-from covcat.output import OUTPUTS
-from covcat.output.rows import Cell, Rows
 from covcat.store.folder import demand_outside
 from covcat.text import counted, shown, sized
 
@@ -90,7 +89,7 @@ def extract(
         session.rows("extract", Rows(("path", "bytes"), rows, key="path"), output=chosen)
         session.say(f"{archive.name}: {kind}, {counted(len(rows), 'file')}; nothing was written")
         return
-    from covcat.cli.bars import drawn
+    from covcat.cli.progress import drawn
 
     stem = stem_of(archive.name)
     if folder is None and (reason := unsafe_name(stem)):

@@ -1,15 +1,22 @@
 """The page that `show` prints."""
 
+import json
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
 
 from covcat.catalog.cite.text import sentence
 from covcat.catalog.entries import CONTENT_FLAGS, PublishedCounts, Release, Resource
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.filter import is_fetchable
-from covcat.cli import tables
-from covcat.cli.session import Session
-from covcat.output.fold import prose, terminal_width
+from covcat.cli import complete
+from covcat.cli import list as cli_list
+from covcat.cli.printing import put
+from covcat.cli.session import Session, chosen_output, envelope, plain
+from covcat.cli.table import prose, terminal_width
 from covcat.text import counted, shown
 
 WIDTH = 96  # at most: longer lines are hard to read
@@ -41,7 +48,7 @@ class _Page:
         return (prose(text, self.width, hang) if self._wraps else [text]) or [""]
 
 
-def text(resource: Resource, session: Session, here: Sequence[str]) -> str:
+def page_text(resource: Resource, session: Session, here: Sequence[str]) -> str:
     """Return the page of one resource; `here` are its releases on disk."""
     page = _Page(session)
     _head(page, resource)
@@ -133,7 +140,7 @@ def _releases(page: _Page, resource: Resource, here: Sequence[str]) -> None:
 
 
 def _size(release: Release) -> str:
-    size = tables.size(release)
+    size = cli_list.size(release)
     return "size unknown" if size == "?" else size
 
 
@@ -218,3 +225,40 @@ def _next(page: _Page, resource: Resource) -> None:
         page.line(f"covcat files {resource.id}")
     if resource.citation:
         page.line(f"covcat cite {resource.id}")
+
+
+def show(
+    ctx: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="ID", autocompletion=complete.ids, help="A resource.")
+    ],
+    output: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="WORD",
+            autocompletion=complete.one_of("text", "json", "schema.org"),
+            help="text, json or schema.org.",
+        ),
+    ] = "text",
+) -> None:
+    """Show all that is known of one resource.
+
+    Example: covcat show cohen
+    """
+    session: Session = ctx.obj
+    chosen_output(output, ("text", "json", "schema.org"))
+    resource, _ = session.catalog.find(name)
+    if output == "schema.org" and not session.json:
+        from covcat.export.json_ld import schema_org
+
+        contained = [session.catalog.get(part.resource) for part in resource.contains]
+        text = json.dumps(schema_org(resource, contained), indent=2)
+        put(sys.stdout, text.replace("<", "\\u003c") + "\n")  # it goes into a <script> of a page
+        return
+    here = [rel for one, rel, _ in session.store.releases() if one == resource.id]
+    data = {**plain(asdict(resource)), "here": here}
+    if output == "json":
+        put(sys.stdout, envelope("show", data))
+        return
+    session.result("show", data, page_text(resource, session, here))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from covcat.archives import tools
-from covcat.cli import health
+from covcat.cli import doctor
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +110,7 @@ def test_credentials_are_said_to_be_there_and_never_shown(covcat, monkeypatch) -
 
 def test_a_clock_that_is_years_off_is_told(covcat, monkeypatch) -> None:
     assert checks(covcat)["clock"]["state"] == "ok"
-    monkeypatch.setattr(health, "_WRITTEN", "2090-01-01")
+    monkeypatch.setattr(doctor, "_WRITTEN", "2090-01-01")
     found = checks(covcat)["clock"]
     assert (found["state"], found["fix"][:6]) == ("wrong", "set it")
 
@@ -193,7 +193,7 @@ def test_without_a_home_doctor_asks_for_one(covcat, monkeypatch) -> None:
     def homeless() -> Path:
         raise RuntimeError("no home")
 
-    monkeypatch.setattr("covcat.cli.health.Path.home", homeless)
+    monkeypatch.setattr("covcat.cli.doctor.Path.home", homeless)
     found = checks(covcat)["login Kaggle"]
     assert (found["state"], found["fix"]) == ("look", "set HOME")
 
@@ -202,7 +202,7 @@ def test_a_file_of_logins_that_cannot_be_looked_at_is_named(covcat, monkeypatch)
     def shut() -> None:
         raise PermissionError(13, "no", "/home/me/.kaggle/kaggle.json")
 
-    monkeypatch.setitem(health._LOGINS, "Kaggle", shut)
+    monkeypatch.setitem(doctor._LOGINS, "Kaggle", shut)
     found = checks(covcat)["login Kaggle"]
     assert found["fix"] == "let yourself read /home/me/.kaggle/kaggle.json"
 

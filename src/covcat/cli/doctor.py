@@ -15,13 +15,16 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import typer
+
 from covcat.cli import reach
+from covcat.cli.formats import Cell, Rows
 from covcat.cli.reach import Check
 from covcat.cli.session import Session
 from covcat.download.remote import Login
 from covcat.errors import CovcatError
 from covcat.hosts import logins
-from covcat.text import sized
+from covcat.text import counted, sized
 from covcat.version import __version__
 
 _DAY = 86400  # seconds
@@ -57,7 +60,7 @@ _LOGINS: dict[str, Callable[[], Login | None]] = {
 }
 
 
-def checks(session: Session) -> list[Check]:
+def all_checks(session: Session) -> list[Check]:
     """Look at everything, in the order in which it is shown."""
     return [
         Check("covcat", "ok", f"{__version__} in {Path(__file__).parents[1]}"),
@@ -338,3 +341,25 @@ def _catalog(session: Session) -> Iterator[Check]:
     sane = max(newest, _WRITTEN) <= today < _FAR
     fix = "" if sane else "set it: certificates are refused, and records get a wrong day"
     yield Check("clock", "ok" if sane else "wrong", f"today is {today}, UTC", fix)
+
+
+def doctor(ctx: typer.Context) -> None:
+    """Look at versions, tools, disk, sharing, settings and credentials, each with its fix.
+
+    No host is asked, no credential is shown. Exit 0 whatever it finds: `state` says `ok`,
+    `unused` (it does no harm and is of no use), `look` or `wrong`.
+
+    Example: covcat doctor
+    """
+    session: Session = ctx.obj
+    checks = all_checks(session)
+    rows: list[dict[str, Cell]] = [
+        {"check": one.name, "state": one.state, "found": one.found, "fix": one.fix}
+        for one in checks
+    ]
+    rows_shown = Rows(("check", "state", "found", "fix"), rows, key="check")
+    session.rows("doctor", rows_shown, data={"checks": rows})
+    wrong = sum(one.state in ("look", "wrong") for one in checks)
+    verb = "asks" if wrong == 1 else "ask"
+    said = f"{wrong} of {counted(len(checks), 'check')} {verb} for a look"
+    session.say(said if wrong else "all is well")

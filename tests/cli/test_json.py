@@ -9,7 +9,7 @@ import pytest
 from builders import Ran
 from imitations import World
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 import make_commands  # noqa: E402 -- the scripts are the thing that is tested

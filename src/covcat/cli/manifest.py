@@ -3,14 +3,16 @@
 import json
 import shlex
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from covcat.cli import complete
+from covcat.cli.options import wanted
 from covcat.cli.printing import put
-from covcat.cli.session import Session, chosen_output, envelope, parted
+from covcat.cli.session import Session, chosen_output, envelope, parted, put_document
 from covcat.errors import NotFoundError, UsageError
 from covcat.text import counted, shown
 
@@ -172,7 +174,7 @@ def _is_as_recorded(source: "Source", file: "StoredFile") -> bool:
 
 
 def _bag(session: Session, source: "Source", target: Path) -> None:
-    from covcat.cli.bars import drawn
+    from covcat.cli.progress import drawn
     from covcat.export import bagit, targets
 
     targets.demand_free(source.folder, target)
@@ -202,10 +204,21 @@ def _tell(
         put_document(data)
 
 
-def put_document(data: bytes) -> None:
-    """Print a document byte for byte; on a terminal, what that would obey is made visible."""
-    if sys.stdout.isatty():
-        text = data.decode("utf-8", "replace").replace("\r\n", "\n")  # as RIS ends its lines
-        put(sys.stdout, "\n".join(map(shown, text.split("\n"))))
-        return
-    put(sys.stdout, data)
+def manifest_show(
+    ctx: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
+        ),
+    ] = None,
+) -> None:
+    """Print the manifests of what is here, merged into one JSON document.
+
+    Example: covcat manifest show | jq '.data.manifests[].total_bytes'
+    """
+    from covcat.store import manifest
+
+    session: Session = ctx.obj
+    records = [asdict(manifest.load(folder)) for _, _, folder in wanted(session, names)]
+    put(sys.stdout, envelope("manifest show", {"manifests": records}))  # it has no other form

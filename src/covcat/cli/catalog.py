@@ -9,12 +9,12 @@ import typer
 from covcat.catalog import load as catalogs
 from covcat.catalog.check import check_file, check_together
 from covcat.catalog.yaml import packaged_catalog
-from covcat.cli import network as net
+from covcat.cli import options as net
 from covcat.cli import usage
+from covcat.cli.doctor import doctor
 from covcat.cli.session import Session
 from covcat.download.remote import Network
 from covcat.errors import IntegrityError
-from covcat.output.rows import Cell, Rows
 from covcat.text import counted
 
 
@@ -105,27 +105,3 @@ def draft(
         pause=pause,
     )
     drafting.run(session, record, network, each=each)
-
-
-def doctor(ctx: typer.Context) -> None:
-    """Look at versions, tools, disk, sharing, settings and credentials, each with its fix.
-
-    No host is asked, no credential is shown. Exit 0 whatever it finds: `state` says `ok`,
-    `unused` (it does no harm and is of no use), `look` or `wrong`.
-
-    Example: covcat doctor
-    """
-    from covcat.cli import health
-
-    session: Session = ctx.obj
-    checks = health.checks(session)
-    rows: list[dict[str, Cell]] = [
-        {"check": one.name, "state": one.state, "found": one.found, "fix": one.fix}
-        for one in checks
-    ]
-    rows_shown = Rows(("check", "state", "found", "fix"), rows, key="check")
-    session.rows("doctor", rows_shown, data={"checks": rows})
-    wrong = sum(one.state in ("look", "wrong") for one in checks)
-    verb = "asks" if wrong == 1 else "ask"
-    said = f"{wrong} of {counted(len(checks), 'check')} {verb} for a look"
-    session.say(said if wrong else "all is well")

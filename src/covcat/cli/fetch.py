@@ -10,16 +10,18 @@ from covcat.catalog import load as catalogs
 from covcat.catalog.entries import Release, Resource
 from covcat.catalog.filter import Filter, select
 from covcat.catalog.selection import Selection
-from covcat.cli import complete, find, tables
+from covcat.cli import complete
 from covcat.cli import lock as locks
-from covcat.cli import network as net
+from covcat.cli import options as net
+from covcat.cli.formats import Cell, Rows
 from covcat.cli.license import is_unclear
+from covcat.cli.list import least, say_lacking
+from covcat.cli.options import Access, AllowedUse, Fetchable, Has, Licence, Modality, filter_of
 from covcat.cli.printing import put
 from covcat.cli.session import Session, error_text
 from covcat.download.remote import Network
 from covcat.errors import CovcatError, SeveralError, UsageError
 from covcat.fetch.plan import Options, Plan, Step
-from covcat.output.rows import Cell, Rows
 from covcat.text import counted
 
 if TYPE_CHECKING:
@@ -47,12 +49,12 @@ def fetch(
         ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every resource.")] = False,
-    modality: find.Modality = None,
-    has: find.Has = None,
-    licenses: find.Licence = None,
-    allows: find.Allows = None,
-    access: find.Access = None,
-    fetchable: find.Fetchable = False,
+    modality: Modality = None,
+    has: Has = None,
+    licenses: Licence = None,
+    allows: AllowedUse = None,
+    access: Access = None,
+    fetchable: Fetchable = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Print the plan and do nothing.")
     ] = False,
@@ -109,7 +111,7 @@ def fetch(
     Example: DIR=$(covcat fetch figure1 -q)
     """
     session: Session = ctx.obj
-    wanted = find.filter_of(modality, has, licenses, allows, access, fetchable)
+    wanted = filter_of(modality, has, licenses, allows, access, fetchable)
     options = Options(
         extract=not no_extract,
         keep_archives=keep_archives,
@@ -169,7 +171,7 @@ def _targets(session: Session, names: list[str], everything: bool, wanted: Filte
     if names:
         return [session.catalog.find(name) for name in names]
     chosen = select(session.catalog, wanted)
-    if not chosen and not find.say_lacking(session, wanted):
+    if not chosen and not say_lacking(session, wanted):
         session.say("no resource passes these filters")
     return [(resource, resource.default_release) for resource in chosen]
 
@@ -244,7 +246,7 @@ def _sizes(session: Session, step: Step) -> dict[str, Cell]:
     return {
         "files": coming.contents.files if coming.contents else None,
         "download_bytes": coming.download_bytes,
-        "unpacked": tables.least(coming.contents) if coming.contents else "?",
+        "unpacked": least(coming.contents) if coming.contents else "?",
     }
 
 
@@ -287,7 +289,7 @@ def _what_comes(step: Step, release: Release, coming: "Expected") -> str:
     files = counted(whole.files, "file")
     if step.options.asked:
         files = f"{coming.contents.files:,} of {files}"
-    return f"{what} from {hosts}; unpacked {tables.least(coming.contents)} in {files}"
+    return f"{what} from {hosts}; unpacked {least(coming.contents)} in {files}"
 
 
 def _warn_of_overlaps(session: Session, plan: Plan) -> None:
@@ -304,7 +306,7 @@ def _warn_of_overlaps(session: Session, plan: Plan) -> None:
 
 
 def _carry_out(session: Session, plan: Plan, network: Network, how: str) -> list["Outcome"]:
-    from covcat.cli.bars import drawn
+    from covcat.cli.progress import drawn
     from covcat.fetch import run
 
     outcomes = []

@@ -1,0 +1,112 @@
+"""`covcat cache`: what waits in the data folder, and how to remove it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from covcat.cli.formats import Cell, Rows
+from covcat.cli.options import FORMATS, OutputFormat
+from covcat.cli.session import Session, chosen_output
+from covcat.errors import UsageError
+from covcat.text import sized
+
+if TYPE_CHECKING:
+    from covcat.store.remove import Leftover
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what, and delete nothing.")]
+
+
+def cache_list(ctx: typer.Context, output: OutputFormat = None) -> None:
+    """List what lies beside the releases: downloads on their way, leftovers, archives, indexes.
+
+    Example: covcat cache list
+    """
+    from covcat.store import remove as store_remove
+
+    session: Session = ctx.obj
+    chosen = chosen_output(output, FORMATS)
+    found = [
+        one for one in store_remove.found(session.store) if one.files
+    ]  # prune drops the others
+    _print_cache(session, "cache list", found, chosen)
+    if not found:
+        session.say(f"nothing waits or is left over in `{session.data_dir}`")
+
+
+def cache_prune(
+    ctx: typer.Context,
+    older_than: Annotated[
+        str,
+        typer.Option("--older-than", metavar="AGE", help="As 12h, 14d or 2w; default: any age."),
+    ] = "0d",
+    archives: Annotated[
+        bool, typer.Option("--archives", help="Also archives kept beside their files.")
+    ] = False,
+    indexes: Annotated[
+        bool, typer.Option("--indexes", help="Also image indexes; they are made anew.")
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Delete downloads that stopped on their way, and leftovers; never what a run works with.
+
+    Example: covcat cache prune --older-than 14d --dry-run
+    """
+    from covcat.store import remove as store_remove
+    from covcat.store.remove import ALWAYS, dropped
+
+    session: Session = ctx.obj
+    seconds = _seconds(older_than)
+    kinds = {*ALWAYS, *["archives"] * archives, *["index"] * indexes}
+    every = store_remove.found(session.store)
+    found = [one for one in every if one.kind in kinds and one.age >= seconds]
+    held = [one for one in found if one.in_use]
+    for one in held:
+        session.say(f"{one.name}: in use; left as it is")
+    free = [one for one in found if not one.in_use]
+    if not dry_run and free:
+        session.store.prepare()
+        free = [one for one in free if dropped(session.store, one)]
+    _print_cache(session, "cache prune", free, None, dry_run=dry_run)
+
+
+def _seconds(text: str) -> int:
+    if text[:-1].isascii() and text[:-1].isdigit() and text[-1] in _UNITS and len(text) < 10:
+        return int(text[:-1]) * _UNITS[text[-1]]
+    raise UsageError(
+        f"unknown age `{text}`: expected a number and s, m, h, d or w, such as 14d",
+        hint="such as --older-than 14d",
+    )
+
+
+def _print_cache(
+    session: Session,
+    command: str,
+    found: "Sequence[Leftover]",
+    output: str | None,
+    dry_run: bool | None = None,
+) -> None:
+    rows: list[dict[str, Cell]] = [
+        {
+            "kind": one.kind,
+            "name": one.name,
+            "files": one.files,
+            "bytes": one.bytes,
+            "days": round(one.age / 86400, 1),
+            "in_use": one.in_use,
+            "path": str(one.path),
+        }
+        for one in found
+    ]
+    columns = ("kind", "name", "files", "bytes", "days", "in_use", "path")
+    data: dict[str, object] = {"cache": rows}
+    if dry_run is not None:
+        data = {"dry_run": dry_run, "pruned": rows}
+    session.rows(command, Rows(columns, rows, key="name"), data=data, output=output)
+    total = sized(sum(one.bytes for one in found))
+    words = {None: f"{total} in `{session.data_dir}`", True: f"would free {total}"}
+    session.say(words.get(dry_run, f"freed {total}"))

@@ -1,0 +1,407 @@
+"""list, search, show, files: what the catalog says; nothing here needs the network."""
+
+import shlex
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Annotated
+
+import typer
+
+from covcat.catalog.entries import CONTENT_FLAGS, Contents, Release, Resource
+from covcat.catalog.files import AnyFile, File
+from covcat.catalog.filter import Filter, is_fetchable, select, unclear_for, unknown_for
+from covcat.cli import complete
+from covcat.cli.formats import Cell, Rows
+from covcat.cli.options import (
+    FORMATS,
+    Access,
+    AllowedUse,
+    Fetchable,
+    Has,
+    Licence,
+    Modality,
+    OutputFormat,
+    filter_of,
+)
+from covcat.cli.session import Session, chosen_output
+from covcat.cli.show import show
+from covcat.cli.table import prose, terminal_width
+from covcat.errors import NotFoundError, UsageError
+from covcat.text import counted, nearest, shown, sized
+
+SURVEY_COLUMNS = ("row", "id", "title", "organization", *CONTENT_FLAGS)
+
+
+_SPARED = (("meta", "case"), ("access",), ("licence",), ("size",), ("title",))  # first to last
+
+
+_FOLDED = 22  # columns that a title of two lines needs
+
+
+_CUT = 16  # columns that a cut title needs to be of use
+
+
+FULL_COLUMNS = (
+    *("id", "title", "organization", "row", *CONTENT_FLAGS),
+    *(f"found_{flag}" for flag in CONTENT_FLAGS),
+    *("release", "files", "bytes", "bytes_are_all", "license"),
+    *("allows_commercial", "allows_derivatives", "allows_redistribution"),
+    *("access", "fetchable", "fetched", "homepage", "corrections"),
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("list")(list_resources)
+    app.command()(search)
+    app.command()(show)
+    app.command()(files)
+
+
+def list_resources(
+    ctx: typer.Context,
+    modality: Modality = None,
+    has: Has = None,
+    licenses: Licence = None,
+    allows: AllowedUse = None,
+    access: Access = None,
+    fetchable: Fetchable = False,
+    fetched: Annotated[bool, typer.Option("--fetched", help="Only what is on disk.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="The bundled sample too.")] = False,
+    survey: Annotated[
+        bool, typer.Option("--survey", help="The survey's Table 1, verbatim: 14 rows.")
+    ] = False,
+    output: OutputFormat = None,
+) -> None:
+    """List the resources of the catalog.
+
+    Values of one option mean OR, different options AND. A modality matches where the survey or
+    covcat found it; with --fetchable only what was found counts.
+
+    Example: covcat list --modality ct --license-allows redistribution
+    """
+    from dataclasses import replace
+
+    session: Session = ctx.obj
+    chosen = chosen_output(output, FORMATS)
+    wanted = filter_of(modality, has, licenses, allows, access, fetchable)
+    here = frozenset(one for one, _, _ in session.store.releases())
+    wanted = replace(wanted, with_sample=everything, fetched=here if fetched else None)
+    resources = select(session.catalog, wanted)
+    if survey:
+        resources = [one for one in resources if one.survey]
+        session.rows("list", survey_table(resources), output=chosen)
+    else:
+        _print_resources(session, "list", resources, here, chosen)
+    lacking = say_lacking(session, wanted)
+    if not resources and not lacking:
+        _say_nothing(session, "passes these filters")
+    if not survey:
+        _say_counts(session, resources, wanted)
+
+
+def _say_counts(session: Session, resources: Sequence[Resource], wanted: Filter) -> None:
+    if resources:
+        session.say(count(resources, session.catalog.resources))
+    unknown = unknown_for(session.catalog, wanted.modalities)
+    if unknown:
+        session.say(f"unknown (U, not listed for it): {', '.join(unknown)}")
+    unclear = unclear_for(session.catalog, wanted)
+    each = [one.id for one in unclear if one.license.per_image is not None]
+    if whole := [one.id for one in unclear if one.id not in each]:
+        session.say(f"not listed, as nobody knows what their licences allow: {', '.join(whole)}")
+    if each:
+        use = " ".join(f"--license-allows {one}" for one in sorted(wanted.allows))
+        session.say(f"each image has its own licence in {', '.join(each)}: covcat select {use}")
+
+
+def search(
+    ctx: typer.Context,
+    text: Annotated[list[str], typer.Argument(metavar="WORD", help="Words that must all occur.")],
+    output: OutputFormat = None,
+) -> None:
+    """Search the catalog for words.
+
+    In titles, authors, licences, citations and known issues.
+
+    Example: covcat search segmentation
+    """
+    session: Session = ctx.obj
+    words = tuple(word for part in text for word in part.split())
+    if not words:
+        raise UsageError(
+            "nothing to search for: expected a word",
+            hint="covcat search segmentation; covcat list shows all",
+        )
+    resources = select(session.catalog, Filter(words=words))
+    here = frozenset(one for one, _, _ in session.store.releases())
+    _print_resources(session, "search", resources, here, chosen_output(output, FORMATS))
+    _say_counts(session, resources, Filter())
+    if not resources:
+        asked = ", ".join(f"`{word}`" for word in words)
+        _say_nothing(session, f"has all of {asked}" if len(words) > 1 else f"has {asked}")
+
+
+def _say_nothing(session: Session, why: str) -> None:
+    session.say(f"nothing in the catalog {why}")
+    session.say("hint: covcat list")
+
+
+def say_lacking(session: Session, wanted: Filter) -> bool:
+    """Say which licences there are, where a glob of the filter matches none of them."""
+    listed = select(session.catalog, Filter(with_sample=wanted.with_sample))
+    known = sorted({one.license.short for one in listed})
+    folded = {name.casefold(): name for name in known}
+
+    def matches(glob: str) -> bool:
+        only = Filter(licenses=(glob,), with_sample=wanted.with_sample)
+        return bool(select(session.catalog, only))
+
+    lacking = [glob for glob in wanted.licenses if not matches(glob)]
+    for glob in lacking:
+        session.say(f"no listed resource has the licence `{glob}`: there are {', '.join(known)}")
+        near = folded.get(nearest(glob.casefold(), folded) or "")
+        meant = f"{glob}*" if matches(f"{glob}*") else near
+        session.say("hint: covcat list" + (f" --license {shlex.quote(meant)}" if meant else ""))
+    return bool(lacking)
+
+
+def _print_resources(
+    session: Session,
+    command: str,
+    resources: list[Resource],
+    here: frozenset[str],
+    output: str | None,
+) -> None:
+    is_table = session.format(output) == "table"
+    rows = overview(resources) if is_table else full(resources, here)
+    notes = footnotes(resources, rows.columns) if is_table else ""
+    data = {"resources": [dict(row) for row in full(resources, here).rows]}
+    session.rows(command, rows, data=data, output=output, footnotes=notes)
+
+
+def files(
+    ctx: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="ID[@RELEASE]", autocompletion=complete.ids, help="A release.")
+    ],
+    output: OutputFormat = None,
+) -> None:
+    """List the files of a release.
+
+    By its pinned listing, else what its host serves.
+
+    Example: covcat files figure1 --format csv
+    """
+    session: Session = ctx.obj
+    resource, release = session.catalog.find(name)
+    chosen = chosen_output(output, FORMATS)
+    if release is None:
+        raise NotFoundError(
+            f"`{resource.id}` is for browsing only: it has no files",
+            hint=f"covcat show {resource.id}",
+        )
+    listing = session.catalog.listing(resource, release)
+    rows: list[dict[str, Cell]]
+    if listing is not None:
+        rows = [asdict(row) for row in listing.values()]
+        columns: tuple[str, ...] = ("path", "bytes", "sha256", "blob", "mode")
+    else:
+        rows = [served(file) for file in release.files]
+        columns = ("path", "bytes", "sha256", "md5", "host", "where")
+    data = {"resource": resource.id, "release": release.id, "files": rows}
+    if session.format(chosen) == "table":
+        columns = ("bytes", "path") if listing is not None else ("bytes", "path", "host", "where")
+        rows = [{**row, "bytes": "?" if row["bytes"] is None else row["bytes"]} for row in rows]
+    session.rows("files", Rows(columns, rows, key="path"), data=data, output=chosen)
+    what = "pinned by the listing" if listing is not None else "as the catalog knows; no listing"
+    session.say(f"{resource.id}@{release.id}: {counted(len(rows), 'file')}, {what}")
+
+
+_HEADS = dict(zip(CONTENT_FLAGS, ("ct", "xray", "mri", "us", "meta", "case"), strict=True))
+
+
+_COLUMNS = ("id", "title", *_HEADS.values(), "size", "licence", "access")
+
+
+def survey_table(resources: Iterable[Resource]) -> Rows:
+    """Return Table 1 of the survey, verbatim."""
+    rows = [
+        {
+            "row": one.survey.row,
+            "id": one.id,
+            "title": one.title,
+            "organization": one.organization,
+            **{flag: getattr(one.survey, flag) for flag in CONTENT_FLAGS},
+        }
+        for one in resources
+        if one.survey
+    ]
+    return Rows(SURVEY_COLUMNS, rows, spared=("title", "organization", "metadata", "case_review"))
+
+
+def overview(resources: Iterable[Resource]) -> Rows:
+    """Return what fits the terminal; `Y→N` is the survey's flag, then the find."""
+    every = list(resources)
+    rows: list[dict[str, Cell]] = []
+    for one in every:
+        flags: dict[str, Cell] = {_HEADS[flag]: _flag(one, flag) for flag in CONTENT_FLAGS}
+        rows.append(
+            {
+                "id": one.id,
+                "title": one.title + _mark(one),
+                **flags,
+                "size": size(one.default_release),
+                "licence": one.license.short,
+                "access": one.access,
+            }
+        )
+    columns, room = _fitting(rows)
+    for one, row in zip(every, rows, strict=True):
+        row["title"] = _title(one, room, is_folded=len(columns) == len(_COLUMNS))
+    return Rows(columns, rows)
+
+
+def _mark(resource: Resource) -> str:
+    return "*" if resource.corrections else ""
+
+
+def _fitting(rows: Sequence[Mapping[str, Cell]]) -> tuple[tuple[str, ...], int]:
+    """Return the columns that the terminal has room for, and the width left for the title."""
+    widths = {name: max([len(name), *(len(shown(row[name])) for row in rows)]) for name in _COLUMNS}
+    columns, room = _COLUMNS, 0
+    for less in ((), *_SPARED):
+        columns = tuple(name for name in columns if name not in less)
+        room = terminal_width() - sum(widths[name] + 1 for name in columns if name != "title")
+        least = _FOLDED if columns == _COLUMNS else _CUT
+        if room >= min(least, widths["title"]):
+            break
+    return columns, room
+
+
+def _title(resource: Resource, room: int, *, is_folded: bool) -> str:
+    """Return a title of two lines, or of one, with what is left of it marked by `…`."""
+    mark = _mark(resource)
+    if is_folded:
+        return textwrap.shorten(resource.title, 2 * room, placeholder="…") + mark
+    title, length = shown(resource.title), max(1, room - len(mark))
+    return (title if len(title) <= length else title[: length - 1].rstrip() + "…") + mark
+
+
+def _flag(resource: Resource, flag: str) -> str:
+    found = str(getattr(resource.found, flag))
+    surveyed = getattr(resource.survey, flag) if resource.survey else found
+    return found if surveyed == found else f"{surveyed}→{found}"
+
+
+def full(resources: Iterable[Resource], here: Iterable[str] = ()) -> Rows:
+    """Return every column; flags without a prefix are the survey's, `found_…` are covcat's."""
+    on_disk = set(here)
+    rows: list[dict[str, Cell]] = []
+    for one in resources:
+        release = one.default_release
+        contents = release.contents if release else None
+        rows.append(
+            {
+                "id": one.id,
+                "title": one.title,
+                "organization": one.organization,
+                "row": one.survey.row if one.survey else None,
+                **{flag: getattr(one.survey, flag, None) for flag in CONTENT_FLAGS},
+                **{f"found_{flag}": getattr(one.found, flag) for flag in CONTENT_FLAGS},
+                "release": release.id if release else None,
+                "files": contents.files if contents else None,
+                "bytes": _bytes(release),
+                "bytes_are_all": not contents.of_unknown_size if contents else None,
+                "license": one.license.spdx,
+                **{
+                    f"allows_{use}": getattr(one.license.allows, use)
+                    for use in ("commercial", "derivatives", "redistribution")
+                },
+                "access": one.access,
+                "fetchable": is_fetchable(one),
+                "fetched": one.id in on_disk,
+                "homepage": one.homepage,
+                "corrections": "; ".join(f"{fix.field}: {fix.value}" for fix in one.corrections),
+            }
+        )
+    return Rows(FULL_COLUMNS, rows)
+
+
+def _bytes(release: Release | None) -> int | None:
+    if release is None:
+        return None
+    return release.contents.least_bytes if release.contents else release.download_bytes
+
+
+def size(release: Release | None) -> str:
+    """Return the bytes of a release for people: `+` is at least, `?` unknown, `-` no download."""
+    if release is None:
+        return "-"
+    return least(release.contents) if release.contents else sized(release.download_bytes)
+
+
+def least(contents: Contents) -> str:
+    """Return the bytes of files for people; `+` is at least."""
+    return sized(contents.least_bytes) + ("+" if contents.of_unknown_size else "")
+
+
+def served(file: AnyFile) -> dict[str, Cell]:
+    """Return a file as its host serves it."""
+    common = {one.name for one in fields(File)} | {"host"}
+    own = {one.name: getattr(file, one.name) for one in fields(file) if one.name not in common}
+    return {
+        "path": file.name or "(all that it has)",
+        "bytes": file.bytes,
+        "sha256": file.sha256,
+        "md5": file.md5,
+        "host": str(file.host),
+        "where": ", ".join(f"{name} {value}" for name, value in own.items() if value),
+    }
+
+
+def footnotes(resources: Sequence[Resource], columns: Sequence[str]) -> str:
+    """Explain the marks of an overview with these columns, and what they say otherwise."""
+    if not resources:
+        return ""
+    flags = [flag for flag in CONTENT_FLAGS if _HEADS[flag] in columns]
+    drawn = "".join(_flag(one, flag) for one in resources if one.survey for flag in flags)
+    sizes = "; size: + at least, ? unknown, - nothing to download" if "size" in columns else ""
+    lines = [f"Y yes, N no, U unknown{sizes}"]
+    if "→" in drawn:
+        lines.append("→ the survey's flag, then what covcat found (`covcat show ID` says how)")
+    if left_out := [name for name in _COLUMNS if name not in columns]:
+        lines.append(f"left out of a narrow table: {', '.join(left_out)}")
+    asking = [one.id for one in resources if one.access == "account"]
+    if asking:
+        lines.append(f"a login may be asked for: {', '.join(asking)}")
+    if "title" in columns:
+        lines += _corrections(resources)
+    width = min(100, terminal_width())
+    folded = [piece for line in lines for piece in prose(shown(line), width)]
+    return "\n" + "\n".join(folded) + "\n"
+
+
+def _corrections(resources: Iterable[Resource]) -> list[str]:
+    lines = [
+        f"* {one.id}: the {fix.field} is {fix.value}"
+        for one in resources
+        for fix in one.corrections
+    ]
+    return ["* where the survey is wrong today:", *lines] if lines else []
+
+
+def count(shown_here: Sequence[Resource], known: Sequence[Resource]) -> str:
+    """Tell the surveyed from the related, and how many of each there are."""
+    every = [one for one in known if not one.is_sample]
+    surveyed = sum(one.survey is not None for one in every)
+    here = [one for one in shown_here if not one.is_sample]
+    here_surveyed = sum(one.survey is not None for one in here)
+    if len(here) == len(every):
+        total = counted(len(every), "resource")
+        return f"{total}: {surveyed} of the survey, {len(here) - surveyed} related"
+    return (
+        f"{len(here)} of {counted(len(every), 'resource')}: {here_surveyed} of the {surveyed} of "
+        f"the survey, {len(here) - here_surveyed} of the {len(every) - surveyed} related"
+    )
