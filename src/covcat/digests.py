@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 
 
 REGULAR = "100644"
-
-
 EXECUTABLE = "100755"
-
-
 VerifiedBy = Literal[
     "sha256",  # pinned for the file, or for every member by the listing
     "git-tree",
@@ -35,17 +31,9 @@ VerifiedBy = Literal[
     "first-use",  # nothing is published: recorded now, and a later difference is an error
     "unknown-length",  # the same, and nobody said where it ends: it may have been cut off
 ]
-
-
 PINNED: tuple[VerifiedBy, ...] = ("sha256", "git-tree", "git-blob", "md5")
-
-
 UNPUBLISHED: tuple[VerifiedBy, ...] = ("first-use", "unknown-length")  # no digest was compared
-
-
 WEAK: tuple[VerifiedBy, ...] = ("md5-prefix", *UNPUBLISHED)  # not enough for `--require host`
-
-
 Hash = Literal["sha256", "sha512", "sha1", "md5", "git-blob"]
 
 

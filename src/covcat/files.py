@@ -23,11 +23,7 @@ from covcat.digests import VerifiedBy, blob_hasher
 from covcat.errors import DiskError, IntegrityError
 
 _OURS = re.compile(r"\.covcat-[0-9a-f]{16}")
-
-
 _MARK = "made-by-covcat"  # holds the name of the machine: some disks tell others of no locks
-
-
 _OLD = 3600  # seconds, after which another machine's is taken for left behind too
 
 
@@ -53,29 +49,13 @@ class StoredFile:
 
 
 FOLDER_MODE = 0o775  # less the umask: a group may share a data folder, the world may not write
-
-
 FILE_MODE = 0o664
-
-
 PRIVATE_MODE = 0o770  # of folders that are swept, by the group too if the umask lets it write
-
-
 CHUNK = 1 << 20
-
-
 _PIECE = 256 << 10  # bytes read at once; larger ones leave the processor's cache
-
-
 _BATCH_BYTES = 8 << 20
-
-
 _BATCH_FILES = 64
-
-
 Heard = Callable[[int], object]  # is told how many bytes were read
-
-
 ASIDE = ".covcat-old"  # ends the name of an older state while a newer one takes its place
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2  # linux/fs.h
@@ -327,8 +307,6 @@ def make_folder(path: Path) -> None:
 
 
 Result = TypeVar("Result")
-
-
 _own = threading.local()
 
 

@@ -22,14 +22,8 @@ _CUT = re.compile(
     rf"|(?P<start2>(?P<whole2>.+{_ARCHIVE})[._-]?part[._-]?)(?:\d{{1,4}}|[a-z]{{2,3}})",
     re.I,
 )
-
-
 _ZIP = re.compile(r"(?P<stem>.+)\.z\d{2,3}", re.I)
-
-
 _RAR = re.compile(r"(?P<stem>.+)\.r\d{2,3}", re.I)
-
-
 _NEW_RAR = re.compile(r"(?P<stem>.+)\.part(?P<number>\d+)\.rar", re.I)
 
 

@@ -5,12 +5,10 @@ import io
 import re
 import unicodedata
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import yaml
 
-import covcat.output
 from covcat.cli import table as cli_table
 from covcat.cli.formats import Rows
 from covcat.cli.session import OUTPUTS
@@ -60,12 +58,6 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # ---- every output ------------------------------------------------------------------------------
-
-
-def test_every_module_of_the_folder_is_in_the_table() -> None:
-    folder = Path(covcat.output.__file__).parent
-    modules = {path.stem.removeprefix("as_") for path in folder.glob("as_*.py")}
-    assert modules == set(OUTPUTS)
 
 
 @pytest.fixture(params=OUTPUTS.values(), ids=OUTPUTS)

@@ -1,4 +1,4 @@
-"""Archive formats: one module each. They list and push bytes; `covcat.extract` holds all policy.
+"""Archive formats: one module each. They list and push bytes; `extract` holds all policy.
 
 To add one: a module with what `Stream` or `Listed` asks for, a line in FORMATS, a maker in
 tests/archives/test_extract.py (which runs every test there over it).

@@ -1,4 +1,4 @@
-"""What formats and `covcat.extract` share: a member as claimed, and where its bytes go."""
+"""What formats and `covcat.archives.extract` share: a member as claimed, and where its bytes go."""
 
 import lzma
 import re
@@ -44,8 +44,6 @@ class NestedArchive:
 
 
 CHUNK = 1 << 20
-
-
 _NO_LETTER = re.compile("[\x80-\x9f]")  # what bytes of another encoding become in latin-1
 
 

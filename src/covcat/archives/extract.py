@@ -1,4 +1,4 @@
-"""Archive -> files: what `covcat.admit` lets in is written and hashed, for all formats.
+"""Archive -> files: what `covcat.archives.rules` lets in is written and hashed, for all formats.
 
 Only folders and regular files are made, in a private staging folder, and only their bytes are
 taken from the archive: no links, modes, times or owners. Unpatched Pythons leak through
@@ -45,11 +45,7 @@ from covcat.names import collision, unsafe_name
 from covcat.progress import Progress
 
 _HINT = "free some space, or give a folder on another disk"
-
-
 _SPARE = 0.05  # of the free space, left to others
-
-
 __all__ = [
     "Budget",
     "Extracted",

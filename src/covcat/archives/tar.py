@@ -37,29 +37,13 @@ from covcat.archives.tar_headers import (
 from covcat.archives.tar_sparse import Ranges, from_gnu, from_pax, is_sparse, write_zeros
 
 _MAX_LONG_NAME = 1 << 16  # bytes
-
-
 Kind = Literal["file", "folder", "link", "special"]
-
-
 _FILES = (b"0", b"\0", b"7", b"S")  # 7: contiguous, which all are today; S: sparse
-
-
 _LINKS = (b"1", b"2")
-
-
 _SIZE_IS_NO_DATA = (b"1", b"5")  # a hard link's size is its target's
-
-
 _NEVER_DATA = (b"2", b"3", b"4", b"6")
-
-
 _PAX = (b"x", b"X")  # X is Sun's
-
-
 _LARGEST_OCTAL = 0o77777777777  # bytes; a larger file needs a pax size
-
-
 _STAND_IN = re.compile(rb"(?<![^/])GNUSparseFile\.[0-9]+/(?=[^/]*\Z)")
 
 

@@ -13,20 +13,10 @@ from zlib import adler32
 from covcat.archives.base import BadArchiveError
 
 MAX_RECORDS = 1 << 20  # bytes of one pax header
-
-
 _RECORDS_PER_MEMBER = 100
-
-
 _LENGTH = re.compile(rb"([1-9][0-9]{0,6}) ")
-
-
 _NUMBER = re.compile(rb"0*[0-9]{1,19}")
-
-
 _NAMES = (b"path", b"linkpath", b"GNU.sparse.name")
-
-
 _REPEATED = (b"GNU.sparse.offset", b"GNU.sparse.numbytes")  # the pairs of sparse format 0.0
 
 
@@ -34,11 +24,7 @@ _REPEATED = (b"GNU.sparse.offset", b"GNU.sparse.numbytes")  # the pairs of spars
 _NEVER_GLOBAL = re.compile(
     rb"path|linkpath|size|hdrcharset|SCHILY\.realsize|GNU\.(sparse|volume)\..*"
 )
-
-
 _CHARSETS = (b"BINARY", b"ISO-IR 10646 2000 UTF-8")
-
-
 Records = Mapping[bytes, bytes]
 
 

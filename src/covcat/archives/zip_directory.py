@@ -17,25 +17,15 @@ from typing import BinaryIO, NamedTuple
 from covcat.archives.base import BadArchiveError, SplitError
 
 _MAX_ZEROS = 1 << 16  # that some tools leave behind the end
-
-
 _MOST = (*[0xFFFF] * 4, *[0xFFFFFFFF] * 2)  # by field: the real number is in the ZIP64 record
-
-
 _ENTRY = 46  # bytes of a directory's entry, before its name, extra fields and comment
-
-
 _CUT = 1 << 32  # where a number of 32 bits starts again
 
 
 # Checked before the directory is read, since what a file costs in memory must not be its own
 # choice. Most that is real has far less; the caller's own limits come later.
 _MAX_ENTRIES = 500_000  # each takes up to 800 bytes of memory until all are unpacked
-
-
 _MAX_DIRECTORY = 1 << 28
-
-
 ReadAt = Callable[[int, int], bytes]
 
 
@@ -322,11 +312,7 @@ def _check_space(entry: Entry, end: int, next_offset: int, window: Window) -> No
 
 
 _END = struct.Struct("<4s4H2IH")
-
-
 _WIDE_END = struct.Struct("<4sQ2H2I4Q")
-
-
 _LOCATOR = struct.Struct("<4sIQI")
 
 

@@ -109,11 +109,7 @@ class License(Strict):
 
 
 Flag = Literal["Y", "N", "U"]
-
-
 MODALITIES = ("ct", "xray", "mri", "ultrasound")
-
-
 CONTENT_FLAGS = (*MODALITIES, "metadata", "case_review")  # the survey's six columns, in its order
 
 

@@ -1,6 +1,7 @@
 """Marks on the catalog's texts and numbers: what they must look like.
 
-They cost nothing at start-up; `covcat.schema` lets pydantic apply them when an entry is validated.
+They cost nothing at start-up; `covcat.catalog.check` lets pydantic apply them when an entry is
+validated.
 """
 
 import re

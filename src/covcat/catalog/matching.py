@@ -17,11 +17,7 @@ IMAGE_SUFFIXES = (
     *(".jp2", ".j2k", ".nii", ".nii.gz", ".dcm", ".dicom", ".mha", ".mhd", ".nrrd"),
     *(".mp4", ".m4v", ".mov", ".avi", ".wmv", ".mkv", ".webm", ".mpeg", ".mpg"),
 )
-
-
 _REMEMBERED = 2_000_000  # letters of names, with 100 for what each takes besides
-
-
 Names = tuple[str, ...]
 
 

@@ -31,17 +31,9 @@ from covcat.errors import NotFoundError, UsageError
 from covcat.text import counted, nearest, shown, sized
 
 SURVEY_COLUMNS = ("row", "id", "title", "organization", *CONTENT_FLAGS)
-
-
 _SPARED = (("meta", "case"), ("access",), ("licence",), ("size",), ("title",))  # first to last
-
-
 _FOLDED = 22  # columns that a title of two lines needs
-
-
 _CUT = 16  # columns that a cut title needs to be of use
-
-
 FULL_COLUMNS = (
     *("id", "title", "organization", "row", *CONTENT_FLAGS),
     *(f"found_{flag}" for flag in CONTENT_FLAGS),
@@ -220,8 +212,6 @@ def files(
 
 
 _HEADS = dict(zip(CONTENT_FLAGS, ("ct", "xray", "mri", "us", "meta", "case"), strict=True))
-
-
 _COLUMNS = ("id", "title", *_HEADS.values(), "size", "licence", "access")
 
 

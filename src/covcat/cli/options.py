@@ -21,11 +21,7 @@ if TYPE_CHECKING:
 
 
 FORMATS = ("table", "tsv", "csv", "json", "yaml", "ids")
-
-
 Here = tuple[str, str, Path]  # resource id, release id, release folder
-
-
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 Jobs = Annotated[
@@ -133,8 +129,6 @@ def size(option: str, text: str) -> int:
 Findings = Annotated[
     list[str] | None, typer.Option("--finding", metavar="TERM", help="Has it; repeatable.")
 ]
-
-
 Covid = Annotated[
     list[str] | None,
     typer.Option(
@@ -144,16 +138,12 @@ Covid = Annotated[
         help="yes, no or unknown.",
     ),
 ]
-
-
 Views = Annotated[
     list[str] | None,
     typer.Option(
         "--view", metavar="WORD", autocompletion=complete.views, help="PA, AP, Lateral, Axial …"
     ),
 ]
-
-
 Modalities = Annotated[
     list[str] | None,
     typer.Option(
@@ -163,14 +153,8 @@ Modalities = Annotated[
         help="ct, xray, ultrasound …",
     ),
 ]
-
-
 Sexes = Annotated[list[str] | None, typer.Option("--sex", metavar="F|M", help="F or M.")]
-
-
 Ages = Annotated[str | None, typer.Option("--age", metavar="YEARS", help="18-65, 18- or -65.")]
-
-
 Allows = Annotated[
     list[str] | None,
     typer.Option(
@@ -179,13 +163,9 @@ Allows = Annotated[
         help="Its licence allows commercial, derivatives, redistribution.",
     ),
 ]
-
-
 Where = Annotated[
     str | None, typer.Option("--where", metavar="SQL", help="Condition over the columns.")
 ]
-
-
 OnePer = Annotated[
     str | None, typer.Option("--one-per", metavar="patient", help="The earliest of each patient.")
 ]
@@ -266,22 +246,16 @@ Modality = Annotated[
         help="ct, xray, mri or ultrasound; repeatable.",
     ),
 ]
-
-
 Has = Annotated[
     list[str] | None,
     typer.Option(
         "--has", metavar="WORD", autocompletion=complete.contents, help="metadata or case-review."
     ),
 ]
-
-
 Licence = Annotated[
     list[str] | None,
     typer.Option("--license", metavar="SPDX", help="An SPDX id or glob: 'CC-BY*'."),
 ]
-
-
 AllowedUse = Annotated[
     list[str] | None,
     typer.Option(
@@ -291,8 +265,6 @@ AllowedUse = Annotated[
         help="commercial, derivatives or redistribution.",
     ),
 ]
-
-
 Access = Annotated[
     list[str] | None,
     typer.Option(
@@ -302,13 +274,9 @@ Access = Annotated[
         help="open, account or browse.",
     ),
 ]
-
-
 Fetchable = Annotated[
     bool, typer.Option("--fetchable", help="What covcat can fetch, and what was found in it.")
 ]
-
-
 OutputFormat = Annotated[
     str | None,
     typer.Option(

@@ -13,21 +13,13 @@ from covcat.cli.formats import Cell, Rows
 from covcat.text import shown
 
 LEAST = 40  # columns: no terminal is taken for narrower
-
-
 _UNHEARD = 100  # columns of what is no terminal and says nothing
 
 
 # What is copied from prose stays whole: what stands in `…`, and a command at the end.
 _UNIT = re.compile(r"(\s*)((?<=: )covcat [a-z].*|(?:`[^`]*`|\S)+)")
-
-
 _WORD = re.compile(r"(\s*)(\S+)")
-
-
 _JOINT = re.compile(r"(?<=[-/_=,:@&?])(?=\w)")  # where a word that is too long is broken best
-
-
 _COUNTS = {"rows", "images", "patients", "published", "difference", "days"}
 _SIZES = {"bytes", "size", "download_bytes", "unpacked", "waiting_bytes"}
 _RIGHT = {"files", "waiting_files", "row", "width", "height", "age", *_SIZES, *_COUNTS}

@@ -26,27 +26,15 @@ from covcat.errors import (
 from covcat.names import split, volume
 
 _YEAR = 365 * 86400  # a larger RateLimit-Reset is a date, not a number of seconds
-
-
 HEAD = 512  # bytes that decide it
-
-
 _PAGE = re.compile(rb"<(?:!doctype|html|head|\?xml)", re.I)
-
-
 _TITLE = re.compile(rb"<title[^>]*>([^<]{1,200})", re.I)
-
-
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1f]")  # in packed bytes, which may begin like JSON too
-
-
 _GATE = re.compile(
     r"log ?in|sign ?in|consent|captcha|challenge|just a moment|attention required|verify|"
     r"virus scan|quota",
     re.I,
 )
-
-
 SAID = 4096  # bytes of a body that are looked at
 _FINAL = {501, 505}  # of 5xx: another try gets the same
 _CLOSED = {

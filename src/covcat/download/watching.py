@@ -1,6 +1,6 @@
 """What becomes of a connection: whom it really reached, and how long the head of an answer takes.
 
-`covcat.web` gives a `Watch` to its HTTP client with each request.
+`covcat.download.http` gives a `Watch` to its HTTP client with each request.
 """
 
 import ssl

@@ -21,8 +21,6 @@ from covcat.store.folder import Store
 from covcat.text import counted
 
 _SHOWN = 3  # names in a note
-
-
 Stamp = tuple[int, int, int, int]  # inode, bytes, times of the last changes: what a swap changes
 
 

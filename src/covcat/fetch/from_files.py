@@ -1,7 +1,7 @@
 """What a person downloaded by hand -> the files of a release, in their places.
 
 A release with a listing is recognised by the contents of its files, however they were packed
-(`covcat.recognise`); another by the paths of its files, by the digests that the catalog pins or
+(`covcat.fetch.match`); another by the paths of its files, by the digests that the catalog pins or
 its host names, else by their names.
 """
 

@@ -38,8 +38,6 @@ class Expected:
 
 
 _PIECE = re.compile(r"\[!?\]?[^\]]*\]|.", re.S)  # of a glob: a class of letters, or one letter
-
-
 Chosen = tuple[Served, tuple[Selection, ...]]  # a file, and what of its members is wanted
 
 

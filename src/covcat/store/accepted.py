@@ -15,11 +15,7 @@ from covcat.files import disk_errors, opened
 from covcat.store.folder import PRIVATE, Store
 
 NAME = "accepted.json"
-
-
 SCHEMA = "covcat.accepted/1"
-
-
 _MOST_BYTES = 16 << 20
 
 

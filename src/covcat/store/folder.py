@@ -33,8 +33,6 @@ from covcat.files import (
 )
 
 OTHER = "give another --output"
-
-
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 INDEX = "index.sqlite"

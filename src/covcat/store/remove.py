@@ -22,8 +22,6 @@ from covcat.store import manifest, verify
 from covcat.store.folder import CLOSED, INDEX, STAGED, Store
 
 Kind = Literal["part", "partial", "staging", "archives", "index"]
-
-
 ALWAYS: tuple[Kind, ...] = ("part", "partial", "staging")  # pruned without being asked for
 
 
