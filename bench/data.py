@@ -82,7 +82,7 @@ def write_tar(path: Path, members: Members) -> None:
 def write_rar(path: Path, members: Members) -> None:
     """Write a stored RAR 5 with the tests' writer, as nobody else may write RAR."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-    from rar_builder import Entry, rar5_pieces
+    from makers.rars import Entry, rar5_pieces
 
     with path.open("wb") as out:
         out.writelines(rar5_pieces(Entry(name, data) for name, data in members))

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 import typer.main
-from builders import Handler, Ran, Server, Shelf
-from imitations import World
-from imitations import shelf as shelves
-from imitations.server import Prompt
+from makers.releases import Shelf
+from makers.runs import Ran
+from servers.hosts import World
+from servers.hosts import shelf as shelves
+from servers.hosts.server import Prompt
+from servers.server import Handler, Server
 
 from covcat.catalog import load, yaml
 from covcat.catalog.entries import Resource

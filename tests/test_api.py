@@ -4,7 +4,8 @@ import inspect
 from pathlib import Path
 
 import pytest
-from builders import REPOSITORY, git_zip, tree_on_disk
+from makers.archives import REPOSITORY, git_zip
+from makers.runs import tree_on_disk
 
 import covcat
 from covcat.catalog.columns import COLUMNS

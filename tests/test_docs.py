@@ -18,7 +18,7 @@ def read(name: str) -> str:
 
 NOUNS = [
     noun
-    for module in (entries, entries, entries, files)
+    for module in (entries, files)
     for noun in vars(module).values()
     if isinstance(noun, type) and is_dataclass(noun) and noun.__module__ == module.__name__
 ]

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from builders import tree_on_disk, zip_of
+from makers.archives import zip_of
+from makers.runs import tree_on_disk
 
 HOUR = 3600
 HERE = os.fsencode(os.uname().nodename)

@@ -10,7 +10,9 @@ import zlib
 from pathlib import Path
 
 import pytest
-from builders import REPOSITORY, Answer, git_zip, tar_of, tree_on_disk, zip_of
+from makers.archives import REPOSITORY, git_zip, tar_of, zip_of
+from makers.runs import tree_on_disk
+from servers.server import Answer
 
 from covcat.archives import extract, rules, writing
 from covcat.archives.rules import Layout

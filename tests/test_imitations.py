@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from imitations import World, content, shelf
+from servers.hosts import World, content, shelf
 
 from covcat.catalog import check, load
 from covcat.digests import tree_id

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from builders import Answer, tar_of, tree_on_disk, zip_of
-from rar_builder import rar4_of, rar5_of
-from seven_zip_builder import seven_zip_of
+from makers.archives import tar_of, zip_of
+from makers.rars import rar4_of, rar5_of
+from makers.runs import tree_on_disk
+from makers.seven_zips import seven_zip_of
+from servers.server import Answer
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 LOCALES = {

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from builders import Answer, Ran
+from makers.runs import Ran
+from servers.server import Answer
 
 Covcat = Callable[..., Ran]
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from builders import seen_by
+from makers.runs import seen_by
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from builders import Answer
+from servers.server import Answer
 
 REAL = Path(__file__).parents[2] / "shared" / "real"
 pytestmark = pytest.mark.skipif(

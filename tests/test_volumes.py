@@ -6,8 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from builders import Answer, git_zip, tar_of, zip_of
-from rar_builder import rar4_volumes, rar5_volumes
+from makers.archives import git_zip, tar_of, zip_of
+from makers.rars import rar4_volumes, rar5_volumes
+from servers.server import Answer
 
 from covcat import names as names_module
 

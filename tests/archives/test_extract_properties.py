@@ -7,11 +7,12 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from builders import tar_of, tree_on_disk, zip_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rar_builder import rar5_of
-from seven_zip_builder import seven_zip_of
+from makers.archives import tar_of, zip_of
+from makers.rars import rar5_of
+from makers.runs import tree_on_disk
+from makers.seven_zips import seven_zip_of
 
 from covcat.archives import extract
 from covcat.archives.rules import Budget, Layout

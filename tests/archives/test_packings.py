@@ -12,7 +12,8 @@ from pathlib import Path
 import inflate64
 import py7zr
 import pytest
-from builders import tree_on_disk, zip_of
+from makers.archives import zip_of
+from makers.runs import tree_on_disk
 
 from covcat.archives import extract, tools
 from covcat.archives.rules import Budget, Layout

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import rarfile
-from rar_builder import (
+from makers.rars import (
     FILE_COPY,
     HARD_LINK,
     JUNCTION,

@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import Any, BinaryIO
 
 import pytest
-from tar_builder import END, entry, source, unpacked
+from makers.tars import END, entry, source, unpacked
 
 from covcat.archives import single, streams
 from covcat.archives.base import BadArchiveError, Member

@@ -14,7 +14,7 @@ import tracemalloc
 from contextlib import suppress
 
 import pytest
-from tar_builder import (
+from makers.tars import (
     END,
     GNU,
     V7,

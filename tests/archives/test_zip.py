@@ -10,8 +10,8 @@ from pathlib import Path
 
 import inflate64
 import pytest
-from builders import tree_on_disk
-from zip_builder import Made, zip_made
+from makers.runs import tree_on_disk
+from makers.zips import Made, zip_made
 
 from covcat.archives import base, extract, zip_directory, zip_methods
 from covcat.archives.rules import Budget, Layout

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from builders import Answer, tar_of, tree_on_disk, zip_of
-from rar_builder import Entry, rar4_of, rar5_of
-from seven_zip_builder import seven_zip_of
-from zip_builder import DESCRIPTOR, SPLIT, WIDE, Made, zip_made, zip_pieces
+from makers.archives import tar_of, zip_of
+from makers.rars import Entry, rar4_of, rar5_of
+from makers.runs import tree_on_disk
+from makers.seven_zips import seven_zip_of
+from makers.zips import DESCRIPTOR, SPLIT, WIDE, Made, zip_made, zip_pieces
+from servers.server import Answer
 
 from covcat.archives import extract, zip_directory
 from covcat.archives.rules import Budget, Layout

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from builders import Ran, Server, Shelf, git_zip
+from makers.archives import git_zip
+from makers.releases import Shelf
+from makers.runs import Ran
+from servers.server import Server
 
 from covcat.catalog import load as catalogs
 from covcat.catalog.cite.as_csl import csl

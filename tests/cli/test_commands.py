@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import rar_builder
-from builders import Shelf
 from conftest import Stock
+from makers import rars
+from makers.releases import Shelf
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -64,7 +64,7 @@ def prepared(stock: Stock, tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     (folder / "Downloads").mkdir()
     archive = stock.filled["kermany@kaggle-2"].served["archive.zip"]
     (folder / "Downloads/archive.zip").write_bytes(archive)
-    (folder / "P001.rar").write_bytes(rar_builder.rar5_of({"P001/0001.dcm": b"synthetic"}))
+    (folder / "P001.rar").write_bytes(rars.rar5_of({"P001/0001.dcm": b"synthetic"}))
     Shelf(folder / "my-catalog").add_web("newset", "data.zip", unpack="zip")
     (folder / "catalog").mkdir()
     steps = ["covcat fetch sample cohen figure1 v7 -q", "covcat links sample --json > last.json"]

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import COMMIT, Ran, Shelf, tree_on_disk, zip_of
 from hypothesis import given
 from hypothesis import strategies as st
-from imitations import World
-from imitations.faults import FOR_EVER, Fault
-from imitations.message import Reply, as_json
+from makers.archives import COMMIT, zip_of
+from makers.releases import Shelf
+from makers.runs import Ran, tree_on_disk
+from servers.hosts import World
+from servers.hosts.faults import FOR_EVER, Fault
+from servers.hosts.message import Reply, as_json
 
 from covcat.catalog import yaml
 from covcat.cli.draft import record_of, scalar

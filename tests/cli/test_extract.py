@@ -11,10 +11,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from builders import tar_of, tree_on_disk, zip_of
-from rar_builder import Entry, rar4_of, rar5_of
-from seven_zip_builder import seven_zip_of
-from tar_builder import END, entry, pax
+from makers.archives import tar_of, zip_of
+from makers.rars import Entry, rar4_of, rar5_of
+from makers.runs import tree_on_disk
+from makers.seven_zips import seven_zip_of
+from makers.tars import END, entry, pax
 
 from covcat.archives import tools
 from covcat.archives.writing import Writer
@@ -288,7 +289,7 @@ def test_a_rar_resource_is_refused_before_its_download_where_no_tool_reads_it(
 
 
 def test_a_resource_of_rars_is_fetched(covcat, shelf, server) -> None:
-    from builders import Answer
+    from servers.server import Answer
 
     shelf.add_web("plain", "a.rar", unpack="rar")
     server.serve("/data.example.org/a.rar", Answer(ARCHIVES["set.rar"]))
@@ -301,7 +302,7 @@ def test_a_resource_of_rars_is_fetched(covcat, shelf, server) -> None:
 def test_what_brings_a_release_says_where_its_encoding_is_declared(
     covcat, shelf, server, command
 ) -> None:
-    from builders import Answer
+    from servers.server import Answer
 
     data = named("zip", "سلام.png".encode("cp1256"))
     Path("a.zip").write_bytes(data)
@@ -319,7 +320,7 @@ def test_what_brings_a_release_says_where_its_encoding_is_declared(
 def test_the_catalog_names_archives_inside_and_the_manifest_keeps_them(
     covcat, shelf, server
 ) -> None:
-    from builders import Answer
+    from servers.server import Answer
 
     inner = zip_of({"x.txt": b"x", "x.log": b"left out", "__MACOSX/._x.txt": b"litter"})
     shelf.add_web("plain", "a.tar", unpack="tar", strip=1, nested=["*.zip"], exclude=["*.log"])

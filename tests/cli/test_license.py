@@ -8,7 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from builders import REPOSITORY, Ran, Server, Shelf, git_zip
+from makers.archives import REPOSITORY, git_zip
+from makers.releases import Shelf
+from makers.runs import Ran
+from servers.server import Server
 
 Covcat = Callable[..., Ran]
 RECORD = Path("covcat-data/.covcat/accepted.json")

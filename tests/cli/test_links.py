@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from builders import Answer, Ran, Server, Shelf, zip_of
-from imitations import FOR_EVER, World
-from imitations.message import redirect
+from makers.archives import zip_of
+from makers.releases import Shelf
+from makers.runs import Ran
+from servers.hosts import FOR_EVER, World
+from servers.hosts.message import redirect
+from servers.server import Answer, Server
 
 from covcat.download.answers import refusal
 from covcat.errors import ActionNeededError, CovcatError, GoneError, NetworkError, TransientError

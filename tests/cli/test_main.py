@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from builders import Answer, Ran
+from makers.runs import Ran
+from servers.server import Answer
 
 COVCAT = [sys.executable, "-c", "from covcat.cli.main import main; main()"]
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import filelock
 import pytest
-from builders import REPOSITORY, Answer, git_zip, tree_on_disk
+from makers.archives import REPOSITORY, git_zip
+from makers.runs import tree_on_disk
+from servers.server import Answer
 
 DATA = Path("covcat-data")
 RELEASE = DATA / "set/1"

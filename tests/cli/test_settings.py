@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from builders import REPOSITORY, git_zip
+from makers.archives import REPOSITORY, git_zip
 from typer.main import get_command
 
 from covcat.cli import main, settings

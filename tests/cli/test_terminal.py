@@ -14,7 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from builders import Shelf, seen_by
+from makers.releases import Shelf
+from makers.runs import seen_by
 
 COVCAT = [sys.executable, "-c", "from covcat.cli.main import main; main()"]
 WIDTHS = (60, 80, 100, 200)

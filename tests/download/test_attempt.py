@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from builders import Answer, Shelf, zip_of
+from makers.archives import zip_of
+from makers.releases import Shelf
+from servers.server import Answer
 from torture.origin import Channel, Origin
 
 from covcat.catalog import load

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from builders import REPOSITORY, Answer, git_zip, zip_of
+from makers.archives import REPOSITORY, git_zip, zip_of
+from servers.server import Answer
 
 from covcat.catalog.files import WebFile
 from covcat.download import file as download_file

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import trustme
-from builders import Answer
-from imitations.server import Prompt
+from servers.hosts.server import Prompt
+from servers.server import Answer
 
 from covcat.download import proxies
 from covcat.download.http import Web

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from builders import Ran, zip_of
-from imitations.world import World
+from makers.archives import zip_of
+from makers.runs import Ran
+from servers.hosts.world import World
 
 Covcat = Callable[..., Ran]
 

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from builders import Ran, Shelf, tar_of
 from export.test_exports import NAMES, make_release
+from makers.archives import tar_of
+from makers.releases import Shelf
+from makers.runs import Ran
 
 from covcat.export import json_ld
 from covcat.export.bagit import bag

@@ -15,7 +15,10 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from builders import REPOSITORY, Ran, Server, Shelf, git_zip, tree_on_disk
+from makers.archives import REPOSITORY, git_zip
+from makers.releases import Shelf
+from makers.runs import Ran, tree_on_disk
+from servers.server import Server
 
 from covcat import export as exports
 from covcat.catalog import load as catalogs

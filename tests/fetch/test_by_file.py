@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from builders import COMMIT, git_rows
-from imitations import FOR_EVER, World
+from makers.archives import COMMIT
+from makers.releases import git_rows
+from servers.hosts import FOR_EVER, World
 
 from covcat import hosts
 from covcat.catalog import listing

@@ -9,7 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from builders import COMMIT, REPOSITORY, Answer, git_zip, tar_of, tree_on_disk, zip_of
+from makers.archives import COMMIT, REPOSITORY, git_zip, tar_of, zip_of
+from makers.runs import tree_on_disk
+from servers.server import Answer
 
 DATA = Path("covcat-data")
 FILES = DATA / "set" / "1" / "files"

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from builders import tar_of, zip_of
+from makers.archives import tar_of, zip_of
 
 from covcat.fetch.folders import Move, Named, judged
 

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from builders import COMMIT, REPOSITORY, git_rows, git_zip, tar_of, zip_of
-from imitations import World, stock
+from makers.archives import COMMIT, REPOSITORY, git_zip, tar_of, zip_of
+from makers.releases import git_rows
+from servers.hosts import World, stock
 
 from covcat.catalog import listing
 from covcat.download import remote

@@ -10,8 +10,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from imitations import World, stock
-from imitations.dataverse import HARVARD, STORAGE
+from servers.hosts import World, stock
+from servers.hosts.dataverse import HARVARD, STORAGE
 
 DOI = "doi:10.7910/DVN/6ACUZI"
 COUNT = 1000

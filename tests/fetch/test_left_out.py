@@ -9,9 +9,11 @@ from pathlib import Path
 
 import py7zr
 import pytest
-from builders import Shelf, tree_on_disk, zip_of
-from imitations import World
-from rar_builder import Entry, rar4_of, rar5_of, redirection5
+from makers.archives import zip_of
+from makers.rars import Entry, rar4_of, rar5_of, redirection5
+from makers.releases import Shelf
+from makers.runs import tree_on_disk
+from servers.hosts import World
 
 from covcat.archives import extract
 from covcat.archives.rules import Budget, Layout

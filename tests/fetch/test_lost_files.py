@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from builders import REPOSITORY, git_rows, tree_on_disk, zip_of
 from conftest import Shelf
-from imitations import Reply, World
+from makers.archives import REPOSITORY, zip_of
+from makers.releases import git_rows
+from makers.runs import tree_on_disk
+from servers.hosts import Reply, World
 
 from covcat.catalog import listing
 

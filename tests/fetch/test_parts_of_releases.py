@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from builders import COMMIT, REPOSITORY, git_zip, zip_of
+from makers.archives import COMMIT, REPOSITORY, git_zip, zip_of
 
 from covcat.catalog.selection import Selection
 from covcat.text import sized

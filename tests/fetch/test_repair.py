@@ -6,7 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from builders import COMMIT, REPOSITORY, Answer, git_zip, tree_on_disk, zip_of
+from makers.archives import COMMIT, REPOSITORY, git_zip, zip_of
+from makers.runs import tree_on_disk
+from servers.server import Answer
 
 from covcat.store import folder as stores
 
@@ -281,7 +283,7 @@ releases:
 
 
 def _rows():
-    from builders import git_rows
+    from makers.releases import git_rows
 
     return git_rows(REPOSITORY)
 

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from builders import zip_of
-from imitations import FOR_EVER, World, dataverse, figshare
+from makers.archives import zip_of
+from servers.hosts import FOR_EVER, World, dataverse, figshare
 
 DATA = b"\x89PNG synthetic" * 300
 

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from builders import COMMIT, git_rows
 from hosts.test_host_answers import DATA, ZENODO, entry
-from imitations import FOR_EVER
-from imitations.message import Reply, as_json, sha256
+from makers.archives import COMMIT
+from makers.releases import git_rows
+from servers.hosts import FOR_EVER
+from servers.hosts.message import Reply, as_json, sha256
 
 from covcat.download import api, http
 from covcat.download.remote import Network

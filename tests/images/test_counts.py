@@ -11,10 +11,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from builders import Answer, Ran, Shelf, zip_of
-from covid_ct_builder import covid_ct_tables
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from makers.archives import zip_of
+from makers.covid_ct import covid_ct_tables
+from makers.releases import Shelf
+from makers.runs import Ran
+from servers.server import Answer
 
 from covcat.catalog import check, listing, load
 from covcat.catalog.columns import COLUMNS, NAMES, Record

@@ -16,10 +16,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from builders import Ran, Shelf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tables_builder import png
+from makers.releases import Shelf
+from makers.runs import Ran
+from makers.tables import png
 
 from covcat.catalog import load
 from covcat.catalog.columns import COLUMNS, NAMES, Record

@@ -20,8 +20,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from covid_ct_builder import PATIENTS, covid_ct_tables
-from tables_builder import darwin, dicom, nifti, png, workbook
+from makers.covid_ct import PATIENTS, covid_ct_tables
+from makers.tables import darwin, dicom, nifti, png, workbook
 
 from covcat.catalog import load, yaml
 from covcat.catalog.columns import NAMES, Record

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from tables_builder import darwin, png, sheet_xml, source_of, with_parts, workbook
+from makers.tables import darwin, png, sheet_xml, source_of, with_parts, workbook
 
 from covcat.catalog import load
 from covcat.catalog.columns import Record

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-import tables_builder as made
-from builders import zip_of
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from tables_builder import darwin, dicom, nifti, packed_nifti, sheet_xml, source_of, workbook
+from makers import tables as made
+from makers.archives import zip_of
+from makers.tables import darwin, dicom, nifti, packed_nifti, sheet_xml, source_of, workbook
 
 from covcat.catalog.entries import LabelTable, Reader
 from covcat.catalog.matching import Row

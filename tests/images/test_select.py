@@ -12,7 +12,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from builders import Answer, Ran, tree_on_disk, zip_of
+from makers.archives import zip_of
+from makers.runs import Ran, tree_on_disk
+from servers.server import Answer
 from test_real_data import COHEN, REAL
 
 from covcat.images import cohort_files

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tables_builder import (
+from makers.tables import (
     avi,
     big_tiff,
     bmp,

@@ -11,7 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from builders import COMMIT, REPOSITORY, Answer, git_zip, tree_on_disk
+from makers.archives import COMMIT, REPOSITORY, git_zip
+from makers.runs import tree_on_disk
+from servers.server import Answer
 
 from covcat import files
 from covcat.errors import DiskError

@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 import typer
-from builders import REPOSITORY, Answer, Ran, Server, Shelf, git_zip
+from makers.archives import REPOSITORY, git_zip
+from makers.releases import Shelf
+from makers.runs import Ran
+from servers.server import Answer, Server
 
 import covcat
 

@@ -5,7 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from builders import REPOSITORY, Answer, git_zip, tree_on_disk, zip_of
+from makers.archives import REPOSITORY, git_zip, zip_of
+from makers.runs import tree_on_disk
+from servers.server import Answer
 
 from covcat.fetch import plan
 from covcat.store import lockfile

@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from builders import REPOSITORY, Answer, git_zip, tree_on_disk
+from makers.archives import REPOSITORY, git_zip
+from makers.runs import tree_on_disk
+from servers.server import Answer
 
 from covcat.store import lock_rows as nouns
 from covcat.store import lockfile

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from builders import REPOSITORY, git_zip
+from makers.archives import REPOSITORY, git_zip
 
 RELEASE = Path("covcat-data/sample/1")
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from builders import Ran, tree_on_disk, zip_of
+from makers.archives import zip_of
+from makers.runs import Ran, tree_on_disk
 
 Covcat = Callable[..., Ran]
 

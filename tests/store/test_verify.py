@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from builders import COMMIT, REPOSITORY, Answer, git_zip
+from makers.archives import COMMIT, REPOSITORY, git_zip
+from servers.server import Answer
 
 RELEASE = Path("covcat-data/set/1")
 RAW = f"/raw.githubusercontent.com/test/set/{COMMIT}"

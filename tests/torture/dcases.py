@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from chaos import (
+from servers.chaos import (
     checks,
     table_heads,
     table_network,
@@ -30,9 +30,9 @@ from chaos import (
     table_time,
     table_transfer,
 )
-from chaos.case import Case, Seen
-from chaos.sandbox import Ran, Sandbox
-from chaos.worlds import WORLDS, World, needs_namespace
+from servers.chaos.case import Case, Seen
+from servers.chaos.sandbox import Ran, Sandbox
+from servers.chaos.worlds import WORLDS, World, needs_namespace
 
 TESTS = Path(__file__).resolve().parent.parent
 AT_ONCE = 8

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import typer.main
-from builders import Shelf
-from tables_builder import darwin, png, workbook
+from makers.releases import Shelf
+from makers.tables import darwin, png, workbook
 
 from covcat.catalog import load
 from covcat.catalog.files import WebFile

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from builders import Shelf, zip_of
+from makers.archives import zip_of
+from makers.releases import Shelf
 
 from torture.origin import Channel, Origin
 

@@ -1,7 +1,7 @@
 """Credentials that the user has for hosts already: environment, and the hosts' own files.
 
-Nothing here is shown or kept; `covcat.download.http` sends each to its own host only, and only where the
-host refused without it. Places: each host's own client (docs/hosts.md names them).
+Nothing here is shown or kept; `covcat.download.http` sends each to its own host only, and only
+where the host refused without it. Places: each host's own client (docs/hosts.md names them).
 """
 
 import base64

@@ -1,0 +1,1 @@
+"""What tests make in code: archives, tables, catalog entries; one module a kind."""

@@ -1,0 +1,101 @@
+"""Catalog entries for what a test serves, in a folder of their own."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from covcat.catalog import listing
+from covcat.digests import blob_hasher, tree_id
+from makers.archives import COMMIT, REPOSITORY
+
+
+def git_rows(files: Mapping[str, bytes]) -> list[listing.ListedFile]:
+    """The listing rows of a repository."""
+    rows = []
+    for path, data in files.items():
+        blob = blob_hasher(len(data))
+        blob.update(data)
+        mode = "100755" if path.endswith(".sh") else "100644"
+        sha256 = hashlib.sha256(data).hexdigest()
+        rows.append(listing.ListedFile(path, mode, blob.hexdigest(), len(data), sha256))
+    return rows
+
+
+ENTRY = """\
+id: {id}
+title: {title}
+organization: A test
+homepage: https://example.org/{id}
+homepage_source: made up
+summary: Made up for a test.
+found: {{ct: Y, xray: N, mri: N, ultrasound: N, metadata: Y, case_review: N, source: made up}}
+license:
+  spdx: CC-BY-4.0
+  allows: {{commercial: "yes", derivatives: "yes", redistribution: "yes"}}
+  source: made up
+access: open
+citation:
+  - {{entry: misc, key: {id}, source: made up, fields: {{title: A set, year: "2020"}}}}
+{more}"""
+
+
+@dataclass
+class Shelf:
+    """A catalog folder of the user's own."""
+
+    folder: Path
+
+    def add(self, id: str, more: str, title: str = "A made-up set") -> None:
+        """Write an entry; `more` are the keys after the common ones."""
+        self.folder.mkdir(exist_ok=True)
+        text = ENTRY.format(id=id, title=title, more=more)
+        (self.folder / f"{id}.yaml").write_text(text, encoding="utf-8")
+
+    def add_repository(
+        self,
+        id: str = "set",
+        files: Mapping[str, bytes] = REPOSITORY,
+        *,
+        tree: str | None = None,
+        keep: str = "",
+        override: bool = False,
+    ) -> str:
+        """Write an entry pinned to a repository by tree and listing; return its tree id."""
+        rows = [row for row in git_rows(files) if row.path.startswith(keep)]
+        cut = [(row.path.removeprefix(keep), row.mode or "", row.blob or "") for row in rows]
+        pinned = tree or tree_id(cut)
+        (self.folder / "listings").mkdir(parents=True, exist_ok=True)
+        listing.write(self.folder / "listings" / f"{id}@1.tsv.gz", rows)
+        total = sum(row.bytes or 0 for row in rows)
+        keeps = f"\n        keep: {keep}" if keep else ""
+        more = f"""\
+{"override: yes" if override else ""}
+releases:
+  - id: "1"
+    source: made up
+    files:
+      - host: github
+        repository: test/set
+        commit: {COMMIT}
+        tree: {pinned}
+        unpack: zip{keeps}
+    listing: listings/{id}@1.tsv.gz
+    contents: {{files: {len(rows)}, bytes: {total}}}
+"""
+        self.add(id, more)
+        return pinned
+
+    def add_web(self, id: str, name: str, **keys: object) -> None:
+        """Write an entry with one plain https file."""
+        lines = "".join(f"        {key}: {value}\n" for key, value in keys.items())
+        more = f"""\
+releases:
+  - id: "1"
+    source: made up
+    files:
+      - host: web
+        url: https://data.example.org/{name}
+        name: {name}
+{lines}"""
+        self.add(id, more)

@@ -1,0 +1,40 @@
+"""What a run of covcat left: its output, the tree on disk, what a terminal showed."""
+
+import contextlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass
+class Ran:
+    """One run of covcat."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict:
+        """Stdout as the one JSON document that it must be."""
+        return json.loads(self.out)
+
+
+def tree_on_disk(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, as relative path -> bytes."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def seen_by(leader: int) -> bytes:
+    """Return all that is written to a terminal until its last program ends."""
+    seen = b""
+    with contextlib.suppress(OSError):  # Linux says EIO when the other side is closed
+        while piece := os.read(leader, 65536):
+            seen += piece
+    os.close(leader)
+    return seen

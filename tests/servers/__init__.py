@@ -1,0 +1,1 @@
+"""Servers on the loopback that tests ask: imitated hosts, and one that breaks every promise."""

@@ -1,0 +1,163 @@
+"""Faults: what goes wrong with the next requests below a host and a path."""
+
+import gzip
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from servers.hosts.message import Framing, Reply, Request, as_html, spoilt
+
+FOR_EVER = -1
+
+
+@dataclass
+class Fault:
+    """One thing that goes wrong with the next `times` requests that it fits."""
+
+    host: str  # "*" is any
+    prefix: str
+    times: int
+    before: Callable[[Request], Request] = lambda request: request
+    instead: Reply | None = None
+    after: Callable[[Reply], Reply] = lambda reply: reply
+    method: str | None = None
+
+    def fits(self, request: Request) -> bool:
+        """True if the request is one of those."""
+        is_host = self.host in ("*", request.host)
+        is_method = self.method in (None, request.method)
+        return bool(self.times) and is_host and is_method and request.path.startswith(self.prefix)
+
+
+@dataclass
+class Faults:
+    """All that will go wrong; each of several that fit a request has its effect."""
+
+    waiting: list[Fault] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, request: Request) -> list[Fault]:
+        """Return what happens to this request, and count it down."""
+        with self._lock:
+            found = [fault for fault in self.waiting if fault.fits(request)]
+            for fault in found:
+                if fault.times > 0:
+                    fault.times -= 1
+            return found
+
+    def clear(self) -> None:
+        """Let everything go well from now on."""
+        with self._lock:
+            self.waiting.clear()
+
+    def add(self, fault: Fault) -> Fault:
+        with self._lock:
+            self.waiting.append(fault)
+        return fault
+
+    # ---- each kind -----------------------------------------------------------------------------
+
+    def answer(
+        self, host: str, prefix: str, reply: Reply | int, times: int = 1, method: str | None = None
+    ) -> Fault:
+        """Answer with this instead; a number is a bare status."""
+        whole = Reply(reply) if isinstance(reply, int) else reply
+        return self.add(Fault(host, prefix, times, instead=whole, method=method))
+
+    def page(self, host: str, prefix: str = "/", times: int = 1, title: str = "Sign in") -> Fault:
+        """Answer 200 with a page in place of what was asked for."""
+        return self.answer(host, prefix, as_html(title, "<form action='/login'></form>"), times)
+
+    def cut(
+        self, host: str, prefix: str, after: int, framing: Framing = "length", times: int = 1
+    ) -> Fault:
+        """End the connection after so many bytes of the body."""
+
+        def cut(reply: Reply) -> Reply:
+            return replace(reply, cut=after, framing=framing) if reply.status < 300 else reply
+
+        return self.add(Fault(host, prefix, times, after=cut))
+
+    def drop(self, host: str, prefix: str = "/", times: int = 1) -> Fault:
+        """Close the connection without an answer."""
+        gone = Reply(is_dropped=True)
+        return self.add(Fault(host, prefix, times, instead=gone))
+
+    def stall(self, host: str, prefix: str, after: int = 0, times: int = 1) -> Fault:
+        """Send so many bytes of the body, then nothing until the client or the world ends."""
+        return self.add(Fault(host, prefix, times, after=lambda r: replace(r, stall=after)))
+
+    def drip(
+        self, host: str, prefix: str, piece: int = 1, pause: float = 0.01, times: int = 1
+    ) -> Fault:
+        """Send the body in small pieces, with a pause after each."""
+
+        def drip(reply: Reply) -> Reply:
+            return replace(reply, piece=piece, pause=pause)
+
+        return self.add(Fault(host, prefix, times, after=drip))
+
+    def frame(self, host: str, prefix: str, framing: Framing, times: int = FOR_EVER) -> Fault:
+        """Send the whole body with another framing: without a length, for example."""
+        return self.add(Fault(host, prefix, times, after=lambda r: replace(r, framing=framing)))
+
+    def ignore_range(self, host: str, prefix: str = "/", times: int = FOR_EVER) -> Fault:
+        """Answer a Range with 200 and everything."""
+        return self.add(
+            Fault(host, prefix, times, before=lambda request: request.without("range", "if-range"))
+        )
+
+    def ignore_if_range(self, host: str, prefix: str = "/", times: int = FOR_EVER) -> Fault:
+        """Answer 206 whatever If-Range says."""
+        return self.add(
+            Fault(host, prefix, times, before=lambda request: request.without("if-range"))
+        )
+
+    def shift_range(self, host: str, prefix: str = "/", by: int = 1, times: int = 1) -> Fault:
+        """Answer 206 with another range than was asked for, and say so in Content-Range."""
+
+        def shift(reply: Reply) -> Reply:
+            said = reply.header("content-range")
+            if reply.status != 206 or said is None:
+                return reply
+            span, _, total = said.removeprefix("bytes ").partition("/")
+            first, _, last = span.partition("-")
+            wrong = f"bytes {int(first) + by}-{int(last) + by}/{total}"
+            return reply.having({"Content-Range": wrong})
+
+        return self.add(Fault(host, prefix, times, after=shift))
+
+    def change_etag(
+        self, host: str, prefix: str = "/", etag: str | None = '"another"', times: int = FOR_EVER
+    ) -> Fault:
+        """Give another ETag, or none, and know no other: If-Range with an older one fails."""
+
+        def forget(request: Request) -> Request:
+            is_other = request.headers.get("if-range") not in (None, etag)
+            return request.without("range", "if-range") if is_other else request.without("if-range")
+
+        def change(reply: Reply) -> Reply:
+            if etag:
+                return reply.having({"ETag": etag})
+            kept = [(name, value) for name, value in reply.headers if name.lower() != "etag"]
+            return replace(reply, headers=kept)
+
+        return self.add(Fault(host, prefix, times, before=forget, after=change))
+
+    def corrupt(self, host: str, prefix: str, times: int = FOR_EVER) -> Fault:
+        """Send other bytes of the same length."""
+
+        def spoil(reply: Reply) -> Reply:
+            is_data = reply.status in (200, 206) and reply.body
+            return replace(reply, body=spoilt(reply.body)) if is_data else reply
+
+        return self.add(Fault(host, prefix, times, after=spoil))
+
+    def pack(self, host: str, prefix: str, times: int = FOR_EVER) -> Fault:
+        """Send the body gzipped, with Content-Encoding, though identity was asked for."""
+
+        def pack(reply: Reply) -> Reply:
+            packed = gzip.compress(reply.body, mtime=0)
+            return replace(reply, body=packed).having({"Content-Encoding": "gzip"})
+
+        return self.add(Fault(host, prefix, times, after=pack))

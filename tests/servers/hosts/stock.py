@@ -1,0 +1,214 @@
+"""What the synthetic releases consist of: names as the real ones have them, bytes made up."""
+
+import hashlib
+import io
+import json
+import stat
+import tarfile
+from collections.abc import Iterable, Mapping
+
+from makers.archives import zip_of
+from makers.rars import rar4_of, rar5_of
+
+from covcat.catalog.listing import ListedFile, Listing
+from covcat.digests import blob_hasher
+from servers.hosts.content import dicom, made, metadata, nifti, noise, papers, plain, tar_gz
+
+__all__ = ["Inside", "made", "tar_gz"]
+
+Inside = dict[str, bytes]  # member -> bytes
+_MOST = 12  # names that are taken from a listing
+_CASES = ("coronacases_001", "coronacases_002", "radiopaedia_4_85506_1", "radiopaedia_7_85703_0")
+
+
+# ---- repositories ------------------------------------------------------------------------------
+
+
+def chosen(known: Listing, keep: str = "") -> list[str]:
+    """Choose some names of a listing: the odd ones, then some from all over it."""
+    names = sorted(name for name in known if name.startswith(keep))
+    odd = [
+        next((name for name in names if name == "metadata.csv"), None),
+        next((name for name in names if name.endswith((".csv", ".json"))), None),
+        next((name for name in names if name.endswith("README.md")), None),
+        next((name for name in names if known[name].mode == "100755"), None),
+        next((name for name in names if "%" in name), None),
+        next((name for name in names if not name.isascii() or " " in name), None),
+        max(names, key=len, default=None),
+    ]
+    step = max(1, len(names) // _MOST)
+    return sorted({name for name in (*odd, *names[::step][:_MOST]) if name is not None})
+
+
+def repository(names: Iterable[str], *, is_part: bool = False) -> Inside:
+    """Return files of those names; `is_part` adds some outside the folder that is kept."""
+    files = {name: made(name) for name in names}
+    pictures = [name for name in files if name.endswith((".png", ".jpg", ".jpeg"))]
+    for name in files:
+        if name.rpartition("/")[2] == "metadata.csv":
+            files[name] = metadata(pictures)
+    if is_part:
+        files |= {name: plain(name) for name in ("README.md", "setup.py", "src/model.py")}
+    return files
+
+
+def pictures(known: Listing, folder: str) -> Inside:
+    """Return some of the pictures that a listing has in one folder."""
+    return {name: made(name) for name in chosen(known, f"{folder}/")}
+
+
+def rows(files: Mapping[str, bytes]) -> list[ListedFile]:
+    """Return the listing of files that git does not hold."""
+    found = []
+    for path, data in files.items():
+        blob = blob_hasher(len(data))
+        blob.update(data)
+        sha256 = hashlib.sha256(data).hexdigest()
+        found.append(ListedFile(path, None, blob.hexdigest(), len(data), sha256))
+    return found
+
+
+# ---- archives ----------------------------------------------------------------------------------
+
+
+def zipped(files: Mapping[str, bytes], *, litter: bool = False) -> bytes:
+    """Return a zip; with what a Mac leaves behind, if that is wanted."""
+    folder = next(iter(files)).partition("/")[0]
+    mess = {f"{folder}/.DS_Store": noise("mess"), f"__MACOSX/{folder}/._mess": noise("mess", 120)}
+    members = {**files, **(mess if litter else {})}
+    return zip_of(members, modes=dict.fromkeys(members, stat.S_IFREG | 420))
+
+
+def doubled(files: Mapping[str, bytes]) -> Inside:
+    """Return every picture twice, and a Mac's shadow of each, as one bundle on Kaggle has it."""
+    again = {f"chest_xray/{name}": data for name, data in files.items()}
+    shadows = {
+        f"chest_xray/__MACOSX/{folder}/._{base}": noise(f"shadow {base}", 120)
+        for folder, _, base in (name.rpartition("/") for name in files)
+    }
+    return {**files, **again, **shadows, "chest_xray/chest_xray/.DS_Store": noise("mess")}
+
+
+def volumes(archive: str, folder: str = "") -> Inside:
+    """Return volumes of the same names in every archive."""
+    if folder:
+        return {f"{folder}{n}.nii.gz": nifti(f"{archive} {n}") for n in range(1, 4)}
+    found = {f"{case}.nii.gz": nifti(f"{archive} {case}") for case in _CASES}
+    return {**found, **({"ReadMe.txt": plain(archive)} if "20cases" in archive else {})}
+
+
+def patients(count: int) -> dict[str, tuple[bytes, Inside]]:
+    """Return an archive of slices for each patient: RAR 5, and each third one RAR 4."""
+    found = {}
+    for number in range(1, count + 1):
+        slices = {f"P{number:03}/IM{at:04}": dicom(f"{number} {at}") for at in range(1, 4)}
+        pack = rar4_of if number % 3 == 0 else rar5_of
+        found[f"P{number:03}.rar"] = (pack(slices), slices)
+    return found
+
+
+# ---- data sets ---------------------------------------------------------------------------------
+
+
+def chest_xrays(with_oct: bool = False) -> Inside:
+    """Return Kermany's pictures as Mendeley has them: no val folder."""
+    root = "CellData/chest_xray" if with_oct else "chest_xray"
+    names = [
+        f"{root}/train/NORMAL/NORMAL-1003233-0001.jpeg",
+        f"{root}/train/PNEUMONIA/BACTERIA-1008087-0001.jpeg",
+        f"{root}/test/NORMAL/NORMAL-1049278-0001.jpeg",
+        f"{root}/test/PNEUMONIA/VIRUS-1980593-0001.jpeg",
+    ]
+    names += ["CellData/OCT/train/CNV/CNV-13823-1.jpeg"] if with_oct else []
+    return {name: made(name) for name in names}
+
+
+def folders() -> Inside:
+    """Return pictures in folders of folders."""
+    names = [
+        "COVID-19/aug_covid_1.png",
+        "COVID-19/rotated/aug_covid_2.png",
+        "Non COVID-19/aug_other_1.png",
+        "Non COVID-19/rotated/aug_other_2.png",
+        "description.txt",
+    ]
+    return {name: made(name) for name in names}
+
+
+def kaggle(dataset: str) -> Inside:
+    """Return the files of a data set, in its own layout."""
+    return {name: made(name) for name in _KAGGLE[dataset]}
+
+
+def papers_of(date: str) -> Inside:
+    """Return a release of CORD-19: archives inside an archive, in the layout of its time."""
+    parses = {
+        "document_parses/pdf_json/0001418189999fea7f7cbe3e82703d71c85a6fe5.json": _paper("a"),
+        "document_parses/pmc_json/PMC1054884.xml.json": _paper("b"),
+    }
+    if date < "2020-05-19":
+        table = "metadata.csv" if date > "2020-03-13" else f"all_sources_metadata_{date}.csv"
+        subset = {"comm_use_subset/0001418189999fea7f7cbe3e82703d71c85a6fe5.json": _paper("a")}
+        return {
+            f"{date}/{table}": papers("made0001", "made0002"),
+            f"{date}/comm_use_subset.tar.gz": tar_gz(subset),
+            f"{date}/biorxiv_medrxiv.tar.gz": tar_gz({"biorxiv_medrxiv/b.json": _paper("b")}),
+        }
+    vector = ",".join(["made0001", *("0.5" for _ in range(768))]) + "\n"
+    embeddings = {f"cord_19_embeddings_{date}.csv": vector.encode()}
+    return {
+        f"{date}/changelog": plain(f"changelog of {date}"),
+        f"{date}/metadata.csv": papers("made0001", "made0002"),
+        f"{date}/document_parses.tar.gz": tar_gz(parses),
+        f"{date}/cord_19_embeddings.tar.gz": tar_gz(embeddings),
+    }
+
+
+def opened(inside: Inside) -> Inside:
+    """Return the same with its archives unpacked, each into a folder of its own name."""
+    found: dict[str, bytes] = {}
+    for path, data in inside.items():
+        if not path.endswith(".tar.gz"):
+            found[path] = data
+            continue
+        own = path.removesuffix(".tar.gz")
+        first = own.rpartition("/")[2] + "/"
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            for member in archive.getmembers():
+                stream = archive.extractfile(member)
+                found[f"{own}/{member.name.removeprefix(first)}"] = stream.read() if stream else b""
+    return found
+
+
+def _paper(id: str) -> bytes:
+    return json.dumps({"paper_id": id, "body_text": [{"text": "Made up."}]}).encode()
+
+
+_KAGGLE: Mapping[str, tuple[str, ...]] = {
+    "andyczhao/covidx-cxr2": (
+        "train/made-1.png",
+        "train/made-2.jpg",
+        "test/made-3.png",
+        "train.txt",
+        "test.txt",
+    ),
+    "bachrr/covid-chest-xray": (
+        "images/made-1.jpg",
+        "images/made-2.png",
+        "annotations/made-1.json",
+        "metadata.csv",
+    ),
+    "paultimothymooney/chest-xray-pneumonia": (
+        "chest_xray/train/NORMAL/IM-0115-0001.jpeg",
+        "chest_xray/train/PNEUMONIA/person1_bacteria_1.jpeg",
+        "chest_xray/val/NORMAL/NORMAL2-IM-1427-0001.jpeg",
+        "chest_xray/test/PNEUMONIA/person1_virus_6.jpeg",
+    ),
+    "tawsifurrahman/covid19-radiography-database": (
+        "COVID-19_Radiography_Dataset/COVID/images/COVID-1.png",
+        "COVID-19_Radiography_Dataset/COVID/masks/COVID-1.png",
+        "COVID-19_Radiography_Dataset/Normal/images/Normal-1.png",
+        "COVID-19_Radiography_Dataset/COVID.metadata.xlsx",
+        "COVID-19_Radiography_Dataset/README.md.txt",
+    ),
+}

@@ -1,0 +1,99 @@
+"""Any other https address: files, and the pages that come in place of files."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from servers.hosts.message import (
+    LAST_MODIFIED,
+    Content,
+    Reply,
+    Request,
+    as_html,
+    md5,
+    redirect,
+    serve,
+    spoilt,
+)
+
+_EVERY = frozenset({"authorization", "x-dataverse-key", "cookie", "proxy-authorization"})
+Answer = Callable[[Request], Reply]
+
+
+@dataclass
+class Web:
+    """What a test puts at an address comes before every other imitation."""
+
+    _answers: dict[str, Answer] = field(default_factory=dict)
+
+    def add(
+        self,
+        url: str,
+        data: bytes,
+        content_type: str = "application/octet-stream",
+        *,
+        etag: str | None = "",
+        modified: str | None = LAST_MODIFIED,
+        has_ranges: bool = True,
+        wrong: bool = False,
+    ) -> None:
+        """Put a file; without `etag` it has that of its bytes, with None it has none."""
+        tag = f'"{md5(data)}"' if etag == "" else etag
+        sent = spoilt(data) if wrong else data
+        content = Content(sent, tag, modified, content_type, has_ranges=has_ranges)
+        self.answer(url, lambda request: serve(request, content))
+
+    def answer(self, url: str, answer: Answer | Reply) -> None:
+        """Answer with this, whatever is asked."""
+        made = answer
+        self._answers[_place(url)] = (lambda _: made) if isinstance(made, Reply) else made
+
+    def page(self, url: str, title: str = "A page", text: str = "<h1>A page</h1>") -> None:
+        """Put a page, with 200."""
+        self.answer(url, as_html(title, text))
+
+    def login(self, url: str) -> None:
+        """Answer 200 with a page that asks for a password."""
+        form = '<form method="post" action="/login"><input type="password" name="p"></form>'
+        self.page(url, "Sign in", form)
+
+    def challenge(self, url: str) -> None:
+        """Answer as Cloudflare does to what is no browser."""
+        text = "<noscript>Enable JavaScript and cookies to continue</noscript>"
+        headers = (("cf-mitigated", "challenge"), ("Server", "cloudflare"))
+        self.answer(url, as_html("Just a moment...", text, 403, *headers))
+
+    def moved(self, url: str, to: str, status: int = 301) -> None:
+        """Send the client elsewhere."""
+        self.answer(url, redirect(to, status))
+
+    def gone(self, url: str, status: int = 410) -> None:
+        """Answer that it is there no more."""
+        self.answer(url, as_html("Gone", "<h1>Gone</h1>", status))
+
+    # ---- answers -------------------------------------------------------------------------------
+
+    def knows(self, request: Request) -> bool:
+        """True if something was put there: with the same query, or for any."""
+        return self._found(request) is not None
+
+    def has(self, host: str) -> bool:
+        return True
+
+    def accepts(self, host: str) -> frozenset[str]:
+        return _EVERY
+
+    def reply(self, request: Request) -> Reply:
+        answer = self._found(request)
+        return answer(request) if answer else as_html("Not Found", "<h1>Not Found</h1>", 404)
+
+    def _found(self, request: Request) -> Answer | None:
+        plain = f"{request.host}{unquote(request.path)}"
+        exact = f"{plain}?{request.raw_query}"
+        return self._answers.get(exact) or self._answers.get(plain)
+
+
+def _place(url: str) -> str:
+    parts = urlsplit(url)
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{parts.hostname}{unquote(parts.path) or '/'}{query}"
