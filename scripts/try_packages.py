@@ -60,10 +60,10 @@ def use(bin: Path, folder: Path) -> None:
 def write_archives(folder: Path) -> Iterable[str]:
     """Write archives that are really packed, so that a reader of headers is not enough."""
     import py7zr
-    import rar_builder
+    from makers import rars
 
-    (folder / "old.rar").write_bytes(rar_builder.rar4_of({"scan.dcm": SCAN}, packed=True))
-    (folder / "new.rar").write_bytes(rar_builder.rar5_of({"scan.dcm": SCAN}, packed=True))
+    (folder / "old.rar").write_bytes(rars.rar4_of({"scan.dcm": SCAN}, packed=True))
+    (folder / "new.rar").write_bytes(rars.rar5_of({"scan.dcm": SCAN}, packed=True))
     with py7zr.SevenZipFile(folder / "set.7z", "w") as archive:
         archive.writestr(SCAN, "scan.dcm")
     with zipfile.ZipFile(folder / "set.zip", "w", zipfile.ZIP_DEFLATED) as archive:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import covcat as library
-from covcat.images import opening
+from covcat.imaging import opening
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 SLOW = (

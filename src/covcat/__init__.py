@@ -56,8 +56,8 @@ def fetch(
     from pathlib import Path
 
     from covcat.download.remote import Network
-    from covcat.fetch import run
-    from covcat.fetch.plan import Options
+    from covcat.fetching import run
+    from covcat.fetching.plan import Options
     from covcat.progress import Silent
     from covcat.store.folder import Store
 
@@ -95,7 +95,7 @@ def images(
     import pandas
 
     from covcat.catalog.columns import COLUMNS
-    from covcat.images import index, query
+    from covcat.imaging import index, query
     from covcat.progress import Silent
     from covcat.store.folder import Store
 

@@ -8,7 +8,7 @@ from covcat.catalog import selection as catalog_selection
 from covcat.catalog.files import WebFile
 from covcat.catalog.selection import Selection
 from covcat.download.remote import Served
-from covcat.fetch import plan
+from covcat.fetching import plan
 
 PATHS = [f"P{number:03}/IM{at}.dcm" for number in range(1, 6) for at in (1, 2)] + ["README.md"]
 FILE = WebFile(host="web", name="x", url="https://example.org/x")

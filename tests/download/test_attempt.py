@@ -20,7 +20,7 @@ from covcat.catalog import load
 from covcat.download import attempt, ranges
 from covcat.download.parts import SCHEMA, Parts, Record
 from covcat.download.remote import Network
-from covcat.fetch import transfers
+from covcat.fetching import transfers
 from covcat.hosts.base import alone
 
 BODY = b"".join(hashlib.sha256(str(n).encode()).digest() for n in range(40_000))  # 1.28 MB

@@ -12,7 +12,7 @@ from typing import Any
 
 from openpyxl import Workbook
 
-from covcat.images.readers.base import Source
+from covcat.imaging.readers.base import Source
 
 
 def source_of(folder: Path, files: Mapping[str, bytes | str]) -> Source:

@@ -9,7 +9,7 @@ from makers.archives import REPOSITORY, git_zip, zip_of
 from makers.runs import tree_on_disk
 from servers.server import Answer
 
-from covcat.fetch import plan
+from covcat.fetching import plan
 from covcat.store import lockfile
 
 DATA = Path("covcat-data")

@@ -29,9 +29,9 @@ from covcat.text import counted
 
 if TYPE_CHECKING:
     from covcat.cli.formats import Cell
-    from covcat.images.counts import Compared, Of, Table, Tally
-    from covcat.images.opening import Index
-    from covcat.images.query import Question
+    from covcat.imaging.counts import Compared, Of, Table, Tally
+    from covcat.imaging.opening import Index
+    from covcat.imaging.query import Question
 
 
 FORMATS = ("table", "tsv", "csv", "json", "yaml")
@@ -107,7 +107,7 @@ def counts(
 
 
 def _unit(word: str | None) -> "Of":
-    from covcat.images.counts import UNITS
+    from covcat.imaging.counts import UNITS
 
     for unit in UNITS:
         if word in (unit, None):
@@ -126,7 +126,7 @@ def _group(
     question: "Question",
     output: str | None,
 ) -> None:
-    from covcat.images.counts import tally
+    from covcat.imaging.counts import tally
 
     releases, failed = cli_indexes.indexes(session, names)
     warn_of_failures(session, failed)
@@ -159,7 +159,7 @@ def _warn(session: Session, releases: Iterable[Indexed], question: "Question") -
 
 
 def _warn_of_gone(session: Session, indexes: "Iterable[Index]", question: "Question") -> None:
-    from covcat.images.query import Gone
+    from covcat.imaging.query import Gone
 
     gone = Gone(session.store.folder)
     for index in indexes:
@@ -236,8 +236,8 @@ def _partial(session: Session, releases: Iterable[tuple[Resource, Release]]) -> 
 
 def _tables(session: Session, resource: Resource, release: Release) -> "list[Table]":
     """Count the tables of a release again, and say what each of them counts."""
-    from covcat.images import counts as counting
-    from covcat.images.query import Question
+    from covcat.imaging import counts as counting
+    from covcat.imaging.query import Question
 
     name = f"{resource.id}@{release.id}"
     published = counting.of_release(resource, release)
@@ -271,7 +271,7 @@ def _summary(table: "Table") -> str:
 
 def _wrong(table: "Table") -> list[str]:
     """Return a line for each count that nothing explains."""
-    from covcat.images.counts import OPEN
+    from covcat.imaging.counts import OPEN
 
     return [
         ": ".join(

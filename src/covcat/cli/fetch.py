@@ -21,12 +21,12 @@ from covcat.cli.printing import put
 from covcat.cli.session import Session, error_text
 from covcat.download.remote import Network
 from covcat.errors import CovcatError, SeveralError, UsageError
-from covcat.fetch.plan import Options, Plan, Step
+from covcat.fetching.plan import Options, Plan, Step
 from covcat.text import counted
 
 if TYPE_CHECKING:
-    from covcat.fetch.plan import Expected
-    from covcat.fetch.run import Outcome
+    from covcat.fetching.plan import Expected
+    from covcat.fetching.run import Outcome
     from covcat.store.manifest import Manifest
 
 
@@ -133,7 +133,7 @@ def fetch(
     )
     if progress not in ("auto", "plain", "json", "none"):
         raise UsageError(f"unknown --progress `{progress}`: expected auto, plain, json or none")
-    from covcat.fetch import run
+    from covcat.fetching import run
 
     if locked:
         locks.demand_alone(
@@ -220,7 +220,7 @@ def _with_marks(row: dict[str, Cell]) -> dict[str, Cell]:
 
 
 def _expected(session: Session, step: Step, release: Release) -> "Expected":
-    from covcat.fetch.plan import of
+    from covcat.fetching.plan import of
 
     has_listing = step.options.asked and release.listing
     listing = session.catalog.listing(step.resource, release) if has_listing else None
@@ -307,7 +307,7 @@ def _warn_of_overlaps(session: Session, plan: Plan) -> None:
 
 def _carry_out(session: Session, plan: Plan, network: Network, how: str) -> list["Outcome"]:
     from covcat.cli.progress import drawn
-    from covcat.fetch import run
+    from covcat.fetching import run
 
     outcomes = []
     with drawn(session, how) as progress:

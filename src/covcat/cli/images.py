@@ -21,7 +21,7 @@ from covcat.store.folder import demand_outside
 from covcat.text import counted, shown
 
 if TYPE_CHECKING:
-    from covcat.images.query import Gone
+    from covcat.imaging.query import Gone
 
 
 SHORT = ("resource", "path", "modality", "view", "finding", "patient_id", "sex", "age", "license")
@@ -88,7 +88,7 @@ def images(
 
     Example: covcat images cohen --covid yes --view PA --format csv > films.csv
     """
-    from covcat.images import query
+    from covcat.imaging import query
 
     session: Session = ctx.obj
     form = _form(session, columns, output_format, output, paths=paths, null=null)
@@ -287,7 +287,7 @@ def _print_table(
 
 
 def _stream(records: Iterator[Record], columns: tuple[str, ...], name: str) -> None:
-    from covcat.images import write as writers
+    from covcat.imaging import write as writers
 
     class _Out:
         def write(self, text: str) -> None:
@@ -304,7 +304,7 @@ def _harmless(value: Value) -> Value:
 
 def _to_file(records: Iterator[Record], columns: tuple[str, ...], name: str, output: Path) -> int:
     """Write a new file whole, or none."""
-    from covcat.images import write as writers
+    from covcat.imaging import write as writers
 
     _demand_new(output)
     part = output.with_name(f".{output.name}.{os.getpid()}.part")

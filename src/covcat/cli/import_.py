@@ -9,7 +9,7 @@ from covcat.cli import complete
 from covcat.cli import options as net
 from covcat.cli.session import Session
 from covcat.download.remote import Network
-from covcat.fetch.plan import Options, Step
+from covcat.fetching.plan import Options, Step
 
 
 def register(app: typer.Typer) -> None:
@@ -53,8 +53,8 @@ def adopt(
     Example: covcat import kermany@kaggle-2 ~/Downloads/archive.zip
     """
     from covcat.cli.progress import drawn
-    from covcat.fetch import run
-    from covcat.fetch.build import Bench
+    from covcat.fetching import run
+    from covcat.fetching.build import Bench
 
     session: Session = ctx.obj
     resource, release = session.catalog.find(name)

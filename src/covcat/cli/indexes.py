@@ -14,8 +14,8 @@ from covcat.errors import CovcatError, DiskError, IntegrityError, SeveralError
 from covcat.text import counted
 
 if TYPE_CHECKING:
-    from covcat.images.build import Report
-    from covcat.images.opening import Index
+    from covcat.imaging.build import Report
+    from covcat.imaging.opening import Index
 
 
 _NAMED = 3  # image files that could not be read
@@ -39,7 +39,7 @@ def here(session: Session, names: list[str] | None) -> list[tuple[Resource, Rele
     Raises:
         NotFoundError: none is, or one that is named is not.
     """
-    from covcat.images import index as images_index
+    from covcat.imaging import index as images_index
 
     return images_index.here(session.catalog, session.store, names or ())
 
@@ -47,7 +47,7 @@ def here(session: Session, names: list[str] | None) -> list[tuple[Resource, Rele
 def index_here(session: Session, resource: Resource, release: Release) -> "Index":
     """Return the index of a release that is here."""
     from covcat.cli.progress import drawn
-    from covcat.images.index import index_of
+    from covcat.imaging.index import index_of
 
     with drawn(session, "auto") as progress:
         return index_of(resource, release, session.store, progress)

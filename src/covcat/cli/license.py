@@ -18,7 +18,7 @@ from covcat.store import accepted
 from covcat.text import shown
 
 if TYPE_CHECKING:
-    from covcat.images.cohort import Tally
+    from covcat.imaging.cohort import Tally
 
 
 _COLUMNS = ("id", "licence", *terms.USES, "accepted")
@@ -155,8 +155,8 @@ def _per_image(session: Session, resource: Resource) -> "list[Tally]":
 
 
 def _counted(session: Session, resource: Resource, release_id: str) -> "list[Tally]":
-    from covcat.images.cohort import Cohort, Part, Rule
-    from covcat.images.query import Question
+    from covcat.imaging.cohort import Cohort, Part, Rule
+    from covcat.imaging.query import Question
 
     _, release = session.catalog.find(f"{resource.id}@{release_id}")
     assert release is not None  # it was found by its name

@@ -9,7 +9,7 @@ import typer
 from covcat.cli import complete
 from covcat.cli.session import Session
 from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
-from covcat.fetch.plan import Options, Plan
+from covcat.fetching.plan import Options, Plan
 from covcat.names import is_litter
 from covcat.store.folder import demand_outside
 from covcat.store.lock_rows import LockedRelease
@@ -178,7 +178,7 @@ def _check(session: Session, path: Path, names: Sequence[str]) -> None:
 
 def _drift(session: Session, one: LockedRelease) -> list[Drift]:
     """Say how the disk and the catalog differ from one release of the lock."""
-    from covcat.fetch import run
+    from covcat.fetching import run
 
     lines = [("files", what) for what in _file_drift(session, one)]
     folder = session.store.release(one.id, one.release)
@@ -236,7 +236,7 @@ def plan_of(session: Session, words: Sequence[str], options: Options) -> Plan:
     Raises:
         CovcatError: it cannot be had as it was.
     """
-    from covcat.fetch import run
+    from covcat.fetching import run
     from covcat.store import lockfile
 
     files = [word for word in words if _is_file(word)]

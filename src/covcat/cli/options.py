@@ -17,7 +17,7 @@ from covcat.errors import DiskError, NotFoundError, UsageError
 from covcat.text import nearest
 
 if TYPE_CHECKING:
-    from covcat.images.query import Question
+    from covcat.imaging.query import Question
 
 
 FORMATS = ("table", "tsv", "csv", "json", "yaml", "ids")
@@ -188,7 +188,7 @@ def question_of(
         UsageError: a word is not in the vocabulary.
     """
     from covcat.catalog import vocabulary
-    from covcat.images import query
+    from covcat.imaging import query
 
     _demand_words("--covid", covid, ("yes", "no", "unknown"))
     _demand_words("--license-allows", allows, vocabulary.USES)

@@ -22,8 +22,8 @@ from covcat.errors import UsageError
 from covcat.text import counted, shown, sized
 
 if TYPE_CHECKING:
-    from covcat.images.cohort import Cohort, Counts, Part, Rule, Tally
-    from covcat.images.cohort_record import Form, Recorded
+    from covcat.imaging.cohort import Cohort, Counts, Part, Rule, Tally
+    from covcat.imaging.cohort_record import Form, Recorded
 
 
 _COLUMNS = ("license", "rows", "chosen", "refused", "commercial", "derivatives", "redistribution")
@@ -90,8 +90,8 @@ def select(
 
     Example: covcat select cohen --covid yes --license-allows commercial --output cohort
     """
-    from covcat.images import cohort_record
-    from covcat.images.cohort import Cohort, Rule
+    from covcat.imaging import cohort_record
+    from covcat.imaging.cohort import Cohort, Rule
 
     session: Session = ctx.obj
     rule = Rule(
@@ -126,7 +126,7 @@ def select(
 
 def _form(asked: str | None, output: Path | None, recorded: "Recorded | None") -> "Form":
     """Decide the form: --as, what it was before, then the suffix of --output."""
-    from covcat.images.cohort_record import FORMS
+    from covcat.imaging.cohort_record import FORMS
 
     for form in FORMS:
         if asked == form:
@@ -162,7 +162,7 @@ def _found(
 
 def _parts(session: Session, found: "Mapping[str, indexes.Indexed]") -> "list[Part]":
     """Return what is chosen from, each release once."""
-    from covcat.images.cohort import Part
+    from covcat.imaging.cohort import Part
 
     parts = [
         Part(
@@ -178,7 +178,7 @@ def _parts(session: Session, found: "Mapping[str, indexes.Indexed]") -> "list[Pa
 
 
 def _write(session: Session, cohort: "Cohort", output: Path | None, form: "Form") -> None:
-    from covcat.images import cohort_files
+    from covcat.imaging import cohort_files
 
     if output is None:
         return
@@ -194,7 +194,7 @@ def _write(session: Session, cohort: "Cohort", output: Path | None, form: "Form"
 
 def _tell(session: Session, counts: "Counts", rule: "Rule") -> None:
     """Say on stderr who is in, who is not, and what a user may overlook."""
-    from covcat.images.cohort import NOT_HERE
+    from covcat.imaging.cohort import NOT_HERE
 
     rows = f"of {counted(counts.rows, 'row')} that pass the filters"
     if missing := counts.left_out.get(NOT_HERE, 0):

@@ -17,7 +17,7 @@ from covcat.text import counted
 
 if TYPE_CHECKING:
     from covcat.download.remote import Network
-    from covcat.fetch.repair import Repaired
+    from covcat.fetching.repair import Repaired
     from covcat.progress import Progress
     from covcat.store.compare import Findings
     from covcat.store.verify import Checked
@@ -117,7 +117,7 @@ class _Verdicts:
 
 def _check_all(session: Session, here: list[Here], progress: "Progress", *, quick: bool) -> None:
     """Look at every release; one that is damaged does not stop the others."""
-    from covcat.fetch.repair import way_out
+    from covcat.fetching.repair import way_out
     from covcat.store.verify import verify_release
 
     said = _Verdicts()
@@ -196,8 +196,8 @@ def _repair_all(
     session: Session, here: list[Here], network: "Network", progress: "Progress"
 ) -> None:
     """Mend every release; one that cannot be does not stop the others."""
-    from covcat.fetch.build import Bench
-    from covcat.fetch.repair import repair_release
+    from covcat.fetching.build import Bench
+    from covcat.fetching.repair import repair_release
 
     bench = Bench(session.catalog, session.store, network, progress)
     said = _Verdicts()

@@ -78,11 +78,11 @@ class Chaos:
     def __init__(
         self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0
     ) -> None:
-        import chaos.codings
-        import chaos.oddities
-        import chaos.ranges
-        import chaos.statuses
-        import chaos.transfers  # noqa: F401 -- these fill BEHAVIOURS
+        import servers.chaos.codings
+        import servers.chaos.oddities
+        import servers.chaos.ranges
+        import servers.chaos.statuses
+        import servers.chaos.transfers  # noqa: F401 -- these fill BEHAVIOURS
 
         self.tls = tls
         self.host = host
@@ -214,7 +214,7 @@ def reset(connection: socket.socket) -> None:
 
 
 def _serve_for_ever() -> None:
-    import chaos.server as itself  # the module that the behaviours fill, not `__main__`
+    import servers.chaos.server as itself  # the module that the behaviours fill, not `__main__`
 
     with itself.Chaos() as running:
         url = f"{running.url}/data.example.org/BEHAVIOUR"

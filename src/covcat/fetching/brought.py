@@ -1,0 +1,301 @@
+"""What a person brought -> a pool of files, each known by its contents; archives are unpacked."""
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from covcat.archives import extract, writing
+from covcat.archives.rules import Layout
+from covcat.catalog.files import File
+from covcat.catalog.listing import Listing
+from covcat.errors import DiskError, ExtractionError, IntegrityError, NotFoundError, UsageError
+from covcat.fetching.place import budget_for
+from covcat.files import CHUNK, StoredFile, disk_errors, hashed
+from covcat.names import VolumeError, history_of, is_litter, split, unsafe_name, volume
+from covcat.progress import Progress
+from covcat.store.folder import Store
+from covcat.text import counted
+
+_SHOWN = 3  # names in a note
+Stamp = tuple[int, int, int, int]  # inode, bytes, times of the last changes: what a swap changes
+
+
+def stamp(path: Path) -> Stamp:
+    """Return what differs after a file was changed or replaced; it must be readable."""
+    with reading(path), path.open("rb") as stream:
+        status = os.fstat(stream.fileno())
+    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """One path that was given: an archive, a plain file or a folder."""
+
+    path: Path
+    number: int
+    is_folder: bool
+    stamp: Stamp | None  # of a file
+    everything: tuple[tuple[str, Path], ...]  # (relative path, path) of every regular file
+    unsafe: tuple[str, ...] = ()  # regular files whose names no release may have
+    special: tuple[str, ...] = ()  # links, pipes, devices
+    history: tuple[str, ...] = ()  # files of version control, by the folder that they lie in
+
+    @property
+    def name(self) -> str:
+        """Return its own name, as messages and the manifest have it."""
+        return own_name(self.path)
+
+    @property
+    def files(self) -> list[tuple[str, Path]]:
+        """Return its files without what a desktop leaves."""
+        return [one for one in self.everything if not self.is_folder or not is_litter(one[0])]
+
+    @property
+    def litter(self) -> list[str]:
+        """Return what a desktop left in a folder."""
+        return [name for name, _ in self.everything if self.is_folder and is_litter(name)]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One file of the pool; `stored.path` is where it lay in what was brought."""
+
+    stored: StoredFile
+    path: Path
+    source: Brought | None  # None: it is here already
+    is_ours: bool  # so that it may be linked
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where archives are unpacked to, and who hears of it."""
+
+    workshop: Path
+    store: Store
+    progress: Progress
+
+
+# ---- what was given ----------------------------------------------------------------------------
+
+
+def brought(paths: Iterable[Path], store: Store) -> list[Brought]:
+    """Look at what was given, before anything is written; covcat's own folder is never part of it.
+
+    Raises:
+        NotFoundError: a path is not there, or is neither a file nor a folder.
+        DiskError: it cannot be looked into.
+    """
+    return [_brought(path, number, store) for number, path in enumerate(paths)]
+
+
+def _brought(path: Path, number: int, store: Store) -> Brought:
+    with reading(path):
+        if not path.exists():
+            raise NotFoundError(f"`{path}` is not there")
+        if path.is_dir():
+            if path.samefile(store.folder):
+                raise UsageError(f"`{path}` is the data folder itself", hint="covcat list --help")
+            return _walked(path, number, store.folder.stat())
+    if not path.is_file():
+        raise NotFoundError(f"`{path}` is neither a file nor a folder")
+    name = path.resolve().name
+    unsafe = (printable(name),) if unsafe_name(name) else ()
+    return Brought(path, number, False, stamp(path), ((name, path),), unsafe)
+
+
+def _walked(top: Path, number: int, own: os.stat_result) -> Brought:
+    """Sort what lies in a folder."""
+    files: list[tuple[str, Path]] = []
+    unsafe: list[str] = []
+    special: list[str] = []
+    history: list[str] = []
+    for path in _inside(top, own):
+        relative = path.relative_to(top).as_posix()
+        if place := history_of(relative):
+            history.append(place)
+        elif not stat.S_ISREG(path.lstat().st_mode):
+            special.append(printable(relative))
+        elif not unsafe_name(relative):
+            files.append((relative, path))
+        elif not is_litter(relative):
+            unsafe.append(printable(relative))
+    others = (tuple(one) for one in (unsafe, special, history))
+    return Brought(top, number, True, None, tuple(files), *others)
+
+
+def _inside(top: Path, own: os.stat_result) -> Iterator[Path]:
+    """Give all that lies in a folder but folders, of which links are not followed."""
+
+    def is_closed(error: OSError) -> None:
+        if not is_litter(Path(error.filename).relative_to(top).as_posix()):  # of a network disk
+            raise error
+
+    for parent, folders, names in os.walk(top, onerror=is_closed):
+        links = [name for name in folders if Path(parent, name).is_symlink()]
+        inside = sorted(set(folders) - set(links))
+        folders[:] = [one for one in inside if not os.path.samestat(_status(parent, one), own)]
+        yield from (Path(parent, name) for name in sorted([*names, *links]))
+
+
+def _status(parent: str, name: str) -> os.stat_result:
+    return (Path(parent) / name).lstat()
+
+
+def say_what_is_left_out(sources: Iterable[Brought], name: str, progress: Progress) -> None:
+    """Name what of a folder no release takes."""
+    for source in sources:
+        for place, count in Counter(source.history).items():
+            what = f"`{printable(place)}` of `{source.name}` left out: {counted(count, 'file')}"
+            progress.note(f"{name}: {what} of version control, which is no part of a data set")
+        if source.is_folder and source.special:
+            what = f"links and special files of `{source.name}` left out"
+            progress.note(f"{name}: {what}: {_first(source.special)}")
+        if source.is_folder and source.unsafe:
+            what = (
+                f"{counted(len(source.unsafe), 'file')} of `{source.name}` left out, unsafe names"
+            )
+            progress.note(f"{name}: {what}: {_first(source.unsafe)}")
+
+
+def _first(names: Sequence[str]) -> str:
+    shown = ", ".join(f"`{name}`" for name in names[:_SHOWN])
+    return shown + (", …" if len(names) > _SHOWN else "")
+
+
+def own_name(path: Path) -> str:
+    """Return what a file or folder is called, in letters that can be written anywhere."""
+    return printable(path.resolve().name or str(path))
+
+
+def printable(name: str) -> str:
+    """Write what of a name is not UTF-8 as the numbers of its bytes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+# ---- reading it --------------------------------------------------------------------------------
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what the system refuses into an error about the person's own file."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        where = error.filename if isinstance(error.filename, str) else str(path)
+        raise DiskError(
+            f"cannot read `{printable(where)}`: {reason}", hint=f"ls -ld '{printable(where)}'"
+        ) from error
+
+
+def pieces(path: Path) -> Iterator[bytes]:
+    """Give the bytes of a person's file."""
+    with reading(path), path.open("rb") as stream:
+        while data := stream.read(CHUNK):
+            yield data
+
+
+def demand_unchanged(path: Path, before: Stamp | None) -> None:
+    """Refuse what is not the file that was there when the work began.
+
+    Raises:
+        IntegrityError: it was changed or replaced meanwhile.
+    """
+    if before is not None and stamp(path) != before:
+        raise IntegrityError(
+            f"`{path}` changed while it was read; nothing of it was kept",
+            hint="wait until it is whole, then run the same command again",
+        )
+
+
+def pooled(sources: Iterable[Brought], place: Place, listing: Listing) -> list[Found]:
+    """Return every file of what was brought, with its sha256 and git id.
+
+    What the listing has as it is (a workbook is a zip too) is not unpacked.
+
+    Raises:
+        ExtractionError: an archive is damaged or unsafe.
+    """
+    found: list[Found] = []
+    for source in sources:
+        kind = None if source.is_folder else kind_of(source.path)
+        if kind and (whole := _listed(source, listing)):
+            found += whole
+            continue
+        try:
+            found += _unpacked(source.path, kind, source, place) if kind else _lying(source)
+        except VolumeError:
+            found += _lying(source)  # the release may have it as it is
+    return found
+
+
+def _listed(source: Brought, listing: Listing) -> list[Found]:
+    """Return a file that is one of the listing's own; it is hashed only where it may be."""
+    size = source.path.stat().st_size
+    rows = [
+        row
+        for path, row in listing.items()
+        if row.bytes == size or (row.bytes is None and path.rpartition("/")[2] == source.name)
+    ]
+    known = {row.sha256 or row.blob for row in rows}
+    lying = _lying(source) if rows else ()
+    return [one for one in lying if known & {one.stored.sha256, one.stored.blob}]
+
+
+def inside(lying: Iterable[Found], place: Place) -> Iterator[Found]:
+    """Give the files of the archives that lie in a folder: a person gave what they downloaded to.
+
+    Raises:
+        ExtractionError: an archive is damaged or unsafe.
+    """
+    for one in lying:
+        if one.source and one.source.is_folder and (kind := kind_of(one.path)):
+            yield from _unpacked(one.path, kind, one.source, place)
+
+
+def kind_of(path: Path) -> str | None:
+    """Return an archive's format; None for any other file."""
+    try:
+        kind = extract.kind(path)
+    except ExtractionError:
+        return None
+    return kind if kind in ("zip", "tar", "7z", "rar") else None
+
+
+def demand_no_volume(path: Path) -> None:
+    """Refuse what is no archive because it is only a volume of one.
+
+    Raises:
+        ExtractionError: how to put it together is its hint.
+    """
+    if volume(path.name):
+        raise split(path.name)
+    try:
+        extract.kind(path)
+    except VolumeError:
+        raise
+    except ExtractionError:
+        return
+
+
+def _unpacked(path: Path, kind: str, source: Brought, place: Place) -> Iterator[Found]:
+    folder = place.workshop / f"brought-{os.urandom(4).hex()}"
+    with disk_errors("make a folder to unpack to"):
+        folder.mkdir()
+    inside = writing.Place(folder, place.workshop / f"{folder.name}.inside", True, place.progress)
+    budget = budget_for(File(), place.store)
+    done = extract.extract(path, kind, Layout(command=""), budget, inside)
+    for stored in done.files:
+        yield Found(stored, folder / stored.path, source, is_ours=True)
+
+
+def _lying(source: Brought) -> Iterator[Found]:
+    """Look at the files of a folder, or at one file."""
+    for name, path in source.everything:
+        with reading(path):
+            stored = hashed(path, StoredFile(path=name, bytes=0, sha256="", blob="wanted"))
+        yield Found(stored, path, source, is_ours=False)

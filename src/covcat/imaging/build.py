@@ -1,0 +1,375 @@
+"""Going through the files and label tables of one release: each record, and a report of all."""
+
+import hashlib
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from covcat.catalog import matching, vocabulary
+from covcat.catalog.columns import COLUMNS, NAMES, Record
+from covcat.catalog.entries import LabelTable, Release, Resource
+from covcat.catalog.matching import IMAGE_SUFFIXES, Row
+from covcat.catalog.selection import matches
+from covcat.errors import IntegrityError
+from covcat.files import StoredFile, disk_errors, hashed, sqlite_errors
+from covcat.imaging import labels, readers, sizes
+from covcat.imaging.further import Further
+from covcat.imaging.readers.base import Source
+from covcat.imaging.readers.dicom import PREAMBLE
+from covcat.imaging.write import batches
+from covcat.names import is_litter
+from covcat.progress import Progress
+from covcat.store.folder import MANIFEST, SUMS
+from covcat.store.manifest import Manifest, load, sums_agree
+
+_TYPES = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
+_SHOWN = 20  # kinds of a thing that a report names
+_KINDS = 10_000  # that are counted
+_LETTERS = 200  # of a text that a report names
+_COLUMNS = ", ".join(f"{one.name} {_TYPES[one.type]}" for one in COLUMNS)  # of covcat's own names
+_NUMBERED = """
+CREATE TEMP TABLE again (row INTEGER PRIMARY KEY, number INTEGER);
+INSERT INTO again SELECT row, number FROM (
+  SELECT rowid AS row, row_number() OVER (PARTITION BY digest(image_id) ORDER BY rowid) AS number
+  FROM images
+) WHERE number > 1;
+UPDATE images SET image_id = image_id || '#' || (SELECT number FROM again WHERE row = images.rowid)
+WHERE rowid IN (SELECT row FROM again);
+"""  # sorted on disk, where there are many; digests are short
+SCHEMA = (f"CREATE TABLE images ({_COLUMNS})", "CREATE TABLE about (key TEXT, value TEXT)")
+
+
+@dataclass
+class Report:
+    """What became of rows and files: none is dropped silently."""
+
+    rows: dict[str, int] = field(default_factory=dict)  # of each table, or of names as a whole
+    images: int = 0
+    both: int = 0
+    label_only: int = 0
+    image_only: int = 0
+    ambiguous: int = 0  # rows whose image could be several files; counted as label only
+    not_added: int = 0  # rows that only add to others, and whose image is not here
+    without_term: dict[str, int] = field(default_factory=dict)  # findings not in the vocabulary
+    unmatched: list[str] = field(default_factory=list)  # the first images that are not here
+    bare: int = 0  # of `both`: DICOM without a preamble, whose syntax had to be inferred
+    unreadable: int = 0  # image files whose header is damaged, or that are none
+    unread: list[str] = field(default_factory=list)  # the first of these
+    is_part: bool = False  # of its release
+    absent: list[str] = field(default_factory=list)  # label tables that are not here
+    lacking: list[str] = field(default_factory=list)  # what the entry names and a table has not
+    altered: list[str] = field(default_factory=list)  # label tables that are not as recorded
+
+
+def tables_of(resource: Resource, release: Release) -> list[LabelTable]:
+    """Return the label tables of a release."""
+    return [
+        table for table in resource.tables if not table.releases or release.id in table.releases
+    ]
+
+
+def write(
+    path: Path,
+    key: str,
+    resource: Resource,
+    release: Release,
+    folder: Path,
+    progress: Progress,
+) -> Report:
+    """Write the index of the release in a folder into a new file.
+
+    Raises:
+        IntegrityError: the manifest or a label table is damaged, or nothing is as the entry says.
+        DiskError: it cannot be written.
+    """
+    report, manifest = Report(), load(folder)
+    _demand_agreeing(folder, manifest)
+    doing = "write the image index"
+    with (
+        disk_errors(doing),
+        _absences(folder / "files"),
+        sqlite_errors(doing),
+        closing(sqlite3.connect(path)) as base,
+    ):
+        base.execute("PRAGMA journal_mode = OFF")
+        base.execute("PRAGMA synchronous = OFF")
+        for table in SCHEMA:
+            base.execute(table)
+        maker = _Maker(resource, release, manifest, folder / "files", report, progress)
+        marks = ", ".join("?" * len(NAMES))
+        for batch in batches(maker.records()):
+            rows = [tuple(map(one.get, NAMES)) for one in batch]
+            base.executemany(f"INSERT INTO images VALUES ({marks})", rows)  # noqa: S608
+        base.create_function("digest", 1, _digest, deterministic=True)
+        base.executescript(_NUMBERED)
+        about = [("key", key), ("report", json.dumps(asdict(report)))]
+        base.executemany("INSERT INTO about VALUES (?, ?)", about)
+        base.commit()
+    return report
+
+
+def _demand_agreeing(folder: Path, manifest: Manifest) -> None:
+    """Refuse a manifest whose digests were edited or have rotted: rows would have these."""
+    if (folder / SUMS).exists() and not sums_agree(folder, manifest):
+        name = f"{manifest.resource}@{manifest.release}"
+        raise IntegrityError(
+            f"`{MANIFEST}` and `{SUMS}` say different digests of the same files",
+            hint=f"covcat verify {name}",
+        )
+
+
+@contextmanager
+def _absences(files: Path) -> Iterator[None]:
+    """Call a table of the release that is gone damage, and no fault of writing."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if not str(error.filename or "").startswith(f"{files}/"):
+            raise
+        gone = Path(error.filename).relative_to(files)
+        name = f"{files.parents[1].name}@{files.parent.name}"
+        raise IntegrityError(
+            f"`{gone}` of `{name}` is missing", hint=f"covcat verify {name} --repair"
+        ) from error
+
+
+class _Maker:
+    """Goes through the tables of one release, then through the images that none of them names."""
+
+    def __init__(
+        self,
+        resource: Resource,
+        release: Release,
+        manifest: Manifest,
+        folder: Path,
+        report: Report,
+        progress: Progress,
+    ) -> None:
+        self.resource, self.release, self.folder = resource, release, folder
+        self.report, self.progress = report, progress
+        self.tables = tables_of(resource, release)
+        self.report.is_part = bool(manifest.selection or manifest.missing)
+        prefix = "files/"
+        self.files = {
+            path: one
+            for one in manifest.files
+            if one.path.startswith(prefix) and not is_litter(path := one.path.removeprefix(prefix))
+        }
+        self.source = Source(folder, sorted(self.files))
+        self.images = {path for path in self.source.paths if self._is_image(path)}
+        self.masks = self._masks()
+        self.images -= self.masks
+        self.report.images = len(self.images)
+        self.others = self._others()
+        self.broken: set[str] = set()  # images whose reader says so
+        self.seen: Counter[str] = Counter()  # records of each image
+        self.more = Further()  # what is known of one image
+        self.of_patient = Further()  # of all images of one
+        self._read_more()
+
+    def records(self) -> Iterator[Record]:
+        """Give every record: rows of tables in their order, then images without labels."""
+        size = sum(self.files[path].bytes for path in self.images)
+        task = self.progress.start(f"{self.resource.id}@{self.release.id}", size)
+        without: Counter[str] = Counter()
+        for table in self.tables:
+            if table.adds is None:
+                for one in self._of_table(table):
+                    raw = _cut(str(one["finding_raw"] or ""))
+                    if _has_no_term(one, raw) and (raw in without or len(without) < _KINDS):
+                        without[raw] += 1
+                    self.progress.advance(task, _size(one))
+                    yield one
+        for path in self.source.paths:
+            if path in self.images and not self.seen[path]:
+                self.report.image_only += 1
+                blank = labels.blank(self.resource)
+                blank["mask_path"] = next(self._masks_of(path), None)
+                one = self._whole(self._added(blank, path), path, "image only")
+                self.progress.advance(task, _size(one))
+                yield one
+        self.report.without_term = dict(without.most_common(_SHOWN))
+        self._look_at_tables()
+        self.progress.finish(task)
+
+    def _look_at_tables(self) -> None:
+        """Note which tables are not here, or not as they were recorded.
+
+        Raises:
+            IntegrityError: the release has nothing of what its entry names.
+        """
+        report = self.report
+        report.not_added += self.of_patient.left()
+        for table in self.tables:
+            is_of_images = table.reader in matching.OF_IMAGES
+            here = list(islice(self.source.matching(table.path), _SHOWN))
+            report.absent += [table.path] if not here else []
+            for path in here if not is_of_images else ():
+                with disk_errors(f"read `{path}`"):
+                    now = hashed(self.folder / path, self.files[path])
+                report.altered += [] if now.sha256 == self.files[path].sha256 else [path]
+        if self.tables and not (report.is_part or report.images or report.rows):
+            raise IntegrityError(
+                "nothing is here of what its entry names: expected "
+                + ", ".join(f"`{table.path}`" for table in self.tables[:_SHOWN])
+                + f", got {', '.join(f'`{one}`' for one in self.source.paths[:3])}"
+            )
+
+    def _of_table(self, table: LabelTable) -> Iterator[Record]:
+        find = matching.finder(table, self.images, self.others)
+        reading = labels.Reading(table, self.resource)
+        for row in self._rows(table, reading):
+            found = reading.record(row)
+            names = matching.images(row, table)
+            known = [row.image] if row.image in self.images else []
+            paths = known or next((hits for name in names if (hits := find(name))), [])
+            self.report.ambiguous += len(paths) > 1
+            path = paths[0] if len(paths) == 1 else None
+            places = matching.masks(table, row.cells, path)
+            found["mask_path"] = next((one for one in places if one in self.files), None)
+            if path is None:
+                self.report.label_only += 1
+                if names and len(self.report.unmatched) < _SHOWN:
+                    self.report.unmatched.append(_cut(names[0]))
+                yield self._whole(found, None, "label only")
+                continue
+            if path not in self.images:  # no suffix says so, but this row
+                self._add_image(path)
+            self.report.both += 1
+            self.report.bare += PREAMBLE in row.cells and table.reader == "dicom"
+            yield self._whole(self._added(found, path), path, "both")
+
+    def _rows(self, table: LabelTable, reading: labels.Reading) -> Iterator[Row]:
+        """Give the rows of a table that are rows of labels, and note what it lacks."""
+        file = None
+        for row in readers.rows(table, self.source):
+            if table.reader in matching.OF_IMAGES and not self._is_picture(row, table):
+                continue
+            if table.reader in ("delimited", "sheet") and row.file != file:
+                file = row.file
+                if lacking := reading.lacking(row):
+                    self.report.lacking.append(f"`{file}` has no column {', '.join(lacking)}")
+            name = table.path if table.reader in matching.OF_IMAGES else row.file
+            self.report.rows[name] = self.report.rows.get(name, 0) + 1
+            yield row
+
+    def _is_picture(self, row: Row, table: LabelTable) -> bool:
+        """Tell if a file is one by its name, or is DICOM by its content: many lack a suffix."""
+        path = row.image if table.reader == "dicom" else None
+        if path is not None and path not in self.images and path not in self.masks:
+            self._add_image(path)
+        if "error" in row.cells or row.image is None:
+            self.broken.add(row.file)
+            return False
+        return row.image in self.images
+
+    def _add_image(self, path: str) -> None:
+        self.images.add(path)
+        self.report.images += 1
+
+    def _read_more(self) -> None:
+        """Read the tables that only add to others."""
+        for table in self.tables:
+            if table.adds is None:
+                continue
+            find = matching.finder(table, self.images, self.others)
+            reading = labels.Reading(table, self.resource)
+            for row in self._rows(table, reading):
+                record = reading.record(row)
+                if table.joins is not None:
+                    self.of_patient.keep(str(record[table.joins]), record)
+                    continue
+                hits = [find(name) for name in matching.images(row, table)]
+                paths = next((one for one in hits if one), [])
+                if len(paths) == 1:
+                    self.more.keep(paths[0], record)
+                else:
+                    self.report.not_added += 1
+
+    def _added(self, found: Record, path: str) -> Record:
+        found = labels.merged(found, self.more.of(path))
+        patient = found["patient_id"]
+        return found if patient is None else labels.merged(found, self.of_patient.of(str(patient)))
+
+    def _whole(self, found: Record, path: str | None, matched: str) -> Record:
+        """Add what the file itself says."""
+        name = path or str(found.get("filename") or found.get("patient_id") or "?")
+        if path is not None:
+            self.seen[path] += 1
+        found |= {
+            "image_id": f"{self.resource.id}:{name}",  # numbered where there are several
+            "resource": self.resource.id,
+            "release": self.release.id,
+            "path": path,
+            "matched": matched,
+        }
+        return found | self._facts(path) if path is not None else found
+
+    def _facts(self, path: str) -> Record:
+        stored: StoredFile = self.files[path]
+        size = sizes.size_of(f"{self.folder}/{path}")
+        is_known = path.lower().endswith(sizes.SUFFIXES)
+        if self.seen[path] == 1 and (path in self.broken or (size is None and is_known)):
+            self.report.unreadable += 1
+            self.report.unread += [path] if len(self.report.unread) < _SHOWN else []
+        return {
+            "sha256": stored.sha256,
+            "bytes": stored.bytes,
+            "width": size.width if size else None,
+            "height": size.height if size else None,
+            "slices": size.slices if size else None,
+            "bits": size.bits if size else None,
+        }
+
+    def _masks(self) -> set[str]:
+        """Return the files that a table calls the mask of an image."""
+        return {mask for path in self.images for mask in self._masks_of(path)}
+
+    def _masks_of(self, path: str) -> Iterator[str]:
+        """Give the files that the name of an image shows to be its masks."""
+        for table in self.tables:
+            for place in matching.masks(table, {}, path):
+                if place in self.files and place != path:
+                    yield place
+
+    def _others(self) -> list[str]:
+        """Return the files that may be images if a row names them: no suffix says what they are."""
+        globs = [one.path for one in self.tables if one.reader not in matching.OF_IMAGES]
+        globs += self.resource.pictures.exclude if self.resource.pictures else ()
+        return [
+            path
+            for path in self.source.paths
+            if not path.lower().endswith(IMAGE_SUFFIXES) and not matches(path, globs)
+        ]
+
+    def _is_image(self, path: str) -> bool:
+        chosen = self.resource.pictures
+        if chosen is not None and matches(path, chosen.exclude):
+            return False
+        if chosen is not None and chosen.include:
+            return matches(path, chosen.include)
+        return path.lower().endswith(IMAGE_SUFFIXES)
+
+
+def _has_no_term(found: Record, raw: str) -> bool:
+    """Tell if a finding is none that the vocabulary has, and no place holder or denial either."""
+    is_unknown = not found["finding"] and found["covid"] == "unknown"
+    return is_unknown and not vocabulary.is_blank(raw)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def _cut(text: str) -> str:
+    return f"{text[:_LETTERS]}…" if len(text) > _LETTERS else text
+
+
+def _size(record: Record) -> int:
+    size = record.get("bytes")
+    return size if isinstance(size, int) else 0

@@ -1,0 +1,250 @@
+"""Who is in a cohort: each row that passes the filters is chosen, or left out with a reason."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from covcat.catalog.columns import Record
+from covcat.catalog.entries import Release, Resource
+from covcat.catalog.vocabulary import USES
+from covcat.imaging import query
+from covcat.imaging.opening import Index
+from covcat.imaging.query import Question
+
+NOT_HERE = "its image is not here"
+NOT_FIRST = "another image of its patient is chosen"
+NO_PATIENT = "its patient is not known"
+NOT_KNOWN = "what it allows is unknown"
+_ALLOWS = tuple(f"allows_{use}" for use in USES)
+COUNTED = ("image_id", "path", "sha256", "bytes", "patient_id", "offset", "license", *_ALLOWS)
+_NAMED = 20  # images that are not here
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is asked; `question.allows` are the uses that the licence of each image must allow."""
+
+    question: Question = field(default_factory=Question)
+    allow_unknown_license: bool = False
+
+    def options(self) -> list[str]:
+        """Return the options of `covcat select` that ask for it."""
+        one = self.question
+        repeated = {
+            "--finding": one.findings,
+            "--covid": one.covid,
+            "--view": one.views,
+            "--modality": one.modalities,
+            "--sex": one.sexes,
+            "--license-allows": one.allows,
+        }
+        words = [
+            word for name, values in repeated.items() for each in values for word in (name, each)
+        ]
+        if one.ages is not None:
+            low, high = ("" if age is None else str(age) for age in one.ages)
+            words.append(f"--age={low}-{high}")
+        words += [] if one.where is None else [f"--where={one.where}"]
+        words += [] if one.one_per is None else ["--one-per", one.one_per]
+        return words + ["--allow-unknown-license"] * self.allow_unknown_license
+
+    def refusal(self, record: Record) -> str:
+        """Say which uses the licence of an image does not allow, as `commercial: no`.
+
+        Whatever is asked, a licence of which nothing is known allows nothing.
+        """
+        said = {use: str(record[f"allows_{use}"]) for use in self.question.allows}
+        is_known = any(record[f"allows_{use}"] != "unknown" for use in USES)
+        if not (said or is_known or self.allow_unknown_license):
+            return NOT_KNOWN
+        passing = ("yes", "unknown") if self.allow_unknown_license else ("yes",)
+        return "; ".join(f"{use}: {word}" for use, word in said.items() if word not in passing)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One release that images are chosen from."""
+
+    resource: Resource
+    release: Release
+    folder: Path  # of the release
+    index: Index
+
+    @property
+    def name(self) -> str:
+        """ID@RELEASE."""
+        return f"{self.resource.id}@{self.release.id}"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the rows of one licence."""
+
+    license: str | None  # as the source has it
+    allows: dict[str, str]
+    rows: int = 0
+    chosen: int = 0
+    images: int = 0  # chosen ones
+    refused: int = 0
+    why: str = ""  # the first of these was refused
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of all rows; an image may have several."""
+
+    rows: int = 0
+    chosen: int = 0
+    images: int = 0
+    patients: int = 0
+    of_nobody: int = 0  # chosen rows whose patient is not known
+    bytes: int = 0
+    alike: int = 0  # images whose bytes are those of another one
+    refused: int = 0  # by their licence
+    left_out: dict[str, int] = field(default_factory=dict)  # for another reason
+    missing: list[str] = field(default_factory=list)  # the first that are not here
+    gone: dict[str, int] = field(default_factory=dict)  # chosen images, by ID@RELEASE
+    licenses: list[Tally] = field(default_factory=list)  # of the rows whose image is here
+    images_sha256: str = ""  # of a line `ID@RELEASE image_id sha256` for each chosen row
+
+
+class Cohort:
+    """The images of some releases that a rule chooses; nothing is read before it is asked for."""
+
+    def __init__(self, parts: Sequence[Part], rule: Rule) -> None:
+        """`parts` are in the order of the result."""
+        self.parts, self.rule = tuple(parts), rule
+        self._stricter: dict[str, dict[str, str]] = {}  # by ID@RELEASE
+
+    def judged(self, columns: Sequence[str] = COUNTED) -> Iterator[tuple[Part, Record, str]]:
+        """Give every row that passes the filters, and why it is left out or "".
+
+        Raises:
+            UsageError: the condition of the user's own is no SQL.
+        """
+        firsts = self._firsts
+        for number, (part, record, why) in enumerate(self._each(columns)):
+            if why or firsts is None or number in firsts:
+                yield part, record, why
+            else:
+                yield part, record, NOT_FIRST if record["patient_id"] else NO_PATIENT
+
+    def _each(self, columns: Sequence[str]) -> Iterator[tuple[Part, Record, str]]:
+        """Judge each row by itself; of what is not here no licence matters."""
+        plain = replace(self.rule.question, allows=(), one_per=None, with_files_only=False)
+        conditions, values = plain.sql()
+        text = f"SELECT {', '.join(columns)} FROM images WHERE {conditions} ORDER BY rowid"  # noqa: S608
+        for part in self.parts:
+            stricter = self._stricter_in(part)
+            for record in part.index.rows(text, values, plain.where):
+                path = record["path"]
+                if path is None:
+                    yield part, record, NOT_HERE
+                else:
+                    yield part, record, self.rule.refusal(record) or stricter.get(str(path), "")
+
+    def _stricter_in(self, part: Part) -> dict[str, str]:
+        """Return the images that several rows name, any of which refuses them."""
+        if part.name not in self._stricter:
+            text = (
+                f"SELECT path, {', '.join(_ALLOWS)} FROM images WHERE path IN "  # noqa: S608
+                "(SELECT path FROM images WHERE image_id <> resource || ':' || path)"
+            )
+            self._stricter[part.name] = {
+                str(record["path"]): f"{why}, as another row of the image says"
+                for record in part.index.rows(text)
+                if (why := self.rule.refusal(record))
+            }
+        return self._stricter[part.name]
+
+    @cached_property
+    def _firsts(self) -> frozenset[int] | None:
+        """Number the rows that are the earliest of their patient, over all releases."""
+        if self.rule.question.one_per is None:
+            return None
+        best: dict[str, tuple[bool, int, int]] = {}
+        for number, (_, record, why) in enumerate(self._each(COUNTED)):
+            patient, days = record["patient_id"], record["offset"]
+            place = (days is None, int(days or 0), number)
+            if patient and not why and place < best.get(str(patient), (True, 1 << 62, 0)):
+                best[str(patient)] = place
+        return frozenset(number for _, _, number in best.values())
+
+    @cached_property
+    def counts(self) -> Counts:
+        """Count all rows, by licence too."""
+        counting = _Counting()
+        for part, record, why in self.judged():
+            counting.add(part, record, why)
+        return counting.finished()
+
+
+class _Counting:
+    """Goes through all rows once."""
+
+    def __init__(self) -> None:
+        self.counts = Counts()
+        self.tallies: dict[tuple[object, ...], Tally] = {}
+        self.places: set[tuple[str, str]] = set()
+        self.contents: set[str] = set()
+        self.patients: set[str] = set()
+        self.digest = hashlib.sha256()
+
+    def add(self, part: Part, record: Record, why: str) -> None:
+        counts = self.counts
+        counts.rows += 1
+        if why in (NOT_HERE, NOT_FIRST, NO_PATIENT):
+            counts.left_out[why] = counts.left_out.get(why, 0) + 1
+        if why == NOT_HERE:
+            counts.missing += [str(record["image_id"])] if len(counts.missing) < _NAMED else []
+            return
+        tally = self._tally(record)
+        tally.rows += 1
+        if not why:
+            tally.chosen += 1
+            tally.images += self._is_new(part, record)
+        elif why not in counts.left_out:
+            counts.refused += 1
+            tally.refused += 1
+            tally.why = tally.why or why
+
+    def _tally(self, record: Record) -> Tally:
+        key = (record["license"], *(record[name] for name in _ALLOWS))
+        found = self.tallies.get(key)
+        if found is None:
+            license = record["license"]
+            allows = {use: str(record[f"allows_{use}"]) for use in USES}
+            found = Tally(None if license is None else str(license), allows)
+            self.tallies[key] = found
+        return found
+
+    def _is_new(self, part: Part, record: Record) -> bool:
+        """Add a chosen row; tell if it is the first one of its image."""
+        counts, sha256 = self.counts, str(record["sha256"])
+        counts.chosen += 1
+        line = f"{part.name} {record['image_id']} {sha256}\n"
+        self.digest.update(line.encode("utf-8", "surrogatepass"))
+        if record["patient_id"]:
+            self.patients.add(str(record["patient_id"]))
+        else:
+            counts.of_nobody += 1
+        place = (part.name, str(record["path"]))
+        if place in self.places:
+            return False
+        self.places.add(place)
+        self.contents.add(sha256)
+        if query.is_gone(f"{part.folder}/files/{record['path']}", record["bytes"]):
+            counts.gone[part.name] = counts.gone.get(part.name, 0) + 1
+        counts.bytes += int(record["bytes"] or 0)
+        return True
+
+    def finished(self) -> Counts:
+        counts = self.counts
+        counts.images, counts.patients = len(self.places), len(self.patients)
+        counts.alike = counts.images - len(self.contents)
+        counts.images_sha256 = self.digest.hexdigest()
+        tallies = self.tallies.values()
+        counts.licenses = sorted(tallies, key=lambda one: (-one.rows, one.license or ""))
+        return counts

@@ -1,0 +1,249 @@
+"""A cohort on disk: a list, a table, or a folder of links or copies; whole or not at all.
+
+It is built in a hidden folder beside its place, and appears by one rename; of several files the
+cohort itself comes last.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from covcat.catalog.cite.text import all_bibtex
+from covcat.catalog.columns import NAMES, Record
+from covcat.catalog.entries import Resource
+from covcat.catalog.vocabulary import USES
+from covcat.errors import DiskError, IntegrityError, UsageError
+from covcat.files import FOLDER_MODE, disk_errors, opened, sync, workshop_beside
+from covcat.imaging import cohort_record as records
+from covcat.imaging.cohort import COUNTED, Cohort, Part
+from covcat.imaging.cohort_record import Form
+from covcat.imaging.query import is_gone
+from covcat.imaging.write import csv_to
+from covcat.progress import Progress
+from covcat.store.folder import demand_outside
+from covcat.text import counted, shown
+
+_CHUNK = 1 << 20
+
+
+# ---- a file, and two beside it -----------------------------------------------------------------
+
+
+def to_file(cohort: Cohort, target: Path, form: Form) -> None:
+    """Write a list of paths or a table; beside it the record, and what is left out.
+
+    Raises:
+        DiskError: one of these is there already, or the disk refused.
+        IntegrityError: an image is not as it was fetched.
+    """
+    names = (f"{target.name}.{records.NAME}", f"{target.name}.refused.csv", target.name)
+    finals = [target.with_name(name) for name in names]
+    _demand_free(cohort, *reversed(finals))
+    with workshop_beside(target) as workshop, disk_errors(f"write `{target}`"):
+        built = [workshop / name for name in ("record", "refused", "cohort")]
+        _write_record(cohort, form, built[0])
+        _write_left_out(cohort, built[1])
+        if form == "list":
+            _write_list(cohort, built[2])
+        else:
+            _write_table(built[2], NAMES, (record for _, record in _chosen(cohort, NAMES)))
+        sync(workshop)
+        _demand_free(cohort, *finals)
+        _rename(built, finals)
+
+
+def _rename(built: list[Path], finals: list[Path]) -> None:
+    done: list[Path] = []
+    try:
+        for one, final in zip(built, finals, strict=True):
+            one.rename(final)
+            done.append(final)
+    except BaseException:
+        for final in done:
+            final.unlink(missing_ok=True)
+        raise
+
+
+def _chosen(cohort: Cohort, columns: tuple[str, ...] = COUNTED) -> Iterator[tuple[Part, Record]]:
+    """Give the chosen rows, whose images must be there."""
+    for part, record, why in cohort.judged(columns):
+        if not why:
+            if is_gone(f"{part.folder}/files/{record['path']}", record["bytes"]):
+                raise _changed(part, record)
+            yield part, record
+
+
+def _write_list(cohort: Cohort, path: Path) -> None:
+    with path.open("xb") as stream:
+        for part, record in _chosen(cohort):
+            line = os.fsencode(_source(part, record))
+            if b"\n" in line:
+                raise UsageError(
+                    f"the path of `{part.folder}` has a line break: it fits into no list",
+                    hint="covcat select --as csv",
+                )
+            stream.write(line + b"\n")
+
+
+# ---- a folder ----------------------------------------------------------------------------------
+
+
+def to_folder(cohort: Cohort, target: Path, form: Form, progress: Progress) -> None:
+    """Write tables, record, citations and licences, and the images as links or copies.
+
+    Raises:
+        DiskError: something is there already, or the disk refused.
+        IntegrityError: an image is not as it was fetched.
+    """
+    _demand_free(cohort, target)
+    with workshop_beside(target) as workshop, disk_errors(f"write `{target}`"):
+        if form == "copies":
+            _demand_room(workshop, cohort.counts.bytes)
+        folder = workshop / "cohort"
+        folder.mkdir(mode=FOLDER_MODE)
+        placed = _placed(cohort, folder, form == "copies", progress)
+        _write_table(folder / "cohort.csv", ("file", *NAMES), placed)
+        _write_left_out(cohort, folder / "refused.csv")
+        _write_record(cohort, form, folder / records.NAME)
+        _write_text(folder / "CITATION.bib", _citations(cohort))
+        _write_text(folder / "LICENSES.txt", _licenses(cohort))
+        sync(folder)
+        _demand_free(cohort, target)
+        folder.rename(target)
+
+
+def _placed(cohort: Cohort, folder: Path, by_copy: bool, progress: Progress) -> Iterator[Record]:
+    """Give the chosen rows, each after its image is in its place."""
+    task = progress.start("images", cohort.counts.bytes)
+    releases = Counter(part.resource.id for part in cohort.parts)
+    done: set[str] = set()  # an image of several rows is there once
+    for part, record, why in cohort.judged(NAMES):
+        if why:
+            continue
+        home = part.resource.id if releases[part.resource.id] == 1 else part.name
+        file = f"images/{home}/{record['path']}"
+        if file not in done:
+            done.add(file)
+            target = folder / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (_copy if by_copy else _link)(part, record, target)
+            progress.advance(task, int(record["bytes"] or 0))
+        yield {"file": file, **record}
+    progress.finish(task)
+
+
+def _source(part: Part, record: Record) -> Path:
+    return part.folder.absolute() / "files" / str(record["path"])
+
+
+def _link(part: Part, record: Record, target: Path) -> None:
+    source = _source(part, record)
+    status = source.lstat() if source.exists() else None
+    if status is None or not stat.S_ISREG(status.st_mode) or status.st_size != record["bytes"]:
+        raise _changed(part, record)
+    target.symlink_to(source)
+
+
+def _copy(part: Part, record: Record, target: Path) -> None:
+    digest = hashlib.sha256()
+    with _opened(part, record) as source, target.open("xb") as copy:
+        while data := source.read(_CHUNK):
+            digest.update(data)
+            copy.write(data)
+    if digest.hexdigest() != record["sha256"]:
+        raise _changed(part, record)
+
+
+def _opened(part: Part, record: Record) -> BinaryIO:
+    """Open an image; a link or a pipe in its place is none."""
+    try:
+        return opened(_source(part, record), follow=False)
+    except OSError as error:
+        raise _changed(part, record) from error
+
+
+def _changed(part: Part, record: Record) -> IntegrityError:
+    return IntegrityError(
+        f"`{record['path']}` of {part.name} is not as it was fetched",
+        hint=f"covcat verify {part.name} --repair",
+    )
+
+
+# ---- what lies beside the images ---------------------------------------------------------------
+
+
+def _write_table(path: Path, columns: tuple[str, ...], rows: Iterator[Record]) -> None:
+    with path.open("x", encoding="utf-8", newline="") as stream:
+        csv_to(stream, columns, rows)
+
+
+def _write_left_out(cohort: Cohort, path: Path) -> None:
+    rows = ({**record, "why": why} for _, record, why in cohort.judged() if why)
+    _write_table(path, ("image_id", "license", "why"), rows)
+
+
+def _write_record(cohort: Cohort, form: Form, path: Path) -> None:
+    _write_text(path, json.dumps(records.made(cohort, form), indent=2) + "\n")
+
+
+def _write_text(path: Path, text: str) -> None:
+    with path.open("x", encoding="utf-8") as stream:
+        stream.write(text)
+
+
+def _used(cohort: Cohort) -> list[Resource]:
+    """Return the resources of which images are chosen, each once."""
+    ids = {part.resource.id for part, _, why in cohort.judged() if not why}
+    found = {part.resource.id: part.resource for part in cohort.parts}
+    return [resource for id, resource in found.items() if id in ids]
+
+
+def _citations(cohort: Cohort) -> str:
+    """Return BibTeX; an entry that several resources name stands once."""
+    found: dict[str, None] = {}
+    for resource in _used(cohort):
+        lone = f"% no citation of {resource.id} is known: {resource.homepage}"
+        found |= dict.fromkeys(all_bibtex(resource) or (lone,))
+    return "\n\n".join(found) + "\n"
+
+
+def _licenses(cohort: Cohort) -> str:
+    """Return each licence, how many images have it and what it allows, then those of the sets."""
+    lines = []
+    for tally in cohort.counts.licenses:
+        if tally.images:
+            name = shown(tally.license) if tally.license else "no licence stated"
+            lines += [f"{counted(tally.images, 'image')}: {name}"]
+            lines += [f"  {use}: {tally.allows[use]}" for use in USES]
+    for resource in _used(cohort):
+        whole = resource.license
+        lines += ["", f"{resource.id} as a whole: {whole.spdx}"]
+        lines += [f"  {shown(text)}" for text in (whole.note, whole.url, resource.homepage) if text]
+    return "\n".join(lines) + "\n"
+
+
+# ---- where it is built -------------------------------------------------------------------------
+
+
+def _demand_free(cohort: Cohort, *targets: Path) -> None:
+    for target in targets:
+        with disk_errors(f"look at `{target}`"):
+            if os.path.lexists(target):
+                raise DiskError(f"`{target}` is there already", hint="give another name")
+        for data in {part.folder.parents[1] for part in cohort.parts}:
+            demand_outside(data, target)
+
+
+def _demand_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise DiskError(
+            f"not enough space for copies: expected {needed:,} bytes, got {free:,}",
+            hint="covcat select --as links",
+        )

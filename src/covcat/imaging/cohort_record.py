@@ -1,0 +1,153 @@
+"""What was asked of which files, as `query.json` beside a cohort: enough to make it again."""
+
+import hashlib
+import json
+import shlex
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from covcat.catalog.vocabulary import USES
+from covcat.errors import IntegrityError, UsageError
+from covcat.files import disk_errors, opened
+from covcat.imaging.cohort import Cohort, Counts, Part, Rule
+from covcat.imaging.query import Question
+from covcat.store.manifest import load, raw
+from covcat.version import __version__
+
+SCHEMA = "covcat.cohort/1"
+NAME = "query.json"
+_MOST_BYTES = 64 << 20  # of a record
+
+Form = Literal["list", "csv", "links", "copies"]
+FORMS: tuple[Form, ...] = ("list", "csv", "links", "copies")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which state of a release images were chosen from.
+
+    A manifest tells when and from where it came too: `files_sha256` is the same for everybody.
+    """
+
+    release: str  # ID@RELEASE
+    files: int
+    files_sha256: str  # of the lines of SHA256SUMS that begin with files/
+    manifest_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A cohort that was made."""
+
+    covcat: str
+    form: Form
+    question: Question
+    allow_unknown_license: bool
+    releases: tuple[Origin, ...]
+    counts: Counts
+
+    @property
+    def rule(self) -> Rule:
+        """What was asked."""
+        return Rule(self.question, self.allow_unknown_license)
+
+
+def made(cohort: Cohort, form: Form) -> dict[str, Any]:
+    """Return the record of a cohort; all but the manifests' digests is the same for everybody."""
+    question = asdict(cohort.rule.question)
+    del question["with_files_only"]  # a cohort has no others
+    names = [part.name for part in cohort.parts]
+    command = ["covcat", "select", *names, *cohort.rule.options(), "--as", form]
+    return {
+        "schema": SCHEMA,
+        "covcat": __version__,
+        "command": shlex.join(command),
+        "form": form,
+        "question": question,
+        "allow_unknown_license": cohort.rule.allow_unknown_license,
+        "releases": [asdict(_origin(part)) for part in cohort.parts],
+        "counts": asdict(cohort.counts),
+    }
+
+
+def _origin(part: Part) -> Origin:
+    manifest = hashlib.sha256(raw(part.folder)).hexdigest()
+    files = [file for file in load(part.folder).files if file.path.startswith("files/")]
+    lines = "".join(f"{file.sha256}  {file.path}\n" for file in files)
+    return Origin(part.name, len(files), hashlib.sha256(lines.encode()).hexdigest(), manifest)
+
+
+def read(path: Path) -> Recorded:
+    """Read the record of a cohort, or of the folder that has one.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    from pydantic import TypeAdapter
+
+    path = path / NAME if path.is_dir() else path
+    try:
+        with disk_errors(f"read `{path}`"), opened(path) as stream:
+            tree = json.loads(stream.read(_MOST_BYTES))
+        if tree["schema"] != SCHEMA:
+            raise ValueError(f"its schema is {tree['schema']}")
+        found = TypeAdapter(Recorded).validate_python(tree)
+        _demand_known(found.question)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UsageError(
+            f"`{path}` is not what `covcat select` records of a cohort",
+            cause=str(error).partition("\n")[0],
+            hint="covcat select cohen --covid yes --output cohort",
+        ) from error
+    return found
+
+
+def _demand_known(question: Question) -> None:
+    """Refuse words that would become a part of SQL."""
+    if set(question.allows) - set(USES) or question.one_per not in (None, "patient"):
+        raise ValueError("it asks for what this covcat does not know")
+
+
+def demand_same_files(cohort: Cohort, recorded: Recorded) -> None:
+    """Check that the releases have the files that they had.
+
+    Raises:
+        IntegrityError: one has not.
+    """
+    before = {one.release: one for one in recorded.releases}
+    lines = []
+    for now in map(_origin, cohort.parts):
+        then = before[now.release]
+        if now.files != then.files:
+            lines.append(f"{now.release}: files expected {then.files:,}, got {now.files:,}")
+        elif now.files_sha256 != then.files_sha256:
+            lines.append(f"{now.release}: not all files as they were, of {now.files:,}")
+    if lines:
+        raise IntegrityError(
+            "the cohort cannot be made again: the releases are not those it was made of",
+            details=lines,
+            hint=_anew(recorded),
+        )
+
+
+def demand_same_images(cohort: Cohort, recorded: Recorded) -> None:
+    """Check that the same images are chosen, in the same order.
+
+    Raises:
+        IntegrityError: of the same files, others are.
+    """
+    now, then = cohort.counts, recorded.counts
+    if now.images_sha256 != then.images_sha256:
+        raise IntegrityError(
+            "the cohort cannot be made again: of the same files other images are chosen, "
+            f"expected {then.chosen:,} of {then.rows:,} rows, got {now.chosen:,} of {now.rows:,}",
+            cause=f"covcat {recorded.covcat} with its catalog chose then, {__version__} now",
+            hint=_anew(recorded),
+        )
+
+
+def _anew(recorded: Recorded) -> str:
+    """Return the command that asks the same of what is here now."""
+    names = [one.release for one in recorded.releases]
+    return shlex.join(["covcat", "select", *names, *recorded.rule.options()])

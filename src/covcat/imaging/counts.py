@@ -1,0 +1,289 @@
+"""Counts over image indexes: groups of what is here, and the tables of papers counted again."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal, get_args
+
+from covcat.catalog import vocabulary
+from covcat.catalog.columns import COLUMNS, NAMES, Record, Value
+from covcat.catalog.entries import Explained, PublishedCounts, Recount, Release, Resource
+from covcat.errors import IntegrityError
+from covcat.imaging.further import Distinct
+from covcat.imaging.opening import Index
+from covcat.imaging.query import Question
+
+Of = Literal["rows", "images", "patients"]
+UNITS: tuple[Of, ...] = get_args(Of)
+Group = tuple[Value, ...]  # one value for each column; None is unknown
+Status = Literal["same", "explained", "differs", "outdated", "not counted", "in no row"]
+Condition = tuple[str, list[str]]  # SQL over the columns, and its values
+OPEN: tuple[Status, ...] = ("differs", "outdated")  # what the catalog has no explanation of
+
+_COLUMNS = {column.name: column for column in COLUMNS}
+_KEYS: dict[Of, str] = {  # what is counted of a record: nothing where this is NULL
+    "rows": "CASE WHEN matched <> 'image only' THEN 1 END",
+    "images": "resource || '@' || release || ':' || path",
+    "patients": "patient_id",
+}
+
+
+# ---- groups ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counts of groups, in the order in which they are shown."""
+
+    groups: tuple[tuple[Group, int], ...]
+    several: int  # records with several findings, which count for each of these
+    left_out: int  # records in which there is nothing of the kind that is counted
+
+
+def tally(indexes: Iterable[Index], by: Sequence[str], of: Of, question: Question) -> Tally:
+    """Count what passes a question, by the values of some columns; over all indexes together.
+
+    An image or a patient counts once in a group, however many rows speak of it.
+
+    Raises:
+        UsageError: the condition of the user's own is no SQL, or does more than to look.
+    """
+    condition = question.sql()
+    return _summed(
+        (
+            record
+            for index in indexes
+            for record in index.rows(*_grouped(by, of, condition), question.where)
+        ),
+        by,
+        of,
+    )
+
+
+def _grouped(by: Sequence[str], of: Of, condition: Condition) -> tuple[str, list[str]]:
+    """Return a question for the number of records of each group and key."""
+    sql, values = condition
+    columns = "".join(f"nullif({_sql(one)}, '') AS c{place}, " for place, one in enumerate(by))
+    numbers = ", ".join(str(place + 1) for place in range(len(by) + 1))
+    text = f"SELECT {columns}{_KEYS[of]} AS k, count(*) AS n FROM images"  # noqa: S608
+    return f"{text} WHERE {sql} GROUP BY {numbers}", values
+
+
+def _sql(column: str) -> str:
+    """Return a column, or what the catalog makes of several, so that nothing after it changes."""
+    return column if column in NAMES else f"({column}\n)"
+
+
+def _summed(records: Iterable[Record], by: Sequence[str], of: Of) -> Tally:
+    distinct = Distinct()
+    counts: Counter[Group] = Counter()
+    numbers: dict[Group, int] = {}
+    several = left_out = 0
+    for record in records:
+        number = int(record["n"] or 0)
+        if record["k"] is None:
+            left_out += number
+            continue
+        groups = list(_groups(record, by))
+        several += number if len(groups) > 1 else 0
+        for group in groups:
+            if of == "rows":
+                counts[group] += number
+            else:
+                place = numbers.setdefault(group, len(numbers))
+                distinct.add(place, record["k"])
+    found = distinct.counts()
+    counts.update({group: found[place] for group, place in numbers.items()})
+    return Tally(_sorted(counts, by), several, left_out)
+
+
+def _groups(record: Record, by: Sequence[str]) -> Iterator[Group]:
+    """Give the groups of a record: one for each of its findings."""
+    cells = [record[f"c{place}"] for place in range(len(by))]
+    if "finding" not in by:
+        yield tuple(cells)
+        return
+    place = by.index("finding")
+    for finding in str(cells[place] or "").split(vocabulary.JOINED):
+        yield (*cells[:place], finding or None, *cells[place + 1 :])
+
+
+def _sorted(counts: Counter[Group], by: Sequence[str]) -> tuple[tuple[Group, int], ...]:
+    """Sort by the columns from the left, each in its own order; what is unknown comes last."""
+    ranks = [_ranks(name, number, counts) for number, name in enumerate(by)]
+    return tuple(
+        sorted(
+            counts.items(),
+            key=lambda item: [rank(cell) for rank, cell in zip(ranks, item[0], strict=True)],
+        )
+    )
+
+
+Rank = tuple[bool, float, str]
+
+
+def _ranks(name: str, number: int, counts: Counter[Group]) -> Callable[[Value], Rank]:
+    """Return a column's order: the vocabulary's, that of numbers or dates, else most first."""
+    if words := order(name):
+        known = {word: place for place, word in enumerate(words)}
+        return lambda cell: (cell is None, known.get(str(cell), len(known)), str(cell))
+    if name in _COLUMNS and _COLUMNS[name].type != "text":
+        return lambda cell: (cell is None, float(cell or 0), "")
+    if name == "date":
+        return lambda cell: (cell is None, 0, str(cell))
+    totals: Counter[Value] = Counter()
+    for group, count in counts.items():
+        totals[group[number]] += count
+    return lambda cell: (cell is None, -totals[cell], str(cell))
+
+
+@cache
+def order(column: str) -> tuple[str, ...]:
+    """Return all words of a column in their order; none if it has no vocabulary."""
+    if column not in vocabulary.LISTS:
+        return _COLUMNS[column].words if column in _COLUMNS else ()
+    terms = vocabulary.words().lists[vocabulary.LISTS[column]].values()
+    return tuple(dict.fromkeys(word for term in terms for word in term.split(vocabulary.JOINED)))
+
+
+# ---- published tables --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One published count beside what the data give."""
+
+    row: Group  # one value for each `by` of the table
+    published: int | None  # None: the table has no such row
+    found: int | None  # None: it cannot be counted
+    status: Status
+    explained: Explained | None = None
+
+    @property
+    def difference(self) -> int | None:
+        """Return by how many more were found."""
+        if self.published is None or self.found is None:
+            return None
+        return self.found - self.published
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A published table, counted again where it can be."""
+
+    published: PublishedCounts
+    rows: tuple[Compared, ...]
+    counted: int | None = None  # all that its `where` leaves
+    outside: int | None = None  # of these, what is in no row of the table
+
+    @property
+    def total(self) -> int:
+        """Return what the published rows sum to."""
+        return sum(row.published or 0 for row in self.rows)
+
+
+def of_release(resource: Resource, release: Release) -> list[PublishedCounts]:
+    """Return the published tables that a release can be compared with.
+
+    Those that name no release are compared with each, if the catalog says how.
+    """
+    return [
+        counts
+        for counts in resource.published
+        if counts.release == release.id or (counts.release is None and counts.recount is not None)
+    ]
+
+
+def recounted(index: Index, counts: PublishedCounts) -> Table:
+    """Count a published table again from the index of its release.
+
+    Raises:
+        IntegrityError: the catalog's `recount` cannot be asked.
+    """
+    if counts.recount is None:
+        rows = [Compared(tuple(row[:-1]), int(row[-1]), None, "not counted") for row in counts.rows]
+        return Table(counts, tuple(rows))
+    try:
+        return _recounted(index, counts, counts.recount)
+    except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
+        raise IntegrityError(
+            f"the published table `{counts.of}`: its `recount` cannot be asked: {error}"
+        ) from error
+
+
+def _recounted(index: Index, counts: PublishedCounts, recount: Recount) -> Table:
+    everything = Question(where=recount.where, with_files_only=False).sql()
+    conditions = [_row_condition(recount.by, row[:-1]) for row in counts.rows]
+    rows = []
+    for row, condition in zip(counts.rows, conditions, strict=True):
+        found = _count(index, recount.of, _both(everything, condition))
+        rows.append(_compared(row, found, recount))
+    rest = _both(everything, _none(conditions))
+    records = index.rows(*_grouped(recount.by, recount.of, rest))
+    others = _summed(records, recount.by, recount.of).groups
+    rows += [Compared(group, None, number, "in no row") for group, number in others]
+    return Table(
+        counts,
+        tuple(rows),
+        counted=_count(index, recount.of, everything),
+        outside=_count(index, recount.of, rest),
+    )
+
+
+def _compared(row: tuple[str, ...], found: int, recount: Recount) -> Compared:
+    *cells, number = row
+    published = int(number)
+    explained = next((one for one in recount.differs if one.row == tuple(cells)), None)
+    status: Status = "same" if found == published else "differs"
+    if explained is not None:
+        status = "explained" if found == explained.found else "outdated"
+    return Compared(tuple(cells), published, found, status, explained)
+
+
+def _both(one: Condition, other: Condition) -> Condition:
+    return f"({one[0]}) AND ({other[0]})", [*one[1], *other[1]]
+
+
+def _none(conditions: Sequence[Condition]) -> Condition:
+    any_of = " OR ".join(f"({sql})" for sql, _ in conditions) or "0"
+    return f"({any_of}) IS NOT TRUE", [value for _, values in conditions for value in values]
+
+
+def _count(index: Index, of: Of, condition: Condition) -> int:
+    sql, values = condition
+    distinct = "" if of == "rows" else "DISTINCT "
+    text = f"SELECT count({distinct}{_KEYS[of]}) AS n FROM images WHERE {sql}"  # noqa: S608
+    (record,) = index.rows(text, values)
+    return int(record["n"] or 0)
+
+
+def _row_condition(by: Sequence[str], cells: Sequence[str]) -> Condition:
+    """Return the condition of a published row: its values, each in its column."""
+    condition: Condition = ("1", [])
+    for column, text in zip(by, cells, strict=True):
+        condition = _both(condition, _is(column, text))
+    return condition
+
+
+def _is(column: str, text: str) -> Condition:
+    """Return the condition for a published value: `PA, AP` is one of both, blank is unknown."""
+    words = [word for part in text.split(",") for word in _words(column, part.strip())]
+    if not text.strip():
+        return f"nullif({_sql(column)}, '') IS NULL", []
+    if column != "finding":
+        return f"{_sql(column)} IN ({', '.join('?' * len(words))})", words
+    one = "instr('; ' || finding || '; ', '; ' || ? || '; ')"
+    return f"({' OR '.join([one] * len(words))})", words
+
+
+def _words(column: str, text: str) -> tuple[str, ...]:
+    """Return the index's words for a published one; itself if the vocabulary does not have it."""
+    if column == "finding":
+        return vocabulary.findings(text) or (text,)
+    if column == "covid" and text not in _COLUMNS["covid"].words:
+        found = vocabulary.covid(text, vocabulary.findings(text))
+        return (text if found == "unknown" else found,)
+    kind = vocabulary.LISTS.get(column)
+    return ((vocabulary.term(kind, text) if kind else "") or text,)

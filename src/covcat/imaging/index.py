@@ -1,0 +1,183 @@
+"""The image index of a release: its files and label tables -> image records, in SQLite.
+
+The file lies beside the manifest, and is made anew when that, the catalog's entry or covcat's own
+rules change, or when its seal is broken. Rows are written as they are read: a million need little
+more memory than ten.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from covcat import seal
+from covcat.catalog import matching
+from covcat.catalog.entries import BROUGHT, LabelTable, Release, Resource
+from covcat.catalog.load import Catalog
+from covcat.catalog.yaml import packaged_catalog
+from covcat.errors import DiskError, IntegrityError, NotFoundError
+from covcat.files import FILE_MODE, disk_errors, hashed
+from covcat.imaging import build, opening
+from covcat.imaging.build import tables_of
+from covcat.imaging.opening import Index, Origin
+from covcat.progress import Progress
+from covcat.store.folder import INDEX, Store
+from covcat.store.manifest import load, raw
+
+__all__ = ["VERSION", "Index", "here", "index_of"]
+
+VERSION = "5"  # of what covcat makes of the same files
+_TRIES = 3  # while another process changes the release
+
+
+def here(
+    catalog: Catalog, store: Store, names: Sequence[str] = ()
+) -> list[tuple[Resource, Release]]:
+    """Return the releases on disk that are named, `ID` or `ID@RELEASE`; by default all.
+
+    Raises:
+        NotFoundError: none is here, or one that is named is not.
+    """
+    lying = {(one, release) for one, release, _ in store.releases()}
+    if names:
+        named = [_named(catalog, store, name, lying) for name in names]
+        return list({(one.id, release.id): (one, release) for one, release in named}.values())
+    found = [
+        (one, release)
+        for one in catalog.resources
+        for release in _releases(one).values()
+        if (one.id, release.id) in lying
+    ]
+    if not found:
+        raise NotFoundError(
+            f"nothing of the catalog is in `{store.folder}`", hint="covcat fetch figure1"
+        )
+    return found
+
+
+def _releases(resource: Resource) -> dict[str, Release]:
+    """Return by id what may be here of a resource: its releases, and what a person brought."""
+    return {one.id: one for one in (*resource.releases, BROUGHT)}
+
+
+def _named(
+    catalog: Catalog, store: Store, name: str, lying: set[tuple[str, str]]
+) -> tuple[Resource, Release]:
+    """Take of an ID the default release, or the newest other one that is here."""
+    id, at, wanted = name.partition("@")
+    is_brought = bool(id) and wanted == BROUGHT.id
+    resource, release = catalog.find(id if is_brought else name)
+    if is_brought:
+        release = _releases(resource)[wanted]
+    elif not at and (resource.id, release.id if release else "") not in lying:
+        known = [one for one in _releases(resource).values() if (resource.id, one.id) in lying]
+        release = known[-1] if known else None
+    if release is None or (resource.id, release.id) not in lying:
+        is_for_browsing = is_brought or resource.default_release is None
+        hint = f"covcat import {id} FILE…" if is_for_browsing else f"covcat fetch {name}"
+        raise NotFoundError(f"`{name}` is not in `{store.folder}`", hint=hint)
+    return resource, release
+
+
+def index_of(resource: Resource, release: Release, store: Store, progress: Progress) -> Index:
+    """Return the index of a release that is here, made now if it is not up to date.
+
+    Raises:
+        IntegrityError: the manifest or a label table is damaged; its hint is None if the tables
+            are as they were recorded, so that `verify` would find nothing.
+        DiskError: it cannot be written.
+    """
+    folder = store.release(resource.id, release.id)
+    for _ in range(_TRIES):
+        origin = _origin(folder, resource, release)
+        if (known := opening.opened(folder / INDEX, origin)) is not None:
+            return known
+        progress.note(f"{origin.name}: making its image index")
+        try:
+            made = _made(origin, resource, release, store, progress)
+        except IntegrityError as error:
+            raise _of(resource, release, folder, error) from error
+        if made is not None:
+            return made
+    raise DiskError(
+        f"cannot make the image index of {resource.id}@{release.id}: the release changes "
+        "while it is read",
+        hint="run the same command again when nothing else works on it",
+    )
+
+
+def _made(
+    origin: Origin, resource: Resource, release: Release, store: Store, progress: Progress
+) -> Index | None:
+    """Write an index and open it before anybody can remove it; None if it is not of `origin`."""
+    folder = store.release(resource.id, release.id)
+    store.prepare()
+    with store.workshop() as workshop, disk_errors(f"put the index into `{folder}`"):
+        path = workshop / INDEX
+        path.touch(mode=FILE_MODE)  # sqlite would let only its maker write
+        build.write(path, origin.key, resource, release, folder, progress)
+        seal.append(path)
+        made = opening.opened(path, origin)
+        if made is not None:
+            path.replace(folder / INDEX)
+        return made
+
+
+def _of(
+    resource: Resource, release: Release, folder: Path, error: IntegrityError
+) -> IntegrityError:
+    """Say of which release something is wrong, and if `verify` will see it too."""
+    name, hint = f"{resource.id}@{release.id}", error.hint
+    if hint is None and _is_altered(tables_of(resource, release), folder):
+        hint = f"covcat verify {name}"
+    text = f"{name}: {error.message}"
+    return type(error)(text, cause=error.cause, hint=hint, details=error.details)
+
+
+def _is_altered(tables: Iterable[LabelTable], folder: Path) -> bool:
+    """Tell if the manifest or a label table is not as it was recorded."""
+    globs = [f"files/{one.path}" for one in tables if one.reader not in matching.OF_IMAGES]
+    try:
+        for file in load(folder).files:
+            if any(fnmatchcase(file.path, glob) for glob in globs):
+                with disk_errors("read a label table"):
+                    if hashed(folder / file.path, file).sha256 != file.sha256:
+                        return True
+    except (IntegrityError, DiskError):
+        return True
+    return False
+
+
+def _origin(folder: Path, resource: Resource, release: Release) -> Origin:
+    """Return what an index of the release is made of now."""
+    words = packaged_catalog() / "vocabulary" / "terms.yaml"
+    manifest = raw(folder)
+    with disk_errors("read the label tables"):
+        parts = [
+            VERSION.encode(),
+            manifest,
+            words.read_bytes(),
+            repr((tables_of(resource, release), resource.pictures, resource.license)).encode(),
+            repr(_states(folder / "files", tables_of(resource, release))).encode(),
+        ]
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(hashlib.sha256(part).digest())
+    return Origin(resource.id, release.id, whole.hexdigest(), manifest)
+
+
+def _states(folder: Path, tables: Iterable[LabelTable]) -> list[tuple[str, int, int]]:
+    """Return size and time of the tables: somebody may have mended one by hand."""
+    found = set()
+    for table in tables:
+        place, _, name = table.path.rpartition("/")
+        if table.reader in matching.OF_IMAGES or set(place) & set("*?["):
+            continue
+        with suppress(OSError), os.scandir(folder / place) as entries:
+            for one in entries:
+                if fnmatchcase(one.name, name):
+                    state = one.stat()
+                    found.add((f"{place}/{one.name}", state.st_size, state.st_mtime_ns))
+    return sorted(found)

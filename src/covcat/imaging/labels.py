@@ -1,0 +1,313 @@
+"""A row of a label table -> what the image record says of it. Pure.
+
+Raw values are kept as they are; what the vocabulary does not know stays blank beside them.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from itertools import chain
+from typing import TypeVar
+
+from covcat.catalog import matching, vocabulary
+from covcat.catalog.columns import LABELS, Record, Value
+from covcat.catalog.entries import LabelTable, License, Resource
+from covcat.catalog.matching import Row, by_names, column_of
+from covcat.errors import IntegrityError
+from covcat.imaging.dates import date
+from covcat.imaging.readers.delimited import delimiter_of
+from covcat.imaging.readers.limits import MOST_BYTES, too_much, weight
+
+OLDEST = 130  # years
+_TEXTS = ("location", "license", "clinical_notes", "other_notes")  # may have lines
+_OR = " | "  # between columns of which the first with a value is taken
+_SHORT = 200  # letters of a text that is remembered
+_SHOWN = 50  # columns that a message names
+_T = TypeVar("_T")
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def record(row: Row, table: LabelTable, resource: Resource) -> Record:
+    """Return the labels of one row; for many rows of a table, make one Reading."""
+    return Reading(table, resource).record(row)
+
+
+class Reading:
+    """Reads the rows of one table: what its columns and words mean is worked out once for all."""
+
+    def __init__(self, table: LabelTable, resource: Resource) -> None:
+        """Take a table of the catalog, and the resource that it belongs to."""
+        self._table, self._resource = table, resource
+        self._places = by_names(self._find_places)
+        self._patterns = {
+            name: (column, _compiled(name, pattern))
+            for name, text in (table.extract or {}).items()
+            for column, _, pattern in [text.partition(": ")]
+        }
+        self._own = {
+            name: frozenset(map(vocabulary.plain, words))
+            for name, words in (table.values or {}).items()
+        }
+        self._whole = _licence_of_all(resource, table)
+        self._meanings = {name: _remembered(work) for name, work in self._works().items()}
+        self._finding = _remembered(self._find_finding)
+        self._terms = _remembered(lambda raw: terms_of(raw, self._whole))
+
+    def record(self, row: Row) -> Record:
+        """Return the labels of a row; what the files say of the image is not in it.
+
+        Raises:
+            IntegrityError: a cell holds what must be rows of its own.
+        """
+        table, raw = self._table, self._raw(row)
+        found: Record = {
+            name: None if self._is_blank(name, value) else value for name, value in raw.items()
+        }
+        for name, meaning in self._meanings.items():
+            found[name] = meaning(raw[name])
+        number = str(found["patient_id"] or "").strip()
+        found["patient_id"] = f"{self._resource.id}:{number}" if number else None
+        found |= self._finding(raw["finding"])
+        found["label_source"] = f"names: {table.path}" if table.reader == "names" else row.file
+        found["raw"] = cells = _as_json({row.file: dict(row.cells)})
+        if weight(cells) > 2 * MOST_BYTES:  # of one byte JSON may make six
+            raise too_much(f"a row of `{row.file}` as JSON", 2 * MOST_BYTES, "bytes")
+        if not cells.isascii():
+            found = {
+                name: _writable(value) if isinstance(value, str) else value
+                for name, value in found.items()
+            }
+        return found | self._terms(str(found["license"] or "")) | self._disputed(row)
+
+    def lacking(self, row: Row) -> list[str]:
+        """Say what the entry names and the table of a row does not have.
+
+        Raises:
+            IntegrityError: it has nothing of what the entry names.
+        """
+        table, names = self._table, tuple(row.cells)
+        asked = {
+            **{label: columns.split(_OR) for label, columns in (table.columns or {}).items()},
+            **{label: [column] for label, (column, _) in self._patterns.items()},
+        }
+        lacking = {
+            label: columns
+            for label, columns in asked.items()
+            if label not in table.optional
+            and columns != ["path"]
+            and not any(column_of(names, one) is not None for one in columns)
+        }
+        unnamed = matching.columns_lacking(names, table.image)
+        if asked.keys() == lacking.keys() and (unnamed or table.image is None):
+            expected = ", ".join(f"`{one}`" for columns in lacking.values() for one in columns)
+            raise IntegrityError(
+                f"`{row.file}` has none of the columns that the entry names: expected {expected}, "
+                f"got {', '.join(f'`{one[:_SHORT]}`' for one in names[:_SHOWN])}"
+                + (f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")
+            )
+        found = [f"`{_OR.join(columns)}` ({label})" for label, columns in lacking.items()]
+        return found + [f"`{one}` (name of the image)" for one in unnamed]
+
+    def _disputed(self, row: Row) -> Record:
+        """Return the terms that count where others contradict the licence of a row."""
+        for one in self._table.disputed:
+            if one.has in (_cell(row.cells, one.column) or ""):
+                stated = {f"allows_{use}": getattr(one.allows, use) for use in vocabulary.USES}
+                return {"license_spdx": None, **stated}
+        return {}
+
+    def _is_blank(self, name: str, raw: str) -> bool:
+        """Tell a place holder from a value: a word of the table's own is one, whatever it looks."""
+        if not raw or not vocabulary.is_blank(raw):
+            return not raw
+        return name not in self._own or vocabulary.plain(raw) not in self._own[name]
+
+    def _works(self) -> dict[str, Callable[[str], Value]]:
+        """Return what makes a value of the raw text, for the labels that have rules."""
+        own = self._table.values or {}
+
+        def of_list(name: str, kind: str) -> Callable[[str], Value]:
+            return lambda raw: vocabulary.term(kind, raw, own.get(name, {})) or None
+
+        return {
+            **{
+                name: of_list(name, kind)
+                for name, kind in vocabulary.LISTS.items()
+                if name != "finding"
+            },
+            "age": _age,
+            "offset": _days_before if self._table.offset_from == "image" else _offset,
+            "date": lambda raw: date(raw, self._table.dates) or None,
+        }
+
+    def _find_finding(self, raw: str) -> Record:
+        own = (self._table.values or {}).get("finding", {})
+        terms = vocabulary.findings(raw, own)
+        return {
+            "finding": vocabulary.JOINED.join(terms) or None,
+            "finding_raw": raw or None,
+            "covid": vocabulary.covid(raw, terms, own),
+        }
+
+    def _raw(self, row: Row) -> dict[str, str]:
+        """Return the raw value of every label: a constant, a part of a cell, or a cell."""
+        found, cells = dict.fromkeys(LABELS, ""), row.cells
+        if self._table.reader in matching.OF_IMAGES and row.image is None:
+            return found  # nothing is known of what is no picture
+        for name, columns in self._places(tuple(cells)).items():
+            values = [cells[column] for column in columns]
+            found[name] = next(
+                (one for one in values if not self._is_blank(name, one)),
+                next((one for one in values if one.strip()), values[0]),
+            )
+        for name, (column, pattern) in self._patterns.items():
+            text = (row.image or row.file) if column == "path" else _cell(cells, column)
+            hit = pattern.search(text or "")
+            found[name] = (hit[1] or "") if hit else ""
+        self._demand_one_line(found, row)
+        return found | (self._table.constants or {})
+
+    def _demand_one_line(self, found: Mapping[str, str], row: Row) -> None:
+        """Refuse a cell that swallowed the rows after it, of which a stray quote made one."""
+        if self._table.reader != "delimited":
+            return
+        for name, value in found.items():
+            if "\n" in value and name not in _TEXTS and delimiter_of(self._table) in value:
+                first, *_ = value.split("\n")
+                raise IntegrityError(
+                    f"the table `{row.file}` is damaged: the {name} that begins with `{first}` "
+                    f"holds {value.count(chr(10))} more lines: a quote before it is not closed"
+                )
+
+    def _find_places(self, names: tuple[str, ...]) -> dict[str, list[str]]:
+        """Return in which columns of a row's own each label may stand, in order."""
+        found: dict[str, list[str]] = {}
+        for label in LABELS:
+            theirs = (self._table.columns or {}).get(label)
+            if theirs is not None:
+                hits = [column_of(names, one) for one in theirs.split(_OR)]
+                found[label] = [one for one in hits if one is not None]
+            elif self._table.reader == "names" and label in names:
+                found[label] = [label]
+        return {label: columns for label, columns in found.items() if columns}
+
+
+def _compiled(name: str, pattern: str) -> re.Pattern[str]:
+    try:
+        found = re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise IntegrityError(f"`extract` of `{name}` is no regular expression: {error}") from error
+    if found.groups != 1:
+        raise IntegrityError(
+            f"`extract` of `{name}`: expected `column: regular expression` with one group"
+        )
+    return found
+
+
+def _remembered(work: Callable[[str], _T]) -> Callable[[str], _T]:
+    """Return `work` with a memory for short texts: a table has few of them, again and again."""
+    known = lru_cache(maxsize=4000)(work)
+    return lambda text: known(text) if len(text) <= _SHORT else work(text)
+
+
+def _age(raw: str) -> Value:
+    years = vocabulary.number(raw)
+    return years if years is not None and 0 <= years <= OLDEST else None
+
+
+def _offset(raw: str) -> Value:
+    days = vocabulary.number(raw)
+    return days if isinstance(days, int) else None
+
+
+def _days_before(raw: str) -> Value:
+    """Turn the days from an image to an event into the days since that event."""
+    days = _offset(raw)
+    return -days if isinstance(days, int) else None
+
+
+def _licence_of_all(resource: Resource, table: LabelTable | None = None) -> License | None:
+    """Return the licence of images that state none; None where each has its own, or none known."""
+    is_stated = any("license" in (one.columns or {}) for one in resource.tables)
+    is_elsewhere = table is not None and table.license == "unknown"
+    whole = resource.license
+    return None if is_stated or is_elsewhere or whole.per_image is not None else whole
+
+
+def terms_of(raw: str, whole: License | None) -> Record:
+    """Return what one may do with an image: by its own licence, else by that of the whole set."""
+    if whole is None or raw.strip():
+        named = vocabulary.license(raw)
+        return {
+            "license": raw or None,
+            "license_spdx": named.spdx or None,
+            **{f"allows_{use}": named.allows[use] for use in vocabulary.USES},
+        }
+    is_spdx = not whole.spdx.startswith("LicenseRef-") and whole.spdx != "NOASSERTION"
+    return {
+        "license": whole.spdx,
+        "license_spdx": whole.spdx if is_spdx else None,
+        **{f"allows_{use}": getattr(whole.allows, use) for use in vocabulary.USES},
+    }
+
+
+def merged(one: Record, further: Iterable[Record]) -> Record:
+    """Fill the blanks of a record with what other rows say of the same image, in their order.
+
+    Raises:
+        IntegrityError: they say more than one record holds.
+    """
+    rows = iter(further)
+    if (first := next(rows, None)) is None:
+        return one
+    filled = dict(one)
+    cells = json.loads(str(one.get("raw") or "{}"))
+    sources, last = dict.fromkeys(_sources(one)), dict.fromkeys(cells, 1)
+    size = 0
+    for more in chain((first,), rows):
+        raw = str(more.get("raw") or "{}")
+        size += weight(raw)
+        if size > MOST_BYTES:
+            what = f"what `{more.get('label_source')}` adds to one image"
+            raise too_much(what, MOST_BYTES, "bytes")
+        for name, value in filled.items():
+            if value in (None, "", "unknown"):
+                filled[name] = more.get(name)
+        for file, row in json.loads(raw).items():
+            cells[_free(file, cells, last)] = row
+        sources |= dict.fromkeys(_sources(more))
+    filled["raw"] = json.dumps(cells, ensure_ascii=False)
+    filled["label_source"] = vocabulary.JOINED.join(sources)
+    return filled
+
+
+def _sources(record: Record) -> list[str]:
+    named = str(record.get("label_source") or "").split(vocabulary.JOINED)
+    return [source for source in named if source]
+
+
+def _free(file: str, known: Mapping[str, object], last: dict[str, int]) -> str:
+    """Return a key that is not taken: two rows of one file must not hide each other."""
+    free, number = file, last.get(file, 1)  # the number that its rows had last
+    while free in known:
+        number += 1
+        free = f"{file}#{number}"
+    last[file] = number
+    return free
+
+
+def _writable(text: str) -> str:
+    r"""Spell out what UTF-8 has no bytes for: half a character, which JSON can name (`\ud83d`)."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _cell(cells: Mapping[str, str], name: str) -> str | None:
+    real = column_of(tuple(cells), name)
+    return None if real is None else cells[real]
+
+
+def blank(resource: Resource) -> Record:
+    """Return the labels of an image that no table names."""
+    unknown = {**dict.fromkeys(LABELS), "finding_raw": None, "covid": "unknown", "raw": "{}"}
+    return {**unknown, **terms_of("", _licence_of_all(resource))}

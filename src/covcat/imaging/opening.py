@@ -1,0 +1,203 @@
+"""An image index on disk -> the same, open to be asked, if nothing but covcat wrote it.
+
+It lies in the folder of a release, which people move and share. So SQLite reads no file whose seal
+is broken, and of a sealed one nothing is believed that would lead elsewhere: each file that a row
+names must be one of the manifest's. Whatever else is wrong, the index is made anew.
+"""
+
+import json
+import math
+import os
+import sqlite3
+import time
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from covcat import seal, stopping
+from covcat.catalog.columns import Record, Value
+from covcat.errors import DiskError, IntegrityError, UsageError
+from covcat.files import opened as opened_file
+from covcat.imaging.build import SCHEMA, Report
+from covcat.names import unsafe_name
+
+LONGEST = 60.0  # seconds that a question may work on one row
+_STEPS = 10_000  # of SQLite's machine, between two looks at the clock and at signals
+_MOST_BYTES = 1 << 28  # of a text that a condition of a user's own may make
+_ALLOWED = (
+    sqlite3.SQLITE_SELECT,
+    sqlite3.SQLITE_READ,
+    sqlite3.SQLITE_FUNCTION,
+    sqlite3.SQLITE_RECURSIVE,
+)
+_OF_THE_DISK = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
+_OF_THE_FILE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What an index was made of."""
+
+    resource: str
+    release: str
+    key: str  # changes with all that the rows depend on
+    manifest: bytes
+
+    @property
+    def name(self) -> str:
+        """ID@RELEASE."""
+        return f"{self.resource}@{self.release}"
+
+
+class Index:
+    """An image index that is open: removing its file takes nothing away any more."""
+
+    def __init__(self, base: sqlite3.Connection, name: str, report: Report) -> None:
+        """`base` is closed with the last use of this object."""
+        self.name, self.report = name, report
+        self._base, self._patience = base, _Patience()
+        base.row_factory = sqlite3.Row
+        base.set_progress_handler(self._patience.is_over, _STEPS)
+        base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
+        base.set_authorizer(_only_looking)
+        weakref.finalize(self, base.close)
+
+    def rows(
+        self, text: str, values: Sequence[Any] = (), where: str | None = None
+    ) -> Iterator[Record]:
+        """Give the rows of a question in SQL, part of which (`where`) a user may have written.
+
+        Raises:
+            UsageError: `where` is no condition, does more than to look, or takes too long.
+            IntegrityError, DiskError: the file was changed while it was read, or cannot be read.
+            sqlite3.Error: the question itself is wrong, and nobody's `where` is in it.
+        """
+        self._patience.seconds = LONGEST if where is not None else math.inf
+        self._patience.begin()
+        try:
+            if where is not None:  # it must be one condition: `1) OR (1` would undo the others
+                self._base.execute(f"EXPLAIN SELECT 1 FROM images WHERE {where}\n")  # noqa: S608
+            for row in self._base.execute(text, values):
+                yield {name: _plain(row[name]) for name in row.keys()}  # noqa: SIM118 -- a Row
+                self._patience.begin()  # whoever reads the rows may have taken a day
+        except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
+            stopping.raise_again()  # SQLite dropped what a signal raised in a handler
+            self._demand_readable(error)
+            if where is None:
+                raise
+            is_long = self._patience.is_over()
+            cause = f"it works for more than {LONGEST:.0f} seconds" if is_long else error
+            raise UsageError(
+                f"--where `{where}` cannot be asked: {cause}",
+                hint="covcat images --where \"view = 'PA' AND age > 40\"",
+            ) from error
+
+    def _demand_readable(self, error: Exception) -> None:
+        """Tell a file that was changed since it was opened, a disk that fails, and Ctrl-C."""
+        code = str(getattr(error, "sqlite_errorname", ""))
+        if code == "SQLITE_INTERRUPT" and not self._patience.is_over():
+            raise KeyboardInterrupt from error  # in a notebook, whose signals are its own
+        is_undecodable = isinstance(error, sqlite3.OperationalError) and not code
+        if code.startswith(_OF_THE_FILE) or is_undecodable:
+            raise IntegrityError(
+                f"the image index of {self.name} was changed while it was read: {error}",
+                hint="run the same command again: the index is made anew",
+            ) from error
+        if code.startswith(_OF_THE_DISK):
+            raise DiskError(
+                f"cannot read the image index of {self.name}: {error}", hint="see `covcat doctor`"
+            ) from error
+
+
+def opened(path: Path, origin: Origin) -> Index | None:
+    """Open an index to be read only; None if it is not there, not whole, or of another origin."""
+    try:
+        with opened_file(path, follow=False) as stream:
+            status = os.fstat(stream.fileno())
+            if not seal.holds(stream, status.st_size):
+                return None
+            uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+            base = sqlite3.connect(uri, uri=True)
+            index = None
+            try:
+                if os.path.samestat(status, path.lstat()):
+                    index = _checked(base, origin)
+            finally:
+                if index is None:
+                    base.close()
+        return index
+    except (OSError, sqlite3.Error, sqlite3.Warning, KeyError, TypeError, ValueError):
+        return None
+
+
+def _checked(base: sqlite3.Connection, origin: Origin) -> Index | None:
+    """Look at what would lead elsewhere, were it forged: what the tables are, and every path."""
+    if [row[0] for row in base.execute("SELECT sql FROM sqlite_master")] != list(SCHEMA):
+        return None
+    about = dict(base.execute("SELECT key, value FROM about").fetchall())
+    if about["key"] != origin.key:
+        return None
+    report = _report(json.loads(about["report"]))
+    return Index(base, origin.name, report) if _names_only_its_own(base, origin) else None
+
+
+def _report(tree: Mapping[str, Any]) -> Report:
+    """Return a report whose values are what `Report` says; pydantic would take 100 ms to import.
+
+    Raises:
+        TypeError: one is another.
+    """
+    found = Report(**tree)
+    for name, default in vars(Report()).items():
+        value = getattr(found, name)
+        texts = list(value) if isinstance(value, list | dict) else []
+        numbers = list(value.values()) if isinstance(value, dict) else []
+        kinds = [type(value), *map(type, texts), *map(type, numbers)]
+        if kinds != [type(default), *[str] * len(texts), *[int] * len(numbers)]:
+            raise TypeError(f"`{name}` is no part of a report")
+    return found
+
+
+def _names_only_its_own(base: sqlite3.Connection, origin: Origin) -> bool:
+    """Tell if rows are of this release, and each file that one names is as the manifest has it."""
+    strange = "SELECT 1 FROM images WHERE resource IS NOT ? OR release IS NOT ? LIMIT 1"
+    if base.execute(strange, (origin.resource, origin.release)).fetchone():
+        return False
+    rows = json.loads(origin.manifest)["files"]
+    files = {row["path"]: (row["sha256"], row["bytes"]) for row in rows}
+    images = "SELECT path, sha256, bytes FROM images WHERE path IS NOT NULL"
+    masks = "SELECT DISTINCT mask_path FROM images WHERE mask_path IS NOT NULL"
+    return all(
+        files.get(f"files/{path}") == (sha256, size) and unsafe_name(path) is None
+        for path, sha256, size in base.execute(images)
+    ) and all(f"files/{mask}" in files and not unsafe_name(mask) for (mask,) in base.execute(masks))
+
+
+def _plain(value: Value | bytes) -> Value:
+    """Write 65.0 years as people do."""
+    if isinstance(value, bytes):
+        raise sqlite3.OperationalError("a value is neither text nor number")
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _only_looking(action: int, *_: object) -> int:
+    return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
+
+
+class _Patience:
+    """Ends a user's own condition that works for ever: so long may it take to the next row.
+
+    Of covcat's own questions it ends none, but lets signals through while SQLite works.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = math.inf
+        self.begin()
+
+    def begin(self) -> None:
+        self._since = time.monotonic()
+
+    def is_over(self) -> int:
+        return int(time.monotonic() - self._since > self.seconds)

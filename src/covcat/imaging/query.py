@@ -1,0 +1,185 @@
+"""What is asked of image indexes -> records: filters, one image a patient, an SQL condition."""
+
+import difflib
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from covcat.catalog import vocabulary
+from covcat.catalog.columns import NAMES, Record, Value
+from covcat.errors import UsageError
+from covcat.imaging.opening import Index
+
+_AGES = re.compile(r"([0-9]{1,3})|([0-9]{1,3})?-([0-9]{1,3})?")
+
+
+def ages(text: str) -> tuple[int | None, int | None]:
+    """Read years: `18-65`, `18-`, `-65` or `40`.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    found = _AGES.fullmatch(text)
+    if found is None or not any(found.groups()):
+        raise UsageError(f"--age `{text}`: expected years such as 18-65, 18- or -65")
+    low, high = (int(one) if one else None for one in (found[1] or found[2], found[1] or found[3]))
+    if low is not None and high is not None and low > high:
+        raise UsageError(f"--age `{text}`: expected the lower age first, as in 18-65")
+    return low, high
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What `images` was asked for: values of one field mean OR, different fields AND."""
+
+    findings: tuple[str, ...] = ()
+    covid: tuple[str, ...] = ()
+    views: tuple[str, ...] = ()
+    modalities: tuple[str, ...] = ()
+    sexes: tuple[str, ...] = ()
+    ages: tuple[int | None, int | None] | None = None  # both ends belong to it
+    allows: tuple[str, ...] = ()  # uses, all of which the licence must allow
+    where: str | None = None  # SQL over the columns
+    one_per: str | None = None  # "patient"
+    with_files_only: bool = True
+
+    def sql(self) -> tuple[str, list[Any]]:
+        """Return a condition over the table `images`, and its values."""
+        parts: list[tuple[str, list[Any]]] = [
+            (
+                "(" + " OR ".join(["'; ' || finding || '; ' LIKE ?"] * len(self.findings)) + ")",
+                [f"%; {one}; %" for one in self.findings],
+            ),
+            _in("covid", self.covid),
+            _in("view", self.views),
+            _in("modality", self.modalities),
+            _in("sex", self.sexes),
+        ]
+        asked = [self.findings, self.covid, self.views, self.modalities, self.sexes]
+        chosen = [part for part, values in zip(parts, asked, strict=True) if values]
+        if self.ages is not None:
+            low, high = self.ages
+            chosen.append(
+                ("age BETWEEN ? AND ?", [0 if low is None else low, 999 if high is None else high])
+            )
+        chosen += [(f"allows_{use} = 'yes'", []) for use in self.allows]
+        if self.with_files_only:
+            chosen.append(("matched <> 'label only'", []))
+        if self.where is not None:
+            chosen.append((f"({self.where}\n)", []))
+        conditions = " AND ".join(sql for sql, _ in chosen) or "1"
+        return conditions, [value for _, values in chosen for value in values]
+
+
+def _in(column: str, values: Sequence[str]) -> tuple[str, list[Any]]:
+    return f"{column} IN ({', '.join('?' * len(values))})", list(values)
+
+
+def asked(index: Index, question: Question) -> Iterator[Record]:
+    """Give the records of one index that pass, in its order.
+
+    Raises:
+        UsageError: the condition of the user's own is no SQL, or does more than to look.
+    """
+    conditions, values = question.sql()
+    columns = ", ".join(NAMES)
+    if question.one_per is None:
+        text = f"SELECT {columns} FROM images WHERE {conditions} ORDER BY rowid"  # noqa: S608
+    else:  # the first by days since the first symptoms; of a patient that nobody numbers, none
+        text = (
+            f"SELECT {columns} FROM (SELECT *, rowid AS n, row_number() OVER (PARTITION BY "  # noqa: S608
+            "patient_id ORDER BY offset IS NULL, offset, rowid) AS k FROM images WHERE "
+            f"{conditions} AND patient_id IS NOT NULL) WHERE k = 1 ORDER BY n"
+        )
+    yield from index.rows(text, values, question.where)
+
+
+# ---- what is on the disk now -------------------------------------------------------------------
+
+
+def is_gone(path: str, size: Value) -> bool:
+    """Tell if a recorded file is not on the disk any more, or of another size."""
+    try:
+        status = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:  # what this user may not look at is not gone
+        return False
+    return status.st_size != size or not stat.S_ISREG(status.st_mode)
+
+
+@dataclass(slots=True)
+class Gone:
+    """Looks for the image of each record that goes by; keeps those that are gone."""
+
+    folder: Path  # of the data
+    paths: dict[str, set[str]] = field(default_factory=dict)  # by ID@RELEASE, each once
+
+    def has(self, record: Record) -> bool:
+        """Look at one."""
+        path = record["path"]
+        if path is None:
+            return False
+        id, release = record["resource"], record["release"]
+        if not is_gone(f"{self.folder}/{id}/{release}/files/{path}", record["bytes"]):
+            return False
+        self.paths.setdefault(f"{id}@{release}", set()).add(str(path))
+        return True
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return how many are gone, by ID@RELEASE."""
+        return {name: len(paths) for name, paths in self.paths.items()}
+
+    def look(self, index: Index, question: Question) -> None:
+        """Look at all images of an index that pass."""
+        conditions, values = question.sql()
+        text = (
+            "SELECT resource, release, path, bytes FROM images "  # noqa: S608
+            f"WHERE path IS NOT NULL AND {conditions}"
+        )
+        for record in index.rows(text, values, question.where):
+            self.has(record)
+
+
+# ---- what a person writes ----------------------------------------------------------------------
+
+
+def finding(word: str) -> str:
+    """Return the vocabulary's term for a finding.
+
+    Raises:
+        UsageError: it has none.
+    """
+    found = vocabulary.findings(word)
+    if len(found) != 1:
+        raise _unknown("--finding", "findings", word)
+    return found[0]
+
+
+def word(option: str, kind: str, text: str) -> str:
+    """Return the vocabulary's word for a view, sex or modality.
+
+    Raises:
+        UsageError: it has none.
+    """
+    found = vocabulary.term(kind, text)
+    if not found:
+        raise _unknown(option, kind, text)
+    return found
+
+
+def _unknown(option: str, kind: str, text: str) -> UsageError:
+    """Name what was probably meant, or else all that there is."""
+    known = vocabulary.words().lists[kind]
+    near = difflib.get_close_matches(vocabulary.plain(text), known, 1)
+    if near:
+        meant = known[near[0]]
+        shown = f"'{meant}'" if set(meant) & set(" ;") else meant
+        return UsageError(f"unknown {option} `{text}`", hint=f"did you mean `{option} {shown}`?")
+    terms = dict.fromkeys(known.values())
+    return UsageError(f"unknown {option} `{text}`: expected one of {', '.join(terms)}")

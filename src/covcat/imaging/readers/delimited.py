@@ -1,0 +1,136 @@
+"""Tables of delimited text: CSV, TSV, space separated.
+
+Read with the standard library, not pandas: rows may have more cells than the header (unquoted
+commas), unnamed and repeated columns, and bare newlines within quotes; all of it is kept.
+A quote that is not closed, or goes on after its end, is damage: it would move cells of other rows.
+"""
+
+import csv
+import sys
+from collections.abc import Iterator, Sequence
+
+from covcat.catalog.entries import LabelTable
+from covcat.catalog.matching import Row
+from covcat.errors import IntegrityError
+from covcat.imaging.readers.base import Source
+from covcat.imaging.readers.limits import MOST_BYTES, MOST_COLUMNS, lines, too_much, weight
+
+_NAMED = {"tab": "\t", "space": " "}
+_QUOTES = 'where `"` is a letter like any other, the entry says `quote: none`'
+
+
+def rows(table: LabelTable, source: Source) -> Iterator[Row]:
+    """Give every row that is not blank.
+
+    Further columns of one name are called `NAME#2`, cells beyond the header `#N`.
+    """
+    csv.field_size_limit(min(sys.maxsize, 1 << 30))
+    for path in source.matching(table.path):
+        yield from _of(path, table, source)
+
+
+def delimiter_of(table: LabelTable) -> str:
+    """Return what stands between the cells of a table."""
+    return _NAMED.get(table.delimiter or ",", table.delimiter or ",")
+
+
+def _of(path: str, table: LabelTable, source: Source) -> Iterator[Row]:
+    try:
+        with (source.folder / path).open(
+            encoding=table.encoding or "utf-8-sig", newline=""
+        ) as stream:
+            records = _records(_without(lines(stream, path), table.comment), path, table)
+            names = unique(list(table.header) or next(records, ([], 0, []))[0])
+            width = len(names)
+            for cells, first, own in records:
+                if not any(map(str.strip, cells)):
+                    continue
+                if len(own) > 1 and _are_rows(own, width, delimiter_of(table)):
+                    raise _mismatch(path, first)
+                cells += [""] * (len(names) - len(cells))  # what a row leaves out is blank
+                names = enough(names, len(cells))
+                yield Row(dict(zip(names, cells, strict=False)), path)
+    except (UnicodeError, LookupError, TypeError) as error:  # TypeError: the delimiter `ab`
+        raise IntegrityError(f"the table `{path}` cannot be read: {error}") from error
+
+
+def _records(
+    stream: Iterator[str], path: str, table: LabelTable
+) -> Iterator[tuple[list[str], int, list[str]]]:
+    """Give the cells of every line or quoted lines that have any, the first one's number, these."""
+    own: list[str] = []
+
+    def kept() -> Iterator[str]:
+        size = 0
+        for line in stream:
+            size = weight(line) + (size if own else 0)
+            if size > MOST_BYTES:
+                what = f"the row of `{path}` that begins in line {first}"
+                raise too_much(what, MOST_BYTES, "bytes", cause=_QUOTES)
+            own.append(line)
+            yield line
+
+    reader = csv.reader(
+        kept(),
+        delimiter=delimiter_of(table),
+        quoting=csv.QUOTE_NONE if table.quote == "none" else csv.QUOTE_MINIMAL,
+        strict=True,
+    )
+    first = 1  # line of the record
+    try:
+        for cells in reader:
+            if len(cells) > MOST_COLUMNS:
+                raise too_much(f"line {first} of `{path}`", MOST_COLUMNS, "columns")
+            if cells:
+                yield cells, first, own.copy()
+            own.clear()
+            first = reader.line_num + 1
+    except csv.Error as error:
+        raise _mismatch(path, first) from error
+
+
+def _are_rows(lines: Sequence[str], width: int, delimiter: str) -> bool:
+    """Tell lines that a pair of stray quotes made one record from a text of several lines.
+
+    Each has as many cells as the table, of three or more, and none a blank after a comma.
+    """
+    is_prose = any(f"{delimiter} " in line for line in lines)
+    return not is_prose and all(line.count(delimiter) == width - 1 > 1 for line in lines)
+
+
+def _mismatch(path: str, first: int) -> IntegrityError:
+    return IntegrityError(
+        f"the table `{path}` is damaged: the quotes of the record that begins in line {first} do "
+        "not match",
+        cause=_QUOTES,
+    )
+
+
+def _without(lines: Iterator[str], comment: str | None) -> Iterator[str]:
+    """Blank the lines of comment before the header: they still count."""
+    is_before = comment is not None
+    for line in lines:
+        is_before = is_before and line.startswith(comment or "")
+        yield "\n" if is_before else line
+
+
+def unique(header: Sequence[str]) -> list[str]:
+    """Return the names of columns so that no two are one: a cell must not hide another."""
+    taken, last = set[str](), dict[str, int]()  # the number that a name had last
+    names = []
+    for name in header:
+        own, number = name, last.get(name, 1)
+        while own in taken:
+            number += 1
+            own = f"{name}#{number}"
+        last[name] = number
+        taken.add(own)
+        names.append(own)
+    return names
+
+
+def enough(names: list[str], count: int) -> list[str]:
+    """Return names for `count` cells: those of the header, then `#N` by place."""
+    if count <= len(names):
+        return names
+    return unique(names + [f"#{number + 1}" for number in range(len(names), count)])

@@ -1,0 +1,1074 @@
+"""`covcat images`: what is asked, how it is printed, and what a hostile table can do."""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import resource
+import sqlite3
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from makers.releases import Shelf
+from makers.runs import Ran
+from makers.tables import png
+
+from covcat.catalog import load
+from covcat.catalog.columns import COLUMNS, NAMES, Record
+from covcat.cli import images as command
+from covcat.cli import indexes
+from covcat.errors import DiskError, UsageError
+from covcat.files import StoredFile
+from covcat.imaging import build, opening, query
+from covcat.imaging import index as images_index
+from covcat.imaging import write as writers
+from covcat.imaging.build import Report
+from covcat.progress import Silent
+from covcat.store import folder as store_folder
+from covcat.store import manifest
+from covcat.store.folder import Store
+
+DATA = Path("covcat-data")
+HEADER = "name,patient,day,sex,age,finding,view,modality,license"
+ROWS = """\
+a.png,1,4,F,18,COVID-19,PA,X-ray,CC BY 4.0
+b.png,1,-2,F,18,"COVID-19, ARDS",AP,X-ray,CC BY-NC-SA
+c.png,2,,M,65,SARS,PA,X-ray,
+d.png,3,0,M,66,No Finding,Axial,CT,Apache 2.0
+e.png,4,1,,17,todo,,CT,CC BY-NC-ND 4.0
+f.png,,0,F,40.5,COVID-19,PA,X-ray,CC BY 4.0
+g.png,5,0,F,50+,NonCOVID,Convex,Ultrasound,CC BY-SA
+gone.png,6,0,M,30,COVID-19,PA,X-ray,CC BY 4.0
+"""
+ENTRY = """\
+releases:
+{releases}
+tables:
+  - reader: delimited
+    path: metadata.csv
+    source: made up
+    columns:
+      patient_id: patient
+      offset: day
+      sex: sex
+      age: age
+      finding: finding
+      view: view
+      modality: modality
+      license: license
+      filename: name
+      clinical_notes: notes
+    optional: [clinical_notes]
+    image: images/{{name}}
+"""
+RELEASE = """\
+  - id: "{id}"
+    source: made up
+    files:
+      - {{host: web, name: a.zip, url: "https://data.example.org/a.zip", unpack: zip}}
+"""
+FILMS = {f"images/{name}.png": png(4, 3) for name in "abcdefg"}
+HERE = [f"images/{name}.png" for name in "abcdefg"]
+
+
+def entry(shelf: Shelf, id: str = "set", releases: tuple[str, ...] = ("1",)) -> None:
+    """Write an entry with a label table into the user's own catalog."""
+    text = "".join(RELEASE.format(id=one) for one in releases)
+    shelf.add(id, ENTRY.format(releases=text.rstrip("\n")))
+    path = shelf.folder / f"{id}.yaml"
+    each = "  per_image: {table: metadata.csv, column: license}\n"
+    path.write_text(path.read_text().replace("access: open", each + "access: open"))
+
+
+def put(
+    shelf: Shelf, name: str, files: Mapping[str, bytes], selection: tuple[str, ...] = ()
+) -> Path:
+    """Write a release as `fetch` leaves it."""
+    resource, release = load.load((shelf.folder,)).find(name)
+    assert release is not None
+    folder = Store(DATA).release(resource.id, release.id)
+    stored = []
+    for path, data in files.items():
+        place = folder / "files" / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+        digest = hashlib.sha256(data).hexdigest()
+        stored.append(StoredFile(path=f"files/{path}", bytes=len(data), sha256=digest))
+    for old in (store_folder.MANIFEST, store_folder.SUMS):
+        (folder / old).unlink(missing_ok=True)
+    manifest.write(folder, manifest.made(resource, release, [], stored, [], "files", selection))
+    return folder
+
+
+def table(rows: str = ROWS, header: str = HEADER) -> dict[str, bytes]:
+    return {"metadata.csv": f"{header}\n{rows}".encode()}
+
+
+@pytest.fixture
+def asked(covcat, shelf: Shelf) -> Callable[..., Ran]:
+    """Run `covcat images` over seven films with labels, and one that is not here."""
+    entry(shelf)
+    put(shelf, "set", {**FILMS, **table()})
+    return lambda *args: covcat("images", *args)
+
+
+def names(ran: Ran) -> str:
+    """The letters of the films that were printed as paths."""
+    assert ran.code == 0, ran.err
+    return "".join(Path(line).stem for line in ran.out.splitlines())
+
+
+# ---- what is asked -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("", "abcdefg"),
+        ("--all", "abcdefg"),  # a path is of a file
+        ("--finding COVID-19", "abf"),
+        ("--finding covid", "abf"),
+        ("--finding ards", "b"),
+        ("--finding SARS --finding ARDS", "bc"),
+        ("--finding COVID-19 --finding SARS --view AP", "b"),
+        ("--covid yes", "abf"),
+        ("--covid no", "cdg"),
+        ("--covid unknown", "e"),
+        ("--covid yes --covid unknown", "abef"),
+        ("--view PA", "acf"),
+        ("--view pa --view axial", "acdf"),
+        ("--view L", ""),
+        ("--modality ct", "de"),
+        ("--modality us --modality ct", "deg"),
+        ("--sex F", "abfg"),
+        ("--sex female", "abfg"),
+        ("--sex F --sex M", "abcdfg"),
+        ("--age 18-65", "abcf"),
+        ("--age 18-", "abcdf"),
+        ("--age=-18", "abe"),
+        ("--age 40", ""),
+        ("--age 18", "ab"),
+        ("--age 0-999", "abcdef"),
+        ("--license-allows commercial", "adfg"),
+        ("--license-allows derivatives", "abdfg"),
+        ("--license-allows commercial --license-allows derivatives", "adfg"),
+        ("--license-allows redistribution --covid unknown", "e"),
+        ("--where age>40", "cdf"),
+        ("--where offset<0", "b"),
+        ("--where finding_raw='todo'", "e"),
+        ("--where license_spdx='Apache-2.0'--\ncomment", "d"),
+        ("--where raw->>'$.metadata.csv.name'='x'", ""),
+        ("--where json_extract(raw,'$.\"metadata.csv\".age')='50+'", "g"),
+        ("--covid yes --view PA --sex F --age 18-30", "a"),
+        ("--one-per patient", "bcdeg"),  # f has no number, b is of an earlier day than a
+        ("--one-per patient --view PA", "ac"),
+        ("--covid yes --one-per patient", "b"),
+    ],
+)
+def test_filters_narrow_and_repeats_widen(asked, options: str, expected: str) -> None:
+    words = [word.replace("\n", " ") for word in options.split(" ")] if options else []
+    assert names(asked("set", "--paths", *words)) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--finding measles", "unknown --finding `measles`: expected one of COVID-19, SARS,"),
+        ("--finding pneumnia", "hint: did you mean `--finding Pneumonia`?"),
+        ("--finding corona", "unknown --finding `corona`: expected one of COVID-19, SARS,"),
+        ("--finding todo", "unknown --finding `todo`"),
+        ("--covid maybe", "--covid `maybe`: expected yes, no or unknown"),
+        ("--view sideways", "unknown --view `sideways`: expected one of PA, AP, AP supine"),
+        ("--modality smell", "unknown --modality `smell`: expected one of xray, ct, mri"),
+        ("--sex x", "unknown --sex `x`: expected one of F, M"),
+        ("--age old", "--age `old`: expected years such as 18-65, 18- or -65"),
+        ("--age -", "--age `-`: expected"),
+        ("--age 4065", "--age `4065`: expected"),
+        ("--age 65-18", "--age `65-18`: expected the lower age first"),
+        ("--license-allows fun", "--license-allows `fun`: expected commercial, derivatives"),
+        ("--one-per week", "--one-per `week`: expected patient"),
+        ("--license-allows commerce", "hint: did you mean `--license-allows commercial`?"),
+        ("--view latteral", "hint: did you mean `--view Lateral`?"),
+        ("--view frontal-paa", "hint: did you mean `--view PA`?"),
+        ("--columns path,veiw", "unknown column `veiw`\nhint: did you mean `view`?"),
+        ("--columns path,xyz", "unknown column `xyz`: expected some of image_id, resource"),
+        ("--columns path,age,path", "the column `path` is there twice"),
+        ("--format xml", "unknown format `xml`: expected one of table, csv, tsv"),
+        ("--format parquet", "--format parquet needs a file: add --output FILE"),
+        ("--format sqlite", "--format sqlite needs a file: add --output FILE"),
+        ("--where nope=1", "--where `nope=1` cannot be asked: no such column"),
+    ],
+)
+def test_what_cannot_be_asked_is_a_mistake_of_usage(asked, options: str, message: str) -> None:
+    ran = asked("set", *options.split(" "))
+    assert (ran.code, ran.out) == (2, "")
+    assert message in ran.err
+
+
+def test_what_is_not_here_is_not_found(asked) -> None:
+    ran = asked("figure1")
+    assert ran.code == 3
+    assert "`figure1` is not in `covcat-data`" in ran.err
+    assert "covcat fetch figure1" in ran.err
+    assert asked("set@2").code == 3
+
+
+def test_an_empty_data_folder_says_what_to_fetch(covcat) -> None:
+    ran = covcat("images")
+    assert ran.code == 3
+    assert "covcat fetch" in ran.err
+
+
+def test_a_release_says_what_became_of_its_rows(asked) -> None:
+    ran = asked("set")
+    assert "set@1: 7 images, 8 rows of labels (7 of these images, 1 of images" in ran.err
+    assert "gone.png" not in ran.err
+    assert "not here: images/gone.png\n" in asked("set", "-v").err
+    assert asked("set", "-q").err == ""
+
+
+def test_labels_of_what_is_not_here_are_shown_on_demand(asked) -> None:
+    ran = asked("set", "--all", "--format", "csv", "--columns", "image_id,matched,path,sha256")
+    *_, last = csv.DictReader(io.StringIO(ran.out))
+    assert last == {"image_id": "set:gone.png", "matched": "label only", "path": "", "sha256": ""}
+
+
+def test_two_releases_are_asked_at_once_and_no_patient_is_there_twice(covcat, shelf) -> None:
+    entry(shelf, releases=("1", "2"))
+    entry(shelf, "other")
+    for name in ("set@1", "set@2", "other"):
+        put(shelf, name, {**FILMS, **table()})
+    said = covcat("images", "--format", "csv", "--columns", "resource,release,patient_id")
+    rows = list(csv.DictReader(io.StringIO(said.out)))
+    assert {(one["resource"], one["release"]) for one in rows} == {
+        *(("set", "1"), ("set", "2"), ("other", "1"))
+    }
+    assert len(rows) == 21
+    ran = covcat(
+        "images", "set@1", "set@2", "other", "--one-per", "patient", "--columns=patient_id"
+    )
+    found = ran.out.splitlines()[1:]
+    assert len(found) == len(set(found)) == 10
+    assert {one.partition(":")[0] for one in found} == {"set", "other"}
+
+
+# ---- paths for shell loops ---------------------------------------------------------------------
+
+
+def test_paths_are_of_files_that_are_there(asked) -> None:
+    ran = asked("set", "--paths", "--view", "PA")
+    found = [Path(line) for line in ran.out.splitlines()]
+    assert all(one.is_absolute() and one.is_file() for one in found)
+    assert len(found) == 3
+
+
+def test_paths_can_end_with_nul(covcat, shelf) -> None:
+    entry(shelf)
+    odd = ["images/a b.png", "images/-c.png", "images/d'e.png", "images/\u65e5.png"]
+    put(shelf, "set", dict.fromkeys(odd, png(1, 1)))
+    ran = covcat("images", "set", "--paths", "--null")
+    assert ran.out.endswith("\0")
+    assert [Path(one).name for one in ran.out.split("\0")[:-1]] == sorted(
+        Path(one).name for one in odd
+    )
+    assert covcat("images", "set", "--paths", "-0").out == ran.out
+
+
+def test_a_file_in_two_rows_is_one_path(covcat, shelf) -> None:
+    entry(shelf)
+    rows = "a.png,1,0,F,1,SARS,PA,CT,\na.png,2,0,M,2,SARS,PA,CT,\n"
+    put(shelf, "set", {**FILMS, **table(rows)})
+    ran = covcat("images", "set", "--paths", "--finding", "SARS")
+    assert [Path(one).name for one in ran.out.splitlines()] == ["a.png"]
+    said = covcat("images", "set", "--format", "ids", "--finding", "SARS").out
+    assert said == "set:images/a.png\nset:images/a.png#2\n"
+
+
+# ---- formats -----------------------------------------------------------------------------------
+
+
+def test_columns_come_in_the_order_that_is_asked_for(asked) -> None:
+    ran = asked("set", "--columns", "age, path,finding", "--where", "age > 65", "--format", "tsv")
+    assert ran.out == "age\tpath\tfinding\n66\timages/d.png\tNo finding\n"
+
+
+def test_a_pipe_gets_every_column_of_every_image(asked) -> None:
+    rows = asked("set").out.splitlines()
+    assert rows[0] == "\t".join(NAMES)
+    assert [len(row.split("\t")) for row in rows] == [len(NAMES)] * 8
+
+
+def test_json_is_one_document(asked) -> None:
+    ran = asked("set", "--json", "--columns", "path,age", "--finding", "SARS")
+    assert ran.document == {
+        "schema": "covcat.images/1",
+        "ok": True,
+        "data": {"images": [{"path": "images/c.png", "age": 65}]},
+        "error": None,
+    }
+    ran = asked("set", "--json", "--finding", "measles")
+    assert (ran.code, ran.document["ok"], ran.document["error"]["code"]) == (2, False, 2)
+
+
+def test_jsonl_has_numbers_and_nulls(asked) -> None:
+    ran = asked("set", "--format", "jsonl", "--columns", "offset,age,sex,path")
+    rows = [json.loads(line) for line in ran.out.splitlines()]
+    assert rows[2] == {"offset": None, "age": 65, "sex": "M", "path": "images/c.png"}
+    assert rows[5]["age"] == 40.5
+    assert rows[1]["offset"] == -2
+
+
+def test_a_table_has_what_a_person_reads(asked) -> None:
+    ran = asked("set", "--format", "table", "--sex", "M")
+    head, *rows = ran.out.splitlines()
+    assert head.split() == list(command.SHORT)
+    assert [row.split()[1] for row in rows] == ["images/c.png", "images/d.png"]
+
+
+def test_a_long_table_is_cut_and_says_so(asked, monkeypatch) -> None:
+    monkeypatch.setattr(command, "MOST_SHOWN", 3)
+    ran = asked("set", "--format", "table")
+    assert len(ran.out.splitlines()) == 4
+    assert "and 4 more: --format csv or --output FILE has all of them" in ran.err
+
+
+def test_no_image_is_a_header_and_a_success(asked) -> None:
+    for name, expected in {"csv": "path\n", "tsv": "path\n", "jsonl": "", "ids": ""}.items():
+        ran = asked("set", "--view", "L", "--columns", "path", "--format", name)
+        assert (ran.code, ran.out) == (0, expected)
+
+
+def read_back(path: Path) -> list[Record]:
+    """Read a file that `--output` wrote, as any other program would."""
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text().splitlines()]
+    if path.suffix == ".sqlite":
+        with closing(sqlite3.connect(path)) as base:
+            base.row_factory = sqlite3.Row
+            return [dict(row) for row in base.execute("SELECT * FROM images ORDER BY rowid")]
+    if path.suffix == ".parquet":
+        from pyarrow import parquet
+
+        found: list[Record] = parquet.read_table(path).to_pylist()
+        return found
+    if path.suffix == ".csv":
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.reader(stream))
+        undone = [[cell.removeprefix("'") for cell in row] for row in rows]
+    else:
+        lines = path.read_bytes().decode().removesuffix("\n").split("\n")
+        undone = [[unescaped(cell) for cell in line.split("\t")] for line in lines]
+    return [dict(zip(undone[0], row, strict=True)) for row in undone[1:]]
+
+
+def unescaped(cell: str) -> str:
+    """Undo what a TSV cell is written with; docs/schema.md says how."""
+    known = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
+
+    def one(found: re.Match[str]) -> str:
+        return known.get(found[0]) or chr(int(found[0][2:], 16))
+
+    pattern = r"\\(?:\\|[tnr]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})"
+    return re.sub(pattern, one, cell)
+
+
+FORMATS = ["csv", "tsv", "jsonl", "sqlite", "parquet"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_new_file_is_written_whole_and_an_old_one_is_kept(asked, name: str) -> None:
+    if name == "parquet":
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    path = Path(f"out.{name}")
+    ran = asked("set", "--output", str(path))
+    assert (ran.code, ran.out) == (0, f"{path}\n")
+    assert f"7 images written to `{path}`" in ran.err
+    found = read_back(path)
+    assert [one["path"] for one in found] == HERE
+    assert list(found[0]) == list(NAMES)
+    before = path.read_bytes()
+    ran = asked("set", "--output", str(path))
+    assert (ran.code, ran.out) == (8, "")
+    assert f"`{path}` is there already" in ran.err
+    assert path.read_bytes() == before
+    assert sorted(one.name for one in Path().iterdir() if "out" in one.name) == [f"out.{name}"]
+
+
+def test_the_format_of_a_file_is_that_of_its_suffix_or_of_the_option(asked) -> None:
+    assert asked("set", "-o", "a.db").code == asked("set", "-o", "b.ndjson").code == 0
+    assert len(read_back(Path("a.db").rename("a.sqlite"))) == 7
+    assert len(read_back(Path("b.ndjson").rename("b.jsonl"))) == 7
+    assert asked("set", "-o", "c.txt", "--format", "csv").code == 0
+    assert len(read_back(Path("c.txt").rename("c.csv"))) == 7
+    ran = asked("set", "-o", "d.txt")
+    assert ran.code == 2
+    assert "the suffix of `d.txt` says no format: expected .csv, .tsv, .jsonl" in ran.err
+    for name in ("table", "json", "ids"):
+        assert asked("set", "-o", "e.txt", "--format", name).code == 2
+    assert not any(Path().glob("*e.txt*"))
+    assert json.loads(asked("set", "-o", "f.csv", "--json").out)["data"] == {
+        "path": "f.csv",
+        "images": 7,
+    }
+
+
+def test_a_question_that_fails_leaves_no_file(asked) -> None:
+    for options in (["--where", "nope"], ["--where", "abs(bytes) > json('x')"]):
+        assert asked("set", "-o", "a.csv", *options).code == 2
+        assert not any(Path().glob("*a.csv*"))
+    assert asked("set", "-o", "nowhere/a.csv").code == 8
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_a_killed_run_left_does_not_stop_the_next(asked, name: str) -> None:
+    if name == "parquet":
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    Path(f".a.{name}.part").write_text("half of it")
+    assert asked("set", "-o", f"a.{name}").code == 0
+    assert len(read_back(Path(f"a.{name}"))) == 7
+
+
+def limited() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+
+
+@pytest.mark.parametrize("output", [None, "a.sqlite", "a.csv"])
+def test_a_full_disk_is_an_error_of_the_disk(asked, shelf, output: str | None) -> None:
+    rows = "".join(f"a.png,{n},0,F,1,SARS,PA,CT,{'x' * 50}\n" for n in range(100))
+    put(shelf, "set", {**FILMS, **table(rows)})
+    if output is not None:
+        assert asked("set", "-q", "--format", "ids").code == 0
+    line = [sys.executable, "-m", "covcat", "images", "set", "--catalog", str(shelf.folder)]
+    line += ["--output", output] if output else []
+    ran = subprocess.run(line, capture_output=True, text=True, timeout=60, preexec_fn=limited)
+    assert (ran.returncode, ran.stdout) == (8, "")
+    assert not [one for one in Path().iterdir() if one.name not in ("covcat-data", "shelf")]
+    assert (DATA / "set/1/index.sqlite").exists() == (output is not None)
+
+
+def test_parquet_without_pyarrow_says_what_to_install(asked, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    ran = asked("set", "-o", "a.parquet")
+    assert ran.code == 2
+    assert "pip install 'covcat[parquet]'" in ran.err
+    assert not any(Path().glob("*a.parquet*"))
+
+
+# ---- a condition of the user's own -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        *("1) OR (1", "1) --", "0) UNION SELECT * FROM images --", "1 /*", "1)", "(1"),
+        *("1; DROP TABLE images", "1; SELECT 1", "?", ":name", "@a", "x'", '"'),
+        "1 IN (DELETE FROM images RETURNING 1)",
+        "(ATTACH 'stolen.db' AS s)",
+        "load_extension('evil.so')",
+        "(SELECT count(*) FROM pragma_database_list)",
+        "readfile('/etc/passwd') IS NULL",
+        "writefile('out', 'x')",
+        "length(zeroblob(2000000000)) > 0",
+        "path = char(0xd800) || nope",
+        "1 ORDER BY 1",
+        "1 LIMIT 1",
+        "",
+        " ",
+    ],
+)
+def test_a_condition_can_only_look(asked, where: str) -> None:
+    before = {path: path.read_bytes() for path in DATA.rglob("*") if path.is_file()}
+    ran = asked("set", "--paths", "--where", where)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"--where `{where}` cannot be asked" in ran.err
+    after = {path: path.read_bytes() for path in DATA.rglob("*") if path.is_file()}
+    index = DATA / "set/1/index.sqlite"
+    assert {one: data for one, data in after.items() if one != index} == before
+    assert sorted(one.name for one in Path().iterdir()) == ["covcat-data", "shelf"]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "(WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT max(x) FROM c)",
+        f"(SELECT count(*) FROM images, {', '.join(f'images {name}' for name in 'abcdefghijkl')})",
+    ],
+    ids=["recursion", "product"],
+)
+def test_a_condition_does_not_run_for_ever(asked, where: str, monkeypatch) -> None:
+    monkeypatch.setattr(opening, "LONGEST", 0.3)
+    ran = asked("set", "--paths", "--where", where)
+    assert (ran.code, ran.out) == (2, "")
+    assert "it works for more than" in ran.err
+
+
+def index_of_set(shelf) -> opening.Index:
+    known = load.load([shelf.folder])
+    resource, release = known.find("set@1")
+    return images_index.index_of(resource, release, Store(DATA), Silent())
+
+
+def test_a_slow_reader_does_not_end_a_question(shelf, asked, monkeypatch) -> None:
+    one = index_of_set(shelf)
+    monkeypatch.setattr(opening, "LONGEST", 0.2)
+    clock = iter(range(10_000))
+    monkeypatch.setattr(opening.time, "monotonic", lambda: next(clock) * 0.1)
+    assert len(list(query.asked(one, query.Question(where="age > 0")))) == 6
+
+
+def test_a_question_without_a_condition_has_all_the_time_it_needs(
+    shelf, asked, monkeypatch
+) -> None:
+    monkeypatch.setattr(opening, "LONGEST", -1.0)
+    monkeypatch.setattr(opening, "_STEPS", 1)
+    one = index_of_set(shelf)
+    assert len(list(query.asked(one, query.Question()))) == 7
+    with pytest.raises(UsageError, match="it works for more than"):
+        list(query.asked(one, query.Question(where="age > 0")))
+
+
+# ---- the index ---------------------------------------------------------------------------------
+
+
+def state(path: Path = DATA / "set/1/index.sqlite") -> tuple[int, int]:
+    return path.stat().st_ino, path.stat().st_mtime_ns
+
+
+def test_the_index_is_made_once_and_again_when_its_sources_change(asked, shelf) -> None:
+    first = asked("set")
+    assert "set@1: making its image index" in first.err
+    made = state()
+    again = asked("set")
+    assert (again.out, state()) == (first.out, made)
+    assert "making" not in again.err
+    assert "set@1: 7 images, 8 rows of labels" in again.err
+
+    entry_file = shelf.folder / "set.yaml"
+    entry_file.write_text(entry_file.read_text().replace("A made-up set", "Another title"))
+    assert asked("set").out == first.out
+    assert state() == made
+
+    entry_file.write_text(entry_file.read_text().replace("      view: view\n", ""))
+    assert names(asked("set", "--paths", "--view", "PA")) == ""
+    assert state() != made
+
+    made = state()
+    (DATA / "set/1/files/metadata.csv").write_bytes(
+        table("a.png,1,0,F,1,MERS,PA,CT,\n")["metadata.csv"]
+    )
+    assert names(asked("set", "--paths", "--finding", "MERS")) == "a"
+    assert state() != made
+
+    made = state()
+    put(shelf, "set", {**FILMS, "images/h.png": png(1, 1), **table()})
+    assert names(asked("set", "--paths")) == "abcdefgh"
+    assert state() != made
+
+
+def test_a_damaged_index_is_made_anew(asked) -> None:
+    first = asked("set").out
+    path = DATA / "set/1/index.sqlite"
+    for data in (b"", b"x" * 100, path.read_bytes()[:5000]):
+        path.write_bytes(data)
+        assert asked("set").out == first
+
+
+def test_a_damaged_manifest_or_table_is_an_error_of_integrity(asked) -> None:
+    folder = DATA / "set/1"
+    whole = (folder / "manifest.json").read_bytes()
+    (folder / "manifest.json").write_bytes(whole[:-10])
+    assert asked("set").code == 5
+    (folder / "manifest.json").write_bytes(whole)
+    (folder / "files/metadata.csv").write_bytes(b"name\n\xff\n")
+    ran = asked("set")
+    assert ran.code == 5
+    assert "`metadata.csv` cannot be read" in ran.err
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
+def test_a_release_that_may_not_be_written_is_an_error_of_the_disk(asked) -> None:
+    folder = DATA / "set/1"
+    folder.chmod(0o555)
+    try:
+        assert asked("set").code == 8
+    finally:
+        folder.chmod(0o755)
+
+
+def test_the_index_is_no_file_of_the_release(covcat) -> None:
+    assert covcat("fetch", "sample").code == 0
+    ran = covcat("images", "sample", "--covid", "yes", "--one-per", "patient", "--columns=filename")
+    assert (ran.code, len(ran.out.splitlines())) == (0, 6)
+    assert (DATA / "sample/1/index.sqlite").is_file()
+    assert "index.sqlite" not in (DATA / "sample/1/SHA256SUMS").read_text()
+    assert covcat("verify", "sample").code == 0
+
+
+def test_two_runs_at_once_make_one_good_index(asked, shelf) -> None:
+    line = [sys.executable, "-m", "covcat", "images", "set", "--format", "ids"]
+    line += ["--catalog", str(shelf.folder)]
+    both = [subprocess.Popen(line, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = {one.communicate(timeout=60)[0] for one in both}
+    assert [one.returncode for one in both] == [0, 0, 0]
+    assert said == {"".join(f"set:{path}\n" for path in HERE)}
+
+
+# ---- hostile tables ----------------------------------------------------------------------------
+
+HIDDEN = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
+HOSTILE = {
+    "escape": "\x1b[2J\x1b[31mred",
+    "title": "\x1b]0;owned\x07",
+    "link": "\x1b]8;;https://evil.example\x1b\\click\x1b]8;;\x1b\\",
+    "c1": "\x9b31mred",
+    "formula": "=cmd|' /C calc'!A0",
+    "plus": "+1+1",
+    "at": "@SUM(A1)",
+    "quoted": "'=1",
+    "markup": "<script>alert(1)</script>",
+    "rich": "[red]x[/red] [/] :skull:",
+    "nul": "a\x00b",
+    "newline": "a\nb",
+    "return": "a\rb",
+    "tab": "\ta\tb",
+    "form-feed": "a\x0cb\x0b",
+    "next-line": "a\x85b\u2028c\u2029d",
+    "bidi": "\u202egpj.exe\u2066",
+    "zero-width": "a\u200bb\ufeff",
+    "backslash": "\\n \\x1b \\\\",
+    "comma": 'a,b;"c"',
+    "long": "x" * 1_000_000,
+    "wide": "肺" * 1000,
+}
+
+
+def shows_harmlessly(text: str) -> bool:
+    return not any(unicodedata.category(char) in HIDDEN for char in set(text) - {"\n", "\t"})
+
+
+@pytest.fixture
+def hostile(covcat, shelf) -> Callable[..., Ran]:
+    """Run `covcat images` over a table whose cells are all hostile."""
+    entry(shelf)
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerow([*HEADER.split(","), "notes"])
+    for number, text in enumerate(HOSTILE.values()):
+        writer.writerow([f"{number}.png", *[text] * 9])
+    films = {f"images/{number}.png": png(1, 1) for number in range(len(HOSTILE))}
+    put(shelf, "set", {**films, "metadata.csv": buffer.getvalue().encode()})
+    return lambda *args: covcat("images", "set", *args)
+
+
+@pytest.mark.parametrize("name", ["table", "tsv", "ids", "json", "jsonl"])
+def test_hostile_cells_are_shown_harmlessly(hostile, name: str) -> None:
+    ran = hostile("--format", name)
+    assert ran.code == 0
+    assert shows_harmlessly(ran.out)
+    assert shows_harmlessly(ran.err)
+    assert max(map(len, ran.err.splitlines())) < 20_000
+
+
+def test_a_terminal_gets_no_escape_in_any_format(hostile, monkeypatch) -> None:
+    for name in ("csv", "tsv", "jsonl", "ids", "table"):
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+        ran = hostile("--format", name)
+        assert ran.code == 0
+        lines = ran.out.splitlines()
+        assert shows_harmlessly(re.sub(r"\x1b\[[0-9;]*m", "", ran.out))
+        if name in ("csv", "tsv"):
+            assert len(lines) == len(HOSTILE) + 1
+
+
+def test_no_cell_breaks_a_line(hostile) -> None:
+    for name in ("tsv", "jsonl", "ids"):
+        lines = hostile("--format", name).out.splitlines()
+        assert len(lines) == len(HOSTILE) + (name == "tsv")
+    tsv = hostile("--format", "tsv").out.split("\n")[:-1]
+    assert {line.count("\t") for line in tsv} == {len(NAMES) - 1}
+
+
+def test_a_table_stays_readable_beside_a_cell_of_a_megabyte(hostile) -> None:
+    lines = hostile("--format", "table").out.splitlines()
+    assert len(lines) < 20 * len(HOSTILE)
+    assert max(map(len, lines)) < 2000
+
+
+def test_a_spreadsheet_runs_no_cell(hostile) -> None:
+    rows = list(csv.reader(io.StringIO(hostile("--format", "csv").out, newline="")))
+    assert len(rows) == len(HOSTILE) + 1
+    cells = [cell for row in rows[1:] for cell in row if not re.fullmatch(r"-?\d+", cell)]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_hostile_cells_come_back_as_they_were(hostile, name: str) -> None:
+    if name == "parquet":
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    assert hostile("-o", f"a.{name}").code == 0
+    found = {str(one["path"]): one for one in read_back(Path(f"a.{name}"))}
+    for number, text in enumerate(HOSTILE.values()):
+        one = found[f"images/{number}.png"]
+        assert one["clinical_notes"] == one["license"] == one["finding_raw"] == text
+        raw = json.loads(str(one["raw"]))["metadata.csv"]
+        assert raw == dict.fromkeys([*HEADER.split(","), "notes"], text) | {"name": f"{number}.png"}
+        assert one["patient_id"] == (f"set:{text.strip()}")
+        for column in ("view", "sex", "age", "offset", "finding", "license_spdx"):
+            assert not one[column]
+
+
+# ---- what is written can be read back ----------------------------------------------------------
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
+NASTY = TEXT | st.sampled_from(list(HOSTILE.values())[:-2]) | st.from_regex(r"[\\'=\r\n\tx0-9u]+")
+VALUES = {
+    "text": st.none() | NASTY.filter(bool),
+    "integer": st.none() | st.integers(-(2**53), 2**53),
+    "number": st.none() | st.integers(0, 130) | st.floats(0, 130),
+}
+RECORD = st.fixed_dictionaries({column.name: VALUES[column.type] for column in COLUMNS})
+
+
+def same(name: str, one: Record, found: Record) -> None:
+    """Compare a record with what came back; csv and tsv know texts only."""
+    for column in COLUMNS:
+        value, back = one[column.name], found[column.name]
+        if name in ("csv", "tsv"):
+            value = "" if value is None else str(value)
+        assert back == value, column.name
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@settings(max_examples=40, deadline=None)
+@given(rows=st.lists(RECORD, max_size=4))
+def test_every_value_survives_a_file(name: str, rows: list[Record], tmp_path_factory) -> None:
+    if name == "parquet":
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    path = tmp_path_factory.mktemp("files") / f"a.{name}"
+    if name in writers.FILES:
+        assert writers.FILES[name](path, NAMES, iter(rows)) == len(rows)
+    else:
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            assert writers.STREAMS[name](stream, NAMES, iter(rows)) == len(rows)
+    found = read_back(path)
+    assert len(found) == len(rows)
+    for one, back in zip(rows, found, strict=True):
+        same(name, one, back)
+
+
+@given(NASTY)
+def test_a_tsv_cell_is_visible_and_can_be_undone(text: str) -> None:
+    stream = io.StringIO()
+    writers.tsv_to(stream, ("raw",), [{"raw": text}])
+    cell = stream.getvalue().removeprefix("raw\n").removesuffix("\n")
+    assert shows_harmlessly(cell)
+    assert "\t" not in cell
+    assert "\n" not in cell
+    assert unescaped(cell) == text
+
+
+@given(NASTY)
+def test_a_csv_cell_is_no_formula_and_can_be_undone(text: str) -> None:
+    stream = io.StringIO(newline="")
+    writers.csv_to(stream, ("raw",), [{"raw": text}])
+    _, (cell,) = csv.reader(io.StringIO(stream.getvalue(), newline="")) if text else ([], [""])
+    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert cell.removeprefix("'") == text
+
+
+def test_a_release_without_a_table_says_so(covcat, shelf) -> None:
+    entry(shelf)
+    put(shelf, "set", FILMS)
+    assert "set@1: 7 images, no labels\n" in covcat("images", "set").err
+
+
+def test_a_part_without_its_label_table_says_how_to_get_it(covcat, shelf) -> None:
+    entry(shelf)
+    put(shelf, "set", FILMS, ("--sample=7",))
+    get = "covcat fetch set@1 --include 'metadata.csv'"
+    for words in (["images"], ["counts"], ["select", "-o", "cohort.csv"]):
+        ran = covcat(*words, "set")
+        assert f"set@1: its label table `metadata.csv` is not here: {get}" in ran.err
+
+
+def test_a_label_table_that_was_changed_is_read_with_a_warning(asked) -> None:
+    asked("set")
+    path = DATA / "set/1/files/metadata.csv"
+    path.write_text(path.read_text().replace("SARS", "COVID-19"))
+    ran = asked("set", "--finding", "SARS")
+    assert "warning: set@1: `metadata.csv` was changed since it was fetched" in ran.err
+    assert "covcat verify set@1" in ran.err
+    assert "was changed" in asked("set").err  # again, from the index that is there
+
+
+NO_TERM = "findings that the vocabulary does not have"
+NOT_HERE = "of images that are not here"
+
+
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        (Report(images=1234, image_only=1234), "1,234 images, no labels"),
+        (
+            Report(images=5, both=2, label_only=1, image_only=3, not_added=4),
+            "5 images (2 with labels, 3 without), 3 rows of labels (2 of these images, 1 "
+            + NOT_HERE
+            + "), 4 further rows about images that are not here",
+        ),
+        (
+            Report(images=11, label_only=11, image_only=11),
+            f"11 images (0 with labels, 11 without), 11 rows of labels (0 of these images, 11 {NOT_HERE})",
+        ),
+        (
+            Report(images=2, both=2, label_only=3, ambiguous=1),
+            (
+                f"2 images, 5 rows of labels (2 of these images, 2 {NOT_HERE}, "
+                "1 that could be of several images)"
+            ),
+        ),
+        (
+            Report(images=3, both=2, image_only=1, bare=1, unreadable=1, unread=["3.dcm"]),
+            (
+                "3 images (2 with labels, 1 without), 1 row of labels, 1 from DICOM without a preamble; "
+                "1 image file could not be read: `3.dcm`"
+            ),
+        ),
+        (
+            Report(images=5, image_only=5, unreadable=5, unread=list("abcde")),
+            "5 images, no labels; 5 image files could not be read: `a`, `b`, `c`, …",
+        ),
+        (
+            Report(images=2, both=2, without_term={"a" * 300: 2}),
+            f"2 images, 2 rows of labels; {NO_TERM}: `{'a' * 200}…` (2)",
+        ),
+    ],
+)
+def test_what_became_of_rows_is_one_line(report: Report, expected: str) -> None:
+    assert indexes.told("x@1", report) == f"x@1: {expected}"
+
+
+# ---- several releases, one of which cannot be read ---------------------------------------------
+
+UNREADABLE = {"metadata.csv": b"name\n\xff\n"}
+
+
+@pytest.fixture
+def with_a_broken_one(covcat, shelf) -> Callable[..., Ran]:
+    """Three releases are here; the label table of `bad` was published as no reader reads it."""
+    for id in ("bad", "other", "set"):
+        entry(shelf, id)
+        put(shelf, id, {**FILMS, **(UNREADABLE if id == "bad" else table())})
+    return covcat
+
+
+def test_a_table_that_cannot_be_read_does_not_stop_the_other_releases(with_a_broken_one) -> None:
+    ran = with_a_broken_one("images", "--columns", "resource,path", "--format", "tsv")
+    assert ran.code == 5
+    assert len(ran.out.splitlines()) == 15
+    why = "the table `metadata.csv` cannot be read"
+    assert f"warning: bad@1 is left out: {why}" in ran.err
+    assert f"error: bad@1, 1 of 3 releases, is left out: {why}" in ran.err
+    assert "hint: with the options of before, name only these: other@1 set@1\n" in ran.err
+    assert with_a_broken_one("images", "other@1", "set@1").code == 0
+
+
+def test_json_has_the_rows_and_the_error_of_what_is_left_out(with_a_broken_one) -> None:
+    for options in (["--json"], ["--format", "json"]):
+        ran = with_a_broken_one("images", *options, "--columns", "resource,path")
+        assert (ran.code, ran.document["ok"]) == (5, False)
+        assert len(ran.document["data"]["images"]) == 14
+        assert "bad@1" in ran.document["error"]["message"]
+    ran = with_a_broken_one("images", "--json", "--paths", "--view", "PA")
+    assert (ran.code, len(ran.document["data"]["paths"])) == (5, 6)
+    ran = with_a_broken_one("images", "--json", "-o", "films.csv")
+    assert (ran.code, ran.document["data"]) == (5, {"path": "films.csv", "images": 14})
+
+
+def test_a_table_that_was_damaged_since_is_for_verify(with_a_broken_one) -> None:
+    (DATA / "other/1/files/metadata.csv").write_bytes(b"name\n\xff\n")
+    ran = with_a_broken_one("images", "other", "set", "--format", "ids")
+    assert (ran.code, len(ran.out.splitlines())) == (5, 7)
+    assert "hint: covcat verify other@1\n" in ran.err
+    ran = with_a_broken_one("images", "--format", "ids")
+    assert (ran.code, len(ran.out.splitlines())) == (5, 7)
+    assert "error: 2 of 3 releases cannot be read\n  bad@1: the table" in ran.err
+
+
+def test_the_only_release_that_is_asked_for_is_named_with_a_hint(with_a_broken_one) -> None:
+    ran = with_a_broken_one("images", "bad")
+    assert (ran.code, ran.out) == (5, "")
+    assert "error: bad@1: the table `metadata.csv` cannot be read" in ran.err
+    assert "hint: its files are as recorded; `covcat show bad`" in ran.err
+    (DATA / "bad/1/files/metadata.csv").write_bytes(b"name\n\xff\xff\n")
+    assert "hint: covcat verify bad@1\n" in with_a_broken_one("images", "bad").err
+
+
+def test_when_none_of_several_can_be_read_each_is_named(with_a_broken_one) -> None:
+    (DATA / "other/1/files/metadata.csv").write_bytes(b"name\n\xff\n")
+    ran = with_a_broken_one("images", "bad", "other")
+    assert (ran.code, ran.out) == (5, "")
+    assert "error: 2 of 2 releases cannot be read\n  bad@1: the table" in ran.err
+
+
+# ---- what is not on the disk any more ----------------------------------------------------------
+
+
+def gone(verb: str, name: str = "set@1") -> str:
+    again = f"covcat verify {name} --repair"
+    return f"warning: {name}: {verb} gone from the disk or of another size: {again}\n"
+
+
+def test_a_deleted_image_is_told_and_is_no_path(asked) -> None:
+    assert "warning" not in asked("set").err
+    (DATA / "set/1/files/images/a.png").unlink()
+    ran = asked("set", "--paths")
+    assert names(ran) == "bcdefg"
+    assert gone("1 image is") in ran.err
+    (DATA / "set/1/files/images/b.png").write_bytes(b"")
+    for options in (["--format", "csv"], ["--format", "table"], ["--json"], ["-o", "films.csv"]):
+        assert gone("2 images are") in asked("set", *options).err
+    assert names(asked("set", "--paths", "--view", "PA")) == "cf"
+
+
+def test_only_what_is_listed_is_looked_for(asked) -> None:
+    (DATA / "set/1/files/images/a.png").unlink()
+    ran = asked("set", "--sex", "M")
+    assert (ran.code, "gone" in ran.err) == (0, False)
+
+
+def test_an_image_of_two_rows_is_gone_once(covcat, shelf) -> None:
+    entry(shelf)
+    put(shelf, "set", {**FILMS, **table("a.png,1,0,F,1,SARS,PA,CT,\na.png,2,0,M,2,SARS,PA,CT,\n")})
+    (DATA / "set/1/files/images/a.png").unlink()
+    assert gone("1 image is") in covcat("images").err
+
+
+# ---- options that contradict each other --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("-0", "--null is for --paths"),
+        ("--paths --format csv", "--paths prints paths alone: it takes no --format"),
+        ("--paths --columns path", "--paths prints paths alone: it takes no --columns"),
+        ("--paths --output a.csv", "--paths prints paths alone: it takes no --output"),
+        ("--columns nosuch", "unknown column `nosuch`"),
+        ("--output films.xlsx", "the suffix of `films.xlsx` says no format"),
+        ("--format parquet", "--format parquet needs a file"),
+        ("--output films.csv --format table", "--format table goes to no file"),
+    ],
+)
+def test_options_are_checked_before_an_index_is_made(asked, options: str, said: str) -> None:
+    ran = asked("set", *options.split())
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+    assert not (DATA / "set/1/index.sqlite").exists()
+
+
+def test_paths_are_one_document_too(asked) -> None:
+    ran = asked("set", "--paths", "--json", "--sex", "M")
+    assert [Path(one).name for one in ran.document["data"]["paths"]] == ["c.png", "d.png"]
+
+
+# ---- a narrow terminal -------------------------------------------------------------------------
+
+
+def long_named(shelf: Shelf) -> None:
+    entry(shelf)
+    name = "auntminnie-a-2020_01_28_23_51_6665_2020_01_28_Vietnam_coronavirus.png"
+    rows = f"{name},patient-19,0,F,65,COVID-19,AP supine,X-ray,CC BY-NC-SA 4.0\n"
+    put(shelf, "set", {f"images/{name}": png(1, 1), **table(rows)})
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 119])
+def test_a_table_fits_the_terminal_and_cuts_paths_in_the_middle(
+    covcat, shelf, monkeypatch, width: int
+) -> None:
+    long_named(shelf)
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = covcat("images", "--format", "table").out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert "images/au" in lines[1]
+    assert "avirus.png" in lines[1]
+    assert "…" in lines[1]
+    assert "finding" in lines[0]
+    assert ("left out of a narrow table: resource" in "".join(lines)) == (width < 119)
+
+
+def test_a_pipe_gets_every_column_whatever_the_width(covcat, shelf, monkeypatch) -> None:
+    long_named(shelf)
+    monkeypatch.setenv("COLUMNS", "40")
+    rows = covcat("images").out.splitlines()
+    assert rows[0].split("\t") == list(NAMES)
+    assert "…" not in rows[1]
+
+
+# ---- what a person brought ---------------------------------------------------------------------
+
+
+def test_what_was_imported_of_a_site_without_downloads_is_listed(covcat) -> None:
+    Path("case.jpg").write_bytes(png(1, 1))
+    assert covcat("import", "sirm", "case.jpg").code == 0
+    for name in ("sirm", "sirm@local"):
+        ran = covcat("images", name, "--columns", "image_id,finding,license")
+        assert ran.out.splitlines()[1:] == ["sirm:case.jpg\t\tLicenseRef-none-stated"], ran.err
+    assert "sirm@local: 1 image, no labels" in ran.err
+    assert covcat("images", "--format", "ids").out == "sirm:case.jpg\n"
+    assert covcat("counts", "sirm", "--of", "images").out == "images\n1\n"
+    ran = covcat("select", "sirm", "-o", "cohort")
+    assert (ran.code, ran.out) == (0, "cohort\n")
+
+
+def test_what_only_a_person_can_bring_is_not_to_be_fetched(covcat) -> None:
+    for name in ("sirm", "sirm@local"):
+        ran = covcat("images", name)
+        assert (ran.code, ran.out) == (3, "")
+        assert "hint: covcat import sirm FILE…" in ran.err
+
+
+def test_a_mask_is_no_row_of_the_names_of_images(covcat, shelf) -> None:
+    more = ENTRY[: ENTRY.index("tables:")].format(releases=RELEASE.format(id="1").rstrip("\n"))
+    names_of = 'tables:\n  - {reader: names, path: "*", source: made up, pattern: "(?P<view>PA)"}\n'
+    shelf.add("set", f"{more}{names_of}pictures: {{exclude: [masks/*]}}\n")
+    put(shelf, "set", {"PA/a.png": png(1, 1), "masks/a.png": png(1, 1)})
+    ran = covcat("images", "--all", "--format", "ids")
+    assert ran.out == "set:PA/a.png\n", ran.err
+    assert "set@1: 1 image, 1 row of labels\n" in ran.err
+
+
+def test_a_disk_that_refuses_one_release_does_not_stop_the_others(
+    with_a_broken_one, monkeypatch
+) -> None:
+    refused = DATA.absolute() / "other"
+    write = build.write
+
+    def refusing(*args):
+        if refused in args[4].absolute().parents:
+            raise DiskError("cannot write the image index: No space left on device")
+        return write(*args)
+
+    monkeypatch.setattr(build, "write", refusing)
+    ran = with_a_broken_one("images", "other", "set", "--format", "ids")
+    assert (ran.code, len(ran.out.splitlines())) == (8, 7)
+    assert "error: other@1, 1 of 2 releases, is left out: cannot write the image" in ran.err
+    assert with_a_broken_one("images", "--format", "ids").code == 9  # this one, and `bad`
+
+
+def test_a_label_table_that_is_gone_is_damage_and_no_fault_of_writing(covcat, shelf) -> None:
+    entry(shelf)
+    put(shelf, "set", {**FILMS, **table()})
+    (DATA / "set/1/files/metadata.csv").unlink()
+    ran = covcat("images", "set")
+    assert ran.code == 5
+    assert "`metadata.csv` of `set@1` is missing" in ran.err
+    assert "hint: covcat verify set@1 --repair" in ran.err

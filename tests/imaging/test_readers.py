@@ -1,0 +1,902 @@
+"""Readers give every row of the real label tables' many forms, with its cells unchanged."""
+
+import datetime
+import gzip
+import importlib.util
+import io
+import json
+import re
+import string
+import struct
+import sys
+import zipfile
+from collections import Counter
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from makers import tables as made
+from makers.archives import zip_of
+from makers.tables import darwin, dicom, nifti, packed_nifti, sheet_xml, source_of, workbook
+
+from covcat.catalog.entries import LabelTable, Reader
+from covcat.catalog.matching import Row
+from covcat.errors import IntegrityError, UsageError
+from covcat.imaging import readers
+from covcat.imaging.readers.base import Source
+from covcat.imaging.readers.delimited import enough, unique
+
+QUICK = settings(
+    max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+REAL = Path(__file__).parents[3] / "shared" / "real" / "tables"
+needs_pydicom = pytest.mark.skipif(
+    importlib.util.find_spec("pydicom") is None, reason="pydicom is not installed here"
+)
+
+
+def table(reader: str, path: str, **keys) -> LabelTable:
+    return LabelTable(reader=reader, path=path, source="made up", **keys)
+
+
+def rows_of(folder: Path, files, reader: str, path: str = "*", **keys) -> list[Row]:
+    return list(readers.rows(table(reader, path, **keys), source_of(folder, files)))
+
+
+def cells_of(folder: Path, data, reader: str, **keys) -> list[dict[str, str]]:
+    return [dict(row.cells) for row in rows_of(folder, {"table": data}, reader, "table", **keys)]
+
+
+# ---- all of them -------------------------------------------------------------------------------
+
+WORKING = {  # of each reader: a file that it reads, how many rows that has, further keys
+    "delimited": (made.COHEN_01, 2, {}),
+    "sheet": (workbook([["File name"], ["a.png"], ["b"]]), 2, {}),
+    "darwin": (darwin(["View/PA"]), 1, {}),
+    "covidx": (made.COVIDX, 8, {}),
+    "names": (b"", 1, {"pattern": "(?P<finding>t)"}),
+    "dicom": (dicom(), 1, {}),
+    "nifti": (nifti(5, 5, 5), 1, {}),
+}
+
+
+def test_every_reader_of_the_catalog_has_a_module_and_is_tested_here() -> None:
+    assert set(readers.READERS) == set(get_args(Reader)) == set(WORKING)
+
+
+@pytest.mark.parametrize(
+    "reader", [pytest.param(r, marks=needs_pydicom) if r == "dicom" else r for r in WORKING]
+)
+def test_a_reader_reads_all_files_of_its_glob_and_no_other(reader, tmp_path) -> None:
+    data, count, keys = WORKING[reader]
+    files = {f"a/{name}.png": data for name in ("1", "2")} | {"b/3.png": b"of another kind"}
+    rows = rows_of(tmp_path, files, reader, "a/*", **keys)
+    assert Counter(row.file for row in rows) == {"a/1.png": count, "a/2.png": count}
+    assert all(isinstance(text, str) for row in rows for text in row.cells.values())
+    assert not rows_of(tmp_path, files, reader, "c/*", **keys)
+    assert not rows_of(tmp_path, files, reader, "c/missing", **keys)
+
+
+@pytest.mark.parametrize("reader", ["sheet", "darwin", "covidx"])
+@pytest.mark.parametrize(
+    "data", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"PK\3\4 cut", b"<html>log in</html>\n", b"[1]"]
+)
+def test_what_is_no_such_table_is_refused_by_name(reader, data, tmp_path) -> None:
+    with pytest.raises(IntegrityError, match="table"):
+        cells_of(tmp_path, data, reader)
+
+
+# ---- delimited ---------------------------------------------------------------------------------
+
+
+def test_the_three_headers_of_cohen_keep_every_column_under_its_own_name(tmp_path) -> None:
+    february = cells_of(tmp_path, made.COHEN_FEBRUARY, "delimited")[0]
+    assert february["view"] == "CT"
+    assert "modality" not in february
+    first, second = cells_of(tmp_path, made.COHEN_01, "delimited")
+    assert first[" url"] == "https://example.org/a"
+    assert first["location"] == "Cho Ray, Vietnam"
+    assert first["offset"] == "-270"
+    assert first[""] == ""
+    assert (second["clinical notes"], second["other notes"]) == ("fever", " cut off here")
+    assert second[""] == "the rest"
+    newest, volume = cells_of(tmp_path, made.COHEN_02, "delimited")
+    assert newest["finding"] == "Pneumonia/Viral/Herpes "
+    assert newest["license"] == " "
+    assert newest["clinical_notes"] == "38\ufffdC"
+    assert volume["folder"] == "volumes"
+
+
+def test_a_table_in_another_encoding_is_read_with_it_and_refused_without(tmp_path) -> None:
+    first, second = cells_of(tmp_path, made.FIGURE1, "delimited", encoding="cp1252")
+    assert first["temperature"] == "38°C"
+    assert first["notes"] == "patient’s second film"
+    assert (first["age"], second["age"]) == ("early 40s", "50+")
+    with pytest.raises(IntegrityError, match=r"the table `table` cannot be read: ."):
+        cells_of(tmp_path, made.FIGURE1, "delimited")
+    with pytest.raises(IntegrityError, match=r"`table` cannot be read: .*klingon"):
+        cells_of(tmp_path, made.FIGURE1, "delimited", encoding="klingon")
+
+
+def test_carriage_returns_end_rows_and_bare_newlines_stay_in_their_cells(tmp_path) -> None:
+    first, second, third = cells_of(tmp_path, made.POCUS, "delimited")
+    assert first["Area according to DEGUM"] == "left\nbase"
+    assert first[""] == "free text"
+    assert (second["Gender"], second["Age"]) == ("42", "w")
+    assert (third["Gender"], third["Effusion"]) == ("A", "")
+    film, other = cells_of(tmp_path, made.ACTUALMED, "delimited")
+    assert film["notes"] == "Portable, date taken (YYYYMMDD): 20200313"
+    assert film["imagename"] == "CR.1.2.840.1.png"
+    assert other["finding"] == ""
+
+
+def test_other_delimited_tables_are_read_by_what_the_catalog_says_of_them(tmp_path) -> None:
+    (severity,) = cells_of(tmp_path, made.SEVERITY, "delimited", comment="##")
+    assert severity == {"filename": "a.jpg", "geographic_mean": "1.0", "opacity": "2.0"}
+    first, _ = cells_of(tmp_path, made.NON_COVID_CT, "delimited")
+    assert first == {"": "0", "image name": "1%0.jpg", "patient id": "Patient 1"}
+    papers = cells_of(tmp_path, made.CORD_19, "delimited")
+    assert [one["cord_uid"] for one in papers] == ["ug7v899j"] * 2
+    assert papers[0]["url"] == "https://a; https://b"
+    tabs = cells_of(tmp_path, "a\tb c\n", "delimited", delimiter="tab", header=("x", "y"))
+    assert tabs == [{"x": "a", "y": "b c"}]
+    with pytest.raises(IntegrityError, match='"delimiter" must be'):
+        cells_of(tmp_path, made.COHEN_01, "delimited", delimiter="||")
+
+
+def test_a_byte_order_mark_is_not_part_of_the_first_column(tmp_path) -> None:
+    (row,) = cells_of(tmp_path, "\ufeffid,a\n1,2\n", "delimited")
+    assert row == {"id": "1", "a": "2"}
+
+
+def test_no_cell_hides_behind_one_of_the_same_name(tmp_path) -> None:
+    text = "a,a#2,a,,,#7\n1,2,3,4,5,6,7,8\n9\n\n"
+    full, short = cells_of(tmp_path, text, "delimited")
+    assert list(full.values()) == list("12345678")
+    assert list(full) == ["a", "a#2", "a#3", "", "#2", "#7", "#7#2", "#8"]
+    assert short == dict.fromkeys(full, "") | {"a": "9"}
+
+
+@QUICK
+@given(header=st.lists(st.sampled_from(["a", "a#2", "a#3", "", "#2", "#3", "#5"]), max_size=8))
+def test_names_of_columns_are_as_many_as_columns(header) -> None:
+    names = unique(header)
+    assert len(set(names)) == len(names) == len(header)
+    more = enough(names, len(header) + 3)
+    assert len(set(more)) == len(header) + 3
+    assert more[: len(header)] == names
+
+
+def test_a_header_of_nothing_but_commas_is_read_soon(tmp_path) -> None:
+    (row,) = cells_of(tmp_path, "," * 50_000 + "\n" + "x," * 60_000 + "\n", "delimited")
+    assert len(row) == 60_001
+    assert (row[""], row["#50001"], row["#60000"]) == ("x", "x", "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('a,1,COVID-19\nb,2,"Normal\nc,3,Normal\n', 3),  # never closed
+        ('"a,1,COVID-19\nb,2,Normal\n', 2),
+        ('a,1,"Normal\nb,2,Normal\nc,3,N"x\n', 2),  # goes on after its end
+        ('a,1,"5" nodule\n', 2),
+        ('a,1,"said \\"no\\" twice"\n', 2),  # quoted as in C
+        ('a,1,x\n\n\nb,"2,y\n', 5),
+        ('a,"1,COVID-19\nb,2,N\nc,3",N\n', 2),  # closed rows later, in a column nobody maps
+        ('x,0,N\na,1,"N\nb,2,COVID-19"\nc,3,N\n', 3),
+    ],
+)
+def test_quotes_that_do_not_match_are_damage_of_a_line(text: str, line: int, tmp_path) -> None:
+    with pytest.raises(IntegrityError, match=rf"`table` is damaged: .* begins in line {line} "):
+        cells_of(tmp_path, f"name,patient,label\n{text}", "delimited")
+
+
+@pytest.mark.parametrize(
+    "cell", ['5" nodule', '"quoted, with\nlines, and ""more"""', "it's", '""', '"a\r\nb"']
+)
+def test_quotes_that_match_are_cells_as_they_are(cell: str, tmp_path) -> None:
+    first, second = cells_of(tmp_path, f"name,notes\na,{cell}\nb,x\n", "delimited")
+    assert (first["name"], second) == ("a", {"name": "b", "notes": "x"})
+
+
+@pytest.mark.parametrize("notes", ["fever, cough\nno pain, none", "fever\ncough,dyspnea", "a\n\nb"])
+def test_notes_of_several_lines_are_no_rows(notes: str, tmp_path) -> None:
+    """Cohen's clinical notes have lines and commas; people write a blank after these."""
+    (row,) = cells_of(tmp_path, f'name,notes,label\na,"{notes}",SARS\n', "delimited")
+    assert (row["notes"], row["label"]) == (notes, "SARS")
+
+
+def test_where_a_quote_is_a_letter_the_entry_says_so(tmp_path) -> None:
+    text = 'name,notes\na,"12\nb,13"\n'
+    got = cells_of(tmp_path, text, "delimited", quote="none")
+    assert [one["notes"] for one in got] == ['"12', '13"']
+
+
+@pytest.mark.parametrize("blank", [",,", "   ,,", "\t,\u00a0,", '"","",""', " ", ",,,,,,"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_rows_of_nothing_are_no_rows(blank: str, end: str, tmp_path) -> None:
+    lines = ["name,patient,label", "a,1,SARS", blank, blank, "b,2,ARDS", blank, ""]
+    got = cells_of(tmp_path, end.join(lines).encode(), "delimited")
+    assert [one["name"] for one in got] == ["a", "b"]
+
+
+# ---- sheet -------------------------------------------------------------------------------------
+
+META = [
+    ["File name", "Patient ID", "Age", "Gender", "Time", None, "Time", "Captions"],
+    [
+        "2020.01.24-p27-132.png",
+        "Patient 1",
+        41,
+        "F ",
+        datetime.date(2020, 3, 13),
+        None,
+        2.0,
+        "['a']",
+    ],
+    [None] * 8,
+    [
+        "p28-1%0",
+        "Patient 2",
+        41.5,
+        None,
+        datetime.datetime.fromisoformat("2020-03-13T14:05"),
+        True,
+        None,
+        "x",
+    ],
+    [
+        "p29",
+        "Patient 3",
+        0.1 + 0.2,
+        "M",
+        datetime.time(8, 30),
+        "free",
+        10**15,
+        None,
+        None,
+        "beyond",
+    ],
+]
+
+
+def test_cells_of_a_sheet_are_the_text_that_a_person_sees(tmp_path) -> None:
+    first, second, third = cells_of(tmp_path, workbook(META), "sheet")
+    names = ["File name", "Patient ID", "Age", "Gender", "Time", "", "Time#2", "Captions"]
+    assert list(first) == list(second) == names
+    assert list(third) == [*names, "#9", "#10"]
+    assert list(first.values()) == [
+        *("2020.01.24-p27-132.png", "Patient 1", "41", "F ", "2020-03-13", "", "2", "['a']"),
+    ]
+    assert (second["Age"], second["Gender"], second[""]) == ("41.5", "", "TRUE")
+    assert second["Time"] == "2020-03-13T14:05:00"
+    assert (third["Age"], third["Time"], third["Time#2"]) == ("0.3", "08:30:00", "1000000000000000")
+    assert third["#10"] == "beyond"
+
+
+def test_a_sheet_is_chosen_by_its_name_else_it_is_the_first(tmp_path) -> None:
+    book = workbook([["a"], ["1"]], other=[["b"], ["2"]])
+    assert cells_of(tmp_path, book, "sheet") == [{"a": "1"}]
+    assert cells_of(tmp_path, book, "sheet", sheet="other") == [{"b": "2"}]
+    assert cells_of(tmp_path, book, "sheet", header=("x",)) == [{"x": "a"}, {"x": "1"}]
+    with pytest.raises(
+        IntegrityError, match=r"no sheet `missing`, it has: positive_captions, other"
+    ):
+        cells_of(tmp_path, book, "sheet", sheet="missing")
+
+
+def test_a_radiography_sheet_keeps_the_spelling_of_its_names(tmp_path) -> None:
+    book = workbook(
+        [["FILE NAME", "FORMAT", "SIZE", "URL"], ["NORMAL-1", "PNG", "256*256", "https://a"]]
+    )
+    (row,) = cells_of(tmp_path, book, "sheet")
+    assert row == {"FILE NAME": "NORMAL-1", "FORMAT": "PNG", "SIZE": "256*256", "URL": "https://a"}
+
+
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+def test_a_sheet_that_lies_about_its_size_is_read_whole(tmp_path) -> None:
+    with zipfile.ZipFile(source_of(tmp_path, {"book": workbook(META)}).folder / "book") as packed:
+        xml = packed.read(SHEET).decode()
+    for lie in ("A1", "A1:A2", "A1:XFD1048576"):
+        lying = re.sub(r'<dimension ref="[^"]*"', f'<dimension ref="{lie}"', xml)
+        assert lying != xml
+        book = made.with_parts(workbook(META), {SHEET: lying.encode()})
+        assert [one["File name"] for one in cells_of(tmp_path, book, "sheet")] == [
+            "2020.01.24-p27-132.png",
+            "p28-1%0",
+            "p29",
+        ]
+
+
+def cell(place: str, text: str, more: str = "") -> str:
+    return f'<c r="{place}" t="str">{more}<v>{text}</v></c>'
+
+
+ENTITIES = '<!DOCTYPE w [<!ENTITY a "lol">' + "".join(
+    f'<!ENTITY {chr(98 + n)} "{f"&{chr(97 + n)};" * 10}">' for n in range(9)
+)
+HOSTILE = {
+    "a row of a number beyond all": (
+        sheet_xml(f'<row r="1">{cell("A1", "a")}</row><row r="999999999">{cell("A9", "b")}</row>'),
+        "more than 1,048,576 rows",
+    ),
+    "cells far to the right": (
+        sheet_xml("".join(f"<row>{cell(f'ZZZ{n}', 'x')}</row>" for n in range(1, 4000))),
+        "more than 16,384 columns",
+    ),
+    "entities within entities": (
+        sheet_xml(f'<row r="1">{cell("A1", "&j;")}</row>', f"{ENTITIES}]>"),
+        "has a document type",
+    ),
+    "an entity from elsewhere": (
+        sheet_xml(
+            f'<row r="1">{cell("A1", "&e;")}</row>',
+            '<!DOCTYPE w [<!ENTITY e SYSTEM "file:///etc/passwd">]>',
+        ),
+        "has a document type",
+    ),
+    "an unknown shared text": (
+        sheet_xml('<row r="1"><c r="A1" t="s"><v>7000</v></c></row>'),
+        "cannot be read",
+    ),
+    "no XML": (b"\0\1\2", "cannot be read"),
+    "XML that is cut": (sheet_xml(f'<row r="1">{cell("A1", "a")}</row>')[:-30], "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_workbook_is_refused_soon(name, tmp_path) -> None:
+    xml, message = HOSTILE[name]
+    with pytest.raises(IntegrityError, match=message):
+        cells_of(tmp_path, made.with_parts(workbook(META), {SHEET: xml}), "sheet")
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_read(tmp_path) -> None:
+    bomb = bytearray(zip_of({SHEET: b" " * 1000}))
+    place = bomb.rindex(b"PK\1\2") + 24
+    bomb[place : place + 4] = (1_000_000_001).to_bytes(4, "little")
+    with pytest.raises(IntegrityError, match="`table` unpacks to 1,000,000,001 bytes"):
+        cells_of(tmp_path, bytes(bomb), "sheet")
+
+
+def test_of_a_formula_the_saved_value_is_read_and_no_link_is_followed(tmp_path) -> None:
+    formula = '<f>WEBSERVICE("http://127.0.0.1:9/")</f>'
+    xml = sheet_xml(f'<row r="1">{cell("A1", "a")}</row><row>{cell("A2", "saved", formula)}</row>')
+    assert cells_of(tmp_path, made.with_parts(workbook(META), {SHEET: xml}), "sheet") == [
+        {"a": "saved"}
+    ]
+
+
+def test_a_sheet_without_rows_has_none(tmp_path) -> None:
+    assert cells_of(tmp_path, workbook([]), "sheet") == []
+    assert cells_of(tmp_path, workbook([["only", "a", "header"]]), "sheet") == []
+
+
+# Text that XML can hold; XML itself makes one newline of `\r\n`.
+WORDS = st.text(
+    st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), max_size=12
+).filter(lambda text: "_x" not in text)
+VALUES = st.one_of(WORDS, st.integers(-(10**14), 10**14), st.none())
+
+
+@QUICK
+@given(lines=st.lists(st.lists(VALUES, min_size=1, max_size=6), min_size=1, max_size=5))
+def test_no_cell_of_a_sheet_is_changed_or_made_up(lines, tmp_path_factory) -> None:
+    assume(all(not isinstance(one, str) or one[:1] != "=" for line in lines for one in line))
+    header = [f"column {number}" for number in range(3)]
+    got = cells_of(tmp_path_factory.getbasetemp(), workbook([header, *lines]), "sheet")
+    wanted = [["" if one is None else str(one) for one in line] for line in lines]
+    for line in wanted:
+        while line and not line[-1]:
+            line.pop()
+    wanted = [line + [""] * (3 - len(line)) for line in wanted if line]
+    assert [list(one.values()) for one in got] == wanted
+
+
+STYLES, SHARED, BOOK_RELS = "xl/styles.xml", "xl/sharedStrings.xml", "xl/_rels/workbook.xml.rels"
+TRANSITIONAL = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+STRICT = b"http://purl.oclc.org/ooxml/officeDocument/relationships"
+
+
+def changed(part: str, old: bytes, new: bytes) -> bytes:
+    """A workbook of which something is written in another way."""
+    book = workbook([["name", "label"], ["a.png", "COVID-19"]])
+    with zipfile.ZipFile(io.BytesIO(book)) as packed:
+        text = packed.read(part)
+    found = re.sub(old, new, text, flags=re.DOTALL)
+    assert found != text
+    return made.with_parts(book, {part: found})
+
+
+@pytest.mark.parametrize(
+    ("part", "old", "new"),
+    [
+        (STYLES, b"<fill>.*?</fill>", b"<fill/>"),  # OnlyOffice
+        (STYLES, b"<fonts.*</borders>", b""),
+        (STYLES, b"<cellXfs.*</cellXfs>", b""),
+        (BOOK_RELS, b"styles.xml", b"gone.xml"),  # named, and not written
+        (BOOK_RELS, TRANSITIONAL, STRICT),  # strict OOXML, as LibreOffice and Excel can save
+        (BOOK_RELS, b'"/xl/worksheets', b'"worksheets'),
+        (BOOK_RELS, b'"/xl/worksheets', b'"../xl/worksheets'),
+        ("xl/workbook.xml", b'state="visible"', b'state="hidden"'),
+        (SHEET, b' r="[A-Z]+[0-9]+"', b""),  # writers of streams leave places out
+    ],
+)
+def test_a_workbook_of_another_program_has_the_same_cells(part, old, new, tmp_path) -> None:
+    got = cells_of(tmp_path, changed(part, old, new), "sheet")
+    assert got == [{"name": "a.png", "label": "COVID-19"}]
+
+
+def test_a_shared_text_below_the_first_is_damage_and_not_the_last(tmp_path) -> None:
+    shared = b"<sst><si><t>name</t></si><si><t>COVID-19</t></si></sst>"
+    xml = sheet_xml('<row><c t="s"><v>0</v></c></row><row><c t="s"><v>-1</v></c></row>')
+    relation = b'<Relationship Id="rId77" Type="%s/sharedStrings" Target="sharedStrings.xml"/>'
+    book = changed(BOOK_RELS, b"</Relationships>", relation % TRANSITIONAL + b"</Relationships>")
+    with zipfile.ZipFile(buffer := io.BytesIO(made.with_parts(book, {SHEET: xml})), "a") as packed:
+        packed.writestr(SHARED, shared)
+    with pytest.raises(IntegrityError, match="no shared text -1"):
+        cells_of(tmp_path, buffer.getvalue(), "sheet")
+
+
+# ---- darwin ------------------------------------------------------------------------------------
+
+TAGS = ["View/AP_Supine", "Age:55", "Sex/M", "X-ray", "COVID-19", "PatientID:311a"]
+
+
+def test_flattened_tags_become_cells_and_plain_ones_stand_together(tmp_path) -> None:
+    tags = [*TAGS, "location:Taoyuan, Taiwan", "Sex/F", "Sex/M", "19", "ratio/a/b:c"]
+    (row,) = cells_of(tmp_path, darwin(tags, lungs=2), "darwin")
+    other = json.loads(row.pop("other"))
+    assert row == {
+        "json": "table",
+        "filename": "1-s2.0-a.png",
+        "width": "784",
+        "height": "663",
+        "View": "AP_Supine",
+        "Age": "55",
+        "Sex": "M; F",
+        "tags": "X-ray; COVID-19; 19",
+        "PatientID": "311a",
+        "location": "Taoyuan, Taiwan",
+        "ratio": "a/b:c",
+        "annotations": "2",
+    }
+    assert other == {
+        "dataset": "COVID-19 Chest X-Ray Dataset",
+        "annotated": True,
+        "image": {"seq": 6452, "filename": "00006452.png"},
+    }
+
+
+def test_what_no_cell_holds_is_kept_but_neither_points_nor_tokens(tmp_path) -> None:
+    more = [
+        {"name": "Ignore", "polygon": {"path": [{"x": 1, "y": 2}]}},
+        {"name": "Lung", "polygon": {"path": [], "additional_paths": [1]}, "instance_id": 7},
+        {"name": "Box", "bounding_box": {"x": 1}},
+        {"name": "Sex/M", "tag": {"by": "someone"}},
+        {"name": "", "tag": {}},
+        {"polygon": {}},
+        "what is this",
+        None,
+    ]
+    (row,) = cells_of(tmp_path, darwin(["filename/b.png", "other:x"], 1, more), "darwin")
+    assert row["filename"] == "1-s2.0-a.png"
+    assert row["annotations"] == "2"
+    assert row["tags"] == "filename/b.png; other:x"
+    assert json.loads(row["other"])["annotations"] == [
+        {"name": "Ignore", "polygon": {}},
+        {"name": "Lung", "polygon": {}, "instance_id": 7},
+        *more[2:],
+    ]
+    assert "secret" not in row["other"]
+
+
+def test_a_zip_of_annotations_is_read_without_unpacking_it(tmp_path) -> None:
+    members = {f"{number}.json": darwin([f"Age:{number}"]) for number in (1676192, 1676193)}
+    junk = {"__MACOSX/._1.json": b"\0\5\x16\7", "class_mapping.csv": b"a", "folder/": b""}
+    rows = rows_of(tmp_path, {"annotations/a.zip": zip_of({**members, **junk})}, "darwin")
+    assert [(row.file, row.cells["json"], row.cells["Age"]) for row in rows] == [
+        ("annotations/a.zip", "1676192.json", "1676192"),
+        ("annotations/a.zip", "1676193.json", "1676193"),
+    ]
+    assert [path.name for path in tmp_path.rglob("*")] == ["annotations", "a.zip"]
+
+
+def lying_zip() -> bytes:
+    """A zip that says another size of its member than it has."""
+    raw = bytearray(zip_of({"a.json": darwin(TAGS)}))
+    directory = raw.rindex(b"PK\1\2")
+    raw[directory + 24 : directory + 28] = b"\7\0\0\0"
+    return bytes(raw)
+
+
+BAD_DARWIN = {
+    "JSON of another kind": (b'{"images": []}', "`table` is no Darwin annotation"),
+    "annotations that are none": (b'{"image": {}, "annotations": {}}', "is no Darwin annotation"),
+    "one in a zip": (zip_of({"x/1.json": b"[]"}), "`table/x/1.json` is no Darwin annotation"),
+    "depth without end": (b"[" * 200_000, "the annotation `table` cannot be read"),
+    "a number without end": (b'{"image": {"width": ' + b"9" * 5000, "cannot be read"),
+    "another encoding": ('{"image": "é"}'.encode("latin-1"), "cannot be read"),
+    "a zip without JSON": (zip_of({"a.csv": b"a"}), "the zip `table` holds no JSON"),
+    "a zip with a wrong checksum": (zip_of({"a.json": b"{}"})[:30] + b"x" * 60, "cannot be read"),
+    "a zip that lies": (lying_zip(), "cannot be read"),
+    "a large file": (b" " * 8_000_001, "`table` has more than 8,000,000 bytes"),
+    "a bomb": (zip_of({"a.json": b" " * 8_000_001}), "`table/a.json` has more than 8,000,000"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_DARWIN)
+def test_an_annotation_is_refused_that_is(name, tmp_path) -> None:
+    data, message = BAD_DARWIN[name]
+    with pytest.raises(IntegrityError, match=re.escape(message)):
+        cells_of(tmp_path, data, "darwin")
+
+
+def test_a_zip_of_too_much_in_all_is_refused(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("covcat.imaging.readers.darwin._MAX_TOTAL", 1000)
+    data = zip_of({f"{number}.json": darwin([]) for number in range(9)})
+    with pytest.raises(IntegrityError, match="the zip `table` unpacks to more than 1,000 bytes"):
+        cells_of(tmp_path, data, "darwin")
+
+
+def test_half_a_pair_of_surrogates_is_written_as_json_writes_it(tmp_path) -> None:
+    (row,) = cells_of(tmp_path, darwin(["Age:\ud800", "\udc00"]), "darwin")
+    assert (row["Age"], row["tags"]) == ("\\ud800", "\\udc00")
+    (blank,) = cells_of(tmp_path, darwin([], original_filename=None, width=1.5), "darwin")
+    assert (blank["filename"], blank["width"]) == ("", "1.5")
+
+
+NAMES = st.text(st.sampled_from("ab/:; 1"), min_size=1, max_size=6)
+
+
+@QUICK
+@given(tags=st.lists(NAMES, max_size=6), lungs=st.integers(0, 2), filename=st.text(max_size=5))
+def test_every_tag_is_in_exactly_one_cell(tags, lungs, filename, tmp_path_factory) -> None:
+    data = darwin(tags, lungs, original_filename=filename)
+    (row,) = cells_of(tmp_path_factory.getbasetemp(), data, "darwin")
+    assert row.pop("annotations") == str(lungs)
+    assert row.pop("filename").encode("utf-8", "backslashreplace").decode() == filename
+    fixed = {name: row.pop(name) for name in ("json", "width", "height", "other")}
+    assert "annotations" not in json.loads(fixed["other"])
+    plain = [tag for tag in dict.fromkeys(tags) if not re.fullmatch("[^/:]+[/:].+", tag)]
+    assert row.pop("tags") == "; ".join(plain)
+    for key, value in row.items():
+        assert any(tag[: len(key) + 1] in (key + "/", key + ":") for tag in tags)
+        assert all(f"{key}/{one}" in tags or f"{key}:{one}" in tags for one in [value]) or (
+            ";" in value
+        )
+
+
+# ---- covidx ------------------------------------------------------------------------------------
+
+
+def test_a_row_of_covidx_is_parsed_from_the_right(tmp_path) -> None:
+    got = [tuple(one.items()) for one in cells_of(tmp_path, made.COVIDX, "covidx")]
+    assert [[text for _, text in one] for one in got] == [
+        ["47c78742-4998", "47c78742-4998.png", "normal"],
+        ["3", "SARS-10.1148rg.242035193-Fig8a-day0.jpeg", "pneumonia", "cohen"],
+        ["COVID 119", "COVID-19(119).png", "COVID-19", "sirm"],
+        ["COVID 120", "COVID-19(120).png", "COVID-19"],
+        ["ANON  7", "ANON7.png", "negative", "rnsa"],
+        ["419639-001863", "MIDRC-RICORD-1C-419639-001863-27599-0.png", "positive", "ricord"],
+        ["this line is another one"],
+        ["x.png normal"],
+    ]
+    assert [name for name, _ in got[1]] == ["patientid", "filename", "class", "source"]
+    assert got[-1] == (("line", "x.png normal"),)
+
+
+ID = st.text(st.sampled_from(string.ascii_letters + " 0-"), min_size=1, max_size=8).filter(
+    lambda text: text.strip() == text
+)
+
+
+@QUICK
+@given(
+    patient=ID,
+    name=st.text(st.sampled_from("abc.()%")).map("{}.png".format),
+    kind=st.sampled_from(["normal", "COVID-19", "positive", "level2", "something-new"]),
+    origin=st.sampled_from(["", "cohen", "rnsa", "somebody-new"]),
+    end=st.sampled_from(["\n", "\r\n", ""]),
+)
+def test_a_row_of_covidx_says_what_was_written(patient, name, kind, origin, end, tmp_path_factory):
+    line = " ".join(filter(None, [patient, name, kind, origin]))
+    (row,) = cells_of(tmp_path_factory.getbasetemp(), line + end, "covidx")
+    wanted = {"patientid": patient, "filename": name, "class": kind, "source": origin}
+    assert row == {key: text for key, text in wanted.items() if text}
+
+
+@QUICK
+@given(lines=st.lists(st.text(st.sampled_from("a bnormal"), max_size=12), max_size=5))
+def test_no_line_is_lost(lines, tmp_path_factory) -> None:
+    text = "\n".join(["1 a.png normal", *lines])
+    rows = cells_of(tmp_path_factory.getbasetemp(), text, "covidx")
+    assert len(rows) == 1 + sum(bool(line.strip()) for line in lines)
+    assert all(cell in text for row in rows for cell in row.values())
+
+
+# ---- names -------------------------------------------------------------------------------------
+
+KERMANY = [
+    "chest_xray/test/PNEUMONIA/person1_virus_6.jpeg",
+    "chest_xray/train/NORMAL/IM-0115-0001.jpeg",
+    "chest_xray/train/NORMAL/odd name.JPEG",
+    "chest_xray/train/NORMAL/.DS_Store",
+    "chest_xray/notes.txt",
+]
+PATTERN = (
+    r"(?P<split>train|test)/(?P<finding>[A-Z]+)/"
+    r"(?:person(?P<patient_id>\d+)_(?P<kind>virus|bacteria)|(?:NORMAL2-)?IM)[-_]"
+)
+
+
+def test_groups_of_the_path_are_the_cells_of_each_image(tmp_path) -> None:
+    rows = rows_of(tmp_path, dict.fromkeys(KERMANY, b""), "names", "chest_xray/*", pattern=PATTERN)
+    assert [row.image for row in rows] == [row.file for row in rows] == sorted(KERMANY[:3])
+    first, second, third = rows
+    assert first.cells == {
+        "split": "test",
+        "finding": "PNEUMONIA",
+        "patient_id": "1",
+        "kind": "virus",
+    }
+    assert second.cells == {"split": "train", "finding": "NORMAL", "patient_id": "", "kind": ""}
+    assert third.cells == {}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [(None, "no named group"), ("(a)", "no named group"), ("(?P<a>", "is wrong: .")],
+)
+def test_a_pattern_that_can_say_nothing_is_refused(pattern, message, tmp_path) -> None:
+    with pytest.raises(IntegrityError, match=message):
+        rows_of(tmp_path, {"a.png": b""}, "names", pattern=pattern)
+
+
+# ---- nifti -------------------------------------------------------------------------------------
+
+VOLUMES = {
+    "a.nii": nifti(512, 512, 100),
+    "b.nii": nifti(512, 512, 100, order=">"),
+    "c.nii.gz": packed_nifti(512, 512, 100),
+    "d.nii": nifti(512, 512, 100, version=2),
+    "e.nii": nifti(512, 512, 100, version=2, order=">"),
+    "f": nifti(512, 512, 100, magic=b"ni1\0"),
+}
+
+
+def test_a_header_of_nifti_is_read_in_all_its_forms(tmp_path) -> None:
+    for row in rows_of(tmp_path, VOLUMES, "nifti"):
+        assert row.cells == {
+            "dim1": "512",
+            "dim2": "512",
+            "dim3": "100",
+            "datatype": "4",
+            "bitpix": "16",
+            "pixdim1": "0.7",
+            "pixdim2": "0.7",
+            "pixdim3": "0.7",
+            "descrip": "made by hand",
+        }
+        assert row.image == row.file
+
+
+def test_only_the_axes_that_there_are_have_cells(tmp_path) -> None:
+    files = {
+        "1": nifti(9, descrip=b"\xe9t\xe9"),
+        "2": nifti(9, 9, 9, 2, pixdim=float("nan")),
+        "3": nifti(9, 9, version=2, pixdim=1e300, descrip="µm".encode()),
+        "4": nifti(9, pixdim=-float("inf")),
+        "5": nifti(9, pixdim=3.4028234663852886e38),
+    }
+    one, two, three, four, five = (row.cells for row in rows_of(tmp_path, files, "nifti"))
+    assert {name for name in one if name.startswith(("dim", "pix"))} == {"dim1", "pixdim1"}
+    assert one["descrip"] == "été"
+    assert (two["dim4"], two["pixdim3"], "pixdim4" in two) == ("2", "nan", False)
+    assert (three["pixdim2"], three["descrip"]) == ("1e+300", "µm")
+    assert four["pixdim1"] == "-inf"
+    assert five["pixdim1"] == "3.4028235e+38"
+
+
+def test_a_file_without_a_header_of_nifti_is_a_row_that_says_so(tmp_path) -> None:
+    files = {
+        "a": b"",
+        "b": nifti(5, 5)[:340],
+        "c": gzip.compress(b"no volume"),
+        "d": packed_nifti(5, 5)[:21] + b"\xff" * 90,
+        "e": nifti(5, 5, magic=b"n+9\0"),
+        "f": b"\x1f\x8b" + b"\x08\x08" + b"\1" * 2_000_000,  # the name within gzip has no end
+    }
+    rows = rows_of(tmp_path, files, "nifti")
+    assert [(row.file, row.image) for row in rows] == [(name, None) for name in files]
+    assert [row.cells["error"].partition(":")[0] for row in rows] == [
+        *["no NIfTI header"] * 3,
+        "damaged gzip",
+        *["no NIfTI header"] * 2,
+    ]
+
+
+@QUICK
+@given(
+    sizes=st.lists(st.integers(1, 2**15 - 1), min_size=1, max_size=7),
+    pixdim=st.floats(width=32),
+    order=st.sampled_from("<>"),
+    descrip=st.binary(max_size=80),
+)
+def test_a_header_of_nifti_says_what_was_written(
+    sizes, pixdim, order, descrip, tmp_path_factory
+) -> None:
+    data = nifti(*sizes, pixdim=pixdim, order=order, descrip=descrip)
+    (row,) = cells_of(tmp_path_factory.getbasetemp(), data, "nifti")
+    assert [row[f"dim{axis}"] for axis in range(1, len(sizes) + 1)] == [str(one) for one in sizes]
+    assert struct.pack("f", float(row["pixdim1"])) == struct.pack("f", pixdim) or pixdim != pixdim
+    text = descrip.partition(b"\0")[0]
+    assert row["descrip"] in (text.decode("latin-1"), text.decode("utf-8", "replace"))
+
+
+# ---- dicom -------------------------------------------------------------------------------------
+
+
+def test_without_pydicom_the_command_that_installs_it_is_shown(tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    with pytest.raises(UsageError, match="DICOM headers need the package pydicom") as raised:
+        rows_of(tmp_path, {"IM0001": dicom()}, "dicom")
+    assert raised.value.hint == "pip install 'covcat[dicom]'"
+
+
+@needs_pydicom
+@pytest.mark.parametrize("syntax", ["explicit", "implicit", "big"])
+def test_headers_are_read_as_they_are_written_and_names_of_patients_are_not(
+    syntax, tmp_path
+) -> None:
+    (row,) = rows_of(tmp_path, {"P 17/IM0001": dicom(syntax)}, "dicom")
+    assert row.image == row.file == "P 17/IM0001"
+    assert row.cells == {
+        "SOPInstanceUID": "1.2.3.4.5",
+        "StudyDate": "20200313",
+        "Modality": "CT",
+        "Manufacturer": "NeuViz",
+        "PatientID": "P 17",
+        "PatientSex": "M",
+        "PatientAge": "047Y",
+        "SliceThickness": "1.50",
+        "StudyInstanceUID": "1.2.3.4",
+        "InstanceNumber": "12",
+        "SamplesPerPixel": "1",
+        "Rows": "512",
+        "Columns": "256",
+        "BitsAllocated": "16",
+        "BitsStored": "12",
+    }
+
+
+@needs_pydicom
+def test_files_that_are_no_image_of_dicom_are_rows_that_say_so(tmp_path) -> None:
+    pixels = {0x7FE0_0010: None}
+    report = {tag: None for tag in made.CT if tag >> 16 == 0x28} | pixels
+    private = {0x0009_1001 + number: (b"LO", b"x" * 60_000) for number in range(300)}
+    files = {
+        "DICOMDIR": dicom(more=report),
+        "README": b"not a slice",
+        "cut": dicom(is_cut=True),
+        "deflated": dicom("deflated"),
+        "endless": dicom(more=private),
+        "long": dicom(
+            more={
+                0x0009_1001: (b"UN", made.dicom_sequence(bytes(0))),
+                **dict(list(private.items())[1:9]),
+            }
+        ),
+        "only a header": dicom(more=pixels),
+        "short": bytes(128) + b"DICM",
+    }
+    rows = {row.file: row for row in rows_of(tmp_path, files, "dicom")}
+    assert set(rows) == set(files)
+    assert {name: row.cells.get("error", "").partition(":")[0] for name, row in rows.items()} == {
+        "DICOMDIR": "",
+        "README": "no DICOM file",
+        "cut": "a damaged header",
+        "deflated": "a deflated DICOM file",
+        "endless": "a header of more than 2097152 bytes",
+        "long": "",
+        "only a header": "",
+        "short": "no data set after the file's own header",
+    }
+    assert {name for name, row in rows.items() if row.image} == {
+        *("cut", "deflated", "endless", "long", "only a header", "short"),
+    }
+    assert rows["long"].cells["Rows"] == "512"
+
+
+@needs_pydicom
+def test_text_is_decoded_as_the_header_says(tmp_path) -> None:
+    def manufacturer(character_set: bytes, value: bytes) -> str:
+        more = {0x0008_0005: (b"CS", character_set), 0x0008_0070: (b"LO", value)}
+        (row,) = rows_of(tmp_path, {"a": dicom(more=more)}, "dicom")
+        return row.cells["Manufacturer"]
+
+    assert manufacturer(b"ISO_IR 192", "Müller ".encode()) == "Müller"
+    assert manufacturer(b"ISO_IR 100", "Müller".encode("latin-1")) == "Müller"
+    assert manufacturer(b"ISO_IR 144", "Иванов".encode("iso8859_5")) == "Иванов"
+    assert manufacturer(b"GB18030", "东软".encode("gb18030")) == "东软"
+    assert manufacturer(b"nonsense", b"\xfc\xdf") == "üß"
+    assert manufacturer(b"ISO_IR 192", b"M\xfcller") == "Müller"
+    assert manufacturer(b"ISO_IR 6", b"a\\b") == "a\\b"
+
+
+@needs_pydicom
+@settings(QUICK, max_examples=300)
+@given(
+    edits=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=4)), max_size=4),
+    syntax=st.sampled_from(["explicit", "implicit", "big"]),
+)
+def test_no_damage_of_a_header_raises(edits, syntax, tmp_path_factory) -> None:
+    data = bytearray(dicom(syntax))
+    for place, new in edits:
+        begin = 132 + int(place * (len(data) - 132))
+        data[begin : begin + len(new)] = new
+    (row,) = rows_of(tmp_path_factory.getbasetemp(), {"a": bytes(data)}, "dicom", "a")
+    for name, text in row.cells.items():
+        if name not in (
+            "error",
+            "SamplesPerPixel",
+            "Rows",
+            "Columns",
+            "BitsAllocated",
+            "BitsStored",
+        ):
+            assert text.encode("latin-1", "replace") in bytes(data) or not text.isascii()
+
+
+# ---- the real ones -----------------------------------------------------------------------------
+
+FACTS = {  # rows and columns as reference/catalog-facts-*.md counts them
+    "cohen-0.1-metadata.csv": ("delimited", 158, 17, {}),
+    "cohen-0.2-metadata.csv": ("delimited", 673, 29, {}),
+    "figure1-metadata.csv": ("delimited", 55, 12, {"encoding": "cp1252"}),
+    "pocus-529c06a6-dataset_metadata.csv": ("delimited", 374, 45, {}),
+    "covidct-COVID-CT-MetaInfo.xlsx": ("sheet", 350, 11, {}),  # the last one is a stray caption
+    "v7-covid-only-sample.zip": ("darwin", 120, 24, {}),
+}
+
+
+def real_rows(name: str) -> list[Row]:
+    if not (REAL / name).is_file():
+        pytest.skip("the real tables are not here")
+    reader, _, _, keys = FACTS[name]
+    return list(readers.rows(table(reader, name, **keys), Source(REAL, [name])))
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_a_real_table_has_the_rows_and_columns_that_the_facts_count(name) -> None:
+    rows = real_rows(name)
+    assert len(rows) == FACTS[name][1]
+    assert len({column for row in rows for column in row.cells}) == FACTS[name][2]
+
+
+def test_the_real_covid_ct_has_the_cells_that_the_facts_count() -> None:
+    *rows, stray = [row.cells for row in real_rows("covidct-COVID-CT-MetaInfo.xlsx")]
+    assert {name for name, text in stray.items() if text} == {"Captions"}
+    assert Counter(row["File name"].endswith(".png") for row in rows) == {True: 266, False: 83}
+    filled = {name: sum(bool(row[name]) for row in rows) for name in ("Age", "Gender", "DOI")}
+    assert filled == {"Age": 169, "Gender": 137, "DOI": 203}
+    assert {row["Gender"] for row in rows} == {"", "F", "F ", "M", "M "}
+
+
+def test_the_real_annotations_of_v7_lose_no_tag() -> None:
+    rows = {row.cells["json"]: row.cells for row in real_rows("v7-covid-only-sample.zip")}
+    with zipfile.ZipFile(REAL / "v7-covid-only-sample.zip") as packed:
+        for name in packed.namelist():
+            tree = json.loads(packed.read(name))
+            row = rows[name]
+            assert row["filename"] == tree["image"]["original_filename"]
+            for one in tree["annotations"]:
+                key, _, value = re.sub("[/:]", "\0", one["name"], count=1).partition("\0")
+                held = row[key] if value else row["tags"]
+                assert "tag" not in one or (value or key) in held.split("; ")
+    assert sum(int(row["annotations"]) for row in rows.values()) == 220
+    assert {"X-ray", "COVID-19"} <= set(rows["1676210.json"]["tags"].split("; "))

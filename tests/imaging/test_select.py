@@ -1,0 +1,682 @@
+"""`covcat select`: who is in a cohort, why the others are not, and that it can be made again."""
+
+import csv
+import errno
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from makers.archives import zip_of
+from makers.runs import Ran, tree_on_disk
+from servers.server import Answer
+from test_real_data import COHEN, REAL
+
+from covcat.imaging import cohort_files
+
+HEADER = "patientid,offset,finding,view,filename,license\n"
+ROWS = """\
+1,3,COVID-19,PA,a.png,CC BY 4.0
+1,0,COVID-19,PA,b.png,CC BY 4.0
+2,0,COVID-19,PA,c.png,CC BY-NC-SA
+2,5,COVID-19,PA,d.png,
+3,,COVID-19,PA,e.png,CC BY-NC-ND
+4,1,COVID-19,AP,f.png,CC BY 4.0
+,1,COVID-19,PA,g.png,CC0
+5,1,COVID-19,PA,gone.png,CC BY 4.0
+6,1,SARS,PA,h.png,listed as authorized for everyone
+"""
+NAMES = "abcdefgh"
+TABLE = """\
+releases:
+{releases}
+tables:
+  - reader: delimited
+    path: metadata.csv
+    source: made up
+    columns:
+      patient_id: patientid
+      offset: offset
+      finding: finding
+      view: view
+      filename: filename
+      license: license
+    image: "images/{{filename}}"
+"""
+RELEASE = """\
+  - id: "{id}"
+    source: made up
+    files: [{{host: web, name: a.zip, url: "https://data.example.org/{name}-{id}.zip", unpack: zip}}]
+"""
+
+
+def files(rows: str = ROWS) -> dict[str, bytes]:
+    pictures = {f"images/{one}.png": b"\x89PNG " + one.encode() * 100 for one in NAMES}
+    return {"metadata.csv": (HEADER + rows).encode(), **pictures}
+
+
+@pytest.fixture
+def fetched(covcat, shelf, server):
+    """Return what fetches a made-up set whose images have licences of their own."""
+
+    def fetch(*states: dict[str, bytes], name: str = "set") -> None:
+        numbers = range(1, len(states) + 1)
+        releases = "".join(RELEASE.format(id=number, name=name) for number in numbers)
+        shelf.add(name, TABLE.format(releases=releases))
+        entry = shelf.folder / f"{name}.yaml"
+        per_image = "  per_image: {table: metadata.csv, column: license}\naccess:"
+        entry.write_text(entry.read_text().replace("access:", per_image))
+        for number, state in zip(numbers, states, strict=True):
+            server.serve(f"/data.example.org/{name}-{number}.zip", Answer(zip_of(state)))
+            ran = covcat("fetch", f"{name}@{number}")
+            assert ran.code == 0, ran.err
+
+    return fetch
+
+
+@pytest.fixture
+def here(fetched) -> None:
+    fetched(files())
+
+
+def rows(path: str | Path) -> list[dict[str, str]]:
+    with Path(path).open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def chosen(folder: str) -> list[str]:
+    return [Path(row["path"]).stem for row in rows(Path(folder, "cohort.csv"))]
+
+
+def left_out(folder: str) -> dict[str, str]:
+    return {Path(row["image_id"]).stem: row["why"] for row in rows(Path(folder, "refused.csv"))}
+
+
+def report(ran: Ran) -> dict[str, dict[str, str]]:
+    assert ran.code == 0, ran.err
+    return {row["license"]: row for row in csv.DictReader(io.StringIO(ran.out), delimiter="\t")}
+
+
+# ---- the real set that the issue names ---------------------------------------------------------
+
+REAL_QUESTION = ["select", "cohen@0.1", "--covid", "yes", "--view", "PA"]
+COMMERCIAL = [*REAL_QUESTION, "--license-allows", "commercial"]
+
+
+@pytest.fixture
+def cohen(covcat, server):
+    if not REAL.is_dir():
+        pytest.skip("the real archives are not beside this repository")
+    body = (REAL / "cohen-0.1-four-files-short.zip").read_bytes()
+    server.serve(COHEN, Answer(body, has_length=False))
+    assert covcat("fetch", "cohen@0.1", "--allow-missing").code == 0
+    return covcat
+
+
+def test_of_76_real_rows_no_licence_allows_commercial_use(cohen) -> None:
+    ran = cohen(*COMMERCIAL)
+    found = report(ran)
+    assert {name: (row["rows"], row["chosen"]) for name, row in found.items()} == {
+        "(none stated)": ("60", "0"),
+        "CC BY-NC-SA": ("9", "0"),  # of 10, one of which is not in the archive
+        "CC BY-NC-ND": ("6", "0"),
+    }
+    assert found["CC BY-NC-SA"]["commercial"] == "no"  # though it has no version
+    assert "1 row is left out: its image is not here" in ran.err
+    assert "no image is chosen, of 75 rows that pass the filters and are here" in ran.err
+    assert "refused: 60 of no stated licence (commercial: unknown)" in ran.err
+    assert "refused: 9 of CC BY-NC-SA (commercial: no)" in ran.err
+    assert "refused: 6 of CC BY-NC-ND (commercial: no)" in ran.err
+    assert cohen(*COMMERCIAL, "-o", "none").code == 0
+    assert chosen("none") == []
+    assert len(left_out("none")) == 76
+
+    ran = cohen(*COMMERCIAL, "--allow-unknown-license", "--as", "copies", "-o", "some")
+    assert (ran.code, ran.out) == (0, "some\n")
+    assert "60 images of 40 patients chosen" in ran.err
+    assert len(list(Path("some/images/cohen/images").iterdir())) == 60
+    assert set(left_out("some").values()) == {"commercial: no", "its image is not here"}
+    for options in ([], ["--license-allows", "derivatives"]):
+        assert report(cohen(*REAL_QUESTION, *options))["(none stated)"]["refused"] == "60"
+    assert (
+        "refused: 60 of no stated licence (what it allows is unknown)" in cohen(*REAL_QUESTION).err
+    )
+    assert "15 images of 12 patients chosen" in cohen(*REAL_QUESTION).err
+    assert "75 images of" in cohen(*REAL_QUESTION, "--allow-unknown-license").err
+    assert "not here: cohen:covid-19-pneumonia-14-PA.png" in cohen(*REAL_QUESTION, "-v").err
+
+
+# ---- who is in ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], "abcefg"),
+        (["--allow-unknown-license"], "abcdefgh"),
+        (["--covid", "yes", "--view", "PA"], "abceg"),
+        (["--license-allows", "commercial"], "abfg"),
+        (["--license-allows", "derivatives"], "abcfg"),
+        (["--license-allows", "redistribution"], "abcefg"),
+        (["--license-allows", "derivatives", "--license-allows", "commercial"], "abfg"),
+        (["--license-allows", "commercial", "--allow-unknown-license"], "abdfgh"),
+        (["--one-per", "patient"], "bcef"),
+        (["--one-per", "patient", "--allow-unknown-license"], "bcefh"),
+        (["--license-allows", "commercial", "--one-per", "patient"], "bf"),
+        (
+            ["--license-allows", "commercial", "--allow-unknown-license", "--one-per", "patient"],
+            "bdfh",  # of patient 2 the first image that may be used
+        ),
+        (["--where", "filename < 'c' -- all"], "ab"),
+    ],
+)
+def test_who_is_chosen(covcat, here, options, expected: str) -> None:
+    ran = covcat("select", *options, "--output", "out")
+    assert ran.code == 0, ran.err
+    assert "".join(chosen("out")) == expected
+    counts = json.loads(Path("out/query.json").read_text())["counts"]
+    assert len(chosen("out")) + len(left_out("out")) == counts["rows"]
+
+
+def test_why_the_others_are_not(covcat, here) -> None:
+    options = ["--license-allows", "commercial", "--license-allows", "derivatives"]
+    covcat("select", *options, "--one-per", "patient", "-o", "out")
+    assert left_out("out") == {
+        "a": "another image of its patient is chosen",
+        "c": "commercial: no",
+        "d": "commercial: unknown; derivatives: unknown",
+        "e": "commercial: no; derivatives: no",
+        "g": "its patient is not known",
+        "set:gone": "its image is not here",
+        "h": "commercial: unknown; derivatives: unknown",
+    }
+
+
+def test_the_strictest_row_of_an_image_decides(covcat, fetched) -> None:
+    fetched(files(ROWS + "9,1,SARS,AP,a.png,CC BY-NC-SA\n9,1,SARS,AP,b.png,CC0\n"))
+    options = ["--covid", "yes", "--license-allows", "commercial"]
+    ran = covcat("select", *options, "-o", "out")
+    assert "".join(chosen("out")) == "bfg"
+    assert left_out("out")["a"] == "commercial: no, as another row of the image says"
+    assert "refused: 1 of CC BY 4.0 (commercial: no, as another row of the image says)" in ran.err
+
+
+def test_an_image_of_two_rows_is_copied_and_counted_once(covcat, fetched) -> None:
+    fetched(files(ROWS + "9,1,SARS,AP,a.png,CC BY 4.0\n"))
+    ran = covcat("select", "--where", "filename = 'a.png'", "--as", "copies", "-o", "out")
+    assert "1 image of 2 patients chosen, 105 B, of 2 rows" in ran.err
+    assert [row["file"] for row in rows("out/cohort.csv")] == ["images/set/images/a.png"] * 2
+    assert "1 image: CC BY 4.0\n" in Path("out/LICENSES.txt").read_text()
+
+
+PATIENTS = ["--one-per", "patient", "--allow-unknown-license"]
+
+
+def test_one_image_a_patient_over_all_releases(covcat, fetched) -> None:
+    later = files("1,-2,COVID-19,PA,h.png,CC BY 4.0\n8,1,COVID-19,PA,a.png,CC BY 4.0\n")
+    fetched(files(), later)
+    ran = covcat("select", "set@1", "set@2", "set@1", *PATIENTS, "-o", "out")
+    places = [row["file"] for row in rows("out/cohort.csv")]
+    assert places[:2] == ["images/set@1/images/c.png", "images/set@1/images/e.png"]
+    assert places[-2:] == ["images/set@2/images/h.png", "images/set@2/images/a.png"]
+    assert "note: 1 image with the same bytes as another one" in ran.err
+    assert all(Path("out", place).is_file() for place in places)
+
+
+@pytest.mark.parametrize("licence", ["", "None", "nan", "unknown", "ask the author"])
+@pytest.mark.parametrize("asked", [[], ["--license-allows", "redistribution"]])
+def test_what_nobody_licenses_is_refused_whatever_is_asked(covcat, fetched, licence, asked) -> None:
+    fetched(files(f"1,0,SARS,PA,a.png,CC0\n2,0,SARS,PA,b.png,{licence}\n"))
+    covcat("select", "--finding", "SARS", *asked, "-o", "out")
+    assert "".join(chosen("out")) == "a"
+    assert "unknown" in left_out("out")["b"]
+    covcat("select", "--finding", "SARS", *asked, "--allow-unknown-license", "-o", "all")
+    assert "".join(chosen("all")) == "ab"
+
+
+def test_a_licence_of_the_whole_set_holds_for_images_without_one(covcat, fetched, shelf) -> None:
+    fetched(files())
+    entry = shelf.folder / "set.yaml"
+    entry.write_text(entry.read_text().replace("  per_image: {table", "  note: a\n#{"))
+    covcat("select", "--license-allows", "commercial", "-o", "own")
+    assert "".join(chosen("own")) == "abfg"  # a blank cell of a table of licences is unknown
+    entry.write_text(entry.read_text().replace("      license: license\n", ""))
+    covcat("select", "--license-allows", "commercial", "-o", "out")
+    assert "".join(chosen("out")) == "abcdefgh"
+
+
+# ---- what is written ---------------------------------------------------------------------------
+
+
+def test_a_folder_of_copies_has_all_that_a_user_must_know(covcat, here) -> None:
+    ran = covcat("select", "set", "--license-allows", "commercial", "--as", "copies", "-o", "out")
+    assert (ran.code, ran.out) == (0, "out\n")
+    found = tree_on_disk(Path("out"))
+    own = {path: data for path, data in found.items() if not path.startswith("images/")}
+    assert set(own) == {"cohort.csv", "refused.csv", "query.json", "CITATION.bib", "LICENSES.txt"}
+    pictures = {path: data for path, data in found.items() if path.startswith("images/")}
+    assert pictures == {f"images/set/images/{n}.png": files()[f"images/{n}.png"] for n in "abfg"}
+    assert "@misc{set," in found["CITATION.bib"].decode()
+    text = found["LICENSES.txt"].decode()
+    assert text.startswith("3 images: CC BY 4.0\n  commercial: yes\n  derivatives: yes\n")
+    assert "1 image: CC0\n" in text
+    assert "set as a whole: CC-BY-4.0\n" in text
+    assert not any(path.is_symlink() for path in Path("out").rglob("*"))
+
+
+def test_links_lead_to_the_data_folder_from_anywhere(covcat, here, tmp_path: Path) -> None:
+    assert covcat("select", "-o", "new/out").code == 0
+    shutil.move("new/out", tmp_path / "elsewhere")
+    link = tmp_path / "elsewhere/images/set/images/a.png"
+    assert link.readlink() == tmp_path / "covcat-data/set/1/files/images/a.png"
+    assert link.read_bytes() == files()["images/a.png"]
+
+
+def test_the_record_says_what_was_asked_of_which_files(covcat, here) -> None:
+    covcat("select", "--finding", "covid", "--sex", "f", "--age", "-65", "-o", "out")
+    found = json.loads(Path("out/query.json").read_text())
+    assert found["schema"] == "covcat.cohort/1"
+    assert found["question"]["findings"] == ["COVID-19"]
+    assert found["command"] == (
+        "covcat select set@1 --finding COVID-19 --sex F --age=-65 --as links"
+    )
+    (release,) = found["releases"]
+    manifest = Path("covcat-data/set/1/manifest.json").read_bytes()
+    sums = Path("covcat-data/set/1/SHA256SUMS").read_bytes()
+    assert release == {
+        "release": "set@1",
+        "files": 9,
+        "files_sha256": hashlib.sha256(sums).hexdigest(),
+        "manifest_sha256": hashlib.sha256(manifest).hexdigest(),
+    }
+
+
+def test_a_list_and_a_table_have_the_record_beside_them(covcat, here) -> None:
+    assert covcat("select", "--view", "AP", "-o", "films.txt").out == "films.txt\n"
+    place = Path("covcat-data/set/1/files/images/f.png").absolute()
+    assert Path("films.txt").read_text() == f"{place}\n"
+    assert covcat("select", "--view", "AP", "-o", "films", "--as", "csv").code == 0
+    assert [row["filename"] for row in rows("films")] == ["f.png"]
+    for name in ("films.txt", "films"):
+        assert json.loads(Path(f"{name}.query.json").read_text())["counts"]["chosen"] == 1
+        assert rows(f"{name}.refused.csv") == []
+
+
+def test_without_output_nothing_is_written(covcat, here) -> None:
+    before = sorted(os.listdir())
+    ran = covcat("select", "--license-allows", "commercial", "--covid", "yes", "--json")
+    assert sorted(os.listdir()) == before
+    data = ran.document["data"]
+    assert (data["path"], data["images"], data["patients"], data["of_nobody"]) == (None, 4, 2, 1)
+    assert data["missing"] == ["set:gone.png"]
+    assert data["licenses"][0] == {
+        "license": "CC BY 4.0",
+        "allows": dict.fromkeys(["commercial", "derivatives", "redistribution"], "yes"),
+        "rows": 3,
+        "chosen": 3,
+        "images": 3,
+        "refused": 0,
+        "why": "",
+    }
+
+
+def test_when_none_is_chosen_it_is_said(covcat, here) -> None:
+    ran = covcat("select", "--finding", "MERS", "-o", "out")
+    assert ran.code == 0
+    assert "no image is chosen, of 0 rows that pass the filters" in ran.err
+    assert (chosen("out"), left_out("out")) == ([], {})
+
+
+def test_hostile_cells_harm_neither_terminal_nor_spreadsheet(covcat, fetched) -> None:
+    fetched(files('1,0,COVID-19,PA,a.png,"=cmd()\x1b[2J"\n'))
+    ran = covcat("select", "--license-allows", "commercial")
+    assert "\x1b" not in ran.out + ran.err
+    assert "=cmd()\\x1b[2J" in ran.out
+    covcat("select", "--license-allows", "commercial", "-o", "no")
+    assert rows("no/refused.csv")[0]["license"] == "'=cmd()\x1b[2J"
+    covcat("select", "-o", "yes")
+    assert "\x1b" not in Path("yes/LICENSES.txt").read_text()
+
+
+# ---- making it again ---------------------------------------------------------------------------
+
+FORMS = ["links", "copies", "csv", "list"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_cohort_can_be_made_again(covcat, here, form: str) -> None:
+    options = ["--one-per", "patient", "--license-allows", "derivatives", "--where", "offset < 4"]
+    covcat("select", *options, "--as", form, "-o", "one")
+    record = "one" if form in ("links", "copies") else "one.query.json"
+    Path("two").mkdir()
+    ran = covcat("select", "--from", record, "-o", "two/one")
+    assert ran.code == 0, ran.err
+    assert "the same images as then" in ran.err
+    for path in Path().glob("one*"):
+        again = Path("two", path.name)
+        same = tree_on_disk(again) == tree_on_disk(path) if path.is_dir() else True
+        assert same
+        assert path.is_dir() or again.read_bytes() == path.read_bytes()
+
+
+def test_a_record_can_be_checked_and_its_form_changed(covcat, here) -> None:
+    covcat("select", "--view", "AP", "-o", "one")
+    ran = covcat("select", "--from", "one/query.json")
+    assert (ran.code, report(ran)["CC BY 4.0"]["chosen"]) == (0, "1")
+    assert covcat("select", "--from", "one", "--as", "copies", "-o", "two").code == 0
+    assert not Path("two/images/set/images/f.png").is_symlink()
+
+
+def test_other_files_make_no_such_cohort(covcat, fetched) -> None:
+    fetched(files())
+    covcat("select", "--view", "PA", "-o", "one")
+    shutil.rmtree("covcat-data")
+    fetched({**files(), "images/a.png": b"\x89PNG other"})
+    ran = covcat("select", "--from", "one", "-o", "two")
+    assert (ran.code, Path("two").exists()) == (5, False)
+    assert "set@1: not all files as they were, of 9" in ran.err
+    assert "hint: covcat select set@1 --view PA" in ran.err
+    shutil.rmtree("covcat-data")
+    fetched({**files(), "more.txt": b"x"})
+    assert "set@1: files expected 9, got 10" in covcat("select", "--from", "one").err
+
+
+def test_other_rules_of_covcat_make_no_such_cohort(covcat, here, shelf) -> None:
+    covcat("select", "--view", "PA", "-o", "one")
+    entry = shelf.folder / "set.yaml"
+    entry.write_text(entry.read_text().replace("view: view", "view: finding"))
+    ran = covcat("select", "--from", "one", "-o", "two")
+    assert (ran.code, Path("two").exists()) == (5, False)
+    assert "expected 5 of 8 rows, got 0 of 0" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda tree: {**tree, "schema": "covcat.cohort/2"}, "its schema is covcat.cohort/2"),
+        (lambda tree: [], "is not what `covcat select` records"),
+        (lambda tree: {**tree, "releases": "x"}, "is not what `covcat select` records"),
+        (lambda tree: {**tree, "question": {"allows": ["x' OR 1"]}}, "does not know"),
+        (lambda tree: {**tree, "question": {"one_per": "day"}}, "this covcat does not know"),
+    ],
+    ids=["newer", "list", "releases", "allows", "one-per"],
+)
+def test_what_is_no_record_is_refused(covcat, here, change, said: str) -> None:
+    covcat("select", "-o", "one")
+    tree = json.loads(Path("one/query.json").read_text())
+    Path("bad.json").write_text(json.dumps(change(tree)))
+    ran = covcat("select", "--from", "bad.json")
+    assert ran.code == 2
+    assert said in ran.err
+
+
+def test_a_record_runs_no_sql_that_does_more_than_look(covcat, here) -> None:
+    covcat("select", "-o", "one")
+    tree = json.loads(Path("one/query.json").read_text())
+    tree["question"]["where"] = "1); DROP TABLE images; --"
+    Path("bad.json").write_text(json.dumps(tree))
+    assert covcat("select", "--from", "bad.json").code == 2
+    assert covcat("select").code == 0
+
+
+# ---- what goes wrong ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch, lambda path: path.symlink_to("nowhere")])
+@pytest.mark.parametrize("name", ["out", "out.csv", "out.csv.query.json"])
+def test_what_is_there_is_never_touched(covcat, here, make, name: str) -> None:
+    make(Path(name))
+    before = sorted(os.listdir())
+    ran = covcat("select", "-o", name.removesuffix(".query.json"))
+    assert (ran.code, ran.out) == (8, "")
+    assert f"`{name}` is there already" in ran.err
+    assert sorted(os.listdir()) == before
+
+
+@pytest.mark.parametrize("form", ["links", "copies"])
+def test_a_file_that_changed_since_the_fetch_is_named(covcat, here, form: str) -> None:
+    assert covcat("select").code == 0  # the index is made
+    path = Path("covcat-data/set/1/files/images/b.png")
+    path.write_bytes(b"\x89PNG " + (b"x" * 100 if form == "copies" else b"x"))
+    ran = covcat("select", "--as", form, "-o", "new/out")
+    assert (ran.code, ran.out) == (5, "")
+    assert "`images/b.png` of set@1 is not as it was fetched" in ran.err
+    assert "hint: covcat verify set@1" in ran.err
+    assert not Path("new").exists()
+
+
+@pytest.mark.parametrize("form", ["links", "copies"])
+@pytest.mark.parametrize("how", ["removed", "a link", "a pipe"])
+def test_what_took_the_place_of_a_file_is_not_followed(covcat, here, form: str, how: str) -> None:
+    assert covcat("select").code == 0
+    path = Path("covcat-data/set/1/files/images/b.png")
+    path.unlink()
+    if how == "a link":
+        path.symlink_to("a.png")
+    elif how == "a pipe":
+        os.mkfifo(path)
+    assert covcat("select", "--as", form, "-o", "out").code == 5
+    assert not [name for name in os.listdir() if name.startswith((".covcat", "out"))]
+
+
+def test_a_full_disk_leaves_nothing(covcat, here, monkeypatch) -> None:
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(cohort_files, "_copy", full)
+    ran = covcat("select", "--as", "copies", "-o", "out")
+    assert (ran.code, os.strerror(errno.ENOSPC) in ran.err) == (8, True)
+    monkeypatch.setattr(cohort_files, "_write_left_out", full)
+    assert covcat("select", "-o", "out.csv").code == 8
+    usage = shutil.disk_usage(".")._replace(free=10)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    ran = covcat("select", "--as", "copies", "-o", "out")
+    assert "not enough space for copies: expected 630 bytes, got 10" in ran.err
+    assert not [name for name in os.listdir() if "out" in name or name.startswith(".covcat")]
+
+
+def test_a_rename_that_fails_takes_the_others_back(covcat, here, monkeypatch) -> None:
+    rename = Path.rename
+
+    def fail(self: Path, target: Path) -> Path:
+        if target.name == "out.csv":
+            raise OSError(errno.EIO, "bad disk")
+        return rename(self, target)
+
+    assert covcat("select").code == 0
+    monkeypatch.setattr(Path, "rename", fail)
+    assert covcat("select", "-o", "out.csv").code == 8
+    assert not [name for name in os.listdir() if "out" in name]
+
+
+def test_paths_with_odd_characters_stay_as_they_are(covcat, fetched) -> None:
+    odd = "images/ü, 'x' $(y) \u65e5=1.png"
+    fetched({**files(), odd: b"\x89PNG odd"})
+    options = ["select", "--allow-unknown-license", "--where", "path LIKE '%=1.png'"]
+    assert covcat(*options, "--as", "copies", "-o", "out").code == 0
+    assert Path("out/images/set", odd).read_bytes() == b"\x89PNG odd"
+    assert rows("out/cohort.csv")[0]["file"] == f"images/set/{odd}"
+    covcat(*options, "-o", "out.txt")
+    (line,) = Path("out.txt").read_text().splitlines()
+    assert Path(line).read_bytes() == b"\x89PNG odd"
+
+
+def test_a_list_holds_no_path_with_a_line_break(covcat, here) -> None:
+    os.rename("covcat-data", "a\nb")
+    ran = covcat("select", "--data-dir", "a\nb", "-o", "out.txt")
+    assert (ran.code, Path("out.txt").exists()) == (2, False)
+    assert covcat("select", "--data-dir", "a\nb", "-o", "out.csv").code == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (["--as", "zip"], 2, "unknown --as `zip`: expected one of list, csv, links, copies"),
+        (["-o", "x.parquet"], 2, "covcat images --format parquet"),
+        (["-o", "covcat-data/set/1/files/x"], 2, "is inside the release `set@1`"),
+        (["--license-allows", "fun"], 2, "--license-allows `fun`: expected commercial"),
+        (["--from", "nowhere"], 2, "does not exist"),
+        (["--from", "old.json", "--view", "PA"], 2, "no filter beside it"),
+        (["figure1"], 3, "`figure1` is not in `covcat-data`"),
+        (["--where", "no such"], 2, "cannot be asked"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(covcat, here, args, code: int, said: str) -> None:
+    Path("old.json").write_text("{}")
+    ran = covcat("select", *args)
+    assert ran.code == code
+    assert said in ran.err
+
+
+# ---- what is not here --------------------------------------------------------------------------
+
+
+def test_rows_without_an_image_are_set_aside_before_any_licence_counts(covcat, fetched) -> None:
+    lost = "".join(f"9,1,COVID-19,PA,lost-{n}.png,CC BY-NC-SA\n" for n in range(3))
+    fetched(files(ROWS + lost))
+    ran = covcat("select", "--license-allows", "commercial", "--covid", "yes")
+    first, second = [
+        line for line in ran.err.splitlines() if "row" in line and "labels" not in line
+    ][:2]
+    assert first == "4 rows are left out: their image is not here"
+    assert second == (
+        "4 images of 2 patients chosen, 1 of a patient who is not known, 420 B, "
+        "of 7 rows that pass the filters and are here"
+    )
+    found = report(ran)
+    assert sum(int(row["rows"]) for row in found.values()) == 7
+    assert found["CC BY-NC-SA"]["refused"] == "1"
+    assert "refused: 1 of CC BY-NC-SA (commercial: no)" in ran.err
+    covcat("select", "--license-allows", "commercial", "-o", "out")
+    assert [why for name, why in left_out("out").items() if "lost" in name] == [
+        "its image is not here"
+    ] * 3
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("1,0,SARS,PA,a.png,CC0\n", []),
+        ("1,0,SARS,PA,x.png,CC0\n", ["1 row is left out: its image is not here"]),
+        (
+            ",0,SARS,PA,a.png,CC0\n,0,SARS,PA,b.png,CC0\n",
+            ["2 rows are left out: their patient is not known"],
+        ),
+        (
+            "1,0,SARS,PA,a.png,CC0\n1,1,SARS,PA,b.png,CC0\n1,2,SARS,PA,c.png,CC0\n",
+            ["2 rows are left out: another image of their patient is chosen"],
+        ),
+    ],
+)
+def test_why_rows_are_left_out_is_a_sentence(covcat, fetched, rows: str, said: list[str]) -> None:
+    fetched(files(rows))
+    ran = covcat("select", "--finding", "SARS", "--one-per", "patient")
+    assert [line for line in ran.err.splitlines() if "left out" in line] == said
+
+
+def test_masks_are_neither_chosen_nor_refused(covcat, fetched, shelf) -> None:
+    masks = {f"masks/{one}_mask.png": b"\x89PNG mask" for one in "ab"}
+    fetched({**files("1,0,SARS,PA,a.png,CC0\n"), **masks})
+    entry = shelf.folder / "set.yaml"
+    image = '    image: "images/{filename}"\n'
+    entry.write_text(
+        entry.read_text().replace(image, f"{image}    mask: masks/{{stem}}_mask.png\n")
+    )
+    covcat("select", "--license-allows", "commercial", "-o", "out")
+    assert not [
+        name for name in {**left_out("out"), **dict.fromkeys(chosen("out"))} if "mask" in name
+    ]
+    assert rows("out/cohort.csv")[0]["mask_path"] == "masks/a_mask.png"
+    assert "8 images (1 with labels, 7 without), 1 row of labels" in covcat("images").err
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_cohort_is_made_of_an_image_that_was_deleted(covcat, here, form: str) -> None:
+    covcat("images", "-q")
+    Path("covcat-data/set/1/files/images/a.png").unlink()
+    ran = covcat("select", "--as", form, "-o", "out")
+    assert (ran.code, list(Path().glob("out*"))) == (5, [])
+    assert "`images/a.png` of set@1 is not as it was fetched" in ran.err
+    assert "covcat verify set@1 --repair" in ran.err
+    ran = covcat("select")
+    assert ran.code == 0
+    assert "warning: set@1: 1 image is gone from the disk or of another size: covcat" in ran.err
+
+
+# ---- several releases --------------------------------------------------------------------------
+
+
+def test_one_unreadable_set_stops_no_cohort_of_all_that_is_here(covcat, fetched) -> None:
+    fetched(files())
+    fetched({**files(), "metadata.csv": b"filename\n\xff\n"}, name="bad")
+    ran = covcat("select", "-o", "out")
+    assert (ran.code, ran.out) == (5, "out\n")
+    assert "warning: bad@1 is left out: the table `metadata.csv`" in ran.err
+    assert "".join(chosen("out")) == "abcefg"
+    document = covcat("select", "--json").document
+    assert (document["ok"], document["data"]["chosen"], document["error"]["code"]) == (False, 6, 5)
+    assert covcat("select", "--from", "out", "-o", "again").code == 0
+
+
+def test_no_cohort_is_made_of_less_than_was_asked_for(covcat, fetched) -> None:
+    fetched(files())
+    fetched(files(), name="other")
+    fetched({**files(), "metadata.csv": b"filename\n\xff\n"}, name="bad")
+    for options in (["-o", "out"], []):
+        ran = covcat("select", "bad", "set", "other", *options)
+        assert (ran.code, ran.out) == (5, "")
+        assert "error: bad@1, 1 of 3 releases, cannot be read: the table `metadata.csv`" in ran.err
+        assert "hint: with the options of before, name only these: set@1 other@1\n" in ran.err
+    assert not Path("out").exists()
+    assert covcat("select", "other@1", "set@1", "-o", "out").code == 0
+    Path("covcat-data/set/1/files/metadata.csv").write_bytes(b"filename\n\xff\n")
+    ran = covcat("select", "--from", "out", "-o", "again")
+    assert (ran.code, Path("again").exists()) == (5, False)
+    assert "hint: covcat verify set@1\n" in ran.err
+
+
+def test_what_would_be_chosen_twice_is_told_before_anything_is_written(
+    covcat, fetched, shelf
+) -> None:
+    fetched(files(), files())
+    fetched(files(), name="other")
+    entry = shelf.folder / "other.yaml"
+    contains = "contains: [{resource: set, evidence: all of it, source: made up}]\naccess:"
+    entry.write_text(entry.read_text().replace("access:", contains))
+    Path("there").mkdir()
+    ran = covcat("select", "-o", "there")
+    assert ran.code == 8
+    holds = next(line for line in ran.err.splitlines() if "all of it" in line)
+    assert holds.startswith("warning: `other` ")
+    assert "warning: set: 2 of its releases are chosen from together" in ran.err
+    for command, word in (("images", "listed"), ("counts", "counted")):
+        ran = covcat(command)
+        assert holds in ran.err
+        assert f"warning: set: 2 of its releases are {word} together" in ran.err
+
+
+# ---- how it is printed -------------------------------------------------------------------------
+
+
+def test_quiet_prints_the_same_table_and_nothing_else(covcat, here) -> None:
+    loud, quiet = covcat("select"), covcat("select", "-q")
+    assert (quiet.code, quiet.err) == (0, "")
+    assert quiet.out == loud.out
+    assert quiet.out.startswith("license\trows\tchosen\t")
+
+
+def test_a_narrow_table_keeps_the_use_that_was_asked_for(covcat, here, monkeypatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "72")
+    ran = covcat("select", "--license-allows", "redistribution")
+    assert ran.code == 0
+    lines = re.sub(r"\x1b\[\d*m", "", ran.out).splitlines()
+    assert max(map(len, lines)) <= 72
+    assert "redistribution" in lines[0]
+    assert "derivatives" not in lines[0]
+    assert lines[-1] == "left out of a narrow table: commercial, derivatives"
