@@ -8,7 +8,7 @@ from covcat.names import hidden
 _ALIKE = 0.6  # as in difflib.get_close_matches
 
 
-def shown(text: object, limit: int | None = None) -> str:
+def escaped(text: object, limit: int | None = None) -> str:
     r"""Return `text` on one line, with everything that a terminal would obey made visible.
 
     Control, escape, bidi and other invisible characters become `\x1b` or `\u202e`, but for the
@@ -27,7 +27,7 @@ def _spelt(char: str) -> str:
     return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
 
 
-def sized(count: int | None) -> str:
+def format_size(count: int | None) -> str:
     """Return bytes for people: 14.9 MB; 1 MB is a million bytes."""
     if count is None:
         return "?"
@@ -39,7 +39,7 @@ def sized(count: int | None) -> str:
     return f"{value:.0f} {unit}" if unit == "B" or value >= 99.95 else f"{value:.1f} {unit}"
 
 
-def counted(number: int, noun: str) -> str:
+def plural(number: int, noun: str) -> str:
     """Return `1 file`, `2 files`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 

@@ -20,7 +20,7 @@ from servers.hosts.message import Reply, as_json
 from covcat.catalog import yaml
 from covcat.cli.draft import record_of, scalar
 from covcat.errors import UsageError
-from covcat.text import shown
+from covcat.text import escaped
 
 DOI = "10.7910/DVN/6ACUZI"
 ZENODO = "https://zenodo.org/api/records"
@@ -583,7 +583,7 @@ def test_hostile_texts_neither_end_their_line_nor_reach_the_terminal(
     desk.says(host, lambda tree: poisoned(tree, FOR_PEOPLE | OF_FILES))
     ran = desk.draft(name, *(["--json"] if is_json else []))
     assert ran.code == 0, ran.err
-    assert all(shown(line) == line for line in ran.out.split("\n"))
+    assert all(escaped(line) == line for line in ran.out.split("\n"))
     if not is_json:
         text = "\n".join(line for line in ran.out.splitlines() if not line.lstrip().startswith("#"))
         assert not re.search(r"^ *- id: y", text, re.M)
@@ -647,7 +647,7 @@ def test_an_answer_of_another_shape_exits_with_4(desk: Desk, name: str, host: st
 )
 def test_every_text_survives_being_written_as_yaml(text: str) -> None:
     line = f"a: {scalar(text)}\n"
-    assert shown(line[:-1]) == line[:-1]
+    assert escaped(line[:-1]) == line[:-1]
     whole = re.sub("[\ud800-\udfff]", "\ufffd", text)
     assert yaml.parse(line.encode(), "x")[0] == {"a": whole}
 

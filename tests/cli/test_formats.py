@@ -12,7 +12,7 @@ import yaml
 from covcat.cli import table as cli_table
 from covcat.cli.formats import Rows
 from covcat.cli.session import OUTPUTS
-from covcat.text import shown, sized
+from covcat.text import escaped, format_size
 
 HOSTILE = {
     "escape": "\x1b[2J\x1b[31mred",
@@ -137,8 +137,8 @@ def test_a_program_gets_every_cell_back_from_tsv_csv_and_yaml(cell: str) -> None
     rows = Rows(("id", "title"), [{"id": "a", "title": cell}])
     tsv = OUTPUTS["tsv"](rows).split("\n")[1].split("\t")
     parsed = list(csv.reader(io.StringIO(OUTPUTS["csv"](rows), newline="")))[1]
-    assert tsv == ["a", shown(cell)]
-    assert parsed == ["a", shown(cell)]
+    assert tsv == ["a", escaped(cell)]
+    assert parsed == ["a", escaped(cell)]
     assert yaml.safe_load(OUTPUTS["yaml"](rows)) == [{"id": "a", "title": cell}]
 
 
@@ -154,7 +154,7 @@ def test_csv_has_no_cell_that_a_spreadsheet_would_run(start: str) -> None:
     cell = f"{start}cmd|' /C calc'!A0"
     text = OUTPUTS["csv"](Rows(("id", "title"), [{"id": cell, "title": cell}]))
     parsed = list(csv.reader(io.StringIO(text, newline="")))[1]
-    assert parsed == ["'" + shown(cell)] * 2
+    assert parsed == ["'" + escaped(cell)] * 2
 
 
 @pytest.mark.parametrize("cell", ["a=b", "1-2", "a@b", " =1", "#x", "'x"])
@@ -331,7 +331,7 @@ def test_columns_that_is_no_number_is_passed_over(
 
 def test_nothing_that_is_shown_holds_a_control_or_invisible_character() -> None:
     for code in (*range(0x3000), *range(0xD7F0, 0xE010), *range(0xFE00, 0x10010), 0xE0041):
-        text = shown(chr(code))
+        text = escaped(chr(code))
         assert not hidden_in(text), hex(code)
         assert text, hex(code)
 
@@ -339,7 +339,7 @@ def test_nothing_that_is_shown_holds_a_control_or_invisible_character() -> None:
 def test_what_can_be_seen_is_shown_as_it_is() -> None:
     for code in range(0x3000):
         if unicodedata.category(chr(code)) not in HIDDEN:
-            assert shown(chr(code)) == chr(code), hex(code)
+            assert escaped(chr(code)) == chr(code), hex(code)
 
 
 @pytest.mark.parametrize(
@@ -360,7 +360,7 @@ def test_what_can_be_seen_is_shown_as_it_is() -> None:
     ],
 )
 def test_what_a_terminal_would_obey_is_spelt_out(text: object, expected: str) -> None:
-    assert shown(text) == expected
+    assert escaped(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,7 @@ def test_what_a_terminal_would_obey_is_spelt_out(text: object, expected: str) ->
 def test_a_limit_counts_what_is_shown_and_marks_the_cut(
     text: str, limit: int | None, expected: str
 ) -> None:
-    assert shown(text, limit) == expected
+    assert escaped(text, limit) == expected
 
 
 @pytest.mark.parametrize(
@@ -403,4 +403,4 @@ def test_a_limit_counts_what_is_shown_and_marks_the_cut(
     ],
 )
 def test_bytes_are_shown_with_the_unit_that_suits_them(count: int | None, expected: str) -> None:
-    assert sized(count) == expected
+    assert format_size(count) == expected

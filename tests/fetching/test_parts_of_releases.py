@@ -9,7 +9,7 @@ import pytest
 from makers.archives import COMMIT, REPOSITORY, git_zip, zip_of
 
 from covcat.catalog.selection import Selection
-from covcat.text import sized
+from covcat.text import format_size
 
 FILES = {f"images/{n:02}.png": b"\x89PNG %d" % n for n in range(20)} | {"labels.csv": b"a\n"}
 ONE = """
@@ -198,7 +198,7 @@ def test_the_plan_counts_the_part_that_is_asked_for(
     ran = covcat("fetch", "set", *options, mirror=world.url)
     what = f"{said} {sizes:,} bytes" if said else "1 download of unknown size"
     of_all = f"{len(files)} of {len(REPOSITORY)}" if len(files) < len(REPOSITORY) else len(files)
-    assert f"{what} from github; unpacked {sized(sizes)} in {of_all} files" in ran.err
+    assert f"{what} from github; unpacked {format_size(sizes)} in {of_all} files" in ran.err
 
 
 def test_a_part_needs_no_room_for_the_whole(covcat, shelf, world, monkeypatch) -> None:

@@ -6,7 +6,7 @@ Who it was is not recorded; the digest of the text says which terms it was.
 import hashlib
 
 from covcat.catalog.entries import Resource
-from covcat.text import shown
+from covcat.text import escaped
 
 UNSETTLED = ("unknown", "none-stated", "proprietary", "research-only", "conflicting")
 USES = ("commercial", "derivatives", "redistribution")
@@ -37,7 +37,7 @@ def text(resource: Resource) -> str:
     ]
     lines += [f"read: {page}" for page in (terms.url, resource.homepage) if page]
     lines.append(f"source: {terms.source}")
-    return "".join(f"{shown(line)}\n" for line in lines)
+    return "".join(f"{escaped(line)}\n" for line in lines)
 
 
 def digest(resource: Resource) -> str:

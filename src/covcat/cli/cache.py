@@ -9,7 +9,7 @@ from covcat.cli.formats import Cell, Rows
 from covcat.cli.options import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output
 from covcat.errors import UsageError
-from covcat.text import sized
+from covcat.text import format_size
 
 if TYPE_CHECKING:
     from covcat.store.remove import Leftover
@@ -105,6 +105,6 @@ def _print_cache(
     if dry_run is not None:
         data = {"dry_run": dry_run, "pruned": rows}
     session.rows(command, Rows(columns, rows, key="name"), data=data, output=output)
-    total = sized(sum(one.bytes for one in found))
+    total = format_size(sum(one.bytes for one in found))
     words = {None: f"{total} in `{session.data_dir}`", True: f"would free {total}"}
     session.say(words.get(dry_run, f"freed {total}"))

@@ -15,7 +15,7 @@ from covcat.cli.doctor import doctor
 from covcat.cli.session import Session
 from covcat.download.remote import Network
 from covcat.errors import IntegrityError
-from covcat.text import counted
+from covcat.text import plural
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +51,7 @@ def check(
     data = {"files": [str(path) for path in found], "mistakes": mistakes}
     if not mistakes:
         session.result("catalog check", data, "")
-        session.say(f"{counted(len(found), 'catalog file')} checked: no mistakes")
+        session.say(f"{plural(len(found), 'catalog file')} checked: no mistakes")
         return
     raise IntegrityError(
         mistakes[0],

@@ -19,7 +19,7 @@ from covcat.cli.session import Session, chosen_output, envelope, put_document
 from covcat.errors import CovcatError, NotFoundError, UsageError
 from covcat.files import disk_errors, opened
 from covcat.store import lockfile
-from covcat.text import shown
+from covcat.text import escaped
 
 FORMATS = ("bibtex", "ris", "csl-json", "text", "json")
 _SCHEMA = "covcat.lock/1"
@@ -220,11 +220,11 @@ def _print(session: Session, cited: Cited, output: str) -> None:
         items = [as_csl.csl(one, day) for one, day in cited]
         put(sys.stdout, json.dumps(items, indent=2) + "\n")
     elif output == "ris":
-        records = [map(shown, as_ris.ris(one, day)) for one, day in cited]
+        records = [map(escaped, as_ris.ris(one, day)) for one, day in cited]
         text = "\r\n".join("".join(f"{line}\r\n" for line in one) for one in records)
         put_document(text.encode())
     else:
         render = sentence if output == "text" else bibtex
-        texts = ["\n".join(map(shown, render(one, day).split("\n"))) for one, day in cited]
+        texts = ["\n".join(map(escaped, render(one, day).split("\n"))) for one, day in cited]
         text = ("\n" if output == "text" else "\n\n").join(texts) + "\n"
         put_document(text.encode())

@@ -25,7 +25,7 @@ from covcat.cli.indexes import (
 from covcat.cli.options import Ages, Allows, Covid, Findings, Modalities, Sexes, Views, Where
 from covcat.cli.session import Session, chosen_output, without_ids
 from covcat.errors import IntegrityError, UsageError
-from covcat.text import counted
+from covcat.text import plural
 
 if TYPE_CHECKING:
     from covcat.cli.formats import Cell
@@ -170,11 +170,11 @@ def _warn_of_gone(session: Session, indexes: "Iterable[Index]", question: "Quest
 def _explain(session: Session, found: "Tally", of: "Of") -> None:
     """Say what is counted more than once, and what is not counted."""
     if found.several:
-        session.say(f"several findings: {counted(found.several, 'row')}, counted for each of them")
+        session.say(f"several findings: {plural(found.several, 'row')}, counted for each of them")
     if found.left_out:
-        rows = counted(found.left_out, "row")
+        rows = plural(found.left_out, "row")
         texts = {
-            "rows": f"not counted: {counted(found.left_out, 'image')} without labels; "
+            "rows": f"not counted: {plural(found.left_out, 'image')} without labels; "
             "--of images counts these too",
             "images": f"not counted: {rows} of labels without the image",
             "patients": f"unknown patient: {rows}",
@@ -217,7 +217,7 @@ def _compare(session: Session, names: list[str] | None, output: str | None) -> N
         read = [(one, at) for one, at in asked if f"{one.id}@{at.id}" in found]
         left_out = [f"{name} is left out: {error.message}" for name, error in failed.items()]
         raise IntegrityError(
-            f"{counted(len(wrong), 'count')} not as published, and the catalog does not say why",
+            f"{plural(len(wrong), 'count')} not as published, and the catalog does not say why",
             details=[*wrong, *left_out],
             cause=_partial(session, read),
             hint=f"covcat show {wrong[0].partition('@')[0]}",
@@ -243,7 +243,7 @@ def _tables(session: Session, resource: Resource, release: Release) -> "list[Tab
     published = counting.of_release(resource, release)
     elsewhere = sum(one.release is None and one.recount is None for one in resource.published)
     if elsewhere:
-        session.say(f"{resource.id}: {counted(elsewhere, 'published table')} of no release here")
+        session.say(f"{resource.id}: {plural(elsewhere, 'published table')} of no release here")
     if not published:
         session.say(f"{name}: the catalog has no published counts of this release")
         return []

@@ -24,7 +24,7 @@ from covcat.cli.session import Session
 from covcat.download.remote import Login
 from covcat.errors import CovcatError
 from covcat.hosts import logins
-from covcat.text import counted, sized
+from covcat.text import format_size, plural
 from covcat.version import __version__
 
 _DAY = 86400  # seconds
@@ -153,7 +153,7 @@ def _disk(session: Session) -> Iterator[Check]:
     free = shutil.disk_usage(there).free
     state = "ok" if free > 10**9 else "look"
     fix = "" if state == "ok" else "less than 1 GB: covcat cache prune, or another --data-dir"
-    yield Check("free space", state, sized(free), fix)
+    yield Check("free space", state, format_size(free), fix)
     yield from _open_folders(there)
     yield from _sharing(there, is_made=there == folder)
     if there == folder:
@@ -361,5 +361,5 @@ def doctor(ctx: typer.Context) -> None:
     session.rows("doctor", rows_shown, data={"checks": rows})
     wrong = sum(one.state in ("look", "wrong") for one in checks)
     verb = "asks" if wrong == 1 else "ask"
-    said = f"{wrong} of {counted(len(checks), 'check')} {verb} for a look"
+    said = f"{wrong} of {plural(len(checks), 'check')} {verb} for a look"
     session.say(said if wrong else "all is well")

@@ -20,7 +20,7 @@ from covcat.errors import UsageError
 from covcat.hosts.draft import Draft, draft, file_tree, tree_of
 from covcat.hosts.records import Listed, Record
 from covcat.names import unsafe_name
-from covcat.text import shown
+from covcat.text import escaped
 
 _NAMED = 5  # files that a note names
 _MOST = 300  # characters of a text in a comment
@@ -115,16 +115,16 @@ def record_of(name: str) -> Record:
 def text_of(found: Draft, notes: Sequence[str]) -> str:
     """Return the block, with what the host says of the whole and what to look at before it."""
     lines = [f"# What {found.record.host} says; read it at {found.record.page}"]
-    lines += [f"#   {key}: {shown(value, _MOST)}" for key, value in _facts(found) if value]
+    lines += [f"#   {key}: {escaped(value, _MOST)}" for key, value in _facts(found) if value]
     lines += ["# To look at, before this is committed:"]
-    lines += [f"# - {shown(note, 4 * _MOST)}" for note in notes]
+    lines += [f"# - {escaped(note, 4 * _MOST)}" for note in notes]
     head, files = tree_of(found.release), found.release.files
     lines += ["releases:", f"  - id: {scalar(head['id'])}"]
     lines += [f"    {key}: {scalar(head[key])}" for key in ("date", "source") if key in head]
     lines += ["    files:"]
     lines += [f"      {line}" for file in files for line in _entry(file)]
     for one, file in _left_out(found):
-        lines += [f"      # left out, {shown(one.closed, _MOST)}:"]
+        lines += [f"      # left out, {escaped(one.closed, _MOST)}:"]
         lines += [f"      # {line}" for line in _entry(file)]
     return "\n".join(lines) + "\n"
 
@@ -143,7 +143,7 @@ def scalar(value: object) -> str:
     if is_plain and not re.fullmatch(r"[0-9.+_-]+(?:[eE][0-9.+_-]*)?|0[xob].*", text):
         return text
     whole = re.sub("[\ud800-\udfff]", "\ufffd", text)  # half a character, which no YAML can hold
-    return '"' + shown(whole.replace("\\", "\\\\").replace('"', '\\"')) + '"'
+    return '"' + escaped(whole.replace("\\", "\\\\").replace('"', '\\"')) + '"'
 
 
 def _facts(found: Draft) -> list[tuple[str, str]]:
@@ -228,7 +228,7 @@ def _notes_of_files(entries: Sequence[tuple[Listed, AnyFile]]) -> list[str]:
 def _notes_of_names(entries: Sequence[tuple[Listed, AnyFile]]) -> list[str]:
     own = [one.name for one, file in entries if file.name is None]
     changed = [
-        f"{shown(one.name, _MOST)} as {file.name}"
+        f"{escaped(one.name, _MOST)} as {file.name}"
         for one, file in entries
         if file.name not in (None, one.name)
     ]
@@ -282,5 +282,5 @@ def _grouped(entries: Sequence[tuple[Listed, AnyFile]], word: Callable[[Listed],
 
 
 def _named(names: Sequence[str]) -> str:
-    first = ", ".join(f"`{shown(name, 120)}`" for name in names[:_NAMED])
+    first = ", ".join(f"`{escaped(name, 120)}`" for name in names[:_NAMED])
     return first + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")

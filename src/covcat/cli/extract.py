@@ -13,7 +13,7 @@ from covcat.cli.options import size
 from covcat.cli.session import OUTPUTS, Session, chosen_output
 from covcat.errors import UsageError
 from covcat.store.folder import demand_outside
-from covcat.text import counted, shown, sized
+from covcat.text import escaped, format_size, plural
 
 
 def register(app: typer.Typer) -> None:
@@ -87,7 +87,7 @@ def extract(
             {"path": one.path, "bytes": one.member.size} for one in files
         ]
         session.rows("extract", Rows(("path", "bytes"), rows, key="path"), output=chosen)
-        session.say(f"{archive.name}: {kind}, {counted(len(rows), 'file')}; nothing was written")
+        session.say(f"{archive.name}: {kind}, {plural(len(rows), 'file')}; nothing was written")
         return
     from covcat.cli.progress import drawn
 
@@ -102,10 +102,10 @@ def extract(
         kind, done = unpacked(archive, target, layout, most, max_files, encoding, progress)
     total = sum(one.bytes for one in done.files)
     parts = [
-        f"{counted(len(done.files), 'file')}, {sized(total)}",
+        f"{plural(len(done.files), 'file')}, {format_size(total)}",
         f"{done.left_out} left out" if done.left_out else "",
         f"{done.repeated} repeated with the same contents" if done.repeated else "",
-        f"{counted(len(done.nested), 'archive')} inside" if done.nested else "",
+        f"{plural(len(done.nested), 'archive')} inside" if done.nested else "",
     ]
     session.say(f"{archive.name}: {kind}, " + ", ".join(part for part in parts if part))
     data = {
@@ -119,7 +119,7 @@ def extract(
             {"path": one.path, "bytes": one.bytes, "sha256": one.sha256} for one in done.files
         ],
     }
-    path = shown(target) if sys.stdout.isatty() else target
+    path = escaped(target) if sys.stdout.isatty() else target
     session.result("extract", data, f"{path}\n")
 
 

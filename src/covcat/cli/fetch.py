@@ -22,7 +22,7 @@ from covcat.cli.session import Session, error_text
 from covcat.download.remote import Network
 from covcat.errors import CovcatError, SeveralError, UsageError
 from covcat.fetching.plan import Options, Plan, Step
-from covcat.text import counted
+from covcat.text import plural
 
 if TYPE_CHECKING:
     from covcat.fetching.plan import Expected
@@ -283,10 +283,10 @@ def _what_comes(step: Step, release: Release, coming: "Expected") -> str:
     what = f"{'some' if step.options.asked else 'all'} files of a data set"
     if coming.downloads is not None:
         download = "of unknown size" if size is None else f"of {size:,} bytes"
-        what = f"{counted(coming.downloads, 'download')} {download}"
+        what = f"{plural(coming.downloads, 'download')} {download}"
     if coming.contents is None or whole is None:
         return f"{what} from {hosts}"
-    files = counted(whole.files, "file")
+    files = plural(whole.files, "file")
     if step.options.asked:
         files = f"{coming.contents.files:,} of {files}"
     return f"{what} from {hosts}; unpacked {least(coming.contents)} in {files}"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from covcat.text import shown
+from covcat.text import escaped
 
 Cell = str | int | float | bool | None
 
@@ -52,18 +52,21 @@ def to_csv(rows: Rows) -> str:
 
 def _tame(cell: str) -> str:
     is_formula = cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell)
-    return "'" + shown(cell) if is_formula else shown(cell)
+    return "'" + escaped(cell) if is_formula else escaped(cell)
 
 
 def to_tsv(rows: Rows) -> str:
     """Return a header line and one line a row; a tab in a cell is escaped."""
-    lines = [list(rows.columns), *([shown(cell) for cell in rows.cells(row)] for row in rows.rows)]
+    lines = [
+        list(rows.columns),
+        *([escaped(cell) for cell in rows.cells(row)] for row in rows.rows),
+    ]
     return "".join("\t".join(line) + "\n" for line in lines)
 
 
 def to_ids(rows: Rows) -> str:
     """Return the key of each row."""
-    return "".join(f"{shown(row[rows.key])}\n" for row in rows.rows)
+    return "".join(f"{escaped(row[rows.key])}\n" for row in rows.rows)
 
 
 def to_yaml(rows: Rows) -> str:

@@ -18,7 +18,7 @@ from covcat.cli.session import Session, envelope
 from covcat.errors import DiskError, UsageError
 from covcat.files import disk_errors
 from covcat.store.folder import demand_outside
-from covcat.text import counted, shown
+from covcat.text import escaped, plural
 
 if TYPE_CHECKING:
     from covcat.imaging.query import Gone
@@ -213,7 +213,7 @@ def _print(
         records = _seen(records, gone)
         if form.output is not None:
             count = _to_file(records, form.columns or NAMES, form.name, form.output)
-            session.say(f"{counted(count, 'image')} written to `{form.output}`")
+            session.say(f"{plural(count, 'image')} written to `{form.output}`")
             data = {"path": str(form.output), "images": count}
             put(sys.stdout, "" if session.json else f"{form.output}\n")
         elif form.name == "json":
@@ -262,7 +262,7 @@ def _print_rows(
 ) -> None:
     if name == "ids":
         for record in records:
-            put(sys.stdout, shown(record["image_id"]) + "\n")
+            put(sys.stdout, escaped(record["image_id"]) + "\n")
     elif name == "table":
         _print_table(session, records, columns)
     else:
@@ -299,7 +299,7 @@ def _stream(records: Iterator[Record], columns: tuple[str, ...], name: str) -> N
 
 
 def _harmless(value: Value) -> Value:
-    return shown(value) if isinstance(value, str) else value
+    return escaped(value) if isinstance(value, str) else value
 
 
 def _to_file(records: Iterator[Record], columns: tuple[str, ...], name: str, output: Path) -> int:

@@ -11,7 +11,7 @@ from covcat.catalog.columns import Value
 from covcat.catalog.entries import Release, Resource
 from covcat.cli.session import Session
 from covcat.errors import CovcatError, DiskError, IntegrityError, SeveralError
-from covcat.text import counted
+from covcat.text import plural
 
 if TYPE_CHECKING:
     from covcat.imaging.build import Report
@@ -165,7 +165,7 @@ def warn_of_gone(session: Session, gone: Mapping[str, int]) -> None:
     for name, number in gone.items():
         verb = "is" if number == 1 else "are"
         session.say(
-            f"warning: {name}: {counted(number, 'image')} {verb} gone from the disk or of another "
+            f"warning: {name}: {plural(number, 'image')} {verb} gone from the disk or of another "
             f"size: covcat verify {name} --repair"
         )
 
@@ -196,16 +196,16 @@ def tell(session: Session, index: "Index") -> None:
 
 def told(name: str, report: "Report") -> str:
     """Say what became of the rows and files of a release; the numbers in brackets add up."""
-    images = counted(report.images, "image")
+    images = plural(report.images, "image")
     alone = report.image_only
     if report.both + report.label_only and alone:
         images += f" ({report.images - alone:,} with labels, {alone:,} without)"
     parts = [f"{name}: {images}", _told_of_rows(report)]
     if report.not_added:
-        parts.append(f"{counted(report.not_added, 'further row')} about images that are not here")
+        parts.append(f"{plural(report.not_added, 'further row')} about images that are not here")
     text = ", ".join(parts)
     if report.unreadable:
-        files = counted(report.unreadable, "image file")
+        files = plural(report.unreadable, "image file")
         named = ", ".join(f"`{cut(path)}`" for path in report.unread[:_NAMED])
         more = ", …" if report.unreadable > _NAMED else ""
         text += f"; {files} could not be read: {named}{more}"
@@ -222,7 +222,7 @@ def _told_of_rows(report: "Report") -> str:
     Those of bare DICOM data sets are told apart: how these are written had to be inferred.
     """
     rows = report.both + report.label_only - report.bare
-    labels = f"{counted(rows, 'row')} of labels" if rows else "no labels"
+    labels = f"{plural(rows, 'row')} of labels" if rows else "no labels"
     if report.label_only:
         unclear = report.ambiguous
         lost = report.label_only - unclear

@@ -15,7 +15,7 @@ from covcat.cli.options import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output, readable
 from covcat.errors import CovcatError, UsageError
 from covcat.store import accepted
-from covcat.text import shown
+from covcat.text import escaped
 
 if TYPE_CHECKING:
     from covcat.imaging.cohort import Tally
@@ -167,6 +167,6 @@ def _counted(session: Session, resource: Resource, release_id: str) -> "list[Tal
 
 
 def _line(one: "Tally") -> str:
-    name = shown(one.license, 100) if one.license else "(none stated)"
+    name = escaped(one.license, 100) if one.license else "(none stated)"
     allows = ", ".join(f"{use} {one.allows[use]}" for use in terms.USES)
     return f"  {one.images:>7,} images  {name}: {allows}\n"

@@ -28,7 +28,7 @@ from covcat.cli.session import Session, chosen_output
 from covcat.cli.show import show
 from covcat.cli.table import prose, terminal_width
 from covcat.errors import NotFoundError, UsageError
-from covcat.text import counted, nearest, shown, sized
+from covcat.text import escaped, format_size, nearest, plural
 
 SURVEY_COLUMNS = ("row", "id", "title", "organization", *CONTENT_FLAGS)
 _SPARED = (("meta", "case"), ("access",), ("licence",), ("size",), ("title",))  # first to last
@@ -208,7 +208,7 @@ def files(
         rows = [{**row, "bytes": "?" if row["bytes"] is None else row["bytes"]} for row in rows]
     session.rows("files", Rows(columns, rows, key="path"), data=data, output=chosen)
     what = "pinned by the listing" if listing is not None else "as the catalog knows; no listing"
-    session.say(f"{resource.id}@{release.id}: {counted(len(rows), 'file')}, {what}")
+    session.say(f"{resource.id}@{release.id}: {plural(len(rows), 'file')}, {what}")
 
 
 _HEADS = dict(zip(CONTENT_FLAGS, ("ct", "xray", "mri", "us", "meta", "case"), strict=True))
@@ -259,7 +259,9 @@ def _mark(resource: Resource) -> str:
 
 def _fitting(rows: Sequence[Mapping[str, Cell]]) -> tuple[tuple[str, ...], int]:
     """Return the columns that the terminal has room for, and the width left for the title."""
-    widths = {name: max([len(name), *(len(shown(row[name])) for row in rows)]) for name in _COLUMNS}
+    widths = {
+        name: max([len(name), *(len(escaped(row[name])) for row in rows)]) for name in _COLUMNS
+    }
     columns, room = _COLUMNS, 0
     for less in ((), *_SPARED):
         columns = tuple(name for name in columns if name not in less)
@@ -275,7 +277,7 @@ def _title(resource: Resource, room: int, *, is_folded: bool) -> str:
     mark = _mark(resource)
     if is_folded:
         return textwrap.shorten(resource.title, 2 * room, placeholder="…") + mark
-    title, length = shown(resource.title), max(1, room - len(mark))
+    title, length = escaped(resource.title), max(1, room - len(mark))
     return (title if len(title) <= length else title[: length - 1].rstrip() + "…") + mark
 
 
@@ -329,12 +331,12 @@ def size(release: Release | None) -> str:
     """Return the bytes of a release for people: `+` is at least, `?` unknown, `-` no download."""
     if release is None:
         return "-"
-    return least(release.contents) if release.contents else sized(release.download_bytes)
+    return least(release.contents) if release.contents else format_size(release.download_bytes)
 
 
 def least(contents: Contents) -> str:
     """Return the bytes of files for people; `+` is at least."""
-    return sized(contents.least_bytes) + ("+" if contents.of_unknown_size else "")
+    return format_size(contents.least_bytes) + ("+" if contents.of_unknown_size else "")
 
 
 def served(file: AnyFile) -> dict[str, Cell]:
@@ -369,7 +371,7 @@ def footnotes(resources: Sequence[Resource], columns: Sequence[str]) -> str:
     if "title" in columns:
         lines += _corrections(resources)
     width = min(100, terminal_width())
-    folded = [piece for line in lines for piece in prose(shown(line), width)]
+    folded = [piece for line in lines for piece in prose(escaped(line), width)]
     return "\n" + "\n".join(folded) + "\n"
 
 
@@ -389,9 +391,9 @@ def count(shown_here: Sequence[Resource], known: Sequence[Resource]) -> str:
     here = [one for one in shown_here if not one.is_sample]
     here_surveyed = sum(one.survey is not None for one in here)
     if len(here) == len(every):
-        total = counted(len(every), "resource")
+        total = plural(len(every), "resource")
         return f"{total}: {surveyed} of the survey, {len(here) - surveyed} related"
     return (
-        f"{len(here)} of {counted(len(every), 'resource')}: {here_surveyed} of the {surveyed} of "
+        f"{len(here)} of {plural(len(every), 'resource')}: {here_surveyed} of the {surveyed} of "
         f"the survey, {len(here) - here_surveyed} of the {len(every) - surveyed} related"
     )

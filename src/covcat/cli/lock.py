@@ -14,7 +14,7 @@ from covcat.names import is_litter
 from covcat.store.folder import demand_outside
 from covcat.store.lock_rows import LockedRelease
 from covcat.store.manifest import Manifest
-from covcat.text import counted, sized
+from covcat.text import format_size, plural
 
 if TYPE_CHECKING:
     from covcat.catalog.load import Catalog
@@ -103,11 +103,11 @@ def _tell(
 ) -> None:
     for name, one in new.items():
         part = f", a part: {'; '.join(one.selection)}" if one.selection else ""
-        part += f", without {counted(len(one.missing), 'missing file')}" if one.missing else ""
+        part += f", without {plural(len(one.missing), 'missing file')}" if one.missing else ""
         is_long = one.total_files and not one.files
         note = "; so many are pinned by one digest, not by name" if is_long else ""
         session.say(
-            f"{name}: {counted(one.total_files, 'file')}, {sized(one.total_bytes)}{part}{note}"
+            f"{name}: {plural(one.total_files, 'file')}, {format_size(one.total_bytes)}{part}{note}"
         )
     if stay:
         session.say(f"{path}: {', '.join(sorted(stay))} as before")
@@ -164,7 +164,7 @@ def _check(session: Session, path: Path, names: Sequence[str]) -> None:
     data = {"lock": str(path), "checked": [one.name for one in found], "drift": drift}
     if not drift:
         session.result("lock", data, "")
-        session.say(f"{counted(len(found), 'release')} as `{path}` names them")
+        session.say(f"{plural(len(found), 'release')} as `{path}` names them")
         return
     ids = ", ".join(dict.fromkeys(one["id"] for one in drift))
     raise IntegrityError(

@@ -42,7 +42,7 @@ from covcat.cli.table import terminal_width
 from covcat.cli.utf8 import start_again_in_utf8
 from covcat.errors import CovcatError, SignalError, StopSignal, UsageError
 from covcat.files import disk_error
-from covcat.text import shown
+from covcat.text import escaped
 from covcat.version import __version__
 
 _GREETING = "covcat: public COVID-19 medical imaging resources, listed truly and fetched verified"
@@ -276,7 +276,7 @@ def _report(error: CovcatError, args: Sequence[str]) -> int:
 def _trace(error: BaseException) -> None:
     """Print where an error came from; a message in it may hold anything."""
     for line in "".join(traceback.format_exception(error)).split("\n"):
-        put(sys.stderr, shown(line) + "\n")
+        put(sys.stderr, escaped(line) + "\n")
 
 
 def globals_first(args: Sequence[str]) -> list[str]:
@@ -315,4 +315,4 @@ def _command(args: Sequence[str]) -> str:
         elif not word.startswith("-"):
             found.append(word)
     group = found[:1] and found[0] in ("catalog", "manifest", "cache")
-    return shown(" ".join(found[: 2 if group else 1]))
+    return escaped(" ".join(found[: 2 if group else 1]))

@@ -14,7 +14,7 @@ from covcat.cli.options import wanted
 from covcat.cli.printing import put
 from covcat.cli.session import Session, chosen_output, envelope, parted, put_document
 from covcat.errors import NotFoundError, UsageError
-from covcat.text import counted, shown
+from covcat.text import escaped, plural
 
 if TYPE_CHECKING:
     from covcat.export import Source
@@ -147,12 +147,12 @@ def _warn(session: Session, source: "Source", form: str) -> None:
     record = source.manifest
     name = f"{record.resource}@{record.release}"
     if record.missing or record.selection:
-        what = "; ".join(record.selection) or f"{counted(len(record.missing), 'file')} missing"
+        what = "; ".join(record.selection) or f"{plural(len(record.missing), 'file')} missing"
         session.say(f"note: not all of {name} is here: {what}")
     lost = sum(not _is_as_recorded(source, file) for file in record.files)
     if lost and form != "bagit":
         session.say(
-            f"note: {counted(lost, 'file')} of {name} went away or changed since: "
+            f"note: {plural(lost, 'file')} of {name} went away or changed since: "
             f"covcat verify {name}"
         )
     if form == "sha256sums":
@@ -160,7 +160,7 @@ def _warn(session: Session, source: "Source", form: str) -> None:
     odd = sum("%" in file.path for file in record.files)
     if form == "bagit" and odd:
         session.say(
-            f"note: {counted(odd, 'path')} with a `%`, written `%25` as RFC 8493 wants it; "
+            f"note: {plural(odd, 'path')} with a `%`, written `%25` as RFC 8493 wants it; "
             "bagit-python 1.9 does not read that (its issue 157)"
         )
 
@@ -199,7 +199,7 @@ def _tell(
             what["content"] = json.loads(text) if form in ("json", "croissant") else text
         put(sys.stdout, envelope("manifest export", what))
     elif output is not None:
-        put(sys.stdout, f"{shown(output) if sys.stdout.isatty() else output}\n")
+        put(sys.stdout, f"{escaped(output) if sys.stdout.isatty() else output}\n")
     elif data is not None:
         put_document(data)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 from covcat.cli.printing import put
 from covcat.cli.session import Session, readable
 from covcat.progress import Progress, Silent
-from covcat.text import shown, sized
+from covcat.text import escaped, format_size
 
 _AFTER = 0.4  # seconds: what is over sooner gets no bar of its own
 _HEARTBEAT = 10  # seconds between two lines on a task in a log
@@ -117,8 +117,8 @@ class _Lines(_Known):
         self._session.say(text)
 
     def _beat(self, task: _Task) -> None:
-        of = f" of {sized(task.total)}" if task.total else ""
-        self.note(f"{task.label}: {sized(task.done)}{of}")
+        of = f" of {format_size(task.total)}" if task.total else ""
+        self.note(f"{task.label}: {format_size(task.done)}{of}")
 
 
 class _Events(_Known):
@@ -171,7 +171,7 @@ class _Bars(_Known):
         """Print a line above the bars."""
         with self._lock:
             self._bars.console.print(
-                readable(shown(text), sys.stderr),
+                readable(escaped(text), sys.stderr),
                 end="",
                 soft_wrap=True,
                 markup=False,
@@ -184,7 +184,7 @@ class _Bars(_Known):
             self._add(task)
 
     def _add(self, task: _Task) -> None:
-        label = _shortened(shown(task.label), max(12, self._bars.console.width // 3))
+        label = _shortened(escaped(task.label), max(12, self._bars.console.width // 3))
         task.bar = self._bars.add_task(label, total=task.total, completed=task.done)
 
     def _advanced(self, task: _Task) -> None:  # noqa: ARG002 -- all are drawn at once

@@ -13,7 +13,7 @@ from covcat.cli.printing import put
 from covcat.cli.session import Session, parted, readable
 from covcat.errors import CovcatError, NotFoundError, UsageError
 from covcat.names import is_litter
-from covcat.text import counted, shown, sized
+from covcat.text import escaped, format_size, plural
 
 if TYPE_CHECKING:
     from covcat.store.remove import Removal
@@ -125,7 +125,7 @@ def _agreed(session: Session, found: "Sequence[Removal]", partial: bool) -> bool
             hint=f"covcat remove {' '.join(names)} {options}",
         )
     for one in found:
-        put(sys.stderr, readable(shown(f"{one.name}: {_in_words(one)}"), sys.stderr))
+        put(sys.stderr, readable(escaped(f"{one.name}: {_in_words(one)}"), sys.stderr))
     put(sys.stderr, "remove? [y/N] ")
     if sys.stdin.readline().strip().casefold() in ("y", "yes"):
         return True
@@ -136,9 +136,11 @@ def _agreed(session: Session, found: "Sequence[Removal]", partial: bool) -> bool
 def _in_words(one: "Removal") -> str:
     parts = []
     if one.folder is not None:
-        parts.append(f"{counted(one.files, 'file')}, {sized(one.bytes)}")
+        parts.append(f"{plural(one.files, 'file')}, {format_size(one.bytes)}")
     if one.waiting:
-        parts.append(f"{counted(one.waiting_files, 'waiting file')}, {sized(one.waiting_bytes)}")
+        parts.append(
+            f"{plural(one.waiting_files, 'waiting file')}, {format_size(one.waiting_bytes)}"
+        )
     return "; ".join(parts)
 
 
@@ -167,7 +169,7 @@ def _print(session: Session, found: "Sequence[Removal]", *, dry_run: bool) -> No
     session.rows("remove", Rows(columns, rows), data={"dry_run": dry_run, "removed": rows})
     if dry_run:
         total = sum(one.bytes + one.waiting_bytes for one in found)
-        session.say(f"would free {sized(total)}; nothing was removed")
+        session.say(f"would free {format_size(total)}; nothing was removed")
 
 
 # ---- cache -------------------------------------------------------------------------------------

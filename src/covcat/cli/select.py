@@ -19,7 +19,7 @@ from covcat.cli.formats import Cell, Rows
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, without_ids
 from covcat.errors import UsageError
-from covcat.text import counted, shown, sized
+from covcat.text import escaped, format_size, plural
 
 if TYPE_CHECKING:
     from covcat.imaging.cohort import Cohort, Counts, Part, Rule, Tally
@@ -196,20 +196,20 @@ def _tell(session: Session, counts: "Counts", rule: "Rule") -> None:
     """Say on stderr who is in, who is not, and what a user may overlook."""
     from covcat.imaging.cohort import NOT_HERE
 
-    rows = f"of {counted(counts.rows, 'row')} that pass the filters"
+    rows = f"of {plural(counts.rows, 'row')} that pass the filters"
     if missing := counts.left_out.get(NOT_HERE, 0):
         session.say(_left_out(NOT_HERE, missing))
-        rows = f"of {counted(counts.rows - missing, 'row')} that pass the filters and are here"
+        rows = f"of {plural(counts.rows - missing, 'row')} that pass the filters and are here"
     for name in counts.missing if session.verbose else ():
         session.say(f"not here: {name}")
     if not counts.chosen:
         session.say(f"no image is chosen, {rows}")
     else:
-        patients = counted(counts.patients, "patient")
+        patients = plural(counts.patients, "patient")
         nobody = f", {counts.of_nobody:,} of a patient who is not known" if counts.of_nobody else ""
         session.say(
-            f"{counted(counts.images, 'image')} of {patients} chosen{nobody}, "
-            f"{sized(counts.bytes)}, {rows}"
+            f"{plural(counts.images, 'image')} of {patients} chosen{nobody}, "
+            f"{format_size(counts.bytes)}, {rows}"
         )
     _tell_of_refused(session, counts, rule)
     for why, count in counts.left_out.items():
@@ -222,7 +222,7 @@ def _tell_of_refused(session: Session, counts: "Counts", rule: "Rule") -> None:
     """Say which licences refuse what is asked."""
     refused = [one for one in counts.licenses if one.refused]
     for one in refused[:_NAMED]:
-        name = shown(one.license, 100) if one.license else "no stated licence"
+        name = escaped(one.license, 100) if one.license else "no stated licence"
         session.say(f"refused: {one.refused:,} of {name} ({one.why})")
     if len(refused) > _NAMED:
         rest = sum(one.refused for one in refused[_NAMED:])
@@ -241,13 +241,13 @@ def _warn(session: Session, counts: "Counts", rule: "Rule") -> None:
     unknown = sum(one.chosen for one in counts.licenses if _is_unknown(one, rule))
     if unknown:
         session.say(
-            f"note: what the licence of {counted(unknown, 'chosen row')} allows is not known: "
+            f"note: what the licence of {plural(unknown, 'chosen row')} allows is not known: "
             "ask whoever owns the images"
         )
     indexes.warn_of_gone(session, counts.gone)
     if counts.alike:
         session.say(
-            f"note: {counted(counts.alike, 'image')} with the same bytes as another one: "
+            f"note: {plural(counts.alike, 'image')} with the same bytes as another one: "
             "keep them on one side of a split"
         )
 
@@ -264,7 +264,7 @@ def _conclude(
 ) -> None:
     """Print where the cohort is; where nothing was written, its licences."""
     if output is not None:
-        path = shown(output) if sys.stdout.isatty() else output
+        path = escaped(output) if sys.stdout.isatty() else output
         session.result("select", data, f"{path}\n")
         return
     rows: list[dict[str, Cell]] = [

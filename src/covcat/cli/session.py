@@ -18,7 +18,7 @@ from covcat.cli.printing import put
 from covcat.cli.settings import Settings
 from covcat.errors import CovcatError, NotFoundError, SeveralError, UsageError
 from covcat.store.folder import Store
-from covcat.text import shown
+from covcat.text import escaped
 
 _MOST_NAMED = 3  # entries that a note names
 
@@ -60,7 +60,7 @@ class Session:
     def say(self, text: str) -> None:
         """Talk: one line on stderr, folded on a terminal, unless --quiet."""
         if not self.quiet:
-            put(sys.stderr, readable(shown(text), sys.stderr))
+            put(sys.stderr, readable(escaped(text), sys.stderr))
 
     def has_color(self, stream: TextIO) -> bool:
         """Decide colour for a stream: --color, NO_COLOR, FORCE_COLOR, TERM, then the terminal."""
@@ -154,15 +154,15 @@ _MAX_LENGTH = 2000  # of a line: a member's name may be megabytes
 
 def error_text(error: CovcatError) -> str:
     """Return an error as stderr shows it: what, its details, `cause:` and `hint:`."""
-    lines = [f"error: {shown(error.message, _MAX_LENGTH)}"]
-    lines += [f"  {shown(detail, _MAX_LENGTH)}" for detail in error.details[:MAX_DETAILS]]
+    lines = [f"error: {escaped(error.message, _MAX_LENGTH)}"]
+    lines += [f"  {escaped(detail, _MAX_LENGTH)}" for detail in error.details[:MAX_DETAILS]]
     if len(error.details) > MAX_DETAILS:
         more = len(error.details) - MAX_DETAILS
         lines.append(f"  … and {more} more; --json prints all")
     if error.cause:
-        lines.append(f"cause: {shown(error.cause, _MAX_LENGTH)}")
+        lines.append(f"cause: {escaped(error.cause, _MAX_LENGTH)}")
     if error.hint:
-        lines.append(f"hint: {shown(error.hint)}")
+        lines.append(f"hint: {escaped(error.hint)}")
     return "".join(readable(line, sys.stderr) for line in lines)
 
 
@@ -210,7 +210,7 @@ def put_document(data: bytes) -> None:
     """Print a document byte for byte; on a terminal, what that would obey is made visible."""
     if sys.stdout.isatty():
         text = data.decode("utf-8", "replace").replace("\r\n", "\n")  # as RIS ends its lines
-        put(sys.stdout, "\n".join(map(shown, text.split("\n"))))
+        put(sys.stdout, "\n".join(map(escaped, text.split("\n"))))
         return
     put(sys.stdout, data)
 

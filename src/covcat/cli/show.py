@@ -17,7 +17,7 @@ from covcat.cli import list as cli_list
 from covcat.cli.printing import put
 from covcat.cli.session import Session, chosen_output, envelope, plain
 from covcat.cli.table import prose, terminal_width
-from covcat.text import counted, shown
+from covcat.text import escaped, plural
 
 WIDTH = 96  # at most: longer lines are hard to read
 _FLAG_HEADS = ("CT", "X-ray", "MRI", "Ultrasound", "Metadata", "Case review")
@@ -36,13 +36,13 @@ class _Page:
         self.lines: list[str] = []
 
     def heading(self, text: str) -> None:
-        lines = self._folded(shown(text), 2)
+        lines = self._folded(escaped(text), 2)
         if self._color:
             lines = [f"\x1b[1m{line}\x1b[0m" for line in lines]
         self.lines += ["", *lines]
 
     def line(self, text: str, indent: int = 2, hang: int = 0) -> None:
-        self.lines += self._folded(" " * indent + shown(text), hang)
+        self.lines += self._folded(" " * indent + escaped(text), hang)
 
     def _folded(self, text: str, hang: int) -> list[str]:
         return (prose(text, self.width, hang) if self._wraps else [text]) or [""]
@@ -126,7 +126,7 @@ def _releases(page: _Page, resource: Resource, here: Sequence[str]) -> None:
             "here" if release.id in here else "",
         ]
         note = f"  ({', '.join(mark for mark in marks if mark)})" if any(marks) else ""
-        count = f"{counted(release.contents.files, 'file')}, " if release.contents else ""
+        count = f"{plural(release.contents.files, 'file')}, " if release.contents else ""
         page.line(f"{resource.id}@{release.id}  {count}{_size(release)}{note}")
         page.line(how_verified(release), indent=4, hang=2)
         if release.note:
@@ -147,7 +147,7 @@ def _size(release: Release) -> str:
 def how_verified(release: Release) -> str:
     """Say in words what pins a release."""
     trees = [file for file in release.files if isinstance(file, GitHubFile) and file.tree]
-    files = counted(release.contents.files, "file") if release.contents else ""
+    files = plural(release.contents.files, "file") if release.contents else ""
     listed = f"the sha256 or git id of {files}" if files else ""
     if trees:
         tree = trees[0]
@@ -164,7 +164,7 @@ def how_verified(release: Release) -> str:
         if number == len(release.files):
             return f"verified by {kind}"
         if number:
-            some = f"{number} of {counted(len(release.files), 'file')}"
+            some = f"{number} of {plural(len(release.files), 'file')}"
             return f"verified by {kind} for {some}; the rest is recorded at first use"
     return "not pinned: recorded at first use, and a later difference is an error"
 

@@ -14,7 +14,7 @@ from covcat.cli.session import Session, chosen_output
 from covcat.digests import UNPUBLISHED
 from covcat.errors import CovcatError, DiskError, NewerError, NotFoundError
 from covcat.names import is_litter
-from covcat.text import counted, sized
+from covcat.text import format_size, plural
 
 if TYPE_CHECKING:
     from covcat.store.manifest import Manifest
@@ -54,7 +54,7 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
             record = manifest.load(folder)
             row |= _state(record)
             if lines := lockfile.changes_on_disk(folder, record):
-                row |= {"state": f"{counted(len(lines), 'file')} not as fetched", "note": lines[0]}
+                row |= {"state": f"{plural(len(lines), 'file')} not as fetched", "note": lines[0]}
             say_litter(session, str(row["id"]), filter(is_litter, verify.beside(folder, record)))
         except CovcatError as error:
             row |= {"state": _trouble(error), "note": error.message}
@@ -69,8 +69,8 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
         session.say(f"warning: cannot look into `{folder}`: permission denied")
     total = sum(row["bytes"] for row in rows if isinstance(row.get("bytes"), int))  # type: ignore[misc]
     unfinished = f" and {len(rows) - whole} unfinished" if len(rows) > whole else ""
-    count = f"{counted(whole, 'release')}{unfinished}"
-    session.say(f"{count} in `{session.data_dir}`, {sized(total)}")
+    count = f"{plural(whole, 'release')}{unfinished}"
+    session.say(f"{count} in `{session.data_dir}`, {format_size(total)}")
 
 
 def say_litter(session: Session, name: str, paths: Iterable[str]) -> None:
@@ -78,7 +78,7 @@ def say_litter(session: Session, name: str, paths: Iterable[str]) -> None:
     if litter := list(paths):
         first = ", ".join(f"`{path}`" for path in litter[:_LITTER])
         more = ", …" if len(litter) > _LITTER else ""
-        what = f"{counted(len(litter), 'file')} left beside by desktops or version control"
+        what = f"{plural(len(litter), 'file')} left beside by desktops or version control"
         session.say(f"{name}: {what}, no part of it and no damage: {first}{more}")
 
 
@@ -108,7 +108,7 @@ def _trouble(error: CovcatError) -> str:
 
 
 def _state(record: "Manifest") -> dict[str, Cell]:
-    state = "complete" if record.complete else f"{counted(len(record.missing), 'file')} missing"
+    state = "complete" if record.complete else f"{plural(len(record.missing), 'file')} missing"
     if any(one.imported_from and one.verified_by in UNPUBLISHED for one in record.downloads):
         state = "as brought"  # nobody said what it should be
     if record.selection:

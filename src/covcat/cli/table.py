@@ -10,7 +10,7 @@ from itertools import zip_longest
 from typing import TextIO
 
 from covcat.cli.formats import Cell, Rows
-from covcat.text import shown
+from covcat.text import escaped
 
 LEAST = 40  # columns: no terminal is taken for narrower
 _UNHEARD = 100  # columns of what is no terminal and says nothing
@@ -56,7 +56,7 @@ def to_table(rows: Rows, *, color: bool = False) -> str:
         for line in _drawn(rows, {name: name for name in widths}, widths)
     ]
     for row in rows.rows:
-        cells = dict(zip(rows.columns, map(shown, rows.cells(row)), strict=True))
+        cells = dict(zip(rows.columns, map(escaped, rows.cells(row)), strict=True))
         lines += _drawn(rows, cells, widths)
     if left_out := [name for name in rows.columns if name not in widths]:
         said = f"left out of a narrow table: {', '.join(left_out)}"
@@ -106,7 +106,7 @@ def _full(rows: Rows) -> dict[str, int]:
     """Return the width that each column needs to show all that is in it on one line."""
     cells = [list(rows.columns), *map(rows.cells, rows.rows)]
     columns = zip(*cells, strict=True)
-    return {column[0]: max(width_of(shown(one)) for one in column) for column in columns}
+    return {column[0]: max(width_of(escaped(one)) for one in column) for column in columns}
 
 
 def _total(widths: Mapping[str, int]) -> int:
@@ -230,7 +230,7 @@ def shortened(rows: Rows, least: Mapping[str, int]) -> Rows:
     """
     texts = [list(rows.columns), *map(rows.cells, rows.rows)]
     full = {
-        column[0]: max(width_of(shown(cell)) for cell in column)
+        column[0]: max(width_of(escaped(cell)) for cell in column)
         for column in zip(*texts, strict=True)
     }
     widths = {
@@ -248,7 +248,10 @@ def shortened(rows: Rows, least: Mapping[str, int]) -> Rows:
         spare -= more
     short = {name: width for name, width in widths.items() if width < full[name]}
     cut = [
-        {**row, **{name: _cut(shown(row.get(name) or ""), width) for name, width in short.items()}}
+        {
+            **row,
+            **{name: _cut(escaped(row.get(name) or ""), width) for name, width in short.items()},
+        }
         for row in rows.rows
     ]
     return replace(rows, rows=cut, spared=left_out)

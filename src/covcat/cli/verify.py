@@ -13,7 +13,7 @@ from covcat.cli.printing import put
 from covcat.cli.session import Session, error_text
 from covcat.cli.status import say_litter
 from covcat.errors import CovcatError, IntegrityError, SeveralError, UsageError
-from covcat.text import counted
+from covcat.text import plural
 
 if TYPE_CHECKING:
     from covcat.download.remote import Network
@@ -167,7 +167,7 @@ def _add(session: Session, said: _Verdicts, name: str, found: "Checked", *, quic
     say_litter(session, name, found.litter)
     if found.doubted:
         session.say(
-            f"{name}: {counted(len(found.doubted), 'file')} modified since the manifest was "
+            f"{name}: {plural(len(found.doubted), 'file')} modified since the manifest was "
             "written: hashed"
         )
     if findings:
@@ -176,7 +176,7 @@ def _add(session: Session, said: _Verdicts, name: str, found: "Checked", *, quic
         said.hints.append(_way_out(name, record.complete, findings))
         return
     how = "names, sizes and times" if quick else "every byte"
-    session.say(f"{name}: {counted(record.total_files, 'file')} as recorded ({how})")
+    session.say(f"{name}: {plural(record.total_files, 'file')} as recorded ({how})")
 
 
 def _way_out(name: str, is_complete: bool, findings: "Findings") -> str:
@@ -234,7 +234,7 @@ def _say_repaired(session: Session, said: _Verdicts, name: str, done: "Repaired"
         said.hints.append(f"covcat fetch {name}")
         return
     mended = f", {len(done.files)} of them repaired" if done.files else ""
-    session.say(f"{name}: {counted(record.total_files, 'file')} as recorded (every byte){mended}")
+    session.say(f"{name}: {plural(record.total_files, 'file')} as recorded (every byte){mended}")
 
 
 def _conclude(session: Session, said: _Verdicts, errors: list[CovcatError]) -> None:

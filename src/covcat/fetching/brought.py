@@ -18,7 +18,7 @@ from covcat.files import CHUNK, StoredFile, disk_errors, hashed
 from covcat.names import VolumeError, history_of, is_litter, split, unsafe_name, volume
 from covcat.progress import Progress
 from covcat.store.folder import Store
-from covcat.text import counted
+from covcat.text import plural
 
 _SHOWN = 3  # names in a note
 Stamp = tuple[int, int, int, int]  # inode, bytes, times of the last changes: what a swap changes
@@ -149,15 +149,13 @@ def say_what_is_left_out(sources: Iterable[Brought], name: str, progress: Progre
     """Name what of a folder no release takes."""
     for source in sources:
         for place, count in Counter(source.history).items():
-            what = f"`{printable(place)}` of `{source.name}` left out: {counted(count, 'file')}"
+            what = f"`{printable(place)}` of `{source.name}` left out: {plural(count, 'file')}"
             progress.note(f"{name}: {what} of version control, which is no part of a data set")
         if source.is_folder and source.special:
             what = f"links and special files of `{source.name}` left out"
             progress.note(f"{name}: {what}: {_first(source.special)}")
         if source.is_folder and source.unsafe:
-            what = (
-                f"{counted(len(source.unsafe), 'file')} of `{source.name}` left out, unsafe names"
-            )
+            what = f"{plural(len(source.unsafe), 'file')} of `{source.name}` left out, unsafe names"
             progress.note(f"{name}: {what}: {_first(source.unsafe)}")
 
 

@@ -30,7 +30,7 @@ from covcat.store import lockfile, manifest, verify
 from covcat.store.folder import MANIFEST, Store
 from covcat.store.manifest import Form, Manifest, Transfer
 from covcat.store.waiting import Partial
-from covcat.text import counted
+from covcat.text import plural
 
 WORDS = {
     "md5": "md5 is weak: it shows accidents, not attacks",
@@ -159,7 +159,7 @@ def _without_surplus(job: Job, parts: list[Part]) -> list[Part]:
     found, names = surplus.left_out(parts, locked, job.built / "files")
     if names:
         job.bench.progress.note(
-            f"{job.case.name}: {counted(len(names), 'file')} came that the lock does not name, "
+            f"{job.case.name}: {plural(len(names), 'file')} came that the lock does not name, "
             f"and stayed out: {surplus.named(names)}"
         )
     return found
@@ -188,7 +188,7 @@ def _demand_nothing_lost(job: Job, found: Proven) -> None:
     here = {one.path for one in before.files if one.path.startswith("files/")}
     if lost := sorted(here - came):
         raise IntegrityError(
-            f"what came of `{job.case.name}` lacks {counted(len(lost), 'file')} of what is here",
+            f"what came of `{job.case.name}` lacks {plural(len(lost), 'file')} of what is here",
             details=lost,
             hint="what is here was kept as it is; to take what is served now instead, first: "
             f"covcat remove {job.case.name}",
@@ -207,13 +207,13 @@ def doubt(partial: Partial, served: Iterable[Served]) -> Iterator[None]:
 
 def _say(record: Manifest, step: Step, progress: Progress) -> None:
     part = f" ({'; '.join(record.selection)})" if record.selection else ""
-    files = counted(record.total_files, "file") + part
+    files = plural(record.total_files, "file") + part
     progress.note(f"{step.name}: {files}, verified by {_in_words(record)}")
     weak = dict.fromkeys(one.verified_by for one in record.downloads if one.verified_by in WORDS)
     for kind in weak:
         progress.note(f"{step.name}: warning: {WORDS[kind]}")
     if record.missing:
-        lacking = counted(len(record.missing), "file")
+        lacking = plural(len(record.missing), "file")
         progress.note(f"{step.name}: {lacking} missing, as allowed; manifest.json names each")
 
 

@@ -14,7 +14,7 @@ from covcat.fetching.plan import Chosen
 from covcat.files import StoredFile, put
 from covcat.store import verify
 from covcat.store.manifest import Manifest, Transfer
-from covcat.text import counted
+from covcat.text import plural
 
 
 def unpacked(job: Job, wanted: Sequence[Chosen], served: Sequence[Served]) -> list[Part]:
@@ -40,7 +40,7 @@ def unpacked(job: Job, wanted: Sequence[Chosen], served: Sequence[Served]) -> li
         found.append(replace(part, files=tuple(files)))
     if found:
         job.bench.progress.note(
-            f"{job.case.name}: here already: {counted(len(found), 'archive')} of it"
+            f"{job.case.name}: here already: {plural(len(found), 'archive')} of it"
         )
     return found
 

@@ -30,7 +30,7 @@ from covcat.hosts import base
 from covcat.hosts.base import Ask, alone, one_of
 from covcat.names import common_folder, is_litter, only_volumes, split
 from covcat.store import compare
-from covcat.text import counted
+from covcat.text import plural
 
 
 def adopted(job: Job, paths: Sequence[Path]) -> list[Part]:
@@ -58,7 +58,7 @@ def adopted(job: Job, paths: Sequence[Path]) -> list[Part]:
 def _unlisted(job: Job, sources: list[Brought]) -> list[Part]:
     for source in sources:
         if source.litter:
-            what = f"{counted(len(source.litter), 'file')} that desktops left in `{source.name}`"
+            what = f"{plural(len(source.litter), 'file')} that desktops left in `{source.name}`"
             job.bench.progress.note(f"{job.case.name}: {what} left out")
     known = _known(job)
     if known is not None:
@@ -79,7 +79,7 @@ def _demand_nothing_lost(job: Job, parts: Iterable[Part]) -> None:
     before = job.case.before
     lost = [one.path for one in before.files if there.get(one.path) != one.sha256] if before else []
     if lost:
-        raise _would_lose(job, f"{counted(len(lost), 'file')} now here", sorted(lost))
+        raise _would_lose(job, f"{plural(len(lost), 'file')} now here", sorted(lost))
 
 
 def _as_before(job: Job, parts: list[Part]) -> list[Part]:
@@ -94,7 +94,7 @@ def _as_before(job: Job, parts: list[Part]) -> list[Part]:
         one.name for key, one in earlier.items() if key not in now_here and one.entry not in pinned
     ]
     if lost:
-        raise _would_lose(job, f"{counted(len(lost), 'download')} now here", sorted(lost))
+        raise _would_lose(job, f"{plural(len(lost), 'download')} now here", sorted(lost))
     found = []
     for part in parts:
         one = earlier.get((part.transfer.entry, part.transfer.sha256))
@@ -196,7 +196,7 @@ def _demand_named(
             hint = f"covcat fetch {name}"
         compare.demand(findings, f"what was given is not `{name}`", hint)
     if extra:
-        note = f"{counted(len(extra), 'file')} left out as none of the release's"
+        note = f"{plural(len(extra), 'file')} left out as none of the release's"
         job.bench.progress.note(f"{name}: {note}")
 
 

@@ -36,7 +36,7 @@ from covcat.hosts.base import Ask
 from covcat.hosts.github_lfs import MOST, content, pointer
 from covcat.store import compare
 from covcat.store.waiting import Partial
-from covcat.text import counted
+from covcat.text import plural
 
 
 def brought(job: Job) -> list[Part]:
@@ -246,7 +246,7 @@ def filled(
     if not found:
         return parts
     line.progress.note(
-        f"{order.name}: {counted(len(found), 'pointer')} of Git LFS; fetching what is meant"
+        f"{order.name}: {plural(len(found), 'pointer')} of Git LFS; fetching what is meant"
     )
     wanted = replace(order, files=tuple(found), has_more=True)
     filled = list(parts)

@@ -23,7 +23,7 @@ from covcat.hosts.base import alone
 from covcat.names import is_litter
 from covcat.store import compare
 from covcat.store.manifest import Manifest, Transfer
-from covcat.text import counted
+from covcat.text import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ def demand_no_pointers(job: Job, files: Iterable[tuple[str, Path]]) -> None:
     if pointers:
         fetch = f"covcat fetch {job.case.name}, or " if _is_repository(job) else ""
         raise IntegrityError(
-            f"`{job.case.name}`: {counted(len(pointers), 'pointer')} of Git LFS came without what "
+            f"`{job.case.name}`: {plural(len(pointers), 'pointer')} of Git LFS came without what "
             "is pointed to",
             hint=f"{fetch}git lfs pull where you cloned it, then the same command again",
             details=[f"pointer: {name}" for name in sorted(pointers)],
@@ -309,7 +309,7 @@ def _say(job: Job, pairs: Pairs, found: list[Found]) -> None:
         one.stored.sha256 not in contents and not is_litter(one.stored.path) for one in left
     )
     words = [
-        f"{counted(len(pairs) - here, 'file')} recognised by contents",
+        f"{plural(len(pairs) - here, 'file')} recognised by contents",
         f"{here} here already" if here else "",
         f"copies of these besides: {again}" if again else "",
         f"{strange} left out as none of the release's" if strange else "",

@@ -23,7 +23,7 @@ from covcat.progress import Progress
 from covcat.store import compare
 from covcat.store.folder import Store
 from covcat.store.manifest import Transfer
-from covcat.text import counted
+from covcat.text import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def _unpacked(
     budget = budget_for(file, site.store)
     done = extract.extract(got.path, kind, layout, budget, place, file.name_encoding)
     if done.litter:
-        what = f"{counted(done.litter, 'file')} of desktops or version control left out"
+        what = f"{plural(done.litter, 'file')} of desktops or version control left out"
         site.progress.note(f"{got.name}: {what}")
     return done
 

@@ -46,7 +46,7 @@ from covcat.hosts.base import Ask, alone
 from covcat.store import compare, manifest, verify
 from covcat.store.manifest import Manifest, Transfer
 from covcat.store.verify import Checked, verify_release
-from covcat.text import sized
+from covcat.text import format_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ def rebuilt(step: Step, release: Release, bench: Bench) -> tuple[Manifest, tuple
     here = _recognised(step.name, folder, listing, bench)
     lacking = tuple(f"files/{path}" for path in listing if path not in here)
     coming = totals({path: row for path, row in listing.items() if path not in here})
-    again = f"{sized(coming.least_bytes)} come again, and " if lacking else ""
+    again = f"{format_size(coming.least_bytes)} come again, and " if lacking else ""
     bench.progress.note(
         f"{step.name}: {len(here)} of {len(listing)} files are as the catalog lists them; {again}"
         "the manifest is made anew from that"

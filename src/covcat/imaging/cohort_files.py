@@ -27,7 +27,7 @@ from covcat.imaging.query import is_gone
 from covcat.imaging.write import csv_to
 from covcat.progress import Progress
 from covcat.store.folder import demand_outside
-from covcat.text import counted, shown
+from covcat.text import escaped, plural
 
 _CHUNK = 1 << 20
 
@@ -218,13 +218,15 @@ def _licenses(cohort: Cohort) -> str:
     lines = []
     for tally in cohort.counts.licenses:
         if tally.images:
-            name = shown(tally.license) if tally.license else "no licence stated"
-            lines += [f"{counted(tally.images, 'image')}: {name}"]
+            name = escaped(tally.license) if tally.license else "no licence stated"
+            lines += [f"{plural(tally.images, 'image')}: {name}"]
             lines += [f"  {use}: {tally.allows[use]}" for use in USES]
     for resource in _used(cohort):
         whole = resource.license
         lines += ["", f"{resource.id} as a whole: {whole.spdx}"]
-        lines += [f"  {shown(text)}" for text in (whole.note, whole.url, resource.homepage) if text]
+        lines += [
+            f"  {escaped(text)}" for text in (whole.note, whole.url, resource.homepage) if text
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from covcat.catalog.columns import COLUMNS, Record, Value
 from covcat.errors import UsageError
 from covcat.files import sqlite_errors
-from covcat.text import shown
+from covcat.text import escaped
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 _TYPES = {column.name: column.type for column in COLUMNS}
@@ -58,7 +58,7 @@ def tsv_to(stream: TextIO, columns: tuple[str, ...], records: Iterable[Record]) 
     count = 0
     for record in records:
         cells = ("" if record.get(name) is None else str(record[name]) for name in columns)
-        stream.write("\t".join(shown(cell.replace("\\", r"\\")) for cell in cells) + "\n")
+        stream.write("\t".join(escaped(cell.replace("\\", r"\\")) for cell in cells) + "\n")
         count += 1
     return count
 
