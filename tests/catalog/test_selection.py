@@ -7,28 +7,28 @@ import pytest
 from covcat.catalog import selection as catalog_selection
 from covcat.catalog.files import WebFile
 from covcat.catalog.selection import Selection
-from covcat.download.remote import Served
+from covcat.download.remote import RemoteFile
 from covcat.fetching import plan
 
 PATHS = [f"P{number:03}/IM{at}.dcm" for number in range(1, 6) for at in (1, 2)] + ["README.md"]
 FILE = WebFile(host="web", name="x", url="https://example.org/x")
 
 
-def archive(name: str, folder: str = "") -> Served:
+def archive(name: str, folder: str = "") -> RemoteFile:
     """One archive of a set, with a folder of its own name."""
     own = name.partition(".")[0]
-    return Served(
+    return RemoteFile(
         file=FILE, name=name, folder=f"{folder}{own}/", own_folder=own, unpack="rar", is_alone=False
     )
 
 
-def plain(path: str) -> Served:
+def plain(path: str) -> RemoteFile:
     folder, slash, name = path.rpartition("/")
-    return Served(file=FILE, name=name, folder=folder + slash, is_alone=False)
+    return RemoteFile(file=FILE, name=name, folder=folder + slash, is_alone=False)
 
 
 SET = [plain("README.md"), *(archive(f"P{number:03}.rar") for number in range(1, 6))]
-LONE = Served(file=FILE, name="all.zip", unpack="zip")
+LONE = RemoteFile(file=FILE, name="all.zip", unpack="zip")
 
 
 def by_sha256(paths: list[str]) -> list[str]:

@@ -16,9 +16,9 @@ from covcat.catalog.files import GitHubFile
 from covcat.digests import tree_id
 from covcat.download.api import Api
 from covcat.download.http import Web
-from covcat.download.remote import Network, Served
+from covcat.download.remote import Network, RemoteFile
 from covcat.errors import NetworkError
-from covcat.hosts.base import Ask
+from covcat.hosts.base import HostContext
 from covcat.progress import Silent
 
 FILES = {
@@ -262,11 +262,11 @@ def test_an_address_that_an_api_names_may_not_be_a_private_one(covcat, world, sh
     world.github.add("a/set", COMMIT, {"a.bin": LARGE}, branch="main", lfs={"a.bin"})
     answer = {"objects": [{"actions": {"download": {"href": "https://127.0.0.1/a"}}}]}
     web = Web(Network(pause=0), world.transport())
-    ask = Ask(Api(web, Network(pause=0), Silent()))
+    ask = HostContext(Api(web, Network(pause=0), Silent()))
     url = "https://github.com/a/set.git/info/lfs/objects/batch"
     world.web.add(url, json.dumps(answer).encode(), "application/json")
     file = GitHubFile(host="github", repository="a/set", branch="main", unpack="zip")
-    served = Served(file=file, name="a.bin", id=f"lfs:{'0' * 64}:main/a.bin", bytes=1)
+    served = RemoteFile(file=file, name="a.bin", id=f"lfs:{'0' * 64}:main/a.bin", bytes=1)
     location = hosts.locate(served, ask)
     with (
         pytest.raises(NetworkError, match="which is at the private address"),

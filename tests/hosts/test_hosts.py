@@ -9,7 +9,7 @@ import covcat
 from covcat import hosts
 from covcat.catalog.files import AnyFile, GitHubFile, S3File, WebFile
 from covcat.hosts import HOSTS
-from covcat.hosts.base import Ask
+from covcat.hosts.base import HostContext
 
 FILES = [
     (f"{one.id}@{release.id}-{number}", file)
@@ -26,7 +26,7 @@ class NoApi:
         raise AssertionError(f"{url} was asked for")
 
 
-QUIET = Ask(NoApi())  # type: ignore[arg-type]
+QUIET = HostContext(NoApi())  # type: ignore[arg-type]
 
 
 def test_every_kind_of_file_has_a_host_and_one_in_the_catalog() -> None:

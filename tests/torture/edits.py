@@ -31,7 +31,7 @@ from covcat.catalog import load
 from covcat.catalog.files import WebFile
 from covcat.cli import main
 from covcat.download.parts import Parts, Record
-from covcat.download.remote import Download, Served
+from covcat.download.remote import Download, RemoteFile
 from covcat.files import StoredFile
 from covcat.store import manifest
 from covcat.store.folder import Store
@@ -366,7 +366,7 @@ def _journal(place: Path, dice: random.Random) -> Verdict:
     return Verdict(1, bool(wrong), False, [f"journal: {wrong[0]}"] if wrong else [])
 
 
-def _waiting(partial: Partial, number: int, file: Served) -> Download:
+def _waiting(partial: Partial, number: int, file: RemoteFile) -> Download:
     """Put a file there that waits for others."""
     path, body, url = partial.target(number, file.name), b"%d" % number, f"https://{HOST}/{number}"
     path.write_bytes(body)
@@ -386,9 +386,9 @@ def _waiting(partial: Partial, number: int, file: Served) -> Download:
     return got
 
 
-def _served(number: int) -> Served:
+def _served(number: int) -> RemoteFile:
     name = f"{number}.zip"
-    return Served(file=WebFile(host="web", name=name, url=f"https://{HOST}/{name}"), name=name)
+    return RemoteFile(file=WebFile(host="web", name=name, url=f"https://{HOST}/{name}"), name=name)
 
 
 def _part(place: Path, dice: random.Random) -> Verdict:

@@ -31,7 +31,7 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
+class RemoteFile:
     """One file as its host serves it now; a catalog's File may stand for a thousand of these."""
 
     file: AnyFile  # what the catalog says of it, or of the set that it belongs to
@@ -93,7 +93,7 @@ class Download:
 
 
 def compared(
-    served: Served,
+    served: RemoteFile,
     known: Sequence[Digest],
     url: str,
     size: int,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from covcat.download.pace import Limit, Slots
 from covcat.download.parts import Parts
-from covcat.download.remote import Network, Served
+from covcat.download.remote import Network, RemoteFile
 from covcat.progress import Progress
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Line:
 class Wanted:
     """A file, and how it is called while it comes."""
 
-    served: Served
+    served: RemoteFile
     name: str
     key: str  # of its parts: the same in every run
     room: int | None = None  # most bytes that may come where the size is unknown

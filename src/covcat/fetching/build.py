@@ -16,7 +16,7 @@ from covcat.catalog.entries import Release
 from covcat.catalog.listing import Listing
 from covcat.catalog.load import Catalog
 from covcat.catalog.selection import Selection
-from covcat.download.remote import Network, Served
+from covcat.download.remote import Network, RemoteFile
 from covcat.errors import DiskError, ExtractionError, IntegrityError
 from covcat.fetching import place, plan, surplus
 from covcat.fetching.place import _HINT, Part
@@ -62,7 +62,7 @@ class Job:
     workshop: Path
     partial: Partial
     bench: Bench
-    lost: list[Served] = field(default_factory=list)  # files that did not come, and may lack
+    lost: list[RemoteFile] = field(default_factory=list)  # files that did not come, and may lack
 
     @property
     def built(self) -> Path:
@@ -196,7 +196,7 @@ def _demand_nothing_lost(job: Job, found: Proven) -> None:
 
 
 @contextmanager
-def doubt(partial: Partial, served: Iterable[Served]) -> Iterator[None]:
+def doubt(partial: Partial, served: Iterable[RemoteFile]) -> Iterator[None]:
     """Where what came is refused, keep nothing of it that no pin vouches for."""
     try:
         yield
@@ -299,7 +299,7 @@ def demand(needed: int, store: Store) -> None:
         )
 
 
-def recorded(job: Job, served: Served, name: str, size: int, sha256: str) -> Transfer:
+def recorded(job: Job, served: RemoteFile, name: str, size: int, sha256: str) -> Transfer:
     """Return the record of an archive or folder that a person brought."""
     return Transfer(
         host=served.file.host,
@@ -317,7 +317,7 @@ def recorded(job: Job, served: Served, name: str, size: int, sha256: str) -> Tra
     )
 
 
-def address(job: Job, served: Served) -> str:
+def address(job: Job, served: RemoteFile) -> str:
     """Return the page that a person had it from, as far as that is known."""
     return base.page(served.file) or job.step.resource.homepage or ""
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from covcat.catalog import selection
-from covcat.download.remote import Served
+from covcat.download.remote import RemoteFile
 from covcat.fetching.build import Job
 from covcat.fetching.place import Part
 from covcat.fetching.plan import Chosen
@@ -17,7 +17,7 @@ from covcat.store.manifest import Manifest, Transfer
 from covcat.text import plural
 
 
-def unpacked(job: Job, wanted: Sequence[Chosen], served: Sequence[Served]) -> list[Part]:
+def unpacked(job: Job, wanted: Sequence[Chosen], served: Sequence[RemoteFile]) -> list[Part]:
     """Put the files of those archives of `wanted` in their places that need not come again.
 
     `served` is all that the hosts have of the release.
@@ -45,7 +45,9 @@ def unpacked(job: Job, wanted: Sequence[Chosen], served: Sequence[Served]) -> li
     return found
 
 
-def _known(before: Manifest, wanted: Sequence[Served], served: Sequence[Served]) -> list[Part]:
+def _known(
+    before: Manifest, wanted: Sequence[RemoteFile], served: Sequence[RemoteFile]
+) -> list[Part]:
     """Return what is recorded of each archive that was unpacked whole, and is served as it was."""
     transfers = {(one.entry, one.folder): one for one in before.downloads if one.is_archive}
     folders = {one.folder for one in served if one.own_folder}
@@ -65,7 +67,9 @@ def _is_whole(transfer: Transfer) -> bool:
     return not transfer.left_out and not any(one.left_out for one in transfer.nested)
 
 
-def _files_of(one: Served, before: Manifest, folders: Collection[str]) -> tuple[StoredFile, ...]:
+def _files_of(
+    one: RemoteFile, before: Manifest, folders: Collection[str]
+) -> tuple[StoredFile, ...]:
     """Return the files of an archive; none where they may be another's, or are excluded today."""
     own, below = one.folder, f"files/{one.folder}"
     others = [each for each in folders if each.startswith(own) or own.startswith(each)]
@@ -80,7 +84,7 @@ def _files_of(one: Served, before: Manifest, folders: Collection[str]) -> tuple[
     return () if is_excluded else files
 
 
-def _is_same(one: Served, transfer: Transfer) -> bool:
+def _is_same(one: RemoteFile, transfer: Transfer) -> bool:
     """Tell if digests say that the host serves what it served then."""
     recorded = {"sha256": transfer.sha256, "md5": transfer.md5}
     pairs = [(recorded.get(digest.kind), digest.value) for digest in one.digests]

@@ -19,7 +19,7 @@ from covcat.catalog.files import AnyFile, GitHubFile, WebFile
 from covcat.digests import PINNED, Digests
 from covcat.download.api import Api
 from covcat.download.http import Web
-from covcat.download.remote import Download, Served, compared
+from covcat.download.remote import Download, RemoteFile, compared
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError, NotFoundError
 from covcat.fetching import brought, folders, match, place, plan
 from covcat.fetching.brought import Brought
@@ -27,7 +27,7 @@ from covcat.fetching.build import Job, address, now, recorded
 from covcat.fetching.place import Part
 from covcat.files import StoredFile, disk_errors
 from covcat.hosts import base
-from covcat.hosts.base import Ask, alone, one_of
+from covcat.hosts.base import HostContext, alone, one_of
 from covcat.names import common_folder, is_litter, only_volumes, split
 from covcat.store import compare
 from covcat.text import plural
@@ -132,7 +132,7 @@ class Loose:
     source: Brought
 
 
-def _known(job: Job) -> list[Served] | None:
+def _known(job: Job) -> list[RemoteFile] | None:
     """Return the files that the release should have; None where nobody says.
 
     Raises:
@@ -143,7 +143,7 @@ def _known(job: Job) -> list[Served] | None:
         return None
     with closing(Web(bench.network)) as web:
         try:
-            return hosts.listed(files, Ask(Api(web, bench.network, bench.progress)))
+            return hosts.listed(files, HostContext(Api(web, bench.network, bench.progress)))
         except NetworkError as error:
             if not bench.network.offline:
                 error.hint = (
@@ -158,7 +158,7 @@ def _known(job: Job) -> list[Served] | None:
     return plan.named(files)
 
 
-def _by_name(job: Job, known: list[Served], sources: list[Brought]) -> list[Part]:
+def _by_name(job: Job, known: list[RemoteFile], sources: list[Brought]) -> list[Part]:
     """Give each file of the release what has its path, digest or name; a lone one is the one."""
     if len(known) == 1 and len(sources) == 1:
         return [_only(job, known[0], sources[0])]
@@ -200,12 +200,12 @@ def _demand_named(
         job.bench.progress.note(f"{name}: {note}")
 
 
-def _matched(known: Sequence[Served], loose: Sequence[Loose]) -> list[tuple[Served, Loose]]:
+def _matched(known: Sequence[RemoteFile], loose: Sequence[Loose]) -> list[tuple[RemoteFile, Loose]]:
     """Pair what the release has with what lies there: by path, else by digest, else by name."""
     free, left = dict.fromkeys(loose), dict.fromkeys(known)
-    pairs: dict[Served, Loose] = {}
+    pairs: dict[RemoteFile, Loose] = {}
 
-    def take(served: Served, one: Loose | None) -> None:
+    def take(served: RemoteFile, one: Loose | None) -> None:
         if one is not None:
             pairs[served] = one
             del free[one], left[served]
@@ -239,12 +239,12 @@ def _last(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _by_digest(left: Iterable[Served], free: Iterable[Loose]) -> list[tuple[Served, Loose]]:
+def _by_digest(left: Iterable[RemoteFile], free: Iterable[Loose]) -> list[tuple[RemoteFile, Loose]]:
     """Find, for what has a digest, the file that has it; what has another size is not read."""
     wanted = [one for one in left if one.digests]
     sizes = {one.bytes for one in wanted}
     kinds = {digest.kind for one in wanted for digest in one.digests}
-    pairs: list[tuple[Served, Loose]] = []
+    pairs: list[tuple[RemoteFile, Loose]] = []
     for one in free if wanted else ():
         with brought.reading(one.path):
             size = one.path.stat().st_size
@@ -263,7 +263,7 @@ def _by_digest(left: Iterable[Served], free: Iterable[Loose]) -> list[tuple[Serv
     return pairs
 
 
-def _only(job: Job, served: Served, source: Brought) -> Part:
+def _only(job: Job, served: RemoteFile, source: Brought) -> Part:
     """Take the one thing that was given for the one file that the release has."""
     if not source.is_folder:
         return _verified(job, served, source.path)
@@ -287,7 +287,7 @@ def _only_archive(source: Brought, file: AnyFile) -> Path | None:
     return path if brought.kind_of(path) else None
 
 
-def _verified(job: Job, served: Served, path: Path) -> Part:
+def _verified(job: Job, served: RemoteFile, path: Path) -> Part:
     """Compare a file with all that is known of it, then unpack it or give it its place."""
     stamp = brought.stamp(path)
     kind = brought.kind_of(path) if served.unpack != "none" else None
@@ -319,13 +319,13 @@ def _verified(job: Job, served: Served, path: Path) -> Part:
     return part
 
 
-def _demand_whole(served: Served, names: Sequence[str]) -> None:
+def _demand_whole(served: RemoteFile, names: Sequence[str]) -> None:
     """Refuse the volumes of an archive, which nobody wants for what is in it."""
     if served.unpack != "none" and (part := only_volumes(names)):
         raise split(part)
 
 
-def _format(served: Served) -> str:
+def _format(served: RemoteFile) -> str:
     return "of any known format" if served.unpack == "any" else f"of format {served.unpack}"
 
 
@@ -371,7 +371,7 @@ def _demand_safe_names(source: Brought) -> None:
         )
 
 
-def _folder(job: Job, source: Brought, served: Served) -> Part:
+def _folder(job: Job, source: Brought, served: RemoteFile) -> Part:
     """Take a folder for the archive that it was unpacked from."""
     _demand_safe_names(source)
     _demand_whole(served, [name for name, _ in source.files])

@@ -15,7 +15,7 @@ from covcat.download.api import Api
 from covcat.download.http import Web
 from covcat.download.pace import PER_HOST, Limit, Slots
 from covcat.download.parts import Parts
-from covcat.download.remote import Download, Served
+from covcat.download.remote import Download, RemoteFile
 from covcat.download.wanted import Line
 from covcat.errors import (
     BrokenError,
@@ -32,7 +32,7 @@ from covcat.fetching.plan import Chosen
 from covcat.fetching.prove import Case
 from covcat.files import StoredFile, disk_errors, link_or_copy, make_folder
 from covcat.hosts import github
-from covcat.hosts.base import Ask
+from covcat.hosts.base import HostContext
 from covcat.hosts.github_lfs import MOST, content, pointer
 from covcat.store import compare
 from covcat.store.waiting import Partial
@@ -85,17 +85,17 @@ def line_of(bench: Bench) -> Iterator[Line]:
         )
 
 
-def ask_of(job: Job, line: Line, *, by_file: bool) -> Ask:
+def ask_of(job: Job, line: Line, *, by_file: bool) -> HostContext:
     """Return what the hosts' modules work with."""
     # of several files, nobody knows which one a row of the listing belongs to
     listing = job.case.listing if len(job.release.files) == 1 else None
-    return Ask(Api(line.web, line.network, line.progress), listing, by_file)
+    return HostContext(Api(line.web, line.network, line.progress), listing, by_file)
 
 
-def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:
+def _placed(job: Job, line: Line, ask: HostContext) -> list[Part]:
     """Put each file in its place as it comes; the others go on coming meanwhile."""
     case, bench = job.case, job.bench
-    lost: dict[Served, CovcatError] = {}
+    lost: dict[RemoteFile, CovcatError] = {}
     listed = hosts.listed(job.release.files, ask, lost)
     served = [one for one in listed if not _is_excluded(one)]
     chosen = plan.chosen(served, case.selections, case.listing)
@@ -123,9 +123,9 @@ def _placed(job: Job, line: Line, ask: Ask) -> list[Part]:
 
 def _order(
     job: Job,
-    files: tuple[Served, ...],
-    ask: Ask,
-    lost: dict[Served, CovcatError],
+    files: tuple[RemoteFile, ...],
+    ask: HostContext,
+    lost: dict[RemoteFile, CovcatError],
     *,
     has_more: bool,
 ) -> transfers.Order:
@@ -144,7 +144,7 @@ def _order(
     )
 
 
-def _what_is_here(job: Job, served: list[Served], chosen: set[Served]) -> list[Chosen]:
+def _what_is_here(job: Job, served: list[RemoteFile], chosen: set[RemoteFile]) -> list[Chosen]:
     """Choose also what came earlier, though a sample of what the host has today leaves it out."""
     before = job.case.before
     if before is None or job.case.listing is not None:
@@ -157,7 +157,7 @@ def _what_is_here(job: Job, served: list[Served], chosen: set[Served]) -> list[C
     ]
 
 
-def _as_locked(job: Job, served: list[Served], chosen: list[Chosen]) -> list[Chosen]:
+def _as_locked(job: Job, served: list[RemoteFile], chosen: list[Chosen]) -> list[Chosen]:
     """Ask for what a lock of less than everything names, and not for what came to it since."""
     locked = job.step.options.locked
     job.lost.clear()
@@ -193,13 +193,13 @@ def _say_what_is_opened(job: Job, chosen: list[Chosen]) -> None:
         )
 
 
-def _is_excluded(one: Served) -> bool:
+def _is_excluded(one: RemoteFile) -> bool:
     """Leave out of a set what the catalog excludes; of an archive the gate does."""
     path = one.path.removeprefix(one.file.into or "")
     return not one.is_alone and selection.matches(path, one.file.exclude)
 
 
-def _is_there(served: list[Served], job: Job) -> bool:
+def _is_there(served: list[RemoteFile], job: Job) -> bool:
     """Tell if what is asked for now is there, whatever other parts are here already."""
     asked, listing = job.step.options.selection, job.case.listing
     if not asked:
@@ -267,7 +267,7 @@ def filled(
     return filled
 
 
-def _target(folder: Path, stored: StoredFile, part: Part, file: GitHubFile) -> Served | None:
+def _target(folder: Path, stored: StoredFile, part: Part, file: GitHubFile) -> RemoteFile | None:
     """Return what a file points to; None if it is no pointer."""
     if stored.bytes > MOST:
         return None

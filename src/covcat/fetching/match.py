@@ -11,7 +11,7 @@ from pathlib import Path
 from covcat.catalog.files import AnyFile, GitHubFile
 from covcat.catalog.listing import ListedFile, Listing
 from covcat.digests import blob_hasher
-from covcat.download.remote import Served
+from covcat.download.remote import RemoteFile
 from covcat.errors import IntegrityError
 from covcat.fetching import brought
 from covcat.fetching.brought import Brought, Found
@@ -321,7 +321,7 @@ def _say(job: Job, pairs: Pairs, found: list[Found]) -> None:
             job.bench.progress.note(f"{job.case.name}: nothing of `{source.name}` is the release's")
 
 
-def _transfer(job: Job, source: Brought, served: Served, found: list[Found]) -> Transfer:
+def _transfer(job: Job, source: Brought, served: RemoteFile, found: list[Found]) -> Transfer:
     """Record what was given; the sha256 of a folder is that of its SHA256SUMS."""
     sums, size = hashlib.sha256(), 0
     if not source.is_folder:

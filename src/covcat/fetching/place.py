@@ -14,7 +14,7 @@ from covcat.archives.rules import Budget, Layout
 from covcat.catalog import selection
 from covcat.catalog.files import AnyFile, File, GitHubFile, KaggleFile
 from covcat.catalog.selection import Selection
-from covcat.download.remote import Download, Served
+from covcat.download.remote import Download, RemoteFile
 from covcat.errors import ExtractionError, IntegrityError
 from covcat.fetching.plan import Options
 from covcat.files import StoredFile, disk_errors, hashed, link_or_copy, make_folder
@@ -43,7 +43,7 @@ class Site:
 class Part:
     """One file of a release after transfer and unpacking; paths are relative to `files/`."""
 
-    served: Served
+    served: RemoteFile
     transfer: Transfer
     files: tuple[StoredFile, ...]
 
@@ -65,7 +65,7 @@ def budget_for(file: File, store: Store) -> Budget:
     return Budget(free, is_free_space=True, hint=_HINT)
 
 
-def part(served: Served, got: Download, site: Site, inside: Sequence[Selection] = ()) -> Part:
+def part(served: RemoteFile, got: Download, site: Site, inside: Sequence[Selection] = ()) -> Part:
     """Unpack a download, or give it its place, and keep its archive if that is wanted.
 
     `inside` says which members are wanted; nothing means all.
@@ -87,7 +87,7 @@ def part(served: Served, got: Download, site: Site, inside: Sequence[Selection] 
 
 
 def _unpacked(
-    served: Served, got: Download, site: Site, inside: Sequence[Selection]
+    served: RemoteFile, got: Download, site: Site, inside: Sequence[Selection]
 ) -> extract.Extracted:
     file = served.file
     kind = served.unpack if served.unpack != "none" else "zip"
@@ -122,7 +122,7 @@ def _unpacked(
     return done
 
 
-def _litter(served: Served, got: Download, site: Site) -> Collection[str] | None:
+def _litter(served: RemoteFile, got: Download, site: Site) -> Collection[str] | None:
     """Return which litter stays; all of it where the tree of a repository has every file."""
     file = served.file
     if isinstance(file, GitHubFile) and file.is_state and (file.tree or _commit_in(served, got)):
@@ -136,7 +136,7 @@ def _has_one_root(names: Sequence[str]) -> bool:
     return len(roots) == 1 and all("/" in name for name in names)
 
 
-def _commit_in(served: Served, got: Download) -> str:
+def _commit_in(served: RemoteFile, got: Download) -> str:
     """Return what git wrote into a zip that it made itself; "" of any other archive."""
     if served.unpack != "zip":
         return ""
@@ -145,7 +145,7 @@ def _commit_in(served: Served, got: Download) -> str:
     return ""
 
 
-def _depth(served: Served, got: Download, paths: Sequence[str]) -> int:
+def _depth(served: RemoteFile, got: Download, paths: Sequence[str]) -> int:
     """Return how many folders the one file lies in that a host wrapped into a zip.
 
     Raises:
@@ -160,7 +160,7 @@ def _depth(served: Served, got: Download, paths: Sequence[str]) -> int:
     return names[0].count("/")
 
 
-def _is_wrapped(served: Served, got: Download) -> bool:
+def _is_wrapped(served: RemoteFile, got: Download) -> bool:
     """Tell Kaggle's zip around a single file: only the final address says it."""
     name = urlsplit(got.final_url).path
     return isinstance(served.file, KaggleFile) and name.endswith(f"{quote(served.name)}.zip")
@@ -181,7 +181,7 @@ def _with_git_ids(
     return replace(transfer, commit=commit, tree=tree, keep=file.keep)
 
 
-def _transfer(served: Served, got: Download) -> Transfer:
+def _transfer(served: RemoteFile, got: Download) -> Transfer:
     return Transfer(
         host=served.file.host,
         url=got.url,
@@ -200,7 +200,7 @@ def _transfer(served: Served, got: Download) -> Transfer:
     )
 
 
-def _plain_part(served: Served, got: Download, transfer: Transfer, site: Site) -> Part:
+def _plain_part(served: RemoteFile, got: Download, transfer: Transfer, site: Site) -> Part:
     """Give a plain file its place among the files, or keep it as served."""
     path = served.folder + got.name
     blob = next((one.value for one in served.digests if one.kind == "git-blob"), None)
@@ -230,7 +230,7 @@ def _plain_part(served: Served, got: Download, transfer: Transfer, site: Site) -
     return Part(served, transfer, (stored,))
 
 
-def _kept(served: Served, got: Download, built: Path) -> str:
+def _kept(served: RemoteFile, got: Download, built: Path) -> str:
     """Keep a download as served, below the folder that its members go to."""
     folder = served.path.removesuffix(served.name)
     kept = f"archives/{folder}{got.name}"
@@ -254,7 +254,7 @@ def kept_archives(transfers: Iterable[Transfer]) -> list[StoredFile]:
     ]
 
 
-def layout_of(served: Served) -> Layout:
+def layout_of(served: RemoteFile) -> Layout:
     """Return what the catalog says of an archive's members."""
     file = served.file
     return Layout(

@@ -11,7 +11,7 @@ from covcat.catalog.entries import Contents, Release, Resource
 from covcat.catalog.files import AnyFile, GitHubFile
 from covcat.catalog.listing import Listing
 from covcat.catalog.selection import Selection, Wants, matches, wanted
-from covcat.download.remote import Served
+from covcat.download.remote import RemoteFile
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError
 from covcat.hosts.base import alone
 from covcat.store.manifest import Held, Manifest
@@ -38,7 +38,7 @@ class Expected:
 
 
 _PIECE = re.compile(r"\[!?\]?[^\]]*\]|.", re.S)  # of a glob: a class of letters, or one letter
-Chosen = tuple[Served, tuple[Selection, ...]]  # a file, and what of its members is wanted
+Chosen = tuple[RemoteFile, tuple[Selection, ...]]  # a file, and what of its members is wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +226,7 @@ def _is_state(release: Release) -> bool:
     return all(isinstance(one, GitHubFile) and one.is_state for one in release.files)
 
 
-def named(files: tuple[AnyFile, ...]) -> list[Served] | None:
+def named(files: tuple[AnyFile, ...]) -> list[RemoteFile] | None:
     """Return the files of a release by the catalog's own word; None where only a host knows."""
     if any(file.is_set for file in files):
         return None
@@ -238,7 +238,7 @@ def _name(file: AnyFile) -> str:
 
 
 def chosen(
-    served: Iterable[Served], selections: Sequence[Selection], paths: Collection[str] | None
+    served: Iterable[RemoteFile], selections: Sequence[Selection], paths: Collection[str] | None
 ) -> list[Chosen]:
     """Return which files have to come, and what of those that are archives is wanted.
 
@@ -265,7 +265,7 @@ def chosen(
 
 
 def _chosen_by_name(
-    one: Served, selections: Sequence[Selection], wants: Wants, names: Collection[str]
+    one: RemoteFile, selections: Sequence[Selection], wants: Wants, names: Collection[str]
 ) -> list[Chosen]:
     """Choose an archive whole by its name, or because of what its folder may hold.
 

@@ -8,7 +8,7 @@ from covcat.catalog.files import AnyFile, GitHubFile
 from covcat.catalog.listing import Listing
 from covcat.catalog.selection import Selection
 from covcat.digests import PINNED, UNPUBLISHED, WEAK, VerifiedBy
-from covcat.download.remote import Served
+from covcat.download.remote import RemoteFile
 from covcat.errors import ExtractionError, IntegrityError
 from covcat.fetching.place import Part
 from covcat.fetching.plan import Options
@@ -46,7 +46,7 @@ class Proven:
     missing: tuple[str, ...]
 
 
-def proven(case: Case, parts: Iterable[Part], lost: Sequence[Served] = ()) -> Proven:
+def proven(case: Case, parts: Iterable[Part], lost: Sequence[RemoteFile] = ()) -> Proven:
     """Check all files against every pin; `lost` are those that did not come, and may lack.
 
     Raises:

@@ -21,7 +21,7 @@ from covcat.catalog.listing import ListedFile, Listing, totals
 from covcat.catalog.load import Catalog
 from covcat.catalog.selection import Selection
 from covcat.download.parts import Parts
-from covcat.download.remote import Network, Served
+from covcat.download.remote import Network, RemoteFile
 from covcat.download.wanted import Line
 from covcat.errors import (
     BrokenError,
@@ -42,7 +42,7 @@ from covcat.fetching.prove import Case
 from covcat.fetching.run import _settle_partial, _with_way_out
 from covcat.files import StoredFile, disk_errors, hashed, in_batches, make_folder, put
 from covcat.hosts import base
-from covcat.hosts.base import Ask, alone
+from covcat.hosts.base import HostContext, alone
 from covcat.store import compare, manifest, verify
 from covcat.store.manifest import Manifest, Transfer
 from covcat.store.verify import Checked, verify_release
@@ -248,7 +248,7 @@ def _listed_part(
     return Part(served, _transfer(job, served, files), tuple(files))
 
 
-def _transfer(job: Job, served: Served, files: list[StoredFile]) -> Transfer:
+def _transfer(job: Job, served: RemoteFile, files: list[StoredFile]) -> Transfer:
     """Record the folder as what was brought; its sha256 is that of its SHA256SUMS."""
     file = served.file
     address = base.page(file) or job.step.resource.homepage or ""
@@ -321,15 +321,17 @@ def _asked(job: Job, lacking: Lacking, *, by_file: bool) -> Came:
         return came
 
 
-def _places(one: Served) -> set[str]:
+def _places(one: RemoteFile) -> set[str]:
     return {f"files/{one.folder}{one.name}", f"archives/{one.path}"}
 
 
-def _inside(one: Served) -> str:
+def _inside(one: RemoteFile) -> str:
     return f"files/{one.folder}"
 
 
-def _taken(job: Job, line: Line, ask: Ask, served: list[Served], lacking: Lacking) -> Came:
+def _taken(
+    job: Job, line: Line, ask: HostContext, served: list[RemoteFile], lacking: Lacking
+) -> Came:
     """Bring downloads, and take of each what is lacking."""
     order = transfers.Order(job.case.name, tuple(served), job.case.before, ask)
     came: Came = {}

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from covcat.catalog.files import GitHubFile
-from covcat.download.remote import Served
+from covcat.download.remote import RemoteFile
 from covcat.fetching.place import Part
 from covcat.files import StoredFile, disk_errors
 from covcat.store import compare
@@ -19,7 +19,9 @@ from covcat.store.lock_rows import LockedRelease
 _NAMED = 4  # paths that a line has
 
 
-def asked(served: Iterable[Served], locked: LockedRelease, *, is_listed: bool) -> set[Served]:
+def asked(
+    served: Iterable[RemoteFile], locked: LockedRelease, *, is_listed: bool
+) -> set[RemoteFile]:
     """Return which files to ask for: not those that are locked as missing.
 
     Where no listing says what a part holds, those that came then: today's sample is another.

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from covcat import hosts
 from covcat.download.file import fetch
-from covcat.download.remote import Download, Location, Served
+from covcat.download.remote import Download, Location, RemoteFile
 from covcat.download.wanted import Line, Wanted
 from covcat.errors import (
     ActionNeededError,
@@ -26,7 +26,7 @@ from covcat.errors import (
 )
 from covcat.files import disk_errors
 from covcat.hosts import base
-from covcat.hosts.base import Ask
+from covcat.hosts.base import HostContext
 from covcat.store.folder import Store
 from covcat.store.manifest import Manifest, Transfer
 from covcat.store.waiting import Partial
@@ -40,14 +40,14 @@ class Order:
     """The files that are to come."""
 
     name: str  # of the release, ID@RELEASE
-    files: tuple[Served, ...]
+    files: tuple[RemoteFile, ...]
     before: Manifest | None  # the record of what is here already
-    ask: Ask  # where each is now
-    lost: Mapping[Served, CovcatError] = field(default_factory=dict)  # what its host says of it
+    ask: HostContext  # where each is now
+    lost: Mapping[RemoteFile, CovcatError] = field(default_factory=dict)  # what its host says of it
     may_lack: bool = False  # what is lost, if anything is here
     has_more: bool = False  # something is here beside these files
     way_on: str | None = None  # a hint, where some are lost
-    missing: list[Served] = field(default_factory=list)  # what was lost, and may be
+    missing: list[RemoteFile] = field(default_factory=list)  # what was lost, and may be
 
     @property
     def total(self) -> int | None:
@@ -89,7 +89,7 @@ class _Crew:
                 self.alive -= 1
                 self.news.notify_all()
 
-    def _name(self, error: BaseException, file: Served) -> None:
+    def _name(self, error: BaseException, file: RemoteFile) -> None:
         """Say which file an error is of: its address may be a number."""
         if isinstance(error, ActionNeededError):
             error.page = base.page(file.file)
@@ -106,7 +106,7 @@ class _Crew:
             self.next += 1
             return self.next - 1
 
-    def given(self) -> Generator[tuple[Served, Download]]:
+    def given(self) -> Generator[tuple[RemoteFile, Download]]:
         """Give the files in their order; not those that may lack.
 
         Raises:
@@ -157,7 +157,7 @@ class _Crew:
             hint=way_on or f"covcat fetch {self.order.name}",
         )
 
-    def _bring(self, number: int, file: Served) -> Download:
+    def _bring(self, number: int, file: RemoteFile) -> Download:
         """Take what is here of a file, or download it."""
         if file in self.order.lost:
             raise self.order.lost[file]
@@ -192,7 +192,7 @@ class _Crew:
 
 def all_of(
     order: Order, line: Line, store: Store, partial: Partial
-) -> Generator[tuple[Served, Download]]:
+) -> Generator[tuple[RemoteFile, Download]]:
     """Give each file as soon as it and those before it are here; not those that may lack.
 
     Raises:
@@ -221,7 +221,7 @@ def all_of(
             line.progress.finish(crew.within)
 
 
-def _locate(file: Served, ask: Ask) -> Callable[[], Location]:
+def _locate(file: RemoteFile, ask: HostContext) -> Callable[[], Location]:
     return lambda: hosts.locate(file, ask)
 
 
@@ -239,13 +239,13 @@ def _mirror(location: Location, url: str) -> Callable[[], Location]:
     return _constant(Location(url=url, name=location.name))
 
 
-def _key(release: str, file: Served) -> str:
+def _key(release: str, file: RemoteFile) -> str:
     """Return how the parts of a file are called: the same in every run."""
     return f"{release}.{hashlib.sha256(file.path.encode()).hexdigest()[:12]}"
 
 
 def _as_served(
-    file: Served, url: str, before: Manifest | None, store: Store
+    file: RemoteFile, url: str, before: Manifest | None, store: Store
 ) -> tuple[Path, Transfer] | None:
     """Find what an earlier fetch of the same address left on disk as it was served."""
     for transfer in before.downloads if before else ():

@@ -10,19 +10,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from covcat.catalog.files import AnyFile
-from covcat.download.remote import Location, Served
+from covcat.download.remote import Location, RemoteFile
 from covcat.errors import CovcatError, GoneError, IntegrityError, is_lost
 from covcat.hosts.base import alone, page
 from covcat.names import collision, unsafe_name
 
 if TYPE_CHECKING:
-    from covcat.hosts.base import Ask
+    from covcat.hosts.base import HostContext
 
 
 class Host(Protocol):
     """What a module of this folder offers."""
 
-    def listed(self, file: Any, ask: "Ask") -> list[Served]:
+    def listed(self, file: Any, ask: "HostContext") -> list[RemoteFile]:
         """Return what the host serves for `file` now: itself, or all files of a set.
 
         Raises:
@@ -30,7 +30,7 @@ class Host(Protocol):
         """
         ...
 
-    def locate(self, served: Served, ask: "Ask") -> Location:
+    def locate(self, served: RemoteFile, ask: "HostContext") -> Location:
         """Say which request gets `served` now: signed addresses expire, so ask before each try."""
         ...
 
@@ -54,8 +54,10 @@ def host(name: str) -> Host:
 
 
 def listed(
-    files: tuple[AnyFile, ...], ask: "Ask", lost: dict[Served, CovcatError] | None = None
-) -> list[Served]:
+    files: tuple[AnyFile, ...],
+    ask: "HostContext",
+    lost: dict[RemoteFile, CovcatError] | None = None,
+) -> list[RemoteFile]:
     """Return everything that the hosts serve for the files of a release, in order.
 
     Of several files, one that its host does not list any more is given too, where `lost` is: it
@@ -65,7 +67,7 @@ def listed(
         IntegrityError: a host names a file as no file may be called, or two alike.
         GoneError: a set has no files.
     """
-    found: list[Served] = []
+    found: list[RemoteFile] = []
     for number, file in enumerate(files):
         try:
             found += [replace(served, entry=number) for served in _listed(file, ask)]
@@ -83,7 +85,7 @@ def listed(
     return found
 
 
-def _listed(file: AnyFile, ask: "Ask") -> list[Served]:
+def _listed(file: AnyFile, ask: "HostContext") -> list[RemoteFile]:
     found = host(file.host).listed(file, ask)
     if not found:
         where = page(file) or file.host
@@ -91,6 +93,6 @@ def _listed(file: AnyFile, ask: "Ask") -> list[Served]:
     return found
 
 
-def locate(served: Served, ask: "Ask") -> Location:
+def locate(served: RemoteFile, ask: "HostContext") -> Location:
     """Say which request gets `served` now."""
     return host(served.file.host).locate(served, ask)

@@ -18,7 +18,7 @@ from covcat.catalog.files import (
 from covcat.catalog.listing import Listing
 from covcat.digests import Digest, Hash, VerifiedBy
 from covcat.download.api import Api
-from covcat.download.remote import Served
+from covcat.download.remote import RemoteFile
 from covcat.errors import IntegrityError, NetworkError
 from covcat.names import unsafe_name
 
@@ -34,7 +34,7 @@ _MEANS: dict[str, VerifiedBy] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class HostContext:
     """What a host's module works with."""
 
     api: Api
@@ -49,9 +49,9 @@ def alone(
     id: str = "",
     size: int | None = None,
     claims: Iterable[Digest] = (),
-) -> Served:
+) -> RemoteFile:
     """Return the one file that a catalog's entry names."""
-    return Served(
+    return RemoteFile(
         file=file,
         name=file.name or name,
         id=id,
@@ -64,7 +64,7 @@ def alone(
 
 def one_of(
     file: AnyFile, path: str, *, id: str, size: int | None, claims: Iterable[Digest] = ()
-) -> Served:
+) -> RemoteFile:
     """Return one file of a set; `path` is the host's. An archive gets a folder of its own name.
 
     Raises:
@@ -75,7 +75,7 @@ def one_of(
     folder = (file.into or "") + ("" if str(place.parent) == "." else f"{place.parent}/")
     unpack = _unpack(file.unpack, place.name)
     own = stem_of(place.name) if unpack != "none" else ""
-    return Served(
+    return RemoteFile(
         file=file,
         name=place.name,
         id=id,

@@ -2,17 +2,17 @@
 
 from covcat.catalog.files import BundledFile
 from covcat.catalog.yaml import packaged_catalog
-from covcat.download.remote import Location, Served
-from covcat.hosts.base import Ask, alone
+from covcat.download.remote import Location, RemoteFile
+from covcat.hosts.base import HostContext, alone
 
 
-def listed(file: BundledFile, ask: Ask) -> list[Served]:
+def listed(file: BundledFile, ask: HostContext) -> list[RemoteFile]:
     """The entry is the file."""
     del ask
     return [alone(file, file.name)]
 
 
-def locate(served: Served, ask: Ask) -> Location:
+def locate(served: RemoteFile, ask: HostContext) -> Location:
     """The file lies in the packaged catalog."""
     del ask
     path = packaged_catalog() / "bundled" / served.name

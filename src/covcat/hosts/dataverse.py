@@ -7,10 +7,10 @@ gives, and its size is another one. Downloads redirect to signed storage, which 
 
 from covcat.catalog.files import DataverseFile
 from covcat.digests import Digest
-from covcat.download.remote import Location, Served
+from covcat.download.remote import Location, RemoteFile
 from covcat.errors import GoneError, NetworkError
 from covcat.hosts.base import (
-    Ask,
+    HostContext,
     Pages,
     alone,
     claim,
@@ -27,7 +27,7 @@ from covcat.hosts.logins import of_dataverse
 _PAGE = 300
 
 
-def listed(file: DataverseFile, ask: Ask) -> list[Served]:
+def listed(file: DataverseFile, ask: HostContext) -> list[RemoteFile]:
     """One file, or all of the data set with the folders that they lie in."""
     if file.file and file.name and is_pinned(file):
         return [alone(file, file.name, id=file.file)]
@@ -48,7 +48,7 @@ def listed(file: DataverseFile, ask: Ask) -> list[Served]:
     )
 
 
-def locate(served: Served, ask: Ask) -> Location:
+def locate(served: RemoteFile, ask: HostContext) -> Location:
     """The redirect is signed anew each time."""
     del ask
     assert isinstance(served.file, DataverseFile)
@@ -57,7 +57,7 @@ def locate(served: Served, ask: Ask) -> Location:
     return Location(url=url, name=served.name, login=of_dataverse(server))
 
 
-def files(server: str, doi: str, version: str | None, ask: Ask) -> list[object]:
+def files(server: str, doi: str, version: str | None, ask: HostContext) -> list[object]:
     """Return all files of a version, by default the newest published, as the API lists them."""
     base = f"{server.rstrip('/')}/api/datasets/:persistentId/versions/"
     found = Pages(f"the data set {doi}", _PAGE, "dataFile", "id")

@@ -17,7 +17,7 @@ from covcat.download.api import Api
 from covcat.download.http import Web
 from covcat.download.remote import Network
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError
-from covcat.hosts.base import Ask
+from covcat.hosts.base import HostContext
 from covcat.hosts.records import SAYS, Listed, Record, Said, cleaned, is_refused
 from covcat.names import Paths, unsafe_name
 from covcat.progress import Progress
@@ -49,7 +49,7 @@ def draft(
         ActionNeededError: nothing of it can be fetched.
     """
     with closing(Web(network)) as web:
-        ask = Ask(Api(web, network, progress))
+        ask = HostContext(Api(web, network, progress))
         try:
             said = SAYS[record.host](record, ask)
         except NetworkError as error:
@@ -59,7 +59,7 @@ def draft(
         return _drafted(record, said, ask, today, each=each)
 
 
-def _drafted(record: Record, said: Said, ask: Ask, today: str, *, each: bool) -> Draft:
+def _drafted(record: Record, said: Said, ask: HostContext, today: str, *, each: bool) -> Draft:
     entries = _placed(said.files)
     is_set = said.whole is not None and (not entries or (len(entries) > MOST_FILES and not each))
     own = tuple(file for one, file in entries if not one.closed)
@@ -86,7 +86,7 @@ def _drafted(record: Record, said: Said, ask: Ask, today: str, *, each: bool) ->
     )
 
 
-def _refusal(release: Release, ask: Ask) -> str:
+def _refusal(release: Release, ask: HostContext) -> str:
     """Return why `fetch` would not take the names that a host has; it has been asked for them."""
     try:
         hosts.listed(release.files, ask)

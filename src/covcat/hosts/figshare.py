@@ -7,16 +7,16 @@ redirects to an address that is good for ten seconds, so each try starts there a
 
 from covcat.catalog.files import FigshareFile
 from covcat.digests import Digest
-from covcat.download.remote import Location, Served
+from covcat.download.remote import Location, RemoteFile
 from covcat.errors import ActionNeededError, GoneError
-from covcat.hosts.base import Ask, Pages, alone, claim, field, is_pinned, rows, size, text
+from covcat.hosts.base import HostContext, Pages, alone, claim, field, is_pinned, rows, size, text
 from covcat.hosts.logins import of_figshare
 
 API = "https://api.figshare.com/v2/articles"
 _PAGE = 1000
 
 
-def listed(file: FigshareFile, ask: Ask) -> list[Served]:
+def listed(file: FigshareFile, ask: HostContext) -> list[RemoteFile]:
     """The entry is the file; its article says its size and md5."""
     if is_pinned(file):
         return [alone(file, file.name, id=file.file)]
@@ -36,13 +36,13 @@ def listed(file: FigshareFile, ask: Ask) -> list[Served]:
     )
 
 
-def locate(served: Served, ask: Ask) -> Location:
+def locate(served: RemoteFile, ask: HostContext) -> Location:
     """The redirect is signed anew each time."""
     del ask
     return Location(url=f"https://ndownloader.figshare.com/files/{served.id}", name=served.name)
 
 
-def files(article: str, version: str, ask: Ask) -> list[object]:
+def files(article: str, version: str, ask: HostContext) -> list[object]:
     """Return all files of one version of an article, as the API lists them."""
     found, page = Pages(f"figshare's article {article}", _PAGE, "id"), 0
     while True:

@@ -13,12 +13,12 @@ from urllib.parse import quote
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import ListedFile
 from covcat.digests import EXECUTABLE, REGULAR, Digest, VerifiedBy, tree_id
-from covcat.download.remote import Location, Served
+from covcat.download.remote import Location, RemoteFile
 from covcat.errors import GoneError, IntegrityError, NetworkError
 from covcat.hosts import github_lfs
 from covcat.hosts.base import (
     MOST_FILES,
-    Ask,
+    HostContext,
     alone,
     claim,
     demand_safe,
@@ -39,7 +39,7 @@ _MODE = r"(?:100|120|160)[0-7]{3}"
 BREAKS = 2  # of an archive, after which its files are asked for one by one
 
 
-def listed(file: GitHubFile, ask: Ask) -> list[Served]:
+def listed(file: GitHubFile, ask: HostContext) -> list[RemoteFile]:
     """The archive, or every file of it; an asset is one file."""
     if file.asset is not None:
         return [_asset(file, file.asset, ask)]
@@ -50,7 +50,7 @@ def listed(file: GitHubFile, ask: Ask) -> list[Served]:
     return [replace(alone(file, archive), breaks=BREAKS)]
 
 
-def locate(served: Served, ask: Ask) -> Location:
+def locate(served: RemoteFile, ask: HostContext) -> Location:
     """Ask codeload directly: github.com/…/archive only redirects there."""
     file = served.file
     assert isinstance(file, GitHubFile)
@@ -70,7 +70,7 @@ def locate(served: Served, ask: Ask) -> Location:
 # ---- one by one --------------------------------------------------------------------------------
 
 
-def _files(file: GitHubFile, ask: Ask) -> list[Served]:
+def _files(file: GitHubFile, ask: HostContext) -> list[RemoteFile]:
     """Return every file of a state: by the pinned listing, else by the API's tree of it."""
     commit = file.commit or matching(_SHA, _commit(file, ask), "sha")
     if ask.listing is None:
@@ -84,13 +84,13 @@ def _files(file: GitHubFile, ask: Ask) -> list[Served]:
     return [_file(file, row, f"{commit}/{row.path}", means) for row in inside]
 
 
-def _file(file: GitHubFile, row: ListedFile, id: str, means: VerifiedBy) -> Served:
+def _file(file: GitHubFile, row: ListedFile, id: str, means: VerifiedBy) -> RemoteFile:
     place = PurePosixPath(row.path)
     folder = "" if str(place.parent) == "." else f"{place.parent}/"
     digests = [Digest("sha256", row.sha256, "sha256")] if row.sha256 else []
     if row.blob and row.bytes is not None:
         digests.append(Digest("git-blob", row.blob, means))
-    return Served(
+    return RemoteFile(
         file=file,
         name=place.name,
         id=id,
@@ -127,12 +127,12 @@ def _proven(file: GitHubFile, listed: list[ListedFile]) -> VerifiedBy:
     return "git-blob"
 
 
-def _commit(file: GitHubFile, ask: Ask) -> object:
+def _commit(file: GitHubFile, ask: HostContext) -> object:
     url = f"{API}/{file.repository}/commits/{quote(file.branch or '')}"
     return ask.api.json(url, _HEADERS, login=of_github())
 
 
-def tree(file: GitHubFile, commit: str, ask: Ask) -> list[ListedFile]:
+def tree(file: GitHubFile, commit: str, ask: HostContext) -> list[ListedFile]:
     """Return all files of a commit; a tree that GitHub cuts is walked level by level.
 
     Links and other repositories are among them: their modes say so.
@@ -147,7 +147,7 @@ def tree(file: GitHubFile, commit: str, ask: Ask) -> list[ListedFile]:
     return _walked(file, commit, ask)
 
 
-def _walked(file: GitHubFile, commit: str, ask: Ask) -> list[ListedFile]:
+def _walked(file: GitHubFile, commit: str, ask: HostContext) -> list[ListedFile]:
     found: list[ListedFile] = []
     left: list[tuple[str, tuple[str, ...]]] = [("", (commit,))]  # path; ids down to the folder's
     entries = 0
@@ -168,7 +168,7 @@ def _walked(file: GitHubFile, commit: str, ask: Ask) -> list[ListedFile]:
     return found
 
 
-def _tree(file: GitHubFile, sha: str, ask: Ask, *, recursive: bool) -> object:
+def _tree(file: GitHubFile, sha: str, ask: HostContext, *, recursive: bool) -> object:
     query = "?recursive=1" if recursive else ""
     url = f"{API}/{file.repository}/git/trees/{sha}{query}"
     return ask.api.json(url, _HEADERS, login=of_github())
@@ -194,7 +194,7 @@ def odd(path: str, mode: str | None) -> str:
 # ---- assets ------------------------------------------------------------------------------------
 
 
-def _asset(file: GitHubFile, name: str, ask: Ask) -> Served:
+def _asset(file: GitHubFile, name: str, ask: HostContext) -> RemoteFile:
     """Return an asset with GitHub's digest of it: those of before June 2025 have none."""
     if file.sha256 or file.md5:
         return alone(file, name)

@@ -10,10 +10,10 @@ from urllib.parse import quote, urlsplit
 
 from covcat.catalog.files import GitHubFile
 from covcat.digests import Digest
-from covcat.download.remote import Location, Login, Served
+from covcat.download.remote import Location, Login, RemoteFile
 from covcat.errors import GoneError, NetworkError
 from covcat.files import StoredFile
-from covcat.hosts.base import Ask, field, rows, text
+from covcat.hosts.base import HostContext, field, rows, text
 
 PREFIX = "lfs:"
 MOST = 1024  # bytes of a pointer, by the specification
@@ -41,11 +41,13 @@ def pointer(data: bytes) -> tuple[str, int] | None:
     return (found[1].decode(), int(found[2])) if found else None
 
 
-def content(stored: StoredFile, file: GitHubFile, commit: str, found: tuple[str, int]) -> Served:
+def content(
+    stored: StoredFile, file: GitHubFile, commit: str, found: tuple[str, int]
+) -> RemoteFile:
     """Return what a pointer points to, to be put in its place."""
     folder, slash, name = stored.path.rpartition("/")
     oid, size = found
-    return Served(
+    return RemoteFile(
         file=file,
         name=name,
         id=f"{PREFIX}{oid}:{commit}/{stored.path}",
@@ -57,7 +59,7 @@ def content(stored: StoredFile, file: GitHubFile, commit: str, found: tuple[str,
     )
 
 
-def locate(served: Served, file: GitHubFile, ask: Ask) -> Location:
+def locate(served: RemoteFile, file: GitHubFile, ask: HostContext) -> Location:
     """Ask for a signed address of a content."""
     oid, _, place = served.id.removeprefix(PREFIX).partition(":")
     question = {

@@ -9,14 +9,14 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from covcat.catalog.files import KaggleFile
-from covcat.download.remote import Location, Served
-from covcat.hosts.base import Ask, alone
+from covcat.download.remote import Location, RemoteFile
+from covcat.hosts.base import HostContext, alone
 from covcat.hosts.logins import of_kaggle
 
 API = "https://www.kaggle.com/api/v1/datasets"
 
 
-def listed(file: KaggleFile, ask: Ask) -> list[Served]:
+def listed(file: KaggleFile, ask: HostContext) -> list[RemoteFile]:
     """The zip is made of all files of a version."""
     del ask
     name = file.dataset.rpartition("/")[2] + (f"-{file.version}" if file.version else "") + ".zip"
@@ -25,7 +25,7 @@ def listed(file: KaggleFile, ask: Ask) -> list[Served]:
     return [replace(alone(file, name), has_claim=True)]
 
 
-def locate(served: Served, ask: Ask) -> Location:
+def locate(served: RemoteFile, ask: HostContext) -> Location:
     """Ask Kaggle for a signed address each time: it is good for three days."""
     del ask
     file = served.file

@@ -22,11 +22,11 @@ from covcat.download.answers import HEAD, MAGIC, not_the_file
 from covcat.download.api import Api
 from covcat.download.http import Answer, Web
 from covcat.download.pace import Wait, pause_after
-from covcat.download.remote import Login, Network, Served
+from covcat.download.remote import Login, Network, RemoteFile
 from covcat.download.resume import content_range, validator_of
 from covcat.errors import ActionNeededError, CovcatError, GoneError, TransientError
 from covcat.hosts import base
-from covcat.hosts.base import Ask
+from covcat.hosts.base import HostContext
 from covcat.progress import Progress
 
 _PHRASES = {one.phrase.casefold() for one in HTTPStatus}  # beside a number these say nothing
@@ -296,7 +296,7 @@ class _Asking:
 
     def __init__(self, web: Web, network: Network, progress: Progress) -> None:
         self._web, self._network, self._progress = web, network, progress
-        self._ask = Ask(Api(web, network, progress))
+        self._ask = HostContext(Api(web, network, progress))
         self._known: dict[tuple[str, bool], Heard | CovcatError] = {}
 
     def addresses(self, resource: Resource, release: Release, file: AnyFile) -> list[Address]:
@@ -318,7 +318,7 @@ class _Asking:
         mirror = partial(address, kind="mirror", unpack=file.unpack, by_host=file.bytes is None)
         return [*found, *(mirror(url=url, bytes=size) for url in file.mirrors)]
 
-    def _first(self, file: AnyFile) -> tuple[Served, str]:
+    def _first(self, file: AnyFile) -> tuple[RemoteFile, str]:
         """Return what a host serves for a file; of a set the first one, and how many there are."""
         listed = self._tried(partial(hosts.listed, (file,), self._ask))
         served = min(listed, key=lambda one: one.path)

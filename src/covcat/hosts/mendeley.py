@@ -6,11 +6,11 @@ plain public object, which has no name of its own.
 
 from covcat.catalog.files import MendeleyFile
 from covcat.digests import Digest
-from covcat.download.remote import Location, Served
+from covcat.download.remote import Location, RemoteFile
 from covcat.errors import GoneError, NetworkError
 from covcat.hosts.base import (
     MOST_FILES,
-    Ask,
+    HostContext,
     Pages,
     alone,
     claim,
@@ -29,7 +29,7 @@ _UUID = r"[0-9A-Fa-f-]{36}"
 _DEEPEST = 64  # folders in folders: what names one as its own parent must end
 
 
-def listed(file: MendeleyFile, ask: Ask) -> list[Served]:
+def listed(file: MendeleyFile, ask: HostContext) -> list[RemoteFile]:
     """One file, or all of the set with the folders that they lie in."""
     if file.file and file.name and is_pinned(file):
         return [alone(file, file.name, id=file.file)]
@@ -50,7 +50,7 @@ def listed(file: MendeleyFile, ask: Ask) -> list[Served]:
     )
 
 
-def locate(served: Served, ask: Ask) -> Location:
+def locate(served: RemoteFile, ask: HostContext) -> Location:
     """The address is made of the ids."""
     del ask
     assert isinstance(served.file, MendeleyFile)
@@ -58,7 +58,7 @@ def locate(served: Served, ask: Ask) -> Location:
     return Location(url=url, name=served.name)
 
 
-def files(dataset: str, version: str, ask: Ask) -> list[tuple[str, object]]:
+def files(dataset: str, version: str, ask: HostContext) -> list[tuple[str, object]]:
     """Return (path, what the API says) of all files of a version."""
     folders = rows(ask.api.json(f"{API}/{dataset}/folders/{version}"))
     by_id = {matching(_UUID, one, "id"): one for one in folders}
@@ -74,7 +74,7 @@ def files(dataset: str, version: str, ask: Ask) -> list[tuple[str, object]]:
     return found
 
 
-def _inside(dataset: str, version: str, folder: str, ask: Ask) -> list[object]:
+def _inside(dataset: str, version: str, folder: str, ask: HostContext) -> list[object]:
     found = Pages(f"Mendeley's data set {dataset}", _PAGE, "id")
     while True:
         url = (

@@ -26,7 +26,7 @@ from covcat.catalog.marks import Count, Date, FileName, GitId, Matches, OwnerNam
 from covcat.digests import Digest
 from covcat.errors import IntegrityError, NetworkError
 from covcat.hosts import dataverse, figshare, github, kaggle, mendeley, zenodo
-from covcat.hosts.base import Ask, field, size, text
+from covcat.hosts.base import HostContext, field, size, text
 from covcat.hosts.logins import of_dataverse, of_figshare, of_github, of_kaggle
 from covcat.names import unsafe_name
 
@@ -94,7 +94,7 @@ class Said:
 # ---- what each host says -----------------------------------------------------------------------
 
 
-def _zenodo(record: Record, ask: Ask) -> Said:
+def _zenodo(record: Record, ask: HostContext) -> Said:
     tree = _zenodo_record(record, ask)
     number, about = _digits(tree, "id"), field(tree, "metadata")
     notes, rights = [], text(about, "access_right")
@@ -115,7 +115,7 @@ def _zenodo(record: Record, ask: Ask) -> Said:
     )
 
 
-def _zenodo_record(record: Record, ask: Ask) -> object:
+def _zenodo_record(record: Record, ask: HostContext) -> object:
     """Return a record; the number of all its versions is none (zenodo#2499), so ask for the last.
 
     Raises:
@@ -147,7 +147,7 @@ def _zenodo_file(number: str, row: object) -> Listed:
     return Listed(file, key, zenodo.size_of(row), zenodo.digest_of(row))
 
 
-def _figshare(record: Record, ask: Ask) -> Said:
+def _figshare(record: Record, ask: HostContext) -> Said:
     of_version = f"/versions/{record.version}" if record.version else ""
     asked = f"{figshare.API}/{record.id}{of_version}"
     tree = ask.api.json(asked, login=of_figshare())
@@ -181,7 +181,7 @@ def _figshare_file(entry: Callable[..., FigshareFile], folders: object, row: obj
     )
 
 
-def _dataverse(record: Record, ask: Ask) -> Said:
+def _dataverse(record: Record, ask: HostContext) -> Said:
     base = f"{record.server}/api/datasets/:persistentId/versions/"
     query = f"?persistentId=doi:{record.id}&excludeFiles=true"
     asked = base + (record.version or ":latest-published") + query
@@ -219,7 +219,7 @@ def _dataverse_file(whole: DataverseFile, row: object) -> Listed:
     )
 
 
-def _mendeley(record: Record, ask: Ask) -> Said:
+def _mendeley(record: Record, ask: HostContext) -> Said:
     asked = f"{mendeley.API}/{record.id}"
     asked += f"/snapshot/{record.version}" if record.version else ""
     tree = ask.api.json(asked, {"Accept": "application/vnd.mendeley-public-dataset.1+json"})
@@ -245,7 +245,7 @@ def _mendeley_file(whole: MendeleyFile, path: str, row: object) -> Listed:
     return Listed(file, path, mendeley.size_of(row), mendeley.digest_of(row))
 
 
-def _kaggle(record: Record, ask: Ask) -> Said:
+def _kaggle(record: Record, ask: HostContext) -> Said:
     version = f"?datasetVersionNumber={record.version}" if record.version else ""
     asked = f"{kaggle.API}/view/{record.id}{version}"
     tree = ask.api.json(asked, login=of_kaggle())
@@ -267,7 +267,7 @@ def _kaggle(record: Record, ask: Ask) -> Said:
     )
 
 
-def _github(record: Record, ask: Ask) -> Said:
+def _github(record: Record, ask: HostContext) -> Said:
     asked = f"{github.API}/{record.id}"
     about = ask.api.json(asked, login=of_github())
     ref = record.version or text(about, "default_branch")
@@ -296,7 +296,7 @@ def _github(record: Record, ask: Ask) -> Said:
     )
 
 
-def _github_contents(file: GitHubFile, ask: Ask) -> tuple[Contents | None, tuple[str, ...]]:
+def _github_contents(file: GitHubFile, ask: HostContext) -> tuple[Contents | None, tuple[str, ...]]:
     """Count what a commit holds: `fetch` refuses links and other repositories in it."""
     try:
         rows = github.tree(file, str(file.commit), ask)
@@ -313,7 +313,7 @@ def _github_contents(file: GitHubFile, ask: Ask) -> tuple[Contents | None, tuple
     return contents, (note,) if has_lfs else ()
 
 
-SAYS: Mapping[str, Callable[[Record, Ask], Said]] = {
+SAYS: Mapping[str, Callable[[Record, HostContext], Said]] = {
     "zenodo": _zenodo,
     "figshare": _figshare,
     "dataverse": _dataverse,

@@ -8,17 +8,17 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from covcat.catalog.files import S3File
-from covcat.download.remote import Location, Served
-from covcat.hosts.base import Ask, alone
+from covcat.download.remote import Location, RemoteFile
+from covcat.hosts.base import HostContext, alone
 
 
-def listed(file: S3File, ask: Ask) -> list[Served]:
+def listed(file: S3File, ask: HostContext) -> list[RemoteFile]:
     """The entry is the file."""
     del ask
     return [alone(file, PurePosixPath(file.key).name)]
 
 
-def locate(served: Served, ask: Ask) -> Location:
+def locate(served: RemoteFile, ask: HostContext) -> Location:
     """Ask the bucket's own host; names with dots have no certificate, so these go by path."""
     del ask
     file = served.file

@@ -9,15 +9,15 @@ from urllib.parse import quote
 
 from covcat.catalog.files import ZenodoFile
 from covcat.digests import Digest
-from covcat.download.remote import Location, Served
+from covcat.download.remote import Location, RemoteFile
 from covcat.errors import GoneError
-from covcat.hosts.base import Ask, alone, claim, field, is_pinned, size, text
+from covcat.hosts.base import HostContext, alone, claim, field, is_pinned, size, text
 from covcat.hosts.logins import of_zenodo
 
 API = "https://zenodo.org/api/records"
 
 
-def listed(file: ZenodoFile, ask: Ask) -> list[Served]:
+def listed(file: ZenodoFile, ask: HostContext) -> list[RemoteFile]:
     """The entry is the file; its record says its size and md5."""
     if is_pinned(file):
         return [alone(file, file.name)]
@@ -31,7 +31,7 @@ def listed(file: ZenodoFile, ask: Ask) -> list[Served]:
     )
 
 
-def locate(served: Served, ask: Ask) -> Location:
+def locate(served: RemoteFile, ask: HostContext) -> Location:
     """Zenodo sends files itself, and honours ranges though its HEAD does not say so."""
     del ask
     file = served.file
@@ -40,13 +40,13 @@ def locate(served: Served, ask: Ask) -> Location:
     return Location(url=url, name=served.name, login=of_zenodo())
 
 
-def _told(number: str, ask: Ask) -> Iterator[object]:
+def _told(number: str, ask: HostContext) -> Iterator[object]:
     """Give the record, whose files may be withheld, then its list of files, which says so."""
     yield record(number, ask)
     yield {"files": ask.api.json(f"{API}/{number}/files", login=of_zenodo())}
 
 
-def record(number: str, ask: Ask) -> object:
+def record(number: str, ask: HostContext) -> object:
     """Return what the API says of a record."""
     return ask.api.json(f"{API}/{number}", login=of_zenodo())
 

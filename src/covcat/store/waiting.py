@@ -14,7 +14,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from covcat.download.remote import Download, Served
+from covcat.download.remote import Download, RemoteFile
 from covcat.files import FILE_MODE, disk_errors, make_folder, opened
 from covcat.seal import sealed, unsealed
 from covcat.store.folder import CLOSED
@@ -40,7 +40,7 @@ class Partial:
             make_folder(folder)
         return folder / name
 
-    def add(self, file: Served, got: Download) -> None:
+    def add(self, file: RemoteFile, got: Download) -> None:
         """Note that a file is here and verified."""
         line: dict[str, Any] = {key: getattr(got, key) for key in _FIELDS}
         line |= {"path": f"{got.path.parent.name}/{got.path.name}", "of": _identity(file)}
@@ -54,7 +54,7 @@ class Partial:
             if self._earlier is not None:  # another try of this run will not bring it again
                 self._earlier.setdefault(str(line["of"]), []).insert(0, line)
 
-    def found(self, file: Served) -> Download | None:
+    def found(self, file: RemoteFile) -> Download | None:
         """Return what an earlier run left of `file`, if its bytes are as they were."""
         with self._lock:
             if self._earlier is None:
@@ -71,7 +71,7 @@ class Partial:
                     return replace(got, path=path)
         return None
 
-    def forget(self, files: Iterable[Served]) -> None:
+    def forget(self, files: Iterable[RemoteFile]) -> None:
         """Drop what would be taken again though nothing but itself vouches for it."""
         doubtful = {
             _identity(one)
@@ -128,7 +128,7 @@ def _at_once(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW, FILE_MODE)
 
 
-def _identity(file: Served) -> str:
+def _identity(file: RemoteFile) -> str:
     """Return what stays the same as long as the catalog's entry and the host's word do."""
     return hashlib.sha256(repr(file).encode()).hexdigest()[:16]
 
