@@ -12,10 +12,10 @@ from covcat.catalog.files import WebFile
 from covcat.download import file as download_file
 from covcat.download import remote
 from covcat.download.http import Web
-from covcat.download.pace import Limit, Slots
+from covcat.download.pace import ConnectionLimit, RateLimit
 from covcat.download.parts import Parts
 from covcat.download.remote import Location, Network
-from covcat.download.wanted import Line, Wanted
+from covcat.download.wanted import Target, Transfers
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError, UsageError
 from covcat.hosts.base import alone
 from covcat.progress import Silent
@@ -35,9 +35,9 @@ def fetched(tmp_path: Path, handler, file: WebFile, network: Network) -> remote.
     folder = tmp_path / "parts"
     folder.mkdir(exist_ok=True)
     web = Web(network, httpx.MockTransport(handler))
-    line = Line(web, network, Limit(None), Slots(4), Parts(folder), Silent())
+    line = Transfers(web, network, RateLimit(None), ConnectionLimit(4), Parts(folder), Silent())
     location = Location(url=file.url, name=file.name)
-    wanted = Wanted(alone(file, file.name), file.name, "set@1.0")
+    wanted = Target(alone(file, file.name), file.name, "set@1.0")
     try:
         return download_file.fetch(wanted, [lambda: location], line, tmp_path / "target")
     finally:

@@ -8,7 +8,7 @@ import pytest
 from covcat.digests import Digests
 from covcat.download.addresses import is_private
 from covcat.download.answers import wait_asked
-from covcat.download.pace import Floor, Limit, Slots, pause_after
+from covcat.download.pace import ConnectionLimit, RateLimit, StallDetector, pause_after
 from covcat.download.resume import Held, Validator, judge, validator_of
 from covcat.errors import NetworkError, StoppedError, TransientError
 
@@ -138,16 +138,16 @@ def test_a_wait_of_years_is_refused_with_the_time_that_was_asked_for() -> None:
 
 def test_a_limit_holds_for_all_connections_together() -> None:
     waited: list[float] = []
-    limit = Limit(1000)
+    limit = RateLimit(1000)
     for _ in range(4):
         limit.take(500, waited.append)
     assert sum(waited[-1:]) == pytest.approx(2, abs=0.2)
-    Limit(None).take(10**12, waited.append)
+    RateLimit(None).take(10**12, waited.append)
     assert len(waited) == 4
 
 
 def test_a_stall_is_heard_though_bytes_drip_in() -> None:
-    floor = Floor((1000, 0.05), None)
+    floor = StallDetector((1000, 0.05), None)
     floor.hear(2000, "u")
     time.sleep(0.06)
     floor.hear(1, "u")
@@ -157,7 +157,7 @@ def test_a_stall_is_heard_though_bytes_drip_in() -> None:
 
 
 def test_a_host_has_only_so_many_connections() -> None:
-    slots = Slots(2)
+    slots = ConnectionLimit(2)
 
     def wait(_: float) -> None:
         raise StoppedError("stopped")

@@ -6,7 +6,7 @@ from typing import Any
 
 from covcat.download.answers import HEAD, not_the_file
 from covcat.download.http import Web
-from covcat.download.pace import Floor, pause_after
+from covcat.download.pace import StallDetector, pause_after
 from covcat.download.remote import Login, Network
 from covcat.errors import NetworkError, TransientError
 from covcat.progress import Progress
@@ -66,7 +66,7 @@ class Api:
         self, url: str, headers: Mapping[str, str], login: Login | None, body: bytes | None
     ) -> Any:
         data = bytearray()
-        floor = Floor(self._network.slowest, self._network.limit_rate)
+        floor = StallDetector(self._network.slowest, self._network.limit_rate)
         with self._web.get(url, headers, login=login, body=body) as answer:
             for chunk in answer.chunks:
                 floor.hear(len(chunk), url)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from covcat.digests import Digest, Digests, Hash
 from covcat.download.answers import HEAD, not_the_file
-from covcat.download.pace import Floor
+from covcat.download.pace import StallDetector
 from covcat.download.parts import Record, copied
 from covcat.download.remote import Location
 from covcat.download.resume import (
@@ -25,7 +25,7 @@ from covcat.download.resume import (
     judge,
     validator_of,
 )
-from covcat.download.wanted import Line, Wanted
+from covcat.download.wanted import Target, Transfers
 from covcat.errors import (
     ActionNeededError,
     CovcatError,
@@ -50,7 +50,7 @@ _WORTH = 8 << 20  # bytes still to come that are worth more connections
 class Arrival:
     """Call `attempt` until it ends well, then let the part `finish`; in any case `leave`."""
 
-    def __init__(self, wanted: Wanted, line: Line) -> None:
+    def __init__(self, wanted: Target, line: Transfers) -> None:
         """Make an empty part; `find_kept` fills it with what an earlier run left."""
         self.wanted, self.line = wanted, line
         self.part = line.parts.new(wanted.key, wanted.name)
@@ -210,7 +210,7 @@ class Arrival:
     def _read(self, answer: "Answer", location: Location, host: str) -> int:
         """Take the body; where it is left as too slow, return how many connections may help."""
         self.has_end = answer.is_chunked or answer.length is not None
-        floor = Floor(self.line.network.slowest, self.line.network.limit_rate)
+        floor = StallDetector(self.line.network.slowest, self.line.network.limit_rate)
         since, before = time.monotonic(), self.offset
         heard = _heard(answer.chunks, floor, location.url)
         for data in self._checked(answer, heard):
@@ -383,7 +383,7 @@ class Arrival:
             yield answer
 
 
-def _heard(chunks: Iterator[bytes], floor: Floor, url: str) -> Iterator[bytes]:
+def _heard(chunks: Iterator[bytes], floor: StallDetector, url: str) -> Iterator[bytes]:
     """Tell `floor` of all bytes as they come."""
     for data in chunks:
         floor.hear(len(data), url)

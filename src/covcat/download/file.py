@@ -13,7 +13,7 @@ from covcat.download.addresses import without_secrets
 from covcat.download.attempt import Arrival
 from covcat.download.pace import pause_after
 from covcat.download.remote import Download, Location, compared
-from covcat.download.wanted import Line, Wanted
+from covcat.download.wanted import Target, Transfers
 from covcat.errors import (
     BrokenError,
     CovcatError,
@@ -28,7 +28,7 @@ _PROGRESS = 1 << 20  # bytes that renew the retries
 Locate = Callable[[], Location]
 
 
-def fetch(wanted: Wanted, addresses: Sequence[Locate], line: Line, target: Path) -> Download:
+def fetch(wanted: Target, addresses: Sequence[Locate], line: Transfers, target: Path) -> Download:
     """Bring a file to `target` and check every digest that is pinned for it.
 
     `addresses` are asked where the file is now before each try: signed ones expire.
@@ -60,7 +60,7 @@ def fetch(wanted: Wanted, addresses: Sequence[Locate], line: Line, target: Path)
     )
 
 
-def _from(locate: Locate, wanted: Wanted, line: Line, target: Path) -> Download:
+def _from(locate: Locate, wanted: Target, line: Transfers, target: Path) -> Download:
     """Bring the file from one address."""
     arrival = Arrival(wanted, line)
     is_worth_keeping = True

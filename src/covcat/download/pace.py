@@ -17,7 +17,7 @@ _SHARE = 8  # connections that may share the limit on the rate
 Wait = Callable[[float], None]
 
 
-class Limit:
+class RateLimit:
     """Bytes a second, of all connections together."""
 
     def __init__(self, rate: float | None) -> None:
@@ -38,7 +38,7 @@ class Limit:
             wait(delay)
 
 
-class Floor:
+class StallDetector:
     """Finds that a transfer has stalled: a read timeout never hears a byte every few seconds."""
 
     def __init__(self, slowest: tuple[int, float], limit: float | None) -> None:
@@ -65,7 +65,7 @@ class Floor:
         self._since, self._heard = time.monotonic(), 0
 
 
-class Slots:
+class ConnectionLimit:
     """How many connections each host gets."""
 
     def __init__(self, count: int) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from covcat.download.pace import Limit, Slots
+from covcat.download.pace import ConnectionLimit, RateLimit
 from covcat.download.parts import Parts
 from covcat.download.remote import Network, RemoteFile
 from covcat.progress import Progress
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Transfers:
     """What all transfers of one run share."""
 
     web: "Web"
     network: Network
-    limit: Limit
-    slots: Slots
+    limit: RateLimit
+    slots: ConnectionLimit
     parts: Parts
     progress: Progress
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Target:
     """A file, and how it is called while it comes."""
 
     served: RemoteFile

@@ -13,10 +13,10 @@ from covcat.catalog import selection
 from covcat.catalog.files import GitHubFile
 from covcat.download.api import Api
 from covcat.download.http import Web
-from covcat.download.pace import PER_HOST, Limit, Slots
+from covcat.download.pace import PER_HOST, ConnectionLimit, RateLimit
 from covcat.download.parts import Parts
 from covcat.download.remote import Download, RemoteFile
-from covcat.download.wanted import Line
+from covcat.download.wanted import Transfers
 from covcat.errors import (
     BrokenError,
     CovcatError,
@@ -71,28 +71,28 @@ def _brought(job: Job, *, by_file: bool) -> list[Part]:
 
 
 @contextmanager
-def line_of(bench: Bench) -> Iterator[Line]:
+def line_of(bench: Bench) -> Iterator[Transfers]:
     """Open what all transfers of one release share."""
     network = bench.network
     with closing(Web(network)) as web:
-        yield Line(
+        yield Transfers(
             web,
             network,
-            Limit(network.limit_rate),
-            Slots(network.jobs or PER_HOST),
+            RateLimit(network.limit_rate),
+            ConnectionLimit(network.jobs or PER_HOST),
             Parts(bench.store.parts),
             bench.progress,
         )
 
 
-def ask_of(job: Job, line: Line, *, by_file: bool) -> HostContext:
+def ask_of(job: Job, line: Transfers, *, by_file: bool) -> HostContext:
     """Return what the hosts' modules work with."""
     # of several files, nobody knows which one a row of the listing belongs to
     listing = job.case.listing if len(job.release.files) == 1 else None
     return HostContext(Api(line.web, line.network, line.progress), listing, by_file)
 
 
-def _placed(job: Job, line: Line, ask: HostContext) -> list[Part]:
+def _placed(job: Job, line: Transfers, ask: HostContext) -> list[Part]:
     """Put each file in its place as it comes; the others go on coming meanwhile."""
     case, bench = job.case, job.bench
     lost: dict[RemoteFile, CovcatError] = {}
@@ -225,7 +225,7 @@ def _is_by_file(job: Job) -> bool:
 
 
 def filled(
-    parts: list[Part], order: transfers.Order, line: Line, site: Site, partial: Partial
+    parts: list[Part], order: transfers.Order, line: Transfers, site: Site, partial: Partial
 ) -> list[Part]:
     """Return the parts with each pointer replaced by its content, which came and was verified.
 

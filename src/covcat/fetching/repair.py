@@ -22,7 +22,7 @@ from covcat.catalog.load import Catalog
 from covcat.catalog.selection import Selection
 from covcat.download.parts import Parts
 from covcat.download.remote import Network, RemoteFile
-from covcat.download.wanted import Line
+from covcat.download.wanted import Transfers
 from covcat.errors import (
     BrokenError,
     CovcatError,
@@ -330,7 +330,7 @@ def _inside(one: RemoteFile) -> str:
 
 
 def _taken(
-    job: Job, line: Line, ask: HostContext, served: list[RemoteFile], lacking: Lacking
+    job: Job, line: Transfers, ask: HostContext, served: list[RemoteFile], lacking: Lacking
 ) -> Came:
     """Bring downloads, and take of each what is lacking."""
     order = transfers.Order(job.case.name, tuple(served), job.case.before, ask)

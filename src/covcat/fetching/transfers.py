@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from covcat import hosts
 from covcat.download.file import fetch
 from covcat.download.remote import Download, Location, RemoteFile
-from covcat.download.wanted import Line, Wanted
+from covcat.download.wanted import Target, Transfers
 from covcat.errors import (
     ActionNeededError,
     CovcatError,
@@ -59,7 +59,7 @@ class Order:
 @dataclass
 class _Crew:
     order: Order
-    line: Line
+    line: Transfers
     store: Store
     partial: Partial
     within: int | None = None
@@ -169,7 +169,7 @@ class _Crew:
         location = locate()
         target = self.partial.target(number, location.name)
         local = _as_served(file, location.url, self.order.before, self.store)
-        wanted = Wanted(
+        wanted = Target(
             file,
             location.name,
             _key(self.order.name, file),
@@ -191,7 +191,7 @@ class _Crew:
 
 
 def all_of(
-    order: Order, line: Line, store: Store, partial: Partial
+    order: Order, line: Transfers, store: Store, partial: Partial
 ) -> Generator[tuple[RemoteFile, Download]]:
     """Give each file as soon as it and those before it are here; not those that may lack.
 
@@ -260,10 +260,10 @@ def _as_served(
 
 
 def _again(
-    wanted: Wanted,
+    wanted: Target,
     location: Location,
     local: tuple[Path, Transfer],
-    line: Line,
+    line: Transfers,
     target: Path,
     release: str,
 ) -> Download:
