@@ -16,13 +16,8 @@ if TYPE_CHECKING:  # every command imports this first, and cannot hear a signal 
 
     from pandas import DataFrame
 
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
     from covcat.catalog.load import Catalog
     from covcat.progress import Progress
-
 
 __all__ = ["__version__", "fetch", "images", "load_catalog"]
 
