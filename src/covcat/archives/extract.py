@@ -29,8 +29,8 @@ from covcat.archives.base import (
     words,
 )
 from covcat.archives.kinds import kind_of, stem_of
-from covcat.archives.rules import MAX_MEMBERS, Budget, Gate, Layout, Placed
-from covcat.archives.writing import Place, Sink, Tally
+from covcat.archives.rules import MAX_MEMBERS, Admitted, Budget, Layout, Rules
+from covcat.archives.writing import Place, Tally, Unpacking
 from covcat.errors import DiskError, ExtractionError, NotFoundError, UsageError
 from covcat.files import (
     FOLDER_MODE,
@@ -79,14 +79,14 @@ class Extracted:
 
 def inspect(
     archive: Path, kind: str, layout: Layout, budget: Budget, encoding: str | None = None
-) -> list[Placed]:
+) -> list[Admitted]:
     """Check an archive and list its wanted files, writing nothing.
 
     Raises:
         ExtractionError: it is damaged or unsupported, or a member is unsafe or ambiguous.
     """
-    gate = Gate(archive.name, layout, budget)
-    placed: list[Placed] = []
+    gate = Rules(archive.name, layout, budget)
+    placed: list[Admitted] = []
 
     def look(member: Member) -> Writer | None:
         if (one := gate.admit(member)) and not one.is_again:
@@ -132,9 +132,9 @@ def extract(
         ExtractionError: it is damaged or unsupported, or a member is unsafe or ambiguous.
         DiskError: the disk refused, or has less than is needed.
     """
-    gate = Gate(archive.name, layout, budget)
+    gate = Rules(archive.name, layout, budget)
     count = cache(partial(inspect, archive, kind, layout, budget.copied(), encoding))
-    with Sink(archive.name, place, budget) as sink:
+    with Unpacking(archive.name, place, budget) as sink:
         with _opened(archive, encoding, layout.command) as source:
             form = reader(kind)
             if form.IS_STREAM:
@@ -150,7 +150,7 @@ def extract(
 
 
 def _unpack_stream(
-    form: Stream, source: Source, gate: Gate, sink: Sink, count: Callable[[], object]
+    form: Stream, source: Source, gate: Rules, sink: Unpacking, count: Callable[[], object]
 ) -> None:
     """Unpack what has no list of its members; before the first hole is written, count them all."""
 
@@ -168,7 +168,7 @@ def _unpack_stream(
     gate.close()
 
 
-def _unpack_listed(form: Listed, source: Source, gate: Gate, sink: Sink) -> None:
+def _unpack_listed(form: Listed, source: Source, gate: Rules, sink: Unpacking) -> None:
     listed = form.members(source)
     admitted = {one.number: placed for one in listed if (placed := gate.admit(one))}
     gate.demand_room()
@@ -261,7 +261,7 @@ def listed(
     max_bytes: int | None,
     max_files: int | None,
     encoding: str | None,
-) -> tuple[str, list[Placed]]:
+) -> tuple[str, list[Admitted]]:
     """Check an archive whole and return its format and its files, writing nothing.
 
     Raises:

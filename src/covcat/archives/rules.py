@@ -39,7 +39,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class Admitted:
     """A file member and the relative path at which it will be written."""
 
     member: Member
@@ -99,7 +99,7 @@ class Budget:
         )
 
 
-class Gate:
+class Rules:
     """Lets the members of one archive in, in their order; `close` has the last word."""
 
     def __init__(self, archive: str, layout: Layout, budget: Budget) -> None:
@@ -112,7 +112,7 @@ class Gate:
         self._in_own: dict[str, bool] = {}  # path -> was it in the folder that `own_folder` names
         self._paths = Paths()
 
-    def admit(self, member: Member) -> Placed | None:
+    def admit(self, member: Member) -> Admitted | None:
         """Return where a member goes, or None if it is a folder or not wanted.
 
         Raises:
@@ -141,7 +141,7 @@ class Gate:
         target = self.layout.into + path
         if self.layout.into and (reason := unsafe_name(target)):
             raise ExtractionError(f"`{self.archive}` cannot go to `{self.layout.into}`: {reason}")
-        return Placed(member, target, is_again, _matches(path, self.layout.nested))
+        return Admitted(member, target, is_again, _matches(path, self.layout.nested))
 
     def demand_room(self) -> None:
         """Stop as soon as more is declared than may be written."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 
-from covcat.archives.rules import Budget, Placed
+from covcat.archives.rules import Admitted, Budget
 from covcat.digests import EXECUTABLE, REGULAR, blob_hasher
 from covcat.errors import ExtractionError
 from covcat.files import FILE_MODE, FOLDER_MODE, PRIVATE_MODE, StoredFile, disk_error
@@ -28,7 +28,7 @@ class Place:
     progress: Progress = field(default_factory=Silent)
 
 
-class Sink:
+class Unpacking:
     """Collects the files of one archive; on leaving, whatever is open is closed."""
 
     def __init__(self, archive: str, place: Place, budget: Budget) -> None:
@@ -43,7 +43,7 @@ class Sink:
         self._again: list[tuple[int, StoredFile]] = []
         self._nested: dict[int, Path] = {}
 
-    def __enter__(self) -> "Sink":
+    def __enter__(self) -> "Unpacking":
         return self
 
     def __exit__(
@@ -61,7 +61,7 @@ class Sink:
         """Say that bytes will come, and how many if that is known."""
         self._task = self.place.progress.start(f"unpacking {self.archive}", total)
 
-    def writer(self, placed: Placed) -> "Writer":
+    def writer(self, placed: Admitted) -> "Writer":
         """Return what takes the bytes of one member."""
         target = None
         if placed.is_nested and not placed.is_again:
@@ -70,14 +70,14 @@ class Sink:
             target = f"{self._folder}/{placed.path}"
         return Writer(placed, target, self)
 
-    def _inside(self, placed: Placed) -> str:
+    def _inside(self, placed: Admitted) -> str:
         """Return where an archive inside this one goes: under its own name, which says its kind."""
         folder = self.place.workspace / f"{len(self._nested)}"
         folder.mkdir(mode=PRIVATE_MODE, parents=True)
         self._nested[placed.member.number] = folder / PurePosixPath(placed.path).name
         return str(self._nested[placed.member.number])
 
-    def root_of(self, placed: Placed) -> str:
+    def root_of(self, placed: Admitted) -> str:
         """Return the folder that the member's path starts from."""
         if placed.is_nested and not placed.is_again:
             return str(self.place.workspace)
@@ -99,7 +99,7 @@ class Sink:
                 self.place.progress.advance(self._task, self._unsaid)
                 self._unsaid = 0
 
-    def store(self, placed: Placed, stored: StoredFile) -> None:
+    def store(self, placed: Admitted, stored: StoredFile) -> None:
         """Take a member that is whole."""
         if placed.is_again:
             self._again.append((placed.member.number, stored))
@@ -148,7 +148,7 @@ class Writer:
 
     __slots__ = ("_blob", "_handle", "_left", "_placed", "_sha256", "_sink", "_size", "_target")
 
-    def __init__(self, placed: Placed, target: str | None, sink: Sink) -> None:
+    def __init__(self, placed: Admitted, target: str | None, sink: Unpacking) -> None:
         self._placed, self._target, self._sink = placed, target, sink
         self._size = 0
         self._left = placed.member.size
