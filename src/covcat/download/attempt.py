@@ -47,7 +47,7 @@ _FAST = 64 << 20  # bytes a second: a connection that brings more is not what is
 _WORTH = 8 << 20  # bytes still to come that are worth more connections
 
 
-class Arrival:
+class Attempt:
     """Call `attempt` until it ends well, then let the part `finish`; in any case `leave`."""
 
     def __init__(self, wanted: Target, line: Transfers) -> None:

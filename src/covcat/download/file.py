@@ -10,7 +10,7 @@ from pathlib import Path
 
 from covcat.digests import VerifiedBy
 from covcat.download.addresses import without_secrets
-from covcat.download.attempt import Arrival
+from covcat.download.attempt import Attempt
 from covcat.download.pace import pause_after
 from covcat.download.remote import Download, Location, compared
 from covcat.download.wanted import Target, Transfers
@@ -62,7 +62,7 @@ def fetch(wanted: Target, addresses: Sequence[Locate], line: Transfers, target: 
 
 def _from(locate: Locate, wanted: Target, line: Transfers, target: Path) -> Download:
     """Bring the file from one address."""
-    arrival = Arrival(wanted, line)
+    arrival = Attempt(wanted, line)
     is_worth_keeping = True
     try:
         location = locate()
@@ -88,7 +88,7 @@ def _from(locate: Locate, wanted: Target, line: Transfers, target: Path) -> Down
         arrival.leave(keep=is_worth_keeping)
 
 
-def _attempts(arrival: Arrival, locate: Locate, location: Location) -> None:
+def _attempts(arrival: Attempt, locate: Locate, location: Location) -> None:
     """Try until the file is whole, waiting a while after each failure; progress renews hope."""
     line, failures, broken = arrival.line, 0, 0
     while True:
@@ -115,7 +115,7 @@ def _attempts(arrival: Arrival, locate: Locate, location: Location) -> None:
             location = locate()
 
 
-def _verify(arrival: Arrival) -> VerifiedBy:
+def _verify(arrival: Attempt) -> VerifiedBy:
     """Compare with all that is pinned or claimed, and return the strongest of it."""
     arrival.digests.settle()
     served = arrival.wanted.served
@@ -126,7 +126,7 @@ def _verify(arrival: Arrival) -> VerifiedBy:
 
 
 def _download(
-    arrival: Arrival, location: Location, target: Path, verified_by: VerifiedBy
+    arrival: Attempt, location: Location, target: Path, verified_by: VerifiedBy
 ) -> Download:
     digests = arrival.digests
     return Download(
