@@ -19,9 +19,9 @@ from covcat.catalog.selection import Selection
 from covcat.download.remote import Network, RemoteFile
 from covcat.errors import DiskError, ExtractionError, IntegrityError
 from covcat.fetching import place, plan, surplus
-from covcat.fetching.place import _HINT, Part
+from covcat.fetching.place import _HINT, Piece
 from covcat.fetching.plan import Step
-from covcat.fetching.prove import Case, Proven, proven
+from covcat.fetching.prove import Case, Verified, proven
 from covcat.files import disk_errors, make_folder
 from covcat.hosts import base
 from covcat.names import is_litter
@@ -86,7 +86,7 @@ class Job:
         )
 
 
-Bring = Callable[[Job], list[Part]]
+Bring = Callable[[Job], list[Piece]]
 Fill = Callable[[Job], Manifest]  # puts everything in its place, and returns its record
 
 
@@ -151,7 +151,7 @@ def built(job: Job, bring: Bring) -> Manifest:
     return record
 
 
-def _without_surplus(job: Job, parts: list[Part]) -> list[Part]:
+def _without_surplus(job: Job, parts: list[Piece]) -> list[Piece]:
     """Leave out again what a lock of less than everything does not name, and say so."""
     locked = job.step.options.locked
     if locked is None or locked.is_whole or not job.step.options.extract:
@@ -165,7 +165,7 @@ def _without_surplus(job: Job, parts: list[Part]) -> list[Part]:
     return found
 
 
-def _record(job: Job, found: Proven) -> Manifest:
+def _record(job: Job, found: Verified) -> Manifest:
     form: Form = "files" if job.step.options.extract else "archives"
     is_listed = job.case.listing is not None  # and so says what was in them
     lost = () if is_listed else [one.path for one in job.lost]
@@ -180,7 +180,7 @@ def _record(job: Job, found: Proven) -> Manifest:
     )
 
 
-def _demand_nothing_lost(job: Job, found: Proven) -> None:
+def _demand_nothing_lost(job: Job, found: Verified) -> None:
     """Refuse what lacks files that are here: upstream has fewer now."""
     before, came = job.case.before, {one.path for one in found.files}
     if before is None or not job.step.options.extract:

@@ -16,7 +16,7 @@ from covcat.catalog.matching import IMAGE_SUFFIXES, OF_IMAGES
 from covcat.catalog.selection import matches
 from covcat.digests import UNPUBLISHED
 from covcat.fetching.build import Job
-from covcat.fetching.place import Part
+from covcat.fetching.place import Piece
 from covcat.files import disk_errors, make_folder
 from covcat.names import common_folder, unsafe_name
 
@@ -58,7 +58,7 @@ class Move:
 _STAY = Move()
 
 
-def put_right(job: Job, parts: list[Part]) -> list[Part]:
+def put_right(job: Job, parts: list[Piece]) -> list[Piece]:
     """Move what came to where the entry expects it, and say so; warn of tables that are not there.
 
     Only what no listing or digest pins is moved, and only all of it together.
@@ -78,7 +78,7 @@ def put_right(job: Job, parts: list[Part]) -> list[Part]:
     return parts
 
 
-def _may_move(part: Part) -> bool:
+def _may_move(part: Piece) -> bool:
     """Tell an archive or folder of which nobody says how it was."""
     is_pinned = isinstance(part.file, GitHubFile) and part.file.tree is not None
     is_known = is_pinned or part.transfer.verified_by not in UNPUBLISHED
@@ -172,7 +172,7 @@ def _folders(glob: str) -> Iterator[str]:
 # ---- moving, and telling -----------------------------------------------------------------------
 
 
-def _moved(job: Job, part: Part, move: Move) -> Part:
+def _moved(job: Job, part: Piece, move: Move) -> Piece:
     """Move the files of the only part there is."""
     files, folder = job.built / "files", part.served.folder
     aside = job.workshop / "moved"

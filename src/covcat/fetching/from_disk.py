@@ -9,7 +9,7 @@ from dataclasses import replace
 from covcat.catalog import selection
 from covcat.download.remote import RemoteFile
 from covcat.fetching.build import Job
-from covcat.fetching.place import Part
+from covcat.fetching.place import Piece
 from covcat.fetching.plan import Chosen
 from covcat.files import StoredFile, put
 from covcat.store import verify
@@ -17,7 +17,7 @@ from covcat.store.manifest import Manifest, Transfer
 from covcat.text import plural
 
 
-def unpacked(job: Job, wanted: Sequence[Chosen], served: Sequence[RemoteFile]) -> list[Part]:
+def unpacked(job: Job, wanted: Sequence[Chosen], served: Sequence[RemoteFile]) -> list[Piece]:
     """Put the files of those archives of `wanted` in their places that need not come again.
 
     `served` is all that the hosts have of the release.
@@ -47,7 +47,7 @@ def unpacked(job: Job, wanted: Sequence[Chosen], served: Sequence[RemoteFile]) -
 
 def _known(
     before: Manifest, wanted: Sequence[RemoteFile], served: Sequence[RemoteFile]
-) -> list[Part]:
+) -> list[Piece]:
     """Return what is recorded of each archive that was unpacked whole, and is served as it was."""
     transfers = {(one.entry, one.folder): one for one in before.downloads if one.is_archive}
     folders = {one.folder for one in served if one.own_folder}
@@ -58,7 +58,7 @@ def _known(
         if transfer is None or not _is_whole(transfer) or not _is_same(one, transfer):
             continue
         files = _files_of(one, before, folders)
-        found += [Part(one, transfer, files)] if files else []
+        found += [Piece(one, transfer, files)] if files else []
     return found
 
 

@@ -24,7 +24,7 @@ from covcat.errors import ActionNeededError, IntegrityError, NetworkError, NotFo
 from covcat.fetching import brought, folders, match, place, plan
 from covcat.fetching.brought import Brought
 from covcat.fetching.build import Job, address, now, recorded
-from covcat.fetching.place import Part
+from covcat.fetching.place import Piece
 from covcat.files import StoredFile, disk_errors
 from covcat.hosts import base
 from covcat.hosts.base import HostContext, alone, one_of
@@ -33,7 +33,7 @@ from covcat.store import compare
 from covcat.text import plural
 
 
-def adopted(job: Job, paths: Sequence[Path]) -> list[Part]:
+def adopted(job: Job, paths: Sequence[Path]) -> list[Piece]:
     """Put what was brought in its places.
 
     Raises:
@@ -55,7 +55,7 @@ def adopted(job: Job, paths: Sequence[Path]) -> list[Part]:
     return parts
 
 
-def _unlisted(job: Job, sources: list[Brought]) -> list[Part]:
+def _unlisted(job: Job, sources: list[Brought]) -> list[Piece]:
     for source in sources:
         if source.litter:
             what = f"{plural(len(source.litter), 'file')} that desktops left in `{source.name}`"
@@ -69,7 +69,7 @@ def _unlisted(job: Job, sources: list[Brought]) -> list[Part]:
 # ---- what is here already ----------------------------------------------------------------------
 
 
-def _demand_nothing_lost(job: Job, parts: Iterable[Part]) -> None:
+def _demand_nothing_lost(job: Job, parts: Iterable[Piece]) -> None:
     """A release may only grow: every file that is here must be in the new one, as it is."""
     there: dict[str, str] = {}
     for part in parts:
@@ -82,7 +82,7 @@ def _demand_nothing_lost(job: Job, parts: Iterable[Part]) -> None:
         raise _would_lose(job, f"{plural(len(lost), 'file')} now here", sorted(lost))
 
 
-def _as_before(job: Job, parts: list[Part]) -> list[Part]:
+def _as_before(job: Job, parts: list[Piece]) -> list[Piece]:
     """Where no listing decides, take only the very same again; what was verified stays so."""
     before = job.case.before
     if before is None:
@@ -104,7 +104,7 @@ def _as_before(job: Job, parts: list[Part]) -> list[Part]:
     return found
 
 
-def _is_pinned(part: Part) -> bool:
+def _is_pinned(part: Piece) -> bool:
     """Tell what is the very same by the catalog's own word, however it is packed."""
     has_tree = isinstance(part.file, GitHubFile) and part.file.tree is not None
     return has_tree or part.transfer.verified_by in PINNED
@@ -158,7 +158,7 @@ def _known(job: Job) -> list[RemoteFile] | None:
     return plan.named(files)
 
 
-def _by_name(job: Job, known: list[RemoteFile], sources: list[Brought]) -> list[Part]:
+def _by_name(job: Job, known: list[RemoteFile], sources: list[Brought]) -> list[Piece]:
     """Give each file of the release what has its path, digest or name; a lone one is the one."""
     if len(known) == 1 and len(sources) == 1:
         return [_only(job, known[0], sources[0])]
@@ -263,7 +263,7 @@ def _by_digest(left: Iterable[RemoteFile], free: Iterable[Loose]) -> list[tuple[
     return pairs
 
 
-def _only(job: Job, served: RemoteFile, source: Brought) -> Part:
+def _only(job: Job, served: RemoteFile, source: Brought) -> Piece:
     """Take the one thing that was given for the one file that the release has."""
     if not source.is_folder:
         return _verified(job, served, source.path)
@@ -287,7 +287,7 @@ def _only_archive(source: Brought, file: AnyFile) -> Path | None:
     return path if brought.kind_of(path) else None
 
 
-def _verified(job: Job, served: RemoteFile, path: Path) -> Part:
+def _verified(job: Job, served: RemoteFile, path: Path) -> Piece:
     """Compare a file with all that is known of it, then unpack it or give it its place."""
     stamp = brought.stamp(path)
     kind = brought.kind_of(path) if served.unpack != "none" else None
@@ -347,7 +347,7 @@ def _drink(path: Path, digests: Digests, copy: Path | None) -> None:
 # ---- what nobody lists -------------------------------------------------------------------------
 
 
-def _as_it_is(job: Job, source: Brought) -> list[Part]:
+def _as_it_is(job: Job, source: Brought) -> list[Piece]:
     """Take what was given without anything to compare it with."""
     _demand_safe_names(source)
     files = job.release.files
@@ -371,7 +371,7 @@ def _demand_safe_names(source: Brought) -> None:
         )
 
 
-def _folder(job: Job, source: Brought, served: RemoteFile) -> Part:
+def _folder(job: Job, source: Brought, served: RemoteFile) -> Piece:
     """Take a folder for the archive that it was unpacked from."""
     _demand_safe_names(source)
     _demand_whole(served, [name for name, _ in source.files])
@@ -385,7 +385,7 @@ def _folder(job: Job, source: Brought, served: RemoteFile) -> Part:
     if not files:
         raise IntegrityError(f"`{source.path}` has no files in it")
     size = sum(one.bytes for one in files)
-    return Part(served, recorded(job, served, source.name, size, sums.hexdigest()), tuple(files))
+    return Piece(served, recorded(job, served, source.name, size, sums.hexdigest()), tuple(files))
 
 
 def _own(job: Job) -> AnyFile:

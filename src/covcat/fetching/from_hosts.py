@@ -27,7 +27,7 @@ from covcat.errors import (
 )
 from covcat.fetching import build, from_disk, place, plan, surplus, transfers
 from covcat.fetching.build import Bench, Job, doubt
-from covcat.fetching.place import Part, Site
+from covcat.fetching.place import Piece, Site
 from covcat.fetching.plan import Chosen
 from covcat.fetching.prove import Case
 from covcat.files import StoredFile, disk_errors, link_or_copy, make_folder
@@ -39,7 +39,7 @@ from covcat.store.waiting import Partial
 from covcat.text import plural
 
 
-def brought(job: Job) -> list[Part]:
+def brought(job: Job) -> list[Piece]:
     """Bring every file of the release, in the way that works."""
     progress = job.bench.progress
     try:
@@ -64,7 +64,7 @@ def brought(job: Job) -> list[Part]:
             ) from error
 
 
-def _brought(job: Job, *, by_file: bool) -> list[Part]:
+def _brought(job: Job, *, by_file: bool) -> list[Piece]:
     """Open the line to the hosts, and bring every file over it."""
     with line_of(job.bench) as line:
         return _placed(job, line, ask_of(job, line, by_file=by_file))
@@ -92,7 +92,7 @@ def ask_of(job: Job, line: Transfers, *, by_file: bool) -> HostContext:
     return HostContext(Api(line.web, line.network, line.progress), listing, by_file)
 
 
-def _placed(job: Job, line: Transfers, ask: HostContext) -> list[Part]:
+def _placed(job: Job, line: Transfers, ask: HostContext) -> list[Piece]:
     """Put each file in its place as it comes; the others go on coming meanwhile."""
     case, bench = job.case, job.bench
     lost: dict[RemoteFile, CovcatError] = {}
@@ -225,8 +225,8 @@ def _is_by_file(job: Job) -> bool:
 
 
 def filled(
-    parts: list[Part], order: transfers.Order, line: Transfers, site: Site, partial: Partial
-) -> list[Part]:
+    parts: list[Piece], order: transfers.Order, line: Transfers, site: Site, partial: Partial
+) -> list[Piece]:
     """Return the parts with each pointer replaced by its content, which came and was verified.
 
     A pointer whose content is lost, and may be, is no file of the release.
@@ -267,7 +267,7 @@ def filled(
     return filled
 
 
-def _target(folder: Path, stored: StoredFile, part: Part, file: GitHubFile) -> RemoteFile | None:
+def _target(folder: Path, stored: StoredFile, part: Piece, file: GitHubFile) -> RemoteFile | None:
     """Return what a file points to; None if it is no pointer."""
     if stored.bytes > MOST:
         return None
@@ -279,7 +279,7 @@ def _target(folder: Path, stored: StoredFile, part: Part, file: GitHubFile) -> R
     return replace(content(stored, file, commit, found), entry=part.served.entry)
 
 
-def _with(part: Part, new: StoredFile, got: Download) -> Part:
+def _with(part: Piece, new: StoredFile, got: Download) -> Piece:
     files: Sequence[StoredFile] = [new if one.path == new.path else one for one in part.files]
     transfer = part.transfer
     if not transfer.is_archive:  # the pointer came by itself: its content is what is recorded

@@ -16,7 +16,7 @@ from covcat.errors import IntegrityError
 from covcat.fetching import brought
 from covcat.fetching.brought import Brought, Found
 from covcat.fetching.build import Job, recorded
-from covcat.fetching.place import Part
+from covcat.fetching.place import Piece
 from covcat.files import StoredFile, disk_errors, hashed, link_or_copy, make_folder
 from covcat.hosts import github_lfs
 from covcat.hosts.base import alone
@@ -37,7 +37,7 @@ class Match:
 Pairs = dict[str, Match]  # by the path that the file gets
 
 
-def by_contents(job: Job, listing: Listing, sources: list[Brought]) -> list[Part]:
+def by_contents(job: Job, listing: Listing, sources: list[Brought]) -> list[Piece]:
     """Give each path of the listing the file that has its contents.
 
     Raises:
@@ -61,7 +61,7 @@ def by_contents(job: Job, listing: Listing, sources: list[Brought]) -> list[Part
         own = [files[path] for path in files if pairs[path].found.source is source]
         if own:
             served = replace(alone(_file(job, 0), source.name), entry=0)
-            parts.append(Part(served, _transfer(job, source, served, found), tuple(own)))
+            parts.append(Piece(served, _transfer(job, source, served, found), tuple(own)))
     _say(job, pairs, found)
     return _with_trees(job, parts) if len(pairs) == len(listing) else parts
 
@@ -238,7 +238,7 @@ def copied(path: Path, target: Path) -> tuple[str, int]:
     return sha256.hexdigest(), size
 
 
-def _kept(job: Job, files: dict[str, StoredFile]) -> list[Part]:
+def _kept(job: Job, files: dict[str, StoredFile]) -> list[Piece]:
     """Return how what was here before came, with its files and archives."""
     before, parts = job.case.before, []
     downloads = before.downloads if before else ()
@@ -254,7 +254,7 @@ def _kept(job: Job, files: dict[str, StoredFile]) -> list[Part]:
             own = tuple(filter(None, [files.pop(folder + transfer.name, None)]))
         if transfer.archive:
             _keep_archive(job, transfer, transfer.archive)
-        parts.append(Part(served, transfer, own))
+        parts.append(Piece(served, transfer, own))
     if files:  # copies of what came file by file
         parts[0] = replace(parts[0], files=(*parts[0].files, *files.values()))
     return parts
@@ -275,7 +275,7 @@ def _file(job: Job, entry: int) -> AnyFile:
     return file
 
 
-def _with_trees(job: Job, parts: list[Part]) -> list[Part]:
+def _with_trees(job: Job, parts: list[Piece]) -> list[Piece]:
     """Note the tree of a whole state, as if its archive had come."""
     file = job.release.files[0]
     if not isinstance(file, GitHubFile) or len(job.release.files) != 1:

@@ -40,7 +40,7 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Piece:
     """One file of a release after transfer and unpacking; paths are relative to `files/`."""
 
     served: RemoteFile
@@ -65,7 +65,7 @@ def budget_for(file: File, store: Store) -> Budget:
     return Budget(free, is_free_space=True, hint=_HINT)
 
 
-def part(served: RemoteFile, got: Download, site: Site, inside: Sequence[Selection] = ()) -> Part:
+def part(served: RemoteFile, got: Download, site: Site, inside: Sequence[Selection] = ()) -> Piece:
     """Unpack a download, or give it its place, and keep its archive if that is wanted.
 
     `inside` says which members are wanted; nothing means all.
@@ -83,7 +83,7 @@ def part(served: RemoteFile, got: Download, site: Site, inside: Sequence[Selecti
         files = [replace(one, mode=None) for one in files]
     if site.options.wants_archives:
         transfer = replace(transfer, archive=_kept(served, got, site.built))
-    return Part(served, transfer, tuple(files))
+    return Piece(served, transfer, tuple(files))
 
 
 def _unpacked(
@@ -200,7 +200,7 @@ def _transfer(served: RemoteFile, got: Download) -> Transfer:
     )
 
 
-def _plain_part(served: RemoteFile, got: Download, transfer: Transfer, site: Site) -> Part:
+def _plain_part(served: RemoteFile, got: Download, transfer: Transfer, site: Site) -> Piece:
     """Give a plain file its place among the files, or keep it as served."""
     path = served.folder + got.name
     blob = next((one.value for one in served.digests if one.kind == "git-blob"), None)
@@ -218,7 +218,7 @@ def _plain_part(served: RemoteFile, got: Download, transfer: Transfer, site: Sit
         stored = replace(found, verified_by=got.verified_by)
     if not site.options.extract:
         transfer = replace(transfer, archive=_kept(served, got, site.built))
-        return Part(served, transfer, (stored,))
+        return Piece(served, transfer, (stored,))
     if reason := unsafe_name(path):
         raise ExtractionError(f"`{path}` is no place for a file: {reason}")
     with disk_errors(f"write `{path}`"):
@@ -227,7 +227,7 @@ def _plain_part(served: RemoteFile, got: Download, transfer: Transfer, site: Sit
         if target.exists():
             raise ExtractionError(f"two files of the release would be `{path}`")
         link_or_copy(got.path, target)
-    return Part(served, transfer, (stored,))
+    return Piece(served, transfer, (stored,))
 
 
 def _kept(served: RemoteFile, got: Download, built: Path) -> str:

@@ -10,7 +10,7 @@ from covcat.catalog.selection import Selection
 from covcat.digests import PINNED, UNPUBLISHED, WEAK, VerifiedBy
 from covcat.download.remote import RemoteFile
 from covcat.errors import ExtractionError, IntegrityError
-from covcat.fetching.place import Part
+from covcat.fetching.place import Piece
 from covcat.fetching.plan import Options
 from covcat.files import StoredFile
 from covcat.names import collision
@@ -38,7 +38,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class Verified:
     """The files as they are recorded, how each came, and what is missing."""
 
     files: tuple[StoredFile, ...]
@@ -46,7 +46,7 @@ class Proven:
     missing: tuple[str, ...]
 
 
-def proven(case: Case, parts: Iterable[Part], lost: Sequence[RemoteFile] = ()) -> Proven:
+def proven(case: Case, parts: Iterable[Piece], lost: Sequence[RemoteFile] = ()) -> Verified:
     """Check all files against every pin; `lost` are those that did not come, and may lack.
 
     Raises:
@@ -76,17 +76,17 @@ def proven(case: Case, parts: Iterable[Part], lost: Sequence[RemoteFile] = ()) -
             replace(one, path=f"files/{one.path}", verified_by=pinned_by(one, listing) or kind)
             for one in part.files
         ]
-    return Proven(tuple(files) if case.options.extract else (), tuple(transfers), tuple(missing))
+    return Verified(tuple(files) if case.options.extract else (), tuple(transfers), tuple(missing))
 
 
-def _kind(case: Case, part: Part, listing: Listing | None, *, is_whole: bool) -> VerifiedBy:
+def _kind(case: Case, part: Piece, listing: Listing | None, *, is_whole: bool) -> VerifiedBy:
     kind = pin(case.name, part.file, part.transfer, part.files, listing, is_complete=is_whole)
     if kind in UNPUBLISHED and case.before is not None:
         demand_same_as_before(case.name, part.transfer, case.before)
     return kind
 
 
-def _trees(name: str, parts: Iterable[Part]) -> dict[int, str]:
+def _trees(name: str, parts: Iterable[Piece]) -> dict[int, str]:
     """Return, of each state of a repository that came file by file, its tree.
 
     Raises:

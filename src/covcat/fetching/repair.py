@@ -36,7 +36,7 @@ from covcat.fetching import build, from_hosts, transfers
 from covcat.fetching import place as fetch_place
 from covcat.fetching.build import Bench, Job, built, demand_ours, doubt, publish
 from covcat.fetching.from_hosts import ask_of, line_of
-from covcat.fetching.place import Part, kept_archives
+from covcat.fetching.place import Piece, kept_archives
 from covcat.fetching.plan import Options, Step
 from covcat.fetching.prove import Case
 from covcat.fetching.run import _settle_partial, _with_way_out
@@ -185,7 +185,7 @@ def rebuilt(step: Step, release: Release, bench: Bench) -> tuple[Manifest, tuple
     step = replace(step, options=Options())
     case = Case(step.name, step.options, listing, None)
 
-    def bring(job: Job) -> list[Part]:
+    def bring(job: Job) -> list[Piece]:
         came = _brought(job, dict.fromkeys(lacking)) if lacking else {}
         return [_listed_part(job, folder, listing, here, came)]
 
@@ -231,7 +231,7 @@ def _as_listed(files: Path, wanted: StoredFile, row: ListedFile) -> StoredFile |
 
 def _listed_part(
     job: Job, folder: Path, listing: Listing, here: Mapping[str, StoredFile], came: Came
-) -> Part:
+) -> Piece:
     """Place every file, and say of all that they came from what was here."""
     files = []
     for path, row in listing.items():
@@ -245,7 +245,7 @@ def _listed_part(
         put(source, job.built / name)
         files.append(replace(stored, path=path, mode=row.mode))
     served = alone(job.release.files[0], "files")
-    return Part(served, _transfer(job, served, files), tuple(files))
+    return Piece(served, _transfer(job, served, files), tuple(files))
 
 
 def _transfer(job: Job, served: RemoteFile, files: list[StoredFile]) -> Transfer:
@@ -362,11 +362,11 @@ def _wanted(job: Job, members: list[str]) -> tuple[Selection, ...]:
     return tuple(map(Selection.read, before.selection)) if before is not None else ()
 
 
-def _part_of(part: Part, lacking: Lacking) -> Part:
+def _part_of(part: Piece, lacking: Lacking) -> Piece:
     return replace(part, files=tuple(one for one in part.files if f"files/{one.path}" in lacking))
 
 
-def _compared(job: Job, part: Part, lacking: Lacking, folder: Path) -> Came:
+def _compared(job: Job, part: Piece, lacking: Lacking, folder: Path) -> Came:
     """Return what came, by its place; each file has to be the recorded one.
 
     Raises:
@@ -388,7 +388,7 @@ def _compared(job: Job, part: Part, lacking: Lacking, folder: Path) -> Came:
     return came
 
 
-def _same(job: Job, part: Part) -> bool:
+def _same(job: Job, part: Piece) -> bool:
     """Tell if another archive of a repository holds the tree that was recorded."""
     return isinstance(part.file, GitHubFile) and part.transfer.tree in {
         file.tree for file in job.release.files if isinstance(file, GitHubFile) and file.tree

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from covcat.catalog.files import GitHubFile
 from covcat.download.remote import RemoteFile
-from covcat.fetching.place import Part
+from covcat.fetching.place import Piece
 from covcat.files import StoredFile, disk_errors
 from covcat.store import compare
 from covcat.store.lock_rows import LockedRelease
@@ -37,13 +37,13 @@ def asked(
 
 
 def left_out(
-    parts: Iterable[Part], locked: LockedRelease, folder: Path
-) -> tuple[list[Part], list[str]]:
+    parts: Iterable[Piece], locked: LockedRelease, folder: Path
+) -> tuple[list[Piece], list[str]]:
     """Return the parts without the files that are not locked, and the paths of these.
 
     `folder` holds the files; those that are left out are removed there.
     """
-    found: list[Part] = []
+    found: list[Piece] = []
     paths: list[str] = []
     for part in parts:
         kept = tuple(one for one in part.files if _is_locked(one.path, locked))
@@ -62,7 +62,7 @@ def _is_locked(path: str, locked: LockedRelease) -> bool:
     return f"files/{path}" in locked.files if locked.files else path not in locked.missing
 
 
-def _less(part: Part, kept: tuple[StoredFile, ...]) -> Part:
+def _less(part: Piece, kept: tuple[StoredFile, ...]) -> Piece:
     """Return a part with fewer files: the tree is that of these, and the archive was not whole."""
     transfer = part.transfer
     if transfer.is_archive:
