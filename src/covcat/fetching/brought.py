@@ -32,7 +32,7 @@ def stamp(path: Path) -> Stamp:
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class GivenPath:
     """One path that was given: an archive, a plain file or a folder."""
 
     path: Path
@@ -66,7 +66,7 @@ class Found:
 
     stored: StoredFile
     path: Path
-    source: Brought | None  # None: it is here already
+    source: GivenPath | None  # None: it is here already
     is_ours: bool  # so that it may be linked
 
 
@@ -82,7 +82,7 @@ class Place:
 # ---- what was given ----------------------------------------------------------------------------
 
 
-def brought(paths: Iterable[Path], store: Store) -> list[Brought]:
+def brought(paths: Iterable[Path], store: Store) -> list[GivenPath]:
     """Look at what was given, before anything is written; covcat's own folder is never part of it.
 
     Raises:
@@ -92,7 +92,7 @@ def brought(paths: Iterable[Path], store: Store) -> list[Brought]:
     return [_brought(path, number, store) for number, path in enumerate(paths)]
 
 
-def _brought(path: Path, number: int, store: Store) -> Brought:
+def _brought(path: Path, number: int, store: Store) -> GivenPath:
     with reading(path):
         if not path.exists():
             raise NotFoundError(f"`{path}` is not there")
@@ -104,10 +104,10 @@ def _brought(path: Path, number: int, store: Store) -> Brought:
         raise NotFoundError(f"`{path}` is neither a file nor a folder")
     name = path.resolve().name
     unsafe = (printable(name),) if unsafe_name(name) else ()
-    return Brought(path, number, False, stamp(path), ((name, path),), unsafe)
+    return GivenPath(path, number, False, stamp(path), ((name, path),), unsafe)
 
 
-def _walked(top: Path, number: int, own: os.stat_result) -> Brought:
+def _walked(top: Path, number: int, own: os.stat_result) -> GivenPath:
     """Sort what lies in a folder."""
     files: list[tuple[str, Path]] = []
     unsafe: list[str] = []
@@ -124,7 +124,7 @@ def _walked(top: Path, number: int, own: os.stat_result) -> Brought:
         elif not is_litter(relative):
             unsafe.append(printable(relative))
     others = (tuple(one) for one in (unsafe, special, history))
-    return Brought(top, number, True, None, tuple(files), *others)
+    return GivenPath(top, number, True, None, tuple(files), *others)
 
 
 def _inside(top: Path, own: os.stat_result) -> Iterator[Path]:
@@ -145,7 +145,7 @@ def _status(parent: str, name: str) -> os.stat_result:
     return (Path(parent) / name).lstat()
 
 
-def say_what_is_left_out(sources: Iterable[Brought], name: str, progress: Progress) -> None:
+def say_what_is_left_out(sources: Iterable[GivenPath], name: str, progress: Progress) -> None:
     """Name what of a folder no release takes."""
     for source in sources:
         for place, count in Counter(source.history).items():
@@ -210,7 +210,7 @@ def demand_unchanged(path: Path, before: Stamp | None) -> None:
         )
 
 
-def pooled(sources: Iterable[Brought], place: Place, listing: Listing) -> list[Found]:
+def pooled(sources: Iterable[GivenPath], place: Place, listing: Listing) -> list[Found]:
     """Return every file of what was brought, with its sha256 and git id.
 
     What the listing has as it is (a workbook is a zip too) is not unpacked.
@@ -231,7 +231,7 @@ def pooled(sources: Iterable[Brought], place: Place, listing: Listing) -> list[F
     return found
 
 
-def _listed(source: Brought, listing: Listing) -> list[Found]:
+def _listed(source: GivenPath, listing: Listing) -> list[Found]:
     """Return a file that is one of the listing's own; it is hashed only where it may be."""
     size = source.path.stat().st_size
     rows = [
@@ -280,7 +280,7 @@ def demand_no_volume(path: Path) -> None:
         return
 
 
-def _unpacked(path: Path, kind: str, source: Brought, place: Place) -> Iterator[Found]:
+def _unpacked(path: Path, kind: str, source: GivenPath, place: Place) -> Iterator[Found]:
     folder = place.workshop / f"brought-{os.urandom(4).hex()}"
     with disk_errors("make a folder to unpack to"):
         folder.mkdir()
@@ -291,7 +291,7 @@ def _unpacked(path: Path, kind: str, source: Brought, place: Place) -> Iterator[
         yield Found(stored, folder / stored.path, source, is_ours=True)
 
 
-def _lying(source: Brought) -> Iterator[Found]:
+def _lying(source: GivenPath) -> Iterator[Found]:
     """Look at the files of a folder, or at one file."""
     for name, path in source.everything:
         with reading(path):

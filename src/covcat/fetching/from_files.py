@@ -22,7 +22,7 @@ from covcat.download.http import Web
 from covcat.download.remote import Download, RemoteFile, compared
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError, NotFoundError
 from covcat.fetching import brought, folders, match, place, plan
-from covcat.fetching.brought import Brought
+from covcat.fetching.brought import GivenPath
 from covcat.fetching.build import Job, address, now, recorded
 from covcat.fetching.place import Piece
 from covcat.files import StoredFile, disk_errors
@@ -55,7 +55,7 @@ def adopted(job: Job, paths: Sequence[Path]) -> list[Piece]:
     return parts
 
 
-def _unlisted(job: Job, sources: list[Brought]) -> list[Piece]:
+def _unlisted(job: Job, sources: list[GivenPath]) -> list[Piece]:
     for source in sources:
         if source.litter:
             what = f"{plural(len(source.litter), 'file')} that desktops left in `{source.name}`"
@@ -124,12 +124,12 @@ def _would_lose(job: Job, what: str, names: Sequence[str]) -> IntegrityError:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Loose:
+class GivenFile:
     """One file as it was brought."""
 
     name: str  # path relative to what was given
     path: Path
-    source: Brought
+    source: GivenPath
 
 
 def _known(job: Job) -> list[RemoteFile] | None:
@@ -158,11 +158,11 @@ def _known(job: Job) -> list[RemoteFile] | None:
     return plan.named(files)
 
 
-def _by_name(job: Job, known: list[RemoteFile], sources: list[Brought]) -> list[Piece]:
+def _by_name(job: Job, known: list[RemoteFile], sources: list[GivenPath]) -> list[Piece]:
     """Give each file of the release what has its path, digest or name; a lone one is the one."""
     if len(known) == 1 and len(sources) == 1:
         return [_only(job, known[0], sources[0])]
-    loose = [Loose(name, path, one) for one in sources for name, path in one.everything]
+    loose = [GivenFile(name, path, one) for one in sources for name, path in one.everything]
     if len(known) == 1:
         _demand_whole(known[0], [one.name for one in loose if not is_litter(one.name)])
     pairs = _matched(known, loose)
@@ -200,12 +200,14 @@ def _demand_named(
         job.bench.progress.note(f"{name}: {note}")
 
 
-def _matched(known: Sequence[RemoteFile], loose: Sequence[Loose]) -> list[tuple[RemoteFile, Loose]]:
+def _matched(
+    known: Sequence[RemoteFile], loose: Sequence[GivenFile]
+) -> list[tuple[RemoteFile, GivenFile]]:
     """Pair what the release has with what lies there: by path, else by digest, else by name."""
     free, left = dict.fromkeys(loose), dict.fromkeys(known)
-    pairs: dict[RemoteFile, Loose] = {}
+    pairs: dict[RemoteFile, GivenFile] = {}
 
-    def take(served: RemoteFile, one: Loose | None) -> None:
+    def take(served: RemoteFile, one: GivenFile | None) -> None:
         if one is not None:
             pairs[served] = one
             del free[one], left[served]
@@ -239,12 +241,14 @@ def _last(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _by_digest(left: Iterable[RemoteFile], free: Iterable[Loose]) -> list[tuple[RemoteFile, Loose]]:
+def _by_digest(
+    left: Iterable[RemoteFile], free: Iterable[GivenFile]
+) -> list[tuple[RemoteFile, GivenFile]]:
     """Find, for what has a digest, the file that has it; what has another size is not read."""
     wanted = [one for one in left if one.digests]
     sizes = {one.bytes for one in wanted}
     kinds = {digest.kind for one in wanted for digest in one.digests}
-    pairs: list[tuple[RemoteFile, Loose]] = []
+    pairs: list[tuple[RemoteFile, GivenFile]] = []
     for one in free if wanted else ():
         with brought.reading(one.path):
             size = one.path.stat().st_size
@@ -263,11 +267,11 @@ def _by_digest(left: Iterable[RemoteFile], free: Iterable[Loose]) -> list[tuple[
     return pairs
 
 
-def _only(job: Job, served: RemoteFile, source: Brought) -> Piece:
+def _only(job: Job, served: RemoteFile, source: GivenPath) -> Piece:
     """Take the one thing that was given for the one file that the release has."""
     if not source.is_folder:
         return _verified(job, served, source.path)
-    pairs = _matched([served], [Loose(name, path, source) for name, path in source.files])
+    pairs = _matched([served], [GivenFile(name, path, source) for name, path in source.files])
     found = pairs[0][1].path if pairs else _only_archive(source, served.file)
     if found:
         return _verified(job, served, found)
@@ -279,7 +283,7 @@ def _only(job: Job, served: RemoteFile, source: Brought) -> Piece:
     return _folder(job, source, served)
 
 
-def _only_archive(source: Brought, file: AnyFile) -> Path | None:
+def _only_archive(source: GivenPath, file: AnyFile) -> Path | None:
     """Return the archive that is all there is in a folder: what a person downloaded to."""
     if not source.is_folder or len(source.files) != 1 or file.unpack == "none" or file.is_set:
         return None
@@ -347,7 +351,7 @@ def _drink(path: Path, digests: Digests, copy: Path | None) -> None:
 # ---- what nobody lists -------------------------------------------------------------------------
 
 
-def _as_it_is(job: Job, source: Brought) -> list[Piece]:
+def _as_it_is(job: Job, source: GivenPath) -> list[Piece]:
     """Take what was given without anything to compare it with."""
     _demand_safe_names(source)
     files = job.release.files
@@ -361,7 +365,7 @@ def _as_it_is(job: Job, source: Brought) -> list[Piece]:
     return [_verified(job, served, path) for served, (_, path) in pairs]
 
 
-def _demand_safe_names(source: Brought) -> None:
+def _demand_safe_names(source: GivenPath) -> None:
     """Refuse what would be taken only in part."""
     if source.unsafe:
         raise IntegrityError(
@@ -371,7 +375,7 @@ def _demand_safe_names(source: Brought) -> None:
         )
 
 
-def _folder(job: Job, source: Brought, served: RemoteFile) -> Piece:
+def _folder(job: Job, source: GivenPath, served: RemoteFile) -> Piece:
     """Take a folder for the archive that it was unpacked from."""
     _demand_safe_names(source)
     _demand_whole(served, [name for name, _ in source.files])

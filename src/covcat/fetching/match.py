@@ -14,7 +14,7 @@ from covcat.digests import blob_hasher
 from covcat.download.remote import RemoteFile
 from covcat.errors import IntegrityError
 from covcat.fetching import brought
-from covcat.fetching.brought import Brought, Found
+from covcat.fetching.brought import Found, GivenPath
 from covcat.fetching.build import Job, recorded
 from covcat.fetching.place import Piece
 from covcat.files import StoredFile, disk_errors, hashed, link_or_copy, make_folder
@@ -37,7 +37,7 @@ class Match:
 Pairs = dict[str, Match]  # by the path that the file gets
 
 
-def by_contents(job: Job, listing: Listing, sources: list[Brought]) -> list[Piece]:
+def by_contents(job: Job, listing: Listing, sources: list[GivenPath]) -> list[Piece]:
     """Give each path of the listing the file that has its contents.
 
     Raises:
@@ -321,7 +321,7 @@ def _say(job: Job, pairs: Pairs, found: list[Found]) -> None:
             job.bench.progress.note(f"{job.case.name}: nothing of `{source.name}` is the release's")
 
 
-def _transfer(job: Job, source: Brought, served: RemoteFile, found: list[Found]) -> Transfer:
+def _transfer(job: Job, source: GivenPath, served: RemoteFile, found: list[Found]) -> Transfer:
     """Record what was given; the sha256 of a folder is that of its SHA256SUMS."""
     sums, size = hashlib.sha256(), 0
     if not source.is_folder:
