@@ -100,7 +100,7 @@ def exchange(built: Path, final: Path) -> None:
 
 
 @contextmanager
-def workshop_beside(target: Path) -> Iterator[Path]:
+def build_beside(target: Path) -> Iterator[Path]:
     """Give a private folder beside the target; what was made for it goes away with it.
 
     What killed runs left there goes too.

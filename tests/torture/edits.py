@@ -35,7 +35,7 @@ from covcat.download.remote import Download, RemoteFile
 from covcat.files import StoredFile
 from covcat.store import manifest
 from covcat.store.folder import Store
-from covcat.store.waiting import Partial
+from covcat.store.waiting import Waiting
 from torture.fixture import HANG, HOST, Case, Tally, Verdict, Wish, conduct, last_line
 
 BUDGET = 1500.0  # seconds
@@ -358,15 +358,15 @@ def _tree(place: Path) -> set[tuple[str, str]]:
 def _journal(place: Path, dice: random.Random) -> Verdict:
     """Believe of waiting files what was written, or nothing."""
     folder = place / "set@1"
-    partial, files = Partial(folder), [_served(number) for number in range(3)]
+    partial, files = Waiting(folder), [_served(number) for number in range(3)]
     right = [_waiting(partial, number, file) for number, file in enumerate(files)]
     _edit(folder / "journal.jsonl", dice)
-    found = [Partial(folder).found(file) for file in files]
+    found = [Waiting(folder).found(file) for file in files]
     wrong = [one for one, as_added in zip(found, right, strict=True) if one not in (None, as_added)]
     return Verdict(1, bool(wrong), False, [f"journal: {wrong[0]}"] if wrong else [])
 
 
-def _waiting(partial: Partial, number: int, file: RemoteFile) -> Download:
+def _waiting(partial: Waiting, number: int, file: RemoteFile) -> Download:
     """Put a file there that waits for others."""
     path, body, url = partial.target(number, file.name), b"%d" % number, f"https://{HOST}/{number}"
     path.write_bytes(body)

@@ -35,11 +35,11 @@ from covcat.errors import DiskError, ExtractionError, NotFoundError, UsageError
 from covcat.files import (
     FOLDER_MODE,
     StoredFile,
+    build_beside,
     disk_error,
     disk_errors,
     locale_error,
     sync,
-    workshop_beside,
 )
 from covcat.names import collision, unsafe_name
 from covcat.progress import Progress
@@ -292,7 +292,7 @@ def unpacked(
     kind = _kind(archive)
     _demand_free(target)
     _demand_private(target)
-    with workshop_beside(target) as workshop:
+    with build_beside(target) as workshop:
         files = workshop / "files"
         with disk_errors(f"make a folder beside `{target}`"):
             files.mkdir(mode=FOLDER_MODE)

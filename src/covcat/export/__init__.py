@@ -14,7 +14,7 @@ from pathlib import Path
 from covcat.catalog.entries import Resource
 from covcat.export.json_ld import croissant
 from covcat.export.targets import demand_free, place, writing
-from covcat.files import sync, workshop_beside
+from covcat.files import build_beside, sync
 from covcat.store import manifest as manifests
 from covcat.store.manifest import Manifest
 
@@ -91,7 +91,7 @@ def to_file(source: Source, data: bytes, target: Path) -> None:
         DiskError: it is there already, or the disk refused.
     """
     demand_free(source.folder, target)
-    with workshop_beside(target) as workshop, writing(target):
+    with build_beside(target) as workshop, writing(target):
         built = workshop / "document"
         built.write_bytes(data)
         sync(workshop)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from covcat.errors import DiskError, IntegrityError
 from covcat.export.targets import writing
-from covcat.files import FOLDER_MODE, StoredFile, opened, sync, workshop_beside
+from covcat.files import FOLDER_MODE, StoredFile, build_beside, opened, sync
 from covcat.progress import Progress
 from covcat.store.manifest import Manifest, raw
 from covcat.version import __version__
@@ -25,7 +25,7 @@ def bag(folder: Path, manifest: Manifest, target: Path, progress: Progress) -> N
         IntegrityError: a file is not as it was fetched.
         DiskError: something is there already, or the disk refused.
     """
-    with workshop_beside(target) as workshop, writing(target):
+    with build_beside(target) as workshop, writing(target):
         _demand_room(workshop, manifest.total_bytes)
         built = workshop / "bag"
         (built / "data").mkdir(mode=FOLDER_MODE, parents=True)

@@ -29,7 +29,7 @@ from covcat.progress import Progress, Silent
 from covcat.store import lockfile, manifest, verify
 from covcat.store.folder import MANIFEST, Store
 from covcat.store.manifest import Form, Manifest, Transfer
-from covcat.store.waiting import Partial
+from covcat.store.waiting import Waiting
 from covcat.text import plural
 
 WORDS = {
@@ -60,7 +60,7 @@ class Job:
     release: Release
     case: Case
     workshop: Path
-    partial: Partial
+    partial: Waiting
     bench: Bench
     lost: list[RemoteFile] = field(default_factory=list)  # files that did not come, and may lack
 
@@ -118,7 +118,7 @@ def publish(step: Step, release: Release, bench: Bench, case: Case, fill: Fill) 
         CovcatError: nothing has changed.
     """
     store, resource = bench.store, step.resource
-    partial = Partial(store.partial(resource.id, release.id))
+    partial = Waiting(store.partial(resource.id, release.id))
     partial.settle(is_whole=False)  # of a try that could not publish
     with store.workshop() as workshop:
         job = Job(step, release, case, workshop, partial, bench)
@@ -196,7 +196,7 @@ def _demand_nothing_lost(job: Job, found: Verified) -> None:
 
 
 @contextmanager
-def doubt(partial: Partial, served: Iterable[RemoteFile]) -> Iterator[None]:
+def doubt(partial: Waiting, served: Iterable[RemoteFile]) -> Iterator[None]:
     """Where what came is refused, keep nothing of it that no pin vouches for."""
     try:
         yield

@@ -35,7 +35,7 @@ from covcat.hosts import github
 from covcat.hosts.base import HostContext
 from covcat.hosts.github_lfs import MOST, content, pointer
 from covcat.store import compare
-from covcat.store.waiting import Partial
+from covcat.store.waiting import Waiting
 from covcat.text import plural
 
 
@@ -225,7 +225,7 @@ def _is_by_file(job: Job) -> bool:
 
 
 def filled(
-    parts: list[Piece], order: transfers.Order, line: Transfers, site: Site, partial: Partial
+    parts: list[Piece], order: transfers.Order, line: Transfers, site: Site, partial: Waiting
 ) -> list[Piece]:
     """Return the parts with each pointer replaced by its content, which came and was verified.
 

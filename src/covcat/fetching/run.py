@@ -28,7 +28,7 @@ from covcat.store import lockfile, manifest
 from covcat.store.folder import CLOSED, MANIFEST, Store
 from covcat.store.lock_rows import LockedRelease
 from covcat.store.manifest import Held
-from covcat.store.waiting import Partial
+from covcat.store.waiting import Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def _settle_partial(store: Store) -> None:
         with store.lock_at_once(name) as is_free:
             if is_free:
                 is_whole = (store.release(resource_id, release_id) / MANIFEST).is_file()
-                Partial(folder.with_name(name)).settle(is_whole=is_whole)
+                Waiting(folder.with_name(name)).settle(is_whole=is_whole)
 
 
 def _carry_out(step: Step, bench: Bench) -> Path:

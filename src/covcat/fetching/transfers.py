@@ -29,7 +29,7 @@ from covcat.hosts import base
 from covcat.hosts.base import HostContext
 from covcat.store.folder import Store
 from covcat.store.manifest import Manifest, Transfer
-from covcat.store.waiting import Partial
+from covcat.store.waiting import Waiting
 
 JOBS = 4  # files at once, unless --jobs says otherwise
 _PATIENCE = 1.5  # seconds in which threads that were stopped may put things in order
@@ -61,7 +61,7 @@ class _Crew:
     order: Order
     line: Transfers
     store: Store
-    partial: Partial
+    partial: Waiting
     within: int | None = None
     results: dict[int, Download] = field(default_factory=dict)
     errors: dict[int, BaseException] = field(default_factory=dict)
@@ -191,7 +191,7 @@ class _Crew:
 
 
 def all_of(
-    order: Order, line: Transfers, store: Store, partial: Partial
+    order: Order, line: Transfers, store: Store, partial: Waiting
 ) -> Generator[tuple[RemoteFile, Download]]:
     """Give each file as soon as it and those before it are here; not those that may lack.
 

@@ -19,7 +19,7 @@ from covcat.catalog.columns import NAMES, Record
 from covcat.catalog.entries import Resource
 from covcat.catalog.vocabulary import USES
 from covcat.errors import DiskError, IntegrityError, UsageError
-from covcat.files import FOLDER_MODE, disk_errors, opened, sync, workshop_beside
+from covcat.files import FOLDER_MODE, build_beside, disk_errors, opened, sync
 from covcat.imaging import cohort_record as records
 from covcat.imaging.cohort import COUNTED, Cohort, Part
 from covcat.imaging.cohort_record import Form
@@ -45,7 +45,7 @@ def to_file(cohort: Cohort, target: Path, form: Form) -> None:
     names = (f"{target.name}.{records.NAME}", f"{target.name}.refused.csv", target.name)
     finals = [target.with_name(name) for name in names]
     _demand_free(cohort, *reversed(finals))
-    with workshop_beside(target) as workshop, disk_errors(f"write `{target}`"):
+    with build_beside(target) as workshop, disk_errors(f"write `{target}`"):
         built = [workshop / name for name in ("record", "refused", "cohort")]
         _write_record(cohort, form, built[0])
         _write_left_out(cohort, built[1])
@@ -102,7 +102,7 @@ def to_folder(cohort: Cohort, target: Path, form: Form, progress: Progress) -> N
         IntegrityError: an image is not as it was fetched.
     """
     _demand_free(cohort, target)
-    with workshop_beside(target) as workshop, disk_errors(f"write `{target}`"):
+    with build_beside(target) as workshop, disk_errors(f"write `{target}`"):
         if form == "copies":
             _demand_room(workshop, cohort.counts.bytes)
         folder = workshop / "cohort"

@@ -24,7 +24,7 @@ _MOST_BYTES = 1 << 30  # of it: a million files
 _FIELDS = {one.name for one in fields(Download)}
 
 
-class Partial:
+class Waiting:
     """The waiting files of one release. Making the object touches nothing."""
 
     def __init__(self, folder: Path) -> None:
