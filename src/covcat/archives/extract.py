@@ -91,7 +91,7 @@ def inspect(
     def look(member: Member) -> Writer | None:
         if (one := gate.admit(member)) and not one.is_again:
             placed.append(one)
-        gate.demand_room()
+        gate.check_room()
         return Tally(budget, archive.name) if member.size is None else None
 
     with _opened(archive, encoding, layout.command) as source:
@@ -156,7 +156,7 @@ def _unpack_stream(
 
     def open_member(member: Member) -> Writer | None:
         placed = gate.admit(member)
-        gate.demand_room()
+        gate.check_room()
         if placed is None and member.size is None:
             return Tally(gate.budget, gate.archive)
         if placed and member.has_holes:
@@ -171,7 +171,7 @@ def _unpack_stream(
 def _unpack_listed(form: Listed, source: Source, gate: Rules, sink: Unpacking) -> None:
     listed = form.members(source)
     admitted = {one.number: placed for one in listed if (placed := gate.admit(one))}
-    gate.demand_room()
+    gate.check_room()
     gate.close()
     sink.start(sum(placed.member.size or 0 for placed in admitted.values()))
 
@@ -180,7 +180,7 @@ def _unpack_listed(form: Listed, source: Source, gate: Rules, sink: Unpacking) -
         return sink.writer(placed) if placed else None
 
     form.unpack(source, listed, open_member)
-    sink.demand(len(admitted))
+    sink.check(len(admitted))
 
 
 def _unpack_nested(
@@ -290,8 +290,8 @@ def unpacked(
         DiskError: the disk refused, or the target is in use.
     """
     kind = _kind(archive)
-    _demand_free(target)
-    _demand_private(target)
+    _check_free(target)
+    _check_private(target)
     with build_beside(target) as workshop:
         files = workshop / "files"
         with disk_errors(f"make a folder beside `{target}`"):
@@ -302,15 +302,15 @@ def unpacked(
         done = extract(archive, kind, layout, budget, place, encoding)
         with disk_errors(f"move the finished folder to `{target}`"):
             sync(workshop)
-            _demand_free(target)
-            _demand_same(files, made)
+            _check_free(target)
+            _check_same(files, made)
             if target.is_dir():  # an empty one: what it let others do stays so
                 files.chmod(stat.S_IMODE(target.stat().st_mode))
             files.rename(target)
     return kind, done
 
 
-def _demand_same(folder: Path, made: os.stat_result) -> None:
+def _check_same(folder: Path, made: os.stat_result) -> None:
     """Check that nobody put something else where the files were written."""
     if not os.path.samestat(folder.lstat(), made):
         raise DiskError(f"`{folder}` was replaced while it was written to")
@@ -336,7 +336,7 @@ def _budget(folder: Path, max_bytes: int | None, max_files: int | None) -> Budge
     )
 
 
-def _demand_free(target: Path) -> None:
+def _check_free(target: Path) -> None:
     with disk_errors(f"look at `{target}`"):
         if target.exists() and target.resolve() in (Path.cwd(), *Path.cwd().parents):
             raise UsageError(
@@ -351,7 +351,7 @@ def _demand_free(target: Path) -> None:
             )
 
 
-def _demand_private(target: Path) -> None:
+def _check_private(target: Path) -> None:
     """Refuse to build where anybody may change what is being written."""
     parent = next(one for one in target.absolute().parents if one.exists())
     with disk_errors(f"look at `{parent}`"):

@@ -86,7 +86,7 @@ def _by_magic(archive: Path) -> str:
         if packing is None and (other := unread_compression_of(stream)):
             raise BadArchiveError(f"is packed with {other}, which covcat does not read")
         if packing is None:
-            _demand_no_last_volume(archive.name, stream)
+            _check_no_last_volume(archive.name, stream)
             raise BadArchiveError(_not_an_archive(start))
         with unpacked(stream, packing) as flow:
             first = flow.take(BLOCK)
@@ -111,7 +111,7 @@ def _is_zip(start: bytes, stream: BinaryIO) -> bool:
     return True
 
 
-def _demand_no_last_volume(name: str, stream: BinaryIO) -> None:
+def _check_no_last_volume(name: str, stream: BinaryIO) -> None:
     """Tell the volume of a zip that has its directory: it begins anywhere in the archive."""
     if _suffix(name) == ".zip":
         try:

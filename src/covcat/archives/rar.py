@@ -162,10 +162,10 @@ def _check(one: Packed, name: str, kind: str) -> None:
     if getattr(info, "file_flags", 0) & _UNKNOWN_SIZE:
         raise BadArchiveError(f"does not say how long `{name}` is")
     if info.compress_type != _METHODS[0] and kind == "file":
-        _demand_memory(info, name)
+        _check_memory(info, name)
 
 
-def _demand_memory(info: Any, name: str) -> None:
+def _check_memory(info: Any, name: str) -> None:
     """Refuse what no tool unpacks within the memory that it gets."""
     needed = _dictionary(info)
     if needed >= _HUGE or min(needed, info.file_size) > _DICTIONARY:

@@ -59,7 +59,7 @@ def read_listing(source: Source) -> Listing:
     if not first.is_volume:
         if first.goes_on:
             raise BadArchiveError("goes on in another volume, but does not say it is one itself")
-        _demand_end(first.ends[0] if first.ends else _NOTHING, first.is_old, source.stream)
+        _check_end(first.ends[0] if first.ends else _NOTHING, first.is_old, source.stream)
         return Listing(version, (source.path,), tuple(first.files), (state,))
     whole = _walk(str(source.path), _Blocks(source), is_part=False)
     if whole.goes_on:
@@ -67,7 +67,7 @@ def read_listing(source: Source) -> Listing:
     states = (state, *(state_of(volume) for volume in whole.volumes[1:]))
     for end, volume in zip(whole.ends, whole.volumes, strict=True):
         with volume.open("rb") as stream:
-            _demand_end(end, whole.is_old, stream)
+            _check_end(end, whole.is_old, stream)
     return Listing(version, tuple(whole.volumes), tuple(whole.files), states)
 
 
@@ -119,7 +119,7 @@ class _Blocks:
             raise BadArchiveError(f"has more than {MAX_HEADERS:,} headers: too many for RAR")
         if info.needs_password():
             raise encrypted(str(info.filename or ""))
-        self._demand_plain(info)
+        self._check_plain(info)
         self.ends[-1].at, self.ends[-1].type = info.data_offset + info.add_size, info.type
         if info.type == _MAIN:
             self.is_volume = bool(info.flags & _VOLUME)
@@ -128,7 +128,7 @@ class _Blocks:
         elif info.type == _END:
             self.goes_on = self._is_cut or bool(info.flags & _NEXT_VOLUME)
 
-    def _demand_plain(self, info: Any) -> None:
+    def _check_plain(self, info: Any) -> None:
         """Refuse blocks on which tools do not agree, and those that can hide bytes."""
         is_first = info.volume == len(self.ends)
         if is_first:
@@ -209,7 +209,7 @@ def encrypted(name: str) -> BadArchiveError:
     return BadArchiveError(f"is encrypted{which}, and covcat has no password for it")
 
 
-def _demand_end(end: _End, is_old: bool, stream: BinaryIO) -> None:
+def _check_end(end: _End, is_old: bool, stream: BinaryIO) -> None:
     """Check that the blocks reach to the end of the file, and that it is the archive's.
 
     RAR 2 and older wrote no end block, so one of theirs that is cut between two files looks

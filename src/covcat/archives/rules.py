@@ -69,7 +69,7 @@ class Budget:
         with self._lock:
             self.bytes += size
 
-    def demand(self, archive: str) -> None:
+    def check(self, archive: str) -> None:
         """Stop a bomb by what it declares.
 
         Raises:
@@ -143,9 +143,9 @@ class Rules:
             raise ExtractionError(f"`{self.archive}` cannot go to `{self.layout.into}`: {reason}")
         return Admitted(member, target, is_again, _matches(path, self.layout.nested))
 
-    def demand_room(self) -> None:
+    def check_room(self) -> None:
         """Stop as soon as more is declared than may be written."""
-        self.budget.demand(self.archive)
+        self.budget.check(self.archive)
 
     def close(self) -> None:
         """Check what only the whole archive shows.

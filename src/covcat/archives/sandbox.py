@@ -118,12 +118,12 @@ def unchanged(states: Mapping[Path, State]) -> Iterator[None]:
     Raises:
         BadArchiveError: one is not.
     """
-    _demand_states(states)
+    _check_states(states)
     yield
-    _demand_states(states)
+    _check_states(states)
 
 
-def _demand_states(states: Mapping[Path, State]) -> None:
+def _check_states(states: Mapping[Path, State]) -> None:
     if any(state_of(path) != state for path, state in states.items()):
         raise BadArchiveError("was changed while it was read")
 

@@ -13,7 +13,7 @@ from typing import BinaryIO, Literal
 from covcat.archives.base import CHUNK, BadArchiveError, Member, Open, Source, folder_name
 from covcat.archives.joined import Crc32, Piece, split
 from covcat.archives.sandbox import State, output, state_of, unchanged
-from covcat.archives.seven_zip_folders import Folders, demand_packed
+from covcat.archives.seven_zip_folders import Folders, check_packed
 from covcat.archives.seven_zip_header import File, Header, read_header
 from covcat.archives.seven_zip_streams import Streams
 from covcat.archives.tools import ARCHIVE, Tool, seven_zip_tool
@@ -78,7 +78,7 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
     pieces = [_piece(one) for one in ours]
     streams = ours[0].streams
     tool = _tool_for(streams)
-    demand_packed(source.stream, streams)
+    check_packed(source.stream, streams)
     if tool is None:
         split(Folders(source.stream, streams), pieces, open_member)
         return
@@ -92,7 +92,7 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
 
 
 def _unpack_header(stream: BinaryIO, streams: Streams) -> bytes:
-    demand_packed(stream, streams)
+    check_packed(stream, streams)
     folders = Folders(stream, streams)
     return b"".join(iter(lambda: folders.read(CHUNK), b""))
 

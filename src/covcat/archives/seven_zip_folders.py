@@ -20,7 +20,7 @@ _PPMD = b"\x03\x04\x01"
 _UNBOUNDED = {b"\x04\xf7\x11\x01", b"\x04\x01\x08", b"\x04\x01\x09"}
 
 
-def demand_packed(stream: BinaryIO, streams: Streams) -> None:
+def check_packed(stream: BinaryIO, streams: Streams) -> None:
     """Check the packed bytes that have a checksum of their own.
 
     Raises:

@@ -58,7 +58,7 @@ def read_header(stream: BinaryIO, unpack: Unpack) -> Header:
     """
     data, end = _last_part(stream)
     if not data:
-        _demand_filled(0, end)
+        _check_filled(0, end)
         return Header(Streams(0, (), (), ()), ())
     cursor = Cursor(data)
     kind = cursor.number()
@@ -68,32 +68,32 @@ def read_header(stream: BinaryIO, unpack: Unpack) -> Header:
     if kind != _HEADER:
         raise BadArchiveError("has no header that can be read")
     header = _header(cursor)
-    _demand_filled(header.streams.offset, 0)
-    _demand_filled(header.streams.end, end)
+    _check_filled(header.streams.offset, 0)
+    _check_filled(header.streams.end, end)
     return header
 
 
 def _unpacked(cursor: Cursor, end: int, stream: BinaryIO, unpack: Unpack) -> tuple[Cursor, int]:
     """Return the header that is packed in the last stream, and where the streams before it end."""
     streams = read_streams(cursor)
-    cursor.demand_end()
+    cursor.check_end()
     if len(streams.folders) != 1 or not 0 < streams.folders[0].size <= MAX_HEADER:
         raise BadArchiveError(f"has a packed header of more than {MAX_HEADER >> 20} MB")
-    demand_no_password(streams)
-    _demand_filled(streams.end, end)
+    check_no_password(streams)
+    _check_filled(streams.end, end)
     data = unpack(stream, streams)
     if crc32(data) != streams.folders[0].crc is not None:
         raise BadArchiveError("has a wrong checksum for its header")
     return Cursor(data), streams.offset
 
 
-def _demand_filled(found: int, due: int) -> None:
+def _check_filled(found: int, due: int) -> None:
     """Check that a stream begins or ends where the one beside it does, as all writers have it."""
     if found != due:
         raise BadArchiveError("has bytes between its streams that belong to nothing")
 
 
-def demand_no_password(streams: Streams) -> None:
+def check_no_password(streams: Streams) -> None:
     """Raise if a folder is encrypted."""
     if any(coder.method == _AES for folder in streams.folders for coder in folder.coders):
         raise BadArchiveError("is encrypted, and covcat has no password for it")
@@ -133,7 +133,7 @@ def _header(cursor: Cursor) -> Header:
     files: tuple[File, ...] = ()
     seen: set[int] = set()
     while (mark := cursor.number()) != END:
-        _demand_once(mark, seen)
+        _check_once(mark, seen)
         if mark == _PROPERTIES:
             _skip_properties(cursor)
         elif mark == _STREAMS:
@@ -142,8 +142,8 @@ def _header(cursor: Cursor) -> Header:
             files = _files(cursor, streams)
         else:
             raise BadArchiveError(f"has mark {mark} in its header, which covcat cannot read")
-    cursor.demand_end()
-    demand_no_password(streams)
+    cursor.check_end()
+    check_no_password(streams)
     if sum(one.has_stream for one in files) != len(streams.files):
         raise BadArchiveError("has another number of files than of their contents")
     return Header(streams, files)
@@ -166,7 +166,7 @@ def _files(cursor: Cursor, streams: Streams) -> tuple[File, ...]:
     while (mark := cursor.number()) != END:
         part = cursor.take(cursor.count())
         if mark != _PADDING:
-            _demand_once(mark, seen)
+            _check_once(mark, seen)
             rows.take(mark, Cursor(part))
         elif (paddings := paddings + 1) > _MAX_PADDINGS or part.strip(b"\0"):
             raise BadArchiveError("has paddings in its header as no writer makes them")
@@ -182,7 +182,7 @@ def _files(cursor: Cursor, streams: Streams) -> tuple[File, ...]:
     return tuple(files)
 
 
-def _demand_once(mark: int, seen: set[int]) -> None:
+def _check_once(mark: int, seen: set[int]) -> None:
     """Refuse a part that comes again: thousands of them would take hours to read."""
     if mark in seen:
         raise BadArchiveError(f"has the part {mark} of its header twice")
@@ -209,18 +209,18 @@ class _Rows:
             if any(cursor.bits(sum(self.empty))):
                 raise BadArchiveError("tells to delete files, as an incremental archive does")
         elif mark == _NAMES:
-            cursor.demand_inside()
+            cursor.check_inside()
             self.names = _names(cursor.rest(), self._count)
         elif mark in _WIDTHS:
             has = cursor.bits_or_all(self._count)
-            cursor.demand_inside()
+            cursor.check_inside()
             data = cursor.take(_WIDTHS[mark] * sum(has))
             if mark == _ATTRIBUTES:
                 values = iter(struct.unpack(f"<{sum(has)}I", data))
                 self.attributes = [next(values) if one else None for one in has]
         else:
             raise BadArchiveError(f"has mark {mark} among its files, which covcat cannot read")
-        cursor.demand_end()
+        cursor.check_end()
 
 
 def _names(data: bytes, count: int) -> list[str]:

@@ -74,7 +74,7 @@ class Cursor:
         self._at += count
         return self._data[self._at - count : self._at]
 
-    def demand_end(self) -> None:
+    def check_end(self) -> None:
         """Check that all was read: bytes that nobody reads may hide anything."""
         if self._at != len(self._data):
             raise BadArchiveError("has bytes in its header that belong to nothing")
@@ -102,7 +102,7 @@ class Cursor:
             raise BadArchiveError("has a header that promises more than it can hold")
         return number
 
-    def demand_inside(self) -> None:
+    def check_inside(self) -> None:
         """Check that what follows is here, not in a stream of its own, as nothing writes it."""
         if self.take(1)[0]:
             raise BadArchiveError("keeps parts of its header elsewhere")
@@ -167,7 +167,7 @@ def _packed(cursor: Cursor) -> tuple[int, tuple[int, ...], tuple[int | None, ...
 def _folders(cursor: Cursor, packed: int) -> tuple[Folder, ...]:
     cursor.expect(_FOLDER)
     count = cursor.count(min(packed, MAX_FILES))  # each needs a packed stream or more
-    cursor.demand_inside()
+    cursor.check_inside()
     known: dict[Coder, Coder] = {}  # most folders have the same ones
     chains: list[Folder] = []
     coders = 0
@@ -229,7 +229,7 @@ def _substreams(
     mark = cursor.number()
     if mark == _COUNTS:
         counts = [cursor.count(MAX_FILES) for _ in folders]
-        _demand_use(folders, counts, packed)
+        _check_use(folders, counts, packed)
         mark = cursor.number()
     if sum(counts) > MAX_FILES:
         raise BadArchiveError(f"has more than {MAX_FILES:,} files: too many for 7z")
@@ -263,7 +263,7 @@ def _cut(folder: Folder, count: int, cursor: Cursor | None) -> list[int]:
     return [*row, folder.size - sum(row)] if count else []
 
 
-def _demand_use(folders: tuple[Folder, ...], counts: list[int], packed: tuple[int, ...]) -> None:
+def _check_use(folders: tuple[Folder, ...], counts: list[int], packed: tuple[int, ...]) -> None:
     """Refuse folders that unpack to what no file has.
 
     7-Zip writes a folder without files when all that it was to hold could not be read: then

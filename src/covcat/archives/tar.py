@@ -28,8 +28,8 @@ from covcat.archives.tar_headers import (
     Header,
     Records,
     Room,
+    check_harmless,
     decimal,
-    demand_harmless,
     has_checksum,
     parse,
     parse_records,
@@ -127,7 +127,7 @@ def _entries(flow: Flow, is_packed: bool, encoding: str | None) -> Iterator[Entr
             yield entry
     except BadArchiveError as error:
         raise type(error)(f"{error}, after `{name}`" if name else f"{error}") from error
-    _demand_end(flow, is_packed=is_packed)
+    _check_end(flow, is_packed=is_packed)
 
 
 def _pass(flow: Flow, entry: Entry, writer: Writer | None) -> None:
@@ -165,7 +165,7 @@ def _fill(flow: Flow, ranges: Ranges, writer: Writer) -> bool:
     return True
 
 
-def _demand_end(flow: Flow, *, is_packed: bool) -> None:
+def _check_end(flow: Flow, *, is_packed: bool) -> None:
     """Read on from the first empty block: only zeros may follow it.
 
     A plain tar may end with its last member, as some writers leave it; a packed one may not.
@@ -236,7 +236,7 @@ def _pass_global(extension: _Extension, header: Header, reading: Reading) -> Non
     if extension is not _NONE:
         raise BadArchiveError("has an extension header that is not followed by its entry")
     if header.type == b"g":
-        demand_harmless(_body(header, reading.flow, MAX_RECORDS), reading.room)
+        check_harmless(_body(header, reading.flow, MAX_RECORDS), reading.room)
     elif header.size:
         raise BadArchiveError("has a volume label with data")
 

@@ -137,14 +137,14 @@ def _layout(block: bytes) -> str:
             raise BadArchiveError("has a star header whose prefix does not end")
         return _POSIX
     if magic == b"ustar  \0":
-        _demand_gnu(block)
+        _check_gnu(block)
         return _GNU
     if block[345 : 476 if is_star else 500].strip(b"\0"):
         raise BadArchiveError("has a header with a prefix, and no mark of the format it is of")
     return _PLAIN
 
 
-def _demand_gnu(block: bytes) -> None:
+def _check_gnu(block: bytes) -> None:
     """Refuse what GNU keeps at a header's end and others take for something else.
 
     The two times that `tar --incremental` writes are a prefix of the name to Python and 7-Zip; the
@@ -185,7 +185,7 @@ def parse_records(body: bytes, room: Room) -> dict[bytes, bytes]:
     return found
 
 
-def demand_harmless(body: bytes, room: Room) -> None:
+def check_harmless(body: bytes, room: Room) -> None:
     """Check a `g` header: comments, times and owners may be set for all members."""
     for key in parse_records(body, room):
         if _NEVER_GLOBAL.fullmatch(key):

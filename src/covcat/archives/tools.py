@@ -92,7 +92,7 @@ def seven_zip_tool() -> Tool | None:
     return _usable("7z", "7z")
 
 
-def demand_rar_tool() -> None:
+def check_rar_tool() -> None:
     """Check, before anything is downloaded, that RAR can be read here.
 
     Raises:

@@ -106,7 +106,7 @@ class Unpacking:
         else:
             self._done[placed.member.number] = stored
 
-    def demand(self, count: int) -> None:
+    def check(self, count: int) -> None:
         """Check that every member came that was listed.
 
         Raises:
@@ -168,7 +168,7 @@ class Writer:
         self._size += size
         if self._left is None:
             self._sink.budget.take(size)
-            self._sink.budget.demand(self._sink.archive)
+            self._sink.budget.check(self._sink.archive)
         elif self._size > self._left:
             raise ExtractionError(
                 f"`{self._placed.member.name}` in `{self._sink.archive}` is longer than the "
@@ -245,7 +245,7 @@ class Tally:
             ExtractionError: they are more than are allowed.
         """
         self._budget.take(len(data))
-        self._budget.demand(self._archive)
+        self._budget.check(self._archive)
 
     def finish(self) -> None:
         """Do nothing."""

@@ -159,7 +159,7 @@ def _places(raw: bytes, end: End) -> "tuple[array[int], array[int]]":
             label = _entry(raw, position, len(places)).label
             raise BadArchiveError(f"has no local header for `{label}`")
         places.append(position)
-        demand_few(len(places))
+        check_few(len(places))
         offsets.append(offset)
         position += header + head[11] + head[12] + head[13]  # name, extra fields, comment
     if position != len(raw) or not end.counts(len(places)):
@@ -343,12 +343,12 @@ def read_end(read_at: ReadAt, size: int) -> End:
     if disk or first_disk or here != entries:
         raise SplitError
     end = End(entries, offset, length, comment, 1 << (16 if wide is None else 64))
-    _demand_place(end, position)
-    _demand_bounds(end)
+    _check_place(end, position)
+    _check_bounds(end)
     return end
 
 
-def _demand_place(end: End, position: int) -> None:
+def _check_place(end: End, position: int) -> None:
     """Check that the directory reaches to where the end records start."""
     ends = end.directory + end.directory_bytes
     if ends > position:
@@ -365,21 +365,21 @@ def _demand_place(end: End, position: int) -> None:
         raise BadArchiveError(f"has {gap} hidden bytes before its members or its directory")
 
 
-def _demand_bounds(end: End) -> None:
+def _check_bounds(end: End) -> None:
     """Refuse a directory that cannot have so many entries, or that is too large to be read."""
     entries, length = end.entries, end.directory_bytes
     least = -(-length // (_ENTRY + 3 * 0xFFFF))
     least += (entries - least) % end.modulus  # the first number from there on that is cut to it
     if least * _ENTRY > length:
         raise BadArchiveError(f"counts {entries} entries in a directory of {length} bytes")
-    demand_few(entries)
+    check_few(entries)
     if length > _MAX_DIRECTORY:
         raise BadArchiveError(
             f"has a directory of {length:,} bytes: at most {_MAX_DIRECTORY:,} are read"
         )
 
 
-def demand_few(entries: int) -> None:
+def check_few(entries: int) -> None:
     """Refuse more entries than fit into memory."""
     if entries > _MAX_ENTRIES:
         raise BadArchiveError(f"has {entries:,} entries: at most {_MAX_ENTRIES:,} are read")

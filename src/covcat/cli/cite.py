@@ -122,7 +122,7 @@ def locked(path: Path) -> list[tuple[str, str | None]]:
     try:
         with disk_errors(f"read `{path}`"), opened(path) as stream:
             tree = json.loads(stream.read(lockfile.MAX_BYTES))
-        _demand_lock(tree["schema"])
+        _check_lock(tree["schema"])
         found = [_one_locked(row) for row in tree["releases"]]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
@@ -136,7 +136,7 @@ def locked(path: Path) -> list[tuple[str, str | None]]:
     return found
 
 
-def _demand_lock(schema: object) -> None:
+def _check_lock(schema: object) -> None:
     if schema != _SCHEMA:
         is_newer = str(schema).startswith("covcat.lock/")
         raise ValueError(f"its schema is {schema}{', of a newer covcat' if is_newer else ''}")

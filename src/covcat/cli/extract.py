@@ -12,7 +12,7 @@ from covcat.cli.formats import Cell, Rows
 from covcat.cli.options import size
 from covcat.cli.session import OUTPUTS, Session, chosen_output
 from covcat.errors import UsageError
-from covcat.store.folder import demand_outside
+from covcat.store.folder import check_outside
 from covcat.text import escaped, format_size, plural
 
 
@@ -97,7 +97,7 @@ def extract(
             f"`{archive.name}` cannot name the folder: {reason}", hint="give a folder too"
         )
     target = folder or Path(stem)
-    demand_outside(session.data_dir, target, "give another folder")
+    check_outside(session.data_dir, target, "give another folder")
     with drawn(session, "auto") as progress:
         kind, done = unpacked(archive, target, layout, most, max_files, encoding, progress)
     total = sum(one.bytes for one in done.files)

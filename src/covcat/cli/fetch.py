@@ -136,7 +136,7 @@ def fetch(
     from covcat.fetching import run
 
     if locked:
-        locks.demand_alone(
+        locks.check_alone(
             {
                 "--all": everything,
                 "filters": not wanted.is_empty,

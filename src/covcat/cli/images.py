@@ -17,7 +17,7 @@ from covcat.cli.printing import put, takes_more
 from covcat.cli.session import Session, envelope
 from covcat.errors import DiskError, UsageError
 from covcat.files import disk_errors
-from covcat.store.folder import demand_outside
+from covcat.store.folder import check_outside
 from covcat.text import escaped, plural
 
 if TYPE_CHECKING:
@@ -169,8 +169,8 @@ def _form(
     if output is None and chosen in ("parquet", "sqlite"):
         raise UsageError(f"--format {chosen} needs a file: add --output FILE")
     if output is not None:
-        _demand_new(output)
-        demand_outside(session.data_dir, output)
+        _check_new(output)
+        check_outside(session.data_dir, output)
     return form
 
 
@@ -196,7 +196,7 @@ def _format(session: Session, name: str | None, output: Path | None) -> str:
     return by_suffix
 
 
-def _demand_new(output: Path) -> None:
+def _check_new(output: Path) -> None:
     if output.exists():
         raise DiskError(f"`{output}` is there already", hint="give another name, or remove it")
 
@@ -306,7 +306,7 @@ def _to_file(records: Iterator[Record], columns: tuple[str, ...], name: str, out
     """Write a new file whole, or none."""
     from covcat.imaging import write as writers
 
-    _demand_new(output)
+    _check_new(output)
     part = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
         with disk_errors(f"write `{output}`"):

@@ -11,7 +11,7 @@ from covcat.cli.session import Session
 from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
 from covcat.fetching.plan import Options, Plan
 from covcat.names import is_litter
-from covcat.store.folder import demand_outside
+from covcat.store.folder import check_outside
 from covcat.store.lock_rows import LockedRelease
 from covcat.store.manifest import Manifest
 from covcat.text import format_size, plural
@@ -64,7 +64,7 @@ def lock(
 def _write(session: Session, path: Path, names: Sequence[str]) -> None:
     from covcat.store import lockfile
 
-    demand_outside(session.data_dir, path)
+    check_outside(session.data_dir, path)
     new = {one.name: one for one in map(lockfile.locked, _records(session, names))}
     if not new:
         raise NotFoundError(f"nothing is in `{session.data_dir}`", hint="covcat fetch figure1")
@@ -255,7 +255,7 @@ def _is_file(word: str) -> bool:
     return "/" in word or word.endswith(".lock") or "." in word.partition("@")[0]
 
 
-def demand_alone(asked: Mapping[str, object]) -> None:
+def check_alone(asked: Mapping[str, object]) -> None:
     """Refuse what would make `--locked` take anything else than the lock says.
 
     Raises:

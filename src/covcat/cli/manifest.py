@@ -177,7 +177,7 @@ def _bag(session: Session, source: "Source", target: Path) -> None:
     from covcat.cli.progress import drawn
     from covcat.export import bagit, targets
 
-    targets.demand_free(source.folder, target)
+    targets.check_free(source.folder, target)
     with drawn(session, "auto") as progress:
         bagit.bag(source.folder, source.manifest, target, progress)
 

@@ -190,8 +190,8 @@ def question_of(
     from covcat.catalog import vocabulary
     from covcat.imaging import query
 
-    _demand_words("--covid", covid, ("yes", "no", "unknown"))
-    _demand_words("--license-allows", allows, vocabulary.USES)
+    _check_words("--covid", covid, ("yes", "no", "unknown"))
+    _check_words("--license-allows", allows, vocabulary.USES)
     if one_per not in (None, "patient"):
         raise UsageError(f"--one-per `{one_per}`: expected patient")
     return query.Question(
@@ -207,7 +207,7 @@ def question_of(
     )
 
 
-def _demand_words(option: str, words: list[str] | None, known: Sequence[str]) -> None:
+def _check_words(option: str, words: list[str] | None, known: Sequence[str]) -> None:
     for one in words or ():
         if one not in known:
             *most, last = known
@@ -302,9 +302,9 @@ def filter_of(
         UsageError: a word is unknown.
     """
     flags = [word.replace("-", "_") for word in has or ()]
-    _demand_known("--has", flags, ("metadata", "case_review"))
-    _demand_known("--license-allows", allows, ("commercial", "derivatives", "redistribution"))
-    _demand_known("--access", access, ("open", "account", "browse"))
+    _check_known("--has", flags, ("metadata", "case_review"))
+    _check_known("--license-allows", allows, ("commercial", "derivatives", "redistribution"))
+    _check_known("--access", access, ("open", "account", "browse"))
     return Filter(
         modalities=frozenset(map(catalog_filter.modality, modality or ())),
         has=frozenset(flags),
@@ -315,7 +315,7 @@ def filter_of(
     )
 
 
-def _demand_known(option: str, words: list[str] | None, known: tuple[str, ...]) -> None:
+def _check_known(option: str, words: list[str] | None, known: tuple[str, ...]) -> None:
     for word in words or ():
         if word not in known:
             spelt = [one.replace("_", "-") for one in known]

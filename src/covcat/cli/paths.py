@@ -33,7 +33,7 @@ def paths(ctx: typer.Context, output: OutputFormat = None) -> None:
     session: Session = ctx.obj
     chosen = chosen_output(output, FORMATS)
     if not all(one.is_absolute() for one in (session.data_dir, *session.catalog_folders)):
-        _demand_here()
+        _check_here()
     folder = session.data_dir.absolute()
     rows = [
         _row("data folder", folder, source(ctx, "data_dir")),
@@ -51,7 +51,7 @@ def paths(ctx: typer.Context, output: OutputFormat = None) -> None:
         session.say("no file of settings is read: COVCAT_CONFIG is none")
 
 
-def _demand_here() -> None:
+def _check_here() -> None:
     try:
         Path.cwd()
     except OSError as error:

@@ -110,8 +110,8 @@ def select(
     found, failed = _found(session, names, is_again=recorded is not None)
     cohort = Cohort(_parts(session, found), rule)
     if recorded is not None:
-        cohort_record.demand_same_files(cohort, recorded)
-        cohort_record.demand_same_images(cohort, recorded)
+        cohort_record.check_same_files(cohort, recorded)
+        cohort_record.check_same_images(cohort, recorded)
         session.say("the same images as then, of the same files")
     _write(session, cohort, output, chosen)
     _tell(session, cohort.counts, rule)

@@ -151,7 +151,7 @@ class Attempt:
             helpers = self._one_connection(location, host)
             if helpers and not self._several(location, host, helpers):
                 self._without_help(location, host)
-        self._demand_whole()
+        self._check_whole()
 
     def _without_help(self, location: Location, host: str) -> None:
         """Go on alone; who refuses ranges only is asked for all next time."""
@@ -260,7 +260,7 @@ class Attempt:
             IntegrityError: they are more than are expected.
             DiskError: there is no room for them.
         """
-        self._demand_bound(self.offset + len(data))
+        self._check_bound(self.offset + len(data))
         self.part.write(data)
         self._digest(data)
 
@@ -269,7 +269,7 @@ class Attempt:
         if self.offset - self._recorded >= self.line.network.checkpoint:
             self._record()
 
-    def _demand_bound(self, size: int) -> None:
+    def _check_bound(self, size: int) -> None:
         """Stop a body that goes on beyond what is pinned or what there is room for."""
         served, room = self.wanted.served, self.wanted.room
         if served.bytes is not None and size > served.bytes:
@@ -283,7 +283,7 @@ class Attempt:
                 hint="free some space, or choose another place with --data-dir",
             )
 
-    def _demand_whole(self) -> None:
+    def _check_whole(self) -> None:
         if self.total is not None and self.offset < self.total:
             raise TransientError(
                 f"`{self.url}` ended after {self.offset:,} of {self.total:,} bytes",
@@ -323,7 +323,7 @@ class Attempt:
         self.is_joined = True
         try:
             for data in ranges.bring(shared, self.offset, 1 + helpers):
-                self._demand_bound(self.offset + len(data))
+                self._check_bound(self.offset + len(data))
                 self.part.written += len(data)
                 self._digest(data)
         except (StoppedError, DiskError):

@@ -148,7 +148,7 @@ class Web:
         moved_to: str | None = None
         for _ in range(MAX_REDIRECTS + 1):
             asked = self._asked(current)
-            self._demand_public(_host(asked), spelt_address(_host(asked)))
+            self._check_public(_host(asked), spelt_address(_host(asked)))
             secret = self._secret(current, login)
             sent = {**headers, **secret} if is_known else headers
             self._turn(_host(current))
@@ -254,12 +254,12 @@ class Web:
             raise StoppedError("stopped")
         address = str((stream.get_extra_info("server_addr") or [""])[0])
         try:
-            self._demand_public(host, address)
+            self._check_public(host, address)
         except NetworkError:
             stream.close()
             raise
 
-    def _demand_public(self, host: str | None, address: str) -> None:
+    def _check_public(self, host: str | None, address: str) -> None:
         is_named = host is None or host in self._named
         if not is_named and not self._network.allow_private and is_private(address):
             raise NetworkError(

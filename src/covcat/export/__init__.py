@@ -13,12 +13,12 @@ from pathlib import Path
 
 from covcat.catalog.entries import Resource
 from covcat.export.json_ld import croissant
-from covcat.export.targets import demand_free, place, writing
+from covcat.export.targets import check_free, place, writing
 from covcat.files import build_beside, sync
 from covcat.store import manifest as manifests
 from covcat.store.manifest import Manifest
 
-__all__ = ["DOCUMENTS", "FORMATS", "Source", "bag", "demand_free", "schema_org", "to_file"]
+__all__ = ["DOCUMENTS", "FORMATS", "Source", "bag", "check_free", "schema_org", "to_file"]
 
 _COLUMNS = ("path", "bytes", "sha256", "mode", "blob", "verified_by", "lfs")
 
@@ -90,7 +90,7 @@ def to_file(source: Source, data: bytes, target: Path) -> None:
     Raises:
         DiskError: it is there already, or the disk refused.
     """
-    demand_free(source.folder, target)
+    check_free(source.folder, target)
     with build_beside(target) as workshop, writing(target):
         built = workshop / "document"
         built.write_bytes(data)

@@ -26,7 +26,7 @@ def bag(folder: Path, manifest: Manifest, target: Path, progress: Progress) -> N
         DiskError: something is there already, or the disk refused.
     """
     with build_beside(target) as workshop, writing(target):
-        _demand_room(workshop, manifest.total_bytes)
+        _check_room(workshop, manifest.total_bytes)
         built = workshop / "bag"
         (built / "data").mkdir(mode=FOLDER_MODE, parents=True)
         task = progress.start("copying", manifest.total_bytes)
@@ -43,7 +43,7 @@ def bag(folder: Path, manifest: Manifest, target: Path, progress: Progress) -> N
         built.rename(target)
 
 
-def _demand_room(folder: Path, needed: int) -> None:
+def _check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise DiskError(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from covcat.errors import DiskError
 from covcat.files import disk_error, disk_errors
-from covcat.store.folder import OTHER, demand_outside
+from covcat.store.folder import OTHER, check_outside
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def writing(target: Path) -> Iterator[None]:
         raise found from error
 
 
-def demand_free(release: Path, target: Path) -> None:
+def check_free(release: Path, target: Path) -> None:
     """Refuse a target that cannot be made, or that would change what is in the data folder.
 
     Raises:
@@ -31,7 +31,7 @@ def demand_free(release: Path, target: Path) -> None:
     with disk_errors(f"look at `{target}`"):
         if os.path.lexists(target):
             raise DiskError(f"`{target}` is there already", hint="give another name")
-        demand_outside(release.parents[1], target)
+        check_outside(release.parents[1], target)
         parents = target.absolute().parents
         above = next(one for one in parents if os.path.lexists(one))
         if not above.is_dir():

@@ -197,7 +197,7 @@ def pieces(path: Path) -> Iterator[bytes]:
             yield data
 
 
-def demand_unchanged(path: Path, before: Stamp | None) -> None:
+def check_unchanged(path: Path, before: Stamp | None) -> None:
     """Refuse what is not the file that was there when the work began.
 
     Raises:
@@ -264,7 +264,7 @@ def kind_of(path: Path) -> str | None:
     return kind if kind in ("zip", "tar", "7z", "rar") else None
 
 
-def demand_no_volume(path: Path) -> None:
+def check_no_volume(path: Path) -> None:
     """Refuse what is no archive because it is only a volume of one.
 
     Raises:

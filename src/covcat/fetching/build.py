@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from covcat.archives.tools import demand_rar_tool
+from covcat.archives.tools import check_rar_tool
 from covcat.catalog import selection
 from covcat.catalog.entries import Release
 from covcat.catalog.listing import Listing
@@ -99,13 +99,13 @@ def build(step: Step, release: Release, bench: Bench, bring: Bring, *, mends: bo
         CovcatError: it is not what it should be; what is here already stays as it is.
     """
     store, resource = bench.store, step.resource
-    store.demand_free(resource.id, release.id)
+    store.check_free(resource.id, release.id)
     before = _record_of(store.release(resource.id, release.id), mends=mends)
     step = _with_what_is_here(step, before)
     listing = _listing(step, release, bench)
-    demand(plan.of(release, step.options, listing, before).least_bytes, store)
+    check_room(plan.of(release, step.options, listing, before).least_bytes, store)
     if step.options.extract:
-        demand_tools(release)
+        check_tools(release)
     case = Case(step.name, step.options, listing, before, _selections(step, before, listing))
     record = publish(step, release, bench, case, lambda job: built(job, bring))
     _say(record, step, bench.progress)
@@ -141,10 +141,10 @@ def built(job: Job, bring: Bring) -> Manifest:
     parts = _without_surplus(job, bring(job))
     with doubt(job.partial, [part.served for part in parts]):
         found = proven(job.case, parts, job.lost)
-        _demand_nothing_lost(job, found)
+        _check_nothing_lost(job, found)
         record = _record(job, found)
         if job.step.options.locked is not None:
-            lockfile.demand(job.step.options.locked, record)
+            lockfile.check_as_locked(job.step.options.locked, record)
     if not job.step.options.extract:
         (job.built / "files").rmdir()
     manifest.write(job.built, record)
@@ -180,7 +180,7 @@ def _record(job: Job, found: Verified) -> Manifest:
     )
 
 
-def _demand_nothing_lost(job: Job, found: Verified) -> None:
+def _check_nothing_lost(job: Job, found: Verified) -> None:
     """Refuse what lacks files that are here: upstream has fewer now."""
     before, came = job.case.before, {one.path for one in found.files}
     if before is None or not job.step.options.extract:
@@ -224,7 +224,7 @@ def _record_of(folder: Path, *, mends: bool) -> Manifest | None:
     record = manifest.load(folder)
     checked = verify.checked(folder, record, Silent(), quick=True)
     found = checked.findings
-    demand_ours(folder, (*found.extra, *checked.litter))
+    check_ours(folder, (*found.extra, *checked.litter))
     if found.changed and not mends:
         name = f"{record.resource}@{record.release}"
         raise IntegrityError(
@@ -235,7 +235,7 @@ def _record_of(folder: Path, *, mends: bool) -> Manifest | None:
     return record
 
 
-def demand_ours(folder: Path, beside: Iterable[str]) -> None:
+def check_ours(folder: Path, beside: Iterable[str]) -> None:
     """Refuse to replace a release folder with files of the user's own `beside` the data.
 
     Raises:
@@ -284,7 +284,7 @@ def _in_words(record: Manifest) -> str:
     return ", ".join(kinds)
 
 
-def demand(needed: int, store: Store) -> None:
+def check_room(needed: int, store: Store) -> None:
     """Refuse what cannot fit.
 
     Raises:
@@ -327,7 +327,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def demand_tools(release: Release) -> None:
+def check_tools(release: Release) -> None:
     """Check that this machine can unpack a release, before anything of it is downloaded.
 
     Raises:
@@ -337,4 +337,4 @@ def demand_tools(release: Release) -> None:
     if any(file.unpack == "rar" for file in release.files) or any(
         glob.lower().endswith(".rar") for glob in nested
     ):
-        demand_rar_tool()
+        check_rar_tool()

@@ -48,10 +48,10 @@ def adopted(job: Job, paths: Sequence[Path]) -> list[Piece]:
     else:
         parts = folders.put_right(job, _as_before(job, _unlisted(job, sources)))
         names = (one.path for part in parts for one in part.files)
-        match.demand_no_pointers(job, ((name, job.built / "files" / name) for name in names))
+        match.check_no_pointers(job, ((name, job.built / "files" / name) for name in names))
     for source in sources:
-        brought.demand_unchanged(source.path, source.stamp)
-    _demand_nothing_lost(job, parts)
+        brought.check_unchanged(source.path, source.stamp)
+    _check_nothing_lost(job, parts)
     return parts
 
 
@@ -69,7 +69,7 @@ def _unlisted(job: Job, sources: list[GivenPath]) -> list[Piece]:
 # ---- what is here already ----------------------------------------------------------------------
 
 
-def _demand_nothing_lost(job: Job, parts: Iterable[Piece]) -> None:
+def _check_nothing_lost(job: Job, parts: Iterable[Piece]) -> None:
     """A release may only grow: every file that is here must be in the new one, as it is."""
     there: dict[str, str] = {}
     for part in parts:
@@ -164,7 +164,7 @@ def _by_name(job: Job, known: list[RemoteFile], sources: list[GivenPath]) -> lis
         return [_only(job, known[0], sources[0])]
     loose = [GivenFile(name, path, one) for one in sources for name, path in one.everything]
     if len(known) == 1:
-        _demand_whole(known[0], [one.name for one in loose if not is_litter(one.name)])
+        _check_whole(known[0], [one.name for one in loose if not is_litter(one.name)])
     pairs = _matched(known, loose)
     parts, wrong = [], []
     for served, one in pairs:
@@ -177,12 +177,12 @@ def _by_name(job: Job, known: list[RemoteFile], sources: list[GivenPath]) -> lis
     missing = [served.path for served in lost]
     extra = sorted({brought.printable(one.name) for one in loose if one not in used})
     extra = [name for name in extra if not is_litter(name)]
-    _demand_named(job, wrong, () if job.step.options.allow_missing and parts else missing, extra)
+    _check_named(job, wrong, () if job.step.options.allow_missing and parts else missing, extra)
     job.lost.extend(lost)
     return parts
 
 
-def _demand_named(
+def _check_named(
     job: Job, wrong: Sequence[str], missing: Sequence[str], extra: Sequence[str]
 ) -> None:
     """Refuse what is wrong or missing; what is none of the release's is only told."""
@@ -194,7 +194,7 @@ def _demand_named(
         hint = f"covcat import {name} --allow-missing keeps what is there"
         if job.case.before is not None:
             hint = f"covcat fetch {name}"
-        compare.demand(findings, f"what was given is not `{name}`", hint)
+        compare.check_findings(findings, f"what was given is not `{name}`", hint)
     if extra:
         note = f"{plural(len(extra), 'file')} left out as none of the release's"
         job.bench.progress.note(f"{name}: {note}")
@@ -296,7 +296,7 @@ def _verified(job: Job, served: RemoteFile, path: Path) -> Piece:
     stamp = brought.stamp(path)
     kind = brought.kind_of(path) if served.unpack != "none" else None
     if served.unpack != "none" and kind is None:
-        brought.demand_no_volume(path)
+        brought.check_no_volume(path)
         raise IntegrityError(
             f"`{path.name}` is no archive: expected one {_format(served)}",
             hint=f"open {base.page(served.file) or job.step.resource.homepage}",
@@ -319,11 +319,11 @@ def _verified(job: Job, served: RemoteFile, path: Path) -> Piece:
         imported_from=brought.printable(path.name),
     )
     part = place.part(replace(served, unpack=kind or served.unpack), got, job.site)
-    brought.demand_unchanged(path, stamp)
+    brought.check_unchanged(path, stamp)
     return part
 
 
-def _demand_whole(served: RemoteFile, names: Sequence[str]) -> None:
+def _check_whole(served: RemoteFile, names: Sequence[str]) -> None:
     """Refuse the volumes of an archive, which nobody wants for what is in it."""
     if served.unpack != "none" and (part := only_volumes(names)):
         raise split(part)
@@ -353,7 +353,7 @@ def _drink(path: Path, digests: Digests, copy: Path | None) -> None:
 
 def _as_it_is(job: Job, source: GivenPath) -> list[Piece]:
     """Take what was given without anything to compare it with."""
-    _demand_safe_names(source)
+    _check_safe_names(source)
     files = job.release.files
     file = files[0] if files else replace(_own(job), unpack="any")
     if archive := _only_archive(source, file):
@@ -365,7 +365,7 @@ def _as_it_is(job: Job, source: GivenPath) -> list[Piece]:
     return [_verified(job, served, path) for served, (_, path) in pairs]
 
 
-def _demand_safe_names(source: GivenPath) -> None:
+def _check_safe_names(source: GivenPath) -> None:
     """Refuse what would be taken only in part."""
     if source.unsafe:
         raise IntegrityError(
@@ -377,8 +377,8 @@ def _demand_safe_names(source: GivenPath) -> None:
 
 def _folder(job: Job, source: GivenPath, served: RemoteFile) -> Piece:
     """Take a folder for the archive that it was unpacked from."""
-    _demand_safe_names(source)
-    _demand_whole(served, [name for name, _ in source.files])
+    _check_safe_names(source)
+    _check_whole(served, [name for name, _ in source.files])
     file, files, sums = served.file, list[StoredFile](), hashlib.sha256()
     for name, path in source.files:
         if selection.matches(name, file.exclude):

@@ -103,13 +103,13 @@ def _placed(job: Job, line: Transfers, ask: HostContext) -> list[Piece]:
     chosen = _as_locked(job, served, chosen)
     if not chosen or not _is_there(served, job):
         raise _nothing(case)
-    _demand_files(chosen)
+    _check_files(chosen)
     _say_what_is_opened(job, chosen)
     parts = from_disk.unpacked(job, chosen, served)
     here = {part.served for part in parts}
     inside = {one: wanted for one, wanted in chosen if one not in here}
     order = _order(job, tuple(inside), ask, lost, has_more=bool(parts))
-    build.demand(order.total or 0, bench.store)
+    build.check_room(order.total or 0, bench.store)
     with closing(transfers.all_of(order, line, bench.store, job.partial)) as coming:
         for one, got in coming:
             with doubt(job.partial, served):
@@ -175,7 +175,7 @@ def _as_locked(job: Job, served: list[RemoteFile], chosen: list[Chosen]) -> list
     return [(one, inside) for one, inside in chosen if one in asked]
 
 
-def _demand_files(chosen: list[Chosen]) -> None:
+def _check_files(chosen: list[Chosen]) -> None:
     """Refuse links and other repositories that are not left out: they are never written."""
     for one, _ in chosen:
         if isinstance(one.file, GitHubFile) and (what := github.odd(one.path, one.mode)):

@@ -52,9 +52,9 @@ def by_contents(job: Job, listing: Listing, sources: list[GivenPath]) -> list[Pi
         pairs = _pairs(job, listing, [*here, *found])
     if _is_repository(job):
         not_meant = ((path, one.found.path) for path, one in pairs.items() if not one.lfs)
-        demand_no_pointers(job, not_meant)
+        check_no_pointers(job, not_meant)
     if len(pairs) < len(listing):
-        _demand_all(job, listing, pairs, found)
+        _check_all(job, listing, pairs, found)
     files = _placed(job, listing, pairs)
     parts = _kept(job, {p: files[p] for p in files if pairs[p].found.source is None})
     for source in sources:
@@ -123,7 +123,7 @@ def _keys(one: StoredFile, *, is_git: bool) -> Iterator[tuple[str, bool]]:
         yield blob.hexdigest(), True
 
 
-def demand_no_pointers(job: Job, files: Iterable[tuple[str, Path]]) -> None:
+def check_no_pointers(job: Job, files: Iterable[tuple[str, Path]]) -> None:
     """Refuse what git has in the place of a large file: nobody wants that for data.
 
     Raises:
@@ -150,7 +150,7 @@ def _is_repository(job: Job) -> bool:
     return any(isinstance(one, GitHubFile) and one.is_state for one in job.release.files)
 
 
-def _demand_all(job: Job, listing: Listing, pairs: Pairs, found: list[Found]) -> None:
+def _check_all(job: Job, listing: Listing, pairs: Pairs, found: list[Found]) -> None:
     """Refuse what lacks files; a file of the right name and other contents is called changed."""
     names: dict[str, Found] = {}
     for one in found:
@@ -168,7 +168,7 @@ def _demand_all(job: Job, listing: Listing, pairs: Pairs, found: list[Found]) ->
         return
     for one in found:
         if one.stored.sha256 not in taken:
-            brought.demand_no_volume(one.path)
+            brought.check_no_volume(one.path)
     strange = {one.stored.path for one in found if one.stored.sha256 not in taken}
     findings = compare.Findings(
         changed=tuple(sorted(changed)),
@@ -176,7 +176,7 @@ def _demand_all(job: Job, listing: Listing, pairs: Pairs, found: list[Found]) ->
         extra=tuple(sorted(path for path in strange if not is_litter(path))),
     )
     what = ", ".join(dict.fromkeys(f"`{one.source.name}`" for one in found if one.source))
-    compare.demand(
+    compare.check_findings(
         findings, f"{what or 'what was given'} is not `{job.case.name}`", _hint(job, found)
     )
 

@@ -70,7 +70,7 @@ def proven(case: Case, parts: Iterable[Piece], lost: Sequence[RemoteFile] = ()) 
         if tree := trees.get(part.served.entry):
             transfer, kind = replace(transfer, tree=tree), "git-tree"
         if part.files:
-            _demand_enough(case, transfer, kind)
+            _check_enough(case, transfer, kind)
         transfers.append(replace(transfer, verified_by=kind))
         files += [
             replace(one, path=f"files/{one.path}", verified_by=pinned_by(one, listing) or kind)
@@ -82,7 +82,7 @@ def proven(case: Case, parts: Iterable[Piece], lost: Sequence[RemoteFile] = ()) 
 def _kind(case: Case, part: Piece, listing: Listing | None, *, is_whole: bool) -> VerifiedBy:
     kind = pin(case.name, part.file, part.transfer, part.files, listing, is_complete=is_whole)
     if kind in UNPUBLISHED and case.before is not None:
-        demand_same_as_before(case.name, part.transfer, case.before)
+        check_same_as_before(case.name, part.transfer, case.before)
     return kind
 
 
@@ -124,11 +124,11 @@ def _compared(case: Case, listing: Listing | None, files: list[StoredFile]) -> l
         hint = f"covcat fetch {case.name} --allow-missing keeps what did come"
     if case.options.allow_missing:
         found = replace(found, missing=())
-    compare.demand(found, f"`{case.name}` is not what is pinned", hint)
+    compare.check_findings(found, f"`{case.name}` is not what is pinned", hint)
     return missing
 
 
-def _demand_enough(case: Case, transfer: Transfer, kind: VerifiedBy) -> None:
+def _check_enough(case: Case, transfer: Transfer, kind: VerifiedBy) -> None:
     require = case.options.require
     if (require == "host" and kind in WEAK) or (require == "pinned" and kind not in PINNED):
         raise IntegrityError(
@@ -187,7 +187,7 @@ def _place(transfer: Transfer) -> tuple[object, ...]:
     return (transfer.url, transfer.entry, transfer.folder, transfer.name, transfer.is_archive)
 
 
-def demand_same_as_before(name: str, transfer: Transfer, before: Manifest) -> None:
+def check_same_as_before(name: str, transfer: Transfer, before: Manifest) -> None:
     """What was recorded at first use must stay as it was.
 
     Raises:

@@ -34,7 +34,7 @@ from covcat.errors import (
 )
 from covcat.fetching import build, from_hosts, transfers
 from covcat.fetching import place as fetch_place
-from covcat.fetching.build import Bench, Job, built, demand_ours, doubt, publish
+from covcat.fetching.build import Bench, Job, built, check_ours, doubt, publish
 from covcat.fetching.from_hosts import ask_of, line_of
 from covcat.fetching.place import Piece, kept_archives
 from covcat.fetching.plan import Options, Step
@@ -76,8 +76,8 @@ def restored(step: Step, release: Release, bench: Bench, checked: Checked) -> Ma
         IntegrityError: something else is served today.
     """
     folder, record = bench.store.release(step.resource.id, release.id), checked.record
-    bench.store.demand_free(step.resource.id, release.id)
-    demand_ours(folder, (*checked.findings.extra, *checked.litter))
+    bench.store.check_free(step.resource.id, release.id)
+    check_ours(folder, (*checked.findings.extra, *checked.litter))
     before = _with_sound_places(record, set(checked.damaged))
     release = replace(release, files=tuple(_same_state(release, before)))
     listing = bench.catalog.listing(step.resource, release) if release.listing else None
@@ -171,8 +171,8 @@ def rebuilt(step: Step, release: Release, bench: Bench) -> tuple[Manifest, tuple
     """
     folder = bench.store.release(step.resource.id, release.id)
     listing = bench.catalog.listing(step.resource, release) or {}
-    bench.store.demand_free(step.resource.id, release.id)
-    demand_ours(folder, verify.present(folder) - {f"files/{path}" for path in listing})
+    bench.store.check_free(step.resource.id, release.id)
+    check_ours(folder, verify.present(folder) - {f"files/{path}" for path in listing})
     here = _recognised(step.name, folder, listing, bench)
     lacking = tuple(f"files/{path}" for path in listing if path not in here)
     coming = totals({path: row for path, row in listing.items() if path not in here})
@@ -181,7 +181,7 @@ def rebuilt(step: Step, release: Release, bench: Bench) -> tuple[Manifest, tuple
         f"{step.name}: {len(here)} of {len(listing)} files are as the catalog lists them; {again}"
         "the manifest is made anew from that"
     )
-    build.demand(coming.least_bytes, bench.store)
+    build.check_room(coming.least_bytes, bench.store)
     step = replace(step, options=Options())
     case = Case(step.name, step.options, listing, None)
 

@@ -70,7 +70,7 @@ def one_of(
     Raises:
         IntegrityError: no file may be called so.
     """
-    demand_safe(path, file.host)
+    check_safe(path, file.host)
     place = PurePosixPath(path)
     folder = (file.into or "") + ("" if str(place.parent) == "." else f"{place.parent}/")
     unpack = _unpack(file.unpack, place.name)
@@ -96,7 +96,7 @@ def _unpack(asked: str, name: str) -> str:
     return kind if kind == asked else "none"
 
 
-def demand_safe(path: str, host: str) -> None:
+def check_safe(path: str, host: str) -> None:
     """Refuse a path that no file may have, as the host wrote it."""
     if reason := unsafe_name(path):
         raise IntegrityError(f"{host} lists the file `{path[:1000]}`: {reason}")

@@ -75,7 +75,7 @@ def _drafted(record: Record, said: Said, ask: HostContext, today: str, *, each: 
         source=f"{said.asked}, read {today}",
         files=(_for_all(said),) if is_set else own,
     )
-    _demand_valid(release, record)
+    _check_valid(release, record)
     return Draft(
         record=record,
         said=replace(said, contents=said.contents or _contents(said.files)),
@@ -110,7 +110,7 @@ def file_tree(file: AnyFile) -> dict[str, Any]:
     return {key: value for key, value in known.items() if value is not None}
 
 
-def _demand_valid(release: Release, record: Record) -> None:
+def _check_valid(release: Release, record: Record) -> None:
     """Apply the catalog's own rules to what a server said; nothing else is printed as YAML."""
     from pydantic import TypeAdapter, ValidationError
 

@@ -20,8 +20,8 @@ from covcat.hosts.base import (
     MOST_FILES,
     HostContext,
     alone,
+    check_safe,
     claim,
-    demand_safe,
     field,
     matching,
     rows,
@@ -180,7 +180,7 @@ def _is_leaf(entry: object) -> bool:
 
 def _row(entry: object, folder: str) -> ListedFile:
     path, mode = folder + text(entry, "path"), matching(_MODE, entry, "mode")
-    demand_safe(path, "github")
+    check_safe(path, "github")
     return ListedFile(path, mode, matching(_SHA, entry, "sha"), size(entry, "size"), None)
 
 

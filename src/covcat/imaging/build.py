@@ -88,7 +88,7 @@ def write(
         DiskError: it cannot be written.
     """
     report, manifest = Report(), load(folder)
-    _demand_agreeing(folder, manifest)
+    _check_agreeing(folder, manifest)
     doing = "write the image index"
     with (
         disk_errors(doing),
@@ -113,7 +113,7 @@ def write(
     return report
 
 
-def _demand_agreeing(folder: Path, manifest: Manifest) -> None:
+def _check_agreeing(folder: Path, manifest: Manifest) -> None:
     """Refuse a manifest whose digests were edited or have rotted: rows would have these."""
     if (folder / SUMS).exists() and not sums_agree(folder, manifest):
         name = f"{manifest.resource}@{manifest.release}"

@@ -26,7 +26,7 @@ from covcat.imaging.cohort_record import Form
 from covcat.imaging.query import is_gone
 from covcat.imaging.write import csv_to
 from covcat.progress import Progress
-from covcat.store.folder import demand_outside
+from covcat.store.folder import check_outside
 from covcat.text import escaped, plural
 
 _CHUNK = 1 << 20
@@ -44,7 +44,7 @@ def to_file(cohort: Cohort, target: Path, form: Form) -> None:
     """
     names = (f"{target.name}.{records.NAME}", f"{target.name}.refused.csv", target.name)
     finals = [target.with_name(name) for name in names]
-    _demand_free(cohort, *reversed(finals))
+    _check_free(cohort, *reversed(finals))
     with build_beside(target) as workshop, disk_errors(f"write `{target}`"):
         built = [workshop / name for name in ("record", "refused", "cohort")]
         _write_record(cohort, form, built[0])
@@ -54,7 +54,7 @@ def to_file(cohort: Cohort, target: Path, form: Form) -> None:
         else:
             _write_table(built[2], NAMES, (record for _, record in _chosen(cohort, NAMES)))
         sync(workshop)
-        _demand_free(cohort, *finals)
+        _check_free(cohort, *finals)
         _rename(built, finals)
 
 
@@ -101,10 +101,10 @@ def to_folder(cohort: Cohort, target: Path, form: Form, progress: Progress) -> N
         DiskError: something is there already, or the disk refused.
         IntegrityError: an image is not as it was fetched.
     """
-    _demand_free(cohort, target)
+    _check_free(cohort, target)
     with build_beside(target) as workshop, disk_errors(f"write `{target}`"):
         if form == "copies":
-            _demand_room(workshop, cohort.counts.bytes)
+            _check_room(workshop, cohort.counts.bytes)
         folder = workshop / "cohort"
         folder.mkdir(mode=FOLDER_MODE)
         placed = _placed(cohort, folder, form == "copies", progress)
@@ -114,7 +114,7 @@ def to_folder(cohort: Cohort, target: Path, form: Form, progress: Progress) -> N
         _write_text(folder / "CITATION.bib", _citations(cohort))
         _write_text(folder / "LICENSES.txt", _licenses(cohort))
         sync(folder)
-        _demand_free(cohort, target)
+        _check_free(cohort, target)
         folder.rename(target)
 
 
@@ -233,16 +233,16 @@ def _licenses(cohort: Cohort) -> str:
 # ---- where it is built -------------------------------------------------------------------------
 
 
-def _demand_free(cohort: Cohort, *targets: Path) -> None:
+def _check_free(cohort: Cohort, *targets: Path) -> None:
     for target in targets:
         with disk_errors(f"look at `{target}`"):
             if os.path.lexists(target):
                 raise DiskError(f"`{target}` is there already", hint="give another name")
         for data in {part.folder.parents[1] for part in cohort.parts}:
-            demand_outside(data, target)
+            check_outside(data, target)
 
 
-def _demand_room(folder: Path, needed: int) -> None:
+def _check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise DiskError(

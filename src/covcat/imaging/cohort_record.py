@@ -93,7 +93,7 @@ def read(path: Path) -> Recorded:
         if tree["schema"] != SCHEMA:
             raise ValueError(f"its schema is {tree['schema']}")
         found = TypeAdapter(Recorded).validate_python(tree)
-        _demand_known(found.question)
+        _check_known(found.question)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(
             f"`{path}` is not what `covcat select` records of a cohort",
@@ -103,13 +103,13 @@ def read(path: Path) -> Recorded:
     return found
 
 
-def _demand_known(question: Question) -> None:
+def _check_known(question: Question) -> None:
     """Refuse words that would become a part of SQL."""
     if set(question.allows) - set(USES) or question.one_per not in (None, "patient"):
         raise ValueError("it asks for what this covcat does not know")
 
 
-def demand_same_files(cohort: Cohort, recorded: Recorded) -> None:
+def check_same_files(cohort: Cohort, recorded: Recorded) -> None:
     """Check that the releases have the files that they had.
 
     Raises:
@@ -131,7 +131,7 @@ def demand_same_files(cohort: Cohort, recorded: Recorded) -> None:
         )
 
 
-def demand_same_images(cohort: Cohort, recorded: Recorded) -> None:
+def check_same_images(cohort: Cohort, recorded: Recorded) -> None:
     """Check that the same images are chosen, in the same order.
 
     Raises:

@@ -165,10 +165,10 @@ class Reading:
             text = (row.image or row.file) if column == "path" else _cell(cells, column)
             hit = pattern.search(text or "")
             found[name] = (hit[1] or "") if hit else ""
-        self._demand_one_line(found, row)
+        self._check_one_line(found, row)
         return found | (self._table.constants or {})
 
-    def _demand_one_line(self, found: Mapping[str, str], row: Row) -> None:
+    def _check_one_line(self, found: Mapping[str, str], row: Row) -> None:
         """Refuse a cell that swallowed the rows after it, of which a stray quote made one."""
         if self._table.reader != "delimited":
             return

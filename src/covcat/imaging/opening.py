@@ -84,7 +84,7 @@ class Index:
                 self._patience.begin()  # whoever reads the rows may have taken a day
         except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
             stopping.raise_again()  # SQLite dropped what a signal raised in a handler
-            self._demand_readable(error)
+            self._check_readable(error)
             if where is None:
                 raise
             is_long = self._patience.is_over()
@@ -94,7 +94,7 @@ class Index:
                 hint="covcat images --where \"view = 'PA' AND age > 40\"",
             ) from error
 
-    def _demand_readable(self, error: Exception) -> None:
+    def _check_readable(self, error: Exception) -> None:
         """Tell a file that was changed since it was opened, a disk that fails, and Ctrl-C."""
         code = str(getattr(error, "sqlite_errorname", ""))
         if code == "SQLITE_INTERRUPT" and not self._patience.is_over():

@@ -94,7 +94,7 @@ def tree_of(files: Iterable[StoredFile], file: GitHubFile) -> str:
     )
 
 
-def demand(findings: Findings, what: str, hint: str | None = None) -> None:
+def check_findings(findings: Findings, what: str, hint: str | None = None) -> None:
     """Raise IntegrityError, naming every path, if anything differs."""
     if findings:
         raise IntegrityError(

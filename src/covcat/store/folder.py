@@ -117,7 +117,7 @@ class Store:
                 )
             for one in self._private():
                 one.mkdir(mode=FOLDER_MODE, exist_ok=True)
-                self._demand_own(one)
+                self._check_own(one)
 
     def _private(self) -> tuple[Path, ...]:
         partial = self.folder / PRIVATE / "partial"
@@ -127,12 +127,12 @@ class Store:
         """Tell if nobody planted what covcat sweeps and deletes in; all of it is there."""
         try:
             for one in self._private():
-                self._demand_own(one)
+                self._check_own(one)
         except (OSError, DiskError):
             return False
         return True
 
-    def _demand_own(self, folder: Path) -> None:
+    def _check_own(self, folder: Path) -> None:
         """Refuse a private folder that somebody else planted: `sweep` deletes in it."""
         status = folder.lstat()
         is_public = bool(self.folder.stat().st_mode & stat.S_IWOTH)  # sticky, such as /tmp
@@ -280,7 +280,7 @@ class Store:
         """Return the bytes that may be used here, a little being left to others."""
         return int(shutil.disk_usage(self.folder).free * (1 - _SPARE))
 
-    def demand_free(self, resource_id: str, release_id: str) -> None:
+    def check_free(self, resource_id: str, release_id: str) -> None:
         """Refuse to replace what covcat did not make.
 
         Raises:
@@ -299,9 +299,9 @@ class Store:
         final = self.release(resource_id, release_id)
         with disk_errors(f"move the finished release to `{final}`"):
             make_folder(final.parent)
-            self.demand_free(resource_id, release_id)
+            self.check_free(resource_id, release_id)
             sync(built)
-            self._demand_workshop(built.parent)
+            self._check_workshop(built.parent)
             if final.exists():
                 exchange(built, final)
             else:
@@ -309,7 +309,7 @@ class Store:
             sync_folder(final.parent)
         return final
 
-    def _demand_workshop(self, folder: Path) -> None:
+    def _check_workshop(self, folder: Path) -> None:
         """Check that `folder` is still the one that was made.
 
         Where locks do not work, another process may have swept it, with some of what it held.
@@ -318,7 +318,7 @@ class Store:
             raise FileNotFoundError(errno.ENOENT, "swept by another process", str(folder))
 
 
-def demand_outside(data: Path, target: Path, hint: str = OTHER) -> None:
+def check_outside(data: Path, target: Path, hint: str = OTHER) -> None:
     """Refuse a target that would change what is in a data folder, or a release anywhere.
 
     Raises:

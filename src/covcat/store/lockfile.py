@@ -131,7 +131,7 @@ def _in_words(value: object) -> str:
     return "; ".join(map(str, value)) or "everything" if isinstance(value, tuple) else str(value)
 
 
-def demand(wanted: LockedRelease, record: Manifest) -> None:
+def check_as_locked(wanted: LockedRelease, record: Manifest) -> None:
     """Refuse a release that has just been built, and is not what is locked.
 
     Raises:
@@ -330,11 +330,11 @@ def _checked(path: Path, tree: Any, data: bytes) -> Lock:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise _damaged(path, f"{where}: {first['msg']}") from error
-    _demand_sound(path, found)
+    _check_sound(path, found)
     return found
 
 
-def _demand_sound(path: Path, lock: Lock) -> None:
+def _check_sound(path: Path, lock: Lock) -> None:
     """Refuse what fits the types and yet cannot be: edited rows, a release named twice."""
     names = [one.name for one in lock.releases]
     if len(set(names)) < len(names):

@@ -232,11 +232,11 @@ def _checked(path: Path, tree: Any, data: bytes) -> Manifest:
         found = _damaged(path, f"it is of `{manifest.resource}@{manifest.release}`")
         found.hint = f"was the folder renamed? It belongs at `{path.parents[2] / its}`"
         raise found
-    _demand_sound(path, manifest)
+    _check_sound(path, manifest)
     return manifest
 
 
-def _demand_sound(path: Path, manifest: Manifest) -> None:
+def _check_sound(path: Path, manifest: Manifest) -> None:
     """Refuse what fits the types and yet cannot be."""
     try:
         for part in manifest.selection:
@@ -247,13 +247,13 @@ def _demand_sound(path: Path, manifest: Manifest) -> None:
     for transfer in manifest.downloads:
         if transfer.archive is not None and transfer.archive not in recorded:
             raise _damaged(path, f"it names the archive `{transfer.archive}`")
-    _demand_places(path, manifest)
+    _check_places(path, manifest)
     count, size = len(manifest.files), sum(file.bytes for file in manifest.files)
     if (manifest.total_files, manifest.total_bytes) != (count, size):
         raise _damaged(path, f"it names {count} files of {size} bytes, and other totals")
 
 
-def _demand_places(path: Path, manifest: Manifest) -> None:
+def _check_places(path: Path, manifest: Manifest) -> None:
     """Refuse paths outside, and files in a release that has archives only."""
     for file in manifest.files:
         place, _, inside = file.path.partition("/")  # the part that an archive or a host named
@@ -308,7 +308,7 @@ def held(folder: Path) -> Held | None:
     manifest = load(folder)
     has_data = (folder / manifest.form).is_dir()
     if has_data:
-        _demand_there(folder, manifest)
+        _check_there(folder, manifest)
     return Held(
         form=manifest.form,
         has_data=has_data,
@@ -320,7 +320,7 @@ def held(folder: Path) -> Held | None:
     )
 
 
-def _demand_there(folder: Path, manifest: Manifest) -> None:
+def _check_there(folder: Path, manifest: Manifest) -> None:
     """Look at names and sizes, so that nothing is called complete that is not even there."""
     inside = f"{manifest.form}/"
     sizes = {one: _size(folder / one.path) for one in manifest.files if one.path.startswith(inside)}

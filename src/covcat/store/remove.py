@@ -102,7 +102,7 @@ def _folder(store: Store, resource_id: str, release_id: str) -> Path | None:
     final = store.release(resource_id, release_id)
     if not (os.path.lexists(final) or final.parent.is_symlink()):
         return None
-    store.demand_free(resource_id, release_id)
+    store.check_free(resource_id, release_id)
     with disk_errors(f"look into `{final}`"):
         if strange := [*strangers(final), *_changed(final)]:
             raise DiskError(
