@@ -17,7 +17,13 @@ from covcat.errors import IntegrityError, NotFoundError
 from covcat.files import Heard, StoredFile, hashed, in_batches, what_is
 from covcat.names import history_of, is_litter
 from covcat.progress import Progress, Silent
-from covcat.store.compare import Findings, against_listing, lfs_difference, tree_of
+from covcat.store.compare import (
+    Findings,
+    against_listing,
+    check_findings,
+    lfs_difference,
+    tree_of,
+)
 from covcat.store.folder import INDEX, MANIFEST, SUMS
 from covcat.store.manifest import Manifest, load, sums_agree
 
@@ -194,7 +200,8 @@ def against_catalog(record: Manifest, release: Release, listing: Listing | None)
         wants = selection.wanted(selections, listing)
         found = against_listing(files, {path: listing[path] for path in listing if wants(path)})
         unknown = tuple(path for path in found.missing if path not in record.missing)
-        check(replace(found, missing=unknown), f"the manifest of `{name}` differs from the catalog")
+        differs = f"the manifest of `{name}` differs from the catalog"
+        check_findings(replace(found, missing=unknown), differs)
     is_whole = record.complete and not selections
     for file in release.files if is_whole and len(release.files) == 1 else ():
         if isinstance(file, GitHubFile) and file.tree not in (None, tree_of(files, file)):
