@@ -309,7 +309,7 @@ def test_a_killed_fetch_is_swept_by_the_next_one(shelf, server, covcat) -> None:
     shelf.add_repository()
     whole = git_zip(REPOSITORY)
     server.serve_repository(whole)
-    kill = "import os, covcat.store as s; s.Store.publish = lambda *a: os.kill(os.getpid(), 9); "
+    kill = "import os, covcat.store.folder as s; s.Store.publish = lambda *a: os.kill(os.getpid(), 9); "
     command = _command(shelf, server, "fetch", "set")
     command[2] = kill + command[2]
     assert subprocess.run(command, capture_output=True, check=False).returncode == -9

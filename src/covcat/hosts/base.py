@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from covcat.archives.kinds import SUFFIXES, stem_of
 from covcat.catalog.files import (
@@ -17,10 +18,12 @@ from covcat.catalog.files import (
 )
 from covcat.catalog.listing import Listing
 from covcat.digests import Digest, Hash, VerifiedBy
-from covcat.download.api import Api
 from covcat.download.remote import RemoteFile
 from covcat.errors import IntegrityError, NetworkError
 from covcat.names import unsafe_name
+
+if TYPE_CHECKING:  # httpx is loaded where a host is asked
+    from covcat.download.api import Api
 
 _HOLDERS = ("zip", "tar", "7z", "rar")  # formats that hold files: .nii.gz stays what it is
 MOST_FILES = 1_000_000  # of a data set: a list of more does not end
@@ -37,7 +40,7 @@ _MEANS: dict[str, VerifiedBy] = {
 class HostContext:
     """What a host's module works with."""
 
-    api: Api
+    api: "Api"
     listing: Listing | None = None  # what the catalog pins of the release
     by_file: bool = False  # every file by itself, in place of an archive of them
 
