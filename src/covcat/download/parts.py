@@ -192,7 +192,7 @@ class Parts:
                 one.unlink()
 
 
-def copied(path: Path, record: Record, part: Part, take: Callable[[bytes], object]) -> bool:
+def copy_kept(path: Path, record: Record, part: Part, take: Callable[[bytes], object]) -> bool:
     """Copy what `record` vouches for to the new, empty `part`; `take` hears all of it.
 
     Returns:

@@ -12,11 +12,11 @@ from covcat import hosts
 from covcat.catalog import selection
 from covcat.catalog.files import GitHubFile
 from covcat.download.api import Api
+from covcat.download.attempt import Transfers
 from covcat.download.http import Web
 from covcat.download.pace import PER_HOST, ConnectionLimit, RateLimit
 from covcat.download.parts import Parts
 from covcat.download.remote import Download, RemoteFile
-from covcat.download.wanted import Transfers
 from covcat.errors import (
     BrokenError,
     CovcatError,

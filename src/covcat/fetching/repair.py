@@ -20,9 +20,9 @@ from covcat.catalog.files import AnyFile, GitHubFile
 from covcat.catalog.listing import ListedFile, Listing, totals
 from covcat.catalog.load import Catalog
 from covcat.catalog.selection import Selection
+from covcat.download.attempt import Transfers
 from covcat.download.parts import Parts
 from covcat.download.remote import Network, RemoteFile
-from covcat.download.wanted import Transfers
 from covcat.errors import (
     BrokenError,
     CovcatError,
