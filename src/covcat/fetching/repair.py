@@ -310,7 +310,7 @@ def _asked(job: Job, lacking: Lacking, *, by_file: bool) -> Came:
     """Take single files by their paths, then open one archive after the other."""
     with line_of(job.bench) as line:
         ask = ask_of(job, line, by_file=by_file)
-        served = hosts.listed(job.release.files, ask)
+        served = hosts.list_files(job.release.files, ask)
         single = [one for one in served if one.unpack == "none" and _places(one) & lacking.keys()]
         came = _taken(job, line, ask, single, lacking) if single else {}
         archives = [one for one in served if one.unpack != "none"]

@@ -25,7 +25,7 @@ class Host(Protocol):
     Those whose records can be drafted have FORMS too, and `describe`: `covcat.hosts.record`.
     """
 
-    def listed(self, file: Any, context: "HostContext") -> list[RemoteFile]:
+    def list_files(self, file: Any, context: "HostContext") -> list[RemoteFile]:
         """Return what the host serves for `file` now: itself, or all files of a set.
 
         Raises:
@@ -56,7 +56,7 @@ def host(name: str) -> Host:
     return cast("Host", import_module(HOSTS[name]))
 
 
-def listed(
+def list_files(
     files: tuple[AnyFile, ...],
     context: "HostContext",
     lost: dict[RemoteFile, CovcatError] | None = None,
@@ -73,7 +73,7 @@ def listed(
     found: list[RemoteFile] = []
     for number, file in enumerate(files):
         try:
-            remotes = host(file.host).listed(file, context)
+            remotes = host(file.host).list_files(file, context)
             if not remotes:
                 where = page(file) or file.host
                 raise GoneError(f"`{where}` lists no files", hint=f"open {where}")

@@ -6,7 +6,7 @@ from covcat.download.remote import Location, RemoteFile
 from covcat.hosts.base import HostContext, alone
 
 
-def listed(file: BundledFile, context: HostContext) -> list[RemoteFile]:
+def list_files(file: BundledFile, context: HostContext) -> list[RemoteFile]:
     """The entry is the file."""
     del context
     return [alone(file, file.name)]

@@ -48,7 +48,7 @@ FORMS = Forms(
 _PAGE = 300
 
 
-def listed(file: DataverseFile, context: HostContext) -> list[RemoteFile]:
+def list_files(file: DataverseFile, context: HostContext) -> list[RemoteFile]:
     """One file, or all of the data set with the folders that they lie in."""
     if file.file and file.name and is_pinned(file):
         return [alone(file, file.name, id=file.file)]

@@ -120,7 +120,7 @@ def draft(
         _check_valid(release, record)
         refusal = ""
         try:
-            hosts.listed(release.files, context)  # it has been asked for them already
+            hosts.list_files(release.files, context)  # it has been asked for them already
         except IntegrityError as error:
             refusal = error.message
     if said.contents is None and said.files:

@@ -36,7 +36,7 @@ _PAGE = 1000
 _SHUT = ("is_embargoed", "is_confidential", "is_metadata_record", "download_disabled")
 
 
-def listed(file: FigshareFile, context: HostContext) -> list[RemoteFile]:
+def list_files(file: FigshareFile, context: HostContext) -> list[RemoteFile]:
     """The entry is the file; its article says its size and md5."""
     if is_pinned(file):
         return [alone(file, file.name, id=file.file)]

@@ -55,12 +55,12 @@ FORMS = Forms(
 BREAKS = 2  # of an archive, after which its files are asked for one by one
 
 
-def listed(file: GitHubFile, context: HostContext) -> list[RemoteFile]:
+def list_files(file: GitHubFile, context: HostContext) -> list[RemoteFile]:
     """The archive, or every file of it; an asset is one file."""
     if file.asset is not None:
         return [_find_asset(file, file.asset, context)]
     if context.by_file:
-        return _list_files(file, context)
+        return _list_state(file, context)
     name = file.repository.rpartition("/")[2]
     archive = f"{name}-{file.commit or file.branch}.zip".replace("/", "-")
     return [replace(alone(file, archive), breaks=BREAKS)]
@@ -86,7 +86,7 @@ def locate(remote: RemoteFile, context: HostContext) -> Location:
 # ---- one by one --------------------------------------------------------------------------------
 
 
-def _list_files(file: GitHubFile, context: HostContext) -> list[RemoteFile]:
+def _list_state(file: GitHubFile, context: HostContext) -> list[RemoteFile]:
     """Return every file of a state: by the pinned listing, else by the API's tree of it."""
     asked = f"{file.repository}/commits/{quote(file.branch or '')}"
     commit = file.commit or match_text(_SHA, _ask(asked, context), "sha")

@@ -27,7 +27,7 @@ FORMS = Forms(
 )
 
 
-def listed(file: KaggleFile, context: HostContext) -> list[RemoteFile]:
+def list_files(file: KaggleFile, context: HostContext) -> list[RemoteFile]:
     """The zip is made of all files of a version."""
     del context
     name = file.dataset.rpartition("/")[2] + (f"-{file.version}" if file.version else "") + ".zip"

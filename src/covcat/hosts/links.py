@@ -262,7 +262,7 @@ class _Asking:
         found: list[Address] = []
         size = file.bytes
         try:
-            listed = hosts.listed((file,), self._context)
+            listed = hosts.list_files((file,), self._context)
             remote = min(listed, key=lambda one: one.path)
             note = "" if remote.is_alone else f"the first of {len(listed):,} that its host lists"
             size = remote.bytes if remote.is_alone else size

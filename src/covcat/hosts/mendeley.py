@@ -39,7 +39,7 @@ _UUID = r"[0-9A-Fa-f-]{36}"
 _DEEPEST = 64  # folders in folders: what names one as its own parent must end
 
 
-def listed(file: MendeleyFile, context: HostContext) -> list[RemoteFile]:
+def list_files(file: MendeleyFile, context: HostContext) -> list[RemoteFile]:
     """One file, or all of the set with the folders that they lie in."""
     if file.file and file.name and is_pinned(file):
         return [alone(file, file.name, id=file.file)]

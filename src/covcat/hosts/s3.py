@@ -12,7 +12,7 @@ from covcat.download.remote import Location, RemoteFile
 from covcat.hosts.base import HostContext, alone
 
 
-def listed(file: S3File, context: HostContext) -> list[RemoteFile]:
+def list_files(file: S3File, context: HostContext) -> list[RemoteFile]:
     """The entry is the file."""
     del context
     return [alone(file, PurePosixPath(file.key).name)]

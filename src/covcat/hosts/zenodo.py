@@ -35,7 +35,7 @@ FORMS = Forms(
 )
 
 
-def listed(file: ZenodoFile, context: HostContext) -> list[RemoteFile]:
+def list_files(file: ZenodoFile, context: HostContext) -> list[RemoteFile]:
     """The entry is the file; its record says its size and md5."""
     if is_pinned(file):
         return [alone(file, file.name)]
