@@ -324,17 +324,17 @@ class Attempt:
         from covcat.download import ranges
 
         self._is_split = True  # whatever comes of it, not again
-        shared = ranges.Shared(
-            self.transfers.web,
-            self.location,
-            self.validator.etag or "",
-            self.total or 0,
-            self.part,
-            lambda size: self.transfers.progress.advance(self._task, size),
+        crew = ranges.Crew(
+            web=self.transfers.web,
+            location=self.location,
+            etag=self.validator.etag or "",
+            total=self.total or 0,
+            part=self.part,
+            heard=lambda size: self.transfers.progress.advance(self._task, size),
         )
         self.is_joined = True
         try:
-            for data in ranges.bring(shared, self.offset, 1 + helpers):
+            for data in crew.bring(self.offset, 1 + helpers):
                 self.target.check_size(self.offset + len(data), self.url)
                 self.part.written += len(data)
                 self._digest(data)
