@@ -221,14 +221,6 @@ def _read_record(path: Path) -> Record | None:
     return record if is_sound else None
 
 
-def _may_go(path: Path) -> bool:
-    """Tell if a part is nobody's: it is not there, or free; what cannot be opened is another's."""
-    try:
-        return not os.path.lexists(path) or _is_free(path)
-    except OSError:
-        return False
-
-
 def _age(path: Path) -> float:
     """Return the seconds since a part was written; no end where a crash left its record alone."""
     try:
@@ -237,11 +229,15 @@ def _age(path: Path) -> float:
         return math.inf
 
 
-def _is_free(path: Path) -> bool:
-    """Say whether no living process holds a part; where locks fail, only age tells."""
+def _may_go(path: Path) -> bool:
+    """Tell if no living process holds a part; where locks fail, only age tells."""
     import fcntl
 
-    with opened(path, follow=False) as part:
+    try:
+        part = opened(path, follow=False)
+    except OSError:  # it is not there, or another's
+        return not os.path.lexists(path)
+    with part:
         try:
             fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

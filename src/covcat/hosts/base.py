@@ -58,9 +58,17 @@ def alone(
 
 
 def one_of(
-    file: AnyFile, path: str, *, id: str, size: int | None, claims: Iterable[Digest] = ()
+    file: AnyFile,
+    path: str,
+    *,
+    id: str,
+    size: int | None,
+    claims: Iterable[Digest] = (),
+    as_is: bool = False,
 ) -> RemoteFile:
-    """Return one file of a set; `path` is the host's. An archive gets a folder of its own name.
+    """Return one file of a set; `path` is the host's.
+
+    An archive gets a folder of its own name, unless it stays `as_is`.
 
     Raises:
         IntegrityError: no file may be called so.
@@ -68,7 +76,7 @@ def one_of(
     check_safe(path, file.host)
     place = PurePosixPath(path)
     folder = (file.into or "") + ("" if str(place.parent) == "." else f"{place.parent}/")
-    unpack = kind_of(place.name, file.unpack)
+    unpack = "none" if as_is else kind_of(place.name, file.unpack)
     own = stem_of(place.name) if unpack != "none" else ""
     return RemoteFile(
         file=file,

@@ -7,7 +7,6 @@ its git blob id.
 """
 
 from dataclasses import replace
-from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from covcat.catalog.entries import Contents
@@ -18,7 +17,7 @@ from covcat.digests import EXECUTABLE, REGULAR, Digest, VerifiedBy, tree_id
 from covcat.download.remote import Location, RemoteFile
 from covcat.errors import GoneError, IntegrityError, NetworkError
 from covcat.hosts import github_lfs
-from covcat.hosts.base import HostContext, alone, check_safe, claim
+from covcat.hosts.base import HostContext, alone, check_safe, claim, one_of
 from covcat.hosts.logins import of_github
 from covcat.hosts.record import (
     NAME,
@@ -97,34 +96,21 @@ def _list_state(file: GitHubFile, context: HostContext) -> list[RemoteFile]:
     else:
         inside, means = list(context.listing.values()), "git-blob"
         if any(row.bytes is None for row in inside):
-            known = {row.path: row for row in _list_tree(file, commit, context)}
-            inside = [_add_size(row, known.get(row.path)) for row in inside]
-    return [_file(file, row, f"{commit}/{row.path}", means) for row in inside]
-
-
-def _file(file: GitHubFile, row: ListedFile, id: str, means: VerifiedBy) -> RemoteFile:
-    place = PurePosixPath(row.path)
-    folder = "" if str(place.parent) == "." else f"{place.parent}/"
-    digests = [Digest("sha256", row.sha256, "sha256")] if row.sha256 else []
-    if row.blob and row.bytes is not None:
-        digests.append(Digest("git-blob", row.blob, means))
-    return RemoteFile(
-        file=file,
-        name=place.name,
-        id=id,
-        folder=(file.into or "") + folder,
-        bytes=row.bytes,
-        digests=tuple(digests),
-        mode=row.mode,
-        is_alone=False,
-    )
-
-
-def _add_size(row: ListedFile, known: ListedFile | None) -> ListedFile:
-    """Take the size of a file from the API, if it is of the same contents."""
-    if row.bytes is not None or known is None or known.blob != row.blob:
-        return row
-    return replace(row, bytes=known.bytes)
+            rows = _list_tree(file, commit, context)
+            sizes = {(row.path, row.blob): row.bytes for row in rows}  # of the same contents only
+            inside = [
+                replace(row, bytes=sizes.get((row.path, row.blob))) if row.bytes is None else row
+                for row in inside
+            ]
+    found = []
+    for row in inside:
+        digests = [Digest("sha256", row.sha256, "sha256")] if row.sha256 else []
+        if row.blob and row.bytes is not None:
+            digests.append(Digest("git-blob", row.blob, means))
+        id = f"{commit}/{row.path}"
+        one = one_of(file, row.path, id=id, size=row.bytes, claims=digests, as_is=True)
+        found.append(replace(one, mode=row.mode))
+    return found
 
 
 def _check_tree(file: GitHubFile, listed: list[ListedFile]) -> VerifiedBy:
