@@ -130,7 +130,7 @@ class Download:
 
 
 def compared(
-    served: RemoteFile,
+    remote: RemoteFile,
     known: Sequence[Digest],
     url: str,
     size: int,
@@ -141,14 +141,14 @@ def compared(
     Raises:
         IntegrityError: one differs.
     """
-    if served.bytes is not None and size != served.bytes:
-        raise IntegrityError(f"`{url}`: expected {served.bytes} bytes, got {size}")
+    if remote.bytes is not None and size != remote.bytes:
+        raise IntegrityError(f"`{url}`: expected {remote.bytes} bytes, got {size}")
     for one in known:
         got = (hexdigest(one.kind) or "")[: len(one.value)]
         if one.value != got:
             what = "what its host says" if one.means.startswith("host-") else "the pinned file"
             raise IntegrityError(
-                f"`{served.path}` is not {what}: {one.kind} expected {one.value}, got {got} "
+                f"`{remote.path}` is not {what}: {one.kind} expected {one.value}, got {got} "
                 f"(`{url}`)",
                 hint="it was changed upstream or on the way; nothing was kept",
             )
