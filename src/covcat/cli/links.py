@@ -107,7 +107,10 @@ def _conclude(
     if wrong:
         raise IntegrityError(
             f"{len(wrong)} of {len(found)} addresses no longer lead where they should",
-            details=[_line(link) for link in wrong],
+            details=[
+                f"{_name(link)}: {link.kind} {link.url}: {link.status}: {link.detail}"
+                for link in wrong
+            ],
             hint=f"covcat show {wrong[0].resource}",
             data={"links": rows},
         )
@@ -115,7 +118,3 @@ def _conclude(
 
 def _name(link: "Link") -> str:
     return f"{link.resource}@{link.release}" if link.release else link.resource
-
-
-def _line(link: "Link") -> str:
-    return f"{_name(link)}: {link.kind} {link.url}: {link.status}: {link.detail}"

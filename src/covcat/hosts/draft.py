@@ -178,33 +178,22 @@ def _place_all(files: Sequence[DescribedFile]) -> list[tuple[DescribedFile, AnyF
     several = sum(kind_of(one.name) != "none" for one in files) > 1
     found = []
     for number, one in enumerate(files, 1):
-        name, folder = _name(one), _folder(one)
+        name: str | None = one.name
+        if is_refused(one.name):
+            will_do = one.file.name is None and not unsafe_name(one.name)  # though not as a key
+            name = None if will_do else clean_name(one.name)
+        folder = one.path.rpartition("/")[0]
+        if folder and unsafe_name(folder):
+            folder = "/".join(clean_name(part) for part in folder.split("/") if part.strip(". "))
+        folder += "/" if folder else ""
         has_own = several and kind_of(one.name) != "none"
         own = f"{stem_of(name or one.name)}/" if has_own else ""
-        if not _is_free(paths, folder + (own or name or one.name)):
+        place = folder + (own or name or one.name)
+        is_again, other = paths.add(place.rstrip("/"), is_file=not place.endswith("/"))
+        if is_again or other is not None:
             folder = f"file-{number}/{folder}"
         found.append((one, _entry(one, name, folder + own)))
     return found
-
-
-def _name(one: DescribedFile) -> str | None:
-    """Return what a file is kept as; None where its host's name will do, though not as a key."""
-    if not is_refused(one.name):
-        return one.name
-    return None if one.file.name is None and not unsafe_name(one.name) else clean_name(one.name)
-
-
-def _folder(one: DescribedFile) -> str:
-    """Return the folder of a file, made safe where it is not."""
-    folder = one.path.rpartition("/")[0]
-    if folder and unsafe_name(folder):
-        folder = "/".join(clean_name(part) for part in folder.split("/") if part.strip(". "))
-    return f"{folder}/" if folder else ""
-
-
-def _is_free(paths: Paths, place: str) -> bool:
-    is_again, other = paths.add(place.rstrip("/"), is_file=not place.endswith("/"))
-    return not is_again and other is None
 
 
 def _entry(one: DescribedFile, name: str | None, into: str) -> AnyFile:
