@@ -239,7 +239,7 @@ links[].resource  text             Whose it is.
 links[].release   text or null     Of which release; null: of the resource as a whole.
 links[].kind      text             file, mirror, homepage, page or licence.
 links[].url       text             The address.
-links[].status    text             ok, moved, size changed, validator changed, web page, refused ….
+links[].status    text             ok, moved, size changed, web page, refused ….
 links[].detail    text             What is odd about it.
 links[].bytes     number or null   Size of the file, as its host says.
 links[].etag      text or null     Its strong ETag.

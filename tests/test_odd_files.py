@@ -131,12 +131,6 @@ BESIDE = {  # what is no regular file, what is run then, its exit code, what it 
         5,
         "cannot read `cohort/query.json`: expected a regular file, got",
     ),
-    "links of before": (
-        "../../../links.json",
-        ["links", "sample", "--since", "links.json"],
-        None,
-        "links.json",
-    ),
     "accepted terms": ("../../.covcat/accepted.json", ["license", "sample"], 5, "cannot read"),
     "a lock of a release": (
         "../../.covcat/locks/sample@1.lock",

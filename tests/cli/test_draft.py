@@ -18,8 +18,9 @@ from servers.hosts.faults import FOR_EVER, Fault
 from servers.hosts.message import Reply, as_json
 
 from covcat.catalog import yaml
-from covcat.cli.draft import record_of, scalar
+from covcat.cli.draft import scalar
 from covcat.errors import UsageError
+from covcat.hosts.draft import record_of
 from covcat.text import escaped
 
 DOI = "10.7910/DVN/6ACUZI"

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from makers.archives import zip_of
@@ -14,14 +13,13 @@ from servers.server import Answer, Server
 
 from covcat.download.answers import refusal
 from covcat.errors import ActionNeededError, CovcatError, GoneError, NetworkError, TransientError
-from covcat.hosts.links import Address, Heard, Link, Turns, decided, is_elsewhere, word_of
+from covcat.hosts.links import Address, Heard, Turns, decide, is_elsewhere, status_of
 
 DATA = bytes(range(1, 256)) * 8  # 2,040 bytes
 ZIP = zip_of({"a.txt": b"made up"})
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 URL = "https://data.example.org/a.bin"
 TITLED = "answered with a web page in place of the file (its title is `Sign in`)"
-EARLY = "Tue, 05 Jan 2021 10:00:00 GMT"
 
 
 @pytest.fixture
@@ -91,11 +89,6 @@ def address(kind: str = "file", **more) -> Address:
     return Address(**found)
 
 
-def before(**more) -> Link:
-    found = {"resource": "set", "kind": "file", "url": URL, "status": "ok", "detail": "", **more}
-    return Link(**found)
-
-
 def part(total: object = 10, head: bytes = b"\x01", **headers: str) -> Heard:
     """The answer to a range of one byte."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -110,132 +103,86 @@ def whole(head: bytes = b"\x01", **headers: str) -> Heard:
 
 HTML = "text/html; charset=utf-8"
 PAGE = b"<!DOCTYPE html><title>Sign in</title>"
-DATED = {"last_modified": EARLY, "date": "Wed, 06 Jan 2021 10:00:00 GMT"}
-LATER = {**DATED, "last_modified": "Tue, 05 Jan 2021 11:00:00 GMT"}
 ANSWERS = {
-    "as pinned": (address(), part(), None, "ok", ""),
-    "size unknown to the catalog": (address(bytes=None), part(), None, "ok", ""),
-    "total not told": (address(), part("*"), None, "ok", ""),
-    "no length": (address(), whole(), None, "ok", ""),
-    "whole of the size": (address(), whole(content_length="10"), None, "ok", ""),
-    "a note stays": (address(note="the first of 3"), part(), None, "ok", "the first of 3"),
+    "as pinned": (address(), part(), "ok", ""),
+    "size unknown to the catalog": (address(bytes=None), part(), "ok", ""),
+    "total not told": (address(), part("*"), "ok", ""),
+    "no length": (address(), whole(), "ok", ""),
+    "whole of the size": (address(), whole(content_length="10"), "ok", ""),
+    "a note stays": (address(note="the first of 3"), part(), "ok", "the first of 3"),
     "of other size": (
         address(),
         part(9000),
-        None,
         "size changed",
         "the catalog says 10 bytes, it has 9,000",
     ),
     "whole of another size": (
         address(by_host=True),
         whole(content_length="9"),
-        None,
         "size changed",
         "its host lists 10 bytes, it has 9",
     ),
     "empty now": (
         address(),
         Heard(status=416, headers={"content-range": "bytes */0"}),
-        None,
         "size changed",
         "the catalog says 10 bytes, it has 0",
     ),
     "refuses this range": (
         address(),
         Heard(status=416, headers={"content-range": "bytes */10"}),
-        None,
         "ok",
         "",
     ),
-    "of another size than before": (
-        address(bytes=None),
-        part(),
-        before(bytes=11),
-        "size changed",
-        "the earlier run found 11 bytes, it has 10",
-    ),
-    "as before": (address(), part(etag='"a"'), before(bytes=10, etag='"a"'), "ok", ""),
-    "another ETag": (
-        address(),
-        part(etag='"b"'),
-        before(etag='"a"'),
-        "validator changed",
-        'ETag "a" became "b"',
-    ),
-    "a weak ETag says nothing": (address(), part(etag='W/"b"'), before(etag='"a"'), "ok", ""),
-    "the ETag decides": (
-        address(),
-        part(etag='"a"', **LATER),
-        before(etag='"a"', last_modified=EARLY),
-        "ok",
-        "",
-    ),
-    "another date": (
-        address(),
-        part(**LATER),
-        before(last_modified=EARLY),
-        "validator changed",
-        f"Last-Modified {EARLY} became {LATER['last_modified']}",
-    ),
-    "the same date": (address(), part(**DATED), before(last_modified=EARLY), "ok", ""),
     "a page of known title": (
         address(),
         whole(PAGE, content_type=HTML),
-        None,
         "web page",
         TITLED,
     ),
     "a page that calls itself data": (
         address(unpack="zip"),
         whole(PAGE, content_type="application/zip"),
-        None,
         "web page",
         TITLED,
     ),
     "the first byte of a page": (
         address(),
         part(99, b"<", content_type=HTML),
-        None,
         "web page",
         f"answered with a web page ({HTML}) in place of the file",
     ),
     "data that calls itself a page": (
         address(unpack="zip"),
         part(head=b"P", content_type=HTML),
-        None,
         "ok",
         "",
     ),
     "the first byte of no zip": (
         address(unpack="zip"),
         part(head=b"{"),
-        None,
         "web page",
         "is not a zip file: it starts with b'{'",
     ),
     "moved, and it comes": (
         address(),
         Heard(status=206, headers={}, head=b"\x01", moved_to="https://new.example.org/a.bin"),
-        None,
         "ok",
         "redirects for good to https://new.example.org/a.bin",
     ),
-    "a page": (address("homepage"), whole(content_type=HTML), None, "ok", ""),
+    "a page": (address("homepage"), whole(content_type=HTML), "ok", ""),
     "a page that moved": (
         address("page"),
         Heard(status=200, headers={}, moved_to="https://new.example.org/?token=abc"),
-        None,
         "moved",
         "it is at https://new.example.org/ now",
     ),
 }
 
 
-@pytest.mark.parametrize(
-    ("asked", "heard", "then", "status", "detail"), ANSWERS.values(), ids=ANSWERS
-)
-def test_an_answer_means_what_the_table_says(asked, heard, then, status, detail) -> None:
-    link = decided(asked, heard, then)
+@pytest.mark.parametrize(("asked", "heard", "status", "detail"), ANSWERS.values(), ids=ANSWERS)
+def test_an_answer_means_what_the_table_says(asked, heard, status, detail) -> None:
+    link = decide(asked, heard)
     assert (link.status, link.detail) == (status, detail)
 
 
@@ -257,7 +204,7 @@ ERRORS = {
 
 @pytest.mark.parametrize(("status", "headers", "body", "word"), ERRORS.values(), ids=ERRORS)
 def test_a_refusal_is_a_status(status: int, headers, body: bytes, word: str) -> None:
-    assert word_of(refusal(URL, status, headers, body)) == word
+    assert status_of(refusal(URL, status, headers, body)) == word
 
 
 @pytest.mark.parametrize(
@@ -271,13 +218,7 @@ def test_a_refusal_is_a_status(status: int, headers, body: bytes, word: str) -> 
     ],
 )
 def test_other_errors_are_statuses_too(error: CovcatError, word: str) -> None:
-    assert word_of(error) == word
-
-
-@pytest.mark.parametrize("heard", [NetworkError(f"`{URL}` is gone (HTTP 404)"), whole(PAGE)])
-def test_where_no_file_came_the_earlier_state_is_kept(heard) -> None:
-    link = decided(address(unpack="zip"), heard, before(bytes=10, etag='"a"', last_modified=EARLY))
-    assert (link.bytes, link.etag, link.last_modified) == (10, '"a"', EARLY)
+    assert status_of(error) == word
 
 
 @pytest.mark.parametrize(
@@ -538,75 +479,6 @@ def test_pages_are_asked_plainly_and_a_lost_one_fails(links, shelf, world: World
         ("page", page, "ok"),
     ]
     assert [one for one in world.requests if "range" in one.headers] == []
-
-
-# ---- since an earlier run ----------------------------------------------------------------------
-
-
-@pytest.fixture
-def earlier(tmp_path: Path) -> Callable[[Ran], str]:
-    def keep(ran: Ran) -> str:
-        path = tmp_path / "earlier.json"
-        path.write_text(ran.out)
-        return str(path)
-
-    return keep
-
-
-def test_another_state_of_the_same_size_is_told_by_its_validator(
-    links, shelf, world: World, earlier
-) -> None:
-    world.web.add(URL, DATA)
-    shelf.add("set", releases(files(web_file())))
-    since = earlier(links("--json"))
-    assert the_file(links("--json", "--since", since))["status"] == "ok"
-    world.web.add(URL, DATA, wrong=True, etag='"another"')
-    ran = links("--json", "--since", since)
-    assert (ran.code, the_file(ran)["status"]) == (0, "validator changed")
-    assert the_file(ran)["detail"].endswith('became "another"')
-
-
-def test_another_size_than_in_the_earlier_run_fails_and_one_bad_day_forgets_nothing(
-    links, shelf, world: World, earlier
-) -> None:
-    world.web.add(URL, DATA)
-    shelf.add("set", releases(files(web_file())))
-    first = earlier(links("--json"))
-    world.web.gone(URL)
-    bad_day = links("--json", "--since", first)
-    assert (bad_day.code, the_file(bad_day)["bytes"]) == (5, len(DATA))
-    since = earlier(bad_day)
-    world.web.add(URL, DATA + b"more")
-    ran = links("--json", "--since", since)
-    assert (ran.code, the_file(ran)["status"]) == (5, "size changed")
-    assert the_file(ran)["detail"] == "the earlier run found 2,040 bytes, it has 2,044"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "[]",
-        '{"schema": "covcat.list/1", "data": {"links": []}}',
-        '{"schema": "covcat.links/1", "data": null}',
-        '{"schema": "covcat.links/1", "data": {"links": [{"url": 1}]}}',
-        "[" * 100_000,
-    ],
-    ids=["empty", "list", "other command", "no data", "other rows", "deep"],
-)
-def test_since_takes_nothing_else(links, shelf, world: World, tmp_path: Path, text: str) -> None:
-    add_site(shelf)
-    path = tmp_path / "earlier.json"
-    path.write_text(text)
-    ran = links("--since", str(path))
-    assert (ran.code, ran.out) == (2, "")
-    assert "is not what `covcat links --json` prints" in ran.err
-    assert world.requests == []
-
-
-def test_since_must_be_there(links, shelf) -> None:
-    add_site(shelf)
-    assert links("--since", "nowhere.json").code == 2
 
 
 # ---- the command -------------------------------------------------------------------------------

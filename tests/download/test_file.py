@@ -11,11 +11,11 @@ from servers.server import Answer
 from covcat.catalog.files import WebFile
 from covcat.download import file as download_file
 from covcat.download import remote
+from covcat.download.attempt import Transfers
 from covcat.download.http import Web
 from covcat.download.pace import ConnectionLimit, RateLimit
 from covcat.download.parts import Parts
-from covcat.download.remote import Location, Network
-from covcat.download.wanted import Target, Transfers
+from covcat.download.remote import Location, Network, Target
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError, UsageError
 from covcat.hosts.base import alone
 from covcat.progress import Silent

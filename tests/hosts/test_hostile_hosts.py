@@ -12,7 +12,7 @@ from servers.hosts.message import Reply, as_json, sha256
 from covcat.download import api, http
 from covcat.download.remote import Network
 from covcat.errors import NetworkError
-from covcat.hosts.base import Pages
+from covcat.hosts.trees import Pages
 
 DOI = "doi:10.7910/DVN/TEST"
 DATAVERSE = 'host: dataverse, server: "https://dataverse.harvard.edu", doi: 10.7910/DVN/TEST'

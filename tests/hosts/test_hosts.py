@@ -45,7 +45,7 @@ PINNED = [
 
 @pytest.mark.parametrize("file", PINNED)
 def test_a_pinned_file_of_the_catalog_is_located_without_asking(file) -> None:
-    (served,) = hosts.listed((file,), QUIET)
+    (served,) = hosts.list_files((file,), QUIET)
     location = hosts.locate(served, QUIET)
     assert "/" not in location.name
     if file.host == "bundled":
@@ -92,6 +92,6 @@ COMMIT = "0" * 40
     ids=["a commit", "a branch", "an address", "an object", "a bucket with a dot"],
 )
 def test_where_a_file_is_asked_for(file, url: str, name: str) -> None:
-    (served,) = hosts.listed((file,), QUIET)
+    (served,) = hosts.list_files((file,), QUIET)
     location = hosts.locate(served, QUIET)
     assert (location.url, location.name) == (url, name)

@@ -17,51 +17,14 @@ from covcat.cli.progress import drawn
 from covcat.cli.session import Session
 from covcat.download.remote import Network
 from covcat.errors import UsageError
-from covcat.hosts.draft import Draft, draft, file_tree, tree_of
-from covcat.hosts.records import Listed, Record
+from covcat.hosts.draft import Draft, draft, file_tree, record_of, tree_of
+from covcat.hosts.record import DescribedFile
 from covcat.names import unsafe_name
 from covcat.text import escaped
 
 _NAMED = 5  # files that a note names
 _MOST = 300  # characters of a text in a comment
 _WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}  # elsewhere no text
-
-# How a record may be named: after `HOST:` in its short form, or by DOI or address.
-_NAME = r"[A-Za-z0-9][\w.-]*"  # with `?` after it as few as do: `.git` is no part of it
-_DOI = r"(?P<id>10\.\d{4,9}/[^\s?#&@<>\"'`]+)(?:(?:@|&version=)(?P<version>\d+(?:\.\d+)?))?"
-_HARVARD = r"10\.7910/(?i:DVN)/\w+(?:@|$)"  # of a set; no other server's prefix is known
-_SHORT = {
-    "zenodo": r"(?P<id>\d+)",
-    "figshare": r"(?P<id>\d+)(?:\.v(?P<version>\d+))?",
-    "dataverse": rf"(?:(?P<server>{_NAME}(?::\d+)?)/)?{_DOI}",
-    "mendeley": r"(?P<id>[a-z0-9]{6,20})(?:\.(?P<version>\d+))?",
-    "kaggle": rf"(?P<id>{_NAME}/{_NAME})(?:@(?P<version>\d+))?",
-    "github": rf"(?P<id>{_NAME}/{_NAME}?)(?:\.git)?(?:@(?P<version>[^\s?#~^:]+))?",
-}
-_FULL = {
-    "zenodo": r"(?:10\.5281/zenodo\.|zenodo\.org/(?:api/)?records?/)(?P<id>\d+)(?:[/?#].*)?",
-    "figshare": r"(?:10\.\d+/(?:[^\s/]*\.)?figshare\.|figshare\.com/articles/(?:[^\s/]+/[^\s/]+/)?)"
-    r"(?P<id>\d+)(?:(?:\.v|/)(?P<version>\d+))?/?",
-    "dataverse": rf"(?:(?P<server>{_NAME}(?::\d+)?)/dataset\.xhtml\?persistentId=doi:"
-    rf"|(?={_HARVARD})){_DOI}",
-    "mendeley": r"(?:10\.17632/|data\.mendeley\.com/datasets/)(?P<id>[a-z0-9]{6,20})"
-    r"(?:[./](?P<version>\d+))?/?",
-    "kaggle": rf"kaggle\.com/(?:datasets/)?(?P<id>{_NAME}/{_NAME})"
-    r"(?:/versions/(?P<version>\d+))?/?",
-    "github": rf"github\.com/(?P<id>{_NAME}/{_NAME}?)(?:\.git)?"
-    r"(?:/tree/(?P<version>[^\s?#~^:]+))?/?",
-}
-_LEAD = re.compile(r"(?:https?://)?(?:www\.)?(?:(?:dx\.)?doi\.org/)?(?:doi:\s*)?", re.I)
-_FORMS = (
-    "zenodo:3757476",
-    "figshare:13521488 or figshare:13521488.v2",
-    "dataverse:10.7910/DVN/6ACUZI, dataverse:https://SERVER/10.7910/DVN/6ACUZI, either with @1.0",
-    "mendeley:2fxz4px6d8 or mendeley:2fxz4px6d8.4",
-    "kaggle:OWNER/SLUG or kaggle:OWNER/SLUG@5",
-    "github:OWNER/REPOSITORY or github:OWNER/REPOSITORY@REF",
-    "a DOI of Zenodo, figshare, Mendeley Data or Harvard Dataverse (10.7910/DVN/…)",
-    "the address of a page of any of these",
-)
 
 
 def run(session: Session, name: str, network: Network, *, each: bool) -> None:
@@ -81,32 +44,6 @@ def run(session: Session, name: str, network: Network, *, each: bool) -> None:
     session.result("catalog draft", _document(found, notes), text)
     entries = "1 entry" if count == 1 else f"{count:,} entries"
     session.say(f"{record.host}: {entries}, and comments to look at")
-
-
-def record_of(name: str) -> Record:
-    """Read HOST:RECORD, a DOI or an address.
-
-    Raises:
-        UsageError: it is none of the forms, which are named.
-    """
-    host, _, rest = name.strip().partition(":")
-    known = host.lower() in _SHORT
-    tries = [(host.lower(), _SHORT), (host.lower(), _FULL)] if known else []
-    tries += [] if known else [(one, _FULL) for one in _FULL]
-    plain = _LEAD.sub("", rest if known else name.strip(), count=1)
-    for one, forms in tries:
-        if found := re.fullmatch(forms[one], plain, re.ASCII):
-            given = {key: value for key, value in found.groupdict().items() if value}
-            if given["id"].startswith("10.7910/dvn/"):  # as DataCite writes it, not as Harvard does
-                given["id"] = given["id"].upper()
-            if "server" in given:
-                given["server"] = f"https://{given['server']}"
-            return Record(host=one, **given)
-    raise UsageError(
-        f"`{name}` names no record of a host that covcat can ask: expected one of these forms",
-        details=_FORMS,
-        hint="covcat catalog draft --help",
-    )
 
 
 # ---- as text -----------------------------------------------------------------------------------
@@ -195,7 +132,7 @@ def notes_of(found: Draft) -> list[str]:
     ]
 
 
-def _left_out(found: Draft) -> list[tuple[Listed, AnyFile]]:
+def _left_out(found: Draft) -> list[tuple[DescribedFile, AnyFile]]:
     return [] if found.is_set else [(one, file) for one, file in found.entries if one.closed]
 
 
@@ -214,7 +151,7 @@ def _notes_of_set(found: Draft) -> list[str]:
     return notes
 
 
-def _notes_of_files(entries: Sequence[tuple[Listed, AnyFile]]) -> list[str]:
+def _notes_of_files(entries: Sequence[tuple[DescribedFile, AnyFile]]) -> list[str]:
     kept = [(one, file) for one, file in entries if not one.closed]
     return [
         *_grouped(entries, lambda one: one.closed),
@@ -225,7 +162,7 @@ def _notes_of_files(entries: Sequence[tuple[Listed, AnyFile]]) -> list[str]:
     ]
 
 
-def _notes_of_names(entries: Sequence[tuple[Listed, AnyFile]]) -> list[str]:
+def _notes_of_names(entries: Sequence[tuple[DescribedFile, AnyFile]]) -> list[str]:
     own = [one.name for one, file in entries if file.name is None]
     changed = [
         f"{escaped(one.name, _MOST)} as {file.name}"
@@ -241,7 +178,7 @@ def _notes_of_names(entries: Sequence[tuple[Listed, AnyFile]]) -> list[str]:
     return [f"{why}: {_named(names)}" for why, names in found if names]
 
 
-def _notes_of_places(entries: Sequence[tuple[Listed, AnyFile]]) -> list[str]:
+def _notes_of_places(entries: Sequence[tuple[DescribedFile, AnyFile]]) -> list[str]:
     names = Counter(one.name for one, _ in entries)
     notes = []
     if twice := [name for name, count in names.items() if count > 1]:
@@ -258,13 +195,13 @@ def _notes_of_places(entries: Sequence[tuple[Listed, AnyFile]]) -> list[str]:
     return notes
 
 
-def _notes_of_pins(entries: Sequence[tuple[Listed, AnyFile]]) -> list[str]:
+def _notes_of_pins(entries: Sequence[tuple[DescribedFile, AnyFile]]) -> list[str]:
     if not any(file.md5 and not file.sha256 for _, file in entries):
         return []
     return ["md5 shows accidents, not attacks; the first fetch records sha256, which may be added"]
 
 
-def _why_unpinned(one: Listed) -> str:
+def _why_unpinned(one: DescribedFile) -> str:
     kinds = {digest.kind for digest in one.digests}
     if kinds & {"sha256", "md5"}:
         return ""
@@ -273,7 +210,9 @@ def _why_unpinned(one: Listed) -> str:
     return f"no digest{f', because {one.why}' if one.why else ''}"
 
 
-def _grouped(entries: Sequence[tuple[Listed, AnyFile]], word: Callable[[Listed], str]) -> list[str]:
+def _grouped(
+    entries: Sequence[tuple[DescribedFile, AnyFile]], word: Callable[[DescribedFile], str]
+) -> list[str]:
     found: dict[str, list[str]] = {}
     for one, _ in entries:
         if why := word(one):

@@ -1,9 +1,7 @@
 """links: ask the catalog's addresses if they still answer with the right thing."""
 
-import json
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,18 +13,16 @@ from covcat.cli.formats import Rows
 from covcat.cli.options import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output
 from covcat.download.remote import Network
-from covcat.errors import IntegrityError, NetworkError, UsageError
-from covcat.files import disk_errors, opened
+from covcat.errors import IntegrityError, NetworkError
 
 if TYPE_CHECKING:
-    from covcat.hosts.links import Key, Link
+    from covcat.hosts.links import Link
 
 
 _COLUMNS = (
     *("resource", "release", "kind", "url", "status", "detail"),
     *("bytes", "etag", "last_modified"),
 )
-_MOST_BYTES = 64 << 20  # of what an earlier run printed
 _FOR_PEOPLE = ("id", "kind", "status", "url", "detail")
 
 
@@ -45,15 +41,6 @@ def check_links(
             help="All releases of each ID; default: the whole catalog.",
         ),
     ] = None,
-    since: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            exists=True,
-            dir_okay=False,
-            help="What `covcat links --json` printed earlier: tell what changed.",
-        ),
-    ] = None,
     output: OutputFormat = None,
     timeout: net.Timeout = 30,
     allow_private: net.AllowPrivate = False,
@@ -65,7 +52,7 @@ def check_links(
     gone, has another size, or is a web page in place of a file; what is refused, moved, or does
     not answer now is only told.
 
-    Example: covcat links --json --since last.json > links.json
+    Example: covcat links --json > links.json
     """
     session: Session = ctx.obj
     if session.offline:
@@ -77,43 +64,13 @@ def check_links(
     from covcat.hosts import links
 
     chosen = chosen_output(output, FORMATS)
-    before = _earlier(since) if since else {}
     targets = _targets(session, names)
     network = Network(
-        mirror=session.mirror,
-        timeout=timeout,
-        allow_private=allow_private,
-        retries=0,  # an API is asked again as everything else is, once: by covcat.links
-        pause=pause,
+        mirror=session.mirror, timeout=timeout, allow_private=allow_private, pause=pause
     )
     with drawn(session, "plain") as progress:
-        found = list(links.checked(targets, network, progress, before))
+        found = list(links.check(targets, network, progress))
     _conclude(session, found, links.BROKEN, chosen)
-
-
-def _earlier(path: Path) -> "dict[Key, Link]":
-    """Read the JSON that an earlier run printed; that of a failed one has all rows too.
-
-    Raises:
-        UsageError: it is something else.
-    """
-    from pydantic import TypeAdapter
-
-    from covcat.hosts.links import Link
-
-    try:
-        with disk_errors(f"read `{path}`"), opened(path) as stream:
-            tree = json.loads(stream.read(_MOST_BYTES))
-        if tree["schema"] != "covcat.links/1":
-            raise ValueError(f"its schema is {tree['schema']}")
-        found = TypeAdapter(list[Link]).validate_python(tree["data"]["links"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UsageError(
-            f"--since `{path}` is not what `covcat links --json` prints",
-            cause=str(error).partition("\n")[0],
-            hint="covcat links --json > links.json",
-        ) from error
-    return {link.key: link for link in found}
 
 
 def _targets(
@@ -150,7 +107,10 @@ def _conclude(
     if wrong:
         raise IntegrityError(
             f"{len(wrong)} of {len(found)} addresses no longer lead where they should",
-            details=[_line(link) for link in wrong],
+            details=[
+                f"{_name(link)}: {link.kind} {link.url}: {link.status}: {link.detail}"
+                for link in wrong
+            ],
             hint=f"covcat show {wrong[0].resource}",
             data={"links": rows},
         )
@@ -158,7 +118,3 @@ def _conclude(
 
 def _name(link: "Link") -> str:
     return f"{link.resource}@{link.release}" if link.release else link.resource
-
-
-def _line(link: "Link") -> str:
-    return f"{_name(link)}: {link.kind} {link.url}: {link.status}: {link.detail}"

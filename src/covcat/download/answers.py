@@ -25,6 +25,7 @@ from covcat.errors import (
 )
 from covcat.names import split, volume
 
+_SECONDS = re.compile(r"[0-9]{1,12}")
 _YEAR = 365 * 86400  # a larger RateLimit-Reset is a date, not a number of seconds
 HEAD = 512  # bytes that decide it
 _PAGE = re.compile(rb"<(?:!doctype|html|head|\?xml)", re.I)
@@ -152,27 +153,18 @@ def wait_asked(headers: Mapping[str, str], now: float | None = None) -> float | 
     drafts of the IETF, seconds since 1970 with GitHub and Zenodo; `RateLimit: …;t=` in later ones.
     """
     now = time.time() if now is None else now
-    text = headers.get("retry-after", "").strip()
-    if text:
-        return _seconds(text) if re.fullmatch(r"[0-9]{1,12}", text) else _until(text, now)
+    if text := headers.get("retry-after", "").strip():
+        if _SECONDS.fullmatch(text):
+            return float(text)
+        with suppress(ValueError, OverflowError, TypeError, IndexError):
+            return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+        return None
     for name in ("ratelimit-reset", "x-ratelimit-reset"):
-        seconds = _seconds(headers.get(name, ""))
-        if seconds is not None:
-            return max(0.0, seconds - now) if seconds > _YEAR else seconds
+        text = headers.get(name, "").strip()
+        if _SECONDS.fullmatch(text):
+            return max(0.0, float(text) - now) if float(text) > _YEAR else float(text)
     found = re.search(r";\s*t=([0-9]{1,12})\b", headers.get("ratelimit", ""))
     return float(found[1]) if found else None
-
-
-def _seconds(text: str) -> float | None:
-    return float(text) if re.fullmatch(r"[0-9]{1,12}", text.strip()) else None
-
-
-def _until(text: str, now: float) -> float | None:
-    """Return the seconds until an HTTP date; 0 for one that has passed."""
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
-    except (ValueError, OverflowError, TypeError, IndexError):
-        return None
 
 
 MAGIC = {

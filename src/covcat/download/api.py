@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from covcat.download.answers import HEAD, not_the_file
 from covcat.download.http import Web
-from covcat.download.pace import StallDetector, pause_after
+from covcat.download.pace import StallDetector
 from covcat.download.remote import Login, Network
-from covcat.errors import NetworkError, TransientError
+from covcat.download.retry import retry
+from covcat.errors import NetworkError
 from covcat.progress import Progress
 
 _MOST = 32 << 20  # bytes of an answer: a thousand files take less than one MB
@@ -39,37 +41,20 @@ class Api:
         """
         if once and (url, body) in self._known:
             return self._known[url, body]
-        found = self._tried(url, headers, login, body)
+        headers = {"Accept": "application/json", **headers}
+        asking = partial(self._ask, url, headers, login, body)
+        found = retry(asking, self._web, self._network, self._progress)
         if once:
             self._known[url, body] = found
         return found
 
-    def _tried(
-        self, url: str, headers: Mapping[str, str], login: Login | None, body: bytes | None
-    ) -> Any:
-        failures = 0
-        while True:
-            try:
-                return self._asked(url, {"Accept": "application/json", **headers}, login, body)
-            except TransientError as error:
-                failures += 1
-                if failures > self._network.retries:
-                    raise
-                pause = pause_after(error, failures, self._network.pause)
-                self._progress.note(
-                    f"{error.message}; trying again in {pause:.1f} s "
-                    f"({failures} of {self._network.retries})"
-                )
-                self._web.wait(pause)
-
-    def _asked(
+    def _ask(
         self, url: str, headers: Mapping[str, str], login: Login | None, body: bytes | None
     ) -> Any:
         data = bytearray()
-        floor = StallDetector(self._network.slowest, self._network.limit_rate)
+        detector = StallDetector(self._network.slowest, self._network.limit_rate)
         with self._web.get(url, headers, login=login, body=body) as answer:
-            for chunk in answer.chunks:
-                floor.hear(len(chunk), url)
+            for chunk in detector.listen(answer.chunks, url):
                 data += chunk
                 if len(data) > _MOST:
                     raise NetworkError(f"`{url}` goes on beyond {_MOST:,} bytes")

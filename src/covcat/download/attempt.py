@@ -1,21 +1,21 @@
 """A file on its way: its part on the disk, its digests, and what is known of it.
 
-One attempt after the other may bring more of it; `covcat.download` decides how often.
+One try after the other may bring more of it; `covcat.download.retry` decides how often.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from covcat.digests import Digest, Digests, Hash
 from covcat.download.answers import HEAD, not_the_file
-from covcat.download.pace import StallDetector
-from covcat.download.parts import Record, copied
-from covcat.download.remote import Location
+from covcat.download.pace import ConnectionLimit, RateLimit, StallDetector
+from covcat.download.parts import Parts, Record, copy_kept
+from covcat.download.remote import Location, Network, Target
 from covcat.download.resume import (
     Held,
     Validator,
@@ -25,9 +25,9 @@ from covcat.download.resume import (
     judge,
     validator_of,
 )
-from covcat.download.wanted import Target, Transfers
 from covcat.errors import (
     ActionNeededError,
+    BrokenError,
     CovcatError,
     DiskError,
     IntegrityError,
@@ -36,10 +36,10 @@ from covcat.errors import (
     TransientError,
 )
 from covcat.files import disk_errors
+from covcat.progress import Progress
 
 if TYPE_CHECKING:
-    from covcat.download.http import Answer
-
+    from covcat.download.http import Answer, Web
 
 _READ = 1 << 20
 _SPLIT_AFTER = 0.5  # seconds in which one connection shows how fast it is
@@ -47,32 +47,52 @@ _FAST = 64 << 20  # bytes a second: a connection that brings more is not what is
 _WORTH = 8 << 20  # bytes still to come that are worth more connections
 
 
+@dataclass(frozen=True, slots=True)
+class Transfers:
+    """What all transfers of one run share."""
+
+    web: "Web"
+    network: Network
+    limit: RateLimit
+    slots: ConnectionLimit
+    parts: Parts
+    progress: Progress
+
+
 class Attempt:
-    """Call `attempt` until it ends well, then let the part `finish`; in any case `leave`."""
+    """Call `bring` until it ends well, then let the part `finish`; in any case `leave`."""
 
-    def __init__(self, wanted: Target, line: Transfers) -> None:
-        """Make an empty part; `find_kept` fills it with what an earlier run left."""
-        self.wanted, self.line = wanted, line
-        self.part = line.parts.new(wanted.key, wanted.name)
-        self.digests = self._digests()
-        self.claims: list[Digest] = []  # what the answer's headers say of it
-        self.total = wanted.served.bytes
-        self.validator = Validator()
-        self.url = ""  # that the bytes came from, before and after redirects
-        self.final_url = ""
+    def __init__(
+        self, target: Target, transfers: Transfers, locate: Callable[[], Location]
+    ) -> None:
+        """Ask where the file is, and make an empty part."""
+        self.target, self.transfers, self._locate = target, transfers, locate
+        self.location = locate()
+        self.url = self.final_url = ""  # that the bytes came from, before and after redirects
         self.has_end = False  # the last answer's body says how long it is, or where it ends
-        self.has_answered = False  # the host, in the attempt that was last
-        self.is_joined = False  # of bytes from more than one answer
         self.wants_one_answer = False  # no ranges: bytes that were joined were wrong
-        self._is_whole_only = False  # no ranges in the next attempt: the last one was wrong
+        self._is_whole_only = False  # no ranges in the next try: the last one was wrong
         self._is_split = False
-        self._recorded = 0
-        self._task = line.progress.start(wanted.name, self.total, wanted.within)
+        self._broken = 0  # answers that broke off
+        self._begin()
+        self._task = transfers.progress.start(target.name, self.total, target.within)
 
-    def _digests(self) -> Digests:
-        served = self.wanted.served
-        claimed: list[Hash] = ["md5"] if served.has_claim else []
-        return Digests([*(one.kind for one in served.digests), *claimed], served.bytes)
+    def _begin(self) -> None:
+        remote = self.target.remote
+        self.part = self.transfers.parts.new(self.target.key, self.target.name)
+        claimed: list[Hash] = ["md5"] if remote.has_claim else []
+        self.digests = Digests([*(one.kind for one in remote.digests), *claimed], remote.bytes)
+        self.claims: list[Digest] = []  # what the answer's headers say of it
+        self.total = remote.bytes
+        self.validator = Validator()
+        self.is_joined = False  # of bytes from more than one answer
+        self._recorded = 0
+
+    def restart(self) -> None:
+        """Throw away what is here, and begin with nothing."""
+        self.transfers.progress.advance(self._task, -self.offset)
+        self.part.drop()
+        self._begin()
 
     # ---- what is here ----
 
@@ -84,204 +104,196 @@ class Attempt:
     @property
     def can_go_on(self) -> bool:
         """True if another answer's bytes may follow those that are here."""
-        is_known = self.wanted.is_pinned or self.validator.if_range is not None
+        is_known = self.target.is_pinned or self.validator.if_range is not None
         is_barred = self.wants_one_answer or self._is_whole_only
         return is_known and self.offset > 0 and not is_barred
 
-    def find_kept(self, url: str) -> None:
-        """Take over what an earlier run left, where its record vouches for it."""
-        for path, record in self.line.parts.kept(self.wanted.key):
-            if self._may_take(record, url) and self._take_over(path, record):
-                self.url = self.final_url = record.url
-                self.total = record.total if self.total is None else self.total
-                self.validator = Validator(record.etag, record.last_modified)
-                self.is_joined = True
-                self._recorded = 0
-                self.line.progress.note(f"{self.wanted.name}: going on after {self.offset:,} bytes")
-                break
-        self.line.parts.sweep(self.wanted.key, but=self.part.path)
+    def kept(self) -> int:
+        """Return how many bytes the next try goes on after."""
+        return self.offset if self.can_go_on else 0
 
-    def _may_take(self, record: Record, url: str) -> bool:
-        size = self.wanted.served.bytes
+    def find_kept(self) -> None:
+        """Take over what an earlier run left, where its record vouches for it."""
+        parts = self.transfers.parts
+        for path, record in parts.kept(self.target.key):
+            if not self._may_take(record):
+                continue
+            is_long = copy_kept(path, record, self.part, self._digest)
+            self.digests.settle()
+            if not is_long or self.digests.hexdigest("sha256") != record.sha256:
+                self.restart()
+                continue
+            self.url = self.final_url = record.url
+            self.total = record.total if self.total is None else self.total
+            self.validator = Validator(record.etag, record.last_modified)
+            self.is_joined = True
+            self._recorded = 0
+            self.transfers.progress.note(
+                f"{self.target.name}: going on after {self.offset:,} bytes"
+            )
+            break
+        parts.sweep(self.target.key, but=self.part.path)
+
+    def _may_take(self, record: Record) -> bool:
+        size = self.target.remote.bytes
         if size is not None and (record.offset > size or record.total not in (None, size)):
             return False
         if record.etag is not None and not is_strong(record.etag):
             return False
-        is_same = record.url == url and record.mirror == self.line.network.mirror
-        return self.wanted.is_pinned or (is_same and bool(record.etag or record.last_modified))
+        is_same = record.url == self.location.url and record.mirror == self.transfers.network.mirror
+        return self.target.is_pinned or (is_same and bool(record.etag or record.last_modified))
 
-    def _take_over(self, path: Path, record: Record) -> bool:
-        is_long = copied(path, record, self.part, self._digest)
-        self.digests.settle()
-        if is_long and self.digests.hexdigest("sha256") == record.sha256:
-            return True
-        self.restart()
-        return False
+    # ---- one try ----
 
-    def restart(self) -> None:
-        """Throw away what is here, and begin with nothing."""
-        self.line.progress.advance(self._task, -self.offset)
-        self.part.drop()
-        self.part = self.line.parts.new(self.wanted.key, self.wanted.name)
-        self.digests, self.claims = self._digests(), []
-        self.total = self.wanted.served.bytes
-        self.validator, self.is_joined, self._recorded = Validator(), False, 0
+    def locate(self) -> None:
+        """Ask again where the file is: signed addresses expire."""
+        self.location = self._locate()
 
-    # ---- one attempt ----
-
-    def attempt(self, location: Location) -> None:
+    def bring(self) -> None:
         """Bring what is missing.
 
         Raises:
-            TransientError: another attempt may bring more.
+            BrokenError: answers broke off so often that another way should be tried.
+            TransientError: another try may bring more.
             CovcatError: none will.
         """
-        if self.can_go_on and self.url != location.url and not self.wanted.is_pinned:
-            self.restart()  # of another address: perhaps of other bytes
-        if self.offset and not self.can_go_on:
+        self._has_answered = False
+        try:
+            self._bring()
+        except TransientError as error:
+            self._broken += self._has_answered
+            if self._broken == self.target.remote.breaks:
+                raise BrokenError(error.message, cause=error.cause, hint=error.hint) from error
+            raise
+
+    def _bring(self) -> None:
+        is_elsewhere = self.url != self.location.url and not self.target.is_pinned
+        if self.offset and (is_elsewhere or not self.can_go_on):
             self.restart()
         if self.offset and self.offset == self.total:
             return
-        host = urlsplit(location.url).netloc
-        if location.path is not None:
-            with self._local(location, location.path) as answer:
-                self._read(answer, location, host)
+        host = urlsplit(self.location.url).netloc
+        if self.location.path is not None:
+            with self._open_local(self.location.path) as answer:
+                self._read(answer, host)
             return
-        with self.line.slots.hold(host, self.line.web.wait):
-            helpers = self._one_connection(location, host)
-            if helpers and not self._several(location, host, helpers):
-                self._without_help(location, host)
+        with self.transfers.slots.hold(host, self.transfers.web.wait):
+            helpers = self._ask(host)
+            if helpers and not self._bring_in_ranges(host, helpers):
+                try:
+                    self._ask(host)
+                except (ActionNeededError, NetworkError) as error:
+                    self._is_whole_only = True  # who refuses ranges only is asked for all next time
+                    raise TransientError(
+                        error.message, cause=error.cause, hint=error.hint
+                    ) from error
         self._check_whole()
 
-    def _without_help(self, location: Location, host: str) -> None:
-        """Go on alone; who refuses ranges only is asked for all next time."""
-        try:
-            self._one_connection(location, host)
-        except (ActionNeededError, NetworkError) as error:
-            self._is_whole_only = True
-            raise TransientError(error.message, cause=error.cause, hint=error.hint) from error
-
-    def _one_connection(self, location: Location, host: str) -> int:
+    def _ask(self, host: str) -> int:
         """Read one answer; where it is left as too slow, return how many more may help."""
-        headers = self._headers()
-        asked = location.signed or location.url
-        with self.line.web.get(asked, headers, login=location.login) as answer:
-            self.has_answered = True
-            if not self._accept(answer, location, is_range=bool(headers)):
-                return 0
-            return self._read(answer, location, host)
-
-    def _headers(self) -> dict[str, str]:
-        if not self.offset:
-            return {}
-        headers = {"Range": f"bytes={self.offset}-"}
-        if self.validator.if_range is not None:
+        headers = {"Range": f"bytes={self.offset}-"} if self.offset else {}
+        if self.offset and self.validator.if_range is not None:
             headers["If-Range"] = self.validator.if_range
-        return headers
+        where = self.location
+        asked = where.signed or where.url
+        with self.transfers.web.get(asked, headers, login=where.login) as answer:
+            self._has_answered = True
+            is_to_read = self._accept(answer, is_range=bool(headers))
+            return self._read(answer, host) if is_to_read else 0
 
-    def _accept(self, answer: "Answer", location: Location, *, is_range: bool) -> bool:
+    @contextmanager
+    def _open_local(self, path: Path) -> Iterator["Answer"]:
+        """Read a file that is on this machine as if it came from a host."""
+        from covcat.download.http import Answer
+
+        with disk_errors(f"read `{path.name}`"):
+            stream, size = path.open("rb"), path.stat().st_size
+        with stream:
+            chunks = iter(lambda: stream.read(_READ), b"")
+            headers = {"content-length": str(size)}
+            answer = Answer(self.location.url, None, 200, headers, chunks)
+            self._accept(answer, is_range=False)
+            yield answer
+
+    def _accept(self, answer: "Answer", *, is_range: bool) -> bool:
         """Take what an answer says of the file; return False if there is nothing to read."""
-        if self.wanted.served.has_claim:
+        if self.target.remote.has_claim:
             self.claims = claimed_md5(answer.headers)
         if is_range:
-            held = Held(self.offset, self.total, self.validator, self.wanted.is_pinned)
+            held = Held(self.offset, self.total, self.validator, self.target.is_pinned)
             verdict = judge(answer.status, answer.headers, held)
             if verdict == "complete":
                 self.total = self.offset
                 return False
             if verdict == "ask for all":
                 self._is_whole_only = True
-                raise TransientError(f"`{location.url}` answered with a wrong range")
+                raise TransientError(f"`{self.location.url}` answered with a wrong range")
             if verdict == "go on":
                 self.is_joined = True
-                self.total = self.total if self.total is not None else _total(answer.headers)
+                if self.total is None and (found := content_range(answer.headers)):
+                    self.total = found[2]
                 self.final_url = answer.url
                 return True
         if self.offset:
             self.restart()
         self._is_whole_only = False
-        self.url, self.final_url = location.url, answer.url
+        self.url, self.final_url = self.location.url, answer.url
         self.validator = validator_of(answer.headers)
         if self.total is None:
             self.total = answer.length
-            self.line.progress.set_total(self._task, self.total)
+            self.transfers.progress.set_total(self._task, self.total)
         return True
 
-    def _read(self, answer: "Answer", location: Location, host: str) -> int:
+    def _read(self, answer: "Answer", host: str) -> int:
         """Take the body; where it is left as too slow, return how many connections may help."""
+        transfers, url = self.transfers, self.location.url
         self.has_end = answer.is_chunked or answer.length is not None
-        floor = StallDetector(self.line.network.slowest, self.line.network.limit_rate)
+        detector = StallDetector(transfers.network.slowest, transfers.network.limit_rate)
         since, before = time.monotonic(), self.offset
-        heard = _heard(answer.chunks, floor, location.url)
-        for data in self._checked(answer, heard):
-            self.take(data)
-            self.line.progress.advance(self._task, len(data))
-            self.line.limit.take(len(data), self.line.web.wait)
+        chunks = detector.listen(answer.chunks, url)
+        for data in chunks if self.offset else self._check_head(answer, chunks):
+            self.target.check_size(self.offset + len(data), self.url)
+            self.part.write(data)
+            self._digest(data)
+            transfers.progress.advance(self._task, len(data))
+            transfers.limit.take(len(data), transfers.web.wait)
             taken = time.monotonic() - since
             if taken > _SPLIT_AFTER:
                 rate = (self.offset - before) / taken
-                if self._is_slow(answer, rate) and (helpers := self.line.slots.spare(host)):
+                if self._is_slow(answer, rate) and (helpers := transfers.slots.spare(host)):
                     return helpers
                 since, before = time.monotonic(), self.offset
         if answer.is_chunked and self.total is not None and self.offset < self.total:
             raise IntegrityError(  # the server said that this is all of it
-                f"`{location.url}`: expected {self.total} bytes, got {self.offset}"
+                f"`{url}`: expected {self.total} bytes, got {self.offset}"
             )
         return 0
 
-    def _checked(self, answer: "Answer", chunks: Iterator[bytes]) -> Iterator[bytes]:
+    def _check_head(self, answer: "Answer", chunks: Iterator[bytes]) -> Iterator[bytes]:
         """Pass the body on; the first bytes of a file are looked at before."""
-        if self.offset:
-            yield from chunks
-            return
         head = b""
         for data in chunks:
             head += data
             if len(head) >= HEAD:
                 break
-        served, kind = self.wanted.served, answer.headers.get("content-type", "")
-        if not head and served.bytes != 0:
+        remote, kind = self.target.remote, answer.headers.get("content-type", "")
+        if not head and remote.bytes != 0:
             raise NetworkError(f"`{answer.shown}` answered with nothing", hint="try again later")
-        if head and (wrong := not_the_file(head, served.unpack, kind, answer.shown)):
+        if head and (wrong := not_the_file(head, remote.unpack, kind, answer.shown)):
             raise wrong
-        if served.bytes is not None and answer.length not in (None, served.bytes):
+        if remote.bytes is not None and answer.length not in (None, remote.bytes):
             raise IntegrityError(
-                f"`{answer.shown}` is not the pinned file: expected {served.bytes} bytes, got "
+                f"`{answer.shown}` is not the pinned file: expected {remote.bytes} bytes, got "
                 f"{answer.length}",
                 hint="it was changed upstream or on the way; nothing was kept",
             )
         yield head
         yield from chunks
 
-    def take(self, data: bytes) -> None:
-        """Write and hash the next bytes.
-
-        Raises:
-            IntegrityError: they are more than are expected.
-            DiskError: there is no room for them.
-        """
-        self._check_bound(self.offset + len(data))
-        self.part.write(data)
-        self._digest(data)
-
     def _digest(self, data: bytes) -> None:
         self.digests.update(data)
-        if self.offset - self._recorded >= self.line.network.checkpoint:
+        if self.offset - self._recorded >= self.transfers.network.checkpoint:
             self._record()
-
-    def _check_bound(self, size: int) -> None:
-        """Stop a body that goes on beyond what is pinned or what there is room for."""
-        served, room = self.wanted.served, self.wanted.room
-        if served.bytes is not None and size > served.bytes:
-            raise IntegrityError(f"`{self.url}` is longer than expected: {served.bytes} bytes")
-        bound = served.file.max_bytes if served.unpack == "none" else None
-        if bound is not None and size > bound:
-            raise IntegrityError(f"`{self.url}` is longer than the catalog allows: {bound} bytes")
-        if room is not None and size > room:
-            raise DiskError(
-                f"`{self.url}` goes on beyond the {room} bytes that there is room for",
-                hint="free some space, or choose another place with --data-dir",
-            )
 
     def _check_whole(self) -> None:
         if self.total is not None and self.offset < self.total:
@@ -300,39 +312,39 @@ class Attempt:
             not self._is_split
             and not self.wants_one_answer
             and rate < _FAST
-            and self.line.network.limit_rate is None
+            and self.transfers.network.limit_rate is None
             and self.total is not None
             and self.total - self.offset >= _WORTH
             and self.validator.etag is not None
             and answer.headers.get("accept-ranges", "").lower() == "bytes"
         )
 
-    def _several(self, location: Location, host: str, helpers: int) -> bool:
+    def _bring_in_ranges(self, host: str, helpers: int) -> bool:
         """Bring the rest over more connections; return False if it has to be done as before."""
         from covcat.download import ranges
 
         self._is_split = True  # whatever comes of it, not again
-        shared = ranges.Shared(
-            self.line.web,
-            location,
-            self.validator.etag or "",
-            self.total or 0,
-            self.part,
-            lambda size: self.line.progress.advance(self._task, size),
+        crew = ranges.Crew(
+            web=self.transfers.web,
+            location=self.location,
+            etag=self.validator.etag or "",
+            total=self.total or 0,
+            part=self.part,
+            heard=lambda size: self.transfers.progress.advance(self._task, size),
         )
         self.is_joined = True
         try:
-            for data in ranges.bring(shared, self.offset, 1 + helpers):
-                self._check_bound(self.offset + len(data))
+            for data in crew.bring(self.offset, 1 + helpers):
+                self.target.check_size(self.offset + len(data), self.url)
                 self.part.written += len(data)
                 self._digest(data)
         except (StoppedError, DiskError):
             raise
         except CovcatError as error:
-            self.line.progress.note(f"{error.message}; going on with one connection")
+            self.transfers.progress.note(f"{error.message}; going on with one connection")
             return False
         finally:
-            self.line.slots.give_back(host, helpers)
+            self.transfers.slots.give_back(host, helpers)
         return True
 
     # ---- the end ----
@@ -344,7 +356,7 @@ class Attempt:
         self._recorded = self.offset
         record = Record(
             url=self.url,
-            mirror=self.line.network.mirror,
+            mirror=self.transfers.network.mirror,
             etag=self.validator.etag,
             last_modified=self.validator.last_modified,
             total=self.total,
@@ -356,7 +368,7 @@ class Attempt:
 
     def leave(self, *, keep: bool) -> None:
         """Stop working on it; keep what is here for a later run, if it can be of use."""
-        self.line.progress.finish(self._task)
+        self.transfers.progress.finish(self._task)
         try:
             if keep and self.can_go_on:
                 self._record()
@@ -368,28 +380,3 @@ class Attempt:
                 self.part.close()
                 return
         self.part.drop()
-
-    @contextmanager
-    def _local(self, location: Location, path: Path) -> Iterator["Answer"]:
-        """Read a file that is on this machine as if it came from a host."""
-        from covcat.download.http import Answer
-
-        with disk_errors(f"read `{path.name}`"):
-            stream, size = path.open("rb"), path.stat().st_size
-        with stream:
-            chunks = iter(lambda: stream.read(_READ), b"")
-            answer = Answer(location.url, None, 200, {"content-length": str(size)}, chunks)
-            self._accept(answer, location, is_range=False)
-            yield answer
-
-
-def _heard(chunks: Iterator[bytes], floor: StallDetector, url: str) -> Iterator[bytes]:
-    """Tell `floor` of all bytes as they come."""
-    for data in chunks:
-        floor.hear(len(data), url)
-        yield data
-
-
-def _total(headers: Mapping[str, str]) -> int | None:
-    found = content_range(headers)
-    return found[2] if found else None

@@ -1,6 +1,6 @@
 """File -> verified file: tries one address after the other, each as often as makes sense.
 
-The only place that retries. A file that fails leaves nothing but, where a later run can go on
+A file that fails leaves nothing but, where a later run can go on
 with it, its part.
 """
 
@@ -10,26 +10,24 @@ from pathlib import Path
 
 from covcat.digests import VerifiedBy
 from covcat.download.addresses import without_secrets
-from covcat.download.attempt import Attempt
-from covcat.download.pace import pause_after
-from covcat.download.remote import Download, Location, compared
-from covcat.download.wanted import Target, Transfers
+from covcat.download.attempt import Attempt, Transfers
+from covcat.download.remote import Download, Location, Target, compared
+from covcat.download.retry import retry
 from covcat.errors import (
-    BrokenError,
     CovcatError,
     DiskError,
     IntegrityError,
     SeveralError,
     StoppedError,
-    TransientError,
 )
 
-_PROGRESS = 1 << 20  # bytes that renew the retries
 Locate = Callable[[], Location]
 
 
-def fetch(wanted: Target, addresses: Sequence[Locate], line: Transfers, target: Path) -> Download:
-    """Bring a file to `target` and check every digest that is pinned for it.
+def fetch(
+    target: Target, addresses: Sequence[Locate], transfers: Transfers, place: Path
+) -> Download:
+    """Bring a file to `place` and check every digest that is pinned for it.
 
     `addresses` are asked where the file is now before each try: signed ones expire.
 
@@ -43,99 +41,83 @@ def fetch(wanted: Target, addresses: Sequence[Locate], line: Transfers, target: 
     failures: list[CovcatError] = []
     for locate in addresses:
         try:
-            return _from(locate, wanted, line, target)
+            return _fetch_from(locate, target, transfers, place)
         except (DiskError, StoppedError):
             raise
         except CovcatError as error:
             failures.append(error)
             if len(addresses) > len(failures):
-                line.progress.note(f"{error.message}; trying its next address")
+                transfers.progress.note(f"{error.message}; trying its next address")
     if len(failures) == 1:
         raise failures[0]
     raise SeveralError(
-        f"`{wanted.name}` could not be had from any of its {len(failures)} addresses",
+        f"`{target.name}` could not be had from any of its {len(failures)} addresses",
         failures,
         details=[one.message + (f" ({one.cause})" if one.cause else "") for one in failures],
         hint="try again later",
     )
 
 
-def _from(locate: Locate, wanted: Target, line: Transfers, target: Path) -> Download:
+def _fetch_from(locate: Locate, target: Target, transfers: Transfers, place: Path) -> Download:
     """Bring the file from one address."""
-    arrival = Attempt(wanted, line)
+    attempt = Attempt(target, transfers, locate)
     is_worth_keeping = True
     try:
-        location = locate()
-        if location.path is None:
-            arrival.find_kept(location.url)
-        _attempts(arrival, locate, location)
+        if attempt.location.path is None:
+            attempt.find_kept()
+        _bring(attempt)
         try:
-            verified_by = _verify(arrival)
+            verified_by = _verify(attempt)
         except IntegrityError:
-            if not arrival.is_joined:
+            if not attempt.is_joined:
                 raise
-            line.progress.note(f"{wanted.name}: what was joined is wrong; starting again")
-            arrival.restart()
-            arrival.wants_one_answer = True
-            _attempts(arrival, locate, locate())
-            verified_by = _verify(arrival)
-        arrival.part.finish(target)
-        return _download(arrival, location, target, verified_by)
+            transfers.progress.note(f"{target.name}: what was joined is wrong; starting again")
+            attempt.restart()
+            attempt.wants_one_answer = True
+            attempt.locate()
+            _bring(attempt)
+            verified_by = _verify(attempt)
+        attempt.part.finish(place)
+        return _download(attempt, place, verified_by)
     except IntegrityError:
         is_worth_keeping = False
         raise
     finally:
-        arrival.leave(keep=is_worth_keeping)
+        attempt.leave(keep=is_worth_keeping)
 
 
-def _attempts(arrival: Attempt, locate: Locate, location: Location) -> None:
-    """Try until the file is whole, waiting a while after each failure; progress renews hope."""
-    line, failures, broken = arrival.line, 0, 0
-    while True:
-        before, arrival.has_answered = arrival.offset, False
-        try:
-            arrival.attempt(location)
-            return
-        except TransientError as error:
-            if arrival.can_go_on and arrival.offset - before >= _PROGRESS:
-                failures = 0
-            failures += 1
-            broken += arrival.has_answered
-            if broken == arrival.wanted.served.breaks:
-                raise BrokenError(error.message, cause=error.cause, hint=error.hint) from error
-            if failures > line.network.retries:
-                raise
-            pause = pause_after(error, failures, line.network.pause)
-            kept = f" after {arrival.offset:,} bytes" if arrival.can_go_on else ""
-            line.progress.note(
-                f"{error.message}; trying again{kept} in {pause:.1f} s "
-                f"({failures} of {line.network.retries})"
-            )
-            line.web.wait(pause)
-            location = locate()
+def _bring(attempt: Attempt) -> None:
+    """Try until the file is whole; progress renews the retries."""
+    of = attempt.transfers
+    retry(
+        attempt.bring,
+        of.web,
+        of.network,
+        of.progress,
+        kept=attempt.kept,
+        prepare=attempt.locate,
+    )
 
 
-def _verify(arrival: Attempt) -> VerifiedBy:
+def _verify(attempt: Attempt) -> VerifiedBy:
     """Compare with all that is pinned or claimed, and return the strongest of it."""
-    arrival.digests.settle()
-    served = arrival.wanted.served
-    known = [*served.digests, *arrival.claims]
-    kind = compared(served, known, arrival.url, arrival.offset, arrival.digests.hexdigest)
-    has_end = arrival.has_end or arrival.total is not None
+    attempt.digests.settle()
+    remote = attempt.target.remote
+    known = [*remote.digests, *attempt.claims]
+    kind = compared(remote, known, attempt.url, attempt.offset, attempt.digests.hexdigest)
+    has_end = attempt.has_end or attempt.total is not None
     return kind if has_end or kind != "first-use" else "unknown-length"
 
 
-def _download(
-    arrival: Attempt, location: Location, target: Path, verified_by: VerifiedBy
-) -> Download:
-    digests = arrival.digests
+def _download(attempt: Attempt, place: Path, verified_by: VerifiedBy) -> Download:
+    location, digests = attempt.location, attempt.digests
     return Download(
-        path=target,
+        path=place,
         name=location.name,
         url=location.url,
-        final_url=without_secrets(arrival.final_url),
-        mirror=arrival.line.network.mirror if location.path is None else None,
-        bytes=arrival.offset,
+        final_url=without_secrets(attempt.final_url),
+        mirror=attempt.transfers.network.mirror if location.path is None else None,
+        bytes=attempt.offset,
         sha256=digests.hexdigest("sha256") or "",
         md5=digests.hexdigest("md5"),
         verified_by=verified_by,

@@ -1,6 +1,6 @@
 """HTTP: the only module that imports httpx. Client, mirror, redirects, status and error mapping.
 
-Nothing here retries: `covcat.download` does, in one place. Bodies are read raw with
+Nothing here retries: `covcat.download.retry` does. Bodies are read raw with
 `Accept-Encoding: identity`, because httpx decodes silently and loses the end of a cut gzip body.
 """
 
@@ -148,11 +148,13 @@ class Web:
         moved_to: str | None = None
         for _ in range(MAX_REDIRECTS + 1):
             asked = self._asked(current)
-            self._check_public(_host(asked), spelt_address(_host(asked)))
+            host = _host(asked)
+            self._check_public(host, spelt_address(host))
             secret = self._secret(current, login)
             sent = {**headers, **secret} if is_known else headers
             self._turn(_host(current))
-            way = self._way(asked)
+            proxy = self._proxies.of(asked) if self._proxies else None
+            way = Watch(self._head, self.connected, host, proxy)
             with self._errors(asked, way), self._open(asked, sent, body, way) as response:
                 status = response.status_code
                 if status in (401, 403, 429) and secret and not is_known:
@@ -232,11 +234,6 @@ class Web:
             yield response
         finally:
             response.close()
-
-    def _way(self, url: str) -> Watch:
-        """Return who hears what becomes of a request for `url`, by way of a proxy or without."""
-        proxy = self._proxies.of(url) if self._proxies else None
-        return Watch(self._head, self.connected, _host(url), proxy)
 
     def connected(self, host: str | None, stream: Any) -> None:
         """Look at a new connection before anything is sent; judged by its real address.

@@ -64,6 +64,12 @@ class StallDetector:
             )
         self._since, self._heard = time.monotonic(), 0
 
+    def listen(self, chunks: Iterator[bytes], url: str) -> Iterator[bytes]:
+        """Pass bytes on, counting them."""
+        for data in chunks:
+            self.hear(len(data), url)
+            yield data
+
 
 class ConnectionLimit:
     """How many connections each host gets."""

@@ -7,6 +7,7 @@ record vouches for, and hashes them on the way. Order and names: docs/how-it-flo
 import errno
 import glob
 import json
+import math
 import os
 import re
 import time
@@ -19,7 +20,8 @@ from covcat.files import FILE_MODE, disk_errors, opened, write_whole
 from covcat.seal import sealed, unsealed
 
 SCHEMA = "covcat.part/1"
-_OLD = 14 * 86400  # seconds after which a part that nobody asked for again is dropped
+_DAY = 86400  # seconds
+_OLD = 14 * _DAY  # seconds after which a part that nobody asked for again is dropped
 _COPY = 1 << 20
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 _NAME = re.compile(r"(?P<part>(?P<key>.+)\.[0-9a-f]{8})\.(?:part|json(?:\.[0-9a-f]{8})?)")
@@ -45,11 +47,14 @@ class Part:
 
     def __init__(self, path: Path, name: str) -> None:
         """Make it; `name` is the file's, for messages."""
+        import fcntl
+
         self.path, self.name = path, name
         self.written = 0
         with self._errors():
             self._handle: int | None = os.open(path, _NEW, FILE_MODE)
-            self._lock()
+            with suppress(OSError):  # others see that it lives; only tidiness depends on it
+                fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     @property
     def record_path(self) -> Path:
@@ -122,13 +127,6 @@ class Part:
             raise OSError(errno.EBADF, "the part was closed")
         return self._handle
 
-    def _lock(self) -> None:
-        """Tell other processes that this part lives; nothing depends on it but tidiness."""
-        import fcntl
-
-        with suppress(OSError):
-            fcntl.flock(self._open_handle(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-
     def _errors(self) -> AbstractContextManager[None]:
         return disk_errors(f"write the download of `{self.name}`")
 
@@ -162,18 +160,10 @@ class Parts:
 
     def sweep(self, key: str | None = None, but: Path | None = None) -> None:
         """Remove parts that no process holds: those of `key`, or all that are old."""
-        now = time.time()
         for path in self._all(key):
-            if path == but:
-                continue
-            with suppress(OSError):
-                try:
-                    is_old = now - path.lstat().st_mtime > _OLD
-                except FileNotFoundError:  # a crash left its record alone
-                    self._drop(path)
-                    continue
-                if (key is not None or is_old) and _is_free(path):
-                    self._drop(path)
+            is_meant = path != but and (key is not None or _age(path) > _OLD)
+            if is_meant and _may_go(path):
+                self._drop(path)
 
     def all(self) -> list[tuple[Path, bool]]:
         """Return every part, and if no living process holds it."""
@@ -192,7 +182,7 @@ class Parts:
                 one.unlink()
 
 
-def copied(path: Path, record: Record, part: Part, take: Callable[[bytes], object]) -> bool:
+def copy_kept(path: Path, record: Record, part: Part, take: Callable[[bytes], object]) -> bool:
     """Copy what `record` vouches for to the new, empty `part`; `take` hears all of it.
 
     Returns:
@@ -231,25 +221,29 @@ def _read_record(path: Path) -> Record | None:
     return record if is_sound else None
 
 
-def _may_go(path: Path) -> bool:
-    """Tell if a part is nobody's: it is not there, or free; what cannot be opened is another's."""
+def _age(path: Path) -> float:
+    """Return the seconds since a part was written; no end where a crash left its record alone."""
     try:
-        return not os.path.lexists(path) or _is_free(path)
+        return time.time() - path.lstat().st_mtime
     except OSError:
-        return False
+        return math.inf
 
 
-def _is_free(path: Path) -> bool:
-    """Say whether no living process holds a part; where locks fail, only age tells."""
+def _may_go(path: Path) -> bool:
+    """Tell if no living process holds a part; where locks fail, only age tells."""
     import fcntl
 
-    with opened(path, follow=False) as part:
+    try:
+        part = opened(path, follow=False)
+    except OSError:  # it is not there, or another's
+        return not os.path.lexists(path)
+    with part:
         try:
             fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         except OSError:
-            return time.time() - path.lstat().st_mtime > 86400
+            return _age(path) > _DAY
     return True
 
 

@@ -21,18 +21,6 @@ _ROUNDS = 4  # pieces that each connection should get, so that all end together
 _READ = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """A file that several connections bring."""
-
-    web: Web
-    location: Location
-    etag: str
-    total: int
-    part: Part
-    heard: Callable[[int], object]  # told of bytes as they arrive, from any thread
-
-
 @dataclass(slots=True)
 class _Piece:
     start: int
@@ -40,17 +28,54 @@ class _Piece:
     done: int = 0
 
 
-@dataclass
-class _Crew:
-    shared: Shared
-    pieces: list[_Piece]
-    left: deque[_Piece]
-    alive: int
+@dataclass(kw_only=True)
+class Crew:
+    """Connections that bring one file together."""
+
+    web: Web
+    location: Location
+    etag: str
+    total: int
+    part: Part
+    heard: Callable[[int], object]  # told of bytes as they arrive, from any thread
+    left: deque[_Piece] = field(default_factory=deque)
+    alive: int = 0
     news: threading.Condition = field(default_factory=threading.Condition)
     errors: list[CovcatError] = field(default_factory=list)
     is_over: bool = False
 
-    def work(self) -> None:
+    def bring(self, start: int, connections: int) -> Iterator[bytes]:
+        """Give the bytes from `start` to the end, in order, as they come over all connections.
+
+        Raises:
+            CovcatError: no connection is left, and the file is not whole.
+        """
+        size = (self.total - start) // (connections * _ROUNDS)
+        size = max(_SMALLEST, min(_LARGEST, size))
+        steps = range(start, self.total, size)
+        pieces = [_Piece(at, min(at + size, self.total)) for at in steps]
+        self.left, self.alive = deque(pieces), connections
+        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(connections)]
+        for thread in threads:
+            thread.start()
+        position = start
+        try:
+            for piece in pieces:
+                while position < piece.end:
+                    whole = self._front(piece, position)
+                    data = self.part.read_at(position, min(whole - position, _READ))
+                    position += len(data)
+                    yield data
+        finally:
+            with self.news:
+                self.is_over = True
+            ahead = sum(one.done for one in pieces) - (position - start)
+            self.heard(-ahead)  # what lies behind a gap will be asked for again
+            if position == self.total:
+                for thread in threads:
+                    thread.join()
+
+    def _work(self) -> None:
         """Bring pieces until none is left, or one fails."""
         piece = self._next()
         try:
@@ -72,15 +97,15 @@ class _Crew:
             return self.left.popleft() if self.left and not self.is_over else None
 
     def _bring(self, piece: _Piece) -> None:
-        shared, start = self.shared, piece.start + piece.done
-        headers = {"Range": f"bytes={start}-{piece.end - 1}", "If-Range": shared.etag}
-        where = shared.location
-        with shared.web.get(where.signed or where.url, headers, login=where.login) as answer:
-            expected = (start, piece.end - 1, shared.total)
+        start = piece.start + piece.done
+        headers = {"Range": f"bytes={start}-{piece.end - 1}", "If-Range": self.etag}
+        where = self.location
+        with self.web.get(where.signed or where.url, headers, login=where.login) as answer:
+            expected = (start, piece.end - 1, self.total)
             etag = answer.headers.get("etag")
             if answer.status != 206 or content_range(answer.headers) != expected:
                 raise NetworkError(f"`{where.url}` does not give the range that was asked for")
-            if etag != shared.etag:
+            if etag != self.etag:
                 raise NetworkError(f"`{where.url}` changed while it was read")
             for data in answer.chunks:
                 self._take(piece, data)
@@ -91,58 +116,23 @@ class _Crew:
         at = piece.start + piece.done
         if at + len(data) > piece.end:
             raise NetworkError(
-                f"`{self.shared.location.url}` gives more than the range that was asked for"
+                f"`{self.location.url}` gives more than the range that was asked for"
             )
         with self.news:  # nobody may write any more once the rest is brought in another way
             if self.is_over:
                 raise StoppedError("stopped")
-            self.shared.part.write_at(at, data)
+            self.part.write_at(at, data)
             piece.done += len(data)
-            self.shared.heard(len(data))
+            self.heard(len(data))
             self.news.notify_all()
 
-    def front(self, piece: _Piece, position: int) -> int:
+    def _front(self, piece: _Piece, position: int) -> int:
         """Wait for bytes of `piece` after `position`; return up to where it is whole."""
         with self.news:
             while piece.start + piece.done <= position:
                 if self.alive == 0:
                     first = self.errors[0] if self.errors else None
-                    raise first or TransientError(f"`{self.shared.location.url}` ended too early")
-                self.shared.web.wait(0)
+                    raise first or TransientError(f"`{self.location.url}` ended too early")
+                self.web.wait(0)
                 self.news.wait(0.2)
             return piece.start + piece.done
-
-
-def bring(shared: Shared, start: int, connections: int) -> Iterator[bytes]:
-    """Give the bytes from `start` to the end, in order, as they come over all connections.
-
-    Raises:
-        CovcatError: no connection is left, and the file is not whole.
-    """
-    pieces = _pieces(start, shared.total, connections)
-    crew = _Crew(shared, pieces, deque(pieces), connections)
-    threads = [threading.Thread(target=crew.work, daemon=True) for _ in range(connections)]
-    for thread in threads:
-        thread.start()
-    position = start
-    try:
-        for piece in pieces:
-            while position < piece.end:
-                whole = crew.front(piece, position)
-                data = shared.part.read_at(position, min(whole - position, _READ))
-                position += len(data)
-                yield data
-    finally:
-        with crew.news:
-            crew.is_over = True
-        ahead = sum(one.done for one in pieces) - (position - start)
-        shared.heard(-ahead)  # what lies behind a gap will be asked for again
-        if position == shared.total:
-            for thread in threads:
-                thread.join()
-
-
-def _pieces(start: int, total: int, connections: int) -> list[_Piece]:
-    size = (total - start) // (connections * _ROUNDS)
-    size = max(_SMALLEST, min(_LARGEST, size))
-    return [_Piece(at, min(at + size, total)) for at in range(start, total, size)]

@@ -1,12 +1,13 @@
 """What is asked of a host, and what came: how to reach it, where a file is, what arrived."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from covcat.catalog.files import AnyFile
 from covcat.digests import Digest, VerifiedBy
-from covcat.errors import IntegrityError, UsageError
+from covcat.errors import DiskError, IntegrityError, UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,7 @@ class Network:
     allow_private: bool = False  # let redirects lead to private addresses
     retries: int = 5  # after the first try; kept progress renews them
     pause: float = 0.5  # seconds before the first retry; doubled before each further one
+    patience: float = math.inf  # seconds: who asks to wait longer is not asked again
     jobs: int | None = None  # files at once; also connections to one host, where it is set
     limit_rate: float | None = None  # bytes a second, of all connections together
     slowest: tuple[int, float] = (64 << 10, 60)  # fewer bytes in so many seconds: a stall
@@ -53,6 +55,41 @@ class RemoteFile:
         """Return how it is called among the files of its release, as served."""
         folder = self.folder.removesuffix(f"{self.own_folder}/") if self.own_folder else self.folder
         return folder + self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A file, and how it is called while it comes."""
+
+    remote: RemoteFile
+    name: str
+    key: str  # of its parts: the same in every run
+    room: int | None = None  # most bytes that may come where the size is unknown
+    within: int | None = None  # the task of the progress that this one is a part of
+
+    @property
+    def is_pinned(self) -> bool:
+        """True if a digest of the whole file decides in the end."""
+        return any(one.means != "md5-prefix" for one in self.remote.digests)
+
+    def check_size(self, size: int, url: str) -> None:
+        """Stop a body that goes on beyond what is pinned or what there is room for.
+
+        Raises:
+            IntegrityError: `size` is more than it may have.
+            DiskError: it is more than there is room for.
+        """
+        remote = self.remote
+        if remote.bytes is not None and size > remote.bytes:
+            raise IntegrityError(f"`{url}` is longer than expected: {remote.bytes} bytes")
+        bound = remote.file.max_bytes if remote.unpack == "none" else None
+        if bound is not None and size > bound:
+            raise IntegrityError(f"`{url}` is longer than the catalog allows: {bound} bytes")
+        if self.room is not None and size > self.room:
+            raise DiskError(
+                f"`{url}` goes on beyond the {self.room} bytes that there is room for",
+                hint="free some space, or choose another place with --data-dir",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +130,7 @@ class Download:
 
 
 def compared(
-    served: RemoteFile,
+    remote: RemoteFile,
     known: Sequence[Digest],
     url: str,
     size: int,
@@ -104,14 +141,14 @@ def compared(
     Raises:
         IntegrityError: one differs.
     """
-    if served.bytes is not None and size != served.bytes:
-        raise IntegrityError(f"`{url}`: expected {served.bytes} bytes, got {size}")
+    if remote.bytes is not None and size != remote.bytes:
+        raise IntegrityError(f"`{url}`: expected {remote.bytes} bytes, got {size}")
     for one in known:
         got = (hexdigest(one.kind) or "")[: len(one.value)]
         if one.value != got:
             what = "what its host says" if one.means.startswith("host-") else "the pinned file"
             raise IntegrityError(
-                f"`{served.path}` is not {what}: {one.kind} expected {one.value}, got {got} "
+                f"`{remote.path}` is not {what}: {one.kind} expected {one.value}, got {got} "
                 f"(`{url}`)",
                 hint="it was changed upstream or on the way; nothing was kept",
             )

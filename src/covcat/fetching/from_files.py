@@ -143,7 +143,7 @@ def _known(job: Job) -> list[RemoteFile] | None:
         return None
     with closing(Web(bench.network)) as web:
         try:
-            return hosts.listed(files, HostContext(Api(web, bench.network, bench.progress)))
+            return hosts.list_files(files, HostContext(Api(web, bench.network, bench.progress)))
         except NetworkError as error:
             if not bench.network.offline:
                 error.hint = (

@@ -12,11 +12,11 @@ from covcat import hosts
 from covcat.catalog import selection
 from covcat.catalog.files import GitHubFile
 from covcat.download.api import Api
+from covcat.download.attempt import Transfers
 from covcat.download.http import Web
 from covcat.download.pace import PER_HOST, ConnectionLimit, RateLimit
 from covcat.download.parts import Parts
 from covcat.download.remote import Download, RemoteFile
-from covcat.download.wanted import Transfers
 from covcat.errors import (
     BrokenError,
     CovcatError,
@@ -96,7 +96,7 @@ def _placed(job: Job, line: Transfers, ask: HostContext) -> list[Piece]:
     """Put each file in its place as it comes; the others go on coming meanwhile."""
     case, bench = job.case, job.bench
     lost: dict[RemoteFile, CovcatError] = {}
-    listed = hosts.listed(job.release.files, ask, lost)
+    listed = hosts.list_files(job.release.files, ask, lost)
     served = [one for one in listed if not _is_excluded(one)]
     chosen = plan.chosen(served, case.selections, case.listing)
     chosen += _what_is_here(job, served, {one for one, _ in chosen})

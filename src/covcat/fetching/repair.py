@@ -20,9 +20,9 @@ from covcat.catalog.files import AnyFile, GitHubFile
 from covcat.catalog.listing import ListedFile, Listing, totals
 from covcat.catalog.load import Catalog
 from covcat.catalog.selection import Selection
+from covcat.download.attempt import Transfers
 from covcat.download.parts import Parts
 from covcat.download.remote import Network, RemoteFile
-from covcat.download.wanted import Transfers
 from covcat.errors import (
     BrokenError,
     CovcatError,
@@ -310,7 +310,7 @@ def _asked(job: Job, lacking: Lacking, *, by_file: bool) -> Came:
     """Take single files by their paths, then open one archive after the other."""
     with line_of(job.bench) as line:
         ask = ask_of(job, line, by_file=by_file)
-        served = hosts.listed(job.release.files, ask)
+        served = hosts.list_files(job.release.files, ask)
         single = [one for one in served if one.unpack == "none" and _places(one) & lacking.keys()]
         came = _taken(job, line, ask, single, lacking) if single else {}
         archives = [one for one in served if one.unpack != "none"]

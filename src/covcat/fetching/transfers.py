@@ -11,9 +11,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from covcat import hosts
+from covcat.download.attempt import Transfers
 from covcat.download.file import fetch
-from covcat.download.remote import Download, Location, RemoteFile
-from covcat.download.wanted import Target, Transfers
+from covcat.download.remote import Download, Location, RemoteFile, Target
 from covcat.errors import (
     ActionNeededError,
     CovcatError,

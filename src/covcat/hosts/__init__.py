@@ -1,7 +1,7 @@
 """Hosts: one module each, that says what a catalog's file stands for and where that is now.
 
-To add one: a file kind in `covcat.model`, a module here, a line in HOSTS, an imitation in
-tests/imitations.
+To add one: a file kind in `covcat.catalog.files`, a module here, a line in HOSTS, an imitation in
+tests/servers/hosts.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
 
 class Host(Protocol):
-    """What a module of this folder offers."""
+    """What a module of this folder offers.
 
-    def listed(self, file: Any, ask: "HostContext") -> list[RemoteFile]:
+    Those whose records can be drafted have FORMS too, and `describe`: `covcat.hosts.record`.
+    """
+
+    def list_files(self, file: Any, context: "HostContext") -> list[RemoteFile]:
         """Return what the host serves for `file` now: itself, or all files of a set.
 
         Raises:
@@ -30,18 +33,18 @@ class Host(Protocol):
         """
         ...
 
-    def locate(self, served: RemoteFile, ask: "HostContext") -> Location:
-        """Say which request gets `served` now: signed addresses expire, so ask before each try."""
+    def locate(self, remote: RemoteFile, context: "HostContext") -> Location:
+        """Say which request gets `remote` now: signed addresses expire, so ask before each try."""
         ...
 
 
 HOSTS: Mapping[str, str] = {
-    "github": "covcat.hosts.github",
-    "dataverse": "covcat.hosts.dataverse",
     "zenodo": "covcat.hosts.zenodo",
     "figshare": "covcat.hosts.figshare",
+    "dataverse": "covcat.hosts.dataverse",
     "mendeley": "covcat.hosts.mendeley",
     "kaggle": "covcat.hosts.kaggle",
+    "github": "covcat.hosts.github",
     "s3": "covcat.hosts.s3",
     "web": "covcat.hosts.web",
     "bundled": "covcat.hosts.bundled",
@@ -53,9 +56,9 @@ def host(name: str) -> Host:
     return cast("Host", import_module(HOSTS[name]))
 
 
-def listed(
+def list_files(
     files: tuple[AnyFile, ...],
-    ask: "HostContext",
+    context: "HostContext",
     lost: dict[RemoteFile, CovcatError] | None = None,
 ) -> list[RemoteFile]:
     """Return everything that the hosts serve for the files of a release, in order.
@@ -70,29 +73,25 @@ def listed(
     found: list[RemoteFile] = []
     for number, file in enumerate(files):
         try:
-            found += [replace(served, entry=number) for served in _listed(file, ask)]
+            remotes = host(file.host).list_files(file, context)
+            if not remotes:
+                where = page(file) or file.host
+                raise GoneError(f"`{where}` lists no files", hint=f"open {where}")
+            found += [replace(remote, entry=number) for remote in remotes]
         except CovcatError as error:
             if lost is None or file.is_set or len(files) == 1 or not is_lost(error):
                 raise
             name = file.name or getattr(file, "file", None) or f"{file.host} {number + 1}"
             found.append(replace(alone(file, name), entry=number))
             lost[found[-1]] = error
-    for served in found:
-        if reason := unsafe_name(served.path) or unsafe_name(served.folder + served.name):
-            raise IntegrityError(f"{served.file.host} lists the file `{served.path}`: {reason}")
-    if both := collision(served.path for served in found):
+    for remote in found:
+        if reason := unsafe_name(remote.path) or unsafe_name(remote.folder + remote.name):
+            raise IntegrityError(f"{remote.file.host} lists the file `{remote.path}`: {reason}")
+    if both := collision(remote.path for remote in found):
         raise IntegrityError(f"the hosts list `{both[0]}` and `{both[1]}`, which are one path")
     return found
 
 
-def _listed(file: AnyFile, ask: "HostContext") -> list[RemoteFile]:
-    found = host(file.host).listed(file, ask)
-    if not found:
-        where = page(file) or file.host
-        raise GoneError(f"`{where}` lists no files", hint=f"open {where}")
-    return found
-
-
-def locate(served: RemoteFile, ask: "HostContext") -> Location:
-    """Say which request gets `served` now."""
-    return host(served.file.host).locate(served, ask)
+def locate(remote: RemoteFile, context: "HostContext") -> Location:
+    """Say which request gets `remote` now."""
+    return host(remote.file.host).locate(remote, context)

@@ -3,30 +3,22 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from covcat.archives.kinds import SUFFIXES, stem_of
-from covcat.catalog.files import (
-    AnyFile,
-    DataverseFile,
-    FigshareFile,
-    GitHubFile,
-    KaggleFile,
-    MendeleyFile,
-    ZenodoFile,
-)
+from covcat.catalog.files import AnyFile
 from covcat.catalog.listing import Listing
 from covcat.digests import Digest, Hash, VerifiedBy
 from covcat.download.remote import RemoteFile
-from covcat.errors import IntegrityError, NetworkError
+from covcat.errors import IntegrityError
 from covcat.names import unsafe_name
 
 if TYPE_CHECKING:  # httpx is loaded where a host is asked
     from covcat.download.api import Api
 
 _HOLDERS = ("zip", "tar", "7z", "rar")  # formats that hold files: .nii.gz stays what it is
-MOST_FILES = 1_000_000  # of a data set: a list of more does not end
 _LENGTHS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
 _MEANS: dict[str, VerifiedBy] = {
     "sha512": "host-sha512",
@@ -66,9 +58,17 @@ def alone(
 
 
 def one_of(
-    file: AnyFile, path: str, *, id: str, size: int | None, claims: Iterable[Digest] = ()
+    file: AnyFile,
+    path: str,
+    *,
+    id: str,
+    size: int | None,
+    claims: Iterable[Digest] = (),
+    as_is: bool = False,
 ) -> RemoteFile:
-    """Return one file of a set; `path` is the host's. An archive gets a folder of its own name.
+    """Return one file of a set; `path` is the host's.
+
+    An archive gets a folder of its own name, unless it stays `as_is`.
 
     Raises:
         IntegrityError: no file may be called so.
@@ -76,7 +76,7 @@ def one_of(
     check_safe(path, file.host)
     place = PurePosixPath(path)
     folder = (file.into or "") + ("" if str(place.parent) == "." else f"{place.parent}/")
-    unpack = _unpack(file.unpack, place.name)
+    unpack = "none" if as_is else kind_of(place.name, file.unpack)
     own = stem_of(place.name) if unpack != "none" else ""
     return RemoteFile(
         file=file,
@@ -91,12 +91,11 @@ def one_of(
     )
 
 
-def _unpack(asked: str, name: str) -> str:
-    """Say how one file of a set is unpacked: archives of the kind that is asked for."""
+def kind_of(name: str, asked: str = "any") -> Any:
+    """Return what a file of this name is unpacked as, where archives of the kind `asked` are."""
     kind = next((SUFFIXES[one] for one in SUFFIXES if name.lower().endswith(one)), "none")
-    if asked == "any":
-        return kind if kind in _HOLDERS else "none"
-    return kind if kind == asked else "none"
+    is_asked = kind in _HOLDERS if asked == "any" else kind == asked
+    return kind if is_asked else "none"
 
 
 def check_safe(path: str, host: str) -> None:
@@ -141,103 +140,7 @@ def claim(kind: str, value: object, name: str) -> list[Digest]:
     return [Digest(plain, found, _MEANS[plain])]  # type: ignore[arg-type]
 
 
-def field(tree: object, *keys: str | int) -> object:
-    """Return a value of an API's answer, or None where it has another shape."""
-    for key in keys:
-        if isinstance(tree, dict) and isinstance(key, str):
-            tree = tree.get(key)
-        elif isinstance(tree, list) and isinstance(key, int) and -len(tree) <= key < len(tree):
-            tree = tree[key]
-        else:
-            return None
-    return tree
-
-
-def text(tree: object, *keys: str | int) -> str:
-    """Return a text or number of an API's answer as text, or ""."""
-    found = field(tree, *keys)
-    is_plain = isinstance(found, str | int) and not isinstance(found, bool)
-    return str(found) if is_plain else ""
-
-
-def size(tree: object, *keys: str | int) -> int | None:
-    """Return a size in bytes, or None where there is none."""
-    found = text(tree, *keys)
-    return int(found) if found.isdecimal() and len(found) < 16 else None
-
-
-def rows(tree: object, *keys: str | int) -> list[object]:
-    """Return a list of an API's answer.
-
-    Raises:
-        NetworkError: there is none: the API changed, or something else answered.
-    """
-    found = field(tree, *keys)
-    if not isinstance(found, list):
-        where = ".".join(map(str, keys)) or "the answer"
-        raise NetworkError(
-            f"the host's API answered in a shape that covcat does not know: `{where}` is no list",
-            hint="pip install -U covcat",
-        )
-    return found
-
-
-def matching(rule: str, tree: object, *keys: str | int) -> str:
-    """Return a text of an API's answer that addresses are made of.
-
-    Raises:
-        NetworkError: it is not what it should be.
-    """
-    found = text(tree, *keys)
-    if not re.fullmatch(rule, found):
-        raise NetworkError(
-            "the host's API answered in a shape that covcat does not know: "
-            f"`{'.'.join(map(str, keys))}` is `{found[:80]}`"
-        )
-    return found
-
-
-class Pages:
-    """A list of files that comes in pages."""
-
-    def __init__(self, what: str, page: int, *keys: str) -> None:
-        """`page` rows are asked for at once; `keys` lead to what tells one row from another."""
-        self.rows: list[object] = []
-        self._what, self._keys, self._left = what, keys, MOST_FILES // page
-        self._known: set[str] = set()
-
-    def add(self, page: list[object]) -> None:
-        """Take the next page.
-
-        Raises:
-            NetworkError: it brings nothing new, or the list does not end.
-        """
-        ids = {text(row, *self._keys) for row in page}
-        if page and ids <= self._known:
-            raise NetworkError(
-                f"{self._what} lists the same files again and again", hint="try again later"
-            )
-        self._known |= ids
-        self.rows += page
-        self._left -= 1
-        if self._left < 0 or len(self.rows) > MOST_FILES:
-            raise NetworkError(f"{self._what} lists files without end", hint="try again later")
-
-
 def page(file: AnyFile) -> str | None:
-    """Return the page on which a person gets a file, where one is known by its host's pattern."""
-    match file:
-        case KaggleFile():
-            return f"https://www.kaggle.com/datasets/{file.dataset}"
-        case DataverseFile():
-            return f"https://doi.org/{file.doi}"
-        case ZenodoFile():
-            return f"https://zenodo.org/records/{file.record}"
-        case MendeleyFile():
-            return f"https://data.mendeley.com/datasets/{file.dataset}/{file.version}"
-        case FigshareFile():
-            return f"https://doi.org/10.6084/m9.figshare.{file.article}.v{file.version}"
-        case GitHubFile():
-            return f"https://github.com/{file.repository}"
-        case _:
-            return None
+    """Return the page on which a person gets a file, where its host has one for each."""
+    pattern = getattr(import_module(f"covcat.hosts.{file.host}"), "FILE_PAGE", None)
+    return pattern.format(file) if pattern else None

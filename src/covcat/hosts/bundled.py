@@ -6,14 +6,14 @@ from covcat.download.remote import Location, RemoteFile
 from covcat.hosts.base import HostContext, alone
 
 
-def listed(file: BundledFile, ask: HostContext) -> list[RemoteFile]:
+def list_files(file: BundledFile, context: HostContext) -> list[RemoteFile]:
     """The entry is the file."""
-    del ask
+    del context
     return [alone(file, file.name)]
 
 
-def locate(served: RemoteFile, ask: HostContext) -> Location:
+def locate(remote: RemoteFile, context: HostContext) -> Location:
     """The file lies in the packaged catalog."""
-    del ask
-    path = packaged_catalog() / "bundled" / served.name
-    return Location(url=f"bundled:{served.name}", name=served.name, path=path)
+    del context
+    path = packaged_catalog() / "bundled" / remote.name
+    return Location(url=f"bundled:{remote.name}", name=remote.name, path=path)

@@ -4,27 +4,38 @@ Every fact is the host's, and passes the catalog's own rules. How it is written 
 it tells the person who writes the entry to look at: `covcat.cli.draft`.
 """
 
+import re
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from covcat import hosts
-from covcat.archives.kinds import SUFFIXES, stem_of
-from covcat.catalog.entries import Contents, Release
+from covcat.archives.kinds import stem_of
+from covcat.catalog.entries import Release
 from covcat.catalog.files import AnyFile, File
 from covcat.download.api import Api
 from covcat.download.http import Web
 from covcat.download.remote import Network
-from covcat.errors import ActionNeededError, IntegrityError, NetworkError
-from covcat.hosts.base import HostContext
-from covcat.hosts.records import SAYS, Listed, Record, Said, cleaned, is_refused
+from covcat.errors import ActionNeededError, IntegrityError, NetworkError, UsageError
+from covcat.hosts import HOSTS
+from covcat.hosts.base import HostContext, kind_of
+from covcat.hosts.logins import DATAVERSE
+from covcat.hosts.record import (
+    DescribedFile,
+    Description,
+    Forms,
+    Record,
+    clean_name,
+    count_contents,
+    is_refused,
+)
 from covcat.names import Paths, unsafe_name
 from covcat.progress import Progress
 
 MOST_FILES = 100  # of a set, each of which gets an entry of its own
 _KEYS = ("name", "into", "bytes", "sha256", "md5", "unpack")  # after the host's own, in this order
-_HOLDERS = ("zip", "tar", "7z", "rar")  # a single .gz stays what it is: volumes are kept so
+_LEAD = re.compile(r"(?:https?://)?(?:www\.)?(?:(?:dx\.)?doi\.org/)?(?:doi:\s*)?", re.I)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +43,44 @@ class Draft:
     """A release to begin an entry with, and what is known of each file in it and beside it."""
 
     record: Record
-    said: Said
+    said: Description
     release: Release
     is_set: bool  # one entry stands for all files
-    entries: tuple[tuple[Listed, AnyFile], ...]  # each file, and its own entry
+    entries: tuple[tuple[DescribedFile, AnyFile], ...]  # each file, and its own entry
     refusal: str = ""  # why `fetch` would not take it
+
+
+def record_of(name: str) -> Record:
+    """Read HOST:RECORD, a DOI or an address.
+
+    Raises:
+        UsageError: it is none of the forms, which are named.
+    """
+    forms: dict[str, Forms] = {
+        one: found for one in HOSTS if (found := getattr(hosts.host(one), "FORMS", None))
+    }
+    host, _, rest = name.strip().partition(":")
+    host = host.lower()
+    is_named = host in forms
+    plain = _LEAD.sub("", rest if is_named else name.strip(), count=1)
+    tries = [(host, forms[host].short)] if is_named else []
+    tries += [(one, forms[one].full) for one in ([host] if is_named else forms)]
+    for one, pattern in tries:
+        if found := re.fullmatch(pattern, plain, re.ASCII):
+            given = {key: value for key, value in found.groupdict().items() if value}
+            if given["id"].startswith("10.7910/dvn/"):  # as DataCite writes it, not as Harvard does
+                given["id"] = given["id"].upper()
+            given["server"] = f"https://{given['server']}" if "server" in given else DATAVERSE
+            return Record(host=one, page=forms[one].page.format(**given), **given)
+    raise UsageError(
+        f"`{name}` names no record of a host that covcat can ask: expected one of these forms",
+        details=[
+            *(one.example for one in forms.values()),
+            "a DOI of Zenodo, figshare, Mendeley Data or Harvard Dataverse (10.7910/DVN/…)",
+            "the address of a page of any of these",
+        ],
+        hint="covcat catalog draft --help",
+    )
 
 
 def draft(
@@ -48,51 +92,47 @@ def draft(
         NetworkError: there is no such record, or its host says what no catalog can hold.
         ActionNeededError: nothing of it can be fetched.
     """
+    module: Any = hosts.host(record.host)
     with closing(Web(network)) as web:
-        ask = HostContext(Api(web, network, progress))
+        context = HostContext(Api(web, network, progress))
         try:
-            said = SAYS[record.host](record, ask)
+            said: Description = module.describe(record, context)
         except NetworkError as error:
             if not error.hint or "covcat show" in error.hint:  # that is for entries that exist
                 error.hint = f"is it the right record? open {record.page}"
             raise
-        return _drafted(record, said, ask, today, each=each)
-
-
-def _drafted(record: Record, said: Said, ask: HostContext, today: str, *, each: bool) -> Draft:
-    entries = _placed(said.files)
-    is_set = said.whole is not None and (not entries or (len(entries) > MOST_FILES and not each))
-    own = tuple(file for one, file in entries if not one.closed)
-    if not is_set and not own:
-        raise ActionNeededError(
-            f"{record.host} lists no file of `{record.id}` that covcat can fetch",
-            details=[*said.notes, *(f"{one.closed}: {one.path}" for one in said.files)],
-            hint=f"open {record.page}",
+        entries = _place_all(said.files)
+        is_large = len(entries) > MOST_FILES and not each
+        is_set = said.whole is not None and (not entries or is_large)
+        own = tuple(file for one, file in entries if not one.closed)
+        if not is_set and not own:
+            raise ActionNeededError(
+                f"{record.host} lists no file of `{record.id}` that covcat can fetch",
+                details=[*said.notes, *(f"{one.closed}: {one.path}" for one in said.files)],
+                hint=f"open {record.page}",
+            )
+        release = Release(
+            id=said.release,
+            date=said.date or None,
+            source=f"{said.asked}, read {today}",
+            files=(_entry_for_all(said),) if is_set else own,
         )
-    release = Release(
-        id=said.release,
-        date=said.date or None,
-        source=f"{said.asked}, read {today}",
-        files=(_for_all(said),) if is_set else own,
-    )
-    _check_valid(release, record)
+        _check_valid(release, record)
+        refusal = ""
+        try:
+            hosts.list_files(release.files, context)  # it has been asked for them already
+        except IntegrityError as error:
+            refusal = error.message
+    if said.contents is None and said.files:
+        said = replace(said, contents=count_contents([one.bytes for one in said.files]))
     return Draft(
         record=record,
-        said=replace(said, contents=said.contents or _contents(said.files)),
+        said=said,
         release=release,
         is_set=is_set,
         entries=tuple(entries),
-        refusal=_refusal(release, ask),
+        refusal=refusal,
     )
-
-
-def _refusal(release: Release, ask: HostContext) -> str:
-    """Return why `fetch` would not take the names that a host has; it has been asked for them."""
-    try:
-        hosts.listed(release.files, ask)
-    except IntegrityError as error:
-        return error.message
-    return ""
 
 
 def tree_of(release: Release) -> dict[str, Any]:
@@ -129,51 +169,34 @@ def _check_valid(release: Release, record: Record) -> None:
 # ---- files -> entries --------------------------------------------------------------------------
 
 
-def _kind(path: str) -> Any:
-    """Return what a file is unpacked as."""
-    found = next((SUFFIXES[one] for one in SUFFIXES if path.lower().endswith(one)), "none")
-    return found if found in _HOLDERS else "none"
-
-
-def _placed(files: Sequence[Listed]) -> list[tuple[Listed, AnyFile]]:
+def _place_all(files: Sequence[DescribedFile]) -> list[tuple[DescribedFile, AnyFile]]:
     """Give each file a name, a place that no other has, its size and its pins.
 
     Several archives get a folder each: those of one record often hold files of the same names.
     """
     paths = Paths()
-    several = sum(_kind(one.name) != "none" for one in files) > 1
+    several = sum(kind_of(one.name) != "none" for one in files) > 1
     found = []
     for number, one in enumerate(files, 1):
-        name, folder = _name(one), _folder(one)
-        has_own = several and _kind(one.name) != "none"
+        name: str | None = one.name
+        if is_refused(one.name):
+            will_do = one.file.name is None and not unsafe_name(one.name)  # though not as a key
+            name = None if will_do else clean_name(one.name)
+        folder = one.path.rpartition("/")[0]
+        if folder and unsafe_name(folder):
+            folder = "/".join(clean_name(part) for part in folder.split("/") if part.strip(". "))
+        folder += "/" if folder else ""
+        has_own = several and kind_of(one.name) != "none"
         own = f"{stem_of(name or one.name)}/" if has_own else ""
-        if not _is_free(paths, folder + (own or name or one.name)):
+        place = folder + (own or name or one.name)
+        is_again, other = paths.add(place.rstrip("/"), is_file=not place.endswith("/"))
+        if is_again or other is not None:
             folder = f"file-{number}/{folder}"
-        found.append((one, _pinned(one, name, folder + own)))
+        found.append((one, _entry(one, name, folder + own)))
     return found
 
 
-def _name(one: Listed) -> str | None:
-    """Return what a file is kept as; None where its host's name will do, though not as a key."""
-    if not is_refused(one.name):
-        return one.name
-    return None if one.file.name is None and not unsafe_name(one.name) else cleaned(one.name)
-
-
-def _folder(one: Listed) -> str:
-    """Return the folder of a file, made safe where it is not."""
-    folder = one.path.rpartition("/")[0]
-    if folder and unsafe_name(folder):
-        folder = "/".join(cleaned(part) for part in folder.split("/") if part.strip(". "))
-    return f"{folder}/" if folder else ""
-
-
-def _is_free(paths: Paths, place: str) -> bool:
-    is_again, other = paths.add(place.rstrip("/"), is_file=not place.endswith("/"))
-    return not is_again and other is None
-
-
-def _pinned(one: Listed, name: str | None, into: str) -> AnyFile:
+def _entry(one: DescribedFile, name: str | None, into: str) -> AnyFile:
     pins = {digest.kind: digest.value for digest in one.digests}
     keys: dict[str, Any] = {
         "name": name,
@@ -181,21 +204,15 @@ def _pinned(one: Listed, name: str | None, into: str) -> AnyFile:
         "bytes": one.bytes,
         "sha256": pins.get("sha256"),
         "md5": pins.get("md5"),
-        "unpack": _kind(one.name),
+        "unpack": kind_of(one.name),
     }
     return replace(one.file, **keys)
 
 
-def _for_all(said: Said) -> AnyFile:
+def _entry_for_all(said: Description) -> AnyFile:
     """Return the one entry that stands for a whole set; unpacked as its files' names say."""
     assert said.whole is not None
-    kinds = {_kind(one.name) for one in said.files} - {"none"}
+    kinds = {kind_of(one.name) for one in said.files} - {"none"}
     if not said.files:
         return said.whole
     return replace(said.whole, unpack="any" if len(kinds) > 1 else next(iter(kinds), "none"))
-
-
-def _contents(files: Sequence[Listed]) -> Contents | None:
-    known = [one.bytes for one in files if one.bytes is not None]
-    unknown = len(files) - len(known)
-    return Contents(files=len(files), bytes=sum(known), of_unknown_size=unknown) if files else None

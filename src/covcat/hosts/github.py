@@ -7,28 +7,36 @@ its git blob id.
 """
 
 from dataclasses import replace
-from pathlib import PurePosixPath
 from urllib.parse import quote
 
+from covcat.catalog.entries import Contents
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import ListedFile
+from covcat.catalog.marks import GitId, OwnerName
 from covcat.digests import EXECUTABLE, REGULAR, Digest, VerifiedBy, tree_id
 from covcat.download.remote import Location, RemoteFile
 from covcat.errors import GoneError, IntegrityError, NetworkError
 from covcat.hosts import github_lfs
-from covcat.hosts.base import (
-    MOST_FILES,
-    HostContext,
-    alone,
-    check_safe,
-    claim,
-    field,
-    matching,
-    rows,
-    size,
-    text,
-)
+from covcat.hosts.base import HostContext, alone, check_safe, claim, one_of
 from covcat.hosts.logins import of_github
+from covcat.hosts.record import (
+    NAME,
+    Description,
+    Forms,
+    Record,
+    count_contents,
+    find_date,
+    strip_all,
+)
+from covcat.hosts.trees import (
+    MOST_FILES,
+    get_field,
+    get_rows,
+    get_size,
+    get_text,
+    match_mark,
+    match_text,
+)
 from covcat.names import MAX_DEPTH
 
 API = "https://api.github.com/repos"
@@ -36,80 +44,76 @@ RAW = "https://raw.githubusercontent.com"
 _HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 _SHA = r"[0-9a-f]{40}"
 _MODE = r"(?:100|120|160)[0-7]{3}"
+FILE_PAGE = "https://github.com/{0.repository}"
+FORMS = Forms(
+    short=rf"(?P<id>{NAME}/{NAME}?)(?:\.git)?(?:@(?P<version>[^\s?#~^:]+))?",
+    full=rf"github\.com/(?P<id>{NAME}/{NAME}?)(?:\.git)?(?:/tree/(?P<version>[^\s?#~^:]+))?/?",
+    example="github:OWNER/REPOSITORY or github:OWNER/REPOSITORY@REF",
+    page="https://github.com/{id}",
+)
 BREAKS = 2  # of an archive, after which its files are asked for one by one
 
 
-def listed(file: GitHubFile, ask: HostContext) -> list[RemoteFile]:
+def list_files(file: GitHubFile, context: HostContext) -> list[RemoteFile]:
     """The archive, or every file of it; an asset is one file."""
     if file.asset is not None:
-        return [_asset(file, file.asset, ask)]
-    if ask.by_file:
-        return _files(file, ask)
+        return [_find_asset(file, file.asset, context)]
+    if context.by_file:
+        return _list_state(file, context)
     name = file.repository.rpartition("/")[2]
     archive = f"{name}-{file.commit or file.branch}.zip".replace("/", "-")
     return [replace(alone(file, archive), breaks=BREAKS)]
 
 
-def locate(served: RemoteFile, ask: HostContext) -> Location:
+def locate(remote: RemoteFile, context: HostContext) -> Location:
     """Ask codeload directly: github.com/…/archive only redirects there."""
-    file = served.file
+    file = remote.file
     assert isinstance(file, GitHubFile)
-    if served.id.startswith(github_lfs.PREFIX):
-        return github_lfs.locate(served, file, ask)
+    if remote.id.startswith(github_lfs.PREFIX):
+        return github_lfs.locate(remote, file, context)
     if file.asset is not None:
         url = f"https://github.com/{file.repository}/releases/download/{quote(file.tag or '')}/"
-        return Location(url=url + quote(file.asset), name=served.name)
-    if served.id:
-        return Location(url=f"{RAW}/{file.repository}/{quote(served.id)}", name=served.name)
+        return Location(url=url + quote(file.asset), name=remote.name)
+    if remote.id:
+        return Location(url=f"{RAW}/{file.repository}/{quote(remote.id)}", name=remote.name)
     state = file.commit or f"refs/heads/{quote(file.branch or '')}"
     return Location(
-        url=f"https://codeload.github.com/{file.repository}/zip/{state}", name=served.name
+        url=f"https://codeload.github.com/{file.repository}/zip/{state}", name=remote.name
     )
 
 
 # ---- one by one --------------------------------------------------------------------------------
 
 
-def _files(file: GitHubFile, ask: HostContext) -> list[RemoteFile]:
+def _list_state(file: GitHubFile, context: HostContext) -> list[RemoteFile]:
     """Return every file of a state: by the pinned listing, else by the API's tree of it."""
-    commit = file.commit or matching(_SHA, _commit(file, ask), "sha")
-    if ask.listing is None:
-        inside = [row for row in tree(file, commit, ask) if row.path.startswith(file.keep or "")]
-        means = _proven(file, inside)
+    asked = f"{file.repository}/commits/{quote(file.branch or '')}"
+    commit = file.commit or match_text(_SHA, _ask(asked, context), "sha")
+    if context.listing is None:
+        rows = _list_tree(file, commit, context)
+        inside = [row for row in rows if row.path.startswith(file.keep or "")]
+        means = _check_tree(file, inside)
     else:
-        inside, means = list(ask.listing.values()), "git-blob"
+        inside, means = list(context.listing.values()), "git-blob"
         if any(row.bytes is None for row in inside):
-            known = {row.path: row for row in tree(file, commit, ask)}
-            inside = [_sized(row, known.get(row.path)) for row in inside]
-    return [_file(file, row, f"{commit}/{row.path}", means) for row in inside]
+            rows = _list_tree(file, commit, context)
+            sizes = {(row.path, row.blob): row.bytes for row in rows}  # of the same contents only
+            inside = [
+                replace(row, bytes=sizes.get((row.path, row.blob))) if row.bytes is None else row
+                for row in inside
+            ]
+    found = []
+    for row in inside:
+        digests = [Digest("sha256", row.sha256, "sha256")] if row.sha256 else []
+        if row.blob and row.bytes is not None:
+            digests.append(Digest("git-blob", row.blob, means))
+        id = f"{commit}/{row.path}"
+        one = one_of(file, row.path, id=id, size=row.bytes, claims=digests, as_is=True)
+        found.append(replace(one, mode=row.mode))
+    return found
 
 
-def _file(file: GitHubFile, row: ListedFile, id: str, means: VerifiedBy) -> RemoteFile:
-    place = PurePosixPath(row.path)
-    folder = "" if str(place.parent) == "." else f"{place.parent}/"
-    digests = [Digest("sha256", row.sha256, "sha256")] if row.sha256 else []
-    if row.blob and row.bytes is not None:
-        digests.append(Digest("git-blob", row.blob, means))
-    return RemoteFile(
-        file=file,
-        name=place.name,
-        id=id,
-        folder=(file.into or "") + folder,
-        bytes=row.bytes,
-        digests=tuple(digests),
-        mode=row.mode,
-        is_alone=False,
-    )
-
-
-def _sized(row: ListedFile, known: ListedFile | None) -> ListedFile:
-    """Take the size of a file from the API, if it is of the same contents."""
-    if row.bytes is not None or known is None or known.blob != row.blob:
-        return row
-    return replace(row, bytes=known.bytes)
-
-
-def _proven(file: GitHubFile, listed: list[ListedFile]) -> VerifiedBy:
+def _check_tree(file: GitHubFile, listed: list[ListedFile]) -> VerifiedBy:
     """Say what the API's word is worth: a pin, if its files have the pinned tree's id.
 
     Raises:
@@ -127,12 +131,7 @@ def _proven(file: GitHubFile, listed: list[ListedFile]) -> VerifiedBy:
     return "git-blob"
 
 
-def _commit(file: GitHubFile, ask: HostContext) -> object:
-    url = f"{API}/{file.repository}/commits/{quote(file.branch or '')}"
-    return ask.api.json(url, _HEADERS, login=of_github())
-
-
-def tree(file: GitHubFile, commit: str, ask: HostContext) -> list[ListedFile]:
+def _list_tree(file: GitHubFile, commit: str, context: HostContext) -> list[ListedFile]:
     """Return all files of a commit; a tree that GitHub cuts is walked level by level.
 
     Links and other repositories are among them: their modes say so.
@@ -141,19 +140,19 @@ def tree(file: GitHubFile, commit: str, ask: HostContext) -> list[ListedFile]:
         IntegrityError: it holds names that no file may have.
         NetworkError: it does not end.
     """
-    answer = _tree(file, commit, ask, recursive=True)
-    if field(answer, "truncated") is not True:
-        return [_row(entry, "") for entry in rows(answer, "tree") if _is_leaf(entry)]
-    return _walked(file, commit, ask)
+    answer = _ask_tree(file, commit, context, recursive=True)
+    if get_field(answer, "truncated") is not True:
+        return [_row(entry, "") for entry in get_rows(answer, "tree") if _is_leaf(entry)]
+    return _walk_tree(file, commit, context)
 
 
-def _walked(file: GitHubFile, commit: str, ask: HostContext) -> list[ListedFile]:
+def _walk_tree(file: GitHubFile, commit: str, context: HostContext) -> list[ListedFile]:
     found: list[ListedFile] = []
     left: list[tuple[str, tuple[str, ...]]] = [("", (commit,))]  # path; ids down to the folder's
     entries = 0
     while left:
         folder, line = left.pop()
-        inside = rows(_tree(file, line[-1], ask, recursive=False), "tree")
+        inside = get_rows(_ask_tree(file, line[-1], context, recursive=False), "tree")
         entries += len(inside)
         if len(line) > MAX_DEPTH or entries > MOST_FILES:
             raise NetworkError(f"GitHub lists the files of {file.repository} without end")
@@ -161,27 +160,30 @@ def _walked(file: GitHubFile, commit: str, ask: HostContext) -> list[ListedFile]
             if _is_leaf(entry):
                 found.append(_row(entry, folder))
                 continue
-            path, sha = folder + text(entry, "path"), matching(_SHA, entry, "sha")
+            path, sha = folder + get_text(entry, "path"), match_text(_SHA, entry, "sha")
             if sha in line:
                 raise NetworkError(f"GitHub lists `{path}` of {file.repository} within itself")
             left.append((f"{path}/", (*line, sha)))
     return found
 
 
-def _tree(file: GitHubFile, sha: str, ask: HostContext, *, recursive: bool) -> object:
+def _ask_tree(file: GitHubFile, sha: str, context: HostContext, *, recursive: bool) -> object:
     query = "?recursive=1" if recursive else ""
-    url = f"{API}/{file.repository}/git/trees/{sha}{query}"
-    return ask.api.json(url, _HEADERS, login=of_github())
+    return _ask(f"{file.repository}/git/trees/{sha}{query}", context)
+
+
+def _ask(path: str, context: HostContext) -> object:
+    return context.api.json(f"{API}/{path}", _HEADERS, login=of_github())
 
 
 def _is_leaf(entry: object) -> bool:
-    return text(entry, "type") != "tree"
+    return get_text(entry, "type") != "tree"
 
 
 def _row(entry: object, folder: str) -> ListedFile:
-    path, mode = folder + text(entry, "path"), matching(_MODE, entry, "mode")
+    path, mode = folder + get_text(entry, "path"), match_text(_MODE, entry, "mode")
     check_safe(path, "github")
-    return ListedFile(path, mode, matching(_SHA, entry, "sha"), size(entry, "size"), None)
+    return ListedFile(path, mode, match_text(_SHA, entry, "sha"), get_size(entry, "size"), None)
 
 
 def odd(path: str, mode: str | None) -> str:
@@ -194,19 +196,67 @@ def odd(path: str, mode: str | None) -> str:
 # ---- assets ------------------------------------------------------------------------------------
 
 
-def _asset(file: GitHubFile, name: str, ask: HostContext) -> RemoteFile:
+def _find_asset(file: GitHubFile, name: str, context: HostContext) -> RemoteFile:
     """Return an asset with GitHub's digest of it: those of before June 2025 have none."""
     if file.sha256 or file.md5:
         return alone(file, name)
-    url = f"{API}/{file.repository}/releases/tags/{quote(file.tag or '')}"
-    for row in rows(ask.api.json(url, _HEADERS, login=of_github()), "assets"):
-        if text(row, "name") == name:
-            if text(row, "state") not in ("", "uploaded"):
+    asked = f"{file.repository}/releases/tags/{quote(file.tag or '')}"
+    for row in get_rows(_ask(asked, context), "assets"):
+        if get_text(row, "name") == name:
+            if get_text(row, "state") not in ("", "uploaded"):
                 raise NetworkError(f"the asset `{name}` of {file.repository} is a broken upload")
-            kind, _, value = text(row, "digest").partition(":")
+            kind, _, value = get_text(row, "digest").partition(":")
             claims = claim(kind, value, name)
-            return alone(file, name, size=size(row, "size"), claims=claims)
+            return alone(file, name, size=get_size(row, "size"), claims=claims)
     raise GoneError(
         f"the release {file.tag} of {file.repository} has no asset `{name}`",
         hint=f"open https://github.com/{file.repository}/releases",
     )
+
+
+# ---- for a draft -------------------------------------------------------------------------------
+
+
+def describe(record: Record, context: HostContext) -> Description:
+    """Return what GitHub says of a repository at a branch, tag or commit."""
+    about = _ask(record.id, context)
+    ref = record.version or get_text(about, "default_branch")
+    asked = f"{record.id}/commits/{quote(ref, errors='replace')}"
+    tree = _ask(asked, context)
+    file = GitHubFile(
+        host="github",
+        repository=match_mark(OwnerName, about, "full_name"),
+        commit=match_mark(GitId, tree, "sha"),
+        tree=match_mark(GitId, tree, "commit", "tree", "sha"),
+        unpack="zip",
+    )
+    date = find_date(get_text(tree, "commit", "committer", "date"))
+    contents, notes = _describe_contents(file, context)
+    return Description(
+        asked=f"{API}/{asked}",
+        release=date or str(file.commit),
+        date=date,
+        title=get_text(about, "description") or file.repository,
+        license=get_text(about, "license", "spdx_id") or get_text(about, "license", "name"),
+        license_url=get_text(about, "license", "url"),
+        authors=strip_all([get_text(about, "owner", "login")]),
+        whole=file,
+        contents=contents,
+        notes=notes,
+    )
+
+
+def _describe_contents(
+    file: GitHubFile, context: HostContext
+) -> tuple[Contents | None, tuple[str, ...]]:
+    """Count what a commit holds: `fetch` refuses links and other repositories in it."""
+    try:
+        rows = _list_tree(file, str(file.commit), context)
+    except IntegrityError as error:
+        return None, (f"{error.message}: `keep` a folder without it, with that folder's tree id",)
+    if what := next(filter(None, (odd(row.path, row.mode) for row in rows)), ""):
+        way_out = "`exclude` it, without `tree`, or `keep` a folder without it, with its tree id"
+        return None, (f"{what}: {way_out}",)
+    has_lfs = any(row.path.endswith(".gitattributes") for row in rows)
+    note = ".gitattributes: where it names Git LFS, the bytes counted are those of pointers"
+    return count_contents([row.bytes for row in rows]), (note,) if has_lfs else ()

@@ -13,7 +13,8 @@ from covcat.digests import Digest
 from covcat.download.remote import Location, Login, RemoteFile
 from covcat.errors import GoneError, NetworkError
 from covcat.files import StoredFile
-from covcat.hosts.base import HostContext, field, rows, text
+from covcat.hosts.base import HostContext
+from covcat.hosts.trees import get_field, get_rows, get_text
 
 PREFIX = "lfs:"
 MOST = 1024  # bytes of a pointer, by the specification
@@ -59,34 +60,34 @@ def content(
     )
 
 
-def locate(served: RemoteFile, file: GitHubFile, ask: HostContext) -> Location:
+def locate(remote: RemoteFile, file: GitHubFile, context: HostContext) -> Location:
     """Ask for a signed address of a content."""
-    oid, _, place = served.id.removeprefix(PREFIX).partition(":")
+    oid, _, place = remote.id.removeprefix(PREFIX).partition(":")
     question = {
         "operation": "download",
         "transfers": ["basic"],
-        "objects": [{"oid": oid, "size": served.bytes}],
+        "objects": [{"oid": oid, "size": remote.bytes}],
         "hash_algo": "sha256",
     }
-    answer = ask.api.json(
+    answer = context.api.json(
         f"https://github.com/{file.repository}.git/info/lfs/objects/batch",
         {"Accept": _KIND, "Content-Type": _KIND},
         body=json.dumps(question).encode(),
         once=False,
     )
-    one = next(iter(rows(answer, "objects")), None)
-    href = text(one, "actions", "download", "href")
+    one = next(iter(get_rows(answer, "objects")), None)
+    href = get_text(one, "actions", "download", "href")
     if not href:
-        is_gone = text(one, "error", "code") in ("404", "410")
+        is_gone = get_text(one, "error", "code") in ("404", "410")
         raise (GoneError if is_gone else NetworkError)(
-            f"Git LFS does not give the content of `{served.path}`",
-            cause=text(one, "error", "message") or None,
+            f"Git LFS does not give the content of `{remote.path}`",
+            cause=get_text(one, "error", "message") or None,
             hint=f"open https://github.com/{file.repository}",
         )
-    host, headers = _host(href), _headers(field(one, "actions", "download", "header"))
+    host, headers = _host(href), _headers(get_field(one, "actions", "download", "header"))
     return Location(
         url=f"https://media.githubusercontent.com/media/{file.repository}/{quote(place)}",
-        name=served.name,
+        name=remote.name,
         signed=href,
         login=Login(host, headers, at_once=True),
     )

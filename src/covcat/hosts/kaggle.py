@@ -9,28 +9,63 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from covcat.catalog.files import KaggleFile
+from covcat.catalog.marks import Count
 from covcat.download.remote import Location, RemoteFile
+from covcat.errors import NetworkError
 from covcat.hosts.base import HostContext, alone
 from covcat.hosts.logins import of_kaggle
+from covcat.hosts.record import NAME, Description, Forms, Record, find_date, strip_all
+from covcat.hosts.trees import find_rows, get_size, get_text, match_mark
 
 API = "https://www.kaggle.com/api/v1/datasets"
+FILE_PAGE = "https://www.kaggle.com/datasets/{0.dataset}"
+FORMS = Forms(
+    short=rf"(?P<id>{NAME}/{NAME})(?:@(?P<version>\d+))?",
+    full=rf"kaggle\.com/(?:datasets/)?(?P<id>{NAME}/{NAME})(?:/versions/(?P<version>\d+))?/?",
+    example="kaggle:OWNER/SLUG or kaggle:OWNER/SLUG@5",
+    page="https://www.kaggle.com/datasets/{id}",
+)
 
 
-def listed(file: KaggleFile, ask: HostContext) -> list[RemoteFile]:
+def list_files(file: KaggleFile, context: HostContext) -> list[RemoteFile]:
     """The zip is made of all files of a version."""
-    del ask
+    del context
     name = file.dataset.rpartition("/")[2] + (f"-{file.version}" if file.version else "") + ".zip"
     if file.file is not None:
         name = file.file.rpartition("/")[2]
     return [replace(alone(file, name), has_claim=True)]
 
 
-def locate(served: RemoteFile, ask: HostContext) -> Location:
+def locate(remote: RemoteFile, context: HostContext) -> Location:
     """Ask Kaggle for a signed address each time: it is good for three days."""
-    del ask
-    file = served.file
+    del context
+    file = remote.file
     assert isinstance(file, KaggleFile)
     one = f"/{quote(file.file)}" if file.file else ""
     version = f"?datasetVersionNumber={file.version}" if file.version else ""
     url = f"{API}/download/{file.dataset}{one}{version}"
-    return Location(url=url, name=served.name, login=of_kaggle())
+    return Location(url=url, name=remote.name, login=of_kaggle())
+
+
+def describe(record: Record, context: HostContext) -> Description:
+    """Return what Kaggle says of a data set."""
+    version = f"?datasetVersionNumber={record.version}" if record.version else ""
+    asked = f"{API}/view/{record.id}{version}"
+    tree = context.api.json(asked, login=of_kaggle())
+    if (get_size(tree, "code") or 0) >= 400:  # Kaggle's own client knows errors with status 200
+        raise NetworkError(f"Kaggle has no `{record.id}`", cause=get_text(tree, "message"))
+    number = record.version or match_mark(Count, tree, "currentVersionNumber")
+    dates = {
+        get_text(one, "versionNumber"): get_text(one, "creationDate")
+        for one in find_rows(tree, "versions")
+    }
+    return Description(
+        asked=asked,
+        release=f"kaggle-{number}",
+        date=find_date(dates.get(number, "")),
+        title=get_text(tree, "title"),
+        license=get_text(tree, "licenseName"),
+        authors=strip_all([get_text(tree, "ownerName") or get_text(tree, "creatorName")]),
+        whole=KaggleFile(host="kaggle", dataset=record.id, version=number, unpack="zip"),
+        notes=("Kaggle publishes no digest: nothing pins this; the first fetch records what came",),
+    )

@@ -1,7 +1,7 @@
 """Do the catalog's addresses still lead to what it describes? Each is asked; no file is fetched.
 
 A file is asked for its first byte, because several storages refuse HEAD; a page is asked plainly.
-What an answer means is decided by `decided`, which is pure; `checked` does the asking.
+What an answer means is decided by `decide`, which is pure; `check` does the asking.
 """
 
 import re
@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
-from typing import Literal, TypeVar
+from typing import Literal
 from urllib.parse import urlsplit
 
 from covcat import hosts
@@ -20,11 +20,12 @@ from covcat.catalog.files import AnyFile
 from covcat.download.addresses import without_secrets
 from covcat.download.answers import HEAD, MAGIC, not_the_file
 from covcat.download.api import Api
-from covcat.download.http import Answer, Web
-from covcat.download.pace import Wait, pause_after
-from covcat.download.remote import Login, Network, RemoteFile
+from covcat.download.http import Web
+from covcat.download.pace import Wait
+from covcat.download.remote import Login, Network
 from covcat.download.resume import content_range, validator_of
-from covcat.errors import ActionNeededError, CovcatError, GoneError, TransientError
+from covcat.download.retry import retry
+from covcat.errors import ActionNeededError, CovcatError, GoneError
 from covcat.hosts import base
 from covcat.hosts.base import HostContext
 from covcat.progress import Progress
@@ -36,43 +37,26 @@ Status = Literal[
     "ok",
     "moved",  # a page: it redirects for good to another host or path
     "size changed",
-    "validator changed",  # of the same size, and yet another state than in an earlier run
     "web page",  # or anything else that is not the file
     "refused",  # by a login, a ban or a challenge: a person may still get it
     "gone",
     "no answer",
 ]
 BROKEN: tuple[Status, ...] = ("gone", "size changed", "web page")  # the catalog is wrong now
-Target = tuple[Resource, tuple[Release, ...]]
-Key = tuple[str, str | None, str, str]
-State = tuple[int | None, str | None, str | None]  # bytes, ETag, Last-Modified
-_T = TypeVar("_T")
 
 _FIRST_BYTE = {"Range": "bytes=0-0"}
 _PATIENCE = 60  # seconds: a host that asks to wait longer is not asked again in this run
 _OPENING = (b"<", b" ", b"\t", b"\r", b"\n", b"\xef", b"")  # how a page may begin; \xef of a BOM
-# the wording is that of download/answers.py and of the hosts' modules: tests/cli/test_links.py
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """What tells one address of the catalog from another, in every run."""
+class Address:
+    """One address of the catalog, and what should be there."""
 
     resource: str
     release: str | None = None  # None for what belongs to the resource as a whole
     kind: Kind
     url: str
-
-    @property
-    def key(self) -> Key:
-        """All of it."""
-        return self.resource, self.release, self.kind, self.url
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address(Place):
-    """One address of the catalog, and what should be there."""
-
     unpack: str = "none"
     bytes: int | None = None
     by_host: bool = False  # these bytes are what its host lists; the catalog knows none
@@ -87,23 +71,18 @@ class Address(Place):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link(Place):
-    """What was found at an address: a row of `covcat links`, and of the JSON that --since reads.
+class Link:
+    """What was found at an address: a row of `covcat links`; the last three are of files only."""
 
-    The last three are of files only; where none came now, they are those of the earlier run, so
-    that one bad day does not end the comparison.
-    """
-
+    resource: str
+    release: str | None
+    kind: Kind
+    url: str
     status: Status
     detail: str
     bytes: int | None = None
     etag: str | None = None  # a strong one
     last_modified: str | None = None
-
-    @property
-    def state(self) -> State:
-        """What tells one state of a file from another."""
-        return self.bytes, self.etag, self.last_modified
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,40 +106,52 @@ class Heard:
         length = self.headers.get("content-length", "")
         return int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
 
-    @property
-    def state(self) -> State:
-        """What tells one state of a file from another: strong validators only."""
-        validator = validator_of(self.headers)
-        return self.total, validator.etag, validator.last_modified
-
 
 # ---- what an answer means: pure ----------------------------------------------------------------
 
 
-def decided(address: Address, heard: Heard | CovcatError, before: Link | None = None) -> Link:
-    """Say what an answer, or that none came, means; `before` is what an earlier run found."""
+def decide(address: Address, heard: Heard | CovcatError) -> Link:
+    """Say what an answer means, or that none came."""
+    link = partial(
+        Link,
+        resource=address.resource,
+        release=address.release,
+        kind=address.kind,
+        url=address.url,
+    )
+    status, detail = _status_of(address, heard)
+    detail = "; ".join(part for part in (detail, address.note) if part)
+    is_file = status in ("ok", "size changed") and address.is_data
+    if not is_file or isinstance(heard, CovcatError):
+        return link(status=status, detail=detail)
+    validator = validator_of(heard.headers)
+    return link(
+        status=status,
+        detail=detail,
+        bytes=heard.total,
+        etag=validator.etag,
+        last_modified=validator.last_modified,
+    )
+
+
+def _status_of(address: Address, heard: Heard | CovcatError) -> tuple[Status, str]:
+    """Return a status, and what is odd."""
     if isinstance(heard, CovcatError):
-        return _link(address, word_of(heard), _said(heard, address.url), before)
+        return status_of(heard), _reason(heard, address.url)
+    moved_to = without_secrets(heard.moved_to or "")
     if not address.is_data:
-        moved_to = heard.moved_to
-        if moved_to is not None and is_elsewhere(address.url, moved_to):
-            return _link(address, "moved", f"it is at {without_secrets(moved_to)} now")
-        return _link(address, "ok", "")
+        if heard.moved_to is not None and is_elsewhere(address.url, heard.moved_to):
+            return "moved", f"it is at {moved_to} now"
+        return "ok", ""
     if wrong := _not_the_file(address, heard):
-        return _link(address, "web page", wrong, before)
-    now = _link(address, "ok", "", heard)
-    if other := _other_size(address, heard.total, before):
-        return _link(address, "size changed", other, heard)
-    if other := _other_state(now, before):
-        return _link(address, "validator changed", other, heard)
-    if heard.moved_to is not None:  # of no consequence while the file comes
-        return _link(
-            address, "ok", f"redirects for good to {without_secrets(heard.moved_to)}", heard
-        )
-    return now
+        return "web page", wrong
+    if None not in (address.bytes, heard.total) and address.bytes != heard.total:
+        who = "its host lists" if address.by_host else "the catalog says"
+        return "size changed", f"{who} {address.bytes:,} bytes, it has {heard.total:,}"
+    return "ok", f"redirects for good to {moved_to}" if moved_to else ""  # while the file comes
 
 
-def word_of(error: CovcatError) -> Status:
+def status_of(error: CovcatError) -> Status:
     """Return the status that an error means: other errors than these may pass."""
     if isinstance(error, ActionNeededError):
         return "refused"
@@ -173,25 +164,7 @@ def is_elsewhere(url: str, target: str) -> bool:
     return (one.hostname, one.path or "/") != (two.hostname, two.path or "/")
 
 
-def _link(
-    address: Address, status: Status, detail: str, source: Heard | Link | None = None
-) -> Link:
-    """Make a row; `source` is what its size and validators are taken from."""
-    size, etag, last_modified = source.state if source is not None else (None, None, None)
-    return Link(
-        resource=address.resource,
-        release=address.release,
-        kind=address.kind,
-        url=address.url,
-        status=status,
-        detail="; ".join(part for part in (detail, address.note) if part),
-        bytes=size,
-        etag=etag,
-        last_modified=last_modified,
-    )
-
-
-def _said(error: CovcatError, url: str) -> str:
+def _reason(error: CovcatError, url: str) -> str:
     """Return what an error says, without the address that stands beside it anyway."""
     first, _, rest = error.message.removeprefix("`").partition("` ")
     is_same = first.endswith(url.partition("://")[2])  # a mirror's address ends in it
@@ -205,34 +178,13 @@ def _not_the_file(address: Address, heard: Heard) -> str:
     kind = heard.headers.get("content-type", "").lower()
     if heard.status != 206 or len(heard.head) > 1:
         wrong = not_the_file(heard.head, address.unpack, kind, address.url)
-        return _said(wrong, address.url) if wrong else ""
+        return _reason(wrong, address.url) if wrong else ""
     if "html" in kind and heard.head in _OPENING:
         return f"answered with a web page ({kind}) in place of the file"
     magic = MAGIC.get(address.unpack, ())
     if magic and not any(one.startswith(heard.head) for one in magic):
         return f"is not a {address.unpack} file: it starts with {heard.head!r}"
     return ""
-
-
-def _other_size(address: Address, total: int | None, before: Link | None) -> str:
-    said = {
-        "its host lists" if address.by_host else "the catalog says": address.bytes,
-        "the earlier run found": before.bytes if before else None,
-    }
-    for who, expected in said.items():
-        if None not in (expected, total) and expected != total:
-            return f"{who} {expected:,} bytes, it has {total:,}"
-    return ""
-
-
-def _other_state(now: Link, before: Link | None) -> str:
-    """Compare validators; where both runs have an ETag, it alone decides."""
-    if before is None:
-        return ""
-    if before.etag and now.etag:
-        return f"ETag {before.etag} became {now.etag}" if before.etag != now.etag else ""
-    one, two = before.last_modified, now.last_modified
-    return f"Last-Modified {one} became {two}" if one and two and one != two else ""
 
 
 # ---- asking ------------------------------------------------------------------------------------
@@ -260,23 +212,25 @@ class Turns:
             self._wait(due - now)
 
 
-def checked(
-    targets: Iterable[Target], network: Network, progress: Progress, before: Mapping[Key, Link]
+def check(
+    targets: Iterable[tuple[Resource, tuple[Release, ...]]], network: Network, progress: Progress
 ) -> Iterator[Link]:
     """Ask for every address of the targets; one that fails does not stop the others.
 
-    `network.pause` is the seconds between two requests to a host.
+    `network.pause` is the seconds between two requests to a host. What may pass is asked again
+    once, unless the host wants to be left alone.
     """
+    network = replace(network, retries=1, patience=_PATIENCE)
     with closing(Web(network, turn=Turns(network.pause).take)) as web:
         asking = _Asking(web, network, progress)
         for resource, releases in targets:
             progress.note(f"{resource.id}: asking for its addresses")
             for address in _pages(resource):
-                yield decided(address, asking.heard(address))
+                yield decide(address, asking.hear(address))
             for release in releases:
                 for file in release.files:
                     for address in asking.addresses(resource, release, file):
-                        yield decided(address, asking.heard(address), before.get(address.key))
+                        yield decide(address, asking.hear(address))
 
 
 def _pages(resource: Resource) -> Iterator[Address]:
@@ -296,75 +250,54 @@ class _Asking:
 
     def __init__(self, web: Web, network: Network, progress: Progress) -> None:
         self._web, self._network, self._progress = web, network, progress
-        self._ask = HostContext(Api(web, network, progress))
+        self._context = HostContext(Api(web, network, progress))
         self._known: dict[tuple[str, bool], Heard | CovcatError] = {}
 
     def addresses(self, resource: Resource, release: Release, file: AnyFile) -> list[Address]:
-        """Return where a file is, and its mirrors; some hosts are asked where that is."""
+        """Return where a file is, and its mirrors; some hosts are asked where that is.
+
+        Of a set it is the first file.
+        """
         address = partial(Address, resource=resource.id, release=release.id)
         found: list[Address] = []
         size = file.bytes
         try:
-            served, note = self._first(file)
-            size = served.bytes if served.is_alone else size
-            location = self._tried(partial(hosts.locate, served, self._ask))
+            listed = hosts.list_files((file,), self._context)
+            remote = min(listed, key=lambda one: one.path)
+            note = "" if remote.is_alone else f"the first of {len(listed):,} that its host lists"
+            size = remote.bytes if remote.is_alone else size
+            location = hosts.locate(remote, self._context)
             if location.path is None:  # else it comes with covcat
                 one = address(kind="file", url=location.url, login=location.login, note=note)
-                by_host = file.bytes is None or not served.is_alone
-                found = [replace(one, unpack=served.unpack, bytes=served.bytes, by_host=by_host)]
+                by_host = file.bytes is None or not remote.is_alone
+                found = [replace(one, unpack=remote.unpack, bytes=remote.bytes, by_host=by_host)]
         except CovcatError as error:
             url = base.page(file) or resource.homepage or ""
             found = [address(kind="file", url=url, unlisted=error)]
         mirror = partial(address, kind="mirror", unpack=file.unpack, by_host=file.bytes is None)
         return [*found, *(mirror(url=url, bytes=size) for url in file.mirrors)]
 
-    def _first(self, file: AnyFile) -> tuple[RemoteFile, str]:
-        """Return what a host serves for a file; of a set the first one, and how many there are."""
-        listed = self._tried(partial(hosts.listed, (file,), self._ask))
-        served = min(listed, key=lambda one: one.path)
-        note = "" if served.is_alone else f"the first of {len(listed):,} that its host lists"
-        return served, note
-
-    def heard(self, address: Address) -> Heard | CovcatError:
+    def hear(self, address: Address) -> Heard | CovcatError:
         """Return what an address answers, or why it does not."""
         if address.unlisted is not None:
             return address.unlisted
         key = address.url, address.is_data
         if key not in self._known:
+            ask = partial(self._ask, address)
             try:
-                self._known[key] = self._tried(partial(self._asked, address))
+                self._known[key] = retry(ask, self._web, self._network, self._progress)
             except CovcatError as error:
                 self._known[key] = error
         return self._known[key]
 
-    def _asked(self, address: Address) -> Heard:
-        headers = _FIRST_BYTE if address.is_data else {}
+    def _ask(self, address: Address) -> Heard:
+        headers, head = _FIRST_BYTE if address.is_data else {}, b""
         with self._web.get(address.url, headers, login=address.login) as answer:
+            for data in answer.chunks if address.is_data else ():
+                head += data  # of one byte, or a few where the server sends them all
+                if len(head) >= HEAD:
+                    break
+            named = {name.lower(): value for name, value in answer.headers.items()}
             return Heard(
-                status=answer.status,
-                headers={name.lower(): value for name, value in answer.headers.items()},
-                head=_head(answer) if address.is_data else b"",
-                moved_to=answer.moved_to,
+                status=answer.status, headers=named, head=head[:HEAD], moved_to=answer.moved_to
             )
-
-    def _tried(self, ask: Callable[[], _T]) -> _T:
-        """Ask, and once more after what may pass."""
-        try:
-            return ask()
-        except TransientError as error:
-            if error.after is not None and error.after > _PATIENCE:
-                raise
-            pause = pause_after(error, 1, self._network.pause)
-            self._progress.note(f"{error.message}; trying once more in {pause:.1f} s")
-            self._web.wait(pause)
-        return ask()
-
-
-def _head(answer: Answer) -> bytes:
-    """Return the first bytes of a body: one, or a few where the server sends them all."""
-    found = b""
-    for data in answer.chunks:
-        found += data
-        if len(found) >= HEAD:
-            break
-    return found[:HEAD]

@@ -32,7 +32,9 @@ def of_kaggle() -> Login | None:
     if token:
         return Login(KAGGLE, {"Authorization": f"Bearer {token}"})
     user, key = _value("KAGGLE_USERNAME"), _value("KAGGLE_KEY")
-    for folder in _kaggle_folders() if not (user and key) else ():
+    own, home = _value("KAGGLE_CONFIG_DIR"), Path.home()
+    places = [*([Path(own)] if own else []), home / ".kaggle", home / ".config" / "kaggle"]
+    for folder in places if not (user and key) else ():
         with suppress(ValueError, AttributeError, RecursionError):
             tree = json.loads(_text(folder / "kaggle.json"))
             user, key = (_plain(str(tree.get(one) or "")) for one in ("username", "key"))
@@ -42,12 +44,6 @@ def of_kaggle() -> Login | None:
         return None
     packed = base64.b64encode(f"{user}:{key}".encode()).decode()
     return Login(KAGGLE, {"Authorization": f"Basic {packed}"})
-
-
-def _kaggle_folders() -> list[Path]:
-    own = _value("KAGGLE_CONFIG_DIR")
-    usual = [Path.home() / ".kaggle", Path.home() / ".config" / "kaggle"]
-    return [Path(own), *usual] if own else usual
 
 
 def of_dataverse(server: str) -> Login | None:
@@ -65,24 +61,22 @@ def of_dataverse(server: str) -> Login | None:
 
 def of_zenodo() -> Login | None:
     """ZENODO_TOKEN, ZENODO_API_TOKEN or ZENODO_ACCESS_TOKEN."""
-    token = _first("ZENODO_TOKEN", "ZENODO_API_TOKEN", "ZENODO_ACCESS_TOKEN")
-    return Login(ZENODO, {"Authorization": f"Bearer {token}"}) if token else None
+    return _by_token(ZENODO, "ZENODO_TOKEN", "ZENODO_API_TOKEN", "ZENODO_ACCESS_TOKEN")
 
 
-def of_figshare(host: str = FIGSHARE) -> Login | None:
+def of_figshare() -> Login | None:
     """FIGSHARE_TOKEN."""
-    token = _value("FIGSHARE_TOKEN")
-    return Login(host, {"Authorization": f"token {token}"}) if token else None
+    return _by_token(FIGSHARE, "FIGSHARE_TOKEN", word="token")
 
 
 def of_github() -> Login | None:
     """GH_TOKEN or GITHUB_TOKEN: it raises the limit of 60 questions an hour."""
-    token = _first("GH_TOKEN", "GITHUB_TOKEN")
-    return Login(GITHUB, {"Authorization": f"Bearer {token}"}) if token else None
+    return _by_token(GITHUB, "GH_TOKEN", "GITHUB_TOKEN")
 
 
-def _first(*names: str) -> str:
-    return next((value for name in names if (value := _value(name))), "")
+def _by_token(host: str, *names: str, word: str = "Bearer") -> Login | None:
+    token = next((value for name in names if (value := _value(name))), "")
+    return Login(host, {"Authorization": f"{word} {token}"}) if token else None
 
 
 def _value(name: str) -> str:

@@ -12,20 +12,20 @@ from covcat.download.remote import Location, RemoteFile
 from covcat.hosts.base import HostContext, alone
 
 
-def listed(file: S3File, ask: HostContext) -> list[RemoteFile]:
+def list_files(file: S3File, context: HostContext) -> list[RemoteFile]:
     """The entry is the file."""
-    del ask
+    del context
     return [alone(file, PurePosixPath(file.key).name)]
 
 
-def locate(served: RemoteFile, ask: HostContext) -> Location:
+def locate(remote: RemoteFile, context: HostContext) -> Location:
     """Ask the bucket's own host; names with dots have no certificate, so these go by path."""
-    del ask
-    file = served.file
+    del context
+    file = remote.file
     assert isinstance(file, S3File)
     key = quote(file.key, safe="/~")
     if "." in file.bucket:
         url = f"https://s3.{file.region}.amazonaws.com/{file.bucket}/{key}"
     else:
         url = f"https://{file.bucket}.s3.{file.region}.amazonaws.com/{key}"
-    return Location(url=url, name=served.name)
+    return Location(url=url, name=remote.name)

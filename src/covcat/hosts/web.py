@@ -5,14 +5,14 @@ from covcat.download.remote import Location, RemoteFile
 from covcat.hosts.base import HostContext, alone
 
 
-def listed(file: WebFile, ask: HostContext) -> list[RemoteFile]:
+def list_files(file: WebFile, context: HostContext) -> list[RemoteFile]:
     """The entry is the file."""
-    del ask
+    del context
     return [alone(file, file.name)]
 
 
-def locate(served: RemoteFile, ask: HostContext) -> Location:
+def locate(remote: RemoteFile, context: HostContext) -> Location:
     """The address is the file's own."""
-    del ask
-    assert isinstance(served.file, WebFile)
-    return Location(url=served.file.url, name=served.name)
+    del context
+    assert isinstance(remote.file, WebFile)
+    return Location(url=remote.file.url, name=remote.name)

@@ -4,74 +4,137 @@ The API answers in two shapes by its `Accept`, and in 2023 in a third for some d
 files under `files`, as a list or by name. A concept id is not a record: it answers 404.
 """
 
-from collections.abc import Iterator
 from urllib.parse import quote
 
-from covcat.catalog.files import ZenodoFile
+from covcat.catalog.files import AnyFile, WebFile, ZenodoFile
+from covcat.catalog.marks import Count
 from covcat.digests import Digest
 from covcat.download.remote import Location, RemoteFile
-from covcat.errors import GoneError
-from covcat.hosts.base import HostContext, alone, claim, field, is_pinned, size, text
+from covcat.errors import GoneError, NetworkError
+from covcat.hosts.base import HostContext, alone, claim, is_pinned
 from covcat.hosts.logins import of_zenodo
+from covcat.hosts.record import (
+    DescribedFile,
+    Description,
+    Forms,
+    Record,
+    clean_name,
+    find_date,
+    is_refused,
+    strip_all,
+)
+from covcat.hosts.trees import find_rows, get_field, get_size, get_text, match_mark
 
 API = "https://zenodo.org/api/records"
+FILE_PAGE = "https://zenodo.org/records/{0.record}"
+FORMS = Forms(
+    short=r"(?P<id>\d+)",
+    full=r"(?:10\.5281/zenodo\.|zenodo\.org/(?:api/)?records?/)(?P<id>\d+)(?:[/?#].*)?",
+    example="zenodo:3757476",
+    page="https://zenodo.org/records/{id}",
+)
 
 
-def listed(file: ZenodoFile, ask: HostContext) -> list[RemoteFile]:
+def list_files(file: ZenodoFile, context: HostContext) -> list[RemoteFile]:
     """The entry is the file; its record says its size and md5."""
     if is_pinned(file):
         return [alone(file, file.name)]
-    for tree in _told(file.record, ask):
-        for row in entries(tree):
-            if key_of(row) == file.name:
-                return [alone(file, file.name, size=size_of(row), claims=digest_of(row))]
+    for path in (file.record, f"{file.record}/files"):  # files may be withheld: the list says so
+        tree = _ask(path, context)
+        for row in _rows(tree if path == file.record else {"files": tree}):
+            if _name(row) == file.name:
+                return [alone(file, file.name, size=_size(row), claims=_digests(row))]
     raise GoneError(
         f"Zenodo's record {file.record} has no file `{file.name}`",
         hint=f"open https://zenodo.org/records/{file.record}",
     )
 
 
-def locate(served: RemoteFile, ask: HostContext) -> Location:
+def locate(remote: RemoteFile, context: HostContext) -> Location:
     """Zenodo sends files itself, and honours ranges though its HEAD does not say so."""
-    del ask
-    file = served.file
+    del context
+    file = remote.file
     assert isinstance(file, ZenodoFile)
     url = f"{API}/{file.record}/files/{quote(file.name)}/content"
-    return Location(url=url, name=served.name, login=of_zenodo())
+    return Location(url=url, name=remote.name, login=of_zenodo())
 
 
-def _told(number: str, ask: HostContext) -> Iterator[object]:
-    """Give the record, whose files may be withheld, then its list of files, which says so."""
-    yield record(number, ask)
-    yield {"files": ask.api.json(f"{API}/{number}/files", login=of_zenodo())}
+def describe(record: Record, context: HostContext) -> Description:
+    """Return what Zenodo says of a record."""
+    tree = _find_record(record, context)
+    number, about = match_mark(Count, tree, "id"), get_field(tree, "metadata")
+    notes, rights = [], get_text(about, "access_right")
+    if number != record.id:
+        notes.append(f"{record.id} stands for all versions; this is the newest, {number}")
+    if rights not in ("", "open"):
+        notes.append(f"Zenodo says that its files are `{rights}`")
+    return Description(
+        asked=f"{API}/{number}",
+        release=f"zenodo-{number}",
+        date=find_date(get_text(about, "publication_date")),
+        title=get_text(about, "title") or get_text(tree, "title"),
+        license=get_text(about, "license", "id") or get_text(about, "license"),
+        authors=strip_all(get_text(one, "name") for one in find_rows(about, "creators")),
+        doi=get_text(tree, "doi"),
+        files=tuple(_describe_file(number, row) for row in _rows(tree)),
+        notes=tuple(notes),
+    )
 
 
-def record(number: str, ask: HostContext) -> object:
-    """Return what the API says of a record."""
-    return ask.api.json(f"{API}/{number}", login=of_zenodo())
+def _find_record(record: Record, context: HostContext) -> object:
+    """Return a record; the number of all its versions is none (zenodo#2499), so ask for the last.
+
+    Raises:
+        NetworkError: that is none either.
+    """
+    try:
+        return _ask(record.id, context)
+    except NetworkError as error:
+        if "(HTTP 404)" not in error.message:
+            raise
+        try:
+            return _ask(f"{record.id}/versions/latest", context)
+        except NetworkError:
+            error.hint = (
+                f"if {record.id} stands for all versions of a record, open {record.page} and take "
+                "the number of one version"
+            )
+            raise error from None
 
 
-def entries(tree: object) -> list[object]:
+def _describe_file(number: str, row: object) -> DescribedFile:
+    """Zenodo finds a file by its name; where a catalog refuses that, the address does as well."""
+    name = _name(row)
+    file: AnyFile = ZenodoFile(host="zenodo", record=number, name=name)
+    if is_refused(name):
+        url = f"{API}/{number}/files/{quote(name, errors='replace')}/content"
+        file = WebFile(host="web", name=clean_name(name), url=url)
+    return DescribedFile(file, name, _size(row), _digests(row))
+
+
+def _ask(path: str, context: HostContext) -> object:
+    return context.api.json(f"{API}/{path}", login=of_zenodo())
+
+
+def _rows(tree: object) -> list[object]:
     """Return the files of a record, in any of the API's shapes."""
-    files = field(tree, "files")
-    inside = field(files, "entries") if isinstance(files, dict) else files
+    files = get_field(tree, "files")
+    inside = get_field(files, "entries") if isinstance(files, dict) else files
     if isinstance(inside, dict):
         return [{"key": key, **row} for key, row in inside.items() if isinstance(row, dict)]
     return inside if isinstance(inside, list) else []
 
 
-def key_of(row: object) -> str:
-    """Return a file's name."""
-    return text(row, "key") or text(row, "filename")
+def _name(row: object) -> str:
+    return get_text(row, "key") or get_text(row, "filename")
 
 
-def size_of(row: object) -> int | None:
-    """Return a file's size in bytes."""
-    found = size(row, "size")
-    return size(row, "filesize") if found is None else found
+def _size(row: object) -> int | None:
+    found = get_size(row, "size")
+    return get_size(row, "filesize") if found is None else found
 
 
-def digest_of(row: object) -> list[Digest]:
+def _digests(row: object) -> list[Digest]:
     """Return a file's digest: `md5:<hex>`, for some days of 2023 the hex alone."""
-    kind, colon, value = text(row, "checksum").rpartition(":")
-    return claim(kind if colon else "md5", value, key_of(row))
+    kind, colon, value = get_text(row, "checksum").rpartition(":")
+    return claim(kind if colon else "md5", value, _name(row))
