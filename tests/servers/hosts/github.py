@@ -43,7 +43,7 @@ class GitHub:
         self._code: dict[str, Callable[[Request], Reply]] = {
             SITE: self._site,
             CODE: self._archive,
-            API: lambda request: self.api.reply(request, self._asset),
+            API: self.api.reply,
             RAW: self._raw,
             MEDIA: self._media,
             ASSETS: self._stored_asset,
@@ -139,14 +139,10 @@ class GitHub:
             return _no_page()
         if parts[2:] == ["info", "lfs", "objects", "batch"] and request.method == "POST":
             return self._batch(request, one)
-        if parts[2:3] == ["blob"] and request.query.get("raw"):
-            return redirect(f"https://{SITE}/{one.name}/raw/{quote('/'.join(parts[3:]))}")
         return self._inside(one, parts[2:])
 
     def _inside(self, one: Repository, parts: list[str]) -> Reply:
         match parts:
-            case ["archive", *ref]:
-                return _to_archive(one, "/".join(ref))
             case ["raw", *place]:
                 return self._to_raw(one, place)
             case ["releases", "download", tag, name] if tag in one.releases:
@@ -275,14 +271,6 @@ class GitHub:
         every = (one.lfs.get(oid) for one in self._repositories.values())
         data = next((found for found in every if found is not None), b"")
         return serve(request, Content(data, f'"{sha256(data)[:32]}"'))
-
-
-def _to_archive(one: Repository, file: str) -> Reply:
-    for suffix, kind in ((".zip", "zip"), (".tar.gz", "tar.gz")):
-        if file.endswith(suffix):
-            ref = quote(file.removesuffix(suffix))
-            return redirect(f"https://{CODE}/{one.name}/{kind}/{ref}")
-    return _no_page()
 
 
 def _refused(status: int, code: str) -> Reply:

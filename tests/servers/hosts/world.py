@@ -70,7 +70,7 @@ class World:
         self.signer = Signer(self.now)
         self.s3 = S3(self.signer)
         self.gcs = Gcs(self.signer)
-        self.dataverse = Dataverse(self.signer, self.s3, self.now, self.granted)
+        self.dataverse = Dataverse(self.signer, self.s3)
         self.zenodo = Zenodo(self.now)
         self.figshare = Figshare(self.signer, self.s3)
         self.mendeley = Mendeley(self.s3, self.now)
