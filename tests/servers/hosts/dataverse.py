@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
-from servers.hosts.message import (
+from servers.hosts.s3 import S3
+from servers.hosts.signing import Signer
+from servers.message import (
     Content,
     Reply,
     Request,
@@ -19,8 +21,6 @@ from servers.hosts.message import (
     serve,
     spoilt,
 )
-from servers.hosts.s3 import S3
-from servers.hosts.signing import Signer
 
 HARVARD = "dataverse.harvard.edu"
 BUCKET = "dvn-cloud"

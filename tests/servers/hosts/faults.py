@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from servers.hosts.message import Framing, Reply, Request, as_html, spoilt
+from servers.message import Framing, Reply, Request, as_html, spoilt
 
 FOR_EVER = -1
 

@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from servers.hosts.message import Reply, Request, as_html, as_json, md5, redirect, spoilt
 from servers.hosts.s3 import S3
 from servers.hosts.signing import Signer
+from servers.message import Reply, Request, as_html, as_json, md5, redirect, spoilt
 
 API, DOWNLOADS, SITE = "api.figshare.com", "ndownloader.figshare.com", "figshare.com"
 STORAGE, BUCKET = "s3-eu-west-1.amazonaws.com", "pfigshare-u-files"

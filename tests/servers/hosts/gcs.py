@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import Literal
 from urllib.parse import unquote
 
-from servers.hosts.message import (
+from servers.hosts.signing import Signer
+from servers.message import (
     LAST_MODIFIED,
     NOTHING,
     Content,
@@ -17,7 +18,6 @@ from servers.hosts.message import (
     serve,
     spoilt,
 )
-from servers.hosts.signing import Signer
 
 HOST = "storage.googleapis.com"
 Hashes = Literal["joined", "two lines", "crc32c only"]

@@ -7,7 +7,8 @@ from urllib.parse import quote, unquote
 from servers.hosts import github_api
 from servers.hosts.github_api import Api
 from servers.hosts.github_data import Commit, Repository, committed, pointed
-from servers.hosts.message import (
+from servers.hosts.signing import Signer
+from servers.message import (
     NOTHING,
     Content,
     Reply,
@@ -21,7 +22,6 @@ from servers.hosts.message import (
     sha256,
     spoilt,
 )
-from servers.hosts.signing import Signer
 
 SITE, CODE, API = "github.com", "codeload.github.com", github_api.HOST
 RAW, MEDIA = "raw.githubusercontent.com", "media.githubusercontent.com"

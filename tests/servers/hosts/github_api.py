@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from servers.hosts.github_data import Repository
-from servers.hosts.message import Reply, Request, as_json, md5
+from servers.message import Reply, Request, as_json, md5
 
 HOST = "api.github.com"
 _DOCS = "https://docs.github.com/rest"

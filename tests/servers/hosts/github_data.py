@@ -8,7 +8,7 @@ from typing import Any
 from makers.archives import tar_of, zip_of
 
 from covcat.digests import EXECUTABLE, REGULAR, blob_hasher, tree_id
-from servers.hosts.message import sha256, spoilt
+from servers.message import sha256, spoilt
 
 LINK, SUBMODULE, TREE = "120000", "160000", "040000"
 _API = "https://api.github.com/repos"

@@ -10,8 +10,8 @@ from makers.archives import zip_of
 
 from servers.hosts.gcs import HOST as STORAGE
 from servers.hosts.gcs import Gcs, Hashes
-from servers.hosts.message import Reply, Request, as_html, as_json, redirect
 from servers.hosts.signing import Signer
+from servers.message import Reply, Request, as_html, as_json, redirect
 
 HOST = "www.kaggle.com"
 _VERSION = (("x-kaggle-apiversion", "2.2.5"),)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from servers.hosts.message import Reply, Request, as_html, as_json, redirect, sha256, spoilt
 from servers.hosts.s3 import S3
+from servers.message import Reply, Request, as_html, as_json, redirect, sha256, spoilt
 
 HOST = "data.mendeley.com"
 REGION = "eu-west-1"

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from servers.hosts.message import LAST_MODIFIED, NOTHING, Content, Reply, Request, md5, serve
 from servers.hosts.signing import Signer
+from servers.message import LAST_MODIFIED, NOTHING, Content, Reply, Request, md5, serve
 
 # The bucket stands in the host, or is the first part of the path.
 _HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+?)\.)?s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from urllib.parse import quote, unquote
 from uuid import NAMESPACE_URL, uuid5
 
-from servers.hosts.message import (
+from servers.message import (
     Content,
     Headers,
     Reply,

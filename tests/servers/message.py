@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import quote, unquote
@@ -27,6 +27,7 @@ class Request:
     body: bytes = b""
     is_mirrored: bool = False  # it was addressed to the loopback server, not to the host
     raw_query: str = ""
+    target: str = ""  # as it stood in the first line
 
     @property
     def agent(self) -> str:
@@ -63,6 +64,7 @@ class Reply:
     stall: int | None = None  # nothing more comes after so many bytes, for a long time
     piece: int | None = None  # bytes written at once, with a pause after each
     pause: float = 0.0
+    after_piece: Callable[[int, bool], None] | None = None  # gets what was sent, true if all
     is_dropped: bool = False  # no reply at all: the connection is closed
 
     def header(self, name: str) -> str | None:
