@@ -170,7 +170,6 @@ class Kaggle:
             "ownerRef": owner,
             "title": "A made-up data set",
             "currentVersionNumber": max(int(one.number) for one in known),
-            "isPrivate": version.is_private,
             "versions": [_published(one) for one in reversed(known)],
         }
 

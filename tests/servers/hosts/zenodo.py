@@ -97,7 +97,9 @@ class Record:
         """Return a row of the list of files."""
         content = self._content(key)
         links = {"self": content.removesuffix("/content"), "content": content}
-        return {**self._row(key), "links": links, "status": "completed", "storage_class": "L"}
+        row = self._row(key)
+        own = {"file_id": row.pop("id"), "links": links, "status": "completed"}
+        return {**row, **own, "storage_class": "L"}
 
     def _content(self, key: str) -> str:
         return f"{SITE}/api/records/{self.id}/files/{quote(key, safe='')}/content"
