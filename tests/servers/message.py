@@ -46,11 +46,6 @@ class Request:
         except ValueError:
             return None
 
-    def without(self, *names: str) -> "Request":
-        """Return the request without some headers."""
-        kept = {name: value for name, value in self.headers.items() if name not in names}
-        return replace(self, headers=kept)
-
 
 @dataclass
 class Reply:
@@ -132,12 +127,7 @@ class Content:
 
 def serve(request: Request, content: Content) -> Reply:
     """Answer with the bytes, or with the one range that was asked for."""
-    tag, headers = content.etag, _common(content)
-    if tag and request.headers.get("if-none-match") == tag:
-        return Reply(304, headers)
-    wanted = request.headers.get("if-match")
-    if tag and wanted not in (None, "*", tag):
-        return Reply(412, headers)
+    headers = _common(content)
     asked = _RANGE.fullmatch(request.headers.get("range", "")) if content.has_ranges else None
     if asked is None or asked[0] == "bytes=-" or not _may_continue(request, content):
         return Reply(200, headers, content.data)

@@ -144,11 +144,8 @@ class World:
         site = self._site(request)
         self._watch(request, site)
         faults = self.faults.take(request)
-        seen = request
-        for fault in faults:
-            seen = fault.before(seen)
         instead = [fault.instead for fault in faults if fault.instead is not None]
-        reply = instead[0] if instead else site.reply(seen)
+        reply = instead[0] if instead else site.reply(request)
         for fault in faults:
             reply = fault.after(reply)
         return self._logged(request, reply)
