@@ -105,10 +105,13 @@ releases:
         """Write an entry with one plain https file."""
         self.add_files(id, {"name": name, **keys})
 
-    def add_pinned(self, id: str, files: Mapping[str, bytes]) -> None:
-        """Write an entry of https files, pinned by size and sha256; archives are unpacked."""
+    def add_pinned(
+        self, id: str, files: Mapping[str, bytes], at: str = "https://data.example.org"
+    ) -> None:
+        """Write an entry of https files, pinned by size and sha256; zips are unpacked."""
         rows = [
             {
+                "url": f"{at}/{name}",
                 "name": name,
                 "bytes": len(data),
                 "sha256": hashlib.sha256(data).hexdigest(),

@@ -166,17 +166,17 @@ class GitHub:
         """Send an archive as it is made: chunked, a weak ETag, everything to every Range."""
         parts = request.parts
         one = self._known(request, parts)
-        kind, ref = (parts[2].removeprefix("legacy."), "/".join(parts[3:])) if one else ("", "")
+        ref = "/".join(parts[3:])
         commit = one.find(ref) if one else None
         if one is None or commit is None:
             return as_text("404: Not Found", 404)
         name = one.name.partition("/")[2]
         short = ref.removeprefix("refs/heads/").removeprefix("refs/tags/").replace("/", "-")
         root = f"{name}-{short.removeprefix('v') if 'refs/tags/' in ref else short}"
-        data = commit.archive(root, kind, one.wrong)
+        data = commit.archive(root, one.wrong)
         headers = [
-            ("Content-Type", "application/zip" if kind == "zip" else "application/x-gzip"),
-            ("Content-Disposition", f"attachment; filename={root}.{kind}"),
+            ("Content-Type", "application/zip"),
+            ("Content-Disposition", f"attachment; filename={root}.zip"),
             ("ETag", f'W/"{sha256(data)}"'),
             ("Vary", "Authorization,Accept-Encoding"),
             ("Strict-Transport-Security", "max-age=31536000"),
