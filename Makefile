@@ -90,7 +90,6 @@ torture: $(READY) ## kills, full disks, power cuts, races, bad servers: 20 minut
 docs: $(READY) ## rewrite the generated files
 	$(BIN)/covcat catalog schema > catalog/schema.json
 	$(BIN)/python scripts/make_commands.py > docs/commands.md
-	$(BIN)/python scripts/make_json.py > docs/json.md
 	$(BIN)/python scripts/make_picture.py
 	$(BIN)/python scripts/fill_readme.py
 

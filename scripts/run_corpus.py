@@ -1,6 +1,6 @@
 """Run `covcat extract` over a folder of awkward and hostile archives, beside other readers.
 
-Usage: python scripts/run_corpus.py --corpus DIR [--details FILE] [--readings FILE] [--only TEXT]
+Usage: python scripts/run_corpus.py --corpus DIR [--details FILE] [--only TEXT]
 
 DIR (default: the variable COVCAT_CORPUS) holds generated.tar.xz, public.tar.xz and their
 *.EXPECT.tsv. Each archive goes through the real command in a limited child, next to files that
@@ -55,8 +55,6 @@ ABSOLUTE = ("/canary", "/file01", "/moo", f"{TEMP}/canary", f"{TEMP}/canary_abs"
 ABSOLUTE += (f"{TEMP}/evil.txt", f"{TEMP}/moo")
 COLUMNS = ("path", "expect", "label", "word", "why", "exit", "seconds", "rss", "files")
 BAD = ("refuse", "refuse-encrypted", "refuse-link")
-
-BASELINE = "86 of 179 accepted"
 
 # Archives that covcat does not treat as labelled: path -> why that is right or does no harm.
 LIMIT = "unpacks to {} MB, below the --max-bytes of this run; with a lower one it is refused"
@@ -586,44 +584,33 @@ def unpack_corpus(corpus: Path, into: Path) -> None:
     into.chmod(0o755)
 
 
-def work(job: tuple[Case, list[dict[str, Any]] | None], corpus: Path) -> Verdict:
-    """Do all that is to be done with one archive, whose readings may be known."""
-    case, known = job
+def work(case: Case, corpus: Path) -> Verdict:
+    """Do all that is to be done with one archive."""
     archive = corpus / case.path
     with tempfile.TemporaryDirectory(dir=corpus.parent, ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         run = run_covcat(archive, Path(folder) / "box")
-        if known is None:
-            readings = read_all(case, archive, Path(folder) / "scratch")
-        else:
-            readings = [Reading(**one) for one in known]
-    for reading in readings:
-        reading.members = [(name, is_file) for name, is_file in reading.members]
+        readings = read_all(case, archive, Path(folder) / "scratch")
     verdict = Verdict(case, run, readings)
     judge(verdict)
     return verdict
 
 
-def run_all(todo: Sequence[Case], corpus: Path, readings: Path | None) -> list[Verdict]:
+def run_all(todo: Sequence[Case], corpus: Path) -> list[Verdict]:
     """Work through the corpus with two workers."""
-    cached = json.loads(readings.read_text()) if readings and readings.exists() else {}
     with tempfile.TemporaryDirectory(prefix="corpus-") as folder:
         Path(folder).chmod(0o755)
         files = Path(folder) / "files"
         unpack_corpus(corpus, files)
         before = tree(files)
         with multiprocessing.get_context("spawn").Pool(WORKERS, maxtasksperchild=100) as pool:
-            jobs = [(case, cached.get(case.path)) for case in todo]
             found = []
-            for done in pool.imap(partial(work, corpus=files), jobs, chunksize=4):
+            for done in pool.imap(partial(work, corpus=files), todo, chunksize=4):
                 found.append(done)
                 if sys.stderr.isatty():
                     print(f"\r{len(found)} of {len(todo)}", end="", file=sys.stderr)
         if tree(files) != before:
             raise SystemExit("the corpus itself was changed by a run: nothing is to be believed")
-    if readings:
-        cached |= {one.case.path: [asdict(read) for read in one.readings] for one in found}
-        readings.write_text(json.dumps(cached))
     return found
 
 
@@ -641,7 +628,7 @@ def group(case: Case) -> str:
 
 def rows(found: Sequence[Verdict]) -> Iterator[list[str]]:
     """Yield the lines of the summary."""
-    yield ["set", "expectation", "files", "refused", "accepted", "wrong", "judged", "plain calls"]
+    yield ["set", "expectation", "files", "refused", "accepted", "wrong", "judged"]
     keys = sorted({(one.case.path.split("/")[0], group(one.case)) for one in found})
     for source, words in keys:
         mine = [one for one in found if one.case.path.startswith(source)]
@@ -650,8 +637,7 @@ def rows(found: Sequence[Verdict]) -> Iterator[list[str]]:
         judged = [one for one in wrong if one.case.path in JUDGED and one.word != "FAULT"]
         accepted = sum(one.run.exit == 0 for one in mine)
         counts = len(mine), len(mine) - accepted, accepted, len(wrong) - len(judged), len(judged)
-        plain = BASELINE if source == "public" and words.startswith("labelled bad") else ""
-        yield [source, words, *map(str, counts), plain]
+        yield [source, words, *map(str, counts)]
 
 
 def show(found: Sequence[Verdict]) -> None:
@@ -660,8 +646,6 @@ def show(found: Sequence[Verdict]) -> None:
     widths = [max(len(row[at]) for row in table) for at in range(len(table[0]))]
     for row in table:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))
-    print("Plain calls: measured earlier with the plain library calls (zipfile and tarfile")
-    print("extractall, py7zr, rarfile) on 179 archives labelled bad of such suites: another set.")
     faults = Counter(
         fault.split(":")[0].split(" MB")[0] for one in found for fault in one.run.faults
     )
@@ -713,7 +697,6 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--corpus", type=Path, default=os.environ.get("COVCAT_CORPUS"))
     parser.add_argument("--details", type=Path, help="write a TSV of one line per archive")
-    parser.add_argument("--readings", type=Path, help="keep what the other readers say, for reuse")
     parser.add_argument("--only", default="", help="archives whose path has this text")
     parser.add_argument("--read", nargs=2, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -732,7 +715,7 @@ def main() -> int:
             "generated.tar.xz, public.tar.xz and their EXPECT.tsv"
         )
     todo = [one for one in cases(Path(options.corpus)) if options.only in one.path]
-    found = run_all(todo, Path(options.corpus), options.readings)
+    found = run_all(todo, Path(options.corpus))
     show(found)
     if options.details:
         write_details(found, options.details)

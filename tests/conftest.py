@@ -4,7 +4,6 @@ import functools
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,7 @@ from makers.releases import Shelf
 from makers.runs import Ran
 from servers.hosts import World
 from servers.hosts import shelf as shelves
-from servers.hosts.server import Prompt
-from servers.server import Handler, Server
+from servers.server import Server
 
 from covcat.catalog import load, yaml
 from covcat.catalog.entries import Resource
@@ -131,16 +129,8 @@ def shelf(tmp_path: Path) -> Shelf:
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A server on a port that the kernel chose."""
-    handler = type("Handler", (Handler,), {})
-    with Prompt(("127.0.0.1", 0), handler) as http:
-        http.daemon_threads = True
-        imitation = Server(f"http://127.0.0.1:{http.server_port}")
-        handler.imitation = imitation
-        thread = threading.Thread(target=http.serve, daemon=True)
-        thread.start()
-        yield imitation
-        http.stop()
-        thread.join()
+    with Server() as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What the documents say of the code is so."""
 
+import ast
 import re
 import tomllib
 from dataclasses import fields, is_dataclass
@@ -69,3 +70,16 @@ def test_no_source_file_is_longer_than_400_lines() -> None:
         if (count := len(path.read_text(encoding="utf-8").splitlines())) > 400
     }
     assert long == {}
+
+
+def test_no_function_is_longer_than_40_lines() -> None:
+    """Of a command its signature and docstring count for nothing: the program prints them."""
+    long = []
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) else node.body
+                first = body[0].lineno if path.parent.name == "cli" and body else node.lineno
+                if (count := (node.end_lineno or first) - first + 1) > 40:
+                    long.append(f"{path.relative_to(ROOT / 'src')} {node.name}: {count}")
+    assert not long, "\n".join(long)

@@ -15,7 +15,7 @@ from makers.releases import Shelf
 from makers.runs import Ran, tree_on_disk
 from servers.hosts import World
 from servers.hosts.faults import FOR_EVER, Fault
-from servers.hosts.message import Reply, as_json
+from servers.message import Reply, as_json
 
 from covcat.catalog import yaml
 from covcat.cli.draft import scalar

@@ -1,5 +1,7 @@
 """docs/json.md: every key that a command prints with --json is on it, and no other."""
 
+import html
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -9,12 +11,20 @@ import pytest
 from makers.runs import Ran
 from servers.hosts import World
 
+from covcat.catalog.columns import COLUMNS
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-import make_commands  # noqa: E402 -- the scripts are the thing that is tested
-import make_json  # noqa: E402
+import make_commands  # noqa: E402 -- the script knows the commands
 
+HEAD, *SECTIONS = (ROOT / "docs/json.md").read_text(encoding="utf-8").split("\n## covcat ")
+PAGE = {  # the rows of each command: key, type, meaning
+    text.partition("\n")[0]: re.findall(
+        r"^\| `(.+?)` \| (.+?) \| (.+) \|$", html.unescape(text), re.M
+    )
+    for text in SECTIONS
+}
 COMMANDS = sorted(n for n, one in make_commands.commands() if not make_commands.is_group(one))
 ARCHIVE = "covcat-data/sample/1/archives/sample-1.zip"
 LINES = {  # each more or less what a reader of the page would try first
@@ -83,13 +93,21 @@ def paths(name: str, value: Any, before: str = "", depth: int = 0) -> Iterator[s
             yield from paths(name, one, path, depth + 1)
 
 
-def test_the_page_is_what_the_script_prints() -> None:
-    written = (ROOT / "docs/json.md").read_text(encoding="utf-8")
-    assert written == make_json.page(), "run `make docs`"
+def keys(command: str) -> list[str]:
+    return [key for key, _, _ in PAGE[command]]
+
+
+def test_the_page_explains_the_columns_of_an_image() -> None:
+    types = {"text": "text or null", "integer": "number or null", "number": "number or null"}
+    explained = [row for row in PAGE["images"] if row[0].startswith("images[].")]
+    assert explained == [
+        (f"images[].{one.name}", types[one.type], f"{one.meaning[:1].upper()}{one.meaning[1:]}.")
+        for one in COLUMNS
+    ]
 
 
 def test_every_command_is_on_the_page_and_tried_here() -> None:
-    assert sorted(make_json.DATA) == COMMANDS
+    assert list(PAGE) == COMMANDS
     assert sorted(LINES) == COMMANDS
 
 
@@ -102,7 +120,7 @@ def test_the_page_has_the_keys_that_a_command_prints_and_no_other(
         document = printed(line)
         assert document["schema"] == f"covcat.{name.replace(' ', '-')}/1"
         found |= dict.fromkeys(paths(name, document["data"]))
-    on_page = make_json.keys(name)
+    on_page = keys(name)
     assert len(on_page) == len(set(on_page))
     assert sorted(on_page) == sorted(set(found) | SELDOM.get(name, set()))
 
@@ -114,7 +132,7 @@ SELDOM = {"verify": {"verified[].error"}}
 def test_the_page_has_the_keys_of_every_resource(printed: Callable[[str], Any]) -> None:
     ids = [one["id"] for one in printed("list --all")["data"]["resources"]]
     found = {key for id in ids for key in printed(f"show {id}")["data"]}
-    assert sorted(make_json.keys("show")) == sorted(found)
+    assert sorted(keys("show")) == sorted(found)
 
 
 @pytest.mark.parametrize(
@@ -126,4 +144,4 @@ def test_the_page_has_the_keys_of_an_error(printed: Callable[[str], Any], line: 
     assert set(document) == {"schema", "ok", "data", "error"}
     named = {f"error.{key}" for key in document["error"]}
     assert named >= {"error.code", "error.kind", "error.message", "error.hint"}
-    assert all(f"`{key}`" in make_json.HEAD for key in named)
+    assert all(f"`{key}`" in HEAD for key in named)

@@ -8,7 +8,7 @@ from makers.archives import zip_of
 from makers.releases import Shelf
 from makers.runs import Ran
 from servers.hosts import FOR_EVER, World
-from servers.hosts.message import redirect
+from servers.message import redirect
 from servers.server import Answer, Server
 
 from covcat.download.answers import refusal

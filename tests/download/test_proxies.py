@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from servers.hosts.server import Prompt
-from servers.server import Answer
+from servers.server import Answer, Prompt
 
 from covcat.download import proxies
 from covcat.download.http import Web

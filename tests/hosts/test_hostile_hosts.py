@@ -7,7 +7,7 @@ from hosts.test_host_answers import DATA, ZENODO, entry
 from makers.archives import COMMIT
 from makers.releases import git_rows
 from servers.hosts import FOR_EVER
-from servers.hosts.message import Reply, as_json, sha256
+from servers.message import Reply, as_json, sha256
 
 from covcat.download import api, http
 from covcat.download.remote import Network

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 from servers.hosts import FOR_EVER, World
-from servers.hosts.message import Reply, as_html, as_json
+from servers.message import Reply, as_html, as_json
 
 from covcat.download.answers import said, secrets_of
 from covcat.download.http import Web

@@ -1,6 +1,7 @@
 """Catalog entries for what a test serves, in a folder of their own."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,16 +87,41 @@ releases:
         self.add(id, more)
         return pinned
 
+    def add_files(self, id: str, *files: Mapping[str, object], more: str = "") -> None:
+        """Write an entry of a release of these files; `more` are further keys of the release.
+
+        Each file is its keys in the catalog; by default it lies at https://data.example.org/NAME.
+        """
+        lines = []
+        for file in files:
+            url = f"https://data.example.org/{file.get('name')}"
+            keys = {"host": "web", "url": url, **file} if "host" not in file else file
+            rows = [f"        {key}: {_yaml(value)}\n" for key, value in keys.items()]
+            lines.append("      - " + "".join(rows).lstrip())
+        head = 'releases:\n  - id: "1"\n    source: made up\n    files:\n'
+        self.add(id, head + "".join(lines) + more)
+
     def add_web(self, id: str, name: str, **keys: object) -> None:
         """Write an entry with one plain https file."""
-        lines = "".join(f"        {key}: {value}\n" for key, value in keys.items())
-        more = f"""\
-releases:
-  - id: "1"
-    source: made up
-    files:
-      - host: web
-        url: https://data.example.org/{name}
-        name: {name}
-{lines}"""
-        self.add(id, more)
+        self.add_files(id, {"name": name, **keys})
+
+    def add_pinned(
+        self, id: str, files: Mapping[str, bytes], at: str = "https://data.example.org"
+    ) -> None:
+        """Write an entry of https files, pinned by size and sha256; zips are unpacked."""
+        rows = [
+            {
+                "url": f"{at}/{name}",
+                "name": name,
+                "bytes": len(data),
+                "sha256": hashlib.sha256(data).hexdigest(),
+                "unpack": "zip" if name.endswith(".zip") else "none",
+            }
+            for name, data in files.items()
+        ]
+        self.add_files(id, *rows)
+
+
+def _yaml(value: object) -> str:
+    """Return a value as YAML: texts as they are, lists as JSON, which YAML reads too."""
+    return json.dumps(value) if isinstance(value, list | dict) else str(value)

@@ -1,10 +1,221 @@
-"""A server that answers what it was told, byte by byte, and logs what it was asked."""
+"""The loopback server: HTTP/1.1 on a port of the kernel's choice.
 
+What it answers is asked of an `Answering`: `servers.hosts.World` for all hosts at once, `Server`
+for what a test put at a path, `torture.origin.Origin` for files that must come slowly.
+"""
+
+import socket
+import threading
+import time
+import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
+from email.utils import formatdate
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Protocol, Self
+from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 from makers.archives import COMMIT
+
+from servers.message import Framing, Reply, Request
+
+STALL_LIMIT = 60.0  # seconds after which a stall ends, so that nothing hangs for ever
+_PIECE = 1 << 16
+_LOOPBACK = {"127.0.0.1", "localhost", "::1", ""}
+
+
+class Answering(Protocol):
+    """What the server asks."""
+
+    def reply(self, request: Request) -> Reply:
+        """Answer a request, and write it down."""
+        ...
+
+    def now(self) -> float:
+        """Say what time it is there."""
+        ...
+
+
+def addressed(target: str, headers: Mapping[str, str]) -> tuple[str, str, str, bool]:
+    """Return host, path, query, and whether the host stood in the path, as a mirror's does."""
+    parts = urlsplit(target if "://" in target else f"http://{headers.get('host', '')}{target}")
+    path = parts.path or "/"
+    if (parts.hostname or "") not in _LOOPBACK:
+        return str(parts.hostname), path, parts.query, False
+    first, _, rest = path.lstrip("/").partition("/")
+    return first.lower().partition(":")[0], f"/{rest}", parts.query, True
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = 1 << 16
+    owner: "Loopback"
+
+    def do_GET(self) -> None:
+        with suppress(OSError):  # the client is gone
+            reply = self._answered()
+            if reply.is_dropped:
+                self.close_connection = True
+                return
+            self._head(reply)
+            if self.command != "HEAD" and reply.status not in (204, 304):
+                self._body(reply)
+            self.wfile.flush()
+
+    do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_GET  # noqa: N815
+
+    def _answered(self) -> Reply:
+        request = self._request()
+        try:
+            return self.owner.world.reply(request)
+        except Exception:
+            fault = f"{request.method} {request.host}{request.path}\n{traceback.format_exc()}"
+            self.owner.broken.append(fault)
+            return Reply(500, body=fault.encode())
+
+    def _request(self) -> Request:
+        headers: dict[str, str] = {}
+        for name, value in self.headers.items():
+            known = headers.get(name.lower())
+            headers[name.lower()] = value if known is None else f"{known}, {value}"
+        body = self.rfile.read(int(headers.get("content-length") or 0))
+        host, path, query, is_mirrored = addressed(self.path, headers)
+        values = dict(parse_qsl(query, keep_blank_values=True))
+        return Request(
+            host, self.command, path, values, headers, body, is_mirrored, query, self.path
+        )
+
+    def _head(self, reply: Reply) -> None:
+        with suppress(ValueError):
+            self.send_response_only(reply.status, HTTPStatus(reply.status).phrase)
+        self.send_header("Date", formatdate(self.owner.world.now(), usegmt=True))
+        for name, value in reply.headers:
+            self.send_header(name, value)
+        if reply.framing == "length":
+            if reply.status not in (204, 304) and reply.header("Content-Length") is None:
+                self.send_header("Content-Length", str(len(reply.body)))
+        elif reply.framing == "chunked" and self.command != "HEAD":
+            self.send_header("Transfer-Encoding", "chunked")
+        if reply.framing == "close" or reply.cut is not None:
+            self.close_connection = True
+        if reply.framing == "close":
+            self.send_header("Connection", "close")
+        self.end_headers()
+
+    def _body(self, reply: Reply) -> None:
+        body = memoryview(reply.body)
+        end = len(body) if reply.cut is None else min(reply.cut, len(body))
+        stall = end + 1 if reply.stall is None else reply.stall
+        place, step = 0, reply.piece or _PIECE
+        while place < end:
+            if place >= stall:
+                break
+            piece = body[place : min(place + step, end, stall)]
+            self._write(piece, reply)
+            place += len(piece)
+            if reply.after_piece:
+                self.wfile.flush()
+                reply.after_piece(place, place == end)
+            if reply.pause:
+                self.wfile.flush()
+                self.owner.over.wait(reply.pause)
+        if place < end or stall <= end:
+            self.wfile.flush()
+            self.owner.over.wait(STALL_LIMIT)
+            self.close_connection = True
+        elif reply.framing == "chunked" and reply.cut is None:
+            self.wfile.write(b"0\r\n\r\n")
+
+    def _write(self, piece: memoryview, reply: Reply) -> None:
+        if reply.framing == "chunked":
+            self.wfile.write(b"%x\r\n" % len(piece))
+            self.wfile.write(piece)
+            self.wfile.write(b"\r\n")
+        else:
+            self.wfile.write(piece)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+class Prompt(ThreadingHTTPServer):
+    """Stops at once: `serve_forever` looks up every so often, and a test in two has a server."""
+
+    is_over = False
+
+    def serve(self) -> None:
+        """Answer in this thread until `stop` is called in another."""
+        while not self.is_over:
+            self.handle_request()
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Refuse the connection that only wakes."""
+        return not self.is_over
+
+    def stop(self) -> None:
+        """Wake the thread that serves, and let it end."""
+        self.is_over = True
+        socket.create_connection(self.server_address[:2], timeout=STALL_LIMIT).close()
+
+
+class _Http(Prompt):
+    daemon_threads = False  # they are waited for: all their sockets are shut down first
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], handler: type[Handler]) -> None:
+        super().__init__(address, handler)
+        self.open: set[socket.socket] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self.open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, *args: object) -> None:
+        """Say nothing: clients that were killed reset their connections."""
+
+
+class Loopback:
+    """Starts and ends; `broken` holds the traces of replies that could not be made."""
+
+    def __init__(self, world: Answering, port: int = 0) -> None:
+        self.world = world
+        self.over = threading.Event()
+        self.broken: list[str] = []
+        handler = type("OwnHandler", (Handler,), {"owner": self})
+        self._http = _Http(("127.0.0.1", port), handler)
+        self.port = self._http.server_port
+        self._thread = threading.Thread(target=self._http.serve, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End every connection and wait for their threads."""
+        self.over.set()
+        self._http.stop()
+        self._thread.join()
+        for connection in list(self._http.open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self._http.server_close()
+
+
+# ---- what a test puts at a path ----------------------------------------------------------------
 
 
 @dataclass
@@ -18,13 +229,21 @@ class Answer:
     cut: int | None = None
 
 
-@dataclass
 class Server:
     """A loopback server; `routes` maps a path to its answers, the last of which stays."""
 
-    url: str
-    routes: dict[str, list[Answer]] = field(default_factory=dict)
-    requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.routes: dict[str, list[Answer]] = {}
+        self.requests: list[tuple[str, httpx.Headers]] = []
+        self._loopback = Loopback(self)
+        self.url = self._loopback.url
+
+    def __enter__(self) -> Self:
+        self._loopback.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loopback.__exit__()
 
     def serve(self, path: str, *answers: Answer) -> None:
         """Answer `path` with these, one after the other."""
@@ -36,41 +255,12 @@ class Server:
         path = f"/codeload.github.com/{repository}/zip/{COMMIT}"
         self.serve(path, Answer(body, headers=headers, has_length=False))
 
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # else a body waits 40 ms for word that its head has come
-    imitation: Server
-
-    def do_GET(self) -> None:
-        self.imitation.requests.append((self.path, dict(self.headers)))
-        answers = self.imitation.routes.get(self.path, [Answer(b"no", 404)])
+    def reply(self, request: Request) -> Reply:
+        self.requests.append((request.target, httpx.Headers(dict(request.headers))))
+        answers = self.routes.get(request.target, [Answer(b"no", 404)])
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
-        if answer.has_length:
-            self.send_header("Content-Length", str(len(answer.body)))
-        else:
-            self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-        self._send(answer)
+        framing: Framing = "length" if answer.has_length else "chunked"
+        return Reply(answer.status, [*answer.headers.items()], answer.body, framing, answer.cut)
 
-    def _send(self, answer: Answer) -> None:
-        body = answer.body if answer.cut is None else answer.body[: answer.cut]
-        try:
-            if answer.has_length:
-                self.wfile.write(body)
-            else:
-                for start in range(0, len(body), 65536):
-                    piece = body[start : start + 65536]
-                    self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-                if answer.cut is None:
-                    self.wfile.write(b"0\r\n\r\n")
-        except OSError:
-            pass
-        if answer.cut is not None:
-            self.close_connection = True
-
-    def log_message(self, *args: object) -> None:
-        pass
+    def now(self) -> float:
+        return time.time()

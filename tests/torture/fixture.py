@@ -1,7 +1,6 @@
 """What the torture harnesses share: targets, a place for each case, runs of covcat, a tally."""
 
 import contextlib
-import hashlib
 import itertools
 import os
 import random
@@ -64,20 +63,6 @@ class Target:
     def total(self) -> int:
         """Return the bytes of all that is served."""
         return sum(map(len, self.served.values()))
-
-    def entry(self) -> str:
-        """Return the keys of the catalog entry that are its own."""
-        lines = ["releases:", '  - id: "1"', "    source: made up", "    files:"]
-        for name, body in self.served.items():
-            lines += [
-                "      - host: web",
-                f"        url: https://{HOST}/{self.id}/{name}",
-                f"        name: {name}",
-                f"        bytes: {len(body)}",
-                f"        sha256: {hashlib.sha256(body).hexdigest()}",
-                f"        unpack: {'zip' if name.endswith('.zip') else 'none'}",
-            ]
-        return "\n".join(lines) + "\n"
 
 
 def one_file(size: int, id: str = "big") -> Target:
@@ -243,7 +228,7 @@ class World:
         self.patches.mkdir()
         (self.patches / "sitecustomize.py").write_text(PATCHES)
         for target in targets:
-            Shelf(self.catalog).add(target.id, target.entry())
+            Shelf(self.catalog).add_pinned(target.id, target.served, f"https://{HOST}/{target.id}")
 
     def place(
         self,

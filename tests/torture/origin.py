@@ -4,17 +4,17 @@ It is honest: hostile answers are the business of the chaos server. Each case ha
 own, the first part of the path, so that what was asked and sent can be told apart.
 """
 
-import hashlib
-import re
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
+from servers import message
+from servers.message import Content, Reply, sha256
+from servers.server import Loopback
+
 HOLD_LIMIT = 60.0  # seconds after which a pause ends, so that nothing hangs for ever
-_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 @dataclass
@@ -44,82 +44,27 @@ class Channel:
         """Return the bytes of bodies that went out."""
         return sum(request.sent for request in list(self.requests))
 
-    def pause(self) -> None:
-        """Wait here if so many bytes went out as the case has asked for."""
-        if self.hold_at is not None and self.sent >= self.hold_at:
-            self.reached.set()
-            self.released.wait(HOLD_LIMIT)
-
     def release(self) -> None:
         """Let the answers go on."""
         self.hold_at = None
         self.released.set()
 
+    def answer(self, path: str, reply: Reply) -> None:
+        """Note the request, and make its answer keep to the rate and the pause."""
+        place = reply.header("Content-Range") or ""
+        start = int(place.removeprefix("bytes ").partition("-")[0]) if reply.status == 206 else 0
+        request, began = Request(path, start, reply.status), time.monotonic()
+        self.requests.append(request)
 
-class Handler(BaseHTTPRequestHandler):
-    """Answers GET with a file or a range of it."""
+        def after(sent: int, is_all: bool) -> None:
+            request.sent = sent
+            if not is_all and self.hold_at is not None and self.sent >= self.hold_at:
+                self.reached.set()
+                self.released.wait(HOLD_LIMIT)
+            if self.rate:
+                time.sleep(max(0, began + sent / self.rate - time.monotonic()))
 
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    origin: "Origin"
-
-    def do_GET(self) -> None:
-        name, path = self.path.lstrip("/").split("/", 1)
-        channel = self.origin.channels.get(name)
-        body = self.origin.bodies.get(path)
-        if channel is None or body is None:
-            self._head(404, {"Content-Length": "0"})
-            return
-        tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        start, stop, status = self._asked(len(body), tag)
-        headers = {"ETag": tag, "Accept-Ranges": "bytes", "Content-Length": str(stop - start)}
-        if status == 206:
-            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(body)}"
-        if status == 416:
-            headers["Content-Range"] = f"bytes */{len(body)}"
-        request = Request(path, start, status)
-        channel.requests.append(request)
-        try:
-            self._head(status, headers)
-            self._body(channel, request, memoryview(body)[start:stop])
-        except OSError:  # it was killed
-            self.close_connection = True
-
-    def _asked(self, size: int, tag: str) -> tuple[int, int, int]:
-        """Return the range to send, and the status that says so."""
-        asked = _RANGE.fullmatch(self.headers.get("Range", ""))
-        if asked is None or self.headers.get("If-Range", tag) != tag:
-            return 0, size, 200
-        start = int(asked[1])
-        stop = min(int(asked[2]) + 1, size) if asked[2] else size
-        return (start, stop, 206) if start < stop else (0, 0, 416)
-
-    def _head(self, status: int, headers: Mapping[str, str]) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-
-    def _body(self, channel: Channel, request: Request, body: memoryview) -> None:
-        began = time.monotonic()
-        for place in range(0, len(body), channel.piece):
-            channel.pause()
-            piece = body[place : place + channel.piece]
-            self.wfile.write(piece)
-            request.sent += len(piece)
-            if channel.rate:
-                time.sleep(max(0, began + request.sent / channel.rate - time.monotonic()))
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-class _Http(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def handle_error(self, *args: object) -> None:
-        """Say nothing: clients that were killed reset their connections."""
+        reply.piece, reply.after_piece = self.piece, after
 
 
 class Origin:
@@ -128,19 +73,16 @@ class Origin:
     def __init__(self, bodies: Mapping[str, bytes]) -> None:
         self.bodies = bodies
         self.channels: dict[str, Channel] = {}
-        handler = type("OwnHandler", (Handler,), {"origin": self})
-        self._http = _Http(("127.0.0.1", 0), handler)
-        self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
+        self._loopback = Loopback(self)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._loopback.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         for channel in self.channels.values():
             channel.release()
-        self._http.shutdown()
-        self._http.server_close()
+        self._loopback.__exit__()
 
     def channel(
         self,
@@ -150,6 +92,18 @@ class Origin:
         hold_at: int | None = None,
     ) -> Channel:
         """Open a channel; its address is what covcat is given as mirror."""
-        url = f"http://127.0.0.1:{self._http.server_port}/{name}"
-        self.channels[name] = Channel(url, rate, piece, hold_at)
+        self.channels[name] = Channel(f"{self._loopback.url}/{name}", rate, piece, hold_at)
         return self.channels[name]
+
+    def reply(self, request: message.Request) -> Reply:
+        name, _, path = request.target.lstrip("/").partition("/")
+        channel, body = self.channels.get(name), self.bodies.get(path)
+        if channel is None or body is None:
+            return Reply(404)
+        tag = f'"{sha256(body)[:32]}"'
+        reply = message.serve(request, Content(body, tag, modified=None))
+        channel.answer(path, reply)
+        return reply
+
+    def now(self) -> float:
+        return time.time()

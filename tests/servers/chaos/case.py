@@ -1,10 +1,12 @@
 """What a case says: what is asked, what is done before, and what must be true afterwards."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from servers.chaos.body import Content, Stream
@@ -14,6 +16,9 @@ from servers.chaos.worlds import World
 OLD = "Wed, 01 Jan 2020 00:00:00 GMT"
 ONE, TWO = '"one"', '"two"'
 SIZE = 200_003
+SHA, SHA2 = (hashlib.sha256(Stream(seed).data).hexdigest() for seed in (1, 2))
+MD5, MD5_2 = (hashlib.md5(Stream(seed).data).hexdigest() for seed in (1, 2))
+PINNED: dict[str, object] = {"sha256": SHA}
 
 
 @dataclass
@@ -87,6 +92,41 @@ class Case:
         return (Stream(1, int(size)),)
 
 
+def row(
+    id: str, what: str, path: str, exits: int | tuple[int, ...], *facts: Fact, **more: Any
+) -> Case:
+    """Make a case of a line of the table; one exit code stands for itself."""
+    first = more.pop("first", ())
+    return Case(
+        id=id,
+        what=what,
+        path=path,
+        exits=(exits,) if isinstance(exits, int) else exits,
+        facts=facts,
+        first=(first,) if isinstance(first, int) else first,
+        **more,
+    )
+
+
+def rows(
+    number: str,
+    letters: str,
+    words: str,
+    what: str,
+    path: str | Callable[[str], str],
+    exits: int | tuple[int, ...],
+    *facts: Fact,
+    **more: Any,
+) -> tuple[Case, ...]:
+    """Make a case of each word, which stands where `what`, `path` and texts in `more` have {}."""
+    made = []
+    for letter, word in zip(letters, words.split(), strict=True):
+        filled = {k: v.format(word) if isinstance(v, str) else v for k, v in more.items()}
+        asked = path.format(word) if isinstance(path, str) else path(word)
+        made.append(row(number + letter, what.format(word), asked, exits, *facts, **filled))
+    return tuple(made)
+
+
 # ---- facts about requests ----------------------------------------------------------------------
 
 
@@ -153,6 +193,10 @@ def never_weak(seen: Seen) -> str:
 
 
 NO_WEAK = Fact("no weak tag in If-Range", never_weak)
+NOT_EVIL = Fact(
+    "no header is smuggled",
+    lambda seen: "X-Evil was sent" if any(one.get("x-evil") for one in seen.requests) else "",
+)
 NEVER_RANGE = Fact(
     "no request has a Range",
     lambda seen: "" if not any(one.get("range") for one in seen.requests) else "a Range was asked",

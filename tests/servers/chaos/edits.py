@@ -25,116 +25,53 @@ def _record(data: Path) -> Path:
     return _part(data).with_suffix(".json")
 
 
-def _rewrite(data: Path, change: Change) -> None:
+def _bytes_of(place: Callable[[Path], Path], change: Callable[[bytes], bytes]) -> Edit:
+    """Change the bytes of the part or of its record."""
+
+    def edit(data: Path, outside: Path) -> None:
+        path = place(data)
+        path.write_bytes(change(path.read_bytes()))
+
+    return edit
+
+
+def _instead_of(place: Callable[[Path], Path], put: Callable[[Path, Path, bytes], object]) -> Edit:
+    """Remove the part or its record; `put` gets the place, the folder outside, and the bytes."""
+
+    def edit(data: Path, outside: Path) -> None:
+        path = place(data)
+        kept = path.read_bytes()
+        path.unlink()
+        put(path, outside, kept)
+
+    return edit
+
+
+def _rewrite(change: Change) -> Edit:
     """Change the record, and seal it again: another covcat may have written it so."""
-    path = _record(data)
-    record = json.loads(path.read_text())
-    del record["seal"]
-    change(record)
-    path.write_text(json.dumps(sealed(record)))
+
+    def edit(data: Path, outside: Path) -> None:
+        record = json.loads(_record(data).read_text())
+        del record["seal"]
+        change(record)
+        _record(data).write_text(json.dumps(sealed(record)))
+
+    return edit
 
 
 def changed(**values: object) -> Edit:
     """Set keys of the record."""
-    return lambda data, outside: _rewrite(data, lambda record: record.update(values))
+    return _rewrite(lambda record: record.update(values))
 
 
 def without(*names: str) -> Edit:
     """Drop keys of the record."""
-    return lambda data, outside: _rewrite(
-        data, lambda record: [record.pop(name, None) for name in names]
-    )
+    return _rewrite(lambda record: [record.pop(name, None) for name in names])
 
 
 def record_is(content: bytes) -> Edit:
     """Replace the record."""
-    return lambda data, outside: _ignore(_record(data).write_bytes(content))
-
-
-def no_record(data: Path, outside: Path) -> None:
-    """Lose the record."""
-    _record(data).unlink()
-
-
-def cut_record(data: Path, outside: Path) -> None:
-    """Cut the record in the middle, as a crash without fsync does."""
-    path = _record(data)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def record_folder(data: Path, outside: Path) -> None:
-    """Put a folder in the record's place."""
-    path = _record(data)
-    path.unlink()
-    path.mkdir()
-
-
-def record_pipe(data: Path, outside: Path) -> None:
-    """Put a named pipe in the record's place: whoever opens it waits."""
-    path = _record(data)
-    path.unlink()
-    os.mkfifo(path)
-
-
-def part_pipe(data: Path, outside: Path) -> None:
-    """Put a named pipe in the part's place."""
-    path = _part(data)
-    path.unlink()
-    os.mkfifo(path)
-
-
-def part_link(data: Path, outside: Path) -> None:
-    """Put a link to a file of the user's in the part's place."""
-    path = _part(data)
-    path.unlink()
-    path.symlink_to(outside / "thesis.bin")
-
-
-def record_link(data: Path, outside: Path) -> None:
-    """Move the record outside and put a link in its place."""
-    path = _record(data)
-    target = outside / "record.json"
-    target.write_bytes(path.read_bytes())
-    path.unlink()
-    path.symlink_to(target)
-
-
-def zero_tail(data: Path, outside: Path) -> None:
-    """Fill the last 5,000 bytes with zeros: data that a power cut lost."""
-    path = _part(data)
-    kept = path.read_bytes()
-    path.write_bytes(kept[:-5000] + bytes(5000))
-
-
-def zero_head(data: Path, outside: Path) -> None:
-    """Fill the first 4,096 bytes with zeros."""
-    path = _part(data)
-    path.write_bytes(bytes(4096) + path.read_bytes()[4096:])
-
-
-def flip(data: Path, outside: Path) -> None:
-    """Turn one bit in the middle."""
-    path = _part(data)
-    kept = bytearray(path.read_bytes())
-    kept[len(kept) // 2] ^= 1
-    path.write_bytes(kept)
-
-
-def shorten(data: Path, outside: Path) -> None:
-    """Lose the last 5,000 bytes."""
-    path = _part(data)
-    os.truncate(path, path.stat().st_size - 5000)
-
-
-def empty(data: Path, outside: Path) -> None:
-    """Lose every byte."""
-    os.truncate(_part(data), 0)
-
-
-def lengthen(data: Path, outside: Path) -> None:
-    """Add bytes that no record speaks of."""
-    with _part(data).open("ab") as stream:
-        stream.write(b"tail" * 2000)
+    return _bytes_of(_record, lambda _: content)
 
 
 def filled(content: Stream) -> Edit:
@@ -148,5 +85,26 @@ def filled(content: Stream) -> Edit:
     return edit
 
 
-def _ignore(_: object) -> None:
-    return None
+def _flipped(kept: bytes) -> bytes:
+    middle = len(kept) // 2
+    return kept[:middle] + bytes([kept[middle] ^ 1]) + kept[middle + 1 :]
+
+
+def _moved_out(path: Path, outside: Path, kept: bytes) -> None:
+    (outside / "record.json").write_bytes(kept)
+    path.symlink_to(outside / "record.json")
+
+
+zero_tail = _bytes_of(_part, lambda kept: kept[:-5000] + bytes(5000))  # a power cut lost them
+zero_head = _bytes_of(_part, lambda kept: bytes(4096) + kept[4096:])
+flip = _bytes_of(_part, _flipped)
+shorten = _bytes_of(_part, lambda kept: kept[:-5000])
+empty = _bytes_of(_part, lambda _: b"")
+lengthen = _bytes_of(_part, lambda kept: kept + b"tail" * 2000)  # of which no record speaks
+cut_record = _bytes_of(_record, lambda kept: kept[: len(kept) // 2])  # a crash without fsync
+no_record = _instead_of(_record, lambda *_: None)
+record_folder = _instead_of(_record, lambda path, *_: path.mkdir())
+record_pipe = _instead_of(_record, lambda path, *_: os.mkfifo(path))  # whoever opens it waits
+record_link = _instead_of(_record, _moved_out)
+part_pipe = _instead_of(_part, lambda path, *_: os.mkfifo(path))
+part_link = _instead_of(_part, lambda path, outside, _: path.symlink_to(outside / "thesis.bin"))

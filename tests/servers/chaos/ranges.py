@@ -1,10 +1,13 @@
 """Behaviours of a resumed transfer: what may be answered to Range and If-Range."""
 
 from collections.abc import Callable
+from functools import partial
 
 from servers.chaos.exchange import Exchange, Field
 from servers.chaos.server import behaviour
 from servers.chaos.transfers import FILE, cut_at
+
+PLACE = "bytes {start}-{last}/{size}"
 
 
 @behaviour
@@ -28,40 +31,29 @@ def _partial(
     start: int,
     *,
     seed: int = 1,
-    tag: int = 1,
-    place: str | None = None,
-    more: list[Field] | None = None,
-    stop: int | None = None,
+    tags: int | tuple[Field, ...] = 1,
+    place: str = PLACE,
+    more: tuple[Field, ...] = (),
+    back: int = 0,
+    begin: int | None = None,
+    most: int | None = None,
 ) -> None:
-    """Send a 206 whose Content-Range, tag, bytes and length need not agree."""
+    """Send a 206 whose Content-Range, tag, bytes and length need not agree.
+
+    It is of the range `back` bytes before the one that was asked for, and of `most` bytes; the
+    bytes begin at `begin`, if that is not where the range does.
+    """
     content = ex.content(seed)
-    end = content.size if stop is None else stop
-    fields: list[Field] = [FILE, *ex.validators(tag), *(more or [])]
-    said = f"bytes {start}-{end - 1}/{content.size}" if place is None else place
-    if said:
+    start = max(0, start - back)
+    end = content.size if most is None else min(content.size, start + most)
+    own = ex.validators(tags) if isinstance(tags, int) else tags
+    fields: list[Field] = [FILE, *own, *more]
+    if place:
+        said = place.format(start=start, last=end - 1, size=content.size, other=content.size + 777)
         fields.append(("Content-Range", said))
-    length = max(0, end - start)
-    ex.head("206 Partial Content", [*fields, ("Content-Length", str(length))])
-    ex.body(content, start, end)
-
-
-def _wrong_start(ex: Exchange, start: int) -> None:
-    size, first = ex.content().size, max(0, start - 1000)
-    _partial(ex, first, place=f"bytes {first}-{size - 1}/{size}")
-
-
-def _lying_start(ex: Exchange, start: int) -> None:
-    """Say the right start and send from 0, as some proxies do."""
-    content = ex.content()
-    said = ("Content-Range", f"bytes {start}-{content.size - 1}/{content.size}")
-    length = ("Content-Length", str(content.size - start))
-    ex.head("206 Partial Content", [FILE, *ex.validators(), said, length])
-    ex.body(content, 0, content.size - start)
-
-
-def _other_total(ex: Exchange, start: int) -> None:
-    size = ex.content().size
-    _partial(ex, start, place=f"bytes {start}-{size - 1}/{size + 777}")
+    ex.head("206 Partial Content", [*fields, ("Content-Length", str(max(0, end - start)))])
+    first = start if begin is None else begin
+    ex.body(content, first, first + end - start)
 
 
 def _multipart(ex: Exchange, start: int) -> None:
@@ -73,78 +65,25 @@ def _multipart(ex: Exchange, start: int) -> None:
     ex.page("206 Partial Content", body, [kind, *ex.validators()])
 
 
-def _changed(ex: Exchange, start: int) -> None:
-    """The file has become that of seed 2; If-Range is honoured."""
-    ex.whole(2)
-
-
-def _unsatisfiable(total: str | None) -> Callable[[Exchange, int], None]:
+def _unsatisfiable(ex: Exchange, start: int, total: str = "") -> None:
     """Answer 416 with `total`; {have} is what was asked from."""
-
-    def answer(ex: Exchange, start: int) -> None:
-        fields: list[Field] = []
-        if total is not None:
-            fields = [("Content-Range", f"bytes */{total.format(have=start)}")]
-        ex.page("416 Range Not Satisfiable", b"<html>416</html>", fields)
-
-    return answer
+    place = [("Content-Range", f"bytes */{total.format(have=start)}")] if total else []
+    ex.page("416 Range Not Satisfiable", b"<html>416</html>", place)
 
 
-def _placed(place: str) -> Callable[[Exchange, int], None]:
-    """Answer with a Content-Range of another form; {start}, {last}, {size} are the right ones."""
-
-    def answer(ex: Exchange, start: int) -> None:
-        size = ex.content().size
-        _partial(ex, start, place=place.format(start=start, last=size - 1, size=size))
-
-    return answer
+def _status(ex: Exchange, start: int, status: str) -> None:
+    ex.page(status, b"no")
 
 
-def _short(ex: Exchange, start: int) -> None:
-    """Send less than was asked for, and say so: as any server may."""
-    stop = min(ex.content().size, start + 30_000)
-    _partial(ex, start, stop=stop)
-
-
-def _coded(ex: Exchange, start: int) -> None:
-    _partial(ex, start, more=[("Content-Encoding", "gzip")])
-
-
-def _status(status: str) -> Callable[[Exchange, int], None]:
-    def answer(ex: Exchange, start: int) -> None:
-        ex.page(status, b"no")
-
-    return answer
-
-
-def _elsewhere(ex: Exchange, start: int) -> None:
+def _portal(ex: Exchange, start: int) -> None:
     """A 206 for a start before everything that was sent: the page of a captive portal."""
-    ex.page(
-        "206 Partial Content",
-        b"<html><title>Log in</title></html>",
-        [("Content-Type", "text/html")],
-    )
-
-
-def _untagged(ex: Exchange, start: int) -> None:
-    """The file has become that of seed 2, and the 206 has no validator at all."""
-    content = ex.content(2)
-    place = ("Content-Range", f"bytes {start}-{content.size - 1}/{content.size}")
-    ex.page("206 Partial Content", content.read(start, content.size), [FILE, place])
-
-
-def _weakly_tagged(ex: Exchange, start: int) -> None:
-    """The file has become that of seed 2, and the 206 has the old tag as a weak one."""
-    content = ex.content(2)
-    place = ("Content-Range", f"bytes {start}-{content.size - 1}/{content.size}")
-    fields: list[Field] = [FILE, place, ("ETag", 'W/"one"')]
-    ex.page("206 Partial Content", content.read(start, content.size), fields)
+    page = b"<html><title>Log in</title></html>"
+    ex.page("206 Partial Content", page, [("Content-Type", "text/html")])
 
 
 def _two_places(ex: Exchange, start: int) -> None:
     size = ex.content().size
-    other = ("Content-Range", f"bytes 0-{size - 1}/{size}")
-    _partial(ex, start, more=[other])
+    _partial(ex, start, more=(("Content-Range", f"bytes 0-{size - 1}/{size}"),))
 
 
 def _more(ex: Exchange, start: int) -> None:
@@ -158,42 +97,42 @@ def _more(ex: Exchange, start: int) -> None:
     ex.send(b"0\r\n\r\n")
 
 
-HOW: dict[str, Callable[[Exchange, int], None]] = {
-    "well": lambda ex, start: ex.whole(),
-    "ignored": lambda ex, start: _whole_anyhow(ex),
-    "wrong-start": _wrong_start,
-    "lying-start": _lying_start,
-    "no-place": lambda ex, start: _partial(ex, start, place=""),
-    "other-total": _other_total,
-    "other-length": lambda ex, start: _partial(ex, start, seed=2, tag=1),
-    "multipart": _multipart,
-    "changed": _changed,
-    "lie": lambda ex, start: _partial(ex, start, seed=2, tag=2),
-    "same-tag": lambda ex, start: _partial(ex, start, seed=2),
-    "have": _unsatisfiable("{have}"),
-    "other": _unsatisfiable("17"),
-    "star": _unsatisfiable("*"),
-    "bare": _unsatisfiable(None),
-    "words": _placed("bytes all of it"),
-    "backwards": _placed("bytes {last}-{start}/{size}"),
-    "unit": _placed("lines {start}-{last}/{size}"),
-    "unknown-total": _placed("bytes {start}-{last}/*"),
-    "huge": _placed("bytes {start}-{last}/99999999999999999999999999"),
-    "beyond": _placed("bytes {start}-{size}/{size}"),
-    "short": _short,
-    "untagged": _untagged,
-    "weakly-tagged": _weakly_tagged,
-    "two-places": _two_places,
-    "more": _more,
-    "coded": _coded,
-    "portal": _elsewhere,
-    "404": _status("404 Not Found"),
-    "412": _status("412 Precondition Failed"),
-    "503": _status("503 Service Unavailable"),
-}
-
-
-def _whole_anyhow(ex: Exchange) -> None:
+def _ignored(ex: Exchange, start: int) -> None:
     """Answer 200 from the first byte, whatever was asked."""
     content = ex.content()
     ex.page("200 OK", content.read(0, content.size), [FILE, *ex.validators()])
+
+
+HOW: dict[str, Callable[[Exchange, int], None]] = {
+    "well": lambda ex, start: ex.whole(),
+    "ignored": _ignored,
+    "wrong-start": partial(_partial, back=1000),
+    "lying-start": partial(_partial, begin=0),  # as some proxies do
+    "no-place": partial(_partial, place=""),
+    "other-total": partial(_partial, place="bytes {start}-{last}/{other}"),
+    "other-length": partial(_partial, seed=2),
+    "multipart": _multipart,
+    "changed": lambda ex, start: ex.whole(2),  # If-Range is honoured
+    "lie": partial(_partial, seed=2, tags=2),
+    "same-tag": partial(_partial, seed=2),
+    "have": partial(_unsatisfiable, total="{have}"),
+    "other": partial(_unsatisfiable, total="17"),
+    "star": partial(_unsatisfiable, total="*"),
+    "bare": _unsatisfiable,
+    "words": partial(_partial, place="bytes all of it"),
+    "backwards": partial(_partial, place="bytes {last}-{start}/{size}"),
+    "unit": partial(_partial, place="lines {start}-{last}/{size}"),
+    "unknown-total": partial(_partial, place="bytes {start}-{last}/*"),
+    "huge": partial(_partial, place="bytes {start}-{last}/99999999999999999999999999"),
+    "beyond": partial(_partial, place="bytes {start}-{size}/{size}"),
+    "short": partial(_partial, most=30_000),  # less than was asked for, and it says so
+    "untagged": partial(_partial, seed=2, tags=()),
+    "weakly-tagged": partial(_partial, seed=2, tags=(("ETag", 'W/"one"'),)),
+    "two-places": _two_places,
+    "more": _more,
+    "coded": partial(_partial, more=(("Content-Encoding", "gzip"),)),
+    "portal": _portal,
+    "404": partial(_status, status="404 Not Found"),
+    "412": partial(_status, status="412 Precondition Failed"),
+    "503": partial(_status, status="503 Service Unavailable"),
+}

@@ -70,11 +70,11 @@ class Sandbox:
     def _add_entry(self) -> None:
         name = "x.zip" if self.case.keys.get("unpack") == "zip" else "x.bin"
         keys = {"url": self.case.url, "name": name, **self.case.keys}
-        lines = "".join(f"        {key}: {_yaml(value)}\n" for key, value in keys.items())
-        more = (
-            'releases:\n  - id: "1"\n    source: made up\n    files:\n      - host: web\n' + lines
-        )
-        Shelf(self.folder / "shelf").add("set", more)
+        quoted = {
+            key: json.dumps(value) if isinstance(value, str) else value
+            for key, value in keys.items()
+        }
+        Shelf(self.folder / "shelf").add_files("set", quoted)
 
     def outside_state(self) -> dict[str, str]:
         """Return all that is not the data folder, as path -> what it is."""
@@ -234,7 +234,3 @@ class _Terminal:
     def close(self) -> None:
         """Hang up."""
         os.close(self._ours)
-
-
-def _yaml(value: object) -> str:
-    return str(value) if isinstance(value, int) else json.dumps(value)

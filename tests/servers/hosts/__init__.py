@@ -7,7 +7,7 @@ with World() as world:
 """
 
 from servers.hosts.faults import FOR_EVER
-from servers.hosts.message import Reply
 from servers.hosts.world import Logged, World
+from servers.message import Reply
 
 __all__ = ["FOR_EVER", "Logged", "Reply", "World"]

@@ -1,11 +1,10 @@
 """Faults: what goes wrong with the next requests below a host and a path."""
 
-import gzip
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from servers.hosts.message import Framing, Reply, Request, as_html, spoilt
+from servers.message import Framing, Reply, Request, as_html, spoilt
 
 FOR_EVER = -1
 
@@ -17,7 +16,6 @@ class Fault:
     host: str  # "*" is any
     prefix: str
     times: int
-    before: Callable[[Request], Request] = lambda request: request
     instead: Reply | None = None
     after: Callable[[Reply], Reply] = lambda reply: reply
     method: str | None = None
@@ -83,10 +81,6 @@ class Faults:
         gone = Reply(is_dropped=True)
         return self.add(Fault(host, prefix, times, instead=gone))
 
-    def stall(self, host: str, prefix: str, after: int = 0, times: int = 1) -> Fault:
-        """Send so many bytes of the body, then nothing until the client or the world ends."""
-        return self.add(Fault(host, prefix, times, after=lambda r: replace(r, stall=after)))
-
     def drip(
         self, host: str, prefix: str, piece: int = 1, pause: float = 0.01, times: int = 1
     ) -> Fault:
@@ -97,53 +91,6 @@ class Faults:
 
         return self.add(Fault(host, prefix, times, after=drip))
 
-    def frame(self, host: str, prefix: str, framing: Framing, times: int = FOR_EVER) -> Fault:
-        """Send the whole body with another framing: without a length, for example."""
-        return self.add(Fault(host, prefix, times, after=lambda r: replace(r, framing=framing)))
-
-    def ignore_range(self, host: str, prefix: str = "/", times: int = FOR_EVER) -> Fault:
-        """Answer a Range with 200 and everything."""
-        return self.add(
-            Fault(host, prefix, times, before=lambda request: request.without("range", "if-range"))
-        )
-
-    def ignore_if_range(self, host: str, prefix: str = "/", times: int = FOR_EVER) -> Fault:
-        """Answer 206 whatever If-Range says."""
-        return self.add(
-            Fault(host, prefix, times, before=lambda request: request.without("if-range"))
-        )
-
-    def shift_range(self, host: str, prefix: str = "/", by: int = 1, times: int = 1) -> Fault:
-        """Answer 206 with another range than was asked for, and say so in Content-Range."""
-
-        def shift(reply: Reply) -> Reply:
-            said = reply.header("content-range")
-            if reply.status != 206 or said is None:
-                return reply
-            span, _, total = said.removeprefix("bytes ").partition("/")
-            first, _, last = span.partition("-")
-            wrong = f"bytes {int(first) + by}-{int(last) + by}/{total}"
-            return reply.having({"Content-Range": wrong})
-
-        return self.add(Fault(host, prefix, times, after=shift))
-
-    def change_etag(
-        self, host: str, prefix: str = "/", etag: str | None = '"another"', times: int = FOR_EVER
-    ) -> Fault:
-        """Give another ETag, or none, and know no other: If-Range with an older one fails."""
-
-        def forget(request: Request) -> Request:
-            is_other = request.headers.get("if-range") not in (None, etag)
-            return request.without("range", "if-range") if is_other else request.without("if-range")
-
-        def change(reply: Reply) -> Reply:
-            if etag:
-                return reply.having({"ETag": etag})
-            kept = [(name, value) for name, value in reply.headers if name.lower() != "etag"]
-            return replace(reply, headers=kept)
-
-        return self.add(Fault(host, prefix, times, before=forget, after=change))
-
     def corrupt(self, host: str, prefix: str, times: int = FOR_EVER) -> Fault:
         """Send other bytes of the same length."""
 
@@ -152,12 +99,3 @@ class Faults:
             return replace(reply, body=spoilt(reply.body)) if is_data else reply
 
         return self.add(Fault(host, prefix, times, after=spoil))
-
-    def pack(self, host: str, prefix: str, times: int = FOR_EVER) -> Fault:
-        """Send the body gzipped, with Content-Encoding, though identity was asked for."""
-
-        def pack(reply: Reply) -> Reply:
-            packed = gzip.compress(reply.body, mtime=0)
-            return replace(reply, body=packed).having({"Content-Encoding": "gzip"})
-
-        return self.add(Fault(host, prefix, times, after=pack))

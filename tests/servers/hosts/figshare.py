@@ -1,22 +1,18 @@
 """figshare: ten files a page unless asked, links of ten seconds, and a site that challenges."""
 
-import io
-import itertools
 import mimetypes
-import re
-import zipfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from servers.hosts.message import Reply, Request, as_html, as_json, md5, redirect, spoilt
 from servers.hosts.s3 import S3
 from servers.hosts.signing import Signer
+from servers.message import Reply, Request, as_html, as_json, md5, redirect, spoilt
 
 API, DOWNLOADS, SITE = "api.figshare.com", "ndownloader.figshare.com", "figshare.com"
 STORAGE, BUCKET = "s3-eu-west-1.amazonaws.com", "pfigshare-u-files"
 _NGINX = (("Server", "nginx"),)
-_TIME = "2021-01-05T10:00:00"
+_SHUT = ("is_embargoed", "is_confidential", "is_metadata_record", "download_disabled")
 _IN_ARTICLE = 10  # files that the article itself names at most
 _MOST = 1000
 
@@ -54,29 +50,29 @@ class Article:
     def as_json(self) -> dict[str, Any]:
         """Return the article; of its files only the first ten."""
         own = f"https://{API}/v2/articles/{self.id}"
-        page = f"https://{SITE}/articles/dataset/Made_up/{self.id}"
-        private = f"/account/articles/{self.id}"
         return {
             "id": int(self.id),
             "title": "A made-up article",
             "doi": self.doi,
-            "handle": "",
             "url": own,
-            "url_public_html": page,
+            "url_public_html": f"https://{SITE}/articles/dataset/Made_up/{self.id}",
             "url_public_api": own,
-            "url_private_html": f"https://{SITE}{private}",
-            "url_private_api": f"https://{API}/v2{private}",
-            "timeline": {"posted": _TIME, "firstOnline": _TIME},
-            "created_date": f"{_TIME}Z",
-            "modified_date": f"{_TIME}Z",
-            "published_date": f"{_TIME}Z",
-            "figshare_url": page,
+            "published_date": "2021-01-05T10:00:00Z",
+            "defined_type_name": "dataset",
             "files": self.file_list()[:_IN_ARTICLE],
             "folder_structure": dict(self.folders),
             "size": sum(len(data) for _, data in self.files.values()),
             "version": int(self.version),
             "has_linked_file": bool(self.links),
-            **_ALWAYS,
+            "authors": [{"id": 1, "full_name": "Made Up", "is_active": True, "orcid_id": ""}],
+            "citation": "Made up.",
+            "status": "public",
+            "license": {
+                "value": 2,
+                "name": "CC0",
+                "url": "https://creativecommons.org/publicdomain/zero/1.0/",
+            },
+            **dict.fromkeys(_SHUT, False),
         }
 
 
@@ -86,11 +82,9 @@ class Figshare:
     def __init__(self, signer: Signer, s3: S3) -> None:
         self._signer, self._s3 = signer, s3
         self.link_seconds: float = 10
-        self.challenges = True  # figshare.com answers 202 and nothing to what is no browser
         self.tokens = {"figshare-token"}
         self._articles: dict[str, list[Article]] = {}
         self._names: dict[str, str] = {}  # of files, by id
-        self._count = itertools.count(1)
         s3.bucket(BUCKET, "eu-west-1", lists=False)
 
     def add(
@@ -137,20 +131,11 @@ class Figshare:
         if request.host == API:
             return self._api(request, request.parts[1:])
         if request.host == DOWNLOADS:
-            return self._content(request.parts)
+            return self._download(request.parts[1]) if request.parts[0] == "files" else _no_page()
         if request.parts[:1] != ["ndownloader"]:
             return as_html("A made-up article", "<h1>A page</h1>")
-        if self.challenges:  # the pages' own host is no good to a downloader
-            return Reply(202, [("x-amzn-waf-action", "challenge"), ("Server", "CloudFront")])
-        return self._content(request.parts[1:])
-
-    def _content(self, parts: list[str]) -> Reply:
-        match parts:
-            case ["files", id]:
-                return self._download(id)
-            case ["articles", id, "versions", version]:
-                return self._bundle(id, version)
-        return _no_page()
+        # the pages' own host is no good to a downloader
+        return Reply(202, [("x-amzn-waf-action", "challenge"), ("Server", "CloudFront")])
 
     def _download(self, id: str) -> Reply:
         name = self._names.get(id)
@@ -158,19 +143,6 @@ class Figshare:
             return _no_page()
         path = f"/{BUCKET}/{id}/{name}"
         return redirect(self._signer.link("aws", STORAGE, path, self.link_seconds), 302, *_NGINX)
-
-    def _bundle(self, article: str, version: str) -> Reply:
-        """Zip the files anew: other bytes each time."""
-        found = self._version(article, version)
-        if found is None:
-            return _no_page()
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as archive:
-            for name, data in found.files.values():
-                archive.writestr(name, data)
-            archive.comment = b"made %d" % next(self._count)
-        kind = ("Content-Type", "application/zip")
-        return Reply(200, [kind, *_NGINX], buffer.getvalue(), framing="chunked")
 
     # ---- the API -------------------------------------------------------------------------------
 
@@ -184,10 +156,6 @@ class Figshare:
         match parts:
             case ["file", "download", id]:
                 return self._download(id)
-            case ["articles"]:
-                return self._search(request.query.get("doi", ""))
-            case ["articles", id, "versions"] if id in self._articles:
-                return _json(self._versions(id))
             case ["articles", id, "versions", version, *rest]:
                 return self._article(request, self._version(id, version), rest)
             case ["articles", id, *rest]:
@@ -199,39 +167,15 @@ class Figshare:
             return _error(404, "Entity not found: ArticleVersion", "EntityNotFound")
         if rest == ["files"]:
             return _page(article.file_list(), request.query)
-        if rest[:1] == ["files"]:
-            found = [one for one in article.file_list() if str(one["id"]) == rest[1]]
-            return _json(found[0]) if found else _error(404, "Entity not found: File", "NotFound")
         return _json(article.as_json())
-
-    def _versions(self, id: str) -> list[dict[str, Any]]:
-        numbers = sorted(int(one.version) for one in self._articles[id])
-        own = f"https://{API}/v2/articles/{id}/versions"
-        return [{"version": number, "url": f"{own}/{number}"} for number in numbers]
-
-    def _search(self, doi: str) -> Reply:
-        plain = re.sub(r"\.v\d+$", "", doi)
-        found = [
-            versions[-1].as_json()
-            for versions in self._articles.values()
-            if plain and versions[-1].doi.startswith(f"{plain}.")
-        ]
-        return _json(found)
 
 
 def _page(files: list[dict[str, Any]], query: Mapping[str, str]) -> Reply:
     """Return one page: there is no total and no link to the next."""
-    try:
-        if "limit" in query or "offset" in query:
-            size, start = int(query.get("limit", "10")), int(query.get("offset", "0"))
-        else:
-            size = int(query.get("page_size", "10"))
-            start = (int(query.get("page", "1")) - 1) * size
-    except ValueError:
-        return _error(400, "Invalid parameter", "BadRequest")
-    if not 1 <= size <= _MOST or start < 0:
+    size, page = int(query.get("page_size", "10")), int(query.get("page", "1"))
+    if not 1 <= size <= _MOST or page < 1:
         return _error(400, f"Invalid page size: {size}", "BadRequest")
-    return _json(files[start : start + size])
+    return _json(files[(page - 1) * size : page * size])
 
 
 def _linked(id: str, name: str, url: str) -> dict[str, Any]:
@@ -257,42 +201,3 @@ def _json(value: object) -> Reply:
 
 def _error(status: int, message: str, code: str) -> Reply:
     return as_json({"message": message, "code": code}, status, _NGINX)
-
-
-_ALWAYS: dict[str, Any] = {
-    "thumb": "",
-    "defined_type": 3,
-    "defined_type_name": "dataset",
-    "resource_doi": None,
-    "resource_title": None,
-    "group_id": None,
-    "download_disabled": False,
-    "authors": [
-        {"id": 1, "full_name": "Made Up", "is_active": True, "url_name": "_", "orcid_id": ""}
-    ],
-    "custom_fields": [],
-    "embargo_options": [],
-    "citation": "Made up.",
-    "confidential_reason": "",
-    "is_confidential": False,
-    "funding": None,
-    "funding_list": [],
-    "tags": [],
-    "keywords": [],
-    "is_metadata_record": False,
-    "metadata_reason": "",
-    "status": "public",
-    "description": "Made up.",
-    "is_embargoed": False,
-    "embargo_date": None,
-    "is_public": True,
-    "categories": [],
-    "license": {
-        "value": 2,
-        "name": "CC0",
-        "url": "https://creativecommons.org/publicdomain/zero/1.0/",
-    },
-    "embargo_title": "",
-    "embargo_reason": "",
-    "references": [],
-}

@@ -7,7 +7,8 @@ from urllib.parse import quote, unquote
 from servers.hosts import github_api
 from servers.hosts.github_api import Api
 from servers.hosts.github_data import Commit, Repository, committed, pointed
-from servers.hosts.message import (
+from servers.hosts.signing import Signer
+from servers.message import (
     NOTHING,
     Content,
     Reply,
@@ -21,7 +22,6 @@ from servers.hosts.message import (
     sha256,
     spoilt,
 )
-from servers.hosts.signing import Signer
 
 SITE, CODE, API = "github.com", "codeload.github.com", github_api.HOST
 RAW, MEDIA = "raw.githubusercontent.com", "media.githubusercontent.com"
@@ -43,7 +43,7 @@ class GitHub:
         self._code: dict[str, Callable[[Request], Reply]] = {
             SITE: self._site,
             CODE: self._archive,
-            API: lambda request: self.api.reply(request, self._asset),
+            API: self.api.reply,
             RAW: self._raw,
             MEDIA: self._media,
             ASSETS: self._stored_asset,
@@ -139,14 +139,10 @@ class GitHub:
             return _no_page()
         if parts[2:] == ["info", "lfs", "objects", "batch"] and request.method == "POST":
             return self._batch(request, one)
-        if parts[2:3] == ["blob"] and request.query.get("raw"):
-            return redirect(f"https://{SITE}/{one.name}/raw/{quote('/'.join(parts[3:]))}")
         return self._inside(one, parts[2:])
 
     def _inside(self, one: Repository, parts: list[str]) -> Reply:
         match parts:
-            case ["archive", *ref]:
-                return _to_archive(one, "/".join(ref))
             case ["raw", *place]:
                 return self._to_raw(one, place)
             case ["releases", "download", tag, name] if tag in one.releases:
@@ -170,17 +166,17 @@ class GitHub:
         """Send an archive as it is made: chunked, a weak ETag, everything to every Range."""
         parts = request.parts
         one = self._known(request, parts)
-        kind, ref = (parts[2].removeprefix("legacy."), "/".join(parts[3:])) if one else ("", "")
+        ref = "/".join(parts[3:])
         commit = one.find(ref) if one else None
         if one is None or commit is None:
             return as_text("404: Not Found", 404)
         name = one.name.partition("/")[2]
         short = ref.removeprefix("refs/heads/").removeprefix("refs/tags/").replace("/", "-")
         root = f"{name}-{short.removeprefix('v') if 'refs/tags/' in ref else short}"
-        data = commit.archive(root, kind, one.wrong)
+        data = commit.archive(root, one.wrong)
         headers = [
-            ("Content-Type", "application/zip" if kind == "zip" else "application/x-gzip"),
-            ("Content-Disposition", f"attachment; filename={root}.{kind}"),
+            ("Content-Type", "application/zip"),
+            ("Content-Disposition", f"attachment; filename={root}.zip"),
             ("ETag", f'W/"{sha256(data)}"'),
             ("Vary", "Authorization,Accept-Encoding"),
             ("Strict-Transport-Security", "max-age=31536000"),
@@ -275,14 +271,6 @@ class GitHub:
         every = (one.lfs.get(oid) for one in self._repositories.values())
         data = next((found for found in every if found is not None), b"")
         return serve(request, Content(data, f'"{sha256(data)[:32]}"'))
-
-
-def _to_archive(one: Repository, file: str) -> Reply:
-    for suffix, kind in ((".zip", "zip"), (".tar.gz", "tar.gz")):
-        if file.endswith(suffix):
-            ref = quote(file.removesuffix(suffix))
-            return redirect(f"https://{CODE}/{one.name}/{kind}/{ref}")
-    return _no_page()
 
 
 def _refused(status: int, code: str) -> Reply:

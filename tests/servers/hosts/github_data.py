@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from makers.archives import tar_of, zip_of
+from makers.archives import zip_of
 
 from covcat.digests import EXECUTABLE, REGULAR, blob_hasher, tree_id
-from servers.hosts.message import sha256, spoilt
+from servers.message import sha256, spoilt
 
 LINK, SUBMODULE, TREE = "120000", "160000", "040000"
 _API = "https://api.github.com/repos"
@@ -60,7 +60,7 @@ class Commit:
             if mode == TREE:
                 yield from self.walk(f"{path}/")
 
-    def archive(self, root: str, kind: str, wrong: Collection[str] = ()) -> bytes:
+    def archive(self, root: str, wrong: Collection[str] = ()) -> bytes:
         """Return the whole as codeload packs it, under one root folder."""
         files = {f"{root}/{path}": entry for path, entry in self.entries.items()}
         members = {
@@ -68,8 +68,6 @@ class Commit:
             for path, entry in files.items()
             if entry.mode != SUBMODULE
         }
-        if kind == "tar.gz":
-            return tar_of(members, "gz")
         folders = {f"{root}/": b""} | {
             f"{path}/": b"" for path, entry in files.items() if entry.mode == SUBMODULE
         }

@@ -6,15 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from makers.archives import zip_of
-
-from servers.hosts.message import Reply, Request, as_html, as_json, redirect, sha256, spoilt
 from servers.hosts.s3 import S3
+from servers.message import Reply, Request, as_html, as_json, redirect, sha256, spoilt
 
 HOST = "data.mendeley.com"
 REGION = "eu-west-1"
 FILES = "prod-dcd-datasets-public-files-eu-west-1"
-ZIPS = "prod-dcd-datasets-cache-zipfiles"
 DOWNLOADS = ("/public-files/", "/public-api/zip/")  # what Cloudflare blocks first
 _SITE = f"https://{HOST}"
 _DATE = "2021-01-05"
@@ -52,8 +49,7 @@ class Mendeley:
         self.page_size = 1000
         self._versions: dict[str, list[Version]] = {}
         self._reads = 0
-        for bucket in (FILES, ZIPS):
-            s3.bucket(bucket, REGION, lists=False)
+        s3.bucket(FILES, REGION, lists=False)
 
     def add(
         self,
@@ -63,7 +59,6 @@ class Mendeley:
         version: str = "1",
         ids: Mapping[str, str] = {},
         wrong: Collection[str] = (),
-        has_zip: bool = True,
     ) -> dict[str, str]:
         """Publish a version; a name may have folders. Return the id of each file.
 
@@ -79,8 +74,6 @@ class Mendeley:
         for file in found:
             sent = spoilt(file.data) if file.path in wrong else file.data
             self._s3.add(FILES, REGION, file.content, sent)
-        if has_zip:
-            self._s3.add(ZIPS, REGION, f"{dataset}-{version}.zip", zip_of(files))
         return {file.path: file.id for file in found}
 
     def blocked(self) -> Reply:
@@ -101,12 +94,8 @@ class Mendeley:
         if is_library or request.path.startswith(self.blocks or "-"):
             return self.blocked()
         match request.parts:
-            case ["public-api", "zip", id, "download", version]:
-                return self._zip(id, version)
             case ["public-files", "datasets", id, "files", file, "file_downloaded"]:
-                return self._download(id, file, is_json=False)
-            case ["public-api", "datasets", id, "files", file, "file_downloaded"]:
-                return self._download(id, file, is_json=True)
+                return self._download(id, file)
             case ["public-api", "datasets", id, *rest] if id in self._versions:
                 return self._dataset(request, self._versions[id], rest)
             case ["datasets", *_]:
@@ -118,8 +107,6 @@ class Mendeley:
         match rest:
             case []:
                 return _json(self._metadata(latest))
-            case ["versions"]:
-                return _json([_published(one) for one in reversed(versions)])
             case ["snapshot", number]:
                 found = _chosen(versions, number)
                 return _json(self._metadata(found)) if found else _missing()
@@ -129,9 +116,6 @@ class Mendeley:
             case ["files"]:
                 found = _chosen(versions, request.query.get("version", latest.number))
                 return self._files(request.query, found) if found else _missing()
-            case ["files", id]:
-                file = _known(versions, id)
-                return _json(self._entry(latest.dataset, file)) if file else _missing()
         return _missing()
 
     def _files(self, query: Mapping[str, str], version: Version) -> Reply:
@@ -144,17 +128,11 @@ class Mendeley:
         inside = [file for file in version.files if file.folder == folder]
         return _json([self._entry(version.dataset, file) for file in inside[start : start + most]])
 
-    def _download(self, id: str, file_id: str, *, is_json: bool) -> Reply:
+    def _download(self, id: str, file_id: str) -> Reply:
         file = _known(self._versions.get(id, []), file_id)
         if file is None:
             return _missing()
         target = f"https://{FILES}.s3.{REGION}.amazonaws.com/{file.content}"
-        return _json({"url": target}) if is_json else redirect(target, 302, *_CLOUDFLARE)
-
-    def _zip(self, id: str, version: str) -> Reply:
-        if _chosen(self._versions.get(id, []), version) is None:
-            return _missing()
-        target = f"https://{ZIPS}.s3.{REGION}.amazonaws.com/{id}-{version}.zip"
         return redirect(target, 302, *_CLOUDFLARE)
 
     # ---- JSON ----------------------------------------------------------------------------------
@@ -181,7 +159,6 @@ class Mendeley:
                 for file in version.files
                 if file.folder == "root"
             ],
-            "metrics": {"views": 1, "downloads": 1},
         }
 
     def _entry(self, dataset: str, file: File) -> dict[str, Any]:
@@ -238,10 +215,6 @@ def _folder_list(version: Version) -> list[dict[str, str]]:
         parent = {"parent_id": version.folders[above]} if above else {}
         found.append({"id": id, "name": name, **parent})
     return found
-
-
-def _published(version: Version) -> dict[str, Any]:
-    return {"version": int(version.number), "publish_date": _DATE, "available": True}
 
 
 def _chosen(versions: list[Version], number: str) -> Version | None:

@@ -17,9 +17,9 @@ from covcat.catalog.listing import ListedFile, Listing
 from covcat.catalog.load import Catalog
 from covcat.catalog.yaml import packaged_catalog
 from servers.hosts import stock
-from servers.hosts.message import md5, sha1, sha256
 from servers.hosts.stock import Inside
 from servers.hosts.world import World
+from servers.message import md5, sha1, sha256
 
 Tree = dict[str, Any]
 

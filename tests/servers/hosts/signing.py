@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
-from servers.hosts.message import Request
+from servers.message import Request
 
 Style = Literal["aws", "google", "azure"]
 Verdict = Literal["good", "unsigned", "wrong", "expired", "used"]

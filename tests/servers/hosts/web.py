@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from servers.hosts.message import (
+from servers.message import (
     LAST_MODIFIED,
     Content,
     Reply,

@@ -8,6 +8,7 @@ from typing import Protocol, Self
 
 import httpx
 
+from servers import server
 from servers.hosts.dataverse import Dataverse
 from servers.hosts.faults import Faults
 from servers.hosts.figshare import Figshare
@@ -15,12 +16,11 @@ from servers.hosts.gcs import Gcs
 from servers.hosts.github import GitHub
 from servers.hosts.kaggle import Kaggle
 from servers.hosts.mendeley import Mendeley
-from servers.hosts.message import Reply, Request
 from servers.hosts.s3 import S3
-from servers.hosts.server import Server
 from servers.hosts.signing import Signer
 from servers.hosts.web import Web
 from servers.hosts.zenodo import Zenodo
+from servers.message import Reply, Request
 
 _SECRETS = {"authorization", "x-dataverse-key", "cookie", "proxy-authorization"}
 _SECRET_KEYS = {"key", "token", "access_token", "api_token", "api_key", "apikey", "password"}
@@ -70,7 +70,7 @@ class World:
         self.signer = Signer(self.now)
         self.s3 = S3(self.signer)
         self.gcs = Gcs(self.signer)
-        self.dataverse = Dataverse(self.signer, self.s3, self.now, self.granted)
+        self.dataverse = Dataverse(self.signer, self.s3)
         self.zenodo = Zenodo(self.now)
         self.figshare = Figshare(self.signer, self.s3)
         self.mendeley = Mendeley(self.s3, self.now)
@@ -88,25 +88,25 @@ class World:
             self.s3,
             self.web,
         )
-        self._server = Server(self, port)
+        self._server = server.Loopback(self, port)
         self._transports: list[Loopback] = []
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
-        self._server.start()
+        self._server.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         for transport in self._transports:
             transport.close()
-        self._server.stop()
+        self._server.__exit__()
         if self._server.broken and kind is None:
             raise AssertionError("an imitation failed:\n" + "\n".join(self._server.broken))
 
     @property
     def url(self) -> str:
         """The address that covcat is given as its mirror."""
-        return f"http://127.0.0.1:{self._server.port}"
+        return self._server.url
 
     def transport(self) -> "Loopback":
         """Return a transport for httpx that reaches every https host here, headers as they are."""
@@ -144,11 +144,8 @@ class World:
         site = self._site(request)
         self._watch(request, site)
         faults = self.faults.take(request)
-        seen = request
-        for fault in faults:
-            seen = fault.before(seen)
         instead = [fault.instead for fault in faults if fault.instead is not None]
-        reply = instead[0] if instead else site.reply(seen)
+        reply = instead[0] if instead else site.reply(request)
         for fault in faults:
             reply = fault.after(reply)
         return self._logged(request, reply)

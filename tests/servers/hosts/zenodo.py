@@ -1,14 +1,13 @@
 """Zenodo: records, files without a redirect, limits in headers, tombstones."""
 
-import io
 import itertools
-import zipfile
 from collections.abc import Callable, Collection, Mapping
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 from urllib.parse import quote, unquote
+from uuid import NAMESPACE_URL, uuid5
 
-from servers.hosts.message import (
-    LAST_MODIFIED,
+from servers.message import (
     Content,
     Headers,
     Reply,
@@ -21,11 +20,89 @@ from servers.hosts.message import (
     serve,
     spoilt,
 )
-from servers.hosts.zenodo_data import SITE, Record
 
 HOST = "zenodo.org"
-_RDM = "application/vnd.inveniordm.v1+json"
+SITE = f"https://{HOST}"
 _BLOCKED = ("python-", "aria2/")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One version of a record; `sent` is what comes where that is not what is listed."""
+
+    id: str
+    concept: str
+    files: Mapping[str, bytes]
+    sent: Mapping[str, bytes]
+    index: int
+    version: str = "1"
+    license: str = "cc-by-4.0"
+    restricted: bool = False
+
+    def as_json(self, *, is_last: bool, shape: str) -> dict[str, Any]:
+        """Return what the API says, in today's shape or in that of some days of October 2023."""
+        row = self._row_of_october_2023 if shape == "2023-10" else self._row
+        parent = {"pid_type": "recid", "pid_value": self.concept}
+        api, page = f"{SITE}/api/records/{self.id}", f"{SITE}/records/{self.id}"
+        doi = f"10.5281/zenodo.{self.id}"
+        return {
+            "created": "2021-01-05T10:00:00.641590+00:00",
+            "id": int(self.id),
+            "conceptrecid": self.concept,
+            "doi": doi,
+            "conceptdoi": f"10.5281/zenodo.{self.concept}",
+            "metadata": {
+                "title": "A made-up record",
+                "doi": doi,
+                "publication_date": "2021-01-05",
+                "access_right": "restricted" if self.restricted else "open",
+                "creators": [{"name": "Up, Made", "affiliation": "Nowhere", "orcid": ""}],
+                "version": self.version,
+                "resource_type": {"title": "Dataset", "type": "dataset"},
+                "license": {"id": self.license},
+                "relations": {
+                    "version": [{"index": self.index, "is_last": is_last, "parent": parent}]
+                },
+            },
+            "title": "A made-up record",
+            "links": {"self": api, "self_html": page, "latest": f"{api}/versions/latest"},
+            "recid": self.id,
+            "revision": 4,
+            "files": [] if self.restricted else [row(key) for key in self.files],
+            "status": "published",
+        }
+
+    def _row(self, key: str) -> dict[str, Any]:
+        data = self.files[key]
+        return {
+            "id": str(uuid5(NAMESPACE_URL, f"file {self.id} {key}")),
+            "key": key,
+            "size": len(data),
+            "checksum": f"md5:{md5(data)}",
+            "links": {"self": self._content(key)},
+        }
+
+    def _row_of_october_2023(self, key: str) -> dict[str, Any]:
+        links = {"self": self._content(key), "download": f"{SITE}/api/files/made-up/{quote(key)}"}
+        data = self.files[key]
+        return {
+            "id": self._row(key)["id"],
+            "filename": key,
+            "filesize": len(data),
+            "checksum": md5(data),
+            "links": links,
+        }
+
+    def entry(self, key: str) -> dict[str, Any]:
+        """Return a row of the list of files."""
+        content = self._content(key)
+        links = {"self": content.removesuffix("/content"), "content": content}
+        row = self._row(key)
+        own = {"file_id": row.pop("id"), "links": links, "status": "completed"}
+        return {**row, **own, "storage_class": "L"}
+
+    def _content(self, key: str) -> str:
+        return f"{SITE}/api/records/{self.id}/files/{quote(key, safe='')}/content"
 
 
 class Zenodo:
@@ -35,7 +112,6 @@ class Zenodo:
         self._now = now
         self.tokens = {"zenodo-token"}  # the ones that are right
         self.shape: Literal["today", "2023-10"] = "today"
-        self.blocks_library_agents = True
         self._records: dict[str, Record] = {}
         self._removed: set[str] = set()
         self._count = itertools.count(1)
@@ -90,139 +166,82 @@ class Zenodo:
         return frozenset({"authorization", "cookie"})
 
     def reply(self, request: Request) -> Reply:
-        if self.blocks_library_agents and request.agent.lower().startswith(_BLOCKED):
+        if request.agent.lower().startswith(_BLOCKED):
             text = "<h1>Forbidden</h1><p>Unusual traffic has been detected.</p>"
             return as_html("403 Forbidden", text, 403)
-        if not self._knows(request):
+        if self._token(request) not in ("", *self.tokens):
             text = "The server could not verify that you are authorized to access the URL."
             return as_json({"status": 401, "message": text}, 401, self._limits())
-        return self._routed(request)
-
-    def _routed(self, request: Request) -> Reply:
-        """Find what a path is of; a key may have slashes in it."""
-        path = request.path.strip("/")
-        match [unquote(part) for part in path.split("/")]:
+        parts = request.path.strip("/").split("/")  # a key may have slashes in it
+        match [unquote(part) for part in parts]:
             case ["api", "records", id, *rest]:
                 return self._api(request, id, rest)
-            case ["api", "files", bucket, *key]:
-                return self._old_file(bucket, "/".join(key))
-            case ["record" | "records" as kind, id, *rest]:
-                if kind == "record":
-                    return redirect(f"{SITE}/{path.replace('record', 'records', 1)}", 301)
+            case ["records", id, *rest]:
                 return self._page(request, id, rest)
         return as_html("Not found", "<h1>404</h1>", 404)
-
-    def _knows(self, request: Request) -> bool:
-        """True unless a token was given that is wrong."""
-        return self._token(request) in ("", *self.tokens)
 
     def _token(self, request: Request) -> str:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         return given or request.query.get("access_token", "")
 
-    # ---- the API -------------------------------------------------------------------------------
+    def _is_refused(self, request: Request, record: Record) -> bool:
+        return record.restricted and self._token(request) not in self.tokens
 
     def _api(self, request: Request, id: str, rest: list[str]) -> Reply:
         if id in self._removed:
             return as_json(_TOMBSTONE, 410, self._limits())
         record = self._records.get(id)
         if record is None:
-            text = "The persistent identifier does not exist."
-            return as_json({"status": 404, "message": text}, 404, self._limits())
+            return self._error(404, "The persistent identifier does not exist.")
+        latest = self._latest(record)
         if rest == ["versions", "latest"]:
-            return redirect(f"{SITE}/api/records/{self._latest(record).id}")
+            return redirect(f"{SITE}/api/records/{latest.id}")
         if not rest:
-            return self._record(request, record)
-        if record.restricted and self._token(request) not in self.tokens:
-            return as_json({"status": 403, "message": "Permission denied."}, 403, self._limits())
+            found = record.as_json(is_last=latest is record, shape=self.shape)
+            page = f'<{SITE}/records/{record.id}> ; rel="alternate" ; type="text/html"'
+            return as_json(found, 200, [*self._limits(), ("Link", page)])
+        if self._is_refused(request, record):
+            return self._error(403, "Permission denied.")
         if rest == ["files"]:
-            return as_json(record.file_list(), 200, self._json_headers(record))
-        if rest == ["files-archive"]:
-            return self._archive(record)
-        return self._file(request, record, rest)
-
-    def _record(self, request: Request, record: Record) -> Reply:
-        is_last = self._latest(record) is record
-        headers = self._json_headers(record)
-        if _RDM in request.headers.get("accept", ""):
-            return as_json(record.rdm(is_last=is_last), 200, headers, _RDM)
-        if self.shape == "2023-10":
-            return as_json(record.of_october_2023(is_last=is_last), 200, headers)
-        return as_json(record.legacy(is_last=is_last), 200, headers)
-
-    def _file(self, request: Request, record: Record, rest: list[str]) -> Reply:
-        is_content = rest[-1] == "content"
-        key = "/".join(rest[1:-1] if is_content else rest[1:])
-        if rest[0] != "files" or key not in record.files:
-            text = f"No file with the key '{key}'."
-            return as_json({"status": 404, "message": text}, 404, self._limits())
-        if not is_content:
-            return as_json(record.entry(key), 200, self._json_headers(record))
+            entries = [record.entry(key) for key in record.files]
+            return as_json({"enabled": True, "entries": entries}, 200, self._limits())
+        key = "/".join(rest[1:-1])
+        if (rest[0], rest[-1]) != ("files", "content") or key not in record.files:
+            return self._error(404, f"No file with the key '{key}'.")
         return self._content(request, record, key)
 
+    def _page(self, request: Request, id: str, rest: list[str]) -> Reply:
+        """Answer for a browser; of a concept the newest version's page, whatever was asked."""
+        if versions := [one for one in self._records.values() if one.concept == id]:
+            return redirect(f"{SITE}/records/{versions[-1].id}")
+        key = "/".join(rest[1:])
+        if id in self._removed:
+            return as_html("Record deleted", "<h1>Gone</h1>", 410)
+        if id not in self._records:
+            return as_html("Not found", "<h1>404</h1>", 404)
+        if rest[:1] != ["files"] or key not in self._records[id].files:
+            return as_html("A made-up record", "<h1>A page</h1>")
+        if self._is_refused(request, self._records[id]):
+            return as_html("Permission required", "<h1>403</h1>", 403)
+        return self._content(request, self._records[id], key)
+
     def _content(self, request: Request, record: Record, key: str) -> Reply:
-        """Send a file; HEAD keeps quiet about ranges and ETag, GET says too much."""
+        """Send a file, with headers that say too much."""
         digest = md5(record.files[key])
-        headers = [("Content-Disposition", disposition(key)), *self._limits()]
-        if request.method == "HEAD":
-            headers.append(("Set-Cookie", "session=made-up; Secure; HttpOnly; Path=/"))
-            kind = ("Content-Type", "application/octet-stream")
-            modified = ("Last-Modified", LAST_MODIFIED)
-            return Reply(200, [kind, modified, *headers], record.sent[key])
-        more = [
+        headers = (
+            ("Content-Disposition", disposition(key)),
+            *self._limits(),
             ("Content-MD5", digest),  # in hex, though base64 was meant
             ("Accept-Ranges", "none"),
             ("Accept-Ranges", "bytes"),
-            ("Cache-Control", "no-cache"),
-        ]
-        content = Content(
-            record.sent[key],
-            f'"md5:{digest}"',
-            headers=(*headers, *more),
-            says_ranges=False,
         )
+        etag = f'"md5:{digest}"'
+        content = Content(record.sent[key], etag, headers=headers, says_ranges=False)
         return serve(request, content)
-
-    def _archive(self, record: Record) -> Reply:
-        """Zip the files anew: other bytes each time."""
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as archive:
-            for key, data in record.sent.items():
-                archive.writestr(key, data)
-            archive.comment = b"made %d" % next(self._count)
-        headers = [("Content-Type", "application/zip"), *self._limits()]
-        headers.append(("Content-Disposition", f"attachment; filename={record.id}.zip"))
-        return Reply(200, headers, buffer.getvalue(), framing="chunked")
 
     def _latest(self, record: Record) -> Record:
         same = [one for one in self._records.values() if one.concept == record.concept]
         return [one for one in same if one.id not in self._removed][-1]
-
-    # ---- pages and old addresses ---------------------------------------------------------------
-
-    def _page(self, request: Request, id: str, rest: list[str]) -> Reply:
-        versions = [one for one in self._records.values() if one.concept == id]
-        if versions:  # the rest of the path is lost
-            return redirect(f"{SITE}/records/{versions[-1].id}")
-        record = self._records.get(id)
-        if id in self._removed:
-            return as_html("Record deleted", "<h1>Gone</h1>", 410)
-        if record is None:
-            return as_html("Not found", "<h1>404</h1>", 404)
-        key = "/".join(rest[1:])
-        if rest[:1] != ["files"] or key not in record.files:
-            return as_html("A made-up record", "<h1>A page</h1>")
-        if record.restricted and self._token(request) not in self.tokens:
-            return as_html("Permission required", "<h1>403</h1>", 403)
-        return self._content(request, record, key)
-
-    def _old_file(self, bucket: str, key: str) -> Reply:
-        for record in self._records.values():
-            if record.bucket == bucket and key in record.files:
-                return redirect(f"{SITE}/records/{record.id}/files/{quote(key)}", 301)
-        return as_html("Not found", "<h1>404</h1>", 404)
-
-    # ---- headers -------------------------------------------------------------------------------
 
     def _limits(self) -> Headers:
         """Return what every answer says of the limit, Retry-After of successes too."""
@@ -232,12 +251,10 @@ class Zenodo:
             ("x-ratelimit-remaining", str(132 - count % 133)),
             ("x-ratelimit-reset", str(int(self._now()) + 60)),
             ("retry-after", "60"),
-            ("x-request-id", f"{count:032x}"),
         ]
 
-    def _json_headers(self, record: Record) -> Headers:
-        page = f'<{SITE}/records/{record.id}> ; rel="alternate" ; type="text/html"'
-        return [*self._limits(), ("Link", page)]
+    def _error(self, status: int, message: str) -> Reply:
+        return as_json({"status": status, "message": message}, status, self._limits())
 
 
 _TOMBSTONE = {
@@ -246,7 +263,5 @@ _TOMBSTONE = {
     "tombstone": {
         "removal_reason": {"id": "spam", "title": {"en": "Spam"}},
         "removal_date": "2025-01-01T00:00:00.000000+00:00",
-        "citation_text": "Made up.",
-        "is_visible": True,
     },
 }

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import quote, unquote
@@ -27,6 +27,7 @@ class Request:
     body: bytes = b""
     is_mirrored: bool = False  # it was addressed to the loopback server, not to the host
     raw_query: str = ""
+    target: str = ""  # as it stood in the first line
 
     @property
     def agent(self) -> str:
@@ -45,11 +46,6 @@ class Request:
         except ValueError:
             return None
 
-    def without(self, *names: str) -> "Request":
-        """Return the request without some headers."""
-        kept = {name: value for name, value in self.headers.items() if name not in names}
-        return replace(self, headers=kept)
-
 
 @dataclass
 class Reply:
@@ -63,6 +59,7 @@ class Reply:
     stall: int | None = None  # nothing more comes after so many bytes, for a long time
     piece: int | None = None  # bytes written at once, with a pause after each
     pause: float = 0.0
+    after_piece: Callable[[int, bool], None] | None = None  # gets what was sent, true if all
     is_dropped: bool = False  # no reply at all: the connection is closed
 
     def header(self, name: str) -> str | None:
@@ -130,12 +127,7 @@ class Content:
 
 def serve(request: Request, content: Content) -> Reply:
     """Answer with the bytes, or with the one range that was asked for."""
-    tag, headers = content.etag, _common(content)
-    if tag and request.headers.get("if-none-match") == tag:
-        return Reply(304, headers)
-    wanted = request.headers.get("if-match")
-    if tag and wanted not in (None, "*", tag):
-        return Reply(412, headers)
+    headers = _common(content)
     asked = _RANGE.fullmatch(request.headers.get("range", "")) if content.has_ranges else None
     if asked is None or asked[0] == "bytes=-" or not _may_continue(request, content):
         return Reply(200, headers, content.data)
