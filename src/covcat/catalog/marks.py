@@ -141,6 +141,11 @@ class Noun:
         if wrong := sorted(vars(self).keys() ^ set(self._names)):
             raise TypeError(f"{type(self).__name__}: missing or unknown: {', '.join(wrong)}")
 
+    @classmethod
+    def types(cls) -> dict[str, Any]:
+        """Return the type of each field."""
+        return {one.name: one.type for one in fields(cls)}  # type: ignore[arg-type]
+
     def __setattr__(self, name: str, value: object) -> None:
         raise FrozenInstanceError(f"cannot assign to field {name!r}")
 
