@@ -115,6 +115,7 @@ HOSTS = "'github', 'web', 'bundled', 'dataverse', 'zenodo', 'figshare', 'mendele
 ADDRESS = "expected an https address with a plain host name"
 SURVEY = "survey: {row: %s, ct: Y, xray: N, mri: N, ultrasound: N, metadata: N, case_review: U}\n"
 COUNTS = "published: [{of: images, unit: images, %s, source: README}]\n"
+CITATION = "citation: [{entry: misc, key: A, fields: {title: y}, authors: [%s], source: x}]\n"
 COUNT_RULE = "each row needs one value per `by`, then a count"
 
 ONE_MISTAKE = {
@@ -191,6 +192,14 @@ ONE_MISTAKE = {
     "homepage-without-source": (
         entry("homepage_source: the page itself\n"),
         "1: the key `homepage` is missing, or its `homepage_source`",
+    ),
+    "author-of-two-kinds": (
+        entry("", CITATION % "{family: A, name: B}"),
+        "20: expected `family` and `given`, or the `name` of a body",
+    ),
+    "author-without-a-family": (
+        entry("", CITATION % "{given: A}"),
+        "20: expected `family` and `given`, or the `name` of a body",
     ),
     "citation-field": (
         entry("", "citation: [{entry: misc, key: A, fields: {'a}b': x, title: y}, source: x}]\n"),

@@ -74,6 +74,11 @@ def inconsistencies(resource: Resource) -> list[Mistake]:
         found.append((("survey", "row"), "the survey has rows 1 to 14"))
     if not resource.is_sample and not (resource.homepage and resource.homepage_source):
         found.append(((), "the key `homepage` is missing, or its `homepage_source`"))
+    for number, citation in enumerate(resource.citation):
+        for index, one in enumerate(citation.authors):
+            if bool(one.name) == bool(one.family) or (one.name and (one.given or one.particle)):
+                place = ("citation", number, "authors", index)
+                found.append((place, "expected `family` and `given`, or the `name` of a body"))
     return (
         found + _release_mistakes(resource) + _table_mistakes(resource) + _count_mistakes(resource)
     )

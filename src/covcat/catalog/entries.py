@@ -138,6 +138,15 @@ class Correction(Noun):
     source: Text
 
 
+class Author(Noun):
+    """A person by `family` and `given`, or an organisation by its `name`."""
+
+    family: Text | None = None
+    given: Text | None = None
+    particle: Text | None = None  # `van de`, which lists do not sort by
+    name: Text | None = None
+
+
 class Citation(Noun):
     """One BibTeX entry: `fields` are BibTeX's own, values without braces around them."""
 
@@ -145,6 +154,7 @@ class Citation(Noun):
     key: Annotated[str, Matches(r"[A-Za-z0-9][\w:./-]*", "a BibTeX key")]
     fields: dict[Annotated[str, Matches(r"[a-z][a-z-]*", "a field of BibTeX")], Text]
     source: Text
+    authors: tuple[Author, ...] = ()  # BibTeX's `author` is made of them, unless `fields` has it
 
 
 class Contained(Noun):

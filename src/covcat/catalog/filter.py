@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from covcat.catalog.citations import fields_of
 from covcat.catalog.entries import MODALITIES, Resource
 from covcat.catalog.load import Catalog
 from covcat.errors import UsageError
@@ -103,7 +104,7 @@ def is_fetchable(resource: Resource) -> bool:
 def _text(resource: Resource) -> str:
     """Everything that `search` looks at."""
     notes = (resource.license.spdx, resource.license.note or "", *resource.authors)
-    fields = [value for one in resource.citation for value in one.fields.values()]
+    fields = [value for one in resource.citation for value in fields_of(one).values()]
     issues = [issue.text for issue in resource.known_issues]
     fixes = [fix.value for fix in resource.corrections]
     names = (resource.id, *resource.aliases, resource.title, resource.organization)
