@@ -1,4 +1,4 @@
-"""The catalog: YAML files -> Resources; find one by name, filter many."""
+"""The catalog: YAML files -> Resources; find one by its name."""
 
 import difflib
 import hashlib
@@ -34,10 +34,7 @@ class Catalog:
             NotFoundError: nothing has that name; the hint names the nearest.
         """
         wanted = name.casefold()
-        names: dict[str, Resource] = {}
-        for resource in self.resources:
-            for known in (*resource.aliases, resource.id):
-                names[known] = resource
+        names = {name: one for one in self.resources for name in (*one.aliases, one.id)}
         if wanted not in names:
             near = difflib.get_close_matches(wanted, names, 1)
             hint = f"did you mean `{near[0]}`?" if near else "`covcat list` shows the ids"
@@ -60,16 +57,11 @@ class Catalog:
         for release in resource.releases:
             if release.id == release_id:
                 return resource, release
-        near = difflib.get_close_matches(release_id, [one.id for one in resource.releases], 1)
-        if near:
-            raise NotFoundError(
-                f"`{resource.id}` has no release `{release_id}`",
-                hint=f"did you mean `{resource.id}@{near[0]}`?",
-            )
-        known = ", ".join(f"{resource.id}@{release.id}" for release in resource.releases)
-        raise NotFoundError(
-            f"`{resource.id}` has no release `{release_id}`", hint=f"it has: {known or 'none'}"
-        )
+        ids = [one.id for one in resource.releases]
+        known = ", ".join(f"{resource.id}@{one}" for one in ids)
+        near = difflib.get_close_matches(release_id, ids, 1)
+        hint = f"did you mean `{resource.id}@{near[0]}`?" if near else f"it has: {known or 'none'}"
+        raise NotFoundError(f"`{resource.id}` has no release `{release_id}`", hint=hint)
 
     def listing(self, resource: Resource, release: Release) -> Listing | None:
         """Read the pinned listing of a release, or return None where there is none."""

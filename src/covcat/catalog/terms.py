@@ -1,7 +1,4 @@
-"""What is known of a resource's licence, as one text, and when somebody accepted that text.
-
-Who it was is not recorded; the digest of the text says which terms it was.
-"""
+"""What is known of a resource's licence, as one text; its digest says which terms it was."""
 
 import hashlib
 
@@ -43,6 +40,3 @@ def text(resource: Resource) -> str:
 def digest(resource: Resource) -> str:
     """Return the sha256 of the terms' text."""
     return hashlib.sha256(text(resource).encode()).hexdigest()
-
-
-# ---- the record --------------------------------------------------------------------------------

@@ -45,7 +45,12 @@ def parse(data: bytes, name: str) -> tuple[dict[str, Any], Lines]:
     """
     import yaml
 
-    text = _decode(data, name)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        byte = data[error.start]
+        raise IntegrityError(f"{name}:{line}: expected UTF-8, got byte 0x{byte:02x}") from error
     try:
         return _read_with(yaml.CSafeLoader, text, name)
     except yaml.YAMLError as error:
@@ -65,15 +70,6 @@ def _read_with(loader: Any, text: str, name: str) -> tuple[dict[str, Any], Lines
     import yaml
 
     return _Reader(yaml.parse(text, Loader=loader), name).document()
-
-
-def _decode(data: bytes, name: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        byte = data[error.start]
-        raise IntegrityError(f"{name}:{line}: expected UTF-8, got byte 0x{byte:02x}") from error
 
 
 class _Reader:
