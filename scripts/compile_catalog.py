@@ -5,8 +5,8 @@ Usage: python scripts/compile_catalog.py > catalog/compiled.json
 
 import sys
 
-from covcat.catalog.load import compiled
+from covcat.catalog.load import compile_entries
 from covcat.catalog.yaml import packaged_catalog
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(compiled(packaged_catalog()).encode())
+    sys.stdout.buffer.write(compile_entries(packaged_catalog()).encode())

@@ -406,7 +406,7 @@ def test_names_that_are_taken_twice_and_overlaps_with_nothing_are_found(tmp_path
 def test_the_compiled_catalog_is_what_the_yaml_says() -> None:
     folder = yaml.packaged_catalog()
     on_disk = (folder / load.COMPILED).read_text(encoding="utf-8")
-    assert on_disk == load.compiled(folder), "run `make docs`"
+    assert on_disk == load.compile_entries(folder), "run `make docs`"
 
 
 @pytest.mark.parametrize(
@@ -424,7 +424,7 @@ def test_an_edit_of_the_yaml_is_seen_at_once(
     folder = tmp_path / "packaged"
     path = add(folder, "one", title="Before")
     if compiled is not None:
-        text = load.compiled(folder) if compiled == "older" else compiled
+        text = load.compile_entries(folder) if compiled == "older" else compiled
         (folder / load.COMPILED).write_text(text)
     path.write_text(path.read_text().replace("Before", "After"))
     monkeypatch.setattr(load, "packaged_catalog", lambda: folder)

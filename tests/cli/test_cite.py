@@ -18,15 +18,15 @@ from covcat.catalog.citations import (
     all_bibtex,
     bibtex,
     csl,
-    distinct,
     escaped,
-    issued,
-    kind,
+    issue_date,
+    kind_of,
     ris,
     sentence,
+    unique_works,
 )
 from covcat.catalog.entries import Author, Citation, Resource
-from covcat.catalog.load import trusted
+from covcat.catalog.load import build_trusted
 
 FULL = {
     "author": "Born, Jannis and Wiedemann, Nina",
@@ -48,7 +48,7 @@ def citation(*people: Author, entry: str = "article", **fields: str) -> Citation
 def resource(id: str, *citations: Citation) -> Resource:
     flags = dict.fromkeys(("ct", "xray", "mri", "ultrasound", "metadata", "case_review"), "N")
     allows = dict.fromkeys(("commercial", "derivatives", "redistribution"), "unknown")
-    made: Resource = trusted(
+    made: Resource = build_trusted(
         {
             "id": id,
             "title": "X",
@@ -270,7 +270,7 @@ def test_addresses_stay_as_they_are_in_every_form() -> None:
     ],
 )
 def test_a_date_has_what_is_known(fields: dict[str, str], expected: list[int]) -> None:
-    assert issued(citation(**fields)) == expected
+    assert issue_date(citation(**fields)) == expected
 
 
 @pytest.mark.parametrize(
@@ -287,20 +287,22 @@ def test_a_date_has_what_is_known(fields: dict[str, str], expected: list[int]) -
     ],
 )
 def test_each_entry_is_of_a_kind(entry: str, fields: dict[str, str], expected: str) -> None:
-    assert kind(citation(entry=entry, **fields)) == expected
+    assert kind_of(citation(entry=entry, **fields)) == expected
 
 
 @pytest.mark.parametrize("key", ["born2021", "Born2021"])
 def test_works_come_once_and_keys_that_clash_get_the_id_behind_them(key: str) -> None:
     one = citation(title="One")
     two = Citation(entry="misc", key=key, fields={"title": "Two"}, source="made up")
-    cited = distinct([resource("a", one, one), resource("b", two, one), resource("c", two, two)])
+    cited = unique_works(
+        [resource("a", one, one), resource("b", two, one), resource("c", two, two)]
+    )
     assert [each.key for each in cited] == ["born2021", f"{key}-b"]
 
 
 def test_keys_that_clash_in_one_resource_do_not_hide_each_other() -> None:
     works = [citation(title=title) for title in ("One", "Two", "Three")]
-    keys = [each.key for each in distinct([resource("a", *works)])]
+    keys = [each.key for each in unique_works([resource("a", *works)])]
     assert keys == ["born2021", "born2021-a", "born2021-a-a"]
 
 

@@ -1,7 +1,7 @@
 """The catalog's rules: plain tree -> Resource, every mistake at once with its file and line.
 
 User catalogs and `catalog check` go through this. The packaged catalog, which the tests validate,
-is built without it, by `load.trusted`.
+is built without it, by `load.build_trusted`.
 """
 
 import difflib
@@ -15,16 +15,16 @@ from covcat.catalog import listing, vocabulary, yaml
 from covcat.catalog.columns import LABELS, NAMES
 from covcat.catalog.entries import LabelTable, PublishedCounts, Resource
 from covcat.catalog.files import GitHubFile
-from covcat.catalog.yaml import Lines, Place
+from covcat.catalog.yaml import KeyPath, Lines
 from covcat.errors import CovcatError, IntegrityError
 
 _DIGITS = re.compile(r"[0-9]+")
-Mistake = tuple[Place, str]  # where, and what is wrong
+Mistake = tuple[KeyPath, str]  # where, and what is wrong
 
 # ---- one entry ---------------------------------------------------------------------------------
 
 
-def validated(tree: Mapping[str, Any], lines: Lines, name: str) -> Resource:
+def validate(tree: Mapping[str, Any], lines: Lines, name: str) -> Resource:
     """Check one entry whole.
 
     Raises:
@@ -37,7 +37,7 @@ def validated(tree: Mapping[str, Any], lines: Lines, name: str) -> Resource:
     except ValidationError as error:
         mistakes = [_explained(one) for one in error.errors(include_url=False)]
         raise _refusal(mistakes, lines, name) from error
-    if mistakes := inconsistencies(resource):
+    if mistakes := find_inconsistencies(resource):
         raise _refusal(mistakes, lines, name)
     return resource
 
@@ -61,7 +61,7 @@ def _adapter() -> Any:
     return TypeAdapter(Resource)
 
 
-def inconsistencies(resource: Resource) -> list[Mistake]:
+def find_inconsistencies(resource: Resource) -> list[Mistake]:
     """Return what the types cannot say: fields that contradict each other."""
     found: list[Mistake] = []
     if resource.access == "browse" and (resource.releases or not resource.browse):
@@ -209,7 +209,7 @@ def _github_mistake(file: GitHubFile) -> str | None:
 
 def _explained(error: Any) -> Mistake:
     """Say pydantic's finding in the catalog's words."""
-    place: Place = error["loc"]
+    place: KeyPath = error["loc"]
     if place[2:3] == ("files",) and len(place) > 4:
         place = place[:4] + place[5:]  # without the host, which pydantic puts there
     key = place[-1] if place else ""
@@ -233,11 +233,11 @@ def _explained(error: Any) -> Mistake:
     return place, f"{_dotted(place)}: {text}" if place else text
 
 
-def _dotted(place: Place) -> str:
+def _dotted(place: KeyPath) -> str:
     return ".".join(str(part) for part in place)
 
 
-def _nearest(key: str, place: Place) -> str:
+def _nearest(key: str, place: KeyPath) -> str:
     near = difflib.get_close_matches(key, [one for one in _known_keys() if one != key], 1)
     inside = f" in `{_dotted(place[:-1])}`" if place[:-1] else ""
     return inside + (f" (did you mean `{near[0]}`?)" if near else "")
@@ -255,9 +255,9 @@ def _known_keys() -> list[str]:
     return sorted(keys(json_schema()))
 
 
-def _line(lines: Lines, place: Place) -> int:
+def _line(lines: Lines, place: KeyPath) -> int:
     """Find the line of a place; pydantic's may hold union tags that the file does not have."""
-    known: Place = ()
+    known: KeyPath = ()
     for part in place:
         if (*known, part) in lines:
             known = (*known, part)
@@ -274,7 +274,7 @@ def load_file(path: Path) -> Resource:
         IntegrityError: every mistake, with file and line.
     """
     tree, lines = yaml.parse(yaml.read(path), str(path))
-    resource = validated(tree, lines, str(path))
+    resource = validate(tree, lines, str(path))
     if path.stem != resource.id:
         raise IntegrityError(f"{path}:{lines['id',]}: expected id `{path.stem}` as the file's name")
     return resource

@@ -57,7 +57,7 @@ def to_dict(citation: Citation) -> dict[str, Any]:
     return {"entry": one.entry, "key": one.key, "fields": fields_of(one), "source": one.source}
 
 
-def authors(citation: Citation) -> list[Author]:
+def authors_of(citation: Citation) -> list[Author]:
     """Return who made it; a BibTeX `author` alone is read as `Family, Given and A Body`."""
     fields = citation.fields
     if citation.authors:
@@ -78,7 +78,7 @@ def _last_first(author: Author) -> str:
     return author.name or ", ".join(part for part in (family, author.given) if part)
 
 
-def issued(citation: Citation) -> list[int]:
+def issue_date(citation: Citation) -> list[int]:
     """Return year, month and day as far as they are numbers; nothing without a year."""
     year, month, day = (citation.fields.get(name, "") for name in ("year", "month", "day"))
     if not re.fullmatch(r"\d{4}", year):
@@ -89,7 +89,7 @@ def issued(citation: Citation) -> list[int]:
     return [*found, int(day)] if re.fullmatch(r"\d{1,2}", day) else found
 
 
-def kind(citation: Citation) -> str:
+def kind_of(citation: Citation) -> str:
     """Tell what is cited; a `misc` is a page of the web unless somebody published it as data."""
     fields = citation.fields
     if citation.entry == "article":
@@ -118,7 +118,7 @@ def is_site(citation: Citation) -> bool:
 # ---- lists of citations ------------------------------------------------------------------------
 
 
-def upstream(wanted: Iterable[Resource], known: Mapping[str, Resource]) -> list[Resource]:
+def with_sources(wanted: Iterable[Resource], known: Mapping[str, Resource]) -> list[Resource]:
     """Return resources with all that they contain or label, theirs too; each once, nearest first.
 
     What is named and not known is left out: the catalog's check refuses it.
@@ -135,7 +135,7 @@ def upstream(wanted: Iterable[Resource], known: Mapping[str, Resource]) -> list[
     return list(found.values())
 
 
-def distinct(resources: Iterable[Resource]) -> list[Citation]:
+def unique_works(resources: Iterable[Resource]) -> list[Citation]:
     """Return each work once; where another one has its key, the resource's id goes behind it.
 
     To BibTeX keys that differ only in capitals are the same.
@@ -193,7 +193,7 @@ def sentence(citation: Citation, accessed: str | None = None) -> str:
     Authors are parted by semicolons, having commas inside.
     """
     fields = citation.fields
-    people = authors(citation)
+    people = authors_of(citation)
     who = "; ".join(_last_first(one) for one in people if one != _OTHERS)
     who += " et al." if _OTHERS in people else ""
     year = f"({fields['year']})" if "year" in fields else ""
@@ -213,8 +213,8 @@ def sentence(citation: Citation, accessed: str | None = None) -> str:
 def csl(citation: Citation, accessed: str | None = None) -> dict[str, Any]:
     """Return one item of CSL-JSON 1.0.2, which Zotero, pandoc and other processors read."""
     fields = citation.fields
-    item: dict[str, Any] = {"id": citation.key, "type": _KINDS[kind(citation)][0]}
-    if people := authors(citation):
+    item: dict[str, Any] = {"id": citation.key, "type": _KINDS[kind_of(citation)][0]}
+    if people := authors_of(citation):
         item["author"] = [_csl_name(one) for one in people]
     item |= {name: _readable(one, fields) for one, (name, _) in _FIELDS.items() if one in fields}
     if "pages" in fields:
@@ -222,7 +222,7 @@ def csl(citation: Citation, accessed: str | None = None) -> dict[str, Any]:
     if number := _arxiv(citation):
         del item["container-title"]
         item |= {"publisher": "arXiv", "number": f"arXiv:{number}"}
-    if parts := issued(citation):
+    if parts := issue_date(citation):
         item["issued"] = {"date-parts": [parts]}
     elif "year" in fields:
         item["issued"] = {"literal": _plain(fields["year"])}
@@ -245,8 +245,8 @@ def ris(citation: Citation, accessed: str | None = None) -> list[str]:
     number = _arxiv(citation)
     if number:
         fields |= {"journal": "", "publisher": "arXiv"}
-    people = authors(citation)
-    lines = [("TY", _KINDS[kind(citation)][1]), ("ID", citation.key)]
+    people = authors_of(citation)
+    lines = [("TY", _KINDS[kind_of(citation)][1]), ("ID", citation.key)]
     lines += [("AU", _last_first(one)) for one in people if one != _OTHERS]
     for field, (_, tag) in _FIELDS.items():
         lines.append((tag, _readable(field, fields)))
@@ -263,7 +263,7 @@ def ris(citation: Citation, accessed: str | None = None) -> list[str]:
 
 
 def _ris_dates(citation: Citation) -> list[tuple[str, str]]:
-    numbers = issued(citation)
+    numbers = issue_date(citation)
     if not numbers:
         return [("PY", _plain(citation.fields.get("year", "")))]
     year, month, day = [f"{number:02}" for number in numbers] + [""] * (3 - len(numbers))

@@ -174,7 +174,7 @@ class KnownIssue(Noun):
     source: Text
 
 
-class Link(Noun):
+class BrowsePage(Noun):
     """A page for a person's browser."""
 
     url: WebPage
@@ -184,7 +184,7 @@ class Link(Noun):
 class Browse(Noun):
     """Where a person looks at what offers no download, and on what terms."""
 
-    pages: tuple[Link, ...]
+    pages: tuple[BrowsePage, ...]
     terms: Text
     source: Text
 

@@ -103,10 +103,10 @@ def _load_packaged(folder: Path) -> Iterator[Resource]:
         sha256, tree = compiled.get(path.name, ("", {}))
         if hashlib.sha256(data).hexdigest() != sha256:
             tree, _ = yaml.parse(data, str(path))
-        yield trusted(tree)
+        yield build_trusted(tree)
 
 
-def compiled(folder: Path) -> str:
+def compile_entries(folder: Path) -> str:
     """Return what `compiled.json` has to be: sha256 and tree of each entry, one a line.
 
     Reading YAML takes 40 ms, of which each command would have to wait.
@@ -145,7 +145,7 @@ def entry_files(folder: Path) -> list[Path]:
     return sorted(path for path in entries if not path.name.startswith("_"))
 
 
-def overlaps(catalog: Catalog, ids: Collection[str]) -> list[str]:
+def find_overlaps(catalog: Catalog, ids: Collection[str]) -> list[str]:
     """Say which of these resources hold images of another of them: they would count twice."""
     return [
         f"`{one.id}` is made of images of `{part.resource}` too: {part.evidence}"
@@ -164,7 +164,7 @@ def _position(resource: Resource) -> tuple[int, int, str]:
 # ---- from plain trees --------------------------------------------------------------------------
 
 
-def trusted(tree: Mapping[str, Any]) -> Resource:
+def build_trusted(tree: Mapping[str, Any]) -> Resource:
     """Build a Resource from a tree that is known to be valid; on any other tree it may raise.
 
     `covcat.catalog.check` builds the same with pydantic, which takes ten times as long.

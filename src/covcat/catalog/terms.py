@@ -15,7 +15,7 @@ def is_unsettled(resource: Resource) -> bool:
     return resource.license.short.casefold() in UNSETTLED
 
 
-def text(resource: Resource) -> str:
+def to_text(resource: Resource) -> str:
     """Return what the catalog knows of the terms; the same catalog gives the same text."""
     terms = resource.license
     lines = [f"{resource.id}: {resource.title}", f"licence: {terms.spdx}"]
@@ -39,4 +39,4 @@ def text(resource: Resource) -> str:
 
 def digest(resource: Resource) -> str:
     """Return the sha256 of the terms' text."""
-    return hashlib.sha256(text(resource).encode()).hexdigest()
+    return hashlib.sha256(to_text(resource).encode()).hexdigest()

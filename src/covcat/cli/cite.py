@@ -68,7 +68,7 @@ def cite(
         )
     if with_sources:
         known = {one.id: one for one in session.catalog.resources}
-        resources = citations.upstream(resources, known)
+        resources = citations.with_sources(resources, known)
         for one in resources:
             if not one.citation:
                 session.say(f"note: no citation is known for {one.id}, a source of these")
@@ -155,7 +155,7 @@ def _dated(
         seen = _fetched(session, resource.id, chosen.get(resource.id))
         for one in filter(citations.is_site, resource.citation):
             days[str(one.fields)] = days.get(str(one.fields)) or seen
-    found = [(one, days.get(str(one.fields))) for one in citations.distinct(resources)]
+    found = [(one, days.get(str(one.fields))) for one in citations.unique_works(resources)]
     undated = [one.key for one, seen in found if citations.is_site(one) and seen is None]
     if undated:
         session.say(
