@@ -187,5 +187,12 @@ def _builder(kind: Any) -> Callable[[Any], Any]:
         return lambda values: tuple(map(item, values))
     if isinstance(kind, type) and issubclass(kind, Noun):
         builders = {name: _builder(hint) for name, hint in kind.types().items()}
-        return lambda tree: kind(**{key: builders[key](value) for key, value in tree.items()})
-    return int if kind is int else lambda value: value
+        changed = {name: build for name, build in builders.items() if build is not _as_it_is}
+        return lambda tree: kind(
+            **tree | {key: build(tree[key]) for key, build in changed.items() if key in tree}
+        )
+    return int if kind is int else _as_it_is
+
+
+def _as_it_is(value: Any) -> Any:
+    return value

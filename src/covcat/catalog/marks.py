@@ -125,20 +125,21 @@ class Noun:
     """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
-    _names: ClassVar[tuple[str, ...]]
+    _names: ClassVar[frozenset[str]]
     _defaults: ClassVar[dict[str, Any]]
 
     def __init_subclass__(cls) -> None:
         dataclass(init=False, repr=False, eq=False, match_args=False, kw_only=True)(cls)
         known: tuple[Field[Any], ...] = fields(cls)  # type: ignore[arg-type]  # it is one now
-        cls._names = tuple(one.name for one in known)
+        cls._names = frozenset(one.name for one in known)
         cls._defaults = {one.name: one.default for one in known if one.default is not MISSING}
         for name in cls._defaults.keys() & vars(cls).keys():  # or a field would inherit one
             delattr(cls, name)
 
     def __init__(self, **values: Any) -> None:
         vars(self).update(self._defaults | values)
-        if wrong := sorted(vars(self).keys() ^ set(self._names)):
+        if vars(self).keys() != self._names:
+            wrong = sorted(vars(self).keys() ^ self._names)
             raise TypeError(f"{type(self).__name__}: missing or unknown: {', '.join(wrong)}")
 
     @classmethod
@@ -156,5 +157,5 @@ class Noun:
         return hash(frozenset(vars(self).items()))
 
     def __repr__(self) -> str:
-        told = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._names)
+        told = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.types())
         return f"{type(self).__name__}({told})"
