@@ -65,6 +65,7 @@ check: $(READY) ## format, lint, types, layers, catalog, generated files
 	$(BIN)/lint-imports
 	$(BIN)/covcat catalog check
 	$(BIN)/covcat catalog schema | diff - catalog/schema.json
+	$(BIN)/python scripts/compile_catalog.py | cmp - catalog/compiled.json
 
 format: $(READY) ## format and mend what can be mended
 	$(BIN)/ruff format .
@@ -89,6 +90,7 @@ torture: $(READY) ## kills, full disks, power cuts, races, bad servers: 20 minut
 
 docs: $(READY) ## rewrite the generated files
 	$(BIN)/covcat catalog schema > catalog/schema.json
+	$(BIN)/python scripts/compile_catalog.py > catalog/compiled.json
 	$(BIN)/python scripts/make_commands.py > docs/commands.md
 	$(BIN)/python scripts/make_picture.py
 	$(BIN)/python scripts/fill_readme.py

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer.main
@@ -17,9 +16,6 @@ from servers.hosts import World
 from servers.hosts import shelf as shelves
 from servers.server import Server
 
-from covcat.catalog import load, yaml
-from covcat.catalog.entries import Resource
-from covcat.catalog.yaml import packaged_catalog
 from covcat.cli import main
 from covcat.download import http as download_http
 
@@ -76,32 +72,8 @@ def measured(
 
 @pytest.fixture(autouse=True, scope="session")
 def made_once() -> Iterator[None]:
-    """Of a hundred runs in one process, one reads the packaged catalog and makes the commands."""
-    parse, trusted = yaml.parse, load.trusted
-    packaged = f"{packaged_catalog()}{os.sep}"
-    trees: dict[tuple[bytes, str], tuple[Any, Any]] = {}  # as parsed, by text and name
-    made: dict[int, tuple[Any, Resource | None]] = {}  # by the id of the tree, which stays alive
-
-    def parse_once(data: bytes, name: str) -> tuple[Any, Any]:
-        if not name.startswith(packaged):
-            return parse(data, name)
-        if (data, name) not in trees:
-            trees[data, name] = tree, _ = parse(data, name)
-            made[id(tree)] = tree, None
-        return trees[data, name]
-
-    def trust_once(tree: Any) -> Resource:
-        if id(tree) not in made:
-            return trusted(tree)
-        _, resource = made[id(tree)]
-        if resource is None:
-            resource = trusted(tree)
-            made[id(tree)] = tree, resource
-        return resource
-
+    """Of a hundred runs in one process, one makes the commands."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(yaml, "parse", parse_once)
-        patch.setattr(load, "trusted", trust_once)
         patch.setattr(typer.main, "get_command", functools.cache(typer.main.get_command))
         yield
 

@@ -55,15 +55,15 @@ def web(line: str) -> str:
     return entry("", f"        {line}\n")
 
 
-def validated(text: str) -> Resource:
+def validate(text: str) -> Resource:
     tree, lines = yaml.parse(text.encode(), NAME)
-    return check.validated(tree, lines, NAME)
+    return check.validate(tree, lines, NAME)
 
 
 def mistakes(text: str) -> list[str]:
     """Return what is wrong, a line each."""
     with pytest.raises(IntegrityError, match=rf"^{NAME}:\d+: ") as info:
-        validated(text)
+        validate(text)
     count = f" (and {len(info.value.details)} more)" if info.value.details else ""
     assert info.value.message.endswith(count)
     return [info.value.message.removesuffix(count), *info.value.details]
@@ -75,7 +75,7 @@ def mistakes(text: str) -> list[str]:
 @pytest.mark.parametrize("path", load.entry_files(packaged_catalog()), ids=lambda p: p.stem)
 def test_trusted_builds_what_validated_builds_from_a_packaged_entry(path: Path) -> None:
     tree, lines = yaml.parse(yaml.read(path), str(path))
-    assert load.trusted(tree) == check.validated(tree, lines, str(path))
+    assert load.build_trusted(tree) == check.validate(tree, lines, str(path))
 
 
 @pytest.mark.parametrize(
@@ -90,11 +90,11 @@ def test_trusted_builds_what_validated_builds_from_a_packaged_entry(path: Path) 
     ],
 )
 def test_trusted_builds_what_validated_builds(text: str) -> None:
-    assert load.trusted(yaml.parse(text.encode(), NAME)[0]) == validated(text)
+    assert load.build_trusted(yaml.parse(text.encode(), NAME)[0]) == validate(text)
 
 
 def test_an_entry_is_read_as_it_says() -> None:
-    resource = validated(web("md5: 01234567012345670123456701234567"))
+    resource = validate(web("md5: 01234567012345670123456701234567"))
     file = resource.releases[0].files[0]
     assert (resource.id, resource.license.allows.redistribution) == ("mine", "no")
     assert (file.host, file.name, file.md5) == ("web", "mine.zip", "01234567" * 4)
@@ -115,6 +115,7 @@ HOSTS = "'github', 'web', 'bundled', 'dataverse', 'zenodo', 'figshare', 'mendele
 ADDRESS = "expected an https address with a plain host name"
 SURVEY = "survey: {row: %s, ct: Y, xray: N, mri: N, ultrasound: N, metadata: N, case_review: U}\n"
 COUNTS = "published: [{of: images, unit: images, %s, source: README}]\n"
+CITATION = "citation: [{entry: misc, key: A, fields: {title: y}, authors: [%s], source: x}]\n"
 COUNT_RULE = "each row needs one value per `by`, then a count"
 
 ONE_MISTAKE = {
@@ -191,6 +192,14 @@ ONE_MISTAKE = {
     "homepage-without-source": (
         entry("homepage_source: the page itself\n"),
         "1: the key `homepage` is missing, or its `homepage_source`",
+    ),
+    "author-of-two-kinds": (
+        entry("", CITATION % "{family: A, name: B}"),
+        "20: expected `family` and `given`, or the `name` of a body",
+    ),
+    "author-without-a-family": (
+        entry("", CITATION % "{given: A}"),
+        "20: expected `family` and `given`, or the `name` of a body",
     ),
     "citation-field": (
         entry("", "citation: [{entry: misc, key: A, fields: {'a}b': x, title: y}, source: x}]\n"),
@@ -275,7 +284,7 @@ def test_a_number_is_written_in_plain_digits(number: str) -> None:
 
 @pytest.mark.parametrize("date", ["2020", "2020-03", "2020-03-27"])
 def test_a_date_may_leave_out_what_is_unknown(date: str) -> None:
-    assert validated(entry("its page", f"its page\n    date: {date}")).releases[0].date == date
+    assert validate(entry("its page", f"its page\n    date: {date}")).releases[0].date == date
 
 
 @pytest.mark.parametrize("date", ["2020-3-5", "27.03.2020", "20", "2020-03-27T10:00", "2020-13-45"])
@@ -286,7 +295,7 @@ def test_what_is_no_date_is_refused(date: str) -> None:
 
 @pytest.mark.parametrize("folder", ["data/", "a/b/", "a..b/", ".hidden/", "röntgen bilder/"])
 def test_a_folder_inside_the_release_is_accepted(folder: str) -> None:
-    assert validated(web(f"into: {folder}")).releases[0].files[0].into == folder
+    assert validate(web(f"into: {folder}")).releases[0].files[0].into == folder
 
 
 @pytest.mark.parametrize(
@@ -344,7 +353,7 @@ def test_a_word_may_only_stand_for_one_of_the_vocabulary(values: str, said: str)
     ],
 )
 def test_words_of_the_vocabulary_are_no_mistake(values: str) -> None:
-    assert validated(entry("", TABLES % values)).tables
+    assert validate(entry("", TABLES % values)).tables
 
 
 # ---- all mistakes at once ----------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 
 import covcat
 from covcat.archives import FORMATS
-from covcat.catalog import check, filter, listing, load
+from covcat.catalog import check, filter, listing, load, yaml
 from covcat.catalog.entries import MODALITIES, Contents
 from covcat.catalog.filter import Filter
 from covcat.catalog.listing import ListedFile
@@ -398,3 +398,39 @@ def test_names_that_are_taken_twice_and_overlaps_with_nothing_are_found(tmp_path
         "my-b: `my-a` is a name of my-a too",
         "my-b: contains an unknown resource `absent`",
     ]
+
+
+# ---- compiled ----------------------------------------------------------------------------------
+
+
+def test_the_compiled_catalog_is_what_the_yaml_says() -> None:
+    folder = yaml.packaged_catalog()
+    on_disk = (folder / load.COMPILED).read_text(encoding="utf-8")
+    assert on_disk == load.compile_entries(folder), "run `make docs`"
+
+
+@pytest.mark.parametrize(
+    "compiled",
+    [
+        pytest.param(None, id="missing"),
+        pytest.param("<<<<<<< HEAD\n{}", id="of-two-branches"),
+        pytest.param("{}", id="without-the-entry"),
+        pytest.param("older", id="of-the-entry-before-an-edit"),
+    ],
+)
+def test_an_edit_of_the_yaml_is_seen_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled: str | None
+) -> None:
+    folder = tmp_path / "packaged"
+    path = add(folder, "one", title="Before")
+    if compiled is not None:
+        text = load.compile_entries(folder) if compiled == "older" else compiled
+        (folder / load.COMPILED).write_text(text)
+    path.write_text(path.read_text().replace("Before", "After"))
+    monkeypatch.setattr(load, "packaged_catalog", lambda: folder)
+    assert [one.title for one in load.load().resources] == ["After"]
+
+
+def test_what_is_compiled_is_not_read_as_yaml_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml, "parse", lambda *_: pytest.fail("read as YAML"))
+    assert len(load.load().resources) == 22

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from covcat.catalog.entries import Release, Resource
-from covcat.catalog.load import trusted
+from covcat.catalog.load import build_trusted
 from covcat.catalog.selection import Selection
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError
 from covcat.fetching import plan
@@ -50,7 +50,7 @@ def resource(*releases: dict[str, Any], id: str = "set", **more: Any) -> Resourc
         "access": "open",
         "releases": list(releases),
     }
-    return trusted(entry | more)
+    return build_trusted(entry | more)
 
 
 ONE = resource(release(WEB))

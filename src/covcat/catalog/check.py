@@ -1,8 +1,7 @@
 """The catalog's rules: plain tree -> Resource, every mistake at once with its file and line.
 
-`validated` is what user catalogs and `catalog check` go through (pydantic). `trusted` builds the
-same Resource without pydantic, for the packaged catalog, which the tests validate: that takes 3 ms
-in place of 27 (`make bench`).
+User catalogs and `catalog check` go through this. The packaged catalog, which the tests validate,
+is built without it, by `load.build_trusted`.
 """
 
 import difflib
@@ -10,22 +9,22 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from covcat.catalog import listing, vocabulary, yaml
 from covcat.catalog.columns import LABELS, NAMES
-from covcat.catalog.entries import LabelTable, PublishedCounts, Release, Resource
+from covcat.catalog.entries import LabelTable, PublishedCounts, Resource
 from covcat.catalog.files import GitHubFile
-from covcat.catalog.yaml import Lines, Place
+from covcat.catalog.yaml import KeyPath, Lines
 from covcat.errors import CovcatError, IntegrityError
 
 _DIGITS = re.compile(r"[0-9]+")
-Mistake = tuple[Place, str]  # where, and what is wrong
+Mistake = tuple[KeyPath, str]  # where, and what is wrong
 
-# ---- validated ---------------------------------------------------------------------------------
+# ---- one entry ---------------------------------------------------------------------------------
 
 
-def validated(tree: Mapping[str, Any], lines: Lines, name: str) -> Resource:
+def validate(tree: Mapping[str, Any], lines: Lines, name: str) -> Resource:
     """Check one entry whole.
 
     Raises:
@@ -38,7 +37,7 @@ def validated(tree: Mapping[str, Any], lines: Lines, name: str) -> Resource:
     except ValidationError as error:
         mistakes = [_explained(one) for one in error.errors(include_url=False)]
         raise _refusal(mistakes, lines, name) from error
-    if mistakes := inconsistencies(resource):
+    if mistakes := find_inconsistencies(resource):
         raise _refusal(mistakes, lines, name)
     return resource
 
@@ -52,8 +51,7 @@ def _refusal(mistakes: Sequence[Mistake], lines: Lines, name: str) -> IntegrityE
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON schema that gives editors completion for catalog files."""
-    schema: dict[str, Any] = _adapter().json_schema()
-    return schema
+    return cast(dict[str, Any], _adapter().json_schema())
 
 
 @cache
@@ -63,7 +61,7 @@ def _adapter() -> Any:
     return TypeAdapter(Resource)
 
 
-def inconsistencies(resource: Resource) -> list[Mistake]:
+def find_inconsistencies(resource: Resource) -> list[Mistake]:
     """Return what the types cannot say: fields that contradict each other."""
     found: list[Mistake] = []
     if resource.access == "browse" and (resource.releases or not resource.browse):
@@ -74,9 +72,13 @@ def inconsistencies(resource: Resource) -> list[Mistake]:
         found.append((("survey", "row"), "the survey has rows 1 to 14"))
     if not resource.is_sample and not (resource.homepage and resource.homepage_source):
         found.append(((), "the key `homepage` is missing, or its `homepage_source`"))
-    return (
-        found + _release_mistakes(resource) + _table_mistakes(resource) + _count_mistakes(resource)
-    )
+    for number, citation in enumerate(resource.citation):
+        for index, one in enumerate(citation.authors):
+            if bool(one.name) == bool(one.family) or (one.name and (one.given or one.particle)):
+                place = ("citation", number, "authors", index)
+                found.append((place, "expected `family` and `given`, or the `name` of a body"))
+    found += _release_mistakes(resource) + _table_mistakes(resource)
+    return found + _count_mistakes(resource)
 
 
 def _release_mistakes(resource: Resource) -> list[Mistake]:
@@ -91,12 +93,11 @@ def _release_mistakes(resource: Resource) -> list[Mistake]:
         if (release.listing is None) != (release.contents is None):
             found.append(((*place, "listing"), "`listing` and `contents` go together"))
         for index, file in enumerate(release.files):
+            where = (*place, "files", index)
             if file.unpack == "any" and not file.is_set:
-                found.append(
-                    ((*place, "files", index, "unpack"), "`any` is for sets: name the format")
-                )
-            if isinstance(file, GitHubFile):
-                found += _github_mistakes(file, (*place, "files", index))
+                found.append(((*where, "unpack"), "`any` is for sets: name the format"))
+            if isinstance(file, GitHubFile) and (mistake := _github_mistake(file)):
+                found.append((where, mistake))
     return found
 
 
@@ -113,19 +114,15 @@ def _table_mistakes(resource: Resource) -> list[Mistake]:
                     text = f"the index has no label `{name}`: expected one of {', '.join(LABELS)}"
                     found.append(((*place, key), text))
         found += [((*place, "values"), text) for text in _word_mistakes(table)]
-        if table.joins and not (
-            table.adds and table.joins in (table.columns or table.extract or {})
-        ):
-            found.append(
-                ((*place, "joins"), "`joins` needs `adds: yes`, and a column of that label")
-            )
-        patterns = [
-            (("extract",), one.partition(": ")[2]) for one in (table.extract or {}).values()
-        ]
-        patterns += [(("pattern",), table.pattern)] if table.pattern else []
-        for where, pattern in patterns:
-            if mistake := _pattern_mistake(pattern, needs_group=where == ("extract",)):
-                found.append(((*place, *where), mistake))
+        columns = table.columns or table.extract or {}
+        if table.joins and not (table.adds and table.joins in columns):
+            text = "`joins` needs `adds: yes`, and a column of that label"
+            found.append(((*place, "joins"), text))
+        patterns = [("extract", one.partition(": ")[2]) for one in (table.extract or {}).values()]
+        patterns += [("pattern", table.pattern)] if table.pattern else []
+        for key, pattern in patterns:
+            if mistake := _pattern_mistake(pattern, needs_group=key == "extract"):
+                found.append(((*place, key), mistake))
     return found
 
 
@@ -196,23 +193,25 @@ def recount_mistakes(counts: PublishedCounts) -> list[str]:
     return found
 
 
-def _github_mistakes(file: GitHubFile, place: Place) -> list[Mistake]:
+def _github_mistake(file: GitHubFile) -> str | None:
     if file.asset or file.tag:
         if not (file.asset and file.tag) or file.commit or file.branch or file.tree or file.keep:
-            return [(place, "`tag` and `asset` go together, and with no commit, branch or tree")]
-        return []
+            return "`tag` and `asset` go together, and with no commit, branch or tree"
+        return None
     if (file.commit is None) == (file.branch is None):
-        return [(place, "expected either `commit` or `branch`")]
+        return "expected either `commit` or `branch`"
     if file.tree and (file.exclude or file.strip):
-        return [(place, "a pinned tree is that of all its files: no `exclude`, no `strip`")]
+        return "a pinned tree is that of all its files: no `exclude`, no `strip`"
     if (file.commit is None) != (file.tree is None):
-        return [(place, "a commit needs its `tree` id, and a branch has none")]
-    return []
+        return "a commit needs its `tree` id, and a branch has none"
+    return None
 
 
 def _explained(error: Any) -> Mistake:
     """Say pydantic's finding in the catalog's words."""
-    place = _without_tag(error["loc"])
+    place: KeyPath = error["loc"]
+    if place[2:3] == ("files",) and len(place) > 4:
+        place = place[:4] + place[5:]  # without the host, which pydantic puts there
     key = place[-1] if place else ""
     got = error["input"]
     match error["type"]:
@@ -229,23 +228,16 @@ def _explained(error: Any) -> Mistake:
         case "union_tag_not_found":
             text = "the key `host` is missing"
         case _:
-            shown = f", got `{got}`" if isinstance(got, str | int) else ""
-            text = error["msg"][0].lower() + error["msg"][1:] + shown
+            text = error["msg"][0].lower() + error["msg"][1:]
+            text += f", got `{got}`" if isinstance(got, str | int) else ""
     return place, f"{_dotted(place)}: {text}" if place else text
 
 
-def _without_tag(place: Place) -> Place:
-    """Drop the host that pydantic puts into the place of a file's mistake."""
-    if place[2:3] == ("files",) and len(place) > 4:
-        return place[:4] + place[5:]
-    return place
-
-
-def _dotted(place: Place) -> str:
+def _dotted(place: KeyPath) -> str:
     return ".".join(str(part) for part in place)
 
 
-def _nearest(key: str, place: Place) -> str:
+def _nearest(key: str, place: KeyPath) -> str:
     near = difflib.get_close_matches(key, [one for one in _known_keys() if one != key], 1)
     inside = f" in `{_dotted(place[:-1])}`" if place[:-1] else ""
     return inside + (f" (did you mean `{near[0]}`?)" if near else "")
@@ -263,16 +255,16 @@ def _known_keys() -> list[str]:
     return sorted(keys(json_schema()))
 
 
-def _line(lines: Lines, place: Place) -> int:
+def _line(lines: Lines, place: KeyPath) -> int:
     """Find the line of a place; pydantic's may hold union tags that the file does not have."""
-    known: Place = ()
+    known: KeyPath = ()
     for part in place:
         if (*known, part) in lines:
             known = (*known, part)
     return lines.get(known, 1)
 
 
-# ---- trusted -----------------------------------------------------------------------------------
+# ---- files and catalogs ------------------------------------------------------------------------
 
 
 def load_file(path: Path) -> Resource:
@@ -282,7 +274,7 @@ def load_file(path: Path) -> Resource:
         IntegrityError: every mistake, with file and line.
     """
     tree, lines = yaml.parse(yaml.read(path), str(path))
-    resource = validated(tree, lines, str(path))
+    resource = validate(tree, lines, str(path))
     if path.stem != resource.id:
         raise IntegrityError(f"{path}:{lines['id',]}: expected id `{path.stem}` as the file's name")
     return resource
@@ -294,22 +286,18 @@ def check_file(path: Path) -> list[str]:
         resource = load_file(path)
     except IntegrityError as error:
         return [error.message.removesuffix(f" (and {len(error.details)} more)"), *error.details]
-    return [
-        mistake
-        for release in resource.releases
-        if release.listing
-        for mistake in _check_listing(path, release)
-    ]
-
-
-def _check_listing(path: Path, release: Release) -> list[str]:
-    try:
-        totals = listing.totals(listing.read(path.parent / str(release.listing)))
-    except CovcatError as error:
-        return [f"{path}: {release.listing}: {error.message}"]
-    if totals != release.contents:
-        return [f"{path}: {release.listing}: expected {release.contents}, got {totals}"]
-    return []
+    found = []
+    for release in (one for one in resource.releases if one.listing):
+        try:
+            totals = listing.totals(listing.read(path.parent / str(release.listing)))
+        except CovcatError as error:
+            found.append(f"{path}: {release.listing}: {error.message}")
+        else:
+            if totals != release.contents:
+                found.append(
+                    f"{path}: {release.listing}: expected {release.contents}, got {totals}"
+                )
+    return found
 
 
 def check_together(resources: Iterable[Resource]) -> list[str]:

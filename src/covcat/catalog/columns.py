@@ -68,23 +68,7 @@ COLUMNS = (
 )
 NAMES = tuple(column.name for column in COLUMNS)
 LABELS = (  # what a table can say; the others follow from the files
-    "modality",
-    "view",
-    "finding",
-    "patient_id",
-    "offset",
-    "sex",
-    "age",
-    "survival",
-    "icu",
-    "intubated",
-    "date",
-    "location",
-    "filename",
-    "doi",
-    "url",
-    "license",
-    "clinical_notes",
-    "other_notes",
-    "split",
+    *("modality", "view", "finding", "patient_id", "offset", "sex", "age", "survival", "icu"),
+    *("intubated", "date", "location", "filename", "doi", "url", "license", "clinical_notes"),
+    *("other_notes", "split"),
 )

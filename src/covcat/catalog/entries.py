@@ -1,6 +1,5 @@
 """The catalog's nouns: Resource > Release > File."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from covcat.catalog.files import AnyFile, GitHubFile
@@ -8,10 +7,10 @@ from covcat.catalog.marks import (
     Date,
     ListingPath,
     Matches,
+    Noun,
     Number,
     ReleaseId,
     ResourceId,
-    Strict,
     Text,
     WebPage,
 )
@@ -19,8 +18,7 @@ from covcat.catalog.marks import (
 Reader = Literal["delimited", "sheet", "darwin", "covidx", "names", "dicom", "nifti"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pictures(Strict):
+class Pictures(Noun):
     """Which files of a release are its images: globs of paths below files/."""
 
     include: tuple[str, ...] = ()  # none means all that have the suffix of an image
@@ -30,8 +28,7 @@ class Pictures(Strict):
 Allowed = Literal["yes", "no", "unknown"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allows(Strict):
+class Allows(Noun):
     """What the licence lets a user do; `unknown` is never read as yes."""
 
     commercial: Allowed
@@ -39,8 +36,7 @@ class Allows(Strict):
     redistribution: Allowed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Disputed(Strict):
+class Disputed(Noun):
     """Rows whose own licence others contradict, and what counts then: the strictest of all."""
 
     column: Text
@@ -50,8 +46,7 @@ class Disputed(Strict):
     source: Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelTable(Strict):
+class LabelTable(Noun):
     """One table of labels, or what stands for one: file names, headers of the images."""
 
     reader: Reader
@@ -81,16 +76,14 @@ class LabelTable(Strict):
     dates: Literal["mdy", "dmy", "ymd"] | None = None  # order of 1/2/2020; else it stays blank
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PerImage(Strict):
+class PerImage(Noun):
     """Where each image states a licence of its own."""
 
     table: Text
     column: Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class License(Strict):
+class License(Noun):
     """Terms of the data as a whole, by SPDX id or `LicenseRef-…`."""
 
     spdx: Annotated[
@@ -113,8 +106,7 @@ MODALITIES = ("ct", "xray", "mri", "ultrasound")
 CONTENT_FLAGS = (*MODALITIES, "metadata", "case_review")  # the survey's six columns, in its order
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flags(Strict):
+class Flags(Noun):
     """The survey's six columns: yes, no or unknown."""
 
     ct: Flag
@@ -125,22 +117,19 @@ class Flags(Strict):
     case_review: Flag
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Survey(Flags):
     """A row of Table 1 of Kalkreuth & Kaufmann (arXiv:2004.04569v2), verbatim."""
 
     row: Number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Found(Flags):
     """What the resource really holds, and how that is known."""
 
     source: Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Correction(Strict):
+class Correction(Noun):
     """A field that the survey prints one way and that is another way today."""
 
     field: Literal["title", "organization", "homepage"]
@@ -149,18 +138,26 @@ class Correction(Strict):
     source: Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Citation(Strict):
+class Author(Noun):
+    """A person by `family` and `given`, or an organisation by its `name`."""
+
+    family: Text | None = None
+    given: Text | None = None
+    particle: Text | None = None  # `van de`, which lists do not sort by
+    name: Text | None = None
+
+
+class Citation(Noun):
     """One BibTeX entry: `fields` are BibTeX's own, values without braces around them."""
 
     entry: Literal["article", "misc", "inproceedings", "data"]
     key: Annotated[str, Matches(r"[A-Za-z0-9][\w:./-]*", "a BibTeX key")]
     fields: dict[Annotated[str, Matches(r"[a-z][a-z-]*", "a field of BibTeX")], Text]
     source: Text
+    authors: tuple[Author, ...] = ()  # BibTeX's `author` is made of them, unless `fields` has it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contained(Strict):
+class Contained(Noun):
     """Another resource whose images are, wholly or in part, inside this one."""
 
     resource: ResourceId
@@ -168,8 +165,7 @@ class Contained(Strict):
     source: Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownIssue(Strict):
+class KnownIssue(Noun):
     """Something a user should know before trusting the data; `date` is when it was so."""
 
     date: Date
@@ -178,25 +174,22 @@ class KnownIssue(Strict):
     source: Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link(Strict):
+class BrowsePage(Noun):
     """A page for a person's browser."""
 
     url: WebPage
     shows: Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Browse(Strict):
+class Browse(Noun):
     """Where a person looks at what offers no download, and on what terms."""
 
-    pages: tuple[Link, ...]
+    pages: tuple[BrowsePage, ...]
     terms: Text
     source: Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contents(Strict):
+class Contents(Noun):
     """Totals of a listing, so that `list` need not read it."""
 
     files: Number
@@ -209,8 +202,7 @@ class Contents(Strict):
         return self.bytes + self.of_unknown_size * ((4 << 20) + 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImagesIn(Strict):
+class ImagesIn(Noun):
     """Another release, of any resource, that holds the images which this one has labels of."""
 
     resource: ResourceId
@@ -220,8 +212,7 @@ class ImagesIn(Strict):
     source: Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release(Strict):
+class Release(Noun):
     """One dated, named state of a resource."""
 
     id: ReleaseId
@@ -253,8 +244,7 @@ BROUGHT = Release(  # of a resource that offers no download: what a person broug
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explained(Strict):
+class Explained(Noun):
     """A published count that the data does not give, and why."""
 
     row: tuple[str, ...]  # as published, without its count
@@ -263,8 +253,7 @@ class Explained(Strict):
     source: Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recount(Strict):
+class Recount(Noun):
     """How a published table is counted from the image index."""
 
     by: tuple[str, ...] = ()  # for each of the table: a column of the index, or SQL
@@ -273,8 +262,7 @@ class Recount(Strict):
     differs: tuple[Explained, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublishedCounts(Strict):
+class PublishedCounts(Noun):
     """Counts as a paper or README prints them: each row is one value per `by`, then the count."""
 
     of: Text  # what is counted, in the source's words
@@ -287,8 +275,7 @@ class PublishedCounts(Strict):
     recount: Recount | None = None  # None: what was counted is not in the index
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resource(Strict):
+class Resource(Noun):
     """One entry of the catalog: a data set, a case database or a website."""
 
     id: ResourceId

@@ -1,6 +1,5 @@
 """What hosts serve, as the catalog describes it: one kind of file for each host."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from covcat.catalog.marks import (
@@ -14,16 +13,15 @@ from covcat.catalog.marks import (
     HexPrefix,
     Matches,
     Md5,
+    Noun,
     Number,
     OwnerName,
     Sha256,
-    Strict,
     Text,
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class File(Strict):
+class File(Noun):
     """One thing that a host serves: an archive or a plain file."""
 
     name: FileName | None = None  # as kept; hosts that need none derive it
@@ -48,7 +46,6 @@ class File(Strict):
         return False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GitHubFile(File):
     """A repository's state as codeload's zip, its root folder stripped; or a release's asset."""
 
@@ -67,7 +64,6 @@ class GitHubFile(File):
         return self.asset is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class WebFile(File):
     """A plain https address."""
 
@@ -76,7 +72,6 @@ class WebFile(File):
     url: DataUrl
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BundledFile(File):
     """A file that comes with covcat itself, in `catalog/bundled`."""
 
@@ -85,7 +80,6 @@ class BundledFile(File):
     sha256: Sha256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DataverseFile(File):
     """Every file of a Dataverse data set, or one `file` of it, by its id."""
 
@@ -101,7 +95,6 @@ class DataverseFile(File):
         return self.file is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ZenodoFile(File):
     """One named file of a Zenodo record."""
 
@@ -110,7 +103,6 @@ class ZenodoFile(File):
     name: FileName
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FigshareFile(File):
     """One file of a figshare article, by its file id."""
 
@@ -121,7 +113,6 @@ class FigshareFile(File):
     name: FileName
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MendeleyFile(File):
     """A Mendeley Data set (or one `file` of it, by its uuid)."""
 
@@ -136,7 +127,6 @@ class MendeleyFile(File):
         return self.file is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class KaggleFile(File):
     """A Kaggle data set's zip, or one `file` of it; of the version that is named."""
 
@@ -146,7 +136,6 @@ class KaggleFile(File):
     file: Text | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class S3File(File):
     """One object of a public bucket."""
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from covcat.catalog.entries import MODALITIES, Resource
+from covcat.catalog.citations import fields_of
+from covcat.catalog.entries import MODALITIES, Allowed, Resource
 from covcat.catalog.load import Catalog
 from covcat.errors import UsageError
 
@@ -50,7 +51,7 @@ def _tests(wanted: Filter) -> list[Callable[[Resource], bool]]:
         (wanted.modalities, lambda one: _holds_any(one, wanted.modalities, wanted.fetchable)),
         (wanted.has, lambda one: _holds_any(one, wanted.has, wanted.fetchable)),
         (wanted.licenses, lambda one: any(_is_licensed(one, glob) for glob in wanted.licenses)),
-        (wanted.allows, lambda one: all(_allows(one, use) for use in wanted.allows)),
+        (wanted.allows, lambda one: {_allowed(one, use) for use in wanted.allows} == {"yes"}),
         (wanted.access, lambda one: one.access in wanted.access),
         (wanted.fetchable, is_fetchable),
         (wanted.fetched is not None, lambda one: one.id in fetched),
@@ -64,7 +65,7 @@ def unclear_for(catalog: Catalog, wanted: Filter) -> list[Resource]:
     if not wanted.allows:
         return []
     others = select(catalog, replace(wanted, allows=frozenset()))
-    words = [(one, {getattr(one.license.allows, use) for use in wanted.allows}) for one in others]
+    words = [(one, {_allowed(one, use) for use in wanted.allows}) for one in others]
     return [one for one, said in words if "unknown" in said and "no" not in said]
 
 
@@ -86,8 +87,9 @@ def _holds_any(resource: Resource, flags: Iterable[str], by_found_only: bool) ->
     return any(resource.has(flag) for flag in flags)
 
 
-def _allows(resource: Resource, use: str) -> bool:
-    return bool(getattr(resource.license.allows, use) == "yes")
+def _allowed(resource: Resource, use: str) -> Allowed:
+    word: Allowed = getattr(resource.license.allows, use)
+    return word
 
 
 def _is_licensed(resource: Resource, glob: str) -> bool:
@@ -103,7 +105,7 @@ def is_fetchable(resource: Resource) -> bool:
 def _text(resource: Resource) -> str:
     """Everything that `search` looks at."""
     notes = (resource.license.spdx, resource.license.note or "", *resource.authors)
-    fields = [value for one in resource.citation for value in one.fields.values()]
+    fields = [value for one in resource.citation for value in fields_of(one).values()]
     issues = [issue.text for issue in resource.known_issues]
     fixes = [fix.value for fix in resource.corrections]
     names = (resource.id, *resource.aliases, resource.title, resource.organization)

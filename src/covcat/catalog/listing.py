@@ -76,19 +76,14 @@ def _row(line: str, place: str) -> ListedFile:
 
 def write(path: Path, rows: Iterable[ListedFile]) -> None:
     """Write a listing, sorted by path; the same rows always give the same bytes."""
-    ordered = sorted(rows, key=lambda row: row.path)
-    text = HEADER + "".join(
-        "\t".join("-" if cell is None else str(cell) for cell in _cells(row)) + "\n"
-        for row in ordered
-    )
+    lines = [HEADER]
+    for row in sorted(rows, key=lambda row: row.path):
+        cells = (row.path, row.mode, row.blob, row.bytes, row.sha256)
+        lines.append("\t".join("-" if cell is None else str(cell) for cell in cells) + "\n")
     packed = io.BytesIO()
     with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as stream:
-        stream.write(text.encode())
+        stream.write("".join(lines).encode())
     path.write_bytes(packed.getvalue())
-
-
-def _cells(row: ListedFile) -> tuple[object, ...]:
-    return (row.path, row.mode, row.blob, row.bytes, row.sha256)
 
 
 def totals(listing: Listing) -> Contents:

@@ -1,19 +1,23 @@
-"""The catalog: YAML files -> Resources; find one by name, filter many."""
+"""The catalog: YAML files -> Resources; find one by its name."""
 
 import difflib
+import hashlib
+import json
 import types
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from covcat.catalog import yaml
-from covcat.catalog.check import load_file
 from covcat.catalog.entries import Release, Resource
 from covcat.catalog.listing import Listing, read
+from covcat.catalog.marks import Noun
 from covcat.catalog.yaml import packaged_catalog
 from covcat.errors import IntegrityError, NotFoundError, UsageError
+
+COMPILED = "compiled.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +34,7 @@ class Catalog:
             NotFoundError: nothing has that name; the hint names the nearest.
         """
         wanted = name.casefold()
-        names: dict[str, Resource] = {}
-        for resource in self.resources:
-            for known in (*resource.aliases, resource.id):
-                names[known] = resource
+        names = {name: one for one in self.resources for name in (*one.aliases, one.id)}
         if wanted not in names:
             near = difflib.get_close_matches(wanted, names, 1)
             hint = f"did you mean `{near[0]}`?" if near else "`covcat list` shows the ids"
@@ -56,16 +57,11 @@ class Catalog:
         for release in resource.releases:
             if release.id == release_id:
                 return resource, release
-        near = difflib.get_close_matches(release_id, [one.id for one in resource.releases], 1)
-        if near:
-            raise NotFoundError(
-                f"`{resource.id}` has no release `{release_id}`",
-                hint=f"did you mean `{resource.id}@{near[0]}`?",
-            )
-        known = ", ".join(f"{resource.id}@{release.id}" for release in resource.releases)
-        raise NotFoundError(
-            f"`{resource.id}` has no release `{release_id}`", hint=f"it has: {known or 'none'}"
-        )
+        ids = [one.id for one in resource.releases]
+        known = ", ".join(f"{resource.id}@{one}" for one in ids)
+        near = difflib.get_close_matches(release_id, ids, 1)
+        hint = f"did you mean `{resource.id}@{near[0]}`?" if near else f"it has: {known or 'none'}"
+        raise NotFoundError(f"`{resource.id}` has no release `{release_id}`", hint=hint)
 
     def listing(self, resource: Resource, release: Release) -> Listing | None:
         """Read the pinned listing of a release, or return None where there is none."""
@@ -84,18 +80,44 @@ def load(extra: Sequence[Path] = ()) -> Catalog:
         IntegrityError: a user's file is wrong, or replaces a packaged entry without saying so.
     """
     packaged = packaged_catalog()
-    resources: dict[str, Resource] = {}
-    folders: dict[str, Path] = {}
-    for path in entry_files(packaged):
-        tree, _ = yaml.parse(yaml.read(path), str(path))
-        resource = trusted(tree)
-        resources[resource.id], folders[resource.id] = resource, packaged
+    found = {one.id: one for one in _load_packaged(packaged)}
+    folders = dict.fromkeys(found, packaged)
     for folder in extra:
+        from covcat.catalog.check import load_file  # which only a user's files need
+
         for path in entry_files(folder):
             resource = load_file(path)
-            _refuse_taken_names(resource, resources, path)
-            resources[resource.id], folders[resource.id] = resource, folder
-    return Catalog(tuple(sorted(resources.values(), key=_position)), folders)
+            _refuse_taken_names(resource, found, path)
+            found[resource.id], folders[resource.id] = resource, folder
+    return Catalog(tuple(sorted(found.values(), key=_position)), folders)
+
+
+def _load_packaged(folder: Path) -> Iterator[Resource]:
+    """Take each entry from `compiled.json`, unless its YAML has changed since that was made."""
+    try:
+        compiled = json.loads((folder / COMPILED).read_bytes())
+    except (OSError, ValueError):  # between two commits it may be missing, or have both in it
+        compiled = {}
+    for path in entry_files(folder):
+        data = yaml.read(path)
+        sha256, tree = compiled.get(path.name, ("", {}))
+        if hashlib.sha256(data).hexdigest() != sha256:
+            tree, _ = yaml.parse(data, str(path))
+        yield build_trusted(tree)
+
+
+def compile_entries(folder: Path) -> str:
+    """Return what `compiled.json` has to be: sha256 and tree of each entry, one a line.
+
+    Reading YAML takes 40 ms, of which each command would have to wait.
+    """
+    files = {path.name: yaml.read(path) for path in entry_files(folder)}
+    rows = {
+        name: [hashlib.sha256(data).hexdigest(), yaml.parse(data, name)[0]]
+        for name, data in files.items()
+    }
+    lines = [f"{json.dumps(k)}: {json.dumps(v, ensure_ascii=False)}" for k, v in rows.items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def _refuse_taken_names(resource: Resource, others: Mapping[str, Resource], path: Path) -> None:
@@ -123,7 +145,7 @@ def entry_files(folder: Path) -> list[Path]:
     return sorted(path for path in entries if not path.name.startswith("_"))
 
 
-def overlaps(catalog: Catalog, ids: Collection[str]) -> list[str]:
+def find_overlaps(catalog: Catalog, ids: Collection[str]) -> list[str]:
     """Say which of these resources hold images of another of them: they would count twice."""
     return [
         f"`{one.id}` is made of images of `{part.resource}` too: {part.evidence}"
@@ -139,59 +161,38 @@ def _position(resource: Resource) -> tuple[int, int, str]:
     return (1, resource.position if resource.position is not None else 10**6, resource.id)
 
 
-# ---- find and filter ---------------------------------------------------------------------------
+# ---- from plain trees --------------------------------------------------------------------------
 
 
-def trusted(tree: Mapping[str, Any]) -> Resource:
-    """Build a Resource from a tree that is known to be valid; on any other tree it may raise."""
-    resource: Resource = _build(Resource, tree)
+def build_trusted(tree: Mapping[str, Any]) -> Resource:
+    """Build a Resource from a tree that is known to be valid; on any other tree it may raise.
+
+    `covcat.catalog.check` builds the same with pydantic, which takes ten times as long.
+    """
+    resource: Resource = _builder(Resource)(tree)
     return resource
-
-
-def _build(kind: Any, value: Any) -> Any:
-    return _builder(kind)(value)
 
 
 @cache
 def _builder(kind: Any) -> Callable[[Any], Any]:
     """Return the function that turns plain YAML values into `kind`."""
-    origin = get_origin(kind)
-    if origin is Annotated:
-        return _builder(get_args(kind)[0])
+    origin, inside = get_origin(kind), [one for one in get_args(kind) if one is not type(None)]
+    if origin is Annotated or (origin in (Union, types.UnionType) and len(inside) == 1):
+        return _builder(inside[0])
     if origin in (Union, types.UnionType):
-        return _union_builder([one for one in get_args(kind) if one is not type(None)])
+        by_host = {get_args(one.types()["host"])[0]: _builder(one) for one in inside}
+        return lambda value: by_host[value["host"]](value)
     if origin is tuple:
-        item = get_args(kind)[0]
-        return lambda values: tuple(map(_builder(item), values))
-    if is_dataclass(kind):
-        return _dataclass_builder(kind)
-    return kind if kind is int else lambda value: value
+        item = _builder(inside[0])
+        return lambda values: tuple(map(item, values))
+    if isinstance(kind, type) and issubclass(kind, Noun):
+        builders = {name: _builder(hint) for name, hint in kind.types().items()}
+        changed = {name: build for name, build in builders.items() if build is not _as_it_is}
+        return lambda tree: kind(
+            **tree | {key: build(tree[key]) for key, build in changed.items() if key in tree}
+        )
+    return int if kind is int else _as_it_is
 
 
-def _union_builder(kinds: list[Any]) -> Callable[[Any], Any]:
-    if len(kinds) == 1:
-        return _builder(kinds[0])
-    by_host = {get_args(_hints(kind)["host"])[0]: kind for kind in kinds}
-    return lambda value: _build(by_host[value["host"]], value)
-
-
-def _dataclass_builder(kind: Any) -> Callable[[Any], Any]:
-    hints = _hints(kind)
-    plain = {
-        name for name, hint in hints.items() if hint is str or get_origin(hint) in (Literal, dict)
-    }
-
-    def build(value: Mapping[str, Any]) -> Any:
-        return kind(**{k: v if k in plain else _builder(hints[k])(v) for k, v in value.items()})
-
-    return build
-
-
-@cache
-def _hints(kind: Any) -> dict[str, Any]:
-    """Return the field types of a dataclass, without their marks."""
-    return {name: hint for name, hint in get_type_hints(kind).items() if name in _names(kind)}
-
-
-def _names(kind: Any) -> set[str]:
-    return {one.name for one in fields(kind)}
+def _as_it_is(value: Any) -> Any:
+    return value

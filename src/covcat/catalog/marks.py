@@ -5,8 +5,9 @@ validated.
 """
 
 import re
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, fields
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, dataclass_transform
 
 from covcat.names import unsafe_name
 
@@ -16,8 +17,13 @@ class Matches:
 
     def __init__(self, pattern: str, expected: str) -> None:
         """`expected` completes the sentence "expected …" in the error."""
-        self.pattern = re.compile(pattern)
+        self._pattern = pattern
         self.expected = expected
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The rule, compiled when it is first asked for: `list` asks for none."""
+        return re.compile(self._pattern)
 
     def check(self, text: str) -> str:
         """Return `text`, or raise ValueError."""
@@ -33,7 +39,7 @@ class Matches:
 
     def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> Any:
         """Show the pattern to editors."""
-        return {**handler(core), "pattern": f"^(?:{self.pattern.pattern})$"}
+        return {**handler(core), "pattern": f"^(?:{self._pattern})$"}
 
 
 class Whole:
@@ -110,8 +116,46 @@ ListingPath = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Strict:
-    """Base of the catalog's nouns: a key that is not a field is a mistake."""
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class Noun:
+    """Base of the catalog's nouns: a frozen dataclass in which an unknown key is a mistake.
+
+    Its methods serve all nouns: `@dataclass` would write and compile them for each, 1 ms a class
+    in every command's start.
+    """
 
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+    _names: ClassVar[frozenset[str]]
+    _defaults: ClassVar[dict[str, Any]]
+
+    def __init_subclass__(cls) -> None:
+        dataclass(init=False, repr=False, eq=False, match_args=False, kw_only=True)(cls)
+        known: tuple[Field[Any], ...] = fields(cls)  # type: ignore[arg-type]  # it is one now
+        cls._names = frozenset(one.name for one in known)
+        cls._defaults = {one.name: one.default for one in known if one.default is not MISSING}
+        for name in cls._defaults.keys() & vars(cls).keys():  # or a field would inherit one
+            delattr(cls, name)
+
+    def __init__(self, **values: Any) -> None:
+        vars(self).update(self._defaults | values)
+        if vars(self).keys() != self._names:
+            wrong = sorted(vars(self).keys() ^ self._names)
+            raise TypeError(f"{type(self).__name__}: missing or unknown: {', '.join(wrong)}")
+
+    @classmethod
+    def types(cls) -> dict[str, Any]:
+        """Return the type of each field."""
+        return {one.name: one.type for one in fields(cls)}  # type: ignore[arg-type]
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(vars(self).items()))
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.types())
+        return f"{type(self).__name__}({told})"

@@ -1,7 +1,4 @@
-"""What is known of a resource's licence, as one text, and when somebody accepted that text.
-
-Who it was is not recorded; the digest of the text says which terms it was.
-"""
+"""What is known of a resource's licence, as one text; its digest says which terms it was."""
 
 import hashlib
 
@@ -18,7 +15,7 @@ def is_unsettled(resource: Resource) -> bool:
     return resource.license.short.casefold() in UNSETTLED
 
 
-def text(resource: Resource) -> str:
+def to_text(resource: Resource) -> str:
     """Return what the catalog knows of the terms; the same catalog gives the same text."""
     terms = resource.license
     lines = [f"{resource.id}: {resource.title}", f"licence: {terms.spdx}"]
@@ -42,7 +39,4 @@ def text(resource: Resource) -> str:
 
 def digest(resource: Resource) -> str:
     """Return the sha256 of the terms' text."""
-    return hashlib.sha256(text(resource).encode()).hexdigest()
-
-
-# ---- the record --------------------------------------------------------------------------------
+    return hashlib.sha256(to_text(resource).encode()).hexdigest()

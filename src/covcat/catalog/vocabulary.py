@@ -9,7 +9,6 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import Any
 
 from covcat.catalog import yaml
 from covcat.catalog.yaml import packaged_catalog
@@ -59,23 +58,23 @@ def words() -> Words:
     """Read the vocabulary that comes with covcat."""
     path = packaged_catalog() / "vocabulary" / "terms.yaml"
     tree, _ = yaml.parse(yaml.read(path), str(path))
-    lists = {name: _by_word(tree[name]) for name in ("findings", "views", "modalities", "sexes")}
-    lists["splits"] = _by_word(tree["splits"])
-    lists["answers"] = _by_word({"yes": tree["yes"], "no": tree["no"]})
+    kinds = ("findings", "views", "modalities", "sexes", "splits")
+    terms = {kind: tree[kind] for kind in kinds} | {"answers": {x: tree[x] for x in ("yes", "no")}}
+    lists = {
+        kind: {plain(word): term for term, known in one.items() for word in known}
+        for kind, one in terms.items()
+    }
+    licenses = {
+        plain(word): Terms(one.get("spdx", ""), {use: one[use] for use in USES})
+        for one in tree["licenses"]
+        for word in one["words"]
+    }
     return Words(
         frozenset(map(plain, tree["placeholders"])),
         lists,
         frozenset(map(plain, tree["unspecific"])),
-        {plain(word): _terms(one) for one in tree["licenses"] for word in one["words"]},
+        licenses,
     )
-
-
-def _by_word(terms: Mapping[str, Any]) -> dict[str, str]:
-    return {plain(word): term for term, known in terms.items() for word in known}
-
-
-def _terms(one: Mapping[str, Any]) -> Terms:
-    return Terms(one.get("spdx", ""), {use: one[use] for use in USES})
 
 
 def plain(text: str) -> str:

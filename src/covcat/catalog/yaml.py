@@ -15,8 +15,8 @@ from covcat.files import NoFileError, opened
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
 
-Place = tuple[str | int, ...]  # keys and positions from the root: ("releases", 0, "date")
-Lines = dict[Place, int]  # the line, from 1, on which each value starts
+KeyPath = tuple[str | int, ...]  # keys and positions from the root: ("releases", 0, "date")
+Lines = dict[KeyPath, int]  # the line, from 1, on which each value starts
 
 
 def read(path: Path) -> bytes:
@@ -45,7 +45,12 @@ def parse(data: bytes, name: str) -> tuple[dict[str, Any], Lines]:
     """
     import yaml
 
-    text = _decode(data, name)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        byte = data[error.start]
+        raise IntegrityError(f"{name}:{line}: expected UTF-8, got byte 0x{byte:02x}") from error
     try:
         return _read_with(yaml.CSafeLoader, text, name)
     except yaml.YAMLError as error:
@@ -64,19 +69,10 @@ def parse(data: bytes, name: str) -> tuple[dict[str, Any], Lines]:
 def _read_with(loader: Any, text: str, name: str) -> tuple[dict[str, Any], Lines]:
     import yaml
 
-    return _Reader(yaml.parse(text, Loader=loader), name).document()
+    return _TreeBuilder(yaml.parse(text, Loader=loader), name).document()
 
 
-def _decode(data: bytes, name: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        byte = data[error.start]
-        raise IntegrityError(f"{name}:{line}: expected UTF-8, got byte 0x{byte:02x}") from error
-
-
-class _Reader:
+class _TreeBuilder:
     """Builds values from parser events: one pass, and nothing is expanded on the way."""
 
     def __init__(self, events: Iterator[Any], name: str) -> None:
@@ -99,7 +95,7 @@ class _Reader:
             raise self._mistake(after, "expected one document, found a second one")
         return cast(dict[str, Any], value), self._lines
 
-    def _value(self, event: Any, place: Place) -> Any:
+    def _value(self, event: Any, place: KeyPath) -> Any:
         self._lines[place] = event.start_mark.line + 1
         if len(place) > MAX_DEPTH:
             raise self._mistake(event, f"nested more than {MAX_DEPTH} levels deep")
@@ -118,7 +114,7 @@ class _Reader:
             raise self._mistake(event, "a value is missing; leave the key out if it is unknown")
         return str(event.value)
 
-    def _mapping(self, place: Place) -> dict[str, Any]:
+    def _mapping(self, place: KeyPath) -> dict[str, Any]:
         found: dict[str, Any] = {}
         while not _is(key := next(self._events), "MappingEnd"):
             if not _is(key, "Scalar") or key.anchor or key.tag or key.value == "<<":
@@ -128,7 +124,7 @@ class _Reader:
             found[key.value] = self._value(next(self._events), (*place, key.value))
         return found
 
-    def _sequence(self, place: Place) -> list[Any]:
+    def _sequence(self, place: KeyPath) -> list[Any]:
         found: list[Any] = []
         while not _is(event := next(self._events), "SequenceEnd"):
             found.append(self._value(event, (*place, len(found))))

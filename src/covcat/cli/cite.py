@@ -3,15 +3,13 @@
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from covcat.catalog.cite import as_csl, as_ris, sources
-from covcat.catalog.cite.text import bibtex, sentence
+from covcat.catalog import citations
 from covcat.catalog.entries import Citation, Resource
 from covcat.cli import complete
 from covcat.cli.printing import put
@@ -45,14 +43,6 @@ def cite(
     with_sources: Annotated[
         bool, typer.Option("--with-sources", help="Also what these contain, or have labels of.")
     ] = False,
-    accessed: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DATE",
-            help="When you saw what is only at an address, such as 2026-04-02, or today. "
-            "Default: the day of the fetch, where it is here.",
-        ),
-    ] = None,
     output: Annotated[
         str,
         typer.Option(
@@ -69,7 +59,6 @@ def cite(
     """
     session: Session = ctx.obj
     chosen_output(output, FORMATS)
-    day = _day(accessed)
     releases = _wanted(session, names or [], lock)
     resources = list({one.id: one for one, _ in releases}.values())
     lone = [one.id for one in resources if not one.citation]
@@ -79,11 +68,11 @@ def cite(
         )
     if with_sources:
         known = {one.id: one for one in session.catalog.resources}
-        resources = sources.upstream(resources, known)
+        resources = citations.with_sources(resources, known)
         for one in resources:
             if not one.citation:
                 session.say(f"note: no citation is known for {one.id}, a source of these")
-    _print(session, _dated(session, releases, resources, day), output)
+    _print(session, _dated(session, releases, resources), output)
 
 
 def _wanted(
@@ -154,43 +143,24 @@ def _one_locked(row: dict[str, Any]) -> tuple[str, str | None]:
 # ---- the day -----------------------------------------------------------------------------------
 
 
-def _day(asked: str | None) -> str | None:
-    if asked is None:
-        return None
-    if asked == "today":
-        return datetime.now(UTC).astimezone().date().isoformat()
-    try:
-        day = date.fromisoformat(asked)
-    except ValueError as error:
-        raise UsageError(
-            f"--accessed `{asked}` is no date: expected one like 2026-04-02, or today"
-        ) from error
-    if day > datetime.now(UTC).date() + timedelta(days=1):  # somewhere it is tomorrow already
-        raise UsageError(f"--accessed `{asked}` is still to come: expected the day you saw it")
-    return day.isoformat()
-
-
 def _dated(
     session: Session,
     releases: Iterable[tuple[Resource, str | None]],
     resources: Iterable[Resource],
-    day: str | None,
 ) -> Cited:
     """Give each work once; what has an address only, with the day on which it was seen."""
     chosen = {one.id: release for one, release in releases}
     days: dict[str, str | None] = {}
-    entries: list[Citation] = []
     for resource in resources:
-        seen = day or _fetched(session, resource.id, chosen.get(resource.id))
-        entries += resource.citation
-        for one in filter(sources.is_site, resource.citation):
+        seen = _fetched(session, resource.id, chosen.get(resource.id))
+        for one in filter(citations.is_site, resource.citation):
             days[str(one.fields)] = days.get(str(one.fields)) or seen
-    found = [(one, days.get(str(one.fields))) for one in sources.distinct(entries)]
-    undated = [one.key for one, seen in found if sources.is_site(one) and seen is None]
+    found = [(one, days.get(str(one.fields))) for one in citations.unique_works(resources)]
+    undated = [one.key for one, seen in found if citations.is_site(one) and seen is None]
     if undated:
         session.say(
-            f"note: no date of access is known of {', '.join(undated)}: add --accessed DATE, "
-            "the day on which you saw it"
+            f"note: no date of access is known of {', '.join(undated)}: add the day on which you "
+            "saw it"
         )
     return found
 
@@ -214,17 +184,17 @@ def _fetched(session: Session, resource_id: str, release_id: str | None) -> str 
 
 def _print(session: Session, cited: Cited, output: str) -> None:
     if session.json or output == "json":
-        data = [asdict(one) | ({"accessed": day} if day else {}) for one, day in cited]
+        data = [citations.to_dict(one) | ({"accessed": day} if day else {}) for one, day in cited]
         put(sys.stdout, envelope("cite", data))
     elif output == "csl-json":
-        items = [as_csl.csl(one, day) for one, day in cited]
+        items = [citations.csl(one, day) for one, day in cited]
         put(sys.stdout, json.dumps(items, indent=2) + "\n")
     elif output == "ris":
-        records = [map(escaped, as_ris.ris(one, day)) for one, day in cited]
+        records = [map(escaped, citations.ris(one, day)) for one, day in cited]
         text = "\r\n".join("".join(f"{line}\r\n" for line in one) for one in records)
         put_document(text.encode())
     else:
-        render = sentence if output == "text" else bibtex
+        render = citations.sentence if output == "text" else citations.bibtex
         texts = ["\n".join(map(escaped, render(one, day).split("\n"))) for one, day in cited]
         text = ("\n" if output == "text" else "\n\n").join(texts) + "\n"
         put_document(text.encode())

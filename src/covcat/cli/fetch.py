@@ -296,8 +296,8 @@ def _warn_of_overlaps(session: Session, plan: Plan) -> None:
     """Say before the start which set is hidden in another that is here or about to be."""
     coming = {step.resource.id for step in plan.steps if step.action == "fetch"}
     here = {one for one, _, _ in session.store.releases()} if coming else set()
-    known = set(catalogs.overlaps(session.catalog, here - coming))
-    for line in catalogs.overlaps(session.catalog, coming | here):
+    known = set(catalogs.find_overlaps(session.catalog, here - coming))
+    for line in catalogs.find_overlaps(session.catalog, coming | here):
         if line not in known:
             session.say(f"warning: {line}")
 

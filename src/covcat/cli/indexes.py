@@ -153,7 +153,7 @@ def warn_of_doubles(
     session: Session, releases: Sequence[tuple[Resource, Release]], done: str
 ) -> None:
     """Warn of images that are there twice: in a set that holds another, in two releases of one."""
-    for line in catalogs.overlaps(session.catalog, {one.id for one, _ in releases}):
+    for line in catalogs.find_overlaps(session.catalog, {one.id for one, _ in releases}):
         session.say(f"warning: {line}")
     for id, number in Counter(one.id for one, _ in releases).items():
         if number > 1:

@@ -111,7 +111,7 @@ def _state(resource: Resource, record: accepted.Accepted | None) -> str | None:
 
 def _text(resource: Resource, record: accepted.Accepted | None, tallies: "list[Tally]") -> str:
     """Return what a person reads; on a terminal it is folded."""
-    text = terms.text(resource) + "".join(map(_line, tallies))
+    text = terms.to_text(resource) + "".join(map(_line, tallies))
     if "unknown" in asdict(resource.license.allows).values():
         text += "unknown is not a yes: ask whoever owns the images\n"
     state = _state(resource, record)
@@ -130,7 +130,7 @@ def _data(
         "resource": resource.id,
         "license": asdict(resource.license),
         "is_unsettled": terms.is_unsettled(resource),
-        "terms": terms.text(resource),
+        "terms": terms.to_text(resource),
         "terms_sha256": terms.digest(resource),
         "accepted": asdict(record) if record else None,
         "record": str(accepted.place(session.store)) if record else None,

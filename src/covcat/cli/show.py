@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from covcat.catalog.cite.text import sentence
+from covcat.catalog.citations import sentence, to_dict
 from covcat.catalog.entries import CONTENT_FLAGS, PublishedCounts, Release, Resource
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.filter import is_fetchable
@@ -257,7 +257,8 @@ def show(
         put(sys.stdout, text.replace("<", "\\u003c") + "\n")  # it goes into a <script> of a page
         return
     here = [rel for one, rel, _ in session.store.releases() if one == resource.id]
-    data = {**plain(asdict(resource)), "here": here}
+    cited = [to_dict(one) for one in resource.citation]
+    data = {**plain(asdict(resource) | {"citation": cited}), "here": here}
     if output == "json":
         put(sys.stdout, envelope("show", data))
         return

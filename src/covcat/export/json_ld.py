@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from covcat.catalog.cite.text import sentence
+from covcat.catalog.citations import sentence
 from covcat.catalog.entries import License, Resource
 from covcat.catalog.files import WebFile
 from covcat.files import StoredFile

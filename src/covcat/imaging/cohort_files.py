@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from covcat.catalog.cite.text import all_bibtex
+from covcat.catalog.citations import all_bibtex
 from covcat.catalog.columns import NAMES, Record
 from covcat.catalog.entries import Resource
 from covcat.catalog.vocabulary import USES

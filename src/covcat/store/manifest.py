@@ -14,7 +14,7 @@ from shlex import quote
 from typing import Any, ClassVar, Literal
 
 from covcat.archives.base import NestedArchive
-from covcat.catalog.cite.text import all_bibtex
+from covcat.catalog.citations import all_bibtex
 from covcat.catalog.entries import License, Release, Resource
 from covcat.catalog.selection import Selection
 from covcat.digests import PINNED, WEAK, VerifiedBy
