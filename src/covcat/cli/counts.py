@@ -22,7 +22,6 @@ from covcat.cli.indexes import (
     warn_of_gone,
     without,
 )
-from covcat.cli.options import Ages, Allows, Covid, Findings, Modalities, Sexes, Views, Where
 from covcat.cli.session import Session, chosen_output, without_ids
 from covcat.errors import IntegrityError, UsageError
 from covcat.text import plural
@@ -43,14 +42,11 @@ def register(app: typer.Typer) -> None:
     app.command()(counts)
 
 
+@options.grouped
 def counts(
     ctx: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
-        ),
-    ] = None,
+    names: options.Names = None,
+    *,
     by: Annotated[
         str | None,
         typer.Option(
@@ -61,32 +57,18 @@ def counts(
     ] = None,
     of: Annotated[
         str | None,
-        typer.Option(
-            metavar="WORD",
-            autocompletion=complete.one_of("rows", "images", "patients"),
-            help="Count rows of labels, images that are here, or patients.",
+        options.choice(
+            ("rows", "images", "patients"),
+            "Count rows of labels, images that are here, or patients.",
+            "--of",
         ),
     ] = None,
     published: Annotated[
         bool, typer.Option("--published", help="Count what the paper or README printed again.")
     ] = False,
-    findings: Findings = None,
-    covid: Covid = None,
-    views: Views = None,
-    modalities: Modalities = None,
-    sexes: Sexes = None,
-    ages: Ages = None,
-    allows: Allows = None,
-    where: Where = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="WORD",
-            autocompletion=complete.one_of(*FORMATS),
-            help=f"{', '.join(FORMATS)}.",
-        ),
-    ] = None,
+    labels: options.Labels,
+    where: options.Where = None,
+    output: Annotated[str | None, options.choice(FORMATS)] = None,
 ) -> None:
     """Count what is here, or compare it with what was published.
 
@@ -96,13 +78,12 @@ def counts(
     """
     session: Session = ctx.obj
     chosen = chosen_output(output, FORMATS) or without_ids(session)
-    narrowed = (findings, covid, views, modalities, sexes, ages, allows, where)
     if published:
-        if by is not None or of is not None or any(one is not None for one in narrowed):
+        if (by, of, where, labels) != (None, None, None, options.Labels()):
             raise UsageError("--published takes neither --by nor --of nor filters")
         _compare(session, names, chosen)
         return
-    question = options.question_of(*narrowed, one_per=None)
+    question = labels.question(where)
     _group(session, names, options.columns_of(by) or (), _unit(of), question, chosen)
 
 

@@ -1,4 +1,7 @@
-"""What `doctor` looks at. Credentials are only said to be there or not, never shown."""
+"""doctor: versions, tools, disk, sharing and settings, each with its fix.
+
+Credentials are only said to be there or not, never shown.
+"""
 
 import errno
 import os
@@ -58,6 +61,11 @@ _LOGINS: dict[str, Callable[[], Login | None]] = {
     "figshare": logins.of_figshare,
     "GitHub": logins.of_github,
 }
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(doctor)
 
 
 def all_checks(session: Session) -> list[Check]:
@@ -314,7 +322,7 @@ def _settings(session: Session) -> Iterator[Check]:
     if not session.settings.files:
         yield Check("settings", "ok", "COVCAT_CONFIG is none: no file is read")
     for file in session.settings.files:
-        keys = f"sets {', '.join(file.keys)}" if file.keys else file.state
+        keys = f"sets {', '.join(file.values)}" if file.values else file.state
         is_fine = file.state in ("read", "not there")
         fix = "" if is_fine else f"chmod o-w {_q(file.path)}, or set COVCAT_CONFIG to it"
         state = "ok" if is_fine else "look"

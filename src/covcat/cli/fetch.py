@@ -12,19 +12,18 @@ from covcat.catalog.filter import Filter, select
 from covcat.catalog.selection import Selection
 from covcat.cli import complete
 from covcat.cli import lock as locks
-from covcat.cli import options as net
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.license import is_unclear
 from covcat.cli.list import least, say_lacking
-from covcat.cli.options import Access, AllowedUse, Fetchable, Has, Licence, Modality, filter_of
+from covcat.cli.options import Exclude, Filters, Include, Transfer, grouped
 from covcat.cli.printing import put
 from covcat.cli.session import Session, error_text
-from covcat.download.remote import Network
 from covcat.errors import CovcatError, SeveralError, UsageError
 from covcat.fetching.plan import Options, Plan, Step
 from covcat.text import plural
 
 if TYPE_CHECKING:
+    from covcat.download.remote import Network
     from covcat.fetching.plan import Expected
     from covcat.fetching.run import Outcome
     from covcat.store.manifest import Manifest
@@ -38,8 +37,10 @@ def register(app: typer.Typer) -> None:
     app.command()(fetch)
 
 
+@grouped
 def fetch(
     ctx: typer.Context,
+    *,
     names: Annotated[
         list[str] | None,
         typer.Argument(
@@ -49,12 +50,7 @@ def fetch(
         ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every resource.")] = False,
-    modality: Modality = None,
-    has: Has = None,
-    licenses: Licence = None,
-    allows: AllowedUse = None,
-    access: Access = None,
-    fetchable: Fetchable = False,
+    filters: Filters,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Print the plan and do nothing.")
     ] = False,
@@ -75,12 +71,8 @@ def fetch(
         bool,
         typer.Option("--by-file", help="A repository's files one by one, not as an archive."),
     ] = False,
-    include: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Only these paths; repeatable.")
-    ] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Not these paths; repeatable.")
-    ] = None,
+    include: Include = None,
+    exclude: Exclude = None,
     sample: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="Only N of all files, by sha256 of their paths."),
@@ -89,20 +81,7 @@ def fetch(
         bool,
         typer.Option("--locked", help="Exactly what ./covcat.lock names, or a FILE given as name."),
     ] = False,
-    progress: Annotated[
-        str,
-        typer.Option(
-            metavar="HOW", envvar="COVCAT_PROGRESS", help="auto, plain, json (on stderr) or none."
-        ),
-    ] = "auto",
-    jobs: net.Jobs = None,
-    retries: net.Retries = 5,
-    timeout: net.Timeout = 30,
-    limit_rate: net.LimitRate = None,
-    allow_private: net.AllowPrivate = False,
-    checkpoint: net.Checkpoint = 64 << 20,
-    pause: net.Pause = 0.5,
-    slow: net.Slow = "65536/60",
+    transfer: Transfer,
 ) -> None:
     """Download, verify and unpack; print the folder.
 
@@ -111,7 +90,7 @@ def fetch(
     Example: DIR=$(covcat fetch figure1 -q)
     """
     session: Session = ctx.obj
-    wanted = filter_of(modality, has, licenses, allows, access, fetchable)
+    wanted = filters.filter()
     options = Options(
         extract=not no_extract,
         keep_archives=keep_archives,
@@ -120,19 +99,7 @@ def fetch(
         by_file=by_file,
         selection=_selection(include, exclude, sample),
     )
-    network = net.network(
-        session,
-        jobs=jobs,
-        retries=retries,
-        timeout=timeout,
-        limit_rate=limit_rate,
-        allow_private=allow_private,
-        checkpoint=checkpoint,
-        pause=pause,
-        slow=slow,
-    )
-    if progress not in ("auto", "plain", "json", "none"):
-        raise UsageError(f"unknown --progress `{progress}`: expected auto, plain, json or none")
+    network = transfer.network(session)
     from covcat.fetching import run
 
     if locked:
@@ -156,7 +123,7 @@ def fetch(
     for step in plan.steps:
         _announce(session, step)
     _warn_of_overlaps(session, plan)
-    _finish(session, _carry_out(session, plan, network, progress))
+    _finish(session, _carry_out(session, plan, network, transfer.progress))
 
 
 def _targets(session: Session, names: list[str], everything: bool, wanted: Filter) -> list[Target]:
@@ -305,7 +272,7 @@ def _warn_of_overlaps(session: Session, plan: Plan) -> None:
 # ---- doing it ----------------------------------------------------------------------------------
 
 
-def _carry_out(session: Session, plan: Plan, network: Network, how: str) -> list["Outcome"]:
+def _carry_out(session: Session, plan: Plan, network: "Network", how: str) -> list["Outcome"]:
     from covcat.cli.progress import drawn
     from covcat.fetching import run
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from covcat.catalog.columns import NAMES, Record, Value
-from covcat.cli import complete, indexes, options, table
+from covcat.cli import indexes, options, table
 from covcat.cli.formats import Rows
 from covcat.cli.printing import put, takes_more
-from covcat.cli.session import Session, envelope
+from covcat.cli.session import Session, chosen_output, envelope
 from covcat.errors import DiskError, UsageError
 from covcat.files import disk_errors
 from covcat.store.folder import check_outside
@@ -37,34 +37,18 @@ def register(app: typer.Typer) -> None:
     app.command()(images)
 
 
+@options.grouped
 def images(
     ctx: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
-        ),
-    ] = None,
-    findings: options.Findings = None,
-    covid: options.Covid = None,
-    views: options.Views = None,
-    modalities: options.Modalities = None,
-    sexes: options.Sexes = None,
-    ages: options.Ages = None,
-    allows: options.Allows = None,
+    names: options.Names = None,
+    *,
+    labels: options.Labels,
     where: options.Where = None,
     one_per: options.OnePer = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Rows of labels whose image is not here, too.")
     ] = False,
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B,…",
-            autocompletion=complete.columns,
-            help="Only these columns, in this order.",
-        ),
-    ] = None,
+    columns: options.Columns = None,
     paths: Annotated[
         bool, typer.Option("--paths", help="Print the paths of the files, a line each.")
     ] = False,
@@ -72,13 +56,7 @@ def images(
         bool, typer.Option("--null", "-0", help="With --paths: end each with NUL, for xargs -0.")
     ] = False,
     output_format: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="NAME",
-            autocompletion=complete.one_of(*FORMATS),
-            help=", ".join(FORMATS),
-        ),
+        str | None, options.choice(FORMATS, ", ".join(FORMATS), metavar="NAME")
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a new file.")
@@ -92,10 +70,7 @@ def images(
 
     session: Session = ctx.obj
     form = _form(session, columns, output_format, output, paths=paths, null=null)
-    question = options.question_of(
-        findings, covid, views, modalities, sexes, ages, allows, where, one_per
-    )
-    question = replace(question, with_files_only=not everything)
+    question = replace(labels.question(where, one_per), with_files_only=not everything)
     found, failed = indexes.indexes(session, names)
     indexes.warn_of_failures(session, failed)
     for one in found.values() if session.verbose else ():
@@ -176,11 +151,7 @@ def _form(
 
 def _format(session: Session, name: str | None, output: Path | None) -> str:
     """Decide the format: --json, --format, the file's suffix, then the terminal."""
-    if name is not None and name not in FORMATS:
-        raise UsageError(
-            f"unknown format `{name}`: expected one of {', '.join(FORMATS)}",
-            hint=complete.meant("--format", name, FORMATS),
-        )
+    chosen_output(name, FORMATS)
     if output is None:
         return "json" if session.json else name or session.format(None)
     if name is not None and name not in _TO_FILES:

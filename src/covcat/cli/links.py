@@ -14,7 +14,6 @@ from covcat.cli import options as net
 from covcat.cli.formats import Rows
 from covcat.cli.options import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output
-from covcat.download.remote import Network
 from covcat.errors import IntegrityError, NetworkError, UsageError
 from covcat.files import disk_errors, opened
 
@@ -79,8 +78,8 @@ def check_links(
     chosen = chosen_output(output, FORMATS)
     before = _earlier(since) if since else {}
     targets = _targets(session, names)
-    network = Network(
-        mirror=session.mirror,
+    network = net.network(
+        session,
         timeout=timeout,
         allow_private=allow_private,
         retries=0,  # an API is asked again as everything else is, once: by covcat.links

@@ -1,33 +1,19 @@
-"""list, search, show, files: what the catalog says; nothing here needs the network."""
+"""list: the resources of the catalog, and the table that search prints too."""
 
 import shlex
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from covcat.catalog.entries import CONTENT_FLAGS, Contents, Release, Resource
-from covcat.catalog.files import AnyFile, File
 from covcat.catalog.filter import Filter, is_fetchable, select, unclear_for, unknown_for
-from covcat.cli import complete
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import (
-    FORMATS,
-    Access,
-    AllowedUse,
-    Fetchable,
-    Has,
-    Licence,
-    Modality,
-    OutputFormat,
-    filter_of,
-)
+from covcat.cli.options import FORMATS, Filters, OutputFormat, grouped
 from covcat.cli.session import Session, chosen_output
-from covcat.cli.show import show
 from covcat.cli.table import prose, terminal_width
-from covcat.errors import NotFoundError, UsageError
 from covcat.text import escaped, format_size, nearest, plural
 
 SURVEY_COLUMNS = ("row", "id", "title", "organization", *CONTENT_FLAGS)
@@ -44,21 +30,15 @@ FULL_COLUMNS = (
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add the command."""
     app.command("list")(list_resources)
-    app.command()(search)
-    app.command()(show)
-    app.command()(files)
 
 
+@grouped
 def list_resources(
     ctx: typer.Context,
-    modality: Modality = None,
-    has: Has = None,
-    licenses: Licence = None,
-    allows: AllowedUse = None,
-    access: Access = None,
-    fetchable: Fetchable = False,
+    *,
+    filters: Filters,
     fetched: Annotated[bool, typer.Option("--fetched", help="Only what is on disk.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="The bundled sample too.")] = False,
     survey: Annotated[
@@ -73,11 +53,9 @@ def list_resources(
 
     Example: covcat list --modality ct --license-allows redistribution
     """
-    from dataclasses import replace
-
     session: Session = ctx.obj
     chosen = chosen_output(output, FORMATS)
-    wanted = filter_of(modality, has, licenses, allows, access, fetchable)
+    wanted = filters.filter()
     here = frozenset(one for one, _, _ in session.store.releases())
     wanted = replace(wanted, with_sample=everything, fetched=here if fetched else None)
     resources = select(session.catalog, wanted)
@@ -85,15 +63,16 @@ def list_resources(
         resources = [one for one in resources if one.survey]
         session.rows("list", survey_table(resources), output=chosen)
     else:
-        _print_resources(session, "list", resources, here, chosen)
+        print_resources(session, "list", resources, here, chosen)
     lacking = say_lacking(session, wanted)
     if not resources and not lacking:
-        _say_nothing(session, "passes these filters")
+        say_nothing(session, "passes these filters")
     if not survey:
-        _say_counts(session, resources, wanted)
+        say_counts(session, resources, wanted)
 
 
-def _say_counts(session: Session, resources: Sequence[Resource], wanted: Filter) -> None:
+def say_counts(session: Session, resources: Sequence[Resource], wanted: Filter) -> None:
+    """Say how many are listed, and which are not because something is unknown of them."""
     if resources:
         session.say(count(resources, session.catalog.resources))
     unknown = unknown_for(session.catalog, wanted.modalities)
@@ -108,34 +87,8 @@ def _say_counts(session: Session, resources: Sequence[Resource], wanted: Filter)
         session.say(f"each image has its own licence in {', '.join(each)}: covcat select {use}")
 
 
-def search(
-    ctx: typer.Context,
-    text: Annotated[list[str], typer.Argument(metavar="WORD", help="Words that must all occur.")],
-    output: OutputFormat = None,
-) -> None:
-    """Search the catalog for words.
-
-    In titles, authors, licences, citations and known issues.
-
-    Example: covcat search segmentation
-    """
-    session: Session = ctx.obj
-    words = tuple(word for part in text for word in part.split())
-    if not words:
-        raise UsageError(
-            "nothing to search for: expected a word",
-            hint="covcat search segmentation; covcat list shows all",
-        )
-    resources = select(session.catalog, Filter(words=words))
-    here = frozenset(one for one, _, _ in session.store.releases())
-    _print_resources(session, "search", resources, here, chosen_output(output, FORMATS))
-    _say_counts(session, resources, Filter())
-    if not resources:
-        asked = ", ".join(f"`{word}`" for word in words)
-        _say_nothing(session, f"has all of {asked}" if len(words) > 1 else f"has {asked}")
-
-
-def _say_nothing(session: Session, why: str) -> None:
+def say_nothing(session: Session, why: str) -> None:
+    """Say that the list is empty."""
     session.say(f"nothing in the catalog {why}")
     session.say("hint: covcat list")
 
@@ -159,56 +112,19 @@ def say_lacking(session: Session, wanted: Filter) -> bool:
     return bool(lacking)
 
 
-def _print_resources(
+def print_resources(
     session: Session,
     command: str,
     resources: list[Resource],
     here: frozenset[str],
     output: str | None,
 ) -> None:
+    """Print a table of resources; with --json all columns; `here` are the ids on disk."""
     is_table = session.format(output) == "table"
     rows = overview(resources) if is_table else full(resources, here)
     notes = footnotes(resources, rows.columns) if is_table else ""
     data = {"resources": [dict(row) for row in full(resources, here).rows]}
     session.rows(command, rows, data=data, output=output, footnotes=notes)
-
-
-def files(
-    ctx: typer.Context,
-    name: Annotated[
-        str, typer.Argument(metavar="ID[@RELEASE]", autocompletion=complete.ids, help="A release.")
-    ],
-    output: OutputFormat = None,
-) -> None:
-    """List the files of a release.
-
-    By its pinned listing, else what its host serves.
-
-    Example: covcat files figure1 --format csv
-    """
-    session: Session = ctx.obj
-    resource, release = session.catalog.find(name)
-    chosen = chosen_output(output, FORMATS)
-    if release is None:
-        raise NotFoundError(
-            f"`{resource.id}` is for browsing only: it has no files",
-            hint=f"covcat show {resource.id}",
-        )
-    listing = session.catalog.listing(resource, release)
-    rows: list[dict[str, Cell]]
-    if listing is not None:
-        rows = [asdict(row) for row in listing.values()]
-        columns: tuple[str, ...] = ("path", "bytes", "sha256", "blob", "mode")
-    else:
-        rows = [served(file) for file in release.files]
-        columns = ("path", "bytes", "sha256", "md5", "host", "where")
-    data = {"resource": resource.id, "release": release.id, "files": rows}
-    if session.format(chosen) == "table":
-        columns = ("bytes", "path") if listing is not None else ("bytes", "path", "host", "where")
-        rows = [{**row, "bytes": "?" if row["bytes"] is None else row["bytes"]} for row in rows]
-    session.rows("files", Rows(columns, rows, key="path"), data=data, output=chosen)
-    what = "pinned by the listing" if listing is not None else "as the catalog knows; no listing"
-    session.say(f"{resource.id}@{release.id}: {plural(len(rows), 'file')}, {what}")
 
 
 _HEADS = dict(zip(CONTENT_FLAGS, ("ct", "xray", "mri", "us", "meta", "case"), strict=True))
@@ -337,20 +253,6 @@ def size(release: Release | None) -> str:
 def least(contents: Contents) -> str:
     """Return the bytes of files for people; `+` is at least."""
     return format_size(contents.least_bytes) + ("+" if contents.of_unknown_size else "")
-
-
-def served(file: AnyFile) -> dict[str, Cell]:
-    """Return a file as its host serves it."""
-    common = {one.name for one in fields(File)} | {"host"}
-    own = {one.name: getattr(file, one.name) for one in fields(file) if one.name not in common}
-    return {
-        "path": file.name or "(all that it has)",
-        "bytes": file.bytes,
-        "sha256": file.sha256,
-        "md5": file.md5,
-        "host": str(file.host),
-        "where": ", ".join(f"{name} {value}" for name, value in own.items() if value),
-    }
 
 
 def footnotes(resources: Sequence[Resource], columns: Sequence[str]) -> str:

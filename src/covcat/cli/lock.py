@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from covcat.cli import complete
+from covcat.cli.options import Names
 from covcat.cli.session import Session
 from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
 from covcat.fetching.plan import Options, Plan
@@ -30,12 +30,7 @@ def register(app: typer.Typer) -> None:
 
 def lock(
     ctx: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
-        ),
-    ] = None,
+    names: Names = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The lock.")
     ] = Path("covcat.lock"),

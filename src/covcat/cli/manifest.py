@@ -1,4 +1,4 @@
-"""manifest export: the record of a release, for tools that do not know covcat."""
+"""manifest show and export: the records of releases, for programs and other tools."""
 
 import json
 import shlex
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covcat.cli import complete
-from covcat.cli.options import wanted
+from covcat.cli import complete, here, usage
+from covcat.cli.options import Names, choice
 from covcat.cli.printing import put
-from covcat.cli.session import Session, chosen_output, envelope, parted, put_document
+from covcat.cli.session import Session, chosen_output, envelope, put_document
 from covcat.errors import NotFoundError, UsageError
 from covcat.text import escaped, plural
 
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 
 FORMATS = ("json", "csv", "sha256sums", "bagit", "croissant")
 _BY_SUFFIX = {"": "json", ".json": "json", ".csv": "csv", ".jsonld": "croissant"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(
+        cls=usage.Commands, rich_markup_mode=None, help="The records of what is on disk."
+    )
+    group.command("show")(manifest_show)
+    group.command("export")(export)
+    app.add_typer(group, name="manifest")
 
 
 def export(
@@ -36,13 +46,7 @@ def export(
         ),
     ] = None,
     form: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            metavar="WORD",
-            autocompletion=complete.one_of(*FORMATS),
-            help=f"{', '.join(FORMATS)}; unless named, by the suffix of --output.",
-        ),
+        str, choice(FORMATS, f"{', '.join(FORMATS)}; unless named, by the suffix of --output.")
     ] = "json",
     output: Annotated[
         Path | None,
@@ -96,51 +100,31 @@ def _form(ctx: typer.Context, form: str, output: Path | None) -> str:
 
 
 def _source(session: Session, name: str | None) -> "Source":
-    from covcat.export import Source
-    from covcat.store import manifest
-
-    resource_id, folder = _chosen(session, name)
-    try:
-        resource = session.catalog.get(resource_id)
-    except NotFoundError:  # its manifest says enough
-        resource = None
-    return Source(folder, manifest.load(folder), resource)
-
-
-def _chosen(session: Session, name: str | None) -> tuple[str, Path]:
-    """Return a resource's id and a folder: of several releases of one, the default's or the last.
+    """Return what is known of a release: of several of one resource, the default or the last.
 
     Raises:
         NotFoundError: it is not here.
         UsageError: no name, and several resources are here.
     """
-    here = session.store.releases()
+    from covcat.export import Source
+    from covcat.store import manifest
+
     if name is None:
-        if not here:
+        ids = list(dict.fromkeys(one for one, _, _ in session.store.releases()))
+        if not ids:
             raise NotFoundError(f"nothing is in `{session.data_dir}`", hint="covcat fetch ID")
-        ids = list(dict.fromkeys(one for one, _, _ in here))
         if len(ids) > 1:
             raise UsageError(
                 f"which of {len(ids)} resources: expected one of {', '.join(ids)}",
                 hint=f"covcat manifest export {ids[0]}",
             )
         name = ids[0]
-    wanted, _, release_id = parted(name)
-    if wanted not in {one for one, _, _ in here}:  # an alias, or not here at all
-        wanted = session.catalog.get(wanted).id
-    found = {one: folder for id, one, folder in here if id == wanted}
-    chosen = release_id or _default(session, wanted)
-    if release_id not in ("", *found) or not found:
-        raise NotFoundError(f"`{name}` is not in `{session.data_dir}`", hint=f"covcat fetch {name}")
-    return wanted, found.get(chosen) or list(found.values())[-1]
-
-
-def _default(session: Session, resource_id: str) -> str:
+    id, _, folder = here.preferred(session, name)
     try:
-        release = session.catalog.get(resource_id).default_release
-    except NotFoundError:
-        return ""
-    return release.id if release else ""
+        resource = session.catalog.get(id)
+    except NotFoundError:  # its manifest says enough
+        resource = None
+    return Source(folder, manifest.load(folder), resource)
 
 
 def _warn(session: Session, source: "Source", form: str) -> None:
@@ -206,12 +190,7 @@ def _tell(
 
 def manifest_show(
     ctx: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
-        ),
-    ] = None,
+    names: Names = None,
 ) -> None:
     """Print the manifests of what is here, merged into one JSON document.
 
@@ -220,5 +199,5 @@ def manifest_show(
     from covcat.store import manifest
 
     session: Session = ctx.obj
-    records = [asdict(manifest.load(folder)) for _, _, folder in wanted(session, names)]
+    records = [asdict(manifest.load(folder)) for _, _, folder in here.releases(session, names)]
     put(sys.stdout, envelope("manifest show", {"manifests": records}))  # it has no other form

@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-
-from typing import TYPE_CHECKING
-
 from covcat.catalog.vocabulary import USES
-from covcat.cli import complete, indexes, options
+from covcat.cli import indexes, options
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, without_ids
@@ -22,6 +16,8 @@ from covcat.errors import UsageError
 from covcat.text import escaped, format_size, plural
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from covcat.imaging.cohort import Cohort, Counts, Part, Rule, Tally
     from covcat.imaging.cohort_record import Form, Recorded
 
@@ -36,21 +32,12 @@ def register(app: typer.Typer) -> None:
     app.command()(select)
 
 
+@options.grouped
 def select(
     ctx: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
-        ),
-    ] = None,
-    findings: options.Findings = None,
-    covid: options.Covid = None,
-    views: options.Views = None,
-    modalities: options.Modalities = None,
-    sexes: options.Sexes = None,
-    ages: options.Ages = None,
-    allows: options.Allows = None,
+    names: options.Names = None,
+    *,
+    labels: options.Labels,
     allow_unknown: Annotated[
         bool,
         typer.Option(
@@ -74,12 +61,11 @@ def select(
     ] = None,
     form: Annotated[
         str | None,
-        typer.Option(
-            "--as",
-            metavar="WORD",
-            autocompletion=complete.one_of("list", "csv", "links", "copies"),
-            help="list of paths, csv, or a folder of links or copies; links point to the data "
+        options.choice(
+            ("list", "csv", "links", "copies"),
+            "list of paths, csv, or a folder of links or copies; links point to the data "
             "folder. Default: by the suffix of --output.",
+            "--as",
         ),
     ] = None,
 ) -> None:
@@ -94,12 +80,7 @@ def select(
     from covcat.imaging.cohort import Cohort, Rule
 
     session: Session = ctx.obj
-    rule = Rule(
-        options.question_of(
-            findings, covid, views, modalities, sexes, ages, allows, where, one_per
-        ),
-        allow_unknown,
-    )
+    rule = Rule(labels.question(where, one_per), allow_unknown)
     recorded = None
     if earlier is not None:
         if names or rule != Rule():

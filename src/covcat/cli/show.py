@@ -14,6 +14,7 @@ from covcat.catalog.files import GitHubFile
 from covcat.catalog.filter import is_fetchable
 from covcat.cli import complete
 from covcat.cli import list as cli_list
+from covcat.cli.options import choice
 from covcat.cli.printing import put
 from covcat.cli.session import Session, chosen_output, envelope, plain
 from covcat.cli.table import prose, terminal_width
@@ -23,7 +24,13 @@ WIDTH = 96  # at most: longer lines are hard to read
 _FLAG_HEADS = ("CT", "X-ray", "MRI", "Ultrasound", "Metadata", "Case review")
 _SHORT_HEADS = ("CT", "X-ray", "MRI", "US", "Meta", "Case")
 _NARROW = 66  # columns that the long ones need
+FORMATS = ("text", "json", "schema.org")
 _MAX_COUNTS = 6  # rows of each published table; --json has all
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(show)
 
 
 class _Page:
@@ -232,22 +239,14 @@ def show(
     name: Annotated[
         str, typer.Argument(metavar="ID", autocompletion=complete.ids, help="A resource.")
     ],
-    output: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            metavar="WORD",
-            autocompletion=complete.one_of("text", "json", "schema.org"),
-            help="text, json or schema.org.",
-        ),
-    ] = "text",
+    output: Annotated[str, choice(FORMATS, "text, json or schema.org.")] = "text",
 ) -> None:
     """Show all that is known of one resource.
 
     Example: covcat show cohen
     """
     session: Session = ctx.obj
-    chosen_output(output, ("text", "json", "schema.org"))
+    chosen_output(output, FORMATS)
     resource, _ = session.catalog.find(name)
     if output == "schema.org" and not session.json:
         from covcat.export.json_ld import schema_org

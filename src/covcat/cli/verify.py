@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covcat.cli import complete
-from covcat.cli import options as net
-from covcat.cli.options import Here, wanted
+from covcat.cli.here import Here, releases
+from covcat.cli.options import Names, Transfer, grouped
 from covcat.cli.printing import put
 from covcat.cli.session import Session, error_text
 from covcat.cli.status import say_litter
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from covcat.store.verify import Checked
 
 
-_PROGRESS = ("auto", "plain", "json", "none")
 _MAX_FIRST = 10  # lines of each of several damaged releases, before the others
 _MAX_NAMED = 40  # repaired files that are named; --json names all
 
@@ -33,14 +31,11 @@ def register(app: typer.Typer) -> None:
     app.command()(verify)
 
 
+@grouped
 def verify(
     ctx: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
-        ),
-    ] = None,
+    names: Names = None,
+    *,
     quick: Annotated[
         bool,
         typer.Option(
@@ -50,20 +45,7 @@ def verify(
     repair: Annotated[
         bool, typer.Option("--repair", help="Bring again what is damaged or missing.")
     ] = False,
-    progress: Annotated[
-        str,
-        typer.Option(
-            metavar="HOW", envvar="COVCAT_PROGRESS", help="auto, plain, json (on stderr) or none."
-        ),
-    ] = "auto",
-    jobs: net.Jobs = None,
-    retries: net.Retries = 5,
-    timeout: net.Timeout = 30,
-    limit_rate: net.LimitRate = None,
-    allow_private: net.AllowPrivate = False,
-    checkpoint: net.Checkpoint = 64 << 20,
-    pause: net.Pause = 0.5,
-    slow: net.Slow = "65536/60",
+    transfer: Transfer,
 ) -> None:
     """Check every byte of what is here against its record and pins; exit 5 names each file.
 
@@ -79,23 +61,11 @@ def verify(
             "--quick and --repair exclude each other: a repair looks at every byte",
             hint="covcat verify --repair",
         )
-    if progress not in _PROGRESS:
-        raise UsageError(f"unknown --progress `{progress}`: expected {', '.join(_PROGRESS)}")
-    network = net.network(
-        session,
-        jobs=jobs,
-        retries=retries,
-        timeout=timeout,
-        limit_rate=limit_rate,
-        allow_private=allow_private,
-        checkpoint=checkpoint,
-        pause=pause,
-        slow=slow,
-    )
+    network = transfer.network(session)
     from covcat.cli.progress import drawn
 
-    here = wanted(session, names)
-    with drawn(session, progress) as drawing:
+    here = releases(session, names)
+    with drawn(session, transfer.progress) as drawing:
         if repair:
             _repair_all(session, here, network, drawing)
         else:
