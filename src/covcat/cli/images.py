@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from covcat.catalog.columns import NAMES, Record, Value
-from covcat.cli import indexes, options, table
+from covcat.cli import indexes, options
 from covcat.cli.formats import Rows
 from covcat.cli.printing import put, takes_more
 from covcat.cli.session import Session, chosen_output, envelope
@@ -250,8 +250,8 @@ def _print_table(
     ]
     is_one = len({record["resource"] for record in texts}) == 1
     spared = () if columns else ("resource", *_SPARED) if is_one else (*_SPARED, "resource")
-    rows = Rows(columns or SHORT, texts, key="path", spared=spared)
-    session.rows("images", table.shortened(rows, _LEAST), output="table")
+    rows = Rows(columns or SHORT, texts, key="path", spared=spared, cut=_LEAST)
+    session.rows("images", rows, output="table")
     more = sum(1 for _ in records)
     if more:
         session.say(f"… and {more:,} more: --format csv or --output FILE has all of them")
