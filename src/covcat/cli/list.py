@@ -147,24 +147,21 @@ def survey_table(resources: Iterable[Resource]) -> Rows:
     return Rows(SURVEY_COLUMNS, rows, spared=("title", "organization", "metadata", "case_review"))
 
 
-def overview(resources: Iterable[Resource]) -> Rows:
+def overview(resources: Sequence[Resource]) -> Rows:
     """Return what fits the terminal; `Y→N` is the survey's flag, then the find."""
-    every = list(resources)
-    rows: list[dict[str, Cell]] = []
-    for one in every:
-        flags: dict[str, Cell] = {_HEADS[flag]: _flag(one, flag) for flag in CONTENT_FLAGS}
-        rows.append(
-            {
-                "id": one.id,
-                "title": one.title + _mark(one),
-                **flags,
-                "size": size(one.default_release),
-                "licence": one.license.short,
-                "access": one.access,
-            }
-        )
+    rows: list[dict[str, Cell]] = [
+        {
+            "id": one.id,
+            "title": one.title + _mark(one),
+            **{head: _flag(one, flag) for flag, head in _HEADS.items()},
+            "size": size(one.default_release),
+            "licence": one.license.short,
+            "access": one.access,
+        }
+        for one in resources
+    ]
     columns, room = _fitting(rows)
-    for one, row in zip(every, rows, strict=True):
+    for one, row in zip(resources, rows, strict=True):
         row["title"] = _title(one, room, is_folded=len(columns) == len(_COLUMNS))
     return Rows(columns, rows)
 
@@ -220,7 +217,9 @@ def full(resources: Iterable[Resource], here: Iterable[str] = ()) -> Rows:
                 **{f"found_{flag}": getattr(one.found, flag) for flag in CONTENT_FLAGS},
                 "release": release.id if release else None,
                 "files": contents.files if contents else None,
-                "bytes": _bytes(release),
+                "bytes": contents.least_bytes
+                if contents
+                else getattr(release, "download_bytes", None),
                 "bytes_are_all": not contents.of_unknown_size if contents else None,
                 "license": one.license.spdx,
                 **{
@@ -235,12 +234,6 @@ def full(resources: Iterable[Resource], here: Iterable[str] = ()) -> Rows:
             }
         )
     return Rows(FULL_COLUMNS, rows)
-
-
-def _bytes(release: Release | None) -> int | None:
-    if release is None:
-        return None
-    return release.contents.least_bytes if release.contents else release.download_bytes
 
 
 def size(release: Release | None) -> str:
@@ -259,7 +252,7 @@ def footnotes(resources: Sequence[Resource], columns: Sequence[str]) -> str:
     """Explain the marks of an overview with these columns, and what they say otherwise."""
     if not resources:
         return ""
-    flags = [flag for flag in CONTENT_FLAGS if _HEADS[flag] in columns]
+    flags = [flag for flag, head in _HEADS.items() if head in columns]
     drawn = "".join(_flag(one, flag) for one in resources if one.survey for flag in flags)
     sizes = "; size: + at least, ? unknown, - nothing to download" if "size" in columns else ""
     lines = [f"Y yes, N no, U unknown{sizes}"]
@@ -267,23 +260,15 @@ def footnotes(resources: Sequence[Resource], columns: Sequence[str]) -> str:
         lines.append("→ the survey's flag, then what covcat found (`covcat show ID` says how)")
     if left_out := [name for name in _COLUMNS if name not in columns]:
         lines.append(f"left out of a narrow table: {', '.join(left_out)}")
-    asking = [one.id for one in resources if one.access == "account"]
-    if asking:
+    if asking := [one.id for one in resources if one.access == "account"]:
         lines.append(f"a login may be asked for: {', '.join(asking)}")
-    if "title" in columns:
-        lines += _corrections(resources)
+    fixes = [(one.id, fix) for one in resources for fix in one.corrections]
+    if fixes and "title" in columns:
+        lines.append("* where the survey is wrong today:")
+        lines += [f"* {id}: the {fix.field} is {fix.value}" for id, fix in fixes]
     width = min(100, terminal_width())
     folded = [piece for line in lines for piece in prose(escaped(line), width)]
     return "\n" + "\n".join(folded) + "\n"
-
-
-def _corrections(resources: Iterable[Resource]) -> list[str]:
-    lines = [
-        f"* {one.id}: the {fix.field} is {fix.value}"
-        for one in resources
-        for fix in one.corrections
-    ]
-    return ["* where the survey is wrong today:", *lines] if lines else []
 
 
 def count(shown_here: Sequence[Resource], known: Sequence[Resource]) -> str:
