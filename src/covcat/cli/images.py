@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covcat.catalog.columns import NAMES, Record, Value
+from covcat.catalog.columns import NAMES, Record
 from covcat.cli import indexes, options
 from covcat.cli.formats import Rows
 from covcat.cli.printing import put, takes_more
@@ -78,9 +78,11 @@ def images(
             session.say(f"not here: {indexes.cut(name)}")
     releases = [(one.resource, one.release) for one in found.values()]
     indexes.warn_of_doubles(session, releases, "listed")
-    records = _begun(
-        chain.from_iterable(query.asked(one.index, question) for one in found.values())
+    records: Iterator[Record] = chain.from_iterable(
+        query.asked(one.index, question) for one in found.values()
     )
+    first = list(islice(records, 1))  # a question that cannot be asked fails before a header
+    records = chain(first, records)
     if question.one_per is not None:  # who is in two releases is one patient
         records = _once(records, "patient_id")
     gone = query.Gone(session.store.folder)
@@ -88,12 +90,6 @@ def images(
     indexes.warn_of_gone(session, gone.counts)
     if failed:
         raise indexes.without(failed, found, data)
-
-
-def _begun(records: Iterator[Record]) -> Iterator[Record]:
-    """Ask for the first record now: a question that cannot be asked fails before a header."""
-    first = list(islice(records, 1))
-    return chain(first, records)
 
 
 def _once(records: Iterator[Record], *columns: str) -> Iterator[Record]:
@@ -191,7 +187,13 @@ def _print(
             found = [{one: record[one] for one in form.columns or NAMES} for record in records]
             data = {"images": found}
         else:
-            _print_rows(session, records, form.name, form.columns)
+            if form.name == "ids":
+                for record in records:
+                    put(sys.stdout, escaped(record["image_id"]) + "\n")
+            elif form.name == "table":
+                _print_table(session, records, form.columns)
+            else:
+                _stream(records, form.columns or NAMES, form.name)
             return {}
     if is_whole and (session.json or form.name == "json"):
         put(sys.stdout, envelope("images", data))
@@ -228,18 +230,6 @@ def _print_paths(
     return {"paths": found}
 
 
-def _print_rows(
-    session: Session, records: Iterator[Record], name: str, columns: tuple[str, ...] | None
-) -> None:
-    if name == "ids":
-        for record in records:
-            put(sys.stdout, escaped(record["image_id"]) + "\n")
-    elif name == "table":
-        _print_table(session, records, columns)
-    else:
-        _stream(records, columns or NAMES, name)
-
-
 def _print_table(
     session: Session, records: Iterator[Record], columns: tuple[str, ...] | None
 ) -> None:
@@ -265,12 +255,11 @@ def _stream(records: Iterator[Record], columns: tuple[str, ...], name: str) -> N
             put(sys.stdout, text)
 
     if name == "csv" and sys.stdout.isatty():  # a file has the cells as they are
-        records = ({one: _harmless(value) for one, value in each.items()} for each in records)
+        records = (
+            {name: escaped(one) if isinstance(one, str) else one for name, one in each.items()}
+            for each in records
+        )
     writers.STREAMS[name](_Out(), columns, records)  # type: ignore[arg-type]
-
-
-def _harmless(value: Value) -> Value:
-    return escaped(value) if isinstance(value, str) else value
 
 
 def _to_file(records: Iterator[Record], columns: tuple[str, ...], name: str, output: Path) -> int:
