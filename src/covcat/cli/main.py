@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -30,22 +29,6 @@ _EXAMPLES = {
     "covcat fetch figure1": "download, verify, unpack; prints the folder",
 }
 _MORE = "`covcat --help` lists all commands, `covcat COMMAND --help` explains one."
-
-# Global options may stand before or after the command; this says which take a value.
-_GLOBAL = {
-    "--data-dir": True,
-    "--catalog": True,
-    "--mirror": True,
-    "--color": True,
-    "--offline": False,
-    "--no-input": False,
-    "--json": False,
-    "-q": False,
-    "--quiet": False,
-    "-v": False,
-    "-vv": False,
-    "--verbose": False,
-}
 
 # In the order of --help; each is a module that registers the command of its name.
 COMMANDS = (
@@ -187,7 +170,7 @@ def main() -> NoReturn:
     printing.begin()
     complete.join_words(os.environ)
     try:
-        code = _run(usage.asked_for_help(globals_first(sys.argv[1:]), _GLOBAL))
+        code = _run(usage.in_order(sys.argv[1:]))
         fault = printing.end()
         if fault is not None:
             put(sys.stderr, error_text(fault))
@@ -200,7 +183,7 @@ def main() -> NoReturn:
 def _run(args: Sequence[str]) -> int:
     try:
         files = _settings(args)
-        only = [] if "_COVCAT_COMPLETE" in os.environ else _words(args)[:1]
+        only = [] if "_COVCAT_COMPLETE" in os.environ else usage.words(args)[:1]
         code: Any = app(*only)(
             list(args),
             prog_name="covcat",
@@ -242,8 +225,7 @@ def _error_of(error: BaseException) -> CovcatError:
 
 def _settings(args: Sequence[str]) -> settings.Settings:
     """Read the files; a mistake in one must not stand before help or completion."""
-    before = args[: args.index("--")] if "--" in args else args
-    if {"-h", "--help", "-V", "--version"} & set(before):
+    if {"-h", "--help", "-V", "--version"} & set(usage.options(args)):
         return settings.Settings()
     try:
         return settings.read()
@@ -255,7 +237,9 @@ def _settings(args: Sequence[str]) -> settings.Settings:
 
 def _report(error: CovcatError, args: Sequence[str]) -> int:
     """Print an error where it belongs, and return its exit code."""
-    document = envelope(_command(args), error.data or None, error) if wants_json(args) else ""
+    document = (
+        envelope(usage.command(args), error.data or None, error) if usage.wants_json(args) else ""
+    )
     if not document or not put(sys.stdout, document):
         put(sys.stderr, error_text(error))
     if {"-v", "-vv", "--verbose"} & set(args) or os.environ.get("COVCAT_VERBOSE", "0") != "0":
@@ -264,48 +248,3 @@ def _report(error: CovcatError, args: Sequence[str]) -> int:
         for line in "".join(traceback.format_exception(error)).split("\n"):
             put(sys.stderr, escaped(line) + "\n")  # a message in it may hold anything
     return error.code
-
-
-def globals_first(args: Sequence[str]) -> list[str]:
-    """Move global options in front of the command; everything after `--` stays where it is."""
-    front: list[str] = []
-    rest: list[str] = []
-    words = iter(args)
-    for word in words:
-        if word == "--":
-            return [*front, *rest, word, *words]
-        name, equals, _ = word.partition("=")
-        if name not in _GLOBAL or (equals and not _GLOBAL[name]):
-            rest.append(word)
-        else:
-            front.append(word)
-            if _GLOBAL[name] and not equals:
-                front += [value for value in [next(words, None)] if value is not None]
-    return front + rest
-
-
-def wants_json(args: Sequence[str]) -> bool:
-    """Tell, even of a command line that cannot be parsed, if one JSON document is due."""
-    before = list(args[: args.index("--")] if "--" in args else args)
-    asked = any(one == "--format" and two == "json" for one, two in pairwise(before))
-    by_env = os.environ.get("COVCAT_JSON", "").lower() in ("1", "true", "t", "yes", "y", "on")
-    return "--json" in before or "--format=json" in before or asked or by_env
-
-
-def _words(args: Sequence[str]) -> list[str]:
-    """Return what is neither a global option nor its value."""
-    words = iter(args)
-    found: list[str] = []
-    for word in words:
-        if _GLOBAL.get(word):
-            next(words, None)
-        elif not word.startswith("-"):
-            found.append(word)
-    return found
-
-
-def _command(args: Sequence[str]) -> str:
-    """Return the command's own words: `list`, `catalog check`."""
-    found = _words(args)
-    group = found[:1] and found[0] in ("catalog", "manifest", "cache")
-    return escaped(" ".join(found[: 2 if group else 1]))

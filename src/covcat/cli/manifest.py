@@ -18,7 +18,6 @@ from covcat.text import escaped, plural
 
 if TYPE_CHECKING:
     from covcat.export import Source
-    from covcat.files import StoredFile
 
 
 FORMATS = ("json", "csv", "sha256sums", "bagit", "croissant")
@@ -63,6 +62,8 @@ def export(
     Example: covcat manifest export figure1 --format bagit --output figure1-bag
     """
     from covcat import export as exports
+    from covcat.cli.progress import drawn
+    from covcat.export import bagit, targets
 
     session: Session = ctx.obj
     output = None if output == Path("-") else output
@@ -75,7 +76,9 @@ def export(
     source = _source(session, name)
     _warn(session, source, form)
     if form == "bagit" and output is not None:
-        _bag(session, source, output)
+        targets.check_free(source.folder, output)
+        with drawn(session, "auto") as progress:
+            bagit.bag(source.folder, source.manifest, output, progress)
         data = None
     else:
         data = exports.DOCUMENTS[form](source)
@@ -133,7 +136,12 @@ def _warn(session: Session, source: "Source", form: str) -> None:
     if record.missing or record.selection:
         what = "; ".join(record.selection) or f"{plural(len(record.missing), 'file')} missing"
         session.say(f"note: not all of {name} is here: {what}")
-    lost = sum(not _is_as_recorded(source, file) for file in record.files)
+    lost = 0
+    for file in record.files:  # by size alone: a document is of the record, not of the bytes
+        try:
+            lost += (source.folder / file.path).lstat().st_size != file.bytes
+        except OSError:
+            lost += 1
     if lost and form != "bagit":
         session.say(
             f"note: {plural(lost, 'file')} of {name} went away or changed since: "
@@ -147,23 +155,6 @@ def _warn(session: Session, source: "Source", form: str) -> None:
             f"note: {plural(odd, 'path')} with a `%`, written `%25` as RFC 8493 wants it; "
             "bagit-python 1.9 does not read that (its issue 157)"
         )
-
-
-def _is_as_recorded(source: "Source", file: "StoredFile") -> bool:
-    """Look at the size only: a document is of the record, not of the bytes."""
-    try:
-        return (source.folder / file.path).lstat().st_size == file.bytes
-    except OSError:
-        return False
-
-
-def _bag(session: Session, source: "Source", target: Path) -> None:
-    from covcat.cli.progress import drawn
-    from covcat.export import bagit, targets
-
-    targets.check_free(source.folder, target)
-    with drawn(session, "auto") as progress:
-        bagit.bag(source.folder, source.manifest, target, progress)
 
 
 def _tell(

@@ -111,7 +111,6 @@ class _Verdicts:
 
 def _check_all(session: Session, here: list[Here], progress: "Progress", *, quick: bool) -> None:
     """Look at every release; one that is damaged does not stop the others."""
-    from covcat.fetching.repair import way_out
     from covcat.store.verify import verify_release
 
     said = _Verdicts()
@@ -120,6 +119,8 @@ def _check_all(session: Session, here: list[Here], progress: "Progress", *, quic
         try:
             found = verify_release(session.catalog, folder, progress, quick=quick)
         except IntegrityError as error:
+            from covcat.fetching.repair import way_out  # loads what asks hosts
+
             said.rows.append({"id": name, "ok": False, "error": error.message})
             cause = (error.cause,) if error.cause else ()
             said.fail(
