@@ -52,6 +52,14 @@ def test_a_command_that_asks_no_host_leaves_httpx_alone(folder: Path, args: list
     assert "httpx" not in run(folder, *args)
 
 
+HEAVY = {"pandas", "httpx", "py7zr", "rarfile", "rich", "openpyxl", "isal", "numpy"}
+
+
+@pytest.mark.parametrize("name", ["list", "search", "show"])
+def test_start_up_leaves_the_heavy_packages_alone(folder: Path, name: str) -> None:
+    assert not run(folder, *ASK_NOBODY[name]) & HEAVY
+
+
 def test_a_command_loads_no_other_command(folder: Path) -> None:
     loaded = run(folder, "list")
     others = ("fetch", "images", "counts", "select", "doctor", "extract", "links", "lock")

@@ -183,11 +183,6 @@ def chosen_output(name: str | None, allowed: Sequence[str]) -> str | None:
     return name
 
 
-def plain(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a mapping without the keys whose value is unknown or empty."""
-    return {key: value for key, value in mapping.items() if value not in (None, (), [], {}, "")}
-
-
 OUTPUTS: Mapping[str, Callable[[Rows], str]] = {
     "table": table.to_table,
     "tsv": formats.to_tsv,

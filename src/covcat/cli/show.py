@@ -16,7 +16,7 @@ from covcat.cli import complete
 from covcat.cli import list as listing
 from covcat.cli.options import choice
 from covcat.cli.printing import put
-from covcat.cli.session import Session, chosen_output, envelope, plain
+from covcat.cli.session import Session, chosen_output, envelope
 from covcat.cli.table import prose, terminal_width
 from covcat.text import escaped, plural
 
@@ -228,7 +228,9 @@ def show(
         put(sys.stdout, text.replace("<", "\\u003c") + "\n")  # it goes into a <script> of a page
         return
     here = [rel for one, rel, _ in session.store.releases() if one == resource.id]
-    data = {**plain(asdict(resource)), "here": here}
+    known = asdict(resource).items()
+    data = {key: value for key, value in known if value not in (None, (), [], {}, "")}
+    data["here"] = here
     if output == "json":
         put(sys.stdout, envelope("show", data))
         return
