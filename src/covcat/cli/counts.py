@@ -152,7 +152,9 @@ def _cells(columns: Iterable[str], group: Iterable[Value]) -> dict[str, Cell]:
 
 def _compare(session: Session, names: list[str] | None, output: str | None) -> None:
     """Print each published count beside what was found, and raise what nothing explains."""
-    asked = indexes.here(session, names)
+    from covcat.imaging.index import here
+
+    asked = here(session.catalog, session.store, names or ())
     found, failed = indexes.each(asked, lambda *one: _tables(session, *one))
     indexes.warn_of_failures(session, failed)
     data = {"releases": [_plain(name, tables) for name, tables in found.items()]}

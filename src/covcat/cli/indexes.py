@@ -33,17 +33,6 @@ class Indexed:
     index: "Index"
 
 
-def here(session: Session, names: list[str] | None) -> list[tuple[Resource, Release]]:
-    """Return the releases that are asked for and here.
-
-    Raises:
-        NotFoundError: none is, or one that is named is not.
-    """
-    from covcat.imaging import index as images_index
-
-    return images_index.here(session.catalog, session.store, names or ())
-
-
 def index_here(session: Session, resource: Resource, release: Release) -> "Index":
     """Return the index of a release that is here."""
     from covcat.cli.progress import drawn
@@ -60,13 +49,14 @@ def indexes(session: Session, names: list[str] | None) -> tuple[dict[str, Indexe
         NotFoundError: none is here, or one that is named is not.
         IntegrityError, DiskError: none of them can be indexed.
     """
+    from covcat.imaging.index import here
 
     def indexed(resource: Resource, release: Release) -> Indexed:
         index = index_here(session, resource, release)
         tell(session, index)
         return Indexed(resource, release, index)
 
-    return each(here(session, names), indexed)
+    return each(here(session.catalog, session.store, names or ()), indexed)
 
 
 def each(
