@@ -18,7 +18,7 @@ from statistics import median
 
 PAIRS = 20
 WARM_UPS = 3
-TARGET = 1.6  # of `covcat list`, as a ratio of medians
+TARGET = 1.35  # of `covcat list`, as a ratio of medians
 HEAVY = ("pandas", "httpx", "py7zr", "rarfile", "rich", "pydantic")  # slow to import
 COMMANDS = (["list"], ["--help"], ["--version"])
 BARE = """\

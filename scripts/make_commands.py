@@ -76,7 +76,7 @@ Parameter = Any
 
 def commands(group: Command = None, before: str = "") -> Iterator[tuple[str, Command]]:
     """Yield each group and command that is registered, by name: `list`, `catalog check`."""
-    group = group or get_command(app)
+    group = group or get_command(app())
     for name, command in sorted(group.commands.items()):
         if command.hidden:
             continue
@@ -210,7 +210,7 @@ def whole() -> str:
     """Return the options of covcat itself."""
     return (
         "\n## Global options\n\nThey may stand before or after the command.\n"
-        + options(get_command(app))
+        + options(get_command(app()))
         + "\nExit codes of all commands: 0 ok, 1 a bug in covcat, 2 usage, 3 not found, 4 network, "
         "5 integrity,\n6 extraction, 7 a person must act, 8 disk, 9 several kinds, 128+N stopped "
         "by signal N.\n"

@@ -488,13 +488,6 @@ def test_what_nobody_knows_of_a_licence_is_told_beside_what_it_allows(covcat) ->
     assert "own licence" not in covcat("list", "--modality", "mri").err
 
 
-def test_text_and_bibtex_citations(covcat) -> None:
-    ran = covcat("cite", "covid-net")
-    assert ran.out.startswith("@article{Wang2020,\n  ")
-    text = covcat("cite", "cohen", "--format", "text").out
-    assert "Cohen, Joseph Paul; Morrison, Paul; Dao, Lan (2020). COVID-19 image data" in text
-
-
 def test_bare_covcat_shows_three_examples(covcat) -> None:
     ran = covcat()
     assert ran.code == 0
@@ -709,26 +702,6 @@ def test_a_mirror_with_a_password_is_refused_without_showing_it() -> None:
     assert ran.returncode == 2
     assert b"a mirror never receives credentials" in ran.stderr
     assert b"secret" not in ran.stdout + ran.stderr
-
-
-def test_start_up_leaves_the_heavy_packages_alone() -> None:
-    """`covcat list` must not pay for what only other commands need."""
-    heavy = "pandas", "httpx", "py7zr", "rarfile", "rich", "pydantic", "openpyxl", "isal", "numpy"
-    code = (
-        "import sys\n"
-        "from covcat.cli.main import main\n"
-        "try: main()\n"
-        f"finally: print([n for n in {heavy!r} if n in sys.modules], file=sys.stderr)\n"
-    )
-    bare = "import typer, sys; print([n for n in ('rich', 'pydantic') if n in sys.modules])"
-    typers_own = subprocess.run(
-        [sys.executable, "-c", bare], capture_output=True, check=True
-    ).stdout.decode()
-    for args in (["list"], ["show", "cohen"], ["search", "ct"]):
-        ran = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, check=False)
-        found = json.loads(ran.stderr.splitlines()[-1].replace(b"'", b'"'))
-        assert not {"pandas", "httpx", "py7zr", "rarfile", "numpy"} & set(found), found
-        assert "rich" not in found or "rich" in typers_own
 
 
 def test_a_bug_is_called_a_bug_and_shows_its_traceback_only_on_demand(covcat, monkeypatch) -> None:

@@ -246,29 +246,48 @@ def test_paths_of_a_folder_that_can_never_be_are_told(covcat) -> None:
 # ---- the table of keys -------------------------------------------------------------------------
 
 
-OPTIONS = {
-    option: parameter
-    for command in (get_command(main.app), get_command(main.app).commands["fetch"])
+def commands(group, path: tuple[str, ...] = ()):
+    """Every command with its path, covcat itself too."""
+    yield path, group
+    for name, one in getattr(group, "commands", {}).items():
+        yield from commands(one, (*path, name))
+
+
+OPTIONS = [
+    (path, parameter)
+    for path, command in commands(get_command(main.app()))
     for parameter in command.params
-    for option in parameter.opts
-}
+]
 
 
 @pytest.mark.parametrize("name", settings.KEYS)
 def test_each_key_is_an_option_with_its_variable_and_its_range(name: str) -> None:
-    key, option = settings.KEYS[name], OPTIONS[f"--{name}"]
-    assert key.variable == option.envvar
-    least, most = getattr(option, "min", None), getattr(option, "max", None)
-    if most is not None:
-        assert key.read(least, Path()) is not None
-        assert key.read(most, Path()) is not None
-        assert key.read(most + 1, Path()) is None
-        assert key.read(least - 1, Path()) is None
+    found = [one for _, one in OPTIONS if one.envvar == settings.variable_of(name)]
+    assert found
+    for option in found:
+        assert f"--{name}" in option.opts
+        key, least, most = settings.KEYS[name], option.min, option.max
+        if most is not None:
+            values = (least, most, most + 1, least - 1)
+            read = [key.read(value, Path()) is not None for value in values]
+            assert read == [True, True, False, False]
+
+
+def test_each_command_that_has_the_option_of_a_key_takes_it_from_the_files() -> None:
+    values = dict.fromkeys(settings.KEYS, "x")
+    defaults = settings.Settings((settings.File(Path("f"), "user", "read", values),)).defaults()
+    variables = {settings.variable_of(name) for name in settings.KEYS}
+    for path, option in OPTIONS:
+        if option.envvar in variables:
+            below = defaults
+            for name in path:
+                below = below[name]
+            assert below[option.name] == "x", (path, option.name)
 
 
 def test_a_catalog_whose_name_would_be_two_is_refused(tmp_path: Path) -> None:
     read = settings.KEYS["catalog"].read
-    assert read(["a", "/b"], tmp_path) == f"{tmp_path}/a{os.pathsep}/b"
+    assert read(["a", "/b"], tmp_path) == [f"{tmp_path}/a", "/b"]
     assert read(f"a{os.pathsep}b", tmp_path) is None
     assert read([], tmp_path) is None
     assert read(["a", 3], tmp_path) is None

@@ -1,12 +1,13 @@
-"""`covcat cache`: what waits in the data folder, and how to remove it."""
+"""cache list and prune: what lies beside the releases, and how to remove it."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from covcat.cli import usage
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import FORMATS, OutputFormat
+from covcat.cli.options import FORMATS, DryRun, OutputFormat
 from covcat.cli.session import Session, chosen_output
 from covcat.errors import UsageError
 from covcat.text import format_size
@@ -16,7 +17,16 @@ if TYPE_CHECKING:
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what, and delete nothing.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(
+        cls=usage.Commands, rich_markup_mode=None, help="What lies beside the releases."
+    )
+    group.command("list")(cache_list)
+    group.command("prune")(cache_prune)
+    app.add_typer(group, name="cache")
 
 
 def cache_list(ctx: typer.Context, output: OutputFormat = None) -> None:
@@ -28,9 +38,7 @@ def cache_list(ctx: typer.Context, output: OutputFormat = None) -> None:
 
     session: Session = ctx.obj
     chosen = chosen_output(output, FORMATS)
-    found = [
-        one for one in store_remove.found(session.store) if one.files
-    ]  # prune drops the others
+    found = [one for one in store_remove.found(session.store) if one.files]  # prune drops others
     _print_cache(session, "cache list", found, chosen)
     if not found:
         session.say(f"nothing waits or is left over in `{session.data_dir}`")
@@ -55,11 +63,10 @@ def cache_prune(
     Example: covcat cache prune --older-than 14d --dry-run
     """
     from covcat.store import remove as store_remove
-    from covcat.store.remove import ALWAYS, dropped
 
     session: Session = ctx.obj
     seconds = _seconds(older_than)
-    kinds = {*ALWAYS, *["archives"] * archives, *["index"] * indexes}
+    kinds = {*store_remove.ALWAYS, *["archives"] * archives, *["index"] * indexes}
     every = store_remove.found(session.store)
     found = [one for one in every if one.kind in kinds and one.age >= seconds]
     held = [one for one in found if one.in_use]
@@ -68,7 +75,7 @@ def cache_prune(
     free = [one for one in found if not one.in_use]
     if not dry_run and free:
         session.store.prepare()
-        free = [one for one in free if dropped(session.store, one)]
+        free = [one for one in free if store_remove.dropped(session.store, one)]
     _print_cache(session, "cache prune", free, None, dry_run=dry_run)
 
 

@@ -1,4 +1,4 @@
-"""catalog check, draft and schema, doctor: for contributors, and for whoever is stuck."""
+"""catalog check, draft and schema: for contributors."""
 
 import json
 from pathlib import Path
@@ -11,9 +11,7 @@ from covcat.catalog.check import check_file, check_together
 from covcat.catalog.yaml import packaged_catalog
 from covcat.cli import options as net
 from covcat.cli import usage
-from covcat.cli.doctor import doctor
 from covcat.cli.session import Session
-from covcat.download.remote import Network
 from covcat.errors import IntegrityError
 from covcat.text import plural
 
@@ -27,7 +25,6 @@ def register(app: typer.Typer) -> None:
     group.command("draft")(draft)
     group.command("schema")(schema)
     app.add_typer(group, name="catalog")
-    app.command()(doctor)
 
 
 def check(
@@ -96,12 +93,7 @@ def draft(
     from covcat.cli import draft as drafting
 
     session: Session = ctx.obj
-    network = Network(
-        mirror=session.mirror,
-        offline=session.offline,
-        timeout=timeout,
-        allow_private=allow_private,
-        retries=retries,
-        pause=pause,
+    network = net.network(
+        session, timeout=timeout, allow_private=allow_private, retries=retries, pause=pause
     )
     drafting.run(session, record, network, each=each)

@@ -4,18 +4,13 @@ And what was probably meant where one of them was mistyped.
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from contextlib import suppress
 from pathlib import Path
 
 import typer
 
-from covcat.catalog import load
-from covcat.catalog.columns import NAMES
-from covcat.catalog.entries import MODALITIES, Resource
-from covcat.cli.settings import in_force
 from covcat.errors import CovcatError
-from covcat.store.folder import Store
 from covcat.text import nearest
 
 _ON_DISK = (
@@ -34,72 +29,21 @@ def join_words(environ: MutableMapping[str, str]) -> None:
     if environ.get("_COVCAT_COMPLETE") != "complete_bash":
         return
     try:
-        words, at = environ["COMP_WORDS"].split("\n"), int(environ["COMP_CWORD"])
+        words = environ["COMP_WORDS"].split("\n")[: int(environ["COMP_CWORD"]) + 1]
     except (KeyError, ValueError):
         return
     joined: list[str] = []
-    breaks = ("@", "=")
-    for word in words[: at + 1]:
-        if joined and (word in breaks or joined[-1][-1:] in breaks):
+    for word in words:
+        if joined and (word in ("@", "=") or joined[-1][-1:] in ("@", "=")):
             joined[-1] += word
         else:
             joined.append(word)
-    if len(joined) == len(words[: at + 1]):
+    if len(joined) == len(words):
         return
     if "@" in joined[-1]:
         environ[_CUT] = joined[-1].rpartition("@")[0]
     environ["COMP_WORDS"] = "\n".join(joined)
     environ["COMP_CWORD"] = str(len(joined) - 1)
-
-
-def ids(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Return the ids that start so, or the releases of one after its `@`.
-
-    Where a command works with what is on disk, they are those that are there.
-    """
-    if ctx.command_path.partition(" ")[2] in _ON_DISK:
-        return _starting(_here(ctx), incomplete)
-    known = {one.id: [release.id for release in one.releases] for one in _resources()}
-    return _starting(known, incomplete)
-
-
-def _starting(known: Mapping[str, Iterable[str]], incomplete: str) -> list[str]:
-    if "@" not in incomplete:
-        return [id for id in known if id.startswith(incomplete)]
-    names = [f"{id}@{release}" for id, releases in known.items() for release in releases]
-    cut = os.environ.get(_CUT, "")
-    return [_Rest(name.removeprefix(cut)) for name in names if name.startswith(incomplete)]
-
-
-def _here(ctx: typer.Context) -> dict[str, list[str]]:
-    """Return the releases by id that are in the data folder, or wait in it to be removed."""
-    found: dict[str, list[str]] = {}
-    with suppress(CovcatError, OSError):  # to complain is the command's part
-        store = Store(_data_dir(ctx))
-        pairs = [(one, release) for one, release, _ in store.releases()]
-        if ctx.info_name == "remove":
-            pairs += [(id, release) for name, _ in store.waiting() for id, release in [_pair(name)]]
-        for one, release in pairs:
-            if release not in found.setdefault(one, []):
-                found[one].append(release)
-    return found
-
-
-def _pair(name: str) -> tuple[str, str]:
-    id, _, release = name.partition("@")
-    return id, release
-
-
-def _data_dir(ctx: typer.Context) -> Path:
-    """Return what --data-dir says, its variable, or a file of settings."""
-    top = ctx.find_root()
-    how = top.get_parameter_source("data_dir")
-    folder = Path(top.params.get("data_dir") or "covcat-data")
-    if how is not None and how.name in ("COMMANDLINE", "ENVIRONMENT"):
-        return folder
-    with suppress(CovcatError), in_force():
-        return Path(os.environ.get("COVCAT_DATA_DIR") or folder)
-    return folder
 
 
 class _Rest(str):
@@ -112,13 +56,49 @@ class _Rest(str):
         return True
 
 
-def _resources() -> tuple[Resource, ...]:
-    """Return the resources of the packaged catalog and of COVCAT_CATALOG, if that can be read."""
-    own = os.environ.get("COVCAT_CATALOG", "").split(os.pathsep)
+def ids(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the ids that start so, or the releases of one after its `@`.
+
+    Where a command works with what is on disk, they are those that are there.
+    """
+    top = ctx.find_root().params
+    if ctx.command_path.partition(" ")[2] in _ON_DISK:
+        waiting = ctx.info_name == "remove"
+        names = _here(Path(top.get("data_dir") or "covcat-data"), waiting=waiting)
+    else:
+        names = _known(tuple(top.get("catalog_folders") or ()))
+    if "@" not in incomplete:
+        known = dict.fromkeys(name.partition("@")[0] for name in names)
+        return [id for id in known if id.startswith(incomplete)]
+    cut = os.environ.get(_CUT, "")
+    return [_Rest(name.removeprefix(cut)) for name in names if name.startswith(incomplete)]
+
+
+def _here(folder: Path, *, waiting: bool) -> list[str]:
+    """Return the releases that are in the data folder, or wait in it to be removed."""
+    from covcat.store.folder import Store
+
+    found: list[str] = []
+    with suppress(CovcatError, OSError):  # to complain is the command's part
+        store = Store(folder)
+        found += [f"{id}@{release}" for id, release, _ in store.releases()]
+        found += [name for name, _ in store.waiting()] if waiting else []
+    return list(dict.fromkeys(found))
+
+
+def _known(folders: tuple[Path, ...]) -> list[str]:
+    """Return the releases of the catalogs; the ids alone of what is only to be looked at."""
+    from covcat.catalog import load
+
     try:
-        return tuple(load.load(tuple(Path(one) for one in own if one)).resources)
+        resources = load.load(folders).resources
     except (CovcatError, OSError):  # to complain is the command's part, not the Tab key's
-        return tuple(load.load().resources)
+        resources = load.load().resources
+    return [
+        name
+        for one in resources
+        for name in ([f"{one.id}@{release.id}" for release in one.releases] or [one.id])
+    ]
 
 
 def one_of(*words: str) -> Callable[[str], list[str]]:
@@ -130,15 +110,10 @@ def one_of(*words: str) -> Callable[[str], list[str]]:
     return starting
 
 
-modalities = one_of(*MODALITIES)
-contents = one_of("metadata", "case-review")
-uses = one_of("commercial", "derivatives", "redistribution")
-accesses = one_of("open", "account", "browse")
-formats = one_of("table", "tsv", "csv", "json", "yaml", "ids")
-
-
 def columns(incomplete: str) -> list[str]:
     """Return the columns of the image index that go on with a list of them: `path,vi`."""
+    from covcat.catalog.columns import NAMES
+
     before, comma, last = incomplete.rpartition(",")
     chosen = before.split(",")
     known = [name for name in NAMES if name.startswith(last) and name not in chosen]

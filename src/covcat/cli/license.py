@@ -1,7 +1,6 @@
 """license: what is known of a resource's terms, and a record that they were accepted."""
 
 import sys
-from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,8 +58,10 @@ def license_of(
     if chosen not in (None, "json"):
         raise UsageError(f"--format {chosen} is for the table of all: expected no ID, or json")
     resources = {one.id: one for one, _ in map(session.catalog.find, names)}
-    if accept:
-        _accept(session, resources.values())
+    for one in resources.values() if accept else ():
+        record = accepted.accept(session.store, one)
+        where = accepted.place(session.store)
+        session.say(f"{one.id}: accepted at {record.at}: recorded in `{where}`")
     known = accepted.accepted(session.store)
     found = [
         (one, accepted.last(known, one), _per_image(session, one)) for one in resources.values()
@@ -70,13 +71,6 @@ def license_of(
     every = [_data(session, *one) for one in found]
     data = every[0] if len(every) == 1 else {"resources": every}
     session.result("license", data, "\n".join(_text(*one) for one in found))
-
-
-def _accept(session: Session, resources: Iterable[Resource]) -> None:
-    for resource in resources:
-        one = accepted.accept(session.store, resource)
-        where = accepted.place(session.store)
-        session.say(f"{resource.id}: accepted at {one.at}: recorded in `{where}`")
 
 
 def is_unclear(session: Session, resource: Resource) -> bool:
@@ -111,7 +105,11 @@ def _state(resource: Resource, record: accepted.Accepted | None) -> str | None:
 
 def _text(resource: Resource, record: accepted.Accepted | None, tallies: "list[Tally]") -> str:
     """Return what a person reads; on a terminal it is folded."""
-    text = terms.to_text(resource) + "".join(map(_line, tallies))
+    text = terms.to_text(resource)
+    for one in tallies:
+        name = escaped(one.license, 100) if one.license else "(none stated)"
+        allows = ", ".join(f"{use} {one.allows[use]}" for use in terms.USES)
+        text += f"  {one.images:>7,} images  {name}: {allows}\n"
     if "unknown" in asdict(resource.license.allows).values():
         text += "unknown is not a yes: ask whoever owns the images\n"
     state = _state(resource, record)
@@ -147,26 +145,16 @@ def _per_image(session: Session, resource: Resource) -> "list[Tally]":
     if not here:
         session.say(f"note: `covcat fetch {resource.id}`, then this counts its images by licence")
         return []
-    try:
-        return _counted(session, resource, here[-1][1])
-    except CovcatError as error:  # the terms are what was asked for
-        session.say(f"note: its images could not be counted: {error.message}")
-        return []
-
-
-def _counted(session: Session, resource: Resource, release_id: str) -> "list[Tally]":
     from covcat.imaging.cohort import Cohort, Part, Rule
     from covcat.imaging.query import Question
 
-    _, release = session.catalog.find(f"{resource.id}@{release_id}")
-    assert release is not None  # it was found by its name
-    index = indexes.index_here(session, resource, release)
-    folder = session.store.release(resource.id, release.id)
-    part = Part(resource, release, folder, index)
-    return list(Cohort([part], Rule(Question(), True)).counts.licenses)
-
-
-def _line(one: "Tally") -> str:
-    name = escaped(one.license, 100) if one.license else "(none stated)"
-    allows = ", ".join(f"{use} {one.allows[use]}" for use in terms.USES)
-    return f"  {one.images:>7,} images  {name}: {allows}\n"
+    _, release_id, folder = here[-1]
+    try:
+        _, release = session.catalog.find(f"{resource.id}@{release_id}")
+        assert release is not None  # it was found by its name
+        index = indexes.index_here(session, resource, release)
+        part = Part(resource, release, folder, index)
+        return list(Cohort([part], Rule(Question(), True)).counts.licenses)
+    except CovcatError as error:  # the terms are what was asked for
+        session.say(f"note: its images could not be counted: {error.message}")
+        return []

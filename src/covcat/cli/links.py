@@ -12,7 +12,6 @@ from covcat.cli import options as net
 from covcat.cli.formats import Rows
 from covcat.cli.options import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output
-from covcat.download.remote import Network
 from covcat.errors import IntegrityError, NetworkError
 
 if TYPE_CHECKING:
@@ -65,8 +64,11 @@ def check_links(
 
     chosen = chosen_output(output, FORMATS)
     targets = _targets(session, names)
-    network = Network(
-        mirror=session.mirror, timeout=timeout, allow_private=allow_private, pause=pause
+    network = net.network(
+        session,
+        timeout=timeout,
+        allow_private=allow_private,
+        pause=pause,
     )
     with drawn(session, "plain") as progress:
         found = list(links.check(targets, network, progress))

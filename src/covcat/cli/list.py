@@ -1,33 +1,19 @@
-"""list, search, show, files: what the catalog says; nothing here needs the network."""
+"""list: the resources of the catalog, and the table that search prints too."""
 
 import shlex
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from covcat.catalog.entries import CONTENT_FLAGS, Contents, Release, Resource
-from covcat.catalog.files import AnyFile, File
 from covcat.catalog.filter import Filter, is_fetchable, select, unclear_for, unknown_for
-from covcat.cli import complete
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import (
-    FORMATS,
-    Access,
-    AllowedUse,
-    Fetchable,
-    Has,
-    Licence,
-    Modality,
-    OutputFormat,
-    filter_of,
-)
+from covcat.cli.options import FORMATS, Filters, OutputFormat, grouped
 from covcat.cli.session import Session, chosen_output
-from covcat.cli.show import show
 from covcat.cli.table import prose, terminal_width
-from covcat.errors import NotFoundError, UsageError
 from covcat.text import escaped, format_size, nearest, plural
 
 SURVEY_COLUMNS = ("row", "id", "title", "organization", *CONTENT_FLAGS)
@@ -44,21 +30,15 @@ FULL_COLUMNS = (
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add the command."""
     app.command("list")(list_resources)
-    app.command()(search)
-    app.command()(show)
-    app.command()(files)
 
 
+@grouped
 def list_resources(
     ctx: typer.Context,
-    modality: Modality = None,
-    has: Has = None,
-    licenses: Licence = None,
-    allows: AllowedUse = None,
-    access: Access = None,
-    fetchable: Fetchable = False,
+    *,
+    filters: Filters,
     fetched: Annotated[bool, typer.Option("--fetched", help="Only what is on disk.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="The bundled sample too.")] = False,
     survey: Annotated[
@@ -73,11 +53,9 @@ def list_resources(
 
     Example: covcat list --modality ct --license-allows redistribution
     """
-    from dataclasses import replace
-
     session: Session = ctx.obj
     chosen = chosen_output(output, FORMATS)
-    wanted = filter_of(modality, has, licenses, allows, access, fetchable)
+    wanted = filters.filter()
     here = frozenset(one for one, _, _ in session.store.releases())
     wanted = replace(wanted, with_sample=everything, fetched=here if fetched else None)
     resources = select(session.catalog, wanted)
@@ -85,15 +63,16 @@ def list_resources(
         resources = [one for one in resources if one.survey]
         session.rows("list", survey_table(resources), output=chosen)
     else:
-        _print_resources(session, "list", resources, here, chosen)
+        print_resources(session, "list", resources, here, chosen)
     lacking = say_lacking(session, wanted)
     if not resources and not lacking:
-        _say_nothing(session, "passes these filters")
+        say_nothing(session, "passes these filters")
     if not survey:
-        _say_counts(session, resources, wanted)
+        say_counts(session, resources, wanted)
 
 
-def _say_counts(session: Session, resources: Sequence[Resource], wanted: Filter) -> None:
+def say_counts(session: Session, resources: Sequence[Resource], wanted: Filter) -> None:
+    """Say how many are listed, and which are not because something is unknown of them."""
     if resources:
         session.say(count(resources, session.catalog.resources))
     unknown = unknown_for(session.catalog, wanted.modalities)
@@ -108,34 +87,8 @@ def _say_counts(session: Session, resources: Sequence[Resource], wanted: Filter)
         session.say(f"each image has its own licence in {', '.join(each)}: covcat select {use}")
 
 
-def search(
-    ctx: typer.Context,
-    text: Annotated[list[str], typer.Argument(metavar="WORD", help="Words that must all occur.")],
-    output: OutputFormat = None,
-) -> None:
-    """Search the catalog for words.
-
-    In titles, authors, licences, citations and known issues.
-
-    Example: covcat search segmentation
-    """
-    session: Session = ctx.obj
-    words = tuple(word for part in text for word in part.split())
-    if not words:
-        raise UsageError(
-            "nothing to search for: expected a word",
-            hint="covcat search segmentation; covcat list shows all",
-        )
-    resources = select(session.catalog, Filter(words=words))
-    here = frozenset(one for one, _, _ in session.store.releases())
-    _print_resources(session, "search", resources, here, chosen_output(output, FORMATS))
-    _say_counts(session, resources, Filter())
-    if not resources:
-        asked = ", ".join(f"`{word}`" for word in words)
-        _say_nothing(session, f"has all of {asked}" if len(words) > 1 else f"has {asked}")
-
-
-def _say_nothing(session: Session, why: str) -> None:
+def say_nothing(session: Session, why: str) -> None:
+    """Say that the list is empty."""
     session.say(f"nothing in the catalog {why}")
     session.say("hint: covcat list")
 
@@ -159,56 +112,19 @@ def say_lacking(session: Session, wanted: Filter) -> bool:
     return bool(lacking)
 
 
-def _print_resources(
+def print_resources(
     session: Session,
     command: str,
     resources: list[Resource],
     here: frozenset[str],
     output: str | None,
 ) -> None:
+    """Print a table of resources; with --json all columns; `here` are the ids on disk."""
     is_table = session.format(output) == "table"
     rows = overview(resources) if is_table else full(resources, here)
     notes = footnotes(resources, rows.columns) if is_table else ""
     data = {"resources": [dict(row) for row in full(resources, here).rows]}
     session.rows(command, rows, data=data, output=output, footnotes=notes)
-
-
-def files(
-    ctx: typer.Context,
-    name: Annotated[
-        str, typer.Argument(metavar="ID[@RELEASE]", autocompletion=complete.ids, help="A release.")
-    ],
-    output: OutputFormat = None,
-) -> None:
-    """List the files of a release.
-
-    By its pinned listing, else what its host serves.
-
-    Example: covcat files figure1 --format csv
-    """
-    session: Session = ctx.obj
-    resource, release = session.catalog.find(name)
-    chosen = chosen_output(output, FORMATS)
-    if release is None:
-        raise NotFoundError(
-            f"`{resource.id}` is for browsing only: it has no files",
-            hint=f"covcat show {resource.id}",
-        )
-    listing = session.catalog.listing(resource, release)
-    rows: list[dict[str, Cell]]
-    if listing is not None:
-        rows = [asdict(row) for row in listing.values()]
-        columns: tuple[str, ...] = ("path", "bytes", "sha256", "blob", "mode")
-    else:
-        rows = [served(file) for file in release.files]
-        columns = ("path", "bytes", "sha256", "md5", "host", "where")
-    data = {"resource": resource.id, "release": release.id, "files": rows}
-    if session.format(chosen) == "table":
-        columns = ("bytes", "path") if listing is not None else ("bytes", "path", "host", "where")
-        rows = [{**row, "bytes": "?" if row["bytes"] is None else row["bytes"]} for row in rows]
-    session.rows("files", Rows(columns, rows, key="path"), data=data, output=chosen)
-    what = "pinned by the listing" if listing is not None else "as the catalog knows; no listing"
-    session.say(f"{resource.id}@{release.id}: {plural(len(rows), 'file')}, {what}")
 
 
 _HEADS = dict(zip(CONTENT_FLAGS, ("ct", "xray", "mri", "us", "meta", "case"), strict=True))
@@ -231,24 +147,21 @@ def survey_table(resources: Iterable[Resource]) -> Rows:
     return Rows(SURVEY_COLUMNS, rows, spared=("title", "organization", "metadata", "case_review"))
 
 
-def overview(resources: Iterable[Resource]) -> Rows:
+def overview(resources: Sequence[Resource]) -> Rows:
     """Return what fits the terminal; `Y→N` is the survey's flag, then the find."""
-    every = list(resources)
-    rows: list[dict[str, Cell]] = []
-    for one in every:
-        flags: dict[str, Cell] = {_HEADS[flag]: _flag(one, flag) for flag in CONTENT_FLAGS}
-        rows.append(
-            {
-                "id": one.id,
-                "title": one.title + _mark(one),
-                **flags,
-                "size": size(one.default_release),
-                "licence": one.license.short,
-                "access": one.access,
-            }
-        )
+    rows: list[dict[str, Cell]] = [
+        {
+            "id": one.id,
+            "title": one.title + _mark(one),
+            **{head: _flag(one, flag) for flag, head in _HEADS.items()},
+            "size": size(one.default_release),
+            "licence": one.license.short,
+            "access": one.access,
+        }
+        for one in resources
+    ]
     columns, room = _fitting(rows)
-    for one, row in zip(every, rows, strict=True):
+    for one, row in zip(resources, rows, strict=True):
         row["title"] = _title(one, room, is_folded=len(columns) == len(_COLUMNS))
     return Rows(columns, rows)
 
@@ -304,7 +217,9 @@ def full(resources: Iterable[Resource], here: Iterable[str] = ()) -> Rows:
                 **{f"found_{flag}": getattr(one.found, flag) for flag in CONTENT_FLAGS},
                 "release": release.id if release else None,
                 "files": contents.files if contents else None,
-                "bytes": _bytes(release),
+                "bytes": contents.least_bytes
+                if contents
+                else getattr(release, "download_bytes", None),
                 "bytes_are_all": not contents.of_unknown_size if contents else None,
                 "license": one.license.spdx,
                 **{
@@ -321,12 +236,6 @@ def full(resources: Iterable[Resource], here: Iterable[str] = ()) -> Rows:
     return Rows(FULL_COLUMNS, rows)
 
 
-def _bytes(release: Release | None) -> int | None:
-    if release is None:
-        return None
-    return release.contents.least_bytes if release.contents else release.download_bytes
-
-
 def size(release: Release | None) -> str:
     """Return the bytes of a release for people: `+` is at least, `?` unknown, `-` no download."""
     if release is None:
@@ -339,25 +248,11 @@ def least(contents: Contents) -> str:
     return format_size(contents.least_bytes) + ("+" if contents.of_unknown_size else "")
 
 
-def served(file: AnyFile) -> dict[str, Cell]:
-    """Return a file as its host serves it."""
-    common = {one.name for one in fields(File)} | {"host"}
-    own = {one.name: getattr(file, one.name) for one in fields(file) if one.name not in common}
-    return {
-        "path": file.name or "(all that it has)",
-        "bytes": file.bytes,
-        "sha256": file.sha256,
-        "md5": file.md5,
-        "host": str(file.host),
-        "where": ", ".join(f"{name} {value}" for name, value in own.items() if value),
-    }
-
-
 def footnotes(resources: Sequence[Resource], columns: Sequence[str]) -> str:
     """Explain the marks of an overview with these columns, and what they say otherwise."""
     if not resources:
         return ""
-    flags = [flag for flag in CONTENT_FLAGS if _HEADS[flag] in columns]
+    flags = [flag for flag, head in _HEADS.items() if head in columns]
     drawn = "".join(_flag(one, flag) for one in resources if one.survey for flag in flags)
     sizes = "; size: + at least, ? unknown, - nothing to download" if "size" in columns else ""
     lines = [f"Y yes, N no, U unknown{sizes}"]
@@ -365,23 +260,15 @@ def footnotes(resources: Sequence[Resource], columns: Sequence[str]) -> str:
         lines.append("→ the survey's flag, then what covcat found (`covcat show ID` says how)")
     if left_out := [name for name in _COLUMNS if name not in columns]:
         lines.append(f"left out of a narrow table: {', '.join(left_out)}")
-    asking = [one.id for one in resources if one.access == "account"]
-    if asking:
+    if asking := [one.id for one in resources if one.access == "account"]:
         lines.append(f"a login may be asked for: {', '.join(asking)}")
-    if "title" in columns:
-        lines += _corrections(resources)
+    fixes = [(one.id, fix) for one in resources for fix in one.corrections]
+    if fixes and "title" in columns:
+        lines.append("* where the survey is wrong today:")
+        lines += [f"* {id}: the {fix.field} is {fix.value}" for id, fix in fixes]
     width = min(100, terminal_width())
     folded = [piece for line in lines for piece in prose(escaped(line), width)]
     return "\n" + "\n".join(folded) + "\n"
-
-
-def _corrections(resources: Iterable[Resource]) -> list[str]:
-    lines = [
-        f"* {one.id}: the {fix.field} is {fix.value}"
-        for one in resources
-        for fix in one.corrections
-    ]
-    return ["* where the survey is wrong today:", *lines] if lines else []
 
 
 def count(shown_here: Sequence[Resource], known: Sequence[Resource]) -> str:

@@ -1,12 +1,12 @@
 """lock, and what `fetch --locked` takes: exactly the same again, elsewhere and later."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from covcat.cli import complete
+from covcat.cli.options import Names
 from covcat.cli.session import Session
 from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
 from covcat.fetching.plan import Options, Plan
@@ -16,12 +16,6 @@ from covcat.store.lock_rows import LockedRelease
 from covcat.store.manifest import Manifest
 from covcat.text import format_size, plural
 
-if TYPE_CHECKING:
-    from covcat.catalog.load import Catalog
-
-
-Drift = dict[str, str]  # id, kind, what
-
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -30,12 +24,7 @@ def register(app: typer.Typer) -> None:
 
 def lock(
     ctx: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
-        ),
-    ] = None,
+    names: Names = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The lock.")
     ] = Path("covcat.lock"),
@@ -69,38 +58,13 @@ def _write(session: Session, path: Path, names: Sequence[str]) -> None:
     if not new:
         raise NotFoundError(f"nothing is in `{session.data_dir}`", hint="covcat fetch figure1")
     before = {one.name: one for one in lockfile.read(path).releases} if path.exists() else {}
+    asked = {_resolved(session, name) for name in names}
     stay = {
         name: one
         for name, one in before.items()
-        if names and name not in new and not _means(session.catalog, names, one)
+        if names and name not in new and not asked & {one.id, one.name}
     }
     lockfile.write(path, [*stay.values(), *new.values()])
-    _tell(session, path, new, before, stay)
-    data = {"lock": str(path), "locked": sorted(new), "kept": sorted(stay)}
-    dropped = sorted(before.keys() - new.keys() - stay.keys())
-    session.result("lock", {**data, "dropped": dropped}, f"{path}\n")
-
-
-def _means(catalog: "Catalog", names: Iterable[str], one: LockedRelease) -> bool:
-    return any(_resolved(catalog, name) in (one.id, one.name) for name in names)
-
-
-def _resolved(catalog: "Catalog", name: str) -> str:
-    """Return ID or ID@RELEASE for a name that may be an alias."""
-    wanted, at, release = name.partition("@")
-    try:
-        return catalog.get(wanted).id + at + release
-    except NotFoundError:  # of a catalog that is not given now
-        return name
-
-
-def _tell(
-    session: Session,
-    path: Path,
-    new: Mapping[str, LockedRelease],
-    before: Mapping[str, LockedRelease],
-    stay: Mapping[str, LockedRelease],
-) -> None:
     for name, one in new.items():
         part = f", a part: {'; '.join(one.selection)}" if one.selection else ""
         part += f", without {plural(len(one.missing), 'missing file')}" if one.missing else ""
@@ -111,27 +75,36 @@ def _tell(
         )
     if stay:
         session.say(f"{path}: {', '.join(sorted(stay))} as before")
-    dropped = before.keys() - new.keys() - stay.keys()
+    dropped = sorted(before.keys() - new.keys() - stay.keys())
     if dropped:
-        session.say(f"{path}: {', '.join(sorted(dropped))} no longer in it: not here")
+        session.say(f"{path}: {', '.join(dropped)} no longer in it: not here")
+    data = {"lock": str(path), "locked": sorted(new), "kept": sorted(stay), "dropped": dropped}
+    session.result("lock", data, f"{path}\n")
+
+
+def _resolved(session: Session, name: str) -> str:
+    """Return ID or ID@RELEASE for a name that may be an alias."""
+    wanted, at, release = name.partition("@")
+    try:
+        return session.catalog.get(wanted).id + at + release
+    except NotFoundError:  # of a catalog that is not given now
+        return name
 
 
 def _records(session: Session, names: Sequence[str]) -> list[Manifest]:
     """Return the records of what is named, or of all that is here."""
     from covcat.store import lockfile, manifest
 
-    here = session.store.releases()
-    wanted = [_resolved(session.catalog, name) for name in names]
+    here = {f"{one}@{release}": (one, folder) for one, release, folder in session.store.releases()}
+    wanted = [_resolved(session, name) for name in names]
     for asked, name in zip(wanted, names, strict=True):
-        if not any(asked in (one, f"{one}@{release}") for one, release, _ in here):
+        if not any(asked in (full, id) for full, (id, _) in here.items()):
             session.catalog.find(name)  # says so, if nothing has that name at all
-            raise NotFoundError(
-                f"`{name}` is not in `{session.data_dir}`", hint=f"covcat fetch {name}"
-            )
+            problem = f"`{name}` is not in `{session.data_dir}`"
+            raise NotFoundError(problem, hint=f"covcat fetch {name}")
     found = []
-    for one, release, folder in here:
-        name = f"{one}@{release}"
-        if not wanted or one in wanted or name in wanted:
+    for name, (id, folder) in here.items():
+        if not wanted or id in wanted or name in wanted:
             found.append(manifest.load(folder))
             if lines := lockfile.changes_on_disk(folder, found[-1]):
                 session.say(
@@ -150,9 +123,7 @@ def _check(session: Session, path: Path, names: Sequence[str]) -> None:
     Raises:
         IntegrityError: they differ.
     """
-    from covcat.store import lockfile
-
-    found = _chosen(session, lockfile.read(path).releases, names, path)
+    found = _chosen(session, path, names)
     drift = [line for one in found for line in _drift(session, one)]
     if not names:
         known = {one.name for one in found}
@@ -176,13 +147,14 @@ def _check(session: Session, path: Path, names: Sequence[str]) -> None:
     )
 
 
-def _drift(session: Session, one: LockedRelease) -> list[Drift]:
+def _drift(session: Session, one: LockedRelease) -> list[dict[str, str]]:
     """Say how the disk and the catalog differ from one release of the lock."""
     from covcat.fetching import run
 
-    lines = [("files", what) for what in _file_drift(session, one)]
     folder = session.store.release(one.id, one.release)
-    if not folder.is_dir():
+    if folder.is_dir():
+        lines = [("files", what) for what in _file_drift(folder, one)]
+    else:
         others = [release for other, release, _ in session.store.releases() if other == one.id]
         elsewhere = f"other release: {', '.join(others)} is here" if others else "not here"
         lines = [("missing", elsewhere)]
@@ -193,33 +165,34 @@ def _drift(session: Session, one: LockedRelease) -> list[Drift]:
     return [{"id": one.name, "kind": kind, "what": what} for kind, what in lines]
 
 
-def _file_drift(session: Session, one: LockedRelease) -> list[str]:
+def _file_drift(folder: Path, one: LockedRelease) -> list[str]:
     """Compare the record with the lock, and the disk with the record: names and sizes."""
     from covcat.store import lockfile, manifest, verify
 
-    folder = session.store.release(one.id, one.release)
-    if not folder.is_dir():
-        return []
     try:
         record = manifest.load(folder)
     except IntegrityError as error:
         return [error.message]
-    lines = [*lockfile.differences(one, record), *lockfile.changes_on_disk(folder, record)]
     extra = [path for path in verify.beside(folder, record) if not is_litter(path)]
-    return [*lines, *(f"extra: {path}" for path in extra)]
+    return [
+        *lockfile.differences(one, record),
+        *lockfile.changes_on_disk(folder, record),
+        *(f"extra: {path}" for path in extra),
+    ]
 
 
-def _chosen(
-    session: Session, releases: Sequence[LockedRelease], names: Sequence[str], path: Path
-) -> list[LockedRelease]:
+def _chosen(session: Session, path: Path, names: Sequence[str]) -> list[LockedRelease]:
     """Return what is named of a lock, or all of it.
 
     Raises:
         NotFoundError: the lock does not have it.
     """
+    from covcat.store import lockfile
+
+    releases = lockfile.read(path).releases
     found: dict[str, LockedRelease] = {}
     for name in names:
-        asked = _resolved(session.catalog, name)
+        asked = _resolved(session, name)
         matching = {one.name: one for one in releases if asked in (one.id, one.name)}
         if not matching:
             raise NotFoundError(f"`{name}` is not in the lock `{path}`", hint=f"covcat lock {name}")
@@ -244,7 +217,7 @@ def plan_of(session: Session, words: Sequence[str], options: Options) -> Plan:
         raise UsageError(f"expected one lock, got {len(files)}: {', '.join(files)}")
     path = Path(files[0]) if files else lockfile.FILE
     names = [word for word in words if not _is_file(word)]
-    wanted = _chosen(session, lockfile.read(path).releases, names, path)
+    wanted = _chosen(session, path, names)
     if not wanted:
         session.say(f"`{path}` names no release: nothing to do")
     return run.make_locked_plan(session.store, session.catalog, wanted, options)

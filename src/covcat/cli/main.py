@@ -1,47 +1,24 @@
 """The entry point: global options, signals, and the one place that prints errors."""
 
 import gc
+import importlib
+import keyword
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
-from contextlib import nullcontext
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from covcat import stopping
-from covcat.cli import catalog as cli_catalog
-from covcat.cli import (
-    cite,
-    complete,
-    counts,
-    extract,
-    fetch,
-    images,
-    import_,
-    links,
-    lock,
-    paths,
-    printing,
-    remove,
-    select,
-    status,
-    usage,
-    verify,
-)
-from covcat.cli import license as cli_license
-from covcat.cli import list as cli_list
+from covcat.cli import complete, printing, settings, usage
 from covcat.cli.printing import put
 from covcat.cli.session import Session, envelope, error_text, readable
-from covcat.cli.settings import Settings, in_force
 from covcat.cli.table import terminal_width
 from covcat.cli.utf8 import start_again_in_utf8
 from covcat.errors import CovcatError, SignalError, StopSignal, UsageError
-from covcat.files import disk_error
 from covcat.text import escaped
 from covcat.version import __version__
 
@@ -53,34 +30,34 @@ _EXAMPLES = {
 }
 _MORE = "`covcat --help` lists all commands, `covcat COMMAND --help` explains one."
 
-# Global options may stand before or after the command; this says which take a value.
-_GLOBAL = {
-    "--data-dir": True,
-    "--catalog": True,
-    "--mirror": True,
-    "--color": True,
-    "--offline": False,
-    "--no-input": False,
-    "--json": False,
-    "-q": False,
-    "--quiet": False,
-    "-v": False,
-    "-vv": False,
-    "--verbose": False,
-}
-
-app = typer.Typer(
-    cls=usage.Commands,
-    name="covcat",
-    help="A catalog and verified downloader of public COVID-19 medical imaging resources.\n\n"
-    "Exit codes: 0 ok, 1 bug, 2 usage, 3 not found, 4 network, 5 integrity, 6 extraction, "
-    "7 a person must act, 8 disk, 9 several kinds, 128+N signal N.",
-    invoke_without_command=True,
-    rich_markup_mode=None,  # rich's help takes 200 ms longer
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Global options may stand before or after the command.",
+# In the order of --help; each is a module that registers the command of its name.
+COMMANDS = (
+    *("list", "search", "show", "files", "cite", "license"),
+    *("fetch", "import", "verify", "images", "counts", "select", "extract"),
+    *("status", "path", "doctor", "links", "paths", "lock", "remove"),
+    *("manifest", "catalog", "cache"),
 )
+
+
+def app(only: str = "") -> typer.Typer:
+    """Return covcat with all commands, or with one: to load a module and read its options costs."""
+    found = typer.Typer(
+        cls=usage.Commands,
+        name="covcat",
+        help="A catalog and verified downloader of public COVID-19 medical imaging resources.\n\n"
+        "Exit codes: 0 ok, 1 bug, 2 usage, 3 not found, 4 network, 5 integrity, 6 extraction, "
+        "7 a person must act, 8 disk, 9 several kinds, 128+N signal N.",
+        invoke_without_command=True,
+        rich_markup_mode=None,  # rich's help takes 200 ms longer
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        epilog="Global options may stand before or after the command.",
+    )
+    found.callback()(options)
+    for name in (only,) if only in COMMANDS else COMMANDS:
+        module = name + "_" * keyword.iskeyword(name)
+        importlib.import_module(f"covcat.cli.{module}").register(found)
+    return found
 
 
 def _print_version(wanted: bool) -> None:
@@ -89,16 +66,18 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     ctx: typer.Context,
     data_dir: Annotated[
         Path, typer.Option(metavar="DIR", envvar="COVCAT_DATA_DIR", help="Where releases are kept.")
     ] = Path("covcat-data"),
-    catalog: Annotated[
+    catalog_folders: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="DIR", envvar="COVCAT_CATALOG", help="A folder of your own entries; repeatable."
+            "--catalog",
+            metavar="DIR",
+            envvar="COVCAT_CATALOG",
+            help="A folder of your own entries; repeatable.",
         ),
     ] = None,
     mirror: Annotated[
@@ -155,7 +134,7 @@ def options(
         )
     ctx.obj = Session(
         data_dir=data_dir,
-        catalog_folders=tuple(catalog or ()),
+        catalog_folders=tuple(catalog_folders or ()),
         mirror=mirror,
         offline=offline,
         color=color,
@@ -163,7 +142,7 @@ def options(
         json=as_json,
         quiet=quiet,
         verbose=verbose,
-        settings=ctx.obj or Settings(),
+        settings=ctx.obj or settings.Settings(),
     )
     for note in ctx.obj.settings.notes:
         ctx.obj.say(note)
@@ -183,27 +162,6 @@ def _greeting() -> str:
     return "".join(readable(line, sys.stdout) for line in text)
 
 
-for group in (
-    cli_list,
-    cite,
-    cli_license,
-    fetch,
-    import_,
-    verify,
-    images,
-    counts,
-    select,
-    extract,
-    status,
-    cli_catalog,
-    links,
-    paths,
-    lock,
-    remove,
-):
-    group.register(app)
-
-
 def main() -> NoReturn:
     """Run covcat on the process's arguments, and exit with its code."""
     start_again_in_utf8()
@@ -212,7 +170,7 @@ def main() -> NoReturn:
     printing.begin()
     complete.join_words(os.environ)
     try:
-        code = _run(usage.asked_for_help(globals_first(sys.argv[1:]), _GLOBAL))
+        code = _run(usage.in_order(sys.argv[1:]))
         fault = printing.end()
         if fault is not None:
             put(sys.stderr, error_text(fault))
@@ -224,8 +182,15 @@ def main() -> NoReturn:
 
 def _run(args: Sequence[str]) -> int:
     try:
-        with in_force() if reads_settings(args) else nullcontext() as settings:
-            code: Any = app(list(args), prog_name="covcat", standalone_mode=False, obj=settings)
+        files = _settings(args)
+        only = [] if "_COVCAT_COMPLETE" in os.environ else usage.words(args)[:1]
+        code: Any = app(*only)(
+            list(args),
+            prog_name="covcat",
+            standalone_mode=False,
+            obj=files,
+            default_map=files.defaults(),
+        )
     except SystemExit as end:  # typer printed the help, and nobody reads it
         if isinstance(end.__context__, BrokenPipeError):
             return 0
@@ -245,6 +210,8 @@ def _error_of(error: BaseException) -> CovcatError:
     elif isinstance(error, typer.TyperException | typer.Abort):
         found = usage.error_of(error)
     elif isinstance(error, OSError):  # typer's own printing of --help has no file name
+        from covcat.files import disk_error
+
         doing = "write the result" if error.filename is None else "read or write"
         found = disk_error(error, doing)
     else:
@@ -256,63 +223,28 @@ def _error_of(error: BaseException) -> CovcatError:
     return found
 
 
-def reads_settings(args: Sequence[str]) -> bool:
-    """Tell if settings matter: a mistake in a file must not stand before help or completion."""
-    before = args[: args.index("--")] if "--" in args else args
-    helps = {"-h", "--help", "-V", "--version"} & set(before)
-    return not helps and "_COVCAT_COMPLETE" not in os.environ
+def _settings(args: Sequence[str]) -> settings.Settings:
+    """Read the files; a mistake in one must not stand before help or completion."""
+    if {"-h", "--help", "-V", "--version"} & set(usage.options(args)):
+        return settings.Settings()
+    try:
+        return settings.read()
+    except UsageError:
+        if "_COVCAT_COMPLETE" in os.environ:
+            return settings.Settings()
+        raise
 
 
 def _report(error: CovcatError, args: Sequence[str]) -> int:
     """Print an error where it belongs, and return its exit code."""
-    document = envelope(_command(args), error.data or None, error) if wants_json(args) else ""
+    document = (
+        envelope(usage.command(args), error.data or None, error) if usage.wants_json(args) else ""
+    )
     if not document or not put(sys.stdout, document):
         put(sys.stderr, error_text(error))
     if {"-v", "-vv", "--verbose"} & set(args) or os.environ.get("COVCAT_VERBOSE", "0") != "0":
-        _trace(error)
+        import traceback
+
+        for line in "".join(traceback.format_exception(error)).split("\n"):
+            put(sys.stderr, escaped(line) + "\n")  # a message in it may hold anything
     return error.code
-
-
-def _trace(error: BaseException) -> None:
-    """Print where an error came from; a message in it may hold anything."""
-    for line in "".join(traceback.format_exception(error)).split("\n"):
-        put(sys.stderr, escaped(line) + "\n")
-
-
-def globals_first(args: Sequence[str]) -> list[str]:
-    """Move global options in front of the command; everything after `--` stays where it is."""
-    front: list[str] = []
-    rest: list[str] = []
-    words = iter(args)
-    for word in words:
-        if word == "--":
-            return [*front, *rest, word, *words]
-        name, equals, _ = word.partition("=")
-        if name not in _GLOBAL or (equals and not _GLOBAL[name]):
-            rest.append(word)
-        else:
-            front.append(word)
-            if _GLOBAL[name] and not equals:
-                front += [value for value in [next(words, None)] if value is not None]
-    return front + rest
-
-
-def wants_json(args: Sequence[str]) -> bool:
-    """Tell, even of a command line that cannot be parsed, if one JSON document is due."""
-    before = list(args[: args.index("--")] if "--" in args else args)
-    asked = any(one == "--format" and two == "json" for one, two in pairwise(before))
-    by_env = os.environ.get("COVCAT_JSON", "").lower() in ("1", "true", "t", "yes", "y", "on")
-    return "--json" in before or "--format=json" in before or asked or by_env
-
-
-def _command(args: Sequence[str]) -> str:
-    """Return the command's own words: `list`, `catalog check`."""
-    words = iter(args)
-    found: list[str] = []
-    for word in words:
-        if _GLOBAL.get(word):
-            next(words, None)
-        elif not word.startswith("-"):
-            found.append(word)
-    group = found[:1] and found[0] in ("catalog", "manifest", "cache")
-    return escaped(" ".join(found[: 2 if group else 1]))

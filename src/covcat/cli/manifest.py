@@ -1,4 +1,4 @@
-"""manifest export: the record of a release, for tools that do not know covcat."""
+"""manifest show and export: the records of releases, for programs and other tools."""
 
 import json
 import shlex
@@ -9,20 +9,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covcat.cli import complete
-from covcat.cli.options import wanted
+from covcat.cli import complete, here, usage
+from covcat.cli.options import Names, choice
 from covcat.cli.printing import put
-from covcat.cli.session import Session, chosen_output, envelope, parted, put_document
+from covcat.cli.session import Session, chosen_output, envelope, put_document
 from covcat.errors import NotFoundError, UsageError
 from covcat.text import escaped, plural
 
 if TYPE_CHECKING:
     from covcat.export import Source
-    from covcat.files import StoredFile
 
 
 FORMATS = ("json", "csv", "sha256sums", "bagit", "croissant")
 _BY_SUFFIX = {"": "json", ".json": "json", ".csv": "csv", ".jsonld": "croissant"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(
+        cls=usage.Commands, rich_markup_mode=None, help="The records of what is on disk."
+    )
+    group.command("show")(manifest_show)
+    group.command("export")(export)
+    app.add_typer(group, name="manifest")
 
 
 def export(
@@ -36,13 +45,7 @@ def export(
         ),
     ] = None,
     form: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            metavar="WORD",
-            autocompletion=complete.one_of(*FORMATS),
-            help=f"{', '.join(FORMATS)}; unless named, by the suffix of --output.",
-        ),
+        str, choice(FORMATS, f"{', '.join(FORMATS)}; unless named, by the suffix of --output.")
     ] = "json",
     output: Annotated[
         Path | None,
@@ -59,6 +62,8 @@ def export(
     Example: covcat manifest export figure1 --format bagit --output figure1-bag
     """
     from covcat import export as exports
+    from covcat.cli.progress import drawn
+    from covcat.export import bagit, targets
 
     session: Session = ctx.obj
     output = None if output == Path("-") else output
@@ -71,7 +76,9 @@ def export(
     source = _source(session, name)
     _warn(session, source, form)
     if form == "bagit" and output is not None:
-        _bag(session, source, output)
+        targets.check_free(source.folder, output)
+        with drawn(session, "auto") as progress:
+            bagit.bag(source.folder, source.manifest, output, progress)
         data = None
     else:
         data = exports.DOCUMENTS[form](source)
@@ -96,51 +103,31 @@ def _form(ctx: typer.Context, form: str, output: Path | None) -> str:
 
 
 def _source(session: Session, name: str | None) -> "Source":
-    from covcat.export import Source
-    from covcat.store import manifest
-
-    resource_id, folder = _chosen(session, name)
-    try:
-        resource = session.catalog.get(resource_id)
-    except NotFoundError:  # its manifest says enough
-        resource = None
-    return Source(folder, manifest.load(folder), resource)
-
-
-def _chosen(session: Session, name: str | None) -> tuple[str, Path]:
-    """Return a resource's id and a folder: of several releases of one, the default's or the last.
+    """Return what is known of a release: of several of one resource, the default or the last.
 
     Raises:
         NotFoundError: it is not here.
         UsageError: no name, and several resources are here.
     """
-    here = session.store.releases()
+    from covcat.export import Source
+    from covcat.store import manifest
+
     if name is None:
-        if not here:
+        ids = list(dict.fromkeys(one for one, _, _ in session.store.releases()))
+        if not ids:
             raise NotFoundError(f"nothing is in `{session.data_dir}`", hint="covcat fetch ID")
-        ids = list(dict.fromkeys(one for one, _, _ in here))
         if len(ids) > 1:
             raise UsageError(
                 f"which of {len(ids)} resources: expected one of {', '.join(ids)}",
                 hint=f"covcat manifest export {ids[0]}",
             )
         name = ids[0]
-    wanted, _, release_id = parted(name)
-    if wanted not in {one for one, _, _ in here}:  # an alias, or not here at all
-        wanted = session.catalog.get(wanted).id
-    found = {one: folder for id, one, folder in here if id == wanted}
-    chosen = release_id or _default(session, wanted)
-    if release_id not in ("", *found) or not found:
-        raise NotFoundError(f"`{name}` is not in `{session.data_dir}`", hint=f"covcat fetch {name}")
-    return wanted, found.get(chosen) or list(found.values())[-1]
-
-
-def _default(session: Session, resource_id: str) -> str:
+    id, _, folder = here.preferred(session, name)
     try:
-        release = session.catalog.get(resource_id).default_release
-    except NotFoundError:
-        return ""
-    return release.id if release else ""
+        resource = session.catalog.get(id)
+    except NotFoundError:  # its manifest says enough
+        resource = None
+    return Source(folder, manifest.load(folder), resource)
 
 
 def _warn(session: Session, source: "Source", form: str) -> None:
@@ -149,7 +136,12 @@ def _warn(session: Session, source: "Source", form: str) -> None:
     if record.missing or record.selection:
         what = "; ".join(record.selection) or f"{plural(len(record.missing), 'file')} missing"
         session.say(f"note: not all of {name} is here: {what}")
-    lost = sum(not _is_as_recorded(source, file) for file in record.files)
+    lost = 0
+    for file in record.files:  # by size alone: a document is of the record, not of the bytes
+        try:
+            lost += (source.folder / file.path).lstat().st_size != file.bytes
+        except OSError:
+            lost += 1
     if lost and form != "bagit":
         session.say(
             f"note: {plural(lost, 'file')} of {name} went away or changed since: "
@@ -163,23 +155,6 @@ def _warn(session: Session, source: "Source", form: str) -> None:
             f"note: {plural(odd, 'path')} with a `%`, written `%25` as RFC 8493 wants it; "
             "bagit-python 1.9 does not read that (its issue 157)"
         )
-
-
-def _is_as_recorded(source: "Source", file: "StoredFile") -> bool:
-    """Look at the size only: a document is of the record, not of the bytes."""
-    try:
-        return (source.folder / file.path).lstat().st_size == file.bytes
-    except OSError:
-        return False
-
-
-def _bag(session: Session, source: "Source", target: Path) -> None:
-    from covcat.cli.progress import drawn
-    from covcat.export import bagit, targets
-
-    targets.check_free(source.folder, target)
-    with drawn(session, "auto") as progress:
-        bagit.bag(source.folder, source.manifest, target, progress)
 
 
 def _tell(
@@ -206,12 +181,7 @@ def _tell(
 
 def manifest_show(
     ctx: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
-        ),
-    ] = None,
+    names: Names = None,
 ) -> None:
     """Print the manifests of what is here, merged into one JSON document.
 
@@ -220,5 +190,5 @@ def manifest_show(
     from covcat.store import manifest
 
     session: Session = ctx.obj
-    records = [asdict(manifest.load(folder)) for _, _, folder in wanted(session, names)]
+    records = [asdict(manifest.load(folder)) for _, _, folder in here.releases(session, names)]
     put(sys.stdout, envelope("manifest show", {"manifests": records}))  # it has no other form

@@ -1,39 +1,91 @@
-"""The options that say how to reach hosts, and how hard to try."""
+"""The options that several commands share: each is said once here, and some come in groups."""
 
+import functools
+import inspect
 import re
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covcat.catalog import filter as catalog_filter
-from covcat.catalog.columns import NAMES
-from covcat.catalog.filter import Filter
 from covcat.cli import complete
-from covcat.cli.session import Session, parted
-from covcat.download.remote import Network
-from covcat.errors import DiskError, NotFoundError, UsageError
-from covcat.text import nearest
+from covcat.cli.session import Session
+from covcat.errors import UsageError
 
 if TYPE_CHECKING:
+    from covcat.catalog.filter import Filter
+    from covcat.download.remote import Network
     from covcat.imaging.query import Question
 
 
 FORMATS = ("table", "tsv", "csv", "json", "yaml", "ids")
-Here = tuple[str, str, Path]  # resource id, release id, release folder
+PROGRESS = ("auto", "plain", "json", "none")
+_COVID = ("yes", "no", "unknown")
+_USES = ("commercial", "derivatives", "redistribution")
+_ACCESSES = ("open", "account", "browse")
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
-Jobs = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N",
-        min=1,
-        max=64,
-        envvar="COVCAT_JOBS",
-        help="Files at once, and connections to a host; 4 unless set.",
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of each group among its parameters, in the group's place.
+
+    A group is a dataclass whose fields are options; the command gets it filled in.
+    """
+    signature = inspect.signature(command)
+    groups: dict[str, Any] = {
+        name: one.annotation
+        for name, one in signature.parameters.items()
+        if is_dataclass(one.annotation)
+    }
+    parameters = [
+        option.replace(kind=option.KEYWORD_ONLY)
+        for name, one in signature.parameters.items()
+        for option in (
+            inspect.signature(groups[name]).parameters.values() if name in groups else [one]
+        )
+    ]
+
+    @functools.wraps(command)
+    def run(**values: Any) -> None:
+        for name, group in groups.items():
+            values[name] = group(**{one.name: values.pop(one.name) for one in fields(group)})
+        command(**values)
+
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return run
+
+
+def choice(words: Sequence[str], help: str = "", *names: str, metavar: str = "WORD") -> Any:
+    """Return an option, by default --format, that takes one of some words and completes them."""
+    return typer.Option(
+        *(names or ("--format",)),
+        metavar=metavar,
+        autocompletion=complete.one_of(*words),
+        help=help or f"{', '.join(words)}.",
+    )
+
+
+# ---- names and formats -------------------------------------------------------------------------
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
     ),
 ]
+OutputFormat = Annotated[str | None, choice(FORMATS, "table, tsv, csv, json, yaml or ids.")]
+Include = Annotated[
+    list[str] | None, typer.Option(metavar="GLOB", help="Only these paths; repeatable.")
+]
+Exclude = Annotated[
+    list[str] | None, typer.Option(metavar="GLOB", help="Not these paths; repeatable.")
+]
+
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what, and delete nothing.")]
+
+# ---- the network -------------------------------------------------------------------------------
+
 Retries = Annotated[
     int,
     typer.Option(
@@ -50,10 +102,6 @@ Timeout = Annotated[
         metavar="SECONDS", min=0.1, max=86400, envvar="COVCAT_TIMEOUT", help="Of silence."
     ),
 ]
-LimitRate = Annotated[
-    str | None,
-    typer.Option(metavar="SIZE", envvar="COVCAT_LIMIT_RATE", help="Bytes a second, such as 5M."),
-]
 AllowPrivate = Annotated[
     bool,
     typer.Option(
@@ -68,47 +116,79 @@ Pause = Annotated[float, typer.Option(hidden=True, min=0, envvar="COVCAT_PAUSE")
 Slow = Annotated[str, typer.Option(hidden=True, metavar="B/S", envvar="COVCAT_SLOW")]
 
 
-def network(
-    session: Session,
-    *,
-    jobs: int | None,
-    retries: int,
-    timeout: float,
-    limit_rate: str | None,
-    allow_private: bool,
-    checkpoint: int,
-    pause: float,
-    slow: str,
-) -> Network:
-    """Return all of them as one noun.
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """How files are downloaded, and how that is shown."""
 
-    Raises:
-        UsageError: a size cannot be read.
-    """
-    rate = None if limit_rate is None else size("--limit-rate", limit_rate)
-    if rate == 0:
-        raise UsageError(
-            "--limit-rate 0 would never end: expected a size such as 500k or 5M",
-            hint="such as --limit-rate 5M",
+    progress: Annotated[
+        str,
+        typer.Option(
+            metavar="HOW", envvar="COVCAT_PROGRESS", help="auto, plain, json (on stderr) or none."
+        ),
+    ] = "auto"
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=64,
+            envvar="COVCAT_JOBS",
+            help="Files at once, and connections to a host; 4 unless set.",
+        ),
+    ] = None
+    retries: Retries = 5
+    timeout: Timeout = 30
+    limit_rate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE", envvar="COVCAT_LIMIT_RATE", help="Bytes a second, such as 5M."
+        ),
+    ] = None
+    allow_private: AllowPrivate = False
+    checkpoint: Checkpoint = 64 << 20
+    pause: Pause = 0.5
+    slow: Slow = "65536/60"
+
+    def network(self, session: Session) -> "Network":
+        """Return them as one noun.
+
+        Raises:
+            UsageError: a size or word cannot be read.
+        """
+        if self.progress not in PROGRESS:
+            raise UsageError(
+                f"unknown --progress `{self.progress}`: expected auto, plain, json or none"
+            )
+        rate = None if self.limit_rate is None else size("--limit-rate", self.limit_rate)
+        if rate == 0:
+            raise UsageError(
+                "--limit-rate 0 would never end: expected a size such as 500k or 5M",
+                hint="such as --limit-rate 5M",
+            )
+        found = re.fullmatch(r"(\d{1,12})/(\d{1,6}(?:\.\d{1,3})?)", self.slow)
+        if found is None:
+            raise UsageError(
+                f"--slow `{self.slow}` is no speed: expected one such as 65536/60",
+                hint="such as --slow 65536/60",
+            )
+        return network(
+            session,
+            timeout=self.timeout,
+            allow_private=self.allow_private,
+            retries=self.retries,
+            pause=self.pause,
+            jobs=self.jobs,
+            limit_rate=rate,
+            slowest=(int(found[1]), float(found[2])),
+            checkpoint=self.checkpoint,
         )
-    found = re.fullmatch(r"(\d{1,12})/(\d{1,6}(?:\.\d{1,3})?)", slow)
-    if found is None:
-        raise UsageError(
-            f"--slow `{slow}` is no speed: expected one such as 65536/60",
-            hint="such as --slow 65536/60",
-        )
-    return Network(
-        mirror=session.mirror,
-        offline=session.offline,
-        timeout=timeout,
-        allow_private=allow_private,
-        retries=retries,
-        pause=pause,
-        jobs=jobs,
-        limit_rate=rate,
-        slowest=(int(found[1]), float(found[2])),
-        checkpoint=checkpoint,
-    )
+
+
+def network(session: Session, **options: Any) -> "Network":
+    """Return how hosts are reached in this run."""
+    from covcat.download.remote import Network
+
+    return Network(mirror=session.mirror, offline=session.offline, **options)
 
 
 def size(option: str, text: str) -> int:
@@ -126,95 +206,157 @@ def size(option: str, text: str) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
-Findings = Annotated[
-    list[str] | None, typer.Option("--finding", metavar="TERM", help="Has it; repeatable.")
-]
-Covid = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--covid",
-        metavar="WORD",
-        autocompletion=complete.one_of("yes", "no", "unknown"),
-        help="yes, no or unknown.",
-    ),
-]
-Views = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--view", metavar="WORD", autocompletion=complete.views, help="PA, AP, Lateral, Axial …"
-    ),
-]
-Modalities = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--modality",
-        metavar="WORD",
-        autocompletion=complete.modalities,
-        help="ct, xray, ultrasound …",
-    ),
-]
-Sexes = Annotated[list[str] | None, typer.Option("--sex", metavar="F|M", help="F or M.")]
-Ages = Annotated[str | None, typer.Option("--age", metavar="YEARS", help="18-65, 18- or -65.")]
-Allows = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--license-allows",
-        metavar="USE",
-        help="Its licence allows commercial, derivatives, redistribution.",
-    ),
-]
+# ---- which resources ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a resource must have to be listed."""
+
+    modality: Annotated[
+        list[str] | None,
+        choice(
+            ("ct", "xray", "mri", "ultrasound"),
+            "ct, xray, mri or ultrasound; repeatable.",
+            *("--modality", "-m"),
+        ),
+    ] = None
+    has: Annotated[
+        list[str] | None,
+        choice(("metadata", "case-review"), "metadata or case-review.", "--has"),
+    ] = None
+    licenses: Annotated[
+        list[str] | None,
+        typer.Option("--license", metavar="SPDX", help="An SPDX id or glob: 'CC-BY*'."),
+    ] = None
+    allows: Annotated[
+        list[str] | None,
+        choice(
+            _USES,
+            "commercial, derivatives or redistribution.",
+            "--license-allows",
+            metavar="USE",
+        ),
+    ] = None
+    access: Annotated[
+        list[str] | None, choice(_ACCESSES, "open, account or browse.", "--access")
+    ] = None
+    fetchable: Annotated[
+        bool, typer.Option("--fetchable", help="What covcat can fetch, and what was found in it.")
+    ] = False
+
+    def filter(self) -> "Filter":
+        """Return them as a Filter.
+
+        Raises:
+            UsageError: a word is unknown.
+        """
+        from covcat.catalog import filter as filters
+
+        flags = [word.replace("_", "-") for word in self.has or ()]
+        for option, words, known in (
+            ("--has", flags, ("metadata", "case-review")),
+            ("--license-allows", self.allows, _USES),
+            ("--access", self.access, _ACCESSES),
+        ):
+            for word in words or ():
+                if word not in known:
+                    raise UsageError(
+                        f"unknown {option} `{word}`: expected one of {', '.join(known)}",
+                        hint=complete.meant(option, word, known),
+                    )
+        return filters.Filter(
+            modalities=frozenset(map(filters.modality, self.modality or ())),
+            has=frozenset(word.replace("-", "_") for word in flags),
+            licenses=tuple(self.licenses or ()),
+            allows=frozenset(self.allows or ()),
+            access=frozenset(self.access or ()),
+            fetchable=self.fetchable,
+        )
+
+
+# ---- which images ------------------------------------------------------------------------------
+
 Where = Annotated[
     str | None, typer.Option("--where", metavar="SQL", help="Condition over the columns.")
 ]
 OnePer = Annotated[
     str | None, typer.Option("--one-per", metavar="patient", help="The earliest of each patient.")
 ]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B,…", autocompletion=complete.columns, help="Only these columns, in this order."
+    ),
+]
 
 
-def question_of(
-    findings: list[str] | None,
-    covid: list[str] | None,
-    views: list[str] | None,
-    modalities: list[str] | None,
-    sexes: list[str] | None,
-    ages: str | None,
-    allows: list[str] | None,
-    where: str | None,
-    one_per: str | None,
-) -> "Question":
-    """Make of the options what is asked, in the vocabulary's words.
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What an image must be labelled with."""
 
-    Raises:
-        UsageError: a word is not in the vocabulary.
-    """
-    from covcat.catalog import vocabulary
-    from covcat.imaging import query
+    findings: Annotated[
+        list[str] | None, typer.Option("--finding", metavar="TERM", help="Has it; repeatable.")
+    ] = None
+    covid: Annotated[list[str] | None, choice(_COVID, "yes, no or unknown.", "--covid")] = None
+    views: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--view", metavar="WORD", autocompletion=complete.views, help="PA, AP, Lateral, Axial …"
+        ),
+    ] = None
+    modalities: Annotated[
+        list[str] | None,
+        choice(("ct", "xray", "mri", "ultrasound"), "ct, xray, ultrasound …", "--modality"),
+    ] = None
+    sexes: Annotated[list[str] | None, typer.Option("--sex", metavar="F|M", help="F or M.")] = None
+    ages: Annotated[
+        str | None, typer.Option("--age", metavar="YEARS", help="18-65, 18- or -65.")
+    ] = None
+    allows: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--license-allows",
+            metavar="USE",
+            help="Its licence allows commercial, derivatives, redistribution.",
+        ),
+    ] = None
 
-    _check_words("--covid", covid, ("yes", "no", "unknown"))
-    _check_words("--license-allows", allows, vocabulary.USES)
-    if one_per not in (None, "patient"):
-        raise UsageError(f"--one-per `{one_per}`: expected patient")
-    return query.Question(
-        findings=tuple(map(query.finding, findings or ())),
-        covid=tuple(covid or ()),
-        views=tuple(query.word("--view", "views", one) for one in views or ()),
-        modalities=tuple(query.word("--modality", "modalities", one) for one in modalities or ()),
-        sexes=tuple(query.word("--sex", "sexes", one) for one in sexes or ()),
-        ages=query.ages(ages) if ages else None,
-        allows=tuple(allows or ()),
-        where=where,
-        one_per=one_per,
-    )
+    def question(self, where: str | None, one_per: str | None = None) -> "Question":
+        """Return what is asked, in the vocabulary's words.
 
+        Raises:
+            UsageError: a word is not in the vocabulary.
+        """
+        from covcat.imaging import query
 
-def _check_words(option: str, words: list[str] | None, known: Sequence[str]) -> None:
-    for one in words or ():
-        if one not in known:
-            *most, last = known
-            raise UsageError(
-                f"{option} `{one}`: expected {', '.join(most)} or {last}",
-                hint=complete.meant(option, one, known),
-            )
+        for option, words, known in (
+            ("--covid", self.covid, _COVID),
+            ("--license-allows", self.allows, _USES),
+        ):
+            for word in words or ():
+                if word not in known:
+                    raise UsageError(
+                        f"{option} `{word}`: expected {', '.join(known[:-1])} or {known[-1]}",
+                        hint=complete.meant(option, word, known),
+                    )
+        if one_per not in (None, "patient"):
+            raise UsageError(f"--one-per `{one_per}`: expected patient")
+
+        def words_of(option: str, kind: str, asked: list[str] | None) -> tuple[str, ...]:
+            return tuple(query.word(option, kind, one) for one in asked or ())
+
+        return query.Question(
+            findings=tuple(map(query.finding, self.findings or ())),
+            covid=tuple(self.covid or ()),
+            views=words_of("--view", "views", self.views),
+            modalities=words_of("--modality", "modalities", self.modalities),
+            sexes=words_of("--sex", "sexes", self.sexes),
+            ages=query.ages(self.ages) if self.ages else None,
+            allows=tuple(self.allows or ()),
+            where=where,
+            one_per=one_per,
+        )
 
 
 def columns_of(text: str | None) -> tuple[str, ...] | None:
@@ -223,6 +365,9 @@ def columns_of(text: str | None) -> tuple[str, ...] | None:
     Raises:
         UsageError: one of them is no column of the index, or there twice.
     """
+    from covcat.catalog.columns import NAMES
+    from covcat.text import nearest
+
     if text is None:
         return None
     found = tuple(one.strip() for one in text.split(","))
@@ -234,134 +379,3 @@ def columns_of(text: str | None) -> tuple[str, ...] | None:
         if found.count(one) > 1:
             raise UsageError(f"the column `{one}` is there twice")
     return found
-
-
-Modality = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--modality",
-        "-m",
-        metavar="WORD",
-        autocompletion=complete.modalities,
-        help="ct, xray, mri or ultrasound; repeatable.",
-    ),
-]
-Has = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--has", metavar="WORD", autocompletion=complete.contents, help="metadata or case-review."
-    ),
-]
-Licence = Annotated[
-    list[str] | None,
-    typer.Option("--license", metavar="SPDX", help="An SPDX id or glob: 'CC-BY*'."),
-]
-AllowedUse = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--license-allows",
-        metavar="USE",
-        autocompletion=complete.uses,
-        help="commercial, derivatives or redistribution.",
-    ),
-]
-Access = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--access",
-        metavar="WORD",
-        autocompletion=complete.accesses,
-        help="open, account or browse.",
-    ),
-]
-Fetchable = Annotated[
-    bool, typer.Option("--fetchable", help="What covcat can fetch, and what was found in it.")
-]
-OutputFormat = Annotated[
-    str | None,
-    typer.Option(
-        "--format",
-        metavar="WORD",
-        autocompletion=complete.formats,
-        help="table, tsv, csv, json, yaml or ids.",
-    ),
-]
-
-
-def filter_of(
-    modality: list[str] | None,
-    has: list[str] | None,
-    licenses: list[str] | None,
-    allows: list[str] | None,
-    access: list[str] | None,
-    fetchable: bool,
-) -> Filter:
-    """Turn options into a Filter.
-
-    Raises:
-        UsageError: a word is unknown.
-    """
-    flags = [word.replace("-", "_") for word in has or ()]
-    _check_known("--has", flags, ("metadata", "case_review"))
-    _check_known("--license-allows", allows, ("commercial", "derivatives", "redistribution"))
-    _check_known("--access", access, ("open", "account", "browse"))
-    return Filter(
-        modalities=frozenset(map(catalog_filter.modality, modality or ())),
-        has=frozenset(flags),
-        licenses=tuple(licenses or ()),
-        allows=frozenset(allows or ()),
-        access=frozenset(access or ()),
-        fetchable=fetchable,
-    )
-
-
-def _check_known(option: str, words: list[str] | None, known: tuple[str, ...]) -> None:
-    for word in words or ():
-        if word not in known:
-            spelt = [one.replace("_", "-") for one in known]
-            raise UsageError(
-                f"unknown {option} `{word}`: expected one of {', '.join(spelt)}",
-                hint=complete.meant(option, word, spelt),
-            )
-
-
-def wanted(session: Session, names: list[str] | None) -> list[Here]:
-    """Return the releases on disk that were named, or all of them.
-
-    Raises:
-        NotFoundError: a name is unknown, or nothing of it is here.
-        DiskError: all were meant, and some may not be read.
-    """
-    here = session.store.releases()
-    if not names:
-        if not session.data_dir.is_dir():
-            raise NotFoundError(
-                f"there is no data folder `{session.data_dir}`",
-                hint="name it with --data-dir or COVCAT_DATA_DIR",
-            )
-        if closed := session.store.closed():  # another user's, whose umask shuts the group out
-            raise _shut(closed[0])
-        if not here:
-            session.say(f"nothing is in `{session.data_dir}`")
-        return here
-    found: list[Here] = []
-    for name in names:
-        found += _named(session, name, here)
-    return found
-
-
-def _shut(folder: Path) -> DiskError:
-    return DiskError(f"cannot look into `{folder}`: permission denied", hint="covcat doctor")
-
-
-def _named(session: Session, name: str, here: list[Here]) -> list[Here]:
-    wanted, at, release_id = parted(name)
-    if wanted not in {one for one, _, _ in here}:  # an alias, or not here at all
-        wanted = session.catalog.get(wanted).id
-    matching = [one for one in here if one[0] == wanted and (not at or one[1] == release_id)]
-    if not matching:
-        for closed in session.store.closed():
-            if wanted in (closed.name, closed.parent.name):
-                raise _shut(closed)
-        raise NotFoundError(f"`{name}` is not in `{session.data_dir}`", hint=f"covcat fetch {name}")
-    return matching

@@ -10,14 +10,13 @@ from covcat.catalog.yaml import packaged_catalog
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.options import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output
-from covcat.cli.settings import File
+from covcat.cli.settings import File, variable_of
 from covcat.errors import NotFoundError
 from covcat.store import accepted
 from covcat.store.folder import INDEX
 
 Row = dict[str, Cell]
 _INDEXES = f"*/*/{INDEX}"  # beside the manifest of its release
-_FLAGS = {"COVCAT_DATA_DIR": "--data-dir", "COVCAT_CATALOG": "--catalog"}
 
 
 def register(app: typer.Typer) -> None:
@@ -36,11 +35,11 @@ def paths(ctx: typer.Context, output: OutputFormat = None) -> None:
         _check_here()
     folder = session.data_dir.absolute()
     rows = [
-        _row("data folder", folder, source(ctx, "data_dir")),
+        _row("data folder", folder, _source(ctx, "data-dir", "data_dir")),
         *_inside(session, folder),
         _row("catalog", packaged_catalog(), "covcat itself"),
         *(
-            _row("catalog", one.absolute(), source(ctx, "catalog"))
+            _row("catalog", one.absolute(), _source(ctx, "catalog", "catalog_folders"))
             for one in session.catalog_folders
         ),
         *(_config(one) for one in session.settings.files),
@@ -58,16 +57,15 @@ def _check_here() -> None:
         raise NotFoundError("the working folder is gone", hint="cd to one that is there") from error
 
 
-def source(ctx: typer.Context, name: str) -> str:
-    """Say what decided a global option: its flag, a file, its variable, or covcat."""
+def _source(ctx: typer.Context, option: str, parameter: str) -> str:
+    """Say what decided a global option: its flag, its variable, a file, or covcat."""
     session: Session = ctx.obj
-    variable = f"COVCAT_{name.upper()}"
-    how = ctx.parent.get_parameter_source(name) if ctx.parent else None
-    if how is None or how.name not in ("COMMANDLINE", "ENVIRONMENT"):
-        return "default"
-    if how.name == "COMMANDLINE":
-        return _FLAGS[variable]
-    return str(session.settings.sources.get(variable, variable))
+    how = ctx.parent.get_parameter_source(parameter) if ctx.parent else None
+    return {
+        "COMMANDLINE": f"--{option}",
+        "ENVIRONMENT": variable_of(option),
+        "DEFAULT_MAP": str(session.settings.source(option)),
+    }.get(how.name if how else "", "default")
 
 
 def _inside(session: Session, folder: Path) -> Iterator[Row]:
@@ -92,7 +90,7 @@ def _config(file: File) -> Row:
     """Tell of one file of settings."""
     origin = "COVCAT_CONFIG" if file.role == "named" else f"{file.role}'s own"
     origin = "working folder and those above" if file.role == "project" else origin
-    state = f"{file.state}: sets {', '.join(file.keys)}" if file.keys else file.state
+    state = f"{file.state}: sets {', '.join(file.values)}" if file.values else file.state
     return {**_row(f"{file.role} settings", file.path, origin), "state": state}
 
 

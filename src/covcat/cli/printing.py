@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import TextIO
 
 from covcat.errors import DiskError
-from covcat.files import disk_error
 
 _PLAIN = str.maketrans({"→": ">", "…": "...", "–": "-", "—": "-", "’": "'"})
 _lost: dict[str, OSError] = {}  # by the name of a stream: why it takes no more
@@ -77,6 +76,8 @@ def end() -> DiskError | None:
     for name, what in (("stdout", "the result"), ("stderr", "to stderr")):
         why = _lost.get(name)
         if why is not None and not isinstance(why, BrokenPipeError):
+            from covcat.files import disk_error
+
             found = disk_error(why, f"write {what}")
             found.hint = "make room there, or send it elsewhere"
             return found

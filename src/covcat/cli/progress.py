@@ -69,7 +69,7 @@ class _Known:
             self._next += 1
             task = _Task(self._next, label, total, within, said_at=time.monotonic())
             self._tasks[self._next] = task
-            self._started(task)
+            self._draw("start", task)
             return self._next
 
     def set_total(self, task: int, total: int | None) -> None:
@@ -91,18 +91,16 @@ class _Known:
         """Forget it."""
         with self._lock:
             if task in self._tasks:
-                self._finished(self._tasks.pop(task))
-
-    def _started(self, task: _Task) -> None: ...
+                self._draw("finish", self._tasks.pop(task))
 
     def _advanced(self, task: _Task) -> None:
         if time.monotonic() - task.said_at >= self.heartbeat:
             task.said_at = time.monotonic()
-            self._beat(task)
+            self._draw("advance", task)
 
-    def _finished(self, task: _Task) -> None: ...
-
-    def _beat(self, task: _Task) -> None: ...
+    def _draw(self, event: str, task: _Task) -> None:
+        """Show that a task starts, advances or finishes."""
+        raise NotImplementedError
 
 
 class _Lines(_Known):
@@ -110,15 +108,12 @@ class _Lines(_Known):
 
     def __init__(self, session: Session) -> None:
         super().__init__()
-        self._session = session
+        self.note = session.say
 
-    def note(self, text: str) -> None:
-        """Print one line."""
-        self._session.say(text)
-
-    def _beat(self, task: _Task) -> None:
-        of = f" of {format_size(task.total)}" if task.total else ""
-        self.note(f"{task.label}: {format_size(task.done)}{of}")
+    def _draw(self, event: str, task: _Task) -> None:
+        if event == "advance":
+            of = f" of {format_size(task.total)}" if task.total else ""
+            self.note(f"{task.label}: {format_size(task.done)}{of}")
 
 
 class _Events(_Known):
@@ -130,16 +125,7 @@ class _Events(_Known):
         """Print a note."""
         self._put({"event": "note", "text": text})
 
-    def _started(self, task: _Task) -> None:
-        self._say("start", task)
-
-    def _beat(self, task: _Task) -> None:
-        self._say("advance", task)
-
-    def _finished(self, task: _Task) -> None:
-        self._say("finish", task)
-
-    def _say(self, event: str, task: _Task) -> None:
+    def _draw(self, event: str, task: _Task) -> None:
         self._put(
             {
                 "event": event,
@@ -179,13 +165,19 @@ class _Bars(_Known):
                 emoji=False,
             )
 
-    def _started(self, task: _Task) -> None:
-        if task.within is None:
+    def _draw(self, event: str, task: _Task) -> None:
+        if event == "start" and task.within is None:
             self._add(task)
+        elif event == "finish" and task.bar is not None:
+            self._bars.remove_task(task.bar)
+            self._bars.refresh()
 
     def _add(self, task: _Task) -> None:
-        label = _shortened(escaped(task.label), max(12, self._bars.console.width // 3))
-        task.bar = self._bars.add_task(label, total=task.total, completed=task.done)
+        label, width = escaped(task.label), max(12, self._bars.console.width // 3)
+        if len(label) > width:  # cut in its middle: names of one release differ at their ends
+            tail = (width - 1) // 2
+            label = f"{label[: width - 1 - tail]}…{label[-tail:]}"
+        task.bar = self._bars.add_task(label.ljust(width), total=task.total, completed=task.done)
 
     def _advanced(self, task: _Task) -> None:  # noqa: ARG002 -- all are drawn at once
         now = time.monotonic()
@@ -198,19 +190,6 @@ class _Bars(_Known):
             elif now - one.said_at > _AFTER:
                 self._add(one)
         self._bars.refresh()
-
-    def _finished(self, task: _Task) -> None:
-        if task.bar is not None:
-            self._bars.remove_task(task.bar)
-            self._bars.refresh()
-
-
-def _shortened(label: str, width: int) -> str:
-    """Cut a label in its middle: names of one release differ at their ends."""
-    if len(label) <= width:
-        return label.ljust(width)
-    tail = (width - 1) // 2
-    return f"{label[: width - 1 - tail]}…{label[-tail:]}"
 
 
 class _Terminal:

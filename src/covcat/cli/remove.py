@@ -1,4 +1,4 @@
-"""remove and cache: what covcat may delete, said before it is done."""
+"""remove: what covcat may delete of releases, said before it is done."""
 
 import sys
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from covcat.cli import complete, usage
-from covcat.cli.cache import DryRun, cache_list, cache_prune
+from covcat.cli import complete, here
 from covcat.cli.formats import Cell, Rows
+from covcat.cli.options import DryRun
 from covcat.cli.printing import put
-from covcat.cli.session import Session, parted, readable
+from covcat.cli.session import Session, readable
 from covcat.errors import CovcatError, NotFoundError, UsageError
 from covcat.names import is_litter
 from covcat.text import escaped, format_size, plural
@@ -19,21 +19,9 @@ if TYPE_CHECKING:
     from covcat.store.remove import Removal
 
 
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-
-
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add the command."""
     app.command()(remove)
-    group = typer.Typer(
-        cls=usage.Commands, rich_markup_mode=None, help="What lies beside the releases."
-    )
-    group.command("list")(cache_list)
-    group.command("prune")(cache_prune)
-    app.add_typer(group, name="cache")
-
-
-# ---- remove ------------------------------------------------------------------------------------
 
 
 def remove(
@@ -48,7 +36,7 @@ def remove(
         bool, typer.Option("--partial", help="Only files that wait for the rest of a release.")
     ] = False,
     dry_run: DryRun = False,
-    yes: Yes = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete releases that are here, and what waits of them; nothing that covcat did not make.
 
@@ -57,11 +45,12 @@ def remove(
     Example: covcat remove figure1 --dry-run
     """
     from covcat.store import remove as store_remove
-    from covcat.store.remove import look
 
     session: Session = ctx.obj
     store = session.store
-    found = [look(store, *one, partial=partial) for one in _named(session, names, partial)]
+    found = [
+        store_remove.look(store, *one, partial=partial) for one in _named(session, names, partial)
+    ]
     if dry_run:
         _print(session, found, dry_run=True)
         return
@@ -78,7 +67,8 @@ def remove(
         error.data = {"dry_run": False, "removed": _rows(done), **error.data}
         raise
     finally:
-        _tell(session, done)
+        for one in done:
+            session.say(f"{one.name}: removed: {_in_words(one)}")
     _print(session, done, dry_run=False)
 
 
@@ -93,15 +83,13 @@ def _named(session: Session, names: Sequence[str], partial: bool) -> list[tuple[
     known = store_remove.known(session.store)
     found: dict[tuple[str, str], None] = {}
     for name in names:
-        wanted, at, release = parted(name)
-        if wanted not in {one for one, _ in known}:
-            wanted = session.catalog.get(wanted).id
-        folder = session.data_dir / wanted
-        here = {one for one in known if one[0] == wanted}
+        id, at, release = here.split(session, name, {one for one, _ in known})
+        folder = session.data_dir / id
+        lying = {one for one in known if one[0] == id}
         if folder.is_dir() and not partial:  # what has no manifest is refused by name
             names_here = {one.name for one in folder.iterdir() if one.name[:1] != "."}
-            here |= {(wanted, one) for one in names_here if not is_litter(one)}
-        matching = sorted(one for one in here if not at or one[1] == release)
+            lying |= {(id, one) for one in names_here if not is_litter(one)}
+        matching = sorted(one for one in lying if not at or one[1] == release)
         if not matching:
             raise NotFoundError(f"`{name}` is not in `{session.data_dir}`", hint="covcat status")
         if partial and not at:
@@ -144,11 +132,6 @@ def _in_words(one: "Removal") -> str:
     return "; ".join(parts)
 
 
-def _tell(session: Session, done: "Sequence[Removal]") -> None:
-    for one in done:
-        session.say(f"{one.name}: removed: {_in_words(one)}")
-
-
 def _rows(found: "Sequence[Removal]") -> list[dict[str, Cell]]:
     return [
         {
@@ -170,6 +153,3 @@ def _print(session: Session, found: "Sequence[Removal]", *, dry_run: bool) -> No
     if dry_run:
         total = sum(one.bytes + one.waiting_bytes for one in found)
         session.say(f"would free {format_size(total)}; nothing was removed")
-
-
-# ---- cache -------------------------------------------------------------------------------------

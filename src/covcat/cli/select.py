@@ -7,22 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-
-from typing import TYPE_CHECKING
-
 from covcat.catalog.vocabulary import USES
-from covcat.cli import complete, indexes, options
+from covcat.cli import indexes, options
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.progress import drawn
 from covcat.cli.session import Session, without_ids
 from covcat.errors import UsageError
 from covcat.text import escaped, format_size, plural
 
 if TYPE_CHECKING:
-    from covcat.imaging.cohort import Cohort, Counts, Part, Rule, Tally
+    from covcat.imaging.cohort import Counts, Rule
     from covcat.imaging.cohort_record import Form, Recorded
 
 
@@ -36,21 +29,12 @@ def register(app: typer.Typer) -> None:
     app.command()(select)
 
 
+@options.grouped
 def select(
     ctx: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
-        ),
-    ] = None,
-    findings: options.Findings = None,
-    covid: options.Covid = None,
-    views: options.Views = None,
-    modalities: options.Modalities = None,
-    sexes: options.Sexes = None,
-    ages: options.Ages = None,
-    allows: options.Allows = None,
+    names: options.Names = None,
+    *,
+    labels: options.Labels,
     allow_unknown: Annotated[
         bool,
         typer.Option(
@@ -74,12 +58,11 @@ def select(
     ] = None,
     form: Annotated[
         str | None,
-        typer.Option(
-            "--as",
-            metavar="WORD",
-            autocompletion=complete.one_of("list", "csv", "links", "copies"),
-            help="list of paths, csv, or a folder of links or copies; links point to the data "
+        options.choice(
+            ("list", "csv", "links", "copies"),
+            "list of paths, csv, or a folder of links or copies; links point to the data "
             "folder. Default: by the suffix of --output.",
+            "--as",
         ),
     ] = None,
 ) -> None:
@@ -90,16 +73,12 @@ def select(
 
     Example: covcat select cohen --covid yes --license-allows commercial --output cohort
     """
-    from covcat.imaging import cohort_record
-    from covcat.imaging.cohort import Cohort, Rule
+    from covcat.cli.progress import drawn
+    from covcat.imaging import cohort_files, cohort_record
+    from covcat.imaging.cohort import Cohort, Part, Rule
 
     session: Session = ctx.obj
-    rule = Rule(
-        options.question_of(
-            findings, covid, views, modalities, sexes, ages, allows, where, one_per
-        ),
-        allow_unknown,
-    )
+    rule = Rule(labels.question(where, one_per), allow_unknown)
     recorded = None
     if earlier is not None:
         if names or rule != Rule():
@@ -107,13 +86,25 @@ def select(
         recorded = cohort_record.read(earlier)
         names, rule = [one.release for one in recorded.releases], recorded.rule
     chosen = _form(form, output, recorded)
-    found, failed = _found(session, names, is_again=recorded is not None)
-    cohort = Cohort(_parts(session, found), rule)
+    found, failed = indexes.indexes(session, names)
+    if failed and names:  # the others are not what was asked for
+        raise indexes.refusal(failed, found, is_again=recorded is not None)
+    indexes.warn_of_failures(session, failed)
+    parts = [
+        Part(one.resource, one.release, session.store.release(*name.split("@", 1)), one.index)
+        for name, one in found.items()
+    ]
+    indexes.warn_of_doubles(session, [(one.resource, one.release) for one in parts], "chosen from")
+    cohort = Cohort(parts, rule)
     if recorded is not None:
         cohort_record.check_same_files(cohort, recorded)
         cohort_record.check_same_images(cohort, recorded)
         session.say("the same images as then, of the same files")
-    _write(session, cohort, output, chosen)
+    if output is not None and chosen in ("list", "csv"):
+        cohort_files.to_file(cohort, output, chosen)
+    elif output is not None:
+        with drawn(session, "auto") as progress:
+            cohort_files.to_folder(cohort, output, chosen, progress)
     _tell(session, cohort.counts, rule)
     data: dict[str, Any] = {"path": None if output is None else str(output)}
     data |= asdict(cohort.counts)
@@ -143,50 +134,6 @@ def _form(asked: str | None, output: Path | None, recorded: "Recorded | None") -
         )
     by_suffix: dict[str, Form] = {".csv": "csv", ".txt": "list"}
     return by_suffix.get(suffix, "links")
-
-
-def _found(
-    session: Session, names: list[str] | None, *, is_again: bool
-) -> tuple[dict[str, indexes.Indexed], indexes.Failed]:
-    """Return the releases that are asked for, and those of all that are here that failed.
-
-    Raises:
-        IntegrityError: one that is named cannot be read: the others are not what was asked for.
-    """
-    found, failed = indexes.indexes(session, names)
-    if failed and names:
-        raise indexes.refusal(failed, found, is_again=is_again)
-    indexes.warn_of_failures(session, failed)
-    return found, failed
-
-
-def _parts(session: Session, found: "Mapping[str, indexes.Indexed]") -> "list[Part]":
-    """Return what is chosen from, each release once."""
-    from covcat.imaging.cohort import Part
-
-    parts = [
-        Part(
-            one.resource,
-            one.release,
-            session.store.release(one.resource.id, one.release.id),
-            one.index,
-        )
-        for one in found.values()
-    ]
-    indexes.warn_of_doubles(session, [(one.resource, one.release) for one in parts], "chosen from")
-    return parts
-
-
-def _write(session: Session, cohort: "Cohort", output: Path | None, form: "Form") -> None:
-    from covcat.imaging import cohort_files
-
-    if output is None:
-        return
-    if form in ("list", "csv"):
-        cohort_files.to_file(cohort, output, form)
-        return
-    with drawn(session, "auto") as progress:
-        cohort_files.to_folder(cohort, output, form, progress)
 
 
 # ---- what is said ------------------------------------------------------------------------------
@@ -238,7 +185,11 @@ def _left_out(why: str, count: int) -> str:
 
 
 def _warn(session: Session, counts: "Counts", rule: "Rule") -> None:
-    unknown = sum(one.chosen for one in counts.licenses if _is_unknown(one, rule))
+    uses, unknown = rule.question.allows, 0
+    for one in counts.licenses:
+        said = [one.allows[use] for use in uses] if uses else set(one.allows.values())
+        if "unknown" in said and (uses or len(said) == 1):
+            unknown += one.chosen
     if unknown:
         session.say(
             f"note: what the licence of {plural(unknown, 'chosen row')} allows is not known: "
@@ -250,13 +201,6 @@ def _warn(session: Session, counts: "Counts", rule: "Rule") -> None:
             f"note: {plural(counts.alike, 'image')} with the same bytes as another one: "
             "keep them on one side of a split"
         )
-
-
-def _is_unknown(one: "Tally", rule: "Rule") -> bool:
-    uses = rule.question.allows
-    if not uses:
-        return set(one.allows.values()) == {"unknown"}
-    return any(one.allows[use] == "unknown" for use in uses)
 
 
 def _conclude(

@@ -8,17 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from covcat.catalog import load as catalogs
-from covcat.catalog.load import Catalog
 from covcat.cli import complete, formats, table
 from covcat.cli.formats import Rows
 from covcat.cli.printing import put
 from covcat.cli.settings import Settings
-from covcat.errors import CovcatError, NotFoundError, SeveralError, UsageError
-from covcat.store.folder import Store
+from covcat.errors import CovcatError, SeveralError, UsageError
 from covcat.text import escaped
+
+if TYPE_CHECKING:
+    from covcat.catalog.load import Catalog
+    from covcat.store.folder import Store
 
 _MOST_NAMED = 3  # entries that a note names
 
@@ -39,8 +40,10 @@ class Session:
     settings: Settings = field(default_factory=Settings)
 
     @cached_property
-    def catalog(self) -> Catalog:
+    def catalog(self) -> "Catalog":
         """The catalog, loaded when it is first needed; says which packaged entries it replaces."""
+        from covcat.catalog import load as catalogs
+
         loaded = catalogs.load(self.catalog_folders)
         replaced: dict[Path, list[str]] = {}
         for resource in loaded.resources:
@@ -52,9 +55,11 @@ class Session:
             self.say(f"note: {names} {verb} from {folder}, not from covcat's catalog")
         return loaded
 
-    @property
-    def store(self) -> Store:
+    @cached_property
+    def store(self) -> "Store":
         """The data folder."""
+        from covcat.store.folder import Store
+
         return Store(self.data_dir)
 
     def say(self, text: str) -> None:
@@ -103,8 +108,6 @@ class Session:
             put(sys.stdout, envelope(command, plain if data is None else data))
             return
         if chosen == "table":
-            from covcat.cli import table
-
             put(sys.stdout, table.to_table(rows, color=self.has_color(sys.stdout)) + footnotes)
         else:
             put(sys.stdout, OUTPUTS[chosen](rows))
@@ -166,18 +169,6 @@ def error_text(error: CovcatError) -> str:
     return "".join(readable(line, sys.stderr) for line in lines)
 
 
-def parted(name: str) -> tuple[str, str, str]:
-    """Split the name of something that is here into its id, the `@` if it has one, its release.
-
-    Raises:
-        NotFoundError: nothing stands before the `@`.
-    """
-    resource, at, release = name.partition("@")
-    if not resource:  # as Catalog.find says it
-        raise NotFoundError(f"`{name}` has no id in it: expected ID@RELEASE", hint="covcat status")
-    return resource, at, release
-
-
 def chosen_output(name: str | None, allowed: Sequence[str]) -> str | None:
     """Check a --format.
 
@@ -190,11 +181,6 @@ def chosen_output(name: str | None, allowed: Sequence[str]) -> str | None:
             hint=complete.meant("--format", name, allowed),
         )
     return name
-
-
-def plain(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a mapping without the keys whose value is unknown or empty."""
-    return {key: value for key, value in mapping.items() if value not in (None, (), [], {}, "")}
 
 
 OUTPUTS: Mapping[str, Callable[[Rows], str]] = {

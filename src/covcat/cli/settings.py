@@ -1,19 +1,16 @@
 """Settings that a project or a user writes down once: `covcat.toml` and the user's `config.toml`.
 
-Flags win over the environment, that over the project's file, that over the user's. A value of a
-file becomes the `COVCAT_*` variable of its option, for this run and where that is not set.
+typer has the precedence: flags win over the environment, that over these files. Of them the
+project's wins over the user's.
 
 A cloned repository is not to be trusted: its file may say where data lies and how hard to try,
 but not who is asked (`mirror`, `allow-private`) nor what is true (`catalog`).
 """
 
-import difflib
-import json
 import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,14 +21,14 @@ CONFIG = "COVCAT_CONFIG"  # `none`, or the one file to read
 PROJECT_FILE = "covcat.toml"
 _MOST = 1 << 20  # bytes of a file
 _WAY_OUT = f"edit that file, or run with {CONFIG}=none to read none"
+_WITH_NETWORK = ("fetch", "import", "links", "verify")  # commands; and `catalog draft`
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One setting: the variable it stands for, and how its value is read."""
+    """One setting: `read` gives the value for the option of its name, or None if it is wrong."""
 
-    variable: str
-    read: Callable[[Any, Path], str | None]  # (value, folder of the file) -> text; None: wrong
+    read: Callable[[Any, Path], Any]  # of the value and the folder of its file
     expected: str
     danger: str = ""  # why a project's file may not set it
 
@@ -42,21 +39,15 @@ class File:
 
     path: Path
     role: str  # project, user or named
-    state: str  # "read", "not there", or why it was not read
-    values: Mapping[str, str] = field(default_factory=dict)  # by variable
-
-    @property
-    def keys(self) -> list[str]:
-        """Return the keys it sets."""
-        return [name for name, key in KEYS.items() if key.variable in self.values]
+    state: str = ""  # "read", "not there", or why it was not read
+    values: Mapping[str, Any] = field(default_factory=dict)  # by key
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the files say, and what of it is in force."""
+    """What the files say."""
 
     files: tuple[File, ...] = ()  # strongest first
-    sources: Mapping[str, Path] = field(default_factory=dict)  # variable -> the file that set it
 
     @property
     def notes(self) -> list[str]:
@@ -67,18 +58,29 @@ class Settings:
             if one.state not in ("read", "not there")
         ]
 
+    def source(self, key: str) -> Path | None:
+        """Return the file that decides a key."""
+        return next((one.path for one in self.files if key in one.values), None)
+
+    def defaults(self) -> dict[str, Any]:
+        """Return typer's `default_map`: values by parameter, and the same below each command."""
+        values: dict[str, Any] = {}
+        for file in reversed(self.files):
+            values |= {name.replace("-", "_"): value for name, value in file.values.items()}
+        if "catalog" in values:
+            values["catalog_folders"] = values.pop("catalog")  # `catalog` is a command too
+        return {**values, **dict.fromkeys(_WITH_NETWORK, values), "catalog": {"draft": values}}
+
 
 # ---- the keys ----------------------------------------------------------------------------------
 
 
-def _text(value: Any, folder: Path) -> str | None:
-    del folder
+def _text(value: Any, _: Path) -> str | None:
     return value if isinstance(value, str) and value and value.isprintable() else None
 
 
-def _flag(value: Any, folder: Path) -> str | None:
-    del folder
-    return str(int(value)) if isinstance(value, bool) else None
+def _flag(value: Any, _: Path) -> bool | None:
+    return value if isinstance(value, bool) else None
 
 
 def _folder(value: Any, folder: Path) -> str | None:
@@ -90,10 +92,10 @@ def _folder(value: Any, folder: Path) -> str | None:
     return str(folder / value)
 
 
-def _folders(value: Any, folder: Path) -> str | None:
+def _folders(value: Any, folder: Path) -> list[str] | None:
     values = [_folder(one, folder) for one in (value if isinstance(value, list) else [value])]
     found = [one for one in values if one and os.pathsep not in one]
-    return os.pathsep.join(found) if found and len(found) == len(values) else None
+    return found if found and len(found) == len(values) else None
 
 
 def _address(value: Any, folder: Path) -> str | None:
@@ -110,82 +112,58 @@ def _word(*words: str) -> Callable[[Any, Path], str | None]:
     return lambda value, _: value if isinstance(value, str) and value in words else None
 
 
-def _number(least: float, most: float, *types: type) -> Callable[[Any, Path], str | None]:
+def _number(least: float, most: float, *types: type) -> Callable[[Any, Path], float | None]:
     """Read a number of exactly these types: to Python `true` is one too."""
-    return lambda value, _: str(value) if type(value) in types and least <= value <= most else None
+    return lambda value, _: value if type(value) in types and least <= value <= most else None
 
 
 _ASKED = "whoever answers there sees, and can change, what is fetched"
 KEYS = {
-    "data-dir": Key("COVCAT_DATA_DIR", _folder, "a folder"),
+    "data-dir": Key(_folder, "a folder"),
     "catalog": Key(
-        "COVCAT_CATALOG",
         _folders,
         f"a folder, or a list of them, without `{os.pathsep}` in it",
         "its entries decide where data comes from and what is right",
     ),
-    "mirror": Key(
-        "COVCAT_MIRROR", _address, "an http or https address without a user name", _ASKED
-    ),
-    "offline": Key("COVCAT_OFFLINE", _flag, "true or false"),
-    "color": Key("COVCAT_COLOR", _word("auto", "always", "never"), "auto, always or never"),
-    "no-input": Key("COVCAT_NO_INPUT", _flag, "true or false"),
-    "jobs": Key("COVCAT_JOBS", _number(1, 64, int), "a whole number from 1 to 64"),
-    "retries": Key("COVCAT_RETRIES", _number(0, 1000, int), "a whole number from 0 to 1000"),
-    "timeout": Key("COVCAT_TIMEOUT", _number(0.1, 86400, int, float), "seconds, from 0.1 to 86400"),
-    "limit-rate": Key("COVCAT_LIMIT_RATE", _speed, "bytes a second, such as 500k or 5M"),
-    "progress": Key(
-        "COVCAT_PROGRESS", _word("auto", "plain", "json", "none"), "auto, plain, json or none"
-    ),
-    "allow-private": Key("COVCAT_ALLOW_PRIVATE", _flag, "true or false", _ASKED),
+    "mirror": Key(_address, "an http or https address without a user name", _ASKED),
+    "offline": Key(_flag, "true or false"),
+    "color": Key(_word("auto", "always", "never"), "auto, always or never"),
+    "no-input": Key(_flag, "true or false"),
+    "jobs": Key(_number(1, 64, int), "a whole number from 1 to 64"),
+    "retries": Key(_number(0, 1000, int), "a whole number from 0 to 1000"),
+    "timeout": Key(_number(0.1, 86400, int, float), "seconds, from 0.1 to 86400"),
+    "limit-rate": Key(_speed, "bytes a second, such as 500k or 5M"),
+    "progress": Key(_word("auto", "plain", "json", "none"), "auto, plain, json or none"),
+    "allow-private": Key(_flag, "true or false", _ASKED),
 }
+
+
+def variable_of(key: str) -> str:
+    """Return the variable that says the same."""
+    return f"COVCAT_{key.upper().replace('-', '_')}"
 
 
 # ---- which files -------------------------------------------------------------------------------
 
 
-@contextmanager
-def in_force() -> Iterator[Settings]:
-    """Let the files' values stand in the environment where it says nothing itself.
+def read() -> Settings:
+    """Read the files that count.
 
     Raises:
         UsageError: a file cannot be read, or has a key or value that it should not have.
     """
-    files = found()
-    before: dict[str, str | None] = {}
-    sources: dict[str, Path] = {}
-    try:
-        for file in files:
-            for variable, text in file.values.items():
-                if not os.environ.get(variable):  # an empty one says nothing
-                    before[variable] = os.environ.get(variable)
-                    os.environ[variable] = text
-                    sources[variable] = file.path
-        yield Settings(files, sources)
-    finally:
-        for variable, old in before.items():
-            if old is None:
-                os.environ.pop(variable, None)
-            else:
-                os.environ[variable] = old
-
-
-def found() -> tuple[File, ...]:
-    """Return the files that count, there or not, the strongest first."""
     named = os.environ.get(CONFIG)
     if named == "none":
-        return ()
+        return Settings()
     if named:
-        file = _read(File(Path(named).absolute(), "named", ""))
+        file = _read(File(Path(named).absolute(), "named"))
         if file.state == "not there":
-            raise UsageError(
-                f"{CONFIG} names `{named}`, which is not there",
-                hint=f"write it, or set {CONFIG}=none",
-            )
-        return (file,)
-    files = [File(path, "project", "") for path in _project_file()]
-    files += [File(path, "user", "") for path in _user_file()]
-    return tuple(map(_read, files))
+            problem = f"{CONFIG} names `{named}`, which is not there"
+            raise UsageError(problem, hint=f"write it, or set {CONFIG}=none")
+        return Settings((file,))
+    files = [File(path, "project") for path in _project_file()]
+    files += [File(path, "user") for path in _user_file()]
+    return Settings(tuple(map(_read, files)))
 
 
 def _project_file() -> Iterator[Path]:
@@ -196,8 +174,7 @@ def _project_file() -> Iterator[Path]:
         return
     chain, home = (here, *here.parents), _home()
     tops = (n for n, one in enumerate(chain) if one == home or os.path.lexists(one / ".git"))
-    within = chain[: next(tops, 0) + 1]
-    paths = [one / PROJECT_FILE for one in within]
+    paths = [one / PROJECT_FILE for one in chain[: next(tops, 0) + 1]]
     yield next(filter(os.path.lexists, paths), paths[0])
 
 
@@ -225,8 +202,7 @@ def _read(file: File) -> File:
             raise UsageError(f"`{file.path}` is no regular file", hint=_WAY_OUT)
         handle = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(handle, "rb") as stream:
-            status = os.fstat(handle)
-            if file.role != "named" and (doubt := _doubt(file.path, status)):
+            if file.role != "named" and (doubt := _doubt(file.path, os.fstat(handle))):
                 return replace(file, state=doubt)
             data = stream.read(_MOST + 1)
     except (FileNotFoundError, NotADirectoryError):
@@ -247,61 +223,54 @@ def _doubt(path: Path, status: os.stat_result) -> str:
     return ""
 
 
-def _values(file: File, data: bytes) -> dict[str, str]:
-    """Return the values by variable; all mistakes are said at once."""
-    tree, text = _parsed(file, data)
-    values: dict[str, str] = {}
-    mistakes = []
-    for name, value in tree.items():
-        key = KEYS.get(name)
-        problem = _problem(file, name, value)
-        if problem:
-            mistakes.append(f"{_place(file, text, name)}: {problem}")
-        elif key is not None:
-            values[key.variable] = key.read(value, file.path.parent) or ""
-    if mistakes:
-        raise UsageError(mistakes[0], details=mistakes[1:], hint=_hint(file, tree))
-    return values
-
-
-def _parsed(file: File, data: bytes) -> tuple[dict[str, Any], str]:
+def _values(file: File, data: bytes) -> dict[str, Any]:
+    """Return the values by key; all mistakes are said at once."""
     import tomllib
 
     if len(data) > _MOST:
         raise UsageError(f"`{file.path}` has more than {_MOST:,} bytes", hint=_WAY_OUT)
     try:
         text = data.decode("utf-8-sig")
-        return tomllib.loads(text), text
+        tree = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # of which UnicodeDecodeError is one
         why = "its brackets go too deep" if isinstance(error, RecursionError) else str(error)
         raise UsageError(f"`{file.path}` is no TOML: {why}", hint=_WAY_OUT) from error
+    mistakes = [
+        f"{_place(file, text, name)}: {problem}"
+        for name, value in tree.items()
+        if (problem := _problem(file, name, value))
+    ]
+    if mistakes:
+        barred = [name for name in KEYS if name in tree and KEYS[name].danger]
+        own = [str(path) for path in _user_file()]
+        hint = _WAY_OUT
+        if file.role == "project" and barred and own:
+            hint = f"if you want it, say so in {own[0]}, or set {variable_of(barred[0])}"
+        raise UsageError(mistakes[0], details=mistakes[1:], hint=hint)
+    folder = file.path.parent
+    return {name: KEYS[name].read(tree[name], folder) for name in KEYS if name in tree}
 
 
 def _problem(file: File, name: str, value: Any) -> str:
     """Say in words what is wrong with one key, if anything."""
     key = KEYS.get(name)
     if key is None:
+        import difflib
+
         near = difflib.get_close_matches(name.replace("_", "-").lower(), KEYS, 1)
         known = f"did you mean `{near[0]}`?" if near else f"expected one of {', '.join(KEYS)}"
         return f"unknown key `{name}`: {known}"
     if key.danger and file.role == "project":
         return f"a project's file may not set `{name}`: {key.danger}"
     if key.read(value, file.path.parent) is None:
+        import json
+
         return f"`{name}` is {json.dumps(value, default=str)}: expected {key.expected}"
     return ""
-
-
-def _hint(file: File, tree: Mapping[str, Any]) -> str:
-    barred = [key for name, key in KEYS.items() if name in tree and key.danger]
-    own = [str(path) for path in _user_file()]
-    if file.role == "project" and barred and own:
-        return f"if you want it, say so in {own[0]}, or set {barred[0].variable}"
-    return _WAY_OUT
 
 
 def _place(file: File, text: str, name: str) -> str:
     """Return file and line; tomllib tells no lines."""
     key = re.compile(rf"\s*\[*\s*[\"']?{re.escape(name)}[\"']?\s*[=.\]]")
-    lines = (n for n, line in enumerate(text.splitlines(), 1) if key.match(line))
-    line = next(lines, None)
+    line = next((n for n, line in enumerate(text.splitlines(), 1) if key.match(line)), None)
     return f"`{file.path}`" + (f" line {line}" if line else "")

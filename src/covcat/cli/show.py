@@ -13,9 +13,10 @@ from covcat.catalog.entries import CONTENT_FLAGS, PublishedCounts, Release, Reso
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.filter import is_fetchable
 from covcat.cli import complete
-from covcat.cli import list as cli_list
+from covcat.cli import list as listing
+from covcat.cli.options import choice
 from covcat.cli.printing import put
-from covcat.cli.session import Session, chosen_output, envelope, plain
+from covcat.cli.session import Session, chosen_output, envelope
 from covcat.cli.table import prose, terminal_width
 from covcat.text import escaped, plural
 
@@ -23,7 +24,19 @@ WIDTH = 96  # at most: longer lines are hard to read
 _FLAG_HEADS = ("CT", "X-ray", "MRI", "Ultrasound", "Metadata", "Case review")
 _SHORT_HEADS = ("CT", "X-ray", "MRI", "US", "Meta", "Case")
 _NARROW = 66  # columns that the long ones need
+FORMATS = ("text", "json", "schema.org")
+_ACCESS = {
+    "open": "open: no account is known to be needed",
+    "account": "account: the host may ask for a login, or a person's consent",
+    "browse": "browse: to look at only; covcat downloads nothing from it",
+}
+_SEVERITY = ("serious", "warning", "info")
 _MAX_COUNTS = 6  # rows of each published table; --json has all
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(show)
 
 
 class _Page:
@@ -48,23 +61,9 @@ class _Page:
         return (prose(text, self.width, hang) if self._wraps else [text]) or [""]
 
 
-def page_text(resource: Resource, session: Session, here: Sequence[str]) -> str:
+def _page(resource: Resource, session: Session, here: Sequence[str]) -> str:
     """Return the page of one resource; `here` are its releases on disk."""
     page = _Page(session)
-    _head(page, resource)
-    _modalities(page, resource)
-    _licence(page, resource)
-    _access(page, resource)
-    _releases(page, resource, here)
-    _published(page, resource.published)
-    _overlaps(page, resource, session.catalog.resources)
-    _issues(page, resource)
-    _citation(page, resource)
-    _next(page, resource)
-    return "\n".join(page.lines).lstrip("\n") + "\n"
-
-
-def _head(page: _Page, resource: Resource) -> None:
     page.heading(f"{resource.id}: {resource.title}")
     page.line(resource.organization)
     if resource.homepage:
@@ -73,9 +72,35 @@ def _head(page: _Page, resource: Resource) -> None:
         page.line(f"* {fix.field}: {fix.value} ({fix.reason}; {fix.source})", hang=2)
     page.lines.append("")
     page.line(resource.summary)
+    _contents(page, resource)
+    _licence(page, resource)
+    page.heading(f"Access: {_ACCESS[resource.access]}")
+    if resource.browse:
+        page.line(f"terms: {resource.browse.terms}", hang=2)
+        for link in resource.browse.pages:
+            page.line(f"{link.shows}: {link.url}", hang=2)
+    _releases(page, resource, here)
+    _published(page, resource.published)
+    _overlaps(page, resource, session.catalog.resources)
+    if resource.known_issues:
+        page.heading("Known issues")
+    for issue in sorted(resource.known_issues, key=lambda one: _SEVERITY.index(one.severity)):
+        page.line(f"{issue.severity} ({issue.date}): {issue.text} [{issue.source}]", hang=2)
+    if resource.citation:
+        page.heading("How to cite")
+    for citation in resource.citation:
+        page.line(sentence(citation), hang=2)
+    page.heading("Next")
+    if is_fetchable(resource):
+        page.line(f"covcat fetch {resource.id} --dry-run")
+    elif resource.releases:
+        page.line(f"covcat files {resource.id}")
+    if resource.citation:
+        page.line(f"covcat cite {resource.id}")
+    return "\n".join(page.lines).lstrip("\n") + "\n"
 
 
-def _modalities(page: _Page, resource: Resource) -> None:
+def _contents(page: _Page, resource: Resource) -> None:
     page.heading("What is in it")
     heads = _FLAG_HEADS if page.width >= _NARROW else _SHORT_HEADS
     rows: list[tuple[str, Sequence[str]]] = [("", heads)]
@@ -103,19 +128,6 @@ def _licence(page: _Page, resource: Resource) -> None:
     page.line(f"source: {licence.source}", hang=2)
 
 
-def _access(page: _Page, resource: Resource) -> None:
-    words = {
-        "open": "open: no account is known to be needed",
-        "account": "account: the host may ask for a login, or a person's consent",
-        "browse": "browse: to look at only; covcat downloads nothing from it",
-    }
-    page.heading(f"Access: {words[resource.access]}")
-    if resource.browse:
-        page.line(f"terms: {resource.browse.terms}", hang=2)
-        for link in resource.browse.pages:
-            page.line(f"{link.shows}: {link.url}", hang=2)
-
-
 def _releases(page: _Page, resource: Resource, here: Sequence[str]) -> None:
     if not resource.releases:
         return
@@ -127,7 +139,8 @@ def _releases(page: _Page, resource: Resource, here: Sequence[str]) -> None:
         ]
         note = f"  ({', '.join(mark for mark in marks if mark)})" if any(marks) else ""
         count = f"{plural(release.contents.files, 'file')}, " if release.contents else ""
-        page.line(f"{resource.id}@{release.id}  {count}{_size(release)}{note}")
+        size = listing.size(release).replace("?", "size unknown")
+        page.line(f"{resource.id}@{release.id}  {count}{size}{note}")
         page.line(how_verified(release), indent=4, hang=2)
         if release.note:
             page.line(release.note, indent=4)
@@ -137,11 +150,6 @@ def _releases(page: _Page, resource: Resource, here: Sequence[str]) -> None:
                 indent=4,
                 hang=2,
             )
-
-
-def _size(release: Release) -> str:
-    size = cli_list.size(release)
-    return "size unknown" if size == "?" else size
 
 
 def how_verified(release: Release) -> str:
@@ -169,23 +177,19 @@ def how_verified(release: Release) -> str:
     return "not pinned: recorded at first use, and a later difference is an error"
 
 
-def _published(page: _Page, published: Iterable[PublishedCounts]) -> None:
-    tables_shown = list(published)
-    if tables_shown:
+def _published(page: _Page, published: Sequence[PublishedCounts]) -> None:
+    if published:
         page.heading("Counts, as published")
-    for counts in tables_shown:
-        rows = "; ".join(_count(row) for row in counts.rows[:_MAX_COUNTS])
+    for counts in published:
+        rows = []
+        for *keys, number in counts.rows[:_MAX_COUNTS]:
+            plain_keys = [key.replace(", ", "+") or "(blank)" for key in keys]  # both together
+            rows.append(" ".join([*plain_keys, number]))
         more = len(counts.rows) - _MAX_COUNTS
         tail = f"; {more} more with --json" if more > 0 else ""
         unit = "" if counts.unit.rstrip("s") in counts.of else f"{counts.unit}, "
         when = f" at {counts.release}" if counts.release else ""
-        page.line(f"{unit}{counts.of}{when}: {rows}{tail} [{counts.source}]", hang=2)
-
-
-def _count(row: tuple[str, ...]) -> str:
-    *keys, number = row
-    plain = [key.replace(", ", "+") or "(blank)" for key in keys]  # "PA, AP" is both together
-    return " ".join([*plain, number])
+        page.line(f"{unit}{counts.of}{when}: {'; '.join(rows)}{tail} [{counts.source}]", hang=2)
 
 
 def _overlaps(page: _Page, resource: Resource, others: Iterable[Resource]) -> None:
@@ -202,52 +206,19 @@ def _overlaps(page: _Page, resource: Resource, others: Iterable[Resource]) -> No
         page.line(line, hang=2)
 
 
-def _issues(page: _Page, resource: Resource) -> None:
-    if resource.known_issues:
-        page.heading("Known issues")
-    order = ("serious", "warning", "info")
-    for issue in sorted(resource.known_issues, key=lambda one: order.index(one.severity)):
-        page.line(f"{issue.severity} ({issue.date}): {issue.text} [{issue.source}]", hang=2)
-
-
-def _citation(page: _Page, resource: Resource) -> None:
-    if resource.citation:
-        page.heading("How to cite")
-    for citation in resource.citation:
-        page.line(sentence(citation), hang=2)
-
-
-def _next(page: _Page, resource: Resource) -> None:
-    page.heading("Next")
-    if is_fetchable(resource):
-        page.line(f"covcat fetch {resource.id} --dry-run")
-    elif resource.releases:
-        page.line(f"covcat files {resource.id}")
-    if resource.citation:
-        page.line(f"covcat cite {resource.id}")
-
-
 def show(
     ctx: typer.Context,
     name: Annotated[
         str, typer.Argument(metavar="ID", autocompletion=complete.ids, help="A resource.")
     ],
-    output: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            metavar="WORD",
-            autocompletion=complete.one_of("text", "json", "schema.org"),
-            help="text, json or schema.org.",
-        ),
-    ] = "text",
+    output: Annotated[str, choice(FORMATS, "text, json or schema.org.")] = "text",
 ) -> None:
     """Show all that is known of one resource.
 
     Example: covcat show cohen
     """
     session: Session = ctx.obj
-    chosen_output(output, ("text", "json", "schema.org"))
+    chosen_output(output, FORMATS)
     resource, _ = session.catalog.find(name)
     if output == "schema.org" and not session.json:
         from covcat.export.json_ld import schema_org
@@ -258,8 +229,10 @@ def show(
         return
     here = [rel for one, rel, _ in session.store.releases() if one == resource.id]
     cited = [to_dict(one) for one in resource.citation]
-    data = {**plain(asdict(resource) | {"citation": cited}), "here": here}
+    known = (asdict(resource) | {"citation": cited}).items()
+    data = {key: value for key, value in known if value not in (None, (), [], {}, "")}
+    data["here"] = here
     if output == "json":
         put(sys.stdout, envelope("show", data))
         return
-    session.result("show", data, page_text(resource, session, here))
+    session.result("show", data, _page(resource, session, here))

@@ -1,15 +1,12 @@
-"""status, path, manifest: what is on disk."""
+"""status: what is on disk, and if it is complete and new."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from covcat.catalog.entries import Resource
-from covcat.cli import complete, manifest, usage
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.manifest import manifest_show
-from covcat.cli.options import FORMATS, Here, OutputFormat, _named
+from covcat.cli.options import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output
 from covcat.digests import UNPUBLISHED
 from covcat.errors import CovcatError, DiskError, NewerError, NotFoundError
@@ -24,15 +21,8 @@ _LITTER = 3  # paths that are named
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add the command."""
     app.command()(status)
-    app.command()(path)
-    group = typer.Typer(
-        cls=usage.Commands, rich_markup_mode=None, help="The records of what is on disk."
-    )
-    group.command("show")(manifest_show)
-    group.command("export")(manifest.export)
-    app.add_typer(group, name="manifest")
 
 
 def status(ctx: typer.Context, output: OutputFormat = None) -> None:
@@ -60,10 +50,21 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
             row |= {"state": _trouble(error), "note": error.message}
         rows.append({**row, "newest": _newest(session, resource_id, release_id)})
     whole = len(rows)
-    rows += _unfinished(session)
+    rows += [
+        {
+            "id": name,
+            "state": "unfinished",
+            "files": len(sizes),
+            "bytes": sum(sizes),
+            "note": f"covcat fetch {name} goes on",
+        }
+        for name, sizes in session.store.waiting()
+    ]
     columns = ("id", "state", "files", "bytes", "newest", "verified_by", "fetched_at")
     is_table = session.format(chosen) == "table"
-    drawn = [_with_day(row) for row in rows] if is_table else rows
+    drawn = rows
+    if is_table:  # which has room for the day alone
+        drawn = [{**row, "fetched_at": str(row.get("fetched_at") or "")[:10]} for row in rows]
     session.rows("status", Rows(columns, drawn), data={"here": rows}, output=chosen)
     for folder in session.store.closed():
         session.say(f"warning: cannot look into `{folder}`: permission denied")
@@ -80,25 +81,6 @@ def say_litter(session: Session, name: str, paths: Iterable[str]) -> None:
         more = ", …" if len(litter) > _LITTER else ""
         what = f"{plural(len(litter), 'file')} left beside by desktops or version control"
         session.say(f"{name}: {what}, no part of it and no damage: {first}{more}")
-
-
-def _with_day(row: dict[str, Cell]) -> dict[str, Cell]:
-    """Cut a time to its day, for a table."""
-    return {**row, "fetched_at": str(row.get("fetched_at") or "")[:10]}
-
-
-def _unfinished(session: Session) -> list[dict[str, Cell]]:
-    """Tell of the releases of which some files wait for the others."""
-    return [
-        {
-            "id": name,
-            "state": "unfinished",
-            "files": len(sizes),
-            "bytes": sum(sizes),
-            "note": f"covcat fetch {name} goes on",
-        }
-        for name, sizes in session.store.waiting()
-    ]
 
 
 def _trouble(error: CovcatError) -> str:
@@ -128,7 +110,7 @@ def _state(record: "Manifest") -> dict[str, Cell]:
 def _newest(session: Session, resource_id: str, release_id: str) -> str:
     """Say if a release is the one that `fetch ID` would get today."""
     try:
-        resource: Resource = session.catalog.get(resource_id)
+        resource = session.catalog.get(resource_id)
     except NotFoundError:
         return "not in the catalog"
     known = [release.id for release in resource.releases]
@@ -138,35 +120,3 @@ def _newest(session: Session, resource_id: str, release_id: str) -> str:
     if known.index(release_id) < known.index(default.id):
         return f"behind {default.id}"
     return "yes" if release_id == default.id else "moves with its branch"
-
-
-def path(
-    ctx: typer.Context,
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="A release on disk."
-        ),
-    ],
-) -> None:
-    """Print the folder of a release that is here; never fetches.
-
-    Example: ls "$(covcat path figure1)"
-    """
-    session: Session = ctx.obj
-    matching = _named(session, name, session.store.releases())
-    resource_id, release_id, _ = _preferred(session, matching)
-    from covcat.store import manifest
-
-    folder = manifest.data_folder(session.store.release(resource_id, release_id))
-    data = {"id": f"{resource_id}@{release_id}", "path": str(folder)}
-    session.result("path", data, f"{folder}\n")
-
-
-def _preferred(session: Session, matching: list[Here]) -> Here:
-    """Return the default release if it is here, else the last of those that are."""
-    try:
-        default = session.catalog.get(matching[0][0]).default_release
-    except NotFoundError:
-        default = None
-    return next((one for one in matching if default and one[1] == default.id), matching[-1])

@@ -5,11 +5,10 @@ import re
 import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from itertools import zip_longest
 from typing import TextIO
 
-from covcat.cli.formats import Cell, Rows
+from covcat.cli.formats import Rows
 from covcat.text import escaped
 
 LEAST = 40  # columns: no terminal is taken for narrower
@@ -46,18 +45,18 @@ _LEAST = 12  # columns below which no text is folded
 
 
 def to_table(rows: Rows, *, color: bool = False) -> str:
-    """Return the table with a header; long cells go on in the next line.
+    """Return the table with a header; long cells go on in the next line, or are cut.
 
     What a narrow terminal has no room for is left out, and named below the table.
     """
-    widths = _fitted(rows, terminal_width())
-    lines = [
-        f"\x1b[1m{line}\x1b[0m" if color else line
-        for line in _drawn(rows, {name: name for name in widths}, widths)
-    ]
-    for row in rows.rows:
-        cells = dict(zip(rows.columns, map(escaped, rows.cells(row)), strict=True))
-        lines += _drawn(rows, cells, widths)
+    texts = [list(rows.columns), *([escaped(one) for one in rows.cells(row)] for row in rows.rows)]
+    full = {column[0]: max(map(width_of, column)) for column in zip(*texts, strict=True)}
+    widths = _fitted(rows, full, terminal_width())
+    lines: list[str] = []
+    for number, row in enumerate(texts):
+        cells = dict(zip(rows.columns, row, strict=True))
+        drawn = _drawn(rows, cells, widths)
+        lines += [f"\x1b[1m{line}\x1b[0m" for line in drawn] if color and not number else drawn
     if left_out := [name for name in rows.columns if name not in widths]:
         said = f"left out of a narrow table: {', '.join(left_out)}"
         lines += ["", *prose(said, terminal_width())]
@@ -66,17 +65,29 @@ def to_table(rows: Rows, *, color: bool = False) -> str:
 
 def _drawn(rows: Rows, cells: Mapping[str, str], widths: Mapping[str, int]) -> Iterator[str]:
     """Yield the lines of one row."""
-    folded = [cell(cells[name], width) or [""] for name, width in widths.items()]
-    sides = [_side(name, rows) for name in widths]
+    folded = []
+    for name, width in widths.items():
+        text = _cut(cells[name], width) if name in rows.cut else cells[name]
+        folded.append(cell(text, width) or [""])
     for pieces in zip_longest(*folded, fillvalue=""):
-        padded = map(_padded, pieces, widths.values(), sides)
-        yield " ".join(padded).rstrip()
+        line = []
+        for piece, (name, width) in zip(pieces, widths.items(), strict=True):
+            room = max(0, width - width_of(piece))
+            before = {"<": 0, "^": room // 2, ">": room}[_side(name, rows)]
+            line.append(" " * before + piece + " " * (room - before))
+        yield " ".join(line).rstrip()
 
 
-def _padded(piece: str, width: int, side: str) -> str:
-    room = max(0, width - width_of(piece))
-    before = {"<": 0, "^": room // 2, ">": room}[side]
-    return " " * before + piece + " " * (room - before)
+def _cut(text: str, width: int) -> str:
+    """Return a text that is too long with `…` in its middle."""
+    if width_of(text) <= width:
+        return text
+    head, tail = (width - 1) // 2, width // 2
+    while width_of(text[:head]) > (width - 1) // 2:
+        head -= 1
+    while width_of(text[len(text) - tail :]) > width // 2:
+        tail -= 1
+    return f"{text[:head]}…{text[len(text) - tail :]}"
 
 
 def _side(column: str, rows: Rows) -> str:
@@ -90,91 +101,78 @@ def _side(column: str, rows: Rows) -> str:
 # ---- the widths --------------------------------------------------------------------------------
 
 
-def _fitted(rows: Rows, room: int) -> dict[str, int]:
-    """Return the columns that there is room for, in their order, with their widths."""
-    full = _full(rows)
-    least = {name: _wanted(name, full) for name in full}
-    for name in _SPARED if rows.spared is None else rows.spared:
-        if _total(least) > room:
-            least.pop(name, None)
-    if _total(least) > room:
-        least = _narrowed(rows, full, least, room)
-    return _widened(full, least, room)
+def _fitted(rows: Rows, full: Mapping[str, int], room: int) -> dict[str, int]:
+    """Return the columns that there is room for, in their order, with their widths.
 
-
-def _full(rows: Rows) -> dict[str, int]:
-    """Return the width that each column needs to show all that is in it on one line."""
-    cells = [list(rows.columns), *map(rows.cells, rows.rows)]
-    columns = zip(*cells, strict=True)
-    return {column[0]: max(width_of(escaped(one)) for one in column) for column in columns}
-
-
-def _total(widths: Mapping[str, int]) -> int:
-    return sum(widths.values()) + len(widths) - 1
-
-
-def _narrowed(
-    rows: Rows, full: Mapping[str, int], widths: Mapping[str, int], room: int
-) -> dict[str, int]:
-    """Fold every text but the key's; if that is not enough, leave out the last columns."""
-    is_folded = {name for name in widths if _side(name, rows) == "<" and name != rows.key}
-    is_folded |= {name for name in widths if name in _WRAPPED}
-    least = {
-        name: min(width, max(_LEAST, len(name))) if name in is_folded else width
-        for name, width in widths.items()
+    `full` are the widths that show all that is in a column on one line.
+    """
+    readable = {
+        name: min(width, max(rows.cut[name], len(name)))
+        if name in rows.cut
+        else min(width, _WRAPPED.get(name, width))
+        for name, width in full.items()
     }
-    for name in [one for one in reversed(least) if one != rows.key]:
-        if _total(least) > room and len(least) > 1:
-            del least[name]
-    (key, width), *others = least.items()
-    return least if others else {key: min(width, full[key], room)}
-
-
-def _widened(full: Mapping[str, int], least: Mapping[str, int], room: int) -> dict[str, int]:
-    """Give what is left to long texts: what they need to be readable, then from the left."""
-    found = dict(least)
-    spare = max(0, room - _total(least))
-    while spare and (short := [name for name in found if found[name] < _wanted(name, full)]):
+    found = dict(readable)
+    for name in _SPARED if rows.spared is None else rows.spared:
+        if _total(found) > room:
+            found.pop(name, None)
+    if _total(found) > room:
+        found = _narrowed(rows, found, room)
+    spare = max(0, room - _total(found))
+    while spare and (short := [name for name in found if found[name] < readable[name]]):
         found[min(short, key=found.__getitem__)] += 1
         spare -= 1
-    for name in found:
+    for name in found:  # what is left goes to long texts, from the left
         more = min(spare, full[name] - found[name])
         found[name] += more
         spare -= more
     return found
 
 
-def _wanted(name: str, full: Mapping[str, int]) -> int:
-    return min(full[name], _WRAPPED.get(name, full[name]))
+def _total(widths: Mapping[str, int]) -> int:
+    return sum(widths.values()) + len(widths) - 1
+
+
+def _narrowed(rows: Rows, widths: Mapping[str, int], room: int) -> dict[str, int]:
+    """Fold every text but the key's; if that is not enough, leave out the last columns."""
+    least = {
+        name: min(width, max(_LEAST, len(name)))
+        if name in _WRAPPED or (name != rows.key and _side(name, rows) == "<")
+        else width
+        for name, width in widths.items()
+    }
+    for name in [one for one in reversed(least) if one != rows.key]:
+        if _total(least) > room and len(least) > 1:
+            del least[name]
+    (key, width), *others = least.items()
+    return least if others else {key: min(width, room)}
 
 
 def terminal_width(stream: TextIO | None = None) -> int:
     """Return the columns of a terminal, by default that of stdout; COLUMNS wins."""
-    columns = os.environ.get("COLUMNS", "")
-    is_said = columns.isdecimal() and len(columns) < 6 and int(columns) > 0
-    return max(LEAST, int(columns) if is_said else _asked(stream))
-
-
-def _asked(stream: TextIO | None) -> int:
-    if stream is not None:
+    said = os.environ.get("COLUMNS", "")
+    if said.isdecimal() and len(said) < 6 and int(said) > 0:
+        columns = int(said)
+    elif stream is None:
+        columns = shutil.get_terminal_size((_UNHEARD, 24)).columns
+    else:
         try:
-            return os.get_terminal_size(stream.fileno()).columns or _UNHEARD
+            columns = os.get_terminal_size(stream.fileno()).columns or _UNHEARD
         except (OSError, ValueError):  # no terminal, or one that was closed
-            return _UNHEARD
-    return shutil.get_terminal_size((_UNHEARD, 24)).columns
+            columns = _UNHEARD
+    return max(LEAST, columns)
 
 
 def width_of(text: str) -> int:
     """Return how many columns a terminal needs for a text."""
     if text.isascii():
         return len(text)
-    return sum(_columns(char) for char in text)
-
-
-def _columns(char: str) -> int:
-    if unicodedata.combining(char) or unicodedata.category(char) == "Cf":
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
+    return sum(
+        0
+        if unicodedata.combining(char) or unicodedata.category(char) == "Cf"
+        else 1 + (unicodedata.east_asian_width(char) in ("W", "F"))
+        for char in text
+    )
 
 
 def prose(text: str, width: int, hang: int = 2) -> list[str]:
@@ -221,58 +219,3 @@ def _filled(pieces: Iterable[tuple[str, str]], width: int, indent: str) -> list[
         else:
             line += space + piece
     return [*lines, line] if line else lines
-
-
-def shortened(rows: Rows, least: Mapping[str, int]) -> Rows:
-    """Cut long cells in the middle, after the columns that the table spares are left out.
-
-    `least` are the widths that the columns which may be cut need to be of use.
-    """
-    texts = [list(rows.columns), *map(rows.cells, rows.rows)]
-    full = {
-        column[0]: max(width_of(escaped(cell)) for cell in column)
-        for column in zip(*texts, strict=True)
-    }
-    widths = {
-        name: min(width, max(least.get(name, width), len(name))) for name, width in full.items()
-    }
-    left_out = []
-    for name in rows.spared or ():
-        if name in widths and _total_width(widths) > terminal_width():
-            left_out.append(name)
-            del widths[name]
-    spare = max(0, terminal_width() - _total_width(widths))
-    for name in widths:
-        more = min(spare, full[name] - widths[name])
-        widths[name] += more
-        spare -= more
-    short = {name: width for name, width in widths.items() if width < full[name]}
-    cut = [
-        {
-            **row,
-            **{name: _cut(escaped(row.get(name) or ""), width) for name, width in short.items()},
-        }
-        for row in rows.rows
-    ]
-    return replace(rows, rows=cut, spared=left_out)
-
-
-def _total_width(widths: Mapping[str, int]) -> int:
-    return sum(widths.values()) + len(widths) - 1
-
-
-def _cut(text: str, width: int) -> Cell:
-    if width_of(text) <= width:
-        return text
-    head, tail = (width - 1) // 2, width // 2
-    return f"{_begun(text, head)}…{_begun(text[::-1], tail)[::-1]}"
-
-
-def _begun(text: Iterable[str], width: int) -> str:
-    """Return as many characters as have room."""
-    found = ""
-    for char in text:
-        if width_of(found + char) > width:
-            break
-        found += char
-    return found

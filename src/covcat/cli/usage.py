@@ -1,17 +1,36 @@
-"""What typer says of a command line that it cannot read, in covcat's words."""
+"""A command line before typer reads it, and in covcat's words what typer cannot read of it."""
 
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import dropwhile, islice, pairwise, takewhile
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 from covcat.errors import CovcatError, UsageError
-from covcat.text import nearest
+from covcat.text import escaped, nearest
 
 # How typer says it: nothing else tells which they are.
 _EXTRA = re.compile(r"got unexpected extra argument\(s\) \((.*)\)", re.S)
+
+
+# Global options may stand before or after the command; this says which take a value.
+_GLOBAL = {
+    "--data-dir": True,
+    "--catalog": True,
+    "--mirror": True,
+    "--color": True,
+    "--offline": False,
+    "--no-input": False,
+    "--json": False,
+    "-q": False,
+    "--quiet": False,
+    "-v": False,
+    "-vv": False,
+    "--verbose": False,
+}
 
 
 class Commands(TyperGroup):
@@ -30,18 +49,59 @@ class Commands(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-def asked_for_help(args: Sequence[str], takes_value: Mapping[str, bool]) -> list[str]:
-    """Read `help fetch` as `fetch --help`; `takes_value` has the options that may stand before."""
-    words = list(args)
-    at = 0
-    while at < len(words) and words[at].startswith("-") and words[at] != "--":
-        at += 2 if takes_value.get(words[at]) else 1
-    if words[at : at + 1] != ["help"]:
-        return words
-    rest = words[at + 1 :]
-    while rest[:1] == ["help"]:
-        del rest[0]
-    return [*words[:at], *rest, "--help"]
+def in_order(args: Sequence[str]) -> list[str]:
+    """Move global options in front of the command, and read `help fetch` as `fetch --help`."""
+    front: list[str] = []
+    rest: list[str] = []
+    words = iter(args)
+    for word in words:
+        if word == "--":  # everything behind it stays where it is
+            rest += [word, *words]
+            break
+        name, equals, _ = word.partition("=")
+        if name not in _GLOBAL or (equals and not _GLOBAL[name]):
+            rest.append(word)
+        else:
+            front.append(word)
+            if _GLOBAL[name] and not equals:
+                front += islice(words, 1)
+    at = next((n for n, word in enumerate(rest) if word[:1] != "-" or word == "--"), len(rest))
+    if rest[at : at + 1] == ["help"]:
+        asked = list(dropwhile(lambda word: word == "help", rest[at:]))
+        rest = [*rest[:at], *asked, "--help"]
+    return front + rest
+
+
+def options(args: Sequence[str]) -> list[str]:
+    """Return what stands before `--`."""
+    return list(takewhile(lambda word: word != "--", args))
+
+
+def words(args: Sequence[str]) -> list[str]:
+    """Return what is neither a global option nor its value."""
+    rest = iter(args)
+    found: list[str] = []
+    for word in rest:
+        if _GLOBAL.get(word):
+            next(rest, None)
+        elif not word.startswith("-"):
+            found.append(word)
+    return found
+
+
+def command(args: Sequence[str]) -> str:
+    """Return the command's own words: `list`, `catalog check`."""
+    found = words(args)
+    group = found[:1] and found[0] in ("catalog", "manifest", "cache")
+    return escaped(" ".join(found[: 2 if group else 1]))
+
+
+def wants_json(args: Sequence[str]) -> bool:
+    """Tell, even of a command line that cannot be parsed, if one JSON document is due."""
+    before = options(args)
+    by_env = os.environ.get("COVCAT_JSON", "").lower() in ("1", "true", "t", "yes", "y", "on")
+    is_format = ("--format", "json") in pairwise(before) or "--format=json" in before
+    return "--json" in before or is_format or by_env
 
 
 def error_of(error: Exception) -> CovcatError:

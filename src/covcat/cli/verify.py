@@ -1,14 +1,14 @@
 """verify: is what is here still what it was; and with --repair, make it so again."""
 
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covcat.cli import complete
-from covcat.cli import options as net
-from covcat.cli.options import Here, wanted
+from covcat.cli.here import Here, releases
+from covcat.cli.options import Names, Transfer, grouped
 from covcat.cli.printing import put
 from covcat.cli.session import Session, error_text
 from covcat.cli.status import say_litter
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
     from covcat.download.remote import Network
     from covcat.fetching.repair import Repaired
     from covcat.progress import Progress
-    from covcat.store.compare import Findings
     from covcat.store.verify import Checked
 
 
-_PROGRESS = ("auto", "plain", "json", "none")
 _MAX_FIRST = 10  # lines of each of several damaged releases, before the others
 _MAX_NAMED = 40  # repaired files that are named; --json names all
 
@@ -33,14 +31,11 @@ def register(app: typer.Typer) -> None:
     app.command()(verify)
 
 
+@grouped
 def verify(
     ctx: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
-        ),
-    ] = None,
+    names: Names = None,
+    *,
     quick: Annotated[
         bool,
         typer.Option(
@@ -50,20 +45,7 @@ def verify(
     repair: Annotated[
         bool, typer.Option("--repair", help="Bring again what is damaged or missing.")
     ] = False,
-    progress: Annotated[
-        str,
-        typer.Option(
-            metavar="HOW", envvar="COVCAT_PROGRESS", help="auto, plain, json (on stderr) or none."
-        ),
-    ] = "auto",
-    jobs: net.Jobs = None,
-    retries: net.Retries = 5,
-    timeout: net.Timeout = 30,
-    limit_rate: net.LimitRate = None,
-    allow_private: net.AllowPrivate = False,
-    checkpoint: net.Checkpoint = 64 << 20,
-    pause: net.Pause = 0.5,
-    slow: net.Slow = "65536/60",
+    transfer: Transfer,
 ) -> None:
     """Check every byte of what is here against its record and pins; exit 5 names each file.
 
@@ -79,23 +61,11 @@ def verify(
             "--quick and --repair exclude each other: a repair looks at every byte",
             hint="covcat verify --repair",
         )
-    if progress not in _PROGRESS:
-        raise UsageError(f"unknown --progress `{progress}`: expected {', '.join(_PROGRESS)}")
-    network = net.network(
-        session,
-        jobs=jobs,
-        retries=retries,
-        timeout=timeout,
-        limit_rate=limit_rate,
-        allow_private=allow_private,
-        checkpoint=checkpoint,
-        pause=pause,
-        slow=slow,
-    )
+    network = transfer.network(session)
     from covcat.cli.progress import drawn
 
-    here = wanted(session, names)
-    with drawn(session, progress) as drawing:
+    here = releases(session, names)
+    with drawn(session, transfer.progress) as drawing:
         if repair:
             _repair_all(session, here, network, drawing)
         else:
@@ -114,10 +84,33 @@ class _Verdicts:
     lines: list[str] = field(default_factory=list)  # one a file
     hints: list[str] = field(default_factory=list)
 
+    def fail(self, name: str, lines: Iterable[str], hint: str) -> None:
+        """Take what is wrong with a release, a line a file."""
+        self.failed.append(name)
+        self.lines += [f"{name}: {line}" for line in lines]
+        self.hints.append(hint)
+
+    def error(self) -> IntegrityError:
+        """Name each file, of every release some first: the screen ends before the thousandth."""
+        first: list[str] = []
+        rest: list[str] = []
+        for name in dict.fromkeys(self.failed):
+            its = [line for line in self.lines if line.startswith(f"{name}: ")]
+            first += its[:_MAX_FIRST]
+            rest += its[_MAX_FIRST:]
+        hint = self.hints[0]
+        if len(self.hints) > 1 and all(one.endswith(" --repair") for one in self.hints):
+            hint = "covcat verify --repair"
+        return IntegrityError(
+            f"not as recorded: {', '.join(self.failed)}",
+            details=[*first, *rest],
+            hint=hint,
+            data={"verified": self.rows},
+        )
+
 
 def _check_all(session: Session, here: list[Here], progress: "Progress", *, quick: bool) -> None:
     """Look at every release; one that is damaged does not stop the others."""
-    from covcat.fetching.repair import way_out
     from covcat.store.verify import verify_release
 
     said = _Verdicts()
@@ -126,36 +119,20 @@ def _check_all(session: Session, here: list[Here], progress: "Progress", *, quic
         try:
             found = verify_release(session.catalog, folder, progress, quick=quick)
         except IntegrityError as error:
+            from covcat.fetching.repair import way_out  # loads what asks hosts
+
             said.rows.append({"id": name, "ok": False, "error": error.message})
             cause = (error.cause,) if error.cause else ()
-            said.lines += [f"{name}: {one}" for one in (error.message, *cause, *error.details)]
-            said.failed.append(name)
-            said.hints.append(way_out(folder, session.catalog, error))
+            said.fail(
+                name,
+                (error.message, *cause, *error.details),
+                way_out(folder, session.catalog, error),
+            )
             continue
         _add(session, said, name, found, quick=quick)
-    if not said.failed:
-        session.result("verify", {"verified": said.rows}, "")
-        return
-    raise _not_as_recorded(said)
-
-
-def _not_as_recorded(said: _Verdicts) -> IntegrityError:
-    """Name each file, of every release some first: the screen ends before the thousandth."""
-    first: list[str] = []
-    rest: list[str] = []
-    for name in dict.fromkeys(said.failed):
-        its = [line for line in said.lines if line.startswith(f"{name}: ")]
-        first += its[:_MAX_FIRST]
-        rest += its[_MAX_FIRST:]
-    hint = said.hints[0]
-    if len(said.hints) > 1 and all(one.endswith(" --repair") for one in said.hints):
-        hint = "covcat verify --repair"
-    return IntegrityError(
-        f"not as recorded: {', '.join(said.failed)}",
-        details=[*first, *rest],
-        hint=hint,
-        data={"verified": said.rows},
-    )
+    if said.failed:
+        raise said.error()
+    session.result("verify", {"verified": said.rows}, "")
 
 
 def _add(session: Session, said: _Verdicts, name: str, found: "Checked", *, quick: bool) -> None:
@@ -170,23 +147,17 @@ def _add(session: Session, said: _Verdicts, name: str, found: "Checked", *, quic
             f"{name}: {plural(len(found.doubted), 'file')} modified since the manifest was "
             "written: hashed"
         )
-    if findings:
-        said.lines += [f"{name}: {line}" for line in findings.lines()]
-        said.failed.append(name)
-        said.hints.append(_way_out(name, record.complete, findings))
+    if not findings:
+        how = "names, sizes and times" if quick else "every byte"
+        session.say(f"{name}: {plural(record.total_files, 'file')} as recorded ({how})")
         return
-    how = "names, sizes and times" if quick else "every byte"
-    session.say(f"{name}: {plural(record.total_files, 'file')} as recorded ({how})")
-
-
-def _way_out(name: str, is_complete: bool, findings: "Findings") -> str:
+    hint = f"covcat verify {name} --repair"
     if findings.extra:  # a repair would refuse to touch a folder with files of the user's own
         of_own = "move what covcat did not put there out of the release's folder"
-        is_all = not (findings.changed or findings.missing)
-        return of_own if is_all else f"{of_own}, then covcat verify {name} --repair"
-    if not (is_complete or findings.changed):
-        return f"covcat fetch {name}"  # --allow-missing kept it: what is missing can be had
-    return f"covcat verify {name} --repair"
+        hint = f"{of_own}, then {hint}" if findings.changed or findings.missing else of_own
+    elif not (record.complete or findings.changed):
+        hint = f"covcat fetch {name}"  # --allow-missing kept it: what is missing can be had
+    said.fail(name, findings.lines(), hint)
 
 
 # ---- mending -----------------------------------------------------------------------------------
@@ -212,7 +183,21 @@ def _repair_all(
             said.rows.append({"id": name, "ok": False, "error": error.message, **error.data})
             if len(here) > 1 and not session.json:
                 put(sys.stderr, error_text(error))
-    _conclude(session, said, errors)
+    data = {"verified": said.rows}
+    if said.lines:
+        errors.append(said.error())
+    if not errors:
+        session.result("verify", data, "")
+        return
+    if len(errors) == 1:
+        errors[0].data = data
+        raise errors[0]
+    raise SeveralError(
+        f"{len(said.failed)} of {len(said.rows)} could not be repaired: {', '.join(said.failed)}",
+        errors,
+        hint=f"covcat verify {said.failed[0]} --repair",
+        data=data,
+    )
 
 
 def _say_repaired(session: Session, said: _Verdicts, name: str, done: "Repaired") -> None:
@@ -229,28 +214,8 @@ def _say_repaired(session: Session, said: _Verdicts, name: str, done: "Repaired"
     if done.has_new_record:
         session.say(f"{name}: wrote manifest.json and SHA256SUMS anew")
     if not record.complete:
-        said.failed.append(name)
-        said.lines += [f"{name}: missing: files/{path}" for path in record.missing]
-        said.hints.append(f"covcat fetch {name}")
+        missing = (f"missing: files/{path}" for path in record.missing)
+        said.fail(name, missing, f"covcat fetch {name}")
         return
     mended = f", {len(done.files)} of them repaired" if done.files else ""
     session.say(f"{name}: {plural(record.total_files, 'file')} as recorded (every byte){mended}")
-
-
-def _conclude(session: Session, said: _Verdicts, errors: list[CovcatError]) -> None:
-    """Print what was done, or raise what could not be."""
-    data = {"verified": said.rows}
-    if said.lines:
-        errors.append(_not_as_recorded(said))
-    if not errors:
-        session.result("verify", data, "")
-        return
-    if len(errors) == 1:
-        errors[0].data = data
-        raise errors[0]
-    raise SeveralError(
-        f"{len(said.failed)} of {len(said.rows)} could not be repaired: {', '.join(said.failed)}",
-        errors,
-        hint=f"covcat verify {said.failed[0]} --repair",
-        data=data,
-    )

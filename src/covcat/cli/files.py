@@ -1,0 +1,74 @@
+"""files: the files of a release, as its listing or its host has them."""
+
+from dataclasses import asdict, fields
+from typing import Annotated
+
+import typer
+
+from covcat.catalog.files import AnyFile, File
+from covcat.cli import complete
+from covcat.cli.formats import Cell, Rows
+from covcat.cli.options import FORMATS, OutputFormat
+from covcat.cli.session import Session, chosen_output
+from covcat.errors import NotFoundError
+from covcat.text import plural
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(files)
+
+
+def files(
+    ctx: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="ID[@RELEASE]", autocompletion=complete.ids, help="A release.")
+    ],
+    output: OutputFormat = None,
+) -> None:
+    """List the files of a release.
+
+    By its pinned listing, else what its host serves.
+
+    Example: covcat files figure1 --format csv
+    """
+    session: Session = ctx.obj
+    resource, release = session.catalog.find(name)
+    chosen = chosen_output(output, FORMATS)
+    if release is None:
+        raise NotFoundError(
+            f"`{resource.id}` is for browsing only: it has no files",
+            hint=f"covcat show {resource.id}",
+        )
+    listing = session.catalog.listing(resource, release)
+    rows: list[dict[str, Cell]]
+    if listing is not None:
+        rows = [asdict(row) for row in listing.values()]
+        columns: tuple[str, ...] = ("path", "bytes", "sha256", "blob", "mode")
+        for_people: tuple[str, ...] = ("bytes", "path")
+        what = "pinned by the listing"
+    else:
+        rows = [_as_served(file) for file in release.files]
+        columns = ("path", "bytes", "sha256", "md5", "host", "where")
+        for_people = ("bytes", "path", "host", "where")
+        what = "as the catalog knows; no listing"
+    data = {"resource": resource.id, "release": release.id, "files": rows}
+    if session.format(chosen) == "table":
+        columns = for_people
+        rows = [{**row, "bytes": "?" if row["bytes"] is None else row["bytes"]} for row in rows]
+    session.rows("files", Rows(columns, rows, key="path"), data=data, output=chosen)
+    session.say(f"{resource.id}@{release.id}: {plural(len(rows), 'file')}, {what}")
+
+
+def _as_served(file: AnyFile) -> dict[str, Cell]:
+    """Return a file as its host serves it; `where` has what only this host needs."""
+    common = {one.name for one in fields(File)} | {"host"}
+    own = {one.name: getattr(file, one.name) for one in fields(file) if one.name not in common}
+    return {
+        "path": file.name or "(all that it has)",
+        "bytes": file.bytes,
+        "sha256": file.sha256,
+        "md5": file.md5,
+        "host": str(file.host),
+        "where": ", ".join(f"{name} {value}" for name, value in own.items() if value),
+    }

@@ -1,0 +1,34 @@
+"""path: where a release lies."""
+
+from typing import Annotated
+
+import typer
+
+from covcat.cli import complete, here
+from covcat.cli.session import Session
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(path)
+
+
+def path(
+    ctx: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="A release on disk."
+        ),
+    ],
+) -> None:
+    """Print the folder of a release that is here; never fetches.
+
+    Example: ls "$(covcat path figure1)"
+    """
+    from covcat.store import manifest
+
+    session: Session = ctx.obj
+    id, release, folder = here.preferred(session, name)
+    found = manifest.data_folder(folder)
+    session.result("path", {"id": f"{id}@{release}", "path": str(found)}, f"{found}\n")
