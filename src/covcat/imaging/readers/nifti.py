@@ -8,16 +8,15 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
-from pathlib import Path
 from typing import Literal
 
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
 from covcat.imaging.readers.base import Source
+from covcat.imaging.readers.file_bytes import FileBytes, open_bytes
 
-SIZE = 540  # bytes of the larger header
-_PIECE, _PIECES = 4096, 256  # bytes at once; more of them than a header needs
+_SIZE = 540  # bytes of the larger header
+_PIECE = 512  # bytes of a file that are unpacked at once
 _CHANNELS = {128: 3, 2304: 4, 32: 2, 1792: 2, 2048: 2}  # of a datatype: RGB, RGBA, complex
 
 
@@ -60,21 +59,16 @@ class Header:
 def rows(table: LabelTable, source: Source) -> Iterator[Row]:
     """Give a row for every volume; of a file that is none, a row with the cell `error`."""
     for path in source.matching(table.path):
-        found = _read(source.folder / path)
-        if isinstance(found, str):
-            yield Row({"error": found}, path)
+        with open_bytes(source.folder / path) as data:
+            try:
+                found = read_header(data)
+            except zlib.error as error:
+                yield Row({"error": f"damaged gzip: {error}"}, path)
+                continue
+        if found is None:
+            yield Row({"error": "no NIfTI header"}, path)
         else:
             yield Row(_cells(found), path, path)
-
-
-def _read(path: Path) -> Header | str:
-    """Return the header of a file, or why it has none."""
-    try:
-        with path.open("rb") as stream:
-            head = head_of(islice(iter(lambda: stream.read(_PIECE), b""), _PIECES))
-    except zlib.error as error:
-        return f"damaged gzip: {error}"
-    return header(head) or "no NIfTI header"
 
 
 def _cells(found: Header) -> dict[str, str]:
@@ -87,30 +81,30 @@ def _cells(found: Header) -> dict[str, str]:
     }
 
 
-def head_of(pieces: Iterator[bytes]) -> bytes:
-    """Return the first bytes of a file given in pieces, unpacked where they are gzip's.
+def read_header(data: FileBytes) -> Header | None:
+    """Return the header of a file; None where there is none.
 
     Raises:
         zlib.error: the packed bytes are damaged.
     """
-    first = next(pieces, b"")
-    if not first.startswith(b"\x1f\x8b"):
-        return first[:SIZE]
-    unpacker, head = zlib.decompressobj(31), b""
-    for piece in chain((first,), pieces):
-        head += unpacker.decompress(piece, SIZE - len(head))  # never all of a bomb
-        if len(head) >= SIZE or unpacker.eof:
-            break
-    return head
-
-
-def header(head: bytes) -> Header | None:
-    """Return the header in the first bytes of an unpacked file, None where there is none."""
+    if data.head[:2] == b"\x1f\x8b":
+        head = _unpacked(data)
+    else:
+        head = data.some(0, _SIZE) if data.head[:4] in STARTS else b""
     for order in "<>":
         for form in _FORMS:
             if len(head) >= form.size and head[:4] == struct.pack(f"{order}i", form.size):
                 return _parsed(head, order, form)
     return None
+
+
+def _unpacked(data: FileBytes) -> bytes:
+    """Return the first bytes within gzip's, and never all of a bomb."""
+    unpacker, head, place = zlib.decompressobj(31), b"", 0
+    while len(head) < _SIZE and not unpacker.eof and (piece := data.some(place, _PIECE)):
+        head += unpacker.decompress(piece, _SIZE - len(head))
+        place += len(piece)
+    return head
 
 
 def _parsed(head: bytes, order: str, form: _Form) -> Header | None:
