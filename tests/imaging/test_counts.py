@@ -25,7 +25,7 @@ from covcat.catalog.entries import PublishedCounts, Recount
 from covcat.errors import IntegrityError, UsageError
 from covcat.files import StoredFile
 from covcat.imaging import counts as images_counts
-from covcat.imaging.build import Report
+from covcat.imaging.build import IndexReport
 from covcat.imaging.opening import Index
 from covcat.imaging.query import Question
 from covcat.store import manifest
@@ -768,7 +768,7 @@ def index_of(path: Path, records: list[Record]) -> Index:
         base.execute(f"CREATE TABLE images ({columns})")
         base.executemany(f"INSERT INTO images VALUES ({', '.join('?' * len(NAMES))})", rows)
         base.commit()
-    return Index(sqlite3.connect(path), "a@1", Report())
+    return Index(sqlite3.connect(path), "a@1", IndexReport())
 
 
 @pytest.mark.parametrize("published", TABLES)

@@ -30,7 +30,7 @@ from covcat.catalog.vocabulary import USES
 from covcat.errors import IntegrityError
 from covcat.files import StoredFile
 from covcat.imaging import index, query
-from covcat.imaging.build import Report
+from covcat.imaging.build import IndexReport
 from covcat.imaging.query import Question
 from covcat.progress import Silent
 from covcat.store import folder as store_folder
@@ -76,12 +76,12 @@ def listed(name: str, **tables: bytes) -> dict[str, bytes]:
     return dict.fromkeys(listing, b"x") | tables
 
 
-def index_of(resource: Resource, release: Release) -> tuple[list[Record], Report]:
+def index_of(resource: Resource, release: Release) -> tuple[list[Record], IndexReport]:
     found = index.index_of(resource, release, Store(DATA), Silent())
     return list(query.asked(found, EVERYTHING)), found.report
 
 
-def indexed(name: str, files: Mapping[str, bytes]) -> tuple[list[Record], Report]:
+def indexed(name: str, files: Mapping[str, bytes]) -> tuple[list[Record], IndexReport]:
     """Put a release there, and return all of its records and what became of rows and files."""
     return index_of(*put(name, files))
 
@@ -110,7 +110,7 @@ def rows_of(data: bytes, encoding: str = "utf-8") -> list[list[str]]:
     return [row for row in csv.reader(io.StringIO(data.decode(encoding), newline="")) if row]
 
 
-def sound(records: Sequence[Record], report: Report) -> None:
+def sound(records: Sequence[Record], report: IndexReport) -> None:
     """What holds for every index: nothing is twice, nothing is dropped."""
     ids = [one["image_id"] for one in records]
     assert len(set(ids)) == len(ids)
@@ -782,7 +782,7 @@ def test_papers_are_no_images() -> None:
     table = text_of("cord_uid,doi,license,publish_time", "abc,10.1/x,cc-by,2020-12-31")
     parses = {"2020-07-16/document_parses/pdf_json/a.json": b"{}"}
     records, report = indexed("cord-19", {"2020-07-16/metadata.csv": table, **parses})
-    assert (records, report) == ([], Report())
+    assert (records, report) == ([], IndexReport())
 
 
 def test_the_sample_that_comes_with_covcat_has_all_its_labels() -> None:
@@ -1001,7 +1001,7 @@ PEOPLE = LabelTable(
 HEADER = "patient_id,cov_test,pat_sex,pat_age,los_ICU,outcome_status_d5,outcome_status_d30"
 
 
-def joined(videos: Sequence[str], people: Sequence[str]) -> tuple[list[Record], Report]:
+def joined(videos: Sequence[str], people: Sequence[str]) -> tuple[list[Record], IndexReport]:
     """Index videos, each `NAME,what was seen`, and the rows of their patients."""
     names = [one.partition(",")[0] for one in videos]
     clips = dict.fromkeys(

@@ -151,7 +151,7 @@ def test_an_extract_whose_group_is_not_there_is_blank() -> None:
 @pytest.mark.parametrize("rule", ["notes ([0-9]", "notes: ([0-9]", "notes: [0-9]", "notes: (a)(b)"])
 def test_an_extract_of_another_form_is_a_mistake_of_the_catalog(rule: str) -> None:
     with pytest.raises(IntegrityError, match="`extract` of `age`"):
-        labels.Reading(replace(PLAIN, extract={"age": rule}), COHEN)
+        labels.LabelReader(replace(PLAIN, extract={"age": rule}), COHEN)
 
 
 def test_what_could_not_be_read_has_no_labels() -> None:

@@ -19,7 +19,7 @@ from covcat.catalog.entries import LabelTable
 from covcat.errors import IntegrityError
 from covcat.files import StoredFile
 from covcat.imaging import labels, readers
-from covcat.imaging.further import Further
+from covcat.imaging.scratch import Additions
 from covcat.store import manifest
 
 MOST_MIB = 500  # of memory of a whole command, whatever the table
@@ -351,7 +351,7 @@ def test_two_values_of_one_cell_are_damage_of_that_cell(tmp_path: Path) -> None:
 
 
 def test_rows_that_add_to_others_come_in_their_order_and_the_others_are_counted() -> None:
-    kept = Further()
+    kept = Additions()
     assert (list(kept.of("a")), kept.left()) == ([], 0)
     for number in range(30_000):
         kept.keep(f"p{number % 10_000}", {"age": number, "sex": None, "raw": "é😀\ud800" * 50})

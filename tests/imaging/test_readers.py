@@ -25,7 +25,7 @@ from covcat.catalog.entries import LabelTable, Reader
 from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError, UsageError
 from covcat.imaging import readers
-from covcat.imaging.readers.base import Source
+from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.readers.delimited import enough, unique
 
 QUICK = settings(
@@ -868,7 +868,7 @@ def real_rows(name: str) -> list[Row]:
     if not (REAL / name).is_file():
         pytest.skip("the real tables are not here")
     reader, _, _, keys = FACTS[name]
-    return list(readers.rows(table(reader, name, **keys), Source(REAL, [name])))
+    return list(readers.rows(table(reader, name, **keys), ReleaseFiles(REAL, [name])))
 
 
 @pytest.mark.parametrize("name", FACTS)

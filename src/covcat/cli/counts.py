@@ -29,7 +29,7 @@ from covcat.text import plural
 
 if TYPE_CHECKING:
     from covcat.cli.formats import Cell
-    from covcat.imaging.counts import Compared, Of, Table, Tally
+    from covcat.imaging.counts import Compared, GroupCounts, Of, RecountedTable
     from covcat.imaging.opening import Index
     from covcat.imaging.query import Question
 
@@ -167,7 +167,7 @@ def _warn_of_gone(session: Session, indexes: "Iterable[Index]", question: "Quest
     warn_of_gone(session, gone.counts)
 
 
-def _explain(session: Session, found: "Tally", of: "Of") -> None:
+def _explain(session: Session, found: "GroupCounts", of: "Of") -> None:
     """Say what is counted more than once, and what is not counted."""
     if found.several:
         session.say(f"several findings: {plural(found.several, 'row')}, counted for each of them")
@@ -234,7 +234,7 @@ def _partial(session: Session, releases: Iterable[tuple[Resource, Release]]) -> 
     return f"only a part of {', '.join(parts)} is here" if parts else None
 
 
-def _tables(session: Session, resource: Resource, release: Release) -> "list[Table]":
+def _tables(session: Session, resource: Resource, release: Release) -> "list[RecountedTable]":
     """Count the tables of a release again, and say what each of them counts."""
     from covcat.imaging import counts as counting
     from covcat.imaging.query import Question
@@ -256,7 +256,7 @@ def _tables(session: Session, resource: Resource, release: Release) -> "list[Tab
     return tables
 
 
-def _summary(table: "Table") -> str:
+def _summary(table: "RecountedTable") -> str:
     """Say where a table was printed, by which rule it is counted, and what it leaves out."""
     published, recount = table.published, table.published.recount
     text = f"{published.of} ({published.source}): "
@@ -269,7 +269,7 @@ def _summary(table: "Table") -> str:
     return f"{text}{sums}{rule}{left}{note}"
 
 
-def _wrong(table: "Table") -> list[str]:
+def _wrong(table: "RecountedTable") -> list[str]:
     """Return a line for each count that nothing explains."""
     from covcat.imaging.counts import OPEN
 
@@ -287,7 +287,7 @@ def _wrong(table: "Table") -> list[str]:
     ]
 
 
-def _shown(found: "Mapping[str, list[Table]]", *, is_of_one: bool) -> Rows:
+def _shown(found: "Mapping[str, list[RecountedTable]]", *, is_of_one: bool) -> Rows:
     """Return all rows, with the columns that any of the tables has."""
     every = [(name, table) for name, tables in found.items() for table in tables]
     by = dict.fromkeys(name for _, table in every for name in table.published.by)
@@ -300,7 +300,7 @@ def _shown(found: "Mapping[str, list[Table]]", *, is_of_one: bool) -> Rows:
     return Rows((*first, *by, "published", "found", "difference", "explained"), rows, "of")
 
 
-def _rows(table: "Table") -> "list[dict[str, Cell]]":
+def _rows(table: "RecountedTable") -> "list[dict[str, Cell]]":
     """Return a row for each count, or one that says that the table cannot be counted."""
     published = table.published
     if published.recount is None:
@@ -329,7 +329,7 @@ def _explanation(row: "Compared") -> str:
     return "in no row of the table" if row.status == "in no row" else ""
 
 
-def _plain(name: str, tables: "Iterable[Table]") -> dict[str, Any]:
+def _plain(name: str, tables: "Iterable[RecountedTable]") -> dict[str, Any]:
     """Return the tables of a release as --json prints them."""
     return {
         "release": name,
@@ -350,7 +350,7 @@ def _plain(name: str, tables: "Iterable[Table]") -> dict[str, Any]:
     }
 
 
-def _plain_row(table: "Table", row: "Compared") -> dict[str, Any]:
+def _plain_row(table: "RecountedTable", row: "Compared") -> dict[str, Any]:
     return {
         "row": dict(zip(table.published.by, row.row, strict=True)),
         "published": row.published,

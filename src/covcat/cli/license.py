@@ -18,7 +18,7 @@ from covcat.store import accepted
 from covcat.text import escaped
 
 if TYPE_CHECKING:
-    from covcat.imaging.cohort import Tally
+    from covcat.imaging.cohort import LicenseCount
 
 
 _COLUMNS = ("id", "licence", *terms.USES, "accepted")
@@ -109,7 +109,9 @@ def _state(resource: Resource, record: accepted.Accepted | None) -> str | None:
     return record.at[:10] if is_same else f"other terms, {record.at[:10]}"
 
 
-def _text(resource: Resource, record: accepted.Accepted | None, tallies: "list[Tally]") -> str:
+def _text(
+    resource: Resource, record: accepted.Accepted | None, tallies: "list[LicenseCount]"
+) -> str:
     """Return what a person reads; on a terminal it is folded."""
     text = terms.text(resource) + "".join(map(_line, tallies))
     if "unknown" in asdict(resource.license.allows).values():
@@ -123,7 +125,7 @@ def _data(
     session: Session,
     resource: Resource,
     record: accepted.Accepted | None,
-    tallies: "list[Tally]",
+    tallies: "list[LicenseCount]",
 ) -> dict[str, Any]:
     """Return what --json prints of one resource."""
     return {
@@ -139,7 +141,7 @@ def _data(
     }
 
 
-def _per_image(session: Session, resource: Resource) -> "list[Tally]":
+def _per_image(session: Session, resource: Resource) -> "list[LicenseCount]":
     """Count the licences of the images, where each has its own and they are here."""
     if resource.license.per_image is None:
         return []
@@ -154,19 +156,19 @@ def _per_image(session: Session, resource: Resource) -> "list[Tally]":
         return []
 
 
-def _counted(session: Session, resource: Resource, release_id: str) -> "list[Tally]":
-    from covcat.imaging.cohort import Cohort, Part, Rule
+def _counted(session: Session, resource: Resource, release_id: str) -> "list[LicenseCount]":
+    from covcat.imaging.cohort import Cohort, CohortRule, IndexedRelease
     from covcat.imaging.query import Question
 
     _, release = session.catalog.find(f"{resource.id}@{release_id}")
     assert release is not None  # it was found by its name
     index = indexes.index_here(session, resource, release)
     folder = session.store.release(resource.id, release.id)
-    part = Part(resource, release, folder, index)
-    return list(Cohort([part], Rule(Question(), True)).counts.licenses)
+    part = IndexedRelease(resource, release, folder, index)
+    return list(Cohort([part], CohortRule(Question(), True)).counts.licenses)
 
 
-def _line(one: "Tally") -> str:
+def _line(one: "LicenseCount") -> str:
     name = escaped(one.license, 100) if one.license else "(none stated)"
     allows = ", ".join(f"{use} {one.allows[use]}" for use in terms.USES)
     return f"  {one.images:>7,} images  {name}: {allows}\n"

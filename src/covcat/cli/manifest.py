@@ -17,7 +17,7 @@ from covcat.errors import NotFoundError, UsageError
 from covcat.text import escaped, plural
 
 if TYPE_CHECKING:
-    from covcat.export import Source
+    from covcat.export import ExportedRelease
     from covcat.files import StoredFile
 
 
@@ -95,8 +95,8 @@ def _form(ctx: typer.Context, form: str, output: Path | None) -> str:
     return found
 
 
-def _source(session: Session, name: str | None) -> "Source":
-    from covcat.export import Source
+def _source(session: Session, name: str | None) -> "ExportedRelease":
+    from covcat.export import ExportedRelease
     from covcat.store import manifest
 
     resource_id, folder = _chosen(session, name)
@@ -104,7 +104,7 @@ def _source(session: Session, name: str | None) -> "Source":
         resource = session.catalog.get(resource_id)
     except NotFoundError:  # its manifest says enough
         resource = None
-    return Source(folder, manifest.load(folder), resource)
+    return ExportedRelease(folder, manifest.load(folder), resource)
 
 
 def _chosen(session: Session, name: str | None) -> tuple[str, Path]:
@@ -143,7 +143,7 @@ def _default(session: Session, resource_id: str) -> str:
     return release.id if release else ""
 
 
-def _warn(session: Session, source: "Source", form: str) -> None:
+def _warn(session: Session, source: "ExportedRelease", form: str) -> None:
     record = source.manifest
     name = f"{record.resource}@{record.release}"
     if record.missing or record.selection:
@@ -165,7 +165,7 @@ def _warn(session: Session, source: "Source", form: str) -> None:
         )
 
 
-def _is_as_recorded(source: "Source", file: "StoredFile") -> bool:
+def _is_as_recorded(source: "ExportedRelease", file: "StoredFile") -> bool:
     """Look at the size only: a document is of the record, not of the bytes."""
     try:
         return (source.folder / file.path).lstat().st_size == file.bytes
@@ -173,7 +173,7 @@ def _is_as_recorded(source: "Source", file: "StoredFile") -> bool:
         return False
 
 
-def _bag(session: Session, source: "Source", target: Path) -> None:
+def _bag(session: Session, source: "ExportedRelease", target: Path) -> None:
     from covcat.cli.progress import drawn
     from covcat.export import bagit, targets
 
@@ -183,7 +183,7 @@ def _bag(session: Session, source: "Source", target: Path) -> None:
 
 
 def _tell(
-    session: Session, source: "Source", form: str, output: Path | None, data: bytes | None
+    session: Session, source: "ExportedRelease", form: str, output: Path | None, data: bytes | None
 ) -> None:
     record = source.manifest
     if session.json:

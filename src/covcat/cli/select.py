@@ -22,7 +22,7 @@ from covcat.errors import UsageError
 from covcat.text import escaped, format_size, plural
 
 if TYPE_CHECKING:
-    from covcat.imaging.cohort import Cohort, Counts, Part, Rule, Tally
+    from covcat.imaging.cohort import Cohort, CohortCounts, CohortRule, IndexedRelease, LicenseCount
     from covcat.imaging.cohort_record import Form, Recorded
 
 
@@ -91,10 +91,10 @@ def select(
     Example: covcat select cohen --covid yes --license-allows commercial --output cohort
     """
     from covcat.imaging import cohort_record
-    from covcat.imaging.cohort import Cohort, Rule
+    from covcat.imaging.cohort import Cohort, CohortRule
 
     session: Session = ctx.obj
-    rule = Rule(
+    rule = CohortRule(
         options.question_of(
             findings, covid, views, modalities, sexes, ages, allows, where, one_per
         ),
@@ -102,7 +102,7 @@ def select(
     )
     recorded = None
     if earlier is not None:
-        if names or rule != Rule():
+        if names or rule != CohortRule():
             raise UsageError("--from says what is asked: expected no ID and no filter beside it")
         recorded = cohort_record.read(earlier)
         names, rule = [one.release for one in recorded.releases], recorded.rule
@@ -160,12 +160,12 @@ def _found(
     return found, failed
 
 
-def _parts(session: Session, found: "Mapping[str, indexes.Indexed]") -> "list[Part]":
+def _parts(session: Session, found: "Mapping[str, indexes.Indexed]") -> "list[IndexedRelease]":
     """Return what is chosen from, each release once."""
-    from covcat.imaging.cohort import Part
+    from covcat.imaging.cohort import IndexedRelease
 
     parts = [
-        Part(
+        IndexedRelease(
             one.resource,
             one.release,
             session.store.release(one.resource.id, one.release.id),
@@ -192,7 +192,7 @@ def _write(session: Session, cohort: "Cohort", output: Path | None, form: "Form"
 # ---- what is said ------------------------------------------------------------------------------
 
 
-def _tell(session: Session, counts: "Counts", rule: "Rule") -> None:
+def _tell(session: Session, counts: "CohortCounts", rule: "CohortRule") -> None:
     """Say on stderr who is in, who is not, and what a user may overlook."""
     from covcat.imaging.cohort import NOT_HERE
 
@@ -218,7 +218,7 @@ def _tell(session: Session, counts: "Counts", rule: "Rule") -> None:
     _warn(session, counts, rule)
 
 
-def _tell_of_refused(session: Session, counts: "Counts", rule: "Rule") -> None:
+def _tell_of_refused(session: Session, counts: "CohortCounts", rule: "CohortRule") -> None:
     """Say which licences refuse what is asked."""
     refused = [one for one in counts.licenses if one.refused]
     for one in refused[:_NAMED]:
@@ -237,7 +237,7 @@ def _left_out(why: str, count: int) -> str:
     return f"{count:,} rows are left out: {why.replace('its ', 'their ', 1)}"
 
 
-def _warn(session: Session, counts: "Counts", rule: "Rule") -> None:
+def _warn(session: Session, counts: "CohortCounts", rule: "CohortRule") -> None:
     unknown = sum(one.chosen for one in counts.licenses if _is_unknown(one, rule))
     if unknown:
         session.say(
@@ -252,7 +252,7 @@ def _warn(session: Session, counts: "Counts", rule: "Rule") -> None:
         )
 
 
-def _is_unknown(one: "Tally", rule: "Rule") -> bool:
+def _is_unknown(one: "LicenseCount", rule: "CohortRule") -> bool:
     uses = rule.question.allows
     if not uses:
         return set(one.allows.values()) == {"unknown"}
@@ -260,7 +260,11 @@ def _is_unknown(one: "Tally", rule: "Rule") -> bool:
 
 
 def _conclude(
-    session: Session, counts: "Counts", output: Path | None, rule: "Rule", data: dict[str, Any]
+    session: Session,
+    counts: "CohortCounts",
+    output: Path | None,
+    rule: "CohortRule",
+    data: dict[str, Any],
 ) -> None:
     """Print where the cohort is; where nothing was written, its licences."""
     if output is not None:

@@ -18,13 +18,13 @@ from covcat.files import build_beside, sync
 from covcat.store import manifest as manifests
 from covcat.store.manifest import Manifest
 
-__all__ = ["DOCUMENTS", "FORMATS", "Source", "bag", "check_free", "schema_org", "to_file"]
+__all__ = ["DOCUMENTS", "FORMATS", "ExportedRelease", "bag", "check_free", "schema_org", "to_file"]
 
 _COLUMNS = ("path", "bytes", "sha256", "mode", "blob", "verified_by", "lfs")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ExportedRelease:
     """A release on disk, as its manifest and, where it is known there, the catalog describe it."""
 
     folder: Path
@@ -32,12 +32,12 @@ class Source:
     resource: Resource | None = None
 
 
-def _as_json(source: Source) -> bytes:
+def _as_json(source: ExportedRelease) -> bytes:
     """Return the manifest as it is."""
     return manifests.raw(source.folder)
 
 
-def _as_csv(source: Source) -> bytes:
+def _as_csv(source: ExportedRelease) -> bytes:
     r"""Return one row a file; every path begins with `files/` or `archives/`, so none is a formula.
 
     Rows end in `\n`; a path with a line break is quoted.
@@ -59,12 +59,12 @@ def _cell(value: object) -> object:
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def _as_sums(source: Source) -> bytes:
+def _as_sums(source: ExportedRelease) -> bytes:
     """Return what `sha256sum -c` checks in the release folder."""
     return _encoded(manifests.sums(source.manifest))
 
 
-def _as_croissant(source: Source) -> bytes:
+def _as_croissant(source: ExportedRelease) -> bytes:
     sums = manifests.sums(source.manifest)
     tree = croissant(source.manifest, source.resource, sums)
     return (json.dumps(tree, indent=2) + "\n").encode()
@@ -75,7 +75,7 @@ def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-DOCUMENTS: Mapping[str, Callable[[Source], bytes]] = {
+DOCUMENTS: Mapping[str, Callable[[ExportedRelease], bytes]] = {
     "json": _as_json,
     "csv": _as_csv,
     "sha256sums": _as_sums,
@@ -84,7 +84,7 @@ DOCUMENTS: Mapping[str, Callable[[Source], bytes]] = {
 FORMATS = (*DOCUMENTS, "bagit")
 
 
-def to_file(source: Source, data: bytes, target: Path) -> None:
+def to_file(source: ExportedRelease, data: bytes, target: Path) -> None:
     """Write a document whole or not at all.
 
     Raises:

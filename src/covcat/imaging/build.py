@@ -18,9 +18,9 @@ from covcat.catalog.selection import matches
 from covcat.errors import IntegrityError
 from covcat.files import StoredFile, disk_errors, hashed, sqlite_errors
 from covcat.imaging import labels, readers, sizes
-from covcat.imaging.further import Further
-from covcat.imaging.readers.base import Source
+from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.readers.dicom import PREAMBLE
+from covcat.imaging.scratch import Additions
 from covcat.imaging.write import batches
 from covcat.names import is_litter
 from covcat.progress import Progress
@@ -45,7 +45,7 @@ SCHEMA = (f"CREATE TABLE images ({_COLUMNS})", "CREATE TABLE about (key TEXT, va
 
 
 @dataclass
-class Report:
+class IndexReport:
     """What became of rows and files: none is dropped silently."""
 
     rows: dict[str, int] = field(default_factory=dict)  # of each table, or of names as a whole
@@ -80,14 +80,14 @@ def write(
     release: Release,
     folder: Path,
     progress: Progress,
-) -> Report:
+) -> IndexReport:
     """Write the index of the release in a folder into a new file.
 
     Raises:
         IntegrityError: the manifest or a label table is damaged, or nothing is as the entry says.
         DiskError: it cannot be written.
     """
-    report, manifest = Report(), load(folder)
+    report, manifest = IndexReport(), load(folder)
     _check_agreeing(folder, manifest)
     doing = "write the image index"
     with (
@@ -147,7 +147,7 @@ class _Maker:
         release: Release,
         manifest: Manifest,
         folder: Path,
-        report: Report,
+        report: IndexReport,
         progress: Progress,
     ) -> None:
         self.resource, self.release, self.folder = resource, release, folder
@@ -160,7 +160,7 @@ class _Maker:
             for one in manifest.files
             if one.path.startswith(prefix) and not is_litter(path := one.path.removeprefix(prefix))
         }
-        self.source = Source(folder, sorted(self.files))
+        self.source = ReleaseFiles(folder, sorted(self.files))
         self.images = {path for path in self.source.paths if self._is_image(path)}
         self.masks = self._masks()
         self.images -= self.masks
@@ -168,8 +168,8 @@ class _Maker:
         self.others = self._others()
         self.broken: set[str] = set()  # images whose reader says so
         self.seen: Counter[str] = Counter()  # records of each image
-        self.more = Further()  # what is known of one image
-        self.of_patient = Further()  # of all images of one
+        self.more = Additions()  # what is known of one image
+        self.of_patient = Additions()  # of all images of one
         self._read_more()
 
     def records(self) -> Iterator[Record]:
@@ -222,7 +222,7 @@ class _Maker:
 
     def _of_table(self, table: LabelTable) -> Iterator[Record]:
         find = matching.finder(table, self.images, self.others)
-        reading = labels.Reading(table, self.resource)
+        reading = labels.LabelReader(table, self.resource)
         for row in self._rows(table, reading):
             found = reading.record(row)
             names = matching.images(row, table)
@@ -244,7 +244,7 @@ class _Maker:
             self.report.bare += PREAMBLE in row.cells and table.reader == "dicom"
             yield self._whole(self._added(found, path), path, "both")
 
-    def _rows(self, table: LabelTable, reading: labels.Reading) -> Iterator[Row]:
+    def _rows(self, table: LabelTable, reading: labels.LabelReader) -> Iterator[Row]:
         """Give the rows of a table that are rows of labels, and note what it lacks."""
         file = None
         for row in readers.rows(table, self.source):
@@ -278,7 +278,7 @@ class _Maker:
             if table.adds is None:
                 continue
             find = matching.finder(table, self.images, self.others)
-            reading = labels.Reading(table, self.resource)
+            reading = labels.LabelReader(table, self.resource)
             for row in self._rows(table, reading):
                 record = reading.record(row)
                 if table.joins is not None:

@@ -23,7 +23,7 @@ _NAMED = 20  # images that are not here
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class CohortRule:
     """What is asked; `question.allows` are the uses that the licence of each image must allow."""
 
     question: Question = field(default_factory=Question)
@@ -64,7 +64,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class IndexedRelease:
     """One release that images are chosen from."""
 
     resource: Resource
@@ -79,7 +79,7 @@ class Part:
 
 
 @dataclass(slots=True)
-class Tally:
+class LicenseCount:
     """What became of the rows of one licence."""
 
     license: str | None  # as the source has it
@@ -92,7 +92,7 @@ class Tally:
 
 
 @dataclass(slots=True)
-class Counts:
+class CohortCounts:
     """What became of all rows; an image may have several."""
 
     rows: int = 0
@@ -106,19 +106,21 @@ class Counts:
     left_out: dict[str, int] = field(default_factory=dict)  # for another reason
     missing: list[str] = field(default_factory=list)  # the first that are not here
     gone: dict[str, int] = field(default_factory=dict)  # chosen images, by ID@RELEASE
-    licenses: list[Tally] = field(default_factory=list)  # of the rows whose image is here
+    licenses: list[LicenseCount] = field(default_factory=list)  # of the rows whose image is here
     images_sha256: str = ""  # of a line `ID@RELEASE image_id sha256` for each chosen row
 
 
 class Cohort:
     """The images of some releases that a rule chooses; nothing is read before it is asked for."""
 
-    def __init__(self, parts: Sequence[Part], rule: Rule) -> None:
+    def __init__(self, parts: Sequence[IndexedRelease], rule: CohortRule) -> None:
         """`parts` are in the order of the result."""
         self.parts, self.rule = tuple(parts), rule
         self._stricter: dict[str, dict[str, str]] = {}  # by ID@RELEASE
 
-    def judged(self, columns: Sequence[str] = COUNTED) -> Iterator[tuple[Part, Record, str]]:
+    def judged(
+        self, columns: Sequence[str] = COUNTED
+    ) -> Iterator[tuple[IndexedRelease, Record, str]]:
         """Give every row that passes the filters, and why it is left out or "".
 
         Raises:
@@ -131,7 +133,7 @@ class Cohort:
             else:
                 yield part, record, NOT_FIRST if record["patient_id"] else NO_PATIENT
 
-    def _each(self, columns: Sequence[str]) -> Iterator[tuple[Part, Record, str]]:
+    def _each(self, columns: Sequence[str]) -> Iterator[tuple[IndexedRelease, Record, str]]:
         """Judge each row by itself; of what is not here no licence matters."""
         plain = replace(self.rule.question, allows=(), one_per=None, with_files_only=False)
         conditions, values = plain.sql()
@@ -145,7 +147,7 @@ class Cohort:
                 else:
                     yield part, record, self.rule.refusal(record) or stricter.get(str(path), "")
 
-    def _stricter_in(self, part: Part) -> dict[str, str]:
+    def _stricter_in(self, part: IndexedRelease) -> dict[str, str]:
         """Return the images that several rows name, any of which refuses them."""
         if part.name not in self._stricter:
             text = (
@@ -173,7 +175,7 @@ class Cohort:
         return frozenset(number for _, _, number in best.values())
 
     @cached_property
-    def counts(self) -> Counts:
+    def counts(self) -> CohortCounts:
         """Count all rows, by licence too."""
         counting = _Counting()
         for part, record, why in self.judged():
@@ -185,14 +187,14 @@ class _Counting:
     """Goes through all rows once."""
 
     def __init__(self) -> None:
-        self.counts = Counts()
-        self.tallies: dict[tuple[object, ...], Tally] = {}
+        self.counts = CohortCounts()
+        self.tallies: dict[tuple[object, ...], LicenseCount] = {}
         self.places: set[tuple[str, str]] = set()
         self.contents: set[str] = set()
         self.patients: set[str] = set()
         self.digest = hashlib.sha256()
 
-    def add(self, part: Part, record: Record, why: str) -> None:
+    def add(self, part: IndexedRelease, record: Record, why: str) -> None:
         counts = self.counts
         counts.rows += 1
         if why in (NOT_HERE, NOT_FIRST, NO_PATIENT):
@@ -210,17 +212,17 @@ class _Counting:
             tally.refused += 1
             tally.why = tally.why or why
 
-    def _tally(self, record: Record) -> Tally:
+    def _tally(self, record: Record) -> LicenseCount:
         key = (record["license"], *(record[name] for name in _ALLOWS))
         found = self.tallies.get(key)
         if found is None:
             license = record["license"]
             allows = {use: str(record[f"allows_{use}"]) for use in USES}
-            found = Tally(None if license is None else str(license), allows)
+            found = LicenseCount(None if license is None else str(license), allows)
             self.tallies[key] = found
         return found
 
-    def _is_new(self, part: Part, record: Record) -> bool:
+    def _is_new(self, part: IndexedRelease, record: Record) -> bool:
         """Add a chosen row; tell if it is the first one of its image."""
         counts, sha256 = self.counts, str(record["sha256"])
         counts.chosen += 1
@@ -240,7 +242,7 @@ class _Counting:
         counts.bytes += int(record["bytes"] or 0)
         return True
 
-    def finished(self) -> Counts:
+    def finished(self) -> CohortCounts:
         counts = self.counts
         counts.images, counts.patients = len(self.places), len(self.patients)
         counts.alike = counts.images - len(self.contents)

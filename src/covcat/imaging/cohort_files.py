@@ -21,7 +21,7 @@ from covcat.catalog.vocabulary import USES
 from covcat.errors import DiskError, IntegrityError, UsageError
 from covcat.files import FOLDER_MODE, build_beside, disk_errors, opened, sync
 from covcat.imaging import cohort_record as records
-from covcat.imaging.cohort import COUNTED, Cohort, Part
+from covcat.imaging.cohort import COUNTED, Cohort, IndexedRelease
 from covcat.imaging.cohort_record import Form
 from covcat.imaging.query import is_gone
 from covcat.imaging.write import csv_to
@@ -70,7 +70,9 @@ def _rename(built: list[Path], finals: list[Path]) -> None:
         raise
 
 
-def _chosen(cohort: Cohort, columns: tuple[str, ...] = COUNTED) -> Iterator[tuple[Part, Record]]:
+def _chosen(
+    cohort: Cohort, columns: tuple[str, ...] = COUNTED
+) -> Iterator[tuple[IndexedRelease, Record]]:
     """Give the chosen rows, whose images must be there."""
     for part, record, why in cohort.judged(columns):
         if not why:
@@ -138,11 +140,11 @@ def _placed(cohort: Cohort, folder: Path, by_copy: bool, progress: Progress) -> 
     progress.finish(task)
 
 
-def _source(part: Part, record: Record) -> Path:
+def _source(part: IndexedRelease, record: Record) -> Path:
     return part.folder.absolute() / "files" / str(record["path"])
 
 
-def _link(part: Part, record: Record, target: Path) -> None:
+def _link(part: IndexedRelease, record: Record, target: Path) -> None:
     source = _source(part, record)
     status = source.lstat() if source.exists() else None
     if status is None or not stat.S_ISREG(status.st_mode) or status.st_size != record["bytes"]:
@@ -150,7 +152,7 @@ def _link(part: Part, record: Record, target: Path) -> None:
     target.symlink_to(source)
 
 
-def _copy(part: Part, record: Record, target: Path) -> None:
+def _copy(part: IndexedRelease, record: Record, target: Path) -> None:
     digest = hashlib.sha256()
     with _opened(part, record) as source, target.open("xb") as copy:
         while data := source.read(_CHUNK):
@@ -160,7 +162,7 @@ def _copy(part: Part, record: Record, target: Path) -> None:
         raise _changed(part, record)
 
 
-def _opened(part: Part, record: Record) -> BinaryIO:
+def _opened(part: IndexedRelease, record: Record) -> BinaryIO:
     """Open an image; a link or a pipe in its place is none."""
     try:
         return opened(_source(part, record), follow=False)
@@ -168,7 +170,7 @@ def _opened(part: Part, record: Record) -> BinaryIO:
         raise _changed(part, record) from error
 
 
-def _changed(part: Part, record: Record) -> IntegrityError:
+def _changed(part: IndexedRelease, record: Record) -> IntegrityError:
     return IntegrityError(
         f"`{record['path']}` of {part.name} is not as it was fetched",
         hint=f"covcat verify {part.name} --repair",

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from covcat.catalog.vocabulary import USES
 from covcat.errors import IntegrityError, UsageError
 from covcat.files import disk_errors, opened
-from covcat.imaging.cohort import Cohort, Counts, Part, Rule
+from covcat.imaging.cohort import Cohort, CohortCounts, CohortRule, IndexedRelease
 from covcat.imaging.query import Question
 from covcat.store.manifest import load, raw
 from covcat.version import __version__
@@ -24,7 +24,7 @@ FORMS: tuple[Form, ...] = ("list", "csv", "links", "copies")
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class ReleaseState:
     """Which state of a release images were chosen from.
 
     A manifest tells when and from where it came too: `files_sha256` is the same for everybody.
@@ -44,13 +44,13 @@ class Recorded:
     form: Form
     question: Question
     allow_unknown_license: bool
-    releases: tuple[Origin, ...]
-    counts: Counts
+    releases: tuple[ReleaseState, ...]
+    counts: CohortCounts
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> CohortRule:
         """What was asked."""
-        return Rule(self.question, self.allow_unknown_license)
+        return CohortRule(self.question, self.allow_unknown_license)
 
 
 def made(cohort: Cohort, form: Form) -> dict[str, Any]:
@@ -71,11 +71,11 @@ def made(cohort: Cohort, form: Form) -> dict[str, Any]:
     }
 
 
-def _origin(part: Part) -> Origin:
+def _origin(part: IndexedRelease) -> ReleaseState:
     manifest = hashlib.sha256(raw(part.folder)).hexdigest()
     files = [file for file in load(part.folder).files if file.path.startswith("files/")]
     lines = "".join(f"{file.sha256}  {file.path}\n" for file in files)
-    return Origin(part.name, len(files), hashlib.sha256(lines.encode()).hexdigest(), manifest)
+    return ReleaseState(part.name, len(files), hashlib.sha256(lines.encode()).hexdigest(), manifest)
 
 
 def read(path: Path) -> Recorded:

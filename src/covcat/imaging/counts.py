@@ -11,9 +11,9 @@ from covcat.catalog import vocabulary
 from covcat.catalog.columns import COLUMNS, NAMES, Record, Value
 from covcat.catalog.entries import Explained, PublishedCounts, Recount, Release, Resource
 from covcat.errors import IntegrityError
-from covcat.imaging.further import Distinct
 from covcat.imaging.opening import Index
 from covcat.imaging.query import Question
+from covcat.imaging.scratch import Distinct
 
 Of = Literal["rows", "images", "patients"]
 UNITS: tuple[Of, ...] = get_args(Of)
@@ -34,7 +34,7 @@ _KEYS: dict[Of, str] = {  # what is counted of a record: nothing where this is N
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class GroupCounts:
     """Counts of groups, in the order in which they are shown."""
 
     groups: tuple[tuple[Group, int], ...]
@@ -42,7 +42,7 @@ class Tally:
     left_out: int  # records in which there is nothing of the kind that is counted
 
 
-def tally(indexes: Iterable[Index], by: Sequence[str], of: Of, question: Question) -> Tally:
+def tally(indexes: Iterable[Index], by: Sequence[str], of: Of, question: Question) -> GroupCounts:
     """Count what passes a question, by the values of some columns; over all indexes together.
 
     An image or a patient counts once in a group, however many rows speak of it.
@@ -76,7 +76,7 @@ def _sql(column: str) -> str:
     return column if column in NAMES else f"({column}\n)"
 
 
-def _summed(records: Iterable[Record], by: Sequence[str], of: Of) -> Tally:
+def _summed(records: Iterable[Record], by: Sequence[str], of: Of) -> GroupCounts:
     distinct = Distinct()
     counts: Counter[Group] = Counter()
     numbers: dict[Group, int] = {}
@@ -96,7 +96,7 @@ def _summed(records: Iterable[Record], by: Sequence[str], of: Of) -> Tally:
                 distinct.add(place, record["k"])
     found = distinct.counts()
     counts.update({group: found[place] for group, place in numbers.items()})
-    return Tally(_sorted(counts, by), several, left_out)
+    return GroupCounts(_sorted(counts, by), several, left_out)
 
 
 def _groups(record: Record, by: Sequence[str]) -> Iterator[Group]:
@@ -170,7 +170,7 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class RecountedTable:
     """A published table, counted again where it can be."""
 
     published: PublishedCounts
@@ -196,7 +196,7 @@ def of_release(resource: Resource, release: Release) -> list[PublishedCounts]:
     ]
 
 
-def recounted(index: Index, counts: PublishedCounts) -> Table:
+def recounted(index: Index, counts: PublishedCounts) -> RecountedTable:
     """Count a published table again from the index of its release.
 
     Raises:
@@ -204,7 +204,7 @@ def recounted(index: Index, counts: PublishedCounts) -> Table:
     """
     if counts.recount is None:
         rows = [Compared(tuple(row[:-1]), int(row[-1]), None, "not counted") for row in counts.rows]
-        return Table(counts, tuple(rows))
+        return RecountedTable(counts, tuple(rows))
     try:
         return _recounted(index, counts, counts.recount)
     except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
@@ -213,7 +213,7 @@ def recounted(index: Index, counts: PublishedCounts) -> Table:
         ) from error
 
 
-def _recounted(index: Index, counts: PublishedCounts, recount: Recount) -> Table:
+def _recounted(index: Index, counts: PublishedCounts, recount: Recount) -> RecountedTable:
     everything = Question(where=recount.where, with_files_only=False).sql()
     conditions = [_row_condition(recount.by, row[:-1]) for row in counts.rows]
     rows = []
@@ -224,7 +224,7 @@ def _recounted(index: Index, counts: PublishedCounts, recount: Recount) -> Table
     records = index.rows(*_grouped(recount.by, recount.of, rest))
     others = _summed(records, recount.by, recount.of).groups
     rows += [Compared(group, None, number, "in no row") for group, number in others]
-    return Table(
+    return RecountedTable(
         counts,
         tuple(rows),
         counted=_count(index, recount.of, everything),

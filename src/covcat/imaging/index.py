@@ -21,7 +21,7 @@ from covcat.errors import DiskError, IntegrityError, NotFoundError
 from covcat.files import FILE_MODE, disk_errors, hashed
 from covcat.imaging import build, opening
 from covcat.imaging.build import tables_of
-from covcat.imaging.opening import Index, Origin
+from covcat.imaging.opening import Index, IndexOrigin
 from covcat.progress import Progress
 from covcat.store.folder import INDEX, Store
 from covcat.store.manifest import load, raw
@@ -109,7 +109,7 @@ def index_of(resource: Resource, release: Release, store: Store, progress: Progr
 
 
 def _made(
-    origin: Origin, resource: Resource, release: Release, store: Store, progress: Progress
+    origin: IndexOrigin, resource: Resource, release: Release, store: Store, progress: Progress
 ) -> Index | None:
     """Write an index and open it before anybody can remove it; None if it is not of `origin`."""
     folder = store.release(resource.id, release.id)
@@ -150,7 +150,7 @@ def _is_altered(tables: Iterable[LabelTable], folder: Path) -> bool:
     return False
 
 
-def _origin(folder: Path, resource: Resource, release: Release) -> Origin:
+def _origin(folder: Path, resource: Resource, release: Release) -> IndexOrigin:
     """Return what an index of the release is made of now."""
     words = packaged_catalog() / "vocabulary" / "terms.yaml"
     manifest = raw(folder)
@@ -165,7 +165,7 @@ def _origin(folder: Path, resource: Resource, release: Release) -> Origin:
     whole = hashlib.sha256()
     for part in parts:
         whole.update(hashlib.sha256(part).digest())
-    return Origin(resource.id, release.id, whole.hexdigest(), manifest)
+    return IndexOrigin(resource.id, release.id, whole.hexdigest(), manifest)
 
 
 def _states(folder: Path, tables: Iterable[LabelTable]) -> list[tuple[str, int, int]]:

@@ -29,11 +29,11 @@ _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def record(row: Row, table: LabelTable, resource: Resource) -> Record:
-    """Return the labels of one row; for many rows of a table, make one Reading."""
-    return Reading(table, resource).record(row)
+    """Return the labels of one row; for many rows of a table, make one LabelReader."""
+    return LabelReader(table, resource).record(row)
 
 
-class Reading:
+class LabelReader:
     """Reads the rows of one table: what its columns and words mean is worked out once for all."""
 
     def __init__(self, table: LabelTable, resource: Resource) -> None:

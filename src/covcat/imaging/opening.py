@@ -20,7 +20,7 @@ from covcat import seal, stopping
 from covcat.catalog.columns import Record, Value
 from covcat.errors import DiskError, IntegrityError, UsageError
 from covcat.files import opened as opened_file
-from covcat.imaging.build import SCHEMA, Report
+from covcat.imaging.build import SCHEMA, IndexReport
 from covcat.names import unsafe_name
 
 LONGEST = 60.0  # seconds that a question may work on one row
@@ -37,7 +37,7 @@ _OF_THE_FILE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class IndexOrigin:
     """What an index was made of."""
 
     resource: str
@@ -54,7 +54,7 @@ class Origin:
 class Index:
     """An image index that is open: removing its file takes nothing away any more."""
 
-    def __init__(self, base: sqlite3.Connection, name: str, report: Report) -> None:
+    def __init__(self, base: sqlite3.Connection, name: str, report: IndexReport) -> None:
         """`base` is closed with the last use of this object."""
         self.name, self.report = name, report
         self._base, self._patience = base, _Patience()
@@ -111,7 +111,7 @@ class Index:
             ) from error
 
 
-def opened(path: Path, origin: Origin) -> Index | None:
+def opened(path: Path, origin: IndexOrigin) -> Index | None:
     """Open an index to be read only; None if it is not there, not whole, or of another origin."""
     try:
         with opened_file(path, follow=False) as stream:
@@ -132,7 +132,7 @@ def opened(path: Path, origin: Origin) -> Index | None:
         return None
 
 
-def _checked(base: sqlite3.Connection, origin: Origin) -> Index | None:
+def _checked(base: sqlite3.Connection, origin: IndexOrigin) -> Index | None:
     """Look at what would lead elsewhere, were it forged: what the tables are, and every path."""
     if [row[0] for row in base.execute("SELECT sql FROM sqlite_master")] != list(SCHEMA):
         return None
@@ -143,14 +143,14 @@ def _checked(base: sqlite3.Connection, origin: Origin) -> Index | None:
     return Index(base, origin.name, report) if _names_only_its_own(base, origin) else None
 
 
-def _report(tree: Mapping[str, Any]) -> Report:
-    """Return a report whose values are what `Report` says; pydantic would take 100 ms to import.
+def _report(tree: Mapping[str, Any]) -> IndexReport:
+    """Return a report whose values have its types; pydantic would take 100 ms to import.
 
     Raises:
         TypeError: one is another.
     """
-    found = Report(**tree)
-    for name, default in vars(Report()).items():
+    found = IndexReport(**tree)
+    for name, default in vars(IndexReport()).items():
         value = getattr(found, name)
         texts = list(value) if isinstance(value, list | dict) else []
         numbers = list(value.values()) if isinstance(value, dict) else []
@@ -160,7 +160,7 @@ def _report(tree: Mapping[str, Any]) -> Report:
     return found
 
 
-def _names_only_its_own(base: sqlite3.Connection, origin: Origin) -> bool:
+def _names_only_its_own(base: sqlite3.Connection, origin: IndexOrigin) -> bool:
     """Tell if rows are of this release, and each file that one names is as the manifest has it."""
     strange = "SELECT 1 FROM images WHERE resource IS NOT ? OR release IS NOT ? LIMIT 1"
     if base.execute(strange, (origin.resource, origin.release)).fetchone():

@@ -14,13 +14,13 @@ from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError
 from covcat.files import what_is
-from covcat.imaging.readers.base import Source
+from covcat.imaging.readers.base import ReleaseFiles
 
 
 class Reader(Protocol):
     """What a module of this folder offers."""
 
-    def rows(self, table: LabelTable, source: Source) -> Iterator[Row]:
+    def rows(self, table: LabelTable, source: ReleaseFiles) -> Iterator[Row]:
         """Give every row, with its cells unchanged.
 
         Raises:
@@ -41,7 +41,7 @@ READERS: Mapping[str, str] = {
 }
 
 
-def rows(table: LabelTable, source: Source) -> Iterator[Row]:
+def rows(table: LabelTable, source: ReleaseFiles) -> Iterator[Row]:
     """Give every row of a table of the catalog.
 
     Raises:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ReleaseFiles:
     """The files of a release on disk."""
 
     folder: Path  # files/ of the release

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import IMAGE_SUFFIXES, Row
 from covcat.errors import IntegrityError
-from covcat.imaging.readers.base import Source
+from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.readers.limits import lines
 
 _LINE = re.compile(
@@ -22,13 +22,13 @@ _LINE = re.compile(
 )
 
 
-def rows(table: LabelTable, source: Source) -> Iterator[Row]:
+def rows(table: LabelTable, source: ReleaseFiles) -> Iterator[Row]:
     """Give every row; one of another shape has a single cell, `line`."""
     for path in source.matching(table.path):
         yield from _of(path, table, source)
 
 
-def _of(path: str, table: LabelTable, source: Source) -> Iterator[Row]:
+def _of(path: str, table: LabelTable, source: ReleaseFiles) -> Iterator[Row]:
     count = parsed = 0
     try:
         with (source.folder / path).open(encoding=table.encoding or "utf-8-sig") as stream:

@@ -18,7 +18,7 @@ from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError
 from covcat.imaging.readers import limits
-from covcat.imaging.readers.base import Source
+from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.readers.limits import MOST_BYTES, MOST_COLUMNS, too_much, weight
 
 _MAX_BYTES = 8_000_000  # of one JSON, which may need 40 times that; the largest real one has 1 MB
@@ -32,7 +32,7 @@ _BROKEN = (
 )
 
 
-def rows(table: LabelTable, source: Source) -> Iterator[Row]:
+def rows(table: LabelTable, source: ReleaseFiles) -> Iterator[Row]:
     """Give a row for every annotated image; `file` is the JSON or the zip that it is in."""
     for path in source.matching(table.path):
         for place, data in _documents(path, source.folder / path):

@@ -12,14 +12,14 @@ from collections.abc import Iterator, Sequence
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError
-from covcat.imaging.readers.base import Source
+from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.readers.limits import MOST_BYTES, MOST_COLUMNS, lines, too_much, weight
 
 _NAMED = {"tab": "\t", "space": " "}
 _QUOTES = 'where `"` is a letter like any other, the entry says `quote: none`'
 
 
-def rows(table: LabelTable, source: Source) -> Iterator[Row]:
+def rows(table: LabelTable, source: ReleaseFiles) -> Iterator[Row]:
     """Give every row that is not blank.
 
     Further columns of one name are called `NAME#2`, cells beyond the header `#N`.
@@ -34,7 +34,7 @@ def delimiter_of(table: LabelTable) -> str:
     return _NAMED.get(table.delimiter or ",", table.delimiter or ",")
 
 
-def _of(path: str, table: LabelTable, source: Source) -> Iterator[Row]:
+def _of(path: str, table: LabelTable, source: ReleaseFiles) -> Iterator[Row]:
     try:
         with (source.folder / path).open(
             encoding=table.encoding or "utf-8-sig", newline=""

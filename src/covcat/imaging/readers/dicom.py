@@ -12,7 +12,7 @@ from pathlib import Path
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
 from covcat.errors import UsageError
-from covcat.imaging.readers.base import Source
+from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.readers.dicom_header import Deflated, find_elements, read_elements
 from covcat.imaging.readers.file_bytes import open_bytes
 
@@ -62,7 +62,7 @@ PREAMBLE = "preamble"  # a cell of our own: `missing` where a file begins with i
 _MOST = 1 << 21  # bytes of a header; real ones end within the first 256 kB
 
 
-def rows(table: LabelTable, source: Source) -> Iterator[Row]:
+def rows(table: LabelTable, source: ReleaseFiles) -> Iterator[Row]:
     """Give a row for every file; of one that cannot be read, a row with the cell `error`.
 
     Raises:

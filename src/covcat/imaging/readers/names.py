@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import IMAGE_SUFFIXES, Row
 from covcat.errors import IntegrityError
-from covcat.imaging.readers.base import Source
+from covcat.imaging.readers.base import ReleaseFiles
 
 
-def rows(table: LabelTable, source: Source) -> Iterator[Row]:
+def rows(table: LabelTable, source: ReleaseFiles) -> Iterator[Row]:
     """Give a row for every image, one without cells where the pattern is not in its path."""
     pattern = _compiled(table)
     for path in source.matching(table.path):

@@ -12,7 +12,7 @@ from typing import Literal
 
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
-from covcat.imaging.readers.base import Source
+from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.readers.file_bytes import FileBytes, open_bytes
 
 _SIZE = 540  # bytes of the larger header
@@ -21,7 +21,7 @@ _CHANNELS = {128: 3, 2304: 4, 32: 2, 1792: 2, 2048: 2}  # of a datatype: RGB, RG
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
+class _Version:
     """Where the fields are in one version of the header: `struct` format and offset."""
 
     size: int
@@ -33,15 +33,15 @@ class _Form:
     descrip_at: int
 
 
-_FORMS = (
-    _Form(348, (b"n+1\0", b"ni1\0"), 344, ("8h", 40), ("2h", 70), ("8f", 76), 148),
-    _Form(540, (b"n+2\0", b"ni2\0"), 4, ("8q", 16), ("2h", 12), ("8d", 104), 240),
+_VERSIONS = (
+    _Version(348, (b"n+1\0", b"ni1\0"), 344, ("8h", 40), ("2h", 70), ("8f", 76), 148),
+    _Version(540, (b"n+2\0", b"ni2\0"), 4, ("8q", 16), ("2h", 12), ("8d", 104), 240),
 )
-STARTS = {struct.pack(f"{order}i", form.size) for order in "<>" for form in _FORMS}
+STARTS = {struct.pack(f"{order}i", form.size) for order in "<>" for form in _VERSIONS}
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class NiftiHeader:
     """What a header says, as it is written there."""
 
     dim: tuple[int, ...]  # of each axis
@@ -56,7 +56,7 @@ class Header:
         return self.bitpix // _CHANNELS.get(self.datatype, 1)
 
 
-def rows(table: LabelTable, source: Source) -> Iterator[Row]:
+def rows(table: LabelTable, source: ReleaseFiles) -> Iterator[Row]:
     """Give a row for every volume; of a file that is none, a row with the cell `error`."""
     for path in source.matching(table.path):
         with open_bytes(source.folder / path) as data:
@@ -71,7 +71,7 @@ def rows(table: LabelTable, source: Source) -> Iterator[Row]:
             yield Row(_cells(found), path, path)
 
 
-def _cells(found: Header) -> dict[str, str]:
+def _cells(found: NiftiHeader) -> dict[str, str]:
     return {
         **{f"dim{axis}": str(size) for axis, size in enumerate(found.dim, 1)},
         "datatype": str(found.datatype),
@@ -81,7 +81,7 @@ def _cells(found: Header) -> dict[str, str]:
     }
 
 
-def read_header(data: FileBytes) -> Header | None:
+def read_header(data: FileBytes) -> NiftiHeader | None:
     """Return the header of a file; None where there is none.
 
     Raises:
@@ -92,7 +92,7 @@ def read_header(data: FileBytes) -> Header | None:
     else:
         head = data.some(0, _SIZE) if data.head[:4] in STARTS else b""
     for order in "<>":
-        for form in _FORMS:
+        for form in _VERSIONS:
             if len(head) >= form.size and head[:4] == struct.pack(f"{order}i", form.size):
                 return _parsed(head, order, form)
     return None
@@ -107,7 +107,7 @@ def _unpacked(data: FileBytes) -> bytes:
     return head
 
 
-def _parsed(head: bytes, order: str, form: _Form) -> Header | None:
+def _parsed(head: bytes, order: str, form: _Version) -> NiftiHeader | None:
     if head[form.magic_at : form.magic_at + 4] not in form.magic:
         return None
     count, *sizes = _unpack(head, order, form.dim)
@@ -115,7 +115,7 @@ def _parsed(head: bytes, order: str, form: _Form) -> Header | None:
         return None
     datatype, bitpix = _unpack(head, order, form.kind)
     pixdim = struct.unpack_from(order + form.pixdim[0], head, form.pixdim[1])
-    return Header(
+    return NiftiHeader(
         tuple(sizes[:count]),
         datatype,
         bitpix,

@@ -10,12 +10,12 @@ from pathlib import Path
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError
-from covcat.imaging.readers.base import Source
+from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.readers.delimited import enough, unique
 from covcat.imaging.readers.workbook import read_cells
 
 
-def rows(table: LabelTable, source: Source) -> Iterator[Row]:
+def rows(table: LabelTable, source: ReleaseFiles) -> Iterator[Row]:
     """Give every row that is not blank; further columns of one name and cells as `delimited`."""
     for path in source.matching(table.path):
         lines = _lines(path, table.sheet, source.folder / path)

@@ -23,7 +23,7 @@ def _unnamed(*tables: str) -> sqlite3.Connection:
     return base
 
 
-class Further:
+class Additions:
     """Rows of tables that only add to others, by what they add to, until that comes by."""
 
     def __init__(self) -> None:
