@@ -16,7 +16,7 @@ from covcat.catalog.entries import LabelTable, Release, Resource
 from covcat.catalog.matching import IMAGE_SUFFIXES, Row
 from covcat.catalog.selection import matches
 from covcat.errors import IntegrityError
-from covcat.files import StoredFile, disk_errors, hashed, sqlite_errors
+from covcat.files import disk_errors, hashed, sqlite_errors
 from covcat.imaging import labels, readers, sizes
 from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.readers.dicom import PREAMBLE
@@ -74,12 +74,7 @@ def tables_of(resource: Resource, release: Release) -> list[LabelTable]:
 
 
 def write(
-    path: Path,
-    key: str,
-    resource: Resource,
-    release: Release,
-    folder: Path,
-    progress: Progress,
+    path: Path, key: str, resource: Resource, release: Release, folder: Path, progress: Progress
 ) -> IndexReport:
     """Write the index of the release in a folder into a new file.
 
@@ -87,7 +82,7 @@ def write(
         IntegrityError: the manifest or a label table is damaged, or nothing is as the entry says.
         DiskError: it cannot be written.
     """
-    report, manifest = IndexReport(), load(folder)
+    manifest = load(folder)
     _check_agreeing(folder, manifest)
     doing = "write the image index"
     with (
@@ -96,21 +91,19 @@ def write(
         sqlite_errors(doing),
         closing(sqlite3.connect(path)) as base,
     ):
-        base.execute("PRAGMA journal_mode = OFF")
-        base.execute("PRAGMA synchronous = OFF")
-        for table in SCHEMA:
-            base.execute(table)
-        maker = _Maker(resource, release, manifest, folder / "files", report, progress)
+        for text in ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", *SCHEMA):
+            base.execute(text)
+        build = _IndexBuild(resource, release, manifest, folder / "files", progress)
         marks = ", ".join("?" * len(NAMES))
-        for batch in batches(maker.records()):
+        for batch in batches(build.records()):
             rows = [tuple(map(one.get, NAMES)) for one in batch]
             base.executemany(f"INSERT INTO images VALUES ({marks})", rows)  # noqa: S608
         base.create_function("digest", 1, _digest, deterministic=True)
         base.executescript(_NUMBERED)
-        about = [("key", key), ("report", json.dumps(asdict(report)))]
+        about = [("key", key), ("report", json.dumps(asdict(build.report)))]
         base.executemany("INSERT INTO about VALUES (?, ?)", about)
         base.commit()
-    return report
+    return build.report
 
 
 def _check_agreeing(folder: Path, manifest: Manifest) -> None:
@@ -138,7 +131,7 @@ def _absences(files: Path) -> Iterator[None]:
         ) from error
 
 
-class _Maker:
+class _IndexBuild:
     """Goes through the tables of one release, then through the images that none of them names."""
 
     def __init__(
@@ -147,13 +140,11 @@ class _Maker:
         release: Release,
         manifest: Manifest,
         folder: Path,
-        report: IndexReport,
         progress: Progress,
     ) -> None:
         self.resource, self.release, self.folder = resource, release, folder
-        self.report, self.progress = report, progress
-        self.tables = tables_of(resource, release)
-        self.report.is_part = bool(manifest.selection or manifest.missing)
+        self.progress, self.tables = progress, tables_of(resource, release)
+        self.report = IndexReport(is_part=bool(manifest.selection or manifest.missing))
         prefix = "files/"
         self.files = {
             path: one
@@ -162,15 +153,14 @@ class _Maker:
         }
         self.source = ReleaseFiles(folder, sorted(self.files))
         self.images = {path for path in self.source.paths if self._is_image(path)}
-        self.masks = self._masks()
+        self.masks = {mask for path in self.images for mask in self._masks_of(path)}
         self.images -= self.masks
         self.report.images = len(self.images)
         self.others = self._others()
         self.broken: set[str] = set()  # images whose reader says so
         self.seen: Counter[str] = Counter()  # records of each image
-        self.more = Additions()  # what is known of one image
-        self.of_patient = Additions()  # of all images of one
-        self._read_more()
+        self.of_image, self.of_patient = Additions(), Additions()
+        self._read_additions()
 
     def records(self) -> Iterator[Record]:
         """Give every record: rows of tables in their order, then images without labels."""
@@ -179,11 +169,13 @@ class _Maker:
         without: Counter[str] = Counter()
         for table in self.tables:
             if table.adds is None:
-                for one in self._of_table(table):
+                for one in self._read_table(table):
                     raw = _cut(str(one["finding_raw"] or ""))
-                    if _has_no_term(one, raw) and (raw in without or len(without) < _KINDS):
+                    has_no_term = not one["finding"] and one["covid"] == "unknown"
+                    is_counted = raw in without or len(without) < _KINDS
+                    if has_no_term and is_counted and not vocabulary.is_blank(raw):
                         without[raw] += 1
-                    self.progress.advance(task, _size(one))
+                    self.progress.advance(task, int(one.get("bytes") or 0))
                     yield one
         for path in self.source.paths:
             if path in self.images and not self.seen[path]:
@@ -191,13 +183,13 @@ class _Maker:
                 blank = labels.blank(self.resource)
                 blank["mask_path"] = next(self._masks_of(path), None)
                 one = self._whole(self._added(blank, path), path, "image only")
-                self.progress.advance(task, _size(one))
+                self.progress.advance(task, int(one["bytes"] or 0))
                 yield one
         self.report.without_term = dict(without.most_common(_SHOWN))
-        self._look_at_tables()
+        self._check_tables()
         self.progress.finish(task)
 
-    def _look_at_tables(self) -> None:
+    def _check_tables(self) -> None:
         """Note which tables are not here, or not as they were recorded.
 
         Raises:
@@ -220,7 +212,7 @@ class _Maker:
                 + f", got {', '.join(f'`{one}`' for one in self.source.paths[:3])}"
             )
 
-    def _of_table(self, table: LabelTable) -> Iterator[Record]:
+    def _read_table(self, table: LabelTable) -> Iterator[Record]:
         find = matching.finder(table, self.images, self.others)
         reading = labels.LabelReader(table, self.resource)
         for row in self._rows(table, reading):
@@ -272,7 +264,7 @@ class _Maker:
         self.images.add(path)
         self.report.images += 1
 
-    def _read_more(self) -> None:
+    def _read_additions(self) -> None:
         """Read the tables that only add to others."""
         for table in self.tables:
             if table.adds is None:
@@ -287,20 +279,18 @@ class _Maker:
                 hits = [find(name) for name in matching.images(row, table)]
                 paths = next((one for one in hits if one), [])
                 if len(paths) == 1:
-                    self.more.keep(paths[0], record)
+                    self.of_image.keep(paths[0], record)
                 else:
                     self.report.not_added += 1
 
     def _added(self, found: Record, path: str) -> Record:
-        found = labels.merged(found, self.more.of(path))
+        found = labels.merged(found, self.of_image.of(path))
         patient = found["patient_id"]
         return found if patient is None else labels.merged(found, self.of_patient.of(str(patient)))
 
     def _whole(self, found: Record, path: str | None, matched: str) -> Record:
         """Add what the file itself says."""
         name = path or str(found.get("filename") or found.get("patient_id") or "?")
-        if path is not None:
-            self.seen[path] += 1
         found |= {
             "image_id": f"{self.resource.id}:{name}",  # numbered where there are several
             "resource": self.resource.id,
@@ -308,27 +298,18 @@ class _Maker:
             "path": path,
             "matched": matched,
         }
-        return found | self._facts(path) if path is not None else found
-
-    def _facts(self, path: str) -> Record:
-        stored: StoredFile = self.files[path]
+        if path is None:
+            return found
+        self.seen[path] += 1
         size = sizes.size_of(f"{self.folder}/{path}")
         is_known = path.lower().endswith(sizes.SUFFIXES)
         if self.seen[path] == 1 and (path in self.broken or (size is None and is_known)):
             self.report.unreadable += 1
             self.report.unread += [path] if len(self.report.unread) < _SHOWN else []
-        return {
-            "sha256": stored.sha256,
-            "bytes": stored.bytes,
-            "width": size.width if size else None,
-            "height": size.height if size else None,
-            "slices": size.slices if size else None,
-            "bits": size.bits if size else None,
-        }
-
-    def _masks(self) -> set[str]:
-        """Return the files that a table calls the mask of an image."""
-        return {mask for path in self.images for mask in self._masks_of(path)}
+        stored = self.files[path]
+        axes = ("width", "height", "slices", "bits")
+        found |= {name: getattr(size, name) if size else None for name in axes}
+        return found | {"sha256": stored.sha256, "bytes": stored.bytes}
 
     def _masks_of(self, path: str) -> Iterator[str]:
         """Give the files that the name of an image shows to be its masks."""
@@ -356,20 +337,9 @@ class _Maker:
         return path.lower().endswith(IMAGE_SUFFIXES)
 
 
-def _has_no_term(found: Record, raw: str) -> bool:
-    """Tell if a finding is none that the vocabulary has, and no place holder or denial either."""
-    is_unknown = not found["finding"] and found["covid"] == "unknown"
-    return is_unknown and not vocabulary.is_blank(raw)
-
-
 def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 def _cut(text: str) -> str:
     return f"{text[:_LETTERS]}…" if len(text) > _LETTERS else text
-
-
-def _size(record: Record) -> int:
-    size = record.get("bytes")
-    return size if isinstance(size, int) else 0

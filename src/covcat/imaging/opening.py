@@ -19,7 +19,7 @@ from typing import Any
 from covcat import seal, stopping
 from covcat.catalog.columns import Record, Value
 from covcat.errors import DiskError, IntegrityError, UsageError
-from covcat.files import opened as opened_file
+from covcat.files import opened
 from covcat.imaging.build import SCHEMA, IndexReport
 from covcat.names import unsafe_name
 
@@ -57,9 +57,9 @@ class Index:
     def __init__(self, base: sqlite3.Connection, name: str, report: IndexReport) -> None:
         """`base` is closed with the last use of this object."""
         self.name, self.report = name, report
-        self._base, self._patience = base, _Patience()
+        self._base, self._limit = base, _TimeLimit()
         base.row_factory = sqlite3.Row
-        base.set_progress_handler(self._patience.is_over, _STEPS)
+        base.set_progress_handler(self._limit.is_over, _STEPS)
         base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
         base.set_authorizer(_only_looking)
         weakref.finalize(self, base.close)
@@ -74,20 +74,20 @@ class Index:
             IntegrityError, DiskError: the file was changed while it was read, or cannot be read.
             sqlite3.Error: the question itself is wrong, and nobody's `where` is in it.
         """
-        self._patience.seconds = LONGEST if where is not None else math.inf
-        self._patience.begin()
+        self._limit.seconds = LONGEST if where is not None else math.inf
+        self._limit.begin()
         try:
             if where is not None:  # it must be one condition: `1) OR (1` would undo the others
                 self._base.execute(f"EXPLAIN SELECT 1 FROM images WHERE {where}\n")  # noqa: S608
             for row in self._base.execute(text, values):
                 yield {name: _plain(row[name]) for name in row.keys()}  # noqa: SIM118 -- a Row
-                self._patience.begin()  # whoever reads the rows may have taken a day
+                self._limit.begin()  # whoever reads the rows may have taken a day
         except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
             stopping.raise_again()  # SQLite dropped what a signal raised in a handler
             self._check_readable(error)
             if where is None:
                 raise
-            is_long = self._patience.is_over()
+            is_long = self._limit.is_over()
             cause = f"it works for more than {LONGEST:.0f} seconds" if is_long else error
             raise UsageError(
                 f"--where `{where}` cannot be asked: {cause}",
@@ -97,7 +97,7 @@ class Index:
     def _check_readable(self, error: Exception) -> None:
         """Tell a file that was changed since it was opened, a disk that fails, and Ctrl-C."""
         code = str(getattr(error, "sqlite_errorname", ""))
-        if code == "SQLITE_INTERRUPT" and not self._patience.is_over():
+        if code == "SQLITE_INTERRUPT" and not self._limit.is_over():
             raise KeyboardInterrupt from error  # in a notebook, whose signals are its own
         is_undecodable = isinstance(error, sqlite3.OperationalError) and not code
         if code.startswith(_OF_THE_FILE) or is_undecodable:
@@ -111,10 +111,10 @@ class Index:
             ) from error
 
 
-def opened(path: Path, origin: IndexOrigin) -> Index | None:
+def open_index(path: Path, origin: IndexOrigin) -> Index | None:
     """Open an index to be read only; None if it is not there, not whole, or of another origin."""
     try:
-        with opened_file(path, follow=False) as stream:
+        with opened(path, follow=False) as stream:
             status = os.fstat(stream.fileno())
             if not seal.holds(stream, status.st_size):
                 return None
@@ -123,7 +123,7 @@ def opened(path: Path, origin: IndexOrigin) -> Index | None:
             index = None
             try:
                 if os.path.samestat(status, path.lstat()):
-                    index = _checked(base, origin)
+                    index = _check(base, origin)
             finally:
                 if index is None:
                     base.close()
@@ -132,7 +132,7 @@ def opened(path: Path, origin: IndexOrigin) -> Index | None:
         return None
 
 
-def _checked(base: sqlite3.Connection, origin: IndexOrigin) -> Index | None:
+def _check(base: sqlite3.Connection, origin: IndexOrigin) -> Index | None:
     """Look at what would lead elsewhere, were it forged: what the tables are, and every path."""
     if [row[0] for row in base.execute("SELECT sql FROM sqlite_master")] != list(SCHEMA):
         return None
@@ -176,7 +176,7 @@ def _names_only_its_own(base: sqlite3.Connection, origin: IndexOrigin) -> bool:
 
 
 def _plain(value: Value | bytes) -> Value:
-    """Write 65.0 years as people do."""
+    """Return a value of a cell: 65.0 years are 65."""
     if isinstance(value, bytes):
         raise sqlite3.OperationalError("a value is neither text nor number")
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -186,8 +186,8 @@ def _only_looking(action: int, *_: object) -> int:
     return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
 
 
-class _Patience:
-    """Ends a user's own condition that works for ever: so long may it take to the next row.
+class _TimeLimit:
+    """Ends a user's own condition that takes too long for one row.
 
     Of covcat's own questions it ends none, but lets signals through while SQLite works.
     """

@@ -15,11 +15,12 @@ from covcat.files import sqlite_errors
 _MEMORY = 16_384  # kB that SQLite keeps before it writes
 
 
-def _unnamed(*tables: str) -> sqlite3.Connection:
-    """Return a base that nobody else sees, on disk if it is large; it goes when it is closed."""
+def _open_scratch(owner: object, *tables: str) -> sqlite3.Connection:
+    """Return a base that nobody else sees, on disk if it is large; it goes with its owner."""
     base = sqlite3.connect("")
     for text in (f"PRAGMA cache_size = -{_MEMORY}", "PRAGMA journal_mode = OFF", *tables):
         base.execute(text)
+    weakref.finalize(owner, base.close)
     return base
 
 
@@ -28,11 +29,11 @@ class Additions:
 
     def __init__(self) -> None:
         self.count = 0  # of rows
-        self._base = _unnamed(
+        self._base = _open_scratch(
+            self,
             "CREATE TABLE rows (key TEXT, record TEXT)",
             "CREATE TABLE asked (key TEXT PRIMARY KEY) WITHOUT ROWID",
         )
-        weakref.finalize(self, self._base.close)
 
     def keep(self, key: str, record: Record) -> None:
         """Keep a row that adds to `key`."""
@@ -61,10 +62,8 @@ class Distinct:
     """How many different keys each of some groups has, which have numbers from 0 on."""
 
     def __init__(self) -> None:
-        self._base = _unnamed(
-            "CREATE TABLE keys (place INTEGER, key TEXT, PRIMARY KEY (place, key)) WITHOUT ROWID"
-        )
-        weakref.finalize(self, self._base.close)
+        table = "CREATE TABLE keys (place INTEGER, key TEXT, PRIMARY KEY (place, key))"
+        self._base = _open_scratch(self, f"{table} WITHOUT ROWID")
 
     def add(self, group: int, key: Value) -> None:
         """Add a key to a group, which may have it already.
