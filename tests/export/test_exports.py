@@ -452,7 +452,7 @@ def test_a_document_goes_to_a_file_system_without_hard_links_too(
     def refuse(*args: object) -> None:
         raise OSError(1, "not permitted")
 
-    monkeypatch.setattr("covcat.export.targets.os.link", refuse)
+    monkeypatch.setattr("covcat.export.os.link", refuse)
     assert covcat("manifest", "export", "-o", "a.csv").code == 0
     assert Path("a.csv").is_file()
 

@@ -39,7 +39,7 @@ AS_WRITTEN = ("location", "filename", "doi", "url", "license", "clinical_notes",
 
 
 def made(cells: Mapping[str, str], table: LabelTable = PLAIN, resource: Resource = COHEN) -> Record:
-    return labels.record(Row(cells, "t.csv"), table, resource)
+    return labels.LabelReader(table, resource).record(Row(cells, "t.csv"))
 
 
 # ---- cells and columns -------------------------------------------------------------------------
@@ -91,7 +91,7 @@ def test_an_id_that_only_looks_like_a_place_holder_is_kept(id: str) -> None:
 )
 def test_a_place_holder_in_a_path_is_no_patient(path: str, expected: str | None) -> None:
     table = replace(PLAIN, columns=None, extract={"patient_id": "path: ^([^/]+)/"})
-    found = labels.record(Row({"x": ""}, "t.csv", path), table, COHEN)
+    found = labels.LabelReader(table, COHEN).record(Row({"x": ""}, "t.csv", path))
     assert found["patient_id"] == expected
 
 
@@ -138,9 +138,9 @@ def test_constants_and_extracts_come_before_columns() -> None:
 
 def test_an_extract_may_look_at_the_path() -> None:
     table = replace(PLAIN, extract={"patient_id": "path: ^([^/]+)/"})
-    found = labels.record(Row({}, "P7/scan/1.dcm", "P7/scan/1.dcm"), table, COHEN)
+    found = labels.LabelReader(table, COHEN).record(Row({}, "P7/scan/1.dcm", "P7/scan/1.dcm"))
     assert found["patient_id"] == "cohen:P7"
-    assert labels.record(Row({}, "P7/t.csv"), table, COHEN)["patient_id"] == "cohen:P7"
+    assert labels.LabelReader(table, COHEN).record(Row({}, "P7/t.csv"))["patient_id"] == "cohen:P7"
 
 
 def test_an_extract_whose_group_is_not_there_is_blank() -> None:
@@ -157,17 +157,17 @@ def test_an_extract_of_another_form_is_a_mistake_of_the_catalog(rule: str) -> No
 def test_what_could_not_be_read_has_no_labels() -> None:
     """A file among DICOM slices that is none: the constants of the set do not hold for it."""
     table = replace(PLAIN, reader="nifti", constants={"finding": "COVID-19", "modality": "CT"})
-    broken = labels.record(Row({"error": "no NIfTI header"}, "a.nii"), table, FIGURE1)
+    broken = labels.LabelReader(table, FIGURE1).record(Row({"error": "no NIfTI header"}, "a.nii"))
     assert (broken["finding"], broken["covid"], broken["modality"]) == (None, "unknown", None)
     assert matching.images(Row({"error": "x"}, "a.nii"), table) == ["a.nii"]
-    whole = labels.record(Row({"dim1": "2"}, "a.nii", "a.nii"), table, FIGURE1)
+    whole = labels.LabelReader(table, FIGURE1).record(Row({"dim1": "2"}, "a.nii", "a.nii"))
     assert (whole["finding"], whole["covid"], whole["modality"]) == ("COVID-19", "yes", "ct")
 
 
 def test_groups_of_a_pattern_are_columns_of_their_own() -> None:
     table = replace(PLAIN, reader="names", columns={"finding": "kind | folder"})
     cells = {"split": "val", "folder": "PNEUMONIA", "kind": "", "patient_id": "person1"}
-    found = labels.record(Row(cells, "a/b.jpeg", "a/b.jpeg"), table, FIGURE1)
+    found = labels.LabelReader(table, FIGURE1).record(Row(cells, "a/b.jpeg", "a/b.jpeg"))
     assert [found[name] for name in ("split", "finding", "patient_id")] == [
         *("val", "Pneumonia", "figure1:person1")
     ]
@@ -280,7 +280,7 @@ def test_labels_of_other_sets_images_say_nothing_of_their_licence(name: str) -> 
     """CC BY 4.0 is of V7's annotations, and the AGPL of COVID-Net's code."""
     resource = CATALOG.get(name)
     for table in resource.tables:
-        found = labels.record(Row({"filename": "a.jpg"}, "t"), table, resource)
+        found = labels.LabelReader(table, resource).record(Row({"filename": "a.jpg"}, "t"))
         assert (found["license"], found["license_spdx"]) == (None, None)
         assert {found[f"allows_{use}"] for use in vocabulary.USES} == {"unknown"}
 
@@ -325,9 +325,8 @@ def test_a_mask_may_have_several_names_and_be_named_by_the_row() -> None:
 
 def test_what_one_table_leaves_blank_another_fills() -> None:
     one = made({"finding": "", "sex": "F", "age": "?"})
-    more = labels.record(
-        Row({"finding": "COVID-19", "sex": "M", "age": "40"}, "u.csv"), PLAIN, COHEN
-    )
+    row = Row({"finding": "COVID-19", "sex": "M", "age": "40"}, "u.csv")
+    more = labels.LabelReader(PLAIN, COHEN).record(row)
     found = labels.merged(one, [more])
     assert [found[name] for name in ("finding", "covid", "sex", "age")] == [
         *("COVID-19", "yes", "F", 40)
@@ -338,7 +337,7 @@ def test_what_one_table_leaves_blank_another_fills() -> None:
 def test_no_row_hides_another_rows_raw_cells() -> None:
     """A header and a name come from the same file, as do two rows on one image."""
     rows = [Row({"dim1": "2"}, "a.nii"), Row({"dim1": "3"}, "a.nii"), Row({"x": "4"}, "a.nii")]
-    first, *others = (labels.record(row, PLAIN, COHEN) for row in rows)
+    first, *others = (labels.LabelReader(PLAIN, COHEN).record(row) for row in rows)
     found = labels.merged(first, others)
     assert found == labels.merged(labels.merged(first, others[:1]), others[1:])
     assert json.loads(str(found["raw"])) == {
@@ -400,7 +399,7 @@ def test_a_record_holds_only_raw_values_and_words(cells: dict[str, str], whole: 
 
 @given(ROWS, ROWS)
 def test_merging_only_fills_blanks(one: dict[str, str], more: dict[str, str]) -> None:
-    first, second = made(one), labels.record(Row(more, "u.csv"), PLAIN, COHEN)
+    first, second = made(one), labels.LabelReader(PLAIN, COHEN).record(Row(more, "u.csv"))
     found = labels.merged(first, [second])
     for name in (*LABELS, "covid", "finding_raw"):
         if first[name] not in (None, "", "unknown"):

@@ -175,9 +175,9 @@ def _is_as_recorded(source: "ExportedRelease", file: "StoredFile") -> bool:
 
 def _bag(session: Session, source: "ExportedRelease", target: Path) -> None:
     from covcat.cli.progress import drawn
-    from covcat.export import bagit, targets
+    from covcat.export import bagit, check_free
 
-    targets.check_free(source.folder, target)
+    check_free(source.folder, target)
     with drawn(session, "auto") as progress:
         bagit.bag(source.folder, source.manifest, target, progress)
 

@@ -1,7 +1,7 @@
 """Who is in a cohort: each row that passes the filters is chosen, or left out with a reason."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -177,76 +177,55 @@ class Cohort:
     @cached_property
     def counts(self) -> CohortCounts:
         """Count all rows, by licence too."""
-        counting = _Counting()
-        for part, record, why in self.judged():
-            counting.add(part, record, why)
-        return counting.finished()
+        return _count(self.judged())
 
 
-class _Counting:
-    """Goes through all rows once."""
-
-    def __init__(self) -> None:
-        self.counts = CohortCounts()
-        self.tallies: dict[tuple[object, ...], LicenseCount] = {}
-        self.places: set[tuple[str, str]] = set()
-        self.contents: set[str] = set()
-        self.patients: set[str] = set()
-        self.digest = hashlib.sha256()
-
-    def add(self, part: IndexedRelease, record: Record, why: str) -> None:
-        counts = self.counts
+def _count(judged: Iterable[tuple[IndexedRelease, Record, str]]) -> CohortCounts:
+    """Go through all rows once."""
+    counts, digest = CohortCounts(), hashlib.sha256()
+    licenses: dict[tuple[object, ...], LicenseCount] = {}
+    places, contents, patients = set[tuple[str, str]](), set[str](), set[str]()
+    for part, record, why in judged:
         counts.rows += 1
         if why in (NOT_HERE, NOT_FIRST, NO_PATIENT):
             counts.left_out[why] = counts.left_out.get(why, 0) + 1
         if why == NOT_HERE:
             counts.missing += [str(record["image_id"])] if len(counts.missing) < _NAMED else []
-            return
-        tally = self._tally(record)
+            continue
+        tally = _license_count(licenses, record)
         tally.rows += 1
-        if not why:
-            tally.chosen += 1
-            tally.images += self._is_new(part, record)
-        elif why not in counts.left_out:
-            counts.refused += 1
-            tally.refused += 1
-            tally.why = tally.why or why
-
-    def _tally(self, record: Record) -> LicenseCount:
-        key = (record["license"], *(record[name] for name in _ALLOWS))
-        found = self.tallies.get(key)
-        if found is None:
-            license = record["license"]
-            allows = {use: str(record[f"allows_{use}"]) for use in USES}
-            found = LicenseCount(None if license is None else str(license), allows)
-            self.tallies[key] = found
-        return found
-
-    def _is_new(self, part: IndexedRelease, record: Record) -> bool:
-        """Add a chosen row; tell if it is the first one of its image."""
-        counts, sha256 = self.counts, str(record["sha256"])
+        if why:
+            is_refused = why not in counts.left_out
+            counts.refused += is_refused
+            tally.refused += is_refused
+            tally.why = tally.why or (why if is_refused else "")
+            continue
+        tally.chosen += 1
         counts.chosen += 1
-        line = f"{part.name} {record['image_id']} {sha256}\n"
-        self.digest.update(line.encode("utf-8", "surrogatepass"))
-        if record["patient_id"]:
-            self.patients.add(str(record["patient_id"]))
-        else:
-            counts.of_nobody += 1
+        line = f"{part.name} {record['image_id']} {record['sha256']}\n"
+        digest.update(line.encode("utf-8", "surrogatepass"))
+        counts.of_nobody += not record["patient_id"]
+        patients.add(str(record["patient_id"] or ""))
         place = (part.name, str(record["path"]))
-        if place in self.places:
-            return False
-        self.places.add(place)
-        self.contents.add(sha256)
+        if place in places:
+            continue
+        places.add(place)
+        contents.add(str(record["sha256"]))
+        tally.images += 1
+        counts.bytes += int(record["bytes"] or 0)
         if query.is_gone(f"{part.folder}/files/{record['path']}", record["bytes"]):
             counts.gone[part.name] = counts.gone.get(part.name, 0) + 1
-        counts.bytes += int(record["bytes"] or 0)
-        return True
+    counts.images, counts.patients = len(places), len(patients - {""})
+    counts.alike = counts.images - len(contents)
+    counts.images_sha256 = digest.hexdigest()
+    counts.licenses = sorted(licenses.values(), key=lambda one: (-one.rows, one.license or ""))
+    return counts
 
-    def finished(self) -> CohortCounts:
-        counts = self.counts
-        counts.images, counts.patients = len(self.places), len(self.patients)
-        counts.alike = counts.images - len(self.contents)
-        counts.images_sha256 = self.digest.hexdigest()
-        tallies = self.tallies.values()
-        counts.licenses = sorted(tallies, key=lambda one: (-one.rows, one.license or ""))
-        return counts
+
+def _license_count(known: dict[tuple[object, ...], LicenseCount], record: Record) -> LicenseCount:
+    license = record["license"]
+    key = (license, *(record[name] for name in _ALLOWS))
+    if key not in known:
+        allows = {use: str(record[f"allows_{use}"]) for use in USES}
+        known[key] = LicenseCount(None if license is None else str(license), allows)
+    return known[key]

@@ -50,16 +50,9 @@ def tally(indexes: Iterable[Index], by: Sequence[str], of: Of, question: Questio
     Raises:
         UsageError: the condition of the user's own is no SQL, or does more than to look.
     """
-    condition = question.sql()
-    return _summed(
-        (
-            record
-            for index in indexes
-            for record in index.rows(*_grouped(by, of, condition), question.where)
-        ),
-        by,
-        of,
-    )
+    text, values = _grouped(by, of, question.sql())
+    records = (one for index in indexes for one in index.rows(text, values, question.where))
+    return _count_groups(records, by, of)
 
 
 def _grouped(by: Sequence[str], of: Of, condition: Condition) -> tuple[str, list[str]]:
@@ -76,7 +69,7 @@ def _sql(column: str) -> str:
     return column if column in NAMES else f"({column}\n)"
 
 
-def _summed(records: Iterable[Record], by: Sequence[str], of: Of) -> GroupCounts:
+def _count_groups(records: Iterable[Record], by: Sequence[str], of: Of) -> GroupCounts:
     distinct = Distinct()
     counts: Counter[Group] = Counter()
     numbers: dict[Group, int] = {}
@@ -112,19 +105,18 @@ def _groups(record: Record, by: Sequence[str]) -> Iterator[Group]:
 
 def _sorted(counts: Counter[Group], by: Sequence[str]) -> tuple[tuple[Group, int], ...]:
     """Sort by the columns from the left, each in its own order; what is unknown comes last."""
-    ranks = [_ranks(name, number, counts) for number, name in enumerate(by)]
-    return tuple(
-        sorted(
-            counts.items(),
-            key=lambda item: [rank(cell) for rank, cell in zip(ranks, item[0], strict=True)],
-        )
-    )
+    ranks = [_rank_of(name, number, counts) for number, name in enumerate(by)]
+
+    def place(item: tuple[Group, int]) -> list[Rank]:
+        return [rank(cell) for rank, cell in zip(ranks, item[0], strict=True)]
+
+    return tuple(sorted(counts.items(), key=place))
 
 
 Rank = tuple[bool, float, str]
 
 
-def _ranks(name: str, number: int, counts: Counter[Group]) -> Callable[[Value], Rank]:
+def _rank_of(name: str, number: int, counts: Counter[Group]) -> Callable[[Value], Rank]:
     """Return a column's order: the vocabulary's, that of numbers or dates, else most first."""
     if words := order(name):
         known = {word: place for place, word in enumerate(words)}
@@ -217,12 +209,18 @@ def _recounted(index: Index, counts: PublishedCounts, recount: Recount) -> Recou
     everything = Question(where=recount.where, with_files_only=False).sql()
     conditions = [_row_condition(recount.by, row[:-1]) for row in counts.rows]
     rows = []
-    for row, condition in zip(counts.rows, conditions, strict=True):
-        found = _count(index, recount.of, _both(everything, condition))
-        rows.append(_compared(row, found, recount))
-    rest = _both(everything, _none(conditions))
+    for (*cells, number), condition in zip(counts.rows, conditions, strict=True):
+        published, found = int(number), _count(index, recount.of, _both(everything, condition))
+        explained = next((one for one in recount.differs if one.row == tuple(cells)), None)
+        status: Status = "same" if found == published else "differs"
+        if explained is not None:
+            status = "explained" if found == explained.found else "outdated"
+        rows.append(Compared(tuple(cells), published, found, status, explained))
+    in_a_row = " OR ".join(f"({sql})" for sql, _ in conditions) or "0"
+    values = [value for _, values in conditions for value in values]
+    rest = _both(everything, (f"({in_a_row}) IS NOT TRUE", values))
     records = index.rows(*_grouped(recount.by, recount.of, rest))
-    others = _summed(records, recount.by, recount.of).groups
+    others = _count_groups(records, recount.by, recount.of).groups
     rows += [Compared(group, None, number, "in no row") for group, number in others]
     return RecountedTable(
         counts,
@@ -232,23 +230,8 @@ def _recounted(index: Index, counts: PublishedCounts, recount: Recount) -> Recou
     )
 
 
-def _compared(row: tuple[str, ...], found: int, recount: Recount) -> Compared:
-    *cells, number = row
-    published = int(number)
-    explained = next((one for one in recount.differs if one.row == tuple(cells)), None)
-    status: Status = "same" if found == published else "differs"
-    if explained is not None:
-        status = "explained" if found == explained.found else "outdated"
-    return Compared(tuple(cells), published, found, status, explained)
-
-
 def _both(one: Condition, other: Condition) -> Condition:
     return f"({one[0]}) AND ({other[0]})", [*one[1], *other[1]]
-
-
-def _none(conditions: Sequence[Condition]) -> Condition:
-    any_of = " OR ".join(f"({sql})" for sql, _ in conditions) or "0"
-    return f"({any_of}) IS NOT TRUE", [value for _, values in conditions for value in values]
 
 
 def _count(index: Index, of: Of, condition: Condition) -> int:

@@ -6,7 +6,7 @@ Raw values are kept as they are; what the vocabulary does not know stays blank b
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from covcat.catalog.entries import LabelTable, License, Resource
 from covcat.catalog.matching import Row, by_names, column_of
 from covcat.errors import IntegrityError
 from covcat.imaging.dates import date
+from covcat.imaging.readers.base import writable
 from covcat.imaging.readers.delimited import delimiter_of
 from covcat.imaging.readers.limits import MOST_BYTES, too_much, weight
 
@@ -26,11 +27,6 @@ _SHORT = 200  # letters of a text that is remembered
 _SHOWN = 50  # columns that a message names
 _T = TypeVar("_T")
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
-
-
-def record(row: Row, table: LabelTable, resource: Resource) -> Record:
-    """Return the labels of one row; for many rows of a table, make one LabelReader."""
-    return LabelReader(table, resource).record(row)
 
 
 class LabelReader:
@@ -50,7 +46,16 @@ class LabelReader:
             for name, words in (table.values or {}).items()
         }
         self._whole = _licence_of_all(resource, table)
-        self._meanings = {name: _remembered(work) for name, work in self._works().items()}
+        days = _days_before if table.offset_from == "image" else _offset
+        works: dict[str, Callable[[str], Value]] = {
+            "age": _age,
+            "offset": days,
+            "date": lambda raw: date(raw, table.dates) or None,
+        }
+        for name, kind in vocabulary.LISTS.items():
+            if name != "finding":
+                works[name] = partial(_term, kind, (table.values or {}).get(name, {}))
+        self._meanings = {name: _remembered(work) for name, work in works.items()}
         self._finding = _remembered(self._find_finding)
         self._terms = _remembered(lambda raw: terms_of(raw, self._whole))
 
@@ -75,7 +80,7 @@ class LabelReader:
             raise too_much(f"a row of `{row.file}` as JSON", 2 * MOST_BYTES, "bytes")
         if not cells.isascii():
             found = {
-                name: _writable(value) if isinstance(value, str) else value
+                name: writable(value) if isinstance(value, str) else value
                 for name, value in found.items()
             }
         return found | self._terms(str(found["license"] or "")) | self._disputed(row)
@@ -122,24 +127,6 @@ class LabelReader:
         if not raw or not vocabulary.is_blank(raw):
             return not raw
         return name not in self._own or vocabulary.plain(raw) not in self._own[name]
-
-    def _works(self) -> dict[str, Callable[[str], Value]]:
-        """Return what makes a value of the raw text, for the labels that have rules."""
-        own = self._table.values or {}
-
-        def of_list(name: str, kind: str) -> Callable[[str], Value]:
-            return lambda raw: vocabulary.term(kind, raw, own.get(name, {})) or None
-
-        return {
-            **{
-                name: of_list(name, kind)
-                for name, kind in vocabulary.LISTS.items()
-                if name != "finding"
-            },
-            "age": _age,
-            "offset": _days_before if self._table.offset_from == "image" else _offset,
-            "date": lambda raw: date(raw, self._table.dates) or None,
-        }
 
     def _find_finding(self, raw: str) -> Record:
         own = (self._table.values or {}).get("finding", {})
@@ -209,6 +196,10 @@ def _remembered(work: Callable[[str], _T]) -> Callable[[str], _T]:
     """Return `work` with a memory for short texts: a table has few of them, again and again."""
     known = lru_cache(maxsize=4000)(work)
     return lambda text: known(text) if len(text) <= _SHORT else work(text)
+
+
+def _term(kind: str, own: Mapping[str, str], raw: str) -> Value:
+    return vocabulary.term(kind, raw, own) or None
 
 
 def _age(raw: str) -> Value:
@@ -295,11 +286,6 @@ def _free(file: str, known: Mapping[str, object], last: dict[str, int]) -> str:
         free = f"{file}#{number}"
     last[file] = number
     return free
-
-
-def _writable(text: str) -> str:
-    r"""Spell out what UTF-8 has no bytes for: half a character, which JSON can name (`\ud83d`)."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _cell(cells: Mapping[str, str], name: str) -> str | None:

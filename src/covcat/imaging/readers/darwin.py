@@ -18,7 +18,7 @@ from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError
 from covcat.imaging.readers import limits
-from covcat.imaging.readers.base import ReleaseFiles
+from covcat.imaging.readers.base import ReleaseFiles, writable
 from covcat.imaging.readers.limits import MOST_BYTES, MOST_COLUMNS, too_much, weight
 
 _MAX_BYTES = 8_000_000  # of one JSON, which may need 40 times that; the largest real one has 1 MB
@@ -90,7 +90,7 @@ def _row(place: str, data: bytes) -> dict[str, str]:
         raise too_much(f"`{place}`", MOST_COLUMNS, "kinds of tags")
     if sum(map(weight, cells.values())) > MOST_BYTES:
         raise too_much(f"`{place}`, less its polygons,", MOST_BYTES, "bytes")
-    return {_writable(name): _writable(text) for name, text in cells.items()}
+    return {writable(name): writable(text) for name, text in cells.items()}
 
 
 def _cells(tree: dict[str, Any]) -> dict[str, str]:
@@ -135,11 +135,6 @@ def _left(one: dict[str, Any]) -> dict[str, Any]:
     """Return a polygon's annotation without its points."""
     points = ("path", "additional_paths")
     return {**one, "polygon": {k: v for k, v in one["polygon"].items() if k not in points}}
-
-
-def _writable(text: str) -> str:
-    r"""Write half of a pair of surrogates as JSON does, `\ud800`: no file can hold it."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _pair(tag: str) -> tuple[str, str]:
