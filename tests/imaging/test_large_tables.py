@@ -1,6 +1,5 @@
 """What a label table costs in memory is not its own choice, and a table of labels is still read."""
 
-import hashlib
 import io
 import json
 import struct
@@ -11,16 +10,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from makers.laid import lay
 from makers.tables import darwin, png, sheet_xml, source_of, with_parts, workbook
 
 from covcat.catalog import load
 from covcat.catalog.columns import Record
 from covcat.catalog.entries import LabelTable
 from covcat.errors import IntegrityError
-from covcat.files import StoredFile
 from covcat.imaging import labels, readers
 from covcat.imaging.scratch import Additions
-from covcat.store import manifest
 
 MOST_MIB = 500  # of memory of a whole command, whatever the table
 SHEET, STYLES = "xl/worksheets/sheet1.xml", "xl/styles.xml"
@@ -416,16 +414,8 @@ def put(folder: Path, reader: str, files: Mapping[str, bytes], more: str = "") -
     """Make a release as if it had been fetched."""
     (folder / "catalog").mkdir()
     (folder / "catalog" / "set.yaml").write_text(ENTRY.replace("READER", reader) + more)
-    release = folder / "data" / "set" / "1"
-    (release / "files").mkdir(parents=True)
-    stored = []
-    for name, data in {**files, "a.png": png(5, 5)}.items():
-        (release / "files" / name).write_bytes(data)
-        digest = hashlib.sha256(data).hexdigest()
-        stored.append(StoredFile(path=f"files/{name}", bytes=len(data), sha256=digest))
-    resource, known = load.load((folder / "catalog",)).find("set@1")
-    assert known is not None
-    manifest.write(release, manifest.made(resource, known, (), stored, (), "files"))
+    found = load.load((folder / "catalog",)).find("set@1")
+    lay(found, {**files, "a.png": png(5, 5)}, data=folder / "data")
 
 
 MEASURE = """

@@ -21,7 +21,7 @@ import pytest
 from covcat import seal
 from covcat.catalog import load
 from covcat.errors import DiskError, IntegrityError
-from covcat.imaging import index, opening
+from covcat.imaging import index
 from covcat.imaging.build import IndexReport
 from covcat.imaging.opening import Index
 from covcat.progress import Silent
@@ -243,7 +243,7 @@ def test_an_index_that_is_removed_as_soon_as_it_is_made_can_be_read(
 def test_a_release_that_changes_all_the_time_is_an_error(
     here: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "opened", lambda path, origin: None)
+    monkeypatch.setattr(index, "open_index", lambda path, origin: None)
     with pytest.raises(DiskError, match="changes while it is read"):
         asked()
     assert not list((DATA / ".covcat/staging").iterdir())
