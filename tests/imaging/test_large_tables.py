@@ -73,7 +73,7 @@ def crowded(data: bytes, count: int) -> bytes:
 
 def rows(reader: str, data: bytes | str, folder: Path, **keys) -> list[dict[str, str]]:
     table = LabelTable(reader=reader, path="table", source="made up", **keys)
-    return [dict(row.cells) for row in readers.rows(table, source_of(folder, {"table": data}))]
+    return [dict(row.cells) for row in readers.read_rows(table, source_of(folder, {"table": data}))]
 
 
 # ---- told before it is passed ------------------------------------------------------------------

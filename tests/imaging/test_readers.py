@@ -42,7 +42,7 @@ def table(reader: str, path: str, **keys) -> LabelTable:
 
 
 def rows_of(folder: Path, files, reader: str, path: str = "*", **keys) -> list[Row]:
-    return list(readers.rows(table(reader, path, **keys), source_of(folder, files)))
+    return list(readers.read_rows(table(reader, path, **keys), source_of(folder, files)))
 
 
 def cells_of(folder: Path, data, reader: str, **keys) -> list[dict[str, str]]:
@@ -868,7 +868,7 @@ def real_rows(name: str) -> list[Row]:
     if not (REAL / name).is_file():
         pytest.skip("the real tables are not here")
     reader, _, _, keys = FACTS[name]
-    return list(readers.rows(table(reader, name, **keys), ReleaseFiles(REAL, [name])))
+    return list(readers.read_rows(table(reader, name, **keys), ReleaseFiles(REAL, [name])))
 
 
 @pytest.mark.parametrize("name", FACTS)

@@ -239,7 +239,7 @@ class _IndexBuild:
     def _rows(self, table: LabelTable, reading: labels.LabelReader) -> Iterator[Row]:
         """Give the rows of a table that are rows of labels, and note what it lacks."""
         file = None
-        for row in readers.rows(table, self.source):
+        for row in readers.read_rows(table, self.source):
             if table.reader in matching.OF_IMAGES and not self._is_picture(row, table):
                 continue
             if table.reader in ("delimited", "sheet") and row.file != file:

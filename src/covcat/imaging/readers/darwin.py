@@ -12,13 +12,13 @@ import zlib
 from collections.abc import Iterator
 from lzma import LZMAError
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError
 from covcat.imaging.readers import limits
-from covcat.imaging.readers.base import ReleaseFiles, writable
+from covcat.imaging.readers.base import writable
 from covcat.imaging.readers.limits import MOST_BYTES, MOST_COLUMNS, too_much, weight
 
 _MAX_BYTES = 8_000_000  # of one JSON, which may need 40 times that; the largest real one has 1 MB
@@ -32,50 +32,40 @@ _BROKEN = (
 )
 
 
-def rows(table: LabelTable, source: ReleaseFiles) -> Iterator[Row]:
-    """Give a row for every annotated image; `file` is the JSON or the zip that it is in."""
-    for path in source.matching(table.path):
-        for place, data in _documents(path, source.folder / path):
-            yield Row(_row(place, data), path)
-
-
-def _documents(path: str, file: Path) -> Iterator[tuple[str, bytes]]:
-    """Give place and bytes of every JSON, one at a time."""
+def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
+    """Give a row for every annotated image; its file is the JSON or the zip that it is in."""
+    del table
     with file.open("rb") as stream:
         if stream.read(2) != b"PK":
             stream.seek(0)
-            yield path, _bounded(stream.read(_MAX_BYTES + 1), path)
+            yield Row(_read_cells(path, stream), path)
             return
     try:
         with limits.unzipped(file, path) as packed:
-            yield from _members(packed, path)
+            for one in _annotations(packed, path):
+                with limits.member(packed, one, path) as member:
+                    yield Row(_read_cells(f"{path}/{one.filename}", member), path)
     except _BROKEN as error:
         raise IntegrityError(f"the zip `{path}` cannot be read: {error}") from error
 
 
-def _members(packed: zipfile.ZipFile, path: str) -> Iterator[tuple[str, bytes]]:
-    members = [one for one in packed.infolist() if _is_document(one.filename)]
-    if not members:
+def _annotations(packed: zipfile.ZipFile, path: str) -> list[zipfile.ZipInfo]:
+    found = [
+        one
+        for one in packed.infolist()
+        if one.filename.lower().endswith(".json") and not one.filename.startswith("__MACOSX/")
+    ]
+    if not found:
         raise IntegrityError(f"the zip `{path}` holds no JSON, expected Darwin annotations")
-    if sum(one.file_size for one in members) > _MAX_TOTAL:
+    if sum(one.file_size for one in found) > _MAX_TOTAL:
         raise IntegrityError(f"the zip `{path}` unpacks to more than {_MAX_TOTAL:,} bytes")
-    for one in members:
-        place = f"{path}/{one.filename}"
-        with limits.member(packed, one, path) as stream:
-            yield place, _bounded(stream.read(_MAX_BYTES + 1), place)
+    return found
 
 
-def _is_document(name: str) -> bool:
-    return name.lower().endswith(".json") and not name.startswith("__MACOSX/")
-
-
-def _bounded(data: bytes, place: str) -> bytes:
+def _read_cells(place: str, stream: IO[bytes]) -> dict[str, str]:
+    data = stream.read(_MAX_BYTES + 1)
     if len(data) > _MAX_BYTES:
         raise too_much(f"`{place}`", _MAX_BYTES, "bytes")
-    return data
-
-
-def _row(place: str, data: bytes) -> dict[str, str]:
     try:
         tree = json.loads(data)
     except (ValueError, RecursionError) as error:  # a wrong encoding is a ValueError too

@@ -8,25 +8,15 @@ A quote that is not closed, or goes on after its end, is damage: it would move c
 import csv
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError
-from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.readers.limits import MOST_BYTES, MOST_COLUMNS, lines, too_much, weight
 
 _NAMED = {"tab": "\t", "space": " "}
 _QUOTES = 'where `"` is a letter like any other, the entry says `quote: none`'
-
-
-def rows(table: LabelTable, source: ReleaseFiles) -> Iterator[Row]:
-    """Give every row that is not blank.
-
-    Further columns of one name are called `NAME#2`, cells beyond the header `#N`.
-    """
-    csv.field_size_limit(min(sys.maxsize, 1 << 30))
-    for path in source.matching(table.path):
-        yield from _of(path, table, source)
 
 
 def delimiter_of(table: LabelTable) -> str:
@@ -34,11 +24,14 @@ def delimiter_of(table: LabelTable) -> str:
     return _NAMED.get(table.delimiter or ",", table.delimiter or ",")
 
 
-def _of(path: str, table: LabelTable, source: ReleaseFiles) -> Iterator[Row]:
+def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
+    """Give every row that is not blank.
+
+    Further columns of one name are called `NAME#2`, cells beyond the header `#N`.
+    """
+    csv.field_size_limit(min(sys.maxsize, 1 << 30))
     try:
-        with (source.folder / path).open(
-            encoding=table.encoding or "utf-8-sig", newline=""
-        ) as stream:
+        with file.open(encoding=table.encoding or "utf-8-sig", newline="") as stream:
             records = _records(_without(lines(stream, path), table.comment), path, table)
             names = unique(list(table.header) or next(records, ([], 0, []))[0])
             width = len(names)

@@ -12,7 +12,6 @@ from pathlib import Path
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
 from covcat.errors import UsageError
-from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.readers.dicom_header import Deflated, find_elements, read_elements
 from covcat.imaging.readers.file_bytes import open_bytes
 
@@ -62,23 +61,23 @@ PREAMBLE = "preamble"  # a cell of our own: `missing` where a file begins with i
 _MOST = 1 << 21  # bytes of a header; real ones end within the first 256 kB
 
 
-def rows(table: LabelTable, source: ReleaseFiles) -> Iterator[Row]:
-    """Give a row for every file; of one that cannot be read, a row with the cell `error`.
+def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
+    """Give a row for a file; if it cannot be read, one with the cell `error`.
 
     Raises:
         UsageError: pydicom is not installed.
     """
+    del table
     try:
         import_module("pydicom")  # for texts in other character sets
     except ImportError as error:
         raise UsageError(
             "DICOM headers need the package pydicom", hint="pip install 'covcat[dicom]'"
         ) from error
-    for path in source.matching(table.path):
-        yield _row(path, source.folder / path)
+    yield _read_row(path, file)
 
 
-def _row(path: str, file: Path) -> Row:
+def _read_row(path: str, file: Path) -> Row:
     with open_bytes(file, _MOST) as data:
         begin = find_elements(data.some(0, 132))
         if begin is None:

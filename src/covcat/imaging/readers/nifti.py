@@ -8,11 +8,11 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
-from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.readers.file_bytes import FileBytes, open_bytes
 
 _SIZE = 540  # bytes of the larger header
@@ -56,19 +56,19 @@ class NiftiHeader:
         return self.bitpix // _CHANNELS.get(self.datatype, 1)
 
 
-def rows(table: LabelTable, source: ReleaseFiles) -> Iterator[Row]:
-    """Give a row for every volume; of a file that is none, a row with the cell `error`."""
-    for path in source.matching(table.path):
-        with open_bytes(source.folder / path) as data:
-            try:
-                found = read_header(data)
-            except zlib.error as error:
-                yield Row({"error": f"damaged gzip: {error}"}, path)
-                continue
-        if found is None:
-            yield Row({"error": "no NIfTI header"}, path)
-        else:
-            yield Row(_cells(found), path, path)
+def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
+    """Give a row for a volume; of a file that is none, one with the cell `error`."""
+    del table
+    try:
+        with open_bytes(file) as data:
+            found = read_header(data)
+    except zlib.error as error:
+        yield Row({"error": f"damaged gzip: {error}"}, path)
+        return
+    if found is None:
+        yield Row({"error": "no NIfTI header"}, path)
+    else:
+        yield Row(_cells(found), path, path)
 
 
 def _cells(found: NiftiHeader) -> dict[str, str]:

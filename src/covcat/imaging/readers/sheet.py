@@ -10,21 +10,19 @@ from pathlib import Path
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError
-from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.readers.delimited import enough, unique
 from covcat.imaging.readers.workbook import read_cells
 
 
-def rows(table: LabelTable, source: ReleaseFiles) -> Iterator[Row]:
+def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
     """Give every row that is not blank; further columns of one name and cells as `delimited`."""
-    for path in source.matching(table.path):
-        lines = _lines(path, table.sheet, source.folder / path)
-        names = unique(table.header or next(lines, []))
-        count = len(names)
-        for cells in lines:
-            cells += [""] * (count - len(cells))
-            names = enough(names, len(cells))
-            yield Row(dict(zip(names, cells, strict=False)), path)
+    lines = _lines(path, table.sheet, file)
+    names = unique(table.header or next(lines, []))
+    count = len(names)
+    for cells in lines:
+        cells += [""] * (count - len(cells))
+        names = enough(names, len(cells))
+        yield Row(dict(zip(names, cells, strict=False)), path)
 
 
 def _lines(path: str, sheet: str | None, file: Path) -> Iterator[list[str]]:
