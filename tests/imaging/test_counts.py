@@ -773,7 +773,7 @@ def test_every_packaged_recount_is_consistent_and_can_be_asked(
     published: PublishedCounts, tmp_path: Path
 ) -> None:
     assert check.recount_mistakes(published) == []
-    found = images_counts.recounted(index_of(tmp_path / "index.sqlite", []), published)
+    found = images_counts.recount_table(index_of(tmp_path / "index.sqlite", []), published)
     assert {row.found for row in found.rows} == {0}
     assert found.counted == 0
 
@@ -820,7 +820,7 @@ def test_groups_are_what_a_plain_count_gives(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     index = index_of(tmp_path_factory.getbasetemp() / "property.sqlite", records)
-    found = images_counts.tally([index], by, of, Question(with_files_only=False))
+    found = images_counts.count_groups([index], by, of, Question(with_files_only=False))
     assert dict(found.groups) == plainly(records, by, of)
     assert len(found.groups) == len(dict(found.groups))
 
@@ -858,5 +858,5 @@ def test_each_kind_of_column_has_its_own_order(tmp_path: Path) -> None:
     for name, some in values.items():
         records: list[Record] = [{name: value, "matched": "both"} for value in some]
         index = index_of(tmp_path / f"{name}.sqlite", records)
-        found = images_counts.tally([index], [name], "rows", Question(with_files_only=False))
+        found = images_counts.count_groups([index], [name], "rows", Question(with_files_only=False))
         assert [group[0] for group, _ in found.groups] == expected[name]

@@ -504,7 +504,7 @@ def test_a_slow_reader_does_not_end_a_question(shelf, asked, monkeypatch) -> Non
     monkeypatch.setattr(opening, "LONGEST", 0.2)
     clock = iter(range(10_000))
     monkeypatch.setattr(opening.time, "monotonic", lambda: next(clock) * 0.1)
-    assert len(list(query.asked(one, query.Question(where="age > 0")))) == 6
+    assert len(list(query.select(one, query.Question(where="age > 0")))) == 6
 
 
 def test_a_question_without_a_condition_has_all_the_time_it_needs(
@@ -513,9 +513,9 @@ def test_a_question_without_a_condition_has_all_the_time_it_needs(
     monkeypatch.setattr(opening, "LONGEST", -1.0)
     monkeypatch.setattr(opening, "_STEPS", 1)
     one = index_of_set(shelf)
-    assert len(list(query.asked(one, query.Question()))) == 7
+    assert len(list(query.select(one, query.Question()))) == 7
     with pytest.raises(UsageError, match="it works for more than"):
-        list(query.asked(one, query.Question(where="age > 0")))
+        list(query.select(one, query.Question(where="age > 0")))
 
 
 # ---- the index ---------------------------------------------------------------------------------
@@ -722,7 +722,7 @@ def test_every_value_survives_a_file(name: str, rows: list[Record], tmp_path_fac
 @given(NASTY)
 def test_a_tsv_cell_is_visible_and_can_be_undone(text: str) -> None:
     stream = io.StringIO()
-    writers.tsv_to(stream, ("raw",), [{"raw": text}])
+    writers.write_tsv(stream, ("raw",), [{"raw": text}])
     cell = stream.getvalue().removeprefix("raw\n").removesuffix("\n")
     assert shows_harmlessly(cell)
     assert "\t" not in cell
@@ -733,7 +733,7 @@ def test_a_tsv_cell_is_visible_and_can_be_undone(text: str) -> None:
 @given(NASTY)
 def test_a_csv_cell_is_no_formula_and_can_be_undone(text: str) -> None:
     stream = io.StringIO(newline="")
-    writers.csv_to(stream, ("raw",), [{"raw": text}])
+    writers.write_csv(stream, ("raw",), [{"raw": text}])
     _, (cell,) = csv.reader(io.StringIO(stream.getvalue(), newline="")) if text else ([], [""])
     assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
     assert cell.removeprefix("'") == text

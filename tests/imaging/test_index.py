@@ -63,7 +63,7 @@ def listed(name: str, **tables: bytes) -> dict[str, bytes]:
 
 def index_of(resource: Resource, release: Release) -> tuple[list[Record], IndexReport]:
     found = index.index_of(resource, release, Store(DATA), Silent())
-    return list(query.asked(found, EVERYTHING)), found.report
+    return list(query.select(found, EVERYTHING)), found.report
 
 
 def indexed(name: str, files: Mapping[str, bytes]) -> tuple[list[Record], IndexReport]:

@@ -327,7 +327,7 @@ def test_what_one_table_leaves_blank_another_fills() -> None:
     one = made({"finding": "", "sex": "F", "age": "?"})
     row = Row({"finding": "COVID-19", "sex": "M", "age": "40"}, "u.csv")
     more = labels.LabelReader(PLAIN, COHEN).record(row)
-    found = labels.merged(one, [more])
+    found = labels.merge(one, [more])
     assert [found[name] for name in ("finding", "covid", "sex", "age")] == [
         *("COVID-19", "yes", "F", 40)
     ]
@@ -338,8 +338,8 @@ def test_no_row_hides_another_rows_raw_cells() -> None:
     """A header and a name come from the same file, as do two rows on one image."""
     rows = [Row({"dim1": "2"}, "a.nii"), Row({"dim1": "3"}, "a.nii"), Row({"x": "4"}, "a.nii")]
     first, *others = (labels.LabelReader(PLAIN, COHEN).record(row) for row in rows)
-    found = labels.merged(first, others)
-    assert found == labels.merged(labels.merged(first, others[:1]), others[1:])
+    found = labels.merge(first, others)
+    assert found == labels.merge(labels.merge(first, others[:1]), others[1:])
     assert json.loads(str(found["raw"])) == {
         "a.nii": {"dim1": "2"},
         "a.nii#2": {"dim1": "3"},
@@ -400,7 +400,7 @@ def test_a_record_holds_only_raw_values_and_words(cells: dict[str, str], whole: 
 @given(ROWS, ROWS)
 def test_merging_only_fills_blanks(one: dict[str, str], more: dict[str, str]) -> None:
     first, second = made(one), labels.LabelReader(PLAIN, COHEN).record(Row(more, "u.csv"))
-    found = labels.merged(first, [second])
+    found = labels.merge(first, [second])
     for name in (*LABELS, "covid", "finding_raw"):
         if first[name] not in (None, "", "unknown"):
             assert found[name] == first[name]

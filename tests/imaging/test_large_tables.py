@@ -366,10 +366,10 @@ def test_what_rows_add_to_one_image_is_bounded() -> None:
             raw = json.dumps({"u.csv": {"notes": "x" * 10_000, "n": str(number)}})
             yield {"label_source": "u.csv", "raw": raw, "age": number}
 
-    found = labels.merged({"raw": "{}", "age": None}, list(further())[:300])
+    found = labels.merge({"raw": "{}", "age": None}, list(further())[:300])
     assert (found["age"], len(json.loads(str(found["raw"])))) == (0, 300)
     with pytest.raises(IntegrityError, match=r"what `u\.csv` adds to one image has more than"):
-        labels.merged({"raw": "{}", "age": None}, further())
+        labels.merge({"raw": "{}", "age": None}, further())
 
 
 # ---- the whole command -------------------------------------------------------------------------

@@ -126,13 +126,13 @@ def _group(
     question: "Question",
     output: str | None,
 ) -> None:
-    from covcat.imaging.counts import tally
+    from covcat.imaging.counts import count_groups
 
     releases, failed = cli_indexes.indexes(session, names)
     warn_of_failures(session, failed)
     asked = replace(question, with_files_only=False)
     columns = tuple(dict.fromkeys(by))
-    found = tally([one.index for one in releases.values()], columns, of, asked)
+    found = count_groups([one.index for one in releases.values()], columns, of, asked)
     _warn(session, releases.values(), asked)
     _explain(session, found, of)
     rows = [{**_cells(columns, group), of: count} for group, count in found.groups]
@@ -240,7 +240,7 @@ def _tables(session: Session, resource: Resource, release: Release) -> "list[Rec
     from covcat.imaging.query import Question
 
     name = f"{resource.id}@{release.id}"
-    published = counting.of_release(resource, release)
+    published = counting.tables_of_release(resource, release)
     elsewhere = sum(one.release is None and one.recount is None for one in resource.published)
     if elsewhere:
         session.say(f"{resource.id}: {plural(elsewhere, 'published table')} of no release here")
@@ -250,7 +250,7 @@ def _tables(session: Session, resource: Resource, release: Release) -> "list[Rec
     index = index_here(session, resource, release)
     tell(session, index)
     _warn_of_gone(session, [index], Question())
-    tables = [counting.recounted(index, one) for one in published]
+    tables = [counting.recount_table(index, one) for one in published]
     for table in tables:
         session.say(f"{name}: {_summary(table)}")
     return tables

@@ -104,7 +104,7 @@ def images(
     releases = [(one.resource, one.release) for one in found.values()]
     indexes.warn_of_doubles(session, releases, "listed")
     records = _begun(
-        chain.from_iterable(query.asked(one.index, question) for one in found.values())
+        chain.from_iterable(query.select(one.index, question) for one in found.values())
     )
     if question.one_per is not None:  # who is in two releases is one patient
         records = _once(records, "patient_id")

@@ -195,12 +195,14 @@ def question_of(
     if one_per not in (None, "patient"):
         raise UsageError(f"--one-per `{one_per}`: expected patient")
     return query.Question(
-        findings=tuple(map(query.finding, findings or ())),
+        findings=tuple(map(query.read_finding, findings or ())),
         covid=tuple(covid or ()),
-        views=tuple(query.word("--view", "views", one) for one in views or ()),
-        modalities=tuple(query.word("--modality", "modalities", one) for one in modalities or ()),
-        sexes=tuple(query.word("--sex", "sexes", one) for one in sexes or ()),
-        ages=query.ages(ages) if ages else None,
+        views=tuple(query.read_word("--view", "views", one) for one in views or ()),
+        modalities=tuple(
+            query.read_word("--modality", "modalities", one) for one in modalities or ()
+        ),
+        sexes=tuple(query.read_word("--sex", "sexes", one) for one in sexes or ()),
+        ages=query.read_ages(ages) if ages else None,
         allows=tuple(allows or ()),
         where=where,
         one_per=one_per,

@@ -21,17 +21,18 @@ from covcat.imaging import labels, readers, sizes
 from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.readers.dicom import PREAMBLE
 from covcat.imaging.scratch import Additions
-from covcat.imaging.write import batches
+from covcat.imaging.write import SQL_TYPES, in_batches
 from covcat.names import is_litter
 from covcat.progress import Progress
 from covcat.store.folder import MANIFEST, SUMS
 from covcat.store.manifest import Manifest, load, sums_agree
 
-_TYPES = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
 _SHOWN = 20  # kinds of a thing that a report names
 _KINDS = 10_000  # that are counted
 _LETTERS = 200  # of a text that a report names
-_COLUMNS = ", ".join(f"{one.name} {_TYPES[one.type]}" for one in COLUMNS)  # of covcat's own names
+_COLUMNS = ", ".join(
+    f"{one.name} {SQL_TYPES[one.type]}" for one in COLUMNS
+)  # of covcat's own names
 _NUMBERED = """
 CREATE TEMP TABLE again (row INTEGER PRIMARY KEY, number INTEGER);
 INSERT INTO again SELECT row, number FROM (
@@ -95,7 +96,7 @@ def write(
             base.execute(text)
         build = _IndexBuild(resource, release, manifest, folder / "files", progress)
         marks = ", ".join("?" * len(NAMES))
-        for batch in batches(build.records()):
+        for batch in in_batches(build.records()):
             rows = [tuple(map(one.get, NAMES)) for one in batch]
             base.executemany(f"INSERT INTO images VALUES ({marks})", rows)  # noqa: S608
         base.create_function("digest", 1, _digest, deterministic=True)
@@ -180,7 +181,7 @@ class _IndexBuild:
         for path in self.source.paths:
             if path in self.images and not self.seen[path]:
                 self.report.image_only += 1
-                blank = labels.blank(self.resource)
+                blank = labels.make_blank(self.resource)
                 blank["mask_path"] = next(self._masks_of(path), None)
                 one = self._whole(self._added(blank, path), path, "image only")
                 self.progress.advance(task, int(one["bytes"] or 0))
@@ -284,9 +285,9 @@ class _IndexBuild:
                     self.report.not_added += 1
 
     def _added(self, found: Record, path: str) -> Record:
-        found = labels.merged(found, self.of_image.of(path))
+        found = labels.merge(found, self.of_image.of(path))
         patient = found["patient_id"]
-        return found if patient is None else labels.merged(found, self.of_patient.of(str(patient)))
+        return found if patient is None else labels.merge(found, self.of_patient.of(str(patient)))
 
     def _whole(self, found: Record, path: str | None, matched: str) -> Record:
         """Add what the file itself says."""
@@ -301,7 +302,7 @@ class _IndexBuild:
         if path is None:
             return found
         self.seen[path] += 1
-        size = sizes.size_of(f"{self.folder}/{path}")
+        size = sizes.read_size(f"{self.folder}/{path}")
         is_known = path.lower().endswith(sizes.SUFFIXES)
         if self.seen[path] == 1 and (path in self.broken or (size is None and is_known)):
             self.report.unreadable += 1

@@ -118,7 +118,7 @@ class Cohort:
         self.parts, self.rule = tuple(parts), rule
         self._stricter: dict[str, dict[str, str]] = {}  # by ID@RELEASE
 
-    def judged(
+    def judge_rows(
         self, columns: Sequence[str] = COUNTED
     ) -> Iterator[tuple[IndexedRelease, Record, str]]:
         """Give every row that passes the filters, and why it is left out or "".
@@ -177,7 +177,7 @@ class Cohort:
     @cached_property
     def counts(self) -> CohortCounts:
         """Count all rows, by licence too."""
-        return _count(self.judged())
+        return _count(self.judge_rows())
 
 
 def _count(judged: Iterable[tuple[IndexedRelease, Record, str]]) -> CohortCounts:

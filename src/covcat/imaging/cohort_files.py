@@ -22,7 +22,7 @@ from covcat.imaging import cohort_record as records
 from covcat.imaging.cohort import COUNTED, Cohort, IndexedRelease
 from covcat.imaging.cohort_record import Form
 from covcat.imaging.query import is_gone
-from covcat.imaging.write import csv_to
+from covcat.imaging.write import write_csv
 from covcat.progress import Progress
 from covcat.store.folder import check_outside
 from covcat.text import escaped, plural
@@ -69,7 +69,7 @@ def _chosen(
     cohort: Cohort, columns: tuple[str, ...] = COUNTED
 ) -> Iterator[tuple[IndexedRelease, Record]]:
     """Give the chosen rows, whose images must be there."""
-    for part, record, why in cohort.judged(columns):
+    for part, record, why in cohort.judge_rows(columns):
         if not why:
             if is_gone(f"{part.folder}/files/{record['path']}", record["bytes"]):
                 raise _changed(part, record)
@@ -124,7 +124,7 @@ def _placed(cohort: Cohort, folder: Path, by_copy: bool, progress: Progress) -> 
     task = progress.start("images", cohort.counts.bytes)
     releases = Counter(part.resource.id for part in cohort.parts)
     done: set[str] = set()  # an image of several rows is there once
-    for part, record, why in cohort.judged(NAMES):
+    for part, record, why in cohort.judge_rows(NAMES):
         if why:
             continue
         home = part.resource.id if releases[part.resource.id] == 1 else part.name
@@ -177,11 +177,11 @@ def _changed(part: IndexedRelease, record: Record) -> IntegrityError:
 
 def _write_table(path: Path, columns: tuple[str, ...], rows: Iterator[Record]) -> None:
     with path.open("x", encoding="utf-8", newline="") as stream:
-        csv_to(stream, columns, rows)
+        write_csv(stream, columns, rows)
 
 
 def _write_left_out(cohort: Cohort, path: Path) -> None:
-    rows = ({**record, "why": why} for _, record, why in cohort.judged() if why)
+    rows = ({**record, "why": why} for _, record, why in cohort.judge_rows() if why)
     _write_table(path, ("image_id", "license", "why"), rows)
 
 
@@ -192,7 +192,7 @@ def _write_text(path: Path, text: str) -> None:
 
 def _used(cohort: Cohort) -> list[Resource]:
     """Return the resources of which images are chosen, each once."""
-    ids = {part.resource.id for part, _, why in cohort.judged() if not why}
+    ids = {part.resource.id for part, _, why in cohort.judge_rows() if not why}
     found = {part.resource.id: part.resource for part in cohort.parts}
     return [resource for id, resource in found.items() if id in ids]
 

@@ -42,7 +42,9 @@ class GroupCounts:
     left_out: int  # records in which there is nothing of the kind that is counted
 
 
-def tally(indexes: Iterable[Index], by: Sequence[str], of: Of, question: Question) -> GroupCounts:
+def count_groups(
+    indexes: Iterable[Index], by: Sequence[str], of: Of, question: Question
+) -> GroupCounts:
     """Count what passes a question, by the values of some columns; over all indexes together.
 
     An image or a patient counts once in a group, however many rows speak of it.
@@ -52,7 +54,7 @@ def tally(indexes: Iterable[Index], by: Sequence[str], of: Of, question: Questio
     """
     text, values = _grouped(by, of, question.sql())
     records = (one for index in indexes for one in index.rows(text, values, question.where))
-    return _count_groups(records, by, of)
+    return _sum_up(records, by, of)
 
 
 def _grouped(by: Sequence[str], of: Of, condition: Condition) -> tuple[str, list[str]]:
@@ -69,7 +71,7 @@ def _sql(column: str) -> str:
     return column if column in NAMES else f"({column}\n)"
 
 
-def _count_groups(records: Iterable[Record], by: Sequence[str], of: Of) -> GroupCounts:
+def _sum_up(records: Iterable[Record], by: Sequence[str], of: Of) -> GroupCounts:
     distinct = Distinct()
     counts: Counter[Group] = Counter()
     numbers: dict[Group, int] = {}
@@ -176,7 +178,7 @@ class RecountedTable:
         return sum(row.published or 0 for row in self.rows)
 
 
-def of_release(resource: Resource, release: Release) -> list[PublishedCounts]:
+def tables_of_release(resource: Resource, release: Release) -> list[PublishedCounts]:
     """Return the published tables that a release can be compared with.
 
     Those that name no release are compared with each, if the catalog says how.
@@ -188,7 +190,7 @@ def of_release(resource: Resource, release: Release) -> list[PublishedCounts]:
     ]
 
 
-def recounted(index: Index, counts: PublishedCounts) -> RecountedTable:
+def recount_table(index: Index, counts: PublishedCounts) -> RecountedTable:
     """Count a published table again from the index of its release.
 
     Raises:
@@ -220,7 +222,7 @@ def _recounted(index: Index, counts: PublishedCounts, recount: Recount) -> Recou
     values = [value for _, values in conditions for value in values]
     rest = _both(everything, (f"({in_a_row}) IS NOT TRUE", values))
     records = index.rows(*_grouped(recount.by, recount.of, rest))
-    others = _count_groups(records, recount.by, recount.of).groups
+    others = _sum_up(records, recount.by, recount.of).groups
     rows += [Compared(group, None, number, "in no row") for group, number in others]
     return RecountedTable(
         counts,

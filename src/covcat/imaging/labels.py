@@ -243,7 +243,7 @@ def terms_of(raw: str, whole: License | None) -> Record:
     }
 
 
-def merged(one: Record, further: Iterable[Record]) -> Record:
+def merge(one: Record, further: Iterable[Record]) -> Record:
     """Fill the blanks of a record with what other rows say of the same image, in their order.
 
     Raises:
@@ -293,7 +293,7 @@ def _cell(cells: Mapping[str, str], name: str) -> str | None:
     return None if real is None else cells[real]
 
 
-def blank(resource: Resource) -> Record:
+def make_blank(resource: Resource) -> Record:
     """Return the labels of an image that no table names."""
     unknown = {**dict.fromkeys(LABELS), "finding_raw": None, "covid": "unknown", "raw": "{}"}
     return {**unknown, **terms_of("", _licence_of_all(resource))}

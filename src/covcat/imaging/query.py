@@ -17,7 +17,7 @@ from covcat.imaging.opening import Index
 _AGES = re.compile(r"([0-9]{1,3})|([0-9]{1,3})?-([0-9]{1,3})?")
 
 
-def ages(text: str) -> tuple[int | None, int | None]:
+def read_ages(text: str) -> tuple[int | None, int | None]:
     """Read years: `18-65`, `18-`, `-65` or `40`.
 
     Raises:
@@ -71,7 +71,7 @@ class Question:
         return conditions, [value for _, values in chosen for value in values]
 
 
-def asked(index: Index, question: Question) -> Iterator[Record]:
+def select(index: Index, question: Question) -> Iterator[Record]:
     """Give the records of one index that pass, in its order.
 
     Raises:
@@ -141,7 +141,7 @@ class Gone:
 # ---- what a person writes ----------------------------------------------------------------------
 
 
-def finding(word: str) -> str:
+def read_finding(word: str) -> str:
     """Return the vocabulary's term for a finding.
 
     Raises:
@@ -153,7 +153,7 @@ def finding(word: str) -> str:
     return found[0]
 
 
-def word(option: str, kind: str, text: str) -> str:
+def read_word(option: str, kind: str, text: str) -> str:
     """Return the vocabulary's word for a view, sex or modality.
 
     Raises:

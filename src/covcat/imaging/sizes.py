@@ -34,7 +34,7 @@ class Size:
     format: str  # png, jpeg, gif, bmp, tiff, webp, nifti, dicom, mp4, mov, avi, mpeg
 
 
-def size_of(path: str | os.PathLike[str]) -> Size | None:
+def read_size(path: str | os.PathLike[str]) -> Size | None:
     """Return the size of a picture; None for what is none, is damaged, cut or not here."""
     with suppress(OSError, ValueError), open_bytes(path) as data:
         first = _BY_START.get(data.head[:2])
