@@ -268,7 +268,7 @@ def test_cells_of_a_sheet_are_the_text_that_a_person_sees(tmp_path) -> None:
     assert list(first) == list(second) == names
     assert list(third) == [*names, "#9", "#10"]
     assert list(first.values()) == [
-        *("2020.01.24-p27-132.png", "Patient 1", "41", "F ", "2020-03-13", "", "2", "['a']"),
+        *("2020.01.24-p27-132.png", "Patient 1", "41", "F ", "2020-03-13", "", "2", "['a']")
     ]
     assert (second["Age"], second["Gender"], second[""]) == ("41.5", "", "TRUE")
     assert second["Time"] == "2020-03-13T14:05:00"
@@ -807,7 +807,7 @@ def test_files_that_are_no_image_of_dicom_are_rows_that_say_so(tmp_path) -> None
         "short": "no data set after the file's own header",
     }
     assert {name for name, row in rows.items() if row.image} == {
-        *("cut", "deflated", "endless", "long", "only a header", "short"),
+        *("cut", "deflated", "endless", "long", "only a header", "short")
     }
     assert rows["long"].cells["Rows"] == "512"
 
