@@ -771,43 +771,40 @@ NOT_HERE = "of images that are not here"
 @pytest.mark.parametrize(
     ("report", "expected"),
     [
-        (IndexReport(images=1234, image_only=1234), "1,234 images, no labels"),
+        ({"images": 1234, "image_only": 1234}, "1,234 images, no labels"),
         (
-            IndexReport(images=5, both=2, label_only=1, image_only=3, not_added=4),
-            "5 images (2 with labels, 3 without), 3 rows of labels (2 of these images, 1 "
-            + NOT_HERE
-            + "), 4 further rows about images that are not here",
-        ),
-        (
-            IndexReport(images=11, label_only=11, image_only=11),
-            f"11 images (0 with labels, 11 without), 11 rows of labels (0 of these images, 11 {NOT_HERE})",
-        ),
-        (
-            IndexReport(images=2, both=2, label_only=3, ambiguous=1),
+            {"images": 5, "both": 2, "label_only": 1, "image_only": 3, "not_added": 4},
             (
-                f"2 images, 5 rows of labels (2 of these images, 2 {NOT_HERE}, "
-                "1 that could be of several images)"
+                f"5 images (2 with labels, 3 without), 3 rows of labels (2 of these images, 1 {NOT_HERE})"
+                ", 4 further rows about images that are not here"
             ),
         ),
         (
-            IndexReport(images=3, both=2, image_only=1, bare=1, unreadable=1, unread=["3.dcm"]),
+            {"images": 2, "both": 2, "label_only": 3, "ambiguous": 1},
+            (
+                f"2 images, 5 rows of labels (2 of these images, 2 {NOT_HERE}, 1 that could be of "
+                "several images)"
+            ),
+        ),
+        (
+            {"images": 3, "both": 2, "image_only": 1, "bare": 1, "unreadable": 1, "unread": ["3"]},
             (
                 "3 images (2 with labels, 1 without), 1 row of labels, 1 from DICOM without a preamble; "
-                "1 image file could not be read: `3.dcm`"
+                "1 image file could not be read: `3`"
             ),
         ),
         (
-            IndexReport(images=5, image_only=5, unreadable=5, unread=list("abcde")),
+            {"images": 5, "image_only": 5, "unreadable": 5, "unread": list("abcde")},
             "5 images, no labels; 5 image files could not be read: `a`, `b`, `c`, …",
         ),
         (
-            IndexReport(images=2, both=2, without_term={"a" * 300: 2}),
+            {"images": 2, "both": 2, "without_term": {"a" * 300: 2}},
             f"2 images, 2 rows of labels; {NO_TERM}: `{'a' * 200}…` (2)",
         ),
     ],
 )
-def test_what_became_of_rows_is_one_line(report: IndexReport, expected: str) -> None:
-    assert indexes.told("x@1", report) == f"x@1: {expected}"
+def test_what_became_of_rows_is_one_line(report: dict, expected: str) -> None:
+    assert indexes.told("x@1", IndexReport(**report)) == f"x@1: {expected}"
 
 
 # ---- several releases, one of which cannot be read ---------------------------------------------

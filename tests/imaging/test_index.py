@@ -460,7 +460,7 @@ def test_v7_has_labels_only_and_its_masks_are_no_pictures() -> None:
     assert counts(records, "survival") == {"yes": 41, "no": 4, None: 75}
     assert counts(records, "icu") == {"yes": 28, "no": 26, None: 66}
     assert counts(records, "intubated") == {"yes": 23, "no": 20, None: 77}
-    assert {one["allows_commercial"] for one in records} == {"unknown"}
+    assert {(one["license"], one["allows_commercial"]) for one in records} == {(None, "unknown")}
     assert not any("token" in str(one["raw"]) for one in records)
     theirs = {path.rpartition("/")[2] for path in listed("cohen@2020-06-22")}
     assert {one["filename"] for one in records} <= theirs
@@ -638,7 +638,7 @@ def test_the_lists_of_covidx_are_read_from_the_right() -> None:
         *(["labels/train_COVIDx.txt"] * 2 + ["labels/train_COVIDx8A.txt"] * 2)
     ]
     assert (records[8]["age"], records[9]["age"], records[9]["sex"]) == (65, None, None)
-    assert {one["allows_commercial"] for one in records} == {"unknown"}
+    assert {(one["license"], one["allows_commercial"]) for one in records} == {(None, "unknown")}
 
 
 def test_the_copy_on_kaggle_is_read_as_cohens() -> None:
@@ -686,8 +686,8 @@ def test_volumes_of_coronacases_have_their_masks_and_patients() -> None:
     assert list(cells(first)) == [first["path"], f"{first['path']}#2"]  # its header, its name
     assert cells(first)[str(first["path"])]["dim3"] == "39"
     assert of(records, f"{folders[0]}/{names[2]}")["patient_id"] is None
-    assert {one["license"] for one in records} == {"LicenseRef-conflicting"}
-    assert {one["allows_commercial"] for one in records} == {"no"}
+    assert counts(records, "license", "license_spdx") == {("LicenseRef-conflicting", None): 4}
+    assert [first[f"allows_{use}"] for use in USES] == ["no", "unknown", "unknown"]
     cut = of(records, f"{folders[0]}/coronacases_003.nii.gz")
     assert (cut["covid"], cut["width"]) == ("unknown", None)
     assert cut["matched"] == "image only"

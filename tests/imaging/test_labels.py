@@ -55,10 +55,6 @@ def test_the_headers_of_two_years_mean_the_same() -> None:
     assert json.loads(str(found[0]["raw"])) == {"t.csv": old}
 
 
-def test_the_notes_of_february_2020_are_clinical_notes() -> None:
-    assert made({"patientid": "1", "notes": "cough"}, TABLE)["clinical_notes"] == "cough"
-
-
 def test_the_first_column_with_something_in_it_is_taken() -> None:
     table = replace(PLAIN, columns={"clinical_notes": "MD1 | MD2 | MD3"})
     assert made({"MD1": " ", "MD2": "", "MD3": "effusion"}, table)["clinical_notes"] == "effusion"
@@ -164,16 +160,6 @@ def test_what_could_not_be_read_has_no_labels() -> None:
     assert (whole["finding"], whole["covid"], whole["modality"]) == ("COVID-19", "yes", "ct")
 
 
-def test_groups_of_a_pattern_are_columns_of_their_own() -> None:
-    table = replace(PLAIN, reader="names", columns={"finding": "kind | folder"})
-    cells = {"split": "val", "folder": "PNEUMONIA", "kind": "", "patient_id": "person1"}
-    found = labels.LabelReader(table, FIGURE1).record(Row(cells, "a/b.jpeg", "a/b.jpeg"))
-    assert [found[name] for name in ("split", "finding", "patient_id")] == [
-        *("val", "Pneumonia", "figure1:person1")
-    ]
-    assert found["label_source"] == "names: t.csv"
-
-
 # ---- values ------------------------------------------------------------------------------------
 
 
@@ -275,22 +261,6 @@ def test_the_licence_of_the_whole_set_holds_where_images_have_none() -> None:
     assert found["allows_commercial"] == "unknown"
 
 
-@pytest.mark.parametrize("name", ["v7", "covid-net"])
-def test_labels_of_other_sets_images_say_nothing_of_their_licence(name: str) -> None:
-    """CC BY 4.0 is of V7's annotations, and the AGPL of COVID-Net's code."""
-    resource = CATALOG.get(name)
-    for table in resource.tables:
-        found = labels.LabelReader(table, resource).record(Row({"filename": "a.jpg"}, "t"))
-        assert (found["license"], found["license_spdx"]) == (None, None)
-        assert {found[f"allows_{use}"] for use in vocabulary.USES} == {"unknown"}
-
-
-def test_a_conflict_of_licences_is_not_settled() -> None:
-    found = made({}, resource=CATALOG.get("coronacases"))
-    assert (found["license"], found["license_spdx"]) == ("LicenseRef-conflicting", None)
-    assert [found[f"allows_{use}"] for use in vocabulary.USES] == ["no", "unknown", "unknown"]
-
-
 # ---- images and masks --------------------------------------------------------------------------
 
 
@@ -321,17 +291,6 @@ def test_a_mask_may_have_several_names_and_be_named_by_the_row() -> None:
 
 
 # ---- merging -----------------------------------------------------------------------------------
-
-
-def test_what_one_table_leaves_blank_another_fills() -> None:
-    one = made({"finding": "", "sex": "F", "age": "?"})
-    row = Row({"finding": "COVID-19", "sex": "M", "age": "40"}, "u.csv")
-    more = labels.LabelReader(PLAIN, COHEN).record(row)
-    found = labels.merge(one, [more])
-    assert [found[name] for name in ("finding", "covid", "sex", "age")] == [
-        *("COVID-19", "yes", "F", 40)
-    ]
-    assert found["label_source"] == "t.csv; u.csv"
 
 
 def test_no_row_hides_another_rows_raw_cells() -> None:

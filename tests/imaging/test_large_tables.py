@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from makers.laid import lay
+from makers.releases import Shelf
 from makers.tables import darwin, png, sheet_xml, source_of, with_parts, workbook
 
 from covcat.catalog import load
@@ -375,19 +376,6 @@ def test_what_rows_add_to_one_image_is_bounded() -> None:
 # ---- the whole command -------------------------------------------------------------------------
 
 ENTRY = """\
-id: set
-title: Made for a test
-organization: covcat
-homepage: https://example.org/set
-homepage_source: made up
-summary: Synthetic.
-found: {ct: N, xray: Y, mri: N, ultrasound: N, metadata: Y, case_review: N, source: made up}
-license:
-  spdx: CC-BY-4.0
-  allows: {commercial: unknown, derivatives: unknown, redistribution: unknown}
-  source: made up
-access: open
-citation: [{entry: misc, key: set, source: made up, fields: {title: A set, year: "2020"}}]
 releases:
   - id: "1"
     source: made up
@@ -412,8 +400,7 @@ MORE = """\
 
 def put(folder: Path, reader: str, files: Mapping[str, bytes], more: str = "") -> None:
     """Make a release as if it had been fetched."""
-    (folder / "catalog").mkdir()
-    (folder / "catalog" / "set.yaml").write_text(ENTRY.replace("READER", reader) + more)
+    Shelf(folder / "catalog").add("set", ENTRY.replace("READER", reader) + more)
     found = load.load((folder / "catalog",)).find("set@1")
     lay(found, {**files, "a.png": png(5, 5)}, data=folder / "data")
 
