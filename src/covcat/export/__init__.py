@@ -33,11 +33,6 @@ class ExportedRelease:
     resource: Resource | None = None
 
 
-def _as_json(source: ExportedRelease) -> bytes:
-    """Return the manifest as it is."""
-    return manifests.raw(source.folder)
-
-
 def _as_csv(source: ExportedRelease) -> bytes:
     r"""Return one row a file; every path begins with `files/` or `archives/`, so none is a formula.
 
@@ -54,11 +49,6 @@ def _as_csv(source: ExportedRelease) -> bytes:
     return _encoded("".join(lines))
 
 
-def _as_sums(source: ExportedRelease) -> bytes:
-    """Return what `sha256sum -c` checks in the release folder."""
-    return _encoded(manifests.sums(source.manifest))
-
-
 def _as_croissant(source: ExportedRelease) -> bytes:
     sums = manifests.sums(source.manifest)
     tree = croissant(source.manifest, source.resource, sums)
@@ -71,9 +61,9 @@ def _encoded(text: str) -> bytes:
 
 
 DOCUMENTS: Mapping[str, Callable[[ExportedRelease], bytes]] = {
-    "json": _as_json,
+    "json": lambda source: manifests.raw(source.folder),
     "csv": _as_csv,
-    "sha256sums": _as_sums,
+    "sha256sums": lambda source: _encoded(manifests.sums(source.manifest)),
     "croissant": _as_croissant,
 }
 FORMATS = (*DOCUMENTS, "bagit")

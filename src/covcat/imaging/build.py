@@ -191,11 +191,7 @@ class _IndexBuild:
         self.progress.finish(task)
 
     def _check_tables(self) -> None:
-        """Note which tables are not here, or not as they were recorded.
-
-        Raises:
-            IntegrityError: the release has nothing of what its entry names.
-        """
+        """Note which tables are not here, or not as they were recorded; nothing is damage."""
         report = self.report
         report.not_added += self.of_patient.left()
         for table in self.tables:

@@ -50,19 +50,15 @@ def to_file(cohort: Cohort, target: Path, form: Form) -> None:
             _write_table(built[2], NAMES, (record for _, record in _chosen(cohort, NAMES)))
         sync(workshop)
         _check_free(cohort, *finals)
-        _rename(built, finals)
-
-
-def _rename(built: list[Path], finals: list[Path]) -> None:
-    done: list[Path] = []
-    try:
-        for one, final in zip(built, finals, strict=True):
-            one.rename(final)
-            done.append(final)
-    except BaseException:
-        for final in done:
-            final.unlink(missing_ok=True)
-        raise
+        done: list[Path] = []
+        try:
+            for one, final in zip(built, finals, strict=True):
+                one.rename(final)
+                done.append(final)
+        except BaseException:
+            for final in done:
+                final.unlink(missing_ok=True)
+            raise
 
 
 def _chosen(

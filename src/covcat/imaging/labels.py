@@ -17,7 +17,7 @@ from covcat.catalog.matching import Row, by_names, column_of
 from covcat.errors import IntegrityError
 from covcat.imaging.dates import date
 from covcat.imaging.readers.base import writable
-from covcat.imaging.readers.delimited import delimiter_of
+from covcat.imaging.readers.delimited import delimiter_of, numbered
 from covcat.imaging.readers.limits import MOST_BYTES, too_much, weight
 
 OLDEST = 130  # years
@@ -266,7 +266,7 @@ def merge(one: Record, further: Iterable[Record]) -> Record:
             if value in (None, "", "unknown"):
                 filled[name] = more.get(name)
         for file, row in json.loads(raw).items():
-            cells[_free(file, cells, last)] = row
+            cells[numbered(file, cells, last)] = row
         sources |= dict.fromkeys(_sources(more))
     filled["raw"] = json.dumps(cells, ensure_ascii=False)
     filled["label_source"] = vocabulary.JOINED.join(sources)
@@ -276,16 +276,6 @@ def merge(one: Record, further: Iterable[Record]) -> Record:
 def _sources(record: Record) -> list[str]:
     named = str(record.get("label_source") or "").split(vocabulary.JOINED)
     return [source for source in named if source]
-
-
-def _free(file: str, known: Mapping[str, object], last: dict[str, int]) -> str:
-    """Return a key that is not taken: two rows of one file must not hide each other."""
-    free, number = file, last.get(file, 1)  # the number that its rows had last
-    while free in known:
-        number += 1
-        free = f"{file}#{number}"
-    last[file] = number
-    return free
 
 
 def _cell(cells: Mapping[str, str], name: str) -> str | None:

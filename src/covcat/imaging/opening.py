@@ -144,11 +144,7 @@ def _check(base: sqlite3.Connection, origin: IndexOrigin) -> Index | None:
 
 
 def _report(tree: Mapping[str, Any]) -> IndexReport:
-    """Return a report whose values have its types; pydantic would take 100 ms to import.
-
-    Raises:
-        TypeError: one is another.
-    """
+    """Return a report whose values have its types; pydantic would take 100 ms to import."""
     found = IndexReport(**tree)
     for name, default in vars(IndexReport()).items():
         value = getattr(found, name)

@@ -40,15 +40,12 @@ def read_size(path: str | os.PathLike[str]) -> Size | None:
         first = _BY_START.get(data.head[:2])
         for read in (first, *_OTHERS) if first else _OTHERS:
             with suppress(*_DAMAGED):
-                size = read(data)
-                if size is not None and _is_possible(size):
+                if (size := read(data)) is None:
+                    continue
+                axes = (size.width, size.height, 1 if size.slices is None else size.slices)
+                if min(axes) > 0 and max(axes) <= _LARGEST:
                     return size
     return None
-
-
-def _is_possible(size: Size) -> bool:
-    axes = (size.width, size.height, 1 if size.slices is None else size.slices)
-    return min(axes) > 0 and max(axes) <= _LARGEST
 
 
 # ---- films -------------------------------------------------------------------------------------
@@ -73,20 +70,18 @@ def _jpeg(data: FileBytes, place: int = 0) -> Size | None:
             return Size(width, height, 1, bits, "jpeg")
         elif mark[1] in (0xD9, 0xDA):  # the end, the scan: both come after the frame's header
             return None
+        elif mark[1] in _ALONE:
+            place += 2
         else:
-            place += 2 if mark[1] in _ALONE else 2 + _length(data, place + 2)
+            (length,) = unpack(">H", data.at(place + 2, 2))
+            if length < 2:
+                return None
+            place += 2 + length
     return None
 
 
 _FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}  # SOFn, without DHT, JPG, DAC; JPEG-LS
 _ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
-
-
-def _length(data: FileBytes, place: int) -> int:
-    found: int = unpack(">H", data.at(place, 2))[0]
-    if found < 2:
-        raise ValueError(found)
-    return found
 
 
 def _late_jpeg(data: FileBytes) -> Size | None:

@@ -25,6 +25,7 @@ _MAX_BYTES = 8_000_000  # of one JSON, which may need 40 times that; the largest
 _MAX_TOTAL = 4_000_000_000  # of all in one zip; V7's own have about 0.6
 _OWN = ("json", "filename", "width", "height", "annotations", "tags", "other")
 _ADDRESSES = ("url", "thumbnail_url", "workview_url")
+_POINTS = ("path", "additional_paths")  # of a polygon
 _PAIR = re.compile(r"([^/:]+)[/:](.+)", re.DOTALL)
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, LZMAError, EOFError, OSError, ValueError),
@@ -92,15 +93,20 @@ def _cells(tree: dict[str, Any]) -> dict[str, str]:
     }
     lungs, tags, rest = 0, dict[str, list[str]](), list[Any]()
     for one in tree["annotations"]:
-        kind = _kind(one)
-        if kind == "tag":
-            key, value = _pair(one["name"])
+        name = one.get("name") if isinstance(one, dict) else None
+        if not isinstance(name, str) or not name:
+            rest.append(one)
+        elif one.keys() == {"name", "tag"} and one["tag"] in ({}, None):
+            found = _PAIR.fullmatch(name)  # one that would hide a cell of ours stays whole
+            is_pair = found is not None and found[1] not in _OWN
+            key, value = found.groups() if found and is_pair else ("tags", name)
             tags.setdefault(key, []).append(value)
-            continue
-        lungs += kind == "lung"
-        left = _left(one) if kind else one
-        if left != {"name": "Lung", "polygon": {}}:
-            rest.append(left)
+        elif isinstance(polygon := one.get("polygon"), dict):
+            lungs += name == "Lung"
+            left = {**one, "polygon": {k: v for k, v in polygon.items() if k not in _POINTS}}
+            rest += [left] if left != {"name": "Lung", "polygon": {}} else []
+        else:
+            rest.append(one)
     cells["annotations"] = str(lungs)
     cells |= {key: "; ".join(dict.fromkeys(values)) for key, values in tags.items()}
     cells.setdefault("tags", "")
@@ -108,29 +114,6 @@ def _cells(tree: dict[str, Any]) -> dict[str, str]:
     kept = {key: value for key, value in image.items() if key not in _ADDRESSES}
     other |= {key: value for key, value in (("image", kept), ("annotations", rest)) if value}
     return {**cells, "other": json.dumps(other, ensure_ascii=False) if other else ""}
-
-
-def _kind(one: Any) -> str:
-    """Return what an annotation is: a tag, the polygon of a lung or of something else, or ""."""
-    if not isinstance(one, dict) or not isinstance(name := one.get("name"), str) or not name:
-        return ""
-    if one.keys() == {"name", "tag"} and one["tag"] in ({}, None):
-        return "tag"
-    if isinstance(one.get("polygon"), dict):
-        return "lung" if name == "Lung" else "polygon"
-    return ""
-
-
-def _left(one: dict[str, Any]) -> dict[str, Any]:
-    """Return a polygon's annotation without its points."""
-    points = ("path", "additional_paths")
-    return {**one, "polygon": {k: v for k, v in one["polygon"].items() if k not in points}}
-
-
-def _pair(tag: str) -> tuple[str, str]:
-    """Split a flattened tag; one that would hide a cell of ours stays whole."""
-    found = _PAIR.fullmatch(tag)
-    return (found[1], found[2]) if found and found[1] not in _OWN else ("tags", tag)
 
 
 def _text(value: object) -> str:

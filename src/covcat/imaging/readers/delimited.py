@@ -7,7 +7,7 @@ A quote that is not closed, or goes on after its end, is damage: it would move c
 
 import csv
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 
 from covcat.catalog.entries import LabelTable
@@ -109,17 +109,20 @@ def _without(lines: Iterator[str], comment: str | None) -> Iterator[str]:
 
 def unique(header: Sequence[str]) -> list[str]:
     """Return the names of columns so that no two are one: a cell must not hide another."""
-    taken, last = set[str](), dict[str, int]()  # the number that a name had last
-    names = []
+    taken, last = dict[str, None](), dict[str, int]()
     for name in header:
-        own, number = name, last.get(name, 1)
-        while own in taken:
-            number += 1
-            own = f"{name}#{number}"
-        last[name] = number
-        taken.add(own)
-        names.append(own)
-    return names
+        taken[numbered(name, taken, last)] = None
+    return [*taken]
+
+
+def numbered(name: str, taken: Container[str], last: dict[str, int]) -> str:
+    """Return a name that is not taken: itself, `NAME#2` …; `last` has the number of each before."""
+    free, number = name, last.get(name, 1)
+    while free in taken:
+        number += 1
+        free = f"{name}#{number}"
+    last[name] = number
+    return free
 
 
 def enough(names: list[str], count: int) -> list[str]:

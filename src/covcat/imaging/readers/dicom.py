@@ -15,48 +15,18 @@ from covcat.errors import UsageError
 from covcat.imaging.readers.dicom_header import Deflated, find_elements, read_elements
 from covcat.imaging.readers.file_bytes import open_bytes
 
-_TAGS = {  # keyword: (group, element) of PS3.6
-    "ImageType": 0x0008_0008,
-    "SOPClassUID": 0x0008_0016,
-    "SOPInstanceUID": 0x0008_0018,
-    "StudyDate": 0x0008_0020,
-    "SeriesDate": 0x0008_0021,
-    "AcquisitionDate": 0x0008_0022,
-    "ContentDate": 0x0008_0023,
-    "Modality": 0x0008_0060,
-    "Manufacturer": 0x0008_0070,
-    "InstitutionName": 0x0008_0080,
-    "StudyDescription": 0x0008_1030,
-    "SeriesDescription": 0x0008_103E,
-    "ManufacturerModelName": 0x0008_1090,
-    "PatientID": 0x0010_0020,
-    "PatientSex": 0x0010_0040,
-    "PatientAge": 0x0010_1010,
-    "BodyPartExamined": 0x0018_0015,
-    "SliceThickness": 0x0018_0050,
-    "ProtocolName": 0x0018_1030,
-    "PatientPosition": 0x0018_5100,
-    "ViewPosition": 0x0018_5101,
-    "StudyInstanceUID": 0x0020_000D,
-    "SeriesInstanceUID": 0x0020_000E,
-    "SeriesNumber": 0x0020_0011,
-    "InstanceNumber": 0x0020_0013,
-    "PatientOrientation": 0x0020_0020,
-    "Laterality": 0x0020_0060,
-    "SliceLocation": 0x0020_1041,
-    "ImageComments": 0x0020_4000,
-    "SamplesPerPixel": 0x0028_0002,
-    "PhotometricInterpretation": 0x0028_0004,
-    "NumberOfFrames": 0x0028_0008,
-    "Rows": 0x0028_0010,
-    "Columns": 0x0028_0011,
-    "PixelSpacing": 0x0028_0030,
-    "BitsAllocated": 0x0028_0100,
-    "BitsStored": 0x0028_0101,
-}
+_KEYWORDS = (  # of PS3.6, from its first group to its last
+    *("ImageType", "SOPClassUID", "SOPInstanceUID", "StudyDate", "SeriesDate", "AcquisitionDate"),
+    *("ContentDate", "Modality", "Manufacturer", "InstitutionName", "StudyDescription"),
+    *("SeriesDescription", "ManufacturerModelName", "PatientID", "PatientSex", "PatientAge"),
+    *("BodyPartExamined", "SliceThickness", "ProtocolName", "PatientPosition", "ViewPosition"),
+    *("StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "InstanceNumber"),
+    *("PatientOrientation", "Laterality", "SliceLocation", "ImageComments", "SamplesPerPixel"),
+    *("PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns", "PixelSpacing"),
+    *("BitsAllocated", "BitsStored"),
+)
 _NUMBERS = {"SamplesPerPixel", "Rows", "Columns", "BitsAllocated", "BitsStored"}  # of VR US
 _CHARACTER_SETS = 0x0008_0005
-_WANTED = {*_TAGS.values(), _CHARACTER_SETS}
 PREAMBLE = "preamble"  # a cell of our own: `missing` where a file begins with its data set
 _MOST = 1 << 21  # bytes of a header; real ones end within the first 256 kB
 
@@ -68,24 +38,30 @@ def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
         UsageError: pydicom is not installed.
     """
     del table
+    yield _read_row(path, file, _load_tags())
+
+
+def _load_tags() -> dict[str, int]:
+    """Return the tags of the keywords, as pydicom knows them."""
     try:
-        import_module("pydicom")  # for texts in other character sets
+        known = import_module("pydicom").datadict.keyword_dict
     except ImportError as error:
         raise UsageError(
             "DICOM headers need the package pydicom", hint="pip install 'covcat[dicom]'"
         ) from error
-    yield _read_row(path, file)
+    return {keyword: known[keyword] for keyword in _KEYWORDS}
 
 
-def _read_row(path: str, file: Path) -> Row:
+def _read_row(path: str, file: Path, tags: Mapping[str, int]) -> Row:
+    wanted = {*tags.values(), _CHARACTER_SETS}
     with open_bytes(file, _MOST) as data:
         begin = find_elements(data.some(0, 132))
         if begin is None:
             return Row({"error": "no DICOM file"}, path)
         too_long = Row({"error": f"a header of more than {_MOST} bytes"}, path, path)
         try:
-            elements, order, _ = read_elements(data, begin, _WANTED, _MOST)
-            cells = _cells(elements, order)
+            elements, order, _ = read_elements(data, begin, wanted, _MOST)
+            cells = _cells(tags, elements, order)
         except Deflated:
             return Row({"error": "a deflated DICOM file: not supported"}, path, path)
         except OverflowError:
@@ -103,10 +79,10 @@ def _read_row(path: str, file: Path) -> Row:
     return Row(cells, path, path if "Rows" in cells else None)
 
 
-def _cells(elements: Mapping[int, bytes], order: str) -> dict[str, str]:
+def _cells(tags: Mapping[str, int], elements: Mapping[int, bytes], order: str) -> dict[str, str]:
     character_sets = _plain(elements.get(_CHARACTER_SETS, b"")).split("\\")
     cells = {}
-    for keyword, tag in _TAGS.items():
+    for keyword, tag in tags.items():
         if (value := elements.get(tag)) is None:
             continue
         if keyword in _NUMBERS:  # unsigned shorts, several as DICOM joins them

@@ -25,11 +25,6 @@ def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
 
 @cache
 def _compiled(text: str, path: str) -> re.Pattern[str]:
-    """Return the pattern of a table.
-
-    Raises:
-        IntegrityError: it has none, or one that cannot say anything.
-    """
     try:
         pattern = re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
