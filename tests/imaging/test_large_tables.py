@@ -351,14 +351,14 @@ def test_two_values_of_one_cell_are_damage_of_that_cell(tmp_path: Path) -> None:
 
 def test_rows_that_add_to_others_come_in_their_order_and_the_others_are_counted() -> None:
     kept = Additions()
-    assert (list(kept.of("a")), kept.left()) == ([], 0)
+    assert (list(kept.rows_for("a")), kept.count_unused()) == ([], 0)
     for number in range(30_000):
         kept.keep(f"p{number % 10_000}", {"age": number, "sex": None, "raw": "é😀\ud800" * 50})
-    assert [one["age"] for one in kept.of("p7")] == [7, 10_007, 20_007]
-    assert [one["age"] for one in kept.of("p7")] == [7, 10_007, 20_007]
-    assert next(kept.of("p8"))["raw"] == "é😀\ud800" * 50
-    assert list(kept.of("p")) == []
-    assert kept.left() == 29_994
+    assert [one["age"] for one in kept.rows_for("p7")] == [7, 10_007, 20_007]
+    assert [one["age"] for one in kept.rows_for("p7")] == [7, 10_007, 20_007]
+    assert next(kept.rows_for("p8"))["raw"] == "é😀\ud800" * 50
+    assert list(kept.rows_for("p")) == []
+    assert kept.count_unused() == 29_994
 
 
 def test_what_rows_add_to_one_image_is_bounded() -> None:

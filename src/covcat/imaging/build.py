@@ -88,7 +88,7 @@ def write(
     doing = "write the image index"
     with (
         disk_errors(doing),
-        _absences(folder / "files"),
+        _missing_is_damage(folder / "files"),
         sqlite_errors(doing),
         closing(sqlite3.connect(path)) as base,
     ):
@@ -118,7 +118,7 @@ def _check_agreeing(folder: Path, manifest: Manifest) -> None:
 
 
 @contextmanager
-def _absences(files: Path) -> Iterator[None]:
+def _missing_is_damage(files: Path) -> Iterator[None]:
     """Call a table of the release that is gone damage, and no fault of writing."""
     try:
         yield
@@ -157,7 +157,7 @@ class _IndexBuild:
         self.masks = {mask for path in self.images for mask in self._masks_of(path)}
         self.images -= self.masks
         self.report.images = len(self.images)
-        self.others = self._others()
+        self.others = self._find_unsuffixed()
         self.broken: set[str] = set()  # images whose reader says so
         self.seen: Counter[str] = Counter()  # records of each image
         self.of_image, self.of_patient = Additions(), Additions()
@@ -171,7 +171,7 @@ class _IndexBuild:
         for table in self.tables:
             if table.adds is None:
                 for one in self._read_table(table):
-                    raw = _cut(str(one["finding_raw"] or ""))
+                    raw = _shorten(str(one["finding_raw"] or ""))
                     has_no_term = not one["finding"] and one["covid"] == "unknown"
                     is_counted = raw in without or len(without) < _KINDS
                     if has_no_term and is_counted and not vocabulary.is_blank(raw):
@@ -183,7 +183,7 @@ class _IndexBuild:
                 self.report.image_only += 1
                 blank = labels.make_blank(self.resource)
                 blank["mask_path"] = next(self._masks_of(path), None)
-                one = self._whole(self._added(blank, path), path, "image only")
+                one = self._complete(self._with_additions(blank, path), path, "image only")
                 self.progress.advance(task, int(one["bytes"] or 0))
                 yield one
         self.report.without_term = dict(without.most_common(_SHOWN))
@@ -193,7 +193,7 @@ class _IndexBuild:
     def _check_tables(self) -> None:
         """Note which tables are not here, or not as they were recorded; nothing is damage."""
         report = self.report
-        report.not_added += self.of_patient.left()
+        report.not_added += self.of_patient.count_unused()
         for table in self.tables:
             is_of_images = table.reader in matching.OF_IMAGES
             here = list(islice(self.source.matching(table.path), _SHOWN))
@@ -224,14 +224,14 @@ class _IndexBuild:
             if path is None:
                 self.report.label_only += 1
                 if names and len(self.report.unmatched) < _SHOWN:
-                    self.report.unmatched.append(_cut(names[0]))
-                yield self._whole(found, None, "label only")
+                    self.report.unmatched.append(_shorten(names[0]))
+                yield self._complete(found, None, "label only")
                 continue
             if path not in self.images:  # no suffix says so, but this row
                 self._add_image(path)
             self.report.both += 1
             self.report.bare += PREAMBLE in row.cells and table.reader == "dicom"
-            yield self._whole(self._added(found, path), path, "both")
+            yield self._complete(self._with_additions(found, path), path, "both")
 
     def _rows(self, table: LabelTable, reading: labels.LabelReader) -> Iterator[Row]:
         """Give the rows of a table that are rows of labels, and note what it lacks."""
@@ -241,7 +241,7 @@ class _IndexBuild:
                 continue
             if table.reader in ("delimited", "sheet") and row.file != file:
                 file = row.file
-                if lacking := reading.lacking(row):
+                if lacking := reading.find_lacking(row):
                     self.report.lacking.append(f"`{file}` has no column {', '.join(lacking)}")
             name = table.path if table.reader in matching.OF_IMAGES else row.file
             self.report.rows[name] = self.report.rows.get(name, 0) + 1
@@ -280,12 +280,14 @@ class _IndexBuild:
                 else:
                     self.report.not_added += 1
 
-    def _added(self, found: Record, path: str) -> Record:
-        found = labels.merge(found, self.of_image.of(path))
+    def _with_additions(self, found: Record, path: str) -> Record:
+        found = labels.merge(found, self.of_image.rows_for(path))
         patient = found["patient_id"]
-        return found if patient is None else labels.merge(found, self.of_patient.of(str(patient)))
+        if patient is not None:
+            found = labels.merge(found, self.of_patient.rows_for(str(patient)))
+        return found
 
-    def _whole(self, found: Record, path: str | None, matched: str) -> Record:
+    def _complete(self, found: Record, path: str | None, matched: str) -> Record:
         """Add what the file itself says."""
         name = path or str(found.get("filename") or found.get("patient_id") or "?")
         found |= {
@@ -315,7 +317,7 @@ class _IndexBuild:
                 if place in self.files and place != path:
                     yield place
 
-    def _others(self) -> list[str]:
+    def _find_unsuffixed(self) -> list[str]:
         """Return the files that may be images if a row names them: no suffix says what they are."""
         globs = [one.path for one in self.tables if one.reader not in matching.OF_IMAGES]
         globs += self.resource.pictures.exclude if self.resource.pictures else ()
@@ -338,5 +340,5 @@ def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
-def _cut(text: str) -> str:
+def _shorten(text: str) -> str:
     return f"{text[:_LETTERS]}…" if len(text) > _LETTERS else text

@@ -60,13 +60,13 @@ def count_groups(
 def _grouped(by: Sequence[str], of: Of, condition: Condition) -> tuple[str, list[str]]:
     """Return a question for the number of records of each group and key."""
     sql, values = condition
-    columns = "".join(f"nullif({_sql(one)}, '') AS c{place}, " for place, one in enumerate(by))
+    columns = "".join(f"nullif({_spell(one)}, '') AS c{place}, " for place, one in enumerate(by))
     numbers = ", ".join(str(place + 1) for place in range(len(by) + 1))
     text = f"SELECT {columns}{_KEYS[of]} AS k, count(*) AS n FROM images"  # noqa: S608
     return f"{text} WHERE {sql} GROUP BY {numbers}", values
 
 
-def _sql(column: str) -> str:
+def _spell(column: str) -> str:
     """Return a column, or what the catalog makes of several, so that nothing after it changes."""
     return column if column in NAMES else f"({column}\n)"
 
@@ -212,7 +212,7 @@ def _recounted(index: Index, counts: PublishedCounts, recount: Recount) -> Recou
     conditions = [_row_condition(recount.by, row[:-1]) for row in counts.rows]
     rows = []
     for (*cells, number), condition in zip(counts.rows, conditions, strict=True):
-        published, found = int(number), _count(index, recount.of, _both(everything, condition))
+        published, found = int(number), _count(index, recount.of, _and(everything, condition))
         explained = next((one for one in recount.differs if one.row == tuple(cells)), None)
         status: Status = "same" if found == published else "differs"
         if explained is not None:
@@ -220,7 +220,7 @@ def _recounted(index: Index, counts: PublishedCounts, recount: Recount) -> Recou
         rows.append(Compared(tuple(cells), published, found, status, explained))
     in_a_row = " OR ".join(f"({sql})" for sql, _ in conditions) or "0"
     values = [value for _, values in conditions for value in values]
-    rest = _both(everything, (f"({in_a_row}) IS NOT TRUE", values))
+    rest = _and(everything, (f"({in_a_row}) IS NOT TRUE", values))
     records = index.rows(*_grouped(recount.by, recount.of, rest))
     others = _sum_up(records, recount.by, recount.of).groups
     rows += [Compared(group, None, number, "in no row") for group, number in others]
@@ -232,7 +232,7 @@ def _recounted(index: Index, counts: PublishedCounts, recount: Recount) -> Recou
     )
 
 
-def _both(one: Condition, other: Condition) -> Condition:
+def _and(one: Condition, other: Condition) -> Condition:
     return f"({one[0]}) AND ({other[0]})", [*one[1], *other[1]]
 
 
@@ -248,22 +248,22 @@ def _row_condition(by: Sequence[str], cells: Sequence[str]) -> Condition:
     """Return the condition of a published row: its values, each in its column."""
     condition: Condition = ("1", [])
     for column, text in zip(by, cells, strict=True):
-        condition = _both(condition, _is(column, text))
+        condition = _and(condition, _matching(column, text))
     return condition
 
 
-def _is(column: str, text: str) -> Condition:
+def _matching(column: str, text: str) -> Condition:
     """Return the condition for a published value: `PA, AP` is one of both, blank is unknown."""
-    words = [word for part in text.split(",") for word in _words(column, part.strip())]
+    words = [word for part in text.split(",") for word in _known_words(column, part.strip())]
     if not text.strip():
-        return f"nullif({_sql(column)}, '') IS NULL", []
+        return f"nullif({_spell(column)}, '') IS NULL", []
     if column != "finding":
-        return f"{_sql(column)} IN ({', '.join('?' * len(words))})", words
+        return f"{_spell(column)} IN ({', '.join('?' * len(words))})", words
     one = "instr('; ' || finding || '; ', '; ' || ? || '; ')"
     return f"({' OR '.join([one] * len(words))})", words
 
 
-def _words(column: str, text: str) -> tuple[str, ...]:
+def _known_words(column: str, text: str) -> tuple[str, ...]:
     """Return the index's words for a published one; itself if the vocabulary does not have it."""
     if column == "finding":
         return vocabulary.findings(text) or (text,)

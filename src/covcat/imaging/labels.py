@@ -85,7 +85,7 @@ class LabelReader:
             }
         return found | self._terms(str(found["license"] or "")) | self._disputed(row)
 
-    def lacking(self, row: Row) -> list[str]:
+    def find_lacking(self, row: Row) -> list[str]:
         """Say what the entry names and the table of a row does not have.
 
         Raises:

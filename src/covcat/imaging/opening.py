@@ -61,7 +61,7 @@ class Index:
         base.row_factory = sqlite3.Row
         base.set_progress_handler(self._limit.is_over, _STEPS)
         base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
-        base.set_authorizer(_only_looking)
+        base.set_authorizer(_allow_reading)
         weakref.finalize(self, base.close)
 
     def rows(
@@ -80,7 +80,7 @@ class Index:
             if where is not None:  # it must be one condition: `1) OR (1` would undo the others
                 self._base.execute(f"EXPLAIN SELECT 1 FROM images WHERE {where}\n")  # noqa: S608
             for row in self._base.execute(text, values):
-                yield {name: _plain(row[name]) for name in row.keys()}  # noqa: SIM118 -- a Row
+                yield {name: _to_value(row[name]) for name in row.keys()}  # noqa: SIM118 -- a Row
                 self._limit.begin()  # whoever reads the rows may have taken a day
         except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
             stopping.raise_again()  # SQLite dropped what a signal raised in a handler
@@ -140,7 +140,7 @@ def _check(base: sqlite3.Connection, origin: IndexOrigin) -> Index | None:
     if about["key"] != origin.key:
         return None
     report = _report(json.loads(about["report"]))
-    return Index(base, origin.name, report) if _names_only_its_own(base, origin) else None
+    return Index(base, origin.name, report) if _has_only_own_paths(base, origin) else None
 
 
 def _report(tree: Mapping[str, Any]) -> IndexReport:
@@ -156,7 +156,7 @@ def _report(tree: Mapping[str, Any]) -> IndexReport:
     return found
 
 
-def _names_only_its_own(base: sqlite3.Connection, origin: IndexOrigin) -> bool:
+def _has_only_own_paths(base: sqlite3.Connection, origin: IndexOrigin) -> bool:
     """Tell if rows are of this release, and each file that one names is as the manifest has it."""
     strange = "SELECT 1 FROM images WHERE resource IS NOT ? OR release IS NOT ? LIMIT 1"
     if base.execute(strange, (origin.resource, origin.release)).fetchone():
@@ -171,14 +171,14 @@ def _names_only_its_own(base: sqlite3.Connection, origin: IndexOrigin) -> bool:
     ) and all(f"files/{mask}" in files and not unsafe_name(mask) for (mask,) in base.execute(masks))
 
 
-def _plain(value: Value | bytes) -> Value:
+def _to_value(value: Value | bytes) -> Value:
     """Return a value of a cell: 65.0 years are 65."""
     if isinstance(value, bytes):
         raise sqlite3.OperationalError("a value is neither text nor number")
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _only_looking(action: int, *_: object) -> int:
+def _allow_reading(action: int, *_: object) -> int:
     return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
 
 

@@ -41,7 +41,7 @@ class Additions:
         self._base.execute("INSERT INTO rows VALUES (?, ?)", (key, json.dumps(known)))
         self.count += 1
 
-    def of(self, key: str) -> Iterator[Record]:
+    def rows_for(self, key: str) -> Iterator[Record]:
         """Give the rows that add to `key`, in their order; all must have been kept before."""
         if not self.count:
             return
@@ -51,7 +51,7 @@ class Additions:
         for (record,) in self._base.execute(found, (key,)):
             yield json.loads(record)
 
-    def left(self) -> int:
+    def count_unused(self) -> int:
         """Return how many rows add to what was never asked for."""
         text = "SELECT count(*) FROM rows WHERE key NOT IN (SELECT key FROM asked)"
         (number,) = self._base.execute(text).fetchone()

@@ -80,7 +80,7 @@ def _read_row(path: str, file: Path, tags: Mapping[str, int]) -> Row:
 
 
 def _cells(tags: Mapping[str, int], elements: Mapping[int, bytes], order: str) -> dict[str, str]:
-    character_sets = _plain(elements.get(_CHARACTER_SETS, b"")).split("\\")
+    character_sets = _unpad(elements.get(_CHARACTER_SETS, b"")).split("\\")
     cells = {}
     for keyword, tag in tags.items():
         if (value := elements.get(tag)) is None:
@@ -89,20 +89,20 @@ def _cells(tags: Mapping[str, int], elements: Mapping[int, bytes], order: str) -
             numbers = struct.unpack(f"{order}{len(value) // 2}H", value)
             cells[keyword] = "\\".join(map(str, numbers))
         else:
-            cells[keyword] = _text(value, character_sets)
+            cells[keyword] = _decode(value, character_sets)
     return cells
 
 
-def _text(value: bytes, character_sets: list[str]) -> str:
+def _decode(value: bytes, character_sets: list[str]) -> str:
     """Return a value without its padding."""
     if value.isascii() and b"\x1b" not in value:
-        return _plain(value)
+        return _unpad(value)
     charset = import_module("pydicom.charset")
     with warnings.catch_warnings(action="ignore"):
         encodings = charset.convert_encodings(character_sets)
         text = str(charset.decode_bytes(value.rstrip(b"\0 "), encodings, set()))
-    return _plain(value) if "\ufffd" in text else text
+    return _unpad(value) if "\ufffd" in text else text
 
 
-def _plain(value: bytes) -> str:
+def _unpad(value: bytes) -> str:
     return value.rstrip(b"\0 ").decode("latin-1")

@@ -119,8 +119,8 @@ def _parsed(head: bytes, order: str, form: _Version) -> NiftiHeader | None:
         tuple(sizes[:count]),
         datatype,
         bitpix,
-        tuple(_text(size, form.pixdim[0]) for size in pixdim[1 : count + 1]),
-        _plain(head[form.descrip_at : form.descrip_at + 80]),
+        tuple(_shortest(size, form.pixdim[0]) for size in pixdim[1 : count + 1]),
+        _decode(head[form.descrip_at : form.descrip_at + 80]),
     )
 
 
@@ -128,7 +128,7 @@ def _unpack(head: bytes, order: str, field: tuple[str, int]) -> tuple[int, ...]:
     return struct.unpack_from(order + field[0], head, field[1])
 
 
-def _text(size: float, form: str) -> str:
+def _shortest(size: float, form: str) -> str:
     """Return the shortest text that is this number: 0.7, not 0.699999988079071."""
     if form == "8d" or size != size or abs(size) == float("inf"):
         return str(size)
@@ -144,7 +144,7 @@ def _as_float32(text: str) -> float:
         return float("inf")
 
 
-def _plain(field: bytes) -> str:
+def _decode(field: bytes) -> str:
     text = field.partition(b"\0")[0]
     try:
         return text.decode("utf-8")
