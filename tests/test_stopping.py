@@ -72,7 +72,7 @@ def test_an_interrupt_in_a_notebook_is_one_too(covcat, monkeypatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(opening, "_STEPS", 1)
-    monkeypatch.setattr(opening._Patience, "is_over", interrupted)
+    monkeypatch.setattr(opening._TimeLimit, "is_over", interrupted)
     with pytest.raises(KeyboardInterrupt):
         library.images("sample", where="age > 40")
 

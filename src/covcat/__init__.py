@@ -104,7 +104,7 @@ def images(
     records = []
     for resource, release in index.here(known, store, names):
         found = index.index_of(resource, release, store, Silent())
-        records += list(query.asked(found, question))
+        records += list(query.select(found, question))
     types = {"text": "string", "integer": "Int64", "number": "Float64"}
     table = pandas.DataFrame(records, columns=[column.name for column in COLUMNS])
     return table.astype({column.name: types[column.type] for column in COLUMNS})

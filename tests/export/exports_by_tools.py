@@ -63,9 +63,7 @@ def test_bagit_finds_a_bag_with_line_breaks_in_names_valid(tmp_path: Path) -> No
     assert "is valid" in run("bagit.py", "--validate", str(tmp_path / "bag"))
 
 
-def test_bagit_that_decodes_percent_signs_as_the_rfc_says_finds_a_bag_valid(
-    tmp_path: Path,
-) -> None:
+def test_bagit_that_decodes_percent_signs_as_the_rfc_says_finds_a_bag_valid(tmp_path: Path) -> None:
     folder, manifest = make_release(tmp_path, list(NAMES))
     bag(folder, manifest, tmp_path / "bag", Silent())
     mended = (  # https://github.com/LibraryOfCongress/bagit-python/issues/157

@@ -114,7 +114,7 @@ def test_csv_has_a_row_for_each_file(covcat: Covcat, here: Path) -> None:
 
 def test_csv_gives_back_every_name(tmp_path: Path) -> None:
     folder, made = make_release(tmp_path, list(NAMES))
-    data = exports.DOCUMENTS["csv"](exports.Source(folder, made))
+    data = exports.DOCUMENTS["csv"](exports.ExportedRelease(folder, made))
     rows = csv.DictReader(io.StringIO(data.decode(), newline=""))
     assert [row["path"] for row in rows] == [f"files/{name}" for name in NAMES]
 
@@ -128,7 +128,9 @@ def test_sha256sums_check_in_the_release_folder(covcat: Covcat, here: Path) -> N
 @pytest.mark.skipif(not shutil.which("sha256sum"), reason="there is no sha256sum")
 def test_sha256sum_reads_names_that_need_escapes(tmp_path: Path) -> None:
     folder, made = make_release(tmp_path, list(NAMES))
-    (tmp_path / "sums").write_bytes(exports.DOCUMENTS["sha256sums"](exports.Source(folder, made)))
+    (tmp_path / "sums").write_bytes(
+        exports.DOCUMENTS["sha256sums"](exports.ExportedRelease(folder, made))
+    )
     check = ["sha256sum", "--check", "--strict", "--quiet", str(tmp_path / "sums")]
     assert subprocess.run(check, cwd=folder, capture_output=True, timeout=20).stderr == b""
     (folder / "files" / "line\nbreak.txt").write_bytes(b"changed")
@@ -138,7 +140,7 @@ def test_sha256sum_reads_names_that_need_escapes(tmp_path: Path) -> None:
 def test_a_name_that_is_not_utf8_keeps_its_bytes(tmp_path: Path) -> None:
     _, made = make_release(tmp_path, ["x"])
     odd = StoredFile(path="files/\udcff.png", bytes=1, sha256="0" * 64)
-    source = exports.Source(tmp_path, replace(made, files=(odd,)))
+    source = exports.ExportedRelease(tmp_path, replace(made, files=(odd,)))
     for form in ("csv", "sha256sums"):
         assert b"files/\xff.png" in exports.DOCUMENTS[form](source)
     assert exports.DOCUMENTS["croissant"](source).isascii()
@@ -195,7 +197,7 @@ def test_a_set_holds_only_what_is_of_its_kind(
     monkeypatch.setattr(json_ld, "MOST_FILES", 1)
     uids = [f"1.2.840.{number}" for number in range(300)]
     folder, made = make_release(tmp_path, [*uids, "a.png", "d/b.png", "odd.[x]", "odd.*", "none"])
-    tree = json.loads(exports.DOCUMENTS["croissant"](exports.Source(folder, made)))
+    tree = json.loads(exports.DOCUMENTS["croissant"](exports.ExportedRelease(folder, made)))
     rest, images = tree["distribution"][1:]
     assert rest["description"] == "303 files"
     assert rest["includes"] == ["files/*", "files/**/*"]
@@ -209,7 +211,7 @@ def test_sets_are_few_however_many_suffixes_there_are(
 ) -> None:
     monkeypatch.setattr(json_ld, "MOST_FILES", 1)
     folder, made = make_release(tmp_path, [f"x.s{number}" for number in range(150)])
-    tree = json.loads(exports.DOCUMENTS["croissant"](exports.Source(folder, made)))
+    tree = json.loads(exports.DOCUMENTS["croissant"](exports.ExportedRelease(folder, made)))
     assert len(tree["distribution"]) == 102
     assert tree["distribution"][1]["description"] == "50 files"
 
@@ -224,9 +226,9 @@ def test_croissant_of_a_part_says_that_it_is_one(covcat: Covcat) -> None:
 def test_a_release_without_files_is_exported_in_every_form(tmp_path: Path) -> None:
     (tmp_path / "data/odd/1/files").mkdir(parents=True)
     folder, made = make_release(tmp_path, [])
-    assert exports.DOCUMENTS["csv"](exports.Source(folder, made)).count(b"\n") == 1
+    assert exports.DOCUMENTS["csv"](exports.ExportedRelease(folder, made)).count(b"\n") == 1
     assert "distribution" not in json.loads(
-        exports.DOCUMENTS["croissant"](exports.Source(folder, made))
+        exports.DOCUMENTS["croissant"](exports.ExportedRelease(folder, made))
     )
     bag(folder, made, tmp_path / "bag", Silent())
     assert "Payload-Oxum: 0.0\n" in (tmp_path / "bag/bag-info.txt").read_text()
@@ -450,7 +452,7 @@ def test_a_document_goes_to_a_file_system_without_hard_links_too(
     def refuse(*args: object) -> None:
         raise OSError(1, "not permitted")
 
-    monkeypatch.setattr("covcat.export.targets.os.link", refuse)
+    monkeypatch.setattr("covcat.export.os.link", refuse)
     assert covcat("manifest", "export", "-o", "a.csv").code == 0
     assert Path("a.csv").is_file()
 

@@ -39,7 +39,7 @@ AS_WRITTEN = ("location", "filename", "doi", "url", "license", "clinical_notes",
 
 
 def made(cells: Mapping[str, str], table: LabelTable = PLAIN, resource: Resource = COHEN) -> Record:
-    return labels.record(Row(cells, "t.csv"), table, resource)
+    return labels.LabelReader(table, resource).record(Row(cells, "t.csv"))
 
 
 # ---- cells and columns -------------------------------------------------------------------------
@@ -53,10 +53,6 @@ def test_the_headers_of_two_years_mean_the_same() -> None:
     for name in ("patient_id", "finding", "url", "clinical_notes"):
         assert found[0][name] == found[1][name] is not None
     assert json.loads(str(found[0]["raw"])) == {"t.csv": old}
-
-
-def test_the_notes_of_february_2020_are_clinical_notes() -> None:
-    assert made({"patientid": "1", "notes": "cough"}, TABLE)["clinical_notes"] == "cough"
 
 
 def test_the_first_column_with_something_in_it_is_taken() -> None:
@@ -91,7 +87,7 @@ def test_an_id_that_only_looks_like_a_place_holder_is_kept(id: str) -> None:
 )
 def test_a_place_holder_in_a_path_is_no_patient(path: str, expected: str | None) -> None:
     table = replace(PLAIN, columns=None, extract={"patient_id": "path: ^([^/]+)/"})
-    found = labels.record(Row({"x": ""}, "t.csv", path), table, COHEN)
+    found = labels.LabelReader(table, COHEN).record(Row({"x": ""}, "t.csv", path))
     assert found["patient_id"] == expected
 
 
@@ -138,9 +134,9 @@ def test_constants_and_extracts_come_before_columns() -> None:
 
 def test_an_extract_may_look_at_the_path() -> None:
     table = replace(PLAIN, extract={"patient_id": "path: ^([^/]+)/"})
-    found = labels.record(Row({}, "P7/scan/1.dcm", "P7/scan/1.dcm"), table, COHEN)
+    found = labels.LabelReader(table, COHEN).record(Row({}, "P7/scan/1.dcm", "P7/scan/1.dcm"))
     assert found["patient_id"] == "cohen:P7"
-    assert labels.record(Row({}, "P7/t.csv"), table, COHEN)["patient_id"] == "cohen:P7"
+    assert labels.LabelReader(table, COHEN).record(Row({}, "P7/t.csv"))["patient_id"] == "cohen:P7"
 
 
 def test_an_extract_whose_group_is_not_there_is_blank() -> None:
@@ -151,27 +147,17 @@ def test_an_extract_whose_group_is_not_there_is_blank() -> None:
 @pytest.mark.parametrize("rule", ["notes ([0-9]", "notes: ([0-9]", "notes: [0-9]", "notes: (a)(b)"])
 def test_an_extract_of_another_form_is_a_mistake_of_the_catalog(rule: str) -> None:
     with pytest.raises(IntegrityError, match="`extract` of `age`"):
-        labels.Reading(replace(PLAIN, extract={"age": rule}), COHEN)
+        labels.LabelReader(replace(PLAIN, extract={"age": rule}), COHEN)
 
 
 def test_what_could_not_be_read_has_no_labels() -> None:
     """A file among DICOM slices that is none: the constants of the set do not hold for it."""
     table = replace(PLAIN, reader="nifti", constants={"finding": "COVID-19", "modality": "CT"})
-    broken = labels.record(Row({"error": "no NIfTI header"}, "a.nii"), table, FIGURE1)
+    broken = labels.LabelReader(table, FIGURE1).record(Row({"error": "no NIfTI header"}, "a.nii"))
     assert (broken["finding"], broken["covid"], broken["modality"]) == (None, "unknown", None)
     assert matching.images(Row({"error": "x"}, "a.nii"), table) == ["a.nii"]
-    whole = labels.record(Row({"dim1": "2"}, "a.nii", "a.nii"), table, FIGURE1)
+    whole = labels.LabelReader(table, FIGURE1).record(Row({"dim1": "2"}, "a.nii", "a.nii"))
     assert (whole["finding"], whole["covid"], whole["modality"]) == ("COVID-19", "yes", "ct")
-
-
-def test_groups_of_a_pattern_are_columns_of_their_own() -> None:
-    table = replace(PLAIN, reader="names", columns={"finding": "kind | folder"})
-    cells = {"split": "val", "folder": "PNEUMONIA", "kind": "", "patient_id": "person1"}
-    found = labels.record(Row(cells, "a/b.jpeg", "a/b.jpeg"), table, FIGURE1)
-    assert [found[name] for name in ("split", "finding", "patient_id")] == [
-        *("val", "Pneumonia", "figure1:person1")
-    ]
-    assert found["label_source"] == "names: t.csv"
 
 
 # ---- values ------------------------------------------------------------------------------------
@@ -275,22 +261,6 @@ def test_the_licence_of_the_whole_set_holds_where_images_have_none() -> None:
     assert found["allows_commercial"] == "unknown"
 
 
-@pytest.mark.parametrize("name", ["v7", "covid-net"])
-def test_labels_of_other_sets_images_say_nothing_of_their_licence(name: str) -> None:
-    """CC BY 4.0 is of V7's annotations, and the AGPL of COVID-Net's code."""
-    resource = CATALOG.get(name)
-    for table in resource.tables:
-        found = labels.record(Row({"filename": "a.jpg"}, "t"), table, resource)
-        assert (found["license"], found["license_spdx"]) == (None, None)
-        assert {found[f"allows_{use}"] for use in vocabulary.USES} == {"unknown"}
-
-
-def test_a_conflict_of_licences_is_not_settled() -> None:
-    found = made({}, resource=CATALOG.get("coronacases"))
-    assert (found["license"], found["license_spdx"]) == ("LicenseRef-conflicting", None)
-    assert [found[f"allows_{use}"] for use in vocabulary.USES] == ["no", "unknown", "unknown"]
-
-
 # ---- images and masks --------------------------------------------------------------------------
 
 
@@ -323,24 +293,12 @@ def test_a_mask_may_have_several_names_and_be_named_by_the_row() -> None:
 # ---- merging -----------------------------------------------------------------------------------
 
 
-def test_what_one_table_leaves_blank_another_fills() -> None:
-    one = made({"finding": "", "sex": "F", "age": "?"})
-    more = labels.record(
-        Row({"finding": "COVID-19", "sex": "M", "age": "40"}, "u.csv"), PLAIN, COHEN
-    )
-    found = labels.merged(one, [more])
-    assert [found[name] for name in ("finding", "covid", "sex", "age")] == [
-        *("COVID-19", "yes", "F", 40)
-    ]
-    assert found["label_source"] == "t.csv; u.csv"
-
-
 def test_no_row_hides_another_rows_raw_cells() -> None:
     """A header and a name come from the same file, as do two rows on one image."""
     rows = [Row({"dim1": "2"}, "a.nii"), Row({"dim1": "3"}, "a.nii"), Row({"x": "4"}, "a.nii")]
-    first, *others = (labels.record(row, PLAIN, COHEN) for row in rows)
-    found = labels.merged(first, others)
-    assert found == labels.merged(labels.merged(first, others[:1]), others[1:])
+    first, *others = (labels.LabelReader(PLAIN, COHEN).record(row) for row in rows)
+    found = labels.merge(first, others)
+    assert found == labels.merge(labels.merge(first, others[:1]), others[1:])
     assert json.loads(str(found["raw"])) == {
         "a.nii": {"dim1": "2"},
         "a.nii#2": {"dim1": "3"},
@@ -400,8 +358,8 @@ def test_a_record_holds_only_raw_values_and_words(cells: dict[str, str], whole: 
 
 @given(ROWS, ROWS)
 def test_merging_only_fills_blanks(one: dict[str, str], more: dict[str, str]) -> None:
-    first, second = made(one), labels.record(Row(more, "u.csv"), PLAIN, COHEN)
-    found = labels.merged(first, [second])
+    first, second = made(one), labels.LabelReader(PLAIN, COHEN).record(Row(more, "u.csv"))
+    found = labels.merge(first, [second])
     for name in (*LABELS, "covid", "finding_raw"):
         if first[name] not in (None, "", "unknown"):
             assert found[name] == first[name]

@@ -1,6 +1,5 @@
 """What a label table costs in memory is not its own choice, and a table of labels is still read."""
 
-import hashlib
 import io
 import json
 import struct
@@ -11,16 +10,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from makers.laid import lay
+from makers.releases import Shelf
 from makers.tables import darwin, png, sheet_xml, source_of, with_parts, workbook
 
 from covcat.catalog import load
 from covcat.catalog.columns import Record
 from covcat.catalog.entries import LabelTable
 from covcat.errors import IntegrityError
-from covcat.files import StoredFile
 from covcat.imaging import labels, readers
-from covcat.imaging.further import Further
-from covcat.store import manifest
+from covcat.imaging.scratch import Additions
 
 MOST_MIB = 500  # of memory of a whole command, whatever the table
 SHEET, STYLES = "xl/worksheets/sheet1.xml", "xl/styles.xml"
@@ -75,7 +74,7 @@ def crowded(data: bytes, count: int) -> bytes:
 
 def rows(reader: str, data: bytes | str, folder: Path, **keys) -> list[dict[str, str]]:
     table = LabelTable(reader=reader, path="table", source="made up", **keys)
-    return [dict(row.cells) for row in readers.rows(table, source_of(folder, {"table": data}))]
+    return [dict(row.cells) for row in readers.read_rows(table, source_of(folder, {"table": data}))]
 
 
 # ---- told before it is passed ------------------------------------------------------------------
@@ -351,15 +350,15 @@ def test_two_values_of_one_cell_are_damage_of_that_cell(tmp_path: Path) -> None:
 
 
 def test_rows_that_add_to_others_come_in_their_order_and_the_others_are_counted() -> None:
-    kept = Further()
-    assert (list(kept.of("a")), kept.left()) == ([], 0)
+    kept = Additions()
+    assert (list(kept.rows_for("a")), kept.count_unused()) == ([], 0)
     for number in range(30_000):
         kept.keep(f"p{number % 10_000}", {"age": number, "sex": None, "raw": "é😀\ud800" * 50})
-    assert [one["age"] for one in kept.of("p7")] == [7, 10_007, 20_007]
-    assert [one["age"] for one in kept.of("p7")] == [7, 10_007, 20_007]
-    assert next(kept.of("p8"))["raw"] == "é😀\ud800" * 50
-    assert list(kept.of("p")) == []
-    assert kept.left() == 29_994
+    assert [one["age"] for one in kept.rows_for("p7")] == [7, 10_007, 20_007]
+    assert [one["age"] for one in kept.rows_for("p7")] == [7, 10_007, 20_007]
+    assert next(kept.rows_for("p8"))["raw"] == "é😀\ud800" * 50
+    assert list(kept.rows_for("p")) == []
+    assert kept.count_unused() == 29_994
 
 
 def test_what_rows_add_to_one_image_is_bounded() -> None:
@@ -368,28 +367,15 @@ def test_what_rows_add_to_one_image_is_bounded() -> None:
             raw = json.dumps({"u.csv": {"notes": "x" * 10_000, "n": str(number)}})
             yield {"label_source": "u.csv", "raw": raw, "age": number}
 
-    found = labels.merged({"raw": "{}", "age": None}, list(further())[:300])
+    found = labels.merge({"raw": "{}", "age": None}, list(further())[:300])
     assert (found["age"], len(json.loads(str(found["raw"])))) == (0, 300)
     with pytest.raises(IntegrityError, match=r"what `u\.csv` adds to one image has more than"):
-        labels.merged({"raw": "{}", "age": None}, further())
+        labels.merge({"raw": "{}", "age": None}, further())
 
 
 # ---- the whole command -------------------------------------------------------------------------
 
 ENTRY = """\
-id: set
-title: Made for a test
-organization: covcat
-homepage: https://example.org/set
-homepage_source: made up
-summary: Synthetic.
-found: {ct: N, xray: Y, mri: N, ultrasound: N, metadata: Y, case_review: N, source: made up}
-license:
-  spdx: CC-BY-4.0
-  allows: {commercial: unknown, derivatives: unknown, redistribution: unknown}
-  source: made up
-access: open
-citation: [{entry: misc, key: set, source: made up, fields: {title: A set, year: "2020"}}]
 releases:
   - id: "1"
     source: made up
@@ -414,18 +400,9 @@ MORE = """\
 
 def put(folder: Path, reader: str, files: Mapping[str, bytes], more: str = "") -> None:
     """Make a release as if it had been fetched."""
-    (folder / "catalog").mkdir()
-    (folder / "catalog" / "set.yaml").write_text(ENTRY.replace("READER", reader) + more)
-    release = folder / "data" / "set" / "1"
-    (release / "files").mkdir(parents=True)
-    stored = []
-    for name, data in {**files, "a.png": png(5, 5)}.items():
-        (release / "files" / name).write_bytes(data)
-        digest = hashlib.sha256(data).hexdigest()
-        stored.append(StoredFile(path=f"files/{name}", bytes=len(data), sha256=digest))
-    resource, known = load.load((folder / "catalog",)).find("set@1")
-    assert known is not None
-    manifest.write(release, manifest.made(resource, known, (), stored, (), "files"))
+    Shelf(folder / "catalog").add("set", ENTRY.replace("READER", reader) + more)
+    found = load.load((folder / "catalog",)).find("set@1")
+    lay(found, {**files, "a.png": png(5, 5)}, data=folder / "data")
 
 
 MEASURE = """

@@ -21,8 +21,8 @@ import pytest
 from covcat import seal
 from covcat.catalog import load
 from covcat.errors import DiskError, IntegrityError
-from covcat.imaging import index, opening
-from covcat.imaging.build import Report
+from covcat.imaging import index
+from covcat.imaging.build import IndexReport
 from covcat.imaging.opening import Index
 from covcat.progress import Silent
 from covcat.store.folder import Store
@@ -243,7 +243,7 @@ def test_an_index_that_is_removed_as_soon_as_it_is_made_can_be_read(
 def test_a_release_that_changes_all_the_time_is_an_error(
     here: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "opened", lambda path, origin: None)
+    monkeypatch.setattr(index, "open_index", lambda path, origin: None)
     with pytest.raises(DiskError, match="changes while it is read"):
         asked()
     assert not list((DATA / ".covcat/staging").iterdir())
@@ -271,7 +271,7 @@ def test_an_index_that_is_swapped_after_it_was_looked_at_is_none(
 def test_an_index_that_changes_under_its_reader_is_an_error_of_integrity(tmp_path: Path) -> None:
     path = tmp_path / "index.sqlite"
     path.write_bytes(b"\xff" * 8192)  # SQLite keeps small ones in memory, so it is opened as such
-    one = Index(sqlite3.connect(path), "sample@1", Report())
+    one = Index(sqlite3.connect(path), "sample@1", IndexReport())
     with pytest.raises(IntegrityError, match="changed while it was read"):
         list(one.rows("SELECT * FROM images"))
 

@@ -12,11 +12,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from makers.archives import zip_of
+from makers.laid import lay
 from makers.runs import Ran, tree_on_disk
 from servers.server import Answer
 from test_real_data import COHEN, REAL
 
+from covcat.catalog import load
 from covcat.imaging import cohort_files
 
 HEADER = "patientid,offset,finding,view,filename,license\n"
@@ -61,10 +62,10 @@ def files(rows: str = ROWS) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def fetched(covcat, shelf, server):
-    """Return what fetches a made-up set whose images have licences of their own."""
+def fetched(shelf):
+    """Return what puts a made-up set there whose images have licences of their own."""
 
-    def fetch(*states: dict[str, bytes], name: str = "set") -> None:
+    def put(*states: dict[str, bytes], name: str = "set") -> None:
         numbers = range(1, len(states) + 1)
         releases = "".join(RELEASE.format(id=number, name=name) for number in numbers)
         shelf.add(name, TABLE.format(releases=releases))
@@ -72,11 +73,9 @@ def fetched(covcat, shelf, server):
         per_image = "  per_image: {table: metadata.csv, column: license}\naccess:"
         entry.write_text(entry.read_text().replace("access:", per_image))
         for number, state in zip(numbers, states, strict=True):
-            server.serve(f"/data.example.org/{name}-{number}.zip", Answer(zip_of(state)))
-            ran = covcat("fetch", f"{name}@{number}")
-            assert ran.code == 0, ran.err
+            lay(load.load((shelf.folder,)).find(f"{name}@{number}"), state)
 
-    return fetch
+    return put
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from makers.tables import (
 )
 
 from covcat.imaging import sizes
-from covcat.imaging.sizes import Size, size_of
+from covcat.imaging.sizes import Size, read_size
 
 QUICK = settings(
     max_examples=400, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
@@ -112,13 +112,13 @@ def written(folder: Path, data: bytes, name: str = "picture.jpg") -> Path:
 @pytest.mark.parametrize("name", PICTURES)
 def test_the_size_is_read_from_the_header_of_a(name, tmp_path) -> None:
     data, size = PICTURES[name]
-    assert size_of(written(tmp_path, data)) == size
+    assert read_size(written(tmp_path, data)) == size
 
 
 @pytest.mark.parametrize("suffix", ["", ".png", ".jpg", ".nii.gz", ".avi", ".dcm", ".txt"])
 def test_the_name_of_a_file_says_nothing(suffix, tmp_path) -> None:
     for data, size in PICTURES.values():
-        assert size_of(os.fspath(written(tmp_path, data, f"picture{suffix}"))) == size
+        assert read_size(os.fspath(written(tmp_path, data, f"picture{suffix}"))) == size
 
 
 @pytest.mark.parametrize("name", sorted(set(PICTURES) - {"dicom without BitsStored"}))
@@ -128,7 +128,7 @@ def test_a_cut_picture_has_its_true_size_or_none(name, tmp_path) -> None:
     step = max(1, len(data) // 400)
     for length in {*range(min(len(data), 700)), *range(0, len(data), step)}:
         path.write_bytes(data[:length])
-        found = size_of(path)
+        found = read_size(path)
         assert found in (None, size), length
         assert found is None or length >= 10
 
@@ -175,14 +175,14 @@ NOT_PICTURES = {
 @pytest.mark.parametrize("name", NOT_PICTURES)
 def test_no_size_is_made_up_for(name, tmp_path) -> None:
     started = time.monotonic()
-    assert size_of(written(tmp_path, NOT_PICTURES[name])) is None
+    assert read_size(written(tmp_path, NOT_PICTURES[name])) is None
     assert time.monotonic() - started < 5
 
 
 def test_what_is_not_a_file_has_no_size(tmp_path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe", tmp_path / "missing.png", "with\0nul.png"):
-        assert size_of(path) is None
+        assert read_size(path) is None
 
 
 def test_no_more_than_a_megabyte_of_a_file_is_read(tmp_path, monkeypatch) -> None:
@@ -203,14 +203,14 @@ def test_no_more_than_a_megabyte_of_a_file_is_read(tmp_path, monkeypatch) -> Non
         **{name: one for name, (one, _) in PICTURES.items()},
     }.items():
         read.clear()
-        size_of(written(tmp_path, data))
+        read_size(written(tmp_path, data))
         assert sum(read) <= 2**20 + 64, name
     for name in ("png", "gif", "bmp", "webp"):
         read.clear()
-        size_of(written(tmp_path, PICTURES[name][0]))
+        read_size(written(tmp_path, PICTURES[name][0]))
         assert len(read) == 1
         assert read[0] <= 64
-    size_of(written(tmp_path, PICTURES["jpeg with much metadata"][0]))
+    read_size(written(tmp_path, PICTURES["jpeg with much metadata"][0]))
     assert sum(read) < 50_000
 
 
@@ -230,7 +230,7 @@ def test_no_damage_raises(data, edits, end, tmp_path_factory) -> None:
         begin = int(place**3 * len(mutated))  # mostly in the header
         mutated[begin : begin + len(new)] = new
     path = written(tmp_path_factory.getbasetemp(), bytes(mutated[: int(end * len(mutated))]))
-    found = size_of(path)
+    found = read_size(path)
     assert found is None or 0 < min(found.width, found.height) <= 2**31 - 1
 
 
@@ -241,12 +241,12 @@ def test_no_damage_raises(data, edits, end, tmp_path_factory) -> None:
     rest=st.binary(max_size=3000),
 )
 def test_no_noise_after_a_true_start_raises(start, cut, rest, tmp_path_factory) -> None:
-    size_of(written(tmp_path_factory.getbasetemp(), start[:cut] + rest))
+    read_size(written(tmp_path_factory.getbasetemp(), start[:cut] + rest))
 
 
 def test_many_small_files_take_little_time(tmp_path) -> None:
     chosen = random.Random(1).choices([png(40, 30), jpeg(40, 30), tiff(40, 30)], k=300)
     paths = [written(tmp_path, data, f"{number}.png") for number, data in enumerate(chosen)]
     started = time.process_time()
-    assert all(size_of(path) for path in paths)
+    assert all(read_size(path) for path in paths)
     assert time.process_time() - started < 300 * 200e-6  # a machine ten times as slow as ours

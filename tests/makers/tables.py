@@ -12,16 +12,16 @@ from typing import Any
 
 from openpyxl import Workbook
 
-from covcat.imaging.readers.base import Source
+from covcat.imaging.readers.base import ReleaseFiles
 
 
-def source_of(folder: Path, files: Mapping[str, bytes | str]) -> Source:
+def source_of(folder: Path, files: Mapping[str, bytes | str]) -> ReleaseFiles:
     """Write files below a folder, as a release has them."""
     for path, data in files.items():
         place = folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(data.encode() if isinstance(data, str) else data)
-    return Source(folder, sorted(files))
+    return ReleaseFiles(folder, sorted(files))
 
 
 # ---- tables ------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from covcat.errors import IntegrityError, UsageError
 from covcat.text import plural
 
 if TYPE_CHECKING:
-    from covcat.imaging.counts import Compared, Of, Table
+    from covcat.imaging.counts import Compared, Of, RecountedTable
     from covcat.imaging.opening import Index
     from covcat.imaging.query import Question
 
@@ -91,13 +91,13 @@ def _group(
     question: "Question",
     output: str | None,
 ) -> None:
-    from covcat.imaging.counts import tally
+    from covcat.imaging.counts import count_groups
 
     releases, failed = indexes.indexes(session, names)
     indexes.warn_of_failures(session, failed)
     asked = replace(question, with_files_only=False)
     columns = tuple(dict.fromkeys(by))
-    found = tally([one.index for one in releases.values()], columns, of, asked)
+    found = count_groups([one.index for one in releases.values()], columns, of, asked)
     pairs = [(one.resource, one.release) for one in releases.values()]
     indexes.warn_of_doubles(session, pairs, "counted")
     _warn_of_gone(session, [one.index for one in releases.values()], asked)
@@ -187,13 +187,13 @@ def _compare(session: Session, names: list[str] | None, output: str | None) -> N
         )
 
 
-def _tables(session: Session, resource: Resource, release: Release) -> "list[Table]":
+def _tables(session: Session, resource: Resource, release: Release) -> "list[RecountedTable]":
     """Count the tables of a release again, and say what each of them counts."""
     from covcat.imaging import counts as counting
     from covcat.imaging.query import Question
 
     name = f"{resource.id}@{release.id}"
-    published = counting.of_release(resource, release)
+    published = counting.tables_of_release(resource, release)
     elsewhere = sum(one.release is None and one.recount is None for one in resource.published)
     if elsewhere:
         session.say(f"{resource.id}: {plural(elsewhere, 'published table')} of no release here")
@@ -203,13 +203,13 @@ def _tables(session: Session, resource: Resource, release: Release) -> "list[Tab
     index = indexes.index_here(session, resource, release)
     indexes.tell(session, index)
     _warn_of_gone(session, [index], Question())
-    tables = [counting.recounted(index, one) for one in published]
+    tables = [counting.recount_table(index, one) for one in published]
     for table in tables:
         session.say(f"{name}: {_summary(table)}")
     return tables
 
 
-def _summary(table: "Table") -> str:
+def _summary(table: "RecountedTable") -> str:
     """Say where a table was printed, by which rule it is counted, and what it leaves out."""
     published, recount = table.published, table.published.recount
     text = f"{published.of} ({published.source}): "
@@ -222,7 +222,7 @@ def _summary(table: "Table") -> str:
     return f"{text}{sums}{rule}{left}{note}"
 
 
-def _wrong(table: "Table") -> list[str]:
+def _wrong(table: "RecountedTable") -> list[str]:
     """Return a line for each count that nothing explains."""
     from covcat.imaging.counts import OPEN
 
@@ -240,7 +240,7 @@ def _wrong(table: "Table") -> list[str]:
     ]
 
 
-def _shown(found: "Mapping[str, list[Table]]", *, is_of_one: bool) -> Rows:
+def _shown(found: "Mapping[str, list[RecountedTable]]", *, is_of_one: bool) -> Rows:
     """Return all rows, with the columns that any of the tables has."""
     every = [(name, table) for name, tables in found.items() for table in tables]
     by = dict.fromkeys(name for _, table in every for name in table.published.by)
@@ -253,7 +253,7 @@ def _shown(found: "Mapping[str, list[Table]]", *, is_of_one: bool) -> Rows:
     return Rows((*first, *by, "published", "found", "difference", "explained"), rows, "of")
 
 
-def _rows(table: "Table") -> list[dict[str, Cell]]:
+def _rows(table: "RecountedTable") -> list[dict[str, Cell]]:
     """Return a row for each count, or one that says that the table cannot be counted."""
     published = table.published
     if published.recount is None:
@@ -282,7 +282,7 @@ def _explanation(row: "Compared") -> str:
     return "in no row of the table" if row.status == "in no row" else ""
 
 
-def _plain(name: str, tables: "Iterable[Table]") -> dict[str, Any]:
+def _plain(name: str, tables: "Iterable[RecountedTable]") -> dict[str, Any]:
     """Return the tables of a release as --json prints them."""
     return {
         "release": name,

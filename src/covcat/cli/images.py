@@ -79,7 +79,7 @@ def images(
     releases = [(one.resource, one.release) for one in found.values()]
     indexes.warn_of_doubles(session, releases, "listed")
     records: Iterator[Record] = chain.from_iterable(
-        query.asked(one.index, question) for one in found.values()
+        query.select(one.index, question) for one in found.values()
     )
     first = list(islice(records, 1))  # a question that cannot be asked fails before a header
     records = chain(first, records)

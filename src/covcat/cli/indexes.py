@@ -14,7 +14,7 @@ from covcat.errors import CovcatError, DiskError, IntegrityError, SeveralError
 from covcat.text import plural
 
 if TYPE_CHECKING:
-    from covcat.imaging.build import Report
+    from covcat.imaging.build import IndexReport
     from covcat.imaging.opening import Index
 
 
@@ -179,7 +179,7 @@ def tell(session: Session, index: "Index") -> None:
         )
 
 
-def told(name: str, report: "Report") -> str:
+def told(name: str, report: "IndexReport") -> str:
     """Say what became of the rows and files of a release; the numbers in brackets add up."""
     images = plural(report.images, "image")
     alone = report.image_only
@@ -199,7 +199,7 @@ def told(name: str, report: "Report") -> str:
     return text
 
 
-def _told_of_rows(report: "Report") -> str:
+def _told_of_rows(report: "IndexReport") -> str:
     """Say how many rows of labels there are, and which of them have no image.
 
     Those of bare DICOM data sets are told apart: how these are written had to be inferred.

@@ -17,7 +17,7 @@ from covcat.store import accepted
 from covcat.text import escaped
 
 if TYPE_CHECKING:
-    from covcat.imaging.cohort import Tally
+    from covcat.imaging.cohort import LicenseCount
 
 
 _COLUMNS = ("id", "licence", *terms.USES, "accepted")
@@ -103,7 +103,9 @@ def _state(resource: Resource, record: accepted.Accepted | None) -> str | None:
     return record.at[:10] if is_same else f"other terms, {record.at[:10]}"
 
 
-def _text(resource: Resource, record: accepted.Accepted | None, tallies: "list[Tally]") -> str:
+def _text(
+    resource: Resource, record: accepted.Accepted | None, tallies: "list[LicenseCount]"
+) -> str:
     """Return what a person reads; on a terminal it is folded."""
     text = terms.to_text(resource)
     for one in tallies:
@@ -121,7 +123,7 @@ def _data(
     session: Session,
     resource: Resource,
     record: accepted.Accepted | None,
-    tallies: "list[Tally]",
+    tallies: "list[LicenseCount]",
 ) -> dict[str, Any]:
     """Return what --json prints of one resource."""
     return {
@@ -137,7 +139,7 @@ def _data(
     }
 
 
-def _per_image(session: Session, resource: Resource) -> "list[Tally]":
+def _per_image(session: Session, resource: Resource) -> "list[LicenseCount]":
     """Count the licences of the images, where each has its own and they are here."""
     if resource.license.per_image is None:
         return []
@@ -145,7 +147,7 @@ def _per_image(session: Session, resource: Resource) -> "list[Tally]":
     if not here:
         session.say(f"note: `covcat fetch {resource.id}`, then this counts its images by licence")
         return []
-    from covcat.imaging.cohort import Cohort, Part, Rule
+    from covcat.imaging.cohort import Cohort, CohortRule, IndexedRelease
     from covcat.imaging.query import Question
 
     _, release_id, folder = here[-1]
@@ -153,8 +155,8 @@ def _per_image(session: Session, resource: Resource) -> "list[Tally]":
         _, release = session.catalog.find(f"{resource.id}@{release_id}")
         assert release is not None  # it was found by its name
         index = indexes.index_here(session, resource, release)
-        part = Part(resource, release, folder, index)
-        return list(Cohort([part], Rule(Question(), True)).counts.licenses)
+        part = IndexedRelease(resource, release, folder, index)
+        return list(Cohort([part], CohortRule(Question(), True)).counts.licenses)
     except CovcatError as error:  # the terms are what was asked for
         session.say(f"note: its images could not be counted: {error.message}")
         return []

@@ -17,7 +17,7 @@ from covcat.errors import NotFoundError, UsageError
 from covcat.text import escaped, plural
 
 if TYPE_CHECKING:
-    from covcat.export import Source
+    from covcat.export import ExportedRelease
 
 
 FORMATS = ("json", "csv", "sha256sums", "bagit", "croissant")
@@ -63,7 +63,7 @@ def export(
     """
     from covcat import export as exports
     from covcat.cli.progress import drawn
-    from covcat.export import bagit, targets
+    from covcat.export import bagit
 
     session: Session = ctx.obj
     output = None if output == Path("-") else output
@@ -76,7 +76,7 @@ def export(
     source = _source(session, name)
     _warn(session, source, form)
     if form == "bagit" and output is not None:
-        targets.check_free(source.folder, output)
+        exports.check_free(source.folder, output)
         with drawn(session, "auto") as progress:
             bagit.bag(source.folder, source.manifest, output, progress)
         data = None
@@ -102,14 +102,14 @@ def _form(ctx: typer.Context, form: str, output: Path | None) -> str:
     return found
 
 
-def _source(session: Session, name: str | None) -> "Source":
+def _source(session: Session, name: str | None) -> "ExportedRelease":
     """Return what is known of a release: of several of one resource, the default or the last.
 
     Raises:
         NotFoundError: it is not here.
         UsageError: no name, and several resources are here.
     """
-    from covcat.export import Source
+    from covcat.export import ExportedRelease
     from covcat.store import manifest
 
     if name is None:
@@ -127,10 +127,10 @@ def _source(session: Session, name: str | None) -> "Source":
         resource = session.catalog.get(id)
     except NotFoundError:  # its manifest says enough
         resource = None
-    return Source(folder, manifest.load(folder), resource)
+    return ExportedRelease(folder, manifest.load(folder), resource)
 
 
-def _warn(session: Session, source: "Source", form: str) -> None:
+def _warn(session: Session, source: "ExportedRelease", form: str) -> None:
     record = source.manifest
     name = f"{record.resource}@{record.release}"
     if record.missing or record.selection:
@@ -158,7 +158,7 @@ def _warn(session: Session, source: "Source", form: str) -> None:
 
 
 def _tell(
-    session: Session, source: "Source", form: str, output: Path | None, data: bytes | None
+    session: Session, source: "ExportedRelease", form: str, output: Path | None, data: bytes | None
 ) -> None:
     record = source.manifest
     if session.json:

@@ -344,15 +344,15 @@ class Labels:
             raise UsageError(f"--one-per `{one_per}`: expected patient")
 
         def words_of(option: str, kind: str, asked: list[str] | None) -> tuple[str, ...]:
-            return tuple(query.word(option, kind, one) for one in asked or ())
+            return tuple(query.read_word(option, kind, one) for one in asked or ())
 
         return query.Question(
-            findings=tuple(map(query.finding, self.findings or ())),
+            findings=tuple(map(query.read_finding, self.findings or ())),
             covid=tuple(self.covid or ()),
             views=words_of("--view", "views", self.views),
             modalities=words_of("--modality", "modalities", self.modalities),
             sexes=words_of("--sex", "sexes", self.sexes),
-            ages=query.ages(self.ages) if self.ages else None,
+            ages=query.read_ages(self.ages) if self.ages else None,
             allows=tuple(self.allows or ()),
             where=where,
             one_per=one_per,

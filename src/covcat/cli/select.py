@@ -15,7 +15,7 @@ from covcat.errors import UsageError
 from covcat.text import escaped, format_size, plural
 
 if TYPE_CHECKING:
-    from covcat.imaging.cohort import Counts, Rule
+    from covcat.imaging.cohort import CohortCounts, CohortRule
     from covcat.imaging.cohort_record import Form, Recorded
 
 
@@ -75,13 +75,13 @@ def select(
     """
     from covcat.cli.progress import drawn
     from covcat.imaging import cohort_files, cohort_record
-    from covcat.imaging.cohort import Cohort, Part, Rule
+    from covcat.imaging.cohort import Cohort, CohortRule, IndexedRelease
 
     session: Session = ctx.obj
-    rule = Rule(labels.question(where, one_per), allow_unknown)
+    rule = CohortRule(labels.question(where, one_per), allow_unknown)
     recorded = None
     if earlier is not None:
-        if names or rule != Rule():
+        if names or rule != CohortRule():
             raise UsageError("--from says what is asked: expected no ID and no filter beside it")
         recorded = cohort_record.read(earlier)
         names, rule = [one.release for one in recorded.releases], recorded.rule
@@ -91,7 +91,9 @@ def select(
         raise indexes.refusal(failed, found, is_again=recorded is not None)
     indexes.warn_of_failures(session, failed)
     parts = [
-        Part(one.resource, one.release, session.store.release(*name.split("@", 1)), one.index)
+        IndexedRelease(
+            one.resource, one.release, session.store.release(*name.split("@", 1)), one.index
+        )
         for name, one in found.items()
     ]
     indexes.warn_of_doubles(session, [(one.resource, one.release) for one in parts], "chosen from")
@@ -139,7 +141,7 @@ def _form(asked: str | None, output: Path | None, recorded: "Recorded | None") -
 # ---- what is said ------------------------------------------------------------------------------
 
 
-def _tell(session: Session, counts: "Counts", rule: "Rule") -> None:
+def _tell(session: Session, counts: "CohortCounts", rule: "CohortRule") -> None:
     """Say on stderr who is in, who is not, and what a user may overlook."""
     from covcat.imaging.cohort import NOT_HERE
 
@@ -165,7 +167,7 @@ def _tell(session: Session, counts: "Counts", rule: "Rule") -> None:
     _warn(session, counts, rule)
 
 
-def _tell_of_refused(session: Session, counts: "Counts", rule: "Rule") -> None:
+def _tell_of_refused(session: Session, counts: "CohortCounts", rule: "CohortRule") -> None:
     """Say which licences refuse what is asked."""
     refused = [one for one in counts.licenses if one.refused]
     for one in refused[:_NAMED]:
@@ -184,7 +186,7 @@ def _left_out(why: str, count: int) -> str:
     return f"{count:,} rows are left out: {why.replace('its ', 'their ', 1)}"
 
 
-def _warn(session: Session, counts: "Counts", rule: "Rule") -> None:
+def _warn(session: Session, counts: "CohortCounts", rule: "CohortRule") -> None:
     uses, unknown = rule.question.allows, 0
     for one in counts.licenses:
         said = [one.allows[use] for use in uses] if uses else set(one.allows.values())
@@ -204,7 +206,11 @@ def _warn(session: Session, counts: "Counts", rule: "Rule") -> None:
 
 
 def _conclude(
-    session: Session, counts: "Counts", output: Path | None, rule: "Rule", data: dict[str, Any]
+    session: Session,
+    counts: "CohortCounts",
+    output: Path | None,
+    rule: "CohortRule",
+    data: dict[str, Any],
 ) -> None:
     """Print where the cohort is; where nothing was written, its licences."""
     if output is not None:

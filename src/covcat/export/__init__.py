@@ -1,30 +1,31 @@
 """The record of a release in the forms that other tools read.
 
 To add one that is a single document: a function here and a line in DOCUMENTS; a BagIt bag is a
-folder and made by `bags`. tests/export/test_exports.py runs over all.
+folder and made by `bagit`. tests/export/test_exports.py runs over all.
 """
 
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from covcat.catalog.entries import Resource
+from covcat.errors import DiskError
 from covcat.export.json_ld import croissant
-from covcat.export.targets import check_free, place, writing
-from covcat.files import build_beside, sync
+from covcat.files import build_beside, disk_error, disk_errors, sync
 from covcat.store import manifest as manifests
+from covcat.store.folder import OTHER, check_outside
 from covcat.store.manifest import Manifest
-
-__all__ = ["DOCUMENTS", "FORMATS", "Source", "bag", "check_free", "schema_org", "to_file"]
 
 _COLUMNS = ("path", "bytes", "sha256", "mode", "blob", "verified_by", "lfs")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ExportedRelease:
     """A release on disk, as its manifest and, where it is known there, the catalog describe it."""
 
     folder: Path
@@ -32,39 +33,23 @@ class Source:
     resource: Resource | None = None
 
 
-def _as_json(source: Source) -> bytes:
-    """Return the manifest as it is."""
-    return manifests.raw(source.folder)
-
-
-def _as_csv(source: Source) -> bytes:
+def _as_csv(source: ExportedRelease) -> bytes:
     r"""Return one row a file; every path begins with `files/` or `archives/`, so none is a formula.
 
     Rows end in `\n`; a path with a line break is quoted.
     """
-    rows: list[tuple[object, ...]] = [_COLUMNS]
-    rows += [
-        tuple(_cell(getattr(file, name)) for name in _COLUMNS) for file in source.manifest.files
-    ]
-    return _encoded("".join(map(_row, rows)))
+    lines = []
+    records = [[getattr(file, name) for name in _COLUMNS] for file in source.manifest.files]
+    for cells in [[*_COLUMNS], *records]:
+        text = io.StringIO(newline="")  # a lone CR is quoted only where rows end in CR LF
+        csv.writer(text).writerow(
+            str(one).lower() if isinstance(one, bool) else one for one in cells
+        )
+        lines.append(text.getvalue().removesuffix("\r\n") + "\n")
+    return _encoded("".join(lines))
 
 
-def _row(cells: tuple[object, ...]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerow(cells)  # which quotes a lone CR only where rows end in CR LF
-    return text.getvalue().removesuffix("\r\n") + "\n"
-
-
-def _cell(value: object) -> object:
-    return str(value).lower() if isinstance(value, bool) else value
-
-
-def _as_sums(source: Source) -> bytes:
-    """Return what `sha256sum -c` checks in the release folder."""
-    return _encoded(manifests.sums(source.manifest))
-
-
-def _as_croissant(source: Source) -> bytes:
+def _as_croissant(source: ExportedRelease) -> bytes:
     sums = manifests.sums(source.manifest)
     tree = croissant(source.manifest, source.resource, sums)
     return (json.dumps(tree, indent=2) + "\n").encode()
@@ -75,16 +60,49 @@ def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-DOCUMENTS: Mapping[str, Callable[[Source], bytes]] = {
-    "json": _as_json,
+DOCUMENTS: Mapping[str, Callable[[ExportedRelease], bytes]] = {
+    "json": lambda source: manifests.raw(source.folder),
     "csv": _as_csv,
-    "sha256sums": _as_sums,
+    "sha256sums": lambda source: _encoded(manifests.sums(source.manifest)),
     "croissant": _as_croissant,
 }
 FORMATS = (*DOCUMENTS, "bagit")
 
 
-def to_file(source: Source, data: bytes, target: Path) -> None:
+# ---- where an export may go: to a new name, outside of what covcat vouches for, all at once -----
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Say what the disk refuses of a target, with a way out that is not --data-dir."""
+    try:
+        yield
+    except OSError as error:
+        found = disk_error(error, f"write `{target}`")
+        found.hint = f"{OTHER}, where there is room and you may write"
+        raise found from error
+
+
+def check_free(release: Path, target: Path) -> None:
+    """Refuse a target that cannot be made, or that would change what is in the data folder.
+
+    Raises:
+        DiskError: it is there, or its folder is none that may be written to.
+        UsageError: it would be a part of a release, or be taken for one.
+    """
+    with disk_errors(f"look at `{target}`"):
+        if os.path.lexists(target):
+            raise DiskError(f"`{target}` is there already", hint="give another name")
+        check_outside(release.parents[1], target)
+        parents = target.absolute().parents
+        above = next(one for one in parents if os.path.lexists(one))
+        if not above.is_dir():
+            raise DiskError(f"`{above}` is not a folder", hint=OTHER)
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise DiskError(f"you may not write to `{above}`", hint=OTHER)
+
+
+def to_file(source: ExportedRelease, data: bytes, target: Path) -> None:
     """Write a document whole or not at all.
 
     Raises:
@@ -95,4 +113,9 @@ def to_file(source: Source, data: bytes, target: Path) -> None:
         built = workshop / "document"
         built.write_bytes(data)
         sync(workshop)
-        place(built, target)
+        try:
+            os.link(built, target)
+        except FileExistsError as error:  # somebody took the name meanwhile
+            raise DiskError(f"`{target}` is there already", hint="give another name") from error
+        except OSError:  # a file system without hard links
+            built.rename(target)

@@ -5,16 +5,14 @@ import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
 
 from covcat.errors import DiskError, IntegrityError
-from covcat.export.targets import writing
-from covcat.files import FOLDER_MODE, StoredFile, build_beside, opened, sync
+from covcat.export import writing
+from covcat.files import CHUNK, FOLDER_MODE, StoredFile, build_beside, opened, sync
 from covcat.progress import Progress
 from covcat.store.manifest import Manifest, raw
 from covcat.version import __version__
 
-_CHUNK = 1 << 20
 _TAG_LENGTH = 4096  # of a value in bag-info.txt
 
 
@@ -26,7 +24,12 @@ def bag(folder: Path, manifest: Manifest, target: Path, progress: Progress) -> N
         DiskError: something is there already, or the disk refused.
     """
     with build_beside(target) as workshop, writing(target):
-        _check_room(workshop, manifest.total_bytes)
+        needed, free = manifest.total_bytes, shutil.disk_usage(workshop).free
+        if needed > free:
+            raise DiskError(
+                f"not enough space for the bag: expected {needed:,} bytes, got {free:,}",
+                hint="free some space, or give another --output",
+            )
         built = workshop / "bag"
         (built / "data").mkdir(mode=FOLDER_MODE, parents=True)
         task = progress.start("copying", manifest.total_bytes)
@@ -43,39 +46,23 @@ def bag(folder: Path, manifest: Manifest, target: Path, progress: Progress) -> N
         built.rename(target)
 
 
-def _check_room(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise DiskError(
-            f"not enough space for the bag: expected {needed:,} bytes, got {free:,}",
-            hint="free some space, or give another --output",
-        )
-
-
 def _copy(folder: Path, manifest: Manifest, file: StoredFile, target: Path) -> None:
+    name = f"{manifest.resource}@{manifest.release}"
+    changed = IntegrityError(
+        f"`{file.path}` of {name} is not as it was fetched", hint=f"covcat verify {name}"
+    )
+    try:
+        source = opened(folder / file.path, follow=False)
+    except OSError as error:  # gone, or a link or a pipe in its place
+        raise changed from error
     digest, size = hashlib.sha256(), 0
-    with _opened(folder, manifest, file) as source, target.open("xb") as copy:
-        while data := source.read(_CHUNK):
+    with source, target.open("xb") as copy:
+        while data := source.read(CHUNK):
             digest.update(data)
             copy.write(data)
             size += len(data)
     if (digest.hexdigest(), size) != (file.sha256, file.bytes):
-        raise _changed(manifest, file)
-
-
-def _opened(folder: Path, manifest: Manifest, file: StoredFile) -> BinaryIO:
-    """Open a file of the release; a link or a pipe in its place is none."""
-    try:
-        return opened(folder / file.path, follow=False)
-    except OSError as error:
-        raise _changed(manifest, file) from error
-
-
-def _changed(manifest: Manifest, file: StoredFile) -> IntegrityError:
-    name = f"{manifest.resource}@{manifest.release}"
-    return IntegrityError(
-        f"`{file.path}` of {name} is not as it was fetched", hint=f"covcat verify {name}"
-    )
+        raise changed
 
 
 # ---- tag files ---------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
 """A data set as JSON-LD: Croissant 1.0 for machine learning, schema.org for search engines."""
 
 import hashlib
+import json
 import mimetypes
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from covcat.catalog.citations import sentence
@@ -29,45 +30,8 @@ _TYPES = {  # that Python's table lacks, or has by another name on another syste
     ".md": "text/markdown",
     ".webp": "image/webp",
 }
-_CONTEXT = {  # https://docs.mlcommons.org/croissant/docs/croissant-spec.html, appendix 1
-    "@language": "en",
-    "@vocab": "https://schema.org/",
-    "citeAs": "cr:citeAs",
-    "column": "cr:column",
-    "conformsTo": "dct:conformsTo",
-    "cr": "http://mlcommons.org/croissant/",
-    "rai": "http://mlcommons.org/croissant/RAI/",
-    "data": {"@id": "cr:data", "@type": "@json"},
-    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-    "dct": "http://purl.org/dc/terms/",
-    "equivalentProperty": "cr:equivalentProperty",
-    "examples": {"@id": "cr:examples", "@type": "@json"},
-    "excludes": "cr:excludes",
-    "extract": "cr:extract",
-    "field": "cr:field",
-    "fileProperty": "cr:fileProperty",
-    "fileObject": "cr:fileObject",
-    "fileSet": "cr:fileSet",
-    "format": "cr:format",
-    "includes": "cr:includes",
-    "isLiveDataset": "cr:isLiveDataset",
-    "jsonPath": "cr:jsonPath",
-    "key": "cr:key",
-    "md5": "cr:md5",
-    "parentField": "cr:parentField",
-    "path": "cr:path",
-    "recordSet": "cr:recordSet",
-    "references": "cr:references",
-    "regex": "cr:regex",
-    "repeated": "cr:repeated",
-    "replace": "cr:replace",
-    "samplingRate": "cr:samplingRate",
-    "sc": "https://schema.org/",
-    "separator": "cr:separator",
-    "source": "cr:source",
-    "subField": "cr:subField",
-    "transform": "cr:transform",
-}
+# https://docs.mlcommons.org/croissant/docs/croissant-spec.html, appendix 1
+_CONTEXT = Path(__file__).with_name("croissant_context.json")
 
 
 def croissant(manifest: Manifest, resource: Resource | None, sums: str) -> dict[str, Any]:
@@ -78,7 +42,7 @@ def croissant(manifest: Manifest, resource: Resource | None, sums: str) -> dict[
     releases = resource.releases if resource else ()
     dates = [one.date for one in releases if one.id == manifest.release]
     tree = {
-        "@context": _CONTEXT,
+        "@context": json.loads(_CONTEXT.read_bytes()),
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": manifest.title,

@@ -16,22 +16,23 @@ from covcat.catalog.entries import LabelTable, Release, Resource
 from covcat.catalog.matching import IMAGE_SUFFIXES, Row
 from covcat.catalog.selection import matches
 from covcat.errors import IntegrityError
-from covcat.files import StoredFile, disk_errors, hashed, sqlite_errors
+from covcat.files import disk_errors, hashed, sqlite_errors
 from covcat.imaging import labels, readers, sizes
-from covcat.imaging.further import Further
-from covcat.imaging.readers.base import Source
+from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.readers.dicom import PREAMBLE
-from covcat.imaging.write import batches
+from covcat.imaging.scratch import Additions
+from covcat.imaging.write import SQL_TYPES, in_batches
 from covcat.names import is_litter
 from covcat.progress import Progress
 from covcat.store.folder import MANIFEST, SUMS
 from covcat.store.manifest import Manifest, load, sums_agree
 
-_TYPES = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
 _SHOWN = 20  # kinds of a thing that a report names
 _KINDS = 10_000  # that are counted
 _LETTERS = 200  # of a text that a report names
-_COLUMNS = ", ".join(f"{one.name} {_TYPES[one.type]}" for one in COLUMNS)  # of covcat's own names
+_COLUMNS = ", ".join(
+    f"{one.name} {SQL_TYPES[one.type]}" for one in COLUMNS
+)  # of covcat's own names
 _NUMBERED = """
 CREATE TEMP TABLE again (row INTEGER PRIMARY KEY, number INTEGER);
 INSERT INTO again SELECT row, number FROM (
@@ -45,7 +46,7 @@ SCHEMA = (f"CREATE TABLE images ({_COLUMNS})", "CREATE TABLE about (key TEXT, va
 
 
 @dataclass
-class Report:
+class IndexReport:
     """What became of rows and files: none is dropped silently."""
 
     rows: dict[str, int] = field(default_factory=dict)  # of each table, or of names as a whole
@@ -74,43 +75,36 @@ def tables_of(resource: Resource, release: Release) -> list[LabelTable]:
 
 
 def write(
-    path: Path,
-    key: str,
-    resource: Resource,
-    release: Release,
-    folder: Path,
-    progress: Progress,
-) -> Report:
+    path: Path, key: str, resource: Resource, release: Release, folder: Path, progress: Progress
+) -> IndexReport:
     """Write the index of the release in a folder into a new file.
 
     Raises:
         IntegrityError: the manifest or a label table is damaged, or nothing is as the entry says.
         DiskError: it cannot be written.
     """
-    report, manifest = Report(), load(folder)
+    manifest = load(folder)
     _check_agreeing(folder, manifest)
     doing = "write the image index"
     with (
         disk_errors(doing),
-        _absences(folder / "files"),
+        _missing_is_damage(folder / "files"),
         sqlite_errors(doing),
         closing(sqlite3.connect(path)) as base,
     ):
-        base.execute("PRAGMA journal_mode = OFF")
-        base.execute("PRAGMA synchronous = OFF")
-        for table in SCHEMA:
-            base.execute(table)
-        maker = _Maker(resource, release, manifest, folder / "files", report, progress)
+        for text in ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", *SCHEMA):
+            base.execute(text)
+        build = _IndexBuild(resource, release, manifest, folder / "files", progress)
         marks = ", ".join("?" * len(NAMES))
-        for batch in batches(maker.records()):
+        for batch in in_batches(build.records()):
             rows = [tuple(map(one.get, NAMES)) for one in batch]
             base.executemany(f"INSERT INTO images VALUES ({marks})", rows)  # noqa: S608
         base.create_function("digest", 1, _digest, deterministic=True)
         base.executescript(_NUMBERED)
-        about = [("key", key), ("report", json.dumps(asdict(report)))]
+        about = [("key", key), ("report", json.dumps(asdict(build.report)))]
         base.executemany("INSERT INTO about VALUES (?, ?)", about)
         base.commit()
-    return report
+    return build.report
 
 
 def _check_agreeing(folder: Path, manifest: Manifest) -> None:
@@ -124,7 +118,7 @@ def _check_agreeing(folder: Path, manifest: Manifest) -> None:
 
 
 @contextmanager
-def _absences(files: Path) -> Iterator[None]:
+def _missing_is_damage(files: Path) -> Iterator[None]:
     """Call a table of the release that is gone damage, and no fault of writing."""
     try:
         yield
@@ -138,7 +132,7 @@ def _absences(files: Path) -> Iterator[None]:
         ) from error
 
 
-class _Maker:
+class _IndexBuild:
     """Goes through the tables of one release, then through the images that none of them names."""
 
     def __init__(
@@ -147,30 +141,27 @@ class _Maker:
         release: Release,
         manifest: Manifest,
         folder: Path,
-        report: Report,
         progress: Progress,
     ) -> None:
         self.resource, self.release, self.folder = resource, release, folder
-        self.report, self.progress = report, progress
-        self.tables = tables_of(resource, release)
-        self.report.is_part = bool(manifest.selection or manifest.missing)
+        self.progress, self.tables = progress, tables_of(resource, release)
+        self.report = IndexReport(is_part=bool(manifest.selection or manifest.missing))
         prefix = "files/"
         self.files = {
             path: one
             for one in manifest.files
             if one.path.startswith(prefix) and not is_litter(path := one.path.removeprefix(prefix))
         }
-        self.source = Source(folder, sorted(self.files))
+        self.source = ReleaseFiles(folder, sorted(self.files))
         self.images = {path for path in self.source.paths if self._is_image(path)}
-        self.masks = self._masks()
+        self.masks = {mask for path in self.images for mask in self._masks_of(path)}
         self.images -= self.masks
         self.report.images = len(self.images)
-        self.others = self._others()
+        self.others = self._find_unsuffixed()
         self.broken: set[str] = set()  # images whose reader says so
         self.seen: Counter[str] = Counter()  # records of each image
-        self.more = Further()  # what is known of one image
-        self.of_patient = Further()  # of all images of one
-        self._read_more()
+        self.of_image, self.of_patient = Additions(), Additions()
+        self._read_additions()
 
     def records(self) -> Iterator[Record]:
         """Give every record: rows of tables in their order, then images without labels."""
@@ -179,32 +170,30 @@ class _Maker:
         without: Counter[str] = Counter()
         for table in self.tables:
             if table.adds is None:
-                for one in self._of_table(table):
-                    raw = _cut(str(one["finding_raw"] or ""))
-                    if _has_no_term(one, raw) and (raw in without or len(without) < _KINDS):
+                for one in self._read_table(table):
+                    raw = _shorten(str(one["finding_raw"] or ""))
+                    has_no_term = not one["finding"] and one["covid"] == "unknown"
+                    is_counted = raw in without or len(without) < _KINDS
+                    if has_no_term and is_counted and not vocabulary.is_blank(raw):
                         without[raw] += 1
-                    self.progress.advance(task, _size(one))
+                    self.progress.advance(task, int(one.get("bytes") or 0))
                     yield one
         for path in self.source.paths:
             if path in self.images and not self.seen[path]:
                 self.report.image_only += 1
-                blank = labels.blank(self.resource)
+                blank = labels.make_blank(self.resource)
                 blank["mask_path"] = next(self._masks_of(path), None)
-                one = self._whole(self._added(blank, path), path, "image only")
-                self.progress.advance(task, _size(one))
+                one = self._complete(self._with_additions(blank, path), path, "image only")
+                self.progress.advance(task, int(one["bytes"] or 0))
                 yield one
         self.report.without_term = dict(without.most_common(_SHOWN))
-        self._look_at_tables()
+        self._check_tables()
         self.progress.finish(task)
 
-    def _look_at_tables(self) -> None:
-        """Note which tables are not here, or not as they were recorded.
-
-        Raises:
-            IntegrityError: the release has nothing of what its entry names.
-        """
+    def _check_tables(self) -> None:
+        """Note which tables are not here, or not as they were recorded; nothing is damage."""
         report = self.report
-        report.not_added += self.of_patient.left()
+        report.not_added += self.of_patient.count_unused()
         for table in self.tables:
             is_of_images = table.reader in matching.OF_IMAGES
             here = list(islice(self.source.matching(table.path), _SHOWN))
@@ -220,9 +209,9 @@ class _Maker:
                 + f", got {', '.join(f'`{one}`' for one in self.source.paths[:3])}"
             )
 
-    def _of_table(self, table: LabelTable) -> Iterator[Record]:
+    def _read_table(self, table: LabelTable) -> Iterator[Record]:
         find = matching.finder(table, self.images, self.others)
-        reading = labels.Reading(table, self.resource)
+        reading = labels.LabelReader(table, self.resource)
         for row in self._rows(table, reading):
             found = reading.record(row)
             names = matching.images(row, table)
@@ -235,24 +224,24 @@ class _Maker:
             if path is None:
                 self.report.label_only += 1
                 if names and len(self.report.unmatched) < _SHOWN:
-                    self.report.unmatched.append(_cut(names[0]))
-                yield self._whole(found, None, "label only")
+                    self.report.unmatched.append(_shorten(names[0]))
+                yield self._complete(found, None, "label only")
                 continue
             if path not in self.images:  # no suffix says so, but this row
                 self._add_image(path)
             self.report.both += 1
             self.report.bare += PREAMBLE in row.cells and table.reader == "dicom"
-            yield self._whole(self._added(found, path), path, "both")
+            yield self._complete(self._with_additions(found, path), path, "both")
 
-    def _rows(self, table: LabelTable, reading: labels.Reading) -> Iterator[Row]:
+    def _rows(self, table: LabelTable, reading: labels.LabelReader) -> Iterator[Row]:
         """Give the rows of a table that are rows of labels, and note what it lacks."""
         file = None
-        for row in readers.rows(table, self.source):
+        for row in readers.read_rows(table, self.source):
             if table.reader in matching.OF_IMAGES and not self._is_picture(row, table):
                 continue
             if table.reader in ("delimited", "sheet") and row.file != file:
                 file = row.file
-                if lacking := reading.lacking(row):
+                if lacking := reading.find_lacking(row):
                     self.report.lacking.append(f"`{file}` has no column {', '.join(lacking)}")
             name = table.path if table.reader in matching.OF_IMAGES else row.file
             self.report.rows[name] = self.report.rows.get(name, 0) + 1
@@ -272,13 +261,13 @@ class _Maker:
         self.images.add(path)
         self.report.images += 1
 
-    def _read_more(self) -> None:
+    def _read_additions(self) -> None:
         """Read the tables that only add to others."""
         for table in self.tables:
             if table.adds is None:
                 continue
             find = matching.finder(table, self.images, self.others)
-            reading = labels.Reading(table, self.resource)
+            reading = labels.LabelReader(table, self.resource)
             for row in self._rows(table, reading):
                 record = reading.record(row)
                 if table.joins is not None:
@@ -287,20 +276,20 @@ class _Maker:
                 hits = [find(name) for name in matching.images(row, table)]
                 paths = next((one for one in hits if one), [])
                 if len(paths) == 1:
-                    self.more.keep(paths[0], record)
+                    self.of_image.keep(paths[0], record)
                 else:
                     self.report.not_added += 1
 
-    def _added(self, found: Record, path: str) -> Record:
-        found = labels.merged(found, self.more.of(path))
+    def _with_additions(self, found: Record, path: str) -> Record:
+        found = labels.merge(found, self.of_image.rows_for(path))
         patient = found["patient_id"]
-        return found if patient is None else labels.merged(found, self.of_patient.of(str(patient)))
+        if patient is not None:
+            found = labels.merge(found, self.of_patient.rows_for(str(patient)))
+        return found
 
-    def _whole(self, found: Record, path: str | None, matched: str) -> Record:
+    def _complete(self, found: Record, path: str | None, matched: str) -> Record:
         """Add what the file itself says."""
         name = path or str(found.get("filename") or found.get("patient_id") or "?")
-        if path is not None:
-            self.seen[path] += 1
         found |= {
             "image_id": f"{self.resource.id}:{name}",  # numbered where there are several
             "resource": self.resource.id,
@@ -308,27 +297,18 @@ class _Maker:
             "path": path,
             "matched": matched,
         }
-        return found | self._facts(path) if path is not None else found
-
-    def _facts(self, path: str) -> Record:
-        stored: StoredFile = self.files[path]
-        size = sizes.size_of(f"{self.folder}/{path}")
+        if path is None:
+            return found
+        self.seen[path] += 1
+        size = sizes.read_size(f"{self.folder}/{path}")
         is_known = path.lower().endswith(sizes.SUFFIXES)
         if self.seen[path] == 1 and (path in self.broken or (size is None and is_known)):
             self.report.unreadable += 1
             self.report.unread += [path] if len(self.report.unread) < _SHOWN else []
-        return {
-            "sha256": stored.sha256,
-            "bytes": stored.bytes,
-            "width": size.width if size else None,
-            "height": size.height if size else None,
-            "slices": size.slices if size else None,
-            "bits": size.bits if size else None,
-        }
-
-    def _masks(self) -> set[str]:
-        """Return the files that a table calls the mask of an image."""
-        return {mask for path in self.images for mask in self._masks_of(path)}
+        stored = self.files[path]
+        axes = ("width", "height", "slices", "bits")
+        found |= {name: getattr(size, name) if size else None for name in axes}
+        return found | {"sha256": stored.sha256, "bytes": stored.bytes}
 
     def _masks_of(self, path: str) -> Iterator[str]:
         """Give the files that the name of an image shows to be its masks."""
@@ -337,7 +317,7 @@ class _Maker:
                 if place in self.files and place != path:
                     yield place
 
-    def _others(self) -> list[str]:
+    def _find_unsuffixed(self) -> list[str]:
         """Return the files that may be images if a row names them: no suffix says what they are."""
         globs = [one.path for one in self.tables if one.reader not in matching.OF_IMAGES]
         globs += self.resource.pictures.exclude if self.resource.pictures else ()
@@ -356,20 +336,9 @@ class _Maker:
         return path.lower().endswith(IMAGE_SUFFIXES)
 
 
-def _has_no_term(found: Record, raw: str) -> bool:
-    """Tell if a finding is none that the vocabulary has, and no place holder or denial either."""
-    is_unknown = not found["finding"] and found["covid"] == "unknown"
-    return is_unknown and not vocabulary.is_blank(raw)
-
-
 def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
-def _cut(text: str) -> str:
+def _shorten(text: str) -> str:
     return f"{text[:_LETTERS]}…" if len(text) > _LETTERS else text
-
-
-def _size(record: Record) -> int:
-    size = record.get("bytes")
-    return size if isinstance(size, int) else 0

@@ -1,7 +1,7 @@
 """Who is in a cohort: each row that passes the filters is chosen, or left out with a reason."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,7 @@ _NAMED = 20  # images that are not here
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class CohortRule:
     """What is asked; `question.allows` are the uses that the licence of each image must allow."""
 
     question: Question = field(default_factory=Question)
@@ -64,7 +64,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class IndexedRelease:
     """One release that images are chosen from."""
 
     resource: Resource
@@ -79,7 +79,7 @@ class Part:
 
 
 @dataclass(slots=True)
-class Tally:
+class LicenseCount:
     """What became of the rows of one licence."""
 
     license: str | None  # as the source has it
@@ -92,7 +92,7 @@ class Tally:
 
 
 @dataclass(slots=True)
-class Counts:
+class CohortCounts:
     """What became of all rows; an image may have several."""
 
     rows: int = 0
@@ -106,19 +106,21 @@ class Counts:
     left_out: dict[str, int] = field(default_factory=dict)  # for another reason
     missing: list[str] = field(default_factory=list)  # the first that are not here
     gone: dict[str, int] = field(default_factory=dict)  # chosen images, by ID@RELEASE
-    licenses: list[Tally] = field(default_factory=list)  # of the rows whose image is here
+    licenses: list[LicenseCount] = field(default_factory=list)  # of the rows whose image is here
     images_sha256: str = ""  # of a line `ID@RELEASE image_id sha256` for each chosen row
 
 
 class Cohort:
     """The images of some releases that a rule chooses; nothing is read before it is asked for."""
 
-    def __init__(self, parts: Sequence[Part], rule: Rule) -> None:
+    def __init__(self, parts: Sequence[IndexedRelease], rule: CohortRule) -> None:
         """`parts` are in the order of the result."""
         self.parts, self.rule = tuple(parts), rule
         self._stricter: dict[str, dict[str, str]] = {}  # by ID@RELEASE
 
-    def judged(self, columns: Sequence[str] = COUNTED) -> Iterator[tuple[Part, Record, str]]:
+    def judge_rows(
+        self, columns: Sequence[str] = COUNTED
+    ) -> Iterator[tuple[IndexedRelease, Record, str]]:
         """Give every row that passes the filters, and why it is left out or "".
 
         Raises:
@@ -131,7 +133,7 @@ class Cohort:
             else:
                 yield part, record, NOT_FIRST if record["patient_id"] else NO_PATIENT
 
-    def _each(self, columns: Sequence[str]) -> Iterator[tuple[Part, Record, str]]:
+    def _each(self, columns: Sequence[str]) -> Iterator[tuple[IndexedRelease, Record, str]]:
         """Judge each row by itself; of what is not here no licence matters."""
         plain = replace(self.rule.question, allows=(), one_per=None, with_files_only=False)
         conditions, values = plain.sql()
@@ -145,7 +147,7 @@ class Cohort:
                 else:
                     yield part, record, self.rule.refusal(record) or stricter.get(str(path), "")
 
-    def _stricter_in(self, part: Part) -> dict[str, str]:
+    def _stricter_in(self, part: IndexedRelease) -> dict[str, str]:
         """Return the images that several rows name, any of which refuses them."""
         if part.name not in self._stricter:
             text = (
@@ -173,78 +175,57 @@ class Cohort:
         return frozenset(number for _, _, number in best.values())
 
     @cached_property
-    def counts(self) -> Counts:
+    def counts(self) -> CohortCounts:
         """Count all rows, by licence too."""
-        counting = _Counting()
-        for part, record, why in self.judged():
-            counting.add(part, record, why)
-        return counting.finished()
+        return _count(self.judge_rows())
 
 
-class _Counting:
-    """Goes through all rows once."""
-
-    def __init__(self) -> None:
-        self.counts = Counts()
-        self.tallies: dict[tuple[object, ...], Tally] = {}
-        self.places: set[tuple[str, str]] = set()
-        self.contents: set[str] = set()
-        self.patients: set[str] = set()
-        self.digest = hashlib.sha256()
-
-    def add(self, part: Part, record: Record, why: str) -> None:
-        counts = self.counts
+def _count(judged: Iterable[tuple[IndexedRelease, Record, str]]) -> CohortCounts:
+    """Go through all rows once."""
+    counts, digest = CohortCounts(), hashlib.sha256()
+    licenses: dict[tuple[object, ...], LicenseCount] = {}
+    places, contents, patients = set[tuple[str, str]](), set[str](), set[str]()
+    for part, record, why in judged:
         counts.rows += 1
         if why in (NOT_HERE, NOT_FIRST, NO_PATIENT):
             counts.left_out[why] = counts.left_out.get(why, 0) + 1
         if why == NOT_HERE:
             counts.missing += [str(record["image_id"])] if len(counts.missing) < _NAMED else []
-            return
-        tally = self._tally(record)
+            continue
+        tally = _license_count(licenses, record)
         tally.rows += 1
-        if not why:
-            tally.chosen += 1
-            tally.images += self._is_new(part, record)
-        elif why not in counts.left_out:
-            counts.refused += 1
-            tally.refused += 1
-            tally.why = tally.why or why
-
-    def _tally(self, record: Record) -> Tally:
-        key = (record["license"], *(record[name] for name in _ALLOWS))
-        found = self.tallies.get(key)
-        if found is None:
-            license = record["license"]
-            allows = {use: str(record[f"allows_{use}"]) for use in USES}
-            found = Tally(None if license is None else str(license), allows)
-            self.tallies[key] = found
-        return found
-
-    def _is_new(self, part: Part, record: Record) -> bool:
-        """Add a chosen row; tell if it is the first one of its image."""
-        counts, sha256 = self.counts, str(record["sha256"])
+        if why:
+            is_refused = why not in counts.left_out
+            counts.refused += is_refused
+            tally.refused += is_refused
+            tally.why = tally.why or (why if is_refused else "")
+            continue
+        tally.chosen += 1
         counts.chosen += 1
-        line = f"{part.name} {record['image_id']} {sha256}\n"
-        self.digest.update(line.encode("utf-8", "surrogatepass"))
-        if record["patient_id"]:
-            self.patients.add(str(record["patient_id"]))
-        else:
-            counts.of_nobody += 1
+        line = f"{part.name} {record['image_id']} {record['sha256']}\n"
+        digest.update(line.encode("utf-8", "surrogatepass"))
+        counts.of_nobody += not record["patient_id"]
+        patients.add(str(record["patient_id"] or ""))
         place = (part.name, str(record["path"]))
-        if place in self.places:
-            return False
-        self.places.add(place)
-        self.contents.add(sha256)
+        if place in places:
+            continue
+        places.add(place)
+        contents.add(str(record["sha256"]))
+        tally.images += 1
+        counts.bytes += int(record["bytes"] or 0)
         if query.is_gone(f"{part.folder}/files/{record['path']}", record["bytes"]):
             counts.gone[part.name] = counts.gone.get(part.name, 0) + 1
-        counts.bytes += int(record["bytes"] or 0)
-        return True
+    counts.images, counts.patients = len(places), len(patients - {""})
+    counts.alike = counts.images - len(contents)
+    counts.images_sha256 = digest.hexdigest()
+    counts.licenses = sorted(licenses.values(), key=lambda one: (-one.rows, one.license or ""))
+    return counts
 
-    def finished(self) -> Counts:
-        counts = self.counts
-        counts.images, counts.patients = len(self.places), len(self.patients)
-        counts.alike = counts.images - len(self.contents)
-        counts.images_sha256 = self.digest.hexdigest()
-        tallies = self.tallies.values()
-        counts.licenses = sorted(tallies, key=lambda one: (-one.rows, one.license or ""))
-        return counts
+
+def _license_count(known: dict[tuple[object, ...], LicenseCount], record: Record) -> LicenseCount:
+    license = record["license"]
+    key = (license, *(record[name] for name in _ALLOWS))
+    if key not in known:
+        allows = {use: str(record[f"allows_{use}"]) for use in USES}
+        known[key] = LicenseCount(None if license is None else str(license), allows)
+    return known[key]

@@ -5,32 +5,27 @@ cohort itself comes last.
 """
 
 import hashlib
-import json
 import os
 import shutil
 import stat
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 from covcat.catalog.citations import all_bibtex
 from covcat.catalog.columns import NAMES, Record
 from covcat.catalog.entries import Resource
 from covcat.catalog.vocabulary import USES
 from covcat.errors import DiskError, IntegrityError, UsageError
-from covcat.files import FOLDER_MODE, build_beside, disk_errors, opened, sync
+from covcat.files import CHUNK, FOLDER_MODE, build_beside, disk_errors, opened, sync
 from covcat.imaging import cohort_record as records
-from covcat.imaging.cohort import COUNTED, Cohort, Part
+from covcat.imaging.cohort import COUNTED, Cohort, IndexedRelease
 from covcat.imaging.cohort_record import Form
 from covcat.imaging.query import is_gone
-from covcat.imaging.write import csv_to
+from covcat.imaging.write import write_csv
 from covcat.progress import Progress
 from covcat.store.folder import check_outside
 from covcat.text import escaped, plural
-
-_CHUNK = 1 << 20
-
 
 # ---- a file, and two beside it -----------------------------------------------------------------
 
@@ -47,7 +42,7 @@ def to_file(cohort: Cohort, target: Path, form: Form) -> None:
     _check_free(cohort, *reversed(finals))
     with build_beside(target) as workshop, disk_errors(f"write `{target}`"):
         built = [workshop / name for name in ("record", "refused", "cohort")]
-        _write_record(cohort, form, built[0])
+        _write_text(built[0], records.to_json(cohort, form))
         _write_left_out(cohort, built[1])
         if form == "list":
             _write_list(cohort, built[2])
@@ -55,24 +50,22 @@ def to_file(cohort: Cohort, target: Path, form: Form) -> None:
             _write_table(built[2], NAMES, (record for _, record in _chosen(cohort, NAMES)))
         sync(workshop)
         _check_free(cohort, *finals)
-        _rename(built, finals)
+        done: list[Path] = []
+        try:
+            for one, final in zip(built, finals, strict=True):
+                one.rename(final)
+                done.append(final)
+        except BaseException:
+            for final in done:
+                final.unlink(missing_ok=True)
+            raise
 
 
-def _rename(built: list[Path], finals: list[Path]) -> None:
-    done: list[Path] = []
-    try:
-        for one, final in zip(built, finals, strict=True):
-            one.rename(final)
-            done.append(final)
-    except BaseException:
-        for final in done:
-            final.unlink(missing_ok=True)
-        raise
-
-
-def _chosen(cohort: Cohort, columns: tuple[str, ...] = COUNTED) -> Iterator[tuple[Part, Record]]:
+def _chosen(
+    cohort: Cohort, columns: tuple[str, ...] = COUNTED
+) -> Iterator[tuple[IndexedRelease, Record]]:
     """Give the chosen rows, whose images must be there."""
-    for part, record, why in cohort.judged(columns):
+    for part, record, why in cohort.judge_rows(columns):
         if not why:
             if is_gone(f"{part.folder}/files/{record['path']}", record["bytes"]):
                 raise _changed(part, record)
@@ -103,14 +96,18 @@ def to_folder(cohort: Cohort, target: Path, form: Form, progress: Progress) -> N
     """
     _check_free(cohort, target)
     with build_beside(target) as workshop, disk_errors(f"write `{target}`"):
-        if form == "copies":
-            _check_room(workshop, cohort.counts.bytes)
+        needed, free = cohort.counts.bytes, shutil.disk_usage(workshop).free
+        if form == "copies" and needed > free:
+            raise DiskError(
+                f"not enough space for copies: expected {needed:,} bytes, got {free:,}",
+                hint="covcat select --as links",
+            )
         folder = workshop / "cohort"
         folder.mkdir(mode=FOLDER_MODE)
         placed = _placed(cohort, folder, form == "copies", progress)
         _write_table(folder / "cohort.csv", ("file", *NAMES), placed)
         _write_left_out(cohort, folder / "refused.csv")
-        _write_record(cohort, form, folder / records.NAME)
+        _write_text(folder / records.NAME, records.to_json(cohort, form))
         _write_text(folder / "CITATION.bib", _citations(cohort))
         _write_text(folder / "LICENSES.txt", _licenses(cohort))
         sync(folder)
@@ -123,7 +120,7 @@ def _placed(cohort: Cohort, folder: Path, by_copy: bool, progress: Progress) -> 
     task = progress.start("images", cohort.counts.bytes)
     releases = Counter(part.resource.id for part in cohort.parts)
     done: set[str] = set()  # an image of several rows is there once
-    for part, record, why in cohort.judged(NAMES):
+    for part, record, why in cohort.judge_rows(NAMES):
         if why:
             continue
         home = part.resource.id if releases[part.resource.id] == 1 else part.name
@@ -138,11 +135,11 @@ def _placed(cohort: Cohort, folder: Path, by_copy: bool, progress: Progress) -> 
     progress.finish(task)
 
 
-def _source(part: Part, record: Record) -> Path:
+def _source(part: IndexedRelease, record: Record) -> Path:
     return part.folder.absolute() / "files" / str(record["path"])
 
 
-def _link(part: Part, record: Record, target: Path) -> None:
+def _link(part: IndexedRelease, record: Record, target: Path) -> None:
     source = _source(part, record)
     status = source.lstat() if source.exists() else None
     if status is None or not stat.S_ISREG(status.st_mode) or status.st_size != record["bytes"]:
@@ -150,25 +147,21 @@ def _link(part: Part, record: Record, target: Path) -> None:
     target.symlink_to(source)
 
 
-def _copy(part: Part, record: Record, target: Path) -> None:
+def _copy(part: IndexedRelease, record: Record, target: Path) -> None:
     digest = hashlib.sha256()
-    with _opened(part, record) as source, target.open("xb") as copy:
-        while data := source.read(_CHUNK):
+    try:
+        source = opened(_source(part, record), follow=False)
+    except OSError as error:  # gone, or a link or a pipe in its place
+        raise _changed(part, record) from error
+    with source, target.open("xb") as copy:
+        while data := source.read(CHUNK):
             digest.update(data)
             copy.write(data)
     if digest.hexdigest() != record["sha256"]:
         raise _changed(part, record)
 
 
-def _opened(part: Part, record: Record) -> BinaryIO:
-    """Open an image; a link or a pipe in its place is none."""
-    try:
-        return opened(_source(part, record), follow=False)
-    except OSError as error:
-        raise _changed(part, record) from error
-
-
-def _changed(part: Part, record: Record) -> IntegrityError:
+def _changed(part: IndexedRelease, record: Record) -> IntegrityError:
     return IntegrityError(
         f"`{record['path']}` of {part.name} is not as it was fetched",
         hint=f"covcat verify {part.name} --repair",
@@ -180,16 +173,12 @@ def _changed(part: Part, record: Record) -> IntegrityError:
 
 def _write_table(path: Path, columns: tuple[str, ...], rows: Iterator[Record]) -> None:
     with path.open("x", encoding="utf-8", newline="") as stream:
-        csv_to(stream, columns, rows)
+        write_csv(stream, columns, rows)
 
 
 def _write_left_out(cohort: Cohort, path: Path) -> None:
-    rows = ({**record, "why": why} for _, record, why in cohort.judged() if why)
+    rows = ({**record, "why": why} for _, record, why in cohort.judge_rows() if why)
     _write_table(path, ("image_id", "license", "why"), rows)
-
-
-def _write_record(cohort: Cohort, form: Form, path: Path) -> None:
-    _write_text(path, json.dumps(records.made(cohort, form), indent=2) + "\n")
 
 
 def _write_text(path: Path, text: str) -> None:
@@ -199,7 +188,7 @@ def _write_text(path: Path, text: str) -> None:
 
 def _used(cohort: Cohort) -> list[Resource]:
     """Return the resources of which images are chosen, each once."""
-    ids = {part.resource.id for part, _, why in cohort.judged() if not why}
+    ids = {part.resource.id for part, _, why in cohort.judge_rows() if not why}
     found = {part.resource.id: part.resource for part in cohort.parts}
     return [resource for id, resource in found.items() if id in ids]
 
@@ -240,12 +229,3 @@ def _check_free(cohort: Cohort, *targets: Path) -> None:
                 raise DiskError(f"`{target}` is there already", hint="give another name")
         for data in {part.folder.parents[1] for part in cohort.parts}:
             check_outside(data, target)
-
-
-def _check_room(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise DiskError(
-            f"not enough space for copies: expected {needed:,} bytes, got {free:,}",
-            hint="covcat select --as links",
-        )

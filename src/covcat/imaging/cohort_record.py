@@ -5,12 +5,12 @@ import json
 import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from covcat.catalog.vocabulary import USES
 from covcat.errors import IntegrityError, UsageError
 from covcat.files import disk_errors, opened
-from covcat.imaging.cohort import Cohort, Counts, Part, Rule
+from covcat.imaging.cohort import Cohort, CohortCounts, CohortRule, IndexedRelease
 from covcat.imaging.query import Question
 from covcat.store.manifest import load, raw
 from covcat.version import __version__
@@ -24,7 +24,7 @@ FORMS: tuple[Form, ...] = ("list", "csv", "links", "copies")
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class ReleaseState:
     """Which state of a release images were chosen from.
 
     A manifest tells when and from where it came too: `files_sha256` is the same for everybody.
@@ -44,38 +44,39 @@ class Recorded:
     form: Form
     question: Question
     allow_unknown_license: bool
-    releases: tuple[Origin, ...]
-    counts: Counts
+    releases: tuple[ReleaseState, ...]
+    counts: CohortCounts
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> CohortRule:
         """What was asked."""
-        return Rule(self.question, self.allow_unknown_license)
+        return CohortRule(self.question, self.allow_unknown_license)
 
 
-def made(cohort: Cohort, form: Form) -> dict[str, Any]:
+def to_json(cohort: Cohort, form: Form) -> str:
     """Return the record of a cohort; all but the manifests' digests is the same for everybody."""
     question = asdict(cohort.rule.question)
     del question["with_files_only"]  # a cohort has no others
     names = [part.name for part in cohort.parts]
     command = ["covcat", "select", *names, *cohort.rule.options(), "--as", form]
-    return {
+    record = {
         "schema": SCHEMA,
         "covcat": __version__,
         "command": shlex.join(command),
         "form": form,
         "question": question,
         "allow_unknown_license": cohort.rule.allow_unknown_license,
-        "releases": [asdict(_origin(part)) for part in cohort.parts],
+        "releases": [asdict(_state(part)) for part in cohort.parts],
         "counts": asdict(cohort.counts),
     }
+    return json.dumps(record, indent=2) + "\n"
 
 
-def _origin(part: Part) -> Origin:
+def _state(part: IndexedRelease) -> ReleaseState:
     manifest = hashlib.sha256(raw(part.folder)).hexdigest()
     files = [file for file in load(part.folder).files if file.path.startswith("files/")]
     lines = "".join(f"{file.sha256}  {file.path}\n" for file in files)
-    return Origin(part.name, len(files), hashlib.sha256(lines.encode()).hexdigest(), manifest)
+    return ReleaseState(part.name, len(files), hashlib.sha256(lines.encode()).hexdigest(), manifest)
 
 
 def read(path: Path) -> Recorded:
@@ -93,7 +94,9 @@ def read(path: Path) -> Recorded:
         if tree["schema"] != SCHEMA:
             raise ValueError(f"its schema is {tree['schema']}")
         found = TypeAdapter(Recorded).validate_python(tree)
-        _check_known(found.question)
+        asked = found.question  # some of its words become a part of SQL
+        if set(asked.allows) - set(USES) or asked.one_per not in (None, "patient"):
+            raise ValueError("it asks for what this covcat does not know")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(
             f"`{path}` is not what `covcat select` records of a cohort",
@@ -101,12 +104,6 @@ def read(path: Path) -> Recorded:
             hint="covcat select cohen --covid yes --output cohort",
         ) from error
     return found
-
-
-def _check_known(question: Question) -> None:
-    """Refuse words that would become a part of SQL."""
-    if set(question.allows) - set(USES) or question.one_per not in (None, "patient"):
-        raise ValueError("it asks for what this covcat does not know")
 
 
 def check_same_files(cohort: Cohort, recorded: Recorded) -> None:
@@ -117,7 +114,7 @@ def check_same_files(cohort: Cohort, recorded: Recorded) -> None:
     """
     before = {one.release: one for one in recorded.releases}
     lines = []
-    for now in map(_origin, cohort.parts):
+    for now in map(_state, cohort.parts):
         then = before[now.release]
         if now.files != then.files:
             lines.append(f"{now.release}: files expected {then.files:,}, got {now.files:,}")

@@ -11,9 +11,9 @@ from covcat.catalog import vocabulary
 from covcat.catalog.columns import COLUMNS, NAMES, Record, Value
 from covcat.catalog.entries import Explained, PublishedCounts, Recount, Release, Resource
 from covcat.errors import IntegrityError
-from covcat.imaging.further import Distinct
 from covcat.imaging.opening import Index
 from covcat.imaging.query import Question
+from covcat.imaging.scratch import Distinct
 
 Of = Literal["rows", "images", "patients"]
 UNITS: tuple[Of, ...] = get_args(Of)
@@ -34,7 +34,7 @@ _KEYS: dict[Of, str] = {  # what is counted of a record: nothing where this is N
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class GroupCounts:
     """Counts of groups, in the order in which they are shown."""
 
     groups: tuple[tuple[Group, int], ...]
@@ -42,7 +42,9 @@ class Tally:
     left_out: int  # records in which there is nothing of the kind that is counted
 
 
-def tally(indexes: Iterable[Index], by: Sequence[str], of: Of, question: Question) -> Tally:
+def count_groups(
+    indexes: Iterable[Index], by: Sequence[str], of: Of, question: Question
+) -> GroupCounts:
     """Count what passes a question, by the values of some columns; over all indexes together.
 
     An image or a patient counts once in a group, however many rows speak of it.
@@ -50,33 +52,26 @@ def tally(indexes: Iterable[Index], by: Sequence[str], of: Of, question: Questio
     Raises:
         UsageError: the condition of the user's own is no SQL, or does more than to look.
     """
-    condition = question.sql()
-    return _summed(
-        (
-            record
-            for index in indexes
-            for record in index.rows(*_grouped(by, of, condition), question.where)
-        ),
-        by,
-        of,
-    )
+    text, values = _grouped(by, of, question.sql())
+    records = (one for index in indexes for one in index.rows(text, values, question.where))
+    return _sum_up(records, by, of)
 
 
 def _grouped(by: Sequence[str], of: Of, condition: Condition) -> tuple[str, list[str]]:
     """Return a question for the number of records of each group and key."""
     sql, values = condition
-    columns = "".join(f"nullif({_sql(one)}, '') AS c{place}, " for place, one in enumerate(by))
+    columns = "".join(f"nullif({_spell(one)}, '') AS c{place}, " for place, one in enumerate(by))
     numbers = ", ".join(str(place + 1) for place in range(len(by) + 1))
     text = f"SELECT {columns}{_KEYS[of]} AS k, count(*) AS n FROM images"  # noqa: S608
     return f"{text} WHERE {sql} GROUP BY {numbers}", values
 
 
-def _sql(column: str) -> str:
+def _spell(column: str) -> str:
     """Return a column, or what the catalog makes of several, so that nothing after it changes."""
     return column if column in NAMES else f"({column}\n)"
 
 
-def _summed(records: Iterable[Record], by: Sequence[str], of: Of) -> Tally:
+def _sum_up(records: Iterable[Record], by: Sequence[str], of: Of) -> GroupCounts:
     distinct = Distinct()
     counts: Counter[Group] = Counter()
     numbers: dict[Group, int] = {}
@@ -96,7 +91,7 @@ def _summed(records: Iterable[Record], by: Sequence[str], of: Of) -> Tally:
                 distinct.add(place, record["k"])
     found = distinct.counts()
     counts.update({group: found[place] for group, place in numbers.items()})
-    return Tally(_sorted(counts, by), several, left_out)
+    return GroupCounts(_sorted(counts, by), several, left_out)
 
 
 def _groups(record: Record, by: Sequence[str]) -> Iterator[Group]:
@@ -112,19 +107,18 @@ def _groups(record: Record, by: Sequence[str]) -> Iterator[Group]:
 
 def _sorted(counts: Counter[Group], by: Sequence[str]) -> tuple[tuple[Group, int], ...]:
     """Sort by the columns from the left, each in its own order; what is unknown comes last."""
-    ranks = [_ranks(name, number, counts) for number, name in enumerate(by)]
-    return tuple(
-        sorted(
-            counts.items(),
-            key=lambda item: [rank(cell) for rank, cell in zip(ranks, item[0], strict=True)],
-        )
-    )
+    ranks = [_rank_of(name, number, counts) for number, name in enumerate(by)]
+
+    def place(item: tuple[Group, int]) -> list[Rank]:
+        return [rank(cell) for rank, cell in zip(ranks, item[0], strict=True)]
+
+    return tuple(sorted(counts.items(), key=place))
 
 
 Rank = tuple[bool, float, str]
 
 
-def _ranks(name: str, number: int, counts: Counter[Group]) -> Callable[[Value], Rank]:
+def _rank_of(name: str, number: int, counts: Counter[Group]) -> Callable[[Value], Rank]:
     """Return a column's order: the vocabulary's, that of numbers or dates, else most first."""
     if words := order(name):
         known = {word: place for place, word in enumerate(words)}
@@ -170,7 +164,7 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class RecountedTable:
     """A published table, counted again where it can be."""
 
     published: PublishedCounts
@@ -184,7 +178,7 @@ class Table:
         return sum(row.published or 0 for row in self.rows)
 
 
-def of_release(resource: Resource, release: Release) -> list[PublishedCounts]:
+def tables_of_release(resource: Resource, release: Release) -> list[PublishedCounts]:
     """Return the published tables that a release can be compared with.
 
     Those that name no release are compared with each, if the catalog says how.
@@ -196,7 +190,7 @@ def of_release(resource: Resource, release: Release) -> list[PublishedCounts]:
     ]
 
 
-def recounted(index: Index, counts: PublishedCounts) -> Table:
+def recount_table(index: Index, counts: PublishedCounts) -> RecountedTable:
     """Count a published table again from the index of its release.
 
     Raises:
@@ -204,7 +198,7 @@ def recounted(index: Index, counts: PublishedCounts) -> Table:
     """
     if counts.recount is None:
         rows = [Compared(tuple(row[:-1]), int(row[-1]), None, "not counted") for row in counts.rows]
-        return Table(counts, tuple(rows))
+        return RecountedTable(counts, tuple(rows))
     try:
         return _recounted(index, counts, counts.recount)
     except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
@@ -213,18 +207,24 @@ def recounted(index: Index, counts: PublishedCounts) -> Table:
         ) from error
 
 
-def _recounted(index: Index, counts: PublishedCounts, recount: Recount) -> Table:
+def _recounted(index: Index, counts: PublishedCounts, recount: Recount) -> RecountedTable:
     everything = Question(where=recount.where, with_files_only=False).sql()
     conditions = [_row_condition(recount.by, row[:-1]) for row in counts.rows]
     rows = []
-    for row, condition in zip(counts.rows, conditions, strict=True):
-        found = _count(index, recount.of, _both(everything, condition))
-        rows.append(_compared(row, found, recount))
-    rest = _both(everything, _none(conditions))
+    for (*cells, number), condition in zip(counts.rows, conditions, strict=True):
+        published, found = int(number), _count(index, recount.of, _and(everything, condition))
+        explained = next((one for one in recount.differs if one.row == tuple(cells)), None)
+        status: Status = "same" if found == published else "differs"
+        if explained is not None:
+            status = "explained" if found == explained.found else "outdated"
+        rows.append(Compared(tuple(cells), published, found, status, explained))
+    in_a_row = " OR ".join(f"({sql})" for sql, _ in conditions) or "0"
+    values = [value for _, values in conditions for value in values]
+    rest = _and(everything, (f"({in_a_row}) IS NOT TRUE", values))
     records = index.rows(*_grouped(recount.by, recount.of, rest))
-    others = _summed(records, recount.by, recount.of).groups
+    others = _sum_up(records, recount.by, recount.of).groups
     rows += [Compared(group, None, number, "in no row") for group, number in others]
-    return Table(
+    return RecountedTable(
         counts,
         tuple(rows),
         counted=_count(index, recount.of, everything),
@@ -232,23 +232,8 @@ def _recounted(index: Index, counts: PublishedCounts, recount: Recount) -> Table
     )
 
 
-def _compared(row: tuple[str, ...], found: int, recount: Recount) -> Compared:
-    *cells, number = row
-    published = int(number)
-    explained = next((one for one in recount.differs if one.row == tuple(cells)), None)
-    status: Status = "same" if found == published else "differs"
-    if explained is not None:
-        status = "explained" if found == explained.found else "outdated"
-    return Compared(tuple(cells), published, found, status, explained)
-
-
-def _both(one: Condition, other: Condition) -> Condition:
+def _and(one: Condition, other: Condition) -> Condition:
     return f"({one[0]}) AND ({other[0]})", [*one[1], *other[1]]
-
-
-def _none(conditions: Sequence[Condition]) -> Condition:
-    any_of = " OR ".join(f"({sql})" for sql, _ in conditions) or "0"
-    return f"({any_of}) IS NOT TRUE", [value for _, values in conditions for value in values]
 
 
 def _count(index: Index, of: Of, condition: Condition) -> int:
@@ -263,22 +248,22 @@ def _row_condition(by: Sequence[str], cells: Sequence[str]) -> Condition:
     """Return the condition of a published row: its values, each in its column."""
     condition: Condition = ("1", [])
     for column, text in zip(by, cells, strict=True):
-        condition = _both(condition, _is(column, text))
+        condition = _and(condition, _matching(column, text))
     return condition
 
 
-def _is(column: str, text: str) -> Condition:
+def _matching(column: str, text: str) -> Condition:
     """Return the condition for a published value: `PA, AP` is one of both, blank is unknown."""
-    words = [word for part in text.split(",") for word in _words(column, part.strip())]
+    words = [word for part in text.split(",") for word in _known_words(column, part.strip())]
     if not text.strip():
-        return f"nullif({_sql(column)}, '') IS NULL", []
+        return f"nullif({_spell(column)}, '') IS NULL", []
     if column != "finding":
-        return f"{_sql(column)} IN ({', '.join('?' * len(words))})", words
+        return f"{_spell(column)} IN ({', '.join('?' * len(words))})", words
     one = "instr('; ' || finding || '; ', '; ' || ? || '; ')"
     return f"({' OR '.join([one] * len(words))})", words
 
 
-def _words(column: str, text: str) -> tuple[str, ...]:
+def _known_words(column: str, text: str) -> tuple[str, ...]:
     """Return the index's words for a published one; itself if the vocabulary does not have it."""
     if column == "finding":
         return vocabulary.findings(text) or (text,)

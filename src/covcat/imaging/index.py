@@ -19,9 +19,9 @@ from covcat.catalog.load import Catalog
 from covcat.catalog.yaml import packaged_catalog
 from covcat.errors import DiskError, IntegrityError, NotFoundError
 from covcat.files import FILE_MODE, disk_errors, hashed
-from covcat.imaging import build, opening
+from covcat.imaging import build
 from covcat.imaging.build import tables_of
-from covcat.imaging.opening import Index, Origin
+from covcat.imaging.opening import Index, IndexOrigin, open_index
 from covcat.progress import Progress
 from covcat.store.folder import INDEX, Store
 from covcat.store.manifest import load, raw
@@ -91,14 +91,18 @@ def index_of(resource: Resource, release: Release, store: Store, progress: Progr
     """
     folder = store.release(resource.id, release.id)
     for _ in range(_TRIES):
-        origin = _origin(folder, resource, release)
-        if (known := opening.opened(folder / INDEX, origin)) is not None:
+        origin = _origin_of(folder, resource, release)
+        if (known := open_index(folder / INDEX, origin)) is not None:
             return known
         progress.note(f"{origin.name}: making its image index")
         try:
-            made = _made(origin, resource, release, store, progress)
+            made = _make(origin, resource, release, store, progress)
         except IntegrityError as error:
-            raise _of(resource, release, folder, error) from error
+            hint = error.hint
+            if hint is None and _is_altered(tables_of(resource, release), folder):
+                hint = f"covcat verify {origin.name}"
+            text = f"{origin.name}: {error.message}"
+            raise type(error)(text, cause=error.cause, hint=hint, details=error.details) from error
         if made is not None:
             return made
     raise DiskError(
@@ -108,8 +112,8 @@ def index_of(resource: Resource, release: Release, store: Store, progress: Progr
     )
 
 
-def _made(
-    origin: Origin, resource: Resource, release: Release, store: Store, progress: Progress
+def _make(
+    origin: IndexOrigin, resource: Resource, release: Release, store: Store, progress: Progress
 ) -> Index | None:
     """Write an index and open it before anybody can remove it; None if it is not of `origin`."""
     folder = store.release(resource.id, release.id)
@@ -119,21 +123,9 @@ def _made(
         path.touch(mode=FILE_MODE)  # sqlite would let only its maker write
         build.write(path, origin.key, resource, release, folder, progress)
         seal.append(path)
-        made = opening.opened(path, origin)
-        if made is not None:
+        if (made := open_index(path, origin)) is not None:
             path.replace(folder / INDEX)
         return made
-
-
-def _of(
-    resource: Resource, release: Release, folder: Path, error: IntegrityError
-) -> IntegrityError:
-    """Say of which release something is wrong, and if `verify` will see it too."""
-    name, hint = f"{resource.id}@{release.id}", error.hint
-    if hint is None and _is_altered(tables_of(resource, release), folder):
-        hint = f"covcat verify {name}"
-    text = f"{name}: {error.message}"
-    return type(error)(text, cause=error.cause, hint=hint, details=error.details)
 
 
 def _is_altered(tables: Iterable[LabelTable], folder: Path) -> bool:
@@ -150,22 +142,22 @@ def _is_altered(tables: Iterable[LabelTable], folder: Path) -> bool:
     return False
 
 
-def _origin(folder: Path, resource: Resource, release: Release) -> Origin:
+def _origin_of(folder: Path, resource: Resource, release: Release) -> IndexOrigin:
     """Return what an index of the release is made of now."""
     words = packaged_catalog() / "vocabulary" / "terms.yaml"
-    manifest = raw(folder)
+    manifest, tables = raw(folder), tables_of(resource, release)
     with disk_errors("read the label tables"):
         parts = [
             VERSION.encode(),
             manifest,
             words.read_bytes(),
-            repr((tables_of(resource, release), resource.pictures, resource.license)).encode(),
-            repr(_states(folder / "files", tables_of(resource, release))).encode(),
+            repr((tables, resource.pictures, resource.license)).encode(),
+            repr(_states(folder / "files", tables)).encode(),
         ]
     whole = hashlib.sha256()
     for part in parts:
         whole.update(hashlib.sha256(part).digest())
-    return Origin(resource.id, release.id, whole.hexdigest(), manifest)
+    return IndexOrigin(resource.id, release.id, whole.hexdigest(), manifest)
 
 
 def _states(folder: Path, tables: Iterable[LabelTable]) -> list[tuple[str, int, int]]:

@@ -6,7 +6,7 @@ Raw values are kept as they are; what the vocabulary does not know stays blank b
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from typing import TypeVar
 
@@ -16,7 +16,8 @@ from covcat.catalog.entries import LabelTable, License, Resource
 from covcat.catalog.matching import Row, by_names, column_of
 from covcat.errors import IntegrityError
 from covcat.imaging.dates import date
-from covcat.imaging.readers.delimited import delimiter_of
+from covcat.imaging.readers.base import writable
+from covcat.imaging.readers.delimited import delimiter_of, numbered
 from covcat.imaging.readers.limits import MOST_BYTES, too_much, weight
 
 OLDEST = 130  # years
@@ -28,12 +29,7 @@ _T = TypeVar("_T")
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def record(row: Row, table: LabelTable, resource: Resource) -> Record:
-    """Return the labels of one row; for many rows of a table, make one Reading."""
-    return Reading(table, resource).record(row)
-
-
-class Reading:
+class LabelReader:
     """Reads the rows of one table: what its columns and words mean is worked out once for all."""
 
     def __init__(self, table: LabelTable, resource: Resource) -> None:
@@ -50,7 +46,16 @@ class Reading:
             for name, words in (table.values or {}).items()
         }
         self._whole = _licence_of_all(resource, table)
-        self._meanings = {name: _remembered(work) for name, work in self._works().items()}
+        days = _days_before if table.offset_from == "image" else _offset
+        works: dict[str, Callable[[str], Value]] = {
+            "age": _age,
+            "offset": days,
+            "date": lambda raw: date(raw, table.dates) or None,
+        }
+        for name, kind in vocabulary.LISTS.items():
+            if name != "finding":
+                works[name] = partial(_term, kind, (table.values or {}).get(name, {}))
+        self._meanings = {name: _remembered(work) for name, work in works.items()}
         self._finding = _remembered(self._find_finding)
         self._terms = _remembered(lambda raw: terms_of(raw, self._whole))
 
@@ -75,12 +80,12 @@ class Reading:
             raise too_much(f"a row of `{row.file}` as JSON", 2 * MOST_BYTES, "bytes")
         if not cells.isascii():
             found = {
-                name: _writable(value) if isinstance(value, str) else value
+                name: writable(value) if isinstance(value, str) else value
                 for name, value in found.items()
             }
         return found | self._terms(str(found["license"] or "")) | self._disputed(row)
 
-    def lacking(self, row: Row) -> list[str]:
+    def find_lacking(self, row: Row) -> list[str]:
         """Say what the entry names and the table of a row does not have.
 
         Raises:
@@ -122,24 +127,6 @@ class Reading:
         if not raw or not vocabulary.is_blank(raw):
             return not raw
         return name not in self._own or vocabulary.plain(raw) not in self._own[name]
-
-    def _works(self) -> dict[str, Callable[[str], Value]]:
-        """Return what makes a value of the raw text, for the labels that have rules."""
-        own = self._table.values or {}
-
-        def of_list(name: str, kind: str) -> Callable[[str], Value]:
-            return lambda raw: vocabulary.term(kind, raw, own.get(name, {})) or None
-
-        return {
-            **{
-                name: of_list(name, kind)
-                for name, kind in vocabulary.LISTS.items()
-                if name != "finding"
-            },
-            "age": _age,
-            "offset": _days_before if self._table.offset_from == "image" else _offset,
-            "date": lambda raw: date(raw, self._table.dates) or None,
-        }
 
     def _find_finding(self, raw: str) -> Record:
         own = (self._table.values or {}).get("finding", {})
@@ -211,6 +198,10 @@ def _remembered(work: Callable[[str], _T]) -> Callable[[str], _T]:
     return lambda text: known(text) if len(text) <= _SHORT else work(text)
 
 
+def _term(kind: str, own: Mapping[str, str], raw: str) -> Value:
+    return vocabulary.term(kind, raw, own) or None
+
+
 def _age(raw: str) -> Value:
     years = vocabulary.number(raw)
     return years if years is not None and 0 <= years <= OLDEST else None
@@ -252,7 +243,7 @@ def terms_of(raw: str, whole: License | None) -> Record:
     }
 
 
-def merged(one: Record, further: Iterable[Record]) -> Record:
+def merge(one: Record, further: Iterable[Record]) -> Record:
     """Fill the blanks of a record with what other rows say of the same image, in their order.
 
     Raises:
@@ -275,7 +266,7 @@ def merged(one: Record, further: Iterable[Record]) -> Record:
             if value in (None, "", "unknown"):
                 filled[name] = more.get(name)
         for file, row in json.loads(raw).items():
-            cells[_free(file, cells, last)] = row
+            cells[numbered(file, cells, last)] = row
         sources |= dict.fromkeys(_sources(more))
     filled["raw"] = json.dumps(cells, ensure_ascii=False)
     filled["label_source"] = vocabulary.JOINED.join(sources)
@@ -287,27 +278,12 @@ def _sources(record: Record) -> list[str]:
     return [source for source in named if source]
 
 
-def _free(file: str, known: Mapping[str, object], last: dict[str, int]) -> str:
-    """Return a key that is not taken: two rows of one file must not hide each other."""
-    free, number = file, last.get(file, 1)  # the number that its rows had last
-    while free in known:
-        number += 1
-        free = f"{file}#{number}"
-    last[file] = number
-    return free
-
-
-def _writable(text: str) -> str:
-    r"""Spell out what UTF-8 has no bytes for: half a character, which JSON can name (`\ud83d`)."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def _cell(cells: Mapping[str, str], name: str) -> str | None:
     real = column_of(tuple(cells), name)
     return None if real is None else cells[real]
 
 
-def blank(resource: Resource) -> Record:
+def make_blank(resource: Resource) -> Record:
     """Return the labels of an image that no table names."""
     unknown = {**dict.fromkeys(LABELS), "finding_raw": None, "covid": "unknown", "raw": "{}"}
     return {**unknown, **terms_of("", _licence_of_all(resource))}

@@ -19,8 +19,8 @@ from typing import Any
 from covcat import seal, stopping
 from covcat.catalog.columns import Record, Value
 from covcat.errors import DiskError, IntegrityError, UsageError
-from covcat.files import opened as opened_file
-from covcat.imaging.build import SCHEMA, Report
+from covcat.files import opened
+from covcat.imaging.build import SCHEMA, IndexReport
 from covcat.names import unsafe_name
 
 LONGEST = 60.0  # seconds that a question may work on one row
@@ -37,7 +37,7 @@ _OF_THE_FILE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class IndexOrigin:
     """What an index was made of."""
 
     resource: str
@@ -54,14 +54,14 @@ class Origin:
 class Index:
     """An image index that is open: removing its file takes nothing away any more."""
 
-    def __init__(self, base: sqlite3.Connection, name: str, report: Report) -> None:
+    def __init__(self, base: sqlite3.Connection, name: str, report: IndexReport) -> None:
         """`base` is closed with the last use of this object."""
         self.name, self.report = name, report
-        self._base, self._patience = base, _Patience()
+        self._base, self._limit = base, _TimeLimit()
         base.row_factory = sqlite3.Row
-        base.set_progress_handler(self._patience.is_over, _STEPS)
+        base.set_progress_handler(self._limit.is_over, _STEPS)
         base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
-        base.set_authorizer(_only_looking)
+        base.set_authorizer(_allow_reading)
         weakref.finalize(self, base.close)
 
     def rows(
@@ -74,20 +74,20 @@ class Index:
             IntegrityError, DiskError: the file was changed while it was read, or cannot be read.
             sqlite3.Error: the question itself is wrong, and nobody's `where` is in it.
         """
-        self._patience.seconds = LONGEST if where is not None else math.inf
-        self._patience.begin()
+        self._limit.seconds = LONGEST if where is not None else math.inf
+        self._limit.begin()
         try:
             if where is not None:  # it must be one condition: `1) OR (1` would undo the others
                 self._base.execute(f"EXPLAIN SELECT 1 FROM images WHERE {where}\n")  # noqa: S608
             for row in self._base.execute(text, values):
-                yield {name: _plain(row[name]) for name in row.keys()}  # noqa: SIM118 -- a Row
-                self._patience.begin()  # whoever reads the rows may have taken a day
+                yield {name: _to_value(row[name]) for name in row.keys()}  # noqa: SIM118 -- a Row
+                self._limit.begin()  # whoever reads the rows may have taken a day
         except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
             stopping.raise_again()  # SQLite dropped what a signal raised in a handler
             self._check_readable(error)
             if where is None:
                 raise
-            is_long = self._patience.is_over()
+            is_long = self._limit.is_over()
             cause = f"it works for more than {LONGEST:.0f} seconds" if is_long else error
             raise UsageError(
                 f"--where `{where}` cannot be asked: {cause}",
@@ -97,7 +97,7 @@ class Index:
     def _check_readable(self, error: Exception) -> None:
         """Tell a file that was changed since it was opened, a disk that fails, and Ctrl-C."""
         code = str(getattr(error, "sqlite_errorname", ""))
-        if code == "SQLITE_INTERRUPT" and not self._patience.is_over():
+        if code == "SQLITE_INTERRUPT" and not self._limit.is_over():
             raise KeyboardInterrupt from error  # in a notebook, whose signals are its own
         is_undecodable = isinstance(error, sqlite3.OperationalError) and not code
         if code.startswith(_OF_THE_FILE) or is_undecodable:
@@ -111,10 +111,10 @@ class Index:
             ) from error
 
 
-def opened(path: Path, origin: Origin) -> Index | None:
+def open_index(path: Path, origin: IndexOrigin) -> Index | None:
     """Open an index to be read only; None if it is not there, not whole, or of another origin."""
     try:
-        with opened_file(path, follow=False) as stream:
+        with opened(path, follow=False) as stream:
             status = os.fstat(stream.fileno())
             if not seal.holds(stream, status.st_size):
                 return None
@@ -123,7 +123,7 @@ def opened(path: Path, origin: Origin) -> Index | None:
             index = None
             try:
                 if os.path.samestat(status, path.lstat()):
-                    index = _checked(base, origin)
+                    index = _check(base, origin)
             finally:
                 if index is None:
                     base.close()
@@ -132,7 +132,7 @@ def opened(path: Path, origin: Origin) -> Index | None:
         return None
 
 
-def _checked(base: sqlite3.Connection, origin: Origin) -> Index | None:
+def _check(base: sqlite3.Connection, origin: IndexOrigin) -> Index | None:
     """Look at what would lead elsewhere, were it forged: what the tables are, and every path."""
     if [row[0] for row in base.execute("SELECT sql FROM sqlite_master")] != list(SCHEMA):
         return None
@@ -140,17 +140,13 @@ def _checked(base: sqlite3.Connection, origin: Origin) -> Index | None:
     if about["key"] != origin.key:
         return None
     report = _report(json.loads(about["report"]))
-    return Index(base, origin.name, report) if _names_only_its_own(base, origin) else None
+    return Index(base, origin.name, report) if _has_only_own_paths(base, origin) else None
 
 
-def _report(tree: Mapping[str, Any]) -> Report:
-    """Return a report whose values are what `Report` says; pydantic would take 100 ms to import.
-
-    Raises:
-        TypeError: one is another.
-    """
-    found = Report(**tree)
-    for name, default in vars(Report()).items():
+def _report(tree: Mapping[str, Any]) -> IndexReport:
+    """Return a report whose values have its types; pydantic would take 100 ms to import."""
+    found = IndexReport(**tree)
+    for name, default in vars(IndexReport()).items():
         value = getattr(found, name)
         texts = list(value) if isinstance(value, list | dict) else []
         numbers = list(value.values()) if isinstance(value, dict) else []
@@ -160,7 +156,7 @@ def _report(tree: Mapping[str, Any]) -> Report:
     return found
 
 
-def _names_only_its_own(base: sqlite3.Connection, origin: Origin) -> bool:
+def _has_only_own_paths(base: sqlite3.Connection, origin: IndexOrigin) -> bool:
     """Tell if rows are of this release, and each file that one names is as the manifest has it."""
     strange = "SELECT 1 FROM images WHERE resource IS NOT ? OR release IS NOT ? LIMIT 1"
     if base.execute(strange, (origin.resource, origin.release)).fetchone():
@@ -175,19 +171,19 @@ def _names_only_its_own(base: sqlite3.Connection, origin: Origin) -> bool:
     ) and all(f"files/{mask}" in files and not unsafe_name(mask) for (mask,) in base.execute(masks))
 
 
-def _plain(value: Value | bytes) -> Value:
-    """Write 65.0 years as people do."""
+def _to_value(value: Value | bytes) -> Value:
+    """Return a value of a cell: 65.0 years are 65."""
     if isinstance(value, bytes):
         raise sqlite3.OperationalError("a value is neither text nor number")
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _only_looking(action: int, *_: object) -> int:
+def _allow_reading(action: int, *_: object) -> int:
     return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
 
 
-class _Patience:
-    """Ends a user's own condition that works for ever: so long may it take to the next row.
+class _TimeLimit:
+    """Ends a user's own condition that takes too long for one row.
 
     Of covcat's own questions it ends none, but lets signals through while SQLite works.
     """

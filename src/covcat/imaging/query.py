@@ -4,7 +4,7 @@ import difflib
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from covcat.imaging.opening import Index
 _AGES = re.compile(r"([0-9]{1,3})|([0-9]{1,3})?-([0-9]{1,3})?")
 
 
-def ages(text: str) -> tuple[int | None, int | None]:
+def read_ages(text: str) -> tuple[int | None, int | None]:
     """Read years: `18-65`, `18-`, `-65` or `40`.
 
     Raises:
@@ -49,18 +49,14 @@ class Question:
 
     def sql(self) -> tuple[str, list[Any]]:
         """Return a condition over the table `images`, and its values."""
-        parts: list[tuple[str, list[Any]]] = [
-            (
-                "(" + " OR ".join(["'; ' || finding || '; ' LIKE ?"] * len(self.findings)) + ")",
-                [f"%; {one}; %" for one in self.findings],
-            ),
-            _in("covid", self.covid),
-            _in("view", self.views),
-            _in("modality", self.modalities),
-            _in("sex", self.sexes),
-        ]
-        asked = [self.findings, self.covid, self.views, self.modalities, self.sexes]
-        chosen = [part for part, values in zip(parts, asked, strict=True) if values]
+        chosen: list[tuple[str, list[Any]]] = []
+        if self.findings:
+            any_of = " OR ".join(["'; ' || finding || '; ' LIKE ?"] * len(self.findings))
+            chosen.append((f"({any_of})", [f"%; {one}; %" for one in self.findings]))
+        words = {"covid": self.covid, "view": self.views, "modality": self.modalities}
+        for column, values in (words | {"sex": self.sexes}).items():
+            if values:
+                chosen.append((f"{column} IN ({', '.join('?' * len(values))})", [*values]))
         if self.ages is not None:
             low, high = self.ages
             chosen.append(
@@ -75,11 +71,7 @@ class Question:
         return conditions, [value for _, values in chosen for value in values]
 
 
-def _in(column: str, values: Sequence[str]) -> tuple[str, list[Any]]:
-    return f"{column} IN ({', '.join('?' * len(values))})", list(values)
-
-
-def asked(index: Index, question: Question) -> Iterator[Record]:
+def select(index: Index, question: Question) -> Iterator[Record]:
     """Give the records of one index that pass, in its order.
 
     Raises:
@@ -149,7 +141,7 @@ class Gone:
 # ---- what a person writes ----------------------------------------------------------------------
 
 
-def finding(word: str) -> str:
+def read_finding(word: str) -> str:
     """Return the vocabulary's term for a finding.
 
     Raises:
@@ -161,7 +153,7 @@ def finding(word: str) -> str:
     return found[0]
 
 
-def word(option: str, kind: str, text: str) -> str:
+def read_word(option: str, kind: str, text: str) -> str:
     """Return the vocabulary's word for a view, sex or modality.
 
     Raises:

@@ -5,12 +5,14 @@ Whatever is written can be read back as it was. In csv a text that a spreadsheet
 """
 
 import csv
+import io
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from covcat.catalog.columns import COLUMNS, Record, Value
 from covcat.errors import UsageError
@@ -19,28 +21,21 @@ from covcat.text import escaped
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 _TYPES = {column.name: column.type for column in COLUMNS}
+SQL_TYPES = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
 _BATCH, _BATCH_LETTERS = 1000, 4_000_000  # records that are in memory together, and their cells
 
 
-def csv_to(stream: TextIO, columns: tuple[str, ...], records: Iterable[Record]) -> int:
+def write_csv(stream: TextIO, columns: tuple[str, ...], records: Iterable[Record]) -> int:
     """Write comma separated values; a blank is an empty cell."""
-    writer = csv.writer(_Lines(stream))
-    writer.writerow(columns)
-    count = 0
-    for record in records:
-        writer.writerow([_tame(name, record.get(name)) for name in columns])
-        count += 1
-    return count
+    rows = ([_tame(name, one.get(name)) for name in columns] for one in records)
+    lines = (_csv_row(cells) for cells in chain([columns], rows))
+    return _write_lines(stream, lines) - 1
 
 
-class _Lines:
-    r"""Ends rows with `\n`; the writer is told of `\r\n`, so that it quotes a bare `\r` too."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, row: str) -> None:
-        self._stream.write(row.removesuffix("\r\n") + "\n")
+def _csv_row(cells: Sequence[Value]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerow(cells)  # it quotes a bare CR only where rows end in CR LF
+    return text.getvalue().removesuffix("\r\n")
 
 
 def _tame(name: str, value: Value) -> Value:
@@ -49,52 +44,53 @@ def _tame(name: str, value: Value) -> Value:
     return value
 
 
-def tsv_to(stream: TextIO, columns: tuple[str, ...], records: Iterable[Record]) -> int:
+def write_tsv(stream: TextIO, columns: tuple[str, ...], records: Iterable[Record]) -> int:
     r"""Write tab separated values; what is not visible in a cell is written `\t`, `\x1b`, `\u202e`.
 
     A backslash is two. So a cell never breaks a line or moves a cursor, and can be read back.
     """
-    stream.write("\t".join(columns) + "\n")
-    count = 0
-    for record in records:
-        cells = ("" if record.get(name) is None else str(record[name]) for name in columns)
-        stream.write("\t".join(escaped(cell.replace("\\", r"\\")) for cell in cells) + "\n")
-        count += 1
-    return count
+    rows = ([one.get(name) for name in columns] for one in records)
+    texts = (["" if value is None else str(value) for value in row] for row in rows)
+    lines = ("\t".join(escaped(cell.replace("\\", r"\\")) for cell in row) for row in texts)
+    return _write_lines(stream, chain(["\t".join(columns)], lines)) - 1
 
 
-def jsonl_to(stream: TextIO, columns: tuple[str, ...], records: Iterable[Record]) -> int:
+def write_jsonl(stream: TextIO, columns: tuple[str, ...], records: Iterable[Record]) -> int:
     """Write one JSON object a line; a blank is null."""
+    rows = ({name: one.get(name) for name in columns} for one in records)
+    return _write_lines(stream, map(json.dumps, rows))
+
+
+def _write_lines(stream: TextIO, lines: Iterable[str]) -> int:
     count = 0
-    for record in records:
-        stream.write(json.dumps({name: record.get(name) for name in columns}) + "\n")
+    for line in lines:
+        stream.write(f"{line}\n")
         count += 1
     return count
 
 
 STREAMS: Mapping[str, Callable[[TextIO, tuple[str, ...], Iterable[Record]], int]] = {
-    "csv": csv_to,
-    "tsv": tsv_to,
-    "jsonl": jsonl_to,
+    "csv": write_csv,
+    "tsv": write_tsv,
+    "jsonl": write_jsonl,
 }
 
 
-def sqlite_to(path: Path, columns: tuple[str, ...], records: Iterable[Record]) -> int:
+def write_sqlite(path: Path, columns: tuple[str, ...], records: Iterable[Record]) -> int:
     """Write a table `images` into a new SQLite file."""
-    types = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
-    spelt = ", ".join(f"{name} {types[_TYPES[name]]}" for name in columns)
+    spelt = ", ".join(f"{name} {SQL_TYPES[_TYPES[name]]}" for name in columns)
     count = 0
     with sqlite_errors(f"write `{path.name}`"), closing(sqlite3.connect(path)) as base:
         base.execute(f"CREATE TABLE images ({spelt})")
         insert = f"INSERT INTO images VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
-        for batch in batches(records):
+        for batch in in_batches(records):
             base.executemany(insert, [[one.get(name) for name in columns] for one in batch])
             count += len(batch)
         base.commit()
     return count
 
 
-def parquet_to(path: Path, columns: tuple[str, ...], records: Iterable[Record]) -> int:
+def write_parquet(path: Path, columns: tuple[str, ...], records: Iterable[Record]) -> int:
     """Write a Parquet file.
 
     Raises:
@@ -107,28 +103,24 @@ def parquet_to(path: Path, columns: tuple[str, ...], records: Iterable[Record]) 
         raise UsageError(
             "Parquet needs the package pyarrow", hint="pip install 'covcat[parquet]'"
         ) from error
-    schema = _schema(pyarrow, columns)
+    types = {"text": pyarrow.string(), "integer": pyarrow.int64(), "number": pyarrow.float64()}
+    schema = pyarrow.schema([(name, types[_TYPES[name]]) for name in columns])
     count = 0
     with pyarrow.parquet.ParquetWriter(path, schema) as writer:
-        for batch in batches(records):
+        for batch in in_batches(records):
             plain = [{name: one.get(name) for name in columns} for one in batch]
             writer.write_table(pyarrow.Table.from_pylist(plain, schema=schema))
             count += len(batch)
     return count
 
 
-def _schema(arrow: Any, columns: tuple[str, ...]) -> Any:
-    types = {"text": arrow.string(), "integer": arrow.int64(), "number": arrow.float64()}
-    return arrow.schema([(name, types[_TYPES[name]]) for name in columns])
-
-
 FILES: Mapping[str, Callable[[Path, tuple[str, ...], Iterable[Record]], int]] = {
-    "sqlite": sqlite_to,
-    "parquet": parquet_to,
+    "sqlite": write_sqlite,
+    "parquet": write_parquet,
 }
 
 
-def batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+def in_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
     """Give records together, as many as are short enough."""
     batch: list[Record] = []
     letters = 0

@@ -1,6 +1,6 @@
 """Readers: one module for each kind of label table; a table -> rows of raw cells.
 
-To add one: a module with `rows(table, source)`, a line in READERS,
+To add one: a module with `read_rows(path, file, table)`, a line in READERS,
 a row in tests/imaging/test_readers.py.
 What a column is called and means is the catalog's matter (`tables:`), not a reader's.
 """
@@ -8,20 +8,21 @@ What a column is called and means is the catalog's matter (`tables:`), not a rea
 import stat
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Protocol, cast
 
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError
 from covcat.files import what_is
-from covcat.imaging.readers.base import Source
+from covcat.imaging.readers.base import ReleaseFiles
 
 
 class Reader(Protocol):
     """What a module of this folder offers."""
 
-    def rows(self, table: LabelTable, source: Source) -> Iterator[Row]:
-        """Give every row, with its cells unchanged.
+    def read_rows(self, path: str, file: Path, table: LabelTable) -> Iterator[Row]:
+        """Give every row of one file, with its cells unchanged; `path` is its name in the release.
 
         Raises:
             IntegrityError: the table is not one of this kind.
@@ -41,14 +42,16 @@ READERS: Mapping[str, str] = {
 }
 
 
-def rows(table: LabelTable, source: Source) -> Iterator[Row]:
-    """Give every row of a table of the catalog.
+def read_rows(table: LabelTable, source: ReleaseFiles) -> Iterator[Row]:
+    """Give every row of a table of the catalog, which may be several files.
 
     Raises:
         IntegrityError: it cannot be read: a pipe in its place would block whoever reads.
     """
+    reader = cast("Reader", import_module(READERS[table.reader]))
     for path in source.matching(table.path):
-        status = (source.folder / path).stat()
+        file = source.folder / path
+        status = file.stat()
         if not stat.S_ISREG(status.st_mode):
             raise IntegrityError(f"`{path}`: expected a regular file, got {what_is(status)}")
-    return cast("Reader", import_module(READERS[table.reader])).rows(table, source)
+        yield from reader.read_rows(path, file, table)

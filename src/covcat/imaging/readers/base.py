@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ReleaseFiles:
     """The files of a release on disk."""
 
     folder: Path  # files/ of the release
@@ -20,3 +20,8 @@ class Source:
             at = bisect_left(self.paths, glob)
             return iter(self.paths[at : at + 1] if glob in self.paths[at : at + 1] else [])
         return (path for path in self.paths if fnmatchcase(path, glob))
+
+
+def writable(text: str) -> str:
+    r"""Write half of a pair of surrogates as JSON does, `\ud800`: UTF-8 has no bytes for it."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

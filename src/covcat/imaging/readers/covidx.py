@@ -7,11 +7,11 @@ lists bring new ones (`level1` of COVIDxSev).
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import IMAGE_SUFFIXES, Row
 from covcat.errors import IntegrityError
-from covcat.imaging.readers.base import Source
 from covcat.imaging.readers.limits import lines
 
 _LINE = re.compile(
@@ -22,33 +22,20 @@ _LINE = re.compile(
 )
 
 
-def rows(table: LabelTable, source: Source) -> Iterator[Row]:
+def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
     """Give every row; one of another shape has a single cell, `line`."""
-    for path in source.matching(table.path):
-        yield from _of(path, table, source)
-
-
-def _of(path: str, table: LabelTable, source: Source) -> Iterator[Row]:
     count = parsed = 0
     try:
-        with (source.folder / path).open(encoding=table.encoding or "utf-8-sig") as stream:
+        with file.open(encoding=table.encoding or "utf-8-sig") as stream:
             for line in lines(stream, path):
                 if line.strip():
-                    cells = _cells(line.rstrip("\n"))
-                    count, parsed = count + 1, parsed + ("line" not in cells)
-                    yield Row(cells, path)
+                    found = _LINE.fullmatch(line.rstrip())
+                    named = found.groupdict() if found else {"line": line.rstrip("\n")}
+                    count, parsed = count + 1, parsed + bool(found)
+                    yield Row({name: text for name, text in named.items() if text}, path)
     except (UnicodeError, LookupError) as error:
         raise IntegrityError(f"the table `{path}` cannot be read: {error}") from error
     if count and not parsed:
         raise IntegrityError(
             f"no line of `{path}` is one of COVIDx's: expected `patientid filename class [source]`"
         )
-
-
-def _cells(line: str) -> dict[str, str]:
-    found = _LINE.fullmatch(line.rstrip())
-    return (
-        {name: text for name, text in found.groupdict().items() if text}
-        if found
-        else {"line": line}
-    )

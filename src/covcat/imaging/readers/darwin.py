@@ -12,19 +12,20 @@ import zlib
 from collections.abc import Iterator
 from lzma import LZMAError
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError
 from covcat.imaging.readers import limits
-from covcat.imaging.readers.base import Source
+from covcat.imaging.readers.base import writable
 from covcat.imaging.readers.limits import MOST_BYTES, MOST_COLUMNS, too_much, weight
 
 _MAX_BYTES = 8_000_000  # of one JSON, which may need 40 times that; the largest real one has 1 MB
 _MAX_TOTAL = 4_000_000_000  # of all in one zip; V7's own have about 0.6
 _OWN = ("json", "filename", "width", "height", "annotations", "tags", "other")
 _ADDRESSES = ("url", "thumbnail_url", "workview_url")
+_POINTS = ("path", "additional_paths")  # of a polygon
 _PAIR = re.compile(r"([^/:]+)[/:](.+)", re.DOTALL)
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, LZMAError, EOFError, OSError, ValueError),
@@ -32,50 +33,40 @@ _BROKEN = (
 )
 
 
-def rows(table: LabelTable, source: Source) -> Iterator[Row]:
-    """Give a row for every annotated image; `file` is the JSON or the zip that it is in."""
-    for path in source.matching(table.path):
-        for place, data in _documents(path, source.folder / path):
-            yield Row(_row(place, data), path)
-
-
-def _documents(path: str, file: Path) -> Iterator[tuple[str, bytes]]:
-    """Give place and bytes of every JSON, one at a time."""
+def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
+    """Give a row for every annotated image; its file is the JSON or the zip that it is in."""
+    del table
     with file.open("rb") as stream:
         if stream.read(2) != b"PK":
             stream.seek(0)
-            yield path, _bounded(stream.read(_MAX_BYTES + 1), path)
+            yield Row(_read_cells(path, stream), path)
             return
     try:
         with limits.unzipped(file, path) as packed:
-            yield from _members(packed, path)
+            for one in _annotations(packed, path):
+                with limits.member(packed, one, path) as member:
+                    yield Row(_read_cells(f"{path}/{one.filename}", member), path)
     except _BROKEN as error:
         raise IntegrityError(f"the zip `{path}` cannot be read: {error}") from error
 
 
-def _members(packed: zipfile.ZipFile, path: str) -> Iterator[tuple[str, bytes]]:
-    members = [one for one in packed.infolist() if _is_document(one.filename)]
-    if not members:
+def _annotations(packed: zipfile.ZipFile, path: str) -> list[zipfile.ZipInfo]:
+    found = [
+        one
+        for one in packed.infolist()
+        if one.filename.lower().endswith(".json") and not one.filename.startswith("__MACOSX/")
+    ]
+    if not found:
         raise IntegrityError(f"the zip `{path}` holds no JSON, expected Darwin annotations")
-    if sum(one.file_size for one in members) > _MAX_TOTAL:
+    if sum(one.file_size for one in found) > _MAX_TOTAL:
         raise IntegrityError(f"the zip `{path}` unpacks to more than {_MAX_TOTAL:,} bytes")
-    for one in members:
-        place = f"{path}/{one.filename}"
-        with limits.member(packed, one, path) as stream:
-            yield place, _bounded(stream.read(_MAX_BYTES + 1), place)
+    return found
 
 
-def _is_document(name: str) -> bool:
-    return name.lower().endswith(".json") and not name.startswith("__MACOSX/")
-
-
-def _bounded(data: bytes, place: str) -> bytes:
+def _read_cells(place: str, stream: IO[bytes]) -> dict[str, str]:
+    data = stream.read(_MAX_BYTES + 1)
     if len(data) > _MAX_BYTES:
         raise too_much(f"`{place}`", _MAX_BYTES, "bytes")
-    return data
-
-
-def _row(place: str, data: bytes) -> dict[str, str]:
     try:
         tree = json.loads(data)
     except (ValueError, RecursionError) as error:  # a wrong encoding is a ValueError too
@@ -90,7 +81,7 @@ def _row(place: str, data: bytes) -> dict[str, str]:
         raise too_much(f"`{place}`", MOST_COLUMNS, "kinds of tags")
     if sum(map(weight, cells.values())) > MOST_BYTES:
         raise too_much(f"`{place}`, less its polygons,", MOST_BYTES, "bytes")
-    return {_writable(name): _writable(text) for name, text in cells.items()}
+    return {writable(name): writable(text) for name, text in cells.items()}
 
 
 def _cells(tree: dict[str, Any]) -> dict[str, str]:
@@ -102,15 +93,20 @@ def _cells(tree: dict[str, Any]) -> dict[str, str]:
     }
     lungs, tags, rest = 0, dict[str, list[str]](), list[Any]()
     for one in tree["annotations"]:
-        kind = _kind(one)
-        if kind == "tag":
-            key, value = _pair(one["name"])
+        name = one.get("name") if isinstance(one, dict) else None
+        if not isinstance(name, str) or not name:
+            rest.append(one)
+        elif one.keys() == {"name", "tag"} and one["tag"] in ({}, None):
+            found = _PAIR.fullmatch(name)  # one that would hide a cell of ours stays whole
+            is_pair = found is not None and found[1] not in _OWN
+            key, value = found.groups() if found and is_pair else ("tags", name)
             tags.setdefault(key, []).append(value)
-            continue
-        lungs += kind == "lung"
-        left = _left(one) if kind else one
-        if left != {"name": "Lung", "polygon": {}}:
-            rest.append(left)
+        elif isinstance(polygon := one.get("polygon"), dict):
+            lungs += name == "Lung"
+            left = {**one, "polygon": {k: v for k, v in polygon.items() if k not in _POINTS}}
+            rest += [left] if left != {"name": "Lung", "polygon": {}} else []
+        else:
+            rest.append(one)
     cells["annotations"] = str(lungs)
     cells |= {key: "; ".join(dict.fromkeys(values)) for key, values in tags.items()}
     cells.setdefault("tags", "")
@@ -118,34 +114,6 @@ def _cells(tree: dict[str, Any]) -> dict[str, str]:
     kept = {key: value for key, value in image.items() if key not in _ADDRESSES}
     other |= {key: value for key, value in (("image", kept), ("annotations", rest)) if value}
     return {**cells, "other": json.dumps(other, ensure_ascii=False) if other else ""}
-
-
-def _kind(one: Any) -> str:
-    """Return what an annotation is: a tag, the polygon of a lung or of something else, or ""."""
-    if not isinstance(one, dict) or not isinstance(name := one.get("name"), str) or not name:
-        return ""
-    if one.keys() == {"name", "tag"} and one["tag"] in ({}, None):
-        return "tag"
-    if isinstance(one.get("polygon"), dict):
-        return "lung" if name == "Lung" else "polygon"
-    return ""
-
-
-def _left(one: dict[str, Any]) -> dict[str, Any]:
-    """Return a polygon's annotation without its points."""
-    points = ("path", "additional_paths")
-    return {**one, "polygon": {k: v for k, v in one["polygon"].items() if k not in points}}
-
-
-def _writable(text: str) -> str:
-    r"""Write half of a pair of surrogates as JSON does, `\ud800`: no file can hold it."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _pair(tag: str) -> tuple[str, str]:
-    """Split a flattened tag; one that would hide a cell of ours stays whole."""
-    found = _PAIR.fullmatch(tag)
-    return (found[1], found[2]) if found and found[1] not in _OWN else ("tags", tag)
 
 
 def _text(value: object) -> str:

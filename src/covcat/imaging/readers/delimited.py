@@ -7,26 +7,16 @@ A quote that is not closed, or goes on after its end, is damage: it would move c
 
 import csv
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
+from pathlib import Path
 
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError
-from covcat.imaging.readers.base import Source
 from covcat.imaging.readers.limits import MOST_BYTES, MOST_COLUMNS, lines, too_much, weight
 
 _NAMED = {"tab": "\t", "space": " "}
 _QUOTES = 'where `"` is a letter like any other, the entry says `quote: none`'
-
-
-def rows(table: LabelTable, source: Source) -> Iterator[Row]:
-    """Give every row that is not blank.
-
-    Further columns of one name are called `NAME#2`, cells beyond the header `#N`.
-    """
-    csv.field_size_limit(min(sys.maxsize, 1 << 30))
-    for path in source.matching(table.path):
-        yield from _of(path, table, source)
 
 
 def delimiter_of(table: LabelTable) -> str:
@@ -34,11 +24,14 @@ def delimiter_of(table: LabelTable) -> str:
     return _NAMED.get(table.delimiter or ",", table.delimiter or ",")
 
 
-def _of(path: str, table: LabelTable, source: Source) -> Iterator[Row]:
+def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
+    """Give every row that is not blank.
+
+    Further columns of one name are called `NAME#2`, cells beyond the header `#N`.
+    """
+    csv.field_size_limit(min(sys.maxsize, 1 << 30))
     try:
-        with (source.folder / path).open(
-            encoding=table.encoding or "utf-8-sig", newline=""
-        ) as stream:
+        with file.open(encoding=table.encoding or "utf-8-sig", newline="") as stream:
             records = _records(_without(lines(stream, path), table.comment), path, table)
             names = unique(list(table.header) or next(records, ([], 0, []))[0])
             width = len(names)
@@ -116,17 +109,20 @@ def _without(lines: Iterator[str], comment: str | None) -> Iterator[str]:
 
 def unique(header: Sequence[str]) -> list[str]:
     """Return the names of columns so that no two are one: a cell must not hide another."""
-    taken, last = set[str](), dict[str, int]()  # the number that a name had last
-    names = []
+    taken, last = dict[str, None](), dict[str, int]()
     for name in header:
-        own, number = name, last.get(name, 1)
-        while own in taken:
-            number += 1
-            own = f"{name}#{number}"
-        last[name] = number
-        taken.add(own)
-        names.append(own)
-    return names
+        taken[numbered(name, taken, last)] = None
+    return [*taken]
+
+
+def numbered(name: str, taken: Container[str], last: dict[str, int]) -> str:
+    """Return a name that is not taken: itself, `NAME#2` …; `last` has the number of each before."""
+    free, number = name, last.get(name, 1)
+    while free in taken:
+        number += 1
+        free = f"{name}#{number}"
+    last[name] = number
+    return free
 
 
 def enough(names: list[str], count: int) -> list[str]:

@@ -5,38 +5,35 @@ For sets without a table, such as `chest_xray/test/PNEUMONIA/person1_virus_6.jpe
 
 import re
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import IMAGE_SUFFIXES, Row
 from covcat.errors import IntegrityError
-from covcat.imaging.readers.base import Source
 
 
-def rows(table: LabelTable, source: Source) -> Iterator[Row]:
-    """Give a row for every image, one without cells where the pattern is not in its path."""
-    pattern = _compiled(table)
-    for path in source.matching(table.path):
-        if path.lower().endswith(IMAGE_SUFFIXES):
-            found = pattern.search(path)
-            groups = found.groupdict() if found else {}
-            yield Row({name: text or "" for name, text in groups.items()}, path, path)
+def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
+    """Give a row for an image, one without cells where the pattern is not in its path."""
+    del file
+    pattern = _compiled(table.pattern or "", table.path)
+    if path.lower().endswith(IMAGE_SUFFIXES):
+        found = pattern.search(path)
+        groups = found.groupdict() if found else {}
+        yield Row({name: text or "" for name, text in groups.items()}, path, path)
 
 
-def _compiled(table: LabelTable) -> re.Pattern[str]:
-    """Return the pattern of a table.
-
-    Raises:
-        IntegrityError: it has none, or one that cannot say anything.
-    """
+@cache
+def _compiled(text: str, path: str) -> re.Pattern[str]:
     try:
-        pattern = re.compile(table.pattern or "")
+        pattern = re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
         raise IntegrityError(
-            f"the pattern `{table.pattern}` for the names of `{table.path}` is wrong: {error}"
+            f"the pattern `{text}` for the names of `{path}` is wrong: {error}"
         ) from error
     if not pattern.groupindex:
         raise IntegrityError(
-            f"the pattern `{table.pattern or ''}` for the names of `{table.path}` has no named "
-            "group, expected such as (?P<finding>[^/]+)"
+            f"the pattern `{text}` for the names of `{path}` has no named group, expected such as "
+            "(?P<finding>[^/]+)"
         )
     return pattern

@@ -8,21 +8,20 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
-from covcat.imaging.readers.base import Source
+from covcat.imaging.readers.file_bytes import FileBytes, open_bytes
 
-SIZE = 540  # bytes of the larger header
-_PIECE, _PIECES = 4096, 256  # bytes at once; more of them than a header needs
+_SIZE = 540  # bytes of the larger header
+_PIECE = 512  # bytes of a file that are unpacked at once
 _CHANNELS = {128: 3, 2304: 4, 32: 2, 1792: 2, 2048: 2}  # of a datatype: RGB, RGBA, complex
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
+class _Version:
     """Where the fields are in one version of the header: `struct` format and offset."""
 
     size: int
@@ -34,15 +33,15 @@ class _Form:
     descrip_at: int
 
 
-_FORMS = (
-    _Form(348, (b"n+1\0", b"ni1\0"), 344, ("8h", 40), ("2h", 70), ("8f", 76), 148),
-    _Form(540, (b"n+2\0", b"ni2\0"), 4, ("8q", 16), ("2h", 12), ("8d", 104), 240),
+_VERSIONS = (
+    _Version(348, (b"n+1\0", b"ni1\0"), 344, ("8h", 40), ("2h", 70), ("8f", 76), 148),
+    _Version(540, (b"n+2\0", b"ni2\0"), 4, ("8q", 16), ("2h", 12), ("8d", 104), 240),
 )
-STARTS = {struct.pack(f"{order}i", form.size) for order in "<>" for form in _FORMS}
+STARTS = {struct.pack(f"{order}i", form.size) for order in "<>" for form in _VERSIONS}
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class NiftiHeader:
     """What a header says, as it is written there."""
 
     dim: tuple[int, ...]  # of each axis
@@ -57,27 +56,22 @@ class Header:
         return self.bitpix // _CHANNELS.get(self.datatype, 1)
 
 
-def rows(table: LabelTable, source: Source) -> Iterator[Row]:
-    """Give a row for every volume; of a file that is none, a row with the cell `error`."""
-    for path in source.matching(table.path):
-        found = _read(source.folder / path)
-        if isinstance(found, str):
-            yield Row({"error": found}, path)
-        else:
-            yield Row(_cells(found), path, path)
-
-
-def _read(path: Path) -> Header | str:
-    """Return the header of a file, or why it has none."""
+def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
+    """Give a row for a volume; of a file that is none, one with the cell `error`."""
+    del table
     try:
-        with path.open("rb") as stream:
-            head = head_of(islice(iter(lambda: stream.read(_PIECE), b""), _PIECES))
+        with open_bytes(file) as data:
+            found = read_header(data)
     except zlib.error as error:
-        return f"damaged gzip: {error}"
-    return header(head) or "no NIfTI header"
+        yield Row({"error": f"damaged gzip: {error}"}, path)
+        return
+    if found is None:
+        yield Row({"error": "no NIfTI header"}, path)
+    else:
+        yield Row(_cells(found), path, path)
 
 
-def _cells(found: Header) -> dict[str, str]:
+def _cells(found: NiftiHeader) -> dict[str, str]:
     return {
         **{f"dim{axis}": str(size) for axis, size in enumerate(found.dim, 1)},
         "datatype": str(found.datatype),
@@ -87,33 +81,33 @@ def _cells(found: Header) -> dict[str, str]:
     }
 
 
-def head_of(pieces: Iterator[bytes]) -> bytes:
-    """Return the first bytes of a file given in pieces, unpacked where they are gzip's.
+def read_header(data: FileBytes) -> NiftiHeader | None:
+    """Return the header of a file; None where there is none.
 
     Raises:
         zlib.error: the packed bytes are damaged.
     """
-    first = next(pieces, b"")
-    if not first.startswith(b"\x1f\x8b"):
-        return first[:SIZE]
-    unpacker, head = zlib.decompressobj(31), b""
-    for piece in chain((first,), pieces):
-        head += unpacker.decompress(piece, SIZE - len(head))  # never all of a bomb
-        if len(head) >= SIZE or unpacker.eof:
-            break
-    return head
-
-
-def header(head: bytes) -> Header | None:
-    """Return the header in the first bytes of an unpacked file, None where there is none."""
+    if data.head[:2] == b"\x1f\x8b":
+        head = _unpacked(data)
+    else:
+        head = data.some(0, _SIZE) if data.head[:4] in STARTS else b""
     for order in "<>":
-        for form in _FORMS:
+        for form in _VERSIONS:
             if len(head) >= form.size and head[:4] == struct.pack(f"{order}i", form.size):
                 return _parsed(head, order, form)
     return None
 
 
-def _parsed(head: bytes, order: str, form: _Form) -> Header | None:
+def _unpacked(data: FileBytes) -> bytes:
+    """Return the first bytes within gzip's, and never all of a bomb."""
+    unpacker, head, place = zlib.decompressobj(31), b"", 0
+    while len(head) < _SIZE and not unpacker.eof and (piece := data.some(place, _PIECE)):
+        head += unpacker.decompress(piece, _SIZE - len(head))
+        place += len(piece)
+    return head
+
+
+def _parsed(head: bytes, order: str, form: _Version) -> NiftiHeader | None:
     if head[form.magic_at : form.magic_at + 4] not in form.magic:
         return None
     count, *sizes = _unpack(head, order, form.dim)
@@ -121,12 +115,12 @@ def _parsed(head: bytes, order: str, form: _Form) -> Header | None:
         return None
     datatype, bitpix = _unpack(head, order, form.kind)
     pixdim = struct.unpack_from(order + form.pixdim[0], head, form.pixdim[1])
-    return Header(
+    return NiftiHeader(
         tuple(sizes[:count]),
         datatype,
         bitpix,
-        tuple(_text(size, form.pixdim[0]) for size in pixdim[1 : count + 1]),
-        _plain(head[form.descrip_at : form.descrip_at + 80]),
+        tuple(_shortest(size, form.pixdim[0]) for size in pixdim[1 : count + 1]),
+        _decode(head[form.descrip_at : form.descrip_at + 80]),
     )
 
 
@@ -134,7 +128,7 @@ def _unpack(head: bytes, order: str, field: tuple[str, int]) -> tuple[int, ...]:
     return struct.unpack_from(order + field[0], head, field[1])
 
 
-def _text(size: float, form: str) -> str:
+def _shortest(size: float, form: str) -> str:
     """Return the shortest text that is this number: 0.7, not 0.699999988079071."""
     if form == "8d" or size != size or abs(size) == float("inf"):
         return str(size)
@@ -150,7 +144,7 @@ def _as_float32(text: str) -> float:
         return float("inf")
 
 
-def _plain(field: bytes) -> str:
+def _decode(field: bytes) -> str:
     text = field.partition(b"\0")[0]
     try:
         return text.decode("utf-8")

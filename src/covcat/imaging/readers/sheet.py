@@ -4,35 +4,31 @@ Cells become the text that a person sees: integers without `.0`, dates as ISO, o
 value saved with it. Formats of numbers (`37 %`, two decimals) are not applied.
 """
 
-import datetime
 from collections.abc import Iterator
 from pathlib import Path
 
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError
-from covcat.imaging.readers import workbook
-from covcat.imaging.readers.base import Source
 from covcat.imaging.readers.delimited import enough, unique
+from covcat.imaging.readers.workbook import read_cells
 
 
-def rows(table: LabelTable, source: Source) -> Iterator[Row]:
+def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
     """Give every row that is not blank; further columns of one name and cells as `delimited`."""
-    for path in source.matching(table.path):
-        lines = _lines(path, table.sheet, source.folder / path)
-        names = unique(table.header or next(lines, []))
-        count = len(names)
-        for cells in lines:
-            cells += [""] * (count - len(cells))
-            names = enough(names, len(cells))
-            yield Row(dict(zip(names, cells, strict=False)), path)
+    lines = _lines(path, table.sheet, file)
+    names = unique(table.header or next(lines, []))
+    count = len(names)
+    for cells in lines:
+        cells += [""] * (count - len(cells))
+        names = enough(names, len(cells))
+        yield Row(dict(zip(names, cells, strict=False)), path)
 
 
 def _lines(path: str, sheet: str | None, file: Path) -> Iterator[list[str]]:
     """Give the rows that are not blank, without the blanks at their ends."""
     try:
-        for row in workbook.cells(file, path, sheet):
-            cells = ["" if value is None else _text(value) for value in row]
+        for cells in read_cells(file, path, sheet):
             while cells and not cells[-1].strip():
                 cells.pop()
             if cells:
@@ -41,18 +37,3 @@ def _lines(path: str, sheet: str | None, file: Path) -> Iterator[list[str]]:
         raise
     except Exception as error:  # KeyError, zlib's, ElementTree's own and more
         raise IntegrityError(f"the workbook `{path}` cannot be read: {error}") from error
-
-
-def _text(value: object) -> str:
-    match value:
-        case bool():
-            return str(value).upper()
-        case float():
-            whole = value.is_integer() and abs(value) < 1e16
-            return str(int(value)) if whole else format(value, ".15g")  # as many as Excel shows
-        case datetime.datetime() if value.time() == datetime.time():
-            return value.date().isoformat()
-        case datetime.date() | datetime.time():  # and datetime, which is a date
-            return value.isoformat()
-        case _:
-            return str(value)

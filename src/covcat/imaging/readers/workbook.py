@@ -3,7 +3,7 @@
 Excel opens many workbooks that libraries refuse for their styles, names, properties or drawings.
 Labels need none of these: only cells, shared texts, and which styles are dates (as openpyxl says).
 The form is that of ECMA-376, part 1, chapter 18; one row at a time is in memory, and all shared
-texts, packed.
+texts, packed: openpyxl keeps all of these and of the styles, also in its read-only mode.
 """
 
 import datetime
@@ -11,7 +11,7 @@ import posixpath
 import re
 import zipfile
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from math import isfinite
 from pathlib import Path
@@ -19,7 +19,7 @@ from pathlib import Path
 from covcat.errors import IntegrityError
 from covcat.imaging.readers import limits
 from covcat.imaging.readers.limits import MOST_BYTES, too_much, weight
-from covcat.imaging.readers.xml_events import End, Start, events, local
+from covcat.imaging.readers.xml_events import Event, local_name, read_events
 
 _MOST_ROWS, _MOST_COLUMNS = 1_048_576, 16_384  # of Excel's own
 _MOST_FORMATS = 65_536  # of cells; Excel has 65,490, and of numbers some hundred
@@ -31,11 +31,11 @@ _SHOWN, _TITLE = 20, 31  # sheets that a message names, and how much of each
 _BUILTIN_DATES = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}  # 18.8.30
 _PLACE = re.compile(r"([A-Z]{1,3})[0-9]+")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
-Cell = str | float | bool | datetime.date | datetime.time | datetime.timedelta | None
+_Raw = tuple[str, str, str]  # of a cell: kind, style, text
 
 
-def cells(file: Path, path: str, sheet: str | None) -> Iterator[Sequence[Cell]]:
-    """Give the cells of every row of a sheet, by default of the first.
+def read_cells(file: Path, path: str, sheet: str | None) -> Iterator[list[str]]:
+    """Give the cells of every row of a sheet, by default of the first, as a person sees them.
 
     Raises:
         IntegrityError: it is no workbook, has no such sheet, or is larger than Excel's own.
@@ -49,67 +49,55 @@ def cells(file: Path, path: str, sheet: str | None) -> Iterator[Sequence[Cell]]:
                     f"the workbook `{path}` unpacks to {size:,} bytes, "
                     f"covcat reads up to {_MOST_UNPACKED:,}"
                 )
-            yield from _Book(packed, path).rows(sheet)
+            yield from _Workbook(packed, path).rows(sheet)
     except zipfile.BadZipFile as error:
         raise IntegrityError(f"`{path}` is no workbook of the kind xlsx: {error}") from error
 
 
-class _Book:
+class _Workbook:
     """The parts of a workbook that its cells need."""
 
     def __init__(self, packed: zipfile.ZipFile, path: str) -> None:
         self._packed, self._path = packed, path
         self._names = {name.lstrip("/").lower(): name for name in packed.namelist()}
-        (main,) = self._related("", "officeDocument") or ["xl/workbook.xml"]
-        self._relations = self._relations_of(main)
+        main = self._first(self._relations_of(""), "officeDocument") or "xl/workbook.xml"
+        relations = self._relations_of(main)
         self._is_1904 = False
         self._sheets: dict[str, str] = {}  # title: part
-        self._read_main(main)
+        self._read_main(main, relations)
         self._texts = _Texts(f"the workbook `{path}`")
-        for part in self._related(main, "sharedStrings"):
+        if part := self._first(relations, "sharedStrings"):
             self._read_texts(part)
         self._dates, self._times = set[int](), set[int]()  # styles of cells
-        for part in self._related(main, "styles"):
+        if part := self._first(relations, "styles"):
             self._read_formats(part)
 
-    def rows(self, title: str | None) -> Iterator[list[Cell]]:
+    def rows(self, title: str | None) -> Iterator[list[str]]:
         """Give the cells of every row."""
-        found = _Rows(f"the sheet in `{self._path}`")
-        total = 0
-        for _ in self._events(self._sheet(title), found.start, found.end):
-            for row in found.taken():
-                total += max(row, default=0)
-                if total > _MOST_CELLS:
-                    raise too_much(f"the sheet in `{self._path}`", _MOST_CELLS, "cells")
-                yield self._row(row)
-
-    def _sheet(self, title: str | None) -> str:
-        """Return the part of a sheet."""
         known = self._sheets
-        chosen = known.get(title) if title else next(iter(known.values()), None)
-        if chosen is None:
+        part = known.get(title) if title else next(iter(known.values()), None)
+        if part is None:
             names = ", ".join(name[:_TITLE] for name in list(known)[:_SHOWN])
             raise IntegrityError(
                 f"the workbook `{self._path}` has no sheet `{title or 1}`, it has: {names}"
             )
-        return chosen
+        what, total = f"the sheet in `{self._path}`", 0
+        for row in _read_sheet(self._events(part), what):
+            total += max(row, default=0)
+            if total > _MOST_CELLS:
+                raise too_much(what, _MOST_CELLS, "cells")
+            found, size = [""] * max(row, default=0), 0
+            for column, cell in row.items():
+                found[column - 1] = self._text(*cell)
+                size = _weighed(size, found[column - 1], f"a row of {what}")
+            yield found
 
-    def _row(self, row: Mapping[int, "_Raw"]) -> list[Cell]:
-        found: list[Cell] = [None] * max(row, default=0)
-        size = 0
-        for column, (kind, style, text) in row.items():
-            value = found[column - 1] = self._value(kind, style, text)
-            size += weight(value) if isinstance(value, str) else 0
-            if size > MOST_BYTES:
-                raise too_much(f"a row of the sheet in `{self._path}`", MOST_BYTES, "bytes")
-        return found
-
-    def _value(self, kind: str, style: str, text: str) -> Cell:
+    def _text(self, kind: str, style: str, text: str) -> str:
         match kind:
             case "s":  # a number of none is damage: that number in its place would be a label
                 return self._texts.get(int(text))
             case "b":
-                return text in ("1", "true")
+                return "TRUE" if text in ("1", "true") else "FALSE"
             case "d":
                 return _date(text)
             case "n":
@@ -119,73 +107,66 @@ class _Book:
             case _:  # the text of a formula or an error
                 return _unescaped(text)
 
-    def _number(self, text: str, style: int) -> Cell:
+    def _number(self, text: str, style: int) -> str:
         try:
             number = float(text) if set(text) & set(".eE") else int(text)
         except ValueError:  # NaN, which some programs write: one cell is not the whole table
             return text
         if not isfinite(number):
             return text
-        if style not in self._dates and style not in self._times:
-            return number
-        from openpyxl.utils.datetime import (  # type: ignore[import-untyped]  # it ships no types
-            CALENDAR_MAC_1904,
-            CALENDAR_WINDOWS_1900,
-            from_excel,
-        )
+        if style in self._dates or style in self._times:
+            from openpyxl.utils.datetime import (  # type: ignore[import-untyped]  # it ships no types
+                CALENDAR_MAC_1904,
+                CALENDAR_WINDOWS_1900,
+                from_excel,
+            )
 
-        epoch = CALENDAR_MAC_1904 if self._is_1904 else CALENDAR_WINDOWS_1900
-        try:
-            found: Cell = from_excel(number, epoch, timedelta=style in self._times)
-        except (OverflowError, ValueError):  # 10 ** 9 days: Excel shows `#####`
-            return number
-        return found
+            epoch = CALENDAR_MAC_1904 if self._is_1904 else CALENDAR_WINDOWS_1900
+            with suppress(OverflowError, ValueError):  # 10 ** 9 days: Excel shows `#####`
+                return _iso(from_excel(number, epoch, timedelta=style in self._times))
+        if isinstance(number, int):
+            return str(number)
+        whole = number.is_integer() and abs(number) < 1e16
+        return str(int(number)) if whole else format(number, ".15g")  # as many as Excel shows
 
     # ---- parts ---------------------------------------------------------------------------------
 
-    def _read_main(self, part: str) -> None:
+    def _read_main(self, part: str, relations: dict[str, tuple[str, str]]) -> None:
         """Read which sheets there are, and how dates are counted."""
-
-        def start(_: str, name: str, given: Mapping[str, str]) -> None:
+        for _, name, given, _ in self._events(part):
+            if given is None:
+                continue
             if name == "workbookPr" and given.get("date1904") in ("1", "true"):
                 self._is_1904 = True
             if name == "sheet":
-                id = next((value for key, value in given.items() if local(key) == "id"), "")
-                kind, target = self._relations.get(id, ("", ""))
+                id = next((value for key, value in given.items() if local_name(key) == "id"), "")
+                kind, target = relations.get(id, ("", ""))
                 if kind == "worksheet":  # others are charts
                     self._sheets[given.get("name", "")] = target
                 if len(self._sheets) > _MOST_SHEETS:
                     raise too_much(f"the workbook `{self._path}`", _MOST_SHEETS, "sheets")
 
-        for _ in self._events(part, start):
-            pass
-
     def _read_texts(self, part: str) -> None:
-        found: list[str] = []
+        pieces: list[str] = []
         size = 0
-
-        def end(around: str, name: str, text: str) -> None:
-            nonlocal size
+        for around, name, given, text in self._events(part):
+            if given is not None:
+                continue
             if name == "si":
-                self._texts.add("".join(found))
-                found.clear()
+                self._texts.add("".join(pieces))
+                pieces.clear()
                 size = 0
             elif _is_text(around, name, text):
-                size += weight(text)
-                if size > MOST_BYTES:
-                    raise too_much(f"a text of `{self._path}`", MOST_BYTES, "bytes")
-                found.append(_unescaped(text))
-
-        for _ in self._events(part, lambda *_: None, end):
-            pass
+                size = _weighed(size, text, f"a text of `{self._path}`")
+                pieces.append(_unescaped(text))
 
     def _read_formats(self, part: str) -> None:
         """Read which styles of cells show a date, and which a span of time."""
         kinds: dict[int, set[int] | None] = {}  # of formats of numbers: which set they belong to
         count = 0
-
-        def start(around: str, name: str, given: Mapping[str, str]) -> None:
-            nonlocal count
+        for around, name, given, _ in self._events(part):
+            if given is None:
+                continue
             number = int(given.get("numFmtId") or 0)
             if (around, name) == ("numFmts", "numFmt"):
                 kinds[number] = self._kind_of(given.get("formatCode", ""))
@@ -197,9 +178,6 @@ class _Book:
             if max(count, len(kinds)) > _MOST_FORMATS:
                 raise too_much(f"the workbook `{self._path}`", _MOST_FORMATS, "formats of cells")
 
-        for _ in self._events(part, start):
-            pass
-
     def _kind_of(self, code: str) -> set[int] | None:
         from openpyxl.styles.numbers import is_date_format, is_timedelta_format  # type: ignore[import-untyped]
 
@@ -207,98 +185,80 @@ class _Book:
             return self._times
         return self._dates if is_date_format(code) else None
 
-    def _related(self, part: str, kind: str) -> list[str]:
+    def _first(self, relations: dict[str, tuple[str, str]], kind: str) -> str | None:
         """Return the part of a kind that there is: some programs name one and do not write it."""
-        return [
-            target
-            for each, target in self._relations_of(part).values()
-            if each == kind and target.lower() in self._names
-        ][:1]
+        found = (part for each, part in relations.values() if each == kind)
+        return next((part for part in found if part.lower() in self._names), None)
 
     def _relations_of(self, part: str) -> dict[str, tuple[str, str]]:
         """Return by id what a part of the workbook refers to: its kind, and which part it is."""
         folder, name = posixpath.split(part)
         own = f"{folder}/_rels/{name}.rels".lstrip("/")
         found: dict[str, tuple[str, str]] = {}
-
-        def start(_: str, name: str, given: Mapping[str, str]) -> None:
-            if name == "Relationship":
+        for _, name, given, _ in self._events(own) if own.lower() in self._names else ():
+            if name == "Relationship" and given is not None:
                 target = posixpath.join("/" + folder, given.get("Target", ""))
                 kind = given.get("Type", "").rpartition("/")[2]
                 found[given.get("Id", "")] = kind, posixpath.normpath(target).lstrip("/")
                 if len(found) > _MOST_SHEETS:
                     raise too_much(f"the workbook `{self._path}`", _MOST_SHEETS, "parts")
-
-        for _ in self._events(own, start) if own.lower() in self._names else ():
-            pass
         return found
 
-    def _events(self, part: str, start: Start, end: End | None = None) -> Iterator[None]:
+    def _events(self, part: str) -> Iterator[Event]:
         with limits.member(self._packed, self._names[part.lower()], self._path) as stream:
-            yield from events(stream, f"`{part}` of `{self._path}`", start, end)
+            yield from read_events(stream, f"`{part}` of `{self._path}`")
 
 
-_Raw = tuple[str, str, str]  # of a cell: kind, style, text
-
-
-class _Rows:
-    """Gathers the rows of a sheet, with those of their cells that hold something, until taken."""
-
-    def __init__(self, what: str) -> None:
-        self._what, self._count = what, 0
-        self._done: list[dict[int, _Raw]] = []
-        self._row: dict[int, _Raw] = {}  # by column
-        self._column = self._size = 0
-        self._place = self._kind = self._style = ""
-        self._saved: str | None = None  # what `v` holds
-        self._inline: list[str] = []
-
-    def taken(self) -> Iterator[dict[int, _Raw]]:
-        """Give what has been gathered, and forget it."""
-        found, self._done = self._done, []
-        return iter(found)
-
-    def start(self, around: str, name: str, given: Mapping[str, str]) -> None:
-        """Begin a row or a cell."""
-        if name == "row":
-            self._row, self._column, self._size = {}, 0, 0
-            self._count += 1
-            if max(self._count, int(given.get("r") or 0)) > _MOST_ROWS:
-                raise too_much(self._what, _MOST_ROWS, "rows")
-        elif name == "c" and around == "row":
-            self._place = given.get("r", "")
-            place = _PLACE.fullmatch(self._place)  # writers of streams leave places out
-            self._column = _number(place[1]) if place else self._column + 1
-            if self._column > _MOST_COLUMNS:
-                raise too_much(self._what, _MOST_COLUMNS, "columns")
-            self._kind, self._style = given.get("t", "n"), given.get("s", "")
-            self._saved = None
-            self._inline.clear()
-
-    def end(self, around: str, name: str, text: str) -> None:
-        """End a text, a cell or a row."""
-        if name == "v" and around == "c":
-            self._weigh(text)
-            self._saved = text if self._saved is None else self._saved
+def _read_sheet(events: Iterator[Event], what: str) -> Iterator[dict[int, _Raw]]:
+    """Give the cells of each row that hold something, by column, wherever they stand in it."""
+    row: dict[int, _Raw] = {}
+    saved: str | None = None  # what `v` holds
+    inline: list[str] = []
+    count = column = size = 0
+    place = kind = style = ""
+    for around, name, given, text in events:
+        if given is not None and name == "row":
+            row, column, size, count = {}, 0, 0, count + 1
+            if max(count, int(given.get("r") or 0)) > _MOST_ROWS:
+                raise too_much(what, _MOST_ROWS, "rows")
+        elif given is not None and (around, name) == ("row", "c"):
+            place, kind, style = given.get("r", ""), given.get("t", "n"), given.get("s", "")
+            column = _column(place, column + 1, what)
+            saved, inline = None, []
+        elif given is not None:
+            continue
+        elif (around, name) == ("c", "v"):
+            size = _weighed(size, text, f"a row of {what}")
+            saved = text if saved is None else saved
         elif _is_text(around, name, text):
-            self._weigh(text)
-            self._inline.append(_unescaped(text))
-        elif name == "c" and around == "row":
-            saved = "".join(self._inline) if self._kind == "inlineStr" else self._saved
-            if saved:
-                self._keep((self._kind, self._style, saved))
+            size = _weighed(size, text, f"a row of {what}")
+            inline.append(_unescaped(text))
+        elif (around, name) == ("row", "c"):
+            cell = kind, style, "".join(inline) if kind == "inlineStr" else saved or ""
+            if cell[2] and row.setdefault(column, cell) != cell:
+                raise IntegrityError(f"{what} has two values of the cell `{place}`")
         elif name == "row":
-            self._done.append(self._row)
+            yield row
 
-    def _keep(self, cell: _Raw) -> None:
-        """Keep a cell where its place says, which need not be after the one before."""
-        if self._row.setdefault(self._column, cell) != cell:
-            raise IntegrityError(f"{self._what} has two values of the cell `{self._place}`")
 
-    def _weigh(self, text: str) -> None:
-        self._size += weight(text)
-        if self._size > MOST_BYTES:
-            raise too_much(f"a row of {self._what}", MOST_BYTES, "bytes")
+def _column(place: str, following: int, what: str) -> int:
+    """Return the number of a cell's column; writers of streams leave places out."""
+    number = following
+    if found := _PLACE.fullmatch(place):
+        number = 0
+        for letter in found[1]:
+            number = number * 26 + ord(letter) - 64
+    if number > _MOST_COLUMNS:
+        raise too_much(what, _MOST_COLUMNS, "columns")
+    return number
+
+
+def _weighed(size: int, text: str, what: str) -> int:
+    """Add the weight of a text to that of others, which a row or a text of runs may have."""
+    size += weight(text)
+    if size > MOST_BYTES:
+        raise too_much(what, MOST_BYTES, "bytes")
+    return size
 
 
 class _Texts:
@@ -334,21 +294,21 @@ def _is_text(around: str, name: str, text: str) -> bool:
     return name == "t" and around in ("si", "is", "r") and bool(text)
 
 
-def _date(text: str) -> Cell:
+def _date(text: str) -> str:
     """Return a date or a time; what is neither stays as it is written."""
     for read in (datetime.datetime.fromisoformat, datetime.time.fromisoformat):
         with suppress(ValueError):
-            return read(text)
+            return _iso(read(text))
     return text
+
+
+def _iso(value: object) -> str:
+    """Return a date without its midnight, a time, or a span of time."""
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time():
+        value = value.date()
+    return value.isoformat() if isinstance(value, datetime.date | datetime.time) else str(value)
 
 
 def _unescaped(text: str) -> str:
     """Return a text whose letters that XML cannot hold are written as `_x000D_` (22.4.2.4)."""
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
-
-
-def _number(letters: str) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - 64
-    return number

@@ -5,7 +5,7 @@ that differ, a tag or a comment that does not end. Workbooks have no document ty
 2), so that none is let in, and no entity with it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import IO
 from xml.parsers import expat
 
@@ -18,12 +18,12 @@ _MOST_NAMES = 10_000  # of elements and attributes; the whole standard has some 
 _LONGEST = 1 << 20  # bytes of a tag with its attributes, or of a comment
 _TEXTS = ("t", "v")  # elements whose text is wanted
 
-Start = Callable[[str, str, Mapping[str, str]], None]  # name of the parent, own one, attributes
-End = Callable[[str, str, str], None]  # name of the parent, own one, text
+# The names of the parent and of the element; its attributes where it begins, or None and its text.
+Event = tuple[str, str, Mapping[str, str] | None, str]
 
 
-def events(stream: IO[bytes], part: str, start: Start, end: End | None = None) -> Iterator[None]:
-    """Tell `start` and `end` of each element; a turn is given whenever some have been told.
+def read_events(stream: IO[bytes], part: str) -> Iterator[Event]:
+    """Give the beginning and the end of each element.
 
     Names are without their prefixes: of strict and transitional workbooks these differ.
 
@@ -34,12 +34,11 @@ def events(stream: IO[bytes], part: str, start: Start, end: End | None = None) -
     names: dict[str, str] = {}  # expat puts every name in here
     parser = expat.ParserCreate(intern=names)
     parser.buffer_text = True
-    told = _Told(part, start, end)
-    parser.StartDoctypeDeclHandler = told.type
-    parser.StartElementHandler = told.start
-    if end is not None:
-        parser.CharacterDataHandler = told.text
-    parser.EndElementHandler = told.end
+    place = _Place(part)
+    parser.StartDoctypeDeclHandler = place.refuse
+    parser.StartElementHandler = place.start
+    parser.CharacterDataHandler = place.text
+    parser.EndElementHandler = place.end
     count = 0
     while piece := stream.read(_PIECE):
         parser.Parse(piece)
@@ -48,31 +47,33 @@ def events(stream: IO[bytes], part: str, start: Start, end: End | None = None) -
             raise too_much(f"a tag in {part}", _LONGEST, "bytes")
         if len(names) > _MOST_NAMES:
             raise too_much(part, _MOST_NAMES, "names of elements")
-        yield
+        yield from place.events
+        place.events.clear()
     parser.Parse(b"", True)
-    yield
+    yield from place.events
 
 
-class _Told:
-    """Where in the part the parser is."""
+class _Place:
+    """Where in the part the parser is, and what it came by in the piece that it reads."""
 
-    def __init__(self, part: str, start: Start, end: End | None) -> None:
-        self._part, self._start, self._end = part, start, end
+    def __init__(self, part: str) -> None:
+        self.events: list[Event] = []
+        self._part = part
         self._open = [""]
         self._text: list[str] = []
         self._size = 0
 
-    def type(self, *_: object) -> None:
+    def refuse(self, *_: object) -> None:
         raise IntegrityError(f"{self._part} has a document type, which no workbook has")
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        own, around = local(name), self._open[-1]
+        own, around = local_name(name), self._open[-1]
         self._open.append(own)
         if len(self._open) > _DEEPEST:
             raise too_much(self._part, _DEEPEST, "elements in each other")
         self._text.clear()
         self._size = 0
-        self._start(around, own, attributes)
+        self.events.append((around, own, attributes, ""))
 
     def text(self, data: str) -> None:
         if self._open[-1] in _TEXTS:
@@ -83,11 +84,10 @@ class _Told:
 
     def end(self, _: str) -> None:
         own = self._open.pop()
-        if self._end is not None:
-            self._end(self._open[-1], own, "".join(self._text))
+        self.events.append((self._open[-1], own, None, "".join(self._text)))
         self._text.clear()
 
 
-def local(name: str) -> str:
+def local_name(name: str) -> str:
     """Return a name without its prefix."""
     return name.rpartition(":")[2] if ":" in name else name

@@ -15,24 +15,25 @@ from covcat.files import sqlite_errors
 _MEMORY = 16_384  # kB that SQLite keeps before it writes
 
 
-def _unnamed(*tables: str) -> sqlite3.Connection:
-    """Return a base that nobody else sees, on disk if it is large; it goes when it is closed."""
+def _open_scratch(owner: object, *tables: str) -> sqlite3.Connection:
+    """Return a base that nobody else sees, on disk if it is large; it goes with its owner."""
     base = sqlite3.connect("")
     for text in (f"PRAGMA cache_size = -{_MEMORY}", "PRAGMA journal_mode = OFF", *tables):
         base.execute(text)
+    weakref.finalize(owner, base.close)
     return base
 
 
-class Further:
+class Additions:
     """Rows of tables that only add to others, by what they add to, until that comes by."""
 
     def __init__(self) -> None:
         self.count = 0  # of rows
-        self._base = _unnamed(
+        self._base = _open_scratch(
+            self,
             "CREATE TABLE rows (key TEXT, record TEXT)",
             "CREATE TABLE asked (key TEXT PRIMARY KEY) WITHOUT ROWID",
         )
-        weakref.finalize(self, self._base.close)
 
     def keep(self, key: str, record: Record) -> None:
         """Keep a row that adds to `key`."""
@@ -40,7 +41,7 @@ class Further:
         self._base.execute("INSERT INTO rows VALUES (?, ?)", (key, json.dumps(known)))
         self.count += 1
 
-    def of(self, key: str) -> Iterator[Record]:
+    def rows_for(self, key: str) -> Iterator[Record]:
         """Give the rows that add to `key`, in their order; all must have been kept before."""
         if not self.count:
             return
@@ -50,7 +51,7 @@ class Further:
         for (record,) in self._base.execute(found, (key,)):
             yield json.loads(record)
 
-    def left(self) -> int:
+    def count_unused(self) -> int:
         """Return how many rows add to what was never asked for."""
         text = "SELECT count(*) FROM rows WHERE key NOT IN (SELECT key FROM asked)"
         (number,) = self._base.execute(text).fetchone()
@@ -61,10 +62,8 @@ class Distinct:
     """How many different keys each of some groups has, which have numbers from 0 on."""
 
     def __init__(self) -> None:
-        self._base = _unnamed(
-            "CREATE TABLE keys (place INTEGER, key TEXT, PRIMARY KEY (place, key)) WITHOUT ROWID"
-        )
-        weakref.finalize(self, self._base.close)
+        table = "CREATE TABLE keys (place INTEGER, key TEXT, PRIMARY KEY (place, key))"
+        self._base = _open_scratch(self, f"{table} WITHOUT ROWID")
 
     def add(self, group: int, key: Value) -> None:
         """Add a key to a group, which may have it already.
