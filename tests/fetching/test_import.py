@@ -541,14 +541,14 @@ def test_an_archive_that_is_swapped_meanwhile_is_refused(covcat, world, shelf, m
 
 def test_a_listed_archive_that_changes_meanwhile_is_refused(covcat, shelf, monkeypatch) -> None:
     shelf.add_repository()
-    path, pooled = written("w.zip", git_zip(REPOSITORY)), brought.pooled
+    path, pooled = written("w.zip", git_zip(REPOSITORY)), brought.read_given
 
     def change(*args):
         found = pooled(*args)
         written("w.zip", b"something else")
         return found
 
-    monkeypatch.setattr(brought, "pooled", change)
+    monkeypatch.setattr(brought, "read_given", change)
     ran = covcat("import", "set", path)
     assert ran.code == 5
     assert "changed while it was read" in ran.err
