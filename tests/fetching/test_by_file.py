@@ -90,16 +90,6 @@ def record() -> dict:
     return json.loads(found.read_text())
 
 
-def test_files_come_one_by_one_and_are_the_pinned_tree(covcat, repository, shelf) -> None:
-    pinned(shelf)
-    ran = covcat("fetch", "set", "--by-file", mirror=repository.url)
-    assert here(ran) == FILES
-    assert not repository.asked(CODELOAD)
-    assert {one["verified_by"] for one in record()["downloads"]} == {"git-tree"}
-    assert {one["mode"] for one in record()["files"]} == {"100644", "100755"}
-    assert covcat("verify", "set").code == 0
-
-
 def test_an_archive_that_breaks_twice_is_followed_by_its_files(covcat, repository, shelf) -> None:
     pinned(shelf)
     repository.faults.cut(CODELOAD, "/", after=300, framing="chunked", times=FOR_EVER)

@@ -1,11 +1,10 @@
 """What a person gave -> files, each known by its contents; archives are unpacked."""
 
-import hashlib
 import os
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from covcat.archives import extract, writing
 from covcat.archives.rules import Layout
 from covcat.catalog.files import File
 from covcat.catalog.listing import Listing
+from covcat.digests import Digests
 from covcat.errors import DiskError, ExtractionError, IntegrityError, NotFoundError, UsageError
 from covcat.fetching.base import Build
 from covcat.fetching.place import budget_for
@@ -177,24 +177,32 @@ def reading(path: Path) -> Iterator[None]:
         ) from error
 
 
-def read_pieces(path: Path) -> Iterator[bytes]:
-    """Give the bytes of a person's file."""
+def read(
+    path: Path, digests: Digests | None = None, target: Path | None = None, doing: str = ""
+) -> Digests:
+    """Hash a person's file, and copy it if it is to stay: a link would change with their own.
+
+    `doing` is what is said where the copy cannot be written.
+    """
+    found = digests or Digests()
+    with disk_errors(doing or f"write `{target and target.name}`"), ExitStack() as stack:
+        copy = None
+        if target is not None:
+            make_folder(target.parent)
+            copy = stack.enter_context(target.open("xb"))
+        stack.callback(found.settle)
+        for data in _pieces(path):
+            found.update(data)
+            if copy is not None:
+                copy.write(data)
+    return found
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """Give the bytes of a person's file: what cannot be read is no error of the copy."""
     with reading(path), path.open("rb") as stream:
         while data := stream.read(CHUNK):
             yield data
-
-
-def copy(path: Path, target: Path) -> tuple[str, int]:
-    """Copy a file; return the sha256 and the size of what was read."""
-    sha256, size = hashlib.sha256(), 0
-    with disk_errors(f"write `{target.name}`"):
-        make_folder(target.parent)
-        with target.open("xb") as copy:
-            for data in read_pieces(path):
-                sha256.update(data)
-                size += len(data)
-                copy.write(data)
-    return sha256.hexdigest(), size
 
 
 def check_unchanged(path: Path, before: Stamp | None) -> None:

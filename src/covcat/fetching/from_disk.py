@@ -176,7 +176,8 @@ def keep(build: Build, files: dict[str, StoredFile]) -> list[Piece]:
             own = tuple(filter(None, [files.pop(folder + transfer.name, None)]))
         if transfer.archive:
             path = build.here / transfer.archive
-            if brought.copy(path, build.folder / transfer.archive)[0] != transfer.sha256:
+            copy = brought.read(path, target=build.folder / transfer.archive)
+            if copy.sha256 != transfer.sha256:
                 raise IntegrityError(
                     f"`{path}` is not as recorded", hint=f"covcat verify {build.name}"
                 )

@@ -5,7 +5,6 @@ what is here of it already is one more source; another by the paths of its files
 that the catalog pins or its host names, else by their names.
 """
 
-import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import closing
@@ -35,7 +34,7 @@ from covcat.fetching.brought import GivenFile, GivenPath
 from covcat.fetching.match import Pairs
 from covcat.fetching.place import make_piece
 from covcat.files import StoredFile, disk_errors, link_or_copy, make_folder
-from covcat.hosts import base, github_lfs
+from covcat.hosts import base
 from covcat.hosts.base import HostContext, alone, one_of
 from covcat.names import is_litter, only_volumes, split
 from covcat.store import compare
@@ -67,29 +66,11 @@ def pieces(build: Build, paths: Sequence[Path]) -> list[Piece]:
             found = _by_name(build, known, sources)
         found = folders.put_right(build, _as_before(build, found))
         names = (one.path for piece in found for one in piece.files)
-        _check_no_pointers(build, ((name, build.folder / "files" / name) for name in names))
+        match.check_no_pointers(build, ((name, build.folder / "files" / name) for name in names))
     for source in sources:
         brought.check_unchanged(source.path, source.stamp)
     _check_nothing_lost(build, found)
     return found
-
-
-def _check_no_pointers(build: Build, files: Iterable[tuple[str, Path]]) -> None:
-    """Refuse what git has in the place of a large file: nobody wants that for data."""
-    pointers = []
-    for name, path in files:
-        with brought.reading(path):
-            is_small = path.stat().st_size <= github_lfs.MOST
-            if is_small and github_lfs.pointer(path.read_bytes()):
-                pointers.append(name)
-    if pointers:
-        fetch = f"covcat fetch {build.name}, or " if is_repository(build.release) else ""
-        raise IntegrityError(
-            f"`{build.name}`: {plural(len(pointers), 'pointer')} of Git LFS came without what "
-            "is pointed to",
-            hint=f"{fetch}git lfs pull where you cloned it, then the same command again",
-            details=[f"pointer: {name}" for name in sorted(pointers)],
-        )
 
 
 # ---- what is here already ----------------------------------------------------------------------
@@ -159,7 +140,7 @@ def _by_contents(build: Build, listing: Listing, sources: list[GivenPath]) -> li
         pairs = match.pair_by_contents(listing, [*here, *found], is_git=is_git)
     if is_git:
         not_meant = ((path, one.found.path) for path, one in pairs.items() if not one.lfs)
-        _check_no_pointers(build, not_meant)
+        match.check_no_pointers(build, not_meant)
     if len(pairs) < len(listing):
         match.check_all(build, listing, pairs, found)
     files = _place(build, listing, pairs)
@@ -170,7 +151,7 @@ def _by_contents(build: Build, listing: Listing, sources: list[GivenPath]) -> li
         if own:
             served = replace(alone(from_disk.file_of(build, 0), source.name), entry=0)
             parts.append(Piece(served, _record(build, source, served, found), own))
-    _say(build, pairs, found)
+    match.say_what_is_recognised(build, pairs, found)
     return _add_trees(build, parts) if len(pairs) == len(listing) else parts
 
 
@@ -185,7 +166,7 @@ def _place(build: Build, listing: Listing, pairs: Pairs) -> dict[str, StoredFile
             with disk_errors(f"write `{path}`"):
                 make_folder(target.parent)
                 link_or_copy(one.path, target)
-        elif brought.copy(one.path, target)[0] != one.stored.sha256:
+        elif brought.read(one.path, target=target).sha256 != one.stored.sha256:
             raise IntegrityError(f"`{one.path}` changed while it was read")
         blob = row.blob or (None if one.stored.lfs else one.stored.blob)
         files[path] = replace(one.stored, path=path, mode=row.mode, blob=blob, lfs=pair.lfs)
@@ -210,30 +191,6 @@ def _add_trees(build: Build, found: list[Piece]) -> list[Piece]:
     return found
 
 
-def _say(build: Build, pairs: Pairs, found: list[GivenFile]) -> None:
-    used = {id(pair.found) for pair in pairs.values()}
-    contents = {pair.found.stored.sha256 for pair in pairs.values()}
-    here = sum(
-        pair.found.source is None and pair.found.stored.path == path for path, pair in pairs.items()
-    )
-    left = [one for one in found if id(one) not in used]
-    again = sum(one.stored.sha256 in contents for one in left)
-    strange = sum(
-        one.stored.sha256 not in contents and not is_litter(one.stored.path) for one in left
-    )
-    words = [
-        f"{plural(len(pairs) - here, 'file')} recognised by contents",
-        f"{here} here already" if here else "",
-        f"copies of these besides: {again}" if again else "",
-        f"{strange} left out as none of the release's" if strange else "",
-    ]
-    build.say("; ".join(word for word in words if word))
-    useful = {one.source.number for one in found if one.source and one.stored.sha256 in contents}
-    for source in {one.source.number: one.source for one in found if one.source}.values():
-        if source.number not in useful:
-            build.say(f"nothing of `{source.name}` is the release's")
-
-
 def _record(
     build: Build, source: GivenPath, served: RemoteFile, found: list[GivenFile]
 ) -> Transfer:
@@ -245,11 +202,8 @@ def _record(
             if one.source is source and not (one.is_ours or is_litter(one.stored.path))
         ]
         return record_given(build, served, source.name, own)
-    sums, size = hashlib.sha256(), 0
-    for data in brought.read_pieces(source.path):
-        sums.update(data)
-        size += len(data)
-    return record_one(build, served, source.name, size, sums.hexdigest())
+    digests = brought.read(source.path)
+    return record_one(build, served, source.name, digests.size, digests.sha256)
 
 
 # ---- a release whose files are known by name ---------------------------------------------------
@@ -352,8 +306,8 @@ def _verified(build: Build, served: RemoteFile, path: Path) -> Piece:
         )
     is_kept = kind is None or build.options.wants_archives
     copy = build.workshop / f"copy-{os.urandom(4).hex()}" if is_kept else None
-    digests = Digests([one.kind for one in served.digests], stamp[1])
-    _drink(path, digests, copy)
+    kinds = [one.kind for one in served.digests]
+    digests = brought.read(path, Digests(kinds, stamp[1]), copy, f"copy `{path}`")
     got = Download(
         path=copy or path,
         name=served.name,
@@ -361,7 +315,7 @@ def _verified(build: Build, served: RemoteFile, path: Path) -> Piece:
         final_url=page_of(build, served),
         mirror=None,
         bytes=digests.size,
-        sha256=digests.hexdigest("sha256") or "",
+        sha256=digests.sha256,
         md5=digests.hexdigest("md5"),
         verified_by=compared(served, served.digests, str(path), digests.size, digests.hexdigest),
         finished_at=now(),
@@ -376,21 +330,6 @@ def _check_whole(served: RemoteFile, names: Sequence[str]) -> None:
     """Refuse the volumes of an archive, which nobody wants for what is in it."""
     if served.unpack != "none" and (part := only_volumes(names)):
         raise split(part)
-
-
-def _drink(path: Path, digests: Digests, copy: Path | None) -> None:
-    """Hash a file, and copy it if it is to stay: a link would change with the person's own."""
-    with disk_errors(f"copy `{path}`"):
-        target = copy.open("xb") if copy else None
-        try:
-            for data in brought.read_pieces(path):
-                digests.update(data)
-                if target is not None:
-                    target.write(data)
-        finally:
-            if target is not None:
-                target.close()
-            digests.settle()
 
 
 # ---- what nobody lists -------------------------------------------------------------------------
@@ -429,8 +368,8 @@ def _take_folder(build: Build, source: GivenPath, served: RemoteFile) -> Piece:
     files: list[StoredFile] = []
     for name, path in source.files:
         if not selection.matches(name, served.file.exclude):
-            sha256, size = brought.copy(path, build.folder / "files" / f"{served.folder}{name}")
-            files.append(StoredFile(path=name, bytes=size, sha256=sha256))
+            copy = brought.read(path, target=build.folder / "files" / f"{served.folder}{name}")
+            files.append(StoredFile(path=name, bytes=copy.size, sha256=copy.sha256))
     if not files:
         raise IntegrityError(f"`{source.path}` has no files in it")
     transfer = record_given(build, served, source.name, files)

@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covcat.catalog.listing import ListedFile, Listing
-from covcat.digests import Digests, blob_hasher
+from covcat.digests import Digests
 from covcat.download.remote import RemoteFile
+from covcat.errors import IntegrityError
 from covcat.fetching import brought
-from covcat.fetching.base import Build
+from covcat.fetching.base import Build, is_repository
 from covcat.fetching.brought import GivenFile
 from covcat.files import StoredFile
+from covcat.hosts import github_lfs
 from covcat.names import common_folder, is_litter
 from covcat.store import compare
+from covcat.text import plural
 
 Lying = tuple[str, Path]  # a file that was given: its path in what was given, and its path
 
@@ -64,11 +67,9 @@ def _keys(one: StoredFile, *, is_git: bool) -> Iterator[tuple[str, bool]]:
         yield one.blob, one.lfs
     if is_git:
         text = f"version https://git-lfs.github.com/spec/v1\noid sha256:{one.sha256}\n"
-        pointer = f"{text}size {one.bytes}\n".encode()
-        blob = blob_hasher(len(pointer))
-        blob.update(pointer)
-        yield hashlib.sha256(pointer).hexdigest(), True
-        yield blob.hexdigest(), True
+        pointer = f"{text}size {one.bytes}\n"
+        yield hashlib.sha256(pointer.encode()).hexdigest(), True
+        yield compare.pointer_blob(one.sha256, one.bytes), True
 
 
 def check_all(build: Build, listing: Listing, pairs: Pairs, found: list[GivenFile]) -> None:
@@ -125,6 +126,49 @@ def _hint(build: Build, found: list[GivenFile]) -> str:
     return hint
 
 
+def say_what_is_recognised(build: Build, pairs: Pairs, found: list[GivenFile]) -> None:
+    """Tell how much of what was given is the release's."""
+    used = {id(pair.found) for pair in pairs.values()}
+    contents = {pair.found.stored.sha256 for pair in pairs.values()}
+    here = sum(
+        pair.found.source is None and pair.found.stored.path == path for path, pair in pairs.items()
+    )
+    left = [one for one in found if id(one) not in used]
+    again = sum(one.stored.sha256 in contents for one in left)
+    strange = sum(
+        one.stored.sha256 not in contents and not is_litter(one.stored.path) for one in left
+    )
+    words = [
+        f"{plural(len(pairs) - here, 'file')} recognised by contents",
+        f"{here} here already" if here else "",
+        f"copies of these besides: {again}" if again else "",
+        f"{strange} left out as none of the release's" if strange else "",
+    ]
+    build.say("; ".join(word for word in words if word))
+    useful = {one.source.number for one in found if one.source and one.stored.sha256 in contents}
+    for source in {one.source.number: one.source for one in found if one.source}.values():
+        if source.number not in useful:
+            build.say(f"nothing of `{source.name}` is the release's")
+
+
+def check_no_pointers(build: Build, files: Iterable[tuple[str, Path]]) -> None:
+    """Refuse what git has in the place of a large file: nobody wants that for data."""
+    pointers = []
+    for name, path in files:
+        with brought.reading(path):
+            is_small = path.stat().st_size <= github_lfs.MOST
+            if is_small and github_lfs.pointer(path.read_bytes()):
+                pointers.append(name)
+    if pointers:
+        fetch = f"covcat fetch {build.name}, or " if is_repository(build.release) else ""
+        raise IntegrityError(
+            f"`{build.name}`: {plural(len(pointers), 'pointer')} of Git LFS came without what "
+            "is pointed to",
+            hint=f"{fetch}git lfs pull where you cloned it, then the same command again",
+            details=[f"pointer: {name}" for name in sorted(pointers)],
+        )
+
+
 # ---- by path, digest and name ------------------------------------------------------------------
 
 
@@ -176,10 +220,7 @@ def _by_digest(left: Iterable[RemoteFile], free: Iterable[Lying]) -> list[tuple[
             size = one[1].stat().st_size
         if not {None, size} & sizes:
             continue
-        digests = Digests(kinds, size)
-        for data in brought.read_pieces(one[1]):
-            digests.update(data)
-        digests.settle()
+        digests = brought.read(one[1], Digests(kinds, size))
         for served in wanted:
             got = [(digests.hexdigest(d.kind) or "")[: len(d.value)] for d in served.digests]
             if got == [digest.value for digest in served.digests]:
