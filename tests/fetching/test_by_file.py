@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from makers.archives import COMMIT
 from makers.releases import git_rows
+from makers.runs import here
 from servers.hosts import FOR_EVER, World
 
 from covcat import hosts
@@ -74,15 +75,6 @@ def repository(world: World) -> World:
     modes = {"run.sh": "100755"}
     world.github.add("a/set", COMMIT, FILES, branch="main", modes=modes)
     return world
-
-
-def here(ran) -> dict[str, bytes]:
-    folder = Path(ran.out.strip())
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 def record() -> dict:

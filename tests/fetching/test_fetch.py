@@ -385,31 +385,6 @@ def test_a_bomb_stops_at_the_free_space(covcat, shelf, server, monkeypatch) -> N
 PICTURES = {f"images/{name}.png": name.encode() * 50 for name in "abcde"} | {"t.csv": b"1,2\n"}
 
 
-def _parts_of(id: str) -> list[str]:
-    return json.loads((DATA / id / "1" / "manifest.json").read_text())["selection"]
-
-
-def test_a_part_of_an_archive_is_recorded_added_to_and_completed(covcat, shelf, server) -> None:
-    shelf.add_web("plain", "a.zip", unpack="zip")
-    server.serve("/data.example.org/a.zip", Answer(zip_of(PICTURES)))
-    files = DATA / "plain" / "1" / "files"
-    assert covcat("fetch", "plain", "--include", "images/[ab].png").code == 0
-    assert sorted(tree_on_disk(files)) == ["images/a.png", "images/b.png"]
-    assert _parts_of("plain") == ["'--include=images/[ab].png'"]
-    assert covcat("verify").code == 0
-    asked = len(server.requests)
-    assert covcat("fetch", "plain", "--include", "images/[ab].png").code == 0
-    assert len(server.requests) == asked
-    assert covcat("fetch", "plain", "--include", "*.csv").code == 0
-    assert sorted(tree_on_disk(files)) == ["images/a.png", "images/b.png", "t.csv"]
-    assert _parts_of("plain") == ["'--include=images/[ab].png'", "'--include=*.csv'"]
-    assert covcat("verify").code == 0
-    assert covcat("fetch", "plain").code == 0
-    assert (tree_on_disk(files), _parts_of("plain")) == (PICTURES, [])
-    assert covcat("fetch", "plain", "--sample", "2").code == 0
-    assert tree_on_disk(files) == PICTURES
-
-
 def test_a_part_of_a_pinned_state_claims_no_tree(covcat, shelf, server) -> None:
     many = {**REPOSITORY, **{f"more/{number}.txt": b"%d" % number for number in range(120)}}
     shelf.add_repository(files=many)
@@ -419,46 +394,6 @@ def test_a_part_of_a_pinned_state_claims_no_tree(covcat, shelf, server) -> None:
     assert (download["verified_by"], download["tree"]) == ("sha256", None)
     assert len(tree_on_disk(FILES)) == 120
     assert covcat("verify").code == 0
-
-
-def test_a_sample_of_an_archive_is_the_same_one_everywhere(covcat, shelf, server) -> None:
-    shelf.add_web("plain", "a.zip", unpack="zip")
-    server.serve("/data.example.org/a.zip", Answer(zip_of(dict(reversed(PICTURES.items())))))
-    assert covcat("fetch", "plain", "--include", "images/*", "--sample", "2").code == 0
-    pictures = [path for path in PICTURES if path.startswith("images/")]
-    first = sorted(pictures, key=lambda path: hashlib.sha256(path.encode()).hexdigest())[:2]
-    assert sorted(tree_on_disk(DATA / "plain" / "1" / "files")) == sorted(first)
-
-
-def test_one_of_several_files_comes_alone(covcat, shelf, server) -> None:
-    _two_files(shelf, "name: x.csv, into: a/", "name: y.csv")
-    for number in (0, 1):
-        server.serve(f"/data.example.org/{number}", Answer(b"%d" % number))
-    assert covcat("fetch", "two", "--include", "a/*").code == 0
-    assert [path for path, _ in server.requests] == ["/data.example.org/0"]
-    assert covcat("verify").code == 0
-    assert covcat("fetch", "two").code == 0
-    assert [path for path, _ in server.requests] == ["/data.example.org/0", "/data.example.org/1"]
-
-
-@pytest.mark.parametrize("pinned", [True, False])
-def test_a_part_that_no_file_is_of_is_not_found(covcat, shelf, server, pinned: bool) -> None:
-    shelf.add_web("set", "a.zip", unpack="zip")
-    server.serve("/data.example.org/a.zip", Answer(zip_of(PICTURES)))
-    if pinned:
-        shelf.add_repository()
-        server.serve_repository(git_zip(REPOSITORY))
-    ran = covcat("fetch", "set", "--include", "nosuch/*")
-    assert (ran.code, nothing_is_left()) == (3, True)
-    assert "no file of `set@1` is one of --include=" in ran.err.replace("'", "")
-
-
-def test_status_and_fetch_do_not_call_a_part_complete(covcat, shelf, server) -> None:
-    shelf.add_web("plain", "a.zip", unpack="zip")
-    server.serve("/data.example.org/a.zip", Answer(zip_of(PICTURES)))
-    assert covcat("fetch", "plain", "--include", "*.csv").code == 0
-    assert "complete" not in covcat("status").out
-    assert "complete" not in covcat("fetch", "plain", "--include", "*.csv").err
 
 
 # ---- what a host says --------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from makers.archives import COMMIT, REPOSITORY, doubled, git_zip, tar_of, zip_of
 from makers.releases import git_rows
+from makers.runs import here
 from servers.hosts import World, stock
 
 from covcat.catalog import listing
@@ -37,16 +38,6 @@ def unpacked(folder: str, files: dict[str, bytes]) -> str:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
     return folder
-
-
-def here(ran) -> dict[str, bytes]:
-    assert ran.code == 0, ran.err
-    folder = Path(ran.out.strip())
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 def record(id: str = "set") -> dict:

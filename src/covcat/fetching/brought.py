@@ -129,12 +129,8 @@ def _inside(top: Path, own: os.stat_result) -> Iterator[Path]:
     for parent, folders, names in os.walk(top, onerror=is_closed):
         links = [name for name in folders if Path(parent, name).is_symlink()]
         inside = sorted(set(folders) - set(links))
-        folders[:] = [one for one in inside if not os.path.samestat(_status(parent, one), own)]
+        folders[:] = [one for one in inside if not os.path.samestat(Path(parent, one).lstat(), own)]
         yield from (Path(parent, name) for name in sorted([*names, *links]))
-
-
-def _status(parent: str, name: str) -> os.stat_result:
-    return (Path(parent) / name).lstat()
 
 
 def say_what_is_left_out(build: Build, sources: Iterable[GivenPath]) -> None:

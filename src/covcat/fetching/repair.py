@@ -6,6 +6,7 @@ hold.
 """
 
 import re
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -230,8 +231,7 @@ def _as_recorded(build: Build, pieces: list[Piece], record: Manifest) -> Manifes
                 )
             if recorded:
                 came[one.path] = one
-    if left := sorted(lacking.keys() - came.keys()):
-        raise _nothing_holds(build, left)
+    _check_came(build, came)
     new = {path: one for path, one in came.items() if path.startswith("archives/")}
     if not new:
         return record
@@ -251,12 +251,13 @@ def _as_recorded(build: Build, pieces: list[Piece], record: Manifest) -> Manifes
     return replace(record, downloads=tuple(downloads), files=tuple(files), total_bytes=total)
 
 
-def _nothing_holds(build: Build, paths: list[str]) -> IntegrityError:
-    return IntegrityError(
-        f"nothing that is served for `{build.name}` holds {len(paths)} of its damaged files",
-        details=paths,
-        hint=manifest.way_out(build.here),
-    )
+def _check_came(build: Build, came: Collection[str]) -> None:
+    if left := sorted((build.lacking or {}).keys() - set(came)):
+        raise IntegrityError(
+            f"nothing that is served for `{build.name}` holds {len(left)} of its damaged files",
+            details=left,
+            hint=manifest.way_out(build.here),
+        )
 
 
 # ---- a release with a damaged record -----------------------------------------------------------
@@ -298,11 +299,10 @@ def _make_anew(build: Build) -> tuple[Manifest, tuple[str, ...]]:
 
 def _record_listed(build: Build, pieces: list[Piece]) -> Manifest:
     """Record all files as one folder that was here: nobody knows any more how each came."""
-    came = {one.path: one for piece in pieces for one in piece.files}
-    listing, lacking = build.listing or {}, build.lacking or {}
-    if left := sorted(path for path in lacking if path.removeprefix("files/") not in came):
-        raise _nothing_holds(build, left)
-    files = [replace(came[path], mode=row.mode) for path, row in listing.items() if path in came]
+    came = {f"files/{one.path}": one for piece in pieces for one in piece.files}
+    _check_came(build, came)
+    rows = (build.listing or {}).items()
+    files = [replace(came[f"files/{path}"], mode=row.mode) for path, row in rows]
     served = alone(build.release.files[0], "files")
     transfer, file = record_given(build, served, served.name, files), served.file
     if isinstance(file, GitHubFile):
