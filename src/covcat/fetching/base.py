@@ -1,6 +1,6 @@
 """What the stages hand each other: the command that runs, the release that is made, its pieces."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -49,6 +49,7 @@ class Build:
     # that has to come, as it was, if that is known; None is what the hosts have of `selections`
     workshop: Path = Path()  # a private folder, there while the release is made
     folder: Path = Path()  # in it: the folder that will get the release's final name
+    found: "list[Piece]" = field(default_factory=list)  # what its sources had so far
     lost: list[RemoteFile] = field(default_factory=list)  # files that did not come, and may lack
 
     @property
@@ -93,13 +94,6 @@ class Piece:
     def file(self) -> AnyFile:
         """What the catalog says of it."""
         return self.served.file
-
-
-Source = Callable[[Build], Iterable[Piece]]
-"""Puts files of a release in their places in `Build.folder`, and says how each came.
-
-Raises CovcatError where what it has is not what it should be.
-"""
 
 
 def record_given(

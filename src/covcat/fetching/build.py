@@ -22,7 +22,8 @@ from covcat.errors import (
     each_of,
 )
 from covcat.fetching import locked, place, plan
-from covcat.fetching.base import Build, Piece, Run, Source
+from covcat.fetching.base import Build, Piece, Run
+from covcat.fetching.choose import Hosts, open_hosts
 from covcat.fetching.plan import Options
 from covcat.fetching.prove import Verified, prove
 from covcat.files import disk_errors, make_folder
@@ -41,6 +42,14 @@ WORDS = {
     "unknown-length": "neither its length nor a digest of it is known: what came may be a part "
     "of it that was cut off; its sha256 is recorded from now on",
 }
+
+
+Source = Callable[[Build, Hosts], Iterable[Piece]]
+"""Puts files of a release in their places in `Build.folder`, and says how each came.
+
+What is in `Build.found` earlier sources had. Raises CovcatError where what it has is not what it
+should be.
+"""
 
 
 def build(
@@ -117,7 +126,7 @@ def make(
 def _collect(build: Build, sources: Sequence[Source]) -> list[Piece]:
     """Ask the sources in their order; an archive that breaks off is asked for file by file."""
     try:
-        return [piece for source in sources for piece in source(build)]
+        return _ask(build, sources)
     except CovcatError as broken:
         if not any(isinstance(one, BrokenError) for one in each_of(broken)):
             raise
@@ -125,10 +134,8 @@ def _collect(build: Build, sources: Sequence[Source]) -> list[Piece]:
         with disk_errors("make the release's folder anew"):
             shutil.rmtree(build.folder)
             make_folder(build.folder / "files")
-        build.lost.clear()
-        build = replace(build, options=replace(build.options, by_file=True))
         try:
-            return [piece for source in sources for piece in source(build)]
+            return _ask(replace(build, options=replace(build.options, by_file=True)), sources)
         except CovcatError as error:
             if error.code != broken.code:
                 raise
@@ -137,6 +144,15 @@ def _collect(build: Build, sources: Sequence[Source]) -> list[Piece]:
                 cause=f"nor did its files come one by one: {error.message}",
                 hint=broken.hint,
             ) from error
+
+
+def _ask(build: Build, sources: Sequence[Source]) -> list[Piece]:
+    build.found.clear()
+    build.lost.clear()
+    with open_hosts(build) as hosts:
+        for source in sources:
+            build.found.extend(source(build, hosts))
+    return list(build.found)
 
 
 @contextmanager

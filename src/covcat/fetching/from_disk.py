@@ -12,7 +12,7 @@ from covcat.errors import IntegrityError
 from covcat.fetching import brought
 from covcat.fetching.base import Build, Piece, record_given
 from covcat.fetching.brought import GivenFile
-from covcat.fetching.plan import Chosen
+from covcat.fetching.choose import Hosts
 from covcat.files import StoredFile, disk_errors, hashed, in_batches, put
 from covcat.hosts.base import alone
 from covcat.progress import Progress
@@ -21,8 +21,9 @@ from covcat.store.manifest import Manifest, Transfer
 from covcat.text import plural
 
 
-def pieces(build: Build, sound: Mapping[str, StoredFile]) -> list[Piece]:
+def pieces(build: Build, hosts: Hosts, *, sound: Mapping[str, StoredFile]) -> list[Piece]:
     """Put files of the release that is here in their places; `sound` has them by their paths."""
+    del hosts  # nobody is asked
     for path in sound:
         put(build.here / path, build.folder / path)
     files = tuple(
@@ -70,16 +71,18 @@ def _as_listed(files: Path, wanted: StoredFile, row: ListedFile) -> StoredFile |
     return None if compare.against_listing([got], {row.path: row}) else got
 
 
-def unpacked(build: Build, wanted: Sequence[Chosen], served: Sequence[RemoteFile]) -> list[Piece]:
-    """Put the files of those archives of `wanted` in their places that were unpacked before.
+def unpacked(build: Build, hosts: Hosts) -> list[Piece]:
+    """Put the files of those archives in their places that were unpacked before.
 
-    Only where the host still says what it said then. `served` is all that the hosts have.
+    Only where the host still says what it said then.
     """
     before = build.before
     is_plain = build.listing is None and not build.options.wants_archives
     if before is None or before.form != "files" or not is_plain:
         return []
-    known = _known(before, [one for one, inside in wanted if not inside], served)
+    choice = hosts.choice
+    whole = [one for one, inside in choice.inside.items() if not inside]
+    known = _known(before, whole, choice.served)
     record = replace(before, files=tuple(file for one in known for file in one.files), missing=())
     damaged = set(verify.checked(build.here, record, build.run.progress).damaged)
     found = []

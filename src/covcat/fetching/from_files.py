@@ -7,17 +7,13 @@ that the catalog pins or its host names, else by their names.
 
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from covcat import hosts
 from covcat.catalog import selection
 from covcat.catalog.files import AnyFile, GitHubFile, WebFile
 from covcat.catalog.listing import Listing
 from covcat.digests import PINNED, Digests
-from covcat.download.api import Api
-from covcat.download.http import Web
 from covcat.download.remote import Download, RemoteFile, compared
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError, NotFoundError
 from covcat.fetching import brought, folders, from_disk, match, plan
@@ -31,18 +27,19 @@ from covcat.fetching.base import (
     record_one,
 )
 from covcat.fetching.brought import GivenFile, GivenPath
+from covcat.fetching.choose import Hosts
 from covcat.fetching.match import Pairs
 from covcat.fetching.place import make_piece
 from covcat.files import StoredFile, disk_errors, link_or_copy, make_folder
-from covcat.hosts import base
-from covcat.hosts.base import HostContext, alone, one_of
+from covcat.hosts import base, listed
+from covcat.hosts.base import alone, one_of
 from covcat.names import is_litter, only_volumes, split
 from covcat.store import compare
 from covcat.store.manifest import Transfer
 from covcat.text import plural
 
 
-def pieces(build: Build, paths: Sequence[Path]) -> list[Piece]:
+def pieces(build: Build, hosts: Hosts, *, paths: Sequence[Path]) -> list[Piece]:
     """Put what was given in its places.
 
     Raises:
@@ -59,7 +56,7 @@ def pieces(build: Build, paths: Sequence[Path]) -> list[Piece]:
             if source.litter:
                 what = f"{plural(len(source.litter), 'file')} that desktops left in `{source.name}`"
                 build.say(f"{what} left out")
-        known = _known(build)
+        known = _known(build, hosts)
         if known is None:
             found = [piece for source in sources for piece in _as_it_is(build, source)]
         else:
@@ -209,28 +206,27 @@ def _record(
 # ---- a release whose files are known by name ---------------------------------------------------
 
 
-def _known(build: Build) -> list[RemoteFile] | None:
+def _known(build: Build, hosts: Hosts) -> list[RemoteFile] | None:
     """Return the files that the release should have; None where nobody says.
 
     Raises:
         NetworkError: its host says so, and could not be asked; only --offline does without it.
     """
-    files, network = build.release.files, build.run.network
+    files = build.release.files
     if not files:
         return None
-    with closing(Web(network)) as web:
-        try:
-            return hosts.listed(files, HostContext(Api(web, network, build.run.progress)))
-        except NetworkError as error:
-            if not network.offline:
-                error.hint = (
-                    f"try again; covcat import {build.name} FILE… --offline takes what you "
-                    "give it, compared with nothing"
-                )
-                raise
-            reason = error.message
-        except ActionNeededError as error:
-            reason = error.message
+    try:
+        return listed(files, hosts.context)
+    except NetworkError as error:
+        if not build.run.network.offline:
+            error.hint = (
+                f"try again; covcat import {build.name} FILE… --offline takes what you "
+                "give it, compared with nothing"
+            )
+            raise
+        reason = error.message
+    except ActionNeededError as error:
+        reason = error.message
     build.run.progress.note(f"{reason}; what its host says of the files is not compared")
     return plan.named(files)
 

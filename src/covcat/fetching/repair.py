@@ -26,8 +26,8 @@ from covcat.errors import (
     SeveralError,
 )
 from covcat.fetching import from_disk, from_hosts
-from covcat.fetching.base import Build, Piece, Run, Source, record_given
-from covcat.fetching.build import check_ours, check_room, make, record_anew
+from covcat.fetching.base import Build, Piece, Run, record_given
+from covcat.fetching.build import Source, check_ours, check_room, make, record_anew
 from covcat.fetching.place import kept_archives
 from covcat.fetching.plan import Options
 from covcat.fetching.run import add_way_out, settle_waiting

@@ -20,7 +20,7 @@ from covcat.errors import (
     NotFoundError,
     each_of,
 )
-from covcat.fetching import brought, from_files, from_hosts, plan
+from covcat.fetching import brought, from_disk, from_files, from_hosts, plan
 from covcat.fetching.base import Run
 from covcat.fetching.build import build
 from covcat.fetching.plan import Options, Plan, Step
@@ -39,6 +39,9 @@ class Outcome:
     step: Step
     path: Path | None = None
     error: CovcatError | None = None
+
+
+FETCH = (from_disk.unpacked, from_hosts.pieces)  # what is here, then the hosts
 
 
 def make_plan(store: Store, targets: Iterable[plan.Target], options: Options) -> Plan:
@@ -196,7 +199,7 @@ def _fetch_or_find(step: Step, release: Release, run: Run) -> None:
     """Fetch a release; where locks do not work, another process may do the same meanwhile."""
     for is_last in (False, False, True):
         try:
-            build(run, step.resource, release, step.options, [from_hosts.pieces])
+            build(run, step.resource, release, step.options, FETCH)
             return
         except CovcatError as error:
             again = make_plan(run.store, [(step.resource, release)], step.options).steps[0]

@@ -12,7 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from covcat import hosts
 from covcat.download.file import fetch
 from covcat.download.remote import Download, Location, RemoteFile
 from covcat.download.wanted import Target, Transfers
@@ -27,8 +26,9 @@ from covcat.errors import (
     is_lost,
 )
 from covcat.fetching.base import Build
+from covcat.fetching.choose import Hosts
 from covcat.files import disk_errors
-from covcat.hosts import base
+from covcat.hosts import base, locate
 from covcat.hosts.base import HostContext
 from covcat.store.manifest import Transfer
 
@@ -143,7 +143,7 @@ class _Crew:
         if got is not None:
             build.say(f"`{got.name}` is here from an earlier run")
             return got
-        location = hosts.locate(file, self.context)
+        location = locate(file, self.context)
         target = waiting.target(number, location.name)
         key = key_of(build.name, file)
         room = build.run.store.free_bytes()
@@ -153,7 +153,7 @@ class _Crew:
             return _take_again(wanted, location, local, self.transfers, target, build.name)
         known = [location]  # given first: to ask for a signed address is a request of its own
         ways: list[Callable[[], Location]] = [
-            lambda: known.pop() if known else hosts.locate(file, self.context)
+            lambda: known.pop() if known else locate(file, self.context)
         ]
         mirrors = file.file.mirrors if file.is_alone else ()
         ways += [partial(Location, url=url, name=location.name) for url in mirrors]
@@ -168,10 +168,9 @@ class _Crew:
 def bring_all(
     build: Build,
     files: Sequence[RemoteFile],
-    transfers: Transfers,
-    context: HostContext,
-    *,
+    hosts: Hosts,
     lost: Mapping[RemoteFile, CovcatError] = MappingProxyType({}),
+    *,
     has_more: bool = False,
 ) -> Generator[tuple[RemoteFile, Download]]:
     """Give each file as soon as it and those before it are here.
@@ -182,7 +181,8 @@ def bring_all(
     Raises:
         CovcatError: some did not come.
     """
-    crew = _Crew(build, files, transfers, context, lost, has_more)
+    transfers = hosts.transfers
+    crew = _Crew(build, files, transfers, hosts.context, lost, has_more)
     crew.alive = min(transfers.network.jobs or JOBS, len(files))
     if len(files) > 1:
         crew.within = transfers.progress.start(build.name, total_bytes(files))
