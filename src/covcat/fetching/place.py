@@ -89,6 +89,20 @@ def _unpack(
         with_git_ids=isinstance(file, GitHubFile) or build.listing is not None,
         progress=build.run.progress,
     )
+    layout = _layout(build, served, got, inside, kind)
+    budget = budget_for(file, build.run.store)
+    done = extract.extract(got.path, kind, layout, budget, place, file.name_encoding)
+    if done.litter:
+        what = f"{plural(done.litter, 'file')} of desktops or version control left out"
+        build.run.progress.note(f"{got.name}: {what}")
+    return done
+
+
+def _layout(
+    build: Build, served: RemoteFile, got: Download, inside: Sequence[Selection], kind: str
+) -> Layout:
+    """Return where the members go, and which are wanted; some of it only their names show."""
+    file = served.file
 
     def list_paths(layout: rules.Layout) -> list[str]:
         budget = budget_for(file, build.run.store)
@@ -120,12 +134,7 @@ def _unpack(
             by_name = selection.wanted([replace(one, sample=None) for one in inside], ())
             known = list_paths(replace(layout, wants=by_name))
         layout = replace(layout, wants=selection.wanted(inside, known))
-    budget = budget_for(file, build.run.store)
-    done = extract.extract(got.path, kind, layout, budget, place, file.name_encoding)
-    if done.litter:
-        what = f"{plural(done.litter, 'file')} of desktops or version control left out"
-        build.run.progress.note(f"{got.name}: {what}")
-    return done
+    return layout
 
 
 def _has_all(served: RemoteFile, got: Download) -> bool:

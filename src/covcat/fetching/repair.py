@@ -233,8 +233,10 @@ def _as_recorded(build: Build, pieces: list[Piece], record: Manifest) -> Manifes
                 came[one.path] = one
     _check_came(build, came)
     new = {path: one for path, one in came.items() if path.startswith("archives/")}
-    if not new:
-        return record
+    return _with_archives(record, new) if new else record
+
+
+def _with_archives(record: Manifest, new: dict[str, StoredFile]) -> Manifest:
     downloads = [
         replace(one, bytes=new[one.archive].bytes, sha256=new[one.archive].sha256, md5=None)
         if one.archive in new and new[one.archive].sha256 != one.sha256
