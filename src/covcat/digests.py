@@ -98,6 +98,11 @@ class Digests:
         if self._error is not None:
             raise self._error
 
+    @property
+    def sha256(self) -> str:
+        """The one that is always known; call `settle` first."""
+        return self._found["sha256"].hexdigest()
+
     def hexdigest(self, kind: str) -> str | None:
         """Return a digest, if it was asked for; call `settle` first."""
         return self._found[kind].hexdigest() if kind in self._found else None

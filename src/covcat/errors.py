@@ -137,10 +137,14 @@ class SeveralError(CovcatError):
             self.kind = errors[0].kind
 
 
+def each_of(error: CovcatError) -> tuple[CovcatError, ...]:
+    """Return the errors that are told as one, or the one that it is."""
+    return error.errors if isinstance(error, SeveralError) else (error,)
+
+
 def is_lost(error: CovcatError) -> bool:
     """Tell if a host does not have, or does not give, a file that it did; not if none answers."""
-    several = error.errors if isinstance(error, SeveralError) else (error,)
-    return all(isinstance(one, GoneError | RefusedError) for one in several)
+    return all(isinstance(one, GoneError | RefusedError) for one in each_of(error))
 
 
 class StopSignal(BaseException):

@@ -139,7 +139,7 @@ def test_what_was_joined_wrongly_is_fetched_once_more_as_a_whole(covcat, shelf, 
     PARTS.mkdir(parents=True)
     wrong = b"?" * 100_000
     (file,) = load.load([shelf.folder]).get("plain").releases[0].files
-    key = transfers._key("plain@1", alone(file, "x.bin"))
+    key = transfers.key_of("plain@1", alone(file, "x.bin"))
     part = Parts(PARTS).new(key, "x.bin")
     part.write(wrong)
     part.record(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from makers.archives import COMMIT
 from makers.releases import git_rows
+from makers.runs import here
 from servers.hosts import FOR_EVER, World
 
 from covcat import hosts
@@ -76,28 +77,9 @@ def repository(world: World) -> World:
     return world
 
 
-def here(ran) -> dict[str, bytes]:
-    folder = Path(ran.out.strip())
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
 def record() -> dict:
     (found,) = Path("covcat-data/set").glob("*/manifest.json")
     return json.loads(found.read_text())
-
-
-def test_files_come_one_by_one_and_are_the_pinned_tree(covcat, repository, shelf) -> None:
-    pinned(shelf)
-    ran = covcat("fetch", "set", "--by-file", mirror=repository.url)
-    assert here(ran) == FILES
-    assert not repository.asked(CODELOAD)
-    assert {one["verified_by"] for one in record()["downloads"]} == {"git-tree"}
-    assert {one["mode"] for one in record()["files"]} == {"100644", "100755"}
-    assert covcat("verify", "set").code == 0
 
 
 def test_an_archive_that_breaks_twice_is_followed_by_its_files(covcat, repository, shelf) -> None:

@@ -106,83 +106,12 @@ def test_only_the_kept_folder_is_written_and_its_tree_is_checked(covcat, shelf, 
 # ---- what is not right -------------------------------------------------------------------------
 
 
-def test_missing_files_are_named_and_nothing_is_kept(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip({"README.md": REPOSITORY["README.md"]}))
-    ran = covcat("fetch", "set")
-    assert (ran.code, ran.out) == (5, "")
-    assert "error: `set@1` is not what is pinned: 3 missing" in ran.err
-    for path in ("images/one.png", "images/two.png", "scripts/run.sh"):
-        assert f"missing: {path}\n" in ran.err
-    assert "hint: covcat fetch set@1 --allow-missing" in ran.err
-    assert nothing_is_left()
-
-
-def test_allow_missing_keeps_the_rest_and_says_what_is_lost(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    short = {path: data for path, data in REPOSITORY.items() if "one" not in path}
-    server.serve_repository(git_zip(short))
-    assert covcat("fetch", "set", "--allow-missing").code == 0
-    record = json.loads((FILES.parent / "manifest.json").read_text())
-    assert (record["complete"], record["missing"]) == (False, ["images/one.png"])
-    verified = covcat("verify")
-    assert verified.code == 5
-    assert "missing: files/images/one.png" in verified.err
-    assert "1 file missing" in covcat("status").out
-    again = covcat("fetch", "set", "--allow-missing")
-    assert "incomplete as allowed; nothing to do" in again.err
-    whole = git_zip(REPOSITORY)
-    server.serve_repository(whole)
-    assert covcat("fetch", "set").code == 0
-    assert covcat("verify").code == 0
-
-
-def test_allow_missing_does_not_allow_changed_files(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    changed = {**REPOSITORY, "README.md": b"# another text, same length? no"}
-    del changed["images/one.png"]
-    server.serve_repository(git_zip(changed))
-    ran = covcat("fetch", "set", "--allow-missing")
-    assert (ran.code, nothing_is_left()) == (5, True)
-    assert "changed: README.md: bytes expected 25, got 31" in ran.err
-
-
-@pytest.mark.parametrize(
-    ("served", "said"),
-    [
-        pytest.param({**REPOSITORY, "new.txt": b"x"}, "extra: new.txt", id="an extra file"),
-        pytest.param(
-            {**REPOSITORY, "README.md": b"# b synthetic repository\n"},
-            "changed: README.md: sha256 expected",
-            id="one byte",
-        ),
-    ],
-)
-def test_other_contents_are_refused(covcat, shelf, server, served, said) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(served))
-    ran = covcat("fetch", "set")
-    assert (ran.code, nothing_is_left()) == (5, True)
-    assert said in ran.err
-
-
 def test_another_tree_is_refused_even_if_every_listed_file_is_right(covcat, shelf, server) -> None:
     shelf.add_repository(tree="f" * 40)
     server.serve_repository(git_zip(REPOSITORY))
     ran = covcat("fetch", "set")
     assert ran.code == 5
     assert f"git tree expected {'f' * 40}, got" in ran.err
-    assert nothing_is_left()
-
-
-def test_a_damaged_archive_is_an_extraction_error(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    body = bytearray(git_zip(REPOSITORY))
-    body[body.index(b"one.png") + len("one.png") + 3] ^= 0x55  # in its deflated bytes
-    server.serve_repository(bytes(body))
-    ran = covcat("fetch", "set")
-    assert ran.code == 6
-    assert "cannot be unpacked: it is damaged or unsafe" in ran.err
     assert nothing_is_left()
 
 
@@ -456,31 +385,6 @@ def test_a_bomb_stops_at_the_free_space(covcat, shelf, server, monkeypatch) -> N
 PICTURES = {f"images/{name}.png": name.encode() * 50 for name in "abcde"} | {"t.csv": b"1,2\n"}
 
 
-def _parts_of(id: str) -> list[str]:
-    return json.loads((DATA / id / "1" / "manifest.json").read_text())["selection"]
-
-
-def test_a_part_of_an_archive_is_recorded_added_to_and_completed(covcat, shelf, server) -> None:
-    shelf.add_web("plain", "a.zip", unpack="zip")
-    server.serve("/data.example.org/a.zip", Answer(zip_of(PICTURES)))
-    files = DATA / "plain" / "1" / "files"
-    assert covcat("fetch", "plain", "--include", "images/[ab].png").code == 0
-    assert sorted(tree_on_disk(files)) == ["images/a.png", "images/b.png"]
-    assert _parts_of("plain") == ["'--include=images/[ab].png'"]
-    assert covcat("verify").code == 0
-    asked = len(server.requests)
-    assert covcat("fetch", "plain", "--include", "images/[ab].png").code == 0
-    assert len(server.requests) == asked
-    assert covcat("fetch", "plain", "--include", "*.csv").code == 0
-    assert sorted(tree_on_disk(files)) == ["images/a.png", "images/b.png", "t.csv"]
-    assert _parts_of("plain") == ["'--include=images/[ab].png'", "'--include=*.csv'"]
-    assert covcat("verify").code == 0
-    assert covcat("fetch", "plain").code == 0
-    assert (tree_on_disk(files), _parts_of("plain")) == (PICTURES, [])
-    assert covcat("fetch", "plain", "--sample", "2").code == 0
-    assert tree_on_disk(files) == PICTURES
-
-
 def test_a_part_of_a_pinned_state_claims_no_tree(covcat, shelf, server) -> None:
     many = {**REPOSITORY, **{f"more/{number}.txt": b"%d" % number for number in range(120)}}
     shelf.add_repository(files=many)
@@ -490,46 +394,6 @@ def test_a_part_of_a_pinned_state_claims_no_tree(covcat, shelf, server) -> None:
     assert (download["verified_by"], download["tree"]) == ("sha256", None)
     assert len(tree_on_disk(FILES)) == 120
     assert covcat("verify").code == 0
-
-
-def test_a_sample_of_an_archive_is_the_same_one_everywhere(covcat, shelf, server) -> None:
-    shelf.add_web("plain", "a.zip", unpack="zip")
-    server.serve("/data.example.org/a.zip", Answer(zip_of(dict(reversed(PICTURES.items())))))
-    assert covcat("fetch", "plain", "--include", "images/*", "--sample", "2").code == 0
-    pictures = [path for path in PICTURES if path.startswith("images/")]
-    first = sorted(pictures, key=lambda path: hashlib.sha256(path.encode()).hexdigest())[:2]
-    assert sorted(tree_on_disk(DATA / "plain" / "1" / "files")) == sorted(first)
-
-
-def test_one_of_several_files_comes_alone(covcat, shelf, server) -> None:
-    _two_files(shelf, "name: x.csv, into: a/", "name: y.csv")
-    for number in (0, 1):
-        server.serve(f"/data.example.org/{number}", Answer(b"%d" % number))
-    assert covcat("fetch", "two", "--include", "a/*").code == 0
-    assert [path for path, _ in server.requests] == ["/data.example.org/0"]
-    assert covcat("verify").code == 0
-    assert covcat("fetch", "two").code == 0
-    assert [path for path, _ in server.requests] == ["/data.example.org/0", "/data.example.org/1"]
-
-
-@pytest.mark.parametrize("pinned", [True, False])
-def test_a_part_that_no_file_is_of_is_not_found(covcat, shelf, server, pinned: bool) -> None:
-    shelf.add_web("set", "a.zip", unpack="zip")
-    server.serve("/data.example.org/a.zip", Answer(zip_of(PICTURES)))
-    if pinned:
-        shelf.add_repository()
-        server.serve_repository(git_zip(REPOSITORY))
-    ran = covcat("fetch", "set", "--include", "nosuch/*")
-    assert (ran.code, nothing_is_left()) == (3, True)
-    assert "no file of `set@1` is one of --include=" in ran.err.replace("'", "")
-
-
-def test_status_and_fetch_do_not_call_a_part_complete(covcat, shelf, server) -> None:
-    shelf.add_web("plain", "a.zip", unpack="zip")
-    server.serve("/data.example.org/a.zip", Answer(zip_of(PICTURES)))
-    assert covcat("fetch", "plain", "--include", "*.csv").code == 0
-    assert "complete" not in covcat("status").out
-    assert "complete" not in covcat("fetch", "plain", "--include", "*.csv").err
 
 
 # ---- what a host says --------------------------------------------------------------------------

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from makers.archives import COMMIT, REPOSITORY, git_zip, tar_of, zip_of
+from makers.archives import COMMIT, REPOSITORY, doubled, git_zip, tar_of, zip_of
 from makers.releases import git_rows
+from makers.runs import here
 from servers.hosts import World, stock
 
 from covcat.catalog import listing
@@ -22,16 +23,6 @@ releases:
     files:
       - {host: kaggle, dataset: some/set, version: "2", unpack: zip, exclude: ["*.DS_Store"]}
 """
-
-
-def doubled(files: dict[str, bytes], root: str = "archive") -> dict[str, bytes]:
-    """Return files as Kaggle's zips hold them: each twice, with what a desktop leaves."""
-    found = {}
-    for path, data in files.items():
-        found[f"{root}/{path}"] = data
-        found[f"{root}/{root}/{path}"] = data
-        found[f"__MACOSX/{root}/._{path.rpartition('/')[2]}"] = b"junk"
-    return {**found, f"{root}/.DS_Store": b"junk"}
 
 
 def written(name: str, data: bytes) -> str:
@@ -49,44 +40,12 @@ def unpacked(folder: str, files: dict[str, bytes]) -> str:
     return folder
 
 
-def here(ran) -> dict[str, bytes]:
-    assert ran.code == 0, ran.err
-    folder = Path(ran.out.strip())
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
 def record(id: str = "set") -> dict:
     (found,) = Path("covcat-data", id).glob("*/manifest.json")
     return json.loads(found.read_text())
 
 
 # ---- a release with a listing ------------------------------------------------------------------
-
-PACKINGS = {
-    "as GitHub packs it": lambda: written("set.zip", git_zip(REPOSITORY)),
-    "as Kaggle packs it": lambda: written("archive.zip", zip_of(doubled(REPOSITORY))),
-    "as a tar": lambda: written("set.tar.gz", tar_of(REPOSITORY, "gz")),
-    "as a folder": lambda: unpacked("mine", doubled(REPOSITORY)),
-    "with more beside it": lambda: written("set.zip", zip_of({**REPOSITORY, "x.txt": b"mine"})),
-}
-
-
-@pytest.mark.parametrize("way", PACKINGS)
-def test_a_listed_release_is_recognised_however_it_is_packed(covcat, shelf, way: str) -> None:
-    tree = shelf.add_repository()
-    path = PACKINGS[way]()
-    ran = covcat("import", "set", path)
-    assert here(ran) == REPOSITORY
-    (transfer,) = record()["downloads"]
-    assert (transfer["verified_by"], transfer["tree"]) == ("git-tree", tree)
-    assert transfer["imported_from"] == Path(path).name
-    assert "4 files recognised by contents" in ran.err
-    assert covcat("verify", "set").code == 0
-    assert "nothing to do" in covcat("fetch", "set").err
 
 
 def test_nothing_of_the_persons_own_is_moved_or_shared(covcat, shelf) -> None:
@@ -97,16 +56,6 @@ def test_nothing_of_the_persons_own_is_moved_or_shared(covcat, shelf) -> None:
     own.write_bytes(b"changed later")
     assert covcat("verify", "set").code == 0
     assert own.stat().st_nlink == 1
-
-
-def test_two_archives_make_one_release(covcat, shelf) -> None:
-    shelf.add_repository()
-    first = {path: REPOSITORY[path] for path in list(REPOSITORY)[:2]}
-    second = {path: REPOSITORY[path] for path in list(REPOSITORY)[2:]}
-    paths = [written("1.zip", zip_of(first)), written("2.zip", zip_of(second))]
-    assert here(covcat("import", "set", *paths)) == REPOSITORY
-    assert [one["imported_from"] for one in record()["downloads"]] == ["1.zip", "2.zip"]
-    assert covcat("verify", "set").code == 0
 
 
 def test_a_listed_file_that_looks_like_an_archive_is_taken_as_it_is(covcat, shelf) -> None:
@@ -133,15 +82,6 @@ def test_what_differs_is_named_and_nothing_is_kept(covcat, shelf) -> None:
     assert "extra: extra.txt" in ran.err
     assert not Path("covcat-data/set").exists()
     assert not list(Path("covcat-data/.covcat/staging").iterdir())
-
-
-def test_missing_files_can_be_allowed(covcat, shelf) -> None:
-    shelf.add_repository()
-    some = {path: data for path, data in REPOSITORY.items() if path != "README.md"}
-    path = written("some.zip", zip_of(some))
-    assert covcat("import", "set", path).code == 5
-    assert here(covcat("import", "set", path, "--allow-missing")) == some
-    assert record()["missing"] == ["README.md"]
 
 
 def test_an_unsafe_or_damaged_archive_is_refused_like_any_other(covcat, shelf) -> None:
@@ -541,14 +481,14 @@ def test_an_archive_that_is_swapped_meanwhile_is_refused(covcat, world, shelf, m
 
 def test_a_listed_archive_that_changes_meanwhile_is_refused(covcat, shelf, monkeypatch) -> None:
     shelf.add_repository()
-    path, pooled = written("w.zip", git_zip(REPOSITORY)), brought.pooled
+    path, pooled = written("w.zip", git_zip(REPOSITORY)), brought.read_given
 
     def change(*args):
         found = pooled(*args)
         written("w.zip", b"something else")
         return found
 
-    monkeypatch.setattr(brought, "pooled", change)
+    monkeypatch.setattr(brought, "read_given", change)
     ran = covcat("import", "set", path)
     assert ran.code == 5
     assert "changed while it was read" in ran.err

@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from makers.runs import tree_on_disk
 from servers.hosts import World, stock
 from servers.hosts.dataverse import HARVARD, STORAGE
 
@@ -64,11 +65,7 @@ def test_a_thousand_archives_arrive_and_only_the_wrong_one_is_asked_for_again(
     again = Counter(one.path.rpartition("/")[0] for one in world.requests[before:])
     assert again[ACCESS.rstrip("/")] == 1
     folder = Path(ran.out.strip())
-    assert {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    } == patients
+    assert tree_on_disk(folder) == patients
     record = json.loads((folder.parent / "manifest.json").read_text())
     assert len(record["downloads"]) == COUNT
     assert {one["verified_by"] for one in record["downloads"]} == {"host-md5"}

@@ -253,7 +253,7 @@ def test_a_repository_with_a_link_comes_without_it(
 def test_what_came_without_a_link_is_repaired_without_it(
     covcat, repository: World, shelf: Shelf, monkeypatch, most: int
 ) -> None:
-    monkeypatch.setattr("covcat.fetching.repair.FEW", most)
+    monkeypatch.setattr("covcat.fetching.plan.FEW", most)
     entry(shelf)
     ran = covcat("fetch", "set", "--exclude", "README.md", mirror=repository.url)
     for path in LINKED:

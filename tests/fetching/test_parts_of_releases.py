@@ -104,18 +104,12 @@ def test_only_the_archives_that_may_hold_it_are_asked_for(
     assert covcat("verify", "set", mirror=served.url).code == 0
 
 
-def test_a_part_that_holds_nothing_is_not_found(covcat, served, shelf) -> None:
-    shelf.add("set", TWO)
+@pytest.mark.parametrize("entry", [ONE, TWO], ids=["no member", "no archive"])
+def test_a_part_that_holds_nothing_is_not_found(covcat, served, shelf, entry: str) -> None:
+    shelf.add("set", entry)
     ran = covcat("fetch", "set", "--include", "nothing/*.png", mirror=served.url)
     assert ran.code == 3
     assert "no file of `set@1` is one of '--include=nothing/*.png'" in ran.err
-    assert not Path("covcat-data/set").exists()
-
-
-def test_a_part_that_no_member_is_in_is_not_found(covcat, served, shelf) -> None:
-    shelf.add("set", ONE)
-    ran = covcat("fetch", "set", "--include", "nothing/*.png", mirror=served.url)
-    assert ran.code == 3
     assert not Path("covcat-data/set").exists()
 
 

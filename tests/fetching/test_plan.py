@@ -282,14 +282,6 @@ def test_a_part_that_is_here_is_compared_with_the_part_that_is_asked_for(
     assert only_step(ONE, here, Options(selection=asked)) == expected
 
 
-def test_a_selection_is_read_back_as_it_was_written() -> None:
-    odd = Selection(include=("a b/*", "'x'"), exclude=("--sample=3", 'y"z'), sample=7)
-    for one in (CT, TWO, odd):
-        assert Selection.read(str(one)) == one
-    with pytest.raises(ValueError, match="is no selection"):
-        Selection.read("--everything=yes")
-
-
 # ---- several targets ---------------------------------------------------------------------------
 
 

@@ -46,3 +46,12 @@ def git_zip(files: Mapping[str, bytes], name: str = "set", commit: str = COMMIT)
     root = f"{name}-{commit}/"
     modes = {root + path: stat.S_IFREG | 0o755 for path in files if path.endswith(".sh")}
     return zip_of({root: b"", **{root + path: data for path, data in files.items()}}, commit, modes)
+
+
+def doubled(files: Mapping[str, bytes], root: str = "archive") -> dict[str, bytes]:
+    """Return files as Kaggle's zips hold them: each twice, with what a desktop leaves."""
+    found = {f"{root}/.DS_Store": b"junk"}
+    for path, data in files.items():
+        found |= {f"{root}/{path}": data, f"{root}/{root}/{path}": data}
+        found[f"__MACOSX/{root}/._{path.rpartition('/')[2]}"] = b"junk"
+    return found

@@ -30,6 +30,12 @@ def tree_on_disk(folder: Path) -> dict[str, bytes]:
     }
 
 
+def here(ran: Ran) -> dict[str, bytes]:
+    """Return the files of the folder that a command printed; it must have gone well."""
+    assert ran.code == 0, ran.err
+    return tree_on_disk(Path(ran.out.strip()))
+
+
 def seen_by(leader: int) -> bytes:
     """Return all that is written to a terminal until its last program ends."""
     seen = b""

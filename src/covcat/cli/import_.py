@@ -52,7 +52,7 @@ def adopt(
     """
     from covcat.cli.progress import drawn
     from covcat.fetching import run
-    from covcat.fetching.build import Bench
+    from covcat.fetching.base import Run
     from covcat.fetching.plan import Options, Step
 
     session: Session = ctx.obj
@@ -66,6 +66,6 @@ def adopt(
         options=Options(allow_missing=allow_missing),
     )
     with drawn(session, "auto") as progress:
-        bench = Bench(session.catalog, session.store, network, progress)
-        folder = run.adopt(step, bench, paths)
+        one = Run(session.catalog, session.store, network, progress)
+        folder = run.adopt(step, one, paths)
     session.result("import", {"id": step.name, "path": str(folder)}, f"{folder}\n")

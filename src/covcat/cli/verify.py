@@ -167,16 +167,16 @@ def _repair_all(
     session: Session, here: list[Here], network: "Network", progress: "Progress"
 ) -> None:
     """Mend every release; one that cannot be does not stop the others."""
-    from covcat.fetching.build import Bench
+    from covcat.fetching.base import Run
     from covcat.fetching.repair import repair_release
 
-    bench = Bench(session.catalog, session.store, network, progress)
+    run = Run(session.catalog, session.store, network, progress)
     said = _Verdicts()
     errors: list[CovcatError] = []
     for resource_id, release_id, folder in here:
         name = f"{resource_id}@{release_id}"
         try:
-            _say_repaired(session, said, name, repair_release(folder, bench))
+            _say_repaired(session, said, name, repair_release(folder, run))
         except CovcatError as error:
             errors.append(error)
             said.failed.append(name)

@@ -1,10 +1,10 @@
-"""What a person brought -> a pool of files, each known by its contents; archives are unpacked."""
+"""What a person gave -> files, each known by its contents; archives are unpacked."""
 
 import os
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +12,12 @@ from covcat.archives import extract, writing
 from covcat.archives.rules import Layout
 from covcat.catalog.files import File
 from covcat.catalog.listing import Listing
+from covcat.digests import Digests
 from covcat.errors import DiskError, ExtractionError, IntegrityError, NotFoundError, UsageError
+from covcat.fetching.base import Build
 from covcat.fetching.place import budget_for
-from covcat.files import CHUNK, StoredFile, disk_errors, hashed
+from covcat.files import CHUNK, StoredFile, disk_errors, hashed, make_folder
 from covcat.names import VolumeError, history_of, is_litter, split, unsafe_name, volume
-from covcat.progress import Progress
 from covcat.store.folder import Store
 from covcat.text import plural
 
@@ -47,7 +48,7 @@ class GivenPath:
     @property
     def name(self) -> str:
         """Return its own name, as messages and the manifest have it."""
-        return own_name(self.path)
+        return printable(self.path.resolve().name or str(self.path))
 
     @property
     def files(self) -> list[tuple[str, Path]]:
@@ -61,8 +62,8 @@ class GivenPath:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One file of the pool; `stored.path` is where it lay in what was brought."""
+class GivenFile:
+    """One file that may be the release's; `stored.path` is where it lay in what was given."""
 
     stored: StoredFile
     path: Path
@@ -70,36 +71,27 @@ class Found:
     is_ours: bool  # so that it may be linked
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where archives are unpacked to, and who hears of it."""
-
-    workshop: Path
-    store: Store
-    progress: Progress
-
-
 # ---- what was given ----------------------------------------------------------------------------
 
 
-def brought(paths: Iterable[Path], store: Store) -> list[GivenPath]:
+def look_at(paths: Iterable[Path], store: Store) -> list[GivenPath]:
     """Look at what was given, before anything is written; covcat's own folder is never part of it.
 
     Raises:
         NotFoundError: a path is not there, or is neither a file nor a folder.
         DiskError: it cannot be looked into.
     """
-    return [_brought(path, number, store) for number, path in enumerate(paths)]
+    return [_look_at(path, number, store) for number, path in enumerate(paths)]
 
 
-def _brought(path: Path, number: int, store: Store) -> GivenPath:
+def _look_at(path: Path, number: int, store: Store) -> GivenPath:
     with reading(path):
         if not path.exists():
             raise NotFoundError(f"`{path}` is not there")
         if path.is_dir():
             if path.samefile(store.folder):
                 raise UsageError(f"`{path}` is the data folder itself", hint="covcat list --help")
-            return _walked(path, number, store.folder.stat())
+            return _walk(path, number, store.folder.stat())
     if not path.is_file():
         raise NotFoundError(f"`{path}` is neither a file nor a folder")
     name = path.resolve().name
@@ -107,7 +99,7 @@ def _brought(path: Path, number: int, store: Store) -> GivenPath:
     return GivenPath(path, number, False, stamp(path), ((name, path),), unsafe)
 
 
-def _walked(top: Path, number: int, own: os.stat_result) -> GivenPath:
+def _walk(top: Path, number: int, own: os.stat_result) -> GivenPath:
     """Sort what lies in a folder."""
     files: list[tuple[str, Path]] = []
     unsafe: list[str] = []
@@ -137,36 +129,27 @@ def _inside(top: Path, own: os.stat_result) -> Iterator[Path]:
     for parent, folders, names in os.walk(top, onerror=is_closed):
         links = [name for name in folders if Path(parent, name).is_symlink()]
         inside = sorted(set(folders) - set(links))
-        folders[:] = [one for one in inside if not os.path.samestat(_status(parent, one), own)]
+        folders[:] = [one for one in inside if not os.path.samestat(Path(parent, one).lstat(), own)]
         yield from (Path(parent, name) for name in sorted([*names, *links]))
 
 
-def _status(parent: str, name: str) -> os.stat_result:
-    return (Path(parent) / name).lstat()
-
-
-def say_what_is_left_out(sources: Iterable[GivenPath], name: str, progress: Progress) -> None:
+def say_what_is_left_out(build: Build, sources: Iterable[GivenPath]) -> None:
     """Name what of a folder no release takes."""
     for source in sources:
         for place, count in Counter(source.history).items():
             what = f"`{printable(place)}` of `{source.name}` left out: {plural(count, 'file')}"
-            progress.note(f"{name}: {what} of version control, which is no part of a data set")
+            build.say(f"{what} of version control, which is no part of a data set")
         if source.is_folder and source.special:
             what = f"links and special files of `{source.name}` left out"
-            progress.note(f"{name}: {what}: {_first(source.special)}")
+            build.say(f"{what}: {_first(source.special)}")
         if source.is_folder and source.unsafe:
             what = f"{plural(len(source.unsafe), 'file')} of `{source.name}` left out, unsafe names"
-            progress.note(f"{name}: {what}: {_first(source.unsafe)}")
+            build.say(f"{what}: {_first(source.unsafe)}")
 
 
 def _first(names: Sequence[str]) -> str:
     shown = ", ".join(f"`{name}`" for name in names[:_SHOWN])
     return shown + (", …" if len(names) > _SHOWN else "")
-
-
-def own_name(path: Path) -> str:
-    """Return what a file or folder is called, in letters that can be written anywhere."""
-    return printable(path.resolve().name or str(path))
 
 
 def printable(name: str) -> str:
@@ -190,8 +173,29 @@ def reading(path: Path) -> Iterator[None]:
         ) from error
 
 
-def pieces(path: Path) -> Iterator[bytes]:
-    """Give the bytes of a person's file."""
+def read(
+    path: Path, digests: Digests | None = None, target: Path | None = None, doing: str = ""
+) -> Digests:
+    """Hash a person's file, and copy it if it is to stay: a link would change with their own.
+
+    `doing` is what is said where the copy cannot be written.
+    """
+    found = digests or Digests()
+    with disk_errors(doing or f"write `{target and target.name}`"), ExitStack() as stack:
+        copy = None
+        if target is not None:
+            make_folder(target.parent)
+            copy = stack.enter_context(target.open("xb"))
+        stack.callback(found.settle)
+        for data in _pieces(path):
+            found.update(data)
+            if copy is not None:
+                copy.write(data)
+    return found
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """Give the bytes of a person's file: what cannot be read is no error of the copy."""
     with reading(path), path.open("rb") as stream:
         while data := stream.read(CHUNK):
             yield data
@@ -210,28 +214,28 @@ def check_unchanged(path: Path, before: Stamp | None) -> None:
         )
 
 
-def pooled(sources: Iterable[GivenPath], place: Place, listing: Listing) -> list[Found]:
-    """Return every file of what was brought, with its sha256 and git id.
+def read_given(build: Build, sources: Iterable[GivenPath], listing: Listing) -> list[GivenFile]:
+    """Return every file of what was given, with its sha256 and git id.
 
     What the listing has as it is (a workbook is a zip too) is not unpacked.
 
     Raises:
         ExtractionError: an archive is damaged or unsafe.
     """
-    found: list[Found] = []
+    found: list[GivenFile] = []
     for source in sources:
         kind = None if source.is_folder else kind_of(source.path)
         if kind and (whole := _listed(source, listing)):
             found += whole
             continue
         try:
-            found += _unpacked(source.path, kind, source, place) if kind else _lying(source)
+            found += _unpack(build, source.path, kind, source) if kind else _hash_all(source)
         except VolumeError:
-            found += _lying(source)  # the release may have it as it is
+            found += _hash_all(source)  # the release may have it as it is
     return found
 
 
-def _listed(source: GivenPath, listing: Listing) -> list[Found]:
+def _listed(source: GivenPath, listing: Listing) -> list[GivenFile]:
     """Return a file that is one of the listing's own; it is hashed only where it may be."""
     size = source.path.stat().st_size
     rows = [
@@ -240,11 +244,11 @@ def _listed(source: GivenPath, listing: Listing) -> list[Found]:
         if row.bytes == size or (row.bytes is None and path.rpartition("/")[2] == source.name)
     ]
     known = {row.sha256 or row.blob for row in rows}
-    lying = _lying(source) if rows else ()
+    lying = _hash_all(source) if rows else ()
     return [one for one in lying if known & {one.stored.sha256, one.stored.blob}]
 
 
-def inside(lying: Iterable[Found], place: Place) -> Iterator[Found]:
+def unpack_inside(build: Build, lying: Iterable[GivenFile]) -> Iterator[GivenFile]:
     """Give the files of the archives that lie in a folder: a person gave what they downloaded to.
 
     Raises:
@@ -252,7 +256,7 @@ def inside(lying: Iterable[Found], place: Place) -> Iterator[Found]:
     """
     for one in lying:
         if one.source and one.source.is_folder and (kind := kind_of(one.path)):
-            yield from _unpacked(one.path, kind, one.source, place)
+            yield from _unpack(build, one.path, kind, one.source)
 
 
 def kind_of(path: Path) -> str | None:
@@ -280,20 +284,21 @@ def check_no_volume(path: Path) -> None:
         return
 
 
-def _unpacked(path: Path, kind: str, source: GivenPath, place: Place) -> Iterator[Found]:
-    folder = place.workshop / f"brought-{os.urandom(4).hex()}"
+def _unpack(build: Build, path: Path, kind: str, source: GivenPath) -> Iterator[GivenFile]:
+    folder = build.workshop / f"brought-{os.urandom(4).hex()}"
     with disk_errors("make a folder to unpack to"):
         folder.mkdir()
-    inside = writing.Place(folder, place.workshop / f"{folder.name}.inside", True, place.progress)
-    budget = budget_for(File(), place.store)
-    done = extract.extract(path, kind, Layout(command=""), budget, inside)
+    inside = folder.with_name(f"{folder.name}.inside")
+    place = writing.Place(folder, inside, True, build.run.progress)
+    budget = budget_for(File(), build.run.store)
+    done = extract.extract(path, kind, Layout(command=""), budget, place)
     for stored in done.files:
-        yield Found(stored, folder / stored.path, source, is_ours=True)
+        yield GivenFile(stored, folder / stored.path, source, is_ours=True)
 
 
-def _lying(source: GivenPath) -> Iterator[Found]:
+def _hash_all(source: GivenPath) -> Iterator[GivenFile]:
     """Look at the files of a folder, or at one file."""
     for name, path in source.everything:
         with reading(path):
             stored = hashed(path, StoredFile(path=name, bytes=0, sha256="", blob="wanted"))
-        yield Found(stored, path, source, is_ours=False)
+        yield GivenFile(stored, path, source, is_ours=False)

@@ -1,34 +1,36 @@
-"""One release, built aside, verified, recorded and published by one rename.
+"""One release: built aside of what its sources have, verified, recorded, and published whole."""
 
-Where its files come from is another module's matter: `covcat.fetching` brings them from their
-hosts, `covcat.adopting` from what a person downloaded.
-"""
-
-from collections.abc import Callable, Iterable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 
 from covcat.archives.tools import check_rar_tool
 from covcat.catalog import selection
-from covcat.catalog.entries import Release
+from covcat.catalog.entries import Release, Resource
 from covcat.catalog.listing import Listing
-from covcat.catalog.load import Catalog
 from covcat.catalog.selection import Selection
-from covcat.download.remote import Network, RemoteFile
-from covcat.errors import DiskError, ExtractionError, IntegrityError
-from covcat.fetching import place, plan, surplus
-from covcat.fetching.place import _HINT, Piece
-from covcat.fetching.plan import Step
-from covcat.fetching.prove import Case, Verified, proven
+from covcat.download.remote import RemoteFile
+from covcat.errors import (
+    BrokenError,
+    CovcatError,
+    DiskError,
+    ExtractionError,
+    IntegrityError,
+    NetworkError,
+    each_of,
+)
+from covcat.fetching import locked, place, plan
+from covcat.fetching.base import Build, Piece, Run
+from covcat.fetching.choose import Hosts, open_hosts
+from covcat.fetching.plan import Options
+from covcat.fetching.prove import Verified, prove
 from covcat.files import disk_errors, make_folder
-from covcat.hosts import base
-from covcat.names import is_litter
-from covcat.progress import Progress, Silent
+from covcat.progress import Silent
 from covcat.store import lockfile, manifest, verify
 from covcat.store.folder import MANIFEST, Store
-from covcat.store.manifest import Form, Manifest, Transfer
+from covcat.store.manifest import Manifest
 from covcat.store.waiting import Waiting
 from covcat.text import plural
 
@@ -42,179 +44,181 @@ WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """What every stage of one run works with."""
+Source = Callable[[Build, Hosts], Iterable[Piece]]
+"""Puts files of a release in their places in `Build.folder`, and says how each came.
 
-    catalog: Catalog
-    store: Store
-    network: Network
-    progress: Progress
+What is in `Build.found` earlier sources had. Raises CovcatError where what it has is not what it
+should be.
+"""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What the stages of one release share."""
-
-    step: Step
-    release: Release
-    case: Case
-    workshop: Path
-    partial: Waiting
-    bench: Bench
-    lost: list[RemoteFile] = field(default_factory=list)  # files that did not come, and may lack
-
-    @property
-    def built(self) -> Path:
-        """The folder that will get the release's final name."""
-        return self.workshop / "release"
-
-    @property
-    def site(self) -> place.Site:
-        """Where its files are put."""
-        before = self.case.before
-        pinned = {f"files/{path}" for path in self.case.listing or ()}
-        known = pinned | {one.path for one in before.files} if before else pinned
-        return place.Site(
-            self.built,
-            self.workshop,
-            self.step.options,
-            self.case.listing,
-            self.bench.store,
-            self.bench.progress,
-            {path.removeprefix("files/") for path in known if is_litter(path)},
-        )
-
-
-Bring = Callable[[Job], list[Piece]]
-Fill = Callable[[Job], Manifest]  # puts everything in its place, and returns its record
-
-
-def build(step: Step, release: Release, bench: Bench, bring: Bring, *, mends: bool = False) -> None:
-    """Build a release aside of what `bring` puts in its place, verify it, and publish it.
+def build(
+    run: Run,
+    resource: Resource,
+    release: Release,
+    options: Options,
+    sources: Sequence[Source],
+    *,
+    mends: bool = False,
+) -> None:
+    """Make a release, or more of it than is here, of what `sources` have.
 
     With `mends` it may replace files of it that were changed on disk.
 
     Raises:
         CovcatError: it is not what it should be; what is here already stays as it is.
     """
-    store, resource = bench.store, step.resource
+    store = run.store
     store.check_free(resource.id, release.id)
     before = _record_of(store.release(resource.id, release.id), mends=mends)
-    step = _with_what_is_here(step, before)
-    listing = _listing(step, release, bench)
-    check_room(plan.of(release, step.options, listing, before).least_bytes, store)
-    if step.options.extract:
-        check_tools(release)
-    case = Case(step.name, step.options, listing, before, _selections(step, before, listing))
-    record = publish(step, release, bench, case, lambda job: built(job, bring))
-    _say(record, step, bench.progress)
+    if before is not None:  # what asks for more keeps what there was: files stay, archives stay
+        options = replace(
+            options,
+            extract=options.extract or before.form == "files",
+            keep_archives=options.wants_archives or any(one.archive for one in before.downloads),
+        )
+    listing = run.catalog.listing(resource, release) if release.listing else None
+    check_room(plan.of(release, options, listing, before).least_bytes, store)
+    if options.extract:
+        _check_tools(release)
+    one = Build(
+        run=run,
+        resource=resource,
+        release=release,
+        options=options,
+        waiting=Waiting(store.partial(resource.id, release.id)),
+        listing=listing,
+        before=before,
+        selections=_selections(options, before, listing),
+    )
+    _say(one, make(one, sources, record_anew))
 
 
-def publish(step: Step, release: Release, bench: Bench, case: Case, fill: Fill) -> Manifest:
-    """Let `fill` make a release aside, and give it its name by one rename.
+def make(
+    build: Build, sources: Sequence[Source], record: Callable[[Build, list[Piece]], Manifest]
+) -> Manifest:
+    """Let each source put in its place what it has, and give the whole its name by one rename.
+
+    `record` verifies the pieces. The order is that of a crash: nothing is seen before it is whole.
 
     Raises:
         CovcatError: nothing has changed.
     """
-    store, resource = bench.store, step.resource
-    partial = Waiting(store.partial(resource.id, release.id))
-    partial.settle(is_whole=False)  # of a try that could not publish
+    store = build.run.store
+    build.waiting.settle(is_whole=False)  # of a try that could not publish
     with store.workshop() as workshop:
-        job = Job(step, release, case, workshop, partial, bench)
+        build = replace(build, workshop=workshop, folder=workshop / "release")
         with disk_errors("make the release's folder"):
-            make_folder(job.built / "files")
-        record = fill(job)
-        partial.close()
-        store.publish(job.built, resource.id, release.id)
-    partial.clear()
-    return record
-
-
-def _listing(step: Step, release: Release, bench: Bench) -> Listing | None:
-    """Read what is pinned; a release of the user's own has nothing."""
-    return bench.catalog.listing(step.resource, release) if release.listing else None
-
-
-def built(job: Job, bring: Bring) -> Manifest:
-    """Bring all files, put them in their places, and verify and record the whole."""
-    parts = _without_surplus(job, bring(job))
-    with doubt(job.partial, [part.served for part in parts]):
-        found = proven(job.case, parts, job.lost)
-        _check_nothing_lost(job, found)
-        record = _record(job, found)
-        if job.step.options.locked is not None:
-            lockfile.check_as_locked(job.step.options.locked, record)
-    if not job.step.options.extract:
-        (job.built / "files").rmdir()
-    manifest.write(job.built, record)
-    return record
-
-
-def _without_surplus(job: Job, parts: list[Piece]) -> list[Piece]:
-    """Leave out again what a lock of less than everything does not name, and say so."""
-    locked = job.step.options.locked
-    if locked is None or locked.is_whole or not job.step.options.extract:
-        return parts
-    found, names = surplus.left_out(parts, locked, job.built / "files")
-    if names:
-        job.bench.progress.note(
-            f"{job.case.name}: {plural(len(names), 'file')} came that the lock does not name, "
-            f"and stayed out: {surplus.named(names)}"
-        )
+            make_folder(build.folder / "files")
+        pieces = _collect(build, sources)
+        with forget_unpinned(build, [piece.served for piece in pieces]):
+            found = record(build, pieces)
+        with disk_errors("write the manifest"):
+            if found.form == "archives":
+                (build.folder / "files").rmdir()
+        manifest.write(build.folder, found)
+        build.waiting.close()
+        store.publish(build.folder, build.resource.id, build.release.id)
+    build.waiting.clear()
     return found
 
 
-def _record(job: Job, found: Verified) -> Manifest:
-    form: Form = "files" if job.step.options.extract else "archives"
-    is_listed = job.case.listing is not None  # and so says what was in them
-    lost = () if is_listed else [one.path for one in job.lost]
-    return manifest.made(
-        job.step.resource,
-        job.release,
-        found.transfers,
-        [*found.files, *place.kept_archives(found.transfers)],
-        (*found.missing, *lost),
-        form,
-        tuple(map(str, job.case.selections)),
-    )
+def _collect(build: Build, sources: Sequence[Source]) -> list[Piece]:
+    """Ask the sources in their order; an archive that breaks off is asked for file by file."""
+    try:
+        return _ask(build, sources)
+    except CovcatError as broken:
+        if not any(isinstance(one, BrokenError) for one in each_of(broken)):
+            raise
+        build.run.progress.note(f"{broken.message}; asking for its files one by one")
+        with disk_errors("make the release's folder anew"):
+            shutil.rmtree(build.folder)
+            make_folder(build.folder / "files")
+        try:
+            return _ask(replace(build, options=replace(build.options, by_file=True)), sources)
+        except CovcatError as error:
+            if error.code != broken.code:
+                raise
+            raise NetworkError(
+                broken.message,
+                cause=f"nor did its files come one by one: {error.message}",
+                hint=broken.hint,
+            ) from error
 
 
-def _check_nothing_lost(job: Job, found: Verified) -> None:
-    """Refuse what lacks files that are here: upstream has fewer now."""
-    before, came = job.case.before, {one.path for one in found.files}
-    if before is None or not job.step.options.extract:
-        return
-    here = {one.path for one in before.files if one.path.startswith("files/")}
-    if lost := sorted(here - came):
-        raise IntegrityError(
-            f"what came of `{job.case.name}` lacks {plural(len(lost), 'file')} of what is here",
-            details=lost,
-            hint="what is here was kept as it is; to take what is served now instead, first: "
-            f"covcat remove {job.case.name}",
-        )
+def _ask(build: Build, sources: Sequence[Source]) -> list[Piece]:
+    build.found.clear()
+    build.lost.clear()
+    with open_hosts(build) as hosts:
+        for source in sources:
+            build.found.extend(source(build, hosts))
+    return list(build.found)
 
 
 @contextmanager
-def doubt(partial: Waiting, served: Iterable[RemoteFile]) -> Iterator[None]:
-    """Where what came is refused, keep nothing of it that no pin vouches for."""
+def forget_unpinned(build: Build, served: Iterable[RemoteFile]) -> Iterator[None]:
+    """Where what came is refused, let nothing of it wait that no pin vouches for."""
     try:
         yield
     except (ExtractionError, IntegrityError):
-        partial.forget(served)
+        build.waiting.forget(served)
         raise
 
 
-def _say(record: Manifest, step: Step, progress: Progress) -> None:
+def record_anew(build: Build, pieces: list[Piece]) -> Manifest:
+    """Compare all pieces with all that is pinned, and return the record of what they are.
+
+    Raises:
+        CovcatError: something differs, or is here and did not come.
+    """
+    options = build.options
+    if options.locked is not None and not options.locked.is_whole and options.extract:
+        pieces = locked.leave_out(build, pieces, options.locked)
+    found = prove(build, pieces)
+    _check_nothing_lost(build, found)
+    is_listed = build.listing is not None  # and so says what was in them
+    lost = () if is_listed else [one.path for one in build.lost]
+    record = manifest.made(
+        build.resource,
+        build.release,
+        found.transfers,
+        [*found.files, *place.kept_archives(found.transfers)],
+        (*found.missing, *lost),
+        "files" if options.extract else "archives",
+        tuple(map(str, build.selections)),
+    )
+    if options.locked is not None:
+        lockfile.check_as_locked(options.locked, record)
+    return record
+
+
+def _check_nothing_lost(build: Build, found: Verified) -> None:
+    """Refuse what lacks files that are here: upstream has fewer now."""
+    if build.before is None or not build.options.extract:
+        return
+    here = {one.path for one in build.before.files if one.path.startswith("files/")}
+    if lost := sorted(here - {one.path for one in found.files}):
+        raise IntegrityError(
+            f"what came of `{build.name}` lacks {plural(len(lost), 'file')} of what is here",
+            details=lost,
+            hint="what is here was kept as it is; to take what is served now instead, first: "
+            f"covcat remove {build.name}",
+        )
+
+
+def _say(build: Build, record: Manifest) -> None:
     part = f" ({'; '.join(record.selection)})" if record.selection else ""
-    files = plural(record.total_files, "file") + part
-    progress.note(f"{step.name}: {files}, verified by {_in_words(record)}")
-    weak = dict.fromkeys(one.verified_by for one in record.downloads if one.verified_by in WORDS)
-    for kind in weak:
-        progress.note(f"{step.name}: warning: {WORDS[kind]}")
+    kinds = dict.fromkeys(
+        f"git tree {one.tree}" if one.verified_by == "git-tree" else one.verified_by
+        for one in record.downloads
+    )
+    build.say(f"{plural(record.total_files, 'file')}{part}, verified by {', '.join(kinds)}")
+    for kind in dict.fromkeys(one.verified_by for one in record.downloads):
+        if kind in WORDS:
+            build.say(f"warning: {WORDS[kind]}")
     if record.missing:
         lacking = plural(len(record.missing), "file")
-        progress.note(f"{step.name}: {lacking} missing, as allowed; manifest.json names each")
+        build.say(f"{lacking} missing, as allowed; manifest.json names each")
 
 
 def _record_of(folder: Path, *, mends: bool) -> Manifest | None:
@@ -249,39 +253,17 @@ def check_ours(folder: Path, beside: Iterable[str]) -> None:
         )
 
 
-def _with_what_is_here(step: Step, before: Manifest | None) -> Step:
-    """A fetch that asks for more keeps what there was: files stay, archives stay."""
-    if before is None:
-        return step
-    options = replace(
-        step.options,
-        extract=step.options.extract or before.form == "files",
-        keep_archives=step.options.wants_archives
-        or any(transfer.archive for transfer in before.downloads),
-    )
-    return replace(step, options=options)
-
-
 def _selections(
-    step: Step, before: Manifest | None, listing: Listing | None
+    options: Options, before: Manifest | None, listing: Listing | None
 ) -> tuple[Selection, ...]:
-    """What was here in part and what is asked for: both, unless they are everything."""
-    asked = step.options.asked
-    if not asked or (before is not None and not before.selection):
+    """Return what was here in part and what is asked for: both, unless they are everything."""
+    if not options.asked or (before is not None and not before.selection):
         return ()
     earlier = tuple(map(Selection.read, before.selection)) if before is not None else ()
-    found = selection.without_repeats((*earlier, *asked))
+    found = selection.without_repeats((*earlier, *options.asked))
     if listing is not None and all(map(selection.wanted(found, listing), listing)):
         return ()
     return found
-
-
-def _in_words(record: Manifest) -> str:
-    kinds = dict.fromkeys(
-        f"git tree {one.tree}" if one.verified_by == "git-tree" else one.verified_by
-        for one in record.downloads
-    )
-    return ", ".join(kinds)
 
 
 def check_room(needed: int, store: Store) -> None:
@@ -295,39 +277,11 @@ def check_room(needed: int, store: Store) -> None:
     if needed > free:
         raise DiskError(
             f"not enough space in `{store.folder}`: expected {needed:,} bytes, got {free:,}",
-            hint=_HINT,
+            hint=place.MORE_SPACE,
         )
 
 
-def recorded(job: Job, served: RemoteFile, name: str, size: int, sha256: str) -> Transfer:
-    """Return the record of an archive or folder that a person brought."""
-    return Transfer(
-        host=served.file.host,
-        url=address(job, served),
-        final_url=address(job, served),
-        name=name,
-        bytes=size,
-        sha256=sha256,
-        finished_at=now(),
-        verified_by="first-use",
-        is_archive=True,
-        entry=served.entry,
-        folder=served.folder,
-        imported_from=name,
-    )
-
-
-def address(job: Job, served: RemoteFile) -> str:
-    """Return the page that a person had it from, as far as that is known."""
-    return base.page(served.file) or job.step.resource.homepage or ""
-
-
-def now() -> str:
-    """Return the time, as a manifest has it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def check_tools(release: Release) -> None:
+def _check_tools(release: Release) -> None:
     """Check that this machine can unpack a release, before anything of it is downloaded.
 
     Raises:

@@ -15,8 +15,7 @@ from covcat.catalog.files import GitHubFile
 from covcat.catalog.matching import IMAGE_SUFFIXES, OF_IMAGES
 from covcat.catalog.selection import matches
 from covcat.digests import UNPUBLISHED
-from covcat.fetching.build import Job
-from covcat.fetching.place import Piece
+from covcat.fetching.base import Build, Piece
 from covcat.files import disk_errors, make_folder
 from covcat.names import common_folder, unsafe_name
 
@@ -58,23 +57,21 @@ class Move:
 _STAY = Move()
 
 
-def put_right(job: Job, parts: list[Piece]) -> list[Piece]:
+def put_right(build: Build, parts: list[Piece]) -> list[Piece]:
     """Move what came to where the entry expects it, and say so; warn of tables that are not there.
 
     Only what no listing or digest pins is moved, and only all of it together.
     """
-    resource, release = job.step.resource, job.release
+    resource, release = build.resource, build.release
     if len(parts) == 1 and _may_move(parts[0]):
         (part,) = parts
         folder = part.served.folder
         paths = [one.path.removeprefix(folder) for one in part.files]
         move, seen = judged(paths, _named(resource, release, folder))
         if move != _STAY:
-            parts = [_moved(job, part, move)]
-            job.bench.progress.note(
-                f"{job.case.name}: {move.in_words}, since the entry names `{folder}{seen}`"
-            )
-    _warn_of_absent(job, [one.path for part in parts for one in part.files])
+            parts = [_moved(build, part, move)]
+            build.say(f"{move.in_words}, since the entry names `{folder}{seen}`")
+    _warn_of_absent(build, [one.path for part in parts for one in part.files])
     return parts
 
 
@@ -172,10 +169,10 @@ def _folders(glob: str) -> Iterator[str]:
 # ---- moving, and telling -----------------------------------------------------------------------
 
 
-def _moved(job: Job, part: Piece, move: Move) -> Piece:
+def _moved(build: Build, part: Piece, move: Move) -> Piece:
     """Move the files of the only part there is."""
-    files, folder = job.built / "files", part.served.folder
-    aside = job.workshop / "moved"
+    files, folder = build.folder / "files", part.served.folder
+    aside = build.workshop / "moved"
     with disk_errors("put the files where the entry expects them"):
         (files / folder / move.out_of).rename(aside)
         left = [one for one in (files, *files.rglob("*")) if one.is_dir()]
@@ -188,15 +185,14 @@ def _moved(job: Job, part: Piece, move: Move) -> Piece:
     return replace(part, files=tuple(new), transfer=replace(part.transfer, tree=None))
 
 
-def _warn_of_absent(job: Job, paths: Sequence[str]) -> None:
+def _warn_of_absent(build: Build, paths: Sequence[str]) -> None:
     """Name the label tables of the entry that are not among the files, and what looks like one."""
-    name = job.case.name
-    for table in _tables(job.step.resource, job.release):
+    for table in _tables(build.resource, build.release):
         if table.reader in OF_IMAGES or any(matches(path, [table.path]) for path in paths):
             continue
         alike = [one for one in paths if matches(one, [f"*/{table.path}"])]
         where = f"; `{alike[0]}` may be it, in a folder too many" if len(alike) == 1 else ""
-        job.bench.progress.note(
-            f"{name}: warning: the label table `{table.path}` that the entry names is not among "
+        build.say(
+            f"warning: the label table `{table.path}` that the entry names is not among "
             f"the files{where}"
         )

@@ -1,47 +1,100 @@
-"""Archives of a data set that were unpacked before: what they held is taken from what is here.
+"""What is here of a release, and right: taken over as it is, after every byte was read again."""
 
-Only where their host still says what it said then, and after every byte was read again.
-"""
-
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from covcat.catalog import selection
+from covcat.catalog.files import AnyFile, GitHubFile
+from covcat.catalog.listing import ListedFile, Listing
 from covcat.download.remote import RemoteFile
-from covcat.fetching.build import Job
-from covcat.fetching.place import Piece
-from covcat.fetching.plan import Chosen
-from covcat.files import StoredFile, put
-from covcat.store import verify
+from covcat.errors import IntegrityError
+from covcat.fetching import brought
+from covcat.fetching.base import Build, Piece, record_given
+from covcat.fetching.brought import GivenFile
+from covcat.fetching.choose import Hosts
+from covcat.files import StoredFile, disk_errors, hashed, in_batches, put
+from covcat.hosts.base import alone
+from covcat.progress import Progress
+from covcat.store import compare, verify
 from covcat.store.manifest import Manifest, Transfer
 from covcat.text import plural
 
 
-def unpacked(job: Job, wanted: Sequence[Chosen], served: Sequence[RemoteFile]) -> list[Piece]:
-    """Put the files of those archives of `wanted` in their places that need not come again.
+def pieces(build: Build, hosts: Hosts, *, sound: Mapping[str, StoredFile]) -> list[Piece]:
+    """Put files of the release that is here in their places; `sound` has them by their paths."""
+    del hosts  # nobody is asked
+    for path in sound:
+        put(build.here / path, build.folder / path)
+    files = tuple(
+        replace(one, path=path.removeprefix("files/"))
+        for path, one in sound.items()
+        if path.startswith("files/")
+    )
+    served = alone(build.release.files[0], "files")
+    return [Piece(served, record_given(build, served, "files", files), files)]
 
-    `served` is all that the hosts have of the release.
+
+def find_listed(
+    name: str, folder: Path, listing: Listing, progress: Progress
+) -> dict[str, StoredFile]:
+    """Hash every file; return those that are as listed, by their places in the release folder."""
+    wanted = [
+        StoredFile(path=row.path, bytes=row.bytes or 0, sha256="", mode=row.mode, blob=row.blob)
+        for row in listing.values()
+    ]
+    task = progress.start(name, sum(one.bytes for one in wanted))
+
+    def look(batch: list[StoredFile]) -> list[StoredFile]:
+        looked = [_as_listed(folder / "files", one, listing[one.path]) for one in batch]
+        progress.advance(task, sum(one.bytes for one in batch))
+        return [one for one in looked if one is not None]
+
+    try:
+        return {f"files/{one.path}": one for found in in_batches(look, wanted) for one in found}
+    finally:
+        progress.finish(task)
+
+
+def _as_listed(files: Path, wanted: StoredFile, row: ListedFile) -> StoredFile | None:
+    """Return a file as it is on disk, or None if it is not the listed one."""
+    path = files / wanted.path
+    try:
+        if path.is_symlink() or not path.is_file():
+            return None
+        got = hashed(path, wanted)
+    except OSError:  # it cannot be read: another will come
+        return None
+    pointer = compare.pointer_blob(got.sha256, got.bytes)
+    if row.blob and got.blob != row.blob and pointer == row.blob:
+        got = replace(got, blob=row.blob, lfs=True)
+    return None if compare.against_listing([got], {row.path: row}) else got
+
+
+def unpacked(build: Build, hosts: Hosts) -> list[Piece]:
+    """Put the files of those archives in their places that were unpacked before.
+
+    Only where the host still says what it said then.
     """
-    before = job.case.before
-    is_plain = job.case.listing is None and not job.step.options.wants_archives
+    before = build.before
+    is_plain = build.listing is None and not build.options.wants_archives
     if before is None or before.form != "files" or not is_plain:
         return []
-    known = _known(before, [one for one, inside in wanted if not inside], served)
-    folder = job.bench.store.release(before.resource, before.release)
-    record = replace(before, files=tuple(file for part in known for file in part.files), missing=())
-    damaged = set(verify.checked(folder, record, job.bench.progress).damaged)
+    choice = hosts.choice
+    whole = [one for one, inside in choice.inside.items() if not inside]
+    known = _known(before, whole, choice.served)
+    record = replace(before, files=tuple(file for one in known for file in one.files), missing=())
+    damaged = set(verify.checked(build.here, record, build.run.progress).damaged)
     found = []
-    for part in known:
-        if not damaged.isdisjoint(file.path for file in part.files):
+    for piece in known:
+        if not damaged.isdisjoint(file.path for file in piece.files):
             continue
-        for file in part.files:
-            put(folder / file.path, job.built / file.path)
-        files = [replace(one, path=one.path.removeprefix("files/")) for one in part.files]
-        found.append(replace(part, files=tuple(files)))
+        for file in piece.files:
+            put(build.here / file.path, build.folder / file.path)
+        files = [replace(one, path=one.path.removeprefix("files/")) for one in piece.files]
+        found.append(replace(piece, files=tuple(files)))
     if found:
-        job.bench.progress.note(
-            f"{job.case.name}: here already: {plural(len(found), 'archive')} of it"
-        )
+        build.say(f"here already: {plural(len(found), 'archive')} of it")
     return found
 
 
@@ -55,16 +108,13 @@ def _known(
     found = []
     for one in wanted:
         transfer = transfers.get((one.entry, one.folder))
-        if transfer is None or not _is_whole(transfer) or not _is_same(one, transfer):
+        if transfer is None or not _is_same(one, transfer):
+            continue
+        if transfer.left_out or any(inner.left_out for inner in transfer.nested):  # not all of it
             continue
         files = _files_of(one, before, folders)
         found += [Piece(one, transfer, files)] if files else []
     return found
-
-
-def _is_whole(transfer: Transfer) -> bool:
-    """Tell if all of an archive was unpacked, whatever was asked for and excluded then."""
-    return not transfer.left_out and not any(one.left_out for one in transfer.nested)
 
 
 def _files_of(
@@ -90,3 +140,60 @@ def _is_same(one: RemoteFile, transfer: Transfer) -> bool:
     pairs = [(recorded.get(digest.kind), digest.value) for digest in one.digests]
     known = [(had, value) for had, value in pairs if had is not None]
     return bool(known) and all(had == value for had, value in known)
+
+
+# ---- a release that is added to by hand ---------------------------------------------------------
+
+
+def find_recorded(build: Build) -> list[GivenFile]:
+    """Return what is here of the release, as far as it is as it was recorded."""
+    before = build.before
+    found = []
+    for one in before.files if before else ():
+        path = build.here / one.path
+        if not one.path.startswith("files/"):
+            continue
+        is_sound = path.is_file() and not path.is_symlink()
+        with disk_errors(f"read `{path}`"):
+            if is_sound and hashed(path, one).sha256 == one.sha256:
+                stored = replace(one, path=one.path.removeprefix("files/"))
+                found.append(GivenFile(stored, path, None, is_ours=True))
+            else:
+                build.say(f"`{path}` is not as recorded")
+    return found
+
+
+def keep(build: Build, files: dict[str, StoredFile]) -> list[Piece]:
+    """Return how what was here before came, with its files and archives."""
+    before, parts = build.before, []
+    downloads = before.downloads if before else ()
+    if not files and not any(one.archive for one in downloads):
+        return []
+    for transfer in sorted(downloads, key=lambda one: one.is_archive):  # which take what is left
+        file = file_of(build, transfer.entry)
+        served = replace(alone(file, transfer.name), entry=transfer.entry)
+        folder = transfer.folder if transfer.folder is not None else file.into or ""
+        if transfer.is_archive:
+            own, files = tuple(files.values()), {}
+        else:
+            own = tuple(filter(None, [files.pop(folder + transfer.name, None)]))
+        if transfer.archive:
+            path = build.here / transfer.archive
+            copy = brought.read(path, target=build.folder / transfer.archive)
+            if copy.sha256 != transfer.sha256:
+                raise IntegrityError(
+                    f"`{path}` is not as recorded", hint=f"covcat verify {build.name}"
+                )
+        parts.append(Piece(served, transfer, own))
+    if files:  # copies of what came file by file
+        parts[0] = replace(parts[0], files=(*parts[0].files, *files.values()))
+    return parts
+
+
+def file_of(build: Build, entry: int) -> AnyFile:
+    """Return what the catalog says of a file; a tree only where nothing else is in the listing."""
+    files = build.release.files
+    file = files[entry] if entry < len(files) else files[0]
+    if isinstance(file, GitHubFile) and len(files) > 1:
+        return replace(file, tree=None)
+    return file

@@ -1,286 +1,283 @@
 """What a person downloaded by hand -> the files of a release, in their places.
 
-A release with a listing is recognised by the contents of its files, however they were packed
-(`match`); another by the paths of its files, by the digests that the catalog pins or
-its host names, else by their names.
+A release with a listing is recognised by the contents of its files, however they were packed, and
+what is here of it already is one more source; another by the paths of its files, by the digests
+that the catalog pins or its host names, else by their names.
 """
 
-import hashlib
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from covcat import hosts
 from covcat.catalog import selection
 from covcat.catalog.files import AnyFile, GitHubFile, WebFile
+from covcat.catalog.listing import Listing
 from covcat.digests import PINNED, Digests
-from covcat.download.api import Api
-from covcat.download.http import Web
 from covcat.download.remote import Download, RemoteFile, compared
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError, NotFoundError
-from covcat.fetching import brought, folders, match, place, plan
-from covcat.fetching.brought import GivenPath
-from covcat.fetching.build import Job, address, now, recorded
-from covcat.fetching.place import Piece
-from covcat.files import StoredFile, disk_errors
-from covcat.hosts import base
-from covcat.hosts.base import HostContext, alone, one_of
-from covcat.names import common_folder, is_litter, only_volumes, split
+from covcat.fetching import brought, folders, from_disk, match, plan
+from covcat.fetching.base import (
+    Build,
+    Piece,
+    is_repository,
+    now,
+    page_of,
+    record_given,
+    record_one,
+)
+from covcat.fetching.brought import GivenFile, GivenPath
+from covcat.fetching.choose import Hosts
+from covcat.fetching.match import Pairs
+from covcat.fetching.place import make_piece
+from covcat.files import StoredFile, disk_errors, link_or_copy, make_folder
+from covcat.hosts import base, list_files
+from covcat.hosts.base import alone, one_of
+from covcat.names import is_litter, only_volumes, split
 from covcat.store import compare
+from covcat.store.manifest import Transfer
 from covcat.text import plural
 
 
-def adopted(job: Job, paths: Sequence[Path]) -> list[Piece]:
-    """Put what was brought in its places.
+def pieces(build: Build, hosts: Hosts, *, paths: Sequence[Path]) -> list[Piece]:
+    """Put what was given in its places.
 
     Raises:
         NotFoundError: a path is not there.
         IntegrityError: it is not the release, or less than is here; what differs is named.
         ExtractionError: an archive is damaged or unsafe.
     """
-    sources = brought.brought(paths, job.bench.store)
-    brought.say_what_is_left_out(sources, job.case.name, job.bench.progress)
-    if job.case.listing is not None:
-        parts = match.by_contents(job, job.case.listing, sources)
+    sources = brought.look_at(paths, build.run.store)
+    brought.say_what_is_left_out(build, sources)
+    if build.listing is not None:
+        found = _by_contents(build, build.listing, sources)
     else:
-        parts = folders.put_right(job, _as_before(job, _unlisted(job, sources)))
-        names = (one.path for part in parts for one in part.files)
-        match.check_no_pointers(job, ((name, job.built / "files" / name) for name in names))
+        for source in sources:
+            if source.litter:
+                what = f"{plural(len(source.litter), 'file')} that desktops left in `{source.name}`"
+                build.say(f"{what} left out")
+        known = _known(build, hosts)
+        if known is None:
+            found = [piece for source in sources for piece in _as_it_is(build, source)]
+        else:
+            found = _by_name(build, known, sources)
+        found = folders.put_right(build, _as_before(build, found))
+        names = (one.path for piece in found for one in piece.files)
+        match.check_no_pointers(build, ((name, build.folder / "files" / name) for name in names))
     for source in sources:
         brought.check_unchanged(source.path, source.stamp)
-    _check_nothing_lost(job, parts)
-    return parts
-
-
-def _unlisted(job: Job, sources: list[GivenPath]) -> list[Piece]:
-    for source in sources:
-        if source.litter:
-            what = f"{plural(len(source.litter), 'file')} that desktops left in `{source.name}`"
-            job.bench.progress.note(f"{job.case.name}: {what} left out")
-    known = _known(job)
-    if known is not None:
-        return _by_name(job, known, sources)
-    return [part for source in sources for part in _as_it_is(job, source)]
+    _check_nothing_lost(build, found)
+    return found
 
 
 # ---- what is here already ----------------------------------------------------------------------
 
 
-def _check_nothing_lost(job: Job, parts: Iterable[Piece]) -> None:
+def _check_nothing_lost(build: Build, found: Iterable[Piece]) -> None:
     """A release may only grow: every file that is here must be in the new one, as it is."""
     there: dict[str, str] = {}
-    for part in parts:
-        there |= {f"files/{one.path}": one.sha256 for one in part.files}
-        if part.transfer.archive:
-            there[part.transfer.archive] = part.transfer.sha256
-    before = job.case.before
+    for piece in found:
+        there |= {f"files/{one.path}": one.sha256 for one in piece.files}
+        if piece.transfer.archive:
+            there[piece.transfer.archive] = piece.transfer.sha256
+    before = build.before
     lost = [one.path for one in before.files if there.get(one.path) != one.sha256] if before else []
     if lost:
-        raise _would_lose(job, f"{plural(len(lost), 'file')} now here", sorted(lost))
+        raise _would_lose(build, f"{plural(len(lost), 'file')} now here", sorted(lost))
 
 
-def _as_before(job: Job, parts: list[Piece]) -> list[Piece]:
+def _as_before(build: Build, found: list[Piece]) -> list[Piece]:
     """Where no listing decides, take only the very same again; what was verified stays so."""
-    before = job.case.before
-    if before is None:
-        return parts
-    now_here = {(part.transfer.entry, part.transfer.sha256) for part in parts}
-    pinned = {part.transfer.entry for part in parts if _is_pinned(part)}
-    earlier = {(one.entry, one.sha256): one for one in before.downloads}
+    if build.before is None:
+        return found
+    now_here = {(piece.transfer.entry, piece.transfer.sha256) for piece in found}
+    pinned = {  # by the catalog's own word, however it is packed
+        piece.transfer.entry
+        for piece in found
+        if (isinstance(piece.file, GitHubFile) and piece.file.tree is not None)
+        or piece.transfer.verified_by in PINNED
+    }
+    earlier = {(one.entry, one.sha256): one for one in build.before.downloads}
     lost = [
         one.name for key, one in earlier.items() if key not in now_here and one.entry not in pinned
     ]
     if lost:
-        raise _would_lose(job, f"{plural(len(lost), 'download')} now here", sorted(lost))
-    found = []
-    for part in parts:
-        one = earlier.get((part.transfer.entry, part.transfer.sha256))
-        is_weaker = one is not None and part.transfer.verified_by == "first-use"
-        kind = one.verified_by if one and is_weaker else part.transfer.verified_by
-        found.append(replace(part, transfer=replace(part.transfer, verified_by=kind)))
+        raise _would_lose(build, f"{plural(len(lost), 'download')} now here", sorted(lost))
+    same = []
+    for piece in found:
+        transfer = piece.transfer
+        one = earlier.get((transfer.entry, transfer.sha256))
+        if one is not None and transfer.verified_by == "first-use":
+            transfer = replace(transfer, verified_by=one.verified_by)
+        same.append(replace(piece, transfer=transfer))
+    return same
+
+
+def _would_lose(build: Build, what: str, names: Sequence[str]) -> IntegrityError:
+    return IntegrityError(
+        f"`{build.name}` is here already, and what was given has not all of it: it would lose "
+        f"{what}",
+        hint=f"covcat fetch {build.name}; or move `{build.here}` away first",
+        details=[f"would be lost: {name}" for name in names],
+    )
+
+
+# ---- a release with a listing ------------------------------------------------------------------
+
+
+def _by_contents(build: Build, listing: Listing, sources: list[GivenPath]) -> list[Piece]:
+    """Give each path of the listing the file that has its contents, given or here already."""
+    here = from_disk.find_recorded(build)
+    found = brought.read_given(build, sources, listing)
+    is_git = is_repository(build.release)
+    pairs = match.pair_by_contents(listing, [*here, *found], is_git=is_git)
+    if len(pairs) < len(listing):
+        used = {id(match.found) for match in pairs.values()}
+        found += brought.unpack_inside(build, [one for one in found if id(one) not in used])
+        pairs = match.pair_by_contents(listing, [*here, *found], is_git=is_git)
+    if is_git:
+        not_meant = ((path, one.found.path) for path, one in pairs.items() if not one.lfs)
+        match.check_no_pointers(build, not_meant)
+    if len(pairs) < len(listing):
+        match.check_all(build, listing, pairs, found)
+    files = _place(build, listing, pairs)
+    kept = {path: files[path] for path in files if pairs[path].found.source is None}
+    parts = from_disk.keep(build, kept)
+    for source in sources:
+        own = tuple(files[path] for path in files if pairs[path].found.source is source)
+        if own:
+            served = replace(alone(from_disk.file_of(build, 0), source.name), entry=0)
+            parts.append(Piece(served, _record(build, source, served, found), own))
+    match.say_what_is_recognised(build, pairs, found)
+    return _add_trees(build, parts) if len(pairs) == len(listing) else parts
+
+
+def _place(build: Build, listing: Listing, pairs: Pairs) -> dict[str, StoredFile]:
+    """Give each file its place: link what is ours, copy what is the person's or was taken once."""
+    files: dict[str, StoredFile] = {}
+    linked: set[Path] = set()
+    for path, pair in pairs.items():
+        one, row, target = pair.found, listing[path], build.folder / "files" / path
+        if one.is_ours and one.path not in linked:
+            linked.add(one.path)
+            with disk_errors(f"write `{path}`"):
+                make_folder(target.parent)
+                link_or_copy(one.path, target)
+        elif brought.read(one.path, target=target).sha256 != one.stored.sha256:
+            raise IntegrityError(f"`{one.path}` changed while it was read")
+        blob = row.blob or (None if one.stored.lfs else one.stored.blob)
+        files[path] = replace(one.stored, path=path, mode=row.mode, blob=blob, lfs=pair.lfs)
+    return files
+
+
+def _add_trees(build: Build, found: list[Piece]) -> list[Piece]:
+    """Note the tree of a whole state, as if its archive had come."""
+    file = build.release.files[0]
+    if not isinstance(file, GitHubFile) or len(build.release.files) != 1:
+        return found
+    files = tuple(one for piece in found for one in piece.files)
+    tree = compare.tree_of(files, file)
+    found = [
+        replace(piece, transfer=replace(piece.transfer, tree=tree, keep=file.keep))
+        if piece.transfer.is_archive
+        else piece
+        for piece in found
+    ]
+    if file.tree and not found[0].transfer.is_archive:  # `prove` takes their tree from them alone
+        return [replace(piece, files=() if index else files) for index, piece in enumerate(found)]
     return found
 
 
-def _is_pinned(part: Piece) -> bool:
-    """Tell what is the very same by the catalog's own word, however it is packed."""
-    has_tree = isinstance(part.file, GitHubFile) and part.file.tree is not None
-    return has_tree or part.transfer.verified_by in PINNED
-
-
-def _would_lose(job: Job, what: str, names: Sequence[str]) -> IntegrityError:
-    folder = job.bench.store.release(job.step.resource.id, job.release.id)
-    return IntegrityError(
-        f"`{job.case.name}` is here already, and what was given has not all of it: it would lose "
-        f"{what}",
-        hint=f"covcat fetch {job.case.name}; or move `{folder}` away first",
-        details=[f"would be lost: {name}" for name in names],
-    )
+def _record(
+    build: Build, source: GivenPath, served: RemoteFile, found: list[GivenFile]
+) -> Transfer:
+    """Record what was given."""
+    if source.is_folder:
+        own = [
+            one.stored
+            for one in found
+            if one.source is source and not (one.is_ours or is_litter(one.stored.path))
+        ]
+        return record_given(build, served, source.name, own)
+    digests = brought.read(source.path)
+    return record_one(build, served, source.name, digests.size, digests.sha256)
 
 
 # ---- a release whose files are known by name ---------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class GivenFile:
-    """One file as it was brought."""
-
-    name: str  # path relative to what was given
-    path: Path
-    source: GivenPath
-
-
-def _known(job: Job) -> list[RemoteFile] | None:
+def _known(build: Build, hosts: Hosts) -> list[RemoteFile] | None:
     """Return the files that the release should have; None where nobody says.
 
     Raises:
         NetworkError: its host says so, and could not be asked; only --offline does without it.
     """
-    files, bench = job.release.files, job.bench
+    files = build.release.files
     if not files:
         return None
-    with closing(Web(bench.network)) as web:
-        try:
-            return hosts.list_files(files, HostContext(Api(web, bench.network, bench.progress)))
-        except NetworkError as error:
-            if not bench.network.offline:
-                error.hint = (
-                    f"try again; covcat import {job.case.name} FILE… --offline takes what you "
-                    "give it, compared with nothing"
-                )
-                raise
-            reason = error.message
-        except ActionNeededError as error:
-            reason = error.message
-    bench.progress.note(f"{reason}; what its host says of the files is not compared")
+    try:
+        return list_files(files, hosts.context)
+    except NetworkError as error:
+        if not build.run.network.offline:
+            error.hint = (
+                f"try again; covcat import {build.name} FILE… --offline takes what you "
+                "give it, compared with nothing"
+            )
+            raise
+        reason = error.message
+    except ActionNeededError as error:
+        reason = error.message
+    build.run.progress.note(f"{reason}; what its host says of the files is not compared")
     return plan.named(files)
 
 
-def _by_name(job: Job, known: list[RemoteFile], sources: list[GivenPath]) -> list[Piece]:
+def _by_name(build: Build, known: list[RemoteFile], sources: list[GivenPath]) -> list[Piece]:
     """Give each file of the release what has its path, digest or name; a lone one is the one."""
     if len(known) == 1 and len(sources) == 1:
-        return [_only(job, known[0], sources[0])]
-    loose = [GivenFile(name, path, one) for one in sources for name, path in one.everything]
+        return [_only(build, known[0], sources[0])]
+    lying = [one for source in sources for one in source.everything]
     if len(known) == 1:
-        _check_whole(known[0], [one.name for one in loose if not is_litter(one.name)])
-    pairs = _matched(known, loose)
-    parts, wrong = [], []
-    for served, one in pairs:
+        _check_whole(known[0], [name for name, _ in lying if not is_litter(name)])
+    pairs = match.pair_by_name(known, lying)
+    found, wrong = [], []
+    for served, (_, path) in pairs:
         try:
-            parts.append(_verified(job, served, one.path))
+            found.append(_verified(build, served, path))
         except IntegrityError as error:
             wrong.append(f"{served.path}: {error.message}")
     there, used = {served.path for served, _ in pairs}, {one for _, one in pairs}
     lost = [served for served in known if served.path not in there]
-    missing = [served.path for served in lost]
-    extra = sorted({brought.printable(one.name) for one in loose if one not in used})
-    extra = [name for name in extra if not is_litter(name)]
-    _check_named(job, wrong, () if job.step.options.allow_missing and parts else missing, extra)
-    job.lost.extend(lost)
-    return parts
-
-
-def _check_named(
-    job: Job, wrong: Sequence[str], missing: Sequence[str], extra: Sequence[str]
-) -> None:
-    """Refuse what is wrong or missing; what is none of the release's is only told."""
-    name = job.case.name
+    extra = {brought.printable(one[0]) for one in lying if one not in used}
+    extra = {name for name in extra if not is_litter(name)}
+    missing = () if build.options.allow_missing and found else tuple(one.path for one in lost)
     if wrong or missing:
         findings = compare.Findings(
-            changed=tuple(wrong), missing=tuple(missing), extra=tuple(extra)
+            changed=tuple(wrong), missing=missing, extra=tuple(sorted(extra))
         )
-        hint = f"covcat import {name} --allow-missing keeps what is there"
-        if job.case.before is not None:
-            hint = f"covcat fetch {name}"
-        compare.check_findings(findings, f"what was given is not `{name}`", hint)
+        hint = f"covcat import {build.name} --allow-missing keeps what is there"
+        if build.before is not None:
+            hint = f"covcat fetch {build.name}"
+        compare.check_findings(findings, f"what was given is not `{build.name}`", hint)
     if extra:
-        note = f"{plural(len(extra), 'file')} left out as none of the release's"
-        job.bench.progress.note(f"{name}: {note}")
+        build.say(f"{plural(len(extra), 'file')} left out as none of the release's")
+    build.lost.extend(lost)
+    return found
 
 
-def _matched(
-    known: Sequence[RemoteFile], loose: Sequence[GivenFile]
-) -> list[tuple[RemoteFile, GivenFile]]:
-    """Pair what the release has with what lies there: by path, else by digest, else by name."""
-    free, left = dict.fromkeys(loose), dict.fromkeys(known)
-    pairs: dict[RemoteFile, GivenFile] = {}
-
-    def take(served: RemoteFile, one: GivenFile | None) -> None:
-        if one is not None:
-            pairs[served] = one
-            del free[one], left[served]
-
-    above = common_folder(one.name for one in loose if not is_litter(one.name))
-    around = common_folder(one.path for one in known)
-    ways: list[tuple[Callable[[str], str], str]] = [
-        (lambda name: name, ""),
-        (_without_first_folder, ""),
-        (lambda name: name.removeprefix(above), ""),  # folders too many
-        (lambda name: name.removeprefix(above), around),  # and too few
-    ]
-    for key, lacks in ways:
-        lying = {key(one.name): one for one in reversed(free)}
-        for served in list(left):
-            take(served, lying.get(served.path.removeprefix(lacks)))
-    for served, one in _by_digest(left, free):
-        take(served, one)
-    names = Counter(_last(one.name) for one in free) + Counter(one.name for one in left)
-    lying = {_last(one.name): one for one in free}
-    for served in list(left):
-        take(served, lying.get(served.name) if names[served.name] == 2 else None)
-    return [(served, pairs[served]) for served in known if served in pairs]
-
-
-def _without_first_folder(path: str) -> str:
-    return path.partition("/")[2]
-
-
-def _last(path: str) -> str:
-    return path.rpartition("/")[2]
-
-
-def _by_digest(
-    left: Iterable[RemoteFile], free: Iterable[GivenFile]
-) -> list[tuple[RemoteFile, GivenFile]]:
-    """Find, for what has a digest, the file that has it; what has another size is not read."""
-    wanted = [one for one in left if one.digests]
-    sizes = {one.bytes for one in wanted}
-    kinds = {digest.kind for one in wanted for digest in one.digests}
-    pairs: list[tuple[RemoteFile, GivenFile]] = []
-    for one in free if wanted else ():
-        with brought.reading(one.path):
-            size = one.path.stat().st_size
-        if not {None, size} & sizes:
-            continue
-        digests = Digests(kinds, size)
-        for data in brought.pieces(one.path):
-            digests.update(data)
-        digests.settle()
-        for served in wanted:
-            got = [(digests.hexdigest(d.kind) or "")[: len(d.value)] for d in served.digests]
-            if got == [digest.value for digest in served.digests]:
-                pairs.append((served, one))
-                wanted.remove(served)
-                break
-    return pairs
-
-
-def _only(job: Job, served: RemoteFile, source: GivenPath) -> Piece:
+def _only(build: Build, served: RemoteFile, source: GivenPath) -> Piece:
     """Take the one thing that was given for the one file that the release has."""
     if not source.is_folder:
-        return _verified(job, served, source.path)
-    pairs = _matched([served], [GivenFile(name, path, source) for name, path in source.files])
-    found = pairs[0][1].path if pairs else _only_archive(source, served.file)
+        return _verified(build, served, source.path)
+    pairs = match.pair_by_name([served], source.files)
+    found = pairs[0][1][1] if pairs else _only_archive(source, served.file)
     if found:
-        return _verified(job, served, found)
+        return _verified(build, served, found)
     if served.digests:
         raise NotFoundError(
             f"`{source.path}` does not hold `{served.name}`",
             hint="covcat import takes the archive as it was downloaded",
         )
-    return _folder(job, source, served)
+    return _take_folder(build, source, served)
 
 
 def _only_archive(source: GivenPath, file: AnyFile) -> Path | None:
@@ -291,36 +288,38 @@ def _only_archive(source: GivenPath, file: AnyFile) -> Path | None:
     return path if brought.kind_of(path) else None
 
 
-def _verified(job: Job, served: RemoteFile, path: Path) -> Piece:
+def _verified(build: Build, served: RemoteFile, path: Path) -> Piece:
     """Compare a file with all that is known of it, then unpack it or give it its place."""
     stamp = brought.stamp(path)
     kind = brought.kind_of(path) if served.unpack != "none" else None
     if served.unpack != "none" and kind is None:
         brought.check_no_volume(path)
+        is_any = served.unpack == "any"
+        format = "of any known format" if is_any else f"of format {served.unpack}"
         raise IntegrityError(
-            f"`{path.name}` is no archive: expected one {_format(served)}",
-            hint=f"open {base.page(served.file) or job.step.resource.homepage}",
+            f"`{path.name}` is no archive: expected one {format}",
+            hint=f"open {base.page(served.file) or build.resource.homepage}",
         )
-    is_kept = kind is None or job.step.options.wants_archives
-    copy = job.workshop / f"copy-{os.urandom(4).hex()}" if is_kept else None
-    digests = Digests([one.kind for one in served.digests], stamp[1])
-    _drink(path, digests, copy)
+    is_kept = kind is None or build.options.wants_archives
+    copy = build.workshop / f"copy-{os.urandom(4).hex()}" if is_kept else None
+    kinds = [one.kind for one in served.digests]
+    digests = brought.read(path, Digests(kinds, stamp[1]), copy, f"copy `{path}`")
     got = Download(
         path=copy or path,
         name=served.name,
-        url=address(job, served),
-        final_url=address(job, served),
+        url=page_of(build, served),
+        final_url=page_of(build, served),
         mirror=None,
         bytes=digests.size,
-        sha256=digests.hexdigest("sha256") or "",
+        sha256=digests.sha256,
         md5=digests.hexdigest("md5"),
         verified_by=compared(served, served.digests, str(path), digests.size, digests.hexdigest),
         finished_at=now(),
         imported_from=brought.printable(path.name),
     )
-    part = place.part(replace(served, unpack=kind or served.unpack), got, job.site)
+    piece = make_piece(build, replace(served, unpack=kind or served.unpack), got)
     brought.check_unchanged(path, stamp)
-    return part
+    return piece
 
 
 def _check_whole(served: RemoteFile, names: Sequence[str]) -> None:
@@ -329,40 +328,23 @@ def _check_whole(served: RemoteFile, names: Sequence[str]) -> None:
         raise split(part)
 
 
-def _format(served: RemoteFile) -> str:
-    return "of any known format" if served.unpack == "any" else f"of format {served.unpack}"
-
-
-def _drink(path: Path, digests: Digests, copy: Path | None) -> None:
-    """Hash a file, and copy it if it is to stay: a link would change with the person's own."""
-    with disk_errors(f"copy `{path}`"):
-        target = copy.open("xb") if copy else None
-        try:
-            for data in brought.pieces(path):
-                digests.update(data)
-                if target is not None:
-                    target.write(data)
-        finally:
-            if target is not None:
-                target.close()
-            digests.settle()
-
-
 # ---- what nobody lists -------------------------------------------------------------------------
 
 
-def _as_it_is(job: Job, source: GivenPath) -> list[Piece]:
+def _as_it_is(build: Build, source: GivenPath) -> list[Piece]:
     """Take what was given without anything to compare it with."""
     _check_safe_names(source)
-    files = job.release.files
-    file = files[0] if files else replace(_own(job), unpack="any")
+    files = build.release.files
+    # where a resource offers none, something stands for the file
+    own = WebFile(host="web", name="local", url=build.resource.homepage or "", unpack="any")
+    file = files[0] if files else own
     if archive := _only_archive(source, file):
-        return [_verified(job, alone(file, archive.name), archive)]
+        return [_verified(build, alone(file, archive.name), archive)]
     if source.is_folder and files and not file.is_set:
-        return [_folder(job, source, alone(file, source.name))]
+        return [_take_folder(build, source, alone(file, source.name))]
     found = [one_of(file, name, id="", size=None) for name, _ in source.files]
     pairs = zip(found, source.files, strict=True)
-    return [_verified(job, served, path) for served, (_, path) in pairs]
+    return [_verified(build, served, path) for served, (_, path) in pairs]
 
 
 def _check_safe_names(source: GivenPath) -> None:
@@ -375,23 +357,17 @@ def _check_safe_names(source: GivenPath) -> None:
         )
 
 
-def _folder(job: Job, source: GivenPath, served: RemoteFile) -> Piece:
+def _take_folder(build: Build, source: GivenPath, served: RemoteFile) -> Piece:
     """Take a folder for the archive that it was unpacked from."""
     _check_safe_names(source)
     _check_whole(served, [name for name, _ in source.files])
-    file, files, sums = served.file, list[StoredFile](), hashlib.sha256()
+    files: list[StoredFile] = []
     for name, path in source.files:
-        if selection.matches(name, file.exclude):
-            continue
-        sha256, size = match.copied(path, job.built / "files" / f"{served.folder}{name}")
-        files.append(StoredFile(path=f"{served.folder}{name}", bytes=size, sha256=sha256))
-        sums.update(f"{sha256}  {name}\n".encode())
+        if not selection.matches(name, served.file.exclude):
+            copy = brought.read(path, target=build.folder / "files" / f"{served.folder}{name}")
+            files.append(StoredFile(path=name, bytes=copy.size, sha256=copy.sha256))
     if not files:
         raise IntegrityError(f"`{source.path}` has no files in it")
-    size = sum(one.bytes for one in files)
-    return Piece(served, recorded(job, served, source.name, size, sums.hexdigest()), tuple(files))
-
-
-def _own(job: Job) -> AnyFile:
-    """Return what stands for the file of a resource that offers none."""
-    return WebFile(host="web", name="local", url=job.step.resource.homepage or "")
+    transfer = record_given(build, served, source.name, files)
+    placed = (replace(one, path=f"{served.folder}{one.path}") for one in files)
+    return Piece(served, transfer, tuple(placed))

@@ -1,102 +1,53 @@
-"""What was brought -> the files of a release with a listing, recognised by their contents.
+"""Which file is which: what was given against what a release has.
 
-What is here of the release already is one more source: nothing that is here is lost.
+Where a listing says what it has, by contents; else by path, by digest, and at last by name.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from covcat.catalog.files import AnyFile, GitHubFile
 from covcat.catalog.listing import ListedFile, Listing
-from covcat.digests import blob_hasher
+from covcat.digests import Digests
 from covcat.download.remote import RemoteFile
 from covcat.errors import IntegrityError
 from covcat.fetching import brought
-from covcat.fetching.brought import Found, GivenPath
-from covcat.fetching.build import Job, recorded
-from covcat.fetching.place import Piece
-from covcat.files import StoredFile, disk_errors, hashed, link_or_copy, make_folder
+from covcat.fetching.base import Build, is_repository
+from covcat.fetching.brought import GivenFile
+from covcat.files import StoredFile
 from covcat.hosts import github_lfs
-from covcat.hosts.base import alone
-from covcat.names import is_litter
+from covcat.names import common_folder, is_litter
 from covcat.store import compare
-from covcat.store.manifest import Manifest, Transfer
 from covcat.text import plural
+
+Lying = tuple[str, Path]  # a file that was given: its path in what was given, and its path
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
     """The file that has the contents of a row, or those that its pointer of Git LFS points to."""
 
-    found: Found
+    found: GivenFile
     lfs: bool
 
 
 Pairs = dict[str, Match]  # by the path that the file gets
 
 
-def by_contents(job: Job, listing: Listing, sources: list[GivenPath]) -> list[Piece]:
-    """Give each path of the listing the file that has its contents.
+# ---- by contents -------------------------------------------------------------------------------
 
-    Raises:
-        IntegrityError: it is not the release; what differs is named.
+
+def pair_by_contents(listing: Listing, found: Sequence[GivenFile], *, is_git: bool) -> Pairs:
+    """Give each path of a listing the file that has its contents, if there is one.
+
+    What is here already (of no source) and lies at that path comes first.
     """
-    place = brought.Place(job.workshop, job.bench.store, job.bench.progress)
-    here, found = _here(job), brought.pooled(sources, place, listing)
-    pairs = _pairs(job, listing, [*here, *found])
-    if len(pairs) < len(listing):
-        used = {id(match.found) for match in pairs.values()}
-        found += brought.inside([one for one in found if id(one) not in used], place)
-        pairs = _pairs(job, listing, [*here, *found])
-    if _is_repository(job):
-        not_meant = ((path, one.found.path) for path, one in pairs.items() if not one.lfs)
-        check_no_pointers(job, not_meant)
-    if len(pairs) < len(listing):
-        _check_all(job, listing, pairs, found)
-    files = _placed(job, listing, pairs)
-    parts = _kept(job, {p: files[p] for p in files if pairs[p].found.source is None})
-    for source in sources:
-        own = [files[path] for path in files if pairs[path].found.source is source]
-        if own:
-            served = replace(alone(_file(job, 0), source.name), entry=0)
-            parts.append(Piece(served, _transfer(job, source, served, found), tuple(own)))
-    _say(job, pairs, found)
-    return _with_trees(job, parts) if len(pairs) == len(listing) else parts
-
-
-# ---- which file is which -----------------------------------------------------------------------
-
-
-def _here(job: Job) -> list[Found]:
-    """Return what is here of the release, as far as it is as it was recorded."""
-    before = job.case.before
-    found = []
-    for one in before.files if before else ():
-        path = _release(job, before) / one.path
-        if not one.path.startswith("files/"):
-            continue
-        is_sound = path.is_file() and not path.is_symlink()
-        with disk_errors(f"read `{path}`"):
-            if is_sound and hashed(path, one).sha256 == one.sha256:
-                stored = replace(one, path=one.path.removeprefix("files/"))
-                found.append(Found(stored, path, None, is_ours=True))
-            else:
-                job.bench.progress.note(f"{job.case.name}: `{path}` is not as recorded")
-    return found
-
-
-def _release(job: Job, before: Manifest | None) -> Path:
-    assert before is not None
-    return job.bench.store.release(before.resource, before.release)
-
-
-def _pairs(job: Job, listing: Listing, found: Sequence[Found]) -> Pairs:
     known: Pairs = {}
     own: dict[tuple[str, str], Match] = {}
     for one in found:
-        for key, lfs in _keys(one.stored, is_git=_is_repository(job)):
+        for key, lfs in _keys(one.stored, is_git=is_git):
             if key not in known or (lfs and not known[key].lfs):
                 known[key] = Match(one, lfs)
             if one.source is None:
@@ -116,43 +67,14 @@ def _keys(one: StoredFile, *, is_git: bool) -> Iterator[tuple[str, bool]]:
         yield one.blob, one.lfs
     if is_git:
         text = f"version https://git-lfs.github.com/spec/v1\noid sha256:{one.sha256}\n"
-        pointer = f"{text}size {one.bytes}\n".encode()
-        blob = blob_hasher(len(pointer))
-        blob.update(pointer)
-        yield hashlib.sha256(pointer).hexdigest(), True
-        yield blob.hexdigest(), True
+        pointer = f"{text}size {one.bytes}\n"
+        yield hashlib.sha256(pointer.encode()).hexdigest(), True
+        yield compare.pointer_blob(one.sha256, one.bytes), True
 
 
-def check_no_pointers(job: Job, files: Iterable[tuple[str, Path]]) -> None:
-    """Refuse what git has in the place of a large file: nobody wants that for data.
-
-    Raises:
-        IntegrityError: these are pointers of Git LFS.
-    """
-    pointers = []
-    for name, path in files:
-        with brought.reading(path):
-            is_small = path.stat().st_size <= github_lfs.MOST
-            if is_small and github_lfs.pointer(path.read_bytes()):
-                pointers.append(name)
-    if pointers:
-        fetch = f"covcat fetch {job.case.name}, or " if _is_repository(job) else ""
-        raise IntegrityError(
-            f"`{job.case.name}`: {plural(len(pointers), 'pointer')} of Git LFS came without what "
-            "is pointed to",
-            hint=f"{fetch}git lfs pull where you cloned it, then the same command again",
-            details=[f"pointer: {name}" for name in sorted(pointers)],
-        )
-
-
-def _is_repository(job: Job) -> bool:
-    """Tell a release that is a state of a repository, or has one."""
-    return any(isinstance(one, GitHubFile) and one.is_state for one in job.release.files)
-
-
-def _check_all(job: Job, listing: Listing, pairs: Pairs, found: list[Found]) -> None:
+def check_all(build: Build, listing: Listing, pairs: Pairs, found: list[GivenFile]) -> None:
     """Refuse what lacks files; a file of the right name and other contents is called changed."""
-    names: dict[str, Found] = {}
+    names: dict[str, GivenFile] = {}
     for one in found:
         names.setdefault(one.stored.path.rpartition("/")[2], one)
     changed, missing = [], []
@@ -164,7 +86,7 @@ def _check_all(job: Job, listing: Listing, pairs: Pairs, found: list[Found]) -> 
         else:
             changed.append(f"{row.path}: {_difference(row, other.stored)}")
     brings = any(one.stored.sha256 in taken for one in found)
-    if job.step.options.allow_missing and brings and not changed:
+    if build.options.allow_missing and brings and not changed:
         return
     for one in found:
         if one.stored.sha256 not in taken:
@@ -177,7 +99,7 @@ def _check_all(job: Job, listing: Listing, pairs: Pairs, found: list[Found]) -> 
     )
     what = ", ".join(dict.fromkeys(f"`{one.source.name}`" for one in found if one.source))
     compare.check_findings(
-        findings, f"{what or 'what was given'} is not `{job.case.name}`", _hint(job, found)
+        findings, f"{what or 'what was given'} is not `{build.name}`", _hint(build, found)
     )
 
 
@@ -187,121 +109,29 @@ def _difference(row: ListedFile, got: StoredFile) -> str:
     return f"git blob expected {row.blob}, got {got.blob}"
 
 
-def _hint(job: Job, found: list[Found]) -> str:
+def _hint(build: Build, found: list[GivenFile]) -> str:
     """Name the release of the resource that looks most like what was brought."""
     here = {one.stored.sha256 for one in found} | {one.stored.blob or "" for one in found}
-    hint, most = f"covcat files {job.case.name}", 0
-    for release in job.step.resource.releases:
-        listing = job.bench.catalog.listing(job.step.resource, release)
+    hint, most = f"covcat files {build.name}", 0
+    for release in build.resource.releases:
+        listing = build.run.catalog.listing(build.resource, release)
         rows = listing.values() if listing else ()
         count = sum((row.sha256 or row.blob) in here for row in rows)
-        if count > most and release.id != job.release.id:
+        if count > most and release.id != build.release.id:
             most = count
             hint = (
-                f"covcat import {job.step.resource.id}@{release.id} …: {count} of its {len(rows)} "
+                f"covcat import {build.resource.id}@{release.id} …: {count} of its {len(rows)} "
                 "files are in it"
             )
     return hint
 
 
-# ---- into their places -------------------------------------------------------------------------
-
-
-def _placed(job: Job, listing: Listing, pairs: Pairs) -> dict[str, StoredFile]:
-    """Give each file its place: link what is ours, copy what is the person's or was taken once."""
-    files: dict[str, StoredFile] = {}
-    linked: set[Path] = set()
-    for path, match in pairs.items():
-        one, row, target = match.found, listing[path], job.built / "files" / path
-        if one.is_ours and one.path not in linked:
-            linked.add(one.path)
-            with disk_errors(f"write `{path}`"):
-                make_folder(target.parent)
-                link_or_copy(one.path, target)
-        elif copied(one.path, target)[0] != one.stored.sha256:
-            raise IntegrityError(f"`{one.path}` changed while it was read")
-        blob = row.blob or (None if one.stored.lfs else one.stored.blob)
-        files[path] = replace(one.stored, path=path, mode=row.mode, blob=blob, lfs=match.lfs)
-    return files
-
-
-def copied(path: Path, target: Path) -> tuple[str, int]:
-    """Copy a file; return the sha256 and the size of what was read."""
-    sha256, size = hashlib.sha256(), 0
-    with disk_errors(f"write `{target.name}`"):
-        make_folder(target.parent)
-        with target.open("xb") as copy:
-            for data in brought.pieces(path):
-                sha256.update(data)
-                size += len(data)
-                copy.write(data)
-    return sha256.hexdigest(), size
-
-
-def _kept(job: Job, files: dict[str, StoredFile]) -> list[Piece]:
-    """Return how what was here before came, with its files and archives."""
-    before, parts = job.case.before, []
-    downloads = before.downloads if before else ()
-    if not files and not any(one.archive for one in downloads):
-        return []
-    for transfer in sorted(downloads, key=lambda one: one.is_archive):  # which take what is left
-        file = _file(job, transfer.entry)
-        served = replace(alone(file, transfer.name), entry=transfer.entry)
-        folder = transfer.folder if transfer.folder is not None else file.into or ""
-        if transfer.is_archive:
-            own, files = tuple(files.values()), {}
-        else:
-            own = tuple(filter(None, [files.pop(folder + transfer.name, None)]))
-        if transfer.archive:
-            _keep_archive(job, transfer, transfer.archive)
-        parts.append(Piece(served, transfer, own))
-    if files:  # copies of what came file by file
-        parts[0] = replace(parts[0], files=(*parts[0].files, *files.values()))
-    return parts
-
-
-def _keep_archive(job: Job, transfer: Transfer, archive: str) -> None:
-    path = _release(job, job.case.before) / archive
-    if copied(path, job.built / archive)[0] != transfer.sha256:
-        raise IntegrityError(f"`{path}` is not as recorded", hint=f"covcat verify {job.case.name}")
-
-
-def _file(job: Job, entry: int) -> AnyFile:
-    """Return what the catalog says of a file; a tree only where nothing else is in the listing."""
-    files = job.release.files
-    file = files[entry] if entry < len(files) else files[0]
-    if isinstance(file, GitHubFile) and len(files) > 1:
-        return replace(file, tree=None)
-    return file
-
-
-def _with_trees(job: Job, parts: list[Piece]) -> list[Piece]:
-    """Note the tree of a whole state, as if its archive had come."""
-    file = job.release.files[0]
-    if not isinstance(file, GitHubFile) or len(job.release.files) != 1:
-        return parts
-    files = tuple(one for part in parts for one in part.files)
-    tree = compare.tree_of(files, file)
-    parts = [
-        replace(part, transfer=replace(part.transfer, tree=tree, keep=file.keep))
-        if part.transfer.is_archive
-        else part
-        for part in parts
-    ]
-    if file.tree and not parts[0].transfer.is_archive:  # `proof` takes their tree from them alone
-        return [replace(part, files=() if index else files) for index, part in enumerate(parts)]
-    return parts
-
-
-# ---- what is said and recorded of it -----------------------------------------------------------
-
-
-def _say(job: Job, pairs: Pairs, found: list[Found]) -> None:
-    used = {id(match.found) for match in pairs.values()}
-    contents = {match.found.stored.sha256 for match in pairs.values()}
+def say_what_is_recognised(build: Build, pairs: Pairs, found: list[GivenFile]) -> None:
+    """Tell how much of what was given is the release's."""
+    used = {id(pair.found) for pair in pairs.values()}
+    contents = {pair.found.stored.sha256 for pair in pairs.values()}
     here = sum(
-        match.found.source is None and match.found.stored.path == path
-        for path, match in pairs.items()
+        pair.found.source is None and pair.found.stored.path == path for path, pair in pairs.items()
     )
     left = [one for one in found if id(one) not in used]
     again = sum(one.stored.sha256 in contents for one in left)
@@ -314,23 +144,87 @@ def _say(job: Job, pairs: Pairs, found: list[Found]) -> None:
         f"copies of these besides: {again}" if again else "",
         f"{strange} left out as none of the release's" if strange else "",
     ]
-    job.bench.progress.note(f"{job.case.name}: " + "; ".join(word for word in words if word))
+    build.say("; ".join(word for word in words if word))
     useful = {one.source.number for one in found if one.source and one.stored.sha256 in contents}
     for source in {one.source.number: one.source for one in found if one.source}.values():
         if source.number not in useful:
-            job.bench.progress.note(f"{job.case.name}: nothing of `{source.name}` is the release's")
+            build.say(f"nothing of `{source.name}` is the release's")
 
 
-def _transfer(job: Job, source: GivenPath, served: RemoteFile, found: list[Found]) -> Transfer:
-    """Record what was given; the sha256 of a folder is that of its SHA256SUMS."""
-    sums, size = hashlib.sha256(), 0
-    if not source.is_folder:
-        for data in brought.pieces(source.path):
-            sums.update(data)
-            size += len(data)
-        return recorded(job, served, source.name, size, sums.hexdigest())
-    for one in found:
-        if one.source is source and not (one.is_ours or is_litter(one.stored.path)):
-            size += one.stored.bytes
-            sums.update(f"{one.stored.sha256}  {one.stored.path}\n".encode())
-    return recorded(job, served, source.name, size, sums.hexdigest())
+def check_no_pointers(build: Build, files: Iterable[tuple[str, Path]]) -> None:
+    """Refuse what git has in the place of a large file: nobody wants that for data."""
+    pointers = []
+    for name, path in files:
+        with brought.reading(path):
+            is_small = path.stat().st_size <= github_lfs.MOST
+            if is_small and github_lfs.pointer(path.read_bytes()):
+                pointers.append(name)
+    if pointers:
+        fetch = f"covcat fetch {build.name}, or " if is_repository(build.release) else ""
+        raise IntegrityError(
+            f"`{build.name}`: {plural(len(pointers), 'pointer')} of Git LFS came without what "
+            "is pointed to",
+            hint=f"{fetch}git lfs pull where you cloned it, then the same command again",
+            details=[f"pointer: {name}" for name in sorted(pointers)],
+        )
+
+
+# ---- by path, digest and name ------------------------------------------------------------------
+
+
+def pair_by_name(
+    known: Sequence[RemoteFile], lying: Sequence[Lying]
+) -> list[tuple[RemoteFile, Lying]]:
+    """Pair what the release has with what lies there: by path, else by digest, else by name."""
+    free, left = dict.fromkeys(lying), dict.fromkeys(known)
+    pairs: dict[RemoteFile, Lying] = {}
+
+    def take(served: RemoteFile, one: Lying | None) -> None:
+        if one is not None:
+            pairs[served] = one
+            del free[one], left[served]
+
+    above = common_folder(name for name, _ in lying if not is_litter(name))
+    around = common_folder(one.path for one in known)
+    ways: list[tuple[Callable[[str], str], str]] = [
+        (lambda name: name, ""),
+        (lambda name: name.partition("/")[2], ""),
+        (lambda name: name.removeprefix(above), ""),  # folders too many
+        (lambda name: name.removeprefix(above), around),  # and too few
+    ]
+    for key, lacks in ways:
+        there = {key(one[0]): one for one in reversed(free)}
+        for served in list(left):
+            take(served, there.get(served.path.removeprefix(lacks)))
+    for served, one in _by_digest(left, free):
+        take(served, one)
+    there = {_last(one[0]): one for one in free}
+    names = Counter(_last(name) for name, _ in free) + Counter(one.name for one in left)
+    for served in list(left):
+        take(served, there.get(served.name) if names[served.name] == 2 else None)
+    return [(served, pairs[served]) for served in known if served in pairs]
+
+
+def _last(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _by_digest(left: Iterable[RemoteFile], free: Iterable[Lying]) -> list[tuple[RemoteFile, Lying]]:
+    """Find, for what has a digest, the file that has it; what has another size is not read."""
+    wanted = [one for one in left if one.digests]
+    sizes = {one.bytes for one in wanted}
+    kinds = {digest.kind for one in wanted for digest in one.digests}
+    pairs: list[tuple[RemoteFile, Lying]] = []
+    for one in free if wanted else ():
+        with brought.reading(one[1]):
+            size = one[1].stat().st_size
+        if not {None, size} & sizes:
+            continue
+        digests = brought.read(one[1], Digests(kinds, size))
+        for served in wanted:
+            got = [(digests.hexdigest(d.kind) or "")[: len(d.value)] for d in served.digests]
+            if got == [digest.value for digest in served.digests]:
+                pairs.append((served, one))
+                wanted.remove(served)
+                break
+    return pairs

@@ -116,8 +116,11 @@ def _step(resource: Resource, release: Release | None, held: LookUp, options: Op
     except CovcatError as damage:  # of this release only: the others go on
         return step("ask", damage.message)
     lacking = _lacking(here, options) if here else "not here yet"
+    if here and not here.is_complete and lacking is None:
+        return step("keep", "here, incomplete as allowed")
     if here and lacking is None:
-        return step("keep", _kept(here))
+        is_part = "the part that was asked for is here"
+        return step("keep", is_part if here.selection else "here and complete")
     obstacle = refusal(resource, release, options)
     if obstacle:
         return step("ask", obstacle.message)
@@ -132,8 +135,11 @@ def _lacking(here: Held, options: Options) -> str | None:
         return "here, but not verified by a pin"
     if options.require == "host" and not here.is_claimed:
         return "here, but verified by neither a pin nor its host"
-    if here.selection and not _has(here, options.asked):
-        return "here, but another part of it" if options.asked else "here in part"
+    parts, asked = tuple(map(Selection.read, here.selection)), options.asked
+    if parts and not asked:
+        return "here in part"
+    if parts and selection.without_repeats((*parts, *asked)) != parts:
+        return "here, but another part of it"
     if not here.is_complete and not options.allow_missing:
         return "here, but incomplete"
     if options.extract and here.form == "archives":
@@ -141,18 +147,6 @@ def _lacking(here: Held, options: Options) -> str | None:
     if options.wants_archives and not here.has_archives:
         return "here without its archives"
     return "here, but less than the lock names" if here.has_less else None
-
-
-def _has(here: Held, asked: tuple[Selection, ...]) -> bool:
-    """Tell if the parts that are here are, or hold, the parts that are asked for."""
-    parts = tuple(map(Selection.read, here.selection))
-    return bool(asked) and selection.without_repeats((*parts, *asked)) == parts
-
-
-def _kept(here: Held) -> str:
-    if not here.is_complete:
-        return "here, incomplete as allowed"
-    return "the part that was asked for is here" if here.selection else "here and complete"
 
 
 def by_hand(page: str, name: str) -> str:
@@ -230,11 +224,11 @@ def named(files: tuple[AnyFile, ...]) -> list[RemoteFile] | None:
     """Return the files of a release by the catalog's own word; None where only a host knows."""
     if any(file.is_set for file in files):
         return None
-    return [replace(alone(one, _name(one)), entry=number) for number, one in enumerate(files)]
-
-
-def _name(file: AnyFile) -> str:
-    return file.name or f"{getattr(file, 'dataset', file.host)}".rpartition("/")[2] + ".zip"
+    found = []
+    for number, one in enumerate(files):
+        name = one.name or f"{getattr(one, 'dataset', one.host)}".rpartition("/")[2] + ".zip"
+        found.append(replace(alone(one, name), entry=number))
+    return found
 
 
 def chosen(
@@ -259,7 +253,10 @@ def chosen(
             found += [(one, ())] if is_in else []
         elif is_by_name:
             found += _chosen_by_name(one, selections, wants, archives)
-        elif any(_may_hold(one.folder, each) for each in selections):
+        elif not one.folder or any(
+            not each.include or any(_begins_alike(glob, one.folder) for glob in each.include)
+            for each in selections
+        ):  # or where only its names would show it
             found.append((one, tuple(selections)))
     return found
 
@@ -285,15 +282,6 @@ def _chosen_by_name(
     if is_sampled or any(not each for each in inside):
         return [(one, ())]
     return [(one, tuple(inside))] if inside else []
-
-
-def _may_hold(folder: str, selection: Selection) -> bool:
-    """Tell if anything below `folder` can pass; yes where only its names would show it."""
-    return (
-        not selection.include
-        or not folder
-        or any(_begins_alike(glob, folder) for glob in selection.include)
-    )
 
 
 def _begins_alike(glob: str, folder: str) -> bool:

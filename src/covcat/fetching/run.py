@@ -1,11 +1,11 @@
-"""The order of the stages: plan, locate, download, extract, verify, record, publish.
+"""The one door: plans are made and carried out here, and what a person downloaded is taken in.
 
-The only module that knows all of them. A release is built in a private folder and gets its final
-name by one rename; whatever fails before that leaves nothing behind.
+A release is built of what ordered sources have: of its hosts, or of given files and what is here.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from covcat.catalog.entries import BROUGHT, Release, Resource
@@ -18,10 +18,11 @@ from covcat.errors import (
     DiskError,
     IntegrityError,
     NotFoundError,
-    SeveralError,
+    each_of,
 )
-from covcat.fetching import brought, from_files, from_hosts, plan
-from covcat.fetching.build import Bench, build
+from covcat.fetching import brought, from_disk, from_files, from_hosts, plan
+from covcat.fetching.base import Run
+from covcat.fetching.build import build
 from covcat.fetching.plan import Options, Plan, Step
 from covcat.progress import Progress
 from covcat.store import lockfile, manifest
@@ -38,6 +39,9 @@ class Outcome:
     step: Step
     path: Path | None = None
     error: CovcatError | None = None
+
+
+FETCH = (from_disk.unpacked, from_hosts.pieces)  # what is here, then the hosts
 
 
 def make_plan(store: Store, targets: Iterable[plan.Target], options: Options) -> Plan:
@@ -118,16 +122,18 @@ def run(
         Parts(store.parts).sweep()
     elif store.has_litter:
         store.sweep()
-    _settle_partial(store)
-    bench = Bench(catalog, store, network, progress)
+    settle_waiting(store)
+    one_run = Run(catalog, store, network, progress)
     for step in todo.steps:
         try:
-            yield Outcome(step, path=_carry_out(step, bench))
+            yield Outcome(step, path=_carry_out(step, one_run))
         except CovcatError as error:
-            yield Outcome(step, error=_with_way_out(error, step))
+            if step.release is not None:  # else its own hint is right
+                error = add_way_out(error, step.resource, step.name)
+            yield Outcome(step, error=error)
 
 
-def adopt(step: Step, bench: Bench, paths: Sequence[Path]) -> Path:
+def adopt(step: Step, run: Run, paths: Sequence[Path]) -> Path:
     """Make a release of what a person downloaded, and of what is here of it.
 
     What is here and complete stays as it is.
@@ -135,31 +141,31 @@ def adopt(step: Step, bench: Bench, paths: Sequence[Path]) -> Path:
     Raises:
         CovcatError: it is not the release, or the disk refuses.
     """
-    bench.store.prepare()
-    bench.store.sweep()
-    release = step.release or BROUGHT
-    step = replace(step, release=release)
-    with bench.store.lock(step.name):
-        target, whole = (step.resource, release), replace(step.options, allow_missing=False)
-        if make_plan(bench.store, [target], whole).steps[0].action != "keep":
-            build(step, release, bench, lambda job: from_files.adopted(job, paths), mends=True)
+    run.store.prepare()
+    run.store.sweep()
+    resource, release = step.resource, step.release or BROUGHT
+    name = f"{resource.id}@{release.id}"
+    with run.store.lock(name):
+        whole = replace(step.options, allow_missing=False)
+        if make_plan(run.store, [(resource, release)], whole).steps[0].action != "keep":
+            sources = [partial(from_files.pieces, paths=paths)]
+            build(run, resource, release, step.options, sources, mends=True)
         else:
-            brought.brought(paths, bench.store)  # which says if they are not even there
-            bench.progress.note(f"{step.name}: here and complete; what was given is not looked at")
-        return _data(step, release, bench)
+            brought.look_at(paths, run.store)  # which says if they are not even there
+            run.progress.note(f"{name}: here and complete; what was given is not looked at")
+        return manifest.data_folder(run.store.release(resource.id, release.id))
 
 
-def _with_way_out(error: CovcatError, step: Step) -> CovcatError:
+def add_way_out(error: CovcatError, resource: Resource, name: str) -> CovcatError:
     """Where the host wants a person, say which page to open, and how covcat takes what is there."""
-    several = error.errors if isinstance(error, SeveralError) else (error,)
-    for one in several if step.release is not None else ():  # else its own hint is right
+    for one in each_of(error):
         if isinstance(one, ActionNeededError) and (one.hint or "").startswith("open "):
-            error.hint = plan.by_hand(one.page or step.resource.homepage or "", step.name)
+            error.hint = plan.by_hand(one.page or resource.homepage or "", name)
             break
     return error
 
 
-def _settle_partial(store: Store) -> None:
+def settle_waiting(store: Store) -> None:
     """Put in order what runs left that were killed while they published a release."""
     for folder in store.closing():
         name = folder.name.removesuffix(CLOSED)
@@ -170,46 +176,36 @@ def _settle_partial(store: Store) -> None:
                 Waiting(folder.with_name(name)).settle(is_whole=is_whole)
 
 
-def _carry_out(step: Step, bench: Bench) -> Path:
-    if step.action == "ask" and step.release is not None:
-        _held(bench.store, step.resource, step.release, step.options)  # raises what is wrong here
-    if step.action == "ask" or step.release is None:
-        refusal = plan.refusal(step.resource, step.release, step.options)
+def _carry_out(step: Step, run: Run) -> Path:
+    store, resource, release, options = run.store, step.resource, step.release, step.options
+    if step.action == "ask" or release is None:
+        if release is not None:
+            _held(store, resource, release, options)  # raises what is wrong here
+        refusal = plan.refusal(resource, release, options)
         raise refusal or AssertionError("unreachable: a step asks only where covcat refuses")
-    if step.action == "keep":
-        return _data(step, step.release, bench)
-    waiting = f"{step.name}: another covcat is fetching it; waiting"
-    with bench.store.lock(step.name, lambda: bench.progress.note(waiting)):
-        again = make_plan(bench.store, [(step.resource, step.release)], step.options).steps[0]
-        if again.action == "fetch":  # else another process brought it while this one waited
-            _fetch_or_find(step, step.release, bench)
-        elif again.action == "ask":  # or brought something else
-            _held(bench.store, step.resource, step.release, step.options)
-        return _data(step, step.release, bench)
+    if step.action == "fetch":
+        waiting = f"{step.name}: another covcat is fetching it; waiting"
+        with store.lock(step.name, lambda: run.progress.note(waiting)):
+            again = make_plan(store, [(resource, release)], options).steps[0]
+            if again.action == "fetch":  # else another process brought it while this one waited
+                _fetch_or_find(step, release, run)
+            elif again.action == "ask":  # or brought something else
+                _held(store, resource, release, options)
+            return manifest.data_folder(store.release(resource.id, release.id))
+    return manifest.data_folder(store.release(resource.id, release.id))
 
 
-def _fetch_or_find(step: Step, release: Release, bench: Bench) -> None:
+def _fetch_or_find(step: Step, release: Release, run: Run) -> None:
     """Fetch a release; where locks do not work, another process may do the same meanwhile."""
     for is_last in (False, False, True):
         try:
-            build(step, release, bench, from_hosts.brought)
+            build(run, step.resource, release, step.options, FETCH)
             return
         except CovcatError as error:
-            again = make_plan(bench.store, [(step.resource, release)], step.options).steps[0]
+            again = make_plan(run.store, [(step.resource, release)], step.options).steps[0]
             if again.action == "keep":  # it was faster
                 return
-            if is_last or not _has_vanished(error):
+            vanished = any(isinstance(e, DiskError) and e.has_vanished for e in each_of(error))
+            if is_last or not vanished:
                 raise
-            bench.progress.note(f"{step.name}: another process swept what was here; once more")
-
-
-def _has_vanished(error: CovcatError) -> bool:
-    several = error.errors if isinstance(error, SeveralError) else (error,)
-    return any(isinstance(one, DiskError) and one.has_vanished for one in several)
-
-
-def _data(step: Step, release: Release, bench: Bench) -> Path:
-    return manifest.data_folder(bench.store.release(step.resource.id, release.id))
-
-
-# ---- is it still what it was? ------------------------------------------------------------------
+            run.progress.note(f"{step.name}: another process swept what was here; once more")

@@ -1,0 +1,139 @@
+"""What the stages hand each other: the command that runs, the release that is made, its pieces."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+from covcat.catalog import selection
+from covcat.catalog.entries import Release, Resource
+from covcat.catalog.files import AnyFile, GitHubFile
+from covcat.catalog.listing import Listing
+from covcat.catalog.load import Catalog
+from covcat.catalog.selection import Selection
+from covcat.download.remote import Network, RemoteFile
+from covcat.fetching.plan import Options
+from covcat.files import StoredFile
+from covcat.hosts.base import page
+from covcat.names import is_litter
+from covcat.progress import Progress
+from covcat.store.folder import Store
+from covcat.store.manifest import Manifest, Transfer
+from covcat.store.waiting import Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What every stage of one command works with."""
+
+    catalog: Catalog
+    store: Store
+    network: Network
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """One release that is being made."""
+
+    run: Run
+    resource: Resource
+    release: Release
+    options: Options
+    waiting: Waiting  # its finished files, until the others are here
+    listing: Listing | None = None  # of all its files, where they are pinned
+    before: Manifest | None = None  # the record of what is here of it
+    selections: tuple[Selection, ...] = ()  # the parts that it will have; none is everything
+    lacking: Mapping[str, StoredFile | None] | None = None  # by path in the release folder: all
+    # that has to come, as it was, if that is known; None is what the hosts have of `selections`
+    workshop: Path = Path()  # a private folder, there while the release is made
+    folder: Path = Path()  # in it: the folder that will get the release's final name
+    found: "list[Piece]" = field(default_factory=list)  # what its sources had so far
+    lost: list[RemoteFile] = field(default_factory=list)  # files that did not come, and may lack
+
+    @property
+    def name(self) -> str:
+        """ID@RELEASE, as commands take it."""
+        return f"{self.resource.id}@{self.release.id}"
+
+    @property
+    def here(self) -> Path:
+        """The final folder of the release, there or not."""
+        return self.run.store.release(self.resource.id, self.release.id)
+
+    @property
+    def listed(self) -> Listing | None:
+        """What of the listing was asked for."""
+        if self.listing is None or not self.selections:
+            return self.listing
+        wants = selection.wanted(self.selections, self.listing)
+        return {path: row for path, row in self.listing.items() if wants(path)}
+
+    @property
+    def litter(self) -> set[str]:
+        """Paths of desktops' files that its listing or its record has."""
+        before = self.before.files if self.before else ()
+        known = {*(self.listing or ()), *(one.path.removeprefix("files/") for one in before)}
+        return {path for path in known if is_litter(path)}
+
+    def say(self, text: str) -> None:
+        """Tell the user something of this release."""
+        self.run.progress.note(f"{self.name}: {text}")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One file of a release after transfer and unpacking; paths are relative to `files/`."""
+
+    served: RemoteFile
+    transfer: Transfer
+    files: tuple[StoredFile, ...]
+
+    @property
+    def file(self) -> AnyFile:
+        """What the catalog says of it."""
+        return self.served.file
+
+
+def record_given(
+    build: Build, served: RemoteFile, name: str, files: Iterable[StoredFile]
+) -> Transfer:
+    """Return the record of a folder that lay here; its sha256 is that of its SHA256SUMS."""
+    stored = list(files)
+    sums = "".join(f"{one.sha256}  {one.path}\n" for one in stored)
+    digest = sha256(sums.encode()).hexdigest()
+    return record_one(build, served, name, sum(one.bytes for one in stored), digest)
+
+
+def record_one(build: Build, served: RemoteFile, name: str, size: int, sha256: str) -> Transfer:
+    """Return the record of an archive or folder that a person brought."""
+    return Transfer(
+        host=served.file.host,
+        url=page_of(build, served),
+        final_url=page_of(build, served),
+        name=name,
+        bytes=size,
+        sha256=sha256,
+        finished_at=now(),
+        verified_by="first-use",
+        is_archive=True,
+        entry=served.entry,
+        folder=served.folder,
+        imported_from=name,
+    )
+
+
+def page_of(build: Build, served: RemoteFile) -> str:
+    """Return the page that a person had it from, as far as that is known."""
+    return page(served.file) or build.resource.homepage or ""
+
+
+def now() -> str:
+    """Return the time, as a manifest has it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def is_repository(release: Release) -> bool:
+    """Tell a release that is a state of a repository, or has one."""
+    return any(isinstance(one, GitHubFile) and one.is_state for one in release.files)

@@ -1,0 +1,141 @@
+"""The hosts of a release: what they serve of it today, and which of that has to come."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from glob import escape
+from shlex import quote
+
+from covcat import hosts
+from covcat.catalog import selection
+from covcat.catalog.files import GitHubFile
+from covcat.catalog.selection import Selection
+from covcat.download.api import Api
+from covcat.download.attempt import Transfers
+from covcat.download.http import Web
+from covcat.download.pace import PER_HOST, ConnectionLimit, RateLimit
+from covcat.download.parts import Parts
+from covcat.download.remote import RemoteFile
+from covcat.errors import CovcatError, IntegrityError, NotFoundError
+from covcat.fetching import locked, plan
+from covcat.fetching.base import Build
+from covcat.fetching.plan import Chosen
+from covcat.hosts import github
+from covcat.hosts.base import HostContext
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the hosts serve of a release, and what of it the release is to have."""
+
+    served: Sequence[RemoteFile]
+    inside: Mapping[RemoteFile, tuple[Selection, ...]]  # by file: what of its members is wanted
+    lost: Mapping[RemoteFile, CovcatError]  # files that their hosts do not list any more
+
+
+class Hosts:
+    """All hosts of one release; none is asked before a source wants to know."""
+
+    def __init__(self, build: Build, web: Web) -> None:
+        """`web` is closed by who opened it."""
+        network, progress = build.run.network, build.run.progress
+        self.build = build
+        self.transfers = Transfers(
+            web,
+            network,
+            RateLimit(network.limit_rate),
+            ConnectionLimit(network.jobs or PER_HOST),
+            Parts(build.run.store.parts),
+            progress,
+        )
+        # of several files, nobody knows which one a row of the listing belongs to
+        listing = build.listing if len(build.release.files) == 1 else None
+        self.context = HostContext(Api(web, network, progress), listing, _is_by_file(build))
+
+    @cached_property
+    def choice(self) -> Choice:
+        """What they serve, and what of it is wanted.
+
+        Raises:
+            CovcatError: they do not say, or have nothing that is asked for.
+        """
+        return _choose(self.build, self.context)
+
+
+@contextmanager
+def open_hosts(build: Build) -> Iterator[Hosts]:
+    """Give the hosts of a release; whatever was opened for them is closed in the end."""
+    with closing(Web(build.run.network)) as web:
+        yield Hosts(build, web)
+
+
+def _choose(build: Build, context: HostContext) -> Choice:
+    lost: dict[RemoteFile, CovcatError] = {}
+    served = [
+        one
+        for one in hosts.list_files(build.release.files, context, lost)
+        if one.is_alone  # what the catalog excludes of an archive stays out as it is unpacked
+        or not selection.matches(one.path.removeprefix(one.file.into or ""), one.file.exclude)
+    ]
+    chosen = plan.chosen(served, build.selections, build.listing)
+    chosen += _what_is_here(build, served, {one for one, _ in chosen})
+    lock = build.options.locked
+    if lock is not None and not lock.is_whole:
+        chosen = locked.choose(build, served, chosen, lock)
+    if not chosen or not _is_there(build, served):
+        raise nothing_is_in(build)
+    for one, _ in chosen:  # links and other repositories are never written
+        if isinstance(one.file, GitHubFile) and (what := github.odd(one.path, one.mode)):
+            glob = quote(escape(one.path))
+            raise IntegrityError(what, hint=f"to leave it out: covcat fetch … --exclude {glob}")
+    opened = sum(bool(inside) for _, inside in chosen)
+    if opened > 1 and build.listing is None:
+        build.say(f"nobody lists what is in its archives: {opened} of them come, to be looked into")
+    return Choice(served, dict(chosen), lost)
+
+
+def _what_is_here(
+    build: Build, served: list[RemoteFile], chosen: Collection[RemoteFile]
+) -> list[Chosen]:
+    """Choose also what came earlier, though a sample of what the host has today leaves it out."""
+    before = build.before
+    if before is None or build.listing is not None:
+        return []
+    came = {(one.entry, one.folder, one.name) for one in before.downloads}
+    return [
+        (one, ())
+        for one in served
+        if one not in chosen and (one.entry, one.folder, one.name) in came
+    ]
+
+
+def _is_there(build: Build, served: list[RemoteFile]) -> bool:
+    """Tell if what is asked for now is there, whatever other parts are here already."""
+    asked = build.options.selection
+    if not asked:
+        return True
+    if build.listing is not None:
+        return any(map(selection.wanted((asked,), build.listing), build.listing))
+    return bool(plan.chosen(served, (asked,), None))
+
+
+def nothing_is_in(build: Build) -> NotFoundError:
+    """Return the error where no file is in the parts that are asked for."""
+    return NotFoundError(
+        f"no file of `{build.name}` is one of {'; '.join(map(str, build.selections))}",
+        hint=f"covcat files {build.name}",
+    )
+
+
+def _is_by_file(build: Build) -> bool:
+    """Ask one by one for what is not here yet, if that is little."""
+    wanted: Collection[str] | None = None
+    if build.lacking is not None:
+        downloads = build.before.downloads if build.before is not None else ()
+        is_plain = all(path.startswith("files/") for path in build.lacking)
+        if is_plain and not any(one.archive for one in downloads):
+            wanted = build.lacking
+    elif build.selections and build.listing is not None:
+        wanted = plan.to_come(build.listing, build.selections, build.before)
+    return plan.is_by_file(build.release, build.options, wanted)
