@@ -32,7 +32,6 @@ from makers.rars import (
 
 from covcat.archives import rar, rar_listing, tools
 from covcat.archives.base import DAMAGE, BadArchiveError, Member, Source
-from covcat.archives.rar_blake2 import Blake2sp
 from covcat.errors import ExtractionError
 
 SCAN = bytes(range(256)) * 40
@@ -183,15 +182,6 @@ def test_a_comment_makes_nobody_run_a_tool(tmp_path: Path, monkeypatch: pytest.M
     )
     assert [one.name for one in members_of(tmp_path, data)] == ["x"]
     assert not ran.exists()
-
-
-@pytest.mark.parametrize("size", [0, 1, 63, 64, 512, 513, 1 << 16, 300_001])
-def test_blake2sp_is_that_of_rarfile(size: int) -> None:
-    data = bytes(index * 7 & 255 for index in range(size))
-    ours = Blake2sp()
-    for start in range(0, size, 1000):
-        ours.update(data[start : start + 1000])
-    assert ours.digest() == rarfile.Blake2SP(data).digest()
 
 
 def test_blake2sp_is_checked_where_the_archive_has_it(tmp_path: Path) -> None:

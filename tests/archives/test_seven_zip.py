@@ -521,7 +521,7 @@ def packed_header(header: bytes, properties: bytes = b"\x18") -> bytes:
         (raw(b"\x01\x04\x07\x0b" + number(1 << 31) + b"\0"), "promises more than it can hold"),
         (raw(b"\x01\x04\x06\0" + number(1 << 31) + b"\x09"), "promises more than it can hold"),
         (raw(b"\x01\x05\x01\x11" + number(1 << 62) + b"\0"), "promises more than it can hold"),
-        (raw(b"\x01" + streams([1], b"\x01\x21\x00" + number(1 << 40))), "promises more"),
+        (raw(b"\x01" + streams([1], b"\x01\x21\x00" + number(1 << 40))), "exceeds limit"),
         (raw(b"\x01" + streams([1], b"\x02" + b"\x01\0" * 2 + b"\0\1" * 2)), "header"),
         (raw(b"\x01" + streams([1], b"\x03" + b"\x01\0" * 3 + b"\1\0" * 2)), "do not fit together"),
         (raw(b"\x17" + streams([1], b"\x28" + b"\x01\0" * 40)[1:]), "header"),

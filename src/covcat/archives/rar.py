@@ -6,17 +6,17 @@ checked against their checksums here. An archive that only stores its files need
 """
 
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from covcat.archives.base import BadArchiveError, Member, Open, Source, decoded, folder_name
-from covcat.archives.joined import Crc32, Piece, split
-from covcat.archives.rar_blake2 import Blake2sp
+from covcat.archives.base import CHUNK, BadArchiveError, Member, Open, Source, decoded, folder_name
+from covcat.archives.joined import Crc32, MemberPart, split
 from covcat.archives.rar_listing import Listing, Packed, read_listing
 from covcat.archives.sandbox import output, unchanged
+from covcat.archives.streams import Flow
 from covcat.archives.tools import ARCHIVE, no_rar_tool, rar_tool
 
 IS_STREAM = False
@@ -55,9 +55,9 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
     if not ours:
         return
     listing = ours[0].listing
-    pieces = _pieces(listing, ours)
+    parts = _parts(listing, ours)
     if _is_stored(listing):
-        split(_Stored(source.stream, listing), pieces, open_member)
+        split(Flow(_read_stored(source.stream, listing)).piece, parts, open_member)
         return
     tool = rar_tool(listing.version)
     if tool is None:
@@ -68,27 +68,29 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
         first = listing.volumes[0].name
     command = tool.command(f"RAR {listing.version}", first)
     states = dict(zip(listing.volumes, listing.states, strict=True))
-    size = sum(piece.size for piece in pieces)
+    size = sum(part.size for part in parts)
     with unchanged(states), output(command, inputs, size) as stream:
-        split(stream, pieces, open_member)
+        split(stream.read, parts, open_member)
         stream.end()
 
 
-def _pieces(listing: Listing, ours: Sequence[RarMember]) -> list[Piece]:
+def _parts(listing: Listing, ours: Sequence[RarMember]) -> list[MemberPart]:
     """Return the parts of the tool's output, old versions among them."""
+    from rarfile import Blake2SP
+
     current = iter(ours)
-    pieces = []
+    parts = []
     for one in listing.files:
         name = str(one.info.filename)
         member = Member(-1, name, "special", 0) if one.is_old_version else next(current)
         size = 0 if _is_folder(one) else one.info.file_size
         if member.kind != "file" or (one.crc is None and one.blake2sp is None):
-            pieces.append(Piece(member, size))
+            parts.append(MemberPart(member, size))
         elif one.blake2sp is not None:
-            pieces.append(Piece(member, size, Blake2sp, one.blake2sp))
+            parts.append(MemberPart(member, size, Blake2SP, one.blake2sp))
         elif one.crc is not None:
-            pieces.append(Piece(member, size, Crc32, one.crc))
-    return pieces
+            parts.append(MemberPart(member, size, Crc32, one.crc))
+    return parts
 
 
 def _is_stored(listing: Listing) -> bool:
@@ -100,26 +102,14 @@ def _is_stored(listing: Listing) -> bool:
     )
 
 
-class _Stored:
-    """The data of all files that are only stored, back to back."""
-
-    def __init__(self, stream: BinaryIO, listing: Listing) -> None:
-        self._stream = stream
-        packed = [one.info for one in listing.files if not _is_folder(one)]
-        self._areas = iter([(one.data_offset, one.file_size) for one in packed])
-        self._left = 0
-
-    def read(self, count: int) -> bytes:
-        """Return up to `count` bytes, of one file at a time."""
-        while not self._left:
-            area = next(self._areas, None)
-            if area is None:
-                return b""
-            self._stream.seek(area[0])
-            self._left = area[1]
-        data = self._stream.read(min(count, self._left))
-        self._left -= len(data)
-        return data
+def _read_stored(stream: BinaryIO, listing: Listing) -> Iterator[bytes]:
+    """Give the data of all files that are only stored, back to back."""
+    for one in listing.files:
+        left = 0 if _is_folder(one) else one.info.file_size
+        stream.seek(one.info.data_offset)
+        while left and (data := stream.read(min(left, CHUNK))):
+            yield data
+            left -= len(data)
 
 
 def _member(number: int, one: Packed, source: Source, listing: Listing) -> RarMember:
