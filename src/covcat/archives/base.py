@@ -6,7 +6,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
@@ -64,6 +64,10 @@ class EncodingError(BadArchiveError):
     """A name is not in the encoding that it should be; only a person can know in which it is."""
 
 
+class SparseError(BadArchiveError):
+    """It has a file with holes; a person can pack it again without."""
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """One entry as the archive claims it: never trusted."""
@@ -74,8 +78,6 @@ class Member:
     size: int | None  # bytes after unpacking; None where the format does not say
     is_executable: bool = False
     barred: str = ""  # why nobody gets its bytes; completes "the archive …"
-    # Bytes of `size` are zeros that the archive does not hold: a few headers may claim any number.
-    has_holes: bool = field(default=False, compare=False, kw_only=True)
 
 
 def folder_name(name: str) -> str:

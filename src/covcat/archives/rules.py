@@ -7,13 +7,13 @@ written. Pure: nothing is read or written here.
 
 import threading
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from glob import escape
 from shlex import quote
 
 from covcat.archives.base import Member
-from covcat.errors import CovcatError, DiskError, ExtractionError
+from covcat.errors import DiskError, ExtractionError
 from covcat.names import Paths, is_litter, unsafe_name
 
 MAX_MEMBERS = 700_000  # each costs up to 600 bytes of memory; --max-files allows more
@@ -60,10 +60,6 @@ class Budget:
     members: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def copied(self) -> "Budget":
-        """Return one to count with, of which nothing is taken from this."""
-        return replace(self, _lock=threading.Lock())
-
     def take(self, size: int) -> None:
         """Count bytes that were not declared before."""
         with self._lock:
@@ -83,20 +79,10 @@ class Budget:
                 hint=self.hint,
             )
         if self.bytes > self.most_bytes:
-            raise self._too_large(archive)
-
-    def _too_large(self, archive: str) -> CovcatError:
-        if self.is_free_space:
-            return DiskError(
-                f"`{archive}` unpacks to {self.bytes:,} bytes or more: expected at most the "
-                f"{self.most_bytes:,} that are free",
-                hint=self.hint,
-            )
-        return ExtractionError(
-            f"`{archive}` unpacks to {self.bytes:,} bytes or more: expected at most "
-            f"{self.most_bytes:,}",
-            hint=self.hint,
-        )
+            larger = f"`{archive}` unpacks to {self.bytes:,} bytes or more: expected at most "
+            if self.is_free_space:
+                raise DiskError(f"{larger}the {self.most_bytes:,} that are free", hint=self.hint)
+            raise ExtractionError(f"{larger}{self.most_bytes:,}", hint=self.hint)
 
 
 class Rules:
@@ -142,10 +128,6 @@ class Rules:
         if self.layout.into and (reason := unsafe_name(target)):
             raise ExtractionError(f"`{self.archive}` cannot go to `{self.layout.into}`: {reason}")
         return Admitted(member, target, is_again, _matches(path, self.layout.nested))
-
-    def check_room(self) -> None:
-        """Stop as soon as more is declared than may be written."""
-        self.budget.check(self.archive)
 
     def close(self) -> None:
         """Check what only the whole archive shows.

@@ -21,7 +21,7 @@ from covcat.archives.base import (
 )
 from covcat.archives.joined import Crc32, MemberPart, split
 from covcat.archives.sandbox import State, output, state_of, unchanged
-from covcat.archives.seven_zip_header import START, Entry, Streams, read_header
+from covcat.archives.seven_zip_header import START, Item, Streams, read_header
 from covcat.archives.streams import Flow
 from covcat.archives.tools import ARCHIVE, Tool, seven_zip_tool
 from covcat.errors import ExtractionError
@@ -200,7 +200,7 @@ def _decoder(folder: Any, packed: int) -> Any:
 # ---- a member ----------------------------------------------------------------------------------
 
 
-def _member(number: int, entry: Entry, streams: Streams, state: State) -> SevenZipMember:
+def _member(number: int, entry: Item, streams: Streams, state: State) -> SevenZipMember:
     if entry.name is None:
         raise BadArchiveError("has members without names")
     mode = entry.attributes >> 16 if entry.attributes & _UNIX else 0
@@ -220,7 +220,7 @@ def _member(number: int, entry: Entry, streams: Streams, state: State) -> SevenZ
     )
 
 
-def _kind(entry: Entry, mode: int) -> Literal["file", "folder", "link", "special"]:
+def _kind(entry: Item, mode: int) -> Literal["file", "folder", "link", "special"]:
     """Return what a member is.
 
     py7zr never writes which entries without bytes are empty files: its own, and those it makes

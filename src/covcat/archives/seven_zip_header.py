@@ -34,7 +34,7 @@ _OF_FILES = (_EMPTY_STREAMS, _EMPTY_FILES, _ANTI, _NAMES, _ATTRIBUTES, *_TIMES)
 _AES = b"\x06\xf1\x07\x01"
 
 
-class Entry(NamedTuple):
+class Item(NamedTuple):
     """One file or folder."""
 
     name: str | None
@@ -63,7 +63,7 @@ class Streams:
 
 def read_header(
     stream: BinaryIO, unpack: Callable[[BinaryIO, Streams], bytes]
-) -> tuple[Streams, list[Entry]]:
+) -> tuple[Streams, list[Item]]:
     """Read the header at the end; `unpack` gives the bytes of the header's own folder.
 
     Raises:
@@ -289,8 +289,8 @@ def _read_substreams(cursor: _Cursor, streams: Streams) -> list[tuple[int, int |
 # ---- files -------------------------------------------------------------------------------------
 
 
-def _read_parts(cursor: _Cursor) -> tuple[Streams, list[Entry]]:
-    streams, entries = Streams(), list[Entry]()
+def _read_parts(cursor: _Cursor) -> tuple[Streams, list[Item]]:
+    streams, entries = Streams(), list[Item]()
     seen: set[int] = set()
     while (mark := cursor.number()) != _END:
         _check_once(mark, seen)
@@ -324,7 +324,7 @@ def _skip_properties(cursor: _Cursor) -> None:
     raise BadArchiveError("has too many properties of its own")
 
 
-def _read_entries(cursor: _Cursor, streams: Streams) -> list[Entry]:
+def _read_entries(cursor: _Cursor, streams: Streams) -> list[Item]:
     count = cursor.count(MAX_FILES)
     parts = _read_properties(cursor)
 
@@ -353,7 +353,7 @@ def _read_entries(cursor: _Cursor, streams: Streams) -> list[Entry]:
         if size < 0:
             raise BadArchiveError("has more files than contents")
         is_empty_file = empty and next(is_file)
-        entries.append(Entry(name, size, crc, not empty, is_empty_file, attribute or 0))
+        entries.append(Item(name, size, crc, not empty, is_empty_file, attribute or 0))
     return entries
 
 

@@ -38,7 +38,7 @@ class Unpacking:
         self._task: int | None = None
         self._lock = threading.Lock()
         self._unsaid = 0  # bytes written since the last report
-        self._open: set[Writer] = set()
+        self._open: set[MemberWriter] = set()
         self._done: dict[int, StoredFile] = {}  # by the member's number
         self._again: list[tuple[int, StoredFile]] = []
         self._nested: dict[int, Path] = {}
@@ -61,14 +61,14 @@ class Unpacking:
         """Say that bytes will come, and how many if that is known."""
         self._task = self.place.progress.start(f"unpacking {self.archive}", total)
 
-    def writer(self, placed: Admitted) -> "Writer":
+    def writer(self, placed: Admitted) -> "MemberWriter":
         """Return what takes the bytes of one member."""
         target = None
         if placed.is_nested and not placed.is_again:
             target = self._inside(placed)
         elif self._folder is not None and not placed.is_again:
             target = f"{self._folder}/{placed.path}"
-        return Writer(placed, target, self)
+        return MemberWriter(placed, target, self)
 
     def _inside(self, placed: Admitted) -> str:
         """Return where an archive inside this one goes: under its own name, which says its kind."""
@@ -83,11 +83,11 @@ class Unpacking:
             return str(self.place.workspace)
         return self._folder or ""
 
-    def opened(self, writer: "Writer") -> None:
+    def opened(self, writer: "MemberWriter") -> None:
         """Remember what has to be closed."""
         self._open.add(writer)
 
-    def closed(self, writer: "Writer") -> None:
+    def closed(self, writer: "MemberWriter") -> None:
         """Forget it."""
         self._open.discard(writer)
 
@@ -143,7 +143,7 @@ class Unpacking:
             yield self._done[number].path, file, self._done[number]
 
 
-class Writer:
+class MemberWriter:
     """Writes and hashes one member, and refuses a byte more or less than it declared."""
 
     __slots__ = ("_blob", "_handle", "_left", "_placed", "_sha256", "_sink", "_size", "_target")
