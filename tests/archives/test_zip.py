@@ -13,7 +13,7 @@ import pytest
 from makers.runs import tree_on_disk
 from makers.zips import Made, zip_made
 
-from covcat.archives import base, extract, zip_directory, zip_methods
+from covcat.archives import base, extract, zip_end, zip_methods
 from covcat.archives.rules import Budget, Layout
 from covcat.archives.writing import Place
 from covcat.errors import ExtractionError
@@ -102,14 +102,14 @@ def test_a_directory_out_of_bounds_is_refused_before_it_is_read(
 ) -> None:
     reads: list[int] = []
 
-    def read_at(offset: int, size: int) -> bytes:
-        reads.append(size)
-        stream.seek(offset)
-        return stream.read(size)
+    class Watched(zip_end.Window):
+        def read_at(self, offset: int, size: int) -> bytes:
+            reads.append(size)
+            return super().read_at(offset, size)
 
     path = with_directory(tmp_path, entries, length)
     with path.open("rb") as stream, pytest.raises(base.BadArchiveError, match=said):
-        zip_directory.read_end(read_at, path.stat().st_size)
+        zip_end.read_end(Watched(stream.fileno()))
     assert max(reads) < 1 << 18
     with pytest.raises(ExtractionError) as info:
         extract.inspect(path, "zip", Layout(), Budget(10**9))

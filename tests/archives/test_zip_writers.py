@@ -16,7 +16,7 @@ from makers.seven_zips import seven_zip_of
 from makers.zips import DESCRIPTOR, SPLIT, WIDE, Made, zip_made, zip_pieces
 from servers.server import Answer
 
-from covcat.archives import extract, zip_directory
+from covcat.archives import extract, zip_end
 from covcat.archives.rules import Budget, Layout
 from covcat.archives.writing import Place
 from covcat.errors import ExtractionError
@@ -153,7 +153,7 @@ def test_a_count_of_64_bits_is_never_cut(tmp_path: Path) -> None:
 def test_entries_that_a_cut_count_hides_are_limited_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zip_directory, "_MAX_ENTRIES", 65_537)
+    monkeypatch.setattr(zip_end, "_MAX_ENTRIES", 65_537)
     data = zip_made(*(Made(f"{one}") for one in range(65_538)), count=2)
     assert "has 65,538 entries: at most 65,537 are read" in refusal(tmp_path, data)
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from covcat.archives.base import BadArchiveError, SplitError
 from covcat.archives.streams import compression_of, unpacked, unread_compression_of
 from covcat.archives.tar_headers import BLOCK, has_checksum
-from covcat.archives.zip_directory import SPLIT, NoEndError, Window, read_end, start_of
+from covcat.archives.zip_end import SPLIT, NoEndError, Window, read_end, start_of
 
 # Suffixes that say a format; the longer ones first.
 SUFFIXES = {
@@ -103,7 +103,7 @@ def _is_zip(start: bytes, stream: BinaryIO) -> bool:
         return False
     if start.startswith(SPLIT):
         try:
-            _read_end(stream)
+            read_end(Window(stream.fileno()))
         except NoEndError as error:
             raise SplitError from error
         except BadArchiveError:  # its reader says what is wrong
@@ -115,16 +115,11 @@ def _check_no_last_volume(name: str, stream: BinaryIO) -> None:
     """Tell the volume of a zip that has its directory: it begins anywhere in the archive."""
     if _suffix(name) == ".zip":
         try:
-            _read_end(stream)
+            read_end(Window(stream.fileno()))
         except SplitError:
             raise
         except BadArchiveError:  # it is no zip at all
             return
-
-
-def _read_end(stream: BinaryIO) -> None:
-    window = Window(stream)
-    read_end(window.read_at, window.size)
 
 
 def _not_an_archive(start: bytes) -> str:

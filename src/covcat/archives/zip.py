@@ -17,10 +17,9 @@ from covcat.archives.zip_directory import (
     STRONG,
     UTF8,
     Entry,
-    Window,
     read_directory,
-    read_end,
 )
+from covcat.archives.zip_end import Window, read_end
 from covcat.archives.zip_methods import METHODS, SMALL, Decompressor, method_name
 
 IS_STREAM = False
@@ -49,15 +48,14 @@ class ZipMember(Member):
 
 def members(source: Source) -> list[Member]:
     """List every entry, after the structure has been found consistent."""
-    window = Window(source.stream)
+    window = Window(source.stream.fileno())
     listed = [_member(entry, source.encoding, window) for entry in read_directory(window)]
     return sorted(listed, key=attrgetter("number"))
 
 
 def comment(stream: BinaryIO) -> str:
     """Return the archive's comment: git writes the commit id there."""
-    window = Window(stream)
-    return read_end(window.read_at, window.size).comment.decode("ascii", "replace")
+    return read_end(Window(stream.fileno())).comment.decode("ascii", "replace")
 
 
 def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
@@ -90,20 +88,22 @@ class _Job:
 
     def run(self, listed: Sequence[ZipMember]) -> None:
         """Unpack some members, reading at places of its own."""
-        reader = _Reader(self.source.stream.fileno())
+        window = Window(self.source.stream.fileno(), 2 * SMALL)
         for member in listed:
             writer = self.open_member(member)
             if writer is None:
                 continue
             if member.is_small:
-                self._push_small(member, reader, writer)
+                self._push_small(member, window, writer)
             else:
-                self._push(member, reader, writer)
+                self._push(member, window, writer)
             writer.finish()
 
-    def _push_small(self, member: ZipMember, reader: "_Reader", writer: Writer) -> None:
+    def _push_small(self, member: ZipMember, window: Window, writer: Writer) -> None:
         """Unpack a member in one go: generators cost as much as its bytes."""
-        data = reader.take(member.data, member.packed)
+        data = window.read_at(member.data, member.packed)
+        if len(data) < member.packed:
+            raise BadArchiveError("became shorter while it was read")
         if member.method:
             decompressor = METHODS[member.method](member.flags, member.packed, member.size)
             try:
@@ -118,9 +118,9 @@ class _Job:
             raise BadArchiveError(f"has a wrong checksum for `{member.name}`")
         writer.write(data)
 
-    def _push(self, member: ZipMember, reader: "_Reader", writer: Writer) -> None:
+    def _push(self, member: ZipMember, window: Window, writer: Writer) -> None:
         crc = 0
-        for data in _unpacked(member, reader):
+        for data in _unpacked(member, window):
             if self.stop.is_set():
                 raise BadArchiveError("was left in the middle")
             crc = self.crc32(data, crc)
@@ -129,36 +129,9 @@ class _Job:
             raise BadArchiveError(f"has a wrong checksum for `{member.name}`")
 
 
-class _Reader:
-    """Reads at any place of a shared file handle; small neighbours cost one system call."""
-
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
-        self._block, self._start = b"", 0
-
-    def take(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes from `offset` on, where they are few."""
-        begin = offset - self._start
-        if begin < 0 or begin + size > len(self._block):
-            self._block, self._start = os.pread(self._handle, 2 * SMALL, offset), offset
-            begin = 0
-            if len(self._block) < size:
-                raise BadArchiveError("became shorter while it was read")
-        return self._block[begin : begin + size]
-
-    def pieces(self, offset: int, size: int) -> Iterator[bytes]:
-        """Give `size` bytes from `offset` on, in pieces."""
-        while size:
-            data = os.pread(self._handle, min(size, _PIECE), offset)
-            if not data:
-                raise BadArchiveError("became shorter while it was read")
-            yield data
-            offset, size = offset + len(data), size - len(data)
-
-
-def _unpacked(member: ZipMember, reader: _Reader) -> Iterator[bytes]:
+def _unpacked(member: ZipMember, window: Window) -> Iterator[bytes]:
     """Give the unpacked bytes of a member; its packed bytes must end where its stream does."""
-    pieces = reader.pieces(member.data, member.packed)
+    pieces = window.pieces(member.data, member.packed)
     if not member.method:
         yield from pieces
         return
