@@ -117,13 +117,6 @@ def decoded(raw: bytes, encoding: str | None) -> str:
     return name
 
 
-def copy(source: BinaryIO, writer: Writer) -> None:
-    """Push everything from `source`, then say that it is whole."""
-    while data := source.read(CHUNK):
-        writer.write(data)
-    writer.finish()
-
-
 def words(error: BaseException) -> str:
     """Say a library's error in words: some have none, and py7zr's are a tuple with a sentence."""
     if len(error.args) > 1 and str(error) == str(error.args):

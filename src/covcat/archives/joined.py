@@ -40,25 +40,14 @@ class Crc32:
         return self._value
 
 
-class Unchecked:
-    """For members whose archive declares no checksum."""
-
-    def update(self, data: bytes | memoryview) -> None:
-        """Take the next bytes."""
-
-    def digest(self) -> int:
-        """Return what `MemberPart.declared` says for them."""
-        return 0
-
-
 @dataclass(frozen=True, slots=True)
 class MemberPart:
     """One member's part of the stream."""
 
     member: Member
     size: int  # bytes it takes in the stream: for a folder 0
-    checksum: Callable[[], Checksum] = Unchecked
-    declared: int | bytes = 0
+    checksum: Callable[[], Checksum] | None = None
+    declared: int | bytes | None = None
 
 
 def split(read: Read, parts: Iterable[MemberPart], open_member: Open) -> None:
@@ -69,17 +58,18 @@ def split(read: Read, parts: Iterable[MemberPart], open_member: Open) -> None:
     """
     for part in parts:
         writer = open_member(part.member) if part.member.kind == "file" else None
-        checksum = part.checksum()
+        checksum = part.checksum() if part.checksum else None
         left = part.size
         while left:
             data = read(min(left, CHUNK))
             if not data:
                 raise BadArchiveError(f"ends within `{part.member.name}`")
             left -= len(data)
-            checksum.update(data)
+            if checksum is not None:
+                checksum.update(data)
             if writer is not None:
                 writer.write(data)
-        if checksum.digest() != part.declared:
+        if checksum is not None and checksum.digest() != part.declared:
             raise BadArchiveError(f"has a wrong checksum for `{part.member.name}`")
         if writer is not None:
             writer.finish()

@@ -87,10 +87,7 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
     if not ours:
         return
     parts = [
-        MemberPart(one, one.size or 0, Crc32, one.crc)
-        if one.crc is not None
-        else MemberPart(one, one.size or 0)
-        for one in ours
+        MemberPart(one, one.size or 0, None if one.crc is None else Crc32, one.crc) for one in ours
     ]
     streams = ours[0].streams
     tool = _tool_for(streams)

@@ -128,7 +128,7 @@ def _candidates(family: str) -> Iterator[Tool]:
         yield Tool("7zz", bundled)
     for name in _READERS[family]:
         for path in find(name):
-            yield Tool("unrar-free" if _is_unrar_free(path) else name, path)
+            yield Tool("unrar-free" if path.resolve().name == "unrar-free" else name, path)
 
 
 def _bundled() -> Path | None:
@@ -139,10 +139,6 @@ def _bundled() -> Path | None:
         if is_trusted(program):
             return program
     return None
-
-
-def _is_unrar_free(path: Path) -> bool:
-    return path.resolve().name == "unrar-free"
 
 
 @cache
