@@ -49,15 +49,28 @@ _NOT_READ: Mapping[str, re.Pattern[bytes]] = {
 
 def compression_of(stream: BinaryIO) -> str | None:
     """Return `gz`, `bz2`, `xz`, `zst` or None by how the file begins; leaves it at its start."""
-    return _found(_STARTS, stream)
+    return _match(_STARTS, stream)
 
 
 def unread_compression_of(stream: BinaryIO) -> str | None:
     """Return the name of a compression that is known but not read here."""
-    return _found(_NOT_READ, stream)
+    return _match(_NOT_READ, stream)
 
 
-def _found(starts: Mapping[str, re.Pattern[bytes]], stream: BinaryIO) -> str | None:
+def require_compression(stream: BinaryIO, otherwise: str) -> str:
+    """Return what the file is packed with.
+
+    Raises:
+        BadArchiveError: it is not, as `otherwise` says, or with what is not read here.
+    """
+    packing = compression_of(stream)
+    if packing is None:
+        unread = unread_compression_of(stream)
+        raise BadArchiveError(f"is packed with {unread}" if unread else otherwise)
+    return packing
+
+
+def _match(starts: Mapping[str, re.Pattern[bytes]], stream: BinaryIO) -> str | None:
     stream.seek(0)
     start = stream.read(_LONGEST_START)
     stream.seek(0)

@@ -19,7 +19,7 @@ from covcat.archives.base import (
     decoded,
     folder_name,
 )
-from covcat.archives.streams import Flow, compression_of, unpacked, unread_compression_of
+from covcat.archives.streams import Flow, require_compression, unpacked
 from covcat.archives.tar_headers import (
     BLOCK,
     END,
@@ -98,10 +98,7 @@ def _opened(source: Source) -> Iterator[tuple[Flow, bool]]:
     first = source.stream.read(BLOCK)
     packing = None
     if first != END and not holds_tar(first):  # a member's name may begin as a packed file does
-        packing = compression_of(source.stream)
-        if packing is None:
-            unread = unread_compression_of(source.stream)
-            raise BadArchiveError(f"is packed with {unread}" if unread else "is not a tar")
+        packing = require_compression(source.stream, "is not a tar")
     with unpacked(source.stream, packing) as flow:
         first = flow.peek(BLOCK)
         if first != END and not holds_tar(first):

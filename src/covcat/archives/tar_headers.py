@@ -61,7 +61,9 @@ def parse(block: bytes) -> Header:
     """Read the fields of a block whose checksum is right."""
     name = _text(block[:100], "name")
     if _is_posix(block) and block[345]:
-        name = _prefix(block) + b"/" + name
+        # star keeps two times after byte 131 of the prefix.
+        prefix = block[345:500] if block[475] else block[345:476]
+        name = _text(prefix, "prefix") + b"/" + name
     return Header(
         type=block[156:157],
         name=name,
@@ -89,12 +91,6 @@ def number(field: bytes, what: str) -> int:
     return value
 
 
-def _prefix(block: bytes) -> bytes:
-    """Return what goes before the name; star keeps two times after byte 131 of it."""
-    prefix = block[345:500]
-    return _text(prefix if prefix[130] else prefix[:131], "prefix")
-
-
 def _is_posix(block: bytes) -> bool:
     """Tell the format with a prefix, and check what each format has where that would be."""
     magic = block[257:265]
@@ -104,23 +100,21 @@ def _is_posix(block: bytes) -> bool:
             raise BadArchiveError("has a star header whose prefix does not end")
         return True
     if magic == b"ustar  \0":
-        _check_gnu(block)
+        # The two times that `tar --incremental` writes are a prefix of the name to Python and
+        # 7-Zip; the size of a sparse file is that of any file to bsdtar. M is the rest of a file,
+        # in a later volume.
+        if block[345:369].strip(b"\0"):
+            raise BadArchiveError(
+                "has a GNU header with times, which are a prefix to other readers"
+            )
+        if block[386:495].strip(b"\0") and block[156:157] not in (b"S", b"M"):
+            raise BadArchiveError(
+                "has a GNU header with a sparse map for an entry that is not sparse"
+            )
         return False
     if block[345 : 476 if is_star else 500].strip(b"\0"):
         raise BadArchiveError("has a header with a prefix, and no mark of the format it is of")
     return False
-
-
-def _check_gnu(block: bytes) -> None:
-    """Refuse what GNU keeps at a header's end and others take for something else.
-
-    The two times that `tar --incremental` writes are a prefix of the name to Python and 7-Zip; the
-    size of a sparse file is that of any file to bsdtar. M is the rest of a file, in a later volume.
-    """
-    if block[345:369].strip(b"\0"):
-        raise BadArchiveError("has a GNU header with times, which are a prefix to other readers")
-    if block[386:495].strip(b"\0") and block[156:157] not in (b"S", b"M"):
-        raise BadArchiveError("has a GNU header with a sparse map for an entry that is not sparse")
 
 
 def _text(field: bytes, what: str) -> bytes:

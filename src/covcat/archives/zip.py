@@ -3,13 +3,14 @@
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import BinaryIO, Literal
 
 from covcat.archives.base import BadArchiveError, Member, Open, Source, Writer, decoded, words
+from covcat.archives.joined import Crc32
 from covcat.archives.zip_directory import (
     ENCRYPTED,
     MASKED,
@@ -64,69 +65,56 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
     wanted.sort(key=attrgetter("data"))
     large = [one for one in wanted if not one.is_small]
     small = [one for one in wanted if one.is_small]
-    from isal.isal_zlib import crc32  # 13 times as fast as zlib's
+    stop = threading.Event()
 
-    job = _Job(source, open_member, threading.Event(), crc32)
+    def run(members: Sequence[ZipMember]) -> None:
+        window = Window(source.stream.fileno(), 2 * SMALL)  # each thread reads at its own place
+        for member in members:
+            writer = open_member(member)
+            if writer is not None:
+                _push(member, window, writer, stop)
+                writer.finish()
+
     threads = min(_THREADS, os.cpu_count() or 1, len(large))
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        futures = [pool.submit(job.run, [one]) for one in large]
+        futures = [pool.submit(run, [one]) for one in large]
         try:
-            job.run(small)
+            run(small)
             for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                 future.result()
         finally:  # after an error or a signal, what has not begun is dropped, the rest stops soon
-            job.stop.set()
+            stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    source: Source
-    open_member: Open
-    stop: threading.Event
-    crc32: Callable[[bytes, int], int]
-
-    def run(self, listed: Sequence[ZipMember]) -> None:
-        """Unpack some members, reading at places of its own."""
-        window = Window(self.source.stream.fileno(), 2 * SMALL)
-        for member in listed:
-            writer = self.open_member(member)
-            if writer is None:
-                continue
-            if member.is_small:
-                self._push_small(member, window, writer)
-            else:
-                self._push(member, window, writer)
-            writer.finish()
-
-    def _push_small(self, member: ZipMember, window: Window, writer: Writer) -> None:
-        """Unpack a member in one go: generators cost as much as its bytes."""
-        data = window.read_at(member.data, member.packed)
-        if len(data) < member.packed:
-            raise BadArchiveError("became shorter while it was read")
-        if member.method:
-            decompressor = METHODS[member.method](member.flags, member.packed, member.size)
-            try:
-                data = decompressor.decompress(data, member.size + 1)
-            except Exception as error:  # never used again: CVE-2026-6100, CVE-2026-9669
-                raise BadArchiveError(
-                    f"has damaged data in `{member.name}`: {words(error)}"
-                ) from error
-            if not decompressor.eof or decompressor.unused_data:
-                raise BadArchiveError(f"has a packed stream that does not fit `{member.name}`")
-        if self.crc32(data, 0) != member.crc:
-            raise BadArchiveError(f"has a wrong checksum for `{member.name}`")
+def _push(member: ZipMember, window: Window, writer: Writer, stop: threading.Event) -> None:
+    checksum = Crc32()
+    small = _unpack_small(member, window) if member.is_small else b""
+    checksum.update(small)
+    for data in () if member.is_small else _unpacked(member, window):
+        if stop.is_set():
+            raise BadArchiveError("was left in the middle")
+        checksum.update(data)
         writer.write(data)
+    if checksum.digest() != member.crc:
+        raise BadArchiveError(f"has a wrong checksum for `{member.name}`")
+    writer.write(small)
 
-    def _push(self, member: ZipMember, window: Window, writer: Writer) -> None:
-        crc = 0
-        for data in _unpacked(member, window):
-            if self.stop.is_set():
-                raise BadArchiveError("was left in the middle")
-            crc = self.crc32(data, crc)
-            writer.write(data)
-        if crc != member.crc:
-            raise BadArchiveError(f"has a wrong checksum for `{member.name}`")
+
+def _unpack_small(member: ZipMember, window: Window) -> bytes:
+    """Unpack a member in one go: generators cost as much as its bytes."""
+    data = window.read_at(member.data, member.packed)
+    if len(data) < member.packed:
+        raise BadArchiveError("became shorter while it was read")
+    if member.method:
+        decompressor = METHODS[member.method](member.flags, member.packed, member.size)
+        try:
+            data = decompressor.decompress(data, member.size + 1)
+        except Exception as error:  # never used again: CVE-2026-6100, CVE-2026-9669
+            raise BadArchiveError(f"has damaged data in `{member.name}`: {words(error)}") from error
+        if not decompressor.eof or decompressor.unused_data:
+            raise BadArchiveError(f"has a packed stream that does not fit `{member.name}`")
+    return data
 
 
 def _unpacked(member: ZipMember, window: Window) -> Iterator[bytes]:
