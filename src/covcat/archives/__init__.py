@@ -65,6 +65,6 @@ FORMATS: Mapping[str, str] = {
 }
 
 
-def reader(kind: str) -> Format:
+def load_format(kind: str) -> Format:
     """Return the module that reads a format of FORMATS."""
     return cast(Format, import_module(FORMATS[kind]))

@@ -100,7 +100,7 @@ class Writer(Protocol):
 Open = Callable[[Member], Writer | None]  # None: the member is not wanted
 
 
-def decoded(raw: bytes, encoding: str | None) -> str:
+def decode_name(raw: bytes, encoding: str | None) -> str:
     """Return a name that does not say its encoding: what a person declared, or UTF-8.
 
     Raises:
@@ -117,7 +117,7 @@ def decoded(raw: bytes, encoding: str | None) -> str:
     return name
 
 
-def words(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
     """Say a library's error in words: some have none, and py7zr's are a tuple with a sentence."""
     if len(error.args) > 1 and str(error) == str(error.args):
         texts = [one for one in error.args if isinstance(one, str)]

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from shlex import quote
 
 from covcat import names
-from covcat.archives import ListedFormat, StreamFormat, reader
+from covcat.archives import ListedFormat, StreamFormat, load_format
 from covcat.archives.base import (
     DAMAGE,
     EncodingError,
@@ -26,7 +26,7 @@ from covcat.archives.base import (
     SparseError,
     SplitError,
     Writer,
-    words,
+    describe,
 )
 from covcat.archives.kinds import kind_of, stem_of
 from covcat.archives.rules import MAX_MEMBERS, Admitted, Budget, Layout, Rules
@@ -81,7 +81,7 @@ def inspect(
         return Tally(budget, archive.name) if member.size is None else None
 
     with _opened(archive, encoding, layout.command) as source:
-        form = reader(kind)
+        form = load_format(kind)
         if form.IS_STREAM:
             form.unpack(source, look)
         else:
@@ -121,7 +121,7 @@ def extract(
     rules = Rules(archive.name, layout, budget)
     with Unpacking(archive.name, place, budget) as unpacking:
         with _opened(archive, encoding, layout.command) as source:
-            form = reader(kind)
+            form = load_format(kind)
             if form.IS_STREAM:
                 _unpack_stream(form, source, rules, unpacking)
             else:
@@ -225,7 +225,7 @@ def _archive_errors(name: str, command: str = "") -> Iterator[None]:
     except DAMAGE as error:
         if isinstance(error, OSError) and error.errno:
             raise disk_error(error, f"read `{name}`") from error
-        cause = words(error)
+        cause = describe(error)
         if isinstance(error, SplitError) or names.volume(name):
             is_rar = name.lower().endswith(".rar")  # of which a reader says what is wrong
             raise names.split(name, cause if is_rar else None) from error

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from covcat.archives.base import BadArchiveError, SplitError
-from covcat.archives.streams import compression_of, unpacked, unread_compression_of
+from covcat.archives.streams import compression_of, open_unpacked, unread_compression_of
 from covcat.archives.tar_headers import BLOCK, END, has_checksum
 from covcat.archives.zip_end import SPLIT, NoEndError, Window, read_end, start_of
 
@@ -89,7 +89,7 @@ def _by_magic(archive: Path) -> str:
             if _suffix(archive.name) == ".zip":
                 _check_no_last_volume(stream)
             raise BadArchiveError(_not_an_archive(start))
-        with unpacked(stream, packing) as flow:
+        with open_unpacked(stream, packing) as flow:
             first = flow.take(BLOCK)
     if has_checksum(first) or (is_named_tar and first == END):
         return "tar"

@@ -12,10 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from covcat.archives.base import CHUNK, BadArchiveError, Member, Open, Source, decoded, folder_name
+from covcat.archives.base import (
+    CHUNK,
+    BadArchiveError,
+    Member,
+    Open,
+    Source,
+    decode_name,
+    folder_name,
+)
 from covcat.archives.joined import Crc32, MemberPart, split
 from covcat.archives.rar_listing import Listing, Packed, read_listing
-from covcat.archives.sandbox import output, unchanged
+from covcat.archives.sandbox import check_unchanged, run_tool
 from covcat.archives.streams import Flow
 from covcat.archives.tools import ARCHIVE, no_rar_tool, rar_tool
 
@@ -77,7 +85,7 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
     command = tool.command(f"RAR {listing.version}", first)
     states = dict(zip(listing.volumes, listing.states, strict=True))
     size = sum(part.size for part in parts)
-    with unchanged(states), output(command, inputs, size) as stream:
+    with check_unchanged(states), run_tool(command, inputs, size) as stream:
         split(stream.read, parts, open_member)
         stream.end()
 
@@ -179,7 +187,7 @@ def _name(info: Any, source: Source, version: int) -> str:
     elif len(raw) < info._name_size:
         raise BadArchiveError(f"has a NUL in the name `{info.filename}`")
     else:
-        name = decoded(raw, source.encoding).replace("\\", "/")
+        name = decode_name(raw, source.encoding).replace("\\", "/")
     if "\ufffd" in name or "\0" in name:
         raise BadArchiveError(f"has a name that cannot be read: `{name}`")
     return name

@@ -16,11 +16,11 @@ from covcat.archives.base import (
     Member,
     Open,
     Source,
+    describe,
     folder_name,
-    words,
 )
 from covcat.archives.joined import Crc32, MemberPart, split
-from covcat.archives.sandbox import State, output, state_of, unchanged
+from covcat.archives.sandbox import State, check_unchanged, run_tool, state_of
 from covcat.archives.seven_zip_header import START, Item, Streams, read_header
 from covcat.archives.streams import Flow
 from covcat.archives.tools import ARCHIVE, Tool, seven_zip_tool
@@ -96,8 +96,8 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
         split(Flow(_unpacked(source.stream, streams)).piece, parts, open_member)
         return
     with (
-        unchanged({source.path: ours[0].state}),
-        output(tool.command("7z"), {ARCHIVE: source.path}, sum(one.size for one in parts)) as out,
+        check_unchanged({source.path: ours[0].state}),
+        run_tool(tool.command("7z"), {ARCHIVE: source.path}, sum(one.size for one in parts)) as out,
     ):
         split(out.read, parts, open_member)
         out.end()
@@ -157,7 +157,7 @@ def _unpacked(stream: BinaryIO, streams: Streams) -> Iterator[bytes]:
         except BadArchiveError:
             raise
         except Exception as error:  # each of the decoders has classes of its own
-            raise BadArchiveError(f"cannot be unpacked: {words(error)[:200]}") from error
+            raise BadArchiveError(f"cannot be unpacked: {describe(error)[:200]}") from error
 
 
 def _unpacked_folder(stream: BinaryIO, folder: Any, packed: int) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple
 from zlib import crc32
 
-from covcat.archives.base import BadArchiveError, words
+from covcat.archives.base import BadArchiveError, describe
 
 MAGIC = b"7z\xbc\xaf\x27\x1c"
 START = 32  # bytes before the first packed stream
@@ -239,7 +239,7 @@ def _read_folders(cursor: _Cursor, packed: int) -> list[Any]:
         try:
             folder = Folder.retrieve(cursor)
         except ArchiveError as error:
-            raise BadArchiveError(f"has a header that is damaged ({words(error)})") from error
+            raise BadArchiveError(f"has a header that is damaged ({describe(error)})") from error
         coders += len(folder.coders)
         if coders > _MAX_CODERS:
             raise BadArchiveError(f"has more than {_MAX_CODERS:,} coders")

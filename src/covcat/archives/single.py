@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import PurePath
 
 from covcat.archives.base import CHUNK, BadArchiveError, Member, Open, Source
-from covcat.archives.streams import Flow, require_compression, unpacked
+from covcat.archives.streams import Flow, open_unpacked, require_compression
 from covcat.archives.tar import holds_tar
 from covcat.archives.tar_headers import BLOCK
 
@@ -39,7 +39,7 @@ def unpack(source: Source, open_member: Open) -> None:
 @contextmanager
 def _opened(source: Source) -> Iterator[Flow]:
     packing = require_compression(source.stream, "is not compressed")
-    with unpacked(source.stream, packing) as flow:
+    with open_unpacked(source.stream, packing) as flow:
         if holds_tar(flow.peek(BLOCK)):
             raise BadArchiveError("holds a tar: it must be declared as tar")
         yield flow

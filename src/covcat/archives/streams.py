@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from threading import Semaphore, Thread
 from typing import Any, BinaryIO
 
-from covcat.archives.base import CHUNK, BadArchiveError, words
+from covcat.archives.base import CHUNK, BadArchiveError, describe
 
 _INPUT = 1 << 18  # bytes read, and at most fed to a decompressor, at a time
 _FIRST_INPUT = 1 << 12  # bytes fed to a new one, which copies what it leaves: streams may be tiny
@@ -127,7 +127,7 @@ class Flow:
 
 
 @contextmanager
-def unpacked(stream: BinaryIO, compression: str | None) -> Iterator[Flow]:
+def open_unpacked(stream: BinaryIO, compression: str | None) -> Iterator[Flow]:
     """Give what is inside a file, from its start; a thread may unpack ahead until the end."""
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
@@ -200,7 +200,7 @@ def _stream(flow: Flow, decompressor: Any, feed: int) -> Iterator[bytes]:
         try:
             piece: bytes = decompressor.decompress(data, _PIECE)
         except Exception as error:  # never used again: CVE-2026-6100, CVE-2026-9669
-            raise BadArchiveError(f"is damaged: {words(error)}") from error
+            raise BadArchiveError(f"is damaged: {describe(error)}") from error
         if piece:
             yield piece
         if decompressor.eof:

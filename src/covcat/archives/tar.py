@@ -16,10 +16,10 @@ from covcat.archives.base import (
     Source,
     SparseError,
     Writer,
-    decoded,
+    decode_name,
     folder_name,
 )
-from covcat.archives.streams import Flow, require_compression, unpacked
+from covcat.archives.streams import Flow, open_unpacked, require_compression
 from covcat.archives.tar_headers import (
     BLOCK,
     END,
@@ -27,11 +27,11 @@ from covcat.archives.tar_headers import (
     Header,
     Records,
     check_harmless,
-    decimal,
     has_checksum,
     is_sparse,
     parse,
     parse_records,
+    read_decimal,
 )
 
 IS_STREAM = True
@@ -99,7 +99,7 @@ def _opened(source: Source) -> Iterator[tuple[Flow, bool]]:
     packing = None
     if first != END and not holds_tar(first):  # a member's name may begin as a packed file does
         packing = require_compression(source.stream, "is not a tar")
-    with unpacked(source.stream, packing) as flow:
+    with open_unpacked(source.stream, packing) as flow:
         first = flow.peek(BLOCK)
         if first != END and not holds_tar(first):
             raise BadArchiveError(f"is compressed ({packing}) but holds no tar")
@@ -284,12 +284,12 @@ def _stored(header: Header, records: Records, *, has_pax: bool) -> int:
 
 def _size(header: Header, records: Records) -> int:
     text = records.get(b"size")
-    size = header.size if text is None else decimal(text, "size")
+    size = header.size if text is None else read_decimal(text, "size")
     is_overflow = size > _LARGEST_OCTAL and header.size in (0, _LARGEST_OCTAL)
     if size != header.size and not (is_overflow and header.type in _FILES):
         raise BadArchiveError(f"has a pax size of {size}, and {header.size} in the header")
     real = records.get(b"SCHILY.realsize")
-    if real is not None and decimal(real, "size") != size:
+    if real is not None and read_decimal(real, "size") != size:
         raise BadArchiveError("has a pax header with two sizes")
     return size
 
@@ -301,17 +301,17 @@ def _name(header: Header, extension: _Extension, encoding: str | None) -> str:
     if is_named_twice or (extension.long_link is not None and b"linkpath" in records):
         raise BadArchiveError("has a GNU long name and a pax name for one entry")
     if path is None:
-        return _decoded(extension.long_name or header.name, encoding)
+        return _decode(extension.long_name or header.name, encoding)
     if records.get(b"hdrcharset") == b"BINARY":
-        return _decoded(path, encoding)
+        return _decode(path, encoding)
     try:
         return path.decode()
     except UnicodeDecodeError:
         raise BadArchiveError(f"calls a name UTF-8 that is not: {path!r}") from None
 
 
-def _decoded(name: bytes, encoding: str | None) -> str:
+def _decode(name: bytes, encoding: str | None) -> str:
     """Return a name: UTF-8 if it can be, since one tar may have names of two systems."""
     with suppress(UnicodeDecodeError):
         return name.decode()
-    return decoded(name, encoding)
+    return decode_name(name, encoding)

@@ -67,12 +67,12 @@ def parse(block: bytes) -> Header:
     return Header(
         type=block[156:157],
         name=name,
-        size=number(block[124:136], "size"),
-        mode=number(block[100:108], "mode"),
+        size=read_number(block[124:136], "size"),
+        mode=read_number(block[100:108], "mode"),
     )
 
 
-def number(field: bytes, what: str) -> int:
+def read_number(field: bytes, what: str) -> int:
     """Return what a numeric field says: octal digits, or base 256 as GNU and star write it."""
     found = _OCTAL.fullmatch(field)
     if found is not None:
@@ -151,7 +151,7 @@ def check_harmless(records: Records) -> None:
             raise BadArchiveError(f"has a global pax header that sets `{_label(key)}`")
 
 
-def decimal(text: bytes, what: str) -> int:
+def read_decimal(text: bytes, what: str) -> int:
     """Return a size or offset that pax gives in decimal digits."""
     if _NUMBER.fullmatch(text) is None or int(text) > MAX_SIZE:
         raise BadArchiveError(f"has a pax header whose {what} is not a size: {text[:40]!r}")

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import BinaryIO, Literal
 
-from covcat.archives.base import BadArchiveError, Member, Open, Source, Writer, decoded, words
+from covcat.archives.base import (
+    BadArchiveError,
+    Member,
+    Open,
+    Source,
+    Writer,
+    decode_name,
+    describe,
+)
 from covcat.archives.joined import Crc32
 from covcat.archives.zip_directory import (
     ENCRYPTED,
@@ -111,7 +119,9 @@ def _unpack_small(member: ZipMember, window: Window) -> bytes:
         try:
             data = decompressor.decompress(data, member.size + 1)
         except Exception as error:  # never used again: CVE-2026-6100, CVE-2026-9669
-            raise BadArchiveError(f"has damaged data in `{member.name}`: {words(error)}") from error
+            raise BadArchiveError(
+                f"has damaged data in `{member.name}`: {describe(error)}"
+            ) from error
         if not decompressor.eof or decompressor.unused_data:
             raise BadArchiveError(f"has a packed stream that does not fit `{member.name}`")
     return data
@@ -141,7 +151,7 @@ def _fed(decompressor: Decompressor, packed: bytes) -> Iterator[bytes]:
         try:
             unpacked = decompressor.decompress(packed, _PIECE)
         except Exception as error:  # never used again: CVE-2026-6100, CVE-2026-9669
-            raise BadArchiveError(f"has damaged data: {words(error)}") from error
+            raise BadArchiveError(f"has damaged data: {describe(error)}") from error
         if unpacked:
             yield unpacked
         packed = getattr(decompressor, "unconsumed_tail", b"")
@@ -205,7 +215,7 @@ def _name(entry: Entry, encoding: str | None) -> str:
     """Decode a name: as UTF-8 where that is said or fits, else as was declared."""
     raw = entry.unicode_name or entry.name
     if entry.unicode_name is None and not entry.flags & UTF8:
-        return decoded(raw, encoding)
+        return decode_name(raw, encoding)
     try:
         return raw.decode()
     except UnicodeDecodeError:
