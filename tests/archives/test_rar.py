@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import rarfile
+from makers import unpacking
 from makers.rars import (
     FILE_COPY,
     HARD_LINK,
@@ -32,7 +33,6 @@ from makers.rars import (
 
 from covcat.archives import rar, rar_listing, tools
 from covcat.archives.base import DAMAGE, BadArchiveError, Member, Source
-from covcat.archives.rar_blake2 import Blake2sp
 from covcat.errors import ExtractionError
 
 SCAN = bytes(range(256)) * 40
@@ -40,39 +40,14 @@ FILES = {"a/one.dcm": SCAN, "a/two.dcm": b"two" * 500, "empty": b"", "three.txt"
 Maker = Callable[..., bytes]
 
 
-class Toy:
-    """A writer that keeps what it is given."""
-
-    def __init__(self, member: Member, shelf: dict[str, bytes]) -> None:
-        self.member, self.shelf, self.data = member, shelf, b""
-
-    def write(self, data: bytes | memoryview) -> None:
-        self.data += data
-
-    def finish(self) -> None:
-        assert self.member.size == len(self.data)
-        self.shelf[self.member.name] = self.data
-
-
-def read(path: Path, encoding: str | None = None) -> tuple[list[Member], dict[str, bytes]]:
-    shelf: dict[str, bytes] = {}
-    with path.open("rb") as stream:
-        source = Source(path, stream, encoding)
-        members = rar.members(source)
-        rar.unpack(source, members, lambda member: Toy(member, shelf))
-    return members, shelf
-
-
 def files_of(folder: Path, data: bytes, encoding: str | None = None) -> dict[str, bytes]:
     (folder / "in.rar").write_bytes(data)
-    return read(folder / "in.rar", encoding)[1]
+    return unpacking.files_of(rar, folder / "in.rar", encoding)
 
 
 def members_of(folder: Path, data: bytes, encoding: str | None = None) -> list[Member]:
-    path = folder / "in.rar"
-    path.write_bytes(data)
-    with path.open("rb") as stream:
-        return rar.members(Source(path, stream, encoding))
+    (folder / "in.rar").write_bytes(data)
+    return unpacking.members_of(rar, folder / "in.rar", encoding)
 
 
 BOTH = pytest.mark.parametrize("make", [rar4_of, rar5_of], ids=["RAR 4", "RAR 5"])
@@ -121,18 +96,13 @@ def test_the_archive_may_have_any_name_and_neighbours(
     monkeypatch.setenv("LC_ALL", "C")
     for neighbour in (name, "P002.rar"):
         (tmp_path / neighbour).write_bytes(rar5_of(FILES))
-    assert read(tmp_path / name)[1] == FILES
+    assert unpacking.files_of(rar, tmp_path / name) == FILES
 
 
 def test_unwanted_members_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "in.rar"
     path.write_bytes(rar5_of(FILES))
-    shelf: dict[str, bytes] = {}
-    with path.open("rb") as stream:
-        source = Source(path, stream)
-        members = rar.members(source)
-        rar.unpack(source, members, lambda m: Toy(m, shelf) if "two" in m.name else None)
-    assert shelf == {"a/two.dcm": FILES["a/two.dcm"]}
+    assert unpacking.files_of(rar, path, wanted="two") == {"a/two.dcm": FILES["a/two.dcm"]}
 
 
 @pytest.mark.parametrize(
@@ -183,15 +153,6 @@ def test_a_comment_makes_nobody_run_a_tool(tmp_path: Path, monkeypatch: pytest.M
     )
     assert [one.name for one in members_of(tmp_path, data)] == ["x"]
     assert not ran.exists()
-
-
-@pytest.mark.parametrize("size", [0, 1, 63, 64, 512, 513, 1 << 16, 300_001])
-def test_blake2sp_is_that_of_rarfile(size: int) -> None:
-    data = bytes(index * 7 & 255 for index in range(size))
-    ours = Blake2sp()
-    for start in range(0, size, 1000):
-        ours.update(data[start : start + 1000])
-    assert ours.digest() == rarfile.Blake2SP(data).digest()
 
 
 def test_blake2sp_is_checked_where_the_archive_has_it(tmp_path: Path) -> None:
@@ -505,12 +466,12 @@ def test_other_tools_read_the_same(
 def test_volumes_are_read_from_the_first(tmp_path: Path, make: Callable[..., list[bytes]]) -> None:
     for number, volume in enumerate(make("x.bin", SCAN, 3), start=1):
         (tmp_path / f"set.part{number}.rar").write_bytes(volume)
-    assert read(tmp_path / "set.part1.rar")[1] == {"x.bin": SCAN}
+    assert unpacking.files_of(rar, tmp_path / "set.part1.rar") == {"x.bin": SCAN}
     with pytest.raises(BadArchiveError, match="of several volumes: begin with the first"):
-        read(tmp_path / "set.part2.rar")
+        unpacking.files_of(rar, tmp_path / "set.part2.rar")
     (tmp_path / "set.part2.rar").unlink()
     with pytest.raises(BadArchiveError, match=r"`set\.part2\.rar` is missing"):
-        read(tmp_path / "set.part1.rar")
+        unpacking.files_of(rar, tmp_path / "set.part1.rar")
 
 
 @pytest.mark.parametrize("make", [rar4_volumes, rar5_volumes], ids=["RAR 4", "RAR 5"])
@@ -522,7 +483,7 @@ def test_bytes_after_the_end_of_a_volume_are_refused(
             after = b"\0\0hidden" if at == number else bytes(20)
             (tmp_path / f"set.part{at}.rar").write_bytes(volume + after)
         with pytest.raises(BadArchiveError, match="goes on after its end"):
-            read(tmp_path / "set.part1.rar")
+            unpacking.files_of(rar, tmp_path / "set.part1.rar")
 
 
 def test_parts_of_another_file_are_refused(tmp_path: Path) -> None:
@@ -535,9 +496,9 @@ def test_parts_of_another_file_are_refused(tmp_path: Path) -> None:
     ):
         (tmp_path / "set.part2.rar").write_bytes(wrong)
         with pytest.raises(BadArchiveError, match=message):
-            read(tmp_path / "set.part1.rar")
+            unpacking.files_of(rar, tmp_path / "set.part1.rar")
     (tmp_path / "set.part2.rar").write_bytes(second)
-    assert read(tmp_path / "set.part1.rar")[1] == {"x.bin": SCAN}
+    assert unpacking.files_of(rar, tmp_path / "set.part1.rar") == {"x.bin": SCAN}
 
 
 @pytest.mark.parametrize("changed", ["set.part1.rar", "set.part2.rar"])
@@ -553,7 +514,7 @@ def test_a_volume_that_changes_after_it_was_listed_is_refused(tmp_path: Path, ch
         (tmp_path / "keeps the number").touch()
         (tmp_path / changed).write_bytes(copy)
         with pytest.raises(BadArchiveError, match="was changed while it was read"):
-            rar.unpack(source, members, lambda member: Toy(member, shelf))
+            rar.unpack(source, members, lambda member: unpacking.Kept(member, shelf))
     assert not shelf
 
 
@@ -566,7 +527,7 @@ def outcome(path: Path, data: bytes) -> dict[str, bytes] | None:
     """Return what is read, or None where it is refused."""
     path.write_bytes(data)
     try:
-        return read(path)[1]
+        return unpacking.files_of(rar, path)
     except (*DAMAGE, ExtractionError):
         return None
 

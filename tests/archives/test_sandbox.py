@@ -29,7 +29,7 @@ def script(folder: Path, body: str, name: str = "fake") -> Path:
 
 
 def run(program: Path, size: int = len(DATA), silence: float = 5, **inputs: Path) -> bytes:
-    with sandbox.output([program], inputs, size, silence) as out:
+    with sandbox.run_tool([program], inputs, size, silence) as out:
         data = b"".join(iter(lambda: out.read(3), b""))
         out.end()
     return data
@@ -115,7 +115,7 @@ def test_a_tool_is_killed_with_its_children_when_we_stop_early(
     tmp_path: Path, error: type[BaseException]
 ) -> None:
     program = script(tmp_path, "sleep 77 & echo $$ $!; wait")
-    with pytest.raises(error), sandbox.output([program], {}, 100, 5) as out:  # noqa: PT012
+    with pytest.raises(error), sandbox.run_tool([program], {}, 100, 5) as out:  # noqa: PT012
         numbers = [int(one) for one in out.read(100).split()]
         raise error
     for number in numbers:
@@ -173,7 +173,7 @@ def test_only_absolute_folders_that_others_cannot_write_to_are_searched(
     names = ["open", "writable", "plain", "folder", "here", "gone", "good"]
     path = ["", ".", "../good", *(str(tmp_path / name) for name in names), str(good.parent)]
     monkeypatch.setenv("PATH", os.pathsep.join(path))
-    assert list(sandbox.find("fake")) == [good]
+    assert list(sandbox.find_programs("fake")) == [good]
 
 
 def answers(folder: Path, name: str, *forms: str, otherwise: str = "exit 2") -> Path:
@@ -373,15 +373,15 @@ def test_a_file_that_changes_while_a_tool_reads_it_is_refused(tmp_path: Path) ->
     path = tmp_path / "in"
     path.write_bytes(DATA)
     states = {path: sandbox.state_of(path)}
-    with sandbox.unchanged(states):
+    with sandbox.check_unchanged(states):
         path.read_bytes()
     with (
         pytest.raises(BadArchiveError, match="was changed while it was read"),
-        sandbox.unchanged(states),
+        sandbox.check_unchanged(states),
     ):
         path.write_bytes(DATA * 2)
     with (
         pytest.raises(BadArchiveError, match="was changed while it was read"),
-        sandbox.unchanged(states),
+        sandbox.check_unchanged(states),
     ):
         pytest.fail("a changed file was given to the tool")

@@ -12,50 +12,27 @@ from typing import Any
 
 import py7zr
 import pytest
+from makers import unpacking
 
 from covcat.archives import seven_zip, tools
 from covcat.archives.base import DAMAGE, BadArchiveError, Member, Source
 from covcat.archives.seven_zip_header import MAX_HEADER
 from covcat.errors import ExtractionError
 
-SCAN = bytes(range(256)) * 40
+SCAN = bytes(range(256)) * 1200  # more than a decoder gives at once
 FILES = {"a/one.dcm": SCAN, "a/two.dcm": b"two" * 500, "empty": b"", "three.txt": b"three\n"}
 LZMA2 = [{"id": py7zr.FILTER_LZMA2, "preset": 1}]
 COPY = [{"id": py7zr.FILTER_COPY}]
 
 
-class Toy:
-    """A writer that keeps what it is given."""
-
-    def __init__(self, member: Member, shelf: dict[str, bytes]) -> None:
-        self.member, self.shelf, self.data = member, shelf, b""
-
-    def write(self, data: bytes | memoryview) -> None:
-        self.data += data
-
-    def finish(self) -> None:
-        assert self.member.size == len(self.data)
-        self.shelf[self.member.name] = self.data
-
-
-def read(path: Path) -> tuple[list[Member], dict[str, bytes]]:
-    shelf: dict[str, bytes] = {}
-    with path.open("rb") as stream:
-        source = Source(path, stream)
-        members = seven_zip.members(source)
-        seven_zip.unpack(source, members, lambda member: Toy(member, shelf))
-    return members, shelf
-
-
 def files_of(folder: Path, data: bytes) -> dict[str, bytes]:
     (folder / "in.7z").write_bytes(data)
-    return read(folder / "in.7z")[1]
+    return unpacking.files_of(seven_zip, folder / "in.7z")
 
 
 def members_of(folder: Path, data: bytes) -> list[Member]:
     (folder / "in.7z").write_bytes(data)
-    with (folder / "in.7z").open("rb") as stream:
-        return seven_zip.members(Source(folder / "in.7z", stream))
+    return unpacking.members_of(seven_zip, folder / "in.7z")
 
 
 def written(files: Mapping[str, bytes], filters: Any = LZMA2, **options: Any) -> bytes:
@@ -169,7 +146,7 @@ def test_several_folders_are_read_in_order(tmp_path: Path) -> None:
     for name, data in FILES.items():
         with py7zr.SevenZipFile(path, "a" if path.exists() else "w", filters=LZMA2) as archive:
             archive.writestr(data, name)
-    assert read(path)[1] == FILES
+    assert unpacking.files_of(seven_zip, path) == FILES
 
 
 def test_folders_empty_files_and_executables_are_known(tmp_path: Path) -> None:
@@ -196,7 +173,7 @@ def test_the_archive_may_have_any_name(
 ) -> None:
     monkeypatch.setenv("LC_ALL", "C")
     (tmp_path / name).write_bytes(written(FILES))
-    assert read(tmp_path / name)[1] == FILES
+    assert unpacking.files_of(seven_zip, tmp_path / name) == FILES
 
 
 @pytest.mark.usefixtures("each_way")
@@ -217,12 +194,7 @@ def test_names_come_as_they_are_written(tmp_path: Path) -> None:
 def test_unwanted_members_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "in.7z"
     path.write_bytes(written(FILES))
-    shelf: dict[str, bytes] = {}
-    with path.open("rb") as stream:
-        source = Source(path, stream)
-        members = seven_zip.members(source)
-        seven_zip.unpack(source, members, lambda m: Toy(m, shelf) if "two" in m.name else None)
-    assert shelf == {"a/two.dcm": FILES["a/two.dcm"]}
+    assert unpacking.files_of(seven_zip, path, wanted="two") == {"a/two.dcm": FILES["a/two.dcm"]}
 
 
 def test_an_archive_without_a_header_has_no_members(tmp_path: Path) -> None:
@@ -458,7 +430,7 @@ def test_an_archive_that_changes_after_it_was_listed_is_refused(
             path.unlink()
         path.write_bytes(written({"x": b"another"}))
         with pytest.raises(BadArchiveError, match="was changed while it was read"):
-            seven_zip.unpack(source, members, lambda member: Toy(member, shelf))
+            seven_zip.unpack(source, members, lambda member: unpacking.Kept(member, shelf))
     assert not shelf
 
 
@@ -521,7 +493,7 @@ def packed_header(header: bytes, properties: bytes = b"\x18") -> bytes:
         (raw(b"\x01\x04\x07\x0b" + number(1 << 31) + b"\0"), "promises more than it can hold"),
         (raw(b"\x01\x04\x06\0" + number(1 << 31) + b"\x09"), "promises more than it can hold"),
         (raw(b"\x01\x05\x01\x11" + number(1 << 62) + b"\0"), "promises more than it can hold"),
-        (raw(b"\x01" + streams([1], b"\x01\x21\x00" + number(1 << 40))), "promises more"),
+        (raw(b"\x01" + streams([1], b"\x01\x21\x00" + number(1 << 40))), "exceeds limit"),
         (raw(b"\x01" + streams([1], b"\x02" + b"\x01\0" * 2 + b"\0\1" * 2)), "header"),
         (raw(b"\x01" + streams([1], b"\x03" + b"\x01\0" * 3 + b"\1\0" * 2)), "do not fit together"),
         (raw(b"\x17" + streams([1], b"\x28" + b"\x01\0" * 40)[1:]), "header"),

@@ -50,7 +50,7 @@ every_packing = pytest.mark.parametrize("packing", PACKERS)
 
 def read(packed: bytes | BinaryIO, packing: str) -> bytes:
     stream = io.BytesIO(packed) if isinstance(packed, bytes) else packed
-    with streams.unpacked(stream, packing) as flow:
+    with streams.open_unpacked(stream, packing) as flow:
         return b"".join(iter(lambda: bytes(flow.piece(1 << 20)), b""))
 
 
@@ -281,9 +281,9 @@ def test_no_thread_is_left_behind(packing: str) -> None:
     whole = PACKERS[packing](random.Random(1).randbytes(3 << 19))
     assert len(read(whole, packing)) == 3 << 19
     assert "ends in the middle" in refusal(whole[:-1], packing)
-    with streams.unpacked(io.BytesIO(whole), packing) as flow:
+    with streams.open_unpacked(io.BytesIO(whole), packing) as flow:
         assert len(flow.take(10)) == 10
-    with pytest.raises(KeyboardInterrupt), streams.unpacked(io.BytesIO(whole), packing):
+    with pytest.raises(KeyboardInterrupt), streams.open_unpacked(io.BytesIO(whole), packing):
         raise KeyboardInterrupt
     with pytest.raises(OSError, match="the disk is gone"):
         read(Failing(whole), packing)

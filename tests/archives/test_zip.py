@@ -4,18 +4,21 @@ import io
 import lzma
 import random
 import struct
+import sys
 import zipfile
 import zlib
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import inflate64
 import pytest
-from makers.runs import tree_on_disk
+from makers.archives import zip_of
+from makers.unpacking import extracted, refusal
 from makers.zips import Made, zip_made
 
-from covcat.archives import base, extract, zip_directory, zip_methods
+from covcat.archives import base, extract, zip_end, zip_methods
 from covcat.archives.rules import Budget, Layout
-from covcat.archives.writing import Place
 from covcat.errors import ExtractionError
 
 TEXT = b"hello world " * 20
@@ -23,20 +26,6 @@ LARGE = bytes(range(256)) * 1200  # unpacked piece by piece, by other decompress
 NOISE = random.Random(0).randbytes(1 << 20)
 DEFLATE, DEFLATE64, LZMA = 8, 9, 14
 EMPTY_DEFLATED = b"\x03\x00"
-
-
-def unpacked(tmp_path: Path, data: bytes) -> dict[str, bytes]:
-    archive, folder = tmp_path / "a.zip", tmp_path / "out"
-    archive.write_bytes(data)
-    folder.mkdir()
-    extract.extract(archive, "zip", Layout(), Budget(10**8), Place(folder, tmp_path / "inside"))
-    return tree_on_disk(folder)
-
-
-def refusal(tmp_path: Path, data: bytes) -> str:
-    with pytest.raises(ExtractionError) as info:
-        unpacked(tmp_path, data)
-    return f"{info.value.message}: {info.value.cause}"
 
 
 # ---- the end records ---------------------------------------------------------------------------
@@ -64,7 +53,7 @@ def with_wide_end(data: bytes, **narrow: int) -> bytes:
 )
 def test_a_narrow_end_may_leave_a_number_to_the_wide_one(tmp_path: Path, narrow) -> None:
     data = with_wide_end(zip_made(Made(data=TEXT)), **narrow)
-    assert unpacked(tmp_path, data) == {"a": TEXT}
+    assert extracted(tmp_path, data) == {"a": TEXT}
 
 
 @pytest.mark.parametrize("narrow", [{"offset": 0xFFFF}, {"length": 0xFFFF}, {"entries": 2}])
@@ -72,6 +61,24 @@ def test_a_narrow_end_with_a_number_of_its_own_is_refused(tmp_path: Path, narrow
     # with an offset of 0xFFFF unzip takes it for the directory's, and lists another one there
     data = with_wide_end(zip_made(Made(data=TEXT)), **narrow)
     assert "two end records that differ" in refusal(tmp_path, data)
+
+
+@pytest.mark.parametrize(
+    ("mark", "at", "number"),
+    [
+        pytest.param(b"PK\x06\x06", 4, 60, id="its length"),
+        pytest.param(b"PK\x06\x07", 8, 1, id="its place"),
+        pytest.param(b"PK\x06\x06", 32, 9, id="its count"),
+    ],
+)
+def test_a_wide_end_that_contradicts_the_zip_is_refused(
+    tmp_path: Path, mark: bytes, at: int, number: int
+) -> None:
+    data = bytearray(with_wide_end(zip_made(Made()), here=0xFFFF, entries=0xFFFF))
+    assert extracted(tmp_path, bytes(data)) == {"a": b""}
+    struct.pack_into("<Q", data, data.index(mark) + at, number)
+    (tmp_path / "again").mkdir()
+    refusal(tmp_path / "again", bytes(data))
 
 
 def with_directory(tmp_path: Path, entries: int, length: int) -> Path:
@@ -102,14 +109,14 @@ def test_a_directory_out_of_bounds_is_refused_before_it_is_read(
 ) -> None:
     reads: list[int] = []
 
-    def read_at(offset: int, size: int) -> bytes:
-        reads.append(size)
-        stream.seek(offset)
-        return stream.read(size)
+    class Watched(zip_end.Window):
+        def read_at(self, offset: int, size: int) -> bytes:
+            reads.append(size)
+            return super().read_at(offset, size)
 
     path = with_directory(tmp_path, entries, length)
     with path.open("rb") as stream, pytest.raises(base.BadArchiveError, match=said):
-        zip_directory.read_end(read_at, path.stat().st_size)
+        zip_end.read_end(Watched(stream.fileno()))
     assert max(reads) < 1 << 18
     with pytest.raises(ExtractionError) as info:
         extract.inspect(path, "zip", Layout(), Budget(10**9))
@@ -129,9 +136,72 @@ def test_a_directory_in_another_order_than_its_members_is_read(tmp_path: Path) -
     assert [(one.path, one.member.number) for one in placed] == list(
         zip("dcba", range(4), strict=True)
     )
-    assert unpacked(tmp_path, body + directory + b"PK\x05\x06" + end) == {
+    assert extracted(tmp_path, body + directory + b"PK\x05\x06" + end) == {
         one.name: one.data for one in made
     }
+
+
+# ---- methods -----------------------------------------------------------------------------------
+
+MEMBERS = {"a.txt": b"a" * 100, "b/large.bin": LARGE, "empty": b""}
+
+
+def zip_by_library(method: int) -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", method) as archive:
+        for name, data in MEMBERS.items():
+            archive.writestr(name, data)
+    return whole.getvalue()
+
+
+def deflate64(data: bytes) -> bytes:
+    deflater = inflate64.Deflater()
+    return deflater.deflate(data) + deflater.flush()
+
+
+def zstd(data: bytes) -> bytes:
+    name = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+    return import_module(name).compress(data)
+
+
+def zip_packed(method: int, pack: Callable[[bytes], bytes]) -> bytes:
+    """Return a zip of a method that the standard library cannot write."""
+    return zip_made(
+        *(Made(name, data, method, packed=pack(data)) for name, data in MEMBERS.items())
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(zip_by_library(zipfile.ZIP_STORED), id="stored"),
+        pytest.param(zip_by_library(zipfile.ZIP_DEFLATED), id="deflate"),
+        pytest.param(zip_by_library(zipfile.ZIP_BZIP2), id="bzip2"),
+        pytest.param(zip_by_library(zipfile.ZIP_LZMA), id="lzma"),
+        pytest.param(zip_packed(9, deflate64), id="deflate64"),
+        pytest.param(zip_packed(93, zstd), id="zstd"),
+        pytest.param(zip_packed(95, lzma.compress), id="xz"),
+    ],
+)
+def test_a_zip_of_every_method_is_read(tmp_path: Path, data: bytes) -> None:
+    assert extracted(tmp_path, data) == MEMBERS
+
+
+@pytest.mark.parametrize("method", [8, 9, 12, 14, 93, 95])
+def test_bytes_that_are_not_of_the_method_are_refused(tmp_path: Path, method: int) -> None:
+    refusal(tmp_path, zip_packed(method, lambda data: b"\xff" * 20 + data))
+
+
+def test_a_method_that_is_not_read_is_named(tmp_path: Path) -> None:
+    assert "method 98 (ppmd): not supported" in refusal(tmp_path, zip_packed(98, bytes))
+
+
+@pytest.mark.parametrize(("flag", "said"), [(1, "encrypted"), (32, "patch"), (8192, "encrypted")])
+def test_flags_that_hide_the_data_are_refused(tmp_path: Path, flag: int, said: str) -> None:
+    raw = bytearray(zip_of({"a": b"1"}))
+    for at in (6, raw.index(b"PK\x01\x02") + 8):
+        raw[at : at + 2] = (int.from_bytes(raw[at : at + 2], "little") | flag).to_bytes(2, "little")
+    assert said in refusal(tmp_path, bytes(raw))
 
 
 # ---- deflate -----------------------------------------------------------------------------------
@@ -180,7 +250,7 @@ INCOMPLETE = [
 
 def test_a_complete_set_of_codes_is_read(tmp_path: Path) -> None:
     made = Made(data=b"aa", method=DEFLATE, packed=COMPLETE)
-    assert unpacked(tmp_path, zip_made(made)) == {"a": b"aa"}
+    assert extracted(tmp_path, zip_made(made)) == {"a": b"aa"}
 
 
 @pytest.mark.parametrize("packed", INCOMPLETE)
@@ -199,7 +269,7 @@ def test_members_at_the_border_of_small_and_large_are_read(tmp_path: Path) -> No
         packed = deflater.compress(NOISE[:size]) + deflater.flush()
         made.append(Made(f"{size}", NOISE[:size], DEFLATE, packed))
     assert {len(one.packed) + len(one.data) > zip_methods.SMALL for one in made} == {False, True}
-    assert unpacked(tmp_path, zip_made(*made)) == {one.name: one.data for one in made}
+    assert extracted(tmp_path, zip_made(*made)) == {one.name: one.data for one in made}
 
 
 # ---- LZMA --------------------------------------------------------------------------------------
@@ -224,7 +294,7 @@ def marked(data: bytes) -> bytes:
 @pytest.mark.parametrize("data", UNMARKED, ids=["text", "nothing", "zeros"])
 def test_lzma_without_an_end_marker_is_read(tmp_path: Path, data: bytes) -> None:
     made = Made(data=data, method=LZMA, packed=UNMARKED[data])
-    assert unpacked(tmp_path, zip_made(made)) == {"a": data}
+    assert extracted(tmp_path, zip_made(made)) == {"a": data}
 
 
 @pytest.mark.parametrize(
@@ -232,7 +302,7 @@ def test_lzma_without_an_end_marker_is_read(tmp_path: Path, data: bytes) -> None
 )
 def test_lzma_with_an_end_marker_is_read(tmp_path: Path, data: bytes) -> None:
     made = Made(data=data, method=LZMA, packed=marked(data), flags=2)
-    assert unpacked(tmp_path, zip_made(made)) == {"a": data}
+    assert extracted(tmp_path, zip_made(made)) == {"a": data}
 
 
 LZMA_WRONG = {
@@ -260,7 +330,7 @@ def test_an_end_marker_must_be_said_in_both_headers(tmp_path: Path) -> None:
 
 def test_the_level_of_deflate_may_be_said_in_one_header(tmp_path: Path) -> None:
     made = Made(data=b"", method=DEFLATE, packed=EMPTY_DEFLATED, flags=0, local_flags=2)
-    assert unpacked(tmp_path, zip_made(made)) == {"a": b""}
+    assert extracted(tmp_path, zip_made(made)) == {"a": b""}
 
 
 # ---- deflate64 ---------------------------------------------------------------------------------
@@ -280,7 +350,7 @@ def test_deflate64_of_any_length_is_read(tmp_path: Path, size: int) -> None:
         Made("noise", NOISE[:size], DEFLATE64, deflate64(NOISE[:size])),
         Made("zeros", bytes(size), DEFLATE64, deflate64(bytes(size))),
     ]
-    assert unpacked(tmp_path, zip_made(*made)) == {one.name: one.data for one in made}
+    assert extracted(tmp_path, zip_made(*made)) == {one.name: one.data for one in made}
 
 
 @pytest.mark.parametrize("tail", [1, 2, 300, 4095, 4096, 4097, 200_000])
@@ -313,7 +383,7 @@ def test_a_folder_by_its_name_needs_no_attribute(
     tmp_path: Path, host: int, attributes: int
 ) -> None:
     made = Made("dir/", host=host, attributes=attributes)
-    assert unpacked(tmp_path, zip_made(made, B)) == {"b": b"x"}
+    assert extracted(tmp_path, zip_made(made, B)) == {"b": b"x"}
 
 
 FOLDERS = {
@@ -325,7 +395,7 @@ FOLDERS = {
 
 @pytest.mark.parametrize("made", FOLDERS.values(), ids=FOLDERS.keys())
 def test_an_empty_folder_is_passed_over(tmp_path: Path, made: Made) -> None:
-    assert unpacked(tmp_path, zip_made(made, B)) == {"b": b"x"}
+    assert extracted(tmp_path, zip_made(made, B)) == {"b": b"x"}
 
 
 FULL_FOLDERS = {
@@ -349,4 +419,4 @@ def test_the_folders_that_java_and_python_write_are_read(tmp_path: Path) -> None
         archive.writestr("d/", b"")  # two bytes, as java.util.zip writes it
         archive.mkdir("e")
         archive.writestr("e/a", TEXT)
-    assert unpacked(tmp_path, whole.getvalue()) == {"e/a": TEXT}
+    assert extracted(tmp_path, whole.getvalue()) == {"e/a": TEXT}

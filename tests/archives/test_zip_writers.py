@@ -11,14 +11,13 @@ from pathlib import Path
 import pytest
 from makers.archives import tar_of, zip_of
 from makers.rars import Entry, rar4_of, rar5_of
-from makers.runs import tree_on_disk
 from makers.seven_zips import seven_zip_of
+from makers.unpacking import extracted, refusal
 from makers.zips import DESCRIPTOR, SPLIT, WIDE, Made, zip_made, zip_pieces
 from servers.server import Answer
 
-from covcat.archives import extract, zip_directory
+from covcat.archives import extract, zip_end
 from covcat.archives.rules import Budget, Layout
-from covcat.archives.writing import Place
 from covcat.errors import ExtractionError
 
 TEXT = b"hello world " * 20
@@ -26,21 +25,6 @@ DEFLATED = zlib.compress(TEXT, wbits=-15)
 FIRST, LAST = Made("first", b"1"), Made("last", b"2")
 ALL = ("size", "packed", "offset")
 SIZES = {"size": WIDE, "packed": WIDE}
-
-
-def unpacked(tmp_path: Path, data: bytes, kind: str = "zip") -> dict[str, bytes]:
-    archive, folder = tmp_path / f"a.{kind}", tmp_path / "out"
-    archive.write_bytes(data)
-    folder.mkdir()
-    place = Place(folder, tmp_path / "inside")
-    extract.extract(archive, extract.kind(archive), Layout(), Budget(10**8), place)
-    return tree_on_disk(folder)
-
-
-def refusal(tmp_path: Path, data: bytes, kind: str = "zip") -> str:
-    with pytest.raises(ExtractionError) as info:
-        unpacked(tmp_path, data, kind)
-    return f"{info.value.message}: {info.value.cause}"
 
 
 def listed(tmp_path: Path, pieces: list[bytes]) -> dict[str, int | None]:
@@ -71,7 +55,7 @@ AGREEING: Mapping[str, Mapping] = {
 @pytest.mark.parametrize("shape", AGREEING.values(), ids=AGREEING.keys())
 def test_a_zip64_field_may_say_again_what_the_header_says(tmp_path: Path, shape: Mapping) -> None:
     data = zip_made(FIRST, Made(data=TEXT, method=8, packed=DEFLATED, **shape), LAST)
-    assert unpacked(tmp_path, data) == {"a": TEXT, "first": b"1", "last": b"2"}
+    assert extracted(tmp_path, data) == {"a": TEXT, "first": b"1", "last": b"2"}
 
 
 DISAGREEING: Mapping[str, Mapping] = {
@@ -153,7 +137,7 @@ def test_a_count_of_64_bits_is_never_cut(tmp_path: Path) -> None:
 def test_entries_that_a_cut_count_hides_are_limited_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zip_directory, "_MAX_ENTRIES", 65_537)
+    monkeypatch.setattr(zip_end, "_MAX_ENTRIES", 65_537)
     data = zip_made(*(Made(f"{one}") for one in range(65_538)), count=2)
     assert "has 65,538 entries: at most 65,537 are read" in refusal(tmp_path, data)
 
@@ -187,7 +171,7 @@ ROOTS = {
 
 @pytest.mark.parametrize("made", ROOTS.values(), ids=ROOTS.keys())
 def test_an_entry_for_the_root_folder_is_passed_over(tmp_path: Path, made: list[Made]) -> None:
-    assert unpacked(tmp_path, zip_made(*made)) == {"a": TEXT}
+    assert extracted(tmp_path, zip_made(*made)) == {"a": TEXT}
 
 
 @pytest.mark.parametrize(
@@ -209,7 +193,7 @@ def test_what_only_looks_like_the_root_folder_is_refused(tmp_path: Path, made: M
 
 
 def test_the_root_folder_is_passed_over_in_a_tar(tmp_path: Path) -> None:
-    assert unpacked(tmp_path, tar_with_folder("/"), "tar") == {"a": TEXT}
+    assert extracted(tmp_path, tar_with_folder("/"), "tar") == {"a": TEXT}
 
 
 def tar_with_folder(name: str) -> bytes:
@@ -245,7 +229,7 @@ MARKS = pytest.mark.parametrize("mark", [SPLIT, b"PK00"], ids=["as zip -s", "as 
 @MARKS
 def test_a_splitters_mark_before_the_only_piece_is_read(tmp_path: Path, mark: bytes) -> None:
     data = zip_made(FIRST, Made(data=TEXT, **GO), mark=mark)
-    assert unpacked(tmp_path, data) == {"first": b"1", "a": TEXT}
+    assert extracted(tmp_path, data) == {"first": b"1", "a": TEXT}
 
 
 @MARKS
@@ -265,7 +249,7 @@ def test_zip_that_needed_one_piece_only_is_read(tmp_path: Path) -> None:
     subprocess.run(["zip", "-q", "-s", "64k", "one.zip", "r.bin"], cwd=tmp_path, check=True)
     data = (tmp_path / "one.zip").read_bytes()
     assert data[:4] == SPLIT
-    assert unpacked(tmp_path, data) == {"r.bin": noise}
+    assert extracted(tmp_path, data) == {"r.bin": noise}
 
 
 PLAIN = zip_of({"a": TEXT})

@@ -2,13 +2,11 @@
 
 import bz2
 import codecs
-import gzip
 import io
 import json
 import os
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from makers.archives import tar_of, zip_of
@@ -18,7 +16,6 @@ from makers.seven_zips import seven_zip_of
 from makers.tars import END, entry, pax
 
 from covcat.archives import tools
-from covcat.archives.writing import Writer
 
 MEMBERS = {"a.txt": b"a" * 10, "b/c.txt": b"c" * 3000, "empty.txt": b""}
 ARCHIVES = {
@@ -419,53 +416,13 @@ def test_what_cannot_be_meant_is_a_usage_error(covcat, args: tuple[str, ...]) ->
     assert (ran.code, "\x1b" in ran.err + ran.out) == (2, False)
 
 
-def sparse(name: bytes, size: int) -> bytes:
-    """A member of a tar that is nothing but a hole, as GNU tar writes it (pax, format 1.0)."""
-    body = b"1\n%d\n0\n" % size
-    keys = {b"major": b"1", b"minor": b"0", b"name": name, b"realsize": b"%d" % size}
-    return pax(*((b"GNU.sparse." + key, value) for key, value in keys.items())) + entry(
-        b"GNUSparseFile.0/s", body.ljust(512, b"\0")
-    )
-
-
-HALF = 50 * 10**9  # of what is free, as these tests say
-HOLES = {  # each is allowed alone; not all of them
-    "tar": lambda size: b"".join(sparse(b"%d" % n, size) for n in range(3)) + END,
-    "tar-gz": lambda size: gzip.compress(HOLES["tar"](size)),
-    "one-path-again-and-again": lambda size: 3 * sparse(b"a", size) + END,
-    "a-plain-file-between": lambda size: (
-        sparse(b"a", size) + entry(b"p", b"1") + 2 * sparse(b"b", size) + END
-    ),
-    "in-a-zip": lambda size: zip_of({"in.tar": HOLES["tar"](size)}),
-}
-
-
-@pytest.mark.parametrize("made", HOLES.values(), ids=HOLES)
-@pytest.mark.parametrize(
-    ("size", "options", "code"),
-    [(HALF, [], 8), (HALF, ["--max-bytes", f"{2 * HALF}"], 8), (10**9, ["--max-bytes", "2G"], 6)],
-    ids=["free space", "more than is free", "a limit"],
-)
-def test_holes_are_counted_before_one_is_written(
-    covcat, here: Path, monkeypatch, made, size: int, options: list[str], code: int
-) -> None:
-    def write(self: Writer, data: bytes) -> None:
-        assert not (len(data) > 10**5), "a hole is written"
-        plainly(self, data)
-
-    plainly = Writer.write
-    monkeypatch.setattr(Writer, "write", write)
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=2 * HALF))
-    Path("a.x").write_bytes(made(size))
-    ran = covcat("extract", "a.x", "out", "--nested", "*.tar", *options)
-    assert (ran.code, "unpacks to " in ran.err) == (code, True), ran.err
-    assert [one.name for one in here.iterdir()] == ["a.x"]
-
-
-def test_holes_that_fit_are_written(covcat, here: Path) -> None:
-    Path("a.tar").write_bytes(sparse(b"a", 3_000_000) + sparse(b"b", 2_000_000) + END)
-    assert covcat("extract", "a.tar", "out", "--max-bytes", "5M").code == 0
-    assert tree_on_disk(here / "out") == {"a": bytes(3_000_000), "b": bytes(2_000_000)}
+def test_a_sparse_tar_is_refused_with_how_to_pack_it_again(covcat, here: Path) -> None:
+    Path("a b.tar").write_bytes(pax((b"GNU.sparse.name", b"scan")) + entry(b"x", b"") + END)
+    ran = covcat("extract", "a b.tar")
+    assert ran.code == 6
+    assert "`a b.tar` has a sparse file, which covcat does not unpack: `scan`" in ran.err
+    assert "tar -xf 'a b.tar' -C plain && tar -cf plain.tar -C plain ." in ran.err
+    assert [one.name for one in here.iterdir()] == ["a b.tar"]
 
 
 def test_what_is_left_out_of_a_packed_file_counts_too(covcat) -> None:

@@ -1,7 +1,7 @@
 """Archive formats: one module each. They list and push bytes; `extract` holds all policy.
 
-To add one: a module with what `Stream` or `Listed` asks for, a line in FORMATS, a maker in
-tests/archives/test_extract.py (which runs every test there over it).
+To add one: a module with what `StreamFormat` or `ListedFormat` asks for, a line in FORMATS, a
+maker in tests/archives/test_extract.py (which runs every test there over it).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,14 +10,12 @@ from typing import Literal, Protocol, cast
 
 from covcat.archives.base import Member, Open, Source
 
-__all__ = ["FORMATS", "Format", "Listed", "Member", "Source", "Stream", "reader"]
 
-
-class Stream(Protocol):
+class StreamFormat(Protocol):
     """A format whose members are found by reading it from end to end.
 
     Listing it costs as much as unpacking, so it is unpacked in one go. An archive that
-    contradicts itself raises one of `damage.DAMAGE`.
+    contradicts itself raises one of `base.DAMAGE`.
     """
 
     IS_STREAM: Literal[True]
@@ -34,7 +32,7 @@ class Stream(Protocol):
         ...
 
 
-class Listed(Protocol):
+class ListedFormat(Protocol):
     """A format with a list of its members, which is checked before anything is unpacked."""
 
     IS_STREAM: Literal[False]
@@ -51,7 +49,7 @@ class Listed(Protocol):
         ...
 
 
-Format = Stream | Listed
+Format = StreamFormat | ListedFormat
 
 # The catalog's word for a format, and its module: imported when an archive is opened, since
 # `covcat list` asks only which formats there are.
@@ -67,6 +65,6 @@ FORMATS: Mapping[str, str] = {
 }
 
 
-def reader(kind: str) -> Format:
+def load_format(kind: str) -> Format:
     """Return the module that reads a format of FORMATS."""
     return cast(Format, import_module(FORMATS[kind]))

@@ -6,7 +6,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
@@ -64,6 +64,10 @@ class EncodingError(BadArchiveError):
     """A name is not in the encoding that it should be; only a person can know in which it is."""
 
 
+class SparseError(BadArchiveError):
+    """It has a file with holes; a person can pack it again without."""
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """One entry as the archive claims it: never trusted."""
@@ -74,8 +78,6 @@ class Member:
     size: int | None  # bytes after unpacking; None where the format does not say
     is_executable: bool = False
     barred: str = ""  # why nobody gets its bytes; completes "the archive …"
-    # Bytes of `size` are zeros that the archive does not hold: a few headers may claim any number.
-    has_holes: bool = field(default=False, compare=False, kw_only=True)
 
 
 def folder_name(name: str) -> str:
@@ -98,7 +100,7 @@ class Writer(Protocol):
 Open = Callable[[Member], Writer | None]  # None: the member is not wanted
 
 
-def decoded(raw: bytes, encoding: str | None) -> str:
+def decode_name(raw: bytes, encoding: str | None) -> str:
     """Return a name that does not say its encoding: what a person declared, or UTF-8.
 
     Raises:
@@ -115,14 +117,7 @@ def decoded(raw: bytes, encoding: str | None) -> str:
     return name
 
 
-def copy(source: BinaryIO, writer: Writer) -> None:
-    """Push everything from `source`, then say that it is whole."""
-    while data := source.read(CHUNK):
-        writer.write(data)
-    writer.finish()
-
-
-def words(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
     """Say a library's error in words: some have none, and py7zr's are a tuple with a sentence."""
     if len(error.args) > 1 and str(error) == str(error.args):
         texts = [one for one in error.args if isinstance(one, str)]

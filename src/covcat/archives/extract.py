@@ -9,24 +9,24 @@ writes for us. After an error the staging folder holds part of the archive: the 
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
 from covcat import names
-from covcat.archives import Listed, Stream, reader
+from covcat.archives import ListedFormat, StreamFormat, load_format
 from covcat.archives.base import (
     DAMAGE,
     EncodingError,
     Member,
     NestedArchive,
     Source,
+    SparseError,
     SplitError,
     Writer,
-    words,
+    describe,
 )
 from covcat.archives.kinds import kind_of, stem_of
 from covcat.archives.rules import MAX_MEMBERS, Admitted, Budget, Layout, Rules
@@ -46,15 +46,10 @@ from covcat.progress import Progress
 
 _HINT = "free some space, or give a folder on another disk"
 _SPARE = 0.05  # of the free space, left to others
-__all__ = [
-    "Budget",
-    "Extracted",
-    "Layout",
-    "Place",
-    "extract",
-    "inspect",
-    "kind",
-]
+_REPACK = (
+    "mkdir plain && tar -xf {} -C plain && tar -cf plain.tar -C plain . "
+    "(bsdtar: -c --no-read-sparse -f)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +62,6 @@ class Extracted:
     nested: tuple[NestedArchive, ...] = ()
     litter: int = 0  # files of desktops and version control that were left out besides
 
-    def __add__(self, other: "Extracted") -> "Extracted":
-        return Extracted(
-            self.files + other.files,
-            self.left_out + other.left_out,
-            self.repeated + other.repeated,
-            self.nested + other.nested,
-            self.litter + other.litter,
-        )
-
 
 def inspect(
     archive: Path, kind: str, layout: Layout, budget: Budget, encoding: str | None = None
@@ -85,24 +71,24 @@ def inspect(
     Raises:
         ExtractionError: it is damaged or unsupported, or a member is unsafe or ambiguous.
     """
-    gate = Rules(archive.name, layout, budget)
-    placed: list[Admitted] = []
+    rules = Rules(archive.name, layout, budget)
+    admitted: list[Admitted] = []
 
     def look(member: Member) -> Writer | None:
-        if (one := gate.admit(member)) and not one.is_again:
-            placed.append(one)
-        gate.check_room()
+        if (one := rules.admit(member)) and not one.is_again:
+            admitted.append(one)
+        budget.check(archive.name)
         return Tally(budget, archive.name) if member.size is None else None
 
     with _opened(archive, encoding, layout.command) as source:
-        form = reader(kind)
+        form = load_format(kind)
         if form.IS_STREAM:
             form.unpack(source, look)
         else:
             for member in form.members(source):
                 look(member)
-        gate.close()
-    return placed
+        rules.close()
+    return admitted
 
 
 def kind(archive: Path) -> str:
@@ -132,65 +118,66 @@ def extract(
         ExtractionError: it is damaged or unsupported, or a member is unsafe or ambiguous.
         DiskError: the disk refused, or has less than is needed.
     """
-    gate = Rules(archive.name, layout, budget)
-    count = cache(partial(inspect, archive, kind, layout, budget.copied(), encoding))
-    with Unpacking(archive.name, place, budget) as sink:
+    rules = Rules(archive.name, layout, budget)
+    with Unpacking(archive.name, place, budget) as unpacking:
         with _opened(archive, encoding, layout.command) as source:
-            form = reader(kind)
+            form = load_format(kind)
             if form.IS_STREAM:
-                _unpack_stream(form, source, gate, sink, count)
+                _unpack_stream(form, source, rules, unpacking)
             else:
-                _unpack_listed(form, source, gate, sink)
-        done = Extracted(sink.files(), gate.left_out, sink.repeated, litter=gate.litter)
-        for path, file, stored in sink.nested():
-            done += _unpack_nested(path, file, stored, layout, budget, place, encoding)
+                _unpack_listed(form, source, rules, unpacking)
+        done = Extracted(unpacking.files(), rules.left_out, unpacking.repeated, litter=rules.litter)
+        for path, file, stored in unpacking.nested():
+            got = _unpack_nested(path, file, layout, budget, place, encoding)
+            record = NestedArchive(
+                path=path,
+                bytes=stored.bytes,
+                sha256=stored.sha256,
+                files=len(got.files),
+                left_out=got.left_out,
+            )
+            done = Extracted(
+                done.files + got.files,
+                done.left_out,
+                done.repeated + got.repeated,
+                (*done.nested, record),
+                done.litter + got.litter,
+            )
     if both := collision(one.path for one in done.files if done.nested):
         raise ExtractionError(f"`{both[0]}` and `{both[1]}` of two archives would be one path")
     return done
 
 
-def _unpack_stream(
-    form: Stream, source: Source, gate: Rules, sink: Unpacking, count: Callable[[], object]
-) -> None:
-    """Unpack what has no list of its members; before the first hole is written, count them all."""
-
+def _unpack_stream(form: StreamFormat, source: Source, rules: Rules, unpacking: Unpacking) -> None:
     def open_member(member: Member) -> Writer | None:
-        placed = gate.admit(member)
-        gate.check_room()
-        if placed is None and member.size is None:
-            return Tally(gate.budget, gate.archive)
-        if placed and member.has_holes:
-            count()
-        return sink.writer(placed) if placed else None
+        admitted = rules.admit(member)
+        rules.budget.check(rules.archive)
+        if admitted is None and member.size is None:
+            return Tally(rules.budget, rules.archive)
+        return unpacking.writer(admitted) if admitted else None
 
-    sink.start(None)
+    unpacking.start(None)
     form.unpack(source, open_member)
-    gate.close()
+    rules.close()
 
 
-def _unpack_listed(form: Listed, source: Source, gate: Rules, sink: Unpacking) -> None:
+def _unpack_listed(form: ListedFormat, source: Source, rules: Rules, unpacking: Unpacking) -> None:
     listed = form.members(source)
-    admitted = {one.number: placed for one in listed if (placed := gate.admit(one))}
-    gate.check_room()
-    gate.close()
-    sink.start(sum(placed.member.size or 0 for placed in admitted.values()))
+    admitted = {one.number: found for one in listed if (found := rules.admit(one))}
+    rules.budget.check(rules.archive)
+    rules.close()
+    unpacking.start(sum(one.member.size or 0 for one in admitted.values()))
 
     def open_member(member: Member) -> Writer | None:
-        placed = admitted.get(member.number)
-        return sink.writer(placed) if placed else None
+        found = admitted.get(member.number)
+        return unpacking.writer(found) if found else None
 
     form.unpack(source, listed, open_member)
-    sink.check(len(admitted))
+    unpacking.check(len(admitted))
 
 
 def _unpack_nested(
-    path: str,
-    file: Path,
-    stored: StoredFile,
-    layout: Layout,
-    budget: Budget,
-    place: Place,
-    encoding: str | None,
+    path: str, file: Path, layout: Layout, budget: Budget, place: Place, encoding: str | None
 ) -> Extracted:
     """Unpack an archive that lay at `path` of another one, and drop it."""
     with _archive_errors(path):
@@ -209,14 +196,7 @@ def _unpack_nested(
     got = extract(file, form, inner, budget, place, encoding)
     with disk_errors(f"drop `{path}`"):
         file.unlink()
-    record = NestedArchive(
-        path=path,
-        bytes=stored.bytes,
-        sha256=stored.sha256,
-        files=len(got.files),
-        left_out=got.left_out,
-    )
-    return Extracted(got.files, 0, got.repeated, (record,), got.litter)
+    return got
 
 
 @contextmanager
@@ -231,28 +211,27 @@ def _archive_errors(name: str, command: str = "") -> Iterator[None]:
     try:
         yield
     except EncodingError as error:
-        raise ExtractionError(f"`{name}` {error}", hint=_encoding_hint(command)) from error
+        option = "covcat extract … --name-encoding NAME"
+        such = "its makers' encoding, such as cp1256, gbk or cp437"
+        hint = f"{option} unpacks it alone; its entry in a catalog may have `name_encoding`: {such}"
+        if command == "covcat extract":
+            hint = f"{option}, where NAME is {such}"
+        raise ExtractionError(f"`{name}` {error}", hint=hint) from error
+    except SparseError as error:
+        hint = f"pack it again without holes: {_REPACK.format(quote(name))}"
+        raise ExtractionError(f"`{name}` {error}", hint=hint) from error
     except UnicodeEncodeError as error:
         raise locale_error(error) from error
     except DAMAGE as error:
         if isinstance(error, OSError) and error.errno:
             raise disk_error(error, f"read `{name}`") from error
-        cause = words(error)
+        cause = describe(error)
         if isinstance(error, SplitError) or names.volume(name):
             is_rar = name.lower().endswith(".rar")  # of which a reader says what is wrong
             raise names.split(name, cause if is_rar else None) from error
         raise ExtractionError(
             f"`{name}` cannot be unpacked: it is damaged or unsafe", cause=cause
         ) from error
-
-
-def _encoding_hint(command: str) -> str:
-    """Return how a person says the encoding of names, of which only `extract` has an option."""
-    option = "covcat extract … --name-encoding NAME"
-    such = "its makers' encoding, such as cp1256, gbk or cp437"
-    if command == "covcat extract":
-        return f"{option}, where NAME is {such}"
-    return f"{option} unpacks it alone; its entry in a catalog may have `name_encoding`: {such}"
 
 
 def listed(
@@ -303,17 +282,12 @@ def unpacked(
         with disk_errors(f"move the finished folder to `{target}`"):
             sync(workshop)
             _check_free(target)
-            _check_same(files, made)
+            if not os.path.samestat(files.lstat(), made):
+                raise DiskError(f"`{files}` was replaced while it was written to")
             if target.is_dir():  # an empty one: what it let others do stays so
                 files.chmod(stat.S_IMODE(target.stat().st_mode))
             files.rename(target)
     return kind, done
-
-
-def _check_same(folder: Path, made: os.stat_result) -> None:
-    """Check that nobody put something else where the files were written."""
-    if not os.path.samestat(folder.lstat(), made):
-        raise DiskError(f"`{folder}` was replaced while it was written to")
 
 
 def _kind(archive: Path) -> str:

@@ -6,19 +6,14 @@ from typing import Protocol
 
 from covcat.archives.base import CHUNK, BadArchiveError, Member, Open
 
-
-class Stream(Protocol):
-    """Where the bytes come from; `read` returns b"" at its end."""
-
-    def read(self, count: int, /) -> bytes:
-        """Return up to `count` bytes."""
-        ...
+# Returns up to so many bytes of the stream, none only at its end.
+Read = Callable[[int], bytes | memoryview]
 
 
 class Checksum(Protocol):
     """Sums up the bytes of one member."""
 
-    def update(self, data: bytes, /) -> object:
+    def update(self, data: bytes | memoryview, /) -> object:
         """Take the next bytes."""
         ...
 
@@ -36,7 +31,7 @@ class Crc32:
         self._crc32 = crc32
         self._value = 0
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """Take the next bytes."""
         self._value = self._crc32(data, self._value)
 
@@ -45,46 +40,36 @@ class Crc32:
         return self._value
 
 
-class Unchecked:
-    """For members whose archive declares no checksum."""
-
-    def update(self, data: bytes) -> None:
-        """Take the next bytes."""
-
-    def digest(self) -> int:
-        """Return what `Piece.declared` says for them."""
-        return 0
-
-
 @dataclass(frozen=True, slots=True)
-class Piece:
+class MemberPart:
     """One member's part of the stream."""
 
     member: Member
     size: int  # bytes it takes in the stream: for a folder 0
-    checksum: Callable[[], Checksum] = Unchecked
-    declared: int | bytes = 0
+    checksum: Callable[[], Checksum] | None = None
+    declared: int | bytes | None = None
 
 
-def split(stream: Stream, pieces: Iterable[Piece], open_member: Open) -> None:
+def split(read: Read, parts: Iterable[MemberPart], open_member: Open) -> None:
     """Push each wanted file member; all of them, wanted or not, are checked.
 
     Raises:
         BadArchiveError: the stream is too short, or a checksum is wrong.
     """
-    for piece in pieces:
-        writer = open_member(piece.member) if piece.member.kind == "file" else None
-        checksum = piece.checksum()
-        left = piece.size
+    for part in parts:
+        writer = open_member(part.member) if part.member.kind == "file" else None
+        checksum = part.checksum() if part.checksum else None
+        left = part.size
         while left:
-            data = stream.read(min(left, CHUNK))
+            data = read(min(left, CHUNK))
             if not data:
-                raise BadArchiveError(f"ends within `{piece.member.name}`")
+                raise BadArchiveError(f"ends within `{part.member.name}`")
             left -= len(data)
-            checksum.update(data)
+            if checksum is not None:
+                checksum.update(data)
             if writer is not None:
                 writer.write(data)
-        if checksum.digest() != piece.declared:
-            raise BadArchiveError(f"has a wrong checksum for `{piece.member.name}`")
+        if checksum is not None and checksum.digest() != part.declared:
+            raise BadArchiveError(f"has a wrong checksum for `{part.member.name}`")
         if writer is not None:
             writer.finish()

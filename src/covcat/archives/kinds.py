@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from covcat.archives.base import BadArchiveError, SplitError
-from covcat.archives.streams import compression_of, unpacked, unread_compression_of
-from covcat.archives.tar_headers import BLOCK, has_checksum
-from covcat.archives.zip_directory import SPLIT, NoEndError, Window, read_end, start_of
+from covcat.archives.streams import compression_of, open_unpacked, unread_compression_of
+from covcat.archives.tar_headers import BLOCK, END, has_checksum
+from covcat.archives.zip_end import SPLIT, NoEndError, Window, read_end, start_of
 
 # Suffixes that say a format; the longer ones first.
 SUFFIXES = {
@@ -71,30 +71,31 @@ def _suffix(name: str) -> str:
 
 
 def _by_magic(archive: Path) -> str:
+    is_named_tar = SUFFIXES.get(_suffix(archive.name)) == "tar"
     with archive.open("rb") as stream:
-        start = stream.read(512)
+        start = stream.read(BLOCK)
         if _is_zip(start, stream):
             return "zip"
         for magic, kind in _MAGIC.items():
             if start.startswith(magic):
                 return kind
-        if has_checksum(start) or (
-            start and not start.strip(b"\0") and _suffix(archive.name) == ".tar"
-        ):
+        is_plain_tar = _suffix(archive.name) == ".tar"
+        if has_checksum(start) or (is_plain_tar and start and not start.strip(b"\0")):
             return "tar"
         packing = compression_of(stream)
         if packing is None and (other := unread_compression_of(stream)):
             raise BadArchiveError(f"is packed with {other}, which covcat does not read")
         if packing is None:
-            _check_no_last_volume(archive.name, stream)
+            if _suffix(archive.name) == ".zip":
+                _check_no_last_volume(stream)
             raise BadArchiveError(_not_an_archive(start))
-        with unpacked(stream, packing) as flow:
+        with open_unpacked(stream, packing) as flow:
             first = flow.take(BLOCK)
-        is_named_tar = SUFFIXES.get(_suffix(archive.name)) == "tar"
-        is_empty_tar = is_named_tar and len(first) == BLOCK and not first.strip(b"\0")
-        if is_named_tar and not (has_checksum(first) or is_empty_tar):
-            raise BadArchiveError(f"is packed with {packing}, and holds no tar")
-        return "tar" if has_checksum(first) or is_empty_tar else packing
+    if has_checksum(first) or (is_named_tar and first == END):
+        return "tar"
+    if is_named_tar:
+        raise BadArchiveError(f"is packed with {packing}, and holds no tar")
+    return packing
 
 
 def _is_zip(start: bytes, stream: BinaryIO) -> bool:
@@ -103,7 +104,7 @@ def _is_zip(start: bytes, stream: BinaryIO) -> bool:
         return False
     if start.startswith(SPLIT):
         try:
-            _read_end(stream)
+            read_end(Window(stream.fileno()))
         except NoEndError as error:
             raise SplitError from error
         except BadArchiveError:  # its reader says what is wrong
@@ -111,20 +112,14 @@ def _is_zip(start: bytes, stream: BinaryIO) -> bool:
     return True
 
 
-def _check_no_last_volume(name: str, stream: BinaryIO) -> None:
+def _check_no_last_volume(stream: BinaryIO) -> None:
     """Tell the volume of a zip that has its directory: it begins anywhere in the archive."""
-    if _suffix(name) == ".zip":
-        try:
-            _read_end(stream)
-        except SplitError:
-            raise
-        except BadArchiveError:  # it is no zip at all
-            return
-
-
-def _read_end(stream: BinaryIO) -> None:
-    window = Window(stream)
-    read_end(window.read_at, window.size)
+    try:
+        read_end(Window(stream.fileno()))
+    except SplitError:
+        raise
+    except BadArchiveError:  # it is no zip at all
+        return
 
 
 def _not_an_archive(start: bytes) -> str:

@@ -6,17 +6,25 @@ checked against their checksums here. An archive that only stores its files need
 """
 
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from covcat.archives.base import BadArchiveError, Member, Open, Source, decoded, folder_name
-from covcat.archives.joined import Crc32, Piece, split
-from covcat.archives.rar_blake2 import Blake2sp
+from covcat.archives.base import (
+    CHUNK,
+    BadArchiveError,
+    Member,
+    Open,
+    Source,
+    decode_name,
+    folder_name,
+)
+from covcat.archives.joined import Crc32, MemberPart, split
 from covcat.archives.rar_listing import Listing, Packed, read_listing
-from covcat.archives.sandbox import output, unchanged
+from covcat.archives.sandbox import check_unchanged, run_tool
+from covcat.archives.streams import Flow
 from covcat.archives.tools import ARCHIVE, no_rar_tool, rar_tool
 
 IS_STREAM = False
@@ -26,7 +34,7 @@ _NAME, _MORE = 32, 8  # where a file's header of RAR 4 has its name; that much l
 _METHODS = range(0x30, 0x36)  # stored, and five levels
 _ALGORITHMS4 = (13, 15, 20, 26, 29, 36)  # the RAR that brought each, without its point
 _ALGORITHMS5 = (0, 1)  # of RAR 5 and RAR 7
-_DICTIONARY = 256 << 20  # bytes that a tool may need; it has to fit into `tool.MEMORY`
+_DICTIONARY = 256 << 20  # bytes that a tool may need; it has to fit into `sandbox.MEMORY`
 _HUGE = 4 << 30  # a dictionary that only RAR 7 can have
 
 
@@ -41,7 +49,15 @@ def members(source: Source) -> list[Member]:
     """List every entry but old versions of files, which RAR keeps beside the newest."""
     listing = read_listing(source)
     current = [one for one in listing.files if not one.is_old_version]
-    return [_member(number, one, source, listing) for number, one in enumerate(current)]
+    members: list[Member] = []
+    for number, one in enumerate(current):
+        name, kind = _name(one.info, source, listing.version), _kind(one)
+        _check(one, name, kind)
+        name = folder_name(name.rstrip("/")) if kind == "folder" else name
+        is_executable = one.info.host_os == _UNIX and bool(one.info.mode & 0o111)
+        size = one.info.file_size
+        members.append(RarMember(number, name, kind, size, is_executable, listing=listing))
+    return members
 
 
 def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
@@ -55,9 +71,9 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
     if not ours:
         return
     listing = ours[0].listing
-    pieces = _pieces(listing, ours)
+    parts = _parts(listing, ours)
     if _is_stored(listing):
-        split(_Stored(source.stream, listing), pieces, open_member)
+        split(Flow(_read_stored(source.stream, listing)).piece, parts, open_member)
         return
     tool = rar_tool(listing.version)
     if tool is None:
@@ -68,27 +84,28 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
         first = listing.volumes[0].name
     command = tool.command(f"RAR {listing.version}", first)
     states = dict(zip(listing.volumes, listing.states, strict=True))
-    size = sum(piece.size for piece in pieces)
-    with unchanged(states), output(command, inputs, size) as stream:
-        split(stream, pieces, open_member)
+    size = sum(part.size for part in parts)
+    with check_unchanged(states), run_tool(command, inputs, size) as stream:
+        split(stream.read, parts, open_member)
         stream.end()
 
 
-def _pieces(listing: Listing, ours: Sequence[RarMember]) -> list[Piece]:
+def _parts(listing: Listing, ours: Sequence[RarMember]) -> list[MemberPart]:
     """Return the parts of the tool's output, old versions among them."""
+    from rarfile import Blake2SP
+
     current = iter(ours)
-    pieces = []
+    parts = []
     for one in listing.files:
         name = str(one.info.filename)
         member = Member(-1, name, "special", 0) if one.is_old_version else next(current)
-        size = 0 if _is_folder(one) else one.info.file_size
-        if member.kind != "file" or (one.crc is None and one.blake2sp is None):
-            pieces.append(Piece(member, size))
-        elif one.blake2sp is not None:
-            pieces.append(Piece(member, size, Blake2sp, one.blake2sp))
-        elif one.crc is not None:
-            pieces.append(Piece(member, size, Crc32, one.crc))
-    return pieces
+        part = MemberPart(member, 0 if _is_folder(one) else one.info.file_size)
+        if member.kind == "file" and one.blake2sp is not None:
+            part = replace(part, checksum=Blake2SP, declared=one.blake2sp)
+        elif member.kind == "file" and one.crc is not None:
+            part = replace(part, checksum=Crc32, declared=one.crc)
+        parts.append(part)
+    return parts
 
 
 def _is_stored(listing: Listing) -> bool:
@@ -100,36 +117,14 @@ def _is_stored(listing: Listing) -> bool:
     )
 
 
-class _Stored:
-    """The data of all files that are only stored, back to back."""
-
-    def __init__(self, stream: BinaryIO, listing: Listing) -> None:
-        self._stream = stream
-        packed = [one.info for one in listing.files if not _is_folder(one)]
-        self._areas = iter([(one.data_offset, one.file_size) for one in packed])
-        self._left = 0
-
-    def read(self, count: int) -> bytes:
-        """Return up to `count` bytes, of one file at a time."""
-        while not self._left:
-            area = next(self._areas, None)
-            if area is None:
-                return b""
-            self._stream.seek(area[0])
-            self._left = area[1]
-        data = self._stream.read(min(count, self._left))
-        self._left -= len(data)
-        return data
-
-
-def _member(number: int, one: Packed, source: Source, listing: Listing) -> RarMember:
-    name = _name(one.info, source, listing.version)
-    kind = _kind(one)
-    _check(one, name, kind)
-    if kind == "folder":
-        name = folder_name(name.rstrip("/"))
-    is_executable = one.info.host_os == _UNIX and bool(one.info.mode & 0o111)
-    return RarMember(number, name, kind, one.info.file_size, is_executable, listing=listing)
+def _read_stored(stream: BinaryIO, listing: Listing) -> Iterator[bytes]:
+    """Give the data of all files that are only stored, back to back."""
+    for one in listing.files:
+        left = 0 if _is_folder(one) else one.info.file_size
+        stream.seek(one.info.data_offset)
+        while left and (data := stream.read(min(left, CHUNK))):
+            yield data
+            left -= len(data)
 
 
 def _kind(one: Packed) -> Literal["file", "folder", "link", "special"]:
@@ -152,7 +147,10 @@ def _check(one: Packed, name: str, kind: str) -> None:
     info = one.info
     if info.compress_type not in _METHODS:
         raise BadArchiveError(f"packs `{name}` with an unknown method, {info.compress_type}")
-    if not _has_known_algorithm(info):
+    # Tools do not agree on other algorithms, even for files that are only stored.
+    flags = getattr(info, "file_compress_flags", None)  # of RAR 5
+    is_known = info.extract_version in _ALGORITHMS4 if flags is None else flags & 63 in _ALGORITHMS5
+    if not is_known:
         raise BadArchiveError(f"packs `{name}` with an algorithm that is not known")
     is_empty = kind == "folder" or info.file_redir is not None
     if is_empty and (info.compress_size or (kind == "folder" and info.file_size)):
@@ -161,37 +159,15 @@ def _check(one: Packed, name: str, kind: str) -> None:
         raise BadArchiveError(f"calls `{name}` both a file and a folder")
     if getattr(info, "file_flags", 0) & _UNKNOWN_SIZE:
         raise BadArchiveError(f"does not say how long `{name}` is")
-    if info.compress_type != _METHODS[0] and kind == "file":
-        _check_memory(info, name)
-
-
-def _check_memory(info: Any, name: str) -> None:
-    """Refuse what no tool unpacks within the memory that it gets."""
-    needed = _dictionary(info)
-    if needed >= _HUGE or min(needed, info.file_size) > _DICTIONARY:
-        raise BadArchiveError(
-            f"needs a dictionary of {needed >> 20:,} MB for `{name}`, more than "
-            f"{_DICTIONARY >> 20} MB"
-        )
-
-
-def _has_known_algorithm(info: Any) -> bool:
-    """True if a version is known that files are packed with; on others tools do not agree.
-
-    Even for files that are only stored: some tools take these whatever their version is.
-    """
-    flags = getattr(info, "file_compress_flags", None)
-    if flags is None:
-        return info.extract_version in _ALGORITHMS4
-    return flags & 63 in _ALGORITHMS5
-
-
-def _dictionary(info: Any) -> int:
-    """Return the bytes that must be remembered to unpack a file; RAR 4 never needs many."""
-    flags = getattr(info, "file_compress_flags", 0)
-    size = (128 << 10) << (flags >> 10 & 31)
-    is_rar7 = flags & 63
-    return size + size // 32 * (flags >> 15 & 31) if is_rar7 else size
+    if kind == "file" and info.compress_type != _METHODS[0] and flags:
+        dictionary = (128 << 10) << (flags >> 10 & 31)
+        if flags & 63:  # RAR 7
+            dictionary += dictionary // 32 * (flags >> 15 & 31)
+        if dictionary >= _HUGE or min(dictionary, info.file_size) > _DICTIONARY:
+            raise BadArchiveError(
+                f"needs a dictionary of {dictionary >> 20:,} MB for `{name}`, more than "
+                f"{_DICTIONARY >> 20} MB"
+            )
 
 
 # ---- names -------------------------------------------------------------------------------------
@@ -201,23 +177,20 @@ def _name(info: Any, source: Source, version: int) -> str:
     """Return the name: RAR 5 has UTF-8; RAR 4 has Unicode, or bytes that say no encoding."""
     raw: bytes = info.orig_filename
     if version == 5:
-        if _is_cut(info, source):
+        # rarfile gives less of a name than its header has: it cuts at a NUL.
+        if bytes(_vint(len(raw))) + raw not in _header(info, source):
             raise BadArchiveError(f"has a NUL in the name `{info.filename}`")
         name = _utf8(raw)
     elif info.flags & _UNICODE:
         is_packed = len(raw) < info._name_size
-        name = _unpacked(info, source) if is_packed else _separated(_utf8(raw))
+        name = _unpacked(info, source) if is_packed else _utf8(raw).replace("\\", "/")
     elif len(raw) < info._name_size:
         raise BadArchiveError(f"has a NUL in the name `{info.filename}`")
     else:
-        name = _separated(decoded(raw, source.encoding))
+        name = decode_name(raw, source.encoding).replace("\\", "/")
     if "\ufffd" in name or "\0" in name:
         raise BadArchiveError(f"has a name that cannot be read: `{name}`")
     return name
-
-
-def _separated(name: str) -> str:
-    return name.replace("\\", "/")
 
 
 def _utf8(raw: bytes) -> str:
@@ -245,12 +218,6 @@ def _unpacked(info: Any, source: Source) -> str:
             f"has a Unicode name that is cut off, for `{info.filename}`: readers disagree on it"
         )
     return str(info.filename)
-
-
-def _is_cut(info: Any, source: Source) -> bool:
-    """True if rarfile gives less of a name than its header has: it cuts at a NUL."""
-    name: bytes = info.orig_filename
-    return bytes(_vint(len(name))) + name not in _header(info, source)
 
 
 def _header(info: Any, source: Source) -> bytes:

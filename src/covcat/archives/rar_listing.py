@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from covcat.archives.base import BadArchiveError, Source, SplitError, words
+from covcat.archives.base import BadArchiveError, Source, SplitError, describe
 from covcat.archives.sandbox import State, state_of
 
 # Each costs rarfile about 1 KB of memory.
@@ -200,7 +200,7 @@ def _as_damage(rarfile: Any) -> Iterator[None]:
         if start == "Cannot open next volume":
             missing = Path(name).name
             raise BadArchiveError(f"is one of several volumes, and `{missing}` is missing") from e
-        raise BadArchiveError(f"has damaged headers ({words(e)})") from e
+        raise BadArchiveError(f"has damaged headers ({describe(e)})") from e
 
 
 def encrypted(name: str) -> BadArchiveError:

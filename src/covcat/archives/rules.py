@@ -7,13 +7,13 @@ written. Pure: nothing is read or written here.
 
 import threading
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from glob import escape
 from shlex import quote
 
 from covcat.archives.base import Member
-from covcat.errors import CovcatError, DiskError, ExtractionError
+from covcat.errors import DiskError, ExtractionError
 from covcat.names import Paths, is_litter, unsafe_name
 
 MAX_MEMBERS = 700_000  # each costs up to 600 bytes of memory; --max-files allows more
@@ -60,10 +60,6 @@ class Budget:
     members: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def copied(self) -> "Budget":
-        """Return one to count with, of which nothing is taken from this."""
-        return replace(self, _lock=threading.Lock())
-
     def take(self, size: int) -> None:
         """Count bytes that were not declared before."""
         with self._lock:
@@ -83,20 +79,10 @@ class Budget:
                 hint=self.hint,
             )
         if self.bytes > self.most_bytes:
-            raise self._too_large(archive)
-
-    def _too_large(self, archive: str) -> CovcatError:
-        if self.is_free_space:
-            return DiskError(
-                f"`{archive}` unpacks to {self.bytes:,} bytes or more: expected at most the "
-                f"{self.most_bytes:,} that are free",
-                hint=self.hint,
-            )
-        return ExtractionError(
-            f"`{archive}` unpacks to {self.bytes:,} bytes or more: expected at most "
-            f"{self.most_bytes:,}",
-            hint=self.hint,
-        )
+            larger = f"`{archive}` unpacks to {self.bytes:,} bytes or more: expected at most "
+            if self.is_free_space:
+                raise DiskError(f"{larger}the {self.most_bytes:,} that are free", hint=self.hint)
+            raise ExtractionError(f"{larger}{self.most_bytes:,}", hint=self.hint)
 
 
 class Rules:
@@ -125,13 +111,19 @@ class Rules:
             self.litter += member.kind == "file"
             return None
         self._has_files |= member.kind == "file"
-        path = self._placed(name, is_file) if name else ""
+        path = self._place(name, is_file) if name else ""
         if unsafe or (is_file and member.barred):
             self._leave_out(member, path, unsafe)
             return None
         if not path:
             return None
-        is_again = self._remember(path, is_file)
+        is_again, other = self._paths.add(path, is_file)
+        if other is not None:
+            raise ExtractionError(
+                f"`{self.archive}` is refused: `{other}` and `{path}` would be one path"
+            )
+        if self._paths.folders > MAX_FOLDERS:
+            raise ExtractionError(f"`{self.archive}` has more than {MAX_FOLDERS:,} folders")
         if not is_file:
             return None
         if not self._is_wanted(path):
@@ -142,10 +134,6 @@ class Rules:
         if self.layout.into and (reason := unsafe_name(target)):
             raise ExtractionError(f"`{self.archive}` cannot go to `{self.layout.into}`: {reason}")
         return Admitted(member, target, is_again, _matches(path, self.layout.nested))
-
-    def check_room(self) -> None:
-        """Stop as soon as more is declared than may be written."""
-        self.budget.check(self.archive)
 
     def close(self) -> None:
         """Check what only the whole archive shows.
@@ -172,12 +160,6 @@ class Rules:
             return name, "it is a link" if member.kind == "link" else "it is not a regular file"
         return name, unsafe_name(name)
 
-    def _placed(self, name: str, is_file: bool) -> str:
-        """Return where a member would go, without the folders that the layout drops."""
-        path = self._without_root(name, is_file) if self.layout.strip_root else name
-        path = self._stripped(path, is_file)
-        return self._own(path, is_file) if self.layout.own_folder else path
-
     def _leave_out(self, member: Member, path: str, unsafe: str | None) -> None:
         """Pass over what nobody wants; its name may be no path at all, so it is not remembered.
 
@@ -187,24 +169,19 @@ class Rules:
         if path and not self._is_wanted(path):
             self.left_out += member.kind != "folder"
             return
+        hint, layout = None, self.layout
+        if 0 < len(path) <= _TYPED and path.isprintable() and layout.command:
+            glob = escape(path if layout.wants is None else layout.into + path)
+            hint = f"to leave it out: {layout.command} … --exclude {quote(glob)}"
         if unsafe is None:
             raise ExtractionError(
                 f"`{self.archive}` cannot be unpacked: it is damaged or unsafe",
                 cause=member.barred,
-                hint=self._way_out(path),
+                hint=hint,
             )
         raise ExtractionError(
-            f"`{self.archive}` is refused because of `{member.name}`: {unsafe}",
-            hint=self._way_out(path),
+            f"`{self.archive}` is refused because of `{member.name}`: {unsafe}", hint=hint
         )
-
-    def _way_out(self, path: str) -> str | None:
-        """Return how a member is left out, where its name can be typed."""
-        layout = self.layout
-        if not (0 < len(path) <= _TYPED and path.isprintable() and layout.command):
-            return None
-        glob = escape(path if layout.wants is None else layout.into + path)
-        return f"to leave it out: {layout.command} … --exclude {quote(glob)}"
 
     def _is_unwanted_litter(self, path: str) -> bool:
         """Tell litter that nobody pins, before it counts as a second root folder."""
@@ -216,53 +193,36 @@ class Rules:
             del parts[0]
         return layout.into + "/".join(parts) not in layout.litter
 
-    def _remember(self, path: str, is_file: bool) -> bool:
-        """Note a path; return True if it came before, and so must bring the same bytes."""
-        is_again, other = self._paths.add(path, is_file)
-        if other is not None:
-            raise ExtractionError(
-                f"`{self.archive}` is refused: `{other}` and `{path}` would be one path"
-            )
-        if self._paths.folders > MAX_FOLDERS:
-            raise ExtractionError(f"`{self.archive}` has more than {MAX_FOLDERS:,} folders")
-        return is_again
-
-    def _own(self, path: str, is_file: bool) -> str:
-        """Drop the folder that the archive itself is named after."""
-        own = self.layout.own_folder
-        is_own = path.startswith(own + "/")
-        if path == own and not is_file:
-            return ""
-        path = path.removeprefix(own + "/")
-        if is_file and self._in_own.setdefault(path, is_own) != is_own:
-            raise ExtractionError(
-                f"`{self.archive}` is refused: `{path}` and `{own}/{path}` would be one path"
-            )
+    def _place(self, path: str, is_file: bool) -> str:
+        """Return where a member would go, without the folders that the layout drops."""
+        layout, own = self.layout, self.layout.own_folder
+        if layout.strip_root:
+            root, _, rest = path.partition("/")
+            what = f"`{self.archive}` is not a git archive"
+            if is_file and not rest:
+                raise ExtractionError(f"{what}: `{path}` is in no folder")
+            self._root = self._root or root
+            if root and root != self._root:
+                raise ExtractionError(f"{what}: expected 1 root folder, got `{root}` too")
+            path = rest
+        if layout.strip:
+            parts = path.split("/")
+            if is_file and len(parts) <= layout.strip:
+                raise ExtractionError(
+                    f"`{self.archive}` cannot be stripped of {layout.strip} folders: `{path}` "
+                    f"has {len(parts) - 1}"
+                )
+            path = "/".join(parts[layout.strip :])
+        if own:
+            if path == own and not is_file:
+                return ""
+            is_own = path.startswith(own + "/")
+            path = path.removeprefix(own + "/")
+            if is_file and self._in_own.setdefault(path, is_own) != is_own:
+                raise ExtractionError(
+                    f"`{self.archive}` is refused: `{path}` and `{own}/{path}` would be one path"
+                )
         return path
-
-    def _without_root(self, path: str, is_file: bool) -> str:
-        """Strip the one root folder that every member must lie in."""
-        root, _, rest = path.partition("/")
-        if is_file and not rest:
-            raise ExtractionError(
-                f"`{self.archive}` is not a git archive: `{path}` is in no folder"
-            )
-        self._root = self._root or root
-        if root and root != self._root:
-            raise ExtractionError(
-                f"`{self.archive}` is not a git archive: expected 1 root folder, got `{root}` too"
-            )
-        return rest
-
-    def _stripped(self, path: str, is_file: bool) -> str:
-        """Drop the leading folders that the layout strips."""
-        parts = path.split("/")
-        if is_file and len(parts) <= self.layout.strip:
-            raise ExtractionError(
-                f"`{self.archive}` cannot be stripped of {self.layout.strip} folders: `{path}` "
-                f"has {len(parts) - 1}"
-            )
-        return "/".join(parts[self.layout.strip :]) if self.layout.strip else path
 
     def _is_wanted(self, path: str) -> bool:
         layout = self.layout

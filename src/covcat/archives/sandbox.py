@@ -38,7 +38,7 @@ _LIMITED = (
 )
 
 
-def find(*names: str) -> Iterator[Path]:
+def find_programs(*names: str) -> Iterator[Path]:
     """Yield the programs of these names on PATH that nobody else can have planted.
 
     Empty and relative entries, the working folder, and what all may write to are passed over.
@@ -112,7 +112,7 @@ def state_of(file: Path | int) -> State:
 
 
 @contextmanager
-def unchanged(states: Mapping[Path, State]) -> Iterator[None]:
+def check_unchanged(states: Mapping[Path, State]) -> Iterator[None]:
     """Check, before and after the block, that files are still those that were listed.
 
     Raises:
@@ -129,7 +129,7 @@ def _check_states(states: Mapping[Path, State]) -> None:
 
 
 @contextmanager
-def output(
+def run_tool(
     command: Sequence[str | Path], inputs: Mapping[str, Path], size: int, silence: float = 0
 ) -> Iterator["Output"]:
     """Run a tool that unpacks `size` bytes to its stdout; it is stopped when the block is left.

@@ -6,21 +6,31 @@ against its CRCs here.
 """
 
 import stat
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import BinaryIO, Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Literal
 
-from covcat.archives.base import CHUNK, BadArchiveError, Member, Open, Source, folder_name
-from covcat.archives.joined import Crc32, Piece, split
-from covcat.archives.sandbox import State, output, state_of, unchanged
-from covcat.archives.seven_zip_folders import Folders, check_packed
-from covcat.archives.seven_zip_header import File, Header, read_header
-from covcat.archives.seven_zip_streams import Streams
+from covcat.archives.base import (
+    CHUNK,
+    BadArchiveError,
+    Member,
+    Open,
+    Source,
+    describe,
+    folder_name,
+)
+from covcat.archives.joined import Crc32, MemberPart, split
+from covcat.archives.sandbox import State, check_unchanged, run_tool, state_of
+from covcat.archives.seven_zip_header import START, Item, Streams, read_header
+from covcat.archives.streams import Flow
 from covcat.archives.tools import ARCHIVE, Tool, seven_zip_tool
 from covcat.errors import ExtractionError
 
 IS_STREAM = False
 _FOLDER, _REPARSE_POINT, _UNIX = 0x10, 0x400, 0x8000  # attributes; Unix has its mode above bit 16
+_READ = 32 << 10  # packed bytes fed to py7zr at once; more would pile up in the decoder
+_READ_UNBOUNDED = 4 << 10  # to Zstandard and Deflate, which py7zr never stops: 128 MB at worst
+_WRITE = 4 << 20  # unpacked bytes asked of py7zr at once
 
 _METHODS = {
     "03": "Delta",
@@ -45,6 +55,7 @@ _OLD_FILTERS = {"03030103", "03030205", "03030401", "03030501", "03030701", "030
 _OF_BOTH = _CODECS | _FILTERS | _OLD_FILTERS
 _OF_7ZIP = _OF_BOTH | {"0a", "0b", "020302", "020304", "0303011b"}
 _PPMD = "030401"  # damage kills the process that unpacks it with pyppmd: only 7-Zip may
+_UNBOUNDED = {"04f71101", "040108", "040109"}
 _OF_PY7ZR = _OF_BOTH - {_PPMD} | {"04f71101", "04f71102"}
 
 
@@ -60,10 +71,10 @@ class SevenZipMember(Member):
 def members(source: Source) -> list[Member]:
     """List every entry."""
     state = state_of(source.stream.fileno())
-    header = read_header(source.stream, _unpack_header)
-    if len(header.files) == 1 and header.files[0].name is None:
-        header = replace(header, files=(replace(header.files[0], name=source.path.stem),))
-    return [_member(number, file, header, state) for number, file in enumerate(header.files)]
+    streams, entries = read_header(source.stream, _unpack_header)
+    if len(entries) == 1 and entries[0].name is None:
+        entries = [entries[0]._replace(name=source.path.stem)]
+    return [_member(number, entry, streams, state) for number, entry in enumerate(entries)]
 
 
 def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
@@ -75,36 +86,31 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
     ours = [one for one in listed if isinstance(one, SevenZipMember)]
     if not ours:
         return
-    pieces = [_piece(one) for one in ours]
+    parts = [
+        MemberPart(one, one.size or 0, None if one.crc is None else Crc32, one.crc) for one in ours
+    ]
     streams = ours[0].streams
     tool = _tool_for(streams)
-    check_packed(source.stream, streams)
+    _check_packed(source.stream, streams)
     if tool is None:
-        split(Folders(source.stream, streams), pieces, open_member)
+        split(Flow(_unpacked(source.stream, streams)).piece, parts, open_member)
         return
-    size = sum(piece.size for piece in pieces)
     with (
-        unchanged({source.path: ours[0].state}),
-        output(tool.command("7z"), {ARCHIVE: source.path}, size) as stream,
+        check_unchanged({source.path: ours[0].state}),
+        run_tool(tool.command("7z"), {ARCHIVE: source.path}, sum(one.size for one in parts)) as out,
     ):
-        split(stream, pieces, open_member)
-        stream.end()
+        split(out.read, parts, open_member)
+        out.end()
 
 
 def _unpack_header(stream: BinaryIO, streams: Streams) -> bytes:
-    check_packed(stream, streams)
-    folders = Folders(stream, streams)
-    return b"".join(iter(lambda: folders.read(CHUNK), b""))
-
-
-def _piece(one: SevenZipMember) -> Piece:
-    size = one.size or 0
-    return Piece(one, size) if one.crc is None else Piece(one, size, Crc32, one.crc)
+    _check_packed(stream, streams)
+    return b"".join(_unpacked(stream, streams))
 
 
 def _tool_for(streams: Streams) -> Tool | None:
     """Return 7-Zip if it is here and reads all methods of the archive."""
-    methods = {coder.method.hex() for folder in streams.folders for coder in folder.coders}
+    methods = set().union(*map(_methods, streams.folders))
     others = methods - _OF_7ZIP
     if unread := methods - _OF_7ZIP - _OF_PY7ZR:
         names = ", ".join(sorted(_METHODS.get(one, f"method {one}") for one in unread))
@@ -118,45 +124,114 @@ def _tool_for(streams: Streams) -> Tool | None:
     return None if others else tool
 
 
+def _methods(folder: Any) -> set[str]:
+    return {coder["method"].hex() for coder in folder.coders}
+
+
+# ---- with py7zr's decoders: its reader keeps whole folders in memory at times --------------------
+
+
+def _check_packed(stream: BinaryIO, streams: Streams) -> None:
+    """Check the packed bytes that have a checksum of their own."""
+    stream.seek(START + streams.offset)
+    for size, declared in zip(streams.packed, streams.sums, strict=True):
+        if declared is None:
+            stream.seek(size, 1)
+            continue
+        checksum, left = Crc32(), size
+        while left and (data := stream.read(min(left, CHUNK))):
+            checksum.update(data)
+            left -= len(data)
+        if left or checksum.digest() != declared:
+            raise BadArchiveError("has a wrong checksum for its packed bytes")
+
+
+def _unpacked(stream: BinaryIO, streams: Streams) -> Iterator[bytes]:
+    """Give what all folders unpack to, in pieces."""
+    at = START + streams.offset
+    for folder, sizes in zip(streams.folders, streams.packed_of_folders(), strict=True):
+        stream.seek(at)
+        at += sum(sizes)
+        try:
+            yield from _unpacked_folder(stream, folder, sum(sizes))
+        except BadArchiveError:
+            raise
+        except Exception as error:  # each of the decoders has classes of its own
+            raise BadArchiveError(f"cannot be unpacked: {describe(error)[:200]}") from error
+
+
+def _unpacked_folder(stream: BinaryIO, folder: Any, packed: int) -> Iterator[bytes]:
+    decoder = _decoder(folder, packed)
+    left, is_idle = folder.get_unpack_size(), False
+    while left:
+        data = bytes(decoder.decompress(stream, min(left, _WRITE)))
+        left -= len(data)
+        if not data and is_idle and decoder.consumed >= packed:
+            raise BadArchiveError("has a packed stream that ends too early")
+        is_idle = not data
+        if data:
+            yield data
+
+
+def _decoder(folder: Any, packed: int) -> Any:
+    """Return py7zr's decoder of a folder that it can read safely."""
+    from py7zr.compressor import SevenZipDecompressor
+
+    methods = _methods(folder)
+    bonds = [(bond.incoder, bond.outcoder) for bond in folder.bindpairs]
+    is_chain = all(one["numinstreams"] == one["numoutstreams"] == 1 for one in folder.coders)
+    if not is_chain or bonds != [
+        (at + 1, at) for at in range(len(bonds))
+    ]:  # py7zr takes it for one
+        raise BadArchiveError("binds its coders in a way that only 7-Zip unpacks")
+    if _PPMD in methods:
+        raise BadArchiveError("is packed with PPMd, which only 7-Zip unpacks safely")
+    if methods == {"00"} and packed != folder.get_unpack_size():
+        raise BadArchiveError("has other bytes than it declares in a folder that is only stored")
+    piece = _READ_UNBOUNDED if methods & _UNBOUNDED else _READ
+    return SevenZipDecompressor(
+        folder.coders, packed, list(folder.unpacksizes), folder.crc, blocksize=piece
+    )
+
+
 # ---- a member ----------------------------------------------------------------------------------
 
 
-def _member(number: int, file: File, header: Header, state: State) -> SevenZipMember:
-    if file.name is None:
+def _member(number: int, entry: Item, streams: Streams, state: State) -> SevenZipMember:
+    if entry.name is None:
         raise BadArchiveError("has members without names")
-    mode = file.attributes >> 16 if file.attributes and file.attributes & _UNIX else 0
-    kind = _kind(file, mode)
-    if kind == "folder" and file.has_stream:
-        raise BadArchiveError(f"has data in the folder `{file.name}`")
-    name = folder_name(file.name) if kind == "folder" else file.name
+    mode = entry.attributes >> 16 if entry.attributes & _UNIX else 0
+    kind = _kind(entry, mode)
+    if kind == "folder" and entry.has_stream:
+        raise BadArchiveError(f"has data in the folder `{entry.name}`")
+    name = folder_name(entry.name) if kind == "folder" else entry.name
     return SevenZipMember(
         number,
         name,
         kind,
-        file.size,
+        entry.size,
         is_executable=bool(mode & 0o111),
-        crc=file.crc,
-        streams=header.streams,
+        crc=entry.crc,
+        streams=streams,
         state=state,
     )
 
 
-def _kind(file: File, mode: int) -> Literal["file", "folder", "link", "special"]:
+def _kind(entry: Item, mode: int) -> Literal["file", "folder", "link", "special"]:
     """Return what a member is.
 
     py7zr never writes which entries without bytes are empty files: its own, and those it makes
     of nothing but a name, have the attributes of a file (0x20) and not those of a folder. 7-Zip
     takes such entries for folders, but writes none: all its folders have the attribute 0x10.
     """
-    attributes = file.attributes or 0
     form = stat.S_IFMT(mode)
-    if form == stat.S_IFLNK or attributes & _REPARSE_POINT:
+    if form == stat.S_IFLNK or entry.attributes & _REPARSE_POINT:
         return "link"
     if form not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "special"
-    is_folder = form == stat.S_IFDIR or bool(attributes & _FOLDER)
-    if (is_folder and file.is_empty_file) or (form == stat.S_IFREG and attributes & _FOLDER):
-        raise BadArchiveError(f"calls `{file.name}` both a file and a folder")
-    if not (file.has_stream or file.is_empty_file or attributes):
+    is_folder = form == stat.S_IFDIR or bool(entry.attributes & _FOLDER)
+    if is_folder and (entry.is_empty_file or form == stat.S_IFREG):
+        raise BadArchiveError(f"calls `{entry.name}` both a file and a folder")
+    if not (entry.has_stream or entry.is_empty_file or entry.attributes):
         return "folder"
     return "folder" if is_folder else "file"

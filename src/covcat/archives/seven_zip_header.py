@@ -1,105 +1,100 @@
-"""The header of a 7z archive, after 7zFormat.txt and the method list of the LZMA SDK.
+"""The header of a 7z archive, after 7zFormat.txt of the LZMA SDK.
 
-Read here, not by py7zr: that one refuses more than 65,536 packed streams, rewrites backslashes
-in names, and takes the last size of a BCJ2 folder for the folder's; and not by `7zz l`, which
-prints other characters than a name has.
+py7zr reads the coders of a folder, and the rest is read here: py7zr's reader takes gigabytes and
+minutes for hostile counts, refuses more than 65,536 packed streams, misreads checksums of which
+some lack, and rewrites backslashes in names. `7zz l` prints other characters than a name has.
+Counts are believed only as far as the bytes that are left can hold them, so a hostile header
+costs no more than its own size.
 """
 
+import io
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import BinaryIO
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, NamedTuple
 from zlib import crc32
 
-from covcat.archives.base import BadArchiveError
-from covcat.archives.seven_zip_streams import END, MAX_FILES, Cursor, Streams, read_streams
+from covcat.archives.base import BadArchiveError, describe
 
 MAGIC = b"7z\xbc\xaf\x27\x1c"
 START = 32  # bytes before the first packed stream
 MAX_HEADER = 64 << 20
-
-_HEADER, _PROPERTIES, _STREAMS, _FILES = 1, 2, 4, 5  # no known writer makes 3, more streams
+MAX_FILES = 400_000  # each may have a folder of its own, which takes about 1 KB of memory
+_MAX_CODERS = 1_000_000  # of all folders
+_MAX_EMPTY = 64  # packed bytes of nothing: bzip2's are 14, those of BCJ2 over LZMA about 30
 _MAX_PROPERTIES = 16  # of the archive, which nothing needs: few writers make any
+_MAX_PADDINGS = 16  # 7-Zip aligns each property with one at most
+
+_END, _HEADER, _PROPERTIES, _STREAMS, _FILES = 0, 1, 2, 4, 5  # no known writer makes 3
+_PACKED, _FOLDERS, _SUBSTREAMS, _SIZES, _CRCS, _FOLDER, _UNPACKED, _COUNTS = range(6, 14)
 _EMPTY_STREAMS, _EMPTY_FILES, _ANTI, _NAMES = range(14, 18)
 _ATTRIBUTES, _PACKED_HEADER, _PADDING = 21, 23, 25
-_WIDTHS = {18: 8, 19: 8, 20: 8, _ATTRIBUTES: 4, 24: 8}  # bytes for a file: three times, a start
-_MAX_PADDINGS = 16  # 7-Zip aligns each property with one at most
+_TIMES = (18, 19, 20, 24)  # three times, and where in a sparse file its bytes start
+_OF_FILES = (_EMPTY_STREAMS, _EMPTY_FILES, _ANTI, _NAMES, _ATTRIBUTES, *_TIMES)
 _AES = b"\x06\xf1\x07\x01"
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """One entry."""
+class Item(NamedTuple):
+    """One file or folder."""
 
     name: str | None
     size: int
     crc: int | None
     has_stream: bool
     is_empty_file: bool
-    attributes: int | None
+    attributes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """All that the header says."""
+@dataclass(slots=True)
+class Streams:
+    """Packed streams, the folders over them, and the files within those."""
 
-    streams: Streams
-    files: tuple[File, ...]
+    offset: int = 0  # of the first packed stream, after START
+    packed: list[int] = field(default_factory=list)  # sizes
+    sums: list[int | None] = field(default_factory=list)  # their CRCs: py7zr writes them
+    folders: list[Any] = field(default_factory=list)  # py7zr's: chains of coders
+    files: list[tuple[int, int | None]] = field(default_factory=list)  # size and CRC, in order
+
+    def packed_of_folders(self) -> list[list[int]]:
+        """Return the sizes of each folder's packed streams."""
+        sizes = iter(self.packed)
+        return [[next(sizes) for _ in range(_count_packed(one))] for one in self.folders]
 
 
-Unpack = Callable[[BinaryIO, Streams], bytes]
-
-
-def read_header(stream: BinaryIO, unpack: Unpack) -> Header:
+def read_header(
+    stream: BinaryIO, unpack: Callable[[BinaryIO, Streams], bytes]
+) -> tuple[Streams, list[Item]]:
     """Read the header at the end; `unpack` gives the bytes of the header's own folder.
 
     Raises:
         BadArchiveError: it contradicts itself or the file.
     """
-    data, end = _last_part(stream)
+    data, end = _read_last_part(stream)
     if not data:
         _check_filled(0, end)
-        return Header(Streams(0, (), (), ()), ())
-    cursor = Cursor(data)
+        return Streams(), []
+    cursor = _Cursor(data)
     kind = cursor.number()
     if kind == _PACKED_HEADER:
-        cursor, end = _unpacked(cursor, end, stream, unpack)
+        packed = _read_streams(cursor)
+        cursor.check_end()
+        if len(packed.folders) != 1 or not 0 < packed.files[0][0] <= MAX_HEADER:
+            raise BadArchiveError(f"has a packed header of more than {MAX_HEADER >> 20} MB")
+        _check_filled(packed.offset + sum(packed.packed), end)
+        data, end = unpack(stream, packed), packed.offset
+        if crc32(data) != packed.folders[0].crc is not None:
+            raise BadArchiveError("has a wrong checksum for its header")
+        cursor = _Cursor(data)
         kind = cursor.number()
     if kind != _HEADER:
         raise BadArchiveError("has no header that can be read")
-    header = _header(cursor)
-    _check_filled(header.streams.offset, 0)
-    _check_filled(header.streams.end, end)
-    return header
+    streams, entries = _read_parts(cursor)
+    _check_filled(streams.offset, 0)
+    _check_filled(sum(streams.packed), end)
+    return streams, entries
 
 
-def _unpacked(cursor: Cursor, end: int, stream: BinaryIO, unpack: Unpack) -> tuple[Cursor, int]:
-    """Return the header that is packed in the last stream, and where the streams before it end."""
-    streams = read_streams(cursor)
-    cursor.check_end()
-    if len(streams.folders) != 1 or not 0 < streams.folders[0].size <= MAX_HEADER:
-        raise BadArchiveError(f"has a packed header of more than {MAX_HEADER >> 20} MB")
-    check_no_password(streams)
-    _check_filled(streams.end, end)
-    data = unpack(stream, streams)
-    if crc32(data) != streams.folders[0].crc is not None:
-        raise BadArchiveError("has a wrong checksum for its header")
-    return Cursor(data), streams.offset
-
-
-def _check_filled(found: int, due: int) -> None:
-    """Check that a stream begins or ends where the one beside it does, as all writers have it."""
-    if found != due:
-        raise BadArchiveError("has bytes between its streams that belong to nothing")
-
-
-def check_no_password(streams: Streams) -> None:
-    """Raise if a folder is encrypted."""
-    if any(coder.method == _AES for folder in streams.folders for coder in folder.coders):
-        raise BadArchiveError("is encrypted, and covcat has no password for it")
-
-
-def _last_part(stream: BinaryIO) -> tuple[bytes, int]:
+def _read_last_part(stream: BinaryIO) -> tuple[bytes, int]:
     """Return what the start header points at, and where: it must be the end of the file."""
     stream.seek(0)
     start = stream.read(START)
@@ -125,61 +120,192 @@ def _last_part(stream: BinaryIO) -> tuple[bytes, int]:
     return data, offset
 
 
+def _check_filled(found: int, due: int) -> None:
+    """Check that a stream begins or ends where the one beside it does, as all writers have it."""
+    if found != due:
+        raise BadArchiveError("has bytes between its streams that belong to nothing")
+
+
+class _Cursor(io.BytesIO):
+    """Reads numbers and bytes from the header, never past its end."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._size = len(data)
+
+    def take(self, count: int) -> bytes:
+        """Return the next bytes."""
+        if count > self._size - self.tell():
+            raise BadArchiveError("has a header that ends too early")
+        return self.read(count)
+
+    def check_end(self) -> None:
+        """Check that all was read: bytes that nobody reads may hide anything."""
+        if self.tell() != self._size:
+            raise BadArchiveError("has bytes in its header that belong to nothing")
+
+    def number(self) -> int:
+        """Return the next number: the first byte's leading ones count the bytes that follow."""
+        first = self.take(1)[0]
+        more = 8 - (first ^ 0xFF).bit_length()
+        low = int.from_bytes(self.take(more), "little") if more else 0
+        return low | (first & (0x7F >> more)) << 8 * more
+
+    def count(self, limit: int | None = None) -> int:
+        """Return a number of things that take a byte or more each."""
+        number = self.number()
+        if number > (self._size - self.tell() if limit is None else limit):
+            raise BadArchiveError("has a header that promises more than it can hold")
+        return number
+
+    def check_inside(self) -> None:
+        """Check that what follows is here, not in a stream of its own, as nothing writes it."""
+        if self.take(1)[0]:
+            raise BadArchiveError("keeps parts of its header elsewhere")
+
+    def expect(self, mark: int, found: int | None = None) -> None:
+        """Check a mark, the next one if it was not read yet."""
+        found = self.number() if found is None else found
+        if found != mark:
+            raise BadArchiveError(f"has mark {found} in its header where {mark} is due")
+
+    def bits(self, count: int) -> list[bool]:
+        """Return a row of bits, the highest of each byte first."""
+        row = self.take((count + 7) // 8)
+        return [bool(row[at >> 3] & 0x80 >> (at & 7)) for at in range(count)]
+
+    def values(self, count: int, form: str, *, may_be_outside: bool = False) -> list[int | None]:
+        """Return numbers of which some may lack; one byte in place of the bits says "all"."""
+        has = [True] * count if self.take(1)[0] else self.bits(count)
+        if may_be_outside:
+            self.check_inside()
+        code = f"<{sum(has)}{form}"
+        found = iter(struct.unpack(code, self.take(struct.calcsize(code))))
+        return [next(found) if one else None for one in has]
+
+    def sums(self, count: int, mark: int | None = None) -> list[int | None]:
+        """Return CRCs, if there are any, and pass the mark after them: that of the end."""
+        mark = self.number() if mark is None else mark
+        sums: list[int | None] = [None] * count
+        if mark == _CRCS:
+            sums, mark = self.values(count, "I"), self.number()
+        self.expect(_END, mark)
+        return sums
+
+
+# ---- streams -----------------------------------------------------------------------------------
+
+
+def _read_streams(cursor: _Cursor) -> Streams:
+    """Read the part of a header that says where the bytes are."""
+    streams = Streams()
+    mark = cursor.number()
+    if mark == _PACKED:
+        streams.offset, count = cursor.number(), cursor.count(_MAX_CODERS)
+        cursor.expect(_SIZES)
+        streams.packed = [cursor.number() for _ in range(count)]
+        streams.sums = cursor.sums(count)
+        mark = cursor.number()
+    if mark == _FOLDERS:
+        streams.folders = _read_folders(cursor, len(streams.packed))
+        mark = cursor.number()
+    if sum(map(_count_packed, streams.folders)) != len(streams.packed):
+        raise BadArchiveError("has other packed streams than its folders need")
+    if any(coder["method"] == _AES for one in streams.folders for coder in one.coders):
+        raise BadArchiveError("is encrypted, and covcat has no password for it")
+    streams.files = [(one.get_unpack_size(), one.crc) for one in streams.folders]
+    if mark == _SUBSTREAMS:
+        streams.files = _read_substreams(cursor, streams)
+        mark = cursor.number()
+    cursor.expect(_END, mark)
+    return streams
+
+
+def _count_packed(folder: Any) -> int:
+    ins: int = sum(coder["numinstreams"] for coder in folder.coders)
+    return ins - len(folder.bindpairs)
+
+
+def _read_folders(cursor: _Cursor, packed: int) -> list[Any]:
+    from py7zr.archiveinfo import Folder
+    from py7zr.exceptions import ArchiveError
+
+    cursor.expect(_FOLDER)
+    count = cursor.count(min(packed, MAX_FILES))  # each needs a packed stream or more
+    cursor.check_inside()
+    folders: list[Any] = []
+    coders = 0
+    for _ in range(count):
+        try:
+            folder = Folder.retrieve(cursor)
+        except ArchiveError as error:
+            raise BadArchiveError(f"has a header that is damaged ({describe(error)})") from error
+        coders += len(folder.coders)
+        if coders > _MAX_CODERS:
+            raise BadArchiveError(f"has more than {_MAX_CODERS:,} coders")
+        outs = sum(coder["numoutstreams"] for coder in folder.coders)
+        bound = {bond.outcoder for bond in folder.bindpairs if bond.outcoder < outs}
+        into = {bond.incoder for bond in folder.bindpairs}
+        if not len(bound) == len(into) == outs - 1:  # so one out is free: the result
+            raise BadArchiveError("has a folder whose coders do not fit together")
+        folders.append(folder)
+    cursor.expect(_UNPACKED)
+    for folder in folders:
+        outs = sum(coder["numoutstreams"] for coder in folder.coders)
+        folder.unpacksizes = [cursor.number() for _ in range(outs)]
+    for folder, crc in zip(folders, cursor.sums(count), strict=True):
+        folder.crc = crc
+    return folders
+
+
+def _read_substreams(cursor: _Cursor, streams: Streams) -> list[tuple[int, int | None]]:
+    """Return size and CRC of each file, in order."""
+    counts = [1] * len(streams.folders)
+    mark = cursor.number()
+    if mark == _COUNTS:
+        counts = [cursor.count(MAX_FILES) for _ in streams.folders]
+        mark = cursor.number()
+    if sum(counts) > MAX_FILES:
+        raise BadArchiveError(f"has more than {MAX_FILES:,} files: too many for 7z")
+    rows: list[tuple[list[int], int | None]] = []  # the sizes of a folder's files; the only CRC
+    for (whole, crc), count, packed in zip(
+        streams.files, counts, streams.packed_of_folders(), strict=True
+    ):
+        # 7-Zip writes a folder without files when all that it was to hold could not be read: then
+        # nothing comes out of it, and what goes in is a coder's empty stream.
+        if not count and (whole or sum(packed) > _MAX_EMPTY):
+            raise BadArchiveError("has packed bytes that belong to no file")
+        row = [cursor.number() for _ in range(count - 1)] if mark == _SIZES else []
+        if count and (len(row) < count - 1 or sum(row) > whole):
+            raise BadArchiveError("has a folder whose files are larger than it")
+        row += [whole - sum(row)] * bool(count)  # the last one's is not written
+        rows.append((row, crc if count == 1 else None))
+    if mark == _SIZES:
+        mark = cursor.number()
+    crcs = iter(cursor.sums(sum(len(row) for row, crc in rows if crc is None), mark))
+    return [(size, next(crcs) if crc is None else crc) for row, crc in rows for size in row]
+
+
 # ---- files -------------------------------------------------------------------------------------
 
 
-def _header(cursor: Cursor) -> Header:
-    streams = Streams(0, (), (), ())
-    files: tuple[File, ...] = ()
+def _read_parts(cursor: _Cursor) -> tuple[Streams, list[Item]]:
+    streams, entries = Streams(), list[Item]()
     seen: set[int] = set()
-    while (mark := cursor.number()) != END:
+    while (mark := cursor.number()) != _END:
         _check_once(mark, seen)
         if mark == _PROPERTIES:
             _skip_properties(cursor)
         elif mark == _STREAMS:
-            streams = read_streams(cursor)
+            streams = _read_streams(cursor)
         elif mark == _FILES:
-            files = _files(cursor, streams)
+            entries = _read_entries(cursor, streams)
         else:
             raise BadArchiveError(f"has mark {mark} in its header, which covcat cannot read")
     cursor.check_end()
-    check_no_password(streams)
-    if sum(one.has_stream for one in files) != len(streams.files):
+    if sum(one.has_stream for one in entries) != len(streams.files):
         raise BadArchiveError("has another number of files than of their contents")
-    return Header(streams, files)
-
-
-def _skip_properties(cursor: Cursor) -> None:
-    """Pass over the properties of the archive, so few and small that they hide nothing."""
-    for _ in range(_MAX_PROPERTIES):
-        if cursor.number() == END:
-            return
-        cursor.take(cursor.count(_MAX_PROPERTIES))
-    raise BadArchiveError("has too many properties of its own")
-
-
-def _files(cursor: Cursor, streams: Streams) -> tuple[File, ...]:
-    count = cursor.count(MAX_FILES)
-    rows = _Rows(count)
-    seen: set[int] = set()
-    paddings = 0
-    while (mark := cursor.number()) != END:
-        part = cursor.take(cursor.count())
-        if mark != _PADDING:
-            _check_once(mark, seen)
-            rows.take(mark, Cursor(part))
-        elif (paddings := paddings + 1) > _MAX_PADDINGS or part.strip(b"\0"):
-            raise BadArchiveError("has paddings in its header as no writer makes them")
-    contents = iter(streams.files)
-    empty_files = iter(rows.empty_files)
-    files = []
-    for name, is_empty, attributes in zip(rows.names, rows.empty, rows.attributes, strict=True):
-        size, crc = (0, None) if is_empty else next(contents, (-1, None))
-        if size < 0:
-            raise BadArchiveError("has more files than contents")
-        is_empty_file = is_empty and next(empty_files, False)
-        files.append(File(name, size, crc, not is_empty, is_empty_file, attributes))
-    return tuple(files)
+    return streams, entries
 
 
 def _check_once(mark: int, seen: set[int]) -> None:
@@ -189,44 +315,72 @@ def _check_once(mark: int, seen: set[int]) -> None:
     seen.add(mark)
 
 
-class _Rows:
-    """What the header says of all files, one property after the other."""
+def _skip_properties(cursor: _Cursor) -> None:
+    """Pass over the properties of the archive, so few and small that they hide nothing."""
+    for _ in range(_MAX_PROPERTIES):
+        if cursor.number() == _END:
+            return
+        cursor.take(cursor.count(_MAX_PROPERTIES))
+    raise BadArchiveError("has too many properties of its own")
 
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self.names: list[str] | list[None] = [None] * count
-        self.empty = [False] * count
-        self.empty_files: list[bool] = []  # one for each that is empty: not a folder
-        self.attributes: list[int | None] = [None] * count
 
-    def take(self, mark: int, cursor: Cursor) -> None:
-        """Read one property to its end; times are passed over."""
-        if mark == _EMPTY_STREAMS:
-            self.empty = cursor.bits(self._count)
-        elif mark == _EMPTY_FILES:
-            self.empty_files = cursor.bits(sum(self.empty))
-        elif mark == _ANTI:
-            if any(cursor.bits(sum(self.empty))):
-                raise BadArchiveError("tells to delete files, as an incremental archive does")
-        elif mark == _NAMES:
-            cursor.check_inside()
-            self.names = _names(cursor.rest(), self._count)
-        elif mark in _WIDTHS:
-            has = cursor.bits_or_all(self._count)
-            cursor.check_inside()
-            data = cursor.take(_WIDTHS[mark] * sum(has))
-            if mark == _ATTRIBUTES:
-                values = iter(struct.unpack(f"<{sum(has)}I", data))
-                self.attributes = [next(values) if one else None for one in has]
-        else:
+def _read_entries(cursor: _Cursor, streams: Streams) -> list[Item]:
+    count = cursor.count(MAX_FILES)
+    parts = _read_properties(cursor)
+
+    def bits(mark: int, size: int) -> list[bool]:
+        return parts[mark].bits(size) if mark in parts else [False] * size
+
+    is_empty = bits(_EMPTY_STREAMS, count)
+    is_file = iter(bits(_EMPTY_FILES, sum(is_empty)))  # one for each that is empty
+    if any(bits(_ANTI, sum(is_empty))):
+        raise BadArchiveError("tells to delete files, as an incremental archive does")
+    names: list[str] | list[None] = [None] * count
+    if _NAMES in parts:
+        names = _read_names(parts[_NAMES], count)
+    attributes: list[int | None] = [None] * count
+    if _ATTRIBUTES in parts:
+        attributes = parts[_ATTRIBUTES].values(count, "I", may_be_outside=True)
+    for mark in _TIMES:
+        if mark in parts:
+            parts[mark].values(count, "Q", may_be_outside=True)
+    for part in parts.values():
+        part.check_end()
+    contents = iter(streams.files)
+    entries = []
+    for name, empty, attribute in zip(names, is_empty, attributes, strict=True):
+        size, crc = (0, None) if empty else next(contents, (-1, None))
+        if size < 0:
+            raise BadArchiveError("has more files than contents")
+        is_empty_file = empty and next(is_file)
+        entries.append(Item(name, size, crc, not empty, is_empty_file, attribute or 0))
+    return entries
+
+
+def _read_properties(cursor: _Cursor) -> dict[int, _Cursor]:
+    """Return what the header says of all files, by its mark."""
+    parts: dict[int, _Cursor] = {}
+    seen: set[int] = set()
+    paddings = 0
+    while (mark := cursor.number()) != _END:
+        part = cursor.take(cursor.count())
+        if mark == _PADDING:
+            paddings += 1
+            if paddings > _MAX_PADDINGS or part.strip(b"\0"):
+                raise BadArchiveError("has paddings in its header as no writer makes them")
+            continue
+        if mark not in _OF_FILES:
             raise BadArchiveError(f"has mark {mark} among its files, which covcat cannot read")
-        cursor.check_end()
+        _check_once(mark, seen)
+        parts[mark] = _Cursor(part)
+    return parts
 
 
-def _names(data: bytes, count: int) -> list[str]:
+def _read_names(cursor: _Cursor, count: int) -> list[str]:
     """Return the names: UTF-16, each one ended by a NUL."""
+    cursor.check_inside()
     try:
-        names = data.decode("utf-16-le").split("\0")
+        names = cursor.read().decode("utf-16-le").split("\0")
     except UnicodeDecodeError:
         raise BadArchiveError("has a name that is not Unicode") from None
     if names.pop() or len(names) != count:

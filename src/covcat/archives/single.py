@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import PurePath
 
 from covcat.archives.base import CHUNK, BadArchiveError, Member, Open, Source
-from covcat.archives.streams import Flow, compression_of, unpacked, unread_compression_of
+from covcat.archives.streams import Flow, open_unpacked, require_compression
 from covcat.archives.tar import holds_tar
 from covcat.archives.tar_headers import BLOCK
 
@@ -38,11 +38,8 @@ def unpack(source: Source, open_member: Open) -> None:
 
 @contextmanager
 def _opened(source: Source) -> Iterator[Flow]:
-    packing = compression_of(source.stream)
-    if packing is None:
-        unread = unread_compression_of(source.stream)
-        raise BadArchiveError(f"is packed with {unread}" if unread else "is not compressed")
-    with unpacked(source.stream, packing) as flow:
+    packing = require_compression(source.stream, "is not compressed")
+    with open_unpacked(source.stream, packing) as flow:
         if holds_tar(flow.peek(BLOCK)):
             raise BadArchiveError("holds a tar: it must be declared as tar")
         yield flow

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from threading import Semaphore, Thread
 from typing import Any, BinaryIO
 
-from covcat.archives.base import CHUNK, BadArchiveError, words
+from covcat.archives.base import CHUNK, BadArchiveError, describe
 
 _INPUT = 1 << 18  # bytes read, and at most fed to a decompressor, at a time
 _FIRST_INPUT = 1 << 12  # bytes fed to a new one, which copies what it leaves: streams may be tiny
@@ -49,15 +49,28 @@ _NOT_READ: Mapping[str, re.Pattern[bytes]] = {
 
 def compression_of(stream: BinaryIO) -> str | None:
     """Return `gz`, `bz2`, `xz`, `zst` or None by how the file begins; leaves it at its start."""
-    return _found(_STARTS, stream)
+    return _match(_STARTS, stream)
 
 
 def unread_compression_of(stream: BinaryIO) -> str | None:
     """Return the name of a compression that is known but not read here."""
-    return _found(_NOT_READ, stream)
+    return _match(_NOT_READ, stream)
 
 
-def _found(starts: Mapping[str, re.Pattern[bytes]], stream: BinaryIO) -> str | None:
+def require_compression(stream: BinaryIO, otherwise: str) -> str:
+    """Return what the file is packed with.
+
+    Raises:
+        BadArchiveError: it is not, as `otherwise` says, or with what is not read here.
+    """
+    packing = compression_of(stream)
+    if packing is None:
+        unread = unread_compression_of(stream)
+        raise BadArchiveError(f"is packed with {unread}" if unread else otherwise)
+    return packing
+
+
+def _match(starts: Mapping[str, re.Pattern[bytes]], stream: BinaryIO) -> str | None:
     stream.seek(0)
     start = stream.read(_LONGEST_START)
     stream.seek(0)
@@ -114,7 +127,7 @@ class Flow:
 
 
 @contextmanager
-def unpacked(stream: BinaryIO, compression: str | None) -> Iterator[Flow]:
+def open_unpacked(stream: BinaryIO, compression: str | None) -> Iterator[Flow]:
     """Give what is inside a file, from its start; a thread may unpack ahead until the end."""
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
@@ -187,7 +200,7 @@ def _stream(flow: Flow, decompressor: Any, feed: int) -> Iterator[bytes]:
         try:
             piece: bytes = decompressor.decompress(data, _PIECE)
         except Exception as error:  # never used again: CVE-2026-6100, CVE-2026-9669
-            raise BadArchiveError(f"is damaged: {words(error)}") from error
+            raise BadArchiveError(f"is damaged: {describe(error)}") from error
         if piece:
             yield piece
         if decompressor.eof:

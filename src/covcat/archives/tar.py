@@ -1,14 +1,12 @@
 """Tar, plain or packed with gzip, bzip2, xz or Zstandard, read once from end to end.
 
-Here is the way through the archive; what an entry is called and holds is in `tar_entries`.
 Where GNU tar, bsdtar, Go and Python would list different members, the archive is refused.
 """
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from covcat.archives.base import (
     CHUNK,
@@ -16,54 +14,49 @@ from covcat.archives.base import (
     Member,
     Open,
     Source,
+    SparseError,
     Writer,
-    decoded,
+    decode_name,
     folder_name,
 )
-from covcat.archives.streams import Flow, compression_of, unpacked, unread_compression_of
+from covcat.archives.streams import Flow, open_unpacked, require_compression
 from covcat.archives.tar_headers import (
     BLOCK,
     END,
     MAX_RECORDS,
     Header,
     Records,
-    Room,
     check_harmless,
-    decimal,
     has_checksum,
+    is_sparse,
     parse,
     parse_records,
+    read_decimal,
 )
-from covcat.archives.tar_sparse import Ranges, from_gnu, from_pax, is_sparse, write_zeros
 
-_MAX_LONG_NAME = 1 << 16  # bytes
+IS_STREAM = True
+
 Kind = Literal["file", "folder", "link", "special"]
-_FILES = (b"0", b"\0", b"7", b"S")  # 7: contiguous, which all are today; S: sparse
+_MAX_LONG_NAME = 1 << 16  # bytes
+_MAX_ZEROS = 1 << 24  # bytes after the last member
+_RECORDS, _RECORDS_PER_MEMBER = 200_000, 100  # of pax: they take long, and no room when packed
+_FILES = (b"0", b"\0", b"7")  # 7: contiguous, which all are today
 _LINKS = (b"1", b"2")
 _SIZE_IS_NO_DATA = (b"1", b"5")  # a hard link's size is its target's
 _NEVER_DATA = (b"2", b"3", b"4", b"6")
 _PAX = (b"x", b"X")  # X is Sun's
 _LARGEST_OCTAL = 0o77777777777  # bytes; a larger file needs a pax size
-_STAND_IN = re.compile(rb"(?<![^/])GNUSparseFile\.[0-9]+/(?=[^/]*\Z)")
 
 
 @dataclass(slots=True)
-class Reading:
+class _Reading:
     """How far the reading of one archive has come."""
 
     flow: Flow
     encoding: str | None
-    room: Room = field(default_factory=Room)
     number: int = 0  # of the next entry
+    records: int = _RECORDS  # of pax that may still come
     has_pax: bool = False  # headers until here
-
-
-class Entry(NamedTuple):
-    """A member, and how many bytes from here on are its own."""
-
-    member: Member
-    stored: int
-    ranges: Ranges | None  # of a sparse file
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +68,7 @@ class _Extension:
     records: Records | None = None
 
 
-IS_STREAM = True
-
-_MAX_ZEROS = 1 << 24  # bytes after the last member
+_NONE = _Extension()
 
 
 def holds_tar(first: bytes) -> bool:
@@ -88,16 +79,16 @@ def holds_tar(first: bytes) -> bool:
 def members(source: Source) -> Iterator[Member]:
     """List every entry, one by one; whoever stops early has not heard of later damage."""
     with _opened(source) as (flow, is_packed):
-        for entry in _entries(flow, is_packed, source.encoding):
-            yield entry.member
-            _pass(flow, entry, None)
+        for member, stored in _read_entries(flow, is_packed, source.encoding):
+            yield member
+            _pass(flow, member, stored, None)
 
 
 def unpack(source: Source, open_member: Open) -> None:
     """Push the bytes of each file member for which `open_member` gives a writer."""
     with _opened(source) as (flow, is_packed):
-        for entry in _entries(flow, is_packed, source.encoding):
-            _pass(flow, entry, open_member(entry.member))
+        for member, stored in _read_entries(flow, is_packed, source.encoding):
+            _pass(flow, member, stored, open_member(member))
 
 
 @contextmanager
@@ -107,62 +98,45 @@ def _opened(source: Source) -> Iterator[tuple[Flow, bool]]:
     first = source.stream.read(BLOCK)
     packing = None
     if first != END and not holds_tar(first):  # a member's name may begin as a packed file does
-        packing = compression_of(source.stream)
-        if packing is None:
-            unread = unread_compression_of(source.stream)
-            raise BadArchiveError(f"is packed with {unread}" if unread else "is not a tar")
-    with unpacked(source.stream, packing) as flow:
+        packing = require_compression(source.stream, "is not a tar")
+    with open_unpacked(source.stream, packing) as flow:
         first = flow.peek(BLOCK)
         if first != END and not holds_tar(first):
             raise BadArchiveError(f"is compressed ({packing}) but holds no tar")
         yield flow, packing is not None
 
 
-def _entries(flow: Flow, is_packed: bool, encoding: str | None) -> Iterator[Entry]:
-    """Give entry after entry, each to be passed before the next, and check the end."""
-    reading, name = Reading(flow, encoding), ""
+def _read_entries(
+    flow: Flow, is_packed: bool, encoding: str | None
+) -> Iterator[tuple[Member, int]]:
+    """Give each entry and the bytes it stores, which are to be passed, and check the end."""
+    reading, name = _Reading(flow, encoding), ""
     try:
-        while entry := next_entry(reading):
-            name = entry.member.name
+        while entry := _read_entry(reading):
+            name = entry[0].name
             yield entry
+    except SparseError:
+        raise
     except BadArchiveError as error:
         raise type(error)(f"{error}, after `{name}`" if name else f"{error}") from error
     _check_end(flow, is_packed=is_packed)
 
 
-def _pass(flow: Flow, entry: Entry, writer: Writer | None) -> None:
+def _pass(flow: Flow, member: Member, stored: int, writer: Writer | None) -> None:
     """Go to the end of an entry's data, writing it if it is wanted."""
-    if writer is None or entry.member.kind != "file":
-        is_whole = flow.skip(entry.stored)
-    elif entry.ranges is None:
-        is_whole = _copy(flow, entry.stored, writer)
+    what = f"`{member.name}`"
+    if writer is None or member.kind != "file":
+        is_whole = flow.skip(stored)
     else:
-        is_whole = _fill(flow, entry.ranges, writer)
-    what = f"`{entry.member.name}`"
-    if not (is_whole and pass_padding(flow, entry.stored, what)):
+        left = stored
+        while left and (piece := flow.piece(left)):
+            writer.write(piece)
+            left -= len(piece)
+        is_whole = not left
+    if not (is_whole and _pass_padding(flow, stored, what)):
         raise BadArchiveError(f"ends in the middle of {what}")
     if writer is not None:
         writer.finish()
-
-
-def _copy(flow: Flow, size: int, writer: Writer) -> bool:
-    """Write the next bytes; False if the end comes first."""
-    while size and (piece := flow.piece(size)):
-        writer.write(piece)
-        size -= len(piece)
-    return not size
-
-
-def _fill(flow: Flow, ranges: Ranges, writer: Writer) -> bool:
-    """Write a sparse file, its holes as zeros."""
-    end = 0
-    for offset, size in ranges.pairs:
-        write_zeros(writer, offset - end)
-        if not _copy(flow, size, writer):
-            return False
-        end = offset + size
-    write_zeros(writer, ranges.real_size - end)
-    return True
 
 
 def _check_end(flow: Flow, *, is_packed: bool) -> None:
@@ -181,31 +155,33 @@ def _check_end(flow: Flow, *, is_packed: bool) -> None:
         raise BadArchiveError("has no end: the part after its last member is missing")
 
 
-_NONE = _Extension()
-
-
-def next_entry(reading: Reading) -> Entry | None:
+def _read_entry(reading: _Reading) -> tuple[Member, int] | None:
     """Read the headers of the next entry; None at the first empty block or the end."""
     extension, is_global = _NONE, False
-    while header := _next_header(reading.flow):
+    while header := _read_header(reading.flow):
         kind = header.type
         reading.has_pax |= kind in _PAX or kind == b"g"
         if kind in _PAX or kind in (b"L", b"K"):
-            extension = _extended(extension, header, reading)
+            extension = _extend(extension, header, reading)
         elif kind in (b"g", b"V"):
-            _pass_global(extension, header, reading)
-            is_global |= kind == b"g"
+            if extension is not _NONE:
+                raise BadArchiveError("has an extension header that is not followed by its entry")
+            if kind == b"g":
+                is_global = True
+                check_harmless(_read_records(header, reading))
+            elif header.size:
+                raise BadArchiveError("has a volume label with data")
         else:
-            entry = _entry(header, extension, reading)
+            entry = _make_entry(header, extension, reading)
             reading.number += 1
-            reading.room.add_member()
+            reading.records += _RECORDS_PER_MEMBER
             return entry
     if extension is not _NONE or is_global:
         raise BadArchiveError("has an extension header at its end, without an entry")
     return None
 
 
-def _next_header(flow: Flow) -> Header | None:
+def _read_header(flow: Flow) -> Header | None:
     block = flow.take(BLOCK)
     if block == END or not block:
         return None
@@ -216,41 +192,38 @@ def _next_header(flow: Flow) -> Header | None:
     return parse(block)
 
 
-def _extended(extension: _Extension, header: Header, reading: Reading) -> _Extension:
+def _extend(extension: _Extension, header: Header, reading: _Reading) -> _Extension:
     if extension.records is not None:
         raise BadArchiveError("has a pax header that is followed by another extension header")
     if header.type in _PAX:
-        body = _body(header, reading.flow, MAX_RECORDS)
-        return replace(extension, records=parse_records(body, reading.room))
+        return replace(extension, records=_read_records(header, reading))
     is_name = header.type == b"L"
     if (extension.long_name if is_name else extension.long_link) is not None:
         raise BadArchiveError("has two GNU long names for one entry")
-    text, _, rest = _body(header, reading.flow, _MAX_LONG_NAME).partition(b"\0")
+    text, _, rest = _read_body(header, reading.flow, _MAX_LONG_NAME).partition(b"\0")
     if not text or rest.strip(b"\0"):
         raise BadArchiveError("has a GNU long name that is empty or has a NUL")
     return replace(extension, long_name=text) if is_name else replace(extension, long_link=text)
 
 
-def _pass_global(extension: _Extension, header: Header, reading: Reading) -> None:
-    """Pass a global pax header or a volume's label."""
-    if extension is not _NONE:
-        raise BadArchiveError("has an extension header that is not followed by its entry")
-    if header.type == b"g":
-        check_harmless(_body(header, reading.flow, MAX_RECORDS), reading.room)
-    elif header.size:
-        raise BadArchiveError("has a volume label with data")
+def _read_records(header: Header, reading: _Reading) -> Records:
+    records = parse_records(_read_body(header, reading.flow, MAX_RECORDS))
+    reading.records -= len(records)
+    if reading.records < 0:
+        raise BadArchiveError("has too many pax records")
+    return records
 
 
-def _body(header: Header, flow: Flow, limit: int) -> bytes:
+def _read_body(header: Header, flow: Flow, limit: int) -> bytes:
     if header.size > limit:
         raise BadArchiveError(f"has an extension header of {header.size:,} bytes")
     body = flow.take(header.size)
-    if len(body) < header.size or not pass_padding(flow, header.size, "an extension header"):
+    if len(body) < header.size or not _pass_padding(flow, header.size, "an extension header"):
         raise BadArchiveError("ends in the middle of an extension header")
     return body
 
 
-def pass_padding(flow: Flow, size: int, what: str) -> bool:
+def _pass_padding(flow: Flow, size: int, what: str) -> bool:
     """Pass what fills the last block of `size` bytes; False if the end comes first."""
     padding = flow.take(-size % BLOCK)
     if padding.strip(b"\0"):  # GNU tar ends a long name at a NUL, wherever that is
@@ -258,27 +231,18 @@ def pass_padding(flow: Flow, size: int, what: str) -> bool:
     return len(padding) == -size % BLOCK
 
 
-def _entry(header: Header, extension: _Extension, reading: Reading) -> Entry:
+def _make_entry(header: Header, extension: _Extension, reading: _Reading) -> tuple[Member, int]:
     records = extension.records or {}
+    if header.type == b"S" or is_sparse(records):
+        label = records.get(b"GNU.sparse.name", header.name).decode("utf-8", "backslashreplace")
+        raise SparseError(f"has a sparse file, which covcat does not unpack: `{label}`")
     name = _name(header, extension, reading.encoding)
     stored = _stored(header, records, has_pax=reading.has_pax)
     kind = _kind(header, name, stored)
-    number, flow, room = reading.number, reading.flow, reading.room
-    if kind != "file":
-        if is_sparse(records):
-            raise BadArchiveError(f"has a sparse map for what is no file: `{name}`")
-        if kind == "folder":
-            name = folder_name(name)
-        return Entry(Member(number, name, kind, 0), stored, None)
-    ranges = from_pax(records, stored, flow, room) if records else None
-    if header.type == b"S":
-        if ranges:
-            raise BadArchiveError(f"has two sparse maps for `{name}`")
-        ranges = from_gnu(header, stored, flow, room)
-    size, held = (ranges.real_size, ranges.stored) if ranges else (stored, stored)
-    is_executable, has_holes = bool(header.mode & 0o100), size > held
-    member = Member(number, name, "file", size, is_executable, has_holes=has_holes)
-    return Entry(member, held, ranges)
+    name = folder_name(name) if kind == "folder" else name
+    size = stored if kind == "file" else 0
+    is_executable = kind == "file" and bool(header.mode & 0o100)
+    return Member(reading.number, name, kind, size, is_executable), stored
 
 
 def _kind(header: Header, name: str, stored: int) -> Kind:
@@ -320,12 +284,12 @@ def _stored(header: Header, records: Records, *, has_pax: bool) -> int:
 
 def _size(header: Header, records: Records) -> int:
     text = records.get(b"size")
-    size = header.size if text is None else decimal(text, "size")
+    size = header.size if text is None else read_decimal(text, "size")
     is_overflow = size > _LARGEST_OCTAL and header.size in (0, _LARGEST_OCTAL)
     if size != header.size and not (is_overflow and header.type in _FILES):
         raise BadArchiveError(f"has a pax size of {size}, and {header.size} in the header")
     real = records.get(b"SCHILY.realsize")
-    if real is not None and decimal(real, "size") != size:
+    if real is not None and read_decimal(real, "size") != size:
         raise BadArchiveError("has a pax header with two sizes")
     return size
 
@@ -333,29 +297,21 @@ def _size(header: Header, records: Records) -> int:
 def _name(header: Header, extension: _Extension, encoding: str | None) -> str:
     records = extension.records or {}
     path = records.get(b"path")
-    in_pax = records.get(b"GNU.sparse.name", path)
-    is_named_twice = extension.long_name is not None and in_pax is not None
+    is_named_twice = extension.long_name is not None and path is not None
     if is_named_twice or (extension.long_link is not None and b"linkpath" in records):
         raise BadArchiveError("has a GNU long name and a pax name for one entry")
-    if in_pax is None:
-        return _decoded(extension.long_name or header.name, encoding)
-    if path is not None and _real(path) != in_pax.removeprefix(b"./"):
-        raise BadArchiveError("has a sparse file with two names")
+    if path is None:
+        return _decode(extension.long_name or header.name, encoding)
     if records.get(b"hdrcharset") == b"BINARY":
-        return _decoded(in_pax, encoding)
+        return _decode(path, encoding)
     try:
-        return in_pax.decode()
+        return path.decode()
     except UnicodeDecodeError:
-        raise BadArchiveError(f"calls a name UTF-8 that is not: {in_pax!r}") from None
+        raise BadArchiveError(f"calls a name UTF-8 that is not: {path!r}") from None
 
 
-def _real(path: bytes) -> bytes:
-    """Undo what GNU tar makes of `path` if it also writes GNU.sparse.name: d/GNUSparseFile.7/a."""
-    return _STAND_IN.sub(b"", path).removeprefix(b"./")
-
-
-def _decoded(name: bytes, encoding: str | None) -> str:
+def _decode(name: bytes, encoding: str | None) -> str:
     """Return a name: UTF-8 if it can be, since one tar may have names of two systems."""
     with suppress(UnicodeDecodeError):
         return name.decode()
-    return decoded(name, encoding)
+    return decode_name(name, encoding)

@@ -6,20 +6,16 @@ star. A field that readers take differently is refused.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 from zlib import adler32
 
 from covcat.archives.base import BadArchiveError
 
 MAX_RECORDS = 1 << 20  # bytes of one pax header
-_RECORDS_PER_MEMBER = 100
 _LENGTH = re.compile(rb"([1-9][0-9]{0,6}) ")
 _NUMBER = re.compile(rb"0*[0-9]{1,19}")
-_NAMES = (b"path", b"linkpath", b"GNU.sparse.name")
-_REPEATED = (b"GNU.sparse.offset", b"GNU.sparse.numbytes")  # the pairs of sparse format 0.0
-
-
+_NAMES = (b"path", b"linkpath")
+_SPARSE = b"GNU.sparse."
 # What would rename or resize every later member: readers disagree on how long it holds.
 _NEVER_GLOBAL = re.compile(
     rb"path|linkpath|size|hdrcharset|SCHILY\.realsize|GNU\.(sparse|volume)\..*"
@@ -28,36 +24,11 @@ _CHARSETS = (b"BINARY", b"ISO-IR 10646 2000 UTF-8")
 Records = Mapping[bytes, bytes]
 
 
-@dataclass(slots=True)
-class Room:
-    """What an archive may still have of what takes long to read and hardly a byte when packed."""
-
-    ranges: int = 200_000  # of all sparse files
-    records: int = 200_000
-
-    def take_ranges(self, count: int) -> None:
-        """Refuse one range too many."""
-        self.ranges -= count
-        if self.ranges < 0:
-            raise BadArchiveError("has sparse files of too many ranges")
-
-    def take_records(self, count: int) -> None:
-        """Refuse one record too many."""
-        self.records -= count
-        if self.records < 0:
-            raise BadArchiveError("has too many pax records")
-
-    def add_member(self) -> None:
-        """Make room for the records of one more member."""
-        self.records += _RECORDS_PER_MEMBER
-
-
 BLOCK = 512
 END = bytes(BLOCK)
 MAX_SIZE = (1 << 63) - 1
 
 _OCTAL = re.compile(rb" *([0-7]*)[ \0]*")
-_PLAIN, _POSIX, _GNU = "v7", "posix", "gnu"
 
 
 class Header(NamedTuple):
@@ -67,8 +38,6 @@ class Header(NamedTuple):
     name: bytes
     size: int
     mode: int
-    block: bytes  # all of it: what GNU keeps at its end belongs to sparse files
-    is_gnu: bool
 
 
 def has_checksum(block: bytes) -> bool:
@@ -90,21 +59,20 @@ def has_checksum(block: bytes) -> bool:
 
 def parse(block: bytes) -> Header:
     """Read the fields of a block whose checksum is right."""
-    layout = _layout(block)
     name = _text(block[:100], "name")
-    if layout == _POSIX and block[345]:
-        name = _prefix(block) + b"/" + name
+    if _is_posix(block) and block[345]:
+        # star keeps two times after byte 131 of the prefix.
+        prefix = block[345:500] if block[475] else block[345:476]
+        name = _text(prefix, "prefix") + b"/" + name
     return Header(
         type=block[156:157],
         name=name,
-        size=number(block[124:136], "size"),
-        mode=number(block[100:108], "mode"),
-        block=block,
-        is_gnu=layout == _GNU,
+        size=read_number(block[124:136], "size"),
+        mode=read_number(block[100:108], "mode"),
     )
 
 
-def number(field: bytes, what: str) -> int:
+def read_number(field: bytes, what: str) -> int:
     """Return what a numeric field says: octal digits, or base 256 as GNU and star write it."""
     found = _OCTAL.fullmatch(field)
     if found is not None:
@@ -123,37 +91,30 @@ def number(field: bytes, what: str) -> int:
     return value
 
 
-def _prefix(block: bytes) -> bytes:
-    """Return what goes before the name; star keeps two times after byte 131 of it."""
-    prefix = block[345:500]
-    return _text(prefix if prefix[130] else prefix[:131], "prefix")
-
-
-def _layout(block: bytes) -> str:
+def _is_posix(block: bytes) -> bool:
+    """Tell the format with a prefix, and check what each format has where that would be."""
     magic = block[257:265]
     is_star = block[508:] == b"tar\0"
     if magic[:6] == b"ustar\0":
         if is_star and block[475]:
             raise BadArchiveError("has a star header whose prefix does not end")
-        return _POSIX
+        return True
     if magic == b"ustar  \0":
-        _check_gnu(block)
-        return _GNU
+        # The two times that `tar --incremental` writes are a prefix of the name to Python and
+        # 7-Zip; the size of a sparse file is that of any file to bsdtar. M is the rest of a file,
+        # in a later volume.
+        if block[345:369].strip(b"\0"):
+            raise BadArchiveError(
+                "has a GNU header with times, which are a prefix to other readers"
+            )
+        if block[386:495].strip(b"\0") and block[156:157] not in (b"S", b"M"):
+            raise BadArchiveError(
+                "has a GNU header with a sparse map for an entry that is not sparse"
+            )
+        return False
     if block[345 : 476 if is_star else 500].strip(b"\0"):
         raise BadArchiveError("has a header with a prefix, and no mark of the format it is of")
-    return _PLAIN
-
-
-def _check_gnu(block: bytes) -> None:
-    """Refuse what GNU keeps at a header's end and others take for something else.
-
-    The two times that `tar --incremental` writes are a prefix of the name to Python and 7-Zip; the
-    size of a sparse file is that of any file to bsdtar. M is the rest of a file, in a later volume.
-    """
-    if block[345:369].strip(b"\0"):
-        raise BadArchiveError("has a GNU header with times, which are a prefix to other readers")
-    if block[386:495].strip(b"\0") and block[156:157] not in (b"S", b"M"):
-        raise BadArchiveError("has a GNU header with a sparse map for an entry that is not sparse")
+    return False
 
 
 def _text(field: bytes, what: str) -> bytes:
@@ -163,36 +124,34 @@ def _text(field: bytes, what: str) -> bytes:
     return text
 
 
-def parse_records(body: bytes, room: Room) -> dict[bytes, bytes]:
-    """Return the records of an `x` header; the pairs of sparse format 0.0 become one map."""
+def parse_records(body: bytes) -> dict[bytes, bytes]:
+    """Return the records of an `x` or `g` header."""
     found: dict[bytes, bytes] = {}
-    pairs: list[tuple[bytes, bytes]] = []
     for key, value in _lines(body):
-        room.take_records(1)
-        if key in _REPEATED:
-            pairs.append((key, value))
-            continue
-        if key in found:
-            raise BadArchiveError(f"has a pax header that gives `{_shown(key)}` twice")
+        if key in found and not key.startswith(_SPARSE):
+            raise BadArchiveError(f"has a pax header that gives `{_label(key)}` twice")
         found[key] = value
     for key in _NAMES:
         if key in found and (not found[key] or b"\0" in found[key]):
-            raise BadArchiveError(f"has a pax header whose `{_shown(key)}` is empty or has a NUL")
+            raise BadArchiveError(f"has a pax header whose `{_label(key)}` is empty or has a NUL")
     if found.get(b"hdrcharset", _CHARSETS[0]) not in _CHARSETS:
         raise BadArchiveError("has a pax header with an unknown `hdrcharset`")
-    if pairs:
-        found[b"GNU.sparse.map"] = _joined(pairs, found)
     return found
 
 
-def check_harmless(body: bytes, room: Room) -> None:
+def is_sparse(records: Records) -> bool:
+    """Whether any record is of a file with holes."""
+    return any(key.startswith(_SPARSE) for key in records)
+
+
+def check_harmless(records: Records) -> None:
     """Check a `g` header: comments, times and owners may be set for all members."""
-    for key in parse_records(body, room):
+    for key in records:
         if _NEVER_GLOBAL.fullmatch(key):
-            raise BadArchiveError(f"has a global pax header that sets `{_shown(key)}`")
+            raise BadArchiveError(f"has a global pax header that sets `{_label(key)}`")
 
 
-def decimal(text: bytes, what: str) -> int:
+def read_decimal(text: bytes, what: str) -> int:
     """Return a size or offset that pax gives in decimal digits."""
     if _NUMBER.fullmatch(text) is None or int(text) > MAX_SIZE:
         raise BadArchiveError(f"has a pax header whose {what} is not a size: {text[:40]!r}")
@@ -212,14 +171,5 @@ def _lines(body: bytes) -> Iterator[tuple[bytes, bytes]]:
         at = end
 
 
-def _joined(pairs: list[tuple[bytes, bytes]], found: Records) -> bytes:
-    """Write the pairs of sparse format 0.0 as the map of format 0.1."""
-    if b"GNU.sparse.map" in found or [key for key, _ in pairs] != list(_REPEATED) * (
-        len(pairs) // 2
-    ):
-        raise BadArchiveError("has a pax header whose sparse map is not made of pairs")
-    return b",".join(value for _, value in pairs)
-
-
-def _shown(key: bytes) -> str:
+def _label(key: bytes) -> str:
     return key.decode("utf-8", "replace")

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from covcat.archives.base import BadArchiveError
-from covcat.archives.sandbox import find, is_trusted, output
+from covcat.archives.sandbox import find_programs, is_trusted, run_tool
 from covcat.errors import ExtractionError
 
 ARCHIVE = "archive"  # what the archive is called in a tool's folder, whatever it is called here
@@ -127,8 +127,8 @@ def _candidates(family: str) -> Iterator[Tool]:
     if bundled := _bundled():
         yield Tool("7zz", bundled)
     for name in _READERS[family]:
-        for path in find(name):
-            yield Tool("unrar-free" if _is_unrar_free(path) else name, path)
+        for path in find_programs(name):
+            yield Tool("unrar-free" if path.resolve().name == "unrar-free" else name, path)
 
 
 def _bundled() -> Path | None:
@@ -141,10 +141,6 @@ def _bundled() -> Path | None:
     return None
 
 
-def _is_unrar_free(path: Path) -> bool:
-    return path.resolve().name == "unrar-free"
-
-
 @cache
 def _reads(tool: Tool, trial: str) -> bool:
     """True if the program prints the text of a trial archive, and nothing else, in time."""
@@ -154,7 +150,7 @@ def _reads(tool: Tool, trial: str) -> bool:
         archive = Path(folder) / "trial"
         archive.write_bytes(base64.b64decode(_TRIALS[trial]))
         try:
-            with output(
+            with run_tool(
                 tool.command(trial), {ARCHIVE: archive}, len(_TEXT), silence=_TRIAL_SECONDS
             ) as out:
                 text = b"".join(iter(lambda: out.read(len(_TEXT)), b""))
@@ -169,7 +165,7 @@ def _version_of(tool: Tool) -> str:
     command = [tool.path, *_VERSION.get(tool.name, ())]
     text = b""
     # It may end badly: 7zz misses what it is to do.
-    with suppress(BadArchiveError), output(command, {}, 200, _TRIAL_SECONDS) as out:
+    with suppress(BadArchiveError), run_tool(command, {}, 200, _TRIAL_SECONDS) as out:
         while piece := out.read(200):
             text += piece
     lines = text.decode("utf-8", "replace").splitlines()

@@ -34,11 +34,11 @@ class Unpacking:
     def __init__(self, archive: str, place: Place, budget: Budget) -> None:
         """`archive` is its name in messages."""
         self.archive, self.place, self.budget = archive, place, budget
+        self.open: set[MemberWriter] = set()
         self._folder = None if place.folder is None else str(place.folder)  # joins are costly
         self._task: int | None = None
         self._lock = threading.Lock()
         self._unsaid = 0  # bytes written since the last report
-        self._open: set[Writer] = set()
         self._done: dict[int, StoredFile] = {}  # by the member's number
         self._again: list[tuple[int, StoredFile]] = []
         self._nested: dict[int, Path] = {}
@@ -52,7 +52,7 @@ class Unpacking:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for writer in list(self._open):  # of members that were damaged
+        for writer in list(self.open):  # of members that were damaged
             writer.close()
         if self._task is not None:
             self.place.progress.finish(self._task)
@@ -61,35 +61,19 @@ class Unpacking:
         """Say that bytes will come, and how many if that is known."""
         self._task = self.place.progress.start(f"unpacking {self.archive}", total)
 
-    def writer(self, placed: Admitted) -> "Writer":
+    def writer(self, admitted: Admitted) -> "MemberWriter":
         """Return what takes the bytes of one member."""
-        target = None
-        if placed.is_nested and not placed.is_again:
-            target = self._inside(placed)
-        elif self._folder is not None and not placed.is_again:
-            target = f"{self._folder}/{placed.path}"
-        return Writer(placed, target, self)
-
-    def _inside(self, placed: Admitted) -> str:
-        """Return where an archive inside this one goes: under its own name, which says its kind."""
-        folder = self.place.workspace / f"{len(self._nested)}"
-        folder.mkdir(mode=PRIVATE_MODE, parents=True)
-        self._nested[placed.member.number] = folder / PurePosixPath(placed.path).name
-        return str(self._nested[placed.member.number])
-
-    def root_of(self, placed: Admitted) -> str:
-        """Return the folder that the member's path starts from."""
-        if placed.is_nested and not placed.is_again:
-            return str(self.place.workspace)
-        return self._folder or ""
-
-    def opened(self, writer: "Writer") -> None:
-        """Remember what has to be closed."""
-        self._open.add(writer)
-
-    def closed(self, writer: "Writer") -> None:
-        """Forget it."""
-        self._open.discard(writer)
+        if admitted.is_again:
+            return MemberWriter(admitted, None, "", self)
+        if admitted.is_nested:  # under its own name, which says its kind
+            folder = self.place.workspace / f"{len(self._nested)}"
+            folder.mkdir(mode=PRIVATE_MODE, parents=True)
+            inside = folder / PurePosixPath(admitted.path).name
+            self._nested[admitted.member.number] = inside
+            return MemberWriter(admitted, str(inside), str(self.place.workspace), self)
+        if self._folder is None:
+            return MemberWriter(admitted, None, "", self)
+        return MemberWriter(admitted, f"{self._folder}/{admitted.path}", self._folder, self)
 
     def advance(self, size: int) -> None:
         """Count bytes, and report now and then."""
@@ -99,12 +83,12 @@ class Unpacking:
                 self.place.progress.advance(self._task, self._unsaid)
                 self._unsaid = 0
 
-    def store(self, placed: Admitted, stored: StoredFile) -> None:
+    def store(self, admitted: Admitted, stored: StoredFile) -> None:
         """Take a member that is whole."""
-        if placed.is_again:
-            self._again.append((placed.member.number, stored))
+        if admitted.is_again:
+            self._again.append((admitted.member.number, stored))
         else:
-            self._done[placed.member.number] = stored
+            self._done[admitted.member.number] = stored
 
     def check(self, count: int) -> None:
         """Check that every member came that was listed.
@@ -143,18 +127,19 @@ class Unpacking:
             yield self._done[number].path, file, self._done[number]
 
 
-class Writer:
+class MemberWriter:
     """Writes and hashes one member, and refuses a byte more or less than it declared."""
 
-    __slots__ = ("_blob", "_handle", "_left", "_placed", "_sha256", "_sink", "_size", "_target")
+    __slots__ = ("_admitted", "_blob", "_handle", "_root", "_sha256", "_size", "_target", "_whole")
 
-    def __init__(self, placed: Admitted, target: str | None, sink: Unpacking) -> None:
-        self._placed, self._target, self._sink = placed, target, sink
+    def __init__(self, admitted: Admitted, target: str | None, root: str, whole: Unpacking) -> None:
+        """`target` is the path to write to, if any, and `root` the folder it starts from."""
+        self._admitted, self._target, self._root, self._whole = admitted, target, root, whole
         self._size = 0
-        self._left = placed.member.size
         self._sha256 = hashlib.sha256()
-        is_git = sink.place.with_git_ids and self._left is not None
-        self._blob = blob_hasher(self._left or 0) if is_git else None
+        declared = admitted.member.size
+        is_git = whole.place.with_git_ids and declared is not None
+        self._blob = blob_hasher(declared or 0) if is_git else None
         self._handle: int | None = None
 
     def write(self, data: bytes | memoryview) -> None:
@@ -166,20 +151,20 @@ class Writer:
         """
         size = len(data)
         self._size += size
-        if self._left is None:
-            self._sink.budget.take(size)
-            self._sink.budget.check(self._sink.archive)
-        elif self._size > self._left:
+        member, archive = self._admitted.member, self._whole.archive
+        if member.size is None:
+            self._whole.budget.take(size)
+            self._whole.budget.check(archive)
+        elif self._size > member.size:
             raise ExtractionError(
-                f"`{self._placed.member.name}` in `{self._sink.archive}` is longer than the "
-                f"{self._left} bytes it declares"
+                f"`{member.name}` in `{archive}` is longer than the {member.size} bytes it declares"
             )
         self._sha256.update(data)
         if self._blob is not None:
             self._blob.update(data)
         if self._target is not None:
-            self._put(data)
-        self._sink.advance(size)
+            self._put(self._target, data)
+        self._whole.advance(size)
 
     def finish(self) -> None:
         """The member is whole.
@@ -187,48 +172,48 @@ class Writer:
         Raises:
             ExtractionError: fewer bytes came than it declared.
         """
-        if self._left is not None and self._size != self._left:
+        member = self._admitted.member
+        if member.size is not None and self._size != member.size:
             raise ExtractionError(
-                f"`{self._placed.member.name}` in `{self._sink.archive}` is "
-                f"{self._left - self._size} bytes shorter than it declares"
+                f"`{member.name}` in `{self._whole.archive}` is {member.size - self._size} bytes "
+                "shorter than it declares"
             )
         if self._target is not None:
-            self._put(b"")
+            self._put(self._target, b"")
             self.close()
-        mode = EXECUTABLE if self._placed.member.is_executable else REGULAR
+        mode = EXECUTABLE if member.is_executable else REGULAR
         stored = StoredFile(
-            path=self._placed.path,
+            path=self._admitted.path,
             bytes=self._size,
             sha256=self._sha256.hexdigest(),
             mode=mode if self._blob else None,
             blob=self._blob.hexdigest() if self._blob else None,
         )
-        self._sink.store(self._placed, stored)
+        self._whole.store(self._admitted, stored)
 
     def close(self) -> None:
         """Close the file."""
         if self._handle is not None:
             handle, self._handle = self._handle, None
-            self._sink.closed(self)
+            self._whole.open.discard(self)
             try:
                 os.close(handle)
             except OSError as error:  # NFS and quotas refuse as late as here
-                raise disk_error(error, f"write `{self._placed.path}`") from error
+                raise disk_error(error, f"write `{self._admitted.path}`") from error
 
-    def _put(self, data: bytes | memoryview) -> None:
+    def _put(self, target: str, data: bytes | memoryview) -> None:
         """Write all of it; the file is made at the first bytes, or at the end if there are none."""
         try:
-            if self._handle is None and self._target is not None:
-                root = self._sink.root_of(self._placed)
-                self._handle = _create(self._target, root)
-                self._sink.opened(self)
-            while data and self._handle is not None:
+            if self._handle is None:
+                self._handle = _create(target, self._root)
+                self._whole.open.add(self)
+            while data:
                 done = os.write(self._handle, data)
                 if done == len(data):
                     return
                 data = memoryview(data)[done:]
         except OSError as error:
-            raise disk_error(error, f"write `{self._placed.path}`") from error
+            raise disk_error(error, f"write `{self._admitted.path}`") from error
 
 
 class Tally:

@@ -3,13 +3,22 @@
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import BinaryIO, Literal
 
-from covcat.archives.base import BadArchiveError, Member, Open, Source, Writer, decoded, words
+from covcat.archives.base import (
+    BadArchiveError,
+    Member,
+    Open,
+    Source,
+    Writer,
+    decode_name,
+    describe,
+)
+from covcat.archives.joined import Crc32
 from covcat.archives.zip_directory import (
     ENCRYPTED,
     MASKED,
@@ -17,10 +26,9 @@ from covcat.archives.zip_directory import (
     STRONG,
     UTF8,
     Entry,
-    Window,
     read_directory,
-    read_end,
 )
+from covcat.archives.zip_end import Window, read_end
 from covcat.archives.zip_methods import METHODS, SMALL, Decompressor, method_name
 
 IS_STREAM = False
@@ -49,15 +57,14 @@ class ZipMember(Member):
 
 def members(source: Source) -> list[Member]:
     """List every entry, after the structure has been found consistent."""
-    window = Window(source.stream)
+    window = Window(source.stream.fileno())
     listed = [_member(entry, source.encoding, window) for entry in read_directory(window)]
     return sorted(listed, key=attrgetter("number"))
 
 
 def comment(stream: BinaryIO) -> str:
     """Return the archive's comment: git writes the commit id there."""
-    window = Window(stream)
-    return read_end(window.read_at, window.size).comment.decode("ascii", "replace")
+    return read_end(Window(stream.fileno())).comment.decode("ascii", "replace")
 
 
 def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
@@ -66,99 +73,63 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
     wanted.sort(key=attrgetter("data"))
     large = [one for one in wanted if not one.is_small]
     small = [one for one in wanted if one.is_small]
-    from isal.isal_zlib import crc32  # 13 times as fast as zlib's
+    stop = threading.Event()
 
-    job = _Job(source, open_member, threading.Event(), crc32)
+    def run(members: Sequence[ZipMember]) -> None:
+        window = Window(source.stream.fileno(), 2 * SMALL)  # each thread reads at its own place
+        for member in members:
+            writer = open_member(member)
+            if writer is not None:
+                _push(member, window, writer, stop)
+                writer.finish()
+
     threads = min(_THREADS, os.cpu_count() or 1, len(large))
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        futures = [pool.submit(job.run, [one]) for one in large]
+        futures = [pool.submit(run, [one]) for one in large]
         try:
-            job.run(small)
+            run(small)
             for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                 future.result()
         finally:  # after an error or a signal, what has not begun is dropped, the rest stops soon
-            job.stop.set()
+            stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    source: Source
-    open_member: Open
-    stop: threading.Event
-    crc32: Callable[[bytes, int], int]
-
-    def run(self, listed: Sequence[ZipMember]) -> None:
-        """Unpack some members, reading at places of its own."""
-        reader = _Reader(self.source.stream.fileno())
-        for member in listed:
-            writer = self.open_member(member)
-            if writer is None:
-                continue
-            if member.is_small:
-                self._push_small(member, reader, writer)
-            else:
-                self._push(member, reader, writer)
-            writer.finish()
-
-    def _push_small(self, member: ZipMember, reader: "_Reader", writer: Writer) -> None:
-        """Unpack a member in one go: generators cost as much as its bytes."""
-        data = reader.take(member.data, member.packed)
-        if member.method:
-            decompressor = METHODS[member.method](member.flags, member.packed, member.size)
-            try:
-                data = decompressor.decompress(data, member.size + 1)
-            except Exception as error:  # never used again: CVE-2026-6100, CVE-2026-9669
-                raise BadArchiveError(
-                    f"has damaged data in `{member.name}`: {words(error)}"
-                ) from error
-            if not decompressor.eof or decompressor.unused_data:
-                raise BadArchiveError(f"has a packed stream that does not fit `{member.name}`")
-        if self.crc32(data, 0) != member.crc:
-            raise BadArchiveError(f"has a wrong checksum for `{member.name}`")
+def _push(member: ZipMember, window: Window, writer: Writer, stop: threading.Event) -> None:
+    checksum = Crc32()
+    small = _unpack_small(member, window) if member.is_small else b""
+    checksum.update(small)
+    for data in () if member.is_small else _unpacked(member, window):
+        if stop.is_set():
+            raise BadArchiveError("was left in the middle")
+        checksum.update(data)
         writer.write(data)
-
-    def _push(self, member: ZipMember, reader: "_Reader", writer: Writer) -> None:
-        crc = 0
-        for data in _unpacked(member, reader):
-            if self.stop.is_set():
-                raise BadArchiveError("was left in the middle")
-            crc = self.crc32(data, crc)
-            writer.write(data)
-        if crc != member.crc:
-            raise BadArchiveError(f"has a wrong checksum for `{member.name}`")
+    if checksum.digest() != member.crc:
+        raise BadArchiveError(f"has a wrong checksum for `{member.name}`")
+    writer.write(small)
 
 
-class _Reader:
-    """Reads at any place of a shared file handle; small neighbours cost one system call."""
-
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
-        self._block, self._start = b"", 0
-
-    def take(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes from `offset` on, where they are few."""
-        begin = offset - self._start
-        if begin < 0 or begin + size > len(self._block):
-            self._block, self._start = os.pread(self._handle, 2 * SMALL, offset), offset
-            begin = 0
-            if len(self._block) < size:
-                raise BadArchiveError("became shorter while it was read")
-        return self._block[begin : begin + size]
-
-    def pieces(self, offset: int, size: int) -> Iterator[bytes]:
-        """Give `size` bytes from `offset` on, in pieces."""
-        while size:
-            data = os.pread(self._handle, min(size, _PIECE), offset)
-            if not data:
-                raise BadArchiveError("became shorter while it was read")
-            yield data
-            offset, size = offset + len(data), size - len(data)
+def _unpack_small(member: ZipMember, window: Window) -> bytes:
+    """Unpack a member in one go: generators cost as much as its bytes."""
+    data = window.read_at(member.data, member.packed)
+    if len(data) < member.packed:
+        raise BadArchiveError("became shorter while it was read")
+    if member.method:
+        decompressor = METHODS[member.method](member.flags, member.packed, member.size)
+        try:
+            data = decompressor.decompress(data, member.size + 1)
+        except Exception as error:  # never used again: CVE-2026-6100, CVE-2026-9669
+            raise BadArchiveError(
+                f"has damaged data in `{member.name}`: {describe(error)}"
+            ) from error
+        if not decompressor.eof or decompressor.unused_data:
+            raise BadArchiveError(f"has a packed stream that does not fit `{member.name}`")
+    return data
 
 
-def _unpacked(member: ZipMember, reader: _Reader) -> Iterator[bytes]:
+def _unpacked(member: ZipMember, window: Window) -> Iterator[bytes]:
     """Give the unpacked bytes of a member; its packed bytes must end where its stream does."""
-    pieces = reader.pieces(member.data, member.packed)
+    pieces = window.pieces(member.data, member.packed)
     if not member.method:
         yield from pieces
         return
@@ -180,7 +151,7 @@ def _fed(decompressor: Decompressor, packed: bytes) -> Iterator[bytes]:
         try:
             unpacked = decompressor.decompress(packed, _PIECE)
         except Exception as error:  # never used again: CVE-2026-6100, CVE-2026-9669
-            raise BadArchiveError(f"has damaged data: {words(error)}") from error
+            raise BadArchiveError(f"has damaged data: {describe(error)}") from error
         if unpacked:
             yield unpacked
         packed = getattr(decompressor, "unconsumed_tail", b"")
@@ -244,7 +215,7 @@ def _name(entry: Entry, encoding: str | None) -> str:
     """Decode a name: as UTF-8 where that is said or fits, else as was declared."""
     raw = entry.unicode_name or entry.name
     if entry.unicode_name is None and not entry.flags & UTF8:
-        return decoded(raw, encoding)
+        return decode_name(raw, encoding)
     try:
         return raw.decode()
     except UnicodeDecodeError:

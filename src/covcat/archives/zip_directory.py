@@ -10,49 +10,14 @@ Field layout: APPNOTE.TXT 6.3.10, sections 4.3 to 4.6.
 import struct
 import zlib
 from array import array
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import BinaryIO, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from covcat.archives.base import BadArchiveError, SplitError
-
-_MAX_ZEROS = 1 << 16  # that some tools leave behind the end
-_MOST = (*[0xFFFF] * 4, *[0xFFFFFFFF] * 2)  # by field: the real number is in the ZIP64 record
-_ENTRY = 46  # bytes of a directory's entry, before its name, extra fields and comment
-_CUT = 1 << 32  # where a number of 32 bits starts again
-
-
-# Checked before the directory is read, since what a file costs in memory must not be its own
-# choice. Most that is real has far less; the caller's own limits come later.
-_MAX_ENTRIES = 500_000  # each takes up to 800 bytes of memory until all are unpacked
-_MAX_DIRECTORY = 1 << 28
-ReadAt = Callable[[int, int], bytes]
-
-
-class NoEndError(BadArchiveError):
-    """There is no end record."""
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """What the end records say of the directory."""
-
-    entries: int
-    directory: int  # its offset
-    directory_bytes: int
-    comment: bytes
-    modulus: int  # of the count: macOS writes more than 65,535 entries, and their last 16 bits
-
-    def counts(self, found: int) -> bool:
-        """Whether `found` entries are as many as the record says."""
-        return found % self.modulus == self.entries
-
+from covcat.archives.zip_end import SPLIT, End, Window, check_few, read_end, start_of
 
 LOCAL = struct.Struct("<4s5H3I2H")
 _CENTRAL = struct.Struct("<4s2B5H3I5H2I")
-_BLOCK = 1 << 16
-SPLIT = b"PK\x07\x08"  # a splitter's mark, in front of the first volume; or of the only one
-_SPLIT_MARKS = (SPLIT, b"PK00")
 _WIDE = 0xFFFFFFFF  # the real size is in a ZIP64 extra field
 _ZIP64, _UNICODE_PATH = 0x0001, 0x7075  # extra fields
 ENCRYPTED, DESCRIPTOR, PATCH, STRONG, UTF8, MASKED = 1, 8, 32, 64, 2048, 8192
@@ -82,7 +47,7 @@ class Entry(NamedTuple):
         return self.name.decode("utf-8", "backslashreplace")
 
 
-def read_directory(window: "Window") -> Iterator[Entry]:
+def read_directory(window: Window) -> Iterator[Entry]:
     """Read and check all headers; give the entries in the order in which they lie in the file.
 
     One at a time: all of a million, with both names and all numbers, would take 400 MB.
@@ -90,7 +55,7 @@ def read_directory(window: "Window") -> Iterator[Entry]:
     Raises:
         BadArchiveError: naming the member that contradicts itself or another.
     """
-    end = read_end(window.read_at, window.size)
+    end = read_end(window)
     raw = window.read_at(end.directory, end.directory_bytes)
     places, offsets = _places(raw, end)
     order = sorted(range(len(places)), key=offsets.__getitem__)
@@ -105,32 +70,6 @@ def read_directory(window: "Window") -> Iterator[Entry]:
         yield entry._replace(data=data)
     if position != end.directory:
         raise BadArchiveError(f"has {end.directory - position} hidden bytes before its directory")
-
-
-def start_of(head: bytes) -> int | None:
-    """Return where a zip that begins with `head` has its first record; None if it is no zip.
-
-    A tool that splits zips writes a mark first, and leaves it there if one piece was enough.
-    """
-    at = len(SPLIT) if head.startswith(_SPLIT_MARKS) else 0
-    return at if head.startswith((b"PK\x03\x04", b"PK\x05\x06"), at) else None
-
-
-class Window:
-    """Reads at any place; small neighbouring reads cost one system call."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.size = stream.seek(0, 2)
-        self._block, self._start = b"", 0
-
-    def read_at(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes, fewer only at the end of the file."""
-        begin = offset - self._start
-        if begin < 0 or begin + size > len(self._block):
-            self._stream.seek(offset)
-            self._block, self._start, begin = self._stream.read(max(size, _BLOCK)), offset, 0
-        return self._block[begin : begin + size]
 
 
 def _gap(gap: int, side: str, entry: Entry) -> BadArchiveError:
@@ -162,7 +101,7 @@ def _places(raw: bytes, end: End) -> "tuple[array[int], array[int]]":
         check_few(len(places))
         offsets.append(offset)
         position += header + head[11] + head[12] + head[13]  # name, extra fields, comment
-    if position != len(raw) or not end.counts(len(places)):
+    if position != len(raw) or len(places) % end.modulus != end.entries:
         raise BadArchiveError(f"counts {end.entries} entries and has {len(places)}")
     return places, offsets
 
@@ -190,16 +129,19 @@ def _with_extra(entry: Entry, raw: bytes, disk: int) -> Entry:
     write more into it. That is the same for all readers only where each number stands in its own
     place, as it would if the header left all to it.
     """
-    extra = extra_fields(raw, entry)
+    extra = _extra_fields(raw, entry)
     field = _wide_values(extra.get(_ZIP64, b""), entry)
     wide = field.copy()
-    size = _next_of(wide, entry) if entry.size == _WIDE else entry.size
-    packed = _next_of(wide, entry) if entry.packed == _WIDE else entry.packed
-    offset = _next_of(wide, entry) if entry.offset == _WIDE else entry.offset
+    found = []
+    for narrow in (entry.size, entry.packed, entry.offset):
+        if narrow == _WIDE and not wide:
+            raise _misfit(entry)
+        found.append(wide.pop(0) if narrow == _WIDE else narrow)
     if disk not in (0, 0xFFFF) or (disk == 0xFFFF and wide != [0]):
         raise SplitError
-    if disk == 0 and wide and field != [size, packed, offset, 0][: len(field)]:
-        raise BadArchiveError(f"has a ZIP64 field that does not fit for `{entry.label}`")
+    if disk == 0 and wide and field != [*found, 0][: len(field)]:
+        raise _misfit(entry)
+    size, packed, offset = found
     name = _unicode_path(extra.get(_UNICODE_PATH), entry)
     return entry._replace(size=size, packed=packed, offset=offset, unicode_name=name)
 
@@ -208,27 +150,21 @@ def _wide_values(field: bytes, entry: Entry) -> list[int]:
     """Split a ZIP64 field: 8 bytes a value, the disk's last and of 4."""
     count, rest = divmod(len(field), 8)
     if rest not in (0, 4) or count > 3:
-        raise BadArchiveError(f"has a ZIP64 field that does not fit for `{entry.label}`")
+        raise _misfit(entry)
     return list(struct.unpack(f"<{count}Q{'I' if rest else ''}", field))
 
 
-def _next_of(wide: list[int], entry: Entry) -> int:
-    if not wide:
-        raise BadArchiveError(f"has a ZIP64 field that does not fit for `{entry.label}`")
-    return wide.pop(0)
+def _misfit(entry: Entry) -> BadArchiveError:
+    return BadArchiveError(f"has a ZIP64 field that does not fit for `{entry.label}`")
 
 
-def extra_fields(raw: bytes, entry: Entry) -> dict[int, bytes]:
-    """Split extra fields by id.
-
-    Raises:
-        BadArchiveError: one comes twice, or they do not fill their space.
-    """
+def _extra_fields(raw: bytes, entry: Entry) -> dict[int, bytes]:
+    """Split extra fields by id: none may come twice, and they fill their space."""
     found: dict[int, bytes] = {}
     position = 0
     while position < len(raw):
         kind, length = (
-            struct.unpack_from("<HH", raw, position) if len(raw) - position >= 4 else (0, _BLOCK)
+            struct.unpack_from("<HH", raw, position) if len(raw) - position >= 4 else (0, 1 << 16)
         )
         field = raw[position + 4 : position + 4 + length]
         if len(field) < length or kind in found:
@@ -267,7 +203,7 @@ def _data_offset(entry: Entry, window: Window) -> int:
         raise _differs(entry)
     data: int = entry.offset + LOCAL.size + names + extras
     if extras:
-        extra = extra_fields(window.read_at(data - extras, extras), entry)
+        extra = _extra_fields(window.read_at(data - extras, extras), entry)
         if _unicode_path(extra.get(_UNICODE_PATH), entry) not in (None, entry.unicode_name):
             raise BadArchiveError(f"gives `{entry.label}` a second name")
         size, packed = _local_sizes(size, packed, extra.get(_ZIP64, b""), entry)
@@ -284,7 +220,7 @@ def _local_sizes(size: int, packed: int, field: bytes, entry: Entry) -> tuple[in
         size = wide.pop(0) if size == _WIDE else size
         return size, wide.pop(0) if packed == _WIDE else packed
     if wide and wide[:2] not in ([entry.size, entry.packed], [0, 0]):
-        raise BadArchiveError(f"has a ZIP64 field that does not fit for `{entry.label}`")
+        raise _misfit(entry)
     if wide and _WIDE in (size, packed):
         return (wide[0] if size == _WIDE else size), (wide[1] if packed == _WIDE else packed)
     return size, packed
@@ -301,109 +237,10 @@ def _check_space(entry: Entry, end: int, next_offset: int, window: Window) -> No
         if left:
             raise _gap(left, "after", entry)
         return
-    if left not in (12, 16, 20, 24):
+    values = entry.crc, entry.packed, entry.size
+    forms = [struct.pack("<I2Q", *values)]
+    if max(values) < 1 << 32:
+        forms.append(struct.pack("<3I", *values))
+    found = window.read_at(end, left) if left in (12, 16, 20, 24) else b""
+    if found not in forms and found not in [SPLIT + form for form in forms]:
         raise BadArchiveError(f"has a data descriptor that differs for `{entry.label}`")
-    found = window.read_at(end, left)
-    sizes = "II" if left < 20 else "QQ"
-    magic = b"PK\x07\x08" if left in (16, 24) else b""
-    values = struct.unpack(f"<I{sizes}", found[len(magic) :])
-    if found[: len(magic)] != magic or values != (entry.crc, entry.packed, entry.size):
-        raise BadArchiveError(f"has a data descriptor that differs for `{entry.label}`")
-
-
-_END = struct.Struct("<4s4H2IH")
-_WIDE_END = struct.Struct("<4sQ2H2I4Q")
-_LOCATOR = struct.Struct("<4sIQI")
-
-
-def read_end(read_at: ReadAt, size: int) -> End:
-    """Find the end record; `size` is the file's.
-
-    Raises:
-        BadArchiveError: there is none, it contradicts itself, or something follows it.
-    """
-    start = max(0, size - _END.size - 0xFFFF - _MAX_ZEROS)
-    tail = read_at(start, size - start)
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0 or len(tail) - at < _END.size:
-        raise NoEndError("is not a zip, or its end is missing")
-    _, disk, first_disk, here, entries, length, offset, comments = _END.unpack_from(tail, at)
-    comment, rest = _split(tail[at + _END.size :], comments)
-    if len(comment) != comments or rest.strip(b"\0") or len(rest) > _MAX_ZEROS:
-        raise BadArchiveError("has bytes after its end")
-    position = start + at
-    wide = _wide_end(read_at, position)
-    if wide is not None:
-        position, numbers = wide
-        narrow = (disk, first_disk, here, entries, length, offset)
-        fields = zip(narrow, numbers, _MOST, strict=True)
-        if any(one not in (two, most) for one, two, most in fields):
-            raise BadArchiveError("has two end records that differ")
-        disk, first_disk, here, entries, length, offset = numbers
-    if disk or first_disk or here != entries:
-        raise SplitError
-    end = End(entries, offset, length, comment, 1 << (16 if wide is None else 64))
-    _check_place(end, position)
-    _check_bounds(end)
-    return end
-
-
-def _check_place(end: End, position: int) -> None:
-    """Check that the directory reaches to where the end records start."""
-    ends = end.directory + end.directory_bytes
-    if ends > position:
-        raise BadArchiveError(
-            f"has a directory that ends at {ends}, not where its end starts, {position}"
-        )
-    gap = position - ends
-    if gap and gap % _CUT == 0 and end.modulus == 1 << 16:
-        raise BadArchiveError(
-            "is larger than 4 GiB and has no ZIP64 record, as macOS writes it: its places and "
-            "sizes are cut off, and readers disagree on them; pack it again with another tool"
-        )
-    if gap:
-        raise BadArchiveError(f"has {gap} hidden bytes before its members or its directory")
-
-
-def _check_bounds(end: End) -> None:
-    """Refuse a directory that cannot have so many entries, or that is too large to be read."""
-    entries, length = end.entries, end.directory_bytes
-    least = -(-length // (_ENTRY + 3 * 0xFFFF))
-    least += (entries - least) % end.modulus  # the first number from there on that is cut to it
-    if least * _ENTRY > length:
-        raise BadArchiveError(f"counts {entries} entries in a directory of {length} bytes")
-    check_few(entries)
-    if length > _MAX_DIRECTORY:
-        raise BadArchiveError(
-            f"has a directory of {length:,} bytes: at most {_MAX_DIRECTORY:,} are read"
-        )
-
-
-def check_few(entries: int) -> None:
-    """Refuse more entries than fit into memory."""
-    if entries > _MAX_ENTRIES:
-        raise BadArchiveError(f"has {entries:,} entries: at most {_MAX_ENTRIES:,} are read")
-
-
-def _split(raw: bytes, size: int) -> tuple[bytes, bytes]:
-    return raw[:size], raw[size:]
-
-
-def _wide_end(read_at: ReadAt, end: int) -> tuple[int, tuple[int, ...]] | None:
-    """Return where the ZIP64 record starts and its numbers, if there is one."""
-    if end < _LOCATOR.size:
-        return None
-    raw = read_at(end - _LOCATOR.size, _LOCATOR.size)
-    magic, disk, offset, disks = _LOCATOR.unpack(raw)
-    if magic != b"PK\x06\x07":
-        return None
-    if disk or disks > 1:
-        raise SplitError
-    expected = end - _LOCATOR.size - _WIDE_END.size
-    record = read_at(offset, _WIDE_END.size) if offset == expected else b""
-    if record[:4] != b"PK\x06\x06":
-        raise BadArchiveError("has a ZIP64 end record that is not where its locator says")
-    _, length, _, _, *numbers = _WIDE_END.unpack(record)
-    if length != _WIDE_END.size - 12:
-        raise BadArchiveError("has a ZIP64 end record of a wrong length")
-    return expected, tuple(numbers)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from covcat.archives.base import BadArchiveError
-from covcat.archives.streams import MAX_MEMORY
+from covcat.archives.streams import MAX_MEMORY, zstd_decompressor
 from covcat.archives.zip_directory import LZMA_END
 
 SMALL = 1 << 17  # bytes, packed and unpacked: below, what surrounds a member costs most
@@ -62,20 +62,6 @@ def _deflate(flags: int, packed: int, size: int) -> Decompressor:  # noqa: ARG00
     from isal import isal_zlib
 
     return isal_zlib.decompressobj(-15)
-
-
-def _bzip2(flags: int, packed: int, size: int) -> Decompressor:  # noqa: ARG001
-    return bz2.BZ2Decompressor()
-
-
-def _zstd(flags: int, packed: int, size: int) -> Decompressor:  # noqa: ARG001
-    from covcat.archives.streams import zstd_decompressor
-
-    return zstd_decompressor()  # type: ignore[no-any-return]
-
-
-def _xz(flags: int, packed: int, size: int) -> Decompressor:  # noqa: ARG001
-    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_MEMORY)
 
 
 class _Lzma:
@@ -158,8 +144,8 @@ class _Deflate64:
 METHODS: Mapping[int, Callable[[int, int, int], Decompressor]] = {
     8: _deflate,
     9: _Deflate64,
-    12: _bzip2,
+    12: lambda *_: bz2.BZ2Decompressor(),
     14: _Lzma,
-    93: _zstd,
-    95: _xz,
+    93: lambda *_: zstd_decompressor(),
+    95: lambda *_: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_MEMORY),
 }

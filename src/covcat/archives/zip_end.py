@@ -1,0 +1,168 @@
+"""The end records of a zip, which say where its directory is, read strictly.
+
+Field layout: APPNOTE.TXT 6.3.10, sections 4.3.14 to 4.3.16.
+"""
+
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from covcat.archives.base import BadArchiveError, SplitError
+
+SPLIT = b"PK\x07\x08"  # a splitter's mark, in front of the first volume; or of the only one
+_SPLIT_MARKS = (SPLIT, b"PK00")
+_PIECE = 1 << 17  # bytes at once: larger buffers are fresh pages from the kernel each time
+_MAX_ZEROS = 1 << 16  # that some tools leave behind the end
+_MOST = (*[0xFFFF] * 4, *[0xFFFFFFFF] * 2)  # by field: the real number is in the ZIP64 record
+_ENTRY = 46  # bytes of a directory's entry, before its name, extra fields and comment
+_CUT = 1 << 32  # where a number of 32 bits starts again
+# Checked before the directory is read, since what a file costs in memory must not be its own
+# choice. Most that is real has far less; the caller's own limits come later.
+_MAX_ENTRIES = 500_000  # each takes up to 800 bytes of memory until all are unpacked
+_MAX_DIRECTORY = 1 << 28
+_END = struct.Struct("<4s4H2IH")
+_WIDE_END = struct.Struct("<4sQ2H2I4Q")
+_LOCATOR = struct.Struct("<4sIQI")
+
+
+class NoEndError(BadArchiveError):
+    """There is no end record."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What the end records say of the directory."""
+
+    entries: int
+    directory: int  # its offset
+    directory_bytes: int
+    comment: bytes
+    modulus: int  # of the count: macOS writes more than 65,535 entries, and their last 16 bits
+
+
+class Window:
+    """Reads a shared file at any place; small neighbouring reads cost one system call."""
+
+    def __init__(self, handle: int, block: int = 1 << 16) -> None:
+        """`handle` is the file's; at least `block` bytes are read at once."""
+        self._handle, self._least = handle, block
+        self.size = os.fstat(handle).st_size
+        self._block, self._start = b"", 0
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return `size` bytes, fewer only at the end of the file."""
+        begin = offset - self._start
+        if begin < 0 or begin + size > len(self._block):
+            self._block = os.pread(self._handle, max(size, self._least), offset)
+            self._start, begin = offset, 0
+        return self._block[begin : begin + size]
+
+    def pieces(self, offset: int, size: int) -> Iterator[bytes]:
+        """Give `size` bytes from `offset` on, in pieces.
+
+        Raises:
+            BadArchiveError: there are fewer.
+        """
+        while size:
+            data = os.pread(self._handle, min(size, _PIECE), offset)
+            if not data:
+                raise BadArchiveError("became shorter while it was read")
+            yield data
+            offset, size = offset + len(data), size - len(data)
+
+
+def start_of(head: bytes) -> int | None:
+    """Return where a zip that begins with `head` has its first record; None if it is no zip.
+
+    A tool that splits zips writes a mark first, and leaves it there if one piece was enough.
+    """
+    at = len(SPLIT) if head.startswith(_SPLIT_MARKS) else 0
+    return at if head.startswith((b"PK\x03\x04", b"PK\x05\x06"), at) else None
+
+
+def read_end(window: Window) -> End:
+    """Find the end record.
+
+    Raises:
+        BadArchiveError: there is none, it contradicts itself, or something follows it.
+    """
+    start = max(0, window.size - _END.size - 0xFFFF - _MAX_ZEROS)
+    tail = window.read_at(start, window.size - start)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) - at < _END.size:
+        raise NoEndError("is not a zip, or its end is missing")
+    _, disk, first_disk, here, entries, length, offset, comments = _END.unpack_from(tail, at)
+    after = at + _END.size
+    comment, rest = tail[after : after + comments], tail[after + comments :]
+    if len(comment) != comments or rest.strip(b"\0") or len(rest) > _MAX_ZEROS:
+        raise BadArchiveError("has bytes after its end")
+    position = start + at
+    wide = _wide_end(window, position)
+    if wide is not None:
+        position, numbers = wide
+        narrow = (disk, first_disk, here, entries, length, offset)
+        fields = zip(narrow, numbers, _MOST, strict=True)
+        if any(one not in (two, most) for one, two, most in fields):
+            raise BadArchiveError("has two end records that differ")
+        disk, first_disk, here, entries, length, offset = numbers
+    if disk or first_disk or here != entries:
+        raise SplitError
+    end = End(entries, offset, length, comment, 1 << (16 if wide is None else 64))
+    _check_bounds(end, position)
+    return end
+
+
+def _check_bounds(end: End, position: int) -> None:
+    """Check that the directory reaches to where the end records start, and can be read.
+
+    It may not have another number of entries than fit into it.
+    """
+    length = end.directory_bytes
+    gap = position - end.directory - length
+    if gap < 0:
+        raise BadArchiveError(
+            f"has a directory that ends at {position - gap}, not where its end starts, {position}"
+        )
+    if gap and gap % _CUT == 0 and end.modulus == 1 << 16:
+        raise BadArchiveError(
+            "is larger than 4 GiB and has no ZIP64 record, as macOS writes it: its places and "
+            "sizes are cut off, and readers disagree on them; pack it again with another tool"
+        )
+    if gap:
+        raise BadArchiveError(f"has {gap} hidden bytes before its members or its directory")
+    least = -(-length // (_ENTRY + 3 * 0xFFFF))
+    least += (end.entries - least) % end.modulus  # the first number from there that is cut to it
+    if least * _ENTRY > length:
+        raise BadArchiveError(f"counts {end.entries} entries in a directory of {length} bytes")
+    check_few(end.entries)
+    if length > _MAX_DIRECTORY:
+        raise BadArchiveError(
+            f"has a directory of {length:,} bytes: at most {_MAX_DIRECTORY:,} are read"
+        )
+
+
+def check_few(entries: int) -> None:
+    """Refuse more entries than fit into memory."""
+    if entries > _MAX_ENTRIES:
+        raise BadArchiveError(f"has {entries:,} entries: at most {_MAX_ENTRIES:,} are read")
+
+
+def _wide_end(window: Window, end: int) -> tuple[int, tuple[int, ...]] | None:
+    """Return where the ZIP64 record starts and its numbers, if there is one."""
+    if end < _LOCATOR.size:
+        return None
+    raw = window.read_at(end - _LOCATOR.size, _LOCATOR.size)
+    magic, disk, offset, disks = _LOCATOR.unpack(raw)
+    if magic != b"PK\x06\x07":
+        return None
+    if disk or disks > 1:
+        raise SplitError
+    expected = end - _LOCATOR.size - _WIDE_END.size
+    record = window.read_at(offset, _WIDE_END.size) if offset == expected else b""
+    if record[:4] != b"PK\x06\x06":
+        raise BadArchiveError("has a ZIP64 end record that is not where its locator says")
+    _, length, _, _, *numbers = _WIDE_END.unpack(record)
+    if length != _WIDE_END.size - 12:
+        raise BadArchiveError("has a ZIP64 end record of a wrong length")
+    return expected, tuple(numbers)
