@@ -15,13 +15,13 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from covcat.files import FILE_MODE, disk_errors, opened, write_whole
+from covcat.files import FILE_MODE, NEW, disk_errors, hold, opened, write_file
+from covcat.records import read_json
 from covcat.seal import sealed, unsealed
 
 SCHEMA = "covcat.part/1"
 _OLD = 14 * 86400  # seconds after which a part that nobody asked for again is dropped
 _COPY = 1 << 20
-_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 _NAME = re.compile(r"(?P<part>(?P<key>.+)\.[0-9a-f]{8})\.(?:part|json(?:\.[0-9a-f]{8})?)")
 _MOST = 1 << 16  # bytes of a record
 
@@ -48,8 +48,8 @@ class Part:
         self.path, self.name = path, name
         self.written = 0
         with self._errors():
-            self._handle: int | None = os.open(path, _NEW, FILE_MODE)
-            self._lock()
+            self._handle: int | None = os.open(path, NEW, FILE_MODE)
+            hold(self._handle)  # nothing depends on it but tidiness
 
     @property
     def record_path(self) -> Path:
@@ -83,7 +83,9 @@ class Part:
         with self._errors():
             os.fsync(self._open_handle())
             with suppress(FileNotFoundError):  # swept by another process: see `finish`
-                write_synced(self.record_path, json.dumps(sealed(asdict(record))).encode())
+                path = self.record_path
+                aside = path.with_name(f"{path.name}.{os.urandom(4).hex()}")  # goes with its part
+                write_file(path, json.dumps(sealed(asdict(record))).encode(), aside)
 
     def finish(self, target: Path) -> None:
         """Give the whole file its place, and close it."""
@@ -97,7 +99,7 @@ class Part:
             self.record_path.unlink()
 
     def _copy_to(self, target: Path) -> None:
-        handle, at = os.open(target, _NEW, FILE_MODE), 0
+        handle, at = os.open(target, NEW, FILE_MODE), 0
         with os.fdopen(handle, "wb") as stream:
             while data := os.pread(self._open_handle(), _COPY, at):
                 stream.write(data)
@@ -121,13 +123,6 @@ class Part:
         if self._handle is None:
             raise OSError(errno.EBADF, "the part was closed")
         return self._handle
-
-    def _lock(self) -> None:
-        """Tell other processes that this part lives; nothing depends on it but tidiness."""
-        import fcntl
-
-        with suppress(OSError):
-            fcntl.flock(self._open_handle(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _errors(self) -> AbstractContextManager[None]:
         return disk_errors(f"write the download of `{self.name}`")
@@ -214,10 +209,9 @@ def copied(path: Path, record: Record, part: Part, take: Callable[[bytes], objec
 def _read_record(path: Path) -> Record | None:
     """Read a record; whatever is not one of ours, or was changed, is no record."""
     try:
-        with opened(path, follow=False) as stream:
-            values = unsealed(json.loads(stream.read(_MOST)))
-        record = Record(**values or {})
-    except (OSError, ValueError, TypeError, RecursionError):
+        tree, _ = read_json(path, _MOST, follow=False)
+        record = Record(**unsealed(tree) or {})
+    except (OSError, ValueError, TypeError):
         return None
     texts = (record.mirror, record.etag, record.last_modified)
     sizes = (record.offset, 0 if record.total is None else record.total)
@@ -241,28 +235,6 @@ def _may_go(path: Path) -> bool:
 
 def _is_free(path: Path) -> bool:
     """Say whether no living process holds a part; where locks fail, only age tells."""
-    import fcntl
-
     with opened(path, follow=False) as part:
-        try:
-            fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return time.time() - path.lstat().st_mtime > 86400
-    return True
-
-
-def write_synced(path: Path, data: bytes) -> None:
-    """Replace a small file, so that a crash leaves the old or the new one."""
-    aside = path.with_name(f"{path.name}.{os.urandom(4).hex()}")
-    try:
-        handle = os.open(aside, _NEW, FILE_MODE)
-        with os.fdopen(handle, "wb", buffering=0) as stream:
-            write_whole(stream, data)
-            os.fsync(handle)
-        aside.rename(path)
-    except BaseException:
-        with suppress(OSError):
-            aside.unlink()
-        raise
+        is_free = hold(part.fileno())
+    return time.time() - path.lstat().st_mtime > 86400 if is_free is None else is_free

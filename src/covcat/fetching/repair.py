@@ -40,12 +40,12 @@ from covcat.fetching.place import Piece, kept_archives
 from covcat.fetching.plan import Options, Step
 from covcat.fetching.prove import Case
 from covcat.fetching.run import _settle_partial, _with_way_out
-from covcat.files import StoredFile, disk_errors, hashed, in_batches, make_folder, put
+from covcat.files import StoredFile, disk_errors, hashed, make_folder, put
 from covcat.hosts import base
 from covcat.hosts.base import HostContext, alone
 from covcat.store import compare, manifest, verify
 from covcat.store.manifest import Manifest, Transfer
-from covcat.store.verify import Checked, verify_release
+from covcat.store.verify import Checked, in_batches, verify_release
 from covcat.text import format_size
 
 
