@@ -14,7 +14,7 @@ from covcat.download.remote import RemoteFile
 from covcat.fetching.place import Piece
 from covcat.files import StoredFile, disk_errors
 from covcat.store import compare
-from covcat.store.lock_rows import LockedRelease
+from covcat.store.lockfile import LockedRelease
 
 _NAMED = 4  # paths that a line has
 
