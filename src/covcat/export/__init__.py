@@ -13,8 +13,8 @@ from pathlib import Path
 
 from covcat.catalog.entries import Resource
 from covcat.export.json_ld import croissant
-from covcat.export.targets import check_free, place, writing
-from covcat.files import build_beside, sync
+from covcat.export.targets import check_free, writing
+from covcat.files import build_beside, place_new, sync, write_new
 from covcat.store import manifest as manifests
 from covcat.store.manifest import Manifest
 
@@ -93,6 +93,6 @@ def to_file(source: Source, data: bytes, target: Path) -> None:
     check_free(source.folder, target)
     with build_beside(target) as workshop, writing(target):
         built = workshop / "document"
-        built.write_bytes(data)
+        write_new(built, data)
         sync(workshop)
-        place(built, target)
+        place_new(built, target)

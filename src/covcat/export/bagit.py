@@ -1,20 +1,28 @@
 """A release as a BagIt 1.0 bag (RFC 8493): copies in `data/`, each hashed while it is copied."""
 
 import hashlib
-import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from covcat.errors import DiskError, IntegrityError
+from covcat.errors import IntegrityError
 from covcat.export.targets import writing
-from covcat.files import FOLDER_MODE, StoredFile, build_beside, opened, sync
+from covcat.files import (
+    FOLDER_MODE,
+    StoredFile,
+    build_beside,
+    check_new,
+    check_room,
+    copy_hashed,
+    free_bytes,
+    opened,
+    sync,
+    write_new,
+)
 from covcat.progress import Progress
 from covcat.store.manifest import Manifest, raw
 from covcat.version import __version__
 
-_CHUNK = 1 << 20
 _TAG_LENGTH = 4096  # of a value in bag-info.txt
 
 
@@ -26,7 +34,8 @@ def bag(folder: Path, manifest: Manifest, target: Path, progress: Progress) -> N
         DiskError: something is there already, or the disk refused.
     """
     with build_beside(target) as workshop, writing(target):
-        _check_room(workshop, manifest.total_bytes)
+        free, hint = free_bytes(workshop, spare=0), "free some space, or give another --output"
+        check_room(manifest.total_bytes, free, "for the bag", hint)
         built = workshop / "bag"
         (built / "data").mkdir(mode=FOLDER_MODE, parents=True)
         task = progress.start("copying", manifest.total_bytes)
@@ -38,28 +47,14 @@ def bag(folder: Path, manifest: Manifest, target: Path, progress: Progress) -> N
         progress.finish(task)
         _write_tags(built, folder, manifest)
         sync(built)
-        if os.path.lexists(target):
-            raise DiskError(f"`{target}` is there already", hint="give another name")
+        check_new(target)
         built.rename(target)
 
 
-def _check_room(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise DiskError(
-            f"not enough space for the bag: expected {needed:,} bytes, got {free:,}",
-            hint="free some space, or give another --output",
-        )
-
-
 def _copy(folder: Path, manifest: Manifest, file: StoredFile, target: Path) -> None:
-    digest, size = hashlib.sha256(), 0
-    with _opened(folder, manifest, file) as source, target.open("xb") as copy:
-        while data := source.read(_CHUNK):
-            digest.update(data)
-            copy.write(data)
-            size += len(data)
-    if (digest.hexdigest(), size) != (file.sha256, file.bytes):
+    with _opened(folder, manifest, file) as source:
+        found = copy_hashed(source, target)
+    if found != (file.sha256, file.bytes):
         raise _changed(manifest, file)
 
 
@@ -94,9 +89,9 @@ def _write_tags(built: Path, folder: Path, manifest: Manifest) -> None:
     }
     lines = []
     for name, data in tags.items():
-        (built / name).write_bytes(data)
+        write_new(built / name, data)
         lines.append(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
-    (built / "tagmanifest-sha256.txt").write_text("".join(lines), encoding="utf-8")
+    write_new(built / "tagmanifest-sha256.txt", "".join(lines).encode())
 
 
 def payload(files: Iterable[StoredFile]) -> str:

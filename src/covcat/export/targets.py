@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from covcat.errors import DiskError
-from covcat.files import disk_error, disk_errors
+from covcat.files import check_new, disk_error, disk_errors
 from covcat.store.folder import OTHER, check_outside
 
 
@@ -29,8 +29,7 @@ def check_free(release: Path, target: Path) -> None:
         UsageError: it would be a part of a release, or be taken for one.
     """
     with disk_errors(f"look at `{target}`"):
-        if os.path.lexists(target):
-            raise DiskError(f"`{target}` is there already", hint="give another name")
+        check_new(target)
         check_outside(release.parents[1], target)
         parents = target.absolute().parents
         above = next(one for one in parents if os.path.lexists(one))
@@ -38,13 +37,3 @@ def check_free(release: Path, target: Path) -> None:
             raise DiskError(f"`{above}` is not a folder", hint=OTHER)
         if not os.access(above, os.W_OK | os.X_OK):
             raise DiskError(f"you may not write to `{above}`", hint=OTHER)
-
-
-def place(built: Path, target: Path) -> None:
-    """Give a file its final name, if nobody has taken it meanwhile."""
-    try:
-        os.link(built, target)
-    except FileExistsError as error:
-        raise DiskError(f"`{target}` is there already", hint="give another name") from error
-    except OSError:  # a file system without hard links
-        built.rename(target)
