@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from covcat import files as disk
 from covcat.archives.tools import check_rar_tool
 from covcat.catalog import selection
 from covcat.catalog.entries import Release
@@ -292,11 +293,7 @@ def check_room(needed: int, store: Store) -> None:
     """
     with disk_errors(f"look at the free space of `{store.folder}`"):
         free = store.free_bytes()
-    if needed > free:
-        raise DiskError(
-            f"not enough space in `{store.folder}`: expected {needed:,} bytes, got {free:,}",
-            hint=_HINT,
-        )
+    disk.check_room(needed, free, f"in `{store.folder}`", _HINT)
 
 
 def recorded(job: Job, served: RemoteFile, name: str, size: int, sha256: str) -> Transfer:

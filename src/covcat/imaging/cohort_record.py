@@ -1,7 +1,6 @@
 """What was asked of which files, as `query.json` beside a cohort: enough to make it again."""
 
 import hashlib
-import json
 import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,9 +8,10 @@ from typing import Any, Literal
 
 from covcat.catalog.vocabulary import USES
 from covcat.errors import IntegrityError, UsageError
-from covcat.files import disk_errors, opened
+from covcat.files import disk_errors
 from covcat.imaging.cohort import Cohort, Counts, Part, Rule
 from covcat.imaging.query import Question
+from covcat.records import read_json
 from covcat.store.manifest import load, raw
 from covcat.version import __version__
 
@@ -88,13 +88,13 @@ def read(path: Path) -> Recorded:
 
     path = path / NAME if path.is_dir() else path
     try:
-        with disk_errors(f"read `{path}`"), opened(path) as stream:
-            tree = json.loads(stream.read(_MOST_BYTES))
+        with disk_errors(f"read `{path}`"):
+            tree, _ = read_json(path, _MOST_BYTES)
         if tree["schema"] != SCHEMA:
             raise ValueError(f"its schema is {tree['schema']}")
         found = TypeAdapter(Recorded).validate_python(tree)
         _check_known(found.question)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"`{path}` is not what `covcat select` records of a cohort",
             cause=str(error).partition("\n")[0],
