@@ -19,9 +19,15 @@ def read_record(path: Path, kind: type[Record], schema: str, most: int) -> Recor
         ValueError: it is damaged or edited.
         NewerError: a newer covcat made it.
     """
+    with opened(path) as stream:
+        return parse_record(path, stream.read(most), kind, schema)
+
+
+def parse_record(path: Path, data: bytes, kind: type[Record], schema: str) -> Record:
+    """Return what the record `path` says, whose bytes are `data`; raises as `read_record`."""
     from pydantic import ValidationError
 
-    tree, data = read_json(path, most)
+    tree = _parsed(data)
     found = tree.get("schema") if isinstance(tree, dict) else None
     if found != schema and str(found).startswith(schema.partition("/")[0] + "/"):
         text = f"`{path}` was made by a newer covcat ({found})"
@@ -51,11 +57,14 @@ def read_json(path: Path, most: int, *, follow: bool = True) -> tuple[Any, bytes
     """
     with opened(path, follow=follow) as stream:
         data = stream.read(most)
+    return _parsed(data), data
+
+
+def _parsed(data: bytes) -> Any:
     try:
-        tree = json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        return json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse_constant)
     except RecursionError as error:
         raise ValueError(str(error)) from error
-    return tree, data
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

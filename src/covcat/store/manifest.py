@@ -4,23 +4,24 @@ A manifest is read like any other untrusted file: it may have been edited, cut o
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from shlex import quote
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from covcat.archives.base import NestedArchive
 from covcat.catalog.cite.text import all_bibtex
 from covcat.catalog.entries import License, Release, Resource
 from covcat.catalog.selection import Selection
 from covcat.digests import PINNED, WEAK, VerifiedBy
-from covcat.errors import IntegrityError
+from covcat.errors import IntegrityError, NewerError
 from covcat.files import StoredFile, disk_error, disk_errors, opened, write_new
 from covcat.names import unsafe_name
-from covcat.records import read_record
+from covcat.records import parse_record, read_record
 from covcat.store.folder import MANIFEST, SUMS
 from covcat.version import __version__
 
@@ -93,6 +94,7 @@ class Manifest:
 
 
 MAX_BYTES = 1 << 30
+SCHEMA = "covcat.manifest/1"
 
 
 def made(
@@ -184,7 +186,7 @@ def load(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     with _errors(path):
-        manifest = read_record(path, Manifest, "covcat.manifest/1", MAX_BYTES)
+        manifest = read_record(path, Manifest, SCHEMA, MAX_BYTES)
         _check_sound(manifest)
     if (manifest.resource, manifest.release) != (path.parent.parent.name, path.parent.name):
         its = f"{manifest.resource}/{manifest.release}"
@@ -302,6 +304,37 @@ def _size(path: Path) -> int | None:
         return None
 
 
+# Of a usual file, as `_text` writes it: `unsafe_name` finds nothing in such a path.
+_NAME = rb"(?:/(?!\.\.?[/\"])[\w .,()+=@#~-]{1,200}){1,4}"
+_ROW = (
+    rb'  \{"path": "files%s", "bytes": (?:0|[1-9]\d{0,17}), "sha256": "\w*", '
+    rb'"mode": (?:null|"\w*"), "blob": (?:null|"\w*"), "verified_by": "(?:%s)", '
+    rb'"lfs": (?:true|false)\}'
+) % (_NAME, "|".join(get_args(VerifiedBy)).encode())
+_ROWS = rb"(?>%s,\n)*+%s\n \]\n\}\n" % (_ROW, _ROW)
+
+
 def data_folder(folder: Path) -> Path:
     """Return what a user works with in a release folder: its files, or its archives."""
-    return folder / (load(folder).form if (folder / MANIFEST).is_file() else "files")
+    if not (folder / MANIFEST).is_file() or _has_plain_files(folder):
+        return folder / "files"
+    return folder / load(folder).form
+
+
+def _has_plain_files(folder: Path) -> bool:
+    """Tell if a record is sound, and of files alone; False if `load` must look at each.
+
+    Of 200,000 files `load` makes as many objects, 1.4 s and 395 MB.
+    """
+    head, mark, rows = raw(folder).partition(b'\n "files": [\n')
+    if not re.fullmatch(_ROWS, rows):  # compiled here: few commands come by
+        return False
+    sizes = [int(size) for size in re.findall(rb'", "bytes": (\d+), ', rows)]
+    with suppress(ValueError, NewerError):
+        record = parse_record(folder / MANIFEST, head + mark + b"]}", Manifest, SCHEMA)
+        totals = (record.total_files, record.total_bytes)
+        names = (record.resource, record.release)
+        _check_sound(replace(record, total_files=0, total_bytes=0))
+        is_here = names == (folder.parent.name, folder.name)
+        return is_here and record.form == "files" and totals == (len(sizes), sum(sizes))
+    return False
