@@ -139,7 +139,7 @@ def test_a_disk_that_is_full_leaves_the_record_before(
     def full(*args: object) -> None:
         raise OSError(28, "no space")
 
-    monkeypatch.setattr("covcat.store.accepted.os.fsync", full)
+    monkeypatch.setattr("covcat.files.os.fsync", full)
     assert covcat("license", "cohen", "--accept").code == 8
     assert RECORD.read_bytes() == before
     assert [one.name for one in RECORD.parent.iterdir() if one.is_file()] == [RECORD.name]

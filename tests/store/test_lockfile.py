@@ -11,7 +11,6 @@ from makers.archives import REPOSITORY, git_zip
 from makers.runs import tree_on_disk
 from servers.server import Answer
 
-from covcat.store import lock_rows as nouns
 from covcat.store import lockfile
 from covcat.store.folder import Store
 
@@ -294,7 +293,6 @@ def test_more_files_than_a_lock_lists_are_pinned_by_their_digest(
     covcat, fetched, server, monkeypatch
 ) -> None:
     monkeypatch.setattr(lockfile, "MOST_ROWS", 3)
-    assert nouns.MOST_ROWS == 10_000
     ran = covcat("lock")
     assert "pinned by one digest" in ran.err
     assert locked()["set@1"]["files"] == {}

@@ -60,6 +60,40 @@ def test_a_manifest_that_is_wrong_is_one_clear_error(covcat, change) -> None:
     assert (RELEASE / "files/LICENSE").is_file()
 
 
+def test_path_makes_no_object_of_each_file(covcat, monkeypatch) -> None:
+    from covcat.store import manifest
+
+    def load(folder: Path) -> None:
+        raise AssertionError(folder)
+
+    fetched(covcat)
+    monkeypatch.setattr(manifest, "load", load)
+    assert covcat("path", "sample").out == "covcat-data/sample/1/files\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"total_files": 15', '"total_files": 16'),
+        ('"complete": true', '"complete": true, "complete": true'),
+        ("manifest/1", "manifest/2"),
+        ('"release": "1"', '"release": "2"'),
+        ('"files/LICENSE"', '"files/a/../LICENSE"'),
+        ('"files/LICENSE"', '"files//LICENSE"'),
+        ('"selection": []', '"selection": ["--nothing"]'),
+        (" ]\n}\n", " ]\n"),
+        (" ]\n}\n", " ]\n}\n{}\n"),
+    ],
+)
+def test_path_refuses_each_record_that_verify_refuses(covcat, old: str, new: str) -> None:
+    fetched(covcat)
+    path = RELEASE / "manifest.json"
+    text = path.read_text()
+    assert text.count(old) >= 1
+    path.write_text(text.replace(old, new))
+    assert [covcat(command, "sample").code for command in ("verify", "path")] == [5, 5]
+
+
 def test_a_data_folder_may_be_a_link_or_lie_below_one(covcat) -> None:
     Path("real").mkdir()
     Path("link").symlink_to("real")

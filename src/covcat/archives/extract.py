@@ -7,7 +7,6 @@ writes for us. After an error the staging folder holds part of the archive: the 
 """
 
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +37,7 @@ from covcat.files import (
     build_beside,
     disk_error,
     disk_errors,
+    free_bytes,
     locale_error,
     sync,
 )
@@ -45,7 +45,6 @@ from covcat.names import collision, unsafe_name
 from covcat.progress import Progress
 
 _HINT = "free some space, or give a folder on another disk"
-_SPARE = 0.05  # of the free space, left to others
 _REPACK = (
     "mkdir plain && tar -xf {} -C plain && tar -cf plain.tar -C plain . "
     "(bsdtar: -c --no-read-sparse -f)"
@@ -301,7 +300,7 @@ def _kind(archive: Path) -> str:
 
 def _budget(folder: Path, max_bytes: int | None, max_files: int | None) -> Budget:
     with disk_errors(f"look at the free space of `{folder}`"):
-        free = int(shutil.disk_usage(folder).free * (1 - _SPARE))
+        free = free_bytes(folder)
     most_files = MAX_MEMBERS if max_files is None else max_files
     if max_bytes is not None and max_bytes <= free:
         return Budget(max_bytes, most_files, hint="--max-bytes and --max-files set the limits")

@@ -12,7 +12,7 @@ from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
 from covcat.fetching.plan import Options, Plan
 from covcat.names import is_litter
 from covcat.store.folder import check_outside
-from covcat.store.lock_rows import LockedRelease
+from covcat.store.lockfile import LockedRelease
 from covcat.store.manifest import Manifest
 from covcat.text import format_size, plural
 

@@ -16,14 +16,14 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from covcat.files import FILE_MODE, disk_errors, opened, write_whole
+from covcat.files import FILE_MODE, NEW, disk_errors, hold, opened, write_file
+from covcat.records import read_json
 from covcat.seal import sealed, unsealed
 
 SCHEMA = "covcat.part/1"
 _DAY = 86400  # seconds
 _OLD = 14 * _DAY  # seconds after which a part that nobody asked for again is dropped
 _COPY = 1 << 20
-_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 _NAME = re.compile(r"(?P<part>(?P<key>.+)\.[0-9a-f]{8})\.(?:part|json(?:\.[0-9a-f]{8})?)")
 _MOST = 1 << 16  # bytes of a record
 
@@ -47,14 +47,11 @@ class Part:
 
     def __init__(self, path: Path, name: str) -> None:
         """Make it; `name` is the file's, for messages."""
-        import fcntl
-
         self.path, self.name = path, name
         self.written = 0
         with self._errors():
-            self._handle: int | None = os.open(path, _NEW, FILE_MODE)
-            with suppress(OSError):  # others see that it lives; only tidiness depends on it
-                fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._handle: int | None = os.open(path, NEW, FILE_MODE)
+            hold(self._handle)  # nothing depends on it but tidiness
 
     @property
     def record_path(self) -> Path:
@@ -88,7 +85,9 @@ class Part:
         with self._errors():
             os.fsync(self._open_handle())
             with suppress(FileNotFoundError):  # swept by another process: see `finish`
-                write_synced(self.record_path, json.dumps(sealed(asdict(record))).encode())
+                path = self.record_path
+                aside = path.with_name(f"{path.name}.{os.urandom(4).hex()}")  # goes with its part
+                write_file(path, json.dumps(sealed(asdict(record))).encode(), aside)
 
     def finish(self, target: Path) -> None:
         """Give the whole file its place, and close it."""
@@ -102,7 +101,7 @@ class Part:
             self.record_path.unlink()
 
     def _copy_to(self, target: Path) -> None:
-        handle, at = os.open(target, _NEW, FILE_MODE), 0
+        handle, at = os.open(target, NEW, FILE_MODE), 0
         with os.fdopen(handle, "wb") as stream:
             while data := os.pread(self._open_handle(), _COPY, at):
                 stream.write(data)
@@ -204,10 +203,9 @@ def copy_kept(path: Path, record: Record, part: Part, take: Callable[[bytes], ob
 def _read_record(path: Path) -> Record | None:
     """Read a record; whatever is not one of ours, or was changed, is no record."""
     try:
-        with opened(path, follow=False) as stream:
-            values = unsealed(json.loads(stream.read(_MOST)))
-        record = Record(**values or {})
-    except (OSError, ValueError, TypeError, RecursionError):
+        tree, _ = read_json(path, _MOST, follow=False)
+        record = Record(**unsealed(tree) or {})
+    except (OSError, ValueError, TypeError):
         return None
     texts = (record.mirror, record.etag, record.last_modified)
     sizes = (record.offset, 0 if record.total is None else record.total)
@@ -231,32 +229,10 @@ def _age(path: Path) -> float:
 
 def _may_go(path: Path) -> bool:
     """Tell if no living process holds a part; where locks fail, only age tells."""
-    import fcntl
-
     try:
         part = opened(path, follow=False)
     except OSError:  # it is not there, or another's
         return not os.path.lexists(path)
     with part:
-        try:
-            fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return _age(path) > _DAY
-    return True
-
-
-def write_synced(path: Path, data: bytes) -> None:
-    """Replace a small file, so that a crash leaves the old or the new one."""
-    aside = path.with_name(f"{path.name}.{os.urandom(4).hex()}")
-    try:
-        handle = os.open(aside, _NEW, FILE_MODE)
-        with os.fdopen(handle, "wb", buffering=0) as stream:
-            write_whole(stream, data)
-            os.fsync(handle)
-        aside.rename(path)
-    except BaseException:
-        with suppress(OSError):
-            aside.unlink()
-        raise
+        is_free = hold(part.fileno())
+    return _age(path) > _DAY if is_free is None else is_free

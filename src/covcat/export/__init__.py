@@ -16,7 +16,15 @@ from pathlib import Path
 from covcat.catalog.entries import Resource
 from covcat.errors import DiskError
 from covcat.export.json_ld import croissant
-from covcat.files import build_beside, disk_error, disk_errors, sync
+from covcat.files import (
+    build_beside,
+    check_new,
+    disk_error,
+    disk_errors,
+    place_new,
+    sync,
+    write_new,
+)
 from covcat.store import manifest as manifests
 from covcat.store.folder import OTHER, check_outside
 from covcat.store.manifest import Manifest
@@ -91,8 +99,7 @@ def check_free(release: Path, target: Path) -> None:
         UsageError: it would be a part of a release, or be taken for one.
     """
     with disk_errors(f"look at `{target}`"):
-        if os.path.lexists(target):
-            raise DiskError(f"`{target}` is there already", hint="give another name")
+        check_new(target)
         check_outside(release.parents[1], target)
         parents = target.absolute().parents
         above = next(one for one in parents if os.path.lexists(one))
@@ -111,11 +118,6 @@ def to_file(source: ExportedRelease, data: bytes, target: Path) -> None:
     check_free(source.folder, target)
     with build_beside(target) as workshop, writing(target):
         built = workshop / "document"
-        built.write_bytes(data)
+        write_new(built, data)
         sync(workshop)
-        try:
-            os.link(built, target)
-        except FileExistsError as error:  # somebody took the name meanwhile
-            raise DiskError(f"`{target}` is there already", hint="give another name") from error
-        except OSError:  # a file system without hard links
-            built.rename(target)
+        place_new(built, target)

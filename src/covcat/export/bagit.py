@@ -1,14 +1,23 @@
 """A release as a BagIt 1.0 bag (RFC 8493): copies in `data/`, each hashed while it is copied."""
 
 import hashlib
-import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from covcat.errors import DiskError, IntegrityError
+from covcat.errors import IntegrityError
 from covcat.export import writing
-from covcat.files import CHUNK, FOLDER_MODE, StoredFile, build_beside, opened, sync
+from covcat.files import (
+    FOLDER_MODE,
+    StoredFile,
+    build_beside,
+    check_new,
+    check_room,
+    copy_hashed,
+    free_bytes,
+    opened,
+    sync,
+    write_new,
+)
 from covcat.progress import Progress
 from covcat.store.manifest import Manifest, raw
 from covcat.version import __version__
@@ -24,12 +33,8 @@ def bag(folder: Path, manifest: Manifest, target: Path, progress: Progress) -> N
         DiskError: something is there already, or the disk refused.
     """
     with build_beside(target) as workshop, writing(target):
-        needed, free = manifest.total_bytes, shutil.disk_usage(workshop).free
-        if needed > free:
-            raise DiskError(
-                f"not enough space for the bag: expected {needed:,} bytes, got {free:,}",
-                hint="free some space, or give another --output",
-            )
+        free, hint = free_bytes(workshop, spare=0), "free some space, or give another --output"
+        check_room(manifest.total_bytes, free, "for the bag", hint)
         built = workshop / "bag"
         (built / "data").mkdir(mode=FOLDER_MODE, parents=True)
         task = progress.start("copying", manifest.total_bytes)
@@ -41,8 +46,7 @@ def bag(folder: Path, manifest: Manifest, target: Path, progress: Progress) -> N
         progress.finish(task)
         _write_tags(built, folder, manifest)
         sync(built)
-        if os.path.lexists(target):
-            raise DiskError(f"`{target}` is there already", hint="give another name")
+        check_new(target)
         built.rename(target)
 
 
@@ -55,13 +59,9 @@ def _copy(folder: Path, manifest: Manifest, file: StoredFile, target: Path) -> N
         source = opened(folder / file.path, follow=False)
     except OSError as error:  # gone, or a link or a pipe in its place
         raise changed from error
-    digest, size = hashlib.sha256(), 0
-    with source, target.open("xb") as copy:
-        while data := source.read(CHUNK):
-            digest.update(data)
-            copy.write(data)
-            size += len(data)
-    if (digest.hexdigest(), size) != (file.sha256, file.bytes):
+    with source:
+        found = copy_hashed(source, target)
+    if found != (file.sha256, file.bytes):
         raise changed
 
 
@@ -81,9 +81,9 @@ def _write_tags(built: Path, folder: Path, manifest: Manifest) -> None:
     }
     lines = []
     for name, data in tags.items():
-        (built / name).write_bytes(data)
+        write_new(built / name, data)
         lines.append(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
-    (built / "tagmanifest-sha256.txt").write_text("".join(lines), encoding="utf-8")
+    write_new(built / "tagmanifest-sha256.txt", "".join(lines).encode())
 
 
 def payload(files: Iterable[StoredFile]) -> str:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from covcat import files as disk
 from covcat.archives.tools import check_rar_tool
 from covcat.catalog import selection
 from covcat.catalog.entries import Release, Resource
@@ -274,11 +275,7 @@ def check_room(needed: int, store: Store) -> None:
     """
     with disk_errors(f"look at the free space of `{store.folder}`"):
         free = store.free_bytes()
-    if needed > free:
-        raise DiskError(
-            f"not enough space in `{store.folder}`: expected {needed:,} bytes, got {free:,}",
-            hint=place.MORE_SPACE,
-        )
+    disk.check_room(needed, free, f"in `{store.folder}`", place.MORE_SPACE)
 
 
 def _check_tools(release: Release) -> None:

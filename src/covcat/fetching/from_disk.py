@@ -13,11 +13,12 @@ from covcat.fetching import brought
 from covcat.fetching.base import Build, Piece, record_given
 from covcat.fetching.brought import GivenFile
 from covcat.fetching.choose import Hosts
-from covcat.files import StoredFile, disk_errors, hashed, in_batches, put
+from covcat.files import StoredFile, disk_errors, hashed, put
 from covcat.hosts.base import alone
 from covcat.progress import Progress
 from covcat.store import compare, verify
 from covcat.store.manifest import Manifest, Transfer
+from covcat.store.verify import in_batches
 from covcat.text import plural
 
 

@@ -15,7 +15,7 @@ from covcat.fetching.base import Build, Piece
 from covcat.fetching.plan import Chosen
 from covcat.files import disk_errors
 from covcat.store import compare
-from covcat.store.lock_rows import LockedRelease
+from covcat.store.lockfile import LockedRelease
 from covcat.text import plural
 
 _NAMED = 4  # paths that a line has

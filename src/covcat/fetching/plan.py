@@ -17,7 +17,7 @@ from covcat.hosts.base import alone
 from covcat.store.manifest import Held, Manifest
 
 if TYPE_CHECKING:
-    from covcat.store.lock_rows import LockedRelease
+    from covcat.store.lockfile import LockedRelease
 
 
 FEW = 100  # files of a repository that are asked for one by one, if only these are wanted

@@ -27,7 +27,7 @@ from covcat.fetching.plan import Options, Plan, Step
 from covcat.progress import Progress
 from covcat.store import lockfile, manifest
 from covcat.store.folder import CLOSED, MANIFEST, Store
-from covcat.store.lock_rows import LockedRelease
+from covcat.store.lockfile import LockedRelease
 from covcat.store.manifest import Held
 from covcat.store.waiting import Waiting
 

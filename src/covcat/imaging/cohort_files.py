@@ -4,9 +4,7 @@ It is built in a hidden folder beside its place, and appears by one rename; of s
 cohort itself comes last.
 """
 
-import hashlib
 import os
-import shutil
 import stat
 from collections import Counter
 from collections.abc import Iterator
@@ -16,8 +14,18 @@ from covcat.catalog.citations import all_bibtex
 from covcat.catalog.columns import NAMES, Record
 from covcat.catalog.entries import Resource
 from covcat.catalog.vocabulary import USES
-from covcat.errors import DiskError, IntegrityError, UsageError
-from covcat.files import CHUNK, FOLDER_MODE, build_beside, disk_errors, opened, sync
+from covcat.errors import IntegrityError, UsageError
+from covcat.files import (
+    FOLDER_MODE,
+    build_beside,
+    check_new,
+    check_room,
+    copy_hashed,
+    disk_errors,
+    free_bytes,
+    opened,
+    sync,
+)
 from covcat.imaging import cohort_record as records
 from covcat.imaging.cohort import COUNTED, Cohort, IndexedRelease
 from covcat.imaging.cohort_record import Form
@@ -96,12 +104,9 @@ def to_folder(cohort: Cohort, target: Path, form: Form, progress: Progress) -> N
     """
     _check_free(cohort, target)
     with build_beside(target) as workshop, disk_errors(f"write `{target}`"):
-        needed, free = cohort.counts.bytes, shutil.disk_usage(workshop).free
-        if form == "copies" and needed > free:
-            raise DiskError(
-                f"not enough space for copies: expected {needed:,} bytes, got {free:,}",
-                hint="covcat select --as links",
-            )
+        if form == "copies":
+            free, hint = free_bytes(workshop, spare=0), "covcat select --as links"
+            check_room(cohort.counts.bytes, free, "for copies", hint)
         folder = workshop / "cohort"
         folder.mkdir(mode=FOLDER_MODE)
         placed = _placed(cohort, folder, form == "copies", progress)
@@ -148,16 +153,13 @@ def _link(part: IndexedRelease, record: Record, target: Path) -> None:
 
 
 def _copy(part: IndexedRelease, record: Record, target: Path) -> None:
-    digest = hashlib.sha256()
     try:
         source = opened(_source(part, record), follow=False)
     except OSError as error:  # gone, or a link or a pipe in its place
         raise _changed(part, record) from error
-    with source, target.open("xb") as copy:
-        while data := source.read(CHUNK):
-            digest.update(data)
-            copy.write(data)
-    if digest.hexdigest() != record["sha256"]:
+    with source:
+        sha256, _ = copy_hashed(source, target)
+    if sha256 != record["sha256"]:
         raise _changed(part, record)
 
 
@@ -225,7 +227,6 @@ def _licenses(cohort: Cohort) -> str:
 def _check_free(cohort: Cohort, *targets: Path) -> None:
     for target in targets:
         with disk_errors(f"look at `{target}`"):
-            if os.path.lexists(target):
-                raise DiskError(f"`{target}` is there already", hint="give another name")
+            check_new(target)
         for data in {part.folder.parents[1] for part in cohort.parts}:
             check_outside(data, target)

@@ -11,7 +11,8 @@ from typing import Any
 from covcat.catalog.entries import Resource
 from covcat.catalog.terms import digest
 from covcat.errors import IntegrityError
-from covcat.files import disk_errors, opened
+from covcat.files import disk_errors, write_file
+from covcat.records import read_json
 from covcat.store.folder import PRIVATE, Store
 
 NAME = "accepted.json"
@@ -38,9 +39,9 @@ def accepted(store: Store) -> list[Accepted]:
     try:
         if not os.path.lexists(path):
             return []
-        with disk_errors(f"read `{path}`"), opened(path) as stream:
-            return _read(json.loads(stream.read(_MOST_BYTES)))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        with disk_errors(f"read `{path}`"):
+            return _read(read_json(path, _MOST_BYTES)[0])
+    except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(
             f"the record of accepted terms is damaged (`{path}`)",
             cause=f"{type(error).__name__}: {error}".partition("\n")[0],
@@ -79,22 +80,10 @@ def accept(store: Store, resource: Resource) -> Accepted:
             return before
         now = datetime.now(UTC).isoformat(timespec="seconds")
         one = Accepted(resource.id, digest(resource), now)
-        _write(place(store), [*found, one])
+        tree = {"schema": SCHEMA, "accepted": [asdict(each) for each in (*found, one)]}
+        with disk_errors("record what was accepted"):
+            write_file(place(store), (json.dumps(tree, indent=1) + "\n").encode())
     return one
-
-
-def _write(path: Path, found: list[Accepted]) -> None:
-    tree = {"schema": SCHEMA, "accepted": [asdict(one) for one in found]}
-    new = path.with_name(f".{NAME}.{os.urandom(4).hex()}")
-    with disk_errors("record what was accepted"):
-        try:
-            with new.open("x", encoding="utf-8") as stream:
-                stream.write(json.dumps(tree, indent=1) + "\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            new.replace(path)
-        finally:
-            new.unlink(missing_ok=True)
 
 
 def place(store: Store) -> Path:

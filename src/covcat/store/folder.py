@@ -13,11 +13,6 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
-
 
 from covcat.errors import DiskError, UsageError
 from covcat.files import (
@@ -27,6 +22,7 @@ from covcat.files import (
     PRIVATE_MODE,
     disk_errors,
     exchange,
+    free_bytes,
     make_folder,
     sync,
     sync_folder,
@@ -39,7 +35,6 @@ INDEX = "index.sqlite"
 PRIVATE = ".covcat"
 CLOSED = ".done"  # ends the name of a folder of waiting files whose release is just being published
 STAGED = re.compile(r"[0-9a-f]{16}|trash-[0-9a-f]{16}")  # names of folders in staging
-_SPARE = 0.05  # of the free space, left to others
 
 
 class Store:
@@ -149,50 +144,43 @@ class Store:
         """Return the folder of locks; nothing depends on them but tidiness."""
         return self.folder / PRIVATE / "locks"
 
-    def _lock_of(self, name: str) -> "BaseFileLock":
-        """Return a lock that anybody of the group may take, whatever the umask of its maker."""
-        import filelock
-
-        return filelock.FileLock(self.locks / f"{name}.lock", timeout=0, mode=FILE_MODE)
-
     @contextmanager
     def lock(self, name: str, wait: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Hold `name` for this process; another one waits, after it has called `wait`.
 
         Correctness does not depend on locks.
         """
-        import filelock
-
-        lock = self._lock_of(name)
-        try:
-            try:
-                lock.acquire(timeout=0)
-            except filelock.Timeout:
-                wait()
-                lock.acquire(timeout=-1)
-        except (OSError, NotImplementedError):  # a file system without locks: go on without
+        with self._hold(name, wait):
             yield
-            return
-        try:
-            yield
-        finally:
-            lock.release()
 
     @contextmanager
     def lock_at_once(self, name: str) -> Iterator[bool]:
         """Hold `name` if nobody else does, and say whether that is so."""
+        with self._hold(name) as is_mine:
+            yield is_mine is not False
+
+    @contextmanager
+    def _hold(self, name: str, wait: Callable[[], None] | None = None) -> Iterator[bool | None]:
+        """Hold `name`: False if another process does, None on a file system without locks.
+
+        Anybody of the group may take it, whatever the umask of its maker.
+        """
         import filelock
 
-        lock = self._lock_of(name)
-        is_free = True
+        lock = filelock.FileLock(self.locks / f"{name}.lock", timeout=0, mode=FILE_MODE)
+        is_mine: bool | None = True
         try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            is_free = False
-        except (OSError, NotImplementedError):  # a file system without locks
-            pass
+            try:
+                lock.acquire()
+            except filelock.Timeout:
+                is_mine = wait is not None
+                if wait is not None:
+                    wait()
+                    lock.acquire(timeout=-1)
+        except (OSError, NotImplementedError):
+            is_mine = None
         try:
-            yield is_free
+            yield is_mine
         finally:
             lock.release()
 
@@ -231,17 +219,13 @@ class Store:
         if not self._is_own():
             return
         self._restore()
-        import filelock
-
         # Before the locks are looked at: each of these has had its own by now.
         folders = [one for one in self.staging.iterdir() if STAGED.fullmatch(one.name)]
         for lock in self.locks.glob(f"{'[0-9a-f]' * 16}.lock"):
-            try:
-                with self._lock_of(lock.stem):
+            with suppress(OSError), self._hold(lock.stem) as is_mine:
+                if is_mine:
                     self._remove(self.staging / lock.stem)
-                lock.unlink(missing_ok=True)
-            except (filelock.Timeout, OSError, NotImplementedError):
-                continue
+                    lock.unlink(missing_ok=True)
         locked = {lock.stem for lock in self.locks.glob(f"{'[0-9a-f]' * 16}.lock")}
         for folder in folders:
             if folder.name not in locked:
@@ -260,25 +244,20 @@ class Store:
 
     def _restore(self) -> None:
         """Put back the older state where a run was killed between the two renames of a swap."""
-        import filelock
-
         for aside in self.folder.glob(f"[!.]*/.*{ASIDE}"):
             final = aside.with_name(aside.name[1 : -len(ASIDE)])
-            lock = self._lock_of(f"{final.parent.name}@{final.name}")
             if final.parent.is_symlink() or not (aside / MANIFEST).is_file():
                 continue
-            try:
-                with lock:
-                    if final.exists():
-                        shutil.rmtree(aside, ignore_errors=True)
-                    else:
-                        aside.rename(final)
-            except (filelock.Timeout, OSError, NotImplementedError):  # it is being swapped just now
-                continue
+            name = f"{final.parent.name}@{final.name}"
+            with suppress(OSError), self._hold(name) as is_mine:  # else it is swapped just now
+                if is_mine and final.exists():
+                    shutil.rmtree(aside, ignore_errors=True)
+                elif is_mine:
+                    aside.rename(final)
 
     def free_bytes(self) -> int:
         """Return the bytes that may be used here, a little being left to others."""
-        return int(shutil.disk_usage(self.folder).free * (1 - _SPARE))
+        return free_bytes(self.folder)
 
     def check_free(self, resource_id: str, release_id: str) -> None:
         """Refuse to replace what covcat did not make.

@@ -8,25 +8,90 @@ import json
 import os
 import stat
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from dataclasses import asdict, fields
-from functools import cache
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
 
 from covcat.catalog.entries import Release
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import Listing
+from covcat.catalog.marks import Matches, ReleaseId, ResourceId
+from covcat.catalog.selection import Selection
+from covcat.digests import VerifiedBy
 from covcat.errors import DiskError, IntegrityError, NotFoundError
-from covcat.files import FILE_MODE, StoredFile, disk_error, disk_errors, opened, what_is
+from covcat.files import StoredFile, disk_error, disk_errors, what_is, write_file
 from covcat.names import is_litter
+from covcat.records import read_record
 from covcat.store import manifest
 from covcat.store.folder import MANIFEST
-from covcat.store.lock_rows import MOST_ROWS, Lock, LockedDownload, LockedRelease
-from covcat.store.manifest import Manifest, Transfer
+from covcat.store.manifest import Form, Manifest, Transfer
 
 FILE = Path("covcat.lock")
 MAX_BYTES = 1 << 28
+MOST_ROWS = 10_000  # of files or downloads, for a release; of more the digest alone is kept
+Sha256 = Annotated[str, Matches(r"[0-9a-f]{64}", "64 hexadecimal digits")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedDownload:
+    """What one download was; of an archive that its host packs anew each time, the git tree."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    entry: int  # number of the catalog's file that it belongs to
+    url: str
+    name: str
+    verified_by: VerifiedBy
+    sha256: str | None = None
+    md5: str | None = None
+    tree: str | None = None
+    by_hand: bool = False  # a person brought it, packed in a way of its own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedRelease:
+    """One release as it was; `files_sha256` is of its form's lines in SHA256SUMS, as they are."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    id: ResourceId
+    release: ReleaseId
+    covcat: str  # version that fetched it
+    license: str
+    form: Form
+    complete: bool
+    selection: tuple[str, ...]  # parts that were asked for, as options; empty is everything
+    missing: tuple[str, ...] = ()  # not here, and known to be; none where more than MOST_ROWS are
+    total_files: int
+    total_bytes: int
+    files_sha256: Sha256
+    downloads: tuple[LockedDownload, ...]
+    files: dict[str, Sha256]  # none where there are more than MOST_ROWS
+
+    @property
+    def name(self) -> str:
+        """ID@RELEASE, as commands take it."""
+        return f"{self.id}@{self.release}"
+
+    @property
+    def is_whole(self) -> bool:
+        """True if it is all of a release; else it was locked as the part that it is."""
+        return self.complete and not self.selection
+
+    @property
+    def selections(self) -> tuple[Selection, ...]:
+        """Return the parts that were asked for."""
+        return tuple(map(Selection.read, self.selection))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """All of a lock file, by ID@RELEASE."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    schema: Literal["covcat.lock/1"] = "covcat.lock/1"
+    releases: tuple[LockedRelease, ...]
 
 
 # ---- records -> what is locked -----------------------------------------------------------------
@@ -90,7 +155,11 @@ def differences(wanted: LockedRelease, record: Manifest) -> list[str]:
         if (expected := getattr(wanted, key)) != (found := getattr(got, key))
     ]
     if wanted.missing and wanted.missing != got.missing:
-        lines += _missing_lines(set(wanted.missing), set(got.missing))
+        before, now = set(wanted.missing), set(got.missing)
+        lines += [f"no longer missing: {path}" for path in sorted(before - now)]
+        lines += [
+            f"missing, though the lock does not say so: {path}" for path in sorted(now - before)
+        ]
     if wanted.files_sha256 == got.files_sha256:
         return lines
     if not wanted.files and wanted.total_files:
@@ -116,13 +185,6 @@ def _file_lines(wanted: Mapping[str, str], got: Mapping[str, str]) -> list[str]:
         elif wanted[path] != got[path]:
             lines.append(f"changed: {path}: sha256 expected {wanted[path]}, got {got[path]}")
     return lines
-
-
-def _missing_lines(wanted: set[str], got: set[str]) -> list[str]:
-    return [
-        *(f"no longer missing: {path}" for path in sorted(wanted - got)),
-        *(f"missing, though the lock does not say so: {path}" for path in sorted(got - wanted)),
-    ]
 
 
 def _in_words(value: object) -> str:
@@ -242,48 +304,36 @@ def write(path: Path, releases: Iterable[LockedRelease]) -> None:
     if os.path.lexists(path) and not path.is_file():
         raise DiskError(f"`{path}` is there, and no regular file", hint="give another --output")
     path = path.resolve()  # behind a link lies the file that is meant
-    aside = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     with disk_errors(f"write the lock `{path}`"):
-        try:
-            handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-                stream.write(text(releases))
-                stream.flush()
-                os.fsync(handle)
-            aside.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                aside.unlink()
-            raise
+        write_file(path, text(releases).encode())
 
 
 def text(releases: Iterable[LockedRelease]) -> str:
     """Return the lock as JSON: keys sorted, a line for each file, so that a diff reads well."""
-    ordered = sorted(releases, key=lambda one: (one.id, one.release))
-    blocks = [f"  {{{','.join(map(_field, _sorted_keys(one)))}\n  }}" for one in ordered]
+    blocks = []
+    for one in sorted(releases, key=lambda one: (one.id, one.release)):
+        keys = sorted(each.name for each in fields(one) if each.name != "missing" or one.missing)
+        blocks.append(f"  {{{','.join(_field(key, getattr(one, key)) for key in keys)}\n  }}")
     return '{\n "releases": [\n' + ",\n".join(blocks) + '\n ],\n "schema": "covcat.lock/1"\n}\n'
 
 
-def _sorted_keys(one: LockedRelease) -> list[tuple[str, Any]]:
-    keys = sorted(each.name for each in fields(one))
-    return [(key, getattr(one, key)) for key in keys if key != "missing" or one.missing]
-
-
-def _field(pair: tuple[str, Any]) -> str:
-    key, value = pair
+def _field(key: str, value: Any) -> str:
     if key == "files":
         rows = [f"{_json(path)}: {_json(sha256)}" for path, sha256 in sorted(value.items())]
         return f"\n   {_json(key)}: {_block('{', rows, '}')}"
     if key == "missing":
         return f"\n   {_json(key)}: {_block('[', list(map(_json, value)), ']')}"
     if key == "downloads":
-        rows = [_json(_without_blanks(asdict(one))) for one in value]
-        return f"\n   {_json(key)}: {_block('[', rows, ']')}"
+        without_blanks = [
+            {
+                name: cell
+                for name, cell in asdict(one).items()
+                if cell is not None and cell is not False
+            }
+            for one in value
+        ]
+        return f"\n   {_json(key)}: {_block('[', list(map(_json, without_blanks)), ']')}"
     return f"\n   {_json(key)}: {_json(value)}"
-
-
-def _without_blanks(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if value is not None and value is not False}
 
 
 def _block(opening: str, rows: list[str], closing: str) -> str:
@@ -304,77 +354,37 @@ def read(path: Path) -> Lock:
         DiskError: this user may not read it.
     """
     try:
-        with opened(path) as stream:
-            data = stream.read(MAX_BYTES)
-        tree = json.loads(data, object_pairs_hook=_unique)
+        found = read_record(path, Lock, "covcat.lock/1", MAX_BYTES)
+        _check_sound(found)
     except FileNotFoundError as error:
         raise NotFoundError(f"there is no lock `{path}`", hint="covcat lock") from error
     except PermissionError as error:
         raise disk_error(error, f"read the lock `{path}`") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise _damaged(path, str(error)) from error
-    return _checked(path, tree, data)
-
-
-def _checked(path: Path, tree: Any, data: bytes) -> Lock:
-    from pydantic import ValidationError
-
-    schema = tree.get("schema") if isinstance(tree, dict) else None
-    if schema != "covcat.lock/1" and str(schema).startswith("covcat.lock/"):
+    except (OSError, ValueError) as error:
         raise IntegrityError(
-            f"`{path}` was made by a newer covcat ({schema})", hint="pip install -U covcat"
-        )
-    try:
-        found: Lock = _adapter().validate_json(data, strict=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise _damaged(path, f"{where}: {first['msg']}") from error
-    _check_sound(path, found)
+            f"the lock `{path}` is damaged",
+            cause=str(error),
+            hint="take it from your version control again, or remove it and run `covcat lock`",
+        ) from error
     return found
 
 
-def _check_sound(path: Path, lock: Lock) -> None:
-    """Refuse what fits the types and yet cannot be: edited rows, a release named twice."""
+def _check_sound(lock: Lock) -> None:
+    """Raise ValueError for what fits the types and yet cannot be: edited rows, names twice."""
     names = [one.name for one in lock.releases]
     if len(set(names)) < len(names):
-        raise _damaged(path, "a release is there twice")
+        raise ValueError("a release is there twice")
     for one in lock.releases:
         try:
             one.selections  # noqa: B018 -- reads them all
         except ValueError as error:
-            raise _damaged(path, f"{one.name}: {error}") from error
-        if one.missing and (
-            one.complete or any(f"files/{path}" in one.files for path in one.missing)
-        ):
-            raise _damaged(path, f"{one.name}: it names files as missing that are not")
+            raise ValueError(f"{one.name}: {error}") from error
+        lacking = {f"files/{path}" for path in one.missing}
+        if one.missing and (one.complete or lacking & one.files.keys()):
+            raise ValueError(f"{one.name}: it names files as missing that are not")
         is_listed = bool(one.files) or not one.total_files
-        if is_listed and (len(one.files), _digest(one.files)) != (
-            one.total_files,
-            one.files_sha256,
-        ):
-            raise _damaged(path, f"{one.name}: its files do not have the digest that it names")
+        found = (len(one.files), _digest(one.files))
+        if is_listed and found != (one.total_files, one.files_sha256):
+            raise ValueError(f"{one.name}: its files do not have the digest that it names")
         if any(row.entry < 0 for row in one.downloads):
-            raise _damaged(path, f"{one.name}: a download with a negative number")
-
-
-@cache
-def _adapter() -> Any:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Lock)
-
-
-def _damaged(path: Path, cause: str) -> IntegrityError:
-    return IntegrityError(
-        f"the lock `{path}` is damaged",
-        cause=cause,
-        hint="take it from your version control again, or remove it and run `covcat lock`",
-    )
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key is there twice")
-    return found
+            raise ValueError(f"{one.name}: a download with a negative number")

@@ -4,14 +4,14 @@ A manifest is read like any other untrusted file: it may have been edited, cut o
 """
 
 import json
-import os
-from collections.abc import Iterable
-from dataclasses import dataclass, fields, is_dataclass
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from shlex import quote
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from covcat.archives.base import NestedArchive
 from covcat.catalog.citations import all_bibtex
@@ -19,8 +19,9 @@ from covcat.catalog.entries import License, Release, Resource
 from covcat.catalog.selection import Selection
 from covcat.digests import PINNED, WEAK, VerifiedBy
 from covcat.errors import IntegrityError, NewerError
-from covcat.files import FILE_MODE, StoredFile, disk_error, disk_errors, opened
+from covcat.files import StoredFile, disk_error, disk_errors, opened, write_new
 from covcat.names import unsafe_name
+from covcat.records import parse_record, read_record
 from covcat.store.folder import MANIFEST, SUMS
 from covcat.version import __version__
 
@@ -93,6 +94,7 @@ class Manifest:
 
 
 MAX_BYTES = 1 << 30
+SCHEMA = "covcat.manifest/1"
 
 
 def made(
@@ -130,8 +132,8 @@ def made(
 def write(folder: Path, manifest: Manifest) -> None:
     """Write `manifest.json` and `SHA256SUMS` into a release folder that is being built."""
     with disk_errors("write the manifest"):
-        _write_text(folder / SUMS, sums(manifest))
-        _write_text(folder / MANIFEST, _text(manifest))
+        write_new(folder / SUMS, sums(manifest).encode())
+        write_new(folder / MANIFEST, _text(manifest).encode())
 
 
 def _text(manifest: Manifest) -> str:
@@ -151,12 +153,6 @@ def _json(value: Any) -> str:
 
 def _keys(noun: Any) -> dict[str, Any]:
     return {one.name: getattr(noun, one.name) for one in fields(noun)}
-
-
-def _write_text(path: Path, text: str) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(text)
 
 
 def sums(manifest: Manifest) -> str:
@@ -188,12 +184,16 @@ def load(folder: Path) -> Manifest:
         IntegrityError: it is damaged, newer than this covcat, or names paths outside.
         DiskError: this user may not read it.
     """
-    path, data = folder / MANIFEST, raw(folder)
-    try:
-        tree = json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise _damaged(path, str(error)) from error
-    return _checked(path, tree, data)
+    path = folder / MANIFEST
+    with _errors(path):
+        manifest = read_record(path, Manifest, SCHEMA, MAX_BYTES)
+        _check_sound(manifest)
+    if (manifest.resource, manifest.release) != (path.parent.parent.name, path.parent.name):
+        its = f"{manifest.resource}/{manifest.release}"
+        found = _damaged(path, f"it is of `{manifest.resource}@{manifest.release}`")
+        found.hint = f"was the folder renamed? It belongs at `{path.parents[2] / its}`"
+        raise found
+    return manifest
 
 
 def raw(folder: Path) -> bytes:
@@ -203,70 +203,38 @@ def raw(folder: Path) -> bytes:
         IntegrityError: it is gone, or no regular file.
         DiskError: this user may not read it.
     """
-    path = folder / MANIFEST
+    with _errors(folder / MANIFEST), opened(folder / MANIFEST) as stream:
+        return stream.read(MAX_BYTES)
+
+
+@contextmanager
+def _errors(path: Path) -> Iterator[None]:
     try:
-        with opened(path) as stream:
-            return stream.read(MAX_BYTES)
+        yield
     except PermissionError as error:
         raise disk_error(error, f"read `{path}`") from error
     except OSError as error:
         raise _damaged(path, error.strerror or str(error)) from error
-
-
-def _checked(path: Path, tree: Any, data: bytes) -> Manifest:
-    from pydantic import ValidationError
-
-    schema = tree.get("schema") if isinstance(tree, dict) else None
-    if schema != "covcat.manifest/1" and str(schema).startswith("covcat.manifest/"):
-        raise NewerError(
-            f"`{path}` was made by a newer covcat ({schema})", hint="pip install -U covcat"
-        )
-    try:
-        manifest: Manifest = _adapter().validate_json(data, strict=True)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise _damaged(path, f"{where}: {first['msg']}") from error
-    if (manifest.resource, manifest.release) != (path.parent.parent.name, path.parent.name):
-        its = f"{manifest.resource}/{manifest.release}"
-        found = _damaged(path, f"it is of `{manifest.resource}@{manifest.release}`")
-        found.hint = f"was the folder renamed? It belongs at `{path.parents[2] / its}`"
-        raise found
-    _check_sound(path, manifest)
-    return manifest
-
-
-def _check_sound(path: Path, manifest: Manifest) -> None:
-    """Refuse what fits the types and yet cannot be."""
-    try:
-        for part in manifest.selection:
-            Selection.read(part)
     except ValueError as error:
         raise _damaged(path, str(error)) from error
+
+
+def _check_sound(manifest: Manifest) -> None:
+    """Raise ValueError for what fits the types and yet cannot be."""
+    for part in manifest.selection:
+        Selection.read(part)
     recorded = {file.path for file in manifest.files}
     for transfer in manifest.downloads:
         if transfer.archive is not None and transfer.archive not in recorded:
-            raise _damaged(path, f"it names the archive `{transfer.archive}`")
-    _check_places(path, manifest)
-    count, size = len(manifest.files), sum(file.bytes for file in manifest.files)
-    if (manifest.total_files, manifest.total_bytes) != (count, size):
-        raise _damaged(path, f"it names {count} files of {size} bytes, and other totals")
-
-
-def _check_places(path: Path, manifest: Manifest) -> None:
-    """Refuse paths outside, and files in a release that has archives only."""
+            raise ValueError(f"it names the archive `{transfer.archive}`")
+    known = ("archives",) if manifest.form == "archives" else ("files", "archives")
     for file in manifest.files:
         place, _, inside = file.path.partition("/")  # the part that an archive or a host named
-        known = ("archives",) if manifest.form == "archives" else ("files", "archives")
         if unsafe_name(inside) or place not in known:
-            raise _damaged(path, f"it names the path `{file.path}`")
-
-
-@cache
-def _adapter() -> Any:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Manifest)
+            raise ValueError(f"it names the path `{file.path}`")
+    count, size = len(manifest.files), sum(file.bytes for file in manifest.files)
+    if (manifest.total_files, manifest.total_bytes) != (count, size):
+        raise ValueError(f"it names {count} files of {size} bytes, and other totals")
 
 
 def _damaged(path: Path, cause: str) -> IntegrityError:
@@ -283,17 +251,6 @@ def way_out(folder: Path) -> str:
     resource, release = folder.parent.name, folder.name
     aside = f"{resource}-{release}.damaged"
     return f"mv {quote(str(folder))} {aside} && covcat fetch {resource}@{release}"
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key is there twice")
-    return found
-
-
-def _refuse_constant(text: str) -> Any:
-    raise ValueError(f"`{text}` is not a number of JSON")
 
 
 def held(folder: Path) -> Held | None:
@@ -347,6 +304,37 @@ def _size(path: Path) -> int | None:
         return None
 
 
+# Of a usual file, as `_text` writes it: `unsafe_name` finds nothing in such a path.
+_NAME = rb"(?:/(?!\.\.?[/\"])[\w .,()+=@#~-]{1,200}){1,4}"
+_ROW = (
+    rb'  \{"path": "files%s", "bytes": (?:0|[1-9]\d{0,17}), "sha256": "\w*", '
+    rb'"mode": (?:null|"\w*"), "blob": (?:null|"\w*"), "verified_by": "(?:%s)", '
+    rb'"lfs": (?:true|false)\}'
+) % (_NAME, "|".join(get_args(VerifiedBy)).encode())
+_ROWS = rb"(?>%s,\n)*+%s\n \]\n\}\n" % (_ROW, _ROW)
+
+
 def data_folder(folder: Path) -> Path:
     """Return what a user works with in a release folder: its files, or its archives."""
-    return folder / (load(folder).form if (folder / MANIFEST).is_file() else "files")
+    if not (folder / MANIFEST).is_file() or _has_plain_files(folder):
+        return folder / "files"
+    return folder / load(folder).form
+
+
+def _has_plain_files(folder: Path) -> bool:
+    """Tell if a record is sound, and of files alone; False if `load` must look at each.
+
+    Of 200,000 files `load` makes as many objects, 1.4 s and 395 MB.
+    """
+    head, mark, rows = raw(folder).partition(b'\n "files": [\n')
+    if not re.fullmatch(_ROWS, rows):  # compiled here: few commands come by
+        return False
+    sizes = [int(size) for size in re.findall(rb'", "bytes": (\d+), ', rows)]
+    with suppress(ValueError, NewerError):
+        record = parse_record(folder / MANIFEST, head + mark + b"]}", Manifest, SCHEMA)
+        totals = (record.total_files, record.total_bytes)
+        names = (record.resource, record.release)
+        _check_sound(replace(record, total_files=0, total_bytes=0))
+        is_here = names == (folder.parent.name, folder.name)
+        return is_here and record.form == "files" and totals == (len(sizes), sum(sizes))
+    return False

@@ -8,7 +8,6 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,7 +75,7 @@ def look(store: Store, resource_id: str, release_id: str, *, partial: bool = Fal
         IntegrityError: the record is damaged, so that nobody knows what covcat put there.
     """
     folder = None if partial else _folder(store, resource_id, release_id)
-    files, size = _measured(folder) if folder else (0, 0)
+    files, size, _ = _measured(folder) if folder else (0, 0, 0.0)
     waits = _waiting(store, resource_id, release_id)
     waiting = [_measured(one) for one in waits]
     if folder is None and not waits:
@@ -92,8 +91,8 @@ def look(store: Store, resource_id: str, release_id: str, *, partial: bool = Fal
         files=files,
         bytes=size,
         waiting=tuple(waits),
-        waiting_files=sum(count for count, _ in waiting),
-        waiting_bytes=sum(count for _, count in waiting),
+        waiting_files=sum(count for count, _, _ in waiting),
+        waiting_bytes=sum(size for _, size, _ in waiting),
     )
 
 
@@ -104,7 +103,8 @@ def _folder(store: Store, resource_id: str, release_id: str) -> Path | None:
         return None
     store.check_free(resource_id, release_id)
     with disk_errors(f"look into `{final}`"):
-        if strange := [*strangers(final), *_changed(final)]:
+        is_now = verify.checked(final, manifest.load(final), Silent(), quick=True)
+        if strange := [*strangers(final), *is_now.findings.changed]:  # somebody's work
             raise DiskError(
                 f"`{final}` holds what covcat did not put there; nothing was removed",
                 hint="move it away, then run the same command again",
@@ -120,31 +120,27 @@ def strangers(folder: Path) -> list[str]:
         IntegrityError: the record is damaged.
         DiskError: a folder in it cannot be looked into.
     """
-    record = manifest.load(folder)
-    odd = {one.path for one in record.files if _is_odd(folder / one.path)}
+    record, odd = manifest.load(folder), set[str]()
+    for file in record.files:
+        with suppress(OSError):  # it is missing
+            if not stat.S_ISREG((folder / file.path).lstat().st_mode):
+                odd.add(file.path)
     return sorted({*verify.missed(verify.beside(folder, record)), *odd})
 
 
-def _changed(folder: Path) -> tuple[str, ...]:
-    """Return the files that were changed since they were fetched: somebody's work."""
-    return verify.checked(folder, manifest.load(folder), Silent(), quick=True).findings.changed
+def _measured(path: Path) -> tuple[int, int, float]:
+    """Return how many files lie below a folder, their bytes, and when the newest was written.
 
-
-def _is_odd(path: Path) -> bool:
-    with suppress(OSError):
-        return not stat.S_ISREG(path.lstat().st_mode)
-    return False  # it is missing
-
-
-def _measured(folder: Path) -> tuple[int, int]:
-    """Return how many files lie below a folder, and their bytes."""
-    files = size = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):  # it went away meanwhile
-                size += Path(parent, name).lstat().st_size
-                files += 1
-    return files, size
+    A file is a part: its record beside it counts too.
+    """
+    files, size, newest = 0, 0, 0.0
+    inside = (Path(parent, one) for parent, _, names in os.walk(path) for one in names)
+    for each in inside if path.is_dir() else [path, *path.parent.glob(f"{path.stem}.json*")]:
+        with suppress(OSError):  # it went away meanwhile
+            status = each.lstat()
+            files, size = files + 1, size + status.st_size
+            newest = max(newest, status.st_mtime)
+    return files, size, newest
 
 
 def _waiting(store: Store, resource_id: str, release_id: str) -> list[Path]:
@@ -190,42 +186,31 @@ def _unless_gone(_function: object, _path: str, reason: object) -> None:
 
 def found(store: Store) -> list[Leftover]:
     """Return everything of each kind, by kind and name."""
-    return [*_parts(store), *_partials(store), *_staging(store), *_of_releases(store)]
-
-
-def _parts(store: Store) -> Iterator[Leftover]:
-    if not store.parts.is_dir():
-        return
-    parts = Parts(store.parts)
-    for path, is_free in parts.all():
-        yield _measured_part("part", path.name, path, in_use=not is_free)
-
-
-def _partials(store: Store) -> Iterator[Leftover]:
-    for folder in sorted(store.partial("", "").parent.glob("*@*")):
-        if folder.is_dir() and not folder.is_symlink():
-            name = folder.name.removesuffix(CLOSED)
-            yield _measured_part("partial", name, folder, in_use=_is_held(store, name))
-
-
-def _staging(store: Store) -> Iterator[Leftover]:
-    if not store.staging.is_dir():
-        return
-    for folder in sorted(store.staging.iterdir()):
-        if STAGED.fullmatch(folder.name) and folder.is_dir() and not folder.is_symlink():
-            yield _measured_part(
-                "staging", folder.name, folder, in_use=_is_held(store, folder.name)
-            )
-
-
-def _of_releases(store: Store) -> Iterator[Leftover]:
+    leftovers = []
+    if store.parts.is_dir():
+        for path, is_free in Parts(store.parts).all():
+            leftovers.append(_leftover("part", path.name, path, in_use=not is_free))
+    for folder in _folders(store.partial("", "").parent):
+        name = folder.name.removesuffix(CLOSED)
+        if "@" in name:
+            leftovers.append(_leftover("partial", name, folder, in_use=_is_held(store, name)))
+    for folder in _folders(store.staging):
+        if STAGED.fullmatch(folder.name):
+            is_held = _is_held(store, folder.name)
+            leftovers.append(_leftover("staging", folder.name, folder, in_use=is_held))
     for resource_id, release_id, folder in store.releases():
         name = f"{resource_id}@{release_id}"
         archives, index = folder / "archives", folder / INDEX
         if archives.is_dir() and _has_files(folder):  # else they are the release
-            yield _measured_part("archives", name, archives, in_use=_is_held(store, name))
+            leftovers.append(_leftover("archives", name, archives, in_use=_is_held(store, name)))
         if index.is_file():
-            yield _measured_part("index", name, index, in_use=_is_held(store, name))
+            leftovers.append(_leftover("index", name, index, in_use=_is_held(store, name)))
+    return leftovers
+
+
+def _folders(parent: Path) -> list[Path]:
+    inside = sorted(parent.iterdir()) if parent.is_dir() else []
+    return [one for one in inside if one.is_dir() and not one.is_symlink()]
 
 
 def _has_files(folder: Path) -> bool:
@@ -242,15 +227,8 @@ def _is_held(store: Store, name: str) -> bool:
         return not is_free
 
 
-def _measured_part(kind: Kind, name: str, path: Path, *, in_use: bool) -> Leftover:
-    files = size = 0
-    newest = 0.0
-    inside = (Path(parent, one) for parent, _, names in os.walk(path) for one in names)
-    for each in inside if path.is_dir() else [path, *path.parent.glob(f"{path.stem}.json*")]:
-        with suppress(OSError):  # it went away meanwhile
-            status = each.lstat()
-            files, size = files + 1, size + status.st_size
-            newest = max(newest, status.st_mtime)
+def _leftover(kind: Kind, name: str, path: Path, *, in_use: bool) -> Leftover:
+    files, size, newest = _measured(path)
     if not files:
         with suppress(OSError):
             newest = path.lstat().st_mtime

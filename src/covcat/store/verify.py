@@ -2,10 +2,12 @@
 
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from covcat.catalog import selection
 from covcat.catalog.entries import Release
@@ -14,7 +16,7 @@ from covcat.catalog.listing import Listing
 from covcat.catalog.load import Catalog
 from covcat.catalog.selection import Selection
 from covcat.errors import IntegrityError, NotFoundError
-from covcat.files import Heard, StoredFile, hashed, in_batches, what_is
+from covcat.files import Heard, StoredFile, hashed, what_is
 from covcat.names import history_of, is_litter
 from covcat.progress import Progress, Silent
 from covcat.store.compare import (
@@ -28,6 +30,9 @@ from covcat.store.folder import INDEX, MANIFEST, SUMS
 from covcat.store.manifest import Manifest, load, sums_agree
 
 GRACE = 1.0  # seconds: file systems and copies round times
+_BATCH_BYTES = 8 << 20
+_BATCH_FILES = 64
+Result = TypeVar("Result")
 
 
 # ---- on disk -----------------------------------------------------------------------------------
@@ -114,6 +119,30 @@ def _hashed_all(
         return [verdict for found in in_batches(look, files) for verdict in found]
     finally:
         progress.finish(task)
+
+
+def in_batches(
+    look: Callable[[list[StoredFile]], Result], files: Iterable[StoredFile]
+) -> Iterator[Result]:
+    """Let all cores look at files, and give what they say in order."""
+    pool = ThreadPoolExecutor(os.cpu_count() or 1)
+    try:
+        yield from pool.map(look, _batches(files))
+    finally:  # after Ctrl-C not even those that wait are looked at
+        pool.shutdown(cancel_futures=True)
+
+
+def _batches(files: Iterable[StoredFile]) -> Iterator[list[StoredFile]]:
+    """Group small files: a task of its own for each costs more than hashing it."""
+    batch: list[StoredFile] = []
+    size = 0
+    for file in files:
+        batch.append(file)
+        size += file.bytes
+        if len(batch) >= _BATCH_FILES or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    yield batch
 
 
 def _status(path: str, file: StoredFile) -> os.stat_result | str:

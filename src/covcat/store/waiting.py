@@ -67,7 +67,9 @@ class Waiting:
                 continue
             with suppress(TypeError):
                 got = Download(**{key: line[key] for key in _FIELDS & line.keys()})
-                if _sha256(path) == got.sha256:
+                with disk_errors(f"read `{path.name}`"), opened(path) as stream:
+                    sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+                if sha256 == got.sha256:
                     return replace(got, path=path)
         return None
 
@@ -135,8 +137,3 @@ def _identity(file: RemoteFile) -> str:
     """
     text = repr(file).replace("RemoteFile(", "Served(", 1)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _sha256(path: Path) -> str:
-    with disk_errors(f"read `{path.name}`"), path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
