@@ -16,8 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from covcat.files import FILE_MODE, NEW, disk_errors, hold, opened, write_file
-from covcat.records import read_json
-from covcat.seal import sealed, unsealed
+from covcat.seal import parse_json, sealed, unsealed
 
 SCHEMA = "covcat.part/1"
 _OLD = 14 * 86400  # seconds after which a part that nobody asked for again is dropped
@@ -209,8 +208,8 @@ def copied(path: Path, record: Record, part: Part, take: Callable[[bytes], objec
 def _read_record(path: Path) -> Record | None:
     """Read a record; whatever is not one of ours, or was changed, is no record."""
     try:
-        tree, _ = read_json(path, _MOST, follow=False)
-        record = Record(**unsealed(tree) or {})
+        with opened(path, follow=False) as stream:
+            record = Record(**unsealed(parse_json(stream.read(_MOST))) or {})
     except (OSError, ValueError, TypeError):
         return None
     texts = (record.mirror, record.etag, record.last_modified)
