@@ -1,14 +1,17 @@
-"""A seal on what covcat writes for itself and reads again: a changed byte breaks it.
+"""What covcat writes for itself and reads again: JSON, strictly, and a seal that a change breaks.
 
-It tells damage and edits, and is no signature: who may write a file may seal it anew. So what a
-sealed file says must be harmless still: paths are checked, questions are bounded.
+The seal tells damage and edits, and is no signature: who may write a file may seal it anew. So
+what a sealed file says must be harmless still: paths are checked, questions are bounded.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
+
+from covcat.errors import NewerError
 
 _MARK = b"\ncovcat-seal-1 sha256 "
 SIZE = len(_MARK) + 64 + 1  # bytes: the mark, the digest of all before it in hex, a line's end
@@ -58,3 +61,55 @@ def holds(stream: BinaryIO, size: int) -> bool:
 
 def _seal(digest: str) -> bytes:
     return _MARK + digest.encode() + b"\n"
+
+
+Record = TypeVar("Record")
+
+
+def parse_record(path: Path, data: bytes, kind: type[Record], schema: str) -> Record:
+    """Return what the record `path` says, whose bytes are `data`: nothing in it is guessed at.
+
+    Raises:
+        ValueError: it is damaged or edited.
+        NewerError: a newer covcat made it.
+    """
+    from pydantic import ValidationError
+
+    tree = parse_json(data)
+    found = tree.get("schema") if isinstance(tree, dict) else None
+    if found != schema and str(found).startswith(schema.partition("/")[0] + "/"):
+        text = f"`{path}` was made by a newer covcat ({found})"
+        raise NewerError(text, hint="pip install -U covcat")
+    try:
+        record: Record = _adapter(kind).validate_json(data, strict=True)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{where}: {first['msg']}") from error
+    return record
+
+
+@cache
+def _adapter(kind: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+def parse_json(data: bytes) -> Any:
+    """Return what JSON says, or raise ValueError: a key is there twice, or it is none."""
+    try:
+        return json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError(str(error)) from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is there twice")
+    return found
+
+
+def _refuse_constant(text: str) -> Any:
+    raise ValueError(f"`{text}` is not a number of JSON")

@@ -17,8 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from covcat.files import FILE_MODE, NEW, disk_errors, hold, opened, write_file
-from covcat.records import read_json
-from covcat.seal import sealed, unsealed
+from covcat.seal import parse_json, sealed, unsealed
 
 SCHEMA = "covcat.part/1"
 _DAY = 86400  # seconds
@@ -203,8 +202,8 @@ def copy_kept(path: Path, record: Record, part: Part, take: Callable[[bytes], ob
 def _read_record(path: Path) -> Record | None:
     """Read a record; whatever is not one of ours, or was changed, is no record."""
     try:
-        tree, _ = read_json(path, _MOST, follow=False)
-        record = Record(**unsealed(tree) or {})
+        with opened(path, follow=False) as stream:
+            record = Record(**unsealed(parse_json(stream.read(_MOST))) or {})
     except (OSError, ValueError, TypeError):
         return None
     texts = (record.mirror, record.etag, record.last_modified)

@@ -9,10 +9,10 @@ from typing import Literal
 
 from covcat.catalog.vocabulary import USES
 from covcat.errors import IntegrityError, UsageError
-from covcat.files import disk_errors
+from covcat.files import disk_errors, opened
 from covcat.imaging.cohort import Cohort, CohortCounts, CohortRule, IndexedRelease
 from covcat.imaging.query import Question
-from covcat.records import read_json
+from covcat.seal import parse_json
 from covcat.store.manifest import load, raw
 from covcat.version import __version__
 
@@ -90,8 +90,8 @@ def read(path: Path) -> Recorded:
 
     path = path / NAME if path.is_dir() else path
     try:
-        with disk_errors(f"read `{path}`"):
-            tree, _ = read_json(path, _MOST_BYTES)
+        with disk_errors(f"read `{path}`"), opened(path) as stream:
+            tree = parse_json(stream.read(_MOST_BYTES))
         if tree["schema"] != SCHEMA:
             raise ValueError(f"its schema is {tree['schema']}")
         found = TypeAdapter(Recorded).validate_python(tree)

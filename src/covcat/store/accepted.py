@@ -11,8 +11,8 @@ from typing import Any
 from covcat.catalog.entries import Resource
 from covcat.catalog.terms import digest
 from covcat.errors import IntegrityError
-from covcat.files import disk_errors, write_file
-from covcat.records import read_json
+from covcat.files import disk_errors, opened, write_file
+from covcat.seal import parse_json
 from covcat.store.folder import PRIVATE, Store
 
 NAME = "accepted.json"
@@ -39,8 +39,8 @@ def accepted(store: Store) -> list[Accepted]:
     try:
         if not os.path.lexists(path):
             return []
-        with disk_errors(f"read `{path}`"):
-            return _read(read_json(path, _MOST_BYTES)[0])
+        with disk_errors(f"read `{path}`"), opened(path) as stream:
+            return _read(parse_json(stream.read(_MOST_BYTES)))
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(
             f"the record of accepted terms is damaged (`{path}`)",

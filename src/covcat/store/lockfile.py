@@ -19,9 +19,9 @@ from covcat.catalog.marks import Matches, ReleaseId, ResourceId
 from covcat.catalog.selection import Selection
 from covcat.digests import VerifiedBy
 from covcat.errors import DiskError, IntegrityError, NotFoundError
-from covcat.files import StoredFile, disk_error, disk_errors, what_is, write_file
+from covcat.files import StoredFile, disk_error, disk_errors, opened, what_is, write_file
 from covcat.names import is_litter
-from covcat.records import read_record
+from covcat.seal import parse_record
 from covcat.store import manifest
 from covcat.store.folder import MANIFEST
 from covcat.store.manifest import Form, Manifest, Transfer
@@ -354,7 +354,8 @@ def read(path: Path) -> Lock:
         DiskError: this user may not read it.
     """
     try:
-        found = read_record(path, Lock, "covcat.lock/1", MAX_BYTES)
+        with opened(path) as stream:
+            found = parse_record(path, stream.read(MAX_BYTES), Lock, "covcat.lock/1")
         _check_sound(found)
     except FileNotFoundError as error:
         raise NotFoundError(f"there is no lock `{path}`", hint="covcat lock") from error

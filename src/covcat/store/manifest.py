@@ -21,7 +21,7 @@ from covcat.digests import PINNED, WEAK, VerifiedBy
 from covcat.errors import IntegrityError, NewerError
 from covcat.files import StoredFile, disk_error, disk_errors, opened, write_new
 from covcat.names import unsafe_name
-from covcat.records import parse_record, read_record
+from covcat.seal import parse_record
 from covcat.store.folder import MANIFEST, SUMS
 from covcat.version import __version__
 
@@ -186,7 +186,7 @@ def load(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     with _errors(path):
-        manifest = read_record(path, Manifest, SCHEMA, MAX_BYTES)
+        manifest = parse_record(path, raw(folder), Manifest, SCHEMA)
         _check_sound(manifest)
     if (manifest.resource, manifest.release) != (path.parent.parent.name, path.parent.name):
         its = f"{manifest.resource}/{manifest.release}"

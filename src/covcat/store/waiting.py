@@ -16,7 +16,7 @@ from typing import Any
 
 from covcat.download.remote import Download, RemoteFile
 from covcat.files import FILE_MODE, disk_errors, make_folder, opened
-from covcat.seal import sealed, unsealed
+from covcat.seal import parse_json, sealed, unsealed
 from covcat.store.folder import CLOSED
 
 _JOURNAL = "journal.jsonl"
@@ -119,8 +119,8 @@ class Waiting:
             with opened(self.folder / _JOURNAL, follow=False) as journal:
                 text = journal.read(_MOST_BYTES)
             for line in text.split(b"\n"):
-                with suppress(ValueError, RecursionError):
-                    value = unsealed(json.loads(line))
+                with suppress(ValueError):
+                    value = unsealed(parse_json(line))
                     found += [] if value is None else [value]
         return found
 
