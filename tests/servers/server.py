@@ -109,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _body(self, reply: Reply) -> None:
-        body = memoryview(reply.body)
+        body = memoryview(reply.body) if type(reply.body) is bytes else reply.body  # made as it goes
         end = len(body) if reply.cut is None else min(reply.cut, len(body))
         stall = end + 1 if reply.stall is None else reply.stall
         place, step = 0, reply.piece or _PIECE
@@ -132,7 +132,7 @@ class Handler(BaseHTTPRequestHandler):
         elif reply.framing == "chunked" and reply.cut is None:
             self.wfile.write(b"0\r\n\r\n")
 
-    def _write(self, piece: memoryview, reply: Reply) -> None:
+    def _write(self, piece: bytes | memoryview, reply: Reply) -> None:
         if reply.framing == "chunked":
             self.wfile.write(b"%x\r\n" % len(piece))
             self.wfile.write(piece)
