@@ -139,27 +139,23 @@ class Cohort:
         conditions, values = plain.sql()
         text = f"SELECT {', '.join(columns)} FROM images WHERE {conditions} ORDER BY rowid"  # noqa: S608
         for part in self.parts:
-            stricter = self._stricter_in(part)
+            if part.name not in self._stricter:  # images that several rows name; one refuses them
+                several = (
+                    f"SELECT path, {', '.join(_ALLOWS)} FROM images WHERE path IN "  # noqa: S608
+                    "(SELECT path FROM images WHERE image_id <> resource || ':' || path)"
+                )
+                self._stricter[part.name] = {
+                    str(record["path"]): f"{why}, as another row of the image says"
+                    for record in part.index.rows(several)
+                    if (why := self.rule.refusal(record))
+                }
+            stricter = self._stricter[part.name]
             for record in part.index.rows(text, values, plain.where):
                 path = record["path"]
                 if path is None:
                     yield part, record, NOT_HERE
                 else:
                     yield part, record, self.rule.refusal(record) or stricter.get(str(path), "")
-
-    def _stricter_in(self, part: IndexedRelease) -> dict[str, str]:
-        """Return the images that several rows name, any of which refuses them."""
-        if part.name not in self._stricter:
-            text = (
-                f"SELECT path, {', '.join(_ALLOWS)} FROM images WHERE path IN "  # noqa: S608
-                "(SELECT path FROM images WHERE image_id <> resource || ':' || path)"
-            )
-            self._stricter[part.name] = {
-                str(record["path"]): f"{why}, as another row of the image says"
-                for record in part.index.rows(text)
-                if (why := self.rule.refusal(record))
-            }
-        return self._stricter[part.name]
 
     @cached_property
     def _firsts(self) -> frozenset[int] | None:
