@@ -99,7 +99,10 @@ class _Workbook:
             case "b":
                 return "TRUE" if text in ("1", "true") else "FALSE"
             case "d":
-                return _date(text)
+                for read in (datetime.datetime.fromisoformat, datetime.time.fromisoformat):
+                    with suppress(ValueError):
+                        return _iso(read(text))
+                return text  # neither date nor time: as it is written
             case "n":
                 return self._number(text, int(style or 0))
             case "inlineStr":
@@ -169,7 +172,11 @@ class _Workbook:
                 continue
             number = int(given.get("numFmtId") or 0)
             if (around, name) == ("numFmts", "numFmt"):
-                kinds[number] = self._kind_of(given.get("formatCode", ""))
+                from openpyxl.styles.numbers import is_date_format, is_timedelta_format  # type: ignore[import-untyped]
+
+                code = given.get("formatCode", "")
+                is_date = self._dates if is_date_format(code) else None
+                kinds[number] = self._times if is_timedelta_format(code) else is_date
             elif (around, name) == ("cellXfs", "xf"):
                 default = self._dates if number in _BUILTIN_DATES else None
                 if (kind := kinds.get(number, default)) is not None:
@@ -177,13 +184,6 @@ class _Workbook:
                 count += 1
             if max(count, len(kinds)) > _MOST_FORMATS:
                 raise too_much(f"the workbook `{self._path}`", _MOST_FORMATS, "formats of cells")
-
-    def _kind_of(self, code: str) -> set[int] | None:
-        from openpyxl.styles.numbers import is_date_format, is_timedelta_format  # type: ignore[import-untyped]
-
-        if is_timedelta_format(code):
-            return self._times
-        return self._dates if is_date_format(code) else None
 
     def _first(self, relations: dict[str, tuple[str, str]], kind: str) -> str | None:
         """Return the part of a kind that there is: some programs name one and do not write it."""
@@ -292,14 +292,6 @@ class _Texts:
 def _is_text(around: str, name: str, text: str) -> bool:
     """Tell a piece of a string or of its runs from what helps to pronounce it."""
     return name == "t" and around in ("si", "is", "r") and bool(text)
-
-
-def _date(text: str) -> str:
-    """Return a date or a time; what is neither stays as it is written."""
-    for read in (datetime.datetime.fromisoformat, datetime.time.fromisoformat):
-        with suppress(ValueError):
-            return _iso(read(text))
-    return text
 
 
 def _iso(value: object) -> str:
