@@ -8,7 +8,7 @@ from functools import cache, reduce
 from typing import Literal, get_args
 
 from covcat.catalog import vocabulary
-from covcat.catalog.columns import COLUMNS, NAMES, Record, Value
+from covcat.catalog.columns import COLUMNS, NAMES, Value
 from covcat.catalog.entries import Explained, PublishedCounts, Release, Resource
 from covcat.errors import IntegrityError
 from covcat.imaging.opening import Index
@@ -52,18 +52,7 @@ def count_groups(
     Raises:
         UsageError: the condition of the user's own is no SQL, or does more than to look.
     """
-    text, values = _grouped(by, of, question.sql())
-    records = (one for index in indexes for one in index.rows(text, values, question.where))
-    return _sum_up(records, by, of)
-
-
-def _grouped(by: Sequence[str], of: Of, condition: Condition) -> tuple[str, list[str]]:
-    """Return a question for the number of records of each group and key."""
-    sql, values = condition
-    columns = "".join(f"nullif({_spell(one)}, '') AS c{place}, " for place, one in enumerate(by))
-    numbers = ", ".join(str(place + 1) for place in range(len(by) + 1))
-    text = f"SELECT {columns}{_KEYS[of]} AS k, count(*) AS n FROM images"  # noqa: S608
-    return f"{text} WHERE {sql} GROUP BY {numbers}", values
+    return _sum_up(indexes, by, of, question.sql(), question.where)
 
 
 def _spell(column: str) -> str:
@@ -71,12 +60,26 @@ def _spell(column: str) -> str:
     return column if column in NAMES else f"({column}\n)"
 
 
-def _sum_up(records: Iterable[Record], by: Sequence[str], of: Of) -> GroupCounts:
+def _sum_up(
+    indexes: Iterable[Index],
+    by: Sequence[str],
+    of: Of,
+    condition: Condition,
+    where: str | None = None,
+) -> GroupCounts:
+    """Ask for the number of records of each group and key, and add these up."""
+    sql, values = condition
+    columns = "".join(f"nullif({_spell(one)}, '') AS c{place}, " for place, one in enumerate(by))
+    numbers = ", ".join(str(place + 1) for place in range(len(by) + 1))
+    text = (
+        f"SELECT {columns}{_KEYS[of]} AS k, count(*) AS n FROM images "  # noqa: S608
+        f"WHERE {sql} GROUP BY {numbers}"
+    )
     distinct = Distinct()
     counts: Counter[Group] = Counter()
-    numbers: dict[Group, int] = {}
+    places: dict[Group, int] = {}
     several, left_out, at = 0, 0, by.index("finding") if "finding" in by else -1
-    for record in records:
+    for record in (one for index in indexes for one in index.rows(text, values, where)):
         number = int(record["n"] or 0)
         if record["k"] is None:
             left_out += number
@@ -91,10 +94,10 @@ def _sum_up(records: Iterable[Record], by: Sequence[str], of: Of) -> GroupCounts
             if of == "rows":
                 counts[group] += number
             else:
-                place = numbers.setdefault(group, len(numbers))
+                place = places.setdefault(group, len(places))
                 distinct.add(place, record["k"])
     found = distinct.counts()
-    counts.update({group: found[place] for group, place in numbers.items()})
+    counts.update({group: found[place] for group, place in places.items()})
     ranks = [_rank_of(name, number, counts) for number, name in enumerate(by)]
 
     def rank_group(item: tuple[Group, int]) -> list[Rank]:  # by the columns from the left
@@ -204,8 +207,7 @@ def recount_table(index: Index, counts: PublishedCounts) -> RecountedTable:
             if explained is not None:
                 status = "explained" if found == explained.found else "outdated"
             rows.append(Compared(tuple(key), published, found, status, explained))
-        records = index.rows(*_grouped(recount.by, recount.of, rest))
-        others = _sum_up(records, recount.by, recount.of).groups
+        others = _sum_up([index], recount.by, recount.of, rest).groups
         rows += [Compared(group, None, number, "in no row") for group, number in others]
         counted, outside = (_count(index, recount.of, one) for one in (everything, rest))
         return RecountedTable(counts, tuple(rows), counted, outside)

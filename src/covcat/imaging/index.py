@@ -112,7 +112,6 @@ def index_of(resource: Resource, release: Release, store: Store, progress: Progr
                 hint = f"covcat verify {origin.name}"
             text = f"{origin.name}: {error.message}"
             raise type(error)(text, cause=error.cause, hint=hint, details=error.details) from error
-
     raise DiskError(
         f"cannot make the image index of {resource.id}@{release.id}: the release changes "
         "while it is read",
