@@ -77,12 +77,7 @@ def tables_of(resource: Resource, release: Release) -> list[LabelTable]:
 def write(
     path: Path, key: str, resource: Resource, release: Release, folder: Path, progress: Progress
 ) -> IndexReport:
-    """Write the index of the release in a folder into a new file.
-
-    Raises:
-        IntegrityError: the manifest or a label table is damaged, or nothing is as the entry says.
-        DiskError: it cannot be written.
-    """
+    """Write the index of the release in a folder into a new file."""
     manifest = load(folder)
     if (folder / SUMS).exists() and not sums_agree(folder, manifest):
         # digests were edited or have rotted, and rows would have them
@@ -272,7 +267,6 @@ class _IndexBuild:
         self.report.images += 1
 
     def _read_additions(self) -> None:
-        """Read the tables that only add to others."""
         for table in self.tables:
             if table.adds is None:
                 continue
@@ -298,7 +292,6 @@ class _IndexBuild:
         return found
 
     def _complete(self, found: Record, path: str | None, matched: str) -> Record:
-        """Add what the file itself says."""
         name = path or str(found.get("filename") or found.get("patient_id") or "?")
         found |= {
             "image_id": f"{self.resource.id}:{name}",  # numbered where there are several

@@ -121,11 +121,7 @@ class Cohort:
     def judge_rows(
         self, columns: Sequence[str] = COUNTED
     ) -> Iterator[tuple[IndexedRelease, Record, str]]:
-        """Give every row that passes the filters, and why it is left out or "".
-
-        Raises:
-            UsageError: the condition of the user's own is no SQL.
-        """
+        """Give every row that passes the filters, and why it is left out or ""."""
         firsts = self._firsts
         for number, (part, record, why) in enumerate(self._each(columns)):
             if why or firsts is None or number in firsts:
@@ -177,7 +173,6 @@ class Cohort:
 
 
 def _count(judged: Iterable[tuple[IndexedRelease, Record, str]]) -> CohortCounts:
-    """Go through all rows once."""
     counts, digest = CohortCounts(), hashlib.sha256()
     licenses: dict[tuple[object, ...], LicenseCount] = {}
     places, contents, patients = set[tuple[str, str]](), set[str](), set[str]()

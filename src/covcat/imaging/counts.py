@@ -48,9 +48,6 @@ def count_groups(
     """Count what passes a question, by the values of some columns; over all indexes together.
 
     An image or a patient counts once in a group, however many rows speak of it.
-
-    Raises:
-        UsageError: the condition of the user's own is no SQL, or does more than to look.
     """
     return _sum_up(indexes, by, of, question.sql(), question.where)
 

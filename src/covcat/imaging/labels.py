@@ -63,11 +63,7 @@ class LabelReader:
         self._terms = _remembered(lambda raw: terms_of(raw, self._whole))
 
     def record(self, row: Row) -> Record:
-        """Return the labels of a row; what the files say of the image is not in it.
-
-        Raises:
-            IntegrityError: a cell holds what must be rows of its own.
-        """
+        """Return the labels of a row; what the files say of the image is not in it."""
         table, raw = self._table, self._raw(row)
         found: Record = {
             name: None if self._is_blank(name, value) else value for name, value in raw.items()
@@ -225,11 +221,7 @@ def terms_of(raw: str, whole: License | None) -> Record:
 
 
 def merge(one: Record, further: Iterable[Record]) -> Record:
-    """Fill the blanks of a record with what other rows say of the same image, in their order.
-
-    Raises:
-        IntegrityError: they say more than one record holds.
-    """
+    """Fill the blanks of a record with what other rows say of the same image, in their order."""
     rows = iter(further)
     if (first := next(rows, None)) is None:
         return one

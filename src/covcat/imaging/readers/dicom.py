@@ -32,11 +32,7 @@ _MOST = 1 << 21  # bytes of a header; real ones end within the first 256 kB
 
 
 def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
-    """Give a row for a file; if it cannot be read, one with the cell `error`.
-
-    Raises:
-        UsageError: pydicom is not installed.
-    """
+    """Give a row for a file; if it cannot be read, one with the cell `error`."""
     del table
     try:
         known = import_module("pydicom").datadict.keyword_dict

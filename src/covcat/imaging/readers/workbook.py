@@ -73,7 +73,6 @@ class _Workbook:
             self._read_formats(part)
 
     def rows(self, title: str | None) -> Iterator[list[str]]:
-        """Give the cells of every row."""
         known = self._sheets
         part = known.get(title) if title else next(iter(known.values()), None)
         if part is None:
@@ -135,7 +134,6 @@ class _Workbook:
     # ---- parts ---------------------------------------------------------------------------------
 
     def _read_main(self, part: str, relations: dict[str, tuple[str, str]]) -> None:
-        """Read which sheets there are, and how dates are counted."""
         for _, name, given, _ in self._events(part):
             if given is None:
                 continue
@@ -269,7 +267,6 @@ class _Texts:
         self._bytes, self._ends = bytearray(), array("I")
 
     def add(self, text: str) -> None:
-        """Keep one more."""
         self._bytes += text.encode("utf-8", "surrogatepass")
         if len(self._bytes) > _MOST_TEXTS:
             raise too_much(self._what, _MOST_TEXTS, "bytes of texts")
@@ -278,11 +275,6 @@ class _Texts:
             raise too_much(self._what, _MOST_CELLS, "texts")
 
     def get(self, number: int) -> str:
-        """Return one.
-
-        Raises:
-            ValueError: there are not so many.
-        """
         if not 0 <= number < len(self._ends):
             raise ValueError(f"there is no shared text {number}")
         begin = self._ends[number - 1] if number else 0
