@@ -144,18 +144,6 @@ def schema_org(resource: Resource, contained: Sequence[Resource] = ()) -> dict[s
         one for one in resource.citation if one.entry in ("data", "misc") and one.key not in others
     ]
     dois = dict.fromkeys(one.fields["doi"] for one in data if "doi" in one.fields)
-    downloads = [
-        {
-            "@type": "DataDownload",
-            "name": file.name,
-            "contentUrl": file.url,
-            "encodingFormat": media_type(file.name),
-            **({"contentSize": f"{file.bytes} B"} if file.bytes is not None else {}),
-            **({"sha256": file.sha256} if file.sha256 is not None else {}),
-        }
-        for file in (release.files if release else ())
-        if isinstance(file, WebFile)  # has an address of its own in the catalog
-    ]
     tree: dict[str, Any] = {
         "@context": "https://schema.org/",
         "@type": "Dataset",
@@ -178,9 +166,25 @@ def schema_org(resource: Resource, contained: Sequence[Resource] = ()) -> dict[s
             {"@type": "Dataset", "name": one.title, "url": one.homepage or one.id}
             for one in contained
         ],
-        "distribution": downloads,
+        "distribution": _downloads(release.files if release else ()),
     }
     return {key: value for key, value in tree.items() if value not in (None, "", [])}
+
+
+def _downloads(files: Iterable[object]) -> list[dict[str, Any]]:
+    """Return the files that have an address of their own in the catalog."""
+    return [
+        {
+            "@type": "DataDownload",
+            "name": file.name,
+            "contentUrl": file.url,
+            "encodingFormat": media_type(file.name),
+            **({"contentSize": f"{file.bytes} B"} if file.bytes is not None else {}),
+            **({"sha256": file.sha256} if file.sha256 is not None else {}),
+        }
+        for file in files
+        if isinstance(file, WebFile)
+    ]
 
 
 def _creators(resource: Resource) -> list[dict[str, str]]:

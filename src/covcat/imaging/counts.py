@@ -57,6 +57,16 @@ def _spell(column: str) -> str:
     return column if column in NAMES else f"({column}\n)"
 
 
+def _grouped(by: Sequence[str], of: Of, condition: str) -> str:
+    """Return a question for the number of records of each group and key."""
+    columns = "".join(f"nullif({_spell(one)}, '') AS c{place}, " for place, one in enumerate(by))
+    numbers = ", ".join(str(place + 1) for place in range(len(by) + 1))
+    return (
+        f"SELECT {columns}{_KEYS[of]} AS k, count(*) AS n FROM images "  # noqa: S608
+        f"WHERE {condition} GROUP BY {numbers}"
+    )
+
+
 def _sum_up(
     indexes: Iterable[Index],
     by: Sequence[str],
@@ -64,14 +74,9 @@ def _sum_up(
     condition: Condition,
     where: str | None = None,
 ) -> GroupCounts:
-    """Ask for the number of records of each group and key, and add these up."""
+    """Add up the records of each group, over all indexes together."""
     sql, values = condition
-    columns = "".join(f"nullif({_spell(one)}, '') AS c{place}, " for place, one in enumerate(by))
-    numbers = ", ".join(str(place + 1) for place in range(len(by) + 1))
-    text = (
-        f"SELECT {columns}{_KEYS[of]} AS k, count(*) AS n FROM images "  # noqa: S608
-        f"WHERE {sql} GROUP BY {numbers}"
-    )
+    text = _grouped(by, of, sql)
     distinct = Distinct()
     counts: Counter[Group] = Counter()
     places: dict[Group, int] = {}
