@@ -467,7 +467,7 @@ def test_a_full_disk_leaves_nothing(covcat, here, monkeypatch) -> None:
     def full(*args: object) -> None:
         raise OSError(errno.ENOSPC, "no space")
 
-    monkeypatch.setattr(cohort_files, "_copy", full)
+    monkeypatch.setattr(cohort_files, "copy_hashed", full)
     ran = covcat("select", "--as", "copies", "-o", "out")
     assert (ran.code, os.strerror(errno.ENOSPC) in ran.err) == (8, True)
     monkeypatch.setattr(cohort_files, "_write_left_out", full)

@@ -57,12 +57,6 @@ def _as_csv(source: ExportedRelease) -> bytes:
     return _encoded("".join(lines))
 
 
-def _as_croissant(source: ExportedRelease) -> bytes:
-    sums = manifests.sums(source.manifest)
-    tree = croissant(source.manifest, source.resource, sums)
-    return (json.dumps(tree, indent=2) + "\n").encode()
-
-
 def _encoded(text: str) -> bytes:
     """Return UTF-8, and the very bytes of a name that is not."""
     return text.encode("utf-8", "surrogateescape")
@@ -72,7 +66,12 @@ DOCUMENTS: Mapping[str, Callable[[ExportedRelease], bytes]] = {
     "json": lambda source: manifests.raw(source.folder),
     "csv": _as_csv,
     "sha256sums": lambda source: _encoded(manifests.sums(source.manifest)),
-    "croissant": _as_croissant,
+    "croissant": lambda source: (
+        json.dumps(
+            croissant(source.manifest, source.resource, manifests.sums(source.manifest)), indent=2
+        )
+        + "\n"
+    ).encode(),
 }
 FORMATS = (*DOCUMENTS, "bagit")
 

@@ -37,32 +37,27 @@ def bag(folder: Path, manifest: Manifest, target: Path, progress: Progress) -> N
         check_room(manifest.total_bytes, free, "for the bag", hint)
         built = workshop / "bag"
         (built / "data").mkdir(mode=FOLDER_MODE, parents=True)
+        name = f"{manifest.resource}@{manifest.release}"
         task = progress.start("copying", manifest.total_bytes)
         for file in manifest.files:
             copied = built / "data" / file.path
             copied.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-            _copy(folder, manifest, file, copied)
+            changed = IntegrityError(
+                f"`{file.path}` of {name} is not as it was fetched", hint=f"covcat verify {name}"
+            )
+            try:
+                source = opened(folder / file.path, follow=False)
+            except OSError as error:  # gone, or a link or a pipe in its place
+                raise changed from error
+            with source:
+                if copy_hashed(source, copied) != (file.sha256, file.bytes):
+                    raise changed
             progress.advance(task, file.bytes)
         progress.finish(task)
         _write_tags(built, folder, manifest)
         sync(built)
         check_new(target)
         built.rename(target)
-
-
-def _copy(folder: Path, manifest: Manifest, file: StoredFile, target: Path) -> None:
-    name = f"{manifest.resource}@{manifest.release}"
-    changed = IntegrityError(
-        f"`{file.path}` of {name} is not as it was fetched", hint=f"covcat verify {name}"
-    )
-    try:
-        source = opened(folder / file.path, follow=False)
-    except OSError as error:  # gone, or a link or a pipe in its place
-        raise changed from error
-    with source:
-        found = copy_hashed(source, target)
-    if found != (file.sha256, file.bytes):
-        raise changed
 
 
 # ---- tag files ---------------------------------------------------------------------------------

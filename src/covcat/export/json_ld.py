@@ -41,12 +41,18 @@ def croissant(manifest: Manifest, resource: Resource | None, sums: str) -> dict[
     """
     releases = resource.releases if resource else ()
     dates = [one.date for one in releases if one.id == manifest.release]
+    summary = resource.summary if resource else manifest.title
+    lost = len(manifest.missing)
+    missing = [f"{lost} file{'' if lost == 1 else 's'} missing"] if lost else []
+    if parts := "; ".join([*manifest.selection, *missing]):  # no part is taken for the whole
+        summary = f"{summary} Not all of the release is here: {parts}."
+    is_short = len(manifest.files) <= MOST_FILES
     tree = {
         "@context": json.loads(_CONTEXT.read_bytes()),
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": manifest.title,
-        "description": _description(manifest, resource),
+        "description": summary,
         "identifier": f"{manifest.resource}@{manifest.release}",
         "version": manifest.release,
         "url": manifest.homepage,
@@ -56,86 +62,63 @@ def croissant(manifest: Manifest, resource: Resource | None, sums: str) -> dict[
         "datePublished": dates[0] if dates else None,
         "sdDatePublished": manifest.created_at,
         "isLiveDataset": False,
-        "distribution": _distribution(manifest.files, sums),
+        "distribution": _objects(manifest.files) if is_short else _sets(manifest.files, sums),
     }
     return {key: value for key, value in tree.items() if value not in (None, "", [])}
 
 
-def _description(manifest: Manifest, resource: Resource | None) -> str:
-    """Return what it is; a part must not be taken for the whole."""
-    summary = resource.summary if resource else manifest.title
-    lost = len(manifest.missing)
-    missing = [f"{lost} file{'' if lost == 1 else 's'} missing"] if lost else []
-    parts = "; ".join([*manifest.selection, *missing])
-    return f"{summary} Not all of the release is here: {parts}." if parts else summary
+def _objects(files: Iterable[StoredFile]) -> list[dict[str, Any]]:
+    return [
+        {
+            "@type": "cr:FileObject",
+            "@id": f"file-{number}",  # a path may hold what no IRI does
+            "name": file.path,
+            "contentUrl": file.path,
+            "contentSize": f"{file.bytes} B",
+            "encodingFormat": media_type(file.path),
+            "sha256": file.sha256,
+        }
+        for number, file in enumerate(files, 1)
+    ]
 
 
-def _distribution(files: tuple[StoredFile, ...], sums: str) -> list[dict[str, Any]]:
-    if len(files) <= MOST_FILES:
-        return [_file_object(number, file) for number, file in enumerate(files, 1)]
+def _sets(files: Iterable[StoredFile], sums: str) -> list[dict[str, Any]]:
+    """Return the sums, then a set for each folder and suffix (one media type), and of the rest."""
     data = sums.encode("utf-8", "surrogateescape")
-    listed = {
-        "@type": "cr:FileObject",
-        "@id": SUMS,
-        "name": SUMS,
-        "description": "the sha256 of every file, as sha256sum -c reads it",
-        "contentUrl": SUMS,
-        "contentSize": f"{len(data)} B",
-        "encodingFormat": "text/plain",
-        "sha256": hashlib.sha256(data).hexdigest(),
-    }
-    return [listed, *_file_sets(files)]
-
-
-def _file_object(number: int, file: StoredFile) -> dict[str, Any]:
-    return {
-        "@type": "cr:FileObject",
-        "@id": f"file-{number}",  # a path may hold what no IRI does
-        "name": file.path,
-        "contentUrl": file.path,
-        "contentSize": f"{file.bytes} B",
-        "encodingFormat": media_type(file.path),
-        "sha256": file.sha256,
-    }
-
-
-def _file_sets(files: Iterable[StoredFile]) -> list[dict[str, Any]]:
-    """Return one set for each folder and suffix, as a set has one media type, and one of the rest.
-
-    The end of a DICOM file's UID is no suffix, and would be one for each file.
-    """
-    counts = Counter(map(_kind, files))
+    found: list[dict[str, Any]] = [
+        {
+            "@type": "cr:FileObject",
+            "@id": SUMS,
+            "name": SUMS,
+            "description": "the sha256 of every file, as sha256sum -c reads it",
+            "contentUrl": SUMS,
+            "contentSize": f"{len(data)} B",
+            "encodingFormat": "text/plain",
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+    ]
+    counts: Counter[tuple[str, str]] = Counter()
+    for file in files:
+        suffix = PurePosixPath(file.path).suffix  # the end of a DICOM file's UID is none
+        top, is_suffix = file.path.partition("/")[0], _SUFFIX.fullmatch(suffix)
+        counts[top, suffix if is_suffix else ""] += 1
     named = sorted(kind for kind, _ in counts.most_common(_MOST_SETS) if kind[1])
     sets: Counter[tuple[str, str]] = Counter()
     for (top, suffix), count in counts.items():
         sets[top, suffix if (top, suffix) in named else ""] += count
-    return [
-        _file_set(
-            number, kind, count, [] if kind[1] else [one for one in named if one[0] == kind[0]]
-        )
-        for number, (kind, count) in enumerate(sorted(sets.items()), 1)
-    ]
-
-
-def _kind(file: StoredFile) -> tuple[str, str]:
-    suffix = PurePosixPath(file.path).suffix
-    return file.path.partition("/")[0], suffix if _SUFFIX.fullmatch(suffix) else ""
-
-
-def _file_set(
-    number: int, kind: tuple[str, str], count: int, others: Iterable[tuple[str, str]]
-) -> dict[str, Any]:
-    top, suffix = kind
-    found: dict[str, Any] = {
-        "@type": "cr:FileSet",
-        "@id": f"set-{number}",
-        "name": f"{top}: {suffix or 'all other files'}",
-        "description": f"{count} file{'' if count == 1 else 's'}",
-        "includes": _globs(top, suffix),
-        "encodingFormat": media_type(f"x{suffix}"),
-    }
-    excludes = [glob for one in others for glob in _globs(*one)]
-    return found | ({"excludes": excludes} if excludes else {})
+    for number, ((top, suffix), count) in enumerate(sorted(sets.items()), 1):
+        one = {
+            "@type": "cr:FileSet",
+            "@id": f"set-{number}",
+            "name": f"{top}: {suffix or 'all other files'}",
+            "description": f"{count} file{'' if count == 1 else 's'}",
+            "includes": _globs(top, suffix),
+            "encodingFormat": media_type(f"x{suffix}"),
+        }
+        others = [] if suffix else [kind for kind in named if kind[0] == top]
+        excludes = [glob for kind in others for glob in _globs(*kind)]
+        found.append(one | ({"excludes": excludes} if excludes else {}))
+    return found
 
 
 def _globs(top: str, suffix: str) -> list[str]:
@@ -155,12 +138,18 @@ def schema_org(resource: Resource, contained: Sequence[Resource] = ()) -> dict[s
     """Return a resource as search engines for data sets read it; `contained` are in it."""
     release = resource.default_release
     names = {"ct": "CT", "xray": "X-ray", "mri": "MRI", "ultrasound": "ultrasound"}
+    # of the DOIs only the data's: a paper's is a citation, a source's is the source's
+    others = {one.key for source in contained for one in source.citation}
+    data = [
+        one for one in resource.citation if one.entry in ("data", "misc") and one.key not in others
+    ]
+    dois = dict.fromkeys(one.fields["doi"] for one in data if "doi" in one.fields)
     tree: dict[str, Any] = {
         "@context": "https://schema.org/",
         "@type": "Dataset",
         "name": resource.title,
         "description": resource.summary,
-        "identifier": _identifiers(resource, contained),
+        "identifier": [f"https://doi.org/{doi}" for doi in dois],
         "alternateName": [resource.id, *resource.aliases],
         "url": resource.homepage,
         "creator": _creators(resource),
@@ -177,19 +166,25 @@ def schema_org(resource: Resource, contained: Sequence[Resource] = ()) -> dict[s
             {"@type": "Dataset", "name": one.title, "url": one.homepage or one.id}
             for one in contained
         ],
-        "distribution": _downloads(resource),
+        "distribution": _downloads(release.files if release else ()),
     }
     return {key: value for key, value in tree.items() if value not in (None, "", [])}
 
 
-def _identifiers(resource: Resource, contained: Iterable[Resource]) -> list[str]:
-    """Return the DOIs of the data; a paper's is a citation, a source's is the source's."""
-    others = {one.key for source in contained for one in source.citation}
-    data = [
-        one for one in resource.citation if one.entry in ("data", "misc") and one.key not in others
+def _downloads(files: Iterable[object]) -> list[dict[str, Any]]:
+    """Return the files that have an address of their own in the catalog."""
+    return [
+        {
+            "@type": "DataDownload",
+            "name": file.name,
+            "contentUrl": file.url,
+            "encodingFormat": media_type(file.name),
+            **({"contentSize": f"{file.bytes} B"} if file.bytes is not None else {}),
+            **({"sha256": file.sha256} if file.sha256 is not None else {}),
+        }
+        for file in files
+        if isinstance(file, WebFile)
     ]
-    dois = [one.fields["doi"] for one in data if "doi" in one.fields]
-    return [f"https://doi.org/{doi}" for doi in dict.fromkeys(dois)]
 
 
 def _creators(resource: Resource) -> list[dict[str, str]]:
@@ -202,21 +197,3 @@ def _license(terms: License) -> str:
     if not terms.spdx.startswith("LicenseRef-"):
         return f"https://spdx.org/licenses/{terms.spdx}.html"
     return terms.url or (f"{terms.spdx}: {terms.note}" if terms.note else terms.spdx)
-
-
-def _downloads(resource: Resource) -> list[dict[str, Any]]:
-    """Return the files of the default release that have an address of their own in the catalog."""
-    release = resource.default_release
-    found = []
-    for file in release.files if release else ():
-        if isinstance(file, WebFile):
-            row = {
-                "@type": "DataDownload",
-                "name": file.name,
-                "contentUrl": file.url,
-                "encodingFormat": media_type(file.name),
-                "contentSize": f"{file.bytes} B" if file.bytes is not None else None,
-                "sha256": file.sha256,
-            }
-            found.append({key: value for key, value in row.items() if value is not None})
-    return found

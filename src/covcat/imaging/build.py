@@ -77,14 +77,14 @@ def tables_of(resource: Resource, release: Release) -> list[LabelTable]:
 def write(
     path: Path, key: str, resource: Resource, release: Release, folder: Path, progress: Progress
 ) -> IndexReport:
-    """Write the index of the release in a folder into a new file.
-
-    Raises:
-        IntegrityError: the manifest or a label table is damaged, or nothing is as the entry says.
-        DiskError: it cannot be written.
-    """
+    """Write the index of the release in a folder into a new file."""
     manifest = load(folder)
-    _check_agreeing(folder, manifest)
+    if (folder / SUMS).exists() and not sums_agree(folder, manifest):
+        # digests were edited or have rotted, and rows would have them
+        raise IntegrityError(
+            f"`{MANIFEST}` and `{SUMS}` say different digests of the same files",
+            hint=f"covcat verify {manifest.resource}@{manifest.release}",
+        )
     doing = "write the image index"
     with (
         disk_errors(doing),
@@ -99,22 +99,17 @@ def write(
         for batch in in_batches(build.records()):
             rows = [tuple(map(one.get, NAMES)) for one in batch]
             base.executemany(f"INSERT INTO images VALUES ({marks})", rows)  # noqa: S608
-        base.create_function("digest", 1, _digest, deterministic=True)
+        base.create_function(
+            "digest",
+            1,
+            lambda text: hashlib.blake2b(text.encode(), digest_size=16).digest(),
+            deterministic=True,
+        )
         base.executescript(_NUMBERED)
         about = [("key", key), ("report", json.dumps(asdict(build.report)))]
         base.executemany("INSERT INTO about VALUES (?, ?)", about)
         base.commit()
     return build.report
-
-
-def _check_agreeing(folder: Path, manifest: Manifest) -> None:
-    """Refuse a manifest whose digests were edited or have rotted: rows would have these."""
-    if (folder / SUMS).exists() and not sums_agree(folder, manifest):
-        name = f"{manifest.resource}@{manifest.release}"
-        raise IntegrityError(
-            f"`{MANIFEST}` and `{SUMS}` say different digests of the same files",
-            hint=f"covcat verify {name}",
-        )
 
 
 @contextmanager
@@ -153,11 +148,23 @@ class _IndexBuild:
             if one.path.startswith(prefix) and not is_litter(path := one.path.removeprefix(prefix))
         }
         self.source = ReleaseFiles(folder, sorted(self.files))
-        self.images = {path for path in self.source.paths if self._is_image(path)}
+        chosen = resource.pictures
+        include, exclude = (chosen.include, chosen.exclude) if chosen else ((), ())
+        globs = [one.path for one in self.tables if one.reader not in matching.OF_IMAGES]
+        self.images = set[str]()
+        self.others: list[str] = []  # without a suffix, but may be images if a row names them
+        for path in self.source.paths:
+            has_suffix = path.lower().endswith(IMAGE_SUFFIXES)
+            if matches(path, exclude):
+                continue
+            if matches(path, include) if include else has_suffix:
+                self.images.add(path)
+            if not has_suffix and not matches(path, globs):
+                self.others.append(path)
         self.masks = {mask for path in self.images for mask in self._masks_of(path)}
         self.images -= self.masks
         self.report.images = len(self.images)
-        self.others = self._find_unsuffixed()
+
         self.broken: set[str] = set()  # images whose reader says so
         self.seen: Counter[str] = Counter()  # records of each image
         self.of_image, self.of_patient = Additions(), Additions()
@@ -237,32 +244,29 @@ class _IndexBuild:
         """Give the rows of a table that are rows of labels, and note what it lacks."""
         file = None
         for row in readers.read_rows(table, self.source):
-            if table.reader in matching.OF_IMAGES and not self._is_picture(row, table):
-                continue
-            if table.reader in ("delimited", "sheet") and row.file != file:
+            name = row.file
+            if table.reader in matching.OF_IMAGES:
+                name, path = table.path, row.image
+                is_known = path is None or path in self.images or path in self.masks
+                if table.reader == "dicom" and not is_known:  # by its content: many lack a suffix
+                    self._add_image(str(path))
+                if "error" in row.cells or path is None:
+                    self.broken.add(row.file)
+                    continue
+                if path not in self.images:
+                    continue
+            elif table.reader in ("delimited", "sheet") and row.file != file:
                 file = row.file
                 if lacking := reading.find_lacking(row):
                     self.report.lacking.append(f"`{file}` has no column {', '.join(lacking)}")
-            name = table.path if table.reader in matching.OF_IMAGES else row.file
             self.report.rows[name] = self.report.rows.get(name, 0) + 1
             yield row
-
-    def _is_picture(self, row: Row, table: LabelTable) -> bool:
-        """Tell if a file is one by its name, or is DICOM by its content: many lack a suffix."""
-        path = row.image if table.reader == "dicom" else None
-        if path is not None and path not in self.images and path not in self.masks:
-            self._add_image(path)
-        if "error" in row.cells or row.image is None:
-            self.broken.add(row.file)
-            return False
-        return row.image in self.images
 
     def _add_image(self, path: str) -> None:
         self.images.add(path)
         self.report.images += 1
 
     def _read_additions(self) -> None:
-        """Read the tables that only add to others."""
         for table in self.tables:
             if table.adds is None:
                 continue
@@ -288,7 +292,6 @@ class _IndexBuild:
         return found
 
     def _complete(self, found: Record, path: str | None, matched: str) -> Record:
-        """Add what the file itself says."""
         name = path or str(found.get("filename") or found.get("patient_id") or "?")
         found |= {
             "image_id": f"{self.resource.id}:{name}",  # numbered where there are several
@@ -316,28 +319,6 @@ class _IndexBuild:
             for place in matching.masks(table, {}, path):
                 if place in self.files and place != path:
                     yield place
-
-    def _find_unsuffixed(self) -> list[str]:
-        """Return the files that may be images if a row names them: no suffix says what they are."""
-        globs = [one.path for one in self.tables if one.reader not in matching.OF_IMAGES]
-        globs += self.resource.pictures.exclude if self.resource.pictures else ()
-        return [
-            path
-            for path in self.source.paths
-            if not path.lower().endswith(IMAGE_SUFFIXES) and not matches(path, globs)
-        ]
-
-    def _is_image(self, path: str) -> bool:
-        chosen = self.resource.pictures
-        if chosen is not None and matches(path, chosen.exclude):
-            return False
-        if chosen is not None and chosen.include:
-            return matches(path, chosen.include)
-        return path.lower().endswith(IMAGE_SUFFIXES)
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 def _shorten(text: str) -> str:

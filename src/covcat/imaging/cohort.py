@@ -121,11 +121,7 @@ class Cohort:
     def judge_rows(
         self, columns: Sequence[str] = COUNTED
     ) -> Iterator[tuple[IndexedRelease, Record, str]]:
-        """Give every row that passes the filters, and why it is left out or "".
-
-        Raises:
-            UsageError: the condition of the user's own is no SQL.
-        """
+        """Give every row that passes the filters, and why it is left out or ""."""
         firsts = self._firsts
         for number, (part, record, why) in enumerate(self._each(columns)):
             if why or firsts is None or number in firsts:
@@ -139,27 +135,23 @@ class Cohort:
         conditions, values = plain.sql()
         text = f"SELECT {', '.join(columns)} FROM images WHERE {conditions} ORDER BY rowid"  # noqa: S608
         for part in self.parts:
-            stricter = self._stricter_in(part)
+            if part.name not in self._stricter:  # images that several rows name; one refuses them
+                several = (
+                    f"SELECT path, {', '.join(_ALLOWS)} FROM images WHERE path IN "  # noqa: S608
+                    "(SELECT path FROM images WHERE image_id <> resource || ':' || path)"
+                )
+                self._stricter[part.name] = {
+                    str(record["path"]): f"{why}, as another row of the image says"
+                    for record in part.index.rows(several)
+                    if (why := self.rule.refusal(record))
+                }
+            stricter = self._stricter[part.name]
             for record in part.index.rows(text, values, plain.where):
                 path = record["path"]
                 if path is None:
                     yield part, record, NOT_HERE
                 else:
                     yield part, record, self.rule.refusal(record) or stricter.get(str(path), "")
-
-    def _stricter_in(self, part: IndexedRelease) -> dict[str, str]:
-        """Return the images that several rows name, any of which refuses them."""
-        if part.name not in self._stricter:
-            text = (
-                f"SELECT path, {', '.join(_ALLOWS)} FROM images WHERE path IN "  # noqa: S608
-                "(SELECT path FROM images WHERE image_id <> resource || ':' || path)"
-            )
-            self._stricter[part.name] = {
-                str(record["path"]): f"{why}, as another row of the image says"
-                for record in part.index.rows(text)
-                if (why := self.rule.refusal(record))
-            }
-        return self._stricter[part.name]
 
     @cached_property
     def _firsts(self) -> frozenset[int] | None:
@@ -181,7 +173,6 @@ class Cohort:
 
 
 def _count(judged: Iterable[tuple[IndexedRelease, Record, str]]) -> CohortCounts:
-    """Go through all rows once."""
     counts, digest = CohortCounts(), hashlib.sha256()
     licenses: dict[tuple[object, ...], LicenseCount] = {}
     places, contents, patients = set[tuple[str, str]](), set[str](), set[str]()

@@ -5,7 +5,6 @@ cohort itself comes last.
 """
 
 import os
-import stat
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,7 +52,15 @@ def to_file(cohort: Cohort, target: Path, form: Form) -> None:
         _write_text(built[0], records.to_json(cohort, form))
         _write_left_out(cohort, built[1])
         if form == "list":
-            _write_list(cohort, built[2])
+            with built[2].open("xb") as stream:
+                for part, record in _chosen(cohort):
+                    line = os.fsencode(_source(part, record))
+                    if b"\n" in line:
+                        raise UsageError(
+                            f"the path of `{part.folder}` has a line break: it fits into no list",
+                            hint="covcat select --as csv",
+                        )
+                    stream.write(line + b"\n")
         else:
             _write_table(built[2], NAMES, (record for _, record in _chosen(cohort, NAMES)))
         sync(workshop)
@@ -78,18 +85,6 @@ def _chosen(
             if is_gone(f"{part.folder}/files/{record['path']}", record["bytes"]):
                 raise _changed(part, record)
             yield part, record
-
-
-def _write_list(cohort: Cohort, path: Path) -> None:
-    with path.open("xb") as stream:
-        for part, record in _chosen(cohort):
-            line = os.fsencode(_source(part, record))
-            if b"\n" in line:
-                raise UsageError(
-                    f"the path of `{part.folder}` has a line break: it fits into no list",
-                    hint="covcat select --as csv",
-                )
-            stream.write(line + b"\n")
 
 
 # ---- a folder ----------------------------------------------------------------------------------
@@ -134,7 +129,19 @@ def _placed(cohort: Cohort, folder: Path, by_copy: bool, progress: Progress) -> 
             done.add(file)
             target = folder / file
             target.parent.mkdir(parents=True, exist_ok=True)
-            (_copy if by_copy else _link)(part, record, target)
+            source = _source(part, record)
+            if by_copy:
+                try:
+                    stream = opened(source, follow=False)
+                except OSError as error:  # gone, or a link or a pipe in its place
+                    raise _changed(part, record) from error
+                with stream:
+                    is_same = copy_hashed(stream, target)[0] == record["sha256"]
+            else:
+                is_same = source.exists() and not is_gone(str(source), record["bytes"])
+                target.symlink_to(source)
+            if not is_same:
+                raise _changed(part, record)
             progress.advance(task, int(record["bytes"] or 0))
         yield {"file": file, **record}
     progress.finish(task)
@@ -142,25 +149,6 @@ def _placed(cohort: Cohort, folder: Path, by_copy: bool, progress: Progress) -> 
 
 def _source(part: IndexedRelease, record: Record) -> Path:
     return part.folder.absolute() / "files" / str(record["path"])
-
-
-def _link(part: IndexedRelease, record: Record, target: Path) -> None:
-    source = _source(part, record)
-    status = source.lstat() if source.exists() else None
-    if status is None or not stat.S_ISREG(status.st_mode) or status.st_size != record["bytes"]:
-        raise _changed(part, record)
-    target.symlink_to(source)
-
-
-def _copy(part: IndexedRelease, record: Record, target: Path) -> None:
-    try:
-        source = opened(_source(part, record), follow=False)
-    except OSError as error:  # gone, or a link or a pipe in its place
-        raise _changed(part, record) from error
-    with source:
-        sha256, _ = copy_hashed(source, target)
-    if sha256 != record["sha256"]:
-        raise _changed(part, record)
 
 
 def _changed(part: IndexedRelease, record: Record) -> IntegrityError:

@@ -2,14 +2,14 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from typing import Literal, get_args
 
 from covcat.catalog import vocabulary
-from covcat.catalog.columns import COLUMNS, NAMES, Record, Value
-from covcat.catalog.entries import Explained, PublishedCounts, Recount, Release, Resource
+from covcat.catalog.columns import COLUMNS, NAMES, Value
+from covcat.catalog.entries import Explained, PublishedCounts, Release, Resource
 from covcat.errors import IntegrityError
 from covcat.imaging.opening import Index
 from covcat.imaging.query import Question
@@ -48,22 +48,8 @@ def count_groups(
     """Count what passes a question, by the values of some columns; over all indexes together.
 
     An image or a patient counts once in a group, however many rows speak of it.
-
-    Raises:
-        UsageError: the condition of the user's own is no SQL, or does more than to look.
     """
-    text, values = _grouped(by, of, question.sql())
-    records = (one for index in indexes for one in index.rows(text, values, question.where))
-    return _sum_up(records, by, of)
-
-
-def _grouped(by: Sequence[str], of: Of, condition: Condition) -> tuple[str, list[str]]:
-    """Return a question for the number of records of each group and key."""
-    sql, values = condition
-    columns = "".join(f"nullif({_spell(one)}, '') AS c{place}, " for place, one in enumerate(by))
-    numbers = ", ".join(str(place + 1) for place in range(len(by) + 1))
-    text = f"SELECT {columns}{_KEYS[of]} AS k, count(*) AS n FROM images"  # noqa: S608
-    return f"{text} WHERE {sql} GROUP BY {numbers}", values
+    return _sum_up(indexes, by, of, question.sql(), question.where)
 
 
 def _spell(column: str) -> str:
@@ -71,48 +57,55 @@ def _spell(column: str) -> str:
     return column if column in NAMES else f"({column}\n)"
 
 
-def _sum_up(records: Iterable[Record], by: Sequence[str], of: Of) -> GroupCounts:
+def _grouped(by: Sequence[str], of: Of, condition: str) -> str:
+    """Return a question for the number of records of each group and key."""
+    columns = "".join(f"nullif({_spell(one)}, '') AS c{place}, " for place, one in enumerate(by))
+    numbers = ", ".join(str(place + 1) for place in range(len(by) + 1))
+    return (
+        f"SELECT {columns}{_KEYS[of]} AS k, count(*) AS n FROM images "  # noqa: S608
+        f"WHERE {condition} GROUP BY {numbers}"
+    )
+
+
+def _sum_up(
+    indexes: Iterable[Index],
+    by: Sequence[str],
+    of: Of,
+    condition: Condition,
+    where: str | None = None,
+) -> GroupCounts:
+    """Add up the records of each group, over all indexes together."""
+    sql, values = condition
+    text = _grouped(by, of, sql)
     distinct = Distinct()
     counts: Counter[Group] = Counter()
-    numbers: dict[Group, int] = {}
-    several = left_out = 0
-    for record in records:
+    places: dict[Group, int] = {}
+    several, left_out, at = 0, 0, by.index("finding") if "finding" in by else -1
+    for record in (one for index in indexes for one in index.rows(text, values, where)):
         number = int(record["n"] or 0)
         if record["k"] is None:
             left_out += number
             continue
-        groups = list(_groups(record, by))
+        cells: Group = tuple(record[f"c{place}"] for place in range(len(by)))
+        groups = [cells]
+        if at >= 0:  # one for each of its findings
+            findings = str(cells[at] or "").split(vocabulary.JOINED)
+            groups = [(*cells[:at], one or None, *cells[at + 1 :]) for one in findings]
         several += number if len(groups) > 1 else 0
         for group in groups:
             if of == "rows":
                 counts[group] += number
             else:
-                place = numbers.setdefault(group, len(numbers))
+                place = places.setdefault(group, len(places))
                 distinct.add(place, record["k"])
     found = distinct.counts()
-    counts.update({group: found[place] for group, place in numbers.items()})
-    return GroupCounts(_sorted(counts, by), several, left_out)
-
-
-def _groups(record: Record, by: Sequence[str]) -> Iterator[Group]:
-    """Give the groups of a record: one for each of its findings."""
-    cells = [record[f"c{place}"] for place in range(len(by))]
-    if "finding" not in by:
-        yield tuple(cells)
-        return
-    place = by.index("finding")
-    for finding in str(cells[place] or "").split(vocabulary.JOINED):
-        yield (*cells[:place], finding or None, *cells[place + 1 :])
-
-
-def _sorted(counts: Counter[Group], by: Sequence[str]) -> tuple[tuple[Group, int], ...]:
-    """Sort by the columns from the left, each in its own order; what is unknown comes last."""
+    counts.update({group: found[place] for group, place in places.items()})
     ranks = [_rank_of(name, number, counts) for number, name in enumerate(by)]
 
-    def place(item: tuple[Group, int]) -> list[Rank]:
+    def rank_group(item: tuple[Group, int]) -> list[Rank]:  # by the columns from the left
         return [rank(cell) for rank, cell in zip(ranks, item[0], strict=True)]
 
-    return tuple(sorted(counts.items(), key=place))
+    return GroupCounts(tuple(sorted(counts.items(), key=rank_group)), several, left_out)
 
 
 Rank = tuple[bool, float, str]
@@ -196,40 +189,34 @@ def recount_table(index: Index, counts: PublishedCounts) -> RecountedTable:
     Raises:
         IntegrityError: the catalog's `recount` cannot be asked.
     """
-    if counts.recount is None:
+    if (recount := counts.recount) is None:
         rows = [Compared(tuple(row[:-1]), int(row[-1]), None, "not counted") for row in counts.rows]
         return RecountedTable(counts, tuple(rows))
+    everything = Question(where=recount.where, with_files_only=False).sql()
+    conditions, anything = list[Condition](), ("1", list[str]())
+    for row in counts.rows:
+        cells = zip(recount.by, row[:-1], strict=True)
+        conditions.append(reduce(_and, (_matching(*cell) for cell in cells), anything))
+    in_a_row = " OR ".join(f"({sql})" for sql, _ in conditions) or "0"
+    values = [value for _, values in conditions for value in values]
+    rest = _and(everything, (f"({in_a_row}) IS NOT TRUE", values))
+    rows = []
     try:
-        return _recounted(index, counts, counts.recount)
+        for (*key, number), condition in zip(counts.rows, conditions, strict=True):
+            published, found = int(number), _count(index, recount.of, _and(everything, condition))
+            explained = next((one for one in recount.differs if one.row == tuple(key)), None)
+            status: Status = "same" if found == published else "differs"
+            if explained is not None:
+                status = "explained" if found == explained.found else "outdated"
+            rows.append(Compared(tuple(key), published, found, status, explained))
+        others = _sum_up([index], recount.by, recount.of, rest).groups
+        rows += [Compared(group, None, number, "in no row") for group, number in others]
+        counted, outside = (_count(index, recount.of, one) for one in (everything, rest))
+        return RecountedTable(counts, tuple(rows), counted, outside)
     except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
         raise IntegrityError(
             f"the published table `{counts.of}`: its `recount` cannot be asked: {error}"
         ) from error
-
-
-def _recounted(index: Index, counts: PublishedCounts, recount: Recount) -> RecountedTable:
-    everything = Question(where=recount.where, with_files_only=False).sql()
-    conditions = [_row_condition(recount.by, row[:-1]) for row in counts.rows]
-    rows = []
-    for (*cells, number), condition in zip(counts.rows, conditions, strict=True):
-        published, found = int(number), _count(index, recount.of, _and(everything, condition))
-        explained = next((one for one in recount.differs if one.row == tuple(cells)), None)
-        status: Status = "same" if found == published else "differs"
-        if explained is not None:
-            status = "explained" if found == explained.found else "outdated"
-        rows.append(Compared(tuple(cells), published, found, status, explained))
-    in_a_row = " OR ".join(f"({sql})" for sql, _ in conditions) or "0"
-    values = [value for _, values in conditions for value in values]
-    rest = _and(everything, (f"({in_a_row}) IS NOT TRUE", values))
-    records = index.rows(*_grouped(recount.by, recount.of, rest))
-    others = _sum_up(records, recount.by, recount.of).groups
-    rows += [Compared(group, None, number, "in no row") for group, number in others]
-    return RecountedTable(
-        counts,
-        tuple(rows),
-        counted=_count(index, recount.of, everything),
-        outside=_count(index, recount.of, rest),
-    )
 
 
 def _and(one: Condition, other: Condition) -> Condition:
@@ -242,14 +229,6 @@ def _count(index: Index, of: Of, condition: Condition) -> int:
     text = f"SELECT count({distinct}{_KEYS[of]}) AS n FROM images WHERE {sql}"  # noqa: S608
     (record,) = index.rows(text, values)
     return int(record["n"] or 0)
-
-
-def _row_condition(by: Sequence[str], cells: Sequence[str]) -> Condition:
-    """Return the condition of a published row: its values, each in its column."""
-    condition: Condition = ("1", [])
-    for column, text in zip(by, cells, strict=True):
-        condition = _and(condition, _matching(column, text))
-    return condition
 
 
 def _matching(column: str, text: str) -> Condition:

@@ -44,16 +44,11 @@ def date(raw: str, order: str | None = None) -> str:
     if found := _YEAR_FIRST.fullmatch(text):
         return _day(found[1], found[3], found[4])
     if found := _THREE.fullmatch(text):
-        return _ordered((found[1], found[3], found[4]), order)
+        numbers = (found[1], found[3], found[4])
+        days = {_in_order(numbers, one) for one in ([order] if order else ("mdy", "dmy"))} - {""}
+        # without a known order only where one day can be meant
+        return days.pop() if len(days) == 1 and (order or len(found[4]) == 4) else ""
     return _with_month(text)
-
-
-def _ordered(numbers: tuple[str, str, str], order: str | None) -> str:
-    """Return a date of three numbers: in a known order, else where only one day can be meant."""
-    if order is not None:
-        return _in_order(numbers, order)
-    days = {_in_order(numbers, one) for one in ("mdy", "dmy")} - {""}
-    return days.pop() if len(days) == 1 and len(numbers[2]) == 4 else ""
 
 
 def _in_order(numbers: tuple[str, str, str], order: str) -> str:
@@ -71,18 +66,17 @@ def _with_month(text: str) -> str:
     if parts and len(parts[0]) >= 3 and any(day.startswith(parts[0]) for day in _DAYS):
         parts = parts[1:]
     years = [one for one in parts if re.fullmatch(_YEAR, one)]
-    months = [number for one in parts if (number := _month(one))]
+    named = [
+        [9] if one == "sept" else [n for n, month in enumerate(_MONTHS, 1) if month.startswith(one)]
+        for one in parts
+        if len(one) >= 3 and one.isalpha()
+    ]
+    months = [str(numbers[0]) for numbers in named if len(numbers) == 1]
     days = [one for one in parts if re.fullmatch(r"[0-9]{1,2}", one)]
     is_whole = len(years) == len(months) == 1 and len(years + months + days) == len(parts)
     if not is_whole or len(days) > 1:
         return ""
     return _day(years[0], months[0], days[0] if days else None)
-
-
-def _month(name: str) -> str:
-    found = [number for number, month in enumerate(_MONTHS, 1) if month.startswith(name)]
-    found = [9] if name == "sept" else found
-    return str(found[0]) if len(name) >= 3 and name.isalpha() and len(found) == 1 else ""
 
 
 def _day(year: str, month: str, day: str | None) -> str:

@@ -28,7 +28,7 @@ from covcat.store.manifest import load, raw
 
 __all__ = ["VERSION", "Index", "here", "index_of"]
 
-VERSION = "5"  # of what covcat makes of the same files
+VERSION = "6"  # of what covcat makes of the same files
 _TRIES = 3  # while another process changes the release
 
 
@@ -96,36 +96,27 @@ def index_of(resource: Resource, release: Release, store: Store, progress: Progr
             return known
         progress.note(f"{origin.name}: making its image index")
         try:
-            made = _make(origin, resource, release, store, progress)
+            store.prepare()
+            with store.workshop() as workshop, disk_errors(f"put the index into `{folder}`"):
+                path = workshop / INDEX
+                path.touch(mode=FILE_MODE)  # sqlite would let only its maker write
+                build.write(path, origin.key, resource, release, folder, progress)
+                seal.append(path)
+                # opened before anybody can remove it; None if it is not of `origin`
+                if (made := open_index(path, origin)) is not None:
+                    path.replace(folder / INDEX)
+                    return made
         except IntegrityError as error:
             hint = error.hint
             if hint is None and _is_altered(tables_of(resource, release), folder):
                 hint = f"covcat verify {origin.name}"
             text = f"{origin.name}: {error.message}"
             raise type(error)(text, cause=error.cause, hint=hint, details=error.details) from error
-        if made is not None:
-            return made
     raise DiskError(
         f"cannot make the image index of {resource.id}@{release.id}: the release changes "
         "while it is read",
         hint="run the same command again when nothing else works on it",
     )
-
-
-def _make(
-    origin: IndexOrigin, resource: Resource, release: Release, store: Store, progress: Progress
-) -> Index | None:
-    """Write an index and open it before anybody can remove it; None if it is not of `origin`."""
-    folder = store.release(resource.id, release.id)
-    store.prepare()
-    with store.workshop() as workshop, disk_errors(f"put the index into `{folder}`"):
-        path = workshop / INDEX
-        path.touch(mode=FILE_MODE)  # sqlite would let only its maker write
-        build.write(path, origin.key, resource, release, folder, progress)
-        seal.append(path)
-        if (made := open_index(path, origin)) is not None:
-            path.replace(folder / INDEX)
-        return made
 
 
 def _is_altered(tables: Iterable[LabelTable], folder: Path) -> bool:
@@ -146,30 +137,25 @@ def _origin_of(folder: Path, resource: Resource, release: Release) -> IndexOrigi
     """Return what an index of the release is made of now."""
     words = packaged_catalog() / "vocabulary" / "terms.yaml"
     manifest, tables = raw(folder), tables_of(resource, release)
+    states = set()  # size and time of the tables: somebody may have mended one by hand
     with disk_errors("read the label tables"):
+        for table in tables:
+            place, _, name = table.path.rpartition("/")
+            if table.reader in matching.OF_IMAGES or set(place) & set("*?["):
+                continue
+            with suppress(OSError), os.scandir(folder / "files" / place) as entries:
+                for one in entries:
+                    if fnmatchcase(one.name, name):
+                        state = one.stat()
+                        states.add((f"{place}/{one.name}", state.st_size, state.st_mtime_ns))
         parts = [
             VERSION.encode(),
             manifest,
             words.read_bytes(),
             repr((tables, resource.pictures, resource.license)).encode(),
-            repr(_states(folder / "files", tables)).encode(),
+            repr(sorted(states)).encode(),
         ]
     whole = hashlib.sha256()
     for part in parts:
         whole.update(hashlib.sha256(part).digest())
     return IndexOrigin(resource.id, release.id, whole.hexdigest(), manifest)
-
-
-def _states(folder: Path, tables: Iterable[LabelTable]) -> list[tuple[str, int, int]]:
-    """Return size and time of the tables: somebody may have mended one by hand."""
-    found = set()
-    for table in tables:
-        place, _, name = table.path.rpartition("/")
-        if table.reader in matching.OF_IMAGES or set(place) & set("*?["):
-            continue
-        with suppress(OSError), os.scandir(folder / place) as entries:
-            for one in entries:
-                if fnmatchcase(one.name, name):
-                    state = one.stat()
-                    found.add((f"{place}/{one.name}", state.st_size, state.st_mtime_ns))
-    return sorted(found)

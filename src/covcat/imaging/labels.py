@@ -46,31 +46,31 @@ class LabelReader:
             for name, words in (table.values or {}).items()
         }
         self._whole = _licence_of_all(resource, table)
-        days = _days_before if table.offset_from == "image" else _offset
+        sign = -1 if table.offset_from == "image" else 1  # days from the image, or since an event
         works: dict[str, Callable[[str], Value]] = {
             "age": _age,
-            "offset": days,
+            "offset": lambda raw: (
+                sign * days if isinstance(days := vocabulary.number(raw), int) else None
+            ),
             "date": lambda raw: date(raw, table.dates) or None,
         }
         for name, kind in vocabulary.LISTS.items():
             if name != "finding":
-                works[name] = partial(_term, kind, (table.values or {}).get(name, {}))
+                own = (table.values or {}).get(name, {})
+                works[name] = partial(vocabulary.term, kind, own=own)
         self._meanings = {name: _remembered(work) for name, work in works.items()}
         self._finding = _remembered(self._find_finding)
         self._terms = _remembered(lambda raw: terms_of(raw, self._whole))
 
     def record(self, row: Row) -> Record:
-        """Return the labels of a row; what the files say of the image is not in it.
-
-        Raises:
-            IntegrityError: a cell holds what must be rows of its own.
-        """
+        """Return the labels of a row; what the files say of the image is not in it."""
         table, raw = self._table, self._raw(row)
         found: Record = {
             name: None if self._is_blank(name, value) else value for name, value in raw.items()
         }
         for name, meaning in self._meanings.items():
-            found[name] = meaning(raw[name])
+            value = meaning(raw[name])
+            found[name] = None if value == "" else value
         number = str(found["patient_id"] or "").strip()
         found["patient_id"] = f"{self._resource.id}:{number}" if number else None
         found |= self._finding(raw["finding"])
@@ -83,7 +83,12 @@ class LabelReader:
                 name: writable(value) if isinstance(value, str) else value
                 for name, value in found.items()
             }
-        return found | self._terms(str(found["license"] or "")) | self._disputed(row)
+        found |= self._terms(str(found["license"] or ""))
+        for one in table.disputed:  # others contradict the licence of the row
+            if one.has in (_cell(row.cells, one.column) or ""):
+                stated = {f"allows_{use}": getattr(one.allows, use) for use in vocabulary.USES}
+                return {**found, "license_spdx": None, **stated}
+        return found
 
     def find_lacking(self, row: Row) -> list[str]:
         """Say what the entry names and the table of a row does not have.
@@ -113,14 +118,6 @@ class LabelReader:
             )
         found = [f"`{_OR.join(columns)}` ({label})" for label, columns in lacking.items()]
         return found + [f"`{one}` (name of the image)" for one in unnamed]
-
-    def _disputed(self, row: Row) -> Record:
-        """Return the terms that count where others contradict the licence of a row."""
-        for one in self._table.disputed:
-            if one.has in (_cell(row.cells, one.column) or ""):
-                stated = {f"allows_{use}": getattr(one.allows, use) for use in vocabulary.USES}
-                return {"license_spdx": None, **stated}
-        return {}
 
     def _is_blank(self, name: str, raw: str) -> bool:
         """Tell a place holder from a value: a word of the table's own is one, whatever it looks."""
@@ -152,20 +149,15 @@ class LabelReader:
             text = (row.image or row.file) if column == "path" else _cell(cells, column)
             hit = pattern.search(text or "")
             found[name] = (hit[1] or "") if hit else ""
-        self._check_one_line(found, row)
-        return found | (self._table.constants or {})
-
-    def _check_one_line(self, found: Mapping[str, str], row: Row) -> None:
-        """Refuse a cell that swallowed the rows after it, of which a stray quote made one."""
-        if self._table.reader != "delimited":
-            return
-        for name, value in found.items():
+        for name, value in found.items() if self._table.reader == "delimited" else ():
             if "\n" in value and name not in _TEXTS and delimiter_of(self._table) in value:
-                first, *_ = value.split("\n")
+                # it swallowed the rows after it, of which a stray quote made one
                 raise IntegrityError(
-                    f"the table `{row.file}` is damaged: the {name} that begins with `{first}` "
-                    f"holds {value.count(chr(10))} more lines: a quote before it is not closed"
+                    f"the table `{row.file}` is damaged: the {name} that begins with "
+                    f"`{value.partition(chr(10))[0]}` holds {value.count(chr(10))} more lines: "
+                    "a quote before it is not closed"
                 )
+        return found | (self._table.constants or {})
 
     def _find_places(self, names: tuple[str, ...]) -> dict[str, list[str]]:
         """Return in which columns of a row's own each label may stand, in order."""
@@ -198,24 +190,9 @@ def _remembered(work: Callable[[str], _T]) -> Callable[[str], _T]:
     return lambda text: known(text) if len(text) <= _SHORT else work(text)
 
 
-def _term(kind: str, own: Mapping[str, str], raw: str) -> Value:
-    return vocabulary.term(kind, raw, own) or None
-
-
 def _age(raw: str) -> Value:
     years = vocabulary.number(raw)
     return years if years is not None and 0 <= years <= OLDEST else None
-
-
-def _offset(raw: str) -> Value:
-    days = vocabulary.number(raw)
-    return days if isinstance(days, int) else None
-
-
-def _days_before(raw: str) -> Value:
-    """Turn the days from an image to an event into the days since that event."""
-    days = _offset(raw)
-    return -days if isinstance(days, int) else None
 
 
 def _licence_of_all(resource: Resource, table: LabelTable | None = None) -> License | None:
@@ -244,11 +221,7 @@ def terms_of(raw: str, whole: License | None) -> Record:
 
 
 def merge(one: Record, further: Iterable[Record]) -> Record:
-    """Fill the blanks of a record with what other rows say of the same image, in their order.
-
-    Raises:
-        IntegrityError: they say more than one record holds.
-    """
+    """Fill the blanks of a record with what other rows say of the same image, in their order."""
     rows = iter(further)
     if (first := next(rows, None)) is None:
         return one

@@ -61,7 +61,9 @@ class Index:
         base.row_factory = sqlite3.Row
         base.set_progress_handler(self._limit.is_over, _STEPS)
         base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
-        base.set_authorizer(_allow_reading)
+        base.set_authorizer(
+            lambda action, *_: sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
+        )
         weakref.finalize(self, base.close)
 
     def rows(
@@ -137,10 +139,21 @@ def _check(base: sqlite3.Connection, origin: IndexOrigin) -> Index | None:
     if [row[0] for row in base.execute("SELECT sql FROM sqlite_master")] != list(SCHEMA):
         return None
     about = dict(base.execute("SELECT key, value FROM about").fetchall())
-    if about["key"] != origin.key:
+    strange = "SELECT 1 FROM images WHERE resource IS NOT ? OR release IS NOT ? LIMIT 1"
+    own = (origin.resource, origin.release)
+    if about["key"] != origin.key or base.execute(strange, own).fetchone():
         return None
-    report = _report(json.loads(about["report"]))
-    return Index(base, origin.name, report) if _has_only_own_paths(base, origin) else None
+    rows = json.loads(origin.manifest)["files"]
+    files = {row["path"]: (row["sha256"], row["bytes"]) for row in rows}
+    images = "SELECT path, sha256, bytes FROM images WHERE path IS NOT NULL"
+    for path, sha256, size in base.execute(images):
+        if files.get(f"files/{path}") != (sha256, size) or unsafe_name(path) is not None:
+            return None
+    masks = "SELECT DISTINCT mask_path FROM images WHERE mask_path IS NOT NULL"
+    for (mask,) in base.execute(masks):
+        if f"files/{mask}" not in files or unsafe_name(mask):
+            return None
+    return Index(base, origin.name, _report(json.loads(about["report"])))
 
 
 def _report(tree: Mapping[str, Any]) -> IndexReport:
@@ -156,30 +169,11 @@ def _report(tree: Mapping[str, Any]) -> IndexReport:
     return found
 
 
-def _has_only_own_paths(base: sqlite3.Connection, origin: IndexOrigin) -> bool:
-    """Tell if rows are of this release, and each file that one names is as the manifest has it."""
-    strange = "SELECT 1 FROM images WHERE resource IS NOT ? OR release IS NOT ? LIMIT 1"
-    if base.execute(strange, (origin.resource, origin.release)).fetchone():
-        return False
-    rows = json.loads(origin.manifest)["files"]
-    files = {row["path"]: (row["sha256"], row["bytes"]) for row in rows}
-    images = "SELECT path, sha256, bytes FROM images WHERE path IS NOT NULL"
-    masks = "SELECT DISTINCT mask_path FROM images WHERE mask_path IS NOT NULL"
-    return all(
-        files.get(f"files/{path}") == (sha256, size) and unsafe_name(path) is None
-        for path, sha256, size in base.execute(images)
-    ) and all(f"files/{mask}" in files and not unsafe_name(mask) for (mask,) in base.execute(masks))
-
-
 def _to_value(value: Value | bytes) -> Value:
     """Return a value of a cell: 65.0 years are 65."""
     if isinstance(value, bytes):
         raise sqlite3.OperationalError("a value is neither text nor number")
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _allow_reading(action: int, *_: object) -> int:
-    return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
 
 
 class _TimeLimit:

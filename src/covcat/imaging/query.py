@@ -72,11 +72,7 @@ class Question:
 
 
 def select(index: Index, question: Question) -> Iterator[Record]:
-    """Give the records of one index that pass, in its order.
-
-    Raises:
-        UsageError: the condition of the user's own is no SQL, or does more than to look.
-    """
+    """Give the records of one index that pass, in its order."""
     conditions, values = question.sql()
     columns = ", ".join(NAMES)
     if question.one_per is None:

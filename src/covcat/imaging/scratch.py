@@ -66,11 +66,7 @@ class Distinct:
         self._base = _open_scratch(self, f"{table} WITHOUT ROWID")
 
     def add(self, group: int, key: Value) -> None:
-        """Add a key to a group, which may have it already.
-
-        Raises:
-            DiskError: there is no room for so many.
-        """
+        """Add a key to a group, which may have it already."""
         with sqlite_errors("count"):
             self._base.execute("INSERT OR IGNORE INTO keys VALUES (?, ?)", (group, key))
 

@@ -8,7 +8,7 @@ import csv
 import io
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
@@ -28,14 +28,13 @@ _BATCH, _BATCH_LETTERS = 1000, 4_000_000  # records that are in memory together,
 def write_csv(stream: TextIO, columns: tuple[str, ...], records: Iterable[Record]) -> int:
     """Write comma separated values; a blank is an empty cell."""
     rows = ([_tame(name, one.get(name)) for name in columns] for one in records)
-    lines = (_csv_row(cells) for cells in chain([columns], rows))
-    return _write_lines(stream, lines) - 1
-
-
-def _csv_row(cells: Sequence[Value]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerow(cells)  # it quotes a bare CR only where rows end in CR LF
-    return text.getvalue().removesuffix("\r\n")
+    count = -1  # the header is none
+    for cells in chain([columns], rows):
+        row = io.StringIO(newline="")
+        csv.writer(row).writerow(cells)  # it quotes a bare CR only where rows end in CR LF
+        stream.write(row.getvalue().removesuffix("\r\n") + "\n")
+        count += 1
+    return count
 
 
 def _tame(name: str, value: Value) -> Value:

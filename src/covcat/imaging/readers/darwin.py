@@ -43,24 +43,21 @@ def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
             return
     try:
         with limits.unzipped(file, path) as packed:
-            for one in _annotations(packed, path):
+            found = [
+                one
+                for one in packed.infolist()
+                if one.filename.lower().endswith(".json")
+                and not one.filename.startswith("__MACOSX/")
+            ]
+            if not found:
+                raise IntegrityError(f"the zip `{path}` holds no JSON, expected Darwin annotations")
+            if sum(one.file_size for one in found) > _MAX_TOTAL:
+                raise IntegrityError(f"the zip `{path}` unpacks to more than {_MAX_TOTAL:,} bytes")
+            for one in found:
                 with limits.member(packed, one, path) as member:
                     yield Row(_read_cells(f"{path}/{one.filename}", member), path)
     except _BROKEN as error:
         raise IntegrityError(f"the zip `{path}` cannot be read: {error}") from error
-
-
-def _annotations(packed: zipfile.ZipFile, path: str) -> list[zipfile.ZipInfo]:
-    found = [
-        one
-        for one in packed.infolist()
-        if one.filename.lower().endswith(".json") and not one.filename.startswith("__MACOSX/")
-    ]
-    if not found:
-        raise IntegrityError(f"the zip `{path}` holds no JSON, expected Darwin annotations")
-    if sum(one.file_size for one in found) > _MAX_TOTAL:
-        raise IntegrityError(f"the zip `{path}` unpacks to more than {_MAX_TOTAL:,} bytes")
-    return found
 
 
 def _read_cells(place: str, stream: IO[bytes]) -> dict[str, str]:
@@ -86,11 +83,11 @@ def _read_cells(place: str, stream: IO[bytes]) -> dict[str, str]:
 
 def _cells(tree: dict[str, Any]) -> dict[str, str]:
     image = dict(tree["image"])
-    cells = {
-        "filename": _text(image.pop("original_filename", None)),
-        "width": _text(image.pop("width", None)),
-        "height": _text(image.pop("height", None)),
-    }
+    cells = dict[str, str]()
+    for key in ("original_filename", "width", "height"):
+        value = image.pop(key, "")
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        cells[key.removeprefix("original_")] = "" if value is None else text
     lungs, tags, rest = 0, dict[str, list[str]](), list[Any]()
     for one in tree["annotations"]:
         name = one.get("name") if isinstance(one, dict) else None
@@ -114,9 +111,3 @@ def _cells(tree: dict[str, Any]) -> dict[str, str]:
     kept = {key: value for key, value in image.items() if key not in _ADDRESSES}
     other |= {key: value for key, value in (("image", kept), ("annotations", rest)) if value}
     return {**cells, "other": json.dumps(other, ensure_ascii=False) if other else ""}
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -30,15 +30,19 @@ def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
     Further columns of one name are called `NAME#2`, cells beyond the header `#N`.
     """
     csv.field_size_limit(min(sys.maxsize, 1 << 30))
+    between = delimiter_of(table)
     try:
         with file.open(encoding=table.encoding or "utf-8-sig", newline="") as stream:
-            records = _records(_without(lines(stream, path), table.comment), path, table)
+            records = _records(lines(stream, path), path, table)
             names = unique(list(table.header) or next(records, ([], 0, []))[0])
             width = len(names)
             for cells, first, own in records:
                 if not any(map(str.strip, cells)):
                     continue
-                if len(own) > 1 and _are_rows(own, width, delimiter_of(table)):
+                # A pair of stray quotes made one record of several if each of its lines has as many
+                # cells as the table, of three or more, and none a blank after a comma.
+                is_prose = len(own) < 2 or any(f"{between} " in line for line in own)
+                if not is_prose and all(line.count(between) == width - 1 > 1 for line in own):
                     raise _mismatch(path, first)
                 cells += [""] * (len(names) - len(cells))  # what a row leaves out is blank
                 names = enough(names, len(cells))
@@ -54,14 +58,17 @@ def _records(
     own: list[str] = []
 
     def kept() -> Iterator[str]:
-        size = 0
+        size, is_before = 0, table.comment is not None
         for line in stream:
-            size = weight(line) + (size if own else 0)
+            is_before = is_before and line.startswith(table.comment or "")
+            # comments before the header are blank lines, which still count
+            text = "\n" if is_before else line
+            size = weight(text) + (size if own else 0)
             if size > MOST_BYTES:
                 what = f"the row of `{path}` that begins in line {first}"
                 raise too_much(what, MOST_BYTES, "bytes", cause=_QUOTES)
-            own.append(line)
-            yield line
+            own.append(text)
+            yield text
 
     reader = csv.reader(
         kept(),
@@ -82,29 +89,12 @@ def _records(
         raise _mismatch(path, first) from error
 
 
-def _are_rows(lines: Sequence[str], width: int, delimiter: str) -> bool:
-    """Tell lines that a pair of stray quotes made one record from a text of several lines.
-
-    Each has as many cells as the table, of three or more, and none a blank after a comma.
-    """
-    is_prose = any(f"{delimiter} " in line for line in lines)
-    return not is_prose and all(line.count(delimiter) == width - 1 > 1 for line in lines)
-
-
 def _mismatch(path: str, first: int) -> IntegrityError:
     return IntegrityError(
         f"the table `{path}` is damaged: the quotes of the record that begins in line {first} do "
         "not match",
         cause=_QUOTES,
     )
-
-
-def _without(lines: Iterator[str], comment: str | None) -> Iterator[str]:
-    """Blank the lines of comment before the header: they still count."""
-    is_before = comment is not None
-    for line in lines:
-        is_before = is_before and line.startswith(comment or "")
-        yield "\n" if is_before else line
 
 
 def unique(header: Sequence[str]) -> list[str]:

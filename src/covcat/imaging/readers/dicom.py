@@ -32,24 +32,15 @@ _MOST = 1 << 21  # bytes of a header; real ones end within the first 256 kB
 
 
 def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
-    """Give a row for a file; if it cannot be read, one with the cell `error`.
-
-    Raises:
-        UsageError: pydicom is not installed.
-    """
+    """Give a row for a file; if it cannot be read, one with the cell `error`."""
     del table
-    yield _read_row(path, file, _load_tags())
-
-
-def _load_tags() -> dict[str, int]:
-    """Return the tags of the keywords, as pydicom knows them."""
     try:
         known = import_module("pydicom").datadict.keyword_dict
     except ImportError as error:
         raise UsageError(
             "DICOM headers need the package pydicom", hint="pip install 'covcat[dicom]'"
         ) from error
-    return {keyword: known[keyword] for keyword in _KEYWORDS}
+    yield _read_row(path, file, {keyword: known[keyword] for keyword in _KEYWORDS})
 
 
 def _read_row(path: str, file: Path, tags: Mapping[str, int]) -> Row:
@@ -88,20 +79,15 @@ def _cells(tags: Mapping[str, int], elements: Mapping[int, bytes], order: str) -
         if keyword in _NUMBERS:  # unsigned shorts, several as DICOM joins them
             numbers = struct.unpack(f"{order}{len(value) // 2}H", value)
             cells[keyword] = "\\".join(map(str, numbers))
+        elif value.isascii() and b"\x1b" not in value:
+            cells[keyword] = _unpad(value)
         else:
-            cells[keyword] = _decode(value, character_sets)
+            charset = import_module("pydicom.charset")
+            with warnings.catch_warnings(action="ignore"):
+                encodings = charset.convert_encodings(character_sets)
+                text = str(charset.decode_bytes(value.rstrip(b"\0 "), encodings, set()))
+            cells[keyword] = _unpad(value) if "\ufffd" in text else text
     return cells
-
-
-def _decode(value: bytes, character_sets: list[str]) -> str:
-    """Return a value without its padding."""
-    if value.isascii() and b"\x1b" not in value:
-        return _unpad(value)
-    charset = import_module("pydicom.charset")
-    with warnings.catch_warnings(action="ignore"):
-        encodings = charset.convert_encodings(character_sets)
-        text = str(charset.decode_bytes(value.rstrip(b"\0 "), encodings, set()))
-    return _unpad(value) if "\ufffd" in text else text
 
 
 def _unpad(value: bytes) -> str:

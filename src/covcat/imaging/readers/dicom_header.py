@@ -81,7 +81,14 @@ def _walk(data: FileBytes, place: int, order: str) -> Iterator[tuple[int, int, i
     """Give tag, place, place of the value and length of every element at the top level."""
     is_explicit, depth = _has_kind(data.some(place + 4, 2)), 0  # whatever the file calls itself
     while len(data.some(place, 8)) == 8:
-        tag, length, value = _element(data, place, order, is_explicit)
+        head, value = data.at(place, 8), place + 8
+        group, element, kind, length = struct.unpack(f"{order}HH2sH", head)
+        tag = group << 16 | element
+        if not is_explicit or group == 0xFFFE or not _has_kind(kind):  # some sequences are implicit
+            (length,) = struct.unpack(f"{order}L", head[4:])
+        elif kind in _LONG:
+            (length,) = struct.unpack(f"{order}L", data.at(value, 4))
+            value += 4
         if tag in _ENDS:
             depth, place = depth - 1, value
             continue
@@ -93,20 +100,6 @@ def _walk(data: FileBytes, place: int, order: str) -> Iterator[tuple[int, int, i
             place = value + length
     if depth or place > data.size or data.is_spent:
         raise EOFError("it is cut")
-
-
-def _element(data: FileBytes, place: int, order: str, is_explicit: bool) -> tuple[int, int, int]:
-    """Return tag and length of an element, and where its value starts."""
-    head = data.at(place, 8)
-    group, element, kind, short = struct.unpack(f"{order}HH2sH", head)
-    if not is_explicit or group == 0xFFFE or not _has_kind(kind):  # some sequences are implicit
-        (length,) = struct.unpack(f"{order}L", head[4:])
-    elif kind in _LONG:
-        (length,) = struct.unpack(f"{order}L", data.at(place + 8, 4))
-        place += 4
-    else:
-        length = short
-    return group << 16 | element, length, place + 8
 
 
 def _has_kind(letters: bytes) -> bool:

@@ -50,11 +50,7 @@ class FileBytes:
         return self._block[begin : begin + size]
 
     def find(self, wanted: bytes, place: int) -> int:
-        """Return where `wanted` is next.
-
-        Raises:
-            EOFError: nowhere, or too many bytes have been read.
-        """
+        """Return where `wanted` is next."""
         while len(piece := self.some(place, self.ahead)) >= len(wanted):
             if (found := piece.find(wanted)) >= 0:
                 return place + found

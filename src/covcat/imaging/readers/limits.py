@@ -33,11 +33,7 @@ def weight(text: str) -> int:
 
 
 def lines(stream: TextIO, path: str) -> Iterator[str]:
-    """Give the lines of a table with their ends.
-
-    Raises:
-        IntegrityError: one is longer than any row, or nothing comes for long.
-    """
+    """Give the lines of a table with their ends."""
     number = last = 0  # the line that said something
     while line := stream.readline(MOST_BYTES + 1):
         number += 1
@@ -55,12 +51,7 @@ def lines(stream: TextIO, path: str) -> Iterator[str]:
 
 @contextmanager
 def unzipped(file: Path, path: str) -> Iterator[zipfile.ZipFile]:
-    """Open a zip whose directory is of a size to be read.
-
-    Raises:
-        IntegrityError: it is larger.
-        zipfile.BadZipFile: it is no zip.
-    """
+    """Open a zip whose directory is of a size to be read."""
     with _Sparing(file) as raw:
         raw.called = path
         with zipfile.ZipFile(raw) as packed:
@@ -68,12 +59,7 @@ def unzipped(file: Path, path: str) -> Iterator[zipfile.ZipFile]:
 
 
 def member(packed: zipfile.ZipFile, name: str | zipfile.ZipInfo, path: str) -> IO[bytes]:
-    """Open a member of a zip that is unpacked piece by piece.
-
-    Raises:
-        IntegrityError: it is packed in another way.
-        KeyError: there is none of the name.
-    """
+    """Open a member of a zip that is unpacked piece by piece."""
     one = name if isinstance(name, zipfile.ZipInfo) else packed.getinfo(name)
     if one.compress_type not in _PACKED:
         raise IntegrityError(

@@ -7,6 +7,7 @@ as in nifti-2.
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -68,17 +69,14 @@ def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
     if found is None:
         yield Row({"error": "no NIfTI header"}, path)
     else:
-        yield Row(_cells(found), path, path)
-
-
-def _cells(found: NiftiHeader) -> dict[str, str]:
-    return {
-        **{f"dim{axis}": str(size) for axis, size in enumerate(found.dim, 1)},
-        "datatype": str(found.datatype),
-        "bitpix": str(found.bitpix),
-        **{f"pixdim{axis}": size for axis, size in enumerate(found.pixdim[:3], 1)},
-        "descrip": found.descrip,
-    }
+        cells = {
+            **{f"dim{axis}": str(size) for axis, size in enumerate(found.dim, 1)},
+            "datatype": str(found.datatype),
+            "bitpix": str(found.bitpix),
+            **{f"pixdim{axis}": size for axis, size in enumerate(found.pixdim[:3], 1)},
+            "descrip": found.descrip,
+        }
+        yield Row(cells, path, path)
 
 
 def read_header(data: FileBytes) -> NiftiHeader | None:
@@ -88,7 +86,10 @@ def read_header(data: FileBytes) -> NiftiHeader | None:
         zlib.error: the packed bytes are damaged.
     """
     if data.head[:2] == b"\x1f\x8b":
-        head = _unpacked(data)
+        unpacker, head, place = zlib.decompressobj(31), b"", 0  # of a bomb never all
+        while len(head) < _SIZE and not unpacker.eof and (piece := data.some(place, _PIECE)):
+            head += unpacker.decompress(piece, _SIZE - len(head))
+            place += len(piece)
     else:
         head = data.some(0, _SIZE) if data.head[:4] in STARTS else b""
     for order in "<>":
@@ -98,55 +99,36 @@ def read_header(data: FileBytes) -> NiftiHeader | None:
     return None
 
 
-def _unpacked(data: FileBytes) -> bytes:
-    """Return the first bytes within gzip's, and never all of a bomb."""
-    unpacker, head, place = zlib.decompressobj(31), b"", 0
-    while len(head) < _SIZE and not unpacker.eof and (piece := data.some(place, _PIECE)):
-        head += unpacker.decompress(piece, _SIZE - len(head))
-        place += len(piece)
-    return head
-
-
 def _parsed(head: bytes, order: str, form: _Version) -> NiftiHeader | None:
     if head[form.magic_at : form.magic_at + 4] not in form.magic:
         return None
-    count, *sizes = _unpack(head, order, form.dim)
+    count, *sizes = struct.unpack_from(order + form.dim[0], head, form.dim[1])
     if not 1 <= count <= 7:
         return None
-    datatype, bitpix = _unpack(head, order, form.kind)
+    datatype, bitpix = struct.unpack_from(order + form.kind[0], head, form.kind[1])
     pixdim = struct.unpack_from(order + form.pixdim[0], head, form.pixdim[1])
+    descrip = head[form.descrip_at : form.descrip_at + 80].partition(b"\0")[0]
+    try:
+        text = descrip.decode("utf-8")
+    except UnicodeDecodeError:
+        text = descrip.decode("latin-1")
     return NiftiHeader(
         tuple(sizes[:count]),
         datatype,
         bitpix,
         tuple(_shortest(size, form.pixdim[0]) for size in pixdim[1 : count + 1]),
-        _decode(head[form.descrip_at : form.descrip_at + 80]),
+        text,
     )
-
-
-def _unpack(head: bytes, order: str, field: tuple[str, int]) -> tuple[int, ...]:
-    return struct.unpack_from(order + field[0], head, field[1])
 
 
 def _shortest(size: float, form: str) -> str:
     """Return the shortest text that is this number: 0.7, not 0.699999988079071."""
     if form == "8d" or size != size or abs(size) == float("inf"):
         return str(size)
-    return next(
-        text for digits in range(1, 10) if _as_float32(text := f"{size:.{digits}g}") == size
-    )
-
-
-def _as_float32(text: str) -> float:
-    try:
-        return float(struct.unpack("<f", struct.pack("<f", float(text)))[0])
-    except OverflowError:  # rounded up beyond the largest
-        return float("inf")
-
-
-def _decode(field: bytes) -> str:
-    text = field.partition(b"\0")[0]
-    try:
-        return text.decode("utf-8")
-    except UnicodeDecodeError:
-        return text.decode("latin-1")
+    text = ""
+    for digits in range(1, 10):
+        text = f"{size:.{digits}g}"
+        with suppress(OverflowError):  # rounded up beyond the largest
+            if struct.unpack("<f", struct.pack("<f", float(text)))[0] == size:
+                break
+    return text

@@ -73,7 +73,6 @@ class _Workbook:
             self._read_formats(part)
 
     def rows(self, title: str | None) -> Iterator[list[str]]:
-        """Give the cells of every row."""
         known = self._sheets
         part = known.get(title) if title else next(iter(known.values()), None)
         if part is None:
@@ -99,7 +98,10 @@ class _Workbook:
             case "b":
                 return "TRUE" if text in ("1", "true") else "FALSE"
             case "d":
-                return _date(text)
+                for read in (datetime.datetime.fromisoformat, datetime.time.fromisoformat):
+                    with suppress(ValueError):
+                        return _iso(read(text))
+                return text  # neither date nor time: as it is written
             case "n":
                 return self._number(text, int(style or 0))
             case "inlineStr":
@@ -132,7 +134,6 @@ class _Workbook:
     # ---- parts ---------------------------------------------------------------------------------
 
     def _read_main(self, part: str, relations: dict[str, tuple[str, str]]) -> None:
-        """Read which sheets there are, and how dates are counted."""
         for _, name, given, _ in self._events(part):
             if given is None:
                 continue
@@ -169,7 +170,11 @@ class _Workbook:
                 continue
             number = int(given.get("numFmtId") or 0)
             if (around, name) == ("numFmts", "numFmt"):
-                kinds[number] = self._kind_of(given.get("formatCode", ""))
+                from openpyxl.styles.numbers import is_date_format, is_timedelta_format  # type: ignore[import-untyped]
+
+                code = given.get("formatCode", "")
+                is_date = self._dates if is_date_format(code) else None
+                kinds[number] = self._times if is_timedelta_format(code) else is_date
             elif (around, name) == ("cellXfs", "xf"):
                 default = self._dates if number in _BUILTIN_DATES else None
                 if (kind := kinds.get(number, default)) is not None:
@@ -177,13 +182,6 @@ class _Workbook:
                 count += 1
             if max(count, len(kinds)) > _MOST_FORMATS:
                 raise too_much(f"the workbook `{self._path}`", _MOST_FORMATS, "formats of cells")
-
-    def _kind_of(self, code: str) -> set[int] | None:
-        from openpyxl.styles.numbers import is_date_format, is_timedelta_format  # type: ignore[import-untyped]
-
-        if is_timedelta_format(code):
-            return self._times
-        return self._dates if is_date_format(code) else None
 
     def _first(self, relations: dict[str, tuple[str, str]], kind: str) -> str | None:
         """Return the part of a kind that there is: some programs name one and do not write it."""
@@ -269,7 +267,6 @@ class _Texts:
         self._bytes, self._ends = bytearray(), array("I")
 
     def add(self, text: str) -> None:
-        """Keep one more."""
         self._bytes += text.encode("utf-8", "surrogatepass")
         if len(self._bytes) > _MOST_TEXTS:
             raise too_much(self._what, _MOST_TEXTS, "bytes of texts")
@@ -278,11 +275,6 @@ class _Texts:
             raise too_much(self._what, _MOST_CELLS, "texts")
 
     def get(self, number: int) -> str:
-        """Return one.
-
-        Raises:
-            ValueError: there are not so many.
-        """
         if not 0 <= number < len(self._ends):
             raise ValueError(f"there is no shared text {number}")
         begin = self._ends[number - 1] if number else 0
@@ -292,14 +284,6 @@ class _Texts:
 def _is_text(around: str, name: str, text: str) -> bool:
     """Tell a piece of a string or of its runs from what helps to pronounce it."""
     return name == "t" and around in ("si", "is", "r") and bool(text)
-
-
-def _date(text: str) -> str:
-    """Return a date or a time; what is neither stays as it is written."""
-    for read in (datetime.datetime.fromisoformat, datetime.time.fromisoformat):
-        with suppress(ValueError):
-            return _iso(read(text))
-    return text
 
 
 def _iso(value: object) -> str:
