@@ -110,11 +110,7 @@ class Web:
                 one.shutdown(socket.SHUT_RDWR)
 
     def wait(self, seconds: float) -> None:
-        """Sleep.
-
-        Raises:
-            StoppedError: the run was stopped meanwhile.
-        """
+        """Sleep; raise StoppedError if the run was stopped meanwhile."""
         if self.stop.wait(seconds):
             raise StoppedError("stopped")
 
@@ -189,11 +185,7 @@ class Web:
     def _judge(
         self, response: httpx.Response, url: str, login: Login | None, *, is_range: bool
     ) -> None:
-        """Accept what can be the file; say what the others mean.
-
-        Raises:
-            CovcatError: it cannot; with what the server said.
-        """
+        """Accept what can be the file; say what the others mean."""
         status = response.status_code
         if status == 200 or (is_range and status in (206, 416)):
             return
@@ -239,9 +231,6 @@ class Web:
         """Look at a new connection before anything is sent; judged by its real address.
 
         `host` is None for a proxy: that one was named by a person.
-
-        Raises:
-            NetworkError: the address is private, and no person named its host.
         """
         opened = stream.get_extra_info("socket")
         if opened is not None:
@@ -295,11 +284,7 @@ class Web:
                 yield data
 
     def _asked(self, url: str) -> str:
-        """Return the address that is really asked: the mirror's, where one is set.
-
-        Raises:
-            NetworkError: it is no web address.
-        """
+        """Return the address that is really asked: the mirror's, where one is set."""
         _host(url)
         if self._network.mirror is None:
             return url
@@ -379,11 +364,7 @@ def _raw(response: httpx.Response, timeout: float) -> Iterator[bytes]:
 
 
 def _host(url: str) -> str:
-    """Return a host's name as the client asks for it.
-
-    Raises:
-        NetworkError: it is no web address.
-    """
+    """Return a host's name as the client asks for it."""
     try:
         parts = urlsplit(url)
         is_web = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0

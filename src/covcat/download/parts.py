@@ -58,11 +58,7 @@ class Part:
         return self.path.with_suffix(".json")
 
     def write(self, data: bytes) -> None:
-        """Append bytes.
-
-        Raises:
-            DiskError: the disk refuses.
-        """
+        """Append bytes."""
         self.write_at(self.written, data)
         self.written += len(data)
 

@@ -82,11 +82,7 @@ class Proxies:
         self._exempt = items(self._named.get("no", ""))
 
     def of(self, url: str) -> Proxy | None:
-        """Return the proxy that a request for `url` goes through; None is none.
-
-        Raises:
-            UsageError: one is named that cannot be used.
-        """
+        """Return the proxy that a request for `url` goes through; None is none."""
         parts = urlsplit(url)
         kind = parts.scheme if self._named.get(parts.scheme) else "all"
         value = self._named.get(kind)
@@ -134,11 +130,7 @@ def read(variable: str, value: str) -> Proxy:
 
 
 def _place(parts: SplitResult) -> str:
-    """Return host and port; "" where a sign of a password may have cut the address.
-
-    Raises:
-        ValueError: there is none.
-    """
+    """Return host and port; "" where a sign of a password may have cut the address."""
     host, port = parts.hostname or "", parts.port
     if port == 0 or "@" in parts.path + parts.query + parts.fragment:
         return ""

@@ -69,9 +69,6 @@ def one_of(
     """Return one file of a set; `path` is the host's.
 
     An archive gets a folder of its own name, unless it stays `as_is`.
-
-    Raises:
-        IntegrityError: no file may be called so.
     """
     check_safe(path, file.host)
     place = PurePosixPath(path)

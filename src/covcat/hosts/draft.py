@@ -192,21 +192,17 @@ def _place_all(files: Sequence[DescribedFile]) -> list[tuple[DescribedFile, AnyF
         is_again, other = paths.add(place.rstrip("/"), is_file=not place.endswith("/"))
         if is_again or other is not None:
             folder = f"file-{number}/{folder}"
-        found.append((one, _entry(one, name, folder + own)))
+        pins = {digest.kind: digest.value for digest in one.digests}
+        keys: dict[str, Any] = {
+            "name": name,
+            "into": folder + own or None,
+            "bytes": one.bytes,
+            "sha256": pins.get("sha256"),
+            "md5": pins.get("md5"),
+            "unpack": kind_of(one.name),
+        }
+        found.append((one, replace(one.file, **keys)))
     return found
-
-
-def _entry(one: DescribedFile, name: str | None, into: str) -> AnyFile:
-    pins = {digest.kind: digest.value for digest in one.digests}
-    keys: dict[str, Any] = {
-        "name": name,
-        "into": into or None,
-        "bytes": one.bytes,
-        "sha256": pins.get("sha256"),
-        "md5": pins.get("md5"),
-        "unpack": kind_of(one.name),
-    }
-    return replace(one.file, **keys)
 
 
 def _entry_for_all(said: Description) -> AnyFile:

@@ -112,26 +112,20 @@ class Heard:
 
 def decide(address: Address, heard: Heard | CovcatError) -> Link:
     """Say what an answer means, or that none came."""
-    link = partial(
-        Link,
+    status, detail = _status_of(address, heard)
+    link = Link(
         resource=address.resource,
         release=address.release,
         kind=address.kind,
         url=address.url,
+        status=status,
+        detail="; ".join(part for part in (detail, address.note) if part),
     )
-    status, detail = _status_of(address, heard)
-    detail = "; ".join(part for part in (detail, address.note) if part)
     is_file = status in ("ok", "size changed") and address.is_data
     if not is_file or isinstance(heard, CovcatError):
-        return link(status=status, detail=detail)
-    validator = validator_of(heard.headers)
-    return link(
-        status=status,
-        detail=detail,
-        bytes=heard.total,
-        etag=validator.etag,
-        last_modified=validator.last_modified,
-    )
+        return link
+    one = validator_of(heard.headers)
+    return replace(link, bytes=heard.total, etag=one.etag, last_modified=one.last_modified)
 
 
 def _status_of(address: Address, heard: Heard | CovcatError) -> tuple[Status, str]:
