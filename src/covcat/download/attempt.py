@@ -5,7 +5,6 @@ One try after the other may bring more of it; `covcat.download.retry` decides ho
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -174,8 +173,7 @@ class Attempt:
             return
         host = urlsplit(self.location.url).netloc
         if self.location.path is not None:
-            with self._open_local(self.location.path) as answer:
-                self._read(answer, host)
+            self._read_local(self.location.path, host)
             return
         with self.transfers.slots.hold(host, self.transfers.web.wait):
             helpers = self._ask(host)
@@ -201,8 +199,7 @@ class Attempt:
             is_to_read = self._accept(answer, is_range=bool(headers))
             return self._read(answer, host) if is_to_read else 0
 
-    @contextmanager
-    def _open_local(self, path: Path) -> Iterator["Answer"]:
+    def _read_local(self, path: Path, host: str) -> None:
         """Read a file that is on this machine as if it came from a host."""
         from covcat.download.http import Answer
 
@@ -213,7 +210,7 @@ class Attempt:
             headers = {"content-length": str(size)}
             answer = Answer(self.location.url, None, 200, headers, chunks)
             self._accept(answer, is_range=False)
-            yield answer
+            self._read(answer, host)
 
     def _accept(self, answer: "Answer", *, is_range: bool) -> bool:
         """Take what an answer says of the file; return False if there is nothing to read."""

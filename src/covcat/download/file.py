@@ -78,7 +78,19 @@ def _fetch_from(locate: Locate, target: Target, transfers: Transfers, place: Pat
             _bring(attempt)
             verified_by = _verify(attempt)
         attempt.part.finish(place)
-        return _download(attempt, place, verified_by)
+        location, digests = attempt.location, attempt.digests
+        return Download(
+            path=place,
+            name=location.name,
+            url=location.url,
+            final_url=without_secrets(attempt.final_url),
+            mirror=transfers.network.mirror if location.path is None else None,
+            bytes=attempt.offset,
+            sha256=digests.hexdigest("sha256") or "",
+            md5=digests.hexdigest("md5"),
+            verified_by=verified_by,
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
     except IntegrityError:
         is_worth_keeping = False
         raise
@@ -107,19 +119,3 @@ def _verify(attempt: Attempt) -> VerifiedBy:
     kind = compared(remote, known, attempt.url, attempt.offset, attempt.digests.hexdigest)
     has_end = attempt.has_end or attempt.total is not None
     return kind if has_end or kind != "first-use" else "unknown-length"
-
-
-def _download(attempt: Attempt, place: Path, verified_by: VerifiedBy) -> Download:
-    location, digests = attempt.location, attempt.digests
-    return Download(
-        path=place,
-        name=location.name,
-        url=location.url,
-        final_url=without_secrets(attempt.final_url),
-        mirror=attempt.transfers.network.mirror if location.path is None else None,
-        bytes=attempt.offset,
-        sha256=digests.hexdigest("sha256") or "",
-        md5=digests.hexdigest("md5"),
-        verified_by=verified_by,
-        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )

@@ -219,24 +219,22 @@ def check(
         asking = _Asking(web, network, progress)
         for resource, releases in targets:
             progress.note(f"{resource.id}: asking for its addresses")
-            for address in _pages(resource):
-                yield decide(address, asking.hear(address))
+            pages: list[tuple[Kind, str | None]] = [  # for people: they belong to no release
+                ("homepage", resource.homepage),
+                ("licence", resource.license.url),
+                *(
+                    ("page", page.url)
+                    for page in (resource.browse.pages if resource.browse else ())
+                ),
+            ]
+            for kind, url in pages:
+                if url is not None:
+                    page = Address(resource=resource.id, kind=kind, url=url)
+                    yield decide(page, asking.hear(page))
             for release in releases:
                 for file in release.files:
                     for address in asking.addresses(resource, release, file):
                         yield decide(address, asking.hear(address))
-
-
-def _pages(resource: Resource) -> Iterator[Address]:
-    """Return the pages for people: they belong to no release."""
-    pages: list[tuple[Kind, str | None]] = [
-        ("homepage", resource.homepage),
-        ("licence", resource.license.url),
-        *(("page", page.url) for page in (resource.browse.pages if resource.browse else ())),
-    ]
-    for kind, url in pages:
-        if url is not None:
-            yield Address(resource=resource.id, kind=kind, url=url)
 
 
 class _Asking:
