@@ -185,7 +185,13 @@ class Attempt:
                     raise TransientError(
                         error.message, cause=error.cause, hint=error.hint
                     ) from error
-        self._check_whole()
+        if self.total is not None and self.offset < self.total:
+            raise TransientError(
+                f"`{self.url}` ended after {self.offset:,} of {self.total:,} bytes",
+                hint="check the network, then try again",
+            )
+        if self.total is not None and self.offset > self.total:
+            raise IntegrityError(f"`{self.url}` is longer than it declares: {self.total} bytes")
 
     def _ask(self, host: str) -> int:
         """Read one answer; where it is left as too slow, return how many more may help."""
@@ -291,15 +297,6 @@ class Attempt:
         self.digests.update(data)
         if self.offset - self._recorded >= self.transfers.network.checkpoint:
             self._record()
-
-    def _check_whole(self) -> None:
-        if self.total is not None and self.offset < self.total:
-            raise TransientError(
-                f"`{self.url}` ended after {self.offset:,} of {self.total:,} bytes",
-                hint="check the network, then try again",
-            )
-        if self.total is not None and self.offset > self.total:
-            raise IntegrityError(f"`{self.url}` is longer than it declares: {self.total} bytes")
 
     # ---- several connections ----
 

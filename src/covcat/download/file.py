@@ -1,7 +1,6 @@
 """File -> verified file: tries one address after the other, each as often as makes sense.
 
-A file that fails leaves nothing but, where a later run can go on
-with it, its part.
+A file that fails leaves nothing but, where a later run can go on with it, its part.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,13 +12,7 @@ from covcat.download.addresses import without_secrets
 from covcat.download.attempt import Attempt, Transfers
 from covcat.download.remote import Download, Location, Target, compared
 from covcat.download.retry import retry
-from covcat.errors import (
-    CovcatError,
-    DiskError,
-    IntegrityError,
-    SeveralError,
-    StoppedError,
-)
+from covcat.errors import CovcatError, DiskError, IntegrityError, SeveralError, StoppedError
 
 Locate = Callable[[], Location]
 
@@ -59,7 +52,6 @@ def fetch(
 
 
 def _fetch_from(locate: Locate, target: Target, transfers: Transfers, place: Path) -> Download:
-    """Bring the file from one address."""
     attempt = Attempt(target, transfers, locate)
     is_worth_keeping = True
     try:
@@ -100,15 +92,8 @@ def _fetch_from(locate: Locate, target: Target, transfers: Transfers, place: Pat
 
 def _bring(attempt: Attempt) -> None:
     """Try until the file is whole; progress renews the retries."""
-    of = attempt.transfers
-    retry(
-        attempt.bring,
-        of.web,
-        of.network,
-        of.progress,
-        kept=attempt.kept,
-        prepare=attempt.locate,
-    )
+    of, again = attempt.transfers, attempt.locate
+    retry(attempt.bring, of.web, of.network, of.progress, kept=attempt.kept, prepare=again)
 
 
 def _verify(attempt: Attempt) -> VerifiedBy:

@@ -84,7 +84,6 @@ class Crew:
                     thread.join()
 
     def _work(self) -> None:
-        """Bring pieces until none is left, or one fails."""
         piece = self._next()
         try:
             while piece is not None:

@@ -129,7 +129,6 @@ def decide(address: Address, heard: Heard | CovcatError) -> Link:
 
 
 def _status_of(address: Address, heard: Heard | CovcatError) -> tuple[Status, str]:
-    """Return a status, and what is odd."""
     if isinstance(heard, CovcatError):
         return status_of(heard), _reason(heard, address.url)
     moved_to = without_secrets(heard.moved_to or "")
