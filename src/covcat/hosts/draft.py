@@ -111,12 +111,9 @@ def draft(
                 details=[*said.notes, *(f"{one.closed}: {one.path}" for one in said.files)],
                 hint=f"open {record.page}",
             )
-        release = Release(
-            id=said.release,
-            date=said.date or None,
-            source=f"{said.asked}, read {today}",
-            files=(_entry_for_all(said),) if is_set else own,
-        )
+        files = (_entry_for_all(said),) if is_set else own
+        source = f"{said.asked}, read {today}"
+        release = Release(id=said.release, date=said.date or None, source=source, files=files)
         _check_valid(release, record)
         refusal = ""
         try:
