@@ -92,15 +92,9 @@ def draft(
         NetworkError: there is no such record, or its host says what no catalog can hold.
         ActionNeededError: nothing of it can be fetched.
     """
-    module: Any = hosts.host(record.host)
     with closing(Web(network)) as web:
         context = HostContext(Api(web, network, progress))
-        try:
-            said: Description = module.describe(record, context)
-        except NetworkError as error:
-            if not error.hint or "covcat show" in error.hint:  # that is for entries that exist
-                error.hint = f"is it the right record? open {record.page}"
-            raise
+        said = _describe(record, context)
         entries = _place_all(said.files)
         is_large = len(entries) > MOST_FILES and not each
         is_set = said.whole is not None and (not entries or is_large)
@@ -120,8 +114,6 @@ def draft(
             hosts.list_files(release.files, context)  # it has been asked for them already
         except IntegrityError as error:
             refusal = error.message
-    if said.contents is None and said.files:
-        said = replace(said, contents=count_contents([one.bytes for one in said.files]))
     return Draft(
         record=record,
         said=said,
@@ -130,6 +122,19 @@ def draft(
         entries=tuple(entries),
         refusal=refusal,
     )
+
+
+def _describe(record: Record, context: HostContext) -> Description:
+    module: Any = hosts.host(record.host)
+    try:
+        said: Description = module.describe(record, context)
+    except NetworkError as error:
+        if not error.hint or "covcat show" in error.hint:  # that is for entries that exist
+            error.hint = f"is it the right record? open {record.page}"
+        raise
+    if said.contents is None and said.files:
+        return replace(said, contents=count_contents([one.bytes for one in said.files]))
+    return said
 
 
 def tree_of(release: Release) -> dict[str, Any]:
