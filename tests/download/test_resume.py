@@ -147,13 +147,15 @@ def test_a_limit_holds_for_all_connections_together() -> None:
 
 
 def test_a_stall_is_heard_though_bytes_drip_in() -> None:
-    floor = StallDetector((1000, 0.05), None)
-    floor.hear(2000, "u")
-    time.sleep(0.06)
-    floor.hear(1, "u")
-    time.sleep(0.06)
+    def drip():
+        for data in (b"x" * 2000, b"x", b"y"):
+            yield data
+            time.sleep(0.06)
+
+    heard = StallDetector((1000, 0.05), None).listen(drip(), "u")
+    assert [len(next(heard)), len(next(heard))] == [2000, 1]
     with pytest.raises(TransientError, match="`u` stalled: 1 bytes"):
-        floor.hear(1, "u")
+        next(heard)
 
 
 def test_a_host_has_only_so_many_connections() -> None:

@@ -92,12 +92,18 @@ def test_a_key_is_not_sent_where_nobody_asks_for_it(covcat, direct, shelf, monke
     assert not told(direct, "x-dataverse-key")
 
 
-def test_a_key_of_one_dataverse_is_not_sent_to_another(covcat, direct, shelf, monkeypatch) -> None:
-    direct.dataverse.add(
-        f"doi:{DOI}", {"a.png": PNG}, server="dataverse.evil.example", restricted={"a.png"}
-    )
-    shelf.add("set", DATAVERSE.replace("dataverse.harvard.edu", "dataverse.evil.example"))
+@pytest.mark.parametrize(
+    ("asked", "own"),
+    [("dataverse.evil.example", ""), ("dataverse.harvard.edu", "https://[oops")],
+    ids=["another server", "no server"],
+)
+def test_a_key_of_one_dataverse_is_not_sent_to_another(
+    covcat, direct, shelf, monkeypatch, asked: str, own: str
+) -> None:
+    direct.dataverse.add(f"doi:{DOI}", {"a.png": PNG}, server=asked, restricted={"a.png"})
+    shelf.add("set", DATAVERSE.replace("dataverse.harvard.edu", asked))
     monkeypatch.setenv("DATAVERSE_API_TOKEN", KEY)
+    monkeypatch.setenv("DATAVERSE_SERVER", own)
     assert covcat("fetch", "set", mirror=None).code == 7
     assert not told(direct, "x-dataverse-key")
 
@@ -234,15 +240,6 @@ def test_a_kaggle_json_that_is_no_login_is_none(covcat, direct, shelf, text: str
     ran = covcat("fetch", "set", mirror=None)
     assert ran.code == 7
     assert not told(direct, "authorization")
-
-
-def test_a_server_that_is_none_gets_no_key(covcat, direct, shelf, monkeypatch) -> None:
-    direct.dataverse.add(f"doi:{DOI}", {"a.png": PNG}, restricted={"a.png"})
-    shelf.add("set", DATAVERSE)
-    monkeypatch.setenv("DATAVERSE_API_TOKEN", KEY)
-    monkeypatch.setenv("DATAVERSE_SERVER", "https://[oops")
-    assert covcat("fetch", "set", mirror=None).code == 7
-    assert not told(direct, "x-dataverse-key")
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -50,6 +50,7 @@ _LIMIT = re.compile(r"rate limit|abuse detection", re.I)
 _TAGS = re.compile(r"<title[^>]*>([^<]{1,200})|<(?:Message|Code)>([^<]{1,200})", re.I)
 _MOST = 300  # characters of it that are shown
 _LATER = "try again later"
+_OPEN = "open {} in a browser and see what it asks for"
 
 
 def refusal(
@@ -93,7 +94,7 @@ def _closed(
     return kind(
         f"`{url}` wants a person: {why} (HTTP {status})",
         cause=text or None,
-        hint=f"open {url} in a browser and see what it asks for",
+        hint=_OPEN.format(url),
     )
 
 
@@ -120,24 +121,18 @@ def said(body: bytes, secrets: Collection[str] = ()) -> str:
     """Return what a server said in JSON, XML or on a page; "" where that is not plain."""
     text = _without(body.decode("utf-8", "replace").strip(), secrets)
     if text.startswith("{"):
-        return _without(_message(text), secrets)[:_MOST]
+        with suppress(ValueError, RecursionError):
+            tree = json.loads(text)
+            for key in ("message", "error", "errorMessage"):
+                value = tree.get(key)
+                value = value.get("message") if isinstance(value, dict) else value
+                if isinstance(value, str) and value:
+                    return _without(value, secrets)[:_MOST]
+        return ""
     if text.startswith("<"):
         found = [unescape(one or two).strip() for one, two in _TAGS.findall(text)]
         return " - ".join(dict.fromkeys(found))[:_MOST]
     return "" if len(text) > _MOST or "\n" in text else text
-
-
-def _message(text: str) -> str:
-    try:
-        tree = json.loads(text)
-    except (ValueError, RecursionError):
-        return ""
-    for key in ("message", "error", "errorMessage"):
-        value = tree.get(key)
-        value = value.get("message") if isinstance(value, dict) else value
-        if isinstance(value, str) and value:
-            return value
-    return ""
 
 
 def _without(text: str, secrets: Collection[str]) -> str:
@@ -183,8 +178,10 @@ def not_the_file(head: bytes, unpack: str, content_type: str, url: str) -> Covca
     expected = MAGIC.get(unpack, ())
     if expected and head.startswith(expected):
         return None
-    is_page = _PAGE.match(_without_comments(head)) is not None
-    if is_page and (unpack != "none" or "html" in content_type):
+    text = head.lstrip()
+    while text.startswith(b"<!--") and (end := text.find(b"-->")) >= 0:
+        text = text[end + 3 :].lstrip()  # a pattern for comments would backtrack for ever
+    if _PAGE.match(text) and (unpack != "none" or "html" in content_type):
         return _page_error(head, url)
     if unpack != "none" and head.lstrip()[:1] in (b"{", b"[") and not _CONTROL.search(head):
         return NetworkError(
@@ -198,21 +195,11 @@ def not_the_file(head: bytes, unpack: str, content_type: str, url: str) -> Covca
     return None
 
 
-def _without_comments(head: bytes) -> bytes:
-    """Skip white space and HTML comments; a pattern for both would backtrack for ever."""
-    head = head.lstrip()
-    while head.startswith(b"<!--") and (end := head.find(b"-->")) >= 0:
-        head = head[end + 3 :].lstrip()
-    return head
-
-
 def _page_error(head: bytes, url: str) -> CovcatError:
     found = _TITLE.search(head)
     title = unescape(found[1].decode("utf-8", "replace")).strip() if found else ""
     message = f"`{url}` answered with a web page in place of the file"
     cause = f"its title is `{title}`" if title else None
     if _GATE.search(title or head.decode("utf-8", "replace")):
-        return ActionNeededError(
-            message, cause=cause, hint=f"open {url} in a browser and see what it asks for"
-        )
-    return NetworkError(message, cause=cause, hint="try again later")
+        return ActionNeededError(message, cause=cause, hint=_OPEN.format(url))
+    return NetworkError(message, cause=cause, hint=_LATER)

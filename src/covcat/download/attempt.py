@@ -5,7 +5,6 @@ One try after the other may bring more of it; `covcat.download.retry` decides ho
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -174,8 +173,7 @@ class Attempt:
             return
         host = urlsplit(self.location.url).netloc
         if self.location.path is not None:
-            with self._open_local(self.location.path) as answer:
-                self._read(answer, host)
+            self._read_local(self.location.path, host)
             return
         with self.transfers.slots.hold(host, self.transfers.web.wait):
             helpers = self._ask(host)
@@ -187,7 +185,13 @@ class Attempt:
                     raise TransientError(
                         error.message, cause=error.cause, hint=error.hint
                     ) from error
-        self._check_whole()
+        if self.total is not None and self.offset < self.total:
+            raise TransientError(
+                f"`{self.url}` ended after {self.offset:,} of {self.total:,} bytes",
+                hint="check the network, then try again",
+            )
+        if self.total is not None and self.offset > self.total:
+            raise IntegrityError(f"`{self.url}` is longer than it declares: {self.total} bytes")
 
     def _ask(self, host: str) -> int:
         """Read one answer; where it is left as too slow, return how many more may help."""
@@ -201,8 +205,7 @@ class Attempt:
             is_to_read = self._accept(answer, is_range=bool(headers))
             return self._read(answer, host) if is_to_read else 0
 
-    @contextmanager
-    def _open_local(self, path: Path) -> Iterator["Answer"]:
+    def _read_local(self, path: Path, host: str) -> None:
         """Read a file that is on this machine as if it came from a host."""
         from covcat.download.http import Answer
 
@@ -213,7 +216,7 @@ class Attempt:
             headers = {"content-length": str(size)}
             answer = Answer(self.location.url, None, 200, headers, chunks)
             self._accept(answer, is_range=False)
-            yield answer
+            self._read(answer, host)
 
     def _accept(self, answer: "Answer", *, is_range: bool) -> bool:
         """Take what an answer says of the file; return False if there is nothing to read."""
@@ -294,15 +297,6 @@ class Attempt:
         self.digests.update(data)
         if self.offset - self._recorded >= self.transfers.network.checkpoint:
             self._record()
-
-    def _check_whole(self) -> None:
-        if self.total is not None and self.offset < self.total:
-            raise TransientError(
-                f"`{self.url}` ended after {self.offset:,} of {self.total:,} bytes",
-                hint="check the network, then try again",
-            )
-        if self.total is not None and self.offset > self.total:
-            raise IntegrityError(f"`{self.url}` is longer than it declares: {self.total} bytes")
 
     # ---- several connections ----
 

@@ -1,7 +1,6 @@
 """File -> verified file: tries one address after the other, each as often as makes sense.
 
-A file that fails leaves nothing but, where a later run can go on
-with it, its part.
+A file that fails leaves nothing but, where a later run can go on with it, its part.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,13 +12,7 @@ from covcat.download.addresses import without_secrets
 from covcat.download.attempt import Attempt, Transfers
 from covcat.download.remote import Download, Location, Target, compared
 from covcat.download.retry import retry
-from covcat.errors import (
-    CovcatError,
-    DiskError,
-    IntegrityError,
-    SeveralError,
-    StoppedError,
-)
+from covcat.errors import CovcatError, DiskError, IntegrityError, SeveralError, StoppedError
 
 Locate = Callable[[], Location]
 
@@ -59,7 +52,6 @@ def fetch(
 
 
 def _fetch_from(locate: Locate, target: Target, transfers: Transfers, place: Path) -> Download:
-    """Bring the file from one address."""
     attempt = Attempt(target, transfers, locate)
     is_worth_keeping = True
     try:
@@ -78,7 +70,19 @@ def _fetch_from(locate: Locate, target: Target, transfers: Transfers, place: Pat
             _bring(attempt)
             verified_by = _verify(attempt)
         attempt.part.finish(place)
-        return _download(attempt, place, verified_by)
+        location, digests = attempt.location, attempt.digests
+        return Download(
+            path=place,
+            name=location.name,
+            url=location.url,
+            final_url=without_secrets(attempt.final_url),
+            mirror=transfers.network.mirror if location.path is None else None,
+            bytes=attempt.offset,
+            sha256=digests.hexdigest("sha256") or "",
+            md5=digests.hexdigest("md5"),
+            verified_by=verified_by,
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
     except IntegrityError:
         is_worth_keeping = False
         raise
@@ -88,15 +92,8 @@ def _fetch_from(locate: Locate, target: Target, transfers: Transfers, place: Pat
 
 def _bring(attempt: Attempt) -> None:
     """Try until the file is whole; progress renews the retries."""
-    of = attempt.transfers
-    retry(
-        attempt.bring,
-        of.web,
-        of.network,
-        of.progress,
-        kept=attempt.kept,
-        prepare=attempt.locate,
-    )
+    of, again = attempt.transfers, attempt.locate
+    retry(attempt.bring, of.web, of.network, of.progress, kept=attempt.kept, prepare=again)
 
 
 def _verify(attempt: Attempt) -> VerifiedBy:
@@ -107,19 +104,3 @@ def _verify(attempt: Attempt) -> VerifiedBy:
     kind = compared(remote, known, attempt.url, attempt.offset, attempt.digests.hexdigest)
     has_end = attempt.has_end or attempt.total is not None
     return kind if has_end or kind != "first-use" else "unknown-length"
-
-
-def _download(attempt: Attempt, place: Path, verified_by: VerifiedBy) -> Download:
-    location, digests = attempt.location, attempt.digests
-    return Download(
-        path=place,
-        name=location.name,
-        url=location.url,
-        final_url=without_secrets(attempt.final_url),
-        mirror=attempt.transfers.network.mirror if location.path is None else None,
-        bytes=attempt.offset,
-        sha256=digests.hexdigest("sha256") or "",
-        md5=digests.hexdigest("md5"),
-        verified_by=verified_by,
-        finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )

@@ -110,11 +110,7 @@ class Web:
                 one.shutdown(socket.SHUT_RDWR)
 
     def wait(self, seconds: float) -> None:
-        """Sleep.
-
-        Raises:
-            StoppedError: the run was stopped meanwhile.
-        """
+        """Sleep; raise StoppedError if the run was stopped meanwhile."""
         if self.stop.wait(seconds):
             raise StoppedError("stopped")
 
@@ -137,14 +133,10 @@ class Web:
             NetworkError: offline, an answer that cannot be a file, too many redirects.
             ActionNeededError: 401, 403, 451: a person must log in, ask or agree.
         """
-        if self._network.offline:
-            raise NetworkError(
-                f"`{without_secrets(url)}` was not asked for, because --offline is set",
-                hint="the same command without --offline",
-            )
+        asked, mirror = self._asked(url), self._network.mirror
         current, is_known = url, login is not None and login.at_once
-        if not is_known or self._network.mirror is not None:  # else an API named it, not a person
-            self._named.add(_host(self._asked(url)))
+        if not is_known or mirror is not None:  # else an API named it, not a person
+            self._named.add(_host(asked))
         moved_to: str | None = None
         for _ in range(MAX_REDIRECTS + 1):
             asked = self._asked(current)
@@ -162,18 +154,11 @@ class Web:
                     continue
                 if status not in _REDIRECTS:
                     self._judge(response, asked, login, is_range="Range" in headers)
-                    yield Answer(
-                        current,
-                        self._network.mirror,
-                        status,
-                        response.headers,
-                        self._body(response, asked, way),
-                        moved_to,
-                    )
+                    chunks = self._body(response, asked, way)
+                    yield Answer(current, mirror, status, response.headers, chunks, moved_to)
                     return
                 is_lasting = status in (301, 308) and current == (moved_to or url)
-                location = response.headers.get("location", "")
-                current = redirected(current, location, self._network.mirror)
+                current = redirected(current, response.headers.get("location", ""), mirror)
                 moved_to = current if is_lasting else moved_to
                 body = body if status in (307, 308) else None
         raise NetworkError(f"`{without_secrets(url)}` redirects more than {MAX_REDIRECTS} times")
@@ -189,11 +174,7 @@ class Web:
     def _judge(
         self, response: httpx.Response, url: str, login: Login | None, *, is_range: bool
     ) -> None:
-        """Accept what can be the file; say what the others mean.
-
-        Raises:
-            CovcatError: it cannot; with what the server said.
-        """
+        """Accept what can be the file; say what the others mean."""
         status = response.status_code
         if status == 200 or (is_range and status in (206, 416)):
             return
@@ -239,9 +220,6 @@ class Web:
         """Look at a new connection before anything is sent; judged by its real address.
 
         `host` is None for a proxy: that one was named by a person.
-
-        Raises:
-            NetworkError: the address is private, and no person named its host.
         """
         opened = stream.get_extra_info("socket")
         if opened is not None:
@@ -295,11 +273,12 @@ class Web:
                 yield data
 
     def _asked(self, url: str) -> str:
-        """Return the address that is really asked: the mirror's, where one is set.
-
-        Raises:
-            NetworkError: it is no web address.
-        """
+        """Return the address that is really asked: the mirror's, where one is set."""
+        if self._network.offline:
+            raise NetworkError(
+                f"`{without_secrets(url)}` was not asked for, because --offline is set",
+                hint="the same command without --offline",
+            )
         _host(url)
         if self._network.mirror is None:
             return url
@@ -379,11 +358,7 @@ def _raw(response: httpx.Response, timeout: float) -> Iterator[bytes]:
 
 
 def _host(url: str) -> str:
-    """Return a host's name as the client asks for it.
-
-    Raises:
-        NetworkError: it is no web address.
-    """
+    """Return a host's name as the client asks for it."""
     try:
         parts = urlsplit(url)
         is_web = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0

@@ -47,27 +47,18 @@ class StallDetector:
         self._size = size if limit is None else min(size, limit * self._seconds / _SHARE)
         self._since, self._heard = time.monotonic(), 0
 
-    def hear(self, size: int, url: str) -> None:
-        """Count bytes that came.
-
-        Raises:
-            TransientError: too few came in the time.
-        """
-        self._heard += size
-        taken = time.monotonic() - self._since
-        if taken < self._seconds:
-            return
-        if self._heard < self._size:
-            raise TransientError(
-                f"`{url}` stalled: {self._heard:,} bytes in {taken:.0f} seconds",
-                hint="try again later",
-            )
-        self._since, self._heard = time.monotonic(), 0
-
     def listen(self, chunks: Iterator[bytes], url: str) -> Iterator[bytes]:
-        """Pass bytes on, counting them."""
+        """Pass bytes on; raise TransientError where too few come in the time."""
         for data in chunks:
-            self.hear(len(data), url)
+            self._heard += len(data)
+            taken = time.monotonic() - self._since
+            if taken >= self._seconds:
+                if self._heard < self._size:
+                    raise TransientError(
+                        f"`{url}` stalled: {self._heard:,} bytes in {taken:.0f} seconds",
+                        hint="try again later",
+                    )
+                self._since, self._heard = time.monotonic(), 0
             yield data
 
 
@@ -110,11 +101,7 @@ class ConnectionLimit:
 
 
 def pause_after(error: TransientError, failures: int, first: float) -> float:
-    """Return the seconds to wait before the next try: what was asked for, else ever more.
-
-    Raises:
-        NetworkError: the server asks for more than an hour.
-    """
+    """Return the seconds to wait before the next try: what was asked for, else ever more."""
     if error.after is None:
         most = float(min(first * 2 ** min(failures - 1, 20), _LONGEST_PAUSE))
         return most * random.uniform(0.5, 1)  # noqa: S311 -- not all at the same moment

@@ -58,11 +58,7 @@ class Part:
         return self.path.with_suffix(".json")
 
     def write(self, data: bytes) -> None:
-        """Append bytes.
-
-        Raises:
-            DiskError: the disk refuses.
-        """
+        """Append bytes."""
         self.write_at(self.written, data)
         self.written += len(data)
 
@@ -94,17 +90,14 @@ class Part:
             try:
                 self.path.rename(target)
             except FileNotFoundError:  # where locks do not work, another process swept it
-                self._copy_to(target)
+                at = 0
+                with os.fdopen(os.open(target, NEW, FILE_MODE), "wb") as stream:
+                    while data := os.pread(self._open_handle(), _COPY, at):
+                        stream.write(data)
+                        at += len(data)
         self.close()
         with suppress(OSError):
             self.record_path.unlink()
-
-    def _copy_to(self, target: Path) -> None:
-        handle, at = os.open(target, NEW, FILE_MODE), 0
-        with os.fdopen(handle, "wb") as stream:
-            while data := os.pread(self._open_handle(), _COPY, at):
-                stream.write(data)
-                at += len(data)
 
     def drop(self) -> None:
         """Remove it."""
@@ -152,7 +145,7 @@ class Parts:
     def _all(self, key: str | None) -> list[Path]:
         """Return the parts of `key`, or all, that are here or that a record is left of."""
         names = os.listdir(self.folder)  # noqa: PTH208 -- a glob would be compiled for each key
-        found = [_NAME.fullmatch(name) for name in names]
+        found = map(_NAME.fullmatch, names)
         stems = {one["part"] for one in found if one and key in (None, one["key"])}
         return [self.folder / f"{stem}.part" for stem in sorted(stems)]
 

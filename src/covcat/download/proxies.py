@@ -9,7 +9,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies
 
@@ -82,11 +82,7 @@ class Proxies:
         self._exempt = items(self._named.get("no", ""))
 
     def of(self, url: str) -> Proxy | None:
-        """Return the proxy that a request for `url` goes through; None is none.
-
-        Raises:
-            UsageError: one is named that cannot be used.
-        """
+        """Return the proxy that a request for `url` goes through; None is none."""
         parts = urlsplit(url)
         kind = parts.scheme if self._named.get(parts.scheme) else "all"
         value = self._named.get(kind)
@@ -134,11 +130,7 @@ def read(variable: str, value: str) -> Proxy:
 
 
 def _place(parts: SplitResult) -> str:
-    """Return host and port; "" where a sign of a password may have cut the address.
-
-    Raises:
-        ValueError: there is none.
-    """
+    """Return host and port; "" where a sign of a password may have cut the address."""
     host, port = parts.hostname or "", parts.port
     if port == 0 or "@" in parts.path + parts.query + parts.fragment:
         return ""
@@ -170,24 +162,23 @@ class Exempt:
 
 def items(no_proxy: str) -> list[Exempt]:
     """Read NO_PROXY; items are parted by commas or blanks, and may be empty."""
-    return [_item(one) for one in _SEPARATORS.split(no_proxy) if one]
-
-
-def _item(text: str) -> Exempt:
-    scheme, found, rest = text.lower().rpartition("://")
-    name, port = rest.rstrip("/") if found else rest, ""
-    if bracketed := _BRACKETS.fullmatch(name):
-        name, port = bracketed[1] + (bracketed[2] or ""), bracketed[3] or ""
-    elif name.count(":") == 1:
-        name, _, port = name.partition(":")
-    try:
-        network = ip_network(name.replace("[", "").replace("]", ""), strict=False)
-    except ValueError:
-        network = None
-    bare = name if name == "*" else name.removeprefix("*").strip(".")
-    number = int(port) if port.isdecimal() and len(port) < 6 else None
-    kind = "" if scheme == "all" else scheme
-    return Exempt(text, kind, bare if number or not port else "", network, number)
+    exempt = []
+    for text in filter(None, _SEPARATORS.split(no_proxy)):
+        scheme, found, rest = text.lower().rpartition("://")
+        name, port = rest.rstrip("/") if found else rest, ""
+        if bracketed := _BRACKETS.fullmatch(name):
+            name, port = bracketed[1] + (bracketed[2] or ""), bracketed[3] or ""
+        elif name.count(":") == 1:
+            name, _, port = name.partition(":")
+        try:
+            network = ip_network(name.replace("[", "").replace("]", ""), strict=False)
+        except ValueError:
+            network = None
+        bare = name if name == "*" else name.removeprefix("*").strip(".")
+        number = int(port) if port.isdecimal() and len(port) < 6 else None
+        kind = "" if scheme == "all" else scheme
+        exempt.append(Exempt(text, kind, bare if number or not port else "", network, number))
+    return exempt
 
 
 def _covers(item: Exempt, parts: SplitResult) -> bool:
@@ -196,15 +187,9 @@ def _covers(item: Exempt, parts: SplitResult) -> bool:
     if item.port is not None and item.port != (parts.port or _PORTS.get(parts.scheme)):
         return False
     host = (parts.hostname or "").rstrip(".")
-    address = _address(host)
-    if address is not None and item.name != "*":
-        return item.network is not None and address in item.network
+    with suppress(ValueError):  # it is no address
+        address = ip_address(host.partition("%")[0])
+        if item.name != "*":
+            return item.network is not None and address in item.network
     is_below = bool(item.name) and f".{host}".endswith(f".{item.name}")
     return item.name == "*" or is_below
-
-
-def _address(host: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(host.partition("%")[0])
-    except ValueError:
-        return None

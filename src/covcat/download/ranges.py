@@ -62,7 +62,15 @@ class Crew:
         try:
             for piece in pieces:
                 while position < piece.end:
-                    whole = self._front(piece, position)
+                    with self.news:
+                        while piece.start + piece.done <= position:
+                            if self.alive == 0:
+                                first = self.errors[0] if self.errors else None
+                                url = self.location.url
+                                raise first or TransientError(f"`{url}` ended too early")
+                            self.web.wait(0)
+                            self.news.wait(0.2)
+                        whole = piece.start + piece.done
                     data = self.part.read_at(position, min(whole - position, _READ))
                     position += len(data)
                     yield data
@@ -76,7 +84,6 @@ class Crew:
                     thread.join()
 
     def _work(self) -> None:
-        """Bring pieces until none is left, or one fails."""
         piece = self._next()
         try:
             while piece is not None:
@@ -108,31 +115,17 @@ class Crew:
             if etag != self.etag:
                 raise NetworkError(f"`{where.url}` changed while it was read")
             for data in answer.chunks:
-                self._take(piece, data)
+                at = piece.start + piece.done
+                if at + len(data) > piece.end:
+                    raise NetworkError(
+                        f"`{where.url}` gives more than the range that was asked for"
+                    )
+                with self.news:  # nobody may write any more once the rest comes in another way
+                    if self.is_over:
+                        raise StoppedError("stopped")
+                    self.part.write_at(at, data)
+                    piece.done += len(data)
+                    self.heard(len(data))
+                    self.news.notify_all()
         if piece.start + piece.done != piece.end:
             raise TransientError(f"`{where.url}` ended within a range")
-
-    def _take(self, piece: _Piece, data: bytes) -> None:
-        at = piece.start + piece.done
-        if at + len(data) > piece.end:
-            raise NetworkError(
-                f"`{self.location.url}` gives more than the range that was asked for"
-            )
-        with self.news:  # nobody may write any more once the rest is brought in another way
-            if self.is_over:
-                raise StoppedError("stopped")
-            self.part.write_at(at, data)
-            piece.done += len(data)
-            self.heard(len(data))
-            self.news.notify_all()
-
-    def _front(self, piece: _Piece, position: int) -> int:
-        """Wait for bytes of `piece` after `position`; return up to where it is whole."""
-        with self.news:
-            while piece.start + piece.done <= position:
-                if self.alive == 0:
-                    first = self.errors[0] if self.errors else None
-                    raise first or TransientError(f"`{self.location.url}` ended too early")
-                self.web.wait(0)
-                self.news.wait(0.2)
-            return piece.start + piece.done

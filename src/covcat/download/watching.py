@@ -64,7 +64,9 @@ class Watch:
         """Take one of httpcore's events."""
         if event.endswith(".connect_tcp.started"):
             self.is_at_proxy = self.proxy is not None
-            self._is_elsewhere = _text(info.get("host")).lower() != self._host
+            host = info.get("host")
+            text = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host)
+            self._is_elsewhere = text.lower() != self._host
         elif event in ("proxy.start_tls.started", "socks.start_tls.started"):
             self.is_at_proxy = False
         elif event.endswith((".connect_tcp.complete", ".start_tls.complete")):
@@ -73,7 +75,3 @@ class Watch:
             self._head.begin()
         elif event.endswith(("receive_response_headers.complete", "response_headers.failed")):
             self._head.until = None
-
-
-def _text(value: object) -> str:
-    return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)

@@ -20,12 +20,6 @@ if TYPE_CHECKING:  # httpx is loaded where a host is asked
 
 _HOLDERS = ("zip", "tar", "7z", "rar")  # formats that hold files: .nii.gz stays what it is
 _LENGTHS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
-_MEANS: dict[str, VerifiedBy] = {
-    "sha512": "host-sha512",
-    "sha256": "host-sha256",
-    "sha1": "host-sha1",
-    "md5": "host-md5",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +63,6 @@ def one_of(
     """Return one file of a set; `path` is the host's.
 
     An archive gets a folder of its own name, unless it stays `as_is`.
-
-    Raises:
-        IntegrityError: no file may be called so.
     """
     check_safe(path, file.host)
     place = PurePosixPath(path)
@@ -137,7 +128,7 @@ def claim(kind: str, value: object, name: str) -> list[Digest]:
             f"the host's {plain} of `{name}` is none: expected {_LENGTHS[plain]} hexadecimal "
             f"digits, got `{str(found)[:80]}`"
         )
-    return [Digest(plain, found, _MEANS[plain])]  # type: ignore[arg-type]
+    return [Digest(plain, found, f"host-{plain}")]  # type: ignore[arg-type]
 
 
 def page(file: AnyFile) -> str | None:

@@ -87,7 +87,17 @@ def describe(record: Record, context: HostContext) -> Description:
     numbers = (match_mark(Count, tree, key) for key in ("versionNumber", "versionMinorNumber"))
     version = ".".join(numbers)
     whole = DataverseFile(host="dataverse", server=record.server, doi=record.id, version=version)
-    rows = _list_rows(record.server, record.id, version, context)
+    files = [
+        DescribedFile(
+            replace(whole, file=get_text(row, "dataFile", "id")),
+            _path(row),
+            _size(row),
+            _digests(row),
+            closed="restricted" if get_field(row, "restricted") is True else "",
+            why="Dataverse made a table of it" if _is_table(row) else "",
+        )
+        for row in _list_rows(record.server, record.id, version, context)
+    ]
     blocks = find_rows(tree, "metadataBlocks", "citation", "fields")
     citation = {get_text(one, "typeName"): one for one in blocks}
     authors = find_rows(citation.get("author"), "value")
@@ -102,20 +112,9 @@ def describe(record: Record, context: HostContext) -> Description:
         license_url=get_text(tree, "license", "uri"),
         authors=strip_all(get_text(one, "authorName", "value") for one in authors),
         doi=record.id,
-        files=tuple(_describe_file(whole, row) for row in rows),
+        files=tuple(files),
         whole=whole,
         notes=(f"guestbook {book} must be filled in first: `access: account`",) if book else (),
-    )
-
-
-def _describe_file(whole: DataverseFile, row: object) -> DescribedFile:
-    return DescribedFile(
-        replace(whole, file=get_text(row, "dataFile", "id")),
-        _path(row),
-        _size(row),
-        _digests(row),
-        closed="restricted" if get_field(row, "restricted") is True else "",
-        why="Dataverse made a table of it" if _is_table(row) else "",
     )
 
 

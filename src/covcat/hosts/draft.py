@@ -92,15 +92,9 @@ def draft(
         NetworkError: there is no such record, or its host says what no catalog can hold.
         ActionNeededError: nothing of it can be fetched.
     """
-    module: Any = hosts.host(record.host)
     with closing(Web(network)) as web:
         context = HostContext(Api(web, network, progress))
-        try:
-            said: Description = module.describe(record, context)
-        except NetworkError as error:
-            if not error.hint or "covcat show" in error.hint:  # that is for entries that exist
-                error.hint = f"is it the right record? open {record.page}"
-            raise
+        said = _describe(record, context)
         entries = _place_all(said.files)
         is_large = len(entries) > MOST_FILES and not each
         is_set = said.whole is not None and (not entries or is_large)
@@ -111,20 +105,15 @@ def draft(
                 details=[*said.notes, *(f"{one.closed}: {one.path}" for one in said.files)],
                 hint=f"open {record.page}",
             )
-        release = Release(
-            id=said.release,
-            date=said.date or None,
-            source=f"{said.asked}, read {today}",
-            files=(_entry_for_all(said),) if is_set else own,
-        )
+        files = (_entry_for_all(said),) if is_set else own
+        source = f"{said.asked}, read {today}"
+        release = Release(id=said.release, date=said.date or None, source=source, files=files)
         _check_valid(release, record)
         refusal = ""
         try:
             hosts.list_files(release.files, context)  # it has been asked for them already
         except IntegrityError as error:
             refusal = error.message
-    if said.contents is None and said.files:
-        said = replace(said, contents=count_contents([one.bytes for one in said.files]))
     return Draft(
         record=record,
         said=said,
@@ -133,6 +122,19 @@ def draft(
         entries=tuple(entries),
         refusal=refusal,
     )
+
+
+def _describe(record: Record, context: HostContext) -> Description:
+    module: Any = hosts.host(record.host)
+    try:
+        said: Description = module.describe(record, context)
+    except NetworkError as error:
+        if not error.hint or "covcat show" in error.hint:  # that is for entries that exist
+            error.hint = f"is it the right record? open {record.page}"
+        raise
+    if said.contents is None and said.files:
+        return replace(said, contents=count_contents([one.bytes for one in said.files]))
+    return said
 
 
 def tree_of(release: Release) -> dict[str, Any]:
@@ -192,21 +194,17 @@ def _place_all(files: Sequence[DescribedFile]) -> list[tuple[DescribedFile, AnyF
         is_again, other = paths.add(place.rstrip("/"), is_file=not place.endswith("/"))
         if is_again or other is not None:
             folder = f"file-{number}/{folder}"
-        found.append((one, _entry(one, name, folder + own)))
+        pins = {digest.kind: digest.value for digest in one.digests}
+        keys: dict[str, Any] = {
+            "name": name,
+            "into": folder + own or None,
+            "bytes": one.bytes,
+            "sha256": pins.get("sha256"),
+            "md5": pins.get("md5"),
+            "unpack": kind_of(one.name),
+        }
+        found.append((one, replace(one.file, **keys)))
     return found
-
-
-def _entry(one: DescribedFile, name: str | None, into: str) -> AnyFile:
-    pins = {digest.kind: digest.value for digest in one.digests}
-    keys: dict[str, Any] = {
-        "name": name,
-        "into": into or None,
-        "bytes": one.bytes,
-        "sha256": pins.get("sha256"),
-        "md5": pins.get("md5"),
-        "unpack": kind_of(one.name),
-    }
-    return replace(one.file, **keys)
 
 
 def _entry_for_all(said: Description) -> AnyFile:

@@ -89,7 +89,6 @@ def describe(record: Record, context: HostContext) -> Description:
 
 
 def _list_rows(article: str, version: str, context: HostContext) -> list[object]:
-    """Return all files of one version of an article, as the API lists them."""
     found, page = Pages(f"figshare's article {article}", _PAGE, "id"), 0
     while True:
         page += 1

@@ -17,7 +17,7 @@ from covcat.digests import EXECUTABLE, REGULAR, Digest, VerifiedBy, tree_id
 from covcat.download.remote import Location, RemoteFile
 from covcat.errors import GoneError, IntegrityError, NetworkError
 from covcat.hosts import github_lfs
-from covcat.hosts.base import HostContext, alone, check_safe, claim, one_of
+from covcat.hosts.base import HostContext, alone, check_safe, claim, is_pinned, one_of
 from covcat.hosts.logins import of_github
 from covcat.hosts.record import (
     NAME,
@@ -56,13 +56,28 @@ BREAKS = 2  # of an archive, after which its files are asked for one by one
 
 def list_files(file: GitHubFile, context: HostContext) -> list[RemoteFile]:
     """The archive, or every file of it; an asset is one file."""
-    if file.asset is not None:
-        return [_find_asset(file, file.asset, context)]
-    if context.by_file:
-        return _list_state(file, context)
-    name = file.repository.rpartition("/")[2]
-    archive = f"{name}-{file.commit or file.branch}.zip".replace("/", "-")
-    return [replace(alone(file, archive), breaks=BREAKS)]
+    if file.asset is None:
+        if context.by_file:
+            return _list_state(file, context)
+        name = file.repository.rpartition("/")[2]
+        archive = f"{name}-{file.commit or file.branch}.zip".replace("/", "-")
+        return [replace(alone(file, archive), breaks=BREAKS)]
+    if is_pinned(file):
+        return [alone(file, file.asset)]
+    asked = f"{file.repository}/releases/tags/{quote(file.tag or '')}"
+    for row in get_rows(_ask(asked, context), "assets"):
+        if get_text(row, "name") == file.asset:
+            if get_text(row, "state") not in ("", "uploaded"):
+                raise NetworkError(
+                    f"the asset `{file.asset}` of {file.repository} is a broken upload"
+                )
+            kind, _, value = get_text(row, "digest").partition(":")  # since June 2025
+            claims = claim(kind, value, file.asset)
+            return [alone(file, file.asset, size=get_size(row, "size"), claims=claims)]
+    raise GoneError(
+        f"the release {file.tag} of {file.repository} has no asset `{file.asset}`",
+        hint=f"open https://github.com/{file.repository}/releases",
+    )
 
 
 def locate(remote: RemoteFile, context: HostContext) -> Location:
@@ -114,11 +129,7 @@ def _list_state(file: GitHubFile, context: HostContext) -> list[RemoteFile]:
 
 
 def _check_tree(file: GitHubFile, listed: list[ListedFile]) -> VerifiedBy:
-    """Say what the API's word is worth: a pin, if its files have the pinned tree's id.
-
-    Raises:
-        IntegrityError: they have another one.
-    """
+    """Say what the API's word is worth: a pin, if its files have the pinned tree's id."""
     if file.tree is None:
         return "host-sha1"
     kept = file.keep or ""
@@ -135,24 +146,17 @@ def _list_tree(file: GitHubFile, commit: str, context: HostContext) -> list[List
     """Return all files of a commit; a tree that GitHub cuts is walked level by level.
 
     Links and other repositories are among them: their modes say so.
-
-    Raises:
-        IntegrityError: it holds names that no file may have.
-        NetworkError: it does not end.
     """
-    answer = _ask_tree(file, commit, context, recursive=True)
+    trees = f"{file.repository}/git/trees"
+    answer = _ask(f"{trees}/{commit}?recursive=1", context)
     if get_field(answer, "truncated") is not True:
         return [_row(entry, "") for entry in get_rows(answer, "tree") if _is_leaf(entry)]
-    return _walk_tree(file, commit, context)
-
-
-def _walk_tree(file: GitHubFile, commit: str, context: HostContext) -> list[ListedFile]:
     found: list[ListedFile] = []
     left: list[tuple[str, tuple[str, ...]]] = [("", (commit,))]  # path; ids down to the folder's
     entries = 0
     while left:
         folder, line = left.pop()
-        inside = get_rows(_ask_tree(file, line[-1], context, recursive=False), "tree")
+        inside = get_rows(_ask(f"{trees}/{line[-1]}", context), "tree")
         entries += len(inside)
         if len(line) > MAX_DEPTH or entries > MOST_FILES:
             raise NetworkError(f"GitHub lists the files of {file.repository} without end")
@@ -165,11 +169,6 @@ def _walk_tree(file: GitHubFile, commit: str, context: HostContext) -> list[List
                 raise NetworkError(f"GitHub lists `{path}` of {file.repository} within itself")
             left.append((f"{path}/", (*line, sha)))
     return found
-
-
-def _ask_tree(file: GitHubFile, sha: str, context: HostContext, *, recursive: bool) -> object:
-    query = "?recursive=1" if recursive else ""
-    return _ask(f"{file.repository}/git/trees/{sha}{query}", context)
 
 
 def _ask(path: str, context: HostContext) -> object:
@@ -191,27 +190,6 @@ def odd(path: str, mode: str | None) -> str:
     if mode in (None, REGULAR, EXECUTABLE):
         return ""
     return f"the repository holds `{path}`, which is a link or another repository (mode {mode})"
-
-
-# ---- assets ------------------------------------------------------------------------------------
-
-
-def _find_asset(file: GitHubFile, name: str, context: HostContext) -> RemoteFile:
-    """Return an asset with GitHub's digest of it: those of before June 2025 have none."""
-    if file.sha256 or file.md5:
-        return alone(file, name)
-    asked = f"{file.repository}/releases/tags/{quote(file.tag or '')}"
-    for row in get_rows(_ask(asked, context), "assets"):
-        if get_text(row, "name") == name:
-            if get_text(row, "state") not in ("", "uploaded"):
-                raise NetworkError(f"the asset `{name}` of {file.repository} is a broken upload")
-            kind, _, value = get_text(row, "digest").partition(":")
-            claims = claim(kind, value, name)
-            return alone(file, name, size=get_size(row, "size"), claims=claims)
-    raise GoneError(
-        f"the release {file.tag} of {file.repository} has no asset `{name}`",
-        hint=f"open https://github.com/{file.repository}/releases",
-    )
 
 
 # ---- for a draft -------------------------------------------------------------------------------

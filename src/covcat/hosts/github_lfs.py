@@ -94,11 +94,7 @@ def locate(remote: RemoteFile, file: GitHubFile, context: HostContext) -> Locati
 
 
 def _host(href: str) -> str:
-    """Return the host of a signed address, with its port.
-
-    Raises:
-        NetworkError: it is no https address, or has a user name in it.
-    """
+    """Return the host of a signed address, with its port."""
     try:
         parts = urlsplit(href)
         is_plain = href.isascii() and href.isprintable() and " " not in href

@@ -112,30 +112,23 @@ class Heard:
 
 def decide(address: Address, heard: Heard | CovcatError) -> Link:
     """Say what an answer means, or that none came."""
-    link = partial(
-        Link,
+    status, detail = _status_of(address, heard)
+    link = Link(
         resource=address.resource,
         release=address.release,
         kind=address.kind,
         url=address.url,
+        status=status,
+        detail="; ".join(part for part in (detail, address.note) if part),
     )
-    status, detail = _status_of(address, heard)
-    detail = "; ".join(part for part in (detail, address.note) if part)
     is_file = status in ("ok", "size changed") and address.is_data
     if not is_file or isinstance(heard, CovcatError):
-        return link(status=status, detail=detail)
-    validator = validator_of(heard.headers)
-    return link(
-        status=status,
-        detail=detail,
-        bytes=heard.total,
-        etag=validator.etag,
-        last_modified=validator.last_modified,
-    )
+        return link
+    one = validator_of(heard.headers)
+    return replace(link, bytes=heard.total, etag=one.etag, last_modified=one.last_modified)
 
 
 def _status_of(address: Address, heard: Heard | CovcatError) -> tuple[Status, str]:
-    """Return a status, and what is odd."""
     if isinstance(heard, CovcatError):
         return status_of(heard), _reason(heard, address.url)
     moved_to = without_secrets(heard.moved_to or "")
@@ -225,24 +218,22 @@ def check(
         asking = _Asking(web, network, progress)
         for resource, releases in targets:
             progress.note(f"{resource.id}: asking for its addresses")
-            for address in _pages(resource):
-                yield decide(address, asking.hear(address))
+            pages: list[tuple[Kind, str | None]] = [  # for people: they belong to no release
+                ("homepage", resource.homepage),
+                ("licence", resource.license.url),
+                *(
+                    ("page", page.url)
+                    for page in (resource.browse.pages if resource.browse else ())
+                ),
+            ]
+            for kind, url in pages:
+                if url is not None:
+                    page = Address(resource=resource.id, kind=kind, url=url)
+                    yield decide(page, asking.hear(page))
             for release in releases:
                 for file in release.files:
                     for address in asking.addresses(resource, release, file):
                         yield decide(address, asking.hear(address))
-
-
-def _pages(resource: Resource) -> Iterator[Address]:
-    """Return the pages for people: they belong to no release."""
-    pages: list[tuple[Kind, str | None]] = [
-        ("homepage", resource.homepage),
-        ("licence", resource.license.url),
-        *(("page", page.url) for page in (resource.browse.pages if resource.browse else ())),
-    ]
-    for kind, url in pages:
-        if url is not None:
-            yield Address(resource=resource.id, kind=kind, url=url)
 
 
 class _Asking:

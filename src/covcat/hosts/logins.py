@@ -26,8 +26,9 @@ def of_kaggle() -> Login | None:
     Or kaggle.json in $KAGGLE_CONFIG_DIR, ~/.kaggle or ~/.config/kaggle.
     """
     token = _value("KAGGLE_API_TOKEN")
-    if token and _is_file(Path(token)):
-        token = _plain(_text(Path(token)))
+    with suppress(OSError, ValueError):  # a token may be too long for a name
+        if Path(token).is_file():
+            token = _plain(_text(Path(token)))
     token = token or _plain(_text(Path.home() / ".kaggle" / "access_token"))
     if token:
         return Login(KAGGLE, {"Authorization": f"Bearer {token}"})
@@ -82,12 +83,6 @@ def _by_token(host: str, *names: str, word: str = "Bearer") -> Login | None:
 def _value(name: str) -> str:
     """Return a variable that can be a header's value; what cannot is none."""
     return _plain(os.environ.get(name, ""))
-
-
-def _is_file(path: Path) -> bool:
-    with suppress(OSError, ValueError):  # a token may be too long for a name
-        return path.is_file()
-    return False
 
 
 def _text(path: Path) -> str:

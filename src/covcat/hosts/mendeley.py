@@ -101,7 +101,10 @@ def _list_rows(dataset: str, version: str, context: HostContext) -> list[tuple[s
     by_id = {match_text(_UUID, one, "id"): one for one in folders}
     found: list[tuple[str, object]] = []
     for folder in ("root", *by_id):
-        path = "" if folder == "root" else f"{_path(folder, by_id)}/"
+        path, above, depth = "", folder, 0
+        while above in by_id and depth < _DEEPEST:
+            path = f"{get_text(by_id[above], 'name')}/{path}"
+            above, depth = get_text(by_id[above], "parent_id"), depth + 1
         inside = _list_folder(dataset, version, folder, context)
         found += [(path + get_text(row, "filename"), row) for row in inside]
         if len(found) > MOST_FILES:
@@ -122,14 +125,6 @@ def _list_folder(dataset: str, version: str, folder: str, context: HostContext) 
         found.add(rows)
         if len(rows) != _PAGE:  # not all servers page: these give all at once
             return found.rows
-
-
-def _path(folder: str, by_id: dict[str, object]) -> str:
-    names: list[str] = []
-    while folder in by_id and len(names) < _DEEPEST:
-        names.append(get_text(by_id[folder], "name"))
-        folder = get_text(by_id[folder], "parent_id")
-    return "/".join(reversed(names))
 
 
 def _size(row: object) -> int | None:

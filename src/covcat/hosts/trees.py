@@ -42,11 +42,7 @@ def find_rows(tree: object, *keys: str | int) -> list[object]:
 
 
 def get_rows(tree: object, *keys: str | int) -> list[object]:
-    """Return a list of an answer.
-
-    Raises:
-        NetworkError: there is none: the API changed, or something else answered.
-    """
+    """Return a list of an answer."""
     found = get_field(tree, *keys)
     if not isinstance(found, list):
         where = ".".join(map(str, keys)) or "the answer"
@@ -55,11 +51,7 @@ def get_rows(tree: object, *keys: str | int) -> list[object]:
 
 
 def match_text(rule: str, tree: object, *keys: str | int, expected: str = "") -> str:
-    """Return a text of an answer that addresses are made of.
-
-    Raises:
-        NetworkError: it is not what it should be.
-    """
+    """Return a text of an answer that addresses are made of."""
     found = get_text(tree, *keys)
     if not re.fullmatch(rule, found):
         more = f", not {expected}" if expected else ""
@@ -68,11 +60,7 @@ def match_text(rule: str, tree: object, *keys: str | int, expected: str = "") ->
 
 
 def match_mark(mark: Any, tree: object, *keys: str | int) -> str:
-    """Return a text of an answer that a catalog takes for a key of the type `mark`.
-
-    Raises:
-        NetworkError: it does not.
-    """
+    """Return a text of an answer that a catalog takes for a key of the type `mark`."""
     rule: Matches = get_args(mark)[1]
     return match_text(rule.pattern.pattern, tree, *keys, expected=rule.expected)
 
@@ -87,11 +75,7 @@ class Pages:
         self._known: set[str] = set()
 
     def add(self, page: list[object]) -> None:
-        """Take the next page.
-
-        Raises:
-            NetworkError: it brings nothing new, or the list does not end.
-        """
+        """Take the next page."""
         ids = {get_text(row, *self._keys) for row in page}
         if page and ids <= self._known:
             raise NetworkError(

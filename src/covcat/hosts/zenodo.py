@@ -68,6 +68,14 @@ def describe(record: Record, context: HostContext) -> Description:
         notes.append(f"{record.id} stands for all versions; this is the newest, {number}")
     if rights not in ("", "open"):
         notes.append(f"Zenodo says that its files are `{rights}`")
+    files = []
+    for row in _rows(tree):
+        name = _name(row)
+        file: AnyFile = ZenodoFile(host="zenodo", record=number, name=name)
+        if is_refused(name):  # by a catalog, and the file's address does as well
+            url = f"{API}/{number}/files/{quote(name, errors='replace')}/content"
+            file = WebFile(host="web", name=clean_name(name), url=url)
+        files.append(DescribedFile(file, name, _size(row), _digests(row)))
     return Description(
         asked=f"{API}/{number}",
         release=f"zenodo-{number}",
@@ -76,17 +84,13 @@ def describe(record: Record, context: HostContext) -> Description:
         license=get_text(about, "license", "id") or get_text(about, "license"),
         authors=strip_all(get_text(one, "name") for one in find_rows(about, "creators")),
         doi=get_text(tree, "doi"),
-        files=tuple(_describe_file(number, row) for row in _rows(tree)),
+        files=tuple(files),
         notes=tuple(notes),
     )
 
 
 def _find_record(record: Record, context: HostContext) -> object:
-    """Return a record; the number of all its versions is none (zenodo#2499), so ask for the last.
-
-    Raises:
-        NetworkError: that is none either.
-    """
+    """The number of all versions of a record is none (zenodo#2499): ask for the last then."""
     try:
         return _ask(record.id, context)
     except NetworkError as error:
@@ -100,16 +104,6 @@ def _find_record(record: Record, context: HostContext) -> object:
                 "the number of one version"
             )
             raise error from None
-
-
-def _describe_file(number: str, row: object) -> DescribedFile:
-    """Zenodo finds a file by its name; where a catalog refuses that, the address does as well."""
-    name = _name(row)
-    file: AnyFile = ZenodoFile(host="zenodo", record=number, name=name)
-    if is_refused(name):
-        url = f"{API}/{number}/files/{quote(name, errors='replace')}/content"
-        file = WebFile(host="web", name=clean_name(name), url=url)
-    return DescribedFile(file, name, _size(row), _digests(row))
 
 
 def _ask(path: str, context: HostContext) -> object:
