@@ -111,7 +111,9 @@ def locked(path: Path) -> list[tuple[str, str | None]]:
     try:
         with disk_errors(f"read `{path}`"), opened(path) as stream:
             tree = json.loads(stream.read(lockfile.MAX_BYTES))
-        _check_lock(tree["schema"])
+        if (schema := tree["schema"]) != _SCHEMA:
+            newer = ", of a newer covcat" if str(schema).startswith("covcat.lock/") else ""
+            raise ValueError(f"its schema is {schema}{newer}")
         found = [_one_locked(row) for row in tree["releases"]]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
@@ -123,12 +125,6 @@ def locked(path: Path) -> list[tuple[str, str | None]]:
     if not found:
         raise UsageError(f"`{path}` names no release", hint="covcat lock cohen")
     return found
-
-
-def _check_lock(schema: object) -> None:
-    if schema != _SCHEMA:
-        is_newer = str(schema).startswith("covcat.lock/")
-        raise ValueError(f"its schema is {schema}{', of a newer covcat' if is_newer else ''}")
 
 
 def _one_locked(row: dict[str, Any]) -> tuple[str, str | None]:

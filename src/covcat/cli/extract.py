@@ -3,7 +3,7 @@
 import codecs
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from covcat.cli.session import OUTPUTS, Session, chosen_output
 from covcat.errors import UsageError
 from covcat.store.folder import check_outside
 from covcat.text import escaped, format_size, plural
+
+if TYPE_CHECKING:
+    from covcat.archives.extract import Extracted
 
 
 def register(app: typer.Typer) -> None:
@@ -89,6 +92,10 @@ def extract(
     check_outside(session.data_dir, target, "give another folder")
     with drawn(session, "auto") as progress:
         kind, done = unpacked(archive, target, layout, most, max_files, encoding, progress)
+    _tell(session, archive, target, kind, done)
+
+
+def _tell(session: Session, archive: Path, target: Path, kind: str, done: "Extracted") -> None:
     total = sum(one.bytes for one in done.files)
     parts = [
         f"{plural(len(done.files), 'file')}, {format_size(total)}",

@@ -17,6 +17,7 @@ from covcat.cli.license import is_unclear
 from covcat.cli.list import least, say_lacking
 from covcat.cli.options import Exclude, Filters, Include, Transfer, grouped
 from covcat.cli.printing import put
+from covcat.cli.progress import drawn
 from covcat.cli.session import Session, error_text
 from covcat.errors import CovcatError, SeveralError, UsageError
 from covcat.fetching.plan import Options, Plan, Step
@@ -87,6 +88,8 @@ def fetch(
 
     Example: DIR=$(covcat fetch figure1 -q)
     """
+    from covcat.fetching import run
+
     session: Session = ctx.obj
     wanted = filters.filter()
     if require not in ("any", "pinned", "host"):
@@ -100,9 +103,6 @@ def fetch(
         selection=_selection(include or [], exclude or [], sample),
     )
     network = transfer.network(session)
-    from covcat.cli.progress import drawn
-    from covcat.fetching import run
-
     if locked:
         locks.check_alone(
             {
@@ -116,14 +116,11 @@ def fetch(
         )
         plan = locks.plan_of(session, names or [], options)
     else:
-        targets = _targets(session, names or [], everything, wanted)
-        plan = run.make_plan(session.store, targets, options)
+        plan = run.make_plan(session.store, _targets(session, names, everything, wanted), options)
     if dry_run:
         _print_plan(session, plan)
         return
-    for step in plan.steps:
-        _announce(session, step)
-    _warn_of_overlaps(session, plan)
+    _announce(session, plan)
     outcomes = []
     with drawn(session, transfer.progress) as progress:
         for outcome in run.run(plan, session.catalog, session.store, network, progress):
@@ -133,7 +130,9 @@ def fetch(
     _finish(session, outcomes)
 
 
-def _targets(session: Session, names: list[str], everything: bool, wanted: Filter) -> list[Target]:
+def _targets(
+    session: Session, names: list[str] | None, everything: bool, wanted: Filter
+) -> list[Target]:
     """Return what was asked for by name, by filter or by --all."""
     if bool(names) == (everything or not wanted.is_empty):
         problem = "names and filters together" if names else "nothing to fetch"
@@ -203,8 +202,20 @@ def _expected(session: Session, step: Step, release: Release) -> "Expected":
     return of(release, step.options, listing, record)
 
 
-def _announce(session: Session, step: Step) -> None:
-    """Say before the start: files, bytes, licence, what is here."""
+def _announce(session: Session, plan: Plan) -> None:
+    """Say before the start what comes, and which set is hidden in another that is here or comes."""
+    for step in plan.steps:
+        _announce_step(session, step)
+    coming = {step.resource.id for step in plan.steps if step.action == "fetch"}
+    here = {one for one, _, _ in session.store.releases()} if coming else set()
+    known = set(catalogs.find_overlaps(session.catalog, here - coming))
+    for line in catalogs.find_overlaps(session.catalog, coming | here):
+        if line not in known:
+            session.say(f"warning: {line}")
+
+
+def _announce_step(session: Session, step: Step) -> None:
+    """Say files, bytes, licence, what is here."""
     release = step.release
     if release is None or step.action == "ask":
         return
@@ -243,16 +254,6 @@ def _what_comes(step: Step, release: Release, coming: "Expected") -> str:
     if step.options.asked:
         files = f"{coming.contents.files:,} of {files}"
     return f"{what} from {hosts}; unpacked {least(coming.contents)} in {files}"
-
-
-def _warn_of_overlaps(session: Session, plan: Plan) -> None:
-    """Say before the start which set is hidden in another that is here or about to be."""
-    coming = {step.resource.id for step in plan.steps if step.action == "fetch"}
-    here = {one for one, _, _ in session.store.releases()} if coming else set()
-    known = set(catalogs.find_overlaps(session.catalog, here - coming))
-    for line in catalogs.find_overlaps(session.catalog, coming | here):
-        if line not in known:
-            session.say(f"warning: {line}")
 
 
 # ---- doing it ----------------------------------------------------------------------------------

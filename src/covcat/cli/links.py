@@ -64,12 +64,7 @@ def check_links(
 
     chosen = chosen_output(output, FORMATS)
     targets = _targets(session, names)
-    network = net.network(
-        session,
-        timeout=timeout,
-        allow_private=allow_private,
-        pause=pause,
-    )
+    network = net.network(session, timeout=timeout, allow_private=allow_private, pause=pause)
     with drawn(session, "plain") as progress:
         found = list(links.check(targets, network, progress))
     _conclude(session, found, links.BROKEN, chosen)

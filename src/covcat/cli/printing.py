@@ -34,7 +34,12 @@ def put(stream: TextIO, text: str | bytes) -> bool:
             stream.flush()
             stream.buffer.write(text)
         else:
-            stream.write(_encodable(text, stream.encoding or "ascii"))
+            encoding = stream.encoding or "ascii"
+            try:
+                text.encode(encoding)
+            except UnicodeEncodeError:
+                text = text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding)
+            stream.write(text)
         stream.flush()
     except OSError as error:
         _lose(stream, error)
@@ -48,15 +53,6 @@ def takes_more(stream: TextIO) -> bool:
 
 def _name(stream: TextIO) -> str:
     return "stdout" if stream is sys.stdout else "stderr"
-
-
-def _encodable(text: str, encoding: str) -> str:
-    if not text.isascii():
-        try:
-            text.encode(encoding)
-        except UnicodeEncodeError:
-            return text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding)
-    return text
 
 
 def _lose(stream: TextIO, error: OSError) -> None:

@@ -10,6 +10,7 @@ import typer
 from covcat.catalog.vocabulary import USES
 from covcat.cli import indexes, options
 from covcat.cli.formats import Cell, Rows
+from covcat.cli.progress import drawn
 from covcat.cli.session import Session, without_ids
 from covcat.errors import UsageError
 from covcat.text import escaped, format_size, plural
@@ -73,7 +74,6 @@ def select(
 
     Example: covcat select cohen --covid yes --license-allows commercial --output cohort
     """
-    from covcat.cli.progress import drawn
     from covcat.imaging import cohort_files, cohort_record
     from covcat.imaging.cohort import Cohort, CohortRule, IndexedRelease
 
@@ -108,8 +108,7 @@ def select(
         with drawn(session, "auto") as progress:
             cohort_files.to_folder(cohort, output, chosen, progress)
     _tell(session, cohort.counts, rule)
-    data: dict[str, Any] = {"path": None if output is None else str(output)}
-    data |= asdict(cohort.counts)
+    data = {"path": None if output is None else str(output), **asdict(cohort.counts)}
     if failed and session.json:
         raise indexes.without(failed, found, data)
     _conclude(session, cohort.counts, output, rule, data)

@@ -130,7 +130,9 @@ def _wrong_value(error: Exception, ctx: Any) -> str | None:
     if kind.startswith(("float", "finite")):
         return f"{name} is no number: expected one such as {_example(parameter)}"
     if kind.startswith(("greater", "less")):
-        return f"{name} is out of range: expected {_bounds(parameter)}"
+        least, most = parameter.min, parameter.max
+        bounds = f"{least} or more" if most is None else f"{least} to {most}"
+        return f"{name} is out of range: expected {bounds}"
     return None
 
 
@@ -147,9 +149,3 @@ def _example(parameter: Any) -> str:
     if getattr(parameter, "count", False):
         return "1"
     return str(parameter.default or 20)
-
-
-def _bounds(parameter: Any) -> str:
-    if parameter.max is None:
-        return f"{parameter.min} or more"
-    return f"{parameter.min} to {parameter.max}"
