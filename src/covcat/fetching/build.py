@@ -81,7 +81,10 @@ def build(
     listing = run.catalog.listing(resource, release) if release.listing else None
     check_room(plan.of(release, options, listing, before).least_bytes, store)
     if options.extract:
-        _check_tools(release)
+        nested = [glob.lower() for file in release.files for glob in file.nested]
+        is_rar = any(file.unpack == "rar" for file in release.files)
+        if is_rar or any(glob.endswith(".rar") for glob in nested):
+            check_rar_tool()  # before anything of it is downloaded
     one = Build(
         run=run,
         resource=resource,
@@ -276,16 +279,3 @@ def check_room(needed: int, store: Store) -> None:
     with disk_errors(f"look at the free space of `{store.folder}`"):
         free = store.free_bytes()
     disk.check_room(needed, free, f"in `{store.folder}`", place.MORE_SPACE)
-
-
-def _check_tools(release: Release) -> None:
-    """Check that this machine can unpack a release, before anything of it is downloaded.
-
-    Raises:
-        ExtractionError: it holds RARs, and no program here reads them.
-    """
-    nested = {glob for file in release.files for glob in file.nested}
-    if any(file.unpack == "rar" for file in release.files) or any(
-        glob.lower().endswith(".rar") for glob in nested
-    ):
-        check_rar_tool()

@@ -111,7 +111,14 @@ def judged(paths: Sequence[str], named: Sequence[Named]) -> tuple[Move, str]:
     few = _some_of_each_kind(paths)
     before = _there(few, named)
     best, most, is_only = _STAY, before, True
-    for move in _moves(few, named) if len(before) < len(named) else ():
+    # every way out of the folders in which all lies, and into those of the globs
+    around = common_folder(few).split("/")[:-1]
+    outs = ["", *("/".join(around[:count]) + "/" for count in range(1, len(around) + 1))]
+    intos = dict.fromkeys(
+        ["", *(at for one in named for glob in one.globs for at in _folders(glob))]
+    )
+    moves = [Move(out, into) for out in outs[: _MOST_LEVELS + 1] for into in intos if out != into]
+    for move in moves if len(before) < len(named) else ():
         found = _there([move(path) for path in few], named)
         if not before < found or any(map(unsafe_name, map(move, paths))):
             continue
@@ -145,16 +152,6 @@ def _there(paths: Sequence[str], named: Sequence[Named]) -> set[int]:
         if not known.isdisjoint(globs)
         or any(matches(path, globs) for path in (pictures if of_pictures else paths))
     }
-
-
-def _moves(paths: Sequence[str], named: Iterable[Named]) -> Iterator[Move]:
-    """Give every way out of the folders in which all lies, and into those of the globs."""
-    around = common_folder(paths).split("/")[:-1]
-    outs = ["", *("/".join(around[:count]) + "/" for count in range(1, len(around) + 1))]
-    folders = [folder for one in named for glob in one.globs for folder in _folders(glob)]
-    intos = dict.fromkeys(["", *folders])
-    for out_of in outs[: _MOST_LEVELS + 1]:
-        yield from (Move(out_of, into) for into in intos if out_of != into)
 
 
 def _folders(glob: str) -> Iterator[str]:

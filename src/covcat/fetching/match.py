@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from covcat.catalog.listing import ListedFile, Listing
+from covcat.catalog.listing import Listing
 from covcat.digests import Digests
 from covcat.download.remote import RemoteFile
 from covcat.errors import IntegrityError
@@ -84,7 +84,9 @@ def check_all(build: Build, listing: Listing, pairs: Pairs, found: list[GivenFil
         if other is None or other.stored.sha256 in taken:
             missing.append(row.path)
         else:
-            changed.append(f"{row.path}: {_difference(row, other.stored)}")
+            kind, want = ("sha256", row.sha256) if row.sha256 else ("git blob", row.blob)
+            got = other.stored.sha256 if row.sha256 else other.stored.blob
+            changed.append(f"{row.path}: {kind} expected {want}, got {got}")
     brings = any(one.stored.sha256 in taken for one in found)
     if build.options.allow_missing and brings and not changed:
         return
@@ -101,12 +103,6 @@ def check_all(build: Build, listing: Listing, pairs: Pairs, found: list[GivenFil
     compare.check_findings(
         findings, f"{what or 'what was given'} is not `{build.name}`", _hint(build, found)
     )
-
-
-def _difference(row: ListedFile, got: StoredFile) -> str:
-    if row.sha256:
-        return f"sha256 expected {row.sha256}, got {got.sha256}"
-    return f"git blob expected {row.blob}, got {got.blob}"
 
 
 def _hint(build: Build, found: list[GivenFile]) -> str:

@@ -59,7 +59,11 @@ def make_piece(
         folder=served.folder,
         imported_from=got.imported_from,
     )
-    if served.unpack == "none" and not _is_wrapped(served, got):
+    # Kaggle's zip around a single file: only the final address says it
+    is_wrapped = isinstance(file, KaggleFile) and urlsplit(got.final_url).path.endswith(
+        f"{quote(served.name)}.zip"
+    )
+    if served.unpack == "none" and not is_wrapped:
         return _place_plain(build, served, got, transfer)
     done = _unpack(build, served, got, inside)
     files = list(done.files)
@@ -110,6 +114,8 @@ def _layout(
         return [one.path for one in placed]
 
     is_state = isinstance(file, GitHubFile) and file.is_state
+    pins_tree = isinstance(file, GitHubFile) and bool(file.tree)
+    has_all = is_state and (pins_tree or bool(_commit_in(served, got)))  # so that litter stays
     layout = Layout(
         strip_root=is_state,
         strip=file.strip or 0,
@@ -118,7 +124,7 @@ def _layout(
         own_folder=served.own_folder,
         exclude=file.exclude,
         nested=file.nested,
-        litter=None if is_state and _has_all(served, got) else build.litter,
+        litter=None if has_all else build.litter,
     )
     if served.unpack == "none":
         layout = replace(layout, strip=_depth(served, got, list_paths(layout)))
@@ -135,12 +141,6 @@ def _layout(
             known = list_paths(replace(layout, wants=by_name))
         layout = replace(layout, wants=selection.wanted(inside, known))
     return layout
-
-
-def _has_all(served: RemoteFile, got: Download) -> bool:
-    """Tell if litter stays: the tree of a repository has every file."""
-    pins_tree = isinstance(served.file, GitHubFile) and bool(served.file.tree)
-    return pins_tree or bool(_commit_in(served, got))
 
 
 def _commit_in(served: RemoteFile, got: Download) -> str:
@@ -165,12 +165,6 @@ def _depth(served: RemoteFile, got: Download, paths: Sequence[str]) -> int:
             f"files ({', '.join(names[:3])})"
         )
     return names[0].count("/")
-
-
-def _is_wrapped(served: RemoteFile, got: Download) -> bool:
-    """Tell Kaggle's zip around a single file: only the final address says it."""
-    name = urlsplit(got.final_url).path
-    return isinstance(served.file, KaggleFile) and name.endswith(f"{quote(served.name)}.zip")
 
 
 def _place_plain(build: Build, served: RemoteFile, got: Download, transfer: Transfer) -> Piece:

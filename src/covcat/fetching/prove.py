@@ -30,7 +30,7 @@ def prove(build: Build, pieces: Sequence[Piece]) -> Verified:
         IntegrityError: something is changed, missing, extra, or not verified well enough.
         ExtractionError: two files would have one path.
     """
-    name, listing = build.name, build.listed
+    name, listing, require = build.name, build.listed, build.options.require
     everything = [one for piece in pieces for one in piece.files]
     if both := collision(one.path for one in everything):
         raise ExtractionError(f"`{name}` is refused: `{both[0]}` and `{both[1]}` are one path")
@@ -47,8 +47,15 @@ def prove(build: Build, pieces: Sequence[Piece]) -> Verified:
             _check_same_as_before(name, transfer, build.before)
         if tree := trees.get(piece.served.entry):
             transfer, kind = replace(transfer, tree=tree), "git-tree"
-        if piece.files:
-            _check_enough(build, transfer, kind)
+        is_weak = (require == "host" and kind in WEAK) or (
+            require == "pinned" and kind not in PINNED
+        )
+        if piece.files and is_weak:
+            raise IntegrityError(
+                f"`{transfer.name}` of `{name}` is verified by nothing better than {kind}, and "
+                f"--require {require} asks for more",
+                hint="the same command without --require keeps it, and records its sha256",
+            )
         transfers.append(replace(transfer, verified_by=kind))
         files += [
             replace(one, path=f"files/{one.path}", verified_by=_pinned_by(one, listing) or kind)
@@ -94,16 +101,6 @@ def _check_tree(name: str, pinned: str | None, tree: str | None) -> None:
     if tree != pinned:
         raise IntegrityError(
             f"`{name}` is not the pinned state: git tree expected {pinned}, got {tree}"
-        )
-
-
-def _check_enough(build: Build, transfer: Transfer, kind: VerifiedBy) -> None:
-    require = build.options.require
-    if (require == "host" and kind in WEAK) or (require == "pinned" and kind not in PINNED):
-        raise IntegrityError(
-            f"`{transfer.name}` of `{build.name}` is verified by nothing better than {kind}, and "
-            f"--require {require} asks for more",
-            hint="the same command without --require keeps it, and records its sha256",
         )
 
 
