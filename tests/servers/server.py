@@ -109,7 +109,9 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _body(self, reply: Reply) -> None:
-        body = memoryview(reply.body) if type(reply.body) is bytes else reply.body  # made as it goes
+        body = (
+            memoryview(reply.body) if type(reply.body) is bytes else reply.body
+        )  # made as it goes
         end = len(body) if reply.cut is None else min(reply.cut, len(body))
         stall = end + 1 if reply.stall is None else reply.stall
         place, step = 0, reply.piece or _PIECE

@@ -60,9 +60,8 @@ def make_piece(
         imported_from=got.imported_from,
     )
     # Kaggle's zip around a single file: only the final address says it
-    is_wrapped = isinstance(file, KaggleFile) and urlsplit(got.final_url).path.endswith(
-        f"{quote(served.name)}.zip"
-    )
+    path = urlsplit(got.final_url).path
+    is_wrapped = isinstance(file, KaggleFile) and path.endswith(f"{quote(served.name)}.zip")
     if served.unpack == "none" and not is_wrapped:
         return _place_plain(build, served, got, transfer)
     done = _unpack(build, served, got, inside)
