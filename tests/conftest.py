@@ -34,10 +34,10 @@ LOGINS = (
     "GITHUB_TOKEN",
 )
 MEASURED = {  # files whose programs coverage is to see: it makes each start half as long again
-    "test_cli",  # streams that are closed, encodings
-    "test_completion",  # the Tab key
+    "test_main",  # streams that are closed, encodings
+    "test_complete",  # the Tab key
     "test_readme",  # a terminal
-    "test_transfers",  # bars, signals
+    "test_attempt",  # bars, signals
 }
 
 
@@ -47,6 +47,12 @@ def pytest_configure() -> None:
         if signal.getsignal(number) is signal.SIG_IGN:
             is_int = number == signal.SIGINT
             signal.signal(number, signal.default_int_handler if is_int else signal.SIG_DFL)
+
+
+def pytest_unconfigure() -> None:
+    """Let a worker write what coverage saw: execnet interrupts one that takes long to end."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @pytest.fixture(autouse=True, scope="session")
