@@ -4,11 +4,6 @@ import hashlib
 import queue
 import threading
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from hashlib import _Hash
-
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 

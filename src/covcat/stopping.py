@@ -9,11 +9,10 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from covcat.errors import StopSignal
+
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
-
-
-from covcat.errors import StopSignal
 
 _AGAIN = 2.0  # seconds in which another signal means the same as the first
 _SOON = 0.02  # seconds after which one that was dropped comes again: the callback is over by then

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from covcat.catalog import load, vocabulary, yaml
 from covcat.catalog.columns import COLUMNS, LABELS
-from covcat.catalog.vocabulary import USES, covid, findings, license, number, term
+from covcat.catalog.entries import USES
+from covcat.catalog.vocabulary import covid, findings, license, number, term
 from covcat.catalog.yaml import packaged_catalog
 from covcat.cli.images import FORMATS
 

@@ -24,8 +24,7 @@ from makers.tables import darwin, dicom, nifti, png, workbook
 
 from covcat.catalog import load, yaml
 from covcat.catalog.columns import Record
-from covcat.catalog.entries import LabelTable, Release, Resource
-from covcat.catalog.vocabulary import USES
+from covcat.catalog.entries import USES, LabelTable, Release, Resource
 from covcat.errors import IntegrityError
 from covcat.imaging import index, query
 from covcat.imaging.build import IndexReport

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from covcat.catalog import load, matching, vocabulary
 from covcat.catalog.columns import LABELS, NAMES, Record
-from covcat.catalog.entries import LabelTable, Resource
+from covcat.catalog.entries import USES, LabelTable, Resource
 from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError
 from covcat.imaging import labels
@@ -96,7 +96,7 @@ def test_a_blank_licence_in_a_column_of_licences_allows_nothing(license: str) ->
     whole = replace(FIGURE1, tables=(PLAIN,))
     found = made({"license": license}, resource=whole)
     assert found["license"] is None
-    assert {found[f"allows_{use}"] for use in vocabulary.USES} == {"unknown"}
+    assert {found[f"allows_{use}"] for use in USES} == {"unknown"}
 
 
 @pytest.mark.parametrize(
@@ -241,14 +241,14 @@ def test_half_a_character_is_spelt_out_and_its_raw_cell_is_exact() -> None:
 def test_each_image_has_its_own_licence_where_the_set_says_so() -> None:
     found = made({"license": "CC BY-NC-SA"})
     assert (found["license"], found["license_spdx"]) == ("CC BY-NC-SA", None)
-    assert [found[f"allows_{use}"] for use in vocabulary.USES] == ["no", "yes", "yes"]
+    assert [found[f"allows_{use}"] for use in USES] == ["no", "yes", "yes"]
 
 
 @pytest.mark.parametrize("raw", ["", " ", "None", "listed as authorized for everyone"])
 def test_no_licence_or_an_unknown_one_allows_nothing(raw: str) -> None:
     found = made({"license": raw})
     assert found["license"] == (None if vocabulary.is_blank(raw) else raw)
-    assert {found[f"allows_{use}"] for use in vocabulary.USES} == {"unknown"}
+    assert {found[f"allows_{use}"] for use in USES} == {"unknown"}
 
 
 def test_the_licence_of_the_whole_set_holds_where_images_have_none() -> None:
@@ -350,7 +350,7 @@ def test_a_record_holds_only_raw_values_and_words(cells: dict[str, str], whole: 
     said = str(found["date"] or "")
     assert set(said) <= set(string.digits + "-")
     assert not said or said[2:4] in cell("date")
-    for use in vocabulary.USES:
+    for use in USES:
         assert found[f"allows_{use}"] in ("yes", "no", "unknown")
         if whole.license.per_image and found[f"allows_{use}"] != "unknown":
             assert vocabulary.plain(cell("license")) in vocabulary.words().licenses

@@ -28,6 +28,9 @@ class Pictures(Noun):
 Allowed = Literal["yes", "no", "unknown"]
 
 
+USES = ("commercial", "derivatives", "redistribution")  # of images, which a licence may allow
+
+
 class Allows(Noun):
     """What the licence lets a user do; `unknown` is never read as yes."""
 

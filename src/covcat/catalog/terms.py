@@ -2,11 +2,10 @@
 
 import hashlib
 
-from covcat.catalog.entries import Resource
+from covcat.catalog.entries import USES, Resource
 from covcat.text import escaped
 
 UNSETTLED = ("unknown", "none-stated", "proprietary", "research-only", "conflicting")
-USES = ("commercial", "derivatives", "redistribution")
 _ABOUT = ("licen", "copyright", "terms")  # a known issue with one of these is about terms
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
 from covcat.catalog import yaml
+from covcat.catalog.entries import USES
 from covcat.catalog.yaml import packaged_catalog
 
 JOINED = "; "  # between several findings
 ANY = "*"  # in a table's own words: whatever stands there
-USES = ("commercial", "derivatives", "redistribution")
 LISTS = {  # labels that have a list of words, each with its name
     "finding": "findings",
     "view": "views",

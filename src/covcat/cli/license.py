@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from covcat.catalog import terms
-from covcat.catalog.entries import Resource
+from covcat.catalog.entries import USES, Resource
 from covcat.cli import complete, indexes
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.options import FORMATS, OutputFormat
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from covcat.imaging.cohort import LicenseCount
 
 
-_COLUMNS = ("id", "licence", *terms.USES, "accepted")
+_COLUMNS = ("id", "licence", *USES, "accepted")
 
 
 def register(app: typer.Typer) -> None:
@@ -89,7 +89,7 @@ def _list(session: Session, output: str | None) -> None:
     rows: list[dict[str, Cell]] = []
     for one in session.catalog.resources:
         if not one.is_sample:
-            allows: dict[str, Cell] = {use: getattr(one.license.allows, use) for use in terms.USES}
+            allows: dict[str, Cell] = {use: getattr(one.license.allows, use) for use in USES}
             state = _state(one, accepted.last(found, one))
             rows.append({"id": one.id, "licence": one.license.short, **allows, "accepted": state})
     drawn = Rows(_COLUMNS, rows, spared=("accepted", "licence"))
@@ -110,7 +110,7 @@ def _text(
     text = terms.to_text(resource)
     for one in tallies:
         name = escaped(one.license, 100) if one.license else "(none stated)"
-        allows = ", ".join(f"{use} {one.allows[use]}" for use in terms.USES)
+        allows = ", ".join(f"{use} {one.allows[use]}" for use in USES)
         text += f"  {one.images:>7,} images  {name}: {allows}\n"
     if "unknown" in asdict(resource.license.allows).values():
         text += "unknown is not a yes: ask whoever owns the images\n"

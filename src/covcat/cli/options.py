@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from covcat.catalog.entries import USES
 from covcat.cli import complete
 from covcat.cli.session import Session
 from covcat.errors import UsageError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 FORMATS = ("table", "tsv", "csv", "json", "yaml", "ids")
 PROGRESS = ("auto", "plain", "json", "none")
 _COVID = ("yes", "no", "unknown")
-_USES = ("commercial", "derivatives", "redistribution")
 _ACCESSES = ("open", "account", "browse")
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
@@ -232,7 +232,7 @@ class Filters:
     allows: Annotated[
         list[str] | None,
         choice(
-            _USES,
+            USES,
             "commercial, derivatives or redistribution.",
             "--license-allows",
             metavar="USE",
@@ -256,7 +256,7 @@ class Filters:
         flags = [word.replace("_", "-") for word in self.has or ()]
         for option, words, known in (
             ("--has", flags, ("metadata", "case-review")),
-            ("--license-allows", self.allows, _USES),
+            ("--license-allows", self.allows, USES),
             ("--access", self.access, _ACCESSES),
         ):
             for word in words or ():
@@ -332,7 +332,7 @@ class Labels:
 
         for option, words, known in (
             ("--covid", self.covid, _COVID),
-            ("--license-allows", self.allows, _USES),
+            ("--license-allows", self.allows, USES),
         ):
             for word in words or ():
                 if word not in known:

@@ -10,15 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, cast
 
-if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
-
-
 from covcat.cli.printing import put
 from covcat.cli.session import Session, readable
 from covcat.progress import Progress, Silent
 from covcat.text import escaped, format_size
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
 
 _AFTER = 0.4  # seconds: what is over sooner gets no bar of its own
 _HEARTBEAT = 10  # seconds between two lines on a task in a log

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covcat.catalog.vocabulary import USES
+from covcat.catalog.entries import USES
 from covcat.cli import indexes, options
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.progress import drawn

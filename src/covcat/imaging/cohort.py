@@ -7,8 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from covcat.catalog.columns import Record
-from covcat.catalog.entries import Release, Resource
-from covcat.catalog.vocabulary import USES
+from covcat.catalog.entries import USES, Release, Resource
 from covcat.imaging import query
 from covcat.imaging.opening import Index
 from covcat.imaging.query import Question

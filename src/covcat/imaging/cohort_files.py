@@ -11,8 +11,7 @@ from pathlib import Path
 
 from covcat.catalog.citations import all_bibtex
 from covcat.catalog.columns import NAMES, Record
-from covcat.catalog.entries import Resource
-from covcat.catalog.vocabulary import USES
+from covcat.catalog.entries import USES, Resource
 from covcat.errors import IntegrityError, UsageError
 from covcat.files import (
     FOLDER_MODE,

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from covcat.catalog.vocabulary import USES
+from covcat.catalog.entries import USES
 from covcat.errors import IntegrityError, UsageError
 from covcat.files import disk_errors, opened
 from covcat.imaging.cohort import Cohort, CohortCounts, CohortRule, IndexedRelease

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from covcat.catalog import matching, vocabulary
 from covcat.catalog.columns import LABELS, Record, Value
-from covcat.catalog.entries import LabelTable, License, Resource
+from covcat.catalog.entries import USES, LabelTable, License, Resource
 from covcat.catalog.matching import Row, by_names, column_of
 from covcat.errors import IntegrityError
 from covcat.imaging.dates import date
@@ -86,7 +86,7 @@ class LabelReader:
         found |= self._terms(str(found["license"] or ""))
         for one in table.disputed:  # others contradict the licence of the row
             if one.has in (_cell(row.cells, one.column) or ""):
-                stated = {f"allows_{use}": getattr(one.allows, use) for use in vocabulary.USES}
+                stated = {f"allows_{use}": getattr(one.allows, use) for use in USES}
                 return {**found, "license_spdx": None, **stated}
         return found
 
@@ -210,13 +210,13 @@ def terms_of(raw: str, whole: License | None) -> Record:
         return {
             "license": raw or None,
             "license_spdx": named.spdx or None,
-            **{f"allows_{use}": named.allows[use] for use in vocabulary.USES},
+            **{f"allows_{use}": named.allows[use] for use in USES},
         }
     is_spdx = not whole.spdx.startswith("LicenseRef-") and whole.spdx != "NOASSERTION"
     return {
         "license": whole.spdx,
         "license_spdx": whole.spdx if is_spdx else None,
-        **{f"allows_{use}": getattr(whole.allows, use) for use in vocabulary.USES},
+        **{f"allows_{use}": getattr(whole.allows, use) for use in USES},
     }
 
 
