@@ -45,13 +45,17 @@ READERS: Mapping[str, str] = {
 def read_rows(table: LabelTable, source: ReleaseFiles) -> Iterator[Row]:
     """Give every row of a table of the catalog, which may be several files.
 
-    Raises:
-        IntegrityError: it cannot be read: a pipe in its place would block whoever reads.
+    A pipe in the place of one would block whoever reads it.
     """
     reader = cast("Reader", import_module(READERS[table.reader]))
     for path in source.matching(table.path):
         file = source.folder / path
-        status = file.stat()
+        try:
+            status = file.stat()
+        except FileNotFoundError as error:  # damage of the release, and no fault of writing
+            name = f"{source.folder.parents[1].name}@{source.folder.parent.name}"
+            text, hint = f"`{path}` of `{name}` is missing", f"covcat verify {name} --repair"
+            raise IntegrityError(text, hint=hint) from error
         if not stat.S_ISREG(status.st_mode):
             raise IntegrityError(f"`{path}`: expected a regular file, got {what_is(status)}")
         yield from reader.read_rows(path, file, table)
