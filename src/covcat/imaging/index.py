@@ -35,26 +35,17 @@ _TRIES = 3  # while another process changes the release
 def here(
     catalog: Catalog, store: Store, names: Sequence[str] = ()
 ) -> list[tuple[Resource, Release]]:
-    """Return the releases on disk that are named, `ID` or `ID@RELEASE`; by default all.
-
-    Raises:
-        NotFoundError: none is here, or one that is named is not.
-    """
+    """Return the releases on disk that are named, `ID` or `ID@RELEASE`; by default all."""
     lying = {(one, release) for one, release, _ in store.releases()}
     if names:
         named = [_named(catalog, store, name, lying) for name in names]
         return list({(one.id, release.id): (one, release) for one, release in named}.values())
-    found = [
-        (one, release)
-        for one in catalog.resources
-        for release in _releases(one).values()
-        if (one.id, release.id) in lying
-    ]
-    if not found:
-        raise NotFoundError(
-            f"nothing of the catalog is in `{store.folder}`", hint="covcat fetch figure1"
-        )
-    return found
+    pairs = [(one, release) for one in catalog.resources for release in _releases(one).values()]
+    if found := [(one, release) for one, release in pairs if (one.id, release.id) in lying]:
+        return found
+    raise NotFoundError(
+        f"nothing of the catalog is in `{store.folder}`", hint="covcat fetch figure1"
+    )
 
 
 def _releases(resource: Resource) -> dict[str, Release]:
@@ -69,16 +60,16 @@ def _named(
     id, at, wanted = name.partition("@")
     is_brought = bool(id) and wanted == BROUGHT.id
     resource, release = catalog.find(id if is_brought else name)
+    known = [one for one in _releases(resource).values() if (resource.id, one.id) in lying]
     if is_brought:
-        release = _releases(resource)[wanted]
-    elif not at and (resource.id, release.id if release else "") not in lying:
-        known = [one for one in _releases(resource).values() if (resource.id, one.id) in lying]
+        release = BROUGHT
+    elif not at and release not in known:
         release = known[-1] if known else None
-    if release is None or (resource.id, release.id) not in lying:
-        is_for_browsing = is_brought or resource.default_release is None
-        hint = f"covcat import {id} FILE…" if is_for_browsing else f"covcat fetch {name}"
-        raise NotFoundError(f"`{name}` is not in `{store.folder}`", hint=hint)
-    return resource, release
+    if release is not None and release in known:
+        return resource, release
+    is_for_browsing = is_brought or resource.default_release is None
+    hint = f"covcat import {id} FILE…" if is_for_browsing else f"covcat fetch {name}"
+    raise NotFoundError(f"`{name}` is not in `{store.folder}`", hint=hint)
 
 
 def index_of(resource: Resource, release: Release, store: Store, progress: Progress) -> Index:
@@ -87,7 +78,6 @@ def index_of(resource: Resource, release: Release, store: Store, progress: Progr
     Raises:
         IntegrityError: the manifest or a label table is damaged; its hint is None if the tables
             are as they were recorded, so that `verify` would find nothing.
-        DiskError: it cannot be written.
     """
     folder = store.release(resource.id, release.id)
     for _ in range(_TRIES):
@@ -155,7 +145,5 @@ def _origin_of(folder: Path, resource: Resource, release: Release) -> IndexOrigi
             repr((tables, resource.pictures, resource.license)).encode(),
             repr(sorted(states)).encode(),
         ]
-    whole = hashlib.sha256()
-    for part in parts:
-        whole.update(hashlib.sha256(part).digest())
+    whole = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts))
     return IndexOrigin(resource.id, release.id, whole.hexdigest(), manifest)

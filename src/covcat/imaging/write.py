@@ -98,11 +98,7 @@ def insert(base: sqlite3.Connection, columns: tuple[str, ...], records: Iterable
 
 
 def write_parquet(path: Path, columns: tuple[str, ...], records: Iterable[Record]) -> int:
-    """Write a Parquet file.
-
-    Raises:
-        UsageError: pyarrow is not installed.
-    """
+    """Write a Parquet file, by pyarrow, which is an extra."""
     try:
         import pyarrow
         import pyarrow.parquet

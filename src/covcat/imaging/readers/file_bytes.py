@@ -30,11 +30,7 @@ class FileBytes:
         return os.fstat(self._handle).st_size
 
     def at(self, place: int, size: int) -> bytes:
-        """Return `size` bytes from `place` on.
-
-        Raises:
-            EOFError: they are not there, or too many have been read before.
-        """
+        """Return `size` bytes from `place` on; EOFError if they are not there or not read."""
         data = self.some(place, size)
         if len(data) < size:
             raise EOFError("it is cut")
