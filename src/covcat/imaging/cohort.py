@@ -113,8 +113,7 @@ class Cohort:
     """The images of some releases that a rule chooses; nothing is read before it is asked for."""
 
     def __init__(self, parts: Sequence[IndexedRelease], rule: CohortRule) -> None:
-        """`parts` are in the order of the result."""
-        self.parts, self.rule = tuple(parts), rule
+        self.parts, self.rule = tuple(parts), rule  # parts: in the order of the result
         self._stricter: dict[str, dict[str, str]] = {}  # by ID@RELEASE
 
     def judge_rows(

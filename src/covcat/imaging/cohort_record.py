@@ -134,6 +134,5 @@ def check_same_images(cohort: Cohort, recorded: Recorded) -> None:
 
 
 def _anew(recorded: Recorded) -> str:
-    """Return the command that asks the same of what is here now."""
     names = [one.release for one in recorded.releases]
     return shlex.join(["covcat", "select", *names, *recorded.rule.options()])

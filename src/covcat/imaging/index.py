@@ -16,6 +16,7 @@ from covcat import seal
 from covcat.catalog import matching
 from covcat.catalog.entries import BROUGHT, LabelTable, Release, Resource
 from covcat.catalog.load import Catalog
+from covcat.catalog.selection import matches
 from covcat.catalog.yaml import packaged_catalog
 from covcat.errors import DiskError, IntegrityError, NotFoundError
 from covcat.files import FILE_MODE, disk_errors, hashed
@@ -113,14 +114,11 @@ def _is_altered(tables: Iterable[LabelTable], folder: Path) -> bool:
     """Tell if the manifest or a label table is not as it was recorded."""
     globs = [f"files/{one.path}" for one in tables if one.reader not in matching.OF_IMAGES]
     try:
-        for file in load(folder).files:
-            if any(fnmatchcase(file.path, glob) for glob in globs):
-                with disk_errors("read a label table"):
-                    if hashed(folder / file.path, file).sha256 != file.sha256:
-                        return True
+        files = [one for one in load(folder).files if matches(one.path, globs)]
+        with disk_errors("read a label table"):
+            return any(hashed(folder / one.path, one).sha256 != one.sha256 for one in files)
     except (IntegrityError, DiskError):
         return True
-    return False
 
 
 def _origin_of(folder: Path, resource: Resource, release: Release) -> IndexOrigin:

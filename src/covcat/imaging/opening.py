@@ -55,7 +55,6 @@ class Index:
     """An image index that is open: removing its file takes nothing away any more."""
 
     def __init__(self, base: sqlite3.Connection, name: str, report: IndexReport) -> None:
-        """`base` is closed with the last use of this object."""
         self.name, self.report = name, report
         self._base, self._limit = base, _TimeLimit()
         base.row_factory = sqlite3.Row
@@ -64,7 +63,7 @@ class Index:
         base.set_authorizer(
             lambda action, *_: sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
         )
-        weakref.finalize(self, base.close)
+        weakref.finalize(self, base.close)  # with the last use of this object
 
     def rows(
         self, text: str, values: Sequence[Any] = (), where: str | None = None

@@ -141,7 +141,6 @@ def read_word(option: str, kind: str, text: str) -> str:
 
 
 def _unknown(option: str, kind: str, text: str) -> UsageError:
-    """Name what was probably meant, or else all that there is."""
     known = vocabulary.words().lists[kind]
     if near := difflib.get_close_matches(vocabulary.plain(text), known, 1):
         meant = known[near[0]]

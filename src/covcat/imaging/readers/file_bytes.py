@@ -14,8 +14,7 @@ class FileBytes:
     __slots__ = ("_block", "_handle", "_left", "_start", "ahead", "head")
 
     def __init__(self, handle: int, most: int) -> None:
-        """At most `most` bytes are read, besides the first ones."""
-        self._handle, self._left, self._start = handle, most, 0
+        self._handle, self._left, self._start = handle, most, 0  # left: besides the first ones
         self.head = self._block = os.read(handle, _HEAD)
         self.ahead = _AHEAD
 
