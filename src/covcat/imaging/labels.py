@@ -50,11 +50,7 @@ class LabelReader:
             for name, kind in vocabulary.LISTS.items()
             if name != "finding"
         }
-        works["age"] = lambda raw: (
-            years
-            if (years := vocabulary.number(raw)) is not None and 0 <= years <= OLDEST
-            else None
-        )
+        works["age"] = _age
         works["offset"] = lambda raw: (
             sign * days if isinstance(days := vocabulary.number(raw), int) else None
         )
@@ -182,6 +178,11 @@ def _remembered(work: Callable[[str], _T]) -> Callable[[str], _T]:
     """Return `work` with a memory for short texts: a table has few of them, again and again."""
     known = lru_cache(maxsize=4000)(work)
     return lambda text: known(text) if len(text) <= _SHORT else work(text)
+
+
+def _age(raw: str) -> Value:
+    years = vocabulary.number(raw)
+    return years if years is not None and 0 <= years <= OLDEST else None
 
 
 def _licence_of_all(resource: Resource, table: LabelTable | None = None) -> License | None:
