@@ -191,8 +191,7 @@ class Cohort:
             digest.update(line.encode("utf-8", "surrogatepass"))
             patients.add(str(record["patient_id"] or ""))
             counts.of_nobody += not record["patient_id"]
-            place = (part.name, str(record["path"]))
-            if place not in images:
+            if (place := (part.name, str(record["path"]))) not in images:
                 images[place] = str(record["sha256"])
                 tally.images += 1
                 counts.bytes += int(record["bytes"] or 0)
