@@ -6,7 +6,7 @@ is built without it, by `load.build_trusted`.
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -21,8 +21,6 @@ from covcat.errors import CovcatError, IntegrityError
 _DIGITS = re.compile(r"[0-9]+")
 Mistake = tuple[KeyPath, str]  # where, and what is wrong
 
-# ---- one entry ---------------------------------------------------------------------------------
-
 
 def validate(tree: Mapping[str, Any], lines: Lines, name: str) -> Resource:
     """Check one entry whole.
@@ -34,19 +32,19 @@ def validate(tree: Mapping[str, Any], lines: Lines, name: str) -> Resource:
 
     try:
         resource: Resource = _adapter().validate_python(tree)
+        if not (mistakes := list(_inconsistencies(resource))):
+            return resource
     except ValidationError as error:
         mistakes = [_explained(one) for one in error.errors(include_url=False)]
-        raise _refusal(mistakes, lines, name) from error
-    if mistakes := find_inconsistencies(resource):
-        raise _refusal(mistakes, lines, name)
-    return resource
-
-
-def _refusal(mistakes: Sequence[Mistake], lines: Lines, name: str) -> IntegrityError:
-    found = sorted((_line(lines, place), text) for place, text in mistakes)
-    details = [f"{name}:{line}: {text}" for line, text in found]
+    found = []
+    for place, text in mistakes:
+        known: KeyPath = ()
+        for part in place:  # pydantic's may hold union tags that the file does not have
+            known = (*known, part) if (*known, part) in lines else known
+        found.append((lines.get(known, 1), text))
+    details = [f"{name}:{line}: {text}" for line, text in sorted(found)]
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-    return IntegrityError(f"{details[0]}{more}", details=details[1:])
+    raise IntegrityError(f"{details[0]}{more}", details=details[1:])
 
 
 def json_schema() -> dict[str, Any]:
@@ -61,136 +59,41 @@ def _adapter() -> Any:
     return TypeAdapter(Resource)
 
 
-def find_inconsistencies(resource: Resource) -> list[Mistake]:
-    """Return what the types cannot say: fields that contradict each other."""
-    found: list[Mistake] = []
+def _inconsistencies(resource: Resource) -> Iterator[Mistake]:
+    """Give what the types cannot say: fields that contradict each other."""
     if resource.access == "browse" and (resource.releases or not resource.browse):
-        found.append((("access",), "`browse` needs `browse:` pages and terms, and no releases"))
+        yield ("access",), "`browse` needs `browse:` pages and terms, and no releases"
     if resource.access != "browse" and not resource.releases:
-        found.append((("access",), f"`{resource.access}` needs at least one release"))
+        yield ("access",), f"`{resource.access}` needs at least one release"
     if resource.survey and not 1 <= resource.survey.row <= 14:
-        found.append((("survey", "row"), "the survey has rows 1 to 14"))
+        yield ("survey", "row"), "the survey has rows 1 to 14"
     if not resource.is_sample and not (resource.homepage and resource.homepage_source):
-        found.append(((), "the key `homepage` is missing, or its `homepage_source`"))
+        yield (), "the key `homepage` is missing, or its `homepage_source`"
     for number, citation in enumerate(resource.citation):
         for index, one in enumerate(citation.authors):
             if bool(one.name) == bool(one.family) or (one.name and (one.given or one.particle)):
                 place = ("citation", number, "authors", index)
-                found.append((place, "expected `family` and `given`, or the `name` of a body"))
-    found += _release_mistakes(resource) + _table_mistakes(resource)
-    return found + _count_mistakes(resource)
+                yield place, "expected `family` and `given`, or the `name` of a body"
+    yield from _release_mistakes(resource)
+    yield from _label_mistakes(resource)
 
 
-def _release_mistakes(resource: Resource) -> list[Mistake]:
-    found: list[Mistake] = []
+def _release_mistakes(resource: Resource) -> Iterator[Mistake]:
     ids = [release.id for release in resource.releases]
     for number, release in enumerate(resource.releases):
         place = ("releases", number)
         if ids.index(release.id) != number:
-            found.append(((*place, "id"), f"the release `{release.id}` is there twice"))
+            yield (*place, "id"), f"the release `{release.id}` is there twice"
         if not release.files:
-            found.append((place, "a release needs at least one file"))
+            yield place, "a release needs at least one file"
         if (release.listing is None) != (release.contents is None):
-            found.append(((*place, "listing"), "`listing` and `contents` go together"))
+            yield (*place, "listing"), "`listing` and `contents` go together"
         for index, file in enumerate(release.files):
             where = (*place, "files", index)
             if file.unpack == "any" and not file.is_set:
-                found.append(((*where, "unpack"), "`any` is for sets: name the format"))
+                yield (*where, "unpack"), "`any` is for sets: name the format"
             if isinstance(file, GitHubFile) and (mistake := _github_mistake(file)):
-                found.append((where, mistake))
-    return found
-
-
-def _table_mistakes(resource: Resource) -> list[Mistake]:
-    found: list[Mistake] = []
-    ids = {release.id for release in resource.releases}
-    for number, table in enumerate(resource.tables):
-        place = ("tables", number)
-        unknown = sorted(set(table.releases) - ids)
-        found += [((*place, "releases"), f"there is no release `{one}`") for one in unknown]
-        for key in ("columns", "constants", "values", "extract", "optional"):
-            for name in getattr(table, key) or ():
-                if name not in LABELS:
-                    text = f"the index has no label `{name}`: expected one of {', '.join(LABELS)}"
-                    found.append(((*place, key), text))
-        found += [((*place, "values"), text) for text in _word_mistakes(table)]
-        columns = table.columns or table.extract or {}
-        if table.joins and not (table.adds and table.joins in columns):
-            text = "`joins` needs `adds: yes`, and a column of that label"
-            found.append(((*place, "joins"), text))
-        patterns = [("extract", one.partition(": ")[2]) for one in (table.extract or {}).values()]
-        patterns += [("pattern", table.pattern)] if table.pattern else []
-        for key, pattern in patterns:
-            if mistake := _pattern_mistake(pattern, needs_group=key == "extract"):
-                found.append(((*place, key), mistake))
-    return found
-
-
-def _word_mistakes(table: LabelTable) -> list[str]:
-    """Return what words of a table's own stand for that no word of the index is."""
-    found = []
-    for label, words in (table.values or {}).items():
-        kind = vocabulary.LISTS.get(label)
-        if kind is None:
-            known = ", ".join(vocabulary.LISTS)
-            found.append(f"`{label}` has no list of words: expected one of {known}")
-            continue
-        terms = dict.fromkeys(vocabulary.words().lists[kind].values())
-        terms |= dict.fromkeys(vocabulary.DENIALS if label == "finding" else ())
-        for word, meant in words.items():
-            for term in meant.split(vocabulary.JOINED) if label == "finding" else [meant]:
-                if term and term not in terms:
-                    near = vocabulary.term(kind, term) or next(
-                        iter(difflib.get_close_matches(term, terms, 1)), ""
-                    )
-                    perhaps = f" (did you mean `{near}`?)" if near else ""
-                    found.append(f"`{label}`: `{word}` is called `{term}`, no word of it{perhaps}")
-    return found
-
-
-def _pattern_mistake(pattern: str, *, needs_group: bool) -> str | None:
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        return f"`{pattern}` is no regular expression: {error}"
-    return f"`{pattern}` needs one group" if needs_group and compiled.groups != 1 else None
-
-
-def _count_mistakes(resource: Resource) -> list[Mistake]:
-    found: list[Mistake] = []
-    ids = [release.id for release in resource.releases]
-    for number, counts in enumerate(resource.published):
-        place = ("published", number)
-        if counts.release and counts.release not in ids:
-            found.append(((*place, "release"), f"there is no release `{counts.release}`"))
-        if any(len(r) != len(counts.by) + 1 or not _DIGITS.fullmatch(r[-1]) for r in counts.rows):
-            found.append(((*place, "rows"), "each row needs one value per `by`, then a count"))
-        else:
-            found += [((*place, "recount"), text) for text in recount_mistakes(counts)]
-    return found
-
-
-def recount_mistakes(counts: PublishedCounts) -> list[str]:
-    """Return what in a `recount` contradicts the table or the index."""
-    recount = counts.recount
-    if recount is None:
-        return []
-    known = {row[:-1]: int(row[-1]) for row in counts.rows}
-    found = [
-        f"the index has no column `{one}`"
-        for one in recount.by
-        if one.isidentifier() and one not in NAMES  # else it is SQL over columns
-    ]
-    if len(recount.by) != len(counts.by):
-        found.append("`recount.by` needs one column for each `by`")
-    for one in recount.differs:
-        if one.row not in known:
-            found.append(f"`recount.differs`: the table has no row {', '.join(one.row)}")
-        elif known[one.row] == one.found:
-            found.append(f"`recount.differs`: {', '.join(one.row)} is {one.found} in both")
-    if len({one.row for one in recount.differs}) < len(recount.differs):
-        found.append("`recount.differs` names a row twice")
-    return found
+                yield where, mistake
 
 
 def _github_mistake(file: GitHubFile) -> str | None:
@@ -207,18 +110,101 @@ def _github_mistake(file: GitHubFile) -> str | None:
     return None
 
 
+def _label_mistakes(resource: Resource) -> Iterator[Mistake]:
+    """Give what is wrong in label tables and published counts, which name releases and columns."""
+    ids = {release.id for release in resource.releases}
+    for number, table in enumerate(resource.tables):
+        for id in sorted(set(table.releases) - ids):
+            yield ("tables", number, "releases"), f"there is no release `{id}`"
+        for key, text in _table_mistakes(table):
+            yield ("tables", number, key), text
+    for number, counts in enumerate(resource.published):
+        place = ("published", number)
+        if counts.release and counts.release not in ids:
+            yield (*place, "release"), f"there is no release `{counts.release}`"
+        if any(len(r) != len(counts.by) + 1 or not _DIGITS.fullmatch(r[-1]) for r in counts.rows):
+            yield (*place, "rows"), "each row needs one value per `by`, then a count"
+        else:
+            for text in recount_mistakes(counts):
+                yield (*place, "recount"), text
+
+
+def _table_mistakes(table: LabelTable) -> Iterator[tuple[str, str]]:
+    """Give the keys of a table that are wrong, and why."""
+    for key in ("columns", "constants", "values", "extract", "optional"):
+        for name in getattr(table, key) or ():
+            if name not in LABELS:
+                known = ", ".join(LABELS)
+                yield key, f"the index has no label `{name}`: expected one of {known}"
+    for label, words in (table.values or {}).items():
+        for text in _word_mistakes(label, words):
+            yield "values", text
+    if table.joins and not (table.adds and table.joins in (table.columns or table.extract or {})):
+        yield "joins", "`joins` needs `adds: yes`, and a column of that label"
+    patterns = [("extract", one.partition(": ")[2]) for one in (table.extract or {}).values()]
+    patterns += [("pattern", table.pattern)] if table.pattern else []
+    for key, pattern in patterns:
+        try:
+            compiled = re.compile(pattern)
+        except re.error as error:
+            yield key, f"`{pattern}` is no regular expression: {error}"
+        else:
+            if key == "extract" and compiled.groups != 1:
+                yield key, f"`{pattern}` needs one group"
+
+
+def _word_mistakes(label: str, words: Mapping[str, str]) -> Iterator[str]:
+    """Give what words of a table's own stand for that no word of the index is."""
+    if (kind := vocabulary.LISTS.get(label)) is None:
+        yield f"`{label}` has no list of words: expected one of {', '.join(vocabulary.LISTS)}"
+        return
+    terms = dict.fromkeys(vocabulary.words().lists[kind].values())
+    terms |= dict.fromkeys(vocabulary.DENIALS if label == "finding" else ())
+    for word, meant in words.items():
+        for term in meant.split(vocabulary.JOINED) if label == "finding" else [meant]:
+            if term and term not in terms:
+                near = vocabulary.term(kind, term) or next(
+                    iter(difflib.get_close_matches(term, terms, 1)), ""
+                )
+                perhaps = f" (did you mean `{near}`?)" if near else ""
+                yield f"`{label}`: `{word}` is called `{term}`, no word of it{perhaps}"
+
+
+def recount_mistakes(counts: PublishedCounts) -> Iterator[str]:
+    """Give what in a `recount` contradicts the table or the index."""
+    if (recount := counts.recount) is None:
+        return
+    known = {row[:-1]: int(row[-1]) for row in counts.rows}
+    for one in recount.by:
+        if one.isidentifier() and one not in NAMES:  # else it is SQL over columns
+            yield f"the index has no column `{one}`"
+    if len(recount.by) != len(counts.by):
+        yield "`recount.by` needs one column for each `by`"
+    for each in recount.differs:
+        if each.row not in known:
+            yield f"`recount.differs`: the table has no row {', '.join(each.row)}"
+        elif known[each.row] == each.found:
+            yield f"`recount.differs`: {', '.join(each.row)} is {each.found} in both"
+    if len({each.row for each in recount.differs}) < len(recount.differs):
+        yield "`recount.differs` names a row twice"
+
+
 def _explained(error: Any) -> Mistake:
     """Say pydantic's finding in the catalog's words."""
     place: KeyPath = error["loc"]
     if place[2:3] == ("files",) and len(place) > 4:
         place = place[:4] + place[5:]  # without the host, which pydantic puts there
-    key = place[-1] if place else ""
+    key, dotted = place[-1] if place else "", ".".join(map(str, place))
     got = error["input"]
     match error["type"]:
         case "missing":
             return place[:-1], f"the key `{key}` is missing"
         case "unexpected_keyword_argument" | "extra_forbidden":
-            return place, f"unknown key `{key}`{_nearest(str(key), place)}"
+            others = [one for one in _known_keys() if one != key]
+            near = difflib.get_close_matches(str(key), others, 1)
+            inside = f" in `{'.'.join(map(str, place[:-1]))}`" if place[:-1] else ""
+            perhaps = f" (did you mean `{near[0]}`?)" if near else ""
+            return place, f"unknown key `{key}`{inside}{perhaps}"
         case "value_error":
             text = str(error["ctx"]["error"])
         case "literal_error":
@@ -230,17 +216,7 @@ def _explained(error: Any) -> Mistake:
         case _:
             text = error["msg"][0].lower() + error["msg"][1:]
             text += f", got `{got}`" if isinstance(got, str | int) else ""
-    return place, f"{_dotted(place)}: {text}" if place else text
-
-
-def _dotted(place: KeyPath) -> str:
-    return ".".join(str(part) for part in place)
-
-
-def _nearest(key: str, place: KeyPath) -> str:
-    near = difflib.get_close_matches(key, [one for one in _known_keys() if one != key], 1)
-    inside = f" in `{_dotted(place[:-1])}`" if place[:-1] else ""
-    return inside + (f" (did you mean `{near[0]}`?)" if near else "")
+    return place, f"{dotted}: {text}" if place else text
 
 
 @cache
@@ -255,24 +231,8 @@ def _known_keys() -> list[str]:
     return sorted(keys(json_schema()))
 
 
-def _line(lines: Lines, place: KeyPath) -> int:
-    """Find the line of a place; pydantic's may hold union tags that the file does not have."""
-    known: KeyPath = ()
-    for part in place:
-        if (*known, part) in lines:
-            known = (*known, part)
-    return lines.get(known, 1)
-
-
-# ---- files and catalogs ------------------------------------------------------------------------
-
-
 def load_file(path: Path) -> Resource:
-    """Load and check one file.
-
-    Raises:
-        IntegrityError: every mistake, with file and line.
-    """
+    """Load and check one file; the error has every mistake, with file and line."""
     tree, lines = yaml.parse(yaml.read(path), str(path))
     resource = validate(tree, lines, str(path))
     if path.stem != resource.id:
@@ -287,16 +247,13 @@ def check_file(path: Path) -> list[str]:
     except IntegrityError as error:
         return [error.message.removesuffix(f" (and {len(error.details)} more)"), *error.details]
     found = []
-    for release in (one for one in resource.releases if one.listing):
+    for name, expected in ((one.listing, one.contents) for one in resource.releases):
         try:
-            totals = listing.totals(listing.read(path.parent / str(release.listing)))
+            totals = listing.totals(listing.read(path.parent / name)) if name else None
+            if totals != expected:
+                found.append(f"{path}: {name}: expected {expected}, got {totals}")
         except CovcatError as error:
-            found.append(f"{path}: {release.listing}: {error.message}")
-        else:
-            if totals != release.contents:
-                found.append(
-                    f"{path}: {release.listing}: expected {release.contents}, got {totals}"
-                )
+            found.append(f"{path}: {name}: {error.message}")
     return found
 
 

@@ -40,9 +40,6 @@ _SHELVES = ("github.com", "gitlab.com", "kaggle.com", "huggingface.co")  # hold 
 _ARXIV = re.compile(r"arxiv\b.*?(\d{4}\.\d{4,5})", re.IGNORECASE)
 
 
-# ---- what a citation says ----------------------------------------------------------------------
-
-
 def fields_of(citation: Citation) -> dict[str, str]:
     """Return BibTeX's fields with `author`, which is made of the authors unless it is given."""
     if not citation.authors or "author" in citation.fields:
@@ -115,9 +112,6 @@ def is_site(citation: Citation) -> bool:
     return citation.entry == "misc" and "url" in citation.fields and not has_doi
 
 
-# ---- lists of citations ------------------------------------------------------------------------
-
-
 def with_sources(wanted: Iterable[Resource], known: Mapping[str, Resource]) -> list[Resource]:
     """Return resources with all that they contain or label, theirs too; each once, nearest first.
 
@@ -160,7 +154,6 @@ def all_bibtex(resource: Resource) -> tuple[str, ...]:
     return tuple(bibtex(citation) for citation in resource.citation)
 
 
-# ---- the formats -------------------------------------------------------------------------------
 # `accessed`, such as 2020-04-02, is the day on which an address was seen.
 
 
@@ -215,7 +208,12 @@ def csl(citation: Citation, accessed: str | None = None) -> dict[str, Any]:
     fields = citation.fields
     item: dict[str, Any] = {"id": citation.key, "type": _KINDS[kind_of(citation)][0]}
     if people := authors_of(citation):
-        item["author"] = [_csl_name(one) for one in people]
+        names = {"literal": "name", "family": "family", "given": "given"}
+        names |= {"non-dropping-particle": "particle"}
+        item["author"] = [
+            {key: part for key, name in names.items() if (part := getattr(one, name))}
+            for one in people
+        ]
     item |= {name: _readable(one, fields) for one, (name, _) in _FIELDS.items() if one in fields}
     if "pages" in fields:
         item["page"] = _plain(fields["pages"]).replace("–", "-")
@@ -231,14 +229,6 @@ def csl(citation: Citation, accessed: str | None = None) -> dict[str, Any]:
     return item
 
 
-def _csl_name(author: Author) -> dict[str, str]:
-    if author.name:
-        return {"literal": author.name}
-    parts = {"family": author.family, "given": author.given}
-    parts["non-dropping-particle"] = author.particle
-    return {key: value for key, value in parts.items() if value}
-
-
 def ris(citation: Citation, accessed: str | None = None) -> list[str]:
     """Return the lines of one RIS record, without their ends."""
     fields = dict(citation.fields)
@@ -246,12 +236,14 @@ def ris(citation: Citation, accessed: str | None = None) -> list[str]:
     if number:
         fields |= {"journal": "", "publisher": "arXiv"}
     people = authors_of(citation)
+    year, month, day = (*(f"{part:02}" for part in issue_date(citation)), "", "", "")[:3]
     lines = [("TY", _KINDS[kind_of(citation)][1]), ("ID", citation.key)]
     lines += [("AU", _last_first(one)) for one in people if one != _OTHERS]
     for field, (_, tag) in _FIELDS.items():
         lines.append((tag, _readable(field, fields)))
         if field == "title":
-            lines += _ris_dates(citation)
+            lines.append(("PY", year or _plain(fields.get("year", ""))))
+            lines.append(("DA", f"{year}/{month}/{day}/" if month else ""))  # and /other
     lines.append(("M1", f"arXiv:{number}" if number else ""))
     first, _, last = fields.get("pages", "").replace("--", "-").partition("-")
     lines += [("SP", _plain(first)), ("EP", _plain(last))]
@@ -261,17 +253,6 @@ def ris(citation: Citation, accessed: str | None = None) -> list[str]:
     texts = [(tag, " ".join(value.split())) for tag, value in lines]
     return [*(f"{tag}  - {text}" for tag, text in texts if text), "ER  - "]
 
-
-def _ris_dates(citation: Citation) -> list[tuple[str, str]]:
-    numbers = issue_date(citation)
-    if not numbers:
-        return [("PY", _plain(citation.fields.get("year", "")))]
-    year, month, day = [f"{number:02}" for number in numbers] + [""] * (3 - len(numbers))
-    date = [("DA", f"{year}/{month}/{day}/")] if month else []  # year/month/day/other
-    return [("PY", year), *date]
-
-
-# ---- TeX ---------------------------------------------------------------------------------------
 
 _MARKS = dict(
     zip(
@@ -298,15 +279,17 @@ def _readable(field: str, fields: Mapping[str, str]) -> str:
 
 def _plain(value: str) -> str:
     """Return a value as people read it: without braces, TeX's escapes, ties and dash of two."""
-    marked = re.sub(_ESCAPED, lambda found: f"\x00{ord(found[1])}\x00", value)
-    lettered = re.sub(_LETTER, lambda found: _LETTERS[found[1]], re.sub(_ACCENT, _accented, marked))
-    bare = re.sub("[{}]", "", lettered).replace("~", " ").replace("--", "–")
-    return re.sub(r"\x00(\d+)\x00", lambda found: chr(int(found[1])), bare)
-
-
-def _accented(found: re.Match[str]) -> str:
-    letter, mark = found[3] or found[4], _MARKS[found[1] or found[2]]
-    return unicodedata.normalize("NFC", letter + mark)
+    text = re.sub(_ESCAPED, lambda found: f"\x00{ord(found[1])}\x00", value)
+    text = re.sub(
+        _ACCENT,
+        lambda found: unicodedata.normalize(
+            "NFC", (found[3] or found[4]) + _MARKS[found[1] or found[2]]
+        ),
+        text,
+    )
+    text = re.sub(_LETTER, lambda found: _LETTERS[found[1]], text)
+    text = re.sub("[{}]", "", text).replace("~", " ").replace("--", "–")
+    return re.sub(r"\x00(\d+)\x00", lambda found: chr(int(found[1])), text)
 
 
 def _without_escapes(value: str) -> str:
@@ -315,28 +298,21 @@ def _without_escapes(value: str) -> str:
 
 
 def escaped(value: str) -> str:
-    """Return a value that may stand in a .bib file's braces; what is TeX already stays."""
-    return _BARE.sub(_written, _balanced(value))
+    """Return a value that may stand in a .bib file's braces; what is TeX already stays.
 
-
-def _written(found: re.Match[str]) -> str:
-    sign = found[0]
-    return sign if len(sign) > 1 else _WRITTEN.get(sign, f"\\{sign}")
-
-
-def _balanced(value: str) -> str:
-    """Spell out each brace that has no partner: one would swallow all entries behind it."""
-    found = [*re.finditer(r"\\?([{}])", value)]
-    waiting: list[int] = []
-    lone: set[int] = set()
-    for at, one in enumerate(found):
-        if one[1] == "{":
-            waiting.append(at)
+    A brace that has no partner is spelt out: it would swallow all entries behind it.
+    """
+    waiting: list[re.Match[str]] = []
+    lone: list[re.Match[str]] = []
+    for brace in re.finditer(r"\\?([{}])", value):
+        if brace[1] == "{":
+            waiting.append(brace)
         elif waiting:
             waiting.pop()
         else:
-            lone.add(at)
-    for at in sorted(lone | set(waiting), reverse=True):
-        start, end = found[at].span()
-        value = value[:start] + _LONE[found[at][1]] + value[end:]
-    return value
+            lone.append(brace)
+    for brace in sorted(lone + waiting, key=re.Match.start, reverse=True):
+        value = value[: brace.start()] + _LONE[brace[1]] + value[brace.end() :]
+    return _BARE.sub(
+        lambda sign: sign[0] if len(sign[0]) > 1 else _WRITTEN.get(sign[0], f"\\{sign[0]}"), value
+    )

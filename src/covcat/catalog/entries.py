@@ -26,8 +26,6 @@ class Pictures(Noun):
 
 
 Allowed = Literal["yes", "no", "unknown"]
-
-
 USES = ("commercial", "derivatives", "redistribution")  # of images, which a licence may allow
 
 

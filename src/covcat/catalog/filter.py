@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from covcat.catalog.citations import fields_of
-from covcat.catalog.entries import MODALITIES, Allowed, Resource
+from covcat.catalog.entries import MODALITIES, Resource
 from covcat.catalog.load import Catalog
 from covcat.errors import UsageError
 
@@ -40,24 +40,20 @@ class Filter:
 
 def select(catalog: Catalog, wanted: Filter) -> list[Resource]:
     """Return the resources that pass, in the catalog's order."""
-    return [one for one in catalog.resources if all(test(one) for test in _tests(wanted))]
-
-
-def _tests(wanted: Filter) -> list[Callable[[Resource], bool]]:
-    """Return one test for each field that was asked for."""
     fetched = wanted.fetched or frozenset()
-    tests: list[tuple[object, Callable[[Resource], bool]]] = [
+    tests: list[tuple[object, Callable[[Resource], bool]]] = [  # for what was asked for
         (not wanted.with_sample, lambda one: not one.is_sample),
         (wanted.modalities, lambda one: _holds_any(one, wanted.modalities, wanted.fetchable)),
         (wanted.has, lambda one: _holds_any(one, wanted.has, wanted.fetchable)),
-        (wanted.licenses, lambda one: any(_is_licensed(one, glob) for glob in wanted.licenses)),
+        (wanted.licenses, lambda one: _is_licensed(one, wanted.licenses)),
         (wanted.allows, lambda one: {_allowed(one, use) for use in wanted.allows} == {"yes"}),
         (wanted.access, lambda one: one.access in wanted.access),
         (wanted.fetchable, is_fetchable),
         (wanted.fetched is not None, lambda one: one.id in fetched),
         (wanted.words, lambda one: _has_words(one, wanted.words)),
     ]
-    return [test for asked, test in tests if asked]
+    asked = [test for is_asked, test in tests if is_asked]
+    return [one for one in catalog.resources if all(test(one) for test in asked)]
 
 
 def unclear_for(catalog: Catalog, wanted: Filter) -> list[Resource]:
@@ -87,14 +83,13 @@ def _holds_any(resource: Resource, flags: Iterable[str], by_found_only: bool) ->
     return any(resource.has(flag) for flag in flags)
 
 
-def _allowed(resource: Resource, use: str) -> Allowed:
-    word: Allowed = getattr(resource.license.allows, use)
-    return word
+def _allowed(resource: Resource, use: str) -> str:
+    return str(getattr(resource.license.allows, use))
 
 
-def _is_licensed(resource: Resource, glob: str) -> bool:
+def _is_licensed(resource: Resource, globs: Iterable[str]) -> bool:
     names = (resource.license.spdx.casefold(), resource.license.short.casefold())
-    return any(fnmatchcase(name, glob.casefold()) for name in names)
+    return any(fnmatchcase(name, glob.casefold()) for name in names for glob in globs)
 
 
 def is_fetchable(resource: Resource) -> bool:
@@ -102,22 +97,17 @@ def is_fetchable(resource: Resource) -> bool:
     return resource.access != "browse" and resource.default_release is not None
 
 
-def _text(resource: Resource) -> str:
-    """Everything that `search` looks at."""
-    notes = (resource.license.spdx, resource.license.note or "", *resource.authors)
-    fields = [value for one in resource.citation for value in fields_of(one).values()]
-    issues = [issue.text for issue in resource.known_issues]
-    fixes = [fix.value for fix in resource.corrections]
-    names = (resource.id, *resource.aliases, resource.title, resource.organization)
-    return " ".join((*names, resource.summary, *notes, *fields, *issues, *fixes)).casefold()
-
-
 def _has_words(resource: Resource, words: Iterable[str]) -> bool:
     """Look for words by their start: `ct` is in CT and covid-ct, and not in "direct".
 
     X-ray and xray are one word to who searches.
     """
-    text = _text(resource)
+    notes = (resource.license.spdx, resource.license.note or "", *resource.authors)
+    fields = [value for one in resource.citation for value in fields_of(one).values()]
+    issues = [issue.text for issue in resource.known_issues]
+    fixes = [fix.value for fix in resource.corrections]
+    names = (resource.id, *resource.aliases, resource.title, resource.organization)
+    text = " ".join((*names, resource.summary, *notes, *fields, *issues, *fixes)).casefold()
     plain = text.replace("-", "")
     asked = [word.casefold() for word in words]
     return all(_begins(word, text) or _begins(word.replace("-", ""), plain) for word in asked)
@@ -129,11 +119,7 @@ def _begins(word: str, text: str) -> bool:
 
 
 def modality(word: str) -> str:
-    """Return the catalog's word for a modality, from any of its usual names.
-
-    Raises:
-        UsageError: it is none of them.
-    """
+    """Return the catalog's word for a modality, from any of its usual names."""
     plain = word.casefold().replace("-", "").replace("_", "").replace(" ", "")
     for known, words in MODALITY_WORDS.items():
         if plain in words:

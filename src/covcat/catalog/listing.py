@@ -36,11 +36,7 @@ Listing = dict[str, ListedFile]  # by path
 
 
 def read(path: Path) -> Listing:
-    """Read a listing.
-
-    Raises:
-        IntegrityError: it is missing, damaged or not a listing.
-    """
+    """Read a listing; IntegrityError if it is missing, damaged or none."""
     try:
         with opened(path) as packed, gzip.open(packed, "rb") as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -52,26 +48,20 @@ def read(path: Path) -> Listing:
     header, _, body = text.partition("\n")  # not splitlines: a path may hold U+2028
     if header + "\n" != HEADER or (body and not body.endswith("\n")):
         raise IntegrityError(f"the listing `{path}` is cut or not one of covcat's")
-    lines = body.split("\n")[:-1]
     found: Listing = {}
-    for number, line in enumerate(lines, 2):
-        row = _row(line, f"{path}:{number}")
-        if found.setdefault(row.path, row) is not row:
-            raise IntegrityError(f"{path}:{number}: the path `{row.path}` is there twice")
+    for number, line in enumerate(body.split("\n")[:-1], 2):
+        place, (name, *cells) = f"{path}:{number}", line.split("\t")
+        if len(cells) != 4:
+            raise IntegrityError(f"{place}: expected 5 columns, got {len(cells) + 1}")
+        mode, blob, size, sha256 = (cell if cell != "-" else None for cell in cells)
+        if not name or not (blob or sha256):
+            raise IntegrityError(f"{place}: expected a path with a git id or a sha256")
+        if size is not None and not _SIZE.fullmatch(size):
+            raise IntegrityError(f"{place}: expected bytes in digits, got `{size[:40]}`")
+        if name in found:
+            raise IntegrityError(f"{place}: the path `{name}` is there twice")
+        found[name] = ListedFile(name, mode, blob, int(size) if size else None, sha256)
     return found
-
-
-def _row(line: str, place: str) -> ListedFile:
-    cells = line.split("\t")
-    if len(cells) != 5:
-        raise IntegrityError(f"{place}: expected 5 columns, got {len(cells)}")
-    path = cells[0]
-    mode, blob, size, sha256 = (cell if cell != "-" else None for cell in cells[1:])
-    if not path or not (blob or sha256):
-        raise IntegrityError(f"{place}: expected a path with a git id or a sha256")
-    if size is not None and not _SIZE.fullmatch(size):
-        raise IntegrityError(f"{place}: expected bytes in digits, got `{size[:40]}`")
-    return ListedFile(path, mode, blob, int(size) if size else None, sha256)
 
 
 def write(path: Path, rows: Iterable[ListedFile]) -> None:

@@ -28,11 +28,7 @@ class Catalog:
     folders: Mapping[str, Path]
 
     def get(self, name: str) -> Resource:
-        """Find a resource by id or alias, in any case.
-
-        Raises:
-            NotFoundError: nothing has that name; the hint names the nearest.
-        """
+        """Find a resource by id or alias, in any case; the hint of NotFoundError is the nearest."""
         wanted = name.casefold()
         names = {name: one for one in self.resources for name in (*one.aliases, one.id)}
         if wanted not in names:
@@ -42,11 +38,7 @@ class Catalog:
         return names[wanted]
 
     def find(self, name: str) -> tuple[Resource, Release | None]:
-        """Find `ID` or `ID@RELEASE`; the release is None if the resource has none at all.
-
-        Raises:
-            NotFoundError: no such resource, or no such release of it.
-        """
+        """Find `ID` or `ID@RELEASE`; the release is None if the resource has none at all."""
         id_or_alias, at, release_id = name.partition("@")
         if not id_or_alias:
             what = f"`{name}` has no id in it: expected ID@RELEASE"
@@ -70,9 +62,6 @@ class Catalog:
         return read(self.folders[resource.id] / release.listing)
 
 
-# ---- load --------------------------------------------------------------------------------------
-
-
 def load(extra: Sequence[Path] = ()) -> Catalog:
     """Load the packaged catalog and the user's own folders.
 
@@ -86,10 +75,23 @@ def load(extra: Sequence[Path] = ()) -> Catalog:
         from covcat.catalog.check import load_file  # which only a user's files need
 
         for path in entry_files(folder):
-            resource = load_file(path)
-            _refuse_taken_names(resource, found, path)
-            found[resource.id], folders[resource.id] = resource, folder
-    return Catalog(tuple(sorted(found.values(), key=_position)), folders)
+            own = load_file(path)
+            if own.id in found and not own.override:
+                raise IntegrityError(
+                    f"{path}: the id `{own.id}` is taken by another entry",
+                    hint="choose another id, or add `override: yes` to replace it",
+                )
+            for other in found.values():  # to whose names a user's entry may not quietly answer
+                both = {own.id, *own.aliases} & {other.id, *other.aliases}
+                if both and other.id != own.id:
+                    raise IntegrityError(f"{path}: `{min(both)}` is a name of `{other.id}` already")
+            found[own.id], folders[own.id] = own, folder
+
+    def rank(one: Resource) -> tuple[bool, int, str]:  # the survey's first, in its order
+        place = one.survey.row if one.survey else one.position
+        return one.survey is None, 10**6 if place is None else place, one.id
+
+    return Catalog(tuple(sorted(found.values(), key=rank)), folders)
 
 
 def _load_packaged(folder: Path) -> Iterator[Resource]:
@@ -120,25 +122,8 @@ def compile_entries(folder: Path) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def _refuse_taken_names(resource: Resource, others: Mapping[str, Resource], path: Path) -> None:
-    """A user's entry may not quietly answer to the name of another one."""
-    if resource.id in others and not resource.override:
-        raise IntegrityError(
-            f"{path}: the id `{resource.id}` is taken by another entry",
-            hint="choose another id, or add `override: yes` to replace it",
-        )
-    for other in others.values():
-        both = {resource.id, *resource.aliases} & {other.id, *other.aliases}
-        if both and other.id != resource.id:
-            raise IntegrityError(f"{path}: `{min(both)}` is a name of `{other.id}` already")
-
-
 def entry_files(folder: Path) -> list[Path]:
-    """Return the catalog files of a folder; names that start with `_` are templates.
-
-    Raises:
-        UsageError: there is no such folder.
-    """
+    """Return the catalog files of a folder; names that start with `_` are templates."""
     if not folder.is_dir():
         raise UsageError(f"the catalog folder `{folder}` is not there")
     entries = [path for path in folder.iterdir() if path.suffix in (".yaml", ".yml")]
@@ -153,15 +138,6 @@ def find_overlaps(catalog: Catalog, ids: Collection[str]) -> list[str]:
         for part in one.contains
         if one.id in ids and part.resource in ids
     ]
-
-
-def _position(resource: Resource) -> tuple[int, int, str]:
-    if resource.survey:
-        return (0, resource.survey.row, resource.id)
-    return (1, resource.position if resource.position is not None else 10**6, resource.id)
-
-
-# ---- from plain trees --------------------------------------------------------------------------
 
 
 def build_trusted(tree: Mapping[str, Any]) -> Resource:

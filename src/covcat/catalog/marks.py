@@ -16,9 +16,8 @@ class Matches:
     """Marks a text of the catalog that must match `pattern` as a whole."""
 
     def __init__(self, pattern: str, expected: str) -> None:
-        """`expected` completes the sentence "expected …" in the error."""
         self._pattern = pattern
-        self.expected = expected
+        self.expected = expected  # completes the sentence "expected …" in the error
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -32,13 +31,11 @@ class Matches:
         return text
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
-        """Let pydantic apply the rule; imported here because `list` never validates."""
-        from pydantic_core import core_schema
+        from pydantic_core import core_schema  # here, because `list` never validates
 
         return core_schema.no_info_after_validator_function(self.check, handler(source))
 
     def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> Any:
-        """Show the pattern to editors."""
         return {**handler(core), "pattern": f"^(?:{self._pattern})$"}
 
 
@@ -52,7 +49,6 @@ class Whole:
         return value
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
-        """Apply the rule before the text becomes a number."""
         from pydantic_core import core_schema
 
         return core_schema.no_info_before_validator_function(self.check, handler(source))
@@ -62,8 +58,7 @@ class SafeFolder(Matches):
     """Marks a folder inside a release: `data/`, by the rules that members of archives obey."""
 
     def __init__(self) -> None:
-        """The pattern is for editors; `check` is stricter."""
-        super().__init__(r".*[^/]/", "a folder like `data/`")
+        super().__init__(r".*[^/]/", "a folder like `data/`")  # for editors: `check` is stricter
 
     def check(self, text: str) -> str:
         """Return `text`, or raise ValueError."""
@@ -76,8 +71,7 @@ class ByHost:
     """Marks a union of file kinds of which `host` decides the one that is meant."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
-        """Build pydantic's tagged union, so that a mistake is reported for one host only."""
-        from pydantic import Field
+        from pydantic import Field  # its tagged union reports a mistake for one host only
 
         return handler.generate_schema(Annotated[source, Field(discriminator="host")])
 

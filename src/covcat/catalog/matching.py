@@ -32,7 +32,6 @@ class Row:
 
 OF_IMAGES = ("names", "dicom", "nifti")  # readers that look at the images themselves
 _HOLE = re.compile(r"\{([^{}]+)\}")
-_OF_PATH = ("path", "name", "stem")  # what a template of masks can take from the image itself
 _STEM = ".stem"
 _OR = " | "  # between templates that are tried in turn
 Find = Callable[[str], list[str]]
@@ -51,10 +50,10 @@ def masks(table: LabelTable, cells: Mapping[str, str], image: str | None) -> lis
     """Return where the mask of a row's image may be; what needs an image has none without it."""
     if table.mask is None:
         return []
-    parts = (
-        {} if image is None else dict(zip(_OF_PATH, (image, *_name_and_stem(image)), strict=True))
-    )
-    return _filled(table.mask, {**cells, **parts})
+    if image is not None:
+        name, stem = _name_and_stem(image)
+        cells = {**cells, "path": image, "name": name, "stem": stem}
+    return _filled(table.mask, cells)
 
 
 def finder(table: LabelTable, images: Iterable[str], others: Iterable[str] = ()) -> Find:
@@ -62,18 +61,12 @@ def finder(table: LabelTable, images: Iterable[str], others: Iterable[str] = ())
 
     Of the `others`, which have no suffix of an image, a row must say the name in full.
     """
-    key = _KEYS[table.match]
-    known = _by_key(key, images)
-    whole = _KEYS["path" if table.match == "path" else "name"]
-    named = _by_key(whole, others)
+    key, whole = _KEYS[table.match], _KEYS["path" if table.match == "path" else "name"]
+    known, named = dict[str, list[str]](), dict[str, list[str]]()
+    for found, key_of, paths in ((known, key, images), (named, whole, others)):
+        for path in sorted(paths):
+            found.setdefault(key_of(plain_path(path)), []).append(path)
     return lambda name: known.get(key(plain_path(name))) or named.get(whole(plain_path(name)), [])
-
-
-def _by_key(key: Callable[[str], str], paths: Iterable[str]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for path in sorted(paths):
-        found.setdefault(key(plain_path(path)), []).append(path)
-    return found
 
 
 def plain_path(path: str) -> str:

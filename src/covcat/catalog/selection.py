@@ -37,11 +37,7 @@ class Selection:
 
     @classmethod
     def read(cls, text: str) -> "Selection":
-        """Take back what `str` wrote.
-
-        Raises:
-            ValueError: it is something else.
-        """
+        """Take back what `str` wrote; ValueError where it is something else."""
         words = [word.partition("=") for word in shlex.split(text)]
         options = {option + equals for option, equals, _ in words}
         samples = [value for option, _, value in words if option == "--sample"]
@@ -67,9 +63,8 @@ def everything(path: str) -> bool:
 
 def passes(path: str, selection: Selection) -> bool:
     """Tell if a path passes the globs of a selection."""
-    return (not selection.include or matches(path, selection.include)) and not matches(
-        path, selection.exclude
-    )
+    is_included = not selection.include or matches(path, selection.include)
+    return is_included and not matches(path, selection.exclude)
 
 
 def matches(path: str, globs: Iterable[str]) -> bool:
@@ -84,13 +79,14 @@ def wanted(selections: Sequence[Selection], paths: Iterable[str]) -> Wants:
     """
     if not selections:
         return everything
+    known = list(paths) if any(one.sample is not None for one in selections) else []
+    sampled = {
+        path
+        for one in selections
+        if one.sample is not None
+        for path in sample((path for path in known if passes(path, one)), one.sample)
+    }
     plain = [one for one in selections if one.sample is None]
-    sampled: set[str] = set()
-    if len(plain) < len(selections):
-        known = list(paths)
-        for one in selections:
-            if one.sample is not None:
-                sampled |= sample((path for path in known if passes(path, one)), one.sample)
     return lambda path: path in sampled or any(passes(path, one) for one in plain)
 
 
@@ -100,9 +96,5 @@ def without_repeats(selections: Sequence[Selection]) -> tuple[Selection, ...]:
     for one in selections:
         files = replace(one, sample=None)
         largest[files] = max(largest.get(files, 0), one.sample or 0)
-    kept = [
-        one
-        for one in selections
-        if one.sample is None or one.sample == largest[replace(one, sample=None)]
-    ]
+    kept = (one for one in selections if one.sample in (None, largest[replace(one, sample=None)]))
     return tuple(dict.fromkeys(kept))

@@ -58,11 +58,10 @@ def words() -> Words:
     """Read the vocabulary that comes with covcat."""
     path = packaged_catalog() / "vocabulary" / "terms.yaml"
     tree, _ = yaml.parse(yaml.read(path), str(path))
-    kinds = ("findings", "views", "modalities", "sexes", "splits")
-    terms = {kind: tree[kind] for kind in kinds} | {"answers": {x: tree[x] for x in ("yes", "no")}}
+    tree["answers"] = {word: tree[word] for word in ("yes", "no")}
     lists = {
-        kind: {plain(word): term for term, known in one.items() for word in known}
-        for kind, one in terms.items()
+        kind: {plain(word): term for term, known in tree[kind].items() for word in known}
+        for kind in dict.fromkeys(LISTS.values())
     }
     licenses = {
         plain(word): Terms(one.get("spdx", ""), {use: one[use] for use in USES})
@@ -138,7 +137,7 @@ def covid(raw: str, terms: tuple[str, ...], own: Mapping[str, str] = {}) -> str:
         for one in mine.get(plain(part), "" if is_blank(part) else part).split(JOINED)
         if one
     ]
-    denied = sum(_is_denial(part) for part in parts)
+    denied = sum(map(_is_denial, parts))
     if "COVID-19" in terms:
         return "unknown" if denied else "yes"
     return "no" if 0 < len(terms) + denied >= len(parts) else "unknown"

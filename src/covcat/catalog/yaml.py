@@ -20,11 +20,7 @@ Lines = dict[KeyPath, int]  # the line, from 1, on which each value starts
 
 
 def read(path: Path) -> bytes:
-    """Read a catalog file whole, refusing what cannot be one before reading it.
-
-    Raises:
-        IntegrityError: it is not a regular file or larger than MAX_BYTES.
-    """
+    """Read a catalog file whole, refusing what cannot be one before reading it."""
     try:
         with opened(path) as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -103,18 +99,15 @@ class _TreeBuilder:
             raise self._mistake(event, "anchors and aliases (`&`, `*`) are not allowed")
         if event.tag:
             raise self._mistake(event, f"the tag `{event.tag}` is not allowed")
-        if _is(event, "MappingStart"):
-            return self._mapping(place)
         if _is(event, "SequenceStart"):
-            return self._sequence(place)
-        return self._scalar(event)
-
-    def _scalar(self, event: Any) -> str:
-        if not event.style and event.value in ("", "~", "null"):
-            raise self._mistake(event, "a value is missing; leave the key out if it is unknown")
-        return str(event.value)
-
-    def _mapping(self, place: KeyPath) -> dict[str, Any]:
+            items: list[Any] = []
+            while not _is(one := next(self._events), "SequenceEnd"):
+                items.append(self._value(one, (*place, len(items))))
+            return items
+        if _is(event, "Scalar"):
+            if not event.style and event.value in ("", "~", "null"):
+                raise self._mistake(event, "a value is missing; leave the key out if it is unknown")
+            return str(event.value)
         found: dict[str, Any] = {}
         while not _is(key := next(self._events), "MappingEnd"):
             if not _is(key, "Scalar") or key.anchor or key.tag or key.value == "<<":
@@ -122,12 +115,6 @@ class _TreeBuilder:
             if key.value in found:
                 raise self._mistake(key, f"the key `{key.value}` is there twice")
             found[key.value] = self._value(next(self._events), (*place, key.value))
-        return found
-
-    def _sequence(self, place: KeyPath) -> list[Any]:
-        found: list[Any] = []
-        while not _is(event := next(self._events), "SequenceEnd"):
-            found.append(self._value(event, (*place, len(found))))
         return found
 
     def _mistake(self, event: Any, text: str) -> IntegrityError:

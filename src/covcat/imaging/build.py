@@ -5,14 +5,14 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 
 from covcat.catalog import matching, vocabulary
-from covcat.catalog.columns import COLUMNS, NAMES, Record
-from covcat.catalog.entries import LabelTable, Release, Resource
+from covcat.catalog.columns import NAMES, Record
+from covcat.catalog.entries import LabelTable, Pictures, Release, Resource
 from covcat.catalog.matching import IMAGE_SUFFIXES, Row
 from covcat.catalog.selection import matches
 from covcat.errors import IntegrityError
@@ -21,7 +21,7 @@ from covcat.imaging import labels, readers, sizes
 from covcat.imaging.readers.base import ReleaseFiles
 from covcat.imaging.readers.dicom import PREAMBLE
 from covcat.imaging.scratch import Additions
-from covcat.imaging.write import SQL_TYPES, in_batches
+from covcat.imaging.write import insert, table_of
 from covcat.names import is_litter
 from covcat.progress import Progress
 from covcat.store.folder import MANIFEST, SUMS
@@ -30,9 +30,6 @@ from covcat.store.manifest import Manifest, load, sums_agree
 _SHOWN = 20  # kinds of a thing that a report names
 _KINDS = 10_000  # that are counted
 _LETTERS = 200  # of a text that a report names
-_COLUMNS = ", ".join(
-    f"{one.name} {SQL_TYPES[one.type]}" for one in COLUMNS
-)  # of covcat's own names
 _NUMBERED = """
 CREATE TEMP TABLE again (row INTEGER PRIMARY KEY, number INTEGER);
 INSERT INTO again SELECT row, number FROM (
@@ -42,7 +39,7 @@ INSERT INTO again SELECT row, number FROM (
 UPDATE images SET image_id = image_id || '#' || (SELECT number FROM again WHERE row = images.rowid)
 WHERE rowid IN (SELECT row FROM again);
 """  # sorted on disk, where there are many; digests are short
-SCHEMA = (f"CREATE TABLE images ({_COLUMNS})", "CREATE TABLE about (key TEXT, value TEXT)")
+SCHEMA = (table_of(NAMES), "CREATE TABLE about (key TEXT, value TEXT)")
 
 
 @dataclass
@@ -69,9 +66,7 @@ class IndexReport:
 
 def tables_of(resource: Resource, release: Release) -> list[LabelTable]:
     """Return the label tables of a release."""
-    return [
-        table for table in resource.tables if not table.releases or release.id in table.releases
-    ]
+    return [one for one in resource.tables if not one.releases or release.id in one.releases]
 
 
 def write(
@@ -86,19 +81,11 @@ def write(
             hint=f"covcat verify {manifest.resource}@{manifest.release}",
         )
     doing = "write the image index"
-    with (
-        disk_errors(doing),
-        _missing_is_damage(folder / "files"),
-        sqlite_errors(doing),
-        closing(sqlite3.connect(path)) as base,
-    ):
+    with disk_errors(doing), sqlite_errors(doing), closing(sqlite3.connect(path)) as base:
         for text in ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", *SCHEMA):
             base.execute(text)
         build = _IndexBuild(resource, release, manifest, folder / "files", progress)
-        marks = ", ".join("?" * len(NAMES))
-        for batch in in_batches(build.records()):
-            rows = [tuple(map(one.get, NAMES)) for one in batch]
-            base.executemany(f"INSERT INTO images VALUES ({marks})", rows)  # noqa: S608
+        insert(base, NAMES, build.records())
         base.create_function(
             "digest",
             1,
@@ -110,21 +97,6 @@ def write(
         base.executemany("INSERT INTO about VALUES (?, ?)", about)
         base.commit()
     return build.report
-
-
-@contextmanager
-def _missing_is_damage(files: Path) -> Iterator[None]:
-    """Call a table of the release that is gone damage, and no fault of writing."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        if not str(error.filename or "").startswith(f"{files}/"):
-            raise
-        gone = Path(error.filename).relative_to(files)
-        name = f"{files.parents[1].name}@{files.parent.name}"
-        raise IntegrityError(
-            f"`{gone}` of `{name}` is missing", hint=f"covcat verify {name} --repair"
-        ) from error
 
 
 class _IndexBuild:
@@ -148,51 +120,47 @@ class _IndexBuild:
             if one.path.startswith(prefix) and not is_litter(path := one.path.removeprefix(prefix))
         }
         self.source = ReleaseFiles(folder, sorted(self.files))
-        chosen = resource.pictures
-        include, exclude = (chosen.include, chosen.exclude) if chosen else ((), ())
+        chosen = resource.pictures or Pictures()
         globs = [one.path for one in self.tables if one.reader not in matching.OF_IMAGES]
         self.images = set[str]()
         self.others: list[str] = []  # without a suffix, but may be images if a row names them
         for path in self.source.paths:
             has_suffix = path.lower().endswith(IMAGE_SUFFIXES)
-            if matches(path, exclude):
+            if matches(path, chosen.exclude):
                 continue
-            if matches(path, include) if include else has_suffix:
+            if matches(path, chosen.include) if chosen.include else has_suffix:
                 self.images.add(path)
             if not has_suffix and not matches(path, globs):
                 self.others.append(path)
         self.masks = {mask for path in self.images for mask in self._masks_of(path)}
         self.images -= self.masks
-        self.report.images = len(self.images)
-
         self.broken: set[str] = set()  # images whose reader says so
         self.seen: Counter[str] = Counter()  # records of each image
         self.of_image, self.of_patient = Additions(), Additions()
-        self._read_additions()
 
     def records(self) -> Iterator[Record]:
         """Give every record: rows of tables in their order, then images without labels."""
         size = sum(self.files[path].bytes for path in self.images)
         task = self.progress.start(f"{self.resource.id}@{self.release.id}", size)
         without: Counter[str] = Counter()
-        for table in self.tables:
-            if table.adds is None:
-                for one in self._read_table(table):
-                    raw = _shorten(str(one["finding_raw"] or ""))
-                    has_no_term = not one["finding"] and one["covid"] == "unknown"
-                    is_counted = raw in without or len(without) < _KINDS
-                    if has_no_term and is_counted and not vocabulary.is_blank(raw):
-                        without[raw] += 1
-                    self.progress.advance(task, int(one.get("bytes") or 0))
-                    yield one
+        for one in self._read_tables():
+            raw = _shorten(str(one["finding_raw"] or ""))
+            has_no_term = not one["finding"] and one["covid"] == "unknown"
+            is_counted = raw in without or len(without) < _KINDS
+            if has_no_term and is_counted and not vocabulary.is_blank(raw):
+                without[raw] += 1
+            self.progress.advance(task, int(one.get("bytes") or 0))
+            yield one
         for path in self.source.paths:
             if path in self.images and not self.seen[path]:
                 self.report.image_only += 1
                 blank = labels.make_blank(self.resource)
                 blank["mask_path"] = next(self._masks_of(path), None)
-                one = self._complete(self._with_additions(blank, path), path, "image only")
+                one = self._complete(blank, path, "image only")
                 self.progress.advance(task, int(one["bytes"] or 0))
                 yield one
+        self.report.images = len(self.images)
+        self.report.not_added += self.of_patient.count_unused()
         self.report.without_term = dict(without.most_common(_SHOWN))
         self._check_tables()
         self.progress.finish(task)
@@ -200,12 +168,10 @@ class _IndexBuild:
     def _check_tables(self) -> None:
         """Note which tables are not here, or not as they were recorded; nothing is damage."""
         report = self.report
-        report.not_added += self.of_patient.count_unused()
         for table in self.tables:
-            is_of_images = table.reader in matching.OF_IMAGES
             here = list(islice(self.source.matching(table.path), _SHOWN))
             report.absent += [table.path] if not here else []
-            for path in here if not is_of_images else ():
+            for path in here if table.reader not in matching.OF_IMAGES else ():
                 with disk_errors(f"read `{path}`"):
                     now = hashed(self.folder / path, self.files[path])
                 report.altered += [] if now.sha256 == self.files[path].sha256 else [path]
@@ -216,40 +182,43 @@ class _IndexBuild:
                 + f", got {', '.join(f'`{one}`' for one in self.source.paths[:3])}"
             )
 
-    def _read_table(self, table: LabelTable) -> Iterator[Record]:
-        find = matching.finder(table, self.images, self.others)
-        reading = labels.LabelReader(table, self.resource)
-        for row in self._rows(table, reading):
-            found = reading.record(row)
-            names = matching.images(row, table)
-            known = [row.image] if row.image in self.images else []
-            paths = known or next((hits for name in names if (hits := find(name))), [])
-            self.report.ambiguous += len(paths) > 1
-            path = paths[0] if len(paths) == 1 else None
-            places = matching.masks(table, row.cells, path)
-            found["mask_path"] = next((one for one in places if one in self.files), None)
-            if path is None:
-                self.report.label_only += 1
-                if names and len(self.report.unmatched) < _SHOWN:
-                    self.report.unmatched.append(_shorten(names[0]))
-                yield self._complete(found, None, "label only")
-                continue
-            if path not in self.images:  # no suffix says so, but this row
-                self._add_image(path)
-            self.report.both += 1
-            self.report.bare += PREAMBLE in row.cells and table.reader == "dicom"
-            yield self._complete(self._with_additions(found, path), path, "both")
+    def _read_tables(self) -> Iterator[Record]:
+        """Give a record for each row; tables that only add to others are read before these."""
+        report = self.report
+        for table in sorted(self.tables, key=lambda one: one.adds is None):
+            for row, found, names, paths in self._read_rows(table):
+                path = paths[0] if len(paths) == 1 else None
+                if table.joins is not None:
+                    self.of_patient.keep(str(found[table.joins]), found)
+                elif table.adds is not None and path is not None:
+                    self.of_image.keep(path, found)
+                elif table.adds is not None:
+                    report.not_added += 1
+                else:
+                    places = matching.masks(table, row.cells, path)
+                    found["mask_path"] = next((one for one in places if one in self.files), None)
+                    report.ambiguous += len(paths) > 1
+                    report.label_only += path is None
+                    report.both += path is not None
+                    is_bare = table.reader == "dicom" and PREAMBLE in row.cells
+                    report.bare += path is not None and is_bare
+                    if path is not None:
+                        self.images.add(path)  # no suffix may say so, but this row does
+                    elif names and len(report.unmatched) < _SHOWN:
+                        report.unmatched.append(_shorten(names[0]))
+                    yield self._complete(found, path, "both" if path else "label only")
 
-    def _rows(self, table: LabelTable, reading: labels.LabelReader) -> Iterator[Row]:
-        """Give the rows of a table that are rows of labels, and note what it lacks."""
-        file = None
+    def _read_rows(self, table: LabelTable) -> Iterator[tuple[Row, Record, list[str], list[str]]]:
+        """Give the rows of labels: what an image is called there, and which ones it may be."""
+        find = matching.finder(table, self.images, self.others)
+        reading, file = labels.LabelReader(table, self.resource), None
         for row in readers.read_rows(table, self.source):
             name = row.file
             if table.reader in matching.OF_IMAGES:
                 name, path = table.path, row.image
                 is_known = path is None or path in self.images or path in self.masks
                 if table.reader == "dicom" and not is_known:  # by its content: many lack a suffix
-                    self._add_image(str(path))
+                    self.images.add(str(path))
                 if "error" in row.cells or path is None:
                     self.broken.add(row.file)
                     continue
@@ -260,38 +229,17 @@ class _IndexBuild:
                 if lacking := reading.find_lacking(row):
                     self.report.lacking.append(f"`{file}` has no column {', '.join(lacking)}")
             self.report.rows[name] = self.report.rows.get(name, 0) + 1
-            yield row
-
-    def _add_image(self, path: str) -> None:
-        self.images.add(path)
-        self.report.images += 1
-
-    def _read_additions(self) -> None:
-        for table in self.tables:
-            if table.adds is None:
-                continue
-            find = matching.finder(table, self.images, self.others)
-            reading = labels.LabelReader(table, self.resource)
-            for row in self._rows(table, reading):
-                record = reading.record(row)
-                if table.joins is not None:
-                    self.of_patient.keep(str(record[table.joins]), record)
-                    continue
-                hits = [find(name) for name in matching.images(row, table)]
-                paths = next((one for one in hits if one), [])
-                if len(paths) == 1:
-                    self.of_image.keep(paths[0], record)
-                else:
-                    self.report.not_added += 1
-
-    def _with_additions(self, found: Record, path: str) -> Record:
-        found = labels.merge(found, self.of_image.rows_for(path))
-        patient = found["patient_id"]
-        if patient is not None:
-            found = labels.merge(found, self.of_patient.rows_for(str(patient)))
-        return found
+            names = matching.images(row, table)
+            known = [row.image] if row.image in self.images else []
+            paths = known or next((hits for name in names if (hits := find(name))), [])
+            yield row, reading.record(row), names, paths
 
     def _complete(self, found: Record, path: str | None, matched: str) -> Record:
+        """Add what other rows say of the same image or patient, and what its file is."""
+        if path is not None:
+            found = labels.merge(found, self.of_image.rows_for(path))
+            if (patient := found["patient_id"]) is not None:
+                found = labels.merge(found, self.of_patient.rows_for(str(patient)))
         name = path or str(found.get("filename") or found.get("patient_id") or "?")
         found |= {
             "image_id": f"{self.resource.id}:{name}",  # numbered where there are several
@@ -308,17 +256,14 @@ class _IndexBuild:
         if self.seen[path] == 1 and (path in self.broken or (size is None and is_known)):
             self.report.unreadable += 1
             self.report.unread += [path] if len(self.report.unread) < _SHOWN else []
-        stored = self.files[path]
-        axes = ("width", "height", "slices", "bits")
+        stored, axes = self.files[path], ("width", "height", "slices", "bits")
         found |= {name: getattr(size, name) if size else None for name in axes}
         return found | {"sha256": stored.sha256, "bytes": stored.bytes}
 
     def _masks_of(self, path: str) -> Iterator[str]:
         """Give the files that the name of an image shows to be its masks."""
-        for table in self.tables:
-            for place in matching.masks(table, {}, path):
-                if place in self.files and place != path:
-                    yield place
+        places = (place for table in self.tables for place in matching.masks(table, {}, path))
+        return (place for place in places if place in self.files and place != path)
 
 
 def _shorten(text: str) -> str:

@@ -1,7 +1,7 @@
 """Who is in a cohort: each row that passes the filters is chosen, or left out with a reason."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -113,20 +113,18 @@ class Cohort:
     """The images of some releases that a rule chooses; nothing is read before it is asked for."""
 
     def __init__(self, parts: Sequence[IndexedRelease], rule: CohortRule) -> None:
-        """`parts` are in the order of the result."""
-        self.parts, self.rule = tuple(parts), rule
+        self.parts, self.rule = tuple(parts), rule  # parts: in the order of the result
         self._stricter: dict[str, dict[str, str]] = {}  # by ID@RELEASE
 
     def judge_rows(
         self, columns: Sequence[str] = COUNTED
     ) -> Iterator[tuple[IndexedRelease, Record, str]]:
         """Give every row that passes the filters, and why it is left out or ""."""
-        firsts = self._firsts
+        is_one_each = self.rule.question.one_per is not None
         for number, (part, record, why) in enumerate(self._each(columns)):
-            if why or firsts is None or number in firsts:
-                yield part, record, why
-            else:
-                yield part, record, NOT_FIRST if record["patient_id"] else NO_PATIENT
+            if is_one_each and not why and number not in self._firsts:
+                why = NOT_FIRST if record["patient_id"] else NO_PATIENT
+            yield part, record, why
 
     def _each(self, columns: Sequence[str]) -> Iterator[tuple[IndexedRelease, Record, str]]:
         """Judge each row by itself; of what is not here no licence matters."""
@@ -153,10 +151,8 @@ class Cohort:
                     yield part, record, self.rule.refusal(record) or stricter.get(str(path), "")
 
     @cached_property
-    def _firsts(self) -> frozenset[int] | None:
+    def _firsts(self) -> frozenset[int]:
         """Number the rows that are the earliest of their patient, over all releases."""
-        if self.rule.question.one_per is None:
-            return None
         best: dict[str, tuple[bool, int, int]] = {}
         for number, (_, record, why) in enumerate(self._each(COUNTED)):
             patient, days = record["patient_id"], record["offset"]
@@ -168,54 +164,42 @@ class Cohort:
     @cached_property
     def counts(self) -> CohortCounts:
         """Count all rows, by licence too."""
-        return _count(self.judge_rows())
-
-
-def _count(judged: Iterable[tuple[IndexedRelease, Record, str]]) -> CohortCounts:
-    counts, digest = CohortCounts(), hashlib.sha256()
-    licenses: dict[tuple[object, ...], LicenseCount] = {}
-    places, contents, patients = set[tuple[str, str]](), set[str](), set[str]()
-    for part, record, why in judged:
-        counts.rows += 1
-        if why in (NOT_HERE, NOT_FIRST, NO_PATIENT):
-            counts.left_out[why] = counts.left_out.get(why, 0) + 1
-        if why == NOT_HERE:
-            counts.missing += [str(record["image_id"])] if len(counts.missing) < _NAMED else []
-            continue
-        tally = _license_count(licenses, record)
-        tally.rows += 1
-        if why:
-            is_refused = why not in counts.left_out
-            counts.refused += is_refused
-            tally.refused += is_refused
-            tally.why = tally.why or (why if is_refused else "")
-            continue
-        tally.chosen += 1
-        counts.chosen += 1
-        line = f"{part.name} {record['image_id']} {record['sha256']}\n"
-        digest.update(line.encode("utf-8", "surrogatepass"))
-        counts.of_nobody += not record["patient_id"]
-        patients.add(str(record["patient_id"] or ""))
-        place = (part.name, str(record["path"]))
-        if place in places:
-            continue
-        places.add(place)
-        contents.add(str(record["sha256"]))
-        tally.images += 1
-        counts.bytes += int(record["bytes"] or 0)
-        if query.is_gone(f"{part.folder}/files/{record['path']}", record["bytes"]):
-            counts.gone[part.name] = counts.gone.get(part.name, 0) + 1
-    counts.images, counts.patients = len(places), len(patients - {""})
-    counts.alike = counts.images - len(contents)
-    counts.images_sha256 = digest.hexdigest()
-    counts.licenses = sorted(licenses.values(), key=lambda one: (-one.rows, one.license or ""))
-    return counts
-
-
-def _license_count(known: dict[tuple[object, ...], LicenseCount], record: Record) -> LicenseCount:
-    license = record["license"]
-    key = (license, *(record[name] for name in _ALLOWS))
-    if key not in known:
-        allows = {use: str(record[f"allows_{use}"]) for use in USES}
-        known[key] = LicenseCount(None if license is None else str(license), allows)
-    return known[key]
+        counts, digest = CohortCounts(), hashlib.sha256()
+        licenses: dict[tuple[object, ...], LicenseCount] = {}
+        images, patients = dict[tuple[str, str], str](), set[str]()
+        for part, record, why in self.judge_rows():
+            counts.rows += 1
+            if why in (NOT_HERE, NOT_FIRST, NO_PATIENT):
+                counts.left_out[why] = counts.left_out.get(why, 0) + 1
+            if why == NOT_HERE:
+                counts.missing += [str(record["image_id"])] if len(counts.missing) < _NAMED else []
+                continue
+            license, *allows = (record[name] for name in ("license", *_ALLOWS))
+            if (tally := licenses.get((license, *allows))) is None:
+                words = dict(zip(USES, map(str, allows), strict=True))
+                tally = LicenseCount(None if license is None else str(license), words)
+                licenses[license, *allows] = tally
+            tally.rows += 1
+            if why:
+                is_refused = why not in counts.left_out
+                counts.refused += is_refused
+                tally.refused += is_refused
+                tally.why = tally.why or (why if is_refused else "")
+                continue
+            tally.chosen += 1
+            line = f"{part.name} {record['image_id']} {record['sha256']}\n"
+            digest.update(line.encode("utf-8", "surrogatepass"))
+            patients.add(str(record["patient_id"] or ""))
+            counts.of_nobody += not record["patient_id"]
+            if (place := (part.name, str(record["path"]))) not in images:
+                images[place] = str(record["sha256"])
+                tally.images += 1
+                counts.bytes += int(record["bytes"] or 0)
+                if query.is_gone(f"{part.folder}/files/{record['path']}", record["bytes"]):
+                    counts.gone[part.name] = counts.gone.get(part.name, 0) + 1
+        counts.chosen = sum(one.chosen for one in licenses.values())
+        counts.images, counts.patients = len(images), len(patients - {""})
+        counts.alike = counts.images - len(set(images.values()))
+        counts.images_sha256 = digest.hexdigest()
+        counts.licenses = sorted(licenses.values(), key=lambda one: (-one.rows, one.license or ""))
+        return counts

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from covcat.catalog.citations import all_bibtex
 from covcat.catalog.columns import NAMES, Record
-from covcat.catalog.entries import USES, Resource
+from covcat.catalog.entries import USES
 from covcat.errors import IntegrityError, UsageError
 from covcat.files import (
     FOLDER_MODE,
@@ -33,22 +33,15 @@ from covcat.progress import Progress
 from covcat.store.folder import check_outside
 from covcat.text import escaped, plural
 
-# ---- a file, and two beside it -----------------------------------------------------------------
-
 
 def to_file(cohort: Cohort, target: Path, form: Form) -> None:
-    """Write a list of paths or a table; beside it the record, and what is left out.
-
-    Raises:
-        DiskError: one of these is there already, or the disk refused.
-        IntegrityError: an image is not as it was fetched.
-    """
+    """Write a list of paths or a table; beside it the record, and what is left out."""
     names = (f"{target.name}.{records.NAME}", f"{target.name}.refused.csv", target.name)
     finals = [target.with_name(name) for name in names]
     _check_free(cohort, *reversed(finals))
     with build_beside(target) as workshop, disk_errors(f"write `{target}`"):
         built = [workshop / name for name in ("record", "refused", "cohort")]
-        _write_text(built[0], records.to_json(cohort, form))
+        built[0].write_text(records.to_json(cohort, form), encoding="utf-8")
         _write_left_out(cohort, built[1])
         if form == "list":
             with built[2].open("xb") as stream:
@@ -86,16 +79,8 @@ def _chosen(
             yield part, record
 
 
-# ---- a folder ----------------------------------------------------------------------------------
-
-
 def to_folder(cohort: Cohort, target: Path, form: Form, progress: Progress) -> None:
-    """Write tables, record, citations and licences, and the images as links or copies.
-
-    Raises:
-        DiskError: something is there already, or the disk refused.
-        IntegrityError: an image is not as it was fetched.
-    """
+    """Write tables, record, citations and licences, and the images as links or copies."""
     _check_free(cohort, target)
     with build_beside(target) as workshop, disk_errors(f"write `{target}`"):
         if form == "copies":
@@ -106,9 +91,8 @@ def to_folder(cohort: Cohort, target: Path, form: Form, progress: Progress) -> N
         placed = _placed(cohort, folder, form == "copies", progress)
         _write_table(folder / "cohort.csv", ("file", *NAMES), placed)
         _write_left_out(cohort, folder / "refused.csv")
-        _write_text(folder / records.NAME, records.to_json(cohort, form))
-        _write_text(folder / "CITATION.bib", _citations(cohort))
-        _write_text(folder / "LICENSES.txt", _licenses(cohort))
+        (folder / records.NAME).write_text(records.to_json(cohort, form), encoding="utf-8")
+        _write_terms(cohort, folder)
         sync(folder)
         _check_free(cohort, target)
         folder.rename(target)
@@ -157,9 +141,6 @@ def _changed(part: IndexedRelease, record: Record) -> IntegrityError:
     )
 
 
-# ---- what lies beside the images ---------------------------------------------------------------
-
-
 def _write_table(path: Path, columns: tuple[str, ...], rows: Iterator[Record]) -> None:
     with path.open("x", encoding="utf-8", newline="") as stream:
         write_csv(stream, columns, rows)
@@ -170,45 +151,26 @@ def _write_left_out(cohort: Cohort, path: Path) -> None:
     _write_table(path, ("image_id", "license", "why"), rows)
 
 
-def _write_text(path: Path, text: str) -> None:
-    with path.open("x", encoding="utf-8") as stream:
-        stream.write(text)
-
-
-def _used(cohort: Cohort) -> list[Resource]:
-    """Return the resources of which images are chosen, each once."""
+def _write_terms(cohort: Cohort, folder: Path) -> None:
+    """Write BibTeX, an entry that several resources name once, and what the licences allow."""
     ids = {part.resource.id for part, _, why in cohort.judge_rows() if not why}
-    found = {part.resource.id: part.resource for part in cohort.parts}
-    return [resource for id, resource in found.items() if id in ids]
-
-
-def _citations(cohort: Cohort) -> str:
-    """Return BibTeX; an entry that several resources name stands once."""
-    found: dict[str, None] = {}
-    for resource in _used(cohort):
-        lone = f"% no citation of {resource.id} is known: {resource.homepage}"
-        found |= dict.fromkeys(all_bibtex(resource) or (lone,))
-    return "\n\n".join(found) + "\n"
-
-
-def _licenses(cohort: Cohort) -> str:
-    """Return each licence, how many images have it and what it allows, then those of the sets."""
+    used = {part.resource.id: part.resource for part in cohort.parts if part.resource.id in ids}
+    works: dict[str, None] = {}
     lines = []
     for tally in cohort.counts.licenses:
         if tally.images:
             name = escaped(tally.license) if tally.license else "no licence stated"
-            lines += [f"{plural(tally.images, 'image')}: {name}"]
+            lines.append(f"{plural(tally.images, 'image')}: {name}")
             lines += [f"  {use}: {tally.allows[use]}" for use in USES]
-    for resource in _used(cohort):
+    for id, resource in used.items():
+        lone = f"% no citation of {id} is known: {resource.homepage}"
+        works |= dict.fromkeys(all_bibtex(resource) or (lone,))
         whole = resource.license
-        lines += ["", f"{resource.id} as a whole: {whole.spdx}"]
-        lines += [
-            f"  {escaped(text)}" for text in (whole.note, whole.url, resource.homepage) if text
-        ]
-    return "\n".join(lines) + "\n"
-
-
-# ---- where it is built -------------------------------------------------------------------------
+        lines += ["", f"{id} as a whole: {whole.spdx}"]
+        pages = (whole.note, whole.url, resource.homepage)
+        lines += [f"  {escaped(text)}" for text in pages if text]
+    (folder / "CITATION.bib").write_text("\n\n".join(works) + "\n", encoding="utf-8")
+    (folder / "LICENSES.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _check_free(cohort: Cohort, *targets: Path) -> None:

@@ -81,11 +81,7 @@ def _state(part: IndexedRelease) -> ReleaseState:
 
 
 def read(path: Path) -> Recorded:
-    """Read the record of a cohort, or of the folder that has one.
-
-    Raises:
-        UsageError: it is something else.
-    """
+    """Read the record of a cohort, or of the folder that has one."""
     from pydantic import TypeAdapter
 
     path = path / NAME if path.is_dir() else path
@@ -108,11 +104,7 @@ def read(path: Path) -> Recorded:
 
 
 def check_same_files(cohort: Cohort, recorded: Recorded) -> None:
-    """Check that the releases have the files that they had.
-
-    Raises:
-        IntegrityError: one has not.
-    """
+    """Check that the releases have the files that they had."""
     before = {one.release: one for one in recorded.releases}
     lines = []
     for now in map(_state, cohort.parts):
@@ -130,11 +122,7 @@ def check_same_files(cohort: Cohort, recorded: Recorded) -> None:
 
 
 def check_same_images(cohort: Cohort, recorded: Recorded) -> None:
-    """Check that the same images are chosen, in the same order.
-
-    Raises:
-        IntegrityError: of the same files, others are.
-    """
+    """Check that of the same files the same images are chosen, in the same order."""
     now, then = cohort.counts, recorded.counts
     if now.images_sha256 != then.images_sha256:
         raise IntegrityError(
@@ -146,6 +134,5 @@ def check_same_images(cohort: Cohort, recorded: Recorded) -> None:
 
 
 def _anew(recorded: Recorded) -> str:
-    """Return the command that asks the same of what is here now."""
     names = [one.release for one in recorded.releases]
     return shlex.join(["covcat", "select", *names, *recorded.rule.options()])

@@ -30,9 +30,6 @@ _KEYS: dict[Of, str] = {  # what is counted of a record: nothing where this is N
 }
 
 
-# ---- groups ------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class GroupCounts:
     """Counts of groups, in the order in which they are shown."""
@@ -57,16 +54,6 @@ def _spell(column: str) -> str:
     return column if column in NAMES else f"({column}\n)"
 
 
-def _grouped(by: Sequence[str], of: Of, condition: str) -> str:
-    """Return a question for the number of records of each group and key."""
-    columns = "".join(f"nullif({_spell(one)}, '') AS c{place}, " for place, one in enumerate(by))
-    numbers = ", ".join(str(place + 1) for place in range(len(by) + 1))
-    return (
-        f"SELECT {columns}{_KEYS[of]} AS k, count(*) AS n FROM images "  # noqa: S608
-        f"WHERE {condition} GROUP BY {numbers}"
-    )
-
-
 def _sum_up(
     indexes: Iterable[Index],
     by: Sequence[str],
@@ -75,13 +62,16 @@ def _sum_up(
     where: str | None = None,
 ) -> GroupCounts:
     """Add up the records of each group, over all indexes together."""
-    sql, values = condition
-    text = _grouped(by, of, sql)
+    columns = [f"nullif({_spell(one)}, '') AS c{place}" for place, one in enumerate(by)]
+    text = (
+        f"SELECT {', '.join([*columns, f'{_KEYS[of]} AS k'])}, count(*) AS n FROM images "  # noqa: S608
+        f"WHERE {condition[0]} GROUP BY {', '.join(map(str, range(1, len(by) + 2)))}"
+    )
     distinct = Distinct()
     counts: Counter[Group] = Counter()
     places: dict[Group, int] = {}
     several, left_out, at = 0, 0, by.index("finding") if "finding" in by else -1
-    for record in (one for index in indexes for one in index.rows(text, values, where)):
+    for record in (one for index in indexes for one in index.rows(text, condition[1], where)):
         number = int(record["n"] or 0)
         if record["k"] is None:
             left_out += number
@@ -96,8 +86,7 @@ def _sum_up(
             if of == "rows":
                 counts[group] += number
             else:
-                place = places.setdefault(group, len(places))
-                distinct.add(place, record["k"])
+                distinct.add(places.setdefault(group, len(places)), record["k"])
     found = distinct.counts()
     counts.update({group: found[place] for group, place in places.items()})
     ranks = [_rank_of(name, number, counts) for number, name in enumerate(by)]
@@ -133,9 +122,6 @@ def order(column: str) -> tuple[str, ...]:
         return _COLUMNS[column].words if column in _COLUMNS else ()
     terms = vocabulary.words().lists[vocabulary.LISTS[column]].values()
     return tuple(dict.fromkeys(word for term in terms for word in term.split(vocabulary.JOINED)))
-
-
-# ---- published tables --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,19 +170,15 @@ def tables_of_release(resource: Resource, release: Release) -> list[PublishedCou
 
 
 def recount_table(index: Index, counts: PublishedCounts) -> RecountedTable:
-    """Count a published table again from the index of its release.
-
-    Raises:
-        IntegrityError: the catalog's `recount` cannot be asked.
-    """
+    """Count a published table again from the index of its release, as the catalog says."""
     if (recount := counts.recount) is None:
         rows = [Compared(tuple(row[:-1]), int(row[-1]), None, "not counted") for row in counts.rows]
         return RecountedTable(counts, tuple(rows))
     everything = Question(where=recount.where, with_files_only=False).sql()
     conditions, anything = list[Condition](), ("1", list[str]())
     for row in counts.rows:
-        cells = zip(recount.by, row[:-1], strict=True)
-        conditions.append(reduce(_and, (_matching(*cell) for cell in cells), anything))
+        cells = map(_matching, recount.by, row[:-1])
+        conditions.append(reduce(_and, cells, anything))
     in_a_row = " OR ".join(f"({sql})" for sql, _ in conditions) or "0"
     values = [value for _, values in conditions for value in values]
     rest = _and(everything, (f"({in_a_row}) IS NOT TRUE", values))
@@ -224,10 +206,9 @@ def _and(one: Condition, other: Condition) -> Condition:
 
 
 def _count(index: Index, of: Of, condition: Condition) -> int:
-    sql, values = condition
     distinct = "" if of == "rows" else "DISTINCT "
-    text = f"SELECT count({distinct}{_KEYS[of]}) AS n FROM images WHERE {sql}"  # noqa: S608
-    (record,) = index.rows(text, values)
+    text = f"SELECT count({distinct}{_KEYS[of]}) AS n FROM images WHERE {condition[0]}"  # noqa: S608
+    (record,) = index.rows(text, condition[1])
     return int(record["n"] or 0)
 
 

@@ -44,20 +44,18 @@ def date(raw: str, order: str | None = None) -> str:
     if found := _YEAR_FIRST.fullmatch(text):
         return _day(found[1], found[3], found[4])
     if found := _THREE.fullmatch(text):
-        numbers = (found[1], found[3], found[4])
-        days = {_in_order(numbers, one) for one in ([order] if order else ("mdy", "dmy"))} - {""}
+        days = set()
+        for letters in [order] if order else ("mdy", "dmy"):
+            parts = dict(zip(letters, (found[1], found[3], found[4]), strict=True))
+            year, month, day = (parts[letter] for letter in "ymd")
+            if len(year) == 2 and int(year) <= LATEST:
+                year = f"20{year}"
+            if len(month) <= 2 and len(day) <= 2 and re.fullmatch(_YEAR, year):
+                days.add(_day(year, month, day))
+        days.discard("")
         # without a known order only where one day can be meant
         return days.pop() if len(days) == 1 and (order or len(found[4]) == 4) else ""
     return _with_month(text)
-
-
-def _in_order(numbers: tuple[str, str, str], order: str) -> str:
-    parts = dict(zip(order, numbers, strict=True))
-    year = parts["y"]
-    if len(year) == 2 and int(year) <= LATEST:
-        year = f"20{year}"
-    is_short = len(parts["m"]) <= 2 and len(parts["d"]) <= 2
-    return _day(year, parts["m"], parts["d"]) if is_short and re.fullmatch(_YEAR, year) else ""
 
 
 def _with_month(text: str) -> str:

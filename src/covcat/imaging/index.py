@@ -16,6 +16,7 @@ from covcat import seal
 from covcat.catalog import matching
 from covcat.catalog.entries import BROUGHT, LabelTable, Release, Resource
 from covcat.catalog.load import Catalog
+from covcat.catalog.selection import matches
 from covcat.catalog.yaml import packaged_catalog
 from covcat.errors import DiskError, IntegrityError, NotFoundError
 from covcat.files import FILE_MODE, disk_errors, hashed
@@ -35,26 +36,17 @@ _TRIES = 3  # while another process changes the release
 def here(
     catalog: Catalog, store: Store, names: Sequence[str] = ()
 ) -> list[tuple[Resource, Release]]:
-    """Return the releases on disk that are named, `ID` or `ID@RELEASE`; by default all.
-
-    Raises:
-        NotFoundError: none is here, or one that is named is not.
-    """
+    """Return the releases on disk that are named, `ID` or `ID@RELEASE`; by default all."""
     lying = {(one, release) for one, release, _ in store.releases()}
     if names:
         named = [_named(catalog, store, name, lying) for name in names]
         return list({(one.id, release.id): (one, release) for one, release in named}.values())
-    found = [
-        (one, release)
-        for one in catalog.resources
-        for release in _releases(one).values()
-        if (one.id, release.id) in lying
-    ]
-    if not found:
-        raise NotFoundError(
-            f"nothing of the catalog is in `{store.folder}`", hint="covcat fetch figure1"
-        )
-    return found
+    pairs = [(one, release) for one in catalog.resources for release in _releases(one).values()]
+    if found := [(one, release) for one, release in pairs if (one.id, release.id) in lying]:
+        return found
+    raise NotFoundError(
+        f"nothing of the catalog is in `{store.folder}`", hint="covcat fetch figure1"
+    )
 
 
 def _releases(resource: Resource) -> dict[str, Release]:
@@ -69,16 +61,16 @@ def _named(
     id, at, wanted = name.partition("@")
     is_brought = bool(id) and wanted == BROUGHT.id
     resource, release = catalog.find(id if is_brought else name)
+    known = [one for one in _releases(resource).values() if (resource.id, one.id) in lying]
     if is_brought:
-        release = _releases(resource)[wanted]
-    elif not at and (resource.id, release.id if release else "") not in lying:
-        known = [one for one in _releases(resource).values() if (resource.id, one.id) in lying]
+        release = BROUGHT
+    elif not at and release not in known:
         release = known[-1] if known else None
-    if release is None or (resource.id, release.id) not in lying:
-        is_for_browsing = is_brought or resource.default_release is None
-        hint = f"covcat import {id} FILE…" if is_for_browsing else f"covcat fetch {name}"
-        raise NotFoundError(f"`{name}` is not in `{store.folder}`", hint=hint)
-    return resource, release
+    if release is not None and release in known:
+        return resource, release
+    is_for_browsing = is_brought or resource.default_release is None
+    hint = f"covcat import {id} FILE…" if is_for_browsing else f"covcat fetch {name}"
+    raise NotFoundError(f"`{name}` is not in `{store.folder}`", hint=hint)
 
 
 def index_of(resource: Resource, release: Release, store: Store, progress: Progress) -> Index:
@@ -87,7 +79,6 @@ def index_of(resource: Resource, release: Release, store: Store, progress: Progr
     Raises:
         IntegrityError: the manifest or a label table is damaged; its hint is None if the tables
             are as they were recorded, so that `verify` would find nothing.
-        DiskError: it cannot be written.
     """
     folder = store.release(resource.id, release.id)
     for _ in range(_TRIES):
@@ -123,14 +114,11 @@ def _is_altered(tables: Iterable[LabelTable], folder: Path) -> bool:
     """Tell if the manifest or a label table is not as it was recorded."""
     globs = [f"files/{one.path}" for one in tables if one.reader not in matching.OF_IMAGES]
     try:
-        for file in load(folder).files:
-            if any(fnmatchcase(file.path, glob) for glob in globs):
-                with disk_errors("read a label table"):
-                    if hashed(folder / file.path, file).sha256 != file.sha256:
-                        return True
+        files = [one for one in load(folder).files if matches(one.path, globs)]
+        with disk_errors("read a label table"):
+            return any(hashed(folder / one.path, one).sha256 != one.sha256 for one in files)
     except (IntegrityError, DiskError):
         return True
-    return False
 
 
 def _origin_of(folder: Path, resource: Resource, release: Release) -> IndexOrigin:
@@ -155,7 +143,5 @@ def _origin_of(folder: Path, resource: Resource, release: Release) -> IndexOrigi
             repr((tables, resource.pictures, resource.license)).encode(),
             repr(sorted(states)).encode(),
         ]
-    whole = hashlib.sha256()
-    for part in parts:
-        whole.update(hashlib.sha256(part).digest())
+    whole = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts))
     return IndexOrigin(resource.id, release.id, whole.hexdigest(), manifest)

@@ -33,7 +33,6 @@ class LabelReader:
     """Reads the rows of one table: what its columns and words mean is worked out once for all."""
 
     def __init__(self, table: LabelTable, resource: Resource) -> None:
-        """Take a table of the catalog, and the resource that it belongs to."""
         self._table, self._resource = table, resource
         self._places = by_names(self._find_places)
         self._patterns = {
@@ -41,26 +40,25 @@ class LabelReader:
             for name, text in (table.extract or {}).items()
             for column, _, pattern in [text.partition(": ")]
         }
+        self._words = table.values or {}
         self._own = {
-            name: frozenset(map(vocabulary.plain, words))
-            for name, words in (table.values or {}).items()
+            name: frozenset(map(vocabulary.plain, words)) for name, words in self._words.items()
         }
-        self._whole = _licence_of_all(resource, table)
         sign = -1 if table.offset_from == "image" else 1  # days from the image, or since an event
         works: dict[str, Callable[[str], Value]] = {
-            "age": _age,
-            "offset": lambda raw: (
-                sign * days if isinstance(days := vocabulary.number(raw), int) else None
-            ),
-            "date": lambda raw: date(raw, table.dates) or None,
+            name: partial(vocabulary.term, kind, own=self._words.get(name, {}))
+            for name, kind in vocabulary.LISTS.items()
+            if name != "finding"
         }
-        for name, kind in vocabulary.LISTS.items():
-            if name != "finding":
-                own = (table.values or {}).get(name, {})
-                works[name] = partial(vocabulary.term, kind, own=own)
+        works["age"] = _age
+        works["offset"] = lambda raw: (
+            sign * days if isinstance(days := vocabulary.number(raw), int) else None
+        )
+        works["date"] = lambda raw: date(raw, table.dates)
         self._meanings = {name: _remembered(work) for name, work in works.items()}
         self._finding = _remembered(self._find_finding)
-        self._terms = _remembered(lambda raw: terms_of(raw, self._whole))
+        whole = _licence_of_all(resource, table)
+        self._terms = _remembered(lambda raw: terms_of(raw, whole))
 
     def record(self, row: Row) -> Record:
         """Return the labels of a row; what the files say of the image is not in it."""
@@ -91,11 +89,7 @@ class LabelReader:
         return found
 
     def find_lacking(self, row: Row) -> list[str]:
-        """Say what the entry names and the table of a row does not have.
-
-        Raises:
-            IntegrityError: it has nothing of what the entry names.
-        """
+        """Say what the entry names and the table of a row does not have; it must have something."""
         table, names = self._table, tuple(row.cells)
         asked = {
             **{label: columns.split(_OR) for label, columns in (table.columns or {}).items()},
@@ -121,12 +115,11 @@ class LabelReader:
 
     def _is_blank(self, name: str, raw: str) -> bool:
         """Tell a place holder from a value: a word of the table's own is one, whatever it looks."""
-        if not raw or not vocabulary.is_blank(raw):
-            return not raw
-        return name not in self._own or vocabulary.plain(raw) not in self._own[name]
+        own = self._own.get(name, ())
+        return not raw or (vocabulary.is_blank(raw) and vocabulary.plain(raw) not in own)
 
     def _find_finding(self, raw: str) -> Record:
-        own = (self._table.values or {}).get("finding", {})
+        own = self._words.get("finding", {})
         terms = vocabulary.findings(raw, own)
         return {
             "finding": vocabulary.JOINED.join(terms) or None,
@@ -141,10 +134,8 @@ class LabelReader:
             return found  # nothing is known of what is no picture
         for name, columns in self._places(tuple(cells)).items():
             values = [cells[column] for column in columns]
-            found[name] = next(
-                (one for one in values if not self._is_blank(name, one)),
-                next((one for one in values if one.strip()), values[0]),
-            )
+            said = [one for one in values if not self._is_blank(name, one)]
+            found[name] = (said or [one for one in values if one.strip()] or values)[0]
         for name, (column, pattern) in self._patterns.items():
             text = (row.image or row.file) if column == "path" else _cell(cells, column)
             hit = pattern.search(text or "")
@@ -163,8 +154,7 @@ class LabelReader:
         """Return in which columns of a row's own each label may stand, in order."""
         found: dict[str, list[str]] = {}
         for label in LABELS:
-            theirs = (self._table.columns or {}).get(label)
-            if theirs is not None:
+            if (theirs := (self._table.columns or {}).get(label)) is not None:
                 hits = [column_of(names, one) for one in theirs.split(_OR)]
                 found[label] = [one for one in hits if one is not None]
             elif self._table.reader == "names" and label in names:
@@ -225,10 +215,9 @@ def merge(one: Record, further: Iterable[Record]) -> Record:
     rows = iter(further)
     if (first := next(rows, None)) is None:
         return one
-    filled = dict(one)
+    filled, size = dict(one), 0
     cells = json.loads(str(one.get("raw") or "{}"))
-    sources, last = dict.fromkeys(_sources(one)), dict.fromkeys(cells, 1)
-    size = 0
+    last, sources = dict.fromkeys(cells, 1), [one.get("label_source")]
     for more in chain((first,), rows):
         raw = str(more.get("raw") or "{}")
         size += weight(raw)
@@ -240,15 +229,11 @@ def merge(one: Record, further: Iterable[Record]) -> Record:
                 filled[name] = more.get(name)
         for file, row in json.loads(raw).items():
             cells[numbered(file, cells, last)] = row
-        sources |= dict.fromkeys(_sources(more))
+        sources.append(more.get("label_source"))
+    named = (part for text in sources for part in str(text or "").split(vocabulary.JOINED) if part)
     filled["raw"] = json.dumps(cells, ensure_ascii=False)
-    filled["label_source"] = vocabulary.JOINED.join(sources)
+    filled["label_source"] = vocabulary.JOINED.join(dict.fromkeys(named))
     return filled
-
-
-def _sources(record: Record) -> list[str]:
-    named = str(record.get("label_source") or "").split(vocabulary.JOINED)
-    return [source for source in named if source]
 
 
 def _cell(cells: Mapping[str, str], name: str) -> str | None:

@@ -55,7 +55,6 @@ class Index:
     """An image index that is open: removing its file takes nothing away any more."""
 
     def __init__(self, base: sqlite3.Connection, name: str, report: IndexReport) -> None:
-        """`base` is closed with the last use of this object."""
         self.name, self.report = name, report
         self._base, self._limit = base, _TimeLimit()
         base.row_factory = sqlite3.Row
@@ -64,7 +63,7 @@ class Index:
         base.set_authorizer(
             lambda action, *_: sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
         )
-        weakref.finalize(self, base.close)
+        weakref.finalize(self, base.close)  # with the last use of this object
 
     def rows(
         self, text: str, values: Sequence[Any] = (), where: str | None = None
@@ -72,8 +71,6 @@ class Index:
         """Give the rows of a question in SQL, part of which (`where`) a user may have written.
 
         Raises:
-            UsageError: `where` is no condition, does more than to look, or takes too long.
-            IntegrityError, DiskError: the file was changed while it was read, or cannot be read.
             sqlite3.Error: the question itself is wrong, and nobody's `where` is in it.
         """
         self._limit.seconds = LONGEST if where is not None else math.inf
@@ -146,11 +143,10 @@ def _check(base: sqlite3.Connection, origin: IndexOrigin) -> Index | None:
     rows = json.loads(origin.manifest)["files"]
     files = {row["path"]: (row["sha256"], row["bytes"]) for row in rows}
     images = "SELECT path, sha256, bytes FROM images WHERE path IS NOT NULL"
-    for path, sha256, size in base.execute(images):
-        if files.get(f"files/{path}") != (sha256, size) or unsafe_name(path) is not None:
+    for path, *stored in base.execute(images):
+        if files.get(f"files/{path}") != tuple(stored) or unsafe_name(path):
             return None
-    masks = "SELECT DISTINCT mask_path FROM images WHERE mask_path IS NOT NULL"
-    for (mask,) in base.execute(masks):
+    for (mask,) in base.execute("SELECT DISTINCT mask_path FROM images WHERE mask_path NOT NULL"):
         if f"files/{mask}" not in files or unsafe_name(mask):
             return None
     return Index(base, origin.name, _report(json.loads(about["report"])))

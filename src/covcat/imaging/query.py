@@ -18,11 +18,7 @@ _AGES = re.compile(r"([0-9]{1,3})|([0-9]{1,3})?-([0-9]{1,3})?")
 
 
 def read_ages(text: str) -> tuple[int | None, int | None]:
-    """Read years: `18-65`, `18-`, `-65` or `40`.
-
-    Raises:
-        UsageError: it is none of these.
-    """
+    """Read years: `18-65`, `18-`, `-65` or `40`."""
     found = _AGES.fullmatch(text)
     if found is None or not any(found.groups()):
         raise UsageError(f"--age `{text}`: expected years such as 18-65, 18- or -65")
@@ -59,9 +55,7 @@ class Question:
                 chosen.append((f"{column} IN ({', '.join('?' * len(values))})", [*values]))
         if self.ages is not None:
             low, high = self.ages
-            chosen.append(
-                ("age BETWEEN ? AND ?", [0 if low is None else low, 999 if high is None else high])
-            )
+            chosen.append(("age BETWEEN ? AND ?", [low or 0, 999 if high is None else high]))
         chosen += [(f"allows_{use} = 'yes'", []) for use in self.allows]
         if self.with_files_only:
             chosen.append(("matched <> 'label only'", []))
@@ -84,9 +78,6 @@ def select(index: Index, question: Question) -> Iterator[Record]:
             f"{conditions} AND patient_id IS NOT NULL) WHERE k = 1 ORDER BY n"
         )
     yield from index.rows(text, values, question.where)
-
-
-# ---- what is on the disk now -------------------------------------------------------------------
 
 
 def is_gone(path: str, size: Value) -> bool:
@@ -134,15 +125,8 @@ class Gone:
             self.has(record)
 
 
-# ---- what a person writes ----------------------------------------------------------------------
-
-
 def read_finding(word: str) -> str:
-    """Return the vocabulary's term for a finding.
-
-    Raises:
-        UsageError: it has none.
-    """
+    """Return the vocabulary's term for a finding."""
     found = vocabulary.findings(word)
     if len(found) != 1:
         raise _unknown("--finding", "findings", word)
@@ -150,24 +134,17 @@ def read_finding(word: str) -> str:
 
 
 def read_word(option: str, kind: str, text: str) -> str:
-    """Return the vocabulary's word for a view, sex or modality.
-
-    Raises:
-        UsageError: it has none.
-    """
-    found = vocabulary.term(kind, text)
-    if not found:
-        raise _unknown(option, kind, text)
-    return found
+    """Return the vocabulary's word for a view, sex or modality."""
+    if found := vocabulary.term(kind, text):
+        return found
+    raise _unknown(option, kind, text)
 
 
 def _unknown(option: str, kind: str, text: str) -> UsageError:
-    """Name what was probably meant, or else all that there is."""
     known = vocabulary.words().lists[kind]
-    near = difflib.get_close_matches(vocabulary.plain(text), known, 1)
-    if near:
+    if near := difflib.get_close_matches(vocabulary.plain(text), known, 1):
         meant = known[near[0]]
         shown = f"'{meant}'" if set(meant) & set(" ;") else meant
         return UsageError(f"unknown {option} `{text}`", hint=f"did you mean `{option} {shown}`?")
-    terms = dict.fromkeys(known.values())
-    return UsageError(f"unknown {option} `{text}`: expected one of {', '.join(terms)}")
+    terms = ", ".join(dict.fromkeys(known.values()))
+    return UsageError(f"unknown {option} `{text}`: expected one of {terms}")

@@ -54,8 +54,7 @@ class Additions:
     def count_unused(self) -> int:
         """Return how many rows add to what was never asked for."""
         text = "SELECT count(*) FROM rows WHERE key NOT IN (SELECT key FROM asked)"
-        (number,) = self._base.execute(text).fetchone()
-        return int(number)
+        return int(self._base.execute(text).fetchone()[0])
 
 
 class Distinct:

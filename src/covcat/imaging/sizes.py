@@ -48,9 +48,6 @@ def read_size(path: str | os.PathLike[str]) -> Size | None:
     return None
 
 
-# ---- films -------------------------------------------------------------------------------------
-
-
 def _png(data: FileBytes) -> Size | None:
     if data.head[:8] != b"\x89PNG\r\n\x1a\n" or data.head[12:16] != b"IHDR":
         return None
@@ -155,9 +152,6 @@ def _riff(data: FileBytes) -> Size | None:
     return None
 
 
-# ---- films that move ---------------------------------------------------------------------------
-
-
 def _mp4(data: FileBytes) -> Size | None:
     """MP4 and QuickTime: the first track that is shown."""
     if data.head[4:8] not in _FIRST_BOXES:
@@ -200,9 +194,6 @@ def _mpeg(data: FileBytes) -> Size | None:
     return Size(both >> 12, both & 0xFFF, None, None, "mpeg")
 
 
-# ---- volumes -----------------------------------------------------------------------------------
-
-
 def _nifti(data: FileBytes) -> Size | None:
     if (found := nifti.read_header(data)) is None:
         return None
@@ -225,8 +216,6 @@ def _dicom(data: FileBytes) -> Size | None:
 
 _DICOM = (0x0028_0008, 0x0028_0010, 0x0028_0011, 0x0028_0101)  # frames, rows, columns, BitsStored
 
-
-# ---- what a file starts with -------------------------------------------------------------------
 
 _Read = Callable[[FileBytes], Size | None]
 _BY_START: dict[bytes, _Read] = {

@@ -21,26 +21,25 @@ from covcat.text import escaped
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 _TYPES = {column.name: column.type for column in COLUMNS}
-SQL_TYPES = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
+_SQL_TYPES = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
 _BATCH, _BATCH_LETTERS = 1000, 4_000_000  # records that are in memory together, and their cells
 
 
 def write_csv(stream: TextIO, columns: tuple[str, ...], records: Iterable[Record]) -> int:
     """Write comma separated values; a blank is an empty cell."""
     rows = ([_tame(name, one.get(name)) for name in columns] for one in records)
-    count = -1  # the header is none
-    for cells in chain([columns], rows):
-        row = io.StringIO(newline="")
-        csv.writer(row).writerow(cells)  # it quotes a bare CR only where rows end in CR LF
-        stream.write(row.getvalue().removesuffix("\r\n") + "\n")
-        count += 1
-    return count
+    return _write_lines(stream, map(_quoted, chain([columns], rows))) - 1
 
 
 def _tame(name: str, value: Value) -> Value:
-    if isinstance(value, str) and value.startswith(_FORMULA) and _TYPES.get(name, "text") == "text":
-        return f"'{value}"
-    return value
+    is_run = isinstance(value, str) and value.startswith(_FORMULA)
+    return f"'{value}" if is_run and _TYPES.get(name, "text") == "text" else value
+
+
+def _quoted(cells: Iterable[Value]) -> str:
+    row = io.StringIO(newline="")
+    csv.writer(row).writerow(cells)  # it quotes a bare CR only where rows end in CR LF
+    return row.getvalue().removesuffix("\r\n")
 
 
 def write_tsv(stream: TextIO, columns: tuple[str, ...], records: Iterable[Record]) -> int:
@@ -62,9 +61,8 @@ def write_jsonl(stream: TextIO, columns: tuple[str, ...], records: Iterable[Reco
 
 def _write_lines(stream: TextIO, lines: Iterable[str]) -> int:
     count = 0
-    for line in lines:
+    for count, line in enumerate(lines, 1):  # noqa: B007 -- of no line, too
         stream.write(f"{line}\n")
-        count += 1
     return count
 
 
@@ -77,24 +75,30 @@ STREAMS: Mapping[str, Callable[[TextIO, tuple[str, ...], Iterable[Record]], int]
 
 def write_sqlite(path: Path, columns: tuple[str, ...], records: Iterable[Record]) -> int:
     """Write a table `images` into a new SQLite file."""
-    spelt = ", ".join(f"{name} {SQL_TYPES[_TYPES[name]]}" for name in columns)
-    count = 0
     with sqlite_errors(f"write `{path.name}`"), closing(sqlite3.connect(path)) as base:
-        base.execute(f"CREATE TABLE images ({spelt})")
-        insert = f"INSERT INTO images VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
-        for batch in in_batches(records):
-            base.executemany(insert, [[one.get(name) for name in columns] for one in batch])
-            count += len(batch)
+        base.execute(table_of(columns))
+        count = insert(base, columns, records)
         base.commit()
     return count
 
 
-def write_parquet(path: Path, columns: tuple[str, ...], records: Iterable[Record]) -> int:
-    """Write a Parquet file.
+def table_of(columns: tuple[str, ...]) -> str:
+    """Return the SQL that makes the table `images`; the names are covcat's own."""
+    spelt = ", ".join(f"{name} {_SQL_TYPES[_TYPES[name]]}" for name in columns)
+    return f"CREATE TABLE images ({spelt})"
 
-    Raises:
-        UsageError: pyarrow is not installed.
-    """
+
+def insert(base: sqlite3.Connection, columns: tuple[str, ...], records: Iterable[Record]) -> int:
+    """Put records into the table `images`; return how many."""
+    count, text = 0, f"INSERT INTO images VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
+    for batch in _in_batches(records):
+        base.executemany(text, [tuple(map(one.get, columns)) for one in batch])
+        count += len(batch)
+    return count
+
+
+def write_parquet(path: Path, columns: tuple[str, ...], records: Iterable[Record]) -> int:
+    """Write a Parquet file, by pyarrow, which is an extra."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -106,7 +110,7 @@ def write_parquet(path: Path, columns: tuple[str, ...], records: Iterable[Record
     schema = pyarrow.schema([(name, types[_TYPES[name]]) for name in columns])
     count = 0
     with pyarrow.parquet.ParquetWriter(path, schema) as writer:
-        for batch in in_batches(records):
+        for batch in _in_batches(records):
             plain = [{name: one.get(name) for name in columns} for one in batch]
             writer.write_table(pyarrow.Table.from_pylist(plain, schema=schema))
             count += len(batch)
@@ -119,7 +123,7 @@ FILES: Mapping[str, Callable[[Path, tuple[str, ...], Iterable[Record]], int]] = 
 }
 
 
-def in_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+def _in_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
     """Give records together, as many as are short enough."""
     batch: list[Record] = []
     letters = 0

@@ -1,35 +1,21 @@
 """Readers: one module for each kind of label table; a table -> rows of raw cells.
 
-To add one: a module with `read_rows(path, file, table)`, a line in READERS,
-a row in tests/imaging/test_readers.py.
+To add one: a module with `read_rows(path, file, table)`, a line in READERS, a row in
+tests/imaging/test_readers.py. It gives every row of one file with its cells unchanged; `path` is
+the file's name in the release. What it cannot read is an IntegrityError, an extra of covcat that
+is not installed a UsageError.
 What a column is called and means is the catalog's matter (`tables:`), not a reader's.
 """
 
 import stat
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from pathlib import Path
-from typing import Protocol, cast
 
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError
 from covcat.files import what_is
 from covcat.imaging.readers.base import ReleaseFiles
-
-
-class Reader(Protocol):
-    """What a module of this folder offers."""
-
-    def read_rows(self, path: str, file: Path, table: LabelTable) -> Iterator[Row]:
-        """Give every row of one file, with its cells unchanged; `path` is its name in the release.
-
-        Raises:
-            IntegrityError: the table is not one of this kind.
-            UsageError: an extra of covcat is needed to read it.
-        """
-        ...
-
 
 READERS: Mapping[str, str] = {
     "delimited": "covcat.imaging.readers.delimited",
@@ -45,13 +31,17 @@ READERS: Mapping[str, str] = {
 def read_rows(table: LabelTable, source: ReleaseFiles) -> Iterator[Row]:
     """Give every row of a table of the catalog, which may be several files.
 
-    Raises:
-        IntegrityError: it cannot be read: a pipe in its place would block whoever reads.
+    A pipe in the place of one would block whoever reads it.
     """
-    reader = cast("Reader", import_module(READERS[table.reader]))
+    reader = import_module(READERS[table.reader])
     for path in source.matching(table.path):
         file = source.folder / path
-        status = file.stat()
+        try:
+            status = file.stat()
+        except FileNotFoundError as error:  # damage of the release, and no fault of writing
+            name = f"{source.folder.parents[1].name}@{source.folder.parent.name}"
+            text, hint = f"`{path}` of `{name}` is missing", f"covcat verify {name} --repair"
+            raise IntegrityError(text, hint=hint) from error
         if not stat.S_ISREG(status.st_mode):
             raise IntegrityError(f"`{path}`: expected a regular file, got {what_is(status)}")
         yield from reader.read_rows(path, file, table)

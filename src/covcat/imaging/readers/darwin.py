@@ -43,12 +43,8 @@ def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
             return
     try:
         with limits.unzipped(file, path) as packed:
-            found = [
-                one
-                for one in packed.infolist()
-                if one.filename.lower().endswith(".json")
-                and not one.filename.startswith("__MACOSX/")
-            ]
+            names = [one for one in packed.infolist() if not one.filename.startswith("__MACOSX/")]
+            found = [one for one in names if one.filename.lower().endswith(".json")]
             if not found:
                 raise IntegrityError(f"the zip `{path}` holds no JSON, expected Darwin annotations")
             if sum(one.file_size for one in found) > _MAX_TOTAL:

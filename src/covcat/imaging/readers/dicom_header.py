@@ -51,8 +51,14 @@ def read_elements(
     order = ">" if not begin and data.head[:1] == b"\0" else "<"
     last, found = max(wanted), dict[int, bytes]()
     place: int | None = begin
-    if order == "<":
-        place, syntax = _own_group(data, begin)
+    if order == "<":  # the file's own elements come first, and say how the data set is written
+        place, syntax = None, b""
+        for tag, at, value, length in _walk(data, begin, "<"):
+            if tag > 0x0002_FFFF:
+                place = at
+                break
+            if tag == _SYNTAX:
+                syntax = data.at(value, min(length, 64)).rstrip(b"\0 ")
         if syntax == _DEFLATED:
             raise Deflated
         order = ">" if syntax == _BIG_ENDIAN else "<"
@@ -64,17 +70,6 @@ def read_elements(
         if tag in wanted and length != _UNKNOWN:
             found[tag] = data.at(value, length)
     return found, order, False
-
-
-def _own_group(data: FileBytes, begin: int) -> tuple[int | None, bytes]:
-    """Return where the data set begins after the file's own elements, and its transfer syntax."""
-    syntax = b""
-    for tag, at, value, length in _walk(data, begin, "<"):
-        if tag > 0x0002_FFFF:
-            return at, syntax
-        if tag == _SYNTAX:
-            syntax = data.at(value, min(length, 64)).rstrip(b"\0 ")
-    return None, syntax
 
 
 def _walk(data: FileBytes, place: int, order: str) -> Iterator[tuple[int, int, int, int]]:

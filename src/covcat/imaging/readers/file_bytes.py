@@ -14,8 +14,7 @@ class FileBytes:
     __slots__ = ("_block", "_handle", "_left", "_start", "ahead", "head")
 
     def __init__(self, handle: int, most: int) -> None:
-        """At most `most` bytes are read, besides the first ones."""
-        self._handle, self._left, self._start = handle, most, 0
+        self._handle, self._left, self._start = handle, most, 0  # left: besides the first ones
         self.head = self._block = os.read(handle, _HEAD)
         self.ahead = _AHEAD
 
@@ -30,11 +29,7 @@ class FileBytes:
         return os.fstat(self._handle).st_size
 
     def at(self, place: int, size: int) -> bytes:
-        """Return `size` bytes from `place` on.
-
-        Raises:
-            EOFError: they are not there, or too many have been read before.
-        """
+        """Return `size` bytes from `place` on; EOFError if they are not there or not read."""
         data = self.some(place, size)
         if len(data) < size:
             raise EOFError("it is cut")

@@ -46,9 +46,6 @@ def lines(stream: TextIO, path: str) -> Iterator[str]:
         yield line
 
 
-# ---- tables in zips ----------------------------------------------------------------------------
-
-
 @contextmanager
 def unzipped(file: Path, path: str) -> Iterator[zipfile.ZipFile]:
     """Open a zip whose directory is of a size to be read."""

@@ -4,13 +4,13 @@ Parsed here, so that no extra is needed: 348 bytes as in https://nifti.nimh.nih.
 as in nifti-2.
 """
 
+import math
 import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
@@ -21,24 +21,11 @@ _PIECE = 512  # bytes of a file that are unpacked at once
 _CHANNELS = {128: 3, 2304: 4, 32: 2, 1792: 2, 2048: 2}  # of a datatype: RGB, RGBA, complex
 
 
-@dataclass(frozen=True, slots=True)
-class _Version:
-    """Where the fields are in one version of the header: `struct` format and offset."""
-
-    size: int
-    magic: tuple[bytes, bytes]
-    magic_at: int
-    dim: tuple[str, int]
-    kind: tuple[str, int]  # datatype, bitpix
-    pixdim: tuple[Literal["8f", "8d"], int]
-    descrip_at: int
-
-
-_VERSIONS = (
-    _Version(348, (b"n+1\0", b"ni1\0"), 344, ("8h", 40), ("2h", 70), ("8f", 76), 148),
-    _Version(540, (b"n+2\0", b"ni2\0"), 4, ("8q", 16), ("2h", 12), ("8d", 104), 240),
+_VERSIONS = (  # bytes, layout, magic; where dim, datatype, pixdim, descrip and magic are in it
+    (348, "i36x8h14x2h2x8f40x80s116x4s", (b"n+1\0", b"ni1\0"), (1, 9, 11, 19, 20)),
+    (540, "i4s4x2h8q24x8d72x80s220x", (b"n+2\0", b"ni2\0"), (4, 2, 12, 20, 1)),
 )
-STARTS = {struct.pack(f"{order}i", form.size) for order in "<>" for form in _VERSIONS}
+STARTS = {struct.pack(f"{order}i", size) for order in "<>" for size, *_ in _VERSIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,42 +80,38 @@ def read_header(data: FileBytes) -> NiftiHeader | None:
     else:
         head = data.some(0, _SIZE) if data.head[:4] in STARTS else b""
     for order in "<>":
-        for form in _VERSIONS:
-            if len(head) >= form.size and head[:4] == struct.pack(f"{order}i", form.size):
-                return _parsed(head, order, form)
+        for size, layout, magic, places in _VERSIONS:
+            if len(head) >= size and head[:4] == struct.pack(f"{order}i", size):
+                values = struct.unpack_from(order + layout, head)
+                dim, kind, pixdim, descrip, own = places
+                count, (datatype, bitpix) = values[dim], values[kind : kind + 2]
+                if values[own] not in magic or not 1 <= count <= 7:
+                    return None
+                return NiftiHeader(
+                    values[dim + 1 :][:count],
+                    datatype,
+                    bitpix,
+                    tuple(_as_text(one, "f" in layout) for one in values[pixdim + 1 :][:count]),
+                    _decoded(values[descrip].partition(b"\0")[0]),
+                )
     return None
 
 
-def _parsed(head: bytes, order: str, form: _Version) -> NiftiHeader | None:
-    if head[form.magic_at : form.magic_at + 4] not in form.magic:
-        return None
-    count, *sizes = struct.unpack_from(order + form.dim[0], head, form.dim[1])
-    if not 1 <= count <= 7:
-        return None
-    datatype, bitpix = struct.unpack_from(order + form.kind[0], head, form.kind[1])
-    pixdim = struct.unpack_from(order + form.pixdim[0], head, form.pixdim[1])
-    descrip = head[form.descrip_at : form.descrip_at + 80].partition(b"\0")[0]
+def _decoded(text: bytes) -> str:
     try:
-        text = descrip.decode("utf-8")
+        return text.decode("utf-8")
     except UnicodeDecodeError:
-        text = descrip.decode("latin-1")
-    return NiftiHeader(
-        tuple(sizes[:count]),
-        datatype,
-        bitpix,
-        tuple(_shortest(size, form.pixdim[0]) for size in pixdim[1 : count + 1]),
-        text,
-    )
+        return text.decode("latin-1")
 
 
-def _shortest(size: float, form: str) -> str:
+def _as_text(number: float, is_short: bool) -> str:
     """Return the shortest text that is this number: 0.7, not 0.699999988079071."""
-    if form == "8d" or size != size or abs(size) == float("inf"):
-        return str(size)
+    if not is_short or not math.isfinite(number):
+        return str(number)
     text = ""
     for digits in range(1, 10):
-        text = f"{size:.{digits}g}"
+        text = f"{number:.{digits}g}"
         with suppress(OverflowError):  # rounded up beyond the largest
-            if struct.unpack("<f", struct.pack("<f", float(text)))[0] == size:
+            if struct.unpack("<f", struct.pack("<f", float(text)))[0] == number:
                 break
     return text

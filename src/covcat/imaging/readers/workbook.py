@@ -65,18 +65,16 @@ class _Workbook:
         self._is_1904 = False
         self._sheets: dict[str, str] = {}  # title: part
         self._read_main(main, relations)
-        self._texts = _Texts(f"the workbook `{path}`")
-        if part := self._first(relations, "sharedStrings"):
-            self._read_texts(part)
+        part = self._first(relations, "sharedStrings")
+        self._texts = _Texts(self._events(part) if part else iter(()), path)
         self._dates, self._times = set[int](), set[int]()  # styles of cells
         if part := self._first(relations, "styles"):
             self._read_formats(part)
 
     def rows(self, title: str | None) -> Iterator[list[str]]:
-        known = self._sheets
-        part = known.get(title) if title else next(iter(known.values()), None)
+        part = self._sheets.get(title) if title else next(iter(self._sheets.values()), None)
         if part is None:
-            names = ", ".join(name[:_TITLE] for name in list(known)[:_SHOWN])
+            names = ", ".join(name[:_TITLE] for name in list(self._sheets)[:_SHOWN])
             raise IntegrityError(
                 f"the workbook `{self._path}` has no sheet `{title or 1}`, it has: {names}"
             )
@@ -131,8 +129,6 @@ class _Workbook:
         whole = number.is_integer() and abs(number) < 1e16
         return str(int(number)) if whole else format(number, ".15g")  # as many as Excel shows
 
-    # ---- parts ---------------------------------------------------------------------------------
-
     def _read_main(self, part: str, relations: dict[str, tuple[str, str]]) -> None:
         for _, name, given, _ in self._events(part):
             if given is None:
@@ -146,20 +142,6 @@ class _Workbook:
                     self._sheets[given.get("name", "")] = target
                 if len(self._sheets) > _MOST_SHEETS:
                     raise too_much(f"the workbook `{self._path}`", _MOST_SHEETS, "sheets")
-
-    def _read_texts(self, part: str) -> None:
-        pieces: list[str] = []
-        size = 0
-        for around, name, given, text in self._events(part):
-            if given is not None:
-                continue
-            if name == "si":
-                self._texts.add("".join(pieces))
-                pieces.clear()
-                size = 0
-            elif _is_text(around, name, text):
-                size = _weighed(size, text, f"a text of `{self._path}`")
-                pieces.append(_unescaped(text))
 
     def _read_formats(self, part: str) -> None:
         """Read which styles of cells show a date, and which a span of time."""
@@ -262,17 +244,23 @@ def _weighed(size: int, text: str, what: str) -> int:
 class _Texts:
     """The shared texts of a workbook, packed: as Python's own, two million take 200 MB."""
 
-    def __init__(self, what: str) -> None:
-        self._what = what
+    def __init__(self, events: Iterator[Event], path: str) -> None:
         self._bytes, self._ends = bytearray(), array("I")
-
-    def add(self, text: str) -> None:
-        self._bytes += text.encode("utf-8", "surrogatepass")
-        if len(self._bytes) > _MOST_TEXTS:
-            raise too_much(self._what, _MOST_TEXTS, "bytes of texts")
-        self._ends.append(len(self._bytes))
-        if len(self._ends) > _MOST_CELLS:
-            raise too_much(self._what, _MOST_CELLS, "texts")
+        what, pieces, size = f"the workbook `{path}`", list[str](), 0
+        for around, name, given, text in events:
+            if given is not None:
+                continue
+            if _is_text(around, name, text):
+                size = _weighed(size, text, f"a text of `{path}`")
+                pieces.append(_unescaped(text))
+            elif name == "si":
+                self._bytes += "".join(pieces).encode("utf-8", "surrogatepass")
+                if len(self._bytes) > _MOST_TEXTS:
+                    raise too_much(what, _MOST_TEXTS, "bytes of texts")
+                self._ends.append(len(self._bytes))
+                if len(self._ends) > _MOST_CELLS:
+                    raise too_much(what, _MOST_CELLS, "texts")
+                pieces, size = [], 0
 
     def get(self, number: int) -> str:
         if not 0 <= number < len(self._ends):

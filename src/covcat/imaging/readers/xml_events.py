@@ -23,23 +23,18 @@ Event = tuple[str, str, Mapping[str, str] | None, str]
 
 
 def read_events(stream: IO[bytes], part: str) -> Iterator[Event]:
-    """Give the beginning and the end of each element.
+    """Give the beginning and the end of each element; expat.ExpatError is for what is no XML.
 
     Names are without their prefixes: of strict and transitional workbooks these differ.
-
-    Raises:
-        IntegrityError: it holds more than a workbook needs.
-        expat.ExpatError: it is no XML.
     """
     names: dict[str, str] = {}  # expat puts every name in here
     parser = expat.ParserCreate(intern=names)
     parser.buffer_text = True
-    place = _Place(part)
+    place, count = _Place(part), 0
     parser.StartDoctypeDeclHandler = place.refuse
     parser.StartElementHandler = place.start
     parser.CharacterDataHandler = place.text
     parser.EndElementHandler = place.end
-    count = 0
     while piece := stream.read(_PIECE):
         parser.Parse(piece)
         count += len(piece)
