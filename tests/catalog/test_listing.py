@@ -75,9 +75,7 @@ def test_an_odd_path_comes_back_as_it_was(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a\tb.png", "a\nb.png"], ids=["tab", "newline"])
-def test_a_path_that_would_shift_the_columns_never_comes_back_as_another(
-    tmp_path: Path, name: str
-) -> None:
+def test_a_path_that_would_shift_the_columns_never_comes_back_as_another(tmp_path, name) -> None:
     path = tmp_path / "x@1.tsv.gz"
     listing.write(path, [ListedFile(name, "100644", BLOB, 1, SHA256)])
     with pytest.raises(IntegrityError, match=r"x@1\.tsv\.gz:2: expected 5 columns, got [16]$"):
@@ -101,20 +99,10 @@ ROW = f"a.png\t100644\t{BLOB}\t1\t{SHA256}\n"
         pytest.param("", "is cut or not one of covcat's", id="nothing"),
         pytest.param("path,mode\n", "is cut or not one of covcat's", id="another-header"),
         pytest.param(ROW, "is cut or not one of covcat's", id="no-header"),
-        pytest.param(
-            listing.HEADER + ROW[:-1], "is cut or not one of covcat's", id="cut-in-the-last-row"
-        ),
-        pytest.param(
-            listing.HEADER.replace("\n", "\r\n") + ROW,
-            "is cut or not one of covcat's",
-            id="crlf-header",
-        ),
+        (listing.HEADER + ROW[:-1], "is cut or not one of covcat's"),  # cut in the last row
+        (listing.HEADER.replace("\n", "\r\n") + ROW, "is cut or not one of covcat's"),
         pytest.param(listing.HEADER + "a.png\n", ":2: expected 5 columns, got 1", id="one-column"),
-        pytest.param(
-            listing.HEADER + ROW + ROW.replace("\n", "\tmore\n"),
-            ":3: expected 5 columns, got 6",
-            id="six-columns",
-        ),
+        (listing.HEADER + ROW + ROW.replace("\n", "\tmore\n"), ":3: expected 5 columns, got 6"),
         pytest.param(listing.HEADER + "\n", ":2: expected 5 columns, got 1", id="empty-row"),
         pytest.param(
             listing.HEADER + "a.png\t100644\t-\t1\t-\n",

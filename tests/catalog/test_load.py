@@ -97,9 +97,7 @@ def loaded(folder: Path) -> Catalog:
         pytest.param("ieee8023@0.1", "cohen", "0.1", id="packaged-alias"),
     ],
 )
-def test_a_resource_is_found_by_what_people_call_it(
-    loaded: Catalog, name: str, id: str, found: str | None
-) -> None:
+def test_a_resource_is_found_by_what_people_call_it(loaded, name, id, found) -> None:
     resource, got = loaded.find(name)
     assert (resource.id, got.id if got else None) == (id, found)
 
@@ -107,21 +105,9 @@ def test_a_resource_is_found_by_what_people_call_it(
 @pytest.mark.parametrize(
     ("name", "message", "hint"),
     [
-        pytest.param(
-            "my-tc", "the catalog has no resource `my-tc`", "did you mean `my-ct`?", id="nearly"
-        ),
-        pytest.param(
-            "FIRST-SETS",
-            "the catalog has no resource `FIRST-SETS`",
-            "did you mean `first-set`?",
-            id="nearly-an-alias",
-        ),
-        pytest.param(
-            "qqqq",
-            "the catalog has no resource `qqqq`",
-            "`covcat list` shows the ids",
-            id="nothing-near",
-        ),
+        ("my-tc", "the catalog has no resource `my-tc`", "did you mean `my-ct`?"),  # nearly
+        ("FIRST-SETS", "the catalog has no resource `FIRST-SETS`", "did you mean `first-set`?"),
+        ("qqqq", "the catalog has no resource `qqqq`", "`covcat list` shows the ids"),
         pytest.param("", "`` has no id in it: expected ID@RELEASE", "covcat list", id="empty"),
         pytest.param(
             "first-set@9",
@@ -136,17 +122,11 @@ def test_a_resource_is_found_by_what_people_call_it(
             id="release-in-capitals",
         ),
         pytest.param("@1", "`@1` has no id in it: expected ID@RELEASE", "covcat list", id="no-id"),
-        pytest.param(
-            "my-both@", "`my-both` has no release ``", "it has: my-both@1", id="no-release-name"
-        ),
-        pytest.param(
-            "my-mri@1", "`my-mri` has no release `1`", "it has: none", id="release-of-browse"
-        ),
+        ("my-both@", "`my-both` has no release ``", "it has: my-both@1"),  # no release name
+        ("my-mri@1", "`my-mri` has no release `1`", "it has: none"),  # release of browse
     ],
 )
-def test_what_is_not_there_is_named_with_what_is(
-    loaded: Catalog, name: str, message: str, hint: str
-) -> None:
+def test_what_is_not_there_is_named_with_what_is(loaded, name, message, hint) -> None:
     with pytest.raises(NotFoundError, match=f"^{re.escape(message)}$") as info:
         loaded.find(name)
     assert info.value.hint == hint
@@ -208,9 +188,7 @@ def test_a_filter_keeps_what_was_asked_for(loaded: Catalog, wanted: Filter, ids:
 
 
 @pytest.mark.parametrize("unpack", [*FORMATS, "none"])
-def test_every_format_that_covcat_unpacks_may_stand_in_the_catalog(
-    tmp_path: Path, unpack: str
-) -> None:
+def test_every_format_that_covcat_unpacks_may_stand_in_the_catalog(tmp_path, unpack) -> None:
     file = WEB.replace("}", f", unpack: {unpack}}}")
     path = add(tmp_path, "mine", releases="\n" + release("1", file))
     assert filter.is_fetchable(check.load_file(path))
@@ -368,9 +346,7 @@ def test_the_totals_of_a_listing_must_be_its_entrys(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [None, b"", b"no gzip"], ids=["missing", "empty", "damaged"])
-def test_a_listing_that_cannot_be_read_is_a_mistake_of_its_entry(
-    tmp_path: Path, data: bytes | None
-) -> None:
+def test_a_listing_that_cannot_be_read_is_a_mistake_of_its_entry(tmp_path, data) -> None:
     path = add_listed(tmp_path)
     file = tmp_path / "listings" / "mine@1.tsv.gz"
     file.unlink() if data is None else file.write_bytes(data)
@@ -418,9 +394,7 @@ def test_the_compiled_catalog_is_what_the_yaml_says() -> None:
         pytest.param("older", id="of-the-entry-before-an-edit"),
     ],
 )
-def test_an_edit_of_the_yaml_is_seen_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled: str | None
-) -> None:
+def test_an_edit_of_the_yaml_is_seen_at_once(tmp_path, monkeypatch, compiled) -> None:
     folder = tmp_path / "packaged"
     path = add(folder, "one", title="Before")
     if compiled is not None:

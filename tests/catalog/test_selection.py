@@ -46,11 +46,7 @@ def by_sha256(paths: list[str]) -> list[str]:
         pytest.param(Selection(include=("*IM2.dcm",)), PATHS[1:-1:2], id="slashes-are-matched"),
         pytest.param(Selection(include=("P001/*", "*.md")), [*PATHS[:2], "README.md"], id="or"),
         pytest.param(Selection(exclude=("P*",)), ["README.md"], id="without"),
-        pytest.param(
-            Selection(include=("P00[12]/*",), exclude=("*IM1*",)),
-            [PATHS[1], PATHS[3]],
-            id="exclude-has-the-last-word",
-        ),
+        (Selection(include=("P00[12]/*",), exclude=("*IM1*",)), [PATHS[1], PATHS[3]]),
         pytest.param(Selection(include=("p001/*",)), [], id="case-counts"),
         pytest.param(Selection(include=("P001",)), [], id="whole-paths-only"),
     ],
@@ -97,14 +93,8 @@ def test_without_a_selection_every_file_comes_whole() -> None:
     [
         pytest.param(Selection(include=("README.md",)), {"README.md": []}, id="a-plain-file"),
         pytest.param(Selection(include=("P001.rar",)), {"P001.rar": []}, id="an-archive-by-name"),
-        pytest.param(
-            Selection(include=("P00[12].rar",)), {"P001.rar": [], "P002.rar": []}, id="two"
-        ),
-        pytest.param(
-            Selection(include=("P003/IM1.dcm",)),
-            {"P003.rar": ["--include=P003/IM1.dcm"]},
-            id="a-member",
-        ),
+        (Selection(include=("P00[12].rar",)), {"P001.rar": [], "P002.rar": []}),  # two
+        (Selection(include=("P003/IM1.dcm",)), {"P003.rar": ["--include=P003/IM1.dcm"]}),
         pytest.param(
             Selection(include=("*/IM1.dcm",)),
             {f"P{number:03}.rar": ["'--include=*/IM1.dcm'"] for number in range(1, 6)},

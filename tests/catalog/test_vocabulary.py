@@ -94,9 +94,7 @@ RAW = TEXT | KNOWN | st.lists(KNOWN | TEXT, max_size=4).map(", ".join)
         ("negative; SARS", "SARS", "no"),
     ],
 )
-def test_a_finding_becomes_terms_and_tells_if_it_is_covid(
-    raw: str, expected: str, is_covid: str
-) -> None:
+def test_a_finding_becomes_terms_and_tells_if_it_is_covid(raw, expected, is_covid) -> None:
     terms = findings(raw)
     assert (vocabulary.JOINED.join(terms), covid(raw, terms)) == (expected, is_covid)
 

@@ -21,7 +21,6 @@ from servers.server import Answer
 
 from covcat.catalog import check, listing, load
 from covcat.catalog.columns import COLUMNS, NAMES, Record
-from covcat.catalog.entries import PublishedCounts
 from covcat.imaging import counts as images_counts
 from covcat.imaging.build import IndexReport
 from covcat.imaging.opening import Index
@@ -728,9 +727,7 @@ def test_a_published_table_of_one_release_does_not_need_the_others(made, shelf) 
         ('[PA, "1"]', f"by: [view], {DIFFERS[:-1]}, {DIFFERS[10:]}", "names a row twice"),
     ],
 )
-def test_a_recount_that_contradicts_itself_is_refused(
-    covcat, shelf, rows: str, recount: str, text: str
-) -> None:
+def test_a_recount_that_contradicts_itself_is_refused(covcat, shelf, rows, recount, text) -> None:
     shelf.add("set", published(table(rows, by="view", recount=recount)))
     ran = covcat("catalog", "check", str(shelf.folder))
     assert (ran.code, ran.out) == (5, "")
@@ -769,9 +766,7 @@ def index_of(path: Path, records: list[Record]) -> Index:
 
 
 @pytest.mark.parametrize("published", TABLES)
-def test_every_packaged_recount_is_consistent_and_can_be_asked(
-    published: PublishedCounts, tmp_path: Path
-) -> None:
+def test_every_packaged_recount_is_consistent_and_can_be_asked(published, tmp_path) -> None:
     assert check.recount_mistakes(published) == []
     found = images_counts.recount_table(index_of(tmp_path / "index.sqlite", []), published)
     assert {row.found for row in found.rows} == {0}
@@ -813,12 +808,7 @@ RECORD = st.fixed_dictionaries(
     by=st.lists(st.sampled_from(["finding", "view", "age", "location"]), unique=True, max_size=3),
     of=st.sampled_from(images_counts.UNITS),
 )
-def test_groups_are_what_a_plain_count_gives(
-    records: list[Record],
-    by: list[str],
-    of: images_counts.Of,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
+def test_groups_are_what_a_plain_count_gives(records, by, of, tmp_path_factory) -> None:
     index = index_of(tmp_path_factory.getbasetemp() / "property.sqlite", records)
     found = images_counts.count_groups([index], by, of, Question(with_files_only=False))
     assert dict(found.groups) == plainly(records, by, of)

@@ -212,9 +212,7 @@ def test_days_that_count_from_the_image_are_turned_round(raw: str, offset: int |
     ("raw", "icu"),
     [("-3.0", "yes"), ("0", "yes"), ("0.0", "yes"), ("1", "yes"), ("never", "no"), ("", None)],
 )
-def test_a_star_among_the_words_of_a_table_is_any_other_that_is_not_blank(
-    raw: str, icu: str | None
-) -> None:
+def test_a_star_among_the_words_of_a_table_is_any_other_that_is_not_blank(raw, icu) -> None:
     """Hannover: whoever has a day of admission to the ICU, even day 0, was there."""
     table = replace(PLAIN, values={"icu": {"*": "yes", "Never": "no"}})
     assert made({"icu": raw}, table)["icu"] == icu

@@ -197,9 +197,7 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_a_row_of_text_that_asks_for_memory_is_refused_by_its_line(
-    name: str, tmp_path: Path
-) -> None:
+def test_a_row_of_text_that_asks_for_memory_is_refused_by_its_line(name, tmp_path) -> None:
     text, message = TEXTS[name]
     with pytest.raises(IntegrityError) as raised:
         rows("delimited", f"id,finding\n{text}", tmp_path)
@@ -208,9 +206,7 @@ def test_a_row_of_text_that_asks_for_memory_is_refused_by_its_line(
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "latin-1"])
 @pytest.mark.parametrize("text", [LONG, "," * 100_001])
-def test_a_header_that_has_no_end_is_refused_in_each_encoding(
-    encoding: str, text: str, tmp_path: Path
-) -> None:
+def test_a_header_that_has_no_end_is_refused_in_each_encoding(encoding, text, tmp_path) -> None:
     with pytest.raises(IntegrityError, match="line 1 of `table` has more than"):
         rows("delimited", text.encode(encoding), tmp_path, encoding=encoding)
 
@@ -313,9 +309,7 @@ def value(text: str, more: str = "") -> str:
         (value("-1.5e3"), "-1500"),
     ],
 )
-def test_a_cell_that_is_no_number_or_date_is_its_own_text(
-    cell: str, expected: str, tmp_path: Path
-) -> None:
+def test_a_cell_that_is_no_number_or_date_is_its_own_text(cell, expected, tmp_path) -> None:
     body = f'{HEADER}<row><c t="str"><v>a.png</v></c>{cell}</row>'
     (row,) = rows("sheet", book(sheet=sheet_xml(body)), tmp_path)
     assert row == {"id": "a.png", "finding": expected}
