@@ -576,8 +576,8 @@ NOT_EXPLAINED = "not explained: the catalog expects 3 to be found"
     ("number", "where", "code", "cells"),
     [
         ("1", "true", 0, ["1", "3", "2", "the paper missed two [issue 1]"]),
-        ("2", "age > 7", 5, ["2", "2", "0", NOT_EXPLAINED]),
-        ("1", "age > 7", 5, ["1", "2", "1", NOT_EXPLAINED]),
+        ("2", "age > 7", 5, ["2", "1", "-1", NOT_EXPLAINED]),
+        ("1", "age > 7", 5, ["1", "1", "0", NOT_EXPLAINED]),
     ],
 )
 def test_an_explanation_has_to_hold(recounted, number, where, code, cells) -> None:
