@@ -99,8 +99,6 @@ def test_an_entry_is_read_as_it_says() -> None:
     assert file.bytes is None
 
 
-# ---- one mistake -------------------------------------------------------------------------------
-
 FILE_PLACE = "releases.0.files.0"
 HEX64 = "expected 64 hexadecimal digits in lower case"
 GIT_ID = "expected a git id of 40 hexadecimal digits"

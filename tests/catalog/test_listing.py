@@ -69,8 +69,6 @@ def test_totals_count_files_and_known_bytes() -> None:
     assert listing.totals({}) == Contents(files=0, bytes=0, of_unknown_size=0)
 
 
-# ---- damage ------------------------------------------------------------------------------------
-
 ROW = f"a.png\t100644\t{BLOB}\t1\t{SHA256}\n"
 
 

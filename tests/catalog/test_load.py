@@ -73,9 +73,6 @@ def loaded(folder: Path) -> Catalog:
     return load.load([folder])
 
 
-# ---- find --------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("name", "id", "found"),
     [
@@ -116,9 +113,6 @@ def test_what_is_not_there_is_named_with_what_is(loaded, name, message, hint) ->
     with pytest.raises(NotFoundError, match=f"^{re.escape(message)}$") as info:
         loaded.find(name)
     assert info.value.hint == hint
-
-
-# ---- filter ------------------------------------------------------------------------------------
 
 
 def asked(**wanted: object) -> Filter:
@@ -212,9 +206,6 @@ def test_an_unknown_modality_is_refused_with_those_that_are_known(word: str) -> 
         filter.modality(word)
 
 
-# ---- load --------------------------------------------------------------------------------------
-
-
 def test_lists_show_the_survey_first_then_positions_then_the_rest_by_id(tmp_path: Path) -> None:
     add(tmp_path, "my-b")
     add(tmp_path, "my-a")
@@ -274,8 +265,6 @@ def test_folders_are_taken_as_texts_and_one_that_is_not_there_is_named(folder: P
     with pytest.raises(UsageError, match=f"^the catalog folder `{folder / 'absent'}` is not"):
         load.load([folder / "absent"])
 
-
-# ---- listings and checks -----------------------------------------------------------------------
 
 ROWS = [ListedFile("a.png", None, None, 12, SHA256), ListedFile("b.png", None, None, 30, SHA256)]
 LISTED = ", listing: listings/mine@1.tsv.gz, contents: {files: 2, bytes: 42}"

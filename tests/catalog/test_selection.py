@@ -71,9 +71,6 @@ def test_several_selections_add_up_and_none_is_everything() -> None:
     assert all(map(catalog_selection.wanted([], PATHS), PATHS))
 
 
-# ---- files as they are served ------------------------------------------------------------------
-
-
 def names(selections: list[Selection], paths: list[str] | None = None) -> dict[str, list[str]]:
     """Return what is chosen of SET: names, and what of each archive's members is wanted."""
     found = plan.chosen(SET, selections, paths)

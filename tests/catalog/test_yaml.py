@@ -76,8 +76,6 @@ def test_each_value_knows_the_line_it_starts_on(newline: str) -> None:
     }
 
 
-# ---- what is refused ---------------------------------------------------------------------------
-
 MISSING = "a value is missing; leave the key out if it is unknown"
 ANCHORS = "anchors and aliases (`&`, `*`) are not allowed"
 PLAIN_KEY = "a key must be plain text, without anchors or `<<`"

@@ -43,8 +43,6 @@ TABLES = [
 Covcat = Callable[..., Ran]
 
 
-# ---- what the tests count ----------------------------------------------------------------------
-
 LABELS = """\
 name,patient,finding,view,age
 1.png,1,COVID-19,PA,45
@@ -128,9 +126,6 @@ def counted(ran: Ran) -> dict[str, int]:
 def recounted(made) -> Callable[..., Ran]:
     """Compare release 1 of `set` with these published tables."""
     return lambda *tables: made(published(*tables))("counts", "set", "--published")
-
-
-# ---- the real tables ---------------------------------------------------------------------------
 
 
 def put_real(name: str, tables: Mapping[str, str]) -> None:
@@ -400,9 +395,6 @@ def test_each_of_the_24_lists_of_covidx_is_as_a_document_prints_it_or_says_why_n
     assert compared(ran, "patient cases of COVIDx V3") == {(): (13870, 13869, -1)}
 
 
-# ---- groups ------------------------------------------------------------------------------------
-
-
 def test_rows_of_labels_are_counted_in_the_vocabularys_order_blank_last(made) -> None:
     ran = made()("counts", "set", "--by", "finding,view")
     assert ran.out == (
@@ -529,8 +521,6 @@ def test_quiet_prints_the_same_table_on_a_terminal_and_nothing_else(made, monkey
     assert (quiet.code, quiet.err, quiet.out) == (0, "", loud.out)
     assert "\t" not in quiet.out
 
-
-# ---- published tables --------------------------------------------------------------------------
 
 FIVE = table('["5"]', recount="of: images")
 RIGHT = table('[PA, "2"], ["AP, AP Supine", "2"]', by="view", recount="by: [view], where: age > 0")
@@ -731,8 +721,6 @@ def test_every_published_table_is_counted_or_says_why_not() -> None:
     ]
     assert silent == []
 
-
-# ---- properties --------------------------------------------------------------------------------
 
 TERMS = ("COVID-19", "ARDS", "SARS", "not in it")
 RECORD = st.fixed_dictionaries(

@@ -59,12 +59,15 @@ def listed(name: str, **tables: bytes) -> dict[str, bytes]:
     return dict.fromkeys(listing, b"x") | tables
 
 
-def index_of(resource: Resource, release: Release) -> tuple[list[Record], IndexReport]:
+Indexed = tuple[list[Record], IndexReport]
+
+
+def index_of(resource: Resource, release: Release) -> Indexed:
     found = index.index_of(resource, release, Store(DATA), Silent())
     return list(query.select(found, EVERYTHING)), found.report
 
 
-def indexed(name: str, files: Mapping[str, bytes]) -> tuple[list[Record], IndexReport]:
+def indexed(name: str, files: Mapping[str, bytes]) -> Indexed:
     """Put a release there; return all of its records, which are sound, and what became of them."""
     records, report = index_of(*put(name, files))
     sound(records, report)
@@ -119,7 +122,7 @@ REAL = {  # of each release: its tables, and the files that they were kept as
 
 
 @cache
-def index_real(name: str) -> tuple[list[Record], IndexReport]:
+def index_real(name: str) -> Indexed:
     """Index all paths of a release, with its real tables."""
     tables = {path: (TABLES / kept).read_bytes() for path, kept in REAL[name].items()}
     return indexed(name, listed(name, **tables))
@@ -144,21 +147,19 @@ def test_every_row_and_image_of_a_real_release_is_there(name, rows, images, matc
     assert counts(records, "matched") == matched
 
 
-FINDINGS_AND_VIEWS = {  # Table 1 of the paper, and what it leaves out
-    ("COVID-19", "PA"): 76,
-    ("COVID-19", "AP"): 11,
-    ("COVID-19", "AP supine"): 13,
-    ("SARS", "PA"): 11,
-    ("Streptococcus", "PA"): 6,
-    ("Pneumocystis", "PA"): 1,
-    ("ARDS", "PA"): 4,
-    ("No finding", "PA"): 1,
-    ("COVID-19", "Lateral"): 11,
-    ("COVID-19", "Axial"): 19,
-    ("COVID-19", "Coronal"): 3,
-    ("Pneumocystis", "Lateral"): 1,
-    ("No finding", "Axial"): 1,
-    (None, None): 4,
+VIEWS_OF_FINDINGS = {  # Table 1 of the paper, and what it leaves out
+    "COVID-19": {"PA": 76, "AP": 11, "AP supine": 13, "Lateral": 11, "Axial": 19, "Coronal": 3},
+    "SARS": {"PA": 11},
+    "Streptococcus": {"PA": 6},
+    "Pneumocystis": {"PA": 1, "Lateral": 1},
+    "ARDS": {"PA": 4},
+    "No finding": {"PA": 1, "Axial": 1},
+    None: {None: 4},
+}
+FINDINGS_AND_VIEWS = {
+    (finding, view): number
+    for finding, views in VIEWS_OF_FINDINGS.items()
+    for view, number in views.items()
 }
 
 
@@ -403,9 +404,6 @@ def test_v7_has_labels_of_cohens_pictures_and_keeps_no_token() -> None:
     assert not any("token" in str(one["raw"]) for one in records)
     theirs = {path.rpartition("/")[2] for path in listed("cohen@2020-06-22")}
     assert {one["filename"] for one in records} <= theirs
-
-
-# ---- synthetic tables --------------------------------------------------------------------------
 
 
 def text_of(header: str, *rows: str) -> bytes:
@@ -681,33 +679,26 @@ def test_the_sample_that_comes_with_covcat_has_all_its_labels() -> None:
     assert all(one["width"] and one["height"] and one["finding"] for one in records)
 
 
-# ---- rows and files ----------------------------------------------------------------------------
+def label_table(path: str = "t.csv", **keys: object) -> LabelTable:
+    return LabelTable(path=path, source="made up", **{"reader": "delimited", **keys})
+
+
+PLAIN = label_table(columns={"finding": "finding", "filename": "name"}, image="{name}")
 
 
 def own(table: LabelTable, **keys: object) -> tuple[Resource, Release]:
     """An entry with one table of its own in place of Figure 1's."""
     resource, release = CATALOG.find("figure1")
     assert release is not None
-    return replace(resource, tables=(table,), **keys), release  # type: ignore[arg-type]
+    return replace(resource, tables=(table,), **keys), release
 
 
-def index_own(
-    files: Mapping[str, bytes], table: LabelTable | None = None
-) -> tuple[list[Record], IndexReport]:
-    """Index files by a table of one's own, PLAIN if it is left out."""
+def index_own(files: Mapping[str, bytes], table: LabelTable = PLAIN) -> Indexed:
+    """Index files by a table of one's own."""
     put("figure1", files)
-    records, report = index_of(*own(table or PLAIN))
+    records, report = index_of(*own(table))
     sound(records, report)
     return records, report
-
-
-PLAIN = LabelTable(
-    reader="delimited",
-    path="t.csv",
-    source="made up",
-    columns={"finding": "finding", "filename": "name"},
-    image="{name}",
-)
 
 
 @pytest.mark.parametrize(
@@ -730,14 +721,14 @@ def test_rows_find_their_images(match, name: str, expected: str | None) -> None:
     assert report.image_only == len(films) - report.both
 
 
+NO_NAME = "`t.csv` has no column `name` (filename), `name` (name of the image)"
+
+
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
         (["name,labels", "a.png,SARS"], ["`t.csv` has no column `finding` (finding)"]),  # renamed
-        (
-            ["names,finding", "a.png,SARS"],
-            ["`t.csv` has no column `name` (filename), `name` (name of the image)"],
-        ),
+        (["names,finding", "a.png,SARS"], [NO_NAME]),
         (["Name ,FINDING", "a.png,SARS"], []),
         (["name,finding,more", "a.png,SARS"], []),
         (["more,name,finding", "1", "2,a.png,SARS"], []),  # a short first row lacks none
@@ -789,7 +780,7 @@ def test_a_table_that_is_not_among_the_files_is_named(files, absent) -> None:
     ],
 )
 def test_what_desktops_leave_is_no_picture(litter: str) -> None:
-    table = LabelTable(reader="names", path="*", source="made up", pattern="(?P<finding>COVID)/")
+    table = label_table("*", reader="names", pattern="(?P<finding>COVID)/")
     records, report = index_own({"COVID/a.png": png(2, 2), litter: png(2, 2)}, table)
     assert (report.images, report.both, len(records)) == (1, 1, 1)
 
@@ -824,8 +815,7 @@ def test_a_name_that_is_none_finds_no_picture(name: str) -> None:
     ],
 )
 def test_what_cannot_be_read_is_counted_and_is_no_row(data: bytes, counted) -> None:
-    constants = {"finding": "COVID-19"}
-    table = LabelTable(reader="dicom", path="*", source="made up", constants=constants)
+    table = label_table("*", reader="dicom", constants={"finding": "COVID-19"})
     records, report = index_own({"good.dcm": dicom(), "odd.dcm": data}, table)
     assert (report.both - 1, report.unreadable, report.images) == (*counted, 2)
     assert report.unread == ["odd.dcm"] * counted[1]
@@ -845,18 +835,14 @@ def test_rows_that_add_nothing_are_counted() -> None:
     assert [one["image_id"] for one in records] == ["figure1:a.png", "figure1:b.png", "figure1:?"]
 
 
-VIDEOS = LabelTable(  # in the shape of severity.csv and clinical_variables.csv of COVID-BLUES
-    reader="delimited",
-    path="severity.csv",
-    source="made up",
+VIDEOS = label_table(  # in the shape of severity.csv and clinical_variables.csv of COVID-BLUES
+    "severity.csv",
     columns={"filename": "video_file", "finding": "seen"},
     extract={"patient_id": "video_file: ^patient_([0-9]+)_"},
     image="lus_videos/{video_file}.mp4",
 )
-PEOPLE = LabelTable(
-    reader="delimited",
-    path="clinical_variables.csv",
-    source="made up",
+PEOPLE = label_table(
+    "clinical_variables.csv",
     columns={
         "patient_id": "patient_id",
         "finding": "cov_test",
@@ -877,7 +863,7 @@ PEOPLE = LabelTable(
 HEADER = "patient_id,cov_test,pat_sex,pat_age,los_ICU,outcome_status_d5,outcome_status_d30"
 
 
-def joined(videos: Sequence[str], people: Sequence[str]) -> tuple[list[Record], IndexReport]:
+def joined(videos: Sequence[str], people: Sequence[str]) -> Indexed:
     """Index videos, each `NAME,what was seen`, and the rows of their patients."""
     names = [one.partition(",")[0] for one in videos]
     clips = {f"lus_videos/{name}.mp4": b"x" for name in names if "absent" not in name}
@@ -968,9 +954,6 @@ def test_a_pipe_among_the_images_does_not_hold_the_index_up() -> None:
     os.mkfifo(place)
     records, _ = index_of(resource, release)
     assert records[0]["width"] is None
-
-
-# ---- when it is made anew ----------------------------------------------------------------------
 
 
 def made_again(resource: Resource, release: Release) -> bool:
