@@ -203,7 +203,8 @@ def test_a_column_of_a_real_release_has_the_values_that_were_counted(name, colum
 
 @real
 @pytest.mark.parametrize(
-    ("name", "encoding"), [("cohen@0.1", "utf-8"), ("figure1", "cp1252"), ("pocus", "utf-8")]
+    ("name", "encoding"),
+    [("cohen@0.1", "utf-8"), ("cohen@0.2", "utf-8"), ("figure1", "cp1252"), ("pocus", "utf-8")],
 )
 def test_every_cell_of_a_real_table_is_kept(name: str, encoding: str) -> None:
     ((path, kept),) = REAL[name].items()
