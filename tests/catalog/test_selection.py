@@ -35,27 +35,25 @@ def by_sha256(paths: list[str]) -> list[str]:
     return sorted(paths, key=lambda path: hashlib.sha256(path.encode()).hexdigest())
 
 
-# ---- paths -------------------------------------------------------------------------------------
+def including(*globs: str, **keys) -> Selection:
+    return Selection(include=globs, **keys)
 
 
 @pytest.mark.parametrize(
     ("selection", "expected"),
     [
-        pytest.param(Selection(), PATHS, id="everything"),
-        pytest.param(Selection(include=("P001/*",)), PATHS[:2], id="a-folder"),
-        pytest.param(Selection(include=("*IM2.dcm",)), PATHS[1:-1:2], id="slashes-are-matched"),
-        pytest.param(Selection(include=("P001/*", "*.md")), [*PATHS[:2], "README.md"], id="or"),
-        pytest.param(Selection(exclude=("P*",)), ["README.md"], id="without"),
-        pytest.param(
-            Selection(include=("P00[12]/*",), exclude=("*IM1*",)),
-            [PATHS[1], PATHS[3]],
-            id="exclude-has-the-last-word",
-        ),
-        pytest.param(Selection(include=("p001/*",)), [], id="case-counts"),
-        pytest.param(Selection(include=("P001",)), [], id="whole-paths-only"),
+        (Selection(), PATHS),
+        (including("P001/*"), PATHS[:2]),
+        (including("*IM2.dcm"), PATHS[1:-1:2]),  # slashes are matched
+        (including("P001/*", "*.md"), [*PATHS[:2], "README.md"]),
+        (Selection(exclude=("P*",)), ["README.md"]),
+        (including("P00[12]/*", exclude=("*IM1*",)), [PATHS[1], PATHS[3]]),  # has the last word
+        (including("p001/*"), []),  # case counts
+        (including("P001"), []),
+        (Selection(exclude=("*.md",), sample=3), sorted(by_sha256(PATHS[:-1])[:3])),
     ],
 )
-def test_globs_are_of_whole_paths(selection: Selection, expected: list[str]) -> None:
+def test_globs_are_of_whole_paths_and_a_sample_is_of_what_they_leave(selection, expected) -> None:
     wants = catalog_selection.wanted([selection], PATHS)
     assert [path for path in PATHS if wants(path)] == expected
 
@@ -66,20 +64,11 @@ def test_a_sample_is_the_first_by_sha256_and_a_larger_one_holds_it() -> None:
         assert catalog_selection.sample(reversed(PATHS), count) == set(order[:count])
 
 
-def test_a_sample_is_one_of_what_the_globs_leave() -> None:
-    dicoms = PATHS[:-1]
-    wants = catalog_selection.wanted([Selection(exclude=("*.md",), sample=3)], PATHS)
-    assert [path for path in PATHS if wants(path)] == sorted(by_sha256(dicoms)[:3])
-
-
 def test_several_selections_add_up_and_none_is_everything() -> None:
     some = [Selection(sample=2), Selection(include=("README.md",)), Selection(sample=1)]
     wants = catalog_selection.wanted(some, PATHS)
     assert {path for path in PATHS if wants(path)} == {*by_sha256(PATHS)[:2], "README.md"}
     assert all(map(catalog_selection.wanted([], PATHS), PATHS))
-
-
-# ---- files as they are served ------------------------------------------------------------------
 
 
 def names(selections: list[Selection], paths: list[str] | None = None) -> dict[str, list[str]]:
@@ -88,52 +77,34 @@ def names(selections: list[Selection], paths: list[str] | None = None) -> dict[s
     return {one.path: [str(each) for each in inside] for one, inside in found}
 
 
-def test_without_a_selection_every_file_comes_whole() -> None:
-    assert names([]) == {one.path: [] for one in SET}
+FIRST, RARS = by_sha256([one.path for one in SET])[:2], by_sha256([one.path for one in SET[1:]])[:2]
+WITHOUT = "'--exclude=P00[1-4].rar' '--exclude=*.md' '--exclude=*IM2*'"
 
 
 @pytest.mark.parametrize(
     ("selection", "expected"),
     [
-        pytest.param(Selection(include=("README.md",)), {"README.md": []}, id="a-plain-file"),
-        pytest.param(Selection(include=("P001.rar",)), {"P001.rar": []}, id="an-archive-by-name"),
-        pytest.param(
-            Selection(include=("P00[12].rar",)), {"P001.rar": [], "P002.rar": []}, id="two"
-        ),
-        pytest.param(
-            Selection(include=("P003/IM1.dcm",)),
-            {"P003.rar": ["--include=P003/IM1.dcm"]},
-            id="a-member",
-        ),
-        pytest.param(
-            Selection(include=("*/IM1.dcm",)),
+        (including("README.md"), {"README.md": []}),
+        (including("P001.rar"), {"P001.rar": []}),
+        (including("P00[12].rar"), {"P001.rar": [], "P002.rar": []}),
+        (including("P003/IM1.dcm"), {"P003.rar": ["--include=P003/IM1.dcm"]}),
+        (
+            including("*/IM1.dcm"),
             {f"P{number:03}.rar": ["'--include=*/IM1.dcm'"] for number in range(1, 6)},
-            id="a-member-of-each",
         ),
-        pytest.param(
-            Selection(exclude=("P00[1-4].rar", "*.md", "*IM2*")),
-            {"P005.rar": ["'--exclude=P00[1-4].rar' '--exclude=*.md' '--exclude=*IM2*'"]},
-            id="without-some-archives-and-members",
-        ),
-        pytest.param(Selection(include=("nosuch/*",)), {}, id="nothing"),
+        (Selection(exclude=("P00[1-4].rar", "*.md", "*IM2*")), {"P005.rar": [WITHOUT]}),
+        (including("nosuch/*"), {}),
+        (Selection(sample=2), {path: [] for path in FIRST}),
+        (including("*.rar", sample=2), {path: [] for path in RARS}),
     ],
 )
-def test_of_a_set_without_a_listing_archives_are_chosen_by_name_or_by_folder(
-    selection: Selection, expected: dict[str, list[str]]
-) -> None:
+def test_of_a_set_without_a_listing_archives_are_chosen_by_name_or_by_folder(selection, expected):
     assert names([selection]) == expected
 
 
-def test_of_a_set_without_a_listing_a_sample_is_one_of_its_files() -> None:
-    first = by_sha256([one.path for one in SET])[:2]
-    assert names([Selection(sample=2)]) == {one.path: [] for one in SET if one.path in first}
-    rars = by_sha256([one.path for one in SET[1:]])[:2]
-    two = names([Selection(include=("*.rar",), sample=2)])
-    assert two == {path: [] for path in sorted(rars)}
-
-
-def test_with_a_listing_only_archives_that_may_hold_a_path_come() -> None:
-    assert names([Selection(include=("P002/*", "README.md"))], PATHS) == {
+def test_every_file_comes_whole_but_archives_that_cannot_hold_a_path() -> None:
+    assert names([]) == {one.path: [] for one in SET}
+    assert names([including("P002/*", "README.md")], PATHS) == {
         "README.md": [],
         "P002.rar": ["'--include=P002/*' --include=README.md"],
     }
@@ -142,9 +113,6 @@ def test_with_a_listing_only_archives_that_may_hold_a_path_come() -> None:
 def test_a_lone_archive_always_comes_and_its_members_are_picked() -> None:
     for selection in (Selection(include=("P001/*",)), Selection(sample=1)):
         assert plan.chosen([LONE], [selection], None) == [(LONE, (selection,))]
-
-
-# ---- as text -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -162,17 +130,8 @@ def test_a_selection_is_read_as_it_was_written(selection: Selection) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "--sample=-1",
-        "--sample=0",
-        "--sample=1_0",
-        "--sample=٣",
-        "--sample=",
-        "--sample",
-        "--sample=1 --sample=2",
-        "--include",
-        "--more=1",
-        "x",
-        "'",
+        *("--sample=-1", "--sample=0", "--sample=1_0", "--sample=٣", "--sample=", "--sample"),
+        *("--sample=1 --sample=2", "--include", "--more=1", "x", "'"),
     ],
 )
 def test_what_was_never_written_is_no_selection(text: str) -> None:

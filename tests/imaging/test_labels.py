@@ -42,9 +42,6 @@ def made(cells: Mapping[str, str], table: LabelTable = PLAIN, resource: Resource
     return labels.LabelReader(table, resource).record(Row(cells, "t.csv"))
 
 
-# ---- cells and columns -------------------------------------------------------------------------
-
-
 def test_the_headers_of_two_years_mean_the_same() -> None:
     """Cohen: `Patientid`, a space before `url`, notes with a space; later all in lower case."""
     old = {"Patientid": "7", "finding": "SARS", " url": "u", "clinical notes": "n", "": "rest"}
@@ -55,17 +52,33 @@ def test_the_headers_of_two_years_mean_the_same() -> None:
     assert json.loads(str(found[0]["raw"])) == {"t.csv": old}
 
 
-def test_the_first_column_with_something_in_it_is_taken() -> None:
-    table = replace(PLAIN, columns={"clinical_notes": "MD1 | MD2 | MD3"})
-    assert made({"MD1": " ", "MD2": "", "MD3": "effusion"}, table)["clinical_notes"] == "effusion"
-    assert made({"MD1": "clear", "MD3": "effusion"}, table)["clinical_notes"] == "clear"
-    assert made({"other": "x"}, table)["clinical_notes"] is None
+DATE_TAKEN = r"notes: date taken \(YYYYMMDD\): ([0-9]{8})"
 
 
-def test_a_column_is_found_exactly_before_it_is_found_nearly() -> None:
-    table = replace(PLAIN, columns={"doi": "DOI"})
-    assert made({"doi": "nearly", "DOI": "exactly"}, table)["doi"] == "exactly"
-    assert made({" Doi ": "nearly"}, table)["doi"] == "nearly"
+@pytest.mark.parametrize(
+    ("keys", "cells", "name", "expected"),
+    [
+        ("MD1 | MD2 | MD3", {"MD1": " ", "MD2": "", "MD3": "effusion"}, "doi", "effusion"),
+        ("MD1 | MD2 | MD3", {"MD1": "clear", "MD3": "effusion"}, "doi", "clear"),
+        ("MD1 | MD2 | MD3", {"other": "x"}, "doi", None),
+        ("DOI", {"doi": "nearly", "DOI": "exactly"}, "doi", "exactly"),
+        ("DOI", {" Doi ": "nearly"}, "doi", "nearly"),
+        ({"constants": {"modality": "CT"}}, {"modality": "X-ray"}, "modality", "ct"),
+        (
+            {"extract": {"date": DATE_TAKEN}},
+            {"date": "1999", "notes": ", date taken (YYYYMMDD): 20200313"},
+            *("date", "2020-03-13"),
+        ),
+        ({"extract": {"date": DATE_TAKEN}}, {"notes": "no date"}, "date", None),
+        ({"extract": {"date": DATE_TAKEN}}, {}, "date", None),
+        ({"extract": {"doi": "notes: (?:in (.*))?$"}}, {"notes": "nothing"}, "doi", None),
+    ],
+)
+def test_constants_and_extracts_come_before_the_first_column_that_says_something(
+    keys: str | dict, cells: dict[str, str], name: str, expected: str | None
+) -> None:
+    keys = {"columns": {"doi": keys}} if isinstance(keys, str) else keys
+    assert made(cells, replace(PLAIN, **keys))[name] == expected
 
 
 @pytest.mark.parametrize(
@@ -73,30 +86,48 @@ def test_a_column_is_found_exactly_before_it_is_found_nearly() -> None:
 )
 @pytest.mark.parametrize("name", ["patient_id", "filename", "location", "license", "doi"])
 def test_a_place_holder_is_no_value(name: str, blank: str) -> None:
-    assert made({name: blank})[name] is None
-    assert json.loads(str(made({name: blank})["raw"])) == {"t.csv": {name: blank}}
-
-
-@pytest.mark.parametrize("id", ["0", "1.0", "N", "nano", "None-1", "unknown 7", "-1"])
-def test_an_id_that_only_looks_like_a_place_holder_is_kept(id: str) -> None:
-    assert made({"patient_id": id})["patient_id"] == f"cohen:{id}"
+    found = made({name: blank})
+    assert found[name] is None
+    assert json.loads(str(found["raw"])) == {"t.csv": {name: blank}}
 
 
 @pytest.mark.parametrize(
-    ("path", "expected"), [("nan/1.png", None), ("Unknown/1.png", None), ("P1/1.png", "cohen:P1")]
+    ("file", "expected"),
+    [("nan/1.png", None), ("Unknown/1.png", None), ("P1/1.png", "cohen:P1"), ("P7/t", "cohen:P7")],
 )
-def test_a_place_holder_in_a_path_is_no_patient(path: str, expected: str | None) -> None:
+def test_an_extract_may_look_at_the_path_and_a_place_holder_is_no_patient(file, expected) -> None:
     table = replace(PLAIN, columns=None, extract={"patient_id": "path: ^([^/]+)/"})
-    found = labels.LabelReader(table, COHEN).record(Row({"x": ""}, "t.csv", path))
-    assert found["patient_id"] == expected
+    reader = labels.LabelReader(table, COHEN)
+    assert reader.record(Row({"x": ""}, "t.csv", file))["patient_id"] == expected
+    assert reader.record(Row({}, file))["patient_id"] == expected
 
 
-@pytest.mark.parametrize("license", ["", " ", "None", "nan", "-", "N/A", "unknown", "todo"])
-def test_a_blank_licence_in_a_column_of_licences_allows_nothing(license: str) -> None:
-    whole = replace(FIGURE1, tables=(PLAIN,))
-    found = made({"license": license}, resource=whole)
-    assert found["license"] is None
-    assert {found[f"allows_{use}"] for use in USES} == {"unknown"}
+BLANK = ("", " ", "None", "nan", "-", "N/A", "unknown", "todo")
+CC_BY = ["CC-BY-4.0", "CC-BY-4.0", "yes", "yes", "yes"]
+RESEARCH = ["LicenseRef-research-only", None, "unknown"]
+
+
+@pytest.mark.parametrize(
+    ("whole", "cells", "expected"),
+    [
+        # each image has its own where the set says so
+        (COHEN, {"license": "CC BY-NC-SA"}, ["CC BY-NC-SA", None, "no", "yes", "yes"]),
+        *((COHEN, {"license": raw}, [None, None, *["unknown"] * 3]) for raw in BLANK[:3]),
+        (COHEN, {"license": "authorized for all"}, ["authorized for all", None, *["unknown"] * 3]),
+        # that of the whole set holds where images have none
+        (CATALOG.get("kermany"), {}, CC_BY),
+        (FIGURE1, {}, RESEARCH),
+        # but for a blank in a column of licences
+        *(
+            (replace(FIGURE1, tables=(PLAIN,)), {"license": raw}, [None, None, *["unknown"] * 3])
+            for raw in BLANK
+        ),
+    ],
+)
+def test_a_licence_is_the_images_own_or_that_of_the_whole_set(whole, cells, expected) -> None:
+    found = made(cells, resource=whole)
+    said = [found["license"], found["license_spdx"], *(found[f"allows_{use}"] for use in USES)]
+    assert said[: len(expected)] == expected
 
 
 @pytest.mark.parametrize(
@@ -119,31 +150,6 @@ def test_notes_may_have_lines_and_commas(name: str) -> None:
     assert made({"finding": "COVID-19\n"})["finding"] == "COVID-19"
 
 
-def test_constants_and_extracts_come_before_columns() -> None:
-    table = replace(
-        PLAIN,
-        constants={"modality": "CT"},
-        extract={"date": r"notes: date taken \(YYYYMMDD\): ([0-9]{8})"},
-    )
-    cells = {"modality": "X-ray", "date": "1999", "notes": ", date taken (YYYYMMDD): 20200313"}
-    found = made(cells, table)
-    assert (found["modality"], found["date"]) == ("ct", "2020-03-13")
-    assert made({"notes": "no date"}, table)["date"] is None
-    assert made({}, table)["date"] is None
-
-
-def test_an_extract_may_look_at_the_path() -> None:
-    table = replace(PLAIN, extract={"patient_id": "path: ^([^/]+)/"})
-    found = labels.LabelReader(table, COHEN).record(Row({}, "P7/scan/1.dcm", "P7/scan/1.dcm"))
-    assert found["patient_id"] == "cohen:P7"
-    assert labels.LabelReader(table, COHEN).record(Row({}, "P7/t.csv"))["patient_id"] == "cohen:P7"
-
-
-def test_an_extract_whose_group_is_not_there_is_blank() -> None:
-    table = replace(PLAIN, extract={"location": "notes: (?:in (.*))?$"})
-    assert made({"notes": "nothing"}, table)["location"] is None
-
-
 @pytest.mark.parametrize("rule", ["notes ([0-9]", "notes: ([0-9]", "notes: [0-9]", "notes: (a)(b)"])
 def test_an_extract_of_another_form_is_a_mistake_of_the_catalog(rule: str) -> None:
     with pytest.raises(IntegrityError, match="`extract` of `age`"):
@@ -160,40 +166,40 @@ def test_what_could_not_be_read_has_no_labels() -> None:
     assert (whole["finding"], whole["covid"], whole["modality"]) == ("COVID-19", "yes", "ct")
 
 
-# ---- values ------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("name", "raw", "expected"),
     [
         ("age", "65", 65),
         ("age", "0", 0),  # POCUS, as written
-        ("age", "131", None),
-        ("age", "-1", None),
-        ("age", "50+", None),
-        ("age", "w", None),
+        *(("age", raw, None) for raw in ("131", "-1", "50+", "w")),
         ("sex", "24", None),
         ("offset", "-270", -270),
-        ("offset", "3.5", None),
-        ("offset", "?", None),
+        *(("offset", raw, None) for raw in ("3.5", "?")),
         ("survival", "?", None),
         ("survival", "N", "no"),
         ("view", "?", None),
-        ("date", "9999", None),
         ("date", "03/16/20", "2020-03-16"),
-        ("date", "January 20", None),
+        *(("date", raw, None) for raw in ("9999", "January 20")),
         ("finding", "todo", None),
         ("patient_id", " 7 ", "cohen:7"),
         ("patient_id", " ", None),
-        ("location", " Milan ", " Milan "),
-        ("location", "a \ufffd b", "a \ufffd b"),
+        *(("location", raw, raw) for raw in (" Milan ", "a \ufffd b")),
         ("doi", "same as above", "same as above"),
+        *(("patient_id", id, f"cohen:{id}") for id in ("0", "1.0", "N", "nano", "None-1", "-1")),
+        *(("finding_raw", raw, None) for raw in ("COVID-19", "")),  # no column of its own
     ],
 )
 def test_a_value_is_a_word_or_a_number_or_blank(name: str, raw: str, expected: object) -> None:
     found = made({name: raw})
     assert found[name] == expected
     assert json.loads(str(found["raw"])) == {"t.csv": {name: raw}}
+
+
+@pytest.mark.parametrize(
+    "raw", ["todo", "Pneumonia/Viral/Herpes ", "something new", "COVID-19, ARDS", "?", ""]
+)
+def test_a_raw_finding_is_kept_whatever_becomes_of_it(raw: str) -> None:
+    assert made({"finding": raw})["finding_raw"] == (raw or None)
 
 
 @pytest.mark.parametrize(
@@ -210,21 +216,17 @@ def test_days_that_count_from_the_image_are_turned_round(raw: str, offset: int |
 
 @pytest.mark.parametrize(
     ("raw", "icu"),
-    [("-3.0", "yes"), ("0", "yes"), ("0.0", "yes"), ("1", "yes"), ("never", "no"), ("", None)],
+    [
+        *((raw, "yes") for raw in ("-3.0", "0", "0.0", "1")),
+        ("never", "no"),
+        ("", None),
+        ("nan", None),
+    ],
 )
-def test_a_star_among_the_words_of_a_table_is_any_other_that_is_not_blank(
-    raw: str, icu: str | None
-) -> None:
+def test_a_star_among_the_words_of_a_table_is_any_that_is_not_blank(raw, icu) -> None:
     """Hannover: whoever has a day of admission to the ICU, even day 0, was there."""
     table = replace(PLAIN, values={"icu": {"*": "yes", "Never": "no"}})
     assert made({"icu": raw}, table)["icu"] == icu
-    assert made({"icu": "nan"}, table)["icu"] is None
-
-
-def test_a_raw_finding_is_kept_whatever_becomes_of_it() -> None:
-    for raw in ("todo", "Pneumonia/Viral/Herpes ", "something new", "COVID-19, ARDS", "?"):
-        assert made({"finding": raw})["finding_raw"] == raw
-    assert made({"finding": ""})["finding_raw"] is None
 
 
 def test_half_a_character_is_spelt_out_and_its_raw_cell_is_exact() -> None:
@@ -235,62 +237,32 @@ def test_half_a_character_is_spelt_out_and_its_raw_cell_is_exact() -> None:
     assert json.loads(str(found["raw"]))["t.csv"]["location"] == "a\ud83db"
 
 
-# ---- licences ----------------------------------------------------------------------------------
-
-
-def test_each_image_has_its_own_licence_where_the_set_says_so() -> None:
-    found = made({"license": "CC BY-NC-SA"})
-    assert (found["license"], found["license_spdx"]) == ("CC BY-NC-SA", None)
-    assert [found[f"allows_{use}"] for use in USES] == ["no", "yes", "yes"]
-
-
-@pytest.mark.parametrize("raw", ["", " ", "None", "listed as authorized for everyone"])
-def test_no_licence_or_an_unknown_one_allows_nothing(raw: str) -> None:
-    found = made({"license": raw})
-    assert found["license"] == (None if vocabulary.is_blank(raw) else raw)
-    assert {found[f"allows_{use}"] for use in USES} == {"unknown"}
-
-
-def test_the_licence_of_the_whole_set_holds_where_images_have_none() -> None:
-    kermany = CATALOG.get("kermany")
-    found = made({}, resource=kermany)
-    assert (found["license"], found["license_spdx"]) == ("CC-BY-4.0", "CC-BY-4.0")
-    assert found["allows_commercial"] == "yes"
-    found = made({}, resource=FIGURE1)
-    assert (found["license"], found["license_spdx"]) == ("LicenseRef-research-only", None)
-    assert found["allows_commercial"] == "unknown"
-
-
-# ---- images and masks --------------------------------------------------------------------------
-
-
-def test_templates_are_tried_in_turn_and_a_blank_hole_makes_none() -> None:
+def test_templates_are_tried_in_turn() -> None:
+    """What a template needs is in tests/catalog/test_matching.py."""
     row = Row({"folder": "volumes", "filename": "a.nii.gz"}, "t")
     assert matching.images(row, TABLE) == ["volumes/a.nii.gz", "images/a.nii.gz"]
-    assert matching.images(Row({"filename": " a.jpg "}, "t"), TABLE) == ["images/a.jpg"]
     assert matching.images(Row({"filename": " "}, "t"), TABLE) == []
-    assert matching.images(Row({"filename": "{folder}"}, "t"), TABLE) == ["images/{folder}"]
     assert matching.images(row, replace(TABLE, image=None)) == []
 
 
-def test_a_mask_is_named_by_path_name_or_stem() -> None:
-    table = replace(TABLE, mask="m/{stem}_mask.png {name} {path}")
-    (found,) = matching.masks(table, {}, "images/a.b.jpg")
-    assert found == "m/a.b_mask.png a.b.jpg images/a.b.jpg"
-    assert matching.masks(replace(TABLE, mask=None), {}, "a.jpg") == []
-
-
-def test_a_mask_may_have_several_names_and_be_named_by_the_row() -> None:
-    """Cohen: `_mask.png.png`; V7: the number of the JSON, whether its picture is here or not."""
-    both = replace(TABLE, mask="m/{stem}_mask.png | m/{stem}_mask.png.png")
-    assert matching.masks(both, {}, "images/a.jpg") == ["m/a_mask.png", "m/a_mask.png.png"]
-    assert matching.masks(both, {}, None) == []
-    by_row = replace(TABLE, mask="m/{json.stem}.png")
-    assert matching.masks(by_row, {"json": "1676192.json"}, None) == ["m/1676192.png"]
-    assert matching.masks(by_row, {"json": ""}, "images/a.jpg") == []
-
-
-# ---- merging -----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("mask", "cells", "path", "expected"),
+    [
+        (
+            *("m/{stem}_mask.png {name} {path}", {}, "images/a.b.jpg"),
+            ["m/a.b_mask.png a.b.jpg images/a.b.jpg"],
+        ),
+        (None, {}, "a.jpg", []),
+        # Cohen: `_mask.png.png`
+        ("m/{stem}.png | m/{stem}.png.png", {}, "images/a.jpg", ["m/a.png", "m/a.png.png"]),
+        ("m/{stem}.png | m/{stem}.png.png", {}, None, []),
+        # V7: the number of the JSON, whether its picture is here or not
+        ("m/{json.stem}.png", {"json": "1676192.json"}, None, ["m/1676192.png"]),
+        ("m/{json.stem}.png", {"json": ""}, "images/a.jpg", []),
+    ],
+)
+def test_a_mask_is_named_by_path_name_or_stem_or_by_the_row(mask, cells, path, expected) -> None:
+    assert matching.masks(replace(TABLE, mask=mask), cells, path) == expected
 
 
 def test_no_row_hides_another_rows_raw_cells() -> None:
@@ -299,14 +271,9 @@ def test_no_row_hides_another_rows_raw_cells() -> None:
     first, *others = (labels.LabelReader(PLAIN, COHEN).record(row) for row in rows)
     found = labels.merge(first, others)
     assert found == labels.merge(labels.merge(first, others[:1]), others[1:])
-    assert json.loads(str(found["raw"])) == {
-        "a.nii": {"dim1": "2"},
-        "a.nii#2": {"dim1": "3"},
-        "a.nii#3": {"x": "4"},
-    }
+    raw = {"a.nii": {"dim1": "2"}, "a.nii#2": {"dim1": "3"}, "a.nii#3": {"x": "4"}}
+    assert json.loads(str(found["raw"])) == raw
 
-
-# ---- nothing is invented -----------------------------------------------------------------------
 
 KNOWN = sorted({word for known in vocabulary.words().lists.values() for word in known})
 CELL = (
