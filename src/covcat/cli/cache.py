@@ -1,5 +1,6 @@
 """cache list and prune: what lies beside the releases, and how to remove it."""
 
+import re
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -59,7 +60,12 @@ def cache_prune(
     Example: covcat cache prune --older-than 14d --dry-run
     """
     session: Session = ctx.obj
-    seconds = _seconds(older_than)
+    if re.fullmatch(r"[0-9]{1,8}[smhdw]", older_than) is None:
+        raise UsageError(
+            f"unknown age `{older_than}`: expected a number and s, m, h, d or w, such as 14d",
+            hint="such as --older-than 14d",
+        )
+    seconds = int(older_than[:-1]) * _UNITS[older_than[-1]]
     kinds = {*removing.ALWAYS, *["archives"] * archives, *["index"] * indexes}
     every = removing.found(session.store)
     found = [one for one in every if one.kind in kinds and one.age >= seconds]
@@ -71,15 +77,6 @@ def cache_prune(
         session.store.prepare()
         free = [one for one in free if removing.dropped(session.store, one)]
     _print_cache(session, "cache prune", free, None, dry_run=dry_run)
-
-
-def _seconds(text: str) -> int:
-    if text[:-1].isascii() and text[:-1].isdigit() and text[-1] in _UNITS and len(text) < 10:
-        return int(text[:-1]) * _UNITS[text[-1]]
-    raise UsageError(
-        f"unknown age `{text}`: expected a number and s, m, h, d or w, such as 14d",
-        hint="such as --older-than 14d",
-    )
 
 
 def _print_cache(

@@ -138,9 +138,6 @@ def _cell(value: Value) -> Cell:
     return UNKNOWN if value is None else value
 
 
-# ---- published tables --------------------------------------------------------------------------
-
-
 def _compare(session: Session, names: list[str] | None, output: str | None) -> None:
     """Print each published count beside what was found, and raise what nothing explains."""
     from covcat.imaging.counts import OPEN

@@ -128,7 +128,6 @@ def fetch(
 def _targets(
     session: Session, names: list[str] | None, everything: bool, wanted: Filter
 ) -> list[plans.Target]:
-    """Return what was asked for by name, by filter or by --all."""
     if bool(names) == (everything or not wanted.is_empty):
         problem = "names and filters together" if names else "nothing to fetch"
         raise UsageError(
@@ -151,9 +150,6 @@ def _selection(include: Include, exclude: Exclude, count: int | None) -> Selecti
         except UnicodeEncodeError as error:  # its bytes are no text: it would be recorded
             raise UsageError(f"the glob `{glob}` is not UTF-8") from error
     return found or None
-
-
-# ---- what will happen --------------------------------------------------------------------------
 
 
 def _print_plan(session: Session, plan: Plan) -> None:
@@ -239,11 +235,7 @@ def _announce_fetch(session: Session, step: Step) -> None:
         )
 
 
-# ---- doing it ----------------------------------------------------------------------------------
-
-
 def _finish(session: Session, outcomes: list["Outcome"]) -> None:
-    """Print the folders, and raise what went wrong."""
     fetched = [
         {
             "id": outcome.step.name,

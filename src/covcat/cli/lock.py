@@ -161,11 +161,7 @@ def _drift(session: Session, one: LockedRelease) -> list[tuple[str, str]]:
 
 
 def _chosen(session: Session, path: Path, names: Sequence[str]) -> list[LockedRelease]:
-    """Return what is named of a lock, or all of it.
-
-    Raises:
-        NotFoundError: the lock does not have it.
-    """
+    """Return what is named of a lock, or all of it."""
     releases = {one.name: one for one in lockfile.read(path).releases}
     found: dict[str, LockedRelease] = {}
     for name in names:
@@ -182,9 +178,7 @@ def plan_of(
 ) -> Plan:
     """Decide how to get what a lock names; `words` are ids of it, and its file if it has another.
 
-    Raises:
-        UsageError: any of `others` is set: they would take something else than the lock says.
-        CovcatError: it cannot be had as it was.
+    `others` are options that would take something else than the lock says: none may be set.
     """
     from covcat.fetching import run
 

@@ -71,11 +71,7 @@ def remove(
 
 
 def _named(session: Session, names: Sequence[str], partial: bool) -> list[tuple[str, str]]:
-    """Return (resource id, release id) of all that is meant and lies here.
-
-    Raises:
-        NotFoundError: a name is unknown, or nothing of it is here.
-    """
+    """Return (resource id, release id) of all that is meant and lies here."""
     known = removing.known(session.store)
     found: dict[tuple[str, str], None] = {}
     for name in names:

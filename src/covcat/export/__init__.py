@@ -25,9 +25,8 @@ from covcat.files import (
     sync,
     write_new,
 )
-from covcat.store import manifest as manifests
 from covcat.store.folder import OTHER, check_outside
-from covcat.store.manifest import Manifest
+from covcat.store.manifest import Manifest, raw, sums
 
 _COLUMNS = ("path", "bytes", "sha256", "mode", "blob", "verified_by", "lfs")
 
@@ -54,29 +53,22 @@ def _as_csv(source: ExportedRelease) -> bytes:
             str(one).lower() if isinstance(one, bool) else one for one in cells
         )
         lines.append(text.getvalue().removesuffix("\r\n") + "\n")
-    return _encoded("".join(lines))
+    return "".join(lines).encode("utf-8", "surrogateescape")
 
 
-def _encoded(text: str) -> bytes:
-    """Return UTF-8, and the very bytes of a name that is not."""
-    return text.encode("utf-8", "surrogateescape")
+def _as_croissant(source: ExportedRelease) -> bytes:
+    return (json.dumps(croissant(source.manifest, source.resource), indent=2) + "\n").encode()
 
 
-DOCUMENTS: Mapping[str, Callable[[ExportedRelease], bytes]] = {
-    "json": lambda source: manifests.raw(source.folder),
+DOCUMENTS: Mapping[str, Callable[[ExportedRelease], bytes]] = {  # with the bytes of odd names
+    "json": lambda source: raw(source.folder),
     "csv": _as_csv,
-    "sha256sums": lambda source: _encoded(manifests.sums(source.manifest)),
-    "croissant": lambda source: (
-        json.dumps(
-            croissant(source.manifest, source.resource, manifests.sums(source.manifest)), indent=2
-        )
-        + "\n"
-    ).encode(),
+    "sha256sums": lambda source: sums(source.manifest).encode("utf-8", "surrogateescape"),
+    "croissant": _as_croissant,
 }
-FORMATS = (*DOCUMENTS, "bagit")
 
 
-# ---- where an export may go: to a new name, outside of what covcat vouches for, all at once -----
+# Where an export may go: to a new name, outside of what covcat vouches for, all at once.
 
 
 @contextmanager

@@ -60,9 +60,6 @@ def bag(folder: Path, manifest: Manifest, target: Path, progress: Progress) -> N
         built.rename(target)
 
 
-# ---- tag files ---------------------------------------------------------------------------------
-
-
 def _write_tags(built: Path, folder: Path, manifest: Manifest) -> None:
     """Write all that is not payload; covcat's own manifest comes along as one of the tag files.
 
