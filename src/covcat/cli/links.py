@@ -1,7 +1,7 @@
 """links: ask the catalog's addresses if they still answer with the right thing."""
 
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Annotated
 
 import typer
@@ -14,11 +14,6 @@ from covcat.cli.options import FORMATS, OutputFormat
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, chosen_output
 from covcat.errors import IntegrityError, NetworkError
-
-_COLUMNS = (
-    *("resource", "release", "kind", "url", "status", "detail"),
-    *("bytes", "etag", "last_modified"),
-)
 
 
 def register(app: typer.Typer) -> None:
@@ -68,7 +63,7 @@ def check_links(
     wrong = [row for row in for_people if row["status"] in links.BROKEN]
     form = session.format(chosen)
     if not wrong or form != "json":  # else the error's own document has the rows
-        shown = Rows(_COLUMNS, rows, "url")
+        shown = Rows([one.name for one in fields(links.Link)], rows, "url")
         if form == "table":
             columns = ("id", "kind", "status", "url", "detail")
             shown = Rows(columns, for_people, "url", spared=("kind",))

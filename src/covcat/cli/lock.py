@@ -105,7 +105,6 @@ def _records(session: Session, names: Sequence[str], asked: Sequence[str]) -> li
 
 
 def _check(session: Session, path: Path, names: Sequence[str]) -> None:
-    """Compare lock, disk and catalog."""
     found = _chosen(session, path, names)
     drift = [
         {"id": one.name, "kind": kind, "what": what}
@@ -161,7 +160,6 @@ def _drift(session: Session, one: LockedRelease) -> list[tuple[str, str]]:
 
 
 def _chosen(session: Session, path: Path, names: Sequence[str]) -> list[LockedRelease]:
-    """Return what is named of a lock, or all of it."""
     releases = {one.name: one for one in lockfile.read(path).releases}
     found: dict[str, LockedRelease] = {}
     for name in names:

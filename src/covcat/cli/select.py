@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from covcat.imaging.cohort import CohortCounts, CohortRule
     from covcat.imaging.cohort_record import Form, Recorded
 
-_COLUMNS = ("license", "rows", "chosen", "refused", *USES)
 _NAMED = 8  # licences that stderr names
 _TABLES = (".tsv", ".jsonl", ".json", ".parquet", ".sqlite", ".db", ".xlsx")
 
@@ -207,5 +206,5 @@ def _print_licenses(
         for one in counts.licenses
     ]
     spared = sorted(USES, key=lambda use: (use in rule.question.allows, -USES.index(use)))
-    table = Rows(_COLUMNS, rows, key="license", spared=spared)
+    table = Rows(("license", "rows", "chosen", "refused", *USES), rows, "license", spared)
     session.rows("select", table, data=data, output=without_ids(session))

@@ -80,7 +80,6 @@ class _Verdicts:
     hints: list[str] = field(default_factory=list)
 
     def fail(self, name: str, lines: list[str], hint: str) -> None:
-        """Take what is wrong with a release, a line a file."""
         self.failed.append(name)
         self.lines.append([f"{name}: {line}" for line in lines])
         self.hints.append(hint)

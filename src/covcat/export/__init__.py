@@ -83,12 +83,7 @@ def writing(target: Path) -> Iterator[None]:
 
 
 def check_free(release: Path, target: Path) -> None:
-    """Refuse a target that cannot be made, or that would change what is in the data folder.
-
-    Raises:
-        DiskError: it is there, or its folder is none that may be written to.
-        UsageError: it would be a part of a release, or be taken for one.
-    """
+    """Refuse a target that cannot be made, or that would change what is in the data folder."""
     with disk_errors(f"look at `{target}`"):
         check_new(target)
         check_outside(release.parents[1], target)
@@ -101,11 +96,7 @@ def check_free(release: Path, target: Path) -> None:
 
 
 def to_file(source: ExportedRelease, data: bytes, target: Path) -> None:
-    """Write a document whole or not at all.
-
-    Raises:
-        DiskError: it is there already, or the disk refused.
-    """
+    """Write a document whole or not at all, and over nothing."""
     check_free(source.folder, target)
     with build_beside(target) as workshop, writing(target):
         built = workshop / "document"
