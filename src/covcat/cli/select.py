@@ -107,11 +107,7 @@ def select(
     data = {"path": None if output is None else str(output), **asdict(cohort.counts)}
     if failed and session.json:
         raise indexes.without(failed, found, data)
-    if output is not None:
-        path = escaped(output) if sys.stdout.isatty() else output
-        session.result("select", data, f"{path}\n")
-    else:
-        _print_licenses(session, cohort.counts, rule, data)
+    _print(session, cohort.counts, rule, data)
     if failed:
         raise indexes.without(failed, found)
 
@@ -198,9 +194,13 @@ def _warn(session: Session, counts: "CohortCounts", rule: "CohortRule") -> None:
         )
 
 
-def _print_licenses(
+def _print(
     session: Session, counts: "CohortCounts", rule: "CohortRule", data: dict[str, Any]
 ) -> None:
+    """Print where the cohort is; where nothing was written, its licences."""
+    if (path := data["path"]) is not None:
+        session.result("select", data, f"{escaped(path) if sys.stdout.isatty() else path}\n")
+        return
     rows = [
         {**asdict(one), **one.allows, "license": one.license or "(none stated)"}
         for one in counts.licenses
