@@ -130,10 +130,14 @@ def test_a_damaged_manifest_stops_the_removal(covcat, fetched) -> None:
     assert (RELEASE / "files/README.md").is_file()
 
 
-@pytest.mark.parametrize("name", ["..", "../shelf", "set@../table", ".covcat", "set@..", "set@"])
-def test_a_name_leads_nowhere_else(covcat, fetched, name) -> None:
+NOT_HERE = ["figure1", "set@2", "set --partial"]
+LEADING_ELSEWHERE = ["..", "../shelf", "set@../table", ".covcat", "set@..", "set@"]
+
+
+@pytest.mark.parametrize("args", [*NOT_HERE, *LEADING_ELSEWHERE])
+def test_what_is_not_here_is_not_found_and_a_name_leads_nowhere_else(covcat, fetched, args) -> None:
     before = tree_on_disk(Path())
-    assert covcat("remove", name, "--yes").code == 3
+    assert covcat("remove", *args.split(), "--yes").code == 3
     assert tree_on_disk(Path()) == before
 
 
@@ -158,13 +162,6 @@ def test_a_planted_name_of_waiting_files_leads_nowhere_else(covcat, fetched) -> 
     assert covcat("remove", "set", "--yes").code == 0
     assert tree_on_disk(DATA / "table") == before
     assert covcat("remove", "set", "--yes").code == 3
-
-
-def test_what_is_not_here_is_not_found(covcat, fetched) -> None:
-    assert covcat("remove", "figure1", "--yes").code == 3
-    assert covcat("remove", "set@2", "--yes").code == 3
-    assert covcat("remove", "set", "--partial", "--yes").code == 3
-    assert (DATA / "set").is_dir()
 
 
 def test_only_the_waiting_files_go_with_partial(covcat, fetched) -> None:

@@ -5,21 +5,17 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from export.test_exports import NAMES, make_release
 from makers.archives import tar_of
-from makers.releases import Shelf
-from makers.runs import Ran
 
 from covcat.export import json_ld
 from covcat.export.bagit import bag
 from covcat.progress import Silent
 
 TOOLS = Path(os.environ.get("EXPORT_TOOLS", Path(sys.executable).parent))
-Covcat = Callable[..., Ran]
 
 
 def run(tool: str, *args: str, folder: Path | None = None) -> str:
@@ -30,7 +26,7 @@ def run(tool: str, *args: str, folder: Path | None = None) -> str:
     return done.stderr
 
 
-def fetched(covcat: Covcat, shelf: Shelf, names: tuple[str, ...], tmp_path: Path) -> Path:
+def fetched(covcat, shelf, names: tuple[str, ...], tmp_path: Path) -> Path:
     shelf.add_web("odd", "odd.tar", unpack="tar")
     archive = tmp_path / "odd.tar"
     archive.write_bytes(tar_of({name: name.encode() for name in names}))
@@ -50,7 +46,7 @@ ODD = (
 )
 
 
-def test_bagit_finds_a_bag_valid(covcat: Covcat, shelf: Shelf, tmp_path: Path) -> None:
+def test_bagit_finds_a_bag_valid(covcat, shelf, tmp_path: Path) -> None:
     fetched(covcat, shelf, ODD, tmp_path)
     assert covcat("manifest", "export", "odd", "--format", "bagit", "-o", "bag").code == 0
     assert "is valid" in run("bagit.py", "--validate", str(tmp_path / "bag"))
@@ -84,7 +80,7 @@ def test_bagit_names_a_file_that_changed_in_a_bag(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("most", [1_000, 2], ids=["files", "sets"])
 def test_mlcroissant_finds_a_description_valid(
-    covcat: Covcat, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+    covcat, shelf, tmp_path: Path, monkeypatch, most: int
 ) -> None:
     monkeypatch.setattr(json_ld, "MOST_FILES", most)
     folder = fetched(covcat, shelf, (*ODD, "100%.png", "%0A.png"), tmp_path)
@@ -97,7 +93,7 @@ def test_mlcroissant_finds_a_description_valid(
 
 
 def test_mlcroissant_lists_the_files_of_each_set(
-    covcat: Covcat, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    covcat, shelf, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.setattr(json_ld, "MOST_FILES", 1)
     folder = fetched(covcat, shelf, ("a.png", "d/b.png", "c.csv"), tmp_path)

@@ -1,7 +1,8 @@
 """cache list and prune: what lies beside the releases, and how to remove it."""
 
+import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,11 +11,9 @@ from covcat.cli.formats import Cell, Rows
 from covcat.cli.options import FORMATS, DryRun, OutputFormat
 from covcat.cli.session import Session, chosen_output
 from covcat.errors import UsageError
+from covcat.store import remove as removing
+from covcat.store.remove import Leftover
 from covcat.text import format_size
-
-if TYPE_CHECKING:
-    from covcat.store.remove import Leftover
-
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -34,11 +33,9 @@ def cache_list(ctx: typer.Context, output: OutputFormat = None) -> None:
 
     Example: covcat cache list
     """
-    from covcat.store import remove as store_remove
-
     session: Session = ctx.obj
     chosen = chosen_output(output, FORMATS)
-    found = [one for one in store_remove.found(session.store) if one.files]  # prune drops others
+    found = [one for one in removing.found(session.store) if one.files]  # prune drops others
     _print_cache(session, "cache list", found, chosen)
     if not found:
         session.say(f"nothing waits or is left over in `{session.data_dir}`")
@@ -62,36 +59,30 @@ def cache_prune(
 
     Example: covcat cache prune --older-than 14d --dry-run
     """
-    from covcat.store import remove as store_remove
-
     session: Session = ctx.obj
-    seconds = _seconds(older_than)
-    kinds = {*store_remove.ALWAYS, *["archives"] * archives, *["index"] * indexes}
-    every = store_remove.found(session.store)
+    if re.fullmatch(r"[0-9]{1,8}[smhdw]", older_than) is None:
+        raise UsageError(
+            f"unknown age `{older_than}`: expected a number and s, m, h, d or w, such as 14d",
+            hint="such as --older-than 14d",
+        )
+    seconds = int(older_than[:-1]) * _UNITS[older_than[-1]]
+    kinds = {*removing.ALWAYS, *["archives"] * archives, *["index"] * indexes}
+    every = removing.found(session.store)
     found = [one for one in every if one.kind in kinds and one.age >= seconds]
-    held = [one for one in found if one.in_use]
-    for one in held:
-        session.say(f"{one.name}: in use; left as it is")
+    for one in found:
+        if one.in_use:
+            session.say(f"{one.name}: in use; left as it is")
     free = [one for one in found if not one.in_use]
     if not dry_run and free:
         session.store.prepare()
-        free = [one for one in free if store_remove.dropped(session.store, one)]
+        free = [one for one in free if removing.dropped(session.store, one)]
     _print_cache(session, "cache prune", free, None, dry_run=dry_run)
-
-
-def _seconds(text: str) -> int:
-    if text[:-1].isascii() and text[:-1].isdigit() and text[-1] in _UNITS and len(text) < 10:
-        return int(text[:-1]) * _UNITS[text[-1]]
-    raise UsageError(
-        f"unknown age `{text}`: expected a number and s, m, h, d or w, such as 14d",
-        hint="such as --older-than 14d",
-    )
 
 
 def _print_cache(
     session: Session,
     command: str,
-    found: "Sequence[Leftover]",
+    found: Sequence[Leftover],
     output: str | None,
     dry_run: bool | None = None,
 ) -> None:

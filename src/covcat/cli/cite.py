@@ -2,10 +2,9 @@
 
 import json
 import sys
-from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,13 +15,13 @@ from covcat.cli.printing import put
 from covcat.cli.session import Session, chosen_output, envelope, put_document
 from covcat.errors import CovcatError, NotFoundError, UsageError
 from covcat.files import disk_errors, opened
-from covcat.store import lockfile
+from covcat.store import lockfile, manifest
 from covcat.text import escaped
 
 FORMATS = ("bibtex", "ris", "csl-json", "text", "json")
 _SCHEMA = "covcat.lock/1"
-
-Cited = list[tuple[Citation, str | None]]  # with the day on which a site was seen
+Dated = tuple[Citation, str | None]  # a site with the day on which it was seen
+Named = list[tuple[Resource, str | None]]  # with the release, where one is named
 
 
 def register(app: typer.Typer) -> None:
@@ -75,10 +74,7 @@ def cite(
     _print(session, _dated(session, releases, resources), output)
 
 
-def _wanted(
-    session: Session, names: list[str], lock: Path | None
-) -> list[tuple[Resource, str | None]]:
-    """Return each resource that is named, with its release where one is."""
+def _wanted(session: Session, names: list[str], lock: Path | None) -> Named:
     if bool(names) == (lock is not None):
         problem = "names and --from together" if names else "nothing to cite"
         raise UsageError(
@@ -86,10 +82,9 @@ def _wanted(
             hint="covcat cite cohen, or covcat cite --from covcat.lock; covcat list has the ids",
         )
     if lock is None:
-        found = [(session.catalog.find(name)[0], name.partition("@")[2]) for name in names]
-        return [(resource, release or None) for resource, release in found]
-    wanted: list[tuple[Resource, str | None]] = []
-    for name, release in locked(lock):
+        return [(session.catalog.find(name)[0], name.partition("@")[2] or None) for name in names]
+    wanted: Named = []
+    for name, release in _locked(lock):
         resource = session.catalog.get(name)
         wanted.append((resource, release))
         if release not in {None, *(one.id for one in resource.releases)}:
@@ -97,24 +92,27 @@ def _wanted(
     return wanted
 
 
-def locked(path: Path) -> list[tuple[str, str | None]]:
-    """Return the resources that a lock names, each with its release.
+def _locked(path: Path) -> list[tuple[str, str | None]]:
+    """Return the ids that a lock names, each with its release.
 
-    Only its names count here: what it pins is for `fetch --locked`.
-
-    Raises:
-        NotFoundError: there is none.
-        UsageError: it is something else.
+    Only its names count here, `resource` or `id`, also as ID@RELEASE: what it pins is for
+    `fetch --locked`.
     """
     if not path.exists():
         raise NotFoundError(f"there is no lock `{path}`", hint="covcat lock")
+    found = []
     try:
         with disk_errors(f"read `{path}`"), opened(path) as stream:
             tree = json.loads(stream.read(lockfile.MAX_BYTES))
         if (schema := tree["schema"]) != _SCHEMA:
             newer = ", of a newer covcat" if str(schema).startswith("covcat.lock/") else ""
             raise ValueError(f"its schema is {schema}{newer}")
-        found = [_one_locked(row) for row in tree["releases"]]
+        for row in tree["releases"]:
+            name, release = row["resource" if "resource" in row else "id"], row.get("release")
+            if not isinstance(name, str) or not isinstance(release, str | None):
+                raise TypeError("expected texts as `id` and `release`")
+            name, _, inside = name.partition("@")
+            found.append((name, release or inside or None))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"`{path}` is not a lock of covcat: expected JSON with `schema` and `releases`, each "
@@ -127,25 +125,9 @@ def locked(path: Path) -> list[tuple[str, str | None]]:
     return found
 
 
-def _one_locked(row: dict[str, Any]) -> tuple[str, str | None]:
-    """Read a row with `resource` or `id`, which may be ID@RELEASE, and perhaps `release`."""
-    name, release = row["resource"] if "resource" in row else row["id"], row.get("release")
-    if not isinstance(name, str) or not isinstance(release, str | None):
-        raise TypeError("expected texts as `id` and `release`")
-    name, _, inside = name.partition("@")
-    return name, release or inside or None
-
-
-# ---- the day -----------------------------------------------------------------------------------
-
-
-def _dated(
-    session: Session,
-    releases: Iterable[tuple[Resource, str | None]],
-    resources: Iterable[Resource],
-) -> Cited:
+def _dated(session: Session, wanted: Named, resources: list[Resource]) -> list[Dated]:
     """Give each work once; what has an address only, with the day on which it was seen."""
-    chosen = {one.id: release for one, release in releases}
+    chosen = {one.id: release for one, release in wanted}
     days: dict[str, str | None] = {}
     for resource in resources:
         seen = _fetched(session, resource.id, chosen.get(resource.id))
@@ -163,8 +145,6 @@ def _dated(
 
 def _fetched(session: Session, resource_id: str, release_id: str | None) -> str | None:
     """Return the day on which a resource came here: of several releases, the last one."""
-    from covcat.store import manifest
-
     days = []
     try:
         for one, release, folder in session.store.releases():
@@ -175,10 +155,7 @@ def _fetched(session: Session, resource_id: str, release_id: str | None) -> str 
     return max(days, default=None)
 
 
-# ---- how it is printed -------------------------------------------------------------------------
-
-
-def _print(session: Session, cited: Cited, output: str) -> None:
+def _print(session: Session, cited: list[Dated], output: str) -> None:
     if session.json or output == "json":
         data = [citations.to_dict(one) | ({"accessed": day} if day else {}) for one, day in cited]
         put(sys.stdout, envelope("cite", data))

@@ -1,6 +1,6 @@
 """counts: groups of the images that are here, and the tables of papers counted again."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,13 +12,13 @@ from covcat.cli import complete, indexes, options
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.session import Session, chosen_output, without_ids
 from covcat.errors import IntegrityError, UsageError
+from covcat.store import manifest
 from covcat.text import plural
 
 if TYPE_CHECKING:
     from covcat.imaging.counts import Compared, Of, RecountedTable
     from covcat.imaging.opening import Index
     from covcat.imaging.query import Question
-
 
 FORMATS = ("table", "tsv", "csv", "json", "yaml")
 UNKNOWN = "(unknown)"
@@ -72,15 +72,12 @@ def counts(
             raise UsageError("--published takes neither --by nor --of nor filters")
         _compare(session, names, chosen)
         return
-    question = labels.question(where)
+    question = replace(labels.question(where), with_files_only=False)
     columns = options.columns_of(by) or ()
     unit = next((one for one in UNITS if of in (one, None)), None)
     if unit is None:
         raise UsageError(f"unknown --of `{of}`: expected one of {', '.join(UNITS)}")
     _group(session, names, columns, unit, question, chosen)
-
-
-# ---- groups ------------------------------------------------------------------------------------
 
 
 def _group(
@@ -95,12 +92,11 @@ def _group(
 
     releases, failed = indexes.indexes(session, names)
     indexes.warn_of_failures(session, failed)
-    asked = replace(question, with_files_only=False)
-    columns = tuple(dict.fromkeys(by))
-    found = count_groups([one.index for one in releases.values()], columns, of, asked)
+    every = [one.index for one in releases.values()]
+    found = count_groups(every, by, of, question)
     pairs = [(one.resource, one.release) for one in releases.values()]
     indexes.warn_of_doubles(session, pairs, "counted")
-    _warn_of_gone(session, [one.index for one in releases.values()], asked)
+    _warn_of_gone(session, every, question)
     if found.several:
         session.say(f"several findings: {plural(found.several, 'row')}, counted for each of them")
     if found.left_out:
@@ -112,18 +108,17 @@ def _group(
             "patients": f"unknown patient: {rows_left}",
         }
         session.say(texts[of])
-    rows = [{**_cells(columns, group), of: count} for group, count in found.groups]
+    counted = [{**dict(zip(by, group, strict=True)), of: count} for group, count in found.groups]
     data = {
-        "by": list(columns),
+        "by": by,
         "of": of,
-        "counts": [
-            {**dict(zip(columns, group, strict=True)), of: count} for group, count in found.groups
-        ],
+        "counts": counted,
         "several_findings": found.several,
         "left_out": found.left_out,
     }
     if not failed or session.format(output) != "json":  # else the error's own document has them
-        session.rows("counts", Rows((*columns, of), rows, of), data=data, output=output)
+        rows = [{name: _cell(value) for name, value in row.items()} for row in counted]
+        session.rows("counts", Rows((*by, of), rows, of), data=data, output=output)
     if failed:
         raise indexes.without(failed, releases, data)
 
@@ -137,43 +132,43 @@ def _warn_of_gone(session: Session, every: "Iterable[Index]", question: "Questio
     indexes.warn_of_gone(session, gone.counts)
 
 
-def _cells(columns: Iterable[str], group: Iterable[Value]) -> dict[str, Cell]:
-    found: dict[str, Cell] = {}
-    for name, value in zip(columns, group, strict=True):
-        if isinstance(value, float):
-            found[name] = int(value) if value.is_integer() else str(value)
-        else:
-            found[name] = UNKNOWN if value is None else value
-    return found
-
-
-# ---- published tables --------------------------------------------------------------------------
+def _cell(value: Value) -> Cell:
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else str(value)
+    return UNKNOWN if value is None else value
 
 
 def _compare(session: Session, names: list[str] | None, output: str | None) -> None:
     """Print each published count beside what was found, and raise what nothing explains."""
+    from covcat.imaging.counts import OPEN
     from covcat.imaging.index import here
 
     asked = here(session.catalog, session.store, names or ())
     found, failed = indexes.each(asked, lambda *one: _tables(session, *one))
     indexes.warn_of_failures(session, failed)
-    data = {"releases": [_plain(name, tables) for name, tables in found.items()]}
-    wrong = [
-        f"{name}: {line}"
-        for name, tables in found.items()
-        for table in tables
-        for line in _wrong(table)
-    ]
+    every = [(name, table) for name, tables in found.items() for table in tables]
+    wrong = []
+    for name, table in every:
+        for row in table.rows:
+            if row.status in OPEN:
+                which = f"{', '.join(map(str, row.row))}: " if row.row else ""
+                counts = f"published {row.published}, found {row.found}"
+                why = f": {_explanation(row)}" if row.status == "outdated" else ""
+                wrong.append(f"{name}: {table.published.of}: {which}{counts}{why}")
+    data = {
+        "releases": [
+            {"release": name, "tables": list(map(_plain, tables))} for name, tables in found.items()
+        ]
+    }
     if not (wrong or failed) or session.format(output) != "json":  # else the error has them
-        rows = _shown(found, is_of_one=len(asked) == 1)
-        session.rows("counts", rows, data=data, output=output)
+        by = dict.fromkeys(name for _, table in every for name in table.published.by)
+        first = ("of",) if len(asked) == 1 else ("release", "of")
+        columns = (*first, *by, "published", "found", "difference", "explained")
+        session.rows("counts", Rows(columns, _rows(every), "of"), data=data, output=output)
     if failed and not wrong:
         raise indexes.without(failed, found, data)
     if wrong:
-        from covcat.store import manifest
-
-        read = [(one, at) for one, at in asked if f"{one.id}@{at.id}" in found]
-        held = [manifest.load(session.store.release(one.id, at.id)) for one, at in read]
+        held = [manifest.load(session.store.release(*name.split("@", 1))) for name in found]
         parts = [
             f"{one.resource}@{one.release}" for one in held if one.selection or not one.complete
         ]
@@ -188,7 +183,7 @@ def _compare(session: Session, names: list[str] | None, output: str | None) -> N
 
 
 def _tables(session: Session, resource: Resource, release: Release) -> "list[RecountedTable]":
-    """Count the tables of a release again, and say what each of them counts."""
+    """Count the tables of a release again; say of each what it counts, and what it leaves out."""
     from covcat.imaging import counts as counting
     from covcat.imaging.query import Question
 
@@ -204,75 +199,43 @@ def _tables(session: Session, resource: Resource, release: Release) -> "list[Rec
     indexes.tell(session, index)
     _warn_of_gone(session, [index], Question())
     tables = [counting.recount_table(index, one) for one in published]
-    for table in tables:
-        session.say(f"{name}: {_summary(table)}")
+    for table, one in zip(tables, published, strict=True):
+        text = "cannot be counted from the image index"
+        if one.recount is not None:
+            text = f"{table.total:,} published, {table.counted:,} {one.recount.of} found"
+            text += f" where {' '.join(one.recount.where.split())}" if one.recount.where else ""
+            text += f", {table.outside:,} of them in no row of the table" if table.outside else ""
+            text += f". {one.note}" if one.note and one.by else ""
+        session.say(f"{name}: {one.of} ({one.source}): {text}")
     return tables
 
 
-def _summary(table: "RecountedTable") -> str:
-    """Say where a table was printed, by which rule it is counted, and what it leaves out."""
-    published, recount = table.published, table.published.recount
-    text = f"{published.of} ({published.source}): "
-    if recount is None:
-        return f"{text}cannot be counted from the image index"
-    rule = f" where {' '.join(recount.where.split())}" if recount.where else ""
-    left = f", {table.outside:,} of them in no row of the table" if table.outside else ""
-    note = f". {published.note}" if published.note and published.by else ""
-    sums = f"{table.total:,} published, {table.counted:,} {recount.of} found"
-    return f"{text}{sums}{rule}{left}{note}"
-
-
-def _wrong(table: "RecountedTable") -> list[str]:
-    """Return a line for each count that nothing explains."""
-    from covcat.imaging.counts import OPEN
-
-    return [
-        ": ".join(
-            (
-                table.published.of,
-                *([", ".join(map(str, row.row))] if row.row else []),
-                f"published {row.published}, found {row.found}",
-                *([_explanation(row)] if row.status == "outdated" else []),
-            )
-        )
-        for row in table.rows
-        if row.status in OPEN
-    ]
-
-
-def _shown(found: "Mapping[str, list[RecountedTable]]", *, is_of_one: bool) -> Rows:
-    """Return all rows, with the columns that any of the tables has."""
-    every = [(name, table) for name, tables in found.items() for table in tables]
-    by = dict.fromkeys(name for _, table in every for name in table.published.by)
-    rows = [
-        {"release": name, "of": table.published.of, **row}
-        for name, table in every
-        for row in _rows(table)
-    ]
-    first = ("of",) if is_of_one else ("release", "of")
-    return Rows((*first, *by, "published", "found", "difference", "explained"), rows, "of")
-
-
-def _rows(table: "RecountedTable") -> list[dict[str, Cell]]:
-    """Return a row for each count, or one that says that the table cannot be counted."""
-    published = table.published
-    if published.recount is None:
-        reason = f": {published.note}" if published.note else ""
-        return [{"explained": f"cannot be counted from the image index{reason}"}]
-    return [
-        {
-            **_cells(published.by, row.row),
-            "published": row.published,
-            "found": row.found,
-            "difference": row.difference,
-            "explained": _explanation(row) or (not published.by and published.note) or "",
-        }
-        for row in table.rows
-    ]
+def _rows(every: "Sequence[tuple[str, RecountedTable]]") -> list[dict[str, Cell]]:
+    """Return a row for each count, and one that says so for a table that cannot be counted."""
+    found: list[dict[str, Cell]] = []
+    for name, table in every:
+        published = table.published
+        its: dict[str, Cell] = {"release": name, "of": published.of}
+        note = published.note or ""
+        if published.recount is None:
+            reason = f": {note}" if note else ""
+            found.append({**its, "explained": f"cannot be counted from the image index{reason}"})
+            continue
+        found += [
+            {
+                **its,
+                **dict(zip(published.by, map(_cell, row.row), strict=True)),
+                "published": row.published,
+                "found": row.found,
+                "difference": row.difference,
+                "explained": _explanation(row) or ("" if published.by else note),
+            }
+            for row in table.rows
+        ]
+    return found
 
 
 def _explanation(row: "Compared") -> str:
-    """Say in words what a count is, beside the published one."""
     if row.status == "differs":
         return "not explained"
     if row.explained is not None and row.status == "outdated":
@@ -282,32 +245,23 @@ def _explanation(row: "Compared") -> str:
     return "in no row of the table" if row.status == "in no row" else ""
 
 
-def _plain(name: str, tables: "Iterable[RecountedTable]") -> dict[str, Any]:
-    """Return the tables of a release as --json prints them."""
+def _plain(table: "RecountedTable") -> dict[str, Any]:
+    published = table.published
     return {
-        "release": name,
-        "tables": [
+        **{key: getattr(published, key) for key in ("of", "unit", "source", "note")},
+        "recount": published.recount and asdict(published.recount),
+        "total": table.total,
+        "counted": table.counted,
+        "in_no_row": table.outside,
+        "rows": [
             {
-                "of": table.published.of,
-                "unit": table.published.unit,
-                "source": table.published.source,
-                "note": table.published.note,
-                "recount": table.published.recount and asdict(table.published.recount),
-                "total": table.total,
-                "counted": table.counted,
-                "in_no_row": table.outside,
-                "rows": [
-                    {
-                        "row": dict(zip(table.published.by, row.row, strict=True)),
-                        "published": row.published,
-                        "found": row.found,
-                        "difference": row.difference,
-                        "status": row.status,
-                        "explained": asdict(row.explained) if row.explained else None,
-                    }
-                    for row in table.rows
-                ],
+                "row": dict(zip(published.by, row.row, strict=True)),
+                "published": row.published,
+                "found": row.found,
+                "difference": row.difference,
+                "status": row.status,
+                "explained": asdict(row.explained) if row.explained else None,
             }
-            for table in tables
+            for row in table.rows
         ],
     }

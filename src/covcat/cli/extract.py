@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from covcat.cli.formats import Cell, Rows
+from covcat.cli.formats import Rows
 from covcat.cli.options import FORMATS, Exclude, Include, choice, size
+from covcat.cli.progress import drawn
 from covcat.cli.session import OUTPUTS, Session, chosen_output
 from covcat.errors import UsageError
 from covcat.store.folder import check_outside
@@ -75,14 +76,10 @@ def extract(
     )
     if list_only:
         kind, files = listed(archive, layout, most, max_files, encoding)
-        rows: list[dict[str, Cell]] = [
-            {"path": one.path, "bytes": one.member.size} for one in files
-        ]
-        session.rows("extract", Rows(("path", "bytes"), rows, key="path"), output=chosen)
-        session.say(f"{archive.name}: {kind}, {plural(len(rows), 'file')}; nothing was written")
+        listing = [{"path": one.path, "bytes": one.member.size} for one in files]
+        session.rows("extract", Rows(("path", "bytes"), listing, key="path"), output=chosen)
+        session.say(f"{archive.name}: {kind}, {plural(len(files), 'file')}; nothing was written")
         return
-    from covcat.cli.progress import drawn
-
     stem = stem_of(archive.name)
     if folder is None and (reason := unsafe_name(stem)):
         raise UsageError(

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from covcat.catalog import load as catalogs
-from covcat.catalog.entries import Release, Resource
 from covcat.catalog.filter import Filter, select
 from covcat.catalog.selection import Selection
 from covcat.cli import complete
 from covcat.cli import lock as locks
-from covcat.cli.formats import Cell, Rows
+from covcat.cli.formats import Rows
 from covcat.cli.license import is_unclear
 from covcat.cli.list import least, say_lacking
 from covcat.cli.options import Exclude, Filters, Include, Transfer, grouped
@@ -20,15 +19,13 @@ from covcat.cli.printing import put
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, error_text
 from covcat.errors import CovcatError, SeveralError, UsageError
-from covcat.fetching.plan import Options, Plan, Step
+from covcat.fetching import plan as plans
+from covcat.fetching.plan import Expected, Options, Plan, Step
+from covcat.store import manifest
 from covcat.text import plural
 
 if TYPE_CHECKING:
-    from covcat.fetching.plan import Expected
     from covcat.fetching.run import Outcome
-
-
-Target = tuple[Resource, Release | None]
 
 
 def register(app: typer.Typer) -> None:
@@ -100,21 +97,19 @@ def fetch(
         allow_missing=allow_missing,
         require=cast("Literal['any', 'pinned', 'host']", require),
         by_file=by_file,
-        selection=_selection(include or [], exclude or [], sample),
+        selection=_selection(include, exclude, sample),
     )
     network = transfer.network(session)
     if locked:
-        locks.check_alone(
-            {
-                "--all": everything,
-                "filters": not wanted.is_empty,
-                "--no-extract": no_extract,
-                "--keep-archives": keep_archives,
-                "--allow-missing": allow_missing,
-                "--include, --exclude and --sample": options.selection,
-            }
-        )
-        plan = locks.plan_of(session, names or [], options)
+        others = {
+            "--all": everything,
+            "filters": not wanted.is_empty,
+            "--no-extract": no_extract,
+            "--keep-archives": keep_archives,
+            "--allow-missing": allow_missing,
+            "--include, --exclude and --sample": options.selection,
+        }
+        plan = locks.plan_of(session, names or [], options, others)
     else:
         plan = run.make_plan(session.store, _targets(session, names, everything, wanted), options)
     if dry_run:
@@ -132,8 +127,7 @@ def fetch(
 
 def _targets(
     session: Session, names: list[str] | None, everything: bool, wanted: Filter
-) -> list[Target]:
-    """Return what was asked for by name, by filter or by --all."""
+) -> list[plans.Target]:
     if bool(names) == (everything or not wanted.is_empty):
         problem = "names and filters together" if names else "nothing to fetch"
         raise UsageError(
@@ -148,86 +142,88 @@ def _targets(
     return [(resource, resource.default_release) for resource in chosen]
 
 
-def _selection(include: list[str], exclude: list[str], count: int | None) -> Selection | None:
-    for glob in (*include, *exclude):
+def _selection(include: Include, exclude: Exclude, count: int | None) -> Selection | None:
+    found = Selection(include=tuple(include or ()), exclude=tuple(exclude or ()), sample=count)
+    for glob in (*found.include, *found.exclude):
         try:
             glob.encode()
         except UnicodeEncodeError as error:  # its bytes are no text: it would be recorded
             raise UsageError(f"the glob `{glob}` is not UTF-8") from error
-    found = Selection(include=tuple(include), exclude=tuple(exclude), sample=count)
-    return found if found else None
-
-
-# ---- what will happen --------------------------------------------------------------------------
+    return found or None
 
 
 def _print_plan(session: Session, plan: Plan) -> None:
-    rows: list[dict[str, Cell]] = []
+    is_for_people = session.format(None) == "table"
+    rows = []
     for step in plan.steps:
-        row: dict[str, Cell] = {"id": step.name, "action": step.action, "reason": step.reason}
-        row |= {"files": None, "download_bytes": None, "unpacked": "-"}
-        if step.release is not None:
-            coming = _expected(session, step, step.release)
-            row["files"] = coming.contents.files if coming.contents else None
-            row["download_bytes"] = coming.download_bytes
-            row["unpacked"] = least(coming.contents) if coming.contents else "?"
-        rows.append({**row, "licence": step.resource.license.short})
-    drawn = rows
-    if session.format(None) == "table":  # people see what is unknown of what covcat can fetch
-        drawn = [
+        coming = _expected(session, step)
+        contents, size = (coming.contents, coming.download_bytes) if coming else (None, None)
+        # people see what is unknown of what covcat can fetch
+        unknown = "?" if is_for_people and step.action != "ask" else None
+        rows.append(
             {
-                name: "?" if value is None and row["action"] != "ask" else value
-                for name, value in row.items()
+                "id": step.name,
+                "action": step.action,
+                "reason": step.reason,
+                "files": contents.files if contents else unknown,
+                "download_bytes": unknown if size is None else size,
+                "unpacked": least(contents) if contents else "?" if coming else "-",
+                "licence": step.resource.license.short,
             }
-            for row in rows
-        ]
+        )
     columns = ("id", "action", "reason", "files", "download_bytes", "unpacked", "licence")
-    session.rows("fetch", Rows(columns, drawn), data={"dry_run": True, "steps": rows})
+    session.rows("fetch", Rows(columns, rows), data={"dry_run": True, "steps": rows})
 
 
-def _expected(session: Session, step: Step, release: Release) -> "Expected":
+def _expected(session: Session, step: Step) -> Expected | None:
     """Return what a step brings; where a part is asked for, with what is here of it."""
-    from covcat.fetching.plan import of
-    from covcat.store import manifest
-    from covcat.store.folder import MANIFEST
-
+    if step.release is None:
+        return None
     listing, record = None, None
     if step.options.asked:
-        if release.listing:
-            listing = session.catalog.listing(step.resource, release)
-        folder = session.store.release(step.resource.id, release.id)
-        if (folder / MANIFEST).is_file():
-            with suppress(CovcatError):  # a damaged record was told already
-                record = manifest.load(folder)
-    return of(release, step.options, listing, record)
+        listing = session.catalog.listing(step.resource, step.release)
+        with suppress(CovcatError):  # nothing is here; or it is damaged, which was told already
+            record = manifest.load(session.store.release(step.resource.id, step.release.id))
+    return plans.of(step.release, step.options, listing, record)
 
 
 def _announce(session: Session, plan: Plan) -> None:
     """Say before the start what comes, and which set is hidden in another that is here or comes."""
     for step in plan.steps:
-        _announce_step(session, step)
+        if step.action == "keep":
+            session.say(f"{step.name}: {step.reason}; nothing to do")
+        elif step.action == "fetch":
+            _announce_fetch(session, step)
     coming = {step.resource.id for step in plan.steps if step.action == "fetch"}
     here = {one for one, _, _ in session.store.releases()} if coming else set()
-    known = set(catalogs.find_overlaps(session.catalog, here - coming))
+    known = catalogs.find_overlaps(session.catalog, here - coming)
     for line in catalogs.find_overlaps(session.catalog, coming | here):
         if line not in known:
             session.say(f"warning: {line}")
 
 
-def _announce_step(session: Session, step: Step) -> None:
-    """Say files, bytes, licence, what is here."""
-    release = step.release
-    if release is None or step.action == "ask":
-        return
-    if step.action == "keep":
-        session.say(f"{step.name}: {step.reason}; nothing to do")
-        return
+def _announce_fetch(session: Session, step: Step) -> None:
+    """Say how much comes from where, what it unpacks to, its licence, and what it belongs to."""
+    release, coming = step.release, _expected(session, step)
+    assert release is not None  # else a person must act
+    assert coming is not None
+    what = f"{'some' if step.options.asked else 'all'} files of a data set"
+    if coming.downloads is not None:
+        size = coming.download_bytes
+        download = "of unknown size" if size is None else f"of {size:,} bytes"
+        what = f"{plural(coming.downloads, 'download')} {download}"
+    hosts = ", ".join(dict.fromkeys(str(file.host) for file in release.files))
+    what += f" from {'covcat itself' if hosts == 'bundled' else hosts}"
+    if coming.contents is not None and release.contents is not None:
+        part = f"{coming.contents.files:,} of " if step.options.asked else ""
+        files = plural(release.contents.files, "file")
+        what += f"; unpacked {least(coming.contents)} in {part}{files}"
+    license = step.resource.license
     session.say(f"{step.name}: {step.resource.title}")
-    session.say(f"  {_what_comes(step, release, _expected(session, step, release))}")
-    allows = step.resource.license.allows
+    session.say(f"  {what}")
     session.say(
-        f"  licence {step.resource.license.spdx}: commercial {allows.commercial}, derivatives "
-        f"{allows.derivatives}, redistribution {allows.redistribution}"
+        f"  licence {license.spdx}: commercial {license.allows.commercial}, derivatives "
+        f"{license.allows.derivatives}, redistribution {license.allows.redistribution}"
     )
     if is_unclear(session, step.resource):
         session.say(f"  what is known of it: covcat license {step.resource.id}")
@@ -239,29 +235,8 @@ def _announce_step(session: Session, step: Step) -> None:
         )
 
 
-def _what_comes(step: Step, release: Release, coming: "Expected") -> str:
-    """Say how many downloads of which size come from where, and what they unpack to."""
-    hosts = ", ".join(dict.fromkeys(str(file.host) for file in release.files))
-    hosts = "covcat itself" if hosts == "bundled" else hosts
-    size, whole = coming.download_bytes, release.contents
-    what = f"{'some' if step.options.asked else 'all'} files of a data set"
-    if coming.downloads is not None:
-        download = "of unknown size" if size is None else f"of {size:,} bytes"
-        what = f"{plural(coming.downloads, 'download')} {download}"
-    if coming.contents is None or whole is None:
-        return f"{what} from {hosts}"
-    files = plural(whole.files, "file")
-    if step.options.asked:
-        files = f"{coming.contents.files:,} of {files}"
-    return f"{what} from {hosts}; unpacked {least(coming.contents)} in {files}"
-
-
-# ---- doing it ----------------------------------------------------------------------------------
-
-
 def _finish(session: Session, outcomes: list["Outcome"]) -> None:
-    """Print the folders, and raise what went wrong."""
-    data = [
+    fetched = [
         {
             "id": outcome.step.name,
             "action": outcome.step.action,
@@ -272,19 +247,17 @@ def _finish(session: Session, outcomes: list["Outcome"]) -> None:
     ]
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
     paths = "".join(f"{outcome.path}\n" for outcome in outcomes if outcome.path)
-    if not errors:
-        session.result("fetch", {"fetched": data}, paths)
-        return
-    if not session.json:
-        put(sys.stdout, paths)
-    if len(outcomes) == 1:
-        errors[0].data = {"fetched": data, **errors[0].data}
+    if not errors or not session.json:
+        session.result("fetch", {"fetched": fetched}, paths)
+    if errors and len(outcomes) == 1:
+        errors[0].data = {"fetched": fetched, **errors[0].data}
         raise errors[0]
-    failed = [outcome.step.name for outcome in outcomes if outcome.error]
-    is_locked = any(outcome.step.options.locked for outcome in outcomes)
-    raise SeveralError(
-        f"{len(errors)} of {len(outcomes)} could not be fetched: {', '.join(failed)}",
-        errors,
-        hint=f"covcat fetch {'--locked' if is_locked else ' '.join(failed)}",
-        data={"fetched": data},
-    )
+    if errors:
+        failed = [outcome.step.name for outcome in outcomes if outcome.error]
+        is_locked = outcomes[0].step.options.locked
+        raise SeveralError(
+            f"{len(errors)} of {len(outcomes)} could not be fetched: {', '.join(failed)}",
+            errors,
+            hint=f"covcat fetch {'--locked' if is_locked else ' '.join(failed)}",
+            data={"fetched": fetched},
+        )

@@ -3,9 +3,11 @@
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from itertools import chain, islice
+from dataclasses import replace
+from functools import partial
+from itertools import chain, islice, takewhile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -69,7 +71,13 @@ def images(
     from covcat.imaging import query
 
     session: Session = ctx.obj
-    form = _form(session, columns, output_format, output, paths=paths, null=null)
+    others = {"--columns": columns, "--format": output_format, "--output": output}
+    if paths and (given := [option for option, value in others.items() if value is not None]):
+        raise UsageError(f"--paths prints paths alone: it takes no {given[0]}")
+    if null and not paths:
+        raise UsageError("--null is for --paths", hint="covcat images --paths -0 | xargs -0 ls")
+    form = "paths" if paths else _format(session, output_format, output)
+    chosen = options.columns_of(columns)
     question = replace(labels.question(where, one_per), with_files_only=not everything)
     found, failed = indexes.indexes(session, names)
     indexes.warn_of_failures(session, failed)
@@ -85,8 +93,15 @@ def images(
     records = chain(first, records)
     if question.one_per is not None:  # who is in two releases is one patient
         records = _once(records, "patient_id")
+    if output is None:  # a million rows are work: no more, when nobody takes what is printed
+        records = takewhile(lambda _: takes_more(sys.stdout), records)
     gone = query.Gone(session.store.folder)
-    data = _print(session, records, form, gone, is_whole=not failed)
+    if paths:
+        data = _print_paths(session, records, "\0" if null else "\n", gone)
+    else:
+        data = _print(session, _seen(records, gone), form, chosen, output)
+    if data and not failed and (session.json or form == "json"):  # else the error has it
+        put(sys.stdout, envelope("images", data))
     indexes.warn_of_gone(session, gone.counts)
     if failed:
         raise indexes.without(failed, found, data)
@@ -102,65 +117,33 @@ def _once(records: Iterator[Record], *columns: str) -> Iterator[Record]:
             yield record
 
 
-# ---- how they are printed ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """What to print of the images, and where; checked before anything is read."""
-
-    name: str  # of FORMATS, or "paths"
-    columns: tuple[str, ...] | None
-    output: Path | None
-    end: str  # of a path
-
-
-def _form(
-    session: Session,
-    columns: str | None,
-    name: str | None,
-    output: Path | None,
-    *,
-    paths: bool,
-    null: bool,
-) -> _Form:
-    """Read the options that say how to print.
-
-    Raises:
-        UsageError: they contradict each other.
-        DiskError: the file is there already.
-    """
-    others = {"--columns": columns, "--format": name, "--output": output}
-    if paths and (given := [option for option, value in others.items() if value is not None]):
-        raise UsageError(f"--paths prints paths alone: it takes no {given[0]}")
-    if null and not paths:
-        raise UsageError("--null is for --paths", hint="covcat images --paths -0 | xargs -0 ls")
-    chosen = "paths" if paths else _format(session, name, output)
-    form = _Form(chosen, options.columns_of(columns), output, "\0" if null else "\n")
-    if output is None and chosen in ("parquet", "sqlite"):
-        raise UsageError(f"--format {chosen} needs a file: add --output FILE")
-    if output is not None:
-        _check_new(output)
-        check_outside(session.data_dir, output)
-    return form
+def _seen(records: Iterator[Record], gone: "Gone") -> Iterator[Record]:
+    for record in records:
+        gone.has(record)
+        yield record
 
 
 def _format(session: Session, name: str | None, output: Path | None) -> str:
     """Decide the format: --json, --format, the file's suffix, then the terminal."""
     chosen_output(name, FORMATS)
     if output is None:
-        return "json" if session.json else name or session.format(None)
+        form = "json" if session.json else name or session.format(None)
+        if form in ("parquet", "sqlite"):
+            raise UsageError(f"--format {form} needs a file: add --output FILE")
+        return form
     if name is not None and name not in _TO_FILES:
         raise UsageError(f"--format {name} goes to no file")
     suffix = output.suffix.lstrip(".").lower()
-    by_suffix = name or {"db": "sqlite", "ndjson": "jsonl"}.get(suffix, suffix)
-    if by_suffix not in _TO_FILES:
+    form = name or {"db": "sqlite", "ndjson": "jsonl"}.get(suffix, suffix)
+    if form not in _TO_FILES:
         raise UsageError(
             f"the suffix of `{output}` says no format: expected .csv, .tsv, .jsonl, .parquet "
             "or .sqlite",
             hint="--format NAME says it too",
         )
-    return by_suffix
+    _check_new(output)
+    check_outside(session.data_dir, output)
+    return form
 
 
 def _check_new(output: Path) -> None:
@@ -169,49 +152,37 @@ def _check_new(output: Path) -> None:
 
 
 def _print(
-    session: Session, records: Iterator[Record], form: _Form, gone: "Gone", *, is_whole: bool
+    session: Session,
+    records: Iterator[Record],
+    form: str,
+    columns: tuple[str, ...] | None,
+    output: Path | None,
 ) -> dict[str, Any]:
-    """Print the images, and return what --json has; where some are left out, the error has it."""
-    if form.output is None:
-        records = _while_read(records)
-    if form.name == "paths":
-        data = _print_paths(session, records, form.end, gone)
+    """Print the images; return what --json has of them."""
+    chosen = columns or NAMES
+    if output is not None:
+        count = _to_file(records, chosen, form, output)
+        session.say(f"{plural(count, 'image')} written to `{output}`")
+        put(sys.stdout, "" if session.json else f"{output}\n")
+        return {"path": str(output), "images": count}
+    if form == "json":
+        return {"images": [{one: record[one] for one in chosen} for record in records]}
+    if form == "table":
+        _print_table(session, records, columns)
+    elif form == "ids":
+        for record in records:
+            put(sys.stdout, escaped(record["image_id"]) + "\n")
     else:
-        records = _seen(records, gone)
-        if form.output is not None:
-            count = _to_file(records, form.columns or NAMES, form.name, form.output)
-            session.say(f"{plural(count, 'image')} written to `{form.output}`")
-            data = {"path": str(form.output), "images": count}
-            put(sys.stdout, "" if session.json else f"{form.output}\n")
-        elif form.name == "json":
-            found = [{one: record[one] for one in form.columns or NAMES} for record in records]
-            data = {"images": found}
-        else:
-            if form.name == "ids":
-                for record in records:
-                    put(sys.stdout, escaped(record["image_id"]) + "\n")
-            elif form.name == "table":
-                _print_table(session, records, form.columns)
-            else:
-                _stream(records, form.columns or NAMES, form.name)
-            return {}
-    if is_whole and (session.json or form.name == "json"):
-        put(sys.stdout, envelope("images", data))
-    return data
+        from covcat.imaging.write import STREAMS
 
-
-def _while_read(records: Iterator[Record]) -> Iterator[Record]:
-    """Give no more when nobody takes what is printed: a million rows are work."""
-    for record in records:
-        if not takes_more(sys.stdout):
-            return
-        yield record
-
-
-def _seen(records: Iterator[Record], gone: "Gone") -> Iterator[Record]:
-    for record in records:
-        gone.has(record)
-        yield record
+        if form == "csv" and sys.stdout.isatty():  # a file has the cells as they are
+            records = (
+                {name: escaped(one) if isinstance(one, str) else one for name, one in each.items()}
+                for each in records
+            )
+        out: Any = SimpleNamespace(write=partial(put, sys.stdout))
+        STREAMS[form](out, chosen, records)
+    return {}
 
 
 def _print_paths(
@@ -245,21 +216,6 @@ def _print_table(
     more = sum(1 for _ in records)
     if more:
         session.say(f"… and {more:,} more: --format csv or --output FILE has all of them")
-
-
-def _stream(records: Iterator[Record], columns: tuple[str, ...], name: str) -> None:
-    from covcat.imaging import write as writers
-
-    class _Out:
-        def write(self, text: str) -> None:
-            put(sys.stdout, text)
-
-    if name == "csv" and sys.stdout.isatty():  # a file has the cells as they are
-        records = (
-            {name: escaped(one) if isinstance(one, str) else one for name, one in each.items()}
-            for each in records
-        )
-    writers.STREAMS[name](_Out(), columns, records)  # type: ignore[arg-type]
 
 
 def _to_file(records: Iterator[Record], columns: tuple[str, ...], name: str, output: Path) -> int:

@@ -7,7 +7,9 @@ import typer
 
 from covcat.cli import complete
 from covcat.cli import options as net
+from covcat.cli.progress import drawn
 from covcat.cli.session import Session
+from covcat.fetching.plan import Options, Step
 
 
 def register(app: typer.Typer) -> None:
@@ -50,10 +52,8 @@ def adopt(
 
     Example: covcat import kermany@kaggle-2 ~/Downloads/archive.zip
     """
-    from covcat.cli.progress import drawn
     from covcat.fetching import run
     from covcat.fetching.base import Run
-    from covcat.fetching.plan import Options, Step
 
     session: Session = ctx.obj
     resource, release = session.catalog.find(name)
@@ -66,6 +66,5 @@ def adopt(
         options=Options(allow_missing=allow_missing),
     )
     with drawn(session, "auto") as progress:
-        one = Run(session.catalog, session.store, network, progress)
-        folder = run.adopt(step, one, paths)
+        folder = run.adopt(step, Run(session.catalog, session.store, network, progress), paths)
     session.result("import", {"id": step.name, "path": str(folder)}, f"{folder}\n")

@@ -9,7 +9,7 @@ import typer
 from covcat.catalog import terms
 from covcat.catalog.entries import USES, Resource
 from covcat.cli import complete, indexes
-from covcat.cli.formats import Cell, Rows
+from covcat.cli.formats import Rows
 from covcat.cli.options import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output, readable
 from covcat.errors import CovcatError, UsageError
@@ -18,9 +18,6 @@ from covcat.text import escaped
 
 if TYPE_CHECKING:
     from covcat.imaging.cohort import LicenseCount
-
-
-_COLUMNS = ("id", "licence", *USES, "accepted")
 
 
 def register(app: typer.Typer) -> None:
@@ -50,10 +47,22 @@ def license_of(
     """
     session: Session = ctx.obj
     chosen = chosen_output(output, FORMATS)
+    if not names and accept:
+        raise UsageError("--accept wants an ID", hint="covcat license cohen --accept")
     if not names:
-        if accept:
-            raise UsageError("--accept wants an ID", hint="covcat license cohen --accept")
-        _list(session, chosen)
+        known = accepted.accepted(session.store)
+        rows = [
+            {
+                "id": one.id,
+                "licence": one.license.short,
+                **asdict(one.license.allows),
+                "accepted": _state(one, accepted.last(known, one)),
+            }
+            for one in session.catalog.resources
+            if not one.is_sample
+        ]
+        drawn = Rows(("id", "licence", *USES, "accepted"), rows, spared=("accepted", "licence"))
+        session.rows("license", drawn, data={"licenses": rows}, output=chosen)
         return
     if chosen not in (None, "json"):
         raise UsageError(f"--format {chosen} is for the table of all: expected no ID, or json")
@@ -63,14 +72,12 @@ def license_of(
         where = accepted.place(session.store)
         session.say(f"{one.id}: accepted at {record.at}: recorded in `{where}`")
     known = accepted.accepted(session.store)
-    found = [
-        (one, accepted.last(known, one), _per_image(session, one)) for one in resources.values()
-    ]
+    told = [_told(session, one, accepted.last(known, one)) for one in resources.values()]
     if chosen == "json":
         session = replace(session, json=True)
-    every = [_data(session, *one) for one in found]
+    every = [data for data, _ in told]
     data = every[0] if len(every) == 1 else {"resources": every}
-    session.result("license", data, "\n".join(_text(*one) for one in found))
+    session.result("license", data, "\n".join(text for _, text in told))
 
 
 def is_unclear(session: Session, resource: Resource) -> bool:
@@ -81,52 +88,27 @@ def is_unclear(session: Session, resource: Resource) -> bool:
         record = accepted.last(accepted.accepted(session.store), resource)
     except CovcatError:  # a damaged record must not stop a fetch
         return True
-    return record is None or record.terms_sha256 != terms.digest(resource)
+    return not _is_of_these(resource, record)
 
 
-def _list(session: Session, output: str | None) -> None:
-    found = accepted.accepted(session.store)
-    rows: list[dict[str, Cell]] = []
-    for one in session.catalog.resources:
-        if not one.is_sample:
-            allows: dict[str, Cell] = {use: getattr(one.license.allows, use) for use in USES}
-            state = _state(one, accepted.last(found, one))
-            rows.append({"id": one.id, "licence": one.license.short, **allows, "accepted": state})
-    drawn = Rows(_COLUMNS, rows, spared=("accepted", "licence"))
-    session.rows("license", drawn, data={"licenses": rows}, output=output)
+def _is_of_these(resource: Resource, record: accepted.Accepted | None) -> bool:
+    """Tell if the terms were accepted as they are now."""
+    return record is not None and record.terms_sha256 == terms.digest(resource)
 
 
 def _state(resource: Resource, record: accepted.Accepted | None) -> str | None:
     if record is None:
         return None
-    is_same = record.terms_sha256 == terms.digest(resource)
-    return record.at[:10] if is_same else f"other terms, {record.at[:10]}"
+    other = "" if _is_of_these(resource, record) else "other terms, "
+    return f"{other}{record.at[:10]}"
 
 
-def _text(
-    resource: Resource, record: accepted.Accepted | None, tallies: "list[LicenseCount]"
-) -> str:
-    """Return what a person reads; on a terminal it is folded."""
-    text = terms.to_text(resource)
-    for one in tallies:
-        name = escaped(one.license, 100) if one.license else "(none stated)"
-        allows = ", ".join(f"{use} {one.allows[use]}" for use in USES)
-        text += f"  {one.images:>7,} images  {name}: {allows}\n"
-    if "unknown" in asdict(resource.license.allows).values():
-        text += "unknown is not a yes: ask whoever owns the images\n"
-    state = _state(resource, record)
-    text += f"accepted: {state}\n" if state else ""
-    return "".join(readable(line, sys.stdout) for line in text.splitlines())
-
-
-def _data(
-    session: Session,
-    resource: Resource,
-    record: accepted.Accepted | None,
-    tallies: "list[LicenseCount]",
-) -> dict[str, Any]:
-    """Return what --json prints of one resource."""
-    return {
+def _told(
+    session: Session, resource: Resource, record: accepted.Accepted | None
+) -> tuple[dict[str, Any], str]:
+    """Return what --json has of a resource, and what a person reads, folded on a terminal."""
+    tallies = _per_image(session, resource)
+    data = {
         "resource": resource.id,
         "license": asdict(resource.license),
         "is_unsettled": terms.is_unsettled(resource),
@@ -134,9 +116,19 @@ def _data(
         "terms_sha256": terms.digest(resource),
         "accepted": asdict(record) if record else None,
         "record": str(accepted.place(session.store)) if record else None,
-        "is_accepted": record is not None and record.terms_sha256 == terms.digest(resource),
+        "is_accepted": _is_of_these(resource, record),
         "images": [asdict(one) for one in tallies],
     }
+    text = terms.to_text(resource)
+    for one in tallies:
+        name = escaped(one.license, 100) if one.license else "(none stated)"
+        allows = ", ".join(f"{use} {one.allows[use]}" for use in USES)
+        text += f"  {one.images:>7,} images  {name}: {allows}\n"
+    if "unknown" in asdict(resource.license.allows).values():
+        text += "unknown is not a yes: ask whoever owns the images\n"
+    if record:
+        text += f"accepted: {_state(resource, record)}\n"
+    return data, "".join(readable(line, sys.stdout) for line in text.splitlines())
 
 
 def _per_image(session: Session, resource: Resource) -> "list[LicenseCount]":

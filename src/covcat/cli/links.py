@@ -1,8 +1,8 @@
 """links: ask the catalog's addresses if they still answer with the right thing."""
 
 from collections import Counter
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import asdict, fields
+from typing import Annotated
 
 import typer
 
@@ -11,18 +11,9 @@ from covcat.cli import complete
 from covcat.cli import options as net
 from covcat.cli.formats import Rows
 from covcat.cli.options import FORMATS, OutputFormat
+from covcat.cli.progress import drawn
 from covcat.cli.session import Session, chosen_output
 from covcat.errors import IntegrityError, NetworkError
-
-if TYPE_CHECKING:
-    from covcat.hosts.links import Link
-
-
-_COLUMNS = (
-    *("resource", "release", "kind", "url", "status", "detail"),
-    *("bytes", "etag", "last_modified"),
-)
-_FOR_PEOPLE = ("id", "kind", "status", "url", "detail")
 
 
 def register(app: typer.Typer) -> None:
@@ -59,15 +50,34 @@ def check_links(
             "no address was asked for, because --offline is set",
             hint="the same command without --offline",
         )
-    from covcat.cli.progress import drawn
     from covcat.hosts import links
 
     chosen = chosen_output(output, FORMATS)
     targets = _targets(session, names)
     network = net.network(session, timeout=timeout, allow_private=allow_private, pause=pause)
     with drawn(session, "plain") as progress:
-        found = list(links.check(targets, network, progress))
-    _conclude(session, found, links.BROKEN, chosen)
+        rows = [asdict(link) for link in links.check(targets, network, progress)]
+    for_people = [
+        {**row, "id": "@".join(filter(None, (row["resource"], row["release"])))} for row in rows
+    ]
+    wrong = [row for row in for_people if row["status"] in links.BROKEN]
+    form = session.format(chosen)
+    if not wrong or form != "json":  # else the error's own document has the rows
+        shown = Rows([one.name for one in fields(links.Link)], rows, "url")
+        if form == "table":
+            columns = ("id", "kind", "status", "url", "detail")
+            shown = Rows(columns, for_people, "url", spared=("kind",))
+        session.rows("links", shown, data={"links": rows}, output=chosen)
+    counts = Counter(row["status"] for row in rows).most_common()
+    each = ", ".join(f"{count} {status}" for status, count in counts)
+    session.say(f"addresses: {each or 'none'}")
+    if wrong:
+        raise IntegrityError(
+            f"{len(wrong)} of {len(rows)} addresses no longer lead where they should",
+            details=["{id}: {kind} {url}: {status}: {detail}".format(**row) for row in wrong],
+            hint=f"covcat show {wrong[0]['resource']}",
+            data={"links": rows},
+        )
 
 
 def _targets(
@@ -83,35 +93,3 @@ def _targets(
         _, known = found.get(resource.id, (resource, ()))
         found[resource.id] = resource, (*known, *(one for one in wanted if one not in known))
     return list(found.values())
-
-
-def _conclude(
-    session: Session, found: list["Link"], broken: tuple[str, ...], output: str | None
-) -> None:
-    """Print all rows, and raise what makes the catalog wrong."""
-    rows = [asdict(link) for link in found]
-    wrong = [link for link in found if link.status in broken]
-    form = session.format(output)
-    if not wrong or form != "json":  # else the error's own document has the rows
-        drawn = [{**asdict(link), "id": _name(link)} for link in found]
-        shown = Rows(_COLUMNS, rows, "url")
-        if form == "table":
-            shown = Rows(_FOR_PEOPLE, drawn, "url", spared=("kind",))
-        session.rows("links", shown, data={"links": rows}, output=output)
-    counts = Counter(link.status for link in found)
-    each = ", ".join(f"{count} {status}" for status, count in counts.most_common())
-    session.say(f"addresses: {each or 'none'}")
-    if wrong:
-        raise IntegrityError(
-            f"{len(wrong)} of {len(found)} addresses no longer lead where they should",
-            details=[
-                f"{_name(link)}: {link.kind} {link.url}: {link.status}: {link.detail}"
-                for link in wrong
-            ],
-            hint=f"covcat show {wrong[0].resource}",
-            data={"links": rows},
-        )
-
-
-def _name(link: "Link") -> str:
-    return f"{link.resource}@{link.release}" if link.release else link.resource

@@ -11,6 +11,7 @@ from covcat.cli.session import Session
 from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
 from covcat.fetching.plan import Options, Plan
 from covcat.names import is_litter
+from covcat.store import lockfile, manifest
 from covcat.store.folder import check_outside
 from covcat.store.lockfile import LockedRelease
 from covcat.store.manifest import Manifest
@@ -41,45 +42,37 @@ def lock(
     Example: covcat lock figure1 --output figure1.lock
     """
     session: Session = ctx.obj
+    names = names or []
     if check:
-        _check(session, output, names or [])
-    else:
-        _write(session, output, names or [])
-
-
-# ---- write -------------------------------------------------------------------------------------
-
-
-def _write(session: Session, path: Path, names: Sequence[str]) -> None:
-    from covcat.store import lockfile
-
-    check_outside(session.data_dir, path)
-    new = {one.name: one for one in map(lockfile.locked, _records(session, names))}
+        _check(session, output, names)
+        return
+    check_outside(session.data_dir, output)
+    asked = [_resolved(session, name) for name in names]
+    new = {one.name: one for one in map(lockfile.locked, _records(session, names, asked))}
     if not new:
         raise NotFoundError(f"nothing is in `{session.data_dir}`", hint="covcat fetch figure1")
-    before = {one.name: one for one in lockfile.read(path).releases} if path.exists() else {}
-    asked = {_resolved(session, name) for name in names}
+    before = {one.name: one for one in lockfile.read(output).releases} if output.exists() else {}
     stay = {
         name: one
         for name, one in before.items()
-        if names and name not in new and not asked & {one.id, one.name}
+        if names and name not in new and one.id not in asked and name not in asked
     }
-    lockfile.write(path, [*stay.values(), *new.values()])
+    lockfile.write(output, [*stay.values(), *new.values()])
     for name, one in new.items():
         part = f", a part: {'; '.join(one.selection)}" if one.selection else ""
         part += f", without {plural(len(one.missing), 'missing file')}" if one.missing else ""
         is_long = one.total_files and not one.files
-        note = "; so many are pinned by one digest, not by name" if is_long else ""
+        part += "; so many are pinned by one digest, not by name" if is_long else ""
         session.say(
-            f"{name}: {plural(one.total_files, 'file')}, {format_size(one.total_bytes)}{part}{note}"
+            f"{name}: {plural(one.total_files, 'file')}, {format_size(one.total_bytes)}{part}"
         )
     if stay:
-        session.say(f"{path}: {', '.join(sorted(stay))} as before")
+        session.say(f"{output}: {', '.join(sorted(stay))} as before")
     dropped = sorted(before.keys() - new.keys() - stay.keys())
     if dropped:
-        session.say(f"{path}: {', '.join(dropped)} no longer in it: not here")
-    data = {"lock": str(path), "locked": sorted(new), "kept": sorted(stay), "dropped": dropped}
-    session.result("lock", data, f"{path}\n")
+        session.say(f"{output}: {', '.join(dropped)} no longer in it: not here")
+    data = {"lock": str(output), "locked": sorted(new), "kept": sorted(stay), "dropped": dropped}
+    session.result("lock", data, f"{output}\n")
 
 
 def _resolved(session: Session, name: str) -> str:
@@ -91,20 +84,17 @@ def _resolved(session: Session, name: str) -> str:
         return name
 
 
-def _records(session: Session, names: Sequence[str]) -> list[Manifest]:
-    """Return the records of what is named, or of all that is here."""
-    from covcat.store import lockfile, manifest
-
-    here = {f"{one}@{release}": (one, folder) for one, release, folder in session.store.releases()}
-    wanted = [_resolved(session, name) for name in names]
-    for asked, name in zip(wanted, names, strict=True):
-        if not any(asked in (full, id) for full, (id, _) in here.items()):
+def _records(session: Session, names: Sequence[str], asked: Sequence[str]) -> list[Manifest]:
+    """Return the records of what is asked for, as `names` wrote it, or of all that is here."""
+    here = [(one, f"{one}@{release}", path) for one, release, path in session.store.releases()]
+    for wanted, name in zip(asked, names, strict=True):
+        if not any(wanted in (id, full) for id, full, _ in here):
             session.catalog.find(name)  # says so, if nothing has that name at all
             problem = f"`{name}` is not in `{session.data_dir}`"
             raise NotFoundError(problem, hint=f"covcat fetch {name}")
     found = []
-    for name, (id, folder) in here.items():
-        if not wanted or id in wanted or name in wanted:
+    for id, name, folder in here:
+        if not asked or id in asked or name in asked:
             found.append(manifest.load(folder))
             if lines := lockfile.changes_on_disk(folder, found[-1]):
                 session.say(
@@ -114,17 +104,13 @@ def _records(session: Session, names: Sequence[str]) -> list[Manifest]:
     return found
 
 
-# ---- check -------------------------------------------------------------------------------------
-
-
 def _check(session: Session, path: Path, names: Sequence[str]) -> None:
-    """Compare lock, disk and catalog.
-
-    Raises:
-        IntegrityError: they differ.
-    """
     found = _chosen(session, path, names)
-    drift = [line for one in found for line in _drift(session, one)]
+    drift = [
+        {"id": one.name, "kind": kind, "what": what}
+        for one in found
+        for kind, what in _drift(session, one)
+    ]
     if not names:
         known = {one.name for one in found}
         drift += [
@@ -147,77 +133,63 @@ def _check(session: Session, path: Path, names: Sequence[str]) -> None:
     )
 
 
-def _drift(session: Session, one: LockedRelease) -> list[dict[str, str]]:
-    """Say how the disk and the catalog differ from one release of the lock."""
+def _drift(session: Session, one: LockedRelease) -> list[tuple[str, str]]:
+    """Say of what kind, and how, record, disk (names and sizes) and catalog differ from a lock."""
     from covcat.fetching import run
+    from covcat.store import verify
 
     folder = session.store.release(one.id, one.release)
     if folder.is_dir():
-        lines = [("files", what) for what in _file_drift(folder, one)]
+        try:
+            record = manifest.load(folder)
+            lines = lockfile.differences(one, record) + lockfile.changes_on_disk(folder, record)
+            extra = verify.beside(folder, record)
+            lines += [f"extra: {path}" for path in extra if not is_litter(path)]
+        except IntegrityError as error:
+            lines = [error.message]
+        found = [("files", what) for what in lines]
     else:
         others = [release for other, release, _ in session.store.releases() if other == one.id]
         elsewhere = f"other release: {', '.join(others)} is here" if others else "not here"
-        lines = [("missing", elsewhere)]
+        found = [("missing", elsewhere)]
     try:
         run.locked_target(session.catalog, one)
     except CovcatError as error:
-        lines += [("catalog", what) for what in error.details or (error.message,)]
-    return [{"id": one.name, "kind": kind, "what": what} for kind, what in lines]
-
-
-def _file_drift(folder: Path, one: LockedRelease) -> list[str]:
-    """Compare the record with the lock, and the disk with the record: names and sizes."""
-    from covcat.store import lockfile, manifest, verify
-
-    try:
-        record = manifest.load(folder)
-    except IntegrityError as error:
-        return [error.message]
-    extra = [path for path in verify.beside(folder, record) if not is_litter(path)]
-    return [
-        *lockfile.differences(one, record),
-        *lockfile.changes_on_disk(folder, record),
-        *(f"extra: {path}" for path in extra),
-    ]
+        found += [("catalog", what) for what in error.details or (error.message,)]
+    return found
 
 
 def _chosen(session: Session, path: Path, names: Sequence[str]) -> list[LockedRelease]:
-    """Return what is named of a lock, or all of it.
-
-    Raises:
-        NotFoundError: the lock does not have it.
-    """
-    from covcat.store import lockfile
-
-    releases = lockfile.read(path).releases
+    releases = {one.name: one for one in lockfile.read(path).releases}
     found: dict[str, LockedRelease] = {}
     for name in names:
         asked = _resolved(session, name)
-        matching = {one.name: one for one in releases if asked in (one.id, one.name)}
+        matching = {key: one for key, one in releases.items() if asked in (one.id, key)}
         if not matching:
             raise NotFoundError(f"`{name}` is not in the lock `{path}`", hint=f"covcat lock {name}")
         found |= matching
-    return list(found.values()) if names else list(releases)
+    return list((found if names else releases).values())
 
 
-# ---- fetch --locked ----------------------------------------------------------------------------
-
-
-def plan_of(session: Session, words: Sequence[str], options: Options) -> Plan:
+def plan_of(
+    session: Session, words: Sequence[str], options: Options, others: Mapping[str, object]
+) -> Plan:
     """Decide how to get what a lock names; `words` are ids of it, and its file if it has another.
 
-    Raises:
-        CovcatError: it cannot be had as it was.
+    `others` are options that would take something else than the lock says: none may be set.
     """
     from covcat.fetching import run
-    from covcat.store import lockfile
 
+    if extra := [option for option, value in others.items() if value]:
+        raise UsageError(
+            f"--locked takes exactly what the lock names: leave out {', '.join(extra)}",
+            hint="covcat fetch --locked",
+        )
     files = [word for word in words if _is_file(word)]
     if len(files) > 1:
         raise UsageError(f"expected one lock, got {len(files)}: {', '.join(files)}")
     path = Path(files[0]) if files else lockfile.FILE
-    names = [word for word in words if not _is_file(word)]
-    wanted = _chosen(session, path, names)
+    wanted = _chosen(session, path, [word for word in words if not _is_file(word)])
     if not wanted:
         session.say(f"`{path}` names no release: nothing to do")
     return run.make_locked_plan(session.store, session.catalog, wanted, options)
@@ -226,16 +198,3 @@ def plan_of(session: Session, words: Sequence[str], options: Options) -> Plan:
 def _is_file(word: str) -> bool:
     """Tell the name of a lock from an id, which has neither dot nor slash."""
     return "/" in word or word.endswith(".lock") or "." in word.partition("@")[0]
-
-
-def check_alone(asked: Mapping[str, object]) -> None:
-    """Refuse what would make `--locked` take anything else than the lock says.
-
-    Raises:
-        UsageError: any of `asked` is set.
-    """
-    if extra := [option for option, value in asked.items() if value]:
-        raise UsageError(
-            f"--locked takes exactly what the lock names: leave out {', '.join(extra)}",
-            hint="covcat fetch --locked",
-        )

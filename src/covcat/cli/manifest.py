@@ -5,20 +5,20 @@ import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from covcat import export as exports
 from covcat.cli import complete, here, usage
 from covcat.cli.options import Names, choice
 from covcat.cli.printing import put
+from covcat.cli.progress import drawn
 from covcat.cli.session import Session, chosen_output, envelope, put_document
 from covcat.errors import NotFoundError, UsageError
+from covcat.export import ExportedRelease, bagit
+from covcat.store import lockfile, manifest
 from covcat.text import escaped, plural
-
-if TYPE_CHECKING:
-    from covcat.export import ExportedRelease
-
 
 FORMATS = ("json", "csv", "sha256sums", "bagit", "croissant")
 _BY_SUFFIX = {"": "json", ".json": "json", ".csv": "csv", ".jsonld": "croissant"}
@@ -61,10 +61,6 @@ def export(
 
     Example: covcat manifest export figure1 --format bagit --output figure1-bag
     """
-    from covcat import export as exports
-    from covcat.cli.progress import drawn
-    from covcat.export import bagit
-
     session: Session = ctx.obj
     output = None if output == Path("-") else output
     form = _form(ctx, form, output)
@@ -75,16 +71,31 @@ def export(
         )
     source = _source(session, name)
     _warn(session, source, form)
+    data = b""
     if form == "bagit" and output is not None:
         exports.check_free(source.folder, output)
         with drawn(session, "auto") as progress:
             bagit.bag(source.folder, source.manifest, output, progress)
-        data = None
     else:
         data = exports.DOCUMENTS[form](source)
         if output is not None:
             exports.to_file(source, data, output)
-    _tell(session, source, form, output, data)
+    if session.json:
+        facts: dict[str, Any] = {
+            "id": f"{source.manifest.resource}@{source.manifest.release}",
+            "format": form,
+            "path": None if output is None else str(output),
+            "files": len(source.manifest.files),
+            "bytes": sum(one.bytes for one in source.manifest.files),
+        }
+        if output is None:
+            text = data.decode("utf-8", "surrogateescape")
+            facts["content"] = json.loads(text) if form in ("json", "croissant") else text
+        put(sys.stdout, envelope("manifest export", facts))
+    elif output is not None:
+        put(sys.stdout, f"{escaped(output) if sys.stdout.isatty() else output}\n")
+    else:
+        put_document(data)
 
 
 def _form(ctx: typer.Context, form: str, output: Path | None) -> str:
@@ -102,16 +113,8 @@ def _form(ctx: typer.Context, form: str, output: Path | None) -> str:
     return found
 
 
-def _source(session: Session, name: str | None) -> "ExportedRelease":
-    """Return what is known of a release: of several of one resource, the default or the last.
-
-    Raises:
-        NotFoundError: it is not here.
-        UsageError: no name, and several resources are here.
-    """
-    from covcat.export import ExportedRelease
-    from covcat.store import manifest
-
+def _source(session: Session, name: str | None) -> ExportedRelease:
+    """Return what is known of a release: of several of one resource, the default or the last."""
     if name is None:
         ids = list(dict.fromkeys(one for one, _, _ in session.store.releases()))
         if not ids:
@@ -130,18 +133,14 @@ def _source(session: Session, name: str | None) -> "ExportedRelease":
     return ExportedRelease(folder, manifest.load(folder), resource)
 
 
-def _warn(session: Session, source: "ExportedRelease", form: str) -> None:
+def _warn(session: Session, source: ExportedRelease, form: str) -> None:
     record = source.manifest
     name = f"{record.resource}@{record.release}"
     if record.missing or record.selection:
         what = "; ".join(record.selection) or f"{plural(len(record.missing), 'file')} missing"
         session.say(f"note: not all of {name} is here: {what}")
-    lost = 0
-    for file in record.files:  # by size alone: a document is of the record, not of the bytes
-        try:
-            lost += (source.folder / file.path).lstat().st_size != file.bytes
-        except OSError:
-            lost += 1
+    # by size alone: a document is of the record, not of the bytes
+    lost = len(lockfile.changes_on_disk(source.folder, record))
     if lost and form != "bagit":
         session.say(
             f"note: {plural(lost, 'file')} of {name} went away or changed since: "
@@ -157,38 +156,11 @@ def _warn(session: Session, source: "ExportedRelease", form: str) -> None:
         )
 
 
-def _tell(
-    session: Session, source: "ExportedRelease", form: str, output: Path | None, data: bytes | None
-) -> None:
-    record = source.manifest
-    if session.json:
-        what: dict[str, Any] = {
-            "id": f"{record.resource}@{record.release}",
-            "format": form,
-            "path": None if output is None else str(output),
-            "files": len(record.files),
-            "bytes": sum(one.bytes for one in record.files),
-        }
-        if output is None and data is not None:
-            text = data.decode("utf-8", "surrogateescape")
-            what["content"] = json.loads(text) if form in ("json", "croissant") else text
-        put(sys.stdout, envelope("manifest export", what))
-    elif output is not None:
-        put(sys.stdout, f"{escaped(output) if sys.stdout.isatty() else output}\n")
-    elif data is not None:
-        put_document(data)
-
-
-def manifest_show(
-    ctx: typer.Context,
-    names: Names = None,
-) -> None:
+def manifest_show(ctx: typer.Context, names: Names = None) -> None:
     """Print the manifests of what is here, merged into one JSON document.
 
     Example: covcat manifest show | jq '.data.manifests[].total_bytes'
     """
-    from covcat.store import manifest
-
     session: Session = ctx.obj
     records = [asdict(manifest.load(folder)) for _, _, folder in here.releases(session, names)]
     put(sys.stdout, envelope("manifest show", {"manifests": records}))  # it has no other form

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,10 +13,11 @@ from covcat.cli.printing import put
 from covcat.cli.session import Session, readable
 from covcat.errors import CovcatError, NotFoundError, UsageError
 from covcat.names import is_litter
+from covcat.store import remove as removing
+from covcat.store.remove import Removal
 from covcat.text import escaped, format_size, plural
 
-if TYPE_CHECKING:
-    from covcat.store.remove import Removal
+_COUNTS = ("files", "bytes", "waiting_files", "waiting_bytes")
 
 
 def register(app: typer.Typer) -> None:
@@ -44,13 +45,10 @@ def remove(
 
     Example: covcat remove figure1 --dry-run
     """
-    from covcat.store import remove as store_remove
-
     session: Session = ctx.obj
     store = session.store
-    found = [
-        store_remove.look(store, *one, partial=partial) for one in _named(session, names, partial)
-    ]
+    named = _named(session, names, partial)
+    found = [removing.look(store, *one, partial=partial) for one in named]
     if dry_run:
         _print(session, found, dry_run=True)
         return
@@ -62,7 +60,7 @@ def remove(
         for one in found:
             waiting = f"{one.name}: another covcat works with it; waiting"
             with store.lock(one.name, lambda text=waiting: session.say(text)):  # type: ignore[misc]
-                done.append(store_remove.remove(store, one, partial=partial))
+                done.append(removing.remove(store, one, partial=partial))
     except CovcatError as error:
         error.data = {"dry_run": False, "removed": _rows(done), **error.data}
         raise
@@ -73,14 +71,8 @@ def remove(
 
 
 def _named(session: Session, names: Sequence[str], partial: bool) -> list[tuple[str, str]]:
-    """Return (resource id, release id) of all that is meant and lies here.
-
-    Raises:
-        NotFoundError: a name is unknown, or nothing of it is here.
-    """
-    from covcat.store import remove as store_remove
-
-    known = store_remove.known(session.store)
+    """Return (resource id, release id) of all that is meant and lies here."""
+    known = removing.known(session.store)
     found: dict[tuple[str, str], None] = {}
     for name in names:
         id, at, release = here.split(session, name, {one for one, _ in known})
@@ -99,12 +91,8 @@ def _named(session: Session, names: Sequence[str], partial: bool) -> list[tuple[
     return list(found)
 
 
-def _agreed(session: Session, found: "Sequence[Removal]", partial: bool) -> bool:
-    """Ask a person at a terminal.
-
-    Raises:
-        UsageError: nobody can be asked, and --yes is not given.
-    """
+def _agreed(session: Session, found: Sequence[Removal], partial: bool) -> bool:
+    """Ask a person at a terminal; refuse where nobody can be asked."""
     if session.no_input or not (sys.stdin.isatty() and sys.stderr.isatty()):
         names = [one.name for one in found]
         options = "--partial --yes" if partial else "--yes"
@@ -121,35 +109,29 @@ def _agreed(session: Session, found: "Sequence[Removal]", partial: bool) -> bool
     return False
 
 
-def _in_words(one: "Removal") -> str:
-    parts = []
-    if one.folder is not None:
-        parts.append(f"{plural(one.files, 'file')}, {format_size(one.bytes)}")
+def _in_words(one: Removal) -> str:
+    parts = [f"{plural(one.files, 'file')}, {format_size(one.bytes)}"] if one.folder else []
     if one.waiting:
-        parts.append(
-            f"{plural(one.waiting_files, 'waiting file')}, {format_size(one.waiting_bytes)}"
-        )
+        waiting = plural(one.waiting_files, "waiting file")
+        parts.append(f"{waiting}, {format_size(one.waiting_bytes)}")
     return "; ".join(parts)
 
 
-def _rows(found: "Sequence[Removal]") -> list[dict[str, Cell]]:
+def _rows(found: Sequence[Removal]) -> list[dict[str, Cell]]:
     return [
         {
             "id": one.name,
-            "files": one.files,
-            "bytes": one.bytes,
-            "waiting_files": one.waiting_files,
-            "waiting_bytes": one.waiting_bytes,
+            **{name: getattr(one, name) for name in _COUNTS},
             "path": None if one.folder is None else str(one.folder),
         }
         for one in found
     ]
 
 
-def _print(session: Session, found: "Sequence[Removal]", *, dry_run: bool) -> None:
+def _print(session: Session, found: Sequence[Removal], *, dry_run: bool) -> None:
     rows = _rows(found)
-    columns = ("id", "files", "bytes", "waiting_files", "waiting_bytes", "path")
-    session.rows("remove", Rows(columns, rows), data={"dry_run": dry_run, "removed": rows})
+    data = {"dry_run": dry_run, "removed": rows}
+    session.rows("remove", Rows(("id", *_COUNTS, "path"), rows), data=data)
     if dry_run:
         total = sum(one.bytes + one.waiting_bytes for one in found)
         session.say(f"would free {format_size(total)}; nothing was removed")

@@ -9,7 +9,7 @@ import typer
 
 from covcat.catalog.entries import USES
 from covcat.cli import indexes, options
-from covcat.cli.formats import Cell, Rows
+from covcat.cli.formats import Rows
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, without_ids
 from covcat.errors import UsageError
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from covcat.imaging.cohort import CohortCounts, CohortRule
     from covcat.imaging.cohort_record import Form, Recorded
 
-
-_COLUMNS = ("license", "rows", "chosen", "refused", "commercial", "derivatives", "redistribution")
 _NAMED = 8  # licences that stderr names
 _TABLES = (".tsv", ".jsonl", ".json", ".parquet", ".sqlite", ".db", ".xlsx")
 
@@ -90,12 +88,10 @@ def select(
     if failed and names:  # the others are not what was asked for
         raise indexes.refusal(failed, found, is_again=recorded is not None)
     indexes.warn_of_failures(session, failed)
-    parts = [
-        IndexedRelease(
-            one.resource, one.release, session.store.release(*name.split("@", 1)), one.index
-        )
-        for name, one in found.items()
-    ]
+    parts = []
+    for name, one in found.items():
+        folder = session.store.release(*name.split("@", 1))
+        parts.append(IndexedRelease(one.resource, one.release, folder, one.index))
     indexes.warn_of_doubles(session, [(one.resource, one.release) for one in parts], "chosen from")
     cohort = Cohort(parts, rule)
     if recorded is not None:
@@ -111,7 +107,7 @@ def select(
     data = {"path": None if output is None else str(output), **asdict(cohort.counts)}
     if failed and session.json:
         raise indexes.without(failed, found, data)
-    _conclude(session, cohort.counts, output, rule, data)
+    _print(session, cohort.counts, rule, data)
     if failed:
         raise indexes.without(failed, found)
 
@@ -137,17 +133,16 @@ def _form(asked: str | None, output: Path | None, recorded: "Recorded | None") -
     return by_suffix.get(suffix, "links")
 
 
-# ---- what is said ------------------------------------------------------------------------------
-
-
 def _tell(session: Session, counts: "CohortCounts", rule: "CohortRule") -> None:
-    """Say on stderr who is in, who is not, and what a user may overlook."""
+    """Say on stderr who is in, who is not, and why."""
     from covcat.imaging.cohort import NOT_HERE
 
-    rows = f"of {plural(counts.rows, 'row')} that pass the filters"
-    if missing := counts.left_out.get(NOT_HERE, 0):
+    others = dict(counts.left_out)
+    missing = others.pop(NOT_HERE, 0)
+    rows = f"of {plural(counts.rows - missing, 'row')} that pass the filters"
+    if missing:
         session.say(_left_out(NOT_HERE, missing))
-        rows = f"of {plural(counts.rows - missing, 'row')} that pass the filters and are here"
+        rows += " and are here"
     for name in counts.missing if session.verbose else ():
         session.say(f"not here: {name}")
     if not counts.chosen:
@@ -159,24 +154,18 @@ def _tell(session: Session, counts: "CohortCounts", rule: "CohortRule") -> None:
             f"{plural(counts.images, 'image')} of {patients} chosen{nobody}, "
             f"{format_size(counts.bytes)}, {rows}"
         )
-    _tell_of_refused(session, counts, rule)
-    for why, count in counts.left_out.items():
-        if why != NOT_HERE:
-            session.say(_left_out(why, count))
-    _warn(session, counts, rule)
-
-
-def _tell_of_refused(session: Session, counts: "CohortCounts", rule: "CohortRule") -> None:
-    """Say which licences refuse what is asked."""
     refused = [one for one in counts.licenses if one.refused]
     for one in refused[:_NAMED]:
-        name = escaped(one.license, 100) if one.license else "no stated licence"
-        session.say(f"refused: {one.refused:,} of {name} ({one.why})")
+        license = escaped(one.license, 100) if one.license else "no stated licence"
+        session.say(f"refused: {one.refused:,} of {license} ({one.why})")
     if len(refused) > _NAMED:
         rest = sum(one.refused for one in refused[_NAMED:])
         session.say(f"refused: {rest:,} more, of {len(refused) - _NAMED:,} other licences")
     if not rule.allow_unknown_license and any("unknown" in one.why for one in refused):
         session.say("note: --allow-unknown-license takes images too whose licence is not known")
+    for why, count in others.items():
+        session.say(_left_out(why, count))
+    _warn(session, counts, rule)
 
 
 def _left_out(why: str, count: int) -> str:
@@ -186,6 +175,7 @@ def _left_out(why: str, count: int) -> str:
 
 
 def _warn(session: Session, counts: "CohortCounts", rule: "CohortRule") -> None:
+    """Say of what is chosen what a user may overlook."""
     uses, unknown = rule.question.allows, 0
     for one in counts.licenses:
         said = [one.allows[use] for use in uses] if uses else set(one.allows.values())
@@ -204,28 +194,17 @@ def _warn(session: Session, counts: "CohortCounts", rule: "CohortRule") -> None:
         )
 
 
-def _conclude(
-    session: Session,
-    counts: "CohortCounts",
-    output: Path | None,
-    rule: "CohortRule",
-    data: dict[str, Any],
+def _print(
+    session: Session, counts: "CohortCounts", rule: "CohortRule", data: dict[str, Any]
 ) -> None:
     """Print where the cohort is; where nothing was written, its licences."""
-    if output is not None:
-        path = escaped(output) if sys.stdout.isatty() else output
-        session.result("select", data, f"{path}\n")
+    if (path := data["path"]) is not None:
+        session.result("select", data, f"{escaped(path) if sys.stdout.isatty() else path}\n")
         return
-    rows: list[dict[str, Cell]] = [
-        {
-            "license": one.license or "(none stated)",
-            "rows": one.rows,
-            "chosen": one.chosen,
-            "refused": one.refused,
-            **one.allows,
-        }
+    rows = [
+        {**asdict(one), **one.allows, "license": one.license or "(none stated)"}
         for one in counts.licenses
     ]
     spared = sorted(USES, key=lambda use: (use in rule.question.allows, -USES.index(use)))
-    table = Rows(_COLUMNS, rows, key="license", spared=spared)
+    table = Rows(("license", "rows", "chosen", "refused", *USES), rows, "license", spared)
     session.rows("select", table, data=data, output=without_ids(session))

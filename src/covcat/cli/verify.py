@@ -1,7 +1,6 @@
 """verify: is what is here still what it was; and with --repair, make it so again."""
 
 import sys
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,15 +9,16 @@ import typer
 from covcat.cli.here import Here, releases
 from covcat.cli.options import Names, Transfer, grouped
 from covcat.cli.printing import put
+from covcat.cli.progress import drawn
 from covcat.cli.session import Session, error_text
 from covcat.cli.status import say_litter
+from covcat.download.remote import Network
 from covcat.errors import CovcatError, IntegrityError, SeveralError, UsageError
+from covcat.progress import Progress
 from covcat.text import plural
 
 if TYPE_CHECKING:
-    from covcat.download.remote import Network
     from covcat.fetching.repair import Repaired
-    from covcat.progress import Progress
     from covcat.store.verify import Checked
 
 
@@ -62,8 +62,6 @@ def verify(
             hint="covcat verify --repair",
         )
     network = transfer.network(session)
-    from covcat.cli.progress import drawn
-
     here = releases(session, names)
     with drawn(session, transfer.progress) as drawing:
         if repair:
@@ -72,44 +70,34 @@ def verify(
             _check_all(session, here, drawing, quick=quick)
 
 
-# ---- looking -----------------------------------------------------------------------------------
-
-
 @dataclass(slots=True)
 class _Verdicts:
     """What is said in the end."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)  # one a file
+    lines: list[list[str]] = field(default_factory=list)  # of each release, one a file
     hints: list[str] = field(default_factory=list)
 
-    def fail(self, name: str, lines: Iterable[str], hint: str) -> None:
-        """Take what is wrong with a release, a line a file."""
+    def fail(self, name: str, lines: list[str], hint: str) -> None:
         self.failed.append(name)
-        self.lines += [f"{name}: {line}" for line in lines]
+        self.lines.append([f"{name}: {line}" for line in lines])
         self.hints.append(hint)
 
     def error(self) -> IntegrityError:
         """Name each file, of every release some first: the screen ends before the thousandth."""
-        first: list[str] = []
-        rest: list[str] = []
-        for name in dict.fromkeys(self.failed):
-            its = [line for line in self.lines if line.startswith(f"{name}: ")]
-            first += its[:_MAX_FIRST]
-            rest += its[_MAX_FIRST:]
-        hint = self.hints[0]
-        if len(self.hints) > 1 and all(one.endswith(" --repair") for one in self.hints):
-            hint = "covcat verify --repair"
+        first = [line for its in self.lines for line in its[:_MAX_FIRST]]
+        rest = [line for its in self.lines for line in its[_MAX_FIRST:]]
+        is_for_all = len(self.hints) > 1 and all(one.endswith(" --repair") for one in self.hints)
         return IntegrityError(
             f"not as recorded: {', '.join(self.failed)}",
-            details=[*first, *rest],
-            hint=hint,
+            details=first + rest,
+            hint="covcat verify --repair" if is_for_all else self.hints[0],
             data={"verified": self.rows},
         )
 
 
-def _check_all(session: Session, here: list[Here], progress: "Progress", *, quick: bool) -> None:
+def _check_all(session: Session, here: list[Here], progress: Progress, *, quick: bool) -> None:
     """Look at every release; one that is damaged does not stop the others."""
     from covcat.store.verify import verify_release
 
@@ -122,21 +110,16 @@ def _check_all(session: Session, here: list[Here], progress: "Progress", *, quic
             from covcat.fetching.repair import way_out  # loads what asks hosts
 
             said.rows.append({"id": name, "ok": False, "error": error.message})
-            cause = (error.cause,) if error.cause else ()
-            said.fail(
-                name,
-                (error.message, *cause, *error.details),
-                way_out(folder, session.catalog, error),
-            )
-            continue
-        _add(session, said, name, found, quick=quick)
+            lines = [error.message, *([error.cause] if error.cause else []), *error.details]
+            said.fail(name, lines, way_out(folder, session.catalog, error))
+        else:
+            _add(session, said, name, found, quick=quick)
     if said.failed:
         raise said.error()
     session.result("verify", {"verified": said.rows}, "")
 
 
 def _add(session: Session, said: _Verdicts, name: str, found: "Checked", *, quick: bool) -> None:
-    """Take the verdict on one release."""
     record, findings = found.record, found.findings
     row = {"id": name, "ok": not findings, "files": record.total_files, "complete": record.complete}
     row |= {**asdict(findings), "litter": found.litter}
@@ -160,12 +143,7 @@ def _add(session: Session, said: _Verdicts, name: str, found: "Checked", *, quic
     said.fail(name, findings.lines(), hint)
 
 
-# ---- mending -----------------------------------------------------------------------------------
-
-
-def _repair_all(
-    session: Session, here: list[Here], network: "Network", progress: "Progress"
-) -> None:
+def _repair_all(session: Session, here: list[Here], network: Network, progress: Progress) -> None:
     """Mend every release; one that cannot be does not stop the others."""
     from covcat.fetching.base import Run
     from covcat.fetching.repair import repair_release
@@ -183,21 +161,20 @@ def _repair_all(
             said.rows.append({"id": name, "ok": False, "error": error.message, **error.data})
             if len(here) > 1 and not session.json:
                 put(sys.stderr, error_text(error))
-    data = {"verified": said.rows}
-    if said.lines:
+    if said.hints:
         errors.append(said.error())
-    if not errors:
-        session.result("verify", data, "")
-        return
-    if len(errors) == 1:
+    data = {"verified": said.rows}
+    if len(errors) > 1:
+        raise SeveralError(
+            f"{len(said.failed)} of {len(here)} could not be repaired: {', '.join(said.failed)}",
+            errors,
+            hint=f"covcat verify {said.failed[0]} --repair",
+            data=data,
+        )
+    if errors:
         errors[0].data = data
         raise errors[0]
-    raise SeveralError(
-        f"{len(said.failed)} of {len(said.rows)} could not be repaired: {', '.join(said.failed)}",
-        errors,
-        hint=f"covcat verify {said.failed[0]} --repair",
-        data=data,
-    )
+    session.result("verify", data, "")
 
 
 def _say_repaired(session: Session, said: _Verdicts, name: str, done: "Repaired") -> None:
@@ -214,7 +191,7 @@ def _say_repaired(session: Session, said: _Verdicts, name: str, done: "Repaired"
     if done.has_new_record:
         session.say(f"{name}: wrote manifest.json and SHA256SUMS anew")
     if not record.complete:
-        missing = (f"missing: files/{path}" for path in record.missing)
+        missing = [f"missing: files/{path}" for path in record.missing]
         said.fail(name, missing, f"covcat fetch {name}")
         return
     mended = f", {len(done.files)} of them repaired" if done.files else ""

@@ -25,9 +25,8 @@ from covcat.files import (
     sync,
     write_new,
 )
-from covcat.store import manifest as manifests
 from covcat.store.folder import OTHER, check_outside
-from covcat.store.manifest import Manifest
+from covcat.store.manifest import Manifest, raw, sums
 
 _COLUMNS = ("path", "bytes", "sha256", "mode", "blob", "verified_by", "lfs")
 
@@ -54,29 +53,22 @@ def _as_csv(source: ExportedRelease) -> bytes:
             str(one).lower() if isinstance(one, bool) else one for one in cells
         )
         lines.append(text.getvalue().removesuffix("\r\n") + "\n")
-    return _encoded("".join(lines))
+    return "".join(lines).encode("utf-8", "surrogateescape")
 
 
-def _encoded(text: str) -> bytes:
-    """Return UTF-8, and the very bytes of a name that is not."""
-    return text.encode("utf-8", "surrogateescape")
+def _as_croissant(source: ExportedRelease) -> bytes:
+    return (json.dumps(croissant(source.manifest, source.resource), indent=2) + "\n").encode()
 
 
-DOCUMENTS: Mapping[str, Callable[[ExportedRelease], bytes]] = {
-    "json": lambda source: manifests.raw(source.folder),
+DOCUMENTS: Mapping[str, Callable[[ExportedRelease], bytes]] = {  # with the bytes of odd names
+    "json": lambda source: raw(source.folder),
     "csv": _as_csv,
-    "sha256sums": lambda source: _encoded(manifests.sums(source.manifest)),
-    "croissant": lambda source: (
-        json.dumps(
-            croissant(source.manifest, source.resource, manifests.sums(source.manifest)), indent=2
-        )
-        + "\n"
-    ).encode(),
+    "sha256sums": lambda source: sums(source.manifest).encode("utf-8", "surrogateescape"),
+    "croissant": _as_croissant,
 }
-FORMATS = (*DOCUMENTS, "bagit")
 
 
-# ---- where an export may go: to a new name, outside of what covcat vouches for, all at once -----
+# Where an export may go: to a new name, outside of what covcat vouches for, all at once.
 
 
 @contextmanager
@@ -91,12 +83,7 @@ def writing(target: Path) -> Iterator[None]:
 
 
 def check_free(release: Path, target: Path) -> None:
-    """Refuse a target that cannot be made, or that would change what is in the data folder.
-
-    Raises:
-        DiskError: it is there, or its folder is none that may be written to.
-        UsageError: it would be a part of a release, or be taken for one.
-    """
+    """Refuse a target that cannot be made, or that would change what is in the data folder."""
     with disk_errors(f"look at `{target}`"):
         check_new(target)
         check_outside(release.parents[1], target)
@@ -109,11 +96,7 @@ def check_free(release: Path, target: Path) -> None:
 
 
 def to_file(source: ExportedRelease, data: bytes, target: Path) -> None:
-    """Write a document whole or not at all.
-
-    Raises:
-        DiskError: it is there already, or the disk refused.
-    """
+    """Write a document whole or not at all, and over nothing."""
     check_free(source.folder, target)
     with build_beside(target) as workshop, writing(target):
         built = workshop / "document"

@@ -26,12 +26,7 @@ _TAG_LENGTH = 4096  # of a value in bag-info.txt
 
 
 def bag(folder: Path, manifest: Manifest, target: Path, progress: Progress) -> None:
-    """Copy a release folder into a new bag, which appears by one rename.
-
-    Raises:
-        IntegrityError: a file is not as it was fetched.
-        DiskError: something is there already, or the disk refused.
-    """
+    """Copy a release folder, as it was fetched, into a new bag, which appears by one rename."""
     with build_beside(target) as workshop, writing(target):
         free, hint = free_bytes(workshop, spare=0), "free some space, or give another --output"
         check_room(manifest.total_bytes, free, "for the bag", hint)
@@ -58,9 +53,6 @@ def bag(folder: Path, manifest: Manifest, target: Path, progress: Progress) -> N
         sync(built)
         check_new(target)
         built.rename(target)
-
-
-# ---- tag files ---------------------------------------------------------------------------------
 
 
 def _write_tags(built: Path, folder: Path, manifest: Manifest) -> None:

@@ -12,11 +12,10 @@ from typing import Any
 from covcat.catalog.citations import sentence
 from covcat.catalog.entries import License, Resource
 from covcat.catalog.files import WebFile
-from covcat.files import StoredFile
-from covcat.store.manifest import Manifest
+from covcat.store.folder import SUMS
+from covcat.store.manifest import Manifest, sums
 
 MOST_FILES = 1_000  # that are named one by one: a reader makes an object of each
-SUMS = "SHA256SUMS"
 _MOST_SETS = 100
 _SUFFIX = re.compile(r"\.(?=\d*[A-Za-z])[A-Za-z0-9]{1,10}")
 _ANY = "application/octet-stream"
@@ -34,19 +33,21 @@ _TYPES = {  # that Python's table lacks, or has by another name on another syste
 _CONTEXT = Path(__file__).with_name("croissant_context.json")
 
 
-def croissant(manifest: Manifest, resource: Resource | None, sums: str) -> dict[str, Any]:
-    """Return a release as it is on disk; addresses of files are relative to its folder.
-
-    `sums` is its SHA256SUMS, which vouches for every file where these are too many to be named.
-    """
+def croissant(manifest: Manifest, resource: Resource | None) -> dict[str, Any]:
+    """Return a release as it is on disk; addresses of files are relative to its folder."""
     releases = resource.releases if resource else ()
-    dates = [one.date for one in releases if one.id == manifest.release]
     summary = resource.summary if resource else manifest.title
     lost = len(manifest.missing)
     missing = [f"{lost} file{'' if lost == 1 else 's'} missing"] if lost else []
     if parts := "; ".join([*manifest.selection, *missing]):  # no part is taken for the whole
         summary = f"{summary} Not all of the release is here: {parts}."
-    is_short = len(manifest.files) <= MOST_FILES
+    if len(manifest.files) > MOST_FILES:
+        distribution = _sets(manifest)
+    else:
+        distribution = [  # numbered: a path may hold what no IRI does
+            _file(f"file-{number}", one.path, one.bytes, media_type(one.path), one.sha256)
+            for number, one in enumerate(manifest.files, 1)
+        ]
     tree = {
         "@context": json.loads(_CONTEXT.read_bytes()),
         "@type": "sc:Dataset",
@@ -59,46 +60,35 @@ def croissant(manifest: Manifest, resource: Resource | None, sums: str) -> dict[
         "license": _license(manifest.license),
         "citeAs": "\n\n".join(manifest.citation),
         "creator": _creators(resource) if resource else None,
-        "datePublished": dates[0] if dates else None,
+        "datePublished": next((one.date for one in releases if one.id == manifest.release), None),
         "sdDatePublished": manifest.created_at,
         "isLiveDataset": False,
-        "distribution": _objects(manifest.files) if is_short else _sets(manifest.files, sums),
+        "distribution": distribution,
     }
     return {key: value for key, value in tree.items() if value not in (None, "", [])}
 
 
-def _objects(files: Iterable[StoredFile]) -> list[dict[str, Any]]:
-    return [
-        {
-            "@type": "cr:FileObject",
-            "@id": f"file-{number}",  # a path may hold what no IRI does
-            "name": file.path,
-            "contentUrl": file.path,
-            "contentSize": f"{file.bytes} B",
-            "encodingFormat": media_type(file.path),
-            "sha256": file.sha256,
-        }
-        for number, file in enumerate(files, 1)
-    ]
+def _file(id: str, name: str, size: int, form: str, sha256: str, **more: str) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileObject",
+        "@id": id,
+        "name": name,
+        **more,
+        "contentUrl": name,
+        "contentSize": f"{size} B",
+        "encodingFormat": form,
+        "sha256": sha256,
+    }
 
 
-def _sets(files: Iterable[StoredFile], sums: str) -> list[dict[str, Any]]:
+def _sets(manifest: Manifest) -> list[dict[str, Any]]:
     """Return the sums, then a set for each folder and suffix (one media type), and of the rest."""
-    data = sums.encode("utf-8", "surrogateescape")
-    found: list[dict[str, Any]] = [
-        {
-            "@type": "cr:FileObject",
-            "@id": SUMS,
-            "name": SUMS,
-            "description": "the sha256 of every file, as sha256sum -c reads it",
-            "contentUrl": SUMS,
-            "contentSize": f"{len(data)} B",
-            "encodingFormat": "text/plain",
-            "sha256": hashlib.sha256(data).hexdigest(),
-        }
-    ]
+    data = sums(manifest).encode("utf-8", "surrogateescape")
+    digest = hashlib.sha256(data).hexdigest()
+    what = "the sha256 of every file, as sha256sum -c reads it"
+    found = [_file(SUMS, SUMS, len(data), "text/plain", digest, description=what)]
     counts: Counter[tuple[str, str]] = Counter()
-    for file in files:
+    for file in manifest.files:
         suffix = PurePosixPath(file.path).suffix  # the end of a DICOM file's UID is none
         top, is_suffix = file.path.partition("/")[0], _SUFFIX.fullmatch(suffix)
         counts[top, suffix if is_suffix else ""] += 1
@@ -129,9 +119,6 @@ def media_type(path: str) -> str:
     """Return the media type that a file's name stands for."""
     suffix = PurePosixPath(path).suffix.lower()
     return _TYPES.get(suffix) or mimetypes.types_map.get(suffix, _ANY)
-
-
-# ---- schema.org --------------------------------------------------------------------------------
 
 
 def schema_org(resource: Resource, contained: Sequence[Resource] = ()) -> dict[str, Any]:
