@@ -1,5 +1,6 @@
 """Citations as BibTeX, RIS, CSL-JSON and one sentence; of what resources are made of too."""
 
+import hashlib
 import io
 import json
 import re
@@ -23,6 +24,7 @@ from covcat.catalog.citations import (
 )
 from covcat.catalog.entries import Author, Citation, Resource
 from covcat.catalog.load import build_trusted
+from covcat.store import lockfile
 
 FULL = {
     "author": "Born, Jannis and Wiedemann, Nina",
@@ -383,16 +385,26 @@ def test_v7_cites_cohen_and_kermany_too(covcat) -> None:
     assert len(keys) == len(set(keys))
 
 
-@pytest.mark.parametrize(
-    "rows",
-    [
-        [{"id": "cohen", "release": "0.1"}, {"id": "kermany", "release": "2"}],
-        [{"resource": "cohen", "release": "0.1"}, {"resource": "kermany"}],
-        [{"id": "cohen@0.1"}, {"id": "KERMANY"}, {"id": "cohen@0.2"}],
-    ],
-)
-def test_a_lock_is_cited_whole(covcat, rows: list[dict[str, str]]) -> None:
-    Path("covcat.lock").write_text(json.dumps({"schema": "covcat.lock/1", "releases": rows}))
+def locked(name: str) -> lockfile.LockedRelease:
+    return lockfile.LockedRelease(
+        id=name.partition("@")[0],
+        release=name.partition("@")[2],
+        covcat="0.1",
+        license="CC0-1.0",
+        form="files",
+        complete=True,
+        selection=(),
+        total_files=0,
+        total_bytes=0,
+        files_sha256=hashlib.sha256(b"").hexdigest(),
+        downloads=(),
+        files={},
+    )
+
+
+def test_a_lock_is_cited_whole_and_each_resource_once(covcat) -> None:
+    names = ["cohen@0.1", "kermany@2", "cohen@0.2"]
+    lockfile.write(Path("covcat.lock"), map(locked, names))
     assert covcat("cite", "--from", "covcat.lock").out == covcat("cite", "cohen", "kermany").out
 
 
@@ -405,29 +417,32 @@ def test_the_lock_that_covcat_writes_is_cited(covcat, shelf, server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "code"),
+    "text",
     [
-        ("", 2),
-        ("[]", 2),
-        ("{}", 2),
-        ('{"schema": "covcat.lock/1", "releases": []}', 2),
-        ('{"schema": "covcat.lock/1", "releases": ["cohen"]}', 2),
-        ('{"schema": "covcat.lock/1", "releases": [{"release": "1"}]}', 2),
-        ('{"schema": "covcat.lock/1", "releases": 7}', 2),
-        ("[" * 100_000, 2),
-        ('{"releases": [{"id": "cohen"}]}', 2),
-        ('{"schema": "other/1", "releases": [{"id": "cohen"}]}', 2),
-        ('{"schema": "covcat.lock/2", "releases": [{"id": "cohen"}]}', 2),
-        ('{"schema": "covcat.lock/1", "releases": [{"id": ["cohen"]}]}', 2),
-        ('{"schema": "covcat.lock/1", "releases": [{"id": "cohen", "release": {}}]}', 2),
-        ('{"schema": "covcat.lock/1", "releases": [{"id": "gone"}]}', 3),
+        "",
+        "[]",
+        "{}",
+        '{"schema": "covcat.lock/1", "releases": ["cohen"]}',
+        '{"schema": "covcat.lock/1", "releases": 7}',
+        "[" * 100_000,
+        '{"releases": [{"id": "cohen"}]}',
+        '{"schema": "other/1", "releases": [{"id": "cohen"}]}',
+        '{"schema": "covcat.lock/2", "releases": [{"id": "cohen"}]}',
+        '{"schema": "covcat.lock/1", "releases": [{"id": "cohen", "release": "0.1"}]}',
     ],
 )
-def test_what_is_no_lock_is_refused(covcat, text: str, code: int) -> None:
+def test_what_is_no_lock_is_refused_as_lock_check_refuses_it(covcat, text: str) -> None:
     Path("covcat.lock").write_text(text)
-    ran = covcat("cite", "--from", "covcat.lock")
-    assert (ran.code, ran.out) == (code, "")
-    assert ("of a newer covcat" in ran.err) == ("lock/2" in text)
+    ran, check = covcat("cite", "--from", "covcat.lock"), covcat("lock", "--check")
+    assert (ran.code, ran.out, ran.err) == (5, "", check.err)
+    assert check.code == 5
+
+
+def test_a_lock_of_nothing_or_of_what_the_catalog_has_not_is_told(covcat) -> None:
+    lockfile.write(Path("covcat.lock"), [])
+    assert covcat("cite", "--from", "covcat.lock").code == 2
+    lockfile.write(Path("covcat.lock"), [locked("gone@1")])
+    assert covcat("cite", "--from", "covcat.lock").code == 3
 
 
 @pytest.mark.parametrize(

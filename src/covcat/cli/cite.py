@@ -14,12 +14,10 @@ from covcat.cli import complete
 from covcat.cli.printing import put
 from covcat.cli.session import Session, chosen_output, envelope, put_document
 from covcat.errors import CovcatError, NotFoundError, UsageError
-from covcat.files import disk_errors, opened
 from covcat.store import lockfile, manifest
 from covcat.text import escaped
 
 FORMATS = ("bibtex", "ris", "csl-json", "text", "json")
-_SCHEMA = "covcat.lock/1"
 Dated = tuple[Citation, str | None]  # a site with the day on which it was seen
 Named = list[tuple[Resource, str | None]]  # with the release, where one is named
 
@@ -84,45 +82,14 @@ def _wanted(session: Session, names: list[str], lock: Path | None) -> Named:
     if lock is None:
         return [(session.catalog.find(name)[0], name.partition("@")[2] or None) for name in names]
     wanted: Named = []
-    for name, release in _locked(lock):
-        resource = session.catalog.get(name)
-        wanted.append((resource, release))
-        if release not in {None, *(one.id for one in resource.releases)}:
-            session.say(f"note: the catalog has no release `{release}` of {resource.id} any more")
+    for one in lockfile.read(lock).releases:
+        resource = session.catalog.get(one.id)
+        wanted.append((resource, one.release))
+        if one.release not in {release.id for release in resource.releases}:
+            session.say(f"note: the catalog has no release `{one.release}` of {one.id} any more")
+    if not wanted:
+        raise UsageError(f"`{lock}` names no release", hint="covcat lock cohen")
     return wanted
-
-
-def _locked(path: Path) -> list[tuple[str, str | None]]:
-    """Return the ids that a lock names, each with its release.
-
-    Only its names count here, `resource` or `id`, also as ID@RELEASE: what it pins is for
-    `fetch --locked`.
-    """
-    if not path.exists():
-        raise NotFoundError(f"there is no lock `{path}`", hint="covcat lock")
-    found = []
-    try:
-        with disk_errors(f"read `{path}`"), opened(path) as stream:
-            tree = json.loads(stream.read(lockfile.MAX_BYTES))
-        if (schema := tree["schema"]) != _SCHEMA:
-            newer = ", of a newer covcat" if str(schema).startswith("covcat.lock/") else ""
-            raise ValueError(f"its schema is {schema}{newer}")
-        for row in tree["releases"]:
-            name, release = row["resource" if "resource" in row else "id"], row.get("release")
-            if not isinstance(name, str) or not isinstance(release, str | None):
-                raise TypeError("expected texts as `id` and `release`")
-            name, _, inside = name.partition("@")
-            found.append((name, release or inside or None))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UsageError(
-            f"`{path}` is not a lock of covcat: expected JSON with `schema` and `releases`, each "
-            "with `id` and `release`",
-            cause=f"{type(error).__name__}: {error}".partition("\n")[0],
-            hint="covcat lock",
-        ) from error
-    if not found:
-        raise UsageError(f"`{path}` names no release", hint="covcat lock cohen")
-    return found
 
 
 def _dated(session: Session, wanted: Named, resources: list[Resource]) -> list[Dated]:
