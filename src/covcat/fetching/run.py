@@ -170,8 +170,8 @@ def settle_waiting(store: Store) -> None:
     for folder in store.closing():
         name = folder.name.removesuffix(CLOSED)
         resource_id, _, release_id = name.partition("@")
-        with store.lock_at_once(name) as is_free:
-            if is_free:
+        with store.lock_at_once(name) as is_mine:
+            if is_mine is not False:
                 is_whole = (store.release(resource_id, release_id) / MANIFEST).is_file()
                 Waiting(folder.with_name(name)).settle(is_whole=is_whole)
 

@@ -6,7 +6,6 @@ import shlex
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from covcat.catalog.entries import Resource
 from covcat.catalog.terms import digest
@@ -40,24 +39,21 @@ def accepted(store: Store) -> list[Accepted]:
         if not os.path.lexists(path):
             return []
         with disk_errors(f"read `{path}`"), opened(path) as stream:
-            return _read(parse_json(stream.read(_MOST_BYTES)))
+            tree = parse_json(stream.read(_MOST_BYTES))
+        if tree["schema"] != SCHEMA:
+            raise ValueError(f"expected the schema {SCHEMA}, got {tree['schema']}")
+        rows = [Accepted(**row) for row in tree["accepted"]]
+        if not all(isinstance(value, str) for row in rows for value in asdict(row).values()):
+            raise ValueError("expected texts only")
+        for row in rows:
+            datetime.fromisoformat(row.at)
+        return rows
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(
             f"the record of accepted terms is damaged (`{path}`)",
             cause=f"{type(error).__name__}: {error}".partition("\n")[0],
             hint=f"mv {shlex.quote(str(path))} {NAME}.damaged",
         ) from error
-
-
-def _read(tree: Any) -> list[Accepted]:
-    if tree["schema"] != SCHEMA:
-        raise ValueError(f"expected the schema {SCHEMA}, got {tree['schema']}")
-    rows = [Accepted(**row) for row in tree["accepted"]]
-    if not all(isinstance(value, str) for row in rows for value in asdict(row).values()):
-        raise ValueError("expected texts only")
-    for row in rows:
-        datetime.fromisoformat(row.at)
-    return rows
 
 
 def last(found: list[Accepted], resource: Resource) -> Accepted | None:

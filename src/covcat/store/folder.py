@@ -11,7 +11,7 @@ import shlex
 import shutil
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from covcat.errors import DiskError, UsageError
@@ -42,18 +42,12 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         """`folder` is what --data-dir says."""
-        self.folder = folder
+        self.folder, own = folder, folder / PRIVATE
+        self.staging = own / "staging"  # in which releases are built before their one rename
+        self.parts = own / "parts"  # files that are being downloaded
+        self.locks = own / "locks"  # nothing depends on them but tidiness
+        self._private = (own, self.staging, self.parts, own / "partial", self.locks)
         self._workshop: os.stat_result | None = None  # the one that this process works in
-
-    @property
-    def staging(self) -> Path:
-        """Return the folder in which releases are built before their one rename."""
-        return self.folder / PRIVATE / "staging"
-
-    @property
-    def parts(self) -> Path:
-        """Return the folder of files that are being downloaded."""
-        return self.folder / PRIVATE / "parts"
 
     def partial(self, resource_id: str, release_id: str) -> Path:
         """Return where finished files of a release wait for the others."""
@@ -110,22 +104,17 @@ class Store:
                     f"anybody may write to the data folder `{self.folder}`",
                     hint=f"chmod o-w {folder}, or choose another with --data-dir",
                 )
-            for one in self._private():
+            for one in self._private:
                 one.mkdir(mode=FOLDER_MODE, exist_ok=True)
                 self._check_own(one)
 
-    def _private(self) -> tuple[Path, ...]:
-        partial = self.folder / PRIVATE / "partial"
-        return (self.folder / PRIVATE, self.staging, self.parts, partial, self.locks)
-
     def _is_own(self) -> bool:
         """Tell if nobody planted what covcat sweeps and deletes in; all of it is there."""
-        try:
-            for one in self._private():
+        with suppress(OSError, DiskError):
+            for one in self._private:
                 self._check_own(one)
-        except (OSError, DiskError):
-            return False
-        return True
+            return True
+        return False
 
     def _check_own(self, folder: Path) -> None:
         """Refuse a private folder that somebody else planted: `sweep` deletes in it."""
@@ -139,28 +128,19 @@ class Store:
                 f"{self.folder}",
             )
 
-    @property
-    def locks(self) -> Path:
-        """Return the folder of locks; nothing depends on them but tidiness."""
-        return self.folder / PRIVATE / "locks"
-
-    @contextmanager
-    def lock(self, name: str, wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    def lock(
+        self, name: str, wait: Callable[[], None] = lambda: None
+    ) -> AbstractContextManager[bool | None]:
         """Hold `name` for this process; another one waits, after it has called `wait`.
 
         Correctness does not depend on locks.
         """
-        with self._hold(name, wait):
-            yield
+        return self.lock_at_once(name, wait)
 
     @contextmanager
-    def lock_at_once(self, name: str) -> Iterator[bool]:
-        """Hold `name` if nobody else does, and say whether that is so."""
-        with self._hold(name) as is_mine:
-            yield is_mine is not False
-
-    @contextmanager
-    def _hold(self, name: str, wait: Callable[[], None] | None = None) -> Iterator[bool | None]:
+    def lock_at_once(
+        self, name: str, wait: Callable[[], None] | None = None
+    ) -> Iterator[bool | None]:
         """Hold `name`: False if another process does, None on a file system without locks.
 
         Anybody of the group may take it, whatever the umask of its maker.
@@ -210,9 +190,8 @@ class Store:
 
     def closing(self) -> list[Path]:
         """Return the folders of waiting files whose release is, or was, just being published."""
-        if not self._is_own():
-            return []
-        return list(self.partial("", "").parent.glob(f"[!.@]*@*{CLOSED}"))
+        found = self.partial("", "").parent.glob(f"[!.@]*@*{CLOSED}")
+        return list(found) if self._is_own() else []
 
     def sweep(self) -> None:
         """Remove what killed runs left in staging; a folder whose run lives is locked."""
@@ -222,7 +201,7 @@ class Store:
         # Before the locks are looked at: each of these has had its own by now.
         folders = [one for one in self.staging.iterdir() if STAGED.fullmatch(one.name)]
         for lock in self.locks.glob(f"{'[0-9a-f]' * 16}.lock"):
-            with suppress(OSError), self._hold(lock.stem) as is_mine:
+            with suppress(OSError), self.lock_at_once(lock.stem) as is_mine:
                 if is_mine:
                     self._remove(self.staging / lock.stem)
                     lock.unlink(missing_ok=True)
@@ -249,7 +228,7 @@ class Store:
             if final.parent.is_symlink() or not (aside / MANIFEST).is_file():
                 continue
             name = f"{final.parent.name}@{final.name}"
-            with suppress(OSError), self._hold(name) as is_mine:  # else it is swapped just now
+            with suppress(OSError), self.lock_at_once(name) as is_mine:  # else it is swapped now
                 if is_mine and final.exists():
                     shutil.rmtree(aside, ignore_errors=True)
                 elif is_mine:
@@ -280,21 +259,16 @@ class Store:
             make_folder(final.parent)
             self.check_free(resource_id, release_id)
             sync(built)
-            self._check_workshop(built.parent)
+            workshop, now = self._workshop, built.parent.stat()
+            if workshop is not None and not os.path.samestat(workshop, now):
+                # where locks do not work, another process may have swept some of what it held
+                raise FileNotFoundError(errno.ENOENT, "swept by another process", str(built.parent))
             if final.exists():
                 exchange(built, final)
             else:
                 built.rename(final)
             sync_folder(final.parent)
         return final
-
-    def _check_workshop(self, folder: Path) -> None:
-        """Check that `folder` is still the one that was made.
-
-        Where locks do not work, another process may have swept it, with some of what it held.
-        """
-        if self._workshop is not None and not os.path.samestat(self._workshop, folder.stat()):
-            raise FileNotFoundError(errno.ENOENT, "swept by another process", str(folder))
 
 
 def check_outside(data: Path, target: Path, hint: str = OTHER) -> None:

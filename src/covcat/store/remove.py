@@ -223,8 +223,8 @@ def _has_files(folder: Path) -> bool:
 def _is_held(store: Store, name: str) -> bool:
     if not store.staging.is_dir() or name.startswith("trash-"):  # there is no lock
         return False
-    with store.lock_at_once(name) as is_free:
-        return not is_free
+    with store.lock_at_once(name) as is_mine:
+        return is_mine is False
 
 
 def _leftover(kind: Kind, name: str, path: Path, *, in_use: bool) -> Leftover:
@@ -246,8 +246,8 @@ def dropped(store: Store, one: Leftover) -> bool:
     """
     if one.kind == "part":
         return Parts(store.parts).drop_free(one.path)
-    with store.lock_at_once(one.name) as is_free:
-        if not is_free or not os.path.lexists(one.path):
+    with store.lock_at_once(one.name) as is_mine:
+        if is_mine is False or not os.path.lexists(one.path):
             return False
         if one.kind == "archives":
             _drop_archives(store, one.path.parent)
