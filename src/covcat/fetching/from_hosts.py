@@ -24,9 +24,6 @@ def pieces(build: Build, hosts: Hosts) -> list[Piece]:
     """Bring what no earlier source had; what waits, or lies here as it was served, is taken first.
 
     Each file is put in its place as it comes; the others go on coming meanwhile.
-
-    Raises:
-        CovcatError: it did not come, or is not what is pinned.
     """
     if build.lacking is not None:
         return _bring_lacking(build, build.lacking, hosts)
@@ -101,9 +98,6 @@ def _fill_pointers(build: Build, pieces: list[Piece], hosts: Hosts) -> list[Piec
     """Return the pieces with each pointer replaced by its content, which came and was verified.
 
     A pointer whose content is lost, and may be, is no file of the release.
-
-    Raises:
-        CovcatError: a content did not come.
     """
     found = {
         target: (number, stored)

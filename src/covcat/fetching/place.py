@@ -17,10 +17,10 @@ from covcat.download.remote import Download, RemoteFile
 from covcat.errors import ExtractionError, IntegrityError
 from covcat.fetching.base import Build, Piece
 from covcat.files import StoredFile, disk_errors, hashed, link_or_copy, make_folder
-from covcat.names import unsafe_name
+from covcat.names import is_litter, unsafe_name
 from covcat.store import compare
 from covcat.store.folder import Store
-from covcat.store.manifest import Transfer
+from covcat.store.manifest import Transfer, data_files
 from covcat.text import plural
 
 MORE_SPACE = "free some space, or choose another place with --data-dir"
@@ -112,18 +112,21 @@ def _layout(
         placed = extract.inspect(got.path, kind, layout, budget, file.name_encoding)
         return [one.path for one in placed]
 
-    is_state = isinstance(file, GitHubFile) and file.is_state
-    pins_tree = isinstance(file, GitHubFile) and bool(file.tree)
-    has_all = is_state and (pins_tree or bool(_commit_in(served, got)))  # so that litter stays
+    git = file if isinstance(file, GitHubFile) else None
+    is_state = git is not None and git.is_state
+    litter = None  # all of a state of git's stays
+    if git is None or not is_state or not (git.tree or _commit_in(served, got)):
+        before = data_files(build.before.files if build.before else ())
+        litter = set(filter(is_litter, [*(build.listing or ()), *(one.path for one in before)]))
     layout = Layout(
         strip_root=is_state,
         strip=file.strip or 0,
-        keep=(file.keep or "") if isinstance(file, GitHubFile) else "",
+        keep=git.keep or "" if git else "",
         into=served.folder,
         own_folder=served.own_folder,
         exclude=file.exclude,
         nested=file.nested,
-        litter=None if has_all else build.litter,
+        litter=litter,
     )
     if served.unpack == "none":
         layout = replace(layout, strip=_depth(served, got, list_paths(layout)))
@@ -152,11 +155,7 @@ def _commit_in(served: RemoteFile, got: Download) -> str:
 
 
 def _depth(served: RemoteFile, got: Download, paths: Sequence[str]) -> int:
-    """Return how many folders the one file lies in that a host wrapped into a zip.
-
-    Raises:
-        ExtractionError: the zip holds something else.
-    """
+    """Return how many folders the one file lies in that a host wrapped into a zip."""
     names = [path.removeprefix(served.folder) for path in paths]
     if len(names) != 1 or names[0].rpartition("/")[2] != served.name:
         raise ExtractionError(

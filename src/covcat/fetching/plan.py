@@ -38,6 +38,7 @@ class Expected:
 
 
 _PIECE = re.compile(r"\[!?\]?[^\]]*\]|.", re.S)  # of a glob: a class of letters, or one letter
+Action = Literal["keep", "fetch", "ask"]
 Chosen = tuple[RemoteFile, tuple[Selection, ...]]  # a file, and what of its members is wanted
 
 
@@ -72,7 +73,7 @@ class Step:
 
     resource: Resource
     release: Release | None  # None only where a person must act
-    action: Literal["keep", "fetch", "ask"]
+    action: Action
     reason: str
     options: Options = Options()
 
@@ -98,33 +99,29 @@ def make(targets: Iterable[Target], held: LookUp, options: Options) -> Plan:
     unique: dict[tuple[str, str | None], Target] = {}
     for resource, release in targets:
         unique.setdefault((resource.id, release.id if release else None), (resource, release))
-    return Plan(steps=tuple(_step(one, rel, held, options) for one, rel in unique.values()))
-
-
-def _step(resource: Resource, release: Release | None, held: LookUp, options: Options) -> Step:
-    def step(action: str, reason: str) -> Step:
-        return Step(
-            resource=resource,
-            release=release,
-            action=action,  # type: ignore[arg-type]  # the three words below
-            reason=reason,
-            options=options,
+    steps = []
+    for resource, release in unique.values():
+        action, reason = _decide(resource, release, held, options)
+        steps.append(
+            Step(resource=resource, release=release, action=action, reason=reason, options=options)
         )
+    return Plan(steps=tuple(steps))
 
+
+def _decide(
+    resource: Resource, release: Release | None, held: LookUp, options: Options
+) -> tuple[Action, str]:
     try:
         here = held(resource, release) if release else None
     except CovcatError as damage:  # of this release only: the others go on
-        return step("ask", damage.message)
+        return "ask", damage.message
     lacking = _lacking(here, options) if here else "not here yet"
-    if here and not here.is_complete and lacking is None:
-        return step("keep", "here, incomplete as allowed")
     if here and lacking is None:
-        is_part = "the part that was asked for is here"
-        return step("keep", is_part if here.selection else "here and complete")
-    obstacle = refusal(resource, release, options)
-    if obstacle:
-        return step("ask", obstacle.message)
-    return step("fetch", lacking or "")
+        whole = "the part that was asked for is here" if here.selection else "here and complete"
+        return "keep", whole if here.is_complete else "here, incomplete as allowed"
+    if obstacle := refusal(resource, release, options):
+        return "ask", obstacle.message
+    return "fetch", lacking or ""
 
 
 def _lacking(here: Held, options: Options) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from covcat.catalog import selection
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import Listing
 from covcat.digests import PINNED, UNPUBLISHED, WEAK, VerifiedBy
@@ -24,13 +25,11 @@ class Verified:
 
 
 def prove(build: Build, pieces: Sequence[Piece]) -> Verified:
-    """Check all files against every pin.
-
-    Raises:
-        IntegrityError: something is changed, missing, extra, or not verified well enough.
-        ExtractionError: two files would have one path.
-    """
-    name, listing, require = build.name, build.listed, build.options.require
+    """Check all files against every pin."""
+    name, listing, require = build.name, build.listing, build.options.require
+    if listing is not None and build.selections:  # what of it was asked for
+        wants = selection.wanted(build.selections, listing)
+        listing = {path: row for path, row in listing.items() if wants(path)}
     everything = [one for piece in pieces for one in piece.files]
     if both := collision(one.path for one in everything):
         raise ExtractionError(f"`{name}` is refused: `{both[0]}` and `{both[1]}` are one path")
@@ -80,11 +79,7 @@ def _missing(build: Build, listing: Listing | None, files: list[StoredFile]) -> 
 
 
 def _trees(name: str, pieces: Iterable[Piece], is_whole: bool) -> dict[int, str]:
-    """Return, of each state of a repository that came whole, file by file, its tree.
-
-    Raises:
-        IntegrityError: the pinned one is another.
-    """
+    """Return, of each state of a repository that came whole, file by file, its tree."""
     states: dict[int, tuple[GitHubFile, list[StoredFile]]] = {}
     for piece in pieces if is_whole else ():
         file = piece.file
@@ -118,9 +113,6 @@ def _kind(name: str, piece: Piece, listing: Listing | None, *, is_whole: bool) -
     """Return the strongest pin that holds for one file of a release, whatever it unpacked to.
 
     An incomplete state has no tree to compare.
-
-    Raises:
-        IntegrityError: the git tree is another one.
     """
     file, transfer = piece.file, piece.transfer
     pinned_tree = file.tree if isinstance(file, GitHubFile) else None
@@ -139,11 +131,7 @@ def _identity(transfer: Transfer) -> tuple[object, ...]:
 
 
 def _check_same_as_before(name: str, transfer: Transfer, before: Manifest) -> None:
-    """What was recorded at first use must stay as it was.
-
-    Raises:
-        IntegrityError: upstream serves something else today.
-    """
+    """What was recorded at first use must stay as it was."""
     for earlier in before.downloads:
         if _identity(earlier) != _identity(transfer):
             continue

@@ -24,7 +24,7 @@ from covcat.names import is_litter
 from covcat.seal import parse_record
 from covcat.store import manifest
 from covcat.store.folder import MANIFEST
-from covcat.store.manifest import Form, Manifest, Transfer
+from covcat.store.manifest import Form, Manifest
 
 FILE = Path("covcat.lock")
 MAX_BYTES = 1 << 28
@@ -94,13 +94,22 @@ class Lock:
     releases: tuple[LockedRelease, ...]
 
 
-# ---- records -> what is locked -----------------------------------------------------------------
-
-
 def locked(record: Manifest) -> LockedRelease:
     """Say what a release is; the same files give the same words, whenever they were fetched."""
-    files = _of_form(record)
-    downloads = record.downloads if len(record.downloads) <= MOST_ROWS else ()
+    files, downloads = _of_form(record), list[LockedDownload]()
+    for one in record.downloads if len(record.downloads) <= MOST_ROWS else ():
+        is_repacked = one.host == "github" and one.is_archive  # at each request, in other bytes
+        row = LockedDownload(
+            entry=one.entry,
+            url=one.url,
+            name=one.name,
+            verified_by=one.verified_by,
+            sha256=None if is_repacked else one.sha256,
+            md5=None if is_repacked else one.md5,
+            tree=one.tree,
+            by_hand=one.imported_from is not None,
+        )
+        downloads.append(row)
     return LockedRelease(
         id=record.resource,
         release=record.release,
@@ -113,7 +122,7 @@ def locked(record: Manifest) -> LockedRelease:
         total_files=len(files),
         total_bytes=sum(one.bytes for one in record.files if one.path in files),
         files_sha256=_digest(files),
-        downloads=tuple(sorted(map(_download, downloads), key=lambda one: (one.entry, one.name))),
+        downloads=tuple(sorted(downloads, key=lambda one: (one.entry, one.name))),
         files=files if len(files) <= MOST_ROWS else {},
     )
 
@@ -128,23 +137,6 @@ def _digest(files: Mapping[str, str]) -> str:
     """Return the sha256 of the lines that SHA256SUMS has of these files."""
     lines = (manifest.sums_line(path, files[path]) for path in sorted(files))
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _download(one: Transfer) -> LockedDownload:
-    is_repacked = one.host == "github" and one.is_archive  # at each request, in other bytes
-    return LockedDownload(
-        entry=one.entry,
-        url=one.url,
-        name=one.name,
-        verified_by=one.verified_by,
-        sha256=None if is_repacked else one.sha256,
-        md5=None if is_repacked else one.md5,
-        tree=one.tree,
-        by_hand=one.imported_from is not None,
-    )
-
-
-# ---- what differs ------------------------------------------------------------------------------
 
 
 def differences(wanted: LockedRelease, record: Manifest) -> list[str]:
@@ -187,50 +179,30 @@ def _in_words(value: object) -> str:
     return "; ".join(map(str, value)) or "everything" if isinstance(value, tuple) else str(value)
 
 
-def check_as_locked(wanted: LockedRelease, record: Manifest) -> None:
-    """Refuse a release that has just been built, and is not what is locked.
-
-    Raises:
-        IntegrityError: each file that differs, as far as the lock names them.
-    """
-    if lines := differences(wanted, record):
-        raise IntegrityError(
-            f"`{wanted.name}` is not what the lock names",
-            details=lines,
-            hint=f"`covcat fetch {wanted.name}` takes what is offered now; then `covcat lock "
-            f"{wanted.name}` pins that",
-        )
-
-
 def has_less(wanted: LockedRelease, folder: Path) -> bool:
     """Tell if what is here already lacks something of what is locked, which a fetch adds.
 
-    Raises:
-        IntegrityError: it holds more, or something else.
+    A fetch takes nothing away: what holds more, or something else, is an IntegrityError.
     """
     if not (folder / MANIFEST).is_file():
         return False
     record = manifest.load(folder)
     lines = differences(wanted, record)
-    if lines and not _can_grow(wanted, record):
+    here, there = set(record.selection), set(wanted.selection)
+    is_same_form = record.form == wanted.form
+    is_less = here != there or not is_same_form or record.complete < wanted.complete
+    if wanted.files:
+        got = _of_form(record) if is_same_form else {}
+        is_less = got != wanted.files and got.items() <= wanted.files.items()
+    is_part = not there or (bool(here) and here <= there)
+    can_grow = is_less and is_part and (is_same_form or record.form != "files")
+    if lines and not can_grow:
         raise IntegrityError(
             f"`{wanted.name}` is here, and not what the lock names",
             details=lines,
             hint=f"covcat remove {wanted.name}, then the same command again",
         )
     return bool(lines)
-
-
-def _can_grow(wanted: LockedRelease, record: Manifest) -> bool:
-    """Tell if a record is a part of what is locked: a fetch adds to it, and takes nothing away."""
-    here, there = set(record.selection), set(wanted.selection)
-    is_part = not there or (bool(here) and here <= there)
-    if not is_part or (record.form == "files" and wanted.form != "files"):
-        return False
-    got = _of_form(record) if record.form == wanted.form else {}
-    if wanted.files:
-        return got != wanted.files and got.items() <= wanted.files.items()
-    return (here, record.form) != (there, wanted.form) or record.complete < wanted.complete
 
 
 def changes_on_disk(folder: Path, record: Manifest) -> list[str]:
@@ -282,20 +254,13 @@ def catalog_differences(
     return lines
 
 
-# ---- the file ----------------------------------------------------------------------------------
-
-
 def write(path: Path, releases: Iterable[LockedRelease]) -> None:
-    """Write a lock whole or not at all; the same releases always give the same bytes."""
+    """Write a lock whole or not at all; the same releases always give the same bytes.
+
+    Keys are sorted, and each file has a line, so that a diff reads well.
+    """
     if os.path.lexists(path) and not path.is_file():
         raise DiskError(f"`{path}` is there, and no regular file", hint="give another --output")
-    path = path.resolve()  # behind a link lies the file that is meant
-    with disk_errors(f"write the lock `{path}`"):
-        write_file(path, text(releases).encode())
-
-
-def text(releases: Iterable[LockedRelease]) -> str:
-    """Return the lock as JSON: keys sorted, a line for each file, so that a diff reads well."""
     blocks = []
     for one in sorted(releases, key=lambda one: (one.id, one.release)):
         downloads = [
@@ -315,7 +280,10 @@ def text(releases: Iterable[LockedRelease]) -> str:
         keys = sorted(each.name for each in fields(one) if each.name != "missing" or one.missing)
         rows = [f'\n   "{key}": {in_lines.get(key) or _json(getattr(one, key))}' for key in keys]
         blocks.append(f"  {{{','.join(rows)}\n  }}")
-    return '{\n "releases": [\n' + ",\n".join(blocks) + '\n ],\n "schema": "covcat.lock/1"\n}\n'
+    text = '{\n "releases": [\n' + ",\n".join(blocks) + '\n ],\n "schema": "covcat.lock/1"\n}\n'
+    path = path.resolve()  # behind a link lies the file that is meant
+    with disk_errors(f"write the lock `{path}`"):
+        write_file(path, text.encode())
 
 
 def _in_lines(rows: Iterable[str]) -> str:

@@ -148,6 +148,12 @@ def _keys(noun: Any) -> dict[str, Any]:
 _json = json.JSONEncoder(ensure_ascii=False, default=_keys).encode
 
 
+def data_files(files: Iterable[StoredFile]) -> tuple[StoredFile, ...]:
+    """Return the data of a release, without kept archives, by its paths below `files/`."""
+    inside = [one for one in files if one.path.startswith("files/")]
+    return tuple(replace(one, path=one.path.removeprefix("files/")) for one in inside)
+
+
 def sums(manifest: Manifest) -> str:
     """Return what `SHA256SUMS` says of these files."""
     return "".join(sums_line(one.path, one.sha256) for one in manifest.files)
