@@ -3,7 +3,7 @@
 import os
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from urllib.parse import quote, urlsplit
 
 from covcat.archives import extract, rules, writing
@@ -44,47 +44,17 @@ def make_piece(
     """
     file = served.file
     transfer = Transfer(
+        **{one.name: getattr(got, one.name) for one in fields(got) if one.name != "path"},
         host=file.host,
-        url=got.url,
-        final_url=got.final_url,
-        name=got.name,
-        bytes=got.bytes,
-        sha256=got.sha256,
-        md5=got.md5,
-        mirror=got.mirror,
         is_archive=served.unpack != "none",
-        finished_at=got.finished_at,
-        verified_by=got.verified_by,
         entry=served.entry,
         folder=served.folder,
-        imported_from=got.imported_from,
     )
     # Kaggle's zip around a single file: only the final address says it
     path = urlsplit(got.final_url).path
     is_wrapped = isinstance(file, KaggleFile) and path.endswith(f"{quote(served.name)}.zip")
     if served.unpack == "none" and not is_wrapped:
         return _place_plain(build, served, got, transfer)
-    done = _unpack(build, served, got, inside)
-    files = list(done.files)
-    transfer = replace(transfer, is_archive=True, left_out=done.left_out, nested=done.nested)
-    if isinstance(file, GitHubFile) and file.is_state:
-        commit = _commit_in(served, got) or None
-        if file.commit and commit and commit != file.commit:
-            raise IntegrityError(f"`{transfer.url}` is commit `{commit}`: expected {file.commit}")
-        is_whole = not inside and build.lacking is None
-        tree = compare.tree_of(files, file) if is_whole else None
-        transfer = replace(transfer, commit=commit, tree=tree, keep=file.keep)
-    else:  # only git's own archives say a file's git mode
-        files = [replace(one, mode=None) for one in files]
-    if build.options.wants_archives:
-        transfer = replace(transfer, archive=_keep(build, served, got))
-    return Piece(served, transfer, tuple(files))
-
-
-def _unpack(
-    build: Build, served: RemoteFile, got: Download, inside: Sequence[Selection]
-) -> extract.Extracted:
-    file = served.file
     kind = served.unpack if served.unpack != "none" else "zip"
     place = writing.Place(
         folder=build.folder / "files" if build.options.extract else None,
@@ -98,7 +68,20 @@ def _unpack(
     if done.litter:
         what = f"{plural(done.litter, 'file')} of desktops or version control left out"
         build.run.progress.note(f"{got.name}: {what}")
-    return done
+    transfer = replace(transfer, is_archive=True, left_out=done.left_out, nested=done.nested)
+    files = done.files
+    if isinstance(file, GitHubFile) and file.is_state:
+        is_whole = not inside and build.lacking is None
+        commit = _commit_in(served, got) or None
+        if file.commit and commit and commit != file.commit:
+            raise IntegrityError(f"`{transfer.url}` is commit `{commit}`: expected {file.commit}")
+        tree = compare.tree_of(files, file) if is_whole else None
+        transfer = replace(transfer, commit=commit, tree=tree, keep=file.keep)
+    else:  # only git's own archives say a file's git mode
+        files = tuple(replace(one, mode=None) for one in files)
+    if build.options.wants_archives:
+        transfer = replace(transfer, archive=_keep(build, served, got))
+    return Piece(served, transfer, files)
 
 
 def _layout(

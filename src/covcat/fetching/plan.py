@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from covcat.catalog import listing, selection
 from covcat.catalog.entries import Contents, Release, Resource
@@ -14,11 +14,8 @@ from covcat.catalog.selection import Selection, Wants, matches, wanted
 from covcat.download.remote import RemoteFile
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError
 from covcat.hosts.base import alone
+from covcat.store.lockfile import LockedRelease
 from covcat.store.manifest import Held, Manifest
-
-if TYPE_CHECKING:
-    from covcat.store.lockfile import LockedRelease
-
 
 FEW = 100  # files of a repository that are asked for one by one, if only these are wanted
 
@@ -52,10 +49,10 @@ class Options:
     require: Literal["any", "pinned", "host"] = "any"
     by_file: bool = False  # a repository's files one by one, in place of its archive
     selection: Selection | None = None  # None is the whole release
-    locked: "LockedRelease | None" = None  # the result must be exactly this
+    locked: LockedRelease | None = None  # the result must be exactly this
 
     @property
-    def asked(self) -> "tuple[Selection, ...]":
+    def asked(self) -> tuple[Selection, ...]:
         """Return the parts that are asked for; none is the whole release."""
         if self.locked is not None:
             return self.locked.selections

@@ -185,9 +185,7 @@ def _restore(build: Build, checked: Checked) -> Manifest:
 
 
 def _make(
-    build: Build,
-    sound: Sequence[StoredFile],
-    record: Callable[[Build, list[Piece]], Manifest],
+    build: Build, sound: Sequence[StoredFile], record: Callable[[Build, list[Piece]], Manifest]
 ) -> Manifest:
     sources: list[Source] = [partial(from_disk.pieces, sound=sound)]
     return make(build, [*sources, from_hosts.pieces] if build.lacking else sources, record)

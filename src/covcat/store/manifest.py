@@ -235,9 +235,7 @@ def _check_sound(manifest: Manifest) -> None:
 def _damaged(path: Path, cause: str) -> IntegrityError:
     name = f"{path.parent.parent.name}@{path.parent.name}"
     return IntegrityError(
-        f"the manifest of `{name}` is damaged (`{path}`)",
-        cause=cause,
-        hint=way_out(path.parent),
+        f"the manifest of `{name}` is damaged (`{path}`)", cause=cause, hint=way_out(path.parent)
     )
 
 

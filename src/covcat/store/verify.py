@@ -20,13 +20,7 @@ from covcat.errors import IntegrityError, NotFoundError
 from covcat.files import Heard, StoredFile, hashed, what_is
 from covcat.names import history_of, is_litter
 from covcat.progress import Progress, Silent
-from covcat.store.compare import (
-    Findings,
-    against_listing,
-    check_findings,
-    lfs_difference,
-    tree_of,
-)
+from covcat.store.compare import Findings, against_listing, check_findings, lfs_difference, tree_of
 from covcat.store.folder import INDEX, MANIFEST, SUMS
 from covcat.store.manifest import Manifest, data_files, load, sums_agree
 
