@@ -64,10 +64,8 @@ def build(
 ) -> None:
     """Make a release, or more of it than is here, of what `sources` have.
 
-    With `mends` it may replace files of it that were changed on disk.
-
-    Raises:
-        CovcatError: it is not what it should be; what is here already stays as it is.
+    With `mends` it may replace files of it that were changed on disk. After an error what is here
+    is as it was.
     """
     store = run.store
     store.check_free(resource.id, release.id)
@@ -110,9 +108,6 @@ def make(
     """Let each source put in its place what it has, and give the whole its name by one rename.
 
     `record` verifies the pieces. The order is that of a crash: nothing is seen before it is whole.
-
-    Raises:
-        CovcatError: nothing has changed.
     """
     store = build.run.store
     build.waiting.settle(is_whole=False)  # of a try that could not publish

@@ -70,11 +70,9 @@ def unpacked(build: Build, hosts: Hosts) -> list[Piece]:
     known = []
     for one, inside in hosts.choice.inside.items():
         transfer = transfers.get((one.entry, one.folder))
-        if inside or transfer is None or not _is_same(one, transfer):
-            continue
-        is_part = transfer.left_out or any(inner.left_out for inner in transfer.nested)
-        if not is_part and (files := _files_of(one, before, folders)):
-            known.append(Piece(one, transfer, files))
+        if transfer is not None and not inside and _is_same(one, transfer):
+            files = _files_of(one, before, folders)
+            known += [Piece(one, transfer, files)] if files else []
     record = replace(before, files=tuple(file for one in known for file in one.files), missing=())
     damaged = set(verify.checked(build.here, record, build.run.progress).damaged)
     found = [one for one in known if damaged.isdisjoint(file.path for file in one.files)]
@@ -103,7 +101,9 @@ def _files_of(
 
 
 def _is_same(one: RemoteFile, transfer: Transfer) -> bool:
-    """Tell if digests say that the host serves what it served then."""
+    """Tell if all of an archive was unpacked, and digests say that the host still serves that."""
+    if transfer.left_out or any(inner.left_out for inner in transfer.nested):
+        return False
     recorded = {"sha256": transfer.sha256, "md5": transfer.md5}
     pairs = [(recorded.get(digest.kind), digest.value) for digest in one.digests]
     known = [(had, value) for had, value in pairs if had is not None]

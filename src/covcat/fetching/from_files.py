@@ -31,13 +31,7 @@ from covcat.text import plural
 
 
 def pieces(build: Build, hosts: Hosts, *, paths: Sequence[Path]) -> list[Piece]:
-    """Put what was given in its places.
-
-    Raises:
-        NotFoundError: a path is not there.
-        IntegrityError: it is not the release, or less than is here; what differs is named.
-        ExtractionError: an archive is damaged or unsafe.
-    """
+    """Put what was given in its places."""
     sources = [brought.look_at(path, build.run.store) for path in paths]
     brought.say_what_is_left_out(build, sources)
     if build.listing is not None:
@@ -298,9 +292,8 @@ def _as_it_is(build: Build, source: GivenPath) -> list[Piece]:
         return [_verified(build, alone(file, archive.name), archive)]
     if source.is_folder and files and not file.is_set:
         return [_take_folder(build, source, alone(file, source.name))]
-    found = [one_of(file, name, id="", size=None) for name, _ in source.files]
-    pairs = zip(found, source.files, strict=True)
-    return [_verified(build, served, path) for served, (_, path) in pairs]
+    every = [(one_of(file, name, id="", size=None), path) for name, path in source.files]
+    return [_verified(build, served, path) for served, path in every]
 
 
 def _check_safe_names(source: GivenPath) -> None:

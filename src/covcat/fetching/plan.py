@@ -226,22 +226,21 @@ def named(files: tuple[AnyFile, ...]) -> list[RemoteFile] | None:
 
 
 def chosen(
-    served: Iterable[RemoteFile], selections: Sequence[Selection], paths: Collection[str] | None
+    served: Sequence[RemoteFile], selections: Sequence[Selection], paths: Collection[str] | None
 ) -> list[Chosen]:
     """Return which files have to come, and what of those that are archives is wanted.
 
     `paths` are those of the release's listing. Where there is none, an archive can be chosen by
     its own name, and a sample is one of archives, if there are several.
     """
-    everything_served = list(served)
     if not selections:
-        return [(one, ()) for one in everything_served]
-    is_by_name = paths is None and len(everything_served) > 1
-    names = [one.path for one in everything_served]
+        return [(one, ()) for one in served]
+    is_by_name = paths is None and len(served) > 1
+    names = [one.path for one in served]
     wants = wanted(selections, names if is_by_name else paths or names)
-    archives = {one.path for one in everything_served if one.unpack != "none"}
+    archives = {one.path for one in served if one.unpack != "none"}
     found: list[Chosen] = []
-    for one in everything_served:
+    for one in served:
         if one.unpack == "none":
             is_in = wants(one.path if is_by_name else one.folder + one.name)
             found += [(one, ())] if is_in else []

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from covcat.catalog import selection
 from covcat.catalog.files import GitHubFile
@@ -67,14 +68,12 @@ def _missing(build: Build, listing: Listing | None, files: list[StoredFile]) -> 
     """Compare with the listing, if there is one; return what is missing and may be."""
     if listing is None:
         return ()
-    found = compare.against_listing(files, listing)
-    hint = None
+    found, hint = compare.against_listing(files, listing), None
     if found.missing and not (found.changed or found.extra):
         hint = f"covcat fetch {build.name} --allow-missing keeps what did come"
     missing = found.missing if build.options.allow_missing else ()
-    if missing:
-        found = replace(found, missing=())
-    compare.check_findings(found, f"`{build.name}` is not what is pinned", hint)
+    left = replace(found, missing=()) if missing else found
+    compare.check_findings(left, f"`{build.name}` is not what is pinned", hint)
     return missing
 
 
@@ -126,14 +125,13 @@ def _kind(name: str, piece: Piece, listing: Listing | None, *, is_whole: bool) -
     return weakest
 
 
-def _identity(transfer: Transfer) -> tuple[object, ...]:
-    return (transfer.url, transfer.entry, transfer.folder, transfer.name, transfer.is_archive)
+_IDENTITY = attrgetter("url", "entry", "folder", "name", "is_archive")  # of a transfer
 
 
 def _check_same_as_before(name: str, transfer: Transfer, before: Manifest) -> None:
     """What was recorded at first use must stay as it was."""
     for earlier in before.downloads:
-        if _identity(earlier) != _identity(transfer):
+        if _IDENTITY(earlier) != _IDENTITY(transfer):
             continue
         is_state = transfer.host == "github" and transfer.is_archive  # made anew for each request
         kind = "git tree" if is_state else "sha256"

@@ -128,9 +128,6 @@ def adopt(step: Step, run: Run, paths: Sequence[Path]) -> Path:
     """Make a release of what a person downloaded, and of what is here of it.
 
     What is here and complete stays as it is.
-
-    Raises:
-        CovcatError: it is not the release, or the disk refuses.
     """
     run.store.prepare()
     run.store.sweep()

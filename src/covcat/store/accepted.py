@@ -29,11 +29,7 @@ class Accepted:
 
 
 def accepted(store: Store) -> list[Accepted]:
-    """Return all that was accepted in a data folder, oldest first.
-
-    Raises:
-        IntegrityError: the record is damaged, or of a newer covcat.
-    """
+    """Return all that was accepted in a data folder, oldest first."""
     path = place(store)
     try:
         if not os.path.lexists(path):
@@ -62,12 +58,7 @@ def last(found: list[Accepted], resource: Resource) -> Accepted | None:
 
 
 def accept(store: Store, resource: Resource) -> Accepted:
-    """Record that the terms, as they are known today, are accepted; once is enough.
-
-    Raises:
-        DiskError: the record cannot be written; then the one before stays.
-        IntegrityError: the record that is there is damaged.
-    """
+    """Record that the terms, as they are known today, are accepted; once is enough."""
     store.prepare()
     with store.lock("accepted"):
         found = accepted(store)

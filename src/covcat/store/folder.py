@@ -67,11 +67,7 @@ class Store:
         return self.folder / resource_id / release_id
 
     def releases(self) -> list[tuple[str, str, Path]]:
-        """Return (resource id, release id, folder) of all that is here, by name.
-
-        Raises:
-            DiskError: the folder is there and cannot be looked into.
-        """
+        """Return (resource id, release id, folder) of all that is here, by name."""
         with disk_errors(f"use the data folder `{self.folder}`"):
             try:
                 os.scandir(self.folder).close()
@@ -90,11 +86,7 @@ class Store:
         return []
 
     def prepare(self) -> None:
-        """Make the data folder and covcat's private folders in it.
-
-        Raises:
-            DiskError: it cannot be made or written to, or anybody may write to it.
-        """
+        """Make the data folder and covcat's private folders in it."""
         with disk_errors(f"use the data folder `{self.folder}`"):
             make_folder(self.folder)
             mode = self.folder.stat().st_mode
@@ -183,10 +175,9 @@ class Store:
     @property
     def has_litter(self) -> bool:
         """True if a run that was killed, or one that lives, has something in staging."""
-        try:
+        with suppress(OSError):
             return any(True for _ in self.staging.iterdir())
-        except OSError:
-            return False
+        return False
 
     def closing(self) -> list[Path]:
         """Return the folders of waiting files whose release is, or was, just being published."""
@@ -239,11 +230,7 @@ class Store:
         return free_bytes(self.folder)
 
     def check_free(self, resource_id: str, release_id: str) -> None:
-        """Refuse to replace what covcat did not make.
-
-        Raises:
-            DiskError: something without a manifest has the release's name, or a link its parent's.
-        """
+        """Refuse a release whose name is taken by what has no manifest, or by a link."""
         final = self.release(resource_id, release_id)
         strange = final.parent.is_symlink() or final.is_symlink()
         if strange or (final.exists() and not (final / MANIFEST).is_file()):
@@ -272,11 +259,7 @@ class Store:
 
 
 def check_outside(data: Path, target: Path, hint: str = OTHER) -> None:
-    """Refuse a target that would change what is in a data folder, or a release anywhere.
-
-    Raises:
-        UsageError: it would be a part of a release, or be taken for one.
-    """
+    """Refuse a target that would change what is in a data folder, or a release anywhere."""
     with disk_errors(f"look at `{target}`"):
         top = Path(os.path.realpath(data))
         beside = Path(os.path.realpath(target.absolute().parent)) / target.name

@@ -194,12 +194,7 @@ def load(folder: Path) -> Manifest:
 
 
 def raw(folder: Path) -> bytes:
-    """Return the record of a release folder as it lies there.
-
-    Raises:
-        IntegrityError: it is gone, or no regular file.
-        DiskError: this user may not read it.
-    """
+    """Return the record of a release folder as it lies there."""
     with _errors(folder / MANIFEST), opened(folder / MANIFEST) as stream:
         return stream.read(MAX_BYTES)
 
@@ -247,12 +242,7 @@ def way_out(folder: Path) -> str:
 
 
 def held(folder: Path) -> Held | None:
-    """Return what a release folder holds, or None if there is none.
-
-    Raises:
-        IntegrityError: files that it records are missing, or of another size.
-        DiskError: this user may not look into it.
-    """
+    """Return what a release folder holds, or None if there is none."""
     if not (folder / MANIFEST).is_file():
         return None
     manifest = load(folder)

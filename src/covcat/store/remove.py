@@ -68,13 +68,7 @@ def known(store: Store) -> list[tuple[str, str]]:
 
 
 def look(store: Store, resource_id: str, release_id: str, *, partial: bool = False) -> Removal:
-    """Say what would be deleted, with `partial` only of the files that wait.
-
-    Raises:
-        NotFoundError: there is nothing.
-        DiskError: there is something that covcat did not put there.
-        IntegrityError: the record is damaged, so that nobody knows what covcat put there.
-    """
+    """Say what would be deleted, with `partial` only of the files that wait."""
     final, folder = store.release(resource_id, release_id), None
     if not partial and (os.path.lexists(final) or final.parent.is_symlink()):
         store.check_free(resource_id, release_id)
@@ -140,11 +134,7 @@ def _measured(path: Path) -> tuple[int, int, float]:
 
 
 def remove(store: Store, what: Removal, *, partial: bool = False) -> Removal:
-    """Delete a release; its lock is the caller's. Looks again: a run may have changed it.
-
-    Raises:
-        CovcatError: as `look`, or the disk refuses.
-    """
+    """Delete a release; its lock is the caller's. Looks again: a run may have changed it."""
     what = look(store, what.id, what.release, partial=partial)
     for folder in (what.folder, *what.waiting):
         if folder is not None:
@@ -221,11 +211,7 @@ def _is_held(store: Store, name: str) -> bool:
 
 
 def dropped(store: Store, one: Leftover) -> bool:
-    """Delete it, unless a run took it up meanwhile; say if it was deleted.
-
-    Raises:
-        CovcatError: the disk refuses, or a release is not as recorded.
-    """
+    """Delete it, unless a run took it up meanwhile; say if it was deleted."""
     if one.kind == "part":
         return Parts(store.parts).drop_free(one.path)
     with store.lock_at_once(one.name) as is_mine:

@@ -172,11 +172,7 @@ def present(folder: Path) -> set[str]:
 
 
 def against_catalog(record: Manifest, release: Release, listing: Listing | None) -> None:
-    """Compare a record with what the catalog pins, so that an altered manifest is no proof.
-
-    Raises:
-        IntegrityError: the record names other files, digests or another tree.
-    """
+    """Compare a record with what the catalog pins, so that an altered manifest is no proof."""
     differs = f"the manifest of `{record.resource}@{record.release}` differs from the catalog"
     _downloads_against_catalog(differs, record, release)
     if record.form == "archives":
