@@ -9,6 +9,7 @@ import pytest
 from makers.archives import COMMIT
 from makers.releases import git_rows
 from makers.runs import here
+from makers.said import check_said
 from servers.hosts import FOR_EVER, World
 
 from covcat import hosts
@@ -113,8 +114,7 @@ def test_a_wrong_file_is_named_and_only_it_is_asked_for_again(covcat, repository
     pinned(shelf)
     repository.faults.corrupt(RAW, f"/a/set/{COMMIT}/images/two.png")
     ran = covcat("fetch", "set", "--by-file", mirror=repository.url)
-    assert ran.code == 5
-    assert "`images/two.png` is not the pinned file: sha256 expected " in ran.err
+    check_said(ran, 5, "`images/two.png` is not the pinned file: sha256 expected ")
     repository.faults.clear()
     before = len(repository.asked(RAW))
     assert here(covcat("fetch", "set", "--by-file", mirror=repository.url)) == FILES
@@ -123,8 +123,7 @@ def test_a_wrong_file_is_named_and_only_it_is_asked_for_again(covcat, repository
 
 def test_the_api_says_the_sizes_that_a_listing_lacks(covcat, repository, shelf) -> None:
     pinned(shelf, unknown={"images/two.png"})
-    ran = covcat("fetch", "set", "--by-file", mirror=repository.url)
-    assert ran.code == 0, ran.err
+    assert covcat("fetch", "set", "--by-file", mirror=repository.url).code == 0
     assert [one["verified_by"] for one in record()["files"] if "two" in one["path"]] == ["git-blob"]
 
 
@@ -148,15 +147,13 @@ def test_links_and_other_repositories_are_refused(covcat, world, shelf, kind, ta
     world.github.add("a/set", COMMIT, FILES, branch="main", **{kind: {"elsewhere": target}})
     moving(shelf)
     ran = covcat("fetch", "set", "--by-file", mirror=world.url)
-    assert ran.code == 5
-    assert "the repository holds `elsewhere`, which is a link or another repository" in ran.err
+    check_said(ran, 5, "the repository holds `elsewhere`, which is a link or another repository")
 
 
 def test_a_listing_of_another_tree_is_refused(covcat, repository, shelf) -> None:
     pinned(shelf, tree="1" * 40)
     ran = covcat("fetch", "set", "--by-file", mirror=repository.url)
-    assert ran.code == 5
-    assert f"git tree expected {'1' * 40}, got " in ran.err
+    check_said(ran, 5, f"git tree expected {'1' * 40}, got ")
 
 
 def test_few_files_of_many_come_without_the_archive(covcat, repository, shelf) -> None:
@@ -269,14 +266,12 @@ def test_a_file_of_unknown_size_is_compared_though_the_api_says_nothing(
     tree = f"https://api.github.com/repos/a/set/git/trees/{COMMIT}"
     repository.web.add(tree, b'{"tree": [], "truncated": false}', "application/json")
     fetch = ("fetch", "set", "--include", "images/two.png", "--require", require)
-    right = covcat(*fetch, mirror=repository.url)
-    assert right.code == 0, right.err
+    assert covcat(*fetch, mirror=repository.url).code == 0
     assert [one["verified_by"] for one in record()["files"]] == ["git-blob"]
     shutil.rmtree("covcat-data")
     repository.faults.corrupt(RAW, f"/a/set/{COMMIT}/images/two.png")
     wrong = covcat(*fetch, mirror=repository.url)
-    assert wrong.code == 5
-    assert "changed: images/two.png: git blob expected " in wrong.err
+    check_said(wrong, 5, "changed: images/two.png: git blob expected ")
     assert not Path("covcat-data/set").exists()
 
 
@@ -296,9 +291,7 @@ def test_an_edited_manifest_does_not_pass_a_changed_file_for_one_of_git_lfs(
     path.write_text(json.dumps(document))
     lines = [f"{row['sha256']}  {row['path']}\n" for row in document["files"]]
     (folder.parent / "SHA256SUMS").write_text("".join(lines))
-    ran = covcat("verify", "set", mirror=None)
-    assert ran.code == 5
-    assert "README.md" in ran.err
+    check_said(covcat("verify", "set", mirror=None), 5, "README.md")
 
 
 def test_a_tree_goes_into_a_folder_of_the_release_too(covcat, repository, shelf) -> None:
@@ -322,8 +315,7 @@ releases:
 
 def test_a_part_and_then_the_whole_of_a_branch_are_no_change(covcat, repository, shelf) -> None:
     moving(shelf)
-    part = covcat("fetch", "set", "--include", "*.csv", mirror=repository.url)
-    assert part.code == 0, part.err
+    assert covcat("fetch", "set", "--include", "*.csv", mirror=repository.url).code == 0
     assert here(covcat("fetch", "set", mirror=repository.url)) == FILES
 
 
@@ -343,8 +335,7 @@ releases:
     )
     options = ["--include", "*.png", "--require", "pinned"]
     ran = covcat("fetch", "set", *options, mirror=repository.url)
-    assert ran.code == 5
-    assert "--require pinned asks for more" in ran.err
+    check_said(ran, 5, "--require pinned asks for more")
     assert not Path("covcat-data/set").exists()
 
 

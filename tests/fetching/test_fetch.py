@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from makers.archives import COMMIT, REPOSITORY, git_zip, tar_of, zip_of
 from makers.runs import tree_on_disk
+from makers.said import check_said
 from servers.server import Answer
 
 DATA = Path("covcat-data")
@@ -94,8 +95,7 @@ def test_the_test_catalogs_own_cohen_replaces_the_packaged_one(covcat, shelf, se
 def test_only_the_kept_folder_is_written_and_its_tree_is_checked(covcat, shelf, server) -> None:
     tree = shelf.add_repository(keep="images/")
     server.serve_repository(git_zip(REPOSITORY))
-    ran = covcat("fetch", "set")
-    assert ran.code == 0, ran.err
+    assert covcat("fetch", "set").code == 0
     assert sorted(tree_on_disk(FILES)) == ["images/one.png", "images/two.png"]
     record = json.loads((FILES.parent / "manifest.json").read_text())
     assert record["downloads"][0]["tree"] == tree
@@ -109,9 +109,7 @@ def test_only_the_kept_folder_is_written_and_its_tree_is_checked(covcat, shelf, 
 def test_another_tree_is_refused_even_if_every_listed_file_is_right(covcat, shelf, server) -> None:
     shelf.add_repository(tree="f" * 40)
     server.serve_repository(git_zip(REPOSITORY))
-    ran = covcat("fetch", "set")
-    assert ran.code == 5
-    assert f"git tree expected {'f' * 40}, got" in ran.err
+    check_said(covcat("fetch", "set"), 5, f"git tree expected {'f' * 40}, got")
     assert nothing_is_left()
 
 
@@ -180,8 +178,7 @@ def test_keep_archives_after_the_fact_builds_the_release_anew(covcat, shelf, ser
     shelf.add_repository()
     server.serve_repository(git_zip(REPOSITORY))
     covcat("fetch", "set")
-    ran = covcat("fetch", "set", "--keep-archives")
-    assert ran.code == 0, ran.err
+    assert covcat("fetch", "set", "--keep-archives").code == 0
     assert (DATA / "set" / "1" / "archives" / f"set-{COMMIT}.zip").is_file()
     assert tree_on_disk(FILES) == REPOSITORY
     assert "archives/" in (DATA / "set" / "1" / "SHA256SUMS").read_text()
@@ -210,8 +207,7 @@ def test_a_branch_is_recorded_at_first_use(covcat, shelf, server) -> None:
     moved = {**REPOSITORY, "README.md": b"moved on"}
     server.serve(path, Answer(git_zip(moved), has_length=False))
     ran = covcat("fetch", "set", "--keep-archives")
-    assert ran.code == 5
-    assert "has changed upstream: git tree expected" in ran.err
+    check_said(ran, 5, "has changed upstream: git tree expected")
     assert tree_on_disk(DATA / "set" / "latest" / "files") == REPOSITORY
     assert covcat("fetch", "set", "--require", "pinned", "--keep-archives").code == 5
 
@@ -241,8 +237,7 @@ def test_a_damaged_manifest_does_not_stop_the_others(covcat, shelf, server) -> N
 
 
 def test_failures_of_one_kind_keep_their_code(covcat) -> None:
-    ran = covcat("fetch", "radiopaedia", "eurorad")
-    assert ran.code == 7
+    assert covcat("fetch", "radiopaedia", "eurorad").code == 7
 
 
 def test_filters_choose_what_is_fetched(covcat, shelf, server) -> None:
@@ -343,9 +338,7 @@ def test_a_kept_archive_that_changed_on_disk_is_not_used(covcat, shelf, server) 
     server.serve("/data.example.org/a.zip", Answer(zip_of({"a": b"a"})))
     covcat("fetch", "plain", "--no-extract")
     (DATA / "plain/1/archives/a.zip").write_bytes(zip_of({"a": b"b"}))
-    ran = covcat("fetch", "plain")
-    assert ran.code == 5
-    assert "changed on disk: sha256 expected" in ran.err
+    check_said(covcat("fetch", "plain"), 5, "changed on disk: sha256 expected")
     assert not (DATA / "plain/1/files").exists()
 
 
@@ -364,9 +357,7 @@ def test_what_is_here_without_a_pin_does_not_pass_require(covcat, shelf, server)
     shelf.add_web("plain", "table.csv")
     server.serve("/data.example.org/table.csv", Answer(b"table"))
     assert covcat("fetch", "plain").code == 0
-    ran = covcat("fetch", "plain", "--require", "pinned")
-    assert ran.code == 5
-    assert "is not pinned whole" in ran.err
+    check_said(covcat("fetch", "plain", "--require", "pinned"), 5, "is not pinned whole")
 
 
 def test_a_bomb_stops_at_the_free_space(covcat, shelf, server, monkeypatch) -> None:
@@ -472,8 +463,7 @@ releases:
 """,
     )
     ran = covcat("catalog", "check", str(shelf.folder))
-    assert ran.code == 5
-    assert "a pinned tree is that of all its files" in ran.err
+    check_said(ran, 5, "a pinned tree is that of all its files")
 
 
 def test_what_is_here_is_not_lost_because_upstream_has_less_now(covcat, shelf, server) -> None:
@@ -483,7 +473,6 @@ def test_what_is_here_is_not_lost_because_upstream_has_less_now(covcat, shelf, s
     assert covcat("fetch", "set", "--allow-missing").code == 0
     server.serve_repository(git_zip({path: some[path] for path in list(some)[:1]}))
     ran = covcat("fetch", "set", "--allow-missing", "--keep-archives")
-    assert ran.code == 5
-    assert "what came of `set@1` lacks 2 files of what is here" in ran.err
+    check_said(ran, 5, "what came of `set@1` lacks 2 files of what is here")
     assert covcat("path", "set").code == 0
     assert len(list(Path("covcat-data/set/1/files").rglob("*.*"))) == len(some)

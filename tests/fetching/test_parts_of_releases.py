@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from makers.archives import COMMIT, REPOSITORY, git_zip, zip_of
+from makers.said import check_said
 
 from covcat.catalog.selection import Selection
 from covcat.text import format_size
@@ -108,19 +109,16 @@ def test_only_the_archives_that_may_hold_it_are_asked_for(
 def test_a_part_that_holds_nothing_is_not_found(covcat, served, shelf, entry: str) -> None:
     shelf.add("set", entry)
     ran = covcat("fetch", "set", "--include", "nothing/*.png", mirror=served.url)
-    assert ran.code == 3
-    assert "no file of `set@1` is one of '--include=nothing/*.png'" in ran.err
+    check_said(ran, 3, "no file of `set@1` is one of '--include=nothing/*.png'")
     assert not Path("covcat-data/set").exists()
 
 
 def test_what_no_listed_path_matches_is_not_asked_for(covcat, shelf, world) -> None:
     shelf.add_repository()
     world.github.add("test/set", COMMIT, REPOSITORY)
-    ran = covcat("fetch", "set", "--include", "*.nosuch", mirror=world.url)
-    assert ran.code == 3
+    assert covcat("fetch", "set", "--include", "*.nosuch", mirror=world.url).code == 3
     assert world.requests == []
-    ran = covcat("fetch", "sample", "--include", "*.nosuch")
-    assert ran.code == 3
+    assert covcat("fetch", "sample", "--include", "*.nosuch").code == 3
     assert covcat("status", "--json").document["data"]["here"] == []
 
 
@@ -166,8 +164,7 @@ def test_parts_add_up_and_the_whole_replaces_them(covcat, served, shelf) -> None
 def test_a_part_of_a_pinned_release_is_checked_by_its_listing(covcat, shelf, server) -> None:
     shelf.add_repository()
     server.serve_repository(git_zip(REPOSITORY))
-    ran = covcat("fetch", "set", "--include", "images/*", "--no-extract")
-    assert ran.code == 0, ran.err
+    assert covcat("fetch", "set", "--include", "images/*", "--no-extract").code == 0
 
 
 @pytest.mark.parametrize(
@@ -231,8 +228,7 @@ def test_what_is_no_selection_is_refused(text: str) -> None:
 
 def test_a_further_part_that_holds_nothing_is_not_found_either(covcat) -> None:
     assert covcat("fetch", "sample", "--include", "LICENSE").code == 0
-    ran = covcat("fetch", "sample", "--include", "nope")
-    assert ran.code == 3
+    assert covcat("fetch", "sample", "--include", "nope").code == 3
     assert "a part: --include=LICENSE\t" in covcat("status").out
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from makers.archives import COMMIT, REPOSITORY, git_zip, zip_of
 from makers.runs import tree_on_disk
+from makers.said import check_said
 from servers.server import Answer
 
 from covcat.store import folder as stores
@@ -115,9 +116,7 @@ def test_what_is_another_upstream_is_refused_and_nothing_changes(fetched, server
     harm()
     before = tree_on_disk(RELEASE)
     server.serve(f"{RAW}/README.md", Answer(b"# a synthetic repositorY\n"))
-    ran = fetched("verify", "--repair")
-    assert ran.code == 5
-    assert "`README.md` is not the pinned file" in ran.err
+    check_said(fetched("verify", "--repair"), 5, "`README.md` is not the pinned file")
     assert tree_on_disk(RELEASE) == before
 
 
@@ -142,8 +141,7 @@ def test_links_and_folders_in_the_place_of_files_are_replaced(fetched, as_what, 
         (RELEASE / "files/scripts").write_bytes(b"")  # an extra file: it stays
         assert fetched("verify", "--repair").code == 8
         (RELEASE / "files/scripts").unlink()
-    ran = fetched("verify", "--repair")
-    assert ran.code == 0, ran.err
+    assert fetched("verify", "--repair").code == 0
     assert (tree_on_disk(RELEASE), victim.read_bytes()) == (before, b"mine")
 
 
@@ -153,8 +151,7 @@ def test_a_kept_archive_is_opened_again_without_any_network(covcat, shelf, serve
     assert covcat("fetch", "set", "--keep-archives", "-q").code == 0
     before = tree_on_disk(RELEASE)
     harm()
-    ran = covcat("verify", "--repair", "--offline")
-    assert ran.code == 0, ran.err
+    assert covcat("verify", "--repair", "--offline").code == 0
     assert tree_on_disk(RELEASE) == before
 
 
@@ -169,8 +166,7 @@ def test_a_damaged_archive_of_a_repository_comes_again_if_its_tree_is_the_same(
     reordered = dict(reversed(REPOSITORY.items()))  # packed anew: other bytes, the same tree
     server.serve_repository(git_zip(reordered))
     assert covcat("verify").code == 5
-    ran = covcat("verify", "--repair")
-    assert ran.code == 0, ran.err
+    assert covcat("verify", "--repair").code == 0
     assert archive.read_bytes() == git_zip(reordered)
     assert covcat("verify").code == 0
 
@@ -214,8 +210,7 @@ def three(covcat, shelf, server):
 def test_only_the_download_that_holds_a_file_comes_again(three, server, path, needs) -> None:
     before = tree_on_disk(RELEASE)
     (RELEASE / "files" / path).write_bytes(b"?")
-    ran = three("verify", "set", "--repair")
-    assert ran.code == 0, ran.err
+    assert three("verify", "set", "--repair").code == 0
     assert asked(server) == [f"/data.example.org/{needs}"]
     assert tree_on_disk(RELEASE) == before
 
@@ -225,8 +220,7 @@ def test_what_nobody_pins_must_be_what_was_recorded(three, server) -> None:
     before = tree_on_disk(RELEASE)
     server.serve("/data.example.org/a.zip", Answer(zip_of({"x [1].csv": b"0", "y.csv": b"9"})))
     ran = three("verify", "--repair")
-    assert ran.code == 5
-    assert "`files/a/y.csv` of `set@1` is another one upstream: sha256 expected" in ran.err
+    check_said(ran, 5, "`files/a/y.csv` of `set@1` is another one upstream: sha256 expected")
     assert tree_on_disk(RELEASE) == before
     server.serve("/data.example.org/a.zip", Answer(zip_of({"x [1].csv": b"0", "y.csv": b"1"})))
     assert three("verify", "--repair").code == 0  # the wrong one does not wait for the next try
@@ -277,8 +271,7 @@ releases:
     server.serve(api, Answer(json.dumps({"tree": rows}).encode()))
     server.serve(f"{RAW}/README.md", Answer(REPOSITORY["README.md"]))
     README.unlink()
-    ran = covcat("verify", "--repair")
-    assert ran.code == 0, ran.err
+    assert covcat("verify", "--repair").code == 0
     assert tree_on_disk(RELEASE) == before
 
 
@@ -374,8 +367,7 @@ def test_changed_sums_are_written_anew(fetched, server) -> None:
     before = tree_on_disk(RELEASE)
     (RELEASE / "SHA256SUMS").write_text("nothing\n")
     assert "SHA256SUMS: not as recorded" in fetched("verify").err
-    ran = fetched("verify", "--repair")
-    assert ran.code == 0, ran.err
+    assert fetched("verify", "--repair").code == 0
     assert (tree_on_disk(RELEASE), asked(server)) == (before, [])
 
 
@@ -383,8 +375,7 @@ def test_without_a_listing_a_damaged_manifest_needs_a_new_fetch(three) -> None:
     (RELEASE / "manifest.json").write_text("{")
     before = tree_on_disk(RELEASE)
     ran = three("verify", "--repair")
-    assert ran.code == 5
-    assert "hint: mv covcat-data/set/1 set-1.damaged && covcat fetch set@1" in ran.err
+    check_said(ran, 5, "hint: mv covcat-data/set/1 set-1.damaged && covcat fetch set@1")
     assert tree_on_disk(RELEASE) == before
 
 
@@ -392,9 +383,7 @@ def test_a_manifest_of_a_newer_covcat_is_not_repaired(fetched) -> None:
     manifest = RELEASE / "manifest.json"
     manifest.write_text(manifest.read_text().replace("covcat.manifest/1", "covcat.manifest/2"))
     before = tree_on_disk(RELEASE)
-    ran = fetched("verify", "--repair")
-    assert ran.code == 5
-    assert "made by a newer covcat" in ran.err
+    check_said(fetched("verify", "--repair"), 5, "made by a newer covcat")
     assert tree_on_disk(RELEASE) == before
 
 
@@ -449,15 +438,13 @@ def older(covcat, shelf, server, monkeypatch):
 def test_recorded_litter_is_mended_and_kept(older, command: list[str]) -> None:
     if command[0] == "verify":
         (RELEASE / "files/__MACOSX/._a.txt").unlink()
-    ran = older(*command)
-    assert ran.code == 0, ran.err
+    assert older(*command).code == 0
     assert (RELEASE / "files/__MACOSX/._a.txt").read_bytes() == b"j"
     assert older("verify").code == 0
 
 
 def test_a_lock_of_a_release_with_litter_gets_the_same_without(older) -> None:
     assert older("remove", "set", "--yes").code == 0
-    ran = older("fetch", "--locked")
-    assert ran.code == 0, ran.err
+    assert older("fetch", "--locked").code == 0
     assert list(tree_on_disk(RELEASE / "files")) == ["a.txt"]
     assert older("lock", "--check").code == 0

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from makers.archives import COMMIT, REPOSITORY, git_zip
 from makers.runs import tree_on_disk
+from makers.said import check_said
 from servers.server import Answer
 
 from covcat import files
@@ -185,15 +186,12 @@ def test_a_folder_that_anybody_may_write_to_is_refused(tmp_path: Path) -> None:
 def test_a_data_folder_that_is_a_file_is_a_disk_error(covcat, tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("not a folder")
     ran = covcat("fetch", "sample", "--data-dir", str(tmp_path / name))
-    assert ran.code == 8
-    assert f"error: cannot use the data folder `{tmp_path / name}`" in ran.err
+    check_said(ran, 8, f"error: cannot use the data folder `{tmp_path / name}`")
 
 
 def test_too_little_space_is_said_before_the_first_byte(covcat, server, monkeypatch) -> None:
     monkeypatch.setattr(Store, "free_bytes", lambda self: 1_000_000)
-    ran = covcat("fetch", "figure1")
-    assert ran.code == 8
-    assert "expected 14,922,683 bytes, got 1,000,000" in ran.err
+    check_said(covcat("fetch", "figure1"), 8, "expected 14,922,683 bytes, got 1,000,000")
     assert not server.requests
 
 
@@ -315,8 +313,7 @@ def test_a_killed_fetch_is_swept_by_the_next_one(shelf, server, covcat) -> None:
     assert subprocess.run(command, capture_output=True, check=False).returncode == -9
     assert len(os.listdir("covcat-data/.covcat/staging")) == 1
     assert not Path("covcat-data/set").exists()
-    ran = covcat("fetch", "set")
-    assert ran.code == 0, ran.err
+    assert covcat("fetch", "set").code == 0
     assert os.listdir("covcat-data/.covcat/staging") == []
     assert tree_on_disk(Path("covcat-data/set/1/files")) == REPOSITORY
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from makers.archives import REPOSITORY, git_zip
 from makers.runs import tree_on_disk
+from makers.said import check_said
 from servers.server import Answer
 
 from covcat.store import lockfile
@@ -102,8 +103,7 @@ def test_what_is_not_here_is_not_locked(covcat, fetched) -> None:
 
 def test_a_file_that_is_no_lock_is_not_overwritten(covcat, fetched) -> None:
     Path("notes.txt").write_text("mine")
-    ran = covcat("lock", "--output", "notes.txt")
-    assert ran.code == 5
+    assert covcat("lock", "--output", "notes.txt").code == 5
     assert Path("notes.txt").read_text() == "mine"
 
 
@@ -115,8 +115,7 @@ def test_a_lock_that_cannot_be_written_leaves_the_old_one(covcat, fetched, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    ran = covcat("lock")
-    assert ran.code == 8
+    assert covcat("lock").code == 8
     assert LOCK.read_bytes() == before
     assert not list(Path().glob(".covcat.lock*"))
 
@@ -128,8 +127,7 @@ def test_a_locked_fetch_gives_the_same_bytes_in_another_folder(covcat, fetched) 
     before = tree_on_disk(DATA / "set/1/files"), tree_on_disk(DATA / "table/1/files")
     covcat("lock")
     elsewhere()
-    ran = covcat("fetch", "--locked")
-    assert ran.code == 0, ran.err
+    assert covcat("fetch", "--locked").code == 0
     assert (tree_on_disk(DATA / "set/1/files"), tree_on_disk(DATA / "table/1/files")) == before
     assert covcat("lock", "--check").code == 0
 
@@ -220,8 +218,7 @@ def test_parts_of_a_release_are_locked_together(covcat, shelf, server) -> None:
     assert "nothing to do" in covcat("fetch", "--locked").err
     assert covcat("fetch", "set").code == 0
     ran = covcat("fetch", "--locked")  # more is here than the lock names
-    assert ran.code == 5
-    assert "extra: files/images/two.png" in ran.err
+    check_said(ran, 5, "extra: files/images/two.png")
 
 
 def test_a_part_that_is_here_grows_to_the_whole_that_is_locked(covcat, fetched, server) -> None:
@@ -253,9 +250,7 @@ def test_locked_archives_stay_archives(covcat, shelf, server) -> None:
 )
 def test_nothing_else_than_the_lock_can_be_asked_for(covcat, fetched, more) -> None:
     covcat("lock")
-    ran = covcat("fetch", "--locked", *more)
-    assert ran.code == 2
-    assert "leave out" in ran.err
+    check_said(covcat("fetch", "--locked", *more), 2, "leave out")
 
 
 def test_a_dry_run_of_a_locked_fetch_says_what_it_would_do(covcat, fetched) -> None:
@@ -285,8 +280,7 @@ def test_a_catalog_that_pins_something_else_is_refused_before_anything_is_asked(
     assert "catalog: files/new.txt: in the catalog's listing, not in the lock" in ran.err
     (shelf.folder / "set.yaml").unlink()
     ran = covcat("fetch", "--locked")
-    assert ran.code == 3
-    assert "the lock names `set@1`, which the catalog does not have" in ran.err
+    check_said(ran, 3, "the lock names `set@1`, which the catalog does not have")
 
 
 def test_more_files_than_a_lock_lists_are_pinned_by_their_digest(
@@ -338,8 +332,7 @@ def test_a_release_that_was_fetched_anew_with_other_files_is_drift(covcat, fetch
     server.serve("/data.example.org/table.csv", Answer(b"a,b\n1,3\n"))
     covcat("fetch", "table")
     ran = covcat("lock", "--check")
-    assert ran.code == 5
-    assert "table@1: files: changed: files/table.csv: sha256 expected" in ran.err
+    check_said(ran, 5, "table@1: files: changed: files/table.csv: sha256 expected")
 
 
 @pytest.mark.parametrize(
@@ -364,13 +357,9 @@ def test_an_edited_lock_is_refused(covcat, fetched, old, new) -> None:
     assert old in text
     LOCK.write_text(text.replace(old, new))
     for args in (["fetch", "--locked"], ["lock", "--check"]):
-        ran = covcat(*args)
-        assert ran.code == 5
-        assert "covcat.lock" in ran.err
+        check_said(covcat(*args), 5, "covcat.lock")
 
 
 def test_a_missing_lock_says_how_to_make_one(covcat, fetched) -> None:
     for args in (["fetch", "--locked"], ["lock", "--check"]):
-        ran = covcat(*args)
-        assert ran.code == 3
-        assert "hint: covcat lock\n" in ran.err
+        check_said(covcat(*args), 3, "hint: covcat lock\n")

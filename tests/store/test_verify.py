@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from makers.archives import COMMIT, REPOSITORY, git_zip
+from makers.said import check_said
 from servers.server import Answer
 
 RELEASE = Path("covcat-data/set/1")
@@ -84,9 +85,7 @@ def test_quick_does_not_claim_to_see_what_hides_its_time_and_keeps_its_size(fetc
     _at(readme, 0.9)  # within the grace
     assert fetched("verify", "--quick").code == 0
     readme.unlink()
-    ran = fetched("verify", "--quick")
-    assert ran.code == 5
-    assert "set@1: missing: files/README.md" in ran.err
+    check_said(fetched("verify", "--quick"), 5, "set@1: missing: files/README.md")
 
 
 def test_quick_hashes_what_was_modified_since_and_names_it_if_it_differs(fetched) -> None:
@@ -94,8 +93,7 @@ def test_quick_hashes_what_was_modified_since_and_names_it_if_it_differs(fetched
     _flip(readme)
     _at(readme, 5)
     ran = fetched("verify", "--quick")
-    assert ran.code == 5
-    assert "changed: files/README.md: modified since, sha256 expected" in ran.err
+    check_said(ran, 5, "changed: files/README.md: modified since, sha256 expected")
     (row,) = fetched("verify", "--quick", "--json").document["data"]["verified"]
     assert row["doubted"] == ["files/README.md"]
     assert len(row["changed"]) == 1
@@ -152,8 +150,7 @@ def test_many_files_are_each_named_in_order(covcat, shelf, server) -> None:
 def test_a_moved_folder_still_verifies(fetched, tmp_path: Path) -> None:
     moved = tmp_path / "elsewhere"
     shutil.move("covcat-data", moved)
-    ran = fetched("verify", "set", "--data-dir", str(moved))
-    assert ran.code == 0, ran.err
+    assert fetched("verify", "set", "--data-dir", str(moved)).code == 0
 
 
 def test_an_altered_manifest_is_no_proof(fetched) -> None:
@@ -166,17 +163,13 @@ def test_an_altered_manifest_is_no_proof(fetched) -> None:
     right = hashlib.sha256(REPOSITORY["README.md"]).hexdigest()
     wrong = hashlib.sha256(path.read_bytes()).hexdigest()
     manifest.write_text(text.replace(right, wrong))
-    ran = fetched("verify")
-    assert ran.code == 5
-    assert "the manifest of `set@1` differs from the catalog" in ran.err
+    check_said(fetched("verify"), 5, "the manifest of `set@1` differs from the catalog")
 
 
 def test_an_altered_git_mode_is_found_by_the_tree(fetched) -> None:
     manifest = RELEASE / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"100755"', '"100644"'))
-    ran = fetched("verify")
-    assert ran.code == 5
-    assert "the manifest of `set@1` differs from the catalog" in ran.err
+    check_said(fetched("verify"), 5, "the manifest of `set@1` differs from the catalog")
 
 
 DAMAGE = {
@@ -198,9 +191,7 @@ def test_a_damaged_manifest_is_said_so_and_nothing_is_deleted(fetched, damage) -
     manifest = RELEASE / "manifest.json"
     manifest.write_text(damage(manifest.read_text()))
     for command in (["verify"], ["fetch", "set"], ["manifest", "show"]):
-        ran = fetched(*command)
-        assert ran.code == 5, ran.err
-        assert "the manifest of `set@1` is damaged" in ran.err
+        check_said(fetched(*command), 5, "the manifest of `set@1` is damaged")
     assert "damaged" in fetched("status").out
     assert (RELEASE / "files/README.md").exists()
 
@@ -254,9 +245,7 @@ def test_fetched_filters_the_list(fetched) -> None:
 def test_verify_of_what_is_not_here_is_not_found(fetched) -> None:
     assert fetched("verify", "figure1").code == 3
     assert fetched("verify", "set@2").code == 3
-    ran = fetched("verify", "nosuch")
-    assert ran.code == 3
-    assert "the catalog has no resource `nosuch`" in ran.err
+    check_said(fetched("verify", "nosuch"), 3, "the catalog has no resource `nosuch`")
 
 
 # ---- what lies beside the data -----------------------------------------------------------------
@@ -290,9 +279,7 @@ def test_files_beside_the_data_are_named_and_no_hint_leads_to_a_refusal(fetched,
 )
 def test_no_command_takes_files_beside_the_data_along(fetched, own, harm, command) -> None:
     harm()
-    ran = fetched(*command)
-    assert ran.code == 8
-    assert "notes.txt" in ran.err
+    check_said(fetched(*command), 8, "notes.txt")
     assert (RELEASE / "results/weights.pt").read_text() == "weights"
 
 
@@ -362,8 +349,7 @@ def test_litter_stops_no_command(littered, server, harm: str, command: list[str]
     if harm:
         (RELEASE / harm).unlink()
         (RELEASE / harm).write_bytes(b"")
-    ran = littered(*command)
-    assert ran.code == 0, ran.err
+    assert littered(*command).code == 0
     assert RELEASE.exists() == (command[0] != "remove")
 
 
@@ -371,9 +357,7 @@ def test_damage_beside_litter_is_still_damage(littered) -> None:
     (RELEASE / "files/README.md").unlink()
     (RELEASE / "files/notes.txt").write_text("mine")
     ran = littered("verify")
-    assert ran.code == 5
-    assert "missing: files/README.md" in ran.err
-    assert "extra: files/notes.txt" in ran.err
+    check_said(ran, 5, "missing: files/README.md", "extra: files/notes.txt")
     assert "extra: Thumbs.db" not in ran.err
 
 
@@ -381,12 +365,9 @@ def test_version_control_beside_is_no_damage_and_not_thrown_away(fetched) -> Non
     for path in ("1/files/.git/HEAD", "1/files/.git/objects/ab/cd", "1/files/.svn/wc.db"):
         litter(path)
     for command in (["verify"], ["status"]):
-        ran = fetched(*command)
-        assert (ran.code, "3 files left beside" in ran.err) == (0, True), ran.err
+        check_said(fetched(*command), 0, "3 files left beside")
     for command in (["fetch", "set", "--keep-archives"], ["remove", "set", "--yes"]):
-        ran = fetched(*command)
-        assert ran.code == 8
-        assert "  files/.git\n  files/.svn\n" in ran.err
+        check_said(fetched(*command), 8, "  files/.git\n  files/.svn\n")
         assert (RELEASE / "files/.git/HEAD").is_file()
 
 
@@ -397,9 +378,7 @@ def test_litter_that_the_pinned_tree_has_is_data_of_the_release(covcat, shelf, s
     assert covcat("fetch", "set").code == 0
     (RELEASE / "files/images/.DS_Store").write_bytes(b"Finder was here")
     server.serve(f"{RAW}/images/.DS_Store", Answer(b"pinned"))
-    ran = covcat("verify")
-    assert ran.code == 5
-    assert "changed: files/images/.DS_Store" in ran.err
+    check_said(covcat("verify"), 5, "changed: files/images/.DS_Store")
     assert covcat("verify", "--repair").code == 0
     assert (RELEASE / "files/images/.DS_Store").read_bytes() == b"pinned"
     assert tree in (RELEASE / "manifest.json").read_text()
@@ -420,9 +399,7 @@ def test_a_pipe_in_place_of_a_record_is_damage_and_no_wait(fetched, name: str) -
 def test_an_endless_file_in_place_of_the_sums_is_not_read(fetched) -> None:
     (RELEASE / "SHA256SUMS").unlink()
     (RELEASE / "SHA256SUMS").symlink_to("/dev/zero")
-    ran = fetched("verify")
-    assert ran.code == 5
-    assert "SHA256SUMS: not as recorded" in ran.err
+    check_said(fetched("verify"), 5, "SHA256SUMS: not as recorded")
 
 
 @pytest.mark.parametrize(

@@ -48,17 +48,14 @@ def _bring_lacking(
     What comes is unpacked aside: an archive that is kept has files too that are here.
     """
     served = list_files(build.release.files, hosts.context)
-    archives = sorted(
-        (one for one in served if one.unpack != "none"), key=lambda one: -len(one.folder)
-    )
+    archives = [one for one in served if one.unpack != "none"]
     single = [one for one in served if one.unpack == "none" and _places(one) & lacking.keys()]
     left, found = dict(lacking), list[Piece]()
-    for files in [single] * bool(single) + [[one] for one in archives]:
-        below = None if files is single else f"files/{files[0].folder}"
-        if below is not None and not any(
-            path in _places(files[0]) or path.startswith(below) for path in left
-        ):
-            continue
+    for files in [single, *([one] for one in sorted(archives, key=lambda one: -len(one.folder)))]:
+        if files is not single:
+            own, below = _places(files[0]), f"files/{files[0].folder}"
+            if not any(path in own or path.startswith(below) for path in left):
+                continue
         with closing(bring_all(build, files, hosts)) as coming:
             for one, got in coming:
                 with forget_unpinned(build, files):
@@ -88,8 +85,9 @@ def _make_lacking(
     with disk_errors("make a folder for what comes again"):
         make_folder(build.folder / "files")
     options = Options(extract=has_members, keep_archives=keeps)
-    whole = replace(build, options=options, lacking=None if keeps else lacking)
-    piece = make_piece(whole, served, got)
+    piece = make_piece(
+        replace(build, options=options, lacking=None if keeps else lacking), served, got
+    )
     files = tuple(one for one in piece.files if f"files/{one.path}" in lacking)
     return replace(piece, files=files)
 
@@ -109,29 +107,24 @@ def _fill_pointers(build: Build, pieces: list[Piece], hosts: Hosts) -> list[Piec
     if not found:
         return pieces
     build.say(f"{plural(len(found), 'pointer')} of Git LFS; fetching what is meant")
-    filled = list(pieces)
+    filled, top = list(pieces), build.folder / "files"
     with closing(bring_all(build, tuple(found), hosts, has_more=True)) as coming:
         for target, got in coming:
             number, stored = found[target]
             with disk_errors(f"write `{stored.path}`"):
-                (build.folder / "files" / stored.path).unlink()
-                link_or_copy(got.path, build.folder / "files" / stored.path)
+                (top / stored.path).unlink()
+                link_or_copy(got.path, top / stored.path)
             piece, transfer = filled[number], filled[number].transfer
             new = replace(stored, bytes=got.bytes, sha256=got.sha256, lfs=True)
             if not transfer.is_archive:  # the pointer came by itself: its content is recorded
-                transfer = replace(
-                    transfer,
-                    url=got.url,
-                    final_url=got.final_url,
-                    bytes=got.bytes,
-                    sha256=got.sha256,
-                )
+                come = ("url", "final_url", "bytes", "sha256")
+                transfer = replace(transfer, **{key: getattr(got, key) for key in come})
             files = tuple(new if one.path == new.path else one for one in piece.files)
             filled[number] = replace(piece, transfer=transfer, files=files)
     for target in found.keys() & set(build.lost):
         number, stored = found[target]
         with disk_errors(f"drop `{stored.path}`"):
-            (build.folder / "files" / stored.path).unlink()
+            (top / stored.path).unlink()
         left = tuple(one for one in filled[number].files if one.path != stored.path)
         filled[number] = replace(filled[number], files=left)
     return filled

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from covcat.catalog.entries import Release
-from covcat.catalog.files import AnyFile, GitHubFile
+from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import totals
 from covcat.catalog.load import Catalog
 from covcat.download.parts import Parts
@@ -173,10 +173,18 @@ def _restore(build: Build, checked: Checked) -> Manifest:
         if (one.archive or f"files/{one.folder or ''}{one.name}") not in damaged
     )
     before = replace(record, downloads=downloads)
-    files = tuple(_same_state(n, file, before) for n, file in enumerate(build.release.files))
+    files = list(build.release.files)
+    for number, file in enumerate(files):
+        mine = [one for one in downloads if one.entry == number]
+        is_branch = isinstance(file, GitHubFile) and file.is_state and not file.commit
+        if is_branch and isinstance(file, GitHubFile) and not any(one.archive for one in mine):
+            urls = [(one.commit, _COMMIT.search(one.url)) for one in mine]
+            commits = filter(None, (commit or (found and found[1]) for commit, found in urls))
+            if commit := next(commits, None):  # ask for the state that was fetched
+                files[number] = replace(file, commit=commit, branch=None)
     build = replace(
         build,
-        release=replace(build.release, files=files),
+        release=replace(build.release, files=tuple(files)),
         before=before,
         lacking={one.path: one for one in record.files if one.path in damaged},
     )
@@ -189,18 +197,6 @@ def _make(
 ) -> Manifest:
     sources: list[Source] = [partial(from_disk.pieces, sound=sound)]
     return make(build, [*sources, from_hosts.pieces] if build.lacking else sources, record)
-
-
-def _same_state(number: int, file: AnyFile, before: Manifest) -> AnyFile:
-    """Ask a branch for the commit that was fetched, unless its archive is here."""
-    mine = [one for one in before.downloads if one.entry == number]
-    urls = [(one.commit, _COMMIT.search(one.url)) for one in mine]
-    commits = [commit or (found and found[1]) for commit, found in urls]
-    commit = next(filter(None, commits), None)
-    is_state = isinstance(file, GitHubFile) and file.is_state and not file.commit
-    if isinstance(file, GitHubFile) and is_state and not any(one.archive for one in mine):
-        return replace(file, commit=commit, branch=None if commit else file.branch)
-    return file
 
 
 def _as_recorded(build: Build, pieces: list[Piece], record: Manifest) -> Manifest:

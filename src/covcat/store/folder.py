@@ -96,29 +96,29 @@ class Store:
                     f"anybody may write to the data folder `{self.folder}`",
                     hint=f"chmod o-w {folder}, or choose another with --data-dir",
                 )
-            for one in self._private:
-                one.mkdir(mode=FOLDER_MODE, exist_ok=True)
-                self._check_own(one)
+            self._check_own(makes=True)
 
     def _is_own(self) -> bool:
         """Tell if nobody planted what covcat sweeps and deletes in; all of it is there."""
         with suppress(OSError, DiskError):
-            for one in self._private:
-                self._check_own(one)
+            self._check_own()
             return True
         return False
 
-    def _check_own(self, folder: Path) -> None:
-        """Refuse a private folder that somebody else planted: `sweep` deletes in it."""
-        status = folder.lstat()
+    def _check_own(self, *, makes: bool = False) -> None:
+        """Refuse private folders that somebody else planted: `sweep` deletes in them."""
         is_public = bool(self.folder.stat().st_mode & stat.S_IWOTH)  # sticky, such as /tmp
-        strange = is_public and hasattr(os, "geteuid") and status.st_uid != os.geteuid()
-        if not stat.S_ISDIR(status.st_mode) or status.st_mode & stat.S_IWOTH or strange:
-            raise DiskError(
-                f"`{folder}` is not a private folder of covcat's own",
-                hint=f"look at what it is, remove it, or choose another --data-dir than "
-                f"{self.folder}",
-            )
+        for one in self._private:
+            if makes:
+                one.mkdir(mode=FOLDER_MODE, exist_ok=True)
+            status = one.lstat()
+            strange = is_public and hasattr(os, "geteuid") and status.st_uid != os.geteuid()
+            if not stat.S_ISDIR(status.st_mode) or status.st_mode & stat.S_IWOTH or strange:
+                raise DiskError(
+                    f"`{one}` is not a private folder of covcat's own",
+                    hint="look at what it is, remove it, or choose another --data-dir than "
+                    f"{self.folder}",
+                )
 
     def lock(
         self, name: str, wait: Callable[[], None] = lambda: None
