@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from makers.archives import REPOSITORY, git_zip
 from makers.releases import Shelf
 from makers.runs import Ran
 from servers.hosts import World
@@ -109,6 +110,13 @@ def server() -> Iterator[Server]:
     """A server on a port that the kernel chose."""
     with Server() as made:
         yield made
+
+
+@pytest.fixture
+def offered(shelf: Shelf, server: Server) -> str:
+    """The pinned repository `set`, in the catalog and served; return its tree."""
+    server.serve_repository(git_zip(REPOSITORY))
+    return shelf.add_repository()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What a person downloaded by hand is recognised, verified, and recorded as brought by hand."""
 
 import hashlib
-import json
 import os
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from makers.archives import COMMIT, REPOSITORY, doubled, git_zip, tar_of, zip_of
 from makers.releases import git_rows
 from makers.runs import here
-from makers.said import check_said
+from makers.said import check_said, record
 from servers.hosts import World, stock
 
 from covcat.catalog import listing
@@ -39,11 +38,6 @@ def unpacked(folder: str, files: dict[str, bytes]) -> str:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
     return folder
-
-
-def record(id: str = "set") -> dict:
-    (found,) = Path("covcat-data", id).glob("*/manifest.json")
-    return json.loads(found.read_text())
 
 
 # ---- a release with a listing ------------------------------------------------------------------

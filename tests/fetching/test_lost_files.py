@@ -9,7 +9,7 @@ from conftest import Shelf
 from makers.archives import REPOSITORY, zip_of
 from makers.releases import git_rows
 from makers.runs import tree_on_disk
-from makers.said import check_said
+from makers.said import check_said, record
 from servers.hosts import Reply, World
 
 from covcat.catalog import listing
@@ -44,10 +44,6 @@ class Case:
 
     def find(self) -> None:
         self.world.web._answers.clear()
-
-
-def record() -> dict:
-    return json.loads(Path("covcat-data/set/1/manifest.json").read_text())
 
 
 def files() -> dict[str, bytes]:

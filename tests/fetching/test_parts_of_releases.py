@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from makers.archives import COMMIT, REPOSITORY, git_zip, zip_of
-from makers.said import check_said
+from makers.archives import COMMIT, REPOSITORY, zip_of
+from makers.said import check_said, record
 
 from covcat.catalog.selection import Selection
 from covcat.text import format_size
@@ -39,10 +39,6 @@ def here(ran) -> set[str]:
     assert ran.code == 0, ran.err
     folder = Path(ran.out.strip())
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-
-
-def selection() -> list[str]:
-    return json.loads(Path("covcat-data/set/1/manifest.json").read_text())["selection"]
 
 
 @pytest.fixture
@@ -134,7 +130,7 @@ def test_a_larger_sample_takes_the_place_of_the_smaller(covcat, served, shelf) -
         ran = covcat("fetch", "set", "--sample", count, mirror=served.url)
         assert ran.code == 0
     assert "the part that was asked for is here; nothing to do" in ran.err
-    assert selection() == ["--sample=4"]
+    assert record()["selection"] == ["--sample=4"]
     assert len(list(Path("covcat-data/set/1/files").rglob("*.*"))) == 4
 
 
@@ -143,9 +139,8 @@ def test_a_part_that_is_all_of_a_listed_release_is_the_whole(covcat, shelf, worl
     world.github.add("test/set", COMMIT, REPOSITORY)
     assert covcat("fetch", "set", "--sample", "2", mirror=world.url).code == 0
     assert covcat("fetch", "set", "--sample", "99", mirror=world.url).code == 0
-    assert selection() == []
-    record = json.loads(Path("covcat-data/set/1/manifest.json").read_text())
-    assert record["downloads"][0]["verified_by"] == "git-tree"
+    assert record()["selection"] == []
+    assert record()["downloads"][0]["verified_by"] == "git-tree"
     assert "nothing to do" in covcat("fetch", "set", mirror=world.url).err
 
 
@@ -154,16 +149,14 @@ def test_parts_add_up_and_the_whole_replaces_them(covcat, served, shelf) -> None
     covcat("fetch", "set", "--include", "labels.csv", mirror=served.url)
     more = covcat("fetch", "set", "--include", "images/01.png", mirror=served.url)
     assert here(more) == {"labels.csv", "images/01.png"}
-    assert selection() == ["--include=labels.csv", "--include=images/01.png"]
+    assert record()["selection"] == ["--include=labels.csv", "--include=images/01.png"]
     assert here(covcat("fetch", "set", mirror=served.url)) == set(FILES)
-    assert selection() == []
+    assert record()["selection"] == []
     part = covcat("fetch", "set", "--include", "labels.csv", mirror=served.url)
     assert here(part) == set(FILES)
 
 
-def test_a_part_of_a_pinned_release_is_checked_by_its_listing(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_a_part_of_a_pinned_release_is_checked_by_its_listing(covcat, offered) -> None:
     assert covcat("fetch", "set", "--include", "images/*", "--no-extract").code == 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from makers.archives import COMMIT, REPOSITORY, git_zip, zip_of
+from makers.releases import git_rows
 from makers.runs import tree_on_disk
 from makers.said import check_said
 from servers.server import Answer
@@ -20,10 +21,8 @@ CODELOAD = f"/codeload.github.com/test/set/zip/{COMMIT}"
 
 
 @pytest.fixture
-def fetched(covcat, shelf, server):
+def fetched(covcat, offered, server):
     """Run covcat on a data folder that holds one release; its files are served singly too."""
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
     for path, data in REPOSITORY.items():
         server.serve(f"{RAW}/{path}", Answer(data))
     assert covcat("fetch", "set", "-q").code == 0
@@ -145,9 +144,7 @@ def test_links_and_folders_in_the_place_of_files_are_replaced(fetched, as_what, 
     assert (tree_on_disk(RELEASE), victim.read_bytes()) == (before, b"mine")
 
 
-def test_a_kept_archive_is_opened_again_without_any_network(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_a_kept_archive_is_opened_again_without_any_network(covcat, offered) -> None:
     assert covcat("fetch", "set", "--keep-archives", "-q").code == 0
     before = tree_on_disk(RELEASE)
     harm()
@@ -156,10 +153,8 @@ def test_a_kept_archive_is_opened_again_without_any_network(covcat, shelf, serve
 
 
 def test_a_damaged_archive_of_a_repository_comes_again_if_its_tree_is_the_same(
-    covcat, shelf, server
+    covcat, offered, server
 ) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
     assert covcat("fetch", "set", "--keep-archives", "-q").code == 0
     (archive,) = (RELEASE / "archives").iterdir()
     archive.write_bytes(b"cut")
@@ -181,21 +176,11 @@ def test_archives_without_files_are_repaired_too(covcat, shelf, server) -> None:
     assert tree_on_disk(RELEASE) == before
 
 
-TWO = """\
-releases:
-  - id: "1"
-    source: made up
-    files:
-      - {host: web, url: https://data.example.org/a.zip, name: a.zip, unpack: zip, into: a/}
-      - {host: web, url: https://data.example.org/b.zip, name: b.zip, unpack: zip, into: b/}
-      - {host: web, url: https://data.example.org/t.csv, name: t.csv}
-"""
-
-
 @pytest.fixture
 def three(covcat, shelf, server):
     """Run covcat on a release of two archives and a plain file, none of which is pinned."""
-    shelf.add("set", TWO)
+    zips = [{"name": f"{one}.zip", "unpack": "zip", "into": f"{one}/"} for one in "ab"]
+    shelf.add_files("set", *zips, {"name": "t.csv"})
     server.serve("/data.example.org/a.zip", Answer(zip_of({"x [1].csv": b"0", "y.csv": b"1"})))
     server.serve("/data.example.org/b.zip", Answer(zip_of({"x.csv": b"2", "y.csv": b"3"})))
     server.serve("/data.example.org/t.csv", Answer(b"table"))
@@ -234,9 +219,7 @@ def test_what_is_served_without_the_file_is_said_so(three, server) -> None:
     assert "files/a/y.csv" in ran.err
 
 
-def test_a_part_of_a_release_stays_that_part(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_a_part_of_a_release_stays_that_part(covcat, offered, server) -> None:
     for path, data in REPOSITORY.items():
         server.serve(f"{RAW}/{path}", Answer(data))
     assert covcat("fetch", "set", "--include", "images/*", "-q").code == 0
@@ -248,15 +231,8 @@ def test_a_part_of_a_release_stays_that_part(covcat, shelf, server) -> None:
 
 
 def test_a_branch_is_asked_for_the_commit_that_was_fetched(covcat, shelf, server) -> None:
-    shelf.add(
-        "set",
-        """
-releases:
-  - id: "1"
-    source: made up
-    files: [{host: github, repository: test/set, branch: main, unpack: zip}]
-""",
-    )
+    branch = {"repository": "test/set", "branch": "main", "unpack": "zip"}
+    shelf.add_files("set", {"host": "github", **branch})
     headers = {"Content-Type": "application/zip"}
     main = "/codeload.github.com/test/set/zip/refs/heads/main"
     server.serve(main, Answer(git_zip(REPOSITORY), headers=headers, has_length=False))
@@ -265,7 +241,7 @@ releases:
     server.serve(main, Answer(git_zip({"new": b"state"}, commit="f" * 40), headers=headers))
     rows = [
         {"type": "blob", "path": one.path, "mode": one.mode, "sha": one.blob, "size": one.bytes}
-        for one in _rows()
+        for one in git_rows(REPOSITORY)
     ]
     api = f"/api.github.com/repos/test/set/git/trees/{COMMIT}?recursive=1"
     server.serve(api, Answer(json.dumps({"tree": rows}).encode()))
@@ -273,12 +249,6 @@ releases:
     README.unlink()
     assert covcat("verify", "--repair").code == 0
     assert tree_on_disk(RELEASE) == before
-
-
-def _rows():
-    from makers.releases import git_rows
-
-    return git_rows(REPOSITORY)
 
 
 def test_what_a_killed_repair_left_is_swept_though_all_is_right(fetched) -> None:

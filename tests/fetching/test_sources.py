@@ -1,13 +1,12 @@
 """One release of any source is the same release: files, record, proof, and what is refused."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from makers.archives import COMMIT, REPOSITORY, doubled, git_zip, tar_of, zip_of
 from makers.runs import Ran, tree_on_disk
-from makers.said import check_said
+from makers.said import check_said, record
 from servers.server import Answer
 
 RELEASE = Path("covcat-data/set/1")
@@ -123,10 +122,6 @@ SOURCES = {**HOSTS, **GIVEN, **REPAIRS, "an archive that was kept": unpacked_aga
 def case(covcat, shelf, server) -> Callable[[Files], Case]:
     shelf.add_repository()
     return lambda files: Case(covcat, server, files)
-
-
-def record() -> dict:
-    return json.loads((RELEASE / "manifest.json").read_text())
 
 
 def left_behind() -> list[Path]:

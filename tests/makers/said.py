@@ -1,4 +1,7 @@
-"""What a run of covcat told a person, and how it ended."""
+"""What a run of covcat told a person, how it ended, and what it recorded."""
+
+import json
+from pathlib import Path
 
 from makers.runs import Ran
 
@@ -8,3 +11,9 @@ def check_said(ran: Ran, code: int, *texts: str) -> None:
     assert ran.code == code, ran.err
     for text in texts:
         assert text in ran.err, ran.err
+
+
+def record(id: str = "set") -> dict:
+    """Return the manifest of the one release that is here of a resource."""
+    (found,) = Path("covcat-data", id).glob("*/manifest.json")
+    return json.loads(found.read_text())

@@ -195,9 +195,7 @@ def test_too_little_space_is_said_before_the_first_byte(covcat, server, monkeypa
     assert not server.requests
 
 
-def test_a_disk_that_fills_up_leaves_nothing(covcat, shelf, server, monkeypatch) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_a_disk_that_fills_up_leaves_nothing(covcat, offered, monkeypatch) -> None:
 
     def full(handle: int, data: bytes, offset: int) -> int:
         raise OSError(errno.ENOSPC, "no space")
@@ -221,9 +219,7 @@ def _command(shelf, server, *args: str) -> list[str]:
     ]
 
 
-def test_two_processes_on_one_release_both_get_it_and_one_downloads(shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_two_processes_on_one_release_both_get_it_and_one_downloads(offered, shelf, server) -> None:
     runs = [
         subprocess.Popen(_command(shelf, server, "fetch", "set", "-q"), stdout=subprocess.PIPE)
         for _ in range(3)
@@ -257,9 +253,9 @@ def _endless(server):
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
     ids=["INT", "TERM", "HUP"],
 )
-def test_a_signal_stops_a_fetch_and_leaves_nothing(shelf, server, number: int, code: int) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_a_signal_stops_a_fetch_and_leaves_nothing(
+    offered, shelf, server, number: int, code: int
+) -> None:
     waiting = _endless(server)
     run = subprocess.Popen(
         _command(shelf, server, "fetch", "set", "--json"),

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from makers.archives import REPOSITORY, git_zip
+from makers.archives import REPOSITORY
 from makers.runs import tree_on_disk
 from makers.said import check_said
 from servers.server import Answer
@@ -20,10 +20,8 @@ LOCK = Path("covcat.lock")
 
 
 @pytest.fixture
-def fetched(covcat, shelf, server):
+def fetched(covcat, offered, shelf, server):
     """A pinned repository and a file that nobody pins, both here."""
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
     shelf.add_web("table", "table.csv")
     server.serve("/data.example.org/table.csv", Answer(b"a,b\n1,2\n"))
     assert covcat("fetch", "set", "table").code == 0
@@ -202,9 +200,7 @@ def test_releases_of_many_hosts_come_again_as_they_were(covcat, stock) -> None:
         assert tree_on_disk(Path("other", name)).keys() == tree_on_disk(DATA / name).keys()
 
 
-def test_parts_of_a_release_are_locked_together(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_parts_of_a_release_are_locked_together(covcat, offered, server) -> None:
     for path, data in REPOSITORY.items():
         raw = f"/raw.githubusercontent.com/test/set/{'0123456789abcdef' * 2}01234567/{path}"
         server.serve(raw, Answer(data))
@@ -232,9 +228,7 @@ def test_a_part_that_is_here_grows_to_the_whole_that_is_locked(covcat, fetched, 
     assert tree_on_disk(DATA / "set/1/files") == REPOSITORY
 
 
-def test_locked_archives_stay_archives(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_locked_archives_stay_archives(covcat, offered) -> None:
     assert covcat("fetch", "set", "--no-extract").code == 0
     covcat("lock")
     assert next(iter(locked()["set@1"]["files"])).startswith("archives/")

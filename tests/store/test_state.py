@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from makers.archives import REPOSITORY, git_zip
 from makers.said import check_said
 
 RELEASE = Path("covcat-data/sample/1")
@@ -168,9 +167,7 @@ def test_a_manifest_is_json_that_says_each_file_once(covcat) -> None:
     assert len(paths) == len(set(paths)) == record["total_files"] == 15
 
 
-def test_what_is_not_even_there_is_not_called_complete(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_what_is_not_even_there_is_not_called_complete(covcat, offered) -> None:
     folder = Path(covcat("fetch", "set", "--keep-archives").out.strip())
     (folder / "README.md").unlink()
     for args in (("fetch", "set"), ("fetch", "set", "--dry-run")):

@@ -16,10 +16,8 @@ RAW = f"/raw.githubusercontent.com/test/set/{COMMIT}"
 
 
 @pytest.fixture
-def fetched(covcat, shelf, server):
+def fetched(covcat, offered):
     """Run covcat on a data folder that holds one release."""
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
     assert covcat("fetch", "set", "-q").code == 0
     return covcat
 
