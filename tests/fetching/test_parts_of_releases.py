@@ -49,6 +49,13 @@ def served(world):
     return world
 
 
+@pytest.fixture
+def pinned(world, shelf) -> None:
+    """Put the repository into the catalog and the world."""
+    world.github.add("test/set", COMMIT, REPOSITORY)
+    shelf.add_repository()
+
+
 IMAGES = {path for path in FILES if path.startswith("images/")}
 
 
@@ -109,9 +116,7 @@ def test_a_part_that_holds_nothing_is_not_found(covcat, served, shelf, entry: st
     assert not Path("covcat-data/set").exists()
 
 
-def test_what_no_listed_path_matches_is_not_asked_for(covcat, shelf, world) -> None:
-    shelf.add_repository()
-    world.github.add("test/set", COMMIT, REPOSITORY)
+def test_what_no_listed_path_matches_is_not_asked_for(covcat, pinned, world) -> None:
     assert covcat("fetch", "set", "--include", "*.nosuch", mirror=world.url).code == 3
     assert world.requests == []
     assert covcat("fetch", "sample", "--include", "*.nosuch").code == 3
@@ -134,9 +139,7 @@ def test_a_larger_sample_takes_the_place_of_the_smaller(covcat, served, shelf) -
     assert len(list(Path("covcat-data/set/1/files").rglob("*.*"))) == 4
 
 
-def test_a_part_that_is_all_of_a_listed_release_is_the_whole(covcat, shelf, world) -> None:
-    shelf.add_repository()
-    world.github.add("test/set", COMMIT, REPOSITORY)
+def test_a_part_that_is_all_of_a_listed_release_is_the_whole(covcat, pinned, world) -> None:
     assert covcat("fetch", "set", "--sample", "2", mirror=world.url).code == 0
     assert covcat("fetch", "set", "--sample", "99", mirror=world.url).code == 0
     assert record()["selection"] == []
@@ -156,10 +159,6 @@ def test_parts_add_up_and_the_whole_replaces_them(covcat, served, shelf) -> None
     assert here(part) == set(FILES)
 
 
-def test_a_part_of_a_pinned_release_is_checked_by_its_listing(covcat, offered) -> None:
-    assert covcat("fetch", "set", "--include", "images/*", "--no-extract").code == 0
-
-
 @pytest.mark.parametrize(
     ("options", "files", "said"),
     [
@@ -171,10 +170,8 @@ def test_a_part_of_a_pinned_release_is_checked_by_its_listing(covcat, offered) -
     ],
 )
 def test_the_plan_counts_the_part_that_is_asked_for(
-    covcat, shelf, world, options: list[str], files: list[str], said: str | None
+    covcat, pinned, world, options: list[str], files: list[str], said: str | None
 ) -> None:
-    shelf.add_repository()
-    world.github.add("test/set", COMMIT, REPOSITORY)
     sizes = sum(len(REPOSITORY[path]) for path in files)
     (step,) = json.loads(covcat("--json", "fetch", "set", "-n", *options).out)["data"]["steps"]
     assert step["files"] == len(files)
@@ -185,19 +182,11 @@ def test_the_plan_counts_the_part_that_is_asked_for(
     assert f"{what} from github; unpacked {format_size(sizes)} in {of_all} files" in ran.err
 
 
-def test_a_part_needs_no_room_for_the_whole(covcat, shelf, world, monkeypatch) -> None:
-    shelf.add_repository()
-    world.github.add("test/set", COMMIT, REPOSITORY)
+def test_a_part_needs_no_room_for_the_whole(covcat, pinned, world, monkeypatch) -> None:
     free = len(REPOSITORY["README.md"]) * 2
     monkeypatch.setattr("covcat.store.folder.Store.free_bytes", lambda self: free)
     assert covcat("fetch", "set", "--by-file", mirror=world.url).code == 8
     assert covcat("fetch", "set", "--include", "README.md", mirror=world.url).code == 0
-
-
-def test_status_says_that_only_a_part_is_here(covcat, served, shelf) -> None:
-    shelf.add("set", ONE)
-    covcat("fetch", "set", "--include", "labels.csv", mirror=served.url)
-    assert "a part" in covcat("status").out
 
 
 @pytest.mark.parametrize(
@@ -300,9 +289,7 @@ def test_a_file_that_rotted_is_not_blamed_on_its_host(covcat, world, shelf) -> N
     assert covcat("fetch", "set", mirror=world.url).code == 0
 
 
-def test_the_plan_of_a_further_part_counts_what_is_not_here(covcat, shelf, world) -> None:
-    shelf.add_repository()
-    world.github.add("test/set", COMMIT, REPOSITORY)
+def test_the_plan_of_a_further_part_counts_what_is_not_here(covcat, pinned, world) -> None:
     assert covcat("fetch", "set", "--sample", "1", mirror=world.url).code == 0
     (step,) = json.loads(covcat("--json", "fetch", "set", "-n", "--sample", "3").out)["data"][
         "steps"

@@ -1,11 +1,11 @@
 """covcat.lock of a release that lacks files, or of a part: locked, checked and brought as it is."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 from makers.archives import REPOSITORY, git_zip, zip_of
+from makers.locks import DATA, LOCK, comes_again, elsewhere, locked
 from makers.runs import tree_on_disk
 from makers.said import check_said
 from servers.server import Answer
@@ -13,8 +13,6 @@ from servers.server import Answer
 from covcat.fetching import plan
 from covcat.store import lockfile
 
-DATA = Path("covcat-data")
-LOCK = Path("covcat.lock")
 FILES = DATA / "set/1/files"
 SHORT = {path: data for path, data in REPOSITORY.items() if path != "images/one.png"}
 RAW = f"/raw.githubusercontent.com/test/set/{'0123456789abcdef' * 2}01234567"
@@ -35,36 +33,11 @@ def serve(server, files) -> None:
         server.serve(f"{RAW}/{path}", Answer(files[path]) if path in files else Answer(status=404))
 
 
-def locked() -> dict:
-    return {
-        f"{one['id']}@{one['release']}": one for one in json.loads(LOCK.read_text())["releases"]
-    }
-
-
 def edit(change) -> None:
     tree = json.loads(LOCK.read_text())
     for one in tree["releases"]:
         change(one)
     LOCK.write_text(json.dumps(tree))
-
-
-def elsewhere() -> None:
-    """Go on in a folder that has nothing but the lock."""
-    shutil.rmtree(DATA)
-
-
-def comes_again(covcat, **mirror: str) -> None:
-    """The lock is what is here; elsewhere the same files come, and give the same lock."""
-    before, lock = tree_on_disk(DATA), LOCK.read_bytes()
-    assert covcat("lock", "--check", **mirror).code == 0
-    elsewhere()
-    assert covcat("fetch", "--locked", **mirror).code == 0
-    kept = {path for path in before if not path.endswith("manifest.json")}
-    after = tree_on_disk(DATA)
-    assert {path: after[path] for path in kept} == {path: before[path] for path in kept}
-    assert covcat("lock", "--check", **mirror).code == 0
-    assert covcat("lock", "--output", "other.lock", **mirror).code == 0
-    assert Path("other.lock").read_bytes() == lock
 
 
 # ---- files that are missing --------------------------------------------------------------------

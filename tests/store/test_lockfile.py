@@ -1,22 +1,19 @@
 """covcat.lock: pin what is here, get exactly that elsewhere, and tell drift."""
 
 import hashlib
-import json
 import os
 import shutil
 from pathlib import Path
 
 import pytest
 from makers.archives import REPOSITORY
+from makers.locks import DATA, LOCK, comes_again, elsewhere, locked
 from makers.runs import tree_on_disk
 from makers.said import check_said
 from servers.server import Answer
 
 from covcat.store import lockfile
 from covcat.store.folder import Store
-
-DATA = Path("covcat-data")
-LOCK = Path("covcat.lock")
 
 
 @pytest.fixture
@@ -25,17 +22,6 @@ def fetched(covcat, offered, shelf, server):
     shelf.add_web("table", "table.csv")
     server.serve("/data.example.org/table.csv", Answer(b"a,b\n1,2\n"))
     assert covcat("fetch", "set", "table").code == 0
-
-
-def locked() -> dict:
-    return {
-        f"{one['id']}@{one['release']}": one for one in json.loads(LOCK.read_text())["releases"]
-    }
-
-
-def elsewhere() -> None:
-    """Go on in a folder that has nothing but the lock."""
-    shutil.rmtree(DATA)
 
 
 # ---- lock --------------------------------------------------------------------------------------
@@ -73,10 +59,7 @@ def test_the_same_state_gives_the_same_bytes_wherever_it_was_fetched(covcat, fet
     first = LOCK.read_bytes()
     covcat("lock")
     assert LOCK.read_bytes() == first
-    elsewhere()
-    covcat("fetch", "--locked")
-    covcat("lock", "--output", "other.lock")
-    assert Path("other.lock").read_bytes() == first
+    comes_again(covcat)
 
 
 def test_a_named_release_alone_is_replaced_and_the_others_stay(covcat, fetched) -> None:
@@ -119,15 +102,6 @@ def test_a_lock_that_cannot_be_written_leaves_the_old_one(covcat, fetched, monke
 
 
 # ---- fetch --locked ----------------------------------------------------------------------------
-
-
-def test_a_locked_fetch_gives_the_same_bytes_in_another_folder(covcat, fetched) -> None:
-    before = tree_on_disk(DATA / "set/1/files"), tree_on_disk(DATA / "table/1/files")
-    covcat("lock")
-    elsewhere()
-    assert covcat("fetch", "--locked").code == 0
-    assert (tree_on_disk(DATA / "set/1/files"), tree_on_disk(DATA / "table/1/files")) == before
-    assert covcat("lock", "--check").code == 0
 
 
 def test_ids_and_a_lock_of_another_name_may_be_given(covcat, fetched) -> None:
