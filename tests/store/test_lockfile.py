@@ -27,7 +27,7 @@ def fetched(covcat, offered, shelf, server):
 # ---- lock --------------------------------------------------------------------------------------
 
 
-def test_a_lock_names_releases_downloads_and_every_file(covcat, fetched) -> None:
+def test_a_lock_names_releases_downloads_and_every_file_in_its_own_line(covcat, fetched) -> None:
     ran = covcat("lock")
     assert (ran.code, ran.out) == (0, "covcat.lock\n")
     one = locked()["set@1"]
@@ -44,21 +44,21 @@ def test_a_lock_names_releases_downloads_and_every_file(covcat, fetched) -> None
     (plain,) = locked()["table@1"]["downloads"]
     assert plain["url"] == "https://data.example.org/table.csv"
     assert plain["verified_by"] == "first-use"
+    for path in REPOSITORY:  # a line for each file, and sorted keys
+        assert sum(f'"files/{path}"' in line for line in LOCK.read_text().splitlines()) == 1
+    assert list(one) == sorted(one)
 
 
-def test_a_lock_has_a_line_for_each_file_and_sorted_keys(covcat, fetched) -> None:
-    covcat("lock")
-    text = LOCK.read_text()
-    for path in REPOSITORY:
-        assert sum(f'"files/{path}"' in line for line in text.splitlines()) == 1
-    assert list(locked()["set@1"]) == sorted(locked()["set@1"])
-
-
-def test_the_same_state_gives_the_same_bytes_wherever_it_was_fetched(covcat, fetched) -> None:
+def test_the_same_state_gives_the_same_bytes_wherever_it_was_fetched_and_is_no_drift(
+    covcat, fetched
+) -> None:
     covcat("lock")
     first = LOCK.read_bytes()
     covcat("lock")
     assert LOCK.read_bytes() == first
+    checked = covcat("lock", "--check")
+    assert (checked.code, checked.out) == (0, "")
+    assert "2 releases as `covcat.lock` names them" in checked.err
     comes_again(covcat)
 
 
@@ -264,13 +264,6 @@ def test_more_files_than_a_lock_lists_are_pinned_by_their_digest(
 
 
 # ---- lock --check ------------------------------------------------------------------------------
-
-
-def test_no_drift_is_exit_0_and_prints_nothing(covcat, fetched) -> None:
-    covcat("lock")
-    ran = covcat("lock", "--check")
-    assert (ran.code, ran.out) == (0, "")
-    assert "2 releases as `covcat.lock` names them" in ran.err
 
 
 def test_each_kind_of_drift_is_named(covcat, fetched, shelf, server) -> None:

@@ -196,6 +196,7 @@ def test_status_tells_what_is_here_and_if_it_is_the_newest(fetched, shelf) -> No
     found = dict(zip(header.split("\t"), row.split("\t"), strict=True))
     assert (found["id"], found["state"], found["newest"]) == ("set@1", "complete", "yes")
     assert (found["files"], found["verified_by"]) == ("4", "git-tree")
+    assert fetched("list", "--fetched", "--format", "ids").out == "set\n"
     entry = shelf.folder / "set.yaml"
     newer = entry.read_text() + (
         '  - {id: "2", source: made up, files: [{host: web, name: a.csv, '
@@ -225,10 +226,6 @@ def test_manifests_are_merged_into_one_document(fetched) -> None:
     assert names == [("sample", "1"), ("set", "1")]
     one = document["data"]["manifests"][1]
     assert one == json.loads((RELEASE / "manifest.json").read_text())
-
-
-def test_fetched_filters_the_list(fetched) -> None:
-    assert fetched("list", "--fetched", "--format", "ids").out == "set\n"
 
 
 def test_verify_of_what_is_not_here_is_not_found(fetched) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from covcat.files import StoredFile
 from covcat.hosts.base import page
 from covcat.progress import Progress
 from covcat.store.folder import Store
-from covcat.store.manifest import Manifest, Transfer
+from covcat.store.manifest import Manifest, Transfer, now
 from covcat.store.waiting import Waiting
 
 
@@ -112,11 +111,6 @@ def record_given(
 def page_of(build: Build, served: RemoteFile) -> str:
     """Return the page that a person had it from, as far as that is known."""
     return page(served.file) or build.resource.homepage or ""
-
-
-def now() -> str:
-    """Return the time, as a manifest has it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def is_repository(release: Release) -> bool:

@@ -71,18 +71,15 @@ def build(
     store.check_free(resource.id, release.id)
     before = _record_of(store.release(resource.id, release.id), mends=mends)
     if before is not None:  # what asks for more keeps what there was: files stay, archives stay
-        options = replace(
-            options,
-            extract=options.extract or before.form == "files",
-            keep_archives=options.wants_archives or any(one.archive for one in before.downloads),
-        )
-    listing = run.catalog.listing(resource, release) if release.listing else None
+        extract = options.extract or before.form == "files"
+        archives = options.wants_archives or any(one.archive for one in before.downloads)
+        options = replace(options, extract=extract, keep_archives=archives)
+    listing = run.catalog.listing(resource, release)
     check_room(plan.of(release, options, listing, before).least_bytes, store)
-    if options.extract:
-        nested = [glob.lower() for file in release.files for glob in file.nested]
-        is_rar = any(file.unpack == "rar" for file in release.files)
-        if is_rar or any(glob.endswith(".rar") for glob in nested):
-            check_rar_tool()  # before anything of it is downloaded
+    nested = [glob.lower() for file in release.files for glob in file.nested]
+    is_rar = any(file.unpack == "rar" for file in release.files)
+    if options.extract and (is_rar or any(glob.endswith(".rar") for glob in nested)):
+        check_rar_tool()  # before anything of it is downloaded
     selections: tuple[Selection, ...] = ()  # what was here in part, and what is asked for
     if options.asked and (before is None or before.selection):
         earlier = map(Selection.read, before.selection if before else ())

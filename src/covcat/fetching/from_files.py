@@ -17,7 +17,7 @@ from covcat.digests import PINNED, Digests
 from covcat.download.remote import Download, RemoteFile, compared
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError, NotFoundError
 from covcat.fetching import brought, folders, from_disk, match, plan
-from covcat.fetching.base import Build, Piece, is_repository, now, page_of, record_given
+from covcat.fetching.base import Build, Piece, is_repository, page_of, record_given
 from covcat.fetching.brought import GivenPath
 from covcat.fetching.choose import Hosts
 from covcat.fetching.match import Pairs
@@ -27,6 +27,7 @@ from covcat.hosts import base, list_files
 from covcat.hosts.base import alone, one_of
 from covcat.names import is_litter, only_volumes, split
 from covcat.store import compare
+from covcat.store.manifest import now
 from covcat.text import plural
 
 

@@ -43,19 +43,17 @@ def make_piece(
     `inside` says which members are wanted; nothing means all, or all that is lacking.
     """
     file = served.file
+    came = {one.name: getattr(got, one.name) for one in fields(got) if one.name != "path"}
+    is_archive = served.unpack != "none"
     transfer = Transfer(
-        **{one.name: getattr(got, one.name) for one in fields(got) if one.name != "path"},
-        host=file.host,
-        is_archive=served.unpack != "none",
-        entry=served.entry,
-        folder=served.folder,
+        **came, host=file.host, is_archive=is_archive, entry=served.entry, folder=served.folder
     )
     # Kaggle's zip around a single file: only the final address says it
     path = urlsplit(got.final_url).path
     is_wrapped = isinstance(file, KaggleFile) and path.endswith(f"{quote(served.name)}.zip")
-    if served.unpack == "none" and not is_wrapped:
+    if not is_archive and not is_wrapped:
         return _place_plain(build, served, got, transfer)
-    kind = served.unpack if served.unpack != "none" else "zip"
+    kind = served.unpack if is_archive else "zip"
     place = writing.Place(
         folder=build.folder / "files" if build.options.extract else None,
         workspace=build.workshop / f"{os.urandom(4).hex()}.inside",
@@ -71,11 +69,10 @@ def make_piece(
     transfer = replace(transfer, is_archive=True, left_out=done.left_out, nested=done.nested)
     files = done.files
     if isinstance(file, GitHubFile) and file.is_state:
-        is_whole = not inside and build.lacking is None
         commit = _commit_in(served, got) or None
         if file.commit and commit and commit != file.commit:
             raise IntegrityError(f"`{transfer.url}` is commit `{commit}`: expected {file.commit}")
-        tree = compare.tree_of(files, file) if is_whole else None
+        tree = compare.tree_of(files, file) if not inside and build.lacking is None else None
         transfer = replace(transfer, commit=commit, tree=tree, keep=file.keep)
     else:  # only git's own archives say a file's git mode
         files = tuple(replace(one, mode=None) for one in files)
@@ -97,10 +94,9 @@ def _layout(
 
     git = file if isinstance(file, GitHubFile) else None
     is_state = git is not None and git.is_state
-    litter = None  # all of a state of git's stays
-    if git is None or not is_state or not (git.tree or _commit_in(served, got)):
-        before = data_files(build.before.files if build.before else ())
-        litter = set(filter(is_litter, [*(build.listing or ()), *(one.path for one in before)]))
+    has_all = git and is_state and (git.tree or _commit_in(served, got))  # so that litter stays
+    before = data_files(build.before.files if build.before else ())
+    known_before = [*(build.listing or ()), *(one.path for one in before)]
     layout = Layout(
         strip_root=is_state,
         strip=file.strip or 0,
@@ -109,7 +105,7 @@ def _layout(
         own_folder=served.own_folder,
         exclude=file.exclude,
         nested=file.nested,
-        litter=litter,
+        litter=None if has_all else set(filter(is_litter, known_before)),
     )
     if served.unpack == "none":
         layout = replace(layout, strip=_depth(served, got, list_paths(layout)))

@@ -129,7 +129,7 @@ def _repair(folder: Path, run: Run, found: Checked | IntegrityError) -> Repaired
         release=release,
         options=Options(),
         waiting=Waiting(run.store.partial(resource.id, release.id)),
-        listing=run.catalog.listing(resource, release) if release.listing else None,
+        listing=run.catalog.listing(resource, release),
     )
     try:
         if isinstance(found, Checked):

@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from covcat.catalog.entries import Resource
@@ -13,6 +13,7 @@ from covcat.errors import IntegrityError
 from covcat.files import disk_errors, opened, write_file
 from covcat.seal import parse_json
 from covcat.store.folder import PRIVATE, Store
+from covcat.store.manifest import now
 
 NAME = "accepted.json"
 SCHEMA = "covcat.accepted/1"
@@ -65,8 +66,7 @@ def accept(store: Store, resource: Resource) -> Accepted:
         before = last(found, resource)
         if before is not None and before.terms_sha256 == digest(resource):
             return before
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        one = Accepted(resource.id, digest(resource), now)
+        one = Accepted(resource.id, digest(resource), now())
         tree = {"schema": SCHEMA, "accepted": [asdict(each) for each in (*found, one)]}
         with disk_errors("record what was accepted"):
             write_file(place(store), (json.dumps(tree, indent=1) + "\n").encode())

@@ -53,13 +53,18 @@ class Store:
         """Return where finished files of a release wait for the others."""
         return self.folder / PRIVATE / "partial" / f"{resource_id}@{release_id}"
 
+    def partials(self) -> list[tuple[str, Path]]:
+        """Return ID@RELEASE and folder of all that waits, or did until it was published now."""
+        folders = sorted(self.partial("", "").parent.glob("*@*"))
+        return [(one.name.removesuffix(CLOSED), one) for one in folders]
+
     def waiting(self) -> list[tuple[str, list[int]]]:
         """Return, by ID@RELEASE, the sizes of the finished files that wait for others."""
         found = []
-        for folder in sorted(self.partial("", "").parent.glob("*@*")):
+        for name, folder in self.partials():
             with suppress(OSError):  # it is being published just now
                 sizes = [path.stat().st_size for path in folder.glob("*/*")]
-                found += [(folder.name.removesuffix(CLOSED), sizes)] if sizes else []
+                found += [(name, sizes)] if sizes else []
         return found
 
     def release(self, resource_id: str, release_id: str) -> Path:

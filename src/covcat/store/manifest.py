@@ -116,7 +116,7 @@ def made(
         homepage=resource.homepage,
         license=resource.license,
         citation=all_bibtex(resource),
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        created_at=now(),
         form=form,
         complete=not lost,
         missing=lost,
@@ -126,6 +126,11 @@ def made(
         total_bytes=sum(file.bytes for file in ordered),
         files=ordered,
     )
+
+
+def now() -> str:
+    """Return the time, as records have it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def write(folder: Path, manifest: Manifest) -> None:

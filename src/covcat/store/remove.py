@@ -60,11 +60,8 @@ class Removal:
 def known(store: Store) -> list[tuple[str, str]]:
     """Return (resource id, release id) of all that lies here, whole or waiting."""
     found = {(one, release) for one, release, _ in store.releases()}
-    for folder in store.partial("", "").parent.glob("*@*"):
-        one, _, release = folder.name.removesuffix(CLOSED).partition("@")
-        if release[:1] not in ("", "."):
-            found.add((one, release))
-    return sorted(found)
+    pairs = [name.partition("@")[::2] for name, _ in store.partials()]
+    return sorted(found | {pair for pair in pairs if pair[1][:1] not in ("", ".")})
 
 
 def look(store: Store, resource_id: str, release_id: str, *, partial: bool = False) -> Removal:
@@ -181,13 +178,12 @@ def _lying(store: Store) -> Iterator[tuple[Kind, str, Path, bool]]:
     if store.parts.is_dir():
         for path, is_free in Parts(store.parts).all():
             yield "part", path.name, path, not is_free
-    for folder in _folders(store.partial("", "").parent):
-        name = folder.name.removesuffix(CLOSED)
-        if "@" in name:
-            yield "partial", name, folder, _is_held(store, name)
-    for folder in _folders(store.staging):
-        if STAGED.fullmatch(folder.name):
-            yield "staging", folder.name, folder, _is_held(store, folder.name)
+    staged = sorted(store.staging.iterdir()) if store.staging.is_dir() else []
+    folders: list[tuple[Kind, str, Path]] = [("partial", *one) for one in store.partials()]
+    folders += [("staging", one.name, one) for one in staged if STAGED.fullmatch(one.name)]
+    for kind, name, folder in folders:
+        if folder.is_dir() and not folder.is_symlink():
+            yield kind, name, folder, _is_held(store, name)
     for resource_id, release_id, folder in store.releases():
         name = f"{resource_id}@{release_id}"
         if (folder / "archives").is_dir():
@@ -196,11 +192,6 @@ def _lying(store: Store) -> Iterator[tuple[Kind, str, Path, bool]]:
                     yield "archives", name, folder / "archives", _is_held(store, name)
         if (folder / INDEX).is_file():
             yield "index", name, folder / INDEX, _is_held(store, name)
-
-
-def _folders(parent: Path) -> list[Path]:
-    inside = sorted(parent.iterdir()) if parent.is_dir() else []
-    return [one for one in inside if one.is_dir() and not one.is_symlink()]
 
 
 def _is_held(store: Store, name: str) -> bool:
