@@ -216,11 +216,21 @@ def test_what_is_given_of_a_complete_release_has_to_be_there_and_is_not_called_p
     check_said(ran, 0, "here and complete; what was given is not looked at")
 
 
-def test_what_offers_no_download_can_be_brought_too(covcat) -> None:
-    scan = zip_of({"case1/a.jpg": b"\xff\xd8\xff"})
-    folder = unpacked("mine", {"b.jpg": b"\xff\xd8\xff2", "scans.zip": scan})
-    ran = covcat("import", "sirm", folder, mirror=None)
-    assert here(ran) == {"b.jpg": b"\xff\xd8\xff2", "scans/case1/a.jpg": b"\xff\xd8\xff"}
+BROUGHT = {  # what lies in a folder, and what comes of it where that is less or more
+    "alike or long": ({"P1/IM1": b"a", "P2/IM1": b"b", "x" * 255: b"c"}, None),
+    "a desktop's name": ({"a.txt": b"a", "Icon\r": b""}, {"a.txt": b"a"}),
+    "an archive alone": ({"P1.zip": zip_of({"a.png": b"1"})}, {"a.png": b"1"}),
+    "an archive among files": (
+        {"b.jpg": b"2", "scans.zip": zip_of({"case1/a.jpg": b"1"})},
+        {"b.jpg": b"2", "scans/case1/a.jpg": b"1"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "expected"), BROUGHT.values(), ids=BROUGHT)
+def test_what_offers_no_download_can_be_brought_too(covcat, files, expected) -> None:
+    ran = covcat("--offline", "import", "sirm", unpacked("mine", files), mirror=None)
+    assert here(ran) == (expected or files)
     assert ran.out == "covcat-data/sirm/local/files\n"
     assert covcat("verify", "sirm").code == 0
 
@@ -361,11 +371,6 @@ def test_the_data_folder_itself_is_refused(covcat, shelf) -> None:
     shelf.add_repository()
     Path("covcat-data").mkdir()
     assert covcat("import", "set", "covcat-data").code == 2
-
-
-def test_names_that_are_alike_or_long_are_no_obstacle(covcat) -> None:
-    files = {"P1/IM1": b"a", "P2/IM1": b"b", "x" * 255: b"c"}
-    assert here(covcat("import", "sirm", unpacked("mine", files))) == files
 
 
 @pytest.mark.parametrize("root", ["", "top/"])
@@ -557,11 +562,6 @@ def test_archives_of_a_set_are_unpacked_without_litter(covcat, shelf) -> None:
     assert here(ran) == {"P1/a.png": b"\x89PNG", "P2/b.png": b"\x89PNG2"}
 
 
-def test_names_that_only_desktops_give_are_no_unsafe_ones(covcat) -> None:
-    folder = unpacked("mine", {"a.txt": b"a", "Icon\r": b""})
-    assert here(covcat("import", "sirm", folder)) == {"a.txt": b"a"}
-
-
 # ---- a folder with the download in it ----------------------------------------------------------
 
 DOWNLOADED = {
@@ -583,11 +583,6 @@ def test_the_folder_that_holds_the_archive_will_do(covcat, shelf, way: str) -> N
     ran = covcat("--offline", "import", "set", unpacked("Downloads", files()))
     assert here(ran) == REPOSITORY
     assert covcat("verify", "set").code == 0
-
-
-def test_of_a_brought_resource_it_will_do_too(covcat) -> None:
-    folder = unpacked("Downloads", {"P1.zip": zip_of({"a.png": b"\x89PNG"})})
-    assert here(covcat("--offline", "import", "sirm", folder)) == {"a.png": b"\x89PNG"}
 
 
 # ---- what a release is made of -----------------------------------------------------------------

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from makers.archives import COMMIT, REPOSITORY, git_zip, zip_of
+from makers.archives import COMMIT, RAW, REPOSITORY, git_zip, zip_of
 from makers.releases import git_rows
 from makers.runs import tree_on_disk
 from makers.said import check_said
@@ -16,15 +16,11 @@ from covcat.store import folder as stores
 
 RELEASE = Path("covcat-data/set/1")
 README = RELEASE / "files/README.md"
-RAW = f"/raw.githubusercontent.com/test/set/{COMMIT}"
-CODELOAD = f"/codeload.github.com/test/set/zip/{COMMIT}"
 
 
 @pytest.fixture
 def fetched(covcat, offered, server):
-    """Run covcat on a data folder that holds one release; its files are served singly too."""
-    for path, data in REPOSITORY.items():
-        server.serve(f"{RAW}/{path}", Answer(data))
+    """Run covcat on a data folder that holds one release."""
     assert covcat("fetch", "set", "-q").code == 0
     server.requests.clear()
     return covcat
@@ -220,8 +216,6 @@ def test_what_is_served_without_the_file_is_said_so(three, server) -> None:
 
 
 def test_a_part_of_a_release_stays_that_part(covcat, offered, server) -> None:
-    for path, data in REPOSITORY.items():
-        server.serve(f"{RAW}/{path}", Answer(data))
     assert covcat("fetch", "set", "--include", "images/*", "-q").code == 0
     before = tree_on_disk(RELEASE)
     (RELEASE / "files/images/two.png").unlink()

@@ -4,13 +4,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from makers.archives import COMMIT, REPOSITORY, doubled, git_zip, tar_of, zip_of
+from makers.archives import RAW, REPOSITORY, doubled, git_zip, tar_of, zip_of
 from makers.runs import Ran, tree_on_disk
 from makers.said import check_said, record
 from servers.server import Answer
 
 RELEASE = Path("covcat-data/set/1")
-RAW = f"/raw.githubusercontent.com/test/set/{COMMIT}"
 Files = Mapping[str, bytes]
 
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from makers.archives import REPOSITORY, git_zip, zip_of
+from makers.archives import RAW, REPOSITORY, git_zip, zip_of
 from makers.locks import DATA, LOCK, comes_again, elsewhere, locked
 from makers.runs import tree_on_disk
 from makers.said import check_said
@@ -15,7 +15,6 @@ from covcat.store import lockfile
 
 FILES = DATA / "set/1/files"
 SHORT = {path: data for path, data in REPOSITORY.items() if path != "images/one.png"}
-RAW = f"/raw.githubusercontent.com/test/set/{'0123456789abcdef' * 2}01234567"
 
 
 @pytest.fixture

@@ -174,10 +174,7 @@ def test_releases_of_many_hosts_come_again_as_they_were(covcat, stock) -> None:
         assert tree_on_disk(Path("other", name)).keys() == tree_on_disk(DATA / name).keys()
 
 
-def test_parts_of_a_release_are_locked_together(covcat, offered, server) -> None:
-    for path, data in REPOSITORY.items():
-        raw = f"/raw.githubusercontent.com/test/set/{'0123456789abcdef' * 2}01234567/{path}"
-        server.serve(raw, Answer(data))
+def test_parts_of_a_release_are_locked_together(covcat, offered) -> None:
     assert covcat("fetch", "set", "--include", "images/one*").code == 0
     assert covcat("fetch", "set", "--include", "*.md").code == 0
     covcat("lock")
@@ -191,12 +188,9 @@ def test_parts_of_a_release_are_locked_together(covcat, offered, server) -> None
     check_said(ran, 5, "extra: files/images/two.png")
 
 
-def test_a_part_that_is_here_grows_to_the_whole_that_is_locked(covcat, fetched, server) -> None:
+def test_a_part_that_is_here_grows_to_the_whole_that_is_locked(covcat, fetched) -> None:
     covcat("lock")
     elsewhere()
-    for path, data in REPOSITORY.items():
-        raw = f"/raw.githubusercontent.com/test/set/{'0123456789abcdef' * 2}01234567/{path}"
-        server.serve(raw, Answer(data))
     assert covcat("fetch", "set", "--include", "*.md").code == 0
     assert covcat("fetch", "--locked", "set").code == 0
     assert tree_on_disk(DATA / "set/1/files") == REPOSITORY

@@ -7,12 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
-from makers.archives import COMMIT, REPOSITORY, git_zip
+from makers.archives import RAW, REPOSITORY, git_zip
 from makers.said import check_said
 from servers.server import Answer
 
 RELEASE = Path("covcat-data/set/1")
-RAW = f"/raw.githubusercontent.com/test/set/{COMMIT}"
 
 
 @pytest.fixture
@@ -329,8 +328,7 @@ def test_litter_is_no_drift_from_a_lock(littered) -> None:
         ("", ["remove", "set", "--yes"]),
     ],
 )
-def test_litter_stops_no_command(littered, server, harm: str, command: list[str]) -> None:
-    server.serve(f"{RAW}/README.md", Answer(REPOSITORY["README.md"]))
+def test_litter_stops_no_command(littered, harm: str, command: list[str]) -> None:
     Path("set.zip").write_bytes(git_zip(REPOSITORY))
     if harm:
         (RELEASE / harm).unlink()

@@ -20,6 +20,8 @@ from covcat.store.folder import Store
 from covcat.store.manifest import Manifest, Transfer, now
 from covcat.store.waiting import Waiting
 
+Lacking = Mapping[str, StoredFile | None]  # by path in the release folder: as it was, if known
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -43,8 +45,7 @@ class Build:
     listing: Listing | None = None  # of all its files, where they are pinned
     before: Manifest | None = None  # the record of what is here of it
     selections: tuple[Selection, ...] = ()  # the parts that it will have; none is everything
-    lacking: Mapping[str, StoredFile | None] | None = None  # by path in the release folder: all
-    # that has to come, as it was, if that is known; None is what the hosts have of `selections`
+    lacking: Lacking | None = None  # all that has to come; None: what hosts have of `selections`
     workshop: Path = Path()  # a private folder, there while the release is made
     folder: Path = Path()  # in it: the folder that will get the release's final name
     found: "list[Piece]" = field(default_factory=list)  # what its sources had so far

@@ -45,6 +45,7 @@ WORDS = {
 }
 
 
+Record = Callable[[Build, list[Piece]], Manifest]  # verifies what came, and says what it is
 Source = Callable[[Build, Hosts], Iterable[Piece]]
 """Puts files of a release in their places in `Build.folder`, and says how each came.
 
@@ -99,12 +100,10 @@ def build(
     _say(one, make(one, sources, record_anew))
 
 
-def make(
-    build: Build, sources: Sequence[Source], record: Callable[[Build, list[Piece]], Manifest]
-) -> Manifest:
+def make(build: Build, sources: Sequence[Source], record: Record) -> Manifest:
     """Let each source put in its place what it has, and give the whole its name by one rename.
 
-    `record` verifies the pieces. The order is that of a crash: nothing is seen before it is whole.
+    The order is that of a crash: nothing is seen before it is whole.
     """
     store = build.run.store
     build.waiting.settle(is_whole=False)  # of a try that could not publish

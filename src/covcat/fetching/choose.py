@@ -33,10 +33,9 @@ class Choice:
 
 
 class Hosts:
-    """All hosts of one release; none is asked before a source wants to know."""
+    """All hosts of one release, by a web of its maker's; none is asked before a source wants it."""
 
     def __init__(self, build: Build, web: Web) -> None:
-        """`web` is closed by who opened it."""
         network, progress = build.run.network, build.run.progress
         self.build = build
         self.transfers = Transfers(

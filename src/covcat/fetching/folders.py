@@ -133,7 +133,6 @@ def _there(paths: Sequence[str], named: Sequence[Named]) -> set[int]:
 
 
 def _moved(build: Build, part: Piece, move: Move) -> Piece:
-    """Move the files of the only part there is."""
     files, folder = build.folder / "files", part.served.folder
     aside = build.workshop / "moved"
     with disk_errors("put the files where the entry expects them"):

@@ -1,13 +1,12 @@
 """Hosts -> the files of a release, in their places: as an archive, or one by one."""
 
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from covcat.catalog.files import GitHubFile
 from covcat.download.remote import Download, RemoteFile
-from covcat.fetching.base import Build, Piece
+from covcat.fetching.base import Build, Lacking, Piece
 from covcat.fetching.build import check_room, forget_unpinned
 from covcat.fetching.choose import Hosts, nothing_is_in
 from covcat.fetching.place import make_piece
@@ -40,9 +39,7 @@ def pieces(build: Build, hosts: Hosts) -> list[Piece]:
     return _fill_pointers(build, found, hosts)
 
 
-def _bring_lacking(
-    build: Build, lacking: Mapping[str, StoredFile | None], hosts: Hosts
-) -> list[Piece]:
+def _bring_lacking(build: Build, lacking: Lacking, hosts: Hosts) -> list[Piece]:
     """Take single files by their paths, then open one archive after the other.
 
     What comes is unpacked aside: an archive that is kept has files too that are here.
@@ -76,9 +73,7 @@ def _places(one: RemoteFile) -> set[str]:
     return {f"files/{one.folder}{one.name}", f"archives/{one.path}"}
 
 
-def _make_lacking(
-    build: Build, lacking: Mapping[str, StoredFile | None], served: RemoteFile, got: Download
-) -> Piece:
+def _make_lacking(build: Build, lacking: Lacking, served: RemoteFile, got: Download) -> Piece:
     """Unpack what is lacking of a download; all of an archive that is lacking itself."""
     keeps = f"archives/{served.path}" in lacking
     has_members = any(path.startswith(f"files/{served.folder}") for path in lacking)

@@ -6,7 +6,7 @@ hold.
 """
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,7 +27,7 @@ from covcat.errors import (
 )
 from covcat.fetching import from_disk, from_hosts
 from covcat.fetching.base import Build, Piece, Run, record_given
-from covcat.fetching.build import Source, check_ours, check_room, make, record_anew
+from covcat.fetching.build import Record, Source, check_ours, check_room, make, record_anew
 from covcat.fetching.place import kept_archives
 from covcat.fetching.plan import Options
 from covcat.fetching.run import add_way_out, settle_waiting
@@ -192,9 +192,7 @@ def _restore(build: Build, checked: Checked) -> Manifest:
     return _make(build, right, partial(_as_recorded, record=record))
 
 
-def _make(
-    build: Build, sound: Sequence[StoredFile], record: Callable[[Build, list[Piece]], Manifest]
-) -> Manifest:
+def _make(build: Build, sound: Sequence[StoredFile], record: Record) -> Manifest:
     sources: list[Source] = [partial(from_disk.pieces, sound=sound)]
     return make(build, [*sources, from_hosts.pieces] if build.lacking else sources, record)
 

@@ -1,7 +1,7 @@
 """Are these the pinned bytes? Unpacked files against a listing, a git tree, an earlier record."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import ListedFile, Listing
@@ -18,22 +18,13 @@ class Findings:
     missing: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
 
-    @property
-    def by_kind(self) -> dict[str, list[str]]:
-        """The paths of each kind, the worst first."""
-        return {
-            "changed": list(self.changed),
-            "missing": list(self.missing),
-            "extra": list(self.extra),
-        }
-
     def __bool__(self) -> bool:
         """True if anything differs."""
-        return any(self.by_kind.values())
+        return bool(self.changed or self.missing or self.extra)
 
     def lines(self) -> list[str]:
-        """Return one line a path."""
-        return [f"{kind}: {path}" for kind, paths in self.by_kind.items() for path in paths]
+        """Return one line a path, worst kind first."""
+        return [f"{kind}: {path}" for kind, paths in asdict(self).items() for path in paths]
 
 
 def against_listing(files: Iterable[StoredFile], listing: Listing) -> Findings:
@@ -103,8 +94,6 @@ def tree_of(files: Iterable[StoredFile], file: GitHubFile) -> str:
 def check_findings(findings: Findings, what: str, hint: str | None = None) -> None:
     """Raise IntegrityError, naming every path, if anything differs."""
     if findings:
-        kinds = findings.by_kind
+        kinds = {kind: list(paths) for kind, paths in asdict(findings).items()}
         counts = ", ".join(f"{len(paths)} {kind}" for kind, paths in kinds.items() if paths)
-        raise IntegrityError(
-            f"{what}: {counts}", hint=hint, details=findings.lines(), data=dict(kinds)
-        )
+        raise IntegrityError(f"{what}: {counts}", hint=hint, details=findings.lines(), data=kinds)

@@ -38,10 +38,9 @@ STAGED = re.compile(r"[0-9a-f]{16}|trash-[0-9a-f]{16}")  # names of folders in s
 
 
 class Store:
-    """A data folder. Making the object touches nothing."""
+    """A data folder, as --data-dir names it. Making the object touches nothing."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` is what --data-dir says."""
         self.folder, own = folder, folder / PRIVATE
         self.staging = own / "staging"  # in which releases are built before their one rename
         self.parts = own / "parts"  # files that are being downloaded

@@ -25,10 +25,9 @@ _FIELDS = {one.name for one in fields(Download)}
 
 
 class Waiting:
-    """The waiting files of one release. Making the object touches nothing."""
+    """The waiting files of one release, in its `Store.partial`; making it touches nothing."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` is `Store.partial` of the release."""
         self.folder = folder
         self._lock = threading.Lock()
         self._earlier: dict[str, list[dict[str, Any]]] | None = None  # lines by what they are of
