@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from makers.archives import RAW, REPOSITORY, git_zip
 from makers.releases import Shelf
 from makers.runs import Ran
 from servers.hosts import World
 from servers.hosts import shelf as shelves
-from servers.server import Server
+from servers.server import Answer, Server
 
 from covcat.cli import main
 from covcat.download import http as download_http
@@ -109,6 +110,15 @@ def server() -> Iterator[Server]:
     """A server on a port that the kernel chose."""
     with Server() as made:
         yield made
+
+
+@pytest.fixture
+def offered(shelf: Shelf, server: Server) -> str:
+    """The pinned repository `set`, in the catalog, served whole and singly; return its tree."""
+    server.serve_repository(git_zip(REPOSITORY))
+    for path, data in REPOSITORY.items():
+        server.serve(f"{RAW}/{path}", Answer(data))
+    return shelf.add_repository()
 
 
 @pytest.fixture

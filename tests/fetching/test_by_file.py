@@ -9,6 +9,7 @@ import pytest
 from makers.archives import COMMIT
 from makers.releases import git_rows
 from makers.runs import here
+from makers.said import check_said, record
 from servers.hosts import FOR_EVER, World
 
 from covcat import hosts
@@ -29,6 +30,7 @@ FILES = {
     "metadata.csv": b"filename\ntwo.png\n",
     "run.sh": b"#!/bin/sh\n",
 }
+REPOSITORY = {"host": "github", "repository": "a/set", "unpack": "zip"}
 LARGE = b"what git lfs keeps " * 5000
 RAW, CODELOAD, API = "raw.githubusercontent.com", "codeload.github.com", "api.github.com"
 
@@ -43,31 +45,19 @@ def pinned(shelf, files=FILES, *, tree: str | None = None, unknown: set[str] = f
     (shelf.folder / "listings").mkdir()
     listing.write(shelf.folder / "listings" / "set@1.tsv.gz", rows)
     totals = listing.totals({one.path: one for one in rows})
-    shelf.add(
-        "set",
-        f"""
-releases:
-  - id: "1"
-    source: made up
-    files:
-      - {{host: github, repository: a/set, commit: {COMMIT}, tree: {found}, unpack: zip}}
-    listing: listings/set@1.tsv.gz
-    contents: {{files: {totals.files}, bytes: {totals.bytes}, of_unknown_size: {len(unknown)}}}
-""",
-    )
+    contents = f"files: {totals.files}, bytes: {totals.bytes}, of_unknown_size: {len(unknown)}"
+    more = f"    listing: listings/set@1.tsv.gz\n    contents: {{{contents}}}\n"
+    shelf.add_files("set", {**REPOSITORY, "commit": COMMIT, "tree": found}, more=more)
 
 
-def moving(shelf, more: str = "") -> None:
+def moving(shelf) -> None:
     """Write an entry of a branch."""
-    shelf.add(
-        "set",
-        f"""
-releases:
-  - id: latest
-    source: made up
-    files: [{{host: github, repository: a/set, branch: main, unpack: zip{more}}}]
-""",
-    )
+    shelf.add_files("set", {**REPOSITORY, "branch": "main"})
+
+
+def tree_of(files=FILES) -> str:
+    """Return the id of the tree of a repository."""
+    return tree_id((one.path, one.mode, one.blob) for one in git_rows(files))
 
 
 @pytest.fixture
@@ -77,16 +67,10 @@ def repository(world: World) -> World:
     return world
 
 
-def record() -> dict:
-    (found,) = Path("covcat-data/set").glob("*/manifest.json")
-    return json.loads(found.read_text())
-
-
 def test_an_archive_that_breaks_twice_is_followed_by_its_files(covcat, repository, shelf) -> None:
     pinned(shelf)
     repository.faults.cut(CODELOAD, "/", after=300, framing="chunked", times=FOR_EVER)
     ran = covcat("fetch", "set", mirror=repository.url)
-    assert ran.code == 0, ran.err
     assert here(ran) == FILES
     assert len(repository.asked(CODELOAD)) == 2
     assert "asking for its files one by one" in ran.err
@@ -113,8 +97,7 @@ def test_a_wrong_file_is_named_and_only_it_is_asked_for_again(covcat, repository
     pinned(shelf)
     repository.faults.corrupt(RAW, f"/a/set/{COMMIT}/images/two.png")
     ran = covcat("fetch", "set", "--by-file", mirror=repository.url)
-    assert ran.code == 5
-    assert "`images/two.png` is not the pinned file: sha256 expected " in ran.err
+    check_said(ran, 5, "`images/two.png` is not the pinned file: sha256 expected ")
     repository.faults.clear()
     before = len(repository.asked(RAW))
     assert here(covcat("fetch", "set", "--by-file", mirror=repository.url)) == FILES
@@ -123,8 +106,7 @@ def test_a_wrong_file_is_named_and_only_it_is_asked_for_again(covcat, repository
 
 def test_the_api_says_the_sizes_that_a_listing_lacks(covcat, repository, shelf) -> None:
     pinned(shelf, unknown={"images/two.png"})
-    ran = covcat("fetch", "set", "--by-file", mirror=repository.url)
-    assert ran.code == 0, ran.err
+    assert covcat("fetch", "set", "--by-file", mirror=repository.url).code == 0
     assert [one["verified_by"] for one in record()["files"] if "two" in one["path"]] == ["git-blob"]
 
 
@@ -135,7 +117,6 @@ def test_a_branch_comes_as_one_commit_that_its_tree_says(
     moving(shelf)
     repository.github.api.truncates = truncates
     ran = covcat("fetch", "set", "--by-file", mirror=repository.url)
-    assert ran.code == 0, ran.err
     assert here(ran) == FILES
     assert {one.path.split("/")[3] for one in repository.asked(RAW)} == {COMMIT}
     assert {one["verified_by"] for one in record()["downloads"]} == {"host-sha1"}
@@ -148,15 +129,13 @@ def test_links_and_other_repositories_are_refused(covcat, world, shelf, kind, ta
     world.github.add("a/set", COMMIT, FILES, branch="main", **{kind: {"elsewhere": target}})
     moving(shelf)
     ran = covcat("fetch", "set", "--by-file", mirror=world.url)
-    assert ran.code == 5
-    assert "the repository holds `elsewhere`, which is a link or another repository" in ran.err
+    check_said(ran, 5, "the repository holds `elsewhere`, which is a link or another repository")
 
 
 def test_a_listing_of_another_tree_is_refused(covcat, repository, shelf) -> None:
     pinned(shelf, tree="1" * 40)
     ran = covcat("fetch", "set", "--by-file", mirror=repository.url)
-    assert ran.code == 5
-    assert f"git tree expected {'1' * 40}, got " in ran.err
+    check_said(ran, 5, f"git tree expected {'1' * 40}, got ")
 
 
 def test_few_files_of_many_come_without_the_archive(covcat, repository, shelf) -> None:
@@ -193,7 +172,6 @@ def test_what_git_lfs_keeps_takes_the_place_of_its_pointer(
     else:
         moving(shelf)
     ran = covcat("fetch", "set", *way, mirror=None)
-    assert ran.code == 0, ran.err
     assert here(ran) == files
     assert "1 pointer of Git LFS; fetching" in ran.err
     (kept,) = [one for one in record()["files"] if one["lfs"]]
@@ -223,17 +201,9 @@ def test_an_asset_of_a_release_is_checked_by_githubs_digest(
     data = b"a table\n" * 100
     direct.github.add("a/set", COMMIT, FILES, branch="main", tag="v1")
     direct.github.release("a/set", "v1", {"t.csv": data}, digests=has_digest)
-    shelf.add(
-        "set",
-        """
-releases:
-  - id: "1"
-    source: made up
-    files: [{host: github, repository: a/set, tag: v1, asset: t.csv}]
-""",
-    )
+    asset = {"repository": "a/set", "tag": "v1", "asset": "t.csv"}
+    shelf.add_files("set", {"host": "github", **asset})
     ran = covcat("fetch", "set", mirror=None)
-    assert ran.code == 0, ran.err
     assert here(ran) == {"t.csv": data}
     expected = "host-sha256" if has_digest else "first-use"
     assert [one["verified_by"] for one in record()["downloads"]] == [expected]
@@ -269,14 +239,12 @@ def test_a_file_of_unknown_size_is_compared_though_the_api_says_nothing(
     tree = f"https://api.github.com/repos/a/set/git/trees/{COMMIT}"
     repository.web.add(tree, b'{"tree": [], "truncated": false}', "application/json")
     fetch = ("fetch", "set", "--include", "images/two.png", "--require", require)
-    right = covcat(*fetch, mirror=repository.url)
-    assert right.code == 0, right.err
+    assert covcat(*fetch, mirror=repository.url).code == 0
     assert [one["verified_by"] for one in record()["files"]] == ["git-blob"]
     shutil.rmtree("covcat-data")
     repository.faults.corrupt(RAW, f"/a/set/{COMMIT}/images/two.png")
     wrong = covcat(*fetch, mirror=repository.url)
-    assert wrong.code == 5
-    assert "changed: images/two.png: git blob expected " in wrong.err
+    check_said(wrong, 5, "changed: images/two.png: git blob expected ")
     assert not Path("covcat-data/set").exists()
 
 
@@ -296,23 +264,12 @@ def test_an_edited_manifest_does_not_pass_a_changed_file_for_one_of_git_lfs(
     path.write_text(json.dumps(document))
     lines = [f"{row['sha256']}  {row['path']}\n" for row in document["files"]]
     (folder.parent / "SHA256SUMS").write_text("".join(lines))
-    ran = covcat("verify", "set", mirror=None)
-    assert ran.code == 5
-    assert "README.md" in ran.err
+    check_said(covcat("verify", "set", mirror=None), 5, "README.md")
 
 
 def test_a_tree_goes_into_a_folder_of_the_release_too(covcat, repository, shelf) -> None:
-    found = tree_id((one.path, one.mode, one.blob) for one in git_rows(FILES))
-    shelf.add(
-        "set",
-        f"""
-releases:
-  - id: "1"
-    source: made up
-    files:
-      - {{host: github, repository: a/set, commit: {COMMIT}, tree: {found}, unpack: zip, into: x/}}
-""",
-    )
+    state = {**REPOSITORY, "commit": COMMIT, "tree": tree_of()}
+    shelf.add_files("set", {**state, "into": "x/"})
     for way in ([], ["--by-file"]):
         ran = covcat("fetch", "set", *way, mirror=repository.url)
         assert here(ran) == {f"x/{path}": data for path, data in FILES.items()}
@@ -322,41 +279,26 @@ releases:
 
 def test_a_part_and_then_the_whole_of_a_branch_are_no_change(covcat, repository, shelf) -> None:
     moving(shelf)
-    part = covcat("fetch", "set", "--include", "*.csv", mirror=repository.url)
-    assert part.code == 0, part.err
+    assert covcat("fetch", "set", "--include", "*.csv", mirror=repository.url).code == 0
     assert here(covcat("fetch", "set", mirror=repository.url)) == FILES
 
 
 def test_a_part_without_its_tree_is_not_enough_for_who_asks_for_pins(
     covcat, repository, shelf
 ) -> None:
-    found = tree_id((one.path, one.mode, one.blob) for one in git_rows(FILES))
-    shelf.add(
-        "set",
-        f"""
-releases:
-  - id: "1"
-    source: made up
-    files:
-      - {{host: github, repository: a/set, commit: {COMMIT}, tree: {found}, unpack: zip}}
-""",
-    )
+    shelf.add_files("set", {**REPOSITORY, "commit": COMMIT, "tree": tree_of()})
     options = ["--include", "*.png", "--require", "pinned"]
     ran = covcat("fetch", "set", *options, mirror=repository.url)
-    assert ran.code == 5
-    assert "--require pinned asks for more" in ran.err
+    check_said(ran, 5, "--require pinned asks for more")
     assert not Path("covcat-data/set").exists()
 
 
 def test_two_repositories_that_both_break_come_file_by_file(covcat, world, shelf) -> None:
-    for name in ("a/set", "a/other"):
+    names = ("a/set", "a/other")
+    for name in names:
         world.github.add(name, COMMIT, FILES, branch="main")
-    rows = "".join(
-        f"      - {{host: github, repository: {name}, branch: main, unpack: zip, into: {name[2:]}/}}\n"
-        for name in ("a/set", "a/other")
-    )
-    shelf.add("set", f'\nreleases:\n  - id: "1"\n    source: made up\n    files:\n{rows}')
+    branch = {**REPOSITORY, "branch": "main"}
+    rows = [{**branch, "repository": name, "into": f"{name[2:]}/"} for name in names]
+    shelf.add_files("set", *rows)
     world.faults.cut(CODELOAD, "/", after=300, framing="chunked", times=FOR_EVER)
-    ran = covcat("fetch", "set", mirror=world.url)
-    assert ran.code == 0, ran.err
-    assert len(here(ran)) == 2 * len(FILES)
+    assert len(here(covcat("fetch", "set", mirror=world.url))) == 2 * len(FILES)

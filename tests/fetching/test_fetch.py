@@ -1,7 +1,6 @@
 """fetch, end to end through the command line against a loopback server."""
 
 import hashlib
-import json
 import os
 import shutil
 import stat
@@ -10,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from makers.archives import COMMIT, REPOSITORY, git_zip, tar_of, zip_of
-from makers.runs import tree_on_disk
+from makers.runs import here, tree_on_disk
+from makers.said import check_said, record
 from servers.server import Answer
 
 DATA = Path("covcat-data")
@@ -29,17 +29,16 @@ def test_a_pinned_repository_is_fetched_verified_and_recorded(covcat, shelf, ser
     assert (ran.code, ran.out) == (0, f"{FILES}\n")
     assert f"4 files, verified by git tree {tree}" in ran.err
     assert tree_on_disk(FILES) == REPOSITORY
-    record = json.loads((FILES.parent / "manifest.json").read_text())
-    (download,) = record["downloads"]
+    (download,) = record()["downloads"]
     assert (download["tree"], download["commit"]) == (tree, COMMIT)
     assert download["verified_by"] == "git-tree"
-    assert {file["path"]: file["mode"] for file in record["files"]} == {
+    assert {file["path"]: file["mode"] for file in record()["files"]} == {
         "files/README.md": "100644",
         "files/images/one.png": "100644",
         "files/images/two.png": "100644",
         "files/scripts/run.sh": "100755",
     }
-    assert {file["verified_by"] for file in record["files"]} == {"sha256"}
+    assert {file["verified_by"] for file in record()["files"]} == {"sha256"}
 
 
 def test_the_sums_file_passes_coreutils(covcat, shelf, server) -> None:
@@ -57,9 +56,7 @@ def test_the_sums_file_passes_coreutils(covcat, shelf, server) -> None:
     assert set(lines) == expected
 
 
-def test_modes_on_disk_are_plain_whatever_the_archive_says(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_modes_on_disk_are_plain_whatever_the_archive_says(covcat, offered) -> None:
     os.umask(0o022)
     covcat("fetch", "set")
     assert stat.S_IMODE((FILES / "scripts/run.sh").stat().st_mode) == 0o644
@@ -67,17 +64,11 @@ def test_modes_on_disk_are_plain_whatever_the_archive_says(covcat, shelf, server
     assert stat.S_IMODE(FILES.parent.stat().st_mode) == 0o755
 
 
-def test_quiet_prints_the_path_and_nothing_else(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_quiet_prints_the_path_alone_and_a_second_fetch_asks_nobody(
+    covcat, offered, server
+) -> None:
     ran = covcat("fetch", "set", "-q")
     assert (ran.out, ran.err) == (f"{FILES}\n", "")
-
-
-def test_a_second_fetch_makes_no_request(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
-    covcat("fetch", "set")
     asked = len(server.requests)
     ran = covcat("fetch", "set")
     assert (ran.code, len(server.requests), ran.out) == (0, asked, f"{FILES}\n")
@@ -94,12 +85,10 @@ def test_the_test_catalogs_own_cohen_replaces_the_packaged_one(covcat, shelf, se
 def test_only_the_kept_folder_is_written_and_its_tree_is_checked(covcat, shelf, server) -> None:
     tree = shelf.add_repository(keep="images/")
     server.serve_repository(git_zip(REPOSITORY))
-    ran = covcat("fetch", "set")
-    assert ran.code == 0, ran.err
+    assert covcat("fetch", "set").code == 0
     assert sorted(tree_on_disk(FILES)) == ["images/one.png", "images/two.png"]
-    record = json.loads((FILES.parent / "manifest.json").read_text())
-    assert record["downloads"][0]["tree"] == tree
-    assert record["downloads"][0]["left_out"] == 2
+    (download,) = record()["downloads"]
+    assert (download["tree"], download["left_out"]) == (tree, 2)
     assert covcat("verify").code == 0
 
 
@@ -109,9 +98,7 @@ def test_only_the_kept_folder_is_written_and_its_tree_is_checked(covcat, shelf, 
 def test_another_tree_is_refused_even_if_every_listed_file_is_right(covcat, shelf, server) -> None:
     shelf.add_repository(tree="f" * 40)
     server.serve_repository(git_zip(REPOSITORY))
-    ran = covcat("fetch", "set")
-    assert ran.code == 5
-    assert f"git tree expected {'f' * 40}, got" in ran.err
+    check_said(covcat("fetch", "set"), 5, f"git tree expected {'f' * 40}, got")
     assert nothing_is_left()
 
 
@@ -144,8 +131,7 @@ def test_a_plain_file_is_verified_by_what_is_pinned(
     assert covcat("fetch", "plain").code == 0
     folder = DATA / "plain" / "1"
     assert tree_on_disk(folder / "files") == {"table.csv": b"table"}
-    record = json.loads((folder / "manifest.json").read_text())
-    assert record["downloads"][0]["verified_by"] == verified_by
+    assert record("plain")["downloads"][0]["verified_by"] == verified_by
     assert covcat("verify").code == 0
 
 
@@ -159,9 +145,7 @@ def test_a_tar_is_unpacked_below_its_folder(covcat, shelf, server, packing) -> N
     assert tree_on_disk(files) == {"inner/a/b.txt": b"b", "inner/c.txt": b"c"}
 
 
-def test_archives_are_kept_on_request_and_reused_without_a_request(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_archives_are_kept_on_request_and_reused_without_a_request(covcat, offered, server) -> None:
     ran = covcat("fetch", "set", "--no-extract")
     archives = DATA / "set" / "1" / "archives"
     assert (ran.code, ran.out) == (0, f"{archives}\n")
@@ -176,12 +160,9 @@ def test_archives_are_kept_on_request_and_reused_without_a_request(covcat, shelf
     assert covcat("verify").code == 0
 
 
-def test_keep_archives_after_the_fact_builds_the_release_anew(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_keep_archives_after_the_fact_builds_the_release_anew(covcat, offered) -> None:
     covcat("fetch", "set")
-    ran = covcat("fetch", "set", "--keep-archives")
-    assert ran.code == 0, ran.err
+    assert covcat("fetch", "set", "--keep-archives").code == 0
     assert (DATA / "set" / "1" / "archives" / f"set-{COMMIT}.zip").is_file()
     assert tree_on_disk(FILES) == REPOSITORY
     assert "archives/" in (DATA / "set" / "1" / "SHA256SUMS").read_text()
@@ -197,31 +178,24 @@ def test_keeping_archives_of_plain_files_asks_for_nothing(covcat, shelf, server)
 
 
 def test_a_branch_is_recorded_at_first_use(covcat, shelf, server) -> None:
-    shelf.add(
-        "set",
-        "releases:\n  - {id: latest, source: made up, files: [{host: github, "
-        "repository: test/set, branch: master, unpack: zip}]}\n",
-    )
+    branch = {"repository": "test/set", "branch": "master", "unpack": "zip"}
+    shelf.add_files("set", {"host": "github", **branch})
     path = "/codeload.github.com/test/set/zip/refs/heads/master"
     server.serve(path, Answer(git_zip(REPOSITORY), has_length=False))
     assert covcat("fetch", "set").code == 0
-    record = json.loads((DATA / "set" / "latest" / "manifest.json").read_text())
-    assert record["downloads"][0]["verified_by"] == "first-use"
+    assert record()["downloads"][0]["verified_by"] == "first-use"
     moved = {**REPOSITORY, "README.md": b"moved on"}
     server.serve(path, Answer(git_zip(moved), has_length=False))
     ran = covcat("fetch", "set", "--keep-archives")
-    assert ran.code == 5
-    assert "has changed upstream: git tree expected" in ran.err
-    assert tree_on_disk(DATA / "set" / "latest" / "files") == REPOSITORY
+    check_said(ran, 5, "has changed upstream: git tree expected")
+    assert tree_on_disk(FILES) == REPOSITORY
     assert covcat("fetch", "set", "--require", "pinned", "--keep-archives").code == 5
 
 
 # ---- several -----------------------------------------------------------------------------------
 
 
-def test_one_failure_does_not_stop_the_others(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_one_failure_does_not_stop_the_others(covcat, offered) -> None:
     ran = covcat("fetch", "radiopaedia", "set", "figure1")
     assert (ran.code, ran.out) == (9, f"{FILES}\n")
     assert "error: `radiopaedia` is for browsing only" in ran.err
@@ -229,9 +203,7 @@ def test_one_failure_does_not_stop_the_others(covcat, shelf, server) -> None:
     assert "hint: covcat fetch radiopaedia figure1@2020-05-08\n" in ran.err
 
 
-def test_a_damaged_manifest_does_not_stop_the_others(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_a_damaged_manifest_does_not_stop_the_others(covcat, offered) -> None:
     covcat("fetch", "set")
     (FILES.parent / "manifest.json").write_text("{}")
     ran = covcat("fetch", "set", "sample")
@@ -241,13 +213,10 @@ def test_a_damaged_manifest_does_not_stop_the_others(covcat, shelf, server) -> N
 
 
 def test_failures_of_one_kind_keep_their_code(covcat) -> None:
-    ran = covcat("fetch", "radiopaedia", "eurorad")
-    assert ran.code == 7
+    assert covcat("fetch", "radiopaedia", "eurorad").code == 7
 
 
-def test_filters_choose_what_is_fetched(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_filters_choose_what_is_fetched(covcat, offered, server) -> None:
     ran = covcat("fetch", "--modality", "ct", "--fetchable", "--license", "CC-BY-4.0", "--dry-run")
     assert ran.code == 0
     assert [line.split("\t")[0] for line in ran.out.splitlines()] == [
@@ -280,12 +249,9 @@ def test_what_to_fetch_must_be_said_in_one_way(covcat, args) -> None:
 # ---- more than one file, and what is here already ----------------------------------------------
 
 
-def _two_files(shelf, *keys: str) -> None:
-    files = "".join(
-        f"      - {{host: web, url: https://data.example.org/{number}, {text}}}\n"
-        for number, text in enumerate(keys)
-    )
-    shelf.add("two", f'releases:\n  - id: "1"\n    source: made up\n    files:\n{files}')
+def _two_files(shelf, *files: dict[str, str]) -> None:
+    at = "https://data.example.org"
+    shelf.add_files("two", *({"url": f"{at}/{n}", **keys} for n, keys in enumerate(files)))
 
 
 @pytest.mark.parametrize(
@@ -295,7 +261,7 @@ def _two_files(shelf, *keys: str) -> None:
 def test_two_archives_of_a_release_may_not_collide(
     covcat, shelf, server, second: str, said: str
 ) -> None:
-    _two_files(shelf, "name: a.zip, unpack: zip", "name: b.zip, unpack: zip")
+    _two_files(shelf, *({"name": name, "unpack": "zip"} for name in ("a.zip", "b.zip")))
     server.serve("/data.example.org/0", Answer(zip_of({"Img/1.txt": b"1"})))
     server.serve("/data.example.org/1", Answer(zip_of({second: b"2"})))
     ran = covcat("fetch", "two")
@@ -304,7 +270,7 @@ def test_two_archives_of_a_release_may_not_collide(
 
 
 def test_equal_names_in_different_folders_are_kept_apart(covcat, shelf, server) -> None:
-    _two_files(shelf, "name: x.csv, into: a/", "name: x.csv, into: b/")
+    _two_files(shelf, *({"name": "x.csv", "into": into} for into in ("a/", "b/")))
     server.serve("/data.example.org/0", Answer(b"0"))
     server.serve("/data.example.org/1", Answer(b"1"))
     assert covcat("fetch", "two", "--no-extract").code == 0
@@ -320,7 +286,7 @@ def test_equal_names_in_different_folders_are_kept_apart(covcat, shelf, server) 
 def test_equal_names_in_one_folder_are_refused_before_anything_comes(
     covcat, shelf, server, second: str, args: list[str]
 ) -> None:
-    _two_files(shelf, "name: x.csv", f"name: {second}")
+    _two_files(shelf, {"name": "x.csv"}, {"name": second})
     for number in (0, 1):
         server.serve(f"/data.example.org/{number}", Answer(b"x"))
     ran = covcat("fetch", "two", *args)
@@ -329,9 +295,7 @@ def test_equal_names_in_one_folder_are_refused_before_anything_comes(
     assert not server.requests
 
 
-def test_no_extract_over_files_keeps_the_files(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_no_extract_over_files_keeps_the_files(covcat, offered) -> None:
     covcat("fetch", "set")
     assert covcat("fetch", "set", "--no-extract").code == 0
     assert tree_on_disk(FILES) == REPOSITORY
@@ -343,15 +307,11 @@ def test_a_kept_archive_that_changed_on_disk_is_not_used(covcat, shelf, server) 
     server.serve("/data.example.org/a.zip", Answer(zip_of({"a": b"a"})))
     covcat("fetch", "plain", "--no-extract")
     (DATA / "plain/1/archives/a.zip").write_bytes(zip_of({"a": b"b"}))
-    ran = covcat("fetch", "plain")
-    assert ran.code == 5
-    assert "changed on disk: sha256 expected" in ran.err
+    check_said(covcat("fetch", "plain"), 5, "changed on disk: sha256 expected")
     assert not (DATA / "plain/1/files").exists()
 
 
-def test_a_release_without_its_files_is_fetched_again(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_a_release_without_its_files_is_fetched_again(covcat, offered) -> None:
     covcat("fetch", "set")
     shutil.rmtree(FILES)
     ran = covcat("fetch", "set")
@@ -364,9 +324,7 @@ def test_what_is_here_without_a_pin_does_not_pass_require(covcat, shelf, server)
     shelf.add_web("plain", "table.csv")
     server.serve("/data.example.org/table.csv", Answer(b"table"))
     assert covcat("fetch", "plain").code == 0
-    ran = covcat("fetch", "plain", "--require", "pinned")
-    assert ran.code == 5
-    assert "is not pinned whole" in ran.err
+    check_said(covcat("fetch", "plain", "--require", "pinned"), 5, "is not pinned whole")
 
 
 def test_a_bomb_stops_at_the_free_space(covcat, shelf, server, monkeypatch) -> None:
@@ -390,7 +348,7 @@ def test_a_part_of_a_pinned_state_claims_no_tree(covcat, shelf, server) -> None:
     shelf.add_repository(files=many)
     server.serve_repository(git_zip(many))
     assert covcat("fetch", "set", "--include", "more/*").code == 0
-    (download,) = json.loads((FILES.parent / "manifest.json").read_text())["downloads"]
+    (download,) = record()["downloads"]
     assert (download["verified_by"], download["tree"]) == ("sha256", None)
     assert len(tree_on_disk(FILES)) == 120
     assert covcat("verify").code == 0
@@ -447,33 +405,21 @@ def test_archives_of_one_name_may_both_hold_archives(covcat, shelf, server) -> N
     inner = {"in.zip": zip_of({"x.txt": b"x"})}
     for name in ("a", "b"):
         server.serve(f"/data.example.org/{name}/x.zip", Answer(zip_of(inner)))
-    rows = "".join(
-        f'      - {{host: web, name: x.zip, url: "https://data.example.org/{name}/x.zip", '
-        f'unpack: zip, into: {name}/, nested: ["*.zip"]}}\n'
+    both = {"name": "x.zip", "unpack": "zip", "nested": ["*.zip"]}
+    rows = [
+        {**both, "url": f"https://data.example.org/{name}/x.zip", "into": f"{name}/"}
         for name in ("a", "b")
-    )
-    shelf.add("plain", f'\nreleases:\n  - id: "1"\n    source: made up\n    files:\n{rows}')
-    ran = covcat("fetch", "plain")
-    assert ran.code == 0, ran.err
-    folder = Path(ran.out.strip())
-    assert (folder / "a/in/x.txt").read_bytes() == (folder / "b/in/x.txt").read_bytes() == b"x"
+    ]
+    shelf.add_files("plain", *rows)
+    assert here(covcat("fetch", "plain")) == {"a/in/x.txt": b"x", "b/in/x.txt": b"x"}
 
 
-@pytest.mark.parametrize("key", ["exclude: [docs/*]", 'strip: "1"'])
-def test_a_pinned_tree_with_files_left_out_is_no_entry(covcat, shelf, key: str) -> None:
-    shelf.add(
-        "set",
-        f"""
-releases:
-  - id: "1"
-    source: made up
-    files:
-      - {{host: github, repository: a/b, commit: {"0" * 40}, tree: {"1" * 40}, unpack: zip, {key}}}
-""",
-    )
+@pytest.mark.parametrize("key", [{"exclude": ["docs/*"]}, {"strip": '"1"'}], ids=str)
+def test_a_pinned_tree_with_files_left_out_is_no_entry(covcat, shelf, key: dict) -> None:
+    state = {"commit": "0" * 40, "tree": "1" * 40, "unpack": "zip"}
+    shelf.add_files("set", {"host": "github", "repository": "a/b", **state, **key})
     ran = covcat("catalog", "check", str(shelf.folder))
-    assert ran.code == 5
-    assert "a pinned tree is that of all its files" in ran.err
+    check_said(ran, 5, "a pinned tree is that of all its files")
 
 
 def test_what_is_here_is_not_lost_because_upstream_has_less_now(covcat, shelf, server) -> None:
@@ -483,7 +429,6 @@ def test_what_is_here_is_not_lost_because_upstream_has_less_now(covcat, shelf, s
     assert covcat("fetch", "set", "--allow-missing").code == 0
     server.serve_repository(git_zip({path: some[path] for path in list(some)[:1]}))
     ran = covcat("fetch", "set", "--allow-missing", "--keep-archives")
-    assert ran.code == 5
-    assert "what came of `set@1` lacks 2 files of what is here" in ran.err
+    check_said(ran, 5, "what came of `set@1` lacks 2 files of what is here")
     assert covcat("path", "set").code == 0
     assert len(list(Path("covcat-data/set/1/files").rglob("*.*"))) == len(some)

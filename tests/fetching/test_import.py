@@ -1,7 +1,6 @@
 """What a person downloaded by hand is recognised, verified, and recorded as brought by hand."""
 
 import hashlib
-import json
 import os
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from makers.archives import COMMIT, REPOSITORY, doubled, git_zip, tar_of, zip_of
 from makers.releases import git_rows
 from makers.runs import here
+from makers.said import check_said, record
 from servers.hosts import World, stock
 
 from covcat.catalog import listing
@@ -38,11 +38,6 @@ def unpacked(folder: str, files: dict[str, bytes]) -> str:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
     return folder
-
-
-def record(id: str = "set") -> dict:
-    (found,) = Path("covcat-data", id).glob("*/manifest.json")
-    return json.loads(found.read_text())
 
 
 # ---- a release with a listing ------------------------------------------------------------------
@@ -99,9 +94,7 @@ def test_links_in_a_folder_are_not_followed(covcat, shelf) -> None:
     folder = unpacked("mine", {p: d for p, d in REPOSITORY.items() if p != "README.md"})
     Path("secret").write_bytes(REPOSITORY["README.md"])
     os.symlink(Path("secret").absolute(), Path(folder) / "README.md")
-    ran = covcat("import", "set", folder)
-    assert ran.code == 5
-    assert "missing: README.md" in ran.err
+    check_said(covcat("import", "set", folder), 5, "missing: README.md")
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real archive is not beside this checkout")
@@ -120,9 +113,7 @@ def test_the_real_figure1_as_kaggle_would_pack_it(covcat, is_wrong: bool) -> Non
         files["images/COVID-00002.jpg"] = b"\xff\xd8\xff another picture"
     ran = covcat("import", "figure1", written("archive.zip", zip_of(doubled(files))))
     if is_wrong:
-        assert ran.code == 5
-        assert "1 changed" in ran.err
-        assert "changed: images/COVID-00002.jpg" in ran.err
+        check_said(ran, 5, "1 changed", "changed: images/COVID-00002.jpg")
     else:
         assert here(ran) == files
         assert record("figure1")["downloads"][0]["verified_by"] == "git-tree"
@@ -155,9 +146,7 @@ def test_the_folder_that_it_was_unpacked_to_will_do(covcat, world, shelf) -> Non
 def test_a_page_that_was_saved_as_data_is_no_archive(covcat, world, shelf) -> None:
     shelf.add("set", KAGGLE)
     path = written("archive.zip", b"<!doctype html><title>Sign in</title>")
-    ran = covcat("import", "set", path, mirror=world.url)
-    assert ran.code == 5
-    assert "`archive.zip` is no archive" in ran.err
+    check_said(covcat("import", "set", path, mirror=world.url), 5, "`archive.zip` is no archive")
 
 
 def test_a_pinned_digest_decides(covcat, world, shelf) -> None:
@@ -165,8 +154,7 @@ def test_a_pinned_digest_decides(covcat, world, shelf) -> None:
     digest = hashlib.sha256(data).hexdigest()
     shelf.add("set", KAGGLE.replace("unpack: zip,", f"unpack: zip, sha256: {digest},"))
     wrong = covcat("import", "set", written("w.zip", zip_of({"b": b"x"})), mirror=world.url)
-    assert wrong.code == 5
-    assert f"sha256 expected {digest}, got " in wrong.err
+    check_said(wrong, 5, f"sha256 expected {digest}, got ")
     ran = covcat("import", "set", written("right.zip", data), mirror=world.url)
     assert here(ran) == {"a.png": b"\x89PNG"}
     assert record()["downloads"][0]["verified_by"] == "sha256"
@@ -199,9 +187,7 @@ def test_a_wrong_and_a_missing_archive_of_a_set_are_named(
     some = {name: data for name, data in patients.items() if name != "P002.rar"}
     some["P003.rar"] = some["P003.rar"][:-1] + bytes([some["P003.rar"][-1] ^ 1])
     ran = covcat("import", "mashhad", unpacked("mine", some), mirror=world.url)
-    assert ran.code == 5
-    assert "changed: P003.rar" in ran.err
-    assert "missing: P002.rar" in ran.err
+    check_said(ran, 5, "changed: P003.rar", "missing: P002.rar")
 
 
 def test_offline_a_set_is_taken_as_it_is(covcat, patients: dict[str, bytes]) -> None:
@@ -217,8 +203,7 @@ def test_a_set_is_refused_where_its_host_does_not_answer_and_nobody_said_offline
 ) -> None:
     nobody = "http://127.0.0.1:9"
     ran = covcat("import", "mashhad", unpacked("mine", patients), "--retries=0", mirror=nobody)
-    assert ran.code == 4
-    assert "--offline takes what you give it, compared with nothing" in ran.err
+    check_said(ran, 4, "--offline takes what you give it, compared with nothing")
     assert not Path("covcat-data/mashhad").exists()
 
 
@@ -228,15 +213,24 @@ def test_what_is_given_of_a_complete_release_has_to_be_there_and_is_not_called_p
     assert covcat("fetch", "sample").code == 0
     assert covcat("import", "sample", "absent.zip").code == 3
     ran = covcat("import", "sample", written("x.zip", zip_of({"x": b"x"})))
-    assert ran.code == 0
-    assert "here and complete; what was given is not looked at" in ran.err
+    check_said(ran, 0, "here and complete; what was given is not looked at")
 
 
-def test_what_offers_no_download_can_be_brought_too(covcat) -> None:
-    scan = zip_of({"case1/a.jpg": b"\xff\xd8\xff"})
-    folder = unpacked("mine", {"b.jpg": b"\xff\xd8\xff2", "scans.zip": scan})
-    ran = covcat("import", "sirm", folder, mirror=None)
-    assert here(ran) == {"b.jpg": b"\xff\xd8\xff2", "scans/case1/a.jpg": b"\xff\xd8\xff"}
+BROUGHT = {  # what lies in a folder, and what comes of it where that is less or more
+    "alike or long": ({"P1/IM1": b"a", "P2/IM1": b"b", "x" * 255: b"c"}, None),
+    "a desktop's name": ({"a.txt": b"a", "Icon\r": b""}, {"a.txt": b"a"}),
+    "an archive alone": ({"P1.zip": zip_of({"a.png": b"1"})}, {"a.png": b"1"}),
+    "an archive among files": (
+        {"b.jpg": b"2", "scans.zip": zip_of({"case1/a.jpg": b"1"})},
+        {"b.jpg": b"2", "scans/case1/a.jpg": b"1"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "expected"), BROUGHT.values(), ids=BROUGHT)
+def test_what_offers_no_download_can_be_brought_too(covcat, files, expected) -> None:
+    ran = covcat("--offline", "import", "sirm", unpacked("mine", files), mirror=None)
+    assert here(ran) == (expected or files)
     assert ran.out == "covcat-data/sirm/local/files\n"
     assert covcat("verify", "sirm").code == 0
 
@@ -284,8 +278,7 @@ def test_what_brings_nothing_is_refused_though_some_is_here(covcat, shelf) -> No
     shelf.add_repository()
     covcat("import", "set", written("1.zip", zip_of(some("README.md"))), "--allow-missing")
     ran = covcat("import", "set", written("x.zip", zip_of({"x": b"x"})), "--allow-missing")
-    assert ran.code == 5
-    assert "`x.zip` is not `set@1`" in ran.err
+    check_said(ran, 5, "`x.zip` is not `set@1`")
 
 
 def test_an_archive_that_is_here_stays(covcat, world, repository: str) -> None:
@@ -305,8 +298,7 @@ def test_a_damaged_file_is_mended_or_named(covcat, shelf) -> None:
     own.write_bytes(b"damaged")
     rest = written("2.zip", zip_of(some("images/two.png", "images/one.png")))
     ran = covcat("import", "set", rest, "--allow-missing")
-    assert ran.code == 5
-    assert "would be lost: files/README.md" in ran.err
+    check_said(ran, 5, "would be lost: files/README.md")
     assert own.read_bytes() == b"damaged"
     assert here(covcat("import", "set", written("3.zip", git_zip(REPOSITORY)))) == REPOSITORY
     assert covcat("verify", "set").code == 0
@@ -318,9 +310,7 @@ def test_without_a_listing_nothing_replaces_what_is_here(covcat, world, shelf) -
     covcat("fetch", "set", "--include", "a.png", mirror=world.url)
     for files in ({"nothing.txt": b"alike"}, {"a.png": b"\x89PNG1", "evil": b"x"}):
         ran = covcat("import", "set", written("x.zip", zip_of(files)), mirror=world.url)
-        assert ran.code == 5
-        assert "it would lose 1 download now here" in ran.err
-        assert "hint: covcat fetch set@2" in ran.err
+        check_said(ran, 5, "it would lose 1 download now here", "hint: covcat fetch set@2")
     assert Path("covcat-data/set/2/files/a.png").exists()
     assert record()["downloads"][0]["verified_by"] == "host-md5"
 
@@ -360,9 +350,7 @@ def test_a_set_grows_only_with_all_that_is_here(covcat, shelf) -> None:
     shelf.add("set", f"releases:\n  - id: '1'\n    source: made up\n    files:\n{files}")
     one, two = written("a.png", b"\x89PNG1"), written("b.png", b"\x89PNG2")
     assert len(here(covcat("import", "set", one, "--allow-missing"))) == 1
-    ran = covcat("import", "set", two, "--allow-missing")
-    assert ran.code == 5
-    assert "would be lost: a.png" in ran.err
+    check_said(covcat("import", "set", two, "--allow-missing"), 5, "would be lost: a.png")
     assert len(here(covcat("import", "set", one, two))) == 2
     assert record()["complete"]
 
@@ -383,11 +371,6 @@ def test_the_data_folder_itself_is_refused(covcat, shelf) -> None:
     shelf.add_repository()
     Path("covcat-data").mkdir()
     assert covcat("import", "set", "covcat-data").code == 2
-
-
-def test_names_that_are_alike_or_long_are_no_obstacle(covcat) -> None:
-    files = {"P1/IM1": b"a", "P2/IM1": b"b", "x" * 255: b"c"}
-    assert here(covcat("import", "sirm", unpacked("mine", files))) == files
 
 
 @pytest.mark.parametrize("root", ["", "top/"])
@@ -436,20 +419,21 @@ def test_nothing_is_left_out_silently(covcat, shelf) -> None:
     assert "3 files of `mine` left out, unsafe names" in listed.err
 
 
-def test_a_folder_that_cannot_be_read_is_an_error(covcat, monkeypatch) -> None:
+def test_a_folder_that_cannot_be_read_is_an_error_but_a_desktops_own(covcat, monkeypatch) -> None:
+    unpacked("other", {"a.txt": b"a", "@eaDir/a.txt/SYNO": b"x"})
     unpacked("mine", {"a.txt": b"a", "locked/b.txt": b"b"})
     scan = os.scandir
 
     def refuse(path):
-        if str(path).endswith("locked"):
+        if str(path).endswith(("@eaDir", "locked")):
             raise PermissionError(13, "Permission denied", str(path))
         return scan(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
     ran = covcat("import", "sirm", "mine")
-    assert ran.code == 8
-    assert "cannot read `mine/locked`" in ran.err
+    check_said(ran, 8, "cannot read `mine/locked`")
     assert "--data-dir" not in ran.err
+    assert here(covcat("import", "sirm", "other")) == {"a.txt": b"a"}
 
 
 @pytest.mark.parametrize("is_folder", [False, True])
@@ -473,9 +457,7 @@ def test_an_archive_that_is_swapped_meanwhile_is_refused(covcat, world, shelf, m
         return compared(*args)
 
     monkeypatch.setattr(from_files, "compared", swap)
-    ran = covcat("import", "set", path)
-    assert ran.code == 5
-    assert "changed while it was read" in ran.err
+    check_said(covcat("import", "set", path), 5, "changed while it was read")
     assert not Path("covcat-data/set").exists()
 
 
@@ -489,9 +471,7 @@ def test_a_listed_archive_that_changes_meanwhile_is_refused(covcat, shelf, monke
         return found
 
     monkeypatch.setattr(brought, "read_given", change)
-    ran = covcat("import", "set", path)
-    assert ran.code == 5
-    assert "changed while it was read" in ran.err
+    check_said(covcat("import", "set", path), 5, "changed while it was read")
 
 
 def test_equal_contents_are_files_of_their_own(covcat, shelf) -> None:
@@ -582,24 +562,6 @@ def test_archives_of_a_set_are_unpacked_without_litter(covcat, shelf) -> None:
     assert here(ran) == {"P1/a.png": b"\x89PNG", "P2/b.png": b"\x89PNG2"}
 
 
-def test_a_folder_of_a_desktop_that_is_closed_stops_nothing(covcat, monkeypatch) -> None:
-    unpacked("mine", {"a.txt": b"a", "@eaDir/a.txt/SYNO": b"x"})
-    scan = os.scandir
-
-    def refuse(path):
-        if str(path).endswith("@eaDir"):
-            raise PermissionError(13, "Permission denied", str(path))
-        return scan(path)
-
-    monkeypatch.setattr(os, "scandir", refuse)
-    assert here(covcat("import", "sirm", "mine")) == {"a.txt": b"a"}
-
-
-def test_names_that_only_desktops_give_are_no_unsafe_ones(covcat) -> None:
-    folder = unpacked("mine", {"a.txt": b"a", "Icon\r": b""})
-    assert here(covcat("import", "sirm", folder)) == {"a.txt": b"a"}
-
-
 # ---- a folder with the download in it ----------------------------------------------------------
 
 DOWNLOADED = {
@@ -621,11 +583,6 @@ def test_the_folder_that_holds_the_archive_will_do(covcat, shelf, way: str) -> N
     ran = covcat("--offline", "import", "set", unpacked("Downloads", files()))
     assert here(ran) == REPOSITORY
     assert covcat("verify", "set").code == 0
-
-
-def test_of_a_brought_resource_it_will_do_too(covcat) -> None:
-    folder = unpacked("Downloads", {"P1.zip": zip_of({"a.png": b"\x89PNG"})})
-    assert here(covcat("--offline", "import", "sirm", folder)) == {"a.png": b"\x89PNG"}
 
 
 # ---- what a release is made of -----------------------------------------------------------------

@@ -9,6 +9,7 @@ from conftest import Shelf
 from makers.archives import REPOSITORY, zip_of
 from makers.releases import git_rows
 from makers.runs import tree_on_disk
+from makers.said import check_said, record
 from servers.hosts import Reply, World
 
 from covcat.catalog import listing
@@ -43,10 +44,6 @@ class Case:
 
     def find(self) -> None:
         self.world.web._answers.clear()
-
-
-def record() -> dict:
-    return json.loads(Path("covcat-data/set/1/manifest.json").read_text())
 
 
 def files() -> dict[str, bytes]:
@@ -85,8 +82,7 @@ def test_the_rest_is_kept_where_that_is_allowed_and_only_the_lost_is_asked_for_a
 ) -> None:
     case.lose(status)
     ran = covcat("fetch", "set", "--allow-missing", mirror=case.world.url)
-    assert ran.code == 0, ran.err
-    assert "set@1: missing, as allowed: `b/P2.zip`: " in ran.err
+    check_said(ran, 0, "set@1: missing, as allowed: `b/P2.zip`: ")
     assert files() == KEPT
     assert (record()["complete"], record()["missing"]) == (False, ["b/P2.zip"])
     (here,) = json.loads(covcat("status", "--json").out)["data"]["here"]
@@ -100,8 +96,7 @@ def test_the_rest_is_kept_where_that_is_allowed_and_only_the_lost_is_asked_for_a
     assert (ran.code, "`b/P2.zip`: " in ran.err) == (CODES[status], True)
     assert files() == KEPT
     case.find()
-    ran = covcat("fetch", "set", mirror=case.world.url)
-    assert ran.code == 0, ran.err
+    assert covcat("fetch", "set", mirror=case.world.url).code == 0
     asked = {one.path for one in case.world.requests[before:] if "/datafile/" in one.path}
     assert asked == {case.url.removeprefix("https://dataverse.harvard.edu")}
     assert files() == {**KEPT, "b/P2/1.png": b"2"}
@@ -124,8 +119,7 @@ def test_a_loss_beside_trouble_with_the_network_is_not_allowed_yet(covcat, case:
     )
     case.world.web.answer("https://x.example/w.txt", Reply(503, [], b""))
     ran = covcat("fetch", "set", "--allow-missing", "--retries", "0", mirror=case.world.url)
-    assert ran.code == 4
-    assert "2 of 4 files of `set@1` did not come" in ran.err
+    check_said(ran, 4, "2 of 4 files of `set@1` did not come")
     assert not Path("covcat-data/set/1").exists()
 
 
@@ -217,8 +211,7 @@ def test_one_file_of_any_host_may_be_lost(
     case.lose(status)
     ran = covcat("fetch", "set", mirror=world.url)
     assert (ran.code, f"error: `{case.lost}`: " in ran.err) == (CODES[status], True)
-    ran = covcat("fetch", "set", "--allow-missing", mirror=world.url)
-    assert ran.code == 0, ran.err
+    assert covcat("fetch", "set", "--allow-missing", mirror=world.url).code == 0
     assert files() == KEPT
     assert record()["missing"] == [case.lost]
 
@@ -253,8 +246,7 @@ def test_a_file_of_a_repository_may_be_lost_where_they_come_one_by_one(
         entry.write_text(entry.read_text() + more)
     case.url = f"https://raw.githubusercontent.com/test/set/{commit}/images/one.png"
     case.lose()
-    ran = covcat("fetch", "set", "--by-file", "--allow-missing", mirror=world.url)
-    assert ran.code == 0, ran.err
+    assert covcat("fetch", "set", "--by-file", "--allow-missing", mirror=world.url).code == 0
     assert files().keys() == REPOSITORY.keys() - {"images/one.png"}
     assert record()["missing"] == ["images/one.png"]
     case.find()
@@ -271,8 +263,7 @@ def test_a_content_that_git_lfs_lost_is_missing_and_not_its_pointer(
     answer = {"objects": [{"oid": "0" * 64, "size": 500, "error": {"code": 404, "message": "no"}}]}
     case.url = "https://github.com/test/set.git/info/lfs/objects/batch"
     world.web.answer(case.url, Reply(200, [], json.dumps(answer).encode()))
-    ran = covcat("fetch", "set", mirror=world.url)
-    assert (ran.code, "`a.bin`" in ran.err) == (4, True)
+    check_said(covcat("fetch", "set", mirror=world.url), 4, "`a.bin`")
     assert covcat("fetch", "set", "--allow-missing", mirror=world.url).code == 0
     assert (files(), record()["missing"]) == ({"b.txt": b"b"}, ["a.bin"])
     case.find()

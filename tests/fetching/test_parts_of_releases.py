@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from makers.archives import COMMIT, REPOSITORY, git_zip, zip_of
+from makers.archives import COMMIT, REPOSITORY, zip_of
+from makers.said import check_said, record
 
 from covcat.catalog.selection import Selection
 from covcat.text import format_size
@@ -40,16 +41,19 @@ def here(ran) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def selection() -> list[str]:
-    return json.loads(Path("covcat-data/set/1/manifest.json").read_text())["selection"]
-
-
 @pytest.fixture
 def served(world):
     for name in ("a", "b"):
         world.web.add(f"https://example.org/{name}.zip", zip_of(FILES), "application/zip")
     world.web.add("https://example.org/t.csv", b"t\n", "text/csv")
     return world
+
+
+@pytest.fixture
+def pinned(world, shelf) -> None:
+    """Put the repository into the catalog and the world."""
+    world.github.add("test/set", COMMIT, REPOSITORY)
+    shelf.add_repository()
 
 
 IMAGES = {path for path in FILES if path.startswith("images/")}
@@ -108,19 +112,14 @@ def test_only_the_archives_that_may_hold_it_are_asked_for(
 def test_a_part_that_holds_nothing_is_not_found(covcat, served, shelf, entry: str) -> None:
     shelf.add("set", entry)
     ran = covcat("fetch", "set", "--include", "nothing/*.png", mirror=served.url)
-    assert ran.code == 3
-    assert "no file of `set@1` is one of '--include=nothing/*.png'" in ran.err
+    check_said(ran, 3, "no file of `set@1` is one of '--include=nothing/*.png'")
     assert not Path("covcat-data/set").exists()
 
 
-def test_what_no_listed_path_matches_is_not_asked_for(covcat, shelf, world) -> None:
-    shelf.add_repository()
-    world.github.add("test/set", COMMIT, REPOSITORY)
-    ran = covcat("fetch", "set", "--include", "*.nosuch", mirror=world.url)
-    assert ran.code == 3
+def test_what_no_listed_path_matches_is_not_asked_for(covcat, pinned, world) -> None:
+    assert covcat("fetch", "set", "--include", "*.nosuch", mirror=world.url).code == 3
     assert world.requests == []
-    ran = covcat("fetch", "sample", "--include", "*.nosuch")
-    assert ran.code == 3
+    assert covcat("fetch", "sample", "--include", "*.nosuch").code == 3
     assert covcat("status", "--json").document["data"]["here"] == []
 
 
@@ -136,18 +135,15 @@ def test_a_larger_sample_takes_the_place_of_the_smaller(covcat, served, shelf) -
         ran = covcat("fetch", "set", "--sample", count, mirror=served.url)
         assert ran.code == 0
     assert "the part that was asked for is here; nothing to do" in ran.err
-    assert selection() == ["--sample=4"]
+    assert record()["selection"] == ["--sample=4"]
     assert len(list(Path("covcat-data/set/1/files").rglob("*.*"))) == 4
 
 
-def test_a_part_that_is_all_of_a_listed_release_is_the_whole(covcat, shelf, world) -> None:
-    shelf.add_repository()
-    world.github.add("test/set", COMMIT, REPOSITORY)
+def test_a_part_that_is_all_of_a_listed_release_is_the_whole(covcat, pinned, world) -> None:
     assert covcat("fetch", "set", "--sample", "2", mirror=world.url).code == 0
     assert covcat("fetch", "set", "--sample", "99", mirror=world.url).code == 0
-    assert selection() == []
-    record = json.loads(Path("covcat-data/set/1/manifest.json").read_text())
-    assert record["downloads"][0]["verified_by"] == "git-tree"
+    assert record()["selection"] == []
+    assert record()["downloads"][0]["verified_by"] == "git-tree"
     assert "nothing to do" in covcat("fetch", "set", mirror=world.url).err
 
 
@@ -156,18 +152,11 @@ def test_parts_add_up_and_the_whole_replaces_them(covcat, served, shelf) -> None
     covcat("fetch", "set", "--include", "labels.csv", mirror=served.url)
     more = covcat("fetch", "set", "--include", "images/01.png", mirror=served.url)
     assert here(more) == {"labels.csv", "images/01.png"}
-    assert selection() == ["--include=labels.csv", "--include=images/01.png"]
+    assert record()["selection"] == ["--include=labels.csv", "--include=images/01.png"]
     assert here(covcat("fetch", "set", mirror=served.url)) == set(FILES)
-    assert selection() == []
+    assert record()["selection"] == []
     part = covcat("fetch", "set", "--include", "labels.csv", mirror=served.url)
     assert here(part) == set(FILES)
-
-
-def test_a_part_of_a_pinned_release_is_checked_by_its_listing(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
-    ran = covcat("fetch", "set", "--include", "images/*", "--no-extract")
-    assert ran.code == 0, ran.err
 
 
 @pytest.mark.parametrize(
@@ -181,10 +170,8 @@ def test_a_part_of_a_pinned_release_is_checked_by_its_listing(covcat, shelf, ser
     ],
 )
 def test_the_plan_counts_the_part_that_is_asked_for(
-    covcat, shelf, world, options: list[str], files: list[str], said: str | None
+    covcat, pinned, world, options: list[str], files: list[str], said: str | None
 ) -> None:
-    shelf.add_repository()
-    world.github.add("test/set", COMMIT, REPOSITORY)
     sizes = sum(len(REPOSITORY[path]) for path in files)
     (step,) = json.loads(covcat("--json", "fetch", "set", "-n", *options).out)["data"]["steps"]
     assert step["files"] == len(files)
@@ -195,19 +182,11 @@ def test_the_plan_counts_the_part_that_is_asked_for(
     assert f"{what} from github; unpacked {format_size(sizes)} in {of_all} files" in ran.err
 
 
-def test_a_part_needs_no_room_for_the_whole(covcat, shelf, world, monkeypatch) -> None:
-    shelf.add_repository()
-    world.github.add("test/set", COMMIT, REPOSITORY)
+def test_a_part_needs_no_room_for_the_whole(covcat, pinned, world, monkeypatch) -> None:
     free = len(REPOSITORY["README.md"]) * 2
     monkeypatch.setattr("covcat.store.folder.Store.free_bytes", lambda self: free)
     assert covcat("fetch", "set", "--by-file", mirror=world.url).code == 8
     assert covcat("fetch", "set", "--include", "README.md", mirror=world.url).code == 0
-
-
-def test_status_says_that_only_a_part_is_here(covcat, served, shelf) -> None:
-    shelf.add("set", ONE)
-    covcat("fetch", "set", "--include", "labels.csv", mirror=served.url)
-    assert "a part" in covcat("status").out
 
 
 @pytest.mark.parametrize(
@@ -231,8 +210,7 @@ def test_what_is_no_selection_is_refused(text: str) -> None:
 
 def test_a_further_part_that_holds_nothing_is_not_found_either(covcat) -> None:
     assert covcat("fetch", "sample", "--include", "LICENSE").code == 0
-    ran = covcat("fetch", "sample", "--include", "nope")
-    assert ran.code == 3
+    assert covcat("fetch", "sample", "--include", "nope").code == 3
     assert "a part: --include=LICENSE\t" in covcat("status").out
 
 
@@ -311,9 +289,7 @@ def test_a_file_that_rotted_is_not_blamed_on_its_host(covcat, world, shelf) -> N
     assert covcat("fetch", "set", mirror=world.url).code == 0
 
 
-def test_the_plan_of_a_further_part_counts_what_is_not_here(covcat, shelf, world) -> None:
-    shelf.add_repository()
-    world.github.add("test/set", COMMIT, REPOSITORY)
+def test_the_plan_of_a_further_part_counts_what_is_not_here(covcat, pinned, world) -> None:
     assert covcat("fetch", "set", "--sample", "1", mirror=world.url).code == 0
     (step,) = json.loads(covcat("--json", "fetch", "set", "-n", "--sample", "3").out)["data"][
         "steps"

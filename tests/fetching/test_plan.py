@@ -72,16 +72,14 @@ def only_step(one: Resource, here: Held | None = None, options: Options = PLAIN)
 # ---- what is here x what is asked for ----------------------------------------------------------
 
 
-def files(*, archives: bool = False, complete: bool = True) -> Held:
+def files(*, archives: bool = False, complete: bool = True, form: Any = "files") -> Held:
     return Held(
-        form="files", has_archives=archives, is_complete=complete, has_data=True, is_pinned=True
+        form=form, has_archives=archives, is_complete=complete, has_data=True, is_pinned=True
     )
 
 
 def archives(*, complete: bool = True) -> Held:
-    return Held(
-        form="archives", has_archives=True, is_complete=complete, has_data=True, is_pinned=True
-    )
+    return files(form="archives", archives=True, complete=complete)
 
 
 KEEP_ARCHIVES = Options(keep_archives=True)
@@ -135,7 +133,7 @@ def refused(one: Resource, options: Options = PLAIN) -> CovcatError:
     return error
 
 
-def test_a_resource_for_browsing_asks_the_person_to_open_its_pages() -> None:
+def test_a_resource_for_browsing_asks_the_person_to_open_its_pages_or_its_homepage() -> None:
     error = refused(browse_only())
     assert isinstance(error, ActionNeededError)
     assert error.message == "`cases` is for browsing only: it offers no download"
@@ -144,15 +142,10 @@ def test_a_resource_for_browsing_asks_the_person_to_open_its_pages() -> None:
         "videos: https://example.org/videos",
         "terms: look, do not copy",
     )
-    assert error.hint == (
-        "open https://example.org/cases; then, with what you got there: covcat import cases FILE…"
-    )
-
-
-def test_a_resource_for_browsing_without_pages_points_to_its_homepage() -> None:
-    assert refused(browse_only(BROWSE | {"pages": []})).hint == (
-        "open https://example.org; then, with what you got there: covcat import cases FILE…"
-    )
+    then = "then, with what you got there: covcat import cases FILE…"
+    assert error.hint == f"open https://example.org/cases; {then}"
+    homepage = refused(browse_only(BROWSE | {"pages": []}))
+    assert homepage.hint == f"open https://example.org; {then}"
 
 
 def test_a_resource_for_browsing_is_never_looked_for_on_disk() -> None:
@@ -208,6 +201,7 @@ def test_what_has_nothing_pinned_is_refused_if_pins_are_required(
     one = resource(release(*served, **more))
     options = Options(require="pinned")
     assert only_step(one) == NEW
+    assert only_step(one, None, Options(require="host")) == NEW  # known only when it came
     if is_pinned:
         assert only_step(one, None, options) == NEW
         return
@@ -217,11 +211,8 @@ def test_what_has_nothing_pinned_is_refused_if_pins_are_required(
     assert error.hint == "`covcat show set` lists the releases that are pinned"
 
 
-@pytest.mark.parametrize(("served", "more"), [(one[0], one[1]) for one in PINS.values()], ids=PINS)
-def test_what_a_host_will_say_is_only_known_afterwards(
-    served: list[dict[str, str]], more: dict[str, Any]
-) -> None:
-    assert only_step(resource(release(*served, **more)), None, Options(require="host")) == NEW
+UNPINNED = "here, but not verified by a pin"
+FIRST_USE = "here, but verified by neither a pin nor its host"
 
 
 @pytest.mark.parametrize(
@@ -231,16 +222,8 @@ def test_what_a_host_will_say_is_only_known_afterwards(
         pytest.param("pinned", True, True, KEPT, id="pinned"),
         pytest.param("host", True, True, KEPT, id="pinned-is-more-than-claimed"),
         pytest.param("host", False, True, KEPT, id="claimed"),
-        pytest.param(
-            "pinned", False, True, ("fetch", "here, but not verified by a pin"), id="less"
-        ),
-        pytest.param(
-            "host",
-            False,
-            False,
-            ("fetch", "here, but verified by neither a pin nor its host"),
-            id="first-use",
-        ),
+        pytest.param("pinned", False, True, ("fetch", UNPINNED), id="less"),
+        pytest.param("host", False, False, ("fetch", FIRST_USE), id="first-use"),
     ],
 )
 def test_how_well_what_is_here_was_verified_is_judged_too(
@@ -255,6 +238,7 @@ def test_how_well_what_is_here_was_verified_is_judged_too(
 
 CT = Selection(include=("ct/*",))
 TWO = Selection(sample=2)
+ANOTHER = ("fetch", "here, but another part of it")
 KEPT_PART = ("keep", "the part that was asked for is here")
 
 
@@ -266,13 +250,8 @@ KEPT_PART = ("keep", "the part that was asked for is here")
         pytest.param((CT,), CT, KEPT_PART, id="this-part"),
         pytest.param((TWO, CT), CT, KEPT_PART, id="one-of-two-parts"),
         pytest.param((CT,), None, ("fetch", "here in part"), id="all-asked"),
-        pytest.param((CT,), TWO, ("fetch", "here, but another part of it"), id="another-part"),
-        pytest.param(
-            (TWO,),
-            Selection(sample=3),
-            ("fetch", "here, but another part of it"),
-            id="a-larger-sample",
-        ),
+        pytest.param((CT,), TWO, ANOTHER, id="another-part"),
+        pytest.param((TWO,), Selection(sample=3), ANOTHER, id="a-larger-sample"),
     ],
 )
 def test_a_part_that_is_here_is_compared_with_the_part_that_is_asked_for(
@@ -305,6 +284,7 @@ def test_a_target_that_is_asked_for_twice_is_one_step() -> None:
     again: list[tuple[Resource, Release | None]] = [*targets, *targets, (browse_only(), None)] * 2
     steps = plan.make(again, lambda *_: None, PLAIN).steps
     assert [step.name for step in steps] == ["set@2", "other@1", "set@1", "cases"]
+    assert plan.make([], lambda *_: None, PLAIN).steps == ()
 
 
 def test_each_release_is_judged_by_what_is_here_of_it() -> None:
@@ -312,7 +292,3 @@ def test_each_release_is_judged_by_what_is_here_of_it() -> None:
     targets = [(one, release) for release in one.releases]
     steps = plan.make(targets, lambda _, rel: files() if rel.id == "1" else None, PLAIN).steps
     assert [(step.name, step.action) for step in steps] == [("set@1", "keep"), ("set@2", "fetch")]
-
-
-def test_nothing_asked_for_is_nothing_to_do() -> None:
-    assert plan.make([], lambda *_: None, PLAIN).steps == ()

@@ -6,25 +6,21 @@ import shutil
 from pathlib import Path
 
 import pytest
-from makers.archives import COMMIT, REPOSITORY, git_zip, zip_of
+from makers.archives import COMMIT, RAW, REPOSITORY, git_zip, zip_of
+from makers.releases import git_rows
 from makers.runs import tree_on_disk
+from makers.said import check_said
 from servers.server import Answer
 
 from covcat.store import folder as stores
 
 RELEASE = Path("covcat-data/set/1")
 README = RELEASE / "files/README.md"
-RAW = f"/raw.githubusercontent.com/test/set/{COMMIT}"
-CODELOAD = f"/codeload.github.com/test/set/zip/{COMMIT}"
 
 
 @pytest.fixture
-def fetched(covcat, shelf, server):
-    """Run covcat on a data folder that holds one release; its files are served singly too."""
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
-    for path, data in REPOSITORY.items():
-        server.serve(f"{RAW}/{path}", Answer(data))
+def fetched(covcat, offered, server):
+    """Run covcat on a data folder that holds one release."""
     assert covcat("fetch", "set", "-q").code == 0
     server.requests.clear()
     return covcat
@@ -115,9 +111,7 @@ def test_what_is_another_upstream_is_refused_and_nothing_changes(fetched, server
     harm()
     before = tree_on_disk(RELEASE)
     server.serve(f"{RAW}/README.md", Answer(b"# a synthetic repositorY\n"))
-    ran = fetched("verify", "--repair")
-    assert ran.code == 5
-    assert "`README.md` is not the pinned file" in ran.err
+    check_said(fetched("verify", "--repair"), 5, "`README.md` is not the pinned file")
     assert tree_on_disk(RELEASE) == before
 
 
@@ -142,35 +136,28 @@ def test_links_and_folders_in_the_place_of_files_are_replaced(fetched, as_what, 
         (RELEASE / "files/scripts").write_bytes(b"")  # an extra file: it stays
         assert fetched("verify", "--repair").code == 8
         (RELEASE / "files/scripts").unlink()
-    ran = fetched("verify", "--repair")
-    assert ran.code == 0, ran.err
+    assert fetched("verify", "--repair").code == 0
     assert (tree_on_disk(RELEASE), victim.read_bytes()) == (before, b"mine")
 
 
-def test_a_kept_archive_is_opened_again_without_any_network(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_a_kept_archive_is_opened_again_without_any_network(covcat, offered) -> None:
     assert covcat("fetch", "set", "--keep-archives", "-q").code == 0
     before = tree_on_disk(RELEASE)
     harm()
-    ran = covcat("verify", "--repair", "--offline")
-    assert ran.code == 0, ran.err
+    assert covcat("verify", "--repair", "--offline").code == 0
     assert tree_on_disk(RELEASE) == before
 
 
 def test_a_damaged_archive_of_a_repository_comes_again_if_its_tree_is_the_same(
-    covcat, shelf, server
+    covcat, offered, server
 ) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
     assert covcat("fetch", "set", "--keep-archives", "-q").code == 0
     (archive,) = (RELEASE / "archives").iterdir()
     archive.write_bytes(b"cut")
     reordered = dict(reversed(REPOSITORY.items()))  # packed anew: other bytes, the same tree
     server.serve_repository(git_zip(reordered))
     assert covcat("verify").code == 5
-    ran = covcat("verify", "--repair")
-    assert ran.code == 0, ran.err
+    assert covcat("verify", "--repair").code == 0
     assert archive.read_bytes() == git_zip(reordered)
     assert covcat("verify").code == 0
 
@@ -185,21 +172,11 @@ def test_archives_without_files_are_repaired_too(covcat, shelf, server) -> None:
     assert tree_on_disk(RELEASE) == before
 
 
-TWO = """\
-releases:
-  - id: "1"
-    source: made up
-    files:
-      - {host: web, url: https://data.example.org/a.zip, name: a.zip, unpack: zip, into: a/}
-      - {host: web, url: https://data.example.org/b.zip, name: b.zip, unpack: zip, into: b/}
-      - {host: web, url: https://data.example.org/t.csv, name: t.csv}
-"""
-
-
 @pytest.fixture
 def three(covcat, shelf, server):
     """Run covcat on a release of two archives and a plain file, none of which is pinned."""
-    shelf.add("set", TWO)
+    zips = [{"name": f"{one}.zip", "unpack": "zip", "into": f"{one}/"} for one in "ab"]
+    shelf.add_files("set", *zips, {"name": "t.csv"})
     server.serve("/data.example.org/a.zip", Answer(zip_of({"x [1].csv": b"0", "y.csv": b"1"})))
     server.serve("/data.example.org/b.zip", Answer(zip_of({"x.csv": b"2", "y.csv": b"3"})))
     server.serve("/data.example.org/t.csv", Answer(b"table"))
@@ -214,8 +191,7 @@ def three(covcat, shelf, server):
 def test_only_the_download_that_holds_a_file_comes_again(three, server, path, needs) -> None:
     before = tree_on_disk(RELEASE)
     (RELEASE / "files" / path).write_bytes(b"?")
-    ran = three("verify", "set", "--repair")
-    assert ran.code == 0, ran.err
+    assert three("verify", "set", "--repair").code == 0
     assert asked(server) == [f"/data.example.org/{needs}"]
     assert tree_on_disk(RELEASE) == before
 
@@ -225,8 +201,7 @@ def test_what_nobody_pins_must_be_what_was_recorded(three, server) -> None:
     before = tree_on_disk(RELEASE)
     server.serve("/data.example.org/a.zip", Answer(zip_of({"x [1].csv": b"0", "y.csv": b"9"})))
     ran = three("verify", "--repair")
-    assert ran.code == 5
-    assert "`files/a/y.csv` of `set@1` is another one upstream: sha256 expected" in ran.err
+    check_said(ran, 5, "`files/a/y.csv` of `set@1` is another one upstream: sha256 expected")
     assert tree_on_disk(RELEASE) == before
     server.serve("/data.example.org/a.zip", Answer(zip_of({"x [1].csv": b"0", "y.csv": b"1"})))
     assert three("verify", "--repair").code == 0  # the wrong one does not wait for the next try
@@ -240,11 +215,7 @@ def test_what_is_served_without_the_file_is_said_so(three, server) -> None:
     assert "files/a/y.csv" in ran.err
 
 
-def test_a_part_of_a_release_stays_that_part(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
-    for path, data in REPOSITORY.items():
-        server.serve(f"{RAW}/{path}", Answer(data))
+def test_a_part_of_a_release_stays_that_part(covcat, offered, server) -> None:
     assert covcat("fetch", "set", "--include", "images/*", "-q").code == 0
     before = tree_on_disk(RELEASE)
     (RELEASE / "files/images/two.png").unlink()
@@ -254,15 +225,8 @@ def test_a_part_of_a_release_stays_that_part(covcat, shelf, server) -> None:
 
 
 def test_a_branch_is_asked_for_the_commit_that_was_fetched(covcat, shelf, server) -> None:
-    shelf.add(
-        "set",
-        """
-releases:
-  - id: "1"
-    source: made up
-    files: [{host: github, repository: test/set, branch: main, unpack: zip}]
-""",
-    )
+    branch = {"repository": "test/set", "branch": "main", "unpack": "zip"}
+    shelf.add_files("set", {"host": "github", **branch})
     headers = {"Content-Type": "application/zip"}
     main = "/codeload.github.com/test/set/zip/refs/heads/main"
     server.serve(main, Answer(git_zip(REPOSITORY), headers=headers, has_length=False))
@@ -271,21 +235,14 @@ releases:
     server.serve(main, Answer(git_zip({"new": b"state"}, commit="f" * 40), headers=headers))
     rows = [
         {"type": "blob", "path": one.path, "mode": one.mode, "sha": one.blob, "size": one.bytes}
-        for one in _rows()
+        for one in git_rows(REPOSITORY)
     ]
     api = f"/api.github.com/repos/test/set/git/trees/{COMMIT}?recursive=1"
     server.serve(api, Answer(json.dumps({"tree": rows}).encode()))
     server.serve(f"{RAW}/README.md", Answer(REPOSITORY["README.md"]))
     README.unlink()
-    ran = covcat("verify", "--repair")
-    assert ran.code == 0, ran.err
+    assert covcat("verify", "--repair").code == 0
     assert tree_on_disk(RELEASE) == before
-
-
-def _rows():
-    from makers.releases import git_rows
-
-    return git_rows(REPOSITORY)
 
 
 def test_what_a_killed_repair_left_is_swept_though_all_is_right(fetched) -> None:
@@ -374,8 +331,7 @@ def test_changed_sums_are_written_anew(fetched, server) -> None:
     before = tree_on_disk(RELEASE)
     (RELEASE / "SHA256SUMS").write_text("nothing\n")
     assert "SHA256SUMS: not as recorded" in fetched("verify").err
-    ran = fetched("verify", "--repair")
-    assert ran.code == 0, ran.err
+    assert fetched("verify", "--repair").code == 0
     assert (tree_on_disk(RELEASE), asked(server)) == (before, [])
 
 
@@ -383,8 +339,7 @@ def test_without_a_listing_a_damaged_manifest_needs_a_new_fetch(three) -> None:
     (RELEASE / "manifest.json").write_text("{")
     before = tree_on_disk(RELEASE)
     ran = three("verify", "--repair")
-    assert ran.code == 5
-    assert "hint: mv covcat-data/set/1 set-1.damaged && covcat fetch set@1" in ran.err
+    check_said(ran, 5, "hint: mv covcat-data/set/1 set-1.damaged && covcat fetch set@1")
     assert tree_on_disk(RELEASE) == before
 
 
@@ -392,9 +347,7 @@ def test_a_manifest_of_a_newer_covcat_is_not_repaired(fetched) -> None:
     manifest = RELEASE / "manifest.json"
     manifest.write_text(manifest.read_text().replace("covcat.manifest/1", "covcat.manifest/2"))
     before = tree_on_disk(RELEASE)
-    ran = fetched("verify", "--repair")
-    assert ran.code == 5
-    assert "made by a newer covcat" in ran.err
+    check_said(fetched("verify", "--repair"), 5, "made by a newer covcat")
     assert tree_on_disk(RELEASE) == before
 
 
@@ -449,15 +402,13 @@ def older(covcat, shelf, server, monkeypatch):
 def test_recorded_litter_is_mended_and_kept(older, command: list[str]) -> None:
     if command[0] == "verify":
         (RELEASE / "files/__MACOSX/._a.txt").unlink()
-    ran = older(*command)
-    assert ran.code == 0, ran.err
+    assert older(*command).code == 0
     assert (RELEASE / "files/__MACOSX/._a.txt").read_bytes() == b"j"
     assert older("verify").code == 0
 
 
 def test_a_lock_of_a_release_with_litter_gets_the_same_without(older) -> None:
     assert older("remove", "set", "--yes").code == 0
-    ran = older("fetch", "--locked")
-    assert ran.code == 0, ran.err
+    assert older("fetch", "--locked").code == 0
     assert list(tree_on_disk(RELEASE / "files")) == ["a.txt"]
     assert older("lock", "--check").code == 0

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Mapping
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+RAW = f"/raw.githubusercontent.com/test/set/{COMMIT}"  # where its files are, each by itself
 
 
 REPOSITORY = {

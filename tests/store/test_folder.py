@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from makers.archives import COMMIT, REPOSITORY, git_zip
 from makers.runs import tree_on_disk
+from makers.said import check_said
 from servers.server import Answer
 
 from covcat import files
@@ -185,21 +186,16 @@ def test_a_folder_that_anybody_may_write_to_is_refused(tmp_path: Path) -> None:
 def test_a_data_folder_that_is_a_file_is_a_disk_error(covcat, tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("not a folder")
     ran = covcat("fetch", "sample", "--data-dir", str(tmp_path / name))
-    assert ran.code == 8
-    assert f"error: cannot use the data folder `{tmp_path / name}`" in ran.err
+    check_said(ran, 8, f"error: cannot use the data folder `{tmp_path / name}`")
 
 
 def test_too_little_space_is_said_before_the_first_byte(covcat, server, monkeypatch) -> None:
     monkeypatch.setattr(Store, "free_bytes", lambda self: 1_000_000)
-    ran = covcat("fetch", "figure1")
-    assert ran.code == 8
-    assert "expected 14,922,683 bytes, got 1,000,000" in ran.err
+    check_said(covcat("fetch", "figure1"), 8, "expected 14,922,683 bytes, got 1,000,000")
     assert not server.requests
 
 
-def test_a_disk_that_fills_up_leaves_nothing(covcat, shelf, server, monkeypatch) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_a_disk_that_fills_up_leaves_nothing(covcat, offered, monkeypatch) -> None:
 
     def full(handle: int, data: bytes, offset: int) -> int:
         raise OSError(errno.ENOSPC, "no space")
@@ -223,9 +219,7 @@ def _command(shelf, server, *args: str) -> list[str]:
     ]
 
 
-def test_two_processes_on_one_release_both_get_it_and_one_downloads(shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_two_processes_on_one_release_both_get_it_and_one_downloads(offered, shelf, server) -> None:
     runs = [
         subprocess.Popen(_command(shelf, server, "fetch", "set", "-q"), stdout=subprocess.PIPE)
         for _ in range(3)
@@ -259,9 +253,9 @@ def _endless(server):
     [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
     ids=["INT", "TERM", "HUP"],
 )
-def test_a_signal_stops_a_fetch_and_leaves_nothing(shelf, server, number: int, code: int) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_a_signal_stops_a_fetch_and_leaves_nothing(
+    offered, shelf, server, number: int, code: int
+) -> None:
     waiting = _endless(server)
     run = subprocess.Popen(
         _command(shelf, server, "fetch", "set", "--json"),
@@ -315,8 +309,7 @@ def test_a_killed_fetch_is_swept_by_the_next_one(shelf, server, covcat) -> None:
     assert subprocess.run(command, capture_output=True, check=False).returncode == -9
     assert len(os.listdir("covcat-data/.covcat/staging")) == 1
     assert not Path("covcat-data/set").exists()
-    ran = covcat("fetch", "set")
-    assert ran.code == 0, ran.err
+    assert covcat("fetch", "set").code == 0
     assert os.listdir("covcat-data/.covcat/staging") == []
     assert tree_on_disk(Path("covcat-data/set/1/files")) == REPOSITORY
 

@@ -16,6 +16,7 @@ import typer
 from makers.archives import REPOSITORY, git_zip
 from makers.releases import Shelf
 from makers.runs import Ran
+from makers.said import check_said
 from servers.server import Answer, Server
 
 import covcat
@@ -130,8 +131,7 @@ def test_what_one_user_fetches_the_other_verifies_indexes_and_completes(users) -
     one, two = users
     assert one.runs("fetch", "set", "--no-extract").code == 0
     assert two.runs("verify", "set").code == 0
-    completed = two.runs("fetch", "set")
-    assert completed.code == 0, completed.err
+    assert two.runs("fetch", "set").code == 0
     again = one.runs("verify", "set")
     assert again.code == 0, again.err
     assert "5 files as recorded" in again.err  # the archive stays
@@ -179,8 +179,7 @@ def test_a_download_that_one_began_the_other_ends(users, server: Server) -> None
     assert list(parts.glob("*.part"))
     assert _others(one.place / "data") == []
     server.serve(path, Answer(body[half:], 206, headers=rest))
-    ended = two.runs("fetch", "big")
-    assert ended.code == 0, ended.err
+    assert two.runs("fetch", "big").code == 0
     assert f"bytes={half}-" in [headers.get("Range") for _, headers in server.requests]
     assert list(parts.iterdir()) == []
     assert one.runs("verify", "big").code == 0
@@ -194,12 +193,9 @@ def test_what_one_keeps_to_himself_the_other_does_not_throw_away(users) -> None:
     (private / "inside/a.csv").write_text("mine")
     os.chown(private, one.number, one.number)
     private.chmod(0o700)
-    looked = two.runs("verify")
-    assert looked.code == 5
-    assert "extra: files/private" in looked.err
+    check_said(two.runs("verify"), 5, "extra: files/private")
     for command in (["fetch", "set", "--keep-archives"], ["remove", "set", "--yes"]):
-        refused = two.runs(*command)
-        assert (refused.code, "files/private" in refused.err) == (8, True), refused.err
+        check_said(two.runs(*command), 8, "files/private")
     assert (private / "inside/a.csv").read_text() == "mine"
 
 
@@ -219,8 +215,7 @@ def test_a_release_that_one_closed_is_not_called_absent(users) -> None:
     assert one.runs("fetch", "set").code == 0
     (one.place / "data/set/1").chmod(0o700)
     for command in (["verify", "set"], ["path", "set"]):
-        refused = two.runs(*command)
-        assert (refused.code, "permission denied" in refused.err) == (8, True), refused.err
+        check_said(two.runs(*command), 8, "permission denied")
 
 
 def test_both_fetch_the_same_at_once(users) -> None:
@@ -250,8 +245,7 @@ def test_what_one_user_closed_is_not_passed_over_in_silence(users) -> None:
     private = User(one.number, one.python, one.place, one.server, umask=0o077)
     assert private.runs("fetch", "set").code == 0
     refused = two.runs("verify")
-    assert refused.code == 8
-    assert f"cannot look into `{one.place / 'data/set'}`: permission denied" in refused.err
+    check_said(refused, 8, f"cannot look into `{one.place / 'data/set'}`: permission denied")
     told = two.runs("doctor")
     assert told.code == 0, told.err
     assert "\nshared folders\twrong\t" in told.out

@@ -1,22 +1,20 @@
 """covcat.lock of a release that lacks files, or of a part: locked, checked and brought as it is."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
-from makers.archives import REPOSITORY, git_zip, zip_of
+from makers.archives import RAW, REPOSITORY, git_zip, zip_of
+from makers.locks import DATA, LOCK, comes_again, elsewhere, locked
 from makers.runs import tree_on_disk
+from makers.said import check_said
 from servers.server import Answer
 
 from covcat.fetching import plan
 from covcat.store import lockfile
 
-DATA = Path("covcat-data")
-LOCK = Path("covcat.lock")
 FILES = DATA / "set/1/files"
 SHORT = {path: data for path, data in REPOSITORY.items() if path != "images/one.png"}
-RAW = f"/raw.githubusercontent.com/test/set/{'0123456789abcdef' * 2}01234567"
 
 
 @pytest.fixture
@@ -34,37 +32,11 @@ def serve(server, files) -> None:
         server.serve(f"{RAW}/{path}", Answer(files[path]) if path in files else Answer(status=404))
 
 
-def locked() -> dict:
-    return {
-        f"{one['id']}@{one['release']}": one for one in json.loads(LOCK.read_text())["releases"]
-    }
-
-
 def edit(change) -> None:
     tree = json.loads(LOCK.read_text())
     for one in tree["releases"]:
         change(one)
     LOCK.write_text(json.dumps(tree))
-
-
-def elsewhere() -> None:
-    """Go on in a folder that has nothing but the lock."""
-    shutil.rmtree(DATA)
-
-
-def comes_again(covcat, **mirror: str) -> None:
-    """The lock is what is here; elsewhere the same files come, and give the same lock."""
-    before, lock = tree_on_disk(DATA), LOCK.read_bytes()
-    assert covcat("lock", "--check", **mirror).code == 0
-    elsewhere()
-    ran = covcat("fetch", "--locked", **mirror)
-    assert ran.code == 0, ran.err
-    kept = {path for path in before if not path.endswith("manifest.json")}
-    after = tree_on_disk(DATA)
-    assert {path: after[path] for path in kept} == {path: before[path] for path in kept}
-    assert covcat("lock", "--check", **mirror).code == 0
-    assert covcat("lock", "--output", "other.lock", **mirror).code == 0
-    assert Path("other.lock").read_bytes() == lock
 
 
 # ---- files that are missing --------------------------------------------------------------------
@@ -84,16 +56,14 @@ def test_what_its_host_has_again_is_left_out_and_told(covcat, short, server) -> 
     lock = LOCK.read_bytes()
     elsewhere()
     ran = covcat("fetch", "--locked")
-    assert ran.code == 0, ran.err
-    assert "1 file came that the lock does not name, and stayed out: `images/one.png`" in ran.err
+    check_said(ran, 0, "1 file came that the lock does not name, and stayed out: `images/one.png`")
     assert tree_on_disk(FILES) == SHORT
     assert covcat("lock", "--check").code == 0
     covcat("lock")
     assert LOCK.read_bytes() == lock
     assert covcat("fetch", "set").code == 0  # without the lock all of it comes
     assert tree_on_disk(FILES) == REPOSITORY
-    ran = covcat("lock", "--check")
-    assert (ran.code, "extra: files/images/one.png" in ran.err) == (5, True)
+    check_said(covcat("lock", "--check"), 5, "extra: files/images/one.png")
 
 
 def test_a_folder_that_held_nothing_else_does_not_stay(covcat, shelf, server) -> None:
@@ -111,9 +81,7 @@ def test_a_file_that_is_lost_since_is_named_and_nothing_is_kept(covcat, short, s
     less = {path: data for path, data in SHORT.items() if path != "README.md"}
     server.serve_repository(git_zip(less))
     elsewhere()
-    ran = covcat("fetch", "--locked")
-    assert ran.code == 5
-    assert "missing: files/README.md" in ran.err
+    check_said(covcat("fetch", "--locked"), 5, "missing: files/README.md")
     assert not (DATA / "set").exists()
 
 
@@ -171,9 +139,7 @@ def test_more_than_is_locked_is_never_taken_away(covcat, short, server) -> None:
     server.serve_repository(git_zip(REPOSITORY))
     covcat("fetch", "set")
     ran = covcat("fetch", "--locked")
-    assert ran.code == 5
-    assert "extra: files/images/one.png" in ran.err
-    assert "hint: covcat remove set@1" in ran.err
+    check_said(ran, 5, "extra: files/images/one.png", "hint: covcat remove set@1")
     assert tree_on_disk(FILES) == REPOSITORY
 
 
@@ -212,30 +178,17 @@ def test_a_lock_from_before_missing_files_had_names_still_holds(covcat, short, s
 def test_a_lock_that_contradicts_itself_is_refused(covcat, short, change) -> None:
     edit(change)
     for args in (["fetch", "--locked"], ["lock", "--check"]):
-        ran = covcat(*args)
-        assert (ran.code, "the lock `covcat.lock` is damaged" in ran.err) == (5, True)
+        check_said(covcat(*args), 5, "the lock `covcat.lock` is damaged")
 
 
-@pytest.mark.parametrize(
-    ("missing", "said"),
-    [
-        (["images/two.png"], "missing, though the lock does not say so: images/one.png"),
-        (["images/one.png", "../../etc/passwd"], "no longer missing: ../../etc/passwd"),
-    ],
-)
-def test_names_of_missing_files_that_were_edited_are_told(
-    covcat, short, missing: list[str], said: str
-) -> None:
-    def change(one: dict) -> None:
-        one["missing"] = missing
-        one["files"].pop("files/images/two.png") if "images/two.png" in missing else None
-
-    edit(change)
-    if "images/two.png" in missing:  # its digest of all files shows that one, too
-        assert covcat("lock", "--check").code == 5
-        return
-    ran = covcat("lock", "--check")
-    assert (ran.code, said in ran.err) == (5, True)
+def test_names_of_missing_files_that_were_edited_are_told(covcat, short) -> None:
+    text = LOCK.read_text()
+    edit(lambda one: one["files"].pop("files/images/two.png"))
+    edit(lambda one: one.update(missing=["images/two.png"]))
+    assert covcat("lock", "--check").code == 5  # its digest of all files shows that one
+    LOCK.write_text(text)
+    edit(lambda one: one["missing"].append("../../etc/passwd"))
+    check_said(covcat("lock", "--check"), 5, "no longer missing: ../../etc/passwd")
     elsewhere()
     assert (covcat("fetch", "--locked").code, FILES.exists()) == (5, False)
 

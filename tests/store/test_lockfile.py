@@ -1,48 +1,33 @@
 """covcat.lock: pin what is here, get exactly that elsewhere, and tell drift."""
 
 import hashlib
-import json
 import os
 import shutil
 from pathlib import Path
 
 import pytest
-from makers.archives import REPOSITORY, git_zip
+from makers.archives import REPOSITORY
+from makers.locks import DATA, LOCK, comes_again, elsewhere, locked
 from makers.runs import tree_on_disk
+from makers.said import check_said
 from servers.server import Answer
 
 from covcat.store import lockfile
 from covcat.store.folder import Store
 
-DATA = Path("covcat-data")
-LOCK = Path("covcat.lock")
-
 
 @pytest.fixture
-def fetched(covcat, shelf, server):
+def fetched(covcat, offered, shelf, server):
     """A pinned repository and a file that nobody pins, both here."""
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
     shelf.add_web("table", "table.csv")
     server.serve("/data.example.org/table.csv", Answer(b"a,b\n1,2\n"))
     assert covcat("fetch", "set", "table").code == 0
 
 
-def locked() -> dict:
-    return {
-        f"{one['id']}@{one['release']}": one for one in json.loads(LOCK.read_text())["releases"]
-    }
-
-
-def elsewhere() -> None:
-    """Go on in a folder that has nothing but the lock."""
-    shutil.rmtree(DATA)
-
-
 # ---- lock --------------------------------------------------------------------------------------
 
 
-def test_a_lock_names_releases_downloads_and_every_file(covcat, fetched) -> None:
+def test_a_lock_names_releases_downloads_and_every_file_in_its_own_line(covcat, fetched) -> None:
     ran = covcat("lock")
     assert (ran.code, ran.out) == (0, "covcat.lock\n")
     one = locked()["set@1"]
@@ -59,25 +44,22 @@ def test_a_lock_names_releases_downloads_and_every_file(covcat, fetched) -> None
     (plain,) = locked()["table@1"]["downloads"]
     assert plain["url"] == "https://data.example.org/table.csv"
     assert plain["verified_by"] == "first-use"
+    for path in REPOSITORY:  # a line for each file, and sorted keys
+        assert sum(f'"files/{path}"' in line for line in LOCK.read_text().splitlines()) == 1
+    assert list(one) == sorted(one)
 
 
-def test_a_lock_has_a_line_for_each_file_and_sorted_keys(covcat, fetched) -> None:
-    covcat("lock")
-    text = LOCK.read_text()
-    for path in REPOSITORY:
-        assert sum(f'"files/{path}"' in line for line in text.splitlines()) == 1
-    assert list(locked()["set@1"]) == sorted(locked()["set@1"])
-
-
-def test_the_same_state_gives_the_same_bytes_wherever_it_was_fetched(covcat, fetched) -> None:
+def test_the_same_state_gives_the_same_bytes_wherever_it_was_fetched_and_is_no_drift(
+    covcat, fetched
+) -> None:
     covcat("lock")
     first = LOCK.read_bytes()
     covcat("lock")
     assert LOCK.read_bytes() == first
-    elsewhere()
-    covcat("fetch", "--locked")
-    covcat("lock", "--output", "other.lock")
-    assert Path("other.lock").read_bytes() == first
+    checked = covcat("lock", "--check")
+    assert (checked.code, checked.out) == (0, "")
+    assert "2 releases as `covcat.lock` names them" in checked.err
+    comes_again(covcat)
 
 
 def test_a_named_release_alone_is_replaced_and_the_others_stay(covcat, fetched) -> None:
@@ -102,8 +84,7 @@ def test_what_is_not_here_is_not_locked(covcat, fetched) -> None:
 
 def test_a_file_that_is_no_lock_is_not_overwritten(covcat, fetched) -> None:
     Path("notes.txt").write_text("mine")
-    ran = covcat("lock", "--output", "notes.txt")
-    assert ran.code == 5
+    assert covcat("lock", "--output", "notes.txt").code == 5
     assert Path("notes.txt").read_text() == "mine"
 
 
@@ -115,23 +96,12 @@ def test_a_lock_that_cannot_be_written_leaves_the_old_one(covcat, fetched, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    ran = covcat("lock")
-    assert ran.code == 8
+    assert covcat("lock").code == 8
     assert LOCK.read_bytes() == before
     assert not list(Path().glob(".covcat.lock*"))
 
 
 # ---- fetch --locked ----------------------------------------------------------------------------
-
-
-def test_a_locked_fetch_gives_the_same_bytes_in_another_folder(covcat, fetched) -> None:
-    before = tree_on_disk(DATA / "set/1/files"), tree_on_disk(DATA / "table/1/files")
-    covcat("lock")
-    elsewhere()
-    ran = covcat("fetch", "--locked")
-    assert ran.code == 0, ran.err
-    assert (tree_on_disk(DATA / "set/1/files"), tree_on_disk(DATA / "table/1/files")) == before
-    assert covcat("lock", "--check").code == 0
 
 
 def test_ids_and_a_lock_of_another_name_may_be_given(covcat, fetched) -> None:
@@ -204,12 +174,7 @@ def test_releases_of_many_hosts_come_again_as_they_were(covcat, stock) -> None:
         assert tree_on_disk(Path("other", name)).keys() == tree_on_disk(DATA / name).keys()
 
 
-def test_parts_of_a_release_are_locked_together(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
-    for path, data in REPOSITORY.items():
-        raw = f"/raw.githubusercontent.com/test/set/{'0123456789abcdef' * 2}01234567/{path}"
-        server.serve(raw, Answer(data))
+def test_parts_of_a_release_are_locked_together(covcat, offered) -> None:
     assert covcat("fetch", "set", "--include", "images/one*").code == 0
     assert covcat("fetch", "set", "--include", "*.md").code == 0
     covcat("lock")
@@ -220,24 +185,18 @@ def test_parts_of_a_release_are_locked_together(covcat, shelf, server) -> None:
     assert "nothing to do" in covcat("fetch", "--locked").err
     assert covcat("fetch", "set").code == 0
     ran = covcat("fetch", "--locked")  # more is here than the lock names
-    assert ran.code == 5
-    assert "extra: files/images/two.png" in ran.err
+    check_said(ran, 5, "extra: files/images/two.png")
 
 
-def test_a_part_that_is_here_grows_to_the_whole_that_is_locked(covcat, fetched, server) -> None:
+def test_a_part_that_is_here_grows_to_the_whole_that_is_locked(covcat, fetched) -> None:
     covcat("lock")
     elsewhere()
-    for path, data in REPOSITORY.items():
-        raw = f"/raw.githubusercontent.com/test/set/{'0123456789abcdef' * 2}01234567/{path}"
-        server.serve(raw, Answer(data))
     assert covcat("fetch", "set", "--include", "*.md").code == 0
     assert covcat("fetch", "--locked", "set").code == 0
     assert tree_on_disk(DATA / "set/1/files") == REPOSITORY
 
 
-def test_locked_archives_stay_archives(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    server.serve_repository(git_zip(REPOSITORY))
+def test_locked_archives_stay_archives(covcat, offered) -> None:
     assert covcat("fetch", "set", "--no-extract").code == 0
     covcat("lock")
     assert next(iter(locked()["set@1"]["files"])).startswith("archives/")
@@ -253,9 +212,7 @@ def test_locked_archives_stay_archives(covcat, shelf, server) -> None:
 )
 def test_nothing_else_than_the_lock_can_be_asked_for(covcat, fetched, more) -> None:
     covcat("lock")
-    ran = covcat("fetch", "--locked", *more)
-    assert ran.code == 2
-    assert "leave out" in ran.err
+    check_said(covcat("fetch", "--locked", *more), 2, "leave out")
 
 
 def test_a_dry_run_of_a_locked_fetch_says_what_it_would_do(covcat, fetched) -> None:
@@ -285,8 +242,7 @@ def test_a_catalog_that_pins_something_else_is_refused_before_anything_is_asked(
     assert "catalog: files/new.txt: in the catalog's listing, not in the lock" in ran.err
     (shelf.folder / "set.yaml").unlink()
     ran = covcat("fetch", "--locked")
-    assert ran.code == 3
-    assert "the lock names `set@1`, which the catalog does not have" in ran.err
+    check_said(ran, 3, "the lock names `set@1`, which the catalog does not have")
 
 
 def test_more_files_than_a_lock_lists_are_pinned_by_their_digest(
@@ -302,13 +258,6 @@ def test_more_files_than_a_lock_lists_are_pinned_by_their_digest(
 
 
 # ---- lock --check ------------------------------------------------------------------------------
-
-
-def test_no_drift_is_exit_0_and_prints_nothing(covcat, fetched) -> None:
-    covcat("lock")
-    ran = covcat("lock", "--check")
-    assert (ran.code, ran.out) == (0, "")
-    assert "2 releases as `covcat.lock` names them" in ran.err
 
 
 def test_each_kind_of_drift_is_named(covcat, fetched, shelf, server) -> None:
@@ -338,8 +287,7 @@ def test_a_release_that_was_fetched_anew_with_other_files_is_drift(covcat, fetch
     server.serve("/data.example.org/table.csv", Answer(b"a,b\n1,3\n"))
     covcat("fetch", "table")
     ran = covcat("lock", "--check")
-    assert ran.code == 5
-    assert "table@1: files: changed: files/table.csv: sha256 expected" in ran.err
+    check_said(ran, 5, "table@1: files: changed: files/table.csv: sha256 expected")
 
 
 @pytest.mark.parametrize(
@@ -364,13 +312,9 @@ def test_an_edited_lock_is_refused(covcat, fetched, old, new) -> None:
     assert old in text
     LOCK.write_text(text.replace(old, new))
     for args in (["fetch", "--locked"], ["lock", "--check"]):
-        ran = covcat(*args)
-        assert ran.code == 5
-        assert "covcat.lock" in ran.err
+        check_said(covcat(*args), 5, "covcat.lock")
 
 
 def test_a_missing_lock_says_how_to_make_one(covcat, fetched) -> None:
     for args in (["fetch", "--locked"], ["lock", "--check"]):
-        ran = covcat(*args)
-        assert ran.code == 3
-        assert "hint: covcat lock\n" in ran.err
+        check_said(covcat(*args), 3, "hint: covcat lock\n")

@@ -1,26 +1,26 @@
 """What the stages hand each other: the command that runs, the release that is made, its pieces."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from covcat.catalog import selection
 from covcat.catalog.entries import Release, Resource
 from covcat.catalog.files import AnyFile, GitHubFile
 from covcat.catalog.listing import Listing
 from covcat.catalog.load import Catalog
 from covcat.catalog.selection import Selection
+from covcat.digests import Digests
 from covcat.download.remote import Network, RemoteFile
 from covcat.fetching.plan import Options
 from covcat.files import StoredFile
 from covcat.hosts.base import page
-from covcat.names import is_litter
 from covcat.progress import Progress
 from covcat.store.folder import Store
-from covcat.store.manifest import Manifest, Transfer
+from covcat.store.manifest import Manifest, Transfer, now
 from covcat.store.waiting import Waiting
+
+Lacking = Mapping[str, StoredFile | None]  # by path in the release folder: as it was, if known
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,7 @@ class Build:
     listing: Listing | None = None  # of all its files, where they are pinned
     before: Manifest | None = None  # the record of what is here of it
     selections: tuple[Selection, ...] = ()  # the parts that it will have; none is everything
-    lacking: Mapping[str, StoredFile | None] | None = None  # by path in the release folder: all
-    # that has to come, as it was, if that is known; None is what the hosts have of `selections`
+    lacking: Lacking | None = None  # all that has to come; None: what hosts have of `selections`
     workshop: Path = Path()  # a private folder, there while the release is made
     folder: Path = Path()  # in it: the folder that will get the release's final name
     found: "list[Piece]" = field(default_factory=list)  # what its sources had so far
@@ -61,21 +60,6 @@ class Build:
     def here(self) -> Path:
         """The final folder of the release, there or not."""
         return self.run.store.release(self.resource.id, self.release.id)
-
-    @property
-    def listed(self) -> Listing | None:
-        """What of the listing was asked for."""
-        if self.listing is None or not self.selections:
-            return self.listing
-        wants = selection.wanted(self.selections, self.listing)
-        return {path: row for path, row in self.listing.items() if wants(path)}
-
-    @property
-    def litter(self) -> set[str]:
-        """Paths of desktops' files that its listing or its record has."""
-        before = self.before.files if self.before else ()
-        known = {*(self.listing or ()), *(one.path.removeprefix("files/") for one in before)}
-        return {path for path in known if is_litter(path)}
 
     def say(self, text: str) -> None:
         """Tell the user something of this release."""
@@ -97,24 +81,25 @@ class Piece:
 
 
 def record_given(
-    build: Build, served: RemoteFile, name: str, files: Iterable[StoredFile]
+    build: Build, served: RemoteFile, name: str, given: Sequence[StoredFile] | Digests
 ) -> Transfer:
-    """Return the record of a folder that lay here; its sha256 is that of its SHA256SUMS."""
-    stored = list(files)
-    sums = "".join(f"{one.sha256}  {one.path}\n" for one in stored)
-    digest = sha256(sums.encode()).hexdigest()
-    return record_one(build, served, name, sum(one.bytes for one in stored), digest)
+    """Return the record of an archive or folder that a person brought, or that lay here.
 
-
-def record_one(build: Build, served: RemoteFile, name: str, size: int, sha256: str) -> Transfer:
-    """Return the record of an archive or folder that a person brought."""
+    The sha256 of a folder is that of its SHA256SUMS.
+    """
+    page = page_of(build, served)
+    if isinstance(given, Digests):
+        size, digest = given.size, given.sha256
+    else:
+        sums = "".join(f"{one.sha256}  {one.path}\n" for one in given)
+        size, digest = sum(one.bytes for one in given), sha256(sums.encode()).hexdigest()
     return Transfer(
         host=served.file.host,
-        url=page_of(build, served),
-        final_url=page_of(build, served),
+        url=page,
+        final_url=page,
         name=name,
         bytes=size,
-        sha256=sha256,
+        sha256=digest,
         finished_at=now(),
         verified_by="first-use",
         is_archive=True,
@@ -127,11 +112,6 @@ def record_one(build: Build, served: RemoteFile, name: str, size: int, sha256: s
 def page_of(build: Build, served: RemoteFile) -> str:
     """Return the page that a person had it from, as far as that is known."""
     return page(served.file) or build.resource.homepage or ""
-
-
-def now() -> str:
-    """Return the time, as a manifest has it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def is_repository(release: Release) -> bool:

@@ -3,7 +3,7 @@
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,6 @@ class GivenPath:
     """One path that was given: an archive, a plain file or a folder."""
 
     path: Path
-    number: int
     is_folder: bool
     stamp: Stamp | None  # of a file
     everything: tuple[tuple[str, Path], ...]  # (relative path, path) of every regular file
@@ -52,13 +51,8 @@ class GivenPath:
 
     @property
     def files(self) -> list[tuple[str, Path]]:
-        """Return its files without what a desktop leaves."""
+        """Return its files without what a desktop leaves in a folder."""
         return [one for one in self.everything if not self.is_folder or not is_litter(one[0])]
-
-    @property
-    def litter(self) -> list[str]:
-        """Return what a desktop left in a folder."""
-        return [name for name, _ in self.everything if self.is_folder and is_litter(name)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,66 +65,46 @@ class GivenFile:
     is_ours: bool  # so that it may be linked
 
 
-# ---- what was given ----------------------------------------------------------------------------
-
-
-def look_at(paths: Iterable[Path], store: Store) -> list[GivenPath]:
-    """Look at what was given, before anything is written; covcat's own folder is never part of it.
-
-    Raises:
-        NotFoundError: a path is not there, or is neither a file nor a folder.
-        DiskError: it cannot be looked into.
-    """
-    return [_look_at(path, number, store) for number, path in enumerate(paths)]
-
-
-def _look_at(path: Path, number: int, store: Store) -> GivenPath:
+def look_at(path: Path, store: Store) -> GivenPath:
+    """Look at what was given, before anything is written; covcat's own folder is no part of it."""
     with reading(path):
         if not path.exists():
             raise NotFoundError(f"`{path}` is not there")
         if path.is_dir():
             if path.samefile(store.folder):
                 raise UsageError(f"`{path}` is the data folder itself", hint="covcat list --help")
-            return _walk(path, number, store.folder.stat())
+            return _walk(path, store.folder.stat())
     if not path.is_file():
         raise NotFoundError(f"`{path}` is neither a file nor a folder")
     name = path.resolve().name
     unsafe = (printable(name),) if unsafe_name(name) else ()
-    return GivenPath(path, number, False, stamp(path), ((name, path),), unsafe)
+    return GivenPath(path, False, stamp(path), ((name, path),), unsafe)
 
 
-def _walk(top: Path, number: int, own: os.stat_result) -> GivenPath:
-    """Sort what lies in a folder."""
-    files: list[tuple[str, Path]] = []
-    unsafe: list[str] = []
-    special: list[str] = []
-    history: list[str] = []
-    for path in _inside(top, own):
-        relative = path.relative_to(top).as_posix()
-        if place := history_of(relative):
-            history.append(place)
-        elif not stat.S_ISREG(path.lstat().st_mode):
-            special.append(printable(relative))
-        elif not unsafe_name(relative):
-            files.append((relative, path))
-        elif not is_litter(relative):
-            unsafe.append(printable(relative))
-    others = (tuple(one) for one in (unsafe, special, history))
-    return GivenPath(top, number, True, None, tuple(files), *others)
-
-
-def _inside(top: Path, own: os.stat_result) -> Iterator[Path]:
-    """Give all that lies in a folder but folders, of which links are not followed."""
+def _walk(top: Path, own: os.stat_result) -> GivenPath:
+    """Sort what lies in a folder; links are not followed, and `own` is not looked into."""
 
     def is_closed(error: OSError) -> None:
         if not is_litter(Path(error.filename).relative_to(top).as_posix()):  # of a network disk
             raise error
 
+    files = list[tuple[str, Path]]()
+    unsafe, special, history = list[str](), list[str](), list[str]()
     for parent, folders, names in os.walk(top, onerror=is_closed):
         links = [name for name in folders if Path(parent, name).is_symlink()]
         inside = sorted(set(folders) - set(links))
         folders[:] = [one for one in inside if not os.path.samestat(Path(parent, one).lstat(), own)]
-        yield from (Path(parent, name) for name in sorted([*names, *links]))
+        for path in (Path(parent, name) for name in sorted([*names, *links])):
+            relative = path.relative_to(top).as_posix()
+            if place := history_of(relative):
+                history.append(place)
+            elif not stat.S_ISREG(path.lstat().st_mode):
+                special.append(printable(relative))
+            elif not unsafe_name(relative):
+                files.append((relative, path))
+            elif not is_litter(relative):
+                unsafe.append(printable(relative))
+    return GivenPath(top, True, None, tuple(files), *map(tuple, (unsafe, special, history)))
 
 
 def say_what_is_left_out(build: Build, sources: Iterable[GivenPath]) -> None:
@@ -139,25 +113,18 @@ def say_what_is_left_out(build: Build, sources: Iterable[GivenPath]) -> None:
         for place, count in Counter(source.history).items():
             what = f"`{printable(place)}` of `{source.name}` left out: {plural(count, 'file')}"
             build.say(f"{what} of version control, which is no part of a data set")
-        if source.is_folder and source.special:
-            what = f"links and special files of `{source.name}` left out"
-            build.say(f"{what}: {_first(source.special)}")
-        if source.is_folder and source.unsafe:
-            what = f"{plural(len(source.unsafe), 'file')} of `{source.name}` left out, unsafe names"
-            build.say(f"{what}: {_first(source.unsafe)}")
-
-
-def _first(names: Sequence[str]) -> str:
-    shown = ", ".join(f"`{name}`" for name in names[:_SHOWN])
-    return shown + (", …" if len(names) > _SHOWN else "")
+        unsafe = f"{plural(len(source.unsafe), 'file')} of `{source.name}` left out, unsafe names"
+        special = f"links and special files of `{source.name}` left out"
+        for what, names in ((special, source.special), (unsafe, source.unsafe)):
+            if source.is_folder and names:
+                more = ["…"] if len(names) > _SHOWN else []
+                shown = ", ".join([*(f"`{name}`" for name in names[:_SHOWN]), *more])
+                build.say(f"{what}: {shown}")
 
 
 def printable(name: str) -> str:
     """Write what of a name is not UTF-8 as the numbers of its bytes."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-# ---- reading it --------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -202,11 +169,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
 
 
 def check_unchanged(path: Path, before: Stamp | None) -> None:
-    """Refuse what is not the file that was there when the work began.
-
-    Raises:
-        IntegrityError: it was changed or replaced meanwhile.
-    """
+    """Refuse what is not the file that was there when the work began."""
     if before is not None and stamp(path) != before:
         raise IntegrityError(
             f"`{path}` changed while it was read; nothing of it was kept",
@@ -215,19 +178,21 @@ def check_unchanged(path: Path, before: Stamp | None) -> None:
 
 
 def read_given(build: Build, sources: Iterable[GivenPath], listing: Listing) -> list[GivenFile]:
-    """Return every file of what was given, with its sha256 and git id.
-
-    What the listing has as it is (a workbook is a zip too) is not unpacked.
-
-    Raises:
-        ExtractionError: an archive is damaged or unsafe.
-    """
+    """Return every file of what was given, with its sha256 and git id; archives are unpacked."""
     found: list[GivenFile] = []
     for source in sources:
         kind = None if source.is_folder else kind_of(source.path)
-        if kind and (whole := _listed(source, listing)):
-            found += whole
-            continue
+        if kind:  # what the listing has as it is (a workbook is a zip too) is not unpacked
+            size = source.path.stat().st_size
+            known = {  # a file is hashed only where it may be one of these
+                row.sha256 or row.blob
+                for path, row in listing.items()
+                if row.bytes == size or (row.bytes is None and path.split("/")[-1] == source.name)
+            }
+            whole = _hash_all(source) if known else ()
+            if same := [one for one in whole if known & {one.stored.sha256, one.stored.blob}]:
+                found += same
+                continue
         try:
             found += _unpack(build, source.path, kind, source) if kind else _hash_all(source)
         except VolumeError:
@@ -235,25 +200,8 @@ def read_given(build: Build, sources: Iterable[GivenPath], listing: Listing) -> 
     return found
 
 
-def _listed(source: GivenPath, listing: Listing) -> list[GivenFile]:
-    """Return a file that is one of the listing's own; it is hashed only where it may be."""
-    size = source.path.stat().st_size
-    rows = [
-        row
-        for path, row in listing.items()
-        if row.bytes == size or (row.bytes is None and path.rpartition("/")[2] == source.name)
-    ]
-    known = {row.sha256 or row.blob for row in rows}
-    lying = _hash_all(source) if rows else ()
-    return [one for one in lying if known & {one.stored.sha256, one.stored.blob}]
-
-
 def unpack_inside(build: Build, lying: Iterable[GivenFile]) -> Iterator[GivenFile]:
-    """Give the files of the archives that lie in a folder: a person gave what they downloaded to.
-
-    Raises:
-        ExtractionError: an archive is damaged or unsafe.
-    """
+    """Give the files of archives that lie in a folder: a person gave what they downloaded to."""
     for one in lying:
         if one.source and one.source.is_folder and (kind := kind_of(one.path)):
             yield from _unpack(build, one.path, kind, one.source)
@@ -269,11 +217,7 @@ def kind_of(path: Path) -> str | None:
 
 
 def check_no_volume(path: Path) -> None:
-    """Refuse what is no archive because it is only a volume of one.
-
-    Raises:
-        ExtractionError: how to put it together is its hint.
-    """
+    """Refuse what is no archive because it is only a volume of one; its hint is how to join it."""
     if volume(path.name):
         raise split(path.name)
     try:
@@ -297,7 +241,6 @@ def _unpack(build: Build, path: Path, kind: str, source: GivenPath) -> Iterator[
 
 
 def _hash_all(source: GivenPath) -> Iterator[GivenFile]:
-    """Look at the files of a folder, or at one file."""
     for name, path in source.everything:
         with reading(path):
             stored = hashed(path, StoredFile(path=name, bytes=0, sha256="", blob="wanted"))

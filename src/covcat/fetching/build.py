@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from covcat import files as disk
 from covcat.archives.tools import check_rar_tool
 from covcat.catalog import selection
 from covcat.catalog.entries import Release, Resource
-from covcat.catalog.listing import Listing
 from covcat.catalog.selection import Selection
+from covcat.download.http import Web
 from covcat.download.remote import RemoteFile
 from covcat.errors import (
     BrokenError,
@@ -24,9 +24,9 @@ from covcat.errors import (
 )
 from covcat.fetching import locked, place, plan
 from covcat.fetching.base import Build, Piece, Run
-from covcat.fetching.choose import Hosts, open_hosts
+from covcat.fetching.choose import Hosts
 from covcat.fetching.plan import Options
-from covcat.fetching.prove import Verified, prove
+from covcat.fetching.prove import prove
 from covcat.files import disk_errors, make_folder
 from covcat.progress import Silent
 from covcat.store import lockfile, manifest, verify
@@ -45,6 +45,7 @@ WORDS = {
 }
 
 
+Record = Callable[[Build, list[Piece]], Manifest]  # verifies what came, and says what it is
 Source = Callable[[Build, Hosts], Iterable[Piece]]
 """Puts files of a release in their places in `Build.folder`, and says how each came.
 
@@ -64,27 +65,28 @@ def build(
 ) -> None:
     """Make a release, or more of it than is here, of what `sources` have.
 
-    With `mends` it may replace files of it that were changed on disk.
-
-    Raises:
-        CovcatError: it is not what it should be; what is here already stays as it is.
+    With `mends` it may replace files of it that were changed on disk. After an error what is here
+    is as it was.
     """
     store = run.store
     store.check_free(resource.id, release.id)
     before = _record_of(store.release(resource.id, release.id), mends=mends)
     if before is not None:  # what asks for more keeps what there was: files stay, archives stay
-        options = replace(
-            options,
-            extract=options.extract or before.form == "files",
-            keep_archives=options.wants_archives or any(one.archive for one in before.downloads),
-        )
-    listing = run.catalog.listing(resource, release) if release.listing else None
+        extract = options.extract or before.form == "files"
+        archives = options.wants_archives or any(one.archive for one in before.downloads)
+        options = replace(options, extract=extract, keep_archives=archives)
+    listing = run.catalog.listing(resource, release)
     check_room(plan.of(release, options, listing, before).least_bytes, store)
-    if options.extract:
-        nested = [glob.lower() for file in release.files for glob in file.nested]
-        is_rar = any(file.unpack == "rar" for file in release.files)
-        if is_rar or any(glob.endswith(".rar") for glob in nested):
-            check_rar_tool()  # before anything of it is downloaded
+    nested = [glob.lower() for file in release.files for glob in file.nested]
+    is_rar = any(file.unpack == "rar" for file in release.files)
+    if options.extract and (is_rar or any(glob.endswith(".rar") for glob in nested)):
+        check_rar_tool()  # before anything of it is downloaded
+    selections: tuple[Selection, ...] = ()  # what was here in part, and what is asked for
+    if options.asked and (before is None or before.selection):
+        earlier = map(Selection.read, before.selection if before else ())
+        selections = selection.without_repeats((*earlier, *options.asked))
+    if listing is not None and all(map(selection.wanted(selections, listing), listing)):
+        selections = ()  # both are everything
     one = Build(
         run=run,
         resource=resource,
@@ -93,20 +95,15 @@ def build(
         waiting=Waiting(store.partial(resource.id, release.id)),
         listing=listing,
         before=before,
-        selections=_selections(options, before, listing),
+        selections=selections,
     )
     _say(one, make(one, sources, record_anew))
 
 
-def make(
-    build: Build, sources: Sequence[Source], record: Callable[[Build, list[Piece]], Manifest]
-) -> Manifest:
+def make(build: Build, sources: Sequence[Source], record: Record) -> Manifest:
     """Let each source put in its place what it has, and give the whole its name by one rename.
 
-    `record` verifies the pieces. The order is that of a crash: nothing is seen before it is whole.
-
-    Raises:
-        CovcatError: nothing has changed.
+    The order is that of a crash: nothing is seen before it is whole.
     """
     store = build.run.store
     build.waiting.settle(is_whole=False)  # of a try that could not publish
@@ -153,7 +150,8 @@ def _collect(build: Build, sources: Sequence[Source]) -> list[Piece]:
 def _ask(build: Build, sources: Sequence[Source]) -> list[Piece]:
     build.found.clear()
     build.lost.clear()
-    with open_hosts(build) as hosts:
+    with closing(Web(build.run.network)) as web:
+        hosts = Hosts(build, web)
         for source in sources:
             build.found.extend(source(build, hosts))
     return list(build.found)
@@ -170,16 +168,20 @@ def forget_unpinned(build: Build, served: Iterable[RemoteFile]) -> Iterator[None
 
 
 def record_anew(build: Build, pieces: list[Piece]) -> Manifest:
-    """Compare all pieces with all that is pinned, and return the record of what they are.
-
-    Raises:
-        CovcatError: something differs, or is here and did not come.
-    """
+    """Compare all pieces with all that is pinned, and return the record of what they are."""
     options = build.options
     if options.locked is not None and not options.locked.is_whole and options.extract:
         pieces = locked.leave_out(build, pieces, options.locked)
     found = prove(build, pieces)
-    _check_nothing_lost(build, found)
+    before = build.before.files if build.before and options.extract else ()
+    here = {one.path for one in before if one.path.startswith("files/")}
+    if fewer := sorted(here - {one.path for one in found.files}):
+        raise IntegrityError(
+            f"what came of `{build.name}` lacks {plural(len(fewer), 'file')} of what is here",
+            details=fewer,
+            hint="what is here was kept as it is; to take what is served now instead, first: "
+            f"covcat remove {build.name}",
+        )
     is_listed = build.listing is not None  # and so says what was in them
     lost = () if is_listed else [one.path for one in build.lost]
     record = manifest.made(
@@ -191,23 +193,15 @@ def record_anew(build: Build, pieces: list[Piece]) -> Manifest:
         "files" if options.extract else "archives",
         tuple(map(str, build.selections)),
     )
-    if options.locked is not None:
-        lockfile.check_as_locked(options.locked, record)
-    return record
-
-
-def _check_nothing_lost(build: Build, found: Verified) -> None:
-    """Refuse what lacks files that are here: upstream has fewer now."""
-    if build.before is None or not build.options.extract:
-        return
-    here = {one.path for one in build.before.files if one.path.startswith("files/")}
-    if lost := sorted(here - {one.path for one in found.files}):
+    if options.locked and (lines := lockfile.differences(options.locked, record)):
+        name = options.locked.name
         raise IntegrityError(
-            f"what came of `{build.name}` lacks {plural(len(lost), 'file')} of what is here",
-            details=lost,
-            hint="what is here was kept as it is; to take what is served now instead, first: "
-            f"covcat remove {build.name}",
+            f"`{name}` is not what the lock names",
+            details=lines,
+            hint=f"`covcat fetch {name}` takes what is offered now; then `covcat lock {name}` pins "
+            "that",
         )
+    return record
 
 
 def _say(build: Build, record: Manifest) -> None:
@@ -244,11 +238,7 @@ def _record_of(folder: Path, *, mends: bool) -> Manifest | None:
 
 
 def check_ours(folder: Path, beside: Iterable[str]) -> None:
-    """Refuse to replace a release folder with files of the user's own `beside` the data.
-
-    Raises:
-        DiskError: there are some; each is named.
-    """
+    """Refuse to replace a release folder with files of the user's own `beside` the data."""
     if names := verify.missed(beside):
         raise DiskError(
             f"`{folder}` holds files that covcat did not put there",
@@ -257,25 +247,8 @@ def check_ours(folder: Path, beside: Iterable[str]) -> None:
         )
 
 
-def _selections(
-    options: Options, before: Manifest | None, listing: Listing | None
-) -> tuple[Selection, ...]:
-    """Return what was here in part and what is asked for: both, unless they are everything."""
-    if not options.asked or (before is not None and not before.selection):
-        return ()
-    earlier = tuple(map(Selection.read, before.selection)) if before is not None else ()
-    found = selection.without_repeats((*earlier, *options.asked))
-    if listing is not None and all(map(selection.wanted(found, listing), listing)):
-        return ()
-    return found
-
-
 def check_room(needed: int, store: Store) -> None:
-    """Refuse what cannot fit.
-
-    Raises:
-        DiskError: the disk has less than `needed` bytes.
-    """
+    """Refuse what cannot fit."""
     with disk_errors(f"look at the free space of `{store.folder}`"):
         free = store.free_bytes()
     disk.check_room(needed, free, f"in `{store.folder}`", place.MORE_SPACE)

@@ -1,7 +1,6 @@
 """The hosts of a release: what they serve of it today, and which of that has to come."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from glob import escape
@@ -20,7 +19,6 @@ from covcat.download.remote import RemoteFile
 from covcat.errors import CovcatError, IntegrityError, NotFoundError
 from covcat.fetching import locked, plan
 from covcat.fetching.base import Build
-from covcat.fetching.plan import Chosen
 from covcat.hosts import github
 from covcat.hosts.base import HostContext
 
@@ -35,10 +33,9 @@ class Choice:
 
 
 class Hosts:
-    """All hosts of one release; none is asked before a source wants to know."""
+    """All hosts of one release, by a web of its maker's; none is asked before a source wants it."""
 
     def __init__(self, build: Build, web: Web) -> None:
-        """`web` is closed by who opened it."""
         network, progress = build.run.network, build.run.progress
         self.build = build
         self.transfers = Transfers(
@@ -55,59 +52,36 @@ class Hosts:
 
     @cached_property
     def choice(self) -> Choice:
-        """What they serve, and what of it is wanted.
-
-        Raises:
-            CovcatError: they do not say, or have nothing that is asked for.
-        """
-        return _choose(self.build, self.context)
-
-
-@contextmanager
-def open_hosts(build: Build) -> Iterator[Hosts]:
-    """Give the hosts of a release; whatever was opened for them is closed in the end."""
-    with closing(Web(build.run.network)) as web:
-        yield Hosts(build, web)
-
-
-def _choose(build: Build, context: HostContext) -> Choice:
-    lost: dict[RemoteFile, CovcatError] = {}
-    served = [
-        one
-        for one in hosts.list_files(build.release.files, context, lost)
-        if one.is_alone  # what the catalog excludes of an archive stays out as it is unpacked
-        or not selection.matches(one.path.removeprefix(one.file.into or ""), one.file.exclude)
-    ]
-    chosen = plan.chosen(served, build.selections, build.listing)
-    chosen += _what_is_here(build, served, {one for one, _ in chosen})
-    lock = build.options.locked
-    if lock is not None and not lock.is_whole:
-        chosen = locked.choose(build, served, chosen, lock)
-    if not chosen or not _is_there(build, served):
-        raise nothing_is_in(build)
-    for one, _ in chosen:  # links and other repositories are never written
-        if isinstance(one.file, GitHubFile) and (what := github.odd(one.path, one.mode)):
-            glob = quote(escape(one.path))
-            raise IntegrityError(what, hint=f"to leave it out: covcat fetch … --exclude {glob}")
-    opened = sum(bool(inside) for _, inside in chosen)
-    if opened > 1 and build.listing is None:
-        build.say(f"nobody lists what is in its archives: {opened} of them come, to be looked into")
-    return Choice(served, dict(chosen), lost)
-
-
-def _what_is_here(
-    build: Build, served: list[RemoteFile], chosen: Collection[RemoteFile]
-) -> list[Chosen]:
-    """Choose also what came earlier, though a sample of what the host has today leaves it out."""
-    before = build.before
-    if before is None or build.listing is not None:
-        return []
-    came = {(one.entry, one.folder, one.name) for one in before.downloads}
-    return [
-        (one, ())
-        for one in served
-        if one not in chosen and (one.entry, one.folder, one.name) in came
-    ]
+        """What they serve, and what of it is wanted."""
+        build, lost = self.build, dict[RemoteFile, CovcatError]()
+        served = [
+            one
+            for one in hosts.list_files(build.release.files, self.context, lost)
+            if one.is_alone  # what the catalog excludes of an archive stays out as it is unpacked
+            or not selection.matches(one.path.removeprefix(one.file.into or ""), one.file.exclude)
+        ]
+        chosen = plan.chosen(served, build.selections, build.listing)
+        if build.before is not None and build.listing is None:
+            # what came earlier, too, though a sample of what the host has today leaves it out
+            came = {(one.entry, one.folder, one.name) for one in build.before.downloads}
+            known = {one for one, _ in chosen}
+            missed = [one for one in served if (one.entry, one.folder, one.name) in came]
+            chosen += [(one, ()) for one in missed if one not in known]
+        lock = build.options.locked
+        if lock is not None and not lock.is_whole:
+            chosen = locked.choose(build, served, chosen, lock)
+        if not chosen or not _is_there(build, served):
+            raise nothing_is_in(build)
+        for one, _ in chosen:  # links and other repositories are never written
+            if isinstance(one.file, GitHubFile) and (what := github.odd(one.path, one.mode)):
+                glob = quote(escape(one.path))
+                raise IntegrityError(what, hint=f"to leave it out: covcat fetch … --exclude {glob}")
+        many = sum(bool(inside) for _, inside in chosen)
+        if many > 1 and build.listing is None:
+            build.say(
+                f"nobody lists what is in its archives: {many} of them come, to be looked into"
+            )
+        return Choice(served, dict(chosen), lost)
 
 
 def _is_there(build: Build, served: list[RemoteFile]) -> bool:

@@ -5,12 +5,13 @@ globs of pictures show which it is; where they do not show it without doubt, all
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate, takewhile
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from covcat.catalog.entries import LabelTable, Release, Resource
+from covcat.catalog.entries import LabelTable
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.matching import IMAGE_SUFFIXES, OF_IMAGES
 from covcat.catalog.selection import matches
@@ -30,8 +31,7 @@ class Named(NamedTuple):
     of_pictures: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """Out of the folder in which all lies, into the one that the entry has before its paths."""
 
     out_of: str = ""  # with its last slash
@@ -40,18 +40,6 @@ class Move:
     def __call__(self, path: str) -> str:
         """Return where a path goes."""
         return self.into + path.removeprefix(self.out_of)
-
-    @property
-    def levels(self) -> int:
-        """How many folders are dropped and made."""
-        return self.out_of.count("/") + self.into.count("/")
-
-    @property
-    def in_words(self) -> str:
-        """Say what is done."""
-        out_of = f"taken out of `{self.out_of}`" if self.out_of else ""
-        into = f"put into `{self.into}`" if self.into else ""
-        return " and ".join(filter(None, (out_of, into)))
 
 
 _STAY = Move()
@@ -62,31 +50,38 @@ def put_right(build: Build, parts: list[Piece]) -> list[Piece]:
 
     Only what no listing or digest pins is moved, and only all of it together.
     """
-    resource, release = build.resource, build.release
-    if len(parts) == 1 and _may_move(parts[0]):
-        (part,) = parts
-        folder = part.served.folder
-        paths = [one.path.removeprefix(folder) for one in part.files]
-        move, seen = judged(paths, _named(resource, release, folder))
-        if move != _STAY:
-            parts = [_moved(build, part, move)]
-            build.say(f"{move.in_words}, since the entry names `{folder}{seen}`")
-    _warn_of_absent(build, [one.path for part in parts for one in part.files])
+    every, release = build.resource.tables, build.release.id
+    tables = [one for one in every if not one.releases or release in one.releases]
+    if len(parts) == 1:
+        part, folder = parts[0], parts[0].served.folder
+        is_pinned = isinstance(part.file, GitHubFile) and part.file.tree is not None
+        is_known = is_pinned or part.transfer.verified_by not in UNPUBLISHED
+        if part.transfer.is_archive and not part.served.own_folder and not is_known:
+            paths = [one.path.removeprefix(folder) for one in part.files]
+            move, seen = judged(paths, _named(build, tables, folder))
+            if move != _STAY:
+                parts = [_moved(build, part, move)]
+                out_of = [f"taken out of `{move.out_of}`"] if move.out_of else []
+                into = [f"put into `{move.into}`"] if move.into else []
+                how = " and ".join(out_of + into)
+                build.say(f"{how}, since the entry names `{folder}{seen}`")
+    paths = [one.path for part in parts for one in part.files]
+    for table in tables:
+        if table.reader in OF_IMAGES or any(matches(path, [table.path]) for path in paths):
+            continue
+        alike = [one for one in paths if matches(one, [f"*/{table.path}"])]
+        where = f"; `{alike[0]}` may be it, in a folder too many" if len(alike) == 1 else ""
+        build.say(
+            f"warning: the label table `{table.path}` that the entry names is not among "
+            f"the files{where}"
+        )
     return parts
 
 
-def _may_move(part: Piece) -> bool:
-    """Tell an archive or folder of which nobody says how it was."""
-    is_pinned = isinstance(part.file, GitHubFile) and part.file.tree is not None
-    is_known = is_pinned or part.transfer.verified_by not in UNPUBLISHED
-    return part.transfer.is_archive and not part.served.own_folder and not is_known
-
-
-def _named(resource: Resource, release: Release, folder: str) -> list[Named]:
+def _named(build: Build, tables: Sequence[LabelTable], folder: str) -> list[Named]:
     """Return what an entry names below a folder: each label table, the images, the pictures."""
-    tables = _tables(resource, release)
     images = tuple(one.path for one in tables if one.reader in OF_IMAGES)
-    pictures = resource.pictures.include if resource.pictures else ()
+    pictures = build.resource.pictures.include if build.resource.pictures else ()
     named = [Named((one.path,)) for one in tables if one.reader not in OF_IMAGES]
     named += [Named(images, of_pictures=True), Named(pictures, of_pictures=True)]
     inside = [
@@ -96,51 +91,34 @@ def _named(resource: Resource, release: Release, folder: str) -> list[Named]:
     return [one for one in inside if one.globs]
 
 
-def _tables(resource: Resource, release: Release) -> list[LabelTable]:
-    return [one for one in resource.tables if not one.releases or release.id in one.releases]
-
-
-# ---- judging: pure -----------------------------------------------------------------------------
-
-
 def judged(paths: Sequence[str], named: Sequence[Named]) -> tuple[Move, str]:
     """Return the move after which most of what the entry names is there, and what it is made for.
 
     It has to keep all that is there without it, and be the only one that moves so little.
     """
-    few = _some_of_each_kind(paths)
-    before = _there(few, named)
-    best, most, is_only = _STAY, before, True
-    # every way out of the folders in which all lies, and into those of the globs
-    around = common_folder(few).split("/")[:-1]
-    outs = ["", *("/".join(around[:count]) + "/" for count in range(1, len(around) + 1))]
-    intos = dict.fromkeys(
-        ["", *(at for one in named for glob in one.globs for at in _folders(glob))]
-    )
-    moves = [Move(out, into) for out in outs[: _MOST_LEVELS + 1] for into in intos if out != into]
-    for move in moves if len(before) < len(named) else ():
-        found = _there([move(path) for path in few], named)
-        if not before < found or any(map(unsafe_name, map(move, paths))):
-            continue
-        gain, known = (len(found), -move.levels), (len(most), -best.levels)
-        if best == _STAY or gain > known:
-            best, most, is_only = move, found, True
-        elif gain == known:
-            is_only = False
-    if best == _STAY or not is_only:
-        return _STAY, ""
-    return best, named[min(most - before)].globs[0]
-
-
-def _some_of_each_kind(paths: Iterable[str]) -> list[str]:
-    """Return enough files to judge by: thousands of pictures in a folder are alike."""
     kinds: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path in paths:
         place = PurePosixPath(path)
-        alike = kinds[str(place.parent), place.suffix]
-        if len(alike) < _ALIKE:
-            alike.append(path)
-    return [path for alike in kinds.values() for path in alike]
+        kinds[str(place.parent), place.suffix].append(path)
+    few = [path for alike in kinds.values() for path in alike[:_ALIKE]]
+    before = _there(few, named)
+    # every way out of the folders in which all lies, and into those of the globs
+    outs = ["", *accumulate(f"{one}/" for one in common_folder(few).split("/")[:-1])]
+    intos = {"": None}
+    for glob in (glob for one in named for glob in one.globs):
+        plain = takewhile(lambda part: not set(part) & set("*?["), glob.split("/")[:-1])
+        intos |= dict.fromkeys(accumulate(f"{part}/" for part in plain))
+    ways: list[tuple[int, int, Move, set[int]]] = []
+    moves = [Move(out, into) for out in outs[: _MOST_LEVELS + 1] for into in intos if out != into]
+    for move in moves if len(before) < len(named) else ():
+        found = _there([move(path) for path in few], named)
+        if before < found and not any(unsafe_name(move(path)) for path in paths):
+            ways.append((len(found), -"".join(move).count("/"), move, found))
+    ways.sort(key=lambda way: way[:2], reverse=True)
+    if not ways or (len(ways) > 1 and ways[0][:2] == ways[1][:2]):
+        return _STAY, ""
+    _, _, best, found = ways[0]
+    return best, named[min(found - before)].globs[0]
 
 
 def _there(paths: Sequence[str], named: Sequence[Named]) -> set[int]:
@@ -154,20 +132,7 @@ def _there(paths: Sequence[str], named: Sequence[Named]) -> set[int]:
     }
 
 
-def _folders(glob: str) -> Iterator[str]:
-    """Give the folders that a glob begins with, without wildcards: `a/` and `a/b/` of `a/b/*`."""
-    parts = glob.split("/")[:-1]
-    for count, part in enumerate(parts, 1):
-        if set(part) & set("*?["):
-            return
-        yield "/".join(parts[:count]) + "/"
-
-
-# ---- moving, and telling -----------------------------------------------------------------------
-
-
 def _moved(build: Build, part: Piece, move: Move) -> Piece:
-    """Move the files of the only part there is."""
     files, folder = build.folder / "files", part.served.folder
     aside = build.workshop / "moved"
     with disk_errors("put the files where the entry expects them"):
@@ -180,16 +145,3 @@ def _moved(build: Build, part: Piece, move: Move) -> Piece:
         aside.rename(target)
     new = [replace(one, path=folder + move(one.path.removeprefix(folder))) for one in part.files]
     return replace(part, files=tuple(new), transfer=replace(part.transfer, tree=None))
-
-
-def _warn_of_absent(build: Build, paths: Sequence[str]) -> None:
-    """Name the label tables of the entry that are not among the files, and what looks like one."""
-    for table in _tables(build.resource, build.release):
-        if table.reader in OF_IMAGES or any(matches(path, [table.path]) for path in paths):
-            continue
-        alike = [one for one in paths if matches(one, [f"*/{table.path}"])]
-        where = f"; `{alike[0]}` may be it, in a folder too many" if len(alike) == 1 else ""
-        build.say(
-            f"warning: the label table `{table.path}` that the entry names is not among "
-            f"the files{where}"
-        )

@@ -1,121 +1,86 @@
 """What is here of a release, and right: taken over as it is, after every byte was read again."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from covcat.catalog import selection
 from covcat.catalog.files import AnyFile, GitHubFile
-from covcat.catalog.listing import ListedFile, Listing
+from covcat.catalog.listing import Listing
 from covcat.download.remote import RemoteFile
 from covcat.errors import IntegrityError
 from covcat.fetching import brought
 from covcat.fetching.base import Build, Piece, record_given
 from covcat.fetching.brought import GivenFile
 from covcat.fetching.choose import Hosts
-from covcat.files import StoredFile, disk_errors, hashed, put
+from covcat.files import Heard, StoredFile, disk_errors, hashed, put
 from covcat.hosts.base import alone
 from covcat.progress import Progress
 from covcat.store import compare, verify
-from covcat.store.manifest import Manifest, Transfer
-from covcat.store.verify import in_batches
+from covcat.store.manifest import Manifest, Transfer, data_files
 from covcat.text import plural
 
 
-def pieces(build: Build, hosts: Hosts, *, sound: Mapping[str, StoredFile]) -> list[Piece]:
-    """Put files of the release that is here in their places; `sound` has them by their paths."""
+def pieces(build: Build, hosts: Hosts, *, sound: Iterable[StoredFile]) -> list[Piece]:
+    """Put what is sound of the release that is here in its place; paths are as its record's."""
     del hosts  # nobody is asked
-    for path in sound:
-        put(build.here / path, build.folder / path)
-    files = tuple(
-        replace(one, path=path.removeprefix("files/"))
-        for path, one in sound.items()
-        if path.startswith("files/")
-    )
+    for one in sound:
+        put(build.here / one.path, build.folder / one.path)
+    files = data_files(sound)
     served = alone(build.release.files[0], "files")
     return [Piece(served, record_given(build, served, "files", files), files)]
 
 
-def find_listed(
-    name: str, folder: Path, listing: Listing, progress: Progress
-) -> dict[str, StoredFile]:
-    """Hash every file; return those that are as listed, by their places in the release folder."""
+def find_listed(name: str, folder: Path, listing: Listing, progress: Progress) -> list[StoredFile]:
+    """Hash every file; return those that are as listed, by their paths in the release folder."""
     wanted = [
         StoredFile(path=row.path, bytes=row.bytes or 0, sha256="", mode=row.mode, blob=row.blob)
         for row in listing.values()
     ]
-    task = progress.start(name, sum(one.bytes for one in wanted))
 
-    def look(batch: list[StoredFile]) -> list[StoredFile]:
-        looked = [_as_listed(folder / "files", one, listing[one.path]) for one in batch]
-        progress.advance(task, sum(one.bytes for one in batch))
-        return [one for one in looked if one is not None]
-
-    try:
-        return {f"files/{one.path}": one for found in in_batches(look, wanted) for one in found}
-    finally:
-        progress.finish(task)
-
-
-def _as_listed(files: Path, wanted: StoredFile, row: ListedFile) -> StoredFile | None:
-    """Return a file as it is on disk, or None if it is not the listed one."""
-    path = files / wanted.path
-    try:
-        if path.is_symlink() or not path.is_file():
-            return None
-        got = hashed(path, wanted)
-    except OSError:  # it cannot be read: another will come
+    def look(one: StoredFile, heard: Heard) -> StoredFile | None:
+        path, row = folder / "files" / one.path, listing[one.path]
+        with suppress(OSError):  # it cannot be read: another will come
+            if path.is_symlink() or not path.is_file():
+                return None
+            got = hashed(path, one, heard)
+            pointer = compare.pointer_blob(got.sha256, got.bytes)
+            if row.blob and got.blob != row.blob and pointer == row.blob:
+                got = replace(got, blob=row.blob, lfs=True)
+            return None if compare.against_listing([got], {row.path: row}) else got
         return None
-    pointer = compare.pointer_blob(got.sha256, got.bytes)
-    if row.blob and got.blob != row.blob and pointer == row.blob:
-        got = replace(got, blob=row.blob, lfs=True)
-    return None if compare.against_listing([got], {row.path: row}) else got
+
+    found = verify.look_at_all(look, wanted, progress, name)
+    return [replace(one, path=f"files/{one.path}") for one in found if one is not None]
 
 
 def unpacked(build: Build, hosts: Hosts) -> list[Piece]:
     """Put the files of those archives in their places that were unpacked before.
 
-    Only where the host still says what it said then.
+    Only where digests say that the host serves what it served then, and all of it was wanted.
     """
     before = build.before
     is_plain = build.listing is None and not build.options.wants_archives
     if before is None or before.form != "files" or not is_plain:
         return []
-    choice = hosts.choice
-    whole = [one for one, inside in choice.inside.items() if not inside]
-    known = _known(before, whole, choice.served)
+    transfers = {(one.entry, one.folder): one for one in before.downloads if one.is_archive}
+    folders = {one.folder for one in hosts.choice.served if one.own_folder}
+    folders |= {one.folder or "" for one in transfers.values()}
+    known = []
+    for one, inside in hosts.choice.inside.items():
+        transfer = transfers.get((one.entry, one.folder))
+        if transfer is not None and not inside and _is_same(one, transfer):
+            files = _files_of(one, before, folders)
+            known += [Piece(one, transfer, files)] if files else []
     record = replace(before, files=tuple(file for one in known for file in one.files), missing=())
     damaged = set(verify.checked(build.here, record, build.run.progress).damaged)
-    found = []
-    for piece in known:
-        if not damaged.isdisjoint(file.path for file in piece.files):
-            continue
-        for file in piece.files:
-            put(build.here / file.path, build.folder / file.path)
-        files = [replace(one, path=one.path.removeprefix("files/")) for one in piece.files]
-        found.append(replace(piece, files=tuple(files)))
+    found = [one for one in known if damaged.isdisjoint(file.path for file in one.files)]
+    for path in (file.path for piece in found for file in piece.files):
+        put(build.here / path, build.folder / path)
     if found:
         build.say(f"here already: {plural(len(found), 'archive')} of it")
-    return found
-
-
-def _known(
-    before: Manifest, wanted: Sequence[RemoteFile], served: Sequence[RemoteFile]
-) -> list[Piece]:
-    """Return what is recorded of each archive that was unpacked whole, and is served as it was."""
-    transfers = {(one.entry, one.folder): one for one in before.downloads if one.is_archive}
-    folders = {one.folder for one in served if one.own_folder}
-    folders |= {one.folder or "" for one in transfers.values()}
-    found = []
-    for one in wanted:
-        transfer = transfers.get((one.entry, one.folder))
-        if transfer is None or not _is_same(one, transfer):
-            continue
-        if transfer.left_out or any(inner.left_out for inner in transfer.nested):  # not all of it
-            continue
-        files = _files_of(one, before, folders)
-        found += [Piece(one, transfer, files)] if files else []
-    return found
+    return [replace(piece, files=data_files(piece.files)) for piece in found]
 
 
 def _files_of(
@@ -136,29 +101,24 @@ def _files_of(
 
 
 def _is_same(one: RemoteFile, transfer: Transfer) -> bool:
-    """Tell if digests say that the host serves what it served then."""
+    """Tell if all of an archive was unpacked, and digests say that the host still serves that."""
+    if transfer.left_out or any(inner.left_out for inner in transfer.nested):
+        return False
     recorded = {"sha256": transfer.sha256, "md5": transfer.md5}
     pairs = [(recorded.get(digest.kind), digest.value) for digest in one.digests]
     known = [(had, value) for had, value in pairs if had is not None]
     return bool(known) and all(had == value for had, value in known)
 
 
-# ---- a release that is added to by hand ---------------------------------------------------------
-
-
 def find_recorded(build: Build) -> list[GivenFile]:
     """Return what is here of the release, as far as it is as it was recorded."""
-    before = build.before
     found = []
-    for one in before.files if before else ():
-        path = build.here / one.path
-        if not one.path.startswith("files/"):
-            continue
+    for one in data_files(build.before.files if build.before else ()):
+        path = build.here / "files" / one.path
         is_sound = path.is_file() and not path.is_symlink()
         with disk_errors(f"read `{path}`"):
             if is_sound and hashed(path, one).sha256 == one.sha256:
-                stored = replace(one, path=one.path.removeprefix("files/"))
-                found.append(GivenFile(stored, path, None, is_ours=True))
+                found.append(GivenFile(one, path, None, is_ours=True))
             else:
                 build.say(f"`{path}` is not as recorded")
     return found
@@ -166,18 +126,15 @@ def find_recorded(build: Build) -> list[GivenFile]:
 
 def keep(build: Build, files: dict[str, StoredFile]) -> list[Piece]:
     """Return how what was here before came, with its files and archives."""
-    before, parts = build.before, []
-    downloads = before.downloads if before else ()
+    downloads, parts = build.before.downloads if build.before else (), []
     if not files and not any(one.archive for one in downloads):
         return []
     for transfer in sorted(downloads, key=lambda one: one.is_archive):  # which take what is left
         file = file_of(build, transfer.entry)
         served = replace(alone(file, transfer.name), entry=transfer.entry)
         folder = transfer.folder if transfer.folder is not None else file.into or ""
-        if transfer.is_archive:
-            own, files = tuple(files.values()), {}
-        else:
-            own = tuple(filter(None, [files.pop(folder + transfer.name, None)]))
+        own = [folder + transfer.name] if not transfer.is_archive else list(files)
+        stored = tuple(files.pop(path) for path in own if path in files)
         if transfer.archive:
             path = build.here / transfer.archive
             copy = brought.read(path, target=build.folder / transfer.archive)
@@ -185,7 +142,7 @@ def keep(build: Build, files: dict[str, StoredFile]) -> list[Piece]:
                 raise IntegrityError(
                     f"`{path}` is not as recorded", hint=f"covcat verify {build.name}"
                 )
-        parts.append(Piece(served, transfer, own))
+        parts.append(Piece(served, transfer, stored))
     if files:  # copies of what came file by file
         parts[0] = replace(parts[0], files=(*parts[0].files, *files.values()))
     return parts

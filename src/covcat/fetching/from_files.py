@@ -17,16 +17,8 @@ from covcat.digests import PINNED, Digests
 from covcat.download.remote import Download, RemoteFile, compared
 from covcat.errors import ActionNeededError, IntegrityError, NetworkError, NotFoundError
 from covcat.fetching import brought, folders, from_disk, match, plan
-from covcat.fetching.base import (
-    Build,
-    Piece,
-    is_repository,
-    now,
-    page_of,
-    record_given,
-    record_one,
-)
-from covcat.fetching.brought import GivenFile, GivenPath
+from covcat.fetching.base import Build, Piece, is_repository, page_of, record_given
+from covcat.fetching.brought import GivenPath
 from covcat.fetching.choose import Hosts
 from covcat.fetching.match import Pairs
 from covcat.fetching.place import make_piece
@@ -35,26 +27,20 @@ from covcat.hosts import base, list_files
 from covcat.hosts.base import alone, one_of
 from covcat.names import is_litter, only_volumes, split
 from covcat.store import compare
-from covcat.store.manifest import Transfer
+from covcat.store.manifest import now
 from covcat.text import plural
 
 
 def pieces(build: Build, hosts: Hosts, *, paths: Sequence[Path]) -> list[Piece]:
-    """Put what was given in its places.
-
-    Raises:
-        NotFoundError: a path is not there.
-        IntegrityError: it is not the release, or less than is here; what differs is named.
-        ExtractionError: an archive is damaged or unsafe.
-    """
-    sources = brought.look_at(paths, build.run.store)
+    """Put what was given in its places."""
+    sources = [brought.look_at(path, build.run.store) for path in paths]
     brought.say_what_is_left_out(build, sources)
     if build.listing is not None:
         found = _by_contents(build, build.listing, sources)
     else:
         for source in sources:
-            if source.litter:
-                what = f"{plural(len(source.litter), 'file')} that desktops left in `{source.name}`"
+            if litter := len(source.everything) - len(source.files):
+                what = f"{plural(litter, 'file')} that desktops left in `{source.name}`"
                 build.say(f"{what} left out")
         known = _known(build, hosts)
         if known is None:
@@ -66,24 +52,13 @@ def pieces(build: Build, hosts: Hosts, *, paths: Sequence[Path]) -> list[Piece]:
         match.check_no_pointers(build, ((name, build.folder / "files" / name) for name in names))
     for source in sources:
         brought.check_unchanged(source.path, source.stamp)
-    _check_nothing_lost(build, found)
+    # a release may only grow: every file that is here must be in the new one, as it is
+    there = {(f"files/{one.path}", one.sha256) for piece in found for one in piece.files}
+    there |= {(piece.transfer.archive or "", piece.transfer.sha256) for piece in found}
+    before = build.before.files if build.before else ()
+    if lost := [one.path for one in before if (one.path, one.sha256) not in there]:
+        raise _would_lose(build, "file", lost)
     return found
-
-
-# ---- what is here already ----------------------------------------------------------------------
-
-
-def _check_nothing_lost(build: Build, found: Iterable[Piece]) -> None:
-    """A release may only grow: every file that is here must be in the new one, as it is."""
-    there: dict[str, str] = {}
-    for piece in found:
-        there |= {f"files/{one.path}": one.sha256 for one in piece.files}
-        if piece.transfer.archive:
-            there[piece.transfer.archive] = piece.transfer.sha256
-    before = build.before
-    lost = [one.path for one in before.files if there.get(one.path) != one.sha256] if before else []
-    if lost:
-        raise _would_lose(build, f"{plural(len(lost), 'file')} now here", sorted(lost))
 
 
 def _as_before(build: Build, found: list[Piece]) -> list[Piece]:
@@ -102,7 +77,7 @@ def _as_before(build: Build, found: list[Piece]) -> list[Piece]:
         one.name for key, one in earlier.items() if key not in now_here and one.entry not in pinned
     ]
     if lost:
-        raise _would_lose(build, f"{plural(len(lost), 'download')} now here", sorted(lost))
+        raise _would_lose(build, "download", lost)
     same = []
     for piece in found:
         transfer = piece.transfer
@@ -113,16 +88,13 @@ def _as_before(build: Build, found: list[Piece]) -> list[Piece]:
     return same
 
 
-def _would_lose(build: Build, what: str, names: Sequence[str]) -> IntegrityError:
+def _would_lose(build: Build, what: str, names: list[str]) -> IntegrityError:
     return IntegrityError(
         f"`{build.name}` is here already, and what was given has not all of it: it would lose "
-        f"{what}",
+        f"{plural(len(names), what)} now here",
         hint=f"covcat fetch {build.name}; or move `{build.here}` away first",
-        details=[f"would be lost: {name}" for name in names],
+        details=[f"would be lost: {name}" for name in sorted(names)],
     )
-
-
-# ---- a release with a listing ------------------------------------------------------------------
 
 
 def _by_contents(build: Build, listing: Listing, sources: list[GivenPath]) -> list[Piece]:
@@ -145,9 +117,12 @@ def _by_contents(build: Build, listing: Listing, sources: list[GivenPath]) -> li
     parts = from_disk.keep(build, kept)
     for source in sources:
         own = tuple(files[path] for path in files if pairs[path].found.source is source)
+        lying = [one.stored for one in found if one.source is source and not one.is_ours]
+        inside = [one for one in lying if not is_litter(one.path)]
         if own:
             served = replace(alone(from_disk.file_of(build, 0), source.name), entry=0)
-            parts.append(Piece(served, _record(build, source, served, found), own))
+            given = inside if source.is_folder else brought.read(source.path)
+            parts.append(Piece(served, record_given(build, served, source.name, given), own))
     match.say_what_is_recognised(build, pairs, found)
     return _add_trees(build, parts) if len(pairs) == len(listing) else parts
 
@@ -176,41 +151,21 @@ def _add_trees(build: Build, found: list[Piece]) -> list[Piece]:
     if not isinstance(file, GitHubFile) or len(build.release.files) != 1:
         return found
     files = tuple(one for piece in found for one in piece.files)
+    if file.tree and not found[0].transfer.is_archive:  # `prove` takes their tree from them alone
+        found = [replace(piece, files=() if index else files) for index, piece in enumerate(found)]
     tree = compare.tree_of(files, file)
-    found = [
+    return [
         replace(piece, transfer=replace(piece.transfer, tree=tree, keep=file.keep))
         if piece.transfer.is_archive
         else piece
         for piece in found
     ]
-    if file.tree and not found[0].transfer.is_archive:  # `prove` takes their tree from them alone
-        return [replace(piece, files=() if index else files) for index, piece in enumerate(found)]
-    return found
-
-
-def _record(
-    build: Build, source: GivenPath, served: RemoteFile, found: list[GivenFile]
-) -> Transfer:
-    """Record what was given."""
-    if source.is_folder:
-        own = [
-            one.stored
-            for one in found
-            if one.source is source and not (one.is_ours or is_litter(one.stored.path))
-        ]
-        return record_given(build, served, source.name, own)
-    digests = brought.read(source.path)
-    return record_one(build, served, source.name, digests.size, digests.sha256)
-
-
-# ---- a release whose files are known by name ---------------------------------------------------
 
 
 def _known(build: Build, hosts: Hosts) -> list[RemoteFile] | None:
     """Return the files that the release should have; None where nobody says.
 
-    Raises:
-        NetworkError: its host says so, and could not be asked; only --offline does without it.
+    A host that cannot be asked is an error, and only --offline does without it.
     """
     files = build.release.files
     if not files:
@@ -237,7 +192,7 @@ def _by_name(build: Build, known: list[RemoteFile], sources: list[GivenPath]) ->
         return [_only(build, known[0], sources[0])]
     lying = [one for source in sources for one in source.everything]
     if len(known) == 1:
-        _check_whole(known[0], [name for name, _ in lying if not is_litter(name)])
+        _check_whole(known[0], lying)
     pairs = match.pair_by_name(known, lying)
     found, wrong = [], []
     for served, (_, path) in pairs:
@@ -247,13 +202,11 @@ def _by_name(build: Build, known: list[RemoteFile], sources: list[GivenPath]) ->
             wrong.append(f"{served.path}: {error.message}")
     there, used = {served.path for served, _ in pairs}, {one for _, one in pairs}
     lost = [served for served in known if served.path not in there]
-    extra = {brought.printable(one[0]) for one in lying if one not in used}
-    extra = {name for name in extra if not is_litter(name)}
+    names = {brought.printable(one[0]) for one in lying if one not in used}
+    extra = tuple(sorted(name for name in names if not is_litter(name)))
     missing = () if build.options.allow_missing and found else tuple(one.path for one in lost)
     if wrong or missing:
-        findings = compare.Findings(
-            changed=tuple(wrong), missing=missing, extra=tuple(sorted(extra))
-        )
+        findings = compare.Findings(changed=tuple(wrong), missing=missing, extra=extra)
         hint = f"covcat import {build.name} --allow-missing keeps what is there"
         if build.before is not None:
             hint = f"covcat fetch {build.name}"
@@ -294,21 +247,21 @@ def _verified(build: Build, served: RemoteFile, path: Path) -> Piece:
     kind = brought.kind_of(path) if served.unpack != "none" else None
     if served.unpack != "none" and kind is None:
         brought.check_no_volume(path)
-        is_any = served.unpack == "any"
-        format = "of any known format" if is_any else f"of format {served.unpack}"
+        form = "any known format" if served.unpack == "any" else f"format {served.unpack}"
         raise IntegrityError(
-            f"`{path.name}` is no archive: expected one {format}",
+            f"`{path.name}` is no archive: expected one of {form}",
             hint=f"open {base.page(served.file) or build.resource.homepage}",
         )
     is_kept = kind is None or build.options.wants_archives
     copy = build.workshop / f"copy-{os.urandom(4).hex()}" if is_kept else None
     kinds = [one.kind for one in served.digests]
     digests = brought.read(path, Digests(kinds, stamp[1]), copy, f"copy `{path}`")
+    page = page_of(build, served)
     got = Download(
         path=copy or path,
         name=served.name,
-        url=page_of(build, served),
-        final_url=page_of(build, served),
+        url=page,
+        final_url=page,
         mirror=None,
         bytes=digests.size,
         sha256=digests.sha256,
@@ -322,13 +275,11 @@ def _verified(build: Build, served: RemoteFile, path: Path) -> Piece:
     return piece
 
 
-def _check_whole(served: RemoteFile, names: Sequence[str]) -> None:
+def _check_whole(served: RemoteFile, lying: Iterable[tuple[str, Path]]) -> None:
     """Refuse the volumes of an archive, which nobody wants for what is in it."""
+    names = [name for name, _ in lying if not is_litter(name)]
     if served.unpack != "none" and (part := only_volumes(names)):
         raise split(part)
-
-
-# ---- what nobody lists -------------------------------------------------------------------------
 
 
 def _as_it_is(build: Build, source: GivenPath) -> list[Piece]:
@@ -342,9 +293,8 @@ def _as_it_is(build: Build, source: GivenPath) -> list[Piece]:
         return [_verified(build, alone(file, archive.name), archive)]
     if source.is_folder and files and not file.is_set:
         return [_take_folder(build, source, alone(file, source.name))]
-    found = [one_of(file, name, id="", size=None) for name, _ in source.files]
-    pairs = zip(found, source.files, strict=True)
-    return [_verified(build, served, path) for served, (_, path) in pairs]
+    every = [(one_of(file, name, id="", size=None), path) for name, path in source.files]
+    return [_verified(build, served, path) for served, path in every]
 
 
 def _check_safe_names(source: GivenPath) -> None:
@@ -360,7 +310,7 @@ def _check_safe_names(source: GivenPath) -> None:
 def _take_folder(build: Build, source: GivenPath, served: RemoteFile) -> Piece:
     """Take a folder for the archive that it was unpacked from."""
     _check_safe_names(source)
-    _check_whole(served, [name for name, _ in source.files])
+    _check_whole(served, source.files)
     files: list[StoredFile] = []
     for name, path in source.files:
         if not selection.matches(name, served.file.exclude):

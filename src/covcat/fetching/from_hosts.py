@@ -1,13 +1,12 @@
 """Hosts -> the files of a release, in their places: as an archive, or one by one."""
 
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from covcat.catalog.files import GitHubFile
 from covcat.download.remote import Download, RemoteFile
-from covcat.fetching.base import Build, Piece
+from covcat.fetching.base import Build, Lacking, Piece
 from covcat.fetching.build import check_room, forget_unpinned
 from covcat.fetching.choose import Hosts, nothing_is_in
 from covcat.fetching.place import make_piece
@@ -24,9 +23,6 @@ def pieces(build: Build, hosts: Hosts) -> list[Piece]:
     """Bring what no earlier source had; what waits, or lies here as it was served, is taken first.
 
     Each file is put in its place as it comes; the others go on coming meanwhile.
-
-    Raises:
-        CovcatError: it did not come, or is not what is pinned.
     """
     if build.lacking is not None:
         return _bring_lacking(build, build.lacking, hosts)
@@ -43,25 +39,20 @@ def pieces(build: Build, hosts: Hosts) -> list[Piece]:
     return _fill_pointers(build, found, hosts)
 
 
-def _bring_lacking(
-    build: Build, lacking: Mapping[str, StoredFile | None], hosts: Hosts
-) -> list[Piece]:
+def _bring_lacking(build: Build, lacking: Lacking, hosts: Hosts) -> list[Piece]:
     """Take single files by their paths, then open one archive after the other.
 
     What comes is unpacked aside: an archive that is kept has files too that are here.
     """
     served = list_files(build.release.files, hosts.context)
-    archives = sorted(
-        (one for one in served if one.unpack != "none"), key=lambda one: -len(one.folder)
-    )
+    archives = [one for one in served if one.unpack != "none"]
     single = [one for one in served if one.unpack == "none" and _places(one) & lacking.keys()]
     left, found = dict(lacking), list[Piece]()
-    for files in [single] * bool(single) + [[one] for one in archives]:
-        below = None if files is single else f"files/{files[0].folder}"
-        if below is not None and not any(
-            path in _places(files[0]) or path.startswith(below) for path in left
-        ):
-            continue
+    for files in [single, *([one] for one in sorted(archives, key=lambda one: -len(one.folder)))]:
+        if files is not single:
+            own, below = _places(files[0]), f"files/{files[0].folder}"
+            if not any(path in own or path.startswith(below) for path in left):
+                continue
         with closing(bring_all(build, files, hosts)) as coming:
             for one, got in coming:
                 with forget_unpinned(build, files):
@@ -82,17 +73,16 @@ def _places(one: RemoteFile) -> set[str]:
     return {f"files/{one.folder}{one.name}", f"archives/{one.path}"}
 
 
-def _make_lacking(
-    build: Build, lacking: Mapping[str, StoredFile | None], served: RemoteFile, got: Download
-) -> Piece:
+def _make_lacking(build: Build, lacking: Lacking, served: RemoteFile, got: Download) -> Piece:
     """Unpack what is lacking of a download; all of an archive that is lacking itself."""
     keeps = f"archives/{served.path}" in lacking
     has_members = any(path.startswith(f"files/{served.folder}") for path in lacking)
     with disk_errors("make a folder for what comes again"):
         make_folder(build.folder / "files")
     options = Options(extract=has_members, keep_archives=keeps)
-    whole = replace(build, options=options, lacking=None if keeps else lacking)
-    piece = make_piece(whole, served, got)
+    piece = make_piece(
+        replace(build, options=options, lacking=None if keeps else lacking), served, got
+    )
     files = tuple(one for one in piece.files if f"files/{one.path}" in lacking)
     return replace(piece, files=files)
 
@@ -101,9 +91,6 @@ def _fill_pointers(build: Build, pieces: list[Piece], hosts: Hosts) -> list[Piec
     """Return the pieces with each pointer replaced by its content, which came and was verified.
 
     A pointer whose content is lost, and may be, is no file of the release.
-
-    Raises:
-        CovcatError: a content did not come.
     """
     found = {
         target: (number, stored)
@@ -115,29 +102,24 @@ def _fill_pointers(build: Build, pieces: list[Piece], hosts: Hosts) -> list[Piec
     if not found:
         return pieces
     build.say(f"{plural(len(found), 'pointer')} of Git LFS; fetching what is meant")
-    filled = list(pieces)
+    filled, top = list(pieces), build.folder / "files"
     with closing(bring_all(build, tuple(found), hosts, has_more=True)) as coming:
         for target, got in coming:
             number, stored = found[target]
             with disk_errors(f"write `{stored.path}`"):
-                (build.folder / "files" / stored.path).unlink()
-                link_or_copy(got.path, build.folder / "files" / stored.path)
+                (top / stored.path).unlink()
+                link_or_copy(got.path, top / stored.path)
             piece, transfer = filled[number], filled[number].transfer
             new = replace(stored, bytes=got.bytes, sha256=got.sha256, lfs=True)
             if not transfer.is_archive:  # the pointer came by itself: its content is recorded
-                transfer = replace(
-                    transfer,
-                    url=got.url,
-                    final_url=got.final_url,
-                    bytes=got.bytes,
-                    sha256=got.sha256,
-                )
+                come = ("url", "final_url", "bytes", "sha256")
+                transfer = replace(transfer, **{key: getattr(got, key) for key in come})
             files = tuple(new if one.path == new.path else one for one in piece.files)
             filled[number] = replace(piece, transfer=transfer, files=files)
     for target in found.keys() & set(build.lost):
         number, stored = found[target]
         with disk_errors(f"drop `{stored.path}`"):
-            (build.folder / "files" / stored.path).unlink()
+            (top / stored.path).unlink()
         left = tuple(one for one in filled[number].files if one.path != stored.path)
         filled[number] = replace(filled[number], files=left)
     return filled

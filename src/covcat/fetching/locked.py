@@ -7,7 +7,7 @@ there may be more today: its host has them again, or its sample would be another
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
+from itertools import takewhile
 
 from covcat.catalog.files import GitHubFile
 from covcat.download.remote import RemoteFile
@@ -49,18 +49,14 @@ def choose(
 
 def leave_out(build: Build, pieces: list[Piece], locked: LockedRelease) -> list[Piece]:
     """Remove again the files that came and are not locked; return the pieces without them."""
+
+    def is_locked(path: str) -> bool:
+        return f"files/{path}" in locked.files if locked.files else path not in locked.missing
+
     found: list[Piece] = []
     paths: list[str] = []
     for piece in pieces:
-        kept = tuple(
-            one
-            for one in piece.files
-            if (
-                f"files/{one.path}" in locked.files
-                if locked.files
-                else one.path not in locked.missing
-            )
-        )
+        kept = tuple(one for one in piece.files if is_locked(one.path))
         paths += [one.path for one in piece.files if one not in kept]
         if kept == piece.files:
             found.append(piece)
@@ -72,8 +68,13 @@ def leave_out(build: Build, pieces: list[Piece], locked: LockedRelease) -> list[
             if transfer.tree and isinstance(piece.file, GitHubFile):
                 transfer = replace(transfer, tree=compare.tree_of(kept, piece.file))
             found.append(replace(piece, transfer=transfer, files=kept))
+    top = build.folder / "files"
     for path in paths:
-        _remove(build.folder / "files", path)
+        with disk_errors(f"leave out `{path}`"):
+            (top / path).unlink()
+        with suppress(OSError):  # others are in a folder
+            for parent in takewhile(lambda one: one != top, (top / path).parents):
+                parent.rmdir()
     if paths:
         build.say(
             f"{plural(len(paths), 'file')} came that the lock does not name, and stayed out: "
@@ -83,18 +84,5 @@ def leave_out(build: Build, pieces: list[Piece], locked: LockedRelease) -> list[
 
 
 def _name_some(paths: Sequence[str]) -> str:
-    """Return the first of some paths, and how many more there are."""
     more = f" and {len(paths) - _NAMED:,} more" if len(paths) > _NAMED else ""
     return ", ".join(f"`{path}`" for path in paths[:_NAMED]) + more
-
-
-def _remove(folder: Path, path: str) -> None:
-    """Remove a file, and the folders that it leaves empty."""
-    target = folder / path
-    with disk_errors(f"leave out `{path}`"):
-        target.unlink()
-    for parent in target.parents:
-        if parent == folder:
-            break
-        with suppress(OSError):  # others are in it
-            parent.rmdir()

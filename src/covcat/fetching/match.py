@@ -36,9 +36,6 @@ class Match:
 Pairs = dict[str, Match]  # by the path that the file gets
 
 
-# ---- by contents -------------------------------------------------------------------------------
-
-
 def pair_by_contents(listing: Listing, found: Sequence[GivenFile], *, is_git: bool) -> Pairs:
     """Give each path of a listing the file that has its contents, if there is one.
 
@@ -66,9 +63,8 @@ def _keys(one: StoredFile, *, is_git: bool) -> Iterator[tuple[str, bool]]:
     if one.blob:
         yield one.blob, one.lfs
     if is_git:
-        text = f"version https://git-lfs.github.com/spec/v1\noid sha256:{one.sha256}\n"
-        pointer = f"{text}size {one.bytes}\n"
-        yield hashlib.sha256(pointer.encode()).hexdigest(), True
+        pointer = compare.pointer_to(one.sha256, one.bytes)
+        yield hashlib.sha256(pointer).hexdigest(), True
         yield compare.pointer_blob(one.sha256, one.bytes), True
 
 
@@ -141,9 +137,9 @@ def say_what_is_recognised(build: Build, pairs: Pairs, found: list[GivenFile]) -
         f"{strange} left out as none of the release's" if strange else "",
     ]
     build.say("; ".join(word for word in words if word))
-    useful = {one.source.number for one in found if one.source and one.stored.sha256 in contents}
-    for source in {one.source.number: one.source for one in found if one.source}.values():
-        if source.number not in useful:
+    useful = {id(one.source) for one in found if one.stored.sha256 in contents}
+    for source in {id(one.source): one.source for one in found if one.source}.values():
+        if id(source) not in useful:
             build.say(f"nothing of `{source.name}` is the release's")
 
 
@@ -163,9 +159,6 @@ def check_no_pointers(build: Build, files: Iterable[tuple[str, Path]]) -> None:
             hint=f"{fetch}git lfs pull where you cloned it, then the same command again",
             details=[f"pointer: {name}" for name in sorted(pointers)],
         )
-
-
-# ---- by path, digest and name ------------------------------------------------------------------
 
 
 def pair_by_name(

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from urllib.parse import quote, urlsplit
 
 from covcat.archives import extract, rules, writing
@@ -17,10 +17,10 @@ from covcat.download.remote import Download, RemoteFile
 from covcat.errors import ExtractionError, IntegrityError
 from covcat.fetching.base import Build, Piece
 from covcat.files import StoredFile, disk_errors, hashed, link_or_copy, make_folder
-from covcat.names import unsafe_name
+from covcat.names import is_litter, unsafe_name
 from covcat.store import compare
 from covcat.store.folder import Store
-from covcat.store.manifest import Transfer
+from covcat.store.manifest import Transfer, data_files
 from covcat.text import plural
 
 MORE_SPACE = "free some space, or choose another place with --data-dir"
@@ -43,49 +43,17 @@ def make_piece(
     `inside` says which members are wanted; nothing means all, or all that is lacking.
     """
     file = served.file
+    came = {one.name: getattr(got, one.name) for one in fields(got) if one.name != "path"}
+    is_archive = served.unpack != "none"
     transfer = Transfer(
-        host=file.host,
-        url=got.url,
-        final_url=got.final_url,
-        name=got.name,
-        bytes=got.bytes,
-        sha256=got.sha256,
-        md5=got.md5,
-        mirror=got.mirror,
-        is_archive=served.unpack != "none",
-        finished_at=got.finished_at,
-        verified_by=got.verified_by,
-        entry=served.entry,
-        folder=served.folder,
-        imported_from=got.imported_from,
+        **came, host=file.host, is_archive=is_archive, entry=served.entry, folder=served.folder
     )
     # Kaggle's zip around a single file: only the final address says it
     path = urlsplit(got.final_url).path
     is_wrapped = isinstance(file, KaggleFile) and path.endswith(f"{quote(served.name)}.zip")
-    if served.unpack == "none" and not is_wrapped:
+    if not is_archive and not is_wrapped:
         return _place_plain(build, served, got, transfer)
-    done = _unpack(build, served, got, inside)
-    files = list(done.files)
-    transfer = replace(transfer, is_archive=True, left_out=done.left_out, nested=done.nested)
-    if isinstance(file, GitHubFile) and file.is_state:
-        commit = _commit_in(served, got) or None
-        if file.commit and commit and commit != file.commit:
-            raise IntegrityError(f"`{transfer.url}` is commit `{commit}`: expected {file.commit}")
-        is_whole = not inside and build.lacking is None
-        tree = compare.tree_of(files, file) if is_whole else None
-        transfer = replace(transfer, commit=commit, tree=tree, keep=file.keep)
-    else:  # only git's own archives say a file's git mode
-        files = [replace(one, mode=None) for one in files]
-    if build.options.wants_archives:
-        transfer = replace(transfer, archive=_keep(build, served, got))
-    return Piece(served, transfer, tuple(files))
-
-
-def _unpack(
-    build: Build, served: RemoteFile, got: Download, inside: Sequence[Selection]
-) -> extract.Extracted:
-    file = served.file
-    kind = served.unpack if served.unpack != "none" else "zip"
+    kind = served.unpack if is_archive else "zip"
     place = writing.Place(
         folder=build.folder / "files" if build.options.extract else None,
         workspace=build.workshop / f"{os.urandom(4).hex()}.inside",
@@ -98,7 +66,19 @@ def _unpack(
     if done.litter:
         what = f"{plural(done.litter, 'file')} of desktops or version control left out"
         build.run.progress.note(f"{got.name}: {what}")
-    return done
+    transfer = replace(transfer, is_archive=True, left_out=done.left_out, nested=done.nested)
+    files = done.files
+    if isinstance(file, GitHubFile) and file.is_state:
+        commit = _commit_in(served, got) or None
+        if file.commit and commit and commit != file.commit:
+            raise IntegrityError(f"`{transfer.url}` is commit `{commit}`: expected {file.commit}")
+        tree = compare.tree_of(files, file) if not inside and build.lacking is None else None
+        transfer = replace(transfer, commit=commit, tree=tree, keep=file.keep)
+    else:  # only git's own archives say a file's git mode
+        files = tuple(replace(one, mode=None) for one in files)
+    if build.options.wants_archives:
+        transfer = replace(transfer, archive=_keep(build, served, got))
+    return Piece(served, transfer, files)
 
 
 def _layout(
@@ -112,18 +92,20 @@ def _layout(
         placed = extract.inspect(got.path, kind, layout, budget, file.name_encoding)
         return [one.path for one in placed]
 
-    is_state = isinstance(file, GitHubFile) and file.is_state
-    pins_tree = isinstance(file, GitHubFile) and bool(file.tree)
-    has_all = is_state and (pins_tree or bool(_commit_in(served, got)))  # so that litter stays
+    git = file if isinstance(file, GitHubFile) else None
+    is_state = git is not None and git.is_state
+    has_all = git and is_state and (git.tree or _commit_in(served, got))  # so that litter stays
+    before = data_files(build.before.files if build.before else ())
+    known_before = [*(build.listing or ()), *(one.path for one in before)]
     layout = Layout(
         strip_root=is_state,
         strip=file.strip or 0,
-        keep=(file.keep or "") if isinstance(file, GitHubFile) else "",
+        keep=git.keep or "" if git else "",
         into=served.folder,
         own_folder=served.own_folder,
         exclude=file.exclude,
         nested=file.nested,
-        litter=None if has_all else build.litter,
+        litter=None if has_all else set(filter(is_litter, known_before)),
     )
     if served.unpack == "none":
         layout = replace(layout, strip=_depth(served, got, list_paths(layout)))
@@ -152,11 +134,7 @@ def _commit_in(served: RemoteFile, got: Download) -> str:
 
 
 def _depth(served: RemoteFile, got: Download, paths: Sequence[str]) -> int:
-    """Return how many folders the one file lies in that a host wrapped into a zip.
-
-    Raises:
-        ExtractionError: the zip holds something else.
-    """
+    """Return how many folders the one file lies in that a host wrapped into a zip."""
     names = [path.removeprefix(served.folder) for path in paths]
     if len(names) != 1 or names[0].rpartition("/")[2] != served.name:
         raise ExtractionError(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from covcat.catalog import listing, selection
 from covcat.catalog.entries import Contents, Release, Resource
@@ -14,11 +14,8 @@ from covcat.catalog.selection import Selection, Wants, matches, wanted
 from covcat.download.remote import RemoteFile
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError
 from covcat.hosts.base import alone
+from covcat.store.lockfile import LockedRelease
 from covcat.store.manifest import Held, Manifest
-
-if TYPE_CHECKING:
-    from covcat.store.lockfile import LockedRelease
-
 
 FEW = 100  # files of a repository that are asked for one by one, if only these are wanted
 
@@ -38,6 +35,7 @@ class Expected:
 
 
 _PIECE = re.compile(r"\[!?\]?[^\]]*\]|.", re.S)  # of a glob: a class of letters, or one letter
+Action = Literal["keep", "fetch", "ask"]
 Chosen = tuple[RemoteFile, tuple[Selection, ...]]  # a file, and what of its members is wanted
 
 
@@ -51,10 +49,10 @@ class Options:
     require: Literal["any", "pinned", "host"] = "any"
     by_file: bool = False  # a repository's files one by one, in place of its archive
     selection: Selection | None = None  # None is the whole release
-    locked: "LockedRelease | None" = None  # the result must be exactly this
+    locked: LockedRelease | None = None  # the result must be exactly this
 
     @property
-    def asked(self) -> "tuple[Selection, ...]":
+    def asked(self) -> tuple[Selection, ...]:
         """Return the parts that are asked for; none is the whole release."""
         if self.locked is not None:
             return self.locked.selections
@@ -72,7 +70,7 @@ class Step:
 
     resource: Resource
     release: Release | None  # None only where a person must act
-    action: Literal["keep", "fetch", "ask"]
+    action: Action
     reason: str
     options: Options = Options()
 
@@ -98,33 +96,29 @@ def make(targets: Iterable[Target], held: LookUp, options: Options) -> Plan:
     unique: dict[tuple[str, str | None], Target] = {}
     for resource, release in targets:
         unique.setdefault((resource.id, release.id if release else None), (resource, release))
-    return Plan(steps=tuple(_step(one, rel, held, options) for one, rel in unique.values()))
-
-
-def _step(resource: Resource, release: Release | None, held: LookUp, options: Options) -> Step:
-    def step(action: str, reason: str) -> Step:
-        return Step(
-            resource=resource,
-            release=release,
-            action=action,  # type: ignore[arg-type]  # the three words below
-            reason=reason,
-            options=options,
+    steps = []
+    for resource, release in unique.values():
+        action, reason = _decide(resource, release, held, options)
+        steps.append(
+            Step(resource=resource, release=release, action=action, reason=reason, options=options)
         )
+    return Plan(steps=tuple(steps))
 
+
+def _decide(
+    resource: Resource, release: Release | None, held: LookUp, options: Options
+) -> tuple[Action, str]:
     try:
         here = held(resource, release) if release else None
     except CovcatError as damage:  # of this release only: the others go on
-        return step("ask", damage.message)
+        return "ask", damage.message
     lacking = _lacking(here, options) if here else "not here yet"
-    if here and not here.is_complete and lacking is None:
-        return step("keep", "here, incomplete as allowed")
     if here and lacking is None:
-        is_part = "the part that was asked for is here"
-        return step("keep", is_part if here.selection else "here and complete")
-    obstacle = refusal(resource, release, options)
-    if obstacle:
-        return step("ask", obstacle.message)
-    return step("fetch", lacking or "")
+        whole = "the part that was asked for is here" if here.selection else "here and complete"
+        return "keep", whole if here.is_complete else "here, incomplete as allowed"
+    if obstacle := refusal(resource, release, options):
+        return "ask", obstacle.message
+    return "fetch", lacking or ""
 
 
 def _lacking(here: Held, options: Options) -> str | None:
@@ -232,22 +226,21 @@ def named(files: tuple[AnyFile, ...]) -> list[RemoteFile] | None:
 
 
 def chosen(
-    served: Iterable[RemoteFile], selections: Sequence[Selection], paths: Collection[str] | None
+    served: Sequence[RemoteFile], selections: Sequence[Selection], paths: Collection[str] | None
 ) -> list[Chosen]:
     """Return which files have to come, and what of those that are archives is wanted.
 
     `paths` are those of the release's listing. Where there is none, an archive can be chosen by
     its own name, and a sample is one of archives, if there are several.
     """
-    everything_served = list(served)
     if not selections:
-        return [(one, ()) for one in everything_served]
-    is_by_name = paths is None and len(everything_served) > 1
-    names = [one.path for one in everything_served]
+        return [(one, ()) for one in served]
+    is_by_name = paths is None and len(served) > 1
+    names = [one.path for one in served]
     wants = wanted(selections, names if is_by_name else paths or names)
-    archives = {one.path for one in everything_served if one.unpack != "none"}
+    archives = {one.path for one in served if one.unpack != "none"}
     found: list[Chosen] = []
-    for one in everything_served:
+    for one in served:
         if one.unpack == "none":
             is_in = wants(one.path if is_by_name else one.folder + one.name)
             found += [(one, ())] if is_in else []

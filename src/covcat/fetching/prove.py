@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
+from covcat.catalog import selection
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import Listing
 from covcat.digests import PINNED, UNPUBLISHED, WEAK, VerifiedBy
@@ -24,13 +26,11 @@ class Verified:
 
 
 def prove(build: Build, pieces: Sequence[Piece]) -> Verified:
-    """Check all files against every pin.
-
-    Raises:
-        IntegrityError: something is changed, missing, extra, or not verified well enough.
-        ExtractionError: two files would have one path.
-    """
-    name, listing, require = build.name, build.listed, build.options.require
+    """Check all files against every pin."""
+    name, listing, require = build.name, build.listing, build.options.require
+    if listing is not None and build.selections:  # what of it was asked for
+        wants = selection.wanted(build.selections, listing)
+        listing = {path: row for path, row in listing.items() if wants(path)}
     everything = [one for piece in pieces for one in piece.files]
     if both := collision(one.path for one in everything):
         raise ExtractionError(f"`{name}` is refused: `{both[0]}` and `{both[1]}` are one path")
@@ -68,23 +68,17 @@ def _missing(build: Build, listing: Listing | None, files: list[StoredFile]) -> 
     """Compare with the listing, if there is one; return what is missing and may be."""
     if listing is None:
         return ()
-    found = compare.against_listing(files, listing)
-    hint = None
+    found, hint = compare.against_listing(files, listing), None
     if found.missing and not (found.changed or found.extra):
         hint = f"covcat fetch {build.name} --allow-missing keeps what did come"
     missing = found.missing if build.options.allow_missing else ()
-    if missing:
-        found = replace(found, missing=())
-    compare.check_findings(found, f"`{build.name}` is not what is pinned", hint)
+    left = replace(found, missing=()) if missing else found
+    compare.check_findings(left, f"`{build.name}` is not what is pinned", hint)
     return missing
 
 
 def _trees(name: str, pieces: Iterable[Piece], is_whole: bool) -> dict[int, str]:
-    """Return, of each state of a repository that came whole, file by file, its tree.
-
-    Raises:
-        IntegrityError: the pinned one is another.
-    """
+    """Return, of each state of a repository that came whole, file by file, its tree."""
     states: dict[int, tuple[GitHubFile, list[StoredFile]]] = {}
     for piece in pieces if is_whole else ():
         file = piece.file
@@ -118,9 +112,6 @@ def _kind(name: str, piece: Piece, listing: Listing | None, *, is_whole: bool) -
     """Return the strongest pin that holds for one file of a release, whatever it unpacked to.
 
     An incomplete state has no tree to compare.
-
-    Raises:
-        IntegrityError: the git tree is another one.
     """
     file, transfer = piece.file, piece.transfer
     pinned_tree = file.tree if isinstance(file, GitHubFile) else None
@@ -134,18 +125,13 @@ def _kind(name: str, piece: Piece, listing: Listing | None, *, is_whole: bool) -
     return weakest
 
 
-def _identity(transfer: Transfer) -> tuple[object, ...]:
-    return (transfer.url, transfer.entry, transfer.folder, transfer.name, transfer.is_archive)
+_IDENTITY = attrgetter("url", "entry", "folder", "name", "is_archive")  # of a transfer
 
 
 def _check_same_as_before(name: str, transfer: Transfer, before: Manifest) -> None:
-    """What was recorded at first use must stay as it was.
-
-    Raises:
-        IntegrityError: upstream serves something else today.
-    """
+    """What was recorded at first use must stay as it was."""
     for earlier in before.downloads:
-        if _identity(earlier) != _identity(transfer):
+        if _IDENTITY(earlier) != _IDENTITY(transfer):
             continue
         is_state = transfer.host == "github" and transfer.is_archive  # made anew for each request
         kind = "git tree" if is_state else "sha256"

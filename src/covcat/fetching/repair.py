@@ -6,14 +6,14 @@ hold.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from covcat.catalog.entries import Release
-from covcat.catalog.files import AnyFile, GitHubFile
+from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import totals
 from covcat.catalog.load import Catalog
 from covcat.download.parts import Parts
@@ -27,7 +27,7 @@ from covcat.errors import (
 )
 from covcat.fetching import from_disk, from_hosts
 from covcat.fetching.base import Build, Piece, Run, record_given
-from covcat.fetching.build import Source, check_ours, check_room, make, record_anew
+from covcat.fetching.build import Record, Source, check_ours, check_room, make, record_anew
 from covcat.fetching.place import kept_archives
 from covcat.fetching.plan import Options
 from covcat.fetching.run import add_way_out, settle_waiting
@@ -63,8 +63,8 @@ def repair_release(folder: Path, run: Run) -> Repaired:
         store.sweep()
     settle_waiting(store)
     number, found = _look_at(folder, run)
-    if isinstance(found, Checked) and _is_sound(found):
-        return Repaired(found.record, litter=found.litter)
+    if answer := _if_sound(found):
+        return answer
     store.prepare()
     store.sweep()
     Parts(store.parts).sweep()
@@ -73,7 +73,7 @@ def repair_release(folder: Path, run: Run) -> Repaired:
         if _number(folder) != number:  # another process put a new one in its place
             _, found = _look_at(folder, run)
         try:
-            return _repair(folder, run, found)
+            return _if_sound(found) or _repair(folder, run, found)
         except CovcatError as error:
             raise _add_damage(error, found, run, name) from error
 
@@ -111,15 +111,15 @@ def _number(folder: Path) -> int:
         ) from error
 
 
-def _is_sound(found: Checked) -> bool:
-    """Tell if all that was recorded is right; what the record itself lacks is another matter."""
-    findings = found.findings
-    return not (findings.changed or found.damaged or findings.extra)
+def _if_sound(found: Checked | IntegrityError) -> Repaired | None:
+    """Return the answer where all that was recorded is right, whatever the record itself lacks."""
+    if isinstance(found, IntegrityError):
+        return None
+    is_damaged = found.findings.changed or found.damaged or found.findings.extra
+    return None if is_damaged else Repaired(found.record, litter=found.litter)
 
 
 def _repair(folder: Path, run: Run, found: Checked | IntegrityError) -> Repaired:
-    if isinstance(found, Checked) and _is_sound(found):
-        return Repaired(found.record, litter=found.litter)
     resource, release = run.catalog.find(f"{folder.parent.name}@{folder.name}")
     if release is None:
         raise NotFoundError(f"`{resource.id}` offers no download")
@@ -129,7 +129,7 @@ def _repair(folder: Path, run: Run, found: Checked | IntegrityError) -> Repaired
         release=release,
         options=Options(),
         waiting=Waiting(run.store.partial(resource.id, release.id)),
-        listing=run.catalog.listing(resource, release) if release.listing else None,
+        listing=run.catalog.listing(resource, release),
     )
     try:
         if isinstance(found, Checked):
@@ -138,10 +138,9 @@ def _repair(folder: Path, run: Run, found: Checked | IntegrityError) -> Repaired
         if not _can_make_anew(release, folder):
             found.hint = found.hint or manifest.way_out(folder)
             raise found
-        record, came = _make_anew(build)
+        return _make_anew(build)
     except CovcatError as error:
         raise add_way_out(error, resource, build.name) from error
-    return Repaired(record, came, has_new_record=True)
 
 
 def _add_damage(
@@ -163,61 +162,48 @@ def _add_damage(
     return error
 
 
-# ---- a release with a record -------------------------------------------------------------------
-
-
 def _restore(build: Build, checked: Checked) -> Manifest:
-    """Make a release what its record says; the record stays, and what is right is not asked for.
-
-    Raises:
-        DiskError: there are files of the user's own in it.
-        IntegrityError: something else is served today.
-    """
+    """Make a release what its record says; the record stays, and what is right is not asked for."""
     record, damaged = checked.record, set(checked.damaged)
     build.run.store.check_free(build.resource.id, build.release.id)
     check_ours(build.here, (*checked.findings.extra, *checked.litter))
-    downloads = [  # those whose own bytes are right can be opened again
+    downloads = tuple(  # those whose own bytes are right can be opened again
         one
         for one in record.downloads
         if (one.archive or f"files/{one.folder or ''}{one.name}") not in damaged
-    ]
-    before = replace(record, downloads=tuple(downloads))
-    files = tuple(_same_state(n, file, before) for n, file in enumerate(build.release.files))
+    )
+    before = replace(record, downloads=downloads)
+    files = list(build.release.files)
+    for number, file in enumerate(files):
+        mine = [one for one in downloads if one.entry == number]
+        is_branch = isinstance(file, GitHubFile) and file.is_state and not file.commit
+        if is_branch and isinstance(file, GitHubFile) and not any(one.archive for one in mine):
+            urls = [(one.commit, _COMMIT.search(one.url)) for one in mine]
+            commits = filter(None, (commit or (found and found[1]) for commit, found in urls))
+            if commit := next(commits, None):  # ask for the state that was fetched
+                files[number] = replace(file, commit=commit, branch=None)
     build = replace(
         build,
-        release=replace(build.release, files=files),
+        release=replace(build.release, files=tuple(files)),
         before=before,
         lacking={one.path: one for one in record.files if one.path in damaged},
     )
-    right = {one.path: one for one in record.files if one.path not in damaged}
-    here = partial(from_disk.pieces, sound=right)
-    sources: list[Source] = [here, from_hosts.pieces] if damaged else [here]
-    return make(build, sources, partial(_as_recorded, record=record))
+    right = [one for one in record.files if one.path not in damaged]
+    return _make(build, right, partial(_as_recorded, record=record))
 
 
-def _same_state(number: int, file: AnyFile, before: Manifest) -> AnyFile:
-    """Ask a branch for the commit that was fetched, unless its archive is here."""
-    mine = [one for one in before.downloads if one.entry == number]
-    urls = [(one.commit, _COMMIT.search(one.url)) for one in mine]
-    commits = [commit or (found and found[1]) for commit, found in urls]
-    commit = next(filter(None, commits), None)
-    is_state = isinstance(file, GitHubFile) and file.is_state and not file.commit
-    if isinstance(file, GitHubFile) and is_state and not any(one.archive for one in mine):
-        return replace(file, commit=commit, branch=None if commit else file.branch)
-    return file
+def _make(build: Build, sound: Sequence[StoredFile], record: Record) -> Manifest:
+    sources: list[Source] = [partial(from_disk.pieces, sound=sound)]
+    return make(build, [*sources, from_hosts.pieces] if build.lacking else sources, record)
 
 
 def _as_recorded(build: Build, pieces: list[Piece], record: Manifest) -> Manifest:
     """Keep the record, if what came is what it names.
 
     Of a repository an archive may be another one of the same tree: each is packed anew.
-
-    Raises:
-        IntegrityError: something did not come, or is another.
     """
     lacking, came = dict(build.lacking or {}), dict[str, StoredFile]()
     trees = {file.tree for file in build.release.files if isinstance(file, GitHubFile)} - {None}
-    hint = manifest.way_out(build.here)
     for piece in pieces:
         archives = kept_archives([piece.transfer])
         for one in [*(replace(f, path=f"files/{f.path}") for f in piece.files), *archives]:
@@ -227,7 +213,7 @@ def _as_recorded(build: Build, pieces: list[Piece], record: Manifest) -> Manifes
                 raise IntegrityError(
                     f"`{one.path}` of `{build.name}` is another one upstream: sha256 expected "
                     f"{recorded.sha256}, got {one.sha256}",
-                    hint=hint,
+                    hint=manifest.way_out(build.here),
                 )
             if recorded:
                 came[one.path] = one
@@ -237,12 +223,12 @@ def _as_recorded(build: Build, pieces: list[Piece], record: Manifest) -> Manifes
 
 
 def _with_archives(record: Manifest, new: dict[str, StoredFile]) -> Manifest:
-    downloads = [
-        replace(one, bytes=new[one.archive].bytes, sha256=new[one.archive].sha256, md5=None)
-        if one.archive in new and new[one.archive].sha256 != one.sha256
-        else one
-        for one in record.downloads
-    ]
+    downloads = []
+    for one in record.downloads:
+        got = new.get(one.archive or "")
+        if got is not None and got.sha256 != one.sha256:
+            one = replace(one, bytes=got.bytes, sha256=got.sha256, md5=None)
+        downloads.append(one)
     files = [
         replace(one, bytes=new[one.path].bytes, sha256=new[one.path].sha256)
         if one.path in new
@@ -262,9 +248,6 @@ def _check_came(build: Build, came: Collection[str]) -> None:
         )
 
 
-# ---- a release with a damaged record -----------------------------------------------------------
-
-
 def _can_make_anew(release: Release, folder: Path) -> bool:
     """Tell if the catalog says what every file should be; nobody says it of kept archives."""
     is_of_one = len(release.files) == 1
@@ -274,29 +257,24 @@ def _can_make_anew(release: Release, folder: Path) -> bool:
     )
 
 
-def _make_anew(build: Build) -> tuple[Manifest, tuple[str, ...]]:
-    """Make a release and its record from the catalog's listing; return it, and what came again.
-
-    Raises:
-        DiskError: there are files in it that the listing does not know.
-    """
+def _make_anew(build: Build) -> Repaired:
+    """Make a release and its record from the listing, which must know all that is here."""
     run, listing, folder = build.run, build.listing or {}, build.here
     run.store.check_free(build.resource.id, build.release.id)
     check_ours(folder, verify.present(folder) - {f"files/{path}" for path in listing})
     sound = from_disk.find_listed(build.name, folder, listing, run.progress)
-    rows = {path: row for path, row in listing.items() if f"files/{path}" not in sound}
-    lacking = tuple(f"files/{path}" for path in rows)
+    here = {one.path for one in sound}
+    rows = {path: row for path, row in listing.items() if f"files/{path}" not in here}
     coming = totals(rows).least_bytes
-    again = f"{format_size(coming)} come again, and " if lacking else ""
+    again = f"{format_size(coming)} come again, and " if rows else ""
     build.say(
         f"{len(sound)} of {len(listing)} files are as the catalog lists them; {again}"
         "the manifest is made anew from that"
     )
     check_room(coming, run.store)
-    build = replace(build, lacking=dict.fromkeys(lacking))
-    here = partial(from_disk.pieces, sound=sound)
-    sources: list[Source] = [here, from_hosts.pieces] if lacking else [here]
-    return make(build, sources, _record_listed), lacking
+    build = replace(build, lacking=dict.fromkeys(f"files/{path}" for path in rows))
+    record = _make(build, sound, _record_listed)
+    return Repaired(record, tuple(build.lacking or ()), has_new_record=True)
 
 
 def _record_listed(build: Build, pieces: list[Piece]) -> Manifest:

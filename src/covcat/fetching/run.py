@@ -81,12 +81,7 @@ def make_locked_plan(
 
 
 def locked_target(catalog: Catalog, one: LockedRelease) -> tuple[Resource, Release]:
-    """Find in the catalog what is locked.
-
-    Raises:
-        NotFoundError: it is not there any more.
-        IntegrityError: it is pinned as something else now.
-    """
+    """Find in the catalog what is locked."""
     if one.release == BROUGHT.id:
         return catalog.get(one.id), BROUGHT
     try:
@@ -109,11 +104,7 @@ def locked_target(catalog: Catalog, one: LockedRelease) -> tuple[Resource, Relea
 
 
 def run(
-    todo: Plan,
-    catalog: Catalog,
-    store: Store,
-    network: Network,
-    progress: Progress,
+    todo: Plan, catalog: Catalog, store: Store, network: Network, progress: Progress
 ) -> Iterator[Outcome]:
     """Carry a plan out; one step that fails does not stop the others."""
     if any(step.action == "fetch" for step in todo.steps):
@@ -137,9 +128,6 @@ def adopt(step: Step, run: Run, paths: Sequence[Path]) -> Path:
     """Make a release of what a person downloaded, and of what is here of it.
 
     What is here and complete stays as it is.
-
-    Raises:
-        CovcatError: it is not the release, or the disk refuses.
     """
     run.store.prepare()
     run.store.sweep()
@@ -151,7 +139,8 @@ def adopt(step: Step, run: Run, paths: Sequence[Path]) -> Path:
             sources = [partial(from_files.pieces, paths=paths)]
             build(run, resource, release, step.options, sources, mends=True)
         else:
-            brought.look_at(paths, run.store)  # which says if they are not even there
+            for path in paths:
+                brought.look_at(path, run.store)  # which says if it is not even there
             run.progress.note(f"{name}: here and complete; what was given is not looked at")
         return manifest.data_folder(run.store.release(resource.id, release.id))
 
@@ -170,8 +159,8 @@ def settle_waiting(store: Store) -> None:
     for folder in store.closing():
         name = folder.name.removesuffix(CLOSED)
         resource_id, _, release_id = name.partition("@")
-        with store.lock_at_once(name) as is_free:
-            if is_free:
+        with store.lock_at_once(name) as is_mine:
+            if is_mine is not False:
                 is_whole = (store.release(resource_id, release_id) / MANIFEST).is_file()
                 Waiting(folder.with_name(name)).settle(is_whole=is_whole)
 

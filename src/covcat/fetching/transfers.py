@@ -12,7 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from covcat.download.attempt import Transfers
 from covcat.download.file import fetch
 from covcat.download.remote import Download, Location, RemoteFile, Target
 from covcat.errors import (
@@ -29,8 +28,6 @@ from covcat.fetching.base import Build
 from covcat.fetching.choose import Hosts
 from covcat.files import disk_errors
 from covcat.hosts import base, locate
-from covcat.hosts.base import HostContext
-from covcat.store.manifest import Transfer
 
 JOBS = 4  # files at once, unless --jobs says otherwise
 _PATIENCE = 1.5  # seconds in which threads that were stopped may put things in order
@@ -42,8 +39,7 @@ class _Crew:
 
     build: Build
     files: Sequence[RemoteFile]
-    transfers: Transfers
-    context: HostContext
+    hosts: Hosts
     lost: Mapping[RemoteFile, CovcatError]
     has_more: bool
     within: int | None = None
@@ -55,8 +51,13 @@ class _Crew:
 
     def work(self) -> None:
         """Bring files until none is left; one that fails does not stop the others."""
+        stop = self.hosts.transfers.web.stop
         try:
-            while (number := self._take()) is not None:
+            while True:
+                with self.news:
+                    number, self.next = self.next, self.next + 1
+                if number >= len(self.files) or stop.is_set():
+                    return
                 try:
                     got = self._bring(number, self.files[number])
                     with self.news:
@@ -77,18 +78,10 @@ class _Crew:
         """Say which file an error is of: its address may be a number."""
         if isinstance(error, ActionNeededError):
             error.page = base.page(file.file)
-        is_of_it = isinstance(error, NetworkError | ActionNeededError | SeveralError)
         is_one = len(self.files) > 1 or self.has_more
-        if isinstance(error, CovcatError) and is_of_it and is_one:
+        if is_one and isinstance(error, NetworkError | ActionNeededError | SeveralError):
             told = file.path in error.message
             error.message = error.message if told else f"`{file.path}`: {error.message}"
-
-    def _take(self) -> int | None:
-        with self.news:
-            if self.next >= len(self.files) or self.transfers.web.stop.is_set():
-                return None
-            self.next += 1
-            return self.next - 1
 
     def wait_for(self, number: int) -> Download | None:
         """Wait for a file; None is lost, and may lack."""
@@ -143,26 +136,54 @@ class _Crew:
         if got is not None:
             build.say(f"`{got.name}` is here from an earlier run")
             return got
-        location = locate(file, self.context)
+        location = locate(file, self.hosts.context)
         target = waiting.target(number, location.name)
-        key = key_of(build.name, file)
         room = build.run.store.free_bytes()
-        wanted = Target(file, location.name, key, room, self.within)
-        local = _find_as_served(build, file, location.url)
-        if local is not None:
-            return _take_again(wanted, location, local, self.transfers, target, build.name)
+        wanted = Target(file, location.name, key_of(build.name, file), room, self.within)
+        if (got := self._take_again(wanted, location, target)) is not None:
+            return got
         known = [location]  # given first: to ask for a signed address is a request of its own
         ways: list[Callable[[], Location]] = [
-            lambda: known.pop() if known else locate(file, self.context)
+            lambda: known.pop() if known else locate(file, self.hosts.context)
         ]
         mirrors = file.file.mirrors if file.is_alone else ()
         ways += [partial(Location, url=url, name=location.name) for url in mirrors]
-        got = fetch(wanted, ways, self.transfers, target)
+        got = fetch(wanted, ways, self.hosts.transfers, target)
         waiting.add(file, got)
         source = urlsplit(got.mirror or got.final_url).netloc or "covcat itself"
         which = f"`{got.name}`, " if len(self.files) > 1 else ""
         build.say(f"got {which}{got.bytes:,} bytes from {source}, sha256 {got.sha256[:16]}…")
         return got
+
+    def _take_again(self, wanted: Target, location: Location, target: Path) -> Download | None:
+        """Copy what an earlier fetch of the same address left as it was served, if it still is."""
+        build = self.build
+        for transfer in build.before.downloads if build.before else ():
+            plain = "" if transfer.is_archive else f"files/{wanted.remote.folder}{transfer.name}"
+            place = transfer.archive or plain
+            path = build.here / place
+            if not place or transfer.url != location.url:
+                continue
+            if path.is_symlink() or not path.is_file():
+                continue
+            with disk_errors(f"read `{path}`"), path.open("rb") as stream:
+                now = hashlib.file_digest(stream, "sha256").hexdigest()
+            if now != transfer.sha256:  # before its host is blamed
+                raise IntegrityError(
+                    f"`{path}` changed on disk: sha256 expected {transfer.sha256}, got {now}",
+                    hint=f"covcat verify {build.name} --repair",
+                )
+            there = partial(replace, location, path=path, signed=None, login=None)
+            got = fetch(wanted, [there], self.hosts.transfers, target)
+            is_weaker = got.verified_by == "first-use"  # what its host said then still holds
+            return replace(
+                got,
+                verified_by=transfer.verified_by if is_weaker else got.verified_by,
+                final_url=transfer.final_url,
+                mirror=transfer.mirror,
+                finished_at=transfer.finished_at,
+            )
+        return None
 
 
 def bring_all(
@@ -177,12 +198,9 @@ def bring_all(
 
     `lost` says why a host does not list a file any more; what is lost and may be is added to
     `Build.lost`. `has_more` tells that something of the release is here beside these files.
-
-    Raises:
-        CovcatError: some did not come.
     """
     transfers = hosts.transfers
-    crew = _Crew(build, files, transfers, hosts.context, lost, has_more)
+    crew = _Crew(build, files, hosts, lost, has_more)
     crew.alive = min(transfers.network.jobs or JOBS, len(files))
     if len(files) > 1:
         crew.within = transfers.progress.start(build.name, total_bytes(files))
@@ -214,45 +232,3 @@ def total_bytes(files: Sequence[RemoteFile]) -> int | None:
 def key_of(release: str, file: RemoteFile) -> str:
     """Return how the parts of a file are called: the same in every run."""
     return f"{release}.{hashlib.sha256(file.path.encode()).hexdigest()[:12]}"
-
-
-def _find_as_served(build: Build, file: RemoteFile, url: str) -> tuple[Path, Transfer] | None:
-    """Find what an earlier fetch of the same address left on disk as it was served."""
-    for transfer in build.before.downloads if build.before else ():
-        place = transfer.archive or (
-            None if transfer.is_archive else f"files/{file.folder}{transfer.name}"
-        )
-        if place and transfer.url == url:
-            path = build.here / place
-            if path.is_file() and not path.is_symlink():
-                return path, transfer
-    return None
-
-
-def _take_again(
-    wanted: Target,
-    location: Location,
-    local: tuple[Path, Transfer],
-    transfers: Transfers,
-    target: Path,
-    release: str,
-) -> Download:
-    """Copy what was served before, checking that it still is that."""
-    path, transfer = local
-    with disk_errors(f"read `{path}`"), path.open("rb") as stream:
-        now = hashlib.file_digest(stream, "sha256").hexdigest()
-    if now != transfer.sha256:  # before its host is blamed
-        raise IntegrityError(
-            f"`{path}` changed on disk: sha256 expected {transfer.sha256}, got {now}",
-            hint=f"covcat verify {release} --repair",
-        )
-    there = replace(location, path=path, signed=None, login=None)
-    got = fetch(wanted, [lambda: there], transfers, target)
-    is_weaker = got.verified_by == "first-use"  # what its host said then still holds
-    return replace(
-        got,
-        verified_by=transfer.verified_by if is_weaker else got.verified_by,
-        final_url=transfer.final_url,
-        mirror=transfer.mirror,
-        finished_at=transfer.finished_at,
-    )

@@ -4,9 +4,8 @@ import json
 import os
 import shlex
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from covcat.catalog.entries import Resource
 from covcat.catalog.terms import digest
@@ -14,6 +13,7 @@ from covcat.errors import IntegrityError
 from covcat.files import disk_errors, opened, write_file
 from covcat.seal import parse_json
 from covcat.store.folder import PRIVATE, Store
+from covcat.store.manifest import now
 
 NAME = "accepted.json"
 SCHEMA = "covcat.accepted/1"
@@ -30,17 +30,21 @@ class Accepted:
 
 
 def accepted(store: Store) -> list[Accepted]:
-    """Return all that was accepted in a data folder, oldest first.
-
-    Raises:
-        IntegrityError: the record is damaged, or of a newer covcat.
-    """
+    """Return all that was accepted in a data folder, oldest first."""
     path = place(store)
     try:
         if not os.path.lexists(path):
             return []
         with disk_errors(f"read `{path}`"), opened(path) as stream:
-            return _read(parse_json(stream.read(_MOST_BYTES)))
+            tree = parse_json(stream.read(_MOST_BYTES))
+        if tree["schema"] != SCHEMA:
+            raise ValueError(f"expected the schema {SCHEMA}, got {tree['schema']}")
+        rows = [Accepted(**row) for row in tree["accepted"]]
+        if not all(isinstance(value, str) for row in rows for value in asdict(row).values()):
+            raise ValueError("expected texts only")
+        for row in rows:
+            datetime.fromisoformat(row.at)
+        return rows
     except (ValueError, KeyError, TypeError) as error:
         raise IntegrityError(
             f"the record of accepted terms is damaged (`{path}`)",
@@ -49,37 +53,20 @@ def accepted(store: Store) -> list[Accepted]:
         ) from error
 
 
-def _read(tree: Any) -> list[Accepted]:
-    if tree["schema"] != SCHEMA:
-        raise ValueError(f"expected the schema {SCHEMA}, got {tree['schema']}")
-    rows = [Accepted(**row) for row in tree["accepted"]]
-    if not all(isinstance(value, str) for row in rows for value in asdict(row).values()):
-        raise ValueError("expected texts only")
-    for row in rows:
-        datetime.fromisoformat(row.at)
-    return rows
-
-
 def last(found: list[Accepted], resource: Resource) -> Accepted | None:
     """Return when the terms of a resource were last accepted, these ones or earlier ones."""
     return next((one for one in reversed(found) if one.resource == resource.id), None)
 
 
 def accept(store: Store, resource: Resource) -> Accepted:
-    """Record that the terms, as they are known today, are accepted; once is enough.
-
-    Raises:
-        DiskError: the record cannot be written; then the one before stays.
-        IntegrityError: the record that is there is damaged.
-    """
+    """Record that the terms, as they are known today, are accepted; once is enough."""
     store.prepare()
     with store.lock("accepted"):
         found = accepted(store)
         before = last(found, resource)
         if before is not None and before.terms_sha256 == digest(resource):
             return before
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        one = Accepted(resource.id, digest(resource), now)
+        one = Accepted(resource.id, digest(resource), now())
         tree = {"schema": SCHEMA, "accepted": [asdict(each) for each in (*found, one)]}
         with disk_errors("record what was accepted"):
             write_file(place(store), (json.dumps(tree, indent=1) + "\n").encode())

@@ -1,7 +1,7 @@
 """Are these the pinned bytes? Unpacked files against a listing, a git tree, an earlier record."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import ListedFile, Listing
@@ -24,16 +24,7 @@ class Findings:
 
     def lines(self) -> list[str]:
         """Return one line a path, worst kind first."""
-        return [
-            *(f"changed: {path}" for path in self.changed),
-            *(f"missing: {path}" for path in self.missing),
-            *(f"extra: {path}" for path in self.extra),
-        ]
-
-    def summary(self) -> str:
-        """Count each kind: `2 changed, 1 missing`."""
-        kinds = (("changed", self.changed), ("missing", self.missing), ("extra", self.extra))
-        return ", ".join(f"{len(paths)} {kind}" for kind, paths in kinds if paths)
+        return [f"{kind}: {path}" for kind, paths in asdict(self).items() for path in paths]
 
 
 def against_listing(files: Iterable[StoredFile], listing: Listing) -> Findings:
@@ -71,16 +62,22 @@ def _difference(file: StoredFile, listed: ListedFile) -> str | None:
 def lfs_difference(file: StoredFile) -> str | None:
     """Say how a content of Git LFS differs from what its pointer names; git's ids pin that."""
     expected = pointer_blob(file.sha256, file.bytes)
-    if file.blob == expected:
-        return None
-    return f"git blob of its pointer expected {expected}, got {file.blob}"
+    is_same = file.blob == expected
+    return None if is_same else f"git blob of its pointer expected {expected}, got {file.blob}"
+
+
+def pointer_to(sha256: str, size: int) -> bytes:
+    """Return the pointer to a content, as git-lfs's specification writes it."""
+    return (
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n".encode()
+    )
 
 
 def pointer_blob(sha256: str, size: int) -> str:
-    """Return the git id of the pointer to a content, as git-lfs's specification writes it."""
-    text = f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n"
+    """Return the git id of the pointer to a content."""
+    text = pointer_to(sha256, size)
     hasher = blob_hasher(len(text))
-    hasher.update(text.encode())
+    hasher.update(text)
     return hasher.hexdigest()
 
 
@@ -97,13 +94,6 @@ def tree_of(files: Iterable[StoredFile], file: GitHubFile) -> str:
 def check_findings(findings: Findings, what: str, hint: str | None = None) -> None:
     """Raise IntegrityError, naming every path, if anything differs."""
     if findings:
-        raise IntegrityError(
-            f"{what}: {findings.summary()}",
-            hint=hint,
-            details=findings.lines(),
-            data={
-                "changed": list(findings.changed),
-                "missing": list(findings.missing),
-                "extra": list(findings.extra),
-            },
-        )
+        kinds = {kind: list(paths) for kind, paths in asdict(findings).items()}
+        counts = ", ".join(f"{len(paths)} {kind}" for kind, paths in kinds.items() if paths)
+        raise IntegrityError(f"{what}: {counts}", hint=hint, details=findings.lines(), data=kinds)

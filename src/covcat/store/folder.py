@@ -11,7 +11,7 @@ import shlex
 import shutil
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from covcat.errors import DiskError, UsageError
@@ -38,34 +38,32 @@ STAGED = re.compile(r"[0-9a-f]{16}|trash-[0-9a-f]{16}")  # names of folders in s
 
 
 class Store:
-    """A data folder. Making the object touches nothing."""
+    """A data folder, as --data-dir names it. Making the object touches nothing."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` is what --data-dir says."""
-        self.folder = folder
+        self.folder, own = folder, folder / PRIVATE
+        self.staging = own / "staging"  # in which releases are built before their one rename
+        self.parts = own / "parts"  # files that are being downloaded
+        self.locks = own / "locks"  # nothing depends on them but tidiness
+        self._private = (own, self.staging, self.parts, own / "partial", self.locks)
         self._workshop: os.stat_result | None = None  # the one that this process works in
-
-    @property
-    def staging(self) -> Path:
-        """Return the folder in which releases are built before their one rename."""
-        return self.folder / PRIVATE / "staging"
-
-    @property
-    def parts(self) -> Path:
-        """Return the folder of files that are being downloaded."""
-        return self.folder / PRIVATE / "parts"
 
     def partial(self, resource_id: str, release_id: str) -> Path:
         """Return where finished files of a release wait for the others."""
         return self.folder / PRIVATE / "partial" / f"{resource_id}@{release_id}"
 
+    def partials(self) -> list[tuple[str, Path]]:
+        """Return ID@RELEASE and folder of all that waits, or did until it was published now."""
+        folders = sorted(self.partial("", "").parent.glob("*@*"))
+        return [(one.name.removesuffix(CLOSED), one) for one in folders]
+
     def waiting(self) -> list[tuple[str, list[int]]]:
         """Return, by ID@RELEASE, the sizes of the finished files that wait for others."""
         found = []
-        for folder in sorted(self.partial("", "").parent.glob("*@*")):
+        for name, folder in self.partials():
             with suppress(OSError):  # it is being published just now
                 sizes = [path.stat().st_size for path in folder.glob("*/*")]
-                found += [(folder.name.removesuffix(CLOSED), sizes)] if sizes else []
+                found += [(name, sizes)] if sizes else []
         return found
 
     def release(self, resource_id: str, release_id: str) -> Path:
@@ -73,11 +71,7 @@ class Store:
         return self.folder / resource_id / release_id
 
     def releases(self) -> list[tuple[str, str, Path]]:
-        """Return (resource id, release id, folder) of all that is here, by name.
-
-        Raises:
-            DiskError: the folder is there and cannot be looked into.
-        """
+        """Return (resource id, release id, folder) of all that is here, by name."""
         with disk_errors(f"use the data folder `{self.folder}`"):
             try:
                 os.scandir(self.folder).close()
@@ -96,11 +90,7 @@ class Store:
         return []
 
     def prepare(self) -> None:
-        """Make the data folder and covcat's private folders in it.
-
-        Raises:
-            DiskError: it cannot be made or written to, or anybody may write to it.
-        """
+        """Make the data folder and covcat's private folders in it."""
         with disk_errors(f"use the data folder `{self.folder}`"):
             make_folder(self.folder)
             mode = self.folder.stat().st_mode
@@ -110,57 +100,43 @@ class Store:
                     f"anybody may write to the data folder `{self.folder}`",
                     hint=f"chmod o-w {folder}, or choose another with --data-dir",
                 )
-            for one in self._private():
-                one.mkdir(mode=FOLDER_MODE, exist_ok=True)
-                self._check_own(one)
-
-    def _private(self) -> tuple[Path, ...]:
-        partial = self.folder / PRIVATE / "partial"
-        return (self.folder / PRIVATE, self.staging, self.parts, partial, self.locks)
+            self._check_own(makes=True)
 
     def _is_own(self) -> bool:
         """Tell if nobody planted what covcat sweeps and deletes in; all of it is there."""
-        try:
-            for one in self._private():
-                self._check_own(one)
-        except (OSError, DiskError):
-            return False
-        return True
+        with suppress(OSError, DiskError):
+            self._check_own()
+            return True
+        return False
 
-    def _check_own(self, folder: Path) -> None:
-        """Refuse a private folder that somebody else planted: `sweep` deletes in it."""
-        status = folder.lstat()
+    def _check_own(self, *, makes: bool = False) -> None:
+        """Refuse private folders that somebody else planted: `sweep` deletes in them."""
         is_public = bool(self.folder.stat().st_mode & stat.S_IWOTH)  # sticky, such as /tmp
-        strange = is_public and hasattr(os, "geteuid") and status.st_uid != os.geteuid()
-        if not stat.S_ISDIR(status.st_mode) or status.st_mode & stat.S_IWOTH or strange:
-            raise DiskError(
-                f"`{folder}` is not a private folder of covcat's own",
-                hint=f"look at what it is, remove it, or choose another --data-dir than "
-                f"{self.folder}",
-            )
+        for one in self._private:
+            if makes:
+                one.mkdir(mode=FOLDER_MODE, exist_ok=True)
+            status = one.lstat()
+            strange = is_public and hasattr(os, "geteuid") and status.st_uid != os.geteuid()
+            if not stat.S_ISDIR(status.st_mode) or status.st_mode & stat.S_IWOTH or strange:
+                raise DiskError(
+                    f"`{one}` is not a private folder of covcat's own",
+                    hint="look at what it is, remove it, or choose another --data-dir than "
+                    f"{self.folder}",
+                )
 
-    @property
-    def locks(self) -> Path:
-        """Return the folder of locks; nothing depends on them but tidiness."""
-        return self.folder / PRIVATE / "locks"
-
-    @contextmanager
-    def lock(self, name: str, wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    def lock(
+        self, name: str, wait: Callable[[], None] = lambda: None
+    ) -> AbstractContextManager[bool | None]:
         """Hold `name` for this process; another one waits, after it has called `wait`.
 
         Correctness does not depend on locks.
         """
-        with self._hold(name, wait):
-            yield
+        return self.lock_at_once(name, wait)
 
     @contextmanager
-    def lock_at_once(self, name: str) -> Iterator[bool]:
-        """Hold `name` if nobody else does, and say whether that is so."""
-        with self._hold(name) as is_mine:
-            yield is_mine is not False
-
-    @contextmanager
-    def _hold(self, name: str, wait: Callable[[], None] | None = None) -> Iterator[bool | None]:
+    def lock_at_once(
+        self, name: str, wait: Callable[[], None] | None = None
+    ) -> Iterator[bool | None]:
         """Hold `name`: False if another process does, None on a file system without locks.
 
         Anybody of the group may take it, whatever the umask of its maker.
@@ -203,16 +179,14 @@ class Store:
     @property
     def has_litter(self) -> bool:
         """True if a run that was killed, or one that lives, has something in staging."""
-        try:
+        with suppress(OSError):
             return any(True for _ in self.staging.iterdir())
-        except OSError:
-            return False
+        return False
 
     def closing(self) -> list[Path]:
         """Return the folders of waiting files whose release is, or was, just being published."""
-        if not self._is_own():
-            return []
-        return list(self.partial("", "").parent.glob(f"[!.@]*@*{CLOSED}"))
+        found = self.partial("", "").parent.glob(f"[!.@]*@*{CLOSED}")
+        return list(found) if self._is_own() else []
 
     def sweep(self) -> None:
         """Remove what killed runs left in staging; a folder whose run lives is locked."""
@@ -222,7 +196,7 @@ class Store:
         # Before the locks are looked at: each of these has had its own by now.
         folders = [one for one in self.staging.iterdir() if STAGED.fullmatch(one.name)]
         for lock in self.locks.glob(f"{'[0-9a-f]' * 16}.lock"):
-            with suppress(OSError), self._hold(lock.stem) as is_mine:
+            with suppress(OSError), self.lock_at_once(lock.stem) as is_mine:
                 if is_mine:
                     self._remove(self.staging / lock.stem)
                     lock.unlink(missing_ok=True)
@@ -249,7 +223,7 @@ class Store:
             if final.parent.is_symlink() or not (aside / MANIFEST).is_file():
                 continue
             name = f"{final.parent.name}@{final.name}"
-            with suppress(OSError), self._hold(name) as is_mine:  # else it is swapped just now
+            with suppress(OSError), self.lock_at_once(name) as is_mine:  # else it is swapped now
                 if is_mine and final.exists():
                     shutil.rmtree(aside, ignore_errors=True)
                 elif is_mine:
@@ -260,11 +234,7 @@ class Store:
         return free_bytes(self.folder)
 
     def check_free(self, resource_id: str, release_id: str) -> None:
-        """Refuse to replace what covcat did not make.
-
-        Raises:
-            DiskError: something without a manifest has the release's name, or a link its parent's.
-        """
+        """Refuse a release whose name is taken by what has no manifest, or by a link."""
         final = self.release(resource_id, release_id)
         strange = final.parent.is_symlink() or final.is_symlink()
         if strange or (final.exists() and not (final / MANIFEST).is_file()):
@@ -280,7 +250,10 @@ class Store:
             make_folder(final.parent)
             self.check_free(resource_id, release_id)
             sync(built)
-            self._check_workshop(built.parent)
+            workshop, now = self._workshop, built.parent.stat()
+            if workshop is not None and not os.path.samestat(workshop, now):
+                # where locks do not work, another process may have swept some of what it held
+                raise FileNotFoundError(errno.ENOENT, "swept by another process", str(built.parent))
             if final.exists():
                 exchange(built, final)
             else:
@@ -288,21 +261,9 @@ class Store:
             sync_folder(final.parent)
         return final
 
-    def _check_workshop(self, folder: Path) -> None:
-        """Check that `folder` is still the one that was made.
-
-        Where locks do not work, another process may have swept it, with some of what it held.
-        """
-        if self._workshop is not None and not os.path.samestat(self._workshop, folder.stat()):
-            raise FileNotFoundError(errno.ENOENT, "swept by another process", str(folder))
-
 
 def check_outside(data: Path, target: Path, hint: str = OTHER) -> None:
-    """Refuse a target that would change what is in a data folder, or a release anywhere.
-
-    Raises:
-        UsageError: it would be a part of a release, or be taken for one.
-    """
+    """Refuse a target that would change what is in a data folder, or a release anywhere."""
     with disk_errors(f"look at `{target}`"):
         top = Path(os.path.realpath(data))
         beside = Path(os.path.realpath(target.absolute().parent)) / target.name

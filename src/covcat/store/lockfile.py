@@ -19,12 +19,12 @@ from covcat.catalog.marks import Matches, ReleaseId, ResourceId
 from covcat.catalog.selection import Selection
 from covcat.digests import VerifiedBy
 from covcat.errors import DiskError, IntegrityError, NotFoundError
-from covcat.files import StoredFile, disk_error, disk_errors, opened, what_is, write_file
+from covcat.files import disk_error, disk_errors, opened, what_is, write_file
 from covcat.names import is_litter
 from covcat.seal import parse_record
 from covcat.store import manifest
 from covcat.store.folder import MANIFEST
-from covcat.store.manifest import Form, Manifest, Transfer
+from covcat.store.manifest import Form, Manifest
 
 FILE = Path("covcat.lock")
 MAX_BYTES = 1 << 28
@@ -94,13 +94,22 @@ class Lock:
     releases: tuple[LockedRelease, ...]
 
 
-# ---- records -> what is locked -----------------------------------------------------------------
-
-
 def locked(record: Manifest) -> LockedRelease:
     """Say what a release is; the same files give the same words, whenever they were fetched."""
-    files = _of_form(record)
-    downloads = record.downloads if len(record.downloads) <= MOST_ROWS else ()
+    files, downloads = _of_form(record), list[LockedDownload]()
+    for one in record.downloads if len(record.downloads) <= MOST_ROWS else ():
+        is_repacked = one.host == "github" and one.is_archive  # at each request, in other bytes
+        row = LockedDownload(
+            entry=one.entry,
+            url=one.url,
+            name=one.name,
+            verified_by=one.verified_by,
+            sha256=None if is_repacked else one.sha256,
+            md5=None if is_repacked else one.md5,
+            tree=one.tree,
+            by_hand=one.imported_from is not None,
+        )
+        downloads.append(row)
     return LockedRelease(
         id=record.resource,
         release=record.release,
@@ -111,39 +120,23 @@ def locked(record: Manifest) -> LockedRelease:
         selection=tuple(sorted(record.selection)),
         missing=tuple(sorted(record.missing)) if len(record.missing) <= MOST_ROWS else (),
         total_files=len(files),
-        total_bytes=sum(one.bytes for one in files),
-        files_sha256=_digest({one.path: one.sha256 for one in files}),
-        downloads=tuple(sorted(map(_download, downloads), key=lambda one: (one.entry, one.name))),
-        files={one.path: one.sha256 for one in files} if len(files) <= MOST_ROWS else {},
+        total_bytes=sum(one.bytes for one in record.files if one.path in files),
+        files_sha256=_digest(files),
+        downloads=tuple(sorted(downloads, key=lambda one: (one.entry, one.name))),
+        files=files if len(files) <= MOST_ROWS else {},
     )
 
 
-def _of_form(record: Manifest) -> list[StoredFile]:
-    """Archives that were kept beside the files are not what anybody works with."""
-    return [one for one in record.files if one.path.startswith(f"{record.form}/")]
+def _of_form(record: Manifest) -> dict[str, str]:
+    """Return sha256 by path; archives that were kept beside the files are nobody's matter."""
+    inside = f"{record.form}/"
+    return {one.path: one.sha256 for one in record.files if one.path.startswith(inside)}
 
 
 def _digest(files: Mapping[str, str]) -> str:
     """Return the sha256 of the lines that SHA256SUMS has of these files."""
     lines = (manifest.sums_line(path, files[path]) for path in sorted(files))
     return hashlib.sha256("".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _download(one: Transfer) -> LockedDownload:
-    is_repacked = one.host == "github" and one.is_archive  # at each request, in other bytes
-    return LockedDownload(
-        entry=one.entry,
-        url=one.url,
-        name=one.name,
-        verified_by=one.verified_by,
-        sha256=None if is_repacked else one.sha256,
-        md5=None if is_repacked else one.md5,
-        tree=one.tree,
-        by_hand=one.imported_from is not None,
-    )
-
-
-# ---- what differs ------------------------------------------------------------------------------
 
 
 def differences(wanted: LockedRelease, record: Manifest) -> list[str]:
@@ -169,21 +162,14 @@ def differences(wanted: LockedRelease, record: Manifest) -> list[str]:
             "name so many)"
         )
         return [*lines, line]
-    return lines + _file_lines(wanted.files, {one.path: one.sha256 for one in _of_form(record)})
-
-
-def _file_lines(wanted: Mapping[str, str], got: Mapping[str, str]) -> list[str]:
-    lines = []
-    for path in sorted(wanted.keys() | got.keys()):
-        is_odd = path not in got or path not in wanted
-        if is_odd and is_litter(path):  # an older covcat took it along
-            continue
-        if path not in got:
-            lines.append(f"missing: {path}")
-        elif path not in wanted:
-            lines.append(f"extra: {path}")
-        elif wanted[path] != got[path]:
-            lines.append(f"changed: {path}: sha256 expected {wanted[path]}, got {got[path]}")
+    here = _of_form(record)
+    for path in sorted(wanted.files.keys() | here.keys()):
+        locked_as, stored = wanted.files.get(path), here.get(path)
+        if locked_as is None or stored is None:
+            what = "extra" if locked_as is None else "missing"
+            lines += [] if is_litter(path) else [f"{what}: {path}"]  # an older covcat took it along
+        elif locked_as != stored:
+            lines.append(f"changed: {path}: sha256 expected {locked_as}, got {stored}")
     return lines
 
 
@@ -193,50 +179,30 @@ def _in_words(value: object) -> str:
     return "; ".join(map(str, value)) or "everything" if isinstance(value, tuple) else str(value)
 
 
-def check_as_locked(wanted: LockedRelease, record: Manifest) -> None:
-    """Refuse a release that has just been built, and is not what is locked.
-
-    Raises:
-        IntegrityError: each file that differs, as far as the lock names them.
-    """
-    if lines := differences(wanted, record):
-        raise IntegrityError(
-            f"`{wanted.name}` is not what the lock names",
-            details=lines,
-            hint=f"`covcat fetch {wanted.name}` takes what is offered now; then `covcat lock "
-            f"{wanted.name}` pins that",
-        )
-
-
 def has_less(wanted: LockedRelease, folder: Path) -> bool:
     """Tell if what is here already lacks something of what is locked, which a fetch adds.
 
-    Raises:
-        IntegrityError: it holds more, or something else.
+    A fetch takes nothing away: what holds more, or something else, is an IntegrityError.
     """
     if not (folder / MANIFEST).is_file():
         return False
     record = manifest.load(folder)
     lines = differences(wanted, record)
-    if lines and not _can_grow(wanted, record):
+    here, there = set(record.selection), set(wanted.selection)
+    is_same_form = record.form == wanted.form
+    is_less = here != there or not is_same_form or record.complete < wanted.complete
+    if wanted.files:
+        got = _of_form(record) if is_same_form else {}
+        is_less = got != wanted.files and got.items() <= wanted.files.items()
+    is_part = not there or (bool(here) and here <= there)
+    can_grow = is_less and is_part and (is_same_form or record.form != "files")
+    if lines and not can_grow:
         raise IntegrityError(
             f"`{wanted.name}` is here, and not what the lock names",
             details=lines,
             hint=f"covcat remove {wanted.name}, then the same command again",
         )
     return bool(lines)
-
-
-def _can_grow(wanted: LockedRelease, record: Manifest) -> bool:
-    """Tell if a record is a part of what is locked: a fetch adds to it, and takes nothing away."""
-    here, there = set(record.selection), set(wanted.selection)
-    is_part = not there or (bool(here) and here <= there)
-    if not is_part or (record.form == "files" and wanted.form != "files"):
-        return False
-    got = {one.path: one.sha256 for one in _of_form(record)} if record.form == wanted.form else {}
-    if wanted.files:
-        return got != wanted.files and got.items() <= wanted.files.items()
-    return (here, record.form) != (there, wanted.form) or record.complete < wanted.complete
 
 
 def changes_on_disk(folder: Path, record: Manifest) -> list[str]:
@@ -274,75 +240,58 @@ def catalog_differences(
             for kind, pinned, got in pins
             if pinned is not None and got is not None and pinned != got
         ]
-    return lines + _listing_lines(wanted, listing or {})
-
-
-def _listing_lines(wanted: LockedRelease, listing: Listing) -> list[str]:
-    if not wanted.files or wanted.form == "archives":
-        return []
-    lines = []
-    for path, row in listing.items():
-        got = wanted.files.get(f"files/{path}")
-        if row.sha256 is not None and got is not None and row.sha256 != got:
-            lines.append(f"files/{path}: sha256 expected {got}, the catalog pins {row.sha256}")
-    listed = {f"files/{path}" for path in listing}
-    if listing:
-        lines += [
-            f"{path}: not in the catalog's listing" for path in sorted(wanted.files.keys() - listed)
-        ]
-    if listing and wanted.complete and not wanted.selection:
-        new = sorted(listed - wanted.files.keys())
+    if not listing or not wanted.files or wanted.form == "archives":
+        return lines
+    listed = {f"files/{path}": row.sha256 for path, row in listing.items()}
+    for path, pinned in listed.items():
+        got = wanted.files.get(path, pinned)
+        if pinned not in (None, got):
+            lines.append(f"{path}: sha256 expected {got}, the catalog pins {pinned}")
+    gone, new = sorted(wanted.files.keys() - listed), sorted(listed.keys() - wanted.files)
+    lines += [f"{path}: not in the catalog's listing" for path in gone]
+    if wanted.is_whole:
         lines += [f"{path}: in the catalog's listing, not in the lock" for path in new]
     return lines
 
 
-# ---- the file ----------------------------------------------------------------------------------
-
-
 def write(path: Path, releases: Iterable[LockedRelease]) -> None:
-    """Write a lock whole or not at all; the same releases always give the same bytes."""
+    """Write a lock whole or not at all; the same releases always give the same bytes.
+
+    Keys are sorted, and each file has a line, so that a diff reads well.
+    """
     if os.path.lexists(path) and not path.is_file():
         raise DiskError(f"`{path}` is there, and no regular file", hint="give another --output")
-    path = path.resolve()  # behind a link lies the file that is meant
-    with disk_errors(f"write the lock `{path}`"):
-        write_file(path, text(releases).encode())
-
-
-def text(releases: Iterable[LockedRelease]) -> str:
-    """Return the lock as JSON: keys sorted, a line for each file, so that a diff reads well."""
     blocks = []
     for one in sorted(releases, key=lambda one: (one.id, one.release)):
-        keys = sorted(each.name for each in fields(one) if each.name != "missing" or one.missing)
-        blocks.append(f"  {{{','.join(_field(key, getattr(one, key)) for key in keys)}\n  }}")
-    return '{\n "releases": [\n' + ",\n".join(blocks) + '\n ],\n "schema": "covcat.lock/1"\n}\n'
-
-
-def _field(key: str, value: Any) -> str:
-    if key == "files":
-        rows = [f"{_json(path)}: {_json(sha256)}" for path, sha256 in sorted(value.items())]
-        return f"\n   {_json(key)}: {_block('{', rows, '}')}"
-    if key == "missing":
-        return f"\n   {_json(key)}: {_block('[', list(map(_json, value)), ']')}"
-    if key == "downloads":
-        without_blanks = [
+        downloads = [
             {
-                name: cell
-                for name, cell in asdict(one).items()
+                key: cell
+                for key, cell in asdict(each).items()
                 if cell is not None and cell is not False
             }
-            for one in value
+            for each in one.downloads
         ]
-        return f"\n   {_json(key)}: {_block('[', list(map(_json, without_blanks)), ']')}"
-    return f"\n   {_json(key)}: {_json(value)}"
+        files = [f"{_json(path)}: {_json(one.files[path])}" for path in sorted(one.files)]
+        in_lines = {
+            "files": "{" + _in_lines(files) + "}",
+            "missing": "[" + _in_lines(map(_json, one.missing)) + "]",
+            "downloads": "[" + _in_lines(map(_json, downloads)) + "]",
+        }
+        keys = sorted(each.name for each in fields(one) if each.name != "missing" or one.missing)
+        rows = [f'\n   "{key}": {in_lines.get(key) or _json(getattr(one, key))}' for key in keys]
+        blocks.append(f"  {{{','.join(rows)}\n  }}")
+    text = '{\n "releases": [\n' + ",\n".join(blocks) + '\n ],\n "schema": "covcat.lock/1"\n}\n'
+    path = path.resolve()  # behind a link lies the file that is meant
+    with disk_errors(f"write the lock `{path}`"):
+        write_file(path, text.encode())
 
 
-def _block(opening: str, rows: list[str], closing: str) -> str:
-    lines = ",\n    ".join(rows)
-    return f"{opening}\n    {lines}\n   {closing}" if rows else opening + closing
+def _in_lines(rows: Iterable[str]) -> str:
+    text = ",\n    ".join(rows)
+    return f"\n    {text}\n   " if text else ""
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
 
 
 def read(path: Path) -> Lock:
@@ -356,7 +305,10 @@ def read(path: Path) -> Lock:
     try:
         with opened(path) as stream:
             found = parse_record(path, stream.read(MAX_BYTES), Lock, "covcat.lock/1")
-        _check_sound(found)
+        if len({one.name for one in found.releases}) < len(found.releases):
+            raise ValueError("a release is there twice")
+        for one in found.releases:
+            _check_sound(one)
     except FileNotFoundError as error:
         raise NotFoundError(f"there is no lock `{path}`", hint="covcat lock") from error
     except PermissionError as error:
@@ -370,22 +322,18 @@ def read(path: Path) -> Lock:
     return found
 
 
-def _check_sound(lock: Lock) -> None:
-    """Raise ValueError for what fits the types and yet cannot be: edited rows, names twice."""
-    names = [one.name for one in lock.releases]
-    if len(set(names)) < len(names):
-        raise ValueError("a release is there twice")
-    for one in lock.releases:
-        try:
-            one.selections  # noqa: B018 -- reads them all
-        except ValueError as error:
-            raise ValueError(f"{one.name}: {error}") from error
-        lacking = {f"files/{path}" for path in one.missing}
-        if one.missing and (one.complete or lacking & one.files.keys()):
-            raise ValueError(f"{one.name}: it names files as missing that are not")
-        is_listed = bool(one.files) or not one.total_files
-        found = (len(one.files), _digest(one.files))
-        if is_listed and found != (one.total_files, one.files_sha256):
-            raise ValueError(f"{one.name}: its files do not have the digest that it names")
-        if any(row.entry < 0 for row in one.downloads):
-            raise ValueError(f"{one.name}: a download with a negative number")
+def _check_sound(one: LockedRelease) -> None:
+    """Raise ValueError for what fits the types and yet cannot be: edited rows."""
+    try:
+        one.selections  # noqa: B018 -- reads them all
+    except ValueError as error:
+        raise ValueError(f"{one.name}: {error}") from error
+    lacking = {f"files/{path}" for path in one.missing}
+    is_listed = bool(one.files) or not one.total_files
+    found = (len(one.files), _digest(one.files))
+    if one.missing and (one.complete or lacking & one.files.keys()):
+        raise ValueError(f"{one.name}: it names files as missing that are not")
+    if is_listed and found != (one.total_files, one.files_sha256):
+        raise ValueError(f"{one.name}: its files do not have the digest that it names")
+    if any(row.entry < 0 for row in one.downloads):
+        raise ValueError(f"{one.name}: a download with a negative number")

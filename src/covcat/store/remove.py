@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,24 +60,24 @@ class Removal:
 def known(store: Store) -> list[tuple[str, str]]:
     """Return (resource id, release id) of all that lies here, whole or waiting."""
     found = {(one, release) for one, release, _ in store.releases()}
-    for folder in store.partial("", "").parent.glob("*@*"):
-        one, _, release = folder.name.removesuffix(CLOSED).partition("@")
-        if release[:1] not in ("", "."):
-            found.add((one, release))
-    return sorted(found)
+    pairs = [name.partition("@")[::2] for name, _ in store.partials()]
+    return sorted(found | {pair for pair in pairs if pair[1][:1] not in ("", ".")})
 
 
 def look(store: Store, resource_id: str, release_id: str, *, partial: bool = False) -> Removal:
-    """Say what would be deleted, with `partial` only of the files that wait.
-
-    Raises:
-        NotFoundError: there is nothing.
-        DiskError: there is something that covcat did not put there.
-        IntegrityError: the record is damaged, so that nobody knows what covcat put there.
-    """
-    folder = None if partial else _folder(store, resource_id, release_id)
+    """Say what would be deleted, with `partial` only of the files that wait."""
+    final, folder = store.release(resource_id, release_id), None
+    if not partial and (os.path.lexists(final) or final.parent.is_symlink()):
+        store.check_free(resource_id, release_id)
+        with disk_errors(f"look into `{final}`"):
+            record = manifest.load(final)
+            is_now = verify.checked(final, record, Silent(), quick=True)
+            _check_own(final, record, "nothing was removed", is_now.findings.changed)
+        folder = final
     files, size, _ = _measured(folder) if folder else (0, 0, 0.0)
-    waits = _waiting(store, resource_id, release_id)
+    wait = store.partial(resource_id, release_id)
+    both = (wait, wait.with_name(wait.name + CLOSED))
+    waits = tuple(one for one in both if one.is_dir() and not one.is_symlink())
     waiting = [_measured(one) for one in waits]
     if folder is None and not waits:
         what = "no file of it waits" if partial else "it is not"
@@ -90,42 +91,28 @@ def look(store: Store, resource_id: str, release_id: str, *, partial: bool = Fal
         folder=folder,
         files=files,
         bytes=size,
-        waiting=tuple(waits),
+        waiting=waits,
         waiting_files=sum(count for count, _, _ in waiting),
         waiting_bytes=sum(size for _, size, _ in waiting),
     )
 
 
-def _folder(store: Store, resource_id: str, release_id: str) -> Path | None:
-    """Return the release's folder, if covcat made all of it."""
-    final = store.release(resource_id, release_id)
-    if not (os.path.lexists(final) or final.parent.is_symlink()):
-        return None
-    store.check_free(resource_id, release_id)
-    with disk_errors(f"look into `{final}`"):
-        is_now = verify.checked(final, manifest.load(final), Silent(), quick=True)
-        if strange := [*strangers(final), *is_now.findings.changed]:  # somebody's work
-            raise DiskError(
-                f"`{final}` holds what covcat did not put there; nothing was removed",
-                hint="move it away, then run the same command again",
-                details=strange,
-            )
-    return final
-
-
-def strangers(folder: Path) -> list[str]:
-    """Return what lies in a release folder, is not covcat's, and would be missed.
-
-    Raises:
-        IntegrityError: the record is damaged.
-        DiskError: a folder in it cannot be looked into.
-    """
-    record, odd = manifest.load(folder), set[str]()
+def _check_own(
+    folder: Path, record: manifest.Manifest, what_stays: str, changed: tuple[str, ...] = ()
+) -> None:
+    """Refuse what lies in a release folder, is not covcat's, and would be missed."""
+    odd = set[str]()
     for file in record.files:
         with suppress(OSError):  # it is missing
             if not stat.S_ISREG((folder / file.path).lstat().st_mode):
                 odd.add(file.path)
-    return sorted({*verify.missed(verify.beside(folder, record)), *odd})
+    beside = verify.missed(verify.beside(folder, record))
+    if strange := [*sorted({*beside, *odd}), *changed]:  # somebody's work
+        raise DiskError(
+            f"`{folder}` holds what covcat did not put there; {what_stays}",
+            hint="move it away, then run the same command again",
+            details=strange,
+        )
 
 
 def _measured(path: Path) -> tuple[int, int, float]:
@@ -143,111 +130,83 @@ def _measured(path: Path) -> tuple[int, int, float]:
     return files, size, newest
 
 
-def _waiting(store: Store, resource_id: str, release_id: str) -> list[Path]:
-    folder = store.partial(resource_id, release_id)
-    both = (folder, folder.with_name(folder.name + CLOSED))
-    return [one for one in both if one.is_dir() and not one.is_symlink()]
-
-
 def remove(store: Store, what: Removal, *, partial: bool = False) -> Removal:
-    """Delete a release; its lock is the caller's. Looks again: a run may have changed it.
-
-    Raises:
-        CovcatError: as `look`, or the disk refuses.
-    """
+    """Delete a release; its lock is the caller's. Looks again: a run may have changed it."""
     what = look(store, what.id, what.release, partial=partial)
     for folder in (what.folder, *what.waiting):
         if folder is not None:
-            dispose(store, folder)
+            _dispose(store, folder)
     if what.folder is not None:
         with suppress(OSError):  # it holds other releases
             what.folder.parent.rmdir()
     return what
 
 
-def dispose(store: Store, folder: Path) -> None:
-    """Delete a folder: one rename into staging, from where a killed run's rest is swept.
+def _dispose(store: Store, folder: Path) -> None:
+    """Delete a folder: one rename into staging, from where a killed run's rest is swept."""
 
-    Raises:
-        DiskError: it cannot be moved, or not all of it deleted.
-    """
+    def unless_gone(_function: object, _path: str, reason: object) -> None:
+        error = reason[1] if isinstance(reason, tuple) else reason
+        if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+            raise error  # else another process sweeps the same folder
+
     trash = store.staging / f"trash-{os.urandom(8).hex()}"  # a name that `Store.sweep` knows
     with disk_errors(f"remove `{folder}`"):
         folder.rename(trash)
-        shutil.rmtree(trash, onerror=_unless_gone)
-
-
-def _unless_gone(_function: object, _path: str, reason: object) -> None:
-    """Another process may sweep the same folder."""
-    error = reason[1] if isinstance(reason, tuple) else reason
-    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-        raise error
+        shutil.rmtree(trash, onerror=unless_gone)
 
 
 def found(store: Store) -> list[Leftover]:
     """Return everything of each kind, by kind and name."""
     leftovers = []
-    if store.parts.is_dir():
-        for path, is_free in Parts(store.parts).all():
-            leftovers.append(_leftover("part", path.name, path, in_use=not is_free))
-    for folder in _folders(store.partial("", "").parent):
-        name = folder.name.removesuffix(CLOSED)
-        if "@" in name:
-            leftovers.append(_leftover("partial", name, folder, in_use=_is_held(store, name)))
-    for folder in _folders(store.staging):
-        if STAGED.fullmatch(folder.name):
-            is_held = _is_held(store, folder.name)
-            leftovers.append(_leftover("staging", folder.name, folder, in_use=is_held))
-    for resource_id, release_id, folder in store.releases():
-        name = f"{resource_id}@{release_id}"
-        archives, index = folder / "archives", folder / INDEX
-        if archives.is_dir() and _has_files(folder):  # else they are the release
-            leftovers.append(_leftover("archives", name, archives, in_use=_is_held(store, name)))
-        if index.is_file():
-            leftovers.append(_leftover("index", name, index, in_use=_is_held(store, name)))
+    for kind, name, path, in_use in _lying(store):
+        files, size, newest = _measured(path)
+        if not files:
+            with suppress(OSError):
+                newest = path.lstat().st_mtime
+        age = max(0.0, time.time() - newest) if newest else 0.0
+        leftovers.append(
+            Leftover(
+                kind=kind, name=name, path=path, files=files, bytes=size, age=age, in_use=in_use
+            )
+        )
     return leftovers
 
 
-def _folders(parent: Path) -> list[Path]:
-    inside = sorted(parent.iterdir()) if parent.is_dir() else []
-    return [one for one in inside if one.is_dir() and not one.is_symlink()]
-
-
-def _has_files(folder: Path) -> bool:
-    """Tell by the record if the archives are beside the data; a damaged one does not say."""
-    with suppress(CovcatError):
-        return manifest.load(folder).form == "files"
-    return False
+def _lying(store: Store) -> Iterator[tuple[Kind, str, Path, bool]]:
+    """Give kind, name and path of each, and whether a run has it."""
+    if store.parts.is_dir():
+        for path, is_free in Parts(store.parts).all():
+            yield "part", path.name, path, not is_free
+    staged = sorted(store.staging.iterdir()) if store.staging.is_dir() else []
+    folders: list[tuple[Kind, str, Path]] = [("partial", *one) for one in store.partials()]
+    folders += [("staging", one.name, one) for one in staged if STAGED.fullmatch(one.name)]
+    for kind, name, folder in folders:
+        if folder.is_dir() and not folder.is_symlink():
+            yield kind, name, folder, _is_held(store, name)
+    for resource_id, release_id, folder in store.releases():
+        name = f"{resource_id}@{release_id}"
+        if (folder / "archives").is_dir():
+            with suppress(CovcatError):  # a damaged record does not say
+                if manifest.load(folder).form == "files":  # else they are the release
+                    yield "archives", name, folder / "archives", _is_held(store, name)
+        if (folder / INDEX).is_file():
+            yield "index", name, folder / INDEX, _is_held(store, name)
 
 
 def _is_held(store: Store, name: str) -> bool:
     if not store.staging.is_dir() or name.startswith("trash-"):  # there is no lock
         return False
-    with store.lock_at_once(name) as is_free:
-        return not is_free
-
-
-def _leftover(kind: Kind, name: str, path: Path, *, in_use: bool) -> Leftover:
-    files, size, newest = _measured(path)
-    if not files:
-        with suppress(OSError):
-            newest = path.lstat().st_mtime
-    age = max(0.0, time.time() - newest) if newest else 0.0
-    return Leftover(
-        kind=kind, name=name, path=path, files=files, bytes=size, age=age, in_use=in_use
-    )
+    with store.lock_at_once(name) as is_mine:
+        return is_mine is False
 
 
 def dropped(store: Store, one: Leftover) -> bool:
-    """Delete it, unless a run took it up meanwhile; say if it was deleted.
-
-    Raises:
-        CovcatError: the disk refuses, or a release is not as recorded.
-    """
+    """Delete it, unless a run took it up meanwhile; say if it was deleted."""
     if one.kind == "part":
         return Parts(store.parts).drop_free(one.path)
-    with store.lock_at_once(one.name) as is_free:
-        if not is_free or not os.path.lexists(one.path):
+    with store.lock_at_once(one.name) as is_mine:
+        if is_mine is False or not os.path.lexists(one.path):
             return False
         if one.kind == "archives":
             _drop_archives(store, one.path.parent)
@@ -255,7 +214,7 @@ def dropped(store: Store, one: Leftover) -> bool:
             with disk_errors(f"remove `{one.path}`"):
                 one.path.unlink()
         else:
-            dispose(store, one.path)
+            _dispose(store, one.path)
     return True
 
 
@@ -264,12 +223,7 @@ def _drop_archives(store: Store, folder: Path) -> None:
     record = manifest.load(folder)
     if record.form != "files":
         raise DiskError(f"`{folder}` holds nothing but its archives; they stay")
-    if strange := strangers(folder):
-        raise DiskError(
-            f"`{folder}` holds what covcat did not put there; its archives stay",
-            hint="move it away, then run the same command again",
-            details=strange,
-        )
+    _check_own(folder, record, "its archives stay")
     files = tuple(one for one in record.files if one.path.startswith("files/"))
     lean = replace(
         record,

@@ -2,10 +2,11 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,23 +20,14 @@ from covcat.errors import IntegrityError, NotFoundError
 from covcat.files import Heard, StoredFile, hashed, what_is
 from covcat.names import history_of, is_litter
 from covcat.progress import Progress, Silent
-from covcat.store.compare import (
-    Findings,
-    against_listing,
-    check_findings,
-    lfs_difference,
-    tree_of,
-)
+from covcat.store.compare import Findings, against_listing, check_findings, lfs_difference, tree_of
 from covcat.store.folder import INDEX, MANIFEST, SUMS
-from covcat.store.manifest import Manifest, load, sums_agree
+from covcat.store.manifest import Manifest, data_files, load, sums_agree
 
 GRACE = 1.0  # seconds: file systems and copies round times
 _BATCH_BYTES = 8 << 20
 _BATCH_FILES = 64
 Result = TypeVar("Result")
-
-
-# ---- on disk -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +41,6 @@ class Checked:
     litter: tuple[str, ...] = ()  # what desktops and version control left beside: no damage
 
 
-def on_disk(folder: Path, manifest: Manifest) -> Findings:
-    """Compare every byte of a release folder with its record."""
-    return checked(folder, manifest, Silent()).findings
-
-
 def checked(
     folder: Path, manifest: Manifest, progress: Progress, *, quick: bool = False
 ) -> Checked:
@@ -63,96 +50,68 @@ def checked(
     folder has new times and is as good as it was.
     """
     verdicts: dict[str, str | None] = {}
-    todo = list(manifest.files)
+    todo, since = list(manifest.files), ""
     if quick:
-        verdicts, todo = _looked_at(folder, manifest.files)
-    doubted = tuple(file.path for file in todo) if quick else ()
-    hashes = _hashed_all(folder, todo, progress, f"{manifest.resource}@{manifest.release}")
-    verdicts |= dict(zip((file.path for file in todo), hashes, strict=True))
-    found = [(path, why) for path, why in verdicts.items() if why]
-    missing = [path for path, why in found if why == "missing"]
-    since = dict.fromkeys(doubted, "modified since, ")
+        written, since = 0.0, "modified since, "  # if that is unknown every file is doubted
+        with suppress(OSError):
+            written = (folder / MANIFEST).stat().st_mtime
+        looked = [(file, _status(f"{folder}/{file.path}", file)) for file in manifest.files]
+        verdicts = {file.path: now if isinstance(now, str) else None for file, now in looked}
+        todo = [
+            file
+            for file, now in looked
+            if not isinstance(now, str) and now.st_mtime > written + GRACE
+        ]
+    label = f"{manifest.resource}@{manifest.release}"
+    hashes = look_at_all(partial(_difference_on_disk, folder), todo, progress, label)
+    for file, why in zip(todo, hashes, strict=True):
+        verdicts[file.path] = f"{since}{why}" if why and why != "missing" else why
+    damaged = {path: why for path, why in verdicts.items() if why}
+    missing = [path for path, why in damaged.items() if why == "missing"]
+    changed = [f"{path}: {why}" for path, why in damaged.items() if why != "missing"]
     besides = beside(folder, manifest)
     findings = Findings(
-        changed=tuple(
-            sorted(f"{path}: {since.get(path, '')}{why}" for path, why in found if why != "missing")
-        ),
+        changed=tuple(sorted(changed)),
         missing=tuple(sorted([*missing, *(f"files/{path}" for path in manifest.missing)])),
         extra=tuple(path for path in besides if not is_litter(path)),
     )
-    litter = tuple(path for path in besides if is_litter(path))
-    return Checked(manifest, findings, tuple(path for path, _ in found), doubted, litter)
+    doubted = tuple(file.path for file in todo) if quick else ()
+    return Checked(manifest, findings, tuple(damaged), doubted, tuple(filter(is_litter, besides)))
 
 
-def _looked_at(
-    folder: Path, files: Sequence[StoredFile]
-) -> tuple[dict[str, str | None], list[StoredFile]]:
-    """Return what sizes and times say, and the files that only their bytes can speak for."""
-    written = 0.0  # unknown: then every file is doubted
-    with suppress(OSError):
-        written = (folder / MANIFEST).stat().st_mtime
-    verdicts: dict[str, str | None] = {}
-    doubted = []
-    for file in files:
-        status = _status(f"{folder}/{file.path}", file)
-        verdicts[file.path] = status if isinstance(status, str) else None
-        if not isinstance(status, str) and status.st_mtime > written + GRACE:
-            doubted.append(file)
-    return verdicts, doubted
-
-
-def _hashed_all(
-    folder: Path, files: Sequence[StoredFile], progress: Progress, label: str
-) -> list[str | None]:
-    """Hash files in order, in batches over all cores; say of each how it differs."""
-    if not files:
+def look_at_all(
+    look: Callable[[StoredFile, Heard], Result],
+    files: Iterable[StoredFile],
+    progress: Progress,
+    label: str,
+) -> list[Result]:
+    """Let all cores look at files; return what they say, in order."""
+    batches, size = list[list[StoredFile]](), _BATCH_BYTES
+    for file in files:  # small ones together: a task for each costs more than hashing it
+        if size >= _BATCH_BYTES or len(batches[-1]) >= _BATCH_FILES:
+            batches.append([])
+            size = 0
+        batches[-1].append(file)
+        size += file.bytes
+    if not batches:
         return []
-    task = progress.start(label, sum(file.bytes for file in files))
-
-    def look(batch: list[StoredFile]) -> list[str | None]:
-        return [
-            _difference_on_disk(folder, file, lambda size: progress.advance(task, size))
-            for file in batch
-        ]
-
-    try:
-        return [verdict for found in in_batches(look, files) for verdict in found]
-    finally:
-        progress.finish(task)
-
-
-def in_batches(
-    look: Callable[[list[StoredFile]], Result], files: Iterable[StoredFile]
-) -> Iterator[Result]:
-    """Let all cores look at files, and give what they say in order."""
+    task = progress.start(label, sum(file.bytes for batch in batches for file in batch))
     pool = ThreadPoolExecutor(os.cpu_count() or 1)
     try:
-        yield from pool.map(look, _batches(files))
+        heard = partial(progress.advance, task)
+        found = pool.map(lambda batch: [look(file, heard) for file in batch], batches)
+        return [verdict for verdicts in found for verdict in verdicts]
     finally:  # after Ctrl-C not even those that wait are looked at
         pool.shutdown(cancel_futures=True)
-
-
-def _batches(files: Iterable[StoredFile]) -> Iterator[list[StoredFile]]:
-    """Group small files: a task of its own for each costs more than hashing it."""
-    batch: list[StoredFile] = []
-    size = 0
-    for file in files:
-        batch.append(file)
-        size += file.bytes
-        if len(batch) >= _BATCH_FILES or size >= _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    yield batch
+        progress.finish(task)
 
 
 def _status(path: str, file: StoredFile) -> os.stat_result | str:
     """Return what the file system says of a file, or how that differs from its record."""
     try:
         status = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return "missing"
     except OSError as error:
-        return f"cannot be read ({os.strerror(error.errno or 0)})"
+        return _unread(error)
     if not stat.S_ISREG(status.st_mode):
         return f"expected a regular file, got {what_is(status)}"
     if status.st_size != file.bytes:
@@ -161,22 +120,25 @@ def _status(path: str, file: StoredFile) -> os.stat_result | str:
 
 
 def _difference_on_disk(folder: Path, file: StoredFile, heard: Heard) -> str | None:
-    path = f"{folder}/{file.path}"
-    status = _status(path, file)
+    status = _status(f"{folder}/{file.path}", file)
     if isinstance(status, str):
         heard(file.bytes)
         return status
     try:
-        got = hashed(Path(path), file, heard)
-    except FileNotFoundError:
-        return "missing"
+        got = hashed(folder / file.path, file, heard)
     except OSError as error:
-        return f"cannot be read ({os.strerror(error.errno or 0)})"
+        return _unread(error)
     if got.sha256 != file.sha256:
         return f"sha256 expected {file.sha256}, got {got.sha256}"
     if file.lfs:
         return lfs_difference(file)
     return f"git blob expected {file.blob}, got {got.blob}" if got.blob != file.blob else None
+
+
+def _unread(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return "missing"
+    return f"cannot be read ({os.strerror(error.errno or 0)})"
 
 
 def beside(folder: Path, manifest: Manifest) -> list[str]:
@@ -210,46 +172,33 @@ def present(folder: Path) -> set[str]:
 
 
 def against_catalog(record: Manifest, release: Release, listing: Listing | None) -> None:
-    """Compare a record with what the catalog pins, so that an altered manifest is no proof.
-
-    Raises:
-        IntegrityError: the record names other files, digests or another tree.
-    """
-    name = f"{record.resource}@{record.release}"
-    _downloads_against_catalog(name, record, release)
+    """Compare a record with what the catalog pins, so that an altered manifest is no proof."""
+    differs = f"the manifest of `{record.resource}@{record.release}` differs from the catalog"
+    _downloads_against_catalog(differs, record, release)
     if record.form == "archives":
         return
-    files = [
-        replace(one, path=one.path.removeprefix("files/"))
-        for one in record.files
-        if one.path.startswith("files/")
-    ]
+    files = data_files(record.files)
     selections = [Selection.read(part) for part in record.selection]
     if listing is not None:
         wants = selection.wanted(selections, listing)
         found = against_listing(files, {path: listing[path] for path in listing if wants(path)})
         unknown = tuple(path for path in found.missing if path not in record.missing)
-        differs = f"the manifest of `{name}` differs from the catalog"
         check_findings(replace(found, missing=unknown), differs)
     is_whole = record.complete and not selections
     for file in release.files if is_whole and len(release.files) == 1 else ():
         if isinstance(file, GitHubFile) and file.tree not in (None, tree_of(files, file)):
-            raise IntegrityError(
-                f"the manifest of `{name}` differs from the catalog: git tree {file.tree}"
-            )
+            raise IntegrityError(f"{differs}: git tree {file.tree}")
 
 
-def _downloads_against_catalog(name: str, record: Manifest, release: Release) -> None:
-    """Compare what was recorded of each download with what is pinned for it."""
+def _downloads_against_catalog(differs: str, record: Manifest, release: Release) -> None:
     entries = {one.entry for one in record.downloads}
     known = set(range(len(release.files)))
     is_adopted = any(one.imported_from for one in record.downloads)  # packed in its own way
     if entries - known or (known - entries and not (record.selection or is_adopted)):
         raise IntegrityError(
-            f"the manifest of `{name}` differs from the catalog: "
-            f"expected downloads of {len(known)} files, got those of {len(entries)}"
+            f"{differs}: expected downloads of {len(known)} files, got those of {len(entries)}"
         )
-    recorded = {file.path: file for file in record.files}
+    recorded = {file.path: file.sha256 for file in record.files}
     for transfer in record.downloads:
         file = release.files[transfer.entry]
         folder = transfer.folder if transfer.folder is not None else file.into or ""
@@ -258,14 +207,10 @@ def _downloads_against_catalog(name: str, record: Manifest, release: Release) ->
         if transfer.imported_from and release.listing:  # which says what is in it
             pinned = []
         if transfer.archive or not transfer.is_archive:
-            stored = recorded[place].sha256 if place in recorded else None
-            pinned.append(("sha256 of the stored file", transfer.sha256, stored))
-        for kind, expected, got in pinned:
-            if expected is not None and expected != got:
-                raise IntegrityError(
-                    f"the manifest of `{name}` differs from the catalog: "
-                    f"{kind} expected {expected}, got {got}"
-                )
+            pinned.append(("sha256 of the stored file", transfer.sha256, recorded.get(place)))
+        for kind, pin, got in pinned:
+            if pin not in (None, got):
+                raise IntegrityError(f"{differs}: {kind} expected {pin}, got {got}")
 
 
 def verify_release(

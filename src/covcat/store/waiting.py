@@ -25,10 +25,9 @@ _FIELDS = {one.name for one in fields(Download)}
 
 
 class Waiting:
-    """The waiting files of one release. Making the object touches nothing."""
+    """The waiting files of one release, in its `Store.partial`; making it touches nothing."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` is `Store.partial` of the release."""
         self.folder = folder
         self._lock = threading.Lock()
         self._earlier: dict[str, list[dict[str, Any]]] | None = None  # lines by what they are of
@@ -44,11 +43,15 @@ class Waiting:
         """Note that a file is here and verified."""
         line: dict[str, Any] = {key: getattr(got, key) for key in _FIELDS}
         line |= {"path": f"{got.path.parent.name}/{got.path.name}", "of": _identity(file)}
+
+        def at_once(path: str, flags: int) -> int:  # or fail: a pipe there would hold us up
+            return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW, FILE_MODE)
+
         with (
             self._lock,
             disk_errors(f"note that `{got.name}` is here"),
             suppress(FileNotFoundError),  # another process published the release meanwhile
-            open(self.folder / _JOURNAL, "a", encoding="utf-8", opener=_at_once) as journal,
+            open(self.folder / _JOURNAL, "a", encoding="utf-8", opener=at_once) as journal,
         ):
             journal.write(json.dumps(sealed(line)) + "\n")
             if self._earlier is not None:  # another try of this run will not bring it again
@@ -75,13 +78,9 @@ class Waiting:
 
     def forget(self, files: Iterable[RemoteFile]) -> None:
         """Drop what would be taken again though nothing but itself vouches for it."""
-        doubtful = {
-            _identity(one)
-            for one in files
-            if all(digest.means == "md5-prefix" for digest in one.digests)
-        }
+        kinds = {_identity(one): {digest.means for digest in one.digests} for one in files}
         for line in self._lines():
-            if line.get("of") in doubtful:
+            if kinds.get(str(line.get("of")), {""}) <= {"md5-prefix"}:
                 with suppress(OSError):
                     self._place(line).unlink()
 
@@ -123,11 +122,6 @@ class Waiting:
                     value = unsealed(parse_json(line))
                     found += [] if value is None else [value]
         return found
-
-
-def _at_once(path: str, flags: int) -> int:
-    """Open the journal, or fail: a pipe in its place would hold us up."""
-    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW, FILE_MODE)
 
 
 def _identity(file: RemoteFile) -> str:
