@@ -1,15 +1,13 @@
 """The only loop that asks again: what may pass is tried after a while, all else is final."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+from covcat.download.http import Web
 from covcat.download.pace import pause_after
 from covcat.download.remote import Network
 from covcat.errors import BrokenError, TransientError
 from covcat.progress import Progress
-
-if TYPE_CHECKING:
-    from covcat.download.http import Web
 
 _PROGRESS = 1 << 20  # bytes that renew the retries
 _T = TypeVar("_T")
@@ -17,7 +15,7 @@ _T = TypeVar("_T")
 
 def retry(
     ask: Callable[[], _T],
-    web: "Web",
+    web: Web,
     network: Network,
     progress: Progress,
     *,
