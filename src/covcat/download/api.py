@@ -20,7 +20,6 @@ class Api:
     """Asks for one run; the same question is asked once."""
 
     def __init__(self, web: Web, network: Network, progress: Progress) -> None:
-        """`progress` hears of what is asked again."""
         self._web, self._network, self._progress = web, network, progress
         self._known: dict[tuple[str, bytes | None], Any] = {}
 
