@@ -12,7 +12,7 @@ from servers.message import Reply, as_json, sha256
 from covcat.download import api, http
 from covcat.download.remote import Network
 from covcat.errors import NetworkError
-from covcat.hosts.trees import Pages
+from covcat.hosts.trees import Tree, read_pages
 
 DOI = "doi:10.7910/DVN/TEST"
 DATAVERSE = 'host: dataverse, server: "https://dataverse.harvard.edu", doi: 10.7910/DVN/TEST'
@@ -69,11 +69,11 @@ def test_a_page_that_comes_again_and_again_is_an_error(covcat, world, shelf, hos
 
 
 def test_pages_of_new_rows_end_as_well() -> None:
-    pages = Pages("the set", 500_000, "id")
-    pages.add([{"id": 1}])
-    pages.add([])
+    def ask(number: int, before: int) -> tuple[list[Tree], bool]:
+        return [Tree({"id": number})], False
+
     with pytest.raises(NetworkError, match="the set lists files without end"):
-        pages.add([{"id": 3}])
+        read_pages("the set", 500_000, ask, "id")
 
 
 def test_a_list_that_is_shorter_than_it_says_is_not_whole(covcat, world, shelf) -> None:
