@@ -81,11 +81,7 @@ class Digests:
             self._put(act)
 
     def settle(self) -> None:
-        """Wait until everything is hashed.
-
-        Raises:
-            Exception: what one of the `act`s of `when_here` raised.
-        """
+        """Wait until everything is hashed; raise what an `act` of `when_here` raised."""
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()

@@ -151,7 +151,6 @@ class StopSignal(BaseException):
     """A signal asked covcat to stop; unwinds everything, as Ctrl-C does."""
 
     def __init__(self, signal_number: int) -> None:
-        """Name the signal by its number."""
         super().__init__(signal_number)
         self.number = signal_number
 
