@@ -231,9 +231,8 @@ def place_new(built: Path, target: Path) -> None:
     """Give a file its final name, if nobody has taken it meanwhile."""
     try:
         os.link(built, target)
-    except FileExistsError as error:
-        raise DiskError(f"`{target}` is there already", hint="give another name") from error
-    except OSError:  # a file system without hard links
+    except OSError:  # it is taken, or the file system has no hard links
+        check_new(target)
         built.rename(target)
 
 

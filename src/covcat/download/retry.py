@@ -25,11 +25,7 @@ def retry(
     """Return what `ask` does, tried as often and after such pauses as `network` says.
 
     `kept` says how many bytes the next try goes on after; `prepare` is called before each further
-    try, and its errors are final.
-
-    Raises:
-        TransientError: the last one, or one whose server asks for more patience than there is.
-        NetworkError: the server asks to wait for more than an hour.
+    try, and its errors are final. So is the last TransientError, or one with too long a wait.
     """
     failures = before = 0
     while True:

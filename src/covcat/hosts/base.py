@@ -41,6 +41,13 @@ def alone(
     file: AnyFile, name: str, *, id: str = "", size: int | None = None, claims: Claims = ()
 ) -> RemoteFile:
     """Return the one file that a catalog's entry names."""
+    pins: list[tuple[Hash, str | None, VerifiedBy]] = [  # strongest first
+        ("sha256", file.sha256, "sha256"),
+        ("md5", file.md5, "md5"),
+        ("md5", file.md5_prefix, "md5-prefix"),
+        ("sha1", file.sha1_prefix, "md5-prefix"),
+    ]
+    pinned = [Digest(kind, value, means) for kind, value, means in pins if value]
     return RemoteFile(
         file=file,
         name=file.name or name,
@@ -48,7 +55,7 @@ def alone(
         folder=file.into or "",
         unpack=file.unpack,
         bytes=file.bytes if file.bytes is not None else size,
-        digests=(*pins_of(file), *claims),
+        digests=(*pinned, *claims),
     )
 
 
@@ -94,17 +101,6 @@ def check_safe(path: str, host: str) -> None:
     """Refuse a path that no file may have, as the host wrote it."""
     if reason := unsafe_name(path):
         raise IntegrityError(f"{host} lists the file `{path[:1000]}`: {reason}")
-
-
-def pins_of(file: AnyFile) -> list[Digest]:
-    """Return what the catalog itself pins of a file, strongest first."""
-    found: list[tuple[Hash, str | None, VerifiedBy]] = [
-        ("sha256", file.sha256, "sha256"),
-        ("md5", file.md5, "md5"),
-        ("md5", file.md5_prefix, "md5-prefix"),
-        ("sha1", file.sha1_prefix, "md5-prefix"),
-    ]
-    return [Digest(kind, value, means) for kind, value, means in found if value]
 
 
 def is_pinned(file: AnyFile) -> bool:

@@ -39,10 +39,9 @@ def list_files(file: DataverseFile, context: HostContext) -> list[RemoteFile]:
     for row in _list_rows(file.server, file.doi, file.version, context):
         if file.file not in (None, row.text("dataFile", "id")):
             continue
-        # what an access address ends in
         number = row.match(r"[0-9]{1,18}", "dataFile", "id")
-        id = number + ("?format=original" if _is_table(row) else "")
-        path, size, claims = _path(row), _size(row), _digests(row)
+        id = number + ("?format=original" if _is_table(row) else "")  # an access address's end
+        path, size, claims = _read(row)
         if file.file is not None:
             return [alone(file, path.rpartition("/")[2], id=id, size=size, claims=claims)]
         found.append(one_of(file, path, id=id, size=size, claims=claims))
@@ -73,9 +72,7 @@ def describe(record: Record, context: HostContext) -> Description:
     files = [
         DescribedFile(
             replace(whole, file=row.text("dataFile", "id")),
-            _path(row),
-            _size(row),
-            _digests(row),
+            *_read(row),
             closed="restricted" if row.is_true("restricted") else "",
             why="Dataverse made a table of it" if _is_table(row) else "",
         )
@@ -125,25 +122,15 @@ def _is_table(row: Tree) -> bool:
     return inside.is_true("tabularData") or bool(inside.text("originalFileFormat"))
 
 
-def _path(row: Tree) -> str:
-    """Return a file's path: its name as uploaded, in its folder."""
-    name = row.text("label") or row.text("dataFile", "filename")
+def _read(row: Tree) -> tuple[str, int | None, list[Digest]]:
+    """Return a file's path, as uploaded, its size in bytes and its digest; of a table the path."""
+    inside, folder = row.get("dataFile"), row.text("directoryLabel").strip("/")
+    name = row.text("label") or inside.text("filename")
     if _is_table(row):
-        name = row.text("dataFile", "originalFileName") or name
-    folder = row.text("directoryLabel").strip("/")
-    return f"{folder}/{name}" if folder else name
-
-
-def _size(row: Tree) -> int | None:
-    """Return a file's size in bytes; of a table none is certain."""
-    return None if _is_table(row) else row.size("dataFile", "filesize")
-
-
-def _digests(row: Tree) -> list[Digest]:
-    """Return a file's digest, of whichever kind the server keeps; a table has none."""
+        name = inside.text("originalFileName") or name
+    path = f"{folder}/{name}" if folder else name
     if _is_table(row):
-        return []
-    inside, name = row.get("dataFile"), _path(row)
+        return path, None, []
     checksum = inside.get("checksum")
-    found = claim(checksum.text("type"), checksum.get("value").value, name)
-    return found or claim("md5", inside.get("md5").value, name)
+    found = claim(checksum.text("type"), checksum.get("value").value, path)
+    return path, inside.size("filesize"), found or claim("md5", inside.get("md5").value, path)

@@ -52,9 +52,8 @@ def list_files(file: GitHubFile, context: HostContext) -> list[RemoteFile]:
     for row in _ask(asked, context).rows("assets"):
         if row.text("name") == file.asset:
             if row.text("state") not in ("", "uploaded"):
-                raise NetworkError(
-                    f"the asset `{file.asset}` of {file.repository} is a broken upload"
-                )
+                text = f"the asset `{file.asset}` of {file.repository} is a broken upload"
+                raise NetworkError(text)
             kind, _, value = row.text("digest").partition(":")  # since June 2025
             claims = claim(kind, value, file.asset)
             return [alone(file, file.asset, size=row.size("size"), claims=claims)]
@@ -85,12 +84,21 @@ def _list_state(file: GitHubFile, context: HostContext) -> list[RemoteFile]:
     """Return every file of a state: by the pinned listing, else by the API's tree of it."""
     asked = f"{file.repository}/commits/{quote(file.branch or '')}"
     commit = file.commit or _ask(asked, context).match(_SHA, "sha")
+    means: VerifiedBy = "git-blob"
     if context.listing is None:
-        rows = _list_tree(file, commit, context)
-        inside = [row for row in rows if row.path.startswith(file.keep or "")]
-        means = _check_tree(file, inside)
+        kept = file.keep or ""
+        inside = [row for row in _list_tree(file, commit, context) if row.path.startswith(kept)]
+        if file.tree is None:
+            means = "host-sha1"
+        else:  # the API's word is worth a pin, if its files have the pinned tree's id
+            ids = ((row.path.removeprefix(kept), row.mode or "", row.blob or "") for row in inside)
+            if (got := tree_id(ids)) != file.tree:
+                raise IntegrityError(
+                    f"GitHub lists another state of {file.repository}: git tree expected "
+                    f"{file.tree}, got {got}"
+                )
     else:
-        inside, means = list(context.listing.values()), "git-blob"
+        inside = list(context.listing.values())
         if any(row.bytes is None for row in inside):
             rows = _list_tree(file, commit, context)
             sizes = {(row.path, row.blob): row.bytes for row in rows}  # of the same contents only
@@ -109,20 +117,6 @@ def _list_state(file: GitHubFile, context: HostContext) -> list[RemoteFile]:
     return found
 
 
-def _check_tree(file: GitHubFile, listed: list[ListedFile]) -> VerifiedBy:
-    """Say what the API's word is worth: a pin, if its files have the pinned tree's id."""
-    if file.tree is None:
-        return "host-sha1"
-    kept = file.keep or ""
-    got = tree_id((row.path.removeprefix(kept), row.mode or "", row.blob or "") for row in listed)
-    if got != file.tree:
-        raise IntegrityError(
-            f"GitHub lists another state of {file.repository}: git tree expected {file.tree}, "
-            f"got {got}"
-        )
-    return "git-blob"
-
-
 def _list_tree(file: GitHubFile, commit: str, context: HostContext) -> list[ListedFile]:
     """Return all files of a commit; a tree that GitHub cuts is walked level by level.
 
@@ -131,7 +125,7 @@ def _list_tree(file: GitHubFile, commit: str, context: HostContext) -> list[List
     trees = f"{file.repository}/git/trees"
     answer = _ask(f"{trees}/{commit}?recursive=1", context)
     if not answer.is_true("truncated"):
-        return [_row(entry, "") for entry in answer.rows("tree") if _is_leaf(entry)]
+        return [_row(one, "") for one in answer.rows("tree") if one.text("type") != "tree"]
     found: list[ListedFile] = []
     left: list[tuple[str, tuple[str, ...]]] = [("", (commit,))]  # path; ids down to the folder's
     entries = 0
@@ -142,7 +136,7 @@ def _list_tree(file: GitHubFile, commit: str, context: HostContext) -> list[List
         if len(line) > MAX_DEPTH or entries > MOST_FILES:
             raise NetworkError(f"GitHub lists the files of {file.repository} without end")
         for entry in inside:
-            if _is_leaf(entry):
+            if entry.text("type") != "tree":
                 found.append(_row(entry, folder))
                 continue
             path, sha = folder + entry.text("path"), entry.match(_SHA, "sha")
@@ -154,10 +148,6 @@ def _list_tree(file: GitHubFile, commit: str, context: HostContext) -> list[List
 
 def _ask(path: str, context: HostContext) -> Tree:
     return context.ask(f"{API}/{path}", _HEADERS, login=of_github())
-
-
-def _is_leaf(entry: Tree) -> bool:
-    return entry.text("type") != "tree"
 
 
 def _row(entry: Tree, folder: str) -> ListedFile:

@@ -35,16 +35,17 @@ def list_files(file: MendeleyFile, context: HostContext) -> list[RemoteFile]:
     """One file, or all of the set with the folders that they lie in."""
     if file.file and file.name and is_pinned(file):
         return [alone(file, file.name, id=file.file)]
-    rows = _list_rows(file.dataset, file.version, context)
+    found = []
+    for path, row in _list_rows(file.dataset, file.version, context):
+        id = row.text("id")
+        if file.file not in (None, id):
+            continue
+        size, claims = _read(row)
+        if file.file is not None:
+            return [alone(file, row.text("filename"), id=id, size=size, claims=claims)]
+        found.append(one_of(file, path, id=id, size=size, claims=claims))
     if file.file is None:
-        return [
-            one_of(file, path, id=row.text("id"), size=_size(row), claims=_digests(row))
-            for path, row in rows
-        ]
-    for _, row in rows:
-        if row.text("id") == file.file:
-            name, size = row.text("filename"), _size(row)
-            return [alone(file, name, id=file.file, size=size, claims=_digests(row))]
+        return found
     raise GoneError(
         f"Mendeley's data set {file.dataset}, version {file.version}, has no file {file.file}",
         hint=f"open https://data.mendeley.com/datasets/{file.dataset}/{file.version}",
@@ -66,7 +67,7 @@ def describe(record: Record, context: HostContext) -> Description:
     version = tree.mark(Count, "version")
     whole = MendeleyFile(host="mendeley", dataset=record.id, version=version)
     files = [
-        DescribedFile(replace(whole, file=row.text("id")), path, _size(row), _digests(row))
+        DescribedFile(replace(whole, file=row.text("id")), path, *_read(row))
         for path, row in _list_rows(record.id, version, context)
     ]
     terms, people = tree.get("data_licence"), tree.find_rows("contributors")
@@ -110,11 +111,8 @@ def _ask_page(asked: str, context: HostContext, _: int, before: int) -> tuple[li
     return rows, len(rows) != _PAGE  # not all servers page: these give all at once
 
 
-def _size(row: Tree) -> int | None:
-    found = row.size("size")
-    return row.size("content_details", "size") if found is None else found
-
-
-def _digests(row: Tree) -> list[Digest]:
-    sha256 = row.text("content_details", "sha256_hash")
-    return claim("sha256", sha256, row.text("filename"))
+def _read(row: Tree) -> tuple[int | None, list[Digest]]:
+    """Return a file's size in bytes, and its digest."""
+    size, inside = row.size("size"), row.get("content_details")
+    claims = claim("sha256", inside.text("sha256_hash"), row.text("filename"))
+    return inside.size("size") if size is None else size, claims

@@ -42,7 +42,8 @@ def list_files(file: ZenodoFile, context: HostContext) -> list[RemoteFile]:
         tree = _ask(path, context)
         for row in _rows(tree.get("files") if path == file.record else tree):
             if _name(row) == file.name:
-                return [alone(file, file.name, size=_size(row), claims=_digests(row))]
+                size, claims = _read(row)
+                return [alone(file, file.name, size=size, claims=claims)]
     raise GoneError(
         f"Zenodo's record {file.record} has no file `{file.name}`",
         hint=f"open https://zenodo.org/records/{file.record}",
@@ -73,7 +74,7 @@ def describe(record: Record, context: HostContext) -> Description:
         if is_refused(name):  # by a catalog, and the file's address does as well
             url = f"{API}/{number}/files/{quote(name, errors='replace')}/content"
             file = WebFile(host="web", name=clean_name(name), url=url)
-        files.append(DescribedFile(file, name, _size(row), _digests(row)))
+        files.append(DescribedFile(file, name, *_read(row)))
     return Description(
         asked=f"{API}/{number}",
         release=f"zenodo-{number}",
@@ -121,12 +122,8 @@ def _name(row: Tree) -> str:
     return row.text("key") or row.text("filename")
 
 
-def _size(row: Tree) -> int | None:
-    found = row.size("size")
-    return row.size("filesize") if found is None else found
-
-
-def _digests(row: Tree) -> list[Digest]:
-    """Return a file's digest: `md5:<hex>`, for some days of 2023 the hex alone."""
-    kind, colon, value = row.text("checksum").rpartition(":")
-    return claim(kind if colon else "md5", value, _name(row))
+def _read(row: Tree) -> tuple[int | None, list[Digest]]:
+    """Return a file's size in bytes, and its digest: `md5:…`, in 2023 for days the hex alone."""
+    size, (kind, colon, value) = row.size("size"), row.text("checksum").rpartition(":")
+    claims = claim(kind if colon else "md5", value, _name(row))
+    return row.size("filesize") if size is None else size, claims
