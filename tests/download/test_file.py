@@ -16,7 +16,7 @@ from covcat.download.http import Web
 from covcat.download.pace import ConnectionLimit, RateLimit
 from covcat.download.parts import Parts
 from covcat.download.remote import Location, Network, Target
-from covcat.errors import ActionNeededError, IntegrityError, NetworkError, UsageError
+from covcat.errors import ActionNeededError, IntegrityError, NetworkError
 from covcat.hosts.base import alone
 from covcat.progress import Silent
 
@@ -205,17 +205,6 @@ def test_identity_is_asked_for_with_covcats_own_name(tmp_path: Path) -> None:
     assert seen["user-agent"].startswith("covcat/")
     assert "authorization" not in seen
     assert "cookie" not in seen
-
-
-def test_an_unusable_certificate_setting_is_a_usage_error(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nowhere.pem"))
-    web = Web(Network())
-    with pytest.raises(UsageError, match="network settings") as info, web.get(URL):
-        pass
-    assert "SSL_CERT_FILE" in (info.value.hint or "")
-
-
-# ---- over a real connection --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("has_length", [True, False], ids=["with a length", "chunked"])
