@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from makers.archives import zip_of
 from makers.releases import Shelf
+from makers.runs import seen_by, tree_on_disk
 from servers.server import Answer
 from torture.origin import Channel, Origin
 
@@ -249,8 +250,7 @@ def test_files_that_came_wait_for_those_that_did_not(covcat, shelf, server) -> N
     serve_files(server)
     assert covcat("fetch", "plain").code == 0
     assert [path for path, _ in server.requests] == ["/data.example.org/f3.bin"]
-    found = {one.name: one.read_bytes() for one in Path("covcat-data/plain/1/files").iterdir()}
-    assert found == FILES
+    assert tree_on_disk(Path("covcat-data/plain/1/files")) == FILES
     assert not list(Path("covcat-data/.covcat/partial").iterdir())
     assert all(one.stat().st_nlink == 1 for one in Path("covcat-data/plain/1/files").iterdir())
 
@@ -378,16 +378,8 @@ def test_a_terminal_shows_bars_and_clears_them_away(shelf, server, columns: int)
     env = {**os.environ, "TERM": "xterm"}
     with subprocess.Popen(line, stderr=theirs, stdout=subprocess.PIPE, env=env) as run:
         os.close(theirs)
-        shown = b""
-        while True:
-            try:
-                data = os.read(ours, 65536)
-            except OSError:  # the other end is closed
-                break
-            shown += data
+        text = seen_by(ours).decode()
         assert run.wait() == 0
-    os.close(ours)
-    text = shown.decode()
     assert "━" in text
     assert "plain@1: got `f8.bin`, 50,000 bytes" in text.replace("\r\n", " ")
     drawn = [part for part in text.split("\x1b[2K") if "━" in part]

@@ -260,14 +260,6 @@ def test_a_mirror_answers_for_itself_and_is_recorded(covcat, shelf, server) -> N
     )
 
 
-def test_offline_opens_no_socket(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    ran = covcat("fetch", "set", "--offline")
-    assert ran.code == 4
-    assert "because --offline is set" in ran.err
-    assert not server.requests
-
-
 def test_what_a_server_says_cannot_command_the_terminal(covcat, shelf, server) -> None:
     shelf.add_repository()
     server.serve_repository(b"<html><title>\x1b]0;owned\x07\xe2\x80\xae</title>")

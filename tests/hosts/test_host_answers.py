@@ -1,11 +1,13 @@
 """What each host answers beside the file itself, and what covcat makes of it."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from makers.archives import zip_of
+from makers.runs import here
 from servers.hosts import FOR_EVER, World, dataverse, figshare
 
 DATA = b"\x89PNG synthetic" * 300
@@ -15,16 +17,6 @@ def entry(shelf, *files: str, more: str = "") -> None:
     """Write the entry `set` whose release has these files, in YAML's short form."""
     rows = "".join(f"      - {{{one}}}\n" for one in files)
     shelf.add("set", f'\nreleases:\n  - id: "1"\n    source: made up\n{more}    files:\n{rows}')
-
-
-def here(ran) -> dict[str, bytes]:
-    assert ran.code == 0, ran.err
-    folder = Path(ran.out.strip())
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 def kinds() -> list[str]:
@@ -198,20 +190,11 @@ def test_a_server_without_storage_of_its_own_is_resumed_in_spite_of_itself(
 # ---- figshare ----------------------------------------------------------------------------------
 
 
-def figshare_entry(shelf, count: int = 1) -> None:
-    entry(
-        shelf,
-        *(
-            f"host: figshare, article: '5', version: '2', file: '{100 + n}', name: f{n}.png"
-            for n in range(count)
-        ),
-    )
-
-
 def test_the_eleventh_file_of_an_article_is_found(covcat, world, shelf) -> None:
     files = {str(100 + n): (f"f{n}.png", DATA) for n in range(25)}
     world.figshare.add("5", files=files, version="2")
-    figshare_entry(shelf, 25)
+    article = "host: figshare, article: '5', version: '2'"
+    entry(shelf, *(f"{article}, file: '{id}', name: {name}" for id, (name, _) in files.items()))
     assert len(here(covcat("fetch", "set", mirror=world.url))) == 25
     assert set(kinds()) == {"host-md5"}
 
@@ -221,7 +204,7 @@ def test_a_link_of_ten_seconds_is_asked_for_again(covcat, world, shelf) -> None:
     world.figshare.add("5", files={"100": ("f0.png", large)}, version="2")
     world.links_work_once = True
     world.faults.cut(figshare.STORAGE, "/", after=2_000_000, times=2)
-    figshare_entry(shelf)
+    entry(shelf, FIGSHARE)
     assert here(covcat("fetch", "set", mirror=world.url)) == {"f0.png": large}
     assert len(world.asked("ndownloader.figshare.com")) == 3
 
@@ -276,8 +259,6 @@ def test_an_api_that_answers_something_else_is_said_so(covcat, world, shelf, rep
 
 def test_no_api_is_asked_for_what_is_pinned(covcat, world, shelf) -> None:
     world.zenodo.add("11", {"a.png": DATA})
-    import hashlib
-
     entry(shelf, f"{ZENODO}, sha256: {hashlib.sha256(DATA).hexdigest()}")
     assert here(covcat("fetch", "set", mirror=world.url)) == {"a.png": DATA}
     assert [one.path for one in world.requests] == ["/api/records/11/files/a.png/content"]
