@@ -107,9 +107,6 @@ def refused(url: str) -> CovcatError:
     return caught.value
 
 
-# ---- who goes without --------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("no_proxy", "without", "through"),
     [
@@ -223,9 +220,6 @@ def test_where_no_proxy_is_needed_a_wrong_one_does_not_matter(server, monkeypatc
     assert asked(f"{server.url}/a") == DATA
 
 
-# ---- what becomes of a request -----------------------------------------------------------------
-
-
 def test_a_file_comes_through_a_proxy_whose_login_is_sent_to_it_alone(proxy, monkeypatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"me:secret@{proxy.place}")
     assert asked("https://data.example.org/a.png") == DATA
@@ -291,9 +285,6 @@ def test_a_proxy_that_cannot_be_reached_is_named_and_not_the_host(
     assert f"error: cannot connect to the proxy `{place}` (HTTPS_PROXY)\n" in ran.err
     assert "connect to `data.example.org`" not in ran.err
     assert "hidden-word" not in ran.out + ran.err
-
-
-# ---- doctor ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

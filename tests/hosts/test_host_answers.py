@@ -155,9 +155,6 @@ def test_what_a_host_does_not_give_is_said_to_be_that(covcat, world, shelf, case
     assert all(text in ran.err for text in texts)
 
 
-# ---- dataverse ---------------------------------------------------------------------------------
-
-
 def test_one_file_of_a_data_set_by_its_id(covcat, world, shelf) -> None:
     ids = world.dataverse.add(DOI, {"a/x.png": DATA, "y.png": DATA})
     entry(shelf, f"{SET}, file: '{ids['a/x.png']}'")
@@ -187,9 +184,6 @@ def test_a_server_without_storage_of_its_own_is_resumed_in_spite_of_itself(
     assert ranges[1] is not None
 
 
-# ---- figshare ----------------------------------------------------------------------------------
-
-
 def test_the_eleventh_file_of_an_article_is_found(covcat, world, shelf) -> None:
     files = {str(100 + n): (f"f{n}.png", DATA) for n in range(25)}
     world.figshare.add("5", files=files, version="2")
@@ -207,9 +201,6 @@ def test_a_link_of_ten_seconds_is_asked_for_again(covcat, world, shelf) -> None:
     entry(shelf, FIGSHARE)
     assert here(covcat("fetch", "set", mirror=world.url)) == {"f0.png": large}
     assert len(world.asked("ndownloader.figshare.com")) == 3
-
-
-# ---- kaggle ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("wrapped", [True, False])
@@ -230,9 +221,6 @@ def test_an_address_that_expired_is_asked_for_anew(covcat, world, shelf) -> None
     world.faults.cut("storage.googleapis.com", "/", after=5_000, times=1)
     entry(shelf, f"{KAGGLE}, unpack: zip")
     assert here(covcat("fetch", "set", mirror=world.url)) == {"a.bin": large}
-
-
-# ---- all ---------------------------------------------------------------------------------------
 
 
 def test_an_api_that_is_too_busy_is_asked_again(covcat, world: World, shelf) -> None:
