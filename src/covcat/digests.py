@@ -81,11 +81,7 @@ class Digests:
             self._put(act)
 
     def settle(self) -> None:
-        """Wait until everything is hashed.
-
-        Raises:
-            Exception: what one of the `act`s of `when_here` raised.
-        """
+        """Wait until everything is hashed; raise what an `act` of `when_here` raised."""
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
@@ -141,14 +137,10 @@ def tree_id(entries: Iterable[tuple[str, str, str]]) -> str:
         else:
             files.append((name, mode, blob))
     files += [(name, "40000", tree_id(inside)) for name, inside in folders.items()]
+    # Git sorts a folder as if its name ended in a slash.
+    files.sort(key=lambda one: (one[0] + "/" if one[1] == "40000" else one[0]).encode())
     body = b"".join(
         b"%s %s\0%s" % (mode.encode(), name.encode(), bytes.fromhex(oid))
-        for name, mode, oid in sorted(files, key=_git_order)
+        for name, mode, oid in files
     )
     return hashlib.sha1(b"tree %d\0" % len(body) + body, usedforsecurity=False).hexdigest()
-
-
-def _git_order(entry: tuple[str, str, str]) -> bytes:
-    """Git sorts a folder as if its name ended in a slash."""
-    name, mode, _ = entry
-    return (name + "/" if mode == "40000" else name).encode()

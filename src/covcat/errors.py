@@ -26,6 +26,9 @@ class CovcatError(Exception):
     code = 1
     kind = "bug"
 
+    def __init_subclass__(cls, code: int | None = None, kind: str | None = None) -> None:
+        cls.code, cls.kind = code or cls.code, kind or cls.kind
+
     def __init__(
         self,
         message: str,
@@ -44,25 +47,16 @@ class CovcatError(Exception):
         self.data = data or {}
 
 
-class UsageError(CovcatError):
+class UsageError(CovcatError, code=2, kind="usage"):
     """The command line or a call cannot be understood."""
 
-    code = 2
-    kind = "usage"
 
-
-class NotFoundError(CovcatError):
+class NotFoundError(CovcatError, code=3, kind="not-found"):
     """Nothing has that name, in the catalog or on disk."""
 
-    code = 3
-    kind = "not-found"
 
-
-class NetworkError(CovcatError):
+class NetworkError(CovcatError, code=4, kind="network"):
     """The bytes did not come; trying again later may help."""
-
-    code = 4
-    kind = "network"
 
 
 class GoneError(NetworkError):
@@ -83,29 +77,21 @@ class StoppedError(CovcatError):
     """The whole run was asked to stop: whoever works for it leaves everything in order."""
 
 
-class IntegrityError(CovcatError):
+class IntegrityError(CovcatError, code=5, kind="integrity"):
     """Something is here, and it is not what was pinned."""
-
-    code = 5
-    kind = "integrity"
 
 
 class NewerError(IntegrityError):
     """A record was made by a newer covcat: it is not damaged, and nothing for this one to mend."""
 
 
-class ExtractionError(CovcatError):
+class ExtractionError(CovcatError, code=6, kind="extraction"):
     """An archive is damaged, unsafe, ambiguous or of an unsupported kind."""
 
-    code = 6
-    kind = "extraction"
 
-
-class ActionNeededError(CovcatError):
+class ActionNeededError(CovcatError, code=7, kind="action-needed"):
     """Only a person can go on: terms, login, consent, a challenge."""
 
-    code = 7
-    kind = "action-needed"
     page: str | None = None  # on which the person goes on
 
 
@@ -113,19 +99,14 @@ class RefusedError(ActionNeededError):
     """The host answers, and does not give it to whoever asks."""
 
 
-class DiskError(CovcatError):
+class DiskError(CovcatError, code=8, kind="disk"):
     """The disk refused: full, quota, permission, read-only."""
 
-    code = 8
-    kind = "disk"
     has_vanished = False  # what covcat itself had just put there was gone
 
 
-class SeveralError(CovcatError):
+class SeveralError(CovcatError, code=9, kind="several"):
     """More than one resource failed; the code is theirs if they agree, else 9."""
-
-    code = 9
-    kind = "several"
 
     def __init__(self, message: str, errors: Sequence[CovcatError], **parts: Any) -> None:
         """Keep the errors in the order in which they happened."""
@@ -151,15 +132,12 @@ class StopSignal(BaseException):
     """A signal asked covcat to stop; unwinds everything, as Ctrl-C does."""
 
     def __init__(self, signal_number: int) -> None:
-        """Name the signal by its number."""
         super().__init__(signal_number)
         self.number = signal_number
 
 
-class SignalError(CovcatError):
+class SignalError(CovcatError, kind="interrupted"):
     """A signal asked covcat to stop; `code` is 128 plus its number, as shells have it."""
-
-    kind = "interrupted"
 
     def __init__(self, signal_number: int) -> None:
         """Name the signal by its number (1 HUP, 2 INT, 15 TERM)."""

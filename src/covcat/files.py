@@ -15,7 +15,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -39,7 +39,6 @@ class NoFileError(OSError):
         return cls(errno.EINVAL, f"expected a regular file, got {what_is(status)}", str(path))
 
     def __str__(self) -> str:
-        """Say it as the cause of an error."""
         return str(self.strerror)
 
 
@@ -80,9 +79,7 @@ def sqlite_errors(doing: str) -> Iterator[None]:
 def disk_errors(doing: str) -> Iterator[None]:
     """Turn what the disk refuses into a DiskError that says what covcat was doing.
 
-    Raises:
-        DiskError: it refused.
-        IntegrityError: something else lies where a regular file should be.
+    What lies where a regular file should be, and is none, is an IntegrityError.
     """
     try:
         yield
@@ -119,11 +116,7 @@ def disk_error(error: OSError, doing: str) -> DiskError:
 
 
 def opened(path: Path, *, follow: bool = True) -> BufferedReader:
-    """Open a regular file to be read: a pipe would block, a device may never end.
-
-    Raises:
-        NoFileError: something else lies there.
-    """
+    """Open a regular file, or raise NoFileError: a pipe would block, a device may never end."""
     links = 0 if follow else getattr(os, "O_NOFOLLOW", 0)
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | links)
@@ -144,14 +137,7 @@ def what_is(status: os.stat_result) -> str:
     return next((word for test, word in kinds if test(status.st_mode)), "a device or socket")
 
 
-class _Own(threading.local):
-    """This thread's buffer: a new one for each file costs as much as reading it."""
-
-    def __init__(self) -> None:
-        self.buffer = bytearray(_PIECE)
-
-
-_own = _Own()
+_own = threading.local()  # has a thread's buffer: a new one for each file costs as much as reading
 
 
 def hashed(path: Path, recorded: StoredFile, heard: Heard | None = None) -> StoredFile:
@@ -160,6 +146,8 @@ def hashed(path: Path, recorded: StoredFile, heard: Heard | None = None) -> Stor
     with opened(path) as stream:
         size = os.fstat(stream.fileno()).st_size
         blob = blob_hasher(size) if recorded.blob and not recorded.lfs else None
+        if not hasattr(_own, "buffer"):
+            _own.buffer = bytearray(_PIECE)
         view = memoryview(_own.buffer)
         while count := stream.raw.readinto(view):
             sha256.update(view[:count])
@@ -243,18 +231,13 @@ def place_new(built: Path, target: Path) -> None:
     """Give a file its final name, if nobody has taken it meanwhile."""
     try:
         os.link(built, target)
-    except FileExistsError as error:
-        raise DiskError(f"`{target}` is there already", hint="give another name") from error
-    except OSError:  # a file system without hard links
+    except OSError:  # it is taken, or the file system has no hard links
+        check_new(target)
         built.rename(target)
 
 
 def check_new(target: Path, hint: str = "give another name") -> None:
-    """Refuse to write where something is.
-
-    Raises:
-        DiskError: it is there already.
-    """
+    """Refuse to write where something is."""
     if os.path.lexists(target):
         raise DiskError(f"`{target}` is there already", hint=hint)
 
@@ -265,15 +248,10 @@ def free_bytes(folder: Path, spare: float = 0.05) -> int:
 
 
 def check_room(needed: int, free: int, what: str, hint: str) -> None:
-    """Refuse what cannot fit; `what` is what the room is for, or where it is.
-
-    Raises:
-        DiskError: fewer than `needed` bytes are free.
-    """
+    """Refuse what cannot fit; `what` is what the room is for, or where it is."""
     if needed > free:
-        raise DiskError(
-            f"not enough space {what}: expected {needed:,} bytes, got {free:,}", hint=hint
-        )
+        text = f"not enough space {what}: expected {needed:,} bytes, got {free:,}"
+        raise DiskError(text, hint=hint)
 
 
 def sync(folder: Path) -> None:
@@ -320,35 +298,25 @@ def build_beside(target: Path) -> Iterator[Path]:
     parent = target.absolute().parent
     missing = [one for one in (parent, *parent.parents) if not one.exists()]
     folder = parent / f".covcat-{os.urandom(8).hex()}"
-    handles: list[int] = []
+    handle = -1
     try:
         with disk_errors(f"make a folder beside `{target}`"):
             make_folder(parent)
             _sweep(parent)
             folder.mkdir(mode=0o700)
-            handles.append(_marked(folder))
+            handle = os.open(folder / "new", NEW, 0o600)
+            hold(handle)  # a file system without locks is one without sweeping
+            os.write(handle, _MACHINE)
+            (folder / "new").rename(folder / _MARK)  # a mark is never seen without its lock
             (folder / "work").mkdir(mode=0o700)
         yield folder / "work"
     finally:
         _remove(folder)
-        for handle in handles:
+        if handle != -1:
             os.close(handle)
         with suppress(OSError):  # they are not empty, if all went well
             for one in missing:
                 one.rmdir()
-
-
-def _marked(folder: Path) -> int:
-    """Mark a folder and return what holds it; a mark is never seen without its lock."""
-    handle = os.open(folder / "new", NEW, 0o600)
-    try:
-        hold(handle)  # a file system without locks is one without sweeping
-        os.write(handle, _MACHINE)
-        (folder / "new").rename(folder / _MARK)
-    except BaseException:
-        os.close(handle)
-        raise
-    return handle
 
 
 def hold(handle: int) -> bool | None:
@@ -373,25 +341,20 @@ def _sweep(parent: Path) -> None:
     with suppress(OSError):  # a folder that may be written to and not be read
         found = [one for one in parent.iterdir() if _OURS.fullmatch(one.name)]
     for folder in found:
-        with suppress(OSError):  # it has no mark, or this user may not look into it
-            _remove_if_left(folder)
-
-
-def _remove_if_left(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        owner = os.fstat(handle).st_uid
-        mark = os.open(_MARK, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=handle)
-    finally:
-        os.close(handle)
-    try:
-        is_left = hold(mark) is True
-        is_of_here = os.read(mark, 1000) == _MACHINE
-        is_old = time.time() - os.fstat(mark).st_mtime > _OLD
-        if is_left and owner == os.geteuid() and (is_of_here or is_old):
-            _remove(folder)
-    finally:
-        os.close(mark)
+        with (
+            suppress(OSError),
+            ExitStack() as handles,
+        ):  # it has no mark, or is not to be looked into
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            handles.callback(os.close, handle)
+            mark = os.open(_MARK, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=handle)
+            handles.callback(os.close, mark)
+            is_left = hold(mark) is True
+            is_of_here = os.read(mark, 1000) == _MACHINE
+            is_old = time.time() - os.fstat(mark).st_mtime > _OLD
+            is_mine = os.fstat(handle).st_uid == os.geteuid()
+            if is_left and is_mine and (is_of_here or is_old):
+                _remove(folder)
 
 
 def _remove(folder: Path) -> None:

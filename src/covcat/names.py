@@ -5,7 +5,7 @@ Names that only Windows dislikes (`NUL`, `a?b`) pass: covcat runs on POSIX syste
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from pathlib import PurePosixPath
 from shlex import quote
@@ -14,8 +14,6 @@ from typing import NamedTuple
 from covcat.errors import ExtractionError
 
 _ARCHIVE = r"\.(?:zip|7z|rar|tar|t[gbx]z2?|tzst|gz|bz2|xz|zst)"
-
-
 # As `split` and 7-Zip number them: x.zip.001, x.tar.gz.aa, x.7z.part2, x.tar-partab
 _CUT = re.compile(
     rf"(?P<start>(?P<whole>.+{_ARCHIVE})[._-])(?:\d{{2,4}}|a[a-z]{{1,2}})"
@@ -23,8 +21,7 @@ _CUT = re.compile(
     re.I,
 )
 _ZIP = re.compile(r"(?P<stem>.+)\.z\d{2,3}", re.I)
-_RAR = re.compile(r"(?P<stem>.+)\.r\d{2,3}", re.I)
-_NEW_RAR = re.compile(r"(?P<stem>.+)\.part(?P<number>\d+)\.rar", re.I)
+_RAR = re.compile(r"(?P<stem>.+)\.(?:r\d{2,3}|part(?P<number>\d+)\.rar)", re.I)
 
 
 class VolumeError(ExtractionError):
@@ -61,17 +58,8 @@ _JOINED_EMOJI = re.compile(f"{_ONE_EMOJI}(?:\u200d{_ONE_EMOJI})+")
 _DRIVE = re.compile(r"[A-Za-z]:")
 # What macOS, Windows and network disks of Synology and QNAP leave in a folder, and make again.
 _OF_DESKTOPS = {
-    "__macosx",
-    ".appledouble",
-    ".ds_store",
-    ".fseventsd",
-    ".spotlight-v100",
-    "icon\r",
-    "desktop.ini",
-    "ehthumbs.db",
-    "thumbs.db",
-    ".@__thumb",
-    "@eadir",
+    *("__macosx", ".appledouble", ".ds_store", ".fseventsd", ".spotlight-v100", "icon\r"),
+    *("desktop.ini", "ehthumbs.db", "thumbs.db", ".@__thumb", "@eadir"),
 }
 _OF_HISTORIES = {".git", ".svn", ".hg"}
 
@@ -93,7 +81,16 @@ def unsafe_name(name: str) -> str | None:
         return "its name has a backslash"
     if name.startswith("/") or _DRIVE.match(name):
         return "its path is absolute"
-    return _unsafe_parts(name.split("/"), size)
+    parts = name.split("/")
+    if ".." in parts:
+        return "its path leaves the folder with `..`"
+    if "" in parts or "." in parts:
+        return "its path has an empty part"
+    if len(parts) > MAX_DEPTH:
+        return f"its path is {len(parts)} levels deep, more than {MAX_DEPTH}"
+    if size > MAX_PART_BYTES and any(len(part.encode()) > MAX_PART_BYTES for part in parts):
+        return f"a part of its path has more than {MAX_PART_BYTES} bytes"
+    return None
 
 
 def hidden(text: str) -> Iterator[int]:
@@ -115,28 +112,14 @@ def _is_joiner(text: str, at: int) -> bool:
     if text[at] not in _JOINERS or at == 0:
         return False
     before, after = text[at - 1], text[at + 1 : at + 2]
-    if unicodedata.combining(before) == _VIRAMA:
-        return True
-    script = _script(before)
-    return script in _JOINED and script == _script(after)
+    is_after_virama = unicodedata.combining(before) == _VIRAMA
+    return is_after_virama or (_script(before) in _JOINED and _script(before) == _script(after))
 
 
 def _script(char: str) -> str:
     """Return the script of a letter or mark, as its name begins; "" of anything else."""
     is_written = char and unicodedata.category(char)[0] in "LM"
     return unicodedata.name(char, "").partition(" ")[0] if is_written else ""
-
-
-def _unsafe_parts(parts: Sequence[str], size: int) -> str | None:
-    if ".." in parts:
-        return "its path leaves the folder with `..`"
-    if "" in parts or "." in parts:
-        return "its path has an empty part"
-    if len(parts) > MAX_DEPTH:
-        return f"its path is {len(parts)} levels deep, more than {MAX_DEPTH}"
-    if size > MAX_PART_BYTES and any(len(part.encode()) > MAX_PART_BYTES for part in parts):
-        return f"a part of its path has more than {MAX_PART_BYTES} bytes"
-    return None
 
 
 def is_litter(path: str) -> bool:
@@ -251,9 +234,9 @@ def volume(name: str) -> Volume | None:
     if found := _ZIP.fullmatch(name):
         return Volume(f"{found['stem']}.zip", _unsplit(found["stem"]))
     if found := _RAR.fullmatch(name):
-        return Volume(f"{found['stem']}.rar", _from_first(f"{found['stem']}.rar"))
-    if found := _NEW_RAR.fullmatch(name):
-        first = f"{found['stem']}.part{'1'.zfill(len(found['number']))}.rar"
+        first, number = f"{found['stem']}.rar", found["number"]
+        if number:
+            first = f"{found['stem']}.part{'1'.zfill(len(number))}.rar"
         return Volume(f"{found['stem']}.rar", _from_first(first))
     if found := _CUT.fullmatch(name):
         start, whole = found["start"] or found["start2"], found["whole"] or found["whole2"]
@@ -263,15 +246,14 @@ def volume(name: str) -> Volume | None:
 
 def split(name: str, cause: str | None = None) -> VolumeError:
     """Return the error for an archive that is not whole: a volume of several."""
-    found = volume(name)
-    how = found.how if found else None
-    if how is None and name.lower().endswith(".zip"):
+    how, message = None, f"`{name}` is one volume of several that must be put together"
+    if found := volume(name):
+        how = found.how
+    elif name.lower().endswith(".zip"):
         how = _unsplit(name[: -len(".zip")])
-    if how is None and name.lower().endswith(".rar"):
+    elif name.lower().endswith(".rar"):
         how = _from_first(name)
-    return VolumeError(
-        f"`{name}` is one volume of several that must be put together", cause=cause, hint=how
-    )
+    return VolumeError(message, cause=cause, hint=how)
 
 
 def only_volumes(names: Iterable[str]) -> str | None:

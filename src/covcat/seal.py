@@ -69,9 +69,7 @@ Record = TypeVar("Record")
 def parse_record(path: Path, data: bytes, kind: type[Record], schema: str) -> Record:
     """Return what the record `path` says, whose bytes are `data`: nothing in it is guessed at.
 
-    Raises:
-        ValueError: it is damaged or edited.
-        NewerError: a newer covcat made it.
+    One that is damaged or edited raises ValueError, one of a newer covcat NewerError.
     """
     from pydantic import ValidationError
 
@@ -98,18 +96,17 @@ def _adapter(kind: Any) -> Any:
 
 def parse_json(data: bytes) -> Any:
     """Return what JSON says, or raise ValueError: a key is there twice, or it is none."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ValueError("a key is there twice")
+        return found
+
+    def refuse(text: str) -> Any:
+        raise ValueError(f"`{text}` is not a number of JSON")
+
     try:
-        return json.loads(data, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        return json.loads(data, object_pairs_hook=unique, parse_constant=refuse)
     except RecursionError as error:
         raise ValueError(str(error)) from error
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key is there twice")
-    return found
-
-
-def _refuse_constant(text: str) -> Any:
-    raise ValueError(f"`{text}` is not a number of JSON")

@@ -41,11 +41,7 @@ def asked() -> int | None:
 
 
 def raise_again() -> None:
-    """Raise what a callback of C may have dropped.
-
-    Raises:
-        KeyboardInterrupt, StopSignal: a signal asked this run to stop.
-    """
+    """Raise the KeyboardInterrupt or StopSignal that a callback of C may have dropped."""
     if _Heard.number is not None:
         _raise(_Heard.number)
 
@@ -67,19 +63,10 @@ def _dropped(what: "UnraisableHookArgs") -> None:
     if number is None or not isinstance(what.exc_value, KeyboardInterrupt | StopSignal):
         sys.__unraisablehook__(what)
         return
-    from threading import Timer
+    from threading import Timer, main_thread
 
     _Heard.at = -_AGAIN
-    again = Timer(_SOON, _send, [number])
+    # To the main thread, whatever that waits for
+    again = Timer(_SOON, signal.pthread_kill, [main_thread().ident or 0, number])
     again.daemon = True
     again.start()
-
-
-def _send(number: int) -> None:
-    """Send a signal to the main thread, whatever that waits for."""
-    from threading import main_thread
-
-    if sys.platform != "win32":
-        signal.pthread_kill(main_thread().ident or 0, number)
-    else:
-        signal.raise_signal(number)

@@ -46,9 +46,9 @@ def plural(number: int, noun: str) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the one of `known` that was probably meant, or None if none is like it."""
-    scored = [(_likeness(word, one), one) for one in known]
-    best = max((one for one in scored if one[0] >= _ALIKE), default=None, key=lambda one: one[0])
-    return best[1] if best else None
+    like = ((_likeness(word, one), one) for one in known)
+    best = max(like, default=(0.0, None), key=lambda one: one[0])
+    return best[1] if best[0] >= _ALIKE else None
 
 
 def _likeness(word: str, known: str) -> float:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from makers.archives import zip_of
 from makers.releases import Shelf
+from makers.runs import seen_by, tree_on_disk
 from servers.server import Answer
 from torture.origin import Channel, Origin
 
@@ -62,9 +63,6 @@ def left() -> list[Path]:
     return [path for path in Path("covcat-data/.covcat").rglob("*") if path.suffix != ".lock"]
 
 
-# ---- resume ------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 )
@@ -95,28 +93,25 @@ def test_after_a_kill_the_last_checkpoint_counts(covcat, shelf, origin) -> None:
     assert channel.requests[1].start == offset
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        pytest.param(lambda part: part.write_bytes(b"?" + part.read_bytes()[1:]), id="changed"),
-        pytest.param(lambda part: os.truncate(part, 100), id="shorter than recorded"),
-        pytest.param(lambda part: part.with_suffix(".json").write_text("{"), id="record cut"),
-        pytest.param(lambda part: part.with_suffix(".json").write_text("[]"), id="no record"),
-        pytest.param(lambda part: part.with_suffix(".json").unlink(), id="record missing"),
-        pytest.param(
-            lambda part: part.with_suffix(".json").write_text(
-                part.with_suffix(".json").read_text().replace(SCHEMA, "covcat.part/9")
-            ),
-            id="of a newer covcat",
-        ),
-    ],
-)
+DAMAGE = {
+    "changed": lambda part, _: part.write_bytes(b"?" + part.read_bytes()[1:]),
+    "shorter than recorded": lambda part, _: os.truncate(part, 100),
+    "record cut": lambda _, record: record.write_text("{"),
+    "no record": lambda _, record: record.write_text("[]"),
+    "record missing": lambda _, record: record.unlink(),
+    "of a newer covcat": lambda _, record: record.write_text(
+        record.read_text().replace(SCHEMA, "covcat.part/9")
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_a_part_that_is_not_as_recorded_is_not_used(covcat, shelf, origin, damage) -> None:
     shelf.add_web("plain", "x.bin", sha256=SHA256)
     channel = origin.channel("a", hold_at=500_000)
     interrupted(shelf, channel)
     (part,) = PARTS.glob("*.part")
-    damage(part)
+    damage(part, part.with_suffix(".json"))
     assert covcat("fetch", "plain", mirror=channel.url).code == 0
     assert data() == BODY
     assert channel.requests[1].start == 0
@@ -172,9 +167,6 @@ def test_a_part_that_was_swept_by_mistake_is_still_whole(tmp_path: Path) -> None
     assert (tmp_path / "target").read_bytes() == b"abc"
 
 
-# ---- several connections -----------------------------------------------------------------------
-
-
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small files are shared out at once."""
@@ -228,8 +220,6 @@ def test_a_stopped_run_keeps_what_is_whole_from_the_start(covcat, shelf, origin)
     assert data() == BODY
 
 
-# ---- several files -----------------------------------------------------------------------------
-
 FILES = {f"f{number}.bin": bytes([number]) * 50_000 for number in range(9)}
 
 
@@ -237,12 +227,8 @@ def add_files(shelf: Shelf, wrong: str | None = None) -> None:
     lines = ""
     for name, body in FILES.items():
         sha256 = hashlib.sha256(b"other" if name == wrong else body).hexdigest()
-        lines += f"""\
-      - host: web
-        url: https://data.example.org/{name}
-        name: {name}
-        sha256: {sha256}
-"""
+        url = f"https://data.example.org/{name}"
+        lines += f"      - {{host: web, url: '{url}', name: {name}, sha256: '{sha256}'}}\n"
     shelf.add("plain", f'releases:\n  - id: "1"\n    source: made up\n    files:\n{lines}')
 
 
@@ -264,8 +250,7 @@ def test_files_that_came_wait_for_those_that_did_not(covcat, shelf, server) -> N
     serve_files(server)
     assert covcat("fetch", "plain").code == 0
     assert [path for path, _ in server.requests] == ["/data.example.org/f3.bin"]
-    found = {one.name: one.read_bytes() for one in Path("covcat-data/plain/1/files").iterdir()}
-    assert found == FILES
+    assert tree_on_disk(Path("covcat-data/plain/1/files")) == FILES
     assert not list(Path("covcat-data/.covcat/partial").iterdir())
     assert all(one.stat().st_nlink == 1 for one in Path("covcat-data/plain/1/files").iterdir())
 
@@ -300,9 +285,6 @@ def test_an_archive_that_is_refused_is_not_kept_for_the_next_run(covcat, shelf, 
     server.serve("/data.example.org/a.zip", Answer(zip_of({"x": b"x"})))
     assert covcat("fetch", "plain").code == 0
     assert len(server.requests) == 2
-
-
-# ---- addresses ---------------------------------------------------------------------------------
 
 
 def test_the_next_address_is_tried_when_one_fails(covcat, shelf, server) -> None:
@@ -347,9 +329,6 @@ def _unmapped(mirror: str):
     return asked
 
 
-# ---- what a person sees ------------------------------------------------------------------------
-
-
 def test_progress_as_json_is_one_event_a_line(covcat, shelf, server) -> None:
     add_files(shelf)
     serve_files(server)
@@ -362,19 +341,13 @@ def test_progress_as_json_is_one_event_a_line(covcat, shelf, server) -> None:
     assert [one["done"] for one in last] == [sum(len(body) for body in FILES.values())]
 
 
-@pytest.mark.parametrize(
-    "args",
-    [
-        ("--progress", "loud"),
-        ("--limit-rate", "fast"),
-        ("--limit-rate", "0"),
-        ("--jobs", "0"),
-        ("--slow", "1"),
-    ],
-)
+SENSELESS = ("--progress loud", "--limit-rate fast", "--limit-rate 0", "--jobs 0", "--slow 1")
+
+
+@pytest.mark.parametrize("args", SENSELESS)
 def test_an_option_that_makes_no_sense_is_a_usage_error(covcat, shelf, args) -> None:
     shelf.add_web("plain", "x.bin")
-    assert covcat("fetch", "plain", *args).code == 2
+    assert covcat("fetch", "plain", *args.split()).code == 2
 
 
 def test_a_limit_on_the_rate_is_kept(covcat, shelf, server) -> None:
@@ -405,16 +378,8 @@ def test_a_terminal_shows_bars_and_clears_them_away(shelf, server, columns: int)
     env = {**os.environ, "TERM": "xterm"}
     with subprocess.Popen(line, stderr=theirs, stdout=subprocess.PIPE, env=env) as run:
         os.close(theirs)
-        shown = b""
-        while True:
-            try:
-                data = os.read(ours, 65536)
-            except OSError:  # the other end is closed
-                break
-            shown += data
+        text = seen_by(ours).decode()
         assert run.wait() == 0
-    os.close(ours)
-    text = shown.decode()
     assert "━" in text
     assert "plain@1: got `f8.bin`, 50,000 bytes" in text.replace("\r\n", " ")
     drawn = [part for part in text.split("\x1b[2K") if "━" in part]

@@ -16,7 +16,7 @@ from covcat.download.http import Web
 from covcat.download.pace import ConnectionLimit, RateLimit
 from covcat.download.parts import Parts
 from covcat.download.remote import Location, Network, Target
-from covcat.errors import ActionNeededError, IntegrityError, NetworkError, UsageError
+from covcat.errors import ActionNeededError, IntegrityError, NetworkError
 from covcat.hosts.base import alone
 from covcat.progress import Silent
 
@@ -48,25 +48,26 @@ def left(tmp_path: Path) -> list[str]:
     return [path.name for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def answers(*responses: httpx.Response):
+class Answers:
     """A handler that gives these one after the other, then the last one for ever."""
-    left = list(responses)
 
-    def handler(request: httpx.Request) -> httpx.Response:
-        return left.pop(0) if len(left) > 1 else left[0]
+    def __init__(self, *responses: httpx.Response) -> None:
+        self.left, self.asked = list(responses), []
 
-    return handler
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        one = self.left.pop(0) if len(self.left) > 1 else self.left[0]
+        stream = httpx.ByteStream(b"".join(one.stream))
+        return httpx.Response(one.status_code, headers=one.headers, stream=stream)
+
+    @property
+    def urls(self) -> list[str]:
+        return [str(request.url) for request in self.asked]
 
 
 def body(data: bytes, status: int = 200, **headers: str) -> httpx.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx.Response(status, headers=named, stream=httpx.ByteStream(data))
-
-
-def test_a_file_is_hashed_as_it_arrives(tmp_path: Path) -> None:
-    found = got(tmp_path, answers(body(ZIP, content_length=str(len(ZIP)))))
-    assert (found.bytes, found.path.read_bytes()) == (len(ZIP), ZIP)
-    assert found.verified_by == "first-use"
 
 
 @pytest.mark.parametrize(
@@ -78,10 +79,12 @@ def test_a_file_is_hashed_as_it_arrives(tmp_path: Path) -> None:
         ({"transfer_encoding": "chunked"}, "first-use"),
     ],
 )
-def test_a_file_of_which_nobody_says_where_it_ends_is_called_that(
+def test_a_file_is_whole_and_if_nobody_says_where_it_ends_it_is_called_that(
     tmp_path: Path, headers: dict[str, str], kind: str
 ) -> None:
-    assert got(tmp_path, answers(body(ZIP, **headers))).verified_by == kind
+    found = got(tmp_path, Answers(body(ZIP, **headers)))
+    assert (found.bytes, found.path.read_bytes()) == (len(ZIP), ZIP)
+    assert found.verified_by == kind
 
 
 LOGIN = b"<!DOCTYPE html><html><head><title>Log in | Host</title></head>"
@@ -120,15 +123,8 @@ PAGE = b"\n<html><head><title>Welcome \x1b[2J &amp; more</title></head>"
 def test_what_is_not_the_file_is_named_and_leaves_nothing(
     tmp_path: Path, response: httpx.Response, error: type[Exception], said: str
 ) -> None:
-    def handler(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(
-            response.status_code,
-            headers=response.headers,
-            stream=httpx.ByteStream(b"".join(response.stream)),
-        )
-
     with pytest.raises(error) as info:
-        got(tmp_path, handler)
+        got(tmp_path, Answers(response))
     assert URL in info.value.message
     assert said in (info.value.cause or "")
     assert left(tmp_path) == []
@@ -138,23 +134,18 @@ def test_a_table_that_looks_like_a_page_is_left_alone_where_no_archive_is_due(
     tmp_path: Path,
 ) -> None:
     file = WebFile(host="web", name="notes.html", url=URL)
-    found = fetched(tmp_path, answers(body(b"<html>notes</html>")), file, Network())
+    found = fetched(tmp_path, Answers(body(b"<html>notes</html>")), file, Network())
     assert found.bytes == 18
 
 
 def test_redirects_are_followed_and_the_last_address_is_recorded(tmp_path: Path) -> None:
-    asked = []
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        asked.append(str(request.url))
-        if len(asked) == 1:
-            return httpx.Response(302, headers={"location": "/b.zip?sig=%2b%2F"})
-        if len(asked) == 2:
-            return httpx.Response(307, headers={"location": "https://store.example.net/c#part"})
-        return body(ZIP)
-
+    handler = Answers(
+        body(b"", 302, location="/b.zip?sig=%2b%2F"),
+        body(b"", 307, location="https://store.example.net/c#part"),
+        body(ZIP),
+    )
     found = got(tmp_path, handler)
-    assert asked == [
+    assert handler.urls == [
         URL,
         "https://data.example.org/b.zip?sig=%2b%2F",
         "https://store.example.net/c",
@@ -163,16 +154,9 @@ def test_redirects_are_followed_and_the_last_address_is_recorded(tmp_path: Path)
 
 
 def test_a_mirror_is_asked_by_host_and_path_and_redirects_are_mapped_too(tmp_path: Path) -> None:
-    asked = []
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        asked.append(str(request.url))
-        if len(asked) == 1:
-            return httpx.Response(302, headers={"location": "https://store.example.net/c?x=1"})
-        return body(ZIP)
-
+    handler = Answers(body(b"", 302, location="https://store.example.net/c?x=1"), body(ZIP))
     found = got(tmp_path, handler, mirror="http://127.0.0.1:9/cache/")
-    assert asked == [
+    assert handler.urls == [
         "http://127.0.0.1:9/cache/data.example.org/a.zip",
         "http://127.0.0.1:9/cache/store.example.net/c?x=1",
     ]
@@ -181,31 +165,21 @@ def test_a_mirror_is_asked_by_host_and_path_and_redirects_are_mapped_too(tmp_pat
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
 def test_a_passing_fault_is_tried_again(tmp_path: Path, status: int) -> None:
-    assert got(tmp_path, answers(body(b"", status), body(ZIP))).bytes == len(ZIP)
+    assert got(tmp_path, Answers(body(b"", status), body(ZIP))).bytes == len(ZIP)
 
 
-def test_a_lasting_fault_is_final_after_some_tries(tmp_path: Path) -> None:
-    asked = []
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
-        return body(b"", 503)
-
-    with pytest.raises(NetworkError, match="answered HTTP 503"):
+@pytest.mark.parametrize(
+    ("status", "said", "tries"),
+    [(503, "answered HTTP 503", 1 + Network().retries), (404, "is gone", 1)],
+    ids=["a lasting fault", "a refusal"],
+)
+def test_a_lasting_fault_is_final_after_some_tries_and_a_refusal_at_once(
+    tmp_path: Path, status: int, said: str, tries: int
+) -> None:
+    handler = Answers(body(b"", status))
+    with pytest.raises(NetworkError, match=said):
         got(tmp_path, handler)
-    assert len(asked) == 1 + Network().retries
-
-
-def test_a_refusal_is_not_tried_again(tmp_path: Path) -> None:
-    asked = []
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
-        return body(b"", 404)
-
-    with pytest.raises(NetworkError, match="is gone"):
-        got(tmp_path, handler)
-    assert len(asked) == 1
+    assert len(handler.asked) == tries
 
 
 @pytest.mark.parametrize(
@@ -220,32 +194,17 @@ def test_another_size_than_pinned_is_refused(tmp_path: Path, size: int, said: st
 
 def test_every_pin_is_checked_not_only_the_strongest(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match="sha1 expected 0000, got"):
-        got(tmp_path, answers(body(ZIP)), sha1_prefix="0000")
+        got(tmp_path, Answers(body(ZIP)), sha1_prefix="0000")
 
 
 def test_identity_is_asked_for_with_covcats_own_name(tmp_path: Path) -> None:
-    seen = {}
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        seen.update(request.headers)
-        return body(ZIP)
-
+    handler = Answers(body(ZIP))
     got(tmp_path, handler)
+    seen = handler.asked[0].headers
     assert seen["accept-encoding"] == "identity"
     assert seen["user-agent"].startswith("covcat/")
     assert "authorization" not in seen
     assert "cookie" not in seen
-
-
-def test_an_unusable_certificate_setting_is_a_usage_error(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nowhere.pem"))
-    web = Web(Network())
-    with pytest.raises(UsageError, match="network settings") as info, web.get(URL):
-        pass
-    assert "SSL_CERT_FILE" in (info.value.hint or "")
-
-
-# ---- over a real connection --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("has_length", [True, False], ids=["with a length", "chunked"])
@@ -299,14 +258,6 @@ def test_a_mirror_answers_for_itself_and_is_recorded(covcat, shelf, server) -> N
         server.url,
         "https://data.example.org/table.csv",
     )
-
-
-def test_offline_opens_no_socket(covcat, shelf, server) -> None:
-    shelf.add_repository()
-    ran = covcat("fetch", "set", "--offline")
-    assert ran.code == 4
-    assert "because --offline is set" in ran.err
-    assert not server.requests
 
 
 def test_what_a_server_says_cannot_command_the_terminal(covcat, shelf, server) -> None:

@@ -107,9 +107,6 @@ def refused(url: str) -> CovcatError:
     return caught.value
 
 
-# ---- who goes without --------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("no_proxy", "without", "through"),
     [
@@ -223,9 +220,6 @@ def test_where_no_proxy_is_needed_a_wrong_one_does_not_matter(server, monkeypatc
     assert asked(f"{server.url}/a") == DATA
 
 
-# ---- what becomes of a request -----------------------------------------------------------------
-
-
 def test_a_file_comes_through_a_proxy_whose_login_is_sent_to_it_alone(proxy, monkeypatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"me:secret@{proxy.place}")
     assert asked("https://data.example.org/a.png") == DATA
@@ -241,22 +235,29 @@ def test_an_address_of_http_goes_through_its_own_proxy(proxy, monkeypatch) -> No
     assert proxy.requests[0][0] == "GET http://data.example.org/a.png"
 
 
+ITS = "the proxy `{place}` (ALL_PROXY) "
+
+
 @pytest.mark.parametrize(
-    ("url", "kind", "said"),
+    ("way", "url", "kind", "said"),
     [
-        ("https://login.example.org/a", ActionNeededError, "asks for a login, and does not let"),
-        ("http://login.example.org/a", ActionNeededError, "asks for a login, and does not let"),
-        ("https://forbidden.example.org/a", NetworkError, "does not let `forbidden.example.org`"),
-        ("https://dead.example.org/a", NetworkError, "cannot reach `dead.example.org`"),
+        ("http", "https://login.example.org/a", ActionNeededError, f"{ITS}asks for a login, and"),
+        ("http", "http://login.example.org/a", ActionNeededError, f"{ITS}asks for a login, and"),
+        ("http", "https://forbidden.example.org/", NetworkError, f"{ITS}does not let `forbidden."),
+        ("http", "https://dead.example.org/a", NetworkError, f"{ITS}cannot reach `dead.example."),
+        ("https", "https://data.example.org/a", NetworkError, f"{ITS}does not speak TLS"),
+        ("http", "https://x.org/", NetworkError, "the certificate of `x.org` cannot be trusted"),
     ],
 )
-def test_what_a_proxy_refuses_is_said_of_the_proxy(
-    proxy, monkeypatch, url: str, kind: type[CovcatError], said: str
+def test_what_fails_is_said_of_the_proxy_or_of_the_host_behind_it(
+    proxy, monkeypatch, way: str, url: str, kind: type[CovcatError], said: str
 ) -> None:
-    monkeypatch.setenv("ALL_PROXY", f"http://{proxy.place}")
+    monkeypatch.setenv("ALL_PROXY", f"{way}://{proxy.place}")
     error = refused(url)
     assert isinstance(error, kind)
-    assert error.message.startswith(f"the proxy `{proxy.place}` (ALL_PROXY) {said}")
+    assert error.message.startswith(said.format(place=proxy.place))
+    if way == "https":
+        assert error.hint == "ALL_PROXY=http://HOST:PORT, as most proxies have it"
 
 
 def test_a_login_that_a_proxy_refuses_exits_with_7_and_is_not_shown(
@@ -284,22 +285,6 @@ def test_a_proxy_that_cannot_be_reached_is_named_and_not_the_host(
     assert f"error: cannot connect to the proxy `{place}` (HTTPS_PROXY)\n" in ran.err
     assert "connect to `data.example.org`" not in ran.err
     assert "hidden-word" not in ran.out + ran.err
-
-
-def test_a_proxy_that_speaks_plain_http_is_not_asked_by_tls(proxy, monkeypatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", f"https://{proxy.place}")
-    error = refused("https://data.example.org/a")
-    assert error.message.startswith(f"the proxy `{proxy.place}` (HTTPS_PROXY) does not speak TLS")
-    assert error.hint == "HTTPS_PROXY=http://HOST:PORT, as most proxies have it"
-
-
-def test_a_host_behind_a_proxy_is_blamed_for_its_own_certificate(proxy, monkeypatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.place}")
-    error = refused("https://other.example.org/a")
-    assert error.message == "the certificate of `other.example.org` cannot be trusted"
-
-
-# ---- doctor ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -331,7 +316,8 @@ def test_certificates_that_doctor_calls_wrong_are_a_usage_error_of_a_fetch(
     monkeypatch.setenv("SSL_CERT_FILE", __file__)
     shelf.add_web("one", "a.bin")
     ran = covcat("fetch", "one", mirror=None)
-    assert (ran.code, "SSL_CERT_FILE" in ran.err) == (2, True)
+    assert (ran.code, "error: the network settings" in ran.err) == (2, True)
+    assert "hint: look at SSL_CERT_FILE" in ran.err
 
 
 def test_the_package_for_socks_makes_such_a_proxy_fit(monkeypatch) -> None:

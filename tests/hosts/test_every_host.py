@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Stock
+from makers.runs import here
 
 import covcat as package
 
@@ -44,14 +45,6 @@ VERIFIED = {
 }
 
 
-def files_of(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
 def record_of(name: str) -> dict:
     id, _, release = name.partition("@")
     return json.loads((Path("covcat-data") / id / release / "manifest.json").read_text())
@@ -60,8 +53,7 @@ def record_of(name: str) -> dict:
 @pytest.mark.parametrize("name", [one for one in RELEASES if one != WITH_CONSENT])
 def test_every_release_arrives_whole_and_verified(covcat, stock: Stock, name: str) -> None:
     ran = covcat("fetch", name, *stock.options, mirror=None)
-    assert ran.code == 0, ran.err
-    assert files_of(Path(ran.out.strip())) == stock.filled[name].files
+    assert here(ran) == stock.filled[name].files
     kinds = {one["verified_by"] for one in record_of(name)["downloads"]}
     prefixed = {"md5-prefix"} if name.startswith("cord-19") else None
     assert kinds == VERIFIED.get(name, prefixed)

@@ -1,5 +1,6 @@
 """Hosts that answer what no host should: covcat says so in a sentence, and always comes to an end."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from servers.message import Reply, as_json, sha256
 from covcat.download import api, http
 from covcat.download.remote import Network
 from covcat.errors import NetworkError
-from covcat.hosts.trees import Pages
+from covcat.hosts.trees import Tree, read_pages
 
 DOI = "doi:10.7910/DVN/TEST"
 DATAVERSE = 'host: dataverse, server: "https://dataverse.harvard.edu", doi: 10.7910/DVN/TEST'
@@ -33,8 +34,18 @@ def uuid(number: int) -> str:
     return f"00000000-0000-4000-8000-{number:012}"
 
 
-def nothing_here() -> bool:
-    return not Path("covcat-data/set").exists()
+@pytest.fixture
+def refused(covcat, world, shelf) -> Callable[..., None]:
+    """A fetch of an entry that fails, says why, and leaves nothing under the set's name."""
+
+    def run(line: str, code: int, said: str, *options: str) -> None:
+        entry(shelf, line)
+        ran = covcat("fetch", "set", "--retries", "0", *options, mirror=world.url)
+        assert ran.code == code
+        assert said in ran.err
+        assert not Path("covcat-data/set").exists()
+
+    return run
 
 
 # ---- lists -------------------------------------------------------------------------------------
@@ -57,35 +68,29 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("host", ENDLESS)
-def test_a_page_that_comes_again_and_again_is_an_error(covcat, world, shelf, host) -> None:
+def test_a_page_that_comes_again_and_again_is_an_error(refused, world, host) -> None:
     line, url, page = ENDLESS[host]
     world.web.answer(FOLDERS, as_json([]))
     world.web.answer(url, as_json(page))
-    entry(shelf, line)
-    ran = covcat("fetch", "set", "--retries", "0", mirror=world.url)
-    assert ran.code == 4
-    assert "lists the same files again and again" in ran.err
+    refused(line, 4, "lists the same files again and again")
     assert len(world.requests) <= 3
 
 
 def test_pages_of_new_rows_end_as_well() -> None:
-    pages = Pages("the set", 500_000, "id")
-    pages.add([{"id": 1}])
-    pages.add([])
+    def ask(number: int, before: int) -> tuple[list[Tree], bool]:
+        return [Tree({"id": number})], False
+
     with pytest.raises(NetworkError, match="the set lists files without end"):
-        pages.add([{"id": 3}])
+        read_pages("the set", 500_000, ask, "id")
 
 
-def test_a_list_that_is_shorter_than_it_says_is_not_whole(covcat, world, shelf) -> None:
+def test_a_list_that_is_shorter_than_it_says_is_not_whole(refused, world) -> None:
     def answer(request):
         rows = rows_of_dataverse(2) if request.query["offset"] == "0" else []
         return as_json({"data": rows, "totalCount": 5})
 
     world.web.answer(LISTED, answer)
-    entry(shelf, DATAVERSE)
-    ran = covcat("fetch", "set", "--retries", "0", mirror=world.url)
-    assert ran.code == 4
-    assert "lists 2 of its 5 files" in ran.err
+    refused(DATAVERSE, 4, "lists 2 of its 5 files")
 
 
 def test_a_list_that_fills_its_last_page_is_whole(covcat, world, shelf) -> None:
@@ -100,12 +105,9 @@ def test_a_list_that_fills_its_last_page_is_whole(covcat, world, shelf) -> None:
     assert covcat("fetch", "set", mirror=world.url).code == 0
 
 
-def test_a_set_without_files_is_said_to_have_none(covcat, world, shelf) -> None:
+def test_a_set_without_files_is_said_to_have_none(refused, world) -> None:
     world.dataverse.add(DOI, {})
-    entry(shelf, DATAVERSE)
-    ran = covcat("fetch", "set", mirror=world.url)
-    assert ran.code == 4
-    assert "`https://doi.org/10.7910/DVN/TEST` lists no files" in ran.err
+    refused(DATAVERSE, 4, "`https://doi.org/10.7910/DVN/TEST` lists no files")
 
 
 # ---- ids, names, digests -----------------------------------------------------------------------
@@ -115,7 +117,7 @@ ODD = ["\ud800", "é\x01", "a b", "../..", "#", "?x=1&", "", "é" * 70_000]
 
 @pytest.mark.parametrize("odd", ODD)
 @pytest.mark.parametrize("host", ["dataverse", "mendeley", "folder", "commit", "tree"])
-def test_what_becomes_part_of_an_address_is_looked_at(covcat, world, shelf, host, odd) -> None:
+def test_what_becomes_part_of_an_address_is_looked_at(refused, world, host, odd) -> None:
     world.web.answer(LISTED, as_json({"data": [{"label": "a", "dataFile": {"id": odd}}]}))
     world.web.answer(FOLDERS, as_json([{"id": odd, "name": "a"}] if host == "folder" else []))
     world.web.answer(FILES, as_json([{"id": odd, "filename": "a"}] if host == "mendeley" else []))
@@ -123,45 +125,39 @@ def test_what_becomes_part_of_an_address_is_looked_at(covcat, world, shelf, host
     row = {"path": "d", "mode": "040000", "type": "tree", "sha": odd}
     world.web.answer(TREE, as_json({"tree": [row], "truncated": True}))
     lines = {"dataverse": DATAVERSE, "commit": BRANCH, "tree": GITHUB}
-    entry(shelf, lines.get(host, MENDELEY))
     by_file = ["--by-file"] if host in ("commit", "tree") else []
-    ran = covcat("fetch", "set", *by_file, "--retries", "0", mirror=world.url)
-    assert ran.code == 4
-    assert "answered in a shape that covcat does not know" in ran.err
-    assert nothing_here()
+    refused(lines.get(host, MENDELEY), 4, "answered in a shape that covcat does not know", *by_file)
 
 
 @pytest.mark.parametrize(
     "name", ["a//b", "./a", "a/.", "a/./b", "/a", "\ud800", "a/" * 5_000 + "b"]
 )
 @pytest.mark.parametrize("host", ["dataverse", "mendeley", "github"])
-def test_a_path_is_refused_and_not_mended(covcat, world, shelf, host, name) -> None:
+def test_a_path_is_refused_and_not_mended(refused, world, host, name) -> None:
     world.web.answer(LISTED, as_json({"data": [{"label": name, "dataFile": {"id": 1}}]}))
     world.web.answer(FOLDERS, as_json([]))
     world.web.answer(FILES, as_json([{"id": uuid(1), "filename": name}]))
     row = {"path": name, "mode": "100644", "type": "blob", "sha": BLOB, "size": 5}
     world.web.answer(TREE, as_json({"tree": [row]}))
-    entry(shelf, {"dataverse": DATAVERSE, "mendeley": MENDELEY, "github": GITHUB}[host])
     by_file = ["--by-file"] if host == "github" else []
-    ran = covcat("fetch", "set", *by_file, "--retries", "0", mirror=world.url)
-    assert ran.code == 5
-    assert f"{host} lists the file" in ran.err
-    assert nothing_here()
+    refused(
+        {"dataverse": DATAVERSE, "mendeley": MENDELEY, "github": GITHUB}[host],
+        5,
+        f"{host} lists the file",
+        *by_file,
+    )
 
 
 @pytest.mark.parametrize("digest", ["zz" * 20, "abc", 5, "A" * 40])
-def test_a_git_id_is_one(covcat, world, shelf, digest: object) -> None:
+def test_a_git_id_is_one(refused, world, digest: object) -> None:
     row = {"path": "a", "mode": "100644", "type": "blob", "sha": digest, "size": 5}
     world.web.answer(TREE, as_json({"tree": [row]}))
-    entry(shelf, GITHUB)
-    ran = covcat("fetch", "set", "--by-file", "--retries", "0", mirror=world.url)
-    assert ran.code == 4
-    assert "`sha` is" in ran.err
+    refused(GITHUB, 4, "`sha` is", "--by-file")
 
 
 @pytest.mark.parametrize("digest", ["a" * 31, "z" * 32, "a" * 64, "\ud800" * 32, 5, ["x"]])
 @pytest.mark.parametrize("host", ["dataverse", "figshare", "zenodo", "mendeley"])
-def test_a_digest_that_is_none_is_no_reason_to_trust(covcat, world, shelf, host, digest) -> None:
+def test_a_digest_that_is_none_is_no_reason_to_trust(refused, world, host, digest) -> None:
     if host in ("zenodo", "mendeley"):
         digest = str(digest).replace("a" * 64, "a" * 65)
     checksum = {"type": "MD5", "value": digest}
@@ -173,10 +169,7 @@ def test_a_digest_that_is_none_is_no_reason_to_trust(covcat, world, shelf, host,
     row = {"id": uuid(1), "filename": "a.png", "content_details": {"sha256_hash": digest}}
     world.web.answer(FILES, as_json([row]))
     lines = {"dataverse": DATAVERSE, "figshare": FIGSHARE, "zenodo": ZENODO, "mendeley": MENDELEY}
-    entry(shelf, lines[host])
-    ran = covcat("fetch", "set", "--retries", "0", mirror=world.url)
-    assert ran.code == 5
-    assert "of `a.png` is none: expected" in ran.err
+    refused(lines[host], 5, "of `a.png` is none: expected")
 
 
 def test_a_digest_of_an_unknown_kind_is_as_good_as_none(covcat, world, shelf) -> None:
@@ -195,16 +188,13 @@ def folder(sha: str, path: str = "d") -> dict[str, object]:
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_tree_within_itself_is_not_walked_for_ever(covcat, world, shelf, count: int) -> None:
+def test_a_tree_within_itself_is_not_walked_for_ever(refused, world, count: int) -> None:
     rows = [folder(COMMIT, f"d{n}") for n in range(count)]
     world.web.answer(TREE, as_json({"tree": rows, "truncated": True}))
-    entry(shelf, GITHUB)
-    ran = covcat("fetch", "set", "--by-file", "--retries", "0", mirror=world.url)
-    assert ran.code == 4
-    assert "of some/set within itself" in ran.err
+    refused(GITHUB, 4, "of some/set within itself", "--by-file")
 
 
-def test_a_tree_without_end_is_not_walked_for_ever(covcat, world, shelf) -> None:
+def test_a_tree_without_end_is_not_walked_for_ever(refused, world) -> None:
     def answer(request):
         depth = int(request.parts[-1][:8], 16) + 1
         return as_json({"tree": [folder(f"{depth:08x}" + "0" * 32)], "truncated": True})
@@ -213,43 +203,31 @@ def test_a_tree_without_end_is_not_walked_for_ever(covcat, world, shelf) -> None
     for depth in range(70):
         sha = f"{depth:08x}" + "0" * 32
         world.web.answer(f"https://api.github.com/repos/some/set/git/trees/{sha}", answer)
-    entry(shelf, GITHUB)
-    ran = covcat("fetch", "set", "--by-file", "--retries", "0", mirror=world.url)
-    assert ran.code == 4
-    assert "without end" in ran.err
+    refused(GITHUB, 4, "without end", "--by-file")
     assert len(world.requests) < 70
 
 
 # ---- bodies ------------------------------------------------------------------------------------
 
 
-def test_an_api_that_drips_is_given_up(covcat, world, shelf) -> None:
+def test_an_api_that_drips_is_given_up(refused, world) -> None:
     world.zenodo.add("11", {"a.png": DATA})
     world.faults.drip("zenodo.org", "/api/records/11", piece=1, pause=0.1, times=FOR_EVER)
-    entry(shelf, ZENODO)
-    ran = covcat("fetch", "set", "--retries", "0", "--slow", "1000/1", mirror=world.url)
-    assert ran.code == 4
-    assert "stalled" in ran.err
+    refused(ZENODO, 4, "stalled", "--slow", "1000/1")
 
 
-def test_a_refusal_that_drips_is_heard_for_a_while(covcat, world, shelf, monkeypatch) -> None:
+def test_a_refusal_that_drips_is_heard_for_a_while(refused, world, monkeypatch) -> None:
     monkeypatch.setattr(http, "_SAYING", 0.3)
     reply = Reply(404, [], b"x" * 4000, piece=1, pause=0.1)
     world.web.answer(f"{RECORD}/files/a.png/content", reply)
-    entry(shelf, f"{ZENODO}, sha256: {'a' * 64}")
-    ran = covcat("fetch", "set", "--retries", "0", mirror=world.url)
-    assert ran.code == 4
-    assert "is gone (HTTP 404)" in ran.err
+    refused(f"{ZENODO}, sha256: {'a' * 64}", 4, "is gone (HTTP 404)")
 
 
-def test_an_api_that_tells_too_much_is_not_heard_out(covcat, world, shelf, monkeypatch) -> None:
+def test_an_api_that_tells_too_much_is_not_heard_out(refused, world, monkeypatch) -> None:
     assert api._MOST == 32 << 20
     monkeypatch.setattr(api, "_MOST", 1000)
     world.web.answer(RECORD, as_json({"files": [], "more": "x" * 2000}))
-    entry(shelf, ZENODO)
-    ran = covcat("fetch", "set", "--retries", "0", mirror=world.url)
-    assert ran.code == 4
-    assert "goes on beyond 1,000 bytes" in ran.err
+    refused(ZENODO, 4, "goes on beyond 1,000 bytes")
 
 
 # ---- Git LFS -----------------------------------------------------------------------------------
@@ -313,18 +291,13 @@ def test_a_header_of_git_lfs_that_cannot_be_sent_is_refused(covcat, direct, shel
     assert "very-secret" not in ran.err + ran.out
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "Host",
-        "Range",
-        "If-Range",
-        "Accept-Encoding",
-        "Content-Length",
-        "Transfer-Encoding",
-        "Connection",
-    ],
+OURS = (
+    *("Host", "Range", "If-Range", "Accept-Encoding"),
+    *("Content-Length", "Transfer-Encoding", "Connection"),
 )
+
+
+@pytest.mark.parametrize("name", OURS)
 def test_headers_that_are_covcats_own_are_not_taken_from_git_lfs(
     covcat, direct, shelf, name: str
 ) -> None:

@@ -61,11 +61,19 @@ def assert_secret(ran, world: World) -> None:
 
 
 @pytest.fixture
-def kaggle_json(monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = Path.cwd() / "home" / ".kaggle"
-    folder.mkdir(parents=True)
-    (folder / "kaggle.json").write_text(json.dumps({"username": "someone", "key": "kaggle-key"}))
-    monkeypatch.setenv("HOME", str(folder.parent))
+def kaggle(direct: World, shelf) -> World:
+    """Kaggle, with a set that the entry names."""
+    direct.kaggle.add("some/set", {"a.png": PNG}, version="2")
+    shelf.add("set", KAGGLE)
+    return direct
+
+
+@pytest.fixture
+def consent(direct: World, shelf) -> World:
+    """The same set, for which a person must have agreed to something."""
+    direct.kaggle.add("some/set", {"a.png": PNG}, version="2", needs_consent=True)
+    shelf.add("set", KAGGLE)
+    return direct
 
 
 def test_a_dataverse_key_opens_what_is_restricted_and_stays_with_dataverse(
@@ -110,30 +118,28 @@ def test_a_key_of_one_dataverse_is_not_sent_to_another(
 
 @pytest.mark.parametrize("way", ["token", "variables", "file"])
 def test_kaggle_is_asked_without_a_login_first_then_with_the_users_own(
-    covcat, direct, shelf, monkeypatch, request, way: str
+    covcat, consent, monkeypatch, way: str
 ) -> None:
-    direct.kaggle.add("some/set", {"x/a.png": PNG}, version="2", needs_consent=True)
-    shelf.add("set", KAGGLE)
     if way == "token":
         monkeypatch.setenv("KAGGLE_API_TOKEN", "kaggle-token")
     elif way == "variables":
         monkeypatch.setenv("KAGGLE_USERNAME", "someone")
         monkeypatch.setenv("KAGGLE_KEY", "kaggle-key")
     else:
-        request.getfixturevalue("kaggle_json")
+        login = Path(".kaggle/kaggle.json")
+        login.parent.mkdir()
+        login.write_text(json.dumps({"username": "someone", "key": "kaggle-key"}))
     ran = covcat("fetch", "set", mirror=None)
     assert ran.code == 0, ran.err
-    sent = ["authorization" in one.headers for one in direct.asked("www.kaggle.com")]
+    sent = ["authorization" in one.headers for one in consent.asked("www.kaggle.com")]
     assert sent == [False, True]
-    assert told(direct, "authorization") == {"www.kaggle.com"}
+    assert told(consent, "authorization") == {"www.kaggle.com"}
     if way == "file":
-        (Path("home") / ".kaggle" / "kaggle.json").unlink()
-    assert_secret(ran, direct)
+        login.unlink()
+    assert_secret(ran, consent)
 
 
-def test_a_wrong_login_says_what_the_host_says(covcat, direct, shelf, monkeypatch) -> None:
-    direct.kaggle.add("some/set", {"a.png": PNG}, version="2", needs_consent=True)
-    shelf.add("set", KAGGLE)
+def test_a_wrong_login_says_what_the_host_says(covcat, consent, monkeypatch) -> None:
     monkeypatch.setenv("KAGGLE_API_TOKEN", "wrong")
     ran = covcat("fetch", "set", mirror=None)
     assert ran.code == 7
@@ -160,14 +166,12 @@ def test_a_mirror_never_gets_a_login(covcat, world, shelf, monkeypatch) -> None:
     assert not told(world, "authorization")
 
 
-def test_a_signed_address_is_shown_nowhere_even_if_it_fails(covcat, direct, shelf) -> None:
-    direct.kaggle.add("some/set", {"a.png": PNG}, version="2")
-    direct.faults.answer("storage.googleapis.com", "/", 500, times=FOR_EVER)
-    shelf.add("set", KAGGLE)
+def test_a_signed_address_is_shown_nowhere_even_if_it_fails(covcat, kaggle) -> None:
+    kaggle.faults.answer("storage.googleapis.com", "/", 500, times=FOR_EVER)
     ran = covcat("fetch", "set", "--retries", "1", mirror=None)
     assert ran.code == 4
     assert "bundle/archive.zip` answered HTTP 500\n" in ran.err
-    assert_secret(ran, direct)
+    assert_secret(ran, kaggle)
 
 
 def test_a_token_lifts_githubs_limit(covcat, direct, shelf, monkeypatch) -> None:
@@ -185,16 +189,10 @@ def test_a_token_lifts_githubs_limit(covcat, direct, shelf, monkeypatch) -> None
     assert_secret(ran, direct)
 
 
-# ---- what is no token, and what a host shows of one --------------------------------------------
-
 LONG = "long-secret-" + "x" * 400
 
 
-def test_a_token_that_is_too_long_for_a_file_name_is_a_token(
-    covcat, direct, shelf, monkeypatch
-) -> None:
-    direct.kaggle.add("some/set", {"a.png": PNG}, version="2")
-    shelf.add("set", KAGGLE)
+def test_a_token_that_is_too_long_for_a_file_name_is_a_token(covcat, kaggle, monkeypatch) -> None:
     monkeypatch.setenv("KAGGLE_API_TOKEN", LONG)
     ran = covcat("fetch", "set", mirror=None)
     assert ran.code == 0, ran.err
@@ -203,11 +201,9 @@ def test_a_token_that_is_too_long_for_a_file_name_is_a_token(
 
 @pytest.mark.parametrize("place", ["variable", "file", "named file"])
 def test_json_is_no_token_and_is_neither_sent_nor_shown(
-    covcat, direct, shelf, monkeypatch, place: str
+    covcat, consent, monkeypatch, place: str
 ) -> None:
     text = '{\n "username": "someone",\n "key": "kaggle-key"\n}\n'
-    direct.kaggle.add("some/set", {"a.png": PNG}, version="2", needs_consent=True)
-    shelf.add("set", KAGGLE)
     Path(".kaggle").mkdir()
     if place == "variable":
         monkeypatch.setenv("KAGGLE_API_TOKEN", text)
@@ -218,7 +214,7 @@ def test_json_is_no_token_and_is_neither_sent_nor_shown(
         monkeypatch.setenv("KAGGLE_API_TOKEN", str(Path("elsewhere.json").absolute()))
     ran = covcat("fetch", "set", mirror=None)
     assert ran.code == 7
-    assert not told(direct, "authorization")
+    assert not told(consent, "authorization")
     assert "kaggle-key" not in ran.err + ran.out
 
 
@@ -232,14 +228,12 @@ def test_json_is_no_token_and_is_neither_sent_nor_shown(
         "5",
     ],
 )
-def test_a_kaggle_json_that_is_no_login_is_none(covcat, direct, shelf, text: str) -> None:
-    direct.kaggle.add("some/set", {"a.png": PNG}, version="2", needs_consent=True)
-    shelf.add("set", KAGGLE)
+def test_a_kaggle_json_that_is_no_login_is_none(covcat, consent, text: str) -> None:
     Path(".kaggle").mkdir()
     Path(".kaggle/kaggle.json").write_text(text)
     ran = covcat("fetch", "set", mirror=None)
     assert ran.code == 7
-    assert not told(direct, "authorization")
+    assert not told(consent, "authorization")
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -62,40 +62,30 @@ def refusal(
 ) -> CovcatError:
     """Return the error that an answer other than the file means; `secrets` are not shown."""
     text = said(body, secrets)
-    if _is_challenge(status, headers):
-        return _closed(url, "a challenge for browsers is set", status, text)
-    if status in (400, 403) and _EXPIRED.search(text) and body.lstrip().startswith(b"<"):
-        return TransientError(f"`{url}` has expired (HTTP {status})", cause=text, hint=_LATER)
-    if status == 400 and _GUESTBOOK.search(text):
-        return _closed(url, "its guestbook must be filled in", status, text)
+    cause, kind = text or None, ActionNeededError
     is_limit = status == 403 and (
         headers.get("x-ratelimit-remaining") == "0" or bool(_LIMIT.search(text))
     )
-    if is_limit or status in (408, 425, 429) or (status >= 500 and status not in _FINAL):
-        error = TransientError(f"`{url}` answered HTTP {status}", cause=text or None, hint=_LATER)
+    if _is_challenge(status, headers):
+        why = "a challenge for browsers is set"
+    elif status in (400, 403) and _EXPIRED.search(text) and body.lstrip().startswith(b"<"):
+        return TransientError(f"`{url}` has expired (HTTP {status})", cause=text, hint=_LATER)
+    elif status == 400 and _GUESTBOOK.search(text):
+        why = "its guestbook must be filled in"
+    elif is_limit or status in (408, 425, 429) or (status >= 500 and status not in _FINAL):
+        error = TransientError(f"`{url}` answered HTTP {status}", cause=cause, hint=_LATER)
         if is_limit or status in (429, 503):
             error.after = wait_asked(headers)
         return error
-    if status in _CLOSED:
-        kind = ActionNeededError if status == 407 else RefusedError
-        return _closed(url, _CLOSED[status], status, text, kind)
-    if status in (404, 410):
-        return GoneError(
-            f"`{url}` is gone (HTTP {status})",
-            cause=text or None,
-            hint="`covcat show` names the resource's own page",
-        )
-    return NetworkError(f"`{url}` answered HTTP {status}, which is not a file", cause=text or None)
-
-
-def _closed(
-    url: str, why: str, status: int, text: str, kind: type[CovcatError] = ActionNeededError
-) -> CovcatError:
-    return kind(
-        f"`{url}` wants a person: {why} (HTTP {status})",
-        cause=text or None,
-        hint=_OPEN.format(url),
-    )
+    elif status in _CLOSED:
+        why, kind = _CLOSED[status], ActionNeededError if status == 407 else RefusedError
+    elif status in (404, 410):
+        hint = "`covcat show` names the resource's own page"
+        return GoneError(f"`{url}` is gone (HTTP {status})", cause=cause, hint=hint)
+    else:
+        return NetworkError(f"`{url}` answered HTTP {status}, which is not a file", cause=cause)
+    message = f"`{url}` wants a person: {why} (HTTP {status})"
+    return kind(message, cause=cause, hint=_OPEN.format(url))
 
 
 def _is_challenge(status: int, headers: Mapping[str, str]) -> bool:
@@ -123,11 +113,10 @@ def said(body: bytes, secrets: Collection[str] = ()) -> str:
     if text.startswith("{"):
         with suppress(ValueError, RecursionError):
             tree = json.loads(text)
-            for key in ("message", "error", "errorMessage"):
-                value = tree.get(key)
-                value = value.get("message") if isinstance(value, dict) else value
-                if isinstance(value, str) and value:
-                    return _without(value, secrets)[:_MOST]
+            for value in map(tree.get, ("message", "error", "errorMessage")):
+                found = value.get("message") if isinstance(value, dict) else value
+                if isinstance(found, str) and found:
+                    return _without(found, secrets)[:_MOST]
         return ""
     if text.startswith("<"):
         found = [unescape(one or two).strip() for one, two in _TAGS.findall(text)]
@@ -175,31 +164,25 @@ MAGIC = {
 
 def not_the_file(head: bytes, unpack: str, content_type: str, url: str) -> CovcatError | None:
     """Return what is wrong with an answer that starts with `head`; None if it may be the file."""
-    expected = MAGIC.get(unpack, ())
+    expected, name = MAGIC.get(unpack, ()), urlsplit(url).path.rpartition("/")[2]
     if expected and head.startswith(expected):
         return None
     text = head.lstrip()
     while text.startswith(b"<!--") and (end := text.find(b"-->")) >= 0:
         text = text[end + 3 :].lstrip()  # a pattern for comments would backtrack for ever
     if _PAGE.match(text) and (unpack != "none" or "html" in content_type):
-        return _page_error(head, url)
+        found = _TITLE.search(head)
+        title = unescape(found[1].decode("utf-8", "replace")).strip() if found else ""
+        message = f"`{url}` answered with a web page in place of the file"
+        cause = f"its title is `{title}`" if title else None
+        if _GATE.search(title or head.decode("utf-8", "replace")):
+            return ActionNeededError(message, cause=cause, hint=_OPEN.format(url))
+        return NetworkError(message, cause=cause, hint=_LATER)
     if unpack != "none" and head.lstrip()[:1] in (b"{", b"[") and not _CONTROL.search(head):
-        return NetworkError(
-            f"`{url}` answered with JSON in place of the file",
-            cause=head[:200].decode("utf-8", "replace"),
-        )
-    if expected and volume(urlsplit(url).path):
-        return split(urlsplit(url).path.rpartition("/")[2])
+        said_so = head[:200].decode("utf-8", "replace")
+        return NetworkError(f"`{url}` answered with JSON in place of the file", cause=said_so)
+    if expected and volume(name):
+        return split(name)
     if expected:
         return IntegrityError(f"`{url}` is not a {unpack} file: it starts with {head[:8]!r}")
     return None
-
-
-def _page_error(head: bytes, url: str) -> CovcatError:
-    found = _TITLE.search(head)
-    title = unescape(found[1].decode("utf-8", "replace")).strip() if found else ""
-    message = f"`{url}` answered with a web page in place of the file"
-    cause = f"its title is `{title}`" if title else None
-    if _GATE.search(title or head.decode("utf-8", "replace")):
-        return ActionNeededError(message, cause=cause, hint=_OPEN.format(url))
-    return NetworkError(message, cause=cause, hint=_LATER)

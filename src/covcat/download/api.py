@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from covcat.download.answers import HEAD, not_the_file
@@ -20,7 +19,6 @@ class Api:
     """Asks for one run; the same question is asked once."""
 
     def __init__(self, web: Web, network: Network, progress: Progress) -> None:
-        """`progress` hears of what is asked again."""
         self._web, self._network, self._progress = web, network, progress
         self._known: dict[tuple[str, bytes | None], Any] = {}
 
@@ -33,39 +31,32 @@ class Api:
         body: bytes | None = None,
         once: bool = True,
     ) -> Any:
-        """Return what `url` answers; with `once` an answer of this run is remembered.
+        """Return what `url` answers; with `once` an answer of this run is remembered."""
+        headers = {"Accept": "application/json", **headers}
 
-        Raises:
-            NetworkError: no answer, or one that is not JSON.
-            ActionNeededError: the host wants a person.
-        """
+        def ask() -> Any:
+            data = bytearray()
+            detector = StallDetector(self._network.slowest, self._network.limit_rate)
+            with self._web.get(url, headers, login=login, body=body) as answer:
+                for chunk in detector.listen(answer.chunks, url):
+                    data += chunk
+                    if len(data) > _MOST:
+                        raise NetworkError(f"`{url}` goes on beyond {_MOST:,} bytes")
+                kind = answer.headers.get("content-type", "text/html")
+                if wrong := not_the_file(bytes(data[:HEAD]), "none", kind, answer.shown):
+                    raise wrong
+            try:
+                return json.loads(data)
+            except (ValueError, RecursionError) as error:
+                raise NetworkError(
+                    f"`{url}` answered with something else than JSON",
+                    cause=str(error),
+                    hint="try again later",
+                ) from error
+
         if once and (url, body) in self._known:
             return self._known[url, body]
-        headers = {"Accept": "application/json", **headers}
-        asking = partial(self._ask, url, headers, login, body)
-        found = retry(asking, self._web, self._network, self._progress)
+        found = retry(ask, self._web, self._network, self._progress)
         if once:
             self._known[url, body] = found
         return found
-
-    def _ask(
-        self, url: str, headers: Mapping[str, str], login: Login | None, body: bytes | None
-    ) -> Any:
-        data = bytearray()
-        detector = StallDetector(self._network.slowest, self._network.limit_rate)
-        with self._web.get(url, headers, login=login, body=body) as answer:
-            for chunk in detector.listen(answer.chunks, url):
-                data += chunk
-                if len(data) > _MOST:
-                    raise NetworkError(f"`{url}` goes on beyond {_MOST:,} bytes")
-            kind = answer.headers.get("content-type", "text/html")
-            if wrong := not_the_file(bytes(data[:HEAD]), "none", kind, answer.shown):
-                raise wrong
-        try:
-            return json.loads(data)
-        except (ValueError, RecursionError) as error:
-            raise NetworkError(
-                f"`{url}` answered with something else than JSON",
-                cause=str(error),
-                hint="try again later",
-            ) from error

@@ -6,12 +6,12 @@ One try after the other may bring more of it; `covcat.download.retry` decides ho
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from covcat.digests import Digest, Digests, Hash
+from covcat.download import ranges
 from covcat.download.answers import HEAD, not_the_file
+from covcat.download.http import Answer, Web
 from covcat.download.pace import ConnectionLimit, RateLimit, StallDetector
 from covcat.download.parts import Parts, Record, copy_kept
 from covcat.download.remote import Location, Network, Target
@@ -37,10 +37,6 @@ from covcat.errors import (
 from covcat.files import disk_errors
 from covcat.progress import Progress
 
-if TYPE_CHECKING:
-    from covcat.download.http import Answer, Web
-
-_READ = 1 << 20
 _SPLIT_AFTER = 0.5  # seconds in which one connection shows how fast it is
 _FAST = 64 << 20  # bytes a second: a connection that brings more is not what is slow
 _WORTH = 8 << 20  # bytes still to come that are worth more connections
@@ -50,7 +46,7 @@ _WORTH = 8 << 20  # bytes still to come that are worth more connections
 class Transfers:
     """What all transfers of one run share."""
 
-    web: "Web"
+    web: Web
     network: Network
     limit: RateLimit
     slots: ConnectionLimit
@@ -64,7 +60,6 @@ class Attempt:
     def __init__(
         self, target: Target, transfers: Transfers, locate: Callable[[], Location]
     ) -> None:
-        """Ask where the file is, and make an empty part."""
         self.target, self.transfers, self._locate = target, transfers, locate
         self.location = locate()
         self.url = self.final_url = ""  # that the bytes came from, before and after redirects
@@ -93,23 +88,16 @@ class Attempt:
         self.part.drop()
         self._begin()
 
-    # ---- what is here ----
-
     @property
     def offset(self) -> int:
         """Return how many bytes are here."""
         return self.part.written
 
-    @property
-    def can_go_on(self) -> bool:
-        """True if another answer's bytes may follow those that are here."""
+    def kept(self) -> int:
+        """Return how many bytes are here that another answer's may follow."""
         is_known = self.target.is_pinned or self.validator.if_range is not None
         is_barred = self.wants_one_answer or self._is_whole_only
-        return is_known and self.offset > 0 and not is_barred
-
-    def kept(self) -> int:
-        """Return how many bytes the next try goes on after."""
-        return self.offset if self.can_go_on else 0
+        return self.offset if is_known and not is_barred else 0
 
     def find_kept(self) -> None:
         """Take over what an earlier run left, where its record vouches for it."""
@@ -119,7 +107,7 @@ class Attempt:
                 continue
             is_long = copy_kept(path, record, self.part, self._digest)
             self.digests.settle()
-            if not is_long or self.digests.hexdigest("sha256") != record.sha256:
+            if not is_long or self.digests.sha256 != record.sha256:
                 self.restart()
                 continue
             self.url = self.final_url = record.url
@@ -141,8 +129,6 @@ class Attempt:
             return False
         is_same = record.url == self.location.url and record.mirror == self.transfers.network.mirror
         return self.target.is_pinned or (is_same and bool(record.etag or record.last_modified))
-
-    # ---- one try ----
 
     def locate(self) -> None:
         """Ask again where the file is: signed addresses expire."""
@@ -167,13 +153,18 @@ class Attempt:
 
     def _bring(self) -> None:
         is_elsewhere = self.url != self.location.url and not self.target.is_pinned
-        if self.offset and (is_elsewhere or not self.can_go_on):
+        if self.offset and (is_elsewhere or not self.kept()):
             self.restart()
         if self.offset and self.offset == self.total:
             return
-        host = urlsplit(self.location.url).netloc
-        if self.location.path is not None:
-            self._read_local(self.location.path, host)
+        host, path = urlsplit(self.location.url).netloc, self.location.path
+        if path is not None:  # it comes with covcat, and is small
+            with disk_errors(f"read `{path.name}`"):
+                data = path.read_bytes()
+            headers = {"content-length": str(len(data))}
+            answer = Answer(self.location.url, None, 200, headers, iter([data]))
+            self._accept(answer, is_range=False)
+            self._read(answer, host)
             return
         with self.transfers.slots.hold(host, self.transfers.web.wait):
             helpers = self._ask(host)
@@ -199,26 +190,14 @@ class Attempt:
         if self.offset and self.validator.if_range is not None:
             headers["If-Range"] = self.validator.if_range
         where = self.location
-        asked = where.signed or where.url
-        with self.transfers.web.get(asked, headers, login=where.login) as answer:
+        with self.transfers.web.get(
+            where.signed or where.url, headers, login=where.login
+        ) as answer:
             self._has_answered = True
             is_to_read = self._accept(answer, is_range=bool(headers))
             return self._read(answer, host) if is_to_read else 0
 
-    def _read_local(self, path: Path, host: str) -> None:
-        """Read a file that is on this machine as if it came from a host."""
-        from covcat.download.http import Answer
-
-        with disk_errors(f"read `{path.name}`"):
-            stream, size = path.open("rb"), path.stat().st_size
-        with stream:
-            chunks = iter(lambda: stream.read(_READ), b"")
-            headers = {"content-length": str(size)}
-            answer = Answer(self.location.url, None, 200, headers, chunks)
-            self._accept(answer, is_range=False)
-            self._read(answer, host)
-
-    def _accept(self, answer: "Answer", *, is_range: bool) -> bool:
+    def _accept(self, answer: Answer, *, is_range: bool) -> bool:
         """Take what an answer says of the file; return False if there is nothing to read."""
         if self.target.remote.has_claim:
             self.claims = claimed_md5(answer.headers)
@@ -247,13 +226,13 @@ class Attempt:
             self.transfers.progress.set_total(self._task, self.total)
         return True
 
-    def _read(self, answer: "Answer", host: str) -> int:
+    def _read(self, answer: Answer, host: str) -> int:
         """Take the body; where it is left as too slow, return how many connections may help."""
-        transfers, url = self.transfers, self.location.url
+        transfers = self.transfers
         self.has_end = answer.is_chunked or answer.length is not None
         detector = StallDetector(transfers.network.slowest, transfers.network.limit_rate)
         since, before = time.monotonic(), self.offset
-        chunks = detector.listen(answer.chunks, url)
+        chunks = detector.listen(answer.chunks, self.location.url)
         for data in chunks if self.offset else self._check_head(answer, chunks):
             self.target.check_size(self.offset + len(data), self.url)
             self.part.write(data)
@@ -268,11 +247,11 @@ class Attempt:
                 since, before = time.monotonic(), self.offset
         if answer.is_chunked and self.total is not None and self.offset < self.total:
             raise IntegrityError(  # the server said that this is all of it
-                f"`{url}`: expected {self.total} bytes, got {self.offset}"
+                f"`{self.location.url}`: expected {self.total} bytes, got {self.offset}"
             )
         return 0
 
-    def _check_head(self, answer: "Answer", chunks: Iterator[bytes]) -> Iterator[bytes]:
+    def _check_head(self, answer: Answer, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """Pass the body on; the first bytes of a file are looked at before."""
         head = b""
         for data in chunks:
@@ -298,9 +277,7 @@ class Attempt:
         if self.offset - self._recorded >= self.transfers.network.checkpoint:
             self._record()
 
-    # ---- several connections ----
-
-    def _is_slow(self, answer: "Answer", rate: float) -> bool:
+    def _is_slow(self, answer: Answer, rate: float) -> bool:
         """Say whether more connections may help, and the server can give them."""
         return (
             not self._is_split
@@ -315,8 +292,7 @@ class Attempt:
 
     def _bring_in_ranges(self, host: str, helpers: int) -> bool:
         """Bring the rest over more connections; return False if it has to be done as before."""
-        from covcat.download import ranges
-
+        progress = self.transfers.progress
         self._is_split = True  # whatever comes of it, not again
         crew = ranges.Crew(
             web=self.transfers.web,
@@ -324,7 +300,7 @@ class Attempt:
             etag=self.validator.etag or "",
             total=self.total or 0,
             part=self.part,
-            heard=lambda size: self.transfers.progress.advance(self._task, size),
+            heard=lambda size: progress.advance(self._task, size),
         )
         self.is_joined = True
         try:
@@ -335,17 +311,15 @@ class Attempt:
         except (StoppedError, DiskError):
             raise
         except CovcatError as error:
-            self.transfers.progress.note(f"{error.message}; going on with one connection")
+            progress.note(f"{error.message}; going on with one connection")
             return False
         finally:
             self.transfers.slots.give_back(host, helpers)
         return True
 
-    # ---- the end ----
-
     def _record(self) -> None:
         """Note how far the part is, so that a later run can go on; nothing if it could not."""
-        if not self.can_go_on:
+        if not self.kept():
             return
         self._recorded = self.offset
         record = Record(
@@ -363,14 +337,15 @@ class Attempt:
     def leave(self, *, keep: bool) -> None:
         """Stop working on it; keep what is here for a later run, if it can be of use."""
         self.transfers.progress.finish(self._task)
+        is_kept = keep and self.kept() > 0
         try:
-            if keep and self.can_go_on:
+            if is_kept:
                 self._record()
                 self.digests.settle()
                 self.part.close()
-                return
         except CovcatError:  # the disk is full: the record of the last checkpoint stays
-            if self.part.record_path.exists():
-                self.part.close()
-                return
-        self.part.drop()
+            is_kept = self.part.record_path.exists()
+        if is_kept:
+            self.part.close()
+        else:
+            self.part.drop()

@@ -22,14 +22,8 @@ def fetch(
 ) -> Download:
     """Bring a file to `place` and check every digest that is pinned for it.
 
-    `addresses` are asked where the file is now before each try: signed ones expire.
-
-    Raises:
-        NetworkError: it did not come, after every try.
-        IntegrityError: it came, and is not what is pinned.
-        ActionNeededError: a login, consent or challenge page came in its place.
-        DiskError: the disk refused.
-        SeveralError: there are several addresses, and each failed.
+    `addresses` are asked where the file is now before each try: signed ones expire. What is
+    raised is what the one address failed with, or a SeveralError; a DiskError at once.
     """
     failures: list[CovcatError] = []
     for locate in addresses:
@@ -70,7 +64,7 @@ def _fetch_from(locate: Locate, target: Target, transfers: Transfers, place: Pat
             _bring(attempt)
             verified_by = _verify(attempt)
         attempt.part.finish(place)
-        location, digests = attempt.location, attempt.digests
+        location = attempt.location
         return Download(
             path=place,
             name=location.name,
@@ -78,8 +72,8 @@ def _fetch_from(locate: Locate, target: Target, transfers: Transfers, place: Pat
             final_url=without_secrets(attempt.final_url),
             mirror=transfers.network.mirror if location.path is None else None,
             bytes=attempt.offset,
-            sha256=digests.hexdigest("sha256") or "",
-            md5=digests.hexdigest("md5"),
+            sha256=attempt.digests.sha256,
+            md5=attempt.digests.hexdigest("md5"),
             verified_by=verified_by,
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )

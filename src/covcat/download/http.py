@@ -83,14 +83,11 @@ class Web:
         via: httpx.BaseTransport | None = None,
         turn: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Make the client when it is first used: loading certificates takes time.
-
-        `turn` hears the host of each request, redirects' too, and may wait before it is sent.
-        """
+        """`turn` hears the host of each request, redirects' too, and may wait before it is sent."""
         self._network, self._turn = network, turn
         self._transport = via or (transport() if transport else None)
         self._proxies = None if self._transport else Proxies()
-        self._clients: dict[Proxy | None, httpx.Client] = {}
+        self._clients: dict[Proxy | None, httpx.Client] = {}  # made late: certificates take time
         self._lock = threading.Lock()
         self._named: set[str] = set()  # hosts that a person named: these may be private ones
         self._sockets: WeakSet[socket.socket] = WeakSet()
@@ -128,10 +125,7 @@ class Web:
         A `login` is sent to its own https host only, never to a mirror, and unless it is
         `at_once` only after that host refused without it. A `body` is posted.
 
-        Raises:
-            TransientError: no or a broken answer, an expired address, or 408, 425, 429, most 5xx.
-            NetworkError: offline, an answer that cannot be a file, too many redirects.
-            ActionNeededError: 401, 403, 451: a person must log in, ask or agree.
+        What other answers raise: `covcat.download.answers.refusal`.
         """
         asked, mirror = self._asked(url), self._network.mirror
         current, is_known = url, login is not None and login.at_once
@@ -165,11 +159,9 @@ class Web:
 
     def _secret(self, url: str, login: Login | None) -> Mapping[str, str]:
         """Return what may be sent to `url` of a login: nothing, unless it is of that very host."""
-        if login is None or self._network.mirror is not None:
-            return {}
         parts = urlsplit(url)
-        is_its = parts.scheme == "https" and parts.netloc.lower() == login.host
-        return login.headers if is_its else {}
+        is_its = login is not None and (parts.scheme, parts.netloc.lower()) == ("https", login.host)
+        return login.headers if login and is_its and self._network.mirror is None else {}
 
     def _judge(
         self, response: httpx.Response, url: str, login: Login | None, *, is_range: bool
@@ -198,13 +190,10 @@ class Web:
         with self._lock:
             client = self._clients.get(way.proxy) or self._made(way.proxy)
             self._clients[way.proxy] = client
+        method, more = "GET" if body is None else "POST", {"trace": way}
         try:
             request = client.build_request(
-                "GET" if body is None else "POST",
-                url,
-                headers=dict(headers),
-                content=body,
-                extensions={"trace": way},
+                method, url, headers=dict(headers), content=body, extensions=more
             )
         except UnicodeError:  # it quotes what cannot be sent, which may be a secret
             raise NetworkError(f"a header for `{_host(url)}` is not plain ASCII") from None
@@ -262,9 +251,9 @@ class Web:
     def _body(self, response: httpx.Response, url: str, way: Watch) -> Iterator[bytes]:
         coding = response.headers.get("content-encoding", "identity")
         if coding.lower() != "identity":
+            shown = without_secrets(url)
             raise NetworkError(
-                f"`{without_secrets(url)}` came encoded as `{coding}`, though identity was asked "
-                "for"
+                f"`{shown}` came encoded as `{coding}`, though identity was asked for"
             )
         with self._errors(url, way):
             for data in _raw(response, self._network.timeout):
@@ -288,11 +277,11 @@ class Web:
 
     @contextmanager
     def _errors(self, url: str, way: Watch) -> Iterator[None]:
-        """Turn httpx's errors into covcat's."""
         try:
             yield
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise _no_address(url, error) from error
+            text = f"`{without_secrets(url)}` is not a web address"
+            raise NetworkError(text, cause=str(error)) from error
         except (httpx.HTTPError, httpcore.TimeoutException, httpcore.NetworkError) as error:
             if self.stop.is_set():
                 raise StoppedError("stopped") from error
@@ -300,17 +289,11 @@ class Web:
             raise _failed(url, error, way) from (None if is_quoting else error)
 
 
-def _no_address(url: str, error: Exception) -> NetworkError:
-    return NetworkError(f"`{without_secrets(url)}` is not a web address", cause=str(error))
-
-
 def _failed(url: str, error: Exception, way: Watch) -> CovcatError:
     cause = _QUOTED.split(str(error))[0] or type(error).__name__
-    host = urlsplit(url).netloc
+    host, shown = urlsplit(url).netloc, without_secrets(url)
     if "location header" in cause:  # httpx looks at it even where it is not to follow
-        return NetworkError(
-            f"`{without_secrets(url)}` redirects to what is not a web address", cause=cause
-        )
+        return NetworkError(f"`{shown}` redirects to what is not a web address", cause=cause)
     if isinstance(error, httpx.LocalProtocolError):
         return NetworkError(f"what would be sent to `{host}` is not HTTP", cause=cause)
     is_connected = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
@@ -359,13 +342,13 @@ def _raw(response: httpx.Response, timeout: float) -> Iterator[bytes]:
 
 def _host(url: str) -> str:
     """Return a host's name as the client asks for it."""
+    cause = None
     try:
         parts = urlsplit(url)
-        is_web = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
         plain = parts.hostname if url.isascii() else None  # 40 times as fast
         host = plain or httpx.URL(url).raw_host.decode("ascii", "replace").lower()
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return host
     except (ValueError, httpx.InvalidURL) as error:  # also of what is no Unicode
-        raise _no_address(url, error) from error
-    if not is_web:
-        raise NetworkError(f"`{without_secrets(url)}` is not a web address")
-    return host
+        cause = str(error)
+    raise NetworkError(f"`{without_secrets(url)}` is not a web address", cause=cause)

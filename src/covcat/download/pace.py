@@ -3,7 +3,6 @@
 import random
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -21,8 +20,7 @@ class RateLimit:
     """Bytes a second, of all connections together."""
 
     def __init__(self, rate: float | None) -> None:
-        """`rate` of None is no limit."""
-        self._rate = rate
+        self._rate = rate  # None is no limit
         self._lock = threading.Lock()
         self._free_at = 0.0
 
@@ -42,7 +40,6 @@ class StallDetector:
     """Finds that a transfer has stalled: a read timeout never hears a byte every few seconds."""
 
     def __init__(self, slowest: tuple[int, float], limit: float | None) -> None:
-        """`slowest` are bytes and seconds; `limit` is what the user allows."""
         size, self._seconds = slowest
         self._size = size if limit is None else min(size, limit * self._seconds / _SHARE)
         self._since, self._heard = time.monotonic(), 0
@@ -66,32 +63,26 @@ class ConnectionLimit:
     """How many connections each host gets."""
 
     def __init__(self, count: int) -> None:
-        """`count` is for each host."""
-        self.count = count
+        self.count = count  # for each host
         self._lock = threading.Lock()
-        self._free: dict[str, threading.Semaphore] = defaultdict(
-            lambda: threading.Semaphore(self.count)
-        )
+        self._free: dict[str, threading.Semaphore] = {}
 
-    def of(self, host: str) -> threading.Semaphore:
-        """Return the host's own."""
+    def _of(self, host: str) -> threading.Semaphore:
         with self._lock:
-            return self._free[host]
+            return self._free.setdefault(host, threading.Semaphore(self.count))
 
     def spare(self, host: str) -> int:
         """Take all connections of `host` that nobody has; `give_back` as many."""
-        free = self.of(host)
-        return sum(free.acquire(blocking=False) for _ in range(self.count))
+        return sum(self._of(host).acquire(blocking=False) for _ in range(self.count))
 
     def give_back(self, host: str, count: int) -> None:
         """Let others have connections again."""
-        for _ in range(count):
-            self.of(host).release()
+        self._of(host).release(count)
 
     @contextmanager
     def hold(self, host: str, wait: Wait) -> Iterator[None]:
         """Wait for a connection of `host`, and have it for a while."""
-        free = self.of(host)
+        free = self._of(host)
         while not free.acquire(timeout=0.2):
             wait(0)
         try:

@@ -40,6 +40,19 @@ class Record:
     sha256: str
     schema: str = SCHEMA
 
+    @property
+    def is_sound(self) -> bool:
+        """True of one that covcat can have written."""
+        texts = (self.mirror, self.etag, self.last_modified)
+        sizes = (self.offset, 0 if self.total is None else self.total)
+        return (
+            self.schema == SCHEMA
+            and all(isinstance(one, str) for one in (self.url, self.sha256))
+            and all(one is None or isinstance(one, str) for one in texts)
+            and all(type(one) is int and one >= 0 for one in sizes)
+            and (self.total is None or self.offset <= self.total)
+        )
+
 
 class Part:
     """A file that is being downloaded, made and held by this process."""
@@ -126,8 +139,7 @@ class Parts:
     """All parts of a data folder."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` is the store's own, and exists."""
-        self.folder = folder
+        self.folder = folder  # the store's own; it exists
 
     def new(self, key: str, name: str) -> Part:
         """Make an empty part."""
@@ -137,9 +149,11 @@ class Parts:
         """Return what earlier runs left of a download, the most bytes first."""
         found = []
         for path in self._all(key):
-            record = _read_record(path.with_suffix(".json"))
-            if record is not None and not path.is_symlink():
-                found.append((path, record))
+            with suppress(OSError, ValueError, TypeError):  # it is none of ours, or was changed
+                with opened(path.with_suffix(".json"), follow=False) as stream:
+                    record = Record(**unsealed(parse_json(stream.read(_MOST))) or {})
+                if record.is_sound and not path.is_symlink():
+                    found.append((path, record))
         return sorted(found, key=lambda one: one[1].offset, reverse=True)
 
     def _all(self, key: str | None) -> list[Path]:
@@ -176,39 +190,15 @@ class Parts:
 def copy_kept(path: Path, record: Record, part: Part, take: Callable[[bytes], object]) -> bool:
     """Copy what `record` vouches for to the new, empty `part`; `take` hears all of it.
 
-    Returns:
-        False if the old part is shorter than its record says; the digest is the caller's to check.
+    False is less than the record says; its digest is the caller's to check.
     """
     left = record.offset
-    try:
-        old = opened(path, follow=False)
-    except OSError:
-        return False
-    with old:
+    with suppress(OSError), opened(path, follow=False) as old:
         while left and (data := old.read(min(left, _COPY))):
             take(data)
             part.write(data)
             left -= len(data)
     return not left
-
-
-def _read_record(path: Path) -> Record | None:
-    """Read a record; whatever is not one of ours, or was changed, is no record."""
-    try:
-        with opened(path, follow=False) as stream:
-            record = Record(**unsealed(parse_json(stream.read(_MOST))) or {})
-    except (OSError, ValueError, TypeError):
-        return None
-    texts = (record.mirror, record.etag, record.last_modified)
-    sizes = (record.offset, 0 if record.total is None else record.total)
-    is_sound = (
-        record.schema == SCHEMA
-        and all(isinstance(one, str) for one in (record.url, record.sha256))
-        and all(one is None or isinstance(one, str) for one in texts)
-        and all(type(one) is int and one >= 0 for one in sizes)
-        and (record.total is None or record.offset <= record.total)
-    )
-    return record if is_sound else None
 
 
 def _age(path: Path) -> float:

@@ -31,7 +31,6 @@ class Proxy:
     login: tuple[str, str] | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
-        """Return how messages name it."""
         return f"the proxy `{urlsplit(self.address).netloc}` ({self.variable})"
 
     def wants_login(self, host: str, cause: str | None) -> CovcatError:
@@ -107,16 +106,20 @@ def read(variable: str, value: str) -> Proxy:
     parts, place = urlsplit(""), ""
     with suppress(ValueError):  # of which UnicodeError is one
         parts = urlsplit(text if "://" in text else f"http://{text}")
-        place = _place(parts)
+        host, port = parts.hostname or "", parts.port
+        host = f"[{IPv6Address(host)}]" if ":" in host else host.encode("idna").decode()
+        is_cut = "@" in parts.path + parts.query + parts.fragment  # by a sign of a password
+        if port != 0 and not is_cut and re.fullmatch(r"\[.*\]|[\w.-]+", host):
+            place = host if port is None else f"{host}:{port}"
     if not place:
         raise UsageError(
             f"{variable} is not the address of a proxy: expected such as http://HOST:PORT",
             hint="write what is no letter or digit of a user name or password as in %40 for @",
         )
+    kinds = ", ".join(_KINDS)
     if parts.scheme not in _KINDS:
         raise UsageError(
-            f"{variable} names a proxy of the kind `{parts.scheme}`: expected one of "
-            f"{', '.join(_KINDS)}",
+            f"{variable} names a proxy of the kind `{parts.scheme}`: expected one of {kinds}",
             hint=f"{variable}=http://HOST:PORT",
         )
     if parts.scheme.startswith("socks") and find_spec("socksio") is None:
@@ -127,21 +130,6 @@ def read(variable: str, value: str) -> Proxy:
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     login = (user, password) if user or password else None
     return Proxy(variable, f"{parts.scheme}://{place}", login)
-
-
-def _place(parts: SplitResult) -> str:
-    """Return host and port; "" where a sign of a password may have cut the address."""
-    host, port = parts.hostname or "", parts.port
-    if port == 0 or "@" in parts.path + parts.query + parts.fragment:
-        return ""
-    if ":" in host:
-        host = f"[{IPv6Address(host)}]"
-    elif not re.fullmatch(r"[\w.-]+", host := host.encode("idna").decode()):
-        return ""
-    return host if port is None else f"{host}:{port}"
-
-
-# ---- what goes without -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,14 +170,11 @@ def items(no_proxy: str) -> list[Exempt]:
 
 
 def _covers(item: Exempt, parts: SplitResult) -> bool:
-    if item.scheme not in ("", parts.scheme):
-        return False
-    if item.port is not None and item.port != (parts.port or _PORTS.get(parts.scheme)):
+    port = parts.port or _PORTS.get(parts.scheme)
+    if item.scheme not in ("", parts.scheme) or item.port not in (None, port):
         return False
     host = (parts.hostname or "").rstrip(".")
     with suppress(ValueError):  # it is no address
         address = ip_address(host.partition("%")[0])
-        if item.name != "*":
-            return item.network is not None and address in item.network
-    is_below = bool(item.name) and f".{host}".endswith(f".{item.name}")
-    return item.name == "*" or is_below
+        return item.name == "*" or (item.network is not None and address in item.network)
+    return item.name == "*" or (bool(item.name) and f".{host}".endswith(f".{item.name}"))

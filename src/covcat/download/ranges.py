@@ -23,9 +23,8 @@ _READ = 1 << 20
 
 @dataclass(slots=True)
 class _Piece:
-    start: int
+    at: int  # of the next byte to come
     end: int  # one after its last byte
-    done: int = 0
 
 
 @dataclass(kw_only=True)
@@ -52,8 +51,8 @@ class Crew:
         """
         size = (self.total - start) // (connections * _ROUNDS)
         size = max(_SMALLEST, min(_LARGEST, size))
-        steps = range(start, self.total, size)
-        pieces = [_Piece(at, min(at + size, self.total)) for at in steps]
+        starts = range(start, self.total, size)
+        pieces = [_Piece(at, min(at + size, self.total)) for at in starts]
         self.left, self.alive = deque(pieces), connections
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(connections)]
         for thread in threads:
@@ -63,69 +62,63 @@ class Crew:
             for piece in pieces:
                 while position < piece.end:
                     with self.news:
-                        while piece.start + piece.done <= position:
+                        while piece.at <= position:
                             if self.alive == 0:
-                                first = self.errors[0] if self.errors else None
-                                url = self.location.url
-                                raise first or TransientError(f"`{url}` ended too early")
+                                ended = f"`{self.location.url}` ended too early"
+                                raise self.errors[0] if self.errors else TransientError(ended)
                             self.web.wait(0)
                             self.news.wait(0.2)
-                        whole = piece.start + piece.done
+                        whole = piece.at
                     data = self.part.read_at(position, min(whole - position, _READ))
                     position += len(data)
                     yield data
         finally:
             with self.news:
                 self.is_over = True
-            ahead = sum(one.done for one in pieces) - (position - start)
-            self.heard(-ahead)  # what lies behind a gap will be asked for again
+            come = sum(one.at for one in pieces) - sum(starts)
+            self.heard(position - start - come)  # what lies behind a gap will be asked for again
             if position == self.total:
                 for thread in threads:
                     thread.join()
 
     def _work(self) -> None:
-        piece = self._next()
         try:
-            while piece is not None:
-                self._bring(piece)
-                piece = self._next()
-        except CovcatError as error:
-            with self.news:
-                self.errors.append(error)
-                if piece is not None:
-                    self.left.appendleft(piece)  # another connection goes on with it
+            while True:
+                with self.news:
+                    if not self.left or self.is_over:
+                        return
+                    piece = self.left.popleft()
+                try:
+                    self._bring(piece)
+                except CovcatError as error:
+                    with self.news:
+                        self.errors.append(error)
+                        self.left.appendleft(piece)  # another connection goes on with it
+                    return
         finally:
             with self.news:
                 self.alive -= 1
                 self.news.notify_all()
 
-    def _next(self) -> _Piece | None:
-        with self.news:
-            return self.left.popleft() if self.left and not self.is_over else None
-
     def _bring(self, piece: _Piece) -> None:
-        start = piece.start + piece.done
-        headers = {"Range": f"bytes={start}-{piece.end - 1}", "If-Range": self.etag}
-        where = self.location
+        where, expected = self.location, (piece.at, piece.end - 1, self.total)
+        headers = {"Range": f"bytes={piece.at}-{piece.end - 1}", "If-Range": self.etag}
         with self.web.get(where.signed or where.url, headers, login=where.login) as answer:
-            expected = (start, piece.end - 1, self.total)
-            etag = answer.headers.get("etag")
             if answer.status != 206 or content_range(answer.headers) != expected:
                 raise NetworkError(f"`{where.url}` does not give the range that was asked for")
-            if etag != self.etag:
+            if answer.headers.get("etag") != self.etag:
                 raise NetworkError(f"`{where.url}` changed while it was read")
             for data in answer.chunks:
-                at = piece.start + piece.done
-                if at + len(data) > piece.end:
+                if piece.at + len(data) > piece.end:
                     raise NetworkError(
                         f"`{where.url}` gives more than the range that was asked for"
                     )
                 with self.news:  # nobody may write any more once the rest comes in another way
                     if self.is_over:
                         raise StoppedError("stopped")
-                    self.part.write_at(at, data)
-                    piece.done += len(data)
+                    self.part.write_at(piece.at, data)
+                    piece.at += len(data)
                     self.heard(len(data))
                     self.news.notify_all()
-        if piece.start + piece.done != piece.end:
+        if piece.at != piece.end:
             raise TransientError(f"`{where.url}` ended within a range")

@@ -27,7 +27,7 @@ class Network:
     checkpoint: int = 64 << 20  # bytes between two records of how far a download is
 
     def __post_init__(self) -> None:
-        """Refuse a mirror with a password in its address: it would be sent, and recorded."""
+        """Refuse a password in the mirror's address: it would be sent, and recorded."""
         if self.mirror is not None and "@" in self.mirror:
             raise UsageError("the mirror has a user name in it: it never receives credentials")
 
@@ -53,8 +53,8 @@ class RemoteFile:
     @property
     def path(self) -> str:
         """Return how it is called among the files of its release, as served."""
-        folder = self.folder.removesuffix(f"{self.own_folder}/") if self.own_folder else self.folder
-        return folder + self.name
+        own = f"{self.own_folder}/" if self.own_folder else ""
+        return self.folder.removesuffix(own) + self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,7 @@ class Target:
         return any(one.means != "md5-prefix" for one in self.remote.digests)
 
     def check_size(self, size: int, url: str) -> None:
-        """Stop a body that goes on beyond what is pinned or what there is room for.
-
-        Raises:
-            IntegrityError: `size` is more than it may have.
-            DiskError: it is more than there is room for.
-        """
+        """Stop a body that goes on beyond what is pinned, or what there is room for."""
         remote = self.remote
         if remote.bytes is not None and size > remote.bytes:
             raise IntegrityError(f"`{url}` is longer than expected: {remote.bytes} bytes")
@@ -136,11 +131,7 @@ def compared(
     size: int,
     hexdigest: Callable[[str], str | None],
 ) -> VerifiedBy:
-    """Compare a file's size and digests with what they must be; return the strongest of these.
-
-    Raises:
-        IntegrityError: one differs.
-    """
+    """Compare a file's size and digests with what they must be; return the strongest of these."""
     if remote.bytes is not None and size != remote.bytes:
         raise IntegrityError(f"`{url}`: expected {remote.bytes} bytes, got {size}")
     for one in known:

@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Literal
@@ -32,16 +33,11 @@ def validator_of(headers: Mapping[str, str]) -> Validator:
     An ETag is weak if it says so; a Last-Modified date, unless it is a second or more older than
     Date (RFC 9110, section 8.8.2.2).
     """
-    etag = headers.get("etag")
-    if etag is not None and not is_strong(etag):
-        etag = None
-    modified, date = headers.get("last-modified"), headers.get("date", "")
-    try:
-        age = parsedate_to_datetime(date) - parsedate_to_datetime(modified or "")
+    etag, modified, is_settled = headers.get("etag", ""), headers.get("last-modified", ""), False
+    with suppress(ValueError, TypeError, IndexError, OverflowError):
+        age = parsedate_to_datetime(headers.get("date", "")) - parsedate_to_datetime(modified)
         is_settled = age.total_seconds() >= 1
-    except (ValueError, TypeError, IndexError, OverflowError):
-        is_settled = False
-    return Validator(etag, modified if is_settled else None)
+    return Validator(etag if is_strong(etag) else None, modified if is_settled else None)
 
 
 def is_strong(etag: str) -> bool:
@@ -63,17 +59,16 @@ def judge(status: int, headers: Mapping[str, str], held: Held) -> Verdict:
     """Say what the answer to `Range: bytes=OFFSET-` lets be done."""
     if status == 200:
         return "from zero"
-    found = content_range(headers)
     if status == 416:
         length = re.fullmatch(r"bytes \*/([0-9]{1,18})", headers.get("content-range", ""))
         is_all = length is not None and int(length[1]) == held.offset and held.is_pinned
         return "complete" if is_all else "ask for all"
+    found = content_range(headers)
     if status != 206 or found is None:
         return "ask for all"
     start, end, total = found
-    if start != held.offset or end < start or total is None or end >= total:
-        return "ask for all"
-    if held.total is not None and total != held.total:
+    is_next = start == held.offset and total is not None and start <= end < total
+    if not is_next or held.total not in (None, total):
         return "ask for all"
     is_same = held.is_pinned  # servers send 206 in spite of If-Range: compare the state they name
     if held.validator.etag is not None and "etag" in headers:

@@ -1,15 +1,13 @@
 """The only loop that asks again: what may pass is tried after a while, all else is final."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+from covcat.download.http import Web
 from covcat.download.pace import pause_after
 from covcat.download.remote import Network
 from covcat.errors import BrokenError, TransientError
 from covcat.progress import Progress
-
-if TYPE_CHECKING:
-    from covcat.download.http import Web
 
 _PROGRESS = 1 << 20  # bytes that renew the retries
 _T = TypeVar("_T")
@@ -17,7 +15,7 @@ _T = TypeVar("_T")
 
 def retry(
     ask: Callable[[], _T],
-    web: "Web",
+    web: Web,
     network: Network,
     progress: Progress,
     *,
@@ -27,11 +25,7 @@ def retry(
     """Return what `ask` does, tried as often and after such pauses as `network` says.
 
     `kept` says how many bytes the next try goes on after; `prepare` is called before each further
-    try, and its errors are final.
-
-    Raises:
-        TransientError: the last one, or one whose server asks for more patience than there is.
-        NetworkError: the server asks to wait for more than an hour.
+    try, and its errors are final. So is the last TransientError, or one with too long a wait.
     """
     failures = before = 0
     while True:

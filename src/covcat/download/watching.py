@@ -22,11 +22,7 @@ class Head(threading.local):
     until: float | None = None
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-
-    def begin(self) -> None:
-        """From now on."""
-        self.until = time.monotonic() + self._seconds
+        self.seconds = seconds
 
 
 def guard(stream: Any, head: Head) -> None:
@@ -54,9 +50,8 @@ class Watch:
     """Hears from the client what becomes of a connection and of an answer."""
 
     def __init__(self, head: Head, connected: Connected, host: str, proxy: Proxy | None) -> None:
-        """`connected` hears of each new connection before anything is sent."""
-        self._head, self._connected, self._host = head, connected, host
-        self.proxy = proxy
+        self._head, self._host, self.proxy = head, host, proxy
+        self._connected = connected  # hears of each new connection before anything is sent
         self.is_at_proxy = False  # and not yet connected to the host through it
         self._is_elsewhere = False  # the address is a proxy's
 
@@ -72,6 +67,6 @@ class Watch:
         elif event.endswith((".connect_tcp.complete", ".start_tls.complete")):
             self._connected(None if self._is_elsewhere else self._host, info["return_value"])
         elif event.endswith("receive_response_headers.started"):
-            self._head.begin()
+            self._head.until = time.monotonic() + self._head.seconds
         elif event.endswith(("receive_response_headers.complete", "response_headers.failed")):
             self._head.until = None

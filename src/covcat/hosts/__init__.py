@@ -26,11 +26,7 @@ class Host(Protocol):
     """
 
     def list_files(self, file: Any, context: "HostContext") -> list[RemoteFile]:
-        """Return what the host serves for `file` now: itself, or all files of a set.
-
-        Raises:
-            NetworkError, ActionNeededError: the host was asked, and did not say.
-        """
+        """Return what the host serves for `file` now: itself, or all files of a set."""
         ...
 
     def locate(self, remote: RemoteFile, context: "HostContext") -> Location:
@@ -65,10 +61,6 @@ def list_files(
 
     Of several files, one that its host does not list any more is given too, where `lost` is: it
     takes the reason.
-
-    Raises:
-        IntegrityError: a host names a file as no file may be called, or two alike.
-        GoneError: a set has no files.
     """
     found: list[RemoteFile] = []
     for number, file in enumerate(files):

@@ -1,7 +1,7 @@
 """What all hosts share: a catalog's file, or one of a set, as it is served."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import PurePosixPath
@@ -11,14 +11,16 @@ from covcat.archives.kinds import SUFFIXES, stem_of
 from covcat.catalog.files import AnyFile
 from covcat.catalog.listing import Listing
 from covcat.digests import Digest, Hash, VerifiedBy
-from covcat.download.remote import RemoteFile
+from covcat.download.remote import Login, RemoteFile
 from covcat.errors import IntegrityError
+from covcat.hosts.trees import Tree
 from covcat.names import unsafe_name
 
 if TYPE_CHECKING:  # httpx is loaded where a host is asked
     from covcat.download.api import Api
 
 _HOLDERS = ("zip", "tar", "7z", "rar")  # formats that hold files: .nii.gz stays what it is
+Claims = Iterable[Digest]  # what a host says of a file
 _LENGTHS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
 
 
@@ -30,16 +32,22 @@ class HostContext:
     listing: Listing | None = None  # what the catalog pins of the release
     by_file: bool = False  # every file by itself, in place of an archive of them
 
+    def ask(self, url: str, headers: Mapping[str, str] = {}, login: Login | None = None) -> Tree:
+        """Return what an API answers; the same question is asked once."""
+        return Tree(self.api.json(url, headers, login=login))
+
 
 def alone(
-    file: AnyFile,
-    name: str,
-    *,
-    id: str = "",
-    size: int | None = None,
-    claims: Iterable[Digest] = (),
+    file: AnyFile, name: str, *, id: str = "", size: int | None = None, claims: Claims = ()
 ) -> RemoteFile:
     """Return the one file that a catalog's entry names."""
+    pins: list[tuple[Hash, str | None, VerifiedBy]] = [  # strongest first
+        ("sha256", file.sha256, "sha256"),
+        ("md5", file.md5, "md5"),
+        ("md5", file.md5_prefix, "md5-prefix"),
+        ("sha1", file.sha1_prefix, "md5-prefix"),
+    ]
+    pinned = [Digest(kind, value, means) for kind, value, means in pins if value]
     return RemoteFile(
         file=file,
         name=file.name or name,
@@ -47,7 +55,7 @@ def alone(
         folder=file.into or "",
         unpack=file.unpack,
         bytes=file.bytes if file.bytes is not None else size,
-        digests=(*pins_of(file), *claims),
+        digests=(*pinned, *claims),
     )
 
 
@@ -57,7 +65,7 @@ def one_of(
     *,
     id: str,
     size: int | None,
-    claims: Iterable[Digest] = (),
+    claims: Claims = (),
     as_is: bool = False,
 ) -> RemoteFile:
     """Return one file of a set; `path` is the host's.
@@ -95,17 +103,6 @@ def check_safe(path: str, host: str) -> None:
         raise IntegrityError(f"{host} lists the file `{path[:1000]}`: {reason}")
 
 
-def pins_of(file: AnyFile) -> list[Digest]:
-    """Return what the catalog itself pins of a file, strongest first."""
-    found: list[tuple[Hash, str | None, VerifiedBy]] = [
-        ("sha256", file.sha256, "sha256"),
-        ("md5", file.md5, "md5"),
-        ("md5", file.md5_prefix, "md5-prefix"),
-        ("sha1", file.sha1_prefix, "md5-prefix"),
-    ]
-    return [Digest(kind, value, means) for kind, value, means in found if value]
-
-
 def is_pinned(file: AnyFile) -> bool:
     """Tell if the catalog has a digest of the whole file, so that the host need not be asked."""
     return bool(file.sha256 or file.md5)
@@ -114,10 +111,8 @@ def is_pinned(file: AnyFile) -> bool:
 def claim(kind: str, value: object, name: str) -> list[Digest]:
     """Return what a host says of a file's digest; nothing where it is empty or of another kind.
 
-    Hosts write `MD5`, `SHA-1`, `md5:…`, and "" where they have none.
-
-    Raises:
-        IntegrityError: it is none of its kind, so nothing could be compared with it.
+    Hosts write `MD5`, `SHA-1`, `md5:…`, and "" where they have none. What is none of its kind is
+    an IntegrityError: nothing could be compared with it.
     """
     plain = kind.lower().replace("-", "")
     found = value.strip().lower() if isinstance(value, str) else value

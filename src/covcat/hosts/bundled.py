@@ -6,14 +6,12 @@ from covcat.download.remote import Location, RemoteFile
 from covcat.hosts.base import HostContext, alone
 
 
-def list_files(file: BundledFile, context: HostContext) -> list[RemoteFile]:
+def list_files(file: BundledFile, _: HostContext) -> list[RemoteFile]:
     """The entry is the file."""
-    del context
     return [alone(file, file.name)]
 
 
-def locate(remote: RemoteFile, context: HostContext) -> Location:
+def locate(remote: RemoteFile, _: HostContext) -> Location:
     """The file lies in the packaged catalog."""
-    del context
     path = packaged_catalog() / "bundled" / remote.name
     return Location(url=f"bundled:{remote.name}", name=remote.name, path=path)

@@ -14,25 +14,8 @@ from covcat.download.remote import Location, RemoteFile
 from covcat.errors import GoneError, NetworkError
 from covcat.hosts.base import HostContext, alone, claim, is_pinned, one_of
 from covcat.hosts.logins import of_dataverse
-from covcat.hosts.record import (
-    NAME,
-    DescribedFile,
-    Description,
-    Forms,
-    Record,
-    find_date,
-    strip_all,
-)
-from covcat.hosts.trees import (
-    Pages,
-    find_rows,
-    get_field,
-    get_rows,
-    get_size,
-    get_text,
-    match_mark,
-    match_text,
-)
+from covcat.hosts.record import NAME, DescribedFile, Description, Forms, Record, find_date
+from covcat.hosts.trees import Tree, read_pages
 
 FILE_PAGE = "https://doi.org/{0.doi}"
 _DOI = r"(?P<id>10\.\d{4,9}/[^\s?#&@<>\"'`]+)(?:(?:@|&version=)(?P<version>\d+(?:\.\d+)?))?"
@@ -52,26 +35,26 @@ def list_files(file: DataverseFile, context: HostContext) -> list[RemoteFile]:
     """One file, or all of the data set with the folders that they lie in."""
     if file.file and file.name and is_pinned(file):
         return [alone(file, file.name, id=file.file)]
-    rows = _list_rows(file.server, file.doi, file.version, context)
+    found = []
+    for row in _list_rows(file.server, file.doi, file.version, context):
+        if file.file not in (None, row.text("dataFile", "id")):
+            continue
+        number = row.match(r"[0-9]{1,18}", "dataFile", "id")
+        id = number + ("?format=original" if _is_table(row) else "")  # an access address's end
+        path, size, claims = _read(row)
+        if file.file is not None:
+            return [alone(file, path.rpartition("/")[2], id=id, size=size, claims=claims)]
+        found.append(one_of(file, path, id=id, size=size, claims=claims))
     if file.file is None:
-        return [
-            one_of(file, _path(row), id=_id(row), size=_size(row), claims=_digests(row))
-            for row in rows
-        ]
-    for row in rows:
-        if get_text(row, "dataFile", "id") == file.file:
-            name = _path(row).rpartition("/")[2]
-            size = _size(row)
-            return [alone(file, name, id=_id(row), size=size, claims=_digests(row))]
+        return found
     raise GoneError(
         f"the data set {file.doi} has no file {file.file}",
         hint=f"open https://doi.org/{file.doi}",
     )
 
 
-def locate(remote: RemoteFile, context: HostContext) -> Location:
+def locate(remote: RemoteFile, _: HostContext) -> Location:
     """The redirect is signed anew each time."""
-    del context
     assert isinstance(remote.file, DataverseFile)
     server = remote.file.server.rstrip("/")
     url = f"{server}/api/access/datafile/{remote.id}"
@@ -83,34 +66,29 @@ def describe(record: Record, context: HostContext) -> Description:
     base = f"{record.server}/api/datasets/:persistentId/versions/"
     query = f"?persistentId=doi:{record.id}&excludeFiles=true"
     asked = base + (record.version or ":latest-published") + query
-    tree = get_field(context.api.json(asked, login=of_dataverse(record.server)), "data")
-    numbers = (match_mark(Count, tree, key) for key in ("versionNumber", "versionMinorNumber"))
-    version = ".".join(numbers)
+    tree = context.ask(asked, login=of_dataverse(record.server)).get("data")
+    version = ".".join(tree.mark(Count, key) for key in ("versionNumber", "versionMinorNumber"))
     whole = DataverseFile(host="dataverse", server=record.server, doi=record.id, version=version)
     files = [
         DescribedFile(
-            replace(whole, file=get_text(row, "dataFile", "id")),
-            _path(row),
-            _size(row),
-            _digests(row),
-            closed="restricted" if get_field(row, "restricted") is True else "",
+            replace(whole, file=row.text("dataFile", "id")),
+            *_read(row),
+            closed="restricted" if row.is_true("restricted") else "",
             why="Dataverse made a table of it" if _is_table(row) else "",
         )
         for row in _list_rows(record.server, record.id, version, context)
     ]
-    blocks = find_rows(tree, "metadataBlocks", "citation", "fields")
-    citation = {get_text(one, "typeName"): one for one in blocks}
-    authors = find_rows(citation.get("author"), "value")
-    terms = get_text(tree, "license", "name") or get_text(tree, "license")
-    book = get_text(tree, "guestbookId")
+    blocks = tree.find_rows("metadataBlocks", "citation", "fields")
+    citation = Tree({one.text("typeName"): one.value for one in blocks})
+    book = tree.text("guestbookId")
     return Description(
         asked=asked,
         release=f"dataverse-{version}",
-        date=find_date(get_text(tree, "releaseTime"), get_text(tree, "publicationDate")),
-        title=get_text(citation.get("title"), "value"),
-        license=terms or get_text(tree, "termsOfUse"),
-        license_url=get_text(tree, "license", "uri"),
-        authors=strip_all(get_text(one, "authorName", "value") for one in authors),
+        date=find_date(tree.text("releaseTime"), tree.text("publicationDate")),
+        title=citation.text("title", "value"),
+        license=tree.text("license", "name") or tree.text("license") or tree.text("termsOfUse"),
+        license_url=tree.text("license", "uri"),
+        authors=[one.text("authorName", "value") for one in citation.find_rows("author", "value")],
         doi=record.id,
         files=tuple(files),
         whole=whole,
@@ -118,60 +96,41 @@ def describe(record: Record, context: HostContext) -> Description:
     )
 
 
-def _list_rows(server: str, doi: str, version: str | None, context: HostContext) -> list[object]:
+def _list_rows(server: str, doi: str, version: str | None, context: HostContext) -> list[Tree]:
     """Return all files of a version, by default the newest published, as the API lists them."""
     base = f"{server.rstrip('/')}/api/datasets/:persistentId/versions/"
-    found = Pages(f"the data set {doi}", _PAGE, "dataFile", "id")
-    while True:
-        url = (
-            f"{base}{version or ':latest-published'}/files?persistentId=doi:{doi}"
-            f"&limit={_PAGE}&offset={len(found.rows)}"
-        )
-        page = context.api.json(url, login=of_dataverse(server))
-        rows = get_rows(page, "data")
-        found.add(rows)
-        total, count = get_size(page, "totalCount"), len(found.rows)
-        if len(rows) < _PAGE if total is None else count >= total:
-            return found.rows
-        if not rows:
+    asked = f"{base}{version or ':latest-published'}/files?persistentId=doi:{doi}&limit={_PAGE}"
+
+    def ask(_: int, before: int) -> tuple[list[Tree], bool]:
+        page = context.ask(f"{asked}&offset={before}", login=of_dataverse(server))
+        rows, total = page.rows("data"), page.size("totalCount")
+        if total is None:
+            return rows, len(rows) < _PAGE
+        if before + len(rows) < total and not rows:
             raise NetworkError(
-                f"the data set {doi} lists {count:,} of its {total:,} files",
+                f"the data set {doi} lists {before:,} of its {total:,} files",
                 hint="try again later",
             )
+        return rows, before + len(rows) >= total
+
+    return read_pages(f"the data set {doi}", _PAGE, ask, "dataFile", "id")
 
 
-def _is_table(row: object) -> bool:
+def _is_table(row: Tree) -> bool:
     """Tell a table that Dataverse ingested: it serves another form of it."""
-    return get_field(row, "dataFile", "tabularData") is True or bool(
-        get_text(row, "dataFile", "originalFileFormat")
-    )
+    inside = row.get("dataFile")
+    return inside.is_true("tabularData") or bool(inside.text("originalFileFormat"))
 
 
-def _path(row: object) -> str:
-    """Return a file's path: its name as uploaded, in its folder."""
-    name = get_text(row, "label") or get_text(row, "dataFile", "filename")
+def _read(row: Tree) -> tuple[str, int | None, list[Digest]]:
+    """Return a file's path, as uploaded, its size in bytes and its digest; of a table the path."""
+    inside, folder = row.get("dataFile"), row.text("directoryLabel").strip("/")
+    name = row.text("label") or inside.text("filename")
     if _is_table(row):
-        name = get_text(row, "dataFile", "originalFileName") or name
-    folder = get_text(row, "directoryLabel").strip("/")
-    return f"{folder}/{name}" if folder else name
-
-
-def _id(row: object) -> str:
-    """Return what an access address ends in."""
-    number = match_text(r"[0-9]{1,18}", row, "dataFile", "id")
-    return number + ("?format=original" if _is_table(row) else "")
-
-
-def _size(row: object) -> int | None:
-    """Return a file's size in bytes; of a table none is certain."""
-    return None if _is_table(row) else get_size(row, "dataFile", "filesize")
-
-
-def _digests(row: object) -> list[Digest]:
-    """Return a file's digest, of whichever kind the server keeps; a table has none."""
+        name = inside.text("originalFileName") or name
+    path = f"{folder}/{name}" if folder else name
     if _is_table(row):
-        return []
-    kind = get_text(row, "dataFile", "checksum", "type")
-    name = _path(row)
-    found = claim(kind, get_field(row, "dataFile", "checksum", "value"), name)
-    return found or claim("md5", get_field(row, "dataFile", "md5"), name)
+        return path, None, []
+    checksum = inside.get("checksum")
+    found = claim(checksum.text("type"), checksum.get("value").value, path)
+    return path, inside.size("filesize"), found or claim("md5", inside.get("md5").value, path)

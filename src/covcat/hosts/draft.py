@@ -38,7 +38,7 @@ _KEYS = ("name", "into", "bytes", "sha256", "md5", "unpack")  # after the host's
 _LEAD = re.compile(r"(?:https?://)?(?:www\.)?(?:(?:dx\.)?doi\.org/)?(?:doi:\s*)?", re.I)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Draft:
     """A release to begin an entry with, and what is known of each file in it and beside it."""
 
@@ -60,8 +60,7 @@ def record_of(name: str) -> Record:
         one: found for one in HOSTS if (found := getattr(hosts.host(one), "FORMS", None))
     }
     host, _, rest = name.strip().partition(":")
-    host = host.lower()
-    is_named = host in forms
+    is_named = (host := host.lower()) in forms
     plain = _LEAD.sub("", rest if is_named else name.strip(), count=1)
     tries = [(host, forms[host].short)] if is_named else []
     tries += [(one, forms[one].full) for one in ([host] if is_named else forms)]
@@ -98,14 +97,17 @@ def draft(
         entries = _place_all(said.files)
         is_large = len(entries) > MOST_FILES and not each
         is_set = said.whole is not None and (not entries or is_large)
-        own = tuple(file for one, file in entries if not one.closed)
-        if not is_set and not own:
+        files = tuple(file for one, file in entries if not one.closed)
+        if is_set and said.whole is not None:  # unpacked as its files' names say
+            kinds = {kind_of(one.name) for one in said.files} - {"none"}
+            unpack: Any = "any" if len(kinds) > 1 else next(iter(kinds), "none")
+            files = (replace(said.whole, unpack=unpack) if said.files else said.whole,)
+        if not files:
             raise ActionNeededError(
                 f"{record.host} lists no file of `{record.id}` that covcat can fetch",
                 details=[*said.notes, *(f"{one.closed}: {one.path}" for one in said.files)],
                 hint=f"open {record.page}",
             )
-        files = (_entry_for_all(said),) if is_set else own
         source = f"{said.asked}, read {today}"
         release = Release(id=said.release, date=said.date or None, source=source, files=files)
         _check_valid(release, record)
@@ -114,14 +116,7 @@ def draft(
             hosts.list_files(release.files, context)  # it has been asked for them already
         except IntegrityError as error:
             refusal = error.message
-    return Draft(
-        record=record,
-        said=said,
-        release=release,
-        is_set=is_set,
-        entries=tuple(entries),
-        refusal=refusal,
-    )
+    return Draft(record, said, release, is_set, tuple(entries), refusal)
 
 
 def _describe(record: Record, context: HostContext) -> Description:
@@ -132,9 +127,11 @@ def _describe(record: Record, context: HostContext) -> Description:
         if not error.hint or "covcat show" in error.hint:  # that is for entries that exist
             error.hint = f"is it the right record? open {record.page}"
         raise
-    if said.contents is None and said.files:
-        return replace(said, contents=count_contents([one.bytes for one in said.files]))
-    return said
+    contents = said.contents
+    if contents is None and said.files:
+        contents = count_contents([one.bytes for one in said.files])
+    authors = [one.strip() for one in said.authors if one.strip()]
+    return replace(said, authors=authors, contents=contents)
 
 
 def tree_of(release: Release) -> dict[str, Any]:
@@ -168,9 +165,6 @@ def _check_valid(release: Release, record: Record) -> None:
         ) from error
 
 
-# ---- files -> entries --------------------------------------------------------------------------
-
-
 def _place_all(files: Sequence[DescribedFile]) -> list[tuple[DescribedFile, AnyFile]]:
     """Give each file a name, a place that no other has, its size and its pins.
 
@@ -188,8 +182,8 @@ def _place_all(files: Sequence[DescribedFile]) -> list[tuple[DescribedFile, AnyF
         if folder and unsafe_name(folder):
             folder = "/".join(clean_name(part) for part in folder.split("/") if part.strip(". "))
         folder += "/" if folder else ""
-        has_own = several and kind_of(one.name) != "none"
-        own = f"{stem_of(name or one.name)}/" if has_own else ""
+        unpack = kind_of(one.name)
+        own = f"{stem_of(name or one.name)}/" if several and unpack != "none" else ""
         place = folder + (own or name or one.name)
         is_again, other = paths.add(place.rstrip("/"), is_file=not place.endswith("/"))
         if is_again or other is not None:
@@ -201,16 +195,7 @@ def _place_all(files: Sequence[DescribedFile]) -> list[tuple[DescribedFile, AnyF
             "bytes": one.bytes,
             "sha256": pins.get("sha256"),
             "md5": pins.get("md5"),
-            "unpack": kind_of(one.name),
+            "unpack": unpack,
         }
         found.append((one, replace(one.file, **keys)))
     return found
-
-
-def _entry_for_all(said: Description) -> AnyFile:
-    """Return the one entry that stands for a whole set; unpacked as its files' names say."""
-    assert said.whole is not None
-    kinds = {kind_of(one.name) for one in said.files} - {"none"}
-    if not said.files:
-        return said.whole
-    return replace(said.whole, unpack="any" if len(kinds) > 1 else next(iter(kinds), "none"))

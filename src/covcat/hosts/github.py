@@ -19,24 +19,8 @@ from covcat.errors import GoneError, IntegrityError, NetworkError
 from covcat.hosts import github_lfs
 from covcat.hosts.base import HostContext, alone, check_safe, claim, is_pinned, one_of
 from covcat.hosts.logins import of_github
-from covcat.hosts.record import (
-    NAME,
-    Description,
-    Forms,
-    Record,
-    count_contents,
-    find_date,
-    strip_all,
-)
-from covcat.hosts.trees import (
-    MOST_FILES,
-    get_field,
-    get_rows,
-    get_size,
-    get_text,
-    match_mark,
-    match_text,
-)
+from covcat.hosts.record import NAME, Description, Forms, Record, count_contents, find_date
+from covcat.hosts.trees import MOST_FILES, Tree
 from covcat.names import MAX_DEPTH
 
 API = "https://api.github.com/repos"
@@ -65,15 +49,14 @@ def list_files(file: GitHubFile, context: HostContext) -> list[RemoteFile]:
     if is_pinned(file):
         return [alone(file, file.asset)]
     asked = f"{file.repository}/releases/tags/{quote(file.tag or '')}"
-    for row in get_rows(_ask(asked, context), "assets"):
-        if get_text(row, "name") == file.asset:
-            if get_text(row, "state") not in ("", "uploaded"):
-                raise NetworkError(
-                    f"the asset `{file.asset}` of {file.repository} is a broken upload"
-                )
-            kind, _, value = get_text(row, "digest").partition(":")  # since June 2025
+    for row in _ask(asked, context).rows("assets"):
+        if row.text("name") == file.asset:
+            if row.text("state") not in ("", "uploaded"):
+                text = f"the asset `{file.asset}` of {file.repository} is a broken upload"
+                raise NetworkError(text)
+            kind, _, value = row.text("digest").partition(":")  # since June 2025
             claims = claim(kind, value, file.asset)
-            return [alone(file, file.asset, size=get_size(row, "size"), claims=claims)]
+            return [alone(file, file.asset, size=row.size("size"), claims=claims)]
     raise GoneError(
         f"the release {file.tag} of {file.repository} has no asset `{file.asset}`",
         hint=f"open https://github.com/{file.repository}/releases",
@@ -97,19 +80,25 @@ def locate(remote: RemoteFile, context: HostContext) -> Location:
     )
 
 
-# ---- one by one --------------------------------------------------------------------------------
-
-
 def _list_state(file: GitHubFile, context: HostContext) -> list[RemoteFile]:
     """Return every file of a state: by the pinned listing, else by the API's tree of it."""
     asked = f"{file.repository}/commits/{quote(file.branch or '')}"
-    commit = file.commit or match_text(_SHA, _ask(asked, context), "sha")
+    commit = file.commit or _ask(asked, context).match(_SHA, "sha")
+    means: VerifiedBy = "git-blob"
     if context.listing is None:
-        rows = _list_tree(file, commit, context)
-        inside = [row for row in rows if row.path.startswith(file.keep or "")]
-        means = _check_tree(file, inside)
+        kept = file.keep or ""
+        inside = [row for row in _list_tree(file, commit, context) if row.path.startswith(kept)]
+        if file.tree is None:
+            means = "host-sha1"
+        else:  # the API's word is worth a pin, if its files have the pinned tree's id
+            ids = ((row.path.removeprefix(kept), row.mode or "", row.blob or "") for row in inside)
+            if (got := tree_id(ids)) != file.tree:
+                raise IntegrityError(
+                    f"GitHub lists another state of {file.repository}: git tree expected "
+                    f"{file.tree}, got {got}"
+                )
     else:
-        inside, means = list(context.listing.values()), "git-blob"
+        inside = list(context.listing.values())
         if any(row.bytes is None for row in inside):
             rows = _list_tree(file, commit, context)
             sizes = {(row.path, row.blob): row.bytes for row in rows}  # of the same contents only
@@ -128,20 +117,6 @@ def _list_state(file: GitHubFile, context: HostContext) -> list[RemoteFile]:
     return found
 
 
-def _check_tree(file: GitHubFile, listed: list[ListedFile]) -> VerifiedBy:
-    """Say what the API's word is worth: a pin, if its files have the pinned tree's id."""
-    if file.tree is None:
-        return "host-sha1"
-    kept = file.keep or ""
-    got = tree_id((row.path.removeprefix(kept), row.mode or "", row.blob or "") for row in listed)
-    if got != file.tree:
-        raise IntegrityError(
-            f"GitHub lists another state of {file.repository}: git tree expected {file.tree}, "
-            f"got {got}"
-        )
-    return "git-blob"
-
-
 def _list_tree(file: GitHubFile, commit: str, context: HostContext) -> list[ListedFile]:
     """Return all files of a commit; a tree that GitHub cuts is walked level by level.
 
@@ -149,40 +124,36 @@ def _list_tree(file: GitHubFile, commit: str, context: HostContext) -> list[List
     """
     trees = f"{file.repository}/git/trees"
     answer = _ask(f"{trees}/{commit}?recursive=1", context)
-    if get_field(answer, "truncated") is not True:
-        return [_row(entry, "") for entry in get_rows(answer, "tree") if _is_leaf(entry)]
+    if not answer.is_true("truncated"):
+        return [_row(one, "") for one in answer.rows("tree") if one.text("type") != "tree"]
     found: list[ListedFile] = []
     left: list[tuple[str, tuple[str, ...]]] = [("", (commit,))]  # path; ids down to the folder's
     entries = 0
     while left:
         folder, line = left.pop()
-        inside = get_rows(_ask(f"{trees}/{line[-1]}", context), "tree")
+        inside = _ask(f"{trees}/{line[-1]}", context).rows("tree")
         entries += len(inside)
         if len(line) > MAX_DEPTH or entries > MOST_FILES:
             raise NetworkError(f"GitHub lists the files of {file.repository} without end")
         for entry in inside:
-            if _is_leaf(entry):
+            if entry.text("type") != "tree":
                 found.append(_row(entry, folder))
                 continue
-            path, sha = folder + get_text(entry, "path"), match_text(_SHA, entry, "sha")
+            path, sha = folder + entry.text("path"), entry.match(_SHA, "sha")
             if sha in line:
                 raise NetworkError(f"GitHub lists `{path}` of {file.repository} within itself")
             left.append((f"{path}/", (*line, sha)))
     return found
 
 
-def _ask(path: str, context: HostContext) -> object:
-    return context.api.json(f"{API}/{path}", _HEADERS, login=of_github())
+def _ask(path: str, context: HostContext) -> Tree:
+    return context.ask(f"{API}/{path}", _HEADERS, login=of_github())
 
 
-def _is_leaf(entry: object) -> bool:
-    return get_text(entry, "type") != "tree"
-
-
-def _row(entry: object, folder: str) -> ListedFile:
-    path, mode = folder + get_text(entry, "path"), match_text(_MODE, entry, "mode")
+def _row(entry: Tree, folder: str) -> ListedFile:
+    path, mode = folder + entry.text("path"), entry.match(_MODE, "mode")
     check_safe(path, "github")
-    return ListedFile(path, mode, match_text(_SHA, entry, "sha"), get_size(entry, "size"), None)
+    return ListedFile(path, mode, entry.match(_SHA, "sha"), entry.size("size"), None)
 
 
 def odd(path: str, mode: str | None) -> str:
@@ -192,32 +163,29 @@ def odd(path: str, mode: str | None) -> str:
     return f"the repository holds `{path}`, which is a link or another repository (mode {mode})"
 
 
-# ---- for a draft -------------------------------------------------------------------------------
-
-
 def describe(record: Record, context: HostContext) -> Description:
     """Return what GitHub says of a repository at a branch, tag or commit."""
     about = _ask(record.id, context)
-    ref = record.version or get_text(about, "default_branch")
+    ref = record.version or about.text("default_branch")
     asked = f"{record.id}/commits/{quote(ref, errors='replace')}"
     tree = _ask(asked, context)
     file = GitHubFile(
         host="github",
-        repository=match_mark(OwnerName, about, "full_name"),
-        commit=match_mark(GitId, tree, "sha"),
-        tree=match_mark(GitId, tree, "commit", "tree", "sha"),
+        repository=about.mark(OwnerName, "full_name"),
+        commit=tree.mark(GitId, "sha"),
+        tree=tree.mark(GitId, "commit", "tree", "sha"),
         unpack="zip",
     )
-    date = find_date(get_text(tree, "commit", "committer", "date"))
+    date = find_date(tree.text("commit", "committer", "date"))
     contents, notes = _describe_contents(file, context)
     return Description(
         asked=f"{API}/{asked}",
         release=date or str(file.commit),
         date=date,
-        title=get_text(about, "description") or file.repository,
-        license=get_text(about, "license", "spdx_id") or get_text(about, "license", "name"),
-        license_url=get_text(about, "license", "url"),
-        authors=strip_all([get_text(about, "owner", "login")]),
+        title=about.text("description") or file.repository,
+        license=about.text("license", "spdx_id") or about.text("license", "name"),
+        license_url=about.text("license", "url"),
+        authors=[about.text("owner", "login")],
         whole=file,
         contents=contents,
         notes=notes,

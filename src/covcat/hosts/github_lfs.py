@@ -14,7 +14,7 @@ from covcat.download.remote import Location, Login, RemoteFile
 from covcat.errors import GoneError, NetworkError
 from covcat.files import StoredFile
 from covcat.hosts.base import HostContext
-from covcat.hosts.trees import get_field, get_rows, get_text
+from covcat.hosts.trees import Tree
 
 PREFIX = "lfs:"
 MOST = 1024  # bytes of a pointer, by the specification
@@ -75,16 +75,16 @@ def locate(remote: RemoteFile, file: GitHubFile, context: HostContext) -> Locati
         body=json.dumps(question).encode(),
         once=False,
     )
-    one = next(iter(get_rows(answer, "objects")), None)
-    href = get_text(one, "actions", "download", "href")
+    one = next(iter(Tree(answer).rows("objects")), Tree(None))
+    href = one.text("actions", "download", "href")
     if not href:
-        is_gone = get_text(one, "error", "code") in ("404", "410")
+        is_gone = one.text("error", "code") in ("404", "410")
         raise (GoneError if is_gone else NetworkError)(
             f"Git LFS does not give the content of `{remote.path}`",
-            cause=get_text(one, "error", "message") or None,
+            cause=one.text("error", "message") or None,
             hint=f"open https://github.com/{file.repository}",
         )
-    host, headers = _host(href), _headers(get_field(one, "actions", "download", "header"))
+    host, headers = _host(href), _headers(one.get("actions", "download", "header").value)
     return Location(
         url=f"https://media.githubusercontent.com/media/{file.repository}/{quote(place)}",
         name=remote.name,
@@ -109,14 +109,10 @@ def _host(href: str) -> str:
 
 
 def _headers(found: object) -> dict[str, str]:
-    """Return the headers that Git LFS wants to be sent along, without those that are covcat's.
-
-    Raises:
-        NetworkError: one cannot be sent. It is not shown: it may be a secret.
-    """
+    """Return the headers that Git LFS wants to be sent along, without those that are covcat's."""
     told = found if isinstance(found, dict) else {}
     for name, value in told.items():
         is_value = isinstance(value, str) and value.isascii() and value.isprintable()
-        if not _NAME.fullmatch(name) or not is_value:
+        if not _NAME.fullmatch(name) or not is_value:  # which is not shown: it may be a secret
             raise NetworkError("Git LFS names a header that cannot be sent")
     return {name: value for name, value in told.items() if name.lower() not in _OURS}

@@ -14,8 +14,7 @@ from covcat.download.remote import Location, RemoteFile
 from covcat.errors import NetworkError
 from covcat.hosts.base import HostContext, alone
 from covcat.hosts.logins import of_kaggle
-from covcat.hosts.record import NAME, Description, Forms, Record, find_date, strip_all
-from covcat.hosts.trees import find_rows, get_size, get_text, match_mark
+from covcat.hosts.record import NAME, Description, Forms, Record, find_date
 
 API = "https://www.kaggle.com/api/v1/datasets"
 FILE_PAGE = "https://www.kaggle.com/datasets/{0.dataset}"
@@ -27,18 +26,16 @@ FORMS = Forms(
 )
 
 
-def list_files(file: KaggleFile, context: HostContext) -> list[RemoteFile]:
+def list_files(file: KaggleFile, _: HostContext) -> list[RemoteFile]:
     """The zip is made of all files of a version."""
-    del context
     name = file.dataset.rpartition("/")[2] + (f"-{file.version}" if file.version else "") + ".zip"
     if file.file is not None:
         name = file.file.rpartition("/")[2]
     return [replace(alone(file, name), has_claim=True)]
 
 
-def locate(remote: RemoteFile, context: HostContext) -> Location:
+def locate(remote: RemoteFile, _: HostContext) -> Location:
     """Ask Kaggle for a signed address each time: it is good for three days."""
-    del context
     file = remote.file
     assert isinstance(file, KaggleFile)
     one = f"/{quote(file.file)}" if file.file else ""
@@ -51,21 +48,20 @@ def describe(record: Record, context: HostContext) -> Description:
     """Return what Kaggle says of a data set."""
     version = f"?datasetVersionNumber={record.version}" if record.version else ""
     asked = f"{API}/view/{record.id}{version}"
-    tree = context.api.json(asked, login=of_kaggle())
-    if (get_size(tree, "code") or 0) >= 400:  # Kaggle's own client knows errors with status 200
-        raise NetworkError(f"Kaggle has no `{record.id}`", cause=get_text(tree, "message"))
-    number = record.version or match_mark(Count, tree, "currentVersionNumber")
+    tree = context.ask(asked, login=of_kaggle())
+    if (tree.size("code") or 0) >= 400:  # Kaggle's own client knows errors with status 200
+        raise NetworkError(f"Kaggle has no `{record.id}`", cause=tree.text("message"))
+    number = record.version or tree.mark(Count, "currentVersionNumber")
     dates = {
-        get_text(one, "versionNumber"): get_text(one, "creationDate")
-        for one in find_rows(tree, "versions")
+        one.text("versionNumber"): one.text("creationDate") for one in tree.find_rows("versions")
     }
     return Description(
         asked=asked,
         release=f"kaggle-{number}",
         date=find_date(dates.get(number, "")),
-        title=get_text(tree, "title"),
-        license=get_text(tree, "licenseName"),
-        authors=strip_all([get_text(tree, "ownerName") or get_text(tree, "creatorName")]),
+        title=tree.text("title"),
+        license=tree.text("licenseName"),
+        authors=[tree.text("ownerName") or tree.text("creatorName")],
         whole=KaggleFile(host="kaggle", dataset=record.id, version=number, unpack="zip"),
         notes=("Kaggle publishes no digest: nothing pins this; the first fetch records what came",),
     )

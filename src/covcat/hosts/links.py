@@ -23,7 +23,7 @@ from covcat.download.api import Api
 from covcat.download.http import Web
 from covcat.download.pace import Wait
 from covcat.download.remote import Login, Network
-from covcat.download.resume import content_range, validator_of
+from covcat.download.resume import Validator, content_range, validator_of
 from covcat.download.retry import retry
 from covcat.errors import ActionNeededError, CovcatError, GoneError
 from covcat.hosts import base
@@ -80,9 +80,9 @@ class Link:
     url: str
     status: Status
     detail: str
-    bytes: int | None = None
-    etag: str | None = None  # a strong one
-    last_modified: str | None = None
+    bytes: int | None
+    etag: str | None  # a strong one
+    last_modified: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,25 +107,24 @@ class Heard:
         return int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None
 
 
-# ---- what an answer means: pure ----------------------------------------------------------------
-
-
 def decide(address: Address, heard: Heard | CovcatError) -> Link:
     """Say what an answer means, or that none came."""
     status, detail = _status_of(address, heard)
-    link = Link(
+    size, one = None, Validator()
+    is_file = status in ("ok", "size changed") and address.is_data
+    if is_file and isinstance(heard, Heard):
+        size, one = heard.total, validator_of(heard.headers)
+    return Link(
         resource=address.resource,
         release=address.release,
         kind=address.kind,
         url=address.url,
         status=status,
         detail="; ".join(part for part in (detail, address.note) if part),
+        bytes=size,
+        etag=one.etag,
+        last_modified=one.last_modified,
     )
-    is_file = status in ("ok", "size changed") and address.is_data
-    if not is_file or isinstance(heard, CovcatError):
-        return link
-    one = validator_of(heard.headers)
-    return replace(link, bytes=heard.total, etag=one.etag, last_modified=one.last_modified)
 
 
 def _status_of(address: Address, heard: Heard | CovcatError) -> tuple[Status, str]:
@@ -180,19 +179,12 @@ def _not_the_file(address: Address, heard: Heard) -> str:
     return ""
 
 
-# ---- asking ------------------------------------------------------------------------------------
-
-
 class Turns:
     """Lets each host be asked once in so many seconds."""
 
     def __init__(
-        self,
-        seconds: float,
-        wait: Wait = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
+        self, seconds: float, wait: Wait = time.sleep, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """`wait` and `clock` are others in tests."""
         self._seconds, self._wait, self._clock = seconds, wait, clock
         self._free_at: dict[str, float] = {}
 
@@ -221,11 +213,9 @@ def check(
             pages: list[tuple[Kind, str | None]] = [  # for people: they belong to no release
                 ("homepage", resource.homepage),
                 ("licence", resource.license.url),
-                *(
-                    ("page", page.url)
-                    for page in (resource.browse.pages if resource.browse else ())
-                ),
             ]
+            browse = resource.browse
+            pages += [("page", page.url) for page in (browse.pages if browse else ())]
             for kind, url in pages:
                 if url is not None:
                     page = Address(resource=resource.id, kind=kind, url=url)
@@ -245,10 +235,7 @@ class _Asking:
         self._known: dict[tuple[str, bool], Heard | CovcatError] = {}
 
     def addresses(self, resource: Resource, release: Release, file: AnyFile) -> list[Address]:
-        """Return where a file is, and its mirrors; some hosts are asked where that is.
-
-        Of a set it is the first file.
-        """
+        """Return where a file is (of a set the first) and its mirrors; some hosts are asked."""
         address = partial(Address, resource=resource.id, release=release.id)
         found: list[Address] = []
         size = file.bytes
@@ -272,23 +259,22 @@ class _Asking:
         """Return what an address answers, or why it does not."""
         if address.unlisted is not None:
             return address.unlisted
+
+        def ask() -> Heard:
+            headers, head = _FIRST_BYTE if address.is_data else {}, b""
+            with self._web.get(address.url, headers, login=address.login) as answer:
+                for data in answer.chunks if address.is_data else ():
+                    head += data  # of one byte, or a few where the server sends them all
+                    if len(head) >= HEAD:
+                        break
+                named = {name.lower(): value for name, value in answer.headers.items()}
+                status, moved_to = answer.status, answer.moved_to
+                return Heard(status=status, headers=named, head=head[:HEAD], moved_to=moved_to)
+
         key = address.url, address.is_data
         if key not in self._known:
-            ask = partial(self._ask, address)
             try:
                 self._known[key] = retry(ask, self._web, self._network, self._progress)
             except CovcatError as error:
                 self._known[key] = error
         return self._known[key]
-
-    def _ask(self, address: Address) -> Heard:
-        headers, head = _FIRST_BYTE if address.is_data else {}, b""
-        with self._web.get(address.url, headers, login=address.login) as answer:
-            for data in answer.chunks if address.is_data else ():
-                head += data  # of one byte, or a few where the server sends them all
-                if len(head) >= HEAD:
-                    break
-            named = {name.lower(): value for name, value in answer.headers.items()}
-            return Heard(
-                status=answer.status, headers=named, head=head[:HEAD], moved_to=answer.moved_to
-            )

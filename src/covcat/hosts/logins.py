@@ -25,22 +25,19 @@ def of_kaggle() -> Login | None:
 
     Or kaggle.json in $KAGGLE_CONFIG_DIR, ~/.kaggle or ~/.config/kaggle.
     """
-    token = _value("KAGGLE_API_TOKEN")
+    token, own, home = _value("KAGGLE_API_TOKEN"), _value("KAGGLE_CONFIG_DIR"), Path.home()
     with suppress(OSError, ValueError):  # a token may be too long for a name
         if Path(token).is_file():
             token = _plain(_text(Path(token)))
-    token = token or _plain(_text(Path.home() / ".kaggle" / "access_token"))
-    if token:
+    if token := token or _plain(_text(home / ".kaggle" / "access_token")):
         return Login(KAGGLE, {"Authorization": f"Bearer {token}"})
     user, key = _value("KAGGLE_USERNAME"), _value("KAGGLE_KEY")
-    own, home = _value("KAGGLE_CONFIG_DIR"), Path.home()
-    places = [*([Path(own)] if own else []), home / ".kaggle", home / ".config" / "kaggle"]
-    for folder in places if not (user and key) else ():
+    for folder in (own or home / ".kaggle", home / ".kaggle", home / ".config" / "kaggle"):
+        if user and key:
+            break
         with suppress(ValueError, AttributeError, RecursionError):
-            tree = json.loads(_text(folder / "kaggle.json"))
+            tree = json.loads(_text(Path(folder) / "kaggle.json"))
             user, key = (_plain(str(tree.get(one) or "")) for one in ("username", "key"))
-            if user and key:
-                break
     if not (user and key):
         return None
     packed = base64.b64encode(f"{user}:{key}".encode()).decode()

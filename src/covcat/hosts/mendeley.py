@@ -5,6 +5,7 @@ plain public object, which has no name of its own.
 """
 
 from dataclasses import replace
+from functools import partial
 
 from covcat.catalog.files import MendeleyFile
 from covcat.catalog.marks import Count
@@ -12,17 +13,8 @@ from covcat.digests import Digest
 from covcat.download.remote import Location, RemoteFile
 from covcat.errors import GoneError, NetworkError
 from covcat.hosts.base import HostContext, alone, claim, is_pinned, one_of
-from covcat.hosts.record import DescribedFile, Description, Forms, Record, find_date, strip_all
-from covcat.hosts.trees import (
-    MOST_FILES,
-    Pages,
-    find_rows,
-    get_rows,
-    get_size,
-    get_text,
-    match_mark,
-    match_text,
-)
+from covcat.hosts.record import DescribedFile, Description, Forms, Record, find_date
+from covcat.hosts.trees import MOST_FILES, Tree, read_pages
 
 API = "https://data.mendeley.com/public-api/datasets"
 FILES = "https://data.mendeley.com/public-files/datasets"
@@ -43,25 +35,25 @@ def list_files(file: MendeleyFile, context: HostContext) -> list[RemoteFile]:
     """One file, or all of the set with the folders that they lie in."""
     if file.file and file.name and is_pinned(file):
         return [alone(file, file.name, id=file.file)]
-    rows = _list_rows(file.dataset, file.version, context)
+    found = []
+    for path, row in _list_rows(file.dataset, file.version, context):
+        id = row.text("id")
+        if file.file not in (None, id):
+            continue
+        size, claims = _read(row)
+        if file.file is not None:
+            return [alone(file, row.text("filename"), id=id, size=size, claims=claims)]
+        found.append(one_of(file, path, id=id, size=size, claims=claims))
     if file.file is None:
-        return [
-            one_of(file, path, id=get_text(row, "id"), size=_size(row), claims=_digests(row))
-            for path, row in rows
-        ]
-    for _, row in rows:
-        if get_text(row, "id") == file.file:
-            name, size = get_text(row, "filename"), _size(row)
-            return [alone(file, name, id=file.file, size=size, claims=_digests(row))]
+        return found
     raise GoneError(
         f"Mendeley's data set {file.dataset}, version {file.version}, has no file {file.file}",
         hint=f"open https://data.mendeley.com/datasets/{file.dataset}/{file.version}",
     )
 
 
-def locate(remote: RemoteFile, context: HostContext) -> Location:
+def locate(remote: RemoteFile, _: HostContext) -> Location:
     """The address is made of the ids."""
-    del context
     assert isinstance(remote.file, MendeleyFile)
     url = f"{FILES}/{remote.file.dataset}/files/{remote.id}/file_downloaded"
     return Location(url=url, name=remote.name)
@@ -71,67 +63,56 @@ def describe(record: Record, context: HostContext) -> Description:
     """Return what Mendeley Data says of a data set."""
     asked = f"{API}/{record.id}" + (f"/snapshot/{record.version}" if record.version else "")
     accept = {"Accept": "application/vnd.mendeley-public-dataset.1+json"}
-    tree = context.api.json(asked, accept)
-    version = match_mark(Count, tree, "version")
+    tree = context.ask(asked, accept)
+    version = tree.mark(Count, "version")
     whole = MendeleyFile(host="mendeley", dataset=record.id, version=version)
     files = [
-        DescribedFile(replace(whole, file=get_text(row, "id")), path, _size(row), _digests(row))
+        DescribedFile(replace(whole, file=row.text("id")), path, *_read(row))
         for path, row in _list_rows(record.id, version, context)
     ]
-    terms, people = ("data_licence", "short_name"), find_rows(tree, "contributors")
+    terms, people = tree.get("data_licence"), tree.find_rows("contributors")
     return Description(
         asked=asked,
         release=f"mendeley-{version}",
-        date=find_date(get_text(tree, "publish_date")),
-        title=get_text(tree, "name"),
-        license=get_text(tree, *terms) or get_text(tree, "data_licence", "full_name"),
-        license_url=get_text(tree, "data_licence", "url"),
-        authors=strip_all(
-            f"{get_text(one, 'first_name')} {get_text(one, 'last_name')}" for one in people
-        ),
-        doi=get_text(tree, "doi", "id"),
+        date=find_date(tree.text("publish_date")),
+        title=tree.text("name"),
+        license=terms.text("short_name") or terms.text("full_name"),
+        license_url=terms.text("url"),
+        authors=[f"{one.text('first_name')} {one.text('last_name')}" for one in people],
+        doi=tree.text("doi", "id"),
         files=tuple(files),
         whole=whole,
     )
 
 
-def _list_rows(dataset: str, version: str, context: HostContext) -> list[tuple[str, object]]:
+def _list_rows(dataset: str, version: str, context: HostContext) -> list[tuple[str, Tree]]:
     """Return (path, what the API says) of all files of a version."""
-    folders = get_rows(context.api.json(f"{API}/{dataset}/folders/{version}"))
-    by_id = {match_text(_UUID, one, "id"): one for one in folders}
-    found: list[tuple[str, object]] = []
+    folders = context.ask(f"{API}/{dataset}/folders/{version}").rows()
+    by_id = {one.match(_UUID, "id"): one for one in folders}
+    found: list[tuple[str, Tree]] = []
     for folder in ("root", *by_id):
         path, above, depth = "", folder, 0
         while above in by_id and depth < _DEEPEST:
-            path = f"{get_text(by_id[above], 'name')}/{path}"
-            above, depth = get_text(by_id[above], "parent_id"), depth + 1
-        inside = _list_folder(dataset, version, folder, context)
-        found += [(path + get_text(row, "filename"), row) for row in inside]
+            path = f"{by_id[above].text('name')}/{path}"
+            above, depth = by_id[above].text("parent_id"), depth + 1
+        asked = f"{API}/{dataset}/files?folder_id={folder}&version={version}"
+        ask = partial(_ask_page, asked, context)
+        inside = read_pages(f"Mendeley's data set {dataset}", _PAGE, ask, "id")
+        found += [(path + row.text("filename"), row) for row in inside]
         if len(found) > MOST_FILES:
             raise NetworkError(f"Mendeley's data set {dataset} lists files without end")
     return found
 
 
-def _list_folder(dataset: str, version: str, folder: str, context: HostContext) -> list[object]:
-    found = Pages(f"Mendeley's data set {dataset}", _PAGE, "id")
-    while True:
-        url = (
-            f"{API}/{dataset}/files?folder_id={folder}&version={version}"
-            f"&$start={len(found.rows)}&$limit={_PAGE}"
-        )
-        rows = get_rows(context.api.json(url))
-        for row in rows:
-            match_text(_UUID, row, "id")
-        found.add(rows)
-        if len(rows) != _PAGE:  # not all servers page: these give all at once
-            return found.rows
+def _ask_page(asked: str, context: HostContext, _: int, before: int) -> tuple[list[Tree], bool]:
+    rows = context.ask(f"{asked}&$start={before}&$limit={_PAGE}").rows()
+    for row in rows:
+        row.match(_UUID, "id")
+    return rows, len(rows) != _PAGE  # not all servers page: these give all at once
 
 
-def _size(row: object) -> int | None:
-    found = get_size(row, "size")
-    return get_size(row, "content_details", "size") if found is None else found
-
-
-def _digests(row: object) -> list[Digest]:
-    sha256 = get_text(row, "content_details", "sha256_hash")
-    return claim("sha256", sha256, get_text(row, "filename"))
+def _read(row: Tree) -> tuple[int | None, list[Digest]]:
+    """Return a file's size in bytes, and its digest."""
+    size, inside = row.size("size"), row.get("content_details")
+    claims = claim("sha256", inside.text("sha256_hash"), row.text("filename"))
+    return inside.size("size") if size is None else size, claims

@@ -4,7 +4,7 @@ Texts are the host's and never trusted; `covcat.hosts.draft` makes catalog entri
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -66,7 +66,7 @@ class Description:
     title: str
     license: str
     license_url: str = ""
-    authors: tuple[str, ...] = ()
+    authors: Sequence[str] = ()
     doi: str = ""
     files: tuple[DescribedFile, ...] = ()
     whole: AnyFile | None = None  # stands for all files, where the host has such a thing
@@ -98,8 +98,3 @@ def find_date(*texts: str) -> str:
     """Return the first that begins with a date, without the time; "" where none does."""
     rule: Matches = get_args(Date)[1]
     return next((one[:10] for one in texts if rule.pattern.fullmatch(one[:10])), "")
-
-
-def strip_all(texts: Iterable[str]) -> tuple[str, ...]:
-    """Return texts without the blanks around them, and without empty ones."""
-    return tuple(one.strip() for one in texts if one.strip())

@@ -12,15 +12,13 @@ from covcat.download.remote import Location, RemoteFile
 from covcat.hosts.base import HostContext, alone
 
 
-def list_files(file: S3File, context: HostContext) -> list[RemoteFile]:
+def list_files(file: S3File, _: HostContext) -> list[RemoteFile]:
     """The entry is the file."""
-    del context
     return [alone(file, PurePosixPath(file.key).name)]
 
 
-def locate(remote: RemoteFile, context: HostContext) -> Location:
+def locate(remote: RemoteFile, _: HostContext) -> Location:
     """Ask the bucket's own host; names with dots have no certificate, so these go by path."""
-    del context
     file = remote.file
     assert isinstance(file, S3File)
     key = quote(file.key, safe="/~")

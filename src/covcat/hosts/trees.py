@@ -1,6 +1,7 @@
 """Reads what hosts' APIs answer: JSON of which no shape is trusted."""
 
 import re
+from collections.abc import Callable
 from typing import Any, get_args
 
 from covcat.catalog.marks import Matches
@@ -10,79 +11,81 @@ MOST_FILES = 1_000_000  # of a data set: a list of more does not end
 _UNKNOWN = "the host's API answered in a shape that covcat does not know:"
 
 
-def get_field(tree: object, *keys: str | int) -> object:
-    """Return a value of an answer, or None where it has another shape."""
-    for key in keys:
-        if isinstance(tree, dict) and isinstance(key, str):
-            tree = tree.get(key)
-        elif isinstance(tree, list) and isinstance(key, int) and -len(tree) <= key < len(tree):
-            tree = tree[key]
-        else:
-            return None
-    return tree
+class Tree:
+    """An answer, or a part of one; `keys` lead further into it."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def get(self, *keys: str) -> "Tree":
+        """Return a part; of another shape than the keys' it is one of None."""
+        found = self.value
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
+        return Tree(found)
+
+    def is_true(self, *keys: str) -> bool:
+        """Tell if there is a `true`."""
+        return self.get(*keys).value is True
+
+    def text(self, *keys: str) -> str:
+        """Return a text or number as text, or ""."""
+        found = self.get(*keys).value
+        is_plain = isinstance(found, str | int) and not isinstance(found, bool)
+        return str(found) if is_plain else ""
+
+    def size(self, *keys: str) -> int | None:
+        """Return a size in bytes, or None where there is none."""
+        found = self.text(*keys)
+        return int(found) if found.isdecimal() and len(found) < 16 else None
+
+    def find_rows(self, *keys: str) -> list["Tree"]:
+        """Return a list, empty where there is none."""
+        found = self.get(*keys).value
+        return [Tree(one) for one in found] if isinstance(found, list) else []
+
+    def rows(self, *keys: str) -> list["Tree"]:
+        """Return a list that must be there."""
+        if not isinstance(self.get(*keys).value, list):
+            where = ".".join(keys) or "the answer"
+            raise NetworkError(f"{_UNKNOWN} `{where}` is no list", hint="pip install -U covcat")
+        return self.find_rows(*keys)
+
+    def match(self, rule: str, *keys: str, expected: str = "") -> str:
+        """Return a text that addresses are made of."""
+        found = self.text(*keys)
+        if not re.fullmatch(rule, found):
+            more = f", not {expected}" if expected else ""
+            raise NetworkError(f"{_UNKNOWN} `{'.'.join(keys)}` is `{found[:80]}`{more}")
+        return found
+
+    def mark(self, mark: Any, *keys: str) -> str:
+        """Return a text that a catalog takes for a key of the type `mark`."""
+        rule: Matches = get_args(mark)[1]
+        return self.match(rule.pattern.pattern, *keys, expected=rule.expected)
 
 
-def get_text(tree: object, *keys: str | int) -> str:
-    """Return a text or number of an answer as text, or ""."""
-    found = get_field(tree, *keys)
-    is_plain = isinstance(found, str | int) and not isinstance(found, bool)
-    return str(found) if is_plain else ""
+def read_pages(
+    what: str, size: int, ask: Callable[[int, int], tuple[list[Tree], bool]], *keys: str
+) -> list[Tree]:
+    """Return all rows of a list that comes in pages of `size`.
 
-
-def get_size(tree: object, *keys: str | int) -> int | None:
-    """Return a size in bytes, or None where there is none."""
-    found = get_text(tree, *keys)
-    return int(found) if found.isdecimal() and len(found) < 16 else None
-
-
-def find_rows(tree: object, *keys: str | int) -> list[object]:
-    """Return a list of an answer, empty where there is none."""
-    found = get_field(tree, *keys)
-    return found if isinstance(found, list) else []
-
-
-def get_rows(tree: object, *keys: str | int) -> list[object]:
-    """Return a list of an answer."""
-    found = get_field(tree, *keys)
-    if not isinstance(found, list):
-        where = ".".join(map(str, keys)) or "the answer"
-        raise NetworkError(f"{_UNKNOWN} `{where}` is no list", hint="pip install -U covcat")
-    return found
-
-
-def match_text(rule: str, tree: object, *keys: str | int, expected: str = "") -> str:
-    """Return a text of an answer that addresses are made of."""
-    found = get_text(tree, *keys)
-    if not re.fullmatch(rule, found):
-        more = f", not {expected}" if expected else ""
-        raise NetworkError(f"{_UNKNOWN} `{'.'.join(map(str, keys))}` is `{found[:80]}`{more}")
-    return found
-
-
-def match_mark(mark: Any, tree: object, *keys: str | int) -> str:
-    """Return a text of an answer that a catalog takes for a key of the type `mark`."""
-    rule: Matches = get_args(mark)[1]
-    return match_text(rule.pattern.pattern, tree, *keys, expected=rule.expected)
-
-
-class Pages:
-    """A list of files that comes in pages."""
-
-    def __init__(self, what: str, page: int, *keys: str) -> None:
-        """`page` rows are asked for at once; `keys` lead to what tells one row from another."""
-        self.rows: list[object] = []
-        self._what, self._keys, self._left = what, keys, MOST_FILES // page
-        self._known: set[str] = set()
-
-    def add(self, page: list[object]) -> None:
-        """Take the next page."""
-        ids = {get_text(row, *self._keys) for row in page}
-        if page and ids <= self._known:
+    `ask` is given the number of a page, from 0, and of the rows before it; it returns the page's
+    rows, and if it is the last one. `keys` lead to what tells one row from another.
+    """
+    found: list[Tree] = []
+    known: set[str] = set()
+    for number in range(MOST_FILES // size):
+        rows, is_last = ask(number, len(found))
+        ids = {row.text(*keys) for row in rows}
+        if rows and ids <= known:
             raise NetworkError(
-                f"{self._what} lists the same files again and again", hint="try again later"
+                f"{what} lists the same files again and again", hint="try again later"
             )
-        self._known |= ids
-        self.rows += page
-        self._left -= 1
-        if self._left < 0 or len(self.rows) > MOST_FILES:
-            raise NetworkError(f"{self._what} lists files without end", hint="try again later")
+        known |= ids
+        found += rows
+        if len(found) > MOST_FILES:
+            break
+        if is_last:
+            return found
+    raise NetworkError(f"{what} lists files without end", hint="try again later")

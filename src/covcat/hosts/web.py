@@ -5,14 +5,12 @@ from covcat.download.remote import Location, RemoteFile
 from covcat.hosts.base import HostContext, alone
 
 
-def list_files(file: WebFile, context: HostContext) -> list[RemoteFile]:
+def list_files(file: WebFile, _: HostContext) -> list[RemoteFile]:
     """The entry is the file."""
-    del context
     return [alone(file, file.name)]
 
 
-def locate(remote: RemoteFile, context: HostContext) -> Location:
+def locate(remote: RemoteFile, _: HostContext) -> Location:
     """The address is the file's own."""
-    del context
     assert isinstance(remote.file, WebFile)
     return Location(url=remote.file.url, name=remote.name)

@@ -21,9 +21,8 @@ from covcat.hosts.record import (
     clean_name,
     find_date,
     is_refused,
-    strip_all,
 )
-from covcat.hosts.trees import find_rows, get_field, get_size, get_text, match_mark
+from covcat.hosts.trees import Tree
 
 API = "https://zenodo.org/api/records"
 FILE_PAGE = "https://zenodo.org/records/{0.record}"
@@ -41,18 +40,18 @@ def list_files(file: ZenodoFile, context: HostContext) -> list[RemoteFile]:
         return [alone(file, file.name)]
     for path in (file.record, f"{file.record}/files"):  # files may be withheld: the list says so
         tree = _ask(path, context)
-        for row in _rows(tree if path == file.record else {"files": tree}):
+        for row in _rows(tree.get("files") if path == file.record else tree):
             if _name(row) == file.name:
-                return [alone(file, file.name, size=_size(row), claims=_digests(row))]
+                size, claims = _read(row)
+                return [alone(file, file.name, size=size, claims=claims)]
     raise GoneError(
         f"Zenodo's record {file.record} has no file `{file.name}`",
         hint=f"open https://zenodo.org/records/{file.record}",
     )
 
 
-def locate(remote: RemoteFile, context: HostContext) -> Location:
+def locate(remote: RemoteFile, _: HostContext) -> Location:
     """Zenodo sends files itself, and honours ranges though its HEAD does not say so."""
-    del context
     file = remote.file
     assert isinstance(file, ZenodoFile)
     url = f"{API}/{file.record}/files/{quote(file.name)}/content"
@@ -62,34 +61,34 @@ def locate(remote: RemoteFile, context: HostContext) -> Location:
 def describe(record: Record, context: HostContext) -> Description:
     """Return what Zenodo says of a record."""
     tree = _find_record(record, context)
-    number, about = match_mark(Count, tree, "id"), get_field(tree, "metadata")
-    notes, rights = [], get_text(about, "access_right")
+    number, about = tree.mark(Count, "id"), tree.get("metadata")
+    notes, rights = [], about.text("access_right")
     if number != record.id:
         notes.append(f"{record.id} stands for all versions; this is the newest, {number}")
     if rights not in ("", "open"):
         notes.append(f"Zenodo says that its files are `{rights}`")
     files = []
-    for row in _rows(tree):
+    for row in _rows(tree.get("files")):
         name = _name(row)
         file: AnyFile = ZenodoFile(host="zenodo", record=number, name=name)
         if is_refused(name):  # by a catalog, and the file's address does as well
             url = f"{API}/{number}/files/{quote(name, errors='replace')}/content"
             file = WebFile(host="web", name=clean_name(name), url=url)
-        files.append(DescribedFile(file, name, _size(row), _digests(row)))
+        files.append(DescribedFile(file, name, *_read(row)))
     return Description(
         asked=f"{API}/{number}",
         release=f"zenodo-{number}",
-        date=find_date(get_text(about, "publication_date")),
-        title=get_text(about, "title") or get_text(tree, "title"),
-        license=get_text(about, "license", "id") or get_text(about, "license"),
-        authors=strip_all(get_text(one, "name") for one in find_rows(about, "creators")),
-        doi=get_text(tree, "doi"),
+        date=find_date(about.text("publication_date")),
+        title=about.text("title") or tree.text("title"),
+        license=about.text("license", "id") or about.text("license"),
+        authors=[one.text("name") for one in about.find_rows("creators")],
+        doi=tree.text("doi"),
         files=tuple(files),
         notes=tuple(notes),
     )
 
 
-def _find_record(record: Record, context: HostContext) -> object:
+def _find_record(record: Record, context: HostContext) -> Tree:
     """The number of all versions of a record is none (zenodo#2499): ask for the last then."""
     try:
         return _ask(record.id, context)
@@ -106,29 +105,25 @@ def _find_record(record: Record, context: HostContext) -> object:
             raise error from None
 
 
-def _ask(path: str, context: HostContext) -> object:
-    return context.api.json(f"{API}/{path}", login=of_zenodo())
+def _ask(path: str, context: HostContext) -> Tree:
+    return context.ask(f"{API}/{path}", login=of_zenodo())
 
 
-def _rows(tree: object) -> list[object]:
+def _rows(files: Tree) -> list[Tree]:
     """Return the files of a record, in any of the API's shapes."""
-    files = get_field(tree, "files")
-    inside = get_field(files, "entries") if isinstance(files, dict) else files
-    if isinstance(inside, dict):
-        return [{"key": key, **row} for key, row in inside.items() if isinstance(row, dict)]
-    return inside if isinstance(inside, list) else []
+    inside = files.get("entries") if isinstance(files.value, dict) else files
+    if isinstance(inside.value, dict):
+        rows = inside.value.items()
+        return [Tree({"key": key, **row}) for key, row in rows if isinstance(row, dict)]
+    return inside.find_rows()
 
 
-def _name(row: object) -> str:
-    return get_text(row, "key") or get_text(row, "filename")
+def _name(row: Tree) -> str:
+    return row.text("key") or row.text("filename")
 
 
-def _size(row: object) -> int | None:
-    found = get_size(row, "size")
-    return get_size(row, "filesize") if found is None else found
-
-
-def _digests(row: object) -> list[Digest]:
-    """Return a file's digest: `md5:<hex>`, for some days of 2023 the hex alone."""
-    kind, colon, value = get_text(row, "checksum").rpartition(":")
-    return claim(kind if colon else "md5", value, _name(row))
+def _read(row: Tree) -> tuple[int | None, list[Digest]]:
+    """Return a file's size in bytes, and its digest: `md5:…`, in 2023 for days the hex alone."""
+    size, (kind, colon, value) = row.size("size"), row.text("checksum").rpartition(":")
+    claims = claim(kind if colon else "md5", value, _name(row))
+    return row.size("filesize") if size is None else size, claims
