@@ -341,10 +341,7 @@ def _sweep(parent: Path) -> None:
     with suppress(OSError):  # a folder that may be written to and not be read
         found = [one for one in parent.iterdir() if _OURS.fullmatch(one.name)]
     for folder in found:
-        with (
-            suppress(OSError),
-            ExitStack() as handles,
-        ):  # it has no mark, or is not to be looked into
+        with suppress(OSError), ExitStack() as handles:  # without a mark, or closed to this user
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             handles.callback(os.close, handle)
             mark = os.open(_MARK, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=handle)
