@@ -1,5 +1,7 @@
 """HTTP: the only module that imports httpx. Client, mirror, redirects, status and error mapping.
 
+It does so when the first request is made: what comes without a network starts at once.
+
 Nothing here retries: `covcat.download.retry` does. Bodies are read raw with
 `Accept-Encoding: identity`, because httpx decodes silently and loses the end of a cut gzip body.
 """
@@ -11,13 +13,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from weakref import WeakSet
-
-import httpcore
-import httpx
 
 from covcat.download.addresses import is_private, redirected, spelt_address, without_secrets
 from covcat.download.answers import SAID, refusal, secrets_of
@@ -34,6 +33,9 @@ from covcat.errors import (
 )
 from covcat.version import __version__
 
+if TYPE_CHECKING:
+    import httpx
+
 MAX_REDIRECTS = 10
 _REDIRECTS = {301, 302, 303, 307, 308}
 _LARGE = 64 << 20  # bytes of a body
@@ -43,7 +45,7 @@ _ERRNO = re.compile(r"^\[Errno -?[0-9]+\] ")
 _QUOTED = re.compile(r"[\s:]*\b(?:bytearray\()?b['\"]")  # how libraries quote a header
 _AGENT = f"covcat/{__version__}"  # several hosts refuse the usual libraries' names
 
-transport: Callable[[], httpx.BaseTransport] | None = None  # tests put another network here
+transport: "Callable[[], httpx.BaseTransport] | None" = None  # tests put another network here
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +82,12 @@ class Web:
     def __init__(
         self,
         network: Network,
-        via: httpx.BaseTransport | None = None,
+        via: "httpx.BaseTransport | None" = None,
         turn: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`turn` hears the host of each request, redirects' too, and may wait before it is sent."""
         self._network, self._turn = network, turn
         self._transport = via or (transport() if transport else None)
-        self._proxies = None if self._transport else Proxies()
         self._clients: dict[Proxy | None, httpx.Client] = {}  # made late: certificates take time
         self._lock = threading.Lock()
         self._named: set[str] = set()  # hosts that a person named: these may be private ones
@@ -139,7 +140,7 @@ class Web:
             secret = self._secret(current, login)
             sent = {**headers, **secret} if is_known else headers
             self._turn(_host(current))
-            proxy = self._proxies.of(asked) if self._proxies else None
+            proxy = None if self._transport else self._proxies.of(asked)
             way = Watch(self._head, self.connected, host, proxy)
             with self._errors(asked, way), self._open(asked, sent, body, way) as response:
                 status = response.status_code
@@ -157,6 +158,10 @@ class Web:
                 body = body if status in (307, 308) else None
         raise NetworkError(f"`{without_secrets(url)}` redirects more than {MAX_REDIRECTS} times")
 
+    @cached_property
+    def _proxies(self) -> Proxies:
+        return Proxies()
+
     def _secret(self, url: str, login: Login | None) -> Mapping[str, str]:
         """Return what may be sent to `url` of a login: nothing, unless it is of that very host."""
         parts = urlsplit(url)
@@ -164,12 +169,15 @@ class Web:
         return login.headers if login and is_its and self._network.mirror is None else {}
 
     def _judge(
-        self, response: httpx.Response, url: str, login: Login | None, *, is_range: bool
+        self, response: "httpx.Response", url: str, login: Login | None, *, is_range: bool
     ) -> None:
         """Accept what can be the file; say what the others mean."""
         status = response.status_code
         if status == 200 or (is_range and status in (206, 416)):
             return
+        import httpcore
+        import httpx
+
         said, until = b"", time.monotonic() + _SAYING
         with suppress(httpx.HTTPError, httpcore.NetworkError, httpcore.TimeoutException):
             for data in response.iter_raw():
@@ -186,7 +194,7 @@ class Web:
     @contextmanager
     def _open(
         self, url: str, headers: Mapping[str, str], body: bytes | None, way: Watch
-    ) -> Iterator[httpx.Response]:
+    ) -> "Iterator[httpx.Response]":
         with self._lock:
             client = self._clients.get(way.proxy) or self._made(way.proxy)
             self._clients[way.proxy] = client
@@ -231,7 +239,11 @@ class Web:
                 hint="--allow-private, if you trust who redirects",
             )
 
-    def _made(self, proxy: Proxy | None) -> httpx.Client:
+    def _made(self, proxy: Proxy | None) -> "httpx.Client":
+        from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+        import httpx
+
         headers = {"User-Agent": _AGENT, "Accept-Encoding": "identity"}
         to = httpx.Proxy(proxy.address, auth=proxy.login) if proxy else None
         try:
@@ -248,7 +260,7 @@ class Web:
                 hint="look at SSL_CERT_FILE and SSL_CERT_DIR; covcat doctor",
             ) from error
 
-    def _body(self, response: httpx.Response, url: str, way: Watch) -> Iterator[bytes]:
+    def _body(self, response: "httpx.Response", url: str, way: Watch) -> Iterator[bytes]:
         coding = response.headers.get("content-encoding", "identity")
         if coding.lower() != "identity":
             shown = without_secrets(url)
@@ -277,6 +289,9 @@ class Web:
 
     @contextmanager
     def _errors(self, url: str, way: Watch) -> Iterator[None]:
+        import httpcore
+        import httpx
+
         try:
             yield
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
@@ -290,6 +305,8 @@ class Web:
 
 
 def _failed(url: str, error: Exception, way: Watch) -> CovcatError:
+    import httpx
+
     cause = _QUOTED.split(str(error))[0] or type(error).__name__
     host, shown = urlsplit(url).netloc, without_secrets(url)
     if "location header" in cause:  # httpx looks at it even where it is not to follow
@@ -316,11 +333,13 @@ def _failed(url: str, error: Exception, way: Watch) -> CovcatError:
     )
 
 
-def _raw(response: httpx.Response, timeout: float) -> Iterator[bytes]:
+def _raw(response: "httpx.Response", timeout: float) -> Iterator[bytes]:
     """Give the body as it comes; a large one straight from the connection, which is then closed.
 
     What httpx does for each 64 KiB takes longer than to receive, hash and write them.
     """
+    import httpx
+
     body = response.iter_raw()  # without a size: with one httpx keeps the tail of a cut body
     length = response.headers.get("content-length", "")
     stream = response.extensions.get("network_stream")
@@ -342,6 +361,8 @@ def _raw(response: httpx.Response, timeout: float) -> Iterator[bytes]:
 
 def _host(url: str) -> str:
     """Return a host's name as the client asks for it."""
+    import httpx
+
     cause = None
     try:
         parts = urlsplit(url)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, unquote, urlsplit
-from urllib.request import getproxies
 
 from covcat.errors import ActionNeededError, CovcatError, NetworkError, TransientError, UsageError
 
@@ -77,6 +76,8 @@ class Proxies:
     """What the environment says of proxies, read once."""
 
     def __init__(self) -> None:
+        from urllib.request import getproxies  # with http.client and email: 20 ms
+
         self._named = getproxies()
         self._exempt = items(self._named.get("no", ""))
 

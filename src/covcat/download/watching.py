@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import httpcore
-
 from covcat.download.proxies import Proxy
 
 Connected = Callable[[str | None, Any], None]  # told of the host, None for a proxy, and a stream
@@ -31,7 +29,9 @@ def guard(stream: Any, head: Head) -> None:
 
     def guarded(max_bytes: int, timeout: float | None = None) -> Any:
         if head.until is not None and time.monotonic() > head.until:
-            raise httpcore.ReadTimeout("the head of the answer does not end")
+            from httpcore import ReadTimeout
+
+            raise ReadTimeout("the head of the answer does not end")
         return read(max_bytes, timeout)
 
     stream.read = guarded
