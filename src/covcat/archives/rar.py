@@ -61,12 +61,7 @@ def members(source: Source) -> list[Member]:
 
 
 def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
-    """Push the bytes of each wanted member; all are read and checked.
-
-    Raises:
-        BadArchiveError: the tool finds damage, or prints something else than the headers say.
-        ExtractionError: nothing on this machine reads RAR.
-    """
+    """Push the bytes of each wanted member; all are read and checked."""
     ours = [one for one in listed if isinstance(one, RarMember)]
     if not ours:
         return

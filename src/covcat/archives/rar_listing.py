@@ -55,11 +55,7 @@ class Listing:
 
 
 def read_listing(source: Source) -> Listing:
-    """Read all headers; an archive that is the first of several volumes is read with the others.
-
-    Raises:
-        BadArchiveError: it is damaged, encrypted, or not whole.
-    """
+    """Read all headers; an archive that is the first of several volumes is read with the others."""
     source.stream.seek(0)
     magic = source.stream.read(8)
     if magic.startswith(b"RE\x7e\x5e"):

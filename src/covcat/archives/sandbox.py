@@ -112,11 +112,7 @@ def state_of(file: Path | int) -> State:
 
 @contextmanager
 def check_unchanged(states: Mapping[Path, State]) -> Iterator[None]:
-    """Check, before and after the block, that files are still those that were listed.
-
-    Raises:
-        BadArchiveError: one is not.
-    """
+    """Check, before and after the block, that files are still those that were listed."""
 
     def check() -> None:
         if any(state_of(path) != state for path, state in states.items()):
@@ -134,9 +130,6 @@ def run_tool(
     """Run a tool that unpacks `size` bytes to its stdout; it is stopped when the block is left.
 
     `inputs` are the files it sees in its working folder, by name; `silence` overrides SILENCE.
-
-    Raises:
-        BadArchiveError: it cannot be started.
     """
     program, *arguments = (os.fspath(part) for part in command)
     assert Path(program).is_absolute()
@@ -205,11 +198,7 @@ class Output:
         return data
 
     def end(self) -> None:
-        """Check, when all was read, that nothing more comes and that the tool is content.
-
-        Raises:
-            BadArchiveError: it prints more, fails, or does not end.
-        """
+        """Check, when all was read, that nothing more comes and that the tool is content."""
         if self._next(1):
             raise BadArchiveError("unpacks to more than it declares")
         if self._wait():

@@ -82,11 +82,7 @@ def members(source: Source) -> list[Member]:
 
 
 def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
-    """Push the bytes of each wanted member; all are read and checked.
-
-    Raises:
-        BadArchiveError: it is damaged, or nothing on this machine reads its method.
-    """
+    """Push the bytes of each wanted member; all are read and checked."""
     ours = [one for one in listed if isinstance(one, SevenZipMember)]
     if not ours:
         return

@@ -64,11 +64,7 @@ class Streams:
 def read_header(
     stream: BinaryIO, unpack: Callable[[BinaryIO, Streams], bytes]
 ) -> tuple[Streams, list[Item]]:
-    """Read the header at the end; `unpack` gives the bytes of the header's own folder.
-
-    Raises:
-        BadArchiveError: it contradicts itself or the file.
-    """
+    """Read the header at the end; `unpack` gives the bytes of the header's own folder."""
     data, end = _read_last_part(stream)
     if not data:
         _check_filled(0, end)

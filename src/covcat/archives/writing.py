@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from types import TracebackType
 
 from covcat.archives.rules import Admitted, Budget
 from covcat.digests import EXECUTABLE, REGULAR, blob_hasher
@@ -40,18 +39,13 @@ class Unpacking:
         self._lock = threading.Lock()
         self._unsaid = 0  # bytes written since the last report
         self._done: dict[int, StoredFile] = {}  # by the member's number
-        self._again: list[tuple[int, StoredFile]] = []
+        self.again: list[StoredFile] = []  # what came again, with the same bytes
         self._nested: dict[int, Path] = {}
 
     def __enter__(self) -> "Unpacking":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for writer in list(self.open):  # of members that were damaged
             writer.close()
         if self._task is not None:
@@ -63,15 +57,13 @@ class Unpacking:
 
     def writer(self, admitted: Admitted) -> "MemberWriter":
         """Return what takes the bytes of one member."""
-        if admitted.is_again:
-            return MemberWriter(admitted, None, "", self)
-        if admitted.is_nested:  # under its own name, which says its kind
+        if admitted.is_nested and not admitted.is_again:  # under its name, which says its kind
             folder = self.place.workspace / f"{len(self._nested)}"
             folder.mkdir(mode=PRIVATE_MODE, parents=True)
             inside = folder / PurePosixPath(admitted.path).name
             self._nested[admitted.member.number] = inside
             return MemberWriter(admitted, str(inside), str(self.place.workspace), self)
-        if self._folder is None:
+        if admitted.is_again or self._folder is None:
             return MemberWriter(admitted, None, "", self)
         return MemberWriter(admitted, f"{self._folder}/{admitted.path}", self._folder, self)
 
@@ -86,32 +78,19 @@ class Unpacking:
     def store(self, admitted: Admitted, stored: StoredFile) -> None:
         """Take a member that is whole."""
         if admitted.is_again:
-            self._again.append((admitted.member.number, stored))
+            self.again.append(stored)
         else:
             self._done[admitted.member.number] = stored
 
     def check(self, count: int) -> None:
-        """Check that every member came that was listed.
-
-        Raises:
-            ExtractionError: the archive changed while it was read.
-        """
-        if len(self._done) + len(self._again) != count:
+        """Check that every member came that was listed."""
+        if len(self._done) + len(self.again) != count:
             raise ExtractionError(f"`{self.archive}` changed while it was read")
 
-    @property
-    def repeated(self) -> int:
-        """How many members came again with the same bytes."""
-        return len(self._again)
-
     def files(self) -> tuple[StoredFile, ...]:
-        """Return all that were written, in the archive's order.
-
-        Raises:
-            ExtractionError: a path came twice, with different bytes.
-        """
-        first = {one.path: one.sha256 for one in self._done.values()} if self._again else {}
-        for _, stored in self._again:
+        """Return all that were written, in the archive's order; a path has one content only."""
+        first = {one.path: one.sha256 for one in self._done.values()} if self.again else {}
+        for stored in self.again:
             if first.get(stored.path) != stored.sha256:
                 raise ExtractionError(
                     f"`{self.archive}` is refused: it has `{stored.path}` twice, with different "
@@ -143,12 +122,7 @@ class MemberWriter:
         self._handle: int | None = None
 
     def write(self, data: bytes | memoryview) -> None:
-        """Take the next bytes.
-
-        Raises:
-            ExtractionError: they are more than were declared, or than are allowed.
-            DiskError: the disk refused.
-        """
+        """Take the next bytes."""
         size = len(data)
         self._size += size
         member, archive = self._admitted.member, self._whole.archive
@@ -167,11 +141,7 @@ class MemberWriter:
         self._whole.advance(size)
 
     def finish(self) -> None:
-        """The member is whole.
-
-        Raises:
-            ExtractionError: fewer bytes came than it declared.
-        """
+        """The member is whole."""
         member = self._admitted.member
         if member.size is not None and self._size != member.size:
             raise ExtractionError(
@@ -224,11 +194,7 @@ class Tally:
         self._budget, self._archive = budget, archive
 
     def write(self, data: bytes | memoryview) -> None:
-        """Take the next bytes.
-
-        Raises:
-            ExtractionError: they are more than are allowed.
-        """
+        """Take the next bytes."""
         self._budget.take(len(data))
         self._budget.check(self._archive)
 

@@ -51,9 +51,6 @@ def read_directory(window: Window) -> Iterator[Entry]:
     """Read and check all headers; give the entries in the order in which they lie in the file.
 
     One at a time: all of a million, with both names and all numbers, would take 400 MB.
-
-    Raises:
-        BadArchiveError: naming the member that contradicts itself or another.
     """
     end = read_end(window)
     raw = window.read_at(end.directory, end.directory_bytes)
