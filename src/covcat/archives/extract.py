@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
+from covcat import files as disk
 from covcat import names
 from covcat.archives import ListedFormat, StreamFormat, base, load_format
 from covcat.archives.base import Member, NestedArchive, Source, Writer
@@ -21,17 +22,7 @@ from covcat.archives.kinds import kind_of, stem_of
 from covcat.archives.rules import MAX_MEMBERS, Admitted, Budget, Layout, Rules
 from covcat.archives.writing import Place, Tally, Unpacking
 from covcat.errors import DiskError, ExtractionError, NotFoundError, UsageError
-from covcat.files import (
-    FOLDER_MODE,
-    StoredFile,
-    build_beside,
-    disk_error,
-    disk_errors,
-    free_bytes,
-    locale_error,
-    sync,
-)
-from covcat.names import collision, unsafe_name
+from covcat.files import StoredFile, disk_errors
 from covcat.progress import Progress
 
 _HINT = "free some space, or give a folder on another disk"
@@ -113,20 +104,21 @@ def extract(
                 _unpack_listed(form, source, rules, unpacking)
         files, repeated, litter = [*unpacking.files()], len(unpacking.again), rules.litter
         nested = []
-        for path, file, stored in unpacking.nested():
-            got = _unpack_nested(path, file, layout, budget, place, encoding)
+        for number, file in sorted(unpacking.nested.items()):
+            stored = unpacking.done[number]
+            got = _unpack_nested(stored.path, file, layout, budget, place, encoding)
             files += got.files
             repeated, litter = repeated + got.repeated, litter + got.litter
             nested.append(
                 NestedArchive(
-                    path=path,
+                    path=stored.path,
                     bytes=stored.bytes,
                     sha256=stored.sha256,
                     files=len(got.files),
                     left_out=got.left_out,
                 )
             )
-    if both := collision(one.path for one in files if nested):
+    if both := names.collision(one.path for one in files if nested):
         raise ExtractionError(f"`{both[0]}` and `{both[1]}` of two archives would be one path")
     return Extracted(tuple(files), rules.left_out, repeated, tuple(nested), litter)
 
@@ -165,7 +157,7 @@ def _unpack_nested(
     """Unpack an archive that lay at `path` of another one, and drop it."""
     with _archive_errors(path):
         form = kind_of(file)
-    if reason := unsafe_name(stem_of(file.name)):
+    if reason := names.unsafe_name(stem_of(file.name)):
         raise ExtractionError(f"`{path}` cannot name the folder that it is unpacked to: {reason}")
     folder = PurePosixPath(path).parent / stem_of(file.name)
     inner = Layout(
@@ -204,10 +196,10 @@ def _archive_errors(name: str, command: str = "") -> Iterator[None]:
         hint = f"pack it again without holes: {_REPACK.format(quote(name))}"
         raise ExtractionError(f"`{name}` {error}", hint=hint) from error
     except UnicodeEncodeError as error:
-        raise locale_error(error) from error
+        raise disk.locale_error(error) from error
     except base.DAMAGE as error:
         if isinstance(error, OSError) and error.errno:
-            raise disk_error(error, f"read `{name}`") from error
+            raise disk.disk_error(error, f"read `{name}`") from error
         cause = base.describe(error)
         if isinstance(error, base.SplitError) or names.volume(name):
             is_rar = name.lower().endswith(".rar")  # of which a reader says what is wrong
@@ -242,16 +234,16 @@ def unpacked(
     kind = _kind(archive)
     _check_free(target)
     _check_private(target)
-    with build_beside(target) as workshop:
+    with disk.build_beside(target) as workshop:
         files = workshop / "files"
         with disk_errors(f"make a folder beside `{target}`"):
-            files.mkdir(mode=FOLDER_MODE)
+            files.mkdir(mode=disk.FOLDER_MODE)
             made = files.lstat()
         place = Place(files, workshop / "inside", progress=progress)
         budget = _budget(workshop, max_bytes, max_files)
         done = extract(archive, kind, layout, budget, place, encoding)
         with disk_errors(f"move the finished folder to `{target}`"):
-            sync(workshop)
+            disk.sync(workshop)
             _check_free(target)
             if not os.path.samestat(files.lstat(), made):
                 raise DiskError(f"`{files}` was replaced while it was written to")
@@ -272,7 +264,7 @@ def _kind(archive: Path) -> str:
 
 def _budget(folder: Path, max_bytes: int | None, max_files: int | None) -> Budget:
     with disk_errors(f"look at the free space of `{folder}`"):
-        free = free_bytes(folder)
+        free = disk.free_bytes(folder)
     most_files = MAX_MEMBERS if max_files is None else max_files
     if max_bytes is not None and max_bytes <= free:
         return Budget(max_bytes, most_files, hint="--max-bytes and --max-files set the limits")

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -38,9 +37,9 @@ class Unpacking:
         self._task: int | None = None
         self._lock = threading.Lock()
         self._unsaid = 0  # bytes written since the last report
-        self._done: dict[int, StoredFile] = {}  # by the member's number
+        self.done: dict[int, StoredFile] = {}  # what is whole, by the member's number
         self.again: list[StoredFile] = []  # what came again, with the same bytes
-        self._nested: dict[int, Path] = {}
+        self.nested: dict[int, Path] = {}  # where the archives inside are, by their number
 
     def __enter__(self) -> "Unpacking":
         return self
@@ -58,10 +57,10 @@ class Unpacking:
     def writer(self, admitted: Admitted) -> "MemberWriter":
         """Return what takes the bytes of one member."""
         if admitted.is_nested and not admitted.is_again:  # under its name, which says its kind
-            folder = self.place.workspace / f"{len(self._nested)}"
+            folder = self.place.workspace / f"{len(self.nested)}"
             folder.mkdir(mode=PRIVATE_MODE, parents=True)
             inside = folder / PurePosixPath(admitted.path).name
-            self._nested[admitted.member.number] = inside
+            self.nested[admitted.member.number] = inside
             return MemberWriter(admitted, str(inside), str(self.place.workspace), self)
         if admitted.is_again or self._folder is None:
             return MemberWriter(admitted, None, "", self)
@@ -75,35 +74,21 @@ class Unpacking:
                 self.place.progress.advance(self._task, self._unsaid)
                 self._unsaid = 0
 
-    def store(self, admitted: Admitted, stored: StoredFile) -> None:
-        """Take a member that is whole."""
-        if admitted.is_again:
-            self.again.append(stored)
-        else:
-            self._done[admitted.member.number] = stored
-
     def check(self, count: int) -> None:
         """Check that every member came that was listed."""
-        if len(self._done) + len(self.again) != count:
+        if len(self.done) + len(self.again) != count:
             raise ExtractionError(f"`{self.archive}` changed while it was read")
 
     def files(self) -> tuple[StoredFile, ...]:
         """Return all that were written, in the archive's order; a path has one content only."""
-        first = {one.path: one.sha256 for one in self._done.values()} if self.again else {}
+        first = {one.path: one.sha256 for one in self.done.values()} if self.again else {}
         for stored in self.again:
             if first.get(stored.path) != stored.sha256:
                 raise ExtractionError(
                     f"`{self.archive}` is refused: it has `{stored.path}` twice, with different "
                     "contents: they would be one path"
                 )
-        return tuple(
-            self._done[number] for number in sorted(self._done) if number not in self._nested
-        )
-
-    def nested(self) -> Iterator[tuple[str, Path, StoredFile]]:
-        """Give the archives that lay inside: the path they had, where they are now."""
-        for number, file in sorted(self._nested.items()):
-            yield self._done[number].path, file, self._done[number]
+        return tuple(self.done[number] for number in sorted(self.done) if number not in self.nested)
 
 
 class MemberWriter:
@@ -159,7 +144,10 @@ class MemberWriter:
             mode=mode if self._blob else None,
             blob=self._blob.hexdigest() if self._blob else None,
         )
-        self._whole.store(self._admitted, stored)
+        if self._admitted.is_again:
+            self._whole.again.append(stored)
+        else:
+            self._whole.done[member.number] = stored
 
     def close(self) -> None:
         """Close the file."""

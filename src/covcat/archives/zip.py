@@ -74,7 +74,6 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
             writer = open_member(member)
             if writer is not None:
                 _push(member, window, writer, stop)
-                writer.finish()
 
     threads = min(_THREADS, os.cpu_count() or 1, len(large))
     with ThreadPoolExecutor(max(1, threads)) as pool:
@@ -90,16 +89,14 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
 
 def _push(member: ZipMember, window: Window, writer: Writer, stop: threading.Event) -> None:
     checksum = Crc32()
-    small = _unpack_small(member, window) if member.is_small else b""
-    checksum.update(small)
-    for data in () if member.is_small else _unpacked(member, window):
+    for data in [_unpack_small(member, window)] if member.is_small else _unpacked(member, window):
         if stop.is_set():
             raise BadArchiveError("was left in the middle")
         checksum.update(data)
         writer.write(data)
     if checksum.digest() != member.crc:
         raise BadArchiveError(f"has a wrong checksum for `{member.name}`")
-    writer.write(small)
+    writer.finish()
 
 
 def _unpack_small(member: ZipMember, window: Window) -> bytes:

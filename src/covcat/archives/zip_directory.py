@@ -75,9 +75,6 @@ def _gap(gap: int, side: str, entry: Entry) -> BadArchiveError:
     return BadArchiveError(f"has {gap} hidden bytes {side} `{entry.label}`")
 
 
-# ---- the directory -----------------------------------------------------------------------------
-
-
 def _places(raw: bytes, end: End) -> "tuple[array[int], array[int]]":
     """Find where each entry starts and where its local header is.
 
@@ -113,20 +110,19 @@ def _entry(raw: bytes, position: int, number: int) -> Entry:
     extra = raw[begin + names : begin + names + extras]
     entry = Entry(number, name, None, flags, method, crc, packed, size, host, attributes, offset)
     if extra or _WIDE in (packed, size, offset):
-        return _with_extra(entry, extra, disk)
+        return _with_extra(entry, _extra_fields(extra, entry), disk)
     if disk:
         raise SplitError
     return entry
 
 
-def _with_extra(entry: Entry, raw: bytes, disk: int) -> Entry:
+def _with_extra(entry: Entry, extra: dict[int, bytes], disk: int) -> Entry:
     """Take the wide sizes and the second name from the extra fields.
 
     Readers take from a ZIP64 field what the header leaves to it, in this order; Go and others
     write more into it. That is the same for all readers only where each number stands in its own
     place, as it would if the header left all to it.
     """
-    extra = _extra_fields(raw, entry)
     field = _wide_values(extra.get(_ZIP64, b""), entry)
     wide = field.copy()
     found = []
@@ -179,9 +175,6 @@ def _unicode_path(field: bytes | None, entry: Entry) -> bytes | None:
     if field[5:] != entry.name and (entry.name.isascii() or entry.flags & UTF8):
         raise BadArchiveError(f"gives `{entry.label}` a second name")
     return field[5:]
-
-
-# ---- local headers -----------------------------------------------------------------------------
 
 
 def _data_offset(entry: Entry, window: Window) -> int:
