@@ -148,11 +148,16 @@ def test_a_pax_name_is_utf8_unless_it_says_otherwise() -> None:
 # ---- what is refused ---------------------------------------------------------------------------
 
 LONG = entry(b"l", b"n" * 120 + b"\0", b"L")
+LONG_FOLDER = entry(b"l", b"n" * 120 + b"/\0", b"L")
 LONG_LINK = entry(b"l", b"n" * 120 + b"\0", b"K")
 HIDDEN = entry(b"hidden", b"x")
 PAX_SIZE, HUGE_SIZE = pax((b"size", b"1024")), pax((b"size", b"%d" % (1 << 34)))
+PAX_LINK = pax((b"linkpath", b"p"))
+SIZED_LINK = header(b"l", b"1", 1024)
 PAX_TIME, GLOBAL_TIME = pax((b"mtime", b"1")), pax((b"mtime", b"1"), kind=b"g")
 BASE_256_TIME = b"\x80" + bytes(10) + b"a"
+STAR = {508: b"tar\0"}
+AFTER_EXTENSION = "bytes after the end of an extension header"
 REAL_SIZE, MAP = {483: octal(2, 12)}, {386: octal(2, 12)}
 ARE_PREFIX, NOT_SPARSE = "are a prefix to other readers", "a sparse map for an entry that is not"
 DIFFERS, HUGE = "a pax size of 1024, and 0 in the header", "a pax size of 17179869184, and 0 in"
@@ -166,10 +171,7 @@ REFUSED = {
     "lz4": (b"\x04\x22\x4d\x18" + bytes(600), "is packed with lz4"),
     "a packed table": (gzip.compress(b"id,label\n" * 100), "is compressed (gz) but holds no tar"),
     "a packed nothing": (gzip.compress(b""), "is compressed (gz) but holds no tar"),
-    "a damaged header": (
-        entry(b"a", b"x") + b"q" + entry(b"b")[1:] + END,
-        "has a damaged header, after `a`",
-    ),
+    "a damaged header": (entry(b"a") + b"q" + entry(b"b")[1:], "has a damaged header, after `a`"),
     "a negative size": (header(b"a", size=b"\xff" * 11 + b"\0"), "whose size is -256"),
     "a size over 2^63": (header(b"a", size=b"\x80\1" + b"\0" * 10), "whose size is 1208925819614"),
     "a size of junk": (header(b"a", size=b"12z45678901\0"), "whose size is not a number"),
@@ -192,41 +194,17 @@ REFUSED = {
     "a file with a pax size": (PAX_SIZE + header(b"a") + HIDDEN, DIFFERS),
     "a hard link with a huge pax size": (HUGE_SIZE + header(b"l", b"1"), HUGE),
     "a special file with a huge pax size": (HUGE_SIZE + header(b"q", b"Q"), HUGE),
-    "a hard link's size, after pax": (
-        PAX_TIME + entry(b"a") + header(b"l", b"1", 1024) + HIDDEN,
-        WITH_SIZE,
-    ),
-    "after a global header": (GLOBAL_TIME + header(b"l", b"1", 1024) + HIDDEN, WITH_SIZE),
-    "a global header at the end": (
-        entry(b"a") + pax((b"comment", b"x"), kind=b"g") + END,
-        "without an entry, after `a`",
-    ),
-    "bytes after a long name": (
-        header(b"l", b"L", 4) + b"long" + b"X" * 508 + entry(b"a", b"x"),
-        "bytes after the end of an extension header",
-    ),
-    "bytes after pax records": (
-        header(b"p", b"x", 9) + b"9 a=bcde\n".ljust(512, b"X") + entry(b"a", b"x"),
-        "bytes after the end of an extension header",
-    ),
-    "bytes after data": (
-        header(b"a", size=4) + b"AAAA" + b"SECRET" * 84 + b"SSSS",
-        "bytes after the end of `a`",
-    ),
-    "bytes after a special entry's data": (
-        header(b"q", b"Q", 4) + b"AAAA" + bytes(507) + b"S",
-        "bytes after the end of `q`",
-    ),
-    "a star prefix without end": (
-        entry(b"a", prefix=b"p" * 131, fields={508: b"tar\0"}),
-        "prefix does not end",
-    ),
+    "a hard link's size, after pax": (PAX_TIME + entry(b"a") + SIZED_LINK + HIDDEN, WITH_SIZE),
+    "one after a global header": (GLOBAL_TIME + SIZED_LINK + HIDDEN, WITH_SIZE),
+    "a global header at the end": (entry(b"a") + GLOBAL_TIME + END, "without an entry, after `a`"),
+    "bytes after a long name": (header(b"l", b"L", 4) + b"long" + b"X" * 508, AFTER_EXTENSION),
+    "after pax": (header(b"p", b"x", 9) + b"9 a=bcde\n".ljust(512, b"X"), AFTER_EXTENSION),
+    "bytes after data": (header(b"a", size=4) + b"AAAA" + b"S" * 508, "bytes after the end of `a`"),
+    "after a special's": (header(b"q", b"Q", 4) + b"AAAA" + bytes(507) + b"S", "the end of `q`"),
+    "a star prefix without end": (entry(b"a", prefix=b"p" * 131, fields=STAR), "does not end"),
     "a file with a slash": (entry(b"a/", b"x"), "whose name ends in a slash: `a/`"),
     "a v7 folder with data": (entry(b"a/", b"x", b"\0"), "whose name ends in a slash: `a/`"),
-    "a long name with a slash": (
-        entry(b"l", b"n" * 120 + b"/\0", b"L") + entry(b"n", b"", b"\0"),
-        "a file by one name only",
-    ),
+    "a long name with a slash": (LONG_FOLDER + entry(b"n", b"", b"\0"), "a file by one name only"),
     "a long name without one": (LONG + entry(b"n/", b"", b"\0"), "a file by one name only"),
     "a symbolic link with data": (entry(b"a", b"x", b"2"), "cannot have data"),
     "a cut header": (entry(b"a") + b"x" * 100, "middle of a header, after `a`"),
@@ -246,17 +224,11 @@ REFUSED = {
     "two long links": (LONG_LINK * 2 + entry(b"a", b"", b"2"), "two GNU long names"),
     "a long name and a path": (LONG + pax((b"path", b"p")) + entry(b"a"), "and a pax name"),
     "a label with data": (entry(b"a", b"x", b"V"), "a volume label with data"),
-    "a long link and one in pax": (
-        LONG_LINK + pax((b"linkpath", b"p")) + entry(b"a", b"", b"2"),
-        "and a pax name",
-    ),
+    "a long link and one in pax": (LONG_LINK + PAX_LINK + entry(b"a", b"", b"2"), "and a pax name"),
     "pax twice": (pax((b"a", b"b")) * 2 + entry(b"a"), "followed by another extension"),
     "pax 3,000 times": (pax((b"a", b"b")) * 3000 + entry(b"a"), "followed by another extension"),
     "pax, then a long name": (pax((b"size", b"1")) + LONG + entry(b"a"), "followed by another"),
-    "pax, then global": (
-        pax((b"a", b"b")) + pax((b"a", b"b"), kind=b"g") + entry(b"a"),
-        "not followed by its entry",
-    ),
+    "pax, then global": (PAX_TIME + GLOBAL_TIME + entry(b"a"), "not followed by its entry"),
     "pax at the end": (entry(b"a") + pax((b"a", b"b")) + END, "without an entry, after `a`"),
     "a long name at the end": (LONG + END, "without an entry"),
 }
@@ -374,16 +346,6 @@ def test_no_cut_is_missed(packing: str) -> None:
         # A plain tar that ends at a block's edge is whole as far as anyone can tell.
         assert packing == "plain"
         assert got == dict(files[: len(got)])
-
-
-@pytest.mark.parametrize("packing", ["gz", "bz2", "xz"])
-def test_no_flipped_bit_in_a_packed_tar_is_missed(packing: str) -> None:
-    whole = PACKINGS[packing](tar_in(tarfile.GNU_FORMAT))
-    for at in range(len(whole) * 8):
-        damaged = bytearray(whole)
-        damaged[at // 8] ^= 1 << at % 8
-        with suppress(BadArchiveError):
-            assert unpacked(bytes(damaged)) == FILES, at
 
 
 def test_no_flipped_bit_in_a_header_is_missed() -> None:

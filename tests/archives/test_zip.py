@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 
 import inflate64
@@ -282,20 +283,12 @@ def marked(data: bytes) -> bytes:
 
 ODD = {
     "a complete set of codes": Made(data=b"aa", method=DEFLATE, packed=COMPLETE),
-    "a level of deflate said in one header": Made(
-        method=DEFLATE, packed=EMPTY_DEFLATED, flags=0, local_flags=2
-    ),
-    **{
-        f"LZMA of {len(data)} bytes without an end marker": Made("a", data, LZMA, packed)
-        for data, packed in UNMARKED.items()
-    },
-    **{
-        f"LZMA of {len(data)} bytes with an end marker": Made(
-            "a", data, LZMA, marked(data), flags=2
-        )
-        for data in (b"", TEXT, LARGE, NOISE)
-    },
+    "a level said in one header": Made(method=DEFLATE, packed=EMPTY_DEFLATED, local_flags=2),
 }
+for plain, packed in UNMARKED.items():
+    ODD[f"LZMA of {len(plain)} bytes, unmarked"] = Made("a", plain, LZMA, packed)
+for plain in (b"", TEXT, LARGE, NOISE):
+    ODD[f"LZMA of {len(plain)} bytes, marked"] = Made("a", plain, LZMA, marked(plain), flags=2)
 
 
 @pytest.mark.parametrize("made", ODD.values(), ids=ODD.keys())
@@ -361,14 +354,10 @@ FOLDERS = {
     "no bytes": Made("d/", attributes=0o40755 << 16),
     "no bytes, deflated": Made("d/", method=DEFLATE, packed=EMPTY_DEFLATED, attributes=0),
     "no bytes, called deflated": Made("d/", method=DEFLATE, packed=b"", attributes=0),
-    **{
-        f"by its name, of system {host} with attributes {attributes}": Made(
-            "d/", host=host, attributes=attributes
-        )
-        for host in DOS_HOSTS
-        for attributes in (0, 0x10, 0x20)
-    },
 }
+for host, attributes in product(DOS_HOSTS, (0, 0x10, 0x20)):
+    made = Made("d/", host=host, attributes=attributes)
+    FOLDERS[f"by its name, of system {host} with attributes {attributes}"] = made
 
 
 @pytest.mark.parametrize("made", FOLDERS.values(), ids=FOLDERS.keys())
