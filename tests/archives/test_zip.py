@@ -82,6 +82,11 @@ def test_a_wide_end_that_contradicts_the_zip_is_refused(
     refusal(tmp_path / "again", bytes(data))
 
 
+def test_a_count_of_64_bits_is_never_cut(tmp_path: Path) -> None:
+    data = zip_made(*(Made(f"{one}") for one in range(65_538)), count=2)
+    assert "counts 2 entries" in refusal(tmp_path, with_wide_end(data))
+
+
 def with_directory(tmp_path: Path, entries: int, length: int) -> Path:
     """Write a file with holes whose end claims a directory of that length."""
     path = tmp_path / "a.zip"

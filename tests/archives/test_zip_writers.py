@@ -116,16 +116,6 @@ def test_a_count_that_cannot_be_a_cut_one_is_refused(
     assert f"counts {count} entries" in refusal(tmp_path, data)
 
 
-def test_a_count_of_64_bits_is_never_cut(tmp_path: Path) -> None:
-    data = zip_made(*(Made(f"{one}") for one in range(65_538)), count=2)
-    at = data.rindex(b"PK\x05\x06")
-    _, _, _, count, length, offset, _ = struct.unpack_from("<4H2IH", data, at + 4)
-    record = struct.pack("<Q2H2I4Q", 44, 45, 45, 0, 0, count, count, length, offset)
-    locator = struct.pack("<IQI", 0, at, 1)
-    data = data[:at] + b"PK\x06\x06" + record + b"PK\x06\x07" + locator + data[at:]
-    assert "counts 2 entries" in refusal(tmp_path, data)
-
-
 def test_entries_that_a_cut_count_hides_are_limited_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

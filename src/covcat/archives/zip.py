@@ -89,13 +89,16 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
 
 def _push(member: ZipMember, window: Window, writer: Writer, stop: threading.Event) -> None:
     checksum = Crc32()
-    for data in [_unpack_small(member, window)] if member.is_small else _unpacked(member, window):
+    small = _unpack_small(member, window) if member.is_small else b""
+    checksum.update(small)
+    for data in () if member.is_small else _unpacked(member, window):
         if stop.is_set():
             raise BadArchiveError("was left in the middle")
         checksum.update(data)
         writer.write(data)
     if checksum.digest() != member.crc:
         raise BadArchiveError(f"has a wrong checksum for `{member.name}`")
+    writer.write(small)
     writer.finish()
 
 
