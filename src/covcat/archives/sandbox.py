@@ -184,11 +184,7 @@ class Output:
         self._selector.register(self._err, EVENT_READ)
 
     def read(self, count: int) -> bytes:
-        """Return up to `count` of the declared bytes, b"" after them.
-
-        Raises:
-            BadArchiveError: the tool prints less, or has been silent for too long.
-        """
+        """Return up to `count` of the declared bytes, b"" after them."""
         count = min(count, self._left)
         data = self._next(count) if count else b""
         self._left -= len(data)
