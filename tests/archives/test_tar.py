@@ -6,7 +6,6 @@ import io
 import lzma
 import random
 import re
-import struct
 import tarfile
 import threading
 import tracemalloc
@@ -31,6 +30,7 @@ from makers.tars import (
 
 from covcat.archives import tar
 from covcat.archives.base import BadArchiveError, Member, SparseError
+from covcat.archives.tar_headers import has_checksum
 
 FILES = {"a.txt": b"hello", "data/" + "long" * 40 + ".bin": bytes(range(256)) * 5, "data/c": b""}
 PACKINGS = {"plain": bytes, "gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
@@ -68,113 +68,59 @@ def test_what_tarfile_writes_is_read_as_it_was(layout: int, packing: str) -> Non
     ]
 
 
-@pytest.mark.parametrize(
-    ("blocks", "name", "kind", "size"),
-    [
-        pytest.param(entry(b"a", b"x", b"\0", magic=V7), "a", "file", 1, id="v7"),
-        pytest.param(entry(b"d/", b"", b"\0", magic=V7), "d/", "folder", 0, id="a v7 folder"),
-        pytest.param(entry(b"d", b"", b"5"), "d/", "folder", 0, id="a folder"),
-        pytest.param(header(b"d/", b"5", 512), "d/", "folder", 0, id="a folder with a size"),
-        pytest.param(entry(b"a", b"x", b"7"), "a", "file", 1, id="contiguous"),
-        pytest.param(entry(b"b", b"x", prefix=b"p"), "p/b", "file", 1, id="a ustar prefix"),
-        pytest.param(
-            entry(b"b", b"x", prefix=b"p", fields={476: b"12345670123 " * 2, 508: b"tar\0"}),
-            "p/b",
-            "file",
-            1,
-            id="star with its times",
-        ),
-        pytest.param(entry(b"a", b"x" * 7, mode=b"   644 \0"), "a", "file", 7, id="spaces"),
-        pytest.param(
-            header(b"a", size=b"\x80" + (5).to_bytes(11, "big")) + padded(b"hello"),
-            "a",
-            "file",
-            5,
-            id="base 256",
-        ),
-        pytest.param(entry("é".encode(), is_signed=True), "é", "file", 0, id="a signed sum"),
-        pytest.param(entry(b"l", b"", b"2"), "l", "link", 0, id="a symbolic link"),
-        pytest.param(header(b"l", b"1", 512), "l", "link", 0, id="a hard link with a size"),
-        pytest.param(entry(b"p", b"", b"6"), "p", "special", 0, id="a fifo"),
-        pytest.param(entry(b"m", b"x", b"M"), "m", "special", 0, id="a later volume"),
-        pytest.param(entry(b"q", b"x", b"Q"), "q", "special", 0, id="an unknown type"),
-        pytest.param(
-            entry(b"l", b"n" * 300 + b"\0", b"L") + entry(b"n" * 100, b"x"),
-            "n" * 300,
-            "file",
-            1,
-            id="a GNU long name",
-        ),
-        pytest.param(
-            entry(b"l", b"t" * 300 + b"\0", b"K")
-            + pax((b"mtime", b"1.5"))
-            + entry(b"l", b"", b"2"),
-            "l",
-            "link",
-            0,
-            id="a GNU long link and pax",
-        ),
-        pytest.param(pax((b"path", b"p")) + entry(b"a", b"x"), "p", "file", 1, id="a pax path"),
-        pytest.param(
-            pax((b"path", b"p"), kind=b"X") + entry(b"a", b"x"), "p", "file", 1, id="Sun's pax"
-        ),
-        pytest.param(
-            pax((b"mtime", b""), (b"x", b"\0\xff")) + entry(b"a", b"x"),
-            "a",
-            "file",
-            1,
-            id="a deleted time, and any bytes where no text is due",
-        ),
-        pytest.param(
-            pax((b"mtime", b"1")) + header(b"d/", b"5", 512),
-            "d/",
-            "folder",
-            0,
-            id="a folder with a size, and pax",
-        ),
-        pytest.param(header(b"a", size=bytes(12)), "a", "file", 0, id="a size of NULs"),
-        pytest.param(
-            entry(b"m", b"x", b"M", magic=GNU, fields={369: octal(9, 12), 483: octal(10, 12)}),
-            "m",
-            "special",
-            0,
-            id="a later volume, and where it goes on",
-        ),
-        pytest.param(
-            entry(b"l", b"n" * 300, b"L") + entry(b"n" * 100, b"x"),
-            "n" * 300,
-            "file",
-            1,
-            id="a GNU long name without a NUL",
-        ),
-        pytest.param(
-            pax((b"size", b"5")) + entry(b"a", b"hello"), "a", "file", 5, id="an equal pax size"
-        ),
-        pytest.param(
-            pax((b"comment", b"0123"), kind=b"g") + entry(b"a", b"x"), "a", "file", 1, id="git's"
-        ),
-    ],
-)
-def test_every_format_is_read(blocks: bytes, name: str, kind: str, size: int) -> None:
+GNU_NAME = entry(b"l", b"n" * 300 + b"\0", b"L")
+UNENDED_NAME = entry(b"l", b"n" * 300, b"L")
+GNU_LINK = entry(b"l", b"t" * 300 + b"\0", b"K")
+STAR_TIMES = {476: b"12345670123 " * 2, 508: b"tar\0"}
+GOES_ON = {369: octal(9, 12), 483: octal(10, 12)}
+BASE_256 = b"\x80" + (5).to_bytes(11, "big")
+FILE, FOLDER, LINK = ("a", "file", 1), ("d/", "folder", 0), ("l", "link", 0)
+READ = {
+    "v7": (entry(b"a", b"x", b"\0", magic=V7), FILE),
+    "a v7 folder": (entry(b"d/", b"", b"\0", magic=V7), FOLDER),
+    "a folder": (entry(b"d", b"", b"5"), FOLDER),
+    "a folder with a size": (header(b"d/", b"5", 512), FOLDER),
+    "a folder with a size, and pax": (pax((b"mtime", b"1")) + header(b"d/", b"5", 512), FOLDER),
+    "contiguous": (entry(b"a", b"x", b"7"), FILE),
+    "a ustar prefix": (entry(b"b", b"x", prefix=b"p"), ("p/b", "file", 1)),
+    "star with its times": (entry(b"b", prefix=b"p", fields=STAR_TIMES), ("p/b", "file", 0)),
+    "spaces": (entry(b"a", b"x" * 7, mode=b"   644 \0"), ("a", "file", 7)),
+    "base 256": (header(b"a", size=BASE_256) + padded(b"hello"), ("a", "file", 5)),
+    "a size of NULs": (header(b"a", size=bytes(12)), ("a", "file", 0)),
+    "a signed sum": (entry("é".encode(), is_signed=True), ("é", "file", 0)),
+    "a symbolic link": (entry(b"l", b"", b"2"), LINK),
+    "a hard link with a size": (header(b"l", b"1", 512), LINK),
+    "a fifo": (entry(b"p", b"", b"6"), ("p", "special", 0)),
+    "a later volume": (entry(b"m", b"x", b"M"), ("m", "special", 0)),
+    "where it goes on": (entry(b"m", b"x", b"M", magic=GNU, fields=GOES_ON), ("m", "special", 0)),
+    "an unknown type": (entry(b"q", b"x", b"Q"), ("q", "special", 0)),
+    "a GNU long name": (GNU_NAME + entry(b"n" * 100, b"x"), ("n" * 300, "file", 1)),
+    "one without a NUL": (UNENDED_NAME + entry(b"n" * 100, b"x"), ("n" * 300, "file", 1)),
+    "a GNU long link, pax": (GNU_LINK + pax((b"mtime", b"1.5")) + entry(b"l", b"", b"2"), LINK),
+    "a pax path": (pax((b"path", b"p")) + entry(b"a", b"x"), ("p", "file", 1)),
+    "Sun's pax": (pax((b"path", b"p"), kind=b"X") + entry(b"a", b"x"), ("p", "file", 1)),
+    "a deleted time": (pax((b"mtime", b"")) + entry(b"a", b"x"), FILE),
+    "any bytes where no text is due": (pax((b"x", b"\0\xff")) + entry(b"a", b"x"), FILE),
+    "an equal pax size": (pax((b"size", b"1")) + entry(b"a", b"x"), FILE),
+    "git's": (pax((b"comment", b"0123"), kind=b"g") + entry(b"a", b"x"), FILE),
+    "a volume label, which is no member": (entry(b"label", b"", b"V") + entry(b"a", b"x"), FILE),
+    "a name as a packed file begins": (entry(b"BZh91AY&SY", b"x"), ("BZh91AY&SY", "file", 1)),
+}
+
+
+@pytest.mark.parametrize(("blocks", "expected"), READ.values(), ids=READ)
+def test_every_format_is_read(blocks: bytes, expected: tuple[str, str, int]) -> None:
     data = blocks + entry(b"last", b"whole") + END
     first, last = listed(data)
-    assert (first.name, first.kind, first.size) == (name, kind, size)
+    assert (first.name, first.kind, first.size) == expected
     assert last == Member(1, "last", "file", 5)
     assert unpacked(data)["last"] == b"whole"
-
-
-def test_a_volume_label_is_no_member() -> None:
-    assert unpacked(entry(b"label", b"", b"V") + entry(b"a", b"x") + END) == {"a": b"x"}
 
 
 def test_only_the_owners_execute_bit_counts() -> None:
     modes = {b"run": b"0000755\0", b"data": b"0000655\0"}
     data = b"".join(entry(name, mode=mode) for name, mode in modes.items()) + END
     assert [one.is_executable for one in listed(data)] == [True, False]
-
-
-def test_a_member_whose_name_begins_as_a_packed_file_does_is_read() -> None:
-    assert unpacked(entry(b"BZh91AY&SY", b"x") + END) == {"BZh91AY&SY": b"x"}
 
 
 def test_an_empty_tar_has_no_members() -> None:
@@ -202,7 +148,20 @@ def test_a_pax_name_is_utf8_unless_it_says_otherwise() -> None:
 # ---- what is refused ---------------------------------------------------------------------------
 
 LONG = entry(b"l", b"n" * 120 + b"\0", b"L")
+LONG_FOLDER = entry(b"l", b"n" * 120 + b"/\0", b"L")
 LONG_LINK = entry(b"l", b"n" * 120 + b"\0", b"K")
+HIDDEN = entry(b"hidden", b"x")
+PAX_SIZE, HUGE_SIZE = pax((b"size", b"1024")), pax((b"size", b"%d" % (1 << 34)))
+PAX_LINK = pax((b"linkpath", b"p"))
+SIZED_LINK = header(b"l", b"1", 1024)
+PAX_TIME, GLOBAL_TIME = pax((b"mtime", b"1")), pax((b"mtime", b"1"), kind=b"g")
+BASE_256_TIME = b"\x80" + bytes(10) + b"a"
+STAR = {508: b"tar\0"}
+AFTER_EXTENSION = "bytes after the end of an extension header"
+REAL_SIZE, MAP = {483: octal(2, 12)}, {386: octal(2, 12)}
+ARE_PREFIX, NOT_SPARSE = "are a prefix to other readers", "a sparse map for an entry that is not"
+DIFFERS, HUGE = "a pax size of 1024, and 0 in the header", "a pax size of 17179869184, and 0 in"
+WITH_SIZE = "a link or folder with a size of 1024"
 REFUSED = {
     "not a tar": (b"id,label\n1,covid\n" * 100, "is not a tar"),
     "nothing": (b"", "is not a tar"),
@@ -212,10 +171,7 @@ REFUSED = {
     "lz4": (b"\x04\x22\x4d\x18" + bytes(600), "is packed with lz4"),
     "a packed table": (gzip.compress(b"id,label\n" * 100), "is compressed (gz) but holds no tar"),
     "a packed nothing": (gzip.compress(b""), "is compressed (gz) but holds no tar"),
-    "a damaged header": (
-        entry(b"a", b"x") + b"q" + entry(b"b")[1:] + END,
-        "has a damaged header, after `a`",
-    ),
+    "a damaged header": (entry(b"a") + b"q" + entry(b"b")[1:], "has a damaged header, after `a`"),
     "a negative size": (header(b"a", size=b"\xff" * 11 + b"\0"), "whose size is -256"),
     "a size over 2^63": (header(b"a", size=b"\x80\1" + b"\0" * 10), "whose size is 1208925819614"),
     "a size of junk": (header(b"a", size=b"12z45678901\0"), "whose size is not a number"),
@@ -223,88 +179,32 @@ REFUSED = {
     "a huge size": (header(b"a", size=b"\x80" + (1 << 60).to_bytes(11, "big")), "middle of `a`"),
     "bytes after a name": (entry(b"a\0b"), "bytes after the end of its name"),
     "a prefix in v7": (entry(b"a", magic=V7, prefix=b"p"), "no mark of the format"),
-    "a prefix in GNU": (entry(b"a", magic=GNU, prefix=b"p"), "are a prefix to other readers"),
-    "the times of GNU's incremental": (
-        entry(b"b", b"x", magic=GNU, fields={345: b"14213531662\0" * 2}),
-        "are a prefix to other readers",
-    ),
-    "a time of GNU in base 256": (
-        entry(b"b", b"x", magic=GNU, fields={345: b"\x80" + bytes(10) + b"a"}),
-        "are a prefix to other readers",
-    ),
-    "a real size for no sparse file": (
-        entry(b"a", b"long", magic=GNU, fields={483: octal(2, 12)}),
-        "a sparse map for an entry that is not sparse",
-    ),
-    "a map for no sparse file": (
-        entry(b"a", b"long", magic=GNU, fields={386: octal(2, 12)}),
-        "a sparse map for an entry that is not sparse",
-    ),
+    "a prefix in GNU": (entry(b"a", magic=GNU, prefix=b"p"), ARE_PREFIX),
+    "GNU's times": (entry(b"b", b"x", magic=GNU, fields={345: b"14213531662\0" * 2}), ARE_PREFIX),
+    "in base 256": (entry(b"b", b"x", magic=GNU, fields={345: BASE_256_TIME}), ARE_PREFIX),
+    "a needless real size": (entry(b"a", b"long", magic=GNU, fields=REAL_SIZE), NOT_SPARSE),
+    "a needless map": (entry(b"a", b"long", magic=GNU, fields=MAP), NOT_SPARSE),
     "a size of blanks": (header(b"a", size=b" " * 12), "whose size is blank"),
     "a size of blanks and NULs": (header(b"a", size=b"  \0" * 4), "whose size is blank"),
     "a mode of blanks": (entry(b"a", mode=b" " * 8), "whose mode is blank"),
-    "a folder with a pax size": (
-        pax((b"size", b"1024")) + header(b"d/", b"5") + entry(b"hidden", b"x"),
-        "a pax size of 1024, and 0 in the header",
-    ),
-    "a folder with two equal sizes": (
-        pax((b"size", b"1024")) + header(b"d/", b"5", 1024) + entry(b"hidden", b"x"),
-        "a link or folder with a size of 1024",
-    ),
-    "a hard link with a pax size": (
-        pax((b"size", b"1024")) + header(b"l", b"1") + entry(b"hidden", b"x"),
-        "a pax size of 1024, and 0 in the header",
-    ),
-    "a symbolic link with a pax size": (
-        pax((b"size", b"1024")) + header(b"l", b"2") + entry(b"hidden", b"x"),
-        "a pax size of 1024, and 0 in the header",
-    ),
-    "a hard link with a huge pax size": (
-        pax((b"size", b"%d" % (1 << 34))) + header(b"l", b"1"),
-        "a pax size of 17179869184, and 0 in the header",
-    ),
-    "a special file with a huge pax size": (
-        pax((b"size", b"%d" % (1 << 34))) + header(b"q", b"Q"),
-        "a pax size of 17179869184, and 0 in the header",
-    ),
-    "a hard link with a size, after pax": (
-        pax((b"mtime", b"1")) + entry(b"a") + header(b"l", b"1", 1024) + entry(b"hidden", b"x"),
-        "a link or folder with a size of 1024",
-    ),
-    "a hard link with a size, after a global header": (
-        pax((b"mtime", b"1"), kind=b"g") + header(b"l", b"1", 1024) + entry(b"hidden", b"x"),
-        "a link or folder with a size of 1024",
-    ),
-    "a global header at the end": (
-        entry(b"a") + pax((b"comment", b"x"), kind=b"g") + END,
-        "without an entry, after `a`",
-    ),
-    "bytes after a long name": (
-        header(b"l", b"L", 4) + b"long" + b"X" * 508 + entry(b"a", b"x"),
-        "bytes after the end of an extension header",
-    ),
-    "bytes after pax records": (
-        header(b"p", b"x", 9) + b"9 a=bcde\n".ljust(512, b"X") + entry(b"a", b"x"),
-        "bytes after the end of an extension header",
-    ),
-    "bytes after data": (
-        header(b"a", size=4) + b"AAAA" + b"SECRET" * 84 + b"SSSS",
-        "bytes after the end of `a`",
-    ),
-    "bytes after a special entry's data": (
-        header(b"q", b"Q", 4) + b"AAAA" + bytes(507) + b"S",
-        "bytes after the end of `q`",
-    ),
-    "a star prefix without end": (
-        entry(b"a", prefix=b"p" * 131, fields={508: b"tar\0"}),
-        "prefix does not end",
-    ),
+    "a folder with a pax size": (PAX_SIZE + header(b"d/", b"5") + HIDDEN, DIFFERS),
+    "a folder with two equal sizes": (PAX_SIZE + header(b"d/", b"5", 1024) + HIDDEN, WITH_SIZE),
+    "a hard link with a pax size": (PAX_SIZE + header(b"l", b"1") + HIDDEN, DIFFERS),
+    "a symbolic link with a pax size": (PAX_SIZE + header(b"l", b"2") + HIDDEN, DIFFERS),
+    "a file with a pax size": (PAX_SIZE + header(b"a") + HIDDEN, DIFFERS),
+    "a hard link with a huge pax size": (HUGE_SIZE + header(b"l", b"1"), HUGE),
+    "a special file with a huge pax size": (HUGE_SIZE + header(b"q", b"Q"), HUGE),
+    "a hard link's size, after pax": (PAX_TIME + entry(b"a") + SIZED_LINK + HIDDEN, WITH_SIZE),
+    "one after a global header": (GLOBAL_TIME + SIZED_LINK + HIDDEN, WITH_SIZE),
+    "a global header at the end": (entry(b"a") + GLOBAL_TIME + END, "without an entry, after `a`"),
+    "bytes after a long name": (header(b"l", b"L", 4) + b"long" + b"X" * 508, AFTER_EXTENSION),
+    "after pax": (header(b"p", b"x", 9) + b"9 a=bcde\n".ljust(512, b"X"), AFTER_EXTENSION),
+    "bytes after data": (header(b"a", size=4) + b"AAAA" + b"S" * 508, "bytes after the end of `a`"),
+    "after a special's": (header(b"q", b"Q", 4) + b"AAAA" + bytes(507) + b"S", "the end of `q`"),
+    "a star prefix without end": (entry(b"a", prefix=b"p" * 131, fields=STAR), "does not end"),
     "a file with a slash": (entry(b"a/", b"x"), "whose name ends in a slash: `a/`"),
     "a v7 folder with data": (entry(b"a/", b"x", b"\0"), "whose name ends in a slash: `a/`"),
-    "a long name with a slash": (
-        entry(b"l", b"n" * 120 + b"/\0", b"L") + entry(b"n", b"", b"\0"),
-        "a file by one name only",
-    ),
+    "a long name with a slash": (LONG_FOLDER + entry(b"n", b"", b"\0"), "a file by one name only"),
     "a long name without one": (LONG + entry(b"n/", b"", b"\0"), "a file by one name only"),
     "a symbolic link with data": (entry(b"a", b"x", b"2"), "cannot have data"),
     "a cut header": (entry(b"a") + b"x" * 100, "middle of a header, after `a`"),
@@ -324,16 +224,11 @@ REFUSED = {
     "two long links": (LONG_LINK * 2 + entry(b"a", b"", b"2"), "two GNU long names"),
     "a long name and a path": (LONG + pax((b"path", b"p")) + entry(b"a"), "and a pax name"),
     "a label with data": (entry(b"a", b"x", b"V"), "a volume label with data"),
-    "a long link and one in pax": (
-        LONG_LINK + pax((b"linkpath", b"p")) + entry(b"a", b"", b"2"),
-        "and a pax name",
-    ),
+    "a long link and one in pax": (LONG_LINK + PAX_LINK + entry(b"a", b"", b"2"), "and a pax name"),
     "pax twice": (pax((b"a", b"b")) * 2 + entry(b"a"), "followed by another extension"),
+    "pax 3,000 times": (pax((b"a", b"b")) * 3000 + entry(b"a"), "followed by another extension"),
     "pax, then a long name": (pax((b"size", b"1")) + LONG + entry(b"a"), "followed by another"),
-    "pax, then global": (
-        pax((b"a", b"b")) + pax((b"a", b"b"), kind=b"g") + entry(b"a"),
-        "not followed by its entry",
-    ),
+    "pax, then global": (PAX_TIME + GLOBAL_TIME + entry(b"a"), "not followed by its entry"),
     "pax at the end": (entry(b"a") + pax((b"a", b"b")) + END, "without an entry, after `a`"),
     "a long name at the end": (LONG + END, "without an entry"),
 }
@@ -375,16 +270,13 @@ def test_a_malformed_pax_header_is_refused(body: bytes, said: str) -> None:
     assert said in refusal(entry(b"x", body, b"x") + entry(b"a", b"content") + END)
 
 
-def test_a_small_pax_size_where_the_header_says_none_is_refused() -> None:
-    smuggled = entry(b"hidden", b"x")
-    data = pax((b"size", b"%d" % len(smuggled))) + header(b"a") + smuggled + END
-    assert "a pax size of 1024, and 0 in the header" in refusal(data)
-
-
 @pytest.mark.parametrize("claimed", [0, 0o77777777777])
 def test_a_pax_size_that_no_header_can_say_is_taken(claimed: int) -> None:
     data = pax((b"size", b"%d" % (1 << 34))) + header(b"a", size=claimed)
-    assert next(iter(tar.members(source(data)))).size == 1 << 34
+    members: list[Member] = []
+    with pytest.raises(BadArchiveError, match="ends in the middle of `a`"):
+        tar.unpack(source(data), members.append)
+    assert members[0].size == 1 << 34
 
 
 @pytest.mark.parametrize("key", [b"path", b"linkpath", b"size", b"hdrcharset", b"GNU.sparse.name"])
@@ -392,10 +284,6 @@ def test_a_global_pax_header_may_not_rename_or_resize(key: bytes) -> None:
     value = b"BINARY" if key == b"hdrcharset" else b"1"
     said = refusal(pax((key, value), kind=b"g") + entry(b"a", b"x") + END)
     assert f"global pax header that sets `{key.decode()}`" in said
-
-
-def test_three_thousand_pax_headers_are_refused_at_the_second() -> None:
-    assert "followed by another" in refusal(pax((b"a", b"b")) * 3000 + entry(b"a") + END)
 
 
 @pytest.mark.parametrize("kind", [b"x", b"g"])
@@ -460,16 +348,6 @@ def test_no_cut_is_missed(packing: str) -> None:
         assert got == dict(files[: len(got)])
 
 
-@pytest.mark.parametrize("packing", ["gz", "bz2", "xz"])
-def test_no_flipped_bit_in_a_packed_tar_is_missed(packing: str) -> None:
-    whole = PACKINGS[packing](tar_in(tarfile.GNU_FORMAT))
-    for at in range(len(whole) * 8):
-        damaged = bytearray(whole)
-        damaged[at // 8] ^= 1 << at % 8
-        with suppress(BadArchiveError):
-            assert unpacked(bytes(damaged)) == FILES, at
-
-
 def test_no_flipped_bit_in_a_header_is_missed() -> None:
     whole = entry(b"a", b"x") + entry(b"b", b"y") + END
     for at in [*range(512), *range(1024, 1536)]:
@@ -517,18 +395,19 @@ def test_whatever_stops_the_reader_no_thread_stays(error: type[BaseException]) -
 
     with pytest.raises(error, match="stop"):
         tar.unpack(source(data), stop)
-    listing = tar.members(source(data))
-    next(iter(listing))
-    del listing
     assert threading.active_count() == before
 
 
 def test_ten_thousand_members_take_no_memory() -> None:
     data = entry(b"a", b"x") * 10_000 + END
     count = 0
-    tracemalloc.start()
-    for _ in tar.members(source(data)):
+
+    def look(_: Member) -> None:
+        nonlocal count
         count += 1
+
+    tracemalloc.start()
+    tar.unpack(source(data), look)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert count == 10_000
@@ -544,13 +423,7 @@ def test_what_is_read_does_not_depend_on_where_the_pieces_end() -> None:
 
 
 def test_a_header_is_told_from_other_bytes() -> None:
-    assert tar.holds_tar(entry(b"a", b"x"))
-    assert tar.holds_tar(entry(b"\xff" * 100))
-    for other in (
-        b"",
-        b"x" * 511,
-        bytes(512),
-        b"PK\x03\x04" * 200,
-        struct.pack("<512B", *[32] * 512),
-    ):
-        assert not tar.holds_tar(other)
+    assert has_checksum(header(b"a"))
+    assert has_checksum(entry(b"\xff" * 100))
+    for other in (b"", b"x" * 511, bytes(512), b"PK\x03\x04" * 128, b" " * 512):
+        assert not has_checksum(other)

@@ -39,10 +39,7 @@ def listed(tmp_path: Path, pieces: list[bytes]) -> dict[str, int | None]:
 GO = {"zip64": ALL, "says": SIZES, "flags": DESCRIPTOR}
 AGREEING: Mapping[str, Mapping] = {
     "as Go has it": GO,
-    "as zip-rs has it, of a large file that packs well": {
-        "zip64": ("size", "packed"),
-        "says": {"size": WIDE},
-    },
+    "as zip-rs has it": {"zip64": ("size", "packed"), "says": {"size": WIDE}},
     "all three, and only the size left to them": {"zip64": ALL, "says": {"size": WIDE}},
     "as DotNetZip has it, with the disk": {"zip64": (*ALL, "disk"), "says": SIZES},
     "all four, and nothing left to them": {"zip64": (*ALL, "disk")},
@@ -109,29 +106,14 @@ def test_a_count_without_zip64_may_be_cut_to_16_bits_as_macos_does(
 
 @pytest.mark.parametrize(
     ("number", "count"),
-    [
-        pytest.param(3, 2, id="one too many"),
-        pytest.param(2, 3, id="one too few"),
-        pytest.param(2, 0xFFFF, id="the most"),
-        pytest.param(65_539, 4, id="cut, and one too few"),
-        pytest.param(65_539, 0xFFFF, id="kept at the most"),
-    ],
+    [(3, 2), (2, 3), (2, 0xFFFF), (65_539, 4), (65_539, 0xFFFF)],
+    ids=["one too many", "one too few", "the most", "cut, one too few", "kept at the most"],
 )
 def test_a_count_that_cannot_be_a_cut_one_is_refused(
     tmp_path: Path, number: int, count: int
 ) -> None:
     data = zip_made(*(Made(f"{one}") for one in range(number)), count=count)
     assert f"counts {count} entries" in refusal(tmp_path, data)
-
-
-def test_a_count_of_64_bits_is_never_cut(tmp_path: Path) -> None:
-    data = zip_made(*(Made(f"{one}") for one in range(65_538)), count=2)
-    at = data.rindex(b"PK\x05\x06")
-    _, _, _, count, length, offset, _ = struct.unpack_from("<4H2IH", data, at + 4)
-    record = struct.pack("<Q2H2I4Q", 44, 45, 45, 0, 0, count, count, length, offset)
-    locator = struct.pack("<IQI", 0, at, 1)
-    data = data[:at] + b"PK\x06\x06" + record + b"PK\x06\x07" + locator + data[at:]
-    assert "counts 2 entries" in refusal(tmp_path, data)
 
 
 def test_entries_that_a_cut_count_hides_are_limited_too(
@@ -159,10 +141,7 @@ FOLDER = 0o40755 << 16
 ROOTS = {
     "as Dropbox has it": [Made("/", attributes=0, host=0), Made("a", TEXT)],
     "with a mode": [Made("/", attributes=FOLDER), Made("a", TEXT)],
-    "deflated, as Java has it": [
-        Made("/", method=8, packed=b"\3\0", attributes=0),
-        Made("a", TEXT),
-    ],
+    "as Java has it": [Made("/", method=8, packed=b"\3\0", attributes=0), Made("a", TEXT)],
     "with its sizes later": [Made("/", flags=DESCRIPTOR, attributes=0), Made("a", TEXT)],
     "at the end": [Made("a", TEXT), Made("/", attributes=FOLDER)],
     "as ./": [Made("./", attributes=FOLDER), Made("a", TEXT)],

@@ -77,7 +77,9 @@ def source(data: bytes, encoding: str | None = None, name: str = "archive") -> S
 
 
 def listed(data: bytes, encoding: str | None = None) -> list[Member]:
-    return list(tar.members(source(data, encoding)))
+    members: list[Member] = []
+    tar.unpack(source(data, encoding), members.append)
+    return members
 
 
 def unpacked(data: bytes, encoding: str | None = None, module: Any = tar) -> dict[str, bytes]:

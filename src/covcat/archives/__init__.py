@@ -1,10 +1,11 @@
 """Archive formats: one module each. They list and push bytes; `extract` holds all policy.
 
 To add one: a module with what `StreamFormat` or `ListedFormat` asks for, a line in FORMATS, a
-maker in tests/archives/test_extract.py (which runs every test there over it).
+maker in tests/archives/test_extract.py (which runs every test there over it). An archive that
+contradicts itself raises one of `base.DAMAGE`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Literal, Protocol, cast
 
@@ -12,24 +13,15 @@ from covcat.archives.base import Member, Open, Source
 
 
 class StreamFormat(Protocol):
-    """A format whose members are found by reading it from end to end.
-
-    Listing it costs as much as unpacking, so it is unpacked in one go. An archive that
-    contradicts itself raises one of `base.DAMAGE`.
-    """
+    """A format whose members are found by reading it from end to end: it is unpacked in one go."""
 
     IS_STREAM: Literal[True]
-
-    def members(self, source: Source) -> Iterable[Member]:
-        """List every entry in the archive's order, writing nothing."""
-        ...
 
     def unpack(self, source: Source, open_member: Open) -> None:
         """Push the bytes of each file for which `open_member` gives a writer.
 
         It is asked of every entry in order: folders, links and specials too.
         """
-        ...
 
 
 class ListedFormat(Protocol):
@@ -39,14 +31,12 @@ class ListedFormat(Protocol):
 
     def members(self, source: Source) -> list[Member]:
         """List every entry in the archive's order, writing nothing."""
-        ...
 
     def unpack(self, source: Source, listed: Sequence[Member], open_member: Open) -> None:
         """Push the bytes of each file of `listed` for which `open_member` gives a writer.
 
         It may be asked from several threads, and in any order.
         """
-        ...
 
 
 Format = StreamFormat | ListedFormat
@@ -58,10 +48,7 @@ FORMATS: Mapping[str, str] = {
     "tar": "covcat.archives.tar",
     "7z": "covcat.archives.seven_zip",
     "rar": "covcat.archives.rar",
-    "gz": "covcat.archives.single",
-    "bz2": "covcat.archives.single",
-    "xz": "covcat.archives.single",
-    "zst": "covcat.archives.single",
+    **dict.fromkeys(("gz", "bz2", "xz", "zst"), "covcat.archives.single"),
 }
 
 

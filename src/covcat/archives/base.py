@@ -86,26 +86,20 @@ def folder_name(name: str) -> str:
 
 
 class Writer(Protocol):
-    """Takes the bytes of one member; refuses more than were declared."""
+    """Takes the bytes of one member; refuses more than were declared, or less at the end."""
 
     def write(self, data: bytes | memoryview) -> object:
         """Take the next bytes."""
-        ...
 
     def finish(self) -> None:
-        """The member is whole: check that all declared bytes came."""
-        ...
+        """Take it that the member is whole."""
 
 
 Open = Callable[[Member], Writer | None]  # None: the member is not wanted
 
 
 def decode_name(raw: bytes, encoding: str | None) -> str:
-    """Return a name that does not say its encoding: what a person declared, or UTF-8.
-
-    Raises:
-        EncodingError: it is not.
-    """
+    """Return a name that does not say its encoding: what a person declared, or UTF-8."""
     try:
         name = raw.decode("ascii" if raw.isascii() else encoding or "utf-8")
     except (UnicodeDecodeError, LookupError):

@@ -14,34 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from shlex import quote
 
+from covcat import files as disk
 from covcat import names
-from covcat.archives import ListedFormat, StreamFormat, load_format
-from covcat.archives.base import (
-    DAMAGE,
-    EncodingError,
-    Member,
-    NestedArchive,
-    Source,
-    SparseError,
-    SplitError,
-    Writer,
-    describe,
-)
+from covcat.archives import ListedFormat, StreamFormat, base, load_format
+from covcat.archives.base import Member, NestedArchive, Source, Writer
 from covcat.archives.kinds import kind_of, stem_of
 from covcat.archives.rules import MAX_MEMBERS, Admitted, Budget, Layout, Rules
 from covcat.archives.writing import Place, Tally, Unpacking
 from covcat.errors import DiskError, ExtractionError, NotFoundError, UsageError
-from covcat.files import (
-    FOLDER_MODE,
-    StoredFile,
-    build_beside,
-    disk_error,
-    disk_errors,
-    free_bytes,
-    locale_error,
-    sync,
-)
-from covcat.names import collision, unsafe_name
+from covcat.files import StoredFile, disk_errors
 from covcat.progress import Progress
 
 _HINT = "free some space, or give a folder on another disk"
@@ -65,11 +46,7 @@ class Extracted:
 def inspect(
     archive: Path, kind: str, layout: Layout, budget: Budget, encoding: str | None = None
 ) -> list[Admitted]:
-    """Check an archive and list its wanted files, writing nothing.
-
-    Raises:
-        ExtractionError: it is damaged or unsupported, or a member is unsafe or ambiguous.
-    """
+    """Check an archive and list its wanted files, writing nothing."""
     rules = Rules(archive.name, layout, budget)
     admitted: list[Admitted] = []
 
@@ -125,26 +102,25 @@ def extract(
                 _unpack_stream(form, source, rules, unpacking)
             else:
                 _unpack_listed(form, source, rules, unpacking)
-        done = Extracted(unpacking.files(), rules.left_out, unpacking.repeated, litter=rules.litter)
-        for path, file, stored in unpacking.nested():
-            got = _unpack_nested(path, file, layout, budget, place, encoding)
-            record = NestedArchive(
-                path=path,
-                bytes=stored.bytes,
-                sha256=stored.sha256,
-                files=len(got.files),
-                left_out=got.left_out,
+        files, repeated, litter = [*unpacking.files()], len(unpacking.again), rules.litter
+        nested = []
+        for number, file in sorted(unpacking.nested.items()):
+            stored = unpacking.done[number]
+            got = _unpack_nested(stored.path, file, layout, budget, place, encoding)
+            files += got.files
+            repeated, litter = repeated + got.repeated, litter + got.litter
+            nested.append(
+                NestedArchive(
+                    path=stored.path,
+                    bytes=stored.bytes,
+                    sha256=stored.sha256,
+                    files=len(got.files),
+                    left_out=got.left_out,
+                )
             )
-            done = Extracted(
-                done.files + got.files,
-                done.left_out,
-                done.repeated + got.repeated,
-                (*done.nested, record),
-                done.litter + got.litter,
-            )
-    if both := collision(one.path for one in done.files if done.nested):
+    if both := names.collision(one.path for one in files if nested):
         raise ExtractionError(f"`{both[0]}` and `{both[1]}` of two archives would be one path")
-    return done
+    return Extracted(tuple(files), rules.left_out, repeated, tuple(nested), litter)
 
 
 def _unpack_stream(form: StreamFormat, source: Source, rules: Rules, unpacking: Unpacking) -> None:
@@ -181,7 +157,7 @@ def _unpack_nested(
     """Unpack an archive that lay at `path` of another one, and drop it."""
     with _archive_errors(path):
         form = kind_of(file)
-    if reason := unsafe_name(stem_of(file.name)):
+    if reason := names.unsafe_name(stem_of(file.name)):
         raise ExtractionError(f"`{path}` cannot name the folder that it is unpacked to: {reason}")
     folder = PurePosixPath(path).parent / stem_of(file.name)
     inner = Layout(
@@ -209,28 +185,27 @@ def _archive_errors(name: str, command: str = "") -> Iterator[None]:
     """Turn whatever a reader raises on damage into one sentence that names the archive."""
     try:
         yield
-    except EncodingError as error:
+    except base.EncodingError as error:
         option = "covcat extract … --name-encoding NAME"
         such = "its makers' encoding, such as cp1256, gbk or cp437"
         hint = f"{option} unpacks it alone; its entry in a catalog may have `name_encoding`: {such}"
         if command == "covcat extract":
             hint = f"{option}, where NAME is {such}"
         raise ExtractionError(f"`{name}` {error}", hint=hint) from error
-    except SparseError as error:
+    except base.SparseError as error:
         hint = f"pack it again without holes: {_REPACK.format(quote(name))}"
         raise ExtractionError(f"`{name}` {error}", hint=hint) from error
     except UnicodeEncodeError as error:
-        raise locale_error(error) from error
-    except DAMAGE as error:
+        raise disk.locale_error(error) from error
+    except base.DAMAGE as error:
         if isinstance(error, OSError) and error.errno:
-            raise disk_error(error, f"read `{name}`") from error
-        cause = describe(error)
-        if isinstance(error, SplitError) or names.volume(name):
+            raise disk.disk_error(error, f"read `{name}`") from error
+        cause = base.describe(error)
+        if isinstance(error, base.SplitError) or names.volume(name):
             is_rar = name.lower().endswith(".rar")  # of which a reader says what is wrong
             raise names.split(name, cause if is_rar else None) from error
-        raise ExtractionError(
-            f"`{name}` cannot be unpacked: it is damaged or unsafe", cause=cause
-        ) from error
+        what = f"`{name}` cannot be unpacked: it is damaged or unsafe"
+        raise ExtractionError(what, cause=cause) from error
 
 
 def listed(
@@ -240,12 +215,7 @@ def listed(
     max_files: int | None,
     encoding: str | None,
 ) -> tuple[str, list[Admitted]]:
-    """Check an archive whole and return its format and its files, writing nothing.
-
-    Raises:
-        NotFoundError: it is not there.
-        ExtractionError: it is damaged, unsafe, too large or of no known format.
-    """
+    """Check an archive whole and return its format and its files, writing nothing."""
     kind = _kind(archive)
     budget = _budget(Path.cwd(), max_bytes, max_files)
     return kind, inspect(archive, kind, layout, budget, encoding)
@@ -260,26 +230,20 @@ def unpacked(
     encoding: str | None,
     progress: Progress,
 ) -> tuple[str, Extracted]:
-    """Unpack an archive to `target`, which is not there yet or empty; return its format too.
-
-    Raises:
-        NotFoundError: the archive is not there.
-        ExtractionError: it is damaged, unsafe, too large or of no known format.
-        DiskError: the disk refused, or the target is in use.
-    """
+    """Unpack an archive to `target`, which is not there yet or empty; return its format too."""
     kind = _kind(archive)
     _check_free(target)
     _check_private(target)
-    with build_beside(target) as workshop:
+    with disk.build_beside(target) as workshop:
         files = workshop / "files"
         with disk_errors(f"make a folder beside `{target}`"):
-            files.mkdir(mode=FOLDER_MODE)
+            files.mkdir(mode=disk.FOLDER_MODE)
             made = files.lstat()
         place = Place(files, workshop / "inside", progress=progress)
         budget = _budget(workshop, max_bytes, max_files)
         done = extract(archive, kind, layout, budget, place, encoding)
         with disk_errors(f"move the finished folder to `{target}`"):
-            sync(workshop)
+            disk.sync(workshop)
             _check_free(target)
             if not os.path.samestat(files.lstat(), made):
                 raise DiskError(f"`{files}` was replaced while it was written to")
@@ -300,13 +264,12 @@ def _kind(archive: Path) -> str:
 
 def _budget(folder: Path, max_bytes: int | None, max_files: int | None) -> Budget:
     with disk_errors(f"look at the free space of `{folder}`"):
-        free = free_bytes(folder)
+        free = disk.free_bytes(folder)
     most_files = MAX_MEMBERS if max_files is None else max_files
     if max_bytes is not None and max_bytes <= free:
         return Budget(max_bytes, most_files, hint="--max-bytes and --max-files set the limits")
-    return Budget(
-        free, most_files, is_free_space=True, hint="--max-files allows more" if max_files else _HINT
-    )
+    hint = "--max-files allows more" if max_files else _HINT
+    return Budget(free, most_files, is_free_space=True, hint=hint)
 
 
 def _check_free(target: Path) -> None:

@@ -2,28 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
 from covcat.archives.base import CHUNK, BadArchiveError, Member, Open
 
-# Returns up to so many bytes of the stream, none only at its end.
-Read = Callable[[int], bytes | memoryview]
-
-
-class Checksum(Protocol):
-    """Sums up the bytes of one member."""
-
-    def update(self, data: bytes | memoryview, /) -> object:
-        """Take the next bytes."""
-        ...
-
-    def digest(self) -> int | bytes:
-        """Return what the archive should have declared."""
-        ...
-
 
 class Crc32:
-    """CRC-32, by the fastest implementation at hand."""
+    """CRC-32, by the fastest implementation at hand, as `hashlib` has its sums."""
 
     def __init__(self) -> None:
         from isal.isal_zlib import crc32  # 13 times as fast as zlib's
@@ -46,15 +31,16 @@ class MemberPart:
 
     member: Member
     size: int  # bytes it takes in the stream: for a folder 0
-    checksum: Callable[[], Checksum] | None = None
+    checksum: Callable[[], Any] | None = None  # with `update(data)` and `digest()`
     declared: int | bytes | None = None
 
 
-def split(read: Read, parts: Iterable[MemberPart], open_member: Open) -> None:
+def split(
+    read: Callable[[int], bytes | memoryview], parts: Iterable[MemberPart], open_member: Open
+) -> None:
     """Push each wanted file member; all of them, wanted or not, are checked.
 
-    Raises:
-        BadArchiveError: the stream is too short, or a checksum is wrong.
+    `read` returns up to so many bytes of the stream, none only at its end.
     """
     for part in parts:
         writer = open_member(part.member) if part.member.kind == "file" else None

@@ -13,23 +13,9 @@ from covcat.archives.zip_end import SPLIT, NoEndError, Window, read_end, start_o
 
 # Suffixes that say a format; the longer ones first.
 SUFFIXES = {
-    ".tar.gz": "tar",
-    ".tar.bz2": "tar",
-    ".tar.xz": "tar",
-    ".tar.zst": "tar",
-    ".tgz": "tar",
-    ".tbz2": "tar",
-    ".tbz": "tar",
-    ".txz": "tar",
-    ".tzst": "tar",
-    ".tar": "tar",
-    ".zip": "zip",
-    ".7z": "7z",
-    ".rar": "rar",
-    ".gz": "gz",
-    ".bz2": "bz2",
-    ".xz": "xz",
-    ".zst": "zst",
+    **dict.fromkeys((".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst"), "tar"),
+    **dict.fromkeys((".tgz", ".tbz2", ".tbz", ".txz", ".tzst", ".tar"), "tar"),
+    **{f".{kind}": kind for kind in ("zip", "7z", "rar", "gz", "bz2", "xz", "zst")},
 }
 _MAGIC = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar", b"RE\x7e\x5e": "rar"}
 _OTHERS = {
@@ -48,11 +34,7 @@ _OTHERS = {
 
 
 def kind_of(archive: Path) -> str:
-    """Return the word of FORMATS for a file.
-
-    Raises:
-        BadArchiveError: it is none of them, or its name says another.
-    """
+    """Return the word of FORMATS for a file."""
     found = _by_magic(archive)
     suffix = _suffix(archive.name)
     said = SUFFIXES.get(suffix, found)
@@ -71,23 +53,27 @@ def _suffix(name: str) -> str:
 
 
 def _by_magic(archive: Path) -> str:
-    is_named_tar = SUFFIXES.get(_suffix(archive.name)) == "tar"
+    suffix = _suffix(archive.name)
+    is_named_tar = SUFFIXES.get(suffix) == "tar"
     with archive.open("rb") as stream:
         start = stream.read(BLOCK)
-        if _is_zip(start, stream):
+        if start_of(start) is not None:
+            # So the first of several volumes begins too. Of all else its reader says what is wrong.
+            if start.startswith(SPLIT) and isinstance(_error_at_end(stream), NoEndError):
+                raise SplitError
             return "zip"
         for magic, kind in _MAGIC.items():
             if start.startswith(magic):
                 return kind
-        is_plain_tar = _suffix(archive.name) == ".tar"
-        if has_checksum(start) or (is_plain_tar and start and not start.strip(b"\0")):
+        if has_checksum(start) or (suffix == ".tar" and start and not start.strip(b"\0")):
             return "tar"
         packing = compression_of(stream)
-        if packing is None and (other := unread_compression_of(stream)):
-            raise BadArchiveError(f"is packed with {other}, which covcat does not read")
         if packing is None:
-            if _suffix(archive.name) == ".zip":
-                _check_no_last_volume(stream)
+            if other := unread_compression_of(stream):
+                raise BadArchiveError(f"is packed with {other}, which covcat does not read")
+            # The last of several volumes begins anywhere in the archive.
+            if suffix == ".zip" and isinstance(error := _error_at_end(stream), SplitError):
+                raise error
             raise BadArchiveError(_not_an_archive(start))
         with open_unpacked(stream, packing) as flow:
             first = flow.take(BLOCK)
@@ -98,28 +84,13 @@ def _by_magic(archive: Path) -> str:
     return packing
 
 
-def _is_zip(start: bytes, stream: BinaryIO) -> bool:
-    """Tell a zip; the first of several volumes begins like one, and has no end record."""
-    if start_of(start) is None:
-        return False
-    if start.startswith(SPLIT):
-        try:
-            read_end(Window(stream.fileno()))
-        except NoEndError as error:
-            raise SplitError from error
-        except BadArchiveError:  # its reader says what is wrong
-            pass
-    return True
-
-
-def _check_no_last_volume(stream: BinaryIO) -> None:
-    """Tell the volume of a zip that has its directory: it begins anywhere in the archive."""
+def _error_at_end(stream: BinaryIO) -> BadArchiveError | None:
+    """Return what is wrong with the end of a file as that of a zip."""
     try:
         read_end(Window(stream.fileno()))
-    except SplitError:
-        raise
-    except BadArchiveError:  # it is no zip at all
-        return
+    except BadArchiveError as error:
+        return error
+    return None
 
 
 def _not_an_archive(start: bytes) -> str:

@@ -8,7 +8,7 @@ checked against their checksums here. An archive that only stores its files need
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -61,18 +61,18 @@ def members(source: Source) -> list[Member]:
 
 
 def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
-    """Push the bytes of each wanted member; all are read and checked.
-
-    Raises:
-        BadArchiveError: the tool finds damage, or prints something else than the headers say.
-        ExtractionError: nothing on this machine reads RAR.
-    """
+    """Push the bytes of each wanted member; all are read and checked."""
     ours = [one for one in listed if isinstance(one, RarMember)]
     if not ours:
         return
     listing = ours[0].listing
     parts = _parts(listing, ours)
-    if _is_stored(listing):
+    # One file, in which the bytes of all files lie as they are, needs no tool.
+    if len(listing.volumes) == 1 and all(
+        one.info.compress_type == _METHODS[0] and one.info.compress_size == one.info.file_size
+        for one in listing.files
+        if not one.is_folder
+    ):
         split(Flow(_read_stored(source.stream, listing)).piece, parts, open_member)
         return
     tool = rar_tool(listing.version)
@@ -99,28 +99,16 @@ def _parts(listing: Listing, ours: Sequence[RarMember]) -> list[MemberPart]:
     for one in listing.files:
         name = str(one.info.filename)
         member = Member(-1, name, "special", 0) if one.is_old_version else next(current)
-        part = MemberPart(member, 0 if _is_folder(one) else one.info.file_size)
-        if member.kind == "file" and one.blake2sp is not None:
-            part = replace(part, checksum=Blake2SP, declared=one.blake2sp)
-        elif member.kind == "file" and one.crc is not None:
-            part = replace(part, checksum=Crc32, declared=one.crc)
-        parts.append(part)
+        checksum, declared = (Crc32, one.crc) if one.blake2sp is None else (Blake2SP, one.blake2sp)
+        is_checked = member.kind == "file" and declared is not None
+        parts.append(MemberPart(member, one.size, checksum if is_checked else None, declared))
     return parts
-
-
-def _is_stored(listing: Listing) -> bool:
-    """True if the bytes of all files lie in this one file as they are."""
-    return len(listing.volumes) == 1 and all(
-        one.info.compress_type == _METHODS[0] and one.info.compress_size == one.info.file_size
-        for one in listing.files
-        if not _is_folder(one)
-    )
 
 
 def _read_stored(stream: BinaryIO, listing: Listing) -> Iterator[bytes]:
     """Give the data of all files that are only stored, back to back."""
     for one in listing.files:
-        left = 0 if _is_folder(one) else one.info.file_size
+        left = one.size
         stream.seek(one.info.data_offset)
         while left and (data := stream.read(min(left, CHUNK))):
             yield data
@@ -135,11 +123,7 @@ def _kind(one: Packed) -> Literal["file", "folder", "link", "special"]:
         return "link"
     if form not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "special"
-    return "folder" if _is_folder(one) else "file"
-
-
-def _is_folder(one: Packed) -> bool:
-    return bool(one.info.is_dir())
+    return "folder" if one.is_folder else "file"
 
 
 def _check(one: Packed, name: str, kind: str) -> None:

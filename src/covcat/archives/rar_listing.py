@@ -4,8 +4,6 @@ rarfile stops quietly at blocks it does not know, and leaves old versions of fil
 every tool unpacks with the rest: so its account of each block is followed from start to end.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -35,6 +33,16 @@ class Packed:
     blake2sp: bytes | None
     is_old_version: bool
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is one, of which rarfile may know a size."""
+        return bool(self.info.is_dir())
+
+    @property
+    def size(self) -> int:
+        """How many bytes come out of it."""
+        return 0 if self.is_folder else int(self.info.file_size)
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -47,21 +55,22 @@ class Listing:
 
 
 def read_listing(source: Source) -> Listing:
-    """Read all headers; an archive that is the first of several volumes is read with the others.
-
-    Raises:
-        BadArchiveError: it is damaged, encrypted, or not whole.
-    """
+    """Read all headers; an archive that is the first of several volumes is read with the others."""
     source.stream.seek(0)
-    version = _version(source.stream.read(8))
+    magic = source.stream.read(8)
+    if magic.startswith(b"RE\x7e\x5e"):
+        raise BadArchiveError("is of RAR 1.4 or older, which covcat cannot read")
+    if magic[:7] != b"Rar!\x1a\x07\x00" and magic != b"Rar!\x1a\x07\x01\x00":
+        raise BadArchiveError("does not start as RAR does (self-extracting ones are not read)")
+    version = 4 if magic[6] == 0 else 5
     state = state_of(source.stream.fileno())
-    first = _walk(source.stream, _Blocks(source), is_part=True)
+    first = _walk(source.stream, is_part=True)
     if not first.is_volume:
         if first.goes_on:
             raise BadArchiveError("goes on in another volume, but does not say it is one itself")
-        _check_end(first.ends[0] if first.ends else _NOTHING, first.is_old, source.stream)
+        _check_end(first.ends[0] if first.ends else _End(), first.is_old, source.stream)
         return Listing(version, (source.path,), tuple(first.files), (state,))
-    whole = _walk(str(source.path), _Blocks(source), is_part=False)
+    whole = _walk(str(source.path), is_part=False)
     if whole.goes_on:
         raise SplitError("the last one is not beside it")
     states = (state, *(state_of(volume) for volume in whole.volumes[1:]))
@@ -71,33 +80,19 @@ def read_listing(source: Source) -> Listing:
     return Listing(version, tuple(whole.volumes), tuple(whole.files), states)
 
 
-def _version(magic: bytes) -> int:
-    if magic.startswith(b"RE\x7e\x5e"):
-        raise BadArchiveError("is of RAR 1.4 or older, which covcat cannot read")
-    if magic == b"Rar!\x1a\x07\x01\x00":
-        return 5
-    if magic[:7] == b"Rar!\x1a\x07\x00":
-        return 4
-    raise BadArchiveError("does not start as RAR does (self-extracting ones are not read)")
-
-
 @dataclass(slots=True)
 class _End:
     """The last block of a volume."""
 
-    at: int  # where it ends
-    type: int
+    at: int = 0  # where it ends
+    type: int = 0
     files: int = 0  # how many file blocks the volume has, up to here
-
-
-_NOTHING = _End(0, 0)
 
 
 @dataclass(slots=True)
 class _Blocks:
     """Hears of every block, in order, and keeps what covcat needs."""
 
-    source: Source
     files: list[Packed] = field(default_factory=list)
     volumes: list[Path] = field(default_factory=list)
     ends: list[_End] = field(default_factory=list)  # of the volumes
@@ -113,26 +108,15 @@ class _Blocks:
         return any(info.extract_version < _FIRST_WITH_END for info in packed)
 
     def hear(self, info: Any) -> None:
-        """Take one block from rarfile."""
+        """Take one block; refuse those on which tools do not agree, and that can hide bytes."""
         self._count += 1
         if self._count > MAX_HEADERS:
             raise BadArchiveError(f"has more than {MAX_HEADERS:,} headers: too many for RAR")
         if info.needs_password():
-            raise encrypted(str(info.filename or ""))
-        self._check_plain(info)
-        self.ends[-1].at, self.ends[-1].type = info.data_offset + info.add_size, info.type
-        if info.type == _MAIN:
-            self.is_volume = bool(info.flags & _VOLUME)
-        elif info.type == _FILE:
-            self._file(info)
-        elif info.type == _END:
-            self.goes_on = self._is_cut or bool(info.flags & _NEXT_VOLUME)
-
-    def _check_plain(self, info: Any) -> None:
-        """Refuse blocks on which tools do not agree, and those that can hide bytes."""
+            raise _encrypted(str(info.filename or ""))
         is_first = info.volume == len(self.ends)
         if is_first:
-            self.ends.append(_End(0, 0))
+            self.ends.append(_End())
         if (info.type == _MAIN) != is_first:
             raise BadArchiveError("has a main header that is not the first, or not the only one")
         if info.type not in _KNOWN:
@@ -142,54 +126,45 @@ class _Blocks:
         # rarfile goes on after `add_size` bytes; a flag less, and it would go on within the data.
         if info.type in (_FILE, _SERVICE) and info.compress_size != info.add_size:
             raise BadArchiveError(f"has two sizes for the data of `{info.filename}`")
+        self.ends[-1].at, self.ends[-1].type = info.data_offset + info.add_size, info.type
+        if info.type == _MAIN:
+            self.is_volume = bool(info.flags & _VOLUME)
+        elif info.type == _FILE:
+            self._file(info)
+        elif info.type == _END:
+            self.goes_on = self._is_cut or bool(info.flags & _NEXT_VOLUME)
 
     def _file(self, info: Any) -> None:
+        """Take a file or a later part of one, which is the first of the next volume."""
         self.ends[-1].files += 1
-        if info.flags & _BEFORE:
-            self._part(info)
-        elif self._is_cut:
-            raise BadArchiveError(f"has `{info.filename}` where a part of another file is due")
-        else:
+        if not info.flags & _BEFORE:
+            if self._is_cut:
+                raise BadArchiveError(f"has `{info.filename}` where a part of another file is due")
             is_old = getattr(info, "file_version", None) is not None
             is_old |= not hasattr(info, "block_type") and bool(info.flags & _OLD_VERSION)
             self.files.append(Packed(info, info.CRC, info.blake2sp_hash, is_old))
+        elif self.files:
+            whole = self.files[-1]
+            is_next = self._is_cut and self.ends[-1].files == 1
+            if not is_next or info.orig_filename != whole.info.orig_filename:
+                raise BadArchiveError(f"has a part of `{info.filename}` where none is due")
+            # The checksums of the whole file are in its last part.
+            whole.crc, whole.blake2sp = info.CRC, info.blake2sp_hash
+        elif not self.is_volume:  # a later volume is refused when all of them are read
+            raise BadArchiveError("begins within a file")
         self._is_cut = self.goes_on = bool(info.flags & _AFTER)
 
-    def _part(self, info: Any) -> None:
-        """Take a later part: it follows the earlier ones, at the start of the next volume."""
-        if not self.files:
-            if not self.is_volume:
-                raise BadArchiveError("begins within a file")
-            return  # of a later volume, which is refused when all of them are read
-        whole = self.files[-1]
-        is_next = self._is_cut and self.ends[-1].files == 1
-        if not is_next or info.orig_filename != whole.info.orig_filename:
-            raise BadArchiveError(f"has a part of `{info.filename}` where none is due")
-        # The checksums of the whole file are in its last part.
-        whole.crc, whole.blake2sp = info.CRC, info.blake2sp_hash
 
-
-def _walk(archive: Any, blocks: _Blocks, *, is_part: bool) -> _Blocks:
+def _walk(archive: Any, *, is_part: bool) -> _Blocks:
     """Have rarfile read all headers of a file, or of one and the volumes beside it."""
     import rarfile
 
     rarfile.RAR_MAX_COMMENT = -1  # it would run a tool from PATH to unpack a comment
-    with _as_damage(rarfile):
+    blocks = _Blocks()
+    try:
         parsed = rarfile.RarFile(
             archive, errors="strict", info_callback=blocks.hear, part_only=is_part
         )
-    if parsed.needs_password():
-        raise encrypted("")
-    if not is_part:
-        blocks.volumes = [Path(volume).absolute() for volume in parsed.volumelist()]
-    return blocks
-
-
-@contextmanager
-def _as_damage(rarfile: Any) -> Iterator[None]:
-    """Turn whatever rarfile raises on hostile bytes into an error of ours."""
-    try:
-        yield
     except rarfile.NeedFirstVolume as error:
         number = f"number {error.current_volume + 1}" if error.current_volume else "a later one"
         raise BadArchiveError(
@@ -201,10 +176,14 @@ def _as_damage(rarfile: Any) -> Iterator[None]:
             missing = Path(name).name
             raise BadArchiveError(f"is one of several volumes, and `{missing}` is missing") from e
         raise BadArchiveError(f"has damaged headers ({describe(e)})") from e
+    if parsed.needs_password():
+        raise _encrypted("")
+    if not is_part:
+        blocks.volumes = [Path(volume).absolute() for volume in parsed.volumelist()]
+    return blocks
 
 
-def encrypted(name: str) -> BadArchiveError:
-    """Return the error for an archive that needs a password."""
+def _encrypted(name: str) -> BadArchiveError:
     which = f" (`{name}`)" if name else ""
     return BadArchiveError(f"is encrypted{which}, and covcat has no password for it")
 

@@ -66,12 +66,7 @@ class Budget:
             self.bytes += size
 
     def check(self, archive: str) -> None:
-        """Stop a bomb by what it declares.
-
-        Raises:
-            DiskError: it needs more than is free.
-            ExtractionError: it needs more than is allowed.
-        """
+        """Stop a bomb by what it declares."""
         if self.members > self.most_members:
             raise ExtractionError(
                 f"`{archive}` has more members than allowed: expected at most "
@@ -99,11 +94,7 @@ class Rules:
         self._paths = Paths()
 
     def admit(self, member: Member) -> Admitted | None:
-        """Return where a member goes, or None if it is a folder or not wanted.
-
-        Raises:
-            ExtractionError: it is unsafe, and not left out by its name.
-        """
+        """Return where a member goes, or None if it is a folder or not wanted."""
         name, unsafe = self._named(member)
         is_file = member.kind != "folder"
         self.budget.members += 1
@@ -136,11 +127,7 @@ class Rules:
         return Admitted(member, target, is_again, _matches(path, self.layout.nested))
 
     def close(self) -> None:
-        """Check what only the whole archive shows.
-
-        Raises:
-            ExtractionError: it has no files.
-        """
+        """Check what only the whole archive shows."""
         if not self._has_files:
             raise ExtractionError(f"`{self.archive}` has no files in it")
 
@@ -161,11 +148,7 @@ class Rules:
         return name, unsafe_name(name)
 
     def _leave_out(self, member: Member, path: str, unsafe: str | None) -> None:
-        """Pass over what nobody wants; its name may be no path at all, so it is not remembered.
-
-        Raises:
-            ExtractionError: it is wanted.
-        """
+        """Pass over what nobody wants; its name may be no path at all, so it is not remembered."""
         if path and not self._is_wanted(path):
             self.left_out += member.kind != "folder"
             return

@@ -62,10 +62,17 @@ def is_trusted(program: Path) -> bool:
     """
     owners = _owners()
     try:
-        is_safe = all(step in _OWN or _is_closed(step.lstat(), owners) for step in _steps(program))
+        for step in _steps(program):
+            found = step.lstat()
+            # In a folder such as /tmp all may write, but not replace what belongs to others.
+            is_sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
+            is_link = stat.S_ISLNK(found.st_mode)
+            is_open = found.st_mode & stat.S_IWOTH and not is_link and not is_sticky
+            if step not in _OWN and (is_open or found.st_uid not in owners):
+                return False
     except OSError:
         return False
-    return is_safe and program.is_file() and os.access(program, os.X_OK)
+    return program.is_file() and os.access(program, os.X_OK)
 
 
 def _owners() -> frozenset[int]:
@@ -75,14 +82,6 @@ def _owners() -> frozenset[int]:
     """
     files = (path for path in (__file__, os.__file__) if Path(path).exists())
     return frozenset({0, os.geteuid(), *(Path(path).stat().st_uid for path in files)})
-
-
-def _is_closed(found: os.stat_result, owners: frozenset[int]) -> bool:
-    """True if only `owners` can change what is there, or what is in it under its name."""
-    # In a folder such as /tmp all may write, but not replace what belongs to others.
-    is_sticky = stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX
-    is_open = found.st_mode & stat.S_IWOTH and not stat.S_ISLNK(found.st_mode) and not is_sticky
-    return found.st_uid in owners and not is_open
 
 
 def _steps(path: Path) -> Iterator[Path]:
@@ -113,19 +112,15 @@ def state_of(file: Path | int) -> State:
 
 @contextmanager
 def check_unchanged(states: Mapping[Path, State]) -> Iterator[None]:
-    """Check, before and after the block, that files are still those that were listed.
+    """Check, before and after the block, that files are still those that were listed."""
 
-    Raises:
-        BadArchiveError: one is not.
-    """
-    _check_states(states)
+    def check() -> None:
+        if any(state_of(path) != state for path, state in states.items()):
+            raise BadArchiveError("was changed while it was read")
+
+    check()
     yield
-    _check_states(states)
-
-
-def _check_states(states: Mapping[Path, State]) -> None:
-    if any(state_of(path) != state for path, state in states.items()):
-        raise BadArchiveError("was changed while it was read")
+    check()
 
 
 @contextmanager
@@ -135,54 +130,42 @@ def run_tool(
     """Run a tool that unpacks `size` bytes to its stdout; it is stopped when the block is left.
 
     `inputs` are the files it sees in its working folder, by name; `silence` overrides SILENCE.
-
-    Raises:
-        BadArchiveError: it cannot be started.
     """
+    program, *arguments = (os.fspath(part) for part in command)
+    assert Path(program).is_absolute()
+    seconds = _FASTEST_LIMIT + size // 1_000_000
+    limits = _LIMITED.format(files=_FILES, memory=MEMORY, seconds=seconds)
     with tempfile.TemporaryDirectory(prefix="covcat-", ignore_cleanup_errors=True) as folder:
         for name, path in inputs.items():
             (Path(folder) / name).symlink_to(path.absolute())
-        process = _start(command, folder, _FASTEST_LIMIT + size // 1_000_000)
         try:
-            yield Output(process, Path(command[0]).name, size, silence or SILENCE)
-        finally:
-            _stop(process)
-
-
-def _start(command: Sequence[str | Path], folder: str, seconds: int) -> subprocess.Popen[bytes]:
-    limits = _LIMITED.format(files=_FILES, memory=MEMORY, seconds=seconds)
-    program, *arguments = (os.fspath(part) for part in command)
-    assert Path(program).is_absolute()
-    try:
-        return subprocess.Popen(  # noqa: S603  # a fixed list; no shell sees any of it as code
-            ["/bin/sh", "-c", limits, program, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            cwd=folder,
-            env={
-                "LC_ALL": "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8",
-                "PATH": "/usr/bin:/bin",
-                "HOME": folder,
-                "TMPDIR": folder,
-            },
-            start_new_session=True,
-            pipesize=CHUNK if sys.platform == "linux" else -1,
-        )
-    except OSError as error:
-        raise BadArchiveError(f"cannot be unpacked: `{program}` does not start ({error})") from None
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the tool and whatever it started, and wait for it: it must not outlive us."""
-    if process.returncode is None:  # not reaped, so its number is still its own
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    for pipe in (process.stdout, process.stderr):
-        if pipe is not None:
-            pipe.close()
+            process = subprocess.Popen(  # noqa: S603  # a fixed list; no shell sees any of it as code
+                ["/bin/sh", "-c", limits, program, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                cwd=folder,
+                env={
+                    "LC_ALL": "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8",
+                    "PATH": "/usr/bin:/bin",
+                    "HOME": folder,
+                    "TMPDIR": folder,
+                },
+                start_new_session=True,
+                pipesize=CHUNK if sys.platform == "linux" else -1,
+            )
+        except OSError as error:
+            what = f"cannot be unpacked: `{program}` does not start ({error})"
+            raise BadArchiveError(what) from None
+        with process:  # at its end the pipes are closed
+            try:
+                yield Output(process, Path(program).name, size, silence or SILENCE)
+            finally:  # it must not outlive us, nor may what it started
+                if process.returncode is None:  # not reaped, so its number is still its own
+                    with suppress(ProcessLookupError, PermissionError):
+                        os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
 
 class Output:
@@ -201,11 +184,7 @@ class Output:
         self._selector.register(self._err, EVENT_READ)
 
     def read(self, count: int) -> bytes:
-        """Return up to `count` of the declared bytes, b"" after them.
-
-        Raises:
-            BadArchiveError: the tool prints less, or has been silent for too long.
-        """
+        """Return up to `count` of the declared bytes, b"" after them."""
         count = min(count, self._left)
         data = self._next(count) if count else b""
         self._left -= len(data)
@@ -215,11 +194,7 @@ class Output:
         return data
 
     def end(self) -> None:
-        """Check, when all was read, that nothing more comes and that the tool is content.
-
-        Raises:
-            BadArchiveError: it prints more, fails, or does not end.
-        """
+        """Check, when all was read, that nothing more comes and that the tool is content."""
         if self._next(1):
             raise BadArchiveError("unpacks to more than it declares")
         if self._wait():

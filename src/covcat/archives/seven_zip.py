@@ -10,15 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
-from covcat.archives.base import (
-    CHUNK,
-    BadArchiveError,
-    Member,
-    Open,
-    Source,
-    describe,
-    folder_name,
-)
+from covcat.archives.base import CHUNK, BadArchiveError, Member, Open, Source, describe, folder_name
 from covcat.archives.joined import Crc32, MemberPart, split
 from covcat.archives.sandbox import State, check_unchanged, run_tool, state_of
 from covcat.archives.seven_zip_header import START, Item, Streams, read_header
@@ -74,15 +66,23 @@ def members(source: Source) -> list[Member]:
     streams, entries = read_header(source.stream, _unpack_header)
     if len(entries) == 1 and entries[0].name is None:
         entries = [entries[0]._replace(name=source.path.stem)]
-    return [_member(number, entry, streams, state) for number, entry in enumerate(entries)]
+    members: list[Member] = []
+    for number, entry in enumerate(entries):
+        if entry.name is None:
+            raise BadArchiveError("has members without names")
+        mode = entry.attributes >> 16 if entry.attributes & _UNIX else 0
+        kind = _kind(entry, mode)
+        if kind == "folder" and entry.has_stream:
+            raise BadArchiveError(f"has data in the folder `{entry.name}`")
+        name = folder_name(entry.name) if kind == "folder" else entry.name
+        packing = (entry.crc, streams, state)
+        is_executable = bool(mode & 0o111)
+        members.append(SevenZipMember(number, name, kind, entry.size, is_executable, "", *packing))
+    return members
 
 
 def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
-    """Push the bytes of each wanted member; all are read and checked.
-
-    Raises:
-        BadArchiveError: it is damaged, or nothing on this machine reads its method.
-    """
+    """Push the bytes of each wanted member; all are read and checked."""
     ours = [one for one in listed if isinstance(one, SevenZipMember)]
     if not ours:
         return
@@ -161,8 +161,24 @@ def _unpacked(stream: BinaryIO, streams: Streams) -> Iterator[bytes]:
 
 
 def _unpacked_folder(stream: BinaryIO, folder: Any, packed: int) -> Iterator[bytes]:
-    decoder = _decoder(folder, packed)
-    left, is_idle = folder.get_unpack_size(), False
+    """Give what one folder unpacks to, where py7zr can read it safely."""
+    from py7zr.compressor import SevenZipDecompressor
+
+    methods, left = _methods(folder), folder.get_unpack_size()
+    bonds = [(bond.incoder, bond.outcoder) for bond in folder.bindpairs]
+    chain = [(at + 1, at) for at in range(len(bonds))]  # which py7zr takes all for
+    has_one = all(one["numinstreams"] == one["numoutstreams"] == 1 for one in folder.coders)
+    if not has_one or bonds != chain:
+        raise BadArchiveError("binds its coders in a way that only 7-Zip unpacks")
+    if _PPMD in methods:
+        raise BadArchiveError("is packed with PPMd, which only 7-Zip unpacks safely")
+    if methods == {"00"} and packed != left:
+        raise BadArchiveError("has other bytes than it declares in a folder that is only stored")
+    piece = _READ_UNBOUNDED if methods & _UNBOUNDED else _READ
+    decoder = SevenZipDecompressor(
+        folder.coders, packed, list(folder.unpacksizes), folder.crc, blocksize=piece
+    )
+    is_idle = False
     while left:
         data = bytes(decoder.decompress(stream, min(left, _WRITE)))
         left -= len(data)
@@ -173,48 +189,7 @@ def _unpacked_folder(stream: BinaryIO, folder: Any, packed: int) -> Iterator[byt
             yield data
 
 
-def _decoder(folder: Any, packed: int) -> Any:
-    """Return py7zr's decoder of a folder that it can read safely."""
-    from py7zr.compressor import SevenZipDecompressor
-
-    methods = _methods(folder)
-    bonds = [(bond.incoder, bond.outcoder) for bond in folder.bindpairs]
-    is_chain = all(one["numinstreams"] == one["numoutstreams"] == 1 for one in folder.coders)
-    if not is_chain or bonds != [
-        (at + 1, at) for at in range(len(bonds))
-    ]:  # py7zr takes it for one
-        raise BadArchiveError("binds its coders in a way that only 7-Zip unpacks")
-    if _PPMD in methods:
-        raise BadArchiveError("is packed with PPMd, which only 7-Zip unpacks safely")
-    if methods == {"00"} and packed != folder.get_unpack_size():
-        raise BadArchiveError("has other bytes than it declares in a folder that is only stored")
-    piece = _READ_UNBOUNDED if methods & _UNBOUNDED else _READ
-    return SevenZipDecompressor(
-        folder.coders, packed, list(folder.unpacksizes), folder.crc, blocksize=piece
-    )
-
-
 # ---- a member ----------------------------------------------------------------------------------
-
-
-def _member(number: int, entry: Item, streams: Streams, state: State) -> SevenZipMember:
-    if entry.name is None:
-        raise BadArchiveError("has members without names")
-    mode = entry.attributes >> 16 if entry.attributes & _UNIX else 0
-    kind = _kind(entry, mode)
-    if kind == "folder" and entry.has_stream:
-        raise BadArchiveError(f"has data in the folder `{entry.name}`")
-    name = folder_name(entry.name) if kind == "folder" else entry.name
-    return SevenZipMember(
-        number,
-        name,
-        kind,
-        entry.size,
-        is_executable=bool(mode & 0o111),
-        crc=entry.crc,
-        streams=streams,
-        state=state,
-    )
 
 
 def _kind(entry: Item, mode: int) -> Literal["file", "folder", "link", "special"]:

@@ -29,7 +29,7 @@ _END, _HEADER, _PROPERTIES, _STREAMS, _FILES = 0, 1, 2, 4, 5  # no known writer 
 _PACKED, _FOLDERS, _SUBSTREAMS, _SIZES, _CRCS, _FOLDER, _UNPACKED, _COUNTS = range(6, 14)
 _EMPTY_STREAMS, _EMPTY_FILES, _ANTI, _NAMES = range(14, 18)
 _ATTRIBUTES, _PACKED_HEADER, _PADDING = 21, 23, 25
-_TIMES = (18, 19, 20, 24)  # three times, and where in a sparse file its bytes start
+_TIMES = {18, 19, 20, 24}  # three times, and where in a sparse file its bytes start
 _OF_FILES = (_EMPTY_STREAMS, _EMPTY_FILES, _ANTI, _NAMES, _ATTRIBUTES, *_TIMES)
 _AES = b"\x06\xf1\x07\x01"
 
@@ -64,11 +64,7 @@ class Streams:
 def read_header(
     stream: BinaryIO, unpack: Callable[[BinaryIO, Streams], bytes]
 ) -> tuple[Streams, list[Item]]:
-    """Read the header at the end; `unpack` gives the bytes of the header's own folder.
-
-    Raises:
-        BadArchiveError: it contradicts itself or the file.
-    """
+    """Read the header at the end; `unpack` gives the bytes of the header's own folder."""
     data, end = _read_last_part(stream)
     if not data:
         _check_filled(0, end)
@@ -193,9 +189,6 @@ class _Cursor(io.BytesIO):
         return sums
 
 
-# ---- streams -----------------------------------------------------------------------------------
-
-
 def _read_streams(cursor: _Cursor) -> Streams:
     """Read the part of a header that says where the bytes are."""
     streams = Streams()
@@ -286,16 +279,18 @@ def _read_substreams(cursor: _Cursor, streams: Streams) -> list[tuple[int, int |
     return [(size, next(crcs) if crc is None else crc) for row, crc in rows for size in row]
 
 
-# ---- files -------------------------------------------------------------------------------------
-
-
 def _read_parts(cursor: _Cursor) -> tuple[Streams, list[Item]]:
     streams, entries = Streams(), list[Item]()
     seen: set[int] = set()
     while (mark := cursor.number()) != _END:
         _check_once(mark, seen)
-        if mark == _PROPERTIES:
-            _skip_properties(cursor)
+        if mark == _PROPERTIES:  # of the archive: so few and small that they hide nothing
+            left = _MAX_PROPERTIES
+            while left and cursor.number() != _END:
+                cursor.take(cursor.count(_MAX_PROPERTIES))
+                left -= 1
+            if not left:
+                raise BadArchiveError("has too many properties of its own")
         elif mark == _STREAMS:
             streams = _read_streams(cursor)
         elif mark == _FILES:
@@ -315,15 +310,6 @@ def _check_once(mark: int, seen: set[int]) -> None:
     seen.add(mark)
 
 
-def _skip_properties(cursor: _Cursor) -> None:
-    """Pass over the properties of the archive, so few and small that they hide nothing."""
-    for _ in range(_MAX_PROPERTIES):
-        if cursor.number() == _END:
-            return
-        cursor.take(cursor.count(_MAX_PROPERTIES))
-    raise BadArchiveError("has too many properties of its own")
-
-
 def _read_entries(cursor: _Cursor, streams: Streams) -> list[Item]:
     count = cursor.count(MAX_FILES)
     parts = _read_properties(cursor)
@@ -336,14 +322,19 @@ def _read_entries(cursor: _Cursor, streams: Streams) -> list[Item]:
     if any(bits(_ANTI, sum(is_empty))):
         raise BadArchiveError("tells to delete files, as an incremental archive does")
     names: list[str] | list[None] = [None] * count
-    if _NAMES in parts:
-        names = _read_names(parts[_NAMES], count)
+    if _NAMES in parts:  # in UTF-16, each ended by a NUL
+        parts[_NAMES].check_inside()
+        try:
+            names = parts[_NAMES].read().decode("utf-16-le").split("\0")
+        except UnicodeDecodeError:
+            raise BadArchiveError("has a name that is not Unicode") from None
+        if names.pop() or len(names) != count:
+            raise BadArchiveError("has another number of names than of files, or a NUL in a name")
     attributes: list[int | None] = [None] * count
     if _ATTRIBUTES in parts:
         attributes = parts[_ATTRIBUTES].values(count, "I", may_be_outside=True)
-    for mark in _TIMES:
-        if mark in parts:
-            parts[mark].values(count, "Q", may_be_outside=True)
+    for mark in parts.keys() & _TIMES:
+        parts[mark].values(count, "Q", may_be_outside=True)
     for part in parts.values():
         part.check_end()
     contents = iter(streams.files)
@@ -374,15 +365,3 @@ def _read_properties(cursor: _Cursor) -> dict[int, _Cursor]:
         _check_once(mark, seen)
         parts[mark] = _Cursor(part)
     return parts
-
-
-def _read_names(cursor: _Cursor, count: int) -> list[str]:
-    """Return the names: UTF-16, each one ended by a NUL."""
-    cursor.check_inside()
-    try:
-        names = cursor.read().decode("utf-16-le").split("\0")
-    except UnicodeDecodeError:
-        raise BadArchiveError("has a name that is not Unicode") from None
-    if names.pop() or len(names) != count:
-        raise BadArchiveError("has another number of names than of files, or a NUL in a name")
-    return names

@@ -57,24 +57,19 @@ def unread_compression_of(stream: BinaryIO) -> str | None:
     return _match(_NOT_READ, stream)
 
 
-def require_compression(stream: BinaryIO, otherwise: str) -> str:
-    """Return what the file is packed with.
-
-    Raises:
-        BadArchiveError: it is not, as `otherwise` says, or with what is not read here.
-    """
-    packing = compression_of(stream)
-    if packing is None:
-        unread = unread_compression_of(stream)
-        raise BadArchiveError(f"is packed with {unread}" if unread else otherwise)
-    return packing
-
-
 def _match(starts: Mapping[str, re.Pattern[bytes]], stream: BinaryIO) -> str | None:
     stream.seek(0)
     start = stream.read(_LONGEST_START)
     stream.seek(0)
     return next((name for name, pattern in starts.items() if pattern.match(start)), None)
+
+
+def require_compression(stream: BinaryIO, otherwise: str) -> str:
+    """Return what the file is packed with, or raise that it is not, as `otherwise` says."""
+    if packing := compression_of(stream):
+        return packing
+    unread = unread_compression_of(stream)
+    raise BadArchiveError(f"is packed with {unread}" if unread else otherwise)
 
 
 class Flow:
@@ -216,7 +211,14 @@ def _stream(flow: Flow, decompressor: Any, feed: int) -> Iterator[bytes]:
 
 def _begins(flow: Flow, compression: str) -> bool:
     """Whether another stream begins here; False at the end, where zeros may fill up."""
-    zeros = _skip_zeros(flow) if flow.peek(1) == b"\0" else 0
+    zeros = 0
+    while flow.peek(1) == b"\0":
+        piece = bytes(flow.piece(_MAX_ZEROS))
+        rest = len(piece.lstrip(b"\0"))
+        flow.go_back(rest)
+        zeros += len(piece) - rest
+        if zeros > _MAX_ZEROS:
+            raise BadArchiveError(f"has more than {_MAX_ZEROS:,} zeros after its compressed stream")
     start = flow.peek(_LONGEST_START)
     if not start:
         return False
@@ -229,40 +231,22 @@ def _begins(flow: Flow, compression: str) -> bool:
 
 def _gzip_header(flow: Flow) -> int:
     """Return a header's length, all of which must be fed at once: isal loses its place in it."""
-    size = 10
-    flags = flow.peek(4)[3:]
-    if not flags or not flags[0] & (_CHECKED | _EXTRA | _NAME | _COMMENT):
-        return size
-    look = _FIRST_INPUT
-    while (size := _gzip_fields(start := flow.peek(look))) > len(start) == look:
+    look = 10
+    while True:
+        start = flow.peek(look)
+        flags = start[3] if len(start) > 3 else 0
+        size = 10
+        if flags & _EXTRA:
+            size += 2 + int.from_bytes(start[10:12], "little")
+        for flag in (_NAME, _COMMENT):
+            if flags & flag:
+                size = (start.find(b"\0", size) + 1) or look + 1
+        size += 2 * bool(flags & _CHECKED)
+        if size <= look or len(start) < look:
+            return size
         if look == _MAX_HEADER:
             raise BadArchiveError(f"has a gzip header of more than {_MAX_HEADER:,} bytes")
-        look *= 2
-    return size
-
-
-def _gzip_fields(start: bytes) -> int:
-    """Return where a header ends, or more than the bytes there are."""
-    at = 10
-    if start[3] & _EXTRA:
-        at += 2 + int.from_bytes(start[10:12], "little")
-    for flag in (_NAME, _COMMENT):
-        if start[3] & flag:
-            at = (start.find(b"\0", at) + 1) or len(start) + 1
-    return at + 2 * bool(start[3] & _CHECKED)
-
-
-def _skip_zeros(flow: Flow) -> int:
-    zeros = 0
-    while piece := bytes(flow.piece(_MAX_ZEROS)):
-        rest = len(piece.lstrip(b"\0"))
-        flow.go_back(rest)
-        zeros += len(piece) - rest
-        if zeros > _MAX_ZEROS:
-            raise BadArchiveError(f"has more than {_MAX_ZEROS:,} zeros after its compressed stream")
-        if rest:
-            break
-    return zeros
+        look = max(2 * look, _FIRST_INPUT)
 
 
 def _gzip() -> Any:

@@ -5,7 +5,7 @@ star. A field that readers take differently is refused.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 from zlib import adler32
 
@@ -15,20 +15,17 @@ MAX_RECORDS = 1 << 20  # bytes of one pax header
 _LENGTH = re.compile(rb"([1-9][0-9]{0,6}) ")
 _NUMBER = re.compile(rb"0*[0-9]{1,19}")
 _NAMES = (b"path", b"linkpath")
-_SPARSE = b"GNU.sparse."
+SPARSE = b"GNU.sparse."  # begins the keys of a file with holes
 # What would rename or resize every later member: readers disagree on how long it holds.
 _NEVER_GLOBAL = re.compile(
     rb"path|linkpath|size|hdrcharset|SCHILY\.realsize|GNU\.(sparse|volume)\..*"
 )
 _CHARSETS = (b"BINARY", b"ISO-IR 10646 2000 UTF-8")
-Records = Mapping[bytes, bytes]
-
-
 BLOCK = 512
 END = bytes(BLOCK)
-MAX_SIZE = (1 << 63) - 1
-
+_MAX_SIZE = (1 << 63) - 1
 _OCTAL = re.compile(rb" *([0-7]*)[ \0]*")
+Records = Mapping[bytes, bytes]
 
 
 class Header(NamedTuple):
@@ -42,10 +39,8 @@ class Header(NamedTuple):
 
 def has_checksum(block: bytes) -> bool:
     """Whether a block's checksum is right; some old writers summed signed bytes."""
-    if len(block) != BLOCK:
-        return False
     found = _OCTAL.fullmatch(block, 148, 156)
-    if found is None or not found[1]:
+    if len(block) != BLOCK or found is None or not found[1]:
         return False
     claimed = int(found[1], 8)
     # An Adler-32 begins with a plain sum, and is ten times as fast as `sum`; 256 bytes at a time
@@ -64,21 +59,16 @@ def parse(block: bytes) -> Header:
         # star keeps two times after byte 131 of the prefix.
         prefix = block[345:500] if block[475] else block[345:476]
         name = _text(prefix, "prefix") + b"/" + name
-    return Header(
-        type=block[156:157],
-        name=name,
-        size=read_number(block[124:136], "size"),
-        mode=read_number(block[100:108], "mode"),
-    )
+    size, mode = _number(block[124:136], "size"), _number(block[100:108], "mode")
+    return Header(block[156:157], name, size, mode)
 
 
-def read_number(field: bytes, what: str) -> int:
+def _number(field: bytes, what: str) -> int:
     """Return what a numeric field says: octal digits, or base 256 as GNU and star write it."""
     found = _OCTAL.fullmatch(field)
     if found is not None:
-        if (
-            not found[1] and b" " in field
-        ):  # an error to GNU tar, which skips the entry; 0 to others
+        # A blank is an error to GNU tar, which skips the entry, and 0 to others.
+        if not found[1] and b" " in field:
             raise BadArchiveError(f"has a header whose {what} is blank")
         return int(found[1] or b"0", 8)
     value = int.from_bytes(field, "big", signed=True)
@@ -86,7 +76,7 @@ def read_number(field: bytes, what: str) -> int:
         value = int.from_bytes(field[1:], "big")
     elif field[0] != 0xFF:
         raise BadArchiveError(f"has a header whose {what} is not a number: {field!r}")
-    if not 0 <= value <= MAX_SIZE:
+    if not 0 <= value <= _MAX_SIZE:
         raise BadArchiveError(f"has a header whose {what} is {value}")
     return value
 
@@ -127,21 +117,24 @@ def _text(field: bytes, what: str) -> bytes:
 def parse_records(body: bytes) -> dict[bytes, bytes]:
     """Return the records of an `x` or `g` header."""
     found: dict[bytes, bytes] = {}
-    for key, value in _lines(body):
-        if key in found and not key.startswith(_SPARSE):
+    at = 0
+    while at < len(body):
+        length = _LENGTH.match(body, at)
+        end = at + int(length[1]) if length else 0
+        line = body[length.end() : end] if length else b""
+        key, equals, value = line[:-1].partition(b"=")
+        if end > len(body) or not key or not equals or line[-1:] != b"\n":
+            raise BadArchiveError(f"has a malformed pax header: {body[at : at + 40]!r}")
+        if key in found and not key.startswith(SPARSE):
             raise BadArchiveError(f"has a pax header that gives `{_label(key)}` twice")
         found[key] = value
+        at = end
     for key in _NAMES:
         if key in found and (not found[key] or b"\0" in found[key]):
             raise BadArchiveError(f"has a pax header whose `{_label(key)}` is empty or has a NUL")
     if found.get(b"hdrcharset", _CHARSETS[0]) not in _CHARSETS:
         raise BadArchiveError("has a pax header with an unknown `hdrcharset`")
     return found
-
-
-def is_sparse(records: Records) -> bool:
-    """Whether any record is of a file with holes."""
-    return any(key.startswith(_SPARSE) for key in records)
 
 
 def check_harmless(records: Records) -> None:
@@ -151,24 +144,11 @@ def check_harmless(records: Records) -> None:
             raise BadArchiveError(f"has a global pax header that sets `{_label(key)}`")
 
 
-def read_decimal(text: bytes, what: str) -> int:
-    """Return a size or offset that pax gives in decimal digits."""
-    if _NUMBER.fullmatch(text) is None or int(text) > MAX_SIZE:
-        raise BadArchiveError(f"has a pax header whose {what} is not a size: {text[:40]!r}")
+def read_decimal(text: bytes) -> int:
+    """Return a size that pax gives in decimal digits."""
+    if _NUMBER.fullmatch(text) is None or int(text) > _MAX_SIZE:
+        raise BadArchiveError(f"has a pax header whose size is not a size: {text[:40]!r}")
     return int(text)
-
-
-def _lines(body: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = 0
-    while at < len(body):
-        found = _LENGTH.match(body, at)
-        end = at + int(found[1]) if found else 0
-        line = body[found.end() : end] if found else b""
-        key, equals, value = line[:-1].partition(b"=")
-        if end > len(body) or not key or not equals or line[-1:] != b"\n":
-            raise BadArchiveError(f"has a malformed pax header: {body[at : at + 40]!r}")
-        yield key, value
-        at = end
 
 
 def _label(key: bytes) -> str:

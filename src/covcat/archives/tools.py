@@ -42,10 +42,7 @@ _TRIALS = {
 
 _SEVEN_ZIP = ("x", "-so", "-y", "-bd", "-spd", "-sns-", "-mmt=2")
 _ARGUMENTS = {
-    "7zz": _SEVEN_ZIP,
-    "7z": _SEVEN_ZIP,
-    "7za": _SEVEN_ZIP,
-    "7zr": _SEVEN_ZIP,
+    **dict.fromkeys(("7zz", "7z", "7za", "7zr"), _SEVEN_ZIP),
     "unrar": ("p", "-inul", "-p-", "-cfg-", "-y"),
     "unar": ("-quiet", "-no-recursion", "-forks", "skip", "-output-directory", "-"),
     "bsdtar": ("-xOf",),
@@ -93,11 +90,7 @@ def seven_zip_tool() -> Tool | None:
 
 
 def check_rar_tool() -> None:
-    """Check, before anything is downloaded, that RAR can be read here.
-
-    Raises:
-        ExtractionError: nothing here reads it.
-    """
+    """Check, before anything is downloaded, that RAR can be read here."""
     if not (rar_tool(4) and rar_tool(5)):
         raise no_rar_tool()
 
@@ -112,10 +105,18 @@ def no_rar_tool() -> ExtractionError:
 def survey() -> list[Surveyed]:
     """Return every program found, in the order in which they are tried."""
     rows = []
-    known = [*dict.fromkeys((*_candidates("RAR"), *_candidates("7z")))]
-    for tool in known:
-        names = [name for name in _TRIALS if _reads(tool, name)]
-        rows.append(Surveyed(tool.name, tool.path, _version_of(tool), tuple(names)))
+    for tool in dict.fromkeys((*_candidates("RAR"), *_candidates("7z"))):
+        text = b""
+        # It may end badly: 7zz misses what it is to do.
+        command = [tool.path, *_VERSION.get(tool.name, ())]
+        with suppress(BadArchiveError), run_tool(command, {}, 200, _TRIAL_SECONDS) as out:
+            while piece := out.read(200):
+                text += piece
+        lines = text.decode("utf-8", "replace").splitlines()
+        words = ("".join(filter(str.isprintable, line)).strip() for line in lines)
+        version = next(filter(None, words), "says no version")[:80]
+        reads = tuple(form for form in _TRIALS if _reads(tool, form))
+        rows.append(Surveyed(tool.name, tool.path, version, reads))
     return rows
 
 
@@ -150,24 +151,10 @@ def _reads(tool: Tool, trial: str) -> bool:
         archive = Path(folder) / "trial"
         archive.write_bytes(base64.b64decode(_TRIALS[trial]))
         try:
-            with run_tool(
-                tool.command(trial), {ARCHIVE: archive}, len(_TEXT), silence=_TRIAL_SECONDS
-            ) as out:
+            inputs = {ARCHIVE: archive}
+            with run_tool(tool.command(trial), inputs, len(_TEXT), _TRIAL_SECONDS) as out:
                 text = b"".join(iter(lambda: out.read(len(_TEXT)), b""))
                 out.end()
         except BadArchiveError:
             return False
     return text == _TEXT
-
-
-def _version_of(tool: Tool) -> str:
-    """Return the first line in which the program names itself."""
-    command = [tool.path, *_VERSION.get(tool.name, ())]
-    text = b""
-    # It may end badly: 7zz misses what it is to do.
-    with suppress(BadArchiveError), run_tool(command, {}, 200, _TRIAL_SECONDS) as out:
-        while piece := out.read(200):
-            text += piece
-    lines = text.decode("utf-8", "replace").splitlines()
-    words = ("".join(filter(str.isprintable, line)).strip() for line in lines)
-    return next(filter(None, words), "says no version")[:80]

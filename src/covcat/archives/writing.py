@@ -3,10 +3,8 @@
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from types import TracebackType
 
 from covcat.archives.rules import Admitted, Budget
 from covcat.digests import EXECUTABLE, REGULAR, blob_hasher
@@ -39,19 +37,14 @@ class Unpacking:
         self._task: int | None = None
         self._lock = threading.Lock()
         self._unsaid = 0  # bytes written since the last report
-        self._done: dict[int, StoredFile] = {}  # by the member's number
-        self._again: list[tuple[int, StoredFile]] = []
-        self._nested: dict[int, Path] = {}
+        self.done: dict[int, StoredFile] = {}  # what is whole, by the member's number
+        self.again: list[StoredFile] = []  # what came again, with the same bytes
+        self.nested: dict[int, Path] = {}  # where the archives inside are, by their number
 
     def __enter__(self) -> "Unpacking":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for writer in list(self.open):  # of members that were damaged
             writer.close()
         if self._task is not None:
@@ -63,15 +56,13 @@ class Unpacking:
 
     def writer(self, admitted: Admitted) -> "MemberWriter":
         """Return what takes the bytes of one member."""
-        if admitted.is_again:
-            return MemberWriter(admitted, None, "", self)
-        if admitted.is_nested:  # under its own name, which says its kind
-            folder = self.place.workspace / f"{len(self._nested)}"
+        if admitted.is_nested and not admitted.is_again:  # under its name, which says its kind
+            folder = self.place.workspace / f"{len(self.nested)}"
             folder.mkdir(mode=PRIVATE_MODE, parents=True)
             inside = folder / PurePosixPath(admitted.path).name
-            self._nested[admitted.member.number] = inside
+            self.nested[admitted.member.number] = inside
             return MemberWriter(admitted, str(inside), str(self.place.workspace), self)
-        if self._folder is None:
+        if admitted.is_again or self._folder is None:
             return MemberWriter(admitted, None, "", self)
         return MemberWriter(admitted, f"{self._folder}/{admitted.path}", self._folder, self)
 
@@ -83,48 +74,21 @@ class Unpacking:
                 self.place.progress.advance(self._task, self._unsaid)
                 self._unsaid = 0
 
-    def store(self, admitted: Admitted, stored: StoredFile) -> None:
-        """Take a member that is whole."""
-        if admitted.is_again:
-            self._again.append((admitted.member.number, stored))
-        else:
-            self._done[admitted.member.number] = stored
-
     def check(self, count: int) -> None:
-        """Check that every member came that was listed.
-
-        Raises:
-            ExtractionError: the archive changed while it was read.
-        """
-        if len(self._done) + len(self._again) != count:
+        """Check that every member came that was listed."""
+        if len(self.done) + len(self.again) != count:
             raise ExtractionError(f"`{self.archive}` changed while it was read")
 
-    @property
-    def repeated(self) -> int:
-        """How many members came again with the same bytes."""
-        return len(self._again)
-
     def files(self) -> tuple[StoredFile, ...]:
-        """Return all that were written, in the archive's order.
-
-        Raises:
-            ExtractionError: a path came twice, with different bytes.
-        """
-        first = {one.path: one.sha256 for one in self._done.values()} if self._again else {}
-        for _, stored in self._again:
+        """Return all that were written, in the archive's order; a path has one content only."""
+        first = {one.path: one.sha256 for one in self.done.values()} if self.again else {}
+        for stored in self.again:
             if first.get(stored.path) != stored.sha256:
                 raise ExtractionError(
                     f"`{self.archive}` is refused: it has `{stored.path}` twice, with different "
                     "contents: they would be one path"
                 )
-        return tuple(
-            self._done[number] for number in sorted(self._done) if number not in self._nested
-        )
-
-    def nested(self) -> Iterator[tuple[str, Path, StoredFile]]:
-        """Give the archives that lay inside: the path they had, where they are now."""
-        for number, file in sorted(self._nested.items()):
-            yield self._done[number].path, file, self._done[number]
+        return tuple(self.done[number] for number in sorted(self.done) if number not in self.nested)
 
 
 class MemberWriter:
@@ -143,12 +107,7 @@ class MemberWriter:
         self._handle: int | None = None
 
     def write(self, data: bytes | memoryview) -> None:
-        """Take the next bytes.
-
-        Raises:
-            ExtractionError: they are more than were declared, or than are allowed.
-            DiskError: the disk refused.
-        """
+        """Take the next bytes."""
         size = len(data)
         self._size += size
         member, archive = self._admitted.member, self._whole.archive
@@ -167,11 +126,7 @@ class MemberWriter:
         self._whole.advance(size)
 
     def finish(self) -> None:
-        """The member is whole.
-
-        Raises:
-            ExtractionError: fewer bytes came than it declared.
-        """
+        """The member is whole."""
         member = self._admitted.member
         if member.size is not None and self._size != member.size:
             raise ExtractionError(
@@ -189,7 +144,10 @@ class MemberWriter:
             mode=mode if self._blob else None,
             blob=self._blob.hexdigest() if self._blob else None,
         )
-        self._whole.store(self._admitted, stored)
+        if self._admitted.is_again:
+            self._whole.again.append(stored)
+        else:
+            self._whole.done[member.number] = stored
 
     def close(self) -> None:
         """Close the file."""
@@ -224,11 +182,7 @@ class Tally:
         self._budget, self._archive = budget, archive
 
     def write(self, data: bytes | memoryview) -> None:
-        """Take the next bytes.
-
-        Raises:
-            ExtractionError: they are more than are allowed.
-        """
+        """Take the next bytes."""
         self._budget.take(len(data))
         self._budget.check(self._archive)
 

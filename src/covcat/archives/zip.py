@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import BinaryIO, Literal
 
+from covcat.archives import zip_directory as directory
 from covcat.archives.base import (
     BadArchiveError,
     Member,
@@ -19,17 +20,9 @@ from covcat.archives.base import (
     describe,
 )
 from covcat.archives.joined import Crc32
-from covcat.archives.zip_directory import (
-    ENCRYPTED,
-    MASKED,
-    PATCH,
-    STRONG,
-    UTF8,
-    Entry,
-    read_directory,
-)
+from covcat.archives.zip_directory import Entry
 from covcat.archives.zip_end import Window, read_end
-from covcat.archives.zip_methods import METHODS, SMALL, Decompressor, method_name
+from covcat.archives.zip_methods import METHODS, NAMES, SMALL
 
 IS_STREAM = False
 _DOS_HOSTS, _DOS_FOLDER = (0, 6, 11, 14), 0x10  # FAT, HPFS, NTFS and VFAT; one of their attributes
@@ -58,7 +51,7 @@ class ZipMember(Member):
 def members(source: Source) -> list[Member]:
     """List every entry, after the structure has been found consistent."""
     window = Window(source.stream.fileno())
-    listed = [_member(entry, source.encoding, window) for entry in read_directory(window)]
+    listed = [_member(entry, source.encoding, window) for entry in directory.read_directory(window)]
     return sorted(listed, key=attrgetter("number"))
 
 
@@ -81,7 +74,6 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
             writer = open_member(member)
             if writer is not None:
                 _push(member, window, writer, stop)
-                writer.finish()
 
     threads = min(_THREADS, os.cpu_count() or 1, len(large))
     with ThreadPoolExecutor(max(1, threads)) as pool:
@@ -107,6 +99,7 @@ def _push(member: ZipMember, window: Window, writer: Writer, stop: threading.Eve
     if checksum.digest() != member.crc:
         raise BadArchiveError(f"has a wrong checksum for `{member.name}`")
     writer.write(small)
+    writer.finish()
 
 
 def _unpack_small(member: ZipMember, window: Window) -> bytes:
@@ -137,25 +130,20 @@ def _unpacked(member: ZipMember, window: Window) -> Iterator[bytes]:
     for piece in pieces:
         if decompressor.eof:
             raise BadArchiveError(f"has hidden bytes in `{member.name}`")
-        yield from _fed(decompressor, piece)
+        packed, is_full = piece, True
+        while (packed or is_full) and not decompressor.eof:
+            try:
+                unpacked = decompressor.decompress(packed, _PIECE)
+            except Exception as error:  # never used again: CVE-2026-6100, CVE-2026-9669
+                raise BadArchiveError(f"has damaged data: {describe(error)}") from error
+            if unpacked:
+                yield unpacked
+            packed = getattr(decompressor, "unconsumed_tail", b"")
+            is_full = len(unpacked) == _PIECE
     if not decompressor.eof:
         raise BadArchiveError(f"has a packed stream without an end for `{member.name}`")
     if decompressor.unused_data:
         raise BadArchiveError(f"has hidden bytes in `{member.name}`")
-
-
-def _fed(decompressor: Decompressor, packed: bytes) -> Iterator[bytes]:
-    """Give all that comes of some packed bytes, at most _PIECE at once."""
-    is_full = True
-    while (packed or is_full) and not decompressor.eof:
-        try:
-            unpacked = decompressor.decompress(packed, _PIECE)
-        except Exception as error:  # never used again: CVE-2026-6100, CVE-2026-9669
-            raise BadArchiveError(f"has damaged data: {describe(error)}") from error
-        if unpacked:
-            yield unpacked
-        packed = getattr(decompressor, "unconsumed_tail", b"")
-        is_full = len(unpacked) == _PIECE
 
 
 # ---- a member ----------------------------------------------------------------------------------
@@ -163,14 +151,25 @@ def _fed(decompressor: Decompressor, packed: bytes) -> Iterator[bytes]:
 
 def _member(entry: Entry, encoding: str | None, window: Window) -> ZipMember:
     barred = _barred(entry)
-    if entry.flags & MASKED:  # and so perhaps its name
+    if entry.flags & directory.MASKED:  # and so perhaps its name
         raise BadArchiveError(barred)
     if not (barred or entry.method or entry.packed == entry.size):
         raise BadArchiveError(f"stores `{entry.label}` in another size than its own")
-    name = _name(entry, encoding)
+    raw = entry.unicode_name or entry.name
+    if entry.unicode_name is None and not entry.flags & directory.UTF8:
+        name = decode_name(raw, encoding)
+    else:
+        try:
+            name = raw.decode()
+        except UnicodeDecodeError:
+            label = entry.label
+            raise BadArchiveError(f"calls a name UTF-8 that is not: `{label}`") from None
     kind = _kind(entry, name)
-    if kind == "folder" and not _is_empty(entry, window):
-        raise BadArchiveError(f"has data in the folder `{name}`")
+    if kind == "folder":
+        is_short = not (entry.size or entry.crc) and entry.packed <= len(_NOTHING)
+        packed = window.read_at(entry.data, entry.packed) if is_short else None
+        if packed != b"" and not (packed == _NOTHING and entry.method == _DEFLATE):
+            raise BadArchiveError(f"has data in the folder `{name}`")
     executable = bool(entry.attributes >> 16 & 0o111)
     packing = (entry.flags, entry.method, entry.crc, entry.packed, entry.data)
     return ZipMember(entry.number, name, kind, entry.size, executable, barred, *packing)
@@ -178,21 +177,14 @@ def _member(entry: Entry, encoding: str | None, window: Window) -> ZipMember:
 
 def _barred(entry: Entry) -> str:
     """Return why the bytes of an entry cannot be unpacked; "" if they can."""
-    if entry.flags & (ENCRYPTED | STRONG | MASKED):
+    if entry.flags & (directory.ENCRYPTED | directory.STRONG | directory.MASKED):
         return f"is encrypted (`{entry.label}`), and covcat has no password for it"
-    if entry.flags & PATCH:
+    if entry.flags & directory.PATCH:
         return f"has a patch in place of `{entry.label}`: not supported"
     if entry.method and entry.method not in METHODS:
-        return f"packs `{entry.label}` with {method_name(entry.method)}: not supported"
+        known = f" ({NAMES[entry.method]})" if entry.method in NAMES else ""
+        return f"packs `{entry.label}` with method {entry.method}{known}: not supported"
     return ""
-
-
-def _is_empty(entry: Entry, window: Window) -> bool:
-    """Whether an entry holds no bytes, and its packed ones say so too."""
-    if entry.size or entry.crc:
-        return False
-    packed = window.read_at(entry.data, entry.packed) if entry.packed <= len(_NOTHING) else None
-    return packed == b"" or (packed == _NOTHING and entry.method == _DEFLATE)
 
 
 def _kind(entry: Entry, name: str) -> Literal["file", "folder", "link", "special"]:
@@ -204,19 +196,7 @@ def _kind(entry: Entry, name: str) -> Literal["file", "folder", "link", "special
         return "special"
     is_folder = name.endswith("/")
     by_dos = entry.host in _DOS_HOSTS and entry.attributes & _DOS_FOLDER
-    if (form == stat.S_IFDIR and not is_folder) or (form == stat.S_IFREG and is_folder):
-        raise BadArchiveError(f"calls `{name}` both a file and a folder")
-    if by_dos and not is_folder:
+    calls_it_folder = form == stat.S_IFDIR or by_dos
+    if (calls_it_folder and not is_folder) or (form == stat.S_IFREG and is_folder):
         raise BadArchiveError(f"calls `{name}` both a file and a folder")
     return "folder" if is_folder else "file"
-
-
-def _name(entry: Entry, encoding: str | None) -> str:
-    """Decode a name: as UTF-8 where that is said or fits, else as was declared."""
-    raw = entry.unicode_name or entry.name
-    if entry.unicode_name is None and not entry.flags & UTF8:
-        return decode_name(raw, encoding)
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        raise BadArchiveError(f"calls a name UTF-8 that is not: `{entry.label}`") from None

@@ -51,9 +51,6 @@ def read_directory(window: Window) -> Iterator[Entry]:
     """Read and check all headers; give the entries in the order in which they lie in the file.
 
     One at a time: all of a million, with both names and all numbers, would take 400 MB.
-
-    Raises:
-        BadArchiveError: naming the member that contradicts itself or another.
     """
     end = read_end(window)
     raw = window.read_at(end.directory, end.directory_bytes)
@@ -76,9 +73,6 @@ def _gap(gap: int, side: str, entry: Entry) -> BadArchiveError:
     if gap < 0:
         return BadArchiveError(f"has members that overlap (`{entry.label}`)")
     return BadArchiveError(f"has {gap} hidden bytes {side} `{entry.label}`")
-
-
-# ---- the directory -----------------------------------------------------------------------------
 
 
 def _places(raw: bytes, end: End) -> "tuple[array[int], array[int]]":
@@ -116,20 +110,19 @@ def _entry(raw: bytes, position: int, number: int) -> Entry:
     extra = raw[begin + names : begin + names + extras]
     entry = Entry(number, name, None, flags, method, crc, packed, size, host, attributes, offset)
     if extra or _WIDE in (packed, size, offset):
-        return _with_extra(entry, extra, disk)
+        return _with_extra(entry, _extra_fields(extra, entry), disk)
     if disk:
         raise SplitError
     return entry
 
 
-def _with_extra(entry: Entry, raw: bytes, disk: int) -> Entry:
+def _with_extra(entry: Entry, extra: dict[int, bytes], disk: int) -> Entry:
     """Take the wide sizes and the second name from the extra fields.
 
     Readers take from a ZIP64 field what the header leaves to it, in this order; Go and others
     write more into it. That is the same for all readers only where each number stands in its own
     place, as it would if the header left all to it.
     """
-    extra = _extra_fields(raw, entry)
     field = _wide_values(extra.get(_ZIP64, b""), entry)
     wide = field.copy()
     found = []
@@ -163,9 +156,8 @@ def _extra_fields(raw: bytes, entry: Entry) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
     position = 0
     while position < len(raw):
-        kind, length = (
-            struct.unpack_from("<HH", raw, position) if len(raw) - position >= 4 else (0, 1 << 16)
-        )
+        is_head = len(raw) - position >= 4
+        kind, length = struct.unpack_from("<HH", raw, position) if is_head else (0, 1 << 16)
         field = raw[position + 4 : position + 4 + length]
         if len(field) < length or kind in found:
             raise BadArchiveError(f"has extra fields that do not fit for `{entry.label}`")
@@ -185,32 +177,30 @@ def _unicode_path(field: bytes | None, entry: Entry) -> bytes | None:
     return field[5:]
 
 
-# ---- local headers -----------------------------------------------------------------------------
-
-
 def _data_offset(entry: Entry, window: Window) -> int:
     """Check that the local header says what the directory says; return where its data starts."""
     raw = window.read_at(entry.offset, LOCAL.size + len(entry.name))
     if len(raw) < LOCAL.size or raw[:4] != b"PK\x03\x04":
         raise BadArchiveError(f"has no local header for `{entry.label}`")
     _, _, flags, method, _, _, crc, packed, size, names, extras = LOCAL.unpack_from(raw)
-    if (
-        raw[LOCAL.size :] != entry.name
-        or names != len(entry.name)
-        or method != entry.method
-        or (flags ^ entry.flags) & (_FLAGS | LZMA_END if method == LZMA else _FLAGS)
-    ):
-        raise _differs(entry)
+    mask = _FLAGS | LZMA_END if method == LZMA else _FLAGS
+    is_same = (
+        raw[LOCAL.size :] == entry.name
+        and names == len(entry.name)
+        and method == entry.method
+        and not (flags ^ entry.flags) & mask
+    )
     data: int = entry.offset + LOCAL.size + names + extras
-    if extras:
+    if is_same and extras:
         extra = _extra_fields(window.read_at(data - extras, extras), entry)
         if _unicode_path(extra.get(_UNICODE_PATH), entry) not in (None, entry.unicode_name):
             raise BadArchiveError(f"gives `{entry.label}` a second name")
         size, packed = _local_sizes(size, packed, extra.get(_ZIP64, b""), entry)
     if (crc, packed, size) != (entry.crc, entry.packed, entry.size):
-        unknown = flags & DESCRIPTOR and crc in (0, entry.crc)
-        if not (unknown and packed in (0, entry.packed) and size in (0, entry.size)):
-            raise _differs(entry)
+        is_same &= bool(flags & DESCRIPTOR) and crc in (0, entry.crc)
+        is_same &= packed in (0, entry.packed) and size in (0, entry.size)
+    if not is_same:
+        raise BadArchiveError(f"has two headers that differ for `{entry.label}`")
     return data
 
 
@@ -224,10 +214,6 @@ def _local_sizes(size: int, packed: int, field: bytes, entry: Entry) -> tuple[in
     if wide and _WIDE in (size, packed):
         return (wide[0] if size == _WIDE else size), (wide[1] if packed == _WIDE else packed)
     return size, packed
-
-
-def _differs(entry: Entry) -> BadArchiveError:
-    return BadArchiveError(f"has two headers that differ for `{entry.label}`")
 
 
 def _check_space(entry: Entry, end: int, next_offset: int, window: Window) -> None:

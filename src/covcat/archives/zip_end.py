@@ -59,11 +59,7 @@ class Window:
         return self._block[begin : begin + size]
 
     def pieces(self, offset: int, size: int) -> Iterator[bytes]:
-        """Give `size` bytes from `offset` on, in pieces.
-
-        Raises:
-            BadArchiveError: there are fewer.
-        """
+        """Give `size` bytes from `offset` on, in pieces."""
         while size:
             data = os.pread(self._handle, min(size, _PIECE), offset)
             if not data:
@@ -82,11 +78,7 @@ def start_of(head: bytes) -> int | None:
 
 
 def read_end(window: Window) -> End:
-    """Find the end record.
-
-    Raises:
-        BadArchiveError: there is none, it contradicts itself, or something follows it.
-    """
+    """Find the end record."""
     start = max(0, window.size - _END.size - 0xFFFF - _MAX_ZEROS)
     tail = window.read_at(start, window.size - start)
     at = tail.rfind(b"PK\x05\x06")

@@ -8,19 +8,16 @@ import lzma
 import struct
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any
 
 from covcat.archives.base import BadArchiveError
 from covcat.archives.streams import MAX_MEMORY, zstd_decompressor
 from covcat.archives.zip_directory import LZMA_END
 
 SMALL = 1 << 17  # bytes, packed and unpacked: below, what surrounds a member costs most
-_NAMES = {
+NAMES = {
     1: "shrink",
-    2: "reduce",
-    3: "reduce",
-    4: "reduce",
-    5: "reduce",
+    **dict.fromkeys((2, 3, 4, 5), "reduce"),
     6: "implode",
     9: "deflate64",
     20: "zstd (of before 2020)",
@@ -32,30 +29,7 @@ _NAMES = {
 }
 
 
-class Decompressor(Protocol):
-    """One packed stream; made anew for each member, and dropped after any error."""
-
-    @property
-    def eof(self) -> bool:
-        """True when the stream has come to its end."""
-        ...
-
-    @property
-    def unused_data(self) -> bytes:
-        """What followed the end."""
-        ...
-
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Unpack up to `max_length` bytes."""
-        ...
-
-
-def method_name(method: int) -> str:
-    """Say a method that covcat may not know, as a person can look it up."""
-    return f"method {method}" + (f" ({_NAMES[method]})" if method in _NAMES else "")
-
-
-def _deflate(flags: int, packed: int, size: int) -> Decompressor:  # noqa: ARG001 -- as METHODS
+def _deflate(flags: int, packed: int, size: int) -> Any:  # noqa: ARG001 -- as METHODS
     """Choose zlib where it costs no time: isal takes incomplete Huffman codes, which it refuses."""
     if packed + size <= SMALL:
         return zlib.decompressobj(-15)
@@ -76,29 +50,21 @@ class _Lzma:
         self._start = b""
         self._alone = lzma.LZMADecompressor(lzma.FORMAT_ALONE)
 
-    @property
-    def eof(self) -> bool:
-        return self._alone.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._alone.unused_data
+    eof = property(lambda self: self._alone.eof)
+    unused_data = property(lambda self: self._alone.unused_data)
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         if len(self._start) < 9:
             self._start += data
             if len(self._start) < 9:
                 return b""
-            data = self._header() + self._start[9:]
+            _, _, length, properties, dictionary = struct.unpack("<BBHBI", self._start[:9])
+            if length != 5 or properties >= 9 * 5 * 5:
+                raise BadArchiveError("has an LZMA header that is damaged")
+            if dictionary > MAX_MEMORY:
+                raise BadArchiveError(f"asks for {dictionary:,} bytes of memory to unpack")
+            data = self._start[4:9] + self._size + self._start[9:]
         return self._alone.decompress(data, max_length)
-
-    def _header(self) -> bytes:
-        _, _, length, properties, dictionary = struct.unpack("<BBHBI", self._start[:9])
-        if length != 5 or properties >= 9 * 5 * 5:
-            raise BadArchiveError("has an LZMA header that is damaged")
-        if dictionary > MAX_MEMORY:
-            raise BadArchiveError(f"asks for {dictionary:,} bytes of memory to unpack")
-        return self._start[4:9] + self._size
 
 
 class _Deflate64:
@@ -109,6 +75,7 @@ class _Deflate64:
     """
 
     _PIECE = 1 << 12  # bytes in: at most 1,030 times as many come out
+    unused_data = b""
 
     def __init__(self, flags: int, packed: int, size: int) -> None:  # noqa: ARG002
         import inflate64
@@ -121,10 +88,6 @@ class _Deflate64:
     @property
     def eof(self) -> bool:
         return bool(self._inflater.eof) and not self._ready and not self._left
-
-    @property
-    def unused_data(self) -> bytes:
-        return b""
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         self._input += data
@@ -140,8 +103,9 @@ class _Deflate64:
         return unpacked
 
 
-# method -> (flags, packed size, declared size) -> a decompressor; method 0 is stored
-METHODS: Mapping[int, Callable[[int, int, int], Decompressor]] = {
+# method -> (flags, packed size, declared size) -> the decompressor of one stream, dropped after any
+# error, with `decompress(data, max_length)`, `eof` and `unused_data`; method 0 is stored
+METHODS: Mapping[int, Callable[[int, int, int], Any]] = {
     8: _deflate,
     9: _Deflate64,
     12: lambda *_: bz2.BZ2Decompressor(),
