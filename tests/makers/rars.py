@@ -47,7 +47,6 @@ def entries(members: Mapping[str, bytes] | Iterable[Entry], **same: Any) -> Iter
 
 
 def rar5_of(members: Mapping[str, bytes] | Iterable[Entry], **same: Any) -> bytes:
-    """Return a whole RAR 5 archive."""
     return b"".join(rar5_pieces(members, **same))
 
 
@@ -112,7 +111,6 @@ def redirection5(kind: int, target: str) -> bytes:
 
 
 def record5(kind: int, body: bytes) -> bytes:
-    """Return an extra record: its size, its kind, its body."""
     record = vint(kind) + body
     return vint(len(record)) + record
 
@@ -140,14 +138,12 @@ def pack5(data: bytes) -> bytes:
 
 
 def rar4_of(members: Mapping[str, bytes] | Iterable[Entry], **same: Any) -> bytes:
-    """Return a whole RAR 4 archive."""
     return b"".join(rar4_pieces(members, **same))
 
 
 def rar4_pieces(
     members: Mapping[str, bytes] | Iterable[Entry], *, main: int = 0, end: bool = True, **same: Any
 ) -> Iterator[bytes]:
-    """Yield the archive piece by piece."""
     yield MAGIC4 + block4(0x73, main, bytes(6))
     for entry in entries(members, **same):
         yield from member4(entry)

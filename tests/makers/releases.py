@@ -12,7 +12,6 @@ from makers.archives import COMMIT, REPOSITORY
 
 
 def git_rows(files: Mapping[str, bytes]) -> list[listing.ListedFile]:
-    """The listing rows of a repository."""
     rows = []
     for path, data in files.items():
         blob = blob_hasher(len(data))
@@ -43,8 +42,6 @@ citation:
 
 @dataclass
 class Shelf:
-    """A catalog folder of the user's own."""
-
     folder: Path
 
     def add(self, id: str, more: str, title: str = "A made-up set") -> None:

@@ -109,7 +109,6 @@ def with_parts(book: bytes, parts: Mapping[str, bytes]) -> bytes:
 
 
 def sheet_xml(body: str, before: str = "") -> bytes:
-    """The XML of a worksheet."""
     space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     return f'{before}<worksheet xmlns="{space}"><sheetData>{body}</sheetData></worksheet>'.encode()
 
@@ -144,7 +143,6 @@ def darwin(tags: Sequence[str], lungs: int = 0, more: Sequence[Any] = (), **imag
 
 
 def png(width: int, height: int, bits: int = 8) -> bytes:
-    """A grey PNG, whole."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return (
@@ -161,7 +159,6 @@ def png(width: int, height: int, bits: int = 8) -> bytes:
 
 
 def segment(mark: int, data: bytes) -> bytes:
-    """A marker of a JPEG with its data."""
     return struct.pack(">BBH", 0xFF, mark, len(data) + 2) + data
 
 
@@ -250,7 +247,6 @@ def mp4(width: int, height: int, brand: bytes = b"isom", version: int = 0) -> by
 
 
 def avi(width: int, height: int, frames: int = 30) -> bytes:
-    """The start of an AVI."""
     header = struct.pack("<4L", 40000, 0, 0, 16) + struct.pack(
         "<6L", frames, 0, 1, 0, width, height
     )
@@ -259,7 +255,6 @@ def avi(width: int, height: int, frames: int = 30) -> bytes:
 
 
 def mpeg(width: int, height: int) -> bytes:
-    """The start of an MPEG program stream."""
     pack = b"\0\0\1\xba\x21\0\1\0\1\x80\0\1" + b"\0\0\1\xbb\0\0" + bytes(3000)
     return pack + b"\0\0\1\xb3" + (width << 12 | height).to_bytes(3, "big") + b"\x13\xff\xff"
 

@@ -82,29 +82,24 @@ class Reply:
 def as_json(
     value: object, status: int = 200, headers: Iterable[tuple[str, str]] = (), kind: str = ""
 ) -> Reply:
-    """Return a JSON document."""
     content_type = ("Content-Type", kind or "application/json")
     return Reply(status, [content_type, *headers], json.dumps(value).encode())
 
 
 def as_html(title: str, text: str = "", status: int = 200, *headers: tuple[str, str]) -> Reply:
-    """Return a page."""
     page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>{text}</body></html>"
     return Reply(status, [("Content-Type", "text/html; charset=utf-8"), *headers], page.encode())
 
 
 def as_text(text: str, status: int = 200) -> Reply:
-    """Return plain text."""
     return Reply(status, [("Content-Type", "text/plain; charset=utf-8")], text.encode())
 
 
 def redirect(location: str, status: int = 302, *headers: tuple[str, str]) -> Reply:
-    """Send the client elsewhere; `location` is the real address of the host."""
     return Reply(status, [("Location", location), *headers])
 
 
 def disposition(name: str) -> str:
-    """Return the Content-Disposition of a download."""
     plain = re.fullmatch(r"[\w.+-]+", name, re.ASCII)
     return (
         f"attachment; filename={name}" if plain else f"attachment; filename*=UTF-8''{quote(name)}"

@@ -19,7 +19,6 @@ _ROW = "{:<28}{:>8}{:>11}{:>13}{:>7}{:>13}{:>9}\n"
 
 
 def main() -> int:
-    """Run what is asked for."""
     wanted = _arguments()
     wish = Wish(wanted.quick, wanted.count, wanted.only)
     began = time.monotonic()

@@ -97,7 +97,6 @@ class Disk:
         self._mkdir(call, 1)
 
     def _move(self, old: str, new: str, *, is_exchange: bool = False) -> None:
-        """Rename a name and all names below it."""
         moved = self._take(old)
         other = self._take(new)  # what was there is replaced, if it does not change places
         self.nodes.update({new + rest: node for rest, node in moved.items()})
@@ -149,7 +148,6 @@ class Disk:
         node.data[at : at + len(data)] = data
 
     def _append(self, call: Call, node: Node, data: bytes) -> None:
-        """Write where the open file is."""
         key = self._handle(call, node)
         at = self._places.get(key, len(node.data))
         self._put(node, at, data)
@@ -251,7 +249,6 @@ class State:
 
     @property
     def label(self) -> str:
-        """Name the last call."""
         if not self.count:
             return f"at the beginning, the rest {self.fate}"
         last = self.recording.calls[self.count - 1]
@@ -266,7 +263,6 @@ class State:
         return disk.tree(self.fate)
 
     def build(self, root: Path) -> None:
-        """Make it on a real disk."""
         for name, data in sorted(self.tree.items()):
             path = root / name
             if data is None:
@@ -285,7 +281,6 @@ class Recording:
     calls: list[Call]
 
     def disk(self) -> Disk:
-        """Return the disk before the first call."""
         return Disk(self.data, self.template)
 
     def states(self, step: int = 1) -> Iterator[State]:

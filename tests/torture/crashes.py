@@ -22,7 +22,6 @@ SIZE = 36 << 10  # of each file: some pieces, some checkpoints
 
 
 def run(wish: Wish) -> list[Tally]:
-    """Kill at every point, or at as many as wished."""
     if STRACE is None:
         return [left_out("crashes", MISSING)]
     missed: Counter[str] = Counter()
@@ -40,7 +39,6 @@ def run(wish: Wish) -> list[Tally]:
 
 
 def _kill(plan: Plan, point: Point, missed: Counter[str]) -> Verdict:
-    """Kill there, look, run again."""
     place = plan.place()
     ended = place.fetch(point.prefix(place, "signal=SIGKILL:when={n}"), "names")
     faults = after_kill(place)

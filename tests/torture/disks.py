@@ -35,7 +35,6 @@ ERRORS = ("EIO", "ENOSPC", "EDQUOT", "EROFS", "EACCES")
 
 
 def run(wish: Wish) -> list[Tally]:
-    """Fill disks, then let single calls fail."""
     return [_full(wish), _refused(wish)]
 
 
@@ -84,7 +83,6 @@ def _full_at_start(made: World, target: str, number: int) -> Verdict:
 
 
 def _few_inodes(made: World, target: str, number: int) -> Verdict:
-    """There are so many inodes only."""
     place = made.place(target)
     with _tmpfs(place.data, f"size={ROOM},nr_inodes={number + 2}"):
         ended = place.fetch()
@@ -167,7 +165,6 @@ def _refused(wish: Wish) -> Tally:
 
 
 def _refusing(plan: Plan, point: Point, name: str, for_ever: bool) -> Case:
-    """Make a case of one call and one error."""
 
     def attempt() -> Verdict:
         place = plan.place()

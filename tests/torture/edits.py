@@ -107,7 +107,6 @@ class Here:
 
 
 def run(wish: Wish) -> list[Tally]:
-    """Edit at random, as often as wished."""
     typer.main.get_command = functools.cache(typer.main.get_command)
     with tempfile.TemporaryDirectory(prefix="torture-") as folder:
         here = _made(Path(folder))
@@ -121,7 +120,6 @@ def run(wish: Wish) -> list[Tally]:
 
 
 def _files(here: Here) -> list[str]:
-    """Return what is edited, below a place."""
     sealed = ("index.sqlite", "manifest.json")
     return [
         *(f"data/{id}/1/{name}" for name in sealed for id in ("csv", "xlsx", "json")),
@@ -235,7 +233,6 @@ VALUES: tuple[Any, ...] = (
 
 
 def _edited(data: bytes, dice: random.Random) -> bytes:
-    """Return bytes that are not as they were."""
     at, size = dice.randrange(len(data) + 1), dice.choice((1, 1, 2, 7, 100, 4096))
     before, piece, after = data[:at], data[at : at + size], data[at + size :]
     changed = (

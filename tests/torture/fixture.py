@@ -61,12 +61,10 @@ class Target:
 
     @property
     def total(self) -> int:
-        """Return the bytes of all that is served."""
         return sum(map(len, self.served.values()))
 
 
 def one_file(size: int, id: str = "big") -> Target:
-    """A single plain file."""
     body = random.Random(id).randbytes(size)
     return Target(id, {"scan.bin": body}, {"scan.bin": body})
 
@@ -110,7 +108,6 @@ class Running:
         )
 
     def signal(self, number: int) -> None:
-        """Send a signal to the whole group."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
 
@@ -162,12 +159,10 @@ class Place:
 
     @property
     def data(self) -> Path:
-        """The data folder."""
         return self.root / self.data_name
 
     @property
     def final(self) -> Path:
-        """The release folder."""
         return self.data / self.target.id / "1"
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -194,16 +189,13 @@ class Place:
         ]
 
     def start(self, prefix: Sequence[str] = (), patch: str = "", **more: str) -> Running:
-        """Start the fetch, perhaps under another program."""
         command = [*prefix, *self.command("fetch", self.target.id, *self.options)]
         return Running(command, self.root / "cwd", self.environment(TORTURE=patch, **more))
 
     def fetch(self, prefix: Sequence[str] = (), patch: str = "", **more: str) -> Ended:
-        """Run the fetch to its end."""
         return self.start(prefix, patch, **more).wait()
 
     def verify(self) -> Ended:
-        """Run `covcat verify`."""
         return Running(self.command("verify"), self.root / "cwd", self.environment()).wait()
 
     def copy_data(self, template: Path | None) -> None:
@@ -212,7 +204,6 @@ class Place:
             shutil.copytree(template, self.data, symlinks=True)
 
     def remove(self) -> None:
-        """Remove all of it."""
         shutil.rmtree(self.root, ignore_errors=True)
 
 
@@ -289,7 +280,6 @@ class Wish:
     only: str = ""
 
     def number(self, full: int, quick: int) -> int:
-        """Return how many cases to try."""
         return self.count or (quick if self.is_quick else full)
 
     def some(self, cases: Sequence[Case], quick: int) -> list[Case]:
@@ -303,8 +293,6 @@ class Wish:
 
 @dataclass
 class Tally:
-    """One row of the table."""
-
     harness: str
     tried: int = 0
     completed: int = 0
@@ -315,7 +303,6 @@ class Tally:
     notes: list[str] = field(default_factory=list)
 
     def add(self, label: str, verdict: Verdict) -> None:
-        """Count a case."""
         self.tried += verdict.tried
         self.completed += 0 if verdict.is_lost else verdict.tried
         self.wrong += verdict.is_wrong

@@ -41,7 +41,6 @@ class Variant:
     options: tuple[str, ...] = ()
 
     def place(self, made: World) -> Place:
-        """Make a place for it."""
         settings = {"COVCAT_CHECKPOINT": CHECKPOINT}
         return made.place(self.target, self.rate, options=self.options, settings=settings)
 
@@ -68,7 +67,6 @@ class Ledger:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, wished: int) -> int:
-        """Take some kills from what is left."""
         with self.lock:
             taken = min(wished, self.left)
             self.left -= taken
@@ -84,7 +82,6 @@ class Ledger:
 
 
 def run(wish: Wish) -> list[Tally]:
-    """Kill as often as wished."""
     ledger = Ledger(wish.number(500, 20))
     wished = ledger.left
     with world(one_file(13 * MIB), zip_and_two(MIB)) as made:

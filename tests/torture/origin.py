@@ -41,11 +41,9 @@ class Channel:
 
     @property
     def sent(self) -> int:
-        """Return the bytes of bodies that went out."""
         return sum(request.sent for request in list(self.requests))
 
     def release(self) -> None:
-        """Let the answers go on."""
         self.hold_at = None
         self.released.set()
 
@@ -85,11 +83,7 @@ class Origin:
         self._loopback.__exit__()
 
     def channel(
-        self,
-        name: str,
-        rate: float | None = None,
-        piece: int = 1 << 16,
-        hold_at: int | None = None,
+        self, name: str, rate: float | None = None, piece: int = 1 << 16, hold_at: int | None = None
     ) -> Channel:
         """Open a channel; its address is what covcat is given as mirror."""
         self.channels[name] = Channel(f"{self._loopback.url}/{name}", rate, piece, hold_at)

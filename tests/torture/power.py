@@ -111,7 +111,6 @@ class _Writer:
         self._command = [sys.executable, "-c", program, str(folder)]
 
     def __call__(self, prefix: list[str]) -> Ended:
-        """Run it to its end."""
         done = subprocess.run([*prefix, *self._command], capture_output=True, text=True, timeout=60)
         return Ended(done.returncode, done.stdout, done.stderr, 0, 0)
 
@@ -137,10 +136,7 @@ def _cases(plan: Plan, step: int) -> tuple[list[Case], list[str]]:
         faults.append(f"[{plan.label}] the final rename is not synced before the run ends")
     place.remove()
     cases = [
-        Case(
-            f"{plan.label}: state {number}, {state.label}",
-            lambda state=state: _cut(plan, state),
-        )
+        Case(f"{plan.label}: state {number}, {state.label}", lambda state=state: _cut(plan, state))
         for number, state in enumerate(recording.states(step))
     ]
     return cases, faults

@@ -41,7 +41,6 @@ MAKER = "somebody else's\n"
 
 
 def run(wish: Wish) -> list[Tally]:
-    """Race, pause, plant, and turn the clock."""
     with world(one_file(MIB), zip_and_two(MIB // 3)) as made:
         tallies = [
             conduct(f"races: locks {name}", wish.some(_pairs(made, name), 4), PAIRS_BUDGET)

@@ -146,7 +146,6 @@ class Plan:
     rate: float | None = 4 << 20
 
     def place(self) -> Place:
-        """Make a place with a fresh copy of the beginning."""
         settings = {"COVCAT_CHECKPOINT": str(2 * self.piece)}
         place = self.made.place(
             self.target, self.rate, self.piece, options=self.options, settings=settings
@@ -168,10 +167,7 @@ class Plan:
 
 def plans(made: World) -> list[Plan]:
     """Return a fetch from nothing, and one that goes on with a part."""
-    return [
-        Plan("fetch", made, "set"),
-        Plan("resume", made, "big", interrupted(made, "big")),
-    ]
+    return [Plan("fetch", made, "set"), Plan("resume", made, "big", interrupted(made, "big"))]
 
 
 def interrupted(made: World, target: str) -> Path:

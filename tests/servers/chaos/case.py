@@ -273,8 +273,7 @@ def slow(seconds: float) -> Fact:
 def small(megabytes: float = 120) -> Fact:
     """The last run took no more memory."""
     return Fact(
-        f"below {megabytes} MB",
-        lambda seen: "" if seen.rss <= megabytes else f"{seen.rss:.0f} MB",
+        f"below {megabytes} MB", lambda seen: "" if seen.rss <= megabytes else f"{seen.rss:.0f} MB"
     )
 
 

@@ -51,7 +51,6 @@ def noise(path: str, size: int = 600) -> bytes:
 
 
 def png(path: str) -> bytes:
-    """Return a grey picture of noise."""
     side, pixels = _PICTURE_SIDE, noise(path, _PICTURE_SIDE**2)
     rows = b"".join(b"\0" + pixels[at : at + side] for at in range(0, len(pixels), side))
     header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
@@ -115,7 +114,6 @@ def _element(group: int, element: int, kind: bytes, value: bytes) -> bytes:
 
 
 def metadata(pictures: Iterable[str]) -> bytes:
-    """Return a table with a row for each picture, as Cohen's collection has it."""
     rows = []
     for number, path in enumerate(pictures, 1):
         folder, _, name = path.rpartition("/")
@@ -127,7 +125,6 @@ def metadata(pictures: Iterable[str]) -> bytes:
 
 
 def papers(*uids: str) -> bytes:
-    """Return CORD-19's table with a row for each paper."""
     rows = []
     for uid in uids:
         cells = [""] * 19

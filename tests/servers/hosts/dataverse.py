@@ -61,12 +61,10 @@ class DataFile:
         return _TYPES.get(suffix, "application/octet-stream")
 
     def key(self, doi: str) -> str:
-        """Return where its bytes lie on S3."""
         name = f"{self.id:011x}-{md5(self.label.encode())[:12]}"
         return f"{doi.removeprefix('doi:')}/{name}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return the entry of a file list."""
         digest = hashlib.new(_HASHES[self.checksum], self.listed).hexdigest()
         folder = {"directoryLabel": self.folder} if self.folder else {}
         table = {
@@ -97,8 +95,6 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Version:
-    """One published version of a data set."""
-
     doi: str  # with its scheme
     number: str  # 1.0
     id: int
@@ -106,7 +102,6 @@ class Version:
     guestbook: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the version object without its files."""
         major, _, minor = self.number.partition(".")
         title = {"typeName": "title", "multiple": False, "value": "A made-up data set"}
         book = {} if self.guestbook is None else {"guestbookId": self.guestbook}

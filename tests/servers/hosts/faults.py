@@ -21,7 +21,6 @@ class Fault:
     method: str | None = None
 
     def fits(self, request: Request) -> bool:
-        """True if the request is one of those."""
         is_host = self.host in ("*", request.host)
         is_method = self.method in (None, request.method)
         return bool(self.times) and is_host and is_method and request.path.startswith(self.prefix)
@@ -44,7 +43,6 @@ class Faults:
             return found
 
     def clear(self) -> None:
-        """Let everything go well from now on."""
         with self._lock:
             self.waiting.clear()
 

@@ -112,7 +112,6 @@ class Figshare:
             self._s3.add(BUCKET, "eu-west-1", f"{id}/{name}", sent, private=True)
 
     def files(self, article: str, version: str) -> dict[str, tuple[str, bytes]]:
-        """Return what a version has so far."""
         found = self._version(article, version)
         return dict(found.files) if found else {}
 

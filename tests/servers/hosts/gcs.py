@@ -8,16 +8,7 @@ from typing import Literal
 from urllib.parse import unquote
 
 from servers.hosts.signing import Signer
-from servers.message import (
-    LAST_MODIFIED,
-    NOTHING,
-    Content,
-    Reply,
-    Request,
-    md5,
-    serve,
-    spoilt,
-)
+from servers.message import LAST_MODIFIED, NOTHING, Content, Reply, Request, md5, serve, spoilt
 
 HOST = "storage.googleapis.com"
 Hashes = Literal["joined", "two lines", "crc32c only"]
@@ -36,11 +27,9 @@ class Blob:
     def headers(self) -> tuple[tuple[str, str], ...]:
         crc = "crc32c=AAAAAA=="  # nobody looks at it
         digest = f"md5={base64.b64encode(hashlib.md5(self.listed).digest()).decode()}"
-        values = {
-            "joined": [f"{crc}, {digest}"],
-            "two lines": [crc, digest],
-            "crc32c only": [crc],
-        }[self.hashes]
+        values = {"joined": [f"{crc}, {digest}"], "two lines": [crc, digest], "crc32c only": [crc]}[
+            self.hashes
+        ]
         return (
             ("x-goog-generation", "1600000000000000"),
             *(("x-goog-hash", value) for value in values),

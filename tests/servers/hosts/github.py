@@ -85,7 +85,6 @@ class GitHub:
         return made.trees[""]
 
     def commit(self, repository: str, commit: str) -> Commit:
-        """Return a commit that was pushed."""
         return self._repositories[repository.lower()].commits[commit]
 
     def files(self, repository: str, commit: str) -> dict[str, bytes]:

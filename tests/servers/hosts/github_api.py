@@ -154,7 +154,6 @@ def _about(one: Repository) -> dict[str, Any]:
 
 
 def release(one: Repository, tag: str, assets: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return a release as the API gives it."""
     own, number = f"https://{HOST}/repos/{one.name}", len(one.releases) + 1
     return {
         "url": f"{own}/releases/{number}",
@@ -170,7 +169,6 @@ def release(one: Repository, tag: str, assets: list[dict[str, Any]]) -> dict[str
 def asset(
     one: Repository, tag: str, id: int, name: str, size: int, digest: str | None
 ) -> dict[str, Any]:
-    """Return a file of a release as the API gives it."""
     return {
         "url": f"https://{HOST}/repos/{one.name}/releases/assets/{id}",
         "id": id,

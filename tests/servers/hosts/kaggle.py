@@ -181,11 +181,7 @@ def _place(version: Version, name: str) -> str:
 
 
 def _published(version: Version) -> dict[str, Any]:
-    return {
-        "versionNumber": int(version.number),
-        "creationDate": _TIME,
-        "status": "Ready",
-    }
+    return {"versionNumber": int(version.number), "creationDate": _TIME, "status": "Ready"}
 
 
 def _json(value: object) -> Reply:

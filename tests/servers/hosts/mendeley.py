@@ -32,8 +32,6 @@ class File:
 
 @dataclass(frozen=True)
 class Version:
-    """One version of a data set; folders by their path."""
-
     dataset: str
     number: str
     files: tuple[File, ...]

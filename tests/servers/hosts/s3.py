@@ -13,8 +13,6 @@ _HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+?)\.)?s3(?:[.-][a-z0-9-]+)?\.amazo
 
 @dataclass(frozen=True)
 class Object:
-    """One object of a bucket."""
-
     data: bytes
     is_private: bool
 
@@ -41,7 +39,6 @@ class S3:
         self._objects.setdefault(bucket, {})
 
     def slow_down(self) -> Reply:
-        """Return the answer of a busy bucket."""
         return error(503, "SlowDown", "Please reduce your request rate.")
 
     # ---- answers -------------------------------------------------------------------------------

@@ -34,8 +34,6 @@ class Stocked:
 
 @dataclass
 class _Work:
-    """One release that is being made."""
-
     world: World
     resource: Resource
     release: Release

@@ -53,7 +53,6 @@ def repository(names: Iterable[str], *, is_part: bool = False) -> Inside:
 
 
 def pictures(known: Listing, folder: str) -> Inside:
-    """Return some of the pictures that a listing has in one folder."""
     return {name: made(name) for name in chosen(known, f"{folder}/")}
 
 
@@ -124,7 +123,6 @@ def chest_xrays(with_oct: bool = False) -> Inside:
 
 
 def folders() -> Inside:
-    """Return pictures in folders of folders."""
     names = [
         "COVID-19/aug_covid_1.png",
         "COVID-19/rotated/aug_covid_2.png",
@@ -136,7 +134,6 @@ def folders() -> Inside:
 
 
 def kaggle(dataset: str) -> Inside:
-    """Return the files of a data set, in its own layout."""
     return {name: made(name) for name in _KAGGLE[dataset]}
 
 

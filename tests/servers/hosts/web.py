@@ -49,7 +49,6 @@ class Web:
         self._answers[_place(url)] = (lambda _: made) if isinstance(made, Reply) else made
 
     def page(self, url: str, title: str = "A page", text: str = "<h1>A page</h1>") -> None:
-        """Put a page, with 200."""
         self.answer(url, as_html(title, text))
 
     def login(self, url: str) -> None:
@@ -64,11 +63,9 @@ class Web:
         self.answer(url, as_html("Just a moment...", text, 403, *headers))
 
     def moved(self, url: str, to: str, status: int = 301) -> None:
-        """Send the client elsewhere."""
         self.answer(url, redirect(to, status))
 
     def gone(self, url: str, status: int = 410) -> None:
-        """Answer that it is there no more."""
         self.answer(url, as_html("Gone", "<h1>Gone</h1>", status))
 
     # ---- answers -------------------------------------------------------------------------------

@@ -115,11 +115,9 @@ class World:
         return made
 
     def now(self) -> float:
-        """Return the world's time in seconds since 1970."""
         return self.clock()
 
     def later(self, seconds: float) -> None:
-        """Let time pass."""
         before = self.clock
         self.clock = lambda: before() + seconds
 

@@ -94,7 +94,6 @@ class Record:
         }
 
     def entry(self, key: str) -> dict[str, Any]:
-        """Return a row of the list of files."""
         content = self._content(key)
         links = {"self": content.removesuffix("/content"), "content": content}
         row = self._row(key)
@@ -106,8 +105,6 @@ class Record:
 
 
 class Zenodo:
-    """zenodo.org."""
-
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self.tokens = {"zenodo-token"}  # the ones that are right
@@ -140,11 +137,9 @@ class Zenodo:
         )
 
     def files(self, record: str) -> dict[str, bytes]:
-        """Return what a record has so far."""
         return dict(self._records[record].files) if record in self._records else {}
 
     def remove(self, record: str) -> None:
-        """Leave a tombstone."""
         self._removed.add(record)
 
     def too_many(self, wait: int = 30) -> Reply:
