@@ -18,34 +18,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from servers.chaos import (
-    checks,
-    table_heads,
-    table_network,
-    table_parts,
-    table_redirect,
-    table_resume,
-    table_status,
-    table_system,
-    table_time,
-    table_transfer,
-)
+from servers.chaos import checks, tables_of_bytes, tables_of_heads, tables_of_systems
 from servers.chaos.case import Case, Seen
-from servers.chaos.sandbox import Ran, Sandbox
+from servers.chaos.sandbox import Sandbox
 from servers.chaos.worlds import WORLDS, World, needs_namespace
 
 TESTS = Path(__file__).resolve().parent.parent
 AT_ONCE = 8
 CASES: tuple[Case, ...] = (
-    *table_transfer.CASES,
-    *table_resume.CASES,
-    *table_parts.CASES,
-    *table_status.CASES,
-    *table_redirect.CASES,
-    *table_time.CASES,
-    *table_heads.CASES,
-    *table_network.CASES,
-    *table_system.CASES,
+    *tables_of_bytes.CASES,
+    *tables_of_heads.CASES,
+    *tables_of_systems.CASES,
 )
 LEFT_OUT = {
     "D57-D59, D61-D68": "disk, kills, races and the clock have a harness of their own",
@@ -96,57 +79,40 @@ def run(case: Case) -> Row:
 def _judged(case: Case, sandbox: Sandbox, world: World) -> Row:
     """Do the runs and check all that must hold after each, then the facts of the case."""
     faults: list[str] = []
-    seen = Seen(world, sandbox.data)
     expected = [case.first, case.exits] if case.first else [case.exits]
     is_silent = False
     seconds = 0.0
-    for number, exits in enumerate(expected):
-        is_last = number == len(expected) - 1
+    for number, exits in enumerate(expected, 1):
+        is_last = number == len(expected)
         before = sandbox.outside_state()
-        ran = sandbox.run(world, is_first=number == 0, is_last=is_last)
-        faults += _labelled(number, expected, checks.after_run(case, ran, sandbox, exits))
+        ran = sandbox.run(world, is_first=number == 1, is_last=is_last)
+        label = f"run {number}: " if len(expected) > 1 else ""
+        faults += [label + fault for fault in checks.after_run(case, ran, sandbox, exits)]
         if sandbox.outside_state() != before:
             faults.append("CHANGED OUTSIDE of the data folder")
         is_silent |= ran.exit == 0 and checks.wrong_file(case, sandbox) != ""
         seconds += ran.seconds
-        if not is_last:
-            seen.first_requests = len(seen.requests)
-            if ran.exit not in exits:
-                break
-            if case.edit:
-                case.edit(sandbox.data, sandbox.outside)
-    _remember(seen, ran)
+        if not is_last and ran.exit not in exits:
+            break
+        if not is_last and case.edit:
+            case.edit(sandbox.data, sandbox.outside)
+    seen = Seen(world, sandbox.data, ran)
     faults += checks.of_requests(world)
     faults += [f"not {fact.text}: {wrong}" for fact in case.facts if (wrong := fact.fault(seen))]
-    row = _row(case, faults, ran.exit, is_silent, seconds)
-    return replace(row, err=ran.err)
+    row = _row(case, faults, ran.exit)
+    return replace(row, is_silent=is_silent, seconds=seconds, err=ran.err)
 
 
-def _labelled(number: int, runs: Sequence[object], faults: Iterable[str]) -> list[str]:
-    label = f"run {number + 1}: " if len(runs) > 1 else ""
-    return [label + fault for fault in faults]
-
-
-def _remember(seen: Seen, ran: Ran) -> None:
-    seen.exit, seen.out, seen.err = ran.exit, ran.out, ran.err
-    seen.seconds, seen.rss = ran.seconds, ran.rss
-
-
-def _row(
-    case: Case, faults: list[str], code: int, is_silent: bool = False, seconds: float = 0.0
-) -> Row:
+def _row(case: Case, faults: list[str], code: int) -> Row:
     seen = "; ".join(faults) or f"exit {code}"
-    return Row(case.id, case.what, _expected(case), seen, not faults, is_silent, True, seconds)
-
-
-def _expected(case: Case) -> str:
     codes = " or ".join(map(str, case.exits))
-    return ", ".join([f"exit {codes}", *(fact.text for fact in case.facts)])
+    expected = ", ".join([f"exit {codes}", *(fact.text for fact in case.facts)])
+    return Row(case.id, case.what, expected, seen, not faults)
 
 
 def _impossible(case: Case, why: str) -> Row:
-    seen = f"not possible here: {why}"
-    return Row(case.id, case.what, _expected(case), seen, ok=True, is_possible=False)
+    row = _row(case, [], 0)
+    return replace(row, seen=f"not possible here: {why}", is_possible=False)
 
 
 # ---- a network of our own ----------------------------------------------------------------------
@@ -191,13 +157,10 @@ def table(rows: Sequence[Row], only_wrong: bool) -> str:
     run_ids = {row.case[:3] for row in rows}
     lines += [f"left out: {ids}: {why}" for ids, why in LEFT_OUT.items() if ids not in run_ids]
     lines.append(f"cases: {len(rows)}, run: {possible}, wrong: {len(wrong)} ({', '.join(wrong)})")
-    lines.append(f"hangs: {_count(rows, 'HANG')}, tracebacks: {_count(rows, 'TRACEBACK')}")
+    hangs, traces = (sum(word in row.seen for row in rows) for word in ("HANG", "TRACEBACK"))
+    lines.append(f"hangs: {hangs}, tracebacks: {traces}")
     lines.append(f"silent wrong files: {sum(row.is_silent for row in rows)}")
     return "\n".join(lines) + "\n"
-
-
-def _count(rows: Iterable[Row], word: str) -> int:
-    return sum(word in row.seen for row in rows)
 
 
 def main(args: Sequence[str] | None = None) -> int:
