@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import quote, unquote
@@ -11,7 +11,6 @@ from urllib.parse import quote, unquote
 Framing = Literal["length", "chunked", "close"]
 Headers = list[tuple[str, str]]
 LAST_MODIFIED = "Tue, 05 Jan 2021 10:00:00 GMT"
-NOTHING: frozenset[str] = frozenset()  # what storage hosts accept
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
@@ -56,7 +55,6 @@ class Reply:
     body: bytes = b""
     framing: Framing = "length"
     cut: int | None = None  # the connection ends after so many bytes of the body
-    stall: int | None = None  # nothing more comes after so many bytes, for a long time
     piece: int | None = None  # bytes written at once, with a pause after each
     pause: float = 0.0
     after_piece: Callable[[int, bool], None] | None = None  # gets what was sent, true if all
@@ -64,16 +62,27 @@ class Reply:
 
     def header(self, name: str) -> str | None:
         """Return the first header of that name."""
-        for known, value in self.headers:
-            if known.lower() == name.lower():
-                return value
-        return None
+        found = (value for known, value in self.headers if known.lower() == name.lower())
+        return next(found, None)
 
     def having(self, headers: Mapping[str, str]) -> "Reply":
         """Return the reply with some headers replaced or added."""
         names = {name.lower() for name in headers}
         kept = [(name, value) for name, value in self.headers if name.lower() not in names]
         return replace(self, headers=[*kept, *headers.items()])
+
+
+class Site:
+    """One imitated host, or several that belong together."""
+
+    hosts: Collection[str] = ()
+    credentials: Collection[str] = ("authorization", "cookie")  # headers that are its business
+
+    def has(self, host: str) -> bool:
+        return host in self.hosts
+
+    def accepts(self, host: str) -> Collection[str]:
+        return self.credentials
 
 
 # ---- replies -----------------------------------------------------------------------------------
@@ -100,10 +109,8 @@ def redirect(location: str, status: int = 302, *headers: tuple[str, str]) -> Rep
 
 
 def disposition(name: str) -> str:
-    plain = re.fullmatch(r"[\w.+-]+", name, re.ASCII)
-    return (
-        f"attachment; filename={name}" if plain else f"attachment; filename*=UTF-8''{quote(name)}"
-    )
+    is_plain = re.fullmatch(r"[\w.+-]+", name, re.ASCII)
+    return "attachment; filename" + (f"={name}" if is_plain else f"*=UTF-8''{quote(name)}")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import signal
 from collections import Counter
+from functools import partial
 
 from torture.fixture import (
     Case,
@@ -27,9 +28,7 @@ def run(wish: Wish) -> list[Tally]:
     missed: Counter[str] = Counter()
     with world(one_file(2 * SIZE), zip_and_two(SIZE)) as made:
         cases = [
-            Case(
-                f"{plan.label}: {point}", lambda plan=plan, point=point: _kill(plan, point, missed)
-            )
+            Case(f"{plan.label}: {point}", partial(_kill, plan, point, missed))
             for plan in plans(made)
             for point in plan.points()
         ]
@@ -46,6 +45,6 @@ def _kill(plan: Plan, point: Point, missed: Counter[str]) -> Verdict:
         missed[str(point)] += 1
     elif ended.code != -signal.SIGKILL:
         faults.append(f"the run to be killed ended with {ended.code}: {ended.err[-200:]}")
-    last = after_success(place, place.fetch())
+    verdict = after_success(place, place.fetch(), faults)
     place.remove()
-    return Verdict(1, last.is_wrong, last.is_lost, faults + last.faults)
+    return verdict

@@ -13,6 +13,7 @@ from servers.message import (
     Content,
     Reply,
     Request,
+    Site,
     as_html,
     as_json,
     disposition,
@@ -122,15 +123,15 @@ class Version:
         }
 
 
-class Dataverse:
+class Dataverse(Site):
     """All servers of that software; `add` names further ones."""
+
+    credentials = ("x-dataverse-key", "authorization", "cookie")
 
     def __init__(self, signer: Signer, s3: S3) -> None:
         self._signer, self._s3 = signer, s3
         self.keys = {"0badcafe-0000-4000-8000-000000000001"}  # the ones that are right
-        self.link_seconds = 3600
-        self.default_limit, self.most_of_a_page = 10, 300
-        self._hosts = {HARVARD}
+        self.hosts = {HARVARD}
         self._versions: dict[str, list[Version]] = {}
         self._files: dict[int, tuple[Version, DataFile, bool]] = {}
         self._next_id = 4_000_001
@@ -155,7 +156,7 @@ class Dataverse:
         A name may have folders. What comes of a `wrong` file is not what is listed; an `ingested`
         table (`x.csv`) is listed as `x.tab`; without `redirects` the server streams itself.
         """
-        self._hosts.add(server)
+        self.hosts.add(server)
         whole = doi if doi.startswith("doi:") else f"doi:{doi}"
         found = []
         for path, data in files.items():
@@ -199,12 +200,6 @@ class Dataverse:
 
     # ---- answers -------------------------------------------------------------------------------
 
-    def has(self, host: str) -> bool:
-        return host in self._hosts
-
-    def accepts(self, host: str) -> frozenset[str]:
-        return frozenset({"x-dataverse-key", "authorization", "cookie"})
-
     def reply(self, request: Request) -> Reply:
         if request.agent.lower().startswith("python-"):
             return as_html("403 Forbidden", "<h1>Forbidden</h1>", 403, ("Server", "Apache"))
@@ -236,7 +231,7 @@ class Dataverse:
         if rest != ["files"]:
             return as_json({"status": "OK", "data": version.as_json()}, 200, _JSON)
         start = int(query.get("offset") or 0)
-        most = min(int(query.get("limit") or self.default_limit), self.most_of_a_page)
+        most = min(int(query.get("limit") or 10), 300)
         page = [file.as_json() for file in version.files[start : start + most]]
         found = {"status": "OK", "totalCount": len(version.files), "data": page}
         return as_json(found, 200, _JSON)
@@ -259,9 +254,7 @@ class Dataverse:
             "response-content-type": "text/csv" if is_original else file.type,
         }
         path = f"/{file.key(version.doi)}" + (".orig" if is_original else "")
-        return redirect(
-            self._signer.link("aws", STORAGE, path, self.link_seconds, asked), 303, *_JSON
-        )
+        return redirect(self._signer.link("aws", STORAGE, path, 3600, asked), 303, *_JSON)
 
 
 def _ingested(file: DataFile) -> DataFile:

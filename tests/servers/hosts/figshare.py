@@ -7,7 +7,7 @@ from typing import Any
 
 from servers.hosts.s3 import S3
 from servers.hosts.signing import Signer
-from servers.message import Reply, Request, as_html, as_json, md5, redirect, spoilt
+from servers.message import Reply, Request, Site, as_html, as_json, md5, redirect, spoilt
 
 API, DOWNLOADS, SITE = "api.figshare.com", "ndownloader.figshare.com", "figshare.com"
 STORAGE, BUCKET = "s3-eu-west-1.amazonaws.com", "pfigshare-u-files"
@@ -15,6 +15,7 @@ _NGINX = (("Server", "nginx"),)
 _SHUT = ("is_embargoed", "is_confidential", "is_metadata_record", "download_disabled")
 _IN_ARTICLE = 10  # files that the article itself names at most
 _MOST = 1000
+_LINK_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,13 @@ class Article:
         }
 
 
-class Figshare:
+class Figshare(Site):
     """The API, the download host, and the site."""
+
+    hosts = (API, DOWNLOADS, SITE, f"www.{SITE}")
 
     def __init__(self, signer: Signer, s3: S3) -> None:
         self._signer, self._s3 = signer, s3
-        self.link_seconds: float = 10
         self.tokens = {"figshare-token"}
         self._articles: dict[str, list[Article]] = {}
         self._names: dict[str, str] = {}  # of files, by id
@@ -117,12 +119,6 @@ class Figshare:
 
     # ---- answers -------------------------------------------------------------------------------
 
-    def has(self, host: str) -> bool:
-        return host in (API, DOWNLOADS, SITE, f"www.{SITE}")
-
-    def accepts(self, host: str) -> frozenset[str]:
-        return frozenset({"authorization", "cookie"})
-
     def reply(self, request: Request) -> Reply:
         given = request.headers.get("authorization", "").removeprefix("token ")
         if given and given not in self.tokens:
@@ -141,7 +137,7 @@ class Figshare:
         if name is None:
             return _no_page()
         path = f"/{BUCKET}/{id}/{name}"
-        return redirect(self._signer.link("aws", STORAGE, path, self.link_seconds), 302, *_NGINX)
+        return redirect(self._signer.link("aws", STORAGE, path, _LINK_SECONDS), 302, *_NGINX)
 
     # ---- the API -------------------------------------------------------------------------------
 

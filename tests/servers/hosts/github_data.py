@@ -83,7 +83,6 @@ class Repository:
     releases: dict[str, dict[str, Any]] = field(default_factory=dict)
     assets: dict[int, tuple[str, bytes]] = field(default_factory=dict)  # name, what comes
     branch: str = "master"
-    is_private: bool = False
 
     def find(self, ref: str) -> Commit | None:
         """Find a commit by id, branch or tag."""

@@ -11,7 +11,7 @@ from makers.archives import zip_of
 from servers.hosts.gcs import HOST as STORAGE
 from servers.hosts.gcs import Gcs, Hashes
 from servers.hosts.signing import Signer
-from servers.message import Reply, Request, as_html, as_json, redirect
+from servers.message import Reply, Request, Site, as_html, as_json, redirect
 
 HOST = "www.kaggle.com"
 _VERSION = (("x-kaggle-apiversion", "2.2.5"),)
@@ -30,21 +30,21 @@ class Version:
     id: int
     wrapped: Collection[str]  # files that come inside a zip of their own
     needs_consent: bool
-    is_private: bool
 
     @property
     def folder(self) -> str:
         return f"kaggle-data-sets/{500_000 + self.id}/{1_000_000 + self.id}"
 
 
-class Kaggle:
+class Kaggle(Site):
     """www.kaggle.com; what it serves lies on Google's storage."""
+
+    hosts = (HOST, "kaggle.com", "api.kaggle.com")
 
     def __init__(self, signer: Signer, gcs: Gcs) -> None:
         self._signer, self._gcs = signer, gcs
         self.tokens = {"kaggle-token"}  # right as Bearer
         self.users = {"someone": "kaggle-key"}  # right as Basic
-        self.link_seconds: float = _THREE_DAYS
         self.soft_errors = False  # if set, errors come with HTTP 200
         self._versions: dict[str, list[Version]] = {}
         self._ids = itertools.count(13)
@@ -57,7 +57,6 @@ class Kaggle:
         version: str = "1",
         bundle: bytes | None = None,
         needs_consent: bool = False,
-        private: bool = False,
         wrapped: Collection[str] = (),
         hashes: Hashes = "joined",
         wrong: Collection[str] = (),
@@ -69,7 +68,7 @@ class Kaggle:
         """
         whole = zip_of(files) if bundle is None else bundle
         made = Version(
-            dataset, version, dict(files), whole, next(self._ids), wrapped, needs_consent, private
+            dataset, version, dict(files), whole, next(self._ids), wrapped, needs_consent
         )
         self._versions.setdefault(dataset, []).append(made)
         archive = f"{made.folder}/bundle/archive.zip"
@@ -82,12 +81,6 @@ class Kaggle:
         return whole
 
     # ---- answers -------------------------------------------------------------------------------
-
-    def has(self, host: str) -> bool:
-        return host in (HOST, "kaggle.com", "api.kaggle.com")
-
-    def accepts(self, host: str) -> frozenset[str]:
-        return frozenset({"authorization", "cookie"})
 
     def reply(self, request: Request) -> Reply:
         known = self._knows(request)
@@ -110,8 +103,6 @@ class Kaggle:
     def _allowed(
         self, request: Request, version: Version, action: str, rest: str, known: bool
     ) -> Reply:
-        if version.is_private and not known:
-            return self._error(403, "Permission 'datasets.get' was denied")
         if action == "download":
             if version.needs_consent and not known:
                 text = "You must agree to the terms of this data set in a browser first"
@@ -149,7 +140,7 @@ class Kaggle:
             return self._error(404, "Dataset file not found")
         path = _place(version, name) if name else f"{version.folder}/bundle/archive.zip"
         return redirect(
-            self._signer.link("google", f"{STORAGE}:443", f"/{path}", self.link_seconds),
+            self._signer.link("google", f"{STORAGE}:443", f"/{path}", _THREE_DAYS),
             302,
             *_VERSION,
         )

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from servers.hosts.s3 import S3
-from servers.message import Reply, Request, as_html, as_json, redirect, sha256, spoilt
+from servers.message import Reply, Request, Site, as_html, as_json, redirect, sha256, spoilt
 
 HOST = "data.mendeley.com"
 REGION = "eu-west-1"
@@ -38,13 +38,15 @@ class Version:
     folders: Mapping[str, str]
 
 
-class Mendeley:
+class Mendeley(Site):
     """data.mendeley.com; what it serves lies on S3."""
+
+    hosts = (HOST,)
+    credentials = ("cookie",)  # it knows no accounts here
 
     def __init__(self, s3: S3, now: Callable[[], float]) -> None:
         self._s3, self._now = s3, now
         self.blocks: tuple[str, ...] = ()  # paths that answer 403 to everybody, see DOWNLOADS
-        self.page_size = 1000
         self._versions: dict[str, list[Version]] = {}
         self._reads = 0
         s3.bucket(FILES, REGION, lists=False)
@@ -81,12 +83,6 @@ class Mendeley:
 
     # ---- answers -------------------------------------------------------------------------------
 
-    def has(self, host: str) -> bool:
-        return host == HOST
-
-    def accepts(self, host: str) -> frozenset[str]:
-        return frozenset({"cookie"})  # it knows no accounts here
-
     def reply(self, request: Request) -> Reply:
         is_library = request.agent.lower().startswith("python-urllib")
         if is_library or request.path.startswith(self.blocks or "-"):
@@ -122,7 +118,7 @@ class Mendeley:
         if folder is None:
             return as_json({"error": 400}, 400, _CLOUDFLARE)
         start = int(query.get("$start", "0"))
-        most = int(query.get("$limit", str(self.page_size)))
+        most = int(query.get("$limit", "1000"))
         inside = [file for file in version.files if file.folder == folder]
         return _json([self._entry(version.dataset, file) for file in inside[start : start + most]])
 

@@ -1,7 +1,6 @@
 """Any other https address: files, and the pages that come in place of files."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from servers.message import (
@@ -9,6 +8,7 @@ from servers.message import (
     Content,
     Reply,
     Request,
+    Site,
     as_html,
     md5,
     redirect,
@@ -16,15 +16,16 @@ from servers.message import (
     spoilt,
 )
 
-_EVERY = frozenset({"authorization", "x-dataverse-key", "cookie", "proxy-authorization"})
 Answer = Callable[[Request], Reply]
 
 
-@dataclass
-class Web:
+class Web(Site):
     """What a test puts at an address comes before every other imitation."""
 
-    _answers: dict[str, Answer] = field(default_factory=dict)
+    credentials = ("authorization", "x-dataverse-key", "cookie", "proxy-authorization")
+
+    def __init__(self) -> None:
+        self._answers: dict[str, Answer] = {}
 
     def add(
         self,
@@ -76,9 +77,6 @@ class Web:
 
     def has(self, host: str) -> bool:
         return True
-
-    def accepts(self, host: str) -> frozenset[str]:
-        return _EVERY
 
     def reply(self, request: Request) -> Reply:
         answer = self._found(request)

@@ -12,6 +12,7 @@ from servers.message import (
     Headers,
     Reply,
     Request,
+    Site,
     as_html,
     as_json,
     disposition,
@@ -104,7 +105,9 @@ class Record:
         return f"{SITE}/api/records/{self.id}/files/{quote(key, safe='')}/content"
 
 
-class Zenodo:
+class Zenodo(Site):
+    hosts = (HOST, f"www.{HOST}")
+
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self.tokens = {"zenodo-token"}  # the ones that are right
@@ -153,12 +156,6 @@ class Zenodo:
         return as_json({"message": "100 per 1 minute"}, 429, headers.items())
 
     # ---- answers -------------------------------------------------------------------------------
-
-    def has(self, host: str) -> bool:
-        return host in (HOST, f"www.{HOST}")
-
-    def accepts(self, host: str) -> frozenset[str]:
-        return frozenset({"authorization", "cookie"})
 
     def reply(self, request: Request) -> Reply:
         if request.agent.lower().startswith(_BLOCKED):
