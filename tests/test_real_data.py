@@ -14,9 +14,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 CODE = "/codeload.github.com"
-FIGURE1 = (
-    f"{CODE}/agchung/Figure1-COVID-chestxray-dataset/zip/95bb569e55f4110d3b734c0f355340e04e16989a"
-)
+AT = "95bb569e55f4110d3b734c0f355340e04e16989a"
+FIGURE1 = f"{CODE}/agchung/Figure1-COVID-chestxray-dataset/zip/{AT}"
 COHEN = f"{CODE}/ieee8023/covid-chestxray-dataset/zip/81d807de30a1b0c148ca1f3f00fa48880ce3f356"
 LOST = [
     "images/2C10A413-AABE-4807-8CCE-6A2025594067.jpeg",

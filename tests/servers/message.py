@@ -85,6 +85,13 @@ class Site:
         return self.credentials
 
 
+def version_of(versions: Iterable[Any], number: str | None) -> Any | None:
+    """Find the version of that number; without one, the highest."""
+    if number is None:
+        return max(versions, key=lambda one: int(one.number), default=None)
+    return next((one for one in versions if one.number == number), None)
+
+
 # ---- replies -----------------------------------------------------------------------------------
 
 
@@ -134,7 +141,10 @@ def serve(request: Request, content: Content) -> Reply:
     if asked is None or asked[0] == "bytes=-" or not _may_continue(request, content):
         return Reply(200, headers, content.data)
     size = len(content.data)
-    start, stop = _bounds(asked[1], asked[2], size)
+    if asked[1]:
+        start, stop = int(asked[1]), min(int(asked[2]) + 1, size) if asked[2] else size
+    else:  # the last so many bytes
+        start, stop = max(0, size - int(asked[2])), size
     if start >= stop:
         return Reply(416, [*headers, ("Content-Range", f"bytes */{size}")])
     part = ("Content-Range", f"bytes {start}-{stop - 1}/{size}")
@@ -142,14 +152,10 @@ def serve(request: Request, content: Content) -> Reply:
 
 
 def _common(content: Content) -> Headers:
-    headers = [("Content-Type", content.type), *content.headers]
-    if content.etag:
-        headers.append(("ETag", content.etag))
-    if content.modified:
-        headers.append(("Last-Modified", content.modified))
-    if content.has_ranges and content.says_ranges:
-        headers.append(("Accept-Ranges", "bytes"))
-    return headers
+    ranges = "bytes" if content.has_ranges and content.says_ranges else None
+    more = {"ETag": content.etag, "Last-Modified": content.modified, "Accept-Ranges": ranges}
+    said = [(name, value) for name, value in more.items() if value]
+    return [("Content-Type", content.type), *content.headers, *said]
 
 
 def _may_continue(request: Request, content: Content) -> bool:
@@ -159,12 +165,6 @@ def _may_continue(request: Request, content: Content) -> bool:
         return True
     is_strong = condition == content.etag and not condition.startswith("W/")
     return is_strong or (content.modified is not None and condition == content.modified)
-
-
-def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
-    if not first:  # the last so many bytes
-        return max(0, size - int(last)), size
-    return int(first), min(int(last) + 1, size) if last else size
 
 
 # ---- digests -----------------------------------------------------------------------------------

@@ -2,13 +2,11 @@
 
 import gzip
 import hashlib
-import io
 import struct
-import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 
-from makers.archives import zip_of
+from makers.archives import tar_of, zip_of
 
 METADATA = (
     "patientid,offset,sex,age,finding,survival,intubated,intubation_present,went_icu,in_icu,"
@@ -99,11 +97,13 @@ def dicom(path: str) -> bytes:
     syntax = _element(0x0002, 0x0010, b"UI", b"1.2.840.10008.1.2.1\0")
     meta = _element(0x0002, 0x0000, b"UL", struct.pack("<I", len(syntax))) + syntax
     body = _element(0x0008, 0x0060, b"CS", b"CT") + _element(0x0010, 0x0020, b"LO", b"MADEUP")
-    return bytes(128) + b"DICM" + meta + body + _element(0x0020, 0x4000, b"LT", _text(path))
-
-
-def _text(path: str) -> bytes:
-    return noise(path, 200).hex().encode()
+    return (
+        bytes(128)
+        + b"DICM"
+        + meta
+        + body
+        + _element(0x0020, 0x4000, b"LT", noise(path, 200).hex().encode())
+    )
 
 
 def _element(group: int, element: int, kind: bytes, value: bytes) -> bytes:
@@ -114,46 +114,37 @@ def _element(group: int, element: int, kind: bytes, value: bytes) -> bytes:
 
 
 def metadata(pictures: Iterable[str]) -> bytes:
-    rows = []
-    for number, path in enumerate(pictures, 1):
-        folder, _, name = path.rpartition("/")
-        cells = [""] * 29
-        cells[0], cells[2], cells[3], cells[4] = str(number), "F", "50", "COVID-19"
-        cells[17], cells[18], cells[21], cells[22] = "PA", "X-ray", folder, name
-        rows.append(",".join(cells) + "\n")
-    return (METADATA + "".join(rows)).encode()
+    known = {"sex": "F", "age": "50", "finding": "COVID-19", "view": "PA", "modality": "X-ray"}
+    places = [path.rpartition("/") for path in pictures]
+    rows = [
+        {**known, "patientid": str(number), "folder": folder, "filename": name}
+        for number, (folder, _, name) in enumerate(places, 1)
+    ]
+    return _table(METADATA, rows)
 
 
 def papers(*uids: str) -> bytes:
-    rows = []
-    for uid in uids:
-        cells = [""] * 19
-        cells[0], cells[2], cells[3], cells[7] = uid, "made up", f"A paper {uid}", "cc-by"
-        rows.append(",".join(cells) + "\n")
-    return (PAPERS + "".join(rows)).encode()
+    known = {"source_x": "made up", "license": "cc-by"}
+    return _table(PAPERS, [{**known, "cord_uid": uid, "title": f"A paper {uid}"} for uid in uids])
+
+
+def _table(header: str, rows: Iterable[Mapping[str, str]]) -> bytes:
+    names = header.rstrip("\n").split(",")
+    lines = [",".join(row.get(name, "") for name in names) + "\n" for row in rows]
+    return (header + "".join(lines)).encode()
 
 
 def tar_gz(members: Mapping[str, bytes]) -> bytes:
     """Return a tar whose packed bytes are the same each time."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return gzip.compress(buffer.getvalue(), mtime=0)
+    return gzip.compress(tar_of(members), mtime=0)
 
 
 _MAKERS: Mapping[str, Callable[[str], bytes]] = {
     ".png": png,
-    ".jpg": jpeg,
-    ".jpeg": jpeg,
+    **dict.fromkeys((".jpg", ".jpeg"), jpeg),
     ".nii.gz": nifti,
     ".dcm": dicom,
     "metadata.csv": lambda path: metadata([f"images/{seed_of(path)}.png"]),
     ".zip": lambda path: zip_of({"made-up.txt": plain(path)}),
-    ".mp4": noise,
-    ".mpeg": noise,
-    ".avi": noise,
-    ".gif": noise,
+    **dict.fromkeys((".mp4", ".mpeg", ".avi", ".gif"), noise),
 }

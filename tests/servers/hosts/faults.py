@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from servers.message import Framing, Reply, Request, as_html, spoilt
 
@@ -76,18 +77,15 @@ class Faults:
 
     def drop(self, host: str, prefix: str = "/", times: int = 1) -> Fault:
         """Close the connection without an answer."""
-        gone = Reply(is_dropped=True)
-        return self.add(Fault(host, prefix, times, instead=gone))
+        return self.answer(host, prefix, Reply(is_dropped=True), times)
 
     def drip(
         self, host: str, prefix: str, piece: int = 1, pause: float = 0.01, times: int = 1
     ) -> Fault:
         """Send the body in small pieces, with a pause after each."""
-
-        def drip(reply: Reply) -> Reply:
-            return replace(reply, piece=piece, pause=pause)
-
-        return self.add(Fault(host, prefix, times, after=drip))
+        return self.add(
+            Fault(host, prefix, times, after=partial(replace, piece=piece, pause=pause))
+        )
 
     def corrupt(self, host: str, prefix: str, times: int = FOR_EVER) -> Fault:
         """Send other bytes of the same length."""

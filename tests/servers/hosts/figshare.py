@@ -7,7 +7,17 @@ from typing import Any
 
 from servers.hosts.s3 import S3
 from servers.hosts.signing import Signer
-from servers.message import Reply, Request, Site, as_html, as_json, md5, redirect, spoilt
+from servers.message import (
+    Reply,
+    Request,
+    Site,
+    as_html,
+    as_json,
+    md5,
+    redirect,
+    spoilt,
+    version_of,
+)
 
 API, DOWNLOADS, SITE = "api.figshare.com", "ndownloader.figshare.com", "figshare.com"
 STORAGE, BUCKET = "s3-eu-west-1.amazonaws.com", "pfigshare-u-files"
@@ -23,7 +33,7 @@ class Article:
     """One version of an article; files by id."""
 
     id: str
-    version: str
+    number: str
     files: Mapping[str, tuple[str, bytes]]
     links: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # name, address
     unhashed: Collection[str] = ()
@@ -63,7 +73,7 @@ class Article:
             "files": self.file_list()[:_IN_ARTICLE],
             "folder_structure": dict(self.folders),
             "size": sum(len(data) for _, data in self.files.values()),
-            "version": int(self.version),
+            "version": int(self.number),
             "has_linked_file": bool(self.links),
             "authors": [{"id": 1, "full_name": "Made Up", "is_active": True, "orcid_id": ""}],
             "citation": "Made up.",
@@ -106,7 +116,7 @@ class Figshare(Site):
         """
         doi = f"10.6084/m9.figshare.{article}.v{version}"
         made = Article(article, version, files, links, unhashed, folders, doi)
-        others = [one for one in self._articles.get(article, []) if one.version != version]
+        others = [one for one in self._articles.get(article, []) if one.number != version]
         self._articles[article] = [*others, made]
         for id, (name, data) in files.items():
             self._names[id] = name
@@ -141,11 +151,8 @@ class Figshare(Site):
 
     # ---- the API -------------------------------------------------------------------------------
 
-    def _version(self, article: str, version: str | None = None) -> Article | None:
-        known = self._articles.get(article, [])
-        if version is None:
-            return max(known, key=lambda one: int(one.version), default=None)
-        return next((one for one in known if one.version == version), None)
+    def _version(self, article: str, number: str | None = None) -> Article | None:
+        return version_of(self._articles.get(article, []), number)
 
     def _api(self, request: Request, parts: list[str]) -> Reply:
         match parts:

@@ -11,7 +11,7 @@ from makers.archives import zip_of
 from servers.hosts.gcs import HOST as STORAGE
 from servers.hosts.gcs import Gcs, Hashes
 from servers.hosts.signing import Signer
-from servers.message import Reply, Request, Site, as_html, as_json, redirect
+from servers.message import Reply, Request, Site, as_html, as_json, redirect, version_of
 
 HOST = "www.kaggle.com"
 _VERSION = (("x-kaggle-apiversion", "2.2.5"),)
@@ -67,9 +67,8 @@ class Kaggle(Site):
         "bundle" is one of them, other bytes come than the storage's hashes are of.
         """
         whole = zip_of(files) if bundle is None else bundle
-        made = Version(
-            dataset, version, dict(files), whole, next(self._ids), wrapped, needs_consent
-        )
+        id = next(self._ids)
+        made = Version(dataset, version, dict(files), whole, id, wrapped, needs_consent)
         self._versions.setdefault(dataset, []).append(made)
         archive = f"{made.folder}/bundle/archive.zip"
         self._gcs.add(
@@ -95,7 +94,8 @@ class Kaggle(Site):
                 return as_html("A made-up data set | Kaggle", "<h1>A page</h1>")
             case _:
                 return self._error(404, "Not found")
-        version = self._version(ref, request.query.get("datasetVersionNumber"))
+        number = request.query.get("datasetVersionNumber")
+        version = version_of(self._versions.get(ref, []), number)
         if version is None:
             return self._error(404, "Dataset not found")
         return self._allowed(request, version, action, rest, known is True)
@@ -109,12 +109,6 @@ class Kaggle(Site):
                 return self._error(403, text)
             return self._download(version, rest)
         return _json(self._view(version)) if action == "view" else self._error(404, "Not found")
-
-    def _version(self, ref: str, number: str | None) -> Version | None:
-        known = self._versions.get(ref, [])
-        if number is None:
-            return max(known, key=lambda one: int(one.number), default=None)
-        return next((one for one in known if one.number == number), None)
 
     def _knows(self, request: Request) -> bool | None:
         """True for right credentials, False for wrong ones, None for none at all."""
@@ -139,11 +133,8 @@ class Kaggle(Site):
         if name and name not in version.files:
             return self._error(404, "Dataset file not found")
         path = _place(version, name) if name else f"{version.folder}/bundle/archive.zip"
-        return redirect(
-            self._signer.link("google", f"{STORAGE}:443", f"/{path}", _THREE_DAYS),
-            302,
-            *_VERSION,
-        )
+        link = self._signer.link("google", f"{STORAGE}:443", f"/{path}", _THREE_DAYS)
+        return redirect(link, 302, *_VERSION)
 
     # ---- JSON ----------------------------------------------------------------------------------
 
@@ -161,7 +152,10 @@ class Kaggle(Site):
             "ownerRef": owner,
             "title": "A made-up data set",
             "currentVersionNumber": max(int(one.number) for one in known),
-            "versions": [_published(one) for one in reversed(known)],
+            "versions": [
+                {"versionNumber": int(one.number), "creationDate": _TIME, "status": "Ready"}
+                for one in reversed(known)
+            ],
         }
 
 
@@ -169,10 +163,6 @@ def _place(version: Version, name: str) -> str:
     if name in version.wrapped:
         return f"{version.folder}/compressed/{name}.zip"
     return f"{version.folder}/{name}"
-
-
-def _published(version: Version) -> dict[str, Any]:
-    return {"versionNumber": int(version.number), "creationDate": _TIME, "status": "Ready"}
 
 
 def _json(value: object) -> Reply:

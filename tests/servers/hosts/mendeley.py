@@ -7,7 +7,17 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from servers.hosts.s3 import S3
-from servers.message import Reply, Request, Site, as_html, as_json, redirect, sha256, spoilt
+from servers.message import (
+    Reply,
+    Request,
+    Site,
+    as_html,
+    as_json,
+    redirect,
+    sha256,
+    spoilt,
+    version_of,
+)
 
 HOST = "data.mendeley.com"
 REGION = "eu-west-1"
@@ -98,18 +108,17 @@ class Mendeley(Site):
 
     def _dataset(self, request: Request, versions: list[Version], rest: list[str]) -> Reply:
         latest = versions[-1]
+        number = rest[1] if len(rest) > 1 else request.query.get("version", latest.number)
+        found = latest if not rest else version_of(versions, number)
+        if found is None:
+            return _missing()
         match rest:
-            case []:
-                return _json(self._metadata(latest))
-            case ["snapshot", number]:
-                found = _chosen(versions, number)
-                return _json(self._metadata(found)) if found else _missing()
-            case ["folders", number]:
-                found = _chosen(versions, number)
-                return _json(_folder_list(found)) if found else _missing()
+            case [] | ["snapshot", _]:
+                return _json(self._metadata(found))
+            case ["folders", _]:
+                return _json(_folder_list(found))
             case ["files"]:
-                found = _chosen(versions, request.query.get("version", latest.number))
-                return self._files(request.query, found) if found else _missing()
+                return self._files(request.query, found)
         return _missing()
 
     def _files(self, query: Mapping[str, str], version: Version) -> Reply:
@@ -123,7 +132,8 @@ class Mendeley(Site):
         return _json([self._entry(version.dataset, file) for file in inside[start : start + most]])
 
     def _download(self, id: str, file_id: str) -> Reply:
-        file = _known(self._versions.get(id, []), file_id)
+        every = (file for one in self._versions.get(id, []) for file in one.files)
+        file = next((one for one in every if one.id == file_id), None)
         if file is None:
             return _missing()
         target = f"https://{FILES}.s3.{REGION}.amazonaws.com/{file.content}"
@@ -209,14 +219,6 @@ def _folder_list(version: Version) -> list[dict[str, str]]:
         parent = {"parent_id": version.folders[above]} if above else {}
         found.append({"id": id, "name": name, **parent})
     return found
-
-
-def _chosen(versions: list[Version], number: str) -> Version | None:
-    return next((one for one in versions if one.number == number), None)
-
-
-def _known(versions: list[Version], id: str) -> File | None:
-    return next((file for one in versions for file in one.files if file.id == id), None)
 
 
 def _json(value: object) -> Reply:

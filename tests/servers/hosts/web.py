@@ -71,18 +71,15 @@ class Web(Site):
 
     # ---- answers -------------------------------------------------------------------------------
 
-    def knows(self, request: Request) -> bool:
-        """True if something was put there: with the same query, or for any."""
-        return self._found(request) is not None
-
     def has(self, host: str) -> bool:
         return True
 
     def reply(self, request: Request) -> Reply:
-        answer = self._found(request)
+        answer = self.known(request)
         return answer(request) if answer else as_html("Not Found", "<h1>Not Found</h1>", 404)
 
-    def _found(self, request: Request) -> Answer | None:
+    def known(self, request: Request) -> Answer | None:
+        """Return what was put there: with the same query, or for any."""
         plain = f"{request.host}{unquote(request.path)}"
         exact = f"{plain}?{request.raw_query}"
         return self._answers.get(exact) or self._answers.get(plain)

@@ -109,7 +109,7 @@ class World:
         return self._logged(request, reply)
 
     def _site(self, request: Request) -> Site:
-        if self.web.knows(request):  # what a test put at an address is there
+        if self.web.known(request):  # what a test put at an address is there
             return self.web
         return next((site for site in self._sites if site.has(request.host)), self.web)
 
