@@ -17,16 +17,10 @@ SLOW = (
     "(WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 3000000000) "
     "SELECT count(*) FROM c) > 1"
 )
-ASKING = {
-    "images": ["images", "--where", SLOW],
-    "images, one of a patient": ["images", "--one-per", "patient", "--where", SLOW],
-    "images, to a file": ["images", "-o", "out.csv", "--where", SLOW],
-    "images, to a database": ["images", "-o", "out.sqlite", "--where", SLOW],
-    "select": ["select", "--where", SLOW],
-    "select, to a folder": ["select", "-o", "cohort", "--where", SLOW],
-    "counts": ["counts", "--by", "view", "--where", SLOW],
-    "counts, as one document": ["counts", "--json", "--where", SLOW],
-}
+ASKING = (
+    *("images", "images --one-per patient", "images -o out.csv", "images -o out.sqlite"),
+    *("select", "select -o cohort", "counts", "counts --by view", "counts --json"),
+)
 
 
 def started(*command: str, **kwargs: object) -> subprocess.Popen[bytes]:
@@ -50,7 +44,7 @@ def test_a_signal_during_a_long_condition_is_no_error_of_usage(
     covcat("fetch", "sample", "-q")
     covcat("images", "-q")
     before = sorted(tmp_path.iterdir())
-    run = started(sys.executable, "-m", "covcat", *ASKING[how])
+    run = started(sys.executable, "-m", "covcat", *how.split(), "--where", SLOW)
     assert run.stderr is not None
     assert run.stderr.readline().startswith(b"sample@1: 12 images")  # then it asks
     time.sleep(1)

@@ -70,17 +70,13 @@ def split_zip() -> list[str]:
     return sorted(str(one) for one in Path().glob("pack.z*"))
 
 
+TARRED = tar_of(WHOLE, "gz")
+OF_PARTS = "cat t.tar.part* > t.tar"
 SETS = {
     "zip -s": (split_zip, NATIVE),
     "split zip": (partial(cut, "t.zip", zip_of(WHOLE), ".001", ".002"), NAMES["t.zip.001"]),
-    "split tar.gz": (
-        partial(cut, "t.tar.gz", tar_of(WHOLE, "gz"), ".aa", ".ab"),
-        NAMES["t.tar.gz.aa"],
-    ),
-    "split tar": (
-        partial(cut, "t.tar", tar_of(WHOLE), ".partaa", ".partab"),
-        "cat t.tar.part* > t.tar",
-    ),
+    "split tar.gz": (partial(cut, "t.tar.gz", TARRED, ".aa", ".ab"), NAMES["t.tar.gz.aa"]),
+    "split tar": (partial(cut, "t.tar", tar_of(WHOLE), ".partaa", ".partab"), OF_PARTS),
 }
 ENTRY = """
 releases:

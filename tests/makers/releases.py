@@ -106,16 +106,11 @@ releases:
         self, id: str, files: Mapping[str, bytes], at: str = "https://data.example.org"
     ) -> None:
         """Write an entry of https files, pinned by size and sha256; zips are unpacked."""
-        rows = [
-            {
-                "url": f"{at}/{name}",
-                "name": name,
-                "bytes": len(data),
-                "sha256": hashlib.sha256(data).hexdigest(),
-                "unpack": "zip" if name.endswith(".zip") else "none",
-            }
-            for name, data in files.items()
-        ]
+        rows = []
+        for name, data in files.items():
+            pins = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            unpack = "zip" if name.endswith(".zip") else "none"
+            rows.append({"url": f"{at}/{name}", "name": name, "unpack": unpack, **pins})
         self.add_files(id, *rows)
 
 

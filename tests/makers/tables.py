@@ -144,17 +144,12 @@ def darwin(tags: Sequence[str], lungs: int = 0, more: Sequence[Any] = (), **imag
 
 def png(width: int, height: int, bits: int = 8) -> bytes:
 
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">L", len(data)) + name + data + struct.pack(">L", zlib.crc32(name + data))
-        )
-
-    line = b"\0" * (1 + (width * bits + 7) // 8)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">LLBBBBB", width, height, bits, 0, 0, 0, 0))
-        + chunk(b"IDAT", zlib.compress(line * height))
-        + chunk(b"IEND", b"")
+    header = struct.pack(">LLBBBBB", width, height, bits, 0, 0, 0, 0)
+    lines = (b"\0" * (1 + (width * bits + 7) // 8)) * height
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">L", len(data)) + name + data + struct.pack(">L", zlib.crc32(name + data))
+        for name, data in chunks
     )
 
 

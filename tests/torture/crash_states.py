@@ -74,8 +74,6 @@ class Disk:
             for path, node in self.nodes.items()
         }
 
-    # ---- names
-
     def _openat(self, call: Call) -> bool:
         path, flags = call.path(1), call.arguments[2]
         node = self.nodes.get(path)
@@ -123,8 +121,6 @@ class Disk:
         self.nodes.pop(call.path(1 if call.name.endswith("at") else 0), None)
 
     _rmdir = _unlinkat = _unlink
-
-    # ---- bytes
 
     def _file(self, call: Call, number: int = 0) -> Node | None:
         path = call.file(number)
@@ -212,8 +208,6 @@ class Disk:
         if "CLONE" in call.arguments[1]:
             self.unknown.append("a reflink, which the model does not know")
         return False
-
-    # ---- what makes it certain
 
     def _fsync(self, call: Call) -> bool:
         if node := self._file(call):

@@ -147,9 +147,8 @@ class Plan:
 
     def place(self) -> Place:
         settings = {"COVCAT_CHECKPOINT": str(2 * self.piece)}
-        place = self.made.place(
-            self.target, self.rate, self.piece, options=self.options, settings=settings
-        )
+        how = {"options": self.options, "settings": settings}
+        place = self.made.place(self.target, self.rate, self.piece, **how)
         place.copy_data(self.template)
         return place
 

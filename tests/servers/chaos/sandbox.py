@@ -68,8 +68,6 @@ class Sandbox:
                 kind += hashlib.sha256(path.read_bytes()).hexdigest()
             yield str(path.relative_to(self.folder)), kind
 
-    # ---- running -------------------------------------------------------------------------------
-
     def run(self, world: World, *, is_first: bool, is_last: bool) -> Ran:
         """Run `covcat fetch` once."""
         case, mirror = self.case, world.mirror

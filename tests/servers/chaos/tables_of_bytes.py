@@ -30,7 +30,6 @@ AGAIN = (count(3), resumed(2), plain(3))  # a refused Range, then from 0
 # fmt: off
 CASES = (
     # ---- D01 to D09: cuts, lengths, chunks
-    # cuts
     row("D01a", "reset in the middle", "cut?then=reset", 0, count(2), resumed(2)),
     row("D01b", "reset before the answer", "dead", 0, count(2), plain(2)),
     row("D01c", "reset after the head", "dead?after=head", 0, count(2), plain(2)),
@@ -92,7 +91,6 @@ CASES = (
     row("D08a", "a length and chunks", "lengths?value=100000&chunked=1", (0, 4, 5)),
     row("D08b", "a length and chunks, sha256 known", "lengths?value=100000&chunked=1", (0, 4, 5),
         keys=PINNED),
-    # lengths
     *(
         row(f"D09{letter}", what, f"lengths?value={value}", exits)
         for letter, what, value, exits in (
@@ -111,7 +109,6 @@ CASES = (
         )
     ),
     # ---- D10 to D20: what is done with the answers to a Range
-    # answers
     *(
         row(f"{number}{letter}", what, f"resume?how={how}", 0, *facts)
         for number, letter, what, how, facts in (
@@ -134,7 +131,6 @@ CASES = (
             ("D37", "r", "206 of a login page", "portal", ()),
         )
     ),
-    # lies
     row("D13d", "206 with less than was asked for, each time", "resume?how=short", (0, 4)),
     row("D13e", "the same, with retries enough", "resume?how=short", 0,
         env={"COVCAT_RETRIES": "6"}),
@@ -171,7 +167,6 @@ CASES = (
     row("D16d", "404 to a Range", "resume?how=404", (0, 4)),
     row("D16e", "412 to a Range", "resume?how=412", (0, 4)),
     row("D16f", "503 to a Range, for ever", "resume?how=503", (0, 4), count(2, 4)),
-    # validators
     row("D17a", "weak tag: no resume", "cut?etag=weak", 0, count(2), plain(2), NO_WEAK),
     row("D17b", "weak tag, another run: no part", "cut?etag=weak", 0, plain(2), first=4),
     row("D17c", "weak tag, sha256 known", "cut?etag=weak", 0, count(2), NO_WEAK, keys=PINNED),
@@ -194,7 +189,6 @@ CASES = (
     row("D17n", "strong tag and date: the tag counts", "cut?modified=old", 0, resumed(2), first=4),
     row("D17o", "only a md5 prefix is known: no resume", "cut?etag=none", 0, plain(2), first=4,
         keys={"md5_prefix": MD5[:8]}),
-    # limits
     row("D18a", "all is held, 416 says so, sha256 known", "resume?at=100&framing=chunked", 0,
         count(2), resumed(2), keys=PINNED),
     row("D18b", "the same in another run", "resume?at=100&framing=chunked", 0, count(2), resumed(2),
@@ -214,7 +208,6 @@ CASES = (
     row("D20e", "complete, of other bytes, sha256 known", "resume", (0, 5), first=4,
         edit=edits.filled(Stream(2)), keys=PINNED),
     # ---- D21 to D23: parts and records that are damaged, foreign or of another mirror
-    # damage
     *(
         row(f"D21{letter}{suffix}", f"{what}{more}", "cut", 0, *facts, first=4, edit=edit, keys=keys)
         for letter, what, edit, facts in (
@@ -229,7 +222,6 @@ CASES = (
         )
         for suffix, more, keys in (("", "", {}), ("+", ", sha256 known", PINNED))
     ),
-    # records
     *(
         row(f"D22{letter}", what, "cut", 0, count(2), plain(2), first=4, edit=edit)
         for letter, what, edit in (
@@ -257,7 +249,6 @@ CASES = (
             ("u", "a record that says true", edits.changed(offset=True)),
         )
     ),
-    # tags
     row("D22v", "a record with a weak tag", "cut", 0, NO_WEAK, first=4,
         edit=edits.changed(etag='W/"one"')),
     row("D22w", "a record whose tag breaks the header", "cut", 0, NOT_EVIL, first=4,
@@ -268,7 +259,6 @@ CASES = (
         edit=edits.changed(etag=None)),
     row("D22z", "a record that is a link out of the folder", "cut", 0, first=4,
         edit=edits.record_link),
-    # mirrors
     row("D23a", "part of another mirror, nothing known", "cut", 0, plain(2),
         world="two-mirrors-differ", first=4, contents=TWO),
     row("D23b", "part of another mirror, sha256 known", "cut", 0, count(2), world="two-mirrors",

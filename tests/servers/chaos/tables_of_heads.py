@@ -51,7 +51,6 @@ LONG_IDN = "\u0660" * 5000
 # fmt: off
 CASES = (
     # ---- D24 to D29: statuses, pauses that a server asks for, other addresses
-    # pauses
     row("D24a", "429, Retry-After: 1", "status?code=429&after=1", 0, count(2), waited(1, 5)),
     row("D24b", "503, Retry-After: 2", "status?code=503&after=2", 0, count(2), waited(2, 6)),
     row("D25a", "Retry-After: a date in 3 s", "status?code=429&after-date=3", 0, count(2),
@@ -87,12 +86,10 @@ CASES = (
         waited(0, 2)),
     row("D25s", "a date of 1970 in Retry-After", f"status?code=429&after={quote(OLD)}", 0, count(2),
         waited(0, 2)),
-    # passing
     *(
         row(f"D26-{code}", f"{code} twice, then the file", f"status?code={code}&times=2", 0, count(3))
         for code in (408, 425, 429, 500, 502, 503, 504, 520, 599)
     ),
-    # lasting
     row("D26a", "503 for ever, --retries 1", "status?times=-1", 4, count(2), says("503"), NO_PART,
         args=("--retries", "1")),
     row("D26b", "503 with a piece of the file, for ever", "status?times=-1&bodied=1", 4, count(3),
@@ -101,29 +98,17 @@ CASES = (
     row("D26d", "505: no second try", "status?code=505&times=-1", 4, count(1)),
     row("D26e", "500, 429, 503, then the file", "flaky-status?codes=500,429,503", 0, count(4),
         env={"COVCAT_RETRIES": "5"}),
-    # closed
     *(
         row(f"D27-{code}", f"{code}: no second try", f"status?code={code}&times=-1", (exit_code,),
             count(1), says(str(code)), NO_PART)
-        for code, exit_code in (
-            (404, 4),
-            (410, 4),
-            (401, 7),
-            (403, 7),
-            (407, 7),
-            (451, 7),
-            (400, 4),
-            (418, 4),
-            (402, 4),
-        )
+        for exit_code, codes in {4: (404, 410, 400, 418, 402), 7: (401, 403, 407, 451)}.items()
+        for code in codes
     ),
-    # unfit
     *(
         row(f"D28-{code}", f"{code} to a plain request", f"status?code={code}&times=-1&bodied=1", 4,
             NO_PART)
         for code in (201, 202, 203, 204, 205, 206, 207, 226, 299, 300, 304, 416)
     ),
-    # mirrors
     row("D27a", "404, then another address", "status?code=404&times=-1", 0, count(2),
         keys=_others("file")),
     row("D27b", "403, then another address", "status?code=403&times=-1", 0, count(2),
@@ -146,7 +131,6 @@ CASES = (
         says("mirror1.example.org", "mirror2.example.org"),
         keys=_others("status?code=410&times=-1", "status?code=503&times=-1")),
     # ---- D30 to D36: redirects, private addresses, credentials
-    # followed
     row("D30a", "10 redirects", "hops?n=10", 0, count(11)),
     row("D30b", "11 redirects", "hops?n=11", 4, count(11)),
     row("D30c", "a redirect to itself", "loop", 4, count(1, 11)),
@@ -166,7 +150,6 @@ CASES = (
         count(2)),
     row("D30o", "302 to another host, cut there and resumed",
         redirected("https://store.example.net/cut"), 0, count(2, 4)),
-    # refused
     *rows("D31", "ab", "http://data.example.org/file HTTP://data.example.org/file", "Location: {}",
         redirected, 4, count(1), quick(10)),
     *rows("D32", "abcdeg",
@@ -177,14 +160,12 @@ CASES = (
         "https://u:p@store.example.net/file https://u@store.example.net/file"
         " https://@store.example.net/file https://data.example.org\\@evil.example.net/file",
         "Location: {}", redirected, 4, count(1), quick(10)),
-    # private
     *rows("D36", "abcdefghijlno",
         "127.0.0.1 169.254.169.254 10.0.0.1 [::1] 0 0x7f.1 2130706433 [::ffff:127.0.0.1] localhost"
         " 100.64.0.1 127.1 [fd00::1] 192.168.0.1", "Location: https://{}/file",
         to_host, 4, count(1), NOT_INSIDE, says("private"), world="network-rebind"),
     *rows("D36", "kmp", "0177.0.0.1 [fe80::1] 127.0.0.1.", "Location: https://{}/file", to_host, 4,
         NOT_INSIDE, world="network-rebind"),
-    # credentials
     row("D36z", "with a mirror only the mirror is asked", redirected("https://10.0.0.1/file"),
         (0, 4)),
     row("D33a", "another host: no credential", redirected("https://store.example.net/detector"), 0,
@@ -218,7 +199,6 @@ CASES = (
     row("D33d", "no secret of the environment is said", "status?code=401&times=-1", 7,
         unsaid("s3cret"), env={"COVCAT_KAGGLE_TOKEN": "s3cret", "KAGGLE_KEY": "s3cret"}),
     # ---- D37 to D46, D52, D53, D55: pages in place of files, codings, heads, addresses
-    # pages
     *(
         row(f"D{number}", f"200 with {what}", f"instead?what={name}", exits, NO_PART, *facts, keys=ZIP)
         for number, what, name, exits, facts in (
@@ -239,14 +219,12 @@ CASES = (
             ("45a", "a title of control characters", "escapes", (4, 7), (says("owned"),)),
         )
     ),
-    # plain pages
     row("D37h", "a login page for a plain file", "instead?what=login", (4, 7), NO_PART),
     row("D37i", "a login page for a plain file, sha256 known", "instead?what=login", (4, 5, 7),
         NO_PART, keys=PINNED),
     row("D38h", "nothing, for a plain file", "instead?what=empty", 4, NO_PART),
     row("D38i", "202 with nothing", "instead?what=empty&code=202", 4),
     row("D37j", "a 503 login page", "instead?what=login&code=503", 4),
-    # codings
     row("D39i", "an empty coding", "coding?value=&packed=0", (0, 4)),
     row("D39a", "gzip though identity was asked", "coding", 4, NO_PART, says("gzip")),
     row("D39b", "gzip, sha256 known", "coding", 4, keys=PINNED),
@@ -259,7 +237,6 @@ CASES = (
     row("D40a", "200 KB of gzip that unpack to 200 MB", "bomb-body", 4, small(), quick(15)),
     row("D40b", "fifty codings", "many-codings", 4, small()),
     row("D40c", "half of a gzip", "coding?cut=1", 4),
-    # large
     row("D43a", "a header of 300 KB", "big-head?bytes=300000", (0, 4), small()),
     row("D43b", "20,000 headers", "big-head?count=20000", (0, 4), small()),
     row("D43c", "a status line of 1 MB", "big-head?status=1000000", (0, 4), small()),
@@ -268,22 +245,18 @@ CASES = (
     row("D43f", "headers for ever", "endless-head", 4, small(), quick(25), env=SOON),
     row("D43g", "a status line for ever", "endless-head?of=status", 4, small(), quick(25),
         env=SOON),
-    # garbage
     *rows("D44", "abcdefghijklmn",
         "noise random ssh http09 tls half no-code code-999 code-20 http3 icy nul no-colon switch",
         "not HTTP: {}", "garbage?what={}", 4, NO_PART, quick(20), env=SOON),
-    # hostile
     *rows("D45", "bcdef", "reason header location coding retry", "control characters in: {}",
         "escapes?where={}", 4),
     row("D45g", "control characters in: tag", "escapes?where=tag", (0, 4)),
     row("D45h", "control characters in a part of the address",
         "status?code=404&times=-1&x=%1B%5B2J", 4),
     row("D45i", "CR LF in Location: another header", redirected("/file\r\nX-Evil: 1\r\n"), (0, 4)),
-    # names
     *rows("D46", "abcefgh", "up absolute windows star bad-star long other",
         "Content-Disposition: {}", "disposition?what={}", 0),
     *rows("D46", "di", "nul escapes", "Content-Disposition: {}", "disposition?what={}", (0, 4)),
-    # addresses
     row("D52a", "Location: a host of 5,000 Arabic digits", redirected(f"https://{LONG_IDN}/file"),
         4, count(1), quick(5), world="network-ipv4"),
     row("D52d", "the same with a mirror", redirected(f"https://{LONG_IDN}/file"), (0, 4),
@@ -309,12 +282,10 @@ CASES = (
     row("D53n", "Location with a tab in its scheme", redirected("ht\ttps://data.example.org/file"),
         (0, 4)),
     row("D53o", "quotes and braces", "file?x=" + quote("\"'{}|^`<>"), 0),
-    # odd
     *rows("D55", "abcdefghijl",
         "http10 http10-length lower upper fold lf bare blanks empty-value latin early-hints",
         "an odd head: {}", "odd-head?what={}", 0),
     row("D55k", "an odd head: name-blank", "odd-head?what=name-blank", (0, 4)),
-    # secret
     row("D45j", "nothing of the page is kept or said beyond its title", "instead?what=long", 4,
         unsaid("A" * 2000), keys=ZIP),
 )

@@ -52,7 +52,6 @@ _BEYOND = Fact(
 # fmt: off
 CASES = (
     # ---- D41, D42, D54, D56: slowness, silence, several ranges
-    # silence
     row("D41e", "--limit-rate 100000 for 200 KB", "file", 0, count(1), slow(1.2),
         args=("--limit-rate", "100000")),
     row("D41a", "a byte each 100 ms for ever", "drip?times=-1", 4, count(2), quick(15), env=SLOW),
@@ -78,7 +77,6 @@ CASES = (
     row("D54a", "a kept connection is closed under the next request", "stale?times=2", 0),
     row("D54b", "it is closed once more", "stale?times=3", 0, count(4)),
     row("D54c", "503 on a connection that closes", "late-close", 0, count(2)),
-    # several
     row("D56k", "--jobs 1 over a slow line", "pieces?size=10485760&pace=1500000", 0, count(1),
         args=("--jobs", "1")),
     row("D56l", "--limit-rate keeps to one connection", "pieces?size=12582912&pace=6000000", 0,
@@ -100,7 +98,6 @@ CASES = (
         (0, 5), keys={"sha256": hashlib.sha256(Stream(1, BIG).data).hexdigest()}),
     row("D56j", "pieces are refused with 429", f"pieces?size={BIG}{FAST}&how=429&once=1", 0),
     # ---- D47 to D51: TLS, names, proxies
-    # tls
     row("D47a", "a certificate of a CA that is trusted", "cut", 0, count(2), resumed(2),
         world="tls-good"),
     *rows("D47", "bcdef", "unknown expired early wrong-host self-signed", "certificate: {}", "file",
@@ -116,7 +113,6 @@ CASES = (
     row("D47k", "there is no --insecure", "file", 2, world="tls-self-signed", args=("--insecure",)),
     *rows("D51", "abcd", "missing empty folder junk", "SSL_CERT_FILE: {}", "file", (2, 4), count(0),
         says("SSL_CERT_FILE"), world="trust-{}"),
-    # names
     row("D48a", "a name that does not exist", "file", 4, says("nowhere.invalid"),
         world="nothing-none", env=ONCE, host="nowhere.invalid", limit=60),
     row("D48b", "no network at all", "file", 4, says("data.example.org"), world="network-none",
@@ -137,7 +133,6 @@ CASES = (
         env={"COVCAT_TIMEOUT": "2"}),
     row("D49d", "the IPv6 address is dead", "file", 0, world="network-dead-ipv6",
         env={"COVCAT_TIMEOUT": "2"}),
-    # proxies
     row("D50a", "a proxy", "file", 0, count(1), world="proxy-works"),
     row("D50b", "a dead proxy", "file", 4, count(0), quick(10), world="proxy-dead", env=ONCE),
     row("D50c", "a proxy that asks for a login", "file", 7, count(0), world="proxy-login"),
@@ -158,7 +153,6 @@ CASES = (
     row("D50p", "CONNECT with a wrong password", "file", 7, NO_SECRET,
         world="tunnel-wrong-password", env=ONCE),
     # ---- D60, D70 to D74: signals, digests, sizes
-    # signals
     *(
         row(f"D60{letter}", f"SIG{name}, then another run", LONG, 0,
             count(2), resumed(2), first=(code,), signal=name)
@@ -179,7 +173,6 @@ CASES = (
     row("D60l", "SIGTERM, sha256 known, no validator", f"{LONG}&etag=none", 0, count(2),
         resumed(2, None), first=143,
         keys={"sha256": hashlib.sha256(Stream(1, 1_500_000).data).hexdigest()}, signal="TERM"),
-    # digests
     row("D70a", "only md5 in the catalog", "file", 0, verified_by("md5"),
         unsaid("verified by sha256"), keys={"md5": MD5}),
     row("D70b", "only the first digits of sha1", "file", 0, unsaid("verified by sha256"),
@@ -203,14 +196,12 @@ CASES = (
     row("D74d", "one byte", "file?size=1", 0),
     row("D74e", "nothing, with the sha256 of nothing", "file?size=0", 0,
         keys={"sha256": hashlib.sha256(b"").hexdigest(), "bytes": 0}),
-    # giants
     row("D73a", "5 GB, cut at 4.5 GB, then another run",
         f"cut?kind=sparse&size={HUGE}&byte=4500000000", 0, count(2), _BEYOND, first=4,
         contents=(Sparse(HUGE),), args=("--jobs", "1"), env={"COVCAT_CHECKPOINT": str(64 << 20)},
         limit=240, is_big=True),
     row("D73b", "5 GB over several ranges", f"pieces?kind=sparse&size={HUGE}&pace=60000000", 0,
         contents=(Sparse(HUGE),), env={"COVCAT_CHECKPOINT": str(64 << 20)}, limit=240, is_big=True),
-    # left
     row("D60m", "a part that stays is said, with how to go on", "cut?times=-1", 4, PART_STAYS,
         says("hint:")),
     row("D36y", "a proxy is never asked for an inner address",

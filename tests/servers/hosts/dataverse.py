@@ -198,8 +198,6 @@ class Dataverse(Site):
         text = "Too Many Requests: made-up rate limit exceeded"
         return as_json({"status": "ERROR", "code": 429, "message": text}, 429, _JSON)
 
-    # ---- answers -------------------------------------------------------------------------------
-
     def reply(self, request: Request) -> Reply:
         if request.agent.lower().startswith("python-"):
             return as_html("403 Forbidden", "<h1>Forbidden</h1>", 403, ("Server", "Apache"))

@@ -52,8 +52,6 @@ class Faults:
             self.waiting.append(fault)
         return fault
 
-    # ---- each kind -----------------------------------------------------------------------------
-
     def answer(
         self, host: str, prefix: str, reply: Reply | int, times: int = 1, method: str | None = None
     ) -> Fault:

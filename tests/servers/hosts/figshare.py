@@ -127,8 +127,6 @@ class Figshare(Site):
         found = self._version(article, version)
         return dict(found.files) if found else {}
 
-    # ---- answers -------------------------------------------------------------------------------
-
     def reply(self, request: Request) -> Reply:
         given = request.headers.get("authorization", "").removeprefix("token ")
         if given and given not in self.tokens:
@@ -148,8 +146,6 @@ class Figshare(Site):
             return _no_page()
         path = f"/{BUCKET}/{id}/{name}"
         return redirect(self._signer.link("aws", STORAGE, path, _LINK_SECONDS), 302, *_NGINX)
-
-    # ---- the API -------------------------------------------------------------------------------
 
     def _version(self, article: str, number: str | None = None) -> Article | None:
         return version_of(self._articles.get(article, []), number)

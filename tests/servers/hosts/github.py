@@ -111,8 +111,6 @@ class GitHub(Site):
             assets.append(github_api.asset(one, tag, id, name, len(data), digest))
         one.releases[tag] = github_api.release(one, tag, assets)
 
-    # ---- answers -------------------------------------------------------------------------------
-
     def accepts(self, host: str) -> Collection[str]:
         return () if host in _STORAGE else self.credentials
 
@@ -151,8 +149,6 @@ class GitHub(Site):
         if found and found[1] in found[0].entries and pointed(found[0].entries[found[1]].data):
             return redirect(f"https://{MEDIA}/media/{one.name}/{path}")
         return redirect(f"https://{RAW}/{one.name}/{path}")
-
-    # ---- contents ------------------------------------------------------------------------------
 
     def _archive(self, request: Request) -> Reply:
         """Send an archive as it is made: chunked, a weak ETag, everything to every Range."""
@@ -196,8 +192,6 @@ class GitHub(Site):
         headers = (("Cache-Control", "max-age=300"),)
         return serve(request, Content(sent, f'"{sha256(data)}"', None, kind, headers))
 
-    # ---- releases ------------------------------------------------------------------------------
-
     def _asset(self, one: Repository, id: int) -> Reply:
         name = one.assets[id][0]
         path = f"/github-production-release-asset/{one.number}/{id:08d}-0000-4000-8000-madeup"
@@ -219,8 +213,6 @@ class GitHub(Site):
         data = every[number].assets[int(name[:8])][1]
         named = ("Content-Disposition", request.query["response-content-disposition"])
         return serve(request, Content(data, f'"0x{sha256(data)[:15].upper()}"', headers=(named,)))
-
-    # ---- LFS -----------------------------------------------------------------------------------
 
     def _batch(self, request: Request, one: Repository) -> Reply:
         kind = "application/vnd.git-lfs+json"

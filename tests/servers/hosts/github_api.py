@@ -60,8 +60,6 @@ class Api:
                 return self._json(one.releases["/".join(tag)])
         return self._error(404, "Not Found")
 
-    # ---- git -----------------------------------------------------------------------------------
-
     def _tree(self, one: Repository, id: str, *, is_deep: bool) -> Reply:
         found = one.tree(id)
         if found is None:
@@ -98,8 +96,6 @@ class Api:
             "html_url": f"https://github.com/{one.name}/commit/{commit.sha}",
         }
         return self._json(value)
-
-    # ---- shapes --------------------------------------------------------------------------------
 
     def _headers(self) -> dict[str, str]:
         most = 60 if self.limit is None else self.limit

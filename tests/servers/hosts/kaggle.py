@@ -79,8 +79,6 @@ class Kaggle(Site):
             self._gcs.add(_place(made, name), sent, hashes=hashes, wrong=name in wrong)
         return whole
 
-    # ---- answers -------------------------------------------------------------------------------
-
     def reply(self, request: Request) -> Reply:
         known = self._knows(request)
         if known is False:
@@ -127,16 +125,12 @@ class Kaggle(Site):
         found = {"code": status, "message": message}
         return as_json(found, 200 if self.soft_errors else status, _VERSION)
 
-    # ---- downloads -----------------------------------------------------------------------------
-
     def _download(self, version: Version, name: str) -> Reply:
         if name and name not in version.files:
             return self._error(404, "Dataset file not found")
         path = _place(version, name) if name else f"{version.folder}/bundle/archive.zip"
         link = self._signer.link("google", f"{STORAGE}:443", f"/{path}", _THREE_DAYS)
         return redirect(link, 302, *_VERSION)
-
-    # ---- JSON ----------------------------------------------------------------------------------
 
     def _view(self, version: Version) -> dict[str, Any]:
         owner = version.ref.partition("/")[0]

@@ -91,8 +91,6 @@ class Mendeley(Site):
         text = "<h1>Sorry, you have been blocked</h1>"
         return as_html("Attention Required! | Cloudflare", text, 403, *_CLOUDFLARE)
 
-    # ---- answers -------------------------------------------------------------------------------
-
     def reply(self, request: Request) -> Reply:
         is_library = request.agent.lower().startswith("python-urllib")
         if is_library or request.path.startswith(self.blocks or "-"):
@@ -138,8 +136,6 @@ class Mendeley(Site):
             return _missing()
         target = f"https://{FILES}.s3.{REGION}.amazonaws.com/{file.content}"
         return redirect(target, 302, *_CLOUDFLARE)
-
-    # ---- JSON ----------------------------------------------------------------------------------
 
     def _metadata(self, version: Version) -> dict[str, Any]:
         licence = "Creative Commons Attribution 4.0 International"

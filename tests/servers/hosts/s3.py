@@ -43,8 +43,6 @@ class S3(Site):
     def slow_down(self) -> Reply:
         return error(503, "SlowDown", "Please reduce your request rate.")
 
-    # ---- answers -------------------------------------------------------------------------------
-
     def has(self, host: str) -> bool:
         return host.endswith(".amazonaws.com")
 

@@ -69,8 +69,6 @@ class Web(Site):
     def gone(self, url: str, status: int = 410) -> None:
         self.answer(url, as_html("Gone", "<h1>Gone</h1>", status))
 
-    # ---- answers -------------------------------------------------------------------------------
-
     def has(self, host: str) -> bool:
         return True
 

@@ -95,8 +95,6 @@ class World:
         known = list(self.requests)
         return [one for one in known if one.host == host and one.path.startswith(prefix)]
 
-    # ---- what the server asks ------------------------------------------------------------------
-
     def reply(self, request: Request) -> Reply:
         """Answer a request as its host does, with the faults that are due."""
         site = self._site(request)

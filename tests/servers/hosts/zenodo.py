@@ -155,8 +155,6 @@ class Zenodo(Site):
         }
         return as_json({"message": "100 per 1 minute"}, 429, headers.items())
 
-    # ---- answers -------------------------------------------------------------------------------
-
     def reply(self, request: Request) -> Reply:
         if request.agent.lower().startswith(_BLOCKED):
             text = "<h1>Forbidden</h1><p>Unusual traffic has been detected.</p>"
