@@ -42,9 +42,6 @@ def tree_by_git(folder: Path, files: Mapping[str, bytes], executable: set[str]) 
     return git(folder, "write-tree")
 
 
-# ---- literal ids -------------------------------------------------------------------------------
-
-
 def test_blobs_and_trees_have_the_ids_that_git_gives_them() -> None:
     assert blob_id(b"") == EMPTY_BLOB
     assert blob_id(b"hello\n") == "ce013625030ba8dba906f756967f9e9ca394464a"
@@ -58,8 +55,6 @@ def test_a_tree_has_the_id_that_its_bytes_spell_out() -> None:
     expected = hashlib.sha1(b"tree 33\0" + body).hexdigest()
     assert tree_id([("empty", REGULAR, EMPTY_BLOB)]) == expected
 
-
-# ---- git itself --------------------------------------------------------------------------------
 
 SORTED = ("a/b", "a.b", "a0", "a-b", "a b", "aa")
 TREES: dict[str, tuple[dict[str, bytes], set[str]]] = {

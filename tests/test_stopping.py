@@ -107,8 +107,6 @@ def test_what_python_drops_of_anything_else_is_still_told() -> None:
     assert b"ZeroDivisionError" in ran.stderr
 
 
-# ---- before and after the work -----------------------------------------------------------------
-
 SLOWLY = "import sys, time; print('now', flush=True); time.sleep(30)\n"
 
 

@@ -49,9 +49,6 @@ def test_other_names_say_nothing(name: str) -> None:
     assert names_module.volume(name) is None
 
 
-# ---- as people have them -----------------------------------------------------------------------
-
-
 def cut(name: str, data: bytes, *endings: str) -> list[str]:
     """Write data in as many pieces as there are endings."""
     size = len(data) // len(endings) + 1

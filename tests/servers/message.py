@@ -92,9 +92,6 @@ def version_of(versions: Iterable[Any], number: str | None) -> Any | None:
     return next((one for one in versions if one.number == number), None)
 
 
-# ---- replies -----------------------------------------------------------------------------------
-
-
 def as_json(
     value: object, status: int = 200, headers: Iterable[tuple[str, str]] = (), kind: str = ""
 ) -> Reply:
@@ -165,9 +162,6 @@ def _may_continue(request: Request, content: Content) -> bool:
         return True
     is_strong = condition == content.etag and not condition.startswith("W/")
     return is_strong or (content.modified is not None and condition == content.modified)
-
-
-# ---- digests -----------------------------------------------------------------------------------
 
 
 def md5(data: bytes) -> str:

@@ -104,9 +104,6 @@ def _impossible(case: Case, why: str) -> Row:
     return replace(row, seen=f"not possible here: {why}", is_possible=False)
 
 
-# ---- a network of our own ----------------------------------------------------------------------
-
-
 def _in_namespace(case: Case) -> Row:
     """Run a case in a child that has a network and mounts of its own."""
     tool = shutil.which("unshare")

@@ -40,9 +40,6 @@ def run(wish: Wish) -> list[Tally]:
     return [_full(wish), _refused(wish)]
 
 
-# ---- full --------------------------------------------------------------------------------------
-
-
 def _full(wish: Wish) -> Tally:
     """tmpfs: full at 20 positions, 20 amounts of room at the start, few inodes."""
     if not _can_mount():
@@ -135,9 +132,6 @@ def _can_mount() -> bool:
             return True
     except (OSError, subprocess.SubprocessError):
         return False
-
-
-# ---- refused -----------------------------------------------------------------------------------
 
 
 def _refused(wish: Wish) -> Tally:

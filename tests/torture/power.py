@@ -82,9 +82,6 @@ def _plans(made: World) -> list[tuple[Plan, int]]:
     ]
 
 
-# ---- the proof ---------------------------------------------------------------------------------
-
-
 def _proof(name: str, made: World) -> Case:
     """A writer at fault must be caught in some state, a good one in none."""
 
@@ -108,9 +105,6 @@ def _proof(name: str, made: World) -> Case:
         return Verdict(note=f"a writer that {name}: {bad} of {len(found)} states are bad")
 
     return Case(name, attempt)
-
-
-# ---- covcat ------------------------------------------------------------------------------------
 
 
 def _cases(plan: Plan, step: int) -> tuple[list[Case], list[str]]:

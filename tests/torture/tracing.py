@@ -94,9 +94,6 @@ def recorded(run: Callable[[list[str]], Ended], log: Path) -> tuple[Ended, list[
     return ended, calls
 
 
-# ---- where to strike ---------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Point:
     """The n-th call of a kind on a path, which is relative to the data folder."""

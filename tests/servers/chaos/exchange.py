@@ -31,8 +31,6 @@ class Exchange:
         self.stays = True  # another request may follow on the connection
         self._query = request.query
 
-    # ---- what was asked ------------------------------------------------------------------------
-
     def word(self, name: str, default: str = "") -> str:
         return self._query.get(name, default)
 
@@ -60,8 +58,6 @@ class Exchange:
         found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.request.get("range") or "")
         return (int(found[1]), int(found[2]) if found[2] else None) if found else None
 
-    # ---- validators ----------------------------------------------------------------------------
-
     def etag(self, seed: int = 1) -> str | None:
         """Return the tag: strong `one`, `two` … by seed; `etag=weak`, `etag=none` as they say."""
         kind, name = self.word("etag", "strong"), ("zero", "one", "two", "three")[seed]
@@ -82,8 +78,6 @@ class Exchange:
         tag = self.etag(seed) or ""
         strong = tag if not tag.startswith("W/") else ""
         return condition is None or (condition in (strong, self.modified(seed)) and condition != "")
-
-    # ---- sending -------------------------------------------------------------------------------
 
     def send(self, data: bytes) -> None:
         self.connection.sendall(data)
@@ -144,8 +138,6 @@ class Exchange:
         if cut is None and framing == "chunked":
             self.send(b"0\r\n\r\n")
         self.stays = cut is None and framing != "close"
-
-    # ---- ending --------------------------------------------------------------------------------
 
     def end(self, how: str) -> None:
         """End the connection: `reset`, `fin`, or `hang` until the other side has gone."""

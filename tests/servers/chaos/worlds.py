@@ -94,9 +94,6 @@ def _nothing(folder: Path, kind: str) -> Iterator[World]:
         yield World(server, ports[kind] and f"http://127.0.0.1:{ports[kind]}")
 
 
-# ---- proxies -----------------------------------------------------------------------------------
-
-
 @contextmanager
 def _proxy(
     folder: Path, kind: str, login: str = "", knows: str = "", is_tunnel: bool = False
@@ -116,9 +113,6 @@ def _proxy(
         if kind == "passed":
             env["NO_PROXY"] = "127.0.0.1"
         yield World(server, None if is_tunnel else server.url, env=env, proxy=proxy)
-
-
-# ---- a network of our own (needs root and `unshare -n -m`) -------------------------------------
 
 
 def _root(*command: str) -> None:

@@ -45,9 +45,6 @@ def noise(path: str, size: int = 600) -> bytes:
     return b"".join(blocks)[:size]
 
 
-# ---- pictures ----------------------------------------------------------------------------------
-
-
 def png(path: str) -> bytes:
     side, pixels = _PICTURE_SIDE, noise(path, _PICTURE_SIDE**2)
     rows = b"".join(b"\0" + pixels[at : at + side] for at in range(0, len(pixels), side))
@@ -74,9 +71,6 @@ def jpeg(path: str) -> bytes:
         bytes((0xFF, mark)) + struct.pack(">H", len(data) + 2) + data for mark, data in segments
     )
     return b"\xff\xd8" + head + bytes((0x40 | seed_of(path) % 64, 0x7F)) + b"\xff\xd9"
-
-
-# ---- volumes -----------------------------------------------------------------------------------
 
 
 def nifti(path: str) -> bytes:
@@ -107,9 +101,6 @@ def dicom(path: str) -> bytes:
 
 def _element(group: int, element: int, kind: bytes, value: bytes) -> bytes:
     return struct.pack("<HH2sH", group, element, kind, len(value)) + value
-
-
-# ---- tables and archives -----------------------------------------------------------------------
 
 
 def metadata(pictures: Iterable[str]) -> bytes:

@@ -186,9 +186,6 @@ class Mendeley(Site):
         }
 
 
-# ---- pieces ------------------------------------------------------------------------------------
-
-
 def _folders(dataset: str, version: str, files: Mapping[str, bytes]) -> dict[str, str]:
     """Return the id of each folder; those above come first."""
     found: dict[str, str] = {}

@@ -93,9 +93,6 @@ def _pin(file: Tree, data: bytes) -> None:
             file[key] = digest[: len(file[key])]
 
 
-# ---- each host ---------------------------------------------------------------------------------
-
-
 def _github(work: _Work, file: Tree) -> None:
     """Push a commit with some of the listing's names."""
     keep = file.get("keep", "")

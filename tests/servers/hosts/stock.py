@@ -21,9 +21,6 @@ _MOST = 12  # names that are taken from a listing
 _CASES = ("coronacases_001", "coronacases_002", "radiopaedia_4_85506_1", "radiopaedia_7_85703_0")
 
 
-# ---- repositories ------------------------------------------------------------------------------
-
-
 def chosen(known: Listing, keep: str = "") -> list[str]:
     """Choose some names of a listing: the odd ones, then some from all over it."""
     names = sorted(name for name in known if name.startswith(keep))
@@ -67,9 +64,6 @@ def rows(files: Mapping[str, bytes]) -> list[ListedFile]:
     return found
 
 
-# ---- archives ----------------------------------------------------------------------------------
-
-
 def zipped(files: Mapping[str, bytes], *, litter: bool = False) -> bytes:
     """Return a zip; with what a Mac leaves behind, if that is wanted."""
     folder = next(iter(files)).partition("/")[0]
@@ -104,9 +98,6 @@ def patients(count: int) -> dict[str, tuple[bytes, Inside]]:
         pack = rar4_of if number % 3 == 0 else rar5_of
         found[f"P{number:03}.rar"] = (pack(slices), slices)
     return found
-
-
-# ---- data sets ---------------------------------------------------------------------------------
 
 
 def chest_xrays(with_oct: bool = False) -> Inside:
