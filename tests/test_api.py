@@ -1,6 +1,7 @@
 """The Python API, as README shows it."""
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,8 @@ from covcat.errors import ActionNeededError, CovcatError, NetworkError, UsageErr
 def test_fetch_returns_the_folder_of_the_files(shelf, server, tmp_path: Path) -> None:
     shelf.add_repository()
     server.serve_repository(git_zip(REPOSITORY))
-    folder = covcat.fetch(
-        "set",
-        data_dir=tmp_path / "data",
-        mirror=server.url,
-        catalog=covcat.load_catalog([shelf.folder]),
-    )
+    catalog = covcat.load_catalog([shelf.folder])
+    folder = covcat.fetch("set", data_dir=tmp_path / "data", mirror=server.url, catalog=catalog)
     assert folder == tmp_path / "data" / "set" / "1" / "files"
     assert tree_on_disk(folder) == REPOSITORY
 
@@ -33,29 +30,18 @@ def test_fetch_raises_what_the_command_line_prints() -> None:
 
 
 def test_fetch_tells_progress_to_whoever_listens() -> None:
-    heard: list[object] = []
+    heard: list[tuple] = []
 
     class Recorder:
-        def start(self, label: str, total: int | None, within: int | None = None) -> int:
-            heard.append(("start", label, total))
-            return 7
-
-        def set_total(self, task: int, total: int | None) -> None:
-            heard.append(("total", total))
-
-        def advance(self, task: int, size: int) -> None:
-            heard.append(("advance", task))
-
-        def finish(self, task: int) -> None:
-            heard.append(("finish", task))
-
-        def note(self, text: str) -> None:
-            heard.append(("note", text.split(":")[0]))
+        def __getattr__(self, name: str) -> Callable[..., int]:
+            assert name in {"start", "set_total", "advance", "finish", "note"}
+            return lambda *said, **_: heard.append((name, *said)) or 7
 
     covcat.fetch("sample", progress=Recorder())
-    assert heard[0] == ("start", "sample-1.zip", 110332)
-    assert ("advance", 7) in heard
-    assert heard[-1] == ("note", "sample@1")
+    assert heard[0][:3] == ("start", "sample-1.zip", 110332)
+    assert ("advance", 7) in [one[:2] for one in heard]
+    assert heard[-1][0] == "note"
+    assert heard[-1][1].startswith("sample@1:")
 
 
 def test_the_catalog_lists_the_resources_in_order() -> None:

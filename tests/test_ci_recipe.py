@@ -25,29 +25,17 @@ pytestmark = pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not in
 @pytest.fixture
 def env(stock: Stock, tmp_path: Path) -> dict[str, str]:
     """What a job has: covcat on its path, a home, the imitations in place of the hosts."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("COVCAT_")}
-    return {
-        **kept,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "HOME": str(tmp_path / "home"),
-        "COVCAT_MIRROR": stock.world.url,
-        "COVCAT_CATALOG": str(stock.catalog),
-        "COVCAT_PAUSE": "0",
-    }
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    ours = {"COVCAT_MIRROR": stock.world.url, "COVCAT_CATALOG": str(stock.catalog)}
+    return {**os.environ, "PATH": path, "HOME": str(tmp_path / "home"), **ours}
 
 
 def shell(script: str, folder: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run a script as GitHub's runner does."""
     file = folder / "step.sh"
     file.write_text(script)
-    return subprocess.run(
-        ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(file)],
-        cwd=folder,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(file)]
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60)
 
 
 def job(folder: Path, env: dict[str, str]) -> list[subprocess.CompletedProcess[str]]:

@@ -17,6 +17,11 @@ from makers.runs import tree_on_disk
 HOUR = 3600
 HERE = os.fsencode(os.uname().nodename)
 MARK = "made-by-covcat"
+OTHER = b"another machine"
+
+
+def hidden(digit: int) -> str:
+    return f".covcat-{str(digit) * 16}"
 
 
 def left(name: str, *, mark: bytes | None = HERE, hours: float = 0) -> Path:
@@ -46,32 +51,23 @@ def write(request, covcat):
     assert covcat("fetch", "sample", "--keep-archives").code == 0
     (archive,) = Path("covcat-data/sample/1/archives").iterdir()
     commands = {
-        "bag": ["manifest", "export", "--format", "bagit", "-o", "out"],
-        "document": ["manifest", "export", "--format", "csv", "-o", "out.csv"],
-        "cohort": ["select", "-o", "out", "--as", "copies"],
-        "archive": ["extract", str(archive), "out"],
+        "bag": "manifest export --format bagit -o out",
+        "document": "manifest export --format csv -o out.csv",
+        "cohort": "select -o out --as copies",
+        "archive": f"extract {archive} out",
     }
-    return lambda: covcat(*commands[request.param])
+    return lambda: covcat(*commands[request.param].split())
 
 
 def test_what_a_killed_run_left_goes_with_the_next_one_that_writes_there(write) -> None:
-    gone = [
-        left(f".covcat-{'0' * 16}"),
-        left(f".covcat-{'1' * 16}", hours=2),
-        left(f".covcat-{'2' * 16}", mark=b"another machine", hours=2),
-    ]
-    living = left(f".covcat-{'3' * 16}", hours=2)
+    gone = [left(hidden(0)), left(hidden(1), hours=2), left(hidden(2), mark=OTHER, hours=2)]
+    living = left(hidden(3), hours=2)
     elsewhere = left("elsewhere")
-    stays = [
-        living,
-        elsewhere,
-        left(f".covcat-{'4' * 16}", mark=b"another machine"),
-        left(f".covcat-{'5' * 16}", mark=None, hours=2),
-        left(".covcat-notes"),
-    ]
-    link = Path(f".covcat-{'6' * 16}")
+    stays = [living, elsewhere, left(hidden(4), mark=OTHER), left(hidden(5), mark=None, hours=2)]
+    stays.append(left(".covcat-notes"))
+    link = Path(hidden(6))
     link.symlink_to(elsewhere)
-    linked = left(f".covcat-{'7' * 16}", mark=None)
+    linked = left(hidden(7), mark=None)
     (linked / MARK).symlink_to(Path("elsewhere").absolute() / MARK)
     with held(living):
         ran = write()
@@ -85,7 +81,7 @@ def test_what_a_killed_run_left_goes_with_the_next_one_that_writes_there(write) 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what belongs to another user")
 def test_what_another_user_left_stays_and_is_no_error(covcat) -> None:
     Path("a.zip").write_bytes(zip_of({"a": b"1"}))
-    theirs = left(f".covcat-{'0' * 16}")
+    theirs = left(hidden(0))
     os.chown(theirs, 12345, 12345)
     assert covcat("extract", "a.zip", "out").code == 0
     assert (theirs / "work/release/half").is_file()
@@ -93,10 +89,10 @@ def test_what_another_user_left_stays_and_is_no_error(covcat) -> None:
 
 def test_what_may_not_be_looked_into_is_no_error(covcat) -> None:
     Path("a.zip").write_bytes(zip_of({"a": b"1"}))
-    shut = left(f".covcat-{'0' * 16}", mark=None)
+    shut = left(hidden(0), mark=None)
     shut.chmod(0)
-    Path(f".covcat-{'1' * 16}").write_text("a file")
-    os.mkfifo(f".covcat-{'2' * 16}")
+    Path(hidden(1)).write_text("a file")
+    os.mkfifo(hidden(2))
     assert covcat("extract", "a.zip", "out").code == 0
     assert len(list(Path().glob(".covcat-*"))) == 3
     shut.chmod(0o700)
@@ -134,9 +130,8 @@ def test_what_a_killed_extract_left_goes_at_once_with_the_next(covcat, large) ->
 
 def test_extracts_at_once_into_one_folder_leave_each_other_alone(large) -> None:
     running = [started("large.zip", f"there/{number}") for number in range(4)]
-    for one in running:
+    for number, one in enumerate(running):
         _, err = one.communicate()
         assert one.returncode == 0, err
-    for number in range(4):
         assert tree_on_disk(Path(f"there/{number}")) == large
     assert sorted(one.name for one in Path("there").iterdir()) == ["0", "1", "2", "3"]

@@ -14,21 +14,11 @@ try:
 finally:
     print(*sys.modules, file=sys.stderr)
 """
-ASK_NOBODY = {
-    "list": ["list"],
-    "search": ["search", "ct"],
-    "show": ["show", "sample"],
-    "files": ["files", "figure1"],
-    "path": ["path", "sample"],
-    "status": ["status"],
-    "verify": ["verify", "sample"],
-    "license": ["license", "cohen"],
-    "cite": ["cite", "cohen"],
-    "manifest show": ["manifest", "show"],
-    "lock": ["lock"],
-    "cache list": ["cache", "list"],
-    "remove": ["remove", "sample", "--dry-run"],
-}
+ASK_NOBODY = (
+    *("list", "search ct", "show sample", "files figure1", "path sample", "status"),
+    *("verify sample", "license cohen", "cite cohen", "manifest show", "lock", "cache list"),
+    "remove sample --dry-run",
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +37,17 @@ def run(folder: Path, *args: str) -> set[str]:
     return set(ran.stderr.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("args", ASK_NOBODY.values(), ids=ASK_NOBODY)
-def test_a_command_that_asks_no_host_leaves_httpx_alone(folder: Path, args: list[str]) -> None:
-    assert "httpx" not in run(folder, *args)
+@pytest.mark.parametrize("words", ASK_NOBODY)
+def test_a_command_that_asks_no_host_leaves_httpx_alone(folder: Path, words: str) -> None:
+    assert "httpx" not in run(folder, *words.split())
 
 
 HEAVY = {"pandas", "httpx", "py7zr", "rarfile", "rich", "openpyxl", "isal", "numpy"}
 
 
-@pytest.mark.parametrize("name", ["list", "search", "show"])
-def test_start_up_leaves_the_heavy_packages_alone(folder: Path, name: str) -> None:
-    assert not run(folder, *ASK_NOBODY[name]) & HEAVY
+@pytest.mark.parametrize("words", ASK_NOBODY[:3])
+def test_start_up_leaves_the_heavy_packages_alone(folder: Path, words: str) -> None:
+    assert not run(folder, *words.split()) & HEAVY
 
 
 def test_a_command_loads_no_other_command(folder: Path) -> None:

@@ -13,14 +13,10 @@ pytestmark = pytest.mark.skipif(
     not REAL.is_dir(), reason="the real archives are not beside this repository"
 )
 
-FIGURE1 = (
-    "/codeload.github.com/agchung/Figure1-COVID-chestxray-dataset/zip/"
-    "95bb569e55f4110d3b734c0f355340e04e16989a"
-)
-COHEN = (
-    "/codeload.github.com/ieee8023/covid-chestxray-dataset/zip/"
-    "81d807de30a1b0c148ca1f3f00fa48880ce3f356"
-)
+CODE = "/codeload.github.com"
+AT = "95bb569e55f4110d3b734c0f355340e04e16989a"
+FIGURE1 = f"{CODE}/agchung/Figure1-COVID-chestxray-dataset/zip/{AT}"
+COHEN = f"{CODE}/ieee8023/covid-chestxray-dataset/zip/81d807de30a1b0c148ca1f3f00fa48880ce3f356"
 LOST = [
     "images/2C10A413-AABE-4807-8CCE-6A2025594067.jpeg",
     "images/7E335538-2F86-424E-A0AB-6397783A38D0.jpeg",

@@ -17,16 +17,10 @@ SLOW = (
     "(WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 3000000000) "
     "SELECT count(*) FROM c) > 1"
 )
-ASKING = {
-    "images": ["images", "--where", SLOW],
-    "images, one of a patient": ["images", "--one-per", "patient", "--where", SLOW],
-    "images, to a file": ["images", "-o", "out.csv", "--where", SLOW],
-    "images, to a database": ["images", "-o", "out.sqlite", "--where", SLOW],
-    "select": ["select", "--where", SLOW],
-    "select, to a folder": ["select", "-o", "cohort", "--where", SLOW],
-    "counts": ["counts", "--by", "view", "--where", SLOW],
-    "counts, as one document": ["counts", "--json", "--where", SLOW],
-}
+ASKING = (
+    *("images", "images --one-per patient", "images -o out.csv", "images -o out.sqlite"),
+    *("select", "select -o cohort", "counts", "counts --by view", "counts --json"),
+)
 
 
 def started(*command: str, **kwargs: object) -> subprocess.Popen[bytes]:
@@ -39,12 +33,8 @@ def stopped(run: subprocess.Popen[bytes], number: int) -> tuple[int, bytes, byte
     return run.returncode, out, err
 
 
-EACH = [(how, signal.SIGINT) for how in ASKING] + [
-    ("images", signal.SIGTERM),
-    ("select", signal.SIGTERM),
-    ("counts", signal.SIGTERM),
-    ("images", signal.SIGHUP),
-]
+EACH = [(how, signal.SIGINT) for how in ASKING] + [("images", signal.SIGHUP)]
+EACH += [(how, signal.SIGTERM) for how in ("images", "select", "counts")]
 
 
 @pytest.mark.parametrize(("how", "number"), EACH, ids=[f"{a}-{b.name}" for a, b in EACH])
@@ -54,7 +44,7 @@ def test_a_signal_during_a_long_condition_is_no_error_of_usage(
     covcat("fetch", "sample", "-q")
     covcat("images", "-q")
     before = sorted(tmp_path.iterdir())
-    run = started(sys.executable, "-m", "covcat", *ASKING[how])
+    run = started(sys.executable, "-m", "covcat", *how.split(), "--where", SLOW)
     assert run.stderr is not None
     assert run.stderr.readline().startswith(b"sample@1: 12 images")  # then it asks
     time.sleep(1)
@@ -104,23 +94,18 @@ def test_a_signal_that_python_drops_comes_again(
     number: signal.Signals, said: str, place: str
 ) -> None:
     act = f"os.kill(os.getpid(), {number}); time.sleep(0.1)"
-    script = "\n".join(
-        line.replace("DO", act if place in line else "pass") for line in DROPPED.splitlines()
-    )
+    lines = [one.replace("DO", act if place in one else "pass") for one in DROPPED.splitlines()]
+    script = "\n".join(lines)
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=30)
     assert (ran.stdout.decode().strip(), ran.stderr) == (said, b"")
 
 
 def test_what_python_drops_of_anything_else_is_still_told() -> None:
-    script = DROPPED.replace("def __del__(self): DO", "def __del__(self): 1 / 0").replace(
-        "DO", "pass"
-    )
-    script = script.replace("time.sleep(20)", "pass")
+    script = DROPPED.replace("def __del__(self): DO", "def __del__(self): 1 / 0")
+    script = script.replace("DO", "pass").replace("time.sleep(20)", "pass")
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=30)
     assert b"ZeroDivisionError" in ran.stderr
 
-
-# ---- before and after the work -----------------------------------------------------------------
 
 SLOWLY = "import sys, time; print('now', flush=True); time.sleep(30)\n"
 

@@ -7,30 +7,10 @@ from pathlib import Path
 import pytest
 from torture import dcases
 
-SHARE = [
-    "D01",  # resets
-    "D05",
-    "D10",
-    "D11",
-    "D13",
-    "D15",
-    "D16",
-    "D18",
-    "D21",
-    "D24",
-    "D31",
-    "D33",
-    "D36",
-    "D37",
-    "D41",
-    "D47",
-    "D50",
-    "D56",
-    "D60",
-]
+SHARE = "D01 D05 D10 D11 D13 D15 D16 D18 D21 D24 D31 D33 D36 D37 D41 D47 D50 D56 D60"
 
 
-@pytest.mark.parametrize("first", SHARE)
+@pytest.mark.parametrize("first", SHARE.split())
 def test_a_bad_server_cannot_make_a_wrong_file(first: str) -> None:
     case = next(one for one in dcases.CASES if one.id.startswith(first) and not one.is_big)
     row = dcases.run(case)
@@ -39,17 +19,13 @@ def test_a_bad_server_cannot_make_a_wrong_file(first: str) -> None:
     assert row.ok, f"{row.case}: expected {row.expected}; seen {row.seen}"
 
 
-@pytest.mark.parametrize("harness", ["kills", "crashes", "disks", "power", "races"])
-def test_whatever_stops_a_run_the_next_one_is_right(harness: str) -> None:
+HARNESSES = {**dict.fromkeys(("kills", "crashes", "disks", "power", "races"), 4), "edits": 26}
+
+
+@pytest.mark.parametrize(("harness", "count"), HARNESSES.items(), ids=HARNESSES)
+def test_whatever_stops_a_run_or_is_edited_the_next_one_is_right(harness: str, count: int) -> None:
     """In a process of its own: what a large one starts seems to take as much memory as it."""
-    command = [sys.executable, "-m", "torture", harness, "--count", "4"]
-    here = Path(__file__).parent
-    ran = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-
-
-def test_no_edit_of_what_covcat_reads_again_makes_a_wrong_row() -> None:
-    command = [sys.executable, "-m", "torture", "edits", "--count", "26"]
+    command = [sys.executable, "-m", "torture", harness, "--count", str(count)]
     here = Path(__file__).parent
     ran = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr

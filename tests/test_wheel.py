@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from makers.runs import tree_on_disk
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -33,26 +34,14 @@ def test_the_wheel_carries_the_whole_catalog(wheel: Path) -> None:
             for name in archive.namelist()
             if name.startswith("covcat/data/")
         }
-    catalog = ROOT / "catalog"
-    here = {
-        path.relative_to(catalog).as_posix(): path.read_bytes()
-        for path in catalog.rglob("*")
-        if path.is_file()
-    }
-    assert inside == here
+    assert inside == tree_on_disk(ROOT / "catalog")
 
 
 def test_the_wheel_runs_where_nothing_else_is_installed(wheel: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "venv")
     bin = tmp_path / "venv" / "bin"
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "--python",
-        str(bin / "python"),
-    ]
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    pip += ["--python", str(bin / "python")]
     # What is not compiled in advance is compiled when it is imported: most of it never is.
     subprocess.run([*pip, "install", "--quiet", "--no-compile", str(wheel)], check=True)
 

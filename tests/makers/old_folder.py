@@ -84,5 +84,4 @@ def _put(path: Path, content: bytes) -> None:
 
 
 def _add(shelf: Shelf, id: str, *names: str) -> None:
-    """Write the entry of a release of pinned https files."""
     shelf.add_pinned(id, {name: SERVED[name] for name in names})

@@ -36,7 +36,10 @@ class Entry:
         return self.name if isinstance(self.name, bytes) else self.name.encode()
 
 
-def entries(members: Mapping[str, bytes] | Iterable[Entry], **same: Any) -> Iterable[Entry]:
+Members = Mapping[str, bytes] | Iterable[Entry]
+
+
+def entries(members: Members, **same: Any) -> Iterable[Entry]:
     """Return entries; `same` holds for all of them."""
     if isinstance(members, Mapping):
         return [Entry(name, data, **same) for name, data in members.items()]
@@ -46,13 +49,12 @@ def entries(members: Mapping[str, bytes] | Iterable[Entry], **same: Any) -> Iter
 # ---- RAR 5 --------------------------------------------------------------------------------------
 
 
-def rar5_of(members: Mapping[str, bytes] | Iterable[Entry], **same: Any) -> bytes:
-    """Return a whole RAR 5 archive."""
+def rar5_of(members: Members, **same: Any) -> bytes:
     return b"".join(rar5_pieces(members, **same))
 
 
 def rar5_pieces(
-    members: Mapping[str, bytes] | Iterable[Entry], *, main: int = 0, end: bool = True, **same: Any
+    members: Members, *, main: int = 0, end: bool = True, **same: Any
 ) -> Iterator[bytes]:
     """Yield the archive piece by piece: a large one need not fit in memory."""
     yield MAGIC5 + block5(1, vint(main))
@@ -93,17 +95,22 @@ def block5(
 def rar5_volumes(name: str, data: bytes, count: int = 2) -> list[bytes]:
     """Return the volumes of a set with one stored file that is cut into equal parts."""
     volumes = []
+    for number, entry in enumerate(_parts(name, data, count, 0x08, 0x10)):
+        main = vint(1 | 2) + vint(number) if number else vint(1)
+        end = block5(5, vint(0 if number == count - 1 else 1))
+        volumes.append(b"".join((MAGIC5, block5(1, main), *member5(entry), end)))
+    return volumes
+
+
+def _parts(name: str, data: bytes, count: int, before: int, after: int) -> Iterator[Entry]:
+    """Cut a file; `before` and `after` are the flags of what has other parts there."""
     step = -(-len(data) // count)
     for number in range(count):
         part = data[number * step : (number + 1) * step]
         is_last = number == count - 1
-        split = (0x08 if number else 0) | (0 if is_last else 0x10)
+        flags = (before if number else 0) | (0 if is_last else after)
         crc = crc32(data if is_last else part)  # the last part has that of the whole file
-        main = vint(1 | 2) + vint(number) if number else vint(1)
-        entry = Entry(name, part, crc=crc, size=len(data), flags=split)
-        end = block5(5, vint(0 if is_last else 1))
-        volumes.append(b"".join((MAGIC5, block5(1, main), *member5(entry), end)))
-    return volumes
+        yield Entry(name, part, crc=crc, size=len(data), flags=flags)
 
 
 def redirection5(kind: int, target: str) -> bytes:
@@ -112,7 +119,6 @@ def redirection5(kind: int, target: str) -> bytes:
 
 
 def record5(kind: int, body: bytes) -> bytes:
-    """Return an extra record: its size, its kind, its body."""
     record = vint(kind) + body
     return vint(len(record)) + record
 
@@ -139,15 +145,13 @@ def pack5(data: bytes) -> bytes:
 # ---- RAR 4 --------------------------------------------------------------------------------------
 
 
-def rar4_of(members: Mapping[str, bytes] | Iterable[Entry], **same: Any) -> bytes:
-    """Return a whole RAR 4 archive."""
+def rar4_of(members: Members, **same: Any) -> bytes:
     return b"".join(rar4_pieces(members, **same))
 
 
 def rar4_pieces(
-    members: Mapping[str, bytes] | Iterable[Entry], *, main: int = 0, end: bool = True, **same: Any
+    members: Members, *, main: int = 0, end: bool = True, **same: Any
 ) -> Iterator[bytes]:
-    """Yield the archive piece by piece."""
     yield MAGIC4 + block4(0x73, main, bytes(6))
     for entry in entries(members, **same):
         yield from member4(entry)
@@ -162,18 +166,8 @@ def member4(entry: Entry, block_type: int = 0x74) -> Iterator[bytes]:
     method = 0x30 + _or(entry.method, int(entry.packed))
     name = entry.raw_name
     size = _or(entry.size, len(entry.data))
-    fields = struct.pack(
-        "<IIBIIBBHI",
-        len(data),
-        size,
-        3,
-        crc,
-        0x21 << 16,
-        entry.version or 29,
-        method,
-        len(name),
-        entry.mode,
-    )
+    how = (0x21 << 16, entry.version or 29, method, len(name), entry.mode)
+    fields = struct.pack("<IIBIIBBHI", len(data), size, 3, crc, *how)
     flags = entry.flags | 0x8000 | (0xE0 if entry.folder else 0)
     yield block4(block_type, flags, fields + name + entry.extra)
     yield data
@@ -182,14 +176,9 @@ def member4(entry: Entry, block_type: int = 0x74) -> Iterator[bytes]:
 def rar4_volumes(name: str, data: bytes, count: int = 2) -> list[bytes]:
     """Return the volumes of a set with one stored file, named as `.partN.rar`."""
     volumes = []
-    step = -(-len(data) // count)
-    for number in range(count):
-        part = data[number * step : (number + 1) * step]
-        is_last = number == count - 1
-        split = (0x01 if number else 0) | (0 if is_last else 0x02)
-        entry = Entry(name, part, crc=crc32(data if is_last else part), size=len(data), flags=split)
+    for number, entry in enumerate(_parts(name, data, count, 0x01, 0x02)):
         main = block4(0x73, 0x01 | 0x10 | (0 if number else 0x100), bytes(6))
-        end = block4(0x7B, 0x4000 | (0 if is_last else 1), b"")
+        end = block4(0x7B, 0x4000 | (0 if number == count - 1 else 1), b"")
         volumes.append(b"".join((MAGIC4, main, *member4(entry), end)))
     return volumes
 

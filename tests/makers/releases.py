@@ -12,7 +12,6 @@ from makers.archives import COMMIT, REPOSITORY
 
 
 def git_rows(files: Mapping[str, bytes]) -> list[listing.ListedFile]:
-    """The listing rows of a repository."""
     rows = []
     for path, data in files.items():
         blob = blob_hasher(len(data))
@@ -43,8 +42,6 @@ citation:
 
 @dataclass
 class Shelf:
-    """A catalog folder of the user's own."""
-
     folder: Path
 
     def add(self, id: str, more: str, title: str = "A made-up set") -> None:
@@ -109,16 +106,11 @@ releases:
         self, id: str, files: Mapping[str, bytes], at: str = "https://data.example.org"
     ) -> None:
         """Write an entry of https files, pinned by size and sha256; zips are unpacked."""
-        rows = [
-            {
-                "url": f"{at}/{name}",
-                "name": name,
-                "bytes": len(data),
-                "sha256": hashlib.sha256(data).hexdigest(),
-                "unpack": "zip" if name.endswith(".zip") else "none",
-            }
-            for name, data in files.items()
-        ]
+        rows = []
+        for name, data in files.items():
+            pins = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            unpack = "zip" if name.endswith(".zip") else "none"
+            rows.append({"url": f"{at}/{name}", "name": name, "unpack": unpack, **pins})
         self.add_files(id, *rows)
 
 

@@ -9,8 +9,6 @@ from pathlib import Path
 
 @dataclass
 class Ran:
-    """One run of covcat."""
-
     code: int
     out: str
     err: str

@@ -109,7 +109,6 @@ def with_parts(book: bytes, parts: Mapping[str, bytes]) -> bytes:
 
 
 def sheet_xml(body: str, before: str = "") -> bytes:
-    """The XML of a worksheet."""
     space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     return f'{before}<worksheet xmlns="{space}"><sheetData>{body}</sheetData></worksheet>'.encode()
 
@@ -144,24 +143,17 @@ def darwin(tags: Sequence[str], lungs: int = 0, more: Sequence[Any] = (), **imag
 
 
 def png(width: int, height: int, bits: int = 8) -> bytes:
-    """A grey PNG, whole."""
 
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">L", len(data)) + name + data + struct.pack(">L", zlib.crc32(name + data))
-        )
-
-    line = b"\0" * (1 + (width * bits + 7) // 8)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">LLBBBBB", width, height, bits, 0, 0, 0, 0))
-        + chunk(b"IDAT", zlib.compress(line * height))
-        + chunk(b"IEND", b"")
+    header = struct.pack(">LLBBBBB", width, height, bits, 0, 0, 0, 0)
+    lines = (b"\0" * (1 + (width * bits + 7) // 8)) * height
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">L", len(data)) + name + data + struct.pack(">L", zlib.crc32(name + data))
+        for name, data in chunks
     )
 
 
 def segment(mark: int, data: bytes) -> bytes:
-    """A marker of a JPEG with its data."""
     return struct.pack(">BBH", 0xFF, mark, len(data) + 2) + data
 
 
@@ -250,7 +242,6 @@ def mp4(width: int, height: int, brand: bytes = b"isom", version: int = 0) -> by
 
 
 def avi(width: int, height: int, frames: int = 30) -> bytes:
-    """The start of an AVI."""
     header = struct.pack("<4L", 40000, 0, 0, 16) + struct.pack(
         "<6L", frames, 0, 1, 0, width, height
     )
@@ -259,7 +250,6 @@ def avi(width: int, height: int, frames: int = 30) -> bytes:
 
 
 def mpeg(width: int, height: int) -> bytes:
-    """The start of an MPEG program stream."""
     pack = b"\0\0\1\xba\x21\0\1\0\1\x80\0\1" + b"\0\0\1\xbb\0\0" + bytes(3000)
     return pack + b"\0\0\1\xb3" + (width << 12 | height).to_bytes(3, "big") + b"\x13\xff\xff"
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import quote, unquote
@@ -11,7 +11,6 @@ from urllib.parse import quote, unquote
 Framing = Literal["length", "chunked", "close"]
 Headers = list[tuple[str, str]]
 LAST_MODIFIED = "Tue, 05 Jan 2021 10:00:00 GMT"
-NOTHING: frozenset[str] = frozenset()  # what storage hosts accept
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
@@ -56,7 +55,6 @@ class Reply:
     body: bytes = b""
     framing: Framing = "length"
     cut: int | None = None  # the connection ends after so many bytes of the body
-    stall: int | None = None  # nothing more comes after so many bytes, for a long time
     piece: int | None = None  # bytes written at once, with a pause after each
     pause: float = 0.0
     after_piece: Callable[[int, bool], None] | None = None  # gets what was sent, true if all
@@ -64,10 +62,8 @@ class Reply:
 
     def header(self, name: str) -> str | None:
         """Return the first header of that name."""
-        for known, value in self.headers:
-            if known.lower() == name.lower():
-                return value
-        return None
+        found = (value for known, value in self.headers if known.lower() == name.lower())
+        return next(found, None)
 
     def having(self, headers: Mapping[str, str]) -> "Reply":
         """Return the reply with some headers replaced or added."""
@@ -76,39 +72,49 @@ class Reply:
         return replace(self, headers=[*kept, *headers.items()])
 
 
-# ---- replies -----------------------------------------------------------------------------------
+class Site:
+    """One imitated host, or several that belong together."""
+
+    hosts: Collection[str] = ()
+    credentials: Collection[str] = ("authorization", "cookie")  # headers that are its business
+
+    def has(self, host: str) -> bool:
+        return host in self.hosts
+
+    def accepts(self, host: str) -> Collection[str]:
+        return self.credentials
+
+
+def version_of(versions: Iterable[Any], number: str | None) -> Any | None:
+    """Find the version of that number; without one, the highest."""
+    if number is None:
+        return max(versions, key=lambda one: int(one.number), default=None)
+    return next((one for one in versions if one.number == number), None)
 
 
 def as_json(
     value: object, status: int = 200, headers: Iterable[tuple[str, str]] = (), kind: str = ""
 ) -> Reply:
-    """Return a JSON document."""
     content_type = ("Content-Type", kind or "application/json")
     return Reply(status, [content_type, *headers], json.dumps(value).encode())
 
 
 def as_html(title: str, text: str = "", status: int = 200, *headers: tuple[str, str]) -> Reply:
-    """Return a page."""
     page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>{text}</body></html>"
     return Reply(status, [("Content-Type", "text/html; charset=utf-8"), *headers], page.encode())
 
 
 def as_text(text: str, status: int = 200) -> Reply:
-    """Return plain text."""
     return Reply(status, [("Content-Type", "text/plain; charset=utf-8")], text.encode())
 
 
 def redirect(location: str, status: int = 302, *headers: tuple[str, str]) -> Reply:
-    """Send the client elsewhere; `location` is the real address of the host."""
     return Reply(status, [("Location", location), *headers])
 
 
 def disposition(name: str) -> str:
-    """Return the Content-Disposition of a download."""
-    plain = re.fullmatch(r"[\w.+-]+", name, re.ASCII)
-    return (
-        f"attachment; filename={name}" if plain else f"attachment; filename*=UTF-8''{quote(name)}"
-    )
+    is_plain = re.fullmatch(r"[\w.+-]+", name, re.ASCII)
+    return "attachment; filename" + (f"={name}" if is_plain else f"*=UTF-8''{quote(name)}")
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,10 @@ def serve(request: Request, content: Content) -> Reply:
     if asked is None or asked[0] == "bytes=-" or not _may_continue(request, content):
         return Reply(200, headers, content.data)
     size = len(content.data)
-    start, stop = _bounds(asked[1], asked[2], size)
+    if asked[1]:
+        start, stop = int(asked[1]), min(int(asked[2]) + 1, size) if asked[2] else size
+    else:  # the last so many bytes
+        start, stop = max(0, size - int(asked[2])), size
     if start >= stop:
         return Reply(416, [*headers, ("Content-Range", f"bytes */{size}")])
     part = ("Content-Range", f"bytes {start}-{stop - 1}/{size}")
@@ -140,14 +149,10 @@ def serve(request: Request, content: Content) -> Reply:
 
 
 def _common(content: Content) -> Headers:
-    headers = [("Content-Type", content.type), *content.headers]
-    if content.etag:
-        headers.append(("ETag", content.etag))
-    if content.modified:
-        headers.append(("Last-Modified", content.modified))
-    if content.has_ranges and content.says_ranges:
-        headers.append(("Accept-Ranges", "bytes"))
-    return headers
+    ranges = "bytes" if content.has_ranges and content.says_ranges else None
+    more = {"ETag": content.etag, "Last-Modified": content.modified, "Accept-Ranges": ranges}
+    said = [(name, value) for name, value in more.items() if value]
+    return [("Content-Type", content.type), *content.headers, *said]
 
 
 def _may_continue(request: Request, content: Content) -> bool:
@@ -157,15 +162,6 @@ def _may_continue(request: Request, content: Content) -> bool:
         return True
     is_strong = condition == content.etag and not condition.startswith("W/")
     return is_strong or (content.modified is not None and condition == content.modified)
-
-
-def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
-    if not first:  # the last so many bytes
-        return max(0, size - int(last)), size
-    return int(first), min(int(last) + 1, size) if last else size
-
-
-# ---- digests -----------------------------------------------------------------------------------
 
 
 def md5(data: bytes) -> str:

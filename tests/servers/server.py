@@ -1,7 +1,8 @@
 """The loopback server: HTTP/1.1 on a port of the kernel's choice.
 
-What it answers is asked of an `Answering`: `servers.hosts.World` for all hosts at once, `Server`
-for what a test put at a path, `torture.origin.Origin` for files that must come slowly.
+What it answers is asked of a world, which has `reply(request)` and says the time by `now()`:
+`servers.hosts.World` for all hosts at once, `Server` for what a test put at a path,
+`torture.origin.Origin` for files that must come slowly.
 """
 
 import socket
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Protocol, Self
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -22,21 +23,9 @@ from makers.archives import COMMIT
 
 from servers.message import Framing, Reply, Request
 
-STALL_LIMIT = 60.0  # seconds after which a stall ends, so that nothing hangs for ever
+PATIENCE = 60.0  # seconds
 _PIECE = 1 << 16
 _LOOPBACK = {"127.0.0.1", "localhost", "::1", ""}
-
-
-class Answering(Protocol):
-    """What the server asks."""
-
-    def reply(self, request: Request) -> Reply:
-        """Answer a request, and write it down."""
-        ...
-
-    def now(self) -> float:
-        """Say what time it is there."""
-        ...
 
 
 def addressed(target: str, headers: Mapping[str, str]) -> tuple[str, str, str, bool]:
@@ -87,9 +76,8 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(headers.get("content-length") or 0))
         host, path, query, is_mirrored = addressed(self.path, headers)
         values = dict(parse_qsl(query, keep_blank_values=True))
-        return Request(
-            host, self.command, path, values, headers, body, is_mirrored, query, self.path
-        )
+        asked = (host, self.command, path, values, headers, body, is_mirrored, query, self.path)
+        return Request(*asked)
 
     def _head(self, reply: Reply) -> None:
         with suppress(ValueError):
@@ -97,50 +85,34 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Date", formatdate(self.owner.world.now(), usegmt=True))
         for name, value in reply.headers:
             self.send_header(name, value)
-        if reply.framing == "length":
-            if reply.status not in (204, 304) and reply.header("Content-Length") is None:
-                self.send_header("Content-Length", str(len(reply.body)))
+        has_length = reply.status in (204, 304) or reply.header("Content-Length") is not None
+        if reply.framing == "length" and not has_length:
+            self.send_header("Content-Length", str(len(reply.body)))
         elif reply.framing == "chunked" and self.command != "HEAD":
             self.send_header("Transfer-Encoding", "chunked")
-        if reply.framing == "close" or reply.cut is not None:
-            self.close_connection = True
-        if reply.framing == "close":
+        elif reply.framing == "close":
             self.send_header("Connection", "close")
+        self.close_connection |= reply.framing == "close" or reply.cut is not None
         self.end_headers()
 
     def _body(self, reply: Reply) -> None:
-        body = (
-            memoryview(reply.body) if type(reply.body) is bytes else reply.body
-        )  # made as it goes
+        # some are made as it goes
+        body = memoryview(reply.body) if type(reply.body) is bytes else reply.body
         end = len(body) if reply.cut is None else min(reply.cut, len(body))
-        stall = end + 1 if reply.stall is None else reply.stall
-        place, step = 0, reply.piece or _PIECE
-        while place < end:
-            if place >= stall:
-                break
-            piece = body[place : min(place + step, end, stall)]
-            self._write(piece, reply)
-            place += len(piece)
+        is_chunked, step = reply.framing == "chunked", reply.piece or _PIECE
+        for place in range(0, end, step):
+            piece = body[place : min(place + step, end)]
+            self.wfile.write(b"%x\r\n" % len(piece) if is_chunked else b"")
+            self.wfile.write(piece)
+            self.wfile.write(b"\r\n" if is_chunked else b"")
             if reply.after_piece:
                 self.wfile.flush()
-                reply.after_piece(place, place == end)
+                reply.after_piece(place + len(piece), place + len(piece) == end)
             if reply.pause:
                 self.wfile.flush()
                 self.owner.over.wait(reply.pause)
-        if place < end or stall <= end:
-            self.wfile.flush()
-            self.owner.over.wait(STALL_LIMIT)
-            self.close_connection = True
-        elif reply.framing == "chunked" and reply.cut is None:
+        if is_chunked and reply.cut is None:
             self.wfile.write(b"0\r\n\r\n")
-
-    def _write(self, piece: bytes | memoryview, reply: Reply) -> None:
-        if reply.framing == "chunked":
-            self.wfile.write(b"%x\r\n" % len(piece))
-            self.wfile.write(piece)
-            self.wfile.write(b"\r\n")
-        else:
-            self.wfile.write(piece)
 
     def log_message(self, *args: object) -> None:
         pass
@@ -163,7 +135,7 @@ class Prompt(ThreadingHTTPServer):
     def stop(self) -> None:
         """Wake the thread that serves, and let it end."""
         self.is_over = True
-        socket.create_connection(self.server_address[:2], timeout=STALL_LIMIT).close()
+        socket.create_connection(self.server_address[:2], timeout=PATIENCE).close()
 
 
 class _Http(Prompt):
@@ -189,18 +161,15 @@ class _Http(Prompt):
 class Loopback:
     """Starts and ends; `broken` holds the traces of replies that could not be made."""
 
-    def __init__(self, world: Answering, port: int = 0) -> None:
+    def __init__(self, world: Any, port: int = 0) -> None:
         self.world = world
         self.over = threading.Event()
         self.broken: list[str] = []
         handler = type("OwnHandler", (Handler,), {"owner": self})
         self._http = _Http(("127.0.0.1", port), handler)
         self.port = self._http.server_port
+        self.url = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._http.serve, daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -74,8 +74,6 @@ class Disk:
             for path, node in self.nodes.items()
         }
 
-    # ---- names
-
     def _openat(self, call: Call) -> bool:
         path, flags = call.path(1), call.arguments[2]
         node = self.nodes.get(path)
@@ -90,48 +88,39 @@ class Disk:
         self._places[str(call.result), node] = len(node.data) if "O_APPEND" in flags else 0
         return is_new or is_cut
 
-    def _mkdir(self, call: Call, number: int = 0) -> None:
-        self.nodes[call.path(number)] = Node(is_folder=True)
+    def _mkdir(self, call: Call) -> None:
+        self.nodes[call.path(1 if call.name.endswith("at") else 0)] = Node(is_folder=True)
 
-    def _mkdirat(self, call: Call) -> None:
-        self._mkdir(call, 1)
+    _mkdirat = _mkdir
 
-    def _move(self, old: str, new: str, *, is_exchange: bool = False) -> None:
-        """Rename a name and all names below it."""
+    def _rename(self, call: Call) -> None:
+        old, new = self._two(call)
         moved = self._take(old)
         other = self._take(new)  # what was there is replaced, if it does not change places
         self.nodes.update({new + rest: node for rest, node in moved.items()})
-        if is_exchange:
+        if call.name == "renameat2" and "EXCHANGE" in call.arguments[4]:
             self.nodes.update({old + rest: node for rest, node in other.items()})
+
+    _renameat = _renameat2 = _rename
+
+    def _two(self, call: Call) -> tuple[str, str]:
+        """Return both paths; those of an `at` call have a folder before each."""
+        return (call.path(1), call.path(3)) if "at" in call.name else (call.path(0), call.path(1))
 
     def _take(self, name: str) -> dict[str, Node]:
         names = [one for one in self.nodes if PurePosixPath(one).is_relative_to(name)]
         return {one.removeprefix(name): self.nodes.pop(one) for one in names}
 
-    def _rename(self, call: Call) -> None:
-        self._move(call.path(0), call.path(1))
-
-    def _renameat(self, call: Call) -> None:
-        self._move(call.path(1), call.path(3))
-
-    def _renameat2(self, call: Call) -> None:
-        self._move(call.path(1), call.path(3), is_exchange="EXCHANGE" in call.arguments[4])
-
     def _link(self, call: Call) -> None:
-        self.nodes[call.path(1)] = self.nodes[call.path(0)]
+        old, new = self._two(call)
+        self.nodes[new] = self.nodes[old]
 
-    def _linkat(self, call: Call) -> None:
-        self.nodes[call.path(3)] = self.nodes[call.path(1)]
+    _linkat = _link
 
     def _unlink(self, call: Call) -> None:
-        self.nodes.pop(call.path(0), None)
+        self.nodes.pop(call.path(1 if call.name.endswith("at") else 0), None)
 
-    _rmdir = _unlink
-
-    def _unlinkat(self, call: Call) -> None:
-        self.nodes.pop(call.path(1), None)
-
-    # ---- bytes
+    _rmdir = _unlinkat = _unlink
 
     def _file(self, call: Call, number: int = 0) -> Node | None:
         path = call.file(number)
@@ -149,7 +138,6 @@ class Disk:
         node.data[at : at + len(data)] = data
 
     def _append(self, call: Call, node: Node, data: bytes) -> None:
-        """Write where the open file is."""
         key = self._handle(call, node)
         at = self._places.get(key, len(node.data))
         self._put(node, at, data)
@@ -196,13 +184,9 @@ class Disk:
         return True
 
     def _copy_file_range(self, call: Call) -> bool:
-        return self._copied(call, source=0, target=2, has_place=True)
-
-    def _sendfile(self, call: Call) -> bool:
-        return self._copied(call, source=1, target=0, has_place=False)
-
-    def _copied(self, call: Call, source: int, target: int, *, has_place: bool) -> bool:
         """Copy inside the kernel; without a stated place each file goes on where it is."""
+        has_place = call.name == "copy_file_range"
+        source, target = (0, 2) if has_place else (1, 0)
         one, other = self._file(call, source), self._file(call, target)
         if one is None or other is None or not call.result:
             return False
@@ -218,16 +202,15 @@ class Disk:
         self._places[key] = to + len(data)
         return True
 
+    _sendfile = _copy_file_range
+
     def _ioctl(self, call: Call) -> bool:
         if "CLONE" in call.arguments[1]:
             self.unknown.append("a reflink, which the model does not know")
         return False
 
-    # ---- what makes it certain
-
     def _fsync(self, call: Call) -> bool:
-        node = self._file(call)
-        if node is not None:
+        if node := self._file(call):
             node.certain = bytes(node.data)
         return node is not None
 
@@ -251,11 +234,12 @@ class State:
 
     @property
     def label(self) -> str:
-        """Name the last call."""
         if not self.count:
             return f"at the beginning, the rest {self.fate}"
-        last = self.recording.calls[self.count - 1]
-        return f"after {_said(last, self.recording.data)}, the rest {self.fate}"
+        last, data = self.recording.calls[self.count - 1], self.recording.data
+        inside = [path for path in last.mentioned() if Path(path).is_relative_to(data)]
+        where = Path(inside[0]).relative_to(data) if inside else ""
+        return f"after {last.name} {where}, the rest {self.fate}"
 
     @property
     def tree(self) -> Tree:
@@ -266,13 +250,11 @@ class State:
         return disk.tree(self.fate)
 
     def build(self, root: Path) -> None:
-        """Make it on a real disk."""
         for name, data in sorted(self.tree.items()):
             path = root / name
-            if data is None:
-                path.mkdir(parents=True, exist_ok=True)
-            else:
-                path.parent.mkdir(parents=True, exist_ok=True)
+            folder = path if data is None else path.parent
+            folder.mkdir(parents=True, exist_ok=True)
+            if data is not None:
                 path.write_bytes(data)
 
 
@@ -285,7 +267,6 @@ class Recording:
     calls: list[Call]
 
     def disk(self) -> Disk:
-        """Return the disk before the first call."""
         return Disk(self.data, self.template)
 
     def states(self, step: int = 1) -> Iterator[State]:
@@ -311,13 +292,6 @@ def _digest(tree: Tree) -> bytes:
         made.update(f"{name}\0{-1 if data is None else len(data)}\0".encode())
         made.update(data or b"")
     return made.digest()
-
-
-def _said(call: Call, data: Path) -> str:
-    """Name a call for a label."""
-    inside = [path for path in call.mentioned() if Path(path).is_relative_to(data)]
-    where = Path(inside[0]).relative_to(data) if inside else ""
-    return f"{call.name} {where}"
 
 
 def is_durable(calls: list[Call], final: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import signal
 from collections import Counter
+from functools import partial
 
 from torture.fixture import (
     Case,
@@ -22,15 +23,12 @@ SIZE = 36 << 10  # of each file: some pieces, some checkpoints
 
 
 def run(wish: Wish) -> list[Tally]:
-    """Kill at every point, or at as many as wished."""
     if STRACE is None:
         return [left_out("crashes", MISSING)]
     missed: Counter[str] = Counter()
     with world(one_file(2 * SIZE), zip_and_two(SIZE)) as made:
         cases = [
-            Case(
-                f"{plan.label}: {point}", lambda plan=plan, point=point: _kill(plan, point, missed)
-            )
+            Case(f"{plan.label}: {point}", partial(_kill, plan, point, missed))
             for plan in plans(made)
             for point in plan.points()
         ]
@@ -40,7 +38,6 @@ def run(wish: Wish) -> list[Tally]:
 
 
 def _kill(plan: Plan, point: Point, missed: Counter[str]) -> Verdict:
-    """Kill there, look, run again."""
     place = plan.place()
     ended = place.fetch(point.prefix(place, "signal=SIGKILL:when={n}"), "names")
     faults = after_kill(place)
@@ -48,6 +45,6 @@ def _kill(plan: Plan, point: Point, missed: Counter[str]) -> Verdict:
         missed[str(point)] += 1
     elif ended.code != -signal.SIGKILL:
         faults.append(f"the run to be killed ended with {ended.code}: {ended.err[-200:]}")
-    last = after_success(place, place.fetch())
+    verdict = after_success(place, place.fetch(), faults)
     place.remove()
-    return Verdict(1, last.is_wrong, last.is_lost, faults + last.faults)
+    return verdict

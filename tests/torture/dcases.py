@@ -1,57 +1,33 @@
 """Run covcat's command line against the chaos server, case by case: section D of the plan.
 
-Usage (from tests/): python -m torture.dcases [--only TEXT …] [--big] [--wrong] [--jobs N]
-
-Each case has its own server, data folder, catalog and home. Ends with 1 if any row is wrong.
+Each case has its own server, data folder, catalog and home. Of the plan, D57-D59 and D61-D68 have
+harnesses of their own, and D69 has none: the catalog knows no checksum files.
 A silent wrong file is a run that ended with 0 and whose file is not what was served.
 """
 
-import argparse
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from servers.chaos import (
-    checks,
-    table_heads,
-    table_network,
-    table_parts,
-    table_redirect,
-    table_resume,
-    table_status,
-    table_system,
-    table_time,
-    table_transfer,
-)
+from servers.chaos import checks, tables_of_bytes, tables_of_heads, tables_of_systems
 from servers.chaos.case import Case, Seen
-from servers.chaos.sandbox import Ran, Sandbox
+from servers.chaos.sandbox import Sandbox
 from servers.chaos.worlds import WORLDS, World, needs_namespace
 
 TESTS = Path(__file__).resolve().parent.parent
 AT_ONCE = 8
 CASES: tuple[Case, ...] = (
-    *table_transfer.CASES,
-    *table_resume.CASES,
-    *table_parts.CASES,
-    *table_status.CASES,
-    *table_redirect.CASES,
-    *table_time.CASES,
-    *table_heads.CASES,
-    *table_network.CASES,
-    *table_system.CASES,
+    *tables_of_bytes.CASES,
+    *tables_of_heads.CASES,
+    *tables_of_systems.CASES,
 )
-LEFT_OUT = {
-    "D57-D59, D61-D68": "disk, kills, races and the clock have a harness of their own",
-    "D69": "the catalog knows no checksum files",
-    "D73": "5 GB: with --big only",
-}
 
 
 @dataclass(frozen=True)
@@ -65,8 +41,6 @@ class Row:
     ok: bool
     is_silent: bool = False  # it ended well, with a wrong file
     is_possible: bool = True
-    seconds: float = 0.0
-    err: str = ""  # standard error of the last run
 
 
 def run_all(cases: Iterable[Case], jobs: int = AT_ONCE) -> list[Row]:
@@ -96,60 +70,38 @@ def run(case: Case) -> Row:
 def _judged(case: Case, sandbox: Sandbox, world: World) -> Row:
     """Do the runs and check all that must hold after each, then the facts of the case."""
     faults: list[str] = []
-    seen = Seen(world, sandbox.data)
     expected = [case.first, case.exits] if case.first else [case.exits]
     is_silent = False
-    seconds = 0.0
-    for number, exits in enumerate(expected):
-        is_last = number == len(expected) - 1
+    for number, exits in enumerate(expected, 1):
+        is_last = number == len(expected)
         before = sandbox.outside_state()
-        ran = sandbox.run(world, is_first=number == 0, is_last=is_last)
-        faults += _labelled(number, expected, checks.after_run(case, ran, sandbox, exits))
+        ran = sandbox.run(world, is_first=number == 1, is_last=is_last)
+        label = f"run {number}: " if len(expected) > 1 else ""
+        faults += [label + fault for fault in checks.after_run(case, ran, sandbox, exits)]
         if sandbox.outside_state() != before:
             faults.append("CHANGED OUTSIDE of the data folder")
         is_silent |= ran.exit == 0 and checks.wrong_file(case, sandbox) != ""
-        seconds += ran.seconds
-        if not is_last:
-            seen.first_requests = len(seen.requests)
-            if ran.exit not in exits:
-                break
-            if case.edit:
-                case.edit(sandbox.data, sandbox.outside)
-    _remember(seen, ran)
+        if not is_last and ran.exit not in exits:
+            break
+        if not is_last and case.edit:
+            case.edit(sandbox.data, sandbox.outside)
+    seen = Seen(world, sandbox.data, ran)
     faults += checks.of_requests(world)
     faults += [f"not {fact.text}: {wrong}" for fact in case.facts if (wrong := fact.fault(seen))]
-    row = _row(case, faults, ran.exit, is_silent, seconds)
-    return replace(row, err=ran.err)
+    row = _row(case, faults, ran.exit)
+    return replace(row, is_silent=is_silent)
 
 
-def _labelled(number: int, runs: Sequence[object], faults: Iterable[str]) -> list[str]:
-    label = f"run {number + 1}: " if len(runs) > 1 else ""
-    return [label + fault for fault in faults]
-
-
-def _remember(seen: Seen, ran: Ran) -> None:
-    seen.exit, seen.out, seen.err = ran.exit, ran.out, ran.err
-    seen.seconds, seen.rss = ran.seconds, ran.rss
-
-
-def _row(
-    case: Case, faults: list[str], code: int, is_silent: bool = False, seconds: float = 0.0
-) -> Row:
+def _row(case: Case, faults: list[str], code: int) -> Row:
     seen = "; ".join(faults) or f"exit {code}"
-    return Row(case.id, case.what, _expected(case), seen, not faults, is_silent, True, seconds)
-
-
-def _expected(case: Case) -> str:
     codes = " or ".join(map(str, case.exits))
-    return ", ".join([f"exit {codes}", *(fact.text for fact in case.facts)])
+    expected = ", ".join([f"exit {codes}", *(fact.text for fact in case.facts)])
+    return Row(case.id, case.what, expected, seen, not faults)
 
 
 def _impossible(case: Case, why: str) -> Row:
-    seen = f"not possible here: {why}"
-    return Row(case.id, case.what, _expected(case), seen, ok=True, is_possible=False)
-
-
-# ---- a network of our own ----------------------------------------------------------------------
+    row = _row(case, [], 0)
+    return replace(row, seen=f"not possible here: {why}", is_possible=False)
 
 
 def _in_namespace(case: Case) -> Row:
@@ -159,7 +111,7 @@ def _in_namespace(case: Case) -> Row:
         return _impossible(case, "there is no `unshare` or no `ip`")
     if subprocess.run([tool, "-n", "-m", "true"], capture_output=True).returncode != 0:
         return _impossible(case, "`unshare -n -m` is not allowed")
-    command = [tool, "-n", "-m", sys.executable, "-m", "torture.dcases", "--inside", case.id]
+    command = [tool, "-n", "-m", sys.executable, "-m", "torture.dcases", case.id]
     env = {**os.environ, "COVCAT_NAMESPACE": "own"}
     try:
         ran = subprocess.run(
@@ -173,58 +125,6 @@ def _in_namespace(case: Case) -> Row:
         return _row(case, [f"HARNESS: {said}"], ran.returncode)
 
 
-# ---- the table ---------------------------------------------------------------------------------
-
-
-def table(rows: Sequence[Row], only_wrong: bool) -> str:
-    """Return the rows as text, then the counts."""
-    lines = []
-    for row in rows:
-        if only_wrong and row.ok:
-            continue
-        mark = "ok   " if row.ok and row.is_possible else "n/a  " if row.ok else "WRONG"
-        lines.append(f"{mark} {row.case:8} {row.seconds:5.1f} s  {row.what}")
-        if not row.ok or not row.is_possible:
-            lines.append(f"{'':16} expected {row.expected}\n{'':16} seen     {row.seen}")
-    wrong = [row.case for row in rows if not row.ok]
-    possible = sum(row.is_possible for row in rows)
-    run_ids = {row.case[:3] for row in rows}
-    lines += [f"left out: {ids}: {why}" for ids, why in LEFT_OUT.items() if ids not in run_ids]
-    lines.append(f"cases: {len(rows)}, run: {possible}, wrong: {len(wrong)} ({', '.join(wrong)})")
-    lines.append(f"hangs: {_count(rows, 'HANG')}, tracebacks: {_count(rows, 'TRACEBACK')}")
-    lines.append(f"silent wrong files: {sum(row.is_silent for row in rows)}")
-    return "\n".join(lines) + "\n"
-
-
-def _count(rows: Iterable[Row], word: str) -> int:
-    return sum(word in row.seen for row in rows)
-
-
-def main(args: Sequence[str] | None = None) -> int:
-    """Run the table, print it, and return the exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--only", nargs="*", default=[], help="cases whose id starts so")
-    parser.add_argument("--big", action="store_true", help="also the files of 5 GB")
-    parser.add_argument("--wrong", action="store_true", help="print wrong rows only")
-    parser.add_argument("--show", action="store_true", help="print standard error of each case")
-    parser.add_argument("--jobs", type=int, default=AT_ONCE)
-    parser.add_argument("--json", type=Path, help="write all rows to this file")
-    parser.add_argument("--inside", help=argparse.SUPPRESS)
-    chosen = parser.parse_args(args)
-    if chosen.inside:
-        (case,) = (case for case in CASES if case.id == chosen.inside)
-        sys.stdout.write(json.dumps(asdict(run(case))))
-        return 0
-    wanted = tuple(chosen.only) or ("",)
-    cases = [one for one in CASES if one.id.startswith(wanted) and (chosen.big or not one.is_big)]
-    rows = run_all(cases, chosen.jobs)
-    if chosen.json:
-        chosen.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
-    for row in rows if chosen.show else ():
-        sys.stdout.write(f"---- {row.case}\n{row.err}\n")
-    sys.stdout.write(table(rows, chosen.wrong))
-    return 0 if all(row.ok for row in rows) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+if __name__ == "__main__":  # in a network of its own
+    (asked,) = (case for case in CASES if case.id == sys.argv[1])
+    sys.stdout.write(json.dumps(asdict(run(asked))))

@@ -5,6 +5,8 @@ import errno
 import os
 import subprocess
 from collections.abc import Iterator
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 from torture.fixture import (
@@ -35,11 +37,7 @@ ERRORS = ("EIO", "ENOSPC", "EDQUOT", "EROFS", "EACCES")
 
 
 def run(wish: Wish) -> list[Tally]:
-    """Fill disks, then let single calls fail."""
     return [_full(wish), _refused(wish)]
-
-
-# ---- full --------------------------------------------------------------------------------------
 
 
 def _full(wish: Wish) -> Tally:
@@ -47,19 +45,12 @@ def _full(wish: Wish) -> Tally:
     if not _can_mount():
         return left_out("disk full", "tmpfs cannot be mounted here (it needs root)")
     with world(one_file(LARGE), zip_and_two(LARGE // 3)) as made:
+        kinds = (_fills_on_the_way, _full_at_start, _few_inodes)
         cases = [
-            Case(
-                f"{kind.__name__.strip('_')} {target} {number}", _bound(kind, made, target, number)
-            )
-            for kind in (_fills_on_the_way, _full_at_start, _few_inodes)
-            for target in ("big", "set")
-            for number in range(POSITIONS)
+            Case(f"{kind.__name__.strip('_')} {target} {at}", partial(kind, made, target, at))
+            for kind, target, at in product(kinds, ("big", "set"), range(POSITIONS))
         ]
         return conduct("disk full", wish.some(cases, 12), BUDGETS[0])
-
-
-def _bound(kind, made: World, target: str, number: int):
-    return lambda: kind(made, target, number)
 
 
 def _fills_on_the_way(made: World, target: str, number: int) -> Verdict:
@@ -84,13 +75,10 @@ def _full_at_start(made: World, target: str, number: int) -> Verdict:
 
 
 def _few_inodes(made: World, target: str, number: int) -> Verdict:
-    """There are so many inodes only."""
     place = made.place(target)
     with _tmpfs(place.data, f"size={ROOM},nr_inodes={number + 2}"):
         ended = place.fetch()
-        subprocess.run(
-            ["mount", "-o", "remount,nr_inodes=1000", str(place.data)], check=True, timeout=20
-        )
+        _mount("-o", "remount,nr_inodes=1000", str(place.data))
         return _refusal_and_recovery(place, ended, must_fail=number == 0)
 
 
@@ -98,8 +86,7 @@ def _refusal_and_recovery(place: Place, ended: Ended, *, must_fail: bool) -> Ver
     """A clear refusal with nothing under the final name; with room again, all is well."""
     faults = [*after_kill(place), *_of_refusal(place, ended, "No space left", must_fail)]
     (place.data / FILLER).unlink(missing_ok=True)
-    last = after_success(place, place.fetch())
-    return Verdict(1, last.is_wrong, last.is_lost, faults + last.faults)
+    return after_success(place, place.fetch(), faults)
 
 
 def _of_refusal(place: Place, ended: Ended, reason: str, must_fail: bool) -> list[str]:
@@ -107,13 +94,11 @@ def _of_refusal(place: Place, ended: Ended, reason: str, must_fail: bool) -> lis
     faults = of_output(ended)
     if ended.code == 0 and not must_fail:
         return faults
-    if ended.code != DISK_ERROR:
-        faults.append(f"expected exit {DISK_ERROR}, got {ended.code}: {last_line(ended.err)}")
-        return faults
     said = last_line(ended.err)
-    if not said.startswith("error: ") or not (
-        reason in ended.err or "free" in said or "space" in said
-    ):
+    names_it = reason in ended.err or "free" in said or "space" in said
+    if ended.code != DISK_ERROR:
+        faults.append(f"expected exit {DISK_ERROR}, got {ended.code}: {said}")
+    elif not said.startswith("error: ") or not names_it:
         faults.append(f"the message does not say the reason ({reason}): {said}")
     return faults
 
@@ -128,16 +113,15 @@ def _fill(folder: Path, leave: int) -> None:
 @contextlib.contextmanager
 def _tmpfs(folder: Path, options: str) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"mode=755,{options}", "torture", str(folder)],
-        check=True,
-        capture_output=True,
-        timeout=20,
-    )
+    _mount("-t", "tmpfs", "-o", f"mode=755,{options}", "torture", str(folder))
     try:
         yield
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=False, timeout=20)
+
+
+def _mount(*words: str) -> None:
+    subprocess.run(["mount", *words], check=True, capture_output=True, timeout=20)
 
 
 def _can_mount() -> bool:
@@ -148,9 +132,6 @@ def _can_mount() -> bool:
             return True
     except (OSError, subprocess.SubprocessError):
         return False
-
-
-# ---- refused -----------------------------------------------------------------------------------
 
 
 def _refused(wish: Wish) -> Tally:
@@ -167,7 +148,6 @@ def _refused(wish: Wish) -> Tally:
 
 
 def _refusing(plan: Plan, point: Point, name: str, for_ever: bool) -> Case:
-    """Make a case of one call and one error."""
 
     def attempt() -> Verdict:
         place = plan.place()
@@ -177,8 +157,8 @@ def _refusing(plan: Plan, point: Point, name: str, for_ever: bool) -> Case:
         reason = os.strerror(getattr(errno, name))
         faults += _of_refusal(place, ended, reason, must_fail=False)
         # Where only tidying up was refused, the run is right to say that all is well.
-        last = after_success(place, place.fetch(), may_litter=ended.code == 0)
+        verdict = after_success(place, place.fetch(), faults, may_litter=ended.code == 0)
         place.remove()
-        return Verdict(1, last.is_wrong, last.is_lost, faults + last.faults)
+        return verdict
 
     return Case(f"{plan.label}: {name}{' for ever' if for_ever else ''} at {point}", attempt)

@@ -24,7 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import typer.main
+from makers.laid import lay
 from makers.releases import Shelf
+from makers.runs import Ran, tree_on_disk
 from makers.tables import darwin, png, workbook
 
 from covcat.catalog import load
@@ -32,9 +34,6 @@ from covcat.catalog.files import WebFile
 from covcat.cli import main
 from covcat.download.parts import Parts, Record
 from covcat.download.remote import Download, RemoteFile
-from covcat.files import StoredFile
-from covcat.store import manifest
-from covcat.store.folder import Store
 from covcat.store.waiting import Waiting
 from torture.fixture import HANG, HOST, Case, Tally, Verdict, Wish, conduct, last_line
 
@@ -69,27 +68,11 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "counts": ("counts", "--by", "finding,view", "--format", "csv"),
     "select": ("select", "--as", "copies", "-o", "cohort", "--allow-unknown-license"),
 }
-OTHERS: Mapping[str, tuple[str, ...]] = {
-    "verify": ("verify",),
-    "status": ("status",),
-    "cite": ("cite", "csv"),
-    "cite --from": ("cite", "--from", "covcat.lock"),
-    "lock": ("lock", "-o", "new.lock"),
-    "lock --check": ("lock", "--check"),
-    "fetch --locked": ("fetch", "--locked", "--offline"),
-    "export": ("export", "csv", "--as", "croissant", "-o", "out.json"),
-    "remove": ("remove", "csv", "--dry-run"),
-    "license": ("license", "csv"),
-}
-
-
-@dataclass(frozen=True)
-class Ran:
-    """How a run ended; None is a hang."""
-
-    code: int | None
-    out: str
-    err: str
+OTHERS = (
+    *("verify", "status", "cite csv", "cite --from covcat.lock", "lock -o new.lock"),
+    *("lock --check", "fetch --locked --offline", "export csv --as croissant -o out.json"),
+    *("remove csv --dry-run", "license csv"),
+)
 
 
 @dataclass(frozen=True)
@@ -107,33 +90,25 @@ class Here:
 
 
 def run(wish: Wish) -> list[Tally]:
-    """Edit at random, as often as wished."""
     typer.main.get_command = functools.cache(typer.main.get_command)
     with tempfile.TemporaryDirectory(prefix="torture-") as folder:
         here = _made(Path(folder))
-        kinds = [*_files(here), "journal", "part"]
         number = wish.number(COUNT, QUICK)
         cases = [
-            Case(f"{kinds[seed % len(kinds)]} #{seed}", functools.partial(_case, here, seed, kinds))
+            Case(f"{KINDS[seed % len(KINDS)]} #{seed}", functools.partial(_case, here, seed))
             for seed in range(number)
         ]
         return [conduct("edits", [one for one in cases if wish.only in one.label], BUDGET)]
 
 
-def _files(here: Here) -> list[str]:
-    """Return what is edited, below a place."""
-    sealed = ("index.sqlite", "manifest.json")
-    return [
-        *(f"data/{id}/1/{name}" for name in sealed for id in ("csv", "xlsx", "json")),
-        "data/csv/1/SHA256SUMS",
-        "covcat.lock",
-        "data/csv/1/files/metadata.csv",
-        "data/xlsx/1/files/metadata.xlsx",
-        "data/json/1/files/1.json",
-    ]
-
-
 # ---- what is edited ----------------------------------------------------------------------------
+
+SEALED = ("index.sqlite", "manifest.json")
+KINDS = (
+    *(f"data/{id}/1/{name}" for name in SEALED for id in ("csv", "xlsx", "json")),
+    *("data/csv/1/SHA256SUMS", "covcat.lock", "data/csv/1/files/metadata.csv"),
+    *("data/xlsx/1/files/metadata.xlsx", "data/json/1/files/1.json", "journal", "part"),
+)
 
 
 def _made(root: Path) -> Here:
@@ -147,15 +122,17 @@ def _made(root: Path) -> Here:
         "xlsx": {"metadata.xlsx": workbook(lines)},
         "json": {f"{number}.json": note for number, note in enumerate(notes)},
     }
-    for id, reader in (("csv", "delimited"), ("xlsx", "sheet"), ("json", "darwin")):
-        path = "*.json" if id == "json" else f"metadata.{id}"
-        columns = "{finding: tags}" if id == "json" else COLUMNS
-        image = "{filename}" if id == "json" else "{name}"
-        match = "name" if id == "json" else "path"
-        shelf.add(
-            id, ENTRY.format(reader=reader, path=path, columns=columns, image=image, match=match)
-        )
-        _put(place / "data", shelf, id, {**films, **tables[id]})
+    by_rows = {"columns": COLUMNS, "image": "{name}", "match": "path"}
+    keys = {
+        "csv": {"reader": "delimited", "path": "metadata.csv", **by_rows},
+        "xlsx": {"reader": "sheet", "path": "metadata.xlsx", **by_rows},
+        "json": {"reader": "darwin", "path": "*.json", "columns": "{finding: tags}"}
+        | {"image": "{filename}", "match": "name"},
+    }
+    for id, table in tables.items():
+        shelf.add(id, ENTRY.format(**keys[id]))
+        found = load.load((shelf.folder,)).find(id)
+        lay(found, {**films, **table}, data=place / "data")
     here = Here(root, shelf.folder, {})
     right = {}
     for name, words in COMMANDS.items():
@@ -167,27 +144,9 @@ def _made(root: Path) -> Here:
     return replace(here, right=right)
 
 
-def _put(data: Path, shelf: Shelf, id: str, files: Mapping[str, bytes]) -> None:
-    """Write a release as `fetch` leaves it."""
-    resource, release = load.load((shelf.folder,)).find(id)
-    assert release is not None
-    folder = Store(data).release(resource.id, release.id)
-    stored = []
-    for path, body in files.items():
-        target = folder / "files" / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(body)
-        digest = hashlib.sha256(body).hexdigest()
-        stored.append(StoredFile(path=f"files/{path}", bytes=len(body), sha256=digest))
-    manifest.write(folder, manifest.made(resource, release, [], stored, [], "files"))
-
-
 def _cohort(place: Path) -> dict[str, bytes]:
     """Return the images of the cohort that was written, by path."""
-    images = place / "cohort/images"
-    return {
-        str(one.relative_to(images)): one.read_bytes() for one in images.rglob("*") if one.is_file()
-    }
+    return tree_on_disk(place / "cohort/images")
 
 
 def _forked(place: Path, words: list[str]) -> Ran:
@@ -216,8 +175,8 @@ def _forked(place: Path, words: list[str]) -> Ran:
     timer.cancel()
     code = None if time.monotonic() - began >= HANG else os.waitstatus_to_exitcode(status)
     texts = [one.read_bytes().decode("utf-8", "replace") for one in (out, err)]
-    for one in (out, err):
-        one.unlink()
+    out.unlink()
+    err.unlink()
     return Ran(code, *texts)
 
 
@@ -235,7 +194,6 @@ VALUES: tuple[Any, ...] = (
 
 
 def _edited(data: bytes, dice: random.Random) -> bytes:
-    """Return bytes that are not as they were."""
     at, size = dice.randrange(len(data) + 1), dice.choice((1, 1, 2, 7, 100, 4096))
     before, piece, after = data[:at], data[at : at + size], data[at + size :]
     changed = (
@@ -287,10 +245,9 @@ def _edited_rows(path: Path, dice: random.Random) -> None:
 
 def _edit(path: Path, dice: random.Random) -> None:
     data = path.read_bytes()
-    is_tree = path.suffix in (".json", ".lock")
     if path.suffix == ".sqlite" and dice.random() < 0.3:
         _edited_rows(path, dice)
-    elif is_tree and dice.random() < 0.5:
+    elif path.suffix in (".json", ".lock") and dice.random() < 0.5:
         with contextlib.suppress(ValueError):
             path.write_bytes(_edited_tree(data, dice))
     if path.read_bytes() == data:
@@ -300,8 +257,8 @@ def _edit(path: Path, dice: random.Random) -> None:
 # ---- what must hold ----------------------------------------------------------------------------
 
 
-def _case(here: Here, seed: int, kinds: list[str]) -> Verdict:
-    kind, dice = kinds[seed % len(kinds)], random.Random(seed)
+def _case(here: Here, seed: int) -> Verdict:
+    kind, dice = KINDS[seed % len(KINDS)], random.Random(seed)
     place = here.root / f"p{seed}"
     try:
         if kind == "journal":
@@ -319,7 +276,7 @@ def _asked(here: Here, place: Path, kind: str, dice: random.Random) -> Verdict:
     """Ask for everything, and look at what is said and written."""
     verdict = Verdict(0)
     before = _tree(place)
-    others = dict(dice.sample(sorted(OTHERS.items()), 3))
+    others = {words: tuple(words.split()) for words in dice.sample(OTHERS, 3)}
     for name, words in {**COMMANDS, **others}.items():
         verdict.tried += 1
         ran = here.run(place, words)
@@ -332,16 +289,13 @@ def _asked(here: Here, place: Path, kind: str, dice: random.Random) -> Verdict:
         for made in ("cohort", "new.lock", "out.json"):
             one = place / made
             shutil.rmtree(one) if one.is_dir() else one.unlink(missing_ok=True)
-    strange = _tree(place) ^ before
-    outside = {one for one in strange if not one[0].endswith("index.sqlite")}
-    if outside:
+    if outside := {one for one in _tree(place) ^ before if not one[0].endswith("index.sqlite")}:
         verdict.faults.append(f"{kind}: other files changed: {sorted(outside)[:3]}")
     return verdict
 
 
 def _is_right(here: Here, place: Path, name: str, ran: Ran) -> bool:
-    is_said = any(one in ran.err for one in SAID)
-    return is_said or (ran.out, _cohort(place)) == here.right[name]
+    return any(one in ran.err for one in SAID) or (ran.out, _cohort(place)) == here.right[name]
 
 
 def _tree(place: Path) -> set[tuple[str, str]]:
@@ -355,40 +309,36 @@ def _tree(place: Path) -> set[tuple[str, str]]:
     return inside | above
 
 
+def _believed(what: str, wrong: list[object]) -> Verdict:
+    return Verdict(1, bool(wrong), False, [f"{what}: {wrong[0]}"] if wrong else [])
+
+
 def _journal(place: Path, dice: random.Random) -> Verdict:
     """Believe of waiting files what was written, or nothing."""
     folder = place / "set@1"
-    partial, files = Waiting(folder), [_served(number) for number in range(3)]
+    names = [f"{number}.zip" for number in range(3)]
+    files = [
+        RemoteFile(file=WebFile(host="web", name=name, url=f"https://{HOST}/{name}"), name=name)
+        for name in names
+    ]
+    partial = Waiting(folder)
     right = [_waiting(partial, number, file) for number, file in enumerate(files)]
     _edit(folder / "journal.jsonl", dice)
     found = [Waiting(folder).found(file) for file in files]
     wrong = [one for one, as_added in zip(found, right, strict=True) if one not in (None, as_added)]
-    return Verdict(1, bool(wrong), False, [f"journal: {wrong[0]}"] if wrong else [])
+    return _believed("journal", wrong)
 
 
 def _waiting(partial: Waiting, number: int, file: RemoteFile) -> Download:
     """Put a file there that waits for others."""
     path, body, url = partial.target(number, file.name), b"%d" % number, f"https://{HOST}/{number}"
     path.write_bytes(body)
-    got = Download(
-        path=path,
-        name=path.name,
-        url=url,
-        final_url=url,
-        mirror=None,
-        bytes=len(body),
-        sha256=hashlib.sha256(body).hexdigest(),
-        md5=None,
-        verified_by="first-use",
-        finished_at="2020-01-01T00:00:00+00:00",
-    )
+    addresses = {"name": path.name, "url": url, "final_url": url, "mirror": None}
+    digests = {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest(), "md5": None}
+    seen = {"verified_by": "first-use", "finished_at": "2020-01-01T00:00:00+00:00"}
+    got = Download(path=path, **addresses, **digests, **seen)
     partial.add(file, got)
     return got
-
-
-def _served(number: int) -> RemoteFile:
-    name = f"{number}.zip"
-    return RemoteFile(file=WebFile(host="web", name=name, url=f"https://{HOST}/{name}"), name=name)
 
 
 def _part(place: Path, dice: random.Random) -> Verdict:
@@ -403,5 +353,4 @@ def _part(place: Path, dice: random.Random) -> Verdict:
     part.close()
     _edit(part.record_path, dice)
     found = Parts(place).kept("key")
-    wrong = [one for _, one in found if one != record]
-    return Verdict(1, bool(wrong), False, [f"part: {wrong[0]}"] if wrong else [])
+    return _believed("part", [one for _, one in found if one != record])

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from makers.archives import zip_of
 from makers.releases import Shelf
@@ -61,12 +61,10 @@ class Target:
 
     @property
     def total(self) -> int:
-        """Return the bytes of all that is served."""
         return sum(map(len, self.served.values()))
 
 
 def one_file(size: int, id: str = "big") -> Target:
-    """A single plain file."""
     body = random.Random(id).randbytes(size)
     return Target(id, {"scan.bin": body}, {"scan.bin": body})
 
@@ -96,21 +94,15 @@ class Running:
     """A run of covcat in a process group of its own."""
 
     def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str]):
-        self._out: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 — closed in `wait`
-        self._err: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        # closed in `wait`
+        self._out, self._err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
         self._began = time.monotonic()
+        streams = {"stdin": subprocess.DEVNULL, "stdout": self._out, "stderr": self._err}
         self.process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self._out,
-            stderr=self._err,
-            start_new_session=True,
+            command, cwd=folder, env=environment, start_new_session=True, **streams
         )
 
     def signal(self, number: int) -> None:
-        """Send a signal to the whole group."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
 
@@ -134,14 +126,12 @@ class Running:
         self.process.returncode = code
         if code == -signal.SIGKILL and kill_after is None and seconds >= HANG:
             code = None
-        out, err = self._text(self._out), self._text(self._err)
-        return Ended(code, out, err, seconds, usage.ru_maxrss << 10)
-
-    @staticmethod
-    def _text(stream: IO[bytes]) -> str:
-        with stream:
-            stream.seek(0)
-            return stream.read().decode("utf-8", "surrogateescape")
+        texts = []
+        for stream in (self._out, self._err):
+            with stream:
+                stream.seek(0)
+                texts.append(stream.read().decode("utf-8", "surrogateescape"))
+        return Ended(code, *texts, seconds, usage.ru_maxrss << 10)
 
 
 @dataclass
@@ -154,7 +144,6 @@ class Place:
     channel: Channel
     options: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)  # of the environment
-    data_name: str = "data"
 
     def __post_init__(self) -> None:
         for name in ("home", "tmp", "cwd"):
@@ -162,12 +151,10 @@ class Place:
 
     @property
     def data(self) -> Path:
-        """The data folder."""
-        return self.root / self.data_name
+        return self.root / "data"
 
     @property
     def final(self) -> Path:
-        """The release folder."""
         return self.data / self.target.id / "1"
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -194,16 +181,13 @@ class Place:
         ]
 
     def start(self, prefix: Sequence[str] = (), patch: str = "", **more: str) -> Running:
-        """Start the fetch, perhaps under another program."""
         command = [*prefix, *self.command("fetch", self.target.id, *self.options)]
         return Running(command, self.root / "cwd", self.environment(TORTURE=patch, **more))
 
     def fetch(self, prefix: Sequence[str] = (), patch: str = "", **more: str) -> Ended:
-        """Run the fetch to its end."""
         return self.start(prefix, patch, **more).wait()
 
     def verify(self) -> Ended:
-        """Run `covcat verify`."""
         return Running(self.command("verify"), self.root / "cwd", self.environment()).wait()
 
     def copy_data(self, template: Path | None) -> None:
@@ -212,7 +196,6 @@ class Place:
             shutil.copytree(template, self.data, symlinks=True)
 
     def remove(self) -> None:
-        """Remove all of it."""
         shutil.rmtree(self.root, ignore_errors=True)
 
 
@@ -235,13 +218,12 @@ class World:
         target: str,
         rate: float | None = None,
         piece: int = 1 << 16,
-        hold_at: int | None = None,
         options: tuple[str, ...] = (),
         settings: Mapping[str, str] | None = None,
     ) -> Place:
         """Make a place of its own for a case."""
         name = f"p{next(self._numbers)}"
-        channel = self.origin.channel(name, rate, piece, hold_at)
+        channel = self.origin.channel(name, rate, piece)
         place = self.root / name
         return Place(place, self, self.targets[target], channel, options, settings or {})
 
@@ -249,11 +231,8 @@ class World:
 @contextlib.contextmanager
 def world(*targets: Target) -> Iterator[World]:
     """Serve these targets; the folder goes away in the end."""
-    bodies = {
-        f"{HOST}/{target.id}/{name}": body
-        for target in targets
-        for name, body in target.served.items()
-    }
+    every = ((target.id, served) for target in targets for served in target.served.items())
+    bodies = {f"{HOST}/{id}/{name}": body for id, (name, body) in every}
     made = tempfile.TemporaryDirectory(prefix="torture-", ignore_cleanup_errors=True)
     with made as folder, Origin(bodies) as origin:
         yield World(Path(folder).resolve(), origin, targets)
@@ -289,22 +268,18 @@ class Wish:
     only: str = ""
 
     def number(self, full: int, quick: int) -> int:
-        """Return how many cases to try."""
         return self.count or (quick if self.is_quick else full)
 
     def some(self, cases: Sequence[Case], quick: int) -> list[Case]:
         """Return the cases to try: those that were named, or as many as wished, evenly spread."""
         named = [case for case in cases if self.only in case.label]
         most = self.number(len(named), quick)
-        if self.only or most >= len(named):
-            return named
+        most = len(named) if self.only else min(most, len(named))
         return [named[number * len(named) // most] for number in range(most)]
 
 
 @dataclass
 class Tally:
-    """One row of the table."""
-
     harness: str
     tried: int = 0
     completed: int = 0
@@ -315,7 +290,6 @@ class Tally:
     notes: list[str] = field(default_factory=list)
 
     def add(self, label: str, verdict: Verdict) -> None:
-        """Count a case."""
         self.tried += verdict.tried
         self.completed += 0 if verdict.is_lost else verdict.tried
         self.wrong += verdict.is_wrong
@@ -326,9 +300,7 @@ class Tally:
 
 
 class Patience:
-    """How much longer than usual the harnesses may take, as `--patience` says."""
-
-    factor = 1.0
+    factor = 1.0  # how much longer than usual the harnesses may take, as `--patience` says
 
 
 def conduct(

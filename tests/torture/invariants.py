@@ -9,7 +9,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from torture.fixture import Ended, Place, Verdict, last_line
@@ -27,9 +27,11 @@ def after_kill(place: Place) -> list[str]:
     return [*_outside(place), *_kinds(place), *_releases(place)]
 
 
-def after_success(place: Place, ended: Ended, *, may_litter: bool = False) -> Verdict:
-    """Judge a run that should have brought everything, and tidied up."""
-    faults = [*after_kill(place), *of_output(ended)]
+def after_success(
+    place: Place, ended: Ended, before: Sequence[str] = (), *, may_litter: bool = False
+) -> Verdict:
+    """Judge a run that should have brought everything, and tidied up; `before` are known faults."""
+    faults = [*before, *after_kill(place), *of_output(ended)]
     is_wrong = False
     if ended.code != 0:
         how = "hung" if ended.code is None else f"ended with {ended.code}"
@@ -83,14 +85,11 @@ def of_output(ended: Ended) -> list[str]:
 def _outside(place: Place) -> list[str]:
     """I1: nothing beside the data folder."""
     allowed = {place.root / name for name in ("home", "tmp", "cwd")}
-    found = []
-    for path in place.root.iterdir():
-        if path == place.data:
-            continue
-        if path not in allowed:
-            found.append(path)
-        found += [inner for inner, _ in below(path)]
-    return [f"outside the data folder: {path.relative_to(place.root)}" for path in found]
+    return [
+        f"outside the data folder: {path.relative_to(place.root)}"
+        for path, _ in below(place.root)
+        if path not in allowed and not path.is_relative_to(place.data)
+    ]
 
 
 def _kinds(place: Place) -> list[str]:
@@ -141,14 +140,13 @@ def _record_faults(place: Place) -> list[str]:
         return [f"a release folder without a good record: {error}"]
     found = contents(place.final)
     present = {path: digest for path, digest in found.items() if path not in _RECORDS}
-    faults = []
-    if present != recorded:
-        faults.append("a release folder differs from its manifest")
-    if dict(reversed(line.split("  ", 1)) for line in lines) != recorded:
-        faults.append("SHA256SUMS differs from the manifest")
-    if not is_right(place):
-        faults.append("a release folder has wrong bytes")
-    return faults
+    sums = dict(reversed(line.split("  ", 1)) for line in lines)
+    wrong = {
+        "a release folder differs from its manifest": present != recorded,
+        "SHA256SUMS differs from the manifest": sums != recorded,
+        "a release folder has wrong bytes": not is_right(place),
+    }
+    return [fault for fault, is_so in wrong.items() if is_so]
 
 
 def _leftover(place: Place) -> list[str]:
@@ -160,13 +158,10 @@ def _leftover(place: Place) -> list[str]:
         if path.parent != private and path.parent.name != "locks"
     ]
     linked = [path for path, status in below(place.final) if path.is_file() and status.st_nlink > 1]
-    return [
-        *(f"left over: `{path}`" for path in left[:3]),
-        *(f"`{path.name}` has another link" for path in linked[:1]),
-    ]
+    more = [f"`{path.name}` has another link" for path in linked[:1]]
+    return [f"left over: `{path}`" for path in left[:3]] + more
 
 
 def stale_locks(place: Place) -> int:
     """Count the locks of staging folders that are gone."""
-    locks = (place.data / ".covcat/locks").glob("[0-9a-f]" * 16 + "*")
-    return sum(1 for _ in locks)
+    return len(list((place.data / ".covcat/locks").glob("[0-9a-f]" * 16 + "*")))

@@ -27,7 +27,6 @@ from torture.invariants import after_kill, after_success, stale_locks
 
 BUDGET = 330.0  # seconds
 START_UPS = 0.1  # share of the kills that may meet the start-up
-CHECKPOINT = str(1 << 18)
 IN_A_ROW = (1, 1, 1, 2, 2, 3)  # kills before a run is left to end by itself
 MIB = 1 << 20
 
@@ -41,8 +40,7 @@ class Variant:
     options: tuple[str, ...] = ()
 
     def place(self, made: World) -> Place:
-        """Make a place for it."""
-        settings = {"COVCAT_CHECKPOINT": CHECKPOINT}
+        settings = {"COVCAT_CHECKPOINT": str(1 << 18)}
         return made.place(self.target, self.rate, options=self.options, settings=settings)
 
     def __str__(self) -> str:
@@ -68,7 +66,6 @@ class Ledger:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, wished: int) -> int:
-        """Take some kills from what is left."""
         with self.lock:
             taken = min(wished, self.left)
             self.left -= taken
@@ -84,7 +81,6 @@ class Ledger:
 
 
 def run(wish: Wish) -> list[Tally]:
-    """Kill as often as wished."""
     ledger = Ledger(wish.number(500, 20))
     wished = ledger.left
     with world(one_file(13 * MIB), zip_and_two(MIB)) as made:
@@ -167,8 +163,7 @@ def _chain(variant: Variant, made: World, seed: int, span: float, ledger: Ledger
     else:
         ended = place.fetch()
     last = after_success(place, ended)
-    locks = stale_locks(place)
+    note = "locks of killed runs are left over" if stale_locks(place) else ""
     ledger.give_back(planned - verdict.tried, place.channel.sent - place.target.total, met)
     place.remove()
-    note = "locks of killed runs are left over" if locks else ""
     return Verdict(verdict.tried, last.is_wrong, last.is_lost, verdict.faults + last.faults, note)

@@ -41,11 +41,9 @@ class Channel:
 
     @property
     def sent(self) -> int:
-        """Return the bytes of bodies that went out."""
         return sum(request.sent for request in list(self.requests))
 
     def release(self) -> None:
-        """Let the answers go on."""
         self.hold_at = None
         self.released.set()
 
@@ -84,15 +82,9 @@ class Origin:
             channel.release()
         self._loopback.__exit__()
 
-    def channel(
-        self,
-        name: str,
-        rate: float | None = None,
-        piece: int = 1 << 16,
-        hold_at: int | None = None,
-    ) -> Channel:
+    def channel(self, name: str, rate: float | None = None, piece: int = 1 << 16) -> Channel:
         """Open a channel; its address is what covcat is given as mirror."""
-        self.channels[name] = Channel(f"{self._loopback.url}/{name}", rate, piece, hold_at)
+        self.channels[name] = Channel(f"{self._loopback.url}/{name}", rate, piece)
         return self.channels[name]
 
     def reply(self, request: message.Request) -> Reply:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from torture.crash_states import Recording, State, is_durable
@@ -81,9 +82,6 @@ def _plans(made: World) -> list[tuple[Plan, int]]:
     ]
 
 
-# ---- the proof ---------------------------------------------------------------------------------
-
-
 def _proof(name: str, made: World) -> Case:
     """A writer at fault must be caught in some state, a good one in none."""
 
@@ -91,32 +89,22 @@ def _proof(name: str, made: World) -> Case:
         program, is_faulty = WRITERS[name]
         folder = made.root / f"writer-{list(WRITERS).index(name)}"
         folder.mkdir()
-        run = _Writer(program, folder)
-        ended, calls = recorded(run, folder.with_suffix(".log"))
+        command = [sys.executable, "-c", program, str(folder)]
+
+        def write(prefix: list[str]) -> Ended:
+            run = subprocess.run([*prefix, *command], capture_output=True, text=True, timeout=60)
+            return Ended(run.returncode, run.stdout, run.stderr, 0, 0)
+
+        ended, calls = recorded(write, folder.with_suffix(".log"))
         found = list(Recording(folder, None, calls).states())
         bad = sum(one.tree.get(f"{folder.name}/final", _BODY) != _BODY for one in found)
         if ended.code != 0 or len(found) < 4 or bool(bad) != is_faulty:
-            expected = "some" if is_faulty else "no"
-            fault = f"expected {expected} bad states, got {bad} of {len(found)} ({ended.code})"
+            some = "some" if is_faulty else "no"
+            fault = f"expected {some} bad states, got {bad} of {len(found)} ({ended.code})"
             return Verdict(faults=[fault])
         return Verdict(note=f"a writer that {name}: {bad} of {len(found)} states are bad")
 
     return Case(name, attempt)
-
-
-class _Writer:
-    """Runs a small program under strace."""
-
-    def __init__(self, program: str, folder: Path) -> None:
-        self._command = [sys.executable, "-c", program, str(folder)]
-
-    def __call__(self, prefix: list[str]) -> Ended:
-        """Run it to its end."""
-        done = subprocess.run([*prefix, *self._command], capture_output=True, text=True, timeout=60)
-        return Ended(done.returncode, done.stdout, done.stderr, 0, 0)
-
-
-# ---- covcat ------------------------------------------------------------------------------------
 
 
 def _cases(plan: Plan, step: int) -> tuple[list[Case], list[str]]:
@@ -137,10 +125,7 @@ def _cases(plan: Plan, step: int) -> tuple[list[Case], list[str]]:
         faults.append(f"[{plan.label}] the final rename is not synced before the run ends")
     place.remove()
     cases = [
-        Case(
-            f"{plan.label}: state {number}, {state.label}",
-            lambda state=state: _cut(plan, state),
-        )
+        Case(f"{plan.label}: state {number}, {state.label}", partial(_cut, plan, state))
         for number, state in enumerate(recording.states(step))
     ]
     return cases, faults
@@ -165,6 +150,7 @@ def _cut(plan: Plan, state: State) -> Verdict:
         faults += of_output(checked)
         faults += ["`covcat verify` vouches for wrong bytes"] if vouches else []
         faults += ["`covcat verify` refuses a whole release"] if checked.code else []
-    last = after_success(place, place.fetch())
+    verdict = after_success(place, place.fetch(), faults)
+    verdict.is_wrong |= vouches
     place.remove()
-    return Verdict(1, last.is_wrong or vouches, last.is_lost, faults + last.faults)
+    return verdict

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from torture.fixture import (
@@ -41,7 +42,6 @@ MAKER = "somebody else's\n"
 
 
 def run(wish: Wish) -> list[Tally]:
-    """Race, pause, plant, and turn the clock."""
     with world(one_file(MIB), zip_and_two(MIB // 3)) as made:
         tallies = [
             conduct(f"races: locks {name}", wish.some(_pairs(made, name), 4), PAIRS_BUDGET)
@@ -57,11 +57,11 @@ def run(wish: Wish) -> list[Tally]:
 
 
 def _pairs(made: World, locks: str) -> list[Case]:
-    def pair(number: int) -> Case:
-        target = "big" if number % 3 == 0 else "set"
-        return Case(f"pair {number}, {target}", lambda: _pair(made, target, locks, number))
-
-    return [pair(number) for number in range(SHARE[locks])]
+    targets = {number: "set" if number % 3 else "big" for number in range(SHARE[locks])}
+    return [
+        Case(f"pair {number}, {target}", partial(_pair, made, target, locks, number))
+        for number, target in targets.items()
+    ]
 
 
 def _pair(made: World, target: str, locks: str, seed: int) -> Verdict:
@@ -72,10 +72,8 @@ def _pair(made: World, target: str, locks: str, seed: int) -> Verdict:
     other = place.start(patch=LOCKS[locks])
     first, second = one.wait(), other.wait()
     are_real = locks == "real"
-    faults, verdicts = [], []
-    for ended in (first, second):
-        verdicts.append(after_success(place, ended, may_litter=not are_real))
-        faults += verdicts[-1].faults
+    verdicts = [after_success(place, one, may_litter=not are_real) for one in (first, second)]
+    faults = [fault for one in verdicts for fault in one.faults]
     asked = len(place.channel.requests)
     if are_real and (place.channel.sent, asked) != (place.target.total, len(place.target.served)):
         faults.append(f"{asked} requests, {place.channel.sent:,} bytes: more than once each")
@@ -92,7 +90,7 @@ def _pair(made: World, target: str, locks: str, seed: int) -> Verdict:
 
 def _pauses(made: World) -> list[Case]:
     return [
-        Case(f"{target}, paused at {percent} %", lambda t=target, p=percent: _paused(made, t, p))
+        Case(f"{target}, paused at {percent} %", partial(_paused, made, target, percent))
         for target in ("big", "set")
         for percent in PAUSED_AT
     ]
@@ -147,7 +145,7 @@ def _planted(made: World) -> list[Case]:
     """M14 and M15: locks that are no locks, locks of the dead and the living, staging folders."""
     names = _lock_names(made)
     plants: dict[str, Callable[[Path, Path], None]] = {
-        "of a dead process": lambda path, _: _write(path, "4194304\nnobody\n"),
+        "of a dead process": lambda path, _: path.write_text("4194304\nnobody\n"),
         "with rubbish": lambda path, _: path.write_bytes(os.urandom(5000)),
         "is a folder": lambda path, _: path.mkdir(),
         "is a fifo": lambda path, _: os.mkfifo(path),
@@ -155,20 +153,16 @@ def _planted(made: World) -> list[Case]:
         "is a link to nothing": lambda path, canary: path.symlink_to(f"{canary}-not-there"),
     }
     odd = [
-        Case(f"lock {name} {what}", lambda n=name, p=plant: _odd_lock(made, n, p))
+        Case(f"lock {name} {what}", partial(_odd_lock, made, name, plant))
         for name in names
         for what, plant in plants.items()
     ]
     return [
         *odd,
-        Case("lock of a living process", lambda: _living_lock(made, names)),
-        Case("100 stale staging folders", lambda: _litter(made)),
-        Case("staging of a living process", lambda: _living_staging(made)),
+        Case("lock of a living process", partial(_living_lock, made, names)),
+        Case("100 stale staging folders", partial(_litter, made)),
+        Case("staging of a living process", partial(_living_staging, made)),
     ]
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text)
 
 
 def _lock_names(made: World) -> list[str]:
@@ -198,10 +192,11 @@ def _odd_lock(made: World, name: str, plant: Callable[[Path, Path], None]) -> Ve
         faults.append(f"expected exit 0 or 8, got {ended.code}: {last_line(ended.err)}")
     with contextlib.suppress(FileNotFoundError):
         lock.rmdir() if lock.is_dir() and not lock.is_symlink() else lock.unlink()
-    last = after_success(place, place.fetch() if ended.code else ended)
-    note = f"an odd lock: exit {ended.code}, {_first_words(ended)}" if ended.code else ""
+    verdict = after_success(place, place.fetch() if ended.code else ended, faults)
+    if ended.code:
+        verdict.note = f"an odd lock: exit {ended.code}, {_first_words(ended)}"
     place.remove()
-    return Verdict(1, last.is_wrong, last.is_lost, faults + last.faults, note)
+    return verdict
 
 
 def _living_lock(made: World, names: list[str]) -> Verdict:
@@ -269,11 +264,8 @@ def _clocks(made: World, wish: Wish) -> Tally:
         return left_out("clocks", "faketime is not installed")
     templates = {"fetch": ("set", None), "resume": ("big", interrupted(made, "big"))}
     cases = [
-        Case(
-            f"{kind}, {name}",
-            lambda kind=kind, clock=clock: _at(made, *templates[kind], [program, "-f", clock]),
-        )
-        for kind in templates
+        Case(f"{kind}, {name}", partial(_at, made, *template, [program, "-f", clock]))
+        for kind, template in templates.items()
         for name, clock in CLOCKS.items()
     ]
     return conduct("clocks", wish.some(cases, 2), BUDGET)

@@ -94,9 +94,6 @@ def recorded(run: Callable[[list[str]], Ended], log: Path) -> tuple[Ended, list[
     return ended, calls
 
 
-# ---- where to strike ---------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Point:
     """The n-th call of a kind on a path, which is relative to the data folder."""
@@ -146,11 +143,9 @@ class Plan:
     rate: float | None = 4 << 20
 
     def place(self) -> Place:
-        """Make a place with a fresh copy of the beginning."""
         settings = {"COVCAT_CHECKPOINT": str(2 * self.piece)}
-        place = self.made.place(
-            self.target, self.rate, self.piece, options=self.options, settings=settings
-        )
+        how = {"options": self.options, "settings": settings}
+        place = self.made.place(self.target, self.rate, self.piece, **how)
         place.copy_data(self.template)
         return place
 
@@ -168,10 +163,7 @@ class Plan:
 
 def plans(made: World) -> list[Plan]:
     """Return a fetch from nothing, and one that goes on with a part."""
-    return [
-        Plan("fetch", made, "set"),
-        Plan("resume", made, "big", interrupted(made, "big")),
-    ]
+    return [Plan("fetch", made, "set"), Plan("resume", made, "big", interrupted(made, "big"))]
 
 
 def interrupted(made: World, target: str) -> Path:

@@ -6,20 +6,9 @@ import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
 
 BLOCK = 32  # bytes of one sha256
 SPARSE_BLOCK = 1 << 20
-
-
-class Content(Protocol):
-    """Bytes that can be asked for by position."""
-
-    size: int
-
-    def read(self, start: int, stop: int) -> bytes:
-        """Return the bytes from `start` up to `stop`."""
-        ...
 
 
 @lru_cache(maxsize=32)
@@ -29,6 +18,15 @@ def _stream(seed: int, size: int) -> bytes:
     return b"".join(blocks)[:size]
 
 
+@lru_cache(maxsize=8)
+def _zip(seed: int, inner: int) -> bytes:
+    """Return a zip that stores one member, `x.bin`: the stream of a seed."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("x.bin"), _stream(seed, inner))
+    return buffer.getvalue()
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """The counter-mode stream of a seed."""
@@ -36,39 +34,27 @@ class Stream:
     seed: int = 1
     size: int = 200_003
 
-    def read(self, start: int, stop: int) -> bytes:
-        return _stream(self.seed, self.size)[start:stop]
-
     @property
     def data(self) -> bytes:
         return _stream(self.seed, self.size)
-
-
-@dataclass(frozen=True, slots=True)
-class Zip:
-    """A zip that stores one member, `x.bin`: the stream of a seed."""
-
-    seed: int = 1
-    inner: int = 200_003
-
-    @property
-    def data(self) -> bytes:
-        return _zip(self.seed, self.inner)
-
-    @property
-    def size(self) -> int:
-        return len(self.data)
 
     def read(self, start: int, stop: int) -> bytes:
         return self.data[start:stop]
 
 
-@lru_cache(maxsize=8)
-def _zip(seed: int, inner: int) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(zipfile.ZipInfo("x.bin"), _stream(seed, inner))
-    return buffer.getvalue()
+@dataclass(frozen=True, slots=True)
+class Zip:
+    """What `_zip` makes."""
+
+    seed: int
+    inner: int
+
+    @property
+    def size(self) -> int:
+        return len(_zip(self.seed, self.inner))
+
+    def read(self, start: int, stop: int) -> bytes:
+        return _zip(self.seed, self.inner)[start:stop]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +64,17 @@ class Sparse:
     size: int
 
     def read(self, start: int, stop: int) -> bytes:
-        first = start // SPARSE_BLOCK
-        last = -(-min(stop, self.size) // SPARSE_BLOCK)
-        blocks = b"".join(
-            i.to_bytes(8, "big") + bytes(SPARSE_BLOCK - 8) for i in range(first, last)
-        )
+        first, stop = start // SPARSE_BLOCK, min(stop, self.size)
+        numbers = range(first, -(-stop // SPARSE_BLOCK))
+        blocks = b"".join(i.to_bytes(8, "big") + bytes(SPARSE_BLOCK - 8) for i in numbers)
         offset = first * SPARSE_BLOCK
-        return blocks[start - offset : min(stop, self.size) - offset]
+        return blocks[start - offset : stop - offset]
+
+
+Content = Stream | Zip | Sparse
 
 
 def content_of(kind: str, seed: int, size: int) -> Content:
-    """Return the content that the words of an address ask for."""
     if kind == "zip":
         return Zip(seed, size)
     return Sparse(size) if kind == "sparse" else Stream(seed, size)

@@ -4,9 +4,8 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from email.utils import formatdate
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from servers.chaos.body import Content, Stream
@@ -14,42 +13,38 @@ from servers.chaos.server import Request
 from servers.chaos.worlds import World
 
 OLD = "Wed, 01 Jan 2020 00:00:00 GMT"
-ONE, TWO = '"one"', '"two"'
+ONE = '"one"'
 SIZE = 200_003
 SHA, SHA2 = (hashlib.sha256(Stream(seed).data).hexdigest() for seed in (1, 2))
 MD5, MD5_2 = (hashlib.md5(Stream(seed).data).hexdigest() for seed in (1, 2))
 PINNED: dict[str, object] = {"sha256": SHA}
 
 
+class Ran(NamedTuple):
+    """What one run left."""
+
+    exit: int
+    out: str
+    err: str
+    seconds: float
+    rss: float  # MB
+    after_signal: float  # seconds until it ended
+
+
 @dataclass
 class Seen:
-    """What the runs of a case left to look at; texts and times are those of the last run."""
+    """What the runs of a case left to look at."""
 
     world: World
     data: Path
-    exit: int = 0
-    out: str = ""
-    err: str = ""
-    seconds: float = 0.0
-    rss: float = 0.0  # MB
-    first_requests: int = 0  # of the first run, where there was one
+    ran: Ran  # the last one
 
     @property
     def requests(self) -> list[Request]:
         return self.world.requests
 
-    @property
-    def last_requests(self) -> list[Request]:
-        return self.requests[self.first_requests :]
 
-    @property
-    def manifest(self) -> dict[str, object]:
-        path = self.data / "set" / "1" / "manifest.json"
-        return dict(json.loads(path.read_text())) if path.is_file() else {}
-
-
-@dataclass(frozen=True)
-class Fact:
+class Fact(NamedTuple):
     """A sentence, and what is wrong if it does not hold (else nothing)."""
 
     text: str
@@ -86,26 +81,21 @@ class Case:
 
     @property
     def right(self) -> tuple[Content, ...]:
-        if self.contents is not None:
-            return self.contents
         size = parse_qs(urlsplit(self.path).query).get("size", [str(SIZE)])[0]
-        return (Stream(1, int(size)),)
+        return (Stream(1, int(size)),) if self.contents is None else self.contents
 
 
-def row(
-    id: str, what: str, path: str, exits: int | tuple[int, ...], *facts: Fact, **more: Any
-) -> Case:
-    """Make a case of a line of the table; one exit code stands for itself."""
-    first = more.pop("first", ())
-    return Case(
-        id=id,
-        what=what,
-        path=path,
-        exits=(exits,) if isinstance(exits, int) else exits,
-        facts=facts,
-        first=(first,) if isinstance(first, int) else first,
-        **more,
-    )
+Exits = int | tuple[int, ...]  # one exit code stands for itself
+
+
+def row(id: str, what: str, path: str, exits: Exits, *facts: Fact, **more: Any) -> Case:
+    """Make a case of a line of the table."""
+    first = _codes(more.pop("first", ()))
+    return Case(id=id, what=what, path=path, exits=_codes(exits), facts=facts, first=first, **more)
+
+
+def _codes(exits: Exits) -> tuple[int, ...]:
+    return (exits,) if isinstance(exits, int) else exits
 
 
 def rows(
@@ -114,8 +104,7 @@ def rows(
     words: str,
     what: str,
     path: str | Callable[[str], str],
-    exits: int | tuple[int, ...],
-    *facts: Fact,
+    *rest: Exits | Fact,
     **more: Any,
 ) -> tuple[Case, ...]:
     """Make a case of each word, which stands where `what`, `path` and texts in `more` have {}."""
@@ -123,44 +112,43 @@ def rows(
     for letter, word in zip(letters, words.split(), strict=True):
         filled = {k: v.format(word) if isinstance(v, str) else v for k, v in more.items()}
         asked = path.format(word) if isinstance(path, str) else path(word)
-        made.append(row(number + letter, what.format(word), asked, exits, *facts, **filled))
+        made.append(row(number + letter, what.format(word), asked, *rest, **filled))
     return tuple(made)
 
 
 # ---- facts about requests ----------------------------------------------------------------------
 
 
-def _range(request: Request) -> str:
-    held, condition = request.get("range"), request.get("if-range")
-    return f"Range {held}, If-Range {condition}" if held else "no Range"
-
-
-def resumed(number: int, condition: str | None = ONE) -> Fact:
-    """Request `number` (from 1) asks for the rest, with this If-Range or none."""
+def _asked(number: int, text: str, is_wrong: Callable[[Request], object]) -> Fact:
+    """Look at request `number` (from 1)."""
 
     def fault(seen: Seen) -> str:
         if len(seen.requests) < number:
             return f"there are only {len(seen.requests)} requests"
         one = seen.requests[number - 1]
+        said = f"Range {one.get('range')}, If-Range {one.get('if-range')}"
+        return f"request {number}: {said}" if is_wrong(one) else ""
+
+    return Fact(text, fault)
+
+
+def resumed(number: int, condition: str | None = ONE) -> Fact:
+    """It asks for the rest, with this If-Range or none."""
+
+    def is_wrong(one: Request) -> bool:
         start = (one.get("range") or "").removeprefix("bytes=").removesuffix("-")
-        is_right = start.isdecimal() and int(start) > 0 and one.get("if-range") == condition
-        return "" if is_right else f"request {number}: {_range(one)}"
+        return not start.isdecimal() or int(start) == 0 or one.get("if-range") != condition
 
-    return Fact(f"request {number} resumes, If-Range {condition}", fault)
+    return _asked(number, f"request {number} resumes, If-Range {condition}", is_wrong)
 
 
-def plain(*numbers: int) -> Fact:
-    """Request `number` asks for the whole file."""
+def plain(number: int) -> Fact:
+    """It asks for the whole file."""
 
-    def fault(seen: Seen) -> str:
-        if len(seen.requests) < max(numbers):
-            return f"there are only {len(seen.requests)} requests"
-        asked = [(number, seen.requests[number - 1]) for number in numbers]
-        wrong = [f"request {n}: {_range(one)}" for n, one in asked if one.get("range")]
-        wrong += [f"request {n} has If-Range" for n, one in asked if one.get("if-range")]
-        return "; ".join(wrong)
+    def is_wrong(one: Request) -> object:
+        return one.get("range") or one.get("if-range")
 
-    return Fact(f"request {', '.join(map(str, numbers))} asks from 0", fault)
+    return _asked(number, f"request {number} asks from 0", is_wrong)
 
 
 def count(low: int, high: int | None = None) -> Fact:
@@ -175,8 +163,6 @@ def count(low: int, high: int | None = None) -> Fact:
 
 
 def waited(low: float, high: float) -> Fact:
-    """Between the first two requests lie so many seconds."""
-
     def fault(seen: Seen) -> str:
         if len(seen.requests) < 2:
             return "there is no second request"
@@ -186,21 +172,20 @@ def waited(low: float, high: float) -> Fact:
     return Fact(f"{low} to {high} s between the requests", fault)
 
 
-def never_weak(seen: Seen) -> str:
-    """Say which request has a weak validator in If-Range."""
-    weak = [one for one in seen.requests if (one.get("if-range") or "").startswith("W/")]
-    return "a weak tag in If-Range" if weak else ""
+def _never(text: str, name: str, is_wrong: Callable[[str], bool]) -> Fact:
+    """No request has such a header."""
+    return Fact(
+        text,
+        lambda seen: next(
+            (f"{name}: {value}" for one in seen.requests if is_wrong(value := one.get(name) or "")),
+            "",
+        ),
+    )
 
 
-NO_WEAK = Fact("no weak tag in If-Range", never_weak)
-NOT_EVIL = Fact(
-    "no header is smuggled",
-    lambda seen: "X-Evil was sent" if any(one.get("x-evil") for one in seen.requests) else "",
-)
-NEVER_RANGE = Fact(
-    "no request has a Range",
-    lambda seen: "" if not any(one.get("range") for one in seen.requests) else "a Range was asked",
-)
+NO_WEAK = _never("no weak tag in If-Range", "if-range", lambda value: value.startswith("W/"))
+NOT_EVIL = _never("no header is smuggled", "x-evil", bool)
+NEVER_RANGE = _never("no request has a Range", "range", bool)
 
 
 def _used_ranges(seen: Seen) -> str:
@@ -231,14 +216,14 @@ NOT_INSIDE = Fact(
 )
 
 
-# ---- facts about the run -----------------------------------------------------------------------
+# ---- facts about the last run ------------------------------------------------------------------
 
 
 def says(*texts: str) -> Fact:
     """Standard error has all of these."""
 
     def fault(seen: Seen) -> str:
-        missing = [text for text in texts if text.lower() not in seen.err.lower()]
+        missing = [text for text in texts if text.lower() not in seen.ran.err.lower()]
         return f"does not say {missing}" if missing else ""
 
     return Fact(f"says {', '.join(texts)}", fault)
@@ -248,69 +233,57 @@ def unsaid(*texts: str) -> Fact:
     """Neither output has any of these."""
 
     def fault(seen: Seen) -> str:
-        found = [text for text in texts if text.lower() in (seen.err + seen.out).lower()]
+        said = (seen.ran.err + seen.ran.out).lower()
+        found = [text for text in texts if text.lower() in said]
         return f"says {found}" if found else ""
 
     return Fact(f"does not say {', '.join(texts)}", fault)
 
 
+def _measured(text: str, number: Callable[[Seen], float], low: float, high: float) -> Fact:
+    def fault(seen: Seen) -> str:
+        found = number(seen)
+        return "" if low <= found <= high else f"it was {found:,.1f}"
+
+    return Fact(text, fault)
+
+
+ANY = float("inf")
+
+
 def quick(seconds: float) -> Fact:
-    """The last run took no longer."""
-    return Fact(
-        f"within {seconds} s",
-        lambda seen: "" if seen.seconds <= seconds else f"took {seen.seconds:.1f} s",
-    )
+    return _measured(f"within {seconds} s", lambda seen: seen.ran.seconds, 0, seconds)
 
 
 def slow(seconds: float) -> Fact:
-    """The last run took as long at least."""
-    return Fact(
-        f"{seconds} s at least",
-        lambda seen: "" if seen.seconds >= seconds else f"took {seen.seconds:.1f} s",
-    )
+    return _measured(f"{seconds} s at least", lambda seen: seen.ran.seconds, seconds, ANY)
 
 
 def small(megabytes: float = 120) -> Fact:
-    """The last run took no more memory."""
-    return Fact(
-        f"below {megabytes} MB",
-        lambda seen: "" if seen.rss <= megabytes else f"{seen.rss:.0f} MB",
-    )
+    return _measured(f"below {megabytes} MB", lambda seen: seen.ran.rss, 0, megabytes)
 
 
 def sent_at_most(size: int) -> Fact:
     """The server could not send more than this before covcat left."""
-    return Fact(
-        f"at most {size:,} bytes came",
-        lambda seen: "" if seen.world.server.sent <= size else f"{seen.world.server.sent:,} came",
-    )
+    return _measured(f"at most {size:,} bytes came", lambda seen: seen.world.server.sent, 0, size)
 
 
 def verified_by(kind: str) -> Fact:
     """The manifest claims this and no more."""
 
     def fault(seen: Seen) -> str:
-        if not seen.manifest:
+        path = seen.data / "set" / "1" / "manifest.json"
+        if not path.is_file():
             return ""
-        downloads = seen.manifest["downloads"]
-        found = [one["verified_by"] for one in downloads] if isinstance(downloads, list) else []
+        found = [one["verified_by"] for one in json.loads(path.read_text())["downloads"]]
         return "" if found == [kind] else f"verified by {found}"
 
     return Fact(f"verified by {kind}", fault)
 
 
 def parts_in(data: Path) -> list[Path]:
-    """Return the parts that lie in a data folder."""
     return sorted((data / ".covcat" / "parts").glob("*.part"))
 
 
 PART_STAYS = Fact("a part stays", lambda seen: "" if parts_in(seen.data) else "no part stays")
-NO_PART = Fact(
-    "no part stays",
-    lambda seen: f"stays: {parts_in(seen.data)[0].name}" if parts_in(seen.data) else "",
-)
-
-
-def http_date(seconds_from_epoch: float) -> str:
-    """Return a date as HTTP has it."""
-    return formatdate(seconds_from_epoch, usegmt=True)
+NO_PART = Fact("no part stays", lambda seen: "".join(map(str, parts_in(seen.data)[:1])))

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from servers.chaos.body import difference
-from servers.chaos.case import Case, parts_in
-from servers.chaos.sandbox import Ran, Sandbox
+from servers.chaos.case import Case, Ran, parts_in
+from servers.chaos.sandbox import Sandbox
 from servers.chaos.server import Request
 from servers.chaos.worlds import World
 

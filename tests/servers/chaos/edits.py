@@ -60,17 +60,14 @@ def _rewrite(change: Change) -> Edit:
 
 
 def changed(**values: object) -> Edit:
-    """Set keys of the record."""
     return _rewrite(lambda record: record.update(values))
 
 
-def without(*names: str) -> Edit:
-    """Drop keys of the record."""
-    return _rewrite(lambda record: [record.pop(name, None) for name in names])
+def without(name: str) -> Edit:
+    return _rewrite(lambda record: record.pop(name))
 
 
 def record_is(content: bytes) -> Edit:
-    """Replace the record."""
     return _bytes_of(_record, lambda _: content)
 
 

@@ -6,8 +6,10 @@ import ssl
 import struct
 import threading
 from base64 import b64decode
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 NAMES = ("data.example.org", "*.example.org", "*.example.net", "127.0.0.1")
 
@@ -25,11 +27,10 @@ def tls_context(kind: str, folder: Path) -> tuple[ssl.SSLContext, Path]:
     authority = trustme.CA()
     trusted = trustme.CA() if kind == "unknown" else authority
     now = datetime.datetime.now(datetime.UTC)
-    ends = now - datetime.timedelta(days=3) if kind == "expired" else None
-    starts = now + datetime.timedelta(days=30) if kind == "early" else None
-    starts = now - datetime.timedelta(days=9) if kind == "expired" else starts
+    starts, ends = {"expired": (-9, -3), "early": (30, None)}.get(kind, (None, None))
+    dates = [one and now + datetime.timedelta(days=one) for one in (starts, ends)]
     names = ("other.example.com",) if kind == "wrong-host" else NAMES
-    leaf = authority.issue_cert(*names, not_after=ends, not_before=starts)
+    leaf = authority.issue_cert(*names, not_before=dates[0], not_after=dates[1])
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if kind == "self-signed":
         _self_sign(context, folder)
@@ -64,12 +65,19 @@ def _self_sign(context: ssl.SSLContext, folder: Path) -> None:
 class Door:
     """A listening port whose connections go to `serve`, each in a thread; a context manager."""
 
-    def __init__(self, backlog: int = 50) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=backlog)
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        serve: Callable[[socket.socket], None] | None = None,
+    ) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.create_server((host, port), family=family)
         self.port = int(self._socket.getsockname()[1])
         self.lines: list[str] = []  # what was asked
+        self._serve = serve or self.serve
 
-    def __enter__(self) -> "Door":
+    def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
@@ -79,21 +87,30 @@ class Door:
         self._socket.close()
 
     def _accept(self) -> None:
-        while True:
-            try:
+        with suppress(OSError):
+            while True:
                 connection, _ = self._socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._guarded, args=(connection,), daemon=True).start()
+                threading.Thread(target=self._guarded, args=(connection,), daemon=True).start()
 
     def _guarded(self, connection: socket.socket) -> None:
         with suppress(OSError), connection:
             connection.settimeout(30)
-            self.serve(connection)
+            self._serve(connection)
 
     def serve(self, connection: socket.socket) -> None:
         """Read a little and close: a handshake that is cut."""
         self.lines.append(repr(connection.recv(4096)[:20]))
+
+
+def read_head(connection: socket.socket) -> bytes | None:
+    """Return a request up to its empty line; None if it does not come to that."""
+    head = b""
+    while b"\r\n\r\n" not in head:
+        data = connection.recv(65536)
+        if not data or len(head) > 1 << 20:
+            return None
+        head += data
+    return head.partition(b"\r\n\r\n")[0]
 
 
 class Backlog:
@@ -102,12 +119,10 @@ class Backlog:
     def __enter__(self) -> "Backlog":
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=0)
         self.port = int(self._listener.getsockname()[1])
-        self._waiting = []
-        for _ in range(4):
-            waiting = socket.socket()
+        self._waiting = [socket.socket() for _ in range(4)]
+        for waiting in self._waiting:
             waiting.setblocking(False)
             waiting.connect_ex(("127.0.0.1", self.port))
-            self._waiting.append(waiting)
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -126,43 +141,37 @@ class Proxy(Door):
         self._port, self._kind, self._login = port, kind, login
 
     def serve(self, connection: socket.socket) -> None:
-        head = b""
-        while b"\r\n\r\n" not in head:
-            data = connection.recv(65536)
-            if not data:
-                return
-            head += data
-        line, _, rest = head.partition(b"\r\n")
+        head = read_head(connection)
+        if head is None:
+            return
+        line, *rest = head.split(b"\r\n")
         self.lines.append(line.decode("latin-1"))
         if self._kind == "closes":
             return
         if self._kind == "login" or not self._knows(rest):
             challenge = b'Proxy-Authenticate: Basic realm="\x1b[2Jproxy"\r\n'
-            reply = b"HTTP/1.1 407 Login\r\n" + challenge + b"Content-Length: 0\r\n\r\n"
-            connection.sendall(reply)
-            return
-        if self._kind == "busy":
+            connection.sendall(b"HTTP/1.1 407 Login\r\n" + challenge + b"Content-Length: 0\r\n\r\n")
+        elif self._kind == "busy":
             connection.sendall(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
-            return
-        self._lead(connection, line, rest)
+        else:
+            self._lead(connection, line, rest)
 
-    def _knows(self, rest: bytes) -> bool:
-        if not self._login:
-            return True
-        lines = rest.split(b"\r\n")
-        found = [one for one in lines if one.lower().startswith(b"proxy-authorization: basic ")]
-        return any(b64decode(one.split()[2]).decode() == self._login for one in found)
+    def _knows(self, rest: list[bytes]) -> bool:
+        found = [one for one in rest if one.lower().startswith(b"proxy-authorization: basic ")]
+        logins = [b64decode(one.split()[2]).decode() for one in found]
+        return not self._login or self._login in logins
 
-    def _lead(self, connection: socket.socket, line: bytes, rest: bytes) -> None:
+    def _lead(self, connection: socket.socket, line: bytes, rest: list[bytes]) -> None:
         with socket.create_connection(("127.0.0.1", self._port)) as onward:
             if line.startswith(b"CONNECT "):
                 connection.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
             else:
                 method, address, version = line.split(b" ")
                 path = b"/" + address.split(b"/", 3)[3]
-                kept = [one for one in rest.split(b"\r\n") if not one.lower().startswith(b"proxy-")]
-                lines = [b"%b %b %b" % (method, path, version), *kept]
-                onward.sendall(b"\r\n".join(lines))
+                kept = [one for one in rest if not one.lower().startswith(b"proxy-")]
+                onward.sendall(
+                    b"\r\n".join([b"%b %b %b" % (method, path, version), *kept, b"", b""])
+                )
             back = threading.Thread(target=_pour, args=(onward, connection), daemon=True)
             back.start()
             _pour(connection, onward)

@@ -12,13 +12,12 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 from makers.releases import Shelf
 
-from servers.chaos.case import Case
+from servers.chaos.case import Case, Ran
 from servers.chaos.worlds import World
 
 COVCAT = Path(sys.executable).with_name("covcat")
@@ -33,48 +32,25 @@ BEFORE_SIGNAL = 600_000  # bytes that the server has sent
 NETRC = "machine 127.0.0.1 login me password s3cret\ndefault login me password s3cret\n"
 
 
-@dataclass(frozen=True)
-class Ran:
-    """What one run left."""
-
-    exit: int
-    out: str
-    err: str
-    seconds: float
-    rss: float  # MB
-    after_signal: float = 0.0  # seconds until it ended
-
-
 class Sandbox:
     """data/ is covcat's; nothing else below may change."""
 
     def __init__(self, folder: Path, case: Case) -> None:
         self.folder, self.case = folder, case
-        self.data, self.outside = folder / "data", folder / "outside"
+        self.data, self.outside, self.world = (
+            folder / name for name in ("data", "outside", "world")
+        )
+        self.final = self.data / "set" / "1"
         for name in ("home", "cwd", "tmp", "outside", "world"):
             (folder / name).mkdir()
         (self.outside / "thesis.bin").write_bytes(b"years of work" * 9000)
         netrc = folder / "home" / ".netrc"
         netrc.write_text(NETRC)
         netrc.chmod(0o600)
-        self._add_entry()
-
-    @property
-    def world(self) -> Path:
-        return self.folder / "world"
-
-    @property
-    def final(self) -> Path:
-        return self.data / "set" / "1"
-
-    def _add_entry(self) -> None:
-        name = "x.zip" if self.case.keys.get("unpack") == "zip" else "x.bin"
-        keys = {"url": self.case.url, "name": name, **self.case.keys}
-        quoted = {
-            key: json.dumps(value) if isinstance(value, str) else value
-            for key, value in keys.items()
-        }
-        Shelf(self.folder / "shelf").add_files("set", quoted)
+        name = "x.zip" if case.keys.get("unpack") == "zip" else "x.bin"
+        keys = {"url": case.url, "name": name, **case.keys}
+        quoted = {k: json.dumps(v) if isinstance(v, str) else v for k, v in keys.items()}
+        Shelf(folder / "shelf").add_files("set", quoted)
 
     def outside_state(self) -> dict[str, str]:
         """Return all that is not the data folder, as path -> what it is."""
@@ -91,8 +67,6 @@ class Sandbox:
             elif path.is_file():
                 kind += hashlib.sha256(path.read_bytes()).hexdigest()
             yield str(path.relative_to(self.folder)), kind
-
-    # ---- running -------------------------------------------------------------------------------
 
     def run(self, world: World, *, is_first: bool, is_last: bool) -> Ran:
         """Run `covcat fetch` once."""
@@ -116,31 +90,33 @@ class Sandbox:
         return self._run(args, env, world, case.signal if is_first else "")
 
     def _run(self, args: list[str], env: dict[str, str], world: World, name: str) -> Ran:
+        """Standard output is a file, a pipe that nobody reads, or a terminal of its own."""
         out, err = self.world / "out", self.world / "err"
         started = time.monotonic()
         with out.open("wb") as out_stream, err.open("wb") as err_stream:
-            terminal = _Terminal(name, out_stream.fileno())
+            ours, place = -1, out_stream.fileno()
+            if name == "TTY":
+                ours, place = pty.openpty()
+            elif name == "PIPE":
+                reader, place = os.pipe()
+                os.close(reader)
+            is_terminal = name == "TTY"
             process = subprocess.Popen(
                 args,
                 env=env,
                 cwd=self.folder / "cwd",
-                stdin=terminal.given if name == "TTY" else subprocess.DEVNULL,
-                stdout=terminal.given,
+                stdin=place if is_terminal else subprocess.DEVNULL,
+                stdout=place,
                 stderr=err_stream,
                 start_new_session=True,
-                preexec_fn=terminal.take if name == "TTY" else None,
+                preexec_fn=_take_terminal if is_terminal else None,
             )
-            terminal.let_go()
-            ended, sent_at, memory = self._wait(process, world, name, started, terminal)
-        seconds = time.monotonic() - started
-        return Ran(
-            exit=ended,
-            out=out.read_text(encoding="utf-8", errors="backslashreplace"),
-            err=err.read_text(encoding="utf-8", errors="backslashreplace"),
-            seconds=seconds,
-            rss=memory / KIB,
-            after_signal=time.monotonic() - sent_at if sent_at else 0.0,
-        )
+            if place != out_stream.fileno():
+                os.close(place)
+            ended, sent_at, memory = self._wait(process, world, name, started, ours)
+        now = time.monotonic()
+        texts = [one.read_text(encoding="utf-8", errors="backslashreplace") for one in (out, err)]
+        return Ran(ended, *texts, now - started, memory / KIB, now - sent_at if sent_at else 0.0)
 
     def _wait(
         self,
@@ -148,7 +124,7 @@ class Sandbox:
         world: World,
         name: str,
         started: float,
-        terminal: "_Terminal",
+        terminal: int,
     ) -> tuple[int, float, int]:
         """Wait for the end, send the signal on the way; kill what takes too long.
 
@@ -164,28 +140,27 @@ class Sandbox:
                 return process.returncode, sent_at, memory
             if name and not sent_at and _is_time(name, world):
                 sent_at = time.monotonic()
-                _send(name, process.pid, terminal.close)
+                _send(name, process.pid, terminal)
                 sent_at = 0.1 + sent_at if name == "INT2" else sent_at
             if time.monotonic() - started > self.case.limit:
                 process.kill()
             time.sleep(0.01)
 
 
+def _take_terminal() -> None:
+    """Make standard input the controlling terminal; runs in the child."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 def _highest(pid: int) -> int:
     """Return the most memory that a process had at a time, in KiB; 0 where that is not told."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[1].decode()
+    except (OSError, IndexError):
         return 0
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
-    return int(found[1]) if found and "covcat" in _command(pid) else 0
-
-
-def _command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[1].decode()
-    except (OSError, IndexError):
-        return ""
+    return int(found[1]) if found and "covcat" in command else 0
 
 
 def _is_time(name: str, world: World) -> bool:
@@ -196,9 +171,9 @@ def _is_time(name: str, world: World) -> bool:
     return world.server.sent > BEFORE_SIGNAL * (20 if name.endswith("+") else 1)
 
 
-def _send(name: str, pid: int, close: Callable[[], None]) -> None:
+def _send(name: str, pid: int, terminal: int) -> None:
     if name == "TTY":
-        close()
+        os.close(terminal)  # it hangs up
         return
     os.kill(pid, signal.Signals[f"SIG{name.rstrip('0+2')}"])
     if name == "STOP":
@@ -207,30 +182,3 @@ def _send(name: str, pid: int, close: Callable[[], None]) -> None:
     if name == "INT2":
         time.sleep(0.1)
         os.kill(pid, signal.SIGINT)
-
-
-class _Terminal:
-    """Where standard output goes: a file, a pipe that nobody reads, or a terminal of its own."""
-
-    def __init__(self, name: str, plain: int) -> None:
-        self._ours = -1
-        self.given = plain
-        if name == "TTY":
-            self._ours, self.given = pty.openpty()
-        elif name == "PIPE":
-            reader, self.given = os.pipe()
-            os.close(reader)
-        self._is_plain = self.given == plain
-
-    def take(self) -> None:
-        """Make it the controlling terminal; runs in the child."""
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-    def let_go(self) -> None:
-        """Close what the child has."""
-        if not self._is_plain:
-            os.close(self.given)
-
-    def close(self) -> None:
-        """Hang up."""
-        os.close(self._ours)

@@ -12,15 +12,7 @@ from servers.chaos.network import Backlog, Door, Names, Proxy, tls_context
 from servers.chaos.server import Chaos, Request
 
 PUBLIC, PUBLIC6 = "93.184.216.34", "2606:2800:220:1::34"  # only inside a namespace of its own
-PRIVATE = (
-    "127.0.0.1",
-    "::1",
-    "10.0.0.1",
-    "169.254.169.254",
-    "100.64.0.1",
-    "192.168.0.1",
-    "fd00::1",
-)
+PRIVATE = "127.0.0.1 ::1 10.0.0.1 169.254.169.254 100.64.0.1 192.168.0.1 fd00::1"
 UNUSED = "93.184.216.99"
 
 
@@ -42,7 +34,7 @@ class World:
         return sorted(everything, key=lambda one: one.at)
 
 
-Maker = Callable[[Path], AbstractContextManager[World]]
+Maker = Callable[..., AbstractContextManager[World]]  # of the folder, and a kind
 
 
 @contextmanager
@@ -98,43 +90,29 @@ def _swapped(folder: Path, kind: str) -> Iterator[World]:
 def _nothing(folder: Path, kind: str) -> Iterator[World]:
     """No mirror (`none`), one where nobody listens (`refused`), one that never accepts (`full`)."""
     with Chaos() as server, Backlog() as full:
-        urls = {
-            "none": None,
-            "refused": "http://127.0.0.1:9",
-            "full": f"http://127.0.0.1:{full.port}",
-        }
-        yield World(server, urls[kind])
-
-
-# ---- proxies -----------------------------------------------------------------------------------
+        ports = {"none": None, "refused": 9, "full": full.port}
+        yield World(server, ports[kind] and f"http://127.0.0.1:{ports[kind]}")
 
 
 @contextmanager
-def _proxy(folder: Path, kind: str, login: str = "", knows: str = "") -> Iterator[World]:
-    """A mirror that is asked through HTTP_PROXY; `login` is ours, `knows` the proxy's."""
-    with Chaos() as server, Proxy(server.port, kind, knows) as proxy:
-        at = f"{login}@" if login else ""
-        port = 9 if kind in ("dead", "passed") else proxy.port
-        env = {"HTTP_PROXY": f"http://{at}127.0.0.1:{port}", "http_proxy": ""}
-        env["http_proxy"] = env["HTTP_PROXY"]
-        if kind == "passed":
-            env["NO_PROXY"] = "127.0.0.1"
-        yield World(server, server.url, env=env, proxy=proxy)
+def _proxy(
+    folder: Path, kind: str, login: str = "", knows: str = "", is_tunnel: bool = False
+) -> Iterator[World]:
+    """A mirror that is asked through HTTP_PROXY; `login` is ours, `knows` the proxy's.
 
-
-@contextmanager
-def _tunnel(folder: Path, kind: str, login: str = "", knows: str = "") -> Iterator[World]:
-    """No mirror: https to the named host itself, through a CONNECT proxy that leads to us."""
-    context, trusted = tls_context("good", folder)
+    As a tunnel: no mirror, https to the named host itself, by CONNECT to a proxy that leads to us.
+    """
+    context, trusted = tls_context("good", folder) if is_tunnel else (None, folder)
     with Chaos(context) as server, Proxy(server.port, kind, knows) as proxy:
         at = f"{login}@" if login else ""
-        port = 9 if kind == "dead" else proxy.port
-        url = f"http://{at}127.0.0.1:{port}"
-        env = {"SSL_CERT_FILE": str(trusted), "HTTPS_PROXY": url, "https_proxy": url}
-        yield World(server, None, env=env, proxy=proxy)
-
-
-# ---- a network of our own (needs root and `unshare -n -m`) -------------------------------------
+        url = f"http://{at}127.0.0.1:{9 if kind in ('dead', 'passed') else proxy.port}"
+        if is_tunnel:
+            env = {"SSL_CERT_FILE": str(trusted), "HTTPS_PROXY": url, "https_proxy": url}
+        else:
+            env = {"HTTP_PROXY": url, "http_proxy": url}
+        if kind == "passed":
+            env["NO_PROXY"] = "127.0.0.1"
+        yield World(server, None if is_tunnel else server.url, env=env, proxy=proxy)
 
 
 def _root(*command: str) -> None:
@@ -159,10 +137,7 @@ ZONES: dict[str, list[list[str]]] = {
     "dead-first": [[UNUSED, PUBLIC]],
     "dead-ipv6": [["2606:2800:220:1::99", PUBLIC]],
     "changes": [[UNUSED], [PUBLIC]],
-    "rebind": [[PUBLIC]],
-    "slow": [[PUBLIC]],
-    "failed": [[PUBLIC]],
-    "silent": [[PUBLIC]],
+    **{kind: [[PUBLIC]] for kind in ("rebind", "slow", "failed", "silent")},
     "private": [["10.77.0.1"]],
 }
 
@@ -182,7 +157,7 @@ def _network(folder: Path, kind: str) -> Iterator[World]:
         _root("ip", "addr", "add", "10.77.0.1/32", "dev", "lo")
     host = {"ipv6": PUBLIC6, "private": "10.77.0.1"}.get(kind, PUBLIC)
     with Chaos(context, host, 443) as server, ExitStack() as stack:
-        inner = PRIVATE if kind == "rebind" else ("127.0.0.1",)
+        inner = PRIVATE.split() if kind == "rebind" else ("127.0.0.1",)
         others = tuple(stack.enter_context(_inside(context, one)) for one in inner)
         yield World(server, None, env=env, others=others)
 
@@ -195,42 +170,37 @@ def _inside(context: ssl.SSLContext, address: str) -> Chaos:
     return Chaos(context, address, 443)
 
 
-@contextmanager
-def _no_network(folder: Path) -> Iterator[World]:
-    """A namespace in which nothing is up: names cannot be asked for."""
-    with Chaos() as server:
-        yield World(server, None)
+_tunnel = partial(_proxy, is_tunnel=True)
+
+
+def _kinds(name: str, maker: Maker, kinds: str) -> dict[str, Maker]:
+    """Return a world of each kind, called `name-kind`."""
+    return {f"{name}-{kind}": partial(maker, kind=kind) for kind in kinds.split()}
+
+
+def _logins(name: str, maker: Maker) -> dict[str, Maker]:
+    known = partial(maker, kind="works", login="u:s3cret")
+    return {
+        f"{name}-password": partial(known, knows="u:s3cret"),
+        f"{name}-wrong-password": partial(known, knows="u:other"),
+    }
 
 
 WORLDS: dict[str, Maker] = {
     "mirror": _mirror,
     "two-mirrors": partial(_two_mirrors, seed=1),
     "two-mirrors-differ": partial(_two_mirrors, seed=2),
-    **{
-        f"tls-{kind}": partial(_tls, kind=kind)
-        for kind in ("good", "unknown", "expired", "early", "wrong-host", "self-signed", "old")
-    },
-    **{
-        f"trust-{kind}": partial(_trust, kind=kind)
-        for kind in ("missing", "empty", "folder", "junk")
-    },
-    **{f"swapped-{kind}": partial(_swapped, kind=kind) for kind in ("plain", "tls", "cut")},
-    **{f"nothing-{kind}": partial(_nothing, kind=kind) for kind in ("none", "refused", "full")},
-    **{
-        f"proxy-{kind}": partial(_proxy, kind=kind)
-        for kind in ("works", "login", "closes", "busy", "dead", "passed")
-    },
-    "proxy-password": partial(_proxy, kind="works", login="u:s3cret", knows="u:s3cret"),
-    "proxy-wrong-password": partial(_proxy, kind="works", login="u:s3cret", knows="u:other"),
+    **_kinds("tls", _tls, "good unknown expired early wrong-host self-signed old"),
+    **_kinds("trust", _trust, "missing empty folder junk"),
+    **_kinds("swapped", _swapped, "plain tls cut"),
+    **_kinds("nothing", _nothing, "none refused full"),
+    **_kinds("proxy", _proxy, "works login closes busy dead passed"),
+    **_logins("proxy", _proxy),
     "proxy-dead-password": partial(_proxy, kind="dead", login="u:s3cret"),
-    **{
-        f"tunnel-{kind}": partial(_tunnel, kind=kind)
-        for kind in ("works", "login", "closes", "busy", "dead")
-    },
-    "tunnel-password": partial(_tunnel, kind="works", login="u:s3cret", knows="u:s3cret"),
-    "tunnel-wrong-password": partial(_tunnel, kind="works", login="u:s3cret", knows="u:other"),
-    **{f"network-{kind}": partial(_network, kind=kind) for kind in (*ZONES, "unknown-name")},
-    "network-none": _no_network,
+    **_kinds("tunnel", _tunnel, "works login closes busy dead"),
+    **_logins("tunnel", _tunnel),
+    **_kinds("network", _network, f"{' '.join(ZONES)} unknown-name"),
+    "network-none": partial(_nothing, kind="none"),  # in a namespace in which nothing is up
 }
 
 

@@ -2,13 +2,11 @@
 
 import gzip
 import hashlib
-import io
 import struct
-import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 
-from makers.archives import zip_of
+from makers.archives import tar_of, zip_of
 
 METADATA = (
     "patientid,offset,sex,age,finding,survival,intubated,intubation_present,went_icu,in_icu,"
@@ -47,20 +45,15 @@ def noise(path: str, size: int = 600) -> bytes:
     return b"".join(blocks)[:size]
 
 
-# ---- pictures ----------------------------------------------------------------------------------
-
-
 def png(path: str) -> bytes:
-    """Return a grey picture of noise."""
     side, pixels = _PICTURE_SIDE, noise(path, _PICTURE_SIDE**2)
     rows = b"".join(b"\0" + pixels[at : at + side] for at in range(0, len(pixels), side))
     header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
 
 
 def jpeg(path: str) -> bytes:
@@ -80,9 +73,6 @@ def jpeg(path: str) -> bytes:
     return b"\xff\xd8" + head + bytes((0x40 | seed_of(path) % 64, 0x7F)) + b"\xff\xd9"
 
 
-# ---- volumes -----------------------------------------------------------------------------------
-
-
 def nifti(path: str) -> bytes:
     """Return a gzipped volume of 4 x 4 x 4 voxels of 16 bits."""
     header = bytearray(352)
@@ -100,63 +90,51 @@ def dicom(path: str) -> bytes:
     syntax = _element(0x0002, 0x0010, b"UI", b"1.2.840.10008.1.2.1\0")
     meta = _element(0x0002, 0x0000, b"UL", struct.pack("<I", len(syntax))) + syntax
     body = _element(0x0008, 0x0060, b"CS", b"CT") + _element(0x0010, 0x0020, b"LO", b"MADEUP")
-    return bytes(128) + b"DICM" + meta + body + _element(0x0020, 0x4000, b"LT", _text(path))
-
-
-def _text(path: str) -> bytes:
-    return noise(path, 200).hex().encode()
+    return (
+        bytes(128)
+        + b"DICM"
+        + meta
+        + body
+        + _element(0x0020, 0x4000, b"LT", noise(path, 200).hex().encode())
+    )
 
 
 def _element(group: int, element: int, kind: bytes, value: bytes) -> bytes:
     return struct.pack("<HH2sH", group, element, kind, len(value)) + value
 
 
-# ---- tables and archives -----------------------------------------------------------------------
-
-
 def metadata(pictures: Iterable[str]) -> bytes:
-    """Return a table with a row for each picture, as Cohen's collection has it."""
-    rows = []
-    for number, path in enumerate(pictures, 1):
-        folder, _, name = path.rpartition("/")
-        cells = [""] * 29
-        cells[0], cells[2], cells[3], cells[4] = str(number), "F", "50", "COVID-19"
-        cells[17], cells[18], cells[21], cells[22] = "PA", "X-ray", folder, name
-        rows.append(",".join(cells) + "\n")
-    return (METADATA + "".join(rows)).encode()
+    known = {"sex": "F", "age": "50", "finding": "COVID-19", "view": "PA", "modality": "X-ray"}
+    places = [path.rpartition("/") for path in pictures]
+    rows = [
+        {**known, "patientid": str(number), "folder": folder, "filename": name}
+        for number, (folder, _, name) in enumerate(places, 1)
+    ]
+    return _table(METADATA, rows)
 
 
 def papers(*uids: str) -> bytes:
-    """Return CORD-19's table with a row for each paper."""
-    rows = []
-    for uid in uids:
-        cells = [""] * 19
-        cells[0], cells[2], cells[3], cells[7] = uid, "made up", f"A paper {uid}", "cc-by"
-        rows.append(",".join(cells) + "\n")
-    return (PAPERS + "".join(rows)).encode()
+    known = {"source_x": "made up", "license": "cc-by"}
+    return _table(PAPERS, [{**known, "cord_uid": uid, "title": f"A paper {uid}"} for uid in uids])
+
+
+def _table(header: str, rows: Iterable[Mapping[str, str]]) -> bytes:
+    names = header.rstrip("\n").split(",")
+    lines = [",".join(row.get(name, "") for name in names) + "\n" for row in rows]
+    return (header + "".join(lines)).encode()
 
 
 def tar_gz(members: Mapping[str, bytes]) -> bytes:
     """Return a tar whose packed bytes are the same each time."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return gzip.compress(buffer.getvalue(), mtime=0)
+    return gzip.compress(tar_of(members), mtime=0)
 
 
 _MAKERS: Mapping[str, Callable[[str], bytes]] = {
     ".png": png,
-    ".jpg": jpeg,
-    ".jpeg": jpeg,
+    **dict.fromkeys((".jpg", ".jpeg"), jpeg),
     ".nii.gz": nifti,
     ".dcm": dicom,
     "metadata.csv": lambda path: metadata([f"images/{seed_of(path)}.png"]),
     ".zip": lambda path: zip_of({"made-up.txt": plain(path)}),
-    ".mp4": noise,
-    ".mpeg": noise,
-    ".avi": noise,
-    ".gif": noise,
+    **dict.fromkeys((".mp4", ".mpeg", ".avi", ".gif"), noise),
 }

@@ -13,6 +13,7 @@ from servers.message import (
     Content,
     Reply,
     Request,
+    Site,
     as_html,
     as_json,
     disposition,
@@ -61,12 +62,10 @@ class DataFile:
         return _TYPES.get(suffix, "application/octet-stream")
 
     def key(self, doi: str) -> str:
-        """Return where its bytes lie on S3."""
         name = f"{self.id:011x}-{md5(self.label.encode())[:12]}"
         return f"{doi.removeprefix('doi:')}/{name}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return the entry of a file list."""
         digest = hashlib.new(_HASHES[self.checksum], self.listed).hexdigest()
         folder = {"directoryLabel": self.folder} if self.folder else {}
         table = {
@@ -97,8 +96,6 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Version:
-    """One published version of a data set."""
-
     doi: str  # with its scheme
     number: str  # 1.0
     id: int
@@ -106,7 +103,6 @@ class Version:
     guestbook: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the version object without its files."""
         major, _, minor = self.number.partition(".")
         title = {"typeName": "title", "multiple": False, "value": "A made-up data set"}
         book = {} if self.guestbook is None else {"guestbookId": self.guestbook}
@@ -127,15 +123,15 @@ class Version:
         }
 
 
-class Dataverse:
+class Dataverse(Site):
     """All servers of that software; `add` names further ones."""
+
+    credentials = ("x-dataverse-key", "authorization", "cookie")
 
     def __init__(self, signer: Signer, s3: S3) -> None:
         self._signer, self._s3 = signer, s3
         self.keys = {"0badcafe-0000-4000-8000-000000000001"}  # the ones that are right
-        self.link_seconds = 3600
-        self.default_limit, self.most_of_a_page = 10, 300
-        self._hosts = {HARVARD}
+        self.hosts = {HARVARD}
         self._versions: dict[str, list[Version]] = {}
         self._files: dict[int, tuple[Version, DataFile, bool]] = {}
         self._next_id = 4_000_001
@@ -160,7 +156,7 @@ class Dataverse:
         A name may have folders. What comes of a `wrong` file is not what is listed; an `ingested`
         table (`x.csv`) is listed as `x.tab`; without `redirects` the server streams itself.
         """
-        self._hosts.add(server)
+        self.hosts.add(server)
         whole = doi if doi.startswith("doi:") else f"doi:{doi}"
         found = []
         for path, data in files.items():
@@ -202,14 +198,6 @@ class Dataverse:
         text = "Too Many Requests: made-up rate limit exceeded"
         return as_json({"status": "ERROR", "code": 429, "message": text}, 429, _JSON)
 
-    # ---- answers -------------------------------------------------------------------------------
-
-    def has(self, host: str) -> bool:
-        return host in self._hosts
-
-    def accepts(self, host: str) -> frozenset[str]:
-        return frozenset({"x-dataverse-key", "authorization", "cookie"})
-
     def reply(self, request: Request) -> Reply:
         if request.agent.lower().startswith("python-"):
             return as_html("403 Forbidden", "<h1>Forbidden</h1>", 403, ("Server", "Apache"))
@@ -241,7 +229,7 @@ class Dataverse:
         if rest != ["files"]:
             return as_json({"status": "OK", "data": version.as_json()}, 200, _JSON)
         start = int(query.get("offset") or 0)
-        most = min(int(query.get("limit") or self.default_limit), self.most_of_a_page)
+        most = min(int(query.get("limit") or 10), 300)
         page = [file.as_json() for file in version.files[start : start + most]]
         found = {"status": "OK", "totalCount": len(version.files), "data": page}
         return as_json(found, 200, _JSON)
@@ -264,9 +252,7 @@ class Dataverse:
             "response-content-type": "text/csv" if is_original else file.type,
         }
         path = f"/{file.key(version.doi)}" + (".orig" if is_original else "")
-        return redirect(
-            self._signer.link("aws", STORAGE, path, self.link_seconds, asked), 303, *_JSON
-        )
+        return redirect(self._signer.link("aws", STORAGE, path, 3600, asked), 303, *_JSON)
 
 
 def _ingested(file: DataFile) -> DataFile:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from servers.message import Framing, Reply, Request, as_html, spoilt
 
@@ -21,7 +22,6 @@ class Fault:
     method: str | None = None
 
     def fits(self, request: Request) -> bool:
-        """True if the request is one of those."""
         is_host = self.host in ("*", request.host)
         is_method = self.method in (None, request.method)
         return bool(self.times) and is_host and is_method and request.path.startswith(self.prefix)
@@ -44,7 +44,6 @@ class Faults:
             return found
 
     def clear(self) -> None:
-        """Let everything go well from now on."""
         with self._lock:
             self.waiting.clear()
 
@@ -52,8 +51,6 @@ class Faults:
         with self._lock:
             self.waiting.append(fault)
         return fault
-
-    # ---- each kind -----------------------------------------------------------------------------
 
     def answer(
         self, host: str, prefix: str, reply: Reply | int, times: int = 1, method: str | None = None
@@ -78,18 +75,15 @@ class Faults:
 
     def drop(self, host: str, prefix: str = "/", times: int = 1) -> Fault:
         """Close the connection without an answer."""
-        gone = Reply(is_dropped=True)
-        return self.add(Fault(host, prefix, times, instead=gone))
+        return self.answer(host, prefix, Reply(is_dropped=True), times)
 
     def drip(
         self, host: str, prefix: str, piece: int = 1, pause: float = 0.01, times: int = 1
     ) -> Fault:
         """Send the body in small pieces, with a pause after each."""
-
-        def drip(reply: Reply) -> Reply:
-            return replace(reply, piece=piece, pause=pause)
-
-        return self.add(Fault(host, prefix, times, after=drip))
+        return self.add(
+            Fault(host, prefix, times, after=partial(replace, piece=piece, pause=pause))
+        )
 
     def corrupt(self, host: str, prefix: str, times: int = FOR_EVER) -> Fault:
         """Send other bytes of the same length."""

@@ -7,7 +7,17 @@ from typing import Any
 
 from servers.hosts.s3 import S3
 from servers.hosts.signing import Signer
-from servers.message import Reply, Request, as_html, as_json, md5, redirect, spoilt
+from servers.message import (
+    Reply,
+    Request,
+    Site,
+    as_html,
+    as_json,
+    md5,
+    redirect,
+    spoilt,
+    version_of,
+)
 
 API, DOWNLOADS, SITE = "api.figshare.com", "ndownloader.figshare.com", "figshare.com"
 STORAGE, BUCKET = "s3-eu-west-1.amazonaws.com", "pfigshare-u-files"
@@ -15,6 +25,7 @@ _NGINX = (("Server", "nginx"),)
 _SHUT = ("is_embargoed", "is_confidential", "is_metadata_record", "download_disabled")
 _IN_ARTICLE = 10  # files that the article itself names at most
 _MOST = 1000
+_LINK_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -22,7 +33,7 @@ class Article:
     """One version of an article; files by id."""
 
     id: str
-    version: str
+    number: str
     files: Mapping[str, tuple[str, bytes]]
     links: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # name, address
     unhashed: Collection[str] = ()
@@ -62,7 +73,7 @@ class Article:
             "files": self.file_list()[:_IN_ARTICLE],
             "folder_structure": dict(self.folders),
             "size": sum(len(data) for _, data in self.files.values()),
-            "version": int(self.version),
+            "version": int(self.number),
             "has_linked_file": bool(self.links),
             "authors": [{"id": 1, "full_name": "Made Up", "is_active": True, "orcid_id": ""}],
             "citation": "Made up.",
@@ -76,12 +87,13 @@ class Article:
         }
 
 
-class Figshare:
+class Figshare(Site):
     """The API, the download host, and the site."""
+
+    hosts = (API, DOWNLOADS, SITE, f"www.{SITE}")
 
     def __init__(self, signer: Signer, s3: S3) -> None:
         self._signer, self._s3 = signer, s3
-        self.link_seconds: float = 10
         self.tokens = {"figshare-token"}
         self._articles: dict[str, list[Article]] = {}
         self._names: dict[str, str] = {}  # of files, by id
@@ -104,7 +116,7 @@ class Figshare:
         """
         doi = f"10.6084/m9.figshare.{article}.v{version}"
         made = Article(article, version, files, links, unhashed, folders, doi)
-        others = [one for one in self._articles.get(article, []) if one.version != version]
+        others = [one for one in self._articles.get(article, []) if one.number != version]
         self._articles[article] = [*others, made]
         for id, (name, data) in files.items():
             self._names[id] = name
@@ -112,17 +124,8 @@ class Figshare:
             self._s3.add(BUCKET, "eu-west-1", f"{id}/{name}", sent, private=True)
 
     def files(self, article: str, version: str) -> dict[str, tuple[str, bytes]]:
-        """Return what a version has so far."""
         found = self._version(article, version)
         return dict(found.files) if found else {}
-
-    # ---- answers -------------------------------------------------------------------------------
-
-    def has(self, host: str) -> bool:
-        return host in (API, DOWNLOADS, SITE, f"www.{SITE}")
-
-    def accepts(self, host: str) -> frozenset[str]:
-        return frozenset({"authorization", "cookie"})
 
     def reply(self, request: Request) -> Reply:
         given = request.headers.get("authorization", "").removeprefix("token ")
@@ -142,15 +145,10 @@ class Figshare:
         if name is None:
             return _no_page()
         path = f"/{BUCKET}/{id}/{name}"
-        return redirect(self._signer.link("aws", STORAGE, path, self.link_seconds), 302, *_NGINX)
+        return redirect(self._signer.link("aws", STORAGE, path, _LINK_SECONDS), 302, *_NGINX)
 
-    # ---- the API -------------------------------------------------------------------------------
-
-    def _version(self, article: str, version: str | None = None) -> Article | None:
-        known = self._articles.get(article, [])
-        if version is None:
-            return max(known, key=lambda one: int(one.version), default=None)
-        return next((one for one in known if one.version == version), None)
+    def _version(self, article: str, number: str | None = None) -> Article | None:
+        return version_of(self._articles.get(article, []), number)
 
     def _api(self, request: Request, parts: list[str]) -> Reply:
         match parts:

@@ -8,16 +8,7 @@ from typing import Literal
 from urllib.parse import unquote
 
 from servers.hosts.signing import Signer
-from servers.message import (
-    LAST_MODIFIED,
-    NOTHING,
-    Content,
-    Reply,
-    Request,
-    md5,
-    serve,
-    spoilt,
-)
+from servers.message import LAST_MODIFIED, Content, Reply, Request, Site, md5, serve, spoilt
 
 HOST = "storage.googleapis.com"
 Hashes = Literal["joined", "two lines", "crc32c only"]
@@ -36,11 +27,9 @@ class Blob:
     def headers(self) -> tuple[tuple[str, str], ...]:
         crc = "crc32c=AAAAAA=="  # nobody looks at it
         digest = f"md5={base64.b64encode(hashlib.md5(self.listed).digest()).decode()}"
-        values = {
-            "joined": [f"{crc}, {digest}"],
-            "two lines": [crc, digest],
-            "crc32c only": [crc],
-        }[self.hashes]
+        values = {"joined": [f"{crc}, {digest}"], "two lines": [crc, digest], "crc32c only": [crc]}[
+            self.hashes
+        ]
         return (
             ("x-goog-generation", "1600000000000000"),
             *(("x-goog-hash", value) for value in values),
@@ -50,12 +39,13 @@ class Blob:
         )
 
 
-class Gcs:
+class Gcs(Site):
     """The one host of all buckets; nothing here is public."""
+
+    hosts, credentials = (HOST,), ()
 
     def __init__(self, signer: Signer) -> None:
         self._signer = signer
-        self.expired_status = 400  # or 403: both were seen
         self._blobs: dict[str, Blob] = {}
 
     def add(
@@ -70,19 +60,14 @@ class Gcs:
         """Put an object at `BUCKET/KEY`; the hashes of a `wrong` one are of other bytes."""
         self._blobs[path] = Blob(spoilt(data) if wrong else data, data, hashes, type)
 
-    def has(self, host: str) -> bool:
-        return host == HOST
-
-    def accepts(self, host: str) -> frozenset[str]:
-        return NOTHING
-
     def reply(self, request: Request) -> Reply:
         blob = self._blobs.get(unquote(request.path).lstrip("/"))
         verdict = self._signer.judge("google", request)
         if "authorization" in request.headers:
             return _error(401, "AuthenticationRequired", "Authentication required.")
         if verdict in ("expired", "used"):
-            return self._expired(request)
+            more = "<Details>The provided token has expired.</Details>"
+            return _error(400, "ExpiredToken", "Invalid argument.", more)
         if verdict == "wrong":
             return _error(403, "SignatureDoesNotMatch", "Access denied.")
         if verdict == "unsigned":
@@ -92,12 +77,6 @@ class Gcs:
         headers = (*blob.headers, ("Server", "UploadServer"))
         etag = f'"{md5(blob.listed)}"'
         return serve(request, Content(blob.data, etag, LAST_MODIFIED, blob.type, headers))
-
-    def _expired(self, request: Request) -> Reply:
-        if self.expired_status == 403:
-            return _error(403, "SignatureDoesNotMatch", "Access denied.")
-        more = "<Details>The provided token has expired.</Details>"
-        return _error(400, "ExpiredToken", "Invalid argument.", more)
 
 
 def _error(status: int, code: str, message: str, more: str = "") -> Reply:

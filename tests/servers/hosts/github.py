@@ -9,10 +9,10 @@ from servers.hosts.github_api import Api
 from servers.hosts.github_data import Commit, Repository, committed, pointed
 from servers.hosts.signing import Signer
 from servers.message import (
-    NOTHING,
     Content,
     Reply,
     Request,
+    Site,
     as_html,
     as_json,
     as_text,
@@ -26,18 +26,19 @@ from servers.message import (
 SITE, CODE, API = "github.com", "codeload.github.com", github_api.HOST
 RAW, MEDIA = "raw.githubusercontent.com", "media.githubusercontent.com"
 ASSETS, LFS = "release-assets.githubusercontent.com", "github-cloud.githubusercontent.com"
+_ASSET_SECONDS, _LFS_SECONDS = 300, 3600  # how long a link is good
 _STORAGE = (ASSETS, LFS, "objects.githubusercontent.com")
 
 
-class GitHub:
+class GitHub(Site):
     """All its hosts."""
+
+    hosts = (SITE, CODE, API, RAW, MEDIA, *_STORAGE)
 
     def __init__(self, signer: Signer, now: Callable[[], float], granted: set[str]) -> None:
         self._signer, self._granted = signer, granted
         self._repositories: dict[str, Repository] = {}
         self.api = Api(now, self._repositories)
-        self.asset_seconds: float = 300
-        self.lfs_seconds: float = 3600
         self.lfs_header = {"X-Lfs-Ticket": "made-up-ticket"}  # what LFS storage must be sent
         self.over_quota: set[str] = set()  # owner/name, whose LFS contents are refused
         self._code: dict[str, Callable[[Request], Reply]] = {
@@ -63,7 +64,6 @@ class GitHub:
         submodules: Mapping[str, str] = {},
         modes: Mapping[str, str] = {},
         wrong: Collection[str] = (),
-        private: bool = False,
     ) -> str:
         """Push a commit, which becomes the branch's newest; return the id of its tree.
 
@@ -81,11 +81,9 @@ class GitHub:
             one.refs[f"tags/{tag}"] = commit
         one.lfs |= {sha256(files[path]): files[path] for path in lfs}
         one.wrong |= set(wrong)
-        one.is_private = private
         return made.trees[""]
 
     def commit(self, repository: str, commit: str) -> Commit:
-        """Return a commit that was pushed."""
         return self._repositories[repository.lower()].commits[commit]
 
     def files(self, repository: str, commit: str) -> dict[str, bytes]:
@@ -113,28 +111,20 @@ class GitHub:
             assets.append(github_api.asset(one, tag, id, name, len(data), digest))
         one.releases[tag] = github_api.release(one, tag, assets)
 
-    # ---- answers -------------------------------------------------------------------------------
-
-    def has(self, host: str) -> bool:
-        return host in self._code or host in _STORAGE
-
-    def accepts(self, host: str) -> frozenset[str]:
-        return NOTHING if host in _STORAGE else frozenset({"authorization", "cookie"})
+    def accepts(self, host: str) -> Collection[str]:
+        return () if host in _STORAGE else self.credentials
 
     def reply(self, request: Request) -> Reply:
         return self._code.get(request.host, lambda _: _no_page())(request)
 
-    def _known(self, request: Request, parts: list[str]) -> Repository | None:
-        """Find a repository that this client may see."""
-        one = self._repositories.get("/".join(parts[:2]).lower())
-        token = request.headers.get("authorization", "").partition(" ")[2]
-        return one if one and (not one.is_private or token in self.api.tokens) else None
+    def _known(self, parts: list[str]) -> Repository | None:
+        return self._repositories.get("/".join(parts[:2]).lower())
 
     def _site(self, request: Request) -> Reply:
         parts = request.parts
         if len(parts) > 1:
             parts[1] = parts[1].removesuffix(".git")
-        one = self._known(request, parts)
+        one = self._known(parts)
         if one is None:
             return _no_page()
         if parts[2:] == ["info", "lfs", "objects", "batch"] and request.method == "POST":
@@ -160,12 +150,10 @@ class GitHub:
             return redirect(f"https://{MEDIA}/media/{one.name}/{path}")
         return redirect(f"https://{RAW}/{one.name}/{path}")
 
-    # ---- contents ------------------------------------------------------------------------------
-
     def _archive(self, request: Request) -> Reply:
         """Send an archive as it is made: chunked, a weak ETag, everything to every Range."""
         parts = request.parts
-        one = self._known(request, parts)
+        one = self._known(parts)
         ref = "/".join(parts[3:])
         commit = one.find(ref) if one else None
         if one is None or commit is None:
@@ -190,7 +178,7 @@ class GitHub:
         return self._file(request, request.parts[1:], is_media=True)
 
     def _file(self, request: Request, parts: list[str], *, is_media: bool) -> Reply:
-        one = self._known(request, parts)
+        one = self._known(parts)
         found = one.split(parts[2:]) if one else None
         entry = found[0].entries.get(found[1]) if found else None
         if one is None or entry is None:
@@ -204,8 +192,6 @@ class GitHub:
         headers = (("Cache-Control", "max-age=300"),)
         return serve(request, Content(sent, f'"{sha256(data)}"', None, kind, headers))
 
-    # ---- releases ------------------------------------------------------------------------------
-
     def _asset(self, one: Repository, id: int) -> Reply:
         name = one.assets[id][0]
         path = f"/github-production-release-asset/{one.number}/{id:08d}-0000-4000-8000-madeup"
@@ -214,7 +200,7 @@ class GitHub:
             "response-content-disposition": disposition(name),
             "response-content-type": "application/octet-stream",
         }
-        link = self._signer.link("azure", ASSETS, path, self.asset_seconds, asked)
+        link = self._signer.link("azure", ASSETS, path, _ASSET_SECONDS, asked)
         return redirect(link, 302, ("Cache-Control", "no-cache"))
 
     def _stored_asset(self, request: Request) -> Reply:
@@ -227,8 +213,6 @@ class GitHub:
         data = every[number].assets[int(name[:8])][1]
         named = ("Content-Disposition", request.query["response-content-disposition"])
         return serve(request, Content(data, f'"0x{sha256(data)[:15].upper()}"', headers=(named,)))
-
-    # ---- LFS -----------------------------------------------------------------------------------
 
     def _batch(self, request: Request, one: Repository) -> Reply:
         kind = "application/vnd.git-lfs+json"
@@ -250,10 +234,10 @@ class GitHub:
             return {"oid": oid, "size": 0, "error": error}
         path = f"/alambic/media/{one.number}/{oid[:2]}/{oid[2:4]}/{oid}"
         download = {
-            "href": self._signer.link("aws", LFS, path, self.lfs_seconds),
+            "href": self._signer.link("aws", LFS, path, _LFS_SECONDS),
             "header": dict(self.lfs_header),
             "expires_at": "2100-01-01T00:00:00Z",
-            "expires_in": int(self.lfs_seconds),
+            "expires_in": _LFS_SECONDS,
         }
         return {
             "oid": oid,

@@ -20,7 +20,6 @@ class Api:
         self.tokens = {"github-token"}
         self.limit: int | None = None  # of requests without a token; None counts only
         self.used = 0
-        self.tree_limit = 100_000  # entries of a recursive tree, after which it is cut
         self.truncates = False  # if set, every recursive tree is cut after half of it
 
     def reply(self, request: Request) -> Reply:
@@ -31,42 +30,35 @@ class Api:
         if token and token not in self.tokens:
             return self._error(401, "Bad credentials")
         if self.limit is not None and not token and self.used >= self.limit:
-            return self.rate_limited()
+            return self._rate_limited()
         self.used += 1
-        repository = self._repository(request.parts, is_known=bool(token))
-        if repository is None:
-            return self._error(404, "Not Found")
-        return self._routed(request, repository)
+        match request.parts:
+            case ["repos", owner, name, *rest] if f"{owner}/{name}".lower() in self._repositories:
+                one = self._repositories[f"{owner}/{name}".lower()]
+                return self._routed(one, rest, is_deep="recursive" in request.query)
+        return self._error(404, "Not Found")
 
-    def rate_limited(self, status: int = 403) -> Reply:
+    def _rate_limited(self) -> Reply:
         """Return the answer after the last request of the hour."""
         text = (
             "API rate limit exceeded for 192.0.2.5. (But here's the good news: Authenticated "
             "requests get a higher rate limit. Check out the documentation for more details.)"
         )
         where = f"{_DOCS}/overview/resources-in-the-rest-api#rate-limiting"
-        found = as_json({"message": text, "documentation_url": where}, status)
+        found = as_json({"message": text, "documentation_url": where}, 403)
         return found.having({**self._headers(), "x-ratelimit-remaining": "0"})
 
-    def _repository(self, parts: list[str], *, is_known: bool) -> Repository | None:
-        if parts[:1] != ["repos"] or len(parts) < 3:
-            return None
-        found = self._repositories.get(f"{parts[1]}/{parts[2]}".lower())
-        return found if found and (is_known or not found.is_private) else None
-
-    def _routed(self, request: Request, one: Repository) -> Reply:
-        match request.parts[3:]:
+    def _routed(self, one: Repository, parts: list[str], *, is_deep: bool) -> Reply:
+        match parts:
             case []:
                 return self._json(_about(one))
             case ["commits", *ref]:
                 return self._commit(one, "/".join(ref))
             case ["git", "trees", id]:
-                return self._tree(one, id, is_deep="recursive" in request.query)
+                return self._tree(one, id, is_deep=is_deep)
             case ["releases", "tags", *tag] if "/".join(tag) in one.releases:
                 return self._json(one.releases["/".join(tag)])
         return self._error(404, "Not Found")
-
-    # ---- git -----------------------------------------------------------------------------------
 
     def _tree(self, one: Repository, id: str, *, is_deep: bool) -> Reply:
         found = one.tree(id)
@@ -75,7 +67,7 @@ class Api:
         commit, folder = found
         listed = list(commit.walk(folder)) if is_deep else commit.level(folder)
         rows = [one.row(path.removeprefix(folder), mode, sha) for path, mode, sha in listed]
-        most = len(rows) // 2 if self.truncates and is_deep else self.tree_limit
+        most = len(rows) // 2 if self.truncates and is_deep else 100_000
         sha = commit.trees[folder]
         value = {
             "sha": sha,
@@ -104,8 +96,6 @@ class Api:
             "html_url": f"https://github.com/{one.name}/commit/{commit.sha}",
         }
         return self._json(value)
-
-    # ---- shapes --------------------------------------------------------------------------------
 
     def _headers(self) -> dict[str, str]:
         most = 60 if self.limit is None else self.limit
@@ -146,7 +136,7 @@ def _about(one: Repository) -> dict[str, Any]:
         "id": one.number,
         "name": name,
         "full_name": one.name,
-        "private": one.is_private,
+        "private": False,
         "owner": {"login": owner},
         "html_url": f"https://github.com/{one.name}",
         "default_branch": one.branch,
@@ -154,7 +144,6 @@ def _about(one: Repository) -> dict[str, Any]:
 
 
 def release(one: Repository, tag: str, assets: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return a release as the API gives it."""
     own, number = f"https://{HOST}/repos/{one.name}", len(one.releases) + 1
     return {
         "url": f"{own}/releases/{number}",
@@ -170,7 +159,6 @@ def release(one: Repository, tag: str, assets: list[dict[str, Any]]) -> dict[str
 def asset(
     one: Repository, tag: str, id: int, name: str, size: int, digest: str | None
 ) -> dict[str, Any]:
-    """Return a file of a release as the API gives it."""
     return {
         "url": f"https://{HOST}/repos/{one.name}/releases/assets/{id}",
         "id": id,

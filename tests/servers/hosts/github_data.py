@@ -27,8 +27,6 @@ class Entry:
 
 @dataclass
 class Commit:
-    """One state of a repository."""
-
     sha: str
     entries: dict[str, Entry]
     trees: dict[str, str] = field(default_factory=dict)  # folder -> id; "" is the root
@@ -54,7 +52,6 @@ class Commit:
         return [found[name] for name in sorted(found, key=str.encode)]
 
     def walk(self, folder: str = "") -> Iterator[tuple[str, str, str]]:
-        """List everything below a folder."""
         for path, mode, id in self.level(folder):
             yield path, mode, id
             if mode == TREE:
@@ -77,8 +74,6 @@ class Commit:
 
 @dataclass
 class Repository:
-    """One repository, with its branches and tags."""
-
     name: str  # owner/name
     number: int
     commits: dict[str, Commit] = field(default_factory=dict)
@@ -88,7 +83,6 @@ class Repository:
     releases: dict[str, dict[str, Any]] = field(default_factory=dict)
     assets: dict[int, tuple[str, bytes]] = field(default_factory=dict)  # name, what comes
     branch: str = "master"
-    is_private: bool = False
 
     def find(self, ref: str) -> Commit | None:
         """Find a commit by id, branch or tag."""
@@ -115,12 +109,10 @@ class Repository:
         return (commit_there, "") if commit_there else None
 
     def blob(self, id: str) -> Entry | None:
-        """Find a file by its id."""
         every = (entry for commit in self.commits.values() for entry in commit.entries.values())
         return next((entry for entry in every if entry.id == id), None)
 
     def row(self, path: str, mode: str, id: str) -> dict[str, Any]:
-        """Return one entry of a tree as the API gives it."""
         kind = _KINDS.get(mode, "blob")
         found: dict[str, Any] = {"path": path, "mode": mode, "type": kind, "sha": id}
         if kind == "commit":
@@ -171,7 +163,6 @@ def _blob_id(data: bytes) -> str:
 
 
 def _above(path: str) -> Iterator[str]:
-    """Yield the folders that a path lies in."""
     steps = path.split("/")[:-1]
     for depth in range(len(steps)):
         yield "/".join(steps[: depth + 1]) + "/"

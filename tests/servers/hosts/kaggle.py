@@ -11,7 +11,7 @@ from makers.archives import zip_of
 from servers.hosts.gcs import HOST as STORAGE
 from servers.hosts.gcs import Gcs, Hashes
 from servers.hosts.signing import Signer
-from servers.message import Reply, Request, as_html, as_json, redirect
+from servers.message import Reply, Request, Site, as_html, as_json, redirect, version_of
 
 HOST = "www.kaggle.com"
 _VERSION = (("x-kaggle-apiversion", "2.2.5"),)
@@ -30,21 +30,21 @@ class Version:
     id: int
     wrapped: Collection[str]  # files that come inside a zip of their own
     needs_consent: bool
-    is_private: bool
 
     @property
     def folder(self) -> str:
         return f"kaggle-data-sets/{500_000 + self.id}/{1_000_000 + self.id}"
 
 
-class Kaggle:
+class Kaggle(Site):
     """www.kaggle.com; what it serves lies on Google's storage."""
+
+    hosts = (HOST, "kaggle.com", "api.kaggle.com")
 
     def __init__(self, signer: Signer, gcs: Gcs) -> None:
         self._signer, self._gcs = signer, gcs
         self.tokens = {"kaggle-token"}  # right as Bearer
         self.users = {"someone": "kaggle-key"}  # right as Basic
-        self.link_seconds: float = _THREE_DAYS
         self.soft_errors = False  # if set, errors come with HTTP 200
         self._versions: dict[str, list[Version]] = {}
         self._ids = itertools.count(13)
@@ -57,7 +57,6 @@ class Kaggle:
         version: str = "1",
         bundle: bytes | None = None,
         needs_consent: bool = False,
-        private: bool = False,
         wrapped: Collection[str] = (),
         hashes: Hashes = "joined",
         wrong: Collection[str] = (),
@@ -68,9 +67,8 @@ class Kaggle:
         "bundle" is one of them, other bytes come than the storage's hashes are of.
         """
         whole = zip_of(files) if bundle is None else bundle
-        made = Version(
-            dataset, version, dict(files), whole, next(self._ids), wrapped, needs_consent, private
-        )
+        id = next(self._ids)
+        made = Version(dataset, version, dict(files), whole, id, wrapped, needs_consent)
         self._versions.setdefault(dataset, []).append(made)
         archive = f"{made.folder}/bundle/archive.zip"
         self._gcs.add(
@@ -80,14 +78,6 @@ class Kaggle:
             sent = zip_of({name: data}) if name in wrapped else data
             self._gcs.add(_place(made, name), sent, hashes=hashes, wrong=name in wrong)
         return whole
-
-    # ---- answers -------------------------------------------------------------------------------
-
-    def has(self, host: str) -> bool:
-        return host in (HOST, "kaggle.com", "api.kaggle.com")
-
-    def accepts(self, host: str) -> frozenset[str]:
-        return frozenset({"authorization", "cookie"})
 
     def reply(self, request: Request) -> Reply:
         known = self._knows(request)
@@ -102,7 +92,8 @@ class Kaggle:
                 return as_html("A made-up data set | Kaggle", "<h1>A page</h1>")
             case _:
                 return self._error(404, "Not found")
-        version = self._version(ref, request.query.get("datasetVersionNumber"))
+        number = request.query.get("datasetVersionNumber")
+        version = version_of(self._versions.get(ref, []), number)
         if version is None:
             return self._error(404, "Dataset not found")
         return self._allowed(request, version, action, rest, known is True)
@@ -110,20 +101,12 @@ class Kaggle:
     def _allowed(
         self, request: Request, version: Version, action: str, rest: str, known: bool
     ) -> Reply:
-        if version.is_private and not known:
-            return self._error(403, "Permission 'datasets.get' was denied")
         if action == "download":
             if version.needs_consent and not known:
                 text = "You must agree to the terms of this data set in a browser first"
                 return self._error(403, text)
             return self._download(version, rest)
         return _json(self._view(version)) if action == "view" else self._error(404, "Not found")
-
-    def _version(self, ref: str, number: str | None) -> Version | None:
-        known = self._versions.get(ref, [])
-        if number is None:
-            return max(known, key=lambda one: int(one.number), default=None)
-        return next((one for one in known if one.number == number), None)
 
     def _knows(self, request: Request) -> bool | None:
         """True for right credentials, False for wrong ones, None for none at all."""
@@ -142,19 +125,12 @@ class Kaggle:
         found = {"code": status, "message": message}
         return as_json(found, 200 if self.soft_errors else status, _VERSION)
 
-    # ---- downloads -----------------------------------------------------------------------------
-
     def _download(self, version: Version, name: str) -> Reply:
         if name and name not in version.files:
             return self._error(404, "Dataset file not found")
         path = _place(version, name) if name else f"{version.folder}/bundle/archive.zip"
-        return redirect(
-            self._signer.link("google", f"{STORAGE}:443", f"/{path}", self.link_seconds),
-            302,
-            *_VERSION,
-        )
-
-    # ---- JSON ----------------------------------------------------------------------------------
+        link = self._signer.link("google", f"{STORAGE}:443", f"/{path}", _THREE_DAYS)
+        return redirect(link, 302, *_VERSION)
 
     def _view(self, version: Version) -> dict[str, Any]:
         owner = version.ref.partition("/")[0]
@@ -170,7 +146,10 @@ class Kaggle:
             "ownerRef": owner,
             "title": "A made-up data set",
             "currentVersionNumber": max(int(one.number) for one in known),
-            "versions": [_published(one) for one in reversed(known)],
+            "versions": [
+                {"versionNumber": int(one.number), "creationDate": _TIME, "status": "Ready"}
+                for one in reversed(known)
+            ],
         }
 
 
@@ -178,14 +157,6 @@ def _place(version: Version, name: str) -> str:
     if name in version.wrapped:
         return f"{version.folder}/compressed/{name}.zip"
     return f"{version.folder}/{name}"
-
-
-def _published(version: Version) -> dict[str, Any]:
-    return {
-        "versionNumber": int(version.number),
-        "creationDate": _TIME,
-        "status": "Ready",
-    }
 
 
 def _json(value: object) -> Reply:

@@ -7,7 +7,17 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from servers.hosts.s3 import S3
-from servers.message import Reply, Request, as_html, as_json, redirect, sha256, spoilt
+from servers.message import (
+    Reply,
+    Request,
+    Site,
+    as_html,
+    as_json,
+    redirect,
+    sha256,
+    spoilt,
+    version_of,
+)
 
 HOST = "data.mendeley.com"
 REGION = "eu-west-1"
@@ -32,21 +42,21 @@ class File:
 
 @dataclass(frozen=True)
 class Version:
-    """One version of a data set; folders by their path."""
-
     dataset: str
     number: str
     files: tuple[File, ...]
     folders: Mapping[str, str]
 
 
-class Mendeley:
+class Mendeley(Site):
     """data.mendeley.com; what it serves lies on S3."""
+
+    hosts = (HOST,)
+    credentials = ("cookie",)  # it knows no accounts here
 
     def __init__(self, s3: S3, now: Callable[[], float]) -> None:
         self._s3, self._now = s3, now
         self.blocks: tuple[str, ...] = ()  # paths that answer 403 to everybody, see DOWNLOADS
-        self.page_size = 1000
         self._versions: dict[str, list[Version]] = {}
         self._reads = 0
         s3.bucket(FILES, REGION, lists=False)
@@ -81,14 +91,6 @@ class Mendeley:
         text = "<h1>Sorry, you have been blocked</h1>"
         return as_html("Attention Required! | Cloudflare", text, 403, *_CLOUDFLARE)
 
-    # ---- answers -------------------------------------------------------------------------------
-
-    def has(self, host: str) -> bool:
-        return host == HOST
-
-    def accepts(self, host: str) -> frozenset[str]:
-        return frozenset({"cookie"})  # it knows no accounts here
-
     def reply(self, request: Request) -> Reply:
         is_library = request.agent.lower().startswith("python-urllib")
         if is_library or request.path.startswith(self.blocks or "-"):
@@ -104,18 +106,17 @@ class Mendeley:
 
     def _dataset(self, request: Request, versions: list[Version], rest: list[str]) -> Reply:
         latest = versions[-1]
+        number = rest[1] if len(rest) > 1 else request.query.get("version", latest.number)
+        found = latest if not rest else version_of(versions, number)
+        if found is None:
+            return _missing()
         match rest:
-            case []:
-                return _json(self._metadata(latest))
-            case ["snapshot", number]:
-                found = _chosen(versions, number)
-                return _json(self._metadata(found)) if found else _missing()
-            case ["folders", number]:
-                found = _chosen(versions, number)
-                return _json(_folder_list(found)) if found else _missing()
+            case [] | ["snapshot", _]:
+                return _json(self._metadata(found))
+            case ["folders", _]:
+                return _json(_folder_list(found))
             case ["files"]:
-                found = _chosen(versions, request.query.get("version", latest.number))
-                return self._files(request.query, found) if found else _missing()
+                return self._files(request.query, found)
         return _missing()
 
     def _files(self, query: Mapping[str, str], version: Version) -> Reply:
@@ -124,18 +125,17 @@ class Mendeley:
         if folder is None:
             return as_json({"error": 400}, 400, _CLOUDFLARE)
         start = int(query.get("$start", "0"))
-        most = int(query.get("$limit", str(self.page_size)))
+        most = int(query.get("$limit", "1000"))
         inside = [file for file in version.files if file.folder == folder]
         return _json([self._entry(version.dataset, file) for file in inside[start : start + most]])
 
     def _download(self, id: str, file_id: str) -> Reply:
-        file = _known(self._versions.get(id, []), file_id)
+        every = (file for one in self._versions.get(id, []) for file in one.files)
+        file = next((one for one in every if one.id == file_id), None)
         if file is None:
             return _missing()
         target = f"https://{FILES}.s3.{REGION}.amazonaws.com/{file.content}"
         return redirect(target, 302, *_CLOUDFLARE)
-
-    # ---- JSON ----------------------------------------------------------------------------------
 
     def _metadata(self, version: Version) -> dict[str, Any]:
         licence = "Creative Commons Attribution 4.0 International"
@@ -186,9 +186,6 @@ class Mendeley:
         }
 
 
-# ---- pieces ------------------------------------------------------------------------------------
-
-
 def _folders(dataset: str, version: str, files: Mapping[str, bytes]) -> dict[str, str]:
     """Return the id of each folder; those above come first."""
     found: dict[str, str] = {}
@@ -215,14 +212,6 @@ def _folder_list(version: Version) -> list[dict[str, str]]:
         parent = {"parent_id": version.folders[above]} if above else {}
         found.append({"id": id, "name": name, **parent})
     return found
-
-
-def _chosen(versions: list[Version], number: str) -> Version | None:
-    return next((one for one in versions if one.number == number), None)
-
-
-def _known(versions: list[Version], id: str) -> File | None:
-    return next((file for one in versions for file in one.files if file.id == id), None)
 
 
 def _json(value: object) -> Reply:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from servers.hosts.signing import Signer
-from servers.message import LAST_MODIFIED, NOTHING, Content, Reply, Request, md5, serve
+from servers.message import LAST_MODIFIED, Content, Reply, Request, Site, md5, serve
 
 # The bucket stands in the host, or is the first part of the path.
 _HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+?)\.)?s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com")
@@ -13,14 +13,14 @@ _HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+?)\.)?s3(?:[.-][a-z0-9-]+)?\.amazo
 
 @dataclass(frozen=True)
 class Object:
-    """One object of a bucket."""
-
     data: bytes
     is_private: bool
 
 
-class S3:
+class S3(Site):
     """Every host of amazonaws.com."""
+
+    credentials = ()
 
     def __init__(self, signer: Signer) -> None:
         self._signer = signer
@@ -41,16 +41,10 @@ class S3:
         self._objects.setdefault(bucket, {})
 
     def slow_down(self) -> Reply:
-        """Return the answer of a busy bucket."""
         return error(503, "SlowDown", "Please reduce your request rate.")
-
-    # ---- answers -------------------------------------------------------------------------------
 
     def has(self, host: str) -> bool:
         return host.endswith(".amazonaws.com")
-
-    def accepts(self, host: str) -> frozenset[str]:
-        return NOTHING
 
     def reply(self, request: Request) -> Reply:
         return self._judged(request).having({"x-amz-request-id": "MADEUP", "Server": "AmazonS3"})

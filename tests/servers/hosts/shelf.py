@@ -34,23 +34,17 @@ class Stocked:
 
 @dataclass
 class _Work:
-    """One release that is being made."""
-
     world: World
     resource: Resource
     release: Release
     tree: Tree  # of the release, as it will be written
     listing: Listing | None  # the packaged one: names are taken from it
-    patients: int
     done: Stocked = field(default_factory=Stocked)
     rows: list[ListedFile] = field(default_factory=list)
 
 
-def fill(world: World, folder: Path, *, patients: int = 3) -> dict[str, Stocked]:
-    """Put every release into the world and write the catalog; return them by ID@RELEASE.
-
-    `patients` is how many archives the data set on Dataverse has.
-    """
+def fill(world: World, folder: Path) -> dict[str, Stocked]:
+    """Put every release into the world and write the catalog; return them by ID@RELEASE."""
     known = covcat.load_catalog()
     (folder / "listings").mkdir(parents=True, exist_ok=True)
     filled: dict[str, Stocked] = {}
@@ -63,7 +57,7 @@ def fill(world: World, folder: Path, *, patients: int = 3) -> dict[str, Stocked]
         for number, release in enumerate(resource.releases):
             packaged = known.listing(resource, release) or _nearest(known, resource)
             tree = entry["releases"][number]
-            work = _Work(world, resource, release, tree, packaged, patients)
+            work = _Work(world, resource, release, tree, packaged)
             _make(work, folder)
             filled[f"{resource.id}@{release.id}"] = work.done
         written = yaml.safe_dump(entry, sort_keys=False, allow_unicode=True, width=100)
@@ -97,9 +91,6 @@ def _pin(file: Tree, data: bytes) -> None:
     for key, digest in (("md5_prefix", md5(data)), ("sha1_prefix", sha1(data))):
         if key in file:
             file[key] = digest[: len(file[key])]
-
-
-# ---- each host ---------------------------------------------------------------------------------
 
 
 def _github(work: _Work, file: Tree) -> None:
@@ -191,22 +182,17 @@ def _mendeley(work: _Work, file: Tree) -> None:
 
 def _kaggle(work: _Work, file: Tree) -> None:
     inside = stock.kaggle(file["dataset"])
-    members = (
-        stock.doubled(inside) if "chest_xray/chest_xray/*" in file.get("exclude", []) else inside
-    )
+    is_doubled = "chest_xray/chest_xray/*" in file.get("exclude", [])
+    members = stock.doubled(inside) if is_doubled else inside
     data = stock.zipped(members)
-    work.world.kaggle.add(
-        file["dataset"],
-        version=file["version"],
-        files=members,
-        bundle=data,
-        needs_consent=work.resource.access == "account",
-    )
+    asks = work.resource.access == "account"
+    known = {"version": file["version"], "bundle": data, "needs_consent": asks}
+    work.world.kaggle.add(file["dataset"], members, **known)
     _keep(work, file, "archive.zip", data, inside)
 
 
 def _dataverse(work: _Work, file: Tree) -> None:
-    archives = stock.patients(work.patients)
+    archives = stock.patients(3)
     server = file["server"].removeprefix("https://")
     files = {name: data for name, (data, _) in archives.items()}
     work.world.dataverse.add(file["doi"], files, server=server)

@@ -40,15 +40,15 @@ _FIXED: Mapping[Style, Mapping[str, str]] = {
         "skv": "2018-11-09",
     },
 }
+_SHORT, _LONG = "%Y%m%dT%H%M%SZ", "%Y-%m-%dT%H:%M:%SZ"
 _SECRET = b"known to the imitations alone"
 
 
 class Signer:
     """Makes links and judges them, by the clock of the world."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
-        self.once = False  # if set, a link that was used is refused
+    def __init__(self, now: Callable[[], float], work_once: Callable[[], bool]) -> None:
+        self._now, self._work_once = now, work_once
         self._used: set[str] = set()
         self._lock = threading.Lock()
         self._count = itertools.count(1)
@@ -67,7 +67,7 @@ class Signer:
         date, life, _ = _MARKS[style]
         now = self._now()
         if style == "azure":
-            return {date: _stamp(now, "%Y-%m-%dT%H:%M:%SZ"), life: _end(now + seconds)}
+            return {date: _stamp(now, _LONG), life: _stamp(now + seconds, _LONG)}
         return {date: _stamp(now), life: str(int(seconds))}
 
     def judge(self, style: Style, request: Request) -> Verdict:
@@ -82,7 +82,7 @@ class Signer:
         if self._now() > self.end(style, query):
             return "expired"
         with self._lock:
-            if self.once and signature in self._used:
+            if self._work_once() and signature in self._used:
                 return "used"
             self._used.add(signature)
         return "good"
@@ -91,7 +91,7 @@ class Signer:
         """Return when a link ends, in seconds since 1970."""
         date, life, _ = _MARKS[style]
         if style == "azure":
-            return _seconds(query[life], "%Y-%m-%dT%H:%M:%SZ")
+            return _seconds(query[life], _LONG)
         return _seconds(query[date]) + int(query[life])
 
 
@@ -100,13 +100,9 @@ def _signature(host: str, path: str, query: Mapping[str, str]) -> str:
     return hmac.new(_SECRET, text.encode(), hashlib.sha256).hexdigest()
 
 
-def _stamp(seconds: float, form: str = "%Y%m%dT%H%M%SZ") -> str:
+def _stamp(seconds: float, form: str = _SHORT) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime(form)
 
 
-def _end(seconds: float) -> str:
-    return _stamp(seconds, "%Y-%m-%dT%H:%M:%SZ")
-
-
-def _seconds(text: str, form: str = "%Y%m%dT%H%M%SZ") -> float:
+def _seconds(text: str, form: str = _SHORT) -> float:
     return datetime.strptime(text, form).replace(tzinfo=UTC).timestamp()

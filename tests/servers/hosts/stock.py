@@ -5,7 +5,7 @@ import io
 import json
 import stat
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from makers.archives import zip_of
 from makers.rars import rar4_of, rar5_of
@@ -21,23 +21,20 @@ _MOST = 12  # names that are taken from a listing
 _CASES = ("coronacases_001", "coronacases_002", "radiopaedia_4_85506_1", "radiopaedia_7_85703_0")
 
 
-# ---- repositories ------------------------------------------------------------------------------
-
-
 def chosen(known: Listing, keep: str = "") -> list[str]:
     """Choose some names of a listing: the odd ones, then some from all over it."""
     names = sorted(name for name in known if name.startswith(keep))
-    odd = [
-        next((name for name in names if name == "metadata.csv"), None),
-        next((name for name in names if name.endswith((".csv", ".json"))), None),
-        next((name for name in names if name.endswith("README.md")), None),
-        next((name for name in names if known[name].mode == "100755"), None),
-        next((name for name in names if "%" in name), None),
-        next((name for name in names if not name.isascii() or " " in name), None),
-        max(names, key=len, default=None),
+    kinds: list[Callable[[str], object]] = [
+        lambda name: name == "metadata.csv",
+        lambda name: name.endswith((".csv", ".json")),
+        lambda name: name.endswith("README.md"),
+        lambda name: known[name].mode == "100755",
+        lambda name: "%" in name,
+        lambda name: not name.isascii() or " " in name,
+        lambda name: name == max(names, key=len),
     ]
-    step = max(1, len(names) // _MOST)
-    return sorted({name for name in (*odd, *names[::step][:_MOST]) if name is not None})
+    odd = [name for is_odd in kinds for name in list(filter(is_odd, names))[:1]]
+    return sorted({*odd, *names[:: max(1, len(names) // _MOST)][:_MOST]})
 
 
 def repository(names: Iterable[str], *, is_part: bool = False) -> Inside:
@@ -53,7 +50,6 @@ def repository(names: Iterable[str], *, is_part: bool = False) -> Inside:
 
 
 def pictures(known: Listing, folder: str) -> Inside:
-    """Return some of the pictures that a listing has in one folder."""
     return {name: made(name) for name in chosen(known, f"{folder}/")}
 
 
@@ -66,9 +62,6 @@ def rows(files: Mapping[str, bytes]) -> list[ListedFile]:
         sha256 = hashlib.sha256(data).hexdigest()
         found.append(ListedFile(path, None, blob.hexdigest(), len(data), sha256))
     return found
-
-
-# ---- archives ----------------------------------------------------------------------------------
 
 
 def zipped(files: Mapping[str, bytes], *, litter: bool = False) -> bytes:
@@ -107,48 +100,35 @@ def patients(count: int) -> dict[str, tuple[bytes, Inside]]:
     return found
 
 
-# ---- data sets ---------------------------------------------------------------------------------
-
-
 def chest_xrays(with_oct: bool = False) -> Inside:
     """Return Kermany's pictures as Mendeley has them: no val folder."""
     root = "CellData/chest_xray" if with_oct else "chest_xray"
-    names = [
-        f"{root}/train/NORMAL/NORMAL-1003233-0001.jpeg",
-        f"{root}/train/PNEUMONIA/BACTERIA-1008087-0001.jpeg",
-        f"{root}/test/NORMAL/NORMAL-1049278-0001.jpeg",
-        f"{root}/test/PNEUMONIA/VIRUS-1980593-0001.jpeg",
-    ]
+    names = [f"{root}/{name}" for name in _KERMANY.split()]
     names += ["CellData/OCT/train/CNV/CNV-13823-1.jpeg"] if with_oct else []
     return {name: made(name) for name in names}
 
 
 def folders() -> Inside:
-    """Return pictures in folders of folders."""
-    names = [
-        "COVID-19/aug_covid_1.png",
-        "COVID-19/rotated/aug_covid_2.png",
-        "Non COVID-19/aug_other_1.png",
-        "Non COVID-19/rotated/aug_other_2.png",
-        "description.txt",
-    ]
-    return {name: made(name) for name in names}
+    found = ["description.txt"]
+    for folder, name in (("COVID-19", "covid"), ("Non COVID-19", "other")):
+        found += [f"{folder}/aug_{name}_1.png", f"{folder}/rotated/aug_{name}_2.png"]
+    return {name: made(name) for name in found}
 
 
 def kaggle(dataset: str) -> Inside:
-    """Return the files of a data set, in its own layout."""
-    return {name: made(name) for name in _KAGGLE[dataset]}
+    return {name: made(name) for name in _KAGGLE[dataset].split()}
 
 
 def papers_of(date: str) -> Inside:
     """Return a release of CORD-19: archives inside an archive, in the layout of its time."""
+    first = "0001418189999fea7f7cbe3e82703d71c85a6fe5.json"
     parses = {
-        "document_parses/pdf_json/0001418189999fea7f7cbe3e82703d71c85a6fe5.json": _paper("a"),
+        f"document_parses/pdf_json/{first}": _paper("a"),
         "document_parses/pmc_json/PMC1054884.xml.json": _paper("b"),
     }
     if date < "2020-05-19":
         table = "metadata.csv" if date > "2020-03-13" else f"all_sources_metadata_{date}.csv"
-        subset = {"comm_use_subset/0001418189999fea7f7cbe3e82703d71c85a6fe5.json": _paper("a")}
+        subset = {f"comm_use_subset/{first}": _paper("a")}
         return {
             f"{date}/{table}": papers("made0001", "made0002"),
             f"{date}/comm_use_subset.tar.gz": tar_gz(subset),
@@ -174,9 +154,9 @@ def opened(inside: Inside) -> Inside:
         own = path.removesuffix(".tar.gz")
         first = own.rpartition("/")[2] + "/"
         with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-            for member in archive.getmembers():
-                stream = archive.extractfile(member)
-                found[f"{own}/{member.name.removeprefix(first)}"] = stream.read() if stream else b""
+            for member in archive:
+                inner = f"{own}/{member.name.removeprefix(first)}"
+                found[inner] = archive.extractfile(member).read()
     return found
 
 
@@ -184,31 +164,25 @@ def _paper(id: str) -> bytes:
     return json.dumps({"paper_id": id, "body_text": [{"text": "Made up."}]}).encode()
 
 
-_KAGGLE: Mapping[str, tuple[str, ...]] = {
-    "andyczhao/covidx-cxr2": (
-        "train/made-1.png",
-        "train/made-2.jpg",
-        "test/made-3.png",
-        "train.txt",
-        "test.txt",
-    ),
+_KERMANY = """
+train/NORMAL/NORMAL-1003233-0001.jpeg train/PNEUMONIA/BACTERIA-1008087-0001.jpeg
+test/NORMAL/NORMAL-1049278-0001.jpeg test/PNEUMONIA/VIRUS-1980593-0001.jpeg
+"""
+_RADIOGRAPHY = "COVID-19_Radiography_Dataset"
+_KAGGLE: Mapping[str, str] = {
+    "andyczhao/covidx-cxr2": "train/made-1.png train/made-2.jpg test/made-3.png train.txt test.txt",
     "bachrr/covid-chest-xray": (
-        "images/made-1.jpg",
-        "images/made-2.png",
-        "annotations/made-1.json",
-        "metadata.csv",
+        "images/made-1.jpg images/made-2.png annotations/made-1.json metadata.csv"
     ),
     "paultimothymooney/chest-xray-pneumonia": (
-        "chest_xray/train/NORMAL/IM-0115-0001.jpeg",
-        "chest_xray/train/PNEUMONIA/person1_bacteria_1.jpeg",
-        "chest_xray/val/NORMAL/NORMAL2-IM-1427-0001.jpeg",
-        "chest_xray/test/PNEUMONIA/person1_virus_6.jpeg",
+        "chest_xray/train/NORMAL/IM-0115-0001.jpeg "
+        "chest_xray/train/PNEUMONIA/person1_bacteria_1.jpeg "
+        "chest_xray/val/NORMAL/NORMAL2-IM-1427-0001.jpeg "
+        "chest_xray/test/PNEUMONIA/person1_virus_6.jpeg"
     ),
     "tawsifurrahman/covid19-radiography-database": (
-        "COVID-19_Radiography_Dataset/COVID/images/COVID-1.png",
-        "COVID-19_Radiography_Dataset/COVID/masks/COVID-1.png",
-        "COVID-19_Radiography_Dataset/Normal/images/Normal-1.png",
-        "COVID-19_Radiography_Dataset/COVID.metadata.xlsx",
-        "COVID-19_Radiography_Dataset/README.md.txt",
+        f"{_RADIOGRAPHY}/COVID/images/COVID-1.png {_RADIOGRAPHY}/COVID/masks/COVID-1.png "
+        f"{_RADIOGRAPHY}/Normal/images/Normal-1.png {_RADIOGRAPHY}/COVID.metadata.xlsx "
+        f"{_RADIOGRAPHY}/README.md.txt"
     ),
 }

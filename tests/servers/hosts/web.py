@@ -1,7 +1,6 @@
 """Any other https address: files, and the pages that come in place of files."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from servers.message import (
@@ -9,6 +8,7 @@ from servers.message import (
     Content,
     Reply,
     Request,
+    Site,
     as_html,
     md5,
     redirect,
@@ -16,15 +16,16 @@ from servers.message import (
     spoilt,
 )
 
-_EVERY = frozenset({"authorization", "x-dataverse-key", "cookie", "proxy-authorization"})
 Answer = Callable[[Request], Reply]
 
 
-@dataclass
-class Web:
+class Web(Site):
     """What a test puts at an address comes before every other imitation."""
 
-    _answers: dict[str, Answer] = field(default_factory=dict)
+    credentials = ("authorization", "x-dataverse-key", "cookie", "proxy-authorization")
+
+    def __init__(self) -> None:
+        self._answers: dict[str, Answer] = {}
 
     def add(
         self,
@@ -49,7 +50,6 @@ class Web:
         self._answers[_place(url)] = (lambda _: made) if isinstance(made, Reply) else made
 
     def page(self, url: str, title: str = "A page", text: str = "<h1>A page</h1>") -> None:
-        """Put a page, with 200."""
         self.answer(url, as_html(title, text))
 
     def login(self, url: str) -> None:
@@ -64,30 +64,20 @@ class Web:
         self.answer(url, as_html("Just a moment...", text, 403, *headers))
 
     def moved(self, url: str, to: str, status: int = 301) -> None:
-        """Send the client elsewhere."""
         self.answer(url, redirect(to, status))
 
     def gone(self, url: str, status: int = 410) -> None:
-        """Answer that it is there no more."""
         self.answer(url, as_html("Gone", "<h1>Gone</h1>", status))
-
-    # ---- answers -------------------------------------------------------------------------------
-
-    def knows(self, request: Request) -> bool:
-        """True if something was put there: with the same query, or for any."""
-        return self._found(request) is not None
 
     def has(self, host: str) -> bool:
         return True
 
-    def accepts(self, host: str) -> frozenset[str]:
-        return _EVERY
-
     def reply(self, request: Request) -> Reply:
-        answer = self._found(request)
+        answer = self.known(request)
         return answer(request) if answer else as_html("Not Found", "<h1>Not Found</h1>", 404)
 
-    def _found(self, request: Request) -> Answer | None:
+    def known(self, request: Request) -> Answer | None:
+        """Return what was put there: with the same query, or for any."""
         plain = f"{request.host}{unquote(request.path)}"
         exact = f"{plain}?{request.raw_query}"
         return self._answers.get(exact) or self._answers.get(plain)

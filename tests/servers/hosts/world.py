@@ -2,9 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Self
 
 import httpx
 
@@ -20,39 +20,17 @@ from servers.hosts.s3 import S3
 from servers.hosts.signing import Signer
 from servers.hosts.web import Web
 from servers.hosts.zenodo import Zenodo
-from servers.message import Reply, Request
+from servers.message import Reply, Request, Site
 
 _SECRETS = {"authorization", "x-dataverse-key", "cookie", "proxy-authorization"}
 _SECRET_KEYS = {"key", "token", "access_token", "api_token", "api_key", "apikey", "password"}
 
 
-class Site(Protocol):
-    """One imitated host, or several that belong together."""
-
-    def has(self, host: str) -> bool:
-        """True if the host is one of its."""
-        ...
-
-    def accepts(self, host: str) -> frozenset[str]:
-        """Return the headers with credentials that are this host's business."""
-        ...
-
-    def reply(self, request: Request) -> Reply:
-        """Answer a request."""
-        ...
-
-
 @dataclass(frozen=True)
-class Logged:
-    """One request as it came, and what it was answered."""
+class Logged(Request):
+    """One request as it came, and what it was answered; 0 is nothing at all."""
 
-    host: str
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]  # names in lower case
-    status: int
-    is_mirrored: bool
+    status: int = 0
 
 
 class World:
@@ -67,7 +45,8 @@ class World:
         self.leaks: list[tuple[str, str]] = []  # host, name of the header or of the query's key
         self.granted: set[str] = set()  # tokens that hosts themselves put into links
         self.faults = Faults()
-        self.signer = Signer(self.now)
+        self.links_work_once = False  # if set, a signed link that was used is refused
+        self.signer = Signer(self.now, lambda: self.links_work_once)
         self.s3 = S3(self.signer)
         self.gcs = Gcs(self.signer)
         self.dataverse = Dataverse(self.signer, self.s3)
@@ -77,17 +56,7 @@ class World:
         self.kaggle = Kaggle(self.signer, self.gcs)
         self.github = GitHub(self.signer, self.now, self.granted)
         self.web = Web()
-        self._sites: tuple[Site, ...] = (
-            self.dataverse,
-            self.zenodo,
-            self.figshare,
-            self.mendeley,
-            self.kaggle,
-            self.github,
-            self.gcs,
-            self.s3,
-            self.web,
-        )
+        self._sites = [one for one in vars(self).values() if isinstance(one, Site)]
         self._server = server.Loopback(self, port)
         self._transports: list[Loopback] = []
         self._lock = threading.Lock()
@@ -115,29 +84,16 @@ class World:
         return made
 
     def now(self) -> float:
-        """Return the world's time in seconds since 1970."""
         return self.clock()
 
     def later(self, seconds: float) -> None:
-        """Let time pass."""
         before = self.clock
         self.clock = lambda: before() + seconds
 
-    @property
-    def links_work_once(self) -> bool:
-        """True if a signed link that was used is refused."""
-        return self.signer.once
-
-    @links_work_once.setter
-    def links_work_once(self, value: bool) -> None:
-        self.signer.once = value
-
     def asked(self, host: str, prefix: str = "/") -> list[Logged]:
         """Return the requests to a host below a path, in order."""
-        found = list(self.requests)
-        return [one for one in found if one.host == host and one.path.startswith(prefix)]
-
-    # ---- what the server asks ------------------------------------------------------------------
+        known = list(self.requests)
+        return [one for one in known if one.host == host and one.path.startswith(prefix)]
 
     def reply(self, request: Request) -> Reply:
         """Answer a request as its host does, with the faults that are due."""
@@ -151,13 +107,13 @@ class World:
         return self._logged(request, reply)
 
     def _site(self, request: Request) -> Site:
-        if self.web.knows(request):  # what a test put at an address is there
+        if self.web.known(request):  # what a test put at an address is there
             return self.web
         return next((site for site in self._sites if site.has(request.host)), self.web)
 
     def _watch(self, request: Request, site: Site) -> None:
         """Write down every credential that this host has no business with."""
-        allowed = frozenset() if request.is_mirrored else site.accepts(request.host)
+        allowed = set() if request.is_mirrored else set(site.accepts(request.host))
         found = [
             name
             for name in sorted(_SECRETS - allowed)
@@ -173,16 +129,7 @@ class World:
             self.leaks += [(request.host, name) for name in found]
 
     def _logged(self, request: Request, reply: Reply) -> Reply:
-        status = 0 if reply.is_dropped else reply.status
-        entry = Logged(
-            request.host,
-            request.method,
-            request.path,
-            request.query,
-            request.headers,
-            status,
-            request.is_mirrored,
-        )
+        entry = Logged(**vars(request), status=0 if reply.is_dropped else reply.status)
         with self._lock:
             self.requests.append(entry)
         return reply
@@ -193,9 +140,7 @@ class Loopback(httpx.BaseTransport):
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._inner = httpx.HTTPTransport(
-            verify=False
-        )  # no TLS here: loading authorities takes time
+        self._inner = httpx.HTTPTransport(verify=False)  # loading authorities takes time
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Change where it goes, and nothing that is sent."""

@@ -12,6 +12,7 @@ from servers.message import (
     Headers,
     Reply,
     Request,
+    Site,
     as_html,
     as_json,
     disposition,
@@ -94,7 +95,6 @@ class Record:
         }
 
     def entry(self, key: str) -> dict[str, Any]:
-        """Return a row of the list of files."""
         content = self._content(key)
         links = {"self": content.removesuffix("/content"), "content": content}
         row = self._row(key)
@@ -105,8 +105,8 @@ class Record:
         return f"{SITE}/api/records/{self.id}/files/{quote(key, safe='')}/content"
 
 
-class Zenodo:
-    """zenodo.org."""
+class Zenodo(Site):
+    hosts = (HOST, f"www.{HOST}")
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -140,11 +140,9 @@ class Zenodo:
         )
 
     def files(self, record: str) -> dict[str, bytes]:
-        """Return what a record has so far."""
         return dict(self._records[record].files) if record in self._records else {}
 
     def remove(self, record: str) -> None:
-        """Leave a tombstone."""
         self._removed.add(record)
 
     def too_many(self, wait: int = 30) -> Reply:
@@ -156,14 +154,6 @@ class Zenodo:
             "retry-after": str(wait),
         }
         return as_json({"message": "100 per 1 minute"}, 429, headers.items())
-
-    # ---- answers -------------------------------------------------------------------------------
-
-    def has(self, host: str) -> bool:
-        return host in (HOST, f"www.{HOST}")
-
-    def accepts(self, host: str) -> frozenset[str]:
-        return frozenset({"authorization", "cookie"})
 
     def reply(self, request: Request) -> Reply:
         if request.agent.lower().startswith(_BLOCKED):
