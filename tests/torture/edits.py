@@ -70,7 +70,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
 }
 OTHERS = (
     *("verify", "status", "cite csv", "cite --from covcat.lock", "lock -o new.lock"),
-    *("lock --check", "fetch --locked --offline", "export csv --as croissant -o out.json"),
+    *("lock --check", "fetch --locked --offline", "manifest export csv --as croissant -o out.json"),
     *("remove csv --dry-run", "license csv"),
 )
 
