@@ -144,8 +144,9 @@ def options(
         verbose=verbose,
         settings=ctx.obj or settings.Settings(),
     )
-    for note in ctx.obj.settings.notes:
-        ctx.obj.say(note)
+    for file in ctx.obj.settings.files:
+        if file.state not in ("read", "not there"):
+            ctx.obj.say(f"note: `{file.path}` is not read: {file.state}")
     if ctx.invoked_subcommand is None:
         if as_json:
             raise UsageError("missing command", hint="covcat --help")

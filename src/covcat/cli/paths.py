@@ -61,10 +61,11 @@ def _source(ctx: typer.Context, option: str, parameter: str) -> str:
     """Say what decided a global option: its flag, its variable, a file, or covcat."""
     session: Session = ctx.obj
     how = ctx.parent.get_parameter_source(parameter) if ctx.parent else None
+    files = (str(one.path) for one in session.settings.files if option in one.values)
     return {
         "COMMANDLINE": f"--{option}",
         "ENVIRONMENT": variable_of(option),
-        "DEFAULT_MAP": str(session.settings.source(option)),
+        "DEFAULT_MAP": next(files, ""),
     }.get(how.name if how else "", "default")
 
 
