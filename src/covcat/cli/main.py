@@ -14,6 +14,7 @@ import typer
 
 from covcat import stopping
 from covcat.cli import complete, printing, settings, usage
+from covcat.cli.options import given
 from covcat.cli.printing import put
 from covcat.cli.session import Session, envelope, error_text, readable
 from covcat.cli.table import terminal_width
@@ -22,6 +23,7 @@ from covcat.errors import CovcatError, SignalError, StopSignal, UsageError
 from covcat.text import escaped
 from covcat.version import __version__
 
+_DATA_DIR = Path("covcat-data")
 _GREETING = "covcat: public COVID-19 medical imaging resources, listed truly and fetched verified"
 _EXAMPLES = {
     "covcat list --modality ct": "which resources have CT",
@@ -68,48 +70,20 @@ def _print_version(wanted: bool) -> None:
 
 def options(
     ctx: typer.Context,
-    data_dir: Annotated[
-        Path, typer.Option(metavar="DIR", envvar="COVCAT_DATA_DIR", help="Where releases are kept.")
-    ] = Path("covcat-data"),
+    data_dir: Annotated[Path, given("--data-dir", "Where releases are kept.", "DIR")] = _DATA_DIR,
     catalog_folders: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--catalog",
-            metavar="DIR",
-            envvar="COVCAT_CATALOG",
-            help="A folder of your own entries; repeatable.",
-        ),
+        list[Path] | None, given("--catalog", "A folder of your own entries; repeatable.", "DIR")
     ] = None,
     mirror: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL", envvar="COVCAT_MIRROR", help="Ask URL/<host>/<path> for https://<host>/…"
-        ),
+        str | None, given("--mirror", "Ask URL/<host>/<path> for https://<host>/…", "URL")
     ] = None,
-    offline: Annotated[
-        bool, typer.Option("--offline", envvar="COVCAT_OFFLINE", help="Open no socket.")
-    ] = False,
-    color: Annotated[
-        str, typer.Option(metavar="WHEN", envvar="COVCAT_COLOR", help="auto, always or never.")
-    ] = "auto",
-    no_input: Annotated[
-        bool, typer.Option("--no-input", envvar="COVCAT_NO_INPUT", help="Never ask a question.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", envvar="COVCAT_JSON", help="Print one JSON document.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("-q", "--quiet", envvar="COVCAT_QUIET", help="Print results only.")
-    ] = False,
+    offline: Annotated[bool, given("--offline", "Open no socket.")] = False,
+    color: Annotated[str, given("--color", "auto, always or never.", "WHEN")] = "auto",
+    no_input: Annotated[bool, given("--no-input", "Never ask a question.")] = False,
+    as_json: Annotated[bool, given("--json", "Print one JSON document.")] = False,
+    quiet: Annotated[bool, given("--quiet", "Print results only.", None, "-q")] = False,
     verbose: Annotated[
-        int,
-        typer.Option(
-            "-v",
-            "--verbose",
-            count=True,
-            envvar="COVCAT_VERBOSE",
-            help="Say where an error came from.",
-        ),
+        int, given("--verbose", "Say where an error came from.", None, "-v", count=True)
     ] = 0,
     version: Annotated[
         bool,
