@@ -24,13 +24,11 @@ from covcat.text import escaped
 from covcat.version import __version__
 
 _DATA_DIR = Path("covcat-data")
-_GREETING = "covcat: public COVID-19 medical imaging resources, listed truly and fetched verified"
 _EXAMPLES = {
     "covcat list --modality ct": "which resources have CT",
     "covcat show cohen": "what one is, may be used for, and how it is verified",
     "covcat fetch figure1": "download, verify, unpack; prints the folder",
 }
-_MORE = "`covcat --help` lists all commands, `covcat COMMAND --help` explains one."
 
 # In the order of --help; each is a module that registers the command of its name.
 COMMANDS = (
@@ -132,8 +130,13 @@ def _greeting() -> str:
     least = max(map(len, _EXAMPLES))
     lines = [f"  {command:<{least}}  {meaning}" for command, meaning in _EXAMPLES.items()]
     if sys.stdout.isatty() and max(map(len, lines)) > terminal_width(sys.stdout):
-        lines = [f"  {command}\n      {meaning}" for command, meaning in _EXAMPLES.items()]
-    text = [_GREETING, "", *"\n".join(lines).split("\n"), "", _MORE]
+        pairs = ((f"  {command}", f"      {meaning}") for command, meaning in _EXAMPLES.items())
+        lines = [line for pair in pairs for line in pair]
+    text = [
+        "covcat: public COVID-19 medical imaging resources, listed truly and fetched verified",
+        *("", *lines, ""),
+        "`covcat --help` lists all commands, `covcat COMMAND --help` explains one.",
+    ]
     return "".join(readable(line, sys.stdout) for line in text)
 
 
@@ -156,10 +159,16 @@ def main() -> NoReturn:
 
 
 def _run(args: Sequence[str]) -> int:
+    is_help = {"-h", "--help", "-V", "--version"} & set(usage.options(args))
+    is_completion = "_COVCAT_COMPLETE" in os.environ
+    files = settings.Settings()
     try:
-        files = _settings(args)
-        only = [] if "_COVCAT_COMPLETE" in os.environ else usage.words(args)[:1]
-        code: Any = app(*only)(
+        try:
+            files = files if is_help else settings.read()
+        except UsageError:
+            if not is_completion:  # a mistake must not stand before help or completion
+                raise
+        code: Any = app(*[] if is_completion else usage.words(args)[:1])(
             list(args),
             prog_name="covcat",
             standalone_mode=False,
@@ -198,23 +207,10 @@ def _error_of(error: BaseException) -> CovcatError:
     return found
 
 
-def _settings(args: Sequence[str]) -> settings.Settings:
-    """Read the files; a mistake in one must not stand before help or completion."""
-    if {"-h", "--help", "-V", "--version"} & set(usage.options(args)):
-        return settings.Settings()
-    try:
-        return settings.read()
-    except UsageError:
-        if "_COVCAT_COMPLETE" in os.environ:
-            return settings.Settings()
-        raise
-
-
 def _report(error: CovcatError, args: Sequence[str]) -> int:
     """Print an error where it belongs, and return its exit code."""
-    document = (
-        envelope(usage.command(args), error.data or None, error) if usage.wants_json(args) else ""
-    )
+    is_json = usage.wants_json(args)
+    document = is_json and envelope(usage.command(args), error.data or None, error)
     if not document or not put(sys.stdout, document):
         put(sys.stderr, error_text(error))
     if {"-v", "-vv", "--verbose"} & set(args) or os.environ.get("COVCAT_VERBOSE", "0") != "0":
