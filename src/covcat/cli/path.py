@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from covcat.cli import complete, here
+from covcat.cli import here
+from covcat.cli.options import ids
 from covcat.cli.session import Session
 
 
@@ -13,15 +14,7 @@ def register(app: typer.Typer) -> None:
     app.command()(path)
 
 
-def path(
-    ctx: typer.Context,
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="A release on disk."
-        ),
-    ],
-) -> None:
+def path(ctx: typer.Context, name: Annotated[str, ids("A release on disk.")]) -> None:
     """Print the folder of a release that is here; never fetches.
 
     Example: ls "$(covcat path figure1)"
