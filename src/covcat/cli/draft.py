@@ -46,9 +46,6 @@ def run(session: Session, name: str, network: Network, *, each: bool) -> None:
     session.say(f"{record.host}: {entries}, and comments to look at")
 
 
-# ---- as text -----------------------------------------------------------------------------------
-
-
 def text_of(found: Draft, notes: Sequence[str]) -> str:
     """Return the block, with what the host says of the whole and what to look at before it."""
     said, contents, count = found.said, found.said.contents, ""
@@ -111,9 +108,6 @@ def _document(found: Draft, notes: Sequence[str]) -> Mapping[str, Any]:
         "releases": [tree_of(found.release)],
         "left_out": [{"why": one.closed, **file_tree(file)} for one, file in _left_out(found)],
     }
-
-
-# ---- what a person has to look at --------------------------------------------------------------
 
 
 def notes_of(found: Draft) -> list[str]:

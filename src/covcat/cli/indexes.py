@@ -43,12 +43,7 @@ def index_here(session: Session, resource: Resource, release: Release) -> "Index
 
 
 def indexes(session: Session, names: list[str] | None) -> tuple[dict[str, Indexed], Failed]:
-    """Return the index of each release that is asked for, and say what became of its rows.
-
-    Raises:
-        NotFoundError: none is here, or one that is named is not.
-        IntegrityError, DiskError: none of them can be indexed.
-    """
+    """Return the index of each release that is asked for, and say what became of its rows."""
     from covcat.imaging.index import here
 
     def indexed(resource: Resource, release: Release) -> Indexed:
@@ -62,11 +57,7 @@ def indexes(session: Session, names: list[str] | None) -> tuple[dict[str, Indexe
 def each(
     releases: Iterable[tuple[Resource, Release]], work: Callable[[Resource, Release], _T]
 ) -> tuple[dict[str, _T], Failed]:
-    """Work on each release; one that cannot be read does not stop the others.
-
-    Raises:
-        IntegrityError, DiskError: there is no other.
-    """
+    """Work on each release; one that cannot be read stops others only if there are none."""
     done: dict[str, _T] = {}
     failed: dict[str, CovcatError] = {}
     for resource, release in releases:
@@ -132,9 +123,6 @@ def _together(
     ((name, error),) = failed.items()
     text = f"{name}, 1 of {number} releases, {what}: {_why(name, error)}"
     return type(error)(text, cause=error.cause, hint=hint, details=error.details, data=data)
-
-
-# ---- what is said ------------------------------------------------------------------------------
 
 
 def warn_of_doubles(

@@ -122,11 +122,7 @@ class Transfer:
     slow: Slow = "65536/60"
 
     def network(self, session: Session) -> Network:
-        """Return them as one noun.
-
-        Raises:
-            UsageError: a size or word cannot be read.
-        """
+        """Return them as one noun."""
         if self.progress not in PROGRESS:
             raise UsageError(
                 f"unknown --progress `{self.progress}`: expected auto, plain, json or none"
@@ -152,11 +148,7 @@ def network(session: Session, **options: Any) -> Network:
 
 
 def size(option: str, text: str) -> int:
-    """Read a size such as 500M: k, M, G and T are thousands.
-
-    Raises:
-        UsageError: it is none.
-    """
+    """Read a size such as 500M: k, M, G and T are thousands."""
     found = re.fullmatch(r"(\d{1,15})([kMGT]?)B?", text)
     if found is None:
         problem = f"{option} `{text}` is no size: expected one such as 500M or 2G"
@@ -190,11 +182,7 @@ class Filters:
     ] = False
 
     def filter(self) -> filters.Filter:
-        """Return them as a Filter.
-
-        Raises:
-            UsageError: a word is unknown.
-        """
+        """Return them as a Filter."""
         flags = [word.replace("_", "-") for word in self.has or ()]
         for option, words, known in (
             ("--has", flags, _HAS),
@@ -262,11 +250,7 @@ class Labels:
     ] = None
 
     def question(self, where: str | None, one_per: str | None = None) -> "Question":
-        """Return what is asked, in the vocabulary's words.
-
-        Raises:
-            UsageError: a word is not in the vocabulary.
-        """
+        """Return what is asked, in the vocabulary's words."""
         from covcat.imaging import query
 
         for option, words, known in (
@@ -299,11 +283,7 @@ class Labels:
 
 
 def columns_of(text: str | None) -> tuple[str, ...] | None:
-    """Read --columns and the like.
-
-    Raises:
-        UsageError: one of them is no column of the index, or there twice.
-    """
+    """Read --columns and the like."""
     from covcat.catalog.columns import NAMES
     from covcat.text import nearest
 

@@ -71,8 +71,6 @@ class Session:
             return True
         return os.environ.get("TERM") != "dumb" and stream.isatty()
 
-    # ---- results ----
-
     def result(self, command: str, data: object, text: str) -> None:
         """Print a result: `data` as the JSON envelope with --json, else `text`."""
         put(sys.stdout, envelope(command, data) if self.json else text)
@@ -156,11 +154,7 @@ def error_text(error: CovcatError) -> str:
 
 
 def chosen_output(name: str | None, allowed: Sequence[str]) -> str | None:
-    """Check a --format.
-
-    Raises:
-        UsageError: it is not one of `allowed`.
-    """
+    """Check a --format."""
     if name is not None and name not in allowed:
         raise UsageError(
             f"unknown format `{name}`: expected one of {', '.join(allowed)}",

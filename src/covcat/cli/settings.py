@@ -59,9 +59,6 @@ class Settings:
         return {**values, **dict.fromkeys(_WITH_NETWORK, values), "catalog": {"draft": values}}
 
 
-# ---- the keys ----------------------------------------------------------------------------------
-
-
 def _flag(value: Any, _: Path) -> bool | None:
     return value if isinstance(value, bool) else None
 
@@ -123,15 +120,8 @@ def variable_of(key: str) -> str:
     return f"COVCAT_{key.upper().replace('-', '_')}"
 
 
-# ---- which files -------------------------------------------------------------------------------
-
-
 def read() -> Settings:
-    """Read the files that count.
-
-    Raises:
-        UsageError: a file cannot be read, or has a key or value that it should not have.
-    """
+    """Read the files that count."""
     named = os.environ.get(CONFIG)
     if named == "none":
         return Settings()
@@ -169,9 +159,6 @@ def _home() -> Path | None:
         return Path.home()
     except RuntimeError:  # no HOME, and no such user: containers
         return None
-
-
-# ---- reading one -------------------------------------------------------------------------------
 
 
 def _read(path: Path, role: str) -> File:

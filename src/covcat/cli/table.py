@@ -90,9 +90,6 @@ def _side(column: str, rows: Rows) -> str:
     return "^" if column in _MIDDLE else "<"
 
 
-# ---- the widths --------------------------------------------------------------------------------
-
-
 def _fitted(rows: Rows, full: Mapping[str, int], room: int) -> dict[str, int]:
     """Return the columns that there is room for, in their order, with their widths.
 

@@ -27,11 +27,7 @@ class Commands(TyperGroup):
     """A group that names the one command that was meant; typer may suggest several."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command.
-
-        Raises:
-            UsageError: there is none.
-        """
+        """Find the command."""
         if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
             near, where = nearest(args[0], self.commands), ctx.command_path
             hint = f"did you mean `{where} {near}`?" if near else f"{where} --help"
