@@ -52,11 +52,6 @@ _LOGINS: dict[str, Callable[[], Login | None]] = {
 }
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(doctor)
-
-
 def doctor(ctx: typer.Context) -> None:
     """Look at versions, tools, disk, sharing, settings and credentials, each with its fix.
 

@@ -13,15 +13,8 @@ from covcat.errors import NotFoundError
 from covcat.text import plural
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(files)
-
-
 def files(
-    ctx: typer.Context,
-    name: Annotated[str, ids("A release.")],
-    output: OutputFormat = None,
+    ctx: typer.Context, name: Annotated[str, ids("A release.")], output: OutputFormat = None
 ) -> None:
     """List the files of a release.
 

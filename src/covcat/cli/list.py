@@ -115,19 +115,15 @@ def say_lacking(session: Session, wanted: Filter) -> bool:
 
 
 def print_resources(
-    session: Session,
-    command: str,
-    resources: list[Resource],
-    here: frozenset[str],
-    output: str | None,
+    session: Session, command: str, found: list[Resource], here: frozenset[str], output: str | None
 ) -> None:
     """Print a table of resources; with --json all columns; `here` are the ids on disk."""
-    every = full(resources, here)
+    every = full(found, here)
     data = {"resources": [dict(row) for row in every.rows]}
     rows, notes = every, ""
     if session.format(output) == "table":
-        rows = overview(resources)
-        notes = footnotes(resources, rows.columns)
+        rows = overview(found)
+        notes = footnotes(found, rows.columns)
     session.rows(command, rows, data=data, output=output, footnotes=notes)
 
 

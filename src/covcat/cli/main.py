@@ -30,7 +30,7 @@ _EXAMPLES = {
     "covcat fetch figure1": "download, verify, unpack; prints the folder",
 }
 
-# In the order of --help; each is a module that registers the command of its name.
+# In the order of --help; each is a module with a command of its name, or with `register`.
 COMMANDS = (
     *("list", "search", "show", "files", "cite", "license"),
     *("fetch", "import", "verify", "images", "counts", "select", "extract"),
@@ -55,8 +55,11 @@ def app(only: str = "") -> typer.Typer:
     )
     found.callback()(options)
     for name in (only,) if only in COMMANDS else COMMANDS:
-        module = name + "_" * keyword.iskeyword(name)
-        importlib.import_module(f"covcat.cli.{module}").register(found)
+        module = importlib.import_module(f"covcat.cli.{name}{'_' * keyword.iskeyword(name)}")
+        if hasattr(module, "register"):
+            module.register(found)
+        else:
+            found.command()(getattr(module, name))
     return found
 
 

@@ -9,11 +9,6 @@ from covcat.cli.options import ids
 from covcat.cli.session import Session
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(path)
-
-
 def path(ctx: typer.Context, name: Annotated[str, ids("A release on disk.")]) -> None:
     """Print the folder of a release that is here; never fetches.
 

@@ -19,11 +19,6 @@ Row = dict[str, Cell]
 _INDEXES = f"*/*/{INDEX}"  # beside the manifest of its release
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(paths)
-
-
 def paths(ctx: typer.Context, output: OutputFormat = None) -> None:
     """Print which folders and files are used, and what says so; makes none of them.
 

@@ -33,11 +33,6 @@ _SEVERITY = ("serious", "warning", "info")
 _MAX_COUNTS = 6  # rows of each published table; --json has all
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(show)
-
-
 class _Page:
     """Lines with headings; on a pipe nothing is wrapped."""
 

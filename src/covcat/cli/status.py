@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 _LITTER = 3  # paths that are named
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(status)
-
-
 def status(ctx: typer.Context, output: OutputFormat = None) -> None:
     """Tell what is here, and if it is complete and new.
 
