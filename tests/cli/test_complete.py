@@ -211,6 +211,15 @@ def test_what_waits_for_the_rest_can_be_removed(tab: Keys) -> None:
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
+        ("covcat ver", ["verify"]),
+        (
+            "covcat show co",
+            ["cohen", "cord-19", "covid-net", "covid-ct", "coronacases", "covid-blues"],
+        ),
+        ("covcat list --modality ", ["ct", "xray", "mri", "ultrasound"]),
+        ("covcat list --has c", ["case-review"]),
+        ("covcat list --license-allows d", ["derivatives"]),
+        ("covcat list --access b", ["browse"]),
         ("covcat show cohen --format ", ["text", "json", "schema.org"]),
         ("covcat status --format ", ["table", "tsv", "csv", "json", "yaml", "ids"]),
         ("covcat files figure1 --format y", ["yaml"]),
@@ -223,13 +232,12 @@ def test_what_waits_for_the_rest_can_be_removed(tab: Keys) -> None:
         ("covcat extract --format t", ["table", "tsv"]),
     ],
 )
-def test_the_words_of_an_option_are_offered_and_no_file_names(
+def test_commands_ids_and_the_words_of_an_option_are_offered_and_no_file_names(
     tab: Keys, line: str, offered: list[str]
 ) -> None:
     assert tab(line) == offered
 
 
 def test_a_list_of_columns_is_gone_on_with(tab: Keys) -> None:
-    assert complete.columns("path,vi") == ["path,view"]
     assert "path" not in complete.columns("path,pa")
     assert "PA" in complete.views("P")

@@ -115,12 +115,16 @@ def test_a_clock_that_is_years_off_is_told(covcat, monkeypatch) -> None:
     assert (found["state"], found["fix"][:6]) == ("wrong", "set it")
 
 
-def test_a_catalog_of_the_users_that_is_wrong_does_not_stop_doctor(covcat, tmp_path: Path) -> None:
+def test_a_catalog_of_the_users_that_is_wrong_or_gone_stops_no_doctor_and_has_its_fix(
+    covcat, tmp_path: Path
+) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken/set.yaml").write_text("id: [")
     found = checks(covcat, "--catalog", str(tmp_path / "broken"))["catalog"]
     assert found["state"] == "wrong"
     assert "set.yaml" in found["found"]
+    found = checks(covcat, "--catalog", "nowhere")["catalog"]
+    assert (found["state"], "COVCAT_CATALOG" in found["fix"]) == ("wrong", True)
 
 
 def test_the_files_of_settings_are_told_with_their_keys(covcat) -> None:
@@ -128,11 +132,6 @@ def test_the_files_of_settings_are_told_with_their_keys(covcat) -> None:
     found = checks(covcat)
     assert found["settings project"]["found"].endswith("covcat.toml: sets jobs, timeout")
     assert found["settings user"]["found"].endswith("config.toml: not there")
-
-
-def test_a_data_folder_that_is_a_file_is_told(covcat) -> None:
-    Path("covcat-data").write_text("")
-    assert checks(covcat)["data folder"]["state"] == "wrong"
 
 
 @pytest.mark.parametrize(
@@ -163,12 +162,9 @@ def test_a_password_in_the_address_of_a_server_is_not_shown(covcat, monkeypatch)
     assert "hidden-word" not in ran.out + ran.err
 
 
-def test_a_catalog_folder_that_is_not_there_has_its_fix(covcat) -> None:
-    found = checks(covcat, "--catalog", "nowhere")["catalog"]
-    assert (found["state"], "COVCAT_CATALOG" in found["fix"]) == ("wrong", True)
-
-
-def test_a_data_folder_that_can_never_be_is_told(covcat) -> None:
+def test_a_data_folder_that_is_a_file_or_can_never_be_is_told(covcat) -> None:
+    Path("covcat-data").write_text("")
+    assert checks(covcat)["data folder"]["state"] == "wrong"
     found = checks(covcat, "--data-dir", "a" * 5000)["data folder"]
     assert found["state"] == "wrong"
     assert found["found"].startswith("File name too long: ")

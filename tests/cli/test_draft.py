@@ -286,11 +286,6 @@ def test_what_names_no_record_is_a_usage_error_that_shows_the_forms(name: str) -
     assert "zenodo:3757476" in caught.value.details
 
 
-def test_a_doi_of_harvard_dataverse_is_asked_for_there(desk: Desk) -> None:
-    desk.world.dataverse.add(DOI, {"notes.txt": b"n"})
-    assert f"doi: {DOI}" in desk.block(f"https://doi.org/{DOI}")
-
-
 def test_a_wrong_name_exits_with_2_and_asks_nobody(desk: Desk) -> None:
     ran = desk.draft("zenodo:\x1b[31m")
     assert (ran.code, ran.out, desk.world.requests) == (2, "", [])
@@ -548,6 +543,27 @@ def test_folders_that_lead_elsewhere_are_made_safe(desk: Desk) -> None:
 FOR_PEOPLE = {"title", "license", "description", "licenseName", "url", "short_name", "ownerName"}
 FOR_PEOPLE |= {"access_right", "download_url"}
 OF_FILES = {"name", "filename", "label", "directoryLabel", "key"}
+APIS = [
+    ("zenodo:7", "zenodo.org"),
+    ("figshare:7", "api.figshare.com"),
+    (f"dataverse:{DOI}", "dataverse.harvard.edu"),
+    ("mendeley:2fxz4px6d8", "data.mendeley.com"),
+    ("kaggle:o/s", "www.kaggle.com"),
+    ("github:o/r", "api.github.com"),
+]
+
+
+@pytest.fixture
+def filled(desk: Desk) -> Desk:
+    """A desk where each host has a record."""
+    desk.world.zenodo.add("7", {"a.zip": b"a", "b.zip": b"b"})
+    links = {"10": ("far", "https://example.org/far")}
+    desk.world.figshare.add("7", files={"8": ("a", b"a"), "9": ("b", b"b")}, links=links)
+    desk.world.dataverse.add(DOI, {"x/a.bin": b"a", "x/b.zip": b"b"}, restricted=["x/b.zip"])
+    desk.world.mendeley.add("2fxz4px6d8", files={"x/a.bin": b"a"})
+    desk.world.kaggle.add("o/s", files={"a": b"a"})
+    desk.world.github.add("o/r", COMMIT, {"a": b"a"})
+    return desk
 
 
 def poisoned(tree: Any, keys: set[str]) -> None:
@@ -560,35 +576,18 @@ def poisoned(tree: Any, keys: set[str]) -> None:
 
 
 @pytest.mark.parametrize("is_json", [False, True])
-@pytest.mark.parametrize(
-    ("name", "host"),
-    [
-        ("zenodo:7", "zenodo.org"),
-        ("figshare:7", "api.figshare.com"),
-        (f"dataverse:{DOI}", "dataverse.harvard.edu"),
-        ("mendeley:2fxz4px6d8", "data.mendeley.com"),
-        ("kaggle:o/s", "www.kaggle.com"),
-        ("github:o/r", "api.github.com"),
-    ],
-)
+@pytest.mark.parametrize(("name", "host"), APIS)
 def test_hostile_texts_neither_end_their_line_nor_reach_the_terminal(
-    desk: Desk, name: str, host: str, is_json: bool
+    filled: Desk, name: str, host: str, is_json: bool
 ) -> None:
-    desk.world.zenodo.add("7", {"a.zip": b"a", "b.zip": b"b"})
-    links = {"10": ("far", "https://example.org/far")}
-    desk.world.figshare.add("7", files={"8": ("a", b"a"), "9": ("b", b"b")}, links=links)
-    desk.world.dataverse.add(DOI, {"x/a.bin": b"a", "x/b.zip": b"b"}, restricted=["x/b.zip"])
-    desk.world.mendeley.add("2fxz4px6d8", files={"x/a.bin": b"a"})
-    desk.world.kaggle.add("o/s", files={"a": b"a"})
-    desk.world.github.add("o/r", COMMIT, {"a": b"a"})
-    desk.says(host, lambda tree: poisoned(tree, FOR_PEOPLE | OF_FILES))
-    ran = desk.draft(name, *(["--json"] if is_json else []))
+    filled.says(host, lambda tree: poisoned(tree, FOR_PEOPLE | OF_FILES))
+    ran = filled.draft(name, *(["--json"] if is_json else []))
     assert ran.code == 0, ran.err
     assert all(escaped(line) == line for line in ran.out.split("\n"))
     if not is_json:
         text = "\n".join(line for line in ran.out.splitlines() if not line.lstrip().startswith("#"))
         assert not re.search(r"^ *- id: y", text, re.M)
-        desk.checked(ran.out)
+        filled.checked(ran.out)
 
 
 @pytest.mark.parametrize(
@@ -605,35 +604,19 @@ def test_hostile_texts_neither_end_their_line_nor_reach_the_terminal(
     ],
 )
 def test_ids_that_are_none_are_refused_before_anything_is_printed(
-    desk: Desk, name: str, host: str, change: dict[str, Any]
+    filled: Desk, name: str, host: str, change: dict[str, Any]
 ) -> None:
-    desk.world.zenodo.add("7", {"a.zip": b"a"})
-    desk.world.figshare.add("7", files={"8": ("a.bin", b"a")})
-    desk.world.mendeley.add("2fxz4px6d8", files={"a.bin": b"a"})
-    desk.world.kaggle.add("o/s", files={"a": b"a"})
-    desk.world.github.add("o/r", COMMIT, {"a": b"a"})
-
     def spoil(tree: Any) -> None:
         for row in tree if isinstance(tree, list) else [tree]:
             row.update({key: value for key, value in change.items() if key in row})
 
-    desk.says(host, spoil)
-    ran = desk.draft(name)
+    filled.says(host, spoil)
+    ran = filled.draft(name)
     assert (ran.code, ran.out) == (4, "")
     assert "\x1b" not in ran.err
 
 
-@pytest.mark.parametrize(
-    ("name", "host"),
-    [
-        ("zenodo:7", "zenodo.org"),
-        ("figshare:7", "api.figshare.com"),
-        (f"dataverse:{DOI}", "dataverse.harvard.edu"),
-        ("mendeley:2fxz4px6d8", "data.mendeley.com"),
-        ("kaggle:o/s", "www.kaggle.com"),
-        ("github:o/r", "api.github.com"),
-    ],
-)
+@pytest.mark.parametrize(("name", "host"), APIS)
 def test_an_answer_of_another_shape_exits_with_4(desk: Desk, name: str, host: str) -> None:
     for answer in ([], {}, {"data": 1}, "x", None):
         desk.world.faults.clear()

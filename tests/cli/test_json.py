@@ -58,13 +58,8 @@ LINES = {  # each more or less what a reader of the page would try first
 }
 DEEP = {  # objects whose keys are not covcat's, or are explained on another page
     *("cite [].fields", "catalog draft contents", "catalog draft releases"),
-    *(
-        "catalog draft left_out",
-        "counts counts",
-        "manifest export content",
-        "select left_out",
-        "select gone",
-    ),
+    *("catalog draft left_out", "counts counts", "manifest export content"),
+    *("select left_out", "select gone"),
     *("license license", "license accepted", "license images", "counts releases[].tables"),
 }
 

@@ -122,10 +122,7 @@ def test_did_you_mean_the_nearest_name(covcat) -> None:
 NOTHING = {
     "list": (["list", "--access", "browse", "--fetchable"], "passes these filters"),
     "list --fetched": (["list", "--fetched"], "passes these filters"),
-    "list --survey": (
-        ["list", "--survey", "--modality", "mri", "--fetchable"],
-        "passes these filters",
-    ),
+    "survey": (["list", "--survey", "--modality", "mri", "--fetchable"], "passes these filters"),
     "search": (["search", "nosuchword"], "has `nosuchword`"),
     "search inside a word": (["search", "ollection"], "has `ollection`"),
     "search words": (["search", "nosuch", "ct scans"], "has all of `nosuch`, `ct`, `scans`"),
@@ -133,7 +130,7 @@ NOTHING = {
 
 
 @pytest.mark.parametrize(("args", "said"), NOTHING.values(), ids=NOTHING)
-def test_an_empty_result_prints_the_header_and_says_so_with_a_command_to_type(
+def test_an_empty_result_is_the_header_in_every_format_and_is_said_with_a_command_to_type(
     covcat, args: list[str], said: str
 ) -> None:
     ran = covcat(*args)
@@ -142,15 +139,9 @@ def test_an_empty_result_prints_the_header_and_says_so_with_a_command_to_type(
     assert len(ran.out.splitlines()) == 1
     assert ran.err.startswith(f"nothing in the catalog {said}\nhint: covcat list\n")
     assert covcat(*args, "-q").err == ""
-
-
-@pytest.mark.parametrize("args", [args for args, _ in NOTHING.values()], ids=NOTHING)
-def test_an_empty_result_is_valid_in_every_format_and_has_no_legend(
-    covcat, args: list[str]
-) -> None:
     assert covcat(*args, "--json").document["data"] in ({"resources": []}, [])
     assert len(covcat(*args, "--format", "csv").out.splitlines()) == 1
-    assert len(covcat(*args, "--format", "table").out.splitlines()) == 1
+    assert len(covcat(*args, "--format", "table").out.splitlines()) == 1  # it has no legend
     assert covcat(*args, "--format", "ids").out == ""
 
 
@@ -255,12 +246,7 @@ def test_what_a_command_does_not_take_is_named(covcat) -> None:
 
 
 def test_json_without_a_command_is_an_error_of_usage_in_json(covcat, monkeypatch) -> None:
-    expected = {
-        "code": 2,
-        "kind": "usage",
-        "message": "missing command",
-        "hint": "covcat --help",
-    }
+    expected = {"code": 2, "kind": "usage", "message": "missing command", "hint": "covcat --help"}
     ran = covcat("--json")
     assert (ran.code, ran.document["error"], ran.err) == (2, expected, "")
     monkeypatch.setenv("COVCAT_JSON", "1")
@@ -723,25 +709,3 @@ def test_a_bug_is_called_a_bug_and_shows_its_traceback_only_on_demand(covcat, mo
 def test_completion_scripts_are_printed(shell: str) -> None:
     ran = process(env={**os.environ, "_COVCAT_COMPLETE": f"source_{shell}"})
     assert b"_COVCAT_COMPLETE" in ran.stdout
-
-
-@pytest.mark.parametrize(
-    ("words", "completed"),
-    [
-        (["covcat", "ver"], ["verify"]),
-        (
-            ["covcat", "show", "co"],
-            ["cohen", "cord-19", "covid-net", "covid-ct", "coronacases", "covid-blues"],
-        ),
-        (["covcat", "fetch", "cohen@0"], ["cohen@0.1", "cohen@0.2"]),
-        (["covcat", "list", "--modality", ""], ["ct", "xray", "mri", "ultrasound"]),
-        (["covcat", "list", "--has", "c"], ["case-review"]),
-        (["covcat", "list", "--license-allows", "d"], ["derivatives"]),
-        (["covcat", "list", "--access", "b"], ["browse"]),
-        (["covcat", "files", "cohen", "--format", "t"], ["table", "tsv"]),
-    ],
-)
-def test_the_shell_completes_ids_and_words(words: list[str], completed: list[str]) -> None:
-    env = {"_COVCAT_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words)}
-    ran = process(env={**os.environ, **env, "COMP_CWORD": str(len(words) - 1)})
-    assert ran.stdout.decode().split() == completed

@@ -48,9 +48,7 @@ TABLES = {
     "browse only": "fetch radiopaedia",
     "several": "fetch radiopaedia sirm --offline",
 }
-SOFT = re.compile(
-    r"\S{25,}|^hint: "
-)  # addresses, paths and hints: whole, so that one can copy them
+SOFT = re.compile(r"\S{25,}|^hint: ")  # addresses, paths and hints: whole, to be copied
 
 
 def width_of(line: str) -> int:

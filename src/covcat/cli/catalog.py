@@ -18,9 +18,8 @@ from covcat.text import plural
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(
-        cls=usage.Commands, rich_markup_mode=None, help="For contributors to the catalog."
-    )
+    about = "For contributors to the catalog."
+    group = typer.Typer(cls=usage.Commands, rich_markup_mode=None, help=about)
     group.command("check")(check)
     group.command("draft")(draft)
     group.command("schema")(schema)
@@ -39,9 +38,8 @@ def check(
     """
     session: Session = ctx.obj
     paths = files or catalogs.entry_files(packaged_catalog())
-    found = [
-        path for one in paths for path in (catalogs.entry_files(one) if one.is_dir() else [one])
-    ]
+    groups = [catalogs.entry_files(one) if one.is_dir() else [one] for one in paths]
+    found = [path for group in groups for path in group]
     mistakes = [mistake for path in found for mistake in check_file(path)]
     if not files and not mistakes:
         mistakes = check_together(catalogs.load().resources)
@@ -50,12 +48,8 @@ def check(
         session.result("catalog check", data, "")
         session.say(f"{plural(len(found), 'catalog file')} checked: no mistakes")
         return
-    raise IntegrityError(
-        mistakes[0],
-        details=mistakes[1:],
-        hint="covcat catalog schema",
-        data=data,
-    )
+    hint = "covcat catalog schema"
+    raise IntegrityError(mistakes[0], details=mistakes[1:], hint=hint, data=data)
 
 
 def schema(ctx: typer.Context) -> None:

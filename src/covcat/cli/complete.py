@@ -61,53 +61,36 @@ def ids(ctx: typer.Context, incomplete: str) -> list[str]:
 
     Where a command works with what is on disk, they are those that are there.
     """
-    top = ctx.find_root().params
+    from covcat.catalog import load
+    from covcat.store.folder import Store
+
+    top, names = ctx.find_root().params, []
     if ctx.command_path.partition(" ")[2] in _ON_DISK:
-        waiting = ctx.info_name == "remove"
-        names = _here(Path(top.get("data_dir") or "covcat-data"), waiting=waiting)
+        with suppress(CovcatError, OSError):  # to complain is the command's part
+            store = Store(Path(top.get("data_dir") or "covcat-data"))
+            names += [f"{id}@{release}" for id, release, _ in store.releases()]
+            names += [name for name, _ in store.waiting()] if ctx.info_name == "remove" else []
     else:
-        names = _known(tuple(top.get("catalog_folders") or ()))
+        try:
+            resources = load.load(tuple(top.get("catalog_folders") or ())).resources
+        except (CovcatError, OSError):  # not the Tab key's either
+            resources = load.load().resources
+        for one in resources:  # what is only to be looked at has no release
+            names += [f"{one.id}@{release.id}" for release in one.releases] or [one.id]
     if "@" not in incomplete:
         known = dict.fromkeys(name.partition("@")[0] for name in names)
         return [id for id in known if id.startswith(incomplete)]
     cut = os.environ.get(_CUT, "")
-    return [_Rest(name.removeprefix(cut)) for name in names if name.startswith(incomplete)]
-
-
-def _here(folder: Path, *, waiting: bool) -> list[str]:
-    """Return the releases that are in the data folder, or wait in it to be removed."""
-    from covcat.store.folder import Store
-
-    found: list[str] = []
-    with suppress(CovcatError, OSError):  # to complain is the command's part
-        store = Store(folder)
-        found += [f"{id}@{release}" for id, release, _ in store.releases()]
-        found += [name for name, _ in store.waiting()] if waiting else []
-    return list(dict.fromkeys(found))
-
-
-def _known(folders: tuple[Path, ...]) -> list[str]:
-    """Return the releases of the catalogs; the ids alone of what is only to be looked at."""
-    from covcat.catalog import load
-
-    try:
-        resources = load.load(folders).resources
-    except (CovcatError, OSError):  # to complain is the command's part, not the Tab key's
-        resources = load.load().resources
     return [
-        name
-        for one in resources
-        for name in ([f"{one.id}@{release.id}" for release in one.releases] or [one.id])
+        _Rest(name.removeprefix(cut))
+        for name in dict.fromkeys(names)
+        if name.startswith(incomplete)
     ]
 
 
 def one_of(*words: str) -> Callable[[str], list[str]]:
     """Make what completes one of these words."""
-
-    def starting(incomplete: str) -> list[str]:
-        return [word for word in words if word.startswith(incomplete)]
-
-    return starting
+    return lambda incomplete: [word for word in words if word.startswith(incomplete)]
 
 
 def columns(incomplete: str) -> list[str]:

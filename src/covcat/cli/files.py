@@ -6,25 +6,15 @@ from typing import Annotated
 import typer
 
 from covcat.catalog.files import AnyFile, File
-from covcat.cli import complete
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.options import FORMATS, OutputFormat
+from covcat.cli.options import FORMATS, OutputFormat, ids
 from covcat.cli.session import Session, chosen_output
 from covcat.errors import NotFoundError
 from covcat.text import plural
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(files)
-
-
 def files(
-    ctx: typer.Context,
-    name: Annotated[
-        str, typer.Argument(metavar="ID[@RELEASE]", autocompletion=complete.ids, help="A release.")
-    ],
-    output: OutputFormat = None,
+    ctx: typer.Context, name: Annotated[str, ids("A release.")], output: OutputFormat = None
 ) -> None:
     """List the files of a release.
 
@@ -42,10 +32,12 @@ def files(
         )
     listing = session.catalog.listing(resource, release)
     rows: list[dict[str, Cell]]
+    columns: tuple[str, ...]
+    for_people: tuple[str, ...]
     if listing is not None:
         rows = [asdict(row) for row in listing.values()]
-        columns: tuple[str, ...] = ("path", "bytes", "sha256", "blob", "mode")
-        for_people: tuple[str, ...] = ("bytes", "path")
+        columns = ("path", "bytes", "sha256", "blob", "mode")
+        for_people = ("bytes", "path")
         what = "pinned by the listing"
     else:
         rows = [_as_served(file) for file in release.files]

@@ -27,19 +27,13 @@ class Rows:
 
     def cells(self, row: Mapping[str, Cell]) -> list[str]:
         """Return one row as texts in the order of the columns."""
-        return [_text(row.get(column)) for column in self.columns]
+        words = {None: "", True: "yes", False: "no"}
+        known = [row.get(column) for column in self.columns]
+        return [words[one] if one is None or isinstance(one, bool) else str(one) for one in known]
 
 
 _NUMBER = re.compile(r"-[0-9]{1,18}(\.[0-9]{1,18})?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def _text(cell: Cell) -> str:
-    if cell is None:
-        return ""
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    return str(cell)
 
 
 def to_csv(rows: Rows) -> str:
@@ -58,10 +52,7 @@ def _tame(cell: str) -> str:
 
 def to_tsv(rows: Rows) -> str:
     """Return a header line and one line a row; a tab in a cell is escaped."""
-    lines = [
-        list(rows.columns),
-        *([escaped(cell) for cell in rows.cells(row)] for row in rows.rows),
-    ]
+    lines = [[*rows.columns], *([escaped(cell) for cell in rows.cells(row)] for row in rows.rows)]
     return "".join("\t".join(line) + "\n" for line in lines)
 
 
@@ -74,8 +65,6 @@ def to_yaml(rows: Rows) -> str:
     """Return every row with the columns that are known."""
     import yaml
 
-    plain = [
-        {column: row[column] for column in rows.columns if row.get(column) is not None}
-        for row in rows.rows
-    ]
+    every = [{name: row.get(name) for name in rows.columns} for row in rows.rows]
+    plain = [{name: one for name, one in row.items() if one is not None} for row in every]
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=False, width=100)

@@ -10,11 +10,7 @@ Here = tuple[str, str, Path]  # resource id, release id, release folder
 
 
 def split(session: Session, name: str, ids: Collection[str]) -> tuple[str, str, str]:
-    """Split a name into id, the `@` if it has one, and release; of an alias the id that it means.
-
-    Raises:
-        NotFoundError: nothing stands before the `@`, or it is neither of `ids` nor in the catalog.
-    """
+    """Split a name into id, `@` if it has one, and release; an alias becomes the id it means."""
     id, at, release = name.partition("@")
     if not id:  # as Catalog.find says it
         raise NotFoundError(f"`{name}` has no id in it: expected ID@RELEASE", hint="covcat status")
@@ -22,12 +18,7 @@ def split(session: Session, name: str, ids: Collection[str]) -> tuple[str, str, 
 
 
 def releases(session: Session, names: Sequence[str] | None) -> list[Here]:
-    """Return the releases on disk that were named, or all of them.
-
-    Raises:
-        NotFoundError: a name is unknown, or nothing of it is here.
-        DiskError: all were meant, and some may not be read.
-    """
+    """Return the releases on disk that were named, or all of them."""
     if names:
         return [one for name in names for one in named(session, name)]
     if not session.data_dir.is_dir():
@@ -44,12 +35,7 @@ def releases(session: Session, names: Sequence[str] | None) -> list[Here]:
 
 
 def named(session: Session, name: str) -> list[Here]:
-    """Return the releases on disk that a name means, one at least.
-
-    Raises:
-        NotFoundError: it is unknown, or nothing of it is here.
-        DiskError: it may not be read.
-    """
+    """Return the releases on disk that a name means, one at least."""
     every = session.store.releases()
     id, at, release = split(session, name, {one for one, _, _ in every})
     matching = [one for one in every if one[0] == id and (not at or one[1] == release)]

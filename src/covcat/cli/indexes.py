@@ -43,12 +43,7 @@ def index_here(session: Session, resource: Resource, release: Release) -> "Index
 
 
 def indexes(session: Session, names: list[str] | None) -> tuple[dict[str, Indexed], Failed]:
-    """Return the index of each release that is asked for, and say what became of its rows.
-
-    Raises:
-        NotFoundError: none is here, or one that is named is not.
-        IntegrityError, DiskError: none of them can be indexed.
-    """
+    """Return the index of each release that is asked for, and say what became of its rows."""
     from covcat.imaging.index import here
 
     def indexed(resource: Resource, release: Release) -> Indexed:
@@ -62,18 +57,15 @@ def indexes(session: Session, names: list[str] | None) -> tuple[dict[str, Indexe
 def each(
     releases: Iterable[tuple[Resource, Release]], work: Callable[[Resource, Release], _T]
 ) -> tuple[dict[str, _T], Failed]:
-    """Work on each release; one that cannot be read does not stop the others.
-
-    Raises:
-        IntegrityError, DiskError: there is no other.
-    """
+    """Work on each release; one that cannot be read stops others only if there are none."""
     done: dict[str, _T] = {}
     failed: dict[str, CovcatError] = {}
     for resource, release in releases:
+        name = f"{resource.id}@{release.id}"
         try:
-            done[f"{resource.id}@{release.id}"] = work(resource, release)
+            done[name] = work(resource, release)
         except (IntegrityError, DiskError) as error:
-            failed[f"{resource.id}@{release.id}"] = error
+            failed[name] = error
     if failed and not done:
         if len(failed) > 1:
             raise without(failed, ())
@@ -100,18 +92,20 @@ def without(
 ) -> CovcatError:
     """Return the error that ends a command which answered without some releases."""
     hint = next((one.hint for one in failed.values() if one.hint), None)
-    if hint is None and good:
-        hint = f"with the options of before, name only these: {shlex.join(good)}"
-    return _together(failed, good, "is left out", hint, data)
+    return _together(failed, good, "is left out", hint or (_only(good) if good else None), data)
 
 
 def refusal(failed: Failed, good: Collection[str], *, is_again: bool) -> CovcatError:
     """Return the error of a command that makes nothing of less than was asked for."""
-    hint = f"with the options of before, name only these: {shlex.join(good)}"
+    hint = _only(good)
     if is_again or not good:
         hints = [one.hint for one in failed.values() if one.hint]
         hint = hints[0] if hints else f"covcat verify {shlex.join(failed)}"
     return _together(failed, good, "cannot be read", hint)
+
+
+def _only(good: Collection[str]) -> str:
+    return f"with the options of before, name only these: {shlex.join(good)}"
 
 
 def _together(
@@ -122,20 +116,13 @@ def _together(
     data: dict[str, Any] | None = None,
 ) -> CovcatError:
     number = len(failed) + len(good)
-    if len(failed) == 1:
-        ((name, error),) = failed.items()
-        text = f"{name}, 1 of {number} releases, {what}: {_why(name, error)}"
-        return type(error)(text, cause=error.cause, hint=hint, details=error.details, data=data)
-    return SeveralError(
-        f"{len(failed)} of {number} releases cannot be read",
-        list(failed.values()),
-        hint=hint,
-        details=[f"{name}: {_why(name, error)}" for name, error in failed.items()],
-        data=data,
-    )
-
-
-# ---- what is said ------------------------------------------------------------------------------
+    details = [f"{name}: {_why(name, error)}" for name, error in failed.items()]
+    if len(failed) > 1:
+        text = f"{len(failed)} of {number} releases cannot be read"
+        return SeveralError(text, [*failed.values()], hint=hint, details=details, data=data)
+    ((name, error),) = failed.items()
+    text = f"{name}, 1 of {number} releases, {what}: {_why(name, error)}"
+    return type(error)(text, cause=error.cause, hint=hint, details=error.details, data=data)
 
 
 def warn_of_doubles(
@@ -164,28 +151,33 @@ def tell(session: Session, index: "Index") -> None:
     name, report = index.name, index.report
     session.say(told(name, report))
     for path in report.absent:
-        session.say(
-            f"{name}: its label table `{path}` is not here: covcat fetch {name} --include '{path}'"
-            if report.is_part
-            else f"warning: {name}: `{path}`, which its entry names for labels, is not among its "
-            "files"
-        )
+        where = f"its label table `{path}` is not here: covcat fetch {name} --include '{path}'"
+        lost = f"`{path}`, which its entry names for labels, is not among its files"
+        session.say(f"{name}: {where}" if report.is_part else f"warning: {name}: {lost}")
     for what in report.lacking:
         session.say(f"warning: {name}: {what}, though its entry names it")
     for path in report.altered:
-        session.say(
-            f"warning: {name}: `{path}` was changed since it was fetched, and is read as it is "
-            f"now: covcat verify {name}"
-        )
+        changed = f"`{path}` was changed since it was fetched, and is read as it is now"
+        session.say(f"warning: {name}: {changed}: covcat verify {name}")
 
 
 def told(name: str, report: "IndexReport") -> str:
     """Say what became of the rows and files of a release; the numbers in brackets add up."""
     images = plural(report.images, "image")
-    alone = report.image_only
+    alone, lost = report.image_only, report.label_only - report.ambiguous
     if report.both + report.label_only and alone:
         images += f" ({report.images - alone:,} with labels, {alone:,} without)"
-    text = f"{name}: {images}, {_told_of_rows(report)}"
+    # rows of bare DICOM data sets are told apart: how these are written had to be inferred
+    rows = report.both + report.label_only - report.bare
+    labels = f"{plural(rows, 'row')} of labels" if rows else "no labels"
+    text = f"{name}: {images}, {labels}"
+    if report.label_only:
+        parts = [f"{report.both - report.bare:,} of these images"]
+        parts += [f"{lost:,} of images that are not here"] if lost else []
+        if report.ambiguous:
+            parts.append(f"{report.ambiguous:,} that could be of several images")
+        text += f" ({', '.join(parts)})"
+    text += f", {report.bare:,} from DICOM without a preamble" if report.bare else ""
     if report.not_added:
         text += f", {plural(report.not_added, 'further row')} about images that are not here"
     if report.unreadable:
@@ -197,23 +189,6 @@ def told(name: str, report: "IndexReport") -> str:
         listed = ", ".join(f"`{cut(raw)}` ({count})" for raw, count in kinds.items())
         text += f"; findings that the vocabulary does not have: {listed}"
     return text
-
-
-def _told_of_rows(report: "IndexReport") -> str:
-    """Say how many rows of labels there are, and which of them have no image.
-
-    Those of bare DICOM data sets are told apart: how these are written had to be inferred.
-    """
-    rows = report.both + report.label_only - report.bare
-    labels = f"{plural(rows, 'row')} of labels" if rows else "no labels"
-    if report.label_only:
-        unclear = report.ambiguous
-        lost = report.label_only - unclear
-        parts = [f"{report.both - report.bare:,} of these images"]
-        parts += [f"{lost:,} of images that are not here"] if lost else []
-        parts += [f"{unclear:,} that could be of several images"] if unclear else []
-        labels += f" ({', '.join(parts)})"
-    return labels + (f", {report.bare:,} from DICOM without a preamble" if report.bare else "")
 
 
 def cut(value: Value) -> Value:

@@ -2,13 +2,13 @@
 
 import shlex
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from covcat.catalog.entries import CONTENT_FLAGS, Contents, Release, Resource
+from covcat.catalog.entries import CONTENT_FLAGS, USES, Contents, Release, Resource
 from covcat.catalog.filter import Filter, is_fetchable, select, unclear_for, unknown_for
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.options import FORMATS, Filters, OutputFormat, grouped
@@ -24,7 +24,7 @@ FULL_COLUMNS = (
     *("id", "title", "organization", "row", *CONTENT_FLAGS),
     *(f"found_{flag}" for flag in CONTENT_FLAGS),
     *("release", "files", "bytes", "bytes_are_all", "license"),
-    *("allows_commercial", "allows_derivatives", "allows_redistribution"),
+    *(f"allows_{use}" for use in USES),
     *("access", "fetchable", "fetched", "homepage", "corrections"),
 )
 
@@ -61,7 +61,9 @@ def list_resources(
     resources = select(session.catalog, wanted)
     if survey:
         resources = [one for one in resources if one.survey]
-        session.rows("list", survey_table(resources), output=chosen)
+        spared = ("title", "organization", "metadata", "case_review")
+        table = Rows(SURVEY_COLUMNS, full(resources).rows, spared=spared)
+        session.rows("list", table, output=chosen)
     else:
         print_resources(session, "list", resources, here, chosen)
     lacking = say_lacking(session, wanted)
@@ -113,17 +115,15 @@ def say_lacking(session: Session, wanted: Filter) -> bool:
 
 
 def print_resources(
-    session: Session,
-    command: str,
-    resources: list[Resource],
-    here: frozenset[str],
-    output: str | None,
+    session: Session, command: str, found: list[Resource], here: frozenset[str], output: str | None
 ) -> None:
     """Print a table of resources; with --json all columns; `here` are the ids on disk."""
-    is_table = session.format(output) == "table"
-    rows = overview(resources) if is_table else full(resources, here)
-    notes = footnotes(resources, rows.columns) if is_table else ""
-    data = {"resources": [dict(row) for row in full(resources, here).rows]}
+    every = full(found, here)
+    data = {"resources": [dict(row) for row in every.rows]}
+    rows, notes = every, ""
+    if session.format(output) == "table":
+        rows = overview(found)
+        notes = footnotes(found, rows.columns)
     session.rows(command, rows, data=data, output=output, footnotes=notes)
 
 
@@ -131,28 +131,13 @@ _HEADS = dict(zip(CONTENT_FLAGS, ("ct", "xray", "mri", "us", "meta", "case"), st
 _COLUMNS = ("id", "title", *_HEADS.values(), "size", "licence", "access")
 
 
-def survey_table(resources: Iterable[Resource]) -> Rows:
-    """Return Table 1 of the survey, verbatim."""
-    rows = [
-        {
-            "row": one.survey.row,
-            "id": one.id,
-            "title": one.title,
-            "organization": one.organization,
-            **{flag: getattr(one.survey, flag) for flag in CONTENT_FLAGS},
-        }
-        for one in resources
-        if one.survey
-    ]
-    return Rows(SURVEY_COLUMNS, rows, spared=("title", "organization", "metadata", "case_review"))
-
-
 def overview(resources: Sequence[Resource]) -> Rows:
     """Return what fits the terminal; `Y→N` is the survey's flag, then the find."""
+    marks = {one.id: "*" if one.corrections else "" for one in resources}
     rows: list[dict[str, Cell]] = [
         {
             "id": one.id,
-            "title": one.title + _mark(one),
+            "title": one.title + marks[one.id],
             **{head: _flag(one, flag) for flag, head in _HEADS.items()},
             "size": size(one.default_release),
             "licence": one.license.short,
@@ -162,12 +147,14 @@ def overview(resources: Sequence[Resource]) -> Rows:
     ]
     columns, room = _fitting(rows)
     for one, row in zip(resources, rows, strict=True):
-        row["title"] = _title(one, room, is_folded=len(columns) == len(_COLUMNS))
+        mark = marks[one.id]
+        if columns == _COLUMNS:  # there is room for a title of two lines
+            title = textwrap.shorten(one.title, 2 * room, placeholder="…")
+        else:
+            title, length = escaped(one.title), max(1, room - len(mark))
+            title = title if len(title) <= length else title[: length - 1].rstrip() + "…"
+        row["title"] = title + mark
     return Rows(columns, rows)
-
-
-def _mark(resource: Resource) -> str:
-    return "*" if resource.corrections else ""
 
 
 def _fitting(rows: Sequence[Mapping[str, Cell]]) -> tuple[tuple[str, ...], int]:
@@ -185,24 +172,14 @@ def _fitting(rows: Sequence[Mapping[str, Cell]]) -> tuple[tuple[str, ...], int]:
     return columns, room
 
 
-def _title(resource: Resource, room: int, *, is_folded: bool) -> str:
-    """Return a title of two lines, or of one, with what is left of it marked by `…`."""
-    mark = _mark(resource)
-    if is_folded:
-        return textwrap.shorten(resource.title, 2 * room, placeholder="…") + mark
-    title, length = escaped(resource.title), max(1, room - len(mark))
-    return (title if len(title) <= length else title[: length - 1].rstrip() + "…") + mark
-
-
 def _flag(resource: Resource, flag: str) -> str:
     found = str(getattr(resource.found, flag))
     surveyed = getattr(resource.survey, flag) if resource.survey else found
     return found if surveyed == found else f"{surveyed}→{found}"
 
 
-def full(resources: Iterable[Resource], here: Iterable[str] = ()) -> Rows:
+def full(resources: Iterable[Resource], here: Collection[str] = ()) -> Rows:
     """Return every column; flags without a prefix are the survey's, `found_…` are covcat's."""
-    on_disk = set(here)
     rows: list[dict[str, Cell]] = []
     for one in resources:
         release = one.default_release
@@ -217,18 +194,14 @@ def full(resources: Iterable[Resource], here: Iterable[str] = ()) -> Rows:
                 **{f"found_{flag}": getattr(one.found, flag) for flag in CONTENT_FLAGS},
                 "release": release.id if release else None,
                 "files": contents.files if contents else None,
-                "bytes": contents.least_bytes
-                if contents
-                else getattr(release, "download_bytes", None),
+                "bytes": getattr(release, "download_bytes", None),
+                **({"bytes": contents.least_bytes} if contents else {}),
                 "bytes_are_all": not contents.of_unknown_size if contents else None,
                 "license": one.license.spdx,
-                **{
-                    f"allows_{use}": getattr(one.license.allows, use)
-                    for use in ("commercial", "derivatives", "redistribution")
-                },
+                **{f"allows_{use}": getattr(one.license.allows, use) for use in USES},
                 "access": one.access,
                 "fetchable": is_fetchable(one),
-                "fetched": one.id in on_disk,
+                "fetched": one.id in here,
                 "homepage": one.homepage,
                 "corrections": "; ".join(f"{fix.field}: {fix.value}" for fix in one.corrections),
             }
@@ -273,9 +246,8 @@ def footnotes(resources: Sequence[Resource], columns: Sequence[str]) -> str:
 
 def count(shown_here: Sequence[Resource], known: Sequence[Resource]) -> str:
     """Tell the surveyed from the related, and how many of each there are."""
-    every = [one for one in known if not one.is_sample]
+    every, here = ([one for one in some if not one.is_sample] for some in (known, shown_here))
     surveyed = sum(one.survey is not None for one in every)
-    here = [one for one in shown_here if not one.is_sample]
     here_surveyed = sum(one.survey is not None for one in here)
     if len(here) == len(every):
         total = plural(len(every), "resource")

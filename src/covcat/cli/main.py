@@ -14,6 +14,7 @@ import typer
 
 from covcat import stopping
 from covcat.cli import complete, printing, settings, usage
+from covcat.cli.options import given
 from covcat.cli.printing import put
 from covcat.cli.session import Session, envelope, error_text, readable
 from covcat.cli.table import terminal_width
@@ -22,15 +23,14 @@ from covcat.errors import CovcatError, SignalError, StopSignal, UsageError
 from covcat.text import escaped
 from covcat.version import __version__
 
-_GREETING = "covcat: public COVID-19 medical imaging resources, listed truly and fetched verified"
+_DATA_DIR = Path("covcat-data")
 _EXAMPLES = {
     "covcat list --modality ct": "which resources have CT",
     "covcat show cohen": "what one is, may be used for, and how it is verified",
     "covcat fetch figure1": "download, verify, unpack; prints the folder",
 }
-_MORE = "`covcat --help` lists all commands, `covcat COMMAND --help` explains one."
 
-# In the order of --help; each is a module that registers the command of its name.
+# In the order of --help; each is a module with a command of its name, or with `register`.
 COMMANDS = (
     *("list", "search", "show", "files", "cite", "license"),
     *("fetch", "import", "verify", "images", "counts", "select", "extract"),
@@ -55,8 +55,11 @@ def app(only: str = "") -> typer.Typer:
     )
     found.callback()(options)
     for name in (only,) if only in COMMANDS else COMMANDS:
-        module = name + "_" * keyword.iskeyword(name)
-        importlib.import_module(f"covcat.cli.{module}").register(found)
+        module = importlib.import_module(f"covcat.cli.{name}{'_' * keyword.iskeyword(name)}")
+        if hasattr(module, "register"):
+            module.register(found)
+        else:
+            found.command()(getattr(module, name))
     return found
 
 
@@ -68,48 +71,20 @@ def _print_version(wanted: bool) -> None:
 
 def options(
     ctx: typer.Context,
-    data_dir: Annotated[
-        Path, typer.Option(metavar="DIR", envvar="COVCAT_DATA_DIR", help="Where releases are kept.")
-    ] = Path("covcat-data"),
+    data_dir: Annotated[Path, given("--data-dir", "Where releases are kept.", "DIR")] = _DATA_DIR,
     catalog_folders: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--catalog",
-            metavar="DIR",
-            envvar="COVCAT_CATALOG",
-            help="A folder of your own entries; repeatable.",
-        ),
+        list[Path] | None, given("--catalog", "A folder of your own entries; repeatable.", "DIR")
     ] = None,
     mirror: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL", envvar="COVCAT_MIRROR", help="Ask URL/<host>/<path> for https://<host>/…"
-        ),
+        str | None, given("--mirror", "Ask URL/<host>/<path> for https://<host>/…", "URL")
     ] = None,
-    offline: Annotated[
-        bool, typer.Option("--offline", envvar="COVCAT_OFFLINE", help="Open no socket.")
-    ] = False,
-    color: Annotated[
-        str, typer.Option(metavar="WHEN", envvar="COVCAT_COLOR", help="auto, always or never.")
-    ] = "auto",
-    no_input: Annotated[
-        bool, typer.Option("--no-input", envvar="COVCAT_NO_INPUT", help="Never ask a question.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", envvar="COVCAT_JSON", help="Print one JSON document.")
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("-q", "--quiet", envvar="COVCAT_QUIET", help="Print results only.")
-    ] = False,
+    offline: Annotated[bool, given("--offline", "Open no socket.")] = False,
+    color: Annotated[str, given("--color", "auto, always or never.", "WHEN")] = "auto",
+    no_input: Annotated[bool, given("--no-input", "Never ask a question.")] = False,
+    as_json: Annotated[bool, given("--json", "Print one JSON document.")] = False,
+    quiet: Annotated[bool, given("--quiet", "Print results only.", None, "-q")] = False,
     verbose: Annotated[
-        int,
-        typer.Option(
-            "-v",
-            "--verbose",
-            count=True,
-            envvar="COVCAT_VERBOSE",
-            help="Say where an error came from.",
-        ),
+        int, given("--verbose", "Say where an error came from.", None, "-v", count=True)
     ] = 0,
     version: Annotated[
         bool,
@@ -144,8 +119,9 @@ def options(
         verbose=verbose,
         settings=ctx.obj or settings.Settings(),
     )
-    for note in ctx.obj.settings.notes:
-        ctx.obj.say(note)
+    for file in ctx.obj.settings.files:
+        if file.state not in ("read", "not there"):
+            ctx.obj.say(f"note: `{file.path}` is not read: {file.state}")
     if ctx.invoked_subcommand is None:
         if as_json:
             raise UsageError("missing command", hint="covcat --help")
@@ -157,8 +133,13 @@ def _greeting() -> str:
     least = max(map(len, _EXAMPLES))
     lines = [f"  {command:<{least}}  {meaning}" for command, meaning in _EXAMPLES.items()]
     if sys.stdout.isatty() and max(map(len, lines)) > terminal_width(sys.stdout):
-        lines = [f"  {command}\n      {meaning}" for command, meaning in _EXAMPLES.items()]
-    text = [_GREETING, "", *"\n".join(lines).split("\n"), "", _MORE]
+        pairs = ((f"  {command}", f"      {meaning}") for command, meaning in _EXAMPLES.items())
+        lines = [line for pair in pairs for line in pair]
+    text = [
+        "covcat: public COVID-19 medical imaging resources, listed truly and fetched verified",
+        *("", *lines, ""),
+        "`covcat --help` lists all commands, `covcat COMMAND --help` explains one.",
+    ]
     return "".join(readable(line, sys.stdout) for line in text)
 
 
@@ -181,10 +162,16 @@ def main() -> NoReturn:
 
 
 def _run(args: Sequence[str]) -> int:
+    is_help = {"-h", "--help", "-V", "--version"} & set(usage.options(args))
+    is_completion = "_COVCAT_COMPLETE" in os.environ
+    files = settings.Settings()
     try:
-        files = _settings(args)
-        only = [] if "_COVCAT_COMPLETE" in os.environ else usage.words(args)[:1]
-        code: Any = app(*only)(
+        try:
+            files = files if is_help else settings.read()
+        except UsageError:
+            if not is_completion:  # a mistake must not stand before help or completion
+                raise
+        code: Any = app(*[] if is_completion else usage.words(args)[:1])(
             list(args),
             prog_name="covcat",
             standalone_mode=False,
@@ -223,23 +210,10 @@ def _error_of(error: BaseException) -> CovcatError:
     return found
 
 
-def _settings(args: Sequence[str]) -> settings.Settings:
-    """Read the files; a mistake in one must not stand before help or completion."""
-    if {"-h", "--help", "-V", "--version"} & set(usage.options(args)):
-        return settings.Settings()
-    try:
-        return settings.read()
-    except UsageError:
-        if "_COVCAT_COMPLETE" in os.environ:
-            return settings.Settings()
-        raise
-
-
 def _report(error: CovcatError, args: Sequence[str]) -> int:
     """Print an error where it belongs, and return its exit code."""
-    document = (
-        envelope(usage.command(args), error.data or None, error) if usage.wants_json(args) else ""
-    )
+    is_json = usage.wants_json(args)
+    document = is_json and envelope(usage.command(args), error.data or None, error)
     if not document or not put(sys.stdout, document):
         put(sys.stderr, error_text(error))
     if {"-v", "-vv", "--verbose"} & set(args) or os.environ.get("COVCAT_VERBOSE", "0") != "0":

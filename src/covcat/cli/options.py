@@ -4,26 +4,30 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from covcat.catalog import filter as filters
 from covcat.catalog.entries import USES
 from covcat.cli import complete
 from covcat.cli.session import Session
+from covcat.cli.settings import variable_of
+from covcat.download.remote import Network
 from covcat.errors import UsageError
 
 if TYPE_CHECKING:
-    from covcat.catalog.filter import Filter
-    from covcat.download.remote import Network
     from covcat.imaging.query import Question
 
 
+Words = list[str] | None
 FORMATS = ("table", "tsv", "csv", "json", "yaml", "ids")
 PROGRESS = ("auto", "plain", "json", "none")
+_MODALITIES = ("ct", "xray", "mri", "ultrasound")
 _COVID = ("yes", "no", "unknown")
 _ACCESSES = ("open", "account", "browse")
+_HAS = ("metadata", "case-review")
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -33,18 +37,14 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     A group is a dataclass whose fields are options; the command gets it filled in.
     """
     signature = inspect.signature(command)
-    groups: dict[str, Any] = {
-        name: one.annotation
-        for name, one in signature.parameters.items()
-        if is_dataclass(one.annotation)
-    }
-    parameters = [
-        option.replace(kind=option.KEYWORD_ONLY)
-        for name, one in signature.parameters.items()
-        for option in (
-            inspect.signature(groups[name]).parameters.values() if name in groups else [one]
-        )
-    ]
+    groups: dict[str, Any] = {}
+    parameters: list[inspect.Parameter] = []
+    for name, one in signature.parameters.items():
+        options: Sequence[inspect.Parameter] = [one]
+        if is_dataclass(one.annotation):
+            groups[name] = one.annotation
+            options = [*inspect.signature(groups[name]).parameters.values()]
+        parameters += [option.replace(kind=option.KEYWORD_ONLY) for option in options]
 
     @functools.wraps(command)
     def run(**values: Any) -> None:
@@ -66,54 +66,36 @@ def choice(words: Sequence[str], help: str = "", *names: str, metavar: str = "WO
     )
 
 
+def given(name: str, help: str = "", metavar: str | None = None, *short: str, **how: Any) -> Any:
+    """Return an option that the variable of its name may give too."""
+    variable = variable_of(name.removeprefix("--"))
+    return typer.Option(*short, name, metavar=metavar, envvar=variable, help=help, **how)
+
+
+def ids(help: str, metavar: str = "ID[@RELEASE]") -> Any:
+    """Return an argument that takes what `complete.ids` completes."""
+    return typer.Argument(metavar=metavar, autocompletion=complete.ids, help=help)
+
+
 # ---- names and formats -------------------------------------------------------------------------
 
-Names = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="ID[@RELEASE]", autocompletion=complete.ids, help="Default: all that is here."
-    ),
-]
+Names = Annotated[Words, ids("Default: all that is here.")]
 OutputFormat = Annotated[str | None, choice(FORMATS, "table, tsv, csv, json, yaml or ids.")]
-Include = Annotated[
-    list[str] | None, typer.Option(metavar="GLOB", help="Only these paths; repeatable.")
-]
-Exclude = Annotated[
-    list[str] | None, typer.Option(metavar="GLOB", help="Not these paths; repeatable.")
-]
-
+Include = Annotated[Words, typer.Option(metavar="GLOB", help="Only these paths; repeatable.")]
+Exclude = Annotated[Words, typer.Option(metavar="GLOB", help="Not these paths; repeatable.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what, and delete nothing.")]
 
 # ---- the network -------------------------------------------------------------------------------
 
 Retries = Annotated[
-    int,
-    typer.Option(
-        metavar="N",
-        min=0,
-        max=1000,
-        envvar="COVCAT_RETRIES",
-        help="Tries after the first; progress renews them.",
-    ),
+    int, given("--retries", "Tries after the first; progress renews them.", "N", min=0, max=1000)
 ]
-Timeout = Annotated[
-    float,
-    typer.Option(
-        metavar="SECONDS", min=0.1, max=86400, envvar="COVCAT_TIMEOUT", help="Of silence."
-    ),
-]
-AllowPrivate = Annotated[
-    bool,
-    typer.Option(
-        "--allow-private",
-        envvar="COVCAT_ALLOW_PRIVATE",
-        help="Let redirects lead to private addresses.",
-    ),
-]
+Timeout = Annotated[float, given("--timeout", "Of silence.", "SECONDS", min=0.1, max=86400)]
+AllowPrivate = Annotated[bool, given("--allow-private", "Let redirects lead to private addresses.")]
 # For tests: with these a fault shows within a second that else needs a minute or a gigabyte.
-Checkpoint = Annotated[int, typer.Option(hidden=True, min=1, envvar="COVCAT_CHECKPOINT")]
-Pause = Annotated[float, typer.Option(hidden=True, min=0, envvar="COVCAT_PAUSE")]
-Slow = Annotated[str, typer.Option(hidden=True, metavar="B/S", envvar="COVCAT_SLOW")]
+Checkpoint = Annotated[int, given("--checkpoint", hidden=True, min=1)]
+Pause = Annotated[float, given("--pause", hidden=True, min=0)]
+Slow = Annotated[str, given("--slow", "", "B/S", hidden=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,40 +103,26 @@ class Transfer:
     """How files are downloaded, and how that is shown."""
 
     progress: Annotated[
-        str,
-        typer.Option(
-            metavar="HOW", envvar="COVCAT_PROGRESS", help="auto, plain, json (on stderr) or none."
-        ),
+        str, given("--progress", "auto, plain, json (on stderr) or none.", "HOW")
     ] = "auto"
     jobs: Annotated[
         int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            max=64,
-            envvar="COVCAT_JOBS",
-            help="Files at once, and connections to a host; 4 unless set.",
+        given(
+            "--jobs", "Files at once, and connections to a host; 4 unless set.", "N", min=1, max=64
         ),
     ] = None
     retries: Retries = 5
     timeout: Timeout = 30
     limit_rate: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIZE", envvar="COVCAT_LIMIT_RATE", help="Bytes a second, such as 5M."
-        ),
+        str | None, given("--limit-rate", "Bytes a second, such as 5M.", "SIZE")
     ] = None
     allow_private: AllowPrivate = False
     checkpoint: Checkpoint = 64 << 20
     pause: Pause = 0.5
     slow: Slow = "65536/60"
 
-    def network(self, session: Session) -> "Network":
-        """Return them as one noun.
-
-        Raises:
-            UsageError: a size or word cannot be read.
-        """
+    def network(self, session: Session) -> Network:
+        """Return them as one noun."""
         if self.progress not in PROGRESS:
             raise UsageError(
                 f"unknown --progress `{self.progress}`: expected auto, plain, json or none"
@@ -167,42 +135,24 @@ class Transfer:
             )
         found = re.fullmatch(r"(\d{1,12})/(\d{1,6}(?:\.\d{1,3})?)", self.slow)
         if found is None:
-            raise UsageError(
-                f"--slow `{self.slow}` is no speed: expected one such as 65536/60",
-                hint="such as --slow 65536/60",
-            )
-        return network(
-            session,
-            timeout=self.timeout,
-            allow_private=self.allow_private,
-            retries=self.retries,
-            pause=self.pause,
-            jobs=self.jobs,
-            limit_rate=rate,
-            slowest=(int(found[1]), float(found[2])),
-            checkpoint=self.checkpoint,
-        )
+            problem = f"--slow `{self.slow}` is no speed: expected one such as 65536/60"
+            raise UsageError(problem, hint="such as --slow 65536/60")
+        values = {**asdict(self), "limit_rate": rate, "slowest": (int(found[1]), float(found[2]))}
+        del values["progress"], values["slow"]
+        return network(session, **values)
 
 
-def network(session: Session, **options: Any) -> "Network":
+def network(session: Session, **options: Any) -> Network:
     """Return how hosts are reached in this run."""
-    from covcat.download.remote import Network
-
     return Network(mirror=session.mirror, offline=session.offline, **options)
 
 
 def size(option: str, text: str) -> int:
-    """Read a size such as 500M: k, M, G and T are thousands.
-
-    Raises:
-        UsageError: it is none.
-    """
+    """Read a size such as 500M: k, M, G and T are thousands."""
     found = re.fullmatch(r"(\d{1,15})([kMGT]?)B?", text)
     if found is None:
-        raise UsageError(
-            f"{option} `{text}` is no size: expected one such as 500M or 2G",
-            hint=f"such as {option} 5M",
-        )
+        problem = f"{option} `{text}` is no size: expected one such as 500M or 2G"
+        raise UsageError(problem, hint=f"such as {option} 5M")
     return int(found[1]) * _UNITS[found[2]]
 
 
@@ -214,48 +164,28 @@ class Filters:
     """What a resource must have to be listed."""
 
     modality: Annotated[
-        list[str] | None,
-        choice(
-            ("ct", "xray", "mri", "ultrasound"),
-            "ct, xray, mri or ultrasound; repeatable.",
-            *("--modality", "-m"),
-        ),
+        Words, choice(_MODALITIES, "ct, xray, mri or ultrasound; repeatable.", "--modality", "-m")
     ] = None
-    has: Annotated[
-        list[str] | None,
-        choice(("metadata", "case-review"), "metadata or case-review.", "--has"),
-    ] = None
+    has: Annotated[Words, choice(_HAS, "metadata or case-review.", "--has")] = None
     licenses: Annotated[
-        list[str] | None,
-        typer.Option("--license", metavar="SPDX", help="An SPDX id or glob: 'CC-BY*'."),
+        Words, typer.Option("--license", metavar="SPDX", help="An SPDX id or glob: 'CC-BY*'.")
     ] = None
     allows: Annotated[
-        list[str] | None,
+        Words,
         choice(
-            USES,
-            "commercial, derivatives or redistribution.",
-            "--license-allows",
-            metavar="USE",
+            USES, "commercial, derivatives or redistribution.", "--license-allows", metavar="USE"
         ),
     ] = None
-    access: Annotated[
-        list[str] | None, choice(_ACCESSES, "open, account or browse.", "--access")
-    ] = None
+    access: Annotated[Words, choice(_ACCESSES, "open, account or browse.", "--access")] = None
     fetchable: Annotated[
         bool, typer.Option("--fetchable", help="What covcat can fetch, and what was found in it.")
     ] = False
 
-    def filter(self) -> "Filter":
-        """Return them as a Filter.
-
-        Raises:
-            UsageError: a word is unknown.
-        """
-        from covcat.catalog import filter as filters
-
+    def filter(self) -> filters.Filter:
+        """Return them as a Filter."""
         flags = [word.replace("_", "-") for word in self.has or ()]
         for option, words, known in (
-            ("--has", flags, ("metadata", "case-review")),
+            ("--has", flags, _HAS),
             ("--license-allows", self.allows, USES),
             ("--access", self.access, _ACCESSES),
         ):
@@ -296,25 +226,22 @@ class Labels:
     """What an image must be labelled with."""
 
     findings: Annotated[
-        list[str] | None, typer.Option("--finding", metavar="TERM", help="Has it; repeatable.")
+        Words, typer.Option("--finding", metavar="TERM", help="Has it; repeatable.")
     ] = None
-    covid: Annotated[list[str] | None, choice(_COVID, "yes, no or unknown.", "--covid")] = None
+    covid: Annotated[Words, choice(_COVID, "yes, no or unknown.", "--covid")] = None
     views: Annotated[
-        list[str] | None,
+        Words,
         typer.Option(
             "--view", metavar="WORD", autocompletion=complete.views, help="PA, AP, Lateral, Axial …"
         ),
     ] = None
-    modalities: Annotated[
-        list[str] | None,
-        choice(("ct", "xray", "mri", "ultrasound"), "ct, xray, ultrasound …", "--modality"),
-    ] = None
-    sexes: Annotated[list[str] | None, typer.Option("--sex", metavar="F|M", help="F or M.")] = None
+    modalities: Annotated[Words, choice(_MODALITIES, "ct, xray, ultrasound …", "--modality")] = None
+    sexes: Annotated[Words, typer.Option("--sex", metavar="F|M", help="F or M.")] = None
     ages: Annotated[
         str | None, typer.Option("--age", metavar="YEARS", help="18-65, 18- or -65.")
     ] = None
     allows: Annotated[
-        list[str] | None,
+        Words,
         typer.Option(
             "--license-allows",
             metavar="USE",
@@ -323,11 +250,7 @@ class Labels:
     ] = None
 
     def question(self, where: str | None, one_per: str | None = None) -> "Question":
-        """Return what is asked, in the vocabulary's words.
-
-        Raises:
-            UsageError: a word is not in the vocabulary.
-        """
+        """Return what is asked, in the vocabulary's words."""
         from covcat.imaging import query
 
         for option, words, known in (
@@ -343,7 +266,7 @@ class Labels:
         if one_per not in (None, "patient"):
             raise UsageError(f"--one-per `{one_per}`: expected patient")
 
-        def words_of(option: str, kind: str, asked: list[str] | None) -> tuple[str, ...]:
+        def words_of(option: str, kind: str, asked: Words) -> tuple[str, ...]:
             return tuple(query.read_word(option, kind, one) for one in asked or ())
 
         return query.Question(
@@ -360,11 +283,7 @@ class Labels:
 
 
 def columns_of(text: str | None) -> tuple[str, ...] | None:
-    """Read --columns and the like.
-
-    Raises:
-        UsageError: one of them is no column of the index, or there twice.
-    """
+    """Read --columns and the like."""
     from covcat.catalog.columns import NAMES
     from covcat.text import nearest
 

@@ -4,24 +4,12 @@ from typing import Annotated
 
 import typer
 
-from covcat.cli import complete, here
+from covcat.cli import here
+from covcat.cli.options import ids
 from covcat.cli.session import Session
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(path)
-
-
-def path(
-    ctx: typer.Context,
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="ID[@RELEASE]", autocompletion=complete.ids, help="A release on disk."
-        ),
-    ],
-) -> None:
+def path(ctx: typer.Context, name: Annotated[str, ids("A release on disk.")]) -> None:
     """Print the folder of a release that is here; never fetches.
 
     Example: ls "$(covcat path figure1)"

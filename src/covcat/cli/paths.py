@@ -10,18 +10,13 @@ from covcat.catalog.yaml import packaged_catalog
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.options import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output
-from covcat.cli.settings import File, variable_of
+from covcat.cli.settings import variable_of
 from covcat.errors import NotFoundError
 from covcat.store import accepted
 from covcat.store.folder import INDEX
 
 Row = dict[str, Cell]
 _INDEXES = f"*/*/{INDEX}"  # beside the manifest of its release
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(paths)
 
 
 def paths(ctx: typer.Context, output: OutputFormat = None) -> None:
@@ -32,53 +27,54 @@ def paths(ctx: typer.Context, output: OutputFormat = None) -> None:
     session: Session = ctx.obj
     chosen = chosen_output(output, FORMATS)
     if not all(one.is_absolute() for one in (session.data_dir, *session.catalog_folders)):
-        _check_here()
+        try:
+            Path.cwd()
+        except OSError as error:
+            problem, hint = "the working folder is gone", "cd to one that is there"
+            raise NotFoundError(problem, hint=hint) from error
     folder = session.data_dir.absolute()
     rows = [
         _row("data folder", folder, _source(ctx, "data-dir", "data_dir")),
         *_inside(session, folder),
         _row("catalog", packaged_catalog(), "covcat itself"),
-        *(
-            _row("catalog", one.absolute(), _source(ctx, "catalog", "catalog_folders"))
-            for one in session.catalog_folders
-        ),
-        *(_config(one) for one in session.settings.files),
     ]
+    named, origin = session.catalog_folders, _source(ctx, "catalog", "catalog_folders")
+    rows += [_row("catalog", one.absolute(), origin) for one in named]
+    origins = {"named": "COVCAT_CONFIG", "project": "working folder and those above"}
+    for file in session.settings.files:
+        origin = origins.get(file.role, f"{file.role}'s own")
+        state = f"{file.state}: sets {', '.join(file.values)}" if file.values else file.state
+        rows.append({**_row(f"{file.role} settings", file.path, origin), "state": state})
     columns = ("what", "path", "from", "state")
     session.rows("paths", Rows(columns, rows, key="path"), data={"paths": rows}, output=chosen)
     if not session.settings.files:
         session.say("no file of settings is read: COVCAT_CONFIG is none")
 
 
-def _check_here() -> None:
-    try:
-        Path.cwd()
-    except OSError as error:
-        raise NotFoundError("the working folder is gone", hint="cd to one that is there") from error
-
-
 def _source(ctx: typer.Context, option: str, parameter: str) -> str:
     """Say what decided a global option: its flag, its variable, a file, or covcat."""
     session: Session = ctx.obj
     how = ctx.parent.get_parameter_source(parameter) if ctx.parent else None
+    files = (str(one.path) for one in session.settings.files if option in one.values)
     return {
         "COMMANDLINE": f"--{option}",
         "ENVIRONMENT": variable_of(option),
-        "DEFAULT_MAP": str(session.settings.source(option)),
+        "DEFAULT_MAP": next(files, ""),
     }.get(how.name if how else "", "default")
 
 
 def _inside(session: Session, folder: Path) -> Iterator[Row]:
     """Tell of covcat's own folders in the data folder, and of the indexes beside the data."""
     store = session.store
-    for what, path in (
-        ("locks", store.locks),
-        ("parts", store.parts),
-        ("staging", store.staging),
-        ("partial", store.partial("", "").parent),
-    ):
+    places = {
+        "locks": store.locks,
+        "parts": store.parts,
+        "staging": store.staging,
+        "partial": store.partial("", "").parent,
+        "accepted licences": accepted.place(store),
+    }
+    for what, path in places.items():
         yield _row(what, path.absolute(), "data folder")
-    yield _row("accepted licences", accepted.place(store).absolute(), "data folder")
     count = 0
     with suppress(OSError):  # no such folder can be
         count = sum(1 for _ in folder.glob(f"[!.]{_INDEXES}"))
@@ -86,23 +82,12 @@ def _inside(session: Session, folder: Path) -> Iterator[Row]:
     yield {**row, "state": f"{count} there" if count else "none yet"}
 
 
-def _config(file: File) -> Row:
-    """Tell of one file of settings."""
-    origin = "COVCAT_CONFIG" if file.role == "named" else f"{file.role}'s own"
-    origin = "working folder and those above" if file.role == "project" else origin
-    state = f"{file.state}: sets {', '.join(file.values)}" if file.values else file.state
-    return {**_row(f"{file.role} settings", file.path, origin), "state": state}
-
-
 def _row(what: str, path: Path, origin: str) -> Row:
-    return {"what": what, "path": str(path), "from": origin, "state": _state(path)}
-
-
-def _state(path: Path) -> str:
+    state = "there"
     try:
         path.lstat()
     except PermissionError:
-        return "closed to you"
+        state = "closed to you"
     except OSError:
-        return "not there"
-    return "there"
+        state = "not there"
+    return {"what": what, "path": str(path), "from": origin, "state": state}

@@ -8,16 +8,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, Any, cast
 
 from covcat.cli.printing import put
 from covcat.cli.session import Session, readable
 from covcat.progress import Progress, Silent
 from covcat.text import escaped, format_size
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
 
 _AFTER = 0.4  # seconds: what is over sooner gets no bar of its own
 _HEARTBEAT = 10  # seconds between two lines on a task in a log
@@ -30,15 +26,15 @@ def drawn(session: Session, how: str) -> Iterator[Progress]:
     """Give what draws progress for this run, and clear it away in the end."""
     is_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     if how == "json":
-        yield _Events()
+        yield _Events(session)
     elif how == "none" or (session.quiet and how == "auto"):
         yield Silent()
     elif how == "auto" and is_terminal:
-        bars = _rich_bars(session)
-        with bars:
-            yield _Bars(bars)
+        drawing = _Bars(session)
+        with drawing.bars:
+            yield drawing
     else:
-        yield _Lines(session)
+        yield _Known(session)
 
 
 @dataclass(slots=True)
@@ -47,17 +43,18 @@ class _Task:
     label: str
     total: int | None
     within: int | None
+    said_at: float
     done: int = 0
-    said_at: float = 0
-    bar: "TaskID | None" = None
+    bar: Any = None  # rich's number of it
 
 
 class _Known:
-    """Keeps what is known of all tasks; the drawing is up to the classes below."""
+    """Keeps what is known of all tasks; for logs it says now and then how far a long one is."""
 
     heartbeat: float = _HEARTBEAT
 
-    def __init__(self) -> None:
+    def __init__(self, session: Session) -> None:
+        self._say = session.say
         self._tasks: dict[int, _Task] = {}
         self._next = 0
         self._lock = threading.RLock()
@@ -66,10 +63,11 @@ class _Known:
         """Remember a task."""
         with self._lock:
             self._next += 1
-            task = _Task(self._next, label, total, within, said_at=time.monotonic())
-            self._tasks[self._next] = task
+            task = self._tasks[self._next] = _Task(
+                self._next, label, total, within, time.monotonic()
+            )
             self._draw("start", task)
-            return self._next
+            return task.number
 
     def set_total(self, task: int, total: int | None) -> None:
         """Remember how large it is."""
@@ -79,18 +77,21 @@ class _Known:
     def advance(self, task: int, size: int) -> None:
         """Count bytes, of the task and of what it is a part of."""
         with self._lock:
-            found: int | None = task
-            while found is not None and found in self._tasks:
-                one = self._tasks[found]
+            one = self._tasks.get(task)
+            while one is not None:
                 one.done += size
                 self._advanced(one)
-                found = one.within
+                one = self._tasks.get(one.within or 0)
 
     def finish(self, task: int) -> None:
         """Forget it."""
         with self._lock:
             if task in self._tasks:
                 self._draw("finish", self._tasks.pop(task))
+
+    def note(self, text: str) -> None:
+        """Print a note."""
+        self._say(text)
 
     def _advanced(self, task: _Task) -> None:
         if time.monotonic() - task.said_at >= self.heartbeat:
@@ -99,17 +100,6 @@ class _Known:
 
     def _draw(self, event: str, task: _Task) -> None:
         """Show that a task starts, advances or finishes."""
-        raise NotImplementedError
-
-
-class _Lines(_Known):
-    """For logs: what was said, and now and then how far a long transfer is."""
-
-    def __init__(self, session: Session) -> None:
-        super().__init__()
-        self.note = session.say
-
-    def _draw(self, event: str, task: _Task) -> None:
         if event == "advance":
             of = f" of {format_size(task.total)}" if task.total else ""
             self.note(f"{task.label}: {format_size(task.done)}{of}")
@@ -125,16 +115,8 @@ class _Events(_Known):
         self._put({"event": "note", "text": text})
 
     def _draw(self, event: str, task: _Task) -> None:
-        self._put(
-            {
-                "event": event,
-                "task": task.number,
-                "within": task.within,
-                "label": task.label,
-                "done": task.done,
-                "total": task.total,
-            }
-        )
+        known = {"event": event, "task": task.number, "within": task.within, "label": task.label}
+        self._put({**known, "done": task.done, "total": task.total})
 
     def _put(self, event: dict[str, object]) -> None:
         with self._lock:
@@ -147,36 +129,50 @@ class _Bars(_Known):
     Whatever draws holds the lock: rich tears its bars when two threads draw at once.
     """
 
-    def __init__(self, bars: "RichProgress") -> None:
-        super().__init__()
-        self._bars = bars
+    def __init__(self, session: Session) -> None:
+        from rich import progress
+        from rich.console import Console
+
+        super().__init__(session)
         self._drawn_at = 0.0
+        console = Console(
+            file=cast("IO[str]", _Terminal()),
+            no_color=not session.has_color(sys.stderr),
+            highlight=False,
+        )
+        columns = [
+            progress.TextColumn("{task.description}", markup=False),
+            progress.BarColumn(bar_width=None),
+            progress.DownloadColumn(),
+        ]
+        if console.width >= 100:  # narrower, the lines would wrap and leave torn bars behind
+            columns.append(progress.TransferSpeedColumn())
+            columns.append(progress.TimeRemainingColumn(elapsed_when_finished=True))
+        self.bars = progress.Progress(
+            *columns, console=console, transient=True, expand=True, auto_refresh=False
+        )
 
     def note(self, text: str) -> None:
         """Print a line above the bars."""
+        line = readable(escaped(text), sys.stderr)
         with self._lock:
-            self._bars.console.print(
-                readable(escaped(text), sys.stderr),
-                end="",
-                soft_wrap=True,
-                markup=False,
-                highlight=False,
-                emoji=False,
+            self.bars.console.print(
+                line, end="", soft_wrap=True, markup=False, highlight=False, emoji=False
             )
 
     def _draw(self, event: str, task: _Task) -> None:
         if event == "start" and task.within is None:
             self._add(task)
         elif event == "finish" and task.bar is not None:
-            self._bars.remove_task(task.bar)
-            self._bars.refresh()
+            self.bars.remove_task(task.bar)
+            self.bars.refresh()
 
     def _add(self, task: _Task) -> None:
-        label, width = escaped(task.label), max(12, self._bars.console.width // 3)
+        label, width = escaped(task.label), max(12, self.bars.console.width // 3)
         if len(label) > width:  # cut in its middle: names of one release differ at their ends
             tail = (width - 1) // 2
             label = f"{label[: width - 1 - tail]}…{label[-tail:]}"
-        task.bar = self._bars.add_task(label.ljust(width), total=task.total, completed=task.done)
+        task.bar = self.bars.add_task(label.ljust(width), total=task.total, completed=task.done)
 
     def _advanced(self, task: _Task) -> None:  # noqa: ARG002 -- all are drawn at once
         now = time.monotonic()
@@ -185,10 +181,10 @@ class _Bars(_Known):
         self._drawn_at = now
         for one in self._tasks.values():
             if one.bar is not None:
-                self._bars.update(one.bar, completed=max(0, one.done), total=one.total)
+                self.bars.update(one.bar, completed=max(0, one.done), total=one.total)
             elif now - one.said_at > _AFTER:
                 self._add(one)
-        self._bars.refresh()
+        self.bars.refresh()
 
 
 class _Terminal:
@@ -204,26 +200,3 @@ class _Terminal:
         return len(text)
 
     def flush(self) -> None: ...  # `put` does
-
-
-def _rich_bars(session: Session) -> "RichProgress":
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
-    no_color = not session.has_color(sys.stderr)
-    console = Console(file=cast("IO[str]", _Terminal()), no_color=no_color, highlight=False)
-    columns = [
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=None),
-        DownloadColumn(),
-    ]
-    if console.width >= 100:  # narrower, the lines would wrap and leave torn bars behind
-        columns += [TransferSpeedColumn(), TimeRemainingColumn(elapsed_when_finished=True)]
-    return Progress(*columns, console=console, transient=True, expand=True, auto_refresh=False)

@@ -3,28 +3,29 @@
 import os
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from covcat.cli.formats import Cell
 from covcat.cli.session import Session
 from covcat.download import proxies
 from covcat.errors import UsageError
 
+Row = dict[str, Cell]
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One look: its state is `ok`, `unused`, `look` or `wrong`; `fix` is what to do."""
-
-    name: str
-    state: str
-    found: str
-    fix: str = ""
+def check(name: str, found: str, fix: str = "", trouble: str = "look") -> Row:
+    """Return one look, which is `ok` unless there is something to do; then `look` or `wrong`."""
+    return {"check": name, "state": trouble if fix else "ok", "found": found, "fix": fix}
 
 
-def checks(session: Session) -> Iterator[Check]:
+def unused(name: str, found: str) -> Row:
+    """Return a look at what does no harm and is of no use."""
+    return {**check(name, found), "state": "unused"}
+
+
+def checks(session: Session) -> Iterator[Row]:
     """Look at mirror, proxies and certificates; nobody is asked."""
     if session.mirror:
         yield _mirror(session.mirror)
@@ -32,53 +33,51 @@ def checks(session: Session) -> Iterator[Check]:
         if value := os.environ.get(name):
             yield _proxy(name, value)
     for name, kind in (("SSL_CERT_FILE", "file"), ("SSL_CERT_DIR", "folder")):
-        value = os.environ.get(name)
-        if value:
-            yield _certificates(name, kind, Path(value))
+        if value := os.environ.get(name):
+            why = _unusable(kind, Path(value))
+            fix = f"unset {name}, or name a {kind} of certificates" if why else ""
+            yield check(name, f"{Path(value)}{why}", fix, "wrong")
     if session.offline:
-        yield Check("offline", "ok", "no socket is opened")
+        yield check("offline", "no socket is opened")
 
 
-def _mirror(address: str) -> Check:
+def _mirror(address: str) -> Row:
     """Look at an address, which is shown without what may be secret: user, password and query."""
     try:
         parts = urlsplit(address)
-        bare = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-        is_web = bool(parts.hostname) and parts.port != 0
+        if parts.hostname and parts.port != 0:
+            place = parts.netloc.rpartition("@")[2]
+            return check("mirror", urlunsplit((parts.scheme, place, parts.path, "", "")))
     except ValueError:
-        is_web, bare = False, ""
-    fix = "" if is_web else "such as --mirror http://127.0.0.1:8080"
-    return Check("mirror", "ok" if is_web else "wrong", bare if is_web else "no web address", fix)
+        pass
+    return check("mirror", "no web address", "such as --mirror http://127.0.0.1:8080", "wrong")
 
 
-def _proxy(name: str, value: str) -> Check:
+def _proxy(name: str, value: str) -> Row:
     """Look at what a fetch would make of a variable; its address may hold a password."""
     kind = name.lower().removesuffix("_proxy")
     if (winner := proxies.variable_of(kind)) != name:
-        return Check(name, "unused", f"{winner} is set too, and counts")
-    if kind == "no":
-        idle = [one.text for one in proxies.items(value) if one.is_idle]
-        words = f"set, but nothing can match {', '.join(idle)}" if idle else "set"
-        fix = "names, addresses, or networks such as 10.0.0.0/8, with commas between them"
-        return Check(name, "look" if idle else "ok", words, fix if idle else "")
-    try:
-        proxies.read(name, value)
-    except UsageError as error:
-        return Check(name, "wrong", error.message, error.hint or "")
-    return Check(name, "ok", "set")
-
-
-def _certificates(name: str, kind: str, path: Path) -> Check:
-    """Look if a fetch could take the certificates of authorities from there."""
-    why = "" if (path.is_file() if kind == "file" else path.is_dir()) else f"is no {kind}"
-    if not why and not os.access(path, os.R_OK):
-        why = "may not be read"
-    if not why and kind == "file":
+        return unused(name, f"{winner} is set too, and counts")
+    if kind != "no":
         try:
+            proxies.read(name, value)
+        except UsageError as error:
+            return check(name, error.message, error.hint or "", "wrong")
+    elif idle := [one.text for one in proxies.items(value) if one.is_idle]:
+        fix = "names, addresses, or networks such as 10.0.0.0/8, with commas between them"
+        return check(name, f"set, but nothing can match {', '.join(idle)}", fix)
+    return check(name, "set")
+
+
+def _unusable(kind: str, path: Path) -> str:
+    """Say why a fetch could not take the certificates of authorities from there."""
+    if not (path.is_file() if kind == "file" else path.is_dir()):
+        return f" is no {kind}"
+    if not os.access(path, os.R_OK):
+        return " may not be read"
+    try:
+        if kind == "file":
             ssl.create_default_context(cafile=path)
-        except OSError:  # of which SSLError is one
-            why = "holds no certificates"
-    if why:
-        fix = f"unset {name}, or name a {kind} of certificates"
-        return Check(name, "wrong", f"{path} {why}", fix)
-    return Check(name, "ok", str(path))
+    except OSError:  # of which SSLError is one
+        return " holds no certificates"
+    return ""

@@ -11,11 +11,6 @@ from covcat.cli.session import Session, chosen_output
 from covcat.errors import UsageError
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(search)
-
-
 def search(
     ctx: typer.Context,
     text: Annotated[list[str], typer.Argument(metavar="WORD", help="Words that must all occur.")],

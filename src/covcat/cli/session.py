@@ -8,18 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
+from covcat.catalog import load as catalogs
 from covcat.cli import complete, formats, table
 from covcat.cli.formats import Rows
 from covcat.cli.printing import put
 from covcat.cli.settings import Settings
 from covcat.errors import CovcatError, SeveralError, UsageError
+from covcat.store.folder import Store
 from covcat.text import escaped
-
-if TYPE_CHECKING:
-    from covcat.catalog.load import Catalog
-    from covcat.store.folder import Store
 
 _MOST_NAMED = 3  # entries that a note names
 
@@ -40,10 +38,8 @@ class Session:
     settings: Settings = field(default_factory=Settings)
 
     @cached_property
-    def catalog(self) -> "Catalog":
+    def catalog(self) -> catalogs.Catalog:
         """The catalog, loaded when it is first needed; says which packaged entries it replaces."""
-        from covcat.catalog import load as catalogs
-
         loaded = catalogs.load(self.catalog_folders)
         replaced: dict[Path, list[str]] = {}
         for resource in loaded.resources:
@@ -56,10 +52,8 @@ class Session:
         return loaded
 
     @cached_property
-    def store(self) -> "Store":
+    def store(self) -> Store:
         """The data folder."""
-        from covcat.store.folder import Store
-
         return Store(self.data_dir)
 
     def say(self, text: str) -> None:
@@ -77,14 +71,9 @@ class Session:
             return True
         return os.environ.get("TERM") != "dumb" and stream.isatty()
 
-    # ---- results ----
-
     def result(self, command: str, data: object, text: str) -> None:
         """Print a result: `data` as the JSON envelope with --json, else `text`."""
-        if self.json:
-            put(sys.stdout, envelope(command, data))
-        else:
-            put(sys.stdout, text)
+        put(sys.stdout, envelope(command, data) if self.json else text)
 
     def format(self, asked: str | None) -> str:
         """Decide the format of a table: --json, --format, --quiet, then the terminal."""
@@ -106,8 +95,7 @@ class Session:
         if chosen == "json":
             plain = [{k: row.get(k) for k in rows.columns} for row in rows.rows]
             put(sys.stdout, envelope(command, plain if data is None else data))
-            return
-        if chosen == "table":
+        elif chosen == "table":
             put(sys.stdout, table.to_table(rows, color=self.has_color(sys.stdout)) + footnotes)
         else:
             put(sys.stdout, OUTPUTS[chosen](rows))
@@ -135,12 +123,8 @@ def envelope(command: str, data: object, error: CovcatError | None = None) -> st
 def _as_dict(error: CovcatError | None) -> dict[str, Any] | None:
     if error is None:
         return None
-    found: dict[str, Any] = {
-        "code": error.code,
-        "kind": error.kind,
-        "message": error.message,
-        "hint": error.hint,
-    }
+    names = ("code", "kind", "message", "hint")
+    found: dict[str, Any] = {name: getattr(error, name) for name in names}
     if error.cause:
         found["cause"] = error.cause
     if error.details:
@@ -170,11 +154,7 @@ def error_text(error: CovcatError) -> str:
 
 
 def chosen_output(name: str | None, allowed: Sequence[str]) -> str | None:
-    """Check a --format.
-
-    Raises:
-        UsageError: it is not one of `allowed`.
-    """
+    """Check a --format."""
     if name is not None and name not in allowed:
         raise UsageError(
             f"unknown format `{name}`: expected one of {', '.join(allowed)}",

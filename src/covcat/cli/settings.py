@@ -10,8 +10,8 @@ but not who is asked (`mirror`, `allow-private`) nor what is true (`catalog`).
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,19 +49,6 @@ class Settings:
 
     files: tuple[File, ...] = ()  # strongest first
 
-    @property
-    def notes(self) -> list[str]:
-        """Return what a user should know of files that were passed over."""
-        return [
-            f"note: `{one.path}` is not read: {one.state}"
-            for one in self.files
-            if one.state not in ("read", "not there")
-        ]
-
-    def source(self, key: str) -> Path | None:
-        """Return the file that decides a key."""
-        return next((one.path for one in self.files if key in one.values), None)
-
     def defaults(self) -> dict[str, Any]:
         """Return typer's `default_map`: values by parameter, and the same below each command."""
         values: dict[str, Any] = {}
@@ -72,19 +59,12 @@ class Settings:
         return {**values, **dict.fromkeys(_WITH_NETWORK, values), "catalog": {"draft": values}}
 
 
-# ---- the keys ----------------------------------------------------------------------------------
-
-
-def _text(value: Any, _: Path) -> str | None:
-    return value if isinstance(value, str) and value and value.isprintable() else None
-
-
 def _flag(value: Any, _: Path) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
 def _folder(value: Any, folder: Path) -> str | None:
-    if _text(value, folder) is None:
+    if not (isinstance(value, str) and value and value.isprintable()):
         return None
     home = _home()
     if home and (value == "~" or value.startswith("~/")):  # no shell reads this file
@@ -98,23 +78,20 @@ def _folders(value: Any, folder: Path) -> list[str] | None:
     return found if found and len(found) == len(values) else None
 
 
-def _address(value: Any, folder: Path) -> str | None:
-    text = _text(value, folder)
-    return text if text and re.match(r"https?://[^@]+$", text) else None
-
-
-def _speed(value: Any, folder: Path) -> str | None:
-    text = str(value) if type(value) is int else _text(value, folder)
-    return text if text and re.fullmatch(r"0*[1-9]\d{0,14}[kMGT]?B?", text) else None
-
-
-def _word(*words: str) -> Callable[[Any, Path], str | None]:
-    return lambda value, _: value if isinstance(value, str) and value in words else None
-
-
 def _number(least: float, most: float, *types: type) -> Callable[[Any, Path], float | None]:
     """Read a number of exactly these types: to Python `true` is one too."""
     return lambda value, _: value if type(value) in types and least <= value <= most else None
+
+
+def _text(pattern: str) -> Callable[[Any, Path], str | None]:
+    """Read a text of this form, or a whole number that has it."""
+
+    def read(value: Any, _: Path) -> str | None:
+        text = str(value) if type(value) is int else value
+        is_printable = isinstance(text, str) and text.isprintable()
+        return text if is_printable and re.fullmatch(pattern, text) else None
+
+    return read
 
 
 _ASKED = "whoever answers there sees, and can change, what is fetched"
@@ -125,15 +102,15 @@ KEYS = {
         f"a folder, or a list of them, without `{os.pathsep}` in it",
         "its entries decide where data comes from and what is right",
     ),
-    "mirror": Key(_address, "an http or https address without a user name", _ASKED),
+    "mirror": Key(_text(r"https?://[^@]+"), "an http or https address without a user name", _ASKED),
     "offline": Key(_flag, "true or false"),
-    "color": Key(_word("auto", "always", "never"), "auto, always or never"),
+    "color": Key(_text("auto|always|never"), "auto, always or never"),
     "no-input": Key(_flag, "true or false"),
     "jobs": Key(_number(1, 64, int), "a whole number from 1 to 64"),
     "retries": Key(_number(0, 1000, int), "a whole number from 0 to 1000"),
     "timeout": Key(_number(0.1, 86400, int, float), "seconds, from 0.1 to 86400"),
-    "limit-rate": Key(_speed, "bytes a second, such as 500k or 5M"),
-    "progress": Key(_word("auto", "plain", "json", "none"), "auto, plain, json or none"),
+    "limit-rate": Key(_text(r"0*[1-9]\d{0,14}[kMGT]?B?"), "bytes a second, such as 500k or 5M"),
+    "progress": Key(_text("auto|plain|json|none"), "auto, plain, json or none"),
     "allow-private": Key(_flag, "true or false", _ASKED),
 }
 
@@ -143,47 +120,38 @@ def variable_of(key: str) -> str:
     return f"COVCAT_{key.upper().replace('-', '_')}"
 
 
-# ---- which files -------------------------------------------------------------------------------
-
-
 def read() -> Settings:
-    """Read the files that count.
-
-    Raises:
-        UsageError: a file cannot be read, or has a key or value that it should not have.
-    """
+    """Read the files that count."""
     named = os.environ.get(CONFIG)
     if named == "none":
         return Settings()
     if named:
-        file = _read(File(Path(named).absolute(), "named"))
+        file = _read(Path(named).absolute(), "named")
         if file.state == "not there":
             problem = f"{CONFIG} names `{named}`, which is not there"
             raise UsageError(problem, hint=f"write it, or set {CONFIG}=none")
         return Settings((file,))
-    files = [File(path, "project") for path in _project_file()]
-    files += [File(path, "user") for path in _user_file()]
-    return Settings(tuple(map(_read, files)))
+    places = ((_project_file(), "project"), (_user_file(), "user"))
+    return Settings(tuple(_read(path, role) for path, role in places if path is not None))
 
 
-def _project_file() -> Iterator[Path]:
-    """Give the nearest file, from the working folder up to the repository's top or home."""
+def _project_file() -> Path | None:
+    """Return the nearest file, from the working folder up to the repository's top or home."""
     try:
         here = Path.cwd()
     except OSError:  # somebody removed it
-        return
+        return None
     chain, home = (here, *here.parents), _home()
     tops = (n for n, one in enumerate(chain) if one == home or os.path.lexists(one / ".git"))
     paths = [one / PROJECT_FILE for one in chain[: next(tops, 0) + 1]]
-    yield next(filter(os.path.lexists, paths), paths[0])
+    return next(filter(os.path.lexists, paths), paths[0])
 
 
-def _user_file() -> Iterator[Path]:
+def _user_file() -> Path | None:
     base, home = os.environ.get("XDG_CONFIG_HOME", ""), _home()
     if base.startswith("/"):  # the XDG specification: others are ignored
-        yield Path(base) / "covcat" / "config.toml"
-    elif home:
-        yield home / ".config" / "covcat" / "config.toml"
+        return Path(base) / "covcat" / "config.toml"
+    return home / ".config" / "covcat" / "config.toml" if home else None
 
 
 def _home() -> Path | None:
@@ -193,24 +161,23 @@ def _home() -> Path | None:
         return None
 
 
-# ---- reading one -------------------------------------------------------------------------------
+def _read(path: Path, role: str) -> File:
+    from covcat.files import NoFileError, opened
 
-
-def _read(file: File) -> File:
     try:
-        if not stat.S_ISREG(file.path.stat().st_mode):  # a pipe must not hold us up
-            raise UsageError(f"`{file.path}` is no regular file", hint=_WAY_OUT)
-        handle = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK)
-        with os.fdopen(handle, "rb") as stream:
-            if file.role != "named" and (doubt := _doubt(file.path, os.fstat(handle))):
-                return replace(file, state=doubt)
+        with opened(path) as stream:
+            status = os.fstat(stream.fileno())
+            if role != "named" and (doubt := _doubt(path, status)):
+                return File(path, role, doubt)
             data = stream.read(_MOST + 1)
     except (FileNotFoundError, NotADirectoryError):
-        return replace(file, state="not there")
+        return File(path, role, "not there")
+    except NoFileError as error:  # a pipe must not hold us up
+        raise UsageError(f"`{path}` is no regular file", hint=_WAY_OUT) from error
     except OSError as error:
-        problem = f"cannot read the settings `{file.path}`: {os.strerror(error.errno or 0)}"
+        problem = f"cannot read the settings `{path}`: {os.strerror(error.errno or 0)}"
         raise UsageError(problem, hint=_WAY_OUT) from error
-    return replace(file, state="read", values=_values(file, data))
+    return File(path, role, "read", _values(path, role, data))
 
 
 def _doubt(path: Path, status: os.stat_result) -> str:
@@ -223,35 +190,35 @@ def _doubt(path: Path, status: os.stat_result) -> str:
     return ""
 
 
-def _values(file: File, data: bytes) -> dict[str, Any]:
+def _values(path: Path, role: str, data: bytes) -> dict[str, Any]:
     """Return the values by key; all mistakes are said at once."""
     import tomllib
 
     if len(data) > _MOST:
-        raise UsageError(f"`{file.path}` has more than {_MOST:,} bytes", hint=_WAY_OUT)
+        raise UsageError(f"`{path}` has more than {_MOST:,} bytes", hint=_WAY_OUT)
     try:
         text = data.decode("utf-8-sig")
         tree = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # of which UnicodeDecodeError is one
         why = "its brackets go too deep" if isinstance(error, RecursionError) else str(error)
-        raise UsageError(f"`{file.path}` is no TOML: {why}", hint=_WAY_OUT) from error
-    mistakes = [
-        f"{_place(file, text, name)}: {problem}"
-        for name, value in tree.items()
-        if (problem := _problem(file, name, value))
-    ]
+        raise UsageError(f"`{path}` is no TOML: {why}", hint=_WAY_OUT) from error
+    mistakes: list[str] = []
+    for name, value in tree.items():
+        if problem := _problem(path.parent, role, name, value):
+            key = re.compile(rf"\s*\[*\s*[\"']?{re.escape(name)}[\"']?\s*[=.\]]")
+            lines = enumerate(text.splitlines(), 1)  # for tomllib tells none
+            place = next((f" line {number}" for number, line in lines if key.match(line)), "")
+            mistakes.append(f"`{path}`{place}: {problem}")
     if mistakes:
         barred = [name for name in KEYS if name in tree and KEYS[name].danger]
-        own = [str(path) for path in _user_file()]
-        hint = _WAY_OUT
-        if file.role == "project" and barred and own:
-            hint = f"if you want it, say so in {own[0]}, or set {variable_of(barred[0])}"
+        own, hint = _user_file(), _WAY_OUT
+        if role == "project" and barred and own:
+            hint = f"if you want it, say so in {own}, or set {variable_of(barred[0])}"
         raise UsageError(mistakes[0], details=mistakes[1:], hint=hint)
-    folder = file.path.parent
-    return {name: KEYS[name].read(tree[name], folder) for name in KEYS if name in tree}
+    return {name: KEYS[name].read(tree[name], path.parent) for name in KEYS if name in tree}
 
 
-def _problem(file: File, name: str, value: Any) -> str:
+def _problem(folder: Path, role: str, name: str, value: Any) -> str:
     """Say in words what is wrong with one key, if anything."""
     key = KEYS.get(name)
     if key is None:
@@ -260,17 +227,10 @@ def _problem(file: File, name: str, value: Any) -> str:
         near = difflib.get_close_matches(name.replace("_", "-").lower(), KEYS, 1)
         known = f"did you mean `{near[0]}`?" if near else f"expected one of {', '.join(KEYS)}"
         return f"unknown key `{name}`: {known}"
-    if key.danger and file.role == "project":
+    if key.danger and role == "project":
         return f"a project's file may not set `{name}`: {key.danger}"
-    if key.read(value, file.path.parent) is None:
+    if key.read(value, folder) is None:
         import json
 
         return f"`{name}` is {json.dumps(value, default=str)}: expected {key.expected}"
     return ""
-
-
-def _place(file: File, text: str, name: str) -> str:
-    """Return file and line; tomllib tells no lines."""
-    key = re.compile(rf"\s*\[*\s*[\"']?{re.escape(name)}[\"']?\s*[=.\]]")
-    line = next((n for n, line in enumerate(text.splitlines(), 1) if key.match(line)), None)
-    return f"`{file.path}`" + (f" line {line}" if line else "")

@@ -2,19 +2,18 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from covcat.catalog.citations import sentence, to_dict
-from covcat.catalog.entries import CONTENT_FLAGS, PublishedCounts, Release, Resource
+from covcat.catalog.entries import CONTENT_FLAGS, USES, PublishedCounts, Release, Resource
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.filter import is_fetchable
-from covcat.cli import complete
 from covcat.cli import list as listing
-from covcat.cli.options import choice
+from covcat.cli.options import choice, ids
 from covcat.cli.printing import put
 from covcat.cli.session import Session, chosen_output, envelope
 from covcat.cli.table import prose, terminal_width
@@ -32,11 +31,6 @@ _ACCESS = {
 }
 _SEVERITY = ("serious", "warning", "info")
 _MAX_COUNTS = 6  # rows of each published table; --json has all
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(show)
 
 
 class _Page:
@@ -57,6 +51,12 @@ class _Page:
     def line(self, text: str, indent: int = 2, hang: int = 0) -> None:
         self.lines += self._folded(" " * indent + escaped(text), hang)
 
+    def section(self, heading: str, lines: Sequence[str]) -> None:
+        if lines:
+            self.heading(heading)
+        for line in lines:
+            self.line(line, hang=2)
+
     def _folded(self, text: str, hang: int) -> list[str]:
         return (prose(text, self.width, hang) if self._wraps else [text]) or [""]
 
@@ -72,24 +72,23 @@ def _page(resource: Resource, session: Session, here: Sequence[str]) -> str:
         page.line(f"* {fix.field}: {fix.value} ({fix.reason}; {fix.source})", hang=2)
     page.lines.append("")
     page.line(resource.summary)
-    _contents(page, resource)
-    _licence(page, resource)
-    page.heading(f"Access: {_ACCESS[resource.access]}")
-    if resource.browse:
-        page.line(f"terms: {resource.browse.terms}", hang=2)
-        for link in resource.browse.pages:
-            page.line(f"{link.shows}: {link.url}", hang=2)
+    _what_it_is(page, resource)
     _releases(page, resource, here)
-    _published(page, resource.published)
-    _overlaps(page, resource, session.catalog.resources)
-    if resource.known_issues:
-        page.heading("Known issues")
-    for issue in sorted(resource.known_issues, key=lambda one: _SEVERITY.index(one.severity)):
-        page.line(f"{issue.severity} ({issue.date}): {issue.text} [{issue.source}]", hang=2)
-    if resource.citation:
-        page.heading("How to cite")
-    for citation in resource.citation:
-        page.line(sentence(citation), hang=2)
+    page.section("Counts, as published", [_counts(one) for one in resource.published])
+    inside = [f"it has of {part.resource}: {part.evidence}" for part in resource.contains]
+    around = [
+        f"{other.id} has of it: {part.evidence}"
+        for other in session.catalog.resources
+        for part in other.contains
+        if part.resource == resource.id
+    ]
+    page.section("Overlaps with other resources", [*inside, *around])
+    issues = sorted(resource.known_issues, key=lambda one: _SEVERITY.index(one.severity))
+    page.section(
+        "Known issues",
+        [f"{one.severity} ({one.date}): {one.text} [{one.source}]" for one in issues],
+    )
+    page.section("How to cite", [sentence(one) for one in resource.citation])
     page.heading("Next")
     if is_fetchable(resource):
         page.line(f"covcat fetch {resource.id} --dry-run")
@@ -100,7 +99,7 @@ def _page(resource: Resource, session: Session, here: Sequence[str]) -> str:
     return "\n".join(page.lines).lstrip("\n") + "\n"
 
 
-def _contents(page: _Page, resource: Resource) -> None:
+def _what_it_is(page: _Page, resource: Resource) -> None:
     page.heading("What is in it")
     heads = _FLAG_HEADS if page.width >= _NARROW else _SHORT_HEADS
     rows: list[tuple[str, Sequence[str]]] = [("", heads)]
@@ -111,13 +110,9 @@ def _contents(page: _Page, resource: Resource) -> None:
         drawn = "  ".join(f"{cell:^{len(head)}}" for cell, head in zip(cells, heads, strict=True))
         page.lines.append(f"  {label:<12} {drawn}".rstrip())
     page.line(f"found in: {resource.found.source}", hang=2)
-
-
-def _licence(page: _Page, resource: Resource) -> None:
     licence = resource.license
     page.heading(f"Licence: {licence.spdx}")
-    uses = ("commercial", "derivatives", "redistribution")
-    page.line("allows  " + "   ".join(f"{use}: {getattr(licence.allows, use)}" for use in uses))
+    page.line("allows  " + "   ".join(f"{use}: {getattr(licence.allows, use)}" for use in USES))
     if licence.per_image:
         one = licence.per_image
         page.line(f"each image has its own, in the column `{one.column}` of {one.table}", hang=2)
@@ -126,18 +121,20 @@ def _licence(page: _Page, resource: Resource) -> None:
     if licence.url:
         page.line(licence.url)
     page.line(f"source: {licence.source}", hang=2)
+    page.heading(f"Access: {_ACCESS[resource.access]}")
+    if resource.browse:
+        page.line(f"terms: {resource.browse.terms}", hang=2)
+        for link in resource.browse.pages:
+            page.line(f"{link.shows}: {link.url}", hang=2)
 
 
 def _releases(page: _Page, resource: Resource, here: Sequence[str]) -> None:
-    if not resource.releases:
-        return
-    page.heading("Releases")
+    if resource.releases:
+        page.heading("Releases")
     for release in resource.releases:
-        marks = [
-            "fetched by default" if release is resource.default_release else "",
-            "here" if release.id in here else "",
-        ]
-        note = f"  ({', '.join(mark for mark in marks if mark)})" if any(marks) else ""
+        marks = ["fetched by default"] if release is resource.default_release else []
+        marks += ["here"] if release.id in here else []
+        note = f"  ({', '.join(marks)})" if marks else ""
         count = f"{plural(release.contents.files, 'file')}, " if release.contents else ""
         size = listing.size(release).replace("?", "size unknown")
         page.line(f"{resource.id}@{release.id}  {count}{size}{note}")
@@ -145,22 +142,18 @@ def _releases(page: _Page, resource: Resource, here: Sequence[str]) -> None:
         if release.note:
             page.line(release.note, indent=4)
         for one in release.images_in:
-            page.line(
-                f"images in {one.resource}@{one.release}, joined by {one.by}: {one.evidence}",
-                indent=4,
-                hang=2,
-            )
+            joined = f"joined by {one.by}: {one.evidence}"
+            page.line(f"images in {one.resource}@{one.release}, {joined}", indent=4, hang=2)
 
 
 def how_verified(release: Release) -> str:
     """Say in words what pins a release."""
-    trees = [file for file in release.files if isinstance(file, GitHubFile) and file.tree]
     files = plural(release.contents.files, "file") if release.contents else ""
     listed = f"the sha256 or git id of {files}" if files else ""
-    if trees:
-        tree = trees[0]
-        of = f" of {tree.keep}" if tree.keep else ""
-        return f"verified by git tree {tree.tree}{of}" + (f" and {listed}" if listed else "")
+    for file in release.files:
+        if isinstance(file, GitHubFile) and file.tree:
+            of = f" of {file.keep}" if file.keep else ""
+            return f"verified by git tree {file.tree}{of}" + (f" and {listed}" if listed else "")
     if listed:
         return f"verified by {listed}"
     kinds = {
@@ -177,40 +170,21 @@ def how_verified(release: Release) -> str:
     return "not pinned: recorded at first use, and a later difference is an error"
 
 
-def _published(page: _Page, published: Sequence[PublishedCounts]) -> None:
-    if published:
-        page.heading("Counts, as published")
-    for counts in published:
-        rows = []
-        for *keys, number in counts.rows[:_MAX_COUNTS]:
-            plain_keys = [key.replace(", ", "+") or "(blank)" for key in keys]  # both together
-            rows.append(" ".join([*plain_keys, number]))
-        more = len(counts.rows) - _MAX_COUNTS
-        tail = f"; {more} more with --json" if more > 0 else ""
-        unit = "" if counts.unit.rstrip("s") in counts.of else f"{counts.unit}, "
-        when = f" at {counts.release}" if counts.release else ""
-        page.line(f"{unit}{counts.of}{when}: {'; '.join(rows)}{tail} [{counts.source}]", hang=2)
-
-
-def _overlaps(page: _Page, resource: Resource, others: Iterable[Resource]) -> None:
-    inside = [f"it has of {part.resource}: {part.evidence}" for part in resource.contains]
-    around = [
-        f"{other.id} has of it: {part.evidence}"
-        for other in others
-        for part in other.contains
-        if part.resource == resource.id
-    ]
-    if inside or around:
-        page.heading("Overlaps with other resources")
-    for line in [*inside, *around]:
-        page.line(line, hang=2)
+def _counts(published: PublishedCounts) -> str:
+    rows = []
+    for *keys, number in published.rows[:_MAX_COUNTS]:
+        plain_keys = [key.replace(", ", "+") or "(blank)" for key in keys]  # both together
+        rows.append(" ".join([*plain_keys, number]))
+    more = len(published.rows) - _MAX_COUNTS
+    tail = f"; {more} more with --json" if more > 0 else ""
+    unit = "" if published.unit.rstrip("s") in published.of else f"{published.unit}, "
+    when = f" at {published.release}" if published.release else ""
+    return f"{unit}{published.of}{when}: {'; '.join(rows)}{tail} [{published.source}]"
 
 
 def show(
     ctx: typer.Context,
-    name: Annotated[
-        str, typer.Argument(metavar="ID", autocompletion=complete.ids, help="A resource.")
-    ],
+    name: Annotated[str, ids("A resource.", "ID")],
     output: Annotated[str, choice(FORMATS, "text, json or schema.org.")] = "text",
 ) -> None:
     """Show all that is known of one resource.
@@ -234,5 +208,5 @@ def show(
     data["here"] = here
     if output == "json":
         put(sys.stdout, envelope("show", data))
-        return
-    session.result("show", data, _page(resource, session, here))
+    else:
+        session.result("show", data, _page(resource, session, here))

@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 _LITTER = 3  # paths that are named
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(status)
-
-
 def status(ctx: typer.Context, output: OutputFormat = None) -> None:
     """Tell what is here, and if it is complete and new.
 
@@ -47,31 +42,25 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
                 row |= {"state": f"{plural(len(lines), 'file')} not as fetched", "note": lines[0]}
             say_litter(session, str(row["id"]), filter(is_litter, verify.beside(folder, record)))
         except CovcatError as error:
-            row |= {"state": _trouble(error), "note": error.message}
+            trouble = "closed to you" if isinstance(error, DiskError) else "damaged"
+            trouble = "of a newer covcat" if isinstance(error, NewerError) else trouble
+            row |= {"state": trouble, "note": error.message}
         rows.append({**row, "newest": _newest(session, resource_id, release_id)})
     whole = len(rows)
-    rows += [
-        {
-            "id": name,
-            "state": "unfinished",
-            "files": len(sizes),
-            "bytes": sum(sizes),
-            "note": f"covcat fetch {name} goes on",
-        }
-        for name, sizes in session.store.waiting()
-    ]
+    for name, sizes in session.store.waiting():
+        row = {"id": name, "state": "unfinished", "files": len(sizes), "bytes": sum(sizes)}
+        rows.append({**row, "note": f"covcat fetch {name} goes on"})
     columns = ("id", "state", "files", "bytes", "newest", "verified_by", "fetched_at")
-    is_table = session.format(chosen) == "table"
     drawn = rows
-    if is_table:  # which has room for the day alone
+    if session.format(chosen) == "table":  # which has room for the day alone
         drawn = [{**row, "fetched_at": str(row.get("fetched_at") or "")[:10]} for row in rows]
     session.rows("status", Rows(columns, drawn), data={"here": rows}, output=chosen)
     for folder in session.store.closed():
         session.say(f"warning: cannot look into `{folder}`: permission denied")
     total = sum(row["bytes"] for row in rows if isinstance(row.get("bytes"), int))  # type: ignore[misc]
     unfinished = f" and {len(rows) - whole} unfinished" if len(rows) > whole else ""
-    count = f"{plural(whole, 'release')}{unfinished}"
-    session.say(f"{count} in `{session.data_dir}`, {format_size(total)}")
+    said = f"{plural(whole, 'release')}{unfinished}"
+    session.say(f"{said} in `{session.data_dir}`, {format_size(total)}")
 
 
 def say_litter(session: Session, name: str, paths: Iterable[str]) -> None:
@@ -83,12 +72,6 @@ def say_litter(session: Session, name: str, paths: Iterable[str]) -> None:
         session.say(f"{name}: {what}, no part of it and no damage: {first}{more}")
 
 
-def _trouble(error: CovcatError) -> str:
-    if isinstance(error, NewerError):
-        return "of a newer covcat"
-    return "closed to you" if isinstance(error, DiskError) else "damaged"
-
-
 def _state(record: "Manifest") -> dict[str, Cell]:
     state = "complete" if record.complete else f"{plural(len(record.missing), 'file')} missing"
     if any(one.imported_from and one.verified_by in UNPUBLISHED for one in record.downloads):
@@ -97,12 +80,11 @@ def _state(record: "Manifest") -> dict[str, Cell]:
         state = f"a part: {'; '.join(record.selection)}"
     if record.form == "archives":
         state = "archives only"
-    kinds = dict.fromkeys(one.verified_by for one in record.downloads)
     return {
         "state": state,
         "files": record.total_files,
         "bytes": record.total_bytes,
-        "verified_by": ", ".join(kinds),
+        "verified_by": ", ".join(dict.fromkeys(one.verified_by for one in record.downloads)),
         "fetched_at": record.created_at,
     }
 
@@ -113,8 +95,7 @@ def _newest(session: Session, resource_id: str, release_id: str) -> str:
         resource = session.catalog.get(resource_id)
     except NotFoundError:
         return "not in the catalog"
-    known = [release.id for release in resource.releases]
-    default = resource.default_release
+    known, default = [one.id for one in resource.releases], resource.default_release
     if default is None or release_id not in known:
         return "not in the catalog"
     if known.index(release_id) < known.index(default.id):

@@ -2,9 +2,10 @@
 
 import os
 import re
-import shutil
+import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import zip_longest
 from typing import TextIO
 
@@ -13,7 +14,6 @@ from covcat.text import escaped
 
 LEAST = 40  # columns: no terminal is taken for narrower
 _UNHEARD = 100  # columns of what is no terminal and says nothing
-
 
 # What is copied from prose stays whole: what stands in `…`, and a command at the end.
 _UNIT = re.compile(r"(\s*)((?<=: )covcat [a-z].*|(?:`[^`]*`|\S)+)")
@@ -24,21 +24,13 @@ _SIZES = {"bytes", "size", "download_bytes", "unpacked", "waiting_bytes"}
 _RIGHT = {"files", "waiting_files", "row", "width", "height", "age", *_SIZES, *_COUNTS}
 _MIDDLE = {"ct", "xray", "mri", "us", "meta", "case"}
 _WRAPPED = {  # long texts, and the columns that they need to be readable
-    "title": 22,
-    "state": 10,
-    "newest": 10,
+    **dict.fromkeys(("state", "newest"), 10),
+    **dict.fromkeys(("title", "organization", "reason"), 22),
+    **dict.fromkeys(("path", "found", "of", "explained", "detail", "where"), 30),
     "verified_by": 11,
-    "organization": 22,
-    "path": 30,
-    "reason": 22,
-    "found": 30,
-    "fix": 20,
-    "of": 30,
-    "explained": 30,
-    "url": 40,
-    "detail": 30,
-    "where": 30,
     "from": 16,
+    "fix": 20,
+    "url": 40,
 }
 _SPARED = ("title", "fetched_at", "in_use", "days", "unpacked", "licence")  # first to last
 _LEAST = 12  # columns below which no text is folded
@@ -82,12 +74,12 @@ def _cut(text: str, width: int) -> str:
     """Return a text that is too long with `…` in its middle."""
     if width_of(text) <= width:
         return text
-    head, tail = (width - 1) // 2, width // 2
-    while width_of(text[:head]) > (width - 1) // 2:
-        head -= 1
-    while width_of(text[len(text) - tail :]) > width // 2:
-        tail -= 1
-    return f"{text[:head]}…{text[len(text) - tail :]}"
+    head, tail = text[: (width - 1) // 2], text[len(text) - width // 2 :]
+    while width_of(head) > (width - 1) // 2:
+        head = head[:-1]
+    while width_of(tail) > width // 2:
+        tail = tail[1:]
+    return f"{head}…{tail}"
 
 
 def _side(column: str, rows: Rows) -> str:
@@ -98,18 +90,15 @@ def _side(column: str, rows: Rows) -> str:
     return "^" if column in _MIDDLE else "<"
 
 
-# ---- the widths --------------------------------------------------------------------------------
-
-
 def _fitted(rows: Rows, full: Mapping[str, int], room: int) -> dict[str, int]:
     """Return the columns that there is room for, in their order, with their widths.
 
     `full` are the widths that show all that is in a column on one line.
     """
     readable = {
-        name: min(width, max(rows.cut[name], len(name)))
-        if name in rows.cut
-        else min(width, _WRAPPED.get(name, width))
+        name: min(
+            width, max(rows.cut[name], len(name)) if name in rows.cut else _WRAPPED.get(name, width)
+        )
         for name, width in full.items()
     }
     found = dict(readable)
@@ -135,32 +124,23 @@ def _total(widths: Mapping[str, int]) -> int:
 
 def _narrowed(rows: Rows, widths: Mapping[str, int], room: int) -> dict[str, int]:
     """Fold every text but the key's; if that is not enough, leave out the last columns."""
-    least = {
-        name: min(width, max(_LEAST, len(name)))
-        if name in _WRAPPED or (name != rows.key and _side(name, rows) == "<")
-        else width
-        for name, width in widths.items()
-    }
+    least = dict(widths)
+    for name, width in widths.items():
+        if name in _WRAPPED or (name != rows.key and _side(name, rows) == "<"):
+            least[name] = min(width, max(_LEAST, len(name)))
     for name in [one for one in reversed(least) if one != rows.key]:
         if _total(least) > room and len(least) > 1:
             del least[name]
-    (key, width), *others = least.items()
-    return least if others else {key: min(width, room)}
+    return least if len(least) > 1 else {name: min(width, room) for name, width in least.items()}
 
 
 def terminal_width(stream: TextIO | None = None) -> int:
     """Return the columns of a terminal, by default that of stdout; COLUMNS wins."""
     said = os.environ.get("COLUMNS", "")
-    if said.isdecimal() and len(said) < 6 and int(said) > 0:
-        columns = int(said)
-    elif stream is None:
-        columns = shutil.get_terminal_size((_UNHEARD, 24)).columns
-    else:
-        try:
-            columns = os.get_terminal_size(stream.fileno()).columns or _UNHEARD
-        except (OSError, ValueError):  # no terminal, or one that was closed
-            columns = _UNHEARD
-    return max(LEAST, columns)
+    columns = int(said) if said.isdecimal() and len(said) < 6 else 0
+    with suppress(OSError, ValueError):  # no terminal, or one that was closed
+        columns = columns or os.get_terminal_size((stream or sys.stdout).fileno()).columns
+    return max(LEAST, columns or _UNHEARD)
 
 
 def width_of(text: str) -> int:
@@ -185,27 +165,18 @@ def cell(text: str, width: int) -> list[str]:
     """Return lines of at most `width` columns; a longer word is broken, in lines of its own."""
     pieces: list[tuple[str, str]] = []
     for space, word in _WORD.findall(text):
-        first, *rest = _broken(word, width)
-        if rest and pieces:
+        broken = []
+        for part in [word] if width_of(word) <= width else _JOINT.split(word):
+            while width_of(part) > width:
+                ends = range(len(part) - 1, 1, -1)
+                end = next((n for n in ends if width_of(part[:n]) <= width), 1)
+                broken.append(part[:end])
+                part = part[end:]
+            broken += [part] if part else []
+        if len(broken) > 1 and pieces:
             space = " " * width
-        pieces += [(space, first), *(("", piece) for piece in rest)]
+        pieces += [(space, broken[0]), *(("", part) for part in broken[1:])]
     return _filled(pieces, width, "")
-
-
-def _broken(word: str, width: int) -> list[str]:
-    """Return a word that is too long as pieces that are not."""
-    if width_of(word) <= width:
-        return [word]
-    pieces = []
-    for piece in _JOINT.split(word):
-        while width_of(piece) > width:
-            end = next(
-                n for n in range(len(piece), 0, -1) if n == 1 or width_of(piece[:n]) <= width
-            )
-            pieces.append(piece[:end])
-            piece = piece[end:]
-        pieces.append(piece)
-    return [piece for piece in pieces if piece]
 
 
 def _filled(pieces: Iterable[tuple[str, str]], width: int, indent: str) -> list[str]:

@@ -15,21 +15,11 @@ from covcat.text import escaped, nearest
 # How typer says it: nothing else tells which they are.
 _EXTRA = re.compile(r"got unexpected extra argument\(s\) \((.*)\)", re.S)
 
-
 # Global options may stand before or after the command; this says which take a value.
 _GLOBAL = {
-    "--data-dir": True,
-    "--catalog": True,
-    "--mirror": True,
-    "--color": True,
-    "--offline": False,
-    "--no-input": False,
-    "--json": False,
-    "-q": False,
-    "--quiet": False,
-    "-v": False,
-    "-vv": False,
-    "--verbose": False,
+    **dict.fromkeys(("--data-dir", "--catalog", "--mirror", "--color"), True),
+    **dict.fromkeys(("--offline", "--no-input", "--json", "-q", "--quiet"), False),
+    **dict.fromkeys(("-v", "-vv", "--verbose"), False),
 }
 
 
@@ -37,11 +27,7 @@ class Commands(TyperGroup):
     """A group that names the one command that was meant; typer may suggest several."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command.
-
-        Raises:
-            UsageError: there is none.
-        """
+        """Find the command."""
         if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
             near, where = nearest(args[0], self.commands), ctx.command_path
             hint = f"did you mean `{where} {near}`?" if near else f"{where} --help"
@@ -110,9 +96,9 @@ def error_of(error: Exception) -> CovcatError:
     text = text[:1].lower() + text[1:].rstrip(".")
     ctx: Any = getattr(error, "ctx", None)
     where = ctx.command_path if ctx is not None else "covcat"
-    if ctx is not None and (problem := _wrong_value(error, ctx)):
-        return UsageError(problem, hint=f"{where} --help")
-    return UsageError(_EXTRA.sub(r"got more than expected: `\1`", text), hint=f"{where} --help")
+    problem = _wrong_value(error, ctx) if ctx is not None else None
+    problem = problem or _EXTRA.sub(r"got more than expected: `\1`", text)
+    return UsageError(problem, hint=f"{where} --help")
 
 
 def _wrong_value(error: Exception, ctx: Any) -> str | None:
@@ -122,30 +108,19 @@ def _wrong_value(error: Exception, ctx: Any) -> str | None:
     if parameter is None or errors is None:
         return None
     kind, value = errors()[0]["type"], errors()[0]["input"]
-    name = f"{_name(parameter, ctx)} `{value}`"
+    source = ctx.get_parameter_source(parameter.name)
+    is_variable = parameter.envvar and source is not None and source.name == "ENVIRONMENT"
+    written = parameter.envvar if is_variable else max(parameter.opts, key=len)
+    name = f"{written} `{value}`"
+    example = 1 if getattr(parameter, "count", False) else parameter.default or 20
     if kind.startswith("bool"):
         return f"{name} is neither yes nor no: expected 1 or 0"
     if kind.startswith("int"):
-        return f"{name} is no whole number: expected one such as {_example(parameter)}"
+        return f"{name} is no whole number: expected one such as {example}"
     if kind.startswith(("float", "finite")):
-        return f"{name} is no number: expected one such as {_example(parameter)}"
+        return f"{name} is no number: expected one such as {example}"
     if kind.startswith(("greater", "less")):
         least, most = parameter.min, parameter.max
         bounds = f"{least} or more" if most is None else f"{least} to {most}"
         return f"{name} is out of range: expected {bounds}"
     return None
-
-
-def _name(parameter: Any, ctx: Any) -> str:
-    """Return what the user wrote: an option, or the variable that stands for it."""
-    source = ctx.get_parameter_source(parameter.name)
-    if parameter.envvar and source is not None and source.name == "ENVIRONMENT":
-        return str(parameter.envvar)
-    options = getattr(parameter, "opts", ())
-    return str(max(options, key=len)) if options else str(parameter.name)
-
-
-def _example(parameter: Any) -> str:
-    if getattr(parameter, "count", False):
-        return "1"
-    return str(parameter.default or 20)
