@@ -22,11 +22,6 @@ Dated = tuple[Citation, str | None]  # a site with the day on which it was seen
 Named = list[tuple[Resource, str | None]]  # with the release, where one is named
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("cite")(cite)
-
-
 def cite(
     ctx: typer.Context,
     names: Annotated[

@@ -24,11 +24,6 @@ FORMATS = ("table", "tsv", "csv", "json", "yaml")
 UNKNOWN = "(unknown)"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(counts)
-
-
 @options.grouped
 def counts(
     ctx: typer.Context,

@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from covcat.archives.extract import Extracted
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(extract)
-
-
 def extract(
     ctx: typer.Context,
     archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="zip, tar, 7z, rar, gz …")],

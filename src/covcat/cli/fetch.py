@@ -28,11 +28,6 @@ if TYPE_CHECKING:
     from covcat.fetching.run import Outcome
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(fetch)
-
-
 @grouped
 def fetch(
     ctx: typer.Context,

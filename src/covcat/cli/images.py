@@ -34,11 +34,6 @@ _SPARED = ("patient_id", "license", "modality", "sex", "age", "view")  # first t
 _LEAST = {"path": 30, "finding": 16, "license": 12}  # widths of what may be cut
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(images)
-
-
 @options.grouped
 def images(
     ctx: typer.Context,

@@ -18,11 +18,6 @@ from covcat.store.manifest import Manifest
 from covcat.text import format_size, plural
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(lock)
-
-
 def lock(
     ctx: typer.Context,
     names: Names = None,

@@ -20,11 +20,6 @@ from covcat.text import escaped, format_size, plural
 _COUNTS = ("files", "bytes", "waiting_files", "waiting_bytes")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(remove)
-
-
 def remove(
     ctx: typer.Context,
     names: Annotated[

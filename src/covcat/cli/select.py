@@ -23,11 +23,6 @@ _NAMED = 8  # licences that stderr names
 _TABLES = (".tsv", ".jsonl", ".json", ".parquet", ".sqlite", ".db", ".xlsx")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(select)
-
-
 @options.grouped
 def select(
     ctx: typer.Context,

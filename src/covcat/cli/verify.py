@@ -26,11 +26,6 @@ _MAX_FIRST = 10  # lines of each of several damaged releases, before the others
 _MAX_NAMED = 40  # repaired files that are named; --json names all
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(verify)
-
-
 @grouped
 def verify(
     ctx: typer.Context,
