@@ -102,7 +102,7 @@ BESIDE = {  # what is no regular file, what is run then, its exit code, what it 
     "image, in a bag": (IMAGE, BAG, 5, "is not as it was fetched"),
     "a lock that is written": ("../../../l.lock", "lock -o l.lock", 5, "is damaged"),
     "a lock that is fetched": ("../../../l.lock", "fetch --locked l.lock", 5, "is damaged"),
-    "a lock that is cited": ("../../../l.lock", "cite --from l.lock", 5, "cannot read"),
+    "a lock that is cited": ("../../../l.lock", "cite --from l.lock", 5, "is damaged"),
     "a cohort's record": ("../../../cohort/query.json", "select --from cohort", 5, OF_COHORT),
     "accepted terms": ("../../.covcat/accepted.json", "license sample", 5, "cannot read"),
     "a lock of a release": (LOCK, "fetch sample --include *.md", 0, ""),

@@ -82,9 +82,15 @@ class Origin:
             channel.release()
         self._loopback.__exit__()
 
-    def channel(self, name: str, rate: float | None = None, piece: int = 1 << 16) -> Channel:
+    def channel(
+        self,
+        name: str,
+        rate: float | None = None,
+        piece: int = 1 << 16,
+        hold_at: int | None = None,
+    ) -> Channel:
         """Open a channel; its address is what covcat is given as mirror."""
-        self.channels[name] = Channel(f"{self._loopback.url}/{name}", rate, piece)
+        self.channels[name] = Channel(f"{self._loopback.url}/{name}", rate, piece, hold_at)
         return self.channels[name]
 
     def reply(self, request: message.Request) -> Reply:
