@@ -61,8 +61,9 @@ def write_jsonl(stream: TextIO, columns: tuple[str, ...], records: Iterable[Reco
 
 def _write_lines(stream: TextIO, lines: Iterable[str]) -> int:
     count = 0
-    for count, line in enumerate(lines, 1):  # noqa: B007 -- of no line, too
+    for line in lines:
         stream.write(f"{line}\n")
+        count += 1
     return count
 
 
