@@ -179,9 +179,12 @@ LITTER = """
 .DS_Store images/.DS_Store images/._a.png ._a.png __MACOSX/images/._a.png __MACOSX/a.png
 Thumbs.db a/b/Thumbs.db a/thumbs.db desktop.ini Desktop.ini @eaDir/a.png/SYNOFILE_THUMB_M.png
 a/@eaDir/x .git/config .git a/sub/.git a/.svn/entries .hg/store/x .@__thumb/a.png
+.directory a/.directory .AppleDouble/a.png #recycle/a.png a/@Recycle/b $RECYCLE.BIN/S-1/a.png
+lost+found/#12 .nfs000000000001 a/.fuse_hidden0000000100000001 .Trashes/501/a.png .apdisk
 """
 DATA = """
 a.png a_.png .hidden a/._b/c.png myThumbs.db xdesktop.ini .gitignore .gitattributes
+.nfs .nfs-notes/a.png .nfsroot .fuse_hidden recycle/a.png lost/found.png directory .directory.txt
 .github/workflows/x.yml git/config MACOSX/a.png a.DS_Store .ipynb_checkpoints/a.csv .Trash-1/a
 """
 

@@ -56,11 +56,14 @@ _ONE_EMOJI = (
 )
 _JOINED_EMOJI = re.compile(f"{_ONE_EMOJI}(?:\u200d{_ONE_EMOJI})+")
 _DRIVE = re.compile(r"[A-Za-z]:")
-# What macOS, Windows and network disks of Synology and QNAP leave in a folder, and make again.
+# What macOS, Windows, KDE and network disks of Synology and QNAP leave in a folder, and make again.
 _OF_DESKTOPS = {
     *("__macosx", ".appledouble", ".ds_store", ".fseventsd", ".spotlight-v100", "icon\r"),
-    *("desktop.ini", "ehthumbs.db", "thumbs.db", ".@__thumb", "@eadir"),
+    *("desktop.ini", "ehthumbs.db", "thumbs.db", ".@__thumb", "@eadir", ".directory", ".apdisk"),
+    *(".trashes", ".temporaryitems", "#recycle", "@recycle", "$recycle.bin", "lost+found"),
+    "system volume information",
 }
+_STILL_OPEN = re.compile(r"\.(?:nfs|fuse_hidden)[0-9a-f]{8,}")  # deleted while a program reads it
 _OF_HISTORIES = {".git", ".svn", ".hg"}
 
 
@@ -129,7 +132,9 @@ def is_litter(path: str) -> bool:
     have such files: then they are written and recorded like the others, but are no picture.
     """
     parts = path.casefold().split("/")
-    return parts[-1].startswith("._") or not (_OF_DESKTOPS | _OF_HISTORIES).isdisjoint(parts)
+    if parts[-1].startswith("._") or _STILL_OPEN.fullmatch(parts[-1]):
+        return True
+    return not (_OF_DESKTOPS | _OF_HISTORIES).isdisjoint(parts)
 
 
 def history_of(path: str) -> str:

@@ -249,3 +249,12 @@ def test_what_one_user_closed_is_not_passed_over_in_silence(users) -> None:
     told = two.runs("doctor")
     assert told.code == 0, told.err
     assert "\nshared folders\twrong\t" in told.out
+
+
+def test_a_data_folder_that_is_a_disk_of_its_own_may_have_a_closed_lost_and_found(users) -> None:
+    one, _ = users
+    assert one.runs("fetch", "set").code == 0
+    (one.place / "data/lost+found").mkdir(mode=0o700)
+    for command in ("verify", "status"):
+        ran = one.runs(command)
+        assert (ran.code, "cannot look" in ran.err) == (0, False), ran.err

@@ -227,6 +227,22 @@ def test_manifests_are_merged_into_one_document(fetched) -> None:
     assert one == json.loads((RELEASE / "manifest.json").read_text())
 
 
+def test_a_release_that_is_named_in_two_ways_is_one(fetched) -> None:
+    assert fetched("lock").code == 0
+    for command in ("verify", "verify --quick", "verify --repair"):
+        ran = fetched(*command.split(), "set", "set@1", "set")
+        assert (ran.code, ran.err.count("4 files as recorded")) == (0, 1), ran.err
+    for command, key in (
+        ("verify", "verified"),
+        ("manifest show", "manifests"),
+        ("lock", "locked"),
+        ("lock --check", "checked"),
+        ("remove --dry-run", "removed"),
+    ):
+        data = fetched(*command.split(), "set", "set@1", "--json").document["data"]
+        assert len(data[key]) == 1, command
+
+
 def test_verify_of_what_is_not_here_is_not_found(fetched) -> None:
     assert fetched("verify", "figure1").code == 3
     assert fetched("verify", "set@2").code == 3
@@ -311,6 +327,28 @@ def test_litter_is_told_and_no_damage(littered) -> None:
         assert (ran.code, told in ran.err) == (0, True), ran.err
     (row,) = littered("verify", "--json").document["data"]["verified"]
     assert (row["ok"], row["extra"], len(row["litter"])) == (True, [], 3)
+
+
+NAS = """
+.DS_Store images/.AppleDouble/one.png images/._one.png .fuse_hidden0000000100000001
+images/@eaDir/one.png/SYNO.jpg Thumbs.db images/desktop.ini .nfs0000000000000001 .directory
+#recycle/old.png lost+found/#12
+"""
+
+
+@pytest.mark.parametrize("path", NAS.split())
+def test_litter_of_desktops_and_network_disks_stops_nothing(covcat, fetched, path: str) -> None:
+    litter(f"1/files/{path}")
+    for command in ("verify", "verify --quick", "verify --repair", "fetch set"):
+        check_said(covcat(*command.split()), 0)
+    (RELEASE / "files/README.md").unlink()
+    check_said(covcat("verify", "--repair"), 0, "repaired files/README.md")
+    litter(f"1/files/{path}")
+    check_said(covcat("fetch", "set", "--keep-archives"), 0)
+    litter(f"1/files/{path}")
+    check_said(covcat("verify"), 0, f"no part of it and no damage: `files/{path}`")
+    check_said(covcat("remove", "set", "--yes"), 0)
+    assert not RELEASE.exists()
 
 
 def test_litter_is_no_drift_from_a_lock(littered) -> None:

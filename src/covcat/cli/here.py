@@ -18,9 +18,9 @@ def split(session: Session, name: str, ids: Collection[str]) -> tuple[str, str, 
 
 
 def releases(session: Session, names: Sequence[str] | None) -> list[Here]:
-    """Return the releases on disk that were named, or all of them."""
+    """Return the releases on disk that were named, each once, or all of them."""
     if names:
-        return [one for name in names for one in named(session, name)]
+        return list(dict.fromkeys(one for name in names for one in named(session, name)))
     if not session.data_dir.is_dir():
         raise NotFoundError(
             f"there is no data folder `{session.data_dir}`",

@@ -27,6 +27,7 @@ from covcat.files import (
     sync,
     sync_folder,
 )
+from covcat.names import is_litter
 
 OTHER = "give another --output"
 MANIFEST = "manifest.json"
@@ -85,8 +86,9 @@ class Store:
     def closed(self) -> list[Path]:
         """Return the folders that may hold releases, and that this user may not look into."""
         with suppress(OSError):
-            inside = [*self.folder.glob("[!.]*"), *self.folder.glob("[!.]*/[!.]*")]
-            return [one for one in inside if one.is_dir() and not os.access(one, os.R_OK | os.X_OK)]
+            every = [*self.folder.glob("[!.]*"), *self.folder.glob("[!.]*/[!.]*")]
+            inside = [one for one in every if not is_litter(one.name) and one.is_dir()]
+            return [one for one in inside if not os.access(one, os.R_OK | os.X_OK)]
         return []
 
     def prepare(self) -> None:
