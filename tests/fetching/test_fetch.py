@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -217,7 +218,7 @@ def test_failures_of_one_kind_keep_their_code(covcat) -> None:
 
 
 def test_filters_choose_what_is_fetched(covcat, offered, server) -> None:
-    ran = covcat("fetch", "--modality", "ct", "--fetchable", "--license", "CC-BY-4.0", "--dry-run")
+    ran = covcat("fetch", "--modality", "ct", "--license", "CC-BY-4.0", "--dry-run")
     assert ran.code == 0
     assert [line.split("\t")[0] for line in ran.out.splitlines()] == [
         "id",
@@ -225,6 +226,46 @@ def test_filters_choose_what_is_fetched(covcat, offered, server) -> None:
         "set@1",
     ]
     assert not server.requests
+
+
+FILTERS = {
+    "what the survey claims": (["--modality", "ct"], {"cord-19": "no ct was found in it"}),
+    "one of two": (["--modality", "ct", "--modality", "mri"], {"cord-19": "no ct or mri was"}),
+    "both": (["--modality", "xray", "--has", "case-review"], {"cord-19": "no xray or case-review"}),
+    "what has no download": (["--modality", "ct"], {"sirm": "for browsing only"}),
+    "all": (["--all"], {"bsti": "for browsing only"}),
+    "only that": (["--access", "browse"], {"eurorad": "for browsing only"}),
+}
+
+
+@pytest.mark.parametrize(("args", "left"), FILTERS.values(), ids=FILTERS)
+def test_filters_leave_out_what_was_not_found_or_cannot_be_fetched_and_say_so(
+    covcat, args, left
+) -> None:
+    ran = covcat("fetch", *args, "--dry-run", "--json")
+    planned = {step["id"].partition("@")[0]: step for step in ran.document["data"]["steps"]}
+    assert ran.code == 0
+    assert {step["action"] for step in planned.values()} <= {"fetch"}
+    (line,) = [line for line in ran.err.splitlines() if line.startswith("left out: ")]
+    for id, reason in left.items():
+        assert id not in planned
+        assert re.search(rf"\b{id}\b[^()]* \({reason}", line)
+
+
+def test_all_that_can_be_fetched_is_a_plan_that_can_succeed(covcat) -> None:
+    planned = covcat("fetch", "--all", "--dry-run", "-q")
+    listed = covcat("list", "--fetchable", "--format", "ids", "-q")
+    assert [line.partition("@")[0] for line in planned.out.split()] == listed.out.split()
+    assert len(listed.out.split()) > 10
+
+
+def test_with_fetchable_nothing_is_left_out_that_was_asked_for(covcat) -> None:
+    assert "left out" not in covcat("fetch", "--all", "--fetchable", "--dry-run").err
+
+
+def test_what_a_filter_leaves_out_is_still_asked_for_by_its_name(covcat) -> None:
+    assert covcat("fetch", "sirm").code == 7
+    assert "cord-19@2020-07-16\tfetch" in covcat("fetch", "cord-19", "--dry-run").out
 
 
 def test_a_dry_run_touches_nothing(covcat, shelf, server) -> None:

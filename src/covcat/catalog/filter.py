@@ -56,6 +56,22 @@ def select(catalog: Catalog, wanted: Filter) -> list[Resource]:
     return [one for one in catalog.resources if all(test(one) for test in asked)]
 
 
+def left_out(catalog: Catalog, wanted: Filter) -> dict[str, str]:
+    """Return, by id, why a fetch leaves out what passes: it brings what was found, and is offered.
+
+    That is the rule of `--fetchable`; the survey's word is enough to be listed only.
+    """
+    coming = {one.id for one in select(catalog, replace(wanted, fetchable=True))}
+    asked = [*sorted(wanted.modalities), *sorted(wanted.has)]
+    why = {}
+    for one in select(catalog, wanted):
+        if one.id not in coming:
+            lacking = [flag.replace("_", "-") for flag in asked if getattr(one.found, flag) != "Y"]
+            not_found = f"no {' or '.join(lacking)} was found in it"
+            why[one.id] = not_found if is_fetchable(one) else "for browsing only"
+    return why
+
+
 def unclear_for(catalog: Catalog, wanted: Filter) -> list[Resource]:
     """Return what would pass but for uses of which nobody knows if its licence allows them."""
     if not wanted.allows:

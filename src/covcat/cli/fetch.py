@@ -2,12 +2,13 @@
 
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
 from covcat.catalog import load as catalogs
-from covcat.catalog.filter import Filter, select
+from covcat.catalog.filter import Filter, left_out, select
 from covcat.catalog.selection import Selection
 from covcat.cli import complete
 from covcat.cli import lock as locks
@@ -40,7 +41,7 @@ def fetch(
             help="Releases; the default one of each ID.",
         ),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every resource.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All that covcat can fetch.")] = False,
     filters: Filters,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Print the plan and do nothing.")
@@ -76,7 +77,8 @@ def fetch(
 ) -> None:
     """Download, verify and unpack; print the folder.
 
-    What is here and complete is not asked for again. Nothing partial ever has a final name.
+    What is here and complete is not asked for again. Nothing partial ever has a final name. Filters
+    mean what was found, not what the survey says, and leave out what is for browsing only.
 
     Example: DIR=$(covcat fetch figure1 -q)
     """
@@ -131,8 +133,13 @@ def _targets(
         )
     if names:
         return [session.catalog.find(name) for name in names]
-    chosen = select(session.catalog, wanted)
-    if not chosen and not say_lacking(session, wanted):
+    chosen = select(session.catalog, replace(wanted, fetchable=True))
+    why = left_out(session.catalog, wanted)
+    if why:
+        reasons = {reason: [id for id in why if why[id] == reason] for reason in why.values()}
+        ids = "; ".join(f"{', '.join(some)} ({reason})" for reason, some in reasons.items())
+        session.say(f"left out: {ids}; to ask for one by name: covcat fetch {next(iter(why))}")
+    elif not chosen and not say_lacking(session, wanted):
         session.say("no resource passes these filters")
     return [(resource, resource.default_release) for resource in chosen]
 
