@@ -75,7 +75,7 @@ def test_an_unsafe_name_fails_the_whole_archive(
     if packing == "rar4":  # whose separator on Windows is a backslash: it is read as a slash
         name = name.replace("a\\b", "a\\..\\b")
     error = refused(tmp_path, kind, MAKERS[kind][packing]({"fine.txt": b"f", name: b"x"}))
-    assert "is refused because of" in error.message
+    assert "is refused as unsafe because of" in error.message
 
 
 @pytest.mark.parametrize(("kind", "packing"), KINDS)

@@ -19,7 +19,7 @@ import pytest
 from makers.tars import END, entry, source, unpacked
 
 from covcat.archives import single, streams
-from covcat.archives.base import BadArchiveError, Member
+from covcat.archives.base import BadArchiveError, Member, UnsupportedError
 
 TEXT = b"id,label\n" + b"".join(b"%d,covid\n" % at for at in range(100))
 LARGE = random.Random(5).randbytes(1 << 16) * 24  # 1.5 MB that unpack in many pieces
@@ -295,9 +295,10 @@ def test_a_compression_is_known_by_how_it_begins() -> None:
         stream = io.BytesIO(pack(TEXT))
         assert (streams.compression_of(stream), stream.tell()) == (packing, 0)
     assert streams.compression_of(io.BytesIO(bz2.compress(b""))) == "bz2"
-    alone = lzma.compress(b"", lzma.FORMAT_ALONE)
-    for other in (b"", b"BZh is a name", TEXT, b"PK\x03\x04", alone):
+    for other in (b"", b"BZh is a name", TEXT, b"PK\x03\x04"):
         assert streams.compression_of(io.BytesIO(other)) is None
+    with pytest.raises(UnsupportedError, match="lzma-alone"):
+        streams.compression_of(io.BytesIO(lzma.compress(b"", lzma.FORMAT_ALONE)))
 
 
 # ---- single files ------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import io
 import lzma
 import random
+import re
 import struct
 import sys
 import zipfile
@@ -317,7 +318,7 @@ WRONG = {
 
 @pytest.mark.parametrize("made", WRONG.values(), ids=WRONG.keys())
 def test_a_stream_that_does_not_end_with_its_member_is_refused(tmp_path: Path, made: Made) -> None:
-    assert "damaged or unsafe" in refusal(tmp_path, zip_made(made))
+    assert re.search("is damaged|as unsafe", refusal(tmp_path, zip_made(made)))
 
 
 def test_an_end_marker_must_be_said_in_both_headers(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_limits_refuse_whole_and_leave_nothing(covcat, here: Path, name, limit, 
         ("set.zip", b"", "is empty"),
         ("set.tar.gz", __import__("gzip").compress(b"a,b\n" * 300, mtime=0), "holds no tar"),
         ("set.bin", b"something else entirely", "of no format that covcat knows"),
-        ("bad.zip", zip_of({"../out": b"x"}), "`bad.zip` is refused because of `../out`"),
+        ("bad.zip", zip_of({"../out": b"x"}), "`bad.zip` is refused as unsafe because of `../out`"),
     ],
 )
 def test_what_is_no_good_archive_is_one_sentence_and_leaves_no_folder(
@@ -177,7 +177,7 @@ REFUSED_INSIDE = {
     "beside and in": ({"a.zip": zip_of({"a/x": b"x", "x": b"x"})}, "would be one path"),
     "unsafe": (
         {"a.zip": zip_of({"../x": b"1"}), "b": b"2"},
-        "`a.zip` is refused because of `../x`",
+        "`a.zip` is refused as unsafe because of `../x`",
     ),
     "its own folder": ({"d/..zip": ONE}, "cannot name the folder"),
     "too large": ({"a.tar.gz": tar_of({"0": bytes(10**6)}, "gz")}, "expected at most 500,000"),
@@ -380,7 +380,10 @@ def test_a_sparse_tar_is_refused_with_how_to_pack_it_again(covcat, here: Path) -
     Path("a b.tar").write_bytes(pax((b"GNU.sparse.name", b"scan")) + entry(b"x", b"") + END)
     ran = covcat("extract", "a b.tar")
     assert ran.code == 6
-    assert "`a b.tar` has a sparse file, which covcat does not unpack: `scan`" in ran.err
+    assert (
+        "`a b.tar` is not supported\ncause: has a sparse file, which covcat does not unpack: `scan`\n"
+        in ran.err
+    )
     assert "tar -xf 'a b.tar' -C plain && tar -cf plain.tar -C plain ." in ran.err
     assert [one.name for one in here.iterdir()] == ["a b.tar"]
 

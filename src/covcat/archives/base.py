@@ -12,7 +12,19 @@ from typing import BinaryIO, Literal, Protocol
 
 
 class BadArchiveError(Exception):
-    """The archive contradicts itself or its format; the text completes "the archive …"."""
+    """The archive is damaged; the text says where and completes "the archive …"."""
+
+
+class UnsafeError(BadArchiveError):
+    """Two readers may see different things in it, or it hides something."""
+
+
+class UnsupportedError(BadArchiveError):
+    """It may be sound, and covcat does not read it; `hint` is what to do, `{}` the archive."""
+
+    def __init__(self, text: str, hint: str = "7zz x {}") -> None:
+        super().__init__(text)
+        self.hint = hint
 
 
 DAMAGE = (
@@ -62,10 +74,6 @@ class SplitError(BadArchiveError):
 
 class EncodingError(BadArchiveError):
     """A name is not in the encoding that it should be; only a person can know in which it is."""
-
-
-class SparseError(BadArchiveError):
-    """It has a file with holes; a person can pack it again without."""
 
 
 @dataclass(frozen=True, slots=True)

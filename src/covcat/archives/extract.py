@@ -26,10 +26,6 @@ from covcat.files import StoredFile, disk_errors
 from covcat.progress import Progress
 
 _HINT = "free some space, or give a folder on another disk"
-_REPACK = (
-    "mkdir plain && tar -xf {} -C plain && tar -cf plain.tar -C plain . "
-    "(bsdtar: -c --no-read-sparse -f)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +188,6 @@ def _archive_errors(name: str, command: str = "") -> Iterator[None]:
         if command == "covcat extract":
             hint = f"{option}, where NAME is {such}"
         raise ExtractionError(f"`{name}` {error}", hint=hint) from error
-    except base.SparseError as error:
-        hint = f"pack it again without holes: {_REPACK.format(quote(name))}"
-        raise ExtractionError(f"`{name}` {error}", hint=hint) from error
     except UnicodeEncodeError as error:
         raise disk.locale_error(error) from error
     except base.DAMAGE as error:
@@ -204,8 +197,12 @@ def _archive_errors(name: str, command: str = "") -> Iterator[None]:
         if isinstance(error, base.SplitError) or names.volume(name):
             is_rar = name.lower().endswith(".rar")  # of which a reader says what is wrong
             raise names.split(name, cause if is_rar else None) from error
-        what = f"`{name}` cannot be unpacked: it is damaged or unsafe"
-        raise ExtractionError(what, cause=cause) from error
+        if isinstance(error, base.UnsupportedError):
+            hint = error.hint.replace("{}", quote(name))
+            raise ExtractionError(f"`{name}` is not supported", cause=cause, hint=hint) from error
+        is_unsafe = isinstance(error, base.UnsafeError)
+        what = "refused as unsafe" if is_unsafe else "damaged"
+        raise ExtractionError(f"`{name}` is {what}", cause=cause) from error
 
 
 def listed(

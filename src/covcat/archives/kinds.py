@@ -4,10 +4,11 @@ A `.zip` that is a 7z was renamed or mixed up on the way: both words are in the 
 """
 
 from pathlib import Path
+from shlex import quote
 from typing import BinaryIO
 
-from covcat.archives.base import BadArchiveError, SplitError
-from covcat.archives.streams import compression_of, open_unpacked, unread_compression_of
+from covcat.archives.base import BadArchiveError, SplitError, UnsupportedError
+from covcat.archives.streams import compression_of, open_unpacked
 from covcat.archives.tar_headers import BLOCK, END, has_checksum
 from covcat.archives.zip_end import SPLIT, NoEndError, Window, read_end, start_of
 
@@ -24,12 +25,16 @@ _OTHERS = {
     b"\xff\xd8\xff": "a JPEG image",
     b"MZ": "a Windows program",
     b"\x7fELF": "a program",
-    b"LZIP": "an lzip file",
-    b"\x04\x22\x4d\x18": "an lz4 file",
-    b"\x1f\x9d": "a file of `compress`",
     b"<!": "a web page",
     b"<html": "a web page",
     b"{": "a JSON document",
+}
+
+# Archives that are not read here: their names, how they begin, and where.
+_UNREAD = {
+    "a cpio archive": (0, (b"070701", b"070702", b"070707", b"\xc7\x71", b"\x71\xc7")),
+    "a xar archive": (0, (b"xar!",)),
+    "an ISO 9660 image": (0x8001, (b"CD001",)),
 }
 
 
@@ -39,7 +44,10 @@ def kind_of(archive: Path) -> str:
     suffix = _suffix(archive.name)
     said = SUFFIXES.get(suffix, found)
     if said != found and not (found == "tar" and said in ("gz", "bz2", "xz", "zst")):
-        raise BadArchiveError(f"is called `{suffix}`, and is of the format {found}")
+        right = f"{stem_of(archive.name)}.{found}"
+        raise UnsupportedError(
+            f"is called `{suffix}`, and is of the format {found}", f"mv {{}} {quote(right)}"
+        )
     return found
 
 
@@ -69,18 +77,19 @@ def _by_magic(archive: Path) -> str:
             return "tar"
         packing = compression_of(stream)
         if packing is None:
-            if other := unread_compression_of(stream):
-                raise BadArchiveError(f"is packed with {other}, which covcat does not read")
             # The last of several volumes begins anywhere in the archive.
             if suffix == ".zip" and isinstance(error := _error_at_end(stream), SplitError):
                 raise error
-            raise BadArchiveError(_not_an_archive(start))
+            if not start:
+                raise BadArchiveError("is empty")
+            _check_not_unread(stream)
+            raise UnsupportedError(_not_an_archive(start), "file {}")
         with open_unpacked(stream, packing) as flow:
             first = flow.take(BLOCK)
     if has_checksum(first) or (is_named_tar and first == END):
         return "tar"
     if is_named_tar:
-        raise BadArchiveError(f"is packed with {packing}, and holds no tar")
+        raise UnsupportedError(f"is packed with {packing}, and holds no tar")
     return packing
 
 
@@ -93,9 +102,17 @@ def _error_at_end(stream: BinaryIO) -> BadArchiveError | None:
     return None
 
 
+def _check_not_unread(stream: BinaryIO) -> None:
+    for name, (at, starts) in _UNREAD.items():
+        stream.seek(at)
+        if stream.read(len(max(starts, key=len))).startswith(starts):
+            raise UnsupportedError(
+                f"is {name}, which covcat does not read",
+                "mkdir plain && bsdtar -xf {} -C plain (import takes the folder)",
+            )
+
+
 def _not_an_archive(start: bytes) -> str:
-    if not start:
-        return "is empty"
     looks = start.lstrip()[:16].lower()
     for magic, words in _OTHERS.items():
         if start.startswith(magic) or looks.startswith(magic):

@@ -14,10 +14,11 @@ from typing import Any, BinaryIO, Literal
 
 from covcat.archives.base import (
     CHUNK,
-    BadArchiveError,
     Member,
     Open,
     Source,
+    UnsafeError,
+    UnsupportedError,
     decode_name,
     folder_name,
 )
@@ -130,25 +131,25 @@ def _check(one: Packed, name: str, kind: str) -> None:
     """Refuse what no tool reads, and what contradicts itself."""
     info = one.info
     if info.compress_type not in _METHODS:
-        raise BadArchiveError(f"packs `{name}` with an unknown method, {info.compress_type}")
+        raise UnsupportedError(f"packs `{name}` with an unknown method, {info.compress_type}")
     # Tools do not agree on other algorithms, even for files that are only stored.
     flags = getattr(info, "file_compress_flags", None)  # of RAR 5
     is_known = info.extract_version in _ALGORITHMS4 if flags is None else flags & 63 in _ALGORITHMS5
     if not is_known:
-        raise BadArchiveError(f"packs `{name}` with an algorithm that is not known")
+        raise UnsupportedError(f"packs `{name}` with an algorithm that is not known")
     is_empty = kind == "folder" or info.file_redir is not None
     if is_empty and (info.compress_size or (kind == "folder" and info.file_size)):
-        raise BadArchiveError(f"has data in the {kind} `{name}`")
+        raise UnsafeError(f"has data in the {kind} `{name}`")
     if kind == "file" and name.endswith("/"):
-        raise BadArchiveError(f"calls `{name}` both a file and a folder")
+        raise UnsafeError(f"calls `{name}` both a file and a folder")
     if getattr(info, "file_flags", 0) & _UNKNOWN_SIZE:
-        raise BadArchiveError(f"does not say how long `{name}` is")
+        raise UnsupportedError(f"does not say how long `{name}` is")
     if kind == "file" and info.compress_type != _METHODS[0] and flags:
         dictionary = (128 << 10) << (flags >> 10 & 31)
         if flags & 63:  # RAR 7
             dictionary += dictionary // 32 * (flags >> 15 & 31)
         if dictionary >= _HUGE or min(dictionary, info.file_size) > _DICTIONARY:
-            raise BadArchiveError(
+            raise UnsupportedError(
                 f"needs a dictionary of {dictionary >> 20:,} MB for `{name}`, more than "
                 f"{_DICTIONARY >> 20} MB"
             )
@@ -163,17 +164,17 @@ def _name(info: Any, source: Source, version: int) -> str:
     if version == 5:
         # rarfile gives less of a name than its header has: it cuts at a NUL.
         if bytes(_vint(len(raw))) + raw not in _header(info, source):
-            raise BadArchiveError(f"has a NUL in the name `{info.filename}`")
+            raise UnsafeError(f"has a NUL in the name `{info.filename}`")
         name = _utf8(raw)
     elif info.flags & _UNICODE:
         is_packed = len(raw) < info._name_size
         name = _unpacked(info, source) if is_packed else _utf8(raw).replace("\\", "/")
     elif len(raw) < info._name_size:
-        raise BadArchiveError(f"has a NUL in the name `{info.filename}`")
+        raise UnsafeError(f"has a NUL in the name `{info.filename}`")
     else:
         name = decode_name(raw, source.encoding).replace("\\", "/")
     if "\ufffd" in name or "\0" in name:
-        raise BadArchiveError(f"has a name that cannot be read: `{name}`")
+        raise UnsafeError(f"has a name that cannot be read: `{name}`")
     return name
 
 
@@ -182,7 +183,7 @@ def _utf8(raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         label = raw.decode("ascii", "backslashreplace")
-        raise BadArchiveError(f"calls a name UTF-8 that is not: `{label}`") from None
+        raise UnsafeError(f"calls a name UTF-8 that is not: `{label}`") from None
 
 
 def _unpacked(info: Any, source: Source) -> str:
@@ -198,7 +199,7 @@ def _unpacked(info: Any, source: Source) -> str:
     unpacking = UnicodeFilename(plain, packed)
     unpacking.decode()
     if unpacking.failed or not info.filename:
-        raise BadArchiveError(
+        raise UnsafeError(
             f"has a Unicode name that is cut off, for `{info.filename}`: readers disagree on it"
         )
     return str(info.filename)

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from covcat.archives.base import BadArchiveError, Source, SplitError, describe
+from covcat.archives.base import (
+    BadArchiveError,
+    Source,
+    SplitError,
+    UnsafeError,
+    UnsupportedError,
+    describe,
+)
 from covcat.archives.sandbox import State, state_of
 
 # Each costs rarfile about 1 KB of memory.
@@ -59,15 +66,15 @@ def read_listing(source: Source) -> Listing:
     source.stream.seek(0)
     magic = source.stream.read(8)
     if magic.startswith(b"RE\x7e\x5e"):
-        raise BadArchiveError("is of RAR 1.4 or older, which covcat cannot read")
+        raise UnsupportedError("is of RAR 1.4 or older, which covcat cannot read")
     if magic[:7] != b"Rar!\x1a\x07\x00" and magic != b"Rar!\x1a\x07\x01\x00":
-        raise BadArchiveError("does not start as RAR does (self-extracting ones are not read)")
+        raise UnsupportedError("does not start as RAR does (self-extracting ones are not read)")
     version = 4 if magic[6] == 0 else 5
     state = state_of(source.stream.fileno())
     first = _walk(source.stream, is_part=True)
     if not first.is_volume:
         if first.goes_on:
-            raise BadArchiveError("goes on in another volume, but does not say it is one itself")
+            raise UnsafeError("goes on in another volume, but does not say it is one itself")
         _check_end(first.ends[0] if first.ends else _End(), first.is_old, source.stream)
         return Listing(version, (source.path,), tuple(first.files), (state,))
     whole = _walk(str(source.path), is_part=False)
@@ -111,21 +118,21 @@ class _Blocks:
         """Take one block; refuse those on which tools do not agree, and that can hide bytes."""
         self._count += 1
         if self._count > MAX_HEADERS:
-            raise BadArchiveError(f"has more than {MAX_HEADERS:,} headers: too many for RAR")
+            raise UnsupportedError(f"has more than {MAX_HEADERS:,} headers: too many for RAR")
         if info.needs_password():
             raise _encrypted(str(info.filename or ""))
         is_first = info.volume == len(self.ends)
         if is_first:
             self.ends.append(_End())
         if (info.type == _MAIN) != is_first:
-            raise BadArchiveError("has a main header that is not the first, or not the only one")
+            raise UnsafeError("has a main header that is not the first, or not the only one")
         if info.type not in _KNOWN:
-            raise BadArchiveError(f"has a block of the unknown type {info.type}")
+            raise UnsupportedError(f"has a block of the unknown type {info.type}")
         if info.type in (_MAIN, _END) and info.add_size:
-            raise BadArchiveError("has data in its main header or in its end")
+            raise UnsafeError("has data in its main header or in its end")
         # rarfile goes on after `add_size` bytes; a flag less, and it would go on within the data.
         if info.type in (_FILE, _SERVICE) and info.compress_size != info.add_size:
-            raise BadArchiveError(f"has two sizes for the data of `{info.filename}`")
+            raise UnsafeError(f"has two sizes for the data of `{info.filename}`")
         self.ends[-1].at, self.ends[-1].type = info.data_offset + info.add_size, info.type
         if info.type == _MAIN:
             self.is_volume = bool(info.flags & _VOLUME)
@@ -151,7 +158,7 @@ class _Blocks:
             # The checksums of the whole file are in its last part.
             whole.crc, whole.blake2sp = info.CRC, info.blake2sp_hash
         elif not self.is_volume:  # a later volume is refused when all of them are read
-            raise BadArchiveError("begins within a file")
+            raise UnsafeError("begins within a file")
         self._is_cut = self.goes_on = bool(info.flags & _AFTER)
 
 
@@ -185,7 +192,7 @@ def _walk(archive: Any, *, is_part: bool) -> _Blocks:
 
 def _encrypted(name: str) -> BadArchiveError:
     which = f" (`{name}`)" if name else ""
-    return BadArchiveError(f"is encrypted{which}, and covcat has no password for it")
+    return UnsupportedError(f"is encrypted{which}, and covcat has no password for it")
 
 
 def _check_end(end: _End, is_old: bool, stream: BinaryIO) -> None:
@@ -202,4 +209,4 @@ def _check_end(end: _End, is_old: bool, stream: BinaryIO) -> None:
     stream.seek(end.at)
     while rest := stream.read(1 << 16):
         if rest.strip(b"\0"):
-            raise BadArchiveError("goes on after its end")
+            raise UnsafeError("goes on after its end")

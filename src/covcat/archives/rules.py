@@ -111,7 +111,7 @@ class Rules:
         is_again, other = self._paths.add(path, is_file)
         if other is not None:
             raise ExtractionError(
-                f"`{self.archive}` is refused: `{other}` and `{path}` would be one path"
+                f"`{self.archive}` is refused as unsafe: `{other}` and `{path}` would be one path"
             )
         if self._paths.folders > MAX_FOLDERS:
             raise ExtractionError(f"`{self.archive}` has more than {MAX_FOLDERS:,} folders")
@@ -158,12 +158,12 @@ class Rules:
             hint = f"to leave it out: {layout.command} … --exclude {quote(glob)}"
         if unsafe is None:
             raise ExtractionError(
-                f"`{self.archive}` cannot be unpacked: it is damaged or unsafe",
+                f"`{self.archive}` is not supported",
                 cause=member.barred,
                 hint=hint,
             )
         raise ExtractionError(
-            f"`{self.archive}` is refused because of `{member.name}`: {unsafe}", hint=hint
+            f"`{self.archive}` is refused as unsafe because of `{member.name}`: {unsafe}", hint=hint
         )
 
     def _is_unwanted_litter(self, path: str) -> bool:
@@ -203,7 +203,8 @@ class Rules:
             path = path.removeprefix(own + "/")
             if is_file and self._in_own.setdefault(path, is_own) != is_own:
                 raise ExtractionError(
-                    f"`{self.archive}` is refused: `{path}` and `{own}/{path}` would be one path"
+                    f"`{self.archive}` is refused as unsafe: `{path}` and `{own}/{path}` would be "
+                    "one path"
                 )
         return path
 

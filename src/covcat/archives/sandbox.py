@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 
-from covcat.archives.base import CHUNK, BadArchiveError
+from covcat.archives.base import CHUNK, BadArchiveError, UnsafeError
 
 SILENCE = 25.0  # seconds without a byte after which a tool is stopped
 MEMORY = 400 << 10  # KiB of addresses: a 256 MB dictionary fits, and covcat beside it in 512 MB
@@ -196,7 +196,7 @@ class Output:
     def end(self) -> None:
         """Check, when all was read, that nothing more comes and that the tool is content."""
         if self._next(1):
-            raise BadArchiveError("unpacks to more than it declares")
+            raise UnsafeError("unpacks to more than it declares")
         if self._wait():
             raise self._error("fails")
 

@@ -10,7 +10,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
-from covcat.archives.base import CHUNK, BadArchiveError, Member, Open, Source, describe, folder_name
+from covcat.archives.base import (
+    CHUNK,
+    BadArchiveError,
+    Member,
+    Open,
+    Source,
+    UnsafeError,
+    UnsupportedError,
+    describe,
+    folder_name,
+)
 from covcat.archives.joined import Crc32, MemberPart, split
 from covcat.archives.sandbox import State, check_unchanged, run_tool, state_of
 from covcat.archives.seven_zip_header import START, Item, Streams, read_header
@@ -73,7 +83,7 @@ def members(source: Source) -> list[Member]:
         mode = entry.attributes >> 16 if entry.attributes & _UNIX else 0
         kind = _kind(entry, mode)
         if kind == "folder" and entry.has_stream:
-            raise BadArchiveError(f"has data in the folder `{entry.name}`")
+            raise UnsafeError(f"has data in the folder `{entry.name}`")
         name = folder_name(entry.name) if kind == "folder" else entry.name
         packing = (entry.crc, streams, state)
         is_executable = bool(mode & 0o111)
@@ -114,7 +124,7 @@ def _tool_for(streams: Streams) -> Tool | None:
     others = methods - _OF_7ZIP
     if unread := methods - _OF_7ZIP - _OF_PY7ZR:
         names = ", ".join(sorted(_METHODS.get(one, f"method {one}") for one in unread))
-        raise BadArchiveError(f"is packed with {names}, which covcat cannot unpack")
+        raise UnsupportedError(f"is packed with {names}, which covcat cannot unpack")
     tool = seven_zip_tool()
     if tool is None and (missing := methods - _OF_PY7ZR):
         names = ", ".join(sorted(_METHODS.get(one, f"method {one}") for one in missing))
@@ -169,9 +179,9 @@ def _unpacked_folder(stream: BinaryIO, folder: Any, packed: int) -> Iterator[byt
     chain = [(at + 1, at) for at in range(len(bonds))]  # which py7zr takes all for
     has_one = all(one["numinstreams"] == one["numoutstreams"] == 1 for one in folder.coders)
     if not has_one or bonds != chain:
-        raise BadArchiveError("binds its coders in a way that only 7-Zip unpacks")
+        raise UnsupportedError("binds its coders in a way that only 7-Zip unpacks")
     if _PPMD in methods:
-        raise BadArchiveError("is packed with PPMd, which only 7-Zip unpacks safely")
+        raise UnsupportedError("is packed with PPMd, which only 7-Zip unpacks safely")
     if methods == {"00"} and packed != left:
         raise BadArchiveError("has other bytes than it declares in a folder that is only stored")
     piece = _READ_UNBOUNDED if methods & _UNBOUNDED else _READ
@@ -206,7 +216,7 @@ def _kind(entry: Item, mode: int) -> Literal["file", "folder", "link", "special"
         return "special"
     is_folder = form == stat.S_IFDIR or bool(entry.attributes & _FOLDER)
     if is_folder and (entry.is_empty_file or form == stat.S_IFREG):
-        raise BadArchiveError(f"calls `{entry.name}` both a file and a folder")
+        raise UnsafeError(f"calls `{entry.name}` both a file and a folder")
     if not (entry.has_stream or entry.is_empty_file or entry.attributes):
         return "folder"
     return "folder" if is_folder else "file"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple
 from zlib import crc32
 
-from covcat.archives.base import BadArchiveError, describe
+from covcat.archives.base import BadArchiveError, UnsafeError, UnsupportedError, describe
 
 MAGIC = b"7z\xbc\xaf\x27\x1c"
 START = 32  # bytes before the first packed stream
@@ -75,7 +75,7 @@ def read_header(
         packed = _read_streams(cursor)
         cursor.check_end()
         if len(packed.folders) != 1 or not 0 < packed.files[0][0] <= MAX_HEADER:
-            raise BadArchiveError(f"has a packed header of more than {MAX_HEADER >> 20} MB")
+            raise UnsupportedError(f"has a packed header of more than {MAX_HEADER >> 20} MB")
         _check_filled(packed.offset + sum(packed.packed), end)
         data, end = unpack(stream, packed), packed.offset
         if crc32(data) != packed.folders[0].crc is not None:
@@ -95,7 +95,7 @@ def _read_last_part(stream: BinaryIO) -> tuple[bytes, int]:
     stream.seek(0)
     start = stream.read(START)
     if start[:6] != MAGIC:
-        raise BadArchiveError("does not start as 7z does (self-extracting ones are not read)")
+        raise UnsupportedError("does not start as 7z does (self-extracting ones are not read)")
     if len(start) < START or crc32(start[12:]) != int.from_bytes(start[8:12], "little"):
         raise BadArchiveError("has a wrong checksum for its start")
     offset, size, crc = struct.unpack("<QQI", start[12:])
@@ -106,9 +106,9 @@ def _read_last_part(stream: BinaryIO) -> tuple[bytes, int]:
             f"bytes of {START + offset + size:,}"
         )
     if START + offset + size < end:
-        raise BadArchiveError("goes on after its end")
+        raise UnsafeError("goes on after its end")
     if size > MAX_HEADER:
-        raise BadArchiveError(f"has a header of more than {MAX_HEADER >> 20} MB")
+        raise UnsupportedError(f"has a header of more than {MAX_HEADER >> 20} MB")
     stream.seek(START + offset)
     data = stream.read(size)
     if len(data) != size or crc32(data) != crc:
@@ -119,7 +119,7 @@ def _read_last_part(stream: BinaryIO) -> tuple[bytes, int]:
 def _check_filled(found: int, due: int) -> None:
     """Check that a stream begins or ends where the one beside it does, as all writers have it."""
     if found != due:
-        raise BadArchiveError("has bytes between its streams that belong to nothing")
+        raise UnsafeError("has bytes between its streams that belong to nothing")
 
 
 class _Cursor(io.BytesIO):
@@ -138,7 +138,7 @@ class _Cursor(io.BytesIO):
     def check_end(self) -> None:
         """Check that all was read: bytes that nobody reads may hide anything."""
         if self.tell() != self._size:
-            raise BadArchiveError("has bytes in its header that belong to nothing")
+            raise UnsafeError("has bytes in its header that belong to nothing")
 
     def number(self) -> int:
         """Return the next number: the first byte's leading ones count the bytes that follow."""
@@ -157,7 +157,7 @@ class _Cursor(io.BytesIO):
     def check_inside(self) -> None:
         """Check that what follows is here, not in a stream of its own, as nothing writes it."""
         if self.take(1)[0]:
-            raise BadArchiveError("keeps parts of its header elsewhere")
+            raise UnsupportedError("keeps parts of its header elsewhere")
 
     def expect(self, mark: int, found: int | None = None) -> None:
         """Check a mark, the next one if it was not read yet."""
@@ -205,7 +205,7 @@ def _read_streams(cursor: _Cursor) -> Streams:
     if sum(map(_count_packed, streams.folders)) != len(streams.packed):
         raise BadArchiveError("has other packed streams than its folders need")
     if any(coder["method"] == _AES for one in streams.folders for coder in one.coders):
-        raise BadArchiveError("is encrypted, and covcat has no password for it")
+        raise UnsupportedError("is encrypted, and covcat has no password for it")
     streams.files = [(one.get_unpack_size(), one.crc) for one in streams.folders]
     if mark == _SUBSTREAMS:
         streams.files = _read_substreams(cursor, streams)
@@ -235,7 +235,7 @@ def _read_folders(cursor: _Cursor, packed: int) -> list[Any]:
             raise BadArchiveError(f"has a header that is damaged ({describe(error)})") from error
         coders += len(folder.coders)
         if coders > _MAX_CODERS:
-            raise BadArchiveError(f"has more than {_MAX_CODERS:,} coders")
+            raise UnsupportedError(f"has more than {_MAX_CODERS:,} coders")
         outs = sum(coder["numoutstreams"] for coder in folder.coders)
         bound = {bond.outcoder for bond in folder.bindpairs if bond.outcoder < outs}
         into = {bond.incoder for bond in folder.bindpairs}
@@ -259,7 +259,7 @@ def _read_substreams(cursor: _Cursor, streams: Streams) -> list[tuple[int, int |
         counts = [cursor.count(MAX_FILES) for _ in streams.folders]
         mark = cursor.number()
     if sum(counts) > MAX_FILES:
-        raise BadArchiveError(f"has more than {MAX_FILES:,} files: too many for 7z")
+        raise UnsupportedError(f"has more than {MAX_FILES:,} files: too many for 7z")
     rows: list[tuple[list[int], int | None]] = []  # the sizes of a folder's files; the only CRC
     for (whole, crc), count, packed in zip(
         streams.files, counts, streams.packed_of_folders(), strict=True
@@ -267,7 +267,7 @@ def _read_substreams(cursor: _Cursor, streams: Streams) -> list[tuple[int, int |
         # 7-Zip writes a folder without files when all that it was to hold could not be read: then
         # nothing comes out of it, and what goes in is a coder's empty stream.
         if not count and (whole or sum(packed) > _MAX_EMPTY):
-            raise BadArchiveError("has packed bytes that belong to no file")
+            raise UnsafeError("has packed bytes that belong to no file")
         row = [cursor.number() for _ in range(count - 1)] if mark == _SIZES else []
         if count and (len(row) < count - 1 or sum(row) > whole):
             raise BadArchiveError("has a folder whose files are larger than it")
@@ -290,13 +290,13 @@ def _read_parts(cursor: _Cursor) -> tuple[Streams, list[Item]]:
                 cursor.take(cursor.count(_MAX_PROPERTIES))
                 left -= 1
             if not left:
-                raise BadArchiveError("has too many properties of its own")
+                raise UnsafeError("has too many properties of its own")
         elif mark == _STREAMS:
             streams = _read_streams(cursor)
         elif mark == _FILES:
             entries = _read_entries(cursor, streams)
         else:
-            raise BadArchiveError(f"has mark {mark} in its header, which covcat cannot read")
+            raise UnsupportedError(f"has mark {mark} in its header, which covcat cannot read")
     cursor.check_end()
     if sum(one.has_stream for one in entries) != len(streams.files):
         raise BadArchiveError("has another number of files than of their contents")
@@ -306,7 +306,7 @@ def _read_parts(cursor: _Cursor) -> tuple[Streams, list[Item]]:
 def _check_once(mark: int, seen: set[int]) -> None:
     """Refuse a part that comes again: thousands of them would take hours to read."""
     if mark in seen:
-        raise BadArchiveError(f"has the part {mark} of its header twice")
+        raise UnsafeError(f"has the part {mark} of its header twice")
     seen.add(mark)
 
 
@@ -320,7 +320,7 @@ def _read_entries(cursor: _Cursor, streams: Streams) -> list[Item]:
     is_empty = bits(_EMPTY_STREAMS, count)
     is_file = iter(bits(_EMPTY_FILES, sum(is_empty)))  # one for each that is empty
     if any(bits(_ANTI, sum(is_empty))):
-        raise BadArchiveError("tells to delete files, as an incremental archive does")
+        raise UnsafeError("tells to delete files, as an incremental archive does")
     names: list[str] | list[None] = [None] * count
     if _NAMES in parts:  # in UTF-16, each ended by a NUL
         parts[_NAMES].check_inside()
@@ -329,7 +329,7 @@ def _read_entries(cursor: _Cursor, streams: Streams) -> list[Item]:
         except UnicodeDecodeError:
             raise BadArchiveError("has a name that is not Unicode") from None
         if names.pop() or len(names) != count:
-            raise BadArchiveError("has another number of names than of files, or a NUL in a name")
+            raise UnsafeError("has another number of names than of files, or a NUL in a name")
     attributes: list[int | None] = [None] * count
     if _ATTRIBUTES in parts:
         attributes = parts[_ATTRIBUTES].values(count, "I", may_be_outside=True)
@@ -358,10 +358,10 @@ def _read_properties(cursor: _Cursor) -> dict[int, _Cursor]:
         if mark == _PADDING:
             paddings += 1
             if paddings > _MAX_PADDINGS or part.strip(b"\0"):
-                raise BadArchiveError("has paddings in its header as no writer makes them")
+                raise UnsafeError("has paddings in its header as no writer makes them")
             continue
         if mark not in _OF_FILES:
-            raise BadArchiveError(f"has mark {mark} among its files, which covcat cannot read")
+            raise UnsupportedError(f"has mark {mark} among its files, which covcat cannot read")
         _check_once(mark, seen)
         parts[mark] = _Cursor(part)
     return parts

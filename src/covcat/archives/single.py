@@ -5,7 +5,7 @@ A packed tar is refused here: taken for one file, its members would stay hidden 
 
 from pathlib import PurePath
 
-from covcat.archives.base import CHUNK, BadArchiveError, Member, Open, Source
+from covcat.archives.base import CHUNK, Member, Open, Source, UnsafeError
 from covcat.archives.streams import open_unpacked, require_compression
 from covcat.archives.tar_headers import BLOCK, has_checksum
 
@@ -22,7 +22,7 @@ def unpack(source: Source, open_member: Open) -> None:
     packing = require_compression(source.stream, "is not compressed")
     with open_unpacked(source.stream, packing) as flow:
         if has_checksum(flow.peek(BLOCK)):
-            raise BadArchiveError("holds a tar: it must be declared as tar")
+            raise UnsafeError("holds a tar: it must be declared as tar")
         path = PurePath(source.path.name)
         name = path.stem if path.suffix.lower() in _SUFFIXES else path.name + ".unpacked"
         writer = open_member(Member(0, name, "file", None))

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from threading import Semaphore, Thread
 from typing import Any, BinaryIO
 
-from covcat.archives.base import CHUNK, BadArchiveError, describe
+from covcat.archives.base import CHUNK, BadArchiveError, UnsafeError, UnsupportedError, describe
 
 _INPUT = 1 << 18  # bytes read, and at most fed to a decompressor, at a time
 _FIRST_INPUT = 1 << 12  # bytes fed to a new one, which copies what it leaves: streams may be tiny
@@ -38,38 +38,35 @@ _STARTS: Mapping[str, re.Pattern[bytes]] = {
     "zst": re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"),  # a frame, or one to skip
 }
 _LONGEST_START = 10  # bytes
-_NOT_READ: Mapping[str, re.Pattern[bytes]] = {
-    "lzma-alone": re.compile(rb"\x5d\0\0"),
-    "lzip": re.compile(rb"LZIP"),
-    "compress (.Z)": re.compile(rb"\x1f[\x9d\xa0]"),
-    "lz4": re.compile(rb"\x04\x22\x4d\x18|\x02\x21\x4c\x18"),
-    "lzop": re.compile(rb"\x89LZO\0"),
+# What is known and not read here, with the program that unpacks it.
+_NOT_READ: Mapping[str, tuple[re.Pattern[bytes], str]] = {
+    "lzma-alone": (re.compile(rb"\x5d\0\0"), "xz -d --format=lzma -S '' {}"),
+    "lzip": (re.compile(rb"LZIP"), "lzip -d {}"),
+    "compress (.Z)": (re.compile(rb"\x1f[\x9d\xa0]"), "gunzip {}"),
+    "lz4": (re.compile(rb"\x04\x22\x4d\x18|\x02\x21\x4c\x18"), "lz4 -d {}"),
+    "lzop": (re.compile(rb"\x89LZO\0"), "lzop -d {}"),
 }
 
 
 def compression_of(stream: BinaryIO) -> str | None:
     """Return `gz`, `bz2`, `xz`, `zst` or None by how the file begins; leaves it at its start."""
-    return _match(_STARTS, stream)
-
-
-def unread_compression_of(stream: BinaryIO) -> str | None:
-    """Return the name of a compression that is known but not read here."""
-    return _match(_NOT_READ, stream)
-
-
-def _match(starts: Mapping[str, re.Pattern[bytes]], stream: BinaryIO) -> str | None:
     stream.seek(0)
     start = stream.read(_LONGEST_START)
     stream.seek(0)
-    return next((name for name, pattern in starts.items() if pattern.match(start)), None)
+    for name, (pattern, how) in _NOT_READ.items():
+        if pattern.match(start):
+            raise UnsupportedError(
+                f"is packed with {name}, which covcat does not read",
+                f"{how}, then covcat extract with what that leaves",
+            )
+    return next((name for name, pattern in _STARTS.items() if pattern.match(start)), None)
 
 
 def require_compression(stream: BinaryIO, otherwise: str) -> str:
     """Return what the file is packed with, or raise that it is not, as `otherwise` says."""
     if packing := compression_of(stream):
         return packing
-    unread = unread_compression_of(stream)
-    raise BadArchiveError(f"is packed with {unread}" if unread else otherwise)
+    raise BadArchiveError(otherwise)
 
 
 class Flow:
@@ -185,7 +182,7 @@ def _streams(packed: BinaryIO, compression: str) -> Iterator[bytes]:
             size += len(piece)
             yield piece
         if number > _MAX_TINY + size // 1024:
-            raise BadArchiveError(f"has {number:,} compressed streams for {size:,} bytes")
+            raise UnsafeError(f"has {number:,} compressed streams for {size:,} bytes")
 
 
 def _stream(flow: Flow, decompressor: Any, feed: int) -> Iterator[bytes]:
@@ -218,14 +215,14 @@ def _begins(flow: Flow, compression: str) -> bool:
         flow.go_back(rest)
         zeros += len(piece) - rest
         if zeros > _MAX_ZEROS:
-            raise BadArchiveError(f"has more than {_MAX_ZEROS:,} zeros after its compressed stream")
+            raise UnsafeError(f"has more than {_MAX_ZEROS:,} zeros after its compressed stream")
     start = flow.peek(_LONGEST_START)
     if not start:
         return False
     if not _STARTS[compression].match(start) or (zeros and compression != "xz"):
-        raise BadArchiveError("goes on after the end of its compressed stream")
+        raise UnsafeError("goes on after the end of its compressed stream")
     if compression == "gz" and len(start) > 3 and start[3] & _RESERVED_FLAGS:
-        raise BadArchiveError("has reserved flags in its gzip header")
+        raise UnsafeError("has reserved flags in its gzip header")
     return True
 
 
@@ -245,7 +242,7 @@ def _gzip_header(flow: Flow) -> int:
         if size <= look or len(start) < look:
             return size
         if look == _MAX_HEADER:
-            raise BadArchiveError(f"has a gzip header of more than {_MAX_HEADER:,} bytes")
+            raise UnsupportedError(f"has a gzip header of more than {_MAX_HEADER:,} bytes")
         look = max(2 * look, _FIRST_INPUT)
 
 
@@ -261,7 +258,7 @@ def zstd_decompressor() -> Any:
     try:
         module = import_module(name)
     except ImportError as error:
-        raise BadArchiveError(f"is packed with zstd, which needs the package `{name}`") from error
+        raise UnsupportedError(f"is packed with zstd, which needs the package `{name}`") from error
     window = {module.DecompressionParameter.window_log_max: _MAX_ZSTD_WINDOW}
     return module.ZstdDecompressor(options=window)
 

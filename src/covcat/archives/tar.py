@@ -15,7 +15,8 @@ from covcat.archives.base import (
     Member,
     Open,
     Source,
-    SparseError,
+    UnsafeError,
+    UnsupportedError,
     Writer,
     decode_name,
     folder_name,
@@ -35,6 +36,10 @@ _NEVER_DATA = (b"2", b"3", b"4", b"6")
 _PAX = (b"x", b"X")  # X is Sun's
 _GNU_NAME, _GNU_LINK = b"L", b"K"
 _EXTENSIONS = (*_PAX, _GNU_NAME, _GNU_LINK)
+_REPACK = (
+    "pack it again without holes: mkdir plain && tar -xf {} -C plain && "
+    "tar -cf plain.tar -C plain . (bsdtar: -c --no-read-sparse -f)"
+)
 _LARGEST_OCTAL = 0o77777777777  # bytes; a larger file needs a pax size
 
 
@@ -59,7 +64,7 @@ def unpack(source: Source, open_member: Open) -> None:
     with open_unpacked(source.stream, packing) as flow:
         first = flow.peek(BLOCK)
         if first != END and not has_checksum(first):
-            raise BadArchiveError(f"is compressed ({packing}) but holds no tar")
+            raise UnsupportedError(f"is compressed ({packing}) but holds no tar")
         for member, stored in _read_entries(flow, source.encoding):
             _pass(flow, member, stored, open_member(member))
         _check_end(flow, is_packed=packing is not None)
@@ -72,7 +77,7 @@ def _read_entries(flow: Flow, encoding: str | None) -> Iterator[tuple[Member, in
         while entry := _read_entry(reading):
             name = entry[0].name
             yield entry
-    except SparseError:
+    except UnsupportedError:
         raise
     except BadArchiveError as error:
         raise type(error)(f"{error}, after `{name}`" if name else f"{error}") from error
@@ -99,7 +104,7 @@ def _pass_padding(flow: Flow, size: int, what: str) -> bool:
     """Pass what fills the last block of `size` bytes; False if the end comes first."""
     padding = flow.take(-size % BLOCK)
     if padding.strip(b"\0"):  # GNU tar ends a long name at a NUL, wherever that is
-        raise BadArchiveError(f"has bytes after the end of {what}")
+        raise UnsafeError(f"has bytes after the end of {what}")
     return len(padding) == -size % BLOCK
 
 
@@ -112,9 +117,9 @@ def _check_end(flow: Flow, *, is_packed: bool) -> None:
     while zeros <= _MAX_ZEROS and (piece := flow.piece(CHUNK)):
         zeros += len(piece)
         if bytes(piece).strip(b"\0"):
-            raise BadArchiveError("goes on after its last member")
+            raise UnsafeError("goes on after its last member")
     if zeros > _MAX_ZEROS:
-        raise BadArchiveError("has more zeros after its last member than a tar needs")
+        raise UnsafeError("has more zeros after its last member than a tar needs")
     if is_packed and zeros < BLOCK:
         raise BadArchiveError("has no end: the part after its last member is missing")
 
@@ -129,26 +134,26 @@ def _read_entry(reading: _Reading) -> tuple[Member, int] | None:
         is_extension = kind in _EXTENSIONS
         reading.has_pax |= kind in (*_PAX, b"g")
         if is_extension and records is not None:
-            raise BadArchiveError("has a pax header that is followed by another extension header")
+            raise UnsafeError("has a pax header that is followed by another extension header")
         if kind in _PAX:
             records = _read_records(header, reading)
         elif is_extension:
             if kind in long:
-                raise BadArchiveError("has two GNU long names for one entry")
+                raise UnsafeError("has two GNU long names for one entry")
             long[kind], _, rest = _read_body(header, reading, _MAX_LONG_NAME).partition(b"\0")
             if not long[kind] or rest.strip(b"\0"):
-                raise BadArchiveError("has a GNU long name that is empty or has a NUL")
+                raise UnsafeError("has a GNU long name that is empty or has a NUL")
         elif kind not in (b"g", b"V"):
             return _make_entry(header, long, records or {}, reading)
         elif long or records is not None:
-            raise BadArchiveError("has an extension header that is not followed by its entry")
+            raise UnsafeError("has an extension header that is not followed by its entry")
         elif kind == b"g":
             is_global = True
             tar_headers.check_harmless(_read_records(header, reading))
         elif header.size:
-            raise BadArchiveError("has a volume label with data")
+            raise UnsafeError("has a volume label with data")
     if long or records is not None or is_global:
-        raise BadArchiveError("has an extension header at its end, without an entry")
+        raise UnsafeError("has an extension header at its end, without an entry")
     return None
 
 
@@ -167,13 +172,13 @@ def _read_records(header: Header, reading: _Reading) -> Records:
     records = tar_headers.parse_records(_read_body(header, reading, tar_headers.MAX_RECORDS))
     reading.records -= len(records)
     if reading.records < 0:
-        raise BadArchiveError("has too many pax records")
+        raise UnsafeError("has too many pax records")
     return records
 
 
 def _read_body(header: Header, reading: _Reading, limit: int) -> bytes:
     if header.size > limit:
-        raise BadArchiveError(f"has an extension header of {header.size:,} bytes")
+        raise UnsafeError(f"has an extension header of {header.size:,} bytes")
     body = reading.flow.take(header.size)
     what = "an extension header"
     if len(body) < header.size or not _pass_padding(reading.flow, header.size, what):
@@ -186,7 +191,9 @@ def _make_entry(
 ) -> tuple[Member, int]:
     if header.type == b"S" or any(key.startswith(tar_headers.SPARSE) for key in records):
         label = records.get(b"GNU.sparse.name", header.name).decode("utf-8", "backslashreplace")
-        raise SparseError(f"has a sparse file, which covcat does not unpack: `{label}`")
+        raise UnsupportedError(
+            f"has a sparse file, which covcat does not unpack: `{label}`", _REPACK
+        )
     name = _name(header, long, records, reading.encoding)
     stored = _stored(header, records, has_pax=reading.has_pax)
     kind = _kind(header, name, stored)
@@ -203,13 +210,13 @@ def _name(header: Header, long: dict[bytes, bytes], records: Records, encoding: 
     path = records.get(b"path")
     is_named_twice = _GNU_NAME in long and path is not None
     if is_named_twice or (_GNU_LINK in long and b"linkpath" in records):
-        raise BadArchiveError("has a GNU long name and a pax name for one entry")
+        raise UnsafeError("has a GNU long name and a pax name for one entry")
     name = long.get(_GNU_NAME, header.name) if path is None else path
     with suppress(UnicodeDecodeError):  # without a declaration too: a tar may be of two systems
         return name.decode()
     if path is None or records.get(b"hdrcharset") == b"BINARY":
         return decode_name(name, encoding)
-    raise BadArchiveError(f"calls a name UTF-8 that is not: {name!r}")
+    raise UnsafeError(f"calls a name UTF-8 that is not: {name!r}")
 
 
 def _stored(header: Header, records: Records, *, has_pax: bool) -> int:
@@ -222,16 +229,16 @@ def _stored(header: Header, records: Records, *, has_pax: bool) -> int:
     size = header.size if said is None else tar_headers.read_decimal(said)
     is_overflow = size > _LARGEST_OCTAL and header.size in (0, _LARGEST_OCTAL)
     if size != header.size and not (is_overflow and header.type in _FILES):
-        raise BadArchiveError(f"has a pax size of {size}, and {header.size} in the header")
+        raise UnsafeError(f"has a pax size of {size}, and {header.size} in the header")
     real = records.get(b"SCHILY.realsize")
     if real is not None and tar_headers.read_decimal(real) != size:
-        raise BadArchiveError("has a pax header with two sizes")
+        raise UnsafeError("has a pax header with two sizes")
     if header.type not in _SIZE_IS_NO_DATA:
         return size
     # bsdtar passes over the data of a folder with a pax size, and, in an archive with any pax
     # header, of a hard link with a size.
     if size and (said is not None or (has_pax and header.type == b"1")):
-        raise BadArchiveError(f"has a link or folder with a size of {size} in an archive with pax")
+        raise UnsafeError(f"has a link or folder with a size of {size} in an archive with pax")
     return 0
 
 
@@ -243,14 +250,14 @@ def _kind(header: Header, name: str, stored: int) -> Literal["file", "folder", "
     name even if a long one replaces it.
     """
     if header.type in _NEVER_DATA and stored:  # GNU tar reads on elsewhere for `-t` than for `-x`
-        raise BadArchiveError(f"has an entry that cannot have data, and a size for it: `{name}`")
+        raise UnsafeError(f"has an entry that cannot have data, and a size for it: `{name}`")
     if header.type == b"5":
         return "folder"
     if header.type not in _FILES:
         return "link" if header.type in _LINKS else "special"
     is_folder = name.endswith("/")
     if is_folder and (header.type != b"\0" or stored):
-        raise BadArchiveError(f"has a file whose name ends in a slash: `{name}`")
+        raise UnsafeError(f"has a file whose name ends in a slash: `{name}`")
     if header.type == b"\0" and is_folder != header.name.endswith(b"/"):
-        raise BadArchiveError(f"has an entry that is a file by one name only: `{name}`")
+        raise UnsafeError(f"has an entry that is a file by one name only: `{name}`")
     return "folder" if is_folder else "file"

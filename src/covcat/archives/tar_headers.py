@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from zlib import adler32
 
-from covcat.archives.base import BadArchiveError
+from covcat.archives.base import BadArchiveError, UnsafeError
 
 MAX_RECORDS = 1 << 20  # bytes of one pax header
 _LENGTH = re.compile(rb"([1-9][0-9]{0,6}) ")
@@ -69,7 +69,7 @@ def _number(field: bytes, what: str) -> int:
     if found is not None:
         # A blank is an error to GNU tar, which skips the entry, and 0 to others.
         if not found[1] and b" " in field:
-            raise BadArchiveError(f"has a header whose {what} is blank")
+            raise UnsafeError(f"has a header whose {what} is blank")
         return int(found[1] or b"0", 8)
     value = int.from_bytes(field, "big", signed=True)
     if field[0] == 0x80:
@@ -94,23 +94,19 @@ def _is_posix(block: bytes) -> bool:
         # 7-Zip; the size of a sparse file is that of any file to bsdtar. M is the rest of a file,
         # in a later volume.
         if block[345:369].strip(b"\0"):
-            raise BadArchiveError(
-                "has a GNU header with times, which are a prefix to other readers"
-            )
+            raise UnsafeError("has a GNU header with times, which are a prefix to other readers")
         if block[386:495].strip(b"\0") and block[156:157] not in (b"S", b"M"):
-            raise BadArchiveError(
-                "has a GNU header with a sparse map for an entry that is not sparse"
-            )
+            raise UnsafeError("has a GNU header with a sparse map for an entry that is not sparse")
         return False
     if block[345 : 476 if is_star else 500].strip(b"\0"):
-        raise BadArchiveError("has a header with a prefix, and no mark of the format it is of")
+        raise UnsafeError("has a header with a prefix, and no mark of the format it is of")
     return False
 
 
 def _text(field: bytes, what: str) -> bytes:
     text, _, rest = field.partition(b"\0")
     if rest.strip(b"\0"):
-        raise BadArchiveError(f"has a header with bytes after the end of its {what}: {field!r}")
+        raise UnsafeError(f"has a header with bytes after the end of its {what}: {field!r}")
     return text
 
 
@@ -126,14 +122,14 @@ def parse_records(body: bytes) -> dict[bytes, bytes]:
         if end > len(body) or not key or not equals or line[-1:] != b"\n":
             raise BadArchiveError(f"has a malformed pax header: {body[at : at + 40]!r}")
         if key in found and not key.startswith(SPARSE):
-            raise BadArchiveError(f"has a pax header that gives `{_label(key)}` twice")
+            raise UnsafeError(f"has a pax header that gives `{_label(key)}` twice")
         found[key] = value
         at = end
     for key in _NAMES:
         if key in found and (not found[key] or b"\0" in found[key]):
-            raise BadArchiveError(f"has a pax header whose `{_label(key)}` is empty or has a NUL")
+            raise UnsafeError(f"has a pax header whose `{_label(key)}` is empty or has a NUL")
     if found.get(b"hdrcharset", _CHARSETS[0]) not in _CHARSETS:
-        raise BadArchiveError("has a pax header with an unknown `hdrcharset`")
+        raise UnsafeError("has a pax header with an unknown `hdrcharset`")
     return found
 
 
@@ -141,7 +137,7 @@ def check_harmless(records: Records) -> None:
     """Check a `g` header: comments, times and owners may be set for all members."""
     for key in records:
         if _NEVER_GLOBAL.fullmatch(key):
-            raise BadArchiveError(f"has a global pax header that sets `{_label(key)}`")
+            raise UnsafeError(f"has a global pax header that sets `{_label(key)}`")
 
 
 def read_decimal(text: bytes) -> int:

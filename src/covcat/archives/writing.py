@@ -85,8 +85,8 @@ class Unpacking:
         for stored in self.again:
             if first.get(stored.path) != stored.sha256:
                 raise ExtractionError(
-                    f"`{self.archive}` is refused: it has `{stored.path}` twice, with different "
-                    "contents: they would be one path"
+                    f"`{self.archive}` is refused as unsafe: it has `{stored.path}` twice, with "
+                    "different contents: they would be one path"
                 )
         return tuple(self.done[number] for number in sorted(self.done) if number not in self.nested)
 

@@ -15,6 +15,8 @@ from covcat.archives.base import (
     Member,
     Open,
     Source,
+    UnsafeError,
+    UnsupportedError,
     Writer,
     decode_name,
     describe,
@@ -129,7 +131,7 @@ def _unpacked(member: ZipMember, window: Window) -> Iterator[bytes]:
     decompressor = METHODS[member.method](member.flags, member.packed, member.size)
     for piece in pieces:
         if decompressor.eof:
-            raise BadArchiveError(f"has hidden bytes in `{member.name}`")
+            raise UnsafeError(f"has hidden bytes in `{member.name}`")
         packed, is_full = piece, True
         while (packed or is_full) and not decompressor.eof:
             try:
@@ -143,7 +145,7 @@ def _unpacked(member: ZipMember, window: Window) -> Iterator[bytes]:
     if not decompressor.eof:
         raise BadArchiveError(f"has a packed stream without an end for `{member.name}`")
     if decompressor.unused_data:
-        raise BadArchiveError(f"has hidden bytes in `{member.name}`")
+        raise UnsafeError(f"has hidden bytes in `{member.name}`")
 
 
 # ---- a member ----------------------------------------------------------------------------------
@@ -152,9 +154,9 @@ def _unpacked(member: ZipMember, window: Window) -> Iterator[bytes]:
 def _member(entry: Entry, encoding: str | None, window: Window) -> ZipMember:
     barred = _barred(entry)
     if entry.flags & directory.MASKED:  # and so perhaps its name
-        raise BadArchiveError(barred)
+        raise UnsupportedError(barred)
     if not (barred or entry.method or entry.packed == entry.size):
-        raise BadArchiveError(f"stores `{entry.label}` in another size than its own")
+        raise UnsafeError(f"stores `{entry.label}` in another size than its own")
     raw = entry.unicode_name or entry.name
     if entry.unicode_name is None and not entry.flags & directory.UTF8:
         name = decode_name(raw, encoding)
@@ -163,13 +165,13 @@ def _member(entry: Entry, encoding: str | None, window: Window) -> ZipMember:
             name = raw.decode()
         except UnicodeDecodeError:
             label = entry.label
-            raise BadArchiveError(f"calls a name UTF-8 that is not: `{label}`") from None
+            raise UnsafeError(f"calls a name UTF-8 that is not: `{label}`") from None
     kind = _kind(entry, name)
     if kind == "folder":
         is_short = not (entry.size or entry.crc) and entry.packed <= len(_NOTHING)
         packed = window.read_at(entry.data, entry.packed) if is_short else None
         if packed != b"" and not (packed == _NOTHING and entry.method == _DEFLATE):
-            raise BadArchiveError(f"has data in the folder `{name}`")
+            raise UnsafeError(f"has data in the folder `{name}`")
     executable = bool(entry.attributes >> 16 & 0o111)
     packing = (entry.flags, entry.method, entry.crc, entry.packed, entry.data)
     return ZipMember(entry.number, name, kind, entry.size, executable, barred, *packing)
@@ -198,5 +200,5 @@ def _kind(entry: Entry, name: str) -> Literal["file", "folder", "link", "special
     by_dos = entry.host in _DOS_HOSTS and entry.attributes & _DOS_FOLDER
     calls_it_folder = form == stat.S_IFDIR or by_dos
     if (calls_it_folder and not is_folder) or (form == stat.S_IFREG and is_folder):
-        raise BadArchiveError(f"calls `{name}` both a file and a folder")
+        raise UnsafeError(f"calls `{name}` both a file and a folder")
     return "folder" if is_folder else "file"

@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from covcat.archives.base import BadArchiveError, SplitError
+from covcat.archives.base import BadArchiveError, SplitError, UnsafeError
 from covcat.archives.zip_end import SPLIT, End, Window, check_few, read_end, start_of
 
 LOCAL = struct.Struct("<4s5H3I2H")
@@ -66,13 +66,13 @@ def read_directory(window: Window) -> Iterator[Entry]:
         _check_space(entry, data + entry.packed, position, window)
         yield entry._replace(data=data)
     if position != end.directory:
-        raise BadArchiveError(f"has {end.directory - position} hidden bytes before its directory")
+        raise UnsafeError(f"has {end.directory - position} hidden bytes before its directory")
 
 
 def _gap(gap: int, side: str, entry: Entry) -> BadArchiveError:
     if gap < 0:
-        return BadArchiveError(f"has members that overlap (`{entry.label}`)")
-    return BadArchiveError(f"has {gap} hidden bytes {side} `{entry.label}`")
+        return UnsafeError(f"has members that overlap (`{entry.label}`)")
+    return UnsafeError(f"has {gap} hidden bytes {side} `{entry.label}`")
 
 
 def _places(raw: bytes, end: End) -> "tuple[array[int], array[int]]":
@@ -96,7 +96,7 @@ def _places(raw: bytes, end: End) -> "tuple[array[int], array[int]]":
         offsets.append(offset)
         position += header + head[11] + head[12] + head[13]  # name, extra fields, comment
     if position != len(raw) or len(places) % end.modulus != end.entries:
-        raise BadArchiveError(f"counts {end.entries} entries and has {len(places)}")
+        raise UnsafeError(f"counts {end.entries} entries and has {len(places)}")
     return places, offsets
 
 
@@ -148,7 +148,7 @@ def _wide_values(field: bytes, entry: Entry) -> list[int]:
 
 
 def _misfit(entry: Entry) -> BadArchiveError:
-    return BadArchiveError(f"has a ZIP64 field that does not fit for `{entry.label}`")
+    return UnsafeError(f"has a ZIP64 field that does not fit for `{entry.label}`")
 
 
 def _extra_fields(raw: bytes, entry: Entry) -> dict[int, bytes]:
@@ -160,7 +160,7 @@ def _extra_fields(raw: bytes, entry: Entry) -> dict[int, bytes]:
         kind, length = struct.unpack_from("<HH", raw, position) if is_head else (0, 1 << 16)
         field = raw[position + 4 : position + 4 + length]
         if len(field) < length or kind in found:
-            raise BadArchiveError(f"has extra fields that do not fit for `{entry.label}`")
+            raise UnsafeError(f"has extra fields that do not fit for `{entry.label}`")
         found[kind] = field
         position += 4 + length
     return found
@@ -171,9 +171,9 @@ def _unicode_path(field: bytes | None, entry: Entry) -> bytes | None:
     if field is None:
         return None
     if field[:5] != struct.pack("<BI", 1, zlib.crc32(entry.name)):
-        raise BadArchiveError(f"gives `{entry.label}` a second name that is not its own")
+        raise UnsafeError(f"gives `{entry.label}` a second name that is not its own")
     if field[5:] != entry.name and (entry.name.isascii() or entry.flags & UTF8):
-        raise BadArchiveError(f"gives `{entry.label}` a second name")
+        raise UnsafeError(f"gives `{entry.label}` a second name")
     return field[5:]
 
 
@@ -194,13 +194,13 @@ def _data_offset(entry: Entry, window: Window) -> int:
     if is_same and extras:
         extra = _extra_fields(window.read_at(data - extras, extras), entry)
         if _unicode_path(extra.get(_UNICODE_PATH), entry) not in (None, entry.unicode_name):
-            raise BadArchiveError(f"gives `{entry.label}` a second name")
+            raise UnsafeError(f"gives `{entry.label}` a second name")
         size, packed = _local_sizes(size, packed, extra.get(_ZIP64, b""), entry)
     if (crc, packed, size) != (entry.crc, entry.packed, entry.size):
         is_same &= bool(flags & DESCRIPTOR) and crc in (0, entry.crc)
         is_same &= packed in (0, entry.packed) and size in (0, entry.size)
     if not is_same:
-        raise BadArchiveError(f"has two headers that differ for `{entry.label}`")
+        raise UnsafeError(f"has two headers that differ for `{entry.label}`")
     return data
 
 
@@ -229,4 +229,4 @@ def _check_space(entry: Entry, end: int, next_offset: int, window: Window) -> No
         forms.append(struct.pack("<3I", *values))
     found = window.read_at(end, left) if left in (12, 16, 20, 24) else b""
     if found not in forms and found not in [SPLIT + form for form in forms]:
-        raise BadArchiveError(f"has a data descriptor that differs for `{entry.label}`")
+        raise UnsafeError(f"has a data descriptor that differs for `{entry.label}`")

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from covcat.archives.base import BadArchiveError, SplitError
+from covcat.archives.base import BadArchiveError, SplitError, UnsafeError, UnsupportedError
 
 SPLIT = b"PK\x07\x08"  # a splitter's mark, in front of the first volume; or of the only one
 _SPLIT_MARKS = (SPLIT, b"PK00")
@@ -88,7 +88,7 @@ def read_end(window: Window) -> End:
     after = at + _END.size
     comment, rest = tail[after : after + comments], tail[after + comments :]
     if len(comment) != comments or rest.strip(b"\0") or len(rest) > _MAX_ZEROS:
-        raise BadArchiveError("has bytes after its end")
+        raise UnsafeError("has bytes after its end")
     position = start + at
     wide = _wide_end(window, position)
     if wide is not None:
@@ -96,7 +96,7 @@ def read_end(window: Window) -> End:
         narrow = (disk, first_disk, here, entries, length, offset)
         fields = zip(narrow, numbers, _MOST, strict=True)
         if any(one not in (two, most) for one, two, most in fields):
-            raise BadArchiveError("has two end records that differ")
+            raise UnsafeError("has two end records that differ")
         disk, first_disk, here, entries, length, offset = numbers
     if disk or first_disk or here != entries:
         raise SplitError
@@ -117,19 +117,19 @@ def _check_bounds(end: End, position: int) -> None:
             f"has a directory that ends at {position - gap}, not where its end starts, {position}"
         )
     if gap and gap % _CUT == 0 and end.modulus == 1 << 16:
-        raise BadArchiveError(
+        raise UnsupportedError(
             "is larger than 4 GiB and has no ZIP64 record, as macOS writes it: its places and "
             "sizes are cut off, and readers disagree on them; pack it again with another tool"
         )
     if gap:
-        raise BadArchiveError(f"has {gap} hidden bytes before its members or its directory")
+        raise UnsafeError(f"has {gap} hidden bytes before its members or its directory")
     least = -(-length // (_ENTRY + 3 * 0xFFFF))
     least += (end.entries - least) % end.modulus  # the first number from there that is cut to it
     if least * _ENTRY > length:
-        raise BadArchiveError(f"counts {end.entries} entries in a directory of {length} bytes")
+        raise UnsafeError(f"counts {end.entries} entries in a directory of {length} bytes")
     check_few(end.entries)
     if length > _MAX_DIRECTORY:
-        raise BadArchiveError(
+        raise UnsupportedError(
             f"has a directory of {length:,} bytes: at most {_MAX_DIRECTORY:,} are read"
         )
 
@@ -137,7 +137,7 @@ def _check_bounds(end: End, position: int) -> None:
 def check_few(entries: int) -> None:
     """Refuse more entries than fit into memory."""
     if entries > _MAX_ENTRIES:
-        raise BadArchiveError(f"has {entries:,} entries: at most {_MAX_ENTRIES:,} are read")
+        raise UnsupportedError(f"has {entries:,} entries: at most {_MAX_ENTRIES:,} are read")
 
 
 def _wide_end(window: Window, end: int) -> tuple[int, tuple[int, ...]] | None:
@@ -153,7 +153,7 @@ def _wide_end(window: Window, end: int) -> tuple[int, tuple[int, ...]] | None:
     expected = end - _LOCATOR.size - _WIDE_END.size
     record = window.read_at(offset, _WIDE_END.size) if offset == expected else b""
     if record[:4] != b"PK\x06\x06":
-        raise BadArchiveError("has a ZIP64 end record that is not where its locator says")
+        raise UnsafeError("has a ZIP64 end record that is not where its locator says")
     _, length, _, _, *numbers = _WIDE_END.unpack(record)
     if length != _WIDE_END.size - 12:
         raise BadArchiveError("has a ZIP64 end record of a wrong length")

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from covcat.archives.base import BadArchiveError
+from covcat.archives.base import BadArchiveError, UnsafeError, UnsupportedError
 from covcat.archives.streams import MAX_MEMORY, zstd_decompressor
 from covcat.archives.zip_directory import LZMA_END
 
@@ -62,7 +62,7 @@ class _Lzma:
             if length != 5 or properties >= 9 * 5 * 5:
                 raise BadArchiveError("has an LZMA header that is damaged")
             if dictionary > MAX_MEMORY:
-                raise BadArchiveError(f"asks for {dictionary:,} bytes of memory to unpack")
+                raise UnsupportedError(f"asks for {dictionary:,} bytes of memory to unpack")
             data = self._start[4:9] + self._size + self._start[9:]
         return self._alone.decompress(data, max_length)
 
@@ -95,7 +95,7 @@ class _Deflate64:
             size = min(self._PIECE, max(1, self._left - 1))
             piece, self._input = self._input[:size], self._input[size:]
             if self._inflater.eof:
-                raise BadArchiveError("has bytes after the end of a deflate64 stream")
+                raise UnsafeError("has bytes after the end of a deflate64 stream")
             self._ready += self._inflater.inflate(piece)
             self._left -= len(piece)
         unpacked = bytes(self._ready[:max_length])
