@@ -251,7 +251,7 @@ def test_an_index_that_is_swapped_after_it_was_looked_at_is_none(here, monkeypat
 def test_an_index_that_changes_under_its_reader_is_an_error_of_integrity(tmp_path: Path) -> None:
     path = tmp_path / "index.sqlite"
     path.write_bytes(b"\xff" * 8192)  # SQLite keeps small ones in memory, so it is opened as such
-    one = Index(sqlite3.connect(path), "sample@1", IndexReport())
+    one = Index(sqlite3.connect(path), "sample@1", IndexReport(), path)
     with pytest.raises(IntegrityError, match="changed while it was read"):
         list(one.rows("SELECT * FROM images"))
 

@@ -7,8 +7,8 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -49,6 +49,7 @@ class User:
     place: Path
     server: Server
     umask: int = 0o002
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def start(self, *args: str) -> "subprocess.Popen[str]":
         """Start Python as this user."""
@@ -62,6 +63,7 @@ class User:
             "COVCAT_MIRROR": self.server.url,
             "COVCAT_CONFIG": "none",
             "COVCAT_PAUSE": "0",
+            **self.environment,
         }
         return subprocess.Popen(
             [self.python, *args],
@@ -258,3 +260,70 @@ def test_a_data_folder_that_is_a_disk_of_its_own_may_have_a_closed_lost_and_foun
     for command in ("verify", "status"):
         ran = one.runs(command)
         assert (ran.code, "cannot look" in ran.err) == (0, False), ran.err
+
+
+@pytest.fixture
+def reader(users) -> User:
+    """Who may read what `one` fetched, and write into a cache only."""
+    one, two = users
+    assert one.runs("fetch", "sample").code == 0
+    home = one.place / "home"
+    home.mkdir()
+    os.chown(home, two.number, two.number)
+    return replace(two, environment={"XDG_CACHE_HOME": str(home / "cache")})
+
+
+CLOSED = {
+    "all of it": ["", "sample/1", ".covcat/staging"],
+    "the folder of the release": ["sample/1"],
+    "covcat's own": [".covcat/staging"],
+}
+
+
+def close(data: Path, names: list[str]) -> None:
+    for name in names:
+        (data / name).chmod(0o555)
+
+
+@pytest.mark.parametrize("names", CLOSED.values(), ids=CLOSED)
+def test_who_may_only_read_has_the_index_in_a_cache(users, reader: User, names) -> None:
+    data, cache = reader.place / "data", reader.place / "home/cache/covcat/indexes"
+    close(data, names)
+    before = sorted(data.rglob("*"))
+    theirs = reader.runs("images", "sample", "--format", "csv", "-v")
+    assert theirs.code == 0, theirs.err
+    (index,) = cache.iterdir()
+    assert f"its image index is `{index}`" in theirs.err
+    for command in ("counts", "select"):
+        ran = reader.runs(command, "sample")
+        assert (ran.code, "making" in ran.err) == (0, False), ran.err
+    call = "import covcat; print(len(covcat.images('sample', data_dir='data')))"
+    assert reader.python_runs("-c", call).out == f"{len(theirs.out.splitlines()) - 1}\n"
+    assert sorted(data.rglob("*")) == before
+    index.write_bytes(index.read_bytes().replace(b"sample", b"simple", 1))
+    again = reader.runs("images", "sample", "--format", "csv")
+    assert ("making" in again.err, again.out) == (True, theirs.out)
+    for name in names:
+        (data / name).chmod(0o2775)
+    mine = users[0].runs("images", "sample", "--format", "csv")
+    assert (mine.out, (data / "sample/1/index.sqlite").exists()) == (theirs.out, True)
+
+
+def test_what_lies_in_a_cache_is_listed_and_pruned(reader: User) -> None:
+    close(reader.place / "data", CLOSED["all of it"])
+    assert reader.runs("images", "sample", "--format", "csv").code == 0
+    (index,) = (reader.place / "home/cache/covcat/indexes").iterdir()
+    listed = reader.runs("cache", "list", "--format", "csv")
+    assert f"index,sample@1,1,{index.stat().st_size}," in listed.out, listed.err
+    assert str(index.parent) in listed.err
+    assert reader.runs("paths").out.count(str(index.parent)) == 1
+    pruned = reader.runs("cache", "prune", "--indexes")
+    assert (pruned.code, index.exists()) == (0, False), pruned.err
+
+
+def test_who_may_write_nowhere_is_told_which_folder_to_give(reader: User) -> None:
+    close(reader.place / "data", CLOSED["all of it"])
+    (reader.place / "home").chmod(0o555)
+    ran = reader.runs("images", "sample")
+    check_said(ran, 8, f"`{reader.place}/home/cache/covcat/indexes/sample@1.")
+    assert "hint: set XDG_CACHE_HOME" in ran.err

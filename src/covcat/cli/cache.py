@@ -11,6 +11,7 @@ from covcat.cli.formats import Cell, Rows
 from covcat.cli.options import FORMATS, DryRun, OutputFormat
 from covcat.cli.session import Session, chosen_output
 from covcat.errors import UsageError
+from covcat.store import cached
 from covcat.store import remove as removing
 from covcat.store.remove import Leftover
 from covcat.text import format_size
@@ -74,7 +75,8 @@ def cache_prune(
             session.say(f"{one.name}: in use; left as it is")
     free = [one for one in found if not one.in_use]
     if not dry_run and free:
-        session.store.prepare()
+        if any(one.path.parent != cached.place() for one in free):
+            session.store.prepare()
         free = [one for one in free if removing.dropped(session.store, one)]
     _print_cache(session, "cache prune", free, None, dry_run=dry_run)
 
@@ -104,5 +106,7 @@ def _print_cache(
         data = {"dry_run": dry_run, "pruned": rows}
     session.rows(command, Rows(columns, rows, key="name"), data=data, output=output)
     total = format_size(sum(one.bytes for one in found))
-    words = {None: f"{total} in `{session.data_dir}`", True: f"would free {total}"}
+    own, where = cached.place(), f"`{session.data_dir}`"
+    where += f" and `{own}`" if any(one.path.parent == own for one in found) else ""
+    words = {None: f"{total} in {where}", True: f"would free {total}"}
     session.say(words.get(dry_run, f"freed {total}"))

@@ -39,7 +39,11 @@ def index_here(session: Session, resource: Resource, release: Release) -> "Index
     from covcat.imaging.index import index_of
 
     with drawn(session, "auto") as progress:
-        return index_of(resource, release, session.store, progress)
+        index = index_of(resource, release, session.store, progress)
+    if session.verbose and index.path.parent != session.store.release(resource.id, release.id):
+        why = "the folder of its release may not be written to"
+        session.say(f"note: {index.name}: its image index is `{index.path}`: {why}")
+    return index
 
 
 def indexes(session: Session, names: list[str] | None) -> tuple[dict[str, Indexed], Failed]:

@@ -1,5 +1,6 @@
 """paths: what this run would use on disk, and what said so."""
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from covcat.cli.options import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output
 from covcat.cli.settings import variable_of
 from covcat.errors import NotFoundError
-from covcat.store import accepted
+from covcat.store import accepted, cached
 from covcat.store.folder import INDEX
 
 Row = dict[str, Cell]
@@ -80,6 +81,11 @@ def _inside(session: Session, folder: Path) -> Iterator[Row]:
         count = sum(1 for _ in folder.glob(f"[!.]{_INDEXES}"))
     row = _row("image indexes", folder / _INDEXES, "data folder")
     yield {**row, "state": f"{count} there" if count else "none yet"}
+    if (own := cached.place()) is not None:  # where the data folder may not be written to
+        count = sum(path.exists() for _, path in cached.indexes())
+        is_named = own.is_relative_to(os.environ.get("XDG_CACHE_HOME") or own / "nothing")
+        row = _row("own image indexes", own, "XDG_CACHE_HOME" if is_named else "default")
+        yield {**row, "state": f"{count} there" if count else "none yet"}
 
 
 def _row(what: str, path: Path, origin: str) -> Row:

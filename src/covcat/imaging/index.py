@@ -1,14 +1,16 @@
 """The image index of a release: its files and label tables -> image records, in SQLite.
 
-The file lies beside the manifest, and is made anew when that, the catalog's entry or covcat's own
-rules change, or when its seal is broken. Rows are written as they are read: a million need little
+The file lies beside the manifest, or in the cache of a user who may not write there. It is made
+anew when the manifest, the catalog's entry or covcat's own rules change, or when its seal is
+broken. Rows are written as they are read: a million need little
 more memory than ten.
 """
 
+import errno
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -19,11 +21,12 @@ from covcat.catalog.load import Catalog
 from covcat.catalog.selection import matches
 from covcat.catalog.yaml import packaged_catalog
 from covcat.errors import DiskError, IntegrityError, NotFoundError
-from covcat.files import FILE_MODE, disk_errors, hashed
+from covcat.files import FILE_MODE, build_beside, disk_errors, hashed
 from covcat.imaging import build
 from covcat.imaging.build import tables_of
 from covcat.imaging.opening import Index, IndexOrigin, open_index
 from covcat.progress import Progress
+from covcat.store import cached
 from covcat.store.folder import INDEX, Store
 from covcat.store.manifest import load, raw
 
@@ -31,6 +34,7 @@ __all__ = ["VERSION", "Index", "here", "index_of"]
 
 VERSION = "6"  # of what covcat makes of the same files
 _TRIES = 3  # while another process changes the release
+_NO_ENTRY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def here(
@@ -83,19 +87,20 @@ def index_of(resource: Resource, release: Release, store: Store, progress: Progr
     folder = store.release(resource.id, release.id)
     for _ in range(_TRIES):
         origin = _origin_of(folder, resource, release)
-        if (known := open_index(folder / INDEX, origin)) is not None:
-            return known
+        for place in (folder / INDEX, cached.index_of(folder)):
+            if place is not None and (known := open_index(place, origin)) is not None:
+                return known
         progress.note(f"{origin.name}: making its image index")
         try:
-            store.prepare()
-            with store.workshop() as workshop, disk_errors(f"put the index into `{folder}`"):
+            with _workshop(store, folder) as (workshop, place):
                 path = workshop / INDEX
                 path.touch(mode=FILE_MODE)  # sqlite would let only its maker write
                 build.write(path, origin.key, resource, release, folder, progress)
                 seal.append(path)
                 # opened before anybody can remove it; None if it is not of `origin`
                 if (made := open_index(path, origin)) is not None:
-                    path.replace(folder / INDEX)
+                    path.replace(place)
+                    made.path = place
                     return made
         except IntegrityError as error:
             hint = error.hint
@@ -108,6 +113,34 @@ def index_of(resource: Resource, release: Release, store: Store, progress: Progr
         "while it is read",
         hint="run the same command again when nothing else works on it",
     )
+
+
+@contextmanager
+def _workshop(store: Store, folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Give a private folder to build in, and the place of the index: beside the manifest.
+
+    Who may only read that has it in a cache of their own.
+    """
+    place, doing = folder / INDEX, f"put the image index into `{folder}`"
+    with ExitStack() as held:
+        try:
+            with disk_errors(doing):
+                if not os.access(folder, os.W_OK | os.X_OK):
+                    raise PermissionError(errno.EACCES, "", str(folder))
+            store.prepare()
+            workshop = held.enter_context(store.workshop())
+        except DiskError as error:
+            own = cached.index_of(folder)
+            if own is None or getattr(error.__cause__, "errno", None) not in _NO_ENTRY:
+                raise
+            place, doing = own, f"put the image index into `{own}`"
+            try:
+                workshop = held.enter_context(build_beside(own))
+            except DiskError as other:
+                other.hint = "set XDG_CACHE_HOME to a folder that you may write to"
+                raise other from error
+        with disk_errors(doing):
+            yield workshop, place
 
 
 def _is_altered(tables: Iterable[LabelTable], folder: Path) -> bool:

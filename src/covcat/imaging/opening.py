@@ -1,8 +1,9 @@
 """An image index on disk -> the same, open to be asked, if nothing but covcat wrote it.
 
-It lies in the folder of a release, which people move and share. So SQLite reads no file whose seal
-is broken, and of a sealed one nothing is believed that would lead elsewhere: each file that a row
-names must be one of the manifest's. Whatever else is wrong, the index is made anew.
+It lies in the folder of a release, which people move and share, or in the user's cache. So SQLite
+reads no file whose seal is broken, and of a sealed one nothing is believed that would lead
+elsewhere: each file that a row names must be one of the manifest's. Whatever else is wrong, the
+index is made anew.
 """
 
 import json
@@ -54,8 +55,10 @@ class IndexOrigin:
 class Index:
     """An image index that is open: removing its file takes nothing away any more."""
 
-    def __init__(self, base: sqlite3.Connection, name: str, report: IndexReport) -> None:
-        self.name, self.report = name, report
+    def __init__(
+        self, base: sqlite3.Connection, name: str, report: IndexReport, path: Path
+    ) -> None:
+        self.name, self.report, self.path = name, report, path
         self._base, self._limit = base, _TimeLimit()
         base.row_factory = sqlite3.Row
         base.set_progress_handler(self._limit.is_over, _STEPS)
@@ -122,7 +125,7 @@ def open_index(path: Path, origin: IndexOrigin) -> Index | None:
             index = None
             try:
                 if os.path.samestat(status, path.lstat()):
-                    index = _check(base, origin)
+                    index = _check(base, origin, path)
             finally:
                 if index is None:
                     base.close()
@@ -131,7 +134,7 @@ def open_index(path: Path, origin: IndexOrigin) -> Index | None:
         return None
 
 
-def _check(base: sqlite3.Connection, origin: IndexOrigin) -> Index | None:
+def _check(base: sqlite3.Connection, origin: IndexOrigin, path: Path) -> Index | None:
     """Look at what would lead elsewhere, were it forged: what the tables are, and every path."""
     if [row[0] for row in base.execute("SELECT sql FROM sqlite_master")] != list(SCHEMA):
         return None
@@ -143,13 +146,13 @@ def _check(base: sqlite3.Connection, origin: IndexOrigin) -> Index | None:
     rows = json.loads(origin.manifest)["files"]
     files = {row["path"]: (row["sha256"], row["bytes"]) for row in rows}
     images = "SELECT path, sha256, bytes FROM images WHERE path IS NOT NULL"
-    for path, *stored in base.execute(images):
-        if files.get(f"files/{path}") != tuple(stored) or unsafe_name(path):
+    for image, *stored in base.execute(images):
+        if files.get(f"files/{image}") != tuple(stored) or unsafe_name(image):
             return None
     for (mask,) in base.execute("SELECT DISTINCT mask_path FROM images WHERE mask_path NOT NULL"):
         if f"files/{mask}" not in files or unsafe_name(mask):
             return None
-    return Index(base, origin.name, _report(json.loads(about["report"])))
+    return Index(base, origin.name, _report(json.loads(about["report"])), path)
 
 
 def _report(tree: Mapping[str, Any]) -> IndexReport:

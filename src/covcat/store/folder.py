@@ -168,15 +168,16 @@ class Store:
         name = os.urandom(8).hex()  # `secrets` takes 5 ms to import
         folder = self.staging / name
         with self.lock(name):  # before the folder exists, so that `sweep` never sees it unlocked
-            with disk_errors("make a staging folder"):
-                folder.mkdir(mode=PRIVATE_MODE)
-                self._workshop = folder.stat()
             try:
+                with disk_errors("make a staging folder"):
+                    folder.mkdir(mode=PRIVATE_MODE)
+                    self._workshop = folder.stat()
                 yield folder
             finally:
                 self._workshop = None
                 shutil.rmtree(folder, ignore_errors=True)
-                (self.locks / f"{name}.lock").unlink(missing_ok=True)
+                with suppress(OSError):  # who may make no folder may have no lock either
+                    (self.locks / f"{name}.lock").unlink()
 
     @property
     def has_litter(self) -> bool:

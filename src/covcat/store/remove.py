@@ -18,7 +18,7 @@ from covcat.download.parts import Parts
 from covcat.errors import CovcatError, DiskError, NotFoundError
 from covcat.files import disk_errors, link_or_copy, make_folder
 from covcat.progress import Silent
-from covcat.store import manifest, verify
+from covcat.store import cached, manifest, verify
 from covcat.store.folder import CLOSED, INDEX, STAGED, Store
 
 Kind = Literal["part", "partial", "staging", "archives", "index"]
@@ -192,6 +192,8 @@ def _lying(store: Store) -> Iterator[tuple[Kind, str, Path, bool]]:
                     yield "archives", name, folder / "archives", _is_held(store, name)
         if (folder / INDEX).is_file():
             yield "index", name, folder / INDEX, _is_held(store, name)
+    for name, path in cached.indexes():  # whoever reads one has it open
+        yield "index", name, path, False
 
 
 def _is_held(store: Store, name: str) -> bool:

@@ -1,0 +1,40 @@
+"""The user's cache folder: image indexes of releases whose folder this user may not write to."""
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+_SUFFIX = ".sqlite"
+
+
+def place() -> Path | None:
+    """Return the folder that they lie in, there or not; None where nobody has a home."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if base.startswith("/"):  # the XDG specification: others are ignored
+        return Path(base) / "covcat" / "indexes"
+    try:
+        home = Path.home()
+    except RuntimeError:  # no HOME, and no such user: containers
+        return None
+    caches = home / "Library" / "Caches" if sys.platform == "darwin" else home / ".cache"
+    return caches / "covcat" / "indexes"
+
+
+def index_of(release: Path) -> Path | None:
+    """Return where the index of a release folder lies, there or not.
+
+    A newer state of the folder takes the place of an older one: the index itself says of which
+    manifest it is.
+    """
+    folder, real = place(), os.path.realpath(release)
+    key = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
+    name = f"{release.parent.name}@{release.name}"
+    return None if folder is None else folder / f"{name}.{key}{_SUFFIX}"
+
+
+def indexes() -> list[tuple[str, Path]]:
+    """Return ID@RELEASE and path of each, of whatever data folder."""
+    folder = place()
+    found = sorted(folder.glob(f"[!.]*@*.*{_SUFFIX}")) if folder is not None else []
+    return [(one.name.removesuffix(_SUFFIX).rpartition(".")[0], one) for one in found]
