@@ -1,9 +1,9 @@
 """Readers: one module for each kind of label table; a table -> rows of raw cells.
 
-To add one: a module with `read_rows(path, file, table)`, a line in READERS, a row in
-tests/imaging/test_readers.py. It gives every row of one file with its cells unchanged; `path` is
-the file's name in the release. What it cannot read is an IntegrityError, an extra of covcat that
-is not installed a UsageError.
+To add one: a module with `read_rows(path, file, table)`, a line in READERS, its word in
+`catalog.entries.Reader`, a row in tests/imaging/test_readers.py. It gives every row of one file
+with its cells unchanged; `path` is the file's name in the release. What it cannot read is an
+IntegrityError, an extra of covcat that is not installed a UsageError.
 What a column is called and means is the catalog's matter (`tables:`), not a reader's.
 """
 
