@@ -227,19 +227,32 @@ def link_or_copy(path: Path, target: Path) -> None:
         shutil.copyfile(path, target, follow_symlinks=False)
 
 
-def place_new(built: Path, target: Path) -> None:
-    """Give a file its final name, if nobody has taken it meanwhile."""
+def place_new(built: Path, target: Path, *, force: bool = False) -> None:
+    """Give a file its final name, if nobody has taken it meanwhile; with `force`, even then."""
+    if force:
+        check_new(target, force=True)
+        built.replace(target)
+        return
     try:
         os.link(built, target)
     except OSError:  # it is taken, or the file system has no hard links
-        check_new(target)
+        check_new(target, force=False)
         built.rename(target)
 
 
-def check_new(target: Path, hint: str = "give another name") -> None:
-    """Refuse to write where something is."""
-    if os.path.lexists(target):
-        raise DiskError(f"`{target}` is there already", hint=hint)
+def check_new(target: Path, *, force: bool | None = None) -> None:
+    """Refuse to write where something is; None is for what `force` cannot be asked for, folders.
+
+    A regular file alone is written over: behind a link lies somebody else's.
+    """
+    if not os.path.lexists(target):
+        return
+    is_file = stat.S_ISREG(target.lstat().st_mode)
+    if is_file and force:
+        return
+    hint = "--force writes over it; or give another name"
+    hint = hint if is_file and force is False else "give another name"
+    raise DiskError(f"`{target}` is there already", hint=hint)
 
 
 def free_bytes(folder: Path, spare: float = 0.05) -> int:

@@ -356,6 +356,16 @@ def test_what_cannot_be_exported_says_why(
     assert tree_on_disk(Path()) == before
 
 
+def test_a_document_is_written_over_by_force_and_a_bag_over_nothing(covcat, here) -> None:
+    Path("there").write_text("mine")
+    line = ("manifest", "export", "-o", "there", "--format")
+    assert "hint: --force" in covcat(*line, "csv").err
+    assert covcat(*line, "bagit", "--force").code == 8
+    assert Path("there").read_text() == "mine"
+    assert covcat(*line, "csv", "--force").code == 0
+    assert Path("there").read_text().startswith("path,")
+
+
 def test_of_several_resources_one_must_be_named(covcat, here) -> None:
     assert covcat("fetch", "sample").code == 0
     ran = covcat("manifest", "export")

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import resource
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -388,8 +389,35 @@ def test_a_new_file_is_written_whole_and_an_old_one_is_kept(asked, name: str) ->
     ran = asked("set", "--output", str(path))
     assert (ran.code, ran.out) == (8, "")
     assert f"`{path}` is there already" in ran.err
+    assert "hint: --force" in ran.err
     assert path.read_bytes() == before
+    assert asked("set", "--view", "PA", "--output", str(path), "--force").code == 0
+    assert {one["view"] for one in read_back(path)} == {"PA"}
     assert {one.name for one in Path().glob("out*")} == {f"out.{name}"}
+
+
+STOPS = """
+import os, sys
+from covcat.cli import images, main
+number = int(sys.argv.pop(1))
+images.sync = lambda folder: os.kill(os.getpid(), number)
+main.main()
+"""
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.sqlite"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_what_a_killed_run_wrote_is_not_left_in_the_folder(asked, shelf, name: str, number) -> None:
+    assert asked("set").code == 0
+    Path("stops.py").write_text(STOPS)
+    line = [sys.executable, "stops.py", str(number), "images", "set", "--output", name]
+    ended = subprocess.run([*line, "--catalog", str(shelf.folder)], timeout=60)
+    assert ended.returncode in (128 + number, -number)
+    left = {one.name for one in Path().iterdir()} - {"covcat-data", "shelf", "stops.py"}
+    assert (left == set()) == (number == signal.SIGTERM), left
+    assert asked("set", "--output", name).code == 0  # which sweeps
+    left = {one.name for one in Path().iterdir()} - {"covcat-data", "shelf", "stops.py"}
+    assert left == {name}
 
 
 @pytest.mark.parametrize(
@@ -409,7 +437,9 @@ def test_a_question_that_fails_leaves_no_file(asked) -> None:
     for options in (["--where", "nope"], ["--where", "abs(bytes) > json('x')"]):
         assert asked("set", "-o", "a.csv", *options).code == 2
         assert not any(Path().glob("*a.csv*"))
-    assert asked("set", "-o", "nowhere/a.csv").code == 8
+    Path("taken").touch()
+    assert asked("set", "-o", "taken/a.csv").code == 8
+    assert asked("set", "-o", "new/a.csv").code == 0  # as `select` and `manifest export`
 
 
 @pytest.mark.parametrize("output", [None, "a.sqlite", "a.csv"])

@@ -427,6 +427,20 @@ def test_what_is_there_is_never_touched(covcat, here, make, name: str) -> None:
     assert sorted(os.listdir()) == before
 
 
+@pytest.mark.parametrize("form", ["csv", "list"])
+def test_a_file_is_written_over_by_force_and_a_folder_never(covcat, here, form: str) -> None:
+    line = ("select", "--as", form, "-o", "out")
+    Path("out").write_text("mine")
+    refused = covcat(*line)
+    assert (refused.code, "hint: --force" in refused.err) == (8, True)
+    assert Path("out").read_text() == "mine"
+    assert covcat(*line, "--force").code == 0
+    assert (Path("out").read_text() != "mine", covcat(*line, "--force").code) == (True, 0)
+    assert covcat("select", "-o", "folder").code == 0
+    refused = covcat("select", "-o", "folder", "--force")
+    assert (refused.code, "hint: give another name" in refused.err) == (8, True)
+
+
 @pytest.mark.parametrize(
     ("form", "place_another"),
     [

@@ -88,6 +88,14 @@ def test_a_file_that_is_no_lock_is_not_overwritten(covcat, fetched) -> None:
     assert Path("notes.txt").read_text() == "mine"
 
 
+def test_a_file_that_is_no_lock_is_written_over_by_force(covcat, fetched) -> None:
+    Path("covcat.lock").write_text("mine")
+    refused = covcat("lock")
+    assert (refused.code, "covcat lock --force" in refused.err) == (5, True)
+    assert covcat("lock", "--force").code == 0
+    assert covcat("lock", "--check").code == 0
+
+
 def test_a_lock_that_cannot_be_written_leaves_the_old_one(covcat, fetched, monkeypatch) -> None:
     covcat("lock", "table")
     before = LOCK.read_bytes()

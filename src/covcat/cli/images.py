@@ -1,6 +1,5 @@
 """images: one table over the pictures of everything that is here, with labels in one vocabulary."""
 
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,8 +16,8 @@ from covcat.cli import indexes, options
 from covcat.cli.formats import Rows
 from covcat.cli.printing import put, takes_more
 from covcat.cli.session import Session, chosen_output, envelope
-from covcat.errors import DiskError, UsageError
-from covcat.files import disk_errors
+from covcat.errors import UsageError
+from covcat.files import build_beside, check_new, disk_errors, place_new, sync
 from covcat.store.folder import check_outside
 from covcat.text import escaped, plural
 
@@ -58,6 +57,7 @@ def images(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a new file.")
     ] = None,
+    force: options.Force = False,
 ) -> None:
     """List the images that are here, with their labels in one vocabulary.
 
@@ -72,6 +72,9 @@ def images(
     if null and not paths:
         raise UsageError("--null is for --paths", hint="covcat images --paths -0 | xargs -0 ls")
     form = "paths" if paths else _format(session, output_format, output)
+    if output is not None:
+        check_new(output, force=force)
+        check_outside(session.data_dir, output)
     chosen = options.columns_of(columns)
     question = replace(labels.question(where, one_per), with_files_only=not everything)
     found, failed = indexes.indexes(session, names)
@@ -94,7 +97,7 @@ def images(
     if paths:
         data = _print_paths(session, records, "\0" if null else "\n", gone)
     else:
-        data = _print(session, _seen(records, gone), form, chosen, output)
+        data = _print(session, _seen(records, gone), form, chosen, output, force=force)
     if data and not failed and (session.json or form == "json"):  # else the error has it
         put(sys.stdout, envelope("images", data))
     indexes.warn_of_gone(session, gone.counts)
@@ -136,14 +139,7 @@ def _format(session: Session, name: str | None, output: Path | None) -> str:
             "or .sqlite",
             hint="--format NAME says it too",
         )
-    _check_new(output)
-    check_outside(session.data_dir, output)
     return form
-
-
-def _check_new(output: Path) -> None:
-    if output.exists():
-        raise DiskError(f"`{output}` is there already", hint="give another name, or remove it")
 
 
 def _print(
@@ -152,11 +148,13 @@ def _print(
     form: str,
     columns: tuple[str, ...] | None,
     output: Path | None,
+    *,
+    force: bool,
 ) -> dict[str, Any]:
     """Print the images; return what --json has of them."""
     chosen = columns or NAMES
     if output is not None:
-        count = _to_file(records, chosen, form, output)
+        count = _to_file(records, chosen, form, output, force=force)
         session.say(f"{plural(count, 'image')} written to `{output}`")
         put(sys.stdout, "" if session.json else f"{output}\n")
         return {"path": str(output), "images": count}
@@ -213,20 +211,24 @@ def _print_table(
         session.say(f"… and {more:,} more: --format csv or --output FILE has all of them")
 
 
-def _to_file(records: Iterator[Record], columns: tuple[str, ...], name: str, output: Path) -> int:
-    """Write a new file whole, or none."""
+def _to_file(
+    records: Iterator[Record],
+    columns: tuple[str, ...],
+    name: str,
+    output: Path,
+    *,
+    force: bool,
+) -> int:
+    """Write a file whole, or none."""
     from covcat.imaging import write as writers
 
-    _check_new(output)
-    part = output.with_name(f".{output.name}.{os.getpid()}.part")
-    try:
-        with disk_errors(f"write `{output}`"):
-            if name in writers.FILES:
-                count = writers.FILES[name](part, columns, records)
-            else:
-                with part.open("x", encoding="utf-8", newline="") as stream:
-                    count = writers.STREAMS[name](stream, columns, records)
-            part.rename(output)
-    finally:
-        part.unlink(missing_ok=True)
+    with build_beside(output) as workshop, disk_errors(f"write `{output}`"):
+        built = workshop / "images"
+        if name in writers.FILES:
+            count = writers.FILES[name](built, columns, records)
+        else:
+            with built.open("x", encoding="utf-8", newline="") as stream:
+                count = writers.STREAMS[name](stream, columns, records)
+        sync(workshop)
+        place_new(built, output, force=force)
     return count

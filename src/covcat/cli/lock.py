@@ -24,6 +24,9 @@ def lock(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The lock.")
     ] = Path("covcat.lock"),
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a FILE that is no lock, or a damaged one.")
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; tell what differs from the lock.")
     ] = False,
@@ -46,7 +49,8 @@ def lock(
     new = {one.name: one for one in map(lockfile.locked, _records(session, names, asked))}
     if not new:
         raise NotFoundError(f"nothing is in `{session.data_dir}`", hint="covcat fetch figure1")
-    before = {one.name: one for one in lockfile.read(output).releases} if output.exists() else {}
+    is_read = output.exists() and not force
+    before = {one.name: one for one in lockfile.read(output).releases} if is_read else {}
     stay = {
         name: one
         for name, one in before.items()

@@ -11,7 +11,7 @@ import typer
 
 from covcat import export as exports
 from covcat.cli import complete, here, usage
-from covcat.cli.options import Names, choice
+from covcat.cli.options import Force, Names, choice
 from covcat.cli.printing import put
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, chosen_output, envelope, put_document
@@ -56,6 +56,7 @@ def export(
             help="New; a bag needs it. Default, and -: stdout.",
         ),
     ] = None,
+    force: Force = False,
 ) -> None:
     """Write the record of a release as other tools read it; a bag has its files too.
 
@@ -79,7 +80,7 @@ def export(
     else:
         data = exports.DOCUMENTS[form](source)
         if output is not None:
-            exports.to_file(source, data, output)
+            exports.to_file(source, data, output, force=force)
     if session.json:
         facts: dict[str, Any] = {
             "id": f"{source.manifest.resource}@{source.manifest.release}",

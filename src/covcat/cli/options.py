@@ -83,6 +83,7 @@ Names = Annotated[Words, ids("Default: all that is here.")]
 OutputFormat = Annotated[str | None, choice(FORMATS, "table, tsv, csv, json, yaml or ids.")]
 Include = Annotated[Words, typer.Option(metavar="GLOB", help="Only these paths; repeatable.")]
 Exclude = Annotated[Words, typer.Option(metavar="GLOB", help="Not these paths; repeatable.")]
+Force = Annotated[bool, typer.Option("--force", help="Write over an --output that is a file.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what, and delete nothing.")]
 
 # ---- the network -------------------------------------------------------------------------------

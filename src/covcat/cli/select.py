@@ -50,6 +50,7 @@ def select(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE|DIR", help="New; without it, only counts."),
     ] = None,
+    force: options.Force = False,
     form: Annotated[
         str | None,
         options.choice(
@@ -94,7 +95,7 @@ def select(
         cohort_record.check_same_images(cohort, recorded)
         session.say("the same images as then, of the same files")
     if output is not None and chosen in ("list", "csv"):
-        cohort_files.to_file(cohort, output, chosen)
+        cohort_files.to_file(cohort, output, chosen, force=force)
     elif output is not None:
         with drawn(session, "auto") as progress:
             cohort_files.to_folder(cohort, output, chosen, progress)

@@ -82,10 +82,10 @@ def writing(target: Path) -> Iterator[None]:
         raise found from error
 
 
-def check_free(release: Path, target: Path) -> None:
+def check_free(release: Path, target: Path, *, force: bool | None = None) -> None:
     """Refuse a target that cannot be made, or that would change what is in the data folder."""
     with disk_errors(f"look at `{target}`"):
-        check_new(target)
+        check_new(target, force=force)
         check_outside(release.parents[1], target)
         parents = target.absolute().parents
         above = next(one for one in parents if os.path.lexists(one))
@@ -95,11 +95,11 @@ def check_free(release: Path, target: Path) -> None:
             raise DiskError(f"you may not write to `{above}`", hint=OTHER)
 
 
-def to_file(source: ExportedRelease, data: bytes, target: Path) -> None:
-    """Write a document whole or not at all, and over nothing."""
-    check_free(source.folder, target)
+def to_file(source: ExportedRelease, data: bytes, target: Path, *, force: bool = False) -> None:
+    """Write a document whole or not at all, and over nothing that nobody said."""
+    check_free(source.folder, target, force=force)
     with build_beside(target) as workshop, writing(target):
         built = workshop / "document"
         write_new(built, data)
         sync(workshop)
-        place_new(built, target)
+        place_new(built, target, force=force)

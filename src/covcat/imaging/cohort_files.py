@@ -22,6 +22,7 @@ from covcat.files import (
     disk_errors,
     free_bytes,
     opened,
+    place_new,
     sync,
 )
 from covcat.imaging import cohort_record as records
@@ -34,11 +35,11 @@ from covcat.store.folder import check_outside
 from covcat.text import escaped, plural
 
 
-def to_file(cohort: Cohort, target: Path, form: Form) -> None:
+def to_file(cohort: Cohort, target: Path, form: Form, *, force: bool = False) -> None:
     """Write a list of paths or a table; beside it the record, and what is left out."""
     names = (f"{target.name}.{records.NAME}", f"{target.name}.refused.csv", target.name)
     finals = [target.with_name(name) for name in names]
-    _check_free(cohort, *reversed(finals))
+    _check_free(cohort, *reversed(finals), force=force)
     with build_beside(target) as workshop, disk_errors(f"write `{target}`"):
         built = [workshop / name for name in ("record", "refused", "cohort")]
         built[0].write_text(records.to_json(cohort, form), encoding="utf-8")
@@ -56,11 +57,10 @@ def to_file(cohort: Cohort, target: Path, form: Form) -> None:
         else:
             _write_table(built[2], NAMES, (record for _, record in _chosen(cohort, NAMES)))
         sync(workshop)
-        _check_free(cohort, *finals)
         done: list[Path] = []
         try:
             for one, final in zip(built, finals, strict=True):
-                one.rename(final)
+                place_new(one, final, force=force)
                 done.append(final)
         except BaseException:
             for final in done:
@@ -173,9 +173,9 @@ def _write_terms(cohort: Cohort, folder: Path) -> None:
     (folder / "LICENSES.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _check_free(cohort: Cohort, *targets: Path) -> None:
+def _check_free(cohort: Cohort, *targets: Path, force: bool | None = None) -> None:
     for target in targets:
         with disk_errors(f"look at `{target}`"):
-            check_new(target)
+            check_new(target, force=force)
         for data in {part.folder.parents[1] for part in cohort.parts}:
             check_outside(data, target)

@@ -317,7 +317,7 @@ def read(path: Path) -> Lock:
         raise IntegrityError(
             f"the lock `{path}` is damaged",
             cause=str(error),
-            hint="take it from your version control again, or remove it and run `covcat lock`",
+            hint="take it from your version control again; `covcat lock --force` writes over it",
         ) from error
     return found
 
