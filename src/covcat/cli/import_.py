@@ -17,13 +17,6 @@ def register(app: typer.Typer) -> None:
     app.command("import")(adopt)
 
 
-def _path(text: str) -> Path:
-    """Refuse the empty path: what a variable that is not set leaves is not the folder here."""
-    if not text:
-        raise typer.BadParameter("the path is empty")
-    return Path(text)
-
-
 def adopt(
     ctx: typer.Context,
     name: Annotated[
@@ -34,7 +27,7 @@ def adopt(
     ],
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="PATH…", help="Archives, files or folders.", parser=_path),
+        typer.Argument(metavar="PATH…", help="Archives, files or folders.", parser=net.a_path),
     ],
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Keep what only lacks files.")

@@ -5,6 +5,7 @@ import inspect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -75,6 +76,13 @@ def given(name: str, help: str = "", metavar: str | None = None, *short: str, **
 def ids(help: str, metavar: str = "ID[@RELEASE]") -> Any:
     """Return an argument that takes what `complete.ids` completes."""
     return typer.Argument(metavar=metavar, autocompletion=complete.ids, help=help)
+
+
+def a_path(text: str) -> Path:
+    """Refuse the empty path: what a variable that is not set leaves is not the folder here."""
+    if not text:
+        raise typer.BadParameter("the path is empty")
+    return Path(text)
 
 
 # ---- names and formats -------------------------------------------------------------------------

@@ -1,13 +1,15 @@
 """verify: is what is here still what it was; and with --repair, make it so again."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from covcat.cli.here import Here, releases
-from covcat.cli.options import Names, Transfer, grouped
+from covcat.cli.options import Names, Transfer, a_path, grouped
 from covcat.cli.printing import put
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, error_text
@@ -40,13 +42,22 @@ def verify(
     repair: Annotated[
         bool, typer.Option("--repair", help="Bring again what is damaged or missing.")
     ] = False,
+    given: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from",
+            metavar="PATH",
+            help="Repair with what you have: archive, file or folder; repeatable.",
+            parser=a_path,
+        ),
+    ] = None,
     transfer: Transfer,
 ) -> None:
     """Check every byte of what is here against its record and pins; exit 5 names each file.
 
     --quick reads no contents, except of files modified after manifest.json. --repair asks only
     for what is damaged, and exchanges the folder when all is right; it refuses a folder with files
-    of your own in it.
+    of your own in it. With --from PATH it takes what it can from there, before any host is asked.
 
     Example: covcat verify figure1 --repair
     """
@@ -56,11 +67,16 @@ def verify(
             "--quick and --repair exclude each other: a repair looks at every byte",
             hint="covcat verify --repair",
         )
+    if given and not repair:
+        raise UsageError(
+            "--from says what a repair takes files from: expected --repair beside it",
+            hint="covcat verify --repair --from PATH",
+        )
     network = transfer.network(session)
     here = releases(session, names)
     with drawn(session, transfer.progress) as drawing:
         if repair:
-            _repair_all(session, here, network, drawing)
+            _repair_all(session, here, network, drawing, given or ())
         else:
             _check_all(session, here, drawing, quick=quick)
 
@@ -138,18 +154,26 @@ def _add(session: Session, said: _Verdicts, name: str, found: "Checked", *, quic
     said.fail(name, findings.lines(), hint)
 
 
-def _repair_all(session: Session, here: list[Here], network: Network, progress: Progress) -> None:
+def _repair_all(
+    session: Session,
+    here: list[Here],
+    network: Network,
+    progress: Progress,
+    given: Sequence[Path],
+) -> None:
     """Mend every release; one that cannot be does not stop the others."""
+    from covcat.fetching import brought
     from covcat.fetching.base import Run
     from covcat.fetching.repair import repair_release
 
     run = Run(session.catalog, session.store, network, progress)
+    sources = [brought.look_at(one, session.store) for one in given]
     said = _Verdicts()
     errors: list[CovcatError] = []
     for resource_id, release_id, folder in here:
         name = f"{resource_id}@{release_id}"
         try:
-            _say_repaired(session, said, name, repair_release(folder, run))
+            _say_repaired(session, said, name, repair_release(folder, run, sources))
         except CovcatError as error:
             errors.append(error)
             said.failed.append(name)
@@ -163,7 +187,7 @@ def _repair_all(session: Session, here: list[Here], network: Network, progress: 
         raise SeveralError(
             f"{len(said.failed)} of {len(here)} could not be repaired: {', '.join(said.failed)}",
             errors,
-            hint=f"covcat verify {said.failed[0]} --repair",
+            hint=errors[0].hint,
             data=data,
         )
     if errors:

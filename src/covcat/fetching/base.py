@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from covcat.catalog.entries import Release, Resource
-from covcat.catalog.files import AnyFile, GitHubFile
+from covcat.catalog.files import AnyFile, GitHubFile, WebFile
 from covcat.catalog.listing import Listing
 from covcat.catalog.load import Catalog
 from covcat.catalog.selection import Selection
@@ -55,6 +55,15 @@ class Build:
     def name(self) -> str:
         """ID@RELEASE, as commands take it."""
         return f"{self.resource.id}@{self.release.id}"
+
+    @property
+    def first_file(self) -> AnyFile:
+        """The file that what is of none in particular is recorded under.
+
+        Where the resource offers none, something stands for it.
+        """
+        own = WebFile(host="web", name="local", url=self.resource.homepage or "", unpack="any")
+        return self.release.files[0] if self.release.files else own
 
     @property
     def here(self) -> Path:

@@ -201,9 +201,12 @@ def read_given(build: Build, sources: Iterable[GivenPath], listing: Listing) -> 
 
 
 def unpack_inside(build: Build, lying: Iterable[GivenFile]) -> Iterator[GivenFile]:
-    """Give the files of archives that lie in a folder: a person gave what they downloaded to."""
+    """Give the files of archives that lie in a folder: a person gave what they downloaded to.
+
+    What came out of an archive itself is not opened.
+    """
     for one in lying:
-        if one.source and one.source.is_folder and (kind := kind_of(one.path)):
+        if one.source and not one.is_ours and (kind := kind_of(one.path)):
             yield from _unpack(build, one.path, kind, one.source)
 
 

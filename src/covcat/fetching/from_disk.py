@@ -28,7 +28,7 @@ def pieces(build: Build, hosts: Hosts, *, sound: Iterable[StoredFile]) -> list[P
     for one in sound:
         put(build.here / one.path, build.folder / one.path)
     files = data_files(sound)
-    served = alone(build.release.files[0], "files")
+    served = alone(build.first_file, "files")
     return [Piece(served, record_given(build, served, "files", files), files)]
 
 

@@ -6,19 +6,26 @@ that the catalog pins or its host names, else by their names.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from covcat.catalog import selection
-from covcat.catalog.files import AnyFile, GitHubFile, WebFile
-from covcat.catalog.listing import Listing
+from covcat.catalog.files import AnyFile, GitHubFile
+from covcat.catalog.listing import ListedFile, Listing
 from covcat.digests import PINNED, Digests
 from covcat.download.remote import Download, RemoteFile, compared
-from covcat.errors import ActionNeededError, IntegrityError, NetworkError, NotFoundError
+from covcat.errors import (
+    ActionNeededError,
+    ExtractionError,
+    IntegrityError,
+    NetworkError,
+    NotFoundError,
+)
 from covcat.fetching import brought, folders, from_disk, match, plan
 from covcat.fetching.base import Build, Piece, is_repository, page_of, record_given
-from covcat.fetching.brought import GivenPath
+from covcat.fetching.brought import GivenFile, GivenPath
 from covcat.fetching.choose import Hosts
 from covcat.fetching.match import Pairs
 from covcat.fetching.place import make_piece
@@ -27,7 +34,7 @@ from covcat.hosts import base, list_files
 from covcat.hosts.base import alone, one_of
 from covcat.names import is_litter, only_volumes, split
 from covcat.store import compare
-from covcat.store.manifest import now
+from covcat.store.manifest import data_files, now
 from covcat.text import plural
 
 
@@ -59,6 +66,49 @@ def pieces(build: Build, hosts: Hosts, *, paths: Sequence[Path]) -> list[Piece]:
     if lost := [one.path for one in before if (one.path, one.sha256) not in there]:
         raise _would_lose(build, "file", lost)
     return found
+
+
+def lacking(build: Build, hosts: Hosts, *, sources: Sequence[GivenPath]) -> list[Piece]:
+    """Put those of what is lacking in their places that were given, known by their contents."""
+    del hosts  # nobody is asked
+    rows = {path: _row(build, path, was) for path, was in (build.lacking or {}).items()}
+    is_git = build.before is None and is_repository(build.release)  # a record names what is meant
+    found, pairs = list[GivenFile](), Pairs()
+    ways: list[Callable[[], Iterable[GivenFile]]] = [
+        partial(brought.read_given, build, [one], rows) for one in sources
+    ]
+    while ways and len(pairs) < len(rows):
+        try:
+            came = [*ways.pop(0)()]
+        except ExtractionError as error:  # of one archive among others, perhaps
+            build.say(f"{error.message}: nothing of it is taken")
+            continue
+        if came:
+            ways += [partial(brought.unpack_inside, build, [one]) for one in came]
+            found += came
+            pairs = match.pair_by_contents(rows, found, is_git=is_git)
+    placed = _place(build.folder, rows, pairs)
+    for source in sources:
+        brought.check_unchanged(source.path, source.stamp)
+        if not any(pair.found.source is source for pair in pairs.values()):
+            build.say(f"nothing of `{source.name}` is what is damaged or missing")
+    if placed:
+        build.say(f"{plural(len(placed), 'file')} taken of what was given")
+    files = data_files(placed.values())
+    served = alone(build.first_file, "files")
+    given = [Piece(served, record_given(build, served, "files", files), files)]
+    for path, one in placed.items():
+        if path.startswith("archives/"):
+            transfer = replace(given[0].transfer, bytes=one.bytes, sha256=one.sha256)
+            given.append(Piece(served, replace(transfer, archive=path), ()))
+    return given
+
+
+def _row(build: Build, path: str, was: StoredFile | None) -> ListedFile:
+    """Return what a file that is lacking must be: as it was recorded, else as it is listed."""
+    if was is not None:
+        return ListedFile(path, was.mode, was.blob, was.bytes, was.sha256)
+    return replace((build.listing or {})[path.removeprefix("files/")], path=path)
 
 
 def _as_before(build: Build, found: list[Piece]) -> list[Piece]:
@@ -112,7 +162,7 @@ def _by_contents(build: Build, listing: Listing, sources: list[GivenPath]) -> li
         match.check_no_pointers(build, not_meant)
     if len(pairs) < len(listing):
         match.check_all(build, listing, pairs, found)
-    files = _place(build, listing, pairs)
+    files = _place(build.folder / "files", listing, pairs)
     kept = {path: files[path] for path in files if pairs[path].found.source is None}
     parts = from_disk.keep(build, kept)
     for source in sources:
@@ -127,12 +177,12 @@ def _by_contents(build: Build, listing: Listing, sources: list[GivenPath]) -> li
     return _add_trees(build, parts) if len(pairs) == len(listing) else parts
 
 
-def _place(build: Build, listing: Listing, pairs: Pairs) -> dict[str, StoredFile]:
+def _place(top: Path, listing: Listing, pairs: Pairs) -> dict[str, StoredFile]:
     """Give each file its place: link what is ours, copy what is the person's or was taken once."""
     files: dict[str, StoredFile] = {}
     linked: set[Path] = set()
     for path, pair in pairs.items():
-        one, row, target = pair.found, listing[path], build.folder / "files" / path
+        one, row, target = pair.found, listing[path], top / path
         if one.is_ours and one.path not in linked:
             linked.add(one.path)
             with disk_errors(f"write `{path}`"):
@@ -285,13 +335,10 @@ def _check_whole(served: RemoteFile, lying: Iterable[tuple[str, Path]]) -> None:
 def _as_it_is(build: Build, source: GivenPath) -> list[Piece]:
     """Take what was given without anything to compare it with."""
     _check_safe_names(source)
-    files = build.release.files
-    # where a resource offers none, something stands for the file
-    own = WebFile(host="web", name="local", url=build.resource.homepage or "", unpack="any")
-    file = files[0] if files else own
+    file = build.first_file
     if archive := _only_archive(source, file):
         return [_verified(build, alone(file, archive.name), archive)]
-    if source.is_folder and files and not file.is_set:
+    if source.is_folder and build.release.files and not file.is_set:
         return [_take_folder(build, source, alone(file, source.name))]
     every = [(one_of(file, name, id="", size=None), path) for name, path in source.files]
     return [_verified(build, served, path) for served, path in every]

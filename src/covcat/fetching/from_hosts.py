@@ -6,6 +6,7 @@ from pathlib import Path
 
 from covcat.catalog.files import GitHubFile
 from covcat.download.remote import Download, RemoteFile
+from covcat.errors import ActionNeededError, CovcatError, NetworkError, each_of
 from covcat.fetching.base import Build, Lacking, Piece
 from covcat.fetching.build import check_room, forget_unpinned
 from covcat.fetching.choose import Hosts, nothing_is_in
@@ -14,6 +15,7 @@ from covcat.fetching.plan import Options
 from covcat.fetching.transfers import bring_all, total_bytes
 from covcat.files import StoredFile, disk_errors, link_or_copy, make_folder, put
 from covcat.hosts import list_files
+from covcat.hosts.base import HostContext
 from covcat.hosts.github_lfs import MOST, content, pointer
 from covcat.store import compare
 from covcat.text import plural
@@ -40,14 +42,47 @@ def pieces(build: Build, hosts: Hosts) -> list[Piece]:
 
 
 def _bring_lacking(build: Build, lacking: Lacking, hosts: Hosts) -> list[Piece]:
+    """Bring what no earlier source had of it.
+
+    Where the single files of a repository do not come, they are taken from its archive.
+    """
+    here = {f"files/{one.path}" for piece in build.found for one in piece.files}
+    here |= {piece.transfer.archive or "" for piece in build.found}
+    left, found = {path: was for path, was in lacking.items() if path not in here}, list[Piece]()
+    archive = replace(hosts.context, by_file=False)
+    try:
+        _take(build, left, found, hosts, hosts.context)
+    except CovcatError as error:
+        came_not = all(isinstance(e, NetworkError | ActionNeededError) for e in each_of(error))
+        # with the option, the archive was what was asked for first
+        if not came_not or archive == hosts.context or build.options.by_file:
+            raise
+        build.say(f"{error.message}; taking what is lacking from the archive")
+        try:
+            _take(build, left, found, hosts, archive)
+        except NetworkError as other:
+            cause = f"nor did its files come one by one: {error.message}"
+            raise NetworkError(other.message, cause=cause, hint=other.hint) from error
+    return found
+
+
+def _take(
+    build: Build,
+    left: dict[str, StoredFile | None],
+    found: list[Piece],
+    hosts: Hosts,
+    context: HostContext,
+) -> None:
     """Take single files by their paths, then open one archive after the other.
 
-    What comes is unpacked aside: an archive that is kept has files too that are here.
+    What comes goes from `left` to `found`. It is unpacked aside: an archive that is kept has files
+    too that are here.
     """
-    served = list_files(build.release.files, hosts.context)
+    if not left:
+        return
+    served = list_files(build.release.files, context)
     archives = [one for one in served if one.unpack != "none"]
-    single = [one for one in served if one.unpack == "none" and _places(one) & lacking.keys()]
-    left, found = dict(lacking), list[Piece]()
+    single = [one for one in served if one.unpack == "none" and _places(one) & left.keys()]
     for files in [single, *([one] for one in sorted(archives, key=lambda one: -len(one.folder)))]:
         if files is not single:
             own, below = _places(files[0]), f"files/{files[0].folder}"
@@ -65,7 +100,6 @@ def _bring_lacking(build: Build, lacking: Lacking, hosts: Hosts) -> list[Piece]:
                 for path in [*paths, archive] if archive in left else paths:
                     put(aside.folder / path, build.folder / path)
                     del left[path]
-    return found
 
 
 def _places(one: RemoteFile) -> set[str]:

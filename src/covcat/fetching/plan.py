@@ -143,9 +143,9 @@ def _lacking(here: Held, options: Options) -> str | None:
     return "here, but less than the lock names" if here.has_less else None
 
 
-def by_hand(page: str, name: str) -> str:
+def by_hand(page: str, command: str) -> str:
     """Return the hint where only a person gets the data: the page, and how covcat takes it then."""
-    return f"open {page}; then, with what you got there: covcat import {name} FILE…"
+    return f"open {page}; then, with what you got there: {command} FILE…"
 
 
 def refusal(resource: Resource, release: Release | None, options: Options) -> CovcatError | None:
@@ -157,7 +157,9 @@ def refusal(resource: Resource, release: Release | None, options: Options) -> Co
         return ActionNeededError(
             f"`{resource.id}` is for browsing only: it offers no download",
             details=[*look, *terms],
-            hint=by_hand(pages[0].url if pages else str(resource.homepage), resource.id),
+            hint=by_hand(
+                pages[0].url if pages else str(resource.homepage), f"covcat import {resource.id}"
+            ),
         )
     if options.require == "pinned" and not release.is_pinned:
         return IntegrityError(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from covcat.catalog.entries import Release
+from covcat.catalog.entries import BROUGHT, Release, Resource
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import totals
 from covcat.catalog.load import Catalog
@@ -25,8 +25,9 @@ from covcat.errors import (
     NotFoundError,
     SeveralError,
 )
-from covcat.fetching import from_disk, from_hosts
+from covcat.fetching import from_disk, from_files, from_hosts
 from covcat.fetching.base import Build, Piece, Run, record_given
+from covcat.fetching.brought import GivenPath
 from covcat.fetching.build import Record, Source, check_ours, check_room, make, record_anew
 from covcat.fetching.place import kept_archives
 from covcat.fetching.plan import Options
@@ -52,8 +53,10 @@ class Repaired:
     litter: tuple[str, ...] = ()  # of desktops, in a folder that had nothing to mend
 
 
-def repair_release(folder: Path, run: Run) -> Repaired:
+def repair_release(folder: Path, run: Run, given: Sequence[GivenPath] = ()) -> Repaired:
     """Verify a release, and bring again what is damaged or missing; what is right stays.
+
+    What was `given` is looked at before any host is asked.
 
     Raises:
         CovcatError: it could not be repaired, and is as it was.
@@ -73,7 +76,7 @@ def repair_release(folder: Path, run: Run) -> Repaired:
         if _number(folder) != number:  # another process put a new one in its place
             _, found = _look_at(folder, run)
         try:
-            return _if_sound(found) or _repair(folder, run, found)
+            return _if_sound(found) or _repair(folder, run, found, given)
         except CovcatError as error:
             raise _add_damage(error, found, run, name) from error
 
@@ -119,10 +122,10 @@ def _if_sound(found: Checked | IntegrityError) -> Repaired | None:
     return None if is_damaged else Repaired(found.record, litter=found.litter)
 
 
-def _repair(folder: Path, run: Run, found: Checked | IntegrityError) -> Repaired:
-    resource, release = run.catalog.find(f"{folder.parent.name}@{folder.name}")
-    if release is None:
-        raise NotFoundError(f"`{resource.id}` offers no download")
+def _repair(
+    folder: Path, run: Run, found: Checked | IntegrityError, given: Sequence[GivenPath]
+) -> Repaired:
+    resource, release = _find(folder, run.catalog)
     build = Build(
         run=run,
         resource=resource,
@@ -134,13 +137,23 @@ def _repair(folder: Path, run: Run, found: Checked | IntegrityError) -> Repaired
     try:
         if isinstance(found, Checked):
             has_new_record = not manifest.sums_agree(folder, found.record)
-            return Repaired(_restore(build, found), found.damaged, has_new_record)
+            return Repaired(_restore(build, found, given), found.damaged, has_new_record)
         if not _can_make_anew(release, folder):
             found.hint = found.hint or manifest.way_out(folder)
             raise found
-        return _make_anew(build)
+        return _make_anew(build, given)
     except CovcatError as error:
-        raise add_way_out(error, resource, build.name) from error
+        raise add_way_out(error, resource, f"covcat verify {build.name} --repair --from") from error
+
+
+def _find(folder: Path, catalog: Catalog) -> tuple[Resource, Release]:
+    """Find in the catalog what a folder is of."""
+    if folder.name == BROUGHT.id:
+        return catalog.get(folder.parent.name), BROUGHT
+    resource, release = catalog.find(f"{folder.parent.name}@{folder.name}")
+    if release is None:
+        raise AssertionError("unreachable: a release that is named is found")
+    return resource, release
 
 
 def _add_damage(
@@ -148,21 +161,24 @@ def _add_damage(
 ) -> CovcatError:
     """Say beside why a repair failed what is damaged, and without a network what it needs."""
     lines = found.findings.lines() if isinstance(found, Checked) else [found.message]
+    way_on = f"with what you have of it: covcat verify {name} --repair --from FILE…"
     if run.network.offline and isinstance(error, NetworkError | SeveralError) and error.code == 4:
         return NetworkError(
             "the repair needs what is not here, and --offline is set",
             cause=error.message,
-            hint="the same command without --offline",
+            hint=f"the same command without --offline, or {way_on}",
             details=lines,
         )
-    if error.hint == f"covcat fetch {name}":  # which would keep what its record calls complete
-        error.hint = f"covcat verify {name} --repair"
+    if error.code == NetworkError.code:  # the next try may fail as this one did
+        is_command = (error.hint or "").startswith("covcat ")
+        later = "try again later" if error.hint is None or is_command else error.hint
+        error.hint = f"{later}; or {way_on}"
     if error is not found and not set(lines) & set(error.details):
         error.details = (*error.details, *lines)
     return error
 
 
-def _restore(build: Build, checked: Checked) -> Manifest:
+def _restore(build: Build, checked: Checked, given: Sequence[GivenPath]) -> Manifest:
     """Make a release what its record says; the record stays, and what is right is not asked for."""
     record, damaged = checked.record, set(checked.damaged)
     build.run.store.check_free(build.resource.id, build.release.id)
@@ -189,11 +205,15 @@ def _restore(build: Build, checked: Checked) -> Manifest:
         lacking={one.path: one for one in record.files if one.path in damaged},
     )
     right = [one for one in record.files if one.path not in damaged]
-    return _make(build, right, partial(_as_recorded, record=record))
+    return _make(build, right, given, partial(_as_recorded, record=record))
 
 
-def _make(build: Build, sound: Sequence[StoredFile], record: Record) -> Manifest:
+def _make(
+    build: Build, sound: Sequence[StoredFile], given: Sequence[GivenPath], record: Record
+) -> Manifest:
     sources: list[Source] = [partial(from_disk.pieces, sound=sound)]
+    if build.lacking and given:
+        sources.append(partial(from_files.lacking, sources=given))
     return make(build, [*sources, from_hosts.pieces] if build.lacking else sources, record)
 
 
@@ -241,10 +261,12 @@ def _with_archives(record: Manifest, new: dict[str, StoredFile]) -> Manifest:
 
 def _check_came(build: Build, came: Collection[str]) -> None:
     if left := sorted((build.lacking or {}).keys() - set(came)):
+        only_by_hand = f"covcat verify {build.name} --repair --from FILE…"
+        is_brought = build.release.id == BROUGHT.id
         raise IntegrityError(
             f"nothing that is served for `{build.name}` holds {len(left)} of its damaged files",
             details=left,
-            hint=manifest.way_out(build.here),
+            hint=only_by_hand if is_brought else manifest.way_out(build.here),
         )
 
 
@@ -257,7 +279,7 @@ def _can_make_anew(release: Release, folder: Path) -> bool:
     )
 
 
-def _make_anew(build: Build) -> Repaired:
+def _make_anew(build: Build, given: Sequence[GivenPath]) -> Repaired:
     """Make a release and its record from the listing, which must know all that is here."""
     run, listing, folder = build.run, build.listing or {}, build.here
     run.store.check_free(build.resource.id, build.release.id)
@@ -273,7 +295,7 @@ def _make_anew(build: Build) -> Repaired:
     )
     check_room(coming, run.store)
     build = replace(build, lacking=dict.fromkeys(f"files/{path}" for path in rows))
-    record = _make(build, sound, _record_listed)
+    record = _make(build, sound, given, _record_listed)
     return Repaired(record, tuple(build.lacking or ()), has_new_record=True)
 
 
@@ -283,7 +305,7 @@ def _record_listed(build: Build, pieces: list[Piece]) -> Manifest:
     _check_came(build, came)
     rows = (build.listing or {}).items()
     files = [replace(came[f"files/{path}"], mode=row.mode) for path, row in rows]
-    served = alone(build.release.files[0], "files")
+    served = alone(build.first_file, "files")
     transfer, file = record_given(build, served, served.name, files), served.file
     if isinstance(file, GitHubFile):
         tree = compare.tree_of(files, file) if len(build.release.files) == 1 else None

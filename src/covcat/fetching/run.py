@@ -120,7 +120,7 @@ def run(
             yield Outcome(step, path=_carry_out(step, one_run))
         except CovcatError as error:
             if step.release is not None:  # else its own hint is right
-                error = add_way_out(error, step.resource, step.name)
+                error = add_way_out(error, step.resource, f"covcat import {step.name}")
             yield Outcome(step, error=error)
 
 
@@ -145,11 +145,11 @@ def adopt(step: Step, run: Run, paths: Sequence[Path]) -> Path:
         return manifest.data_folder(run.store.release(resource.id, release.id))
 
 
-def add_way_out(error: CovcatError, resource: Resource, name: str) -> CovcatError:
-    """Where the host wants a person, say which page to open, and how covcat takes what is there."""
+def add_way_out(error: CovcatError, resource: Resource, command: str) -> CovcatError:
+    """Where the host wants a person, name the page, and the command that takes what is there."""
     for one in each_of(error):
         if isinstance(one, ActionNeededError) and (one.hint or "").startswith("open "):
-            error.hint = plan.by_hand(one.page or resource.homepage or "", name)
+            error.hint = plan.by_hand(one.page or resource.homepage or "", command)
             break
     return error
 

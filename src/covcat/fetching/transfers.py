@@ -212,7 +212,8 @@ def bring_all(
             if (got := crew.wait_for(number)) is not None:
                 yield file, got
     except BaseException as reason:  # a signal, a closed iterator: the threads put things in order
-        transfers.web.abort()
+        if crew.alive:  # else nobody is to be stopped, and the web may be asked on
+            transfers.web.abort()
         for thread in threads:
             thread.join(_PATIENCE / len(threads))
         if not isinstance(reason, CovcatError) and len(files) > 1:
