@@ -208,6 +208,10 @@ def cited(author: str, field: str = "note") -> str:
         (ENTRY.partition("releases:")[0], "12: `open` needs at least one release"),
         (entry("its page", f"its page\n{LISTED}"), f"16: {TOGETHER}"),
         (entry("its page", "its page\n    contents: {files: 1, bytes: 2}"), f"14: {TOGETHER}"),
+        (
+            entry("its page", "its page\n    holds: {images: 2, covid_images: 3, source: x}"),
+            "16: more images with COVID-19 than images",
+        ),
         (entry("", ENTRY[ENTRY.index("  - id:") :]), "20: the release `1` is there twice"),
         (entry("    files:\n" + FILE, "    files: []\n"), "14: a release needs at least one file"),
         (count("rows: [[]]"), f"20: {COUNT_RULE}"),

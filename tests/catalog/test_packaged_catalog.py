@@ -12,10 +12,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from covcat.catalog import check, filter, load
-from covcat.catalog.entries import CONTENT_FLAGS, Release, Resource
+from covcat.catalog.entries import CONTENT_FLAGS, Pictures, Release, Resource
 from covcat.catalog.files import BundledFile, GitHubFile
 from covcat.catalog.filter import Filter
 from covcat.catalog.listing import Listing
+from covcat.catalog.matching import IMAGE_SUFFIXES
+from covcat.catalog.selection import matches
 from covcat.catalog.yaml import packaged_catalog
 from covcat.digests import tree_id
 from covcat.names import collision_key, unsafe_name
@@ -283,6 +285,31 @@ def test_every_listed_digest_has_its_form(name: str) -> None:
         assert row.blob is None or re.fullmatch("[0-9a-f]{40}", row.blob), path
         assert row.sha256 is None or re.fullmatch("[0-9a-f]{64}", row.sha256), path
         assert row.bytes is None or row.bytes >= 0, path
+
+
+COUNTED = [  # whose listing has the images themselves
+    name for name, (_, release, _) in LISTED.items() if release.holds and not release.images_in
+]
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_the_images_that_a_release_holds_are_those_of_its_listing(name: str) -> None:
+    resource, release, listing = LISTED[name]
+    chosen = resource.pictures or Pictures()
+    images = [
+        path
+        for path in listing
+        if matches(path, chosen.include or ["*"]) and not matches(path, chosen.exclude)
+    ]
+    if not chosen.include:
+        images = [path for path in images if path.lower().endswith(IMAGE_SUFFIXES)]
+    assert release.holds.images == len(images)
+
+
+def test_the_first_table_has_counts_of_most_that_can_be_fetched() -> None:
+    held = {one.id for one in CATALOG.resources if one.releases and one.default_release.holds}
+    assert {"cohen", "covid-net", "pocus", "covid-ct", "figure1", "actualmed"} <= held
+    assert len(held) >= 15
 
 
 PINNED_TREES = {

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from covcat.cli import complete, main
 
@@ -226,6 +227,14 @@ def test_what_waits_for_the_rest_can_be_removed(tab: Keys) -> None:
         ("covcat images --format p", ["parquet"]),
         ("covcat images --columns path,vi", ["path,view"]),
         ("covcat images --view Late", ["Lateral"]),
+        ("covcat images --finding COV", ["COVID-19"]),
+        ("covcat select --license-allows c", ["commercial"]),
+        ("covcat counts --sex ", ["F", "M"]),
+        ("covcat images --one-per ", ["patient"]),
+        ("covcat --color a", ["auto", "always"]),
+        ("covcat fetch --require ", ["any", "pinned", "host"]),
+        ("covcat verify --progress j", ["json"]),
+        ("covcat fetch --license CC0-m", ["CC0-mixed"]),
         ("covcat counts --by vi", ["view"]),
         ("covcat cite cohen --format r", ["ris"]),
         ("covcat manifest export --format b", ["bagit"]),
@@ -240,4 +249,41 @@ def test_commands_ids_and_the_words_of_an_option_are_offered_and_no_file_names(
 
 def test_a_list_of_columns_is_gone_on_with(tab: Keys) -> None:
     assert "path" not in complete.columns("path,pa")
-    assert "PA" in complete.views("P")
+    assert "PA" in complete.terms("views")("P")
+
+
+# Options whose values no list has: a new option is here, or offers something to the Tab key.
+FREE = {
+    *("--data-dir", "--catalog", "--mirror", "--output", "--from"),
+    *("--include", "--exclude", "--nested", "--where", "--age", "--name-encoding"),
+    *("--sample", "--jobs", "--retries", "--timeout", "--limit-rate", "--max-bytes"),
+    *("--max-files", "--older-than", "--checkpoint", "--pause", "--slow"),
+}
+
+
+def options_with_values() -> list[tuple[str, str]]:
+    found, waiting = [], [("", get_command(main.app()))]
+    for name, command in waiting:
+        waiting += [(f"{name} {one}", its) for one, its in getattr(command, "commands", {}).items()]
+        found += [
+            (name, max(option.opts, key=len))
+            for option in command.params
+            if option.param_type_name == "option" and not (option.is_flag or option.count)
+        ]
+    return found
+
+
+@pytest.mark.parametrize(("command", "option"), options_with_values())
+def test_every_option_offers_its_values_where_there_is_a_list_of_them(
+    command: str, option: str, tab: Keys
+) -> None:
+    assert bool(tab(f"covcat{command} {option} ")) == (option not in FREE)
+
+
+def test_the_licences_that_are_offered_are_those_of_the_catalog(tab: Keys, covcat) -> None:
+    listed = covcat("list", "--json").document["data"]["resources"]
+    assert len(tab("covcat list --license ")) >= 10
+    assert all(
+        any(name.casefold() in one["license"].casefold() for one in listed)
+        for name in tab("covcat list --license cc")
+    )

@@ -299,7 +299,8 @@ def test_the_survey_is_printed_verbatim(covcat) -> None:
     )
 
 
-WHOLE = "id title ct xray mri us meta case size licence access"
+WHOLE = "id title ct xray mri us meta case images patients covid-19 size licence access"
+WRONG = "* a name or address of the survey is wrong today (`covcat show ID`)"
 
 
 def table(covcat, monkeypatch, width: int, *args: str) -> tuple[list[str], str]:
@@ -312,21 +313,53 @@ def table(covcat, monkeypatch, width: int, *args: str) -> tuple[list[str], str]:
 def test_tables_fit_100_columns_and_explain_their_marks(covcat, monkeypatch) -> None:
     rows, legend = table(covcat, monkeypatch, 100)
     assert max(map(len, [*rows, *legend.splitlines()])) <= 100
-    assert "cord-19           COVID-19 Open Research Y→N Y→N" in "\n".join(rows)
+    assert "cord-19           COVID-19 Open…* Y→N Y→N" in "\n".join(rows)
     assert "→ the survey's flag, then what covcat found" in legend
-    assert "* where the survey is wrong today:" in legend
-    assert "* bsti: the organization is British Society of Thoracic Imaging" in legend
+    assert WRONG in legend
+
+
+def test_the_first_table_has_the_counts_that_the_catalog_knows_and_no_long_corrections(
+    covcat, monkeypatch
+) -> None:
+    rows, legend = table(covcat, monkeypatch, 80)
+    assert max(map(len, [*rows, *legend.splitlines()])) <= 80
+    at = {name: rows[0].index(name) for name in ("images", "patients", "covid-19")}
+    cells = {
+        row.split()[0]: [row[: at[name] + len(name)].split()[-1] for name in at] for row in rows
+    }
+    assert cells["actualmed"] == ["238", "215", "58"]  # they end below the end of the head
+    assert cells["radiography-db"] == ["21,165", "?", "3,616"]
+    assert cells["mashhad"] == ["?", "?", "?"]
+    assert legend.count("*") == 1
+    assert "labels of images that are elsewhere: covid-net, v7" in legend
+    name = "British Society of Thoracic Imaging"
+    assert name not in legend
+    assert f"* organization: {name} (" in covcat("show", "bsti").out
+
+
+def test_show_says_where_the_counts_of_the_list_are_from(covcat) -> None:
+    said = "238 images, 215 patients, 58 with COVID-19 [metadata.csv at commit 27240dd8: rows, "
+    assert said in covcat("show", "actualmed").out
+    assert "517 with COVID-19 [annotations/covid-only.zip" in covcat("show", "v7").out
+
+
+def test_the_counts_are_the_last_columns_of_the_machine_forms(covcat) -> None:
+    head, *lines = covcat("list").out.splitlines()
+    assert head.split("\t")[-4:] == ["corrections", "images", "patients", "covid_images"]
+    (pocus,) = [line for line in lines if line.startswith("pocus\t")]
+    assert pocus.split("\t")[-3:] == ["167", "", "41"]
 
 
 @pytest.mark.parametrize(
     ("width", "columns"),
     [
-        (40, "id ct xray mri us"),
-        (60, "id title ct xray mri us size"),
-        (80, "id title ct xray mri us size licence"),
-        (90, "id title ct xray mri us size licence access"),
-        (100, WHOLE),
-        (200, WHOLE),
+        (40, "id ct xray us"),
+        (60, "id title ct xray us images"),
+        (80, "id title ct xray us images patients covid-19 size"),
+        (90, "id title ct xray mri us images patients covid-19 size"),
+        (100, "id title ct xray mri us images patients covid-19 size licence"),
+        (140, WHOLE),
+        (240, WHOLE),
     ],
 )
 def test_a_narrow_list_keeps_what_matters_most_and_names_what_it_left_out(
@@ -347,14 +380,14 @@ def test_a_narrow_list_has_one_line_a_resource_with_a_cut_title_and_its_mark(
     rows, legend = table(covcat, monkeypatch, width)
     assert len(rows) == 22
     (cohen,) = [row for row in rows if row.startswith("cohen ")]
-    assert re.match(r"cohen +COVID-19 Image.*…\* ", cohen)
+    assert re.match(r"cohen +COVID-19 Imag.*…\* ", cohen)
     (covid_ct,) = [row for row in rows if row.startswith("covid-ct ")]
     assert re.match(r"covid-ct +COVID-CT  +Y ", covid_ct)
-    assert "* where the survey is wrong today:" in " ".join(legend.split())
+    assert WRONG in " ".join(legend.split())
 
 
 def test_a_wide_list_has_every_title_whole(covcat, monkeypatch) -> None:
-    rows, _ = table(covcat, monkeypatch, 200)
+    rows, _ = table(covcat, monkeypatch, 240)
     assert len(rows) == 22
     assert "…" not in "\n".join(rows)
     assert "Labeled Optical Coherence Tomography (OCT) and Chest X-Ray" in "\n".join(rows)

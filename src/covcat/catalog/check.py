@@ -88,6 +88,8 @@ def _release_mistakes(resource: Resource) -> Iterator[Mistake]:
             yield place, "a release needs at least one file"
         if (release.listing is None) != (release.contents is None):
             yield (*place, "listing"), "`listing` and `contents` go together"
+        if release.holds and (release.holds.covid_images or 0) > (release.holds.images or 10**15):
+            yield (*place, "holds"), "more images with COVID-19 than images"
         for index, file in enumerate(release.files):
             where = (*place, "files", index)
             if file.unpack == "any" and not file.is_set:

@@ -203,6 +203,15 @@ class Contents(Noun):
         return self.bytes + self.of_unknown_size * ((4 << 20) + 1)
 
 
+class Holds(Noun):
+    """How many images and patients a release has, or has labels of; what is left out is unknown."""
+
+    source: Text
+    images: Number | None = None  # as `covcat images` counts: a volume or a video is one
+    patients: Number | None = None
+    covid_images: Number | None = None  # those with COVID-19
+
+
 class ImagesIn(Noun):
     """Another release, of any resource, that holds the images which this one has labels of."""
 
@@ -223,6 +232,7 @@ class Release(Noun):
     note: Text | None = None
     listing: ListingPath | None = None
     contents: Contents | None = None
+    holds: Holds | None = None
     images_in: tuple[ImagesIn, ...] = ()
 
     @property

@@ -7,11 +7,15 @@ import os
 from collections.abc import Callable, Iterable, MutableMapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from covcat.errors import CovcatError
 from covcat.text import nearest
+
+if TYPE_CHECKING:
+    from covcat.catalog.entries import Resource
 
 _ON_DISK = (
     *("counts", "images", "lock", "manifest export", "manifest show", "path", "remove"),
@@ -61,7 +65,6 @@ def ids(ctx: typer.Context, incomplete: str) -> list[str]:
 
     Where a command works with what is on disk, they are those that are there.
     """
-    from covcat.catalog import load
     from covcat.store.folder import Store
 
     top, names = ctx.find_root().params, []
@@ -71,11 +74,7 @@ def ids(ctx: typer.Context, incomplete: str) -> list[str]:
             names += [f"{id}@{release}" for id, release, _ in store.releases()]
             names += [name for name, _ in store.waiting()] if ctx.info_name == "remove" else []
     else:
-        try:
-            resources = load.load(tuple(top.get("catalog_folders") or ())).resources
-        except (CovcatError, OSError):  # not the Tab key's either
-            resources = load.load().resources
-        for one in resources:  # what is only to be looked at has no release
+        for one in _resources(ctx):  # what is only to be looked at has no release
             names += [f"{one.id}@{release.id}" for release in one.releases] or [one.id]
     if "@" not in incomplete:
         known = dict.fromkeys(name.partition("@")[0] for name in names)
@@ -86,6 +85,21 @@ def ids(ctx: typer.Context, incomplete: str) -> list[str]:
         for name in dict.fromkeys(names)
         if name.startswith(incomplete)
     ]
+
+
+def _resources(ctx: typer.Context) -> "tuple[Resource, ...]":
+    from covcat.catalog import load
+
+    try:
+        return load.load(tuple(ctx.find_root().params.get("catalog_folders") or ())).resources
+    except (CovcatError, OSError):  # to complain is the command's part, not the Tab key's
+        return load.load().resources
+
+
+def licenses(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the licences of the catalog as `list` prints them."""
+    known = sorted({one.license.short for one in _resources(ctx)})
+    return [name for name in known if name.casefold().startswith(incomplete.casefold())]
 
 
 def one_of(*words: str) -> Callable[[str], list[str]]:
@@ -103,12 +117,19 @@ def columns(incomplete: str) -> list[str]:
     return [f"{before}{comma}{name}" for name in known]
 
 
-def views(incomplete: str) -> list[str]:
-    """Return the words of --view; one with a space in it would need quotes, which shells forget."""
-    from covcat.catalog import vocabulary
+def terms(kind: str) -> Callable[[str], list[str]]:
+    """Make what completes the vocabulary's words of a kind: findings, views and so on.
 
-    known = dict.fromkeys(vocabulary.words().lists["views"].values())
-    return [word for word in known if word.startswith(incomplete) and " " not in word]
+    One with a space in it would need quotes, which shells forget.
+    """
+
+    def offered(incomplete: str) -> list[str]:
+        from covcat.catalog import vocabulary
+
+        known = dict.fromkeys(vocabulary.words().lists[kind].values())
+        return [word for word in known if word.startswith(incomplete) and " " not in word]
+
+    return offered
 
 
 def meant(option: str, word: str, known: Iterable[str]) -> str:

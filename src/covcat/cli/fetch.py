@@ -15,7 +15,7 @@ from covcat.cli import lock as locks
 from covcat.cli.formats import Rows
 from covcat.cli.license import is_unclear
 from covcat.cli.list import least, say_lacking
-from covcat.cli.options import Exclude, Filters, Include, Transfer, grouped
+from covcat.cli.options import Exclude, Filters, Include, Transfer, choice, grouped
 from covcat.cli.printing import put
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, error_text
@@ -57,7 +57,11 @@ def fetch(
     ] = False,
     require: Annotated[
         str,
-        typer.Option(metavar="WORD", help="pinned: only what the catalog pins; host: or its host."),
+        choice(
+            ("any", "pinned", "host"),
+            "pinned: only what the catalog pins; host: or its host.",
+            "--require",
+        ),
     ] = "any",
     by_file: Annotated[
         bool,

@@ -17,15 +17,19 @@ from covcat.cli.table import prose, terminal_width
 from covcat.text import escaped, format_size, nearest, plural
 
 SURVEY_COLUMNS = ("row", "id", "title", "organization", *CONTENT_FLAGS)
-_SPARED = (("meta", "case"), ("access",), ("licence",), ("size",), ("title",))  # first to last
+_SPARED = (  # by a narrow terminal, first to last
+    *(("meta", "case"), ("access",), ("licence",), ("mri",), ("size",), ("patients",)),
+    *(("covid-19",), ("title",), ("images",)),
+)
 _FOLDED = 22  # columns that a title of two lines needs
-_CUT = 16  # columns that a cut title needs to be of use
+_CUT = 15  # columns that a cut title needs to be of use
 FULL_COLUMNS = (
     *("id", "title", "organization", "row", *CONTENT_FLAGS),
     *(f"found_{flag}" for flag in CONTENT_FLAGS),
     *("release", "files", "bytes", "bytes_are_all", "license"),
     *(f"allows_{use}" for use in USES),
     *("access", "fetchable", "fetched", "homepage", "corrections"),
+    *("images", "patients", "covid_images"),
 )
 
 
@@ -128,7 +132,8 @@ def print_resources(
 
 
 _HEADS = dict(zip(CONTENT_FLAGS, ("ct", "xray", "mri", "us", "meta", "case"), strict=True))
-_COLUMNS = ("id", "title", *_HEADS.values(), "size", "licence", "access")
+_COUNTS = {"images": "images", "patients": "patients", "covid-19": "covid_images"}
+_COLUMNS = ("id", "title", *_HEADS.values(), *_COUNTS, "size", "licence", "access")
 
 
 def overview(resources: Sequence[Resource]) -> Rows:
@@ -139,6 +144,7 @@ def overview(resources: Sequence[Resource]) -> Rows:
             "id": one.id,
             "title": one.title + marks[one.id],
             **{head: _flag(one, flag) for flag, head in _HEADS.items()},
+            **{head: _count(one, name) for head, name in _COUNTS.items()},
             "size": size(one.default_release),
             "licence": one.license.short,
             "access": one.access,
@@ -178,12 +184,17 @@ def _flag(resource: Resource, flag: str) -> str:
     return found if surveyed == found else f"{surveyed}→{found}"
 
 
+def _count(resource: Resource, name: str) -> str:
+    number = getattr(getattr(resource.default_release, "holds", None), name, None)
+    return "?" if number is None else f"{number:,}"
+
+
 def full(resources: Iterable[Resource], here: Collection[str] = ()) -> Rows:
     """Return every column; flags without a prefix are the survey's, `found_…` are covcat's."""
     rows: list[dict[str, Cell]] = []
     for one in resources:
         release = one.default_release
-        contents = release.contents if release else None
+        contents, holds = (release.contents, release.holds) if release else (None, None)
         rows.append(
             {
                 "id": one.id,
@@ -204,6 +215,7 @@ def full(resources: Iterable[Resource], here: Collection[str] = ()) -> Rows:
                 "fetched": one.id in here,
                 "homepage": one.homepage,
                 "corrections": "; ".join(f"{fix.field}: {fix.value}" for fix in one.corrections),
+                **{name: getattr(holds, name, None) for name in _COUNTS.values()},
             }
         )
     return Rows(FULL_COLUMNS, rows)
@@ -227,21 +239,27 @@ def footnotes(resources: Sequence[Resource], columns: Sequence[str]) -> str:
         return ""
     flags = [flag for flag, head in _HEADS.items() if head in columns]
     drawn = "".join(_flag(one, flag) for one in resources if one.survey for flag in flags)
-    sizes = "; size: + at least, ? unknown, - nothing to download" if "size" in columns else ""
-    lines = [f"Y yes, N no, U unknown{sizes}"]
+    sizes = "; size: + at least, - nothing to download" if "size" in columns else ""
+    lines = [f"Y yes, N no, U unknown{sizes}{'; ? unknown' if 'images' in columns else ''}"]
     if "→" in drawn:
         lines.append("→ the survey's flag, then what covcat found (`covcat show ID` says how)")
     if left_out := [name for name in _COLUMNS if name not in columns]:
         lines.append(f"left out of a narrow table: {', '.join(left_out)}")
+    elsewhere = [one.id for one in resources if _has_labels_only(one)]
+    if elsewhere and "images" in columns:
+        lines.append(f"labels of images that are elsewhere: {', '.join(elsewhere)}")
     if asking := [one.id for one in resources if one.access == "account"]:
         lines.append(f"a login may be asked for: {', '.join(asking)}")
-    fixes = [(one.id, fix) for one in resources for fix in one.corrections]
-    if fixes and "title" in columns:
-        lines.append("* where the survey is wrong today:")
-        lines += [f"* {id}: the {fix.field} is {fix.value}" for id, fix in fixes]
+    if "title" in columns and any(one.corrections for one in resources):
+        lines.append("* a name or address of the survey is wrong today (`covcat show ID`)")
     width = min(100, terminal_width())
     folded = [piece for line in lines for piece in prose(escaped(line), width)]
     return "\n" + "\n".join(folded) + "\n"
+
+
+def _has_labels_only(resource: Resource) -> bool:
+    release = resource.default_release
+    return release is not None and bool(release.images_in)
 
 
 def count(shown_here: Sequence[Resource], known: Sequence[Resource]) -> str:

@@ -24,6 +24,7 @@ from covcat.text import escaped
 from covcat.version import __version__
 
 _DATA_DIR = Path("covcat-data")
+_COLORS = ("auto", "always", "never")
 _EXAMPLES = {
     "covcat list --modality ct": "which resources have CT",
     "covcat show cohen": "what one is, may be used for, and how it is verified",
@@ -79,7 +80,15 @@ def options(
         str | None, given("--mirror", "Ask URL/<host>/<path> for https://<host>/…", "URL")
     ] = None,
     offline: Annotated[bool, given("--offline", "Open no socket.")] = False,
-    color: Annotated[str, given("--color", "auto, always or never.", "WHEN")] = "auto",
+    color: Annotated[
+        str,
+        given(
+            "--color",
+            "auto, always or never.",
+            "WHEN",
+            autocompletion=complete.one_of(*_COLORS),
+        ),
+    ] = "auto",
     no_input: Annotated[bool, given("--no-input", "Never ask a question.")] = False,
     as_json: Annotated[bool, given("--json", "Print one JSON document.")] = False,
     quiet: Annotated[bool, given("--quiet", "Print results only.", None, "-q")] = False,
@@ -95,10 +104,10 @@ def options(
 ) -> None:
     """Read the global options."""
     del version  # its callback has printed it
-    if color not in ("auto", "always", "never"):
+    if color not in _COLORS:
         raise UsageError(
             f"unknown --color `{color}`: expected auto, always or never",
-            hint=complete.meant("--color", color, ("auto", "always", "never")),
+            hint=complete.meant("--color", color, _COLORS),
         )
     if mirror is not None and "@" in mirror:
         raise UsageError("--mirror has a user name in it: a mirror never receives credentials")

@@ -112,7 +112,13 @@ class Transfer:
     """How files are downloaded, and how that is shown."""
 
     progress: Annotated[
-        str, given("--progress", "auto, plain, json (on stderr) or none.", "HOW")
+        str,
+        given(
+            "--progress",
+            "auto, plain, json (on stderr) or none.",
+            "HOW",
+            autocompletion=complete.one_of(*PROGRESS),
+        ),
     ] = "auto"
     jobs: Annotated[
         int | None,
@@ -177,7 +183,13 @@ class Filters:
     ] = None
     has: Annotated[Words, choice(_HAS, "metadata or case-review.", "--has")] = None
     licenses: Annotated[
-        Words, typer.Option("--license", metavar="SPDX", help="An SPDX id or glob: 'CC-BY*'.")
+        Words,
+        typer.Option(
+            "--license",
+            metavar="SPDX",
+            autocompletion=complete.licenses,
+            help="An SPDX id or glob: 'CC-BY*'.",
+        ),
     ] = None
     allows: Annotated[
         Words,
@@ -220,7 +232,8 @@ Where = Annotated[
     str | None, typer.Option("--where", metavar="SQL", help="Condition over the columns.")
 ]
 OnePer = Annotated[
-    str | None, typer.Option("--one-per", metavar="patient", help="The earliest of each patient.")
+    str | None,
+    choice(("patient",), "The earliest of each patient.", "--one-per", metavar="patient"),
 ]
 Columns = Annotated[
     str | None,
@@ -235,26 +248,38 @@ class Labels:
     """What an image must be labelled with."""
 
     findings: Annotated[
-        Words, typer.Option("--finding", metavar="TERM", help="Has it; repeatable.")
+        Words,
+        typer.Option(
+            "--finding",
+            metavar="TERM",
+            autocompletion=complete.terms("findings"),
+            help="Has it; repeatable.",
+        ),
     ] = None
     covid: Annotated[Words, choice(_COVID, "yes, no or unknown.", "--covid")] = None
     views: Annotated[
         Words,
         typer.Option(
-            "--view", metavar="WORD", autocompletion=complete.views, help="PA, AP, Lateral, Axial …"
+            "--view",
+            metavar="WORD",
+            autocompletion=complete.terms("views"),
+            help="PA, AP, Lateral, Axial and others.",
         ),
     ] = None
-    modalities: Annotated[Words, choice(_MODALITIES, "ct, xray, ultrasound …", "--modality")] = None
-    sexes: Annotated[Words, typer.Option("--sex", metavar="F|M", help="F or M.")] = None
+    modalities: Annotated[
+        Words, choice(_MODALITIES, "ct, xray, mri or ultrasound.", "--modality")
+    ] = None
+    sexes: Annotated[Words, choice(("F", "M"), "F or M.", "--sex", metavar="F|M")] = None
     ages: Annotated[
         str | None, typer.Option("--age", metavar="YEARS", help="18-65, 18- or -65.")
     ] = None
     allows: Annotated[
         Words,
-        typer.Option(
+        choice(
+            USES,
+            "Its licence allows commercial, derivatives, redistribution.",
             "--license-allows",
             metavar="USE",
-            help="Its licence allows commercial, derivatives, redistribution.",
         ),
     ] = None
 

@@ -9,7 +9,14 @@ from typing import Annotated
 import typer
 
 from covcat.catalog.citations import sentence, to_dict
-from covcat.catalog.entries import CONTENT_FLAGS, USES, PublishedCounts, Release, Resource
+from covcat.catalog.entries import (
+    CONTENT_FLAGS,
+    USES,
+    Holds,
+    PublishedCounts,
+    Release,
+    Resource,
+)
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.filter import is_fetchable
 from covcat.cli import list as listing
@@ -139,11 +146,23 @@ def _releases(page: _Page, resource: Resource, here: Sequence[str]) -> None:
         size = listing.size(release).replace("?", "size unknown")
         page.line(f"{resource.id}@{release.id}  {count}{size}{note}")
         page.line(how_verified(release), indent=4, hang=2)
+        if release.holds:
+            page.line(_holds(release.holds), indent=4, hang=2)
         if release.note:
             page.line(release.note, indent=4)
         for one in release.images_in:
             joined = f"joined by {one.by}: {one.evidence}"
             page.line(f"images in {one.resource}@{one.release}, {joined}", indent=4, hang=2)
+
+
+def _holds(holds: Holds) -> str:
+    """Return the numbers that `list` shows, and their source."""
+    known = [
+        plural(holds.images, "image") if holds.images is not None else "",
+        plural(holds.patients, "patient") if holds.patients is not None else "",
+        f"{holds.covid_images:,} with COVID-19" if holds.covid_images is not None else "",
+    ]
+    return f"{', '.join(filter(None, known))} [{holds.source}]"
 
 
 def how_verified(release: Release) -> str:

@@ -19,7 +19,7 @@ _UNHEARD = 100  # columns of what is no terminal and says nothing
 _UNIT = re.compile(r"(\s*)((?<=: )covcat [a-z].*|(?:`[^`]*`|\S)+)")
 _WORD = re.compile(r"(\s*)(\S+)")
 _JOINT = re.compile(r"(?<=[-/_=,:@&?])(?=\w)")  # where a word that is too long is broken best
-_COUNTS = {"rows", "images", "patients", "published", "difference", "days"}
+_COUNTS = {"rows", "images", "patients", "covid-19", "published", "difference", "days"}
 _SIZES = {"bytes", "size", "download_bytes", "unpacked", "waiting_bytes"}
 _RIGHT = {"files", "waiting_files", "row", "width", "height", "age", *_SIZES, *_COUNTS}
 _MIDDLE = {"ct", "xray", "mri", "us", "meta", "case"}
