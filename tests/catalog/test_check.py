@@ -161,8 +161,14 @@ def cited(author: str, field: str = "note") -> str:
         ),
         (entry("its page", "' '"), "15: releases.0.source: expected some text, got ` `"),
         (entry("its page", "''"), "15: releases.0.source: expected some text, got ``"),
-        (entry("title: Mine", "title: [Mine]"), "2: title: input should be a valid string"),
-        (entry("", "authors: J\n"), "20: authors: input should be a valid tuple, got `J`"),
+        (entry("title: Mine", "title: [Mine]"), "2: title: expected text, got a list"),
+        (entry("", "authors: J\n"), "20: authors: expected a list, got `J`"),
+        (entry("", "aliases: {a: b}\n"), "20: aliases: expected a list, got keys with values"),
+        (entry("", "contains: [x]\n"), "20: contains.0: expected keys with values, got `x`"),
+        (
+            entry("access: open", "access: [open]"),
+            "12: access: expected 'open', 'account' or 'browse', got a list",
+        ),
         (entry(URL, "http://a.org/x"), f"18: {FILE_PLACE}.url: {ADDRESS}, got `http://a.org/x`"),
         (
             entry(URL, "https://u:p@a.org/x"),

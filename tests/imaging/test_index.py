@@ -722,6 +722,18 @@ def test_rows_find_their_images(match, name: str, expected: str | None) -> None:
     assert report.image_only == len(films) - report.both
 
 
+def test_a_volume_whose_suffix_has_two_dots_finds_its_mask() -> None:
+    files = {
+        "x.nii.gz": nifti(4, 4),
+        "x_mask.nii.gz": nifti(4, 4),
+        "t.csv": b"name,finding\nx,SARS\n",
+    }
+    by_stem = replace(PLAIN, match="stem", mask="{stem}_mask.nii.gz")
+    records, report = index_own(files, by_stem)
+    found = [(one["path"], one["mask_path"]) for one in records]
+    assert (found, report.images) == ([("x.nii.gz", "x_mask.nii.gz")], 1)
+
+
 NO_NAME = "`t.csv` has no column `name` (filename), `name` (name of the image)"
 
 

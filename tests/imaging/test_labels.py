@@ -256,6 +256,9 @@ def test_templates_are_tried_in_turn() -> None:
         # Cohen: `_mask.png.png`
         ("m/{stem}.png | m/{stem}.png.png", {}, "images/a.jpg", ["m/a.png", "m/a.png.png"]),
         ("m/{stem}.png | m/{stem}.png.png", {}, None, []),
+        ("{stem}_mask.nii.gz", {}, "scans/a.b.nii.gz", ["a.b_mask.nii.gz"]),
+        ("{stem}_mask.dcm", {}, "scans/IM0001", ["IM0001_mask.dcm"]),
+        ("m/{scan.stem}.png", {"scan": "x.NII.GZ"}, None, ["m/x.png"]),
         # V7: the number of the JSON, whether its picture is here or not
         ("m/{json.stem}.png", {"json": "1676192.json"}, None, ["m/1676192.png"]),
         ("m/{json.stem}.png", {"json": ""}, "images/a.jpg", []),

@@ -13,12 +13,19 @@ from typing import Any, cast
 
 from covcat.catalog import listing, vocabulary, yaml
 from covcat.catalog.columns import LABELS, NAMES
-from covcat.catalog.entries import LabelTable, PublishedCounts, Resource
+from covcat.catalog.entries import Contents, LabelTable, PublishedCounts, Resource
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.yaml import KeyPath, Lines
 from covcat.errors import CovcatError, IntegrityError
+from covcat.text import plural
 
 _DIGITS = re.compile(r"[0-9]+")
+_EXPECTED = {  # by the kind of pydantic's finding
+    "string_type": "text",
+    "int_type": "a number",
+    "tuple_type": "a list",
+    **dict.fromkeys(("dict_type", "dataclass_type", "model_attributes_type"), "keys with values"),
+}
 Mistake = tuple[KeyPath, str]  # where, and what is wrong
 
 
@@ -210,15 +217,23 @@ def _explained(error: Any) -> Mistake:
         case "value_error":
             text = str(error["ctx"]["error"])
         case "literal_error":
-            text = f"expected {error['ctx']['expected']}, got `{got}`"
+            text = f"expected {error['ctx']['expected']}, got {_in_words(got)}"
         case "union_tag_invalid":
             text = f"unknown host `{error['ctx']['tag']}`: expected {error['ctx']['expected_tags']}"
         case "union_tag_not_found":
             text = "the key `host` is missing"
-        case _:
-            text = error["msg"][0].lower() + error["msg"][1:]
-            text += f", got `{got}`" if isinstance(got, str | int) else ""
+        case kind:
+            text = f"expected {_EXPECTED.get(kind) or error['msg']}, got {_in_words(got)}"
     return place, f"{dotted}: {text}" if place else text
+
+
+def _in_words(value: object) -> str:
+    """Say what stands in a catalog file, as its author wrote it."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, list | dict):
+        return _EXPECTED["tuple_type" if isinstance(value, list) else "dict_type"]
+    return f"`{value}`"
 
 
 @cache
@@ -252,11 +267,18 @@ def check_file(path: Path) -> list[str]:
     for name, expected in ((one.listing, one.contents) for one in resource.releases):
         try:
             totals = listing.totals(listing.read(path.parent / name)) if name else None
-            if totals != expected:
-                found.append(f"{path}: {name}: expected {expected}, got {totals}")
+            if totals and expected and totals != expected:
+                counts = f"expected {_counted(expected)} as `contents`, got {_counted(totals)}"
+                found.append(f"{path}: {name}: {counts}")
         except CovcatError as error:
             found.append(f"{path}: {name}: {error.message}")
     return found
+
+
+def _counted(contents: Contents) -> str:
+    unknown = contents.of_unknown_size
+    more = f" and {plural(unknown, 'file')} of unknown size" if unknown else ""
+    return f"{plural(contents.files, 'file')}, {contents.bytes:,} bytes{more}"
 
 
 def check_together(resources: Iterable[Resource]) -> list[str]:

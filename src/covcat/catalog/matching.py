@@ -51,8 +51,7 @@ def masks(table: LabelTable, cells: Mapping[str, str], image: str | None) -> lis
     if table.mask is None:
         return []
     if image is not None:
-        name, stem = _name_and_stem(image)
-        cells = {**cells, "path": image, "name": name, "stem": stem}
+        cells = {**cells, "path": image, "name": _name(image), "stem": _stem_of_any(image)}
     return _filled(table.mask, cells)
 
 
@@ -96,9 +95,10 @@ _KEYS: Mapping[str, Callable[[str], str]] = {
 }
 
 
-def _name_and_stem(path: str) -> tuple[str, str]:
-    name = _name(path)
-    return name, name.rpartition(".")[0]
+def _stem_of_any(path: str) -> str:
+    """Return a name without its suffix, of an image or else the last: `x.nii.gz` and `x.json`."""
+    name, stem = _name(path), _stem(path)
+    return stem if stem != name else name.rpartition(".")[0] or name
 
 
 def _filled(templates: str | None, cells: Mapping[str, str]) -> list[str]:
@@ -119,7 +119,7 @@ def _value(cells: Mapping[str, str], hole: str) -> str:
         return cells[column].strip()
     if not hole.endswith(_STEM):
         return ""
-    return _name_and_stem(_value(cells, hole.removesuffix(_STEM)))[1]
+    return _stem_of_any(_value(cells, hole.removesuffix(_STEM)))
 
 
 def columns_lacking(names: tuple[str, ...], templates: str | None) -> list[str]:
