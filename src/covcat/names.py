@@ -33,6 +33,39 @@ class Volume(NamedTuple):
 
     whole: str  # what the archive is called
     how: str  # the command that puts it together, or reads all of it
+    start: str = ""  # of a piece: what its name begins with, before what numbers it
+    ending: str = ""  # what numbers it
+    first: str = ""  # of RAR: the volume that all are read from
+
+    @property
+    def is_zip(self) -> bool:
+        """True for one of zip's own volumes, x.z01."""
+        return not self.start and not self.first
+
+    @property
+    def is_rar(self) -> bool:
+        """True for one of RAR's own volumes."""
+        return bool(self.first)
+
+    @property
+    def number(self) -> int | None:
+        """Return the number of a piece: aa is 0; None of zip's and RAR's own volumes."""
+        if not self.ending or self.ending.isdigit():
+            return int(self.ending) if self.ending else None
+        number = 0
+        for letter in self.ending.lower():
+            number = number * 26 + ord(letter) - ord("a")
+        return number
+
+    def named(self, number: int) -> str:
+        """Return the name of another piece."""
+        if self.ending.isdigit():
+            return self.start + str(number).zfill(len(self.ending))
+        letters = ""
+        for _ in self.ending:
+            number, letter = divmod(number, 26)
+            letters = chr(ord("a") + letter) + letters
+        return self.start + (letters.upper() if self.ending.isupper() else letters)
 
 
 MAX_NAME_BYTES = 1_024
@@ -242,11 +275,18 @@ def volume(name: str) -> Volume | None:
         first, number = f"{found['stem']}.rar", found["number"]
         if number:
             first = f"{found['stem']}.part{'1'.zfill(len(number))}.rar"
-        return Volume(f"{found['stem']}.rar", _from_first(first))
+        return Volume(f"{found['stem']}.rar", _from_first(first), first=first)
     if found := _CUT.fullmatch(name):
         start, whole = found["start"] or found["start2"], found["whole"] or found["whole2"]
-        return Volume(whole, f"cat {quote(start)}* > {quote(whole)}")
+        how = f"cat {quote(start)}* > {quote(whole)}"
+        return Volume(whole, how, start, name[len(start) :])
     return None
+
+
+def whole_of(name: str) -> str:
+    """Return what the archive is called that a file is, or is a volume of."""
+    found = volume(name)
+    return found.whole if found else name
 
 
 def split(name: str, cause: str | None = None) -> VolumeError:

@@ -66,6 +66,13 @@ class Source:
     path: Path
     stream: BinaryIO
     encoding: str | None = None  # of names that do not say theirs, as a person declared it
+    volumes: tuple[Path, ...] = ()  # that the stream is of, if it is of several files
+
+
+class CutOffError(BadArchiveError):
+    """It ends too early: a volume after the last one may be missing."""
+
+    lacking = 0  # bytes, if that is known
 
 
 class SplitError(BadArchiveError):

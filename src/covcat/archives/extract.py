@@ -8,7 +8,7 @@ writes for us. After an error the staging folder holds part of the archive: the 
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -20,6 +20,7 @@ from covcat.archives import ListedFormat, StreamFormat, base, load_format
 from covcat.archives.base import Member, NestedArchive, Source, Writer
 from covcat.archives.kinds import kind_of, stem_of
 from covcat.archives.rules import MAX_MEMBERS, Admitted, Budget, Layout, Rules
+from covcat.archives.volumes import VolumeSet, gather
 from covcat.archives.writing import Place, Tally, Unpacking
 from covcat.errors import DiskError, ExtractionError, NotFoundError, UsageError
 from covcat.files import StoredFile, disk_errors
@@ -40,7 +41,11 @@ class Extracted:
 
 
 def inspect(
-    archive: Path, kind: str, layout: Layout, budget: Budget, encoding: str | None = None
+    archive: Path | VolumeSet,
+    kind: str,
+    layout: Layout,
+    budget: Budget,
+    encoding: str | None = None,
 ) -> list[Admitted]:
     """Check an archive and list its wanted files, writing nothing."""
     rules = Rules(archive.name, layout, budget)
@@ -63,18 +68,18 @@ def inspect(
     return admitted
 
 
-def kind(archive: Path) -> str:
+def kind(archive: Path | VolumeSet) -> str:
     """Return an archive's format, by its first bytes.
 
     Raises:
         ExtractionError: it has none that covcat knows, or its name says another.
     """
-    with _archive_errors(archive.name):
+    with _archive_errors(archive):
         return kind_of(archive)
 
 
 def extract(
-    archive: Path,
+    archive: Path | VolumeSet,
     kind: str,
     layout: Layout,
     budget: Budget,
@@ -151,7 +156,7 @@ def _unpack_nested(
     path: str, file: Path, layout: Layout, budget: Budget, place: Place, encoding: str | None
 ) -> Extracted:
     """Unpack an archive that lay at `path` of another one, and drop it."""
-    with _archive_errors(path):
+    with _archive_errors(file, path):
         form = kind_of(file)
     if reason := names.unsafe_name(stem_of(file.name)):
         raise ExtractionError(f"`{path}` cannot name the folder that it is unpacked to: {reason}")
@@ -171,14 +176,16 @@ def _unpack_nested(
 
 
 @contextmanager
-def _opened(archive: Path, encoding: str | None, command: str) -> Iterator[Source]:
-    with _archive_errors(archive.name, command), archive.open("rb") as stream:
-        yield Source(archive.absolute(), stream, encoding)
+def _opened(archive: Path | VolumeSet, encoding: str | None, command: str) -> Iterator[Source]:
+    volumes = archive.paths if isinstance(archive, VolumeSet) else ()
+    with _archive_errors(archive, archive.name, command), archive.open("rb") as stream:
+        yield Source(archive.absolute(), stream, encoding, volumes)
 
 
 @contextmanager
-def _archive_errors(name: str, command: str = "") -> Iterator[None]:
+def _archive_errors(archive: Path | VolumeSet, name: str = "", command: str = "") -> Iterator[None]:
     """Turn whatever a reader raises on damage into one sentence that names the archive."""
+    name = name or archive.name
     try:
         yield
     except base.EncodingError as error:
@@ -194,9 +201,11 @@ def _archive_errors(name: str, command: str = "") -> Iterator[None]:
         if isinstance(error, OSError) and error.errno:
             raise disk.disk_error(error, f"read `{name}`") from error
         cause = base.describe(error)
-        if isinstance(error, base.SplitError) or names.volume(name):
-            is_rar = name.lower().endswith(".rar")  # of which a reader says what is wrong
-            raise names.split(name, cause if is_rar else None) from error
+        if isinstance(archive, VolumeSet) and isinstance(error, base.CutOffError):
+            raise archive.cut_off(error) from error
+        volume = names.volume(name)
+        if isinstance(error, base.SplitError) or (volume and not volume.is_rar):
+            raise names.split(name, str(error) or None) from error
         if isinstance(error, base.UnsupportedError):
             hint = error.hint.replace("{}", quote(name))
             raise ExtractionError(f"`{name}` is not supported", cause=cause, hint=hint) from error
@@ -206,20 +215,20 @@ def _archive_errors(name: str, command: str = "") -> Iterator[None]:
 
 
 def listed(
-    archive: Path,
+    paths: Sequence[Path],
     layout: Layout,
     max_bytes: int | None,
     max_files: int | None,
     encoding: str | None,
 ) -> tuple[str, list[Admitted]]:
-    """Check an archive whole and return its format and its files, writing nothing."""
-    kind = _kind(archive)
+    """Check an archive, or its volumes, whole; return its format and files, writing nothing."""
+    archive, kind = _found(paths)
     budget = _budget(Path.cwd(), max_bytes, max_files)
     return kind, inspect(archive, kind, layout, budget, encoding)
 
 
 def unpacked(
-    archive: Path,
+    paths: Sequence[Path],
     target: Path,
     layout: Layout,
     max_bytes: int | None,
@@ -228,7 +237,7 @@ def unpacked(
     progress: Progress,
 ) -> tuple[str, Extracted]:
     """Unpack an archive to `target`, which is not there yet or empty; return its format too."""
-    kind = _kind(archive)
+    archive, kind = _found(paths)
     _check_free(target)
     _check_private(target)
     with disk.build_beside(target) as workshop:
@@ -250,13 +259,15 @@ def unpacked(
     return kind, done
 
 
-def _kind(archive: Path) -> str:
-    if not archive.exists():
+def _found(paths: Sequence[Path]) -> tuple[Path | VolumeSet, str]:
+    """Return what to read of an archive, or of its volumes, and its format."""
+    archive = gather(paths)
+    if isinstance(archive, Path) and not archive.exists():
         raise NotFoundError(f"no file `{archive}`")
-    if not archive.is_file():
+    if isinstance(archive, Path) and not archive.is_file():
         what = "a folder" if archive.is_dir() else "no regular file"
         raise UsageError(f"`{archive}` is {what}: expected an archive")
-    return kind(archive)
+    return archive, kind(archive)
 
 
 def _budget(folder: Path, max_bytes: int | None, max_files: int | None) -> Budget:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from covcat.archives.base import BadArchiveError, SplitError, UnsupportedError
 from covcat.archives.streams import compression_of, open_unpacked
 from covcat.archives.tar_headers import BLOCK, END, has_checksum
+from covcat.archives.volumes import VolumeSet
 from covcat.archives.zip_end import SPLIT, NoEndError, Window, read_end, start_of
 
 # Suffixes that say a format; the longer ones first.
@@ -38,7 +39,7 @@ _UNREAD = {
 }
 
 
-def kind_of(archive: Path) -> str:
+def kind_of(archive: Path | VolumeSet) -> str:
     """Return the word of FORMATS for a file."""
     found = _by_magic(archive)
     suffix = _suffix(archive.name)
@@ -60,7 +61,7 @@ def _suffix(name: str) -> str:
     return next((one for one in SUFFIXES if name.lower().endswith(one)), "")
 
 
-def _by_magic(archive: Path) -> str:
+def _by_magic(archive: Path | VolumeSet) -> str:
     suffix = _suffix(archive.name)
     is_named_tar = SUFFIXES.get(suffix) == "tar"
     with archive.open("rb") as stream:
@@ -96,7 +97,7 @@ def _by_magic(archive: Path) -> str:
 def _error_at_end(stream: BinaryIO) -> BadArchiveError | None:
     """Return what is wrong with the end of a file as that of a zip."""
     try:
-        read_end(Window(stream.fileno()))
+        read_end(Window(stream))
     except BadArchiveError as error:
         return error
     return None

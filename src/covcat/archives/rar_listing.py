@@ -79,7 +79,7 @@ def read_listing(source: Source) -> Listing:
         return Listing(version, (source.path,), tuple(first.files), (state,))
     whole = _walk(str(source.path), is_part=False)
     if whole.goes_on:
-        raise SplitError("the last one is not beside it")
+        raise SplitError("the one after the last that is here is missing")
     states = (state, *(state_of(volume) for volume in whole.volumes[1:]))
     for end, volume in zip(whole.ends, whole.volumes, strict=True):
         with volume.open("rb") as stream:
@@ -174,14 +174,14 @@ def _walk(archive: Any, *, is_part: bool) -> _Blocks:
         )
     except rarfile.NeedFirstVolume as error:
         number = f"number {error.current_volume + 1}" if error.current_volume else "a later one"
-        raise BadArchiveError(
+        raise SplitError(
             f"is {number} of several volumes: begin with the first, with all of them in one folder"
         ) from error
     except (rarfile.Error, ValueError, OverflowError, LookupError, TypeError, AttributeError) as e:
         start, _, name = str(e).rpartition(": ")
         if start == "Cannot open next volume":
             missing = Path(name).name
-            raise BadArchiveError(f"is one of several volumes, and `{missing}` is missing") from e
+            raise SplitError(f"`{missing}` is missing") from e
         raise BadArchiveError(f"has damaged headers ({describe(e)})") from e
     if parsed.needs_password():
         raise _encrypted("")

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 
-from covcat.archives.base import CHUNK, BadArchiveError, UnsafeError
+from covcat.archives.base import CHUNK, BadArchiveError, Source, UnsafeError
 
 SILENCE = 25.0  # seconds without a byte after which a tool is stopped
 MEMORY = 400 << 10  # KiB of addresses: a 256 MB dictionary fits, and covcat beside it in 512 MB
@@ -110,6 +110,13 @@ def state_of(file: Path | int) -> State:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
+def states_of(source: Source) -> dict[Path, State]:
+    """Return the state of an archive's file, or of each of its volumes."""
+    if source.volumes:
+        return {volume: state_of(volume) for volume in source.volumes}
+    return {source.path: state_of(source.stream.fileno())}
+
+
 @contextmanager
 def check_unchanged(states: Mapping[Path, State]) -> Iterator[None]:
     """Check, before and after the block, that files are still those that were listed."""
@@ -134,7 +141,7 @@ def run_tool(
     program, *arguments = (os.fspath(part) for part in command)
     assert Path(program).is_absolute()
     seconds = _FASTEST_LIMIT + size // 1_000_000
-    limits = _LIMITED.format(files=_FILES, memory=MEMORY, seconds=seconds)
+    limits = _LIMITED.format(files=_FILES + len(inputs), memory=MEMORY, seconds=seconds)
     with tempfile.TemporaryDirectory(prefix="covcat-", ignore_cleanup_errors=True) as folder:
         for name, path in inputs.items():
             (Path(folder) / name).symlink_to(path.absolute())

@@ -6,8 +6,9 @@ against its CRCs here.
 """
 
 import stat
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from covcat.archives.base import (
@@ -22,7 +23,7 @@ from covcat.archives.base import (
     folder_name,
 )
 from covcat.archives.joined import Crc32, MemberPart, split
-from covcat.archives.sandbox import State, check_unchanged, run_tool, state_of
+from covcat.archives.sandbox import State, check_unchanged, run_tool, states_of
 from covcat.archives.seven_zip_header import START, Item, Streams, read_header
 from covcat.archives.streams import Flow
 from covcat.archives.tools import ARCHIVE, Tool, seven_zip_tool
@@ -63,16 +64,16 @@ _OF_PY7ZR = _OF_BOTH - {_PPMD} | {"04f71101", "04f71102"}
 
 @dataclass(frozen=True, slots=True)
 class SevenZipMember(Member):
-    """A member, its CRC if it has one, the archive's streams, and which file was listed."""
+    """A member, its CRC if it has one, the archive's streams, and which files were listed."""
 
     crc: int | None = None
     streams: Streams = None  # type: ignore[assignment]  # fields after defaults need one
-    state: State = ()
+    states: Mapping[Path, State] = field(default_factory=dict)
 
 
 def members(source: Source) -> list[Member]:
     """List every entry."""
-    state = state_of(source.stream.fileno())
+    states = states_of(source)
     streams, entries = read_header(source.stream, _unpack_header)
     if len(entries) == 1 and entries[0].name is None:
         entries = [entries[0]._replace(name=source.path.stem)]
@@ -85,7 +86,7 @@ def members(source: Source) -> list[Member]:
         if kind == "folder" and entry.has_stream:
             raise UnsafeError(f"has data in the folder `{entry.name}`")
         name = folder_name(entry.name) if kind == "folder" else entry.name
-        packing = (entry.crc, streams, state)
+        packing = (entry.crc, streams, states)
         is_executable = bool(mode & 0o111)
         members.append(SevenZipMember(number, name, kind, entry.size, is_executable, "", *packing))
     return members
@@ -105,9 +106,14 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
     if tool is None:
         split(Flow(_unpacked(source.stream, streams)).piece, parts, open_member)
         return
+    form, first, inputs = "7z", ARCHIVE, {ARCHIVE: source.path}
+    if source.volumes:  # whatever cut them: to 7-Zip they are called as it calls its own
+        inputs = {f"{ARCHIVE}.{at:03}": path for at, path in enumerate(source.volumes, start=1)}
+        form, first = "7z.split", min(inputs)
+    size = sum(one.size for one in parts)
     with (
-        check_unchanged({source.path: ours[0].state}),
-        run_tool(tool.command("7z"), {ARCHIVE: source.path}, sum(one.size for one in parts)) as out,
+        check_unchanged(ours[0].states),
+        run_tool(tool.command(form, first), inputs, size) as out,
     ):
         split(out.read, parts, open_member)
         out.end()

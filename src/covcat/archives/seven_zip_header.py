@@ -14,7 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple
 from zlib import crc32
 
-from covcat.archives.base import BadArchiveError, UnsafeError, UnsupportedError, describe
+from covcat.archives.base import (
+    BadArchiveError,
+    CutOffError,
+    UnsafeError,
+    UnsupportedError,
+    describe,
+)
 
 MAGIC = b"7z\xbc\xaf\x27\x1c"
 START = 32  # bytes before the first packed stream
@@ -101,10 +107,12 @@ def _read_last_part(stream: BinaryIO) -> tuple[bytes, int]:
     offset, size, crc = struct.unpack("<QQI", start[12:])
     end = stream.seek(0, 2)
     if START + offset + size > end:
-        raise BadArchiveError(
+        error = CutOffError(
             f"is cut off, or one volume of several that must be put together: it has {end:,} "
             f"bytes of {START + offset + size:,}"
         )
+        error.lacking = START + offset + size - end
+        raise error
     if START + offset + size < end:
         raise UnsafeError("goes on after its end")
     if size > MAX_HEADER:

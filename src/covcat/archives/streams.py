@@ -16,7 +16,14 @@ from queue import SimpleQueue
 from threading import Semaphore, Thread
 from typing import Any, BinaryIO
 
-from covcat.archives.base import CHUNK, BadArchiveError, UnsafeError, UnsupportedError, describe
+from covcat.archives.base import (
+    CHUNK,
+    BadArchiveError,
+    CutOffError,
+    UnsafeError,
+    UnsupportedError,
+    describe,
+)
 
 _INPUT = 1 << 18  # bytes read, and at most fed to a decompressor, at a time
 _FIRST_INPUT = 1 << 12  # bytes fed to a new one, which copies what it leaves: streams may be tiny
@@ -203,7 +210,7 @@ def _stream(flow: Flow, decompressor: Any, feed: int) -> Iterator[bytes]:
             feed = min(2 * feed, _INPUT)
             data = flow.piece(feed)
             if not data:
-                raise BadArchiveError("ends in the middle of its compressed stream")
+                raise CutOffError("ends in the middle of its compressed stream")
 
 
 def _begins(flow: Flow, compression: str) -> bool:

@@ -12,6 +12,7 @@ from covcat.archives import tar_headers
 from covcat.archives.base import (
     CHUNK,
     BadArchiveError,
+    CutOffError,
     Member,
     Open,
     Source,
@@ -95,7 +96,7 @@ def _pass(flow: Flow, member: Member, stored: int, writer: Writer | None) -> Non
             left -= len(piece)
         is_whole = not left
     if not (is_whole and _pass_padding(flow, stored, what)):
-        raise BadArchiveError(f"ends in the middle of {what}")
+        raise CutOffError(f"ends in the middle of {what}")
     if writer is not None:
         writer.finish()
 
@@ -121,7 +122,7 @@ def _check_end(flow: Flow, *, is_packed: bool) -> None:
     if zeros > _MAX_ZEROS:
         raise UnsafeError("has more zeros after its last member than a tar needs")
     if is_packed and zeros < BLOCK:
-        raise BadArchiveError("has no end: the part after its last member is missing")
+        raise CutOffError("has no end: the part after its last member is missing")
 
 
 def _read_entry(reading: _Reading) -> tuple[Member, int] | None:
@@ -162,7 +163,7 @@ def _read_header(flow: Flow) -> Header | None:
     if block == END or not block:
         return None
     if len(block) < BLOCK:
-        raise BadArchiveError("ends in the middle of a header")
+        raise CutOffError("ends in the middle of a header")
     if not has_checksum(block):
         raise BadArchiveError("has a damaged header")
     return tar_headers.parse(block)
@@ -182,7 +183,7 @@ def _read_body(header: Header, reading: _Reading, limit: int) -> bytes:
     body = reading.flow.take(header.size)
     what = "an extension header"
     if len(body) < header.size or not _pass_padding(reading.flow, header.size, what):
-        raise BadArchiveError(f"ends in the middle of {what}")
+        raise CutOffError(f"ends in the middle of {what}")
     return body
 
 

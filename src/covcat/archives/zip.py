@@ -52,14 +52,14 @@ class ZipMember(Member):
 
 def members(source: Source) -> list[Member]:
     """List every entry, after the structure has been found consistent."""
-    window = Window(source.stream.fileno())
+    window = Window(source.stream)
     listed = [_member(entry, source.encoding, window) for entry in directory.read_directory(window)]
     return sorted(listed, key=attrgetter("number"))
 
 
 def comment(stream: BinaryIO) -> str:
     """Return the archive's comment: git writes the commit id there."""
-    return read_end(Window(stream.fileno())).comment.decode("ascii", "replace")
+    return read_end(Window(stream)).comment.decode("ascii", "replace")
 
 
 def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
@@ -71,7 +71,7 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
     stop = threading.Event()
 
     def run(members: Sequence[ZipMember]) -> None:
-        window = Window(source.stream.fileno(), 2 * SMALL)  # each thread reads at its own place
+        window = Window(source.stream, 2 * SMALL)  # each thread reads at its own place
         for member in members:
             writer = open_member(member)
             if writer is not None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from covcat.archives.base import BadArchiveError, SplitError, UnsafeError
-from covcat.archives.zip_end import SPLIT, End, Window, check_few, read_end, start_of
+from covcat.archives.zip_end import SPLIT, End, Window, check_few, place_in, read_end, start_of
 
 LOCAL = struct.Struct("<4s5H3I2H")
 _CENTRAL = struct.Struct("<4s2B5H3I5H2I")
@@ -58,7 +58,7 @@ def read_directory(window: Window) -> Iterator[Entry]:
     order = sorted(range(len(places)), key=offsets.__getitem__)
     position = start_of(window.read_at(0, 8)) or 0
     for rank, number in enumerate(order):
-        entry = _entry(raw, places[number], number)
+        entry = _entry(raw, places[number], number, end.starts)
         if entry.offset != position:
             raise _gap(entry.offset - position, "before", entry)
         position = offsets[order[rank + 1]] if rank + 1 < len(order) else end.directory
@@ -87,9 +87,11 @@ def _places(raw: bytes, end: End) -> "tuple[array[int], array[int]]":
         if len(raw) - position < header or raw[position : position + 4] != b"PK\x01\x02":
             raise BadArchiveError(f"has a directory that is damaged after {len(places)} entries")
         head = unpack(raw, position)
-        offset = head[-1] if head[-1] != _WIDE else _entry(raw, position, len(places)).offset
+        offset = head[-1]
+        if head[14] or offset == _WIDE:  # of a later volume, or in an extra field
+            offset = _entry(raw, position, len(places), end.starts).offset
         if offset > end.directory:
-            label = _entry(raw, position, len(places)).label
+            label = _entry(raw, position, len(places), end.starts).label
             raise BadArchiveError(f"has no local header for `{label}`")
         places.append(position)
         check_few(len(places))
@@ -100,7 +102,7 @@ def _places(raw: bytes, end: End) -> "tuple[array[int], array[int]]":
     return places, offsets
 
 
-def _entry(raw: bytes, position: int, number: int) -> Entry:
+def _entry(raw: bytes, position: int, number: int, starts: tuple[int, ...]) -> Entry:
     """Read the directory's entry that starts at `position`."""
     head = _CENTRAL.unpack_from(raw, position)
     (_, _, host, _, flags, method, _, _, crc, packed, size, names, extras, _) = head[:14]
@@ -110,14 +112,12 @@ def _entry(raw: bytes, position: int, number: int) -> Entry:
     extra = raw[begin + names : begin + names + extras]
     entry = Entry(number, name, None, flags, method, crc, packed, size, host, attributes, offset)
     if extra or _WIDE in (packed, size, offset):
-        return _with_extra(entry, _extra_fields(extra, entry), disk)
-    if disk:
-        raise SplitError
-    return entry
+        entry, disk = _with_extra(entry, _extra_fields(extra, entry), disk)
+    return entry._replace(offset=place_in(starts, disk, entry.offset)) if disk else entry
 
 
-def _with_extra(entry: Entry, extra: dict[int, bytes], disk: int) -> Entry:
-    """Take the wide sizes and the second name from the extra fields.
+def _with_extra(entry: Entry, extra: dict[int, bytes], disk: int) -> tuple[Entry, int]:
+    """Take the wide sizes, the volume and the second name from the extra fields.
 
     Readers take from a ZIP64 field what the header leaves to it, in this order; Go and others
     write more into it. That is the same for all readers only where each number stands in its own
@@ -130,13 +130,15 @@ def _with_extra(entry: Entry, extra: dict[int, bytes], disk: int) -> Entry:
         if narrow == _WIDE and not wide:
             raise _misfit(entry)
         found.append(wide.pop(0) if narrow == _WIDE else narrow)
-    if disk not in (0, 0xFFFF) or (disk == 0xFFFF and wide != [0]):
-        raise SplitError
-    if disk == 0 and wide and field != [*found, 0][: len(field)]:
+    if disk == 0xFFFF:
+        if len(wide) != 1:
+            raise SplitError
+        disk = wide[0]
+    elif wide and field != [*found, disk][: len(field)]:
         raise _misfit(entry)
     size, packed, offset = found
     name = _unicode_path(extra.get(_UNICODE_PATH), entry)
-    return entry._replace(size=size, packed=packed, offset=offset, unicode_name=name)
+    return entry._replace(size=size, packed=packed, offset=offset, unicode_name=name), disk
 
 
 def _wide_values(field: bytes, entry: Entry) -> list[int]:

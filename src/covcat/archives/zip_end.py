@@ -7,8 +7,15 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
-from covcat.archives.base import BadArchiveError, SplitError, UnsafeError, UnsupportedError
+from covcat.archives.base import (
+    BadArchiveError,
+    CutOffError,
+    SplitError,
+    UnsafeError,
+    UnsupportedError,
+)
 
 SPLIT = b"PK\x07\x08"  # a splitter's mark, in front of the first volume; or of the only one
 _SPLIT_MARKS = (SPLIT, b"PK00")
@@ -26,7 +33,7 @@ _WIDE_END = struct.Struct("<4sQ2H2I4Q")
 _LOCATOR = struct.Struct("<4sIQI")
 
 
-class NoEndError(BadArchiveError):
+class NoEndError(CutOffError):
     """There is no end record."""
 
 
@@ -38,30 +45,39 @@ class End:
     directory: int  # its offset
     directory_bytes: int
     comment: bytes
+    starts: tuple[int, ...]  # of the volumes, from which its places count
     modulus: int  # of the count: macOS writes more than 65,535 entries, and their last 16 bits
 
 
 class Window:
     """Reads a shared file at any place; small neighbouring reads cost one system call."""
 
-    def __init__(self, handle: int, block: int = 1 << 16) -> None:
-        """`handle` is the file's; at least `block` bytes are read at once."""
-        self._handle, self._least = handle, block
-        self.size = os.fstat(handle).st_size
+    def __init__(self, stream: BinaryIO, block: int = 1 << 16) -> None:
+        """At least `block` bytes are read at once; `stream` may be of several volumes."""
+        joined = getattr(stream, "raw", None)
+        self.starts: tuple[int, ...] = getattr(joined, "starts", (0,))  # of the volumes
+        pread = getattr(joined, "pread", None)
+        if pread is not None:
+            self._pread, self.size = pread, self.starts[-1]
+        else:
+            handle = stream.fileno()
+            self._pread = lambda size, offset: os.pread(handle, size, offset)
+            self.size = os.fstat(handle).st_size
+        self._least = block
         self._block, self._start = b"", 0
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return `size` bytes, fewer only at the end of the file."""
         begin = offset - self._start
         if begin < 0 or begin + size > len(self._block):
-            self._block = os.pread(self._handle, max(size, self._least), offset)
+            self._block = self._pread(max(size, self._least), offset)
             self._start, begin = offset, 0
         return self._block[begin : begin + size]
 
     def pieces(self, offset: int, size: int) -> Iterator[bytes]:
         """Give `size` bytes from `offset` on, in pieces."""
         while size:
-            data = os.pread(self._handle, min(size, _PIECE), offset)
+            data = self._pread(min(size, _PIECE), offset)
             if not data:
                 raise BadArchiveError("became shorter while it was read")
             yield data
@@ -77,8 +93,25 @@ def start_of(head: bytes) -> int | None:
     return at if head.startswith((b"PK\x03\x04", b"PK\x05\x06"), at) else None
 
 
-def read_end(window: Window) -> End:
-    """Find the end record."""
+def place_in(starts: tuple[int, ...], volume: int, offset: int) -> int:
+    """Return where a place in a volume is, when all are read as one file."""
+    if volume and volume >= len(starts) - 1:
+        raise SplitError
+    return starts[volume] + offset
+
+
+def count_volumes(window: Window) -> int:
+    """Return how many volumes the end of a zip counts."""
+    _, position, (disk, *_) = _find_end(window)
+    if disk == _MOST[0] and position >= _LOCATOR.size:
+        raw = window.read_at(position - _LOCATOR.size, _LOCATOR.size)
+        magic, _, _, disks = _LOCATOR.unpack(raw)
+        return int(disks) if magic == b"PK\x06\x07" else 1
+    return int(disk) + 1
+
+
+def _find_end(window: Window) -> tuple[bytes, int, tuple[int, ...]]:
+    """Return the end record's comment, its place and its numbers."""
     start = max(0, window.size - _END.size - 0xFFFF - _MAX_ZEROS)
     tail = window.read_at(start, window.size - start)
     at = tail.rfind(b"PK\x05\x06")
@@ -89,18 +122,25 @@ def read_end(window: Window) -> End:
     comment, rest = tail[after : after + comments], tail[after + comments :]
     if len(comment) != comments or rest.strip(b"\0") or len(rest) > _MAX_ZEROS:
         raise UnsafeError("has bytes after its end")
-    position = start + at
+    return comment, start + at, (disk, first_disk, here, entries, length, offset)
+
+
+def read_end(window: Window) -> End:
+    """Find the end record."""
+    comment, position, narrow = _find_end(window)
+    disk, first_disk, here, entries, length, offset = narrow
     wide = _wide_end(window, position)
     if wide is not None:
         position, numbers = wide
-        narrow = (disk, first_disk, here, entries, length, offset)
         fields = zip(narrow, numbers, _MOST, strict=True)
         if any(one not in (two, most) for one, two, most in fields):
             raise UnsafeError("has two end records that differ")
         disk, first_disk, here, entries, length, offset = numbers
-    if disk or first_disk or here != entries:
+    is_whole = not (disk or first_disk) and here == entries
+    if not is_whole and (disk + 2 != len(window.starts) or first_disk > disk or here > entries):
         raise SplitError
-    end = End(entries, offset, length, comment, 1 << (16 if wide is None else 64))
+    offset = place_in(window.starts, first_disk, offset)
+    end = End(entries, offset, length, comment, window.starts, 1 << (16 if wide is None else 64))
     _check_bounds(end, position)
     return end
 
@@ -148,8 +188,9 @@ def _wide_end(window: Window, end: int) -> tuple[int, tuple[int, ...]] | None:
     magic, disk, offset, disks = _LOCATOR.unpack(raw)
     if magic != b"PK\x06\x07":
         return None
-    if disk or disks > 1:
+    if disks not in (0, 1, len(window.starts) - 1):
         raise SplitError
+    offset = place_in(window.starts, disk, offset)
     expected = end - _LOCATOR.size - _WIDE_END.size
     record = window.read_at(offset, _WIDE_END.size) if offset == expected else b""
     if record[:4] != b"PK\x06\x06":

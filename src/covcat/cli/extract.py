@@ -21,10 +21,15 @@ if TYPE_CHECKING:
 
 def extract(
     ctx: typer.Context,
-    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="zip, tar, 7z, rar, gz …")],
-    folder: Annotated[
-        Path | None,
-        typer.Argument(metavar="[DIR]", help="New or empty; by default the archive's name."),
+    archive: Annotated[
+        Path, typer.Argument(metavar="ARCHIVE", help="zip, tar, 7z, rar, gz …, or a volume of one.")
+    ],
+    more: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PART]... [DIR]",
+            help="Volumes that are not beside it. New or empty; by default the archive's name.",
+        ),
     ] = None,
     list_only: Annotated[
         bool, typer.Option("--list", "-l", help="Check it and list its files, write nothing.")
@@ -51,13 +56,14 @@ def extract(
     """Unpack an archive of any format safely; print the folder.
 
     One unsafe, ambiguous or damaged member refuses the whole archive, and nothing is left behind.
+    Of an archive in volumes give one, with the others beside it, or all.
 
     Example: covcat extract P001.rar scans/P001
     """
     from covcat.archives.extract import listed, unpacked
     from covcat.archives.kinds import stem_of
     from covcat.archives.rules import Layout
-    from covcat.names import unsafe_name
+    from covcat.names import unsafe_name, whole_of
 
     session: Session = ctx.obj
     chosen = chosen_output(output, (*OUTPUTS, "table", "json"))
@@ -69,25 +75,27 @@ def extract(
         nested=tuple(nested or ()),
         command="covcat extract",
     )
+    name = whole_of(archive.name)
+    paths, folder = [archive, *(more or ())], None
+    if more and whole_of(more[-1].name).lower() != name.lower():
+        folder = paths.pop()
     if list_only:
-        kind, files = listed(archive, layout, most, max_files, encoding)
+        kind, files = listed(paths, layout, most, max_files, encoding)
         listing = [{"path": one.path, "bytes": one.member.size} for one in files]
         session.rows("extract", Rows(("path", "bytes"), listing, key="path"), output=chosen)
-        session.say(f"{archive.name}: {kind}, {plural(len(files), 'file')}; nothing was written")
+        session.say(f"{name}: {kind}, {plural(len(files), 'file')}; nothing was written")
         return
-    stem = stem_of(archive.name)
+    stem = stem_of(name)
     if folder is None and (reason := unsafe_name(stem)):
-        raise UsageError(
-            f"`{archive.name}` cannot name the folder: {reason}", hint="give a folder too"
-        )
+        raise UsageError(f"`{name}` cannot name the folder: {reason}", hint="give a folder too")
     target = folder or Path(stem)
     check_outside(session.data_dir, target, "give another folder")
     with drawn(session, "auto") as progress:
-        kind, done = unpacked(archive, target, layout, most, max_files, encoding, progress)
-    _tell(session, archive, target, kind, done)
+        kind, done = unpacked(paths, target, layout, most, max_files, encoding, progress)
+    _tell(session, name, target, kind, done)
 
 
-def _tell(session: Session, archive: Path, target: Path, kind: str, done: "Extracted") -> None:
+def _tell(session: Session, name: str, target: Path, kind: str, done: "Extracted") -> None:
     total = sum(one.bytes for one in done.files)
     parts = [
         f"{plural(len(done.files), 'file')}, {format_size(total)}",
@@ -95,7 +103,7 @@ def _tell(session: Session, archive: Path, target: Path, kind: str, done: "Extra
         f"{done.repeated} repeated with the same contents" if done.repeated else "",
         f"{plural(len(done.nested), 'archive')} inside" if done.nested else "",
     ]
-    session.say(f"{archive.name}: {kind}, " + ", ".join(part for part in parts if part))
+    session.say(f"{name}: {kind}, " + ", ".join(part for part in parts if part))
     data = {
         "path": str(target),
         "format": kind,

@@ -1,0 +1,218 @@
+"""An archive that was cut into volumes, read as one file: nothing is put together on disk.
+
+Cut by `split`, 7-Zip or a host, the volumes are the archive's bytes in order. Zip's own volumes
+are too, but places in its directory count from the start of a volume: `zip_end` adds that. RAR's
+each have headers of their own: `rar_listing` reads them from the first.
+"""
+
+import io
+import os
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from covcat import names
+from covcat.archives.base import BadArchiveError, CutOffError
+from covcat.archives.zip_end import Window, count_volumes
+from covcat.errors import ExtractionError, NotFoundError, UsageError
+from covcat.files import disk_errors
+from covcat.text import plural
+
+_MAX_VOLUMES = 500  # each is an open file
+_SHOWN = 5  # missing volumes in a message
+
+
+class Joined(io.RawIOBase):
+    """Files read as one, back to back."""
+
+    def __init__(self, files: Sequence[BinaryIO]) -> None:
+        self._files = files
+        sizes = [file.seek(0, io.SEEK_END) for file in files]
+        self.starts = (0, *accumulate(sizes))  # of each file, and the end
+        self._at = 0
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place, which may be behind the end."""
+        self._at = offset + (0, self._at, self.starts[-1])[whence]
+        return self._at
+
+    def readinto(self, buffer: object) -> int:
+        """Read the next bytes, up to the end of a file."""
+        view = memoryview(cast(bytearray, buffer)).cast("B")
+        data = self._part(self._at, len(view))
+        view[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def pread(self, size: int, offset: int) -> bytes:
+        """Read at a place, whatever is read elsewhere meanwhile."""
+        parts = []
+        while size and (data := self._part(offset, size)):
+            parts.append(data)
+            offset, size = offset + len(data), size - len(data)
+        return b"".join(parts)
+
+    def _part(self, offset: int, size: int) -> bytes:
+        number = bisect_right(self.starts, offset) - 1
+        if number == len(self._files):
+            return b""
+        size = min(size, self.starts[number + 1] - offset)
+        return os.pread(self._files[number].fileno(), size, offset - self.starts[number])
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeSet:
+    """All volumes of one archive, in order; to readers it is as a file is."""
+
+    name: str  # what the whole archive is called
+    paths: tuple[Path, ...]
+
+    @contextmanager
+    def open(self, _: str = "rb") -> Iterator[BinaryIO]:
+        """Open it as one file."""
+        with ExitStack() as stack:
+            files = [stack.enter_context(path.open("rb")) for path in self.paths]
+            yield cast(BinaryIO, io.BufferedReader(Joined(files), 1 << 18))
+
+    def absolute(self) -> Path:
+        """Return where the whole archive would lie."""
+        return self.paths[0].absolute().with_name(self.name)
+
+    def cut_off(self, error: CutOffError) -> ExtractionError:
+        """Return the error for an archive that ends too early, with what would be next."""
+        last = names.volume(self.paths[-1].name)
+        size = self.paths[0].stat().st_size
+        if last and size and last.number is not None and error.lacking:
+            count = min(-(-error.lacking // size), _MAX_VOLUMES)
+            return _lacking(self.name, [last.named(last.number + 1 + at) for at in range(count)])
+        return names.VolumeError(
+            f"`{self.name}` is cut off: a volume after `{self.paths[-1].name}` is missing, or "
+            "one is damaged",
+            cause=str(error),
+            hint="get it too, into the same folder",
+        )
+
+
+def gather(paths: Sequence[Path]) -> Path | VolumeSet:
+    """Return what to read of one archive, or of volumes and their brothers beside the first.
+
+    Raises:
+        VolumeError: some volumes are missing; it names them.
+        UsageError: one of the paths is no volume of the first one's archive.
+    """
+    first = paths[0]
+    if len(paths) == 1 and not first.is_file():
+        return first  # of which reading says more
+    for path in paths:
+        if not path.is_file():
+            raise NotFoundError(f"no file `{path}`")
+    known = names.volume(first.name)
+    is_zip = first.name.lower().endswith(".zip") or (known is not None and known.is_zip)
+    if known is None and not (is_zip and _disks(first) > 1):
+        if len(paths) > 1 and not first.name.lower().endswith(".rar"):
+            raise UsageError(f"`{paths[1]}` is no volume of `{first}`")
+        return first
+    whole = known.whole if known else first.name
+    found = _brothers(first.parent, whole, paths)
+    if known and known.is_rar:
+        return _first_of_rar(known, found)
+    if is_zip:
+        return _zip_set(whole, found)
+    assert known is not None
+    return _cut_set(known, found)
+
+
+def _brothers(folder: Path, whole: str, given: Sequence[Path]) -> dict[str, Path]:
+    """Return the volumes by name: those given, and those beside the first."""
+    found: dict[str, Path] = {}
+    with disk_errors(f"look for volumes in `{folder}`"):
+        beside = [path for path in folder.iterdir() if path.is_file()]
+    for path in [*given, *beside]:
+        if names.whole_of(path.name).lower() == whole.lower():
+            known = found.setdefault(path.name.lower(), path)
+            if path in given and not known.samefile(path):
+                raise UsageError(f"`{known}` and `{path}` are one volume: expected one of them")
+        elif path in given:
+            raise UsageError(f"`{path}` is no volume of `{whole}`")
+    return found
+
+
+def _cut_set(known: names.Volume, found: dict[str, Path]) -> VolumeSet:
+    """Put the pieces of a cut archive in order; they are numbered from 0 or 1, or from `aa`."""
+    pieces: dict[int, Path] = {}
+    for path in found.values():
+        volume = names.volume(path.name)
+        if volume is None or volume.start.lower() != known.start.lower():
+            continue  # the whole archive lies there too, or another way to cut it
+        assert volume.number is not None
+        pieces[volume.number] = path
+    first = 0 if 0 in pieces or not known.ending.isdigit() else 1
+    wanted = range(first, max(pieces) + 1)
+    if len(wanted) > _MAX_VOLUMES:
+        raise UsageError(
+            f"`{known.whole}` has {len(wanted):,} volumes: expected at most {_MAX_VOLUMES}",
+            hint=known.how,
+        )
+    _check_all(known.whole, [known.named(one) for one in wanted if one not in pieces])
+    return VolumeSet(known.whole, tuple(pieces[one] for one in wanted))
+
+
+def _zip_set(whole: str, found: dict[str, Path]) -> VolumeSet:
+    """Put a zip's own volumes in order: x.z01, x.z02 …, and last x.zip, which counts them."""
+    stem = whole[: -len(".zip")]
+    last = found.get(whole.lower())
+    count = _disks(last) if last else max(2, len(found) + 1)
+    if count > _MAX_VOLUMES:
+        raise UsageError(
+            f"`{whole}` has {count:,} volumes: expected at most {_MAX_VOLUMES}",
+            hint=names.split(whole).hint,
+        )
+    wanted = [*(f"{stem}.z{number:02}" for number in range(1, count)), whole]
+    _check_all(whole, [one for one in wanted if one.lower() not in found])
+    return VolumeSet(whole, tuple(found[one.lower()] for one in wanted))
+
+
+def _first_of_rar(known: names.Volume, found: dict[str, Path]) -> Path:
+    """Return the first volume, which rarfile finds the others beside."""
+    if known.first.lower() not in found:
+        _check_all(known.whole, [known.first])
+    if len({path.absolute().parent for path in found.values()}) > 1:
+        raise UsageError(f"the volumes of `{known.whole}` are in several folders: expected one")
+    return found[known.first.lower()]
+
+
+def _check_all(whole: str, missing: Sequence[str]) -> None:
+    if missing:
+        raise _lacking(whole, missing)
+
+
+def _lacking(whole: str, missing: Sequence[str]) -> names.VolumeError:
+    more = len(missing) - _SHOWN
+    shown = ", ".join(f"`{one}`" for one in missing[:_SHOWN])
+    shown += f" and {plural(more, 'other volume')}" if more > 0 else ""
+    verb, what = ("is", "it") if len(missing) == 1 else ("are", "them")
+    return names.VolumeError(
+        f"`{whole}` is not whole: {shown} {verb} missing",
+        hint=f"get {what} too, into the same folder",
+    )
+
+
+def _disks(path: Path) -> int:
+    """Return how many volumes the end of a zip counts; 1 if it has none."""
+    with disk_errors(f"read `{path}`"), path.open("rb") as stream:
+        try:
+            return count_volumes(Window(stream))
+        except BadArchiveError:
+            return 1
