@@ -81,6 +81,10 @@ class IntegrityError(CovcatError, code=5, kind="integrity"):
     """Something is here, and it is not what was pinned."""
 
 
+class LackingError(IntegrityError):
+    """What is here is as it was pinned, and not all of it is here."""
+
+
 class NewerError(IntegrityError):
     """A record was made by a newer covcat: it is not damaged, and nothing for this one to mend."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Shelf
-from makers.archives import REPOSITORY, zip_of
+from makers.archives import REPOSITORY, git_zip, zip_of
 from makers.releases import git_rows
 from makers.runs import tree_on_disk
 from makers.said import check_said, record
@@ -277,3 +277,57 @@ def test_what_is_here_is_not_lost_with_what_its_host_lost(covcat, case: Case) ->
     ran = covcat("fetch", "set", "--allow-missing", "--keep-archives", mirror=case.world.url)
     assert (ran.code, "lacks 1 file of what is here" in ran.err) == (5, True)
     assert files() == {**KEPT, "b/P2/1.png": b"2"}
+
+
+# ---- of what is listed, some is not in the archive ---------------------------------------------
+
+TWO = "images/two.png"
+
+
+@pytest.fixture
+def lacking(covcat, offered, server):
+    """Run covcat on a repository whose archive lacks a file of its listing."""
+    server.serve_repository(git_zip({k: v for k, v in REPOSITORY.items() if k != TWO}))
+    ran = covcat("fetch", "set")
+    check_said(ran, 5, "covcat fetch set@1 --allow-missing keeps what did come", TWO)
+    server.requests.clear()
+    return covcat
+
+
+def waits() -> list[Path]:
+    return [*Path("covcat-data/.covcat/partial/set@1").glob("*/*")]
+
+
+def test_an_archive_that_lacks_files_waits_and_is_kept_without_asking_again(
+    lacking, server
+) -> None:
+    assert not Path("covcat-data/set").exists()
+    ran = lacking("fetch", "set", "--allow-missing")
+    check_said(ran, 0, "is here from an earlier run", "1 file missing, as allowed")
+    assert server.requests == []
+    assert files().keys() == REPOSITORY.keys() - {TWO}
+    assert record()["missing"] == [TWO]
+    assert waits() == []
+
+
+def test_without_leave_to_lack_it_is_asked_for_anew_and_only_one_of_it_waits(
+    lacking, server
+) -> None:
+    assert (lacking("fetch", "set").code, len(server.requests)) == (5, 1)
+    assert len(waits()) == 1
+    server.serve_repository(git_zip(REPOSITORY))
+    assert lacking("fetch", "set").code == 0
+    assert files() == REPOSITORY
+
+
+def test_what_waits_and_lacks_is_not_kept_once_it_was_changed(lacking, server) -> None:
+    (kept,) = waits()
+    kept.write_bytes(kept.read_bytes()[:-1] + b"?")
+    assert lacking("fetch", "set", "--allow-missing").code == 0
+    assert len(server.requests) == 1
+
+
+def test_what_is_wrong_does_not_wait(covcat, offered, server) -> None:
+    server.serve_repository(git_zip({"README.md": b"another"}))
+    assert covcat("fetch", "set").code == 5
+    assert waits() == []

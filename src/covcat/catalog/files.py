@@ -1,6 +1,6 @@
 """What hosts serve, as the catalog describes it: one kind of file for each host."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from covcat.catalog.marks import (
     Branch,
@@ -24,6 +24,10 @@ from covcat.catalog.marks import (
 class File(Noun):
     """One thing that a host serves: an archive or a plain file."""
 
+    # By which keys its host knows it. Journals on people's disks state these by name: a key may be
+    # added, and is left out where it is not set; none may be renamed or dropped.
+    IDENTITY: ClassVar[tuple[str, ...]] = ()
+
     name: FileName | None = None  # as kept; hosts that need none derive it
     mirrors: tuple[DataUrl, ...] = ()  # further addresses of the same bytes, tried in order
     bytes: Number | None = None
@@ -45,10 +49,17 @@ class File(Noun):
         """True if its host lists what it stands for: perhaps a thousand files."""
         return False
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """Return what tells it from every other file of its host, by stated names."""
+        known = ((key, getattr(self, key)) for key in self.IDENTITY)
+        return {key: value for key, value in known if value is not None}
+
 
 class GitHubFile(File):
     """A repository's state as codeload's zip, its root folder stripped; or a release's asset."""
 
+    IDENTITY = ("repository", "commit", "branch", "tag", "asset")
     host: Literal["github"]
     repository: OwnerName
     commit: GitId | None = None
@@ -67,6 +78,7 @@ class GitHubFile(File):
 class WebFile(File):
     """A plain https address."""
 
+    IDENTITY = ("url",)
     host: Literal["web"]
     name: FileName
     url: DataUrl
@@ -75,6 +87,7 @@ class WebFile(File):
 class BundledFile(File):
     """A file that comes with covcat itself, in `catalog/bundled`."""
 
+    IDENTITY = ("name",)
     host: Literal["bundled"]
     name: FileName
     sha256: Sha256
@@ -83,6 +96,7 @@ class BundledFile(File):
 class DataverseFile(File):
     """Every file of a Dataverse data set, or one `file` of it, by its id."""
 
+    IDENTITY = ("server", "doi", "version", "file")
     host: Literal["dataverse"]
     server: DataUrl
     doi: Annotated[str, Matches(r"10\.\d+/\S+", "a DOI like 10.7910/DVN/6ACUZI")]
@@ -98,6 +112,7 @@ class DataverseFile(File):
 class ZenodoFile(File):
     """One named file of a Zenodo record."""
 
+    IDENTITY = ("record", "name")
     host: Literal["zenodo"]
     record: Count
     name: FileName
@@ -106,6 +121,7 @@ class ZenodoFile(File):
 class FigshareFile(File):
     """One file of a figshare article, by its file id."""
 
+    IDENTITY = ("article", "version", "file")
     host: Literal["figshare"]
     article: Count
     version: Count
@@ -116,6 +132,7 @@ class FigshareFile(File):
 class MendeleyFile(File):
     """A Mendeley Data set (or one `file` of it, by its uuid)."""
 
+    IDENTITY = ("dataset", "version", "file")
     host: Literal["mendeley"]
     dataset: Annotated[str, Matches(r"[a-z0-9]{6,20}", "a Mendeley data set id")]
     version: Count
@@ -130,6 +147,7 @@ class MendeleyFile(File):
 class KaggleFile(File):
     """A Kaggle data set's zip, or one `file` of it; of the version that is named."""
 
+    IDENTITY = ("dataset", "version", "file")
     host: Literal["kaggle"]
     dataset: OwnerName
     version: Count | None = None
@@ -139,6 +157,7 @@ class KaggleFile(File):
 class S3File(File):
     """One object of a public bucket."""
 
+    IDENTITY = ("bucket", "region", "key")
     host: Literal["s3"]
     bucket: Annotated[str, Matches(r"[a-z0-9][a-z0-9.-]+", "a bucket name")]
     region: Annotated[str, Matches(r"[a-z0-9-]+", "a region")]

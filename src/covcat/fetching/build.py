@@ -19,6 +19,7 @@ from covcat.errors import (
     DiskError,
     ExtractionError,
     IntegrityError,
+    LackingError,
     NetworkError,
     each_of,
 )
@@ -162,6 +163,9 @@ def forget_unpinned(build: Build, served: Iterable[RemoteFile]) -> Iterator[None
     """Where what came is refused, let nothing of it wait that no pin vouches for."""
     try:
         yield
+    except LackingError:  # all else of it was as pinned: --allow-missing can keep that
+        build.waiting.set_apart(served)
+        raise
     except (ExtractionError, IntegrityError):
         build.waiting.forget(served)
         raise

@@ -132,7 +132,7 @@ class _Crew:
         if file in self.lost:
             raise self.lost[file]
         build, waiting = self.build, self.build.waiting
-        got = waiting.found(file)
+        got = waiting.found(file, may_lack=build.options.allow_missing)
         if got is not None:
             build.say(f"`{got.name}` is here from an earlier run")
             return got

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import ListedFile, Listing
 from covcat.digests import blob_hasher, tree_id
-from covcat.errors import IntegrityError
+from covcat.errors import IntegrityError, LackingError
 from covcat.files import StoredFile
 
 
@@ -92,8 +92,10 @@ def tree_of(files: Iterable[StoredFile], file: GitHubFile) -> str:
 
 
 def check_findings(findings: Findings, what: str, hint: str | None = None) -> None:
-    """Raise IntegrityError, naming every path, if anything differs."""
+    """Raise IntegrityError, naming every path, if anything differs; LackingError if files lack."""
     if findings:
+        is_only_missing = not (findings.changed or findings.extra)
+        kind = LackingError if is_only_missing else IntegrityError
         kinds = {kind: list(paths) for kind, paths in asdict(findings).items()}
         counts = ", ".join(f"{len(paths)} {kind}" for kind, paths in kinds.items() if paths)
-        raise IntegrityError(f"{what}: {counts}", hint=hint, details=findings.lines(), data=kinds)
+        raise kind(f"{what}: {counts}", hint=hint, details=findings.lines(), data=kinds)

@@ -22,6 +22,9 @@ from covcat.store.folder import CLOSED
 _JOURNAL = "journal.jsonl"
 _MOST_BYTES = 1 << 30  # of it: a million files
 _FIELDS = {one.name for one in fields(Download)}
+_IDENTITY = "covcat.file/1"  # what names and values `_identity` states
+_LACKS = "lacks"  # of a line: only a release that may lack files is made of it
+Line = dict[str, Any]
 
 
 class Waiting:
@@ -30,7 +33,7 @@ class Waiting:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = threading.Lock()
-        self._earlier: dict[str, list[dict[str, Any]]] | None = None  # lines by what they are of
+        self._earlier: dict[str, list[Line]] | None = None  # lines by what they are of
 
     def target(self, number: int, name: str) -> Path:
         """Return a new place for file `number` of the release, which is called `name`."""
@@ -41,32 +44,32 @@ class Waiting:
 
     def add(self, file: RemoteFile, got: Download) -> None:
         """Note that a file is here and verified."""
-        line: dict[str, Any] = {key: getattr(got, key) for key in _FIELDS}
+        line: Line = {key: getattr(got, key) for key in _FIELDS}
         line |= {"path": f"{got.path.parent.name}/{got.path.name}", "of": _identity(file)}
+        self._write(line, f"note that `{got.name}` is here")
 
+    def _write(self, line: Line, doing: str) -> None:
         def at_once(path: str, flags: int) -> int:  # or fail: a pipe there would hold us up
             return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW, FILE_MODE)
 
         with (
             self._lock,
-            disk_errors(f"note that `{got.name}` is here"),
+            disk_errors(doing),
             suppress(FileNotFoundError),  # another process published the release meanwhile
             open(self.folder / _JOURNAL, "a", encoding="utf-8", opener=at_once) as journal,
         ):
             journal.write(json.dumps(sealed(line)) + "\n")
             if self._earlier is not None:  # another try of this run will not bring it again
-                self._earlier.setdefault(str(line["of"]), []).insert(0, line)
+                self._earlier.setdefault(_key(line["of"]), []).insert(0, line)
 
-    def found(self, file: RemoteFile) -> Download | None:
-        """Return what an earlier run left of `file`, if its bytes are as they were."""
-        with self._lock:
-            if self._earlier is None:
-                self._earlier = {}
-                for line in reversed(self._lines()):
-                    self._earlier.setdefault(str(line.get("of")), []).append(line)
-        for line in self._earlier.get(_identity(file), ()):
+    def found(self, file: RemoteFile, *, may_lack: bool = False) -> Download | None:
+        """Return what an earlier run left of `file`, if its bytes are as they were.
+
+        With `may_lack` also what was set apart.
+        """
+        for line in self._of(file):
             path = self._place(line)
-            if path.is_symlink() or not path.is_file():
+            if line.get(_LACKS) and not may_lack:
                 continue
             with suppress(TypeError):
                 got = Download(**{key: line[key] for key in _FIELDS & line.keys()})
@@ -78,11 +81,36 @@ class Waiting:
 
     def forget(self, files: Iterable[RemoteFile]) -> None:
         """Drop what would be taken again though nothing but itself vouches for it."""
-        kinds = {_identity(one): {digest.means for digest in one.digests} for one in files}
-        for line in self._lines():
-            if kinds.get(str(line.get("of")), {""}) <= {"md5-prefix"}:
+        for line in (line for one in _unpinned(files) for line in self._of(one)):
+            with suppress(OSError):
+                self._place(line).unlink()
+
+    def set_apart(self, files: Iterable[RemoteFile]) -> None:
+        """Leave what nothing but itself vouches for to a run that allows files to be missing.
+
+        Any other asks for it again: its host may have the whole by then.
+        """
+        for file in _unpinned(files):
+            lines = self._of(file)
+            for line in lines[:1]:
+                self._write({**line, _LACKS: True}, f"note that `{file.name}` lacks files")
+            for line in lines[1:]:
                 with suppress(OSError):
                     self._place(line).unlink()
+
+    def _of(self, file: RemoteFile) -> list[Line]:
+        """Return the last lines on what is here of a file, the newest first."""
+        with self._lock:
+            if self._earlier is None:
+                self._earlier = {}
+                for line in reversed(self._lines()):
+                    self._earlier.setdefault(_key(line.get("of")), []).append(line)
+            keys = [_key(_identity(file)), *([_former(file)] if self._earlier else [])]
+            lines = [line for key in keys for line in self._earlier.get(key, ())]
+        last: dict[Path, Line] = {}
+        for line in lines:
+            last.setdefault(self._place(line), line)
+        return [one for path, one in last.items() if path.is_file() and not path.is_symlink()]
 
     def close(self) -> None:
         """The release is about to get its name: what waits is no longer needed after that."""
@@ -106,12 +134,12 @@ class Waiting:
     def _closed(self) -> Path:
         return self.folder.with_name(f"{self.folder.name}{CLOSED}")
 
-    def _place(self, line: dict[str, Any]) -> Path:
+    def _place(self, line: Line) -> Path:
         """Return where the file of a line is; the journal is not trusted to name other places."""
         path = Path(str(line.get("path")))
         return self.folder / path.parent.name / path.name
 
-    def _lines(self) -> list[dict[str, Any]]:
+    def _lines(self) -> list[Line]:
         """Read the journal; a line that a crash cut, or that was changed, is none."""
         found = []
         with suppress(OSError):
@@ -124,10 +152,36 @@ class Waiting:
         return found
 
 
-def _identity(file: RemoteFile) -> str:
+def _unpinned(files: Iterable[RemoteFile]) -> list[RemoteFile]:
+    return [one for one in files if {digest.means for digest in one.digests} <= {"md5-prefix"}]
+
+
+def _identity(file: RemoteFile) -> dict[str, Any]:
     """Return what stays the same as long as the catalog's entry and the host's word do.
 
-    Journals of the first releases have it too: the class was called Served then.
+    It is stated by names of its own, so that a class may change; whoever changes what these names
+    mean gives it another version.
+    """
+    return {
+        "schema": _IDENTITY,
+        "host": file.file.host,
+        "entry": file.file.identity,
+        "id": file.id,
+        "path": file.path,
+        "bytes": file.bytes,
+        "digests": [[one.kind, one.value, one.means] for one in file.digests],
+    }
+
+
+def _key(of: object) -> str:
+    """Return a text that two values share if they are equal."""
+    return of if isinstance(of, str) else json.dumps(of, sort_keys=True)
+
+
+def _former(file: RemoteFile) -> str:
+    """Return how journals before the stated identity called a file.
+
+    It goes when a class that it writes out changes: these files come again then.
     """
     text = repr(file).replace("RemoteFile(", "Served(", 1)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
