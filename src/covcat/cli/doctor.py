@@ -223,7 +223,7 @@ def _leftovers(session: Session) -> Iterator[Row]:
     with suppress(OSError):  # closed to this user: that was said above
         waiting = [name for name, _ in store.waiting()]
     words = f"unfinished: {', '.join(waiting)}" if waiting else "none"
-    yield check("left releases", words, f"covcat fetch {waiting[0]}" if waiting else "")
+    yield check("left releases", words, f"covcat fetch {_q(waiting[0])}" if waiting else "")
 
 
 def _mode(path: Path) -> int:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from shlex import quote
 from typing import Any
 
 from covcat.catalog.files import AnyFile
@@ -39,7 +40,7 @@ def run(session: Session, name: str, network: Network, *, each: bool) -> None:
     if len(text.encode()) > MAX_BYTES:
         raise UsageError(
             f"a catalog file has at most {MAX_BYTES:,} bytes: too few for {count:,} entries",
-            hint=f"covcat catalog draft {name}" if each else f"open {record.page}",
+            hint=f"covcat catalog draft {quote(name)}" if each else f"open {quote(record.page)}",
         )
     session.result("catalog draft", _document(found, notes), text)
     entries = "1 entry" if count == 1 else f"{count:,} entries"

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from shlex import quote
 
 from covcat.cli.session import Session
 from covcat.errors import DiskError, NotFoundError
@@ -43,7 +44,9 @@ def named(session: Session, name: str) -> list[Here]:
         for closed in session.store.closed():
             if id in (closed.name, closed.parent.name):
                 raise _shut(closed)
-        raise NotFoundError(f"`{name}` is not in `{session.data_dir}`", hint=f"covcat fetch {name}")
+        raise NotFoundError(
+            f"`{name}` is not in `{session.data_dir}`", hint=f"covcat fetch {quote(name)}"
+        )
     return matching
 
 

@@ -155,7 +155,8 @@ def tell(session: Session, index: "Index") -> None:
     name, report = index.name, index.report
     session.say(told(name, report))
     for path in report.absent:
-        where = f"its label table `{path}` is not here: covcat fetch {name} --include '{path}'"
+        way = shlex.join(["covcat", "fetch", name, "--include", path])
+        where = f"its label table `{path}` is not here: {way}"
         lost = f"`{path}`, which its entry names for labels, is not among its files"
         session.say(f"{name}: {where}" if report.is_part else f"warning: {name}: {lost}")
     for what in report.lacking:

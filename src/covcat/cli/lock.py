@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -90,15 +91,16 @@ def _records(session: Session, names: Sequence[str], asked: Sequence[str]) -> li
         if not any(wanted in (id, full) for id, full, _ in here):
             session.catalog.find(name)  # says so, if nothing has that name at all
             problem = f"`{name}` is not in `{session.data_dir}`"
-            raise NotFoundError(problem, hint=f"covcat fetch {name}")
+            raise NotFoundError(problem, hint=f"covcat fetch {quote(name)}")
     found = []
     for id, name, folder in here:
         if not asked or id in asked or name in asked:
             found.append(manifest.load(folder))
             if lines := lockfile.changes_on_disk(folder, found[-1]):
+                more = " and more" if len(lines) > 1 else ""
                 session.say(
-                    f"warning: {name}: locked as it was fetched, though on disk "
-                    f"{lines[0]}{' and more' if len(lines) > 1 else ''}: covcat verify {name}"
+                    f"warning: {name}: locked as it was fetched, though on disk {lines[0]}{more}: "
+                    f"covcat verify {quote(name)}"
                 )
     return found
 
@@ -165,7 +167,9 @@ def _chosen(session: Session, path: Path, names: Sequence[str]) -> list[LockedRe
         asked = _resolved(session, name)
         matching = {key: one for key, one in releases.items() if asked in (one.id, key)}
         if not matching:
-            raise NotFoundError(f"`{name}` is not in the lock `{path}`", hint=f"covcat lock {name}")
+            raise NotFoundError(
+                f"`{name}` is not in the lock `{path}`", hint=f"covcat lock {quote(name)}"
+            )
         found |= matching
     return list((found if names else releases).values())
 

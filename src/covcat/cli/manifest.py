@@ -68,7 +68,7 @@ def export(
     if form == "bagit" and output is None:
         raise UsageError(
             "a bag is a folder: expected --output DIR",
-            hint=f"covcat manifest export {name or 'ID'} --format bagit --output bag",
+            hint=f"covcat manifest export {shlex.quote(name or 'ID')} --format bagit --output bag",
         )
     source = _source(session, name)
     _warn(session, source, form)
@@ -123,7 +123,7 @@ def _source(session: Session, name: str | None) -> ExportedRelease:
         if len(ids) > 1:
             raise UsageError(
                 f"which of {len(ids)} resources: expected one of {', '.join(ids)}",
-                hint=f"covcat manifest export {ids[0]}",
+                hint=f"covcat manifest export {shlex.quote(ids[0])}",
             )
         name = ids[0]
     id, _, folder = here.preferred(session, name)
@@ -145,7 +145,7 @@ def _warn(session: Session, source: ExportedRelease, form: str) -> None:
     if lost and form != "bagit":
         session.say(
             f"note: {plural(lost, 'file')} of {name} went away or changed since: "
-            f"covcat verify {name}"
+            f"covcat verify {shlex.quote(name)}"
         )
     if form == "sha256sums":
         session.say(f"note: the paths are below `{source.folder}`: sha256sum -c belongs there")

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from shlex import join
 from typing import Annotated
 
 import typer
@@ -93,7 +94,7 @@ def _agreed(session: Session, found: Sequence[Removal], partial: bool) -> bool:
         options = "--partial --yes" if partial else "--yes"
         raise UsageError(
             f"remove asks before it deletes {', '.join(names)}, and nobody can answer here",
-            hint=f"covcat remove {' '.join(names)} {options}",
+            hint=f"covcat remove {join(names)} {options}",
         )
     for one in found:
         put(sys.stderr, readable(escaped(f"{one.name}: {_in_words(one)}"), sys.stderr))

@@ -1,6 +1,7 @@
 """status: what is on disk, and if it is complete and new."""
 
 from collections.abc import Iterable
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import typer
@@ -49,7 +50,7 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
     whole = len(rows)
     for name, sizes in session.store.waiting():
         row = {"id": name, "state": "unfinished", "files": len(sizes), "bytes": sum(sizes)}
-        rows.append({**row, "note": f"covcat fetch {name} goes on"})
+        rows.append({**row, "note": f"covcat fetch {quote(name)} goes on"})
     columns = ("id", "state", "files", "bytes", "newest", "verified_by", "fetched_at")
     drawn = rows
     if session.format(chosen) == "table":  # which has room for the day alone

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -145,12 +146,12 @@ def _add(session: Session, said: _Verdicts, name: str, found: "Checked", *, quic
         how = "names, sizes and times" if quick else "every byte"
         session.say(f"{name}: {plural(record.total_files, 'file')} as recorded ({how})")
         return
-    hint = f"covcat verify {name} --repair"
+    hint = f"covcat verify {quote(name)} --repair"
     if findings.extra:  # a repair would refuse to touch a folder with files of the user's own
         of_own = "move what covcat did not put there out of the release's folder"
         hint = f"{of_own}, then {hint}" if findings.changed or findings.missing else of_own
     elif not (record.complete or findings.changed):
-        hint = f"covcat fetch {name}"  # --allow-missing kept it: what is missing can be had
+        hint = f"covcat fetch {quote(name)}"  # --allow-missing kept it: what is missing can be had
     said.fail(name, findings.lines(), hint)
 
 
@@ -211,7 +212,7 @@ def _say_repaired(session: Session, said: _Verdicts, name: str, done: "Repaired"
         session.say(f"{name}: wrote manifest.json and SHA256SUMS anew")
     if not record.complete:
         missing = [f"missing: files/{path}" for path in record.missing]
-        said.fail(name, missing, f"covcat fetch {name}")
+        said.fail(name, missing, f"covcat fetch {quote(name)}")
         return
     mended = f", {len(done.files)} of them repaired" if done.files else ""
     session.say(f"{name}: {plural(record.total_files, 'file')} as recorded (every byte){mended}")

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from shlex import quote
 
 from covcat.errors import IntegrityError
 from covcat.export import writing
@@ -38,7 +39,8 @@ def bag(folder: Path, manifest: Manifest, target: Path, progress: Progress) -> N
             copied = built / "data" / file.path
             copied.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             changed = IntegrityError(
-                f"`{file.path}` of {name} is not as it was fetched", hint=f"covcat verify {name}"
+                f"`{file.path}` of {name} is not as it was fetched",
+                hint=f"covcat verify {quote(name)}",
             )
             try:
                 source = opened(folder / file.path, follow=False)

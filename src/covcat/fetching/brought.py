@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from covcat.archives import extract, writing
 from covcat.archives.rules import Layout
@@ -136,7 +137,7 @@ def reading(path: Path) -> Iterator[None]:
         reason = os.strerror(error.errno) if error.errno else str(error)
         where = error.filename if isinstance(error.filename, str) else str(path)
         raise DiskError(
-            f"cannot read `{printable(where)}`: {reason}", hint=f"ls -ld '{printable(where)}'"
+            f"cannot read `{printable(where)}`: {reason}", hint=f"ls -ld {quote(printable(where))}"
         ) from error
 
 

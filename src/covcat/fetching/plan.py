@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from shlex import quote
 from typing import Literal
 
 from covcat.catalog import listing, selection
@@ -145,7 +146,7 @@ def _lacking(here: Held, options: Options) -> str | None:
 
 def by_hand(page: str, command: str) -> str:
     """Return the hint where only a person gets the data: the page, and how covcat takes it then."""
-    return f"open {page}; then, with what you got there: {command} FILE…"
+    return f"open {quote(page)}; then, with what you got there: {command} FILE…"
 
 
 def refusal(resource: Resource, release: Release | None, options: Options) -> CovcatError | None:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from shlex import quote
 
 from covcat.catalog.entries import BROUGHT, Release, Resource
 from covcat.catalog.files import GitHubFile
@@ -88,7 +89,7 @@ def way_out(folder: Path, catalog: Catalog, damage: IntegrityError) -> str:
         release = catalog.find(name)[1]
         is_ours = not isinstance(damage, NewerError)
         if is_ours and release is not None and _can_make_anew(release, folder):
-            return f"covcat verify {name} --repair"
+            return f"covcat verify {quote(name)} --repair"
     return damage.hint or manifest.way_out(folder)
 
 
@@ -110,7 +111,8 @@ def _number(folder: Path) -> int:
     except FileNotFoundError as error:
         name = f"{folder.parent.name}@{folder.name}"
         raise NotFoundError(
-            f"`{name}` is no longer here: another process removed it", hint=f"covcat fetch {name}"
+            f"`{name}` is no longer here: another process removed it",
+            hint=f"covcat fetch {quote(name)}",
         ) from error
 
 

@@ -7,6 +7,7 @@ tests/servers/hosts.
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from covcat.catalog.files import AnyFile
@@ -68,7 +69,7 @@ def list_files(
             remotes = host(file.host).list_files(file, context)
             if not remotes:
                 where = page(file) or file.host
-                raise GoneError(f"`{where}` lists no files", hint=f"open {where}")
+                raise GoneError(f"`{where}` lists no files", hint=f"open {quote(where)}")
             found += [replace(remote, entry=number) for remote in remotes]
         except CovcatError as error:
             if lost is None or file.is_set or len(files) == 1 or not is_lost(error):

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
+from shlex import quote
 from typing import Any
 
 from covcat import hosts
@@ -106,7 +107,7 @@ def draft(
             raise ActionNeededError(
                 f"{record.host} lists no file of `{record.id}` that covcat can fetch",
                 details=[*said.notes, *(f"{one.closed}: {one.path}" for one in said.files)],
-                hint=f"open {record.page}",
+                hint=f"open {quote(record.page)}",
             )
         source = f"{said.asked}, read {today}"
         release = Release(id=said.release, date=said.date or None, source=source, files=files)
@@ -125,7 +126,7 @@ def _describe(record: Record, context: HostContext) -> Description:
         said: Description = module.describe(record, context)
     except NetworkError as error:
         if not error.hint or "covcat show" in error.hint:  # that is for entries that exist
-            error.hint = f"is it the right record? open {record.page}"
+            error.hint = f"is it the right record? open {quote(record.page)}"
         raise
     contents = said.contents
     if contents is None and said.files:
@@ -161,7 +162,7 @@ def _check_valid(release: Release, record: Record) -> None:
         raise NetworkError(
             f"{record.host} says of `{record.id}` what no catalog can hold",
             cause=f"{place}: {first['msg']}",
-            hint=f"open {record.page}",
+            hint=f"open {quote(record.page)}",
         ) from error
 
 

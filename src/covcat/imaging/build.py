@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 
 from covcat.catalog import matching, vocabulary
 from covcat.catalog.columns import NAMES, Record
@@ -78,7 +79,7 @@ def write(
         # digests were edited or have rotted, and rows would have them
         raise IntegrityError(
             f"`{MANIFEST}` and `{SUMS}` say different digests of the same files",
-            hint=f"covcat verify {manifest.resource}@{manifest.release}",
+            hint=f"covcat verify {quote(f'{manifest.resource}@{manifest.release}')}",
         )
     doing = "write the image index"
     with disk_errors(doing), sqlite_errors(doing), closing(sqlite3.connect(path)) as base:

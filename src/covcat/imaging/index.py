@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
+from shlex import quote
 
 from covcat import seal
 from covcat.catalog import matching
@@ -73,7 +74,7 @@ def _named(
     if release is not None and release in known:
         return resource, release
     is_for_browsing = is_brought or resource.default_release is None
-    hint = f"covcat import {id} FILE…" if is_for_browsing else f"covcat fetch {name}"
+    hint = f"covcat import {quote(id)} FILE…" if is_for_browsing else f"covcat fetch {quote(name)}"
     raise NotFoundError(f"`{name}` is not in `{store.folder}`", hint=hint)
 
 

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from covcat.catalog import vocabulary
@@ -143,8 +144,7 @@ def read_word(option: str, kind: str, text: str) -> str:
 def _unknown(option: str, kind: str, text: str) -> UsageError:
     known = vocabulary.words().lists[kind]
     if near := difflib.get_close_matches(vocabulary.plain(text), known, 1):
-        meant = known[near[0]]
-        shown = f"'{meant}'" if set(meant) & set(" ;") else meant
-        return UsageError(f"unknown {option} `{text}`", hint=f"did you mean `{option} {shown}`?")
+        hint = f"did you mean `{option} {quote(known[near[0]])}`?"
+        return UsageError(f"unknown {option} `{text}`", hint=hint)
     terms = ", ".join(dict.fromkeys(known.values()))
     return UsageError(f"unknown {option} `{text}`: expected one of {terms}")

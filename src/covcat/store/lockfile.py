@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any, ClassVar, Literal
 
 from covcat.catalog.entries import Release
@@ -200,7 +201,7 @@ def has_less(wanted: LockedRelease, folder: Path) -> bool:
         raise IntegrityError(
             f"`{wanted.name}` is here, and not what the lock names",
             details=lines,
-            hint=f"covcat remove {wanted.name}, then the same command again",
+            hint=f"covcat remove {quote(wanted.name)}, then the same command again",
         )
     return bool(lines)
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from shlex import quote
+from shlex import join, quote
 from typing import Any, ClassVar, Literal, get_args
 
 from covcat.archives.base import NestedArchive
@@ -242,8 +242,8 @@ def _damaged(path: Path, cause: str) -> IntegrityError:
 def way_out(folder: Path) -> str:
     """Return the command that puts a damaged release aside and fetches it anew."""
     resource, release = folder.parent.name, folder.name
-    aside = f"{resource}-{release}.damaged"
-    return f"mv {quote(str(folder))} {aside} && covcat fetch {resource}@{release}"
+    away = join(["mv", str(folder), f"{resource}-{release}.damaged"])
+    return f"{away} && {join(['covcat', 'fetch', f'{resource}@{release}'])}"
 
 
 def held(folder: Path) -> Held | None:
@@ -265,7 +265,7 @@ def held(folder: Path) -> Held | None:
         raise IntegrityError(
             f"`{name}` is here, but not whole: {len(wrong)} of {len(sizes)} files differ",
             details=wrong,
-            hint=f"covcat verify {name} --repair",
+            hint=f"covcat verify {quote(name)} --repair",
         )
     return Held(
         form=manifest.form,

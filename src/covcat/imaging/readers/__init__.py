@@ -10,6 +10,7 @@ What a column is called and means is the catalog's matter (`tables:`), not a rea
 import stat
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from shlex import quote
 
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
@@ -40,7 +41,7 @@ def read_rows(table: LabelTable, source: ReleaseFiles) -> Iterator[Row]:
             status = file.stat()
         except FileNotFoundError as error:  # damage of the release, and no fault of writing
             name = f"{source.folder.parents[1].name}@{source.folder.parent.name}"
-            text, hint = f"`{path}` of `{name}` is missing", f"covcat verify {name} --repair"
+            text, hint = f"`{path}` of `{name}` is missing", f"covcat verify {quote(name)} --repair"
             raise IntegrityError(text, hint=hint) from error
         if not stat.S_ISREG(status.st_mode):
             raise IntegrityError(f"`{path}`: expected a regular file, got {what_is(status)}")
