@@ -13,6 +13,7 @@ from typing import Any
 import typer
 from typer.main import get_command
 
+from covcat.cli.help import bounds_of, default_of, name_of
 from covcat.cli.main import app
 
 HEAD = """\
@@ -113,32 +114,6 @@ def code(text: str) -> str:
     return "`" + text.replace("|", "\\|") + "`"
 
 
-def shown_default(parameter: Parameter) -> str:
-    """Return what holds where nothing is said; nothing for a switch or where there is none."""
-    default = parameter.default
-    if getattr(parameter, "is_flag", False) or getattr(parameter, "count", False):
-        return ""
-    if default is None or callable(default) or default in ((), []):
-        return ""
-    return code(str(default))
-
-
-def bounds(parameter: Parameter) -> str:
-    """Return the limits of a number as words."""
-    low, high = parameter.min, parameter.max
-    if getattr(parameter, "count", False) or (low is None and high is None):
-        return ""
-    if high is None:
-        return f" From {low}."
-    return f" {low} to {high}." if low is not None else f" At most {high}."
-
-
-def name_of(option: Parameter) -> str:
-    """Return how an option is typed: `-m, --modality WORD`."""
-    names = ", ".join(sorted([*option.opts, *option.secondary_opts], key=len))
-    return f"{names} {option.metavar}" if option.metavar else names
-
-
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     """Return a Markdown table without the columns that have nothing in them."""
     kept = [at for at in range(len(head)) if at < 2 or any(row[at] for row in rows)]
@@ -146,10 +121,16 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(line[at] for at in kept)} |\n" for line in lines)
 
 
+def meaning(parameter: Parameter) -> str:
+    """Return the help of a parameter, with the limits of a number."""
+    bounds = bounds_of(parameter)
+    return (parameter.help or "") + (f" {bounds[0].upper()}{bounds[1:]}." if bounds else "")
+
+
 def arguments(command: Command) -> str:
     """Return the table of what is typed without dashes."""
     rows = [
-        (code(one.metavar or one.name.upper()), cell((one.help or "") + bounds(one)))
+        (code(one.metavar or one.name.upper()), cell(meaning(one)))
         for one in command.params
         if one.param_type_name == "argument" and not one.hidden
     ]
@@ -161,8 +142,8 @@ def options(command: Command) -> str:
     rows = [
         (
             code(name_of(one)),
-            cell((one.help or "") + bounds(one)),
-            shown_default(one),
+            cell(meaning(one)),
+            code(default_of(one)) if default_of(one) else "",
             code(one.envvar) if one.envvar else "",
         )
         for one in command.params

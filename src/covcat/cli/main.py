@@ -7,13 +7,14 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from covcat import stopping
-from covcat.cli import complete, printing, settings, usage
+from covcat.cli import complete, help, printing, settings, usage
 from covcat.cli.options import given
 from covcat.cli.printing import put
 from covcat.cli.session import Session, envelope, error_text, readable
@@ -31,13 +32,7 @@ _EXAMPLES = {
     "covcat fetch figure1": "download, verify, unpack; prints the folder",
 }
 
-# In the order of --help; each is a module with a command of its name, or with `register`.
-COMMANDS = (
-    *("list", "search", "show", "files", "cite", "license"),
-    *("fetch", "import", "verify", "images", "counts", "select", "extract"),
-    *("status", "path", "doctor", "links", "paths", "lock", "remove"),
-    *("manifest", "catalog", "cache"),
-)
+COMMANDS = tuple(chain(*help.COMMANDS.values()))
 
 
 def app(only: str = "") -> typer.Typer:
@@ -61,6 +56,9 @@ def app(only: str = "") -> typer.Typer:
             module.register(found)
         else:
             found.command()(getattr(module, name))
+    for group in (found, *(one.typer_instance for one in found.registered_groups)):
+        for command in group.registered_commands if group else ():
+            command.cls = help.Command
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from covcat.cli.help import Grouped
 from covcat.errors import CovcatError, UsageError
 from covcat.text import escaped, nearest
 
@@ -23,7 +24,7 @@ _GLOBAL = {
 }
 
 
-class Commands(TyperGroup):
+class Commands(Grouped, TyperGroup):
     """A group that names the one command that was meant; typer may suggest several."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
