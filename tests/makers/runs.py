@@ -20,11 +20,11 @@ class Ran:
 
 
 def tree_on_disk(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder, as relative path -> bytes."""
+    """Every file below a folder, as relative path -> bytes; not when it was verified."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != "verified.json"
     }
 
 

@@ -289,7 +289,8 @@ def _asked(here: Here, place: Path, kind: str, dice: random.Random) -> Verdict:
         for made in ("cohort", "new.lock", "out.json"):
             one = place / made
             shutil.rmtree(one) if one.is_dir() else one.unlink(missing_ok=True)
-    if outside := {one for one in _tree(place) ^ before if not one[0].endswith("index.sqlite")}:
+    beside = ("index.sqlite", "verified.json")
+    if outside := {one for one in _tree(place) ^ before if not one[0].endswith(beside)}:
         verdict.faults.append(f"{kind}: other files changed: {sorted(outside)[:3]}")
     return verdict
 

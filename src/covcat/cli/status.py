@@ -19,23 +19,29 @@ if TYPE_CHECKING:
 
 
 _LITTER = 3  # paths that are named
+_DATES = ("fetched_at", "verified_at")
+_VERIFIED = ("verified_at", "verdict")
+_COLUMNS = ("id", "state", "files", "bytes", "newest", "verified_by", "fetched_at", *_VERIFIED)
 
 
 def status(ctx: typer.Context, output: OutputFormat = None) -> None:
     """Tell what is here, and if it is complete and new.
 
     `newest` says if it is what `covcat fetch ID` would bring today: `yes`, `behind` a newer
-    release, or a release that moves with its branch, beside a dated one.
+    release, or a release that moves with its branch, beside a dated one. `verdict` is what the
+    last `verify` ended with: `ok`, or `differs`; blank if there was none since it was fetched.
 
     Example: covcat status --json
     """
-    from covcat.store import lockfile, manifest, verify
+    from covcat.store import lockfile, manifest, verified, verify
 
     session: Session = ctx.obj
     chosen = chosen_output(output, FORMATS)
     rows: list[dict[str, Cell]] = []
     for resource_id, release_id, folder in session.store.releases():
         row: dict[str, Cell] = {"id": f"{resource_id}@{release_id}"}
+        if last := verified.last(folder):
+            row |= {"verified_at": last.verified_at, "verdict": last.in_words}
         try:
             record = manifest.load(folder)
             row |= _state(record)
@@ -51,17 +57,22 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
     for name, sizes in session.store.waiting():
         row = {"id": name, "state": "unfinished", "files": len(sizes), "bytes": sum(sizes)}
         rows.append({**row, "note": f"covcat fetch {quote(name)} goes on"})
-    columns = ("id", "state", "files", "bytes", "newest", "verified_by", "fetched_at")
-    drawn = rows
-    if session.format(chosen) == "table":  # which has room for the day alone
-        drawn = [{**row, "fetched_at": str(row.get("fetched_at") or "")[:10]} for row in rows]
-    session.rows("status", Rows(columns, drawn), data={"here": rows}, output=chosen)
+    session.rows("status", _table(session, rows, chosen), data={"here": rows}, output=chosen)
     for folder in session.store.closed():
         session.say(f"warning: cannot look into `{folder}`: permission denied")
     total = sum(row["bytes"] for row in rows if isinstance(row.get("bytes"), int))  # type: ignore[misc]
     unfinished = f" and {len(rows) - whole} unfinished" if len(rows) > whole else ""
     said = f"{plural(whole, 'release')}{unfinished}"
     session.say(f"{said} in `{session.data_dir}`, {format_size(total)}")
+
+
+def _table(session: Session, rows: list[dict[str, Cell]], chosen: str | None) -> Rows:
+    """Return what is printed; a table has room for days, and none for what is blank in all rows."""
+    if session.format(chosen) == "table":
+        rows = [{**row, **{key: str(row.get(key) or "")[:10] for key in _DATES}} for row in rows]
+        if not any(row["verified_at"] for row in rows):
+            return Rows(_COLUMNS[: -len(_VERIFIED)], rows)
+    return Rows(_COLUMNS, rows)
 
 
 def say_litter(session: Session, name: str, paths: Iterable[str]) -> None:

@@ -16,12 +16,20 @@ from covcat.cli.progress import drawn
 from covcat.cli.session import Session, error_text
 from covcat.cli.status import say_litter
 from covcat.download.remote import Network
-from covcat.errors import CovcatError, IntegrityError, SeveralError, UsageError
+from covcat.errors import (
+    CovcatError,
+    DiskError,
+    IntegrityError,
+    NotFoundError,
+    SeveralError,
+    UsageError,
+)
 from covcat.progress import Progress
 from covcat.text import plural
 
 if TYPE_CHECKING:
     from covcat.fetching.repair import Repaired
+    from covcat.store.manifest import Manifest
     from covcat.store.verify import Checked
 
 
@@ -52,6 +60,10 @@ def verify(
             parser=a_path,
         ),
     ] = None,
+    known_missing: Annotated[
+        bool,
+        typer.Option("--known-missing", help="What the manifest itself names as missing is right."),
+    ] = False,
     transfer: Transfer,
 ) -> None:
     """Check every byte of what is here against its record and pins; exit 5 names each file.
@@ -59,6 +71,9 @@ def verify(
     --quick reads no contents, except of files modified after manifest.json. --repair asks only
     for what is damaged, and exchanges the folder when all is right; it refuses a folder with files
     of your own in it. With --from PATH it takes what it can from there, before any host is asked.
+    --known-missing is for what `fetch --allow-missing` kept: exit 5 if another file is missing, or
+    if one that should be is here with other bytes. What was found is noted in verified.json beside
+    the manifest; `status` tells it.
 
     Example: covcat verify figure1 --repair
     """
@@ -75,21 +90,41 @@ def verify(
         )
     network = transfer.network(session)
     here = releases(session, names)
+    said = _Verdicts(session, quick, known_missing)
     with drawn(session, transfer.progress) as drawing:
         if repair:
-            _repair_all(session, here, network, drawing, given or ())
+            _repair_all(said, here, network, drawing, given or ())
         else:
-            _check_all(session, here, drawing, quick=quick)
+            _check_all(said, here, drawing)
 
 
 @dataclass(slots=True)
 class _Verdicts:
-    """What is said in the end."""
+    """What is said in the end, in the light of what was asked."""
 
+    session: Session
+    quick: bool
+    known_missing: bool
     rows: list[dict[str, Any]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     lines: list[list[str]] = field(default_factory=list)  # of each release, one a file
     hints: list[str] = field(default_factory=list)
+    is_told: bool = False  # that nothing can be noted
+
+    def note(self, folder: Path, *, ok: bool, **counts: int) -> None:
+        """Let `status` tell what was found; where nobody may write, that is told once."""
+        from covcat.store import verified
+
+        try:
+            verified.note(self.session.store, folder, ok=ok, quick=self.quick, **counts)
+        except CovcatError as error:
+            if not self.is_told:
+                self.session.say(f"note: `status` will not tell of this: {error.message}")
+            self.is_told = True
+
+    def accepts(self, record: "Manifest") -> bool:
+        """Tell if what a record says is missing may be."""
+        return record.complete or self.known_missing
 
     def fail(self, name: str, lines: list[str], hint: str) -> None:
         self.failed.append(name)
@@ -109,33 +144,41 @@ class _Verdicts:
         )
 
 
-def _check_all(session: Session, here: list[Here], progress: Progress, *, quick: bool) -> None:
+def _check_all(said: _Verdicts, here: list[Here], progress: Progress) -> None:
     """Look at every release; one that is damaged does not stop the others."""
     from covcat.store.verify import verify_release
 
-    said = _Verdicts()
+    catalog, asked = (
+        said.session.catalog,
+        {"quick": said.quick, "known_missing": said.known_missing},
+    )
     for resource_id, release_id, folder in here:
         name = f"{resource_id}@{release_id}"
         try:
-            found = verify_release(session.catalog, folder, progress, quick=quick)
+            found = verify_release(catalog, folder, progress, **asked)
         except IntegrityError as error:
             from covcat.fetching.repair import way_out  # loads what asks hosts
 
             said.rows.append({"id": name, "ok": False, "error": error.message})
             lines = [error.message, *([error.cause] if error.cause else []), *error.details]
-            said.fail(name, lines, way_out(folder, session.catalog, error))
+            said.fail(name, lines, way_out(folder, catalog, error))
+            said.note(folder, ok=False)
         else:
-            _add(session, said, name, found, quick=quick)
+            counts = {kind: len(paths) for kind, paths in asdict(found.findings).items()}
+            counts["known_missing"] = len(found.known_missing)
+            said.note(folder, ok=not found.findings, **counts)
+            _add(said, name, found)
     if said.failed:
         raise said.error()
-    session.result("verify", {"verified": said.rows}, "")
+    said.session.result("verify", {"verified": said.rows}, "")
 
 
-def _add(session: Session, said: _Verdicts, name: str, found: "Checked", *, quick: bool) -> None:
-    record, findings = found.record, found.findings
+def _add(said: _Verdicts, name: str, found: "Checked") -> None:
+    session, record, findings = said.session, found.record, found.findings
     row = {"id": name, "ok": not findings, "files": record.total_files, "complete": record.complete}
     row |= {**asdict(findings), "litter": found.litter}
-    said.rows.append({**row, **({"doubted": found.doubted} if quick else {})})
+    row |= {"known_missing": found.known_missing} if found.known_missing else {}
+    said.rows.append({**row, **({"doubted": found.doubted} if said.quick else {})})
     say_litter(session, name, found.litter)
     if found.doubted:
         session.say(
@@ -143,8 +186,9 @@ def _add(session: Session, said: _Verdicts, name: str, found: "Checked", *, quic
             "written: hashed"
         )
     if not findings:
-        how = "names, sizes and times" if quick else "every byte"
-        session.say(f"{name}: {plural(record.total_files, 'file')} as recorded ({how})")
+        how = "names, sizes and times" if said.quick else "every byte"
+        lacking = _lacking(len(found.known_missing))
+        session.say(f"{name}: {plural(record.total_files, 'file')} as recorded ({how}){lacking}")
         return
     hint = f"covcat verify {quote(name)} --repair"
     if findings.extra:  # a repair would refuse to touch a folder with files of the user's own
@@ -152,11 +196,13 @@ def _add(session: Session, said: _Verdicts, name: str, found: "Checked", *, quic
         hint = f"{of_own}, then {hint}" if findings.changed or findings.missing else of_own
     elif not (record.complete or findings.changed):
         hint = f"covcat fetch {quote(name)}"  # --allow-missing kept it: what is missing can be had
+        if not found.damaged:
+            hint += f", or covcat verify {quote(name)} --known-missing takes it as it is"
     said.fail(name, findings.lines(), hint)
 
 
 def _repair_all(
-    session: Session,
+    said: _Verdicts,
     here: list[Here],
     network: Network,
     progress: Progress,
@@ -167,15 +213,20 @@ def _repair_all(
     from covcat.fetching.base import Run
     from covcat.fetching.repair import repair_release
 
+    session = said.session
     run = Run(session.catalog, session.store, network, progress)
     sources = [brought.look_at(one, session.store) for one in given]
-    said = _Verdicts()
     errors: list[CovcatError] = []
     for resource_id, release_id, folder in here:
         name = f"{resource_id}@{release_id}"
         try:
-            _say_repaired(session, said, name, repair_release(folder, run, sources))
+            done = repair_release(folder, run, sources)
+            _say_repaired(said, name, done)
+            kind = "known_missing" if said.known_missing else "missing"
+            said.note(folder, ok=said.accepts(done.record), **{kind: len(done.record.missing)})
         except CovcatError as error:
+            if not isinstance(error, DiskError | NotFoundError):  # else it was not looked at
+                said.note(folder, ok=False)
             errors.append(error)
             said.failed.append(name)
             said.rows.append({"id": name, "ok": False, "error": error.message, **error.data})
@@ -197,11 +248,11 @@ def _repair_all(
     session.result("verify", data, "")
 
 
-def _say_repaired(session: Session, said: _Verdicts, name: str, done: "Repaired") -> None:
+def _say_repaired(said: _Verdicts, name: str, done: "Repaired") -> None:
     """Tell what was repaired; what the record itself says is missing is no damage."""
-    record = done.record
+    session, record = said.session, done.record
     say_litter(session, name, done.litter)
-    row = {"id": name, "ok": record.complete, "files": record.total_files}
+    row = {"id": name, "ok": said.accepts(record), "files": record.total_files}
     row |= {"repaired": done.files, "new_record": done.has_new_record, "missing": record.missing}
     said.rows.append(row)
     for path in done.files[:_MAX_NAMED]:
@@ -210,9 +261,14 @@ def _say_repaired(session: Session, said: _Verdicts, name: str, done: "Repaired"
         session.say(f"{name}: … and {len(done.files) - _MAX_NAMED} more; --json names all")
     if done.has_new_record:
         session.say(f"{name}: wrote manifest.json and SHA256SUMS anew")
-    if not record.complete:
+    if not said.accepts(record):
         missing = [f"missing: files/{path}" for path in record.missing]
         said.fail(name, missing, f"covcat fetch {quote(name)}")
         return
     mended = f", {len(done.files)} of them repaired" if done.files else ""
-    session.say(f"{name}: {plural(record.total_files, 'file')} as recorded (every byte){mended}")
+    files, lacking = plural(record.total_files, "file"), _lacking(len(record.missing))
+    session.say(f"{name}: {files} as recorded (every byte){mended}{lacking}")
+
+
+def _lacking(files: int) -> str:
+    return f"; {plural(files, 'file')} missing, as its manifest says" if files else ""

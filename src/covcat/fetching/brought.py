@@ -19,7 +19,7 @@ from covcat.fetching.base import Build
 from covcat.fetching.place import budget_for
 from covcat.files import CHUNK, StoredFile, disk_errors, hashed, make_folder
 from covcat.names import VolumeError, history_of, is_litter, split, unsafe_name, volume
-from covcat.store.folder import Store
+from covcat.store.folder import MANIFEST, OWN, SUMS, Store
 from covcat.text import plural
 
 _SHOWN = 3  # names in a note
@@ -83,7 +83,11 @@ def look_at(path: Path, store: Store) -> GivenPath:
 
 
 def _walk(top: Path, own: os.stat_result) -> GivenPath:
-    """Sort what lies in a folder; links are not followed, and `own` is not looked into."""
+    """Sort what lies in a folder; links are not followed, and `own` is not looked into.
+
+    Of the folder of a release, the records beside its data are no part of what is given.
+    """
+    records = OWN if (top / MANIFEST).is_file() and (top / SUMS).is_file() else ()
 
     def is_closed(error: OSError) -> None:
         if not is_litter(Path(error.filename).relative_to(top).as_posix()):  # of a network disk
@@ -97,6 +101,8 @@ def _walk(top: Path, own: os.stat_result) -> GivenPath:
         folders[:] = [one for one in inside if not os.path.samestat(Path(parent, one).lstat(), own)]
         for path in (Path(parent, name) for name in sorted([*names, *links])):
             relative = path.relative_to(top).as_posix()
+            if relative in records:
+                continue
             if place := history_of(relative):
                 history.append(place)
             elif not stat.S_ISREG(path.lstat().st_mode):

@@ -1,23 +1,19 @@
 """What is here of a release, and right: taken over as it is, after every byte was read again."""
 
 from collections.abc import Collection, Iterable
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from covcat.catalog import selection
 from covcat.catalog.files import AnyFile, GitHubFile
-from covcat.catalog.listing import Listing
 from covcat.download.remote import RemoteFile
 from covcat.errors import IntegrityError
 from covcat.fetching import brought
 from covcat.fetching.base import Build, Piece, record_given
 from covcat.fetching.brought import GivenFile
 from covcat.fetching.choose import Hosts
-from covcat.files import Heard, StoredFile, disk_errors, hashed, put
+from covcat.files import StoredFile, disk_errors, hashed, put
 from covcat.hosts.base import alone
-from covcat.progress import Progress
-from covcat.store import compare, verify
+from covcat.store import verify
 from covcat.store.manifest import Manifest, Transfer, data_files
 from covcat.text import plural
 
@@ -30,29 +26,6 @@ def pieces(build: Build, hosts: Hosts, *, sound: Iterable[StoredFile]) -> list[P
     files = data_files(sound)
     served = alone(build.first_file, "files")
     return [Piece(served, record_given(build, served, "files", files), files)]
-
-
-def find_listed(name: str, folder: Path, listing: Listing, progress: Progress) -> list[StoredFile]:
-    """Hash every file; return those that are as listed, by their paths in the release folder."""
-    wanted = [
-        StoredFile(path=row.path, bytes=row.bytes or 0, sha256="", mode=row.mode, blob=row.blob)
-        for row in listing.values()
-    ]
-
-    def look(one: StoredFile, heard: Heard) -> StoredFile | None:
-        path, row = folder / "files" / one.path, listing[one.path]
-        with suppress(OSError):  # it cannot be read: another will come
-            if path.is_symlink() or not path.is_file():
-                return None
-            got = hashed(path, one, heard)
-            pointer = compare.pointer_blob(got.sha256, got.bytes)
-            if row.blob and got.blob != row.blob and pointer == row.blob:
-                got = replace(got, blob=row.blob, lfs=True)
-            return None if compare.against_listing([got], {row.path: row}) else got
-        return None
-
-    found = verify.look_at_all(look, wanted, progress, name)
-    return [replace(one, path=f"files/{one.path}") for one in found if one is not None]
 
 
 def unpacked(build: Build, hosts: Hosts) -> list[Piece]:

@@ -286,7 +286,7 @@ def _make_anew(build: Build, given: Sequence[GivenPath]) -> Repaired:
     run, listing, folder = build.run, build.listing or {}, build.here
     run.store.check_free(build.resource.id, build.release.id)
     check_ours(folder, verify.present(folder) - {f"files/{path}" for path in listing})
-    sound = from_disk.find_listed(build.name, folder, listing, run.progress)
+    sound = verify.find_listed(build.name, folder, listing, run.progress)
     here = {one.path for one in sound}
     rows = {path: row for path, row in listing.items() if f"files/{path}" not in here}
     coming = totals(rows).least_bytes

@@ -20,8 +20,15 @@ from covcat.errors import IntegrityError, NotFoundError
 from covcat.files import Heard, StoredFile, hashed, what_is
 from covcat.names import history_of, is_litter
 from covcat.progress import Progress, Silent
-from covcat.store.compare import Findings, against_listing, check_findings, lfs_difference, tree_of
-from covcat.store.folder import INDEX, MANIFEST, SUMS
+from covcat.store.compare import (
+    Findings,
+    against_listing,
+    check_findings,
+    lfs_difference,
+    pointer_blob,
+    tree_of,
+)
+from covcat.store.folder import MANIFEST, OWN, SUMS
 from covcat.store.manifest import Manifest, data_files, load, sums_agree
 
 GRACE = 1.0  # seconds: file systems and copies round times
@@ -39,6 +46,7 @@ class Checked:
     damaged: tuple[str, ...] = ()  # paths of the record that are changed or missing
     doubted: tuple[str, ...] = ()  # those that a quick look hashed, because of their times
     litter: tuple[str, ...] = ()  # what desktops and version control left beside: no damage
+    known_missing: tuple[str, ...] = ()  # the record says that they are, and that was accepted
 
 
 def checked(
@@ -70,9 +78,10 @@ def checked(
     missing = [path for path, why in damaged.items() if why == "missing"]
     changed = [f"{path}: {why}" for path, why in damaged.items() if why != "missing"]
     besides = beside(folder, manifest)
+    known = {f"files/{path}" for path in manifest.missing}.difference(besides)
     findings = Findings(
         changed=tuple(sorted(changed)),
-        missing=tuple(sorted([*missing, *(f"files/{path}" for path in manifest.missing)])),
+        missing=tuple(sorted([*missing, *known])),
         extra=tuple(path for path in besides if not is_litter(path)),
     )
     doubted = tuple(file.path for file in todo) if quick else ()
@@ -168,7 +177,7 @@ def present(folder: Path) -> set[str]:
         before = f"{inside}/" if inside else ""
         links = [name for name in folders if Path(parent, name).is_symlink()]
         found.update(before + name for name in (*names, *links))
-    return found - {MANIFEST, SUMS, INDEX}
+    return found - OWN
 
 
 def against_catalog(record: Manifest, release: Release, listing: Listing | None) -> None:
@@ -194,7 +203,8 @@ def _downloads_against_catalog(differs: str, record: Manifest, release: Release)
     entries = {one.entry for one in record.downloads}
     known = set(range(len(release.files)))
     is_adopted = any(one.imported_from for one in record.downloads)  # packed in its own way
-    if entries - known or (known - entries and not (record.selection or is_adopted)):
+    is_less = len(known - entries) > len(record.missing)  # those are said to be lost whole
+    if entries - known or (is_less and not (record.selection or is_adopted)):
         raise IntegrityError(
             f"{differs}: expected downloads of {len(known)} files, got those of {len(entries)}"
         )
@@ -214,20 +224,71 @@ def _downloads_against_catalog(differs: str, record: Manifest, release: Release)
 
 
 def verify_release(
-    catalog: Catalog, folder: Path, progress: Progress | None = None, *, quick: bool = False
+    catalog: Catalog,
+    folder: Path,
+    progress: Progress | None = None,
+    *,
+    quick: bool = False,
+    known_missing: bool = False,
 ) -> Checked:
     """Compare a release on disk with its record, and that with the catalog's pins, if it has any.
+
+    `known_missing` takes for right what the record itself says is missing.
 
     Raises:
         IntegrityError: the record itself is damaged, or is not the pinned state.
     """
-    record = load(folder)
+    record, listing = load(folder), None
     with suppress(NotFoundError):  # an entry of a catalog that is not given now
         resource, release = catalog.find(f"{record.resource}@{record.release}")
         if release is not None:
-            against_catalog(record, release, catalog.listing(resource, release))
+            listing = catalog.listing(resource, release)
+            against_catalog(record, release, listing)
     found = checked(folder, record, progress or Silent(), quick=quick)
     if not sums_agree(folder, record):
         changed = (*found.findings.changed, f"{SUMS}: not as recorded")
         found = replace(found, findings=replace(found.findings, changed=changed))
+    if known_missing:
+        found = _but_known(folder, found, listing or {}, progress or Silent())
     return found
+
+
+def _but_known(folder: Path, found: Checked, listing: Listing, progress: Progress) -> Checked:
+    """Leave out what the record says is missing: it is, or is here as the catalog lists it."""
+    record, findings = found.record, found.findings
+    known = {f"files/{path}" for path in record.missing}
+    names = [path for path in record.missing if f"files/{path}" in findings.extra]
+    back = {path: listing[path] for path in names if path in listing}
+    label = f"{record.resource}@{record.release}"
+    right = {one.path for one in find_listed(label, folder, back, progress)}
+    wrong = {f"files/{path}" for path in back}.difference(right)
+    changed = [f"{path}: not as the catalog lists it" for path in wrong]
+    left = Findings(
+        changed=tuple(sorted([*findings.changed, *changed])),
+        missing=tuple(path for path in findings.missing if path not in known),
+        extra=tuple(path for path in findings.extra if path not in right | wrong),
+    )
+    return replace(found, findings=left, known_missing=tuple(sorted(known & {*findings.missing})))
+
+
+def find_listed(name: str, folder: Path, listing: Listing, progress: Progress) -> list[StoredFile]:
+    """Hash every file; return those that are as listed, by their paths in the release folder."""
+    wanted = [
+        StoredFile(path=row.path, bytes=row.bytes or 0, sha256="", mode=row.mode, blob=row.blob)
+        for row in listing.values()
+    ]
+
+    def look(one: StoredFile, heard: Heard) -> StoredFile | None:
+        path, row = folder / "files" / one.path, listing[one.path]
+        with suppress(OSError):  # it cannot be read: another will come
+            if path.is_symlink() or not path.is_file():
+                return None
+            got = hashed(path, one, heard)
+            pointer = pointer_blob(got.sha256, got.bytes)
+            if row.blob and got.blob != row.blob and pointer == row.blob:
+                got = replace(got, blob=row.blob, lfs=True)
+            return None if against_listing([got], {row.path: row}) else got
+        return None
+
+    found = look_at_all(look, wanted, progress, name)
+    return [replace(one, path=f"files/{one.path}") for one in found if one is not None]
