@@ -1,6 +1,7 @@
 """What a person downloaded by hand is recognised, verified, and recorded as brought by hand."""
 
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -706,3 +707,26 @@ def test_what_cannot_be_imported_is_said_in_a_sentence(covcat, args, code, said)
     assert ran.code == code
     assert said in ran.err.lower()
     assert "Traceback" not in ran.err
+    assert not Path("covcat-data").exists()
+
+
+def test_what_is_not_there_or_is_a_pipe_leaves_a_data_folder_as_it_was(covcat) -> None:
+    assert covcat("fetch", "sample").code == 0
+    before = sorted(Path("covcat-data").rglob("*"))
+    os.mkfifo("pipe")
+    for path in ("absent.zip", "pipe"):
+        ran = covcat("import", "figure1", written("x.zip", zip_of({"x": b"x"})), path)
+        check_said(ran, 3, f"error: `{path}` is ")
+        assert sorted(Path("covcat-data").rglob("*")) == before
+
+
+def test_a_record_of_files_that_came_by_nothing_is_damaged(covcat, shelf) -> None:
+    shelf.add_repository()
+    folder = unpacked("mine", {k: v for k, v in REPOSITORY.items() if k != "README.md"})
+    assert covcat("import", "set", folder, "--allow-missing").code == 0
+    manifest = Path("covcat-data/set/1/manifest.json")
+    tree = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**tree, "downloads": []}))
+    rest = unpacked("rest", {"README.md": REPOSITORY["README.md"]})
+    ran = covcat("import", "set", rest)
+    check_said(ran, 5, "error: the manifest of `set@1` is damaged", "and no download of them")

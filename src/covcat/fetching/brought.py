@@ -71,10 +71,11 @@ def look_at(path: Path, store: Store) -> GivenPath:
     with reading(path):
         if not path.exists():
             raise NotFoundError(f"`{path}` is not there")
+        own = store.folder.stat() if store.folder.exists() else None
         if path.is_dir():
-            if path.samefile(store.folder):
+            if own is not None and os.path.samestat(path.stat(), own):
                 raise UsageError(f"`{path}` is the data folder itself", hint="covcat list --help")
-            return _walk(path, store.folder.stat())
+            return _walk(path, own)
     if not path.is_file():
         raise NotFoundError(f"`{path}` is neither a file nor a folder")
     name = path.resolve().name
@@ -82,7 +83,7 @@ def look_at(path: Path, store: Store) -> GivenPath:
     return GivenPath(path, False, stamp(path), ((name, path),), unsafe)
 
 
-def _walk(top: Path, own: os.stat_result) -> GivenPath:
+def _walk(top: Path, own: os.stat_result | None) -> GivenPath:
     """Sort what lies in a folder; links are not followed, and `own` is not looked into.
 
     Of the folder of a release, the records beside its data are no part of what is given.
@@ -98,7 +99,11 @@ def _walk(top: Path, own: os.stat_result) -> GivenPath:
     for parent, folders, names in os.walk(top, onerror=is_closed):
         links = [name for name in folders if Path(parent, name).is_symlink()]
         inside = sorted(set(folders) - set(links))
-        folders[:] = [one for one in inside if not os.path.samestat(Path(parent, one).lstat(), own)]
+        folders[:] = [
+            one
+            for one in inside
+            if own is None or not os.path.samestat(Path(parent, one).lstat(), own)
+        ]
         for path in (Path(parent, name) for name in sorted([*names, *links])):
             relative = path.relative_to(top).as_posix()
             if relative in records:

@@ -38,9 +38,8 @@ from covcat.store.manifest import data_files, now
 from covcat.text import plural
 
 
-def pieces(build: Build, hosts: Hosts, *, paths: Sequence[Path]) -> list[Piece]:
+def pieces(build: Build, hosts: Hosts, *, sources: Sequence[GivenPath]) -> list[Piece]:
     """Put what was given in its places."""
-    sources = [brought.look_at(path, build.run.store) for path in paths]
     brought.say_what_is_left_out(build, sources)
     if build.listing is not None:
         found = _by_contents(build, build.listing, sources)
@@ -147,7 +146,7 @@ def _would_lose(build: Build, what: str, names: list[str]) -> IntegrityError:
     )
 
 
-def _by_contents(build: Build, listing: Listing, sources: list[GivenPath]) -> list[Piece]:
+def _by_contents(build: Build, listing: Listing, sources: Sequence[GivenPath]) -> list[Piece]:
     """Give each path of the listing the file that has its contents, given or here already."""
     here = from_disk.find_recorded(build)
     found = brought.read_given(build, sources, listing)
@@ -236,7 +235,7 @@ def _known(build: Build, hosts: Hosts) -> list[RemoteFile] | None:
     return plan.named(files)
 
 
-def _by_name(build: Build, known: list[RemoteFile], sources: list[GivenPath]) -> list[Piece]:
+def _by_name(build: Build, known: list[RemoteFile], sources: Sequence[GivenPath]) -> list[Piece]:
     """Give each file of the release what has its path, digest or name; a lone one is the one."""
     if len(known) == 1 and len(sources) == 1:
         return [_only(build, known[0], sources[0])]

@@ -129,6 +129,7 @@ def adopt(step: Step, run: Run, paths: Sequence[Path]) -> Path:
 
     What is here and complete stays as it is.
     """
+    given = [brought.look_at(path, run.store) for path in paths]  # before anything is made
     run.store.prepare()
     run.store.sweep()
     resource, release = step.resource, step.release or BROUGHT
@@ -136,11 +137,9 @@ def adopt(step: Step, run: Run, paths: Sequence[Path]) -> Path:
     with run.store.lock(name):
         whole = replace(step.options, allow_missing=False)
         if make_plan(run.store, [(resource, release)], whole).steps[0].action != "keep":
-            sources = [partial(from_files.pieces, paths=paths)]
+            sources = [partial(from_files.pieces, sources=given)]
             build(run, resource, release, step.options, sources, mends=True)
         else:
-            for path in paths:
-                brought.look_at(path, run.store)  # which says if it is not even there
             run.progress.note(f"{name}: here and complete; what was given is not looked at")
         return manifest.data_folder(run.store.release(resource.id, release.id))
 

@@ -218,6 +218,8 @@ def _check_sound(manifest: Manifest) -> None:
     """Raise ValueError for what fits the types and yet cannot be."""
     for part in manifest.selection:
         Selection.read(part)
+    if manifest.files and not manifest.downloads:
+        raise ValueError("it names files, and no download of them")
     recorded = {None, *(file.path for file in manifest.files)}
     for transfer in manifest.downloads:
         if transfer.archive not in recorded:
