@@ -86,3 +86,16 @@ def test_no_function_is_longer_than_40_lines() -> None:
                 if count > 40:
                     long.append(f"{path.relative_to(ROOT / 'src')} {node.name}: {count}")
     assert not long, "\n".join(long)
+
+
+def test_readme_and_the_package_name_the_same_systems() -> None:
+    rows = re.findall(
+        r"^\| (Linux|macOS|Windows) \| 3\.(\d+) to 3\.(\d+) \|", read("README.md"), re.M
+    )
+    known = tomllib.loads(read("pyproject.toml"))["project"]["classifiers"]
+    names = {"Linux": "POSIX :: Linux", "macOS": "MacOS", "Windows": "Microsoft :: Windows"}
+    said = {f"Operating System :: {names[system]}" for system, _, _ in rows}
+    for _, first, last in rows:
+        versions = range(int(first), int(last) + 1)
+        said |= {f"Programming Language :: Python :: 3.{one}" for one in versions}
+    assert said == set(known)

@@ -163,6 +163,31 @@ def test_a_safe_name_is_let_through(case: str, names: list) -> None:
     assert {name: unsafe_name(name) for name in names} == dict.fromkeys(names)
 
 
+NOT_ON_WINDOWS = {
+    "a device": ("a/CON", "Windows keeps the name `CON` for a device"),
+    "a device with a suffix": ("Aux.tar.gz", "Windows keeps the name `Aux` for a device"),
+    "a device with a blank": ("nul .txt", "Windows keeps the name `nul` for a device"),
+    "a folder called so": ("com1/a", "Windows keeps the name `com1` for a device"),
+    "a raised number": ("lpt\u00b2", "Windows keeps the name `lpt\u00b2` for a device"),
+    "a colon": ("day/12:30.png", "Windows has no name with `:` in it"),
+    "a question": ("why?", "Windows has no name with `?` in it"),
+    "a star": ("*.png", "Windows has no name with `*` in it"),
+    "a dot at the end": ("a./b", "Windows would drop the dot or blank at the end of its name"),
+    "a blank at the end": ("a ", "Windows would drop the dot or blank at the end of its name"),
+}
+
+
+@pytest.mark.parametrize(("name", "reason"), NOT_ON_WINDOWS.values(), ids=NOT_ON_WINDOWS)
+def test_what_windows_cannot_hold_is_refused_there_alone(name: str, reason: str) -> None:
+    assert unsafe_name(name, "win32") == reason
+    assert [unsafe_name(name, one) for one in ("linux", "darwin")] == [None, None]
+
+
+@pytest.mark.parametrize("name", ["CONSOLE", "com10", "com", "nulls.txt", "a.con", ".aux", "a b.c"])
+def test_what_only_looks_like_a_device_is_let_through_on_windows(name: str) -> None:
+    assert unsafe_name(name, "win32") is None
+
+
 def test_the_longest_path_of_the_table_is_as_long_as_the_limit() -> None:
     assert len(SAFE["P32-longest"]) == MAX_NAME_BYTES
 

@@ -7,15 +7,14 @@ import ctypes
 import errno
 import hashlib
 import os
-import re
 import shlex
 import shutil
 import sqlite3
 import stat
+import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -23,11 +22,6 @@ from typing import BinaryIO
 
 from covcat.digests import VerifiedBy, blob_hasher
 from covcat.errors import DiskError, IntegrityError
-
-_OURS = re.compile(r"\.covcat-[0-9a-f]{16}")
-_MARK = "made-by-covcat"  # holds the name of the machine: some disks tell others of no locks
-_MACHINE = os.fsencode(os.uname().nodename)
-_OLD = 3600  # seconds, after which another machine's is taken for left behind too
 
 
 class NoFileError(OSError):
@@ -62,6 +56,14 @@ CHUNK = 1 << 20
 _PIECE = 256 << 10  # bytes read at once; larger ones leave the processor's cache
 Heard = Callable[[int], object]  # is told how many bytes were read
 ASIDE = ".covcat-old"  # ends the name of an older state while a newer one takes its place
+# What Windows lacks. There bits of a mode say nothing, folders cannot be opened, and what is open
+# cannot be moved or deleted; each rule of the disk below has its branch for that.
+IS_WINDOWS = sys.platform == "win32"
+BYTES = getattr(os, "O_BINARY", 0)  # only Windows has it: else \n would become \r\n
+AT_ONCE = getattr(os, "O_NONBLOCK", 0)  # a pipe must not hold us up
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_seeking = threading.Lock()
+_BEYOND = (1 << 62) - 1  # a place in no file
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2  # linux/fs.h
 
@@ -117,11 +119,11 @@ def disk_error(error: OSError, doing: str) -> DiskError:
 
 def opened(path: Path, *, follow: bool = True) -> BufferedReader:
     """Open a regular file, or raise NoFileError: a pipe would block, a device may never end."""
-    links = 0 if follow else getattr(os, "O_NOFOLLOW", 0)
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | links)
-    except OSError as error:
-        if error.errno not in (errno.ENXIO, errno.EOPNOTSUPP):  # nobody opens a socket
+        handle = os.open(path, os.O_RDONLY | BYTES | AT_ONCE | (0 if follow else NO_LINK))
+    except OSError as error:  # nobody opens a socket, nor Windows a folder
+        is_folder = IS_WINDOWS and path.is_dir()
+        if error.errno not in (errno.ENXIO, errno.EOPNOTSUPP) and not is_folder:
             raise
         raise NoFileError.of(path.stat(), path) from error
     status = os.fstat(handle)
@@ -129,6 +131,11 @@ def opened(path: Path, *, follow: bool = True) -> BufferedReader:
         os.close(handle)
         raise NoFileError.of(status, path)
     return os.fdopen(handle, "rb")
+
+
+def is_anybodys(mode: int) -> bool:
+    """Tell if anybody may write there; on Windows lists of rights say so, and every mode does."""
+    return bool(mode & stat.S_IWOTH) and not IS_WINDOWS
 
 
 def what_is(status: os.stat_result) -> str:
@@ -175,7 +182,28 @@ def copy_hashed(source: BinaryIO, target: Path) -> tuple[str, int]:
     return sha256.hexdigest(), size
 
 
-NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | BYTES | NO_LINK
+
+
+def read_at(handle: int, size: int, offset: int) -> bytes:
+    """Read at a place, whatever other threads read; a short read is the end of the file."""
+    if not IS_WINDOWS:
+        return os.pread(handle, size, offset)
+    with _seeking:  # who reads it one after the other has a place of their own in it
+        at = os.lseek(handle, 0, os.SEEK_CUR)
+        os.lseek(handle, offset, os.SEEK_SET)
+        data = os.read(handle, size)
+        os.lseek(handle, at, os.SEEK_SET)
+        return data
+
+
+def write_at(handle: int, data: memoryview, offset: int) -> int:
+    """Write at a place; return how many bytes were."""
+    if not IS_WINDOWS:
+        return os.pwrite(handle, data, offset)
+    with _seeking:
+        os.lseek(handle, offset, os.SEEK_SET)
+        return os.write(handle, data)
 
 
 def write_new(path: Path, data: bytes, *, synced: bool = False) -> None:
@@ -269,6 +297,12 @@ def check_room(needed: int, free: int, what: str, hint: str) -> None:
 
 def sync(folder: Path) -> None:
     """Bring all that was written below `folder` to the disk: one syncfs, not an fsync a file."""
+    if IS_WINDOWS:  # has neither
+        for path in folder.rglob("*"):
+            if path.is_file():
+                with path.open("r+b") as stream:
+                    os.fsync(stream.fileno())
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         libc = ctypes.CDLL(None, use_errno=True)
@@ -281,7 +315,9 @@ def sync(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
+    """Bring the names in a folder to the disk; NTFS has a journal of them."""
+    if IS_WINDOWS:
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -291,7 +327,8 @@ def sync_folder(folder: Path) -> None:
 
 def exchange(built: Path, final: Path) -> None:
     """Swap two folders in one step; where the system cannot, in two."""
-    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    libc = None if IS_WINDOWS else ctypes.CDLL(None, use_errno=True)
+    renameat2 = getattr(libc, "renameat2", None)
     one, other = os.fsencode(built), os.fsencode(final)
     if renameat2 and renameat2(_AT_FDCWD, one, _AT_FDCWD, other, _RENAME_EXCHANGE) == 0:
         return
@@ -305,69 +342,29 @@ def exchange(built: Path, final: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-@contextmanager
-def build_beside(target: Path) -> Iterator[Path]:
-    """Give a private folder beside the target; it goes away, and what killed runs left there."""
-    parent = target.absolute().parent
-    missing = [one for one in (parent, *parent.parents) if not one.exists()]
-    folder = parent / f".covcat-{os.urandom(8).hex()}"
-    handle = -1
-    try:
-        with disk_errors(f"make a folder beside `{target}`"):
-            make_folder(parent)
-            _sweep(parent)
-            folder.mkdir(mode=0o700)
-            handle = os.open(folder / "new", NEW, 0o600)
-            hold(handle)  # a file system without locks is one without sweeping
-            os.write(handle, _MACHINE)
-            (folder / "new").rename(folder / _MARK)  # a mark is never seen without its lock
-            (folder / "work").mkdir(mode=0o700)
-        yield folder / "work"
-    finally:
-        _remove(folder)
-        if handle != -1:
-            os.close(handle)
-        with suppress(OSError):  # they are not empty, if all went well
-            for one in missing:
-                one.rmdir()
-
-
 def hold(handle: int) -> bool | None:
     """Lock an open file until it is closed; False if another has it, None if disks have no locks.
 
     `filelock` is for names in a private folder: it empties what it finds under a name.
     """
-    import fcntl
-
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        if (
+            sys.platform == "win32"
+        ):  # locked bytes can be read by nobody else: one that no file has is locked
+            import msvcrt
+
+            at = os.lseek(handle, 0, os.SEEK_CUR)
+            os.lseek(handle, _BEYOND, os.SEEK_SET)
+            try:
+                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+            finally:
+                os.lseek(handle, at, os.SEEK_SET)
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # the latter is what Windows says
         return False
     except OSError:
         return None
     return True
-
-
-def _sweep(parent: Path) -> None:
-    """Remove workshops of this user's runs that were killed; those that live are locked."""
-    found: list[Path] = []
-    with suppress(OSError):  # a folder that may be written to and not be read
-        found = [one for one in parent.iterdir() if _OURS.fullmatch(one.name)]
-    for folder in found:
-        with suppress(OSError), ExitStack() as handles:  # without a mark, or closed to this user
-            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            handles.callback(os.close, handle)
-            mark = os.open(_MARK, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=handle)
-            handles.callback(os.close, mark)
-            is_left = hold(mark) is True
-            is_of_here = os.read(mark, 1000) == _MACHINE
-            is_old = time.time() - os.fstat(mark).st_mtime > _OLD
-            is_mine = os.fstat(handle).st_uid == os.geteuid()
-            if is_left and is_mine and (is_of_here or is_old):
-                _remove(folder)
-
-
-def _remove(folder: Path) -> None:
-    """Remove a workshop, its mark last: a run may be killed here too."""
-    shutil.rmtree(folder / "work", ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)

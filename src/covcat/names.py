@@ -1,9 +1,10 @@
 """Which relative paths cannot lead outside or hide anything; pure text rules.
 
-Names that only Windows dislikes (`NUL`, `a?b`) pass: covcat runs on POSIX systems.
+Names that only Windows cannot hold (`NUL`, `a?b`) pass elsewhere: macOS and Linux hold them.
 """
 
 import re
+import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
@@ -89,6 +90,11 @@ _ONE_EMOJI = (
 )
 _JOINED_EMOJI = re.compile(f"{_ONE_EMOJI}(?:\u200d{_ONE_EMOJI})+")
 _DRIVE = re.compile(r"[A-Za-z]:")
+# Learn.microsoft.com, "Naming Files, Paths, and Namespaces": with any suffix, too.
+_DEVICE = re.compile(
+    r"(?P<name>con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(?:\..*)?", re.I
+)
+_NOT_ON_WINDOWS = re.compile(r'[<>:"|?*]')
 # What macOS, Windows, KDE and network disks of Synology and QNAP leave in a folder, and make again.
 _OF_DESKTOPS = {
     *("__macosx", ".appledouble", ".ds_store", ".fseventsd", ".spotlight-v100", "icon\r"),
@@ -100,8 +106,8 @@ _STILL_OPEN = re.compile(r"\.(?:nfs|fuse_hidden)[0-9a-f]{8,}")  # deleted while 
 _OF_HISTORIES = {".git", ".svn", ".hg"}
 
 
-def unsafe_name(name: str) -> str | None:
-    """Return why a member's name is refused, or None if it is safe on every system.
+def unsafe_name(name: str, platform: str = sys.platform) -> str | None:
+    """Return why a member's name is refused, or None if it is safe and this system can hold it.
 
     The rules are those of Go's `filepath.IsLocal` and uv, and those of reliability case lists:
     no absolute or parent paths, no backslash or drive, no control or invisible characters.
@@ -126,6 +132,18 @@ def unsafe_name(name: str) -> str | None:
         return f"its path is {len(parts)} levels deep, more than {MAX_DEPTH}"
     if size > MAX_PART_BYTES and any(len(part.encode()) > MAX_PART_BYTES for part in parts):
         return f"a part of its path has more than {MAX_PART_BYTES} bytes"
+    if platform == "win32":
+        return next(filter(None, map(_why_not_on_windows, parts)), None)
+    return None
+
+
+def _why_not_on_windows(part: str) -> str | None:
+    if found := _DEVICE.fullmatch(part):
+        return f"Windows keeps the name `{found['name']}` for a device"
+    if found := _NOT_ON_WINDOWS.search(part):
+        return f"Windows has no name with `{found[0]}` in it"
+    if part.endswith((".", " ")):
+        return "Windows would drop the dot or blank at the end of its name"
     return None
 
 

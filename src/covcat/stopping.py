@@ -66,7 +66,9 @@ def _dropped(what: "UnraisableHookArgs") -> None:
     from threading import Timer, main_thread
 
     _Heard.at = -_AGAIN
-    # To the main thread, whatever that waits for
-    again = Timer(_SOON, signal.pthread_kill, [main_thread().ident or 0, number])
+    if hasattr(signal, "pthread_kill"):  # to the main thread, whatever that waits for
+        again = Timer(_SOON, signal.pthread_kill, [main_thread().ident or 0, number])
+    else:  # Windows
+        again = Timer(_SOON, signal.raise_signal, [number])
     again.daemon = True
     again.start()

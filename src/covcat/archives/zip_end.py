@@ -16,6 +16,7 @@ from covcat.archives.base import (
     UnsafeError,
     UnsupportedError,
 )
+from covcat.files import read_at
 
 SPLIT = b"PK\x07\x08"  # a splitter's mark, in front of the first volume; or of the only one
 _SPLIT_MARKS = (SPLIT, b"PK00")
@@ -61,7 +62,7 @@ class Window:
             self._pread, self.size = pread, self.starts[-1]
         else:
             handle = stream.fileno()
-            self._pread = lambda size, offset: os.pread(handle, size, offset)
+            self._pread = lambda size, offset: read_at(handle, size, offset)
             self.size = os.fstat(handle).st_size
         self._least = block
         self._block, self._start = b"", 0

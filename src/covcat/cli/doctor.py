@@ -26,6 +26,7 @@ from covcat.cli.reach import Row, check
 from covcat.cli.session import Session
 from covcat.download.remote import Login
 from covcat.errors import CovcatError
+from covcat.files import IS_WINDOWS, is_anybodys
 from covcat.hosts import logins
 from covcat.text import format_size, plural
 from covcat.version import __version__
@@ -153,13 +154,14 @@ def _disk(session: Session) -> Iterator[Row]:
     fix = "less than 1 GB: covcat cache prune, or another --data-dir"
     yield check("free space", format_size(free), "" if free > 10**9 else fix)
     # also above, for there anybody may put something else in a file's place
-    known = [there, *there.parents, *_folders(there)]
-    is_open = [one for one in known if stat.S_IMODE(_mode(one)) & 0o1002 == stat.S_IWOTH]
+    modes = {one: _mode(one) for one in (there, *there.parents, *_folders(there))}
+    is_open = [one for one, m in modes.items() if is_anybodys(m) and not m & stat.S_ISVTX]
     if not is_open:
         yield check("open folders", "none; only owners and groups may write here")
     for one in is_open:
         yield check("open folders", f"anybody may write to {one}", f"chmod o-w {_q(one)}", "wrong")
-    yield from _sharing(there, is_made=there == folder)
+    if not IS_WINDOWS:  # where modes and groups say nothing
+        yield from _sharing(there, is_made=there == folder)
     if there == folder:
         yield from _leftovers(session)
 

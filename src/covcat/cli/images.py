@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from covcat.beside import build_beside
 from covcat.catalog.columns import NAMES, Record
 from covcat.cli import indexes, options
 from covcat.cli.formats import Rows
 from covcat.cli.printing import put, takes_more
 from covcat.cli.session import Session, chosen_output, envelope
 from covcat.errors import UsageError
-from covcat.files import build_beside, check_new, disk_errors, place_new, sync
+from covcat.files import check_new, disk_errors, place_new, sync
 from covcat.store.folder import check_outside
 from covcat.text import escaped, plural
 

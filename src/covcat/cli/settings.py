@@ -9,7 +9,6 @@ but not who is asked (`mirror`, `allow-private`) nor what is true (`catalog`).
 
 import os
 import re
-import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -182,10 +181,11 @@ def _read(path: Path, role: str) -> File:
 
 def _doubt(path: Path, status: os.stat_result) -> str:
     """Say why somebody else may have written a file; /tmp is where that happens."""
-    if status.st_mode & stat.S_IWOTH:
+    from covcat.files import is_anybodys
+
+    if is_anybodys(status.st_mode):
         return "anybody may write to it"
-    is_open = path.parent.stat().st_mode & stat.S_IWOTH
-    if is_open and path.lstat().st_uid not in (0, os.geteuid()):
+    if is_anybodys(path.parent.stat().st_mode) and path.lstat().st_uid not in (0, os.geteuid()):
         return "it is somebody else's, in a folder that anybody may write to"
     return ""
 

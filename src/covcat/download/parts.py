@@ -16,7 +16,17 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from covcat.files import FILE_MODE, NEW, disk_errors, hold, opened, write_file
+from covcat.files import (
+    FILE_MODE,
+    IS_WINDOWS,
+    NEW,
+    disk_errors,
+    hold,
+    opened,
+    read_at,
+    write_at,
+    write_file,
+)
 from covcat.seal import parse_json, sealed, unsealed
 
 SCHEMA = "covcat.part/1"
@@ -80,13 +90,13 @@ class Part:
         view = memoryview(data)
         with self._errors():
             while view:
-                done = os.pwrite(self._open_handle(), view, offset)
+                done = write_at(self._open_handle(), view, offset)
                 view, offset = view[done:], offset + done
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Read back bytes that were written out of their order."""
         with self._errors():
-            return os.pread(self._open_handle(), size, offset)
+            return read_at(self._open_handle(), size, offset)
 
     def record(self, record: Record) -> None:
         """Bring the bytes to the disk, then the record that vouches for them."""
@@ -101,11 +111,13 @@ class Part:
         """Give the whole file its place, and close it."""
         with self._errors():
             try:
+                if IS_WINDOWS:  # moves no open file
+                    self.close()
                 self.path.rename(target)
             except FileNotFoundError:  # where locks do not work, another process swept it
                 at = 0
                 with os.fdopen(os.open(target, NEW, FILE_MODE), "wb") as stream:
-                    while data := os.pread(self._open_handle(), _COPY, at):
+                    while data := read_at(self._open_handle(), _COPY, at):
                         stream.write(data)
                         at += len(data)
         self.close()

@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from covcat.beside import build_beside
 from covcat.catalog.entries import Resource
 from covcat.errors import DiskError
 from covcat.export.json_ld import croissant
 from covcat.files import (
-    build_beside,
     check_new,
     disk_error,
     disk_errors,

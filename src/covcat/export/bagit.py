@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from shlex import quote
 
+from covcat.beside import build_beside
 from covcat.errors import IntegrityError
 from covcat.export import writing
 from covcat.files import (
     FOLDER_MODE,
     StoredFile,
-    build_beside,
     check_new,
     check_room,
     copy_hashed,

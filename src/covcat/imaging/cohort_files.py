@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from covcat.beside import build_beside
 from covcat.catalog.citations import all_bibtex
 from covcat.catalog.columns import NAMES, Record
 from covcat.catalog.entries import USES
 from covcat.errors import IntegrityError, UsageError
 from covcat.files import (
     FOLDER_MODE,
-    build_beside,
     check_new,
     check_room,
     copy_hashed,

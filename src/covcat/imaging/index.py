@@ -16,13 +16,14 @@ from pathlib import Path
 from shlex import quote
 
 from covcat import seal
+from covcat.beside import build_beside
 from covcat.catalog import matching
 from covcat.catalog.entries import BROUGHT, LabelTable, Release, Resource
 from covcat.catalog.load import Catalog
 from covcat.catalog.selection import matches
 from covcat.catalog.yaml import packaged_catalog
 from covcat.errors import DiskError, IntegrityError, NotFoundError
-from covcat.files import FILE_MODE, build_beside, disk_errors, hashed
+from covcat.files import FILE_MODE, IS_WINDOWS, disk_errors, hashed
 from covcat.imaging import build
 from covcat.imaging.build import tables_of
 from covcat.imaging.opening import Index, IndexOrigin, open_index
@@ -98,9 +99,12 @@ def index_of(resource: Resource, release: Release, store: Store, progress: Progr
                 path.touch(mode=FILE_MODE)  # sqlite would let only its maker write
                 build.write(path, origin.key, resource, release, folder, progress)
                 seal.append(path)
+                if IS_WINDOWS:  # moves nothing that is open
+                    path = path.replace(place)
                 # opened before anybody can remove it; None if it is not of `origin`
                 if (made := open_index(path, origin)) is not None:
-                    path.replace(place)
+                    if not IS_WINDOWS:
+                        path.replace(place)
                     made.path = place
                     return made
         except IntegrityError as error:

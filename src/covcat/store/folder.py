@@ -23,6 +23,7 @@ from covcat.files import (
     disk_errors,
     exchange,
     free_bytes,
+    is_anybodys,
     make_folder,
     sync,
     sync_folder,
@@ -98,7 +99,7 @@ class Store:
         with disk_errors(f"use the data folder `{self.folder}`"):
             make_folder(self.folder)
             mode = self.folder.stat().st_mode
-            if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            if is_anybodys(mode) and not mode & stat.S_ISVTX:
                 folder = shlex.quote(str(self.folder))
                 raise DiskError(
                     f"anybody may write to the data folder `{self.folder}`",
@@ -115,13 +116,13 @@ class Store:
 
     def _check_own(self, *, makes: bool = False) -> None:
         """Refuse private folders that somebody else planted: `sweep` deletes in them."""
-        is_public = bool(self.folder.stat().st_mode & stat.S_IWOTH)  # sticky, such as /tmp
+        is_public = is_anybodys(self.folder.stat().st_mode)  # sticky, such as /tmp
         for one in self._private:
             if makes:
                 one.mkdir(mode=FOLDER_MODE, exist_ok=True)
             status = one.lstat()
-            strange = is_public and hasattr(os, "geteuid") and status.st_uid != os.geteuid()
-            if not stat.S_ISDIR(status.st_mode) or status.st_mode & stat.S_IWOTH or strange:
+            strange = is_public and status.st_uid != os.geteuid()
+            if not stat.S_ISDIR(status.st_mode) or is_anybodys(status.st_mode) or strange:
                 raise DiskError(
                     f"`{one}` is not a private folder of covcat's own",
                     hint="look at what it is, remove it, or choose another --data-dir than "
@@ -178,7 +179,9 @@ class Store:
             finally:
                 self._workshop = None
                 shutil.rmtree(folder, ignore_errors=True)
-                with suppress(OSError):  # who may make no folder may have no lock either
+                with suppress(
+                    OSError
+                ):  # who may make no folder has none; Windows removes it
                     (self.locks / f"{name}.lock").unlink()
 
     @property

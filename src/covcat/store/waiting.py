@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from covcat.download.remote import Download, RemoteFile
-from covcat.files import FILE_MODE, disk_errors, make_folder, opened
+from covcat.files import AT_ONCE, BYTES, FILE_MODE, NO_LINK, disk_errors, make_folder, opened
 from covcat.seal import parse_json, sealed, unsealed
 from covcat.store.folder import CLOSED
 
@@ -50,7 +50,7 @@ class Waiting:
 
     def _write(self, line: Line, doing: str) -> None:
         def at_once(path: str, flags: int) -> int:  # or fail: a pipe there would hold us up
-            return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW, FILE_MODE)
+            return os.open(path, flags | BYTES | AT_ONCE | NO_LINK, FILE_MODE)
 
         with (
             self._lock,

@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from covcat.files import AT_ONCE, BYTES, read_at
+
 _HEAD = 64  # bytes of the first read: enough for PNG, GIF, BMP, WebP
 _AHEAD = 512  # bytes read at least, after that
 
@@ -40,7 +42,7 @@ class FileBytes:
         begin = place - self._start
         if begin < 0 or begin + size > len(self._block):
             want = min(max(size, self.ahead), self._left)
-            self._block, self._start, begin = os.pread(self._handle, want, place), place, 0
+            self._block, self._start, begin = read_at(self._handle, want, place), place, 0
             self._left -= len(self._block)
         return self._block[begin : begin + size]
 
@@ -56,7 +58,7 @@ class FileBytes:
 @contextmanager
 def open_bytes(path: str | os.PathLike[str], most: int = 1 << 20) -> Iterator[FileBytes]:
     """Open a file, to read at most so many bytes; a pipe in its place does not block."""
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    handle = os.open(path, os.O_RDONLY | BYTES | AT_ONCE)
     try:
         yield FileBytes(handle, most)
     finally:
