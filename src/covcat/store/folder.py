@@ -179,9 +179,7 @@ class Store:
             finally:
                 self._workshop = None
                 shutil.rmtree(folder, ignore_errors=True)
-                with suppress(
-                    OSError
-                ):  # who may make no folder has none; Windows removes it
+                with suppress(OSError):  # none where no folder may be made; Windows removes it
                     (self.locks / f"{name}.lock").unlink()
 
     @property
