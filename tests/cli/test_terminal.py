@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import shlex
+import shutil
 import struct
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import termios
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from makers.releases import Shelf
@@ -55,14 +57,14 @@ def width_of(line: str) -> int:
     return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in line)
 
 
-def on_a_terminal(
-    *args: str, width: int, folder: Path | None = None, into: Path | None = None
-) -> list[str]:
-    """The lines that a person sees; with `into`, stdout goes there and only stderr is seen."""
+def run_on_a_terminal(
+    *args: str, width: int, folder: Path | None = None, into: Path | None = None, **more: str
+) -> tuple[int, str]:
+    """The exit code, and what a person sees; with `into`, stdout goes there."""
     leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
-    env = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
-    env |= {"TERM": "xterm", "HOME": str(Path.cwd())}
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    env = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR")}
+    env |= {"TERM": "xterm", "HOME": str(Path.cwd()), "PAGER": "cat", **more}
     out = os.open(into, os.O_WRONLY | os.O_CREAT) if into else os.dup(follower)
     run = subprocess.Popen(
         [*COVCAT, *args], stdin=follower, stdout=out, stderr=follower, env=env, cwd=folder
@@ -70,9 +72,13 @@ def on_a_terminal(
     for one in (out, follower):
         os.close(one)
     seen = seen_by(leader)
-    run.wait()
-    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode())
-    return text.replace("\r\n", "\n").split("\n")
+    return run.wait(), seen.decode().replace("\r\n", "\n")
+
+
+def on_a_terminal(*args: str, **how: Any) -> list[str]:
+    """The lines that a person sees, without colour."""
+    _, text = run_on_a_terminal(*args, **how)
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text).split("\n")
 
 
 @pytest.fixture(scope="module")
@@ -204,3 +210,93 @@ def test_a_pipe_has_every_line_whole(covcat, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("name", ["kermany", "mashhad"])
 def test_files_of_unknown_size_say_so_with_a_question_mark(seen: Seen, name: str) -> None:
     assert re.match(r" +\? ", seen(f"files {name}", 100)[1])
+
+
+RED, YELLOW, CYAN, END = "\x1b[1;31m", "\x1b[1;33m", "\x1b[1;36m", "\x1b[0m"
+
+
+def test_errors_warnings_hints_and_damage_stand_out_on_a_terminal(stocked: Path, tmp_path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(stocked / "covcat-data/sample", copy / "sample")
+    with (copy / "sample/1/files/metadata.csv").open("a") as file:
+        file.write("x")
+    where = ("--data-dir", str(copy))
+    code, text = run_on_a_terminal(*where, "verify", width=80)
+    assert code == 5
+    assert f"{RED}error:{END} not as recorded: sample@1" in text
+    assert f"sample@1: {RED}changed{END}: files/metadata.csv" in text
+    assert f"{CYAN}hint:{END} covcat verify sample@1 --repair" in text
+    _, text = run_on_a_terminal(*where, "images", width=80)
+    assert f"{YELLOW}warning:{END} sample@1: `metadata.csv` was changed" in text
+    (copy / "sample/1/manifest.json").write_text("{")
+    _, text = run_on_a_terminal(*where, "status", width=100)
+    assert f"{RED}damaged{END}" in text
+    _, text = run_on_a_terminal(*where, "status", width=100, NO_COLOR="1")
+    assert "damaged" in text
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(
+    ("line", "environ", "colored"),
+    [
+        ("show nosuch", {}, False),  # a pipe
+        ("show nosuch", {"FORCE_COLOR": "1"}, True),
+        ("show nosuch", {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        ("show nosuch --color always", {}, True),
+        ("show nosuch --color=never", {"FORCE_COLOR": "1"}, False),
+        ("nosuch --color always", {}, True),  # what cannot be parsed has its colour, too
+        ("list --nosuch", {"COVCAT_COLOR": "always"}, True),
+        ("show nosuch", {"COVCAT_COLOR": "never", "FORCE_COLOR": "1"}, False),
+    ],
+)
+def test_errors_have_the_colour_that_is_asked_for(
+    covcat, monkeypatch: pytest.MonkeyPatch, line: str, environ: dict[str, str], colored: bool
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    err = covcat(*line.split(), mirror=None).err
+    assert err.startswith(f"{RED}error:{END} " if colored else "error: ")
+
+
+@pytest.mark.parametrize(
+    ("line", "is_paged"),
+    [
+        ("show cohen", True),
+        ("show cohen --json", False),
+        ("show cohen --format json", False),
+        ("show nosuch", False),
+    ],
+)
+def test_a_page_longer_than_the_screen_goes_into_the_pager(
+    stocked: Path, tmp_path: Path, line: str, is_paged: bool
+) -> None:
+    pager = tmp_path / "a pager"
+    pager.write_text(f"#!/bin/sh\ncat > '{tmp_path}/read'\nexit 3\n")
+    pager.chmod(0o755)
+    run = {"folder": stocked, "PAGER": shlex.quote(str(pager))}
+    code, text = run_on_a_terminal(*line.split(), width=80, **run)
+    assert code == (3 if "nosuch" in line else 0)
+    read = tmp_path / "read"
+    assert read.exists() is is_paged
+    if is_paged:
+        assert text == ""
+        assert "Known issues" in read.read_text()
+        read.unlink()
+        run_on_a_terminal(*line.split(), width=80, **run, LINES="500")  # it is not longer
+        run_on_a_terminal(*line.split(), width=80, **run, TERM="dumb")
+        run_on_a_terminal(*line.split(), width=80, **run, into=tmp_path / "out")  # no terminal
+        assert not read.exists()
+        assert "Known issues" in (tmp_path / "out").read_text()
+
+
+@pytest.mark.parametrize(
+    ("pager", "shows"), [("cat", True), ("no-such-pager", True), ("", True), ("true", False)]
+)
+def test_a_pager_that_is_missing_or_is_quit_at_once_does_no_harm(
+    stocked: Path, pager: str, shows: bool
+) -> None:
+    code, text = run_on_a_terminal("show", "cohen", width=80, folder=stocked, PAGER=pager)
+    assert code == 0
+    assert ("How to cite" in text) is shows
+    assert "Traceback" not in text
+    assert "error" not in text.partition("\n")[0]

@@ -107,6 +107,7 @@ def options(
             f"unknown --color `{color}`: expected auto, always or never",
             hint=complete.meant("--color", color, _COLORS),
         )
+    printing.color_when(color)
     if mirror is not None and "@" in mirror:
         raise UsageError("--mirror has a user name in it: a mirror never receives credentials")
     if mirror is not None and not mirror.startswith(("http://", "https://")):
@@ -172,6 +173,7 @@ def _run(args: Sequence[str]) -> int:
     is_help = {"-h", "--help", "-V", "--version"} & set(usage.options(args))
     is_completion = "_COVCAT_COMPLETE" in os.environ
     files = settings.Settings()
+    printing.color_when(usage.color(args))
     try:
         try:
             files = files if is_help else settings.read()

@@ -4,6 +4,7 @@ A reader that has seen enough, as in `covcat list | head -1`, is no error; a ful
 """
 
 import os
+import shlex
 import sys
 from contextlib import suppress
 from typing import TextIO
@@ -11,12 +12,16 @@ from typing import TextIO
 from covcat.errors import DiskError
 
 _PLAIN = str.maketrans({"→": ">", "…": "...", "–": "-", "—": "-", "’": "'"})
+RED, _YELLOW, _CYAN = 31, 33, 36
+_COLORS = {"error": RED, "cause": RED, "warning": _YELLOW, "hint": _CYAN, "note": _CYAN}
 _lost: dict[str, OSError] = {}  # by the name of a stream: why it takes no more
+_asked = {"color": "auto"}
 
 
 def begin() -> None:
     """Take both as they are now; `>&-` leaves None."""
     _lost.clear()
+    color_when("auto")
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
@@ -44,6 +49,63 @@ def put(stream: TextIO, text: str | bytes) -> bool:
     except OSError as error:
         _lose(stream, error)
     return takes_more(stream)
+
+
+def color_when(asked: str) -> None:
+    """Take what --color says: auto, always or never."""
+    _asked["color"] = asked
+
+
+def has_color(stream: TextIO) -> bool:
+    """Decide colour for a stream: --color, NO_COLOR, FORCE_COLOR, TERM, then the terminal."""
+    if _asked["color"] != "auto":
+        return _asked["color"] == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    return os.environ.get("TERM") != "dumb" and stream.isatty()
+
+
+def bold(text: str, color: int | None = None) -> str:
+    """Return a text that stands out on a terminal."""
+    return f"\x1b[1{'' if color is None else f';{color}'}m{text}\x1b[0m"
+
+
+def labelled(line: str, stream: TextIO) -> str:
+    """Return a line of talk whose `error:`, `hint:` or the like stands out."""
+    word, colon, rest = line.partition(":")
+    if not colon or word not in _COLORS or not has_color(stream):
+        return line
+    return bold(word + colon, _COLORS[word]) + rest
+
+
+def put_in_pager(text: str) -> None:
+    """Put a text that is longer than the screen into a pager, where a person reads it."""
+    import shutil
+
+    command = shlex.split(os.environ.get("PAGER", "less"), posix=os.name == "posix")
+    both = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+    is_long = text.count("\n") >= shutil.get_terminal_size().lines
+    if not (both and is_long and command) or os.environ.get("TERM") == "dumb":
+        put(sys.stdout, text)
+        return
+    import signal
+    import subprocess
+
+    tell = {"LESS": "-FRX", "LESSCHARSET": "utf-8"} | dict(os.environ)
+    try:
+        pager = subprocess.Popen(command, stdin=subprocess.PIPE, env=tell)  # noqa: S603 -- PAGER
+    except OSError:  # there is none of that name
+        put(sys.stdout, text)
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the pager's, to end a search
+    try:
+        pager.communicate(
+            text.encode(sys.stdout.encoding, "backslashreplace")
+        )  # who quits it reads no more
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def takes_more(stream: TextIO) -> bool:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
-from covcat.cli.printing import put
+from covcat.cli.printing import has_color, put
 from covcat.cli.session import Session, readable
 from covcat.progress import Progress, Silent
 from covcat.text import escaped, format_size
@@ -137,7 +137,7 @@ class _Bars(_Known):
         self._drawn_at = 0.0
         console = Console(
             file=cast("IO[str]", _Terminal()),
-            no_color=not session.has_color(sys.stderr),
+            no_color=not has_color(sys.stderr),
             highlight=False,
         )
         columns = [

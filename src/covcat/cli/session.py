@@ -1,7 +1,6 @@
 """What the global options say, and how a command prints: results to stdout, talk to stderr."""
 
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import Any, TextIO
 from covcat.catalog import load as catalogs
 from covcat.cli import complete, formats, table
 from covcat.cli.formats import Rows
-from covcat.cli.printing import put
+from covcat.cli.printing import RED, bold, has_color, labelled, put
 from covcat.cli.settings import Settings
 from covcat.errors import CovcatError, SeveralError, UsageError
 from covcat.store.folder import Store
@@ -61,16 +60,6 @@ class Session:
         if not self.quiet:
             put(sys.stderr, readable(escaped(text), sys.stderr))
 
-    def has_color(self, stream: TextIO) -> bool:
-        """Decide colour for a stream: --color, NO_COLOR, FORCE_COLOR, TERM, then the terminal."""
-        if self.color != "auto":
-            return self.color == "always"
-        if os.environ.get("NO_COLOR"):
-            return False
-        if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
-            return True
-        return os.environ.get("TERM") != "dumb" and stream.isatty()
-
     def result(self, command: str, data: object, text: str) -> None:
         """Print a result: `data` as the JSON envelope with --json, else `text`."""
         put(sys.stdout, envelope(command, data) if self.json else text)
@@ -96,7 +85,7 @@ class Session:
             plain = [{k: row.get(k) for k in rows.columns} for row in rows.rows]
             put(sys.stdout, envelope(command, plain if data is None else data))
         elif chosen == "table":
-            put(sys.stdout, table.to_table(rows, color=self.has_color(sys.stdout)) + footnotes)
+            put(sys.stdout, table.to_table(rows, color=has_color(sys.stdout)) + footnotes)
         else:
             put(sys.stdout, OUTPUTS[chosen](rows))
 
@@ -108,9 +97,9 @@ def readable(text: str, stream: TextIO) -> str:
     """
     is_whole = text.startswith("hint: ") and ("`" not in text or bool(_BARE.search(text)))
     if is_whole or not stream.isatty():
-        return f"{text}\n"
-    lines = table.prose(text, table.terminal_width(stream)) or [""]
-    return "".join(f"{line}\n" for line in lines)
+        return f"{labelled(text, stream)}\n"
+    first, *more = table.prose(text, table.terminal_width(stream)) or [""]
+    return "".join(f"{line}\n" for line in (labelled(first, stream), *more))
 
 
 def envelope(command: str, data: object, error: CovcatError | None = None) -> str:
@@ -136,6 +125,7 @@ def _as_dict(error: CovcatError | None) -> dict[str, Any] | None:
 
 MAX_DETAILS = 40
 _BARE = re.compile(r"^(?:[^`]|`[^`]*`)*?covcat [a-z]")  # a command that no `…` marks
+_KIND = re.compile(r"(?<=: )(?:changed|missing|extra)(?=: )")  # of damage, in a detail
 _MAX_LENGTH = 2000  # of a line: a member's name may be megabytes
 
 
@@ -150,7 +140,10 @@ def error_text(error: CovcatError) -> str:
         lines.append(f"cause: {escaped(error.cause, _MAX_LENGTH)}")
     if error.hint:
         lines.append(f"hint: {escaped(error.hint)}")
-    return "".join(readable(line, sys.stderr) for line in lines)
+    texts = [readable(line, sys.stderr) for line in lines]
+    if has_color(sys.stderr):
+        texts = [_KIND.sub(lambda kind: bold(kind[0], RED), text, count=1) for text in texts]
+    return "".join(texts)
 
 
 def chosen_output(name: str | None, allowed: Sequence[str]) -> str | None:

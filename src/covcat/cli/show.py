@@ -21,7 +21,7 @@ from covcat.catalog.files import GitHubFile
 from covcat.catalog.filter import is_fetchable
 from covcat.cli import list as listing
 from covcat.cli.options import choice, ids
-from covcat.cli.printing import put
+from covcat.cli.printing import bold, has_color, put, put_in_pager
 from covcat.cli.session import Session, chosen_output, envelope
 from covcat.cli.table import prose, terminal_width
 from covcat.text import escaped, plural
@@ -43,8 +43,8 @@ _MAX_COUNTS = 6  # rows of each published table; --json has all
 class _Page:
     """Lines with headings; on a pipe nothing is wrapped."""
 
-    def __init__(self, session: Session) -> None:
-        self._color = session.has_color(sys.stdout)
+    def __init__(self) -> None:
+        self._color = has_color(sys.stdout)
         self._wraps = sys.stdout.isatty()
         self.width = min(WIDTH, terminal_width() - 1) if self._wraps else WIDTH
         self.lines: list[str] = []
@@ -52,7 +52,7 @@ class _Page:
     def heading(self, text: str) -> None:
         lines = self._folded(escaped(text), 2)
         if self._color:
-            lines = [f"\x1b[1m{line}\x1b[0m" for line in lines]
+            lines = [bold(line) for line in lines]
         self.lines += ["", *lines]
 
     def line(self, text: str, indent: int = 2, hang: int = 0) -> None:
@@ -70,7 +70,7 @@ class _Page:
 
 def _page(resource: Resource, session: Session, here: Sequence[str]) -> str:
     """Return the page of one resource; `here` are its releases on disk."""
-    page = _Page(session)
+    page = _Page()
     page.heading(f"{resource.id}: {resource.title}")
     page.line(resource.organization)
     if resource.homepage:
@@ -225,7 +225,7 @@ def show(
     known = (asdict(resource) | {"citation": cited}).items()
     data = {key: value for key, value in known if value not in (None, (), [], {}, "")}
     data["here"] = here
-    if output == "json":
+    if output == "json" or session.json:
         put(sys.stdout, envelope("show", data))
     else:
-        session.result("show", data, _page(resource, session, here))
+        put_in_pager(_page(resource, session, here))

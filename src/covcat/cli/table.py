@@ -10,6 +10,7 @@ from itertools import zip_longest
 from typing import TextIO
 
 from covcat.cli.formats import Rows
+from covcat.cli.printing import RED, bold
 from covcat.text import escaped
 
 LEAST = 40  # columns: no terminal is taken for narrower
@@ -33,6 +34,7 @@ _WRAPPED = {  # long texts, and the columns that they need to be readable
     "url": 40,
 }
 _SPARED = ("title", "fetched_at", "in_use", "days", "unpacked", "licence")  # first to last
+_DAMAGED = re.compile(r"damaged|.* (not as fetched|missing)$")  # a state that must stand out
 _LEAST = 12  # columns below which no text is folded
 
 
@@ -44,18 +46,26 @@ def to_table(rows: Rows, *, color: bool = False) -> str:
     texts = [list(rows.columns), *([escaped(one) for one in rows.cells(row)] for row in rows.rows)]
     full = {column[0]: max(map(width_of, column)) for column in zip(*texts, strict=True)}
     widths = _fitted(rows, full, terminal_width())
+    sides = {name: _side(name, rows) for name in widths}
     lines: list[str] = []
     for number, row in enumerate(texts):
         cells = dict(zip(rows.columns, row, strict=True))
-        drawn = _drawn(rows, cells, widths)
-        lines += [f"\x1b[1m{line}\x1b[0m" for line in drawn] if color and not number else drawn
+        drawn = _drawn(rows, cells, widths, sides, color=color)
+        lines += map(bold, drawn) if color and not number else drawn
     if left_out := [name for name in rows.columns if name not in widths]:
         said = f"left out of a narrow table: {', '.join(left_out)}"
         lines += ["", *prose(said, terminal_width())]
     return "".join(f"{line}\n" for line in lines)
 
 
-def _drawn(rows: Rows, cells: Mapping[str, str], widths: Mapping[str, int]) -> Iterator[str]:
+def _drawn(
+    rows: Rows,
+    cells: Mapping[str, str],
+    widths: Mapping[str, int],
+    sides: Mapping[str, str],
+    *,
+    color: bool,
+) -> Iterator[str]:
     """Yield the lines of one row."""
     folded = []
     for name, width in widths.items():
@@ -65,7 +75,9 @@ def _drawn(rows: Rows, cells: Mapping[str, str], widths: Mapping[str, int]) -> I
         line = []
         for piece, (name, width) in zip(pieces, widths.items(), strict=True):
             room = max(0, width - width_of(piece))
-            before = {"<": 0, "^": room // 2, ">": room}[_side(name, rows)]
+            before = {"<": 0, "^": room // 2, ">": room}[sides[name]]
+            if color and name == "state" and _DAMAGED.match(cells[name]):
+                piece = bold(piece, RED)
             line.append(" " * before + piece + " " * (room - before))
         yield " ".join(line).rstrip()
 
@@ -83,9 +95,11 @@ def _cut(text: str, width: int) -> str:
 
 
 def _side(column: str, rows: Rows) -> str:
-    """Put numbers to the right; `found` is a number in one table, and a text in another."""
-    is_number = column == "found" and all(isinstance(row.get(column), int) for row in rows.rows)
-    if column in _RIGHT or is_number:
+    """Put numbers to the right; a column may have numbers in one table, and texts in another."""
+    if column in _RIGHT:
+        return ">"
+    known = [one for row in rows.rows if (one := row.get(column)) is not None]
+    if known and all(isinstance(one, int | float) and not isinstance(one, bool) for one in known):
         return ">"
     return "^" if column in _MIDDLE else "<"
 

@@ -83,6 +83,15 @@ def command(args: Sequence[str]) -> str:
     return escaped(" ".join(found[: 2 if group else 1]))
 
 
+def color(args: Sequence[str]) -> str:
+    """Return --color, of a command line that may be none that can be parsed."""
+    before = options(args)
+    asked = [two for one, two in pairwise(before) if one == "--color"]
+    asked += [word.removeprefix("--color=") for word in before if word.startswith("--color=")]
+    said = (asked or [os.environ.get("COVCAT_COLOR", "")])[-1]
+    return said if said in ("always", "never") else "auto"
+
+
 def wants_json(args: Sequence[str]) -> bool:
     """Tell, even of a command line that cannot be parsed, if one JSON document is due."""
     before = options(args)
