@@ -1,16 +1,29 @@
 """The Python API, as README shows it."""
 
 import inspect
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas
 import pytest
 from makers.archives import REPOSITORY, git_zip
-from makers.runs import tree_on_disk
+from makers.runs import Ran, tree_on_disk
 
 import covcat
 from covcat.catalog.columns import COLUMNS
-from covcat.errors import ActionNeededError, CovcatError, NetworkError, UsageError
+from covcat.errors import (
+    ActionNeededError,
+    CovcatError,
+    IntegrityError,
+    NetworkError,
+    NotFoundError,
+    UsageError,
+)
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_fetch_returns_the_folder_of_the_files(shelf, server, tmp_path: Path) -> None:
@@ -50,9 +63,113 @@ def test_the_catalog_lists_the_resources_in_order() -> None:
 
 
 def test_what_is_exported_is_documented() -> None:
-    assert covcat.__all__ == ["__version__", "fetch", "images", "load_catalog"]
-    for name in covcat.__all__[1:]:
-        assert inspect.getdoc(getattr(covcat, name))
+    text = (ROOT / "docs/python.md").read_text(encoding="utf-8")
+    for name in covcat.__all__:
+        assert hasattr(covcat, name)
+        if name != "__version__":
+            assert inspect.getdoc(getattr(covcat, name))
+            assert f"covcat.{name}(" in text
+
+
+def test_the_examples_of_the_docs_run(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs/python.md").read_text(encoding="utf-8")
+    session: dict[str, object] = {}
+    for example in re.findall(r"```python\n(.*?)```", text, re.S):
+        exec(example, session)
+    said = capsys.readouterr().out.splitlines()
+    assert "covcat-data default" in said
+    assert "15 files as recorded" in said
+    assert "7 0" in said
+    assert (tmp_path / "cohort" / "CITATION.bib").is_file()
+
+
+def test_to_import_covcat_loads_no_library() -> None:
+    code = "import covcat, sys; print(*{'typer', 'httpx', 'pandas', 'pydantic', 'rich'} & {*sys.modules})"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "\n"
+
+
+def test_the_functions_obey_the_settings_and_what_they_are_given_wins(
+    shelf, server, tmp_path: Path, monkeypatch
+) -> None:
+    shelf.add_repository()
+    server.serve_repository(git_zip(REPOSITORY))
+    (tmp_path / "project/below").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "project/below")
+    (tmp_path / "project/covcat.toml").write_text('data-dir = "data"\nretries = 0')
+    monkeypatch.setenv("COVCAT_CATALOG", str(shelf.folder))
+    monkeypatch.setenv("COVCAT_MIRROR", server.url)
+    assert covcat.settings()["data_dir"].origin == str(tmp_path / "project/covcat.toml")
+    files = tmp_path / "project/data/set/1/files"
+    with pytest.raises(NetworkError, match="--offline is set"):
+        covcat.fetch("set", offline=True)
+    monkeypatch.setenv("COVCAT_OFFLINE", "1")
+    with pytest.raises(NetworkError, match="--offline is set"):
+        covcat.fetch("set")
+    assert covcat.fetch("set", offline=False) == covcat.path("set") == files
+    assert list(covcat.verify()) == ["set@1"]
+    assert covcat.fetch("sample", data_dir=tmp_path / "other").is_relative_to(tmp_path / "other")
+    with pytest.raises(NotFoundError, match="`sample` is not in"):
+        covcat.images("sample")
+    monkeypatch.setenv("COVCAT_JOBS", "many")
+    with pytest.raises(UsageError, match="COVCAT_JOBS is `many`: expected a whole number"):
+        covcat.images("set")
+
+
+def test_a_function_hears_how_far_a_fetch_is(tmp_path: Path) -> None:
+    heard: list[tuple[str, int, int | None]] = []
+    covcat.fetch("sample", data_dir=tmp_path, progress=lambda *told: heard.append(told))
+    assert heard[0] == ("sample-1.zip", 0, 110332)
+    assert ("sample-1.zip", 110332, 110332) in heard
+    assert heard[-1] == ("unpacking sample-1.zip", 111087, 111087)
+
+
+def test_verify_names_each_file_that_is_not_as_recorded(tmp_path: Path) -> None:
+    folder = covcat.fetch("sample", data_dir=tmp_path)
+    assert not covcat.verify("sample", data_dir=tmp_path)["sample@1"].findings
+    (folder / "README.md").write_text("changed")
+    (folder / "LICENSE").unlink()
+    with pytest.raises(IntegrityError, match="not as recorded: sample@1") as caught:
+        covcat.verify(data_dir=tmp_path)
+    assert [one for one in caught.value.details if "README.md" in one or "LICENSE" in one] == list(
+        caught.value.details
+    )
+    assert len(caught.value.details) == 2
+
+
+def test_counts_are_those_of_the_command(covcat_in: Callable[..., dict], tmp_path: Path) -> None:
+    table = covcat.counts("sample", by=["finding", "sex"], of="patients", data_dir=tmp_path)
+    said = covcat_in("counts", "sample", "--by", "finding,sex", "--of", "patients")["counts"]
+    found = [
+        {name: None if pandas.isna(cell) else cell for name, cell in row.items()}
+        for row in table.to_dict("records")
+    ]
+    assert found == said
+    for wrong in ({"by": ["colour"]}, {"of": "lungs"}):
+        with pytest.raises(UsageError, match=r"unknown (column|unit)"):
+            covcat.counts(data_dir=tmp_path, **wrong)
+
+
+def test_a_cohort_is_that_of_the_command(covcat_in: Callable[..., dict], tmp_path: Path) -> None:
+    asked = {"where": "covid = 'yes'", "license_allows": ["commercial"], "one_per": "patient"}
+    table = covcat.select(**asked, data_dir=tmp_path, output=tmp_path / "list.txt", form="list")
+    said = covcat_in(
+        *("select", "--covid", "yes", "--license-allows", "commercial", "--one-per", "patient")
+    )
+    assert len(table) == said["chosen"] > 0
+    assert {**table.attrs["counts"], "path": None} == said
+    assert (tmp_path / "list.txt").read_text().splitlines() == list(table["file"])
+    with pytest.raises(UsageError, match="unknown use `profit`"):
+        covcat.select(license_allows=["profit"], data_dir=tmp_path)
+
+
+@pytest.fixture
+def covcat_in(covcat: Callable[..., Ran], tmp_path: Path) -> Callable[..., dict]:
+    """Fetch the sample; then run a command on it for its document."""
+    fetched = covcat("fetch", "sample", "--data-dir", str(tmp_path))
+    assert fetched.code == 0
+    return lambda *args: covcat(*args, "--data-dir", str(tmp_path), "--json").document["data"]
 
 
 def test_every_error_owns_its_exit_code() -> None:
@@ -70,6 +187,7 @@ def test_every_error_owns_its_exit_code() -> None:
         "StoppedError": 1,  # within covcat only: the signal itself is what is reported
         "IntegrityError": 5,
         "NewerError": 5,
+        "LackingError": 5,
         "ExtractionError": 6,
         "VolumeError": 6,
         "ActionNeededError": 7,
@@ -80,6 +198,7 @@ def test_every_error_owns_its_exit_code() -> None:
     }
     tree = covcat.errors.__doc__ or ""
     within = {"TransientError", "BrokenError", "GoneError", "StoppedError", "NewerError"}
+    within |= {"LackingError"}
     within |= {"RefusedError", "VolumeError"}
     assert all(name in tree for name in codes.keys() - within)
 
@@ -88,7 +207,8 @@ def test_image_records_come_as_a_data_frame(tmp_path: Path) -> None:
     covcat.fetch("sample", data_dir=tmp_path)
     table = covcat.images("sample", data_dir=tmp_path)
     assert len(table) > 0
-    assert set(table.columns) == {column.name for column in COLUMNS}
+    assert list(table.columns) == [*(column.name for column in COLUMNS), "file"]
+    assert all(Path(one).is_file() and Path(one).is_absolute() for one in table["file"])
     assert str(table["age"].dtype) == "Float64"
     assert len(covcat.images(data_dir=tmp_path, where="1 = 0")) == 0
     with pytest.raises(UsageError, match="cannot be asked"):

@@ -1,5 +1,7 @@
 """The progress protocol: stages say what happens; who draws it is the command line's business."""
 
+from collections.abc import Callable
+from threading import Lock
 from typing import Protocol
 
 
@@ -25,6 +27,41 @@ class Progress(Protocol):
     def note(self, text: str) -> None:
         """Say something that is not an error."""
         ...
+
+
+class Callback:
+    """Tells one function of all work: what is done, how many bytes of it, and of how many."""
+
+    def __init__(self, heard: Callable[[str, int, int | None], object]) -> None:
+        self._heard, self._lock = heard, Lock()
+        self._tasks: list[tuple[str, int, int | None]] = []
+
+    def start(self, label: str, total: int | None, within: int | None = None) -> int:  # noqa: ARG002 -- the protocol's
+        """Tell of it, with no byte done."""
+        with self._lock:
+            self._tasks.append((label, 0, total))
+            self._heard(label, 0, total)
+            return len(self._tasks) - 1
+
+    def set_total(self, task: int, total: int | None) -> None:
+        """Tell of it again."""
+        self._tell(task, 0, total)
+
+    def advance(self, task: int, size: int) -> None:
+        """Tell how far it is."""
+        self._tell(task, size, self._tasks[task][2])
+
+    def _tell(self, task: int, size: int, total: int | None) -> None:
+        with self._lock:
+            label, done, _ = self._tasks[task]
+            self._tasks[task] = label, done + size, total
+            self._heard(*self._tasks[task])
+
+    def finish(self, task: int) -> None:
+        """Do nothing: it was told when the last byte was."""
+
+    def note(self, text: str) -> None:
+        """Do nothing: it is no work."""
 
 
 class Silent:

@@ -1,6 +1,7 @@
 """The one function that untrusted text passes before it is shown."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 from covcat.names import hidden
@@ -37,6 +38,12 @@ def format_size(count: int | None) -> str:
             break
         value, unit = value / 1000, larger
     return f"{value:.0f} {unit}" if unit == "B" or value >= 99.95 else f"{value:.1f} {unit}"
+
+
+def read_size(text: str) -> int | None:
+    """Return the bytes of a size such as 500M, or None if it is none: k, M, G, T are thousands."""
+    found = re.fullmatch(r"(\d{1,15})([kMGT]?)B?", text)
+    return int(found[1]) * 1000 ** " kMGT".index(found[2] or " ") if found else None
 
 
 def plural(number: int, noun: str) -> str:

@@ -8,7 +8,9 @@ import pytest
 from makers.archives import REPOSITORY, git_zip
 from typer.main import get_command
 
-from covcat.cli import main, settings
+from covcat import setting_files as settings
+from covcat.cli import main
+from covcat.errors import UsageError
 
 
 @pytest.fixture
@@ -83,25 +85,14 @@ def test_a_mirror_and_a_catalog_of_the_user_count(covcat, shelf, server, user: P
     assert ran.code == 0, ran.err
 
 
-def test_the_nearest_file_counts_and_none_above_the_repository(
+def test_the_nearest_file_in_or_above_the_working_folder_counts(
     covcat, repository: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "covcat.toml").write_text('data-dir = "above"')
-    assert where(covcat)["data folder"]["from"] == "default"
-    (repository / "covcat.toml").write_text('data-dir = "top"')
-    (repository / "sub/covcat.toml").write_text('data-dir = "nearest"')
-    assert where(covcat)["data folder"]["path"] == str(repository / "sub/nearest")
-
-
-def test_outside_a_repository_only_the_working_folder_and_those_up_to_home_count(
-    covcat, tmp_path: Path, monkeypatch
-) -> None:
-    (tmp_path / "home/one/two").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path / "home/one/two")
-    (tmp_path / "home/covcat.toml").write_text('data-dir = "mine"')
-    assert where(covcat)["data folder"]["from"] == "default"
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert where(covcat)["data folder"]["path"] == str(tmp_path / "home/mine")
+    for folder in (tmp_path, repository, repository / "sub"):
+        (folder / "covcat.toml").write_text('data-dir = "mine"')
+        found = where(covcat)
+        assert found["data folder"]["path"] == str(folder / "mine")
+        assert found["project settings"]["path"] == str(folder / "covcat.toml")
 
 
 def test_a_tilde_is_home_for_there_is_no_shell(covcat, user: Path, monkeypatch) -> None:
@@ -271,6 +262,46 @@ def test_each_key_is_an_option_with_its_variable_and_its_range(name: str) -> Non
             values = (least, most, most + 1, least - 1)
             read = [key.read(value, Path()) is not None for value in values]
             assert read == [True, True, False, False]
+
+
+@pytest.mark.parametrize("name", settings.KEYS)
+def test_python_has_the_defaults_of_the_command_line(name: str) -> None:
+    found = settings.resolve()[name.replace("-", "_")]
+    of_commands = {str(one.default or "") for _, one in OPTIONS if f"--{name}" in one.opts}
+    assert (of_commands, found.origin) == ({str(found.value or "")}, "default")
+
+
+SAID = {  # key: what its variable holds, what that means, what it may not hold
+    "data-dir": ("~/data", "~/data", None),
+    "catalog": ("one:/two", ["one", "/two"], None),
+    "mirror": ("http://127.0.0.1:1", "http://127.0.0.1:1", "ftp://mirror"),
+    "offline": ("Yes", True, "perhaps"),
+    "color": ("never", "never", "sometimes"),
+    "no-input": ("0", False, "none"),
+    "jobs": ("8", 8, "0"),
+    "retries": ("0", 0, "many"),
+    "timeout": ("2.5", 2.5, "0"),
+    "limit-rate": ("500k", "500k", "0"),
+    "progress": ("json", "json", "loud"),
+    "allow-private": ("true", True, "2"),
+}
+
+
+@pytest.mark.parametrize("name", settings.KEYS)
+def test_a_variable_means_in_python_what_it_means_to_a_command(
+    name: str, user: Path, monkeypatch
+) -> None:
+    user.write_text('jobs = 2\ncolor = "always"')
+    text, value, wrong = SAID[name]
+    monkeypatch.setenv(settings.variable_of(name), text)
+    found = settings.resolve()[name.replace("-", "_")]
+    assert (found.value, found.origin) == (value, settings.variable_of(name))
+    if wrong is not None:
+        monkeypatch.setenv(settings.variable_of(name), wrong)
+        with pytest.raises(
+            UsageError, match=f"{settings.variable_of(name)} is `{wrong}`: expected"
+        ):
+            settings.resolve()
 
 
 def test_each_command_that_has_the_option_of_a_key_takes_it_from_the_files() -> None:

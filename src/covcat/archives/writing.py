@@ -56,6 +56,7 @@ class Unpacking:
         for writer in list(self.open):  # of members that were damaged
             writer.close()
         if self._task is not None:
+            self.place.progress.advance(self._task, self._unsaid)
             self.place.progress.finish(self._task)
 
     def start(self, total: int | None) -> None:

@@ -13,8 +13,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from covcat import stopping
-from covcat.cli import complete, help, printing, settings, usage
+from covcat import setting_files, stopping
+from covcat.cli import complete, help, printing, usage
 from covcat.cli.options import given
 from covcat.cli.printing import put
 from covcat.cli.session import Session, envelope, error_text, readable
@@ -125,7 +125,7 @@ def options(
         json=as_json,
         quiet=quiet,
         verbose=verbose,
-        settings=ctx.obj or settings.Settings(),
+        settings=ctx.obj or setting_files.Settings(),
     )
     for file in ctx.obj.settings.files:
         if file.state not in ("read", "not there"):
@@ -172,11 +172,11 @@ def main() -> NoReturn:
 def _run(args: Sequence[str]) -> int:
     is_help = {"-h", "--help", "-V", "--version"} & set(usage.options(args))
     is_completion = "_COVCAT_COMPLETE" in os.environ
-    files = settings.Settings()
+    files = setting_files.Settings()
     printing.color_when(usage.color(args))
     try:
         try:
-            files = files if is_help else settings.read()
+            files = files if is_help else setting_files.read()
         except UsageError:
             if not is_completion:  # a mistake must not stand before help or completion
                 raise

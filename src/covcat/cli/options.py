@@ -14,9 +14,10 @@ from covcat.catalog import filter as filters
 from covcat.catalog.entries import USES
 from covcat.cli import complete
 from covcat.cli.session import Session
-from covcat.cli.settings import variable_of
 from covcat.download.remote import Network
 from covcat.errors import UsageError
+from covcat.setting_files import variable_of
+from covcat.text import read_size
 
 if TYPE_CHECKING:
     from covcat.imaging.query import Question
@@ -29,7 +30,6 @@ _MODALITIES = ("ct", "xray", "mri", "ultrasound")
 _COVID = ("yes", "no", "unknown")
 _ACCESSES = ("open", "account", "browse")
 _HAS = ("metadata", "case-review")
-_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
@@ -164,11 +164,11 @@ def network(session: Session, **options: Any) -> Network:
 
 def size(option: str, text: str) -> int:
     """Read a size such as 500M: k, M, G and T are thousands."""
-    found = re.fullmatch(r"(\d{1,15})([kMGT]?)B?", text)
+    found = read_size(text)
     if found is None:
         problem = f"{option} `{text}` is no size: expected one such as 500M or 2G"
         raise UsageError(problem, hint=f"such as {option} 5M")
-    return int(found[1]) * _UNITS[found[2]]
+    return found
 
 
 # ---- which resources ---------------------------------------------------------------------------

@@ -11,8 +11,8 @@ from covcat.catalog.yaml import packaged_catalog
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.options import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output
-from covcat.cli.settings import variable_of
 from covcat.errors import NotFoundError
+from covcat.setting_files import variable_of
 from covcat.store import accepted, cached
 from covcat.store.folder import INDEX
 

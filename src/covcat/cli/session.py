@@ -13,8 +13,8 @@ from covcat.catalog import load as catalogs
 from covcat.cli import complete, formats, table
 from covcat.cli.formats import Rows
 from covcat.cli.printing import RED, bold, has_color, labelled, put
-from covcat.cli.settings import Settings
 from covcat.errors import CovcatError, SeveralError, UsageError
+from covcat.setting_files import Settings
 from covcat.store.folder import Store
 from covcat.text import escaped
 

@@ -1,7 +1,8 @@
 """Settings that a project or a user writes down once: `covcat.toml` and the user's `config.toml`.
 
-typer has the precedence: flags win over the environment, that over these files. Of them the
-project's wins over the user's.
+Flags, and arguments in Python, win over the environment, that over these files. Of them the
+project's wins over the user's. On the command line typer has the precedence; `resolve` has it for
+the functions of `covcat`.
 
 A cloned repository is not to be trusted: its file may say where data lies and how hard to try,
 but not who is asked (`mirror`, `allow-private`) nor what is true (`catalog`).
@@ -10,6 +11,7 @@ but not who is asked (`mirror`, `allow-private`) nor what is true (`catalog`).
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,16 @@ class Key:
     read: Callable[[Any, Path], Any]  # of the value and the folder of its file
     expected: str
     danger: str = ""  # why a project's file may not set it
+    default: Any = None
+    of_text: Callable[[str], Any] = str  # of what its variable holds; ValueError if that is wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What counts for one setting, and what said so: a variable, a file, or `default`."""
+
+    value: Any
+    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,18 @@ class Settings:
         if "catalog" in values:
             values["catalog_folders"] = values.pop("catalog")  # `catalog` is a command too
         return {**values, **dict.fromkeys(_WITH_NETWORK, values), "catalog": {"draft": values}}
+
+
+_SPELT = dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True)  # as typer reads variables
+_SPELT |= dict.fromkeys(("0", "false", "f", "no", "n", "off"), False)
+
+
+def _spelt(text: str) -> bool | None:
+    return _SPELT.get(text.strip().lower())
+
+
+def _of_here(text: str) -> str:
+    return os.path.join(".", text)  # noqa: PTH118 -- so that no `~` begins it: shells have read it
 
 
 def _flag(value: Any, _: Path) -> bool | None:
@@ -95,22 +119,24 @@ def _text(pattern: str) -> Callable[[Any, Path], str | None]:
 
 _ASKED = "whoever answers there sees, and can change, what is fetched"
 KEYS = {
-    "data-dir": Key(_folder, "a folder"),
+    "data-dir": Key(_folder, "a folder", default="covcat-data", of_text=_of_here),
     "catalog": Key(
         _folders,
         f"a folder, or a list of them, without `{os.pathsep}` in it",
         "its entries decide where data comes from and what is right",
+        default=(),
+        of_text=lambda text: [_of_here(one) for one in text.split(os.pathsep)],
     ),
     "mirror": Key(_text(r"https?://[^@]+"), "an http or https address without a user name", _ASKED),
-    "offline": Key(_flag, "true or false"),
-    "color": Key(_text("auto|always|never"), "auto, always or never"),
-    "no-input": Key(_flag, "true or false"),
-    "jobs": Key(_number(1, 64, int), "a whole number from 1 to 64"),
-    "retries": Key(_number(0, 1000, int), "a whole number from 0 to 1000"),
-    "timeout": Key(_number(0.1, 86400, int, float), "seconds, from 0.1 to 86400"),
+    "offline": Key(_flag, "true or false", "", False, _spelt),
+    "color": Key(_text("auto|always|never"), "auto, always or never", default="auto"),
+    "no-input": Key(_flag, "true or false", "", False, _spelt),
+    "jobs": Key(_number(1, 64, int), "a whole number from 1 to 64", of_text=int),
+    "retries": Key(_number(0, 1000, int), "a whole number from 0 to 1000", "", 5, int),
+    "timeout": Key(_number(0.1, 86400, int, float), "seconds, from 0.1 to 86400", "", 30, float),
     "limit-rate": Key(_text(r"0*[1-9]\d{0,14}[kMGT]?B?"), "bytes a second, such as 500k or 5M"),
-    "progress": Key(_text("auto|plain|json|none"), "auto, plain, json or none"),
-    "allow-private": Key(_flag, "true or false", _ASKED),
+    "progress": Key(_text("auto|plain|json|none"), "auto, plain, json or none", default="auto"),
+    "allow-private": Key(_flag, "true or false", _ASKED, False, _spelt),
 }
 
 
@@ -134,15 +160,38 @@ def read() -> Settings:
     return Settings(tuple(_read(path, role) for path, role in places if path is not None))
 
 
+def resolve() -> dict[str, Setting]:
+    """Return what counts for each setting, by the name that its option has in Python.
+
+    Raises:
+        UsageError: a file or a variable says what cannot be.
+    """
+    files, found = read().files, dict[str, Setting]()
+    for name, key in KEYS.items():
+        variable = variable_of(name)
+        said = next((one for one in files if name in one.values), None)
+        setting = Setting(key.default, "default")
+        if said is not None:
+            setting = Setting(said.values[name], str(said.path))
+        if text := os.environ.get(variable):
+            value = None
+            with suppress(ValueError):
+                value = key.read(key.of_text(text), Path())
+            if value is None:
+                problem = f"{variable} is `{text}`: expected {key.expected}"
+                raise UsageError(problem, hint=f"unset {variable}")
+            setting = Setting(value, variable)
+        found[name.replace("-", "_")] = setting
+    return found
+
+
 def _project_file() -> Path | None:
-    """Return the nearest file, from the working folder up to the repository's top or home."""
+    """Return the nearest file, from the working folder up to the top of the disk."""
     try:
         here = Path.cwd()
     except OSError:  # somebody removed it
         return None
-    chain, home = (here, *here.parents), _home()
-    tops = (n for n, one in enumerate(chain) if one == home or os.path.lexists(one / ".git"))
-    paths = [one / PROJECT_FILE for one in chain[: next(tops, 0) + 1]]
+    paths = [one / PROJECT_FILE for one in (here, *here.parents)]
     return next(filter(os.path.lexists, paths), paths[0])
 
 
