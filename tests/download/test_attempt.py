@@ -19,9 +19,8 @@ from torture.origin import Channel, Origin
 
 from covcat.catalog import load
 from covcat.download import attempt, ranges
-from covcat.download.parts import SCHEMA, Parts, Record
+from covcat.download.parts import SCHEMA, Parts, Record, key_of
 from covcat.download.remote import Network
-from covcat.fetching import transfers
 from covcat.hosts.base import alone
 
 BODY = b"".join(hashlib.sha256(str(n).encode()).digest() for n in range(40_000))  # 1.28 MB
@@ -73,6 +72,8 @@ def test_a_run_that_is_stopped_is_gone_on_with(
     channel = origin.channel("a", hold_at=500_000)
     assert interrupted(shelf, channel, number) == code
     assert len(list(PARTS.glob("*.part"))) == 1
+    (waits,) = covcat("status", "--json").document["data"]["here"]
+    assert (waits["id"], waits["files"], waits["bytes"] > 400_000) == ("plain@1", 1, True)
     ran = covcat("fetch", "plain", mirror=channel.url)
     assert (ran.code, data() == BODY) == (0, True)
     assert "going on after" in ran.err
@@ -134,7 +135,7 @@ def test_what_was_joined_wrongly_is_fetched_once_more_as_a_whole(covcat, shelf, 
     PARTS.mkdir(parents=True)
     wrong = b"?" * 100_000
     (file,) = load.load([shelf.folder]).get("plain").releases[0].files
-    key = transfers.key_of("plain@1", alone(file, "x.bin"))
+    key = key_of("plain@1", alone(file, "x.bin").path)
     part = Parts(PARTS).new(key, "x.bin")
     part.write(wrong)
     part.record(

@@ -291,7 +291,7 @@ def test_a_changed_file_is_not_thrown_away_by_a_fetch_of_more_or_a_removal(fetch
     os.utime(mine, (then, then))
     for command, code in (
         (["fetch", "set", "--keep-archives"], 5),
-        (["remove", "set", "--yes"], 8),
+        (["remove", "set", "--yes"], 5),
     ):
         ran = fetched(*command)
         assert ran.code == code

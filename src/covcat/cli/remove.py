@@ -12,6 +12,7 @@ from covcat.cli.formats import Cell, Rows
 from covcat.cli.options import DryRun
 from covcat.cli.printing import put
 from covcat.cli.session import Session, readable
+from covcat.cli.status import say_litter
 from covcat.errors import CovcatError, NotFoundError, UsageError
 from covcat.names import is_litter
 from covcat.store import remove as removing
@@ -32,23 +33,29 @@ def remove(
     partial: Annotated[
         bool, typer.Option("--partial", help="Only files that wait for the rest of a release.")
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also recorded files that were changed since.")
+    ] = False,
     dry_run: DryRun = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete releases that are here, and what waits of them; nothing that covcat did not make.
 
-    Asks first; a script says --yes.
+    Asks first; a script says --yes. Counts as `status` does.
 
     Example: covcat remove figure1 --dry-run
     """
     session: Session = ctx.obj
     store = session.store
     named = _named(session, names, partial)
-    found = [removing.look(store, *one, partial=partial) for one in named]
+    found = [removing.look(store, *one, partial=partial, force=force) for one in named]
+    for one in found:
+        say_litter(session, one.name, one.litter)
     if dry_run:
         _print(session, found, dry_run=True)
         return
-    if not yes and not _agreed(session, found, partial):
+    options = ["--partial"] * partial + ["--force"] * force
+    if not yes and not _agreed(session, found, options):
         return
     store.prepare()
     done: list[Removal] = []
@@ -56,7 +63,7 @@ def remove(
         for one in found:
             waiting = f"{one.name}: another covcat works with it; waiting"
             with store.lock(one.name, lambda text=waiting: session.say(text)):  # type: ignore[misc]
-                done.append(removing.remove(store, one, partial=partial))
+                done.append(removing.remove(store, one, partial=partial, force=force))
     except CovcatError as error:
         error.data = {"dry_run": False, "removed": _rows(done), **error.data}
         raise
@@ -81,20 +88,20 @@ def _named(session: Session, names: Sequence[str], partial: bool) -> list[tuple[
         if not matching:
             raise NotFoundError(f"`{name}` is not in `{session.data_dir}`", hint="covcat status")
         if partial and not at:
-            waits = [one for one in matching if session.store.partial(*one).is_dir()]
-            matching = waits or matching
+            store = session.store
+            waits = {name for name, _ in (*store.partials(), *store.waiting())}
+            matching = [one for one in matching if "@".join(one) in waits] or matching
         found |= dict.fromkeys(matching)
     return list(found)
 
 
-def _agreed(session: Session, found: Sequence[Removal], partial: bool) -> bool:
+def _agreed(session: Session, found: Sequence[Removal], options: Sequence[str]) -> bool:
     """Ask a person at a terminal; refuse where nobody can be asked."""
     if session.no_input or not (sys.stdin.isatty() and sys.stderr.isatty()):
         names = [one.name for one in found]
-        options = "--partial --yes" if partial else "--yes"
         raise UsageError(
             f"remove asks before it deletes {', '.join(names)}, and nobody can answer here",
-            hint=f"covcat remove {join(names)} {options}",
+            hint=f"covcat remove {join([*names, *options, '--yes'])}",
         )
     for one in found:
         put(sys.stderr, readable(escaped(f"{one.name}: {_in_words(one)}"), sys.stderr))
@@ -107,7 +114,7 @@ def _agreed(session: Session, found: Sequence[Removal], partial: bool) -> bool:
 
 def _in_words(one: Removal) -> str:
     parts = [f"{plural(one.files, 'file')}, {format_size(one.bytes)}"] if one.folder else []
-    if one.waiting:
+    if one.waiting or one.parts:
         waiting = plural(one.waiting_files, "waiting file")
         parts.append(f"{waiting}, {format_size(one.waiting_bytes)}")
     return "; ".join(parts)

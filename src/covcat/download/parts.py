@@ -6,6 +6,7 @@ record vouches for, and hashes them on the way. Order and names: docs/how-it-flo
 
 import errno
 import glob
+import hashlib
 import json
 import math
 import os
@@ -34,7 +35,15 @@ _DAY = 86400  # seconds
 _OLD = 14 * _DAY  # seconds after which a part that nobody asked for again is dropped
 _COPY = 1 << 20
 _NAME = re.compile(r"(?P<part>(?P<key>.+)\.[0-9a-f]{8})\.(?:part|json(?:\.[0-9a-f]{8})?)")
+_OF_RELEASE = re.compile(
+    r"(?P<release>[^@.][^@]*@[^.].*)\.[0-9a-f]{12}\.[0-9a-f]{8}"
+)  # see `key_of`
 _MOST = 1 << 16  # bytes of a record
+
+
+def key_of(release: str, path: str) -> str:
+    """Return how the parts of a release's file are called: the same in every run."""
+    return f"{release}.{hashlib.sha256(path.encode()).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +168,31 @@ class Parts:
 
     def kept(self, key: str) -> list[tuple[Path, Record]]:
         """Return what earlier runs left of a download, the most bytes first."""
+        found = [(path, self._record_of(path)) for path in self._all(key)]
+        known = [(path, record) for path, record in found if record is not None]
+        return sorted(known, key=lambda one: one[1].offset, reverse=True)
+
+    def _record_of(self, path: Path) -> Record | None:
+        """Return the record of a part; None if it has none, or one that was changed."""
+        with suppress(OSError, ValueError, TypeError):
+            with opened(path.with_suffix(".json"), follow=False) as stream:
+                record = Record(**unsealed(parse_json(stream.read(_MOST))) or {})
+            return record if record.is_sound and not path.is_symlink() else None
+        return None
+
+    def waiting(self) -> list[tuple[str, Path, int]]:
+        """Return the release of each part whose name says it, its path, and how much is here.
+
+        That is what its record vouches for, and of a part that has none yet all that was written.
+        """
         found = []
-        for path in self._all(key):
-            with suppress(OSError, ValueError, TypeError):  # it is none of ours, or was changed
-                with opened(path.with_suffix(".json"), follow=False) as stream:
-                    record = Record(**unsealed(parse_json(stream.read(_MOST))) or {})
-                if record.is_sound and not path.is_symlink():
-                    found.append((path, record))
-        return sorted(found, key=lambda one: one[1].offset, reverse=True)
+        for path in self._all(None) if self.folder.is_dir() else ():
+            if name := _OF_RELEASE.fullmatch(path.stem):
+                with suppress(OSError):  # it went away meanwhile
+                    size, record = path.lstat().st_size, self._record_of(path)
+                    size = size if record is None else min(size, record.offset)
+                    found.append((name["release"], path, size))
+        return found
 
     def _all(self, key: str | None) -> list[Path]:
         """Return the parts of `key`, or all, that are here or that a record is left of."""

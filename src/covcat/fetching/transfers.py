@@ -13,6 +13,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from covcat.download.file import fetch
+from covcat.download.parts import key_of
 from covcat.download.remote import Download, Location, RemoteFile, Target
 from covcat.errors import (
     ActionNeededError,
@@ -139,7 +140,7 @@ class _Crew:
         location = locate(file, self.hosts.context)
         target = waiting.target(number, location.name)
         room = build.run.store.free_bytes()
-        wanted = Target(file, location.name, key_of(build.name, file), room, self.within)
+        wanted = Target(file, location.name, key_of(build.name, file.path), room, self.within)
         if (got := self._take_again(wanted, location, target)) is not None:
             return got
         known = [location]  # given first: to ask for a signed address is a request of its own
@@ -228,8 +229,3 @@ def total_bytes(files: Sequence[RemoteFile]) -> int | None:
     """Return the bytes of all, if they are known."""
     sizes = [one.bytes for one in files]
     return None if None in sizes else sum(size for size in sizes if size is not None)
-
-
-def key_of(release: str, file: RemoteFile) -> str:
-    """Return how the parts of a file are called: the same in every run."""
-    return f"{release}.{hashlib.sha256(file.path.encode()).hexdigest()[:12]}"

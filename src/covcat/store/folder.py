@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
+from covcat.download.parts import Parts
 from covcat.errors import DiskError, UsageError
 from covcat.files import (
     ASIDE,
@@ -62,13 +63,18 @@ class Store:
         return [(one.name.removesuffix(CLOSED), one) for one in folders]
 
     def waiting(self) -> list[tuple[str, list[int]]]:
-        """Return, by ID@RELEASE, the sizes of the finished files that wait for others."""
-        found = []
+        """Return, by ID@RELEASE, the sizes of the files that are here of what is not whole.
+
+        Those are finished ones that wait for others, and what came of one that was broken off.
+        """
+        found: dict[str, list[int]] = {}
         for name, folder in self.partials():
             with suppress(OSError):  # it is being published just now
                 sizes = [path.stat().st_size for path in folder.glob("*/*")]
-                found += [(name, sizes)] if sizes else []
-        return found
+                found.setdefault(name, []).extend(sizes)
+        for name, _, size in Parts(self.parts).waiting():
+            found.setdefault(name, []).append(size)
+        return sorted((name, sizes) for name, sizes in found.items() if sizes)
 
     def release(self, resource_id: str, release_id: str) -> Path:
         """Return the final folder of a release, there or not."""

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import Literal
 
 from covcat.download.parts import Parts
-from covcat.errors import CovcatError, DiskError, NotFoundError
+from covcat.errors import CovcatError, DiskError, IntegrityError, NotFoundError
 from covcat.files import disk_errors, link_or_copy, make_folder
 from covcat.progress import Silent
 from covcat.store import cached, manifest, verify
@@ -45,9 +46,11 @@ class Removal:
     id: str
     release: str
     folder: Path | None
-    files: int = 0  # of the release, with its record
+    files: int = 0  # of the release, as its record and `status` count them
     bytes: int = 0
+    litter: tuple[str, ...] = ()  # of desktops, which goes with it
     waiting: tuple[Path, ...] = ()  # folders of files that wait for the others
+    parts: tuple[Path, ...] = ()  # what came of files that were broken off
     waiting_files: int = 0
     waiting_bytes: int = 0
 
@@ -60,46 +63,73 @@ class Removal:
 def known(store: Store) -> list[tuple[str, str]]:
     """Return (resource id, release id) of all that lies here, whole or waiting."""
     found = {(one, release) for one, release, _ in store.releases()}
-    pairs = [name.partition("@")[::2] for name, _ in store.partials()]
+    names = [name for name, _ in (*store.partials(), *store.waiting())]
+    pairs = {name.partition("@")[::2] for name in names}
     return sorted(found | {pair for pair in pairs if pair[1][:1] not in ("", ".")})
 
 
-def look(store: Store, resource_id: str, release_id: str, *, partial: bool = False) -> Removal:
-    """Say what would be deleted, with `partial` only of the files that wait."""
-    final, folder = store.release(resource_id, release_id), None
-    if not partial and (os.path.lexists(final) or final.parent.is_symlink()):
-        store.check_free(resource_id, release_id)
-        with disk_errors(f"look into `{final}`"):
-            record = manifest.load(final)
-            is_now = verify.checked(final, record, Silent(), quick=True)
-            _check_own(final, record, "nothing was removed", is_now.findings.changed)
-        folder = final
-    files, size, _ = _measured(folder) if folder else (0, 0, 0.0)
+def look(
+    store: Store,
+    resource_id: str,
+    release_id: str,
+    *,
+    partial: bool = False,
+    force: bool = False,
+) -> Removal:
+    """Say what would be deleted, with `partial` only of the files that wait.
+
+    Recorded files that were changed go only with `force`, what nobody recorded never.
+    """
+    final, name = store.release(resource_id, release_id), f"{resource_id}@{release_id}"
     wait = store.partial(resource_id, release_id)
     both = (wait, wait.with_name(wait.name + CLOSED))
     waits = tuple(one for one in both if one.is_dir() and not one.is_symlink())
-    waiting = [_measured(one) for one in waits]
-    if folder is None and not waits:
-        what = "no file of it waits" if partial else "it is not"
-        raise NotFoundError(
-            f"nothing of `{resource_id}@{release_id}` to remove: {what} in `{store.folder}`",
-            hint="covcat status",
-        )
-    return Removal(
+    parts = tuple(path for one, path, _ in Parts(store.parts).waiting() if one == name)
+    sizes = dict(store.waiting()).get(name, [])
+    found = Removal(
         id=resource_id,
         release=release_id,
-        folder=folder,
-        files=files,
-        bytes=size,
+        folder=None,
         waiting=waits,
-        waiting_files=sum(count for count, _, _ in waiting),
-        waiting_bytes=sum(size for _, size, _ in waiting),
+        parts=parts,
+        waiting_files=len(sizes),
+        waiting_bytes=sum(sizes),
+    )
+    if not partial and (os.path.lexists(final) or final.parent.is_symlink()):
+        return _with_release(store, found, final, force=force)
+    if not waits and not parts:
+        what = "no file of it waits" if partial else "it is not"
+        raise NotFoundError(
+            f"nothing of `{name}` to remove: {what} in `{store.folder}`", hint="covcat status"
+        )
+    return found
+
+
+def _with_release(store: Store, found: Removal, folder: Path, *, force: bool) -> Removal:
+    """Add the release itself, if nothing of it would be missed."""
+    store.check_free(found.id, found.release)
+    with disk_errors(f"look into `{folder}`"):
+        record = manifest.load(folder)
+        is_now = verify.checked(folder, record, Silent(), quick=True)
+        _check_own(folder, record, "nothing was removed")
+    changed = is_now.findings.changed
+    if changed and not force:
+        raise IntegrityError(
+            f"`{found.name}` is not as it was fetched, and what was changed would be lost; "
+            "nothing was removed",
+            details=changed,
+            hint=f"covcat remove {quote(found.name)} --force",
+        )
+    return replace(
+        found,
+        folder=folder,
+        files=record.total_files,
+        bytes=record.total_bytes,
+        litter=is_now.litter,
     )
 
 
-def _check_own(
-    folder: Path, record: manifest.Manifest, what_stays: str, changed: tuple[str, ...] = ()
-) -> None:
+def _check_own(folder: Path, record: manifest.Manifest, what_stays: str) -> None:
     """Refuse what lies in a release folder, is not covcat's, and would be missed."""
     odd = set[str]()
     for file in record.files:
@@ -107,7 +137,7 @@ def _check_own(
             if not stat.S_ISREG((folder / file.path).lstat().st_mode):
                 odd.add(file.path)
     beside = verify.missed(verify.beside(folder, record))
-    if strange := [*sorted({*beside, *odd}), *changed]:  # somebody's work
+    if strange := sorted({*beside, *odd}):  # somebody's work
         raise DiskError(
             f"`{folder}` holds what covcat did not put there; {what_stays}",
             hint="move it away, then run the same command again",
@@ -130,9 +160,11 @@ def _measured(path: Path) -> tuple[int, int, float]:
     return files, size, newest
 
 
-def remove(store: Store, what: Removal, *, partial: bool = False) -> Removal:
+def remove(store: Store, what: Removal, *, partial: bool = False, force: bool = False) -> Removal:
     """Delete a release; its lock is the caller's. Looks again: a run may have changed it."""
-    what = look(store, what.id, what.release, partial=partial)
+    what = look(store, what.id, what.release, partial=partial, force=force)
+    for path in what.parts:
+        Parts(store.parts).drop_free(path)
     for folder in (what.folder, *what.waiting):
         if folder is not None:
             _dispose(store, folder)
