@@ -284,7 +284,12 @@ def check_new(target: Path, *, force: bool | None = None) -> None:
 
 
 def free_bytes(folder: Path, spare: float = 0.05) -> int:
-    """Return the bytes that may be used there; `spare` of them is left to others."""
+    """Return the bytes that may be used there, or where it would be made.
+
+    `spare` of them is left to others.
+    """
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
     return int(shutil.disk_usage(folder).free * (1 - spare))
 
 

@@ -224,6 +224,11 @@ def cited(author: str, field: str = "note") -> str:
         (count("by: [view], rows: [['1']]"), f"20: {COUNT_RULE}"),
         (count("rows: [[PA, '1']]"), f"20: {COUNT_RULE}"),
         (count("rows: [['1,000']]"), f"20: {COUNT_RULE}"),
+        (
+            entry('  - id: "1"\n', '  - id: "1"\n    about_bytes: 9000000\n')
+            + "        bytes: 8700000\n",
+            "15: exactly 8,700,000 are known",
+        ),
         (count("rows: [['²']]"), f"20: {COUNT_RULE}"),
         (count("rows: [['1']], release: '2'"), "20: there is no release `2`"),
         *(

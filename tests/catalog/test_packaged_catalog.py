@@ -261,6 +261,20 @@ def test_the_archives_in_the_releases_of_cord_19_are_unpacked_too() -> None:
     assert all(file.md5_prefix and file.sha1_prefix for file in files)
 
 
+def test_a_rounded_size_is_the_sum_of_what_the_note_of_its_release_prints() -> None:
+    units = {"MB": 1_000_000, "GB": 1_000_000_000}
+    rounded = {}
+    for resource in CATALOG.resources:
+        for release in resource.releases:
+            printed = re.findall(r"([0-9]+(?:\.[0-9]+)?) ([MG]B)", release.note or "")
+            size = round(sum(float(number) * units[unit] for number, unit in printed))
+            is_known = release.contents is not None or release.download_bytes is not None
+            assert (release.about_bytes or 0) == (0 if is_known else size), release.id
+            rounded[f"{resource.id}@{release.id}"] = release.about_bytes
+    assert rounded["kermany@mendeley-2"] == 1_200_000_000
+    assert rounded["cord-19@2022-06-02"] == 18_700_000_000
+
+
 def test_every_listing_belongs_to_one_release() -> None:
     named = [release.listing for _, release, _ in LISTED.values()]
     on_disk = {f"listings/{path.name}" for path in (FOLDER / "listings").iterdir()}

@@ -139,8 +139,16 @@ def test_a_table_is_never_wider_than_the_terminal_and_has_no_blank_row(
 
 def test_a_table_says_what_it_leaves_out_on_a_narrow_terminal(seen: Seen) -> None:
     narrow, wide = (" ".join(seen("fetch --all -n", width)) for width in (80, 200))
-    assert re.search(r"left out of a narrow table: .*licence", narrow)
-    assert "left out" not in wide
+    assert "left out of a narrow table: files" in narrow
+    assert "left out of a narrow" not in wide
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_plan_keeps_sizes_and_licences_on_a_narrow_terminal(seen: Seen, width: int) -> None:
+    head, *lines = seen("fetch coronacases figure1 kermany -n", width)
+    assert "size licence" in head
+    assert re.search(r"^figure1@2020-05-08 +fetch .*14\.9 MB research-only", lines[1])
+    assert re.search(r"^kermany@mendeley-2 +fetch .*~1\.2 GB CC-BY-4\.0", lines[2])
 
 
 def test_a_real_terminal_is_asked_for_its_width(stocked: Path) -> None:

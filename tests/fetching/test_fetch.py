@@ -268,6 +268,61 @@ def test_what_a_filter_leaves_out_is_still_asked_for_by_its_name(covcat) -> None
     assert "cord-19@2020-07-16\tfetch" in covcat("fetch", "cord-19", "--dry-run").out
 
 
+SAMPLE = (110_332, 111_087)  # bytes of its archive, and of what is in it
+
+
+@pytest.mark.parametrize("args", [[], ["--dry-run"], ["--json"], ["--dry-run", "--json"]])
+def test_a_plan_that_cannot_fit_is_refused_before_the_first_byte(
+    covcat, offered, server, monkeypatch, args
+) -> None:
+    needed = sum(SAMPLE)
+    monkeypatch.setattr("covcat.store.folder.Store.free_bytes", lambda self: needed - 1)
+    ran = covcat("fetch", "sample", "set", *args)
+    assert ran.code == 8
+    told = f"not enough space in `covcat-data`: expected {needed:,} bytes, got {needed - 1:,}"
+    error = ran.document["error"] if "--json" in args else None
+    assert told in (error["message"] if error else ran.err)
+    assert "--data-dir" in (error["hint"] if error else ran.err)
+    assert not DATA.exists()
+    assert not server.requests
+    if "--dry-run" in args:  # which shows what it is that does not fit
+        shown = ran.document["data"]["total"] if error else ran.out
+        assert (shown["needed_bytes"] == needed) if error else "sample@1\tfetch" in shown
+
+
+def test_room_that_is_just_enough_is_enough(covcat, monkeypatch) -> None:
+    monkeypatch.setattr("covcat.store.folder.Store.free_bytes", lambda self: sum(SAMPLE))
+    assert covcat("fetch", "sample").code == 0
+
+
+def test_a_plan_ends_with_what_all_of_it_takes(covcat, shelf, monkeypatch) -> None:
+    monkeypatch.setattr("covcat.store.folder.Store.free_bytes", lambda self: 2_000_000_000)
+    shelf.add_web("one", "data.zip", unpack="zip")
+    for line, said in {
+        "sample": "in all: 1 release, 1 download of 110 kB; on disk 221 kB are needed, archives "
+        "and unpacked files together, and 2.0 GB are free",
+        "one": "in all: 1 release, 1 download of unknown size; the room that this needs is "
+        "unknown, and 2.0 GB are free",
+        "sample one": "in all: 2 releases, 2 downloads, 1 of them of unknown size, the others 110 "
+        "kB; on disk at least 221 kB are needed",
+        "mashhad": "in all: 1 release, 1 download or more of unknown size;",
+    }.items():
+        assert said in covcat("fetch", *line.split(), "-n").err
+    assert "in all: 1 release, 7 downloads of about 477 MB;" in _plan_of(covcat, "medseg")
+    assert "8 downloads, 1 of them of unknown size, the others about 477 MB" in _plan_of(
+        covcat, "medseg", "one"
+    )
+    assert "in all" not in _plan_of(covcat, "sirm")
+
+
+def _plan_of(covcat, *names: str) -> str:
+    return covcat("fetch", *names, "-n").err
+
+
+def test_several_releases_are_summed_up_before_they_come(covcat, offered) -> None:
+    assert "in all: 2 releases, 2 downloads" in covcat("fetch", "sample", "set").err
+
+
 def test_a_dry_run_touches_nothing(covcat, shelf, server) -> None:
     shelf.add_repository()
     ran = covcat("fetch", "set", "radiopaedia", "--dry-run", "--json")

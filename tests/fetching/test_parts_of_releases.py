@@ -177,7 +177,7 @@ def test_the_plan_counts_the_part_that_is_asked_for(
     assert step["files"] == len(files)
     assert step["download_bytes"] == (sizes if said else None)
     ran = covcat("fetch", "set", *options, mirror=world.url)
-    what = f"{said} {sizes:,} bytes" if said else "1 download of unknown size"
+    what = f"{said} {format_size(sizes)}" if said else "1 download of unknown size"
     of_all = f"{len(files)} of {len(REPOSITORY)}" if len(files) < len(REPOSITORY) else len(files)
     assert f"{what} from github; unpacked {format_size(sizes)} in {of_all} files" in ran.err
 

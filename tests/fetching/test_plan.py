@@ -4,17 +4,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from makers.entries import release, resource
 
 from covcat.catalog.entries import Release, Resource
-from covcat.catalog.load import build_trusted
 from covcat.catalog.selection import Selection
 from covcat.errors import ActionNeededError, CovcatError, IntegrityError
 from covcat.fetching import plan
 from covcat.fetching.plan import Options
 from covcat.store.manifest import Held
 
-FLAGS = dict.fromkeys(("ct", "xray", "mri", "ultrasound", "metadata", "case_review"), "N")
-ALLOWS = dict.fromkeys(("commercial", "derivatives", "redistribution"), "unknown")
 SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 MD5 = "d41d8cd98f00b204e9800998ecf8427e"
 GIT_ID = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -31,26 +29,6 @@ BROWSE = {
     "terms": "look, do not copy",
     "source": "made up",
 }
-
-
-def release(*served: dict[str, str], id: str = "1", **more: Any) -> dict[str, Any]:
-    return {"id": id, "source": "made up", "files": list(served), **more}
-
-
-def resource(*releases: dict[str, Any], id: str = "set", **more: Any) -> Resource:
-    entry = {
-        "id": id,
-        "title": "A set",
-        "organization": "Us",
-        "summary": "Made up.",
-        "homepage": "https://example.org",
-        "homepage_source": "made up",
-        "found": {**FLAGS, "source": "made up"},
-        "license": {"spdx": "CC0-1.0", "allows": ALLOWS, "source": "made up"},
-        "access": "open",
-        "releases": list(releases),
-    }
-    return build_trusted(entry | more)
 
 
 ONE = resource(release(WEB))

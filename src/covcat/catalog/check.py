@@ -97,6 +97,8 @@ def _release_mistakes(resource: Resource) -> Iterator[Mistake]:
             yield (*place, "listing"), "`listing` and `contents` go together"
         if release.holds and (release.holds.covid_images or 0) > (release.holds.images or 10**15):
             yield (*place, "holds"), "more images with COVID-19 than images"
+        if release.about_bytes is not None and release.download_bytes is not None:
+            yield (*place, "about_bytes"), f"exactly {release.download_bytes:,} are known"
         for index, file in enumerate(release.files):
             where = (*place, "files", index)
             if file.unpack == "any" and not file.is_set:

@@ -233,6 +233,7 @@ class Release(Noun):
     listing: ListingPath | None = None
     contents: Contents | None = None
     holds: Holds | None = None
+    about_bytes: Number | None = None  # of all files, rounded by the source
     images_in: tuple[ImagesIn, ...] = ()
 
     @property

@@ -1,8 +1,7 @@
 """fetch: say what will happen, do it, and print where the data is."""
 
 import sys
-from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
@@ -12,21 +11,27 @@ from covcat.catalog.filter import Filter, left_out, select
 from covcat.catalog.selection import Selection
 from covcat.cli import complete
 from covcat.cli import lock as locks
-from covcat.cli.formats import Rows
+from covcat.cli.formats import Cell, Rows
 from covcat.cli.license import is_unclear
-from covcat.cli.list import least, say_lacking
+from covcat.cli.list import least, say_lacking, sized, transferred
 from covcat.cli.options import Exclude, Filters, Include, Transfer, choice, grouped
 from covcat.cli.printing import put
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, error_text
-from covcat.errors import CovcatError, SeveralError, UsageError
+from covcat.errors import DiskError, SeveralError, UsageError
 from covcat.fetching import plan as plans
-from covcat.fetching.plan import Expected, Options, Plan, Step
-from covcat.store import manifest
-from covcat.text import plural
+from covcat.fetching.plan import Options, Plan, Step
+from covcat.text import format_size, plural
 
 if TYPE_CHECKING:
+    from covcat.fetching.expected import Totals
     from covcat.fetching.run import Outcome
+
+FOR_PEOPLE = ("id", "action", "files", "download", "size", "licence", "reason")
+FOR_PROGRAMS = (
+    *("id", "action", "files", "download_bytes", "about_bytes", "bytes", "bytes_are_all"),
+    *("licence", "reason"),
+)
 
 
 @grouped
@@ -159,42 +164,75 @@ def _selection(include: Include, exclude: Exclude, count: int | None) -> Selecti
 
 
 def _print_plan(session: Session, plan: Plan) -> None:
-    is_for_people = session.format(None) == "table"
-    rows = []
-    for step in plan.steps:
-        coming = _expected(session, step)
-        contents, size = (coming.contents, coming.download_bytes) if coming else (None, None)
-        # people see what is unknown of what covcat can fetch
-        unknown = "?" if is_for_people and step.action != "ask" else None
-        rows.append(
-            {
-                "id": step.name,
-                "action": step.action,
-                "reason": step.reason,
-                "files": contents.files if contents else unknown,
-                "download_bytes": unknown if size is None else size,
-                "unpacked": least(contents) if contents else "?" if coming else "-",
-                "licence": step.resource.license.short,
-            }
-        )
-    columns = ("id", "action", "reason", "files", "download_bytes", "unpacked", "licence")
-    session.rows("fetch", Rows(columns, rows), data={"dry_run": True, "steps": rows})
+    """Print what would be done, and all of it together; a plan that cannot fit is an error."""
+    from covcat.fetching import run
+
+    total = run.total(plan, session.catalog, session.store)
+    rows = [_row(session, step) for step in plan.steps]
+    steps = [{name: row[name] for name in FOR_PROGRAMS} for row in rows]
+    data = {"dry_run": True, "steps": steps, "total": asdict(total)}
+    refusal = None
+    try:
+        run.check_fits(total, session.store)
+    except DiskError as error:
+        error.data, refusal = data, error
+    if refusal is None or not session.json:
+        columns = FOR_PEOPLE if session.format(None) == "table" else FOR_PROGRAMS
+        session.rows("fetch", Rows(columns, rows, spared=("files", "download")), data=data)
+    _say_total(session, total)
+    if refusal is not None:
+        raise refusal
 
 
-def _expected(session: Session, step: Step) -> Expected | None:
-    """Return what a step brings; where a part is asked for, with what is here of it."""
-    if step.release is None:
-        return None
-    listing, record = None, None
-    if step.options.asked:
-        listing = session.catalog.listing(step.resource, step.release)
-        with suppress(CovcatError):  # nothing is here; or it is damaged, which was told already
-            record = manifest.load(session.store.release(step.resource.id, step.release.id))
-    return plans.of(step.release, step.options, listing, record)
+def _row(session: Session, step: Step) -> dict[str, Cell]:
+    """Return one step of a plan; people see what is unknown, and sizes as `list` shows them."""
+    from covcat.fetching import run
+
+    coming = run.expect(step, session.catalog, session.store)
+    contents = coming.contents if coming else None
+    exact, about = (coming.download_bytes, coming.about_bytes) if coming else (None, None)
+    comes = step.action == "fetch"
+    return {
+        "id": step.name,
+        "action": step.action,
+        "files": contents.files if contents else None,
+        "download": transferred(exact, about) if comes else "-",
+        "size": sized(contents, exact, about) if coming else "-",
+        "download_bytes": exact if comes else 0,
+        "about_bytes": about if comes else None,
+        "bytes": contents.least_bytes if contents else None,
+        "bytes_are_all": not contents.of_unknown_size if contents else None,
+        "licence": step.resource.license.short,
+        "reason": step.reason,
+    }
+
+
+def _say_total(session: Session, total: "Totals") -> None:
+    """Say how much comes in all, the room that it takes, and what there is."""
+    if not total.releases:
+        return
+    what = plural(total.downloads, "download") + ("" if total.downloads_are_all else " or more")
+    size = ("about " if total.bytes_are_about else "") + format_size(total.download_bytes)
+    if total.of_unknown_size == total.downloads:
+        what += " of unknown size"
+    elif total.of_unknown_size:
+        what += f", {total.of_unknown_size:,} of them of unknown size, the others {size}"
+    else:
+        what += f" of {size}"
+    needed = ("" if total.needed_is_all else "at least ") + format_size(total.needed_bytes)
+    room = "the room that this needs is unknown"
+    if total.needed_bytes:
+        room = f"on disk {needed} are needed, archives and unpacked files together"
+    session.say(
+        f"in all: {plural(total.releases, 'release')}, {what}; {room}, and "
+        f"{format_size(total.free_bytes)} are free"
+    )
 
 
 def _announce(session: Session, plan: Plan) -> None:
     """Say before the start what comes, and which set is hidden in another that is here or comes."""
+    from covcat.fetching import run
+
     for step in plan.steps:
         if step.action == "keep":
             session.say(f"{step.name}: {step.reason}; nothing to do")
@@ -206,17 +244,21 @@ def _announce(session: Session, plan: Plan) -> None:
     for line in catalogs.find_overlaps(session.catalog, coming | here):
         if line not in known:
             session.say(f"warning: {line}")
+    if len(coming) > 1:  # of one, all was said
+        _say_total(session, run.total(plan, session.catalog, session.store))
 
 
 def _announce_fetch(session: Session, step: Step) -> None:
     """Say how much comes from where, what it unpacks to, its licence, and what it belongs to."""
-    release, coming = step.release, _expected(session, step)
+    from covcat.fetching import run
+
+    release, coming = step.release, run.expect(step, session.catalog, session.store)
     assert release is not None  # else a person must act
     assert coming is not None
     what = f"{'some' if step.options.asked else 'all'} files of a data set"
     if coming.downloads is not None:
-        size = coming.download_bytes
-        download = "of unknown size" if size is None else f"of {size:,} bytes"
+        size = transferred(coming.download_bytes, coming.about_bytes).replace("~", "about ")
+        download = "of unknown size" if size == "?" else f"of {size}"
         what = f"{plural(coming.downloads, 'download')} {download}"
     hosts = ", ".join(dict.fromkeys(str(file.host) for file in release.files))
     what += f" from {'covcat itself' if hosts == 'bundled' else hosts}"

@@ -222,10 +222,20 @@ def full(resources: Iterable[Resource], here: Collection[str] = ()) -> Rows:
 
 
 def size(release: Release | None) -> str:
-    """Return the bytes of a release for people: `+` is at least, `?` unknown, `-` no download."""
+    """Return the bytes of a release for people: `-` is no download."""
     if release is None:
         return "-"
-    return least(release.contents) if release.contents else format_size(release.download_bytes)
+    return sized(release.contents, release.download_bytes, release.about_bytes)
+
+
+def sized(contents: Contents | None, exact: int | None, about: int | None) -> str:
+    """Return the bytes of files as they are unpacked, else as they are downloaded, for people."""
+    return least(contents) if contents else transferred(exact, about)
+
+
+def transferred(exact: int | None, about: int | None) -> str:
+    """Return the bytes of downloads for people; `~` is about, `?` unknown."""
+    return f"~{format_size(about)}" if exact is None and about else format_size(exact)
 
 
 def least(contents: Contents) -> str:
@@ -239,7 +249,7 @@ def footnotes(resources: Sequence[Resource], columns: Sequence[str]) -> str:
         return ""
     flags = [flag for flag, head in _HEADS.items() if head in columns]
     drawn = "".join(_flag(one, flag) for one in resources if one.survey for flag in flags)
-    sizes = "; size: + at least, - nothing to download" if "size" in columns else ""
+    sizes = "; size: ~ about, + at least, - no download" if "size" in columns else ""
     lines = [f"Y yes, N no, U unknown{sizes}{'; ? unknown' if 'images' in columns else ''}"]
     if "→" in drawn:
         lines.append("→ the survey's flag, then what covcat found (`covcat show ID` says how)")

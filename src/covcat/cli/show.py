@@ -143,7 +143,7 @@ def _releases(page: _Page, resource: Resource, here: Sequence[str]) -> None:
         marks += ["here"] if release.id in here else []
         note = f"  ({', '.join(marks)})" if marks else ""
         count = f"{plural(release.contents.files, 'file')}, " if release.contents else ""
-        size = listing.size(release).replace("?", "size unknown")
+        size = listing.size(release).replace("?", "size unknown").replace("~", "about ")
         page.line(f"{resource.id}@{release.id}  {count}{size}{note}")
         page.line(how_verified(release), indent=4, hang=2)
         if release.holds:

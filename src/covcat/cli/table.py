@@ -21,7 +21,7 @@ _UNIT = re.compile(r"(\s*)((?<=: )covcat [a-z].*|(?:`[^`]*`|\S)+)")
 _WORD = re.compile(r"(\s*)(\S+)")
 _JOINT = re.compile(r"(?<=[-/_=,:@&?])(?=\w)")  # where a word that is too long is broken best
 _COUNTS = {"rows", "images", "patients", "covid-19", "published", "difference", "days"}
-_SIZES = {"bytes", "size", "download_bytes", "unpacked", "waiting_bytes"}
+_SIZES = {"bytes", "size", "download", "waiting_bytes"}
 _RIGHT = {"files", "waiting_files", "row", "width", "height", "age", *_SIZES, *_COUNTS}
 _MIDDLE = {"ct", "xray", "mri", "us", "meta", "case"}
 _WRAPPED = {  # long texts, and the columns that they need to be readable
@@ -33,7 +33,7 @@ _WRAPPED = {  # long texts, and the columns that they need to be readable
     "fix": 20,
     "url": 40,
 }
-_SPARED = ("title", "fetched_at", "in_use", "days", "unpacked", "licence")  # first to last
+_SPARED = ("title", "fetched_at", "in_use", "days", "licence")  # first to last
 _DAMAGED = re.compile(r"damaged|.* (not as fetched|missing)$")  # a state that must stand out
 _LEAST = 12  # columns below which no text is folded
 

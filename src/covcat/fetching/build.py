@@ -23,7 +23,7 @@ from covcat.errors import (
     NetworkError,
     each_of,
 )
-from covcat.fetching import locked, place, plan
+from covcat.fetching import expected, locked, place
 from covcat.fetching.base import Build, Piece, Run
 from covcat.fetching.choose import Hosts
 from covcat.fetching.plan import Options
@@ -77,7 +77,8 @@ def build(
         archives = options.wants_archives or any(one.archive for one in before.downloads)
         options = replace(options, extract=extract, keep_archives=archives)
     listing = run.catalog.listing(resource, release)
-    check_room(plan.of(release, options, listing, before).least_bytes, store)
+    waits = sum(dict(store.waiting()).get(f"{resource.id}@{release.id}", []))
+    check_room(expected.of(release, options, listing, before).peak_bytes - waits, store)
     nested = [glob.lower() for file in release.files for glob in file.nested]
     is_rar = any(file.unpack == "rar" for file in release.files)
     if options.extract and (is_rar or any(glob.endswith(".rar") for glob in nested)):

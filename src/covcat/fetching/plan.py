@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from shlex import quote
 from typing import Literal
 
-from covcat.catalog import listing, selection
-from covcat.catalog.entries import Contents, Release, Resource
+from covcat.catalog import selection
+from covcat.catalog.entries import Release, Resource
 from covcat.catalog.files import AnyFile, GitHubFile
 from covcat.catalog.listing import Listing
 from covcat.catalog.selection import Selection, Wants, matches, wanted
@@ -19,20 +19,6 @@ from covcat.store.lockfile import LockedRelease
 from covcat.store.manifest import Held, Manifest
 
 FEW = 100  # files of a repository that are asked for one by one, if only these are wanted
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """The files of a release, or of the part of it that is asked for; None is unknown."""
-
-    contents: Contents | None
-    downloads: int | None
-    download_bytes: int | None
-
-    @property
-    def least_bytes(self) -> int:
-        """Return the room that it needs at least, while the downloads are still there."""
-        return (self.download_bytes or 0) + (self.contents.least_bytes if self.contents else 0)
 
 
 _PIECE = re.compile(r"\[!?\]?[^\]]*\]|.", re.S)  # of a glob: a class of letters, or one letter
@@ -170,30 +156,6 @@ def refusal(resource: Resource, release: Release | None, options: Options) -> Co
     return None
 
 
-def of(
-    release: Release, options: Options, pinned: Listing | None, before: Manifest | None = None
-) -> Expected:
-    """Tell what a fetch of `release` with `options` brings.
-
-    `pinned` is its listing, `before` the record of what is here of it.
-    """
-    contents, coming = release.contents, None
-    if options.asked:
-        wants = selection.wanted(options.asked, pinned or ())
-        asked = {path: row for path, row in (pinned or {}).items() if wants(path)}
-        contents = listing.totals(asked) if pinned is not None else None
-        coming = to_come(pinned, options.asked, before) if pinned is not None else None
-    if contents is not None and _is_state(release) and is_by_file(release, options, coming):
-        each = listing.totals(coming) if coming is not None else contents
-        return Expected(contents, each.files, None if each.of_unknown_size else each.bytes)
-    served = named(release.files)
-    if served is None:
-        return Expected(contents, None, release.download_bytes if not options.asked else None)
-    sizes = [one.bytes for one, _ in chosen(served, options.asked, pinned)]
-    known = [size for size in sizes if size is not None]
-    return Expected(contents, len(sizes), sum(known) if known == sizes else None)
-
-
 def to_come(pinned: Listing, asked: Sequence[Selection], before: Manifest | None) -> Listing:
     """Return what of a listing is asked for, or is here in part, and did not come by itself."""
     earlier = tuple(map(Selection.read, before.selection)) if before else ()
@@ -210,10 +172,11 @@ def is_by_file(release: Release, options: Options, wanted: Collection[str] | Non
     """
     if options.by_file or wanted is None:
         return options.by_file
-    return _is_state(release) and len(wanted) <= FEW and options.extract
+    return is_state(release) and len(wanted) <= FEW and options.extract
 
 
-def _is_state(release: Release) -> bool:
+def is_state(release: Release) -> bool:
+    """Tell if a release is nothing but a state of repositories."""
     return all(isinstance(one, GitHubFile) and one.is_state for one in release.files)
 
 

@@ -4,6 +4,7 @@ A release is built of what ordered sources have: of its hosts, or of given files
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,10 +21,13 @@ from covcat.errors import (
     NotFoundError,
     each_of,
 )
-from covcat.fetching import brought, from_disk, from_files, from_hosts, plan
+from covcat.fetching import brought, expected, from_disk, from_files, from_hosts, plan
 from covcat.fetching.base import Run
 from covcat.fetching.build import build
+from covcat.fetching.expected import Expected, Totals
+from covcat.fetching.place import MORE_SPACE
 from covcat.fetching.plan import Options, Plan, Step
+from covcat.files import check_room, disk_errors
 from covcat.progress import Progress
 from covcat.store import lockfile, manifest
 from covcat.store.folder import CLOSED, MANIFEST, Store
@@ -103,11 +107,41 @@ def locked_target(catalog: Catalog, one: LockedRelease) -> tuple[Resource, Relea
     return resource, release
 
 
+def expect(step: Step, catalog: Catalog, store: Store) -> Expected | None:
+    """Tell what a step brings; of a part that is asked for, also by what is here of its release."""
+    if step.release is None:
+        return None
+    listing, record = None, None
+    if step.options.asked:
+        listing = catalog.listing(step.resource, step.release)
+        with suppress(CovcatError):  # nothing is here; or it is damaged, which was told already
+            record = manifest.load(store.release(step.resource.id, step.release.id))
+    return expected.of(step.release, step.options, listing, record)
+
+
+def total(todo: Plan, catalog: Catalog, store: Store) -> Totals:
+    """Add up what the steps of a plan will bring."""
+    waits = {name: sum(sizes) for name, sizes in store.waiting()}
+    coming = [
+        (step.name, expect(step, catalog, store)) for step in todo.steps if step.action == "fetch"
+    ]
+    with disk_errors(f"look at the free space of `{store.folder}`"):
+        free = store.free_bytes()
+    steps = [(one, waits.get(name, 0)) for name, one in coming if one is not None]
+    return expected.totals(steps, free)
+
+
+def check_fits(total: Totals, store: Store) -> None:
+    """Refuse a plan that cannot fit on the disk, before anything of it is begun."""
+    check_room(total.needed_bytes, total.free_bytes, f"in `{store.folder}`", MORE_SPACE)
+
+
 def run(
     todo: Plan, catalog: Catalog, store: Store, network: Network, progress: Progress
 ) -> Iterator[Outcome]:
-    """Carry a plan out; one step that fails does not stop the others."""
+    """Carry a plan out, if it can fit; one step that fails does not stop the others."""
     if any(step.action == "fetch" for step in todo.steps):
+        check_fits(total(todo, catalog, store), store)
         store.prepare()
         store.sweep()
         Parts(store.parts).sweep()
