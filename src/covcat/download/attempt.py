@@ -68,8 +68,8 @@ class Attempt:
         self._is_whole_only = False  # no ranges in the next try: the last one was wrong
         self._is_split = False
         self._broken = 0  # answers that broke off
+        self._task = 0  # none yet
         self._begin()
-        self._task = transfers.progress.start(target.name, self.total, target.within)
 
     def _begin(self) -> None:
         remote = self.target.remote
@@ -99,7 +99,15 @@ class Attempt:
         is_barred = self.wants_one_answer or self._is_whole_only
         return self.offset if is_known and not is_barred else 0
 
-    def find_kept(self) -> None:
+    def start(self) -> None:
+        """Take over what an earlier run left, and begin to tell how far the file is."""
+        if self.location.path is None:
+            self._find_kept()
+        progress = self.transfers.progress
+        self._task = progress.start(self.target.name, self.total, self.target.within)
+        progress.advance(self._task, self.offset)  # by one step: it says nothing of the speed
+
+    def _find_kept(self) -> None:
         """Take over what an earlier run left, where its record vouches for it."""
         parts = self.transfers.parts
         for path, record in parts.kept(self.target.key):
@@ -108,7 +116,8 @@ class Attempt:
             is_long = copy_kept(path, record, self.part, self._digest)
             self.digests.settle()
             if not is_long or self.digests.sha256 != record.sha256:
-                self.restart()
+                self.part.drop()
+                self._begin()
                 continue
             self.url = self.final_url = record.url
             self.total = record.total if self.total is None else self.total
@@ -120,6 +129,8 @@ class Attempt:
             )
             break
         parts.sweep(self.target.key, but=self.part.path)
+        if self.target.room is not None:  # it was measured while the earlier part was there
+            self.target.room.give_back(self.offset)
 
     def _may_take(self, record: Record) -> bool:
         size = self.target.remote.bytes
@@ -213,7 +224,7 @@ class Attempt:
             if verdict == "go on":
                 self.is_joined = True
                 if self.total is None and (found := content_range(answer.headers)):
-                    self.total = found[2]
+                    self._set_total(found[2])
                 self.final_url = answer.url
                 return True
         if self.offset:
@@ -221,10 +232,16 @@ class Attempt:
         self._is_whole_only = False
         self.url, self.final_url = self.location.url, answer.url
         self.validator = validator_of(answer.headers)
-        if self.total is None:
-            self.total = answer.length
-            self.transfers.progress.set_total(self._task, self.total)
+        if self.total is None and answer.length is not None:
+            self._set_total(answer.length)
         return True
+
+    def _set_total(self, total: int | None) -> None:
+        """Take an answer's word for how large the file is, if there is room for that."""
+        if total is not None:
+            self.target.check_size(total, self.url)
+        self.total = total
+        self.transfers.progress.set_total(self._task, total)
 
     def _read(self, answer: Answer, host: str) -> int:
         """Take the body; where it is left as too slow, return how many connections may help."""

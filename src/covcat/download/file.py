@@ -49,8 +49,7 @@ def _fetch_from(locate: Locate, target: Target, transfers: Transfers, place: Pat
     attempt = Attempt(target, transfers, locate)
     is_worth_keeping = True
     try:
-        if attempt.location.path is None:
-            attempt.find_kept()
+        attempt.start()
         _bring(attempt)
         try:
             verified_by = _verify(attempt)

@@ -1,6 +1,7 @@
 """What is asked of a host, and what came: how to reach it, where a file is, what arrived."""
 
 import math
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +58,29 @@ class RemoteFile:
         return self.folder.removesuffix(own) + self.name
 
 
+class Room:
+    """The bytes that files may take together, where their sizes are not known before."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._taken: dict[str, int] = {}  # by the key of each file
+        self._lock = threading.Lock()
+
+    def give_back(self, size: int) -> None:
+        """Add what has become free since."""
+        with self._lock:
+            self._size += size
+
+    def take(self, key: str, size: int) -> int | None:
+        """Let a file have `size` bytes in all; else return how many there are for it."""
+        with self._lock:
+            left = self._size - sum(self._taken.values()) + self._taken.get(key, 0)
+            if size > left:
+                return max(0, left)
+            self._taken[key] = max(size, self._taken.get(key, 0))
+            return None
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A file, and how it is called while it comes."""
@@ -64,7 +88,7 @@ class Target:
     remote: RemoteFile
     name: str
     key: str  # of its parts: the same in every run
-    room: int | None = None  # most bytes that may come where the size is unknown
+    room: Room | None = None  # shared with the others; None where the size is known
     within: int | None = None  # the task of the progress that this one is a part of
 
     @property
@@ -80,9 +104,9 @@ class Target:
         bound = remote.file.max_bytes if remote.unpack == "none" else None
         if bound is not None and size > bound:
             raise IntegrityError(f"`{url}` is longer than the catalog allows: {bound} bytes")
-        if self.room is not None and size > self.room:
+        if self.room is not None and (left := self.room.take(self.key, size)) is not None:
             raise DiskError(
-                f"`{url}` goes on beyond the {self.room} bytes that there is room for",
+                f"`{url}` goes on beyond the {left} bytes that there is room for",
                 hint="free some space, or choose another place with --data-dir",
             )
 

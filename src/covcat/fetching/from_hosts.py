@@ -8,11 +8,11 @@ from covcat.catalog.files import GitHubFile
 from covcat.download.remote import Download, RemoteFile
 from covcat.errors import ActionNeededError, CovcatError, NetworkError, each_of
 from covcat.fetching.base import Build, Lacking, Piece
-from covcat.fetching.build import check_room, forget_unpinned
+from covcat.fetching.build import forget_unpinned
 from covcat.fetching.choose import Hosts, nothing_is_in
 from covcat.fetching.place import make_piece
 from covcat.fetching.plan import Options
-from covcat.fetching.transfers import bring_all, total_bytes
+from covcat.fetching.transfers import bring_all
 from covcat.files import StoredFile, disk_errors, link_or_copy, make_folder, put
 from covcat.hosts import list_files
 from covcat.hosts.base import HostContext
@@ -30,7 +30,6 @@ def pieces(build: Build, hosts: Hosts) -> list[Piece]:
         return _bring_lacking(build, build.lacking, hosts)
     choice, here = hosts.choice, {piece.served for piece in build.found}
     files = tuple(one for one in choice.inside if one not in here)
-    check_room(total_bytes(files) or 0, build.run.store)
     found: list[Piece] = []
     with closing(bring_all(build, files, hosts, choice.lost, has_more=bool(here))) as coming:
         for one, got in coming:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from covcat.download.file import fetch
 from covcat.download.parts import key_of
-from covcat.download.remote import Download, Location, RemoteFile, Target
+from covcat.download.remote import Download, Location, RemoteFile, Room, Target
 from covcat.errors import (
     ActionNeededError,
     CovcatError,
@@ -26,6 +26,7 @@ from covcat.errors import (
     is_lost,
 )
 from covcat.fetching.base import Build
+from covcat.fetching.build import check_room
 from covcat.fetching.choose import Hosts
 from covcat.files import disk_errors
 from covcat.hosts import base, locate
@@ -43,6 +44,7 @@ class _Crew:
     hosts: Hosts
     lost: Mapping[RemoteFile, CovcatError]
     has_more: bool
+    room: Room
     within: int | None = None
     results: dict[int, Download] = field(default_factory=dict)
     errors: dict[int, BaseException] = field(default_factory=dict)
@@ -136,10 +138,12 @@ class _Crew:
         got = waiting.found(file, may_lack=build.options.allow_missing)
         if got is not None:
             build.say(f"`{got.name}` is here from an earlier run")
+            if self.within is not None:
+                self.hosts.transfers.progress.advance(self.within, got.bytes)
             return got
         location = locate(file, self.hosts.context)
         target = waiting.target(number, location.name)
-        room = build.run.store.free_bytes()
+        room = self.room if file.bytes is None else None
         wanted = Target(file, location.name, key_of(build.name, file.path), room, self.within)
         if (got := self._take_again(wanted, location, target)) is not None:
             return got
@@ -201,7 +205,7 @@ def bring_all(
     `Build.lost`. `has_more` tells that something of the release is here beside these files.
     """
     transfers = hosts.transfers
-    crew = _Crew(build, files, hosts, lost, has_more)
+    crew = _Crew(build, files, hosts, lost, has_more, _check_room(build, files))
     crew.alive = min(transfers.network.jobs or JOBS, len(files))
     if len(files) > 1:
         crew.within = transfers.progress.start(build.name, total_bytes(files))
@@ -223,6 +227,16 @@ def bring_all(
     finally:
         if crew.within is not None:
             transfers.progress.finish(crew.within)
+
+
+def _check_room(build: Build, files: Sequence[RemoteFile]) -> Room:
+    """Refuse what cannot fit; return what the files whose sizes nobody knows may take together."""
+    may_lack, store = build.options.allow_missing, build.run.store
+    coming = [one for one in files if not build.waiting.holds(one, may_lack=may_lack)]
+    known = sum(one.bytes or 0 for one in coming)
+    check_room(known, store)
+    with disk_errors(f"look at the free space of `{store.folder}`"):
+        return Room(store.free_bytes() - known)
 
 
 def total_bytes(files: Sequence[RemoteFile]) -> int | None:

@@ -62,15 +62,17 @@ class Waiting:
             if self._earlier is not None:  # another try of this run will not bring it again
                 self._earlier.setdefault(_key(line["of"]), []).insert(0, line)
 
+    def holds(self, file: RemoteFile, *, may_lack: bool) -> bool:
+        """Tell if something is here that `found` may give, without reading it."""
+        return bool(self._of(file, may_lack=may_lack))
+
     def found(self, file: RemoteFile, *, may_lack: bool = False) -> Download | None:
         """Return what an earlier run left of `file`, if its bytes are as they were.
 
         With `may_lack` also what was set apart.
         """
-        for line in self._of(file):
+        for line in self._of(file, may_lack=may_lack):
             path = self._place(line)
-            if line.get(_LACKS) and not may_lack:
-                continue
             with suppress(TypeError):
                 got = Download(**{key: line[key] for key in _FIELDS & line.keys()})
                 with disk_errors(f"read `{path.name}`"), opened(path) as stream:
@@ -98,7 +100,7 @@ class Waiting:
                 with suppress(OSError):
                     self._place(line).unlink()
 
-    def _of(self, file: RemoteFile) -> list[Line]:
+    def _of(self, file: RemoteFile, *, may_lack: bool = True) -> list[Line]:
         """Return the last lines on what is here of a file, the newest first."""
         with self._lock:
             if self._earlier is None:
@@ -110,7 +112,11 @@ class Waiting:
         last: dict[Path, Line] = {}
         for line in lines:
             last.setdefault(self._place(line), line)
-        return [one for path, one in last.items() if path.is_file() and not path.is_symlink()]
+        return [
+            one
+            for path, one in last.items()
+            if path.is_file() and not path.is_symlink() and (may_lack or not one.get(_LACKS))
+        ]
 
     def close(self) -> None:
         """The release is about to get its name: what waits is no longer needed after that."""
