@@ -107,7 +107,8 @@ def test_quick_takes_a_copy_with_new_times_for_what_it_is(fetched) -> None:
 
 def test_verify_tells_its_progress_as_fetch_does(fetched) -> None:
     ran = fetched("verify", "--progress", "json")
-    events = [json.loads(line) for line in ran.err.splitlines() if line.startswith("{")]
+    *events, told = [json.loads(line) for line in ran.err.splitlines()]
+    assert told == {"event": "note", "text": "set@1: 4 files as recorded (every byte)"}
     total = sum(map(len, REPOSITORY.values()))
     assert [(one["event"], one["label"], one["total"]) for one in events] == [
         ("start", "set@1", total),

@@ -1,6 +1,5 @@
 """fetch: say what will happen, do it, and print where the data is."""
 
-import sys
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
@@ -15,9 +14,8 @@ from covcat.cli.formats import Cell, Rows
 from covcat.cli.license import is_unclear
 from covcat.cli.list import least, say_lacking, sized, transferred
 from covcat.cli.options import Exclude, Filters, Include, Transfer, choice, grouped
-from covcat.cli.printing import put
 from covcat.cli.progress import drawn
-from covcat.cli.session import Session, error_text
+from covcat.cli.session import Session, put_error
 from covcat.errors import DiskError, SeveralError, UsageError
 from covcat.fetching import plan as plans
 from covcat.fetching.plan import Options, Plan, Step
@@ -127,7 +125,7 @@ def fetch(
         for outcome in run.run(plan, session.catalog, session.store, network, progress):
             outcomes.append(outcome)
             if outcome.error is not None and len(plan.steps) > 1 and not session.json:
-                put(sys.stderr, error_text(outcome.error))
+                put_error(outcome.error)
     _finish(session, outcomes)
 
 

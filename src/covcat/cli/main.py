@@ -17,7 +17,7 @@ from covcat import setting_files, stopping
 from covcat.cli import complete, help, printing, usage
 from covcat.cli.options import given
 from covcat.cli.printing import put
-from covcat.cli.session import Session, envelope, error_text, readable
+from covcat.cli.session import Session, envelope, put_error, readable
 from covcat.cli.table import terminal_width
 from covcat.cli.utf8 import start_again_in_utf8
 from covcat.errors import CovcatError, SignalError, StopSignal, UsageError
@@ -162,7 +162,7 @@ def main() -> NoReturn:
         code = _run(usage.in_order(sys.argv[1:]))
         fault = printing.end()
         if fault is not None:
-            put(sys.stderr, error_text(fault))
+            put_error(fault)
             code = code or fault.code  # the work has an error of its own: that matters more
     except (KeyboardInterrupt, StopSignal):  # at the last moment
         code = SignalError(stopping.asked() or signal.SIGINT).code
@@ -174,9 +174,11 @@ def _run(args: Sequence[str]) -> int:
     is_completion = "_COVCAT_COMPLETE" in os.environ
     files = setting_files.Settings()
     printing.color_when(usage.color(args))
+    printing.progress_as(usage.progress(args, {}))
     try:
         try:
             files = files if is_help else setting_files.read()
+            printing.progress_as(usage.progress(args, files.defaults()))
         except UsageError:
             if not is_completion:  # a mistake must not stand before help or completion
                 raise
@@ -221,13 +223,19 @@ def _error_of(error: BaseException) -> CovcatError:
 
 def _report(error: CovcatError, args: Sequence[str]) -> int:
     """Print an error where it belongs, and return its exit code."""
-    is_json = usage.wants_json(args)
-    document = is_json and envelope(usage.command(args), error.data or None, error)
-    if not document or not put(sys.stdout, document):
-        put(sys.stderr, error_text(error))
+    document = ""
+    if usage.wants_json(args):
+        document = envelope(usage.command(args), error.data or None, error)
+    is_told = bool(document) and put(sys.stdout, document)
+    if not is_told or printing.has_events():
+        put_error(error)
     if {"-v", "-vv", "--verbose"} & set(args) or os.environ.get("COVCAT_VERBOSE", "0") != "0":
         import traceback
 
-        for line in "".join(traceback.format_exception(error)).split("\n"):
+        trace = "".join(traceback.format_exception(error))
+        if printing.has_events():
+            printing.put_event("traceback", text=trace)
+            return error.code
+        for line in trace.split("\n"):
             put(sys.stderr, escaped(line) + "\n")  # a message in it may hold anything
     return error.code

@@ -3,6 +3,7 @@
 A reader that has seen enough, as in `covcat list | head -1`, is no error; a full disk is.
 """
 
+import json
 import os
 import shlex
 import sys
@@ -15,13 +16,13 @@ _PLAIN = str.maketrans({"→": ">", "…": "...", "–": "-", "—": "-", "’":
 RED, _YELLOW, _CYAN = 31, 33, 36
 _COLORS = {"error": RED, "cause": RED, "warning": _YELLOW, "hint": _CYAN, "note": _CYAN}
 _lost: dict[str, OSError] = {}  # by the name of a stream: why it takes no more
-_asked = {"color": "auto"}
+_asked = {"color": "auto", "progress": "auto"}
 
 
 def begin() -> None:
     """Take both as they are now; `>&-` leaves None."""
     _lost.clear()
-    color_when("auto")
+    _asked.update(color="auto", progress="auto")
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
@@ -49,6 +50,21 @@ def put(stream: TextIO, text: str | bytes) -> bool:
     except OSError as error:
         _lose(stream, error)
     return takes_more(stream)
+
+
+def progress_as(asked: str) -> None:
+    """Take what --progress says: with json, stderr is events alone."""
+    _asked["progress"] = asked
+
+
+def has_events() -> bool:
+    """Tell if what is said on stderr is for programs: one JSON object a line."""
+    return _asked["progress"] == "json"
+
+
+def put_event(event: str, **about: object) -> None:
+    """Write one event."""
+    put(sys.stderr, json.dumps({"event": event, **about}, ensure_ascii=True) + "\n")
 
 
 def color_when(asked: str) -> None:

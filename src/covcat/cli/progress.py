@@ -1,6 +1,5 @@
 """Progress on stderr: bars on a terminal, lines for logs, events for programs."""
 
-import json
 import os
 import sys
 import threading
@@ -10,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
-from covcat.cli.printing import has_color, put
-from covcat.cli.session import Session, readable
+from covcat.cli.printing import has_color, put, put_event
+from covcat.cli.session import Session, put_talk, readable
 from covcat.progress import Progress, Silent
 from covcat.text import escaped, format_size
 
@@ -112,15 +111,13 @@ class _Events(_Known):
 
     def note(self, text: str) -> None:
         """Print a note."""
-        self._put({"event": "note", "text": text})
+        with self._lock:
+            put_talk(text)
 
     def _draw(self, event: str, task: _Task) -> None:
-        known = {"event": event, "task": task.number, "within": task.within, "label": task.label}
-        self._put({**known, "done": task.done, "total": task.total})
-
-    def _put(self, event: dict[str, object]) -> None:
+        known = {"task": task.number, "within": task.within, "label": task.label}
         with self._lock:
-            put(sys.stderr, json.dumps(event, ensure_ascii=True) + "\n")
+            put_event(event, **known, done=task.done, total=task.total)
 
 
 class _Bars(_Known):

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from covcat.catalog import load as catalogs
 from covcat.cli import complete, formats, table
 from covcat.cli.formats import Rows
-from covcat.cli.printing import RED, bold, has_color, labelled, put
+from covcat.cli.printing import RED, bold, has_color, has_events, labelled, put, put_event
 from covcat.errors import CovcatError, SeveralError, UsageError
 from covcat.setting_files import Settings
 from covcat.store.folder import Store
@@ -58,7 +58,7 @@ class Session:
     def say(self, text: str) -> None:
         """Talk: one line on stderr, folded on a terminal, unless --quiet."""
         if not self.quiet:
-            put(sys.stderr, readable(escaped(text), sys.stderr))
+            put_talk(text)
 
     def result(self, command: str, data: object, text: str) -> None:
         """Print a result: `data` as the JSON envelope with --json, else `text`."""
@@ -88,6 +88,26 @@ class Session:
             put(sys.stdout, table.to_table(rows, color=has_color(sys.stdout)) + footnotes)
         else:
             put(sys.stdout, OUTPUTS[chosen](rows))
+
+
+_WARNING = re.compile(r"^(\S+: )?warning: ")  # of a release, or of all
+
+
+def put_talk(text: str) -> None:
+    """Write one line of talk to stderr; with `--progress json` as an event."""
+    if not has_events():
+        put(sys.stderr, readable(escaped(text), sys.stderr))
+        return
+    plain, warnings = _WARNING.subn(r"\1", text)
+    put_event("warning" if warnings else "note", text=plain)
+
+
+def put_error(error: CovcatError) -> None:
+    """Write an error to stderr; with `--progress json` as an event, with all that --json says."""
+    if has_events():
+        put_event("error", **(_as_dict(error) or {}))
+    else:
+        put(sys.stderr, error_text(error))
 
 
 def readable(text: str, stream: TextIO) -> str:

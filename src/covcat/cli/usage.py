@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import dropwhile, islice, pairwise, takewhile
 from typing import Any
 
@@ -85,11 +85,24 @@ def command(args: Sequence[str]) -> str:
 
 def color(args: Sequence[str]) -> str:
     """Return --color, of a command line that may be none that can be parsed."""
-    before = options(args)
-    asked = [two for one, two in pairwise(before) if one == "--color"]
-    asked += [word.removeprefix("--color=") for word in before if word.startswith("--color=")]
-    said = (asked or [os.environ.get("COVCAT_COLOR", "")])[-1]
+    said = _said("--color", args) or os.environ.get("COVCAT_COLOR", "")
     return said if said in ("always", "never") else "auto"
+
+
+def progress(args: Sequence[str], settings: Mapping[str, Any]) -> str:
+    """Return --progress likewise; variable and settings are for commands that have the option."""
+    if said := _said("--progress", args):
+        return said
+    if words(args)[:1] not in (["fetch"], ["verify"]):
+        return "auto"
+    return os.environ.get("COVCAT_PROGRESS") or str(settings.get("progress", "auto"))
+
+
+def _said(option: str, args: Sequence[str]) -> str:
+    before = options(args)
+    asked = [two for one, two in pairwise(before) if one == option]
+    asked += [word.partition("=")[2] for word in before if word.startswith(f"{option}=")]
+    return (asked or [""])[-1]
 
 
 def wants_json(args: Sequence[str]) -> bool:

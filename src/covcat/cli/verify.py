@@ -1,6 +1,5 @@
 """verify: is what is here still what it was; and with --repair, make it so again."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,9 +10,8 @@ import typer
 
 from covcat.cli.here import Here, releases
 from covcat.cli.options import Names, Transfer, a_path, grouped
-from covcat.cli.printing import put
 from covcat.cli.progress import drawn
-from covcat.cli.session import Session, error_text
+from covcat.cli.session import Session, put_error
 from covcat.cli.status import say_litter
 from covcat.download.remote import Network
 from covcat.errors import (
@@ -231,7 +229,7 @@ def _repair_all(
             said.failed.append(name)
             said.rows.append({"id": name, "ok": False, "error": error.message, **error.data})
             if len(here) > 1 and not session.json:
-                put(sys.stderr, error_text(error))
+                put_error(error)
     if said.hints:
         errors.append(said.error())
     data = {"verified": said.rows}
