@@ -32,5 +32,18 @@ def lay(
         stored.append(StoredFile(path=f"files/{path}", bytes=len(content), sha256=digest))
     for old in (store_folder.MANIFEST, store_folder.SUMS):
         (folder / old).unlink(missing_ok=True)
-    manifest.write(folder, manifest.made(resource, release, [], stored, [], "files", selection))
+    came = manifest.Transfer(
+        host="web",
+        url="https://data.example.org/files",
+        final_url="https://data.example.org/files",
+        name="files",
+        bytes=sum(one.bytes for one in stored),
+        sha256=release.files[0].sha256 or hashlib.sha256().hexdigest(),
+        finished_at=manifest.now(),
+        verified_by="first-use",
+        is_archive=True,
+        imported_from="files",
+    )
+    record = manifest.made(resource, release, [came], stored, [], "files", selection)
+    manifest.write(folder, record)
     return folder
