@@ -262,7 +262,7 @@ def test_entries_are_the_yaml_files_that_are_no_templates_named_after_their_ids(
 
 def test_folders_are_taken_as_texts_and_one_that_is_not_there_is_named(folder: Path) -> None:
     assert covcat.load_catalog([str(folder)]) == load.load([folder])
-    with pytest.raises(UsageError, match=f"^the catalog folder `{folder / 'absent'}` is not"):
+    with pytest.raises(NotFoundError, match=f"^the catalog folder `{folder / 'absent'}` is not"):
         load.load([folder / "absent"])
 
 

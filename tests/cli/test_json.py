@@ -44,7 +44,7 @@ LINES = {  # each more or less what a reader of the page would try first
     "license": ["license", "license cohen --accept", "license cohen v7"],
     "links": ["links sample"],
     "list": ["list", "list --survey"],
-    "lock": ["lock", "lock --check", "lock --check --data-dir nowhere"],
+    "lock": ["lock", "lock --check", "lock --check --data-dir empty"],
     "manifest export": ["manifest export sample"],
     "manifest show": ["manifest show"],
     "path": ["path sample"],
@@ -70,6 +70,7 @@ def printed(covcat: Callable[..., Ran], world: World) -> Callable[[str], Any]:
     covcat("fetch", "sample", "--keep-archives", "-q")
     covcat("lock", "-q")
     covcat("verify", "-q")
+    Path("empty").mkdir()
     world.zenodo.add("3757476", {"a.zip": b"data"}, version="2")
     waiting = Path("covcat-data/.covcat/partial/covid-ct@latest/0123")
     waiting.mkdir(parents=True)

@@ -28,7 +28,7 @@ COMMANDS = {
     "fetch sample": (["fetch", "sample"], 0),
     "fetch --dry-run": (["fetch", "--all", "--dry-run"], 0),
     "verify nothing": (["verify"], 3),
-    "status": (["status"], 0),
+    "status of nothing": (["status"], 3),
     "manifest show nothing": (["manifest", "show"], 3),
     "catalog check": (["catalog", "check"], 0),
     "catalog schema": (["catalog", "schema"], 0),
@@ -50,7 +50,7 @@ COMMANDS = {
     "unknown format": (["list", "--format", "xml"], 2),
     "unknown demand": (["fetch", "sample", "--require", "signed"], 2),
     "sample of nothing": (["fetch", "sample", "--sample", "0"], 2),
-    "no catalog folder": (["list", "--catalog", "nowhere"], 2),
+    "no catalog folder": (["list", "--catalog", "nowhere"], 3),
     "no network": (["fetch", "figure1"], 4),
     "several kinds": (["fetch", "radiopaedia", "figure1"], 9),
 }

@@ -119,3 +119,40 @@ def test_litter_that_goes_with_a_release_is_named(covcat, offered) -> None:
     README.with_name(".DS_Store").write_bytes(b"Finder was here")
     for option in ("--dry-run", "--yes"):
         check_said(covcat("remove", "set", option), 0, "no damage: `files/.DS_Store`")
+
+
+# ---- what is not there -------------------------------------------------------------------------
+
+ABSENT = {
+    "status --data-dir nowhere": "there is no data folder `nowhere`",
+    "verify --data-dir nowhere": "there is no data folder `nowhere`",
+    "verify set --data-dir nowhere": "`set` is not in `nowhere`",
+    "manifest show --data-dir nowhere": "there is no data folder `nowhere`",
+    "manifest export --data-dir nowhere": "nothing is in `nowhere`",
+    "remove set --yes --data-dir nowhere": "`set` is not in `nowhere`",
+    "path set --data-dir nowhere": "`set` is not in `nowhere`",
+    "lock --data-dir nowhere": "there is no data folder `nowhere`",
+    "lock set --data-dir nowhere": "there is no data folder `nowhere`",
+    "lock --check --data-dir nowhere": "there is no data folder `nowhere`",
+    "lock --check -o no.lock": "there is no lock `no.lock`",
+    "fetch --locked no.lock": "there is no lock `no.lock`",
+    "cite --from no.lock": "there is no lock `no.lock`",
+    "import set no.zip --data-dir nowhere": "`no.zip` is not there",
+    "extract no.zip": "no file `no.zip`",
+    "extract --list no.zip": "no file `no.zip`",
+    "select --from nowhere": "there is no record of a cohort `nowhere`",
+    "catalog check nowhere.yaml": "`nowhere.yaml` is not there",
+    "list --catalog nowhere": "the catalog folder `nowhere` is not there",
+}
+
+
+@pytest.mark.parametrize(("line", "said"), ABSENT.items(), ids=ABSENT)
+def test_what_is_named_and_not_there_is_not_found_and_not_made(
+    covcat, offered, line: str, said: str
+) -> None:
+    assert covcat("fetch", "sample", "-q").code == 0
+    assert covcat("lock").code == 0
+    before = sorted(Path().iterdir())
+    ran = covcat(*line.split())
+    check_said(ran, 3, f"error: {said}\n")
+    assert (ran.out, sorted(Path().iterdir())) == ("", before)

@@ -524,7 +524,7 @@ def test_a_list_holds_no_path_with_a_line_break(covcat, here) -> None:
         (["-o", "x.parquet"], 2, "covcat images --format parquet"),
         (["-o", "covcat-data/set/1/files/x"], 2, "is inside the release `set@1`"),
         (["--license-allows", "fun"], 2, "--license-allows `fun`: expected commercial"),
-        (["--from", "nowhere"], 2, "does not exist"),
+        (["--from", "nowhere"], 3, "there is no record of a cohort `nowhere`"),
         (["--from", "old.json", "--view", "PA"], 2, "no filter beside it"),
         (["figure1"], 3, "`figure1` is not in `covcat-data`"),
         (["--where", "no such"], 2, "cannot be asked"),

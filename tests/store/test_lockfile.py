@@ -236,6 +236,7 @@ def test_a_catalog_that_pins_something_else_is_refused_before_anything_is_asked(
 ) -> None:
     covcat("lock")
     elsewhere()
+    Path("covcat-data").mkdir()
     shelf.add_repository(files={**REPOSITORY, "README.md": b"# another\n"})
     asked = len(server.requests)
     for args in (["fetch", "--locked"], ["lock", "--check"]):

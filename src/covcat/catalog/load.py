@@ -15,7 +15,7 @@ from covcat.catalog.entries import Release, Resource
 from covcat.catalog.listing import Listing, read
 from covcat.catalog.marks import Noun
 from covcat.catalog.yaml import packaged_catalog
-from covcat.errors import IntegrityError, NotFoundError, UsageError
+from covcat.errors import IntegrityError, NotFoundError
 
 COMPILED = "compiled.json"
 
@@ -125,7 +125,8 @@ def compile_entries(folder: Path) -> str:
 def entry_files(folder: Path) -> list[Path]:
     """Return the catalog files of a folder; names that start with `_` are templates."""
     if not folder.is_dir():
-        raise UsageError(f"the catalog folder `{folder}` is not there")
+        what = "is no folder" if folder.exists() else "is not there"
+        raise NotFoundError(f"the catalog folder `{folder}` {what}", hint="covcat paths")
     entries = [path for path in folder.iterdir() if path.suffix in (".yaml", ".yml")]
     return sorted(path for path in entries if not path.name.startswith("_"))
 

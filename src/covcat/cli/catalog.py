@@ -12,7 +12,7 @@ from covcat.catalog.yaml import packaged_catalog
 from covcat.cli import options as net
 from covcat.cli import usage
 from covcat.cli.session import Session
-from covcat.errors import IntegrityError
+from covcat.errors import IntegrityError, NotFoundError
 from covcat.text import plural
 
 
@@ -38,6 +38,9 @@ def check(
     """
     session: Session = ctx.obj
     paths = files or catalogs.entry_files(packaged_catalog())
+    for path in paths:
+        if not path.exists():
+            raise NotFoundError(f"`{path}` is not there", hint="covcat catalog check --help")
     groups = [catalogs.entry_files(one) if one.is_dir() else [one] for one in paths]
     found = [path for group in groups for path in group]
     mistakes = [mistake for path in found for mistake in check_file(path)]

@@ -18,15 +18,20 @@ def split(session: Session, name: str, ids: Collection[str]) -> tuple[str, str, 
     return (id if id in ids else session.catalog.get(id).id), at, release
 
 
+def check_folder(session: Session) -> None:
+    """Refuse a data folder that is not there: its disk may not be mounted, which is not `empty`."""
+    if not session.data_dir.is_dir():
+        raise NotFoundError(
+            f"there is no data folder `{session.data_dir}`",
+            hint="name it with --data-dir or COVCAT_DATA_DIR; covcat fetch makes it",
+        )
+
+
 def releases(session: Session, names: Sequence[str] | None) -> list[Here]:
     """Return the releases on disk that were named, each once, or all of them."""
     if names:
         return list(dict.fromkeys(one for name in names for one in named(session, name)))
-    if not session.data_dir.is_dir():
-        raise NotFoundError(
-            f"there is no data folder `{session.data_dir}`",
-            hint="name it with --data-dir or COVCAT_DATA_DIR",
-        )
+    check_folder(session)
     if closed := session.store.closed():  # another user's, whose umask shuts the group out
         raise _shut(closed[0])
     found = session.store.releases()

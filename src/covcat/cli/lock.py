@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from covcat.cli.here import check_folder
 from covcat.cli.options import Names
 from covcat.cli.session import Session
 from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
@@ -46,6 +47,7 @@ def lock(
         _check(session, output, names)
         return
     check_outside(session.data_dir, output)
+    check_folder(session)
     asked = [_resolved(session, name) for name in names]
     new = {one.name: one for one in map(lockfile.locked, _records(session, names, asked))}
     if not new:
@@ -107,6 +109,7 @@ def _records(session: Session, names: Sequence[str], asked: Sequence[str]) -> li
 
 def _check(session: Session, path: Path, names: Sequence[str]) -> None:
     found = _chosen(session, path, names)
+    check_folder(session)
     drift = [
         {"id": one.name, "kind": kind, "what": what}
         for one in found

@@ -42,7 +42,6 @@ def select(
         typer.Option(
             "--from",
             metavar="FILE",
-            exists=True,
             help="The query.json of a cohort, or its folder: make the same one again.",
         ),
     ] = None,

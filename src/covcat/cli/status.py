@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from covcat.cli.formats import Cell, Rows
+from covcat.cli.here import check_folder
 from covcat.cli.options import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output
 from covcat.digests import UNPUBLISHED
@@ -37,6 +38,7 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
 
     session: Session = ctx.obj
     chosen = chosen_output(output, FORMATS)
+    check_folder(session)
     rows: list[dict[str, Cell]] = []
     for resource_id, release_id, folder in session.store.releases():
         row: dict[str, Cell] = {"id": f"{resource_id}@{release_id}"}

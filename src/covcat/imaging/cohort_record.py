@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from covcat.catalog.entries import USES
-from covcat.errors import IntegrityError, UsageError
+from covcat.errors import IntegrityError, NotFoundError, UsageError
 from covcat.files import disk_errors, opened
 from covcat.imaging.cohort import Cohort, CohortCounts, CohortRule, IndexedRelease
 from covcat.imaging.query import Question
@@ -85,6 +85,11 @@ def read(path: Path) -> Recorded:
     from pydantic import TypeAdapter
 
     path = path / NAME if path.is_dir() else path
+    if not path.exists():
+        raise NotFoundError(
+            f"there is no record of a cohort `{path}`",
+            hint="covcat select cohen --covid yes --output cohort",
+        )
     try:
         with disk_errors(f"read `{path}`"), opened(path) as stream:
             tree = parse_json(stream.read(_MOST_BYTES))
