@@ -116,7 +116,10 @@ def keep(build: Build, files: dict[str, StoredFile]) -> list[Piece]:
                     f"`{path}` is not as recorded", hint=f"covcat verify {build.name}"
                 )
         parts.append(Piece(served, transfer, stored))
-    if files:  # copies of what came file by file
+    if files and not parts:  # of a record that names no download: how they came is not known
+        left, served = tuple(files.values()), alone(build.first_file, "files")
+        parts.append(Piece(served, record_given(build, served, "files", left), left))
+    elif files:  # copies of what came file by file
         parts[0] = replace(parts[0], files=(*parts[0].files, *files.values()))
     return parts
 

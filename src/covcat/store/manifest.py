@@ -218,8 +218,6 @@ def _check_sound(manifest: Manifest) -> None:
     """Raise ValueError for what fits the types and yet cannot be."""
     for part in manifest.selection:
         Selection.read(part)
-    if manifest.files and not manifest.downloads:
-        raise ValueError("it names files, and no download of them")
     recorded = {None, *(file.path for file in manifest.files)}
     for transfer in manifest.downloads:
         if transfer.archive not in recorded:
@@ -269,11 +267,12 @@ def held(folder: Path) -> Held | None:
             details=wrong,
             hint=f"covcat verify {quote(name)} --repair",
         )
+    kinds = {one.verified_by for one in manifest.downloads}
     return Held(
         form=manifest.form,
         has_data=has_data,
-        is_pinned=all(one.verified_by in PINNED for one in manifest.downloads),
-        is_claimed=not any(one.verified_by in WEAK for one in manifest.downloads),
+        is_pinned=bool(kinds) and kinds <= set(PINNED),
+        is_claimed=bool(kinds) and kinds.isdisjoint(WEAK),
         selection=manifest.selection,
         has_archives=all(one.archive or not one.is_archive for one in manifest.downloads),
         is_complete=manifest.complete,
