@@ -47,7 +47,7 @@ EXITS: dict[str, tuple[int, ...]] = {
     "cite": (0, 3, 5),
     "counts": (0, 3, 5),
     "doctor": (0,),
-    "extract": (0, 3, 5, 6, 8),
+    "extract": (0, 3, 5, 6, 7, 8),
     "fetch": FETCHING,
     "files": (0, 3),
     "images": (0, 3, 5, 8),

@@ -266,7 +266,7 @@ IN_ENDS = "data in its main header or in its end"
         (b"RE\x7e\x5e\0\0\0", "is of RAR 1.4"),
         (rar5_of([Entry("x", b"X", extra=_ENCRYPTION5)]), r"is encrypted \(`x`\)"),
         (rar4_of([Entry("x", b"X", flags=0x04)]), r"is encrypted \(`x`\)"),
-        (MAGIC5 + block5(4, vint(0) * 2 + b"\x0f" + bytes(16)), "is encrypted, and covcat has no"),
+        (MAGIC5 + block5(4, vint(0) * 2 + b"\x0f" + bytes(16)), "is encrypted, its names too"),
         (rar4_of([], main=0x80), "is encrypted"),
         (rar5_of(FILES, end=False), "has no end|damaged headers"),
         (rar4_of(FILES, end=False), "has no end"),
@@ -364,7 +364,7 @@ def test_a_tool_that_prints_something_else_is_not_believed(
     fake = tmp_path / "unar"
     fake.write_text(f"#!/bin/sh\n{body}\n")
     fake.chmod(0o755)
-    monkeypatch.setattr(rar, "rar_tool", lambda version: tools.Tool("unar", fake))
+    monkeypatch.setattr(rar, "rar_tool", lambda *_, **__: tools.Tool("unar", fake))
     with pytest.raises(BadArchiveError, match=message):
         files_of(tmp_path, rar5_of({"x": b"X"}, packed=True))
 

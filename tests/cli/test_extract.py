@@ -265,7 +265,7 @@ def test_a_member_that_comes_again_with_the_same_bytes_is_noted(covcat, here: Pa
 def test_a_rar_that_nothing_here_can_read_says_what_to_install_before_any_download(
     covcat, shelf, server, monkeypatch
 ) -> None:
-    monkeypatch.setattr(tools, "_usable", lambda family, trial: None)
+    monkeypatch.setattr(tools, "_usable", lambda *_: None)
     Path("set.rar").write_bytes(rar5_of(MEMBERS, packed=True))
     shelf.add_web("plain", "a.rar", unpack="rar")
     for args in (("extract", "set.rar"), ("fetch", "plain")):

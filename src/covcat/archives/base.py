@@ -5,10 +5,14 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import BinaryIO, Literal, Protocol
+
+from covcat.errors import ActionNeededError
 
 
 class BadArchiveError(Exception):
@@ -60,6 +64,14 @@ _NO_LETTER = re.compile("[\x80-\x9f]")  # what bytes of another encoding become 
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """What a person says of an archive that it does not say itself."""
+
+    encoding: str | None = None  # of names that do not say theirs
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """An archive to be read: its open file, and its absolute path for tools that need one."""
 
@@ -67,12 +79,50 @@ class Source:
     stream: BinaryIO
     encoding: str | None = None  # of names that do not say theirs, as a person declared it
     volumes: tuple[Path, ...] = ()  # that the stream is of, if it is of several files
+    password: str | None = field(default=None, repr=False)
 
 
 class CutOffError(BadArchiveError):
     """It ends too early: a volume after the last one may be missing."""
 
     lacking = 0  # bytes, if that is known
+
+
+class PasswordError(BadArchiveError):
+    """It is encrypted, and no password is here, or a wrong one."""
+
+    def __init__(self, text: str, *, is_wrong: bool = False) -> None:
+        super().__init__(text)
+        self.is_wrong = is_wrong
+
+    def told(self, archive: str, command: str, other: str | None = None) -> "LockedError":
+        """Return the error for a person, who runs `command`; `other` is another way out."""
+        hint = f"covcat extract {quote(archive)} --password-file FILE"
+        if command != "covcat extract":
+            hint += ", then covcat import with the folder that it prints"
+        hint += f"; {other}" if other else ""
+        if self.is_wrong:
+            what = f"the password of `{archive}` is wrong, or the archive is damaged"
+        else:
+            what = f"`{archive}` needs a password"
+        return LockedError(what, cause=str(self), hint=hint)
+
+
+class LockedError(ActionNeededError):
+    """An archive needs a password, or another one: a person must give it."""
+
+
+@contextmanager
+def decrypting(password: str | None) -> Iterator[None]:
+    """Take what fails after decryption for a wrong password: nothing tells it from damage."""
+    try:
+        yield
+    except (PasswordError, UnsupportedError):
+        raise
+    except DAMAGE as error:
+        if password is None or (isinstance(error, OSError) and error.errno):
+            raise
+        raise PasswordError(describe(error), is_wrong=True) from error
 
 
 class SplitError(BadArchiveError):
@@ -93,6 +143,7 @@ class Member:
     size: int | None  # bytes after unpacking; None where the format does not say
     is_executable: bool = False
     barred: str = ""  # why nobody gets its bytes; completes "the archive …"
+    is_locked: bool = False  # with a password they may be had
 
 
 def folder_name(name: str) -> str:

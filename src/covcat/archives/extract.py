@@ -17,7 +17,7 @@ from shlex import quote
 from covcat import files as disk
 from covcat import names
 from covcat.archives import ListedFormat, StreamFormat, base, load_format
-from covcat.archives.base import Member, NestedArchive, Source, Writer
+from covcat.archives.base import Member, NestedArchive, Opening, Source, Writer
 from covcat.archives.kinds import kind_of, stem_of
 from covcat.archives.rules import MAX_MEMBERS, Admitted, Budget, Layout, Rules
 from covcat.archives.volumes import VolumeSet, gather
@@ -27,6 +27,7 @@ from covcat.errors import DiskError, ExtractionError, NotFoundError, UsageError
 from covcat.files import StoredFile, disk_errors
 from covcat.progress import Progress
 
+_NOTHING_SAID = Opening()
 _HINT = "free some space, or give a folder on another disk"
 
 
@@ -46,7 +47,7 @@ def inspect(
     kind: str,
     layout: Layout,
     budget: Budget,
-    encoding: str | None = None,
+    opening: Opening = _NOTHING_SAID,
 ) -> list[Admitted]:
     """Check an archive and list its wanted files, writing nothing."""
     rules = Rules(archive.name, layout, budget)
@@ -58,7 +59,7 @@ def inspect(
         budget.check(archive.name)
         return Tally(budget, archive.name) if member.size is None else None
 
-    with _opened(archive, encoding, layout.command) as source:
+    with _opened(archive, opening, layout.command) as source:
         form = load_format(kind)
         if form.IS_STREAM:
             form.unpack(source, look)
@@ -85,11 +86,11 @@ def extract(
     layout: Layout,
     budget: Budget,
     place: Place,
-    encoding: str | None = None,
+    opening: Opening = _NOTHING_SAID,
 ) -> Extracted:
     """Write the wanted files, then those of the archives inside it that the layout names.
 
-    `encoding` is that of names which do not say theirs. An archive inside is unpacked beside
+    An archive inside is unpacked beside
     where it lay, into a folder of its own name, and is not kept; archives in that one stay files.
 
     Raises:
@@ -98,7 +99,7 @@ def extract(
     """
     rules = Rules(archive.name, layout, budget)
     with Unpacking(archive.name, place, budget) as unpacking:
-        with _opened(archive, encoding, layout.command) as source:
+        with _opened(archive, opening, layout.command) as source:
             form = load_format(kind)
             if form.IS_STREAM:
                 _unpack_stream(form, source, rules, unpacking)
@@ -108,7 +109,7 @@ def extract(
         nested = []
         for number, file in sorted(unpacking.nested.items()):
             stored = unpacking.done[number]
-            got = _unpack_nested(stored.path, file, layout, budget, place, encoding)
+            got = _unpack_nested(stored.path, file, layout, budget, place, opening)
             files += got.files
             repeated, litter = repeated + got.repeated, litter + got.litter
             nested.append(
@@ -154,7 +155,7 @@ def _unpack_listed(form: ListedFormat, source: Source, rules: Rules, unpacking: 
 
 
 def _unpack_nested(
-    path: str, file: Path, layout: Layout, budget: Budget, place: Place, encoding: str | None
+    path: str, file: Path, layout: Layout, budget: Budget, place: Place, opening: Opening
 ) -> Extracted:
     """Unpack an archive that lay at `path` of another one, and drop it."""
     with _archive_errors(file, path):
@@ -170,17 +171,17 @@ def _unpack_nested(
         litter=layout.litter,
         command=layout.command,
     )
-    got = extract(file, form, inner, budget, place, encoding)
+    got = extract(file, form, inner, budget, place, opening)
     with disk_errors(f"drop `{path}`"):
         file.unlink()
     return got
 
 
 @contextmanager
-def _opened(archive: Path | VolumeSet, encoding: str | None, command: str) -> Iterator[Source]:
+def _opened(archive: Path | VolumeSet, opening: Opening, command: str) -> Iterator[Source]:
     volumes = archive.paths if isinstance(archive, VolumeSet) else ()
     with _archive_errors(archive, archive.name, command), archive.open("rb") as stream:
-        yield Source(archive.absolute(), stream, encoding, volumes)
+        yield Source(archive.absolute(), stream, opening.encoding, volumes, opening.password)
 
 
 @contextmanager
@@ -196,6 +197,8 @@ def _archive_errors(archive: Path | VolumeSet, name: str = "", command: str = ""
         if command == "covcat extract":
             hint = f"{option}, where NAME is {such}"
         raise ExtractionError(f"`{name}` {error}", hint=hint) from error
+    except base.PasswordError as error:
+        raise error.told(name, command) from error
     except UnicodeEncodeError as error:
         raise disk.locale_error(error) from error
     except base.DAMAGE as error:
@@ -220,12 +223,12 @@ def listed(
     layout: Layout,
     max_bytes: int | None,
     max_files: int | None,
-    encoding: str | None,
+    opening: Opening,
 ) -> tuple[str, list[Admitted]]:
     """Check an archive, or its volumes, whole; return its format and files, writing nothing."""
     archive, kind = _found(paths)
     budget = _budget(Path.cwd(), max_bytes, max_files)
-    return kind, inspect(archive, kind, layout, budget, encoding)
+    return kind, inspect(archive, kind, layout, budget, opening)
 
 
 def unpacked(
@@ -234,8 +237,8 @@ def unpacked(
     layout: Layout,
     max_bytes: int | None,
     max_files: int | None,
-    encoding: str | None,
     progress: Progress,
+    opening: Opening,
 ) -> tuple[str, Extracted]:
     """Unpack an archive to `target`, which is not there yet or empty; return its format too."""
     archive, kind = _found(paths)
@@ -248,7 +251,7 @@ def unpacked(
             made = files.lstat()
         place = Place(files, workshop / "inside", progress=progress)
         budget = _budget(workshop, max_bytes, max_files)
-        done = extract(archive, kind, layout, budget, place, encoding)
+        done = extract(archive, kind, layout, budget, place, opening)
         with disk_errors(f"move the finished folder to `{target}`"):
             disk.sync(workshop)
             _check_free(target)

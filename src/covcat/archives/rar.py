@@ -20,6 +20,7 @@ from covcat.archives.base import (
     UnsafeError,
     UnsupportedError,
     decode_name,
+    decrypting,
     folder_name,
 )
 from covcat.archives.joined import Crc32, MemberPart, split
@@ -68,15 +69,20 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
         return
     listing = ours[0].listing
     parts = _parts(listing, ours)
+    is_encrypted = any(one.is_encrypted for one in listing.files)
     # One file, in which the bytes of all files lie as they are, needs no tool.
-    if len(listing.volumes) == 1 and all(
-        one.info.compress_type == _METHODS[0] and one.info.compress_size == one.info.file_size
-        for one in listing.files
-        if not one.is_folder
+    if (
+        len(listing.volumes) == 1
+        and not is_encrypted
+        and all(
+            one.info.compress_type == _METHODS[0] and one.info.compress_size == one.info.file_size
+            for one in listing.files
+            if not one.is_folder
+        )
     ):
         split(Flow(_read_stored(source.stream, listing)).piece, parts, open_member)
         return
-    tool = rar_tool(listing.version)
+    tool = rar_tool(listing.version, is_encrypted=is_encrypted)
     if tool is None:
         raise no_rar_tool()
     first, inputs = ARCHIVE, {ARCHIVE: source.path}
@@ -86,7 +92,12 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
     command = tool.command(f"RAR {listing.version}", first)
     states = dict(zip(listing.volumes, listing.states, strict=True))
     size = sum(part.size for part in parts)
-    with check_unchanged(states), run_tool(command, inputs, size) as stream:
+    password = source.password if is_encrypted else None
+    with (
+        decrypting(password),
+        check_unchanged(states),
+        run_tool(command, inputs, size, password=password) as stream,
+    ):
         split(stream.read, parts, open_member)
         stream.end()
 
@@ -101,7 +112,7 @@ def _parts(listing: Listing, ours: Sequence[RarMember]) -> list[MemberPart]:
         name = str(one.info.filename)
         member = Member(-1, name, "special", 0) if one.is_old_version else next(current)
         checksum, declared = (Crc32, one.crc) if one.blake2sp is None else (Blake2SP, one.blake2sp)
-        is_checked = member.kind == "file" and declared is not None
+        is_checked = member.kind == "file" and declared is not None and one.has_plain_sum
         parts.append(MemberPart(member, one.size, checksum if is_checked else None, declared))
     return parts
 

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from covcat.archives.base import (
     BadArchiveError,
+    PasswordError,
     Source,
     SplitError,
     UnsafeError,
@@ -27,6 +28,7 @@ _KNOWN = range(_MAIN, _END + 1)
 _VOLUME = 0x0001
 _BEFORE, _AFTER, _OLD_VERSION = 0x0001, 0x0002, 0x0800  # flags of a file block
 _NEXT_VOLUME = 0x0001  # flag of an end block
+_KEYED = 0x02  # flag of an encrypted file of RAR 5
 _STORED = 0x30
 _FIRST_WITH_END = 29  # RAR 2 and older wrote no end block
 
@@ -44,6 +46,16 @@ class Packed:
     def is_folder(self) -> bool:
         """Whether it is one, of which rarfile may know a size."""
         return bool(self.info.is_dir())
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether it needs a password."""
+        return bool(self.info.needs_password())
+
+    @property
+    def has_plain_sum(self) -> bool:
+        """False where a checksum is keyed with the password: then only the tool checks it."""
+        return not (self.is_encrypted and getattr(self.info, "file_encryption", (0, 0))[1] & _KEYED)
 
     @property
     def size(self) -> int:
@@ -71,13 +83,13 @@ def read_listing(source: Source) -> Listing:
         raise UnsupportedError("does not start as RAR does (self-extracting ones are not read)")
     version = 4 if magic[6] == 0 else 5
     state = state_of(source.stream.fileno())
-    first = _walk(source.stream, is_part=True)
+    first = _walk(source.stream, source.password, is_part=True)
     if not first.is_volume:
         if first.goes_on:
             raise UnsafeError("goes on in another volume, but does not say it is one itself")
         _check_end(first.ends[0] if first.ends else _End(), first.is_old, source.stream)
         return Listing(version, (source.path,), tuple(first.files), (state,))
-    whole = _walk(str(source.path), is_part=False)
+    whole = _walk(str(source.path), source.password, is_part=False)
     if whole.goes_on:
         raise SplitError("the one after the last that is here is missing")
     states = (state, *(state_of(volume) for volume in whole.volumes[1:]))
@@ -100,6 +112,7 @@ class _End:
 class _Blocks:
     """Hears of every block, in order, and keeps what covcat needs."""
 
+    has_password: bool
     files: list[Packed] = field(default_factory=list)
     volumes: list[Path] = field(default_factory=list)
     ends: list[_End] = field(default_factory=list)  # of the volumes
@@ -120,7 +133,7 @@ class _Blocks:
         if self._count > MAX_HEADERS:
             raise UnsupportedError(f"has more than {MAX_HEADERS:,} headers: too many for RAR")
         if info.needs_password():
-            raise _encrypted(str(info.filename or ""))
+            self._check_password(info)
         is_first = info.volume == len(self.ends)
         if is_first:
             self.ends.append(_End())
@@ -140,6 +153,13 @@ class _Blocks:
             self._file(info)
         elif info.type == _END:
             self.goes_on = self._is_cut or bool(info.flags & _NEXT_VOLUME)
+
+    def _check_password(self, info: Any) -> None:
+        """Take encrypted data where a password is here; never encrypted headers."""
+        if info.type not in (_FILE, _SERVICE):
+            raise _encrypted_headers()
+        if not self.has_password:
+            raise PasswordError(f"is encrypted (`{info.filename or ''}`)")
 
     def _file(self, info: Any) -> None:
         """Take a file or a later part of one, which is the first of the next volume."""
@@ -162,12 +182,12 @@ class _Blocks:
         self._is_cut = self.goes_on = bool(info.flags & _AFTER)
 
 
-def _walk(archive: Any, *, is_part: bool) -> _Blocks:
+def _walk(archive: Any, password: str | None, *, is_part: bool) -> _Blocks:
     """Have rarfile read all headers of a file, or of one and the volumes beside it."""
     import rarfile
 
     rarfile.RAR_MAX_COMMENT = -1  # it would run a tool from PATH to unpack a comment
-    blocks = _Blocks()
+    blocks = _Blocks(password is not None)
     try:
         parsed = rarfile.RarFile(
             archive, errors="strict", info_callback=blocks.hear, part_only=is_part
@@ -183,16 +203,17 @@ def _walk(archive: Any, *, is_part: bool) -> _Blocks:
             missing = Path(name).name
             raise SplitError(f"`{missing}` is missing") from e
         raise BadArchiveError(f"has damaged headers ({describe(e)})") from e
-    if parsed.needs_password():
-        raise _encrypted("")
+    if parsed.needs_password() and not any(one.is_encrypted for one in blocks.files):
+        raise _encrypted_headers()
     if not is_part:
         blocks.volumes = [Path(volume).absolute() for volume in parsed.volumelist()]
     return blocks
 
 
-def _encrypted(name: str) -> BadArchiveError:
-    which = f" (`{name}`)" if name else ""
-    return UnsupportedError(f"is encrypted{which}, and covcat has no password for it")
+def _encrypted_headers() -> UnsupportedError:
+    return UnsupportedError(
+        "is encrypted, its names too, which covcat does not read of RAR", "unrar x {}"
+    )
 
 
 def _check_end(end: _End, is_old: bool, stream: BinaryIO) -> None:

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from glob import escape
 from shlex import quote
 
-from covcat.archives.base import Member
+from covcat.archives.base import Member, PasswordError
 from covcat.errors import DiskError, ExtractionError
 from covcat.names import Paths, is_litter, unsafe_name
 
@@ -156,11 +156,11 @@ class Rules:
         if 0 < len(path) <= _TYPED and path.isprintable() and layout.command:
             glob = escape(path if layout.wants is None else layout.into + path)
             hint = f"to leave it out: {layout.command} … --exclude {quote(glob)}"
+        if unsafe is None and member.is_locked:
+            raise PasswordError(member.barred).told(self.archive, layout.command, hint)
         if unsafe is None:
             raise ExtractionError(
-                f"`{self.archive}` is not supported",
-                cause=member.barred,
-                hint=hint,
+                f"`{self.archive}` is not supported", cause=member.barred, hint=hint
             )
         raise ExtractionError(
             f"`{self.archive}` is refused as unsafe because of `{member.name}`: {unsafe}", hint=hint

@@ -1,7 +1,8 @@
 """Run an unpacking tool in a sandbox and read what it prints; it never writes a file.
 
-The tool gets a private folder with links to its archive and nothing else: no stdin, no names
-from the archive, an environment of four variables, and limits on memory, time and files.
+The tool gets a private folder with links to its archive and nothing else: on stdin at most a
+password, no names from the archive, an environment of four variables, and limits on memory, time
+and files.
 """
 
 import os
@@ -135,11 +136,16 @@ def check_unchanged(states: Mapping[Path, State]) -> Iterator[None]:
 
 @contextmanager
 def run_tool(
-    command: Sequence[str | Path], inputs: Mapping[str, Path], size: int, silence: float = 0
+    command: Sequence[str | Path],
+    inputs: Mapping[str, Path],
+    size: int,
+    silence: float = 0,
+    password: str | None = None,
 ) -> Iterator["Output"]:
     """Run a tool that unpacks `size` bytes to its stdout; it is stopped when the block is left.
 
     `inputs` are the files it sees in its working folder, by name; `silence` overrides SILENCE.
+    A password is on its stdin: among its arguments everybody could see it.
     """
     program, *arguments = (os.fspath(part) for part in command)
     assert Path(program).is_absolute()
@@ -148,34 +154,43 @@ def run_tool(
     with tempfile.TemporaryDirectory(prefix="covcat-", ignore_cleanup_errors=True) as folder:
         for name, path in inputs.items():
             (Path(folder) / name).symlink_to(path.absolute())
-        try:
-            process = subprocess.Popen(  # noqa: S603  # a fixed list; no shell sees any of it as code
-                ["/bin/sh", "-c", limits, program, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                cwd=folder,
-                env={
-                    "LC_ALL": "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8",
-                    "PATH": "/usr/bin:/bin",
-                    "HOME": folder,
-                    "TMPDIR": folder,
-                },
-                start_new_session=True,
-                pipesize=CHUNK if sys.platform == "linux" else -1,
-            )
-        except OSError as error:
-            what = f"cannot be unpacked: `{program}` does not start ({error})"
-            raise BadArchiveError(what) from None
-        with process:  # at its end the pipes are closed
+        with _start(
+            [limits, program, *arguments], folder, takes_words=password is not None
+        ) as process:  # at its end the pipes are closed
             try:
+                if process.stdin is not None:
+                    with suppress(BrokenPipeError), process.stdin:
+                        process.stdin.write(f"{password}\n".encode())
                 yield Output(process, Path(program).name, size, silence or SILENCE)
             finally:  # it must not outlive us, nor may what it started
                 if process.returncode is None:  # not reaped, so its number is still its own
                     with suppress(ProcessLookupError, PermissionError):
                         os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+
+
+def _start(words: Sequence[str], folder: str, *, takes_words: bool) -> subprocess.Popen[bytes]:
+    """Start a program under its limits, in a folder that is all it is told of."""
+    try:
+        return subprocess.Popen(  # noqa: S603  # a fixed list; no shell sees any of it as code
+            ["/bin/sh", "-c", *words],
+            stdin=subprocess.PIPE if takes_words else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            cwd=folder,
+            env={
+                "LC_ALL": "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8",
+                "PATH": "/usr/bin:/bin",
+                "HOME": folder,
+                "TMPDIR": folder,
+            },
+            start_new_session=True,
+            pipesize=CHUNK if sys.platform == "linux" else -1,
+        )
+    except OSError as error:
+        what = f"cannot be unpacked: `{words[1]}` does not start ({error})"
+        raise BadArchiveError(what) from None
 
 
 class Output:

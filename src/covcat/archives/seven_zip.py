@@ -8,6 +8,7 @@ against its CRCs here.
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -19,12 +20,13 @@ from covcat.archives.base import (
     Source,
     UnsafeError,
     UnsupportedError,
+    decrypting,
     describe,
     folder_name,
 )
 from covcat.archives.joined import Crc32, MemberPart, split
 from covcat.archives.sandbox import State, check_unchanged, run_tool, states_of
-from covcat.archives.seven_zip_header import START, Item, Streams, read_header
+from covcat.archives.seven_zip_header import AES, START, Item, Streams, read_header
 from covcat.archives.streams import Flow
 from covcat.archives.tools import ARCHIVE, Tool, seven_zip_tool
 from covcat.errors import ExtractionError
@@ -52,7 +54,7 @@ _METHODS = {
     "04f71106": "Lizard",
 }
 # What 7-Zip 26 unpacks (`7zz i`) and what py7zr 1.1 does: the SDK's DOC/Methods.txt has them all.
-_CODECS = {"00", "21", "030101", "030401", "040108", "040109", "040202"}
+_CODECS = {AES.hex(), "00", "21", "030101", "030401", "040108", "040109", "040202"}
 _FILTERS = {"03", "04", "05", "06", "07", "08", "09"}
 _OLD_FILTERS = {"03030103", "03030205", "03030401", "03030501", "03030701", "03030805"}
 _OF_BOTH = _CODECS | _FILTERS | _OLD_FILTERS
@@ -74,7 +76,9 @@ class SevenZipMember(Member):
 def members(source: Source) -> list[Member]:
     """List every entry."""
     states = states_of(source)
-    streams, entries = read_header(source.stream, _unpack_header)
+    streams, entries = read_header(
+        source.stream, partial(_unpack_header, password=source.password), source.password
+    )
     if len(entries) == 1 and entries[0].name is None:
         entries = [entries[0]._replace(name=source.path.stem)]
     members: list[Member] = []
@@ -86,9 +90,9 @@ def members(source: Source) -> list[Member]:
         if kind == "folder" and entry.has_stream:
             raise UnsafeError(f"has data in the folder `{entry.name}`")
         name = folder_name(entry.name) if kind == "folder" else entry.name
-        packing = (entry.crc, streams, states)
+        packing = ("", False, entry.crc, streams, states)
         is_executable = bool(mode & 0o111)
-        members.append(SevenZipMember(number, name, kind, entry.size, is_executable, "", *packing))
+        members.append(SevenZipMember(number, name, kind, entry.size, is_executable, *packing))
     return members
 
 
@@ -104,24 +108,28 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
     tool = _tool_for(streams)
     _check_packed(source.stream, streams)
     if tool is None:
-        split(Flow(_unpacked(source.stream, streams)).piece, parts, open_member)
+        with decrypting(source.password if streams.is_encrypted else None):
+            unpacked = _unpacked(source.stream, streams, source.password)
+            split(Flow(unpacked).piece, parts, open_member)
         return
     form, first, inputs = "7z", ARCHIVE, {ARCHIVE: source.path}
     if source.volumes:  # whatever cut them: to 7-Zip they are called as it calls its own
         inputs = {f"{ARCHIVE}.{at:03}": path for at, path in enumerate(source.volumes, start=1)}
         form, first = "7z.split", min(inputs)
     size = sum(one.size for one in parts)
+    password = source.password if streams.is_encrypted else None
     with (
+        decrypting(password),
         check_unchanged(ours[0].states),
-        run_tool(tool.command(form, first), inputs, size) as out,
+        run_tool(tool.command(form, first), inputs, size, password=password) as out,
     ):
         split(out.read, parts, open_member)
         out.end()
 
 
-def _unpack_header(stream: BinaryIO, streams: Streams) -> bytes:
+def _unpack_header(stream: BinaryIO, streams: Streams, password: str | None) -> bytes:
     _check_packed(stream, streams)
-    return b"".join(_unpacked(stream, streams))
+    return b"".join(_unpacked(stream, streams, password))
 
 
 def _tool_for(streams: Streams) -> Tool | None:
@@ -162,21 +170,23 @@ def _check_packed(stream: BinaryIO, streams: Streams) -> None:
             raise BadArchiveError("has a wrong checksum for its packed bytes")
 
 
-def _unpacked(stream: BinaryIO, streams: Streams) -> Iterator[bytes]:
+def _unpacked(stream: BinaryIO, streams: Streams, password: str | None) -> Iterator[bytes]:
     """Give what all folders unpack to, in pieces."""
     at = START + streams.offset
     for folder, sizes in zip(streams.folders, streams.packed_of_folders(), strict=True):
         stream.seek(at)
         at += sum(sizes)
         try:
-            yield from _unpacked_folder(stream, folder, sum(sizes))
+            yield from _unpacked_folder(stream, folder, sum(sizes), password)
         except BadArchiveError:
             raise
         except Exception as error:  # each of the decoders has classes of its own
             raise BadArchiveError(f"cannot be unpacked: {describe(error)[:200]}") from error
 
 
-def _unpacked_folder(stream: BinaryIO, folder: Any, packed: int) -> Iterator[bytes]:
+def _unpacked_folder(
+    stream: BinaryIO, folder: Any, packed: int, password: str | None
+) -> Iterator[bytes]:
     """Give what one folder unpacks to, where py7zr can read it safely."""
     from py7zr.compressor import SevenZipDecompressor
 
@@ -192,7 +202,7 @@ def _unpacked_folder(stream: BinaryIO, folder: Any, packed: int) -> Iterator[byt
         raise BadArchiveError("has other bytes than it declares in a folder that is only stored")
     piece = _READ_UNBOUNDED if methods & _UNBOUNDED else _READ
     decoder = SevenZipDecompressor(
-        folder.coders, packed, list(folder.unpacksizes), folder.crc, blocksize=piece
+        folder.coders, packed, list(folder.unpacksizes), folder.crc, password, piece
     )
     is_idle = False
     while left:

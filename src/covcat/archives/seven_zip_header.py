@@ -17,8 +17,10 @@ from zlib import crc32
 from covcat.archives.base import (
     BadArchiveError,
     CutOffError,
+    PasswordError,
     UnsafeError,
     UnsupportedError,
+    decrypting,
     describe,
 )
 
@@ -27,6 +29,7 @@ START = 32  # bytes before the first packed stream
 MAX_HEADER = 64 << 20
 MAX_FILES = 400_000  # each may have a folder of its own, which takes about 1 KB of memory
 _MAX_CODERS = 1_000_000  # of all folders
+_MAX_CYCLES = 24  # rounds of a password, as a power of two: 7-Zip itself takes no more
 _MAX_EMPTY = 64  # packed bytes of nothing: bzip2's are 14, those of BCJ2 over LZMA about 30
 _MAX_PROPERTIES = 16  # of the archive, which nothing needs: few writers make any
 _MAX_PADDINGS = 16  # 7-Zip aligns each property with one at most
@@ -37,7 +40,7 @@ _EMPTY_STREAMS, _EMPTY_FILES, _ANTI, _NAMES = range(14, 18)
 _ATTRIBUTES, _PACKED_HEADER, _PADDING = 21, 23, 25
 _TIMES = {18, 19, 20, 24}  # three times, and where in a sparse file its bytes start
 _OF_FILES = (_EMPTY_STREAMS, _EMPTY_FILES, _ANTI, _NAMES, _ATTRIBUTES, *_TIMES)
-_AES = b"\x06\xf1\x07\x01"
+AES = b"\x06\xf1\x07\x01"
 
 
 class Item(NamedTuple):
@@ -60,6 +63,7 @@ class Streams:
     sums: list[int | None] = field(default_factory=list)  # their CRCs: py7zr writes them
     folders: list[Any] = field(default_factory=list)  # py7zr's: chains of coders
     files: list[tuple[int, int | None]] = field(default_factory=list)  # size and CRC, in order
+    is_encrypted: bool = False
 
     def packed_of_folders(self) -> list[list[int]]:
         """Return the sizes of each folder's packed streams."""
@@ -68,7 +72,7 @@ class Streams:
 
 
 def read_header(
-    stream: BinaryIO, unpack: Callable[[BinaryIO, Streams], bytes]
+    stream: BinaryIO, unpack: Callable[[BinaryIO, Streams], bytes], password: str | None
 ) -> tuple[Streams, list[Item]]:
     """Read the header at the end; `unpack` gives the bytes of the header's own folder."""
     data, end = _read_last_part(stream)
@@ -77,20 +81,30 @@ def read_header(
         return Streams(), []
     cursor = _Cursor(data)
     kind = cursor.number()
+    secret = None  # a password that nothing has proved yet
     if kind == _PACKED_HEADER:
         packed = _read_streams(cursor)
         cursor.check_end()
         if len(packed.folders) != 1 or not 0 < packed.files[0][0] <= MAX_HEADER:
             raise UnsupportedError(f"has a packed header of more than {MAX_HEADER >> 20} MB")
         _check_filled(packed.offset + sum(packed.packed), end)
-        data, end = unpack(stream, packed), packed.offset
-        if crc32(data) != packed.folders[0].crc is not None:
-            raise BadArchiveError("has a wrong checksum for its header")
+        if packed.is_encrypted and password is None:
+            raise PasswordError("is encrypted, its names too")
+        secret = password if packed.is_encrypted else None
+        with decrypting(secret):
+            data, end = unpack(stream, packed), packed.offset
+            if crc32(data) != packed.folders[0].crc is not None:
+                raise BadArchiveError("has a wrong checksum for its header")
+        if packed.folders[0].crc is not None:
+            secret = None  # it was the right one
         cursor = _Cursor(data)
         kind = cursor.number()
-    if kind != _HEADER:
-        raise BadArchiveError("has no header that can be read")
-    streams, entries = _read_parts(cursor)
+    with decrypting(secret):
+        if kind != _HEADER:
+            raise BadArchiveError("has no header that can be read")
+        streams, entries = _read_parts(cursor)
+    if streams.is_encrypted and password is None:
+        raise PasswordError("is encrypted")
     _check_filled(streams.offset, 0)
     _check_filled(sum(streams.packed), end)
     return streams, entries
@@ -212,8 +226,11 @@ def _read_streams(cursor: _Cursor) -> Streams:
         mark = cursor.number()
     if sum(map(_count_packed, streams.folders)) != len(streams.packed):
         raise BadArchiveError("has other packed streams than its folders need")
-    if any(coder["method"] == _AES for one in streams.folders for coder in one.coders):
-        raise UnsupportedError("is encrypted, and covcat has no password for it")
+    for coder in (one for folder in streams.folders for one in folder.coders):
+        if coder["method"] == AES:
+            streams.is_encrypted = True
+            if coder["properties"][:1] and coder["properties"][0] & 0x3F > _MAX_CYCLES:
+                raise UnsupportedError("is encrypted so that a password would take hours to try")
     streams.files = [(one.get_unpack_size(), one.crc) for one in streams.folders]
     if mark == _SUBSTREAMS:
         streams.files = _read_substreams(cursor, streams)

@@ -5,7 +5,7 @@ a banner among the bytes: a program's name says little.
 """
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -24,7 +24,8 @@ _TEXT = b"covcat can read this"
 
 # One member with _TEXT, packed as Huffman codes of literals so that only a decoder can print it:
 # `rar4_of({"probe.txt": _TEXT}, packed=True)` of tests/rar_builder.py, and `rar5_of`; as 7z,
-# LZMA by 7-Zip 26.03 with `-mhc=off -mtm=off -mtr=off -m0=lzma:d=4k`.
+# LZMA by 7-Zip 26.03 with `-mhc=off -mtm=off -mtr=off -m0=lzma:d=4k`; as
+# zip, `-mem=AES256` by 7-Zip 26.02.
 _TRIALS = {
     "RAR 4": (
         "UmFyIRoHAM+QcwAADQAAAAAAAADU1XQAgCkAJwAAABQAAAADWcDNPQAAIQAdMQkApIEAAHByb2JlLnR4dACA"
@@ -39,7 +40,14 @@ _TRIALS = {
         "GQAHCwEAASMDAQEFXQAQAAAMFAAICgFZwM09AAAFARkGAAAAAAAAERUAcAByAG8AYgBlAC4AdAB4AHQAAAAA"
         "AA=="
     ),
+    "zip": (
+        "UEsDBDMAAQBjAI+ZfF0AAAAAMAAAABQAAAAJAAsAcHJvYmUudHh0AZkHAAIAQUUDAAADN0DWXFcVJAh4IJgUq7D0"
+        "v0Ny2M6NptOc57yGxYq8IKfkElV3tMxP4SFQbMEBmaBQSwECPwMzAAEAYwCPmXxdAAAAADAAAAAUAAAACQAvAAAA"
+        "AAAAACCApIEAAAAAcHJvYmUudHh0CgAgAAAAAAABABgAlvfjaGx/3QEAAAAAAAAAAAAAAAAAAAAAAZkHAAIAQUUD"
+        "AABQSwUGAAAAAAEAAQBmAAAAYgAAAAAA"
+    ),
 }
+_TRIAL_PASSWORD = "covcat"  # noqa: S105  # of an archive that hides nothing
 
 _SEVEN_ZIP = ("x", "-so", "-y", "-bd", "-spd", "-sns-", "-mmt=2")
 _ARGUMENTS = {
@@ -52,6 +60,7 @@ _VERSION = {"unar": ("-version",), "bsdtar": ("--version",), "unrar-free": ("--v
 _READERS = {
     "RAR": ("unrar", "7zz", "7z", "unar", "bsdtar"),
     "7z": ("7zz", "7z", "7za", "7zr"),
+    "zip": ("7zz", "7z", "7za"),
 }
 
 
@@ -80,14 +89,22 @@ class Surveyed:
     reads: tuple[str, ...]  # of "RAR 4", "RAR 5", "7z"
 
 
-def rar_tool(version: int) -> Tool | None:
-    """Return the first program that reads RAR 4 (and older) or RAR 5 (and 7)."""
-    return _usable("RAR", f"RAR {version}")
+def rar_tool(version: int, *, is_encrypted: bool = False) -> Tool | None:
+    """Return the first program that reads RAR 4 (and older) or RAR 5 (and 7).
+
+    Only 7-Zip is told passwords: how others take them from stdin was not tried.
+    """
+    return _usable("RAR", f"RAR {version}", _READERS["7z" if is_encrypted else "RAR"])
 
 
 def seven_zip_tool() -> Tool | None:
     """Return the first program that reads 7z."""
     return _usable("7z", "7z")
+
+
+def zip_tool() -> Tool | None:
+    """Return the first program that reads what is encrypted in zips, or packed with PPMd."""
+    return _usable("zip", "zip")
 
 
 def check_rar_tool() -> None:
@@ -122,8 +139,9 @@ def survey() -> list[Surveyed]:
     return rows
 
 
-def _usable(family: str, trial: str) -> Tool | None:
-    return next((tool for tool in _candidates(family) if _reads(tool, trial)), None)
+def _usable(family: str, trial: str, names: Sequence[str] = tuple(_ARGUMENTS)) -> Tool | None:
+    found = (tool for tool in _candidates(family) if tool.name in names)
+    return next((tool for tool in found if _reads(tool, trial)), None)
 
 
 def _candidates(family: str) -> Iterator[Tool]:
@@ -147,14 +165,15 @@ def _bundled() -> Path | None:
 @cache
 def _reads(tool: Tool, trial: str) -> bool:
     """True if the program prints the text of a trial archive, and nothing else, in time."""
-    if tool.name not in _ARGUMENTS or (trial == "7z" and tool.name not in _READERS["7z"]):
+    if tool.name not in _ARGUMENTS or tool.name not in _READERS.get(trial, _ARGUMENTS):
         return False
     with TemporaryDirectory(prefix="covcat-") as folder:
         archive = Path(folder) / "trial"
         archive.write_bytes(base64.b64decode(_TRIALS[trial]))
         try:
             inputs = {ARCHIVE: archive}
-            with run_tool(tool.command(trial), inputs, len(_TEXT), _TRIAL_SECONDS) as out:
+            command, password = tool.command(trial), _TRIAL_PASSWORD if trial == "zip" else None
+            with run_tool(command, inputs, len(_TEXT), _TRIAL_SECONDS, password) as out:
                 text = b"".join(iter(lambda: out.read(len(_TEXT)), b""))
                 out.end()
         except BadArchiveError:

@@ -5,11 +5,11 @@ import stat
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import BinaryIO, Literal
 
 from covcat.archives import zip_directory as directory
+from covcat.archives import zip_tool
 from covcat.archives.base import (
     BadArchiveError,
     Member,
@@ -24,6 +24,7 @@ from covcat.archives.base import (
 from covcat.archives.joined import Crc32
 from covcat.archives.zip_directory import Entry
 from covcat.archives.zip_end import Window, read_end
+from covcat.archives.zip_member import PPMD, ZipMember
 from covcat.archives.zip_methods import METHODS, NAMES, SMALL
 
 IS_STREAM = False
@@ -33,27 +34,10 @@ _THREADS = 4
 _PIECE = 1 << 17  # bytes at once: larger buffers are fresh pages from the kernel each time
 
 
-@dataclass(frozen=True, slots=True)
-class ZipMember(Member):
-    """A member and where its packed bytes are; a million of these must fit into memory."""
-
-    size: int
-    flags: int = 0
-    method: int = 0
-    crc: int = 0
-    packed: int = 0
-    data: int = 0  # where its bytes start
-
-    @property
-    def is_small(self) -> bool:
-        """Whether handing it to a thread costs more than it brings."""
-        return self.packed + self.size <= SMALL
-
-
 def members(source: Source) -> list[Member]:
     """List every entry, after the structure has been found consistent."""
     window = Window(source.stream)
-    listed = [_member(entry, source.encoding, window) for entry in directory.read_directory(window)]
+    listed = [_member(entry, source, window) for entry in directory.read_directory(window)]
     return sorted(listed, key=attrgetter("number"))
 
 
@@ -64,7 +48,12 @@ def comment(stream: BinaryIO) -> str:
 
 def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
     """Push the bytes of each wanted member: large ones on threads, small ones here meanwhile."""
-    wanted = [one for one in listed if isinstance(one, ZipMember) and one.kind == "file"]
+    ours = [one for one in listed if isinstance(one, ZipMember)]
+    files = [one for one in ours if one.kind == "file"]
+    hard = {one.number: open_member(one) for one in files if one.needs_tool and not one.barred}
+    if writers := {number: writer for number, writer in hard.items() if writer is not None}:
+        zip_tool.unpack(source, ours, writers)
+    wanted = [one for one in files if one.number not in hard]
     wanted.sort(key=attrgetter("data"))
     large = [one for one in wanted if not one.is_small]
     small = [one for one in wanted if one.is_small]
@@ -151,15 +140,16 @@ def _unpacked(member: ZipMember, window: Window) -> Iterator[bytes]:
 # ---- a member ----------------------------------------------------------------------------------
 
 
-def _member(entry: Entry, encoding: str | None, window: Window) -> ZipMember:
-    barred = _barred(entry)
-    if entry.flags & directory.MASKED:  # and so perhaps its name
+def _member(entry: Entry, source: Source, window: Window) -> ZipMember:
+    barred, is_locked = _barred(entry, source.password)
+    if barred and entry.flags & directory.MASKED:  # and so perhaps its name
         raise UnsupportedError(barred)
-    if not (barred or entry.method or entry.packed == entry.size):
+    is_plain = not (barred or entry.method or entry.flags & directory.ENCRYPTED)
+    if is_plain and entry.packed != entry.size:
         raise UnsafeError(f"stores `{entry.label}` in another size than its own")
     raw = entry.unicode_name or entry.name
     if entry.unicode_name is None and not entry.flags & directory.UTF8:
-        name = decode_name(raw, encoding)
+        name = decode_name(raw, source.encoding)
     else:
         try:
             name = raw.decode()
@@ -173,20 +163,26 @@ def _member(entry: Entry, encoding: str | None, window: Window) -> ZipMember:
         if packed != b"" and not (packed == _NOTHING and entry.method == _DEFLATE):
             raise UnsafeError(f"has data in the folder `{name}`")
     executable = bool(entry.attributes >> 16 & 0o111)
-    packing = (entry.flags, entry.method, entry.crc, entry.packed, entry.data)
-    return ZipMember(entry.number, name, kind, entry.size, executable, barred, *packing)
+    packing = (entry.flags, entry.method, entry.crc, entry.packed, entry.data, entry.has_crc)
+    return ZipMember(entry.number, name, kind, entry.size, executable, barred, is_locked, *packing)
 
 
-def _barred(entry: Entry) -> str:
-    """Return why the bytes of an entry cannot be unpacked; "" if they can."""
-    if entry.flags & (directory.ENCRYPTED | directory.STRONG | directory.MASKED):
-        return f"is encrypted (`{entry.label}`), and covcat has no password for it"
+def _barred(entry: Entry, password: str | None) -> tuple[str, bool]:
+    """Return why the bytes of an entry cannot be unpacked, and whether a password would do."""
+    if entry.flags & (directory.STRONG | directory.MASKED):
+        return f"is encrypted (`{entry.label}`) in a way that few programs read", False
     if entry.flags & directory.PATCH:
-        return f"has a patch in place of `{entry.label}`: not supported"
-    if entry.method and entry.method not in METHODS:
-        known = f" ({NAMES[entry.method]})" if entry.method in NAMES else ""
-        return f"packs `{entry.label}` with method {entry.method}{known}: not supported"
-    return ""
+        return f"has a patch in place of `{entry.label}`: not supported", False
+    if entry.flags & directory.ENCRYPTED:
+        is_known = entry.method in (0, PPMD, directory.AES) or entry.method in METHODS
+        if is_known and password is None:
+            return f"is encrypted (`{entry.label}`)", True
+        if is_known and (entry.method == directory.AES) == bool(entry.aes):
+            return "", False
+    elif entry.method in (0, PPMD) or entry.method in METHODS:
+        return "", False
+    known = f" ({NAMES[entry.method]})" if entry.method in NAMES else ""
+    return f"packs `{entry.label}` with method {entry.method}{known}: not supported", False
 
 
 def _kind(entry: Entry, name: str) -> Literal["file", "folder", "link", "special"]:

@@ -22,6 +22,7 @@ _WIDE = 0xFFFFFFFF  # the real size is in a ZIP64 extra field
 _ZIP64, _UNICODE_PATH = 0x0001, 0x7075  # extra fields
 ENCRYPTED, DESCRIPTOR, PATCH, STRONG, UTF8, MASKED = 1, 8, 32, 64, 2048, 8192
 _FLAGS = ENCRYPTED | DESCRIPTOR | PATCH | STRONG | UTF8 | MASKED  # must agree in both headers
+AES, _AES_FIELD = 99, 0x9901  # a method, and the extra field that says more of it
 LZMA, LZMA_END = 14, 2  # a method, and its flag: the stream has an end marker
 
 
@@ -40,6 +41,12 @@ class Entry(NamedTuple):
     attributes: int
     offset: int  # of the local header
     data: int = 0  # where its bytes start
+    aes: bytes = b""  # the extra field of an entry that is encrypted with AES
+
+    @property
+    def has_crc(self) -> bool:
+        """False where the second form of AES leaves it out."""
+        return not (self.method == AES and self.aes[:2] == b"\2\0")
 
     @property
     def label(self) -> str:
@@ -125,20 +132,22 @@ def _with_extra(entry: Entry, extra: dict[int, bytes], disk: int) -> tuple[Entry
     """
     field = _wide_values(extra.get(_ZIP64, b""), entry)
     wide = field.copy()
-    found = []
+    places = []
     for narrow in (entry.size, entry.packed, entry.offset):
         if narrow == _WIDE and not wide:
             raise _misfit(entry)
-        found.append(wide.pop(0) if narrow == _WIDE else narrow)
+        places.append(wide.pop(0) if narrow == _WIDE else narrow)
     if disk == 0xFFFF:
         if len(wide) != 1:
             raise SplitError
         disk = wide[0]
-    elif wide and field != [*found, disk][: len(field)]:
+    elif wide and field != [*places, disk][: len(field)]:
         raise _misfit(entry)
-    size, packed, offset = found
+    size, packed, offset = places
     name = _unicode_path(extra.get(_UNICODE_PATH), entry)
-    return entry._replace(size=size, packed=packed, offset=offset, unicode_name=name), disk
+    aes = extra.get(_AES_FIELD, b"")
+    found = entry._replace(size=size, packed=packed, offset=offset, unicode_name=name, aes=aes)
+    return found, disk
 
 
 def _wide_values(field: bytes, entry: Entry) -> list[int]:
@@ -193,10 +202,12 @@ def _data_offset(entry: Entry, window: Window) -> int:
         and not (flags ^ entry.flags) & mask
     )
     data: int = entry.offset + LOCAL.size + names + extras
+    is_same &= bool(extras) or not entry.aes
     if is_same and extras:
         extra = _extra_fields(window.read_at(data - extras, extras), entry)
         if _unicode_path(extra.get(_UNICODE_PATH), entry) not in (None, entry.unicode_name):
             raise UnsafeError(f"gives `{entry.label}` a second name")
+        is_same = extra.get(_AES_FIELD, b"") == entry.aes
         size, packed = _local_sizes(size, packed, extra.get(_ZIP64, b""), entry)
     if (crc, packed, size) != (entry.crc, entry.packed, entry.size):
         is_same &= bool(flags & DESCRIPTOR) and crc in (0, entry.crc)

@@ -24,7 +24,7 @@ NAMES = {
     93: "zstd",
     96: "jpeg",
     97: "wavpack",
-    98: "ppmd",  # pyppmd is killed by damaged data, and cannot say where its stream ends
+    98: "ppmd",
     99: "AES encryption",
 }
 

