@@ -7,6 +7,7 @@ import ctypes
 import errno
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import sqlite3
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from covcat.digests import VerifiedBy, blob_hasher
-from covcat.errors import DiskError, IntegrityError
+from covcat.errors import DiskError, IntegrityError, UsageError
 
 
 class NoFileError(OSError):
@@ -281,6 +282,19 @@ def check_new(target: Path, *, force: bool | None = None) -> None:
     hint = "--force writes over it; or give another name"
     hint = hint if is_file and force is False else "give another name"
     raise DiskError(f"`{target}` is there already", hint=hint)
+
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\]")  # `Path` has made one slash of two
+
+
+def check_local(path: Path, what: str) -> None:
+    """Refuse the address of a store or a page: it would be made a folder `s3:`."""
+    if _SCHEME.match(os.fspath(path)):
+        scheme = os.fspath(path).partition(":")[0]
+        raise UsageError(
+            f"{what} `{scheme}://…` is an address: expected a folder or file of this machine",
+            hint="mount it, and give the path under which it lies here",
+        )
 
 
 def free_bytes(folder: Path, spare: float = 0.05) -> int:

@@ -87,7 +87,7 @@ def _flag(value: Any, _: Path) -> bool | None:
 
 
 def _folder(value: Any, folder: Path) -> str | None:
-    if not (isinstance(value, str) and value and value.isprintable()):
+    if not (isinstance(value, str) and value and value.isprintable()) or "://" in value:
         return None
     home = _home()
     if home and (value == "~" or value.startswith("~/")):  # no shell reads this file

@@ -5,7 +5,7 @@ import hashlib
 import json
 import types
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -20,17 +20,26 @@ from covcat.errors import IntegrityError, NotFoundError
 COMPILED = "compiled.json"
 
 
+def _nowhere(name: str) -> Resource | None:
+    del name
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """All resources in the order of lists, and the folder that each one's files lie in."""
 
     resources: tuple[Resource, ...]
     folders: Mapping[str, Path]
+    # knows what a name means that is neither id nor alias
+    elsewhere: Callable[[str], Resource | None] = field(default=_nowhere, compare=False)
 
     def get(self, name: str) -> Resource:
         """Find a resource by id or alias, in any case; the hint of NotFoundError is the nearest."""
         wanted = name.casefold()
         names = {name: one for one in self.resources for name in (*one.aliases, one.id)}
+        if wanted not in names and (meant := self.elsewhere(name)) is not None:
+            return meant
         if wanted not in names:
             near = difflib.get_close_matches(wanted, names, 1)
             hint = f"did you mean `{near[0]}`?" if near else "`covcat list` shows the ids"

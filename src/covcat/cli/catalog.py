@@ -1,6 +1,7 @@
 """catalog check, draft and schema: for contributors."""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +44,8 @@ def check(
             raise NotFoundError(f"`{path}` is not there", hint="covcat catalog check --help")
     groups = [catalogs.entry_files(one) if one.is_dir() else [one] for one in paths]
     found = [path for group in groups for path in group]
+    if lost := [str(path) for path in found if not os.path.lexists(path)]:
+        raise NotFoundError(f"`{lost[0]}` is not there", details=lost[1:])
     mistakes = [mistake for path in found for mistake in check_file(path)]
     if not files and not mistakes:
         mistakes = check_together(catalogs.load().resources)

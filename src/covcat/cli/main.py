@@ -21,6 +21,7 @@ from covcat.cli.session import Session, envelope, put_error, readable
 from covcat.cli.table import terminal_width
 from covcat.cli.utf8 import start_again_in_utf8
 from covcat.errors import CovcatError, SignalError, StopSignal, UsageError
+from covcat.files import check_local
 from covcat.text import escaped
 from covcat.version import __version__
 
@@ -108,6 +109,7 @@ def options(
             hint=complete.meant("--color", color, _COLORS),
         )
     printing.color_when(color)
+    check_local(data_dir, "--data-dir")
     if mirror is not None and "@" in mirror:
         raise UsageError("--mirror has a user name in it: a mirror never receives credentials")
     if mirror is not None and not mirror.startswith(("http://", "https://")):
@@ -126,6 +128,7 @@ def options(
         quiet=quiet,
         verbose=verbose,
         settings=ctx.obj or setting_files.Settings(),
+        words=ctx.meta.get(usage.WORDS, ()),
     )
     for file in ctx.obj.settings.files:
         if file.state not in ("read", "not there"):

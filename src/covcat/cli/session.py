@@ -4,13 +4,14 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
 from covcat.catalog import load as catalogs
-from covcat.cli import complete, formats, table
+from covcat.catalog.entries import Resource
+from covcat.cli import complete, formats, meant, table
 from covcat.cli.formats import Rows
 from covcat.cli.printing import RED, bold, has_color, has_events, labelled, put, put_event
 from covcat.errors import CovcatError, SeveralError, UsageError
@@ -35,6 +36,8 @@ class Session:
     quiet: bool = False
     verbose: int = 0
     settings: Settings = field(default_factory=Settings)
+    words: tuple[str, ...] = ()  # the command and all that follows it
+    _told: set[str] = field(default_factory=set)  # names whose meaning was told
 
     @cached_property
     def catalog(self) -> catalogs.Catalog:
@@ -48,7 +51,14 @@ class Session:
             verb = "comes" if len(ids) == 1 else "come"
             names = ", ".join(ids) if len(ids) <= _MOST_NAMED else f"{len(ids)} entries"
             self.say(f"note: {names} {verb} from {folder}, not from covcat's catalog")
-        return loaded
+        return replace(loaded, elsewhere=self._meant)
+
+    def _meant(self, name: str) -> Resource | None:
+        found = meant.resource(self.catalog, name, self.words)
+        if found is not None and name not in self._told:
+            self._told.add(name)
+            self.say(f"`{name}` is `{found.id}`: {found.title}")
+        return found
 
     @cached_property
     def store(self) -> Store:

@@ -9,12 +9,16 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from covcat.cli import meant
 from covcat.cli.help import Grouped
+from covcat.cli.session import Session
 from covcat.errors import CovcatError, UsageError
 from covcat.text import escaped, nearest
 
 # How typer says it: nothing else tells which they are.
 _EXTRA = re.compile(r"got unexpected extra argument\(s\) \((.*)\)", re.S)
+
+WORDS = "covcat.words"  # in a context: the command and all that follows it
 
 # Global options may stand before or after the command; this says which take a value.
 _GLOBAL = {
@@ -28,10 +32,14 @@ class Commands(Grouped, TyperGroup):
     """A group that names the one command that was meant; typer may suggest several."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command."""
+        """Find the command; what follows it is kept for the hints of errors."""
+        if ctx.parent is None:
+            ctx.meta[WORDS] = tuple(args)
         if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
             near, where = nearest(args[0], self.commands), ctx.command_path
             hint = f"did you mean `{where} {near}`?" if near else f"{where} --help"
+            if ctx.parent is None:
+                hint = meant.command(args[0], args[1:]) or hint
             raise UsageError(f"no such command `{args[0]}`", hint=hint)
         return super().resolve_command(ctx, args)
 
@@ -121,7 +129,11 @@ def error_of(error: Exception) -> CovcatError:
     where = ctx.command_path if ctx is not None else "covcat"
     problem = _wrong_value(error, ctx) if ctx is not None else None
     problem = problem or _EXTRA.sub(r"got more than expected: `\1`", text)
-    return UsageError(problem, hint=f"{where} --help")
+    session: Session | None = ctx.find_root().obj if ctx is not None else None
+    hint = None
+    if session is not None and (extra := _EXTRA.search(text)):
+        hint = meant.more(session.catalog, session.words, extra[1].split())
+    return UsageError(problem, hint=hint or f"{where} --help")
 
 
 def _wrong_value(error: Exception, ctx: Any) -> str | None:

@@ -36,7 +36,7 @@ from covcat.progress import Progress
 
 MOST_FILES = 100  # of a set, each of which gets an entry of its own
 _KEYS = ("name", "into", "bytes", "sha256", "md5", "unpack")  # after the host's own, in this order
-_LEAD = re.compile(r"(?:https?://)?(?:www\.)?(?:(?:dx\.)?doi\.org/)?(?:doi:\s*)?", re.I)
+LEAD = re.compile(r"(?:https?://)?(?:www\.)?(?:(?:dx\.)?doi\.org/)?(?:doi:\s*)?", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def record_of(name: str) -> Record:
     }
     host, _, rest = name.strip().partition(":")
     is_named = (host := host.lower()) in forms
-    plain = _LEAD.sub("", rest if is_named else name.strip(), count=1)
+    plain = LEAD.sub("", rest if is_named else name.strip(), count=1)
     tries = [(host, forms[host].short)] if is_named else []
     tries += [(one, forms[one].full) for one in ([host] if is_named else forms)]
     for one, pattern in tries:

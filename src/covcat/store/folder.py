@@ -21,6 +21,7 @@ from covcat.files import (
     FILE_MODE,
     FOLDER_MODE,
     PRIVATE_MODE,
+    check_local,
     disk_errors,
     exchange,
     free_bytes,
@@ -46,6 +47,7 @@ class Store:
     """A data folder, as --data-dir names it. Making the object touches nothing."""
 
     def __init__(self, folder: Path) -> None:
+        check_local(folder, "the data folder")
         self.folder, own = folder, folder / PRIVATE
         self.staging = own / "staging"  # in which releases are built before their one rename
         self.parts = own / "parts"  # files that are being downloaded
@@ -276,6 +278,7 @@ class Store:
 
 def check_outside(data: Path, target: Path, hint: str = OTHER) -> None:
     """Refuse a target that would change what is in a data folder, or a release anywhere."""
+    check_local(target, "the target")
     with disk_errors(f"look at `{target}`"):
         top = Path(os.path.realpath(data))
         beside = Path(os.path.realpath(target.absolute().parent)) / target.name
