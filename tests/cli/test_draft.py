@@ -310,7 +310,7 @@ def test_an_unknown_record_exits_with_4_and_the_hosts_own_words(
     ran = desk.draft(name)
     assert (ran.code, ran.out) == (4, "")
     assert f"cause: {said}" in ran.err
-    assert "open https://" in ran.err
+    assert re.search("open '?https://", ran.err)
     assert "covcat show" not in ran.err
 
 

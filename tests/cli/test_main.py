@@ -468,7 +468,7 @@ def test_fetching_a_site_prints_where_to_look_and_its_terms(covcat, server, id: 
     ran = covcat("fetch", id)
     assert (ran.code, ran.out) == (7, "")
     assert "  terms: " in ran.err
-    hint = rf"hint: open https://\S+; then, with what you got there: covcat import {id} FILE…\n"
+    hint = rf"hint: open '?https://\S+; then, with what you got there: covcat import {id} FILE…\n"
     assert re.search(hint, ran.err)
     assert not server.requests
 
