@@ -700,7 +700,7 @@ def index_of(path: Path, records: list[Record]) -> Index:
         base.execute(f"CREATE TABLE images ({columns})")
         base.executemany(f"INSERT INTO images VALUES ({', '.join('?' * len(NAMES))})", rows)
         base.commit()
-    return Index(sqlite3.connect(path), "a@1", IndexReport())
+    return Index(sqlite3.connect(path), "a@1", IndexReport(), path)
 
 
 @pytest.mark.parametrize("published", TABLES)

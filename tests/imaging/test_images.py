@@ -699,10 +699,33 @@ def test_a_cell_of_text_is_visible_in_tsv_no_formula_in_csv_and_can_be_undone(te
     assert cell.removeprefix("'") == text
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("images", "7 of 7 images pass"),
+        ("images --covid yes", "3 of 7 images pass"),
+        ("images --covid yes --format table", "3 of 7 images pass"),
+        ("images --covid yes --paths", "3 of 7 images pass"),
+        ("images --covid yes --output films.csv", "3 of 7 images pass"),
+        ("images --covid yes --json", "3 of 7 images pass"),
+        ("images --all --finding ards", "1 of 8 rows passes"),
+        ("counts --by view --covid yes --of images", "3 of 7 images pass"),
+        ("counts", "8 of 8 rows pass"),
+        ("select --covid yes --allow-unknown-license", "3 of 7 images pass"),
+    ],
+)
+def test_the_last_line_says_how_many_of_all_pass(covcat, asked, words: str, said: str) -> None:
+    ran = covcat(*words.split())
+    assert ran.code == 0
+    assert ran.err.splitlines()[-1] == said
+    assert said not in ran.out
+    assert said not in covcat(*words.replace("films", "again").split(), "-q").err
+
+
 def test_a_release_without_its_label_table_says_so_and_how_to_get_it(covcat, laid) -> None:
     assert "set@1: 7 images, no labels\n" in laid(FILMS)("set").err
     laid(FILMS, ("--sample=7",))
-    get = "covcat fetch set@1 --include 'metadata.csv'"
+    get = "covcat fetch set@1 --include metadata.csv"
     for words in (["images"], ["counts"], ["select", "-o", "cohort.csv"]):
         ran = covcat(*words, "set")
         assert f"set@1: its label table `metadata.csv` is not here: {get}" in ran.err

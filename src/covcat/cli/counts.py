@@ -84,6 +84,7 @@ def _group(
     output: str | None,
 ) -> None:
     from covcat.imaging.counts import count_groups
+    from covcat.imaging.query import Question
 
     releases, failed = indexes.indexes(session, names)
     indexes.warn_of_failures(session, failed)
@@ -114,6 +115,12 @@ def _group(
     if not failed or session.format(output) != "json":  # else the error's own document has them
         rows = [{name: _cell(value) for name, value in row.items()} for row in counted]
         session.rows("counts", Rows((*by, of), rows, of), data=data, output=output)
+    whole = Question(with_files_only=False)
+    total, passed = (
+        sum(number for _, number in count_groups(every, (), of, one).groups)
+        for one in (whole, question)
+    )
+    indexes.say_passing(session, passed, total, of.removesuffix("s"))
     if failed:
         raise indexes.without(failed, releases, data)
 

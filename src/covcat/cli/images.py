@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice, takewhile
 from pathlib import Path
@@ -92,6 +92,8 @@ def images(
     records = chain(first, records)
     if question.one_per is not None:  # who is in two releases is one patient
         records = _once(records, "patient_id")
+    passing = _Passing()
+    records = passing.counted(records)
     if output is None:  # a million rows are work: no more, when nobody takes what is printed
         records = takewhile(lambda _: takes_more(sys.stdout), records)
     gone = query.Gone(session.store.folder)
@@ -102,8 +104,25 @@ def images(
     if data and not failed and (session.json or form == "json"):  # else the error has it
         put(sys.stdout, envelope("images", data))
     indexes.warn_of_gone(session, gone.counts)
+    if output is not None or takes_more(sys.stdout):  # else it is not known how many pass
+        whole = query.Question(with_files_only=not everything)
+        total = sum(query.count(one.index, whole) for one in found.values())
+        noun = "row" if everything else "image"
+        indexes.say_passing(session, passing.number, total, noun)
     if failed:
         raise indexes.without(failed, found, data)
+
+
+@dataclass(slots=True)
+class _Passing:
+    """Counts the records that go by."""
+
+    number: int = 0
+
+    def counted(self, records: Iterator[Record]) -> Iterator[Record]:
+        for record in records:
+            self.number += 1
+            yield record
 
 
 def _once(records: Iterator[Record], *columns: str) -> Iterator[Record]:

@@ -150,6 +150,12 @@ def warn_of_gone(session: Session, gone: Mapping[str, int]) -> None:
         )
 
 
+def say_passing(session: Session, passed: int, total: int, noun: str) -> None:
+    """Say, as the last line of a command, how many of all there are it is about."""
+    verb = "passes" if passed == 1 else "pass"
+    session.say(f"{passed:,} of {plural(total, noun)} {verb}")
+
+
 def tell(session: Session, index: "Index") -> None:
     """Say what became of the rows and files of a release, and what is odd about its tables."""
     name, report = index.name, index.report

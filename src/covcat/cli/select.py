@@ -103,6 +103,8 @@ def select(
     if failed and session.json:
         raise indexes.without(failed, found, data)
     _print(session, cohort.counts, rule, data)
+    total = sum(one.index.report.images for one in parts)
+    indexes.say_passing(session, cohort.counts.images, total, "image")
     if failed:
         raise indexes.without(failed, found)
 

@@ -81,6 +81,13 @@ def select(index: Index, question: Question) -> Iterator[Record]:
     yield from index.rows(text, values, question.where)
 
 
+def count(index: Index, question: Question) -> int:
+    """Return how many records of an index pass, before one a patient is chosen."""
+    conditions, values = question.sql()
+    text = f"SELECT count(*) AS n FROM images WHERE {conditions}"  # noqa: S608
+    return sum(int(record["n"] or 0) for record in index.rows(text, values, question.where))
+
+
 def is_gone(path: str, size: Value) -> bool:
     """Tell if a recorded file is not on the disk any more, or of another size."""
     try:
