@@ -2,14 +2,27 @@
 
 from collections.abc import Callable
 from threading import Lock
-from typing import Protocol
+from typing import Literal, Protocol
+
+Unit = Literal["bytes", "rows"]
 
 
 class Progress(Protocol):
     """Hears of long work, from several threads. Sizes are bytes; a total of None is unknown."""
 
-    def start(self, label: str, total: int | None, within: int | None = None) -> int:
-        """Begin a task and return its number; `within` is one that it is a part of."""
+    def start(
+        self,
+        label: str,
+        total: int | None,
+        within: int | None = None,
+        *,
+        about: int | None = None,
+        unit: Unit = "bytes",
+    ) -> int:
+        """Begin a task and return its number; `within` is one that it is a part of.
+
+        `about` is a guess for who waits, where the total is unknown; `unit` is what is counted.
+        """
         ...
 
     def set_total(self, task: int, total: int | None) -> None:
@@ -36,7 +49,7 @@ class Callback:
         self._heard, self._lock = heard, Lock()
         self._tasks: list[tuple[str, int, int | None]] = []
 
-    def start(self, label: str, total: int | None, within: int | None = None) -> int:  # noqa: ARG002 -- the protocol's
+    def start(self, label: str, total: int | None, within: int | None = None, **_: object) -> int:  # noqa: ARG002 -- the protocol's
         """Tell of it, with no byte done."""
         with self._lock:
             self._tasks.append((label, 0, total))
@@ -67,7 +80,7 @@ class Callback:
 class Silent:
     """Hears and says nothing."""
 
-    def start(self, label: str, total: int | None, within: int | None = None) -> int:  # noqa: ARG002 -- the protocol's
+    def start(self, label: str, total: int | None, within: int | None = None, **_: object) -> int:  # noqa: ARG002 -- the protocol's
         """Do nothing."""
         return 0
 

@@ -2,9 +2,14 @@
 
 import json
 import shlex
+from pathlib import Path
 
 import pytest
+from makers.archives import REPOSITORY
 from servers.server import Answer
+
+from covcat.cli.progress import drawn
+from covcat.cli.session import Session
 
 EVENTS = {  # what is said besides progress, however it comes about
     "plan": ("fetch sample", "note"),
@@ -63,3 +68,31 @@ def test_events_may_be_a_setting_and_are_for_commands_that_have_progress(
     assert "21 resources" in covcat("list").err
     assert not covcat("list").err.startswith("{")
     assert covcat("fetch", "nosuch", "--progress", "plain").err.startswith("error: ")
+
+
+def test_where_the_host_does_not_say_how_much_comes_the_listing_is_the_guide(
+    covcat, offered
+) -> None:
+    events = events_of(covcat("fetch", "set", "--progress", "json").err)
+    start = next(one for one in events if one["event"] == "start")
+    size = sum(map(len, REPOSITORY.values()))
+    assert (start["total"], start["about"], start["unit"]) == (None, size, "bytes")
+
+
+def test_a_guess_that_was_too_small_is_no_total_any_more(covcat, monkeypatch) -> None:
+    monkeypatch.setattr("covcat.cli.progress._Known.heartbeat", 0)
+    session = Session(data_dir=Path("covcat-data"))
+    with drawn(session, "plain") as progress:
+        task = progress.start("a.zip", None, about=1000)
+        rows = progress.start("index of set@1", None, about=12000, unit="rows")
+        said = []
+        monkeypatch.setattr(progress, "note", said.append)
+        progress.advance(task, 400)
+        progress.advance(task, 1000)
+        progress.set_total(task, 2000)
+        progress.advance(task, 100)
+        progress.advance(rows, 1234)
+    assert said == [
+        *("a.zip: 400 B of about 1.0 kB", "a.zip: 1.4 kB", "a.zip: 1.5 kB of 2.0 kB"),
+        "index of set@1: 1,234 rows of about 12,000 rows",
+    ]

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -382,6 +383,7 @@ def test_a_terminal_shows_bars_and_clears_them_away(shelf, server, columns: int)
         text = seen_by(ours).decode()
         assert run.wait() == 0
     assert "━" in text
+    assert re.search(r"[0-9.]+ kB +[0-9.]+ kB/s", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text))
     assert "plain@1: got `f8.bin`, 50,000 bytes" in text.replace("\r\n", " ")
     drawn = [part for part in text.split("\x1b[2K") if "━" in part]
     assert len({part.count("\n") for part in drawn}) <= 6  # heights: at most 4 files and the whole

@@ -11,12 +11,13 @@ from typing import IO, Any, cast
 
 from covcat.cli.printing import has_color, put, put_event
 from covcat.cli.session import Session, put_talk, readable
-from covcat.progress import Progress, Silent
+from covcat.progress import Progress, Silent, Unit
 from covcat.text import escaped, format_size
 
 _AFTER = 0.4  # seconds: what is over sooner gets no bar of its own
 _HEARTBEAT = 10  # seconds between two lines on a task in a log
 _EVENTS = 1  # the same between two events
+_WIDE, _NARROW = 100, 64  # columns: less for names; neither rate nor time
 _REDRAW = 0.1  # seconds between two drawings of the bars
 
 
@@ -43,8 +44,24 @@ class _Task:
     total: int | None
     within: int | None
     said_at: float
+    about: int | None = None
+    unit: Unit = "bytes"
     done: int = 0
     bar: Any = None  # rich's number of it
+
+    @property
+    def is_about(self) -> bool:
+        """True if how large it is is a guess, and may still be right."""
+        return self.total is None and self.about is not None and self.done <= self.about
+
+    @property
+    def most(self) -> int | None:
+        """Return how large it is, or about that."""
+        return self.about if self.is_about else self.total
+
+    def told(self, count: float) -> str:
+        """Return a number of what is counted."""
+        return format_size(round(count)) if self.unit == "bytes" else f"{count:,.0f} {self.unit}"
 
 
 class _Known:
@@ -58,12 +75,20 @@ class _Known:
         self._next = 0
         self._lock = threading.RLock()
 
-    def start(self, label: str, total: int | None, within: int | None = None) -> int:
+    def start(
+        self,
+        label: str,
+        total: int | None,
+        within: int | None = None,
+        *,
+        about: int | None = None,
+        unit: Unit = "bytes",
+    ) -> int:
         """Remember a task."""
         with self._lock:
             self._next += 1
             task = self._tasks[self._next] = _Task(
-                self._next, label, total, within, time.monotonic()
+                self._next, label, total, within, time.monotonic(), about, unit
             )
             self._draw("start", task)
             return task.number
@@ -100,8 +125,8 @@ class _Known:
     def _draw(self, event: str, task: _Task) -> None:
         """Show that a task starts, advances or finishes."""
         if event == "advance":
-            of = f" of {format_size(task.total)}" if task.total else ""
-            self.note(f"{task.label}: {format_size(task.done)}{of}")
+            of = f" of {'about ' * task.is_about}{task.told(task.most)}" if task.most else ""
+            self.note(f"{task.label}: {task.told(task.done)}{of}")
 
 
 class _Events(_Known):
@@ -117,7 +142,9 @@ class _Events(_Known):
     def _draw(self, event: str, task: _Task) -> None:
         known = {"task": task.number, "within": task.within, "label": task.label}
         with self._lock:
-            put_event(event, **known, done=task.done, total=task.total)
+            put_event(
+                event, **known, done=task.done, total=task.total, about=task.about, unit=task.unit
+            )
 
 
 class _Bars(_Known):
@@ -137,16 +164,15 @@ class _Bars(_Known):
             no_color=not has_color(sys.stderr),
             highlight=False,
         )
-        columns = [
+        self._columns = [
             progress.TextColumn("{task.description}", markup=False),
             progress.BarColumn(bar_width=None),
-            progress.DownloadColumn(),
+            progress.TextColumn("{task.fields[amount]}", justify="right", markup=False),
+            progress.TextColumn("{task.fields[rate]}", justify="right", markup=False),
+            progress.TimeRemainingColumn(elapsed_when_finished=True),
         ]
-        if console.width >= 100:  # narrower, the lines would wrap and leave torn bars behind
-            columns.append(progress.TransferSpeedColumn())
-            columns.append(progress.TimeRemainingColumn(elapsed_when_finished=True))
         self.bars = progress.Progress(
-            *columns, console=console, transient=True, expand=True, auto_refresh=False
+            *self._columns, console=console, transient=True, expand=True, auto_refresh=False
         )
 
     def note(self, text: str) -> None:
@@ -165,20 +191,37 @@ class _Bars(_Known):
             self.bars.refresh()
 
     def _add(self, task: _Task) -> None:
-        label, width = escaped(task.label), max(12, self.bars.console.width // 3)
-        if len(label) > width:  # cut in its middle: names of one release differ at their ends
-            tail = (width - 1) // 2
-            label = f"{label[: width - 1 - tail]}…{label[-tail:]}"
-        task.bar = self.bars.add_task(label.ljust(width), total=task.total, completed=task.done)
+        task.bar = self.bars.add_task("", total=task.most, amount="", rate="")
+        self._show(task)
+
+    def _show(self, task: _Task) -> None:
+        """Tell rich how far a task is; its name is cut in the middle: ends tell files apart."""
+        width = self.bars.console.width
+        label, room = escaped(task.label), max(12, width // (3 if width >= _WIDE else 4))
+        if len(label) > room:
+            tail = (room - 1) // 2
+            label = f"{label[: room - 1 - tail]}…{label[-tail:]}"
+        of = f"/{'~' * task.is_about}{task.told(task.most)}" if task.most else ""
+        speed = next((one.speed for one in self.bars.tasks if one.id == task.bar), None)
+        self.bars.update(
+            task.bar,
+            description=label.ljust(room),
+            completed=max(0, task.done),
+            total=task.most,
+            amount=f"{task.told(max(0, task.done))}{of}",
+            rate=f"{task.told(speed)}/s" if speed else "",
+        )
 
     def _advanced(self, task: _Task) -> None:  # noqa: ARG002 -- all are drawn at once
         now = time.monotonic()
         if now - self._drawn_at < _REDRAW:
             return
         self._drawn_at = now
+        is_narrow = self.bars.console.width < _NARROW  # its lines would wrap and leave torn bars
+        self.bars.columns = tuple(self._columns[:3] if is_narrow else self._columns)
         for one in self._tasks.values():
             if one.bar is not None:
-                self.bars.update(one.bar, completed=max(0, one.done), total=one.total)
+                self._show(one)
             elif now - one.said_at > _AFTER:
                 self._add(one)
         self.bars.refresh()

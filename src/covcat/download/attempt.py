@@ -104,7 +104,9 @@ class Attempt:
         if self.location.path is None:
             self._find_kept()
         progress = self.transfers.progress
-        self._task = progress.start(self.target.name, self.total, self.target.within)
+        self._task = progress.start(
+            self.target.name, self.total, self.target.within, about=self.target.about
+        )
         progress.advance(self._task, self.offset)  # by one step: it says nothing of the speed
 
     def _find_kept(self) -> None:

@@ -90,6 +90,7 @@ class Target:
     key: str  # of its parts: the same in every run
     room: Room | None = None  # shared with the others; None where the size is known
     within: int | None = None  # the task of the progress that this one is a part of
+    about: int | None = None  # bytes, for who waits, where the host does not say how many
 
     @property
     def is_pinned(self) -> bool:

@@ -45,6 +45,7 @@ class Build:
     listing: Listing | None = None  # of all its files, where they are pinned
     before: Manifest | None = None  # the record of what is here of it
     selections: tuple[Selection, ...] = ()  # the parts that it will have; none is everything
+    about: int | None = None  # bytes to transfer, for who waits
     lacking: Lacking | None = None  # all that has to come; None: what hosts have of `selections`
     workshop: Path = Path()  # a private folder, there while the release is made
     folder: Path = Path()  # in it: the folder that will get the release's final name

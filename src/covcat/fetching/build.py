@@ -78,7 +78,8 @@ def build(
         options = replace(options, extract=extract, keep_archives=archives)
     listing = run.catalog.listing(resource, release)
     waits = sum(dict(store.waiting()).get(f"{resource.id}@{release.id}", []))
-    check_room(expected.of(release, options, listing, before).peak_bytes - waits, store)
+    coming = expected.of(release, options, listing, before)
+    check_room(coming.peak_bytes - waits, store)
     nested = [glob.lower() for file in release.files for glob in file.nested]
     is_rar = any(file.unpack == "rar" for file in release.files)
     if options.extract and (is_rar or any(glob.endswith(".rar") for glob in nested)):
@@ -98,6 +99,7 @@ def build(
         listing=listing,
         before=before,
         selections=selections,
+        about=None if options.asked else coming.guide_bytes,  # an archive comes whole
     )
     _say(one, make(one, sources, record_anew))
 

@@ -144,7 +144,9 @@ class _Crew:
         location = locate(file, self.hosts.context)
         target = waiting.target(number, location.name)
         room = self.room if file.bytes is None else None
-        wanted = Target(file, location.name, key_of(build.name, file.path), room, self.within)
+        about = build.about if len(self.files) == 1 else None
+        key = key_of(build.name, file.path)
+        wanted = Target(file, location.name, key, room, self.within, about)
         if (got := self._take_again(wanted, location, target)) is not None:
             return got
         known = [location]  # given first: to ask for a signed address is a request of its own
@@ -208,7 +210,7 @@ def bring_all(
     crew = _Crew(build, files, hosts, lost, has_more, _check_room(build, files))
     crew.alive = min(transfers.network.jobs or JOBS, len(files))
     if len(files) > 1:
-        crew.within = transfers.progress.start(build.name, total_bytes(files))
+        crew.within = transfers.progress.start(build.name, total_bytes(files), about=build.about)
     threads = [threading.Thread(target=crew.work, daemon=True) for _ in range(crew.alive)]
     for thread in threads:
         thread.start()

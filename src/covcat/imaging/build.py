@@ -141,8 +141,8 @@ class _IndexBuild:
 
     def records(self) -> Iterator[Record]:
         """Give every record: rows of tables in their order, then images without labels."""
-        size = sum(self.files[path].bytes for path in self.images)
-        task = self.progress.start(f"{self.resource.id}@{self.release.id}", size)
+        name, about = f"index of {self.resource.id}@{self.release.id}", len(self.images)
+        self.task = self.progress.start(name, None, about=about, unit="rows")
         without: Counter[str] = Counter()
         for one in self._read_tables():
             raw = _shorten(str(one["finding_raw"] or ""))
@@ -150,7 +150,6 @@ class _IndexBuild:
             is_counted = raw in without or len(without) < _KINDS
             if has_no_term and is_counted and not vocabulary.is_blank(raw):
                 without[raw] += 1
-            self.progress.advance(task, int(one.get("bytes") or 0))
             yield one
         for path in self.source.paths:
             if path in self.images and not self.seen[path]:
@@ -158,13 +157,13 @@ class _IndexBuild:
                 blank = labels.make_blank(self.resource)
                 blank["mask_path"] = next(self._masks_of(path), None)
                 one = self._complete(blank, path, "image only")
-                self.progress.advance(task, int(one["bytes"] or 0))
+                self.progress.advance(self.task, 1)
                 yield one
         self.report.images = len(self.images)
         self.report.not_added += self.of_patient.count_unused()
         self.report.without_term = dict(without.most_common(_SHOWN))
         self._check_tables()
-        self.progress.finish(task)
+        self.progress.finish(self.task)
 
     def _check_tables(self) -> None:
         """Note which tables are not here, or not as they were recorded; nothing is damage."""
@@ -214,6 +213,7 @@ class _IndexBuild:
         find = matching.finder(table, self.images, self.others)
         reading, file = labels.LabelReader(table, self.resource), None
         for row in readers.read_rows(table, self.source):
+            self.progress.advance(self.task, 1)
             name = row.file
             if table.reader in matching.OF_IMAGES:
                 name, path = table.path, row.image
