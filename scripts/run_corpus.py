@@ -40,7 +40,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from covcat.names import MAX_DEPTH, Paths, unsafe_name
+from covcat.names import MAX_DEPTH, Paths, unsafe_name, whole_of
 
 WORKERS = 2
 TIMEOUT = 30.0  # seconds for each child
@@ -307,7 +307,12 @@ def note(run: Run, out: bytes, err: bytes, late: bool) -> None:
     run.message = " | ".join(filter(None, (error.get("message"), error.get("cause"))))
     if late:
         run.faults.append("hung")
-    if b"Traceback" in err or b"Traceback" in out or run.kind == "bug" or run.exit not in (0, 6, 8):
+    if (
+        b"Traceback" in err
+        or b"Traceback" in out
+        or run.kind == "bug"
+        or run.exit not in (0, 6, 7, 8)
+    ):
         run.faults.append(f"crashed: exit {run.exit}")
     if run.rss > MOST_RSS:
         run.faults.append(f"took {run.rss:.0f} MB")
@@ -532,11 +537,12 @@ def judge(verdict: Verdict) -> None:
     """Set the word and the reason."""
     case, run = verdict.case, verdict.run
     equal = [one.reader for one in verdict.readings if one.files == run.files]
-    named = run.exit in (6, 8) and Path(case.path).name in run.message
+    name = Path(case.path).name
+    named = run.exit in (6, 7, 8) and (name in run.message or whole_of(name) in run.message)
     if run.faults:
         verdict.word, verdict.why = "FAULT", "; ".join(run.faults)
     elif case.expect.startswith(BAD) and case.expect in ("refuse", *BAD):
-        verdict.word = "refused" if run.exit == 6 and named else "MISS"
+        verdict.word = "refused" if run.exit in (6, 7) and named else "MISS"
         verdict.why = "" if verdict.word == "refused" else f"expected a refusal, got {run.exit}"
     elif run.exit == 0:
         verdict.word, verdict.why = ("equal", " ".join(equal)) if equal else ("other", "")
