@@ -485,15 +485,16 @@ def test_a_full_disk_leaves_nothing(covcat, here, monkeypatch) -> None:
 
 
 def test_a_rename_that_fails_takes_the_others_back(covcat, here, monkeypatch) -> None:
-    rename = Path.rename
+    rename, link = Path.rename, os.link
 
-    def fail(self: Path, target: Path) -> Path:
-        if target.name == "out.csv":
+    def fail(how, source: Path, target: Path) -> object:
+        if Path(target).name == "out.csv":
             raise OSError(errno.EIO, "bad disk")
-        return rename(self, target)
+        return how(source, target)
 
     assert covcat("select").code == 0
-    monkeypatch.setattr(Path, "rename", fail)
+    monkeypatch.setattr(Path, "rename", lambda self, target: fail(rename, self, target))
+    monkeypatch.setattr(os, "link", lambda source, target: fail(link, source, target))
     assert covcat("select", "-o", "out.csv").code == 8
     assert not [name for name in os.listdir() if "out" in name]
 
