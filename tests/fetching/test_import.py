@@ -15,6 +15,7 @@ from servers.hosts import World, stock
 from covcat.catalog import listing
 from covcat.download import remote
 from covcat.fetching import brought, from_files
+from covcat.text import format_size
 
 REAL = Path(__file__).parents[3] / "shared" / "real" / "figure1-95bb569e.zip"
 KAGGLE = """
@@ -732,3 +733,17 @@ def test_files_that_are_recorded_without_a_download_are_kept_as_found_there(covc
     kinds = {one["imported_from"]: one["verified_by"] for one in record()["downloads"]}
     assert kinds == {"files": "git-tree", "rest": "git-tree"}
     assert covcat("verify", "set").code == 0
+
+
+def test_an_import_tells_how_far_it_has_read_what_was_given(
+    covcat, shelf, monkeypatch, tmp_path
+) -> None:
+    monkeypatch.setattr("covcat.cli.progress._Known.heartbeat", 0)
+    shelf.add_repository()
+    for path, data in REPOSITORY.items():
+        (tmp_path / "given" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "given" / path).write_bytes(data)
+    ran = covcat("import", "set", str(tmp_path / "given"))
+    size = format_size(sum(map(len, REPOSITORY.values())))
+    assert f"reading given: {size} of {size}" in ran.err
+    assert ran.code == 0

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from shlex import quote
 
@@ -201,14 +202,14 @@ def read_given(build: Build, sources: Iterable[GivenPath], listing: Listing) -> 
                 for path, row in listing.items()
                 if row.bytes == size or (row.bytes is None and path.split("/")[-1] == source.name)
             }
-            whole = _hash_all(source) if known else ()
+            whole = _hash_all(build, source) if known else ()
             if same := [one for one in whole if known & {one.stored.sha256, one.stored.blob}]:
                 found += same
                 continue
         try:
-            found += _unpack(build, source.path, kind, source) if kind else _hash_all(source)
+            found += _unpack(build, source.path, kind, source) if kind else _hash_all(build, source)
         except VolumeError:
-            found += _hash_all(source)  # the release may have it as it is
+            found += _hash_all(build, source)  # the release may have it as it is
     return found
 
 
@@ -255,8 +256,17 @@ def _unpack(build: Build, path: Path, kind: str, source: GivenPath) -> Iterator[
         yield GivenFile(stored, folder / stored.path, source, is_ours=True)
 
 
-def _hash_all(source: GivenPath) -> Iterator[GivenFile]:
-    for name, path in source.everything:
+def _hash_all(build: Build, source: GivenPath) -> Iterator[GivenFile]:
+    progress, size = build.run.progress, 0
+    for _, path in source.everything:
         with reading(path):
-            stored = hashed(path, StoredFile(path=name, bytes=0, sha256="", blob="wanted"))
-        yield GivenFile(stored, path, source, is_ours=False)
+            size += path.stat().st_size
+    task = progress.start(f"reading {source.name}", size)
+    try:
+        for name, path in source.everything:
+            with reading(path):
+                known = StoredFile(path=name, bytes=0, sha256="", blob="wanted")
+                stored = hashed(path, known, partial(progress.advance, task))
+            yield GivenFile(stored, path, source, is_ours=False)
+    finally:
+        progress.finish(task)
