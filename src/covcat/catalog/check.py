@@ -14,7 +14,7 @@ from typing import Any, cast
 from covcat.catalog import listing, vocabulary, yaml
 from covcat.catalog.columns import LABELS, NAMES
 from covcat.catalog.entries import Contents, LabelTable, PublishedCounts, Resource
-from covcat.catalog.files import GitHubFile
+from covcat.catalog.files import GitHubFile, WebFile
 from covcat.catalog.yaml import KeyPath, Lines
 from covcat.errors import CovcatError, IntegrityError
 from covcat.text import plural
@@ -105,6 +105,16 @@ def _release_mistakes(resource: Resource) -> Iterator[Mistake]:
                 yield (*where, "unpack"), "`any` is for sets: name the format"
             if isinstance(file, GitHubFile) and (mistake := _github_mistake(file)):
                 yield where, mistake
+            if isinstance(file, WebFile) and (mistake := _web_mistake(file)):
+                yield where, mistake
+
+
+def _web_mistake(file: WebFile) -> str | None:
+    if file.private is None and not file.url.startswith("https:"):
+        return "expected an https address: http is for `private: yes`, in a network of your own"
+    if (file.user is None) != (file.password is None) or (file.user and file.token):
+        return "a login is a `token`, or a `user` with a `password`"
+    return None
 
 
 def _github_mistake(file: GitHubFile) -> str | None:

@@ -11,6 +11,7 @@ from covcat.catalog.marks import (
     Folder,
     GitId,
     HexPrefix,
+    LoginVariable,
     Matches,
     Md5,
     Noun,
@@ -18,6 +19,7 @@ from covcat.catalog.marks import (
     OwnerName,
     Sha256,
     Text,
+    WebAddress,
 )
 
 
@@ -76,12 +78,17 @@ class GitHubFile(File):
 
 
 class WebFile(File):
-    """A plain https address."""
+    """A plain https address; one of a private network may be http."""
 
     IDENTITY = ("url",)
     host: Literal["web"]
     name: FileName
-    url: DataUrl
+    url: WebAddress
+    private: Literal["yes"] | None = None  # of this machine, or of a network of one's own
+    # The variables that a login is in: an entry may ask for no other secret of the environment.
+    token: LoginVariable | None = None
+    user: LoginVariable | None = None
+    password: LoginVariable | None = None
 
 
 class BundledFile(File):

@@ -90,6 +90,12 @@ WebPage = Annotated[str, Matches(rf"https?://{_HOST}(/\S*)?", "an http or https 
 DataUrl = Annotated[
     str, Matches(rf"https://{_HOST}(/\S*)?", "an https address with a plain host name")
 ]
+WebAddress = Annotated[
+    str, Matches(rf"https?://{_HOST}(/\S*)?", "an https address with a plain host name")
+]
+LoginVariable = Annotated[
+    str, Matches(r"COVCAT_LOGIN_[A-Z0-9_]+", "a variable called COVCAT_LOGIN_… that has it")
+]
 Date = Annotated[
     str,
     Matches(r"[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?", "a date like 2020-03-27"),

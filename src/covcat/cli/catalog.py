@@ -73,20 +73,31 @@ def schema(ctx: typer.Context) -> None:
 def draft(
     ctx: typer.Context,
     record: Annotated[
-        str, typer.Argument(metavar="HOST:RECORD", help="Such as zenodo:3757476, or its address.")
+        str,
+        typer.Argument(
+            metavar="HOST:RECORD|PATH|URL",
+            help="Such as zenodo:3757476, or its address; or a file, folder or address of yours.",
+        ),
     ],
     each: Annotated[
         bool, typer.Option("--each", help="An entry for every file, also of more than 100.")
     ] = False,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at", metavar="URL", help="Where a file of yours is served, or with / a folder."
+        ),
+    ] = None,
     retries: net.Retries = 5,
     timeout: net.Timeout = 30,
     allow_private: net.AllowPrivate = False,
     pause: net.Pause = 0.5,
 ) -> None:
-    """Print the `releases:` block of a new entry, by a host's API.
+    """Print the `releases:` block of a new entry, by a host's API; of your own data an entry.
 
     Files with sizes and digests; as comments what the host says of them, and what to look at.
-    Hosts: zenodo, figshare, dataverse, mendeley, kaggle, github.
+    Hosts: zenodo, figshare, dataverse, mendeley, kaggle, github. Of your own file, folder or
+    address it reads every byte, for sizes and sha256, and leaves `<…>` where only you know.
 
     Example: covcat catalog draft zenodo:3757476 >> my-catalog/newset.yaml
     """
@@ -96,4 +107,4 @@ def draft(
     network = net.network(
         session, timeout=timeout, allow_private=allow_private, retries=retries, pause=pause
     )
-    drafting.run(session, record, network, each=each)
+    drafting.run(session, record, network, each=each, at=at)

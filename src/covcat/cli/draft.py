@@ -1,17 +1,22 @@
 """catalog draft: the `releases:` block of a new entry, from what a host's API says of a record.
 
+Of a file, folder or address of one's own it is the whole entry, with `<…>` for what is not known.
+
 Whatever a server said is text in quotes or in a comment: it can neither end its line nor reach
 the terminal as a control character.
 """
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from covcat.catalog.entries import CONTENT_FLAGS
 from covcat.catalog.files import AnyFile
 from covcat.catalog.yaml import MAX_BYTES
 from covcat.cli.progress import drawn
@@ -19,32 +24,89 @@ from covcat.cli.session import Session
 from covcat.download.remote import Network
 from covcat.errors import UsageError
 from covcat.hosts.draft import Draft, draft, file_tree, record_of, tree_of
+from covcat.hosts.own import draft_address, draft_disk
 from covcat.hosts.record import DescribedFile
 from covcat.names import unsafe_name
 from covcat.text import escaped
 
+_ADDRESS = re.compile(r"https?://[^\s@?#<>\"]+")  # with neither a login nor a question in it
 _NAMED = 5  # files that a note names
 _MOST = 300  # characters of a text in a comment
 _WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}  # elsewhere no text
 
 
-def run(session: Session, name: str, network: Network, *, each: bool) -> None:
-    """Ask, and print the block."""
-    record = record_of(name)
+def run(session: Session, name: str, network: Network, *, each: bool, at: str | None) -> None:
+    """Ask or read, and print the block or the entry."""
+    own = _own(name, at)
+    record = None if own else record_of(name)
     today = datetime.now(UTC).date().isoformat()
     with drawn(session, "none" if session.quiet else "plain") as progress:
-        found = draft(record, network, progress, today, each=each)
+        if record is not None:
+            found = draft(record, network, progress, today, each=each)
+        elif isinstance(own, Path):
+            found = draft_disk(own, at, progress, today, each=each)
+        else:
+            found = draft_address(name, network, progress, today)
     notes = notes_of(found)
-    text = text_of(found, notes)
+    text = text_of(found, notes) if record else entry_of(found, notes)
+    page = quote(found.record.page)
     count = len(found.release.files)
     if len(text.encode()) > MAX_BYTES:
         raise UsageError(
             f"a catalog file has at most {MAX_BYTES:,} bytes: too few for {count:,} entries",
-            hint=f"covcat catalog draft {quote(name)}" if each else f"open {quote(record.page)}",
+            hint=f"covcat catalog draft {quote(name)}" if each else f"open {page}",
         )
     session.result("catalog draft", _document(found, notes), text)
     entries = "1 entry" if count == 1 else f"{count:,} entries"
-    session.say(f"{record.host}: {entries}, and comments to look at")
+    left = "comments to look at" if record else "each `<…>` to fill in"
+    session.say(f"{found.record.host}: {entries}, and {left}")
+
+
+def _own(name: str, at: str | None) -> Path | str | None:
+    """Return what is one's own: a path that is there, or an address that no host's record has."""
+    path = Path(name)
+    if os.path.lexists(path):
+        if at is not None and (path.is_dir() > at.endswith("/") or not _ADDRESS.fullmatch(at)):
+            form = "that of a folder, which ends with `/`" if path.is_dir() else "that of a file"
+            raise UsageError(
+                f"--at `{at}` is no address of it: expected {form}",
+                hint=f"covcat catalog draft {quote(name)} --at https://example.org/data/",
+            )
+        return path
+    if at is not None:
+        raise UsageError("--at says where a file or folder of yours is served: expected its path")
+    if _ADDRESS.fullmatch(name):
+        try:
+            record_of(name)
+        except UsageError:
+            return name
+    return None
+
+
+def entry_of(found: Draft, notes: Sequence[str]) -> str:
+    """Return a whole entry, in which a person replaces every `<…>`."""
+    id = re.sub(r"[^a-z0-9]+", "-", found.record.id.lower()).strip("-")[:64] or "newset"
+    flags = "".join(f"{flag}: U, " for flag in CONTENT_FLAGS)
+    lines = ["# A draft: replace every <…>; docs/catalog.md explains each key."]
+    lines += ["# To look at, before it is used:"] if notes else []
+    lines += [f"# - {escaped(note, 4 * _MOST)}" for note in notes]
+    lines += [
+        f"id: {scalar(id)}  # the name of this file, without .yaml",
+        'title: "<title>"  # TODO',
+        'organization: "<who made it>"  # TODO',
+        'summary: "<what it holds, of whom, in which file format>"  # TODO',
+        'homepage: "<https://…/about>"  # TODO',
+        'homepage_source: "<where this address is stated>"  # TODO',
+        "found:  # TODO Y or N where you know it",
+        f'  {{{flags}source: "<what shows it>"}}',
+        "license:",
+        '  spdx: "<SPDX id>"  # TODO or LicenseRef-none-stated, LicenseRef-something',
+        '  allows:  # TODO "yes" or "no" where the licence says so',
+        "    {commercial: unknown, derivatives: unknown, redistribution: unknown}",
+        '  source: "<the page or file that states it>"  # TODO',
+        "access: open  # account, if a login is needed",
+    ]
+    return "\n".join([*lines, *_release_lines(found)]) + "\n"
 
 
 def text_of(found: Draft, notes: Sequence[str]) -> str:
@@ -66,15 +128,19 @@ def text_of(found: Draft, notes: Sequence[str]) -> str:
     lines += [f"#   {key}: {escaped(value, _MOST)}" for key, value in facts.items() if value]
     lines += ["# To look at, before this is committed:"]
     lines += [f"# - {escaped(note, 4 * _MOST)}" for note in notes]
+    return "\n".join([*lines, *_release_lines(found)]) + "\n"
+
+
+def _release_lines(found: Draft) -> list[str]:
     head, files = tree_of(found.release), found.release.files
-    lines += ["releases:", f"  - id: {scalar(head['id'])}"]
+    lines = ["releases:", f"  - id: {scalar(head['id'])}"]
     lines += [f"    {key}: {scalar(head[key])}" for key in ("date", "source") if key in head]
     lines += ["    files:"]
     lines += [f"      {line}" for file in files for line in _entry(file)]
     for one, file in _left_out(found):
         lines += [f"      # left out, {escaped(one.closed, _MOST)}:"]
         lines += [f"      # {line}" for line in _entry(file)]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _entry(file: AnyFile) -> Iterator[str]:
@@ -129,8 +195,11 @@ def notes_of(found: Draft) -> list[str]:
             )
     if found.refusal:
         notes.append(f"`covcat fetch` will refuse it: {found.refusal}")
-    page = "the keys above `releases:`, as in catalog/_template.yaml, from the page itself"
-    return [*notes, page]
+    if found.record.page:  # else the keys are there already
+        notes.append(
+            "the keys above `releases:`, as in catalog/_template.yaml, from the page itself"
+        )
+    return notes
 
 
 def _left_out(found: Draft) -> list[tuple[DescribedFile, AnyFile]]:

@@ -204,7 +204,7 @@ class Attempt:
             headers["If-Range"] = self.validator.if_range
         where = self.location
         with self.transfers.web.get(
-            where.signed or where.url, headers, login=where.login
+            where.signed or where.url, headers, login=where.login, private=where.private
         ) as answer:
             self._has_answered = True
             is_to_read = self._accept(answer, is_range=bool(headers))

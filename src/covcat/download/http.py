@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from weakref import WeakSet
@@ -27,6 +27,7 @@ from covcat.errors import (
     ActionNeededError,
     CovcatError,
     NetworkError,
+    RefusedError,
     StoppedError,
     TransientError,
     UsageError,
@@ -120,11 +121,13 @@ class Web:
         *,
         login: Login | None = None,
         body: bytes | None = None,
+        private: bool = False,
     ) -> Iterator[Answer]:
         """Ask for `url`, follow redirects by covcat's rules, and give the open answer.
 
-        A `login` is sent to its own https host only, never to a mirror, and unless it is
-        `at_once` only after that host refused without it. A `body` is posted.
+        A `login` is sent to its own host only, never to a mirror, and unless it is `at_once` only
+        after that host refused without it. A `body` is posted. What is `private` may redirect to
+        private addresses, is asked through no proxy, and by http at private addresses only.
 
         What other answers raise: `covcat.download.answers.refusal`.
         """
@@ -136,12 +139,14 @@ class Web:
         for _ in range(MAX_REDIRECTS + 1):
             asked = self._asked(current)
             host = _host(asked)
-            self._check_public(host, spelt_address(host))
+            if spelt := spelt_address(host):
+                self._check_place(host, spelt, asked, private=private)
             secret = self._secret(current, login)
             sent = {**headers, **secret} if is_known else headers
             self._turn(_host(current))
-            proxy = None if self._transport else self._proxies.of(asked)
-            way = Watch(self._head, self.connected, host, proxy)
+            proxy = None if self._transport or private else self._proxies.of(asked)
+            told = partial(self.connected, asked=asked, private=private)
+            way = Watch(self._head, told, host, proxy)
             with self._errors(asked, way), self._open(asked, sent, body, way) as response:
                 status = response.status_code
                 if status in (401, 403, 429) and secret and not is_known:
@@ -165,7 +170,10 @@ class Web:
     def _secret(self, url: str, login: Login | None) -> Mapping[str, str]:
         """Return what may be sent to `url` of a login: nothing, unless it is of that very host."""
         parts = urlsplit(url)
-        is_its = login is not None and (parts.scheme, parts.netloc.lower()) == ("https", login.host)
+        is_its = login is not None and (parts.scheme, parts.netloc.lower()) == (
+            login.scheme,
+            login.host,
+        )
         return login.headers if login and is_its and self._network.mirror is None else {}
 
     def _judge(
@@ -186,6 +194,8 @@ class Web:
                     break
         secrets = secrets_of(login.headers) if login else ()
         error = refusal(without_secrets(url), status, response.headers, said, secrets)
+        if login and login.hint and isinstance(error, RefusedError):
+            error.hint = login.hint
         if secrets and self._network.mirror and isinstance(error, ActionNeededError):
             why = "a mirror gets no login: without --mirror it would be sent"
             error.cause = f"{error.cause}; {why}" if error.cause else why
@@ -213,7 +223,7 @@ class Web:
         finally:
             response.close()
 
-    def connected(self, host: str | None, stream: Any) -> None:
+    def connected(self, host: str | None, stream: Any, *, asked: str, private: bool) -> None:
         """Look at a new connection before anything is sent; judged by its real address.
 
         `host` is None for a proxy: that one was named by a person.
@@ -226,13 +236,20 @@ class Web:
             raise StoppedError("stopped")
         address = str((stream.get_extra_info("server_addr") or [""])[0])
         try:
-            self._check_public(host, address)
+            self._check_place(host, address, asked, private=private)
         except NetworkError:
             stream.close()
             raise
 
-    def _check_public(self, host: str | None, address: str) -> None:
-        is_named = host is None or host in self._named
+    def _check_place(self, host: str | None, address: str, asked: str, *, private: bool) -> None:
+        is_open = private and self._network.mirror is None and asked.startswith("http:")
+        if is_open and not is_private(address):
+            raise NetworkError(
+                f"`{host}` is at the public address {address}: expected a private one, for the "
+                "catalog names it with http",
+                hint="an https address in the catalog's entry",
+            )
+        is_named = host is None or host in self._named or private
         if not is_named and not self._network.allow_private and is_private(address):
             raise NetworkError(
                 f"a redirect leads to `{host}`, which is at the private address {address}",

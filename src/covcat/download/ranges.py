@@ -103,7 +103,9 @@ class Crew:
     def _bring(self, piece: _Piece) -> None:
         where, expected = self.location, (piece.at, piece.end - 1, self.total)
         headers = {"Range": f"bytes={piece.at}-{piece.end - 1}", "If-Range": self.etag}
-        with self.web.get(where.signed or where.url, headers, login=where.login) as answer:
+        with self.web.get(
+            where.signed or where.url, headers, login=where.login, private=where.private
+        ) as answer:
             if answer.status != 206 or content_range(answer.headers) != expected:
                 raise NetworkError(f"`{where.url}` does not give the range that was asked for")
             if answer.headers.get("etag") != self.etag:

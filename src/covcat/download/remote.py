@@ -114,10 +114,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Headers with a secret in them, and the one https host that they may be sent to."""
+    """Headers with a secret in them, and the one host that they may be sent to."""
 
     host: str
     headers: Mapping[str, str] = field(repr=False)
+    scheme: str = "https"  # http only in a private network, by an entry that says so
+    hint: str = ""  # where it is to be had, if its host refuses
     at_once: bool = False  # an API gave them with the address; else after the host refused without
 
 
@@ -130,6 +132,7 @@ class Location:
     path: Path | None = None
     signed: str | None = field(default=None, repr=False)  # asked in place of `url`; expires
     login: Login | None = None
+    private: bool = False  # its entry says that it is of a private network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

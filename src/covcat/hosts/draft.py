@@ -95,7 +95,7 @@ def draft(
     with closing(Web(network)) as web:
         context = HostContext(Api(web, network, progress))
         said = _describe(record, context)
-        entries = _place_all(said.files)
+        entries = place_all(said.files)
         is_large = len(entries) > MOST_FILES and not each
         is_set = said.whole is not None and (not entries or is_large)
         files = tuple(file for one, file in entries if not one.closed)
@@ -166,7 +166,7 @@ def _check_valid(release: Release, record: Record) -> None:
         ) from error
 
 
-def _place_all(files: Sequence[DescribedFile]) -> list[tuple[DescribedFile, AnyFile]]:
+def place_all(files: Sequence[DescribedFile]) -> list[tuple[DescribedFile, AnyFile]]:
     """Give each file a name, a place that no other has, its size and its pins.
 
     Several archives get a folder each: those of one record often hold files of the same names.

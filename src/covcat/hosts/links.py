@@ -62,6 +62,7 @@ class Address:
     by_host: bool = False  # these bytes are what its host lists; the catalog knows none
     note: str = ""
     login: Login | None = None
+    private: bool = False
     unlisted: CovcatError | None = None  # why the host did not say where it is
 
     @property
@@ -247,6 +248,7 @@ class _Asking:
             location = hosts.locate(remote, self._context)
             if location.path is None:  # else it comes with covcat
                 one = address(kind="file", url=location.url, login=location.login, note=note)
+                one = replace(one, private=location.private)
                 by_host = file.bytes is None or not remote.is_alone
                 found = [replace(one, unpack=remote.unpack, bytes=remote.bytes, by_host=by_host)]
         except CovcatError as error:
@@ -262,7 +264,9 @@ class _Asking:
 
         def ask() -> Heard:
             headers, head = _FIRST_BYTE if address.is_data else {}, b""
-            with self._web.get(address.url, headers, login=address.login) as answer:
+            with self._web.get(
+                address.url, headers, login=address.login, private=address.private
+            ) as answer:
                 for data in answer.chunks if address.is_data else ():
                     head += data  # of one byte, or a few where the server sends them all
                     if len(head) >= HEAD:

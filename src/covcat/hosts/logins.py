@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from covcat.catalog.files import WebFile
 from covcat.download.remote import Login
 
 KAGGLE = "www.kaggle.com"
@@ -40,8 +41,7 @@ def of_kaggle() -> Login | None:
             user, key = (_plain(str(tree.get(one) or "")) for one in ("username", "key"))
     if not (user and key):
         return None
-    packed = base64.b64encode(f"{user}:{key}".encode()).decode()
-    return Login(KAGGLE, {"Authorization": f"Basic {packed}"})
+    return Login(KAGGLE, {"Authorization": _basic(user, key)})
 
 
 def of_dataverse(server: str) -> Login | None:
@@ -70,6 +70,25 @@ def of_figshare() -> Login | None:
 def of_github() -> Login | None:
     """GH_TOKEN or GITHUB_TOKEN: it raises the limit of 60 questions an hour."""
     return _by_token(GITHUB, "GH_TOKEN", "GITHUB_TOKEN")
+
+
+def of_entry(file: WebFile) -> Login | None:
+    """The variables that an entry of the catalog names, for the origin of its address alone."""
+    names = [one for one in (file.token, file.user, file.password) if one]
+    if not names:
+        return None
+    parts, values = urlsplit(file.url), [_value(one) for one in names]
+    words = _basic(values[0], values[-1]) if file.user else f"Bearer {values[0]}"
+    return Login(
+        parts.netloc.lower(),
+        {"Authorization": words} if all(values) else {},
+        scheme=parts.scheme,
+        hint=f"set {' and '.join(names)} to what {parts.netloc} accepts",
+    )
+
+
+def _basic(user: str, password: str) -> str:
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 def _by_token(host: str, *names: str, word: str = "Bearer") -> Login | None:

@@ -1,8 +1,9 @@
-"""A plain https address."""
+"""A plain https address, or one of a private network."""
 
 from covcat.catalog.files import WebFile
 from covcat.download.remote import Location, RemoteFile
 from covcat.hosts.base import HostContext, alone
+from covcat.hosts.logins import of_entry
 
 
 def list_files(file: WebFile, _: HostContext) -> list[RemoteFile]:
@@ -12,5 +13,7 @@ def list_files(file: WebFile, _: HostContext) -> list[RemoteFile]:
 
 def locate(remote: RemoteFile, _: HostContext) -> Location:
     """The address is the file's own."""
-    assert isinstance(remote.file, WebFile)
-    return Location(url=remote.file.url, name=remote.name)
+    file = remote.file
+    assert isinstance(file, WebFile)
+    is_private = file.private is not None
+    return Location(url=file.url, name=remote.name, login=of_entry(file), private=is_private)
