@@ -191,6 +191,7 @@ def test_every_error_owns_its_exit_code() -> None:
         "ExtractionError": 6,
         "VolumeError": 6,
         "ActionNeededError": 7,
+        "LockedError": 7,
         "RefusedError": 7,
         "DiskError": 8,
         "SeveralError": 9,
@@ -198,8 +199,7 @@ def test_every_error_owns_its_exit_code() -> None:
     }
     tree = covcat.errors.__doc__ or ""
     within = {"TransientError", "BrokenError", "GoneError", "StoppedError", "NewerError"}
-    within |= {"LackingError"}
-    within |= {"RefusedError", "VolumeError"}
+    within |= {"LackingError", "LockedError", "RefusedError", "VolumeError"}
     assert all(name in tree for name in codes.keys() - within)
 
 

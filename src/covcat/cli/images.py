@@ -1,7 +1,7 @@
 """images: one table over the pictures of everything that is here, with labels in one vocabulary."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice, takewhile
@@ -23,7 +23,7 @@ from covcat.store.folder import check_outside
 from covcat.text import escaped, plural
 
 if TYPE_CHECKING:
-    from covcat.imaging.query import Gone
+    from covcat.imaging.query import Gone, Question
 
 
 SHORT = ("resource", "path", "modality", "view", "finding", "patient_id", "sex", "age", "license")
@@ -67,10 +67,9 @@ def images(
     from covcat.imaging import query
 
     session: Session = ctx.obj
-    others = {"--columns": columns, "--format": output_format, "--output": output}
-    if paths and (given := [option for option, value in others.items() if value is not None]):
-        raise UsageError(f"--paths prints paths alone: it takes no {given[0]}")
-    if null and not paths:
+    if paths:
+        _check_alone({"--columns": columns, "--format": output_format, "--output": output})
+    elif null:
         raise UsageError("--null is for --paths", hint="covcat images --paths -0 | xargs -0 ls")
     form = "paths" if paths else _format(session, output_format, output)
     if output is not None:
@@ -83,17 +82,11 @@ def images(
     for one in found.values() if session.verbose else ():
         for name in one.index.report.unmatched:
             session.say(f"not here: {indexes.cut(name)}")
-    releases = [(one.resource, one.release) for one in found.values()]
-    indexes.warn_of_doubles(session, releases, "listed")
-    records: Iterator[Record] = chain.from_iterable(
-        query.select(one.index, question) for one in found.values()
+    indexes.warn_of_doubles(
+        session, [(one.resource, one.release) for one in found.values()], "listed"
     )
-    first = list(islice(records, 1))  # a question that cannot be asked fails before a header
-    records = chain(first, records)
-    if question.one_per is not None:  # who is in two releases is one patient
-        records = _once(records, "patient_id")
     passing = _Passing()
-    records = passing.counted(records)
+    records = passing.counted(_asked(found.values(), question))
     if output is None:  # a million rows are work: no more, when nobody takes what is printed
         records = takewhile(lambda _: takes_more(sys.stdout), records)
     gone = query.Gone(session.store.folder)
@@ -107,10 +100,28 @@ def images(
     if output is not None or takes_more(sys.stdout):  # else it is not known how many pass
         whole = query.Question(with_files_only=not everything)
         total = sum(query.count(one.index, whole) for one in found.values())
-        noun = "row" if everything else "image"
-        indexes.say_passing(session, passing.number, total, noun)
+        indexes.say_passing(session, passing.number, total, "row" if everything else "image")
     if failed:
         raise indexes.without(failed, found, data)
+
+
+def _check_alone(others: Mapping[str, object]) -> None:
+    """Refuse options that say how rows are printed, where only paths are."""
+    for option, value in others.items():
+        if value is not None:
+            raise UsageError(f"--paths prints paths alone: it takes no {option}")
+
+
+def _asked(found: Iterable[indexes.Indexed], question: "Question") -> Iterator[Record]:
+    """Give what passes in each release; a question that cannot be asked fails at once."""
+    from covcat.imaging import query
+
+    records: Iterator[Record] = chain.from_iterable(
+        query.select(one.index, question) for one in found
+    )
+    records = chain(list(islice(records, 1)), records)
+    # who is in two releases is one patient
+    return records if question.one_per is None else _once(records, "patient_id")
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from covcat import files as disk
 from covcat.archives.tools import check_rar_tool
 from covcat.catalog import selection
 from covcat.catalog.entries import Release, Resource
+from covcat.catalog.listing import Listing
 from covcat.catalog.selection import Selection
 from covcat.download.http import Web
 from covcat.download.remote import RemoteFile
@@ -84,12 +85,6 @@ def build(
     is_rar = any(file.unpack == "rar" for file in release.files)
     if options.extract and (is_rar or any(glob.endswith(".rar") for glob in nested)):
         check_rar_tool()  # before anything of it is downloaded
-    selections: tuple[Selection, ...] = ()  # what was here in part, and what is asked for
-    if options.asked and (before is None or before.selection):
-        earlier = map(Selection.read, before.selection if before else ())
-        selections = selection.without_repeats((*earlier, *options.asked))
-    if listing is not None and all(map(selection.wanted(selections, listing), listing)):
-        selections = ()  # both are everything
     one = Build(
         run=run,
         resource=resource,
@@ -98,10 +93,23 @@ def build(
         waiting=Waiting(store.partial(resource.id, release.id)),
         listing=listing,
         before=before,
-        selections=selections,
+        selections=_join_selections(options, listing, before),
         about=None if options.asked else coming.guide_bytes,  # an archive comes whole
     )
     _say(one, make(one, sources, record_anew))
+
+
+def _join_selections(
+    options: Options, listing: Listing | None, before: Manifest | None
+) -> tuple[Selection, ...]:
+    """Return what was here in part and what is asked for; nothing, if both are everything."""
+    selections: tuple[Selection, ...] = ()
+    if options.asked and (before is None or before.selection):
+        earlier = map(Selection.read, before.selection if before else ())
+        selections = selection.without_repeats((*earlier, *options.asked))
+    if listing is not None and all(map(selection.wanted(selections, listing), listing)):
+        return ()
+    return selections
 
 
 def make(build: Build, sources: Sequence[Source], record: Record) -> Manifest:
