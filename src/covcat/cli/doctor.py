@@ -25,7 +25,7 @@ from covcat.cli.formats import Rows
 from covcat.cli.reach import Row, check
 from covcat.cli.session import Session
 from covcat.download.remote import Login
-from covcat.errors import CovcatError
+from covcat.errors import CovcatError, NotFoundError
 from covcat.files import IS_WINDOWS, is_anybodys
 from covcat.hosts import logins
 from covcat.text import format_size, plural
@@ -282,7 +282,8 @@ def _catalog(session: Session) -> Iterator[Row]:
         known = session.catalog
     except CovcatError as error:  # of the user's own
         fix = "name a folder of entries with --catalog, or unset COVCAT_CATALOG"
-        yield check("catalog", error.message, error.hint or fix, "wrong")
+        own = None if isinstance(error, NotFoundError) else error.hint
+        yield check("catalog", error.message, own or fix, "wrong")
         return
     counted = [one for one in known.resources if not one.is_sample]
     releases = [release for one in counted for release in one.releases]
