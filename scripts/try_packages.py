@@ -43,7 +43,7 @@ def covcat(bin: Path, folder: Path, *args: str) -> str:
 
 def use(bin: Path, folder: Path) -> None:
     """Try the job itself, and the archives for which other programs need help."""
-    assert "Commands:" in covcat(bin, folder, "--help")
+    assert "Find:" in covcat(bin, folder, "--help")
     entries = {path.stem for path in (ROOT / "catalog").glob("[!_]*.yaml")}
     assert {*covcat(bin, folder, "list", "--format", "ids").split()} == entries - {"sample"}
     data = Path(covcat(bin, folder, "fetch", "sample", "-q", "--offline").strip())

@@ -99,6 +99,7 @@ def test_an_entry_is_read_as_it_says() -> None:
     assert file.bytes is None
 
 
+HTTP = "expected an https address (http is for `private: yes`, in a network of your own)"
 FILE_PLACE = "releases.0.files.0"
 HEX64 = "expected 64 hexadecimal digits in lower case"
 GIT_ID = "expected a git id of 40 hexadecimal digits"
@@ -169,7 +170,10 @@ def cited(author: str, field: str = "note") -> str:
             entry("access: open", "access: [open]"),
             "12: access: expected 'open', 'account' or 'browse', got a list",
         ),
-        (entry(URL, "http://a.org/x"), f"18: {FILE_PLACE}.url: {ADDRESS}, got `http://a.org/x`"),
+        (
+            entry(URL, "http://a.org/x"),
+            f"18: {HTTP}, got `http://a.org/x`",
+        ),
         (
             entry(URL, "https://u:p@a.org/x"),
             f"18: {FILE_PLACE}.url: {ADDRESS}, got `https://u:p@a.org/x`",

@@ -254,7 +254,7 @@ def test_a_list_of_columns_is_gone_on_with(tab: Keys) -> None:
 
 # Options whose values no list has: a new option is here, or offers something to the Tab key.
 FREE = {
-    *("--data-dir", "--catalog", "--mirror", "--output", "--from"),
+    *("--data-dir", "--catalog", "--mirror", "--output", "--from", "--at", "--password-file"),
     *("--include", "--exclude", "--nested", "--where", "--age", "--name-encoding"),
     *("--sample", "--jobs", "--retries", "--timeout", "--limit-rate", "--max-bytes"),
     *("--max-files", "--older-than", "--checkpoint", "--pause", "--slow"),

@@ -71,7 +71,7 @@ def events(ran, label: str) -> list[tuple[str, int, int | None]]:
     return [
         (one["event"], one["done"], one["total"])
         for one in lines
-        if one["event"] != "note" and one["label"] == label
+        if one.get("label") == label and one["event"] != "note"
     ]
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from shlex import quote
 
 import pytest
 from conftest import Stock
@@ -87,7 +88,7 @@ def test_who_must_agree_first_is_told_where_and_how_to_go_on(covcat, stock: Stoc
 def test_what_is_to_look_at_only_says_its_page_its_terms_and_the_import(covcat, id: str) -> None:
     ran = covcat("fetch", id)
     assert (ran.code, ran.out) == (7, "")
-    assert f"hint: open {RESOURCES[id].browse.pages[0].url}; then" in ran.err
+    assert f"hint: open {quote(RESOURCES[id].browse.pages[0].url)}; then" in ran.err
     assert f"covcat import {id} FILE" in ran.err
     assert "  terms: " in ran.err
 

@@ -46,7 +46,7 @@ def test_http_in_a_private_network_is_asked_where_the_entry_says_so(fetched, ser
 
 
 WRONG = {  # more keys of an http address, and what is said
-    "http": ("", "expected an https address: http is for `private: yes`"),
+    "http": ("", "expected an https address (http is for `private: yes`"),
     "half a login": (", private: yes, user: COVCAT_LOGIN_ME", "a `user` with a `password`"),
     "two logins": (
         ", private: yes, token: COVCAT_LOGIN_T, user: COVCAT_LOGIN_ME, password: COVCAT_LOGIN_P",

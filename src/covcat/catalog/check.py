@@ -105,16 +105,16 @@ def _release_mistakes(resource: Resource) -> Iterator[Mistake]:
                 yield (*where, "unpack"), "`any` is for sets: name the format"
             if isinstance(file, GitHubFile) and (mistake := _github_mistake(file)):
                 yield where, mistake
-            if isinstance(file, WebFile) and (mistake := _web_mistake(file)):
-                yield where, mistake
+            if isinstance(file, WebFile):
+                yield from ((where + key, mistake) for key, mistake in _web_mistakes(file))
 
 
-def _web_mistake(file: WebFile) -> str | None:
+def _web_mistakes(file: WebFile) -> Iterator[tuple[tuple[str, ...], str]]:
     if file.private is None and not file.url.startswith("https:"):
-        return "expected an https address: http is for `private: yes`, in a network of your own"
+        meant = "http is for `private: yes`, in a network of your own"
+        yield ("url",), f"expected an https address ({meant}), got `{file.url}`"
     if (file.user is None) != (file.password is None) or (file.user and file.token):
-        return "a login is a `token`, or a `user` with a `password`"
-    return None
+        yield (), "a login is a `token`, or a `user` with a `password`"
 
 
 def _github_mistake(file: GitHubFile) -> str | None:

@@ -6,6 +6,7 @@ A journal says what each one is; a file is believed only after its bytes were ha
 import hashlib
 import json
 import os
+import re
 import shutil
 import threading
 from collections.abc import Iterable
@@ -23,6 +24,7 @@ _JOURNAL = "journal.jsonl"
 _MOST_BYTES = 1 << 30  # of it: a million files
 _FIELDS = {one.name for one in fields(Download)}
 _IDENTITY = "covcat.file/1"  # what names and values `_identity` states
+_ADDED_SINCE = re.compile(", (?:private|token|user|password)=None")  # keys of files, unset
 _LACKS = "lacks"  # of a line: only a release that may lack files is made of it
 Line = dict[str, Any]
 
@@ -185,9 +187,9 @@ def _key(of: object) -> str:
 
 
 def _former(file: RemoteFile) -> str:
-    """Return how journals before the stated identity called a file.
+    """Return how journals before the stated identity called a file: by its classes, as they were.
 
-    It goes when a class that it writes out changes: these files come again then.
+    Whoever adds a key to one of these names it in `_ADDED_SINCE`, or those files come again.
     """
-    text = repr(file).replace("RemoteFile(", "Served(", 1)
+    text = _ADDED_SINCE.sub("", repr(file)).replace("RemoteFile(", "Served(", 1)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
