@@ -124,7 +124,7 @@ def test_a_missing_volume_is_named(covcat, made: str) -> None:
     Path(gone).unlink()
     ran = covcat("extract", names[0], "out")
     assert ran.code == 6
-    assert f"is not whole: `{gone}` is missing\n" in ran.err
+    assert f"comes in several volumes: `{gone}` is missing\n" in ran.err
     assert not Path("out").exists()
 
 
@@ -148,7 +148,9 @@ def test_pieces_that_a_host_cut_are_unpacked_as_one(covcat, made: str) -> None:
     Path(last).write_bytes(b"")
     Path(first).unlink()
     ran = covcat("extract", last, "out")
-    assert (ran.code, f"is not whole: `{first}` is missing" in ran.err) == (6, True), ran.err
+    assert (ran.code, f"comes in several volumes: `{first}` is missing" in ran.err) == (6, True), (
+        ran.err
+    )
 
 
 def test_volumes_in_several_folders_are_put_together_when_all_are_given(covcat) -> None:
@@ -255,7 +257,10 @@ def test_a_rar_is_read_from_its_first_volume_with_the_others_beside_it(covcat, m
     shutil.rmtree("again")
     Path("t.part1.rar").rename("gone")
     ran = covcat("extract", "t.part2.rar", "again")
-    assert (ran.code, "is not whole: `t.part1.rar` is missing" in ran.err) == (6, True), ran.err
+    assert (ran.code, "comes in several volumes: `t.part1.rar` is missing" in ran.err) == (
+        6,
+        True,
+    ), ran.err
     Path("gone").rename("t.part1.rar")
     Path("t.part2.rar").unlink()
     ran = covcat("extract", "t.part1.rar", "again")

@@ -203,7 +203,7 @@ def _lacking(whole: str, missing: Sequence[str]) -> names.VolumeError:
     shown += f" and {plural(more, 'other volume')}" if more > 0 else ""
     verb, what = ("is", "it") if len(missing) == 1 else ("are", "them")
     return names.VolumeError(
-        f"`{whole}` is not whole: {shown} {verb} missing",
+        f"`{whole}` comes in several volumes: {shown} {verb} missing",
         hint=f"get {what} too, into the same folder",
     )
 
