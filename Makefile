@@ -13,7 +13,7 @@ NEWEST := $(VENV)/newest
 OLDEST := $(VENV)/oldest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-newest test-oldest test-packages check format bench torture docs build lock clean
+.PHONY: help demo test test-newest test-oldest test-packages check hosts format bench torture docs build lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ check: $(READY) ## format, lint, types, layers, catalog, generated files
 	$(BIN)/covcat catalog check
 	$(BIN)/covcat catalog schema | diff - catalog/schema.json
 	$(BIN)/python scripts/compile_catalog.py | cmp - catalog/compiled.json
+
+hosts: $(READY) ## serve the imitated hosts on port 8123, for trying; REAL='figure1=archive.zip' adds an archive
+	PYTHONPATH=tests $(BIN)/python -m servers.hosts $(VENV)/hosts $(REAL)
 
 format: $(READY) ## format and mend what can be mended
 	$(BIN)/ruff format .

@@ -17,7 +17,7 @@ PAGE = (ROOT / "docs/ci.md").read_text(encoding="utf-8")
 ONCE, ELSEWHERE = re.findall(r"```sh\n(.*?)```", PAGE, re.S)
 (WORKFLOW,) = [yaml.safe_load(one) for one in re.findall(r"```yaml\n(.*?)```", PAGE, re.S)]
 STEPS = WORKFLOW["jobs"]["data"]["steps"]
-INSTALL = "python -m pip install covcat=="
+INSTALL = "python -m pip install ci/covcat-"
 
 pytestmark = pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
 
@@ -63,7 +63,7 @@ def checkout(tmp_path: Path, env: dict[str, str]) -> Path:
 def test_the_workflow_installs_this_version_and_keys_its_cache_by_the_lock() -> None:
     from covcat.version import __version__
 
-    assert f"{INSTALL}{__version__}" in [step.get("run") for step in STEPS]
+    assert f"{INSTALL}{__version__}-py3-none-any.whl" in [step.get("run") for step in STEPS]
     (cache,) = [step for step in STEPS if "cache@" in step.get("uses", "")]
     assert cache["with"]["path"] == WORKFLOW["jobs"]["data"]["env"]["COVCAT_DATA_DIR"]
     assert "hashFiles('covcat.lock')" in cache["with"]["key"]
