@@ -43,20 +43,44 @@ def _zip_that_counts_from_the_file() -> bytes:
 
 
 PADDED = {
-    "zip, before": ("x.zip", JUNK + _zip()),
-    "zip, before, offsets of the file": ("x.zip", _zip_that_counts_from_the_file()),
-    "zip, after": ("x.zip", _zip() + JUNK),
-    "zip, both": ("x.zip", JUNK + _zip() + JUNK),
-    "zip after a zip": ("x.zip", _zip("b.txt") + _zip()),
-    "zip whose comment is a zip": ("x.zip", _zip(comment=_zip("b.txt"))),
-    "tar, after": ("x.tar", _tar() + JUNK),
-    "tar after a tar": ("x.tar", _tar() + _tar("b.txt")),
-    "tar.gz, after the stream": ("x.tar.gz", gzip.compress(_tar()) + JUNK),
-    "tar.gz, after the tar": ("x.tar.gz", gzip.compress(_tar() + JUNK)),
-    "tar.gz, tars one after the other": ("x.tar.gz", gzip.compress(_tar() + _tar("b.txt"))),
-    "tar.gz, packed one after the other": ("x.tar.gz", gzip.compress(_tar()) * 2),
-    "tar.bz2, after the stream": ("x.tar.bz2", bz2.compress(_tar()) + JUNK),
-    "tar.xz, after the stream": ("x.tar.xz", lzma.compress(_tar()) + JUNK),
+    "zip, before": ("x.zip", JUNK + _zip(), "is of no format"),
+    "zip, before, offsets of the file": (
+        "x.zip",
+        _zip_that_counts_from_the_file(),
+        "is of no format",
+    ),
+    "zip, after": ("x.zip", _zip() + JUNK, "bytes after its end"),
+    "zip, both": ("x.zip", JUNK + _zip() + JUNK, "is of no format"),
+    "zip after a zip": ("x.zip", _zip("b.txt") + _zip(), "hidden bytes before"),
+    "zip whose comment is a zip": ("x.zip", _zip(comment=_zip("b.txt")), "hidden bytes before"),
+    "tar, after": ("x.tar", _tar() + JUNK, "after its last member"),
+    "tar after a tar": ("x.tar", _tar() + _tar("b.txt"), "after its last member"),
+    "tar.gz, after the stream": (
+        "x.tar.gz",
+        gzip.compress(_tar()) + JUNK,
+        "end of its compressed stream",
+    ),
+    "tar.gz, after the tar": ("x.tar.gz", gzip.compress(_tar() + JUNK), "after its last member"),
+    "tar.gz, tars one after the other": (
+        "x.tar.gz",
+        gzip.compress(_tar() + _tar("b.txt")),
+        "after its last member",
+    ),
+    "tar.gz, packed one after the other": (
+        "x.tar.gz",
+        gzip.compress(_tar()) * 2,
+        "after its last member",
+    ),
+    "tar.bz2, after the stream": (
+        "x.tar.bz2",
+        bz2.compress(_tar()) + JUNK,
+        "end of its compressed stream",
+    ),
+    "tar.xz, after the stream": (
+        "x.tar.xz",
+        lzma.compress(_tar()) + JUNK,
+        "end of its compressed stream",
+    ),
 }
 
 
@@ -67,10 +91,11 @@ def _listed(folder: Path, name: str, data: bytes) -> list[str]:
     return [one.path for one in extract.inspect(path, kind, Layout(), Budget(1 << 20))]
 
 
-@pytest.mark.parametrize(("name", "data"), PADDED.values(), ids=PADDED)
-def test_padding_is_refused(tmp_path: Path, name: str, data: bytes) -> None:
-    with pytest.raises(ExtractionError):
+@pytest.mark.parametrize(("name", "data", "why"), PADDED.values(), ids=PADDED)
+def test_padding_is_refused(tmp_path: Path, name: str, data: bytes, why: str) -> None:
+    with pytest.raises(ExtractionError) as caught:
         _listed(tmp_path, name, data)
+    assert why in (caught.value.cause or "")
 
 
 @pytest.mark.parametrize("make", [_zip, _tar])
