@@ -210,10 +210,21 @@ def test_what_is_stated_of_another_file_is_not_taken(tmp_path: Path, other) -> N
     assert Waiting(tmp_path).found(remote) is None
 
 
-def test_the_names_of_earlier_journals_are_known_too(tmp_path: Path) -> None:
-    remote, _ = STATED[2]
-    text = repr(remote).replace("RemoteFile(", "Served(", 1)
-    lay(tmp_path, remote.name, hashlib.sha256(text.encode()).hexdigest()[:16])
+# What covcat wrote in journals before it stated names, for the files of STATED.
+FORMER = (
+    *("f956dc60a146947f", "11d6092babbda91a", "c614b95272212765", "9b29b7da79316c49"),
+    *("1ff346e054589a87", "5c8711acdf2ff3ac", "f0e6f8fbd2a1c09c", "27748f9e8d07b2a7"),
+    *("2db89ec755e5375b", "babd721a321bfcdb"),
+)
+
+
+@pytest.mark.parametrize(
+    ("remote", "former"), [(one, name) for (one, _), name in zip(STATED, FORMER, strict=True)]
+)
+def test_the_names_of_earlier_journals_are_known_too(
+    tmp_path: Path, remote: RemoteFile, former: str
+) -> None:
+    lay(tmp_path, remote.name, former)
     assert Waiting(tmp_path).found(remote) is not None
     (tmp_path / "0-abcd1234" / remote.name).write_bytes(DATA.upper())
     assert Waiting(tmp_path).found(remote) is None
