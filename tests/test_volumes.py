@@ -1,8 +1,10 @@
 """Archives cut into volumes are called that, with how to put them together, wherever they come."""
 
+import io
 import os
 import shutil
 import subprocess
+import tarfile
 from functools import partial
 from pathlib import Path
 
@@ -245,6 +247,26 @@ def test_a_volume_whose_bytes_begin_like_json_is_a_volume(covcat, shelf, server,
     server.serve("/data.example.org/t.tar.gz.ab", *[Answer(body)] * 3)
     ran = covcat("fetch", "set")
     assert (ran.code, SAID in ran.err) == (6, True), ran.err
+
+
+@pytest.mark.parametrize("other", ["x.tar.0002", "X.tar.002", "other/x.tar.002"])
+def test_two_files_that_are_one_volume_are_refused(covcat, other: str) -> None:
+    with tarfile.open("whole.tar", "w", format=tarfile.USTAR_FORMAT) as tar:
+        member = tarfile.TarInfo("f")
+        member.size = 30_000
+        tar.addfile(member, io.BytesIO(b"A" * member.size))
+    whole = Path("whole.tar").read_bytes()
+    for number in range(3):
+        Path(f"x.tar.{number + 1:03}").write_bytes(whole[number * 16_384 :][:16_384])
+    Path("other").mkdir()
+    Path(other).write_bytes(b"B" * 16_384)
+    given = ["x.tar.001", *([other] if "/" in other else [])]
+    ran = covcat("extract", *given)
+    assert (ran.code, "are one volume: expected one of them" in ran.err) == (2, True), ran.err
+    assert not Path("x").exists()
+    Path(other).unlink()
+    assert covcat("extract", "x.tar.001").code == 0
+    assert Path("x/f").read_bytes() == b"A" * 30_000
 
 
 @pytest.mark.parametrize("made", [rar5_volumes, rar4_volumes])

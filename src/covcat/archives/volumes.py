@@ -140,12 +140,19 @@ def _brothers(folder: Path, whole: str, given: Sequence[Path]) -> dict[str, Path
         beside = [path for path in folder.iterdir() if path.is_file()]
     for path in [*given, *beside]:
         if names.whole_of(path.name).lower() == whole.lower():
-            known = found.setdefault(path.name.lower(), path)
-            if path in given and not known.samefile(path):
-                raise UsageError(f"`{known}` and `{path}` are one volume: expected one of them")
+            _check_same(found.setdefault(path.name.lower(), path), path)
         elif path in given:
             raise UsageError(f"`{path}` is no volume of `{whole}`")
     return found
+
+
+def _check_same(known: Path, path: Path) -> None:
+    """Refuse two files that are the same volume: nothing tells which of them belongs to the set."""
+    if not known.samefile(path):
+        raise UsageError(
+            f"`{known}` and `{path}` are one volume: expected one of them",
+            hint="move the other one away, then run the same command again",
+        )
 
 
 def _cut_set(known: names.Volume, found: dict[str, Path]) -> VolumeSet:
@@ -156,7 +163,7 @@ def _cut_set(known: names.Volume, found: dict[str, Path]) -> VolumeSet:
         if volume is None or volume.start.lower() != known.start.lower():
             continue  # the whole archive lies there too, or another way to cut it
         assert volume.number is not None
-        pieces[volume.number] = path
+        _check_same(pieces.setdefault(volume.number, path), path)  # x.002 and x.0002
     first = 0 if 0 in pieces or not known.ending.isdigit() else 1
     wanted = range(first, max(pieces) + 1)
     if len(wanted) > _MAX_VOLUMES:
