@@ -210,7 +210,7 @@ lost+found/#12 .nfs000000000001 a/.fuse_hidden0000000100000001 .Trashes/501/a.pn
 DATA = """
 a.png a_.png .hidden a/._b/c.png myThumbs.db xdesktop.ini .gitignore .gitattributes
 .nfs .nfs-notes/a.png .nfsroot .fuse_hidden recycle/a.png lost/found.png directory .directory.txt
-.github/workflows/x.yml git/config MACOSX/a.png a.DS_Store .ipynb_checkpoints/a.csv .Trash-1/a
+.DS_Store/mine.txt a/Thumbs.db/thesis.doc .github/workflows/x.yml git/config MACOSX/a.png a.DS_Store .ipynb_checkpoints/a.csv .Trash-1/a
 """
 
 

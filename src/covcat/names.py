@@ -96,9 +96,11 @@ _DEVICE = re.compile(
 )
 _NOT_ON_WINDOWS = re.compile(r'[<>:"|?*]')
 # What macOS, Windows, KDE and network disks of Synology and QNAP leave in a folder, and make again.
-_OF_DESKTOPS = {
-    *("__macosx", ".appledouble", ".ds_store", ".fseventsd", ".spotlight-v100", "icon\r"),
-    *("desktop.ini", "ehthumbs.db", "thumbs.db", ".@__thumb", "@eadir", ".directory", ".apdisk"),
+_FILES_OF_DESKTOPS = {
+    *(".ds_store", "icon\r", "desktop.ini", "ehthumbs.db", "thumbs.db", ".directory", ".apdisk"),
+}
+_FOLDERS_OF_DESKTOPS = {
+    *("__macosx", ".appledouble", ".fseventsd", ".spotlight-v100", ".@__thumb", "@eadir"),
     *(".trashes", ".temporaryitems", "#recycle", "@recycle", "$recycle.bin", "lost+found"),
     "system volume information",
 }
@@ -183,9 +185,17 @@ def is_litter(path: str) -> bool:
     have such files: then they are written and recorded like the others, but are no picture.
     """
     parts = path.casefold().split("/")
-    if parts[-1].startswith("._") or _STILL_OPEN.fullmatch(parts[-1]):
+    name = parts[-1]
+    if name.startswith("._") or name in _FILES_OF_DESKTOPS or _STILL_OPEN.fullmatch(name):
         return True
-    return not (_OF_DESKTOPS | _OF_HISTORIES).isdisjoint(parts)
+    return not (_FOLDERS_OF_DESKTOPS | _OF_HISTORIES).isdisjoint(parts)
+
+
+def is_made_again(path: str) -> bool:
+    """Tell litter that nobody misses: macOS keeps only `._x` of other files in `__MACOSX`."""
+    *folders, name = path.casefold().split("/")
+    is_odd = "__macosx" in folders and not (name.startswith("._") or name in _FILES_OF_DESKTOPS)
+    return is_litter(path) and not is_odd
 
 
 def history_of(path: str) -> str:

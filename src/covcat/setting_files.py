@@ -22,6 +22,7 @@ CONFIG = "COVCAT_CONFIG"  # `none`, or the one file to read
 PROJECT_FILE = "covcat.toml"
 _MOST = 1 << 20  # bytes of a file
 _WAY_OUT = f"edit that file, or run with {CONFIG}=none to read none"
+_PLANTED = "it is somebody else's, in a folder that anybody may write to"
 _WITH_NETWORK = ("fetch", "import", "links", "verify")  # commands; and `catalog draft`
 
 
@@ -210,13 +211,14 @@ def _home() -> Path | None:
 
 
 def _read(path: Path, role: str) -> File:
-    from covcat.files import NoFileError, opened
+    from covcat.files import NoFileError, is_anybodys, opened
 
     try:
+        if role != "named" and _is_planted(path):  # before it is opened: it may be a pipe
+            return File(path, role, _PLANTED)
         with opened(path) as stream:
-            status = os.fstat(stream.fileno())
-            if role != "named" and (doubt := _doubt(path, status)):
-                return File(path, role, doubt)
+            if role != "named" and is_anybodys(os.fstat(stream.fileno()).st_mode):
+                return File(path, role, "anybody may write to it")
             data = stream.read(_MOST + 1)
     except (FileNotFoundError, NotADirectoryError):
         return File(path, role, "not there")
@@ -228,15 +230,12 @@ def _read(path: Path, role: str) -> File:
     return File(path, role, "read", _values(path, role, data))
 
 
-def _doubt(path: Path, status: os.stat_result) -> str:
-    """Say why somebody else may have written a file; /tmp is where that happens."""
+def _is_planted(path: Path) -> bool:
+    """Tell if somebody else laid it there; /tmp is where that happens."""
     from covcat.files import is_anybodys
 
-    if is_anybodys(status.st_mode):
-        return "anybody may write to it"
-    if is_anybodys(path.parent.stat().st_mode) and path.lstat().st_uid not in (0, os.geteuid()):
-        return "it is somebody else's, in a folder that anybody may write to"
-    return ""
+    is_public = is_anybodys(path.parent.stat().st_mode)
+    return is_public and path.lstat().st_uid not in (0, os.geteuid())
 
 
 def _values(path: Path, role: str, data: bytes) -> dict[str, Any]:

@@ -209,6 +209,26 @@ def test_what_somebody_else_planted_in_an_open_folder_is_passed_over(covcat) -> 
     assert where(covcat)["data folder"]["path"].endswith("open/planted")
 
 
+PLANTED = {
+    "a pipe": os.mkfifo,
+    "a folder": os.mkdir,
+    "a link to itself": lambda path: os.symlink(path, path),
+    "a file that is closed": lambda path: os.close(os.open(path, os.O_CREAT, 0)),
+}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+@pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED)
+def test_nobody_stops_others_by_what_lies_in_an_open_folder(covcat, plant) -> None:
+    Path("open/mine").mkdir(parents=True)
+    Path("open").chmod(0o1777)
+    os.chdir("open/mine")
+    plant("../covcat.toml")
+    os.chown("../covcat.toml", 40_001, 40_001, follow_symlinks=False)
+    assert where(covcat)["data folder"]["from"] == "default"
+    assert covcat("list").code == 0
+
+
 def test_a_working_folder_that_is_gone_has_no_file(covcat, tmp_path: Path, monkeypatch) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()

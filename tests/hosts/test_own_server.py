@@ -88,6 +88,39 @@ def test_redirects_to_private_addresses_are_for_private_entries_alone(server: Se
             pass
 
 
+def test_what_one_entry_may_reach_no_other_entry_may(server: Server) -> None:
+    port = server.url.rpartition(":")[2]
+    there = f"http://localhost:{port}/b"
+    server.serve("/a", Answer(status=302, headers={"Location": there}))
+    server.serve("/b", Answer(b"inside"))
+    with closing(Web(Network())) as web:
+        with web.get(there, private=True) as answer:
+            assert b"".join(answer.chunks) == b"inside"
+        with (
+            pytest.raises(NetworkError, match="at the private address"),
+            web.get(f"{server.url}/a"),
+        ):
+            pass
+
+
+@pytest.mark.parametrize(
+    "there", ["/lab/{}/one.csv", "https://other.example.org/?t={}", "ftp://x.example.org/{}"]
+)
+@pytest.mark.parametrize("shape", [str, lambda secret: secret.replace("-", "%2D")])
+def test_a_redirect_that_repeats_the_login_is_refused_and_shown_nowhere(
+    fetched, server: Server, monkeypatch, there: str, shape: Callable[[str], str]
+) -> None:
+    monkeypatch.setenv("COVCAT_LOGIN_LAB", SECRET)
+    moved = Answer(status=302, headers={"Location": there.format(shape(SECRET))})
+    server.serve("/lab/one.csv", Answer(b"no", 401), moved)
+    ran = fetched(entry(f"{server.url}/lab/one.csv", ", private: yes, token: COVCAT_LOGIN_LAB"))
+    assert ran.code == 4
+    assert "redirects to an address with the login in it" in ran.err
+    for text in (ran.out, ran.err, *(one.read_text() for one in Path().rglob("*.json"))):
+        assert SECRET not in text
+        assert shape(SECRET) not in text
+
+
 def test_no_proxy_hears_of_a_private_entry(fetched, server, monkeypatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")

@@ -311,6 +311,25 @@ def test_who_may_only_read_has_the_index_in_a_cache(users, reader: User, names) 
     assert (mine.out, (data / "sample/1/index.sqlite").exists()) == (theirs.out, True)
 
 
+FOREIGN = {
+    "a folder that anybody may write to": lambda index, _: index.parent.chmod(0o777),
+    "a file that anybody may write to": lambda index, _: index.chmod(0o666),
+    "a file of somebody else": lambda index, other: os.chown(index, other, other),
+    "a folder of somebody else": lambda index, other: os.chown(index.parent, other, -1),
+}
+
+
+@pytest.mark.parametrize("give", FOREIGN.values(), ids=FOREIGN)
+def test_an_index_that_others_may_have_put_into_the_cache_is_not_read(users, reader, give) -> None:
+    close(reader.place / "data", CLOSED["all of it"])
+    assert reader.runs("images", "sample", "--format", "csv").code == 0
+    (index,) = (reader.place / "home/cache/covcat/indexes").iterdir()
+    assert "making" not in reader.runs("counts", "sample").err
+    give(index, users[0].number)
+    ran = reader.runs("counts", "sample")  # in a folder of somebody else it cannot make another
+    assert ("making its image index" in ran.err, ran.code) in {(True, 0), (True, 8)}, ran.err
+
+
 def test_what_lies_in_a_cache_is_listed_and_pruned(reader: User) -> None:
     close(reader.place / "data", CLOSED["all of it"])
     assert reader.runs("images", "sample", "--format", "csv").code == 0

@@ -86,6 +86,15 @@ def test_no_more_is_accepted_than_is_known_to_be_missing(lacking, harm, said: st
         assert ran.err.count("  set@1: ") == 1
 
 
+def test_a_manifest_that_calls_a_recorded_file_missing_is_believed_by_nobody(whole) -> None:
+    path = RELEASE / "manifest.json"
+    tree = {**record(), "complete": False, "missing": [LACKING]}
+    path.write_text(json.dumps(tree))
+    (RELEASE / "files" / LACKING).unlink()
+    ran = whole("verify", "--known-missing")
+    check_said(ran, 5, f"it names `files/{LACKING}` as here and as missing")
+
+
 def test_what_was_missing_and_is_here_as_the_catalog_lists_it_is_right(lacking) -> None:
     (RELEASE / "files" / LACKING).write_bytes(REPOSITORY[LACKING])
     assert lacking("verify", "--known-missing").code == 0

@@ -352,6 +352,17 @@ def test_litter_of_desktops_and_network_disks_stops_nothing(covcat, fetched, pat
     assert not RELEASE.exists()
 
 
+@pytest.mark.parametrize("path", [".DS_Store/mine.txt", "__MACOSX/w/thesis.doc"])
+@pytest.mark.parametrize("option", ["--yes", "--force"])
+def test_what_somebody_put_below_a_name_of_a_desktop_is_not_removed(
+    covcat, fetched, path: str, option: str
+) -> None:
+    litter(f"1/files/{path}")
+    ran = covcat("remove", "set", "--yes", option)
+    check_said(ran, 8, "holds what covcat did not put there; nothing was removed", path)
+    assert (RELEASE / "files" / path).is_file()
+
+
 def test_litter_is_no_drift_from_a_lock(littered) -> None:
     assert littered("lock").code == 0
     assert littered("lock", "--check").code == 0

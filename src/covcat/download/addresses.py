@@ -2,8 +2,9 @@
 
 import re
 import socket
+from collections.abc import Collection
 from ipaddress import IPv6Address, ip_address
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from covcat.errors import NetworkError
 
@@ -41,12 +42,20 @@ def without_secrets(url: str) -> str:
     return url.partition("?")[0] if _SECRET.search(url) else url
 
 
-def redirected(url: str, location: str, mirror: str | None) -> str:
+def redirected(url: str, location: str, mirror: str | None, secrets: Collection[str] = ()) -> str:
     """Return where a redirect leads; judged as if there were no mirror.
 
+    `secrets` were sent to who redirects: an address goes to whoever is asked next, and is kept.
+
     Raises:
-        NetworkError: it is no web address, has a user name, or goes from https to http.
+        NetworkError: it is no web address, has a user name or a secret, or goes from https to http.
     """
+    if any(one in text for one in secrets for text in (location, unquote(location))):
+        host = urlsplit(url).netloc
+        raise NetworkError(
+            f"`{host}` redirects to an address with the login in it",
+            hint="tell whoever runs that server; an address would be kept, and shown to others",
+        )
     own = (mirror or "").rstrip("/") + "/"
     if len(own) > 1 and location.startswith(own):
         location = "https://" + location.removeprefix(own)

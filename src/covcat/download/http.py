@@ -89,7 +89,8 @@ class Web:
         """`turn` hears the host of each request, redirects' too, and may wait before it is sent."""
         self._network, self._turn = network, turn
         self._transport = via or (transport() if transport else None)
-        self._clients: dict[Proxy | None, httpx.Client] = {}  # made late: certificates take time
+        # made late: certificates take time
+        self._clients: dict[tuple[Proxy | None, bool], httpx.Client] = {}
         self._lock = threading.Lock()
         self._named: set[str] = set()  # hosts that a person named: these may be private ones
         self._sockets: WeakSet[socket.socket] = WeakSet()
@@ -133,7 +134,7 @@ class Web:
         """
         asked, mirror = self._asked(url), self._network.mirror
         current, is_known = url, login is not None and login.at_once
-        if not is_known or mirror is not None:  # else an API named it, not a person
+        if mirror is not None or not (is_known or private):  # an API named it; or has its own right
             self._named.add(_host(asked))
         moved_to: str | None = None
         for _ in range(MAX_REDIRECTS + 1):
@@ -147,7 +148,7 @@ class Web:
             proxy = None if self._transport or private else self._proxies.of(asked)
             told = partial(self.connected, asked=asked, private=private)
             way = Watch(self._head, told, host, proxy)
-            with self._errors(asked, way), self._open(asked, sent, body, way) as response:
+            with self._errors(asked, way), self._open(asked, sent, body, way, private) as response:
                 status = response.status_code
                 if status in (401, 403, 429) and secret and not is_known:
                     is_known = True
@@ -158,7 +159,8 @@ class Web:
                     yield Answer(current, mirror, status, response.headers, chunks, moved_to)
                     return
                 is_lasting = status in (301, 308) and current == (moved_to or url)
-                current = redirected(current, response.headers.get("location", ""), mirror)
+                secrets = secrets_of(login.headers) if login and is_known else ()
+                current = redirected(current, response.headers.get("location", ""), mirror, secrets)
                 moved_to = current if is_lasting else moved_to
                 body = body if status in (307, 308) else None
         raise NetworkError(f"`{without_secrets(url)}` redirects more than {MAX_REDIRECTS} times")
@@ -203,11 +205,12 @@ class Web:
 
     @contextmanager
     def _open(
-        self, url: str, headers: Mapping[str, str], body: bytes | None, way: Watch
+        self, url: str, headers: Mapping[str, str], body: bytes | None, way: Watch, private: bool
     ) -> "Iterator[httpx.Response]":
+        pool = way.proxy, private  # a connection that is taken again is not looked at again
         with self._lock:
-            client = self._clients.get(way.proxy) or self._made(way.proxy)
-            self._clients[way.proxy] = client
+            client = self._clients.get(pool) or self._made(way.proxy)
+            self._clients[pool] = client
         method, more = "GET" if body is None else "POST", {"trace": way}
         try:
             request = client.build_request(

@@ -89,7 +89,8 @@ def index_of(resource: Resource, release: Release, store: Store, progress: Progr
     folder = store.release(resource.id, release.id)
     for _ in range(_TRIES):
         origin = _origin_of(folder, resource, release)
-        for place in (folder / INDEX, cached.index_of(folder)):
+        own = cached.index_of(folder)
+        for place in (folder / INDEX, own if own is not None and cached.is_own(own) else None):
             if place is not None and (known := open_index(place, origin)) is not None:
                 return known
         progress.note(f"{origin.name}: making its image index")

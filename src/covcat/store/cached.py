@@ -5,6 +5,8 @@ import os
 import sys
 from pathlib import Path
 
+from covcat.files import IS_WINDOWS, is_anybodys
+
 _SUFFIX = ".sqlite"
 
 
@@ -31,6 +33,17 @@ def index_of(release: Path) -> Path | None:
     key = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
     name = f"{release.parent.name}@{release.name}"
     return None if folder is None else folder / f"{name}.{key}{_SUFFIX}"
+
+
+def is_own(index: Path) -> bool:
+    """Tell if an index is there, and none but this user can have put it there."""
+    try:
+        folder, file = index.parent.stat(), index.lstat()
+    except OSError:
+        return False
+    if is_anybodys(folder.st_mode) or is_anybodys(file.st_mode):
+        return False
+    return IS_WINDOWS or {folder.st_uid, file.st_uid} == {os.geteuid()}
 
 
 def indexes() -> list[tuple[str, Path]]:

@@ -227,6 +227,8 @@ def _check_sound(manifest: Manifest) -> None:
         place, _, inside = file.path.partition("/")  # the part that an archive or a host named
         if unsafe_name(inside) or place not in known:
             raise ValueError(f"it names the path `{file.path}`")
+    if twice := recorded & {f"files/{path}" for path in manifest.missing}:
+        raise ValueError(f"it names `{min(map(str, twice))}` as here and as missing")
     count, size = len(manifest.files), sum(file.bytes for file in manifest.files)
     if (manifest.total_files, manifest.total_bytes) != (count, size):
         raise ValueError(f"it names {count} files of {size} bytes, and other totals")

@@ -18,7 +18,7 @@ from covcat.catalog.load import Catalog
 from covcat.catalog.selection import Selection
 from covcat.errors import IntegrityError, NotFoundError
 from covcat.files import Heard, StoredFile, hashed, what_is
-from covcat.names import history_of, is_litter
+from covcat.names import history_of, is_litter, is_made_again
 from covcat.progress import Progress, Silent
 from covcat.store.compare import (
     Findings,
@@ -157,7 +157,7 @@ def beside(folder: Path, manifest: Manifest) -> list[str]:
 
 def missed(paths: Iterable[str]) -> list[str]:
     """Return what somebody would miss of files beside the data: not what desktops make again."""
-    found = (history_of(path) or ("" if is_litter(path) else path) for path in paths)
+    found = (history_of(path) or ("" if is_made_again(path) else path) for path in paths)
     return sorted(set(filter(None, found)))
 
 
