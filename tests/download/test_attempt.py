@@ -318,7 +318,7 @@ def test_a_redirect_to_a_private_address_needs_leave(
     server.serve("/data.example.org/x.bin", Answer(b"", 302, {"Location": target}))
     server.serve("/elsewhere", Answer(BODY))
     monkeypatch.setattr("covcat.download.http.Web._asked", _unmapped(server.url))
-    monkeypatch.setattr("covcat.download.http.redirected", lambda url, location, mirror: location)
+    monkeypatch.setattr("covcat.download.http.redirected", lambda url, location, *_: location)
     ran = covcat("fetch", "plain", *allowed)
     assert ran.code == code, ran.err
     assert ("which is at the private address" in ran.err) == (code == 4)

@@ -208,6 +208,9 @@ def _archive_errors(archive: Path | VolumeSet, name: str = "", command: str = ""
         if isinstance(archive, VolumeSet) and isinstance(error, base.CutOffError):
             raise archive.cut_off(error) from error
         volume = names.volume(name)
+        if isinstance(error, base.SplitError) and volume and volume.is_rar:
+            what = f"`{volume.whole}` comes in several volumes"  # whichever of them was given
+            raise names.VolumeError(what, cause=cause, hint=volume.how) from error
         if isinstance(error, base.SplitError) or (volume and not volume.is_rar):
             raise names.split(name, str(error) or None) from error
         if isinstance(error, base.UnsupportedError):

@@ -45,7 +45,7 @@ def without_secrets(url: str) -> str:
 def redirected(url: str, location: str, mirror: str | None, secrets: Collection[str] = ()) -> str:
     """Return where a redirect leads; judged as if there were no mirror.
 
-    `secrets` were sent to who redirects: an address goes to whoever is asked next, and is kept.
+    `secrets` are for who redirects alone: an address goes to whoever is asked next, and is kept.
 
     Raises:
         NetworkError: it is no web address, has a user name or a secret, or goes from https to http.

@@ -132,10 +132,9 @@ class Web:
 
         What other answers raise: `covcat.download.answers.refusal`.
         """
-        asked, mirror = self._asked(url), self._network.mirror
-        current, is_known = url, login is not None and login.at_once
+        current, is_known, mirror = url, login is not None and login.at_once, self._network.mirror
         if mirror is not None or not (is_known or private):  # an API named it; or has its own right
-            self._named.add(_host(asked))
+            self._named.add(_host(self._asked(url)))
         moved_to: str | None = None
         for _ in range(MAX_REDIRECTS + 1):
             asked = self._asked(current)
@@ -159,8 +158,8 @@ class Web:
                     yield Answer(current, mirror, status, response.headers, chunks, moved_to)
                     return
                 is_lasting = status in (301, 308) and current == (moved_to or url)
-                secrets = secrets_of(login.headers) if login and is_known else ()
-                current = redirected(current, response.headers.get("location", ""), mirror, secrets)
+                location = response.headers.get("location", "")
+                current = redirected(current, location, mirror, secrets_of(secret))
                 moved_to = current if is_lasting else moved_to
                 body = body if status in (307, 308) else None
         raise NetworkError(f"`{without_secrets(url)}` redirects more than {MAX_REDIRECTS} times")
