@@ -4,21 +4,22 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from isal.isal_zlib import crc32  # 13 times as fast as zlib's
+
 from covcat.archives.base import CHUNK, BadArchiveError, Member, Open
 
 
 class Crc32:
     """CRC-32, by the fastest implementation at hand, as `hashlib` has its sums."""
 
-    def __init__(self) -> None:
-        from isal.isal_zlib import crc32  # 13 times as fast as zlib's
+    __slots__ = ("_value",)
 
-        self._crc32 = crc32
+    def __init__(self) -> None:
         self._value = 0
 
     def update(self, data: bytes | memoryview) -> None:
         """Take the next bytes."""
-        self._value = self._crc32(data, self._value)
+        self._value = crc32(data, self._value)
 
     def digest(self) -> int:
         """Return the value so far."""
