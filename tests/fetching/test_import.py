@@ -81,6 +81,57 @@ def test_what_differs_is_named_and_nothing_is_kept(covcat, shelf) -> None:
     assert not list(Path("covcat-data/.covcat/staging").iterdir())
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "cause"),
+    [
+        ("archive.zip", b"<!doctype html><title>Sign in</title>", "starts like a web page"),
+        ("download", b"<html><title>Sign in</title>", "starts like a web page"),
+        ("archive.zip", b"", "is empty"),
+        ("archive.zip", b"\x17\x03\x03 noise", "of no format that covcat knows"),
+    ],
+)
+def test_a_page_saved_in_place_of_the_archive_is_called_so_not_a_list_of_missing_files(
+    covcat, shelf, name: str, data: bytes, cause: str
+) -> None:
+    shelf.add_repository()
+    ran = covcat("import", "set", written(name, data))
+    check_said(ran, 5, f"`{name}` is not the archive of `set@1`", cause, "hint: open https://")
+    assert "missing" not in ran.err
+    assert not Path("covcat-data/set").exists()
+
+
+def test_a_wrong_extension_is_said_with_the_name_that_mends_it(covcat, shelf) -> None:
+    shelf.add_repository()
+    ran = covcat("import", "set", written("set.zip", tar_of(REPOSITORY)))
+    check_said(ran, 5, "is called `.zip`, and is of the format tar", "hint: mv set.zip set.tar")
+
+
+def test_a_download_that_broke_off_is_to_be_made_again(covcat, shelf) -> None:
+    shelf.add_repository()
+    ran = covcat("import", "set", written("half.zip", git_zip(REPOSITORY)[:300]))
+    check_said(ran, 6, "`half.zip` is damaged", "hint: download it again")
+
+
+def test_what_only_lacks_files_is_told_how_to_keep_it_though_another_release_has_some(
+    covcat, shelf
+) -> None:
+    shelf.add_repository()
+    some = {k: v for k, v in REPOSITORY.items() if k != "README.md"}
+    path = written("my set.zip", zip_of(some))
+    ran = covcat("import", "set", path)
+    check_said(ran, 5, f"hint: covcat import set@1 '{path}' --allow-missing keeps what is there")
+    assert covcat("import", "set", path, "--allow-missing").code == 0
+
+
+def test_a_file_of_another_set_is_told_which_that_is(covcat, shelf) -> None:
+    shelf.add_repository()
+    shelf.add_repository("other", files={"a.png": b"\x89PNG of another", "b.txt": b"text"})
+    path = written("mine.zip", zip_of(REPOSITORY))
+    ran = covcat("import", "other", path)
+    of = len(REPOSITORY)
+    check_said(ran, 5, f"hint: covcat import set@1 {path}: {of} of its {of} files are in it")
+
+
 def test_an_unsafe_or_damaged_archive_is_refused_like_any_other(covcat, shelf) -> None:
     shelf.add_repository()
     unsafe = covcat("import", "set", written("a.zip", zip_of({"../out": b"x", **REPOSITORY})))
@@ -148,7 +199,7 @@ def test_the_folder_that_it_was_unpacked_to_will_do(covcat, world, shelf) -> Non
 def test_a_page_that_was_saved_as_data_is_no_archive(covcat, world, shelf) -> None:
     shelf.add("set", KAGGLE)
     path = written("archive.zip", b"<!doctype html><title>Sign in</title>")
-    check_said(covcat("import", "set", path, mirror=world.url), 5, "`archive.zip` is no archive")
+    check_said(covcat("import", "set", path, mirror=world.url), 5, "starts like a web page")
 
 
 def test_a_pinned_digest_decides(covcat, world, shelf) -> None:

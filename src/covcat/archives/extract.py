@@ -218,7 +218,9 @@ def _archive_errors(archive: Path | VolumeSet, name: str = "", command: str = ""
             raise ExtractionError(f"`{name}` is not supported", cause=cause, hint=hint) from error
         is_unsafe = isinstance(error, base.UnsafeError)
         what = "refused as unsafe" if is_unsafe else "damaged"
-        raise ExtractionError(f"`{name}` is {what}", cause=cause) from error
+        is_cut = isinstance(error, base.CutOffError)
+        hint = "download it again: what is here of it is not whole" if is_cut else None
+        raise ExtractionError(f"`{name}` is {what}", cause=cause, hint=hint) from error
 
 
 def listed(

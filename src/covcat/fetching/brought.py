@@ -15,8 +15,9 @@ from covcat.archives.rules import Layout
 from covcat.catalog.files import File
 from covcat.catalog.listing import Listing
 from covcat.digests import Digests
+from covcat.download.remote import RemoteFile
 from covcat.errors import DiskError, ExtractionError, IntegrityError, NotFoundError, UsageError
-from covcat.fetching.base import Build
+from covcat.fetching.base import Build, page_of
 from covcat.fetching.place import budget_for
 from covcat.files import CHUNK, StoredFile, disk_errors, hashed, make_folder
 from covcat.names import VolumeError, history_of, is_litter, split, unsafe_name, volume
@@ -242,6 +243,21 @@ def check_no_volume(path: Path) -> None:
         raise
     except ExtractionError:
         return
+
+
+def no_archive(build: Build, served: RemoteFile, path: Path) -> IntegrityError:
+    """Say what lies where an archive should: often a page that asks for a login, saved as one."""
+    check_no_volume(path)
+    error = IntegrityError(f"`{printable(path.name)}` is not the archive of `{build.name}`")
+    where = page_of(build, served) or "its page"
+    error.hint = f"open {where}, log in if it asks, and download it there again"
+    try:
+        error.cause = f"is of the format {extract.kind(path)}"
+    except ExtractionError as reason:
+        error.cause = reason.cause
+        if reason.hint and not reason.hint.startswith("file "):  # which only asks what it is
+            error.hint = reason.hint
+    return error
 
 
 def _unpack(build: Build, path: Path, kind: str, source: GivenPath) -> Iterator[GivenFile]:

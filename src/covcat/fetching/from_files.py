@@ -30,7 +30,7 @@ from covcat.fetching.choose import Hosts
 from covcat.fetching.match import Pairs
 from covcat.fetching.place import make_piece
 from covcat.files import StoredFile, disk_errors, link_or_copy, make_folder
-from covcat.hosts import base, list_files
+from covcat.hosts import list_files
 from covcat.hosts.base import alone, one_of
 from covcat.names import is_litter, only_volumes, split
 from covcat.store import compare
@@ -295,12 +295,7 @@ def _verified(build: Build, served: RemoteFile, path: Path) -> Piece:
     stamp = brought.stamp(path)
     kind = brought.kind_of(path) if served.unpack != "none" else None
     if served.unpack != "none" and kind is None:
-        brought.check_no_volume(path)
-        form = "any known format" if served.unpack == "any" else f"format {served.unpack}"
-        raise IntegrityError(
-            f"`{path.name}` is no archive: expected one of {form}",
-            hint=f"open {base.page(served.file) or build.resource.homepage}",
-        )
+        raise brought.no_archive(build, served, path)
     is_kept = kind is None or build.options.wants_archives
     copy = build.workshop / f"copy-{os.urandom(4).hex()}" if is_kept else None
     kinds = [one.kind for one in served.digests]

@@ -8,8 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
+from covcat.archives.kinds import SUFFIXES
+from covcat.catalog.entries import Release, Resource
 from covcat.catalog.listing import Listing
+from covcat.catalog.load import Catalog
 from covcat.digests import Digests
 from covcat.download.remote import RemoteFile
 from covcat.errors import IntegrityError
@@ -18,6 +22,7 @@ from covcat.fetching.base import Build, is_repository
 from covcat.fetching.brought import GivenFile
 from covcat.files import StoredFile
 from covcat.hosts import github_lfs
+from covcat.hosts.base import alone
 from covcat.names import common_folder, is_litter
 from covcat.store import compare
 from covcat.text import plural
@@ -88,7 +93,7 @@ def check_all(build: Build, listing: Listing, pairs: Pairs, found: list[GivenFil
         return
     for one in found:
         if one.stored.sha256 not in taken:
-            brought.check_no_volume(one.path)
+            _check_opened(build, one, is_all_strange=not (pairs or changed))
     strange = {one.stored.path for one in found if one.stored.sha256 not in taken}
     findings = compare.Findings(
         changed=tuple(sorted(changed)),
@@ -97,25 +102,59 @@ def check_all(build: Build, listing: Listing, pairs: Pairs, found: list[GivenFil
     )
     what = ", ".join(dict.fromkeys(f"`{one.source.name}`" for one in found if one.source))
     compare.check_findings(
-        findings, f"{what or 'what was given'} is not `{build.name}`", _hint(build, found)
+        findings, f"{what or 'what was given'} is not `{build.name}`", _hint(build, found, changed)
     )
 
 
-def _hint(build: Build, found: list[GivenFile]) -> str:
-    """Name the release of the resource that looks most like what was brought."""
+def _check_opened(build: Build, one: GivenFile, *, is_all_strange: bool) -> None:
+    """Refuse a file that was given for an archive, and is none, for what it is."""
+    brought.check_no_volume(one.path)
+    is_alone = one.source is not None and not one.source.is_folder and is_all_strange
+    is_named_so = one.path.name.lower().endswith((*SUFFIXES,))
+    if not one.is_ours and (is_alone or is_named_so) and brought.kind_of(one.path) is None:
+        raise brought.no_archive(build, alone(build.first_file, one.path.name), one.path)
+
+
+def _hint(build: Build, found: list[GivenFile], changed: list[str]) -> str:
+    """Name the release that looks most like what was brought: of the resource, else of all."""
     here = {one.stored.sha256 for one in found} | {one.stored.blob or "" for one in found}
-    hint, most = f"covcat files {build.name}", 0
-    for release in build.resource.releases:
-        listing = build.run.catalog.listing(build.resource, release)
-        rows = listing.values() if listing else ()
+    given = dict.fromkeys(str(one.source.path) for one in found if one.source)
+    paths, catalog = " ".join(map(quote, given)), build.run.catalog
+    own = [(build.resource, one) for one in (build.release, *build.resource.releases)]
+    best = _most_alike(catalog, here, own)
+    if best is None:  # of another set a file or two, such as its licence, says nothing
+        every = [(one, release) for one in catalog.resources for release in one.releases]
+        best = _most_alike(catalog, here, every)
+        if best is None or best.count * 2 < best.of:
+            return f"covcat files {build.name}"
+    if best.name == build.name and changed:
+        return f"covcat files {build.name}"
+    if best.name == build.name:
+        return f"covcat import {build.name} {paths} --allow-missing keeps what is there"
+    said = f"{best.count} of its {best.of} files are in it"
+    return f"covcat import {best.name} {paths}: {said}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Alike:
+    """A release, and how many of its files were brought."""
+
+    name: str
+    count: int
+    of: int
+
+
+def _most_alike(
+    catalog: Catalog, here: set[str], among: Iterable[tuple[Resource, Release]]
+) -> _Alike | None:
+    """Return the listed release of which most was brought; of two the earlier."""
+    best: _Alike | None = None
+    for resource, release in among:
+        rows = (catalog.listing(resource, release) or {}).values()
         count = sum((row.sha256 or row.blob) in here for row in rows)
-        if count > most and release.id != build.release.id:
-            most = count
-            hint = (
-                f"covcat import {build.resource.id}@{release.id} …: {count} of its {len(rows)} "
-                "files are in it"
-            )
-    return hint
+        if count > (best.count if best else 0):
+            best = _Alike(f"{resource.id}@{release.id}", count, len(rows))
+    return best
 
 
 def say_what_is_recognised(build: Build, pairs: Pairs, found: list[GivenFile]) -> None:
