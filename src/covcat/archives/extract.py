@@ -219,8 +219,8 @@ def _archive_errors(archive: Path | VolumeSet, name: str = "", command: str = ""
         is_unsafe = isinstance(error, base.UnsafeError)
         what = "refused as unsafe" if is_unsafe else "damaged"
         is_cut = isinstance(error, base.CutOffError)
-        hint = "download it again: what is here of it is not whole" if is_cut else None
-        raise ExtractionError(f"`{name}` is {what}", cause=cause, hint=hint) from error
+        again = "download it again: what is here of it is not whole" if is_cut else None
+        raise ExtractionError(f"`{name}` is {what}", cause=cause, hint=again) from error
 
 
 def listed(
