@@ -84,17 +84,20 @@ def fetch(
     keep_archives: bool = False,
     progress: "Progress | Callable[[str, int, int | None], object] | None" = None,
     catalog: "Catalog | None" = None,
+    password: str | None = None,
 ) -> "Path":
     """Fetch `ID` or `ID@RELEASE`, verified, and return the folder of its files.
 
     What is there and complete is not asked for again. `progress` is called, from several threads,
     with what is done, how many bytes of it, and of how many or None. `mirror=""` asks no mirror.
+    `password` opens encrypted archives, and is recorded nowhere.
 
     Raises:
         covcat.errors.CovcatError: as the command line does; each class has its exit `code`.
     """
     from covcat.download.remote import Network
     from covcat.fetching import run
+    from covcat.fetching.base import Run
     from covcat.fetching.plan import Options
     from covcat.progress import Callback, Silent
     from covcat.text import read_size
@@ -111,7 +114,7 @@ def fetch(
         **{key: said[key] for key in ("retries", "timeout", "allow_private")},
     )
     heard = Callback(progress) if callable(progress) else progress or Silent()
-    for outcome in run.run(plan, known, store, network, heard):
+    for outcome in run.run(plan, Run(known, store, network, heard, password)):
         if outcome.error is not None:
             raise outcome.error
         if outcome.path is not None:

@@ -16,10 +16,14 @@ from pathlib import Path
 import py7zr
 import pytest
 from Cryptodome.Cipher import AES
+from makers.archives import zip_of
 from makers.rars import Entry, rar5_of, record5, vint
-from makers.runs import tree_on_disk
+from makers.runs import seen_by, tree_on_disk
+from servers.server import Answer
 
+import covcat as covcat_module
 from covcat.archives import sandbox, tools, zip_tool
+from covcat.archives.base import LockedError
 
 FILES = {"a.txt": b"a", "scans/b.bin": os.urandom(300_000), "c.txt": b"some text\n" * 2000}
 RIGHT, WRONG = "right word", "secret"
@@ -224,8 +228,105 @@ def test_an_entry_or_a_given_archive_that_is_encrypted_says_how_it_is_brought(
 ) -> None:
     shelf.add_web("set", "a.zip", unpack="zip")
     Path("a.zip").write_bytes(zip_by("-mem=AES256", f"-p{RIGHT}"))
-    ran = covcat("--offline", "import", "set", "a.zip")
-    assert (ran.code, SAID in ran.err, "then covcat import" in ran.err) == (7, True, True), ran.err
+    for command in (("import", "set", "a.zip"), ("import", "set", ".")):
+        ran = covcat("--offline", *command)
+        assert (ran.code, SAID in ran.err) == (7, True), ran.err
+        assert "hint: the same command with --password-file FILE" in ran.err
+        assert not Path("covcat-data/set").exists()
+
+
+def asked(*arguments: str, types: tuple[str, ...]) -> subprocess.CompletedProcess[bytes]:
+    """Run covcat on a terminal, and type passwords as they are asked for."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "covcat", *arguments]
+    with subprocess.Popen(
+        command, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        for typed in types:
+            while not seen.endswith(b"password (not shown): "):
+                seen += os.read(ours, 1000)
+            os.write(ours, f"{typed}\n".encode())
+            seen += b"|"
+        assert process.stdout is not None
+        out = process.stdout.read()
+    return subprocess.CompletedProcess(command, process.returncode, out, seen + seen_by(ours))
+
+
+@pytest.fixture
+def entry(shelf, server, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """An entry whose host serves an encrypted archive, which lies here too."""
+    data = seven_zip(header=True)
+    monkeypatch.setenv("COVCAT_CATALOG", str(shelf.folder))
+    shelf.add_web("set", "a.7z", unpack="7z")
+    server.serve("/data.example.org/a.7z", *[Answer(data)] * 9)
+    Path("a.7z").write_bytes(data)
+    Path("right").write_text(RIGHT)
+    Path("wrong").write_text(WRONG)
+    return data
+
+
+@pytest.mark.parametrize("command", [("fetch", "set"), ("--offline", "import", "set", "a.7z")])
+def test_one_command_brings_an_encrypted_archive_and_tells_nobody_the_password(
+    covcat, entry: bytes, command: tuple[str, ...]
+) -> None:
+    ran = covcat(*command)
+    assert (ran.code, SAID in ran.err, "--password-file" in ran.err) == (7, True, True), ran.err
+    ran = covcat(*command, "--password-file", "wrong")
+    assert (ran.code, "the password of `a.7z` is wrong" in ran.err) == (7, True), ran.err
+    assert not Path("covcat-data/set").exists()
+    ran = covcat(*command, "--password-file", "right", "-v", "--json")
+    assert ran.code == 0, ran.err
+    assert tree_on_disk(Path("covcat-data/set/1/files")) == FILES
+    kept = b"".join(tree_on_disk(Path("covcat-data")).values())
+    assert RIGHT not in ran.out + ran.err
+    assert RIGHT.encode() not in kept
+
+
+def test_a_fetch_asks_for_the_password_on_a_terminal_and_downloads_once(
+    covcat, entry: bytes, server
+) -> None:
+    ran = asked("fetch", "set", "--mirror", server.url, types=(WRONG, RIGHT))
+    assert (ran.returncode, ran.stdout) == (0, b"covcat-data/set/1/files\n"), ran.stderr
+    assert tree_on_disk(Path("covcat-data/set/1/files")) == FILES
+    assert RIGHT.encode() not in ran.stderr
+    assert len(server.requests) == 1
+
+
+def test_import_and_repair_ask_too_and_no_input_never_does(covcat, entry: bytes) -> None:
+    ran = asked("--offline", "import", "set", "a.7z", types=(RIGHT,))
+    assert ran.returncode == 0, ran.stderr
+    Path("covcat-data/set/1/files/a.txt").unlink()
+    repair = ("--offline", "verify", "set", "--repair", "--from", "a.7z")
+    ran = covcat(*repair)
+    assert (ran.code, SAID in ran.err) == (7, True), ran.err
+    assert asked(*repair, "--no-input", types=()).returncode == 7
+    assert covcat(*repair, "--password-file", "right").code == 0
+    assert tree_on_disk(Path("covcat-data/set/1/files")) == FILES
+    Path("covcat-data/set/1/files/a.txt").unlink()
+    assert asked(*repair, types=(RIGHT,)).returncode == 0
+    assert tree_on_disk(Path("covcat-data/set/1/files")) == FILES
+    assert covcat("verify", "set", "--password-file", "right").code == 2
+
+
+def test_of_several_releases_those_that_need_a_password_are_fetched_with_it(
+    covcat, entry: bytes, shelf, server
+) -> None:
+    shelf.add_web("plain", "p.zip", unpack="zip")
+    server.serve("/data.example.org/p.zip", Answer(zip_of({"p.txt": b"p"})))
+    ran = covcat("fetch", "set", "plain")
+    assert (ran.code, ran.out) == (7, "covcat-data/plain/1/files\n"), ran.err
+    ran = covcat("fetch", "set", "plain", "--password-file", "right", "-q")
+    assert ran.out.split() == [f"covcat-data/{one}/1/files" for one in ("set", "plain")], ran.err
+
+
+def test_a_program_gives_the_password_as_an_argument(entry: bytes, server) -> None:
+    known = covcat_module.load_catalog()
+    with pytest.raises(LockedError):
+        covcat_module.fetch("set", catalog=known, mirror=server.url)
+    done = covcat_module.fetch("set", catalog=known, mirror=server.url, password=RIGHT)
+    assert tree_on_disk(done) == FILES
 
 
 # ---- PPMd --------------------------------------------------------------------------------------

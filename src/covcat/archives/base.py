@@ -97,9 +97,9 @@ class PasswordError(BadArchiveError):
 
     def told(self, archive: str, command: str, other: str | None = None) -> "LockedError":
         """Return the error for a person, who runs `command`; `other` is another way out."""
-        hint = f"covcat extract {quote(archive)} --password-file FILE"
-        if command != "covcat extract":
-            hint += ", then covcat import with the folder that it prints"
+        hint = "the same command with --password-file FILE"
+        if command == "covcat extract":
+            hint = f"covcat extract {quote(archive)} --password-file FILE"
         hint += f"; {other}" if other else ""
         if self.is_wrong:
             what = f"the password of `{archive}` is wrong, or the archive is damaged"

@@ -2,32 +2,23 @@
 
 import codecs
 import sys
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from getpass import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from covcat.cli.formats import Rows
 from covcat.cli.options import FORMATS, Exclude, Include, choice, size
+from covcat.cli.passwords import PasswordFile, password_of
 from covcat.cli.progress import drawn
 from covcat.cli.session import OUTPUTS, Session, chosen_output
-from covcat.errors import NotFoundError, UsageError
-from covcat.files import disk_error
+from covcat.errors import UsageError
 from covcat.store.folder import check_outside
 from covcat.text import escaped, format_size, plural
 
 if TYPE_CHECKING:
-    from covcat.archives.base import Opening
     from covcat.archives.extract import Extracted
-    from covcat.progress import Progress
-
-T = TypeVar("T")
-_TRIES = 3  # of a password that is typed
-_MOST_PASSWORD = 512  # bytes
 
 
 def extract(
@@ -60,10 +51,7 @@ def extract(
     name_encoding: Annotated[
         str | None, typer.Option(metavar="NAME", help="Of names that are not UTF-8, such as gbk.")
     ] = None,
-    password_file: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Its first line is the password; - is stdin."),
-    ] = None,
+    password_file: PasswordFile = None,
     output: Annotated[
         str | None, choice(FORMATS, "Of --list: table, tsv, csv …", metavar="NAME")
     ] = None,
@@ -84,10 +72,8 @@ def extract(
     session: Session = ctx.obj
     chosen = chosen_output(output, (*OUTPUTS, "table", "json"))
     most = None if max_bytes is None else size("--max-bytes", max_bytes)
-    opening = Opening(
-        encoding=None if name_encoding is None else _encoding(name_encoding),
-        password=None if password_file is None else _password_in(password_file),
-    )
+    opening = Opening(None if name_encoding is None else _encoding(name_encoding))
+    password = password_of(session, password_file)
     layout = Layout(
         include=tuple(include or ()),
         exclude=tuple(exclude or ()),
@@ -99,8 +85,8 @@ def extract(
     if more and whole_of(more[-1].name).lower() != name.lower():
         folder = paths.pop()
     if list_only:
-        kind, files = _asking(
-            session, opening, lambda _, said: listed(paths, layout, most, max_files, said)
+        kind, files = password.opening(
+            lambda word: listed(paths, layout, most, max_files, replace(opening, password=word))
         )
         listing = [{"path": one.path, "bytes": one.member.size} for one in files]
         session.rows("extract", Rows(("path", "bytes"), listing, key="path"), output=chosen)
@@ -112,8 +98,12 @@ def extract(
     target = folder or Path(stem)
     check_outside(session.data_dir, target, "give another folder")
 
-    work = partial(unpacked, paths, target, layout, most, max_files)
-    kind, done = _asking(session, opening, work)
+    def unpack(word: str | None) -> tuple[str, "Extracted"]:
+        said = replace(opening, password=word)
+        with drawn(session, "auto") as progress:
+            return unpacked(paths, target, layout, most, max_files, progress, said)
+
+    kind, done = password.opening(unpack)
     _tell(session, name, target, kind, done)
 
 
@@ -139,46 +129,6 @@ def _tell(session: Session, name: str, target: Path, kind: str, done: "Extracted
     }
     path = escaped(target) if sys.stdout.isatty() else target
     session.result("extract", data, f"{path}\n")
-
-
-def _asking(session: Session, opening: "Opening", work: "Callable[[Progress, Opening], T]") -> "T":
-    """Do what may need a password; where a person can type one, ask for it."""
-    from covcat.archives.base import LockedError
-
-    can_ask = not session.no_input and sys.stdin.isatty() and sys.stderr.isatty()
-    for _ in range(_TRIES if can_ask and opening.password is None else 0):
-        try:
-            with drawn(session, "auto") as progress:
-                return work(progress, opening)
-        except LockedError as error:
-            session.say(error.message)
-            opening = replace(opening, password=getpass("password (not shown): "))
-    with drawn(session, "auto") as progress:
-        return work(progress, opening)
-
-
-def _password_in(file: str) -> str:
-    """Return the first line of a file: among arguments everybody could see it."""
-    what = "stdin" if file == "-" else f"`{file}`"
-    try:
-        if file == "-":
-            line = sys.stdin.buffer.readline(_MOST_PASSWORD + 2)
-        else:
-            with Path(file).open("rb") as stream:
-                line = stream.readline(_MOST_PASSWORD + 2)
-        password = line.decode().removesuffix("\n").removesuffix("\r")
-    except FileNotFoundError:
-        raise NotFoundError(f"no file `{file}`") from None
-    except OSError as error:
-        raise disk_error(error, f"read {what}") from error
-    except UnicodeDecodeError:
-        password = ""
-    if not 0 < len(password.encode()) <= _MOST_PASSWORD:
-        raise UsageError(
-            f"the first line of {what} is no password: expected 1 to {_MOST_PASSWORD} bytes of "
-            "UTF-8"
-        )
-    return password
 
 
 def _encoding(name: str) -> str:

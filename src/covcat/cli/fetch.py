@@ -14,14 +14,16 @@ from covcat.cli.formats import Cell, Rows
 from covcat.cli.license import is_unclear
 from covcat.cli.list import least, say_lacking, sized, transferred
 from covcat.cli.options import Exclude, Filters, Include, Transfer, choice, grouped
+from covcat.cli.passwords import Password, PasswordFile, password_of
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, put_error
-from covcat.errors import DiskError, SeveralError, UsageError
+from covcat.errors import CovcatError, DiskError, SeveralError, UsageError
 from covcat.fetching import plan as plans
 from covcat.fetching.plan import Options, Plan, Step
 from covcat.text import format_size, plural
 
 if TYPE_CHECKING:
+    from covcat.download.remote import Network
     from covcat.fetching.expected import Totals
     from covcat.fetching.run import Outcome
 
@@ -80,6 +82,7 @@ def fetch(
         bool,
         typer.Option("--locked", help="Exactly what ./covcat.lock names, or a FILE given as name."),
     ] = False,
+    password_file: PasswordFile = None,
     transfer: Transfer,
 ) -> None:
     """Download, verify and unpack; print the folder.
@@ -92,6 +95,7 @@ def fetch(
     from covcat.fetching import run
 
     session: Session = ctx.obj
+    password = password_of(session, password_file)
     wanted = filters.filter()
     if require not in ("any", "pinned", "host"):
         raise UsageError(f"unknown --require `{require}`: expected any, pinned or host")
@@ -120,13 +124,7 @@ def fetch(
         _print_plan(session, plan)
         return
     _announce(session, plan)
-    outcomes = []
-    with drawn(session, transfer.progress) as progress:
-        for outcome in run.run(plan, session.catalog, session.store, network, progress):
-            outcomes.append(outcome)
-            if outcome.error is not None and len(plan.steps) > 1 and not session.json:
-                put_error(outcome.error)
-    _finish(session, outcomes)
+    _finish(session, _carry_out(session, plan, network, transfer.progress, password))
 
 
 def _targets(
@@ -279,6 +277,38 @@ def _announce_fetch(session: Session, step: Step) -> None:
             f"  its labels are of images in `{one.resource}@{one.release}`, by {one.by}: "
             f"covcat fetch {one.resource}@{one.release}"
         )
+
+
+def _carry_out(
+    session: Session, plan: Plan, network: "Network", how: str, password: Password
+) -> list["Outcome"]:
+    """Do what was planned; what needs a password is done again with one that a person types."""
+    from covcat.archives.base import LockedError
+    from covcat.fetching import run
+    from covcat.fetching.base import Run
+
+    has_many = len(plan.steps) > 1
+
+    def tell(error: CovcatError) -> None:
+        if has_many and not session.json:
+            put_error(error)
+
+    outcomes: dict[str, Outcome] = {}
+    while True:
+        with drawn(session, how) as progress:
+            this = Run(session.catalog, session.store, network, progress, password.word)
+            for one in run.run(plan, this):
+                outcomes[one.step.name] = one
+                if one.error is not None and not isinstance(one.error, LockedError):
+                    tell(one.error)
+        locked = [one for one in outcomes.values() if isinstance(one.error, LockedError)]
+        errors = [one.error for one in locked if one.error is not None]
+        if not errors or not password.ask(errors[0]):
+            break
+        plan = Plan(steps=tuple(one.step for one in locked))
+    for error in errors:
+        tell(error)
+    return list(outcomes.values())
 
 
 def _finish(session: Session, outcomes: list["Outcome"]) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from covcat.cli import complete
 from covcat.cli import options as net
+from covcat.cli.passwords import PasswordFile, password_of
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session
 from covcat.fetching.plan import Options, Step
@@ -32,6 +33,7 @@ def adopt(
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Keep what only lacks files.")
     ] = False,
+    password_file: PasswordFile = None,
     retries: net.Retries = 5,
     timeout: net.Timeout = 30,
     pause: net.Pause = 0.5,
@@ -58,6 +60,11 @@ def adopt(
         reason="brought by hand",
         options=Options(allow_missing=allow_missing),
     )
-    with drawn(session, "auto") as progress:
-        folder = run.adopt(step, Run(session.catalog, session.store, network, progress), paths)
+
+    def take(word: str | None) -> Path:
+        with drawn(session, "auto") as progress:
+            one_run = Run(session.catalog, session.store, network, progress, word)
+            return run.adopt(step, one_run, paths)
+
+    folder = password_of(session, password_file).opening(take)
     session.result("import", {"id": step.name, "path": str(folder)}, f"{folder}\n")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +11,7 @@ import typer
 
 from covcat.cli.here import Here, releases
 from covcat.cli.options import Names, Transfer, a_path, grouped
+from covcat.cli.passwords import Password, PasswordFile, password_of
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, put_error
 from covcat.cli.status import say_litter
@@ -62,6 +64,7 @@ def verify(
         bool,
         typer.Option("--known-missing", help="What the manifest itself names as missing is right."),
     ] = False,
+    password_file: PasswordFile = None,
     transfer: Transfer,
 ) -> None:
     """Check every byte of what is here against its record and pins; exit 5 names each file.
@@ -86,13 +89,19 @@ def verify(
             "--from says what a repair takes files from: expected --repair beside it",
             hint="covcat verify --repair --from PATH",
         )
+    if password_file is not None and not repair:
+        raise UsageError(
+            "--password-file is for archives that a repair unpacks: expected --repair beside it",
+            hint="covcat verify --repair --password-file FILE",
+        )
     network = transfer.network(session)
     here = releases(session, names)
     said = _Verdicts(session, quick, known_missing)
-    with drawn(session, transfer.progress) as drawing:
-        if repair:
-            _repair_all(said, here, network, drawing, given or ())
-        else:
+    if repair:
+        password = password_of(session, password_file)
+        _repair_all(said, here, network, transfer.progress, given or (), password)
+    else:
+        with drawn(session, transfer.progress) as drawing:
             _check_all(said, here, drawing)
 
 
@@ -203,8 +212,9 @@ def _repair_all(
     said: _Verdicts,
     here: list[Here],
     network: Network,
-    progress: Progress,
+    how: str,
     given: Sequence[Path],
+    password: Password,
 ) -> None:
     """Mend every release; one that cannot be does not stop the others."""
     from covcat.fetching import brought
@@ -212,13 +222,18 @@ def _repair_all(
     from covcat.fetching.repair import repair_release
 
     session = said.session
-    run = Run(session.catalog, session.store, network, progress)
     sources = [brought.look_at(one, session.store) for one in given]
     errors: list[CovcatError] = []
+
+    def mend(folder: Path, word: str | None) -> "Repaired":
+        with drawn(session, how) as progress:
+            run = Run(session.catalog, session.store, network, progress, word)
+            return repair_release(folder, run, sources)
+
     for resource_id, release_id, folder in here:
         name = f"{resource_id}@{release_id}"
         try:
-            done = repair_release(folder, run, sources)
+            done = password.opening(partial(mend, folder))
             _say_repaired(said, name, done)
             kind = "known_missing" if said.known_missing else "missing"
             said.note(folder, ok=said.accepts(done.record), **{kind: len(done.record.missing)})

@@ -31,6 +31,7 @@ class Run:
     store: Store
     network: Network
     progress: Progress
+    password: str | None = field(default=None, repr=False)  # of encrypted archives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

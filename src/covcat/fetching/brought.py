@@ -11,6 +11,7 @@ from pathlib import Path
 from shlex import quote
 
 from covcat.archives import extract, writing
+from covcat.archives.base import Opening
 from covcat.archives.rules import Layout
 from covcat.catalog.files import File
 from covcat.catalog.listing import Listing
@@ -267,7 +268,8 @@ def _unpack(build: Build, path: Path, kind: str, source: GivenPath) -> Iterator[
     inside = folder.with_name(f"{folder.name}.inside")
     place = writing.Place(folder, inside, True, build.run.progress)
     budget = budget_for(File(), build.run.store)
-    done = extract.extract(path, kind, Layout(command=""), budget, place)
+    opening = Opening(password=build.run.password)
+    done = extract.extract(path, kind, Layout(command=""), budget, place, opening)
     for stored in done.files:
         yield GivenFile(stored, folder / stored.path, source, is_ours=True)
 

@@ -62,7 +62,7 @@ def make_piece(
     )
     layout = _layout(build, served, got, inside, kind)
     budget = budget_for(file, build.run.store)
-    done = extract.extract(got.path, kind, layout, budget, place, Opening(file.name_encoding))
+    done = extract.extract(got.path, kind, layout, budget, place, _opening(build, file))
     if done.litter:
         what = f"{plural(done.litter, 'file')} of desktops or version control left out"
         build.run.progress.note(f"{got.name}: {what}")
@@ -81,6 +81,10 @@ def make_piece(
     return Piece(served, transfer, files)
 
 
+def _opening(build: Build, file: File) -> Opening:
+    return Opening(file.name_encoding, build.run.password)
+
+
 def _layout(
     build: Build, served: RemoteFile, got: Download, inside: Sequence[Selection], kind: str
 ) -> Layout:
@@ -88,8 +92,8 @@ def _layout(
     file = served.file
 
     def list_paths(layout: rules.Layout) -> list[str]:
-        budget, said = budget_for(file, build.run.store), Opening(file.name_encoding)
-        placed = extract.inspect(got.path, kind, layout, budget, said)
+        budget = budget_for(file, build.run.store)
+        placed = extract.inspect(got.path, kind, layout, budget, _opening(build, file))
         return [one.path for one in placed]
 
     git = file if isinstance(file, GitHubFile) else None

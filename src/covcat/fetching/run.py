@@ -12,7 +12,6 @@ from pathlib import Path
 from covcat.catalog.entries import BROUGHT, Release, Resource
 from covcat.catalog.load import Catalog
 from covcat.download.parts import Parts
-from covcat.download.remote import Network
 from covcat.errors import (
     ActionNeededError,
     CovcatError,
@@ -28,7 +27,6 @@ from covcat.fetching.expected import Expected, Totals
 from covcat.fetching.place import MORE_SPACE
 from covcat.fetching.plan import Options, Plan, Step
 from covcat.files import check_room, disk_errors
-from covcat.progress import Progress
 from covcat.store import lockfile, manifest
 from covcat.store.folder import CLOSED, MANIFEST, Store
 from covcat.store.lockfile import LockedRelease
@@ -136,19 +134,17 @@ def check_fits(total: Totals, store: Store) -> None:
     check_room(total.needed_bytes, total.free_bytes, f"in `{store.folder}`", MORE_SPACE)
 
 
-def run(
-    todo: Plan, catalog: Catalog, store: Store, network: Network, progress: Progress
-) -> Iterator[Outcome]:
+def run(todo: Plan, one_run: Run) -> Iterator[Outcome]:
     """Carry a plan out, if it can fit; one step that fails does not stop the others."""
+    store = one_run.store
     if any(step.action == "fetch" for step in todo.steps):
-        check_fits(total(todo, catalog, store), store)
+        check_fits(total(todo, one_run.catalog, store), store)
         store.prepare()
         store.sweep()
         Parts(store.parts).sweep()
     elif store.has_litter:
         store.sweep()
     settle_waiting(store)
-    one_run = Run(catalog, store, network, progress)
     for step in todo.steps:
         try:
             yield Outcome(step, path=_carry_out(step, one_run))
