@@ -1,0 +1,214 @@
+"""A grey picture -> its features: what tells that another picture shows the same.
+
+Borders of one tone are cut off first, and the rest is scaled to 512 pixels, so that a copy with a
+border and a crop have about the same scale. Local features are spread over the whole picture: a
+viewer's burned-in text would else have them all.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covcat.overlap.opencv import opencv
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Grey = NDArray[np.uint8]  # height x width
+VERSION = 1  # of what is made here of the same pixels
+LONGEST = 512  # pixels of the longest side that local features are taken from
+MOST_POINTS = 400
+MOST_TURNED = 150  # of the mirrored, and of the inverted picture
+_DETECTED = 2500  # points, of which those are taken that are spread best
+_CELLS = 8  # along each side: a cell gives its strongest, then each its second, ...
+_LEAST_SIDE = 32  # pixels, below which there are no local features
+_TOLERANCE = 12  # of 255: what JPEG makes of one tone
+_STRANGE = 0.02  # share of a border's line that may have another tone: a marker
+_MOST_ENLARGED = 4.0  # a copy of half the size must have the same scale
+_FLAT = 2.0  # standard deviation of a picture of which nothing can be told
+_FIXED = 64  # a 64th of a pixel, and of a degree, is one of what is kept
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What of a picture is compared: its box without borders, and how much that was scaled."""
+
+    left: int  # pixels of the picture as decoded, as the three others
+    top: int
+    width: int
+    height: int
+    scale: float  # pixels of a scaled picture for one of the picture
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """Local features of a scaled picture, the best spread and strongest first."""
+
+    places: NDArray[np.float32]  # n x 4: x, y, diameter in pixels; angle in degrees
+    descriptors: NDArray[np.uint8]  # n x 32
+    # Row k is of the same place as row k above, in the picture mirrored from left to right, or
+    # inverted; at most the first 150. Rows of zeros: too near to the edge to tell.
+    mirrored: NDArray[np.uint8]
+    inverted: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """What is kept of a picture."""
+
+    width: int  # pixels, as decoded
+    height: int
+    pixels: bytes  # sha256 of width, height and every grey pixel
+    outline: bytes  # 256 bits of its lowest frequencies; empty of a picture of one tone
+    frame: Frame
+    points: Points
+
+
+def method() -> str:
+    """Return what features depend on: made by another method they cannot be compared."""
+    major = str(opencv().__version__).partition(".")[0]
+    return f"covcat-features-{VERSION} opencv-{major}"
+
+
+def describe(grey: Grey) -> Features:
+    """Return the features of a picture of 8 bits."""
+    height, width = grey.shape
+    frame = framed(grey)
+    small = scaled(grey, frame)
+    return Features(
+        width=width,
+        height=height,
+        pixels=_digest(grey),
+        outline=_outline(small),
+        frame=frame,
+        points=_points(small),
+    )
+
+
+def _digest(grey: Grey) -> bytes:
+    found = hashlib.sha256(b"%d x %d\n" % (grey.shape[1], grey.shape[0]))
+    found.update(np.ascontiguousarray(grey).data)
+    return found.digest()
+
+
+def framed(grey: Grey) -> Frame:
+    """Return what is inside the borders of one tone."""
+    height, width = grey.shape
+    step = max(1.0, max(width, height) / LONGEST)
+    small = _resized(grey, max(1, round(width / step)), max(1, round(height / step)))
+    top, bottom = _inside(small)
+    left, right = _inside(np.ascontiguousarray(small[top:bottom].T))
+    across, down = width / small.shape[1], height / small.shape[0]
+    x, y = round(left * across), round(top * down)
+    inside = (max(1, round(right * across) - x), max(1, round(bottom * down) - y))
+    return Frame(x, y, *inside, min(_MOST_ENLARGED, LONGEST / max(inside)))
+
+
+def _inside(grey: Grey) -> tuple[int, int]:
+    """Return the first row that is no border, and the one after the last; all if few are left."""
+    ends, rows = [], len(grey)
+    for lines in (grey, grey[::-1]):
+        tone = int(np.median(lines[0]))
+        strange = (np.abs(lines.astype(np.int16) - tone) > _TOLERANCE).mean(axis=1) > _STRANGE
+        ends.append(int(strange.argmax()) if strange.any() else rows)
+    top, bottom = ends[0], rows - ends[1]
+    return (top, bottom) if bottom - top >= rows / 4 else (0, rows)
+
+
+def scaled(grey: Grey, frame: Frame) -> Grey:
+    """Return what is compared of a picture, its longest side 512 pixels; less of tiny ones."""
+    inside = grey[frame.top :, frame.left :][: frame.height, : frame.width]
+    sides = (max(1, round(side * frame.scale)) for side in (frame.width, frame.height))
+    return _resized(inside, *sides)
+
+
+def _resized(grey: Grey, width: int, height: int) -> Grey:
+    cv2 = opencv()
+    if (height, width) == grey.shape:
+        return np.ascontiguousarray(grey)
+    way = cv2.INTER_LINEAR if width > grey.shape[1] else cv2.INTER_AREA
+    small: Grey = cv2.resize(grey, (width, height), interpolation=way)
+    return small
+
+
+def _outline(small: Grey) -> bytes:
+    cv2 = opencv()
+    if small.std() < _FLAT:
+        return b""
+    tiny = cv2.resize(small, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32)
+    lowest = cv2.dct(tiny)[:16, :16].ravel()
+    return np.packbits(lowest > np.median(lowest)).tobytes()
+
+
+@cache
+def _makers() -> tuple[Any, Any]:
+    """Return what evens tones out, and what finds points and describes them."""
+    cv2 = opencv()
+    return (
+        cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)),
+        cv2.ORB_create(nfeatures=_DETECTED, fastThreshold=12),
+    )
+
+
+def _points(small: Grey) -> Points:
+    if min(small.shape) < _LEAST_SIDE or small.std() < _FLAT:
+        return Points(np.zeros((0, 4), np.float32), *(np.zeros((0, 32), np.uint8),) * 3)
+    clahe, orb = _makers()
+    even = clahe.apply(small)
+    found, descriptors = orb.compute(even, _spread(orb.detect(even, None), small.shape))
+    if descriptors is None:
+        descriptors = np.zeros((0, 32), np.uint8)
+    places = np.array([(*one.pt, one.size, one.angle) for one in found], np.float32)
+    return Points(places.reshape(-1, 4), descriptors, *_turned(even, found[:MOST_TURNED]))
+
+
+def _spread(found: "Sequence[Any]", shape: tuple[int, ...]) -> list[Any]:
+    """Return the strongest point of each cell of the picture, then each one's second, ..."""
+    if not found:
+        return []
+    strength = np.array([one.response for one in found])
+    x, y = (np.array([one.pt[axis] for one in found]) for axis in (0, 1))
+    cells = (y * _CELLS // shape[0]) * _CELLS + x * _CELLS // shape[1]
+    order = np.lexsort((-strength, cells))
+    starts = np.flatnonzero(np.diff(cells[order], prepend=-1))
+    sizes = np.diff(starts, append=len(order))
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order)) - np.repeat(starts, sizes)
+    best = np.lexsort((-strength, rank))[:MOST_POINTS]
+    return [found[one] for one in best]
+
+
+def _turned(even: Grey, found: "Sequence[Any]") -> list[NDArray[np.uint8]]:
+    """Return the descriptors of the same points in the mirrored and in the inverted picture.
+
+    A point of the inverted picture points the other way, and each of its comparisons has the
+    other result: nothing has to be found anew.
+    """
+    last = even.shape[1] - 1
+    mirrored = [(last - one.pt[0], one.pt[1], (180 - one.angle) % 360) for one in found]
+    inverted = [(*one.pt, (180 + one.angle) % 360) for one in found]
+    flipped = np.ascontiguousarray(even[:, ::-1])
+    return [
+        _described(flipped, found, mirrored),
+        _described(even, found, inverted, change=0xFF),
+    ]
+
+
+def _described(
+    even: Grey, found: "Sequence[Any]", places: "Sequence[Any]", change: int = 0
+) -> NDArray[np.uint8]:
+    """Return a descriptor of each point, at its place: x, y, angle."""
+    cv2, (_, orb) = opencv(), _makers()
+    points = [
+        cv2.KeyPoint(*place[:2], one.size, place[2], one.response, one.octave, number)
+        for number, (one, place) in enumerate(zip(found, places, strict=True))
+    ]
+    kept, descriptors = orb.compute(even, points)
+    rows = np.zeros((len(found), 32), np.uint8)
+    if descriptors is not None:
+        rows[[one.class_id for one in kept]] = descriptors ^ np.uint8(change)
+    return rows

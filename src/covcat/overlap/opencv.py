@@ -1,0 +1,26 @@
+"""OpenCV, which comes with the extra `overlap`."""
+
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from covcat.errors import UsageError
+
+
+@cache
+def opencv() -> Any:
+    """Return the module `cv2`, quiet and on one thread: the work is shared out by pictures.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    try:
+        cv2: Any = import_module("cv2")
+    except ImportError as error:
+        raise UsageError(
+            "to compare pictures needs the package opencv-python-headless",
+            hint="pip install 'covcat[overlap]'",
+        ) from error
+    cv2.setNumThreads(1)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    return cv2
