@@ -106,6 +106,9 @@ def sound(records: Sequence[Record], report: IndexReport) -> None:
     for one in records:
         assert (one["path"] is None) == (one["matched"] == "label only")
         assert (one["sha256"] is None) == (one["path"] is None)
+        own = f"{one['resource']}:{one['path']}" if one["path"] else one["image_id"]
+        assert one["subject"] == (one["patient_id"] or own)
+        assert one["same_as"] is None
 
 
 POCUS = "data/dataset_metadata.csv"

@@ -42,6 +42,8 @@ COLUMNS = (
     Column("finding_raw", "text", "as the source has it, unchanged"),
     Column("covid", "text", "COVID-19 among the findings", YES_NO_UNKNOWN),
     Column("patient_id", "text", "RESOURCE:ID as the source numbers patients"),
+    Column("same_as", "text", "RESOURCE@RELEASE:PATH of the picture that stands for its copies"),
+    Column("subject", "text", "who is on the picture, as far as known; never blank"),
     Column("offset", "integer", "days since the first symptoms or hospitalisation; may be < 0"),
     Column("sex", "text", "F or M", ("F", "M")),
     Column("age", "number", "years, where the source has a plain number"),

@@ -39,6 +39,7 @@ INSERT INTO again SELECT row, number FROM (
 ) WHERE number > 1;
 UPDATE images SET image_id = image_id || '#' || (SELECT number FROM again WHERE row = images.rowid)
 WHERE rowid IN (SELECT row FROM again);
+UPDATE images SET subject = image_id WHERE subject IS NULL;
 """  # sorted on disk, where there are many; digests are short
 SCHEMA = (table_of(NAMES), "CREATE TABLE about (key TEXT, value TEXT)")
 
@@ -248,6 +249,7 @@ class _IndexBuild:
             "release": self.release.id,
             "path": path,
             "matched": matched,
+            "subject": found["patient_id"] or (path and f"{self.resource.id}:{path}"),
         }
         if path is None:
             return found
