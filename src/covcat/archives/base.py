@@ -164,6 +164,11 @@ class Writer(Protocol):
 Open = Callable[[Member], Writer | None]  # None: the member is not wanted
 
 
+def label(raw: bytes) -> str:
+    """Write some bytes for a person: what is not ASCII as its numbers."""
+    return raw.decode("ascii", "backslashreplace")
+
+
 def decode_name(raw: bytes, encoding: str | None) -> str:
     """Return a name that does not say its encoding: what a person declared, or UTF-8."""
     try:
@@ -171,9 +176,8 @@ def decode_name(raw: bytes, encoding: str | None) -> str:
     except (UnicodeDecodeError, LookupError):
         name = None
     if name is None or (encoding and _NO_LETTER.search(name)):
-        label = raw.decode("ascii", "backslashreplace")
         what = f"is not {encoding}" if encoding else "is not UTF-8, and no encoding is declared"
-        raise EncodingError(f"has a name that {what}: `{label}`")
+        raise EncodingError(f"has a name that {what}: `{label(raw)}`")
     return name
 
 

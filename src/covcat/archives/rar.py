@@ -22,6 +22,7 @@ from covcat.archives.base import (
     decode_name,
     decrypting,
     folder_name,
+    label,
 )
 from covcat.archives.joined import Crc32, MemberPart, split
 from covcat.archives.rar_listing import Listing, Packed, read_listing
@@ -84,7 +85,7 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
         return
     tool = rar_tool(listing.version, is_encrypted=is_encrypted)
     if tool is None:
-        raise no_rar_tool()
+        raise no_rar_tool(is_encrypted=is_encrypted)
     first, inputs = ARCHIVE, {ARCHIVE: source.path}
     if len(listing.volumes) > 1:
         inputs = {path.name: path for path in listing.volumes}
@@ -193,8 +194,7 @@ def _utf8(raw: bytes) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        label = raw.decode("ascii", "backslashreplace")
-        raise UnsafeError(f"calls a name UTF-8 that is not: `{label}`") from None
+        raise UnsafeError(f"calls a name UTF-8 that is not: `{label(raw)}`") from None
 
 
 def _unpacked(info: Any, source: Source) -> str:

@@ -212,7 +212,8 @@ def _walk(archive: Any, password: str | None, *, is_part: bool) -> _Blocks:
 
 def _encrypted_headers() -> UnsupportedError:
     return UnsupportedError(
-        "is encrypted, its names too, which covcat does not read of RAR", "unrar x {}"
+        "is encrypted, its names too, which covcat does not read of RAR",
+        "unrar x {} (or: 7zz x {}), then covcat import with that folder, for a catalog's entry",
     )
 
 

@@ -21,6 +21,7 @@ from covcat.archives.base import (
     Writer,
     decode_name,
     folder_name,
+    label,
 )
 from covcat.archives.streams import Flow, open_unpacked, require_compression
 from covcat.archives.tar_headers import BLOCK, END, Header, Records, has_checksum
@@ -217,7 +218,7 @@ def _name(header: Header, long: dict[bytes, bytes], records: Records, encoding: 
         return name.decode()
     if path is None or records.get(b"hdrcharset") == b"BINARY":
         return decode_name(name, encoding)
-    raise UnsafeError(f"calls a name UTF-8 that is not: {name!r}")
+    raise UnsafeError(f"calls a name UTF-8 that is not: `{label(name)}`")
 
 
 def _stored(header: Header, records: Records, *, has_pax: bool) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from zlib import adler32
 
-from covcat.archives.base import BadArchiveError, UnsafeError
+from covcat.archives.base import BadArchiveError, UnsafeError, label
 
 MAX_RECORDS = 1 << 20  # bytes of one pax header
 _LENGTH = re.compile(rb"([1-9][0-9]{0,6}) ")
@@ -75,7 +75,7 @@ def _number(field: bytes, what: str) -> int:
     if field[0] == 0x80:
         value = int.from_bytes(field[1:], "big")
     elif field[0] != 0xFF:
-        raise BadArchiveError(f"has a header whose {what} is not a number: {field!r}")
+        raise BadArchiveError(f"has a header whose {what} is not a number: `{label(field)}`")
     if not 0 <= value <= _MAX_SIZE:
         raise BadArchiveError(f"has a header whose {what} is {value}")
     return value
@@ -106,7 +106,7 @@ def _is_posix(block: bytes) -> bool:
 def _text(field: bytes, what: str) -> bytes:
     text, _, rest = field.partition(b"\0")
     if rest.strip(b"\0"):
-        raise UnsafeError(f"has a header with bytes after the end of its {what}: {field!r}")
+        raise UnsafeError(f"has a header with bytes after the end of its {what}: `{label(field)}`")
     return text
 
 
@@ -120,7 +120,7 @@ def parse_records(body: bytes) -> dict[bytes, bytes]:
         line = body[length.end() : end] if length else b""
         key, equals, value = line[:-1].partition(b"=")
         if end > len(body) or not key or not equals or line[-1:] != b"\n":
-            raise BadArchiveError(f"has a malformed pax header: {body[at : at + 40]!r}")
+            raise BadArchiveError(f"has a malformed pax header: `{label(body[at : at + 40])}`")
         if key in found and not key.startswith(SPARSE):
             raise UnsafeError(f"has a pax header that gives `{_label(key)}` twice")
         found[key] = value
@@ -143,7 +143,7 @@ def check_harmless(records: Records) -> None:
 def read_decimal(text: bytes) -> int:
     """Return a size that pax gives in decimal digits."""
     if _NUMBER.fullmatch(text) is None or int(text) > _MAX_SIZE:
-        raise BadArchiveError(f"has a pax header whose size is not a size: {text[:40]!r}")
+        raise BadArchiveError(f"has a pax header whose size is not a size: `{label(text[:40])}`")
     return int(text)
 
 

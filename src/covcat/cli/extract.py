@@ -2,9 +2,11 @@
 
 import codecs
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -18,7 +20,11 @@ from covcat.store.folder import check_outside
 from covcat.text import escaped, format_size, plural
 
 if TYPE_CHECKING:
+    from covcat.archives.base import Opening
     from covcat.archives.extract import Extracted
+    from covcat.progress import Progress
+
+T = TypeVar("T")
 
 
 def extract(
@@ -98,13 +104,16 @@ def extract(
     target = folder or Path(stem)
     check_outside(session.data_dir, target, "give another folder")
 
-    def unpack(word: str | None) -> tuple[str, "Extracted"]:
-        said = replace(opening, password=word)
-        with drawn(session, "auto") as progress:
-            return unpacked(paths, target, layout, most, max_files, progress, said)
-
-    kind, done = password.opening(unpack)
+    work = partial(unpacked, paths, target, layout, most, max_files)
+    kind, done = password.opening(
+        lambda word: _drawing(session, work, replace(opening, password=word))
+    )
     _tell(session, name, target, kind, done)
+
+
+def _drawing(session: Session, work: "Callable[[Progress, Opening], T]", opening: "Opening") -> T:
+    with drawn(session, "auto") as progress:
+        return work(progress, opening)
 
 
 def _tell(session: Session, name: str, target: Path, kind: str, done: "Extracted") -> None:

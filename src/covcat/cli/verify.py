@@ -28,6 +28,7 @@ from covcat.progress import Progress
 from covcat.text import plural
 
 if TYPE_CHECKING:
+    from covcat.fetching.brought import GivenPath
     from covcat.fetching.repair import Repaired
     from covcat.store.manifest import Manifest
     from covcat.store.verify import Checked
@@ -98,8 +99,11 @@ def verify(
     here = releases(session, names)
     said = _Verdicts(session, quick, known_missing)
     if repair:
+        from covcat.fetching import brought
+
         password = password_of(session, password_file)
-        _repair_all(said, here, network, transfer.progress, given or (), password)
+        sources = [brought.look_at(one, session.store) for one in given or ()]
+        _repair_all(said, here, network, transfer.progress, sources, password)
     else:
         with drawn(session, transfer.progress) as drawing:
             _check_all(said, here, drawing)
@@ -213,16 +217,14 @@ def _repair_all(
     here: list[Here],
     network: Network,
     how: str,
-    given: Sequence[Path],
+    sources: Sequence["GivenPath"],
     password: Password,
 ) -> None:
     """Mend every release; one that cannot be does not stop the others."""
-    from covcat.fetching import brought
     from covcat.fetching.base import Run
     from covcat.fetching.repair import repair_release
 
     session = said.session
-    sources = [brought.look_at(one, session.store) for one in given]
     errors: list[CovcatError] = []
 
     def mend(folder: Path, word: str | None) -> "Repaired":

@@ -184,5 +184,6 @@ def not_the_file(head: bytes, unpack: str, content_type: str, url: str) -> Covca
     if expected and volume(name):
         return split(name)
     if expected:
-        return IntegrityError(f"`{url}` is not a {unpack} file: it starts with {head[:8]!r}")
+        start = head[:8].decode("ascii", "backslashreplace")
+        return IntegrityError(f"`{url}` is not a {unpack} file: it starts with `{start}`")
     return None
