@@ -64,6 +64,7 @@ EXITS: dict[str, tuple[int, ...]] = {
     "search": (0,),
     "select": (0, 3, 5, 8),
     "show": (0, 3),
+    "split": (0, 3, 5, 8),
     "status": (0,),
     "verify": FETCHING,
 }

@@ -179,7 +179,7 @@ def test_ones_own_catalog_is_completed_and_a_broken_one_is_no_traceback(
 
 ON_DISK = [
     *("counts", "images", "lock", "manifest export", "manifest show"),
-    *("path", "remove", "select", "verify"),
+    *("path", "remove", "select", "split", "verify"),
 ]
 
 
@@ -257,7 +257,8 @@ FREE = {
     *("--data-dir", "--catalog", "--mirror", "--output", "--from", "--at", "--password-file"),
     *("--include", "--exclude", "--nested", "--where", "--age", "--name-encoding"),
     *("--sample", "--jobs", "--retries", "--timeout", "--limit-rate", "--max-bytes"),
-    *("--max-files", "--older-than", "--checkpoint", "--pause", "--slow"),
+    *("--max-files", "--older-than", "--checkpoint", "--pause", "--slow", "--shares", "--seed"),
+    "--lock",
 }
 
 

@@ -52,6 +52,7 @@ LINES = {  # each more or less what a reader of the page would try first
     "remove": ["remove sample --dry-run"],
     "search": ["search ct"],
     "select": ["select sample"],
+    "split": ["split sample --shares train=0.5,test=0.5"],
     "show": [],  # below: no resource has all keys
     "status": ["status"],
     "verify": ["verify", "verify --quick", "verify --repair"],
@@ -59,7 +60,7 @@ LINES = {  # each more or less what a reader of the page would try first
 DEEP = {  # objects whose keys are not covcat's, or are explained on another page
     *("cite [].fields", "catalog draft contents", "catalog draft releases"),
     *("catalog draft left_out", "counts counts", "manifest export content"),
-    *("select left_out", "select gone"),
+    *("select left_out", "select gone", "split shares", "split sides", "split balance[].counts"),
     *("license license", "license accepted", "license images", "counts releases[].tables"),
 }
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _ON_DISK = (
     *("counts", "images", "lock", "manifest export", "manifest show", "path", "remove"),
-    *("select", "verify"),
+    *("select", "split", "verify"),
 )
 _CUT = "_COVCAT_CUT"  # what bash keeps of the word, and wants left out of each answer
 

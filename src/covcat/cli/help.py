@@ -11,7 +11,7 @@ from typer.core import TyperCommand
 COMMANDS = {  # in the order of --help; each is a module with a command of its name, or `register`
     "Find": ("list", "search", "show", "files", "license"),
     "Get": ("fetch", "import", "extract"),
-    "Use": ("path", "images", "counts", "select"),
+    "Use": ("path", "images", "counts", "select", "split"),
     "Keep": ("status", "verify", "remove", "cache", "paths", "doctor"),
     "Share": ("cite", "lock", "manifest"),
     "Contribute": ("catalog", "links"),

@@ -15,6 +15,7 @@ from covcat.text import plural
 
 if TYPE_CHECKING:
     from covcat.imaging.build import IndexReport
+    from covcat.imaging.cohort import IndexedRelease
     from covcat.imaging.opening import Index
 
 
@@ -56,6 +57,18 @@ def indexes(session: Session, names: list[str] | None) -> tuple[dict[str, Indexe
         return Indexed(resource, release, index)
 
     return each(here(session.catalog, session.store, names or ()), indexed)
+
+
+def parts(session: Session, found: Mapping[str, Indexed]) -> "list[IndexedRelease]":
+    """Return the releases as what images are chosen from."""
+    from covcat.imaging.cohort import IndexedRelease
+
+    return [
+        IndexedRelease(
+            one.resource, one.release, session.store.release(*name.split("@", 1)), one.index
+        )
+        for name, one in found.items()
+    ]
 
 
 def each(

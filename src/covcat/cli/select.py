@@ -68,7 +68,7 @@ def select(
     Example: covcat select cohen --covid yes --license-allows commercial --output cohort
     """
     from covcat.imaging import cohort_files, cohort_record
-    from covcat.imaging.cohort import Cohort, CohortRule, IndexedRelease
+    from covcat.imaging.cohort import Cohort, CohortRule
 
     session: Session = ctx.obj
     rule = CohortRule(labels.question(where, one_per), allow_unknown)
@@ -83,10 +83,7 @@ def select(
     if failed and names:  # the others are not what was asked for
         raise indexes.refusal(failed, found, is_again=recorded is not None)
     indexes.warn_of_failures(session, failed)
-    parts = []
-    for name, one in found.items():
-        folder = session.store.release(*name.split("@", 1))
-        parts.append(IndexedRelease(one.resource, one.release, folder, one.index))
+    parts = indexes.parts(session, found)
     indexes.warn_of_doubles(session, [(one.resource, one.release) for one in parts], "chosen from")
     cohort = Cohort(parts, rule)
     if recorded is not None:

@@ -6,7 +6,8 @@ cohort itself comes last.
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from covcat.beside import build_beside
@@ -39,14 +40,14 @@ def to_file(cohort: Cohort, target: Path, form: Form, *, force: bool = False) ->
     """Write a list of paths or a table; beside it the record, and what is left out."""
     names = (f"{target.name}.{records.NAME}", f"{target.name}.refused.csv", target.name)
     finals = [target.with_name(name) for name in names]
-    _check_free(cohort, *reversed(finals), force=force)
+    check_free(cohort, *reversed(finals), force=force)
     with build_beside(target) as workshop, disk_errors(f"write `{target}`"):
         built = [workshop / name for name in ("record", "refused", "cohort")]
         built[0].write_text(records.to_json(cohort, form), encoding="utf-8")
         _write_left_out(cohort, built[1])
         if form == "list":
             with built[2].open("xb") as stream:
-                for part, record in _chosen(cohort):
+                for part, record in chosen_rows(cohort):
                     line = os.fsencode(_source(part, record))
                     if b"\n" in line:
                         raise UsageError(
@@ -55,7 +56,7 @@ def to_file(cohort: Cohort, target: Path, form: Form, *, force: bool = False) ->
                         )
                     stream.write(line + b"\n")
         else:
-            _write_table(built[2], NAMES, (record for _, record in _chosen(cohort, NAMES)))
+            write_table(built[2], NAMES, (record for _, record in chosen_rows(cohort, NAMES)))
         sync(workshop)
         done: list[Path] = []
         try:
@@ -68,7 +69,7 @@ def to_file(cohort: Cohort, target: Path, form: Form, *, force: bool = False) ->
             raise
 
 
-def _chosen(
+def chosen_rows(
     cohort: Cohort, columns: tuple[str, ...] = COUNTED
 ) -> Iterator[tuple[IndexedRelease, Record]]:
     """Give the chosen rows, whose images must be there."""
@@ -79,26 +80,45 @@ def _chosen(
             yield part, record
 
 
-def to_folder(cohort: Cohort, target: Path, form: Form, progress: Progress) -> None:
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the images of a folder go, and what it has besides."""
+
+    table: str = "cohort.csv"
+    side_of: Callable[[Record], str] | None = None  # the folder of an image, and its `split`
+    more: Mapping[str, str] = field(default_factory=dict)  # further files, by name
+
+
+def to_folder(
+    cohort: Cohort, target: Path, form: Form, progress: Progress, layout: Layout = Layout()
+) -> None:
     """Write tables, record, citations and licences, and the images as links or copies."""
-    _check_free(cohort, target)
+    check_free(cohort, target)
     with build_beside(target) as workshop, disk_errors(f"write `{target}`"):
         if form == "copies":
             free, hint = free_bytes(workshop, spare=0), "covcat select --as links"
             check_room(cohort.counts.bytes, free, "for copies", hint)
         folder = workshop / "cohort"
         folder.mkdir(mode=FOLDER_MODE)
-        placed = _placed(cohort, folder, form == "copies", progress)
-        _write_table(folder / "cohort.csv", ("file", *NAMES), placed)
+        placed = _placed(cohort, folder, form == "copies", progress, layout.side_of)
+        write_table(folder / layout.table, ("file", *NAMES), placed)
         _write_left_out(cohort, folder / "refused.csv")
         (folder / records.NAME).write_text(records.to_json(cohort, form), encoding="utf-8")
         _write_terms(cohort, folder)
+        for name, text in layout.more.items():
+            (folder / name).write_text(text, encoding="utf-8")
         sync(folder)
-        _check_free(cohort, target)
+        check_free(cohort, target)
         folder.rename(target)
 
 
-def _placed(cohort: Cohort, folder: Path, by_copy: bool, progress: Progress) -> Iterator[Record]:
+def _placed(
+    cohort: Cohort,
+    folder: Path,
+    by_copy: bool,
+    progress: Progress,
+    side_of: Callable[[Record], str] | None,
+) -> Iterator[Record]:
     """Give the chosen rows, each after its image is in its place."""
     task = progress.start("images", cohort.counts.bytes)
     releases = Counter(part.resource.id for part in cohort.parts)
@@ -107,7 +127,8 @@ def _placed(cohort: Cohort, folder: Path, by_copy: bool, progress: Progress) -> 
         if why:
             continue
         home = part.resource.id if releases[part.resource.id] == 1 else part.name
-        file = f"images/{home}/{record['path']}"
+        side = {} if side_of is None else {"split": side_of(record)}
+        file = f"{side.get('split', 'images')}/{home}/{record['path']}"
         if file not in done:
             done.add(file)
             target = folder / file
@@ -126,7 +147,7 @@ def _placed(cohort: Cohort, folder: Path, by_copy: bool, progress: Progress) -> 
             if not is_same:
                 raise _changed(part, record)
             progress.advance(task, int(record["bytes"] or 0))
-        yield {"file": file, **record}
+        yield {"file": file, **record, **side}
     progress.finish(task)
 
 
@@ -141,14 +162,15 @@ def _changed(part: IndexedRelease, record: Record) -> IntegrityError:
     )
 
 
-def _write_table(path: Path, columns: tuple[str, ...], rows: Iterator[Record]) -> None:
+def write_table(path: Path, columns: tuple[str, ...], rows: Iterator[Record]) -> None:
+    """Write rows as a new csv."""
     with path.open("x", encoding="utf-8", newline="") as stream:
         write_csv(stream, columns, rows)
 
 
 def _write_left_out(cohort: Cohort, path: Path) -> None:
     rows = ({**record, "why": why} for _, record, why in cohort.judge_rows() if why)
-    _write_table(path, ("image_id", "license", "why"), rows)
+    write_table(path, ("image_id", "license", "why"), rows)
 
 
 def _write_terms(cohort: Cohort, folder: Path) -> None:
@@ -173,7 +195,8 @@ def _write_terms(cohort: Cohort, folder: Path) -> None:
     (folder / "LICENSES.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _check_free(cohort: Cohort, *targets: Path, force: bool | None = None) -> None:
+def check_free(cohort: Cohort, *targets: Path, force: bool | None = None) -> None:
+    """Refuse targets that are there already, or that lie in what is kept."""
     for target in targets:
         with disk_errors(f"look at `{target}`"):
             check_new(target, force=force)

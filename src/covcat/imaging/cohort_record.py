@@ -67,13 +67,14 @@ def to_json(cohort: Cohort, form: Form) -> str:
         "form": form,
         "question": question,
         "allow_unknown_license": cohort.rule.allow_unknown_license,
-        "releases": [asdict(_state(part)) for part in cohort.parts],
+        "releases": [asdict(state_of(part)) for part in cohort.parts],
         "counts": asdict(cohort.counts),
     }
     return json.dumps(record, indent=2) + "\n"
 
 
-def _state(part: IndexedRelease) -> ReleaseState:
+def state_of(part: IndexedRelease) -> ReleaseState:
+    """Return which state of a release its images are chosen from now."""
     manifest = hashlib.sha256(raw(part.folder)).hexdigest()
     files = [file for file in load(part.folder).files if file.path.startswith("files/")]
     lines = "".join(f"{file.sha256}  {file.path}\n" for file in files)
@@ -112,7 +113,7 @@ def check_same_files(cohort: Cohort, recorded: Recorded) -> None:
     """Check that the releases have the files that they had."""
     before = {one.release: one for one in recorded.releases}
     lines = []
-    for now in map(_state, cohort.parts):
+    for now in map(state_of, cohort.parts):
         then = before[now.release]
         if now.files != then.files:
             lines.append(f"{now.release}: files expected {then.files:,}, got {now.files:,}")

@@ -1,0 +1,112 @@
+"""An earlier split, and who is there now -> who stays where; or the leak that it would be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from covcat.catalog.columns import Record
+from covcat.errors import IntegrityError
+from covcat.imaging.cohort import COUNTED, Cohort
+from covcat.overlap.split_lock import SplitLock
+from covcat.overlap.subjects import KEYS, Subjects, picture_of, who
+from covcat.text import plural
+
+_JOINTS = {  # what may join two rows, from what is certain to what follows
+    "sha256": "the same bytes",
+    "same_as": "the same picture",
+    "patient_id": "the same patient",
+    "subject": "the same subject",
+}
+
+
+class Earlier:
+    """Who was on which side."""
+
+    def __init__(self, lock: SplitLock) -> None:
+        self._ids = {id: side for side, names in lock.ids.items() for id in names}
+        self._pictures = {id: side for side, names in lock.pictures.items() for id in names}
+
+    def sides_of(self, record: Record) -> dict[str, str]:
+        """Return the sides on which a row's picture and patient were, each with what was there."""
+        picture = self._pictures.get(picture_of(record), "")
+        patient = str(record["patient_id"] or "")
+        known = {self._ids.get(one, ""): f"`{one}`" for one in (who(record), patient)}
+        return {side: what for side, what in {**known, picture: "the picture"}.items() if side}
+
+    def all_sides_of(self, subjects: Subjects) -> dict[int, set[str]]:
+        """Return by its number the sides on which something of a subject was."""
+        found: dict[int, set[str]] = {}
+        for sides, numbers in ((self._ids, subjects.ids), (self._pictures, subjects.pictured)):
+            for id, number in numbers.items():
+                if side := sides.get(id):
+                    found.setdefault(number, set()).add(side)
+        return found
+
+
+def stay(cohort: Cohort, subjects: Subjects, lock: SplitLock) -> dict[int, str]:
+    """Return the side of each subject that was there.
+
+    Raises:
+        IntegrityError: what was on two sides is one subject now; it names the pictures.
+    """
+    earlier = Earlier(lock)
+    sides = earlier.all_sides_of(subjects)
+    torn = {number: found for number, found in sides.items() if len(found) > 1}
+    if torn:
+        raise _leak(torn, _evidence(cohort, subjects, earlier, torn))
+    return {number: found.pop() for number, found in sides.items()}
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A row of a subject that was on two sides."""
+
+    record: Record
+    sides: dict[str, str]  # on which it was
+
+    def __str__(self) -> str:
+        whom = f" of {self.record['patient_id']}" if self.record["patient_id"] else ""
+        was = " and ".join(f"{what} in {side}" for side, what in self.sides.items())
+        if len(self.sides) < 2:
+            was = f"in {next(iter(self.sides))}" if self.sides else "new"
+        return f"`{self.record['image_id']}`{whom} ({was})"
+
+
+def _evidence(
+    cohort: Cohort, subjects: Subjects, earlier: Earlier, torn: Mapping[int, set[str]]
+) -> list[str]:
+    """Name the pictures that join what was apart: of each subject the shortest way to say it."""
+    seen: dict[int, list[_Seen]] = {}
+    for _, record, why in cohort.judge_rows(tuple(dict.fromkeys(("resource", *COUNTED, *KEYS)))):
+        if not why and (number := subjects.of(record)) in torn:
+            seen.setdefault(number, []).append(_Seen(record, earlier.sides_of(record)))
+    return [line for number in sorted(seen) for line in _joints(seen[number])]
+
+
+def _joints(rows: list[_Seen]) -> list[str]:
+    """Say what rows that were apart have in common; else which rows were where, and what is new."""
+    if both := [one for one in rows if len(one.sides) > 1]:
+        return [str(one) for one in both]
+    for key, said in _JOINTS.items():
+        alike: dict[object, list[_Seen]] = {}
+        for one in rows:
+            if one.record.get(key):
+                alike.setdefault(one.record[key], []).append(one)
+        lines = []
+        for same in alike.values():
+            first = {side: one for one in reversed(same) for side in one.sides}
+            if len(first) > 1:
+                lines.append(f"{' and '.join(str(first[side]) for side in sorted(first))}: {said}")
+        if lines:
+            return lines
+    return [f"{', '.join(map(str, rows))}: joined by what is new"]
+
+
+def _leak(torn: Mapping[int, set[str]], lines: list[str]) -> IntegrityError:
+    number = plural(len(torn), "subject")
+    verb = "was" if len(torn) == 1 else "were"
+    return IntegrityError(
+        f"{number} that {verb} on two sides of the earlier split would be one: nothing is written",
+        details=lines,
+        hint="leave one of each out with --where, or make the split anew, without its lock",
+        data={"joined": lines},
+    )
