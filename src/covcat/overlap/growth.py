@@ -76,7 +76,7 @@ def _evidence(
 ) -> list[str]:
     """Name the pictures that join what was apart: of each subject the shortest way to say it."""
     seen: dict[int, list[_Seen]] = {}
-    for _, record, why in cohort.judge_rows(tuple(dict.fromkeys(("resource", *COUNTED, *KEYS)))):
+    for _, record, why in cohort.judge_rows(tuple(dict.fromkeys((*COUNTED, *KEYS)))):
         if not why and (number := subjects.of(record)) in torn:
             seen.setdefault(number, []).append(_Seen(record, earlier.sides_of(record)))
     return [line for number in sorted(seen) for line in _joints(seen[number])]

@@ -29,7 +29,7 @@ def to_file(
     place, cohort = lock_beside(target, "csv"), made.cohort
     cohort_files.check_free(cohort, target, force=force)
     cohort_files.check_free(cohort, place, force=True)
-    read = tuple(dict.fromkeys((*COUNTED, "resource", *KEYS, *columns)))
+    read = tuple(dict.fromkeys((*COUNTED, *KEYS, *columns)))
     with build_beside(target) as workshop, disk_errors(f"write `{target}`"):
         table, record = workshop / "split", workshop / "lock"
         rows = (

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from covcat.catalog import vocabulary
-from covcat.catalog.columns import NAMES, Record
+from covcat.catalog.columns import Record
 from covcat.imaging.cohort import COUNTED, Cohort
 
-KEYS = tuple(one for one in ("subject", "patient_id", "same_as", "sha256") if one in NAMES)
+KEYS = ("subject", "patient_id", "same_as", "sha256")  # what joins the rows that have it alike
 _DIGITS = 16  # of a digest, by which a picture is known: 64 bits tell a million apart
 
 Stratum = tuple[str, str]  # a column, and what it says
@@ -25,8 +25,7 @@ def picture_of(record: Record) -> str:
 
 def who(record: Record) -> str:
     """Return the id that the index has of whom a row shows."""
-    alone = f"{record['resource']}:{record['path']}"
-    return str(record.get("subject") or record["patient_id"] or alone)
+    return str(record["subject"])
 
 
 @dataclass(slots=True)
@@ -74,7 +73,7 @@ def subjects_of(cohort: Cohort, stratify: Sequence[str] = ()) -> Subjects:
     joined, alike, pictures = _Joined(), dict[str, int](), dict[str, int]()
     left_out, rows = Counter[str](), Counter[int]()
     strata: dict[Stratum, Counter[int]] = {}
-    columns = tuple(dict.fromkeys(("resource", *COUNTED, *KEYS, *stratify)))
+    columns = tuple(dict.fromkeys((*COUNTED, *KEYS, *stratify)))
     for _, record, why in cohort.judge_rows(columns):
         if why:
             left_out[why] += 1
@@ -82,7 +81,7 @@ def subjects_of(cohort: Cohort, stratify: Sequence[str] = ()) -> Subjects:
         number = joined.number(id := who(record))
         if (patient := record["patient_id"]) and patient != id:
             joined.join(number, joined.number(str(patient)))
-        for known, key in ((pictures, picture_of(record)), (alike, record.get("same_as"))):
+        for known, key in ((pictures, picture_of(record)), (alike, record["same_as"])):
             if key and (first := known.setdefault(str(key), number)) != number:
                 joined.join(number, first)
         rows[number] += 1
