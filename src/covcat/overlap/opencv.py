@@ -1,10 +1,13 @@
 """OpenCV, which comes with the extra `overlap`."""
 
+import os
 from functools import cache
 from importlib import import_module
 from typing import Any
 
 from covcat.errors import UsageError
+
+MOST_PIXELS = 100_000_000  # that a picture may declare
 
 
 @cache
@@ -14,6 +17,8 @@ def opencv() -> Any:
     Raises:
         UsageError: it is not installed.
     """
+    os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MOST_PIXELS)  # is read when it is loaded
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     try:
         cv2: Any = import_module("cv2")
     except ImportError as error:

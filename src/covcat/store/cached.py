@@ -29,10 +29,19 @@ def index_of(release: Path) -> Path | None:
     A newer state of the folder takes the place of an older one: the index itself says of which
     manifest it is.
     """
-    folder, real = place(), os.path.realpath(release)
-    key = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
-    name = f"{release.parent.name}@{release.name}"
-    return None if folder is None else folder / f"{name}.{key}{_SUFFIX}"
+    folder = place()
+    return None if folder is None else folder / _named(release, _SUFFIX)
+
+
+def features_of(folder: Path) -> Path | None:
+    """Return where the features of a folder's pictures lie, there or not: a release, or others."""
+    base = place()
+    return None if base is None else base.with_name("features") / _named(folder, _SUFFIX)
+
+
+def _named(folder: Path, suffix: str) -> str:
+    key = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:16]
+    return f"{folder.parent.name}@{folder.name}.{key}{suffix}"
 
 
 def is_own(index: Path) -> bool:

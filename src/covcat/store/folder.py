@@ -36,8 +36,11 @@ OTHER = "give another --output"
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 INDEX = "index.sqlite"
+FEATURES = "features.sqlite"  # of the pictures: by what `overlap` tells that two are the same
 VERIFIED = "verified.json"  # when, and what `verify` found
-OWN = frozenset({MANIFEST, SUMS, INDEX, VERIFIED})  # what lies beside the data of a release
+OWN = frozenset(  # what lies beside the data of a release; SQLite has a journal while it writes
+    {MANIFEST, SUMS, INDEX, VERIFIED, FEATURES, f"{FEATURES}-journal"}
+)
 PRIVATE = ".covcat"
 CLOSED = ".done"  # ends the name of a folder of waiting files whose release is just being published
 STAGED = re.compile(r"[0-9a-f]{16}|trash-[0-9a-f]{16}")  # names of folders in staging

@@ -22,8 +22,8 @@ _CHANNELS = {128: 3, 2304: 4, 32: 2, 1792: 2, 2048: 2}  # of a datatype: RGB, RG
 
 
 _VERSIONS = (  # bytes, layout, magic; where dim, datatype, pixdim, descrip and magic are in it
-    (348, "i36x8h14x2h2x8f40x80s116x4s", (b"n+1\0", b"ni1\0"), (1, 9, 11, 19, 20)),
-    (540, "i4s4x2h8q24x8d72x80s220x", (b"n+2\0", b"ni2\0"), (4, 2, 12, 20, 1)),
+    (348, "i36x8h14x2h2x8f3f28x80s116x4s", (b"n+1\0", b"ni1\0"), (1, 9, 11, 22, 23)),
+    (540, "i4s4x2h8q24x8dq2d48x80s220x", (b"n+2\0", b"ni2\0"), (4, 2, 12, 23, 1)),
 )
 STARTS = {struct.pack(f"{order}i", size) for order in "<>" for size, *_ in _VERSIONS}
 
@@ -37,6 +37,10 @@ class NiftiHeader:
     bitpix: int  # bits per voxel
     pixdim: tuple[str, ...]  # of each axis, as text
     descrip: str
+    order: str  # of bytes, as `struct` has it
+    offset: float  # bytes before the voxels; of a file that has none beside it
+    slope: float  # 0: values are as stored; else value = slope * stored + intercept
+    intercept: float
 
     @property
     def bits(self) -> int:
@@ -93,6 +97,8 @@ def read_header(data: FileBytes) -> NiftiHeader | None:
                     bitpix,
                     tuple(_as_text(one, "f" in layout) for one in values[pixdim + 1 :][:count]),
                     _decoded(values[descrip].partition(b"\0")[0]),
+                    order,
+                    *values[pixdim + 8 : pixdim + 11],
                 )
     return None
 

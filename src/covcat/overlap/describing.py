@@ -1,0 +1,187 @@
+"""The pictures of a set -> their features: those that are kept, and what is new made now.
+
+On processes over the cores; each batch is kept as soon as it is done, so a run that was killed
+goes on where it was.
+"""
+
+import hashlib
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from covcat import engine
+from covcat.engine import Died, Task
+from covcat.files import opened
+from covcat.overlap import decode
+from covcat.overlap.feature_store import Described, FeatureStore
+from covcat.overlap.features import Features, Grey, describe, scaled
+from covcat.overlap.packed import packed
+from covcat.overlap.pairs import Picture
+from covcat.overlap.pictures import LeftOut, PictureFile, PictureSet
+from covcat.overlap.reasons import NoPicture
+from covcat.progress import Progress, Silent
+
+_FEWEST_TONES = 8  # of a film or slice; a mask or a drawing has fewer
+_PEEK = 4  # every fourth row and column shows the tones
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedSet:
+    """A set whose features are kept."""
+
+    set: PictureSet
+    store: FeatureStore
+    made: int  # files whose features were made now; those of the others were kept
+    left_out: tuple[LeftOut, ...]  # what is not compared, with what was left out before
+    _by_sha256: Mapping[str, tuple[PictureFile, ...]] = field(repr=False)
+    _pictures: Mapping[str, int] = field(repr=False)  # of each file
+
+    def features(self) -> Iterator[tuple[tuple[Picture, ...], Features]]:
+        """Give the pictures that are the same bytes, ordered by path, with their features.
+
+        Ordered by sha256 and frame; a few are in memory at a time. What is damaged of what was
+        kept is made anew, and comes last.
+        """
+        given: dict[str, set[int]] = {sha256: set() for sha256 in self._by_sha256}
+        for sha256, frame, found in self.store.read(given):
+            given[sha256].add(frame)
+            yield self._alike(sha256, frame), found
+        broken = [key for key, frames in given.items() if len(frames) != self._pictures.get(key, 0)]
+        if broken:
+            _make([self._by_sha256[key][0] for key in broken], self.store, Silent(), self.set.name)
+        for sha256, frame, found in self.store.read(broken):
+            if frame not in given[sha256]:
+                yield self._alike(sha256, frame), found
+
+    def _alike(self, sha256: str, frame: int) -> tuple[Picture, ...]:
+        files = self._by_sha256[sha256]
+        return tuple(Picture(one.set, one.path, sha256, frame) for one in files)
+
+    def file(self, picture: Picture) -> Path:
+        """Return where a picture of this set lies."""
+        return self.set.folder / picture.path
+
+
+def described(pictures: PictureSet, store: FeatureStore, progress: Progress) -> DescribedSet:
+    """Return a set with features of all its pictures, made now where they are not kept.
+
+    Raises:
+        DiskError: they cannot be kept.
+        UsageError: OpenCV is not installed, or no process can be started.
+    """
+    by_sha256: dict[str, list[PictureFile]] = {}
+    for one in pictures.files:
+        by_sha256.setdefault(one.sha256, []).append(one)
+    known = store.files(by_sha256)
+    new = [files[0] for sha256, files in by_sha256.items() if sha256 not in known]
+    reasons = _make(new, store, progress, pictures.name)
+    known |= store.files(one.sha256 for one in new)
+    reasons |= {sha256: one.reason for sha256, one in known.items() if one.reason}
+    left = [
+        LeftOut(one.set, one.path, reasons[one.sha256])
+        for one in pictures.files
+        if one.sha256 in reasons
+    ]
+    return DescribedSet(
+        set=pictures,
+        store=store,
+        made=len(new),
+        left_out=tuple(sorted((*pictures.left_out, *left))),
+        _by_sha256={key: tuple(files) for key, files in by_sha256.items()},
+        _pictures={sha256: one.pictures for sha256, one in known.items()},
+    )
+
+
+def _make(
+    files: Iterable[PictureFile], store: FeatureStore, progress: Progress, name: str
+) -> dict[str, str]:
+    """Make and keep features; return, by sha256, why a file could not be read."""
+    tasks = [Task(one.sha256, one.bytes, (str(one.file), one.sha256)) for one in files]
+    unread = dict[str, str]()
+    for batch in engine.run(describe_file, tasks, progress, f"{name}: features"):
+        done = [_result(task, result) for task, result in batch]
+        unread |= {one.sha256: one.reason for one in done if isinstance(one, _Unread)}
+        store.add([one for one in done if isinstance(one, Described)])
+    return unread
+
+
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """A file that is not as it was recorded, or cannot be read: nothing of it is kept."""
+
+    sha256: str
+    reason: str
+
+
+def _result(task: Task, result: Any) -> Described | _Unread:
+    if isinstance(result, Died):
+        return Described(task.key, (), f"its decoder died ({result.cause})")
+    assert isinstance(result, Described | _Unread)
+    return result
+
+
+def describe_file(argument: tuple[str, str]) -> Described | _Unread:
+    """Return what is kept of a file that must have that sha256: the engine's work."""
+    path, sha256 = Path(argument[0]), argument[1]
+    _silence_decoders()
+    found: list[tuple[int, bytes]] = []
+    count, reason = 0, None
+    try:
+        with opened(path) as stream:
+            if hashlib.file_digest(stream, "sha256").hexdigest() != sha256:
+                return _Unread(sha256, "was changed since its sha256 was recorded")
+        for number, grey in decode.frames(path):
+            count += 1
+            if (why := _untold(grey)) is None:
+                found.append((number, packed(describe(grey))))
+            reason = reason or why
+    except NoPicture as error:
+        reason = str(error)
+        return Described(sha256, tuple(found), reason)
+    except MemoryError:
+        return Described(sha256, (), "takes more memory than there is")
+    except OSError as error:
+        return _Unread(sha256, f"cannot be read: {os.strerror(error.errno or 0)}")
+    return Described(sha256, tuple(found), reason if count == 1 or not found else None)
+
+
+def _untold(grey: Grey) -> str | None:
+    """Say why nothing can be told of a picture; of a volume the first and last slices are so."""
+    some = grey[::_PEEK, ::_PEEK] if min(grey.shape) > 64 else grey
+    tones = np.count_nonzero(np.bincount(some.ravel(), minlength=256))
+    if tones == 1:
+        return f"of one tone: {grey.shape[1]} x {grey.shape[0]} pixels"
+    return f"of {tones} tones: a mask or a drawing" if tones < _FEWEST_TONES else None
+
+
+@cache
+def _silence_decoders() -> None:
+    """Let libpng, libjpeg and FFmpeg say nothing on stderr: their words are reasons here."""
+    if multiprocessing.parent_process() is not None:
+        handle = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(handle, 2)
+        os.close(handle)
+
+
+def scaled_pictures(path: Path, features: Mapping[int, Features]) -> Iterator[tuple[int, Grey]]:
+    """Give the pictures of a file again as their local features were found in them: 512 pixels.
+
+    Of its frames those are given whose features are. What cannot be decoded any more is not given.
+    """
+    last = max(features, default=-1)
+    try:
+        for number, grey in decode.frames(path):
+            if number in features:
+                found = features[number]
+                if grey.shape == (found.height, found.width):
+                    yield number, scaled(grey, found.frame)
+            if number >= last:
+                return
+    except (NoPicture, OSError):
+        return

@@ -1,0 +1,172 @@
+"""Features that are kept, by the sha256 of their file: `features.sqlite` beside an index.
+
+It lies in the folder of a release, or in the user's cache. Batches are committed as they are done,
+so there is no seal of the whole: each row has one. A file that covcat did not make, that is
+damaged, or that another method made is never asked, and is made anew; a row that is damaged or
+forged is as if it were not there.
+"""
+
+import os
+import sqlite3
+import stat
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from covcat.files import FILE_MODE, IS_WINDOWS, disk_errors, is_anybodys, make_folder, sqlite_errors
+from covcat.overlap.features import Features, method
+from covcat.overlap.packed import unpacked
+from covcat.store import cached
+from covcat.store.folder import FEATURES, MANIFEST
+
+_SCHEMA = (
+    "CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID",
+    "CREATE TABLE files (sha256 BLOB PRIMARY KEY, pictures INTEGER, reason TEXT) WITHOUT ROWID",
+    "CREATE TABLE pictures (sha256 BLOB, frame INTEGER, data BLOB)",
+    "CREATE INDEX by_file ON pictures (sha256, frame)",
+)
+_WAIT = 60.0  # seconds that another process may write
+_ASKED = 500  # files in one question
+_MOST_REASON = 500  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What was made of one file: its pictures by frame, packed, and what is wrong with it."""
+
+    sha256: str
+    pictures: tuple[tuple[int, bytes], ...]
+    reason: str | None = None  # why it, or a part of it, is not compared
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is kept of one file."""
+
+    pictures: int
+    reason: str | None  # why it, or a part of it, is not compared
+
+
+class FeatureStore:
+    """Features on disk, open to be asked and added to."""
+
+    def __init__(self, path: Path, base: sqlite3.Connection) -> None:
+        self.path, self._base = path, base
+        weakref.finalize(self, base.close)
+
+    @classmethod
+    def open(cls, path: Path, method: str) -> Self:
+        """Open what is there if it was made by that method, or else begin anew.
+
+        Raises:
+            DiskError: it cannot be written.
+        """
+        with disk_errors(f"keep features in `{path}`"), sqlite_errors(f"keep features in `{path}`"):
+            if (base := _opened(path, method)) is None:
+                make_folder(path.parent)
+                for end in ("", "-journal"):
+                    path.with_name(path.name + end).unlink(missing_ok=True)
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE))
+                base = sqlite3.connect(path, timeout=_WAIT)
+                with base:
+                    for line in _SCHEMA:
+                        base.execute(line)
+                    base.execute("INSERT INTO about VALUES ('method', ?)", (method,))
+            base.execute("PRAGMA synchronous = NORMAL")
+            return cls(path, base)
+
+    def files(self, sha256s: Iterable[str]) -> dict[str, Known]:
+        """Return what is known of those files of which anything is."""
+        found: dict[str, Known] = {}
+        for some in _portions(sha256s):
+            marks = ", ".join("?" * len(some))
+            question = f"SELECT * FROM files WHERE sha256 IN ({marks})"  # noqa: S608
+            for row in self._asked(question, [bytes.fromhex(one) for one in some]):
+                match row:
+                    case bytes(sha256), int(pictures), str() | None as reason:
+                        found[sha256.hex()] = Known(pictures, reason)
+        return found
+
+    def read(self, sha256s: Iterable[str]) -> Iterator[tuple[str, int, Features]]:
+        """Give sha256, frame and features of every picture of these files, a few at a time."""
+        for some in _portions(sha256s):
+            marks = ", ".join("?" * len(some))
+            question = (
+                "SELECT sha256, frame, data FROM pictures "  # noqa: S608
+                f"WHERE sha256 IN ({marks}) ORDER BY sha256, frame"
+            )
+            for sha256, frame, data in self._asked(question, [bytes.fromhex(one) for one in some]):
+                features = unpacked(data) if isinstance(data, bytes) else None
+                if features is not None and isinstance(sha256, bytes) and isinstance(frame, int):
+                    yield sha256.hex(), frame, features
+
+    def add(self, described: Sequence[Described]) -> None:
+        """Keep what was made of some files; all of it, or nothing if this is broken off."""
+        with sqlite_errors(f"keep features in `{self.path}`"), self._base as base:
+            for one in described:
+                key = bytes.fromhex(one.sha256)
+                base.execute("DELETE FROM pictures WHERE sha256 = ?", (key,))
+                rows = ((key, frame, data) for frame, data in one.pictures)
+                base.executemany("INSERT INTO pictures VALUES (?, ?, ?)", rows)
+                reason = one.reason and one.reason[:_MOST_REASON]
+                known = (key, len(one.pictures), reason)
+                base.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", known)
+
+    def _asked(self, question: str, values: Sequence[bytes]) -> Iterator[tuple[object, ...]]:
+        """Give rows; none from where the file is damaged on: they are made anew."""
+        with suppress(sqlite3.DatabaseError, UnicodeError):
+            yield from self._base.execute(question, values)
+
+
+def store_of(release: Path) -> FeatureStore:
+    """Return the features of a release, or of a user's folder: beside its index or in the cache.
+
+    Raises:
+        UsageError: OpenCV is not installed.
+        DiskError: they cannot be kept in the folder, nor in the user's cache.
+    """
+    own = cached.features_of(release)
+    is_release = (release / MANIFEST).is_file() and os.access(release, os.W_OK | os.X_OK)
+    place = release / FEATURES if is_release or own is None else own
+    return FeatureStore.open(place, method())
+
+
+def _portions(sha256s: Iterable[str]) -> Iterator[list[str]]:
+    every = list(dict.fromkeys(sha256s))
+    for start in range(0, len(every), _ASKED):
+        yield every[start : start + _ASKED]
+
+
+def _opened(path: Path, method: str) -> sqlite3.Connection | None:
+    """Open a file that is covcat's own, and of that method."""
+    try:
+        status = path.lstat()
+        strange = is_anybodys(status.st_mode) or not stat.S_ISREG(status.st_mode)
+        if strange or not _is_trusted(status, path.parent.stat()):
+            return None
+        base = sqlite3.connect(path, timeout=_WAIT)
+    except (OSError, sqlite3.Error):
+        return None
+    if _is_own(base, method):
+        return base
+    base.close()
+    return None
+
+
+def _is_own(base: sqlite3.Connection, method: str) -> bool:
+    """Tell if it is whole as far as can be seen, without views or triggers, and of that method."""
+    try:
+        base.execute("PRAGMA trusted_schema = OFF")
+        made = base.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL").fetchall()
+        about = base.execute("SELECT key, value FROM about").fetchall()
+    except (sqlite3.DatabaseError, UnicodeError):
+        return False
+    return made == [(line,) for line in _SCHEMA] and about == [("method", method)]
+
+
+def _is_trusted(file: os.stat_result, folder: os.stat_result) -> bool:
+    """Tell if it was laid there by this user, or by whom the folder belongs to."""
+    return IS_WINDOWS or file.st_uid in (os.geteuid(), folder.st_uid)
