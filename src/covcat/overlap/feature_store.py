@@ -88,6 +88,8 @@ class FeatureStore:
                 match row:
                     case bytes(sha256), int(pictures), str() | None as reason:
                         found[sha256.hex()] = Known(pictures, reason)
+                    case _:  # forged: as if it were not there
+                        pass
         return found
 
     def read(self, sha256s: Iterable[str]) -> Iterator[tuple[str, int, Features]]:
