@@ -166,7 +166,7 @@ MORE = Made(method=8, packed=b"\x03\x00", size=5000)  # no bytes, deflated
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        pytest.param(b"junk" + ONE, "hidden bytes", id="a prefix"),
+        pytest.param(b"junk" + ONE, "4 bytes before its first member", id="a prefix"),
         pytest.param(ONE + b"junk", "after its end", id="a tail"),
         pytest.param(_renamed_in_directory(ONE), "", id="two names"),
         pytest.param(zip_made(MORE), "shorter than it declares", id="declares more"),

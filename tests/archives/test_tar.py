@@ -159,7 +159,10 @@ BASE_256_TIME = b"\x80" + bytes(10) + b"a"
 STAR = {508: b"tar\0"}
 AFTER_EXTENSION = "bytes after the end of an extension header"
 REAL_SIZE, MAP = {483: octal(2, 12)}, {386: octal(2, 12)}
-ARE_PREFIX, NOT_SPARSE = "are a prefix to other readers", "a sparse map for an entry that is not"
+ARE_PREFIX, NOT_SPARSE = (
+    "GNU header of an incremental backup",
+    "a sparse map for an entry that is not",
+)
 DIFFERS, HUGE = "a pax size of 1024, and 0 in the header", "a pax size of 17179869184, and 0 in"
 WITH_SIZE = "a link or folder with a size of 1024"
 REFUSED = {
@@ -179,7 +182,7 @@ REFUSED = {
     "a huge size": (header(b"a", size=b"\x80" + (1 << 60).to_bytes(11, "big")), "middle of `a`"),
     "bytes after a name": (entry(b"a\0b"), "bytes after the end of its name"),
     "a prefix in v7": (entry(b"a", magic=V7, prefix=b"p"), "no mark of the format"),
-    "a prefix in GNU": (entry(b"a", magic=GNU, prefix=b"p"), ARE_PREFIX),
+    "a prefix in GNU": (entry(b"a", magic=GNU, prefix=b"p"), "time of access is not a number"),
     "GNU's times": (entry(b"b", b"x", magic=GNU, fields={345: b"14213531662\0" * 2}), ARE_PREFIX),
     "in base 256": (entry(b"b", b"x", magic=GNU, fields={345: BASE_256_TIME}), ARE_PREFIX),
     "a needless real size": (entry(b"a", b"long", magic=GNU, fields=REAL_SIZE), NOT_SPARSE),
@@ -211,8 +214,8 @@ REFUSED = {
     "cut data": (entry(b"a", b"x" * 600)[:-300], "middle of `a`"),
     "cut padding": (entry(b"a", b"x")[:-1], "middle of `a`"),
     "cut pax": (pax((b"a", b"b"))[:-1], "middle of an extension header"),
-    "two tars": ((entry(b"a") + END) * 2, "goes on after its last member"),
-    "junk at the end": (entry(b"a") + END + b"x", "goes on after its last member"),
+    "two tars": ((entry(b"a") + END) * 2, "has 1 further tar after its end"),
+    "junk at the end": (entry(b"a") + END + b"x", "has 1 byte after its end"),
     "no end of a packed tar": (gzip.compress(entry(b"a")), "has no end"),
     "half an end of a packed tar": (gzip.compress(entry(b"a") + bytes(512)), "has no end"),
     "too many zeros": (gzip.compress(END + bytes((1 << 24) + 1)), "more zeros"),

@@ -256,4 +256,4 @@ def test_the_first_of_several_pieces_is_called_so(tmp_path: Path, name: str) -> 
 
 
 def test_a_marked_zip_with_bytes_after_its_end_is_not_called_a_volume(tmp_path: Path) -> None:
-    assert "bytes after its end" in refusal(tmp_path, zip_made(FIRST, mark=SPLIT) + b"x")
+    assert "1 byte after its end" in refusal(tmp_path, zip_made(FIRST, mark=SPLIT) + b"x")

@@ -13,6 +13,7 @@ from shlex import quote
 from typing import BinaryIO, Literal, Protocol
 
 from covcat.errors import ActionNeededError
+from covcat.text import plural
 
 
 class BadArchiveError(Exception):
@@ -21,6 +22,53 @@ class BadArchiveError(Exception):
 
 class UnsafeError(BadArchiveError):
     """Two readers may see different things in it, or it hides something."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Padding:
+    """What lies in an archive's file and is passed over, or what some readers take differently."""
+
+    before: int = 0  # bytes before the first member
+    after: int = 0  # bytes after the end
+    archives: int = 0  # further tars after the first
+    incremental: int = 0  # GNU headers of `tar --listed-incremental`
+
+    def __add__(self, other: "Padding") -> "Padding":
+        """Return both together."""
+        return Padding(
+            before=self.before + other.before,
+            after=self.after + other.after,
+            archives=self.archives + other.archives,
+            incremental=self.incremental + other.incremental,
+        )
+
+    def __str__(self) -> str:
+        """Say it in words that complete "the archive has …"."""
+        parts = [
+            f"{plural(self.before, 'byte')} before its first member" if self.before else "",
+            f"{plural(self.after, 'byte')} after its end" if self.after else "",
+            f"{plural(self.archives, 'further tar')} after its end" if self.archives else "",
+            f"{plural(self.incremental, 'GNU header')} of an incremental backup, which other "
+            "readers take differently"
+            if self.incremental
+            else "",
+        ]
+        return " and ".join(part for part in parts if part)
+
+
+class PaddedError(UnsafeError):
+    """It has padding, and nobody allowed that; nothing else was found wrong until there."""
+
+    def __init__(self, padding: Padding) -> None:
+        super().__init__(f"has {padding}")
+
+    @staticmethod
+    def hint(archive: str, command: str) -> str:
+        """Return what a person types who runs `command`."""
+        hint = f"to pass over it: covcat extract {quote(archive)} --allow padding"
+        if command != "covcat extract":
+            hint += ", then covcat import with the folder that it prints"
+        return hint
 
 
 class UnsupportedError(BadArchiveError):
@@ -57,6 +105,7 @@ class NestedArchive:
     sha256: str
     files: int
     left_out: int = 0
+    padding: Padding | None = None
 
 
 CHUNK = 1 << 20
@@ -69,6 +118,7 @@ class Opening:
 
     encoding: str | None = None  # of names that do not say theirs
     password: str | None = field(default=None, repr=False)
+    allows_padding: bool = False  # or its digest is pinned: these very bytes are meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +130,19 @@ class Source:
     encoding: str | None = None  # of names that do not say theirs, as a person declared it
     volumes: tuple[Path, ...] = ()  # that the stream is of, if it is of several files
     password: str | None = field(default=None, repr=False)
+    allows_padding: bool = False
+    passed: list[Padding] = field(default_factory=list)  # all of it together, if there is any
+
+    @property
+    def padding(self) -> Padding | None:
+        """Return what was passed over until now."""
+        return self.passed[0] if self.passed else None
+
+    def pass_over(self, padding: Padding) -> None:
+        """Take note of padding; raises where nobody allowed any."""
+        if not self.allows_padding:
+            raise PaddedError(padding)
+        self.passed[:] = [self.passed[0] + padding if self.passed else padding]
 
 
 class CutOffError(BadArchiveError):

@@ -31,6 +31,10 @@ _NOTHING_SAID = Opening()
 _HINT = "free some space, or give a folder on another disk"
 
 
+class PaddedArchiveError(ExtractionError):
+    """An archive has padding that nobody allowed; nothing else was found wrong until there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Extracted:
     """What came out of an archive and those inside it."""
@@ -40,6 +44,7 @@ class Extracted:
     repeated: int  # members that came again, with the same bytes
     nested: tuple[NestedArchive, ...] = ()
     litter: int = 0  # files of desktops and version control that were left out besides
+    padding: base.Padding | None = None  # of the archive itself
 
 
 def inspect(
@@ -50,6 +55,12 @@ def inspect(
     opening: Opening = _NOTHING_SAID,
 ) -> list[Admitted]:
     """Check an archive and list its wanted files, writing nothing."""
+    return _inspect(archive, kind, layout, budget, opening)[0]
+
+
+def _inspect(
+    archive: Path | VolumeSet, kind: str, layout: Layout, budget: Budget, opening: Opening
+) -> tuple[list[Admitted], base.Padding | None]:
     rules = Rules(archive.name, layout, budget)
     admitted: list[Admitted] = []
 
@@ -67,17 +78,18 @@ def inspect(
             for member in form.members(source):
                 look(member)
         rules.close()
-    return admitted
+    return admitted, source.padding
 
 
-def kind(archive: Path | VolumeSet) -> str:
-    """Return an archive's format, by its first bytes.
+def kind(archive: Path | VolumeSet, *, allows_padding: bool = False, command: str = "") -> str:
+    """Return an archive's format, by its first bytes, or by its end where padding is allowed.
 
     Raises:
+        PaddedArchiveError: only by its end, and that is not allowed.
         ExtractionError: it has none that covcat knows, or its name says another.
     """
-    with _archive_errors(archive):
-        return kind_of(archive)
+    with _archive_errors(archive, command=command):
+        return kind_of(archive, allows_padding=allows_padding)
 
 
 def extract(
@@ -105,6 +117,7 @@ def extract(
                 _unpack_stream(form, source, rules, unpacking)
             else:
                 _unpack_listed(form, source, rules, unpacking)
+        padding = source.padding
         files, repeated, litter = [*unpacking.files()], len(unpacking.again), rules.litter
         nested = []
         for number, file in sorted(unpacking.nested.items()):
@@ -119,11 +132,12 @@ def extract(
                     sha256=stored.sha256,
                     files=len(got.files),
                     left_out=got.left_out,
+                    padding=got.padding,
                 )
             )
     if both := names.collision(one.path for one in files if nested):
         raise ExtractionError(f"`{both[0]}` and `{both[1]}` of two archives would be one path")
-    return Extracted(tuple(files), rules.left_out, repeated, tuple(nested), litter)
+    return Extracted(tuple(files), rules.left_out, repeated, tuple(nested), litter, padding)
 
 
 def _unpack_stream(form: StreamFormat, source: Source, rules: Rules, unpacking: Unpacking) -> None:
@@ -158,8 +172,8 @@ def _unpack_nested(
     path: str, file: Path, layout: Layout, budget: Budget, place: Place, opening: Opening
 ) -> Extracted:
     """Unpack an archive that lay at `path` of another one, and drop it."""
-    with _archive_errors(file, path):
-        form = kind_of(file)
+    with _archive_errors(file, path, layout.command):
+        form = kind_of(file, allows_padding=opening.allows_padding)
     if reason := names.unsafe_name(stem_of(file.name)):
         raise ExtractionError(f"`{path}` cannot name the folder that it is unpacked to: {reason}")
     folder = PurePosixPath(path).parent / stem_of(file.name)
@@ -181,7 +195,8 @@ def _unpack_nested(
 def _opened(archive: Path | VolumeSet, opening: Opening, command: str) -> Iterator[Source]:
     volumes = archive.paths if isinstance(archive, VolumeSet) else ()
     with _archive_errors(archive, archive.name, command), archive.open("rb") as stream:
-        yield Source(archive.absolute(), stream, opening.encoding, volumes, opening.password)
+        said = opening.encoding, volumes, opening.password, opening.allows_padding
+        yield Source(archive.absolute(), stream, *said)
 
 
 @contextmanager
@@ -216,6 +231,9 @@ def _archive_errors(archive: Path | VolumeSet, name: str = "", command: str = ""
         if isinstance(error, base.UnsupportedError):
             hint = error.hint.replace("{}", quote(name))
             raise ExtractionError(f"`{name}` is not supported", cause=cause, hint=hint) from error
+        if isinstance(error, base.PaddedError):
+            what, hint = f"`{name}` is refused as unsafe", error.hint(name, command)
+            raise PaddedArchiveError(what, cause=cause, hint=hint) from error
         is_unsafe = isinstance(error, base.UnsafeError)
         what = "refused as unsafe" if is_unsafe else "damaged"
         is_cut = isinstance(error, base.CutOffError)
@@ -229,11 +247,14 @@ def listed(
     max_bytes: int | None,
     max_files: int | None,
     opening: Opening,
-) -> tuple[str, list[Admitted]]:
-    """Check an archive, or its volumes, whole; return its format and files, writing nothing."""
-    archive, kind = _found(paths)
+) -> tuple[str, list[Admitted], base.Padding | None]:
+    """Check an archive, or its volumes, whole, writing nothing.
+
+    Returns its format, its files and what lies around them.
+    """
+    archive, kind = _found(paths, opening, layout.command)
     budget = _budget(Path.cwd(), max_bytes, max_files)
-    return kind, inspect(archive, kind, layout, budget, opening)
+    return kind, *_inspect(archive, kind, layout, budget, opening)
 
 
 def unpacked(
@@ -246,7 +267,7 @@ def unpacked(
     opening: Opening,
 ) -> tuple[str, Extracted]:
     """Unpack an archive to `target`, which is not there yet or empty; return its format too."""
-    archive, kind = _found(paths)
+    archive, kind = _found(paths, opening, layout.command)
     _check_free(target)
     _check_private(target)
     with build_beside(target) as workshop:
@@ -268,7 +289,7 @@ def unpacked(
     return kind, done
 
 
-def _found(paths: Sequence[Path]) -> tuple[Path | VolumeSet, str]:
+def _found(paths: Sequence[Path], opening: Opening, command: str) -> tuple[Path | VolumeSet, str]:
     """Return what to read of an archive, or of its volumes, and its format."""
     archive = gather(paths)
     if isinstance(archive, Path) and not archive.exists():
@@ -276,7 +297,7 @@ def _found(paths: Sequence[Path]) -> tuple[Path | VolumeSet, str]:
     if isinstance(archive, Path) and not archive.is_file():
         what = "a folder" if archive.is_dir() else "no regular file"
         raise UsageError(f"`{archive}` is {what}: expected an archive")
-    return archive, kind(archive)
+    return archive, kind(archive, allows_padding=opening.allows_padding, command=command)
 
 
 def _budget(folder: Path, max_bytes: int | None, max_files: int | None) -> Budget:

@@ -3,14 +3,22 @@
 A `.zip` that is a 7z was renamed or mixed up on the way: both words are in the message.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 from typing import BinaryIO
 
-from covcat.archives.base import BadArchiveError, SplitError, UnsupportedError
+from covcat.archives.base import (
+    BadArchiveError,
+    PaddedError,
+    Padding,
+    SplitError,
+    UnsupportedError,
+)
 from covcat.archives.streams import compression_of, open_unpacked
 from covcat.archives.tar_headers import BLOCK, END, has_checksum
 from covcat.archives.volumes import VolumeSet
+from covcat.archives.zip_directory import read_directory
 from covcat.archives.zip_end import SPLIT, NoEndError, Window, read_end, start_of
 
 # Suffixes that say a format; the longer ones first.
@@ -24,12 +32,11 @@ _OTHERS = {
     b"%PDF": "a PDF",
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
-    b"MZ": "a Windows program",
-    b"\x7fELF": "a program",
     b"<!": "a web page",
     b"<html": "a web page",
     b"{": "a JSON document",
 }
+_PROGRAMS = {b"MZ": "a Windows program", b"\x7fELF": "a program"}  # perhaps before a zip
 
 # Archives that are not read here: their names, how they begin, and where.
 _UNREAD = {
@@ -39,9 +46,9 @@ _UNREAD = {
 }
 
 
-def kind_of(archive: Path | VolumeSet) -> str:
-    """Return the word of FORMATS for a file."""
-    found = _by_magic(archive)
+def kind_of(archive: Path | VolumeSet, *, allows_padding: bool = False) -> str:
+    """Return the word of FORMATS for a file; of a zip there may be bytes before, if allowed."""
+    found = _by_magic(archive, allows_padding=allows_padding)
     suffix = _suffix(archive.name)
     said = SUFFIXES.get(suffix, found)
     if said != found and not (found == "tar" and said in ("gz", "bz2", "xz", "zst")):
@@ -61,7 +68,7 @@ def _suffix(name: str) -> str:
     return next((one for one in SUFFIXES if name.lower().endswith(one)), "")
 
 
-def _by_magic(archive: Path | VolumeSet) -> str:
+def _by_magic(archive: Path | VolumeSet, *, allows_padding: bool) -> str:
     suffix = _suffix(archive.name)
     is_named_tar = SUFFIXES.get(suffix) == "tar"
     with archive.open("rb") as stream:
@@ -84,7 +91,13 @@ def _by_magic(archive: Path | VolumeSet) -> str:
             if not start:
                 raise BadArchiveError("is empty")
             _check_not_unread(stream)
-            raise UnsupportedError(_not_an_archive(start), "file {}")
+            if (other := _looks_like(start, _OTHERS)) or not _is_padded_zip(
+                stream, allows_padding=allows_padding
+            ):
+                raise UnsupportedError(
+                    _not_an_archive(other or _looks_like(start, _PROGRAMS)), "file {}"
+                )
+            return "zip"
         with open_unpacked(stream, packing) as flow:
             first = flow.take(BLOCK)
     if has_checksum(first) or (is_named_tar and first == END):
@@ -113,9 +126,39 @@ def _check_not_unread(stream: BinaryIO) -> None:
             )
 
 
-def _not_an_archive(start: bytes) -> str:
+def _is_padded_zip(stream: BinaryIO, *, allows_padding: bool) -> bool:
+    """Tell a zip that begins later in its file: a program that unpacks itself, a saved answer.
+
+    Raises:
+        PaddedError: it is one, and that is not allowed.
+    """
+    window = Window(stream)
+    try:
+        end = read_end(window)
+    except BadArchiveError:
+        return False
+    if window.read_at(end.directory, 4) != b"PK\x01\x02":
+        return False
+    if not allows_padding:
+        next(read_directory(window, _refuse), None)
+    return True
+
+
+def _refuse(padding: Padding) -> None:
+    raise PaddedError(padding)
+
+
+def _looks_like(start: bytes, known: Mapping[bytes, str]) -> str | None:
     looks = start.lstrip()[:16].lower()
-    for magic, words in _OTHERS.items():
-        if start.startswith(magic) or looks.startswith(magic):
-            return f"is no archive: it starts like {words}"
+    such = (
+        words
+        for magic, words in known.items()
+        if start.startswith(magic) or looks.startswith(magic)
+    )
+    return next(such, None)
+
+
+def _not_an_archive(looks_like: str | None) -> str:
+    if looks_like:
+        return f"is no archive: it starts like {looks_like}"
     return "is of no format that covcat knows: expected zip, tar, 7z, rar, gz, bz2, xz or zst"

@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from threading import Semaphore, Thread
 from typing import Any, BinaryIO
 
+from covcat.archives import padding
 from covcat.archives.base import (
     CHUNK,
     BadArchiveError,
@@ -44,6 +45,7 @@ _STARTS: Mapping[str, re.Pattern[bytes]] = {
     "xz": re.compile(rb"\xfd7zXZ\0"),
     "zst": re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"),  # a frame, or one to skip
 }
+_MAGIC = (b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")  # most begin so
 _LONGEST_START = 10  # bytes
 # What is known and not read here, with the program that unpacks it.
 _NOT_READ: Mapping[str, tuple[re.Pattern[bytes], str]] = {
@@ -126,16 +128,21 @@ class Flow:
 
 
 @contextmanager
-def open_unpacked(stream: BinaryIO, compression: str | None) -> Iterator[Flow]:
-    """Give what is inside a file, from its start; a thread may unpack ahead until the end."""
+def open_unpacked(
+    stream: BinaryIO, compression: str | None, trailing: list[int] | None = None
+) -> Iterator[Flow]:
+    """Give what is inside a file, from its start; a thread may unpack ahead until the end.
+
+    Bytes after the last stream are refused without `trailing`, which else gets their number.
+    """
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
     if compression is None:
         yield Flow(iter(lambda: stream.read(CHUNK), b""))
     elif size < _WORTH_A_THREAD:
-        yield Flow(_streams(stream, compression))
+        yield Flow(_streams(stream, compression, trailing))
     else:
-        ahead = _Ahead(_streams(stream, compression))
+        ahead = _Ahead(_streams(stream, compression, trailing))
         try:
             yield Flow(ahead.chunks())
         finally:
@@ -178,11 +185,13 @@ class _Ahead:
         self._thread.join()
 
 
-def _streams(packed: BinaryIO, compression: str) -> Iterator[bytes]:
+def _streams(
+    packed: BinaryIO, compression: str, trailing: list[int] | None = None
+) -> Iterator[bytes]:
     """Unpack every stream of a file."""
     flow = Flow(iter(lambda: packed.read(_INPUT), b""))
     number = size = 0
-    while _begins(flow, compression):
+    while _begins(flow, compression, trailing if number else None):
         header = _gzip_header(flow) if compression == "gz" else 0
         number += 1
         for piece in _stream(flow, _DECOMPRESSORS[compression](), max(header, _FIRST_INPUT)):
@@ -213,7 +222,7 @@ def _stream(flow: Flow, decompressor: Any, feed: int) -> Iterator[bytes]:
                 raise CutOffError("ends in the middle of its compressed stream")
 
 
-def _begins(flow: Flow, compression: str) -> bool:
+def _begins(flow: Flow, compression: str, trailing: list[int] | None) -> bool:
     """Whether another stream begins here; False at the end, where zeros may fill up."""
     zeros = 0
     while flow.peek(1) == b"\0":
@@ -227,10 +236,25 @@ def _begins(flow: Flow, compression: str) -> bool:
     if not start:
         return False
     if not _STARTS[compression].match(start) or (zeros and compression != "xz"):
-        raise UnsafeError("goes on after the end of its compressed stream")
+        what = "goes on after the end of its compressed stream"
+        if trailing is None or _resembles_stream(start):
+            raise UnsafeError(what)
+        more = flow.take(padding.MOST_AFTER + 1)
+        padding.check_after(more)
+        trailing.append(len(more))
+        return False
     if compression == "gz" and len(start) > 3 and start[3] & _RESERVED_FLAGS:
         raise UnsafeError("has reserved flags in its gzip header")
     return True
+
+
+def _resembles_stream(start: bytes) -> bool:
+    """Whether bytes are like the start of a stream: one damaged there must not become padding."""
+    for magic in _MAGIC:
+        alike = sum(one == two for one, two in zip(start, magic, strict=False))
+        if 2 * alike >= len(magic) or magic.startswith(start):  # or cut off in the middle of it
+            return True
+    return any(one.match(start) for one in _STARTS.values())
 
 
 def _gzip_header(flow: Flow) -> int:

@@ -8,13 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from covcat.archives import tar_headers
+from covcat.archives import padding, tar_headers
 from covcat.archives.base import (
     CHUNK,
     BadArchiveError,
     CutOffError,
     Member,
     Open,
+    PaddedError,
+    Padding,
     Source,
     UnsafeError,
     UnsupportedError,
@@ -24,15 +26,25 @@ from covcat.archives.base import (
     label,
 )
 from covcat.archives.streams import Flow, open_unpacked, require_compression
-from covcat.archives.tar_headers import BLOCK, END, Header, Records, has_checksum
+from covcat.archives.tar_headers import (
+    BLOCK,
+    END,
+    Header,
+    Records,
+    has_checksum,
+    has_times,
+    resembles,
+)
 
 IS_STREAM = True
 
 _MAX_LONG_NAME = 1 << 16  # bytes
 _MAX_ZEROS = 1 << 24  # bytes after the last member
+_RECORD = 20 * BLOCK  # that writers fill up with zeros, or else they leave just two blocks
 _RECORDS, _RECORDS_PER_MEMBER = 200_000, 100  # of pax: they take long, and no room when packed
 _FILES = (b"0", b"\0", b"7")  # 7: contiguous, which all are today
 _LINKS = (b"1", b"2")
+_FOLDERS = (b"5", b"D")  # D is of `tar --listed-incremental`: its data are the names in it
 _SIZE_IS_NO_DATA = (b"1", b"5")  # a hard link's size is its target's
 _NEVER_DATA = (b"2", b"3", b"4", b"6")
 _PAX = (b"x", b"X")  # X is Sun's
@@ -50,8 +62,9 @@ class _Reading:
     """How far the reading of one archive has come."""
 
     flow: Flow
-    encoding: str | None
+    source: Source
     number: int = 0  # of the next entry
+    at: int = 0  # bytes since the tar began
     records: int = _RECORDS  # of pax that may still come
     has_pax: bool = False  # headers until here
 
@@ -63,31 +76,38 @@ def unpack(source: Source, open_member: Open) -> None:
     packing = None
     if first != END and not has_checksum(first):  # a member's name may begin as a packed file does
         packing = require_compression(source.stream, "is not a tar")
-    with open_unpacked(source.stream, packing) as flow:
+    trailing: list[int] = []
+    with open_unpacked(source.stream, packing, trailing) as flow:
         first = flow.peek(BLOCK)
         if first != END and not has_checksum(first):
             raise UnsupportedError(f"is compressed ({packing}) but holds no tar")
-        for member, stored in _read_entries(flow, source.encoding):
-            _pass(flow, member, stored, open_member(member))
-        _check_end(flow, is_packed=packing is not None)
+        reading = _Reading(flow, source)
+        while True:
+            for member, stored in _read_entries(reading):
+                _pass(reading, member, stored, open_member(member))
+            if not _goes_on(reading, is_packed=packing is not None):
+                break
+    if trailing:
+        source.pass_over(Padding(after=sum(trailing)))
 
 
-def _read_entries(flow: Flow, encoding: str | None) -> Iterator[tuple[Member, int]]:
+def _read_entries(reading: _Reading) -> Iterator[tuple[Member, int]]:
     """Give each entry and the bytes it stores, which are to be passed before the next."""
-    reading, name = _Reading(flow, encoding), ""
+    name = ""
     try:
         while entry := _read_entry(reading):
             name = entry[0].name
             yield entry
-    except UnsupportedError:
+    except (UnsupportedError, PaddedError):
         raise
     except BadArchiveError as error:
         raise type(error)(f"{error}, after `{name}`" if name else f"{error}") from error
 
 
-def _pass(flow: Flow, member: Member, stored: int, writer: Writer | None) -> None:
+def _pass(reading: _Reading, member: Member, stored: int, writer: Writer | None) -> None:
     """Go to the end of an entry's data, writing it if it is wanted."""
-    what = f"`{member.name}`"
+    flow, what = reading.flow, f"`{member.name}`"
+    reading.at += stored + -stored % BLOCK
     if writer is None or member.kind != "file":
         is_whole = flow.skip(stored)
     else:
@@ -110,20 +130,45 @@ def _pass_padding(flow: Flow, size: int, what: str) -> bool:
     return len(padding) == -size % BLOCK
 
 
-def _check_end(flow: Flow, *, is_packed: bool) -> None:
-    """Read on from the first empty block: only zeros may follow it.
+def _goes_on(reading: _Reading, *, is_packed: bool) -> bool:
+    """Read on from the first empty block; True if another tar begins after the zeros there.
 
     A plain tar may end with its last member, as some writers leave it; a packed one may not.
     """
-    zeros = 0
+    flow, zeros = reading.flow, 0
     while zeros <= _MAX_ZEROS and (piece := flow.piece(CHUNK)):
-        zeros += len(piece)
-        if bytes(piece).strip(b"\0"):
-            raise UnsafeError("goes on after its last member")
+        rest = bytes(piece).lstrip(b"\0")
+        zeros += len(piece) - len(rest)
+        if rest:
+            flow.go_back(len(rest))
+            return _another_begins(reading, zeros)
     if zeros > _MAX_ZEROS:
         raise UnsafeError("has more zeros after its last member than a tar needs")
     if is_packed and zeros < BLOCK:
         raise CutOffError("has no end: the part after its last member is missing")
+    return False
+
+
+def _another_begins(reading: _Reading, zeros: int) -> bool:
+    """Tell a further tar from what else follows `zeros` bytes and the empty block before them.
+
+    Only a proper end is one: where zeros came into a tar by damage, members are behind them.
+    """
+    flow, end = reading.flow, reading.at + zeros
+    is_record = zeros == BLOCK or not end % _RECORD
+    if not zeros % BLOCK and has_checksum(flow.peek(BLOCK)):
+        if zeros < BLOCK or not is_record:
+            raise UnsafeError(f"goes on after {zeros + BLOCK:,} zeros, which are no end of a tar")
+        reading.source.pass_over(Padding(archives=1))
+        reading.at = 0
+        return True
+    rest = flow.take(padding.MOST_AFTER + 1)
+    padding.check_after(rest)
+    blocks = [rest[at : at + BLOCK] for at in range(-zeros % BLOCK, len(rest), BLOCK)]
+    if zeros < BLOCK or any(map(has_checksum, blocks)) or any(map(resembles, blocks[:1])):
+        raise UnsafeError("goes on after its last member")
+    reading.source.pass_over(Padding(after=len(rest)))
+    return False
 
 
 def _read_entry(reading: _Reading) -> tuple[Member, int] | None:
@@ -131,7 +176,7 @@ def _read_entry(reading: _Reading) -> tuple[Member, int] | None:
     long: dict[bytes, bytes] = {}  # GNU's long names, of the entry and of its link
     records: Records | None = None
     is_global = False
-    while header := _read_header(reading.flow):
+    while header := _read_header(reading):
         kind = header.type
         is_extension = kind in _EXTENSIONS
         reading.has_pax |= kind in (*_PAX, b"g")
@@ -159,15 +204,19 @@ def _read_entry(reading: _Reading) -> tuple[Member, int] | None:
     return None
 
 
-def _read_header(flow: Flow) -> Header | None:
-    block = flow.take(BLOCK)
+def _read_header(reading: _Reading) -> Header | None:
+    block = reading.flow.take(BLOCK)
+    reading.at += len(block)
     if block == END or not block:
         return None
     if len(block) < BLOCK:
         raise CutOffError("ends in the middle of a header")
     if not has_checksum(block):
         raise BadArchiveError("has a damaged header")
-    return tar_headers.parse(block)
+    header = tar_headers.parse(block)
+    if header.type == b"D" or has_times(block):
+        reading.source.pass_over(Padding(incremental=1))
+    return header
 
 
 def _read_records(header: Header, reading: _Reading) -> Records:
@@ -182,6 +231,7 @@ def _read_body(header: Header, reading: _Reading, limit: int) -> bytes:
     if header.size > limit:
         raise UnsafeError(f"has an extension header of {header.size:,} bytes")
     body = reading.flow.take(header.size)
+    reading.at += header.size + -header.size % BLOCK
     what = "an extension header"
     if len(body) < header.size or not _pass_padding(reading.flow, header.size, what):
         raise CutOffError(f"ends in the middle of {what}")
@@ -196,7 +246,7 @@ def _make_entry(
         raise UnsupportedError(
             f"has a sparse file, which covcat does not unpack: `{label}`", _REPACK
         )
-    name = _name(header, long, records, reading.encoding)
+    name = _name(header, long, records, reading.source.encoding)
     stored = _stored(header, records, has_pax=reading.has_pax)
     kind = _kind(header, name, stored)
     name = folder_name(name) if kind == "folder" else name
@@ -253,7 +303,7 @@ def _kind(header: Header, name: str, stored: int) -> Literal["file", "folder", "
     """
     if header.type in _NEVER_DATA and stored:  # GNU tar reads on elsewhere for `-t` than for `-x`
         raise UnsafeError(f"has an entry that cannot have data, and a size for it: `{name}`")
-    if header.type == b"5":
+    if header.type in _FOLDERS:
         return "folder"
     if header.type not in _FILES:
         return "link" if header.type in _LINKS else "special"

@@ -25,6 +25,7 @@ BLOCK = 512
 END = bytes(BLOCK)
 _MAX_SIZE = (1 << 63) - 1
 _OCTAL = re.compile(rb" *([0-7]*)[ \0]*")
+_LIKE_CHECKSUM = re.compile(rb" *[0-7]{4,7}[ \0]{1,2}")
 Records = Mapping[bytes, bytes]
 
 
@@ -50,6 +51,19 @@ def has_checksum(block: bytes) -> bool:
     return claimed == unsigned or claimed == unsigned - 256 * sum(
         byte > 127 for byte in block[:148] + block[156:]
     )
+
+
+def resembles(block: bytes) -> bool:
+    """Whether a block may be a damaged header: a wrong byte must not make padding of a member."""
+    return block[257:262] == b"ustar" or _LIKE_CHECKSUM.fullmatch(block, 148, 156) is not None
+
+
+def has_times(block: bytes) -> bool:
+    """Whether it is a GNU header with the two times that `tar --incremental` writes.
+
+    They are a prefix of the name to Python and 7-Zip, and none to GNU tar and bsdtar.
+    """
+    return block[257:265] == b"ustar  \0" and bool(block[345:369].strip(b"\0"))
 
 
 def parse(block: bytes) -> Header:
@@ -90,11 +104,11 @@ def _is_posix(block: bytes) -> bool:
             raise BadArchiveError("has a star header whose prefix does not end")
         return True
     if magic == b"ustar  \0":
-        # The two times that `tar --incremental` writes are a prefix of the name to Python and
-        # 7-Zip; the size of a sparse file is that of any file to bsdtar. M is the rest of a file,
-        # in a later volume.
+        # The size of a sparse file is that of any file to bsdtar. M is the rest of a file, in a
+        # later volume.
         if block[345:369].strip(b"\0"):
-            raise UnsafeError("has a GNU header with times, which are a prefix to other readers")
+            _number(block[345:357], "time of access")
+            _number(block[357:369], "time of change")
         if block[386:495].strip(b"\0") and block[156:157] not in (b"S", b"M"):
             raise UnsafeError("has a GNU header with a sparse map for an entry that is not sparse")
         return False

@@ -37,7 +37,8 @@ _PIECE = 1 << 17  # bytes at once: larger buffers are fresh pages from the kerne
 def members(source: Source) -> list[Member]:
     """List every entry, after the structure has been found consistent."""
     window = Window(source.stream)
-    listed = [_member(entry, source, window) for entry in directory.read_directory(window)]
+    entries = directory.read_directory(window, source.pass_over)
+    listed = [_member(entry, source, window) for entry in entries]
     return sorted(listed, key=attrgetter("number"))
 
 

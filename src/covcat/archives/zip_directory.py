@@ -10,10 +10,11 @@ Field layout: APPNOTE.TXT 6.3.10, sections 4.3 to 4.6.
 import struct
 import zlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from covcat.archives.base import BadArchiveError, SplitError, UnsafeError
+from covcat.archives.base import BadArchiveError, Padding, SplitError, UnsafeError
+from covcat.archives.padding import check_after, check_hides_nothing
 from covcat.archives.zip_end import SPLIT, End, Window, check_few, place_in, read_end, start_of
 
 LOCAL = struct.Struct("<4s5H3I2H")
@@ -54,16 +55,23 @@ class Entry(NamedTuple):
         return self.name.decode("utf-8", "backslashreplace")
 
 
-def read_directory(window: Window) -> Iterator[Entry]:
+def read_directory(window: Window, pass_over: Callable[[Padding], None]) -> Iterator[Entry]:
     """Read and check all headers; give the entries in the order in which they lie in the file.
 
-    One at a time: all of a million, with both names and all numbers, would take 400 MB.
+    `pass_over` is asked first whether what lies before and after them may be there. One at a time:
+    all of a million, with both names and all numbers, would take 400 MB.
     """
     end = read_end(window)
     raw = window.read_at(end.directory, end.directory_bytes)
     places, offsets = _places(raw, end)
     order = sorted(range(len(places)), key=offsets.__getitem__)
-    position = start_of(window.read_at(0, 8)) or 0
+    first = min(offsets, default=end.directory)
+    mark = start_of(window.read_at(0, 8)) or 0  # of a splitter, which the places count
+    before = first if first != mark or end.starts[0] else 0
+    if before or end.after:
+        _check_padding(window, before, end)
+        pass_over(Padding(before=before, after=len(end.after)))
+    position = first
     for rank, number in enumerate(order):
         entry = _entry(raw, places[number], number, end.starts)
         if entry.offset != position:
@@ -74,6 +82,13 @@ def read_directory(window: Window) -> Iterator[Entry]:
         yield entry._replace(data=data)
     if position != end.directory:
         raise UnsafeError(f"has {end.directory - position} hidden bytes before its directory")
+
+
+def _check_padding(window: Window, before: int, end: End) -> None:
+    if end.is_split:
+        raise UnsafeError("has bytes before or after it, and comes in zip's own volumes")
+    check_hides_nothing(window.pieces(0, before), "before its first member")
+    check_after(end.after)
 
 
 def _gap(gap: int, side: str, entry: Entry) -> BadArchiveError:
@@ -97,6 +112,8 @@ def _places(raw: bytes, end: End) -> "tuple[array[int], array[int]]":
         offset = head[-1]
         if head[14] or offset == _WIDE:  # of a later volume, or in an extra field
             offset = _entry(raw, position, len(places), end.starts).offset
+        else:
+            offset += end.starts[0]
         if offset > end.directory:
             label = _entry(raw, position, len(places), end.starts).label
             raise BadArchiveError(f"has no local header for `{label}`")
@@ -120,7 +137,9 @@ def _entry(raw: bytes, position: int, number: int, starts: tuple[int, ...]) -> E
     entry = Entry(number, name, None, flags, method, crc, packed, size, host, attributes, offset)
     if extra or _WIDE in (packed, size, offset):
         entry, disk = _with_extra(entry, _extra_fields(extra, entry), disk)
-    return entry._replace(offset=place_in(starts, disk, entry.offset)) if disk else entry
+    if not (disk or starts[0]):
+        return entry
+    return entry._replace(offset=place_in(starts, disk, entry.offset))
 
 
 def _with_extra(entry: Entry, extra: dict[int, bytes], disk: int) -> tuple[Entry, int]:

@@ -6,7 +6,7 @@ Field layout: APPNOTE.TXT 6.3.10, sections 4.3.14 to 4.3.16.
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from covcat.archives.base import (
@@ -16,6 +16,7 @@ from covcat.archives.base import (
     UnsafeError,
     UnsupportedError,
 )
+from covcat.archives.padding import MOST_AFTER
 from covcat.files import read_at
 
 SPLIT = b"PK\x07\x08"  # a splitter's mark, in front of the first volume; or of the only one
@@ -23,6 +24,7 @@ _SPLIT_MARKS = (SPLIT, b"PK00")
 _PIECE = 1 << 17  # bytes at once: larger buffers are fresh pages from the kernel each time
 _MAX_ZEROS = 1 << 16  # that some tools leave behind the end
 _MOST = (*[0xFFFF] * 4, *[0xFFFFFFFF] * 2)  # by field: the real number is in the ZIP64 record
+_DIRECTORIES = (b"PK\x01\x02", b"PK\x05\x06")  # how one begins, or the end where it is empty
 _ENTRY = 46  # bytes of a directory's entry, before its name, extra fields and comment
 _CUT = 1 << 32  # where a number of 32 bits starts again
 # Checked before the directory is read, since what a file costs in memory must not be its own
@@ -48,6 +50,8 @@ class End:
     comment: bytes
     starts: tuple[int, ...]  # of the volumes, from which its places count
     modulus: int  # of the count: macOS writes more than 65,535 entries, and their last 16 bits
+    after: bytes = b""  # what follows it, if that is not a few zeros alone
+    is_split: bool = False  # into zip's own volumes, from whose starts its places count
 
 
 class Window:
@@ -103,7 +107,7 @@ def place_in(starts: tuple[int, ...], volume: int, offset: int) -> int:
 
 def count_volumes(window: Window) -> int:
     """Return how many volumes the end of a zip counts."""
-    _, position, (disk, *_) = _find_end(window)
+    _, position, (disk, *_), _ = _find_end(window)
     if disk == _MOST[0] and position >= _LOCATOR.size:
         raw = window.read_at(position - _LOCATOR.size, _LOCATOR.size)
         magic, _, _, disks = _LOCATOR.unpack(raw)
@@ -111,28 +115,39 @@ def count_volumes(window: Window) -> int:
     return int(disk) + 1
 
 
-def _find_end(window: Window) -> tuple[bytes, int, tuple[int, ...]]:
-    """Return the end record's comment, its place and its numbers."""
-    start = max(0, window.size - _END.size - 0xFFFF - _MAX_ZEROS)
-    tail = window.read_at(start, window.size - start)
-    at = tail.rfind(b"PK\x05\x06")
+def _find_end(window: Window) -> tuple[bytes, int, tuple[int, ...], bytes]:
+    """Return the end record's comment, its place, its numbers and what follows it.
+
+    It is the last one, as readers take it: what follows it has none.
+    """
+    start, at, tail = window.size, -1, b""
+    for beyond in (_MAX_ZEROS, MOST_AFTER):
+        if at < 0:
+            start = max(0, window.size - _END.size - 0xFFFF - beyond)
+            tail = window.read_at(start, window.size - start)
+            at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < _END.size:
         raise NoEndError("is not a zip, or its end is missing")
     _, disk, first_disk, here, entries, length, offset, comments = _END.unpack_from(tail, at)
     after = at + _END.size
     comment, rest = tail[after : after + comments], tail[after + comments :]
-    if len(comment) != comments or rest.strip(b"\0") or len(rest) > _MAX_ZEROS:
-        raise UnsafeError("has bytes after its end")
-    return comment, start + at, (disk, first_disk, here, entries, length, offset)
+    if len(comment) != comments:
+        raise CutOffError("ends in the middle of its comment")
+    rest = rest if rest.strip(b"\0") or len(rest) > _MAX_ZEROS else b""
+    return comment, start + at, (disk, first_disk, here, entries, length, offset), rest
 
 
 def read_end(window: Window) -> End:
-    """Find the end record."""
-    comment, position, narrow = _find_end(window)
+    """Find the end record.
+
+    Its places count from where the zip begins, or from where its file does: what lies before it
+    may have been put there later, or was there when it was made. Both are real.
+    """
+    comment, position, narrow, after = _find_end(window)
     disk, first_disk, here, entries, length, offset = narrow
-    wide = _wide_end(window, position)
+    wide, base = _wide_end(window, position), None
     if wide is not None:
-        position, numbers = wide
+        position, numbers, base = wide
         fields = zip(narrow, numbers, _MOST, strict=True)
         if any(one not in (two, most) for one, two, most in fields):
             raise UnsafeError("has two end records that differ")
@@ -141,15 +156,21 @@ def read_end(window: Window) -> End:
     if not is_whole and (disk + 2 != len(window.starts) or first_disk > disk or here > entries):
         raise SplitError
     offset = place_in(window.starts, first_disk, offset)
-    end = End(entries, offset, length, comment, window.starts, 1 << (16 if wide is None else 64))
-    _check_bounds(end, position)
-    return end
+    modulus = 1 << (16 if wide is None else 64)
+    is_split = bool(disk or first_disk)
+    end = End(entries, offset, length, comment, window.starts, modulus, after, is_split)
+    gap = _check_bounds(end, position)
+    if base not in (None, gap) or (gap and window.read_at(offset, 4) in _DIRECTORIES):
+        raise UnsafeError("has two places where its directory may be")
+    starts = (window.starts[0] + gap, *window.starts[1:])
+    return replace(end, directory=offset + gap, starts=starts) if gap else end
 
 
-def _check_bounds(end: End, position: int) -> None:
+def _check_bounds(end: End, position: int) -> int:
     """Check that the directory reaches to where the end records start, and can be read.
 
-    It may not have another number of entries than fit into it.
+    It may not have another number of entries than fit into it. Returns the bytes before what its
+    places count from.
     """
     length = end.directory_bytes
     gap = position - end.directory - length
@@ -162,7 +183,7 @@ def _check_bounds(end: End, position: int) -> None:
             "is larger than 4 GiB and has no ZIP64 record, as macOS writes it: its places and "
             "sizes are cut off, and readers disagree on them; pack it again with another tool"
         )
-    if gap:
+    if gap and end.is_split:
         raise UnsafeError(f"has {gap} hidden bytes before its members or its directory")
     least = -(-length // (_ENTRY + 3 * 0xFFFF))
     least += (end.entries - least) % end.modulus  # the first number from there that is cut to it
@@ -173,6 +194,7 @@ def _check_bounds(end: End, position: int) -> None:
         raise UnsupportedError(
             f"has a directory of {length:,} bytes: at most {_MAX_DIRECTORY:,} are read"
         )
+    return gap
 
 
 def check_few(entries: int) -> None:
@@ -181,8 +203,11 @@ def check_few(entries: int) -> None:
         raise UnsupportedError(f"has {entries:,} entries: at most {_MAX_ENTRIES:,} are read")
 
 
-def _wide_end(window: Window, end: int) -> tuple[int, tuple[int, ...]] | None:
-    """Return where the ZIP64 record starts and its numbers, if there is one."""
+def _wide_end(window: Window, end: int) -> tuple[int, tuple[int, ...], int] | None:
+    """Return where the ZIP64 record starts, its numbers, and how far before that it is said to be.
+
+    None if there is none.
+    """
     if end < _LOCATOR.size:
         return None
     raw = window.read_at(end - _LOCATOR.size, _LOCATOR.size)
@@ -193,10 +218,11 @@ def _wide_end(window: Window, end: int) -> tuple[int, tuple[int, ...]] | None:
         raise SplitError
     offset = place_in(window.starts, disk, offset)
     expected = end - _LOCATOR.size - _WIDE_END.size
-    record = window.read_at(offset, _WIDE_END.size) if offset == expected else b""
-    if record[:4] != b"PK\x06\x06":
+    base = expected - offset
+    record = window.read_at(expected, _WIDE_END.size) if 0 <= base <= expected else b""
+    if record[:4] != b"PK\x06\x06" or (base and window.read_at(offset, 4) == record[:4]):
         raise UnsafeError("has a ZIP64 end record that is not where its locator says")
     _, length, _, _, *numbers = _WIDE_END.unpack(record)
     if length != _WIDE_END.size - 12:
         raise BadArchiveError("has a ZIP64 end record of a wrong length")
-    return expected, tuple(numbers)
+    return expected, tuple(numbers), base

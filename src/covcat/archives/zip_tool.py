@@ -37,6 +37,11 @@ def unpack(source: Source, listed: Sequence[ZipMember], writers: Mapping[int, Wr
             "is encrypted or packed with PPMd, and in zip's own volumes",
             "zip -s 0 {} --out whole.zip, then covcat extract whole.zip",
         )
+    if source.padding:  # programs differ in how they find the members of such a zip
+        raise UnsupportedError(
+            f"is encrypted or packed with PPMd, and has {source.padding}",
+            "7zz x -oplain {} (import takes the folder)",
+        )
     # Readers that go by the members' places would print them in another order.
     places = [one.data for one in listed]
     if places != sorted(places) and any(not one.has_crc for one in wanted):

@@ -3,7 +3,7 @@
 import codecs
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -20,7 +20,7 @@ from covcat.store.folder import check_outside
 from covcat.text import escaped, format_size, plural
 
 if TYPE_CHECKING:
-    from covcat.archives.base import Opening
+    from covcat.archives.base import Opening, Padding
     from covcat.archives.extract import Extracted
     from covcat.progress import Progress
 
@@ -58,6 +58,10 @@ def extract(
         str | None, typer.Option(metavar="NAME", help="Of names that are not UTF-8, such as gbk.")
     ] = None,
     password_file: PasswordFile = None,
+    allow: Annotated[
+        str | None,
+        choice(("padding",), "padding: bytes before and after it.", "--allow", metavar="WHAT"),
+    ] = None,
     output: Annotated[
         str | None, choice(FORMATS, "Of --list: table, tsv, csv …", metavar="NAME")
     ] = None,
@@ -78,24 +82,22 @@ def extract(
     session: Session = ctx.obj
     chosen = chosen_output(output, (*OUTPUTS, "table", "json"))
     most = None if max_bytes is None else size("--max-bytes", max_bytes)
-    opening = Opening(None if name_encoding is None else _encoding(name_encoding))
+    encoding = None if name_encoding is None else _encoding(name_encoding)
+    opening = Opening(encoding, allows_padding=_allows_padding(allow))
     password = password_of(session, password_file)
-    layout = Layout(
-        include=tuple(include or ()),
-        exclude=tuple(exclude or ()),
-        nested=tuple(nested or ()),
-        command="covcat extract",
-    )
+    globs = [tuple(one or ()) for one in (include, exclude, nested)]
+    layout = Layout(include=globs[0], exclude=globs[1], nested=globs[2], command="covcat extract")
     name = whole_of(archive.name)
     paths, folder = [archive, *(more or ())], None
     if more and whole_of(more[-1].name).lower() != name.lower():
         folder = paths.pop()
     if list_only:
-        kind, files = password.opening(
+        kind, files, padding = password.opening(
             lambda word: listed(paths, layout, most, max_files, replace(opening, password=word))
         )
         listing = [{"path": one.path, "bytes": one.member.size} for one in files]
         session.rows("extract", Rows(("path", "bytes"), listing, key="path"), output=chosen)
+        _tell_padding(session, name, padding)
         session.say(f"{name}: {kind}, {plural(len(files), 'file')}; nothing was written")
         return
     stem = stem_of(name)
@@ -124,6 +126,8 @@ def _tell(session: Session, name: str, target: Path, kind: str, done: "Extracted
         f"{done.repeated} repeated with the same contents" if done.repeated else "",
         f"{plural(len(done.nested), 'archive')} inside" if done.nested else "",
     ]
+    for which, padding in [(name, done.padding), *((one.path, one.padding) for one in done.nested)]:
+        _tell_padding(session, which, padding)
     session.say(f"{name}: {kind}, " + ", ".join(part for part in parts if part))
     data = {
         "path": str(target),
@@ -131,13 +135,32 @@ def _tell(session: Session, name: str, target: Path, kind: str, done: "Extracted
         "bytes": total,
         "left_out": done.left_out,
         "repeated": done.repeated,
-        "nested": [{"path": one.path, "sha256": one.sha256} for one in done.nested],
+        "padding": None if done.padding is None else asdict(done.padding),
+        "nested": [
+            {
+                "path": one.path,
+                "sha256": one.sha256,
+                "padding": None if one.padding is None else asdict(one.padding),
+            }
+            for one in done.nested
+        ],
         "files": [
             {"path": one.path, "bytes": one.bytes, "sha256": one.sha256} for one in done.files
         ],
     }
     path = escaped(target) if sys.stdout.isatty() else target
     session.result("extract", data, f"{path}\n")
+
+
+def _tell_padding(session: Session, name: str, padding: "Padding | None") -> None:
+    if padding:
+        session.say(f"{name}: passed over {padding}")
+
+
+def _allows_padding(word: str | None) -> bool:
+    if word not in (None, "padding"):
+        raise UsageError(f"unknown --allow `{word}`: expected padding")
+    return word is not None
 
 
 def _encoding(name: str) -> str:

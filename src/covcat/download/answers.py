@@ -162,8 +162,13 @@ MAGIC = {
 }
 
 
-def not_the_file(head: bytes, unpack: str, content_type: str, url: str) -> CovcatError | None:
-    """Return what is wrong with an answer that starts with `head`; None if it may be the file."""
+def not_the_file(
+    head: bytes, unpack: str, content_type: str, url: str, *, is_pinned: bool = False
+) -> CovcatError | None:
+    """Return what is wrong with an answer that starts with `head`; None if it may be the file.
+
+    A zip may begin later in its file: of one that is pinned the digest decides.
+    """
     expected, name = MAGIC.get(unpack, ()), urlsplit(url).path.rpartition("/")[2]
     if expected and head.startswith(expected):
         return None
@@ -183,7 +188,7 @@ def not_the_file(head: bytes, unpack: str, content_type: str, url: str) -> Covca
         return NetworkError(f"`{url}` answered with JSON in place of the file", cause=said_so)
     if expected and volume(name):
         return split(name)
-    if expected:
+    if expected and not (is_pinned and unpack == "zip"):
         start = head[:8].decode("ascii", "backslashreplace")
         return IntegrityError(f"`{url}` is not a {unpack} file: it starts with `{start}`")
     return None

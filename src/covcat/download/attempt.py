@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from covcat.digests import Digest, Digests, Hash
+from covcat.digests import PINNED, Digest, Digests, Hash
 from covcat.download import ranges
 from covcat.download.answers import HEAD, not_the_file
 from covcat.download.http import Answer, Web
@@ -280,7 +280,9 @@ class Attempt:
         remote, kind = self.target.remote, answer.headers.get("content-type", "")
         if not head and remote.bytes != 0:
             raise NetworkError(f"`{answer.shown}` answered with nothing", hint="try again later")
-        if head and (wrong := not_the_file(head, remote.unpack, kind, answer.shown)):
+        is_pinned = any(one.means in PINNED for one in remote.digests)
+        wrong = not_the_file(head, remote.unpack, kind, answer.shown, is_pinned=is_pinned)
+        if head and wrong:
             raise wrong
         if remote.bytes is not None and answer.length not in (None, remote.bytes):
             raise IntegrityError(

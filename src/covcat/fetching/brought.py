@@ -12,6 +12,7 @@ from shlex import quote
 
 from covcat.archives import extract, writing
 from covcat.archives.base import Opening
+from covcat.archives.kinds import SUFFIXES
 from covcat.archives.rules import Layout
 from covcat.catalog.files import File
 from covcat.catalog.listing import Listing
@@ -225,10 +226,18 @@ def unpack_inside(build: Build, lying: Iterable[GivenFile]) -> Iterator[GivenFil
             yield from _unpack(build, one.path, kind, one.source)
 
 
-def kind_of(path: Path) -> str | None:
-    """Return an archive's format; None for any other file."""
+def kind_of(path: Path, *, allows_padding: bool = False) -> str | None:
+    """Return an archive's format; None for any other file.
+
+    Raises:
+        PaddedArchiveError: it is called an archive, and is one with bytes before it.
+    """
     try:
-        kind = extract.kind(path)
+        kind = extract.kind(path, allows_padding=allows_padding)
+    except extract.PaddedArchiveError:
+        if not path.name.lower().endswith(tuple(SUFFIXES)):
+            return None
+        raise
     except ExtractionError:
         return None
     return kind if kind in ("zip", "tar", "7z", "rar") else None

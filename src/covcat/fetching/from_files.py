@@ -28,7 +28,7 @@ from covcat.fetching.base import Build, Piece, is_repository, page_of, record_gi
 from covcat.fetching.brought import GivenFile, GivenPath
 from covcat.fetching.choose import Hosts
 from covcat.fetching.match import Pairs
-from covcat.fetching.place import make_piece
+from covcat.fetching.place import is_pinned, make_piece
 from covcat.files import StoredFile, disk_errors, link_or_copy, make_folder
 from covcat.hosts import list_files
 from covcat.hosts.base import alone, one_of
@@ -293,7 +293,8 @@ def _only_archive(source: GivenPath, file: AnyFile) -> Path | None:
 def _verified(build: Build, served: RemoteFile, path: Path) -> Piece:
     """Compare a file with all that is known of it, then unpack it or give it its place."""
     stamp = brought.stamp(path)
-    kind = brought.kind_of(path) if served.unpack != "none" else None
+    allows = is_pinned(served)  # what is given is compared with that before it is unpacked
+    kind = brought.kind_of(path, allows_padding=allows) if served.unpack != "none" else None
     if served.unpack != "none" and kind is None:
         raise brought.no_archive(build, served, path)
     is_kept = kind is None or build.options.wants_archives

@@ -13,6 +13,7 @@ from covcat.archives.rules import Budget, Layout
 from covcat.catalog import selection
 from covcat.catalog.files import File, GitHubFile, KaggleFile
 from covcat.catalog.selection import Selection
+from covcat.digests import PINNED
 from covcat.download.remote import Download, RemoteFile
 from covcat.errors import ExtractionError, IntegrityError
 from covcat.fetching.base import Build, Piece
@@ -62,11 +63,11 @@ def make_piece(
     )
     layout = _layout(build, served, got, inside, kind)
     budget = budget_for(file, build.run.store)
-    done = extract.extract(got.path, kind, layout, budget, place, _opening(build, file))
-    if done.litter:
-        what = f"{plural(done.litter, 'file')} of desktops or version control left out"
-        build.run.progress.note(f"{got.name}: {what}")
-    transfer = replace(transfer, is_archive=True, left_out=done.left_out, nested=done.nested)
+    done = extract.extract(got.path, kind, layout, budget, place, _opening(build, served))
+    _tell(build, got.name, done)
+    transfer = replace(
+        transfer, is_archive=True, left_out=done.left_out, nested=done.nested, padding=done.padding
+    )
     files = done.files
     if isinstance(file, GitHubFile) and file.is_state:
         commit = _commit_in(served, got) or None
@@ -81,8 +82,24 @@ def make_piece(
     return Piece(served, transfer, files)
 
 
-def _opening(build: Build, file: File) -> Opening:
-    return Opening(file.name_encoding, build.run.password)
+def _tell(build: Build, name: str, done: extract.Extracted) -> None:
+    """Say what of an archive was passed over."""
+    if done.litter:
+        what = f"{plural(done.litter, 'file')} of desktops or version control left out"
+        build.run.progress.note(f"{name}: {what}")
+    for which, padding in [(name, done.padding), *((one.path, one.padding) for one in done.nested)]:
+        if padding:
+            build.run.progress.note(f"{which}: passed over {padding}; its digest is pinned")
+
+
+def is_pinned(served: RemoteFile) -> bool:
+    """Tell if the catalog, or its listing, has a digest of the whole file: what came has it."""
+    return any(one.means in PINNED for one in served.digests)
+
+
+def _opening(build: Build, served: RemoteFile) -> Opening:
+    """Return how an archive is read that came: padding is meant where its digest is pinned."""
+    return Opening(served.file.name_encoding, build.run.password, is_pinned(served))
 
 
 def _layout(
@@ -93,7 +110,7 @@ def _layout(
 
     def list_paths(layout: rules.Layout) -> list[str]:
         budget = budget_for(file, build.run.store)
-        placed = extract.inspect(got.path, kind, layout, budget, _opening(build, file))
+        placed = extract.inspect(got.path, kind, layout, budget, _opening(build, served))
         return [one.path for one in placed]
 
     git = file if isinstance(file, GitHubFile) else None
