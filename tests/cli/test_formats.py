@@ -385,3 +385,9 @@ def test_what_a_terminal_would_obey_is_spelt_out_and_a_limit_counts_what_is_show
 )
 def test_bytes_are_shown_with_the_unit_that_suits_them(count: int | None, expected: str) -> None:
     assert format_size(count) == expected
+
+
+def test_what_is_counted_has_its_thousands_apart_on_a_terminal_alone() -> None:
+    rows = Rows(("id", "files", "bytes", "age"), [{"id": "a", "files": 1234, "bytes": 64453057}])
+    assert cli_table.to_table(rows).splitlines()[1].split() == ["a", "1,234", "64,453,057"]
+    assert OUTPUTS["tsv"](rows).splitlines()[1].split("\t")[1:3] == ["1234", "64453057"]

@@ -39,7 +39,9 @@ def test_what_waits_after_a_broken_fetch_is_told_in_files_and_bytes(broken) -> N
     assert (row["id"], row["state"], row["files"]) == ("set@1", "unfinished", 2)
     assert row["bytes"] == len(BODY) + came
     assert row["note"] == "covcat fetch set@1 goes on"
-    assert broken("status").err.startswith("0 releases and 1 unfinished in `covcat-data`, ")
+    told = broken("status").err.splitlines()
+    assert told[0] == "set@1: covcat fetch set@1 goes on"
+    assert told[1].startswith("0 releases and 1 unfinished in `covcat-data`, ")
 
 
 def test_a_part_alone_is_told_by_its_release(covcat) -> None:

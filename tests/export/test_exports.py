@@ -334,6 +334,7 @@ def test_a_percent_sign_is_pointed_out_because_bagit_python_errs(covcat, tmp_pat
         (["set@2"], 3, "`set@2` is not in"),
         (["--format", "xml"], 2, "unknown format `xml`"),
         (["--format", "bagit"], 2, "a bag is a folder"),
+        (["--format", "csv", "--force"], 2, "--force writes over an --output"),
         (["--format", "csv", "-o", "there"], 8, "`there` is there already"),
         (["--format", "bagit", "-o", "there"], 8, "`there` is there already"),
         (["--format", "csv", "-o", "covcat-data/set/1/files/x"], 2, "is inside the release"),

@@ -268,6 +268,8 @@ def test_one_release_that_cannot_be_repaired_does_not_stop_the_others(
     ran = fetched("verify", "--repair")
     assert ran.code == 4
     assert "missing: files/t.csv" in ran.err
+    assert ran.err.count("missing: files/t.csv") == 1  # told when it happened, then summed up
+    assert "error: 1 of 2 could not be repaired: other@1" in ran.err
     assert "set@1: 4 files as recorded (every byte), 2 of them repaired" in ran.err
 
 

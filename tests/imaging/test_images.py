@@ -601,6 +601,12 @@ def shows_harmlessly(text: str) -> bool:
     return not any(unicodedata.category(char) in HIDDEN for char in set(text) - {"\n", "\t"})
 
 
+def test_force_without_an_output_is_no_silent_wish(asked) -> None:
+    ran = asked("--force")
+    assert (ran.code, ran.out) == (2, "")
+    assert "--force writes over an --output" in ran.err
+
+
 @pytest.fixture
 def hostile(laid) -> Callable[..., Ran]:
     """Run `covcat images` over a table whose cells are all hostile."""

@@ -521,6 +521,7 @@ def test_a_list_holds_no_path_with_a_line_break(covcat, here) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "said"),
     [
+        (["--force"], 2, "--force writes over an --output"),
         (["--as", "zip"], 2, "unknown --as `zip`: expected one of list, csv, links, copies"),
         (["-o", "x.parquet"], 2, "covcat images --format parquet"),
         (["-o", "covcat-data/set/1/files/x"], 2, "is inside the release `set@1`"),

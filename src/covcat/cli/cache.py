@@ -101,10 +101,11 @@ def _print_cache(
         for one in found
     ]
     columns = ("kind", "name", "files", "bytes", "days", "in_use", "path")
+    spared = ("path", "in_use", "days")  # a path that is folded cannot be copied
     data: dict[str, object] = {"cache": rows}
     if dry_run is not None:
         data = {"dry_run": dry_run, "pruned": rows}
-    session.rows(command, Rows(columns, rows, key="name"), data=data, output=output)
+    session.rows(command, Rows(columns, rows, "name", spared), data=data, output=output)
     total = format_size(sum(one.bytes for one in found))
     own, where = cached.place(), f"`{session.data_dir}`"
     where += f" and `{own}`" if any(one.path.parent == own for one in found) else ""

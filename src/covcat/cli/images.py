@@ -71,6 +71,7 @@ def images(
         _check_alone({"--columns": columns, "--format": output_format, "--output": output})
     elif null:
         raise UsageError("--null is for --paths", hint="covcat images --paths -0 | xargs -0 ls")
+    options.check_force(output, force=force)
     form = "paths" if paths else _format(session, output_format, output)
     if output is not None:
         check_new(output, force=force)

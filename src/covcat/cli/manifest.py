@@ -11,7 +11,7 @@ import typer
 
 from covcat import export as exports
 from covcat.cli import complete, here, usage
-from covcat.cli.options import Force, Names, choice
+from covcat.cli.options import Force, Names, check_force, choice
 from covcat.cli.printing import put
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, chosen_output, envelope, put_document
@@ -64,6 +64,7 @@ def export(
     """
     session: Session = ctx.obj
     output = None if output == Path("-") else output
+    check_force(output, force=force)
     form = _form(ctx, form, output)
     if form == "bagit" and output is None:
         raise UsageError(

@@ -94,6 +94,16 @@ Exclude = Annotated[Words, typer.Option(metavar="GLOB", help="Not these paths; r
 Force = Annotated[bool, typer.Option("--force", help="Write over an --output that is a file.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what, and delete nothing.")]
 
+
+def check_force(output: Path | None, *, force: bool) -> None:
+    """Refuse --force where nothing is written that it could be about."""
+    if force and output is None:
+        raise UsageError(
+            "--force writes over an --output: expected one beside it",
+            hint="--output FILE says where to write",
+        )
+
+
 # ---- the network -------------------------------------------------------------------------------
 
 Retries = Annotated[

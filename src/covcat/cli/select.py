@@ -78,7 +78,7 @@ def select(
             raise UsageError("--from says what is asked: expected no ID and no filter beside it")
         recorded = cohort_record.read(earlier)
         names, rule = [one.release for one in recorded.releases], recorded.rule
-    chosen = _form(form, output, recorded)
+    chosen = _form(form, output, recorded, force=force)
     found, failed = indexes.indexes(session, names)
     if failed and names:  # the others are not what was asked for
         raise indexes.refusal(failed, found, is_again=recorded is not None)
@@ -95,7 +95,7 @@ def select(
     elif output is not None:
         with drawn(session, "auto") as progress:
             cohort_files.to_folder(cohort, output, chosen, progress)
-    _tell(session, cohort.counts, rule)
+    _tell(session, cohort.counts, rule, output)
     data = {"path": None if output is None else str(output), **asdict(cohort.counts)}
     if failed and session.json:
         raise indexes.without(failed, found, data)
@@ -106,10 +106,13 @@ def select(
         raise indexes.without(failed, found)
 
 
-def _form(asked: str | None, output: Path | None, recorded: "Recorded | None") -> "Form":
+def _form(
+    asked: str | None, output: Path | None, recorded: "Recorded | None", *, force: bool
+) -> "Form":
     """Decide the form: --as, what it was before, then the suffix of --output."""
     from covcat.imaging.cohort_record import FORMS
 
+    options.check_force(output, force=force)
     for form in FORMS:
         if asked == form:
             return form
@@ -127,7 +130,9 @@ def _form(asked: str | None, output: Path | None, recorded: "Recorded | None") -
     return by_suffix.get(suffix, "links")
 
 
-def _tell(session: Session, counts: "CohortCounts", rule: "CohortRule") -> None:
+def _tell(
+    session: Session, counts: "CohortCounts", rule: "CohortRule", output: Path | None
+) -> None:
     """Say on stderr who is in, who is not, and why."""
     from covcat.imaging.cohort import NOT_HERE
 
@@ -156,7 +161,9 @@ def _tell(session: Session, counts: "CohortCounts", rule: "CohortRule") -> None:
         rest = sum(one.refused for one in refused[_NAMED:])
         session.say(f"refused: {rest:,} more, of {len(refused) - _NAMED:,} other licences")
     if not rule.allow_unknown_license and any("unknown" in one.why for one in refused):
-        session.say("note: --allow-unknown-license takes images too whose licence is not known")
+        again = " (give another --output)" if output is not None else ""
+        option = f"--allow-unknown-license{again}"
+        session.say(f"note: {option} takes images too whose licence is not known")
     for why, count in others.items():
         session.say(_left_out(why, count))
     _warn(session, counts, rule)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -154,17 +155,27 @@ def _as_dict(error: CovcatError | None) -> dict[str, Any] | None:
 
 
 MAX_DETAILS = 40
+_FEWEST = 10
+_AROUND = 6  # lines: the command, the error, its cause and hint, how many more, the prompt
 _BARE = re.compile(r"^(?:[^`]|`[^`]*`)*?covcat [a-z]")  # a command that no `…` marks
 _KIND = re.compile(r"(?<=: )(?:changed|missing|extra)(?=: )")  # of damage, in a detail
 _MAX_LENGTH = 2000  # of a line: a member's name may be megabytes
 
 
+def _most_details() -> int:
+    """Return how many details are shown: on a terminal, what is wrong stays on the screen."""
+    if not sys.stderr.isatty():
+        return MAX_DETAILS
+    return min(MAX_DETAILS, max(_FEWEST, shutil.get_terminal_size().lines - _AROUND))
+
+
 def error_text(error: CovcatError) -> str:
     """Return an error as stderr shows it: what, its details, `cause:` and `hint:`."""
     lines = [f"error: {escaped(error.message, _MAX_LENGTH)}"]
-    lines += [f"  {escaped(detail, _MAX_LENGTH)}" for detail in error.details[:MAX_DETAILS]]
-    if len(error.details) > MAX_DETAILS:
-        more = len(error.details) - MAX_DETAILS
+    most = _most_details()
+    lines += [f"  {escaped(detail, _MAX_LENGTH)}" for detail in error.details[:most]]
+    if len(error.details) > most:
+        more = len(error.details) - most
         lines.append(f"  … and {more} more; --json prints all")
     if error.cause:
         lines.append(f"cause: {escaped(error.cause, _MAX_LENGTH)}")

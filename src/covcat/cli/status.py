@@ -60,6 +60,9 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
         row = {"id": name, "state": "unfinished", "files": len(sizes), "bytes": sum(sizes)}
         rows.append({**row, "note": f"covcat fetch {quote(name)} goes on"})
     session.rows("status", _table(session, rows, chosen), data={"here": rows}, output=chosen)
+    for row in rows:
+        if row.get("note") and chosen != "ids":
+            session.say(f"{row['id']}: {row['note']}")
     for folder in session.store.closed():
         session.say(f"warning: cannot look into `{folder}`: permission denied")
     total = sum(row["bytes"] for row in rows if isinstance(row.get("bytes"), int))  # type: ignore[misc]
@@ -74,7 +77,7 @@ def _table(session: Session, rows: list[dict[str, Cell]], chosen: str | None) ->
         rows = [{**row, **{key: str(row.get(key) or "")[:10] for key in _DATES}} for row in rows]
         if not any(row["verified_at"] for row in rows):
             return Rows(_COLUMNS[: -len(_VERIFIED)], rows)
-    return Rows(_COLUMNS, rows)
+    return Rows(_COLUMNS, rows, spared=_DATES)
 
 
 def say_litter(session: Session, name: str, paths: Iterable[str]) -> None:

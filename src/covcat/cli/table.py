@@ -9,7 +9,7 @@ from contextlib import suppress
 from itertools import zip_longest
 from typing import TextIO
 
-from covcat.cli.formats import Rows
+from covcat.cli.formats import Cell, Rows
 from covcat.cli.printing import RED, bold
 from covcat.text import escaped
 
@@ -22,6 +22,7 @@ _WORD = re.compile(r"(\s*)(\S+)")
 _JOINT = re.compile(r"(?<=[-/_=,:@&?])(?=\w)")  # where a word that is too long is broken best
 _COUNTS = {"rows", "images", "patients", "covid-19", "published", "difference", "days"}
 _SIZES = {"bytes", "size", "download", "waiting_bytes"}
+_GROUPED = {"files", "waiting_files", *_SIZES, *_COUNTS}
 _RIGHT = {"files", "waiting_files", "row", "width", "height", "age", *_SIZES, *_COUNTS}
 _MIDDLE = {"ct", "xray", "mri", "us", "meta", "case"}
 _WRAPPED = {  # long texts, and the columns that they need to be readable
@@ -43,7 +44,7 @@ def to_table(rows: Rows, *, color: bool = False) -> str:
 
     What a narrow terminal has no room for is left out, and named below the table.
     """
-    texts = [list(rows.columns), *([escaped(one) for one in rows.cells(row)] for row in rows.rows)]
+    texts = [list(rows.columns), *(_texts(rows, row) for row in rows.rows)]
     full = {column[0]: max(map(width_of, column)) for column in zip(*texts, strict=True)}
     widths = _fitted(rows, full, terminal_width())
     sides = {name: _side(name, rows) for name in widths}
@@ -56,6 +57,16 @@ def to_table(rows: Rows, *, color: bool = False) -> str:
         said = f"left out of a narrow table: {', '.join(left_out)}"
         lines += ["", *prose(said, terminal_width())]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _texts(rows: Rows, row: Mapping[str, Cell]) -> list[str]:
+    """Return the cells of a row; what people count or weigh gets commas between thousands."""
+    found = [escaped(one) for one in rows.cells(row)]
+    for index, name in enumerate(rows.columns):
+        value = row.get(name)
+        if name in _GROUPED and isinstance(value, int) and not isinstance(value, bool):
+            found[index] = f"{value:,}"
+    return found
 
 
 def _drawn(

@@ -208,7 +208,8 @@ def _add(said: _Verdicts, name: str, found: "Checked") -> None:
     elif not (record.complete or findings.changed):
         hint = f"covcat fetch {quote(name)}"  # --allow-missing kept it: what is missing can be had
         if not found.damaged:
-            hint += f", or covcat verify {quote(name)} --known-missing takes it as it is"
+            hint = f"`{hint}` asks again, `covcat verify {quote(name)} --known-missing` takes it"
+            hint += " as it is"
     said.fail(name, findings.lines(), hint)
 
 
@@ -247,10 +248,18 @@ def _repair_all(
             said.rows.append({"id": name, "ok": False, "error": error.message, **error.data})
             if len(here) > 1 and not session.json:
                 put_error(error)
+    _raise_what_stayed(said, here, errors)
+    session.result("verify", {"verified": said.rows}, "")
+
+
+def _raise_what_stayed(said: _Verdicts, here: list[Here], errors: list[CovcatError]) -> None:
+    """End with what could not be repaired; of several releases each was told when it failed."""
+    data = {"verified": said.rows}
     if said.hints:
         errors.append(said.error())
-    data = {"verified": said.rows}
-    if len(errors) > 1:
+        if len(errors) > 1 and not said.session.json:
+            put_error(errors[-1])
+    if errors and len(here) > 1 and len(errors) > bool(said.hints):  # each was told
         raise SeveralError(
             f"{len(said.failed)} of {len(here)} could not be repaired: {', '.join(said.failed)}",
             errors,
@@ -260,7 +269,6 @@ def _repair_all(
     if errors:
         errors[0].data = data
         raise errors[0]
-    session.result("verify", data, "")
 
 
 def _say_repaired(said: _Verdicts, name: str, done: "Repaired") -> None:
