@@ -67,9 +67,17 @@ def _stills(path: Path, size: Size) -> Iterator[tuple[int, Grey]]:
 def _check_whole(data: bytes, size: Size) -> None:
     """Refuse what is cut: some versions of OpenCV decode the first half, and leave grey below."""
     end = _ENDS.get(size.format)
-    begin = data.find(_SCAN) if size.format == "jpeg" else 0  # a thumbnail before it has an end
-    if end and data.find(end, max(begin, 0)) < 0:
+    begin = _after_segments(data) if size.format == "jpeg" else 0
+    if end and data.find(end, begin) < 0:
         raise NoPicture(f"cut: the end of the {size.format} is missing")
+
+
+def _after_segments(data: bytes) -> int:
+    """Return where the scan of a JPEG begins: a thumbnail in a segment before has its own end."""
+    place = max(data.find(b"\xff\xd8\xff"), 0) + 2
+    while data[place : place + 1] == b"\xff" and data[place : place + 2] != _SCAN:
+        place += 2 + max(2, int.from_bytes(data[place + 2 : place + 4], "big"))
+    return place
 
 
 def _pages(buffer: np.ndarray) -> Iterator[tuple[int, Grey]]:
