@@ -23,7 +23,7 @@ VERSION = 1  # of what is made here of the same pixels
 LONGEST = 512  # pixels of the longest side that local features are taken from
 MOST_POINTS = 400
 MOST_TURNED = 150  # of the mirrored, and of the inverted picture
-_DETECTED = 2500  # points, of which those are taken that are spread best
+_DETECTED = 2000  # points, of which those are taken that are spread best
 _CELLS = 8  # along each side: a cell gives its strongest, then each its second, ...
 _LEAST_SIDE = 32  # pixels, below which there are no local features
 _TOLERANCE = 12  # of 255: what JPEG makes of one tone
@@ -97,24 +97,24 @@ def _digest(grey: Grey) -> bytes:
 
 def framed(grey: Grey) -> Frame:
     """Return what is inside the borders of one tone."""
-    height, width = grey.shape
-    step = max(1.0, max(width, height) / LONGEST)
-    small = _resized(grey, max(1, round(width / step)), max(1, round(height / step)))
-    top, bottom = _inside(small)
-    left, right = _inside(np.ascontiguousarray(small[top:bottom].T))
-    across, down = width / small.shape[1], height / small.shape[0]
-    x, y = round(left * across), round(top * down)
-    inside = (max(1, round(right * across) - x), max(1, round(bottom * down) - y))
-    return Frame(x, y, *inside, min(_MOST_ENLARGED, LONGEST / max(inside)))
+    step = -(-max(grey.shape) // LONGEST)  # every so manieth row and column shows them
+    some = np.ascontiguousarray(grey[::step, ::step])
+    top, bottom = _inside(some)
+    left, right = _inside(np.ascontiguousarray(some[top:bottom].T))
+    x, y = left * step, top * step
+    width, height = min(right * step, grey.shape[1]) - x, min(bottom * step, grey.shape[0]) - y
+    return Frame(x, y, width, height, min(_MOST_ENLARGED, LONGEST / max(width, height)))
 
 
 def _inside(grey: Grey) -> tuple[int, int]:
     """Return the first row that is no border, and the one after the last; all if few are left."""
-    ends, rows = [], len(grey)
+    ends, (rows, columns) = [], grey.shape
     for lines in (grey, grey[::-1]):
         tone = int(np.median(lines[0]))
-        strange = (np.abs(lines.astype(np.int16) - tone) > _TOLERANCE).mean(axis=1) > _STRANGE
-        ends.append(int(strange.argmax()) if strange.any() else rows)
+        low = max(0, tone - _TOLERANCE)  # what is below it is far above, as bytes wrap around
+        strange = (lines - np.uint8(low)) > min(255, tone + _TOLERANCE) - low
+        is_inside = np.count_nonzero(strange, axis=1) > _STRANGE * columns
+        ends.append(int(is_inside.argmax()) if is_inside.any() else rows)
     top, bottom = ends[0], rows - ends[1]
     return (top, bottom) if bottom - top >= rows / 4 else (0, rows)
 
@@ -128,6 +128,10 @@ def scaled(grey: Grey, frame: Frame) -> Grey:
 
 def _resized(grey: Grey, width: int, height: int) -> Grey:
     cv2 = opencv()
+    while min(grey.shape[0] / height, grey.shape[1] / width) >= 2:  # by halves it is much faster
+        down, across = grey.shape[0] // 2, grey.shape[1] // 2
+        whole = grey[: 2 * down, : 2 * across]
+        grey = cv2.resize(whole, (across, down), interpolation=cv2.INTER_AREA)
     if (height, width) == grey.shape:
         return np.ascontiguousarray(grey)
     way = cv2.INTER_LINEAR if width > grey.shape[1] else cv2.INTER_AREA
@@ -135,9 +139,13 @@ def _resized(grey: Grey, width: int, height: int) -> Grey:
     return small
 
 
+def _is_flat(small: Grey) -> bool:
+    return float(opencv().meanStdDev(small)[1][0][0]) < _FLAT
+
+
 def _outline(small: Grey) -> bytes:
     cv2 = opencv()
-    if small.std() < _FLAT:
+    if _is_flat(small):
         return b""
     tiny = cv2.resize(small, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32)
     lowest = cv2.dct(tiny)[:16, :16].ravel()
@@ -155,7 +163,7 @@ def _makers() -> tuple[Any, Any]:
 
 
 def _points(small: Grey) -> Points:
-    if min(small.shape) < _LEAST_SIDE or small.std() < _FLAT:
+    if min(small.shape) < _LEAST_SIDE or _is_flat(small):
         return Points(np.zeros((0, 4), np.float32), *(np.zeros((0, 32), np.uint8),) * 3)
     clahe, orb = _makers()
     even = clahe.apply(small)
@@ -171,7 +179,7 @@ def _spread(found: "Sequence[Any]", shape: tuple[int, ...]) -> list[Any]:
     if not found:
         return []
     strength = np.array([one.response for one in found])
-    x, y = (np.array([one.pt[axis] for one in found]) for axis in (0, 1))
+    x, y = opencv().KeyPoint_convert(found).T
     cells = (y * _CELLS // shape[0]) * _CELLS + x * _CELLS // shape[1]
     order = np.lexsort((-strength, cells))
     starts = np.flatnonzero(np.diff(cells[order], prepend=-1))
