@@ -95,7 +95,10 @@ class Grouped:
         groups = COMMANDS if ctx.parent is None else {"Commands": tuple(self.commands)}
         for title, names in groups.items():
             rows = [
-                (name, purpose_of(self.commands[name])) for name in names if name in self.commands
+                (name, purpose_of(self.commands[name]))
+                for one in names
+                for name in self.commands
+                if name == one or name.startswith(f"{one} ")
             ]
             if rows:
                 _write(formatter, title, rows)
