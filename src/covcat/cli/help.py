@@ -25,7 +25,7 @@ _OPTIONS = {  # what is not named says how
         *("--modality", "--has", "--license", "--license-allows", "--access", "--fetchable"),
         *("--finding", "--covid", "--view", "--sex", "--age", "--allow-unknown-license"),
         *("--where", "--one-per", "--of", "--include", "--exclude", "--sample", "--locked"),
-        *("--from", "--older-than", "--archives", "--indexes"),
+        *("--from", "--older-than", "--archives", "--indexes", "--features"),
     ),
     "How": (),
     "Network": (
