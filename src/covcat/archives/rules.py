@@ -177,12 +177,10 @@ class Rules:
         if 0 < len(path) <= _TYPED and path.isprintable() and layout.command:
             glob = escape(path if layout.wants is None else layout.into + path)
             hint = f"to leave it out: {layout.command} … --exclude {quote(glob)}"
-        if member.kind == "link" and layout.command == "covcat extract":
-            hint = f"{layout.command} … --links skip leaves links out, --links copy takes files"
-        elif member.kind == "link":
-            hint = (
-                f"{hint}; or `links: skip` in its entry" if hint else "`links: skip` in its entry"
-            )
+            if member.kind == "link":
+                is_typed = layout.command == "covcat extract"
+                way = "`--links skip`" if is_typed else "`links: skip` in its entry"
+                hint = f"{way} leaves out links that stay inside; {hint}"
         if unsafe is None and member.is_locked:
             raise PasswordError(member.barred).told(self.archive, layout.command, hint)
         if unsafe is None:
