@@ -66,7 +66,24 @@ def make_piece(
     budget = budget_for(file, build.run.store)
     done = extract.extract(got.path, kind, layout, budget, place, _opening(build, served))
     _tell(build, got.name, done)
-    transfer = replace(
+    transfer = _record(transfer, done)
+    files = done.files
+    if isinstance(file, GitHubFile) and file.is_state:
+        commit = _commit_in(served, got) or None
+        if file.commit and commit and commit != file.commit:
+            raise IntegrityError(f"`{transfer.url}` is commit `{commit}`: expected {file.commit}")
+        is_whole = not inside and build.lacking is None
+        tree = compare.tree_of(files, file, done.links) if is_whole else None
+        transfer = replace(transfer, commit=commit, tree=tree, keep=file.keep)
+    else:  # only git's own archives say a file's git mode
+        files = tuple(replace(one, mode=None) for one in files)
+    if build.options.wants_archives:
+        transfer = replace(transfer, archive=_keep(build, served, got))
+    return Piece(served, transfer, files)
+
+
+def _record(transfer: Transfer, done: extract.Extracted) -> Transfer:
+    return replace(
         transfer,
         is_archive=True,
         left_out=done.left_out,
@@ -74,22 +91,6 @@ def make_piece(
         padding=done.padding,
         links=done.links,
     )
-    files = done.files
-    if isinstance(file, GitHubFile) and file.is_state:
-        commit = _commit_in(served, got) or None
-        if file.commit and commit and commit != file.commit:
-            raise IntegrityError(f"`{transfer.url}` is commit `{commit}`: expected {file.commit}")
-        tree = (
-            compare.tree_of(files, file, done.links)
-            if not inside and build.lacking is None
-            else None
-        )
-        transfer = replace(transfer, commit=commit, tree=tree, keep=file.keep)
-    else:  # only git's own archives say a file's git mode
-        files = tuple(replace(one, mode=None) for one in files)
-    if build.options.wants_archives:
-        transfer = replace(transfer, archive=_keep(build, served, got))
-    return Piece(served, transfer, files)
 
 
 def _tell(build: Build, name: str, done: extract.Extracted) -> None:
@@ -121,9 +122,8 @@ def _layout(
     file = served.file
 
     def list_paths(layout: rules.Layout) -> list[str]:
-        budget = budget_for(file, build.run.store)
-        placed = extract.inspect(got.path, kind, layout, budget, _opening(build, served))
-        return [one.path for one in placed]
+        what = (layout, budget_for(file, build.run.store), _opening(build, served))
+        return [one.path for one in extract.inspect(got.path, kind, *what)]
 
     git = file if isinstance(file, GitHubFile) else None
     is_state = git is not None and git.is_state
