@@ -271,7 +271,7 @@ def test_a_repository_with_a_link_is_refused_whole_with_the_way_out(
     entry(shelf)
     ran = covcat("fetch", "set", *by_file, mirror=repository.url)
     assert (ran.code, ran.out) == (code, "")
-    assert "to leave it out: covcat fetch … --exclude README.md\n" in ran.err
+    assert "hint: to leave it out: covcat fetch … --exclude README.md\n" in ran.err
 
 
 @pytest.mark.parametrize("by_file", [[], ["--by-file"]], ids=["archive", "by file"])

@@ -22,8 +22,6 @@ from covcat.text import escaped, format_size, plural
 if TYPE_CHECKING:
     from covcat.archives.base import Opening, Padding
     from covcat.archives.extract import Extracted
-    from covcat.archives.links import Handling
-    from covcat.archives.rules import Layout
     from covcat.progress import Progress
 
 T = TypeVar("T")
@@ -59,12 +57,6 @@ def extract(
     name_encoding: Annotated[
         str | None, typer.Option(metavar="NAME", help="Of names that are not UTF-8, such as gbk.")
     ] = None,
-    links: Annotated[
-        str | None,
-        choice(
-            ("skip", "copy"), "Links that stay inside: skip them, or copy their files.", "--links"
-        ),
-    ] = None,
     password_file: PasswordFile = None,
     allow: Annotated[
         str | None,
@@ -84,6 +76,7 @@ def extract(
     from covcat.archives.base import Opening
     from covcat.archives.extract import listed, unpacked
     from covcat.archives.kinds import stem_of
+    from covcat.archives.rules import Layout
     from covcat.names import unsafe_name, whole_of
 
     session: Session = ctx.obj
@@ -92,7 +85,8 @@ def extract(
     encoding = None if name_encoding is None else _encoding(name_encoding)
     opening = Opening(encoding, allows_padding=_allows_padding(allow))
     password = password_of(session, password_file)
-    layout = _layout(include, exclude, nested, _links(links))
+    globs = [tuple(one or ()) for one in (include, exclude, nested)]
+    layout = Layout(include=globs[0], exclude=globs[1], nested=globs[2], command="covcat extract")
     name = whole_of(archive.name)
     paths, folder = [archive, *(more or ())], None
     if more and whole_of(more[-1].name).lower() != name.lower():
@@ -125,15 +119,12 @@ def _drawing(session: Session, work: "Callable[[Progress, Opening], T]", opening
 
 
 def _tell(session: Session, name: str, target: Path, kind: str, done: "Extracted") -> None:
-    from covcat.archives.links import describe_links
-
     total = sum(one.bytes for one in done.files)
     parts = [
         f"{plural(len(done.files), 'file')}, {format_size(total)}",
         f"{done.left_out} left out" if done.left_out else "",
         f"{done.repeated} repeated with the same contents" if done.repeated else "",
         f"{plural(len(done.nested), 'archive')} inside" if done.nested else "",
-        describe_links(done.links),
     ]
     for which, padding in [(name, done.padding), *((one.path, one.padding) for one in done.nested)]:
         _tell_padding(session, which, padding)
@@ -145,7 +136,6 @@ def _tell(session: Session, name: str, target: Path, kind: str, done: "Extracted
         "left_out": done.left_out,
         "repeated": done.repeated,
         "padding": None if done.padding is None else asdict(done.padding),
-        "links": [asdict(one) for one in done.links],
         "nested": [
             {
                 "path": one.path,
@@ -171,32 +161,6 @@ def _allows_padding(word: str | None) -> bool:
     if word not in (None, "padding"):
         raise UsageError(f"unknown --allow `{word}`: expected padding")
     return word is not None
-
-
-def _layout(
-    include: list[str] | None,
-    exclude: list[str] | None,
-    nested: list[str] | None,
-    links: "Handling | None",
-) -> "Layout":
-    from covcat.archives.rules import Layout
-
-    return Layout(
-        include=tuple(include or ()),
-        exclude=tuple(exclude or ()),
-        nested=tuple(nested or ()),
-        links=links,
-        command="covcat extract",
-    )
-
-
-def _links(word: str | None) -> "Handling | None":
-    from covcat.archives.links import HANDLINGS
-
-    for known in HANDLINGS:
-        if word in (None, known):
-            return known if word else None
-    raise UsageError(f"unknown --links `{word}`: expected {' or '.join(HANDLINGS)}")
 
 
 def _encoding(name: str) -> str:

@@ -1,7 +1,4 @@
-"""The user's cache folder: image indexes of releases whose folder this user may not write to.
-
-What is known of pictures lies there too, also of those in folders of the user's own.
-"""
+"""The user's cache folder: image indexes of releases whose folder this user may not write to."""
 
 import hashlib
 import os
@@ -11,7 +8,6 @@ from pathlib import Path
 from covcat.files import IS_WINDOWS, is_anybodys
 
 _SUFFIX = ".sqlite"
-_LONGEST = 50  # characters of a name: 255 bytes hold two of them, whatever their script
 
 
 def place() -> Path | None:
@@ -34,31 +30,18 @@ def index_of(release: Path) -> Path | None:
     manifest it is.
     """
     folder = place()
-    return None if folder is None else folder / _named(release)
+    return None if folder is None else folder / _named(release, _SUFFIX)
 
 
 def features_of(folder: Path) -> Path | None:
     """Return where the features of a folder's pictures lie, there or not: a release, or others."""
-    base = features_place()
-    return None if base is None else base / _named(folder)
-
-
-def features_place() -> Path | None:
-    """Return the folder of these."""
     base = place()
-    return None if base is None else base.with_name("features")
+    return None if base is None else base.with_name("features") / _named(folder, _SUFFIX)
 
 
-def _named(folder: Path) -> str:
+def _named(folder: Path, suffix: str) -> str:
     key = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:16]
-    whole = folder.absolute()
-    above, name = (one.name.lstrip(".")[-_LONGEST:] or "_" for one in (whole.parent, whole))
-    return f"{above}@{name}.{key}{_SUFFIX}"
-
-
-def has(path: Path) -> bool:
-    """Tell if a file is one of the cache's."""
-    return path.parent in (place(), features_place())
+    return f"{folder.parent.name}@{folder.name}.{key}{suffix}"
 
 
 def is_own(index: Path) -> bool:
@@ -74,14 +57,6 @@ def is_own(index: Path) -> bool:
 
 def indexes() -> list[tuple[str, Path]]:
     """Return ID@RELEASE and path of each, of whatever data folder."""
-    return _inside(place())
-
-
-def features() -> list[tuple[str, Path]]:
-    """Return ID@RELEASE, or the last two names of a folder, and path of each."""
-    return _inside(features_place())
-
-
-def _inside(folder: Path | None) -> list[tuple[str, Path]]:
+    folder = place()
     found = sorted(folder.glob(f"[!.]*@*.*{_SUFFIX}")) if folder is not None else []
     return [(one.name.removesuffix(_SUFFIX).rpartition(".")[0], one) for one in found]

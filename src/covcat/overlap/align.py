@@ -1,0 +1,108 @@
+"""Two pictures' local features -> how one is laid onto the other.
+
+Descriptors that are each other's nearest are matched, and RANSAC finds the similarity that most
+of them agree with; an affine too, for copies whose aspect was lost.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covcat.overlap.features import Points
+from covcat.overlap.opencv import opencv
+
+Matrix = NDArray[np.float64]  # 2 x 3: leads from pixels of one scaled picture to the other's
+Way = Literal["plain", "mirrored", "inverted"]
+WAYS: tuple[Way, ...] = ("plain", "mirrored", "inverted")
+
+_FARTHEST = 70  # bits of 256 by which descriptors of one place may differ; strangers: about 128
+_LEAST = 12  # places that agree; what shows is decided by comparing the pictures themselves
+_NEAR = 4.0  # pixels by which a place may miss
+_SCALES = (0.1, 10.0)  # RANSAC also gives solutions of scale 0
+_SQUEEZED = 3.0  # how much more one direction may be enlarged than the other
+_TRIALS = 2000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alignment:
+    """How a scaled picture is laid onto another, and how many places agree with it."""
+
+    matrix: Matrix
+    inliers: int
+
+
+def align(a: Points, b: Points, way: Way, width: int) -> list[Alignment]:
+    """Return what may lay `a`, whose scaled picture is `width` pixels wide, onto `b`; best first.
+
+    The matrix of a mirrored picture mirrors it.
+    """
+    places, rows = _looked_up(a, way, width)
+    ours, theirs = _match(rows, b.descriptors)
+    if len(ours) < _LEAST:
+        return []
+    before, after = places[ours], b.places[theirs, :2]
+    mirror = np.array([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    found = []
+    for fit in _similarity(before, after), _affine(before, after):
+        if fit is not None and fit.inliers >= _LEAST:
+            matrix = fit.matrix @ mirror if way == "mirrored" else fit.matrix
+            found.append(Alignment(matrix, fit.inliers))
+    return sorted(found, key=lambda one: -one.inliers)
+
+
+def _looked_up(a: Points, way: Way, width: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Return places and descriptors of the picture as it is looked up."""
+    if way == "plain":
+        return a.places[:, :2], a.descriptors
+    rows = a.mirrored if way == "mirrored" else a.inverted
+    known = rows.any(axis=1)
+    places = a.places[: len(rows), :2][known].copy()
+    if way == "mirrored":
+        places[:, 0] = width - 1 - places[:, 0]
+    return places, rows[known]
+
+
+def _match(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the rows of both that are each other's nearest, and near."""
+    if not len(a) or not len(b):
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    ours, theirs = (np.ascontiguousarray(one).view(np.uint64) for one in (a, b))
+    bits = np.zeros((len(a), len(b)), np.uint16)
+    for word in range(ours.shape[1]):
+        bits += np.bitwise_count(ours[:, word, None] ^ theirs[None, :, word])
+    nearest, rows = bits.argmin(axis=1), np.arange(len(a))
+    kept = (bits.argmin(axis=0)[nearest] == rows) & (bits[rows, nearest] <= _FARTHEST)
+    return rows[kept], nearest[kept]
+
+
+def _similarity(before: NDArray[np.float32], after: NDArray[np.float32]) -> Alignment | None:
+    cv2 = opencv()
+    cv2.setRNGSeed(1)  # the same pictures have the same result
+    matrix, agree = cv2.estimateAffinePartial2D(
+        before, after, method=cv2.RANSAC, ransacReprojThreshold=_NEAR, maxIters=_TRIALS
+    )
+    if matrix is None or not is_possible(matrix):
+        return None
+    return Alignment(matrix, int(agree.sum()))
+
+
+def _affine(before: NDArray[np.float32], after: NDArray[np.float32]) -> Alignment | None:
+    cv2 = opencv()
+    cv2.setRNGSeed(1)
+    matrix, agree = cv2.estimateAffine2D(
+        before, after, method=cv2.RANSAC, ransacReprojThreshold=_NEAR, maxIters=_TRIALS
+    )
+    if matrix is None or not is_possible(matrix):
+        return None
+    return Alignment(matrix, int(agree.sum()))
+
+
+def is_possible(matrix: Matrix) -> bool:
+    """Tell if a picture may have been made of another like this."""
+    if not np.isfinite(matrix).all():
+        return False
+    most, least = np.linalg.svd(matrix[:, :2], compute_uv=False)
+    lowest, highest = _SCALES
+    return bool(lowest <= least and most <= highest and most <= _SQUEEZED * least)

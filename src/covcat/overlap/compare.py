@@ -1,0 +1,227 @@
+"""Two scaled pictures, and how one is laid onto the other -> how alike they are, block by block.
+
+Only blocks that show anatomy vote: with texture in both, few pixels at an end of the scale (text,
+markers, borders, air), and inside both pictures. Within a block only what is left after its own
+gain and offset is compared, and after one tone curve for the whole picture, so that gamma, window
+and equalisation are no difference. The same least squares that compare also move the picture until
+it fits: the places of local features are good to a pixel or two alone.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from covcat.overlap.align import Matrix, is_possible
+from covcat.overlap.features import Grey
+from covcat.overlap.opencv import opencv
+
+Values = NDArray[np.float32]
+_SIDE = 24  # pixels of a block; larger ones hold too much that two chests have in common
+_STEPS = 8  # of fitting; most need three
+_BLUR = 1.0  # pixels: noise and what JPEG leaves are no anatomy
+_TEXTURE = 0.04  # of the picture's standard deviation, that a block must have
+_AT_ENDS = (0.1, 0.5)  # share of a block's pixels; the second where the first leaves too few
+_END = 2  # grey levels from the darkest and the brightest
+LEAST_BLOCKS = 8
+_TONES = 64  # points of the tone curve
+_HALF = 256.0  # pixels, in which the fit counts places
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Likeness:
+    """How alike two pictures are that are laid onto each other."""
+
+    matrix: Matrix  # after the fit
+    score: float  # median correlation of the blocks, whose tones may change across each
+    plain: float  # the same without that: CLAHE is a difference, and so are other patients
+    shift: float  # pixels by which the median block would still fit better elsewhere
+    blocks: int  # that voted
+    is_inverted: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sheet:
+    """A picture, made ready."""
+
+    grey: Values  # a little blurred
+    ends: NDArray[np.uint8]  # 1 where it is at an end of its scale
+    contrast: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Blocks:
+    """The voting blocks of both, a row each: values, and how those of the laid one grow."""
+
+    ours: Values
+    theirs: Values
+    across: Values
+    down: Values
+    columns: Values  # where a pixel is, from the middle
+    rows: Values
+
+
+def compare(a: Grey, b: Grey, matrix: Matrix) -> Likeness | None:
+    """Return how alike they are once `a` is laid onto `b`; None where too little can be told.
+
+    They are compared at the scale of the smaller: the one that is larger there is laid onto it.
+    """
+    if abs(np.linalg.det(matrix[:, :2])) <= 1:
+        return _fit(_sheet(a), _sheet(b), matrix)
+    back = _fit(_sheet(b), _sheet(a), opencv().invertAffineTransform(matrix))
+    if back is None:
+        return None
+    turned = opencv().invertAffineTransform(back.matrix)
+    return Likeness(
+        turned, back.score, back.plain, back.shift, back.blocks, is_inverted=back.is_inverted
+    )
+
+
+def _sheet(grey: Grey) -> _Sheet:
+    darkest, brightest = int(grey.min()), int(grey.max())
+    ends = ((grey <= darkest + _END) | (grey >= brightest - _END)).astype(np.uint8)
+    blurred: Values = opencv().GaussianBlur(grey.astype(np.float32), (0, 0), _BLUR)
+    return _Sheet(blurred, ends, float(blurred.std()))
+
+
+def _fit(ours: _Sheet, theirs: _Sheet, matrix: Matrix) -> Likeness | None:
+    """Move the picture until it fits, and return the best that was met."""
+    best: tuple[float, Matrix, _Blocks] | None = None
+    for _ in range(_STEPS + 1):
+        blocks = _laid(ours, theirs, matrix)
+        if blocks is None:
+            break
+        score = abs(float(np.median(_correlations(blocks.ours, blocks.theirs))))
+        if best is None or score > best[0]:
+            best = (score, matrix, blocks)
+        elif score < best[0] - 0.05:
+            break  # it runs away
+        if (moved := _moved(blocks, matrix, theirs.grey.shape)) is None:
+            break
+        matrix = moved
+    if best is None:
+        return None
+    return _judged(best[2], best[1])
+
+
+def _laid(ours: _Sheet, theirs: _Sheet, matrix: Matrix) -> _Blocks | None:
+    """Return the voting blocks, once one is laid onto the other."""
+    cv2 = opencv()
+    height, width = theirs.grey.shape
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    grey = cv2.GaussianBlur(ours.grey, (0, 0), 0.5 / scale) if scale < 0.7 else ours.grey
+    to = (width, height)
+    x = cv2.warpAffine(grey, matrix, to, flags=cv2.INTER_LINEAR)
+    full = np.ones(grey.shape, np.uint8)
+    inside = _cut(cv2.warpAffine(full, matrix, to, flags=cv2.INTER_NEAREST)).all(axis=1)
+    ends = _cut(cv2.warpAffine(ours.ends, matrix, to, flags=cv2.INTER_NEAREST)).mean(axis=1)
+    ends = np.maximum(ends, _cut(theirs.ends).mean(axis=1))
+    first, second = _cut(x), _cut(theirs.grey)
+    voting = inside & (first.std(axis=1) > _TEXTURE * ours.contrast)
+    voting &= second.std(axis=1) > _TEXTURE * theirs.contrast
+    kept = voting & (ends < _AT_ENDS[0])
+    if kept.sum() < 2 * LEAST_BLOCKS:
+        kept = voting & (ends < _AT_ENDS[1])
+    if kept.sum() < LEAST_BLOCKS:
+        return None
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    places = ((columns - width / 2) / _HALF, (rows - height / 2) / _HALF)
+    grown = (cv2.Sobel(x, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
+    return _Blocks(first[kept], second[kept], *(_cut(one)[kept] for one in (*grown, *places)))
+
+
+def _cut(picture: np.ndarray) -> np.ndarray:
+    """Return whole blocks of a picture, a row each."""
+    down, across = (side // _SIDE for side in picture.shape)
+    whole = picture[: down * _SIDE, : across * _SIDE].reshape(down, _SIDE, across, _SIDE)
+    return whole.swapaxes(1, 2).reshape(down * across, _SIDE * _SIDE)
+
+
+def _centred(rows: Values) -> Values:
+    centred: Values = rows - rows.mean(axis=1, keepdims=True)
+    return centred
+
+
+def _correlations(x: Values, y: Values) -> Values:
+    """Return the correlation of each row of one with that of the other."""
+    x, y = _centred(x), _centred(y)
+    found: Values = (x * y).sum(axis=1) / np.sqrt((x * x).sum(axis=1) * (y * y).sum(axis=1) + 1e-6)
+    return found
+
+
+def _moved(blocks: _Blocks, matrix: Matrix, shape: tuple[int, ...]) -> Matrix | None:
+    """Return where the picture fits better: one step of least squares over all blocks.
+
+    Each block has its own gain and offset; those that agree already weigh more, so that text and
+    what was drawn into one of them pull little.
+    """
+    x, y = _centred(blocks.ours), _centred(blocks.theirs)
+    power, size = (x * x).sum(axis=1) + 1e-6, np.sqrt((y * y).sum(axis=1) + 1e-6)
+    gain = (x * y).sum(axis=1) / power
+    agreement = gain * np.sqrt(power) / size
+    weight = np.clip(agreement * np.sign(np.median(agreement)), 0.05, 1) ** 2
+    missing = (y - gain[:, None] * x) / size[:, None]
+    grown = [_centred(one) * (gain / size)[:, None] for one in (blocks.across, blocks.down)]
+    parts = [one * by for one in grown for by in (1.0, blocks.columns, blocks.rows)]
+    slopes = np.stack(parts, axis=-1)
+    unit = x / np.sqrt(power)[:, None]
+    slopes -= unit[..., None] * np.einsum("np,npk->nk", unit, slopes)[:, None]
+    weighed = (slopes * weight[:, None, None]).reshape(-1, 6)
+    normal = weighed.T @ slopes.reshape(-1, 6)
+    normal += np.eye(6) * (1e-6 * np.trace(normal) + 1e-12)
+    by = np.linalg.solve(normal.astype(np.float64), weighed.T @ missing.ravel()).reshape(2, 3)
+    middle = np.array([shape[1] / 2, shape[0] / 2])
+    step = np.eye(3)
+    step[:2, :2] += by[:, 1:] / _HALF
+    step[:2, 2] = by[:, 0] - by[:, 1:] @ middle / _HALF
+    if not np.isfinite(step).all() or abs(np.linalg.det(step)) < 0.2:
+        return None
+    moved: Matrix = (np.linalg.inv(step) @ np.vstack([matrix, [0, 0, 1]]))[:2]
+    return moved if is_possible(moved) else None
+
+
+def _judged(blocks: _Blocks, matrix: Matrix) -> Likeness:
+    """Compare block by block, each with a gain and an offset that may change across it."""
+    sign = float(np.sign(np.median(_correlations(blocks.ours, blocks.theirs)))) or 1.0
+    x, steepness = _toned(blocks)
+    plain = _correlations(x, blocks.theirs)
+    x, y = _centred(x), _centred(blocks.theirs)
+    across, down = (_centred(one) * (_HALF / _SIDE) for one in (blocks.columns, blocks.rows))
+    grown = [_centred(one * steepness) for one in (blocks.across, blocks.down)]
+    parts = [np.ones_like(x), across, down, x, x * across, x * down, *grown]
+    basis = np.stack(parts, axis=-1).astype(np.float64)
+    normal = np.einsum("npk,npl->nkl", basis, basis) + np.eye(len(parts)) * 1e-3
+    aims = np.einsum("npk,np->nk", basis, y)
+    fitted = np.linalg.solve(normal[:, :6, :6], aims[:, :6, None])[..., 0]
+    left = y - np.einsum("npk,nk->np", basis[..., :6], fitted)
+    share = 1 - (left * left).sum(axis=1) / ((y * y).sum(axis=1) + 1e-6)
+    local = np.sqrt(np.clip(share, 0, 1)) * np.sign(fitted[:, 3])
+    moved = np.linalg.solve(normal, aims[..., None])[..., 0]
+    shift = np.hypot(moved[:, 6], moved[:, 7]) / np.maximum(np.abs(moved[:, 3]), 0.05)
+    return Likeness(
+        matrix=matrix,
+        score=float(np.median(local)),
+        plain=float(np.median(plain)),
+        shift=float(np.median(shift)),
+        blocks=len(x),
+        is_inverted=sign < 0,
+    )
+
+
+def _toned(blocks: _Blocks) -> tuple[Values, Values]:
+    """Return ours in the tones of theirs, by one curve, and how steep that is at each pixel."""
+    least, most = float(blocks.ours.min()), float(blocks.ours.max())
+    places = (blocks.ours - least) * ((_TONES - 1) / max(most - least, 1e-6))
+    at = np.rint(places).astype(np.intp).ravel()
+    count = np.bincount(at, minlength=_TONES)
+    known = count >= _SIDE
+    if known.sum() < 2:
+        return blocks.ours, np.ones_like(blocks.ours)
+    total = np.bincount(at, blocks.theirs.ravel(), _TONES)
+    tones = np.arange(_TONES)
+    curve = np.interp(tones, tones[known], (total[known] / count[known]))
+    curve = np.convolve(np.pad(curve, 1, mode="edge"), (0.25, 0.5, 0.25), "valid")
+    per_grey = (_TONES - 1) / max(most - least, 1e-6)
+    steep = np.gradient(curve) * per_grey
+    toned = np.interp(places, tones, curve).astype(np.float32)
+    return toned, np.interp(places, tones, steep).astype(np.float32)

@@ -1,0 +1,279 @@
+"""Sets with features -> the pairs that are the same, and groups of them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations, product
+from pathlib import Path
+
+from covcat import engine
+from covcat.engine import Died, Task
+from covcat.overlap.align import WAYS, Alignment, Way
+from covcat.overlap.candidates import Candidate, Descriptors, candidates
+from covcat.overlap.describing import DescribedSet, scaled_pictures
+from covcat.overlap.feature_store import FeatureStore
+from covcat.overlap.features import Features, Grey, method
+from covcat.overlap.groups import Couple, form_groups
+from covcat.overlap.pairs import SAME, Pair, Picture
+from covcat.overlap.verify import Sameness, alignments, verify
+from covcat.progress import Progress
+
+_MOST_COPIES = 12  # of the same pixels, of which each is paired with each; of more, with one
+_AT_ONCE = 24  # pictures that one is compared with in a task
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Pictures that are one; the one that shows most, and then the smallest, stands for them."""
+
+    representative: Picture
+    members: tuple[Picture, ...]  # with the representative, in order
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """What is the same in some sets. What is left out of them, they say themselves."""
+
+    pairs: tuple[Pair, ...]  # copies of the same pixels in a star, where there are many
+    groups: tuple[Group, ...]  # of `same bytes`, `same pixels` and `same picture`
+    pictures: dict[str, int]  # compared, by set
+    candidates: int  # pairs of different pixels that were looked at
+    undecided: int  # of these, whose comparison was not possible: the file changed, or a crash
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a picture and its features are."""
+
+    store: str
+    sha256: str
+    frame: int
+    file: str
+    bytes: int
+
+
+@dataclass(slots=True)
+class _Appearance:
+    """Pictures with the same pixels."""
+
+    members: list[Picture]
+    place: _Place
+    shows: int  # pixels inside the frame
+    sets: int  # a bit for each
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One picture, and those it is to be compared with."""
+
+    a: _Place
+    others: tuple[tuple[int, _Place, tuple[tuple[Way, bool], ...]], ...]
+
+
+def find_overlap(
+    sets: Sequence[DescribedSet], progress: Progress, *, within: bool, workers: int | None = None
+) -> Overlap:
+    """Find which pictures of these sets are the same, across sets; also within each, if asked.
+
+    Frames of one file are not compared with each other.
+
+    Raises:
+        UsageError: OpenCV is not installed, or no process can be started.
+        DiskError: there is no room for temporary files.
+    """
+    descriptors = Descriptors()
+    try:
+        seen = _gather(sets, descriptors)
+        every = [one for one in candidates(descriptors, progress) if _is_asked(seen, one, within)]
+    finally:
+        descriptors.close()
+    asked: dict[Couple, list[tuple[Way, bool]]] = {}
+    for one in every:
+        asked.setdefault((one.a, one.b), []).append((one.way, one.is_outline))
+    found, undecided = dict[Couple, Sameness | None](), 0
+    order = sorted(range(len(seen)), key=lambda k: (-seen[k].shows, seen[k].members[0]))
+    reach, groups = 1, list[list[int]]()
+    while asked:
+        for both, same in _verified(seen, asked, progress, workers):
+            undecided += isinstance(same, Died)
+            found[both] = same if isinstance(same, Sameness) else None
+        known = {both: one is not None and one.verdict in SAME for both, one in found.items()}
+        grouping = form_groups(known, order, reach)
+        groups, reach = grouping.groups, reach * 2
+        asked = {both: [(way, way == "plain") for way in WAYS] for both in grouping.wanted}
+    pairs = [*_copies(seen, within), *_likenesses(seen, found, within)]
+    return Overlap(
+        pairs=tuple(sorted(pairs, key=lambda one: (one.a, one.b))),
+        groups=tuple(_groups(seen, groups, within)),
+        pictures={one.set.name: _count(seen, one.set.name) for one in sets},
+        candidates=len(found),
+        undecided=undecided,
+    )
+
+
+def _gather(sets: Sequence[DescribedSet], descriptors: Descriptors) -> list[_Appearance]:
+    """Return every appearance, its number being that of its descriptors."""
+    seen, by_pixels = list[_Appearance](), dict[bytes, int]()
+    for number, one in enumerate(sets):
+        for pictures, features in one.features():
+            at = by_pixels.setdefault(features.pixels, len(seen))
+            if at == len(seen):
+                first = pictures[0]
+                file = one.file(first)
+                store = str(one.store.path)
+                size = file.stat().st_size if file.is_file() else 0
+                place = _Place(store, first.sha256, first.frame, str(file), size)
+                shows = features.frame.width * features.frame.height
+                seen.append(_Appearance([], place, shows, 0))
+                descriptors.add(features)
+            seen[at].members += pictures
+            seen[at].sets |= 1 << number
+    for appearance in seen:
+        appearance.members.sort()
+    return seen
+
+
+def _is_asked(seen: list[_Appearance], one: Candidate, within: bool) -> bool:
+    a, b = seen[one.a], seen[one.b]
+    if a.place.sha256 == b.place.sha256:
+        return False
+    return within or (a.sets | b.sets).bit_count() > 1
+
+
+# ---- verifying, on processes ---------------------------------------------------------------------
+
+
+def _verified(
+    seen: list[_Appearance],
+    asked: dict[Couple, list[tuple[Way, bool]]],
+    progress: Progress,
+    workers: int | None,
+) -> Iterator[tuple[Couple, Sameness | Died | None]]:
+    """Give what was found of each couple."""
+    rows: dict[int, list[tuple[int, _Place, tuple[tuple[Way, bool], ...]]]] = {}
+    for (a, b), ways in asked.items():
+        rows.setdefault(a, []).append((b, seen[b].place, tuple(ways)))
+    tasks = []
+    for a, others in rows.items():
+        for start in range(0, len(others), _AT_ONCE):
+            some = tuple(others[start : start + _AT_ONCE])
+            size = seen[a].place.bytes + sum(place.bytes for _, place, _ in some)
+            tasks.append(Task(str(a), size, _Asked(seen[a].place, some)))
+    for batch in engine.run(look_at, tasks, progress, "compare", workers):
+        for task, result in batch:
+            for number, (b, *_) in enumerate(task.argument.others):
+                one = result if isinstance(result, Died) else result[number]
+                yield (int(task.key), b), one
+
+
+def look_at(asked: _Asked) -> list[Sameness | None]:
+    """Compare one picture with others: the engine's work."""
+    a = _features(asked.a)
+    results: list[Sameness | None] = []
+    grey: Grey | None = None
+    for _, place, ways in asked.others:
+        b = _features(place)
+        results.append(None)
+        if a is None or b is None:
+            continue
+        tried = list[Alignment]()
+        for way, is_outline in ways:
+            tried += alignments(a, b, way, is_outline=is_outline)
+        if not tried:
+            continue  # nothing has to be decoded
+        grey = grey if grey is not None else _grey(asked.a, a)
+        other = _grey(place, b)
+        if grey is not None and other is not None:
+            results[-1] = verify((a, grey), (b, other), tried)
+    return results
+
+
+@cache
+def _store(path: str) -> FeatureStore:
+    return FeatureStore.open(Path(path), method())
+
+
+def _features(place: _Place) -> Features | None:
+    for _, frame, features in _store(place.store).read([place.sha256]):
+        if frame == place.frame:
+            return features
+    return None
+
+
+def _grey(place: _Place, features: Features) -> Grey | None:
+    for _, grey in scaled_pictures(Path(place.file), {place.frame: features}):
+        return grey
+    return None
+
+
+# ---- what was found, told of every picture -------------------------------------------------------
+
+
+def _copies(seen: list[_Appearance], within: bool) -> Iterator[Pair]:
+    """Give pairs of the same pixels."""
+    for one in seen:
+        for a, b in _couples(one.members):
+            if within or a.set != b.set:
+                yield Pair(a, b, "same bytes" if a.sha256 == b.sha256 else "same pixels")
+
+
+def _couples(members: Sequence[Picture]) -> Iterable[tuple[Picture, Picture]]:
+    """Give all couples; of many, each with the first of each set."""
+    if len(members) <= _MOST_COPIES:
+        return combinations(members, 2)
+    firsts = _firsts(members)
+    return (
+        (one, other) for one in firsts for other in members if one < other or other not in firsts
+    )
+
+
+def _firsts(members: Sequence[Picture]) -> list[Picture]:
+    """Return the smallest picture of each set."""
+    return list({one.set: one for one in reversed(members)}.values())[::-1]
+
+
+def _likenesses(
+    seen: list[_Appearance], found: dict[Couple, Sameness | None], within: bool
+) -> Iterator[Pair]:
+    """Give pairs of other pixels, for each of their copies; of many, the first of each set."""
+    for (one, other), same in found.items():
+        if same is None:
+            continue
+        first, second = seen[one].members, seen[other].members
+        if len(first) * len(second) > _MOST_COPIES:
+            first, second = _firsts(first), _firsts(second)
+        for a, b in product(first, second):
+            if within or a.set != b.set:
+                yield _pair(a, b, same)
+
+
+def _pair(a: Picture, b: Picture, same: Sameness) -> Pair:
+    return Pair(
+        a=a,
+        b=b,
+        verdict=same.verdict,
+        score=same.score,
+        scale=same.scale,
+        stretch=same.stretch,
+        rotation=same.rotation,
+        mirrored=same.mirrored,
+        inverted=same.inverted,
+        shown_a=same.shown_a,
+        shown_b=same.shown_b,
+    )
+
+
+def _groups(seen: list[_Appearance], groups: list[list[int]], within: bool) -> Iterator[Group]:
+    """Give groups of pictures, in order of their representatives."""
+    grouped = {number for group in groups for number in group}
+    alone = ([k] for k, one in enumerate(seen) if k not in grouped and len(one.members) > 1)
+    every = []
+    for numbers in [*groups, *alone]:
+        members = sorted(one for number in numbers for one in seen[number].members)
+        if within or len({one.set for one in members}) > 1:
+            every.append(Group(seen[numbers[0]].members[0], tuple(members)))
+    yield from sorted(every, key=lambda one: one.representative)
+
+
+def _count(seen: list[_Appearance], name: str) -> int:
+    return sum(one.set == name for appearance in seen for one in appearance.members)
