@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 REGULAR = "100644"
 EXECUTABLE = "100755"
+LINK = "120000"
 VerifiedBy = Literal[
     "sha256",  # pinned for the file, or for every member by the listing
     "git-tree",

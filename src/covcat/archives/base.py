@@ -108,6 +108,15 @@ class NestedArchive:
     padding: Padding | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveLink:
+    """A link in an archive, and what became of it: none is ever made."""
+
+    path: str  # that it would have had
+    target: str  # as the archive has it
+    handled: Literal["skipped", "copied"]  # copied: there is a file with the target's bytes
+
+
 CHUNK = 1 << 20
 _NO_LETTER = re.compile("[\x80-\x9f]")  # what bytes of another encoding become in latin-1
 
@@ -207,6 +216,9 @@ class Member:
     is_executable: bool = False
     barred: str = ""  # why nobody gets its bytes; completes "the archive …"
     is_locked: bool = False  # with a password they may be had
+    # Of a link: None where it is in the member's bytes, "" if no name can be made of it.
+    target: str | None = field(default=None, kw_only=True)
+    is_hard: bool = field(default=False, kw_only=True)  # a link from the archive's top
 
 
 def folder_name(name: str) -> str:

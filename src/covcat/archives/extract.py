@@ -9,16 +9,18 @@ writes for us. After an error the staging folder holds part of the archive: the 
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from shlex import quote
+from typing import Literal
 
 from covcat import files as disk
 from covcat import names
 from covcat.archives import ListedFormat, StreamFormat, base, load_format
-from covcat.archives.base import Member, NestedArchive, Opening, Source, Writer
+from covcat.archives.base import ArchiveLink, Member, NestedArchive, Opening, Source, Writer
 from covcat.archives.kinds import kind_of, stem_of
+from covcat.archives.links import follow
 from covcat.archives.rules import MAX_MEMBERS, Admitted, Budget, Layout, Rules
 from covcat.archives.volumes import VolumeSet, gather
 from covcat.archives.writing import Place, Tally, Unpacking
@@ -45,6 +47,7 @@ class Extracted:
     nested: tuple[NestedArchive, ...] = ()
     litter: int = 0  # files of desktops and version control that were left out besides
     padding: base.Padding | None = None  # of the archive itself
+    links: tuple[ArchiveLink, ...] = ()
 
 
 def inspect(
@@ -65,7 +68,7 @@ def _inspect(
     admitted: list[Admitted] = []
 
     def look(member: Member) -> Writer | None:
-        if (one := rules.admit(member)) and not one.is_again:
+        if (one := rules.admit(member)) and not (one.is_again or one.is_link):
             admitted.append(one)
         budget.check(archive.name)
         return Tally(budget, archive.name) if member.size is None else None
@@ -117,6 +120,7 @@ def extract(
                 _unpack_stream(form, source, rules, unpacking)
             else:
                 _unpack_listed(form, source, rules, unpacking)
+            links = _place_links(rules, unpacking, opening.encoding)
         padding = source.padding
         files, repeated, litter = [*unpacking.files()], len(unpacking.again), rules.litter
         nested = []
@@ -125,6 +129,7 @@ def extract(
             got = _unpack_nested(stored.path, file, layout, budget, place, opening)
             files += got.files
             repeated, litter = repeated + got.repeated, litter + got.litter
+            links += got.links
             nested.append(
                 NestedArchive(
                     path=stored.path,
@@ -137,7 +142,8 @@ def extract(
             )
     if both := names.collision(one.path for one in files if nested):
         raise ExtractionError(f"`{both[0]}` and `{both[1]}` of two archives would be one path")
-    return Extracted(tuple(files), rules.left_out, repeated, tuple(nested), litter, padding)
+    what = (tuple(files), rules.left_out, repeated, tuple(nested), litter)
+    return Extracted(*what, padding, tuple(links))
 
 
 def _unpack_stream(form: StreamFormat, source: Source, rules: Rules, unpacking: Unpacking) -> None:
@@ -168,6 +174,31 @@ def _unpack_listed(form: ListedFormat, source: Source, rules: Rules, unpacking: 
     unpacking.check(len(admitted))
 
 
+def _place_links(rules: Rules, unpacking: Unpacking, encoding: str | None) -> list[ArchiveLink]:
+    """Look where each link leads, now that all is known; put copies there if they are wanted."""
+    for name, link in rules.links.items() if unpacking.targets else ():
+        if link.target is None:
+            raw = unpacking.targets[link.number]
+            with suppress(UnicodeDecodeError, LookupError):
+                rules.links[name] = replace(link, target=raw.decode(encoding or "utf-8"))
+    stored = {one.path: one for one in unpacking.done.values()} if rules.places else {}
+    found: list[ArchiveLink] = []
+    for name, link in rules.links.items():
+        reached, is_copied = follow(name, rules.links), rules.layout.links == "copy"
+        if is_copied and link.path:
+            if (path := rules.places.get(reached)) is None:
+                raise ExtractionError(
+                    f"`{rules.archive}` has a link to no file that is unpacked: `{name}` leads to "
+                    f"`{link.target}`",
+                    hint="leave links out: --links skip; in an entry, `links: skip`",
+                )
+            unpacking.copy(link, stored[path])
+        if link.path:
+            handled: Literal["copied", "skipped"] = "copied" if is_copied else "skipped"
+            found.append(ArchiveLink(path=link.path, target=link.target or "", handled=handled))
+    return found
+
+
 def _unpack_nested(
     path: str, file: Path, layout: Layout, budget: Budget, place: Place, opening: Opening
 ) -> Extracted:
@@ -183,6 +214,7 @@ def _unpack_nested(
         exclude=layout.exclude,
         wants=layout.wants,
         litter=layout.litter,
+        links=layout.links,
         command=layout.command,
     )
     got = extract(file, form, inner, budget, place, opening)

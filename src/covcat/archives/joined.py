@@ -39,12 +39,13 @@ class MemberPart:
 def split(
     read: Callable[[int], bytes | memoryview], parts: Iterable[MemberPart], open_member: Open
 ) -> None:
-    """Push each wanted file member; all of them, wanted or not, are checked.
+    """Push each wanted member that has bytes; all of them, wanted or not, are checked.
 
     `read` returns up to so many bytes of the stream, none only at its end.
     """
     for part in parts:
-        writer = open_member(part.member) if part.member.kind == "file" else None
+        has_bytes = part.member.kind == "file" or (part.member.kind == "link" and part.size)
+        writer = open_member(part.member) if has_bytes else None
         checksum = part.checksum() if part.checksum else None
         left = part.size
         while left:

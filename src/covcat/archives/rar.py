@@ -38,6 +38,7 @@ _METHODS = range(0x30, 0x36)  # stored, and five levels
 _ALGORITHMS4 = (13, 15, 20, 26, 29, 36)  # the RAR that brought each, without its point
 _ALGORITHMS5 = (0, 1)  # of RAR 5 and RAR 7
 _DICTIONARY = 256 << 20  # bytes that a tool may need; it has to fit into `sandbox.MEMORY`
+_SYMLINK, _SAME = 1, (4, 5)  # redirections of RAR 5: a Unix link; a hard link, a copy
 _HUGE = 4 << 30  # a dictionary that only RAR 7 can have
 
 
@@ -59,7 +60,19 @@ def members(source: Source) -> list[Member]:
         name = folder_name(name.rstrip("/")) if kind == "folder" else name
         is_executable = one.info.host_os == _UNIX and bool(one.info.mode & 0o111)
         size = one.info.file_size
-        members.append(RarMember(number, name, kind, size, is_executable, listing=listing))
+        target, is_hard = _target(one)
+        members.append(
+            RarMember(
+                number,
+                name,
+                kind,
+                size,
+                is_executable,
+                target=target,
+                is_hard=is_hard,
+                listing=listing,
+            )
+        )
     return members
 
 
@@ -113,7 +126,8 @@ def _parts(listing: Listing, ours: Sequence[RarMember]) -> list[MemberPart]:
         name = str(one.info.filename)
         member = Member(-1, name, "special", 0) if one.is_old_version else next(current)
         checksum, declared = (Crc32, one.crc) if one.blake2sp is None else (Blake2SP, one.blake2sp)
-        is_checked = member.kind == "file" and declared is not None and one.has_plain_sum
+        has_bytes = member.kind == "file" or (member.kind == "link" and member.target is None)
+        is_checked = has_bytes and declared is not None and one.has_plain_sum
         parts.append(MemberPart(member, one.size, checksum if is_checked else None, declared))
     return parts
 
@@ -137,6 +151,18 @@ def _kind(one: Packed) -> Literal["file", "folder", "link", "special"]:
     if form not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "special"
     return "folder" if one.is_folder else "file"
+
+
+def _target(one: Packed) -> tuple[str | None, bool]:
+    """Return where a link of RAR 5 leads, and if that starts at the archive's top.
+
+    In RAR 4 it is the member's bytes; those of Windows lead elsewhere.
+    """
+    if one.info.file_redir is None:
+        return None, False
+    kind, _, target = one.info.file_redir
+    is_known = kind in (_SYMLINK, *_SAME) and "\ufffd" not in str(target)
+    return (str(target) if is_known else ""), kind in _SAME
 
 
 def _check(one: Packed, name: str, kind: str) -> None:

@@ -12,7 +12,8 @@ from fnmatch import fnmatchcase
 from glob import escape
 from shlex import quote
 
-from covcat.archives.base import Member, PasswordError
+from covcat.archives.base import Member, PasswordError, UnsafeError
+from covcat.archives.links import Handling, Link
 from covcat.errors import DiskError, ExtractionError
 from covcat.names import Paths, is_litter, unsafe_name
 
@@ -35,6 +36,7 @@ class Layout:
     nested: tuple[str, ...] = ()  # globs of archives inside, which are unpacked too
     wants: Callable[[str], bool] | None = None  # asked of each path with `into`; None is all
     litter: Collection[str] | None = None  # the only paths of litter that stay; None is all
+    links: Handling | None = None  # that stay inside; None refuses all
     command: str = "covcat fetch"  # whose --exclude leaves out more
 
 
@@ -46,6 +48,7 @@ class Admitted:
     path: str
     is_again: bool = False  # its path came before: it must have the same bytes
     is_nested: bool = False
+    is_link: bool = False  # its bytes are the name of what it leads to
 
 
 @dataclass(slots=True)
@@ -88,6 +91,9 @@ class Rules:
         self.archive, self.layout, self.budget = archive, layout, budget
         self.left_out = 0  # files that the layout does not want
         self.litter = 0  # files of desktops and version control that do not stay
+        self.links: dict[str, Link] = {}  # by their names in the archive
+        self.places: dict[str, str] = {}  # of files that links may lead to, by their names
+        self._links_at = set[str]()
         self._has_files = False
         self._root: str | None = None
         self._in_own: dict[str, bool] = {}  # path -> was it in the folder that `own_folder` names
@@ -117,19 +123,33 @@ class Rules:
             raise ExtractionError(f"`{self.archive}` has more than {MAX_FOLDERS:,} folders")
         if not is_file:
             return None
-        if not self._is_wanted(path):
+        if is_again and (member.kind == "link" or path in self._links_at):
+            raise UnsafeError(f"has `{path}` twice, once as a link")
+        is_wanted, target = self._is_wanted(path), self.layout.into + path
+        if self.layout.into and is_wanted and (reason := unsafe_name(target)):
+            raise ExtractionError(f"`{self.archive}` cannot go to `{self.layout.into}`: {reason}")
+        if member.kind == "link":
+            return self._note_link(member, name, path, target if is_wanted else "")
+        if not is_wanted:
             self.left_out += 1
             return None
         self.budget.bytes += member.size or 0
-        target = self.layout.into + path
-        if self.layout.into and (reason := unsafe_name(target)):
-            raise ExtractionError(f"`{self.archive}` cannot go to `{self.layout.into}`: {reason}")
-        return Admitted(member, target, is_again, _matches(path, self.layout.nested))
+        is_nested = _matches(path, self.layout.nested)
+        if self.layout.links == "copy" and not is_nested:
+            self.places[name] = target
+        return Admitted(member, target, is_again, is_nested)
 
     def close(self) -> None:
         """Check what only the whole archive shows."""
         if not self._has_files:
             raise ExtractionError(f"`{self.archive}` has no files in it")
+
+    def _note_link(self, member: Member, name: str, path: str, target: str) -> Admitted | None:
+        """Remember a link: where it leads is looked at when all are known."""
+        self._links_at.add(path)
+        self.left_out += not target
+        self.links[name] = Link(member.target, member.is_hard, member.number, target)
+        return Admitted(member, path, is_link=True) if member.target is None else None
 
     def _named(self, member: Member) -> tuple[str, str | None]:
         """Return the member's relative path, and why it is unsafe, if it is.
@@ -143,7 +163,8 @@ class Rules:
             name = name[2:]
         if member.kind == "folder" and name in (".", "") and member.name.startswith((".", "/")):
             return "", None
-        if member.kind in ("link", "special"):
+        is_taken = member.kind == "link" and self.layout.links is not None
+        if member.kind in ("link", "special") and not is_taken:
             return name, "it is a link" if member.kind == "link" else "it is not a regular file"
         return name, unsafe_name(name)
 
@@ -156,6 +177,12 @@ class Rules:
         if 0 < len(path) <= _TYPED and path.isprintable() and layout.command:
             glob = escape(path if layout.wants is None else layout.into + path)
             hint = f"to leave it out: {layout.command} … --exclude {quote(glob)}"
+        if member.kind == "link" and layout.command == "covcat extract":
+            hint = f"{layout.command} … --links skip leaves links out, --links copy takes files"
+        elif member.kind == "link":
+            hint = (
+                f"{hint}; or `links: skip` in its entry" if hint else "`links: skip` in its entry"
+            )
         if unsafe is None and member.is_locked:
             raise PasswordError(member.barred).told(self.archive, layout.command, hint)
         if unsafe is None:

@@ -13,6 +13,7 @@ from covcat.archives.base import (
     CHUNK,
     BadArchiveError,
     CutOffError,
+    EncodingError,
     Member,
     Open,
     PaddedError,
@@ -252,7 +253,16 @@ def _make_entry(
     name = folder_name(name) if kind == "folder" else name
     size = stored if kind == "file" else 0
     is_executable = kind == "file" and bool(header.mode & 0o100)
-    member = Member(reading.number, name, kind, size, is_executable)
+    target = _target(header, long, records, reading.encoding) if kind == "link" else None
+    member = Member(
+        reading.number,
+        name,
+        kind,
+        size,
+        is_executable,
+        target=target,
+        is_hard=header.type == b"1",
+    )
     reading.number += 1
     reading.records += _RECORDS_PER_MEMBER
     return member, stored
@@ -269,6 +279,17 @@ def _name(header: Header, long: dict[bytes, bytes], records: Records, encoding: 
     if path is None or records.get(b"hdrcharset") == b"BINARY":
         return decode_name(name, encoding)
     raise UnsafeError(f"calls a name UTF-8 that is not: `{label(name)}`")
+
+
+def _target(
+    header: Header, long: dict[bytes, bytes], records: Records, encoding: str | None
+) -> str:
+    """Return where a link leads; "" if that is in no encoding that is known."""
+    raw = records.get(b"linkpath", long.get(_GNU_LINK, header.link))
+    try:
+        return raw.decode() if raw.isascii() or not encoding else decode_name(raw, encoding)
+    except (UnicodeDecodeError, EncodingError):
+        return ""
 
 
 def _stored(header: Header, records: Records, *, has_pax: bool) -> int:

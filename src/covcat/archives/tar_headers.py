@@ -36,6 +36,7 @@ class Header(NamedTuple):
     name: bytes
     size: int
     mode: int
+    link: bytes  # the target of a link
 
 
 def has_checksum(block: bytes) -> bool:
@@ -74,7 +75,7 @@ def parse(block: bytes) -> Header:
         prefix = block[345:500] if block[475] else block[345:476]
         name = _text(prefix, "prefix") + b"/" + name
     size, mode = _number(block[124:136], "size"), _number(block[100:108], "mode")
-    return Header(block[156:157], name, size, mode)
+    return Header(block[156:157], name, size, mode, block[157:257].partition(b"\0")[0])
 
 
 def _number(field: bytes, what: str) -> int:

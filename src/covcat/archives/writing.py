@@ -3,9 +3,11 @@
 import hashlib
 import os
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
+from covcat.archives.base import CHUNK, BadArchiveError, Member, UnsafeError, Writer
+from covcat.archives.links import MAX_TARGET, Link
 from covcat.archives.rules import Admitted, Budget
 from covcat.digests import EXECUTABLE, REGULAR, blob_hasher
 from covcat.errors import ExtractionError
@@ -17,6 +19,7 @@ from covcat.files import (
     PRIVATE_MODE,
     StoredFile,
     disk_error,
+    disk_errors,
 )
 from covcat.progress import Progress, Silent
 
@@ -48,6 +51,7 @@ class Unpacking:
         self.done: dict[int, StoredFile] = {}  # what is whole, by the member's number
         self.again: list[StoredFile] = []  # what came again, with the same bytes
         self.nested: dict[int, Path] = {}  # where the archives inside are, by their number
+        self.targets: dict[int, bytes] = {}  # what links say, by their number
 
     def __enter__(self) -> "Unpacking":
         return self
@@ -63,8 +67,10 @@ class Unpacking:
         """Say that bytes will come, and how many if that is known."""
         self._task = self.place.progress.start(f"unpacking {self.archive}", total)
 
-    def writer(self, admitted: Admitted) -> "MemberWriter":
+    def writer(self, admitted: Admitted) -> Writer:
         """Return what takes the bytes of one member."""
+        if admitted.is_link:
+            return TargetWriter(admitted.member, self)
         if admitted.is_nested and not admitted.is_again:  # under its name, which says its kind
             folder = self.place.workspace / f"{len(self.nested)}"
             folder.mkdir(mode=PRIVATE_MODE, parents=True)
@@ -85,8 +91,28 @@ class Unpacking:
 
     def check(self, count: int) -> None:
         """Check that every member came that was listed."""
-        if len(self.done) + len(self.again) != count:
+        if len(self.done) + len(self.again) + len(self.targets) != count:
             raise ExtractionError(f"`{self.archive}` changed while it was read")
+
+    def copy(self, link: Link, stored: StoredFile) -> None:
+        """Write a file again, in the place of a link that leads to it."""
+        self.budget.take(stored.bytes)
+        self.budget.check(self.archive)
+        if self._folder is None:
+            self.done[link.number] = replace(stored, path=link.path)
+            return
+        is_executable = stored.mode == EXECUTABLE
+        member = Member(link.number, link.path, "file", stored.bytes, is_executable)
+        writer = self.writer(Admitted(member, link.path))
+        with (
+            disk_errors(f"copy `{stored.path}`"),
+            Path(self._folder, stored.path).open("rb") as file,
+        ):
+            while data := file.read(CHUNK):
+                writer.write(data)
+        writer.finish()
+        if self.done[link.number].sha256 != stored.sha256:
+            raise ExtractionError(f"`{stored.path}` changed while it was copied")
 
     def files(self) -> tuple[StoredFile, ...]:
         """Return all that were written, in the archive's order; a path has one content only."""
@@ -181,6 +207,27 @@ class MemberWriter:
                 data = memoryview(data)[done:]
         except OSError as error:
             raise disk_error(error, f"write `{self._admitted.path}`") from error
+
+
+class TargetWriter:
+    """Takes the bytes of a link, which say where it leads."""
+
+    def __init__(self, member: Member, whole: Unpacking) -> None:
+        self._member, self._whole, self._data = member, whole, b""
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Take the next bytes."""
+        self._data += data
+        if len(self._data) > 4 * MAX_TARGET:
+            raise UnsafeError(
+                f"has a link with {4 * MAX_TARGET:,} bytes or more: `{self._member.name}`"
+            )
+
+    def finish(self) -> None:
+        """The member is whole."""
+        if self._member.size not in (None, len(self._data)):
+            raise BadArchiveError(f"has another size than it declares for `{self._member.name}`")
+        self._whole.targets[self._member.number] = self._data
 
 
 class Tally:

@@ -50,7 +50,7 @@ def comment(stream: BinaryIO) -> str:
 def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
     """Push the bytes of each wanted member: large ones on threads, small ones here meanwhile."""
     ours = [one for one in listed if isinstance(one, ZipMember)]
-    files = [one for one in ours if one.kind == "file"]
+    files = [one for one in ours if one.kind in ("file", "link")]
     hard = {one.number: open_member(one) for one in files if one.needs_tool and not one.barred}
     if writers := {number: writer for number, writer in hard.items() if writer is not None}:
         zip_tool.unpack(source, ours, writers)

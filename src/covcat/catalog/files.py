@@ -44,6 +44,7 @@ class File(Noun):
     exclude: tuple[str, ...] = ()  # globs of members that are left out
     nested: tuple[str, ...] = ()  # globs of archives inside, unpacked into folders of their names
     name_encoding: Text | None = None  # of member names that are not UTF-8, such as gbk
+    links: Literal["skip", "copy"] | None = None  # that stay inside; else one refuses the archive
     max_bytes: Number | None = None  # most that unpacking may write, where the sizes are unknown
 
     @property

@@ -22,6 +22,7 @@ from covcat.text import escaped, format_size, plural
 if TYPE_CHECKING:
     from covcat.archives.base import Opening, Padding
     from covcat.archives.extract import Extracted
+    from covcat.archives.links import Handling
     from covcat.progress import Progress
 
 T = TypeVar("T")
@@ -57,6 +58,12 @@ def extract(
     name_encoding: Annotated[
         str | None, typer.Option(metavar="NAME", help="Of names that are not UTF-8, such as gbk.")
     ] = None,
+    links: Annotated[
+        str | None,
+        choice(
+            ("skip", "copy"), "Links that stay inside: skip them, or copy their files.", "--links"
+        ),
+    ] = None,
     password_file: PasswordFile = None,
     allow: Annotated[
         str | None,
@@ -86,7 +93,13 @@ def extract(
     opening = Opening(encoding, allows_padding=_allows_padding(allow))
     password = password_of(session, password_file)
     globs = [tuple(one or ()) for one in (include, exclude, nested)]
-    layout = Layout(include=globs[0], exclude=globs[1], nested=globs[2], command="covcat extract")
+    layout = Layout(
+        include=globs[0],
+        exclude=globs[1],
+        nested=globs[2],
+        links=_links(links),
+        command="covcat extract",
+    )
     name = whole_of(archive.name)
     paths, folder = [archive, *(more or ())], None
     if more and whole_of(more[-1].name).lower() != name.lower():
@@ -119,12 +132,15 @@ def _drawing(session: Session, work: "Callable[[Progress, Opening], T]", opening
 
 
 def _tell(session: Session, name: str, target: Path, kind: str, done: "Extracted") -> None:
+    from covcat.archives.links import describe_links
+
     total = sum(one.bytes for one in done.files)
     parts = [
         f"{plural(len(done.files), 'file')}, {format_size(total)}",
         f"{done.left_out} left out" if done.left_out else "",
         f"{done.repeated} repeated with the same contents" if done.repeated else "",
         f"{plural(len(done.nested), 'archive')} inside" if done.nested else "",
+        describe_links(done.links),
     ]
     for which, padding in [(name, done.padding), *((one.path, one.padding) for one in done.nested)]:
         _tell_padding(session, which, padding)
@@ -136,6 +152,7 @@ def _tell(session: Session, name: str, target: Path, kind: str, done: "Extracted
         "left_out": done.left_out,
         "repeated": done.repeated,
         "padding": None if done.padding is None else asdict(done.padding),
+        "links": [asdict(one) for one in done.links],
         "nested": [
             {
                 "path": one.path,
@@ -161,6 +178,15 @@ def _allows_padding(word: str | None) -> bool:
     if word not in (None, "padding"):
         raise UsageError(f"unknown --allow `{word}`: expected padding")
     return word is not None
+
+
+def _links(word: str | None) -> "Handling | None":
+    from covcat.archives.links import HANDLINGS
+
+    for known in HANDLINGS:
+        if word in (None, known):
+            return known if word else None
+    raise UsageError(f"unknown --links `{word}`: expected {' or '.join(HANDLINGS)}")
 
 
 def _encoding(name: str) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 from covcat.archives import extract, rules, writing
 from covcat.archives import zip as zip_format
 from covcat.archives.base import BadArchiveError, Opening
+from covcat.archives.links import describe_links
 from covcat.archives.rules import Budget, Layout
 from covcat.catalog import selection
 from covcat.catalog.files import File, GitHubFile, KaggleFile
@@ -66,14 +67,23 @@ def make_piece(
     done = extract.extract(got.path, kind, layout, budget, place, _opening(build, served))
     _tell(build, got.name, done)
     transfer = replace(
-        transfer, is_archive=True, left_out=done.left_out, nested=done.nested, padding=done.padding
+        transfer,
+        is_archive=True,
+        left_out=done.left_out,
+        nested=done.nested,
+        padding=done.padding,
+        links=done.links,
     )
     files = done.files
     if isinstance(file, GitHubFile) and file.is_state:
         commit = _commit_in(served, got) or None
         if file.commit and commit and commit != file.commit:
             raise IntegrityError(f"`{transfer.url}` is commit `{commit}`: expected {file.commit}")
-        tree = compare.tree_of(files, file) if not inside and build.lacking is None else None
+        tree = (
+            compare.tree_of(files, file, done.links)
+            if not inside and build.lacking is None
+            else None
+        )
         transfer = replace(transfer, commit=commit, tree=tree, keep=file.keep)
     else:  # only git's own archives say a file's git mode
         files = tuple(replace(one, mode=None) for one in files)
@@ -87,6 +97,8 @@ def _tell(build: Build, name: str, done: extract.Extracted) -> None:
     if done.litter:
         what = f"{plural(done.litter, 'file')} of desktops or version control left out"
         build.run.progress.note(f"{name}: {what}")
+    if done.links:
+        build.run.progress.note(f"{name}: {describe_links(done.links)}")
     for which, padding in [(name, done.padding), *((one.path, one.padding) for one in done.nested)]:
         if padding:
             build.run.progress.note(f"{which}: passed over {padding}; its digest is pinned")
@@ -126,6 +138,7 @@ def _layout(
         own_folder=served.own_folder,
         exclude=file.exclude,
         nested=file.nested,
+        links=file.links,
         litter=None if has_all else set(filter(is_litter, known_before)),
     )
     if served.unpack == "none":

@@ -1,11 +1,12 @@
 """Are these the pinned bytes? Unpacked files against a listing, a git tree, an earlier record."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 
+from covcat.archives.base import ArchiveLink
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import ListedFile, Listing
-from covcat.digests import blob_hasher, tree_id
+from covcat.digests import LINK, blob_hasher, tree_id
 from covcat.errors import IntegrityError, LackingError
 from covcat.files import StoredFile
 
@@ -81,14 +82,24 @@ def pointer_blob(sha256: str, size: int) -> str:
     return hasher.hexdigest()
 
 
-def tree_of(files: Iterable[StoredFile], file: GitHubFile) -> str:
-    """Recompute the git tree id of what was unpacked, or of the folder that was kept."""
-    prefix = (file.into or "") + (file.keep or "")
-    return tree_id(
+def tree_of(
+    files: Iterable[StoredFile], file: GitHubFile, links: Collection[ArchiveLink] = ()
+) -> str:
+    """Recompute the git tree id of what was unpacked, or of the folder that was kept.
+
+    To git a link is a blob whose bytes are the target.
+    """
+    prefix, copied = (file.into or "") + (file.keep or ""), {one.path for one in links}
+    entries = [
         (one.path.removeprefix(prefix), one.mode, one.blob)
         for one in files
-        if one.mode and one.blob
-    )
+        if one.mode and one.blob and one.path not in copied
+    ]
+    for link in links:
+        blob = blob_hasher(len(raw := link.target.encode()))
+        blob.update(raw)
+        entries.append((link.path.removeprefix(prefix), LINK, blob.hexdigest()))
+    return tree_id(entries)
 
 
 def check_findings(findings: Findings, what: str, hint: str | None = None) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from shlex import join, quote
 from typing import Any, ClassVar, Literal, get_args
 
-from covcat.archives.base import NestedArchive, Padding
+from covcat.archives.base import ArchiveLink, NestedArchive, Padding
 from covcat.catalog.citations import all_bibtex
 from covcat.catalog.entries import License, Release, Resource
 from covcat.catalog.selection import Selection
@@ -62,6 +62,7 @@ class Transfer:
     left_out: int = 0  # members that the catalog excludes
     nested: tuple[NestedArchive, ...] = ()
     padding: Padding | None = None  # passed over: before and after its members
+    links: tuple[ArchiveLink, ...] = ()
     is_archive: bool  # a plain file is one of the release's files itself
     archive: str | None = None  # where it was kept as served, relative to the release folder
     entry: int = 0  # number of the catalog's file that it belongs to

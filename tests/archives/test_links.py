@@ -1,0 +1,260 @@
+"""Where links of an archive lead."""
+
+import shutil
+import stat
+import subprocess
+import tarfile
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from covcat.archives.base import Opening, UnsafeError
+from covcat.archives.extract import unpacked
+from covcat.archives.links import MAX_STEPS, Link, follow
+from covcat.archives.rules import Layout
+from covcat.errors import ExtractionError
+from covcat.progress import Silent
+
+INSIDE = [
+    ({"a/l": Link("b")}, "a/b"),
+    ({"a/l": Link("./b//c")}, "a/b/c"),
+    ({"a/l": Link("..")}, ""),
+    ({"a/l": Link("../b")}, "b"),
+    ({"a/l": Link("b", is_hard=True)}, "b"),
+    ({"a/l": Link("m"), "a/m": Link("../n"), "n": Link("end")}, "end"),
+    ({"a/l": Link("../d/../x"), "d": Link("p/q")}, "p/x"),
+    ({"a/l": Link("m"), "a/m": Link("x/y", is_hard=True)}, "x/y"),
+]
+
+REFUSED = [
+    ({"a/l": Link("/etc/passwd")}, "leads outside"),
+    ({"a/l": Link("../../x")}, "leads outside"),
+    ({"a/l": Link("../b/../../a/x")}, "leads outside"),
+    ({"a/l": Link("../x", is_hard=True)}, "leads outside"),
+    ({"a/l": Link("c:x")}, "leads outside"),
+    ({"a/l": Link("..\\x")}, "leads outside"),
+    ({"a/l": Link("m/x"), "a/m": Link("../..")}, "leads outside"),
+    ({"a/l": Link("../d/../../x"), "d": Link("e")}, "leads outside"),
+    ({"a/l": Link("")}, "without a sound target"),
+    ({"a/l": Link("b\0c")}, "without a sound target"),
+    ({"a/l": Link("l")}, "to itself"),
+    ({"a/l": Link("m"), "a/m": Link("l")}, "to itself"),
+    ({"a/l": Link("l/x")}, "to itself"),
+]
+
+
+@pytest.mark.parametrize(("links", "end"), INSIDE)
+def test_a_link_is_followed_inside_as_a_kernel_does(links: dict[str, Link], end: str) -> None:
+    assert follow("a/l", links) == end
+
+
+@pytest.mark.parametrize(("links", "why"), REFUSED)
+def test_a_link_out_or_without_an_end_is_refused(links: dict[str, Link], why: str) -> None:
+    with pytest.raises(UnsafeError, match=why):
+        follow("a/l", links)
+
+
+@pytest.mark.parametrize(("more", "is_refused"), [(0, False), (1, True)])
+def test_a_chain_has_a_limit(more: int, is_refused: bool) -> None:
+    count = MAX_STEPS + more
+    links = {f"l{at}": Link(f"l{at + 1}") for at in range(count)}
+    if is_refused:
+        with pytest.raises(UnsafeError, match="too many"):
+            follow("l0", links)
+    else:
+        assert follow("l0", links) == f"l{count}"
+
+
+def _tar(path: Path, *entries: tuple[str, str | None, bytes]) -> Path:
+    with tarfile.open(path, "w") as tar:
+        for name, target, kind in entries:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = kind, target or ""
+            info.size = 0 if target else 1
+            tar.addfile(info, None if target else BytesIO(b"x"))
+    return path
+
+
+FILE, SYM, HARD = tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
+SKIPPED = [
+    [("d/f", None, FILE), ("d/l", "f", SYM)],
+    [("d/l", "f", SYM), ("d/f", None, FILE)],
+    [("d/f", None, FILE), ("l", "d/f", HARD)],
+    [("d/f", None, FILE), ("l", "nowhere", SYM)],
+]
+ATTACKS = [
+    ([("f", None, FILE), ("l", "/etc/passwd", SYM)], "leads outside"),
+    ([("f", None, FILE), ("a/l", "../../x", SYM)], "leads outside"),
+    ([("f", None, FILE), ("l", "../x", HARD)], "leads outside"),
+    ([("d/f", None, FILE), ("l", "d", SYM), ("l/g", None, FILE)], "one path"),
+    ([("a", None, FILE), ("a", "b", SYM)], "twice"),
+    ([("a", "b", SYM), ("a", None, FILE)], "twice, once as a link"),
+    ([("A", "b", SYM), ("a", None, FILE)], "one path"),
+    ([("f", None, FILE), ("a", "c", SYM), ("c", "a", SYM)], "itself"),
+]
+
+
+@pytest.mark.parametrize("entries", SKIPPED)
+def test_links_that_stay_inside_a_tar_are_left_out_and_named(
+    entries: list[tuple[str, str | None, bytes]], tmp_path: Path
+) -> None:
+    archive, out = _tar(tmp_path / "a.tar", *entries), tmp_path / "out"
+    work = (None, None, Silent(), Opening())
+    _, done = unpacked([archive], out, Layout(links="skip"), *work)
+    said = [(name, target, "skipped") for name, target, _ in entries if target]
+    assert [(one.path, one.target, one.handled) for one in done.links] == said
+    assert [one.path for one in done.files] == ["d/f"]
+    assert [path for path in out.rglob("*") if not path.is_dir()] == [out / "d/f"]
+    with pytest.raises(ExtractionError, match="it is a link"):
+        unpacked([archive], tmp_path / "refused", Layout(), *work)
+
+
+@pytest.mark.parametrize(("entries", "why"), ATTACKS)
+def test_attacks_by_links_are_refused_whatever_is_said(
+    entries: list[tuple[str, str | None, bytes]], why: str, tmp_path: Path
+) -> None:
+    archive = _tar(tmp_path / "a.tar", *entries)
+    with pytest.raises(ExtractionError) as raised:
+        unpacked([archive], tmp_path / "o", Layout(links="skip"), None, None, Silent(), Opening())
+    assert why in f"{raised.value} {raised.value.cause}"
+    assert [*tmp_path.iterdir()] == [archive]
+
+
+def _unpack(archive: Path, out: Path, layout: Layout, most: int | None = None) -> dict[str, str]:
+    """Return what each file holds, after looking that all of them are plain files."""
+    unpacked([archive], out, layout, most, None, Silent(), Opening())
+    found = {}
+    for path in out.rglob("*"):
+        assert not path.is_symlink()
+        if not path.is_dir():
+            assert path.stat().st_nlink == 1
+            found[str(path.relative_to(out))] = path.read_text()
+    return found
+
+
+COPIED = [
+    ([("d/f", None, FILE), ("d/l", "f", SYM)], {"d/f": "x", "d/l": "x"}),
+    (
+        [("d/l", "../e", SYM), ("e", "f", SYM), ("f", None, FILE)],
+        dict.fromkeys(["d/l", "e", "f"], "x"),
+    ),
+    ([("f", None, FILE), ("l", "f", HARD), ("m", "l", HARD)], dict.fromkeys("flm", "x")),
+    ([("p/f", None, FILE), ("q", "p", SYM), ("l", "q/f", SYM)], None),
+]
+
+
+@pytest.mark.parametrize(("entries", "files"), COPIED)
+def test_links_to_files_are_copied_and_one_to_a_folder_is_refused(
+    entries: list[tuple[str, str | None, bytes]], files: dict[str, str] | None, tmp_path: Path
+) -> None:
+    archive = _tar(tmp_path / "a.tar", *entries)
+    if files is None:
+        with pytest.raises(ExtractionError, match="link to no file") as raised:
+            _unpack(archive, tmp_path / "out", Layout(links="copy"))
+        assert "--links skip" in (raised.value.hint or "")
+    else:
+        assert _unpack(archive, tmp_path / "out", Layout(links="copy")) == files
+
+
+@pytest.mark.parametrize("end", ["nowhere", "g"])
+def test_a_link_to_what_is_not_unpacked_is_not_copied(end: str, tmp_path: Path) -> None:
+    archive = _tar(tmp_path / "a.tar", ("f", None, FILE), ("g", None, FILE), ("l", end, SYM))
+    layout = Layout(links="copy", exclude=("g",))
+    with pytest.raises(ExtractionError, match="link to no file"):
+        _unpack(archive, tmp_path / "out", layout)
+    assert [*tmp_path.iterdir()] == [archive]
+    left = Layout(links="copy", exclude=("g", "l"))
+    assert _unpack(archive, tmp_path / "out", left) == {"f": "x"}
+
+
+def test_copies_count_as_bytes_that_are_written(tmp_path: Path) -> None:
+    links = [(f"l{at}", "f", SYM) for at in range(1000)]
+    archive = _tar(tmp_path / "a.tar", ("f", None, FILE), *links)
+    with pytest.raises(ExtractionError, match="expected at most 900"):
+        _unpack(archive, tmp_path / "out", Layout(links="copy"), most=900)
+    assert [*tmp_path.iterdir()] == [archive]
+
+
+def _zip_with(path: Path, links: dict[str, str]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("d/f", "x")
+        for name, target in links.items():
+            info = zipfile.ZipInfo(name)
+            info.create_system, info.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+            archive.writestr(info, target)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("links", "why"),
+    [
+        ({"d/l": "/etc/passwd"}, "leads outside"),
+        ({"d/l": "../../f"}, "leads outside"),
+        ({"d/l": "l"}, "to itself"),
+        ({"d/l": "f\nf"}, "without a sound target"),
+        ({"d/l": "f" * 5000}, "without a sound target"),
+        ({"d/l": "f" * 20000}, "bytes or more"),
+        ({"l": "d", "l/g": "f"}, "one path"),
+    ],
+)
+def test_what_links_of_a_zip_say_is_judged_as_in_a_tar(
+    links: dict[str, str], why: str, tmp_path: Path
+) -> None:
+    archive = _zip_with(tmp_path / "a.zip", links)
+    with pytest.raises(ExtractionError) as raised:
+        _unpack(archive, tmp_path / "out", Layout(links="copy"))
+    assert why in f"{raised.value} {raised.value.cause}"
+    assert [*tmp_path.iterdir()] == [archive]
+
+
+def _by_zip(archive: Path, folder: Path) -> list[str]:
+    return ["zip", "-q", "-r", "-y", str(archive), "."]
+
+
+def _by_tar(archive: Path, folder: Path) -> list[str]:
+    return ["tar", "-cf", str(archive), "."]
+
+
+def _by_bsdtar(archive: Path, folder: Path) -> list[str]:
+    return ["bsdtar", "--format", "pax", "-cf", str(archive), "."]
+
+
+def _by_7zip(archive: Path, folder: Path) -> list[str]:
+    return ["7zz", "a", "-snl", str(archive), "."]
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [(_by_zip, "a.zip"), (_by_tar, "a.tar"), (_by_bsdtar, "a.tar"), (_by_7zip, "a.7z")],
+    ids=["zip", "tar", "bsdtar", "7zz"],
+)
+def test_links_that_real_programs_pack_are_left_out_or_copied(
+    make: Callable[[Path, Path], list[str]], name: str, tmp_path: Path
+) -> None:
+    folder, archive = tmp_path / "made", tmp_path / name
+    (folder / "d").mkdir(parents=True)
+    (folder / "d/f").write_text("x")
+    (folder / "l").symlink_to("d/f")
+    (folder / "d/m").symlink_to("../l")
+    command = make(archive, folder)
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    assert _unpack(archive, tmp_path / "skipped", Layout(links="skip")) == {"d/f": "x"}
+    copied = _unpack(archive, tmp_path / "copied", Layout(links="copy"))
+    assert copied == dict.fromkeys(["d/f", "d/m", "l"], "x")
+
+
+def test_damage_of_a_zip_with_links_never_gives_other_files(tmp_path: Path) -> None:
+    archive = _zip_with(tmp_path / "a.zip", {"d/l": "f"})
+    data, whole = archive.read_bytes(), {"d/f": "x", "d/l": "x"}
+    for at in range(len(data)):
+        archive.write_bytes(data[:at] + bytes([data[at] ^ 0x10]) + data[at + 1 :])
+        out = tmp_path / f"o{at}"
+        try:
+            assert _unpack(archive, out, Layout(links="copy")) == whole, at
+        except ExtractionError:
+            assert not out.exists()
