@@ -253,7 +253,7 @@ def _make_entry(
     name = folder_name(name) if kind == "folder" else name
     size = stored if kind == "file" else 0
     is_executable = kind == "file" and bool(header.mode & 0o100)
-    target = _target(header, long, records, reading.encoding) if kind == "link" else None
+    target = _target(header, long, records, reading.source.encoding) if kind == "link" else None
     member = Member(
         reading.number,
         name,

@@ -92,14 +92,8 @@ def extract(
     encoding = None if name_encoding is None else _encoding(name_encoding)
     opening = Opening(encoding, allows_padding=_allows_padding(allow))
     password = password_of(session, password_file)
-    globs = [tuple(one or ()) for one in (include, exclude, nested)]
-    layout = Layout(
-        include=globs[0],
-        exclude=globs[1],
-        nested=globs[2],
-        links=_links(links),
-        command="covcat extract",
-    )
+    layout = Layout(nested=tuple(nested or ()), links=_links(links), command="covcat extract")
+    layout = replace(layout, include=tuple(include or ()), exclude=tuple(exclude or ()))
     name = whole_of(archive.name)
     paths, folder = [archive, *(more or ())], None
     if more and whole_of(more[-1].name).lower() != name.lower():

@@ -66,24 +66,15 @@ def make_piece(
     budget = budget_for(file, build.run.store)
     done = extract.extract(got.path, kind, layout, budget, place, _opening(build, served))
     _tell(build, got.name, done)
-    transfer = replace(
-        transfer,
-        is_archive=True,
-        left_out=done.left_out,
-        nested=done.nested,
-        padding=done.padding,
-        links=done.links,
-    )
+    said = {name: getattr(done, name) for name in ("left_out", "nested", "padding", "links")}
+    transfer = replace(transfer, is_archive=True, **said)
     files = done.files
     if isinstance(file, GitHubFile) and file.is_state:
         commit = _commit_in(served, got) or None
         if file.commit and commit and commit != file.commit:
             raise IntegrityError(f"`{transfer.url}` is commit `{commit}`: expected {file.commit}")
-        tree = (
-            compare.tree_of(files, file, done.links)
-            if not inside and build.lacking is None
-            else None
-        )
+        is_whole = not inside and build.lacking is None
+        tree = compare.tree_of(files, file, done.links) if is_whole else None
         transfer = replace(transfer, commit=commit, tree=tree, keep=file.keep)
     else:  # only git's own archives say a file's git mode
         files = tuple(replace(one, mode=None) for one in files)
@@ -121,9 +112,8 @@ def _layout(
     file = served.file
 
     def list_paths(layout: rules.Layout) -> list[str]:
-        budget = budget_for(file, build.run.store)
-        placed = extract.inspect(got.path, kind, layout, budget, _opening(build, served))
-        return [one.path for one in placed]
+        said = budget_for(file, build.run.store), _opening(build, served)
+        return [one.path for one in extract.inspect(got.path, kind, layout, *said)]
 
     git = file if isinstance(file, GitHubFile) else None
     is_state = git is not None and git.is_state
@@ -145,8 +135,8 @@ def _layout(
         layout = replace(layout, strip=_depth(served, got, list_paths(layout)))
     elif layout.strip_root and layout.litter is not None:  # packed by a person
         names = list_paths(replace(layout, strip_root=False, keep="", into=""))
-        is_one = len({name.partition("/")[0] for name in names}) == 1
-        layout = replace(layout, strip_root=is_one and all("/" in name for name in names))
+        roots = {name.partition("/")[0] if "/" in name else None for name in names}
+        layout = replace(layout, strip_root=len(roots) == 1 and None not in roots)
     if (lacking := build.lacking) is not None:
         layout = replace(layout, wants=lambda path: f"files/{path}" in lacking)
     elif inside:
