@@ -81,6 +81,7 @@ bench: $(READY) ## measure against peers, as ratios in one run
 	$(BIN)/python bench/download.py
 	$(BIN)/python bench/index.py
 	$(BIN)/python bench/verify.py
+	$(BIN)/python bench/features.py
 
 .PHONY: compare
 compare: $(READY) ## compare the index with all real tables, SHARED=../shared; ONLY=pocus picks one

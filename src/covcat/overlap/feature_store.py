@@ -16,7 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from covcat.files import FILE_MODE, IS_WINDOWS, disk_errors, is_anybodys, make_folder, sqlite_errors
+from covcat.files import (
+    FILE_MODE,
+    IS_WINDOWS,
+    NEW,
+    disk_errors,
+    is_anybodys,
+    link_or_copy,
+    make_folder,
+    sqlite_errors,
+)
 from covcat.overlap.features import Features, method
 from covcat.overlap.packed import unpacked
 from covcat.store import cached
@@ -66,15 +75,8 @@ class FeatureStore:
         """
         with disk_errors(f"keep features in `{path}`"), sqlite_errors(f"keep features in `{path}`"):
             if (base := _opened(path, method)) is None:
-                make_folder(path.parent)
-                for end in ("", "-journal"):
-                    path.with_name(path.name + end).unlink(missing_ok=True)
-                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE))
+                _begin(path, method)
                 base = sqlite3.connect(path, timeout=_WAIT)
-                with base:
-                    for line in _SCHEMA:
-                        base.execute(line)
-                    base.execute("INSERT INTO about VALUES ('method', ?)", (method,))
             base.execute("PRAGMA synchronous = NORMAL")
             return cls(path, base)
 
@@ -156,6 +158,28 @@ def _opened(path: Path, method: str) -> sqlite3.Connection | None:
         return base
     base.close()
     return None
+
+
+def _begin(path: Path, method: str) -> None:
+    """Put an empty one in the place of whatever is there; of two that do so at once one wins."""
+    make_folder(path.parent)
+    for end in ("", "-journal"):
+        path.with_name(path.name + end).unlink(missing_ok=True)
+    aside = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    try:
+        os.close(os.open(aside, NEW, FILE_MODE))
+        base = sqlite3.connect(aside)
+        try:
+            with base:
+                for line in _SCHEMA:
+                    base.execute(line)
+                base.execute("INSERT INTO about VALUES ('method', ?)", (method,))
+        finally:
+            base.close()
+        with suppress(FileExistsError):
+            link_or_copy(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _is_own(base: sqlite3.Connection, method: str) -> bool:

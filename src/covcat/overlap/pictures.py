@@ -48,6 +48,12 @@ class PictureSet:
     folder: Path  # that the paths are relative to
     files: tuple[PictureFile, ...]
     left_out: tuple[LeftOut, ...] = ()
+    release: Path | None = None  # the folder of a release; None of a user's own folder
+
+    @property
+    def home(self) -> Path:
+        """The folder that its features belong to: what `store_of` takes."""
+        return self.release or self.folder
 
 
 def of_index(index: Index, release: Path) -> PictureSet:
@@ -64,7 +70,7 @@ def of_index(index: Index, release: Path) -> PictureSet:
             files.append(PictureFile(index.name, path, sha256, size, file))
         else:
             left.append(LeftOut(index.name, path, "gone from the disk, or of another size"))
-    return PictureSet(index.name, folder, tuple(files), tuple(left))
+    return PictureSet(index.name, folder, tuple(files), tuple(left), release)
 
 
 def of_folder(folder: Path, name: str, progress: Progress) -> PictureSet:

@@ -11,6 +11,7 @@ from covcat.overlap.features import Grey
 _AIR = -500  # Hounsfield units: below it are lungs and air, and in other kinds of values nothing
 _LUNG = (-1350.0, 150.0)  # Hounsfield units: the window for lungs, level -600 and width 1500
 _OUTLIERS = (0.5, 99.5)  # percent of the values, between which all else is shown
+_ROWS = 256  # at once: in floats all of a large picture would take four times its room
 _STEP = 4  # every fourth row and column is enough to see how values lie
 
 
@@ -43,7 +44,9 @@ def shown(values: NDArray[Any], window: Window | None = None, *, inverted: bool 
         return 255 - values if inverted else values
     chosen = window or window_of(values)
     width = max(chosen.high - chosen.low, 1e-12)
-    parts = (values.astype(np.float32) - np.float32(chosen.low)) * np.float32(255 / width)
-    parts = np.nan_to_num(parts, nan=0.0, posinf=255.0, neginf=0.0)
-    grey: Grey = np.clip(parts + 0.5, 0, 255).astype(np.uint8)
+    grey = np.empty(values.shape, np.uint8)
+    for row in range(0, len(values), _ROWS):
+        some = values[row : row + _ROWS].astype(np.float32)
+        some = (some - np.float32(chosen.low)) * np.float32(255 / width) + np.float32(0.5)
+        grey[row : row + _ROWS] = np.clip(np.nan_to_num(some, nan=0.0), 0, 255)
     return 255 - grey if inverted else grey
