@@ -65,6 +65,7 @@ EXITS: dict[str, tuple[int, ...]] = {
     "select": (0, 3, 5, 8),
     "show": (0, 3),
     "split": (0, 3, 5, 8),
+    "split check": (0, 3, 5, 8),
     "status": (0,),
     "verify": FETCHING,
 }

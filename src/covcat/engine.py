@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -62,8 +62,8 @@ class _Raised:
 
 def run(
     work: Work, tasks: Iterable[Task], progress: Progress, label: str, workers: int | None = None
-) -> Iterator[list[tuple[Task, Any]]]:
-    """Give batches of tasks with their results, in any order; all processes end with it.
+) -> Generator[list[tuple[Task, Any]]]:
+    """Give batches of tasks with their results, in any order; close it, and all processes end.
 
     Raises:
         UsageError: no process can be started.

@@ -67,6 +67,8 @@ def prepared(stock: Stock, tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     (folder / "P001.rar").write_bytes(rars.rar5_of({"P001/0001.dcm": b"synthetic"}))
     Shelf(folder / "my-catalog").add_web("newset", "data.zip", unpack="zip")
     (folder / "catalog").mkdir()
+    (folder / "train.txt").write_text("1 one.png pneumonia cohen\n")
+    (folder / "test.txt").write_text("2 two.png COVID-19 cohen\n")
     steps = ["covcat fetch sample cohen figure1 v7 -q", "covcat links sample --json > last.json"]
     if "lock" in dict(COMMANDS):
         steps.append("covcat lock figure1")

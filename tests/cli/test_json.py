@@ -2,6 +2,7 @@
 
 import html
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -53,6 +54,7 @@ LINES = {  # each more or less what a reader of the page would try first
     "search": ["search ct"],
     "select": ["select sample"],
     "split": ["split sample --shares train=0.5,test=0.5"],
+    "split check": ["split check split"],
     "show": [],  # below: no resource has all keys
     "status": ["status"],
     "verify": ["verify", "verify --quick", "verify --repair"],
@@ -61,6 +63,7 @@ DEEP = {  # objects whose keys are not covcat's, or are explained on another pag
     *("cite [].fields", "catalog draft contents", "catalog draft releases"),
     *("catalog draft left_out", "counts counts", "manifest export content"),
     *("select left_out", "select gone", "split shares", "split sides", "split balance[].counts"),
+    *("split check sides", "split check matched"),
     *("license license", "license accepted", "license images", "counts releases[].tables"),
 }
 
@@ -72,6 +75,8 @@ def printed(covcat: Callable[..., Ran], world: World) -> Callable[[str], Any]:
     covcat("lock", "-q")
     covcat("verify", "-q")
     Path("empty").mkdir()
+    covcat("split", "sample", "--shares", "50,50", "--output", "split", "--as", "copies", "-q")
+    shutil.copyfile(next(Path("split/train").rglob("*.png")), "split/test/copy.png")
     world.zenodo.add("3757476", {"a.zip": b"data"}, version="2")
     waiting = Path("covcat-data/.covcat/partial/covid-ct@latest/0123")
     waiting.mkdir(parents=True)

@@ -244,6 +244,16 @@ def test_errors_warnings_hints_and_damage_stand_out_on_a_terminal(stocked: Path,
     assert "\x1b" not in text
 
 
+@pytest.mark.parametrize("line", ["--help", "fetch --help", "cache --help"])
+def test_names_stand_out_in_help_on_a_terminal_and_nothing_moves(line: str, tmp_path) -> None:
+    how = {"width": 80, "folder": tmp_path}
+    _, colored = run_on_a_terminal(*line.split(), **how)
+    assert f"  {CYAN}-h, --help{END}  " in colored
+    _, plain = run_on_a_terminal(*line.split(), **how, NO_COLOR="1")
+    assert "\x1b" not in plain
+    assert on_a_terminal(*line.split(), **how) == plain.split("\n")
+
+
 @pytest.mark.parametrize(
     ("line", "environ", "colored"),
     [

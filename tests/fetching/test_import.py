@@ -797,4 +797,5 @@ def test_an_import_tells_how_far_it_has_read_what_was_given(
     ran = covcat("import", "set", str(tmp_path / "given"))
     size = format_size(sum(map(len, REPOSITORY.values())))
     assert f"reading given: {size} of {size}" in ran.err
+    assert f"writing set@1: {size} of {size}" in ran.err
     assert ran.code == 0

@@ -17,23 +17,12 @@ import pytest
 from makers.laid import lay
 from makers.releases import Shelf
 from makers.runs import Ran, tree_on_disk
+from makers.split_rows import ENTRY
 from test_real_data import REAL
 
 from covcat.catalog import load
 from covcat.overlap import split_files
 
-ENTRY = """\
-releases:
-  - id: "1"
-    source: made up
-    files: [{host: web, name: a.zip, url: "https://data.example.org/a.zip", unpack: zip}]
-tables:
-  - reader: delimited
-    path: metadata.csv
-    source: made up
-    columns: {patient_id: patientid, finding: finding, view: view, filename: filename}
-    image: "images/{filename}"
-"""
 Row = tuple[str, str, str, str]  # patient, finding, view, name
 Put = Callable[..., None]
 

@@ -181,7 +181,7 @@ def _zip_set(whole: str, found: dict[str, Path]) -> VolumeSet:
     last = found.get(whole.lower())
     count = _disks(last) if last else max(2, len(found) + 1)
     if count > _MAX_VOLUMES:
-        raise ExtractionError(
+        raise names.VolumeError(  # its own end says so, which may be damaged
             f"`{whole}` has {count:,} volumes: expected at most {_MAX_VOLUMES}",
             hint=names.split(whole).hint,
         )

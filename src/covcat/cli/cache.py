@@ -54,6 +54,10 @@ def cache_prune(
     indexes: Annotated[
         bool, typer.Option("--indexes", help="Also image indexes; they are made anew.")
     ] = False,
+    features: Annotated[
+        bool,
+        typer.Option("--features", help="Also what `overlap` knows of pictures: hours of work."),
+    ] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Delete downloads that stopped on their way, and leftovers; never what a run works with.
@@ -68,6 +72,7 @@ def cache_prune(
         )
     seconds = int(older_than[:-1]) * _UNITS[older_than[-1]]
     kinds = {*removing.ALWAYS, *["archives"] * archives, *["index"] * indexes}
+    kinds |= {*["features"] * features}
     every = removing.found(session.store)
     found = [one for one in every if one.kind in kinds and one.age >= seconds]
     for one in found:
@@ -75,7 +80,7 @@ def cache_prune(
             session.say(f"{one.name}: in use; left as it is")
     free = [one for one in found if not one.in_use]
     if not dry_run and free:
-        if any(one.path.parent != cached.place() for one in free):
+        if not all(cached.has(one.path) for one in free):
             session.store.prepare()
         free = [one for one in free if removing.dropped(session.store, one)]
     _print_cache(session, "cache prune", free, None, dry_run=dry_run)
@@ -107,7 +112,7 @@ def _print_cache(
         data = {"dry_run": dry_run, "pruned": rows}
     session.rows(command, Rows(columns, rows, "name", spared), data=data, output=output)
     total = format_size(sum(one.bytes for one in found))
-    own, where = cached.place(), f"`{session.data_dir}`"
-    where += f" and `{own}`" if any(one.path.parent == own for one in found) else ""
+    own = sorted({f" and `{one.path.parent}`" for one in found if cached.has(one.path)})
+    where = f"`{session.data_dir}`" + "".join(own)
     words = {None: f"{total} in {where}", True: f"would free {total}"}
     session.say(words.get(dry_run, f"freed {total}"))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from covcat.archives.base import Opening, Padding
     from covcat.archives.extract import Extracted
     from covcat.archives.links import Handling
+    from covcat.archives.rules import Layout
     from covcat.progress import Progress
 
 T = TypeVar("T")
@@ -83,7 +84,6 @@ def extract(
     from covcat.archives.base import Opening
     from covcat.archives.extract import listed, unpacked
     from covcat.archives.kinds import stem_of
-    from covcat.archives.rules import Layout
     from covcat.names import unsafe_name, whole_of
 
     session: Session = ctx.obj
@@ -92,8 +92,7 @@ def extract(
     encoding = None if name_encoding is None else _encoding(name_encoding)
     opening = Opening(encoding, allows_padding=_allows_padding(allow))
     password = password_of(session, password_file)
-    layout = Layout(nested=tuple(nested or ()), links=_links(links), command="covcat extract")
-    layout = replace(layout, include=tuple(include or ()), exclude=tuple(exclude or ()))
+    layout = _layout(include, exclude, nested, _links(links))
     name = whole_of(archive.name)
     paths, folder = [archive, *(more or ())], None
     if more and whole_of(more[-1].name).lower() != name.lower():
@@ -172,6 +171,23 @@ def _allows_padding(word: str | None) -> bool:
     if word not in (None, "padding"):
         raise UsageError(f"unknown --allow `{word}`: expected padding")
     return word is not None
+
+
+def _layout(
+    include: list[str] | None,
+    exclude: list[str] | None,
+    nested: list[str] | None,
+    links: "Handling | None",
+) -> "Layout":
+    from covcat.archives.rules import Layout
+
+    return Layout(
+        include=tuple(include or ()),
+        exclude=tuple(exclude or ()),
+        nested=tuple(nested or ()),
+        links=links,
+        command="covcat extract",
+    )
 
 
 def _links(word: str | None) -> "Handling | None":

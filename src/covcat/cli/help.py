@@ -4,9 +4,12 @@ typer's own way cuts the purpose of a command at the end of the line, and names 
 rich one takes 200 ms longer to start.
 """
 
+import sys
 from typing import Any
 
 from typer.core import TyperCommand
+
+from covcat.cli.printing import CYAN, bold, has_color
 
 COMMANDS = {  # in the order of --help; each is a module with a command of its name, or `register`
     "Find": ("list", "search", "show", "files", "license"),
@@ -22,7 +25,7 @@ _OPTIONS = {  # what is not named says how
         *("--modality", "--has", "--license", "--license-allows", "--access", "--fetchable"),
         *("--finding", "--covid", "--view", "--sex", "--age", "--allow-unknown-license"),
         *("--where", "--one-per", "--of", "--include", "--exclude", "--sample", "--locked"),
-        *("--from", "--older-than", "--archives", "--indexes"),
+        *("--from", "--older-than", "--archives", "--indexes", "--features"),
     ),
     "How": (),
     "Network": (
@@ -85,19 +88,28 @@ class Grouped:
                 sections[section].append((name, _meaning(one)))
         for title, rows in sections.items():
             if rows:
-                with formatter.section(title):
-                    formatter.write_dl(rows)
+                _write(formatter, title, rows)
 
     def format_commands(self: Any, ctx: Any, formatter: Any) -> None:
         """Write each command with its purpose, by what a person wants to do."""
         groups = COMMANDS if ctx.parent is None else {"Commands": tuple(self.commands)}
         for title, names in groups.items():
             rows = [
-                (name, purpose_of(self.commands[name])) for name in names if name in self.commands
+                (name, purpose_of(self.commands[name]))
+                for one in names
+                for name in self.commands
+                if name == one or name.startswith(f"{one} ")
             ]
             if rows:
-                with formatter.section(title):
-                    formatter.write_dl(rows)
+                _write(formatter, title, rows)
+
+
+def _write(formatter: Any, title: str, rows: list[tuple[str, str]]) -> None:
+    """Write one group; on a terminal its title and the names in it stand out."""
+    if has_color(sys.stdout):
+        title, rows = bold(title), [(bold(name, CYAN), meaning) for name, meaning in rows]
+    with formatter.section(title):
+        formatter.write_dl(rows)
 
 
 class Command(Grouped, TyperCommand):

@@ -86,6 +86,9 @@ def _inside(session: Session, folder: Path) -> Iterator[Row]:
         is_named = own.is_relative_to(os.environ.get("XDG_CACHE_HOME") or own / "nothing")
         row = _row("own image indexes", own, "XDG_CACHE_HOME" if is_named else "default")
         yield {**row, "state": f"{count} there" if count else "none yet"}
+        count = sum(path.exists() for _, path in cached.features())
+        row = _row("features of pictures", cached.features_place() or own, str(row["from"]))
+        yield {**row, "state": f"{count} there" if count else "none yet"}
 
 
 def _row(what: str, path: Path, origin: str) -> Row:

@@ -13,8 +13,8 @@ from typing import TextIO
 from covcat.errors import DiskError
 
 _PLAIN = str.maketrans({"→": ">", "…": "...", "–": "-", "—": "-", "’": "'"})
-RED, _YELLOW, _CYAN = 31, 33, 36
-_COLORS = {"error": RED, "cause": RED, "warning": _YELLOW, "hint": _CYAN, "note": _CYAN}
+RED, _YELLOW, CYAN = 31, 33, 36
+_COLORS = {"error": RED, "cause": RED, "warning": _YELLOW, "hint": CYAN, "note": CYAN}
 _lost: dict[str, OSError] = {}  # by the name of a stream: why it takes no more
 _asked = {"color": "auto", "progress": "auto"}
 

@@ -34,7 +34,10 @@ _FAR = 5.0  # points from its share, of which a side is told
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    from covcat.cli.split_check import check
+
     app.command("split")(split)
+    app.command("split check")(check)
 
 
 @options.grouped

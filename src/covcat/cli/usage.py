@@ -35,6 +35,8 @@ class Commands(Grouped, TyperGroup):
         """Find the command; what follows it is kept for the hints of errors."""
         if ctx.parent is None:
             ctx.meta[WORDS] = tuple(args)
+        if (both := " ".join(args[:2])) in self.commands:  # `split check` beside `split`
+            args = [both, *args[2:]]
         if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
             near, where = nearest(args[0], self.commands), ctx.command_path
             hint = f"did you mean `{where} {near}`?" if near else f"{where} --help"
@@ -88,7 +90,7 @@ def command(args: Sequence[str]) -> str:
     """Return the command's own words: `list`, `catalog check`."""
     found = words(args)
     group = found[:1] and found[0] in ("catalog", "manifest", "cache")
-    return escaped(" ".join(found[: 2 if group else 1]))
+    return escaped(" ".join(found[: 2 if group or found[:2] == ["split", "check"] else 1]))
 
 
 def color(args: Sequence[str]) -> str:

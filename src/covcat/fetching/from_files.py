@@ -86,7 +86,7 @@ def lacking(build: Build, hosts: Hosts, *, sources: Sequence[GivenPath]) -> list
             ways += [partial(brought.unpack_inside, build, [one]) for one in came]
             found += came
             pairs = match.pair_by_contents(rows, found, is_git=is_git)
-    placed = _place(build.folder, rows, pairs)
+    placed = _place(build, build.folder, rows, pairs)
     for source in sources:
         brought.check_unchanged(source.path, source.stamp)
         if not any(pair.found.source is source for pair in pairs.values()):
@@ -161,7 +161,7 @@ def _by_contents(build: Build, listing: Listing, sources: Sequence[GivenPath]) -
         match.check_no_pointers(build, not_meant)
     if len(pairs) < len(listing):
         match.check_all(build, listing, pairs, found)
-    files = _place(build.folder / "files", listing, pairs)
+    files = _place(build, build.folder / "files", listing, pairs)
     kept = {path: files[path] for path in files if pairs[path].found.source is None}
     parts = from_disk.keep(build, kept)
     for source in sources:
@@ -176,21 +176,27 @@ def _by_contents(build: Build, listing: Listing, sources: Sequence[GivenPath]) -
     return _add_trees(build, parts) if len(pairs) == len(listing) else parts
 
 
-def _place(top: Path, listing: Listing, pairs: Pairs) -> dict[str, StoredFile]:
+def _place(build: Build, top: Path, listing: Listing, pairs: Pairs) -> dict[str, StoredFile]:
     """Give each file its place: link what is ours, copy what is the person's or was taken once."""
     files: dict[str, StoredFile] = {}
     linked: set[Path] = set()
-    for path, pair in pairs.items():
-        one, row, target = pair.found, listing[path], top / path
-        if one.is_ours and one.path not in linked:
-            linked.add(one.path)
-            with disk_errors(f"write `{path}`"):
-                make_folder(target.parent)
-                link_or_copy(one.path, target)
-        elif brought.read(one.path, target=target).sha256 != one.stored.sha256:
-            raise IntegrityError(f"`{one.path}` changed while it was read")
-        blob = row.blob or (None if one.stored.lfs else one.stored.blob)
-        files[path] = replace(one.stored, path=path, mode=row.mode, blob=blob, lfs=pair.lfs)
+    progress, size = build.run.progress, sum(one.found.stored.bytes for one in pairs.values())
+    task = progress.start(f"writing {build.name}", size)
+    try:
+        for path, pair in pairs.items():
+            one, row, target = pair.found, listing[path], top / path
+            if one.is_ours and one.path not in linked:
+                linked.add(one.path)
+                with disk_errors(f"write `{path}`"):
+                    make_folder(target.parent)
+                    link_or_copy(one.path, target)
+            elif brought.read(one.path, target=target).sha256 != one.stored.sha256:
+                raise IntegrityError(f"`{one.path}` changed while it was read")
+            blob = row.blob or (None if one.stored.lfs else one.stored.blob)
+            files[path] = replace(one.stored, path=path, mode=row.mode, blob=blob, lfs=pair.lfs)
+            progress.advance(task, one.stored.bytes)
+    finally:
+        progress.finish(task)
     return files
 
 

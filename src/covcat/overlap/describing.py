@@ -8,6 +8,7 @@ import hashlib
 import multiprocessing
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -76,7 +77,7 @@ def described(pictures: PictureSet, store: FeatureStore, progress: Progress) -> 
         UsageError: OpenCV is not installed, or no process can be started.
     """
     by_sha256: dict[str, list[PictureFile]] = {}
-    for one in pictures.files:
+    for one in sorted(pictures.files, key=lambda one: (one.sha256, one.path)):
         by_sha256.setdefault(one.sha256, []).append(one)
     known = store.files(by_sha256)
     new = [files[0] for sha256, files in by_sha256.items() if sha256 not in known]
@@ -104,10 +105,11 @@ def _make(
     """Make and keep features; return, by sha256, why a file could not be read."""
     tasks = [Task(one.sha256, one.bytes, (str(one.file), one.sha256)) for one in files]
     unread = dict[str, str]()
-    for batch in engine.run(describe_file, tasks, progress, f"{name}: features"):
-        done = [_result(task, result) for task, result in batch]
-        unread |= {one.sha256: one.reason for one in done if isinstance(one, _Unread)}
-        store.add([one for one in done if isinstance(one, Described)])
+    with closing(engine.run(describe_file, tasks, progress, f"{name}: features")) as batches:
+        for batch in batches:
+            done = [_result(task, result) for task, result in batch]
+            unread |= {one.sha256: one.reason for one in done if isinstance(one, _Unread)}
+            store.add([one for one in done if isinstance(one, Described)])
     return unread
 
 

@@ -7,6 +7,7 @@ forged is as if it were not there.
 """
 
 import os
+import shutil
 import sqlite3
 import stat
 import weakref
@@ -125,17 +126,28 @@ class FeatureStore:
             yield from self._base.execute(question, values)
 
 
-def store_of(release: Path) -> FeatureStore:
-    """Return the features of a release, or of a user's folder: beside its index or in the cache.
+def store_of(folder: Path) -> FeatureStore:
+    """Return the features of a release, beside its manifest, or of a user's folder, in the cache.
+
+    Those of a release whose folder this user may not write to lie in the cache too; they begin
+    with what is there already.
 
     Raises:
         UsageError: OpenCV is not installed.
-        DiskError: they cannot be kept in the folder, nor in the user's cache.
+        DiskError: they cannot be kept there.
     """
-    own = cached.features_of(release)
-    is_release = (release / MANIFEST).is_file() and os.access(release, os.W_OK | os.X_OK)
-    place = release / FEATURES if is_release or own is None else own
-    return FeatureStore.open(place, method())
+    beside, own, made_by = folder / FEATURES, cached.features_of(folder), method()
+    is_release = (folder / MANIFEST).is_file()
+    if own is None or (is_release and os.access(folder, os.W_OK | os.X_OK)):
+        return FeatureStore.open(beside, made_by)
+    if is_release and not own.exists() and (base := _opened(beside, made_by)) is not None:
+        base.close()
+        with disk_errors(f"keep features in `{own}`"):
+            make_folder(own.parent)
+            aside = own.with_name(f".{own.name}.{os.urandom(4).hex()}")
+            shutil.copyfile(beside, aside, follow_symlinks=False)
+            aside.replace(own)
+    return FeatureStore.open(own, made_by)
 
 
 def _portions(sha256s: Iterable[str]) -> Iterator[list[str]]:

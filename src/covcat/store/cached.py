@@ -1,4 +1,7 @@
-"""The user's cache folder: image indexes of releases whose folder this user may not write to."""
+"""The user's cache folder: image indexes of releases whose folder this user may not write to.
+
+What is known of pictures lies there too, also of those in folders of the user's own.
+"""
 
 import hashlib
 import os
@@ -8,6 +11,7 @@ from pathlib import Path
 from covcat.files import IS_WINDOWS, is_anybodys
 
 _SUFFIX = ".sqlite"
+_LONGEST = 50  # characters of a name: 255 bytes hold two of them, whatever their script
 
 
 def place() -> Path | None:
@@ -30,18 +34,31 @@ def index_of(release: Path) -> Path | None:
     manifest it is.
     """
     folder = place()
-    return None if folder is None else folder / _named(release, _SUFFIX)
+    return None if folder is None else folder / _named(release)
 
 
 def features_of(folder: Path) -> Path | None:
     """Return where the features of a folder's pictures lie, there or not: a release, or others."""
+    base = features_place()
+    return None if base is None else base / _named(folder)
+
+
+def features_place() -> Path | None:
+    """Return the folder of these."""
     base = place()
-    return None if base is None else base.with_name("features") / _named(folder, _SUFFIX)
+    return None if base is None else base.with_name("features")
 
 
-def _named(folder: Path, suffix: str) -> str:
+def _named(folder: Path) -> str:
     key = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:16]
-    return f"{folder.parent.name}@{folder.name}.{key}{suffix}"
+    whole = folder.absolute()
+    above, name = (one.name.lstrip(".")[-_LONGEST:] or "_" for one in (whole.parent, whole))
+    return f"{above}@{name}.{key}{_SUFFIX}"
+
+
+def has(path: Path) -> bool:
+    """Tell if a file is one of the cache's."""
+    return path.parent in (place(), features_place())
 
 
 def is_own(index: Path) -> bool:
@@ -57,6 +74,14 @@ def is_own(index: Path) -> bool:
 
 def indexes() -> list[tuple[str, Path]]:
     """Return ID@RELEASE and path of each, of whatever data folder."""
-    folder = place()
+    return _inside(place())
+
+
+def features() -> list[tuple[str, Path]]:
+    """Return ID@RELEASE, or the last two names of a folder, and path of each."""
+    return _inside(features_place())
+
+
+def _inside(folder: Path | None) -> list[tuple[str, Path]]:
     found = sorted(folder.glob(f"[!.]*@*.*{_SUFFIX}")) if folder is not None else []
     return [(one.name.removesuffix(_SUFFIX).rpartition(".")[0], one) for one in found]

@@ -26,6 +26,7 @@ from covcat.files import (
     exchange,
     free_bytes,
     is_anybodys,
+    link_or_copy,
     make_folder,
     sync,
     sync_folder,
@@ -266,6 +267,8 @@ class Store:
         with disk_errors(f"move the finished release to `{final}`"):
             make_folder(final.parent)
             self.check_free(resource_id, release_id)
+            if (final / FEATURES).is_file() and not (final / f"{FEATURES}-journal").exists():
+                link_or_copy(final / FEATURES, built / FEATURES)  # they are by sha256: most hold
             sync(built)
             workshop, now = self._workshop, built.parent.stat()
             if workshop is not None and not os.path.samestat(workshop, now):

@@ -20,9 +20,9 @@ from covcat.errors import CovcatError, DiskError, IntegrityError, NotFoundError
 from covcat.files import disk_errors, link_or_copy, make_folder
 from covcat.progress import Silent
 from covcat.store import cached, manifest, verify
-from covcat.store.folder import CLOSED, INDEX, STAGED, Store
+from covcat.store.folder import CLOSED, FEATURES, INDEX, STAGED, Store
 
-Kind = Literal["part", "partial", "staging", "archives", "index"]
+Kind = Literal["part", "partial", "staging", "archives", "index", "features"]
 ALWAYS: tuple[Kind, ...] = ("part", "partial", "staging")  # pruned without being asked for
 
 
@@ -224,8 +224,12 @@ def _lying(store: Store) -> Iterator[tuple[Kind, str, Path, bool]]:
                     yield "archives", name, folder / "archives", _is_held(store, name)
         if (folder / INDEX).is_file():
             yield "index", name, folder / INDEX, _is_held(store, name)
+        if (folder / FEATURES).is_file():
+            yield "features", name, folder / FEATURES, _is_held(store, name)
     for name, path in cached.indexes():  # whoever reads one has it open
         yield "index", name, path, False
+    for name, path in cached.features():
+        yield "features", name, path, False
 
 
 def _is_held(store: Store, name: str) -> bool:
@@ -244,7 +248,7 @@ def dropped(store: Store, one: Leftover) -> bool:
             return False
         if one.kind == "archives":
             _drop_archives(store, one.path.parent)
-        elif one.kind == "index":
+        elif one.kind in ("index", "features"):
             with disk_errors(f"remove `{one.path}`"):
                 one.path.unlink()
         else:

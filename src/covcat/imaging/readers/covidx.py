@@ -14,7 +14,7 @@ from covcat.catalog.matching import IMAGE_SUFFIXES, Row
 from covcat.errors import IntegrityError
 from covcat.imaging.readers.limits import lines
 
-_LINE = re.compile(
+LINE = re.compile(
     r"(?P<patientid>\S|\S.*\S)[ \t]+"
     rf"(?P<filename>\S*(?:{'|'.join(map(re.escape, IMAGE_SUFFIXES))}))[ \t]+"
     r"(?P<class>\S+)(?:[ \t]+(?P<source>\S+))?",
@@ -29,7 +29,7 @@ def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
         with file.open(encoding=table.encoding or "utf-8-sig") as stream:
             for line in lines(stream, path):
                 if line.strip():
-                    found = _LINE.fullmatch(line.rstrip())
+                    found = LINE.fullmatch(line.rstrip())
                     named = found.groupdict() if found else {"line": line.rstrip("\n")}
                     count, parsed = count + 1, parsed + bool(found)
                     yield Row({name: text for name, text in named.items() if text}, path)

@@ -1,0 +1,211 @@
+"""Rows of lists, and the pictures that are here -> what is on two sides, and what was compared."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from covcat.catalog.columns import Record
+from covcat.imaging.opening import Index
+from covcat.overlap.lists import Listed
+
+KINDS = ("same name", "same bytes", "same picture", "same patient", "same subject")
+_SIDES = ("train", "val", "test")  # in this order, before what lists call otherwise
+_PLAIN = 4  # letters of a stem that says nothing: `1.png` is in every set
+_ASKED = "SELECT resource, release, path, sha256, patient_id, subject, same_as FROM images"
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """What is on two sides."""
+
+    kind: str
+    side_a: str
+    name_a: str
+    side_b: str
+    name_b: str
+    evidence: str
+
+
+@dataclass(slots=True)
+class Judged:
+    """What came of comparing lists."""
+
+    leaks: list[Leak] = field(default_factory=list)
+    sides: dict[str, int] = field(default_factory=dict)  # rows
+    matched: Counter[str] = field(default_factory=Counter)  # rows, by ID@RELEASE
+    ambiguous: int = 0  # rows whose name several pictures here have
+    with_bytes: int = 0  # rows whose bytes were compared
+    with_patient: int = 0  # rows of which a list or the index names the patient
+    unmatched: list[str] = field(default_factory=list)  # names of no picture here
+
+    @property
+    def only_names(self) -> bool:
+        """Tell if nothing but names could be compared."""
+        return not (self.with_bytes or self.with_patient)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A row, and the picture that it names, if that is here."""
+
+    row: Listed
+    picture: Record | None
+    key: str  # its name, as names are compared
+
+    @property
+    def sha256(self) -> str:
+        return self.row.sha256 or (str(self.picture["sha256"]) if self.picture else "")
+
+    def of(self, column: str) -> str:
+        return str(self.picture[column] or "") if self.picture else ""
+
+
+def judge(rows: Sequence[Listed], indexes: Iterable[Index], *, is_asked: bool) -> Judged:
+    """Compare the sides of lists; `is_asked` says that the indexes are those of these lists.
+
+    Else a name such as `1.png`, which is in many sets, is not taken for the picture here.
+    """
+    found = Judged(sides=dict(Counter(row.side for row in rows)))
+    known = _matched(rows, indexes, found, is_asked=is_asked)
+    found.with_bytes = sum(bool(one.sha256) for one in known)
+    found.with_patient = sum(bool(one.row.patient or one.of("patient_id")) for one in known)
+    seen: set[frozenset[str]] = set()
+    for leak, places in _leaks(known):
+        if places not in seen:
+            seen.add(places)
+            found.leaks.append(leak)
+    return found
+
+
+# ---- which pictures are meant ------------------------------------------------------------------
+
+
+def _key(name: str) -> str:
+    """Return a name as names are compared: by its letters, whatever its separators."""
+    return unicodedata.normalize("NFC", name.replace("\\", "/")).removeprefix("./")
+
+
+def _base(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _stem(name: str) -> str:
+    return _base(name).partition(".")[0]
+
+
+def _matched(
+    rows: Sequence[Listed], indexes: Iterable[Index], found: Judged, *, is_asked: bool
+) -> list[_Known]:
+    """Find of each row the picture that it names: by its bytes, then by path, then by name."""
+    keys = [_key(row.name) for row in rows]
+    wanted = {_base(key) for key in keys if key}
+    digests = {row.sha256 for row in rows if row.sha256}
+    named: dict[str, list[Record]] = {}
+    alike: dict[str, Record] = {}
+    for index in indexes:
+        for record in index.rows(f"{_ASKED} WHERE path IS NOT NULL"):
+            path = _key(str(record["path"]))
+            for name in {_base(path), _stem(path)} & wanted:
+                named.setdefault(name, []).append(record)
+            if record["sha256"] in digests:
+                alike.setdefault(str(record["sha256"]), record)
+    known = []
+    for row, key in zip(rows, keys, strict=True):
+        picture = alike.get(row.sha256)
+        if picture is None and not row.sha256:  # bytes that are not here have no name here
+            picture = _meant(key, named.get(_base(key), []), found, is_asked=is_asked)
+        if picture is not None:
+            found.matched[f"{picture['resource']}@{picture['release']}"] += 1
+        elif row.name:
+            found.unmatched.append(row.name)
+        known.append(_Known(row, picture, f"{row.kind}:{key}" if key else ""))
+    return known
+
+
+def _meant(key: str, pictures: Sequence[Record], found: Judged, *, is_asked: bool) -> Record | None:
+    """Choose the picture of a name: the one whose path it ends, else the only one."""
+    paths = [f"/{_key(str(one['path']))}" for one in pictures]
+    ends = [
+        one
+        for one, path in zip(pictures, paths, strict=True)
+        if "/" in key and (path.endswith(f"/{key}") or f"/{key}".endswith(path))
+    ]
+    chosen = ends or list(pictures)
+    if not (ends or is_asked) and (len(_stem(key)) <= _PLAIN or _stem(key).isdigit()):
+        return None
+    if len({one["sha256"] for one in chosen}) > 1:
+        found.ambiguous += 1
+        return None
+    return chosen[0] if chosen else None
+
+
+# ---- what is on two sides ----------------------------------------------------------------------
+
+
+def _rank(side: str) -> tuple[int, str]:
+    return (_SIDES.index(side) if side in _SIDES else len(_SIDES), side)
+
+
+def _leaks(known: Sequence[_Known]) -> Iterator[tuple[Leak, frozenset[str]]]:
+    """Give each leak with the places of its rows, what is certain first."""
+    whole = [one for one in known if not one.row.sha256]  # bytes say more than a name
+    yield from _pairs("same name", whole, lambda one: one.key, lambda _: "both lists have it")
+    yield from _pairs(
+        "same bytes", known, lambda one: one.sha256, lambda one: f"sha256 {one.sha256[:16]}…"
+    )
+    yield from _pairs(
+        "same picture",
+        known,
+        lambda one: one.of("same_as"),
+        lambda one: f"copies of {one.of('same_as')}",
+    )
+    yield from _people("same patient", known, lambda one: one.row.patient, "the lists")
+    yield from _people("same patient", known, lambda one: one.of("patient_id"), "the index")
+    yield from _people("same subject", known, lambda one: one.of("subject"), "the index")
+
+
+Key = Callable[[_Known], str]
+
+
+def _grouped(known: Iterable[_Known], key: Key) -> Iterator[tuple[str, dict[str, list[_Known]]]]:
+    """Give what is on more than one side, by side."""
+    groups: dict[str, dict[str, list[_Known]]] = {}
+    for one in known:
+        if value := key(one):
+            groups.setdefault(value, {}).setdefault(one.row.side, []).append(one)
+    for value in sorted(groups):
+        if len(groups[value]) > 1:
+            yield value, {side: groups[value][side] for side in sorted(groups[value], key=_rank)}
+
+
+def _leak(kind: str, one: _Known, other: _Known, evidence: str) -> tuple[Leak, frozenset[str]]:
+    names = [row.row.name or row.row.patient or row.row.sha256 for row in (one, other)]
+    leak = Leak(kind, one.row.side, names[0], other.row.side, names[1], evidence)
+    return leak, frozenset((one.row.place, other.row.place))
+
+
+def _pairs(
+    kind: str, known: Iterable[_Known], key: Key, evidence: Key
+) -> Iterator[tuple[Leak, frozenset[str]]]:
+    """Name each row of a group once at least: not every pair of many copies."""
+    for _, group in _grouped(known, key):
+        for a, b in combinations(group, 2):
+            first, others = group[a], group[b]
+            for other in others:
+                yield _leak(kind, first[0], other, evidence(other))
+            for one in first[1:]:
+                yield _leak(kind, one, others[0], evidence(one))
+
+
+def _people(
+    kind: str, known: Iterable[_Known], key: Key, said_by: str
+) -> Iterator[tuple[Leak, frozenset[str]]]:
+    """Say of whom there are pictures on two sides, and how many."""
+    for value, group in _grouped(known, key):
+        for a, b in combinations(group, 2):
+            counts = f"{len(group[a])} in {a}, {len(group[b])} in {b}"
+            said = f"{value} of {said_by}: {counts}"
+            leak, _ = _leak(kind, group[a][0], group[b][0], said)
+            yield leak, frozenset(one.row.place for one in (*group[a], *group[b]))
