@@ -10,6 +10,17 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from makers.rars import (
+    FILE_COPY,
+    HARD_LINK,
+    JUNCTION,
+    UNIX_LINK,
+    WINDOWS_LINK,
+    Entry,
+    rar4_of,
+    rar5_of,
+    redirection5,
+)
 
 from covcat.archives.base import Opening, UnsafeError
 from covcat.archives.extract import unpacked
@@ -123,6 +134,13 @@ def test_attacks_by_links_are_refused_whatever_is_said(
     assert [*tmp_path.iterdir()] == [archive]
 
 
+LINK = stat.S_IFLNK | 0o777
+
+
+def _at(name: str, kind: int, target: str) -> Entry:
+    return Entry(name, extra=redirection5(kind, target), mode=LINK)
+
+
 def _unpack(archive: Path, out: Path, layout: Layout, most: int | None = None) -> dict[str, str]:
     """Return what each file holds, after looking that all of them are plain files."""
     unpacked([archive], out, layout, most, None, Silent(), Opening())
@@ -168,6 +186,13 @@ def test_a_link_to_what_is_not_unpacked_is_not_copied(end: str, tmp_path: Path) 
     assert [*tmp_path.iterdir()] == [archive]
     left = Layout(links="copy", exclude=("g", "l"))
     assert _unpack(archive, tmp_path / "out", left) == {"f": "x"}
+
+
+def test_a_link_is_copied_though_only_it_is_wanted_of_the_two(tmp_path: Path) -> None:
+    archive = _tar(tmp_path / "a.tar", ("f", None, FILE), ("g", None, FILE), ("l", "f", SYM))
+    layout = Layout(links="copy", wants=lambda path: path == "l")
+    assert _unpack(archive, tmp_path / "out", layout) == {"l": "x"}
+    assert {one.name for one in tmp_path.iterdir()} == {"a.tar", "out"}
 
 
 def test_copies_count_as_bytes_that_are_written(tmp_path: Path) -> None:
@@ -246,6 +271,36 @@ def test_links_that_real_programs_pack_are_left_out_or_copied(
     assert _unpack(archive, tmp_path / "skipped", Layout(links="skip")) == {"d/f": "x"}
     copied = _unpack(archive, tmp_path / "copied", Layout(links="copy"))
     assert copied == dict.fromkeys(["d/f", "d/m", "l"], "x")
+
+
+ODD_RARS = [
+    (rar4_of, [Entry("d/f", b"x"), Entry("d/l", b"f", mode=LINK)], {"d/f": "x", "d/l": "x"}),
+    (rar4_of, [Entry("d/f", b"x"), Entry("d/l", b"/f", mode=LINK)], "leads outside"),
+    (rar4_of, [Entry("d/f", b"x"), Entry("d/l", b"f", mode=LINK, crc=1)], "wrong checksum"),
+    (rar5_of, [Entry("d/f", b"x"), _at("d/l", UNIX_LINK, "f")], {"d/f": "x", "d/l": "x"}),
+    (rar5_of, [Entry("d/f", b"x"), _at("l", HARD_LINK, "d/f")], {"d/f": "x", "l": "x"}),
+    (rar5_of, [Entry("d/f", b"x"), _at("l", FILE_COPY, "d/f")], {"d/f": "x", "l": "x"}),
+    (rar5_of, [Entry("d/f", b"x"), _at("d/l", WINDOWS_LINK, "f")], "without a sound target"),
+    (rar5_of, [Entry("d/f", b"x"), _at("d/l", JUNCTION, "f")], "without a sound target"),
+    (rar5_of, [Entry("d/f", b"x"), _at("d/l", UNIX_LINK, "../../f")], "leads outside"),
+]
+
+
+@pytest.mark.parametrize(("make", "entries", "expected"), ODD_RARS)
+def test_links_of_rar_are_copied_where_both_versions_say_where_they_lead(
+    make: Callable[[list[Entry]], bytes],
+    entries: list[Entry],
+    expected: dict[str, str] | str,
+    tmp_path: Path,
+) -> None:
+    archive = tmp_path / "a.rar"
+    archive.write_bytes(make(entries))
+    if isinstance(expected, str):
+        with pytest.raises(ExtractionError) as raised:
+            _unpack(archive, tmp_path / "out", Layout(links="copy"))
+        assert expected in f"{raised.value} {raised.value.cause}"
+    else:
+        assert _unpack(archive, tmp_path / "out", Layout(links="copy")) == expected
 
 
 def test_damage_of_a_zip_with_links_never_gives_other_files(tmp_path: Path) -> None:

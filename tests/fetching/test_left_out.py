@@ -1,6 +1,7 @@
 """What is left out by its name need not be safe, and is never written; what is wanted must be."""
 
 import io
+import json
 import stat
 import struct
 import tarfile
@@ -150,7 +151,9 @@ def test_what_is_wanted_refuses_the_archive_and_says_how_to_leave_it_out(
     assert why in f"{error.message} {error.cause}"
     quoted = f"'{name}'" if "\\" in name else name
     assert error.hint is not None
-    assert error.hint.split("; ")[-1] == f"to leave it out: covcat fetch … --exclude {quoted}"
+    said = error.hint.split("; ")
+    assert f"to leave it out: covcat fetch … --exclude {quoted}" in said
+    assert ("or `links: skip` in its entry" in said) == ("a link" in why)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +211,7 @@ def test_a_long_or_invisible_name_is_in_no_hint(covcat) -> None:
     for name in ("x" * 5000, "od\u202ed"):
         Path("a.tar").write_bytes(tar_with(name, b"2", "/etc"))
         ran = covcat("extract", "a.tar")
-        assert (ran.code, "hint" in ran.err) == (6, False)
+        assert (ran.code, "--exclude" in ran.err) == (6, False)
 
 
 # ---- repositories ------------------------------------------------------------------------------
@@ -271,7 +274,7 @@ def test_a_repository_with_a_link_is_refused_whole_with_the_way_out(
     entry(shelf)
     ran = covcat("fetch", "set", *by_file, mirror=repository.url)
     assert (ran.code, ran.out) == (code, "")
-    assert "to leave it out: covcat fetch … --exclude README.md\n" in ran.err
+    assert "hint: to leave it out: covcat fetch … --exclude README.md" in ran.err
 
 
 @pytest.mark.parametrize("by_file", [[], ["--by-file"]], ids=["archive", "by file"])
@@ -298,3 +301,33 @@ def test_a_pinned_tree_with_a_link_in_it_is_whole_only_with_the_link(
     entry(shelf, f", tree: {tree}, exclude: [README.md]", f"commit: {COMMIT}")
     ran = covcat("fetch", "set", mirror=world.url)
     assert (ran.code, "a pinned tree is that of all its files" in ran.err) == (5, True)
+
+
+@pytest.mark.parametrize(
+    ("handling", "more"),
+    [("skip", {}), ("copy", {"README.md": b"r"})],
+)
+def test_links_of_a_pinned_tree_are_skipped_or_copied_where_the_entry_says_so(
+    covcat, world: World, shelf: Shelf, handling: str, more: dict[str, bytes]
+) -> None:
+    tree = world.github.add("test/set", COMMIT, LINKED, links={"README.md": "docs/README.md"})
+    entry(shelf, f", tree: {tree}, links: {handling}", f"commit: {COMMIT}")
+    ran = covcat("fetch", "set", mirror=world.url)
+    assert ran.code == 0, ran.err
+    folder = Path(ran.out.strip())
+    assert tree_on_disk(folder) == LINKED | more
+    (download,) = json.loads((folder.parent / "manifest.json").read_text())["downloads"]
+    said = {"skip": "skipped", "copy": "copied"}[handling]
+    link = {"path": "README.md", "target": "docs/README.md", "handled": said}
+    assert (download["tree"], download["links"]) == (tree, [link])
+    for command in (["verify", "set"], ["fetch", "set"]):
+        assert covcat(*command, mirror=world.url).code == 0
+
+
+def test_links_are_skipped_file_by_file_where_no_tree_is_pinned(
+    covcat, repository: World, shelf: Shelf
+) -> None:
+    entry(shelf, ", links: skip")
+    ran = covcat("fetch", "set", "--by-file", mirror=repository.url)
+    assert ran.code == 0, ran.err
+    assert tree_on_disk(Path(ran.out.strip())) == LINKED

@@ -68,7 +68,7 @@ def _inspect(
     admitted: list[Admitted] = []
 
     def look(member: Member) -> Writer | None:
-        if (one := rules.admit(member)) and not (one.is_again or one.is_link):
+        if (one := rules.admit(member)) and not (one.is_again or one.is_link or one.is_spare):
             admitted.append(one)
         budget.check(archive.name)
         return Tally(budget, archive.name) if member.size is None else None
@@ -181,7 +181,7 @@ def _place_links(rules: Rules, unpacking: Unpacking, encoding: str | None) -> li
             raw = unpacking.targets[link.number]
             with suppress(UnicodeDecodeError, LookupError):
                 rules.links[name] = replace(link, target=raw.decode(encoding or "utf-8"))
-    stored = {one.path: one for one in unpacking.done.values()} if rules.places else {}
+    numbers = {one.path: number for number, one in unpacking.done.items()} if rules.places else {}
     found: list[ArchiveLink] = []
     for name, link in rules.links.items():
         reached, is_copied = follow(name, rules.links), rules.layout.links == "copy"
@@ -192,7 +192,7 @@ def _place_links(rules: Rules, unpacking: Unpacking, encoding: str | None) -> li
                     f"`{link.target}`",
                     hint="leave links out: --links skip; in an entry, `links: skip`",
                 )
-            unpacking.copy(link, stored[path])
+            unpacking.copy(link, numbers[path])
         if link.path:
             handled: Literal["copied", "skipped"] = "copied" if is_copied else "skipped"
             found.append(ArchiveLink(path=link.path, target=link.target or "", handled=handled))

@@ -49,6 +49,7 @@ class Admitted:
     is_again: bool = False  # its path came before: it must have the same bytes
     is_nested: bool = False
     is_link: bool = False  # its bytes are the name of what it leads to
+    is_spare: bool = False  # nobody wants it, but a link that somebody wants may lead to it
 
 
 @dataclass(slots=True)
@@ -130,14 +131,16 @@ class Rules:
             raise ExtractionError(f"`{self.archive}` cannot go to `{self.layout.into}`: {reason}")
         if member.kind == "link":
             return self._note_link(member, name, path, target if is_wanted else "")
-        if not is_wanted:
-            self.left_out += 1
+        is_copied = self.layout.links == "copy"
+        is_spare = is_copied and not is_wanted and self._is_chosen(path)
+        self.left_out += not is_wanted
+        if not (is_wanted or is_spare):
             return None
         self.budget.bytes += member.size or 0
         is_nested = _matches(path, self.layout.nested)
-        if self.layout.links == "copy" and not is_nested:
+        if is_copied and not is_nested:
             self.places[name] = target
-        return Admitted(member, target, is_again, is_nested)
+        return Admitted(member, target, is_again, is_nested, is_spare=is_spare)
 
     def close(self) -> None:
         """Check what only the whole archive shows."""
@@ -177,10 +180,10 @@ class Rules:
         if 0 < len(path) <= _TYPED and path.isprintable() and layout.command:
             glob = escape(path if layout.wants is None else layout.into + path)
             hint = f"to leave it out: {layout.command} … --exclude {quote(glob)}"
-            if member.kind == "link":
-                is_typed = layout.command == "covcat extract"
-                way = "`--links skip`" if is_typed else "`links: skip` in its entry"
-                hint = f"{way} leaves out links that stay inside; {hint}"
+        if member.kind == "link":
+            is_alone = layout.command == "covcat extract"
+            way = "--links skip, or --links copy" if is_alone else "`links: skip` in its entry"
+            hint = f"{hint}; or {way}" if hint else way
         if unsafe is None and member.is_locked:
             raise PasswordError(member.barred).told(self.archive, layout.command, hint)
         if unsafe is None:
@@ -233,11 +236,16 @@ class Rules:
                 )
         return path
 
-    def _is_wanted(self, path: str) -> bool:
+    def _is_chosen(self, path: str) -> bool:
+        """Tell if an entry, or the options of extract, take a path."""
         layout = self.layout
         if not path.startswith(layout.keep) or _matches(path, layout.exclude):
             return False
-        if layout.include and not _matches(path, layout.include):
+        return not layout.include or _matches(path, layout.include)
+
+    def _is_wanted(self, path: str) -> bool:
+        layout = self.layout
+        if not self._is_chosen(path):
             return False
         is_asked = layout.wants is None or layout.wants(layout.into + path)
         return is_asked or _matches(path, layout.nested)  # members of that one may be

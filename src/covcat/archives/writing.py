@@ -51,6 +51,7 @@ class Unpacking:
         self.done: dict[int, StoredFile] = {}  # what is whole, by the member's number
         self.again: list[StoredFile] = []  # what came again, with the same bytes
         self.nested: dict[int, Path] = {}  # where the archives inside are, by their number
+        self.spare: dict[int, Path] = {}  # below which files are that only links lead to
         self.targets: dict[int, bytes] = {}  # what links say, by their number
 
     def __enter__(self) -> "Unpacking":
@@ -77,6 +78,10 @@ class Unpacking:
             inside = folder / PurePosixPath(admitted.path).name
             self.nested[admitted.member.number] = inside
             return MemberWriter(admitted, str(inside), str(self.place.workspace), self)
+        if admitted.is_spare and not admitted.is_again:
+            spare = self.spare[admitted.member.number] = self.place.workspace / "spare"
+            spare.mkdir(mode=PRIVATE_MODE, parents=True, exist_ok=True)
+            return MemberWriter(admitted, f"{spare}/{admitted.path}", str(spare), self)
         if admitted.is_again or self._folder is None:
             return MemberWriter(admitted, None, "", self)
         return MemberWriter(admitted, f"{self._folder}/{admitted.path}", self._folder, self)
@@ -94,8 +99,9 @@ class Unpacking:
         if len(self.done) + len(self.again) + len(self.targets) != count:
             raise ExtractionError(f"`{self.archive}` changed while it was read")
 
-    def copy(self, link: Link, stored: StoredFile) -> None:
-        """Write a file again, in the place of a link that leads to it."""
+    def copy(self, link: Link, number: int) -> None:
+        """Write a file again, by its number, in the place of a link that leads to it."""
+        stored = self.done[number]
         self.budget.take(stored.bytes)
         self.budget.check(self.archive)
         if self._folder is None:
@@ -104,9 +110,10 @@ class Unpacking:
         is_executable = stored.mode == EXECUTABLE
         member = Member(link.number, link.path, "file", stored.bytes, is_executable)
         writer = self.writer(Admitted(member, link.path))
+        folder = self.spare.get(number, self._folder)
         with (
             disk_errors(f"copy `{stored.path}`"),
-            Path(self._folder, stored.path).open("rb") as file,
+            Path(folder, stored.path).open("rb") as file,
         ):
             while data := file.read(CHUNK):
                 writer.write(data)
@@ -116,6 +123,7 @@ class Unpacking:
 
     def files(self) -> tuple[StoredFile, ...]:
         """Return all that were written, in the archive's order; a path has one content only."""
+        inside = self.nested.keys() | self.spare.keys()
         first = {one.path: one.sha256 for one in self.done.values()} if self.again else {}
         for stored in self.again:
             if first.get(stored.path) != stored.sha256:
@@ -123,7 +131,7 @@ class Unpacking:
                     f"`{self.archive}` is refused as unsafe: it has `{stored.path}` twice, with "
                     "different contents: they would be one path"
                 )
-        return tuple(self.done[number] for number in sorted(self.done) if number not in self.nested)
+        return tuple(self.done[number] for number in sorted(self.done) if number not in inside)
 
 
 class MemberWriter:

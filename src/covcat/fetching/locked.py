@@ -66,7 +66,7 @@ def leave_out(build: Build, pieces: list[Piece], locked: LockedRelease) -> list[
                 count = transfer.left_out + len(piece.files) - len(kept)
                 transfer = replace(transfer, left_out=count)
             if transfer.tree and isinstance(piece.file, GitHubFile):
-                transfer = replace(transfer, tree=compare.tree_of(kept, piece.file))
+                transfer = replace(transfer, tree=compare.tree_of(kept, piece.file, transfer.links))
             found.append(replace(piece, transfer=transfer, files=kept))
     top = build.folder / "files"
     for path in paths:

@@ -66,7 +66,8 @@ def make_piece(
     budget = budget_for(file, build.run.store)
     done = extract.extract(got.path, kind, layout, budget, place, _opening(build, served))
     _tell(build, got.name, done)
-    transfer = _record(transfer, done)
+    said = {name: getattr(done, name) for name in ("left_out", "nested", "padding", "links")}
+    transfer = replace(transfer, is_archive=True, **said)
     files = done.files
     if isinstance(file, GitHubFile) and file.is_state:
         commit = _commit_in(served, got) or None
@@ -80,17 +81,6 @@ def make_piece(
     if build.options.wants_archives:
         transfer = replace(transfer, archive=_keep(build, served, got))
     return Piece(served, transfer, files)
-
-
-def _record(transfer: Transfer, done: extract.Extracted) -> Transfer:
-    return replace(
-        transfer,
-        is_archive=True,
-        left_out=done.left_out,
-        nested=done.nested,
-        padding=done.padding,
-        links=done.links,
-    )
 
 
 def _tell(build: Build, name: str, done: extract.Extracted) -> None:
@@ -122,8 +112,8 @@ def _layout(
     file = served.file
 
     def list_paths(layout: rules.Layout) -> list[str]:
-        what = (layout, budget_for(file, build.run.store), _opening(build, served))
-        return [one.path for one in extract.inspect(got.path, kind, *what)]
+        said = budget_for(file, build.run.store), _opening(build, served)
+        return [one.path for one in extract.inspect(got.path, kind, layout, *said)]
 
     git = file if isinstance(file, GitHubFile) else None
     is_state = git is not None and git.is_state
@@ -145,8 +135,8 @@ def _layout(
         layout = replace(layout, strip=_depth(served, got, list_paths(layout)))
     elif layout.strip_root and layout.litter is not None:  # packed by a person
         names = list_paths(replace(layout, strip_root=False, keep="", into=""))
-        is_one = len({name.partition("/")[0] for name in names}) == 1
-        layout = replace(layout, strip_root=is_one and all("/" in name for name in names))
+        roots = {name.partition("/")[0] if "/" in name else None for name in names}
+        layout = replace(layout, strip_root=len(roots) == 1 and None not in roots)
     if (lacking := build.lacking) is not None:
         layout = replace(layout, wants=lambda path: f"files/{path}" in lacking)
     elif inside:

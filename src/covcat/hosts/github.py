@@ -13,7 +13,7 @@ from covcat.catalog.entries import Contents
 from covcat.catalog.files import GitHubFile
 from covcat.catalog.listing import ListedFile
 from covcat.catalog.marks import GitId, OwnerName
-from covcat.digests import EXECUTABLE, REGULAR, Digest, VerifiedBy, tree_id
+from covcat.digests import EXECUTABLE, LINK, REGULAR, Digest, VerifiedBy, tree_id
 from covcat.download.remote import Location, RemoteFile
 from covcat.errors import GoneError, IntegrityError, NetworkError
 from covcat.hosts import github_lfs
@@ -108,6 +108,8 @@ def _list_state(file: GitHubFile, context: HostContext) -> list[RemoteFile]:
             ]
     found = []
     for row in inside:
+        if row.mode == LINK and file.links == "skip" and file.tree is None:
+            continue
         digests = [Digest("sha256", row.sha256, "sha256")] if row.sha256 else []
         if row.blob and row.bytes is not None:
             digests.append(Digest("git-blob", row.blob, means))

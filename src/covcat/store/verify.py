@@ -194,8 +194,12 @@ def against_catalog(record: Manifest, release: Release, listing: Listing | None)
         unknown = tuple(path for path in found.missing if path not in record.missing)
         check_findings(replace(found, missing=unknown), differs)
     is_whole = record.complete and not selections
+    links = [link for one in record.downloads for link in one.links]
     for file in release.files if is_whole and len(release.files) == 1 else ():
-        if isinstance(file, GitHubFile) and file.tree not in (None, tree_of(files, file)):
+        if isinstance(file, GitHubFile) and file.tree not in (
+            None,
+            tree_of(files, file, links),
+        ):
             raise IntegrityError(f"{differs}: git tree {file.tree}")
 
 
