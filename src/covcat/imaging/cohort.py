@@ -54,6 +54,8 @@ class CohortRule:
 
         Whatever is asked, a licence of which nothing is known allows nothing.
         """
+        if self.allow_unknown_license and not self.question.allows:
+            return ""
         said = {use: str(record[f"allows_{use}"]) for use in self.question.allows}
         is_known = any(record[f"allows_{use}"] != "unknown" for use in USES)
         if not (said or is_known or self.allow_unknown_license):

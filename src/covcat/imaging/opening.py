@@ -25,6 +25,7 @@ from covcat.imaging.build import SCHEMA, IndexReport
 from covcat.names import unsafe_name
 
 LONGEST = 60.0  # seconds that a question may work on one row
+_BATCH = 500  # rows that are taken at once
 _STEPS = 10_000  # of SQLite's machine, between two looks at the clock and at signals
 _MOST_BYTES = 1 << 28  # of a text that a condition of a user's own may make
 _ALLOWED = (
@@ -60,7 +61,6 @@ class Index:
     ) -> None:
         self.name, self.report, self.path = name, report, path
         self._base, self._limit = base, _TimeLimit()
-        base.row_factory = sqlite3.Row
         base.set_progress_handler(self._limit.is_over, _STEPS)
         base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
         base.set_authorizer(
@@ -81,8 +81,11 @@ class Index:
         try:
             if where is not None:  # it must be one condition: `1) OR (1` would undo the others
                 self._base.execute(f"EXPLAIN SELECT 1 FROM images WHERE {where}\n")  # noqa: S608
-            for row in self._base.execute(text, values):
-                yield {name: _to_value(row[name]) for name in row.keys()}  # noqa: SIM118 -- a Row
+            cursor = self._base.execute(text, values)
+            names = [one[0] for one in cursor.description]
+            while batch := cursor.fetchmany(_BATCH):
+                for row in batch:
+                    yield dict(zip(names, _to_values(row), strict=True))
                 self._limit.begin()  # whoever reads the rows may have taken a day
         except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
             stopping.raise_again()  # SQLite dropped what a signal raised in a handler
@@ -168,11 +171,14 @@ def _report(tree: Mapping[str, Any]) -> IndexReport:
     return found
 
 
-def _to_value(value: Value | bytes) -> Value:
-    """Return a value of a cell: 65.0 years are 65."""
-    if isinstance(value, bytes):
+def _to_values(row: Sequence[Value | bytes]) -> Sequence[Any]:
+    """Return the values of a row: 65.0 years are 65."""
+    kinds = set(map(type, row))
+    if bytes in kinds:
         raise sqlite3.OperationalError("a value is neither text nor number")
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    if float not in kinds:
+        return row
+    return [int(one) if isinstance(one, float) and one.is_integer() else one for one in row]
 
 
 class _TimeLimit:

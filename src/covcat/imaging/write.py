@@ -8,9 +8,9 @@ import csv
 import io
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TextIO
 
@@ -22,24 +22,42 @@ from covcat.text import escaped
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 _TYPES = {column.name: column.type for column in COLUMNS}
 _SQL_TYPES = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
+_ROWS = 100  # of csv that are written at once
 _BATCH, _BATCH_LETTERS = 1000, 4_000_000  # records that are in memory together, and their cells
 
 
 def write_csv(stream: TextIO, columns: tuple[str, ...], records: Iterable[Record]) -> int:
     """Write comma separated values; a blank is an empty cell."""
-    rows = ([_tame(name, one.get(name)) for name in columns] for one in records)
-    return _write_lines(stream, map(_quoted, chain([columns], rows))) - 1
+    count = -1
+    texts = [_TYPES.get(name, "text") == "text" for name in columns]
+    cells = (_tamed([one.get(name) for name in columns], texts) for one in records)
+    rows: Iterator[Sequence[Value]] = chain([columns], cells)
+    while batch := list(islice(rows, _ROWS)):
+        stream.write(_quoted(batch))
+        count += len(batch)
+    return count
 
 
-def _tame(name: str, value: Value) -> Value:
-    is_run = isinstance(value, str) and value.startswith(_FORMULA)
-    return f"'{value}" if is_run and _TYPES.get(name, "text") == "text" else value
+def _tamed(row: list[Value], texts: Sequence[bool]) -> list[Value]:
+    """Put a `'` before each text that a spreadsheet would run."""
+    if {one[:1] for one in row if isinstance(one, str)}.isdisjoint(_FORMULA):
+        return row
+    return [
+        f"'{one}" if is_text and isinstance(one, str) and one.startswith(_FORMULA) else one
+        for one, is_text in zip(row, texts, strict=True)
+    ]
 
 
-def _quoted(cells: Iterable[Value]) -> str:
-    row = io.StringIO(newline="")
-    csv.writer(row).writerow(cells)  # it quotes a bare CR only where rows end in CR LF
-    return row.getvalue().removesuffix("\r\n")
+def _quoted(rows: Sequence[Sequence[Value]]) -> str:
+    r"""Return rows with \n at their ends; csv quotes a bare CR only where rows end in CR LF."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    spelt = text.getvalue()
+    if spelt.count("\r") == len(rows):
+        return spelt.replace("\r\n", "\n")
+    if len(rows) == 1:
+        return spelt.removesuffix("\r\n") + "\n"
+    return "".join(_quoted([row]) for row in rows)
 
 
 def write_tsv(stream: TextIO, columns: tuple[str, ...], records: Iterable[Record]) -> int:

@@ -22,7 +22,7 @@ METHOD = "1"  # of what is said above
 SIDES = ("train", "val", "test")
 SEEDS = 1000  # that are tried
 _DECISIVE = 1000  # subjects by which all seeds are judged; 0.7 s
-_FINALISTS = 5  # seeds that are judged by everybody
+_FINALISTS = 3  # seeds that are judged by everybody
 _MOST_STRATA = 200
 _WHOLE = 1 << 64
 _SHARE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,9})?")
@@ -96,7 +96,7 @@ def sides_of(names: Sequence[str], shares: Shares, seed: int) -> Any:
     import numpy as np
 
     start, sha256 = f"{seed}:", hashlib.sha256
-    whole = b"".join(sha256(f"{start}{one}".encode()).digest()[:8] for one in names)
+    whole = b"".join([sha256(f"{start}{one}".encode()).digest()[:8] for one in names])
     ends = [int(sum([*shares.values()][: at + 1]) * _WHOLE) for at in range(len(shares) - 1)]
     return np.searchsorted(
         np.array(ends, dtype=np.uint64), np.frombuffer(whole, dtype=">u8"), side="right"

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -117,8 +117,9 @@ def _digest(*parts: BySide) -> str:
 
 def to_json(lock: SplitLock) -> str:
     """Return the record as text: each id on a line, so that a difference shows who is new."""
-    record = {"schema": SCHEMA, **asdict(lock)}
-    lists = {key: record.pop(key) for key in ("ids", "pictures")}
+    lists = {"ids": lock.ids, "pictures": lock.pictures}
+    record = {"schema": SCHEMA, **asdict(replace(lock, ids={}, pictures={}))}
+    del record["ids"], record["pictures"]
     text = json.dumps(record, indent=2).removesuffix("\n}")
     for key, by_side in lists.items():
         spelt = json.dumps(by_side).replace('"], "', '"],\n    "').replace('", "', '",\n      "')

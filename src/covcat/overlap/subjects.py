@@ -7,6 +7,7 @@ too, as are pictures of the same bytes. A subject is called by the smallest of i
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from covcat.catalog import vocabulary
 from covcat.catalog.columns import Record
@@ -74,6 +75,12 @@ def subjects_of(cohort: Cohort, stratify: Sequence[str] = ()) -> Subjects:
     left_out, rows = Counter[str](), Counter[int]()
     strata: dict[Stratum, Counter[int]] = {}
     columns = tuple(dict.fromkeys((*COUNTED, *KEYS, *stratify)))
+
+    @cache
+    def strata_of(column: str, cell: str) -> list[Counter[int]]:
+        words = [word for word in cell.split(vocabulary.JOINED) if word]
+        return [strata.setdefault((column, word), Counter()) for word in words]
+
     for _, record, why in cohort.judge_rows(columns):
         if why:
             left_out[why] += 1
@@ -81,14 +88,15 @@ def subjects_of(cohort: Cohort, stratify: Sequence[str] = ()) -> Subjects:
         number = joined.number(id := who(record))
         if (patient := record["patient_id"]) and patient != id:
             joined.join(number, joined.number(str(patient)))
-        for known, key in ((pictures, picture_of(record)), (alike, record["same_as"])):
-            if key and (first := known.setdefault(str(key), number)) != number:
-                joined.join(number, first)
+        if (first := pictures.setdefault(picture_of(record), number)) != number:
+            joined.join(number, first)
+        if (copy := record["same_as"]) and (first := alike.setdefault(str(copy), number)) != number:
+            joined.join(number, first)
         rows[number] += 1
         for column in stratify:
-            for word in str(record[column] or "").split(vocabulary.JOINED):
-                if word:  # what is not known belongs to no stratum
-                    strata.setdefault((column, word), Counter())[number] += 1
+            if (cell := record[column]) is not None:  # what is not known belongs to no stratum
+                for counts in strata_of(column, str(cell)):
+                    counts[number] = counts.get(number, 0) + 1
     return _numbered(joined, pictures, rows, strata, left_out)
 
 
