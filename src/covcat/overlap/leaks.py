@@ -67,7 +67,8 @@ def judge(rows: Sequence[Listed], indexes: Iterable[Index], *, is_asked: bool) -
 
     Else a name such as `1.png`, which is in many sets, is not taken for the picture here.
     """
-    found = Judged(sides=dict(Counter(row.side for row in rows)))
+    number = Counter(row.side for row in rows)
+    found = Judged(sides={side: number[side] for side in sorted(number, key=_rank)})
     known = _matched(rows, indexes, found, is_asked=is_asked)
     found.with_bytes = sum(bool(one.sha256) for one in known)
     found.with_patient = sum(bool(one.row.patient or one.of("patient_id")) for one in known)
