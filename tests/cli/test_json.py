@@ -48,6 +48,10 @@ LINES = {  # each more or less what a reader of the page would try first
     "lock": ["lock", "lock --check", "lock --check --data-dir empty"],
     "manifest export": ["manifest export sample"],
     "manifest show": ["manifest show"],
+    "overlap": [
+        "overlap sample --with covcat-data/sample/1/files --pairs",
+        "overlap sample --output new.json",
+    ],
     "path": ["path sample"],
     "paths": ["paths"],
     "remove": ["remove sample --dry-run"],
@@ -132,6 +136,11 @@ def test_the_page_has_the_keys_that_a_command_prints_and_no_other(
 SELDOM = {
     "verify": {"verified[].error", "verified[].known_missing"},
     "cite": {"[].accessed"},
+    "overlap": {
+        *("claims[].a", "claims[].b", "claims[].status", "claims[].shared"),
+        *("claims[].claimed", "claims[].reason", "conflicts[].kind", "conflicts[].picture"),
+        *("conflicts[].rows", "conflicts[].rows[].picture", "conflicts[].rows[].says"),
+    },
 }
 
 

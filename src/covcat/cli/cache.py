@@ -32,6 +32,8 @@ def register(app: typer.Typer) -> None:
 def cache_list(ctx: typer.Context, output: OutputFormat = None) -> None:
     """List what lies beside the releases: downloads on their way, leftovers, archives, indexes.
 
+    And what `overlap` found of them.
+
     Example: covcat cache list
     """
     session: Session = ctx.obj
@@ -58,6 +60,9 @@ def cache_prune(
         bool,
         typer.Option("--features", help="Also what `overlap` knows of pictures: hours of work."),
     ] = False,
+    overlap: Annotated[
+        bool, typer.Option("--overlap", help="Also what `overlap` found, until it looks again.")
+    ] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Delete downloads that stopped on their way, and leftovers; never what a run works with.
@@ -71,8 +76,8 @@ def cache_prune(
             hint="such as --older-than 14d",
         )
     seconds = int(older_than[:-1]) * _UNITS[older_than[-1]]
-    kinds = {*removing.ALWAYS, *["archives"] * archives, *["index"] * indexes}
-    kinds |= {*["features"] * features}
+    asked = {"archives": archives, "index": indexes, "features": features, "overlap": overlap}
+    kinds = {*removing.ALWAYS, *(kind for kind, is_asked in asked.items() if is_asked)}
     every = removing.found(session.store)
     found = [one for one in every if one.kind in kinds and one.age >= seconds]
     for one in found:

@@ -14,7 +14,7 @@ from covcat.cli.printing import CYAN, bold, has_color
 COMMANDS = {  # in the order of --help; each is a module with a command of its name, or `register`
     "Find": ("list", "search", "show", "files", "license"),
     "Get": ("fetch", "import", "extract"),
-    "Use": ("path", "images", "counts", "select", "split"),
+    "Use": ("path", "images", "counts", "overlap", "select", "split"),
     "Keep": ("status", "verify", "remove", "cache", "paths", "doctor"),
     "Share": ("cite", "lock", "manifest"),
     "Contribute": ("catalog", "links"),
@@ -22,10 +22,11 @@ COMMANDS = {  # in the order of --help; each is a module with a command of its n
 _OPTIONS = {  # what is not named says how
     "What": (
         *("--data-dir", "--catalog", "--all", "--fetched", "--survey", "--published", "--by"),
+        *("--with", "--within", "--min-verdict", "--pairs"),
         *("--modality", "--has", "--license", "--license-allows", "--access", "--fetchable"),
         *("--finding", "--covid", "--view", "--sex", "--age", "--allow-unknown-license"),
         *("--where", "--one-per", "--of", "--include", "--exclude", "--sample", "--locked"),
-        *("--from", "--older-than", "--archives", "--indexes", "--features"),
+        *("--from", "--older-than", "--archives", "--indexes", "--features", "--overlap"),
     ),
     "How": (),
     "Network": (

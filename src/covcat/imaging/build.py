@@ -25,6 +25,7 @@ from covcat.imaging.scratch import Additions
 from covcat.imaging.write import insert, table_of
 from covcat.names import is_litter
 from covcat.progress import Progress
+from covcat.store import overlaps
 from covcat.store.folder import MANIFEST, SUMS
 from covcat.store.manifest import Manifest, load, sums_agree
 
@@ -86,7 +87,7 @@ def write(
     with disk_errors(doing), sqlite_errors(doing), closing(sqlite3.connect(path)) as base:
         for text in ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", *SCHEMA):
             base.execute(text)
-        build = _IndexBuild(resource, release, manifest, folder / "files", progress)
+        build = _IndexBuild(resource, release, manifest, folder, progress)
         insert(base, NAMES, build.records())
         base.create_function(
             "digest",
@@ -112,7 +113,8 @@ class _IndexBuild:
         folder: Path,
         progress: Progress,
     ) -> None:
-        self.resource, self.release, self.folder = resource, release, folder
+        self.resource, self.release, self.folder = resource, release, folder / "files"
+        self.subjects = _Subjects(folder)
         self.progress, self.tables = progress, tables_of(resource, release)
         self.report = IndexReport(is_part=bool(manifest.selection or manifest.missing))
         prefix = "files/"
@@ -121,7 +123,7 @@ class _IndexBuild:
             for one in manifest.files
             if one.path.startswith(prefix) and not is_litter(path := one.path.removeprefix(prefix))
         }
-        self.source = ReleaseFiles(folder, sorted(self.files))
+        self.source = ReleaseFiles(self.folder, sorted(self.files))
         chosen = resource.pictures or Pictures()
         globs = [one.path for one in self.tables if one.reader not in matching.OF_IMAGES]
         self.images = set[str]()
@@ -249,8 +251,8 @@ class _IndexBuild:
             "release": self.release.id,
             "path": path,
             "matched": matched,
-            "subject": found["patient_id"] or (path and f"{self.resource.id}:{path}"),
         }
+        found |= self.subjects.of(found, self.files[path].sha256 if path else None)
         if path is None:
             return found
         self.seen[path] += 1
@@ -267,6 +269,25 @@ class _IndexBuild:
         """Give the files that the name of an image shows to be its masks."""
         places = (place for table in self.tables for place in matching.masks(table, {}, path))
         return (place for place in places if place in self.files and place != path)
+
+
+class _Subjects:
+    """Says who is on a picture, and of what it is a copy, as far as `overlap` found."""
+
+    def __init__(self, folder: Path) -> None:
+        known = overlaps.last(folder)
+        self.pictures = {one.path: one for one in known.pictures} if known else {}
+        is_as_then = known is not None and known.manifest_sha256 == overlaps.manifest_sha256(folder)
+        self.patients = known.patients if known is not None and is_as_then else {}
+
+    def of(self, record: Record, sha256: str | None) -> Record:
+        """Return what holds for a picture of that digest, or for a row without one."""
+        seen = self.pictures.get(str(record["path"]))
+        if seen is not None and seen.sha256 == sha256:
+            return {"same_as": seen.same_as, "subject": seen.subject}
+        patient, path = record["patient_id"], record["path"]
+        own = path and f"{record['resource']}:{path}"
+        return {"same_as": None, "subject": self.patients.get(str(patient), patient) or own}
 
 
 def _shorten(text: str) -> str:

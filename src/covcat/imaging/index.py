@@ -28,7 +28,7 @@ from covcat.imaging import build
 from covcat.imaging.build import tables_of
 from covcat.imaging.opening import Index, IndexOrigin, open_index
 from covcat.progress import Progress
-from covcat.store import cached
+from covcat.store import cached, overlaps
 from covcat.store.folder import INDEX, Store
 from covcat.store.manifest import load, raw
 
@@ -181,6 +181,7 @@ def _origin_of(folder: Path, resource: Resource, release: Release) -> IndexOrigi
             words.read_bytes(),
             repr((tables, resource.pictures, resource.license)).encode(),
             repr(sorted(states)).encode(),
+            overlaps.known(folder),
         ]
     whole = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts))
     return IndexOrigin(resource.id, release.id, whole.hexdigest(), manifest)

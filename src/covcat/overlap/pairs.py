@@ -1,6 +1,6 @@
 """What is compared, and what was found: pictures, and pairs of them that are the same."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Verdict = Literal["same bytes", "same pixels", "same picture", "look"]
@@ -38,3 +38,17 @@ class Pair:
     inverted: bool = False
     shown_a: float = 1.0
     shown_b: float = 1.0
+
+    def turned(self) -> "Pair":
+        """Return the same pair from `b` to `a`."""
+        is_on_its_side = round(self.rotation / 90) % 2 == 1
+        return replace(
+            self,
+            a=self.b,
+            b=self.a,
+            scale=1 / self.scale,
+            stretch=self.stretch if is_on_its_side else 1 / self.stretch,
+            rotation=self.rotation if self.mirrored else 0.0 - self.rotation,
+            shown_a=self.shown_b,
+            shown_b=self.shown_a,
+        )

@@ -1,4 +1,4 @@
-"""The user's cache folder: image indexes of releases whose folder this user may not write to.
+"""The user's cache: indexes, and overlaps, of releases whose folder this user may not write to.
 
 What is known of pictures lies there too, also of those in folders of the user's own.
 """
@@ -12,6 +12,7 @@ from covcat.files import IS_WINDOWS, is_anybodys
 
 _SUFFIX = ".sqlite"
 _LONGEST = 50  # characters of a name: 255 bytes hold two of them, whatever their script
+_OVERLAP = ".overlap.json"
 
 
 def place() -> Path | None:
@@ -61,6 +62,12 @@ def has(path: Path) -> bool:
     return path.parent in (place(), features_place())
 
 
+def overlap_of(release: Path) -> Path | None:
+    """Return where it lies which pictures of a release folder are elsewhere too, there or not."""
+    index = index_of(release)
+    return None if index is None else index.with_suffix(_OVERLAP)
+
+
 def is_own(index: Path) -> bool:
     """Tell if an index is there, and none but this user can have put it there."""
     try:
@@ -74,14 +81,19 @@ def is_own(index: Path) -> bool:
 
 def indexes() -> list[tuple[str, Path]]:
     """Return ID@RELEASE and path of each, of whatever data folder."""
-    return _inside(place())
+    return _inside(place(), _SUFFIX)
+
+
+def overlaps() -> list[tuple[str, Path]]:
+    """Return the same of each record of an overlap."""
+    return _inside(place(), _OVERLAP)
 
 
 def features() -> list[tuple[str, Path]]:
     """Return ID@RELEASE, or the last two names of a folder, and path of each."""
-    return _inside(features_place())
+    return _inside(features_place(), _SUFFIX)
 
 
-def _inside(folder: Path | None) -> list[tuple[str, Path]]:
-    found = sorted(folder.glob(f"[!.]*@*.*{_SUFFIX}")) if folder is not None else []
-    return [(one.name.removesuffix(_SUFFIX).rpartition(".")[0], one) for one in found]
+def _inside(folder: Path | None, suffix: str) -> list[tuple[str, Path]]:
+    found = sorted(folder.glob(f"[!.]*@*.*{suffix}")) if folder is not None else []
+    return [(one.name.removesuffix(suffix).rpartition(".")[0], one) for one in found]

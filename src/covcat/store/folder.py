@@ -39,8 +39,9 @@ SUMS = "SHA256SUMS"
 INDEX = "index.sqlite"
 FEATURES = "features.sqlite"  # of the pictures: by what `overlap` tells that two are the same
 VERIFIED = "verified.json"  # when, and what `verify` found
+OVERLAP = "overlap.json"  # which of them are elsewhere too, as it found
 OWN = frozenset(  # what lies beside the data of a release; SQLite has a journal while it writes
-    {MANIFEST, SUMS, INDEX, VERIFIED, FEATURES, f"{FEATURES}-journal"}
+    {MANIFEST, SUMS, INDEX, VERIFIED, OVERLAP, FEATURES, f"{FEATURES}-journal"}
 )
 PRIVATE = ".covcat"
 CLOSED = ".done"  # ends the name of a folder of waiting files whose release is just being published

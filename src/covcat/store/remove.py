@@ -20,9 +20,10 @@ from covcat.errors import CovcatError, DiskError, IntegrityError, NotFoundError
 from covcat.files import disk_errors, link_or_copy, make_folder
 from covcat.progress import Silent
 from covcat.store import cached, manifest, verify
-from covcat.store.folder import CLOSED, FEATURES, INDEX, STAGED, Store
+from covcat.store.folder import CLOSED, FEATURES, INDEX, OVERLAP, STAGED, Store
 
-Kind = Literal["part", "partial", "staging", "archives", "index", "features"]
+Kind = Literal["part", "partial", "staging", "archives", "index", "features", "overlap"]
+_BESIDE: dict[Kind, str] = {"index": INDEX, "features": FEATURES, "overlap": OVERLAP}
 ALWAYS: tuple[Kind, ...] = ("part", "partial", "staging")  # pruned without being asked for
 
 
@@ -222,14 +223,17 @@ def _lying(store: Store) -> Iterator[tuple[Kind, str, Path, bool]]:
             with suppress(CovcatError):  # a damaged record does not say
                 if manifest.load(folder).form == "files":  # else they are the release
                     yield "archives", name, folder / "archives", _is_held(store, name)
-        if (folder / INDEX).is_file():
-            yield "index", name, folder / INDEX, _is_held(store, name)
-        if (folder / FEATURES).is_file():
-            yield "features", name, folder / FEATURES, _is_held(store, name)
-    for name, path in cached.indexes():  # whoever reads one has it open
-        yield "index", name, path, False
-    for name, path in cached.features():
-        yield "features", name, path, False
+        for beside, own in _BESIDE.items():
+            if (folder / own).is_file():
+                yield beside, name, folder / own, _is_held(store, name)
+    cache: dict[Kind, list[tuple[str, Path]]] = {
+        "index": cached.indexes(),  # whoever reads one has it open
+        "features": cached.features(),
+        "overlap": cached.overlaps(),
+    }
+    for beside, files in cache.items():
+        for name, path in files:
+            yield beside, name, path, False
 
 
 def _is_held(store: Store, name: str) -> bool:
@@ -248,7 +252,7 @@ def dropped(store: Store, one: Leftover) -> bool:
             return False
         if one.kind == "archives":
             _drop_archives(store, one.path.parent)
-        elif one.kind in ("index", "features"):
+        elif one.kind in _BESIDE:
             with disk_errors(f"remove `{one.path}`"):
                 one.path.unlink()
         else:

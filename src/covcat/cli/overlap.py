@@ -1,0 +1,343 @@
+"""overlap: which pictures are the same, in several sets or under several names."""
+
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from covcat.cli import indexes, options, overlap_files
+from covcat.cli.formats import Cell, Rows
+from covcat.cli.progress import drawn
+from covcat.cli.session import Session, chosen_output
+from covcat.errors import IntegrityError, UsageError
+from covcat.overlap.pairs import SAME, VERDICTS, Verdict
+from covcat.store import manifest
+from covcat.text import plural
+
+if TYPE_CHECKING:
+    from covcat.overlap.claims import Claim
+    from covcat.overlap.conflicts import Conflict
+    from covcat.overlap.found import Found
+    from covcat.overlap.matrix import FilePair, Shared
+    from covcat.overlap.pictures import PictureSet
+
+FORMATS = ("table", "csv", "tsv", "json")
+MATRIX = (
+    *("a_set", "a_pictures", "b_set", "b_pictures", "shared", "percent"),
+    *("same_bytes", "same_pixels", "same_picture", "look"),
+)
+PAIRS = (
+    *("a_set", "a_path", "b_set", "b_path", "verdict", "score", "scale", "rotation"),
+    *("mirrored", "inverted", "stretch", "shown_a", "shown_b", "frames"),
+)
+_SHORT = ("a set", "of a", "b set", "of b", "both", "%", "bytes", "pixels", "picture", "look")
+_SHOWN = ("a set", "b set", "both", "%", "bytes", "pixels", "picture", "look")
+_SPARED = ("shown_a", "shown_b", "stretch", "frames", "inverted", "mirrored", "rotation", "scale")
+_CUT = {"a_path": 16, "b_path": 16, "a_set": 10, "b_set": 10}
+_NAMED = 10  # conflicts that stderr tells in full
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """All that one run has to say."""
+
+    sets: Mapping[str, int]  # pictures of each
+    shared: Sequence["Shared"]
+    pairs: Sequence["FilePair"]
+    conflicts: Sequence["Conflict"]
+    claims: Sequence["Claim"]
+    found: "Found"
+
+
+def overlap(
+    ctx: typer.Context,
+    names: options.Names = None,
+    folders: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--with",
+            metavar="FOLDER",
+            parser=options.a_path,
+            help="Your pictures, too; repeatable.",
+        ),
+    ] = None,
+    pairs: Annotated[
+        bool, typer.Option("--pairs", help="One row for each two pictures that are the same.")
+    ] = False,
+    within: Annotated[
+        bool, typer.Option("--within", help="Also what is twice in one set.")
+    ] = False,
+    min_verdict: Annotated[
+        str,
+        options.choice(
+            [one.replace(" ", "-") for one in VERDICTS],
+            "The weakest: same-bytes, same-pixels, same-picture, look.",
+            "--min-verdict",
+        ),
+    ] = "same-picture",
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 5 where the catalog claims something else.")
+    ] = False,
+    output_format: Annotated[str | None, options.choice(FORMATS)] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write to a new .csv, .tsv or .json."),
+    ] = None,
+    force: options.Force = False,
+) -> None:
+    """Find the pictures that are the same: in several sets, under several names, or your own.
+
+    What is found becomes the columns same_as and subject of the image index; with --with nothing
+    is kept. `look` is the same patient or a neighbouring slice, and is never counted as shared.
+
+    Example: covcat overlap cohen figure1 --pairs --format csv > same.csv
+    """
+    session: Session = ctx.obj
+    form = overlap_files.form_of(
+        session, chosen_output(output_format, FORMATS), output, force=force
+    )
+    weakest = _verdict(min_verdict)
+    found, failed = indexes.indexes(session, names)
+    if failed and names:
+        raise indexes.refusal(failed, found, is_again=False)
+    indexes.warn_of_failures(session, failed)
+    answer = _answer(session, found, folders or [], weakest, within=within)
+    rows = _pair_rows(answer, weakest, within) if pairs else _matrix_rows(answer)
+    data = _data(answer, _pair_rows(answer, weakest, within).rows if pairs else None)
+    differ = [one for one in answer.claims if one.is_different] if check else []
+    if output is not None:
+        overlap_files.write(session, rows, data, form, output, force=force)
+    elif not (differ or failed) or form != "json":
+        shown = _for_people(rows) if form == "table" and not pairs else rows
+        session.rows("overlap", shown, data=data, output=form)
+    _tell(session, answer, weakest, is_of_pairs=pairs)
+    if differ:
+        raise IntegrityError(
+            f"{plural(len(differ), 'claim')} of the catalog and what was found differ",
+            details=[_claimed(one) for one in differ],
+            hint=f"covcat show {shlex.quote(differ[0].a.partition('@')[0])}",
+            data=data,
+        )
+    if failed:
+        raise indexes.without(failed, found, data)
+
+
+def _verdict(word: str) -> Verdict:
+    for one in VERDICTS:
+        if word in (one, one.replace(" ", "-")):
+            return one
+    known = [one.replace(" ", "-") for one in VERDICTS]
+    raise UsageError(
+        f"unknown --min-verdict `{word}`: expected one of {', '.join(known)}",
+        hint="such as --min-verdict look",
+    )
+
+
+def _answer(
+    session: Session,
+    releases: Mapping[str, indexes.Indexed],
+    folders: Sequence[Path],
+    weakest: Verdict,
+    *,
+    within: bool,
+) -> _Answer:
+    """Compare, keep what was found, and put together what is to be said."""
+    from covcat.overlap.claims import compare_claims
+    from covcat.overlap.conflicts import find_conflicts
+    from covcat.overlap.found import compare_sets
+    from covcat.overlap.labelled import read_labels
+    from covcat.overlap.matrix import count_shared, oriented, pair_files
+
+    with drawn(session, "auto") as progress:
+        sets = _sets(session, releases, folders, progress)
+        found = compare_sets(sets, progress)
+    labelled = read_labels(one.index for one in releases.values())
+    if not folders:
+        _record(session, releases, found, labelled)
+    sizes = {one.name: len(one.files) for one in sets if one.files}
+    for one in sets:
+        if not one.files:
+            session.say(f"{one.name}: no picture of it is here")
+    every = pair_files(oriented(one, [one.name for one in sets]) for one in found.pairs)
+    most = VERDICTS.index(weakest)
+    told = [one for one in every if VERDICTS.index(one.best.verdict) <= most or not _is_same(one)]
+    groups = [
+        chosen
+        for group in found.groups
+        if (chosen := [one for one in group if VERDICTS.index(one.verdict) <= most])
+    ]
+    partial = {name: why for name in releases if (why := _lacking(session, name))}
+    whole = count_shared(sizes, every, found.groups, within=False)
+    return _Answer(
+        sets=sizes,
+        shared=count_shared(sizes, told, groups, within=within),
+        pairs=every,
+        conflicts=find_conflicts(labelled, found.groups),
+        claims=compare_claims(session.catalog, whole, partial),
+        found=found,
+    )
+
+
+def _is_same(one: "FilePair") -> bool:
+    return one.best.verdict in SAME
+
+
+def _sets(
+    session: Session,
+    releases: Mapping[str, indexes.Indexed],
+    folders: Sequence[Path],
+    progress: Any,
+) -> list["PictureSet"]:
+    """Return the sets by name; folders of one name are numbered."""
+    from covcat.overlap.pictures import of_folder, of_index
+
+    sets = []
+    for name, one in releases.items():
+        sets.append(of_index(one.index, session.store.release(*name.split("@", 1))))
+    for folder in dict.fromkeys(one.resolve() for one in folders):
+        own, number = folder.name or "folder", 1
+        name = own
+        while name in {one.name for one in sets}:
+            number += 1
+            name = f"{own}#{number}"
+        sets.append(of_folder(folder, name, progress))
+    return sets
+
+
+def _record(
+    session: Session, releases: Mapping[str, indexes.Indexed], found: "Found", labelled: Any
+) -> None:
+    """Keep what was found, for the index."""
+    from covcat.overlap import recording
+    from covcat.overlap.joining import join_subjects
+
+    joined = join_subjects(labelled, found.groups)
+    seen = recording.sightings(labelled, found.groups, joined)
+    places = {name: session.store.release(*name.split("@", 1)) for name in releases}
+    stay = recording.write_records(session.store, places, seen, joined, found.method)
+    for name, why in stay.items():
+        session.say(f"{name}: same_as and subject stay as an earlier run found them: {why}")
+
+
+def _lacking(session: Session, name: str) -> str:
+    """Say why a release is not all that the catalog speaks of."""
+    record = manifest.load(session.store.release(*name.split("@", 1)))
+    if record.selection:
+        return "only a part is here"
+    if record.form == "archives":
+        return "its archives are not unpacked"
+    return "" if record.complete else f"{plural(len(record.missing), 'file')} missing"
+
+
+def _matrix_rows(answer: _Answer) -> Rows:
+    rows: list[dict[str, Cell]] = [
+        {
+            "a_set": one.a,
+            "a_pictures": one.a_pictures,
+            "b_set": one.b,
+            "b_pictures": one.b_pictures,
+            "shared": one.shared,
+            "percent": one.percent,
+            **{verdict.replace(" ", "_"): one.verdicts[verdict] for verdict in VERDICTS},
+        }
+        for one in answer.shared
+    ]
+    return Rows(MATRIX, rows, key="a_set")
+
+
+def _for_people(rows: Rows) -> Rows:
+    """Return what fits on a screen: sets that have something in common, in short words."""
+    short = dict(zip(MATRIX, _SHORT, strict=True))
+    told = [row for row in rows.rows if row["shared"] or row["look"]] or rows.rows
+    named = [{short[name]: cell for name, cell in row.items()} for row in told]
+    return Rows(_SHOWN, named, key="a set", spared=("look",), cut={"a set": 12, "b set": 12})
+
+
+def _pair_rows(answer: _Answer, weakest: Verdict, within: bool) -> Rows:
+    rows: list[dict[str, Cell]] = []
+    for one in answer.pairs:
+        best = one.best
+        if VERDICTS.index(best.verdict) > VERDICTS.index(weakest):
+            continue
+        if not within and best.a.set == best.b.set:
+            continue
+        rows.append(
+            {
+                "a_set": best.a.set,
+                "a_path": best.a.path,
+                "b_set": best.b.set,
+                "b_path": best.b.path,
+                "verdict": best.verdict,
+                **{name: round(getattr(best, name), 4) for name in ("score", "scale", "rotation")},
+                **{name: getattr(best, name) for name in ("mirrored", "inverted")},
+                **{
+                    name: round(getattr(best, name), 4)
+                    for name in ("stretch", "shown_a", "shown_b")
+                },
+                "frames": one.frames,
+            }
+        )
+    rows.sort(key=lambda row: [str(row[name]) for name in PAIRS[:4]])
+    return Rows(PAIRS, rows, key="a_path", spared=_SPARED, cut=_CUT)
+
+
+def _data(answer: _Answer, pairs: Sequence[Mapping[str, Cell]] | None) -> dict[str, Any]:
+    left = Counter((one.set, one.reason) for one in answer.found.left_out)
+    data: dict[str, Any] = {
+        "sets": [{"set": name, "pictures": size} for name, size in answer.sets.items()],
+        "overlaps": [dict(row) for row in _matrix_rows(answer).rows],
+        "conflicts": [
+            {
+                "kind": one.kind,
+                "picture": one.picture,
+                "rows": [{"picture": place, "says": word} for place, word in one.rows],
+            }
+            for one in answer.conflicts
+        ],
+        "claims": [asdict(one) for one in answer.claims],
+        "left_out": [
+            {"set": name, "reason": reason, "files": count}
+            for (name, reason), count in sorted(left.items())
+        ],
+        "method": answer.found.method,
+    }
+    return data if pairs is None else {**data, "pairs": [dict(row) for row in pairs]}
+
+
+def _tell(session: Session, answer: _Answer, weakest: Verdict, *, is_of_pairs: bool) -> None:
+    """Say what the table does not: what was not compared, what contradicts itself, and claims."""
+    left = Counter((one.set, one.reason) for one in answer.found.left_out)
+    for (name, reason), count in sorted(left.items()):
+        session.say(f"{name}: {plural(count, 'file')} not compared: {reason}")
+    for kind, number in Counter(one.kind for one in answer.conflicts).items():
+        session.say(f"conflicts: {plural(number, 'picture')} with different {kind}")
+    for one in answer.conflicts[: None if session.verbose else _NAMED]:
+        said = "; ".join(f"{place}: {word}" for place, word in one.rows)
+        session.say(f"conflict of {one.kind}: {said}")
+    if len(answer.conflicts) > _NAMED and not session.verbose:
+        session.say(f"… and {len(answer.conflicts) - _NAMED:,} more: -v or --json has all")
+    for claim in answer.claims:
+        session.say(_claimed(claim))
+    looks = sum(not _is_same(one) for one in answer.pairs)
+    if is_of_pairs and looks and weakest != "look":
+        session.say(f"{plural(looks, 'pair')} to look at, not listed: --min-verdict look")
+    if answer.found.undecided:
+        session.say(f"{plural(answer.found.undecided, 'pair')} could not be compared to the end")
+    if answer.found.method == "bytes":
+        what = "the same bytes alone were looked for: to compare pictures needs OpenCV"
+        session.say(f"{what}: pip install 'covcat[overlap]'")
+    total = sum(answer.sets.values())
+    same = sum(_is_same(one) for one in answer.pairs)
+    sets = plural(len(answer.sets), "set")
+    session.say(f"{plural(total, 'picture')} of {sets}, {plural(same, 'pair')} the same")
+
+
+def _claimed(one: "Claim") -> str:
+    counted = f"{plural(one.shared, 'picture')} in both"
+    claimed = f"; the catalog says: {one.claimed}" if one.claimed else ""
+    why = f" ({one.reason})" if one.reason else ""
+    return f"{one.a} and {one.b}: {one.status}: {counted}{claimed}{why}"

@@ -1,0 +1,66 @@
+"""Groups of the same pictures, and what the indexes say of these -> who is on each picture. Pure.
+
+Patients are joined by a picture that is under two of them, by copies, and by a study or series.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from covcat.catalog.columns import Record
+from covcat.overlap.labelled import Key, Labelled
+from covcat.overlap.pairs import Pair, Picture
+
+
+@dataclass(slots=True)
+class Joined:
+    """Who is on each picture, where it is not simply what the index says."""
+
+    subjects: dict[Key, str] = field(default_factory=dict)
+    patients: dict[str, str] = field(default_factory=dict)  # whose subject each is, if not its own
+
+
+def standing_for(picture: Picture) -> str:
+    """Return what `same_as` calls a picture that stands for others."""
+    return f"{picture.set}:{picture.path}"
+
+
+def join_subjects(labelled: Labelled, groups: Iterable[Sequence[Pair]]) -> Joined:
+    """Join all that one picture shows; a subject is called by the smallest patient of all."""
+    above: dict[str, str] = {}
+
+    def top(name: str) -> str:
+        while (next_one := above.setdefault(name, name)) != name:
+            above[name] = name = above[next_one]
+        return name
+
+    patients = set[str]()
+    whose: dict[Key, str] = {}
+    for key, rows in labelled.rows.items():
+        names = [subject_alone(one) for one in rows]
+        names += [f"study {one}" for row in rows for one in str(row["studies"]).split("\n") if one]
+        patients |= {str(row["patient_id"]) for row in rows if row["patient_id"]}
+        whose[key] = names[0]
+        for name in names[1:]:
+            above[top(name)] = top(names[0])
+    for group in groups:
+        members = [_key(one) for pair in group for one in (pair.a, pair.b)]
+        known = [whose[one] for one in members if one in whose]
+        for name in known[1:]:
+            above[top(name)] = top(known[0])
+    called: dict[str, tuple[bool, str]] = {}
+    for name in [*whose.values(), *patients]:
+        rank = (name not in patients, name)
+        called[top(name)] = min(rank, called.get(top(name), rank))
+    return Joined(
+        {key: called[top(name)][1] for key, name in whose.items()},
+        {one: called[top(one)][1] for one in sorted(patients) if called[top(one)][1] != one},
+    )
+
+
+def _key(picture: Picture) -> Key:
+    return picture.set, picture.path
+
+
+def subject_alone(row: Record) -> str:
+    """Return whom the index has on a picture, before anything was compared."""
+    return str(row["patient_id"] or f"{row['resource']}:{row['path']}")

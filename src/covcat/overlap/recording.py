@@ -1,0 +1,87 @@
+"""What was found -> the record of each release, which its index is made of."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from covcat.overlap.found import BYTES
+from covcat.overlap.joining import Joined, standing_for, subject_alone
+from covcat.overlap.labelled import Labelled
+from covcat.overlap.pairs import Pair, Picture
+from covcat.store import overlaps
+from covcat.store.folder import Store
+from covcat.store.overlaps import Sighting
+
+
+def sightings(
+    labelled: Labelled, groups: Iterable[Sequence[Pair]], joined: Joined
+) -> dict[str, list[Sighting]]:
+    """Return, by set, each picture of which more is known than its own index says."""
+    evidence: dict[tuple[str, str], tuple[Picture | None, Pair | None]] = {}
+    for group in groups:
+        stands = group[0].a
+        evidence.setdefault((stands.set, stands.path), (stands, None))
+        for one in group:
+            evidence.setdefault((one.b.set, one.b.path), (stands, one))
+    found: dict[str, list[Sighting]] = {}
+    for (name, path), rows in labelled.rows.items():
+        subject = joined.subjects[name, path]
+        first, pair = evidence.get((name, path), (None, None))
+        if first is None and all(subject_alone(one) == subject for one in rows):
+            continue
+        found.setdefault(name, []).append(
+            Sighting(
+                path=path,
+                sha256=str(rows[0]["sha256"]),
+                subject=subject,
+                same_as=None if first is None else standing_for(first),
+                **_evidence(pair),
+            )
+        )
+    return found
+
+
+def _evidence(pair: Pair | None) -> dict[str, Any]:
+    names = ("verdict", "score", "scale", "stretch", "rotation", "mirrored", "inverted")
+    return {} if pair is None else {name: getattr(pair, name) for name in names}
+
+
+def is_less(folder: Path, sets: Mapping[str, str], method: str, own: str) -> str:
+    """Say why the record of an earlier run stays: it was compared with more than now."""
+    before = overlaps.last(folder)
+    if before is None or before.manifest_sha256 != sets[own]:
+        return ""
+    if method == BYTES and before.method != BYTES:
+        return "pixels were compared then"
+    now = {name for name, digest in before.others.items() if sets.get(name) == digest}
+    lost = sorted(before.others.keys() - now)
+    return f"it was compared with {', '.join(lost)} too" if lost else ""
+
+
+def write_records(
+    store: Store,
+    folders: Mapping[str, Path],
+    found: Mapping[str, Sequence[Sighting]],
+    joined: Joined,
+    method: str,
+) -> dict[str, str]:
+    """Write what was found beside each release; return of which an earlier record stays, and why.
+
+    Raises:
+        DiskError: it can be written nowhere.
+    """
+    digests = {name: overlaps.manifest_sha256(folder) for name, folder in folders.items()}
+    stay: dict[str, str] = {}
+    for name, folder in folders.items():
+        if why := is_less(folder, digests, method, name):
+            stay[name] = why
+            continue
+        overlaps.write(
+            store,
+            folder,
+            method=method,
+            others={one: digest for one, digest in digests.items() if one != name},
+            patients=joined.patients,
+            pictures=found.get(name, ()),
+        )
+    return stay

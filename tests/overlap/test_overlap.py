@@ -1,0 +1,322 @@
+"""covcat overlap: which pictures are the same, what contradicts itself, and what is kept of it."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import cv2
+import pytest
+from makers.laid import lay
+from makers.pictures import film
+
+from covcat.catalog import load
+from covcat.overlap import found as finding
+from covcat.overlap.matrix import count_shared, pair_files
+from covcat.overlap.pairs import Pair, Picture
+from covcat.store import overlaps
+
+ENTRY = """\
+{contains}releases:
+  - id: "1"
+    source: made up
+    files:
+      - {{host: web, name: a.zip, url: "https://data.example.org/a.zip", unpack: zip}}
+tables:
+  - reader: delimited
+    path: t.csv
+    source: made up
+    columns: {{patient_id: patient, finding: finding, split: split, license: license}}
+    optional: [split, license]
+    image: "{{name}}"
+"""
+HEADER = "name,patient,finding,split,license\n"
+CLAIM = "contains:\n  - {resource: two, evidence: made up, source: made up}\n"
+
+
+def encoded(number: int, suffix: str = ".png") -> bytes:
+    return cv2.imencode(suffix, film(number))[1].tobytes()
+
+
+A, B, C, D = (encoded(number) for number in range(1, 5))
+A_TOO = cv2.imencode(".png", film(1), [cv2.IMWRITE_PNG_COMPRESSION, 0])[1].tobytes()  # its pixels
+
+
+@pytest.fixture
+def put(shelf) -> Callable[..., Path]:
+    """Write a release of a set with a label table; return its folder."""
+
+    def write(id: str, rows: str, files: Mapping[str, bytes], contains: str = "") -> Path:
+        shelf.add(id, ENTRY.format(contains=contains))
+        catalog = load.load((shelf.folder,))
+        return lay(catalog.find(id), {"t.csv": (HEADER + rows).encode(), **files})
+
+    return write
+
+
+@pytest.fixture
+def two_sets(put) -> tuple[Path, Path]:
+    """Two sets: a film under two patients of the first, and that film in the second."""
+    one = put(
+        "one",
+        "a.png,1,COVID-19,train,CC BY 4.0\nb.png,2,COVID-19,test,CC BY 4.0\n"
+        "more.png,2,SARS,test,CC BY 4.0\nc.png,,SARS,,\n",
+        {"a.png": A, "b.png": A_TOO, "more.png": B, "c.png": C},
+    )
+    two = put("two", "x.png,7,SARS,,CC0-1.0\nz.png,8,SARS,,\n", {"x.png": A, "z.png": D})
+    return one, two
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_the_matrix_says_how_many_pictures_two_sets_share_and_in_which_way(covcat, two_sets):
+    ran = covcat("overlap", "--format", "csv")
+    assert ran.code == 0, ran.err
+    (row,) = rows_of(ran.out)
+    assert [row[one] for one in ("a_set", "a_pictures", "b_set", "b_pictures")] == [
+        *("one@1", "4", "two@1", "2"),
+    ]
+    assert [row[one] for one in ("shared", "percent", "same_bytes", "same_pixels", "look")] == [
+        *("1", "50.0", "1", "0", "0"),
+    ]
+    inside = rows_of(covcat("overlap", "one", "--within", "--format", "csv").out)
+    assert [(one["b_set"], one["same_pixels"]) for one in inside] == [("one@1", "1")]
+
+
+def test_pairs_begin_with_what_is_the_same_and_leave_out_what_is_twice_in_one_set(covcat, two_sets):
+    ran = covcat("overlap", "--pairs", "--format", "csv")
+    assert ran.out.splitlines()[0].startswith("a_set,a_path,b_set,b_path,verdict,score,scale,")
+    across = [tuple(row.values())[:5] for row in rows_of(ran.out)]
+    assert across == [
+        ("one@1", "a.png", "two@1", "x.png", "same bytes"),
+        ("one@1", "b.png", "two@1", "x.png", "same pixels"),
+    ]
+    within = rows_of(covcat("overlap", "--pairs", "--within", "--format", "csv").out)
+    found = {(row["a_path"], row["b_path"]): row["verdict"] for row in within}
+    assert found == {
+        ("a.png", "b.png"): "same pixels",
+        ("a.png", "x.png"): "same bytes",
+        ("b.png", "x.png"): "same pixels",
+    }
+    none = covcat("overlap", "one", "--pairs", "--within", "--min-verdict", "same-bytes")
+    assert (none.code, len(none.out.splitlines())) == (0, 1)
+
+
+def test_what_is_said_differently_of_one_picture_is_named_with_its_rows(covcat, two_sets):
+    ran = covcat("overlap", "--json")
+    said = {one["kind"]: one["rows"] for one in ran.document["data"]["conflicts"]}
+    assert sorted(said) == ["labels", "licences", "patients", "splits"]
+    assert said["patients"] == [
+        {"picture": "one@1:a.png", "says": "one:1"},
+        {"picture": "one@1:b.png", "says": "one:2"},
+    ]
+    assert {one["says"] for one in said["splits"]} == {"train", "test"}
+    assert {one["says"] for one in said["labels"]} == {"COVID-19", "SARS"}
+    assert "conflict of splits: one@1:a.png: train; one@1:b.png: test" in ran.err
+
+
+def test_the_index_joins_patients_by_what_was_found_and_keeps_who_is_alone(covcat, two_sets):
+    ask = ("images", "--columns", "path,same_as,subject", "--format", "csv")
+    before = {row["path"]: row["subject"] for row in rows_of(covcat(*ask).out)}
+    assert before == {
+        "a.png": "one:1",
+        "b.png": "one:2",
+        "more.png": "one:2",
+        "c.png": "one:c.png",
+        "x.png": "two:7",
+        "z.png": "two:8",
+    }
+    covcat("overlap")
+    rows = {row["path"]: row for row in rows_of(covcat(*ask).out)}
+    joined = {path for path, row in rows.items() if row["subject"] == "one:1"}
+    assert joined == {"a.png", "b.png", "more.png", "x.png"}
+    assert {path for path, row in rows.items() if row["same_as"] == "one@1:a.png"} == {
+        *("a.png", "b.png", "x.png"),
+    }
+    assert [(rows[one]["same_as"], rows[one]["subject"]) for one in ("c.png", "z.png")] == [
+        *(("", "one:c.png"), ("", "two:8")),
+    ]
+
+
+def test_evidence_is_kept_beside_the_manifest_and_a_changed_file_loses_it(covcat, put, two_sets):
+    covcat("overlap")
+    record = overlaps.last(two_sets[1])
+    assert record is not None
+    (seen,) = record.pictures
+    assert (seen.path, seen.verdict, seen.same_as) == ("x.png", "same bytes", "one@1:a.png")
+    assert list(record.others) == ["one@1"]
+    put("two", "x.png,7,SARS,,\nz.png,8,SARS,,\n", {"x.png": C, "z.png": D})
+    ran = covcat("images", "two", "--columns", "path,same_as,subject", "--format", "csv")
+    assert [tuple(row.values()) for row in rows_of(ran.out)] == [
+        *(("x.png", "", "two:7"), ("z.png", "", "two:8")),
+    ]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: text.replace("one:1", "one:9"),
+        lambda text: "{}",
+        lambda text: text.replace("record/1", "record/2"),
+    ],
+    ids=["cut", "edited", "empty", "newer"],
+)
+def test_a_record_that_was_edited_or_cut_is_as_if_it_were_not_there(covcat, two_sets, damage):
+    covcat("overlap")
+    place = two_sets[1] / "overlap.json"
+    place.write_text(damage(place.read_text()))
+    ran = covcat("images", "two", "--columns", "subject", "--format", "csv")
+    assert [row["subject"] for row in rows_of(ran.out)] == ["two:7", "two:8"]
+
+
+def test_status_verify_and_remove_know_the_record_and_cache_drops_it(covcat, two_sets):
+    covcat("overlap")
+    for line in (["verify", "two", "--quick"], ["status"], ["remove", "two", "--yes", "-n"]):
+        ran = covcat(*line)
+        assert (ran.code, "overlap.json" in ran.err) == (0, False), ran.err
+    listed = covcat("cache", "list", "--json").document["data"]["cache"]
+    assert {one["name"] for one in listed if one["kind"] == "overlap"} == {"one@1", "two@1"}
+    covcat("cache", "prune")
+    assert (two_sets[1] / "overlap.json").exists()
+    covcat("cache", "prune", "--overlap")
+    assert not (two_sets[1] / "overlap.json").exists()
+    ran = covcat("images", "two", "--columns", "subject", "--format", "csv")
+    assert rows_of(ran.out)[0]["subject"] == "two:7"
+
+
+def test_a_run_over_fewer_sets_does_not_forget_what_was_found_over_more(covcat, two_sets):
+    covcat("overlap")
+    before = (two_sets[0] / "overlap.json").read_bytes()
+    ran = covcat("overlap", "one")
+    assert "stay as an earlier run found them: it was compared with two@1 too" in ran.err
+    assert (two_sets[0] / "overlap.json").read_bytes() == before
+
+
+def test_the_same_run_again_leaves_the_indexes_as_they_are(covcat, two_sets):
+    covcat("overlap")
+    covcat("images")
+    assert "making its image index" not in covcat("overlap").err + covcat("images").err
+
+
+def test_ones_own_pictures_are_compared_with_everything_and_nothing_is_kept(
+    covcat, two_sets, tmp_path
+):
+    for place in ("mine/test", "other/test"):
+        (tmp_path / place).mkdir(parents=True)
+    (tmp_path / "mine/test/again.png").write_bytes(D)
+    (tmp_path / "mine/test/notes.txt").write_bytes(b"text")
+    (tmp_path / "other/test/new.png").write_bytes(encoded(9))
+    asked = ("--with", str(tmp_path / "mine/test"), "--with", str(tmp_path / "other/test"))
+    ran = covcat("overlap", "two", *asked, "--pairs", "--format", "csv")
+    assert ran.code == 0, ran.err
+    assert [tuple(row.values())[:5] for row in rows_of(ran.out)] == [
+        ("two@1", "z.png", "test", "again.png", "same bytes"),
+    ]
+    assert "test: 1 file not compared: no picture" in ran.err
+    sets = covcat("overlap", "two", *asked, "--json").document["data"]["sets"]
+    assert [one["set"] for one in sets] == ["two@1", "test", "test#2"]
+    assert not (two_sets[1] / "overlap.json").exists()
+    gone = covcat("overlap", "--with", str(tmp_path / "nowhere"))
+    assert (gone.code, gone.out) == (3, "")
+
+
+@pytest.mark.parametrize(
+    ("contains", "x", "status", "code"),
+    [
+        (CLAIM, A, "agreed", 0),
+        (CLAIM, C, "not found", 5),
+        ("", A, "found, not claimed", 5),
+        ("", C, None, 0),
+    ],
+)
+def test_check_holds_the_catalogs_claims_beside_what_was_found(
+    covcat, put, contains, x, status, code
+):
+    put("two", "x.png,7,SARS,,\n", {"x.png": x})
+    put("one", "a.png,1,COVID-19,,\n", {"a.png": A}, contains)
+    told = covcat("overlap", "--json").document["data"]["claims"]
+    assert [one["status"] for one in told] == ([status] if status else [])
+    ran = covcat("overlap", "--check", "--json")
+    assert (ran.code, ran.document["ok"]) == (code, code == 0), ran.err
+    assert ran.document["data"]["claims"] == told
+
+
+def test_what_is_not_whole_cannot_show_that_nothing_is_there(covcat, put, shelf):
+    put("two", "x.png,7,SARS,,\n", {"x.png": C})
+    put("one", "a.png,1,COVID-19,,\n", {"a.png": A}, CLAIM)
+    lay(load.load((shelf.folder,)).find("two"), {"x.png": C}, ("--include=x.png",))
+    ran = covcat("overlap", "--check", "--json")
+    (claim,) = ran.document["data"]["claims"]
+    assert (ran.code, claim["status"]) == (0, "not judged")
+    assert claim["reason"] == "two@1: only a part is here"
+
+
+def test_without_the_extra_the_same_bytes_are_found_and_that_is_said(covcat, two_sets, monkeypatch):
+    monkeypatch.setattr(finding, "has_extra", lambda: False)
+    ran = covcat("overlap", "--pairs", "--within", "--format", "csv")
+    assert [row["verdict"] for row in rows_of(ran.out)] == ["same bytes"]
+    assert "pip install 'covcat[overlap]'" in ran.err
+    monkeypatch.setattr(finding, "has_extra", lambda: True)
+    covcat("overlap")
+    monkeypatch.setattr(finding, "has_extra", lambda: False)
+    ran = covcat("overlap")
+    assert "stay as an earlier run found them: pixels were compared then" in ran.err
+
+
+def test_output_writes_a_new_file_whole_and_replaces_nothing(covcat, two_sets, tmp_path):
+    out = tmp_path / "same.json"
+    ran = covcat("overlap", "--output", str(out))
+    assert (ran.code, ran.out) == (0, f"{out}\n")
+    assert json.loads(out.read_text())["data"]["overlaps"][0]["shared"] == 1
+    assert covcat("overlap", "--output", str(out)).code == 8
+    assert covcat("overlap", "--output", str(tmp_path / "same.txt")).code == 2
+    assert covcat("overlap", "--min-verdict", "alike").code == 2
+
+
+def test_on_a_terminal_of_80_columns_the_matrix_is_whole(covcat, two_sets, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    ran = covcat("overlap", "--format", "table")
+    head, row = ran.out.splitlines()
+    assert head.split() == [
+        "a",
+        "set",
+        "b",
+        "set",
+        "both",
+        "%",
+        "bytes",
+        "pixels",
+        "picture",
+        "look",
+    ]
+    assert row.split()[:4] == ["one@1", "two@1", "1", "50.0"]
+    assert max(map(len, ran.out.splitlines())) <= 80
+
+
+def test_slices_count_as_one_pair_of_files_and_look_is_never_shared() -> None:
+    def pair(frame: int, verdict, score: float) -> Pair:
+        one, other = (Picture(name, f"{name}.nii", name, frame) for name in "ab")
+        return Pair(one, other, verdict, score)
+
+    pairs = pair_files(
+        [pair(1, "look", 0.99), pair(2, "same picture", 0.98), pair(3, "same picture", 0.97)]
+    )
+    assert [(one.best.score, one.frames) for one in pairs] == [(0.98, 2)]
+    (told,) = count_shared({"a": 1, "b": 1}, pairs, within=False)
+    assert (told.shared, told.percent) == (1, 100.0)
+    (told,) = count_shared({"a": 1, "b": 1}, pair_files([pair(1, "look", 0.99)]), within=False)
+    assert (told.shared, told.verdicts["look"]) == (0, 1)
+
+
+def test_a_thousand_copies_in_a_set_are_not_half_a_million_pairs(covcat, put) -> None:
+    files = {f"{number}.png": A for number in range(300)}
+    rows = "".join(f"{name},,SARS,,\n" for name in files)
+    put("one", rows, files)
+    put("two", rows, files)
+    ran = covcat("overlap", "--json")
+    (told,) = ran.document["data"]["overlaps"]
+    assert (told["shared"], told["same_bytes"]) == (300, 300)
