@@ -240,7 +240,7 @@ def select(
     *names: str,
     license_allows: "Iterable[Use]" = (),
     allow_unknown_license: bool = False,
-    one_per: "Literal['patient'] | None" = None,
+    one_per: "Literal['patient', 'subject', 'picture'] | None" = None,
     data_dir: "Folder | None" = None,
     where: str | None = None,
     output: "Folder | None" = None,

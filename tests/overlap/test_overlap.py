@@ -320,3 +320,48 @@ def test_a_thousand_copies_in_a_set_are_not_half_a_million_pairs(covcat, put) ->
     ran = covcat("overlap", "--json")
     (told,) = ran.document["data"]["overlaps"]
     assert (told["shared"], told["same_bytes"]) == (300, 300)
+
+
+def test_each_picture_or_subject_is_asked_for_once_and_labels_that_differ_are_said(
+    covcat, two_sets
+):
+    covcat("overlap")
+    ask = ("--columns", "path", "--format", "csv")
+    warned = "warning: 1 picture with copies that have other findings"
+    for one_per, paths in (
+        ("picture", ["a.png", "more.png", "c.png", "z.png"]),
+        ("subject", ["a.png", "c.png", "z.png"]),
+        ("patient", ["a.png", "b.png", "x.png", "z.png"]),
+    ):
+        ran = covcat("images", "--one-per", one_per, *ask)
+        assert [row["path"] for row in rows_of(ran.out)] == paths
+        assert warned in ran.err
+    ran = covcat("counts", "--of", "pictures", "--by", "finding", "--format", "csv")
+    counted = {row["finding"]: row["pictures"] for row in rows_of(ran.out)}
+    assert counted == {"COVID-19": "1", "SARS": "4"}  # the film is in both, and said to be
+    assert warned in ran.err
+    total = covcat("counts", "--of", "pictures", "--format", "csv")
+    assert total.out.split() == ["pictures", "4"]
+
+
+def test_a_cohort_of_distinct_pictures_has_the_one_that_stands_if_it_passes(
+    covcat, two_sets, tmp_path
+):
+    covcat("overlap")
+    allowed = ("--allow-unknown-license", "--distinct")
+    for name, asked, paths in (
+        ("all", (), ["a.png", "more.png", "c.png", "z.png"]),
+        ("sars", ("--finding", "SARS"), ["more.png", "c.png", "x.png", "z.png"]),
+    ):
+        out = tmp_path / f"{name}.csv"
+        ran = covcat("select", *allowed, *asked, "--output", str(out))
+        assert ran.code == 0, ran.err
+        assert [row["path"] for row in rows_of(out.read_text())] == paths
+    folder = tmp_path / "cohort"
+    assert covcat("select", *allowed, "--output", str(folder)).code == 0
+    query = json.loads((folder / "query.json").read_text())
+    assert query["question"]["one_per"] == "picture"
+    left_out = query["counts"]["left_out"]
+    assert left_out == {"another copy of the picture is chosen": 2}
+    assert covcat("select", "--from", str(folder)).code == 0
+    assert covcat("select", "--distinct", "--one-per", "patient").code == 2

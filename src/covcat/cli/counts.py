@@ -40,8 +40,8 @@ def counts(
     of: Annotated[
         str | None,
         options.choice(
-            ("rows", "images", "patients"),
-            "Count rows of labels, images that are here, or patients.",
+            ("rows", "images", "patients", "pictures"),
+            "Count rows of labels, images here, patients, or pictures: copies once.",
             "--of",
         ),
     ] = None,
@@ -93,6 +93,8 @@ def _group(
     pairs = [(one.resource, one.release) for one in releases.values()]
     indexes.warn_of_doubles(session, pairs, "counted")
     _warn_of_gone(session, every, question)
+    if of == "pictures":
+        indexes.warn_of_labels(session, every, question)
     if found.several:
         session.say(f"several findings: {plural(found.several, 'row')}, counted for each of them")
     if found.left_out:
@@ -102,6 +104,7 @@ def _group(
             "--of images counts these too",
             "images": f"not counted: {rows_left} of labels without the image",
             "patients": f"unknown patient: {rows_left}",
+            "pictures": f"not counted: {rows_left} of labels without the image",
         }
         session.say(texts[of])
     counted = [{**dict(zip(by, group, strict=True)), of: count} for group, count in found.groups]

@@ -98,6 +98,8 @@ def images(
     if data and not failed and (session.json or form == "json"):  # else the error has it
         put(sys.stdout, envelope("images", data))
     indexes.warn_of_gone(session, gone.counts)
+    if question.one_per is not None:
+        indexes.warn_of_labels(session, [one.index for one in found.values()], question)
     if output is not None or takes_more(sys.stdout):  # else it is not known how many pass
         whole = query.Question(with_files_only=not everything)
         total = sum(query.count(one.index, whole) for one in found.values())
@@ -121,8 +123,8 @@ def _asked(found: Iterable[indexes.Indexed], question: "Question") -> Iterator[R
         query.select(one.index, question) for one in found
     )
     records = chain(list(islice(records, 1)), records)
-    # who is in two releases is one patient
-    return records if question.one_per is None else _once(records, "patient_id")
+    # who is in two releases is one patient, and a picture is one
+    return records if question.one_per is None else _one_each(records, question.one_per)
 
 
 @dataclass(slots=True)
@@ -134,6 +136,16 @@ class _Passing:
     def counted(self, records: Iterator[Record]) -> Iterator[Record]:
         for record in records:
             self.number += 1
+            yield record
+
+
+def _one_each(records: Iterator[Record], one_per: str) -> Iterator[Record]:
+    from covcat.imaging.query import key_of
+
+    seen = set()
+    for record in records:
+        if (key := key_of(record, one_per)) not in seen:
+            seen.add(key)
             yield record
 
 

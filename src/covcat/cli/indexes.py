@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from covcat.imaging.build import IndexReport
     from covcat.imaging.cohort import IndexedRelease
     from covcat.imaging.opening import Index
+    from covcat.imaging.query import Question
 
 
 _NAMED = 3  # image files that could not be read
@@ -161,6 +162,15 @@ def warn_of_gone(session: Session, gone: Mapping[str, int]) -> None:
             f"warning: {name}: {plural(number, 'image')} {verb} gone from the disk or of another "
             f"size: covcat verify {name} --repair"
         )
+
+
+def warn_of_labels(session: Session, every: "Sequence[Index]", question: "Question") -> None:
+    """Warn of pictures of which one row is taken, and others say another finding."""
+    from covcat.imaging.query import count_differing
+
+    if number := count_differing(every, question):
+        what = plural(number, "picture")
+        session.say(f"warning: {what} with copies that have other findings: covcat overlap -v")
 
 
 def say_passing(session: Session, passed: int, total: int, noun: str) -> None:

@@ -243,7 +243,11 @@ Where = Annotated[
 ]
 OnePer = Annotated[
     str | None,
-    choice(("patient",), "The earliest of each patient.", "--one-per", metavar="patient"),
+    choice(
+        ("patient", "subject", "picture"),
+        "The earliest of each patient or subject; or each picture once.",
+        "--one-per",
+    ),
 ]
 Columns = Annotated[
     str | None,
@@ -307,8 +311,9 @@ class Labels:
                         f"{option} `{word}`: expected {', '.join(known[:-1])} or {known[-1]}",
                         hint=complete.meant(option, word, known),
                     )
-        if one_per not in (None, "patient"):
-            raise UsageError(f"--one-per `{one_per}`: expected patient")
+        if one_per not in (None, *query.ONE_PER):
+            expected = ", ".join(query.ONE_PER)
+            raise UsageError(f"--one-per `{one_per}`: expected one of {expected}")
 
         def words_of(option: str, kind: str, asked: Words) -> tuple[str, ...]:
             return tuple(query.read_word(option, kind, one) for one in asked or ())

@@ -37,6 +37,10 @@ def select(
     ] = False,
     where: options.Where = None,
     one_per: options.OnePer = None,
+    distinct: Annotated[
+        bool,
+        typer.Option("--distinct", help="Each picture once: --one-per picture."),
+    ] = False,
     earlier: Annotated[
         Path | None,
         typer.Option(
@@ -71,6 +75,9 @@ def select(
     from covcat.imaging.cohort import Cohort, CohortRule
 
     session: Session = ctx.obj
+    if distinct and one_per not in (None, "picture"):
+        raise UsageError(f"--distinct is --one-per picture: it takes no --one-per {one_per}")
+    one_per = "picture" if distinct else one_per
     rule = CohortRule(labels.question(where, one_per), allow_unknown)
     recorded = None
     if earlier is not None:
@@ -96,6 +103,8 @@ def select(
         with drawn(session, "auto") as progress:
             cohort_files.to_folder(cohort, output, chosen, progress)
     _tell(session, cohort.counts, rule, output)
+    if rule.question.one_per is not None:
+        indexes.warn_of_labels(session, [one.index for one in parts], rule.question)
     data = {"path": None if output is None else str(output), **asdict(cohort.counts)}
     if failed and session.json:
         raise indexes.without(failed, found, data)

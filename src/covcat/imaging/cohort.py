@@ -13,11 +13,16 @@ from covcat.imaging.opening import Index
 from covcat.imaging.query import Question
 
 NOT_HERE = "its image is not here"
-NOT_FIRST = "another image of its patient is chosen"
+NOT_FIRST = {
+    "patient": "another image of its patient is chosen",
+    "subject": "another image of its subject is chosen",
+    "picture": "another copy of the picture is chosen",
+}
 NO_PATIENT = "its patient is not known"
 NOT_KNOWN = "what it allows is unknown"
 _ALLOWS = tuple(f"allows_{use}" for use in USES)
 COUNTED = ("image_id", "path", "sha256", "bytes", "patient_id", "offset", "license", *_ALLOWS)
+_JOINING = ("resource", "release", "subject", "same_as")
 _NAMED = 20  # images that are not here
 
 
@@ -122,10 +127,11 @@ class Cohort:
         self, columns: Sequence[str] = COUNTED
     ) -> Iterator[tuple[IndexedRelease, Record, str]]:
         """Give every row that passes the filters, and why it is left out or ""."""
-        is_one_each = self.rule.question.one_per is not None
+        one_per = self.rule.question.one_per
         for number, (part, record, why) in enumerate(self._each(columns)):
-            if is_one_each and not why and number not in self._firsts:
-                why = NOT_FIRST if record["patient_id"] else NO_PATIENT
+            if one_per is not None and not why and number not in self._firsts:
+                is_known = one_per != "patient" or record["patient_id"]
+                why = NOT_FIRST[one_per] if is_known else NO_PATIENT
             yield part, record, why
 
     def _each(self, columns: Sequence[str]) -> Iterator[tuple[IndexedRelease, Record, str]]:
@@ -154,13 +160,17 @@ class Cohort:
 
     @cached_property
     def _firsts(self) -> frozenset[int]:
-        """Number the rows that are the earliest of their patient, over all releases."""
+        """Number the rows that stand for their patient, subject or picture, over all releases."""
         best: dict[str, tuple[bool, int, int]] = {}
-        for number, (_, record, why) in enumerate(self._each(COUNTED)):
-            patient, days = record["patient_id"], record["offset"]
+        one_per = self.rule.question.one_per or ""
+        for number, (_, record, why) in enumerate(self._each((*COUNTED, *_JOINING))):
+            key, days = query.key_of(record, one_per), record["offset"]
             place = (days is None, int(days or 0), number)
-            if patient and not why and place < best.get(str(patient), (True, 1 << 62, 0)):
-                best[str(patient)] = place
+            if one_per == "picture":
+                own = f"{record['resource']}@{record['release']}:{record['path']}"
+                place = (record["same_as"] != own, 0, number)
+            if key and not why and place < best.get(key, (True, 1 << 62, 0)):
+                best[key] = place
         return frozenset(number for _, _, number in best.values())
 
     @cached_property
@@ -171,7 +181,7 @@ class Cohort:
         images, patients = dict[tuple[str, str], str](), set[str]()
         for part, record, why in self.judge_rows():
             counts.rows += 1
-            if why in (NOT_HERE, NOT_FIRST, NO_PATIENT):
+            if why in (NOT_HERE, NO_PATIENT, *NOT_FIRST.values()):
                 counts.left_out[why] = counts.left_out.get(why, 0) + 1
             if why == NOT_HERE:
                 counts.missing += [str(record["image_id"])] if len(counts.missing) < _NAMED else []

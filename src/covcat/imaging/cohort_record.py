@@ -11,7 +11,7 @@ from covcat.catalog.entries import USES
 from covcat.errors import IntegrityError, NotFoundError, UsageError
 from covcat.files import disk_errors, opened
 from covcat.imaging.cohort import Cohort, CohortCounts, CohortRule, IndexedRelease
-from covcat.imaging.query import Question
+from covcat.imaging.query import ONE_PER, Question
 from covcat.seal import parse_json
 from covcat.store.manifest import load, raw
 from covcat.version import __version__
@@ -98,7 +98,7 @@ def read(path: Path) -> Recorded:
             raise ValueError(f"its schema is {tree['schema']}")
         found = TypeAdapter(Recorded).validate_python(tree)
         asked = found.question  # some of its words become a part of SQL
-        if set(asked.allows) - set(USES) or asked.one_per not in (None, "patient"):
+        if set(asked.allows) - set(USES) or asked.one_per not in (None, *ONE_PER):
             raise ValueError("it asks for what this covcat does not know")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(

@@ -12,10 +12,10 @@ from covcat.catalog.columns import COLUMNS, NAMES, Value
 from covcat.catalog.entries import Explained, PublishedCounts, Release, Resource
 from covcat.errors import IntegrityError
 from covcat.imaging.opening import Index
-from covcat.imaging.query import Question
+from covcat.imaging.query import ONE_PER, Question
 from covcat.imaging.scratch import Distinct
 
-Of = Literal["rows", "images", "patients"]
+Of = Literal["rows", "images", "patients", "pictures"]
 UNITS: tuple[Of, ...] = get_args(Of)
 Group = tuple[Value, ...]  # one value for each column; None is unknown
 Status = Literal["same", "explained", "differs", "outdated", "not counted", "in no row"]
@@ -27,6 +27,7 @@ _KEYS: dict[Of, str] = {  # what is counted of a record: nothing where this is N
     "rows": "CASE WHEN matched <> 'image only' THEN 1 END",
     "images": "resource || '@' || release || ':' || path",
     "patients": "patient_id",
+    "pictures": ONE_PER["picture"],
 }
 
 

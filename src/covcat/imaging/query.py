@@ -4,7 +4,7 @@ import difflib
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
@@ -15,6 +15,12 @@ from covcat.catalog.columns import NAMES, Record, Value
 from covcat.errors import UsageError
 from covcat.imaging.opening import Index
 
+ONE_PER = {  # what makes two images one
+    "patient": "patient_id",
+    "subject": "subject",
+    "picture": "CASE WHEN path NOT NULL "
+    "THEN coalesce(same_as, resource || '@' || release || ':' || path) END",
+}
 _AGES = re.compile(r"([0-9]{1,3})|([0-9]{1,3})?-([0-9]{1,3})?")
 
 
@@ -41,7 +47,7 @@ class Question:
     ages: tuple[int | None, int | None] | None = None  # both ends belong to it
     allows: tuple[str, ...] = ()  # uses, all of which the licence must allow
     where: str | None = None  # SQL over the columns
-    one_per: str | None = None  # "patient"
+    one_per: str | None = None  # a key of ONE_PER
     with_files_only: bool = True
 
     def sql(self) -> tuple[str, list[Any]]:
@@ -73,12 +79,38 @@ def select(index: Index, question: Question) -> Iterator[Record]:
     if question.one_per is None:
         text = f"SELECT {columns} FROM images WHERE {conditions} ORDER BY rowid"  # noqa: S608
     else:  # the first by days since the first symptoms; of a patient that nobody numbers, none
+        key, first = ONE_PER[question.one_per], "offset IS NULL, offset, "
+        if question.one_per == "picture":  # the one that stands for its copies
+            first = "same_as IS NOT resource || '@' || release || ':' || path, "
         text = (
             f"SELECT {columns} FROM (SELECT *, rowid AS n, row_number() OVER (PARTITION BY "  # noqa: S608
-            "patient_id ORDER BY offset IS NULL, offset, rowid) AS k FROM images WHERE "
-            f"{conditions} AND patient_id IS NOT NULL) WHERE k = 1 ORDER BY n"
+            f"{key} ORDER BY {first}rowid) AS k FROM images WHERE "
+            f"{conditions} AND {key} IS NOT NULL) WHERE k = 1 ORDER BY n"
         )
     yield from index.rows(text, values, question.where)
+
+
+def key_of(record: Record, one_per: str) -> str | None:
+    """Return what makes a record one with others."""
+    if one_per == "picture":
+        alone = f"{record['resource']}@{record['release']}:{record['path']}"
+        return str(record["same_as"] or alone) if record["path"] else None
+    key = record[ONE_PER[one_per]]
+    return None if key is None else str(key)
+
+
+def count_differing(indexes: Iterable[Index], question: Question) -> int:
+    """Return how many pictures have copies that pass, and whose findings differ."""
+    conditions, values = question.sql()
+    text = (
+        "SELECT DISTINCT same_as, finding FROM images "  # noqa: S608
+        f"WHERE same_as NOT NULL AND finding NOT NULL AND {conditions}"
+    )
+    found: dict[Value, set[Value]] = {}
+    for index in indexes:
+        for row in index.rows(text, values, question.where):
+            found.setdefault(row["same_as"], set()).add(row["finding"])
+    return sum(len(findings) > 1 for findings in found.values())
 
 
 def count(index: Index, question: Question) -> int:
