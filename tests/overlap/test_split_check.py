@@ -115,14 +115,14 @@ def test_a_picture_under_two_patients_is_found_by_its_bytes(here, check: Check) 
 def test_what_is_in_both_lists_is_found_though_nothing_is_here(check: Check) -> None:
     ran = check({"train.txt": "a.png\nb,c.png\n", "test.txt": "b,c.png\nd.png\n"})
     assert leaks(ran) == [("same name", "train", "b,c.png", "test", "b,c.png")]
-    assert "4 are not matched with a picture that is here" in ran.err
+    assert "of 4 rows no picture is here" in ran.err
 
 
 def test_patients_of_the_lists_are_compared_though_nothing_is_here(check: Check) -> None:
     text = "patient_id,image,split\n7,a.png,train\n7,b.png,val\n8,c.png,test\n"
     ran = check({"a.csv": text})
     assert leaks(ran) == [("same patient", "train", "a.png", "val", "b.png")]
-    assert "7 of the lists: 1 in train, 1 in val" in ran.out
+    assert "1 in train, 1 in val: 7, as the lists say" in ran.out
 
 
 def test_lists_of_which_only_names_can_be_compared_are_not_called_clean(check: Check) -> None:
@@ -136,8 +136,8 @@ def test_a_clean_split_is_exit_0_with_counts(here, check: Check) -> None:
     assert leaks(ran) == []
     for said in (
         "4 rows: train 3, test 1",
-        "3 are pictures that are here: 3 of set@1",
-        "1 are not matched with a picture that is here",
+        "of 3 the picture is here: 3 of set@1",
+        "of 1 row no picture is here",
         "no leak was found in what could be compared",
     ):
         assert said in ran.err

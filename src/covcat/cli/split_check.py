@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from covcat.overlap.leaks import Judged
 
 _NAMED = 3  # names that match nothing
+_LEAST = {"name_a": 16, "name_b": 16, "evidence": 30}  # widths of what may be cut
 
 
 def check(
@@ -70,7 +71,7 @@ def check(
     columns = [one.name for one in fields(leaks.Leak)]
     is_document = session.format(chosen) == "json"
     if not (is_document and found.leaks):  # else the error has them
-        table = Rows(columns, [asdict(one) for one in found.leaks], "name_b", (), {"evidence": 20})
+        table = Rows(columns, [asdict(one) for one in found.leaks], "name_b", (), _LEAST)
         session.rows("split check", table, data=data, output=chosen)
     if found.leaks:
         kinds = ", ".join(
@@ -107,7 +108,7 @@ def _tell(session: Session, found: "Judged") -> None:
     sides = ", ".join(f"{escaped(side)} {number:,}" for side, number in found.sides.items())
     session.say(f"{plural(rows, 'row')}: {sides}")
     here = ", ".join(f"{number:,} of {name}" for name, number in found.matched.items())
-    session.say(f"{found.matched.total():,} are pictures that are here{here and f': {here}'}")
+    session.say(f"of {found.matched.total():,} the picture is here{here and f': {here}'}")
     if found.ambiguous:
         session.say(
             f"warning: {plural(found.ambiguous, 'name')} could be of several pictures here: "
@@ -116,8 +117,8 @@ def _tell(session: Session, found: "Judged") -> None:
     if lost := len(found.unmatched):
         some = ", ".join(f"`{indexes.cut(name)}`" for name in found.unmatched[:_NAMED])
         session.say(
-            f"warning: {lost:,} are not matched with a picture that is here, and compared only by "
-            f"what the lists say: {some}{', …' if lost > _NAMED else ''}"
+            f"warning: of {plural(lost, 'row')} no picture is here, compared was only what the "
+            f"lists say: {some}{', …' if lost > _NAMED else ''}"
         )
     session.say(
         f"compared by name {rows:,}, by bytes {found.with_bytes:,}, by patient "

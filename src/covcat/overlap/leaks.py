@@ -162,9 +162,9 @@ def _leaks(known: Sequence[_Known]) -> Iterator[tuple[Leak, frozenset[str]]]:
         lambda one: one.of("same_as"),
         lambda one: f"copies of {one.of('same_as')}",
     )
-    yield from _people("same patient", known, lambda one: one.row.patient, "the lists")
-    yield from _people("same patient", known, lambda one: one.of("patient_id"), "the index")
-    yield from _people("same subject", known, lambda one: one.of("subject"), "the index")
+    yield from _people("same patient", known, lambda one: one.row.patient, "as the lists say")
+    yield from _people("same patient", known, lambda one: one.of("patient_id"), "as the index says")
+    yield from _people("same subject", known, lambda one: one.of("subject"), "as the index says")
 
 
 Key = Callable[[_Known], str]
@@ -207,6 +207,6 @@ def _people(
     for value, group in _grouped(known, key):
         for a, b in combinations(group, 2):
             counts = f"{len(group[a])} in {a}, {len(group[b])} in {b}"
-            said = f"{value} of {said_by}: {counts}"
+            said = f"{counts}: {value}, {said_by}"
             leak, _ = _leak(kind, group[a][0], group[b][0], said)
             yield leak, frozenset(one.row.place for one in (*group[a], *group[b]))
