@@ -173,6 +173,26 @@ def warn_of_labels(session: Session, every: "Sequence[Index]", question: "Questi
         session.say(f"warning: {what} with copies that have other findings: covcat overlap -v")
 
 
+def say_not_compared(session: Session, names: Collection[str]) -> None:
+    """Say of which releases, by ID@RELEASE, nobody looked which pictures are the same."""
+    from covcat.store import overlaps
+
+    folders = {name: session.store.release(*name.split("@", 1)) for name in names}
+    known = {name: overlaps.last(folder) for name, folder in folders.items()}
+    lacking = [
+        name
+        for name, record in known.items()
+        if record is None
+        or record.manifest_sha256 != overlaps.manifest_sha256(folders[name])
+        or set(names) - {name, *record.others}
+    ]
+    if lacking:
+        session.say(
+            f"note: which pictures of {', '.join(lacking)} are the same was not looked for: "
+            f"{shlex.join(['covcat', 'overlap', *names, '--within'])}"
+        )
+
+
 def say_passing(session: Session, passed: int, total: int, noun: str) -> None:
     """Say, as the last line of a command, how many of all there are it is about."""
     verb = "passes" if passed == 1 else "pass"

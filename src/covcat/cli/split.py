@@ -146,6 +146,7 @@ def split(
             split_files.to_folder(made, record, output, chosen, progress)
     found = splitting.balances(made)
     _tell(session, made, record.counts, found)
+    indexes.say_not_compared(session, [part.name for part in made.cohort.parts])
     lies = None if output is None else split_files.lock_beside(output, chosen)
     _print(session, made, record, output, lies)
 

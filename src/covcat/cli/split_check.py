@@ -49,9 +49,9 @@ def check(
 
     session: Session = ctx.obj
     chosen = chosen_output(output_format, options.FORMATS)
-    rows = lists.read_lists(files)
-    found = leaks.judge(rows, _indexes(session, of), is_asked=of is not None)
+    found = leaks.judge(lists.read_lists(files), _indexes(session, of), is_asked=of is not None)
     _tell(session, found)
+    indexes.say_not_compared(session, [*found.matched])
     data = {
         "sides": found.sides,
         "matched": dict(found.matched),

@@ -30,6 +30,7 @@ class Earlier:
         picture = self._pictures.get(picture_of(record), "")
         patient = str(record["patient_id"] or "")
         known = {self._ids.get(one, ""): f"`{one}`" for one in (who(record), patient)}
+        known.pop(picture, None)  # it comes last
         return {side: what for side, what in {**known, picture: "the picture"}.items() if side}
 
     def all_sides_of(self, subjects: Subjects) -> dict[int, set[str]]:
@@ -63,6 +64,11 @@ class _Seen:
     record: Record
     sides: dict[str, str]  # on which it was
 
+    @property
+    def side(self) -> str:
+        """Where its picture was, else its patient; nothing if it is new."""
+        return next(reversed(self.sides), "")
+
     def __str__(self) -> str:
         whom = f" of {self.record['patient_id']}" if self.record["patient_id"] else ""
         was = " and ".join(f"{what} in {side}" for side, what in self.sides.items())
@@ -84,16 +90,16 @@ def _evidence(
 
 def _joints(rows: list[_Seen]) -> list[str]:
     """Say what rows that were apart have in common; else which rows were where, and what is new."""
-    if both := [one for one in rows if len(one.sides) > 1]:
-        return [str(one) for one in both]
     for key, said in _JOINTS.items():
+        if key == "patient_id" and (both := [one for one in rows if len(one.sides) > 1]):
+            return [str(one) for one in both]
         alike: dict[object, list[_Seen]] = {}
         for one in rows:
             if one.record.get(key):
                 alike.setdefault(one.record[key], []).append(one)
         lines = []
         for same in alike.values():
-            first = {side: one for one in reversed(same) for side in one.sides}
+            first = {one.side: one for one in reversed(same) if one.side}
             if len(first) > 1:
                 lines.append(f"{' and '.join(str(first[side]) for side in sorted(first))}: {said}")
         if lines:
