@@ -331,9 +331,10 @@ def _tell(session: Session, answer: _Answer, weakest: Verdict, *, is_of_pairs: b
         what = "the same bytes alone were looked for: to compare pictures needs OpenCV"
         session.say(f"{what}: pip install 'covcat[overlap]'")
     total = sum(answer.sets.values())
-    same = sum(_is_same(one) for one in answer.pairs)
-    sets = plural(len(answer.sets), "set")
-    session.say(f"{plural(total, 'picture')} of {sets}, {plural(same, 'pair')} the same")
+    same = [one.best.a.set == one.best.b.set for one in answer.pairs if _is_same(one)]
+    sets, inside = plural(len(answer.sets), "set"), sum(same)
+    between = f"{plural(len(same) - inside, 'pair')} the same between sets, {inside:,} within one"
+    session.say(f"{plural(total, 'picture')} of {sets}: {between}")
 
 
 def _claimed(one: "Claim") -> str:
