@@ -24,6 +24,9 @@ _TEXTURE = 0.04  # of the picture's standard deviation, that a block must have
 _AT_ENDS = (0.1, 0.5)  # share of a block's pixels; the second where the first leaves too few
 _END = 2  # grey levels from the darkest and the brightest
 LEAST_BLOCKS = 8
+_GRAIN = 12.6  # pixels that are blurred into one: so much fewer tell independently
+_MOST_BLOCKS = 75  # % of blocks that must fit where they are
+_SURE = 2.0  # times the variance that noise alone gives a shift
 _TONES = 64  # points of the tone curve
 _HALF = 256.0  # pixels, in which the fit counts places
 
@@ -35,7 +38,7 @@ class Likeness:
     matrix: Matrix  # after the fit
     score: float  # median correlation of the blocks, whose tones may change across each
     plain: float  # the same without that: CLAHE is a difference, and so are other patients
-    shift: float  # pixels by which the median block would still fit better elsewhere
+    shift: float  # pixels, by which a quarter of the blocks would surely fit better elsewhere
     blocks: int  # that voted
     is_inverted: bool
 
@@ -196,13 +199,17 @@ def _judged(blocks: _Blocks, matrix: Matrix) -> Likeness:
     left = y - np.einsum("npk,nk->np", basis[..., :6], fitted)
     share = 1 - (left * left).sum(axis=1) / ((y * y).sum(axis=1) + 1e-6)
     local = np.sqrt(np.clip(share, 0, 1)) * np.sign(fitted[:, 3])
-    moved = np.linalg.solve(normal, aims[..., None])[..., 0]
-    shift = np.hypot(moved[:, 6], moved[:, 7]) / np.maximum(np.abs(moved[:, 3]), 0.05)
+    inverse = np.linalg.inv(normal)
+    moved = np.einsum("nkl,nl->nk", inverse, aims)
+    unexplained = (y * y).sum(axis=1) - (moved * aims).sum(axis=1)
+    error = unexplained / len(y[0]) * _GRAIN * (inverse[:, 6, 6] + inverse[:, 7, 7])
+    beyond = np.clip(moved[:, 6] ** 2 + moved[:, 7] ** 2 - _SURE * np.maximum(error, 0), 0, None)
+    shift = np.sqrt(beyond) / np.maximum(np.abs(moved[:, 3]), 0.05)
     return Likeness(
         matrix=matrix,
         score=float(np.median(local)),
         plain=float(np.median(plain)),
-        shift=float(np.median(shift)),
+        shift=float(np.percentile(shift, _MOST_BLOCKS)),
         blocks=len(x),
         is_inverted=sign < 0,
     )
