@@ -9,7 +9,6 @@ from covcat.overlap.alike import Group, group_alike, pair_alike
 from covcat.overlap.pairs import Pair, Picture
 from covcat.overlap.pictures import LeftOut, PictureSet
 from covcat.progress import Progress
-from covcat.store.folder import MANIFEST
 
 if TYPE_CHECKING:
     from covcat.overlap import find
@@ -47,11 +46,7 @@ def compare_sets(sets: Sequence[PictureSet], progress: Progress) -> Found:
     from covcat.overlap.features import method
     from covcat.overlap.find import find_overlap
 
-    made = []
-    for one in sets:
-        above = one.folder.parent
-        is_release = one.folder.name == "files" and (above / MANIFEST).is_file()
-        made.append(described(one, store_of(above if is_release else one.folder), progress))
+    made = [described(one, store_of(one.home), progress) for one in sets]
     found = find_overlap(made, progress, within=True)
     left = [each for one in made for each in one.left_out]
     groups = _evidence(found.groups, found.pairs)
