@@ -194,6 +194,11 @@ def test_a_run_over_fewer_sets_does_not_forget_what_was_found_over_more(covcat, 
     ran = covcat("overlap", "one")
     assert "stay as an earlier run found them: it was compared with two@1 too" in ran.err
     assert (two_sets[0] / "overlap.json").read_bytes() == before
+    covcat("remove", "two", "--yes")
+    assert "stay as an earlier run" not in covcat("overlap", "one").err
+    record = overlaps.last(two_sets[0])
+    assert record is not None
+    assert record.others == {}
 
 
 def test_the_same_run_again_leaves_the_indexes_as_they_are(covcat, two_sets):

@@ -1,6 +1,6 @@
 """What was found -> the record of each release, which its index is made of."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +46,14 @@ def _evidence(pair: Pair | None) -> dict[str, Any]:
     return {} if pair is None else {name: getattr(pair, name) for name in names}
 
 
-def is_less(folder: Path, sets: Mapping[str, str], method: str, own: str) -> str:
-    """Say why the record of an earlier run stays: it was compared with more than now."""
+def _why_less(folder: Path, method: str, lying: Collection[str], now: Collection[str]) -> str:
+    """Say why the record of an earlier run stays: it was compared with more that is here."""
     before = overlaps.last(folder)
-    if before is None or before.manifest_sha256 != sets[own]:
+    if before is None or before.manifest_sha256 != overlaps.manifest_sha256(folder):
         return ""
     if method == BYTES and before.method != BYTES:
         return "pixels were compared then"
-    now = {name for name, digest in before.others.items() if sets.get(name) == digest}
-    lost = sorted(before.others.keys() - now)
+    lost = sorted(one for one in before.others if one in lying and one not in now)
     return f"it was compared with {', '.join(lost)} too" if lost else ""
 
 
@@ -71,9 +70,10 @@ def write_records(
         DiskError: it can be written nowhere.
     """
     digests = {name: overlaps.manifest_sha256(folder) for name, folder in folders.items()}
+    lying = {f"{one}@{release}" for one, release, _ in store.releases()}
     stay: dict[str, str] = {}
     for name, folder in folders.items():
-        if why := is_less(folder, digests, method, name):
+        if why := _why_less(folder, method, lying, digests):
             stay[name] = why
             continue
         overlaps.write(
