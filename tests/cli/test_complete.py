@@ -230,7 +230,7 @@ def test_what_waits_for_the_rest_can_be_removed(tab: Keys) -> None:
         ("covcat images --finding COV", ["COVID-19"]),
         ("covcat select --license-allows c", ["commercial"]),
         ("covcat counts --sex ", ["F", "M"]),
-        ("covcat images --one-per ", ["patient"]),
+        ("covcat images --one-per ", ["patient", "subject", "picture"]),
         ("covcat --color a", ["auto", "always"]),
         ("covcat fetch --require ", ["any", "pinned", "host"]),
         ("covcat verify --progress j", ["json"]),
@@ -254,7 +254,16 @@ def test_a_list_of_columns_is_gone_on_with(tab: Keys) -> None:
 
 # Options whose values no list has: a new option is here, or offers something to the Tab key.
 FREE = {
-    *("--data-dir", "--catalog", "--mirror", "--output", "--from", "--at", "--password-file"),
+    *(
+        "--data-dir",
+        "--catalog",
+        "--mirror",
+        "--output",
+        "--from",
+        "--at",
+        "--with",
+        "--password-file",
+    ),
     *("--include", "--exclude", "--nested", "--where", "--age", "--name-encoding"),
     *("--sample", "--jobs", "--retries", "--timeout", "--limit-rate", "--max-bytes"),
     *("--max-files", "--older-than", "--checkpoint", "--pause", "--slow", "--shares", "--seed"),

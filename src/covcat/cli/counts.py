@@ -92,9 +92,7 @@ def _group(
     found = count_groups(every, by, of, question)
     pairs = [(one.resource, one.release) for one in releases.values()]
     indexes.warn_of_doubles(session, pairs, "counted")
-    _warn_of_gone(session, every, question)
-    if of == "pictures":
-        indexes.warn_of_labels(session, every, question)
+    _warn(session, every, question, of)
     if found.several:
         session.say(f"several findings: {plural(found.several, 'row')}, counted for each of them")
     if found.left_out:
@@ -104,9 +102,8 @@ def _group(
             "--of images counts these too",
             "images": f"not counted: {rows_left} of labels without the image",
             "patients": f"unknown patient: {rows_left}",
-            "pictures": f"not counted: {rows_left} of labels without the image",
         }
-        session.say(texts[of])
+        session.say(texts.get(of, texts["images"]))
     counted = [{**dict(zip(by, group, strict=True)), of: count} for group, count in found.groups]
     data = {
         "by": by,
@@ -126,6 +123,12 @@ def _group(
     indexes.say_passing(session, passed, total, of.removesuffix("s"))
     if failed:
         raise indexes.without(failed, releases, data)
+
+
+def _warn(session: Session, every: "Sequence[Index]", question: "Question", of: "Of") -> None:
+    _warn_of_gone(session, every, question)
+    if of == "pictures":
+        indexes.warn_of_labels(session, every, question)
 
 
 def _warn_of_gone(session: Session, every: "Iterable[Index]", question: "Question") -> None:

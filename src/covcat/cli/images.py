@@ -97,15 +97,21 @@ def images(
         data = _print(session, _seen(records, gone), form, chosen, output, force=force)
     if data and not failed and (session.json or form == "json"):  # else the error has it
         put(sys.stdout, envelope("images", data))
-    indexes.warn_of_gone(session, gone.counts)
-    if question.one_per is not None:
-        indexes.warn_of_labels(session, [one.index for one in found.values()], question)
+    _warn(session, gone, found.values(), question)
     if output is not None or takes_more(sys.stdout):  # else it is not known how many pass
         whole = query.Question(with_files_only=not everything)
         total = sum(query.count(one.index, whole) for one in found.values())
         indexes.say_passing(session, passing.number, total, "row" if everything else "image")
     if failed:
         raise indexes.without(failed, found, data)
+
+
+def _warn(
+    session: Session, gone: "Gone", found: Iterable[indexes.Indexed], question: "Question"
+) -> None:
+    indexes.warn_of_gone(session, gone.counts)
+    if question.one_per is not None:
+        indexes.warn_of_labels(session, [one.index for one in found], question)
 
 
 def _check_alone(others: Mapping[str, object]) -> None:

@@ -75,10 +75,8 @@ def select(
     from covcat.imaging.cohort import Cohort, CohortRule
 
     session: Session = ctx.obj
-    if distinct and one_per not in (None, "picture"):
-        raise UsageError(f"--distinct is --one-per picture: it takes no --one-per {one_per}")
-    one_per = "picture" if distinct else one_per
-    rule = CohortRule(labels.question(where, one_per), allow_unknown)
+    one_each = _one_each(one_per, distinct=distinct)
+    rule = CohortRule(labels.question(where, one_each), allow_unknown)
     recorded = None
     if earlier is not None:
         if names or rule != CohortRule():
@@ -113,6 +111,12 @@ def select(
     indexes.say_passing(session, cohort.counts.images, total, "image")
     if failed:
         raise indexes.without(failed, found)
+
+
+def _one_each(one_per: str | None, *, distinct: bool) -> str | None:
+    if distinct and one_per not in (None, "picture"):
+        raise UsageError(f"--distinct is --one-per picture: it takes no --one-per {one_per}")
+    return "picture" if distinct else one_per
 
 
 def _form(
