@@ -34,7 +34,7 @@ UNSAFE = {
     "two names that are one": (".zip", zip_of({"a": b"", "A": b""}), "would be one path"),
     "bytes before a zip": (".zip", zip_made(Made(), mark=b"PK\x03\x04"), ""),
     "two headers that differ": (".zip", zip_made(Made(flags=1, local_flags=0)), "differ"),
-    "bytes after a tar": (".tar", entry(b"a") + END + b"more", "after its last member"),
+    "bytes after a tar": (".tar", entry(b"a") + END + b"more", "bytes after its end"),
     "bytes after a 7z": (".7z", SEVEN + b"more", "goes on after its end"),
 }
 UNSUPPORTED = {

@@ -257,7 +257,7 @@ BAD_PAX = {
     "a NUL in a path": (record(b"path", b"a\0b"), "`path` is empty or has a NUL"),
     "a NUL in a link": (record(b"linkpath", b"a\0b"), "`linkpath` is empty or has a NUL"),
     "another character set": (record(b"hdrcharset", b"KOI8"), "unknown `hdrcharset`"),
-    "a negative size": (record(b"size", b"-512"), "is not a size: b'-512'"),
+    "a negative size": (record(b"size", b"-512"), "is not a size: `-512`"),
     "an octal size": (record(b"size", b"0o7"), "is not a size"),
     "a size over 2^63": (record(b"size", b"9" * 19), "is not a size"),
     "an empty size": (record(b"size", b""), "is not a size"),

@@ -25,7 +25,6 @@ from covcat.imaging.build import SCHEMA, IndexReport
 from covcat.names import unsafe_name
 
 LONGEST = 60.0  # seconds that a question may work on one row
-_BATCH = 500  # rows that are taken at once
 _STEPS = 10_000  # of SQLite's machine, between two looks at the clock and at signals
 _MOST_BYTES = 1 << 28  # of a text that a condition of a user's own may make
 _ALLOWED = (
@@ -83,9 +82,8 @@ class Index:
                 self._base.execute(f"EXPLAIN SELECT 1 FROM images WHERE {where}\n")  # noqa: S608
             cursor = self._base.execute(text, values)
             names = [one[0] for one in cursor.description]
-            while batch := cursor.fetchmany(_BATCH):
-                for row in batch:
-                    yield dict(zip(names, _to_values(row), strict=True))
+            for row in cursor:  # one at a time: a cell may have a megabyte
+                yield dict(zip(names, _to_values(row), strict=True))
                 self._limit.begin()  # whoever reads the rows may have taken a day
         except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
             stopping.raise_again()  # SQLite dropped what a signal raised in a handler
