@@ -190,6 +190,7 @@ def test_every_error_owns_its_exit_code() -> None:
         "LackingError": 5,
         "ExtractionError": 6,
         "VolumeError": 6,
+        "PaddedArchiveError": 6,
         "ActionNeededError": 7,
         "LockedError": 7,
         "RefusedError": 7,
@@ -199,7 +200,7 @@ def test_every_error_owns_its_exit_code() -> None:
     }
     tree = covcat.errors.__doc__ or ""
     within = {"TransientError", "BrokenError", "GoneError", "StoppedError", "NewerError"}
-    within |= {"LackingError", "LockedError", "RefusedError", "VolumeError"}
+    within |= {"LackingError", "LockedError", "RefusedError", "VolumeError", "PaddedArchiveError"}
     assert all(name in tree for name in codes.keys() - within)
 
 

@@ -755,7 +755,9 @@ def plainly(records: list[Record], by: list[str], of: images_counts.Of) -> dict:
     """The same, counted without SQL."""
     seen: set = set()
     for number, one in enumerate(records):
-        key = {"images": one["path"], "patients": one["patient_id"]}.get(of, number)
+        picture = one.get("same_as") or one["path"]
+        keys = {"images": one["path"], "patients": one["patient_id"], "pictures": picture}
+        key = keys.get(of, number)
         if key is None or (of == "rows" and one["matched"] == "image only"):
             continue
         for finding in str(one["finding"]).split("; ") if "finding" in by else [""]:

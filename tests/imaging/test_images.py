@@ -191,7 +191,7 @@ def test_filters_narrow_and_repeats_widen(asked, options: str, expected: str) ->
         ("--age 4065", "--age `4065`: expected"),
         ("--age 65-18", "--age `65-18`: expected the lower age first"),
         ("--license-allows fun", "--license-allows `fun`: expected commercial, derivatives"),
-        ("--one-per week", "--one-per `week`: expected patient"),
+        ("--one-per week", "--one-per `week`: expected one of patient, subject, picture"),
         ("--license-allows commerce", "hint: did you mean `--license-allows commercial`?"),
         ("--view latteral", "hint: did you mean `--view Lateral`?"),
         ("--view frontal-paa", "hint: did you mean `--view PA`?"),
