@@ -123,6 +123,55 @@ HIDING = {  # refused whoever allows padding
 }
 
 
+TEXT = b"hidden" * 50
+V7_TAR = _tar()[:257] + bytes(8) + _tar()[265:]  # without the mark, and so with another sum
+V7_TAR = V7_TAR[:148] + b"%06o\0 " % (sum(V7_TAR[:148] + V7_TAR[156:512]) + 256) + V7_TAR[156:]
+STARTS = {  # of what 7-Zip takes for the archive where it lies in the padding of a zip
+    "gz": gzip.compress(TEXT),
+    "bz2": bz2.compress(TEXT),
+    "xz": lzma.compress(TEXT),
+    "zst": b"\x28\xb5\x2f\xfd\x20\x05" + TEXT,
+    "lzip": b"LZIP\x01\x0c" + TEXT,
+    "lzma-alone": lzma.compress(TEXT, lzma.FORMAT_ALONE),
+    "cpio": b"070701" + b"0000000A" * 13 + TEXT,
+    "cpio of the other byte order": b"\x71\xc7" + bytes(24) + b"TRAILER!!!\0\0",
+    "ar": b"!<arch>\n" + TEXT,
+    "cab": b"MSCF" + bytes(4) + TEXT,
+    "xar": b"xar!\0\x1c\0\x01" + TEXT,
+    "wim": b"MSWIM\0\0\0\xd0" + TEXT,
+    "lzh": b"\x20\x00-lh5-" + TEXT,
+    "arj": b"\x60\xea\x2c\0\x22\x0b\x01\x02\x10\0\x02" + TEXT,
+    "ISO 9660": b"\x01CD001\x01\0" + TEXT,
+    "NTFS": b"\xeb\x52\x90NTFS    \0" + TEXT,
+}
+
+
+@pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
+@pytest.mark.parametrize("is_before", [True, False])
+def test_nothing_that_7zip_would_take_for_the_archive_may_be_around_a_zip(
+    tmp_path: Path, start: bytes, is_before: bool
+) -> None:
+    data = JUNK + start + _zip() if is_before else JUNK + _zip() + start
+    with pytest.raises(ExtractionError) as caught:
+        _listed(tmp_path, "x.zip", data, allows=True)
+    assert "another archive" in (caught.value.cause or "")
+
+
+@pytest.mark.parametrize("size", [131_072 - 8, 131_072 - 2, 131_072])
+def test_a_hidden_start_is_seen_where_two_reads_meet(tmp_path: Path, size: int) -> None:
+    data = b"#!" + b"x" * (size - 2) + b"Compressed ROMFS" + _zip()
+    with pytest.raises(ExtractionError) as caught:
+        _listed(tmp_path, "x", data, allows=True)
+    assert "cramfs" in (caught.value.cause or "")
+
+
+def test_a_tar_without_a_mark_may_not_follow_an_archive(tmp_path: Path) -> None:
+    for data in (_zip() + V7_TAR, JUNK + _zip() + JUNK + V7_TAR):
+        with pytest.raises(ExtractionError) as caught:
+            _listed(tmp_path, "x.zip", data, allows=True)
+        assert "another archive (tar)" in (caught.value.cause or "")
+
+
 def _listed(folder: Path, name: str, data: bytes, *, allows: bool = False) -> list[str]:
     path = folder / name
     path.write_bytes(data)
