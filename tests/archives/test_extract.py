@@ -279,3 +279,12 @@ def test_a_full_disk_is_a_disk_error(tmp_path: Path, monkeypatch) -> None:
     with pytest.raises(DiskError, match="cannot write"):
         unpacked(tmp_path, "zip", ONE)
     os.close(full)
+
+
+def test_large_archives_inside_a_zip_are_unpacked_though_threads_write_them_at_once(
+    tmp_path: Path,
+) -> None:
+    scans = {f"p{number}": os.urandom(300_000) for number in range(12)}
+    inside = {f"{name}.zip": zip_of({"scan": data}) for name, data in scans.items()}
+    found = unpacked(tmp_path, "zip", zip_of(inside), Layout(nested=("*.zip",)))
+    assert found == {f"{name}/scan": data for name, data in scans.items()}

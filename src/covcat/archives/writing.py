@@ -73,7 +73,8 @@ class Unpacking:
         if admitted.is_link:
             return TargetWriter(admitted.member, self)
         if admitted.is_nested and not admitted.is_again:  # under its name, which says its kind
-            folder = self.place.workspace / f"{len(self.nested)}"
+            # Of the member's number: several threads are here at once.
+            folder = self.place.workspace / f"{admitted.member.number}"
             folder.mkdir(mode=PRIVATE_MODE, parents=True)
             inside = folder / PurePosixPath(admitted.path).name
             self.nested[admitted.member.number] = inside
