@@ -20,7 +20,7 @@ from covcat import names
 from covcat.archives import ListedFormat, StreamFormat, base, load_format
 from covcat.archives.base import ArchiveLink, Member, NestedArchive, Opening, Source, Writer
 from covcat.archives.kinds import kind_of, stem_of
-from covcat.archives.links import follow
+from covcat.archives.links import Known, follow
 from covcat.archives.rules import MAX_MEMBERS, Admitted, Budget, Layout, Rules
 from covcat.archives.volumes import VolumeSet, gather
 from covcat.archives.writing import Place, Tally, Unpacking
@@ -183,9 +183,14 @@ def _place_links(rules: Rules, unpacking: Unpacking, encoding: str | None) -> li
                 rules.links[name] = replace(link, target=raw.decode(encoding or "utf-8"))
     numbers = {one.path: number for number, one in unpacking.done.items()} if rules.places else {}
     found: list[ArchiveLink] = []
+    known: Known = {}
+    is_copied = rules.layout.links == "copy"
+    handled: Literal["copied", "skipped"] = "copied" if is_copied else "skipped"
     for name, link in rules.links.items():
-        reached, is_copied = follow(name, rules.links), rules.layout.links == "copy"
-        if is_copied and link.path:
+        if not link.path:  # left out by its name: it need not be safe
+            continue
+        reached = follow(name, rules.links, known)
+        if is_copied:
             if (path := rules.places.get(reached)) is None:
                 raise ExtractionError(
                     f"`{rules.archive}` has a link to no file that is unpacked: `{name}` leads to "
@@ -193,9 +198,7 @@ def _place_links(rules: Rules, unpacking: Unpacking, encoding: str | None) -> li
                     hint="leave links out: --links skip; in an entry, `links: skip`",
                 )
             unpacking.copy(link, numbers[path])
-        if link.path:
-            handled: Literal["copied", "skipped"] = "copied" if is_copied else "skipped"
-            found.append(ArchiveLink(path=link.path, target=link.target or "", handled=handled))
+        found.append(ArchiveLink(path=link.path, target=link.target or "", handled=handled))
     return found
 
 
@@ -217,7 +220,8 @@ def _unpack_nested(
         links=layout.links,
         command=layout.command,
     )
-    got = extract(file, form, inner, budget, place, opening)
+    own = replace(place, workspace=Path(f"{file.parent}.inside"))  # paths of two may be the same
+    got = extract(file, form, inner, budget, own, opening)
     with disk_errors(f"drop `{path}`"):
         file.unlink()
     return got

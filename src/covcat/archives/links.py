@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from covcat.archives.base import ArchiveLink, UnsafeError
+from covcat.names import MAX_DEPTH
 from covcat.text import plural
 
 MAX_STEPS = 8  # links that one may lead through
 MAX_TARGET = 4096  # letters, as PATH_MAX of Linux
 _NAMED = 3
 Handling = Literal["skip", "copy"]
+Known = dict[tuple[str, str], tuple[str, int]]  # (link, its folder) -> (end, links on the way)
 HANDLINGS: tuple[Handling, ...] = get_args(Handling)
 _DRIVE = re.compile("[A-Za-z]:")
 
@@ -26,34 +28,51 @@ class Link:
     path: str = ""  # that it would have among the files; "" if nobody wants it
 
 
-def follow(path: str, links: Mapping[str, Link]) -> str:
+def follow(path: str, links: Mapping[str, Link], known: Known | None = None) -> str:
     """Return the path in the archive that the link at `path` leads to; "" is the top.
 
     Whether a member is there is for the caller to look. Links on the way are followed as a kernel
-    does: `..` leaves the folder that was reached, not the one that was named.
+    does: `..` leaves the folder that was reached, not the one that was named; a hard link to a
+    symbolic one is that link in another folder, and leads on from there. `known` keeps what was
+    followed, so that all of an archive take no longer than their targets are long.
 
     Raises:
-        UnsafeError: it leads outside, through too many links, or in a circle.
+        UnsafeError: it leads outside, too deep, through too many links, or in a circle.
     """
-    reached = path.split("/")[:-1]
-    ahead = _open(path, links[path], reached)
-    steps = 1
-    while ahead:
-        part = ahead.pop()
-        if part == ".." and not reached:
-            raise UnsafeError(f"has a link that leads outside: `{path}`")
+    folder, _, _ = path.rpartition("/")
+    return _follow(path, folder, links, {} if known is None else known, 1)[0]
+
+
+def _follow(
+    path: str, folder: str, links: Mapping[str, Link], known: Known, depth: int
+) -> tuple[str, int]:
+    """Return where a link leads if it lies in `folder`, and the links on the way with itself."""
+    if (path, folder) in known:
+        return known[path, folder]
+    link, steps = links[path], 1
+    parts = _parts(path, link)
+    reached = folder.split("/") if folder and not link.is_hard else []
+    for number, part in enumerate(parts, start=1):
         if part == "..":
+            if not reached:
+                raise UnsafeError(f"has a link that leads outside: `{path}`")
             reached.pop()
-        elif part not in ("", "."):
-            reached.append(part)
-            here = "/".join(reached)
-            if here in links:
-                steps += 1
-                if steps > MAX_STEPS:
-                    raise UnsafeError(f"has a link through too many others, or to itself: `{path}`")
-                reached.pop()
-                ahead += _open(path, links[here], reached)
-    return "/".join(reached)
+            continue
+        reached.append(part)
+        here = "/".join(reached)
+        if here in links:
+            is_other_name = link.is_hard and number == len(parts)
+            at = folder if is_other_name else here.rpartition("/")[0]
+            end, more = (
+                _follow(here, at, links, known, depth + 1) if depth < MAX_STEPS else ("", MAX_STEPS)
+            )
+            steps, reached = steps + more, end.split("/") if end else []
+        if steps > MAX_STEPS:
+            raise UnsafeError(f"has a link through too many others, or to itself: `{path}`")
+        if len(reached) > MAX_DEPTH:
+            raise UnsafeError(f"has a link that leads deeper than {MAX_DEPTH} levels: `{path}`")
+    known[path, folder] = "/".join(reached), steps
+    return known[path, folder]
 
 
 def describe_links(links: Sequence[ArchiveLink]) -> str:
@@ -65,13 +84,14 @@ def describe_links(links: Sequence[ArchiveLink]) -> str:
     return f"{plural(len(links), 'link')} {done}: {named}{' …' if len(links) > _NAMED else ''}"
 
 
-def _open(path: str, link: Link, reached: list[str]) -> list[str]:
-    """Return the parts of a target, the last first; a hard link's are gone from the top."""
+def _parts(path: str, link: Link) -> list[str]:
+    """Return the parts of a target that lead somewhere."""
     target = link.target
     if not target or len(target) > MAX_TARGET or not target.isprintable():
         raise UnsafeError(f"has a link without a sound target: `{path}`")
     if target.startswith("/") or "\\" in target or _DRIVE.match(target):
         raise UnsafeError(f"has a link that leads outside: `{path}`")
-    if link.is_hard:
-        reached.clear()
-    return target.split("/")[::-1]
+    parts = [part for part in target.split("/") if part not in ("", ".")]
+    if len(parts) > 2 * MAX_DEPTH:  # all the way up and down
+        raise UnsafeError(f"has a link that leads deeper than {MAX_DEPTH} levels: `{path}`")
+    return parts

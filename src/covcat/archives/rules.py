@@ -13,12 +13,13 @@ from glob import escape
 from shlex import quote
 
 from covcat.archives.base import Member, PasswordError, UnsafeError
-from covcat.archives.links import Handling, Link
+from covcat.archives.links import MAX_TARGET, Handling, Link
 from covcat.errors import DiskError, ExtractionError
 from covcat.names import Paths, is_litter, unsafe_name
 
 MAX_MEMBERS = 700_000  # each costs up to 600 bytes of memory; --max-files allows more
 MAX_FOLDERS = 300_000  # names alone can make 64 for each member
+MAX_TARGETS = 1 << 24  # letters or bytes of all links' targets: they stay in memory and manifest
 _TYPED = 200  # letters of a name that a person may type
 
 
@@ -62,12 +63,23 @@ class Budget:
     hint: str | None = None
     bytes: int = 0
     members: int = 0
+    targets: int = 0  # letters
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, size: int) -> None:
         """Count bytes that were not declared before."""
         with self._lock:
             self.bytes += size
+
+    def take_target(self, length: int, archive: str) -> None:
+        """Count what a link says of where it leads."""
+        with self._lock:
+            self.targets += length
+        if self.targets > MAX_TARGETS:
+            raise ExtractionError(
+                f"`{archive}` is refused as unsafe: its links have targets of more than "
+                f"{MAX_TARGETS:,} letters together"
+            )
 
     def check(self, archive: str) -> None:
         """Stop a bomb by what it declares."""
@@ -151,7 +163,11 @@ class Rules:
         """Remember a link: where it leads is looked at when all are known."""
         self._links_at.add(path)
         self.left_out += not target
-        self.links[name] = Link(member.target, member.is_hard, member.number, target)
+        leads = member.target
+        if leads is not None:
+            leads = leads if len(leads) <= MAX_TARGET else ""  # no sound one, and too long to keep
+            self.budget.take_target(len(leads), self.archive)
+        self.links[name] = Link(leads, member.is_hard, member.number, target)
         return Admitted(member, path, is_link=True) if member.target is None else None
 
     def _named(self, member: Member) -> tuple[str, str | None]:

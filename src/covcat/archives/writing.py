@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from covcat.archives.base import CHUNK, BadArchiveError, Member, UnsafeError, Writer
+from covcat.archives.base import CHUNK, BadArchiveError, Member, Writer
 from covcat.archives.links import MAX_TARGET, Link
 from covcat.archives.rules import Admitted, Budget
 from covcat.digests import EXECUTABLE, REGULAR, blob_hasher
@@ -222,20 +222,18 @@ class TargetWriter:
     """Takes the bytes of a link, which say where it leads."""
 
     def __init__(self, member: Member, whole: Unpacking) -> None:
-        self._member, self._whole, self._data = member, whole, b""
+        self._member, self._whole, self._data, self._size = member, whole, b"", 0
 
     def write(self, data: bytes | memoryview) -> None:
-        """Take the next bytes."""
-        self._data += data
-        if len(self._data) > 4 * MAX_TARGET:
-            raise UnsafeError(
-                f"has a link with {4 * MAX_TARGET:,} bytes or more: `{self._member.name}`"
-            )
+        """Take the next bytes; too many are no sound target, and are not kept."""
+        self._size += len(data)
+        self._data = self._data + data if self._size <= 4 * MAX_TARGET else b""
 
     def finish(self) -> None:
         """The member is whole."""
-        if self._member.size not in (None, len(self._data)):
+        if self._member.size not in (None, self._size):
             raise BadArchiveError(f"has another size than it declares for `{self._member.name}`")
+        self._whole.budget.take_target(len(self._data), self._whole.archive)
         self._whole.targets[self._member.number] = self._data
 
 
