@@ -1,12 +1,14 @@
 """Run `covcat extract` over a folder of awkward and hostile archives, beside other readers.
 
-Usage: python scripts/run_corpus.py --corpus DIR [--details FILE] [--only TEXT]
+Usage: python scripts/run_corpus.py --corpus DIR [--details FILE] [--only TEXT] [--allow padding]
 
 DIR (default: the variable COVCAT_CORPUS) holds generated.tar.xz, public.tar.xz and their
 *.EXPECT.tsv. Each archive goes through the real command in a limited child, next to files that
 must not change. What comes out is compared with what zipfile or tarfile, bsdtar and 7zz read from
 the same file, in limited children, in scratch folders, and not as root where they write. 7zz is no
 independent witness for the 7z and rar archives that covcat itself unpacks with it.
+With `--allow padding`, which labels know nothing of, what covcat accepts and says to have padding
+must be what another reader reads, whatever its label.
 
 Ends with 1 if covcat wrote outside, left something behind, crashed, hung, took too much memory,
 or did anything that the corpus does not expect and JUDGED does not explain.
@@ -117,6 +119,7 @@ class Run:
     kind: str = ""
     faults: list[str] = field(default_factory=list)  # each must not happen, whatever the label
     files: dict[str, str] = field(default_factory=dict)  # path -> sha256
+    has_padding: bool = False
 
 
 @dataclass(slots=True)
@@ -266,12 +269,12 @@ def make_box(folder: Path) -> Path:
     return folder / "target"
 
 
-def run_covcat(archive: Path, box: Path) -> Run:
+def run_covcat(archive: Path, box: Path, more: Sequence[str] = ()) -> Run:
     """Unpack an archive with the command, and look at what it did."""
     target = make_box(box)
     before = snapshot(box, target)
     command = [Path(sys.executable).with_name("covcat"), "extract", archive, target, "--json"]
-    command += ["--max-bytes", MAX_BYTES, "--max-files", MAX_FILES]
+    command += ["--max-bytes", MAX_BYTES, "--max-files", MAX_FILES, *more]
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
     environment |= {"HOME": str(box / "home"), "TMPDIR": str(box / "tmp")}
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
@@ -318,6 +321,7 @@ def note(run: Run, out: bytes, err: bytes, late: bool) -> None:
         run.faults.append(f"took {run.rss:.0f} MB")
     data = document.get("data") or {}
     run.files = {one["path"]: one["sha256"] for one in data.get("files", ())}
+    run.has_padding = data.get("padding") is not None
 
 
 def look(run: Run, before: Mapping[str, tuple[Any, ...]], box: Path, target: Path) -> None:
@@ -541,6 +545,8 @@ def judge(verdict: Verdict) -> None:
     named = run.exit in (6, 7, 8) and (name in run.message or whole_of(name) in run.message)
     if run.faults:
         verdict.word, verdict.why = "FAULT", "; ".join(run.faults)
+    elif run.has_padding:
+        verdict.word, verdict.why = ("equal", " ".join(equal)) if equal else ("other", "")
     elif case.expect.startswith(BAD) and case.expect in ("refuse", *BAD):
         verdict.word = "refused" if run.exit in (6, 7) and named else "MISS"
         verdict.why = "" if verdict.word == "refused" else f"expected a refusal, got {run.exit}"
@@ -590,19 +596,19 @@ def unpack_corpus(corpus: Path, into: Path) -> None:
     into.chmod(0o755)
 
 
-def work(case: Case, corpus: Path) -> Verdict:
+def work(case: Case, corpus: Path, more: Sequence[str]) -> Verdict:
     """Do all that is to be done with one archive."""
     archive = corpus / case.path
     with tempfile.TemporaryDirectory(dir=corpus.parent, ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
-        run = run_covcat(archive, Path(folder) / "box")
+        run = run_covcat(archive, Path(folder) / "box", more)
         readings = read_all(case, archive, Path(folder) / "scratch")
     verdict = Verdict(case, run, readings)
     judge(verdict)
     return verdict
 
 
-def run_all(todo: Sequence[Case], corpus: Path) -> list[Verdict]:
+def run_all(todo: Sequence[Case], corpus: Path, more: Sequence[str]) -> list[Verdict]:
     """Work through the corpus with two workers."""
     with tempfile.TemporaryDirectory(prefix="corpus-") as folder:
         Path(folder).chmod(0o755)
@@ -611,7 +617,7 @@ def run_all(todo: Sequence[Case], corpus: Path) -> list[Verdict]:
         before = tree(files)
         with multiprocessing.get_context("spawn").Pool(WORKERS, maxtasksperchild=100) as pool:
             found = []
-            for done in pool.imap(partial(work, corpus=files), todo, chunksize=4):
+            for done in pool.imap(partial(work, corpus=files, more=more), todo, chunksize=4):
                 found.append(done)
                 if sys.stderr.isatty():
                     print(f"\r{len(found)} of {len(todo)}", end="", file=sys.stderr)
@@ -704,6 +710,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--corpus", type=Path, default=os.environ.get("COVCAT_CORPUS"))
     parser.add_argument("--details", type=Path, help="write a TSV of one line per archive")
     parser.add_argument("--only", default="", help="archives whose path has this text")
+    parser.add_argument("--allow", choices=("padding",), help="as of covcat extract")
     parser.add_argument("--read", nargs=2, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -721,7 +728,8 @@ def main() -> int:
             "generated.tar.xz, public.tar.xz and their EXPECT.tsv"
         )
     todo = [one for one in cases(Path(options.corpus)) if options.only in one.path]
-    found = run_all(todo, Path(options.corpus))
+    more = ["--allow", options.allow] if options.allow else []
+    found = run_all(todo, Path(options.corpus), more)
     show(found)
     if options.details:
         write_details(found, options.details)

@@ -324,6 +324,21 @@ def test_links_of_a_pinned_tree_are_skipped_or_copied_where_the_entry_says_so(
         assert covcat(*command, mirror=world.url).code == 0
 
 
+@pytest.mark.parametrize("lost", [["README.md"], ["docs/README.md"], ["README.md", "images/a.png"]])
+def test_what_was_copied_in_the_place_of_a_link_is_repaired_from_the_archive(
+    covcat, world: World, shelf: Shelf, lost: list[str]
+) -> None:
+    """By itself a host serves a link as the text of its target."""
+    tree = world.github.add("test/set", COMMIT, LINKED, links={"README.md": "docs/README.md"})
+    entry(shelf, f", tree: {tree}, links: copy", f"commit: {COMMIT}")
+    folder = Path(covcat("fetch", "set", mirror=world.url).out.strip())
+    for path in lost:
+        (folder / path).unlink()
+    check_said(covcat("verify", "set", "--repair", mirror=world.url), 0, "repaired")
+    assert tree_on_disk(folder) == LINKED | {"README.md": b"r"}
+    assert covcat("verify", "set", mirror=world.url).code == 0
+
+
 def test_links_are_skipped_file_by_file_where_no_tree_is_pinned(
     covcat, repository: World, shelf: Shelf
 ) -> None:

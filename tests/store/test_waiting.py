@@ -182,7 +182,13 @@ def test_what_is_added_is_stated_so(
 def other_classes(remote: RemoteFile) -> RemoteFile:
     """Return the file as a covcat has it that unpacks it otherwise, and keeps more of it in mind."""
     file = catalog.ZenodoFile(
-        **{**vars(remote.file), "unpack": "7z", "exclude": ("*.tmp",), "max_bytes": 10**6}
+        **{
+            **vars(remote.file),
+            "unpack": "7z",
+            "exclude": ("*.tmp",),
+            "links": "copy",
+            "max_bytes": 10**6,
+        }
     )
     return replace(remote, file=file, unpack="7z", breaks=1, has_claim=True, entry=3)
 

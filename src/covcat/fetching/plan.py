@@ -168,10 +168,13 @@ def to_come(pinned: Listing, asked: Sequence[Selection], before: Manifest | None
 def is_by_file(release: Release, options: Options, wanted: Collection[str] | None) -> bool:
     """Tell if files come one by one: few of a repository do, in place of an archive of them all.
 
-    `wanted` are the paths of the part that has to come; None is everything.
+    `wanted` are the paths of the part that has to come; None is everything. What is copied in the
+    place of a link comes of the archive only: by itself a link is served as what it says.
     """
     if options.by_file or wanted is None:
         return options.by_file
+    if any(one.links == "copy" for one in release.files):
+        return False
     return is_state(release) and len(wanted) <= FEW and options.extract
 
 
