@@ -205,6 +205,20 @@ def test_links_to_files_are_copied_and_one_to_a_folder_is_refused(
         assert _unpack(archive, tmp_path / "out", Layout(links="copy")) == files
 
 
+@pytest.mark.parametrize("target", ["n/../f", "f/../f", "f/", "f/.", "m/../f"])
+def test_a_copy_comes_through_no_folder_that_is_not_there(target: str, tmp_path: Path) -> None:
+    """Nor does the link lead to a file where other programs make it."""
+    entries = [("f", None, FILE), ("d/g", None, FILE), ("m", "f", SYM), ("l", target, SYM)]
+    archive = _tar(tmp_path / "a.tar", *entries)
+    with pytest.raises(ExtractionError) as raised:
+        _unpack(archive, tmp_path / "out", Layout(links="copy"))
+    assert "a folder that is not in it" in (raised.value.cause or "")
+    assert _unpack(archive, tmp_path / "skipped", Layout(links="skip")) == {"f": "x", "d/g": "x"}
+    there = _tar(tmp_path / "b.tar", *entries[:2], ("l", "d/../f", SYM))
+    copied = _unpack(there, tmp_path / "copied", Layout(links="copy"))
+    assert copied == dict.fromkeys(["f", "d/g", "l"], "x")
+
+
 @pytest.mark.parametrize("end", ["nowhere", "g"])
 def test_a_link_to_what_is_not_unpacked_is_not_copied(end: str, tmp_path: Path) -> None:
     archive = _tar(tmp_path / "a.tar", ("f", None, FILE), ("g", None, FILE), ("l", end, SYM))

@@ -20,7 +20,7 @@ from covcat import names
 from covcat.archives import ListedFormat, StreamFormat, base, load_format
 from covcat.archives.base import ArchiveLink, Member, NestedArchive, Opening, Source, Writer
 from covcat.archives.kinds import kind_of, stem_of
-from covcat.archives.links import Known, follow
+from covcat.archives.links import Known, folders_of, follow
 from covcat.archives.rules import MAX_MEMBERS, Admitted, Budget, Layout, Rules
 from covcat.archives.volumes import VolumeSet, gather
 from covcat.archives.writing import Place, Tally, Unpacking
@@ -186,10 +186,11 @@ def _place_links(rules: Rules, unpacking: Unpacking, encoding: str | None) -> li
     known: Known = {}
     is_copied = rules.layout.links == "copy"
     handled: Literal["copied", "skipped"] = "copied" if is_copied else "skipped"
+    folders = folders_of([*rules.places, *rules.links]) if is_copied and rules.links else None
     for name, link in rules.links.items():
         if not link.path:  # left out by its name: it need not be safe
             continue
-        reached = follow(name, rules.links, known)
+        reached = follow(name, rules.links, known, folders)
         if is_copied:
             if (path := rules.places.get(reached)) is None:
                 raise ExtractionError(

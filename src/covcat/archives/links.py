@@ -1,7 +1,7 @@
 """Where the links of an archive lead. Pure: nothing is read or written, no link is ever made."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -28,23 +28,45 @@ class Link:
     path: str = ""  # that it would have among the files; "" if nobody wants it
 
 
-def follow(path: str, links: Mapping[str, Link], known: Known | None = None) -> str:
+def follow(
+    path: str,
+    links: Mapping[str, Link],
+    known: Known | None = None,
+    folders: Collection[str] | None = None,
+) -> str:
     """Return the path in the archive that the link at `path` leads to; "" is the top.
 
     Whether a member is there is for the caller to look. Links on the way are followed as a kernel
     does: `..` leaves the folder that was reached, not the one that was named; a hard link to a
     symbolic one is that link in another folder, and leads on from there. `known` keeps what was
-    followed, so that all of an archive take no longer than their targets are long.
+    followed, so that all of an archive take no longer than their targets are long. `folders` are
+    those of the archive, where only what is there may be passed; None: any may be there.
 
     Raises:
-        UnsafeError: it leads outside, too deep, through too many links, or in a circle.
+        UnsafeError: it leads outside, too deep, through too many links or no folder, or around.
     """
     folder, _, _ = path.rpartition("/")
-    return _follow(path, folder, links, {} if known is None else known, 1)[0]
+    return _follow(path, folder, links, {} if known is None else known, folders, 1)[0]
+
+
+def folders_of(paths: Iterable[str]) -> set[str]:
+    """Return all folders that paths lie in; "" is the top."""
+    found = {""}
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
 
 
 def _follow(
-    path: str, folder: str, links: Mapping[str, Link], known: Known, depth: int
+    path: str,
+    folder: str,
+    links: Mapping[str, Link],
+    known: Known,
+    folders: Collection[str] | None,
+    depth: int,
 ) -> tuple[str, int]:
     """Return where a link leads if it lies in `folder`, and the links on the way with itself."""
     if (path, folder) in known:
@@ -56,6 +78,7 @@ def _follow(
         if part == "..":
             if not reached:
                 raise UnsafeError(f"has a link that leads outside: `{path}`")
+            _check_folder(reached, folders, path)
             reached.pop()
             continue
         reached.append(part)
@@ -63,14 +86,16 @@ def _follow(
         if here in links:
             is_other_name = link.is_hard and number == len(parts)
             at = folder if is_other_name else here.rpartition("/")[0]
-            end, more = (
-                _follow(here, at, links, known, depth + 1) if depth < MAX_STEPS else ("", MAX_STEPS)
-            )
+            end, more = "", MAX_STEPS
+            if depth < MAX_STEPS:
+                end, more = _follow(here, at, links, known, folders, depth + 1)
             steps, reached = steps + more, end.split("/") if end else []
         if steps > MAX_STEPS:
             raise UnsafeError(f"has a link through too many others, or to itself: `{path}`")
         if len(reached) > MAX_DEPTH:
             raise UnsafeError(f"has a link that leads deeper than {MAX_DEPTH} levels: `{path}`")
+    if (link.target or "").endswith(("/", "/.")):
+        _check_folder(reached, folders, path)
     known[path, folder] = "/".join(reached), steps
     return known[path, folder]
 
@@ -82,6 +107,11 @@ def describe_links(links: Sequence[ArchiveLink]) -> str:
     named = ", ".join(f"`{one.path}`" for one in links[:_NAMED])
     done = "copied as files" if links[0].handled == "copied" else "left out"
     return f"{plural(len(links), 'link')} {done}: {named}{' …' if len(links) > _NAMED else ''}"
+
+
+def _check_folder(reached: list[str], folders: Collection[str] | None, path: str) -> None:
+    if folders is not None and "/".join(reached) not in folders:
+        raise UnsafeError(f"has a link through a folder that is not in it: `{path}`")
 
 
 def _parts(path: str, link: Link) -> list[str]:
