@@ -12,7 +12,7 @@ from makers.laid import lay
 from makers.pictures import film
 
 from covcat.catalog import load
-from covcat.overlap import found as finding
+from covcat.overlap import run as finding
 from covcat.overlap.matrix import count_shared, pair_files
 from covcat.overlap.pairs import Pair, Picture
 from covcat.store import overlaps

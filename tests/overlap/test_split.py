@@ -250,7 +250,6 @@ def test_a_cohort_is_split_as_it_was_chosen(put: Put, covcat) -> None:
         (many(9), ["--shares", "70,x,15"], "expected plain numbers"),
         (many(250, 1), ["--stratify", "filename"], "it has 250 different values"),
         (many(9), ["--stratify", "nothing"], "unknown column `nothing`"),
-        (many(9), ["--by", "picture"], "expected subject"),
         (many(9), ["--as", "zip"], "unknown --as `zip`"),
         (many(9), ["--lock", "none.lock"], "there is no record of a split"),
     ],

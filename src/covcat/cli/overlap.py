@@ -21,9 +21,9 @@ from covcat.text import plural
 if TYPE_CHECKING:
     from covcat.overlap.claims import Claim
     from covcat.overlap.conflicts import Conflict
-    from covcat.overlap.found import Found
     from covcat.overlap.matrix import FilePair, Shared
     from covcat.overlap.pictures import PictureSet
+    from covcat.overlap.run import Found
 
 FORMATS = ("table", "csv", "tsv", "json")
 MATRIX = (
@@ -107,7 +107,7 @@ def overlap(
     indexes.warn_of_failures(session, failed)
     answer = _answer(session, found, folders or [], weakest, within=within)
     rows = _pair_rows(answer, weakest, within) if pairs else _matrix_rows(answer)
-    data = _data(answer, _pair_rows(answer, weakest, within).rows if pairs else None)
+    data = _data(answer, rows.rows if pairs else None)
     differ = [one for one in answer.claims if one.is_different] if check else []
     if output is not None:
         overlap_files.write(session, rows, data, form, output, force=force)
@@ -148,9 +148,9 @@ def _answer(
     """Compare, keep what was found, and put together what is to be said."""
     from covcat.overlap.claims import compare_claims
     from covcat.overlap.conflicts import find_conflicts
-    from covcat.overlap.found import compare_sets
     from covcat.overlap.labelled import read_labels
     from covcat.overlap.matrix import count_shared, oriented, pair_files
+    from covcat.overlap.run import compare_sets
 
     with drawn(session, "auto") as progress:
         sets = _sets(session, releases, folders, progress)

@@ -67,9 +67,6 @@ def split(
             help=f"Of train, val and test, such as {_SHARES} or train=0.8,test=0.2.",
         ),
     ] = None,
-    by: Annotated[
-        str, options.choice(("subject",), "Who stays on one side.", "--by", metavar="subject")
-    ] = "subject",
     stratify: Annotated[
         str | None,
         typer.Option(
@@ -118,8 +115,6 @@ def split(
     from covcat.overlap import split as splitting
 
     session: Session = ctx.obj
-    if by != "subject":
-        raise UsageError(f"--by `{by}`: expected subject")
     question, chosen = labels.question(where, one_per), _form(form, output)
     if named is not None and chosen != "csv":
         raise UsageError("--columns is for a csv: a folder's split.csv has all of them")

@@ -1,9 +1,9 @@
 """Sets with features -> the pairs that are the same, and groups of them."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from functools import cache
-from itertools import combinations, product
+from itertools import product
 from pathlib import Path
 
 from covcat import engine
@@ -15,10 +15,10 @@ from covcat.overlap.feature_store import FeatureStore
 from covcat.overlap.features import Features, Grey, method
 from covcat.overlap.groups import Couple, form_groups
 from covcat.overlap.pairs import SAME, Pair, Picture
+from covcat.overlap.same_bytes import MOST_COPIES, couples, firsts
 from covcat.overlap.verify import Sameness, alignments, verify
 from covcat.progress import Progress
 
-_MOST_COPIES = 12  # of the same pixels, of which each is paired with each; of more, with one
 _AT_ONCE = 24  # pictures that one is compared with in a task
 
 
@@ -212,24 +212,9 @@ def _grey(place: _Place, features: Features) -> Grey | None:
 def _copies(seen: list[_Appearance], within: bool) -> Iterator[Pair]:
     """Give pairs of the same pixels."""
     for one in seen:
-        for a, b in _couples(one.members):
+        for a, b in couples(one.members):
             if within or a.set != b.set:
                 yield Pair(a, b, "same bytes" if a.sha256 == b.sha256 else "same pixels")
-
-
-def _couples(members: Sequence[Picture]) -> Iterable[tuple[Picture, Picture]]:
-    """Give all couples; of many, each with the first of each set."""
-    if len(members) <= _MOST_COPIES:
-        return combinations(members, 2)
-    firsts = _firsts(members)
-    return (
-        (one, other) for one in firsts for other in members if one < other or other not in firsts
-    )
-
-
-def _firsts(members: Sequence[Picture]) -> list[Picture]:
-    """Return the smallest picture of each set."""
-    return list({one.set: one for one in reversed(members)}.values())[::-1]
 
 
 def _likenesses(
@@ -240,27 +225,11 @@ def _likenesses(
         if same is None:
             continue
         first, second = seen[one].members, seen[other].members
-        if len(first) * len(second) > _MOST_COPIES:
-            first, second = _firsts(first), _firsts(second)
+        if len(first) * len(second) > MOST_COPIES:
+            first, second = firsts(first), firsts(second)
         for a, b in product(first, second):
             if within or a.set != b.set:
-                yield _pair(a, b, same)
-
-
-def _pair(a: Picture, b: Picture, same: Sameness) -> Pair:
-    return Pair(
-        a=a,
-        b=b,
-        verdict=same.verdict,
-        score=same.score,
-        scale=same.scale,
-        stretch=same.stretch,
-        rotation=same.rotation,
-        mirrored=same.mirrored,
-        inverted=same.inverted,
-        shown_a=same.shown_a,
-        shown_b=same.shown_b,
-    )
+                yield Pair(a, b, **asdict(same))
 
 
 def _groups(seen: list[_Appearance], groups: list[list[int]], within: bool) -> Iterator[Group]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from covcat.catalog.columns import Record
 from covcat.overlap.labelled import Key, Labelled
 from covcat.overlap.pairs import Pair, Picture
+from covcat.overlap.unions import Union
 
 
 @dataclass(slots=True)
@@ -26,28 +27,26 @@ def standing_for(picture: Picture) -> str:
 
 def join_subjects(labelled: Labelled, groups: Iterable[Sequence[Pair]]) -> Joined:
     """Join all that one picture shows; a subject is called by the smallest patient of all."""
-    above: dict[str, str] = {}
+    union, patients = Union(), set[str]()
 
-    def top(name: str) -> str:
-        while (next_one := above.setdefault(name, name)) != name:
-            above[name] = name = above[next_one]
-        return name
+    def top(name: str) -> int:
+        return union.top(union.number(name))
 
-    patients = set[str]()
+    def join(names: Sequence[str]) -> None:
+        for name in names[1:]:
+            union.join(union.number(names[0]), union.number(name))
+
     whose: dict[Key, str] = {}
     for key, rows in labelled.rows.items():
         names = [subject_alone(one) for one in rows]
         names += [f"study {one}" for row in rows for one in str(row["studies"]).split("\n") if one]
         patients |= {str(row["patient_id"]) for row in rows if row["patient_id"]}
         whose[key] = names[0]
-        for name in names[1:]:
-            above[top(name)] = top(names[0])
+        join(names)
     for group in groups:
         members = [_key(one) for pair in group for one in (pair.a, pair.b)]
-        known = [whose[one] for one in members if one in whose]
-        for name in known[1:]:
-            above[top(name)] = top(known[0])
-    called: dict[str, tuple[bool, str]] = {}
+        join([whose[one] for one in members if one in whose])
+    called: dict[int, tuple[bool, str]] = {}
     for name in [*whose.values(), *patients]:
         rank = (name not in patients, name)
         called[top(name)] = min(rank, called.get(top(name), rank))

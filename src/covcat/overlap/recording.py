@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from covcat.overlap.found import BYTES
 from covcat.overlap.joining import Joined, standing_for, subject_alone
 from covcat.overlap.labelled import Labelled
 from covcat.overlap.pairs import Pair, Picture
+from covcat.overlap.run import BYTES
 from covcat.store import overlaps
 from covcat.store.folder import Store
 from covcat.store.overlaps import Sighting

@@ -12,6 +12,7 @@ from functools import cache
 from covcat.catalog import vocabulary
 from covcat.catalog.columns import Record
 from covcat.imaging.cohort import COUNTED, Cohort
+from covcat.overlap.unions import Union
 
 KEYS = ("subject", "patient_id", "same_as", "sha256")  # what joins the rows that have it alike
 _DIGITS = 16  # of a digest, by which a picture is known: 64 bits tell a million apart
@@ -46,32 +47,9 @@ class Subjects:
         return self.ids[who(record)]
 
 
-class _Joined:
-    """Numbered ids, some of which are one."""
-
-    def __init__(self) -> None:
-        self.numbers: dict[str, int] = {}
-        self._above: list[int] = []  # of each, one that it was joined to, or itself
-
-    def number(self, id: str) -> int:
-        found = self.numbers.setdefault(id, len(self._above))
-        if found == len(self._above):
-            self._above.append(found)
-        return found
-
-    def top(self, number: int) -> int:
-        while (above := self._above[number]) != number:
-            self._above[number] = self._above[above]
-            number = above
-        return number
-
-    def join(self, one: int, other: int) -> None:
-        self._above[self.top(other)] = self.top(one)
-
-
 def subjects_of(cohort: Cohort, stratify: Sequence[str] = ()) -> Subjects:
     """Read the chosen rows once, and join them to subjects."""
-    joined, alike, pictures = _Joined(), dict[str, int](), dict[str, int]()
+    joined, alike, pictures = Union(), dict[str, int](), dict[str, int]()
     left_out, rows = Counter[str](), Counter[int]()
     strata: dict[Stratum, Counter[int]] = {}
     columns = tuple(dict.fromkeys((*COUNTED, *KEYS, *stratify)))
@@ -101,7 +79,7 @@ def subjects_of(cohort: Cohort, stratify: Sequence[str] = ()) -> Subjects:
 
 
 def _numbered(
-    joined: _Joined,
+    joined: Union,
     pictures: dict[str, int],
     rows: Counter[int],
     strata: dict[Stratum, Counter[int]],

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from covcat.overlap.alike import Group, group_alike, pair_alike
 from covcat.overlap.pairs import Pair, Picture
 from covcat.overlap.pictures import LeftOut, PictureSet
+from covcat.overlap.same_bytes import Group, group_alike, pair_alike
 from covcat.progress import Progress
 
 if TYPE_CHECKING:
