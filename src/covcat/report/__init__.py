@@ -1,0 +1,1 @@
+"""What is here, to be looked at: pages for a browser, with no request to anywhere."""
