@@ -58,6 +58,7 @@ EXITS: dict[str, tuple[int, ...]] = {
     "lock": (0, 3, 5, 8),
     "manifest export": (0, 3, 5, 8),
     "manifest show": (0, 3, 5),
+    "outdated": (0, 3, 8),
     "overlap": (0, 3, 5, 8),
     "path": (0, 3),
     "paths": (0,),

@@ -48,6 +48,7 @@ LINES = {  # each more or less what a reader of the page would try first
     "lock": ["lock", "lock --check", "lock --check --data-dir empty"],
     "manifest export": ["manifest export sample"],
     "manifest show": ["manifest show"],
+    "outdated": ["outdated --data-dir damaged"],
     "overlap": [
         "overlap sample --with covcat-data/sample/1/files --pairs",
         "overlap sample --output new.json",
@@ -79,6 +80,8 @@ def printed(covcat: Callable[..., Ran], world: World) -> Callable[[str], Any]:
     covcat("lock", "-q")
     covcat("verify", "-q")
     Path("empty").mkdir()
+    Path("damaged/sample/1").mkdir(parents=True)
+    Path("damaged/sample/1/manifest.json").write_text("{")
     covcat("split", "sample", "--shares", "50,50", "--output", "split", "--as", "copies", "-q")
     shutil.copyfile(next(Path("split/train").rglob("*.png")), "split/test/copy.png")
     world.zenodo.add("3757476", {"a.zip": b"data"}, version="2")

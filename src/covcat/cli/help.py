@@ -15,7 +15,7 @@ COMMANDS = {  # in the order of --help; each is a module with a command of its n
     "Find": ("list", "search", "show", "files", "license"),
     "Get": ("fetch", "import", "extract"),
     "Use": ("path", "images", "counts", "overlap", "select", "split"),
-    "Keep": ("status", "verify", "remove", "cache", "paths", "doctor"),
+    "Keep": ("status", "outdated", "verify", "remove", "cache", "paths", "doctor"),
     "Share": ("cite", "lock", "manifest"),
     "Contribute": ("catalog", "links"),
 }

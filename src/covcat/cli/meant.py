@@ -29,7 +29,10 @@ _COMMANDS = {
     "freeze": "lock",
     "version": "--version",
 }
-_UPDATE = "`pip install -U covcat` brings a newer catalog, `covcat fetch ID` its newer release"
+_UPDATE = (
+    "`pip install -U covcat` brings a newer catalog, `covcat fetch ID` its newer release, "
+    "`covcat outdated` tells what is newer"
+)
 _MODALITIES = {"ct": "ct", "xray": "xray", "x-ray": "xray", "cxr": "xray", "mri": "mri"}
 _MODALITIES |= {"ultrasound": "ultrasound", "us": "ultrasound", "pocus": "ultrasound"}
 _OF_ALL = ("verify", "images", "counts", "select", "lock", "license")  # without a name

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class Host(Protocol):
     """What a module of this folder offers.
 
-    Those whose records can be drafted have FORMS too, and `describe`: `covcat.hosts.record`.
+    Those whose records have versions have FORMS too, and `describe` and `newest`:
+    `covcat.hosts.record`.
     """
 
     def list_files(self, file: Any, context: "HostContext") -> list[RemoteFile]:

@@ -14,7 +14,15 @@ from covcat.download.remote import Location, RemoteFile
 from covcat.errors import GoneError, NetworkError
 from covcat.hosts.base import HostContext, alone, claim, is_pinned, one_of
 from covcat.hosts.logins import of_dataverse
-from covcat.hosts.record import NAME, DescribedFile, Description, Forms, Record, find_date
+from covcat.hosts.record import (
+    NAME,
+    DescribedFile,
+    Description,
+    Forms,
+    Newest,
+    Record,
+    find_date,
+)
 from covcat.hosts.trees import Tree, read_pages
 
 FILE_PAGE = "https://doi.org/{0.doi}"
@@ -61,13 +69,20 @@ def locate(remote: RemoteFile, _: HostContext) -> Location:
     return Location(url=url, name=remote.name, login=of_dataverse(server))
 
 
+def newest(file: DataverseFile, context: HostContext) -> Newest:
+    """Return the newest published version of the file's data set."""
+    asked = _address(file.server, file.doi) + "&excludeFiles=true"
+    tree = context.ask(asked, login=of_dataverse(file.server)).get("data")
+    version, at = _version(tree), tree.text("releaseTime") or tree.text("publicationDate")
+    is_held = None if file.version is None else version == file.version
+    return Newest(kind="version", version=version, at=at, is_held=is_held)
+
+
 def describe(record: Record, context: HostContext) -> Description:
     """Return what a Dataverse says of a data set."""
-    base = f"{record.server}/api/datasets/:persistentId/versions/"
-    query = f"?persistentId=doi:{record.id}&excludeFiles=true"
-    asked = base + (record.version or ":latest-published") + query
+    asked = _address(record.server, record.id, record.version) + "&excludeFiles=true"
     tree = context.ask(asked, login=of_dataverse(record.server)).get("data")
-    version = ".".join(tree.mark(Count, key) for key in ("versionNumber", "versionMinorNumber"))
+    version = _version(tree)
     whole = DataverseFile(host="dataverse", server=record.server, doi=record.id, version=version)
     files = [
         DescribedFile(
@@ -98,8 +113,7 @@ def describe(record: Record, context: HostContext) -> Description:
 
 def _list_rows(server: str, doi: str, version: str | None, context: HostContext) -> list[Tree]:
     """Return all files of a version, by default the newest published, as the API lists them."""
-    base = f"{server.rstrip('/')}/api/datasets/:persistentId/versions/"
-    asked = f"{base}{version or ':latest-published'}/files?persistentId=doi:{doi}&limit={_PAGE}"
+    asked = f"{_address(server, doi, version, '/files')}&limit={_PAGE}"
 
     def ask(_: int, before: int) -> tuple[list[Tree], bool]:
         page = context.ask(f"{asked}&offset={before}", login=of_dataverse(server))
@@ -114,6 +128,16 @@ def _list_rows(server: str, doi: str, version: str | None, context: HostContext)
         return rows, before + len(rows) >= total
 
     return read_pages(f"the data set {doi}", _PAGE, ask, "dataFile", "id")
+
+
+def _address(server: str, doi: str, version: str | None = None, what: str = "") -> str:
+    """Return where the API tells of a version, by default the newest published."""
+    base = f"{server.rstrip('/')}/api/datasets/:persistentId/versions/"
+    return f"{base}{version or ':latest-published'}{what}?persistentId=doi:{doi}"
+
+
+def _version(tree: Tree) -> str:
+    return ".".join(tree.mark(Count, key) for key in ("versionNumber", "versionMinorNumber"))
 
 
 def _is_table(row: Tree) -> bool:

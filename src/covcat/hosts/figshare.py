@@ -12,7 +12,7 @@ from covcat.download.remote import Location, RemoteFile
 from covcat.errors import ActionNeededError, GoneError
 from covcat.hosts.base import HostContext, alone, claim, is_pinned
 from covcat.hosts.logins import of_figshare
-from covcat.hosts.record import DescribedFile, Description, Forms, Record, find_date
+from covcat.hosts.record import DescribedFile, Description, Forms, Newest, Record, find_date
 from covcat.hosts.trees import Tree, read_pages
 
 API = "https://api.figshare.com/v2/articles"
@@ -50,6 +50,13 @@ def list_files(file: FigshareFile, context: HostContext) -> list[RemoteFile]:
 def locate(remote: RemoteFile, _: HostContext) -> Location:
     """The redirect is signed anew each time."""
     return Location(url=f"https://ndownloader.figshare.com/files/{remote.id}", name=remote.name)
+
+
+def newest(file: FigshareFile, context: HostContext) -> Newest:
+    """Return the newest version of the file's article."""
+    tree = context.ask(f"{API}/{file.article}", login=of_figshare())
+    version, at = tree.mark(Count, "version"), tree.text("published_date")
+    return Newest(kind="version", version=version, at=at, is_held=version == file.version)
 
 
 def describe(record: Record, context: HostContext) -> Description:

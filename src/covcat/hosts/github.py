@@ -19,7 +19,15 @@ from covcat.errors import GoneError, IntegrityError, NetworkError
 from covcat.hosts import github_lfs
 from covcat.hosts.base import HostContext, alone, check_safe, claim, is_pinned, one_of
 from covcat.hosts.logins import of_github
-from covcat.hosts.record import NAME, Description, Forms, Record, count_contents, find_date
+from covcat.hosts.record import (
+    NAME,
+    Description,
+    Forms,
+    Newest,
+    Record,
+    count_contents,
+    find_date,
+)
 from covcat.hosts.trees import MOST_FILES, Tree
 from covcat.names import MAX_DEPTH
 
@@ -163,6 +171,26 @@ def odd(path: str, mode: str | None) -> str:
     if mode in (None, REGULAR, EXECUTABLE):
         return ""
     return f"the repository holds `{path}`, which is a link or another repository (mode {mode})"
+
+
+def newest(file: GitHubFile, context: HostContext) -> Newest:
+    """Return the newest commit of the branch, or the newest release of assets.
+
+    A commit that left the pinned tree as it was is not newer.
+    """
+    if file.asset is not None:
+        last = _ask(f"{file.repository}/releases/latest", context)
+        tag, at = last.text("tag_name"), last.text("published_at")
+        return Newest(kind="tag", version=tag, at=at, is_held=tag == file.tag)
+    head = _ask(f"{file.repository}/commits/{quote(file.branch or 'HEAD')}", context)
+    sha, tree = head.match(_SHA, "sha"), head.match(_SHA, "commit", "tree", "sha")
+    if sha != file.commit:
+        for name in (file.keep or "").strip("/").split("/") if file.keep else ():
+            rows = _ask(f"{file.repository}/git/trees/{tree}", context).rows("tree") if tree else ()
+            tree = next((row.text("sha") for row in rows if row.text("path") == name), "")
+    is_held = None if file.branch else sha == file.commit or tree == file.tree
+    at = head.text("commit", "committer", "date")
+    return Newest(kind="commit", version=sha, at=at, is_held=is_held, ids=(sha, tree))
 
 
 def describe(record: Record, context: HostContext) -> Description:

@@ -14,7 +14,8 @@ from covcat.download.remote import Location, RemoteFile
 from covcat.errors import NetworkError
 from covcat.hosts.base import HostContext, alone
 from covcat.hosts.logins import of_kaggle
-from covcat.hosts.record import NAME, Description, Forms, Record, find_date
+from covcat.hosts.record import NAME, Description, Forms, Newest, Record, find_date
+from covcat.hosts.trees import Tree
 
 API = "https://www.kaggle.com/api/v1/datasets"
 FILE_PAGE = "https://www.kaggle.com/datasets/{0.dataset}"
@@ -44,21 +45,39 @@ def locate(remote: RemoteFile, _: HostContext) -> Location:
     return Location(url=url, name=remote.name, login=of_kaggle())
 
 
+def newest(file: KaggleFile, context: HostContext) -> Newest:
+    """Return the newest version of the file's data set."""
+    tree = _view(f"{API}/view/{file.dataset}", file.dataset, context)
+    number = tree.mark(Count, "currentVersionNumber")
+    is_held = None if file.version is None else number == file.version
+    return Newest(kind="version", version=number, at=_created(tree, number), is_held=is_held)
+
+
+def _view(asked: str, name: str, context: HostContext) -> Tree:
+    tree = context.ask(asked, login=of_kaggle())
+    if (tree.size("code") or 0) >= 400:  # Kaggle's own client knows errors with status 200
+        raise NetworkError(f"Kaggle has no `{name}`", cause=tree.text("message"))
+    return tree
+
+
+def _created(tree: Tree, number: str) -> str:
+    """Return when a version was made, "" where Kaggle does not say."""
+    dates = {
+        one.text("versionNumber"): one.text("creationDate") for one in tree.find_rows("versions")
+    }
+    return dates.get(number, "")
+
+
 def describe(record: Record, context: HostContext) -> Description:
     """Return what Kaggle says of a data set."""
     version = f"?datasetVersionNumber={record.version}" if record.version else ""
     asked = f"{API}/view/{record.id}{version}"
-    tree = context.ask(asked, login=of_kaggle())
-    if (tree.size("code") or 0) >= 400:  # Kaggle's own client knows errors with status 200
-        raise NetworkError(f"Kaggle has no `{record.id}`", cause=tree.text("message"))
+    tree = _view(asked, record.id, context)
     number = record.version or tree.mark(Count, "currentVersionNumber")
-    dates = {
-        one.text("versionNumber"): one.text("creationDate") for one in tree.find_rows("versions")
-    }
     return Description(
         asked=asked,
         release=f"kaggle-{number}",
-        date=find_date(dates.get(number, "")),
+        date=find_date(_created(tree, number)),
         title=tree.text("title"),
         license=tree.text("licenseName"),
         authors=[tree.text("ownerName") or tree.text("creatorName")],

@@ -7,7 +7,7 @@ What an answer means is decided by `decide`, which is pure; `check` does the ask
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
@@ -206,9 +206,7 @@ def check(
     `network.pause` is the seconds between two requests to a host. What may pass is asked again
     once, unless the host wants to be left alone.
     """
-    network = replace(network, retries=1, patience=_PATIENCE)
-    with closing(Web(network, turn=Turns(network.pause).take)) as web:
-        asking = _Asking(web, network, progress)
+    with asking(network, progress) as run:
         for resource, releases in targets:
             progress.note(f"{resource.id}: asking for its addresses")
             pages: list[tuple[Kind, str | None]] = [  # for people: they belong to no release
@@ -220,19 +218,28 @@ def check(
             for kind, url in pages:
                 if url is not None:
                     page = Address(resource=resource.id, kind=kind, url=url)
-                    yield decide(page, asking.hear(page))
+                    yield decide(page, run.hear(page))
             for release in releases:
                 for file in release.files:
-                    for address in asking.addresses(resource, release, file):
-                        yield decide(address, asking.hear(address))
+                    for address in run.addresses(resource, release, file):
+                        yield decide(address, run.hear(address))
 
 
-class _Asking:
+@contextmanager
+def asking(network: Network, progress: Progress) -> Iterator["Asking"]:
+    """Give a run that is polite to its hosts."""
+    network = replace(network, retries=1, patience=_PATIENCE)
+    with closing(Web(network, turn=Turns(network.pause).take)) as web:
+        yield Asking(web, network, progress)
+
+
+class Asking:
     """One run: the same address is asked once, whoever names it."""
 
     def __init__(self, web: Web, network: Network, progress: Progress) -> None:
+        """Take how hosts are reached."""
         self._web, self._network, self._progress = web, network, progress
-        self._context = HostContext(Api(web, network, progress))
+        self.context = HostContext(Api(web, network, progress))
         self._known: dict[tuple[str, bool], Heard | CovcatError] = {}
 
     def addresses(self, resource: Resource, release: Release, file: AnyFile) -> list[Address]:
@@ -241,11 +248,11 @@ class _Asking:
         found: list[Address] = []
         size = file.bytes
         try:
-            listed = hosts.list_files((file,), self._context)
+            listed = hosts.list_files((file,), self.context)
             remote = min(listed, key=lambda one: one.path)
             note = "" if remote.is_alone else f"the first of {len(listed):,} that its host lists"
             size = remote.bytes if remote.is_alone else size
-            location = hosts.locate(remote, self._context)
+            location = hosts.locate(remote, self.context)
             if location.path is None:  # else it comes with covcat
                 one = address(kind="file", url=location.url, login=location.login, note=note)
                 one = replace(one, private=location.private)

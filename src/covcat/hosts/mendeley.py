@@ -13,7 +13,7 @@ from covcat.digests import Digest
 from covcat.download.remote import Location, RemoteFile
 from covcat.errors import GoneError, NetworkError
 from covcat.hosts.base import HostContext, alone, claim, is_pinned, one_of
-from covcat.hosts.record import DescribedFile, Description, Forms, Record, find_date
+from covcat.hosts.record import DescribedFile, Description, Forms, Newest, Record, find_date
 from covcat.hosts.trees import MOST_FILES, Tree, read_pages
 
 API = "https://data.mendeley.com/public-api/datasets"
@@ -26,6 +26,7 @@ FORMS = Forms(
     example="mendeley:2fxz4px6d8 or mendeley:2fxz4px6d8.4",
     page="https://data.mendeley.com/datasets/{id}",
 )
+_ACCEPT = {"Accept": "application/vnd.mendeley-public-dataset.1+json"}
 _PAGE = 1000
 _UUID = r"[0-9A-Fa-f-]{36}"
 _DEEPEST = 64  # folders in folders: what names one as its own parent must end
@@ -59,11 +60,17 @@ def locate(remote: RemoteFile, _: HostContext) -> Location:
     return Location(url=url, name=remote.name)
 
 
+def newest(file: MendeleyFile, context: HostContext) -> Newest:
+    """Return the newest version of the file's data set."""
+    tree = context.ask(f"{API}/{file.dataset}", _ACCEPT)
+    version, at = tree.mark(Count, "version"), tree.text("publish_date")
+    return Newest(kind="version", version=version, at=at, is_held=version == file.version)
+
+
 def describe(record: Record, context: HostContext) -> Description:
     """Return what Mendeley Data says of a data set."""
     asked = f"{API}/{record.id}" + (f"/snapshot/{record.version}" if record.version else "")
-    accept = {"Accept": "application/vnd.mendeley-public-dataset.1+json"}
-    tree = context.ask(asked, accept)
+    tree = context.ask(asked, _ACCEPT)
     version = tree.mark(Count, "version")
     whole = MendeleyFile(host="mendeley", dataset=record.id, version=version)
     files = [

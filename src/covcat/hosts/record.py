@@ -6,7 +6,7 @@ Texts are the host's and never trusted; `covcat.hosts.draft` makes catalog entri
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, get_args
 
 from covcat.catalog.entries import Contents
 from covcat.catalog.files import AnyFile
@@ -72,6 +72,18 @@ class Description:
     whole: AnyFile | None = None  # stands for all files, where the host has such a thing
     contents: Contents | None = None
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newest:
+    """The newest state that a host has of what a catalog's file is from."""
+
+    kind: Literal["commit", "tag", "version", "file"]
+    version: str  # as the host calls it; of a plain file its size, or nothing
+    at: str  # UTC, ISO 8601, perhaps only the day; "" where the host does not say
+    is_held: bool | None  # the file is of it; None where the catalog's file moves with its host
+    ids: tuple[str, ...] = ()  # by which the record of what came may know it
+    bytes: int | None = None  # of a plain file
 
 
 def count_contents(sizes: Sequence[int | None]) -> Contents:

@@ -17,6 +17,7 @@ from covcat.hosts.record import (
     DescribedFile,
     Description,
     Forms,
+    Newest,
     Record,
     clean_name,
     find_date,
@@ -56,6 +57,13 @@ def locate(remote: RemoteFile, _: HostContext) -> Location:
     assert isinstance(file, ZenodoFile)
     url = f"{API}/{file.record}/files/{quote(file.name)}/content"
     return Location(url=url, name=remote.name, login=of_zenodo())
+
+
+def newest(file: ZenodoFile, context: HostContext) -> Newest:
+    """Return the newest version of the file's record: another record."""
+    tree = _ask(f"{file.record}/versions/latest", context)
+    number, at = tree.mark(Count, "id"), tree.text("metadata", "publication_date")
+    return Newest(kind="version", version=number, at=at, is_held=number == file.record)
 
 
 def describe(record: Record, context: HostContext) -> Description:

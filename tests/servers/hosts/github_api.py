@@ -56,6 +56,8 @@ class Api:
                 return self._commit(one, "/".join(ref))
             case ["git", "trees", id]:
                 return self._tree(one, id, is_deep=is_deep)
+            case ["releases", "latest"] if one.releases:
+                return self._json(list(one.releases.values())[-1])
             case ["releases", "tags", *tag] if "/".join(tag) in one.releases:
                 return self._json(one.releases["/".join(tag)])
         return self._error(404, "Not Found")
@@ -152,6 +154,7 @@ def release(one: Repository, tag: str, assets: list[dict[str, Any]]) -> dict[str
         "name": tag,
         "draft": False,
         "prerelease": False,
+        "published_at": _TIME,
         "assets": assets,
     }
 

@@ -1,0 +1,96 @@
+"""outdated: what is newer than what is here."""
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING
+
+import typer
+
+from covcat.cli import here
+from covcat.cli import options as net
+from covcat.cli.formats import Rows
+from covcat.cli.options import FORMATS, OutputFormat
+from covcat.cli.progress import drawn
+from covcat.cli.session import Session, chosen_output
+from covcat.errors import CovcatError, NotFoundError
+from covcat.text import plural
+
+if TYPE_CHECKING:
+    from covcat.fetching.outdated import News
+    from covcat.hosts.upstream import Upstream
+
+_COLUMNS = ("id", "in_catalog", "upstream", "date", "kind", "detail")  # of a table; else all
+
+
+def outdated(
+    ctx: typer.Context,
+    names: net.Names = None,
+    output: OutputFormat = None,
+    timeout: net.Timeout = 30,
+    allow_private: net.AllowPrivate = False,
+    pause: net.Pause = 1,
+) -> None:
+    """Tell what is newer than the releases that are here.
+
+    A newer `release` is in the catalog; a newer `commit`, `tag` or `version` is at the host, or
+    another `file` at the address that it came from. Each record is asked for once, each host once
+    a second; --offline asks the catalog alone.
+
+    Exit 0 with rows and without. What a host does not say is a row `unknown` with the reason, and
+    no error either.
+
+    Example: covcat outdated --offline
+    """
+    from covcat.fetching.outdated import News
+
+    session: Session = ctx.obj
+    chosen = chosen_output(output, FORMATS)
+    releases = here.releases(session, names)
+    network = net.network(session, timeout=timeout, allow_private=allow_private, pause=pause)
+    with ExitStack() as held:
+        asked = None
+        if releases and not session.offline:
+            from covcat.hosts.upstream import upstream
+
+            progress = held.enter_context(drawn(session, "plain"))
+            asked = held.enter_context(upstream(network, progress))
+        found = list(_news(session, releases, asked))
+    rows = [asdict(one) for one in found]
+    is_table = session.format(chosen) == "table"
+    columns = _COLUMNS if is_table else [one.name for one in fields(News)]
+    shown = Rows(columns, rows, spared=("date", "detail"))
+    session.rows("outdated", shown, data={"outdated": rows}, output=chosen)
+    newer = {one.id for one in found if one.kind != "unknown"}
+    verb = "has" if len(newer) == 1 else "have"
+    session.say(f"{len(newer):,} of {plural(len(releases), 'release')} {verb} something newer")
+    kinds = Counter(one.kind for one in found)
+    if behind := [one.id for one in found if one.kind == "release"]:
+        ids = dict.fromkeys(name.partition("@")[0] for name in behind)
+        session.say(f"hint: {shlex.join(['covcat', 'fetch', *ids])}")
+    if kinds["unknown"]:
+        session.say(f"{plural(kinds['unknown'], 'record')}: not known, as the rows say")
+    if session.offline:
+        session.say("note: no host was asked, because --offline is set")
+
+
+def _news(
+    session: Session, releases: Sequence[here.Here], upstream: "Upstream | None"
+) -> "Iterator[News]":
+    """Give the rows of each release; one whose record is damaged is a row too."""
+    from covcat.fetching.outdated import News, find_news
+    from covcat.store import manifest
+
+    for id, release, folder in releases:
+        try:
+            resource = session.catalog.get(id)
+        except NotFoundError:
+            resource = None
+        try:
+            record = manifest.load(folder)
+        except CovcatError as error:
+            yield News(id=f"{id}@{release}", kind="unknown", detail=error.message)
+            continue
+        yield from find_news(resource, record, upstream)
