@@ -19,6 +19,7 @@ from covcat.overlap.opencv import opencv
 Values = NDArray[np.float32]
 _SIDE = 24  # pixels of a block; larger ones hold too much that two chests have in common
 _STEPS = 8  # of fitting; most need three
+_SETTLED = 0.02  # pixels at the edge of a picture: a step that is not worth taking
 _BLUR = 1.0  # pixels: noise and what JPEG leaves are no anatomy
 _TEXTURE = 0.04  # of the picture's standard deviation, that a block must have
 _AT_ENDS = (0.1, 0.5)  # share of a block's pixels; the second where the first leaves too few
@@ -156,27 +157,29 @@ def _moved(blocks: _Blocks, matrix: Matrix, shape: tuple[int, ...]) -> Matrix | 
     """Return where the picture fits better: one step of least squares over all blocks.
 
     Each block has its own gain and offset; those that agree already weigh more, so that text and
-    what was drawn into one of them pull little.
+    what was drawn into one of them pull little. None where it stays.
     """
-    x, y = _centred(blocks.ours), _centred(blocks.theirs)
-    power, size = (x * x).sum(axis=1) + 1e-6, np.sqrt((y * y).sum(axis=1) + 1e-6)
-    gain = (x * y).sum(axis=1) / power
+    grown, by = (blocks.across, blocks.down), (1.0, blocks.columns, blocks.rows)
+    parts = (one * place for one in grown for place in by)
+    columns = np.stack([*parts, blocks.ours, blocks.theirs], axis=1)
+    columns -= columns.mean(axis=2, keepdims=True)
+    products = columns @ columns.swapaxes(1, 2)  # of each block: small, so no thread is started
+    power, size = products[:, 6, 6] + 1e-6, np.sqrt(products[:, 7, 7] + 1e-6)
+    gain = products[:, 6, 7] / power
     agreement = gain * np.sqrt(power) / size
-    weight = np.clip(agreement * np.sign(np.median(agreement)), 0.05, 1) ** 2
-    missing = (y - gain[:, None] * x) / size[:, None]
-    grown = [_centred(one) * (gain / size)[:, None] for one in (blocks.across, blocks.down)]
-    parts = [one * by for one in grown for by in (1.0, blocks.columns, blocks.rows)]
-    slopes = np.stack(parts, axis=-1)
-    unit = x / np.sqrt(power)[:, None]
-    slopes -= unit[..., None] * np.einsum("np,npk->nk", unit, slopes)[:, None]
-    weighed = (slopes * weight[:, None, None]).reshape(-1, 6)
-    normal = weighed.T @ slopes.reshape(-1, 6)
+    weight = (np.clip(agreement * np.sign(np.median(agreement)), 0.05, 1) / size) ** 2 * gain
+    slopes, along, missing = products[:, :6, :6], products[:, :6, 6], products[:, :6, 7]
+    slopes = slopes - along[:, :, None] * along[:, None] / power[:, None, None]
+    normal = np.tensordot(weight * gain, slopes.astype(np.float64), axes=1)
+    aims = weight @ (missing - gain[:, None] * along).astype(np.float64)
     normal += np.eye(6) * (1e-6 * np.trace(normal) + 1e-12)
-    by = np.linalg.solve(normal.astype(np.float64), weighed.T @ missing.ravel()).reshape(2, 3)
+    found = np.linalg.solve(normal, aims).reshape(2, 3)
+    if np.abs(found).sum(axis=1).max() < _SETTLED:
+        return None
     middle = np.array([shape[1] / 2, shape[0] / 2])
     step = np.eye(3)
-    step[:2, :2] += by[:, 1:] / _HALF
-    step[:2, 2] = by[:, 0] - by[:, 1:] @ middle / _HALF
+    step[:2, :2] += found[:, 1:] / _HALF
+    step[:2, 2] = found[:, 0] - found[:, 1:] @ middle / _HALF
     if not np.isfinite(step).all() or abs(np.linalg.det(step)) < 0.2:
         return None
     moved: Matrix = (np.linalg.inv(step) @ np.vstack([matrix, [0, 0, 1]]))[:2]
@@ -191,17 +194,22 @@ def _judged(blocks: _Blocks, matrix: Matrix) -> Likeness:
     x, y = _centred(x), _centred(blocks.theirs)
     across, down = (_centred(one) * (_HALF / _SIDE) for one in (blocks.columns, blocks.rows))
     grown = [_centred(one * steepness) for one in (blocks.across, blocks.down)]
-    parts = [np.ones_like(x), across, down, x, x * across, x * down, *grown]
-    basis = np.stack(parts, axis=-1).astype(np.float64)
-    normal = np.einsum("npk,npl->nkl", basis, basis) + np.eye(len(parts)) * 1e-3
-    aims = np.einsum("npk,np->nk", basis, y)
+    parts = [np.ones_like(x), across, down, x, x * across, x * down, *grown, y]
+    basis = np.stack(parts, axis=1, dtype=np.float64)
+    products = basis @ basis.swapaxes(1, 2)  # of each block: small, so no thread is started
+    normal, aims, power = (
+        products[:, :8, :8] + np.eye(8) * 1e-3,
+        products[:, :8, 8],
+        products[:, 8, 8],
+    )
     fitted = np.linalg.solve(normal[:, :6, :6], aims[:, :6, None])[..., 0]
-    left = y - np.einsum("npk,nk->np", basis[..., :6], fitted)
-    share = 1 - (left * left).sum(axis=1) / ((y * y).sum(axis=1) + 1e-6)
-    local = np.sqrt(np.clip(share, 0, 1)) * np.sign(fitted[:, 3])
+    share = np.einsum("nk,nk->n", fitted, 2 * aims[:, :6]) - np.einsum(
+        "nk,nkl,nl->n", fitted, products[:, :6, :6], fitted
+    )
+    local = np.sqrt(np.clip(share / (power + 1e-6), 0, 1)) * np.sign(fitted[:, 3])
     inverse = np.linalg.inv(normal)
     moved = np.einsum("nkl,nl->nk", inverse, aims)
-    unexplained = (y * y).sum(axis=1) - (moved * aims).sum(axis=1)
+    unexplained = power - (moved * aims).sum(axis=1)
     error = unexplained / len(y[0]) * _GRAIN * (inverse[:, 6, 6] + inverse[:, 7, 7])
     beyond = np.clip(moved[:, 6] ** 2 + moved[:, 7] ** 2 - _SURE * np.maximum(error, 0), 0, None)
     shift = np.sqrt(beyond) / np.maximum(np.abs(moved[:, 3]), 0.05)
