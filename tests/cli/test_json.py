@@ -61,7 +61,7 @@ LINES = {  # each more or less what a reader of the page would try first
     "split": ["split sample --shares train=0.5,test=0.5"],
     "split check": ["split check split"],
     "show": [],  # below: no resource has all keys
-    "status": ["status"],
+    "status": ["status", "status --report"],
     "verify": ["verify", "verify --quick", "verify --repair"],
 }
 DEEP = {  # objects whose keys are not covcat's, or are explained on another page

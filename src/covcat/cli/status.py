@@ -1,8 +1,9 @@
 """status: what is on disk, and if it is complete and new."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +12,7 @@ from covcat.cli.here import check_folder
 from covcat.cli.options import FORMATS, OutputFormat
 from covcat.cli.session import Session, chosen_output
 from covcat.digests import UNPUBLISHED
-from covcat.errors import CovcatError, DiskError, NewerError, NotFoundError
+from covcat.errors import CovcatError, DiskError, NewerError, NotFoundError, UsageError
 from covcat.names import is_litter
 from covcat.text import format_size, plural
 
@@ -19,13 +20,20 @@ if TYPE_CHECKING:
     from covcat.store.manifest import Manifest
 
 
+_Row = dict[str, Cell]
 _LITTER = 3  # paths that are named
 _DATES = ("fetched_at", "verified_at")
 _VERIFIED = ("verified_at", "verdict")
 _COLUMNS = ("id", "state", "files", "bytes", "newest", "verified_by", "fetched_at", *_VERIFIED)
 
 
-def status(ctx: typer.Context, output: OutputFormat = None) -> None:
+def status(
+    ctx: typer.Context,
+    output: OutputFormat = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="In Markdown, for a chat or a wiki, with licences.")
+    ] = False,
+) -> None:
     """Tell what is here, and if it is complete and new.
 
     `newest` says if it is what `covcat fetch ID` would bring today: `yes`, `behind` a newer
@@ -34,33 +42,24 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
 
     Example: covcat status --json
     """
-    from covcat.store import lockfile, manifest, verified, verify
-
     session: Session = ctx.obj
     chosen = chosen_output(output, FORMATS)
+    if report and chosen is not None:
+        raise UsageError(f"--report is Markdown: it takes no --format {chosen}")
     check_folder(session)
-    rows: list[dict[str, Cell]] = []
-    for resource_id, release_id, folder in session.store.releases():
-        row: dict[str, Cell] = {"id": f"{resource_id}@{release_id}"}
-        if last := verified.last(folder):
-            row |= {"verified_at": last.verified_at, "verdict": last.in_words}
-        try:
-            record = manifest.load(folder)
-            row |= _state(record)
-            if lines := lockfile.changes_on_disk(folder, record):
-                row |= {"state": f"{plural(len(lines), 'file')} not as fetched", "note": lines[0]}
-            say_litter(session, str(row["id"]), filter(is_litter, verify.beside(folder, record)))
-        except CovcatError as error:
-            trouble = "closed to you" if isinstance(error, DiskError) else "damaged"
-            trouble = "of a newer covcat" if isinstance(error, NewerError) else trouble
-            row |= {"state": trouble, "note": error.message}
-        rows.append({**row, "newest": _newest(session, resource_id, release_id)})
+    rows = [_row(session, *one) for one in session.store.releases()]
     whole = len(rows)
     for name, sizes in session.store.waiting():
-        row = {"id": name, "state": "unfinished", "files": len(sizes), "bytes": sum(sizes)}
+        row: _Row = {"id": name, "state": "unfinished", "files": len(sizes), "bytes": sum(sizes)}
         rows.append({**row, "note": f"covcat fetch {quote(name)} goes on"})
-    session.rows("status", _table(session, rows, chosen), data={"here": rows}, output=chosen)
-    for row in rows:
+    if report:
+        from covcat.cli.status_report import to_markdown
+
+        text = to_markdown(session, rows)
+        session.result("status", {"here": rows, "report": text}, text)
+    else:
+        session.rows("status", _table(session, rows, chosen), data={"here": rows}, output=chosen)
+    for row in rows if not report else ():
         if row.get("note") and chosen != "ids":
             session.say(f"{row['id']}: {row['note']}")
     for folder in session.store.closed():
@@ -71,7 +70,27 @@ def status(ctx: typer.Context, output: OutputFormat = None) -> None:
     session.say(f"{said} in `{session.data_dir}`, {format_size(total)}")
 
 
-def _table(session: Session, rows: list[dict[str, Cell]], chosen: str | None) -> Rows:
+def _row(session: Session, resource_id: str, release_id: str, folder: Path) -> _Row:
+    """Return what is told of a release."""
+    from covcat.store import lockfile, manifest, verified, verify
+
+    row: _Row = {"id": f"{resource_id}@{release_id}"}
+    if last := verified.last(folder):
+        row |= {"verified_at": last.verified_at, "verdict": last.in_words}
+    try:
+        record = manifest.load(folder)
+        row |= _state(record)
+        if lines := lockfile.changes_on_disk(folder, record):
+            row |= {"state": f"{plural(len(lines), 'file')} not as fetched", "note": lines[0]}
+        say_litter(session, str(row["id"]), filter(is_litter, verify.beside(folder, record)))
+    except CovcatError as error:
+        trouble = "closed to you" if isinstance(error, DiskError) else "damaged"
+        trouble = "of a newer covcat" if isinstance(error, NewerError) else trouble
+        row |= {"state": trouble, "note": error.message}
+    return {**row, "newest": _newest(session, resource_id, release_id)}
+
+
+def _table(session: Session, rows: list[_Row], chosen: str | None) -> Rows:
     """Return what is printed; a table has room for days, and none for what is blank in all rows."""
     if session.format(chosen) == "table":
         rows = [{**row, **{key: str(row.get(key) or "")[:10] for key in _DATES}} for row in rows]
@@ -89,7 +108,7 @@ def say_litter(session: Session, name: str, paths: Iterable[str]) -> None:
         session.say(f"{name}: {what}, no part of it and no damage: {first}{more}")
 
 
-def _state(record: "Manifest") -> dict[str, Cell]:
+def _state(record: "Manifest") -> _Row:
     state = "complete" if record.complete else f"{plural(len(record.missing), 'file')} missing"
     if any(one.imported_from and one.verified_by in UNPUBLISHED for one in record.downloads):
         state = "as brought"  # nobody said what it should be
