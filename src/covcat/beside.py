@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from covcat.errors import DiskError
 from covcat.files import AT_ONCE, BYTES, IS_WINDOWS, NEW, NO_LINK, disk_errors, hold, make_folder
 
+OTHER = "give another --output"
 _OURS = re.compile(r"\.covcat-[0-9a-f]{16}")
 _MARK = "made-by-covcat"  # holds the name of the machine: some disks tell others of no locks
 _MACHINE = os.fsencode(os.environ.get("COMPUTERNAME", "") if IS_WINDOWS else os.uname().nodename)
@@ -17,8 +19,11 @@ _OLD = 3600  # seconds, after which another machine's is taken for left behind t
 
 
 @contextmanager
-def build_beside(target: Path) -> Iterator[Path]:
-    """Give a private folder beside the target; it goes away, and what killed runs left there."""
+def build_beside(target: Path, other: str | None = OTHER) -> Iterator[Path]:
+    """Give a private folder beside the target; it goes away, and what killed runs left there.
+
+    `other` is how a person names another target; None: it lies where --data-dir says.
+    """
     parent = target.absolute().parent
     missing = [one for one in (parent, *parent.parents) if not one.exists()]
     folder = parent / f".covcat-{os.urandom(8).hex()}"
@@ -37,6 +42,10 @@ def build_beside(target: Path) -> Iterator[Path]:
                 mark.rename(folder / _MARK)  # a mark is never seen without its lock
             (folder / "work").mkdir(mode=0o700)
         yield folder / "work"
+    except DiskError as error:
+        if other is not None and error.needs_another_place:
+            error.hint = f"{other}, where there is room and you may write"
+        raise
     finally:
         if handle != -1 and IS_WINDOWS:
             os.close(handle)

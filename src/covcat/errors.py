@@ -107,6 +107,7 @@ class DiskError(CovcatError, code=8, kind="disk"):
     """The disk refused: full, quota, permission, read-only."""
 
     has_vanished = False  # what covcat itself had just put there was gone
+    needs_another_place = False  # there is no room, or nobody may write there
 
 
 class SeveralError(CovcatError, code=9, kind="several"):

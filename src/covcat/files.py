@@ -112,8 +112,11 @@ def disk_error(error: OSError, doing: str) -> DiskError:
         errno.EACCES: "`covcat doctor` tells what may not be written, or choose another --data-dir",
         errno.EROFS: "choose a folder you may write to with --data-dir",
     }
-    hint = hints.get(error.errno or 0, "see `covcat doctor`")
+    is_read = doing.startswith("read ") and error.errno == errno.EACCES and error.filename
+    hint = f"ls -ld {shlex.quote(str(error.filename))}" if is_read else "see `covcat doctor`"
     found = DiskError(f"cannot {doing}: {reason}{where}", hint=hint)
+    if error.errno in hints and not is_read:
+        found.hint, found.needs_another_place = hints[error.errno], True
     found.has_vanished = error.errno in (errno.ENOENT, errno.ESTALE)
     return found
 

@@ -1,11 +1,13 @@
 """Where links of an archive lead."""
 
+import shlex
 import shutil
 import stat
 import subprocess
 import tarfile
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from makers.rars import (
 
 from covcat.archives.base import Member, Opening, UnsafeError
 from covcat.archives.extract import unpacked
-from covcat.archives.links import HANDLINGS, MAX_STEPS, MAX_TARGET, Known, Link, follow
+from covcat.archives.links import HANDLINGS, MAX_STEPS, MAX_TARGET, Handling, Known, Link, follow
 from covcat.archives.rules import MAX_TARGETS, Budget, Layout, Rules
 from covcat.errors import ExtractionError
 from covcat.progress import Silent
@@ -199,8 +201,8 @@ def test_links_to_files_are_copied_and_one_to_a_folder_is_refused(
     archive = _tar(tmp_path / "a.tar", *entries)
     if files is None:
         with pytest.raises(ExtractionError, match="link to no file") as raised:
-            _unpack(archive, tmp_path / "out", Layout(links="copy"))
-        assert "--links skip" in (raised.value.hint or "")
+            _unpack(archive, tmp_path / "o", Layout(links="copy", command="covcat extract"))
+        assert (raised.value.hint or "").endswith("--exclude q; or --links skip")
     else:
         assert _unpack(archive, tmp_path / "out", Layout(links="copy")) == files
 
@@ -244,6 +246,35 @@ def test_a_link_that_is_left_out_by_its_name_need_not_be_safe(tmp_path: Path) ->
         layout = Layout(links=links, exclude=("bad", "worse"))
         assert _unpack(archive, tmp_path / f"tar-{links}", layout) == {"f": "x"}
         assert _unpack(packed, tmp_path / f"zip-{links}", layout) == {"d/f": "x"}
+
+
+@pytest.mark.parametrize("links", HANDLINGS)
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [("bad", "bad"), ("d/odd [1]'s", "'d/odd [[]1]'\"'\"'s'"), ("x" * 150 + "/" + "x" * 150, None)],
+)
+def test_a_link_that_leads_outside_is_refused_with_what_leaves_it_out(
+    name: str, typed: str | None, links: Handling, tmp_path: Path
+) -> None:
+    archive = _tar(tmp_path / "a.tar", ("f", None, FILE), (name, "/etc/passwd", SYM))
+    layout = Layout(links=links, command="covcat extract")
+    with pytest.raises(ExtractionError, match="unsafe") as raised:
+        _unpack(archive, tmp_path / "out", layout)
+    said = f"to leave it out: covcat extract … --exclude {typed}" if typed else None
+    assert raised.value.hint == said
+    if typed:
+        (glob,) = shlex.split(typed)
+        assert _unpack(archive, tmp_path / "out", replace(layout, exclude=(glob,))) == {"f": "x"}
+
+
+def test_what_leaves_out_a_link_is_that_of_the_link_that_leads_through_another(
+    tmp_path: Path,
+) -> None:
+    archive = _zip_with(tmp_path / "a.zip", {"first": "second", "second": "../out"})
+    with pytest.raises(ExtractionError, match="unsafe") as raised:
+        _unpack(archive, tmp_path / "out", Layout(links="skip"))
+    assert "`second`" in (raised.value.cause or "")
+    assert raised.value.hint == "to leave it out: covcat fetch … --exclude first"
 
 
 def test_a_link_through_one_that_is_left_out_and_unsafe_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import bz2
 import codecs
+import errno
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from makers.seven_zips import seven_zip_of
 from makers.tars import END, entry, pax
 from servers.server import Answer
 
-from covcat.archives import tools
+from covcat.archives import tools, writing
 
 MEMBERS = {"a.txt": b"a" * 10, "b/c.txt": b"c" * 3000, "empty.txt": b""}
 ARCHIVES = {
@@ -43,6 +44,21 @@ def test_an_archive_of_any_format_is_unpacked_beside_itself(covcat, here: Path, 
     assert (ran.code, ran.out) == (0, "set\n")
     assert tree_on_disk(here / "set") == MEMBERS
     assert sorted(one.name for one in here.iterdir()) == ["set", name]
+
+
+@pytest.mark.parametrize("name", ["set.zip", "set.tar.gz"])
+def test_a_full_disk_leaves_nothing_and_the_way_out_is_an_option_that_there_is(
+    covcat, here: Path, monkeypatch, name: str
+) -> None:
+    def create(path: str, root: object) -> int:
+        return os.open("/dev/full", os.O_WRONLY)
+
+    Path(name).write_bytes(ARCHIVES[name])
+    monkeypatch.setattr(writing, "_create", create)
+    ran = covcat("extract", name, "out")
+    assert (ran.code, [one.name for one in here.iterdir()]) == (8, [name])
+    assert os.strerror(errno.ENOSPC) in ran.err
+    assert "hint: give another folder, where there is room and you may write\n" in ran.err
 
 
 def test_listing_writes_nothing(covcat, here: Path) -> None:

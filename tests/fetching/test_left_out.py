@@ -324,6 +324,36 @@ def test_links_of_a_pinned_tree_are_skipped_or_copied_where_the_entry_says_so(
         assert covcat(*command, mirror=world.url).code == 0
 
 
+@pytest.mark.parametrize("pinned", [True, False], ids=["pinned", "moving"])
+@pytest.mark.parametrize("glob", ["docs/README.md", "docs/*"])
+def test_what_is_left_out_is_not_copied_through_a_link(
+    covcat, world: World, shelf: Shelf, glob: str, pinned: bool
+) -> None:
+    tree = world.github.add("test/set", COMMIT, LINKED, links={"README.md": "docs/README.md"})
+    more, state = (f", tree: {tree}", f"commit: {COMMIT}") if pinned else ("", "branch: master")
+    entry(shelf, f"{more}, links: copy", state)
+    ran = covcat("fetch", "set", "--exclude", glob, mirror=world.url)
+    check_said(ran, 6, "a link to no file that is unpacked: ", "leads to `docs/README.md`")
+    hint = "to leave it out: covcat fetch … --exclude README.md; or `links: skip` in its entry"
+    assert f"hint: {hint}\n" in ran.err
+    assert not Path("covcat-data/set").exists()
+    left_out = ["--exclude", glob, "--exclude", "README.md"]
+    ran = covcat("fetch", "set", *left_out, mirror=world.url)
+    assert ran.code == 0, ran.err
+    assert tree_on_disk(Path(ran.out.strip())) == {"images/a.png": b"a"}
+
+
+def test_a_link_is_copied_though_nobody_asked_for_what_it_leads_to(
+    covcat, world: World, shelf: Shelf
+) -> None:
+    """Nor did anybody leave it out."""
+    tree = world.github.add("test/set", COMMIT, LINKED, links={"README.md": "docs/README.md"})
+    entry(shelf, f", tree: {tree}, links: copy", f"commit: {COMMIT}")
+    ran = covcat("fetch", "set", "--include", "README.md", mirror=world.url)
+    assert ran.code == 0, ran.err
+    assert tree_on_disk(Path(ran.out.strip())) == {"README.md": b"r"}
+
+
 @pytest.mark.parametrize("lost", [["README.md"], ["docs/README.md"], ["README.md", "images/a.png"]])
 def test_what_was_copied_in_the_place_of_a_link_is_repaired_from_the_archive(
     covcat, world: World, shelf: Shelf, lost: list[str]

@@ -19,6 +19,8 @@ from covcat.text import plural
 class BadArchiveError(Exception):
     """The archive is damaged; the text says where and completes "the archive …"."""
 
+    way_out: str | None = None  # a hint, where there is any
+
 
 class UnsafeError(BadArchiveError):
     """Two readers may see different things in it, or it hides something."""
@@ -158,6 +160,7 @@ class CutOffError(BadArchiveError):
     """It ends too early: a volume after the last one may be missing."""
 
     lacking = 0  # bytes, if that is known
+    way_out = "download it again: what is here of it is not whole"
 
 
 class PasswordError(BadArchiveError):

@@ -18,7 +18,15 @@ from typing import Literal
 from covcat import files as disk
 from covcat import names
 from covcat.archives import ListedFormat, StreamFormat, base, load_format
-from covcat.archives.base import ArchiveLink, Member, NestedArchive, Opening, Source, Writer
+from covcat.archives.base import (
+    ArchiveLink,
+    Member,
+    NestedArchive,
+    Opening,
+    Source,
+    UnsafeError,
+    Writer,
+)
 from covcat.archives.kinds import kind_of, stem_of
 from covcat.archives.links import Known, folders_of, follow
 from covcat.archives.rules import MAX_MEMBERS, Admitted, Budget, Layout, Rules
@@ -190,13 +198,18 @@ def _place_links(rules: Rules, unpacking: Unpacking, encoding: str | None) -> li
     for name, link in rules.links.items():
         if not link.path:  # left out by its name: it need not be safe
             continue
-        reached = follow(name, rules.links, known, folders)
+        out = rules.way_out(link.path.removeprefix(rules.layout.into))
+        try:
+            reached = follow(name, rules.links, known, folders)
+        except UnsafeError as error:
+            error.way_out = out
+            raise
         if is_copied:
             if (path := rules.places.get(reached)) is None:
                 raise ExtractionError(
                     f"`{rules.archive}` has a link to no file that is unpacked: `{name}` leads to "
                     f"`{link.target}`",
-                    hint="leave links out: --links skip; in an entry, `links: skip`",
+                    hint=rules.without_links(out),
                 )
             unpacking.copy(link, numbers[path])
         found.append(ArchiveLink(path=link.path, target=link.target or "", handled=handled))
@@ -217,6 +230,7 @@ def _unpack_nested(
         own_folder=folder.name,
         exclude=layout.exclude,
         wants=layout.wants,
+        bars=layout.bars,
         litter=layout.litter,
         links=layout.links,
         command=layout.command,
@@ -271,11 +285,9 @@ def _archive_errors(archive: Path | VolumeSet, name: str = "", command: str = ""
         if isinstance(error, base.PaddedError):
             what, hint = f"`{name}` is refused as unsafe", error.hint(name, command)
             raise PaddedArchiveError(what, cause=cause, hint=hint) from error
-        is_unsafe = isinstance(error, base.UnsafeError)
-        what = "refused as unsafe" if is_unsafe else "damaged"
-        is_cut = isinstance(error, base.CutOffError)
-        again = "download it again: what is here of it is not whole" if is_cut else None
-        raise ExtractionError(f"`{name}` is {what}", cause=cause, hint=again) from error
+        what = "refused as unsafe" if isinstance(error, UnsafeError) else "damaged"
+        out = error.way_out if isinstance(error, base.BadArchiveError) else None
+        raise ExtractionError(f"`{name}` is {what}", cause=cause, hint=out) from error
 
 
 def listed(
@@ -307,7 +319,7 @@ def unpacked(
     archive, kind = _found(paths, opening, layout.command)
     _check_free(target)
     _check_private(target)
-    with build_beside(target) as workshop:
+    with build_beside(target, "give another folder") as workshop:
         files = workshop / "files"
         with disk_errors(f"make a folder beside `{target}`"):
             files.mkdir(mode=disk.FOLDER_MODE)

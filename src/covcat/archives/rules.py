@@ -36,6 +36,7 @@ class Layout:
     exclude: tuple[str, ...] = ()
     nested: tuple[str, ...] = ()  # globs of archives inside, which are unpacked too
     wants: Callable[[str], bool] | None = None  # asked of each path with `into`; None is all
+    bars: Callable[[str], bool] | None = None  # likewise: left out by its name, also for links
     litter: Collection[str] | None = None  # the only paths of litter that stay; None is all
     links: Handling | None = None  # that stay inside; None refuses all
     command: str = "covcat fetch"  # whose --exclude leaves out more
@@ -144,7 +145,7 @@ class Rules:
         if member.kind == "link":
             return self._note_link(member, name, path, target if is_wanted else "")
         is_copied = self.layout.links == "copy"
-        is_spare = is_copied and not is_wanted and self._is_chosen(path)
+        is_spare = is_copied and not is_wanted and self._may_be_copied(path)
         self.left_out += not is_wanted
         if not (is_wanted or is_spare):
             return None
@@ -192,14 +193,9 @@ class Rules:
         if path and not self._is_wanted(path):
             self.left_out += member.kind != "folder"
             return
-        hint, layout = None, self.layout
-        if 0 < len(path) <= _TYPED and path.isprintable() and layout.command:
-            glob = escape(path if layout.wants is None else layout.into + path)
-            hint = f"to leave it out: {layout.command} … --exclude {quote(glob)}"
+        hint, layout = self.way_out(path), self.layout
         if member.kind == "link":
-            is_alone = layout.command == "covcat extract"
-            way = "--links skip, or --links copy" if is_alone else "`links: skip` in its entry"
-            hint = f"{hint}; or {way}" if hint else way
+            hint = self.without_links(hint, "--links skip, or --links copy")
         if unsafe is None and member.is_locked:
             raise PasswordError(member.barred).told(self.archive, layout.command, hint)
         if unsafe is None:
@@ -209,6 +205,20 @@ class Rules:
         raise ExtractionError(
             f"`{self.archive}` is refused as unsafe because of `{member.name}`: {unsafe}", hint=hint
         )
+
+    def way_out(self, path: str) -> str | None:
+        """Return what leaves out a path; None of a name that nobody could type."""
+        layout = self.layout
+        if not (0 < len(path) <= _TYPED and path.isprintable() and layout.command):
+            return None
+        glob = escape(path if layout.wants is None else layout.into + path)
+        return f"to leave it out: {layout.command} … --exclude {quote(glob)}"
+
+    def without_links(self, way: str | None, option: str = "--links skip") -> str:
+        """Return what leaves out links: this one in `way`, or all of them."""
+        is_alone = self.layout.command == "covcat extract"
+        both = option if is_alone else "`links: skip` in its entry"
+        return f"{way}; or {both}" if way else both
 
     def _is_unwanted_litter(self, path: str) -> bool:
         """Tell litter that nobody pins, before it counts as a second root folder."""
@@ -258,6 +268,11 @@ class Rules:
         if not path.startswith(layout.keep) or _matches(path, layout.exclude):
             return False
         return not layout.include or _matches(path, layout.include)
+
+    def _may_be_copied(self, path: str) -> bool:
+        """Tell if a path was not left out by its name, though nobody asked for it."""
+        is_barred = self.layout.bars is not None and self.layout.bars(self.layout.into + path)
+        return self._is_chosen(path) and not is_barred
 
     def _is_wanted(self, path: str) -> bool:
         layout = self.layout

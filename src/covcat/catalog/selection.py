@@ -90,6 +90,11 @@ def wanted(selections: Sequence[Selection], paths: Iterable[str]) -> Wants:
     return lambda path: path in sampled or any(passes(path, one) for one in plain)
 
 
+def excluded(selections: Sequence[Selection], path: str) -> bool:
+    """Tell if every one of `selections` leaves a path out by its name."""
+    return bool(selections) and all(matches(path, one.exclude) for one in selections)
+
+
 def without_repeats(selections: Sequence[Selection]) -> tuple[Selection, ...]:
     """Leave out what is asked for twice, and samples that larger ones of the same files hold."""
     largest: dict[Selection, int] = {}

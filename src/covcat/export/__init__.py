@@ -8,24 +8,22 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from covcat.beside import build_beside
+from covcat.beside import OTHER, build_beside
 from covcat.catalog.entries import Resource
 from covcat.errors import DiskError
 from covcat.export.json_ld import croissant
 from covcat.files import (
     check_new,
-    disk_error,
     disk_errors,
     place_new,
     sync,
     write_new,
 )
-from covcat.store.folder import OTHER, check_outside
+from covcat.store.folder import check_outside
 from covcat.store.manifest import Manifest, raw, sums
 
 _COLUMNS = ("path", "bytes", "sha256", "mode", "blob", "verified_by", "lfs")
@@ -71,17 +69,6 @@ DOCUMENTS: Mapping[str, Callable[[ExportedRelease], bytes]] = {  # with the byte
 # Where an export may go: to a new name, outside of what covcat vouches for, all at once.
 
 
-@contextmanager
-def writing(target: Path) -> Iterator[None]:
-    """Say what the disk refuses of a target, with a way out that is not --data-dir."""
-    try:
-        yield
-    except OSError as error:
-        found = disk_error(error, f"write `{target}`")
-        found.hint = f"{OTHER}, where there is room and you may write"
-        raise found from error
-
-
 def check_free(release: Path, target: Path, *, force: bool | None = None) -> None:
     """Refuse a target that cannot be made, or that would change what is in the data folder."""
     with disk_errors(f"look at `{target}`"):
@@ -98,7 +85,7 @@ def check_free(release: Path, target: Path, *, force: bool | None = None) -> Non
 def to_file(source: ExportedRelease, data: bytes, target: Path, *, force: bool = False) -> None:
     """Write a document whole or not at all, and over nothing that nobody said."""
     check_free(source.folder, target, force=force)
-    with build_beside(target) as workshop, writing(target):
+    with build_beside(target) as workshop, disk_errors(f"write `{target}`"):
         built = workshop / "document"
         write_new(built, data)
         sync(workshop)

@@ -7,13 +7,13 @@ from shlex import quote
 
 from covcat.beside import build_beside
 from covcat.errors import IntegrityError
-from covcat.export import writing
 from covcat.files import (
     FOLDER_MODE,
     StoredFile,
     check_new,
     check_room,
     copy_hashed,
+    disk_errors,
     free_bytes,
     opened,
     sync,
@@ -28,7 +28,7 @@ _TAG_LENGTH = 4096  # of a value in bag-info.txt
 
 def bag(folder: Path, manifest: Manifest, target: Path, progress: Progress) -> None:
     """Copy a release folder, as it was fetched, into a new bag, which appears by one rename."""
-    with build_beside(target) as workshop, writing(target):
+    with build_beside(target) as workshop, disk_errors(f"write `{target}`"):
         free, hint = free_bytes(workshop, spare=0), "free some space, or give another --output"
         check_room(manifest.total_bytes, free, "for the bag", hint)
         built = workshop / "bag"

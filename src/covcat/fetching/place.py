@@ -4,6 +4,7 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
+from functools import partial
 from urllib.parse import quote, urlsplit
 
 from covcat.archives import extract, rules, writing
@@ -116,12 +117,11 @@ def _layout(
         return [one.path for one in extract.inspect(got.path, kind, layout, *said)]
 
     git = file if isinstance(file, GitHubFile) else None
-    is_state = git is not None and git.is_state
-    has_all = git and is_state and (git.tree or _commit_in(served, got))  # so that litter stays
+    has_all = git and git.is_state and (git.tree or _commit_in(served, got))  # so that litter stays
     before = data_files(build.before.files if build.before else ())
     known_before = [*(build.listing or ()), *(one.path for one in before)]
     layout = Layout(
-        strip_root=is_state,
+        strip_root=git is not None and git.is_state,
         strip=file.strip or 0,
         keep=git.keep or "" if git else "",
         into=served.folder,
@@ -144,7 +144,8 @@ def _layout(
         if not known and any(one.sample is not None for one in inside):
             by_name = selection.wanted([replace(one, sample=None) for one in inside], ())
             known = list_paths(replace(layout, wants=by_name))
-        layout = replace(layout, wants=selection.wanted(inside, known))
+        wants = selection.wanted(inside, known)
+        layout = replace(layout, wants=wants, bars=partial(selection.excluded, inside))
     return layout
 
 

@@ -141,7 +141,7 @@ def _workshop(store: Store, folder: Path) -> Iterator[tuple[Path, Path]]:
                 raise
             place, doing = own, f"put the image index into `{own}`"
             try:
-                workshop = held.enter_context(build_beside(own))
+                workshop = held.enter_context(build_beside(own, None))
             except DiskError as other:
                 other.hint = "set XDG_CACHE_HOME to a folder that you may write to"
                 raise other from error

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
+from covcat.beside import OTHER
 from covcat.download.parts import Parts
 from covcat.errors import DiskError, UsageError
 from covcat.files import (
@@ -33,7 +34,6 @@ from covcat.files import (
 )
 from covcat.names import is_litter
 
-OTHER = "give another --output"
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 INDEX = "index.sqlite"

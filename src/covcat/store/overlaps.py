@@ -93,7 +93,7 @@ def write(
     except DiskError as error:
         if own is None or getattr(error.__cause__, "errno", None) not in _NO_ENTRY:
             raise
-        with build_beside(own) as workshop, disk_errors(f"write `{own}`"):
+        with build_beside(own, None) as workshop, disk_errors(f"write `{own}`"):
             write_file(workshop / OVERLAP, data)
             (workshop / OVERLAP).replace(own)
         return own
