@@ -8,7 +8,9 @@ still find each other, one by one. Measured on 2,649 public films and slices: 1,
 million, no true one lost.
 
 Columns of descriptors lie in temporary files, and one is sorted at a time: 100,000 pictures have
-40 million descriptors.
+40 million descriptors. Of the mirrored and inverted ones only those are sorted too whose words are
+among the others. Votes wait in files: films have so much in common that there are some for each
+descriptor.
 """
 
 from collections.abc import Iterator
@@ -28,7 +30,10 @@ _BUCKET = 6  # descriptors, of which each is paired with each
 _NEIGHBOURS = 1  # in larger buckets
 _VOTES = 4
 _OUTLINE = 16  # bits of 256 by which outlines may differ
-_AT_ONCE = 24_000_000  # pairs that are held before they are counted
+_MARK = 1 << 31  # of the number of a picture that is mirrored or inverted
+_PIECE = 1 << 22  # rows that are gone through at once
+_SHARES = 16  # files, by four bits
+_SCATTER = 0x9E3779B97F4A7C15  # odd, its bits without a pattern: 2^64 / the golden ratio
 _SIDE = 16  # frequencies of an outline, along each side
 
 Numbers = NDArray[np.uint32]
@@ -72,14 +77,21 @@ class Descriptors:
             for table in range(TABLES):
                 self._columns[way, table].write(words[:, table].tobytes())
 
-    def column(self, way: Way, table: int) -> tuple[Numbers, Numbers]:
-        """Return a word of every descriptor, and the number of its picture."""
+    @property
+    def count(self) -> int:
+        """How many descriptors there are, in all ways."""
+        return sum(sum(counts) for counts in self._counts.values())
+
+    def column(self, way: Way, table: int) -> Numbered:
+        """Return a word of every descriptor, above the number of its picture."""
         file = self._columns[way, table]
         file.seek(0)
-        words = np.fromfile(file, np.uint32)
+        keys = np.fromfile(file, np.uint32).astype(np.uint64)
         file.seek(0, 2)
+        keys <<= np.uint64(32)
         counts = np.array(self._counts[way], np.int64)
-        return words, np.repeat(np.arange(len(counts), dtype=np.uint32), counts)
+        keys |= np.repeat(np.arange(len(counts), dtype=np.uint32), counts)
+        return keys
 
     def outlines(self) -> tuple[Numbers, NDArray[np.uint64]]:
         """Return the numbers of the pictures that have an outline, and those, four words each."""
@@ -94,50 +106,88 @@ class Descriptors:
 
 
 def candidates(descriptors: Descriptors, progress: Progress) -> Iterator[Candidate]:
-    """Give the pairs that are worth comparing, in order, the smaller number first."""
-    bar = progress.start("look up", len(WAYS), unit="rows")
+    """Give the pairs that are worth comparing, in order, the smaller number first.
+
+    Raises:
+        OSError: there is no room for temporary files.
+    """
+    by_features = _by_features(descriptors, progress)
     for way in WAYS:
         outlines = _by_outline(descriptors, way)
-        every = np.union1d(_by_features(descriptors, way), outlines)
+        every = np.union1d(by_features[way], outlines)
         alike = np.isin(every, outlines, assume_unique=True)
         for both, is_outline in zip(every.tolist(), alike.tolist(), strict=True):
             yield Candidate(both >> 32, both & 0xFFFFFFFF, way, is_outline)
-        progress.advance(bar, 1)
-    progress.finish(bar)
 
 
-def _by_features(descriptors: Descriptors, way: Way) -> Numbered:
-    """Return pairs with enough votes."""
-    counted = _Counted()
-    for table in range(TABLES):
-        words, owners = descriptors.column("plain", table)
-        if way != "plain":
-            more, others = descriptors.column(way, table)
-            owners = np.concatenate([owners, others | np.uint32(1 << 31)])
-            words = np.concatenate([words, more])
-        for pairs in _in_buckets(words, owners, is_plain=way == "plain"):
-            counted.add(pairs)
-    return counted.with_votes(_VOTES)
+def _by_features(descriptors: Descriptors, progress: Progress) -> dict[Way, Numbered]:
+    """Return pairs with enough votes, in each way."""
+    bar = progress.start("look up", TABLES * descriptors.count, unit="rows")
+    votes = {way: _Votes() for way in WAYS}
+    try:
+        for table in range(TABLES):
+            keys = descriptors.column("plain", table)
+            keys.sort()
+            for pairs in _in_buckets(keys, is_plain=True):
+                votes["plain"].add(pairs)
+            progress.advance(bar, len(keys))
+            for way in WAYS[1:]:
+                turned = descriptors.column(way, table)
+                common = _in_common(turned | np.uint64(_MARK), keys)
+                for pairs in _in_buckets(common, is_plain=False):
+                    votes[way].add(pairs)
+                progress.advance(bar, len(turned))
+        return {way: votes[way].pairs_with(_VOTES) for way in WAYS}
+    finally:
+        for one in votes.values():
+            one.close()
+        progress.finish(bar)
 
 
-def _in_buckets(words: Numbers, owners: Numbers, *, is_plain: bool) -> Iterator[Numbered]:
+def _in_common(turned: Numbered, keys: Numbered) -> Numbered:
+    """Return, sorted, all of both whose words may be in both, and few others."""
+    turned = turned[_may_be_in(turned, keys)]
+    common = np.concatenate([turned, keys[_may_be_in(keys, turned)]])
+    common.sort()
+    return common
+
+
+def _may_be_in(keys: Numbered, others: Numbered) -> NDArray[np.bool_]:
+    """Tell of each key if its word may be one of the others': one in eight is wrongly said to."""
+    bits = min(32, len(others).bit_length() + 3)
+    down = np.uint64(64 - bits)
+    met, found = np.zeros(1 << bits, np.bool_), np.empty(len(keys), np.bool_)
+    for start in range(0, len(others), _PIECE):
+        met[others[start : start + _PIECE] >> down] = True
+    for start in range(0, len(keys), _PIECE):
+        found[start : start + _PIECE] = met[keys[start : start + _PIECE] >> down]
+    return found
+
+
+def _in_buckets(keys: Numbered, *, is_plain: bool) -> Iterator[Numbered]:
     """Give the pairs of pictures that share buckets; of the marked with unmarked ones only."""
-    keys = words.astype(np.uint64) << np.uint64(32)
-    keys |= owners
-    keys.sort()
+    keys = keys[_is_shared(keys)]  # most words are met once
     words, owners = (keys >> np.uint64(32)).astype(np.uint32), keys.astype(np.uint32)
-    del keys
     first = np.flatnonzero(np.diff(words, prepend=words[:1] ^ np.uint32(1)))
     sizes = np.diff(first, append=len(words))
-    shared = np.repeat(sizes > 1, sizes)  # most words are met once
-    words, owners = words[shared], owners[shared]
-    is_small = np.repeat(sizes[sizes > 1] <= _BUCKET, sizes[sizes > 1])
+    is_small = np.repeat(sizes <= _BUCKET, sizes)
     for step in range(1, _BUCKET):
         same = words[step:] == words[:-step]
         if step > _NEIGHBOURS:
             same &= is_small[step:]
         a, b = owners[:-step][same], owners[step:][same]
         yield _joined(a, b) if is_plain else _joined_turned(a, b)
+
+
+def _is_shared(keys: Numbered) -> NDArray[np.bool_]:
+    """Tell of each of the sorted keys if a neighbour has the same word."""
+    shared = np.zeros(len(keys), np.bool_)
+    for start in range(0, len(keys), _PIECE):
+        piece = keys[start : start + _PIECE + 1] >> np.uint64(32)
+        same = piece[1:] == piece[:-1]
+        shared[start : start + len(same)] |= same
+        shared[start + 1 : start + 1 + len(same)] |= same
+    return shared
 
 
 def _joined(a: Numbers, b: Numbers) -> Numbered:
@@ -148,37 +198,41 @@ def _joined(a: Numbers, b: Numbers) -> Numbered:
 
 def _joined_turned(a: Numbers, b: Numbers) -> Numbered:
     """Return the pairs of a marked number with an unmarked one; a symmetric picture is not one."""
-    mark = np.uint32(1 << 31)
+    mark = np.uint32(_MARK)
     turned = (a ^ b) & mark != 0
     return _joined(a[turned] & ~mark, b[turned] & ~mark)
 
 
-class _Counted:
-    """How many votes each pair has."""
+class _Votes:
+    """Pairs, as often as something speaks for them: shared out to files that fit into memory."""
 
     def __init__(self) -> None:
-        self._waiting: list[Numbered] = []
-        self._pairs, self._votes = np.zeros(0, np.uint64), np.zeros(0, np.uint16)
+        self._shares: list[IO[bytes]] = []
 
     def add(self, pairs: Numbered) -> None:
-        self._waiting.append(pairs)
-        if sum(map(len, self._waiting)) > _AT_ONCE:
-            self._count()
+        """Add a vote for each of these pairs."""
+        while len(self._shares) < _SHARES:
+            self._shares.append(TemporaryFile())  # noqa: SIM115 -- until `close`
+        for start in range(0, len(pairs), _PIECE):
+            piece = pairs[start : start + _PIECE]
+            share = (piece * np.uint64(_SCATTER)) >> np.uint64(60)
+            for number, file in enumerate(self._shares):
+                file.write(piece[share == number].tobytes())
 
-    def _count(self) -> None:
-        every = np.concatenate([self._pairs, *self._waiting])
-        votes = np.ones(len(every), np.uint16)
-        votes[: len(self._votes)] = self._votes
-        self._waiting = []
-        order = np.argsort(every, kind="stable")
-        every, votes = every[order], votes[order]
-        first = np.flatnonzero(np.diff(every, prepend=every[:1] + np.uint64(1)))
-        self._pairs = every[first]
-        self._votes = np.add.reduceat(votes, first) if len(first) else votes
+    def pairs_with(self, least: int) -> Numbered:
+        """Return, in order, the pairs with so many votes."""
+        found = [np.zeros(0, np.uint64)]
+        for file in self._shares:
+            file.seek(0)
+            pairs = np.fromfile(file, np.uint64)
+            pairs.sort()
+            found.append(np.unique(pairs[least - 1 :][pairs[least - 1 :] == pairs[: 1 - least]]))
+        return np.sort(np.concatenate(found))
 
-    def with_votes(self, least: int) -> Numbered:
-        self._count()
-        return self._pairs[self._votes >= least]
+    def close(self) -> None:
+        """Give the disk back."""
+        for file in self._shares:
+            file.close()
 
 
 def _by_outline(descriptors: Descriptors, way: Way) -> Numbered:
@@ -188,14 +242,14 @@ def _by_outline(descriptors: Descriptors, way: Way) -> Numbered:
     difference than that have local features besides.
     """
     numbers, plain = descriptors.outlines()
-    mark = np.uint32(1 << 31)
     sheets = [plain] if way == "plain" else [plain, plain ^ _turned(way)]
     words = np.concatenate(sheets).view(np.uint32)
-    rows = np.arange(len(plain), dtype=np.uint32)
-    owners = np.concatenate([rows, rows | mark][: len(sheets)])
+    rows = np.arange(len(plain), dtype=np.uint64)
+    owners = np.concatenate([rows, rows | np.uint64(_MARK)][: len(sheets)])
     found = [np.zeros(0, np.uint64)]
     for table in range(words.shape[1]):
-        for pairs in _in_buckets(words[:, table], owners, is_plain=way == "plain"):
+        keys = np.sort((words[:, table].astype(np.uint64) << np.uint64(32)) | owners)
+        for pairs in _in_buckets(keys, is_plain=way == "plain"):
             a, b = (pairs >> np.uint64(32)).astype(np.intp), pairs.astype(np.uint32)
             distances = [
                 np.bitwise_count(sheets[-1][one] ^ plain[other]).sum(axis=1)
