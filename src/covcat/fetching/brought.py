@@ -1,17 +1,18 @@
 """What a person gave -> files, each known by its contents; archives are unpacked."""
 
 import os
+import shutil
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from shlex import quote
 
 from covcat.archives import extract, writing
-from covcat.archives.base import Opening
+from covcat.archives.base import Opening, Padding
 from covcat.archives.kinds import SUFFIXES
 from covcat.archives.rules import Layout
 from covcat.catalog.files import File
@@ -20,8 +21,9 @@ from covcat.digests import Digests
 from covcat.download.remote import RemoteFile
 from covcat.errors import DiskError, ExtractionError, IntegrityError, NotFoundError, UsageError
 from covcat.fetching.base import Build, page_of
-from covcat.fetching.place import budget_for
+from covcat.fetching.place import budget_for, is_pinned, tell
 from covcat.files import CHUNK, StoredFile, disk_errors, hashed, make_folder
+from covcat.hosts.base import alone
 from covcat.names import VolumeError, history_of, is_litter, split, unsafe_name, volume
 from covcat.store.folder import MANIFEST, OWN, SUMS, Store
 from covcat.text import plural
@@ -68,6 +70,7 @@ class GivenFile:
     path: Path
     source: GivenPath | None  # None: it is here already
     is_ours: bool  # so that it may be linked
+    padding: Padding | None = None  # of the archive that it was in
 
 
 def look_at(path: Path, store: Store) -> GivenPath:
@@ -197,7 +200,7 @@ def read_given(build: Build, sources: Iterable[GivenPath], listing: Listing) -> 
     """Return every file of what was given, with its sha256 and git id; archives are unpacked."""
     found: list[GivenFile] = []
     for source in sources:
-        kind = None if source.is_folder else kind_of(source.path)
+        kind = None if source.is_folder else _kind_in(build, source.path)
         if kind:  # what the listing has as it is (a workbook is a zip too) is not unpacked
             size = source.path.stat().st_size
             known = {  # a file is hashed only where it may be one of these
@@ -222,7 +225,7 @@ def unpack_inside(build: Build, lying: Iterable[GivenFile]) -> Iterator[GivenFil
     What came out of an archive itself is not opened.
     """
     for one in lying:
-        if one.source and not one.is_ours and (kind := kind_of(one.path)):
+        if one.source and not one.is_ours and (kind := _kind_in(build, one.path)):
             yield from _unpack(build, one.path, kind, one.source)
 
 
@@ -241,6 +244,33 @@ def kind_of(path: Path, *, allows_padding: bool = False) -> str | None:
     except ExtractionError:
         return None
     return kind if kind in ("zip", "tar", "7z", "rar") else None
+
+
+def _kind_in(build: Build, path: Path) -> str | None:
+    """Return an archive's format, also behind padding where the catalog pins these very bytes."""
+    try:
+        extract.kind(path)
+    except extract.PaddedArchiveError:
+        return kind_of(path, allows_padding=_is_pinned(build, path))
+    except ExtractionError:
+        return None
+    return kind_of(path)
+
+
+def _is_pinned(build: Build, path: Path) -> bool:
+    """Tell if a file has what the catalog pins of a file of the release."""
+    pinned = [one for file in build.release.files if is_pinned(one := alone(file, path.name))]
+    if not pinned:
+        return False
+    found = read(path, Digests([digest.kind for one in pinned for digest in one.digests]))
+    return any(has_digests(found, one) for one in pinned)
+
+
+def has_digests(found: Digests, served: RemoteFile) -> bool:
+    """Tell if a file that was read has all digests that are known of one that is served."""
+    return all(
+        (found.hexdigest(one.kind) or "")[: len(one.value)] == one.value for one in served.digests
+    )
 
 
 def check_no_volume(path: Path) -> None:
@@ -272,15 +302,26 @@ def no_archive(build: Build, served: RemoteFile, path: Path) -> IntegrityError:
 
 def _unpack(build: Build, path: Path, kind: str, source: GivenPath) -> Iterator[GivenFile]:
     folder = build.workshop / f"brought-{os.urandom(4).hex()}"
-    with disk_errors("make a folder to unpack to"):
-        folder.mkdir()
-    inside = folder.with_name(f"{folder.name}.inside")
-    place = writing.Place(folder, inside, True, build.run.progress)
-    budget = budget_for(File(), build.run.store)
     opening = Opening(password=build.run.password)
-    done = extract.extract(path, kind, Layout(command=""), budget, place, opening)
+
+    def unpack(opening: Opening) -> extract.Extracted:
+        with disk_errors("make a folder to unpack to"):
+            folder.mkdir()
+        inside = folder.with_name(f"{folder.name}.inside")
+        place = writing.Place(folder, inside, True, build.run.progress)
+        budget = budget_for(File(), build.run.store)
+        return extract.extract(path, kind, Layout(command=""), budget, place, opening)
+
+    try:
+        done = unpack(opening)
+    except extract.PaddedArchiveError:
+        if not _is_pinned(build, path):
+            raise
+        shutil.rmtree(folder)
+        done = unpack(replace(opening, allows_padding=True))
+    tell(build, printable(path.name), done)
     for stored in done.files:
-        yield GivenFile(stored, folder / stored.path, source, is_ours=True)
+        yield GivenFile(stored, folder / stored.path, source, is_ours=True, padding=done.padding)
 
 
 def _hash_all(build: Build, source: GivenPath) -> Iterator[GivenFile]:

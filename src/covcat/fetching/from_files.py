@@ -80,7 +80,8 @@ def lacking(build: Build, hosts: Hosts, *, sources: Sequence[GivenPath]) -> list
         try:
             came = [*ways.pop(0)()]
         except ExtractionError as error:  # of one archive among others, perhaps
-            build.say(f"{error.message}: nothing of it is taken")
+            cause = f" ({error.cause})" if error.cause else ""
+            build.say(f"{error.message}{cause}: nothing of it is taken")
             continue
         if came:
             ways += [partial(brought.unpack_inside, build, [one]) for one in came]
@@ -171,7 +172,12 @@ def _by_contents(build: Build, listing: Listing, sources: Sequence[GivenPath]) -
         if own:
             served = replace(alone(from_disk.file_of(build, 0), source.name), entry=0)
             given = inside if source.is_folder else brought.read(source.path)
-            parts.append(Piece(served, record_given(build, served, source.name, given), own))
+            transfer = record_given(build, served, source.name, given)
+            archives = {id(one.padding): one.padding for one in found if one.source is source}
+            for padding in filter(None, archives.values()):
+                both = transfer.padding + padding if transfer.padding else padding
+                transfer = replace(transfer, padding=both)
+            parts.append(Piece(served, transfer, own))
     match.say_what_is_recognised(build, pairs, found)
     return _add_trees(build, parts) if len(pairs) == len(listing) else parts
 

@@ -250,8 +250,7 @@ def _by_digest(left: Iterable[RemoteFile], free: Iterable[Lying]) -> list[tuple[
             continue
         digests = brought.read(one[1], Digests(kinds, size))
         for served in wanted:
-            got = [(digests.hexdigest(d.kind) or "")[: len(d.value)] for d in served.digests]
-            if got == [digest.value for digest in served.digests]:
+            if brought.has_digests(digests, served):
                 pairs.append((served, one))
                 wanted.remove(served)
                 break

@@ -66,7 +66,7 @@ def make_piece(
     layout = _layout(build, served, got, inside, kind)
     budget = budget_for(file, build.run.store)
     done = extract.extract(got.path, kind, layout, budget, place, _opening(build, served))
-    _tell(build, got.name, done)
+    tell(build, got.name, done)
     said = {name: getattr(done, name) for name in ("left_out", "nested", "padding", "links")}
     transfer = replace(transfer, is_archive=True, **said)
     files = done.files
@@ -84,7 +84,7 @@ def make_piece(
     return Piece(served, transfer, files)
 
 
-def _tell(build: Build, name: str, done: extract.Extracted) -> None:
+def tell(build: Build, name: str, done: extract.Extracted) -> None:
     """Say what of an archive was passed over."""
     if done.litter:
         what = f"{plural(done.litter, 'file')} of desktops or version control left out"
