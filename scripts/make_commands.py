@@ -65,7 +65,7 @@ EXITS: dict[str, tuple[int, ...]] = {
     "remove": (0, 3, 5, 8),
     "search": (0,),
     "select": (0, 3, 5, 8),
-    "show": (0, 3),
+    "show": (0, 3, 5, 8),
     "split": (0, 3, 5, 8),
     "split check": (0, 3, 5, 8),
     "status": (0,),

@@ -17,7 +17,8 @@ finally:
 ASK_NOBODY = (
     *("list", "search ct", "show sample", "files figure1", "path sample", "status"),
     *("verify sample", "license cohen", "cite cohen", "manifest show", "lock", "cache list"),
-    "remove sample --dry-run",
+    *("remove sample --dry-run", "show sample:images/synthetic-01-0-pa.png"),
+    *("show covcat-data/sample/1/files/images/synthetic-01-0-pa.png", "outdated --offline"),
 )
 
 

@@ -264,7 +264,7 @@ FREE = {
         "--with",
         "--password-file",
     ),
-    *("--include", "--exclude", "--nested", "--where", "--age", "--name-encoding"),
+    *("--include", "--slice", "--exclude", "--nested", "--where", "--age", "--name-encoding"),
     *("--sample", "--jobs", "--retries", "--timeout", "--limit-rate", "--max-bytes"),
     *("--max-files", "--older-than", "--checkpoint", "--pause", "--slow", "--shares", "--seed"),
     "--lock",

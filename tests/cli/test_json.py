@@ -150,6 +150,7 @@ SELDOM = {
 def test_the_page_has_the_keys_of_every_resource(printed: Callable[[str], Any]) -> None:
     ids = [one["id"] for one in printed("list --all")["data"]["resources"]]
     found = {key for id in ids for key in printed(f"show {id}")["data"]}
+    found |= set(printed("show sample:images/synthetic-01-0-pa.png")["data"])
     assert sorted(keys("show")) == sorted(found)
 
 

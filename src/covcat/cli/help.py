@@ -22,7 +22,7 @@ COMMANDS = {  # in the order of --help; each is a module with a command of its n
 _OPTIONS = {  # what is not named says how
     "What": (
         *("--data-dir", "--catalog", "--all", "--fetched", "--survey", "--published", "--by"),
-        *("--with", "--within", "--min-verdict", "--pairs"),
+        *("--with", "--within", "--min-verdict", "--pairs", "--slice"),
         *("--modality", "--has", "--license", "--license-allows", "--access", "--fetchable"),
         *("--finding", "--covid", "--view", "--sex", "--age", "--allow-unknown-license"),
         *(

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import typer
@@ -24,6 +24,7 @@ from covcat.cli.options import choice, ids
 from covcat.cli.printing import bold, has_color, put, put_in_pager
 from covcat.cli.session import Session, chosen_output, envelope
 from covcat.cli.table import prose, terminal_width
+from covcat.errors import UsageError
 from covcat.text import escaped, plural
 
 WIDTH = 96  # at most: longer lines are hard to read
@@ -201,17 +202,43 @@ def _counts(published: PublishedCounts) -> str:
     return f"{unit}{published.of}{when}: {'; '.join(rows)}{tail} [{published.source}]"
 
 
+def _is_id(session: Session, name: str) -> bool:
+    """Tell if a name is one of the catalog's, whatever else it may be."""
+    wanted = name.partition("@")[0].casefold()
+    return any(wanted in (one.id, *one.aliases) for one in session.catalog.resources)
+
+
 def show(
     ctx: typer.Context,
-    name: Annotated[str, ids("A resource.", "ID")],
+    name: Annotated[str, ids("A resource, else a picture.", "ID|FILE|IMAGE_ID")],
     output: Annotated[str, choice(FORMATS, "text, json or schema.org.")] = "text",
+    number: Annotated[
+        int | None,
+        typer.Option("--slice", metavar="N", min=1, help="Of a volume; by default its middle."),
+    ] = None,
 ) -> None:
-    """Show all that is known of one resource.
+    """Show all that is known of one resource, or one picture with its labels.
+
+    A picture is drawn where stdout is a terminal: in half blocks, or by the protocol of kitty or
+    iTerm2; in grey, DICOM in the window that it names. FILE is any picture, and has labels where
+    it is of a release here; IMAGE_ID is as `images` has it. A name that is both an ID and a file
+    is the ID: `./NAME` is the file.
 
     Example: covcat show cohen
     """
     session: Session = ctx.obj
     chosen_output(output, FORMATS)
+    if not _is_id(session, name):
+        from covcat.cli.show_picture import find_picture, show_picture
+
+        if (picture := find_picture(session, name)) is not None:
+            if output == "schema.org":
+                raise UsageError("--format schema.org is of a resource: expected an ID")
+            session = replace(session, json=session.json or output == "json")
+            show_picture(session, picture, number)
+            return
+    if number is not None:
+        raise UsageError("--slice is of a picture: expected a FILE or an IMAGE_ID")
     resource, _ = session.catalog.find(name)
     if output == "schema.org" and not session.json:
         from covcat.export.json_ld import schema_org

@@ -23,7 +23,7 @@ def opencv() -> Any:
         cv2: Any = import_module("cv2")
     except ImportError as error:
         raise UsageError(
-            "to compare pictures needs the package opencv-python-headless",
+            "to decode pictures needs the package opencv-python-headless",
             hint="pip install 'covcat[overlap]'",
         ) from error
     cv2.setNumThreads(1)
