@@ -63,6 +63,7 @@ EXITS: dict[str, tuple[int, ...]] = {
     "path": (0, 3),
     "paths": (0,),
     "remove": (0, 3, 5, 8),
+    "report": (0, 3, 5, 8),
     "search": (0,),
     "select": (0, 3, 5, 8),
     "show": (0, 3, 5, 8),

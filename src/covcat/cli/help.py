@@ -14,7 +14,7 @@ from covcat.cli.printing import CYAN, bold, has_color
 COMMANDS = {  # in the order of --help; each is a module with a command of its name, or `register`
     "Find": ("list", "search", "show", "files", "license"),
     "Get": ("fetch", "import", "extract"),
-    "Use": ("path", "images", "counts", "overlap", "select", "split"),
+    "Use": ("path", "images", "counts", "overlap", "report", "select", "split"),
     "Keep": ("status", "outdated", "verify", "remove", "cache", "paths", "doctor"),
     "Share": ("cite", "lock", "manifest"),
     "Contribute": ("catalog", "links"),
@@ -43,7 +43,7 @@ _OPTIONS = {  # what is not named says how
         *("--allow-private", "--by-file"),
     ),
     "Output": (
-        *("--format", "--output", "--as", "--columns", "--paths", "--null", "--list"),
+        *("--format", "--output", "--as", "--columns", "--paths", "--null", "--list", "--open"),
         *("--progress", "--json", "--color", "--quiet", "--verbose"),
     ),
     "Help": ("--help", "--version", "--install-completion", "--show-completion"),

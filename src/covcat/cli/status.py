@@ -47,7 +47,7 @@ def status(
     if report and chosen is not None:
         raise UsageError(f"--report is Markdown: it takes no --format {chosen}")
     check_folder(session)
-    rows = [_row(session, *one) for one in session.store.releases()]
+    rows = [row_of(session, *one) for one in session.store.releases()]
     whole = len(rows)
     for name, sizes in session.store.waiting():
         row: _Row = {"id": name, "state": "unfinished", "files": len(sizes), "bytes": sum(sizes)}
@@ -70,7 +70,7 @@ def status(
     session.say(f"{said} in `{session.data_dir}`, {format_size(total)}")
 
 
-def _row(session: Session, resource_id: str, release_id: str, folder: Path) -> _Row:
+def row_of(session: Session, resource_id: str, release_id: str, folder: Path) -> _Row:
     """Return what is told of a release."""
     from covcat.store import lockfile, manifest, verified, verify
 

@@ -36,6 +36,15 @@ def render(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(values)
 
 
+def require_templates() -> None:
+    """Check, before any work, that pages can be made.
+
+    Raises:
+        UsageError: jinja2 is not installed.
+    """
+    _environment()
+
+
 def write_page(path: Path, text: str, *, force: bool = False) -> int:
     """Write a page whole, or none; return its bytes.
 
@@ -121,7 +130,7 @@ def _environment() -> "Environment":
         "bytes": format_size,
         "cut": shown,
         "lines": _lines,
-        "number": lambda value: "" if value is None else f"{value:,}",
+        "number": lambda value: "" if value is None else f"{round(value, 1):,g}",
         "plural": plural,
         "web": web_address,
     }

@@ -1,0 +1,72 @@
+"""report: what is here as one page for a browser."""
+
+import shlex
+import sys
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from covcat.cli import indexes, options, status
+from covcat.cli.session import Session
+from covcat.files import check_new
+from covcat.store.folder import check_outside
+from covcat.text import format_size, plural
+
+_FILE = Path("covcat-report.html")
+
+
+def report(
+    ctx: typer.Context,
+    names: options.Names = None,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where to write it.", parser=options.a_path
+        ),
+    ] = _FILE,
+    force: options.Force = False,
+    opens: Annotated[
+        bool, typer.Option("--open", help="Show it in the browser, on a terminal.")
+    ] = False,
+) -> None:
+    """Make one page of what is here: pictures, patients, what is missing, licences, how to cite.
+
+    It asks no server for anything, and is read without JavaScript too.
+
+    Example: covcat report cohen figure1 -o films.html
+    """
+    from covcat.imaging.query import Question
+    from covcat.report import page as pages
+    from covcat.report.rendering import require_templates, write_page
+    from covcat.report.scope import Scope
+
+    session: Session = ctx.obj
+    require_templates()
+    check_new(output, force=force)
+    check_outside(session.data_dir, output)
+    found, failed = indexes.indexes(session, names)
+    if failed and names:
+        raise indexes.refusal(failed, found, is_again=False)
+    indexes.warn_of_failures(session, failed)
+    scope = Scope(tuple(indexes.parts(session, found)), Question(with_files_only=False))
+    told = {
+        part.name: status.row_of(session, part.resource.id, part.release.id, part.folder)
+        for part in scope.parts
+    }
+    words = shlex.join(["covcat", *session.words])
+    left_out = {name: error.message for name, error in failed.items()}
+    made = pages.gather(scope, session.store, pages.Asked(words, session.data_dir, told, left_out))
+    size = write_page(output, pages.to_html(made), force=force)
+    pictures = made.shapes.pictures
+    session.say(
+        f"{plural(pictures, 'picture')} of {plural(len(found), 'release')}, {format_size(size)}"
+    )
+    data = {"path": str(output), "bytes": size, "sections": list(pages.SECTIONS)}
+    if not (failed and session.json):  # else the error's own document has it
+        session.result("report", data, f"{output}\n")
+    if opens and sys.stdout.isatty():
+        webbrowser.open(output.absolute().as_uri())
+    if failed:
+        raise indexes.without(failed, found, data)

@@ -1,0 +1,91 @@
+"""A scope -> all that a page tells of it, as plain nouns; its template counts nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from covcat.catalog.entries import USES
+from covcat.report import lacking, tallies, terms
+from covcat.report.holdings import Holding, holdings_of
+from covcat.report.lacking import LABELS, Blank, Lack
+from covcat.report.rendering import render
+from covcat.report.scope import Scope
+from covcat.report.tallies import Crossed, PerPatient, Shapes, Tally
+from covcat.report.terms import LicenceRow, Work
+from covcat.store.folder import Store
+from covcat.store.manifest import now
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """What waits for the rest of its release."""
+
+    name: str
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line knows and a page tells."""
+
+    command: str  # as it was typed
+    data_dir: Path
+    told: Mapping[str, Mapping[str, object]]  # what `status` tells, by ID@RELEASE
+    left_out: Mapping[str, str]  # releases that cannot be read, and why
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """All that a page tells."""
+
+    asked: Asked
+    scope: Scope
+    made_at: str
+    holdings: Sequence[Holding]
+    waiting: Sequence[Waits]
+    free_bytes: int
+    tallies: Sequence[Tally]
+    crossed: Crossed
+    per_patient: Sequence[PerPatient]
+    shapes: Shapes
+    blanks: Sequence[Blank]
+    lacks: Sequence[Lack]
+    licences: Sequence[LicenceRow]
+    works: Sequence[Work]
+
+
+SECTIONS = {  # by the id of each, in the order of the page
+    "here": "What is here",
+    "pictures": "Pictures and patients",
+    "missing": "What is missing",
+    "cite": "How to cite",
+    "licences": "Licences",
+    "made": "How this page was made",
+}
+
+
+def gather(scope: Scope, store: Store, asked: Asked) -> Page:
+    """Ask each room for what it knows of a scope."""
+    holdings = holdings_of(scope.parts, asked.told)
+    return Page(
+        asked=asked,
+        scope=scope,
+        made_at=now(),
+        holdings=holdings,
+        waiting=[Waits(name, len(sizes), sum(sizes)) for name, sizes in store.waiting()],
+        free_bytes=store.free_bytes(),
+        tallies=tallies.tally_all(scope),
+        crossed=tallies.cross(scope, "finding", "view"),
+        per_patient=tallies.count_per_patient(scope),
+        shapes=tallies.count_shapes(scope),
+        blanks=lacking.count_blanks(scope),
+        lacks=lacking.find_lacks(scope, holdings, store),
+        licences=terms.count_licences(scope),
+        works=terms.works_of(holdings),
+    )
+
+
+def to_html(page: Page) -> str:
+    """Return a page as HTML."""
+    return render("report.html", page=page, sections=SECTIONS, labels=LABELS, uses=USES)

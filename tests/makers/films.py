@@ -1,0 +1,52 @@
+"""A made-up set of films: its entry, its table of labels, its pictures."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+
+import cv2
+
+from makers.pictures import film
+
+COLUMNS = (
+    *("patientid", "offset", "sex", "age", "finding", "view", "filename", "license", "split"),
+    *("location", "clinical_notes"),
+)
+ENTRY = """\
+releases:
+  - id: "1"
+    source: made up
+    files: [{host: web, name: a.zip, url: "https://data.example.org/a.zip", unpack: zip}]
+tables:
+  - reader: delimited
+    path: metadata.csv
+    source: made up
+    columns:
+      patient_id: patientid
+      offset: offset
+      sex: sex
+      age: age
+      finding: finding
+      view: view
+      filename: filename
+      license: license
+      split: split
+      location: location
+      clinical_notes: clinical_notes
+    image: "images/{filename}"
+"""
+Row = Mapping[str, object]
+
+
+def table_of(rows: Iterable[Row]) -> bytes:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().encode()
+
+
+def png(seed: int, width: int = 200, height: int = 160) -> bytes:
+    good, data = cv2.imencode(".png", film(seed, width, height))
+    assert good
+    return data.tobytes()
