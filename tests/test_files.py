@@ -65,6 +65,9 @@ def test_what_a_killed_run_left_goes_with_the_next_one_that_writes_there(write) 
     elsewhere = left("elsewhere")
     stays = [living, elsewhere, left(hidden(4), mark=OTHER), left(hidden(5), mark=None, hours=2)]
     stays.append(left(".covcat-notes"))
+    for digit, hours in ((8, 2.0), (9, 0.0)):  # killed before it set its mark, or about to set it
+        Path(hidden(digit)).mkdir()
+        os.utime(hidden(digit), (time.time() - hours * HOUR,) * 2)
     link = Path(hidden(6))
     link.symlink_to(elsewhere)
     linked = left(hidden(7), mark=None)
@@ -75,7 +78,9 @@ def test_what_a_killed_run_left_goes_with_the_next_one_that_writes_there(write) 
     assert not any(one.exists() for one in gone)
     for folder in (*stays, link, linked):
         assert (folder / "work/release/half").read_text() == "half"
-    assert len(list(Path().glob(".covcat-*"))) == 6  # its own is gone as well
+    assert not Path(hidden(8)).exists()
+    assert Path(hidden(9)).exists()
+    assert len(list(Path().glob(".covcat-*"))) == 7  # its own is gone as well
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what belongs to another user")

@@ -66,6 +66,9 @@ def _sweep(parent: Path) -> None:
         with suppress(OSError):  # without a mark, or closed to this user
             if _is_left(folder):
                 _remove(folder)
+        with suppress(OSError):  # empty, of a run that was killed before it set its mark
+            if time.time() - folder.lstat().st_mtime > _OLD:
+                folder.rmdir()
 
 
 def _is_left(folder: Path) -> bool:

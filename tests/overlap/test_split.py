@@ -333,7 +333,8 @@ def test_killed_in_the_middle_it_leaves_no_output(put: Put, shelf: Shelf, covcat
     Path("w").mkdir()
     run = subprocess.Popen([*command, "--output", "w/split.csv"], stderr=subprocess.DEVNULL)
     end = time.monotonic() + 60
-    while not os.listdir("w") and run.poll() is None and time.monotonic() < end:
+    while not [*Path("w").glob(".covcat-*/made-by-covcat")] and run.poll() is None:
+        assert time.monotonic() < end
         time.sleep(0.002)
     run.send_signal(signal.SIGKILL)
     run.wait()
