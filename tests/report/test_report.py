@@ -1,6 +1,7 @@
 """`covcat report`: one page of what is here, whose numbers are those of the other commands."""
 
 import re
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,6 +27,12 @@ HOSTILE = [
     "<!--",
     "&lt;b&gt;",
 ]
+
+
+@pytest.fixture
+def report(report):
+    """Make a page without pictures: no process that decodes is started."""
+    return partial(report, "--pictures", "0")
 
 
 @pytest.fixture
@@ -67,7 +74,7 @@ def test_the_page_counts_what_counts_counts(here, report, covcat) -> None:
         ("licences", r"CC BY 4.0 2 yes yes yes"),
         ("licences", r"\(none stated\) 1 unknown unknown unknown commercial: unknown"),
         ("cite", r"A set.*@misc"),
-        ("made", r"covcat report -o page.html --force"),
+        ("made", r"covcat report --pictures 0 -o page.html --force"),
         ("made", r"set@1 [0-9a-f]{64}"),
     ],
 )

@@ -22,7 +22,7 @@ COMMANDS = {  # in the order of --help; each is a module with a command of its n
 _OPTIONS = {  # what is not named says how
     "What": (
         *("--data-dir", "--catalog", "--all", "--fetched", "--survey", "--published", "--by"),
-        *("--with", "--within", "--min-verdict", "--pairs", "--slice"),
+        *("--with", "--within", "--min-verdict", "--pairs", "--with-pictures", "--slice"),
         *("--modality", "--has", "--license", "--license-allows", "--access", "--fetchable"),
         *("--finding", "--covid", "--view", "--sex", "--age", "--allow-unknown-license"),
         *(
@@ -43,7 +43,17 @@ _OPTIONS = {  # what is not named says how
         *("--allow-private", "--by-file"),
     ),
     "Output": (
-        *("--format", "--output", "--as", "--columns", "--paths", "--null", "--list", "--open"),
+        *(
+            "--format",
+            "--output",
+            "--as",
+            "--columns",
+            "--paths",
+            "--null",
+            "--list",
+            "--open",
+            "--pictures",
+        ),
         *("--progress", "--json", "--color", "--quiet", "--verbose"),
     ),
     "Help": ("--help", "--version", "--install-completion", "--show-completion"),

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from covcat.cli import indexes, options, status
+from covcat.cli.progress import drawn
 from covcat.cli.session import Session
 from covcat.files import check_new
 from covcat.store.folder import check_outside
@@ -27,6 +28,19 @@ def report(
         ),
     ] = _FILE,
     force: options.Force = False,
+    with_pictures: Annotated[
+        bool,
+        typer.Option(
+            "--with-pictures",
+            help="Show pictures whatever their licence says: the page is for your own use.",
+        ),
+    ] = False,
+    pictures: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=0, max=1000, help="Of one finding and view; as many as fit, up to 8."
+        ),
+    ] = None,
     opens: Annotated[
         bool, typer.Option("--open", help="Show it in the browser, on a terminal.")
     ] = False,
@@ -57,11 +71,13 @@ def report(
     }
     words = shlex.join(["covcat", *session.words])
     left_out = {name: error.message for name, error in failed.items()}
-    made = pages.gather(scope, session.store, pages.Asked(words, session.data_dir, told, left_out))
+    asked = pages.Asked(words, session.data_dir, told, left_out, pictures, with_pictures)
+    with drawn(session, "auto") as progress:
+        made = pages.gather(scope, session.store, asked, progress)
     size = write_page(output, pages.to_html(made), force=force)
-    pictures = made.shapes.pictures
+    number = made.shapes.pictures
     session.say(
-        f"{plural(pictures, 'picture')} of {plural(len(found), 'release')}, {format_size(size)}"
+        f"{plural(number, 'picture')} of {plural(len(found), 'release')}, {format_size(size)}"
     )
     data = {"path": str(output), "bytes": size, "sections": list(pages.SECTIONS)}
     if not (failed and session.json):  # else the error's own document has it

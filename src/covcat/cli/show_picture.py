@@ -159,11 +159,10 @@ def _draw(path: Path, size: Size, number: int | None, rows: int) -> str:
 
 def _pixels(path: Path, size: Size, number: int | None) -> Any:
     """Return a slice in grey, by default the middle one; of other pictures the first."""
-    from covcat.overlap.decode import frames
+    from covcat.overlap.decode import first_shown, frames
     from covcat.overlap.reasons import NoPicture
 
-    count = size.slices or 1
-    wanted = number - 1 if number else count // 2 if size.format in ("nifti", "dicom") else 0
+    wanted = number - 1 if number else first_shown(size)
     try:
         with disk_errors(f"read `{path}`"):
             found = next(islice(frames(path), wanted, None), None)

@@ -44,6 +44,11 @@ def frames(path: Path) -> Iterator[tuple[int, Grey]]:
     yield from _BY_FORMAT.get(size.format, _stills)(path, size)
 
 
+def first_shown(size: Size) -> int:
+    """Return which of its pictures, from 0, stands for a file: of a volume the middle slice."""
+    return (size.slices or 1) // 2 if size.format in ("nifti", "dicom") else 0
+
+
 def _stills(path: Path, size: Size) -> Iterator[tuple[int, Grey]]:
     with opened(path) as stream:
         data = stream.read(_MOST_BYTES + 1)

@@ -131,7 +131,7 @@ def _result(task: Task, result: Any) -> Described | _Unread:
 def describe_file(argument: tuple[str, str]) -> Described | _Unread:
     """Return what is kept of a file that must have that sha256: the engine's work."""
     path, sha256 = Path(argument[0]), argument[1]
-    _silence_decoders()
+    silence_decoders()
     found: list[tuple[int, bytes]] = []
     count, reason = 0, None
     try:
@@ -163,7 +163,7 @@ def _untold(grey: Grey) -> str | None:
 
 
 @cache
-def _silence_decoders() -> None:
+def silence_decoders() -> None:
     """Let libpng, libjpeg and FFmpeg say nothing on stderr: their words are reasons here."""
     if multiprocessing.parent_process() is not None:
         handle = os.open(os.devnull, os.O_WRONLY)

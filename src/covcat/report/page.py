@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from covcat.catalog.entries import USES
+from covcat.progress import Progress
 from covcat.report import lacking, tallies, terms
 from covcat.report.holdings import Holding, holdings_of
 from covcat.report.lacking import LABELS, Blank, Lack
 from covcat.report.rendering import render
 from covcat.report.scope import Scope
+from covcat.report.sheets import Sheets, make_sheets
 from covcat.report.tallies import Crossed, PerPatient, Shapes, Tally
 from covcat.report.terms import LicenceRow, Work
 from covcat.store.folder import Store
@@ -33,6 +35,8 @@ class Asked:
     data_dir: Path
     told: Mapping[str, Mapping[str, object]]  # what `status` tells, by ID@RELEASE
     left_out: Mapping[str, str]  # releases that cannot be read, and why
+    a_group: int | None = None  # pictures of one finding and view
+    is_own: bool = False  # pictures whatever their licence says
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Page:
     crossed: Crossed
     per_patient: Sequence[PerPatient]
     shapes: Shapes
+    sheets: Sheets
     blanks: Sequence[Blank]
     lacks: Sequence[Lack]
     licences: Sequence[LicenceRow]
@@ -58,6 +63,7 @@ class Page:
 SECTIONS = {  # by the id of each, in the order of the page
     "here": "What is here",
     "pictures": "Pictures and patients",
+    "sheets": "Contact sheets",
     "missing": "What is missing",
     "cite": "How to cite",
     "licences": "Licences",
@@ -65,7 +71,7 @@ SECTIONS = {  # by the id of each, in the order of the page
 }
 
 
-def gather(scope: Scope, store: Store, asked: Asked) -> Page:
+def gather(scope: Scope, store: Store, asked: Asked, progress: Progress) -> Page:
     """Ask each room for what it knows of a scope."""
     holdings = holdings_of(scope.parts, asked.told)
     return Page(
@@ -79,6 +85,7 @@ def gather(scope: Scope, store: Store, asked: Asked) -> Page:
         crossed=tallies.cross(scope, "finding", "view"),
         per_patient=tallies.count_per_patient(scope),
         shapes=tallies.count_shapes(scope),
+        sheets=make_sheets(scope, progress, a_group=asked.a_group, is_own=asked.is_own),
         blanks=lacking.count_blanks(scope),
         lacks=lacking.find_lacks(scope, holdings, store),
         licences=terms.count_licences(scope),

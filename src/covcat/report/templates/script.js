@@ -45,6 +45,13 @@
     });
     (table.closest(".scroll") || table).before(label);
   };
+  for (const dialog of document.querySelectorAll("dialog[popover]")) {
+    dialog.addEventListener("beforetoggle", (event) => {
+      const small = document.querySelector(`[popovertarget="${dialog.id}"] img`);
+      const large = dialog.querySelector(".large");
+      if (event.newState === "open" && small && !large.firstChild) large.append(small.cloneNode());
+    });
+  }
   for (const table of document.querySelectorAll("table[data-sortable]")) {
     [...table.tHead.rows[0].cells].forEach((head, place) => {
       const button = document.createElement("button");
