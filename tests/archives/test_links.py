@@ -394,6 +394,8 @@ def test_links_that_real_programs_pack_are_left_out_or_copied(
     assert copied == dict.fromkeys(["d/f", "d/m", "l"], "x")
 
 
+RAR_LINKED = [Entry("d/f", b"x"), Entry("f", b"top"), _at("d/s", UNIX_LINK, "f")]
+ALL_SAME = {"d/f": "x", "d/s": "x"}
 ODD_RARS = [
     (rar4_of, [Entry("d/f", b"x"), Entry("d/l", b"f", mode=LINK)], {"d/f": "x", "d/l": "x"}),
     (rar4_of, [Entry("d/f", b"x"), Entry("d/l", b"/f", mode=LINK)], "leads outside"),
@@ -401,6 +403,16 @@ ODD_RARS = [
     (rar5_of, [Entry("d/f", b"x"), _at("d/l", UNIX_LINK, "f")], {"d/f": "x", "d/l": "x"}),
     (rar5_of, [Entry("d/f", b"x"), _at("l", HARD_LINK, "d/f")], {"d/f": "x", "l": "x"}),
     (rar5_of, [Entry("d/f", b"x"), _at("l", FILE_COPY, "d/f")], {"d/f": "x", "l": "x"}),
+    (rar5_of, [*RAR_LINKED, _at("l", HARD_LINK, "d/s")], ALL_SAME | {"f": "top", "l": "top"}),
+    (rar5_of, [*RAR_LINKED, _at("d/l", HARD_LINK, "d/s")], ALL_SAME | {"f": "top", "d/l": "x"}),
+    # A copy of a symbolic link is an empty file to 7-Zip, and to unrar what that link leads to.
+    (rar5_of, [*RAR_LINKED, _at("l", FILE_COPY, "d/s")], "a copy of a link"),
+    (rar5_of, [*RAR_LINKED, _at("d/l", FILE_COPY, "d/s")], "a copy of a link"),
+    (
+        rar5_of,
+        [Entry("d/f", b"x"), _at("h", HARD_LINK, "d/f"), _at("d/l", FILE_COPY, "h")],
+        {"d/f": "x", "h": "x", "d/l": "x"},
+    ),
     (rar5_of, [Entry("d/f", b"x"), _at("d/l", WINDOWS_LINK, "f")], "without a sound target"),
     (rar5_of, [Entry("d/f", b"x"), _at("d/l", JUNCTION, "f")], "without a sound target"),
     (rar5_of, [Entry("d/f", b"x"), _at("d/l", UNIX_LINK, "../../f")], "leads outside"),

@@ -92,6 +92,10 @@ def test_a_resource_is_found_by_what_people_call_it(loaded, name, id, found) -> 
     assert (resource.id, got.id if got else None) == (id, found)
 
 
+COVID = (
+    "did you mean `covid-net`, `covid-ct`, `covid-blues`, `covid-chestxray-dataset`, "
+    "`covid19-ultrasound` or another of `covcat search covid`?"
+)
 HAS = "it has: my-ct@old, my-ct@2020-05, my-ct@new"
 
 
@@ -100,6 +104,13 @@ HAS = "it has: my-ct@old, my-ct@2020-05, my-ct@new"
     [
         ("my-tc", "the catalog has no resource `my-tc`", "did you mean `my-ct`?"),
         ("FIRST-SETS", "the catalog has no resource `FIRST-SETS`", "did you mean `first-set`?"),
+        ("first", "the catalog has no resource `first`", "did you mean `first-set`?"),
+        ("covid", "the catalog has no resource `covid`", COVID),
+        (
+            "chest",
+            "the catalog has no resource `chest`",
+            "did you mean `kaggle-chest-xray`, `covid-chestxray-dataset` or `chest-xray-pneumonia`?",
+        ),
         ("qqqq", "the catalog has no resource `qqqq`", "`covcat list` shows the ids"),
         ("", "`` has no id in it: expected ID@RELEASE", "covcat list"),
         ("first-set@9", "`my-ct` has no release `9`", HAS),

@@ -138,9 +138,25 @@ def test_a_table_is_never_wider_than_the_terminal_and_has_no_blank_row(
 
 
 def test_a_table_says_what_it_leaves_out_on_a_narrow_terminal(seen: Seen) -> None:
-    narrow, wide = (" ".join(seen("fetch --all -n", width)) for width in (80, 200))
+    narrow, wide = (_on_one_line(seen("fetch --all -n", width)) for width in (80, 200))
     assert "left out of a narrow table: files" in narrow
+    assert "; to see them: a wider terminal, or `| less -S`" in narrow
     assert "left out of a narrow" not in wide
+
+
+def _on_one_line(lines: list[str]) -> str:
+    return " ".join(" ".join(lines).split())
+
+
+def test_a_narrow_list_says_how_to_see_the_rest_and_a_pipe_is_told_nothing(
+    seen: Seen, tmp_path: Path
+) -> None:
+    said = "mri, meta, case, licence, access; to see them: --format tsv, a wider terminal, or"
+    assert f"left out of a narrow table: {said} covcat show ID" in _on_one_line(seen("list", 80))
+    for line in ("list", "fetch --all -n", "list --format table"):
+        piped = tmp_path / "piped"
+        run_on_a_terminal(*line.split(), width=80, into=piped, COLUMNS="80")
+        assert "to see them" not in piped.read_text()
 
 
 @pytest.mark.parametrize("width", [60, 80])

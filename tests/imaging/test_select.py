@@ -142,8 +142,8 @@ def test_of_76_real_rows_no_licence_allows_commercial_use(cohen) -> None:
         "refused: 6 of CC BY-NC-ND (commercial: no)",
     ):
         assert said in ran.err
-    assert cohen(*COMMERCIAL, "-o", "none").code == 0
-    assert (chosen("none"), len(left_out("none"))) == ("", 76)
+    assert cohen(*COMMERCIAL, "-o", "none.csv").code == 0
+    assert (rows("none.csv"), len(rows("none.csv.refused.csv"))) == ([], 76)
 
     ran = cohen(*COMMERCIAL, "--allow-unknown-license", "--as", "copies", "-o", "some")
     assert (ran.code, ran.out) == (0, "some\n")
@@ -276,11 +276,11 @@ def test_links_lead_to_the_data_folder_from_anywhere(covcat, here, tmp_path: Pat
 
 
 def test_the_record_says_what_was_asked_of_which_files(covcat, here) -> None:
-    covcat("select", "--finding", "covid", "--sex", "f", "--age", "-65", "-o", "out")
-    found = json.loads(Path("out/query.json").read_text())
+    covcat("select", "--finding", "covid", "--sex", "f", "--age", "-65", "-o", "out.csv")
+    found = json.loads(Path("out.csv.query.json").read_text())
     assert found["schema"] == "covcat.cohort/1"
     assert found["question"]["findings"] == ["COVID-19"]
-    command = "covcat select set@1 --finding COVID-19 --sex F --age=-65 --as links"
+    command = "covcat select set@1 --finding COVID-19 --sex F --age=-65 --as csv"
     assert found["command"] == command
     digests = {
         name: hashlib.sha256(Path("covcat-data/set/1", name).read_bytes()).hexdigest()
@@ -328,8 +328,15 @@ def test_without_output_nothing_is_written(covcat, here) -> None:
 def test_when_none_is_chosen_it_is_said(covcat, here) -> None:
     ran = covcat("select", "--finding", "MERS", "-o", "out")
     assert ran.code == 0
-    assert "no image is chosen, of 0 rows that pass the filters" in ran.err
-    assert (chosen("out"), left_out("out")) == ("", {})
+    assert "no image is chosen, of 0 rows that pass the filters\n" in ran.err
+    assert "`out` is not made: no image is chosen\n" in ran.err
+    assert not Path("out").exists()
+    assert (
+        json.loads(covcat("select", "--finding", "MERS", "-o", "out", "--json").out)["data"]["path"]
+        is None
+    )
+    assert covcat("select", "--finding", "MERS", "-o", "out.csv").out == "out.csv\n"
+    assert rows("out.csv") == []
 
 
 def test_hostile_cells_harm_neither_terminal_nor_spreadsheet(covcat, fetched) -> None:
@@ -337,9 +344,9 @@ def test_hostile_cells_harm_neither_terminal_nor_spreadsheet(covcat, fetched) ->
     ran = covcat("select", "--license-allows", "commercial")
     assert "\x1b" not in ran.out + ran.err
     assert "=cmd()\\x1b[2J" in ran.out
-    covcat("select", "--license-allows", "commercial", "-o", "no")
-    assert rows("no/refused.csv")[0]["license"] == "'=cmd()\x1b[2J"
-    covcat("select", "-o", "yes")
+    covcat("select", "--license-allows", "commercial", "-o", "no.csv")
+    assert rows("no.csv.refused.csv")[0]["license"] == "'=cmd()\x1b[2J"
+    covcat("select", "--allow-unknown-license", "-o", "yes")
     assert "\x1b" not in Path("yes/LICENSES.txt").read_text()
 
 

@@ -86,6 +86,15 @@ def test_no_more_is_accepted_than_is_known_to_be_missing(lacking, harm, said: st
         assert ran.err.count("  set@1: ") == 1
 
 
+def test_a_further_missing_file_is_mended_by_what_the_hint_says(lacking) -> None:
+    (RELEASE / "files/README.md").unlink()
+    ran = lacking("verify", "--known-missing")
+    check_said(ran, 5, "hint: covcat verify set@1 --repair --known-missing\n")
+    assert LACKING not in ran.err
+    ran = lacking("verify", "set@1", "--repair", "--known-missing")
+    check_said(ran, 0, "repaired files/README.md", "; 1 file missing, as its manifest says")
+
+
 def test_a_manifest_that_calls_a_recorded_file_missing_is_believed_by_nobody(whole) -> None:
     path = RELEASE / "manifest.json"
     tree = {**record(), "complete": False, "missing": [LACKING]}

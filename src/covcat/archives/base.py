@@ -222,6 +222,7 @@ class Member:
     # Of a link: None where it is in the member's bytes, "" if no name can be made of it.
     target: str | None = field(default=None, kw_only=True)
     is_hard: bool = field(default=False, kw_only=True)  # a link from the archive's top
+    is_copy: bool = field(default=False, kw_only=True)  # of the file at its target: RAR's own
 
 
 def folder_name(name: str) -> str:

@@ -26,6 +26,7 @@ class Link:
     is_hard: bool = False  # its target starts at the archive's top, not in the link's folder
     number: int = -1  # of the member
     path: str = ""  # that it would have among the files; "" if nobody wants it
+    is_copy: bool = False  # RAR's own of a file: of a symbolic link readers take differently
 
 
 def follow(
@@ -85,6 +86,8 @@ def _follow(
         here = "/".join(reached)
         if here in links:
             is_other_name = link.is_hard and number == len(parts)
+            if is_other_name and link.is_copy and not links[here].is_hard:
+                raise UnsafeError(f"has a copy of a link, which readers take differently: `{path}`")
             at = folder if is_other_name else here.rpartition("/")[0]
             end, more = "", MAX_STEPS
             if depth < MAX_STEPS:

@@ -38,7 +38,7 @@ _METHODS = range(0x30, 0x36)  # stored, and five levels
 _ALGORITHMS4 = (13, 15, 20, 26, 29, 36)  # the RAR that brought each, without its point
 _ALGORITHMS5 = (0, 1)  # of RAR 5 and RAR 7
 _DICTIONARY = 256 << 20  # bytes that a tool may need; it has to fit into `sandbox.MEMORY`
-_SYMLINK, _SAME = 1, (4, 5)  # redirections of RAR 5: a Unix link; a hard link, a copy
+_SYMLINK, _HARD, _COPY = 1, 4, 5  # redirections of RAR 5
 _HUGE = 4 << 30  # a dictionary that only RAR 7 can have
 
 
@@ -60,7 +60,7 @@ def members(source: Source) -> list[Member]:
         name = folder_name(name.rstrip("/")) if kind == "folder" else name
         is_executable = one.info.host_os == _UNIX and bool(one.info.mode & 0o111)
         size = one.info.file_size
-        target, is_hard = _target(one)
+        target, redirection = _target(one)
         members.append(
             RarMember(
                 number,
@@ -69,7 +69,8 @@ def members(source: Source) -> list[Member]:
                 size,
                 is_executable,
                 target=target,
-                is_hard=is_hard,
+                is_hard=redirection in (_HARD, _COPY),
+                is_copy=redirection == _COPY,
                 listing=listing,
             )
         )
@@ -153,16 +154,16 @@ def _kind(one: Packed) -> Literal["file", "folder", "link", "special"]:
     return "folder" if one.is_folder else "file"
 
 
-def _target(one: Packed) -> tuple[str | None, bool]:
-    """Return where a link of RAR 5 leads, and if that starts at the archive's top.
+def _target(one: Packed) -> tuple[str | None, int | None]:
+    """Return where a link of RAR 5 leads, and its kind.
 
     In RAR 4 it is the member's bytes; those of Windows lead elsewhere.
     """
     if one.info.file_redir is None:
-        return None, False
+        return None, None
     kind, _, target = one.info.file_redir
-    is_known = kind in (_SYMLINK, *_SAME) and "\ufffd" not in str(target)
-    return (str(target) if is_known else ""), kind in _SAME
+    is_known = kind in (_SYMLINK, _HARD, _COPY) and "\ufffd" not in str(target)
+    return (str(target) if is_known else ""), int(kind)
 
 
 def _check(one: Packed, name: str, kind: str) -> None:

@@ -168,7 +168,7 @@ class Rules:
         if leads is not None:
             leads = leads if len(leads) <= MAX_TARGET else ""  # no sound one, and too long to keep
             self.budget.take_target(len(leads), self.archive)
-        self.links[name] = Link(leads, member.is_hard, member.number, target)
+        self.links[name] = Link(leads, member.is_hard, member.number, target, member.is_copy)
         return Admitted(member, path, is_link=True) if member.target is None else None
 
     def _named(self, member: Member) -> tuple[str, str | None]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from covcat.catalog import yaml
@@ -18,6 +19,7 @@ from covcat.catalog.yaml import packaged_catalog
 from covcat.errors import IntegrityError, NotFoundError
 
 COMPILED = "compiled.json"
+_MOST_MEANT = 5  # resources that a hint names
 
 
 def _nowhere(name: str) -> Resource | None:
@@ -41,8 +43,7 @@ class Catalog:
         if wanted not in names and (meant := self.elsewhere(name)) is not None:
             return meant
         if wanted not in names:
-            near = difflib.get_close_matches(wanted, names, 1)
-            hint = f"did you mean `{near[0]}`?" if near else "`covcat list` shows the ids"
+            hint = _meant(wanted, names)
             raise NotFoundError(f"the catalog has no resource `{name}`", hint=hint)
         return names[wanted]
 
@@ -69,6 +70,25 @@ class Catalog:
         if release.listing is None:
             return None
         return read(self.folders[resource.id] / release.listing)
+
+
+def _meant(wanted: str, names: Mapping[str, Resource]) -> str:
+    """Return the hint for a name that nothing has: all that have it as a word, as a shell would.
+
+    Else the nearest.
+    """
+    near: dict[str, str] = {}  # by id: a resource is named once, by its id if that is alike
+    for name in sorted(names, key=lambda one: one != names[one].id):
+        if f"-{wanted}" in f"-{name}":
+            near.setdefault(names[name].id, name)
+    alike = [*near.values()] or difflib.get_close_matches(wanted, names, 1)
+    if not alike:
+        return "`covcat list` shows the ids"
+    said = [f"`{one}`" for one in alike[:_MOST_MEANT]]
+    if len(alike) > _MOST_MEANT:
+        said.append(f"another of `covcat search {quote(wanted)}`")
+    *most, last = said
+    return f"did you mean {', '.join(most)}{' or ' * bool(most)}{last}?"
 
 
 def load(extra: Sequence[Path] = ()) -> Catalog:

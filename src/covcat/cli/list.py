@@ -13,7 +13,7 @@ from covcat.catalog.filter import Filter, is_fetchable, select, unclear_for, unk
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.options import FORMATS, Filters, OutputFormat, grouped
 from covcat.cli.session import Session, chosen_output
-from covcat.cli.table import prose, terminal_width
+from covcat.cli.table import left_out_lines, prose, terminal_width
 from covcat.text import escaped, format_size, nearest, plural
 
 SURVEY_COLUMNS = ("row", "id", "title", "organization", *CONTENT_FLAGS)
@@ -253,8 +253,6 @@ def footnotes(resources: Sequence[Resource], columns: Sequence[str]) -> str:
     lines = [f"Y yes, N no, U unknown{sizes}{'; ? unknown' if 'images' in columns else ''}"]
     if "→" in drawn:
         lines.append("→ the survey's flag, then what covcat found (`covcat show ID` says how)")
-    if left_out := [name for name in _COLUMNS if name not in columns]:
-        lines.append(f"left out of a narrow table: {', '.join(left_out)}")
     elsewhere = [one.id for one in resources if _has_labels_only(one)]
     if elsewhere and "images" in columns:
         lines.append(f"labels of images that are elsewhere: {', '.join(elsewhere)}")
@@ -264,6 +262,8 @@ def footnotes(resources: Sequence[Resource], columns: Sequence[str]) -> str:
         lines.append("* a name or address of the survey is wrong today (`covcat show ID`)")
     width = min(100, terminal_width())
     folded = [piece for line in lines for piece in prose(escaped(line), width)]
+    left_out = [name for name in _COLUMNS if name not in columns]
+    folded += left_out_lines(left_out, width, "--format tsv, a wider terminal, or covcat show ID")
     return "\n" + "\n".join(folded) + "\n"
 
 

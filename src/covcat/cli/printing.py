@@ -88,6 +88,11 @@ def bold(text: str, color: int | None = None) -> str:
     return f"\x1b[1{'' if color is None else f';{color}'}m{text}\x1b[0m"
 
 
+def dim(text: str) -> str:
+    """Return a text that stands back on a terminal."""
+    return f"\x1b[2m{text}\x1b[0m"
+
+
 def labelled(line: str, stream: TextIO) -> str:
     """Return a line of talk whose `error:`, `hint:` or the like stands out."""
     word, colon, rest = line.partition(":")

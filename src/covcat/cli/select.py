@@ -16,7 +16,7 @@ from covcat.errors import UsageError
 from covcat.text import escaped, format_size, plural
 
 if TYPE_CHECKING:
-    from covcat.imaging.cohort import CohortCounts, CohortRule
+    from covcat.imaging.cohort import Cohort, CohortCounts, CohortRule
     from covcat.imaging.cohort_record import Form, Recorded
 
 _NAMED = 8  # licences that stderr names
@@ -71,7 +71,7 @@ def select(
 
     Example: covcat select cohen --covid yes --license-allows commercial --output cohort
     """
-    from covcat.imaging import cohort_files, cohort_record
+    from covcat.imaging import cohort_record
     from covcat.imaging.cohort import Cohort, CohortRule
 
     session: Session = ctx.obj
@@ -95,15 +95,13 @@ def select(
         cohort_record.check_same_files(cohort, recorded)
         cohort_record.check_same_images(cohort, recorded)
         session.say("the same images as then, of the same files")
-    if output is not None and chosen in ("list", "csv"):
-        cohort_files.to_file(cohort, output, chosen, force=force)
-    elif output is not None:
-        with drawn(session, "auto") as progress:
-            cohort_files.to_folder(cohort, output, chosen, progress)
+    made = _write(session, cohort, output, chosen, force=force)
     _tell(session, cohort.counts, rule, output)
+    if output != made:
+        session.say(f"`{output}` is not made: no image is chosen")
     if rule.question.one_per is not None:
         indexes.warn_of_labels(session, [one.index for one in parts], rule.question)
-    data = {"path": None if output is None else str(output), **asdict(cohort.counts)}
+    data = {"path": None if made is None else str(made), **asdict(cohort.counts)}
     if failed and session.json:
         raise indexes.without(failed, found, data)
     _print(session, cohort.counts, rule, data)
@@ -111,6 +109,21 @@ def select(
     indexes.say_passing(session, cohort.counts.images, total, "image")
     if failed:
         raise indexes.without(failed, found)
+
+
+def _write(
+    session: Session, cohort: "Cohort", output: Path | None, form: "Form", *, force: bool
+) -> Path | None:
+    """Write the cohort to where it was asked for; return what was made: of no image no folder."""
+    from covcat.imaging import cohort_files
+
+    if output is None or form in ("list", "csv"):
+        if output is not None:
+            cohort_files.to_file(cohort, output, form, force=force)
+        return output
+    with drawn(session, "auto") as progress:
+        cohort_files.to_folder(cohort, output, form, progress)
+    return output if cohort.counts.chosen else None
 
 
 def _one_each(one_per: str | None, *, distinct: bool) -> str | None:

@@ -4,13 +4,13 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import zip_longest
 from typing import TextIO
 
 from covcat.cli.formats import Cell, Rows
-from covcat.cli.printing import RED, bold
+from covcat.cli.printing import RED, bold, dim, has_color
 from covcat.text import escaped
 
 LEAST = 40  # columns: no terminal is taken for narrower
@@ -36,6 +36,7 @@ _WRAPPED = {  # long texts, and the columns that they need to be readable
 }
 _SPARED = ("title", "fetched_at", "in_use", "days", "licence")  # first to last
 _DAMAGED = re.compile(r"damaged|.* (not as fetched|missing)$")  # a state that must stand out
+_WAY = "a wider terminal, or `| less -S`"  # on a pipe every column is there
 _LEAST = 12  # columns below which no text is folded
 
 
@@ -54,9 +55,19 @@ def to_table(rows: Rows, *, color: bool = False) -> str:
         drawn = _drawn(rows, cells, widths, sides, color=color)
         lines += map(bold, drawn) if color and not number else drawn
     if left_out := [name for name in rows.columns if name not in widths]:
-        said = f"left out of a narrow table: {', '.join(left_out)}"
-        lines += ["", *prose(said, terminal_width())]
+        lines += ["", *left_out_lines(left_out, terminal_width(), _WAY)]
     return "".join(f"{line}\n" for line in lines)
+
+
+def left_out_lines(columns: Sequence[str], width: int, way: str) -> list[str]:
+    """Name the columns that a table has no room for, and to a person how to see them, dimly."""
+    if not columns:
+        return []
+    said = f"left out of a narrow table: {', '.join(columns)}"
+    if sys.stdout.isatty():
+        said += f"; to see them: {way}"
+    lines = prose(said, width)
+    return [dim(line) for line in lines] if has_color(sys.stdout) else lines
 
 
 def _texts(rows: Rows, row: Mapping[str, Cell]) -> list[str]:

@@ -133,6 +133,11 @@ class _Verdicts:
                 self.session.say(f"note: `status` will not tell of this: {error.message}")
             self.is_told = True
 
+    @property
+    def repair(self) -> str:
+        """Return the options that mend what was found, by the same rule."""
+        return "--repair --known-missing" if self.known_missing else "--repair"
+
     def accepts(self, record: "Manifest") -> bool:
         """Tell if what a record says is missing may be."""
         return record.complete or self.known_missing
@@ -146,11 +151,12 @@ class _Verdicts:
         """Name each file, of every release some first: the screen ends before the thousandth."""
         first = [line for its in self.lines for line in its[:_MAX_FIRST]]
         rest = [line for its in self.lines for line in its[_MAX_FIRST:]]
-        is_for_all = len(self.hints) > 1 and all(one.endswith(" --repair") for one in self.hints)
+        mends = (" --repair", f" {self.repair}")
+        is_for_all = len(self.hints) > 1 and all(one.endswith(mends) for one in self.hints)
         return IntegrityError(
             f"not as recorded: {', '.join(self.failed)}",
             details=first + rest,
-            hint="covcat verify --repair" if is_for_all else self.hints[0],
+            hint=f"covcat verify {self.repair}" if is_for_all else self.hints[0],
             data={"verified": self.rows},
         )
 
@@ -201,11 +207,11 @@ def _add(said: _Verdicts, name: str, found: "Checked") -> None:
         lacking = _lacking(len(found.known_missing))
         session.say(f"{name}: {plural(record.total_files, 'file')} as recorded ({how}){lacking}")
         return
-    hint = f"covcat verify {quote(name)} --repair"
+    hint = f"covcat verify {quote(name)} {said.repair}"
     if findings.extra:  # a repair would refuse to touch a folder with files of the user's own
         of_own = "move what covcat did not put there out of the release's folder"
         hint = f"{of_own}, then {hint}" if findings.changed or findings.missing else of_own
-    elif not (record.complete or findings.changed):
+    elif not (said.accepts(record) or findings.changed):
         hint = f"covcat fetch {quote(name)}"  # --allow-missing kept it: what is missing can be had
         if not found.damaged:
             hint = f"`{hint}` asks again, `covcat verify {quote(name)} --known-missing` takes it"

@@ -92,8 +92,13 @@ class Layout:
 def to_folder(
     cohort: Cohort, target: Path, form: Form, progress: Progress, layout: Layout = Layout()
 ) -> None:
-    """Write tables, record, citations and licences, and the images as links or copies."""
+    """Write tables, record, citations and licences, and the images as links or copies.
+
+    Where no image is chosen there is nothing to make a folder of.
+    """
     check_free(cohort, target)
+    if not cohort.counts.chosen:
+        return
     with build_beside(target) as workshop, disk_errors(f"write `{target}`"):
         if form == "copies":
             free, hint = free_bytes(workshop, spare=0), "covcat select --as links"
