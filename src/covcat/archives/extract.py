@@ -30,7 +30,7 @@ from covcat.archives.base import (
 from covcat.archives.kinds import kind_of, stem_of
 from covcat.archives.links import Known, folders_of, follow
 from covcat.archives.rules import MAX_MEMBERS, Admitted, Budget, Layout, Rules
-from covcat.archives.volumes import VolumeSet, gather
+from covcat.archives.volumes import Archive, VolumeSet, gather
 from covcat.archives.writing import Place, Tally, Unpacking
 from covcat.beside import build_beside
 from covcat.errors import DiskError, ExtractionError, NotFoundError, UsageError
@@ -59,7 +59,7 @@ class Extracted:
 
 
 def inspect(
-    archive: Path | VolumeSet,
+    archive: Archive,
     kind: str,
     layout: Layout,
     budget: Budget,
@@ -70,7 +70,7 @@ def inspect(
 
 
 def _inspect(
-    archive: Path | VolumeSet, kind: str, layout: Layout, budget: Budget, opening: Opening
+    archive: Archive, kind: str, layout: Layout, budget: Budget, opening: Opening
 ) -> tuple[list[Admitted], base.Padding | None]:
     rules = Rules(archive.name, layout, budget)
     admitted: list[Admitted] = []
@@ -92,7 +92,7 @@ def _inspect(
     return admitted, source.padding
 
 
-def kind(archive: Path | VolumeSet, *, allows_padding: bool = False, command: str = "") -> str:
+def kind(archive: Archive, *, allows_padding: bool = False, command: str = "") -> str:
     """Return an archive's format, by its first bytes, or by its end where padding is allowed.
 
     Raises:
@@ -104,7 +104,7 @@ def kind(archive: Path | VolumeSet, *, allows_padding: bool = False, command: st
 
 
 def extract(
-    archive: Path | VolumeSet,
+    archive: Archive,
     kind: str,
     layout: Layout,
     budget: Budget,
@@ -243,7 +243,7 @@ def _unpack_nested(
 
 
 @contextmanager
-def _opened(archive: Path | VolumeSet, opening: Opening, command: str) -> Iterator[Source]:
+def _opened(archive: Archive, opening: Opening, command: str) -> Iterator[Source]:
     volumes = archive.paths if isinstance(archive, VolumeSet) else ()
     with _archive_errors(archive, archive.name, command), archive.open("rb") as stream:
         said = opening.encoding, volumes, opening.password, opening.allows_padding
@@ -251,7 +251,7 @@ def _opened(archive: Path | VolumeSet, opening: Opening, command: str) -> Iterat
 
 
 @contextmanager
-def _archive_errors(archive: Path | VolumeSet, name: str = "", command: str = "") -> Iterator[None]:
+def _archive_errors(archive: Archive, name: str = "", command: str = "") -> Iterator[None]:
     """Turn whatever a reader raises on damage into one sentence that names the archive."""
     name = name or archive.name
     try:
@@ -338,7 +338,7 @@ def unpacked(
     return kind, done
 
 
-def _found(paths: Sequence[Path], opening: Opening, command: str) -> tuple[Path | VolumeSet, str]:
+def _found(paths: Sequence[Path], opening: Opening, command: str) -> tuple[Archive, str]:
     """Return what to read of an archive, or of its volumes, and its format."""
     archive = gather(paths)
     if isinstance(archive, Path) and not archive.exists():

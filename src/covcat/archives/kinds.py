@@ -4,7 +4,6 @@ A `.zip` that is a 7z was renamed or mixed up on the way: both words are in the 
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from shlex import quote
 from typing import BinaryIO
 
@@ -17,7 +16,7 @@ from covcat.archives.base import (
 )
 from covcat.archives.streams import compression_of, open_unpacked
 from covcat.archives.tar_headers import BLOCK, END, has_checksum
-from covcat.archives.volumes import VolumeSet
+from covcat.archives.volumes import Archive
 from covcat.archives.zip_directory import read_directory
 from covcat.archives.zip_end import SPLIT, NoEndError, Window, read_end, start_of
 
@@ -46,7 +45,7 @@ _UNREAD = {
 }
 
 
-def kind_of(archive: Path | VolumeSet, *, allows_padding: bool = False) -> str:
+def kind_of(archive: Archive, *, allows_padding: bool = False) -> str:
     """Return the word of FORMATS for a file; of a zip there may be bytes before, if allowed."""
     found = _by_magic(archive, allows_padding=allows_padding)
     suffix = _suffix(archive.name)
@@ -68,7 +67,7 @@ def _suffix(name: str) -> str:
     return next((one for one in SUFFIXES if name.lower().endswith(one)), "")
 
 
-def _by_magic(archive: Path | VolumeSet, *, allows_padding: bool) -> str:
+def _by_magic(archive: Archive, *, allows_padding: bool) -> str:
     suffix = _suffix(archive.name)
     is_named_tar = SUFFIXES.get(suffix) == "tar"
     with archive.open("rb") as stream:

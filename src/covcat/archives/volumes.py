@@ -7,12 +7,12 @@ each have headers of their own: `rar_listing` reads them from the first.
 
 import io
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Literal, cast
 
 from covcat import names
 from covcat.archives.base import BadArchiveError, CutOffError
@@ -75,18 +75,34 @@ class Joined(io.RawIOBase):
 class VolumeSet:
     """All volumes of one archive, in order; to readers it is as a file is."""
 
-    name: str  # what the whole archive is called
+    name: str  # what is read is called: the whole archive; of RAR its first volume
     paths: tuple[Path, ...]
+    cut_by: Literal["pieces", "zip", "rar"] = "pieces"  # plain pieces, or volumes of its own
+
+    def __str__(self) -> str:
+        """Return the path that the whole archive would have."""
+        return str(self.paths[0].with_name(self.name))
+
+    @property
+    def whole(self) -> str:
+        """Return what the whole archive is called."""
+        return names.whole_of(self.name)
 
     @contextmanager
     def open(self, _: str = "rb") -> Iterator[BinaryIO]:
-        """Open it as one file."""
+        """Open it as its format is read: as one file; of RAR the first volume."""
+        with self.paths[0].open("rb") if self.cut_by == "rar" else self.open_all() as stream:
+            yield stream
+
+    @contextmanager
+    def open_all(self) -> Iterator[BinaryIO]:
+        """Open all volumes back to back."""
         with ExitStack() as stack:
             files = [stack.enter_context(path.open("rb")) for path in self.paths]
             yield cast(BinaryIO, io.BufferedReader(Joined(files), 1 << 18))
 
     def absolute(self) -> Path:
-        """Return where the whole archive would lie."""
+        """Return where the archive would lie, if it were one file."""
         return self.paths[0].absolute().with_name(self.name)
 
     def cut_off(self, error: CutOffError) -> ExtractionError:
@@ -104,7 +120,30 @@ class VolumeSet:
         )
 
 
-def gather(paths: Sequence[Path]) -> Path | VolumeSet:
+Archive = Path | VolumeSet  # what readers take
+
+
+def grouped(paths: Iterable[Path]) -> Iterator[list[Path]]:
+    """Put the volumes of one archive together, by their names; what is none is alone.
+
+    Two sets of the same names are told apart by their folders.
+    """
+    sets: dict[tuple[str, str], list[Path]] = {}
+    for path in paths:
+        known = names.volume(path.name)
+        whole = (known.first or known.whole) if known else path.name
+        sets.setdefault((whole.lower(), known.start.lower() if known else ""), []).append(path)
+    for group in sets.values():
+        if not any(names.volume(one.name) for one in group):
+            yield from ([one] for one in group)
+        elif len({one.name.lower() for one in group}) == len(group):
+            yield group
+        else:
+            folders = dict.fromkeys(one.parent for one in group)
+            yield from ([one for one in group if one.parent == folder] for folder in folders)
+
+
+def gather(paths: Sequence[Path]) -> Archive:
     """Return what to read of one archive, or of volumes and their brothers beside the first.
 
     Raises:
@@ -126,7 +165,7 @@ def gather(paths: Sequence[Path]) -> Path | VolumeSet:
     whole = known.whole if known else first.name
     found = _brothers(first.parent, whole, paths)
     if known and known.is_rar:
-        return _first_of_rar(known, found)
+        return _rar_set(known, found)
     if is_zip:
         return _zip_set(whole, found)
     assert known is not None
@@ -187,16 +226,24 @@ def _zip_set(whole: str, found: dict[str, Path]) -> VolumeSet:
         )
     wanted = [*(f"{stem}.z{number:02}" for number in range(1, count)), whole]
     _check_all(whole, [one for one in wanted if one.lower() not in found])
-    return VolumeSet(whole, tuple(found[one.lower()] for one in wanted))
+    return VolumeSet(whole, tuple(found[one.lower()] for one in wanted), "zip")
 
 
-def _first_of_rar(known: names.Volume, found: dict[str, Path]) -> Path:
-    """Return the first volume, which rarfile finds the others beside."""
+def _rar_set(known: names.Volume, found: dict[str, Path]) -> VolumeSet:
+    """Put RAR's volumes in order; rarfile finds the others beside the first."""
     if known.first.lower() not in found:
         _check_all(known.whole, [known.first])
     if len({path.absolute().parent for path in found.values()}) > 1:
         raise UsageError(f"the volumes of `{known.whole}` are in several folders: expected one")
-    return found[known.first.lower()]
+    first = found.pop(known.first.lower())
+    others = [path for path in found.values() if _is_of_rar(path.name, known)]
+    others.sort(key=lambda path: (len(path.name), path.name.lower()))  # part2, part10
+    return VolumeSet(first.name, (first, *others), "rar")
+
+
+def _is_of_rar(name: str, known: names.Volume) -> bool:
+    volume = names.volume(name)
+    return volume is not None and volume.first.lower() == known.first.lower()
 
 
 def _check_all(whole: str, missing: Sequence[str]) -> None:

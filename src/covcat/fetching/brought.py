@@ -4,8 +4,8 @@ import os
 import shutil
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from covcat.archives import extract, writing
 from covcat.archives.base import Opening, Padding
 from covcat.archives.kinds import SUFFIXES
 from covcat.archives.rules import Layout
+from covcat.archives.volumes import Archive, VolumeSet, gather, grouped
 from covcat.catalog.files import File
 from covcat.catalog.listing import Listing
 from covcat.digests import Digests
@@ -29,24 +30,33 @@ from covcat.store.folder import MANIFEST, OWN, SUMS, Store
 from covcat.text import plural
 
 _SHOWN = 3  # names in a note
-Stamp = tuple[int, int, int, int]  # inode, bytes, times of the last changes: what a swap changes
+# Of each file: inode, bytes, times of the last changes, which a swap changes.
+Stamp = tuple[tuple[int, int, int, int], ...]
 
 
-def stamp(path: Path) -> Stamp:
+def stamp(path: Archive) -> Stamp:
     """Return what differs after a file was changed or replaced; it must be readable."""
-    with reading(path), path.open("rb") as stream:
-        status = os.fstat(stream.fileno())
-    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    found: list[tuple[int, int, int, int]] = []
+    for one in path.paths if isinstance(path, VolumeSet) else [path]:
+        with reading(one), one.open("rb") as stream:
+            status = os.fstat(stream.fileno())
+        found.append((status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+    return tuple(found)
+
+
+def size_of(stamp: Stamp) -> int:
+    """Return the bytes of all files."""
+    return sum(size for _, size, *_ in stamp)
 
 
 @dataclass(frozen=True, slots=True)
 class GivenPath:
-    """One path that was given: an archive, a plain file or a folder."""
+    """One path that was given: an archive, or all its volumes, a plain file or a folder."""
 
-    path: Path
+    path: Archive
     is_folder: bool
     stamp: Stamp | None  # of a file
-    everything: tuple[tuple[str, Path], ...]  # (relative path, path) of every regular file
+    everything: "tuple[Lying, ...]"  # every regular file
     unsafe: tuple[str, ...] = ()  # regular files whose names no release may have
     special: tuple[str, ...] = ()  # links, pipes, devices
     history: tuple[str, ...] = ()  # files of version control, by the folder that they lie in
@@ -54,12 +64,34 @@ class GivenPath:
     @property
     def name(self) -> str:
         """Return its own name, as messages and the manifest have it."""
+        if isinstance(self.path, VolumeSet):
+            return printable(self.path.whole)
         return printable(self.path.resolve().name or str(self.path))
 
     @property
-    def files(self) -> list[tuple[str, Path]]:
+    def paths(self) -> tuple[Path, ...]:
+        """Return what was given as it is on disk."""
+        return self.path.paths if isinstance(self.path, VolumeSet) else (self.path,)
+
+    @property
+    def files(self) -> "list[Lying]":
         """Return its files without what a desktop leaves in a folder."""
         return [one for one in self.everything if not self.is_folder or not is_litter(one[0])]
+
+    @property
+    def single(self) -> list[tuple[str, Path]]:
+        """Return every file by itself, the volumes of an archive too."""
+        found: list[tuple[str, Path]] = []
+        for name, path in self.everything:
+            if isinstance(path, VolumeSet):
+                above = name[: name.rfind("/") + 1]
+                found += [(above + one.name, one) for one in path.paths]
+            else:
+                found.append((name, path))
+        return found
+
+
+Lying = tuple[str, Archive]  # its relative path in what was given, and its path
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +179,7 @@ def printable(name: str) -> str:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: Archive) -> Iterator[None]:
     """Turn what the system refuses into an error about the person's own file."""
     try:
         yield
@@ -160,7 +192,10 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def read(
-    path: Path, digests: Digests | None = None, target: Path | None = None, doing: str = ""
+    path: Archive,
+    digests: Digests | None = None,
+    target: Path | None = None,
+    doing: str = "",
 ) -> Digests:
     """Hash a person's file, and copy it if it is to stay: a link would change with their own.
 
@@ -180,14 +215,15 @@ def read(
     return found
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
+def _pieces(path: Archive) -> Iterator[bytes]:
     """Give the bytes of a person's file: what cannot be read is no error of the copy."""
-    with reading(path), path.open("rb") as stream:
+    opening = path.open_all() if isinstance(path, VolumeSet) else None
+    with reading(path), opening or path.open("rb") as stream:
         while data := stream.read(CHUNK):
             yield data
 
 
-def check_unchanged(path: Path, before: Stamp | None) -> None:
+def check_unchanged(path: Archive, before: Stamp | None) -> None:
     """Refuse what is not the file that was there when the work began."""
     if before is not None and stamp(path) != before:
         raise IntegrityError(
@@ -202,11 +238,11 @@ def read_given(build: Build, sources: Iterable[GivenPath], listing: Listing) -> 
     for source in sources:
         kind = None if source.is_folder else _kind_in(build, source.path)
         if kind:  # what the listing has as it is (a workbook is a zip too) is not unpacked
-            size = source.path.stat().st_size
+            sizes, names = {one[1] for one in stamp(source.path)}, {one for one, _ in source.single}
             known = {  # a file is hashed only where it may be one of these
                 row.sha256 or row.blob
                 for path, row in listing.items()
-                if row.bytes == size or (row.bytes is None and path.split("/")[-1] == source.name)
+                if row.bytes in sizes or (row.bytes is None and path.split("/")[-1] in names)
             }
             whole = _hash_all(build, source) if known else ()
             if same := [one for one in whole if known & {one.stored.sha256, one.stored.blob}]:
@@ -215,6 +251,8 @@ def read_given(build: Build, sources: Iterable[GivenPath], listing: Listing) -> 
         try:
             found += _unpack(build, source.path, kind, source) if kind else _hash_all(build, source)
         except VolumeError:
+            if isinstance(source.path, VolumeSet):
+                raise
             found += _hash_all(build, source)  # the release may have it as it is
     return found
 
@@ -224,12 +262,30 @@ def unpack_inside(build: Build, lying: Iterable[GivenFile]) -> Iterator[GivenFil
 
     What came out of an archive itself is not opened.
     """
-    for one in lying:
-        if one.source and not one.is_ours and (kind := _kind_in(build, one.path)):
-            yield from _unpack(build, one.path, kind, one.source)
+    closed = {
+        one.path: one.source
+        for one in lying
+        if one.source and not one.is_ours and not is_litter(one.stored.path)
+    }
+    for group in grouped(closed):
+        for archive in archives_of(group):
+            if kind := _kind_in(build, archive):
+                yield from _unpack(build, archive, kind, closed[group[0]])
 
 
-def kind_of(path: Path, *, allows_padding: bool = False) -> str | None:
+def archives_of(group: list[Path]) -> Sequence[Archive]:
+    """Return the archive that all of a group are volumes of; they themselves if they are none.
+
+    Raises:
+        VolumeError: some volumes are missing; it names them.
+    """
+    with suppress(UsageError):  # their names alone look so
+        archive = gather(sorted(group, key=lambda one: volume(one.name) is None))
+        return [archive] if isinstance(archive, VolumeSet) else group
+    return group
+
+
+def kind_of(path: Archive, *, allows_padding: bool = False) -> str | None:
     """Return an archive's format; None for any other file.
 
     Raises:
@@ -246,7 +302,7 @@ def kind_of(path: Path, *, allows_padding: bool = False) -> str | None:
     return kind if kind in ("zip", "tar", "7z", "rar") else None
 
 
-def _kind_in(build: Build, path: Path) -> str | None:
+def _kind_in(build: Build, path: Archive) -> str | None:
     """Return an archive's format, also behind padding where the catalog pins these very bytes."""
     try:
         extract.kind(path)
@@ -257,7 +313,7 @@ def _kind_in(build: Build, path: Path) -> str | None:
     return kind_of(path)
 
 
-def _is_pinned(build: Build, path: Path) -> bool:
+def _is_pinned(build: Build, path: Archive) -> bool:
     """Tell if a file has what the catalog pins of a file of the release."""
     pinned = [one for file in build.release.files if is_pinned(one := alone(file, path.name))]
     if not pinned:
@@ -273,9 +329,10 @@ def has_digests(found: Digests, served: RemoteFile) -> bool:
     )
 
 
-def check_no_volume(path: Path) -> None:
+def check_no_volume(path: Archive) -> None:
     """Refuse what is no archive because it is only a volume of one; its hint is how to join it."""
-    if volume(path.name):
+    if isinstance(path, Path) and volume(path.name):
+        archives_of([path])  # names those that are missing
         raise split(path.name)
     try:
         extract.kind(path)
@@ -285,7 +342,7 @@ def check_no_volume(path: Path) -> None:
         return
 
 
-def no_archive(build: Build, served: RemoteFile, path: Path) -> IntegrityError:
+def no_archive(build: Build, served: RemoteFile, path: Archive) -> IntegrityError:
     """Say what lies where an archive should: often a page that asks for a login, saved as one."""
     check_no_volume(path)
     error = IntegrityError(f"`{printable(path.name)}` is not the archive of `{build.name}`")
@@ -300,7 +357,8 @@ def no_archive(build: Build, served: RemoteFile, path: Path) -> IntegrityError:
     return error
 
 
-def _unpack(build: Build, path: Path, kind: str, source: GivenPath) -> Iterator[GivenFile]:
+def _unpack(build: Build, path: Archive, kind: str, source: GivenPath) -> Iterator[GivenFile]:
+    before = stamp(path)
     folder = build.workshop / f"brought-{os.urandom(4).hex()}"
     opening = Opening(password=build.run.password)
 
@@ -319,6 +377,7 @@ def _unpack(build: Build, path: Path, kind: str, source: GivenPath) -> Iterator[
             raise
         shutil.rmtree(folder)
         done = unpack(replace(opening, allows_padding=True))
+    check_unchanged(path, before)
     tell(build, printable(path.name), done)
     for stored in done.files:
         yield GivenFile(stored, folder / stored.path, source, is_ours=True, padding=done.padding)
@@ -326,12 +385,12 @@ def _unpack(build: Build, path: Path, kind: str, source: GivenPath) -> Iterator[
 
 def _hash_all(build: Build, source: GivenPath) -> Iterator[GivenFile]:
     progress, size = build.run.progress, 0
-    for _, path in source.everything:
+    for _, path in source.single:
         with reading(path):
             size += path.stat().st_size
     task = progress.start(f"reading {source.name}", size)
     try:
-        for name, path in source.everything:
+        for name, path in source.single:
             with reading(path):
                 known = StoredFile(path=name, bytes=0, sha256="", blob="wanted")
                 stored = hashed(path, known, partial(progress.advance, task))

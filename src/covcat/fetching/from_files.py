@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from covcat.archives.volumes import Archive, VolumeSet, grouped
 from covcat.catalog import selection
 from covcat.catalog.files import AnyFile, GitHubFile
 from covcat.catalog.listing import ListedFile, Listing
@@ -22,17 +23,18 @@ from covcat.errors import (
     IntegrityError,
     NetworkError,
     NotFoundError,
+    UsageError,
 )
-from covcat.fetching import brought, folders, from_disk, match, plan
+from covcat.fetching import brought, folders, from_disk, match, plan, volumes_given
 from covcat.fetching.base import Build, Piece, is_repository, page_of, record_given
-from covcat.fetching.brought import GivenFile, GivenPath
+from covcat.fetching.brought import GivenFile, GivenPath, Lying
 from covcat.fetching.choose import Hosts
 from covcat.fetching.match import Pairs
 from covcat.fetching.place import is_pinned, make_piece
 from covcat.files import StoredFile, disk_errors, link_or_copy, make_folder
 from covcat.hosts import list_files
 from covcat.hosts.base import alone, one_of
-from covcat.names import is_litter, only_volumes, split
+from covcat.names import is_litter, only_volumes
 from covcat.store import compare
 from covcat.store.manifest import data_files, now
 from covcat.text import plural
@@ -42,6 +44,7 @@ def pieces(build: Build, hosts: Hosts, *, sources: Sequence[GivenPath]) -> list[
     """Put what was given in its places."""
     brought.say_what_is_left_out(build, sources)
     if build.listing is not None:
+        sources = volumes_given.put_together(build, sources, build.listing)
         found = _by_contents(build, build.listing, sources)
     else:
         for source in sources:
@@ -49,6 +52,10 @@ def pieces(build: Build, hosts: Hosts, *, sources: Sequence[GivenPath]) -> list[
                 what = f"{plural(litter, 'file')} that desktops left in `{source.name}`"
                 build.say(f"{what} left out")
         known = _known(build, hosts)
+        if known or build.first_file.unpack != "none":
+            own = [one.path for one in known or ()]
+            inside = [volumes_given.put_together_inside(one, own) for one in sources]
+            sources = volumes_given.put_together(build, inside, own)
         if known is None:
             found = [piece for source in sources for piece in _as_it_is(build, source)]
         else:
@@ -72,6 +79,7 @@ def lacking(build: Build, hosts: Hosts, *, sources: Sequence[GivenPath]) -> list
     del hosts  # nobody is asked
     rows = {path: _row(build, path, was) for path, was in (build.lacking or {}).items()}
     is_git = build.before is None and is_repository(build.release)  # a record names what is meant
+    sources = volumes_given.put_together(build, sources, rows, may_lack=True)
     found, pairs = list[GivenFile](), Pairs()
     ways: list[Callable[[], Iterable[GivenFile]]] = [
         partial(brought.read_given, build, [one], rows) for one in sources
@@ -84,7 +92,9 @@ def lacking(build: Build, hosts: Hosts, *, sources: Sequence[GivenPath]) -> list
             build.say(f"{error.message}{cause}: nothing of it is taken")
             continue
         if came:
-            ways += [partial(brought.unpack_inside, build, [one]) for one in came]
+            lying = {one.path: one for one in came}
+            groups = ([lying[path] for path in group] for group in grouped(lying))
+            ways += [partial(brought.unpack_inside, build, group) for group in groups]
             found += came
             pairs = match.pair_by_contents(rows, found, is_git=is_git)
     placed = _place(build, build.folder, rows, pairs)
@@ -294,7 +304,7 @@ def _only(build: Build, served: RemoteFile, source: GivenPath) -> Piece:
     return _take_folder(build, source, served)
 
 
-def _only_archive(source: GivenPath, file: AnyFile) -> Path | None:
+def _only_archive(source: GivenPath, file: AnyFile) -> Archive | None:
     """Return the archive that is all there is in a folder: what a person downloaded to."""
     if not source.is_folder or len(source.files) != 1 or file.unpack == "none" or file.is_set:
         return None
@@ -302,7 +312,7 @@ def _only_archive(source: GivenPath, file: AnyFile) -> Path | None:
     return path if brought.kind_of(path) else None
 
 
-def _verified(build: Build, served: RemoteFile, path: Path) -> Piece:
+def _verified(build: Build, served: RemoteFile, path: Archive) -> Piece:
     """Compare a file with all that is known of it, then unpack it or give it its place."""
     stamp = brought.stamp(path)
     allows = is_pinned(served)  # what is given is compared with that before it is unpacked
@@ -310,12 +320,18 @@ def _verified(build: Build, served: RemoteFile, path: Path) -> Piece:
     if served.unpack != "none" and kind is None:
         raise brought.no_archive(build, served, path)
     is_kept = kind is None or build.options.wants_archives
+    volumes, first = (path, path.paths[0]) if isinstance(path, VolumeSet) else (None, path)
+    if is_kept and volumes and volumes.cut_by != "pieces":
+        raise UsageError(
+            f"`{volumes.whole}` is in volumes of its own, which cannot be kept as one archive",
+            hint="the same command without --keep-archives or --no-extract",
+        )
     copy = build.workshop / f"copy-{os.urandom(4).hex()}" if is_kept else None
     kinds = [one.kind for one in served.digests]
-    digests = brought.read(path, Digests(kinds, stamp[1]), copy, f"copy `{path}`")
+    digests = brought.read(path, Digests(kinds, brought.size_of(stamp)), copy, f"copy `{path}`")
     page = page_of(build, served)
     got = Download(
-        path=copy or path,
+        path=copy or first,
         name=served.name,
         url=page,
         final_url=page,
@@ -325,18 +341,19 @@ def _verified(build: Build, served: RemoteFile, path: Path) -> Piece:
         md5=digests.hexdigest("md5"),
         verified_by=compared(served, served.digests, str(path), digests.size, digests.hexdigest),
         finished_at=now(),
-        imported_from=brought.printable(path.name),
+        imported_from=brought.printable(volumes.whole if volumes else first.name),
     )
-    piece = make_piece(build, replace(served, unpack=kind or served.unpack), got)
+    served = replace(served, unpack=kind or served.unpack)
+    piece = make_piece(build, served, got, volumes=None if copy else volumes)
     brought.check_unchanged(path, stamp)
     return piece
 
 
-def _check_whole(served: RemoteFile, lying: Iterable[tuple[str, Path]]) -> None:
+def _check_whole(served: RemoteFile, lying: Iterable[Lying]) -> None:
     """Refuse the volumes of an archive, which nobody wants for what is in it."""
-    names = [name for name, _ in lying if not is_litter(name)]
-    if served.unpack != "none" and (part := only_volumes(names)):
-        raise split(part)
+    paths = {name: path for name, path in lying if not is_litter(name)}
+    if served.unpack != "none" and (part := only_volumes(paths)):
+        brought.check_no_volume(paths[part])
 
 
 def _as_it_is(build: Build, source: GivenPath) -> list[Piece]:
@@ -364,10 +381,10 @@ def _check_safe_names(source: GivenPath) -> None:
 def _take_folder(build: Build, source: GivenPath, served: RemoteFile) -> Piece:
     """Take a folder for the archive that it was unpacked from."""
     _check_safe_names(source)
-    _check_whole(served, source.files)
+    _check_whole(served, source.single)
     files: list[StoredFile] = []
-    for name, path in source.files:
-        if not selection.matches(name, served.file.exclude):
+    for name, path in source.single:
+        if not is_litter(name) and not selection.matches(name, served.file.exclude):
             copy = brought.read(path, target=build.folder / "files" / f"{served.folder}{name}")
             files.append(StoredFile(path=name, bytes=copy.size, sha256=copy.sha256))
     if not files:

@@ -19,15 +19,13 @@ from covcat.download.remote import RemoteFile
 from covcat.errors import IntegrityError
 from covcat.fetching import brought
 from covcat.fetching.base import Build, is_repository
-from covcat.fetching.brought import GivenFile
+from covcat.fetching.brought import GivenFile, Lying
 from covcat.files import StoredFile
 from covcat.hosts import github_lfs
 from covcat.hosts.base import alone
 from covcat.names import common_folder, is_litter
 from covcat.store import compare
 from covcat.text import plural
-
-Lying = tuple[str, Path]  # a file that was given: its path in what was given, and its path
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +116,7 @@ def _check_opened(build: Build, one: GivenFile, *, is_all_strange: bool) -> None
 def _hint(build: Build, found: list[GivenFile], changed: list[str]) -> str:
     """Name the release that looks most like what was brought: of the resource, else of all."""
     here = {one.stored.sha256 for one in found} | {one.stored.blob or "" for one in found}
-    given = dict.fromkeys(str(one.source.path) for one in found if one.source)
+    given = dict.fromkeys(str(path) for one in found if one.source for path in one.source.paths)
     paths, catalog = " ".join(map(quote, given)), build.run.catalog
     own = [(build.resource, one) for one in (build.release, *build.resource.releases)]
     best = _most_alike(catalog, here, own)
@@ -244,8 +242,7 @@ def _by_digest(left: Iterable[RemoteFile], free: Iterable[Lying]) -> list[tuple[
     kinds = {digest.kind for one in wanted for digest in one.digests}
     pairs: list[tuple[RemoteFile, Lying]] = []
     for one in free if wanted else ():
-        with brought.reading(one[1]):
-            size = one[1].stat().st_size
+        size = brought.size_of(brought.stamp(one[1]))
         if not {None, size} & sizes:
             continue
         digests = brought.read(one[1], Digests(kinds, size))

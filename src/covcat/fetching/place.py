@@ -12,6 +12,7 @@ from covcat.archives import zip as zip_format
 from covcat.archives.base import BadArchiveError, Opening
 from covcat.archives.links import describe_links
 from covcat.archives.rules import Budget, Layout
+from covcat.archives.volumes import Archive, VolumeSet
 from covcat.catalog import selection
 from covcat.catalog.files import File, GitHubFile, KaggleFile
 from covcat.catalog.selection import Selection
@@ -39,11 +40,16 @@ def budget_for(file: File, store: Store) -> Budget:
 
 
 def make_piece(
-    build: Build, served: RemoteFile, got: Download, inside: Sequence[Selection] = ()
+    build: Build,
+    served: RemoteFile,
+    got: Download,
+    inside: Sequence[Selection] = (),
+    volumes: VolumeSet | None = None,
 ) -> Piece:
     """Unpack a download, or give it its place, and keep its archive if that is wanted.
 
-    `inside` says which members are wanted; nothing means all, or all that is lacking.
+    `inside` says which members are wanted; nothing means all, or all that is lacking. `volumes`
+    are read in place of the download's file, if it is in several.
     """
     file = served.file
     came = {one.name: getattr(got, one.name) for one in fields(got) if one.name != "path"}
@@ -51,27 +57,19 @@ def make_piece(
     transfer = Transfer(
         **came, host=file.host, is_archive=is_archive, entry=served.entry, folder=served.folder
     )
-    # Kaggle's zip around a single file: only the final address says it
-    path = urlsplit(got.final_url).path
-    is_wrapped = isinstance(file, KaggleFile) and path.endswith(f"{quote(served.name)}.zip")
-    if not is_archive and not is_wrapped:
+    if not is_archive and not _is_wrapped(served, got):
         return _place_plain(build, served, got, transfer)
     kind = served.unpack if is_archive else "zip"
-    place = writing.Place(
-        folder=build.folder / "files" if build.options.extract else None,
-        workspace=build.workshop / f"{os.urandom(4).hex()}.inside",
-        with_git_ids=isinstance(file, GitHubFile) or build.listing is not None,
-        progress=build.run.progress,
-    )
-    layout = _layout(build, served, got, inside, kind)
-    budget = budget_for(file, build.run.store)
-    done = extract.extract(got.path, kind, layout, budget, place, _opening(build, served))
+    archive = volumes or got.path
+    layout = _layout(build, served, archive, inside, kind)
+    budget, place = budget_for(file, build.run.store), _place(build, file)
+    done = extract.extract(archive, kind, layout, budget, place, _opening(build, served))
     tell(build, got.name, done)
     said = {name: getattr(done, name) for name in ("left_out", "nested", "padding", "links")}
     transfer = replace(transfer, is_archive=True, **said)
     files = done.files
     if isinstance(file, GitHubFile) and file.is_state:
-        commit = _commit_in(served, got) or None
+        commit = _commit_in(served, archive) or None
         if file.commit and commit and commit != file.commit:
             raise IntegrityError(f"`{transfer.url}` is commit `{commit}`: expected {file.commit}")
         is_whole = not inside and build.lacking is None
@@ -82,6 +80,22 @@ def make_piece(
     if build.options.wants_archives:
         transfer = replace(transfer, archive=_keep(build, served, got))
     return Piece(served, transfer, files)
+
+
+def _place(build: Build, file: File) -> writing.Place:
+    """Return where an archive is unpacked to."""
+    return writing.Place(
+        folder=build.folder / "files" if build.options.extract else None,
+        workspace=build.workshop / f"{os.urandom(4).hex()}.inside",
+        with_git_ids=isinstance(file, GitHubFile) or build.listing is not None,
+        progress=build.run.progress,
+    )
+
+
+def _is_wrapped(served: RemoteFile, got: Download) -> bool:
+    """Tell Kaggle's zip around a single file: only the final address says it."""
+    path = urlsplit(got.final_url).path
+    return isinstance(served.file, KaggleFile) and path.endswith(f"{quote(served.name)}.zip")
 
 
 def tell(build: Build, name: str, done: extract.Extracted) -> None:
@@ -107,17 +121,17 @@ def _opening(build: Build, served: RemoteFile) -> Opening:
 
 
 def _layout(
-    build: Build, served: RemoteFile, got: Download, inside: Sequence[Selection], kind: str
+    build: Build, served: RemoteFile, archive: Archive, inside: Sequence[Selection], kind: str
 ) -> Layout:
     """Return where the members go, and which are wanted; some of it only their names show."""
     file = served.file
 
     def list_paths(layout: rules.Layout) -> list[str]:
         said = budget_for(file, build.run.store), _opening(build, served)
-        return [one.path for one in extract.inspect(got.path, kind, layout, *said)]
+        return [one.path for one in extract.inspect(archive, kind, layout, *said)]
 
     git = file if isinstance(file, GitHubFile) else None
-    has_all = git and git.is_state and (git.tree or _commit_in(served, got))  # so that litter stays
+    has_all = git and git.is_state and (git.tree or _commit_in(served, archive))  # litter stays
     before = data_files(build.before.files if build.before else ())
     known_before = [*(build.listing or ()), *(one.path for one in before)]
     layout = Layout(
@@ -132,7 +146,7 @@ def _layout(
         litter=None if has_all else set(filter(is_litter, known_before)),
     )
     if served.unpack == "none":
-        layout = replace(layout, strip=_depth(served, got, list_paths(layout)))
+        layout = replace(layout, strip=_depth(served, list_paths(layout)))
     elif layout.strip_root and layout.litter is not None:  # packed by a person
         names = list_paths(replace(layout, strip_root=False, keep="", into=""))
         roots = {name.partition("/")[0] if "/" in name else None for name in names}
@@ -149,21 +163,21 @@ def _layout(
     return layout
 
 
-def _commit_in(served: RemoteFile, got: Download) -> str:
+def _commit_in(served: RemoteFile, archive: Archive) -> str:
     """Return what git wrote into a zip that it made itself; "" of any other archive."""
     if served.unpack != "zip":
         return ""
-    with suppress(BadArchiveError), got.path.open("rb") as stream:  # unpacking it says more
+    with suppress(BadArchiveError), archive.open("rb") as stream:  # unpacking it says more
         return zip_format.comment(stream)
     return ""
 
 
-def _depth(served: RemoteFile, got: Download, paths: Sequence[str]) -> int:
+def _depth(served: RemoteFile, paths: Sequence[str]) -> int:
     """Return how many folders the one file lies in that a host wrapped into a zip."""
     names = [path.removeprefix(served.folder) for path in paths]
     if len(names) != 1 or names[0].rpartition("/")[2] != served.name:
         raise ExtractionError(
-            f"`{got.url}` came as a zip: expected `{served.name}` alone in it, got {len(names)} "
+            f"`{served.path}` came as a zip: expected that file alone in it, got {len(names)} "
             f"files ({', '.join(names[:3])})"
         )
     return names[0].count("/")
