@@ -213,28 +213,6 @@ def test_a_zip_of_its_own_volumes_with_one_swapped_is_refused(covcat) -> None:
     assert not Path("out").exists()
 
 
-@pytest.mark.parametrize("made", SETS)
-@pytest.mark.parametrize("way", ["each", "all", "folder"])
-@pytest.mark.parametrize("is_listed", [False, True])
-def test_import_names_volumes_however_they_are_given(
-    covcat, shelf, made: str, way: str, is_listed: bool
-) -> None:
-    if is_listed:
-        shelf.add_repository(files=WHOLE)
-    else:
-        shelf.add("set", ENTRY.replace("NAME", "x.zip").replace("KIND", "zip"))
-    Path("mine").mkdir()
-    os.chdir("mine")
-    write, how = SETS[made]
-    names = write()
-    os.chdir("..")
-    paths = [f"mine/{name}" for name in names]
-    for given in {"each": [[one] for one in paths], "all": [paths], "folder": [["mine"]]}[way]:
-        ran = covcat("--offline", "import", "set", *given)
-        assert (ran.code, SAID in ran.err, f"hint: {how}\n" in ran.err) == (6, True, True), ran.err
-        assert not Path("covcat-data/set").exists()
-
-
 @pytest.mark.parametrize(
     ("made", "number"),
     [("zip -s", 0), ("split zip", 0), ("split zip", 1), ("split tar.gz", 0), ("split tar.gz", 1)],

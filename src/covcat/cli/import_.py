@@ -28,7 +28,11 @@ def adopt(
     ],
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="PATH", help="Archives, files or folders.", parser=net.a_path),
+        typer.Argument(
+            metavar="PATH",
+            help="Archives, files or folders; of volumes one, with the others beside it.",
+            parser=net.a_path,
+        ),
     ],
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Keep what only lacks files.")

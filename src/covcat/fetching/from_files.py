@@ -34,7 +34,7 @@ from covcat.fetching.place import is_pinned, make_piece
 from covcat.files import StoredFile, disk_errors, link_or_copy, make_folder
 from covcat.hosts import list_files
 from covcat.hosts.base import alone, one_of
-from covcat.names import is_litter, only_volumes
+from covcat.names import is_litter, only_volumes, split
 from covcat.store import compare
 from covcat.store.manifest import data_files, now
 from covcat.text import plural
@@ -54,7 +54,7 @@ def pieces(build: Build, hosts: Hosts, *, sources: Sequence[GivenPath]) -> list[
         known = _known(build, hosts)
         if known or build.first_file.unpack != "none":
             own = [one.path for one in known or ()]
-            inside = [volumes_given.put_together_inside(one, own) for one in sources]
+            inside = [volumes_given.put_together_inside(build, one, own) for one in sources]
             sources = volumes_given.put_together(build, inside, own)
         if known is None:
             found = [piece for source in sources for piece in _as_it_is(build, source)]
@@ -309,6 +309,8 @@ def _only_archive(source: GivenPath, file: AnyFile) -> Archive | None:
     if not source.is_folder or len(source.files) != 1 or file.unpack == "none" or file.is_set:
         return None
     ((_, path),) = source.files
+    if isinstance(path, Path):
+        brought.archives_of([path])  # a volume without the others
     return path if brought.kind_of(path) else None
 
 
@@ -323,8 +325,10 @@ def _verified(build: Build, served: RemoteFile, path: Archive) -> Piece:
     volumes, first = (path, path.paths[0]) if isinstance(path, VolumeSet) else (None, path)
     if is_kept and volumes and volumes.cut_by != "pieces":
         raise UsageError(
-            f"`{volumes.whole}` is in volumes of its own, which cannot be kept as one archive",
-            hint="the same command without --keep-archives or --no-extract",
+            f"`{build.name}` keeps its archives: expected `{volumes.whole}` as one file",
+            hint=split(str(volumes)).hint
+            if volumes.cut_by == "zip"
+            else f"covcat fetch {build.name}",
         )
     copy = build.workshop / f"copy-{os.urandom(4).hex()}" if is_kept else None
     kinds = [one.kind for one in served.digests]
@@ -364,6 +368,7 @@ def _as_it_is(build: Build, source: GivenPath) -> list[Piece]:
         return [_verified(build, alone(file, archive.name), archive)]
     if source.is_folder and build.release.files and not file.is_set:
         return [_take_folder(build, source, alone(file, source.name))]
+    _check_whole(alone(file, source.name), source.files if source.is_folder else ())
     every = [(one_of(file, name, id="", size=None), path) for name, path in source.files]
     return [_verified(build, served, path) for served, path in every]
 

@@ -41,15 +41,16 @@ def put_together(
     return found
 
 
-def put_together_inside(source: GivenPath, own: Iterable[str]) -> GivenPath:
-    """Take those that lie in a folder so; if some are missing, the others stay as they are."""
+def put_together_inside(build: Build, source: GivenPath, own: Iterable[str]) -> GivenPath:
+    """Take those that lie in a folder so; if some are missing, it is told, and they stay."""
     kept = _volumes_among(own)
     places = {path: name for name, path in source.single if not is_litter(name)}
     sets: dict[Path, VolumeSet] = {}
     for group in grouped(places) if source.is_folder else ():
         try:
             archives = _archives(group, kept)
-        except VolumeError:  # whoever needs the archive refuses it
+        except VolumeError as error:  # perhaps of no archive that is needed
+            build.say(error.message)
             continue
         sets |= {path: one for one in archives if isinstance(one, VolumeSet) for path in group}
     everything: dict[Lying, None] = {}  # in order, each once
