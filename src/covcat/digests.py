@@ -1,6 +1,7 @@
 """The digests of one file, computed as its bytes come, beside the transfer once that is large."""
 
 import hashlib
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterable
@@ -27,10 +28,16 @@ VerifiedBy = Literal[
     "first-use",  # nothing is published: recorded now, and a later difference is an error
     "unknown-length",  # the same, and nobody said where it ends: it may have been cut off
 ]
+Stamp = tuple[int, int, int, int]  # inode, bytes, times of the last changes
 PINNED: tuple[VerifiedBy, ...] = ("sha256", "git-tree", "git-blob", "md5")
 UNPUBLISHED: tuple[VerifiedBy, ...] = ("first-use", "unknown-length")  # no digest was compared
 WEAK: tuple[VerifiedBy, ...] = ("md5-prefix", *UNPUBLISHED)  # not enough for `--require host`
 Hash = Literal["sha256", "sha512", "sha1", "md5", "git-blob"]
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    """Return what differs after a file was changed or replaced: else its digest still holds."""
+    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,6 +194,7 @@ def _sets(
 ) -> list["PictureSet"]:
     """Return the sets by name; folders of one name are numbered."""
     from covcat.overlap.pictures import of_folder, of_index
+    from covcat.overlap.run import known_of
 
     sets = []
     for name, one in releases.items():
@@ -204,7 +205,7 @@ def _sets(
         while name in {one.name for one in sets}:
             number += 1
             name = f"{own}#{number}"
-        sets.append(of_folder(folder, name, progress))
+        sets.append(of_folder(folder, name, progress, known_of(folder)))
     return sets
 
 

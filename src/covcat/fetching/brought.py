@@ -18,7 +18,7 @@ from covcat.archives.rules import Layout
 from covcat.archives.volumes import Archive, VolumeSet, gather, grouped
 from covcat.catalog.files import File
 from covcat.catalog.listing import Listing
-from covcat.digests import Digests
+from covcat.digests import Digests, Stamp, stamp_of
 from covcat.download.remote import RemoteFile
 from covcat.errors import DiskError, ExtractionError, IntegrityError, NotFoundError, UsageError
 from covcat.fetching.base import Build, page_of
@@ -30,21 +30,19 @@ from covcat.store.folder import MANIFEST, OWN, SUMS, Store
 from covcat.text import plural
 
 _SHOWN = 3  # names in a note
-# Of each file: inode, bytes, times of the last changes, which a swap changes.
-Stamp = tuple[tuple[int, int, int, int], ...]
+Stamps = tuple[Stamp, ...]  # of each file
 
 
-def stamp(path: Archive) -> Stamp:
+def stamp(path: Archive) -> Stamps:
     """Return what differs after a file was changed or replaced; it must be readable."""
-    found: list[tuple[int, int, int, int]] = []
+    found = list[Stamp]()
     for one in path.paths if isinstance(path, VolumeSet) else [path]:
         with reading(one), one.open("rb") as stream:
-            status = os.fstat(stream.fileno())
-        found.append((status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+            found.append(stamp_of(os.fstat(stream.fileno())))
     return tuple(found)
 
 
-def size_of(stamp: Stamp) -> int:
+def size_of(stamp: Stamps) -> int:
     """Return the bytes of all files."""
     return sum(size for _, size, *_ in stamp)
 
@@ -55,7 +53,7 @@ class GivenPath:
 
     path: Archive
     is_folder: bool
-    stamp: Stamp | None  # of a file
+    stamp: Stamps | None  # of a file
     everything: "tuple[Lying, ...]"  # every regular file
     unsafe: tuple[str, ...] = ()  # regular files whose names no release may have
     special: tuple[str, ...] = ()  # links, pipes, devices
@@ -223,7 +221,7 @@ def _pieces(path: Archive) -> Iterator[bytes]:
             yield data
 
 
-def check_unchanged(path: Archive, before: Stamp | None) -> None:
+def check_unchanged(path: Archive, before: Stamps | None) -> None:
     """Refuse what is not the file that was there when the work began."""
     if before is not None and stamp(path) != before:
         raise IntegrityError(

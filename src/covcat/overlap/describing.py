@@ -5,6 +5,7 @@ goes on where it was.
 """
 
 import hashlib
+import json
 import multiprocessing
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -43,6 +44,10 @@ class DescribedSet:
     _by_sha256: Mapping[str, tuple[PictureFile, ...]] = field(repr=False)
     _pictures: Mapping[str, int] = field(repr=False)  # of each file
 
+    def __len__(self) -> int:
+        """How many pictures there are, the same bytes once."""
+        return sum(self._pictures.values())
+
     def features(self) -> Iterator[tuple[tuple[Picture, ...], Features]]:
         """Give the pictures that are the same bytes, ordered by path, with their features.
 
@@ -63,6 +68,11 @@ class DescribedSet:
     def _alike(self, sha256: str, frame: int) -> tuple[Picture, ...]:
         files = self._by_sha256[sha256]
         return tuple(Picture(one.set, one.path, sha256, frame) for one in files)
+
+    def digest(self) -> bytes:
+        """Return a digest of all that is compared: names, bytes, and what can be told of each."""
+        told = [(one.path, one.sha256, self._pictures.get(one.sha256)) for one in self.set.files]
+        return hashlib.sha256(json.dumps([self.set.name, told]).encode()).digest()
 
     def file(self, picture: Picture) -> Path:
         """Return where a picture of this set lies."""

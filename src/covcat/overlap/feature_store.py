@@ -6,16 +6,17 @@ damaged, or that another method made is never asked, and is made anew; a row tha
 forged is as if it were not there.
 """
 
+import hashlib
 import os
 import shutil
 import sqlite3
 import stat
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from covcat.files import (
     FILE_MODE,
@@ -37,10 +38,13 @@ _SCHEMA = (
     "CREATE TABLE files (sha256 BLOB PRIMARY KEY, pictures INTEGER, reason TEXT) WITHOUT ROWID",
     "CREATE TABLE pictures (sha256 BLOB, frame INTEGER, data BLOB)",
     "CREATE INDEX by_file ON pictures (sha256, frame)",
+    "CREATE TABLE kept (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID",
 )
 _WAIT = 60.0  # seconds that another process may write
 _ASKED = 500  # files in one question
+_SEAL = 8  # bytes of a sha256 at the end of what is kept by key
 _MOST_REASON = 500  # characters
+_Key = TypeVar("_Key", str, bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,23 @@ class FeatureStore:
                 known = (key, len(one.pictures), reason)
                 base.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?)", known)
 
+    def kept(self, keys: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+        """Give those of these keys by which anything is kept, and what."""
+        for some in _portions(keys):
+            marks = ", ".join("?" * len(some))
+            question = f"SELECT key, value FROM kept WHERE key IN ({marks})"  # noqa: S608
+            for key, value in self._asked(question, some):
+                if isinstance(key, bytes) and isinstance(value, bytes):
+                    told = value[:-_SEAL]
+                    if value == told + _seal(key, told):
+                        yield key, told
+
+    def keep(self, values: Mapping[bytes, bytes]) -> None:
+        """Keep something by each key; all of it, or nothing if this is broken off."""
+        with sqlite_errors(f"keep features in `{self.path}`"), self._base as base:
+            rows = ((key, value + _seal(key, value)) for key, value in values.items())
+            base.executemany("INSERT OR REPLACE INTO kept VALUES (?, ?)", rows)
+
     def _asked(self, question: str, values: Sequence[bytes]) -> Iterator[tuple[object, ...]]:
         """Give rows; none from where the file is damaged on: they are made anew."""
         with suppress(sqlite3.DatabaseError, UnicodeError):
@@ -150,10 +171,14 @@ def store_of(folder: Path) -> FeatureStore:
     return FeatureStore.open(own, made_by)
 
 
-def _portions(sha256s: Iterable[str]) -> Iterator[list[str]]:
-    every = list(dict.fromkeys(sha256s))
+def _portions(keys: Iterable[_Key]) -> Iterator[list[_Key]]:
+    every = list(dict.fromkeys(keys))
     for start in range(0, len(every), _ASKED):
         yield every[start : start + _ASKED]
+
+
+def _seal(key: bytes, value: bytes) -> bytes:
+    return hashlib.sha256(key + value).digest()[:_SEAL]
 
 
 def _opened(path: Path, method: str) -> sqlite3.Connection | None:

@@ -1,15 +1,19 @@
 """Sets with features -> the pairs that are the same, and groups of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from covcat import engine
 from covcat.engine import Died, Task
+from covcat.overlap import compared
 from covcat.overlap.align import WAYS, Alignment, Way
 from covcat.overlap.candidates import Candidate, Descriptors, candidates
+from covcat.overlap.compared import Tried
 from covcat.overlap.describing import DescribedSet, scaled_pictures
 from covcat.overlap.feature_store import FeatureStore
 from covcat.overlap.features import Features, Grey, method
@@ -57,6 +61,7 @@ class _Appearance:
     """Pictures with the same pixels."""
 
     members: list[Picture]
+    pixels: bytes  # their digest
     place: _Place
     shows: int  # pixels inside the frame
     sets: int  # a bit for each
@@ -67,7 +72,12 @@ class _Asked:
     """One picture, and those it is to be compared with."""
 
     a: _Place
-    others: tuple[tuple[int, _Place, tuple[tuple[Way, bool], ...]], ...]
+    others: tuple[tuple[int, _Place, Tried], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """In place of a result: a file changed since, or the processes died on it."""
 
 
 def find_overlap(
@@ -81,21 +91,20 @@ def find_overlap(
         UsageError: OpenCV is not installed, or no process can be started.
         DiskError: there is no room for temporary files.
     """
-    descriptors = Descriptors()
+    descriptors, stores = Descriptors(), {str(one.store.path): one.store for one in sets}
     try:
-        seen = _gather(sets, descriptors)
-        every = [one for one in candidates(descriptors, progress) if _is_asked(seen, one, within)]
+        seen, asked = _gather(sets, descriptors, progress), dict[Couple, list[tuple[Way, bool]]]()
+        for one in candidates(descriptors, progress):
+            if _is_asked(seen, one, within):
+                asked.setdefault((one.a, one.b), []).append((one.way, one.is_outline))
     finally:
         descriptors.close()
-    asked: dict[Couple, list[tuple[Way, bool]]] = {}
-    for one in every:
-        asked.setdefault((one.a, one.b), []).append((one.way, one.is_outline))
     found, undecided = dict[Couple, Sameness | None](), 0
     order = sorted(range(len(seen)), key=lambda k: (-seen[k].shows, seen[k].members[0]))
     reach, groups = 1, list[list[int]]()
     while asked:
-        for both, same in _verified(seen, asked, progress, workers):
-            undecided += isinstance(same, Died)
+        for both, same in _verified(seen, asked, stores, progress, workers):
+            undecided += isinstance(same, Undecided)
             found[both] = same if isinstance(same, Sameness) else None
         known = {both: one is not None and one.verdict in SAME for both, one in found.items()}
         grouping = form_groups(known, order, reach)
@@ -111,9 +120,12 @@ def find_overlap(
     )
 
 
-def _gather(sets: Sequence[DescribedSet], descriptors: Descriptors) -> list[_Appearance]:
+def _gather(
+    sets: Sequence[DescribedSet], descriptors: Descriptors, progress: Progress
+) -> list[_Appearance]:
     """Return every appearance, its number being that of its descriptors."""
     seen, by_pixels = list[_Appearance](), dict[bytes, int]()
+    bar = progress.start("read features", sum(len(one) for one in sets), unit="rows")
     for number, one in enumerate(sets):
         for pictures, features in one.features():
             at = by_pixels.setdefault(features.pixels, len(seen))
@@ -124,10 +136,12 @@ def _gather(sets: Sequence[DescribedSet], descriptors: Descriptors) -> list[_App
                 size = file.stat().st_size if file.is_file() else 0
                 place = _Place(store, first.sha256, first.frame, str(file), size)
                 shows = features.frame.width * features.frame.height
-                seen.append(_Appearance([], place, shows, 0))
+                seen.append(_Appearance([], features.pixels, place, shows, 0))
                 descriptors.add(features)
             seen[at].members += pictures
             seen[at].sets |= 1 << number
+            progress.advance(bar, 1)
+    progress.finish(bar)
     for appearance in seen:
         appearance.members.sort()
     return seen
@@ -145,42 +159,77 @@ def _is_asked(seen: list[_Appearance], one: Candidate, within: bool) -> bool:
 
 def _verified(
     seen: list[_Appearance],
-    asked: dict[Couple, list[tuple[Way, bool]]],
+    asked: Mapping[Couple, list[tuple[Way, bool]]],
+    stores: Mapping[str, FeatureStore],
     progress: Progress,
     workers: int | None,
-) -> Iterator[tuple[Couple, Sameness | Died | None]]:
-    """Give what was found of each couple."""
-    rows: dict[int, list[tuple[int, _Place, tuple[tuple[Way, bool], ...]]]] = {}
+) -> Iterator[tuple[Couple, Sameness | Undecided | None]]:
+    """Give what was found of each couple: what is kept, then what is compared now."""
+    keys = {
+        (a, b): compared.key_of(seen[a].pixels, seen[b].pixels, tuple(ways))
+        for (a, b), ways in asked.items()
+    }
+    by_store: dict[str, list[Couple]] = {}
+    for both in asked:
+        by_store.setdefault(seen[both[1]].place.store, []).append(both)
+    new: dict[Couple, list[tuple[Way, bool]]] = {}
+    for path, couples_there in by_store.items():
+        known = compared.read(stores[path], (keys[both] for both in couples_there))
+        for both in couples_there:
+            if keys[both] in known:
+                yield both, known[keys[both]]
+            else:
+                new[both] = asked[both]
+    with closing(engine.run(look_at, _tasks(seen, new), progress, "compare", workers)) as batches:
+        for batch in batches:
+            results = dict(_results(batch))
+            kept: dict[str, dict[bytes, Sameness | None]] = {}
+            for both, one in results.items():
+                if not isinstance(one, Undecided):
+                    kept.setdefault(seen[both[1]].place.store, {})[keys[both]] = one
+            for path, some in kept.items():
+                compared.keep(stores[path], some)
+            yield from results.items()
+
+
+def _tasks(
+    seen: list[_Appearance], asked: Mapping[Couple, list[tuple[Way, bool]]]
+) -> Iterator[Task]:
+    rows: dict[int, list[tuple[int, _Place, Tried]]] = {}
     for (a, b), ways in asked.items():
         rows.setdefault(a, []).append((b, seen[b].place, tuple(ways)))
-    tasks = []
     for a, others in rows.items():
         for start in range(0, len(others), _AT_ONCE):
             some = tuple(others[start : start + _AT_ONCE])
             size = seen[a].place.bytes + sum(place.bytes for _, place, _ in some)
-            tasks.append(Task(str(a), size, _Asked(seen[a].place, some)))
-    for batch in engine.run(look_at, tasks, progress, "compare", workers):
-        for task, result in batch:
-            for number, (b, *_) in enumerate(task.argument.others):
-                one = result if isinstance(result, Died) else result[number]
-                yield (int(task.key), b), one
+            yield Task(str(a), size, _Asked(seen[a].place, some))
 
 
-def look_at(asked: _Asked) -> list[Sameness | None]:
+def _results(
+    batch: Iterable[tuple[Task, Any]],
+) -> Iterator[tuple[Couple, Sameness | Undecided | None]]:
+    for task, result in batch:
+        for number, (b, *_) in enumerate(task.argument.others):
+            one = Undecided() if isinstance(result, Died) else result[number]
+            yield (int(task.key), b), one
+
+
+def look_at(asked: _Asked) -> list[Sameness | Undecided | None]:
     """Compare one picture with others: the engine's work."""
     a = _features(asked.a)
-    results: list[Sameness | None] = []
+    results: list[Sameness | Undecided | None] = []
     grey: Grey | None = None
     for _, place, ways in asked.others:
         b = _features(place)
-        results.append(None)
+        results.append(Undecided())
         if a is None or b is None:
             continue
         tried = list[Alignment]()
         for way, is_outline in ways:
             tried += alignments(a, b, way, is_outline=is_outline)
         if not tried:
-            continue  # nothing has to be decoded
+            results[-1] = None  # nothing has to be decoded
+            continue
         grey = grey if grey is not None else _grey(asked.a, a)
         other = _grey(place, b)
         if grey is not None and other is not None:

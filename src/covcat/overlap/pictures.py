@@ -5,17 +5,24 @@ a mask, but `describing` leaves out what has too few tones to be a film.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import time_ns
+from typing import TYPE_CHECKING
 
+from covcat.digests import Stamp, stamp_of
 from covcat.errors import NotFoundError
 from covcat.files import Heard, StoredFile, disk_errors, hashed
 from covcat.imaging.opening import Index
 from covcat.imaging.sizes import SUFFIXES, read_size
 from covcat.names import is_litter
+from covcat.overlap.known_digests import keep_digests, read_digests
 from covcat.progress import Progress
 from covcat.store.verify import look_at_all
+
+if TYPE_CHECKING:
+    from covcat.overlap.feature_store import FeatureStore
 
 _INDEXED = "SELECT DISTINCT path, sha256, bytes FROM images WHERE path NOT NULL ORDER BY path"
 
@@ -73,10 +80,13 @@ def of_index(index: Index, release: Path) -> PictureSet:
     return PictureSet(index.name, folder, tuple(files), tuple(left), release)
 
 
-def of_folder(folder: Path, name: str, progress: Progress) -> PictureSet:
+def of_folder(
+    folder: Path, name: str, progress: Progress, store: "FeatureStore | None" = None
+) -> PictureSet:
     """Return the pictures of a user's folder, at any depth, by content; links are not followed.
 
-    Litter and hidden files are passed over. What is no picture is left out, and said.
+    Litter and hidden files are passed over. What is no picture is left out, and said. What a store
+    knows of files that are as they were is not read again.
 
     Raises:
         NotFoundError: there is no such folder.
@@ -84,32 +94,57 @@ def of_folder(folder: Path, name: str, progress: Progress) -> PictureSet:
     """
     if not folder.is_dir():
         raise NotFoundError(f"there is no folder `{folder}`")
-    found, left = list[StoredFile](), list[LeftOut]()
+    found, left = dict[str, Stamp](), list[LeftOut]()
     with disk_errors(f"look into `{folder}`"):
         for path, status in _walked(folder, ""):
             if status is None:
                 left.append(LeftOut(name, path, "a link, a pipe or a device"))
             elif read_size(folder / path) is not None:
-                found.append(StoredFile(path=path, bytes=status.st_size, sha256=""))
+                found[path] = stamp_of(status)
             else:
                 is_named = path.lower().endswith(SUFFIXES)
                 reason = "damaged, cut, or not what its name says" if is_named else "no picture"
                 left.append(LeftOut(name, path, reason))
+    files = list[PictureFile]()
+    for one in _digested(folder, name, found, progress, store):
+        if isinstance(one, StoredFile):
+            files.append(PictureFile(name, one.path, one.sha256, one.bytes, folder / one.path))
+        else:
+            left.append(one)
+    return PictureSet(name, folder, tuple(files), tuple(sorted(left)))
+
+
+def _digested(
+    folder: Path,
+    name: str,
+    found: Mapping[str, Stamp],
+    progress: Progress,
+    store: "FeatureStore | None",
+) -> Iterator[StoredFile | LeftOut]:
+    """Give the files with their sha256, in order; what is known of them is not read again."""
+    known = {} if store is None else read_digests(store, found)
+    every = [
+        StoredFile(path=path, bytes=stamp[1], sha256=known.get(path, ""))
+        for path, stamp in found.items()
+    ]
+    new, began = list[tuple[str, Stamp, str]](), time_ns()
 
     def look(file: StoredFile, heard: Heard) -> StoredFile | LeftOut:
         try:
-            return hashed(folder / file.path, file, heard)
+            now = hashed(folder / file.path, file, heard)
         except OSError as error:
             return LeftOut(name, file.path, os.strerror(error.errno or 0))
+        new.append((file.path, found[file.path], now.sha256))
+        return now
 
-    looked = look_at_all(look, found, progress, f"{name}: sha256")
-    files = [
-        PictureFile(name, one.path, one.sha256, one.bytes, folder / one.path)
-        for one in looked
-        if isinstance(one, StoredFile)
-    ]
-    left += [one for one in looked if isinstance(one, LeftOut)]
-    return PictureSet(name, folder, tuple(files), tuple(sorted(left)))
+    try:
+        unknown = [one for one in every if not one.sha256]
+        looked = iter(look_at_all(look, unknown, progress, f"{name}: sha256"))
+    finally:  # what was read before it was stopped need not be read again
+        if store is not None:
+            keep_digests(store, new, began)
+    for one in every:
+        yield one if one.sha256 else next(looked)
 
 
 def _walked(folder: Path, above: str) -> Iterator[tuple[str, os.stat_result | None]]:

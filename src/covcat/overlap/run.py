@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from covcat.overlap.pairs import Pair, Picture
@@ -12,6 +13,7 @@ from covcat.progress import Progress
 
 if TYPE_CHECKING:
     from covcat.overlap import find
+    from covcat.overlap.feature_store import FeatureStore
 
 BYTES = "bytes"  # method of a run without the extra
 _Copy = tuple[str, int]  # sha256 and frame
@@ -33,6 +35,19 @@ def has_extra() -> bool:
     return find_spec("cv2") is not None
 
 
+def known_of(folder: Path) -> "FeatureStore | None":
+    """Return what is kept of a folder's files; None where there is no such folder, or no extra.
+
+    Raises:
+        DiskError: it cannot be kept.
+    """
+    if not has_extra() or not folder.is_dir():
+        return None
+    from covcat.overlap.feature_store import store_of
+
+    return store_of(folder)
+
+
 def compare_sets(sets: Sequence[PictureSet], progress: Progress) -> Found:
     """Return which pictures of these sets are the same, also within one.
 
@@ -41,13 +56,13 @@ def compare_sets(sets: Sequence[PictureSet], progress: Progress) -> Found:
     """
     if not has_extra():
         return _compare_bytes(sets)
+    from covcat.overlap.again import find_or_recall
     from covcat.overlap.describing import described
     from covcat.overlap.feature_store import store_of
     from covcat.overlap.features import method
-    from covcat.overlap.find import find_overlap
 
     made = [described(one, store_of(one.home), progress) for one in sets]
-    found = find_overlap(made, progress, within=True)
+    found = find_or_recall(made, progress, within=True)
     left = [each for one in made for each in one.left_out]
     groups = _evidence(found.groups, found.pairs)
     return Found(found.pairs, groups, method(), left, found.undecided)
