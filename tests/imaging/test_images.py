@@ -692,6 +692,20 @@ def test_every_value_survives_a_file(name: str, rows: list[Record], tmp_path_fac
     assert read_back(path) == rows
 
 
+@given(st.lists(st.lists(VALUES["number"] | VALUES["text"], min_size=3, max_size=3), min_size=1))
+def test_rows_are_written_as_python_writes_them_whatever_is_to_be_quoted(rows) -> None:
+    tame = [[f"x{one}" if isinstance(one, str) else one for one in row] for row in rows]
+    writers.write_rows(stream := io.StringIO(newline=""), ("raw", "path", "view"), [tame])
+    expected = io.StringIO(newline="")
+    csv.writer(expected).writerows([("raw", "path", "view"), *tame])
+    ours, theirs = (
+        list(csv.reader(io.StringIO(one.getvalue(), newline=""))) for one in (stream, expected)
+    )
+    assert ours == theirs
+    if "\r" not in "".join(str(one) for row in tame for one in row):
+        assert stream.getvalue() == expected.getvalue().replace("\r\n", "\n")
+
+
 @given(NASTY)
 def test_a_cell_of_text_is_visible_in_tsv_no_formula_in_csv_and_can_be_undone(text: str) -> None:
     writers.write_tsv(stream := io.StringIO(), ("raw",), [{"raw": text}])

@@ -349,6 +349,26 @@ def test_each_picture_or_subject_is_asked_for_once_and_labels_that_differ_are_sa
     assert total.out.split() == ["pictures", "4"]
 
 
+def test_whatever_release_comes_first_the_picture_that_stands_is_taken(covcat, two_sets, tmp_path):
+    covcat("overlap")
+    out = tmp_path / "out.csv"
+    for asked in (
+        ("images", "--one-per", "picture"),
+        ("select", "--distinct", "--allow-unknown-license"),
+    ):
+        for filters, paths in (
+            ((), {"one@1:a.png", "one@1:more.png", "one@1:c.png", "two@1:z.png"}),
+            (
+                ("--finding", "SARS"),
+                {"one@1:more.png", "one@1:c.png", "two@1:x.png", "two@1:z.png"},
+            ),
+        ):
+            ran = covcat(*asked, "two", "one", *filters, "--output", str(out), "--force")
+            assert ran.code == 0, ran.err
+            taken = {f"{row['resource']}@1:{row['path']}" for row in rows_of(out.read_text())}
+            assert taken == paths, asked
+
+
 def test_a_cohort_of_distinct_pictures_has_the_one_that_stands_if_it_passes(
     covcat, two_sets, tmp_path
 ):

@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from test_real_data import REAL
 
 from covcat.catalog import load
 from covcat.overlap import split_files
+from covcat.overlap.split import sides_of
 
 Row = tuple[str, str, str, str]  # patient, finding, view, name
 Put = Callable[..., None]
@@ -99,6 +101,22 @@ def test_a_side_is_where_the_hash_of_seed_and_name_says(put: Put, covcat) -> Non
         digest = hashlib.sha256(f"7:{patient}".encode()).digest()
         place = int.from_bytes(digest[:8], "big") / 2**64
         assert side == ("train" if place < 0.6 else "test")
+
+
+@pytest.mark.parametrize(
+    ("seed", "name", "place"),
+    [  # what `printf 'SEED:NAME' | sha256sum | head -c16` prints
+        (0, "cohen:8", "5e6c46009faf40ed"),
+        (7, "cohen:8", "e88cb723507b3a22"),
+        (7, "set@1:images/a b.png", "4aac922edd89ad43"),
+        (999, "Größe", "897bd3e7e139bed9"),
+    ],
+)
+def test_the_place_of_a_name_is_for_ever(seed: int, name: str, place: str) -> None:
+    share = Fraction(int(place, 16), 1 << 64)
+    little = Fraction(1, 1 << 63)  # more than a double would tell apart
+    for first, side in ((share - little, 1), (share + little, 0)):
+        assert [*sides_of([name], {"train": first, "test": 1 - first}, seed)] == [side]
 
 
 @pytest.mark.parametrize("has_lock", [True, False], ids=["lock", "seed"])

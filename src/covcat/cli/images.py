@@ -125,12 +125,11 @@ def _asked(found: Iterable[indexes.Indexed], question: "Question") -> Iterator[R
     """Give what passes in each release; a question that cannot be asked fails at once."""
     from covcat.imaging import query
 
-    records: Iterator[Record] = chain.from_iterable(
-        query.select(one.index, question) for one in found
-    )
+    every = [one.index for one in found]
+    records: Iterator[Record] = chain.from_iterable(query.select(one, question) for one in every)
     records = chain(list(islice(records, 1)), records)
     # who is in two releases is one patient, and a picture is one
-    return records if question.one_per is None else _one_each(records, question.one_per)
+    return records if question.one_per is None else query.one_each(records, every, question)
 
 
 @dataclass(slots=True)
@@ -142,16 +141,6 @@ class _Passing:
     def counted(self, records: Iterator[Record]) -> Iterator[Record]:
         for record in records:
             self.number += 1
-            yield record
-
-
-def _one_each(records: Iterator[Record], one_per: str) -> Iterator[Record]:
-    from covcat.imaging.query import key_of
-
-    seen = set()
-    for record in records:
-        if (key := key_of(record, one_per)) not in seen:
-            seen.add(key)
             yield record
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from covcat.beside import build_beside
 from covcat.catalog.citations import all_bibtex
-from covcat.catalog.columns import NAMES, Record
+from covcat.catalog.columns import NAMES, Record, Value
 from covcat.catalog.entries import USES
 from covcat.errors import IntegrityError, UsageError
 from covcat.files import (
@@ -29,7 +29,8 @@ from covcat.files import (
 from covcat.imaging import cohort_record as records
 from covcat.imaging.cohort import COUNTED, Cohort, IndexedRelease
 from covcat.imaging.cohort_record import Form
-from covcat.imaging.query import is_gone
+from covcat.imaging.opening import Row
+from covcat.imaging.query import find_gone, is_gone
 from covcat.imaging.write import write_csv
 from covcat.progress import Progress
 from covcat.store.folder import check_outside
@@ -76,8 +77,22 @@ def chosen_rows(
     for part, record, why in cohort.judge_rows(columns):
         if not why:
             if is_gone(f"{part.folder}/files/{record['path']}", record["bytes"]):
-                raise _changed(part, record)
+                raise _changed(part, record["path"])
             yield part, record
+
+
+def chosen(cohort: Cohort, columns: tuple[str, ...]) -> Iterator[list[Row]]:
+    """Give the same as tuples that begin with these columns, many at a time."""
+    at = len(columns)
+    for batch in cohort.judge((*columns, "bytes")):
+        rows = batch.rows
+        if any(batch.whys):
+            rows = [row for row, why in zip(rows, batch.whys, strict=True) if not why]
+        gone = find_gone(batch.part.folder / "files", [(row[-1], row[at]) for row in rows])
+        if gone is not None:
+            raise _changed(batch.part, gone)
+        if rows:
+            yield rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +158,14 @@ def _placed(
                 try:
                     stream = opened(source, follow=False)
                 except OSError as error:  # gone, or a link or a pipe in its place
-                    raise _changed(part, record) from error
+                    raise _changed(part, record["path"]) from error
                 with stream:
                     is_same = copy_hashed(stream, target)[0] == record["sha256"]
             else:
                 is_same = source.exists() and not is_gone(str(source), record["bytes"])
                 target.symlink_to(source)
             if not is_same:
-                raise _changed(part, record)
+                raise _changed(part, record["path"])
             progress.advance(task, int(record["bytes"] or 0))
         yield {"file": file, **record, **side}
     progress.finish(task)
@@ -160,9 +175,9 @@ def _source(part: IndexedRelease, record: Record) -> Path:
     return part.folder.absolute() / "files" / str(record["path"])
 
 
-def _changed(part: IndexedRelease, record: Record) -> IntegrityError:
+def _changed(part: IndexedRelease, path: Value) -> IntegrityError:
     return IntegrityError(
-        f"`{record['path']}` of {part.name} is not as it was fetched",
+        f"`{path}` of {part.name} is not as it was fetched",
         hint=f"covcat verify {part.name} --repair",
     )
 

@@ -13,7 +13,7 @@ from covcat.files import disk_errors, opened
 from covcat.imaging.cohort import Cohort, CohortCounts, CohortRule, IndexedRelease
 from covcat.imaging.query import ONE_PER, Question
 from covcat.seal import parse_json
-from covcat.store.manifest import load, raw
+from covcat.store.manifest import load, raw, usual_files
 from covcat.version import __version__
 
 SCHEMA = "covcat.cohort/1"
@@ -75,10 +75,14 @@ def to_json(cohort: Cohort, form: Form) -> str:
 
 def state_of(part: IndexedRelease) -> ReleaseState:
     """Return which state of a release its images are chosen from now."""
-    manifest = hashlib.sha256(raw(part.folder)).hexdigest()
-    files = [file for file in load(part.folder).files if file.path.startswith("files/")]
-    lines = "".join(f"{file.sha256}  {file.path}\n" for file in files)
-    return ReleaseState(part.name, len(files), hashlib.sha256(lines.encode()).hexdigest(), manifest)
+    data = raw(part.folder)
+    if (usual := usual_files(data)) is not None:
+        lines = [f"{sha256}  {path}\n" for path, _, sha256 in usual]
+    else:
+        files = [one for one in load(part.folder).files if one.path.startswith("files/")]
+        lines = [f"{one.sha256}  {one.path}\n" for one in files]
+    digests = [hashlib.sha256(one).hexdigest() for one in ("".join(lines).encode(), data)]
+    return ReleaseState(part.name, len(lines), *digests)
 
 
 def read(path: Path) -> Recorded:

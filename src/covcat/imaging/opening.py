@@ -13,7 +13,9 @@ import sqlite3
 import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +25,10 @@ from covcat.errors import DiskError, IntegrityError, UsageError
 from covcat.files import opened
 from covcat.imaging.build import SCHEMA, IndexReport
 from covcat.names import unsafe_name
+from covcat.store import manifest
 
 LONGEST = 60.0  # seconds that a question may work on one row
+_AT_ONCE = 100  # rows of few columns that are in memory together
 _STEPS = 10_000  # of SQLite's machine, between two looks at the clock and at signals
 _MOST_BYTES = 1 << 28  # of a text that a condition of a user's own may make
 _ALLOWED = (
@@ -33,8 +37,15 @@ _ALLOWED = (
     sqlite3.SQLITE_FUNCTION,
     sqlite3.SQLITE_RECURSIVE,
 )
+_PLAIN = {str, int, type(None)}
 _OF_THE_DISK = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
+_NAMED = (  # files; nothing, which is no file, for one whose size is no number
+    "SELECT CASE WHEN typeof(bytes) = 'integer' THEN 'files/' || path END, "
+    "CAST(bytes AS TEXT), sha256 FROM images WHERE path NOT NULL"
+)
 _OF_THE_FILE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+
+Row = tuple[Any, ...]  # values of the columns that were asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +86,36 @@ class Index:
         Raises:
             sqlite3.Error: the question itself is wrong, and nobody's `where` is in it.
         """
+        with self._asked(text, values, where) as cursor:
+            names = [one[0] for one in cursor.description]
+            for row in cursor:  # one at a time: a cell may have a megabyte
+                yield dict(zip(names, _to_values(row), strict=True))
+                self._limit.begin()  # whoever reads the rows may have taken a day
+
+    def batches(
+        self, text: str, values: Sequence[Any] = (), where: str | None = None
+    ) -> Iterator[list[Row]]:
+        """Give the rows of a question as `rows` does, as plain tuples and many at a time."""
+        with self._asked(text, values, where) as cursor:
+            is_long = "raw" in {one[0] for one in cursor.description}  # a whole row of a table
+            size = 1 if is_long or where is not None else _AT_ONCE  # one row has a limit of time
+            while batch := cursor.fetchmany(size):
+                if not _PLAIN.issuperset(map(type, chain.from_iterable(batch))):
+                    batch = [tuple(_to_values(row)) for row in batch]
+                yield batch
+                self._limit.begin()
+
+    @contextmanager
+    def _asked(
+        self, text: str, values: Sequence[Any], where: str | None
+    ) -> Iterator[sqlite3.Cursor]:
+        """Ask, with the limit of time; errors say whose they are."""
         self._limit.seconds = LONGEST if where is not None else math.inf
         self._limit.begin()
         try:
             if where is not None:  # it must be one condition: `1) OR (1` would undo the others
                 self._base.execute(f"EXPLAIN SELECT 1 FROM images WHERE {where}\n")  # noqa: S608
-            cursor = self._base.execute(text, values)
-            names = [one[0] for one in cursor.description]
-            for row in cursor:  # one at a time: a cell may have a megabyte
-                yield dict(zip(names, _to_values(row), strict=True))
-                self._limit.begin()  # whoever reads the rows may have taken a day
+            yield self._base.execute(text, values)
         except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
             stopping.raise_again()  # SQLite dropped what a signal raised in a handler
             self._check_readable(error)
@@ -140,20 +171,27 @@ def _check(base: sqlite3.Connection, origin: IndexOrigin, path: Path) -> Index |
     if [row[0] for row in base.execute("SELECT sql FROM sqlite_master")] != list(SCHEMA):
         return None
     about = dict(base.execute("SELECT key, value FROM about").fetchall())
-    strange = "SELECT 1 FROM images WHERE resource IS NOT ? OR release IS NOT ? LIMIT 1"
-    own = (origin.resource, origin.release)
-    if about["key"] != origin.key or base.execute(strange, own).fetchone():
+    if about["key"] != origin.key:
         return None
-    rows = json.loads(origin.manifest)["files"]
-    files = {row["path"]: (row["sha256"], row["bytes"]) for row in rows}
-    images = "SELECT path, sha256, bytes FROM images WHERE path IS NOT NULL"
-    for image, *stored in base.execute(images):
-        if files.get(f"files/{image}") != tuple(stored) or unsafe_name(image):
-            return None
-    for (mask,) in base.execute("SELECT DISTINCT mask_path FROM images WHERE mask_path NOT NULL"):
-        if f"files/{mask}" not in files or unsafe_name(mask):
-            return None
+    found = base.execute("SELECT DISTINCT resource, release, mask_path FROM images").fetchall()
+    if {row[:2] for row in found} - {(origin.resource, origin.release)}:
+        return None
+    usual = manifest.usual_files(origin.manifest)
+    files = {*usual} if usual is not None else _files_of(origin.manifest)
+    if not files.issuperset(base.execute(_NAMED)):
+        return None
+    masks = {f"files/{mask}" for *_, mask in found if mask is not None}
+    if masks and not masks <= {path for path, *_ in files}:
+        return None
+    if usual is None and any(unsafe_name(path.partition("/")[2]) for path, *_ in files):
+        return None
     return Index(base, origin.name, _report(json.loads(about["report"])), path)
+
+
+def _files_of(record: bytes) -> set[tuple[str, str, str]]:
+    """Return path, bytes and sha256 of each file that a manifest names."""
+    rows = json.loads(record)["files"]
+    return {(row["path"], str(row["bytes"]), row["sha256"]) for row in rows}
 
 
 def _report(tree: Mapping[str, Any]) -> IndexReport:

@@ -5,6 +5,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
@@ -99,6 +100,27 @@ def key_of(record: Record, one_per: str) -> str | None:
     return None if key is None else str(key)
 
 
+def one_each(
+    records: Iterable[Record], indexes: Iterable[Index], question: Question
+) -> Iterator[Record]:
+    """Leave one record each of what several indexes give: of a picture the one that stands."""
+    conditions, values = question.sql()
+    own = "resource || '@' || release || ':' || path"
+    text = f"SELECT same_as FROM images WHERE same_as = {own} AND {conditions}"  # noqa: S608
+    standing = {
+        record["same_as"]
+        for index in (indexes if question.one_per == "picture" else ())
+        for record in index.rows(text, values, question.where)
+    }
+    seen = set()
+    for record in records:
+        key = key_of(record, question.one_per or "")
+        place = f"{record['resource']}@{record['release']}:{record['path']}"
+        if key not in seen and (key not in standing or key == place):
+            seen.add(key)
+            yield record
+
+
 def count_differing(indexes: Iterable[Index], question: Question) -> int:
     """Return how many pictures have copies that pass, and whose findings differ."""
     conditions, values = question.sql()
@@ -129,6 +151,28 @@ def is_gone(path: str, size: Value) -> bool:
     except OSError:  # what this user may not look at is not gone
         return False
     return status.st_size != size or not stat.S_ISREG(status.st_mode)
+
+
+def find_gone(folder: Path, files: Iterable[tuple[str, Value]]) -> str | None:
+    """Return the first of recorded files, each a path and a size, that is gone from a folder."""
+    above, before = None, f"{folder}/"
+    if os.stat in os.supports_dir_fd:
+        with suppress(OSError):  # below an open folder less is to be looked up: a third faster
+            above, before = os.open(folder, os.O_RDONLY), ""
+    try:
+        for path, size in files:
+            try:  # `suppress` would take a tenth more
+                status = os.stat(before + path, dir_fd=above, follow_symlinks=False)
+            except OSError:
+                status = None
+            if status and status.st_size == size and stat.S_ISREG(status.st_mode):
+                continue
+            if is_gone(f"{folder}/{path}", size):
+                return path
+    finally:
+        if above is not None:
+            os.close(above)
+    return None
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 from covcat.catalog.columns import Record
 from covcat.errors import UsageError
 from covcat.imaging.cohort import Cohort
-from covcat.overlap.subjects import Stratum, Subjects
+from covcat.overlap.subjects import Stratum, Subjects, Tally
 from covcat.text import plural
 
 METHOD = "1"  # of what is said above
@@ -96,11 +96,17 @@ def sides_of(names: Sequence[str], shares: Shares, seed: int) -> Any:
     import numpy as np
 
     start, sha256 = f"{seed}:", hashlib.sha256
-    whole = b"".join([sha256(f"{start}{one}".encode()).digest()[:8] for one in names])
+    whole = b"".join([sha256((start + one).encode()).digest() for one in names])
+    places = np.frombuffer(whole, dtype=">u8")[::4]  # the first of four
     ends = [int(sum([*shares.values()][: at + 1]) * _WHOLE) for at in range(len(shares) - 1)]
-    return np.searchsorted(
-        np.array(ends, dtype=np.uint64), np.frombuffer(whole, dtype=">u8"), side="right"
-    )
+    return np.searchsorted(np.array(ends, dtype=np.uint64), places, side="right")
+
+
+def _everybody(subjects: Subjects) -> Tally:
+    """Return how many pictures each subject has."""
+    import numpy as np
+
+    return Tally(np.arange(len(subjects.names)), np.array(subjects.pictures, dtype=np.int64))
 
 
 class _Judge:
@@ -110,12 +116,11 @@ class _Judge:
         import numpy as np
 
         self.names, self.shares = subjects.names, shares
-        cells = [dict(enumerate(subjects.pictures)), *subjects.strata.values()]
-        sizes = [len(cell) for cell in cells]
+        cells = [_everybody(subjects), *subjects.strata.values()]
+        sizes = [len(cell.who) for cell in cells]
         self._cell = np.repeat(np.arange(len(cells)), sizes)
-        self._who = np.fromiter((who for cell in cells for who in cell), np.int64, sum(sizes))
-        counts = [count for cell in cells for count in cell.values()]
-        self._part = np.array(counts, dtype=float)
+        self._who = np.concatenate([cell.who for cell in cells])
+        self._part = np.concatenate([cell.rows for cell in cells]).astype(float)
         self._part /= np.bincount(self._cell, self._part)[self._cell]
         self.weight = np.zeros(len(self.names))  # the most that a subject is of a cell
         np.maximum.at(self.weight, self._who, self._part)
@@ -209,14 +214,17 @@ def assign(
 
 def balances(made: Division) -> list[Balance]:
     """Return how all pictures, and then the rows of each stratum, lie on the sides."""
-    cells: list[tuple[Stratum | None, Mapping[int, int]]] = [
-        (None, dict(enumerate(made.subjects.pictures))),
+    import numpy as np
+
+    words = [*made.wanted.shares]
+    number = {side: at for at, side in enumerate(words)}
+    sides = np.array([number[side] for side in made.sides], dtype=np.int64)
+    cells: list[tuple[Stratum | None, Tally]] = [
+        (None, _everybody(made.subjects)),
         *made.subjects.strata.items(),
     ]
     found = []
     for stratum, cell in cells:
-        counts = dict.fromkeys(made.wanted.shares, 0)
-        for number, count in cell.items():
-            counts[made.sides[number]] += count
-        found.append(Balance(stratum, counts, len(cell)))
+        counts = np.bincount(sides[cell.who], cell.rows, len(words)).astype(int).tolist()
+        found.append(Balance(stratum, dict(zip(words, counts, strict=True)), len(cell.who)))
     return found

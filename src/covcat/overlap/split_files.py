@@ -1,5 +1,6 @@
 """A split on disk: one table, or a folder with one of each side; its lock beside; whole or not."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -7,13 +8,13 @@ from covcat.beside import build_beside
 from covcat.catalog.columns import NAMES
 from covcat.files import disk_errors, place_new, sync, write_file
 from covcat.imaging import cohort_files
-from covcat.imaging.cohort import COUNTED
 from covcat.imaging.cohort_files import Layout
 from covcat.imaging.cohort_record import Form
+from covcat.imaging.opening import Row
+from covcat.imaging.write import write_rows
 from covcat.overlap import split_lock
 from covcat.overlap.split import Division
 from covcat.overlap.split_lock import SplitLock
-from covcat.overlap.subjects import KEYS
 from covcat.progress import Progress
 
 
@@ -29,13 +30,10 @@ def to_file(
     place, cohort = lock_beside(target, "csv"), made.cohort
     cohort_files.check_free(cohort, target, force=force)
     cohort_files.check_free(cohort, place, force=True)
-    read = tuple(dict.fromkeys((*COUNTED, *KEYS, *columns)))
     with build_beside(target) as workshop, disk_errors(f"write `{target}`"):
         table, record = workshop / "split", workshop / "lock"
-        rows = (
-            {**row, "split": made.side_of(row)} for _, row in cohort_files.chosen_rows(cohort, read)
-        )
-        cohort_files.write_table(table, columns, rows)
+        with table.open("x", encoding="utf-8", newline="") as stream:
+            write_rows(stream, columns, _with_sides(made, columns))
         record.write_text(split_lock.to_json(lock), encoding="utf-8")
         sync(workshop)
         before = place.read_bytes() if place.exists() else None
@@ -46,6 +44,23 @@ def to_file(
             with suppress(OSError):
                 place.unlink() if before is None else write_file(place, before)
             raise
+
+
+def _with_sides(made: Division, columns: tuple[str, ...]) -> Iterator[list[Row]]:
+    """Give the columns of the chosen rows, the side of each row in place of its `split`."""
+    sides = {id: made.sides[number] for id, number in made.subjects.ids.items()}
+    read = tuple("subject" if name == "split" else name for name in columns)
+    at = columns.index("split")
+    for rows in cohort_files.chosen(made.cohort, read):
+        cells = [*zip(*rows, strict=True)]
+        yield [
+            *zip(
+                *cells[:at],
+                map(sides.__getitem__, cells[at]),
+                *cells[at + 1 : len(columns)],
+                strict=True,
+            )
+        ]
 
 
 def to_folder(

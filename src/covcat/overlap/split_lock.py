@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -98,20 +98,17 @@ def locked(made: Division, command: str, before: SplitLock | None = None) -> Spl
 
 def _by_side(sides: Mapping[str, str]) -> BySide:
     found: dict[str, list[str]] = {side: [] for side in SIDES}
-    for id in sorted(sides):
-        found[sides[id]].append(id)
-    return {side: tuple(names) for side, names in found.items() if names}
+    for id, side in sides.items():
+        found[side].append(id)
+    return {side: tuple(sorted(names)) for side, names in found.items() if names}
 
 
 def _digest(*parts: BySide) -> str:
-    def lines() -> Iterator[str]:
-        for part in parts:
-            for side in SIDES:
-                yield from (f"{side} {id}\n" for id in part.get(side, ()))
-
     whole = hashlib.sha256()
-    for line in lines():
-        whole.update(line.encode("utf-8", "surrogatepass"))
+    for part in parts:
+        for side in SIDES:
+            lines = "".join([f"{side} {id}\n" for id in part.get(side, ())])
+            whole.update(lines.encode("utf-8", "surrogatepass"))
     return whole.hexdigest()
 
 
