@@ -7,13 +7,16 @@ from pathlib import Path
 from covcat.catalog.entries import USES
 from covcat.progress import Progress
 from covcat.report import lacking, tallies, terms
+from covcat.report.associations import Association, find_associations
 from covcat.report.holdings import Holding, holdings_of
 from covcat.report.lacking import LABELS, Blank, Lack
 from covcat.report.rendering import render
 from covcat.report.scope import Scope
+from covcat.report.shared import Overlaps, find_shared
 from covcat.report.sheets import Sheets, make_sheets
 from covcat.report.tallies import Crossed, PerPatient, Shapes, Tally
 from covcat.report.terms import LicenceRow, Work
+from covcat.report.warnings import Facts, Warned, find_warnings
 from covcat.store.folder import Store
 from covcat.store.manifest import now
 
@@ -56,15 +59,21 @@ class Page:
     sheets: Sheets
     blanks: Sequence[Blank]
     lacks: Sequence[Lack]
+    overlaps: Overlaps
+    associations: Sequence[Association]
+    warnings: Sequence[Warned]
     licences: Sequence[LicenceRow]
     works: Sequence[Work]
 
 
 SECTIONS = {  # by the id of each, in the order of the page
     "here": "What is here",
+    "warnings": "Warnings",
     "pictures": "Pictures and patients",
     "sheets": "Contact sheets",
+    "associations": "What labels follow",
     "missing": "What is missing",
+    "overlap": "The same picture",
     "cite": "How to cite",
     "licences": "Licences",
     "made": "How this page was made",
@@ -74,6 +83,8 @@ SECTIONS = {  # by the id of each, in the order of the page
 def gather(scope: Scope, store: Store, asked: Asked, progress: Progress) -> Page:
     """Ask each room for what it knows of a scope."""
     holdings = holdings_of(scope.parts, asked.told)
+    overlaps = find_shared(holdings, progress, is_own=asked.is_own)
+    associations = find_associations(scope)
     return Page(
         asked=asked,
         scope=scope,
@@ -88,6 +99,9 @@ def gather(scope: Scope, store: Store, asked: Asked, progress: Progress) -> Page
         sheets=make_sheets(scope, progress, a_group=asked.a_group, is_own=asked.is_own),
         blanks=lacking.count_blanks(scope),
         lacks=lacking.find_lacks(scope, holdings, store),
+        overlaps=overlaps,
+        associations=associations,
+        warnings=find_warnings(Facts(scope, holdings, overlaps, associations)),
         licences=terms.count_licences(scope),
         works=terms.works_of(holdings),
     )
@@ -95,4 +109,16 @@ def gather(scope: Scope, store: Store, asked: Asked, progress: Progress) -> Page
 
 def to_html(page: Page) -> str:
     """Return a page as HTML."""
-    return render("report.html", page=page, sections=SECTIONS, labels=LABELS, uses=USES)
+    strengths = [
+        {"attribute": one.attribute, "label": one.label, "cases": one.cases}
+        | {key: f"{getattr(one.strength, key):.2f}" for key in ("value", "low", "high")}
+        for one in page.associations
+    ]
+    return render(
+        "report.html",
+        page=page,
+        sections=SECTIONS,
+        labels=LABELS,
+        uses=USES,
+        strengths=strengths,
+    )

@@ -20,6 +20,7 @@ from covcat.progress import Progress
 from covcat.report.rendering import data_address
 from covcat.report.scope import Scope
 from covcat.report.tallies import UNKNOWN
+from covcat.report.terms import refused_pictures
 from covcat.report.thumbnails import MEDIA_TYPE, Thumbnail, make_thumbnails
 
 A_GROUP = 8  # pictures of one finding and view, unless the user says otherwise
@@ -81,7 +82,7 @@ def make_sheets(scope: Scope, progress: Progress, *, a_group: int | None, is_own
     first: dict[tuple[str, str], list[tuple[int, int, IndexedRelease, str]]] = {}
     refused = number = 0
     for part in scope.parts:
-        closed = set() if is_own else _refusing(part)
+        closed = set() if is_own else refused_pictures(part)
         text = "SELECT DISTINCT path, finding, view FROM images WHERE path NOT NULL AND"
         for row in scope.of_part(part, text):
             number += 1
@@ -113,15 +114,6 @@ def make_sheets(scope: Scope, progress: Progress, *, a_group: int | None, is_own
 
 def _named(row: Record, column: str) -> str:
     return str(row[column] or UNKNOWN)
-
-
-def _refusing(part: IndexedRelease) -> set[str]:
-    """Return the pictures of a release of which a row does not allow redistribution."""
-    text = (
-        "SELECT DISTINCT path FROM images WHERE path NOT NULL "
-        "AND allows_redistribution IS NOT 'yes'"
-    )
-    return {str(row["path"]) for row in part.index.rows(text)}
 
 
 def _evenly(sizes: list[int], a_group: int | None) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from covcat.catalog.citations import bibtex, is_site, sentence, unique_works
 from covcat.catalog.entries import USES
+from covcat.imaging.cohort import IndexedRelease
 from covcat.imaging.counts import count_groups
 from covcat.report.holdings import Holding
 from covcat.report.scope import Scope
@@ -36,6 +37,15 @@ def count_licences(scope: Scope) -> list[LicenceRow]:
         LicenceRow(str(resource), str(licence or "(none stated)"), number, tuple(map(str, allows)))
         for (resource, licence, *allows), number in groups
     ]
+
+
+def refused_pictures(part: IndexedRelease) -> set[str]:
+    """Return the paths of pictures of which a row does not allow redistribution."""
+    text = (
+        "SELECT DISTINCT path FROM images WHERE path NOT NULL "
+        "AND allows_redistribution IS NOT 'yes'"
+    )
+    return {str(row["path"]) for row in part.index.rows(text)}
 
 
 @dataclass(frozen=True, slots=True)

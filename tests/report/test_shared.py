@@ -1,0 +1,95 @@
+"""The same picture on a page: the matrix, pairs side by side, and what contradicts itself."""
+
+import re
+from pathlib import Path
+
+import cv2
+import pytest
+from makers.films import png
+from makers.pictures import film
+
+CC = "CC BY 4.0"
+
+
+def scaled(seed: int) -> bytes:
+    """The film of a seed, larger, as another kind of file."""
+    good, data = cv2.imencode(".jpg", cv2.resize(film(seed, 400, 320), (600, 480)))
+    assert good
+    return data.tobytes()
+
+
+def row(name: str, finding: str = "COVID-19", **more: object) -> dict[str, object]:
+    return {"patientid": name, "finding": finding, "filename": name, "license": CC, **more}
+
+
+ROWS = [row("covid-7.png"), row("noncovid-3.jpg", "No finding"), row("other.png")]
+FILES = {
+    "covid-7.png": png(1, 400, 320),
+    "noncovid-3.jpg": scaled(1),
+    "other.png": png(2, 400, 320),
+}
+
+
+def told(seen, section: str = "overlap") -> str:
+    return " ".join(seen.text[section].split())
+
+
+def pictures(seen) -> list[str]:
+    return [names["alt"] for tag, names in seen.tags if tag == "img"]
+
+
+@pytest.fixture
+def compared(laid, covcat) -> None:
+    """A set in which one slice has both labels, and another that has it too; compared."""
+    laid(ROWS, pictures=FILES)
+    laid([row("again.png", license="?")], name="zweite", pictures={"again.png": FILES["other.png"]})
+    ran = covcat("overlap", "--within", "-q")
+    assert ran.code == 0, ran.err
+
+
+def test_one_slice_with_both_labels_stands_first_and_side_by_side(compared, report) -> None:
+    seen = report("--pictures", "0")
+    first = re.search(r"serious .*?warning", told(seen, "warnings") + " warning")
+    assert first
+    assert "one picture, different labels 1 picture is labelled differently" in first[0]
+    assert "set@1:images/covid-7.png: COVID-19" in first[0]
+    assert "set@1:images/noncovid-3.jpg: No finding" in first[0]
+    assert "#overlap" in seen.attributes("href")
+    card = told(seen).split("One picture ")[1]
+    assert "with different labels" in card
+    assert "COVID-19 set@1:images/covid-7.png" in card
+    assert "No finding set@1:images/noncovid-3.jpg" in card
+    assert {"set@1:images/covid-7.png", "set@1:images/noncovid-3.jpg"} <= set(pictures(seen))
+
+
+def test_the_matrix_has_what_overlap_found(compared, report) -> None:
+    text = told(report("--pictures", "0"))
+    assert "set@1 1 (33.3 %) 1 (100 %)" in text
+    assert "zweite@1 1 (100 %) 0" in text
+    assert "2 pairs of files that show the same" in text
+    assert "covcat overlap does" not in text
+
+
+def test_a_copy_whose_licence_is_not_known_is_named_and_not_shown(compared, report) -> None:
+    seen = report("--pictures", "0")
+    assert "zweite@1:images/again.png" not in pictures(seen)
+    assert "zweite@1:images/again.png not shown: its licence" in told(seen)
+    assert "zweite@1:images/again.png" in pictures(report("--pictures", "0", "--with-pictures"))
+
+
+def test_without_a_comparison_the_same_bytes_are_found_and_that_is_said(laid, report) -> None:
+    laid([row("a.png"), row("b.png", "SARS")], pictures={"a.png": png(1), "b.png": png(1)})
+    seen = report("--pictures", "0")
+    assert "Of set@1 only the same bytes were looked for" in told(seen)
+    assert "1 pair of files that show the same; " in told(seen)
+    assert "one picture, different labels" in told(seen, "warnings")
+
+
+def test_names_of_files_are_text_beside_pictures_too(laid, report) -> None:
+    name = '"><img src=x onerror=alert(1)>.png'
+    rows = [row(name), row("b.png", "</figcaption><script>x</script>")]
+    laid(rows, pictures={name: png(1), "b.png": png(1)})
+    seen = report("--pictures", "0")
+    assert f"set@1:images/{name}" in told(seen)
+    assert not [names for tag, names in seen.tags if tag == "img" and "onerror" in names]
+    assert Path("page.html").read_text().count("<script>") == 1
