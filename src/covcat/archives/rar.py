@@ -7,9 +7,7 @@ checked against their checksums here. An archive that only stores its files need
 
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from covcat.archives.base import (
@@ -25,7 +23,7 @@ from covcat.archives.base import (
     label,
 )
 from covcat.archives.joined import Crc32, MemberPart, split
-from covcat.archives.rar_listing import Listing, Packed, read_listing
+from covcat.archives.rar_listing import Listing, Packed, read_header, read_listing
 from covcat.archives.sandbox import check_unchanged, run_tool
 from covcat.archives.streams import Flow
 from covcat.archives.tools import ARCHIVE, no_rar_tool, rar_tool
@@ -55,7 +53,7 @@ def members(source: Source) -> list[Member]:
     current = [one for one in listing.files if not one.is_old_version]
     members: list[Member] = []
     for number, one in enumerate(current):
-        name, kind = _name(one.info, source, listing.version), _kind(one)
+        name, kind = _name(one, listing, source), _kind(one)
         _check(one, name, kind)
         name = folder_name(name.rstrip("/")) if kind == "folder" else name
         is_executable = one.info.host_os == _UNIX and bool(one.info.mode & 0o111)
@@ -84,7 +82,7 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
         return
     listing = ours[0].listing
     parts = _parts(listing, ours)
-    is_encrypted = any(one.is_encrypted for one in listing.files)
+    is_encrypted = listing.is_encrypted
     # One file, in which the bytes of all files lie as they are, needs no tool.
     if (
         len(listing.volumes) == 1
@@ -197,17 +195,22 @@ def _check(one: Packed, name: str, kind: str) -> None:
 # ---- names -------------------------------------------------------------------------------------
 
 
-def _name(info: Any, source: Source, version: int) -> str:
+def _name(one: Packed, listing: Listing, source: Source) -> str:
     """Return the name: RAR 5 has UTF-8; RAR 4 has Unicode, or bytes that say no encoding."""
+    info = one.info
     raw: bytes = info.orig_filename
-    if version == 5:
+    if listing.version == 5:
         # rarfile gives less of a name than its header has: it cuts at a NUL.
-        if bytes(_vint(len(raw))) + raw not in _header(info, source):
+        if bytes(_vint(len(raw))) + raw not in read_header(one, listing, source):
             raise UnsafeError(f"has a NUL in the name `{info.filename}`")
         name = _utf8(raw)
     elif info.flags & _UNICODE:
         is_packed = len(raw) < info._name_size
-        name = _unpacked(info, source) if is_packed else _utf8(raw).replace("\\", "/")
+        name = (
+            _unpacked(info, read_header(one, listing, source))
+            if is_packed
+            else _utf8(raw).replace("\\", "/")
+        )
     elif len(raw) < info._name_size:
         raise UnsafeError(f"has a NUL in the name `{info.filename}`")
     else:
@@ -224,7 +227,7 @@ def _utf8(raw: bytes) -> str:
         raise UnsafeError(f"calls a name UTF-8 that is not: `{label(raw)}`") from None
 
 
-def _unpacked(info: Any, source: Source) -> str:
+def _unpacked(info: Any, header: bytes) -> str:
     """Return RAR 4's Unicode name, which follows a plain one and is packed as changes to it.
 
     Where it ends within a step rarfile takes the plain name in its place, unrar and 7-Zip what
@@ -233,7 +236,7 @@ def _unpacked(info: Any, source: Source) -> str:
     from rarfile import UnicodeFilename
 
     start = _NAME + _MORE * bool(info.flags & _LARGE)
-    plain, _, packed = _header(info, source)[start : start + info._name_size].partition(b"\0")
+    plain, _, packed = header[start : start + info._name_size].partition(b"\0")
     unpacking = UnicodeFilename(plain, packed)
     unpacking.decode()
     if unpacking.failed or not info.filename:
@@ -241,14 +244,6 @@ def _unpacked(info: Any, source: Source) -> str:
             f"has a Unicode name that is cut off, for `{info.filename}`: readers disagree on it"
         )
     return str(info.filename)
-
-
-def _header(info: Any, source: Source) -> bytes:
-    with (
-        Path(str(info.volume_file)).open("rb") if info.volume else nullcontext(source.stream) as at
-    ):
-        at.seek(info.header_offset)
-        return at.read(info.header_size)
 
 
 def _vint(number: int) -> list[int]:

