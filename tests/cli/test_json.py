@@ -138,6 +138,7 @@ def test_the_page_has_the_keys_that_a_command_prints_and_no_other(
 
 # What the sample does not come to: a damaged record, files that are missing, an address asked.
 SELDOM = {
+    "status": {*("here[].overlap_at", "here[].overlap_with", "here[].overlap_pictures")},
     "verify": {"verified[].error", "verified[].known_missing"},
     "cite": {"[].accessed"},
     "overlap": {

@@ -188,6 +188,25 @@ def test_status_verify_and_remove_know_the_record_and_cache_drops_it(covcat, two
     assert rows_of(ran.out)[0]["subject"] == "two:7"
 
 
+def test_status_says_with_what_a_release_was_compared_and_what_was_found(covcat, two_sets):
+    assert "compared with" not in covcat("status").err
+    covcat("overlap")
+    ran = covcat("status")
+    assert (
+        f"one@1: compared with two@1 on {overlaps.last(two_sets[0]).found_at[:10]}:"
+        " 2 pictures of it have copies\n" in ran.err
+    )
+    assert "two@1: compared with one@1 on" in ran.err
+    assert ": 1 picture of it has copies\n" in ran.err
+    one, two = covcat("status", "--json").document["data"]["here"]
+    assert (one["overlap_with"], one["overlap_pictures"]) == ("two@1", 2)
+    assert (two["overlap_with"], two["overlap_pictures"]) == ("one@1", 1)
+    assert one["overlap_at"] == overlaps.last(two_sets[0]).found_at
+    manifest = two_sets[0] / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes() + b" ")  # another state of the release
+    assert "one@1: compared" not in covcat("status").err
+
+
 def test_a_run_over_fewer_sets_does_not_forget_what_was_found_over_more(covcat, two_sets):
     covcat("overlap")
     before = (two_sets[0] / "overlap.json").read_bytes()

@@ -60,8 +60,9 @@ def status(
     else:
         session.rows("status", _table(session, rows, chosen), data={"here": rows}, output=chosen)
     for row in rows if not report else ():
-        if row.get("note") and chosen != "ids":
-            session.say(f"{row['id']}: {row['note']}")
+        if chosen != "ids":
+            for said in filter(None, (row.get("note"), _overlap_in_words(row))):
+                session.say(f"{row['id']}: {said}")
     for folder in session.store.closed():
         session.say(f"warning: cannot look into `{folder}`: permission denied")
     total = sum(row["bytes"] for row in rows if isinstance(row.get("bytes"), int))  # type: ignore[misc]
@@ -72,7 +73,7 @@ def status(
 
 def row_of(session: Session, resource_id: str, release_id: str, folder: Path) -> _Row:
     """Return what is told of a release."""
-    from covcat.store import lockfile, manifest, verified, verify
+    from covcat.store import lockfile, manifest, overlaps, verified, verify
 
     row: _Row = {"id": f"{resource_id}@{release_id}"}
     if last := verified.last(folder):
@@ -83,11 +84,27 @@ def row_of(session: Session, resource_id: str, release_id: str, folder: Path) ->
         if lines := lockfile.changes_on_disk(folder, record):
             row |= {"state": f"{plural(len(lines), 'file')} not as fetched", "note": lines[0]}
         say_litter(session, str(row["id"]), filter(is_litter, verify.beside(folder, record)))
+        if overlap := overlaps.current(folder):
+            row |= {
+                "overlap_at": overlap.found_at,
+                "overlap_with": ", ".join(sorted(overlap.others)),
+                "overlap_pictures": sum(one.same_as is not None for one in overlap.pictures),
+            }
     except CovcatError as error:
         trouble = "closed to you" if isinstance(error, DiskError) else "damaged"
         trouble = "of a newer covcat" if isinstance(error, NewerError) else trouble
         row |= {"state": trouble, "note": error.message}
     return {**row, "newest": _newest(session, resource_id, release_id)}
+
+
+def _overlap_in_words(row: _Row) -> str:
+    """Say what `overlap` last found of a release; nothing where it never looked."""
+    if not row.get("overlap_at"):
+        return ""
+    sets, count = row["overlap_with"] or "itself", row["overlap_pictures"]
+    assert isinstance(count, int)
+    which = f"{plural(count, 'picture')} of it {'has' if count == 1 else 'have'} copies"
+    return f"compared with {sets} on {str(row['overlap_at'])[:10]}: {which}"
 
 
 def _table(session: Session, rows: list[_Row], chosen: str | None) -> Rows:

@@ -48,8 +48,8 @@ def _evidence(pair: Pair | None) -> dict[str, Any]:
 
 def _why_less(folder: Path, method: str, lying: Collection[str], now: Collection[str]) -> str:
     """Say why the record of an earlier run stays: it was compared with more that is here."""
-    before = overlaps.last(folder)
-    if before is None or before.manifest_sha256 != overlaps.manifest_sha256(folder):
+    before = overlaps.current(folder)
+    if before is None:
         return ""
     if method == BYTES and before.method != BYTES:
         return "pixels were compared then"

@@ -112,6 +112,13 @@ def last(folder: Path) -> OverlapRecord | None:
     return None
 
 
+def current(folder: Path) -> OverlapRecord | None:
+    """Return the same, unless the release was changed since."""
+    record = last(folder)
+    is_of_this = record is not None and record.manifest_sha256 == manifest_sha256(folder)
+    return record if is_of_this else None
+
+
 def known(folder: Path) -> bytes:
     """Return all that an index takes of it; nothing where nothing was found."""
     inside = _inside(folder)
