@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from covcat.names import hidden
 
+_WAITED = 5  # seconds
 _ALIKE = 0.6  # as in difflib.get_close_matches
 
 
@@ -44,6 +45,17 @@ def read_size(text: str) -> int | None:
     """Return the bytes of a size such as 500M, or None if it is none: k, M, G, T are thousands."""
     found = re.fullmatch(r"(\d{1,15})([kMGT]?)B?", text)
     return int(found[1]) * 1000 ** " kMGT".index(found[2] or " ") if found else None
+
+
+def took(seconds: float) -> str:
+    """Say how long work took, after what was done; nothing where nobody had to wait."""
+    whole = round(seconds)
+    if whole < _WAITED:
+        return ""
+    minutes, hours = whole // 60, whole // 3600
+    if hours:
+        return f"; took {hours} h {minutes % 60} min"
+    return f"; took {minutes} min {whole % 60} s" if minutes else f"; took {whole} s"
 
 
 def plural(number: int, noun: str) -> str:

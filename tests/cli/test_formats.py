@@ -5,6 +5,7 @@ import io
 import re
 import unicodedata
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import yaml
@@ -12,7 +13,7 @@ import yaml
 from covcat.cli import table as cli_table
 from covcat.cli.formats import Rows
 from covcat.cli.session import OUTPUTS
-from covcat.text import escaped, format_size
+from covcat.text import escaped, format_size, took
 
 HOSTILE = {
     "escape": "\x1b[2J\x1b[31mred",
@@ -391,3 +392,30 @@ def test_what_is_counted_has_its_thousands_apart_on_a_terminal_alone() -> None:
     rows = Rows(("id", "files", "bytes", "age"), [{"id": "a", "files": 1234, "bytes": 64453057}])
     assert cli_table.to_table(rows).splitlines()[1].split() == ["a", "1,234", "64,453,057"]
     assert OUTPUTS["tsv"](rows).splitlines()[1].split("\t")[1:3] == ["1234", "64453057"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.2, ""),
+        (4.4, ""),
+        (5, "; took 5 s"),
+        (59.6, "; took 1 min 0 s"),
+        (200, "; took 3 min 20 s"),
+        (3 * 3600 + 299, "; took 3 h 4 min"),
+    ],
+)
+def test_only_what_somebody_waited_for_is_told_with_its_time(seconds: float, said: str) -> None:
+    assert took(seconds) == said
+
+
+def test_every_long_work_tells_how_long_it_took(covcat, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("covcat.text._WAITED", 0)
+    assert ", verified by sha256; took 0 s\n" in covcat("fetch", "sample", "--keep-archives").err
+    assert "as recorded (every byte); took 0 s\n" in covcat("verify", "sample").err
+    Path("covcat-data/sample/1/files/metadata.csv").unlink()
+    ran = covcat("verify", "sample", "--repair")
+    assert "1 of them repaired; took 0 s\n" in ran.err
+    ran = covcat("extract", "covcat-data/sample/1/archives/sample-1.zip", "out")
+    assert ran.err.endswith("; took 0 s\n")

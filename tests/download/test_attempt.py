@@ -384,7 +384,9 @@ def test_a_terminal_shows_bars_and_clears_them_away(shelf, server, columns: int)
         assert run.wait() == 0
     assert "━" in text
     assert re.search(r"[0-9.]+ kB +[0-9.]+ kB/s", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text))
-    assert "plain@1: got `f8.bin`, 50,000 bytes" in text.replace("\r\n", " ")
+    said = text.replace("\r\n", " ")
+    counts = re.findall(r"plain@1: got `f\d.bin` \((\d) of 9\), 50,000 bytes", said)
+    assert sorted(map(int, counts)) == [*range(1, 10)]
     drawn = [part for part in text.split("\x1b[2K") if "━" in part]
     assert len({part.count("\n") for part in drawn}) <= 6  # heights: at most 4 files and the whole
     assert text.rstrip().endswith("9 files, verified by sha256") or "\x1b[2K" in text[-400:]

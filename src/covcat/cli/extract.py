@@ -2,6 +2,7 @@
 
 import codecs
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
@@ -17,7 +18,7 @@ from covcat.cli.progress import drawn
 from covcat.cli.session import OUTPUTS, Session, chosen_output
 from covcat.errors import UsageError
 from covcat.store.folder import check_outside
-from covcat.text import escaped, format_size, plural
+from covcat.text import escaped, format_size, plural, took
 
 if TYPE_CHECKING:
     from covcat.archives.base import Opening, Padding
@@ -112,11 +113,12 @@ def extract(
     target = folder or Path(stem)
     check_outside(session.data_dir, target, "give another folder")
 
+    since = time.monotonic()
     work = partial(unpacked, paths, target, layout, most, max_files)
     kind, done = password.opening(
         lambda word: _drawing(session, work, replace(opening, password=word))
     )
-    _tell(session, name, target, kind, done)
+    _tell(session, name, target, kind, done, time.monotonic() - since)
 
 
 def _drawing(session: Session, work: "Callable[[Progress, Opening], T]", opening: "Opening") -> T:
@@ -124,7 +126,9 @@ def _drawing(session: Session, work: "Callable[[Progress, Opening], T]", opening
         return work(progress, opening)
 
 
-def _tell(session: Session, name: str, target: Path, kind: str, done: "Extracted") -> None:
+def _tell(
+    session: Session, name: str, target: Path, kind: str, done: "Extracted", seconds: float
+) -> None:
     from covcat.archives.links import describe_links
 
     total = sum(one.bytes for one in done.files)
@@ -137,7 +141,7 @@ def _tell(session: Session, name: str, target: Path, kind: str, done: "Extracted
     ]
     for which, padding in [(name, done.padding), *((one.path, one.padding) for one in done.nested)]:
         _tell_padding(session, which, padding)
-    session.say(f"{name}: {kind}, " + ", ".join(part for part in parts if part))
+    session.say(f"{name}: {kind}, {', '.join(part for part in parts if part)}{took(seconds)}")
     data = {
         "path": str(target),
         "format": kind,

@@ -1,5 +1,6 @@
 """fetch: say what will happen, do it, and print where the data is."""
 
+import time
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
@@ -20,7 +21,7 @@ from covcat.cli.session import Session, put_error
 from covcat.errors import CovcatError, DiskError, SeveralError, UsageError
 from covcat.fetching import plan as plans
 from covcat.fetching.plan import Options, Plan, Step
-from covcat.text import format_size, plural
+from covcat.text import format_size, plural, took
 
 if TYPE_CHECKING:
     from covcat.download.remote import Network
@@ -124,7 +125,12 @@ def fetch(
         _print_plan(session, plan)
         return
     _announce(session, plan)
-    _finish(session, _carry_out(session, plan, network, transfer.progress, password))
+    since = time.monotonic()
+    outcomes = _carry_out(session, plan, network, transfer.progress, password)
+    came = [one for one in outcomes if one.step.action == "fetch" and one.path]
+    if len(came) > 1 and (time_taken := took(time.monotonic() - since)):
+        session.say(f"in all: {plural(len(came), 'release')} fetched{time_taken}")
+    _finish(session, outcomes)
 
 
 def _targets(

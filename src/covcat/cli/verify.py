@@ -1,5 +1,6 @@
 """verify: is what is here still what it was; and with --repair, make it so again."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -25,7 +26,7 @@ from covcat.errors import (
     UsageError,
 )
 from covcat.progress import Progress
-from covcat.text import plural
+from covcat.text import plural, took
 
 if TYPE_CHECKING:
     from covcat.fetching.brought import GivenPath
@@ -170,7 +171,7 @@ def _check_all(said: _Verdicts, here: list[Here], progress: Progress) -> None:
         {"quick": said.quick, "known_missing": said.known_missing},
     )
     for resource_id, release_id, folder in here:
-        name = f"{resource_id}@{release_id}"
+        name, since = f"{resource_id}@{release_id}", time.monotonic()
         try:
             found = verify_release(catalog, folder, progress, **asked)
         except IntegrityError as error:
@@ -184,13 +185,13 @@ def _check_all(said: _Verdicts, here: list[Here], progress: Progress) -> None:
             counts = {kind: len(paths) for kind, paths in asdict(found.findings).items()}
             counts["known_missing"] = len(found.known_missing)
             said.note(folder, ok=not found.findings, **counts)
-            _add(said, name, found)
+            _add(said, name, found, time.monotonic() - since)
     if said.failed:
         raise said.error()
     said.session.result("verify", {"verified": said.rows}, "")
 
 
-def _add(said: _Verdicts, name: str, found: "Checked") -> None:
+def _add(said: _Verdicts, name: str, found: "Checked", seconds: float) -> None:
     session, record, findings = said.session, found.record, found.findings
     row = {"id": name, "ok": not findings, "files": record.total_files, "complete": record.complete}
     row |= {**asdict(findings), "litter": found.litter}
@@ -204,8 +205,8 @@ def _add(said: _Verdicts, name: str, found: "Checked") -> None:
         )
     if not findings:
         how = "names, sizes and times" if said.quick else "every byte"
-        lacking = _lacking(len(found.known_missing))
-        session.say(f"{name}: {plural(record.total_files, 'file')} as recorded ({how}){lacking}")
+        files = f"{plural(record.total_files, 'file')} as recorded ({how})"
+        session.say(f"{name}: {files}{_lacking(len(found.known_missing))}{took(seconds)}")
         return
     hint = f"covcat verify {quote(name)} {said.repair}"
     if findings.extra:  # a repair would refuse to touch a folder with files of the user's own
@@ -240,10 +241,10 @@ def _repair_all(
             return repair_release(folder, run, sources)
 
     for resource_id, release_id, folder in here:
-        name = f"{resource_id}@{release_id}"
+        name, since = f"{resource_id}@{release_id}", time.monotonic()
         try:
             done = password.opening(partial(mend, folder))
-            _say_repaired(said, name, done)
+            _say_repaired(said, name, done, time.monotonic() - since)
             kind = "known_missing" if said.known_missing else "missing"
             said.note(folder, ok=said.accepts(done.record), **{kind: len(done.record.missing)})
         except CovcatError as error:
@@ -277,7 +278,7 @@ def _raise_what_stayed(said: _Verdicts, here: list[Here], errors: list[CovcatErr
         raise errors[0]
 
 
-def _say_repaired(said: _Verdicts, name: str, done: "Repaired") -> None:
+def _say_repaired(said: _Verdicts, name: str, done: "Repaired", seconds: float) -> None:
     """Tell what was repaired; what the record itself says is missing is no damage."""
     session, record = said.session, done.record
     say_litter(session, name, done.litter)
@@ -296,7 +297,7 @@ def _say_repaired(said: _Verdicts, name: str, done: "Repaired") -> None:
         return
     mended = f", {len(done.files)} of them repaired" if done.files else ""
     files, lacking = plural(record.total_files, "file"), _lacking(len(record.missing))
-    session.say(f"{name}: {files} as recorded (every byte){mended}{lacking}")
+    session.say(f"{name}: {files} as recorded (every byte){mended}{lacking}{took(seconds)}")
 
 
 def _lacking(files: int) -> str:

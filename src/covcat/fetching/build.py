@@ -1,6 +1,7 @@
 """One release: built aside of what its sources have, verified, recorded, and published whole."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -35,7 +36,7 @@ from covcat.store import lockfile, manifest, verify
 from covcat.store.folder import MANIFEST, Store
 from covcat.store.manifest import Manifest
 from covcat.store.waiting import Waiting
-from covcat.text import plural
+from covcat.text import plural, took
 
 WORDS = {
     "md5": "md5 is weak: it shows accidents, not attacks",
@@ -70,7 +71,7 @@ def build(
     With `mends` it may replace files of it that were changed on disk. After an error what is here
     is as it was.
     """
-    store = run.store
+    store, since = run.store, time.monotonic()
     store.check_free(resource.id, release.id)
     before = _record_of(store.release(resource.id, release.id), mends=mends)
     if before is not None:  # what asks for more keeps what there was: files stay, archives stay
@@ -96,7 +97,7 @@ def build(
         selections=_join_selections(options, listing, before),
         about=None if options.asked else coming.guide_bytes,  # an archive comes whole
     )
-    _say(one, make(one, sources, record_anew))
+    _say(one, make(one, sources, record_anew), time.monotonic() - since)
 
 
 def _join_selections(
@@ -219,13 +220,14 @@ def record_anew(build: Build, pieces: list[Piece]) -> Manifest:
     return record
 
 
-def _say(build: Build, record: Manifest) -> None:
+def _say(build: Build, record: Manifest, seconds: float) -> None:
     part = f" ({'; '.join(record.selection)})" if record.selection else ""
     kinds = dict.fromkeys(
         f"git tree {one.tree}" if one.verified_by == "git-tree" else one.verified_by
         for one in record.downloads
     )
-    build.say(f"{plural(record.total_files, 'file')}{part}, verified by {', '.join(kinds)}")
+    files, proof = plural(record.total_files, "file"), ", ".join(kinds)
+    build.say(f"{files}{part}, verified by {proof}{took(seconds)}")
     for kind in dict.fromkeys(one.verified_by for one in record.downloads):
         if kind in WORDS:
             build.say(f"warning: {WORDS[kind]}")

@@ -50,6 +50,7 @@ class _Crew:
     errors: dict[int, BaseException] = field(default_factory=dict)
     news: threading.Condition = field(default_factory=threading.Condition)
     next: int = 0
+    came: int = 0
     alive: int = 0
 
     def work(self) -> None:
@@ -137,6 +138,7 @@ class _Crew:
         build, waiting = self.build, self.build.waiting
         got = waiting.found(file, may_lack=build.options.allow_missing)
         if got is not None:
+            self._count()
             build.say(f"`{got.name}` is here from an earlier run")
             if self.within is not None:
                 self.hosts.transfers.progress.advance(self.within, got.bytes)
@@ -158,9 +160,16 @@ class _Crew:
         got = fetch(wanted, ways, self.hosts.transfers, target)
         waiting.add(file, got)
         source = urlsplit(got.mirror or got.final_url).netloc or "covcat itself"
-        which = f"`{got.name}`, " if len(self.files) > 1 else ""
+        which = f"`{got.name}` ({self._count()} of {len(self.files)}), "
+        which = which if len(self.files) > 1 else ""
         build.say(f"got {which}{got.bytes:,} bytes from {source}, sha256 {got.sha256[:16]}…")
         return got
+
+    def _count(self) -> int:
+        """Count a file that has come; return the count."""
+        with self.news:
+            self.came += 1
+            return self.came
 
     def _take_again(self, wanted: Target, location: Location, target: Path) -> Download | None:
         """Copy what an earlier fetch of the same address left as it was served, if it still is."""
