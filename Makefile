@@ -93,6 +93,10 @@ compare: $(READY) ## compare the index with all real tables, SHARED=../shared; O
 torture: $(READY) ## kills, full disks, power cuts, races, damage, bad servers: 30 minutes
 	cd tests && ../$(BIN)/python -m torture
 
+.PHONY: site
+site: $(READY) ## the catalog as pages in the folder site, for a forge; SITE=DIR names another
+	$(BIN)/covcat report --site $(or $(SITE),site)
+
 docs: $(READY) ## rewrite the generated files
 	$(BIN)/covcat catalog schema > catalog/schema.json
 	$(BIN)/python scripts/compile_catalog.py > catalog/compiled.json

@@ -56,7 +56,7 @@ LINES = {  # each more or less what a reader of the page would try first
     "path": ["path sample"],
     "paths": ["paths"],
     "remove": ["remove sample --dry-run"],
-    "report": ["report sample"],
+    "report": ["report sample", "report --site site"],
     "search": ["search ct"],
     "select": ["select sample"],
     "split": ["split sample --shares train=0.5,test=0.5"],

@@ -8,12 +8,13 @@ import typer
 
 from covcat.catalog import load as catalogs
 from covcat.catalog.filter import Filter, left_out, select
+from covcat.catalog.in_words import least, sized, transferred
 from covcat.catalog.selection import Selection
 from covcat.cli import complete
 from covcat.cli import lock as locks
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.license import is_unclear
-from covcat.cli.list import least, say_lacking, sized, transferred
+from covcat.cli.list import say_lacking
 from covcat.cli.options import Exclude, Filters, Include, Transfer, choice, grouped
 from covcat.cli.passwords import Password, PasswordFile, password_of
 from covcat.cli.progress import drawn

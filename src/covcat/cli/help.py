@@ -23,6 +23,7 @@ _OPTIONS = {  # what is not named says how
     "What": (
         *("--data-dir", "--catalog", "--all", "--fetched", "--survey", "--published", "--by"),
         *("--with", "--within", "--min-verdict", "--pairs", "--with-pictures", "--slice"),
+        "--site",
         *("--modality", "--has", "--license", "--license-allows", "--access", "--fetchable"),
         *("--finding", "--covid", "--view", "--sex", "--age", "--allow-unknown-license"),
         *(

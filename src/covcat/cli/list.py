@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from covcat.catalog.entries import CONTENT_FLAGS, USES, Contents, Release, Resource
+from covcat.catalog import in_words
+from covcat.catalog.entries import CONTENT_FLAGS, USES, Resource
 from covcat.catalog.filter import Filter, is_fetchable, select, unclear_for, unknown_for
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.options import FORMATS, Filters, OutputFormat, grouped
 from covcat.cli.session import Session, chosen_output
 from covcat.cli.table import left_out_lines, prose, terminal_width
-from covcat.text import escaped, format_size, nearest, plural
+from covcat.text import escaped, nearest, plural
 
 SURVEY_COLUMNS = ("row", "id", "title", "organization", *CONTENT_FLAGS)
 _SPARED = (  # by a narrow terminal, first to last
@@ -145,7 +146,7 @@ def overview(resources: Sequence[Resource]) -> Rows:
             "title": one.title + marks[one.id],
             **{head: _flag(one, flag) for flag, head in _HEADS.items()},
             **{head: _count(one, name) for head, name in _COUNTS.items()},
-            "size": size(one.default_release),
+            "size": in_words.size(one.default_release),
             "licence": one.license.short,
             "access": one.access,
         }
@@ -219,28 +220,6 @@ def full(resources: Iterable[Resource], here: Collection[str] = ()) -> Rows:
             }
         )
     return Rows(FULL_COLUMNS, rows)
-
-
-def size(release: Release | None) -> str:
-    """Return the bytes of a release for people: `-` is no download."""
-    if release is None:
-        return "-"
-    return sized(release.contents, release.download_bytes, release.about_bytes)
-
-
-def sized(contents: Contents | None, exact: int | None, about: int | None) -> str:
-    """Return the bytes of files as they are unpacked, else as they are downloaded, for people."""
-    return least(contents) if contents else transferred(exact, about)
-
-
-def transferred(exact: int | None, about: int | None) -> str:
-    """Return the bytes of downloads for people; `~` is about, `?` unknown."""
-    return f"~{format_size(about)}" if exact is None and about else format_size(exact)
-
-
-def least(contents: Contents) -> str:
-    """Return the bytes of files for people; `+` is at least."""
-    return format_size(contents.least_bytes) + ("+" if contents.of_unknown_size else "")
 
 
 def footnotes(resources: Sequence[Resource], columns: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TextIO
 
 from covcat.errors import DiskError
@@ -127,6 +128,14 @@ def put_in_pager(text: str) -> None:
         )  # who quits it reads no more
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def open_page(path: Path, *, wanted: bool) -> None:
+    """Show a page in the browser where a person looks: on a terminal."""
+    if wanted and sys.stdout.isatty():
+        import webbrowser
+
+        webbrowser.open(path.absolute().as_uri())
 
 
 def takes_more(stream: TextIO) -> bool:

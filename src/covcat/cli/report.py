@@ -1,14 +1,13 @@
 """report: what is here as one page for a browser."""
 
 import shlex
-import sys
-import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from covcat.cli import indexes, options, status
+from covcat.cli.printing import open_page
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session
 from covcat.files import check_new
@@ -41,6 +40,15 @@ def report(
             metavar="N", min=0, max=1000, help="Of one finding and view; as many as fit, up to 8."
         ),
     ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--site",
+            metavar="FOLDER",
+            help="The catalog as a folder of pages instead, a page a resource.",
+            parser=options.a_path,
+        ),
+    ] = None,
     opens: Annotated[
         bool, typer.Option("--open", help="Show it in the browser, on a terminal.")
     ] = False,
@@ -48,6 +56,9 @@ def report(
     """Make one page of what is here: pictures, patients, what is missing, licences, how to cite.
 
     It asks no server for anything, and is read without JavaScript too.
+
+    With --site the whole catalog as a folder of pages, with what is here only to count published
+    tables again. An earlier site gives way to the new one; what else lies there does not.
 
     Example: covcat report cohen figure1 -o films.html
     """
@@ -58,6 +69,12 @@ def report(
 
     session: Session = ctx.obj
     require_templates()
+    if folder is not None:
+        from covcat.cli.report_site import make_site
+
+        others = (names, force, output != _FILE, with_pictures, pictures is not None)
+        make_site(session, folder, others, opens=opens)
+        return
     check_new(output, force=force)
     check_outside(session.data_dir, output)
     found, failed = indexes.indexes(session, names)
@@ -82,7 +99,6 @@ def report(
     data = {"path": str(output), "bytes": size, "sections": list(pages.SECTIONS)}
     if not (failed and session.json):  # else the error's own document has it
         session.result("report", data, f"{output}\n")
-    if opens and sys.stdout.isatty():
-        webbrowser.open(output.absolute().as_uri())
+    open_page(output, wanted=opens)
     if failed:
         raise indexes.without(failed, found, data)

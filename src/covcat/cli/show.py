@@ -1,6 +1,5 @@
 """The page that `show` prints."""
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -8,18 +7,15 @@ from typing import Annotated
 
 import typer
 
+from covcat.catalog import in_words
 from covcat.catalog.citations import sentence, to_dict
 from covcat.catalog.entries import (
     CONTENT_FLAGS,
     USES,
-    Holds,
     PublishedCounts,
-    Release,
     Resource,
 )
-from covcat.catalog.files import GitHubFile
 from covcat.catalog.filter import is_fetchable
-from covcat.cli import list as listing
 from covcat.cli.options import choice, ids
 from covcat.cli.printing import bold, has_color, put, put_in_pager
 from covcat.cli.session import Session, chosen_output, envelope
@@ -28,16 +24,9 @@ from covcat.errors import UsageError
 from covcat.text import escaped, plural
 
 WIDTH = 96  # at most: longer lines are hard to read
-_FLAG_HEADS = ("CT", "X-ray", "MRI", "Ultrasound", "Metadata", "Case review")
 _SHORT_HEADS = ("CT", "X-ray", "MRI", "US", "Meta", "Case")
 _NARROW = 66  # columns that the long ones need
 FORMATS = ("text", "json", "schema.org")
-_ACCESS = {
-    "open": "open: no account is known to be needed",
-    "account": "account: the host may ask for a login, or a person's consent",
-    "browse": "browse: to look at only; covcat downloads nothing from it",
-}
-_SEVERITY = ("serious", "warning", "info")
 _MAX_COUNTS = 6  # rows of each published table; --json has all
 
 
@@ -91,10 +80,12 @@ def _page(resource: Resource, session: Session, here: Sequence[str]) -> str:
         if part.resource == resource.id
     ]
     page.section("Overlaps with other resources", [*inside, *around])
-    issues = sorted(resource.known_issues, key=lambda one: _SEVERITY.index(one.severity))
     page.section(
         "Known issues",
-        [f"{one.severity} ({one.date}): {one.text} [{one.source}]" for one in issues],
+        [
+            f"{one.severity} ({one.date}): {one.text} [{one.source}]"
+            for one in in_words.sorted_issues(resource)
+        ],
     )
     page.section("How to cite", [sentence(one) for one in resource.citation])
     page.heading("Next")
@@ -109,7 +100,7 @@ def _page(resource: Resource, session: Session, here: Sequence[str]) -> str:
 
 def _what_it_is(page: _Page, resource: Resource) -> None:
     page.heading("What is in it")
-    heads = _FLAG_HEADS if page.width >= _NARROW else _SHORT_HEADS
+    heads = in_words.FLAGS if page.width >= _NARROW else _SHORT_HEADS
     rows: list[tuple[str, Sequence[str]]] = [("", heads)]
     if resource.survey:
         rows.append(("as surveyed", [getattr(resource.survey, flag) for flag in CONTENT_FLAGS]))
@@ -129,7 +120,7 @@ def _what_it_is(page: _Page, resource: Resource) -> None:
     if licence.url:
         page.line(licence.url)
     page.line(f"source: {licence.source}", hang=2)
-    page.heading(f"Access: {_ACCESS[resource.access]}")
+    page.heading(f"Access: {in_words.ACCESS[resource.access]}")
     if resource.browse:
         page.line(f"terms: {resource.browse.terms}", hang=2)
         for link in resource.browse.pages:
@@ -144,50 +135,16 @@ def _releases(page: _Page, resource: Resource, here: Sequence[str]) -> None:
         marks += ["here"] if release.id in here else []
         note = f"  ({', '.join(marks)})" if marks else ""
         count = f"{plural(release.contents.files, 'file')}, " if release.contents else ""
-        size = listing.size(release).replace("?", "size unknown").replace("~", "about ")
+        size = in_words.size_in_words(release)
         page.line(f"{resource.id}@{release.id}  {count}{size}{note}")
-        page.line(how_verified(release), indent=4, hang=2)
+        page.line(in_words.how_verified(release), indent=4, hang=2)
         if release.holds:
-            page.line(_holds(release.holds), indent=4, hang=2)
+            page.line(in_words.held(release.holds), indent=4, hang=2)
         if release.note:
             page.line(release.note, indent=4)
         for one in release.images_in:
             joined = f"joined by {one.by}: {one.evidence}"
             page.line(f"images in {one.resource}@{one.release}, {joined}", indent=4, hang=2)
-
-
-def _holds(holds: Holds) -> str:
-    """Return the numbers that `list` shows, and their source."""
-    known = [
-        plural(holds.images, "image") if holds.images is not None else "",
-        plural(holds.patients, "patient") if holds.patients is not None else "",
-        f"{holds.covid_images:,} with COVID-19" if holds.covid_images is not None else "",
-    ]
-    return f"{', '.join(filter(None, known))} [{holds.source}]"
-
-
-def how_verified(release: Release) -> str:
-    """Say in words what pins a release."""
-    files = plural(release.contents.files, "file") if release.contents else ""
-    listed = f"the sha256 or git id of {files}" if files else ""
-    for file in release.files:
-        if isinstance(file, GitHubFile) and file.tree:
-            of = f" of {file.keep}" if file.keep else ""
-            return f"verified by git tree {file.tree}{of}" + (f" and {listed}" if listed else "")
-    if listed:
-        return f"verified by {listed}"
-    kinds = {
-        "sha256": sum(file.sha256 is not None for file in release.files),
-        "md5": sum(file.md5 is not None for file in release.files),
-        "the first digits of md5": sum(file.md5_prefix is not None for file in release.files),
-    }
-    for kind, number in kinds.items():
-        if number == len(release.files):
-            return f"verified by {kind}"
-        if number:
-            some = f"{number} of {plural(len(release.files), 'file')}"
-            return f"verified by {kind} for {some}; the rest is recorded at first use"
-    return "not pinned: recorded at first use, and a later difference is an error"
 
 
 def _counts(published: PublishedCounts) -> str:
@@ -241,11 +198,10 @@ def show(
         raise UsageError("--slice is of a picture: expected a FILE or an IMAGE_ID")
     resource, _ = session.catalog.find(name)
     if output == "schema.org" and not session.json:
-        from covcat.export.json_ld import schema_org
+        from covcat.export.json_ld import embedded, schema_org
 
         contained = [session.catalog.get(part.resource) for part in resource.contains]
-        text = json.dumps(schema_org(resource, contained), indent=2)
-        put(sys.stdout, text.replace("<", "\\u003c") + "\n")  # it goes into a <script> of a page
+        put(sys.stdout, embedded(schema_org(resource, contained), indent=2) + "\n")
         return
     here = [rel for one, rel, _ in session.store.releases() if one == resource.id]
     cited = [to_dict(one) for one in resource.citation]

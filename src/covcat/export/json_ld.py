@@ -5,7 +5,7 @@ import json
 import mimetypes
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -156,6 +156,11 @@ def schema_org(resource: Resource, contained: Sequence[Resource] = ()) -> dict[s
         "distribution": _downloads(release.files if release else ()),
     }
     return {key: value for key, value in tree.items() if value not in (None, "", [])}
+
+
+def embedded(tree: Mapping[str, Any], indent: int | None = None) -> str:
+    """Return JSON that may stand in a `<script>` of a page: no text in it ends that."""
+    return json.dumps(tree, indent=indent).replace("<", "\\u003c")
 
 
 def _downloads(files: Iterable[object]) -> list[dict[str, Any]]:
