@@ -16,6 +16,7 @@ from makers.archives import zip_of
 from makers.encrypted import (
     FILES,
     RIGHT,
+    packed_by,
     rar4,
     rar5,
     rar5_names,
@@ -290,6 +291,46 @@ def test_of_several_releases_those_that_need_a_password_are_fetched_with_it(
     assert (ran.code, ran.out) == (7, "covcat-data/plain/1/files\n"), ran.err
     ran = covcat("fetch", "set", "plain", "--password-file", "right", "-q")
     assert ran.out.split() == [f"covcat-data/{one}/1/files" for one in ("set", "plain")], ran.err
+
+
+def damaged(whole: bytes) -> bytes:
+    """With a bit turned in the contents of the largest member."""
+    at = len(whole) // 2
+    return whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]
+
+
+PROVED = {
+    "7z": lambda: packed_by("7z", "-mhe=on", "-mx0", f"-p{RIGHT}")["made.7z"],
+    "rar": rar5_names,
+}
+
+
+@pytest.mark.parametrize("kind", PROVED)
+def test_a_password_that_opened_the_names_is_right_so_that_damage_is_no_riddle(
+    covcat, shelf, server, kind: str
+) -> None:
+    whole = PROVED[kind]()
+    shelf.add_web("set", f"a.{kind}", unpack=kind)
+    server.serve(f"/data.example.org/a.{kind}", Answer(damaged(whole)), Answer(whole))
+    Path("right").write_text(RIGHT)
+    ran = covcat("fetch", "set", "--password-file", "right")
+    assert (ran.code, f"`a.{kind}` is damaged" in ran.err) == (6, True), ran.err
+    assert covcat("fetch", "set", "--password-file", "right").code == 0  # asked for again
+    assert tree_on_disk(Path("covcat-data/set/1/files")) == FILES
+
+
+def test_what_waits_and_does_not_open_can_be_asked_for_again(covcat, shelf, server) -> None:
+    whole = packed_by("7z", "-mx0", f"-p{RIGHT}")["made.7z"]
+    shelf.add_web("set", "a.7z", unpack="7z")
+    server.serve("/data.example.org/a.7z", Answer(damaged(whole)), Answer(whole))
+    Path("right").write_text(RIGHT)
+    for _ in range(2):
+        ran = covcat("fetch", "set", "--password-file", "right")
+        assert ran.code == 7, ran.err
+        assert "if the password is right: covcat remove set@1 --partial, and" in ran.err
+    assert len(server.requests) == 1
+    assert covcat("remove", "set@1", "--partial", "--yes").code == 0
+    assert covcat("fetch", "set", "--password-file", "right").code == 0
 
 
 def test_a_program_gives_the_password_as_an_argument(entry: bytes, server) -> None:

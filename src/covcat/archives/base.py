@@ -180,11 +180,15 @@ class PasswordError(BadArchiveError):
             what = f"the password of `{archive}` is wrong, or the archive is damaged"
         else:
             what = f"`{archive}` needs a password"
-        return LockedError(what, cause=str(self), hint=hint)
+        error = LockedError(what, cause=str(self), hint=hint)
+        error.is_wrong = self.is_wrong
+        return error
 
 
 class LockedError(ActionNeededError):
     """An archive needs a password, or another one: a person must give it."""
+
+    is_wrong = False  # one was given; or the archive is damaged
 
 
 @contextmanager

@@ -107,7 +107,7 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
     size = sum(part.size for part in parts)
     password = source.password if is_encrypted else None
     with (
-        decrypting(password),
+        decrypting(None if listing.has_proved else password),
         check_unchanged(states),
         run_tool(command, inputs, size, password=password) as stream,
     ):

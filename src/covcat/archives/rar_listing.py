@@ -85,6 +85,11 @@ class Listing:
         """Whether a tool needs a password."""
         return any(one.is_encrypted or one.lock for one in self.files)
 
+    @property
+    def has_proved(self) -> bool:
+        """Whether the password is right: it opened the headers, which have their checksums."""
+        return all(one.lock for one in self.files)
+
 
 def read_listing(source: Source) -> Listing:
     """Read all headers; an archive that is the first of several volumes is read with the others."""

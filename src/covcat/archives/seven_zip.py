@@ -107,8 +107,10 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
     streams = ours[0].streams
     tool = _tool_for(streams)
     _check_packed(source.stream, streams)
+    password = source.password if streams.is_encrypted else None
+    unproved = None if streams.has_proved else password
     if tool is None:
-        with decrypting(source.password if streams.is_encrypted else None):
+        with decrypting(unproved):
             unpacked = _unpacked(source.stream, streams, source.password)
             split(Flow(unpacked).piece, parts, open_member)
         return
@@ -117,9 +119,8 @@ def unpack(source: Source, listed: Sequence[Member], open_member: Open) -> None:
         inputs = {f"{ARCHIVE}.{at:03}": path for at, path in enumerate(source.volumes, start=1)}
         form, first = "7z.split", min(inputs)
     size = sum(one.size for one in parts)
-    password = source.password if streams.is_encrypted else None
     with (
-        decrypting(password),
+        decrypting(unproved),
         check_unchanged(ours[0].states),
         run_tool(tool.command(form, first), inputs, size, password=password) as out,
     ):

@@ -64,6 +64,7 @@ class Streams:
     folders: list[Any] = field(default_factory=list)  # py7zr's: chains of coders
     files: list[tuple[int, int | None]] = field(default_factory=list)  # size and CRC, in order
     is_encrypted: bool = False
+    has_proved: bool = False  # the password: the header that it opened has its checksum
 
     def packed_of_folders(self) -> list[list[int]]:
         """Return the sizes of each folder's packed streams."""
@@ -81,7 +82,7 @@ def read_header(
         return Streams(), []
     cursor = _Cursor(data)
     kind = cursor.number()
-    secret = None  # a password that nothing has proved yet
+    secret, has_proved = None, False  # a password that nothing has proved yet
     if kind == _PACKED_HEADER:
         packed = _read_streams(cursor)
         cursor.check_end()
@@ -96,13 +97,14 @@ def read_header(
             if crc32(data) != packed.folders[0].crc is not None:
                 raise BadArchiveError("has a wrong checksum for its header")
         if packed.folders[0].crc is not None:
-            secret = None  # it was the right one
+            secret, has_proved = None, packed.is_encrypted
         cursor = _Cursor(data)
         kind = cursor.number()
     with decrypting(secret):
         if kind != _HEADER:
             raise BadArchiveError("has no header that can be read")
         streams, entries = _read_parts(cursor)
+    streams.has_proved = has_proved
     if streams.is_encrypted and password is None:
         raise PasswordError("is encrypted")
     _check_filled(streams.offset, 0)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from covcat import files as disk
+from covcat.archives.base import LockedError
 from covcat.archives.tools import check_rar_tool
 from covcat.catalog import selection
 from covcat.catalog.entries import Release, Resource
@@ -177,6 +178,11 @@ def forget_unpinned(build: Build, served: Iterable[RemoteFile]) -> Iterator[None
         yield
     except LackingError:  # all else of it was as pinned: --allow-missing can keep that
         build.waiting.set_apart(served)
+        raise
+    except LockedError as error:  # a wrong word is likelier than damage, and need cost no transfer
+        if error.is_wrong and build.waiting.holds_unpinned(served):
+            again = f"covcat remove {build.name} --partial, and fetch it again"
+            error.hint = f"{error.hint}; if the password is right: {again}"
         raise
     except (ExtractionError, IntegrityError):
         build.waiting.forget(served)

@@ -89,6 +89,10 @@ class Waiting:
             with suppress(OSError):
                 self._place(line).unlink()
 
+    def holds_unpinned(self, files: Iterable[RemoteFile]) -> bool:
+        """Tell if something is here that nothing but itself vouches for."""
+        return any(self._of(one) for one in _unpinned(files))
+
     def set_apart(self, files: Iterable[RemoteFile]) -> None:
         """Leave what nothing but itself vouches for to a run that allows files to be missing.
 
