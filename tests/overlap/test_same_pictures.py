@@ -11,6 +11,7 @@ from makers import entries
 from covcat.catalog.columns import NAMES, Record
 from covcat.errors import IntegrityError
 from covcat.imaging.cohort import Cohort, CohortRule, IndexedRelease
+from covcat.imaging.opening import Row
 from covcat.imaging.write import table_of
 from covcat.overlap import leaks, split_lock
 from covcat.overlap.divide import divide
@@ -47,6 +48,12 @@ class Rows:
     ) -> Iterator[Record]:
         for row in self._base.execute(text, values):
             yield dict(row)
+
+    def batches(
+        self, text: str, values: Sequence[Any] = (), where: str | None = None
+    ) -> Iterator[list[Row]]:
+        for row in self._base.execute(text, values):
+            yield [tuple(row)]
 
 
 def cohort(pictures: Sequence[tuple[str, str, str | None]]) -> Cohort:
@@ -96,7 +103,8 @@ def test_a_crop_in_the_other_list_is_a_leak() -> None:
         ("film-of-one.png", "1", "film-of-one.png"),
         ("crop-of-it.png", "2", "film-of-one.png"),
     ]
-    found = leaks.judge(rows, [Rows(pictures)], is_asked=True)  # type: ignore[list-item]
+    records = leaks.records_of([Rows(pictures)])  # type: ignore[list-item]
+    leaks.judge(found := leaks.match(rows, records, is_asked=True))
     assert [(one.kind, one.name_a, one.name_b) for one in found.leaks] == [
         ("same picture", "film-of-one.png", "crop-of-it.png")
     ]
