@@ -7,9 +7,11 @@ from shlex import quote
 
 import pytest
 from conftest import Stock
+from makers.laid import lay
 from makers.runs import here
 
 import covcat as package
+from covcat.catalog.load import load
 
 RESOURCES = {one.id: one for one in package.load_catalog().resources}
 RELEASES = [
@@ -131,3 +133,15 @@ def test_one_wrong_digit_of_a_prefix_is_enough_to_refuse(
     ran = covcat("fetch", "cord-19@2020-03-13", *options, mirror=None)
     assert ran.code == 5
     assert f"md5 expected {wrong}, got {prefix}" in ran.err
+
+
+def test_every_host_says_what_it_has_newest(covcat, stock: Stock) -> None:
+    known = load([stock.catalog])
+    for name in RELEASES:
+        lay(known.find(name), {"a.png": b"made up"})
+    before = len(stock.world.requests)
+    ran = covcat("outdated", "--json", *stock.options, mirror=None)
+    rows = ran.document["data"]["outdated"]
+    assert (ran.code, [row for row in rows if row["kind"] == "unknown"]) == (0, [])
+    asked = [(one.host, one.path) for one in stock.world.requests[before:] if one.status == 200]
+    assert len(asked) == len(set(asked))

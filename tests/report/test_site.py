@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -17,7 +19,7 @@ from covcat.catalog import load
 from covcat.catalog.citations import sentence
 from covcat.errors import DiskError
 from covcat.export.json_ld import schema_org
-from covcat.report.site import page_of, site
+from covcat.report.site import card, page_of, site
 from covcat.report.site_folder import LIST, write_site
 
 RESOURCES = [one for one in load.load().resources if not one.is_sample]
@@ -190,6 +192,57 @@ def test_a_card_has_what_the_filter_asks_for(pages) -> None:
         "CC-BY-3.0",
         ["commercial", "derivatives", "redistribution"],
     )
+
+
+def test_a_card_says_what_is_unknown_and_what_the_survey_alone_says() -> None:
+    known = {one.id: one for one in RESOURCES}
+    assert "MRI" in card(known["sirm"]).unknown
+    assert card(known["cord-19"]).surveyed == ("CT", "X-ray", "Case review")
+
+
+# ---- in a browser ------------------------------------------------------------------------------
+
+CHROMIUM = shutil.which("chromium")
+FILTERED = {  # what the address asks for: which resources fit
+    "nothing asked": ("", lambda one: True),
+    "a modality": ("?modality=ultrasound", lambda one: one.has("ultrasound")),
+    "a use and an access": (
+        "?allows=redistribution&access=open",
+        lambda one: (one.license.allows.redistribution, one.access) == ("yes", "open"),
+    ),
+    "a licence": ("?licence=CC-BY-4.0", lambda one: one.license.short == "CC-BY-4.0"),
+    "words": ("?words=Hannover+films", lambda one: False),
+    "a word": ("?words=ULTRASOUND", lambda one: one.id in ("pocus", "covid-blues")),
+    "what is no choice": ("?access=%3Cb%3E", lambda one: True),
+}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
+@pytest.mark.parametrize(("query", "fits"), FILTERED.values(), ids=FILTERED)
+def test_a_browser_filters_and_finds_nothing_to_complain_of(
+    files, tmp_path: Path, query: str, fits
+) -> None:
+    write_site(Path("site"), files)
+    options = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--enable-logging=stderr",
+        "--dump-dom",
+    ]
+    address = f"{(Path('site') / 'index.html').absolute().as_uri()}{query}"
+    ran = subprocess.run(
+        [str(CHROMIUM), *options, f"--user-data-dir={tmp_path / 'user'}", address],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert not [line for line in ran.stderr.splitlines() if "CONSOLE" in line]
+    seen = Page(ran.stdout.encode())
+    cards = [names for _, names in seen.tags if "data-access" in names]
+    found = [one.id for one, names in zip(RESOURCES, cards, strict=True) if "hidden" not in names]
+    assert found == [one.id for one in RESOURCES if fits(one)]
+    assert f"{len(found)} of {len(RESOURCES)}" in seen.text
 
 
 # ---- hostile text ------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def find_picture(session: Session, name: str) -> ShownPicture | None:
     known = {alias for one in session.catalog.resources for alias in (one.id, *one.aliases)}
     if colon and id.casefold() in known:
         return _of_id(session, session.catalog.get(id).id, path)
-    if name.lower().endswith(SUFFIXES):
+    if name.lower().endswith(SUFFIXES) and "://" not in name:
         raise NotFoundError(f"there is no file `{name}`", hint="covcat images --paths")
     return None
 

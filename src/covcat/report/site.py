@@ -28,6 +28,7 @@ class Card:
     resource: Resource
     holds: tuple[str, ...]  # what was found in it
     surveyed: tuple[str, ...]  # what the survey alone says of it
+    unknown: tuple[str, ...]
     modalities: tuple[str, ...]  # by either, as `list --modality` has it
     numbers: str
     size: str
@@ -135,6 +136,11 @@ def card(resource: Resource) -> Card:
         holds=tuple(_NAMES[flag] for flag in found),
         surveyed=tuple(
             _NAMES[flag] for flag in CONTENT_FLAGS if resource.has(flag) and flag not in found
+        ),
+        unknown=tuple(
+            _NAMES[flag]
+            for flag in CONTENT_FLAGS
+            if getattr(resource.found, flag) == "U" and not resource.has(flag)
         ),
         modalities=tuple(flag for flag in MODALITIES if resource.has(flag)),
         numbers=held,

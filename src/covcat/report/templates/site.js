@@ -16,11 +16,29 @@
     const left = cards.filter((card) => !card.hidden).length;
     told.textContent = `${left} of ${cards.length}`;
   };
+  const remember = () => {  // in the address, so that it can be sent to somebody
+    const asked = new URLSearchParams(fields.map((one) => [one.name, one.value]).filter((one) => one[1]));
+    const query = asked.toString();
+    try {
+      history.replaceState(null, "", `${location.pathname}${query && "?"}${query}${location.hash}`);
+    } catch {
+      // a browser that lets no file have another address
+    }
+  };
+  const asked = new URLSearchParams(location.search);
+  for (const one of fields) {
+    const value = asked.get(one.name) || "";
+    if (one.type === "search" || [...one.options].some((each) => each.value === value)) one.value = value;
+  }
   box.hidden = false;
-  box.addEventListener("input", filter);
+  box.addEventListener("input", () => {
+    filter();
+    remember();
+  });
   box.querySelector("button").addEventListener("click", () => {
     for (const one of fields) one.value = "";
     filter();
+    remember();
   });
   filter();
 })();
