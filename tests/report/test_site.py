@@ -212,7 +212,7 @@ FILTERED = {  # what the address asks for: which resources fit
     ),
     "a licence": ("?licence=CC-BY-4.0", lambda one: one.license.short == "CC-BY-4.0"),
     "words": ("?words=Hannover+films", lambda one: False),
-    "a word": ("?words=ULTRASOUND", lambda one: one.id in ("pocus", "covid-blues")),
+    "a word": ("?words=HANNOVER", lambda one: one.id == "hannover"),
     "what is no choice": ("?access=%3Cb%3E", lambda one: True),
 }
 
