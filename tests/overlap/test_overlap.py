@@ -226,6 +226,15 @@ def test_the_same_run_again_leaves_the_indexes_as_they_are(covcat, two_sets):
     assert "making its image index" not in covcat("overlap").err + covcat("images").err
 
 
+def test_the_index_of_a_set_that_shares_nothing_stays_as_it_is(covcat, put, two_sets):
+    put("three", "q.png,1,SARS,,\n", {"q.png": encoded(9)})
+    covcat("images")
+    assert "1 within one" in covcat("overlap").err
+    assert "three@1: making its image index" not in covcat("images").err
+    assert "these within one set are told with --within" in covcat("overlap").err
+    assert "these within" not in covcat("overlap", "--within").err
+
+
 def test_ones_own_pictures_are_compared_with_everything_and_nothing_is_kept(
     covcat, two_sets, tmp_path
 ):

@@ -255,6 +255,7 @@ def test_a_cohort_is_split_as_it_was_chosen(put: Put, covcat) -> None:
     ("rows", "args", "said"),
     [
         (many(2), [], "2 subjects cannot be on 3 sides"),
+        (many(2), ["--finding", "MERS"], "no picture that is here passes the filters"),
         (
             [A, B, *(("C", "SARS", "PA", f"{n}.png") for n in range(20))],
             [],

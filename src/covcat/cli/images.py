@@ -1,5 +1,6 @@
 """images: one table over the pictures of everything that is here, with labels in one vocabulary."""
 
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -176,7 +177,7 @@ def _format(session: Session, name: str | None, output: Path | None) -> str:
         raise UsageError(
             f"the suffix of `{output}` says no format: expected .csv, .tsv, .jsonl, .parquet "
             "or .sqlite",
-            hint="--format NAME says it too",
+            hint=f"--output {shlex.quote(f'{output.stem}.csv')}, or --format csv",
         )
     return form
 

@@ -114,7 +114,7 @@ def overlap(
     elif not (differ or failed) or form != "json":
         shown = _for_people(rows) if form == "table" and not pairs else rows
         session.rows("overlap", shown, data=data, output=form)
-    _tell(session, answer, weakest, is_of_pairs=pairs)
+    _tell(session, answer, weakest, is_of_pairs=pairs, within=within)
     if differ:
         raise IntegrityError(
             f"{plural(len(differ), 'claim')} of the catalog and what was found differ",
@@ -309,7 +309,9 @@ def _data(answer: _Answer, pairs: Sequence[Mapping[str, Cell]] | None) -> dict[s
     return data if pairs is None else {**data, "pairs": [dict(row) for row in pairs]}
 
 
-def _tell(session: Session, answer: _Answer, weakest: Verdict, *, is_of_pairs: bool) -> None:
+def _tell(
+    session: Session, answer: _Answer, weakest: Verdict, *, is_of_pairs: bool, within: bool
+) -> None:
     """Say what the table does not: what was not compared, what contradicts itself, and claims."""
     left = Counter((one.set, one.reason) for one in answer.found.left_out)
     for (name, reason), count in sorted(left.items()):
@@ -336,6 +338,8 @@ def _tell(session: Session, answer: _Answer, weakest: Verdict, *, is_of_pairs: b
     sets, inside = plural(len(answer.sets), "set"), sum(same)
     between = f"{plural(len(same) - inside, 'pair')} the same between sets, {inside:,} within one"
     session.say(f"{plural(total, 'picture')} of {sets}: {between}")
+    if inside and not within:
+        session.say("these within one set are told with --within")
 
 
 def _claimed(one: "Claim") -> str:

@@ -1,5 +1,6 @@
 """What `overlap` found, into a new file."""
 
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from covcat.cli.session import OUTPUTS, Session, envelope
 from covcat.errors import UsageError
 from covcat.files import check_new, disk_errors, place_new, write_file
 from covcat.store.folder import check_outside
+from covcat.text import plural
 
 _TO_FILES = ("csv", "tsv", "json")
 
@@ -25,7 +27,7 @@ def form_of(session: Session, asked: str | None, output: Path | None, *, force: 
     if form not in _TO_FILES:
         raise UsageError(
             f"the suffix of `{output}` says no format: expected .csv, .tsv or .json",
-            hint="--format NAME says it too",
+            hint=f"--output {shlex.quote(f'{output.stem}.csv')}, or --format csv",
         )
     check_new(output, force=force)
     check_outside(session.data_dir, output)
@@ -46,6 +48,6 @@ def write(
     with build_beside(output) as workshop, disk_errors(f"write `{output}`"):
         write_file(workshop / "overlap", text.encode())
         place_new(workshop / "overlap", output, force=force)
-    session.say(f"{len(rows.rows):,} rows written to `{output}`")
+    session.say(f"{plural(len(rows.rows), 'row')} written to `{output}`")
     done = {**data, "path": str(output)}
     put(sys.stdout, envelope("overlap", done) if session.json else f"{output}\n")

@@ -81,7 +81,11 @@ def write_records(
             folder,
             method=method,
             others={one: digest for one, digest in digests.items() if one != name},
-            patients=joined.patients,
+            patients={  # of no other set: else its index is made anew for nothing
+                one: whose
+                for one, whose in joined.patients.items()
+                if one.startswith(f"{name.partition('@')[0]}:")
+            },
             pictures=found.get(name, ()),
         )
     return stay

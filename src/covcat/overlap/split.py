@@ -179,6 +179,11 @@ def check_possible(subjects: Subjects, shares: Shares) -> None:
                 hint="covcat split --stratify finding,view",
             )
     number, whole = len(subjects.names), sum(subjects.pictures)
+    if not number:
+        raise UsageError(
+            "no picture that is here passes the filters: there is nothing to split",
+            hint="covcat counts",
+        )
     if number < len(shares):
         raise UsageError(
             f"{plural(number, 'subject')} cannot be on {len(shares)} sides: "
