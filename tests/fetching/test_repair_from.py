@@ -62,6 +62,18 @@ def test_what_came_by_itself_is_not_taken_from_the_archive(archive_only, server)
     assert tree_on_disk(RELEASE) == before
 
 
+def test_where_one_file_is_gone_and_one_is_another_the_way_on_is_what_a_person_has(
+    archive_only, server
+) -> None:
+    harm()
+    damaged = tree_on_disk(RELEASE)
+    server.serve(f"{RAW}/README.md", Answer(b"others"))
+    ran = archive_only("verify", "--repair")
+    way = "with what you have of it: covcat verify set@1 --repair --from FILE…"
+    check_said(ran, 9, f"hint: {way}\n")
+    assert tree_on_disk(RELEASE) == damaged
+
+
 def test_a_damaged_manifest_and_files_are_mended_by_the_archive(archive_only) -> None:
     before = harm()
     (RELEASE / "manifest.json").write_text("{")

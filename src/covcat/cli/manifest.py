@@ -65,7 +65,7 @@ def export(
     session: Session = ctx.obj
     output = None if output == Path("-") else output
     check_force(output, force=force)
-    form = _form(ctx, form, output)
+    form = _form(ctx, form, output, name)
     if form == "bagit" and output is None:
         raise UsageError(
             "a bag is a folder: expected --output DIR",
@@ -100,7 +100,7 @@ def export(
         put_document(data)
 
 
-def _form(ctx: typer.Context, form: str, output: Path | None) -> str:
+def _form(ctx: typer.Context, form: str, output: Path | None, name: str | None) -> str:
     """Decide the format: --format, else the suffix of --output: no JSON is called .csv."""
     chosen_output(form, FORMATS)
     how = ctx.get_parameter_source("form")
@@ -110,9 +110,13 @@ def _form(ctx: typer.Context, form: str, output: Path | None) -> str:
     if found is None:
         raise UsageError(
             f"the suffix of `{output}` names no format: expected --format {', '.join(FORMATS)}",
-            hint=f"covcat manifest export --format json --output {shlex.quote(str(output))}",
+            hint=f"{_command(name)} --format json --output {shlex.quote(str(output))}",
         )
     return found
+
+
+def _command(name: str | None) -> str:
+    return shlex.join(["covcat", "manifest", "export", *([name] if name else [])])
 
 
 def _source(session: Session, name: str | None) -> ExportedRelease:

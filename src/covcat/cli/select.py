@@ -187,7 +187,7 @@ def _tell(
         rest = sum(one.refused for one in refused[_NAMED:])
         session.say(f"refused: {rest:,} more, of {len(refused) - _NAMED:,} other licences")
     if not rule.allow_unknown_license and any("unknown" in one.why for one in refused):
-        again = " (give another --output)" if output is not None else ""
+        again = " (give another --output)" if output is not None and output.exists() else ""
         option = f"--allow-unknown-license{again}"
         session.say(f"note: {option} takes images too whose licence is not known")
     for why, count in others.items():

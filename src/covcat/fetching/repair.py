@@ -175,6 +175,8 @@ def _add_damage(
         is_command = (error.hint or "").startswith("covcat ")
         later = "try again later" if error.hint is None or is_command else error.hint
         error.hint = f"{later}; or {way_on}"
+    elif (error.hint or "").startswith("covcat fetch "):  # which leaves a damaged release alone
+        error.hint = way_on
     if error is not found and not set(lines) & set(error.details):
         error.details = (*error.details, *lines)
     return error

@@ -8,7 +8,9 @@ for a pinned release of the packaged catalog.
 import argparse
 import sys
 import time
+import zipfile
 from pathlib import Path
+from urllib.parse import quote
 
 import covcat
 from covcat.catalog.files import GitHubFile
@@ -24,6 +26,14 @@ def serve_archive(world: World, name: str, archive: Path) -> None:
         raise SystemExit(f"`{name}` is no pinned state of a repository")
     address = f"https://codeload.github.com/{file.repository}/zip/{file.commit}"
     world.web.add(address, archive.read_bytes(), "application/zip", etag='W/"made-up"')
+    raw = f"https://raw.githubusercontent.com/{file.repository}/{file.commit}"
+    with zipfile.ZipFile(archive) as members:  # and its files one by one
+        for member in members.infolist():
+            _, _, path = member.filename.partition("/")
+            if path and not member.is_dir():
+                world.web.add(
+                    f"{raw}/{quote(path)}", members.read(member), "application/octet-stream"
+                )
 
 
 def main() -> None:
