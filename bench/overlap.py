@@ -3,9 +3,9 @@
 Usage: python bench/overlap.py [--shared ../shared] [--quick] [--pictures N] [--peers]
 
 26 changes of each picture: of the bundled sample, of films that are made, and of real films of two
-collections where the folder `shared` has them, one of a patient. All copies lie in one folder and
-all originals in another, and covcat compares the two as it compares any sets: what it pairs with
-another original than its own is wrong. Then what must not be the same picture: strangers with one
+collections where the folder `shared` has them, one of a patient. The copies of one change lie in
+one folder and the originals in another, and covcat compares the two as it compares any sets: what
+it pairs with another original than its own is wrong. Then what is not the same: strangers with one
 burned-in overlay, follow-ups of one patient (Cohen's table says which), neighbouring slices of
 volumes that are made; each pair is laid onto each other without asking if that is worth it.
 `--peers` compares with others' tools (bench/peers.py).
@@ -123,62 +123,53 @@ def follow_ups(shared: Path) -> list[tuple[Grey, Grey]]:
 
 
 def write_copies(folder: Path, originals: dict[str, list[Grey]]) -> None:
-    """Write every original, and each of its changes: `original/SOURCE-N.png`."""
-    for kind in ("originals", "changed"):
-        (folder / kind).mkdir()
-    for source, pictures in originals.items():
-        for number, grey in enumerate(pictures):
-            cv2.imwrite(str(folder / "originals" / f"{source}-{number}.png"), grey)
-            for name, change in CHANGES.items():
-                file = folder / "changed" / f"{source}-{number} {name}.png"
-                cv2.imwrite(str(file), change(grey))
+    """Write the originals as `originals/SOURCE-N.png`, a change as `CHANGE/SOURCE-N.png`."""
+    changes = {"originals": lambda grey: grey} | CHANGES
+    for name, change in changes.items():
+        (folder / name).mkdir()
+        for source, pictures in originals.items():
+            for number, grey in enumerate(pictures):
+                cv2.imwrite(str(folder / name / f"{source}-{number}.png"), change(grey))
 
 
 def find_changes(folder: Path, originals: dict[str, list[Grey]]) -> bool:
     """Print how many of each change are found, and what is paired with a stranger."""
+    store = FeatureStore.open(folder / "features.sqlite", method())
     began = time.monotonic()
-    made = []
-    for kind in ("originals", "changed"):
-        store = FeatureStore.open(folder / f"{kind}.sqlite", method())
-        made.append(described(of_folder(folder / kind, kind, Silent()), store, Silent()))
+    sets = {
+        kind: described(of_folder(folder / kind, kind, Silent()), store, Silent())
+        for kind in ("originals", *CHANGES)
+    }
     described_after = time.monotonic() - began
-    overlap = find_overlap(made, Silent(), within=False)
-    took = time.monotonic() - began
-    found, wrong = set[tuple[str, str]](), list[str]()
-    for pair in overlap.pairs:
-        if pair.verdict not in SAME:
-            continue
-        (original, _), (copy, change) = (
-            Path(one.path).stem.partition(" ")[::2]
-            for one in sorted((pair.a, pair.b), key=lambda one: one.set, reverse=True)
-        )
-        if original == copy:
-            found.add((copy.partition("-")[0], f"{copy} {change}"))
-        else:
-            wrong.append(f"{original} = {copy} {change}")
-    is_good = tell_changes(found, originals)
-    print(f"  {'wrong pairs':22} {len(wrong)}: {', '.join(wrong[:9])}" if wrong else "  0 wrong")
-    files = sum(len(one.set.files) for one in made)
+    is_good, looked_at, wrong = True, 0, list[str]()
+    print(f"  {'found as the same':22}" + "".join(f"{source:>10}" for source in originals))
+    for change in CHANGES:
+        overlap = find_overlap([sets["originals"], sets[change]], Silent(), within=False)
+        same = [one for one in overlap.pairs if one.verdict in SAME]
+        found = [Path(one.a.path).stem for one in same if one.a.path == one.b.path]
+        wrong += [
+            f"{one.a.path} = {one.b.path} ({change})" for one in same if one.a.path != one.b.path
+        ]
+        looked_at += overlap.candidates
+        is_good &= tell_change(change, found, originals)
+    print(f"  wrong pairs: {len(wrong)} {', '.join(wrong[:9])}")
+    files = sum(len(one.set.files) for one in sets.values())
     print(
-        f"  {took:.0f} s, {described_after:.0f} of them for the features of {files} pictures;"
-        f" {overlap.candidates} pairs looked at",
+        f"  {time.monotonic() - began:.0f} s, {described_after:.0f} of them for the features of"
+        f" {files} pictures; {looked_at} pairs looked at",
         flush=True,
     )
     return is_good and not wrong
 
 
-def tell_changes(found: set[tuple[str, str]], originals: dict[str, list[Grey]]) -> bool:
-    """Print the table."""
-    print(f"  {'found as the same':22}" + "".join(f"{source:>10}" for source in originals))
-    is_good, whole = True, sum(map(len, originals.values()))
-    for change in CHANGES:
-        by = Counter(source for source, copy in found if copy.partition(" ")[2] == change)
-        cells = "".join(f"{by[one]:4} of {len(some):2}" for one, some in originals.items())
-        share = by.total() / whole
-        is_good &= share >= LEAST
-        missed = "" if share >= LEAST else f"   fewer than {LEAST:.0%}"
-        print(f"  {change:22}{cells}   {share:6.1%}{missed}", flush=True)
-    return is_good
+def tell_change(change: str, found: list[str], originals: dict[str, list[Grey]]) -> bool:
+    """Print a row of the table."""
+    by = Counter(one.partition("-")[0] for one in found)
+    cells = "".join(f"{by[one]:4} of {len(some):2}" for one, some in originals.items())
+    share = by.total() / sum(map(len, originals.values()))
+    missed = "" if share >= LEAST else f"   fewer than {LEAST:.0%}"
+    print(f"  {change:22}{cells}   {share:6.1%}{missed}", flush=True)
+    return share >= LEAST
 
 
 def seen(grey: Grey) -> Seen:

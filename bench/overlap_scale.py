@@ -19,21 +19,39 @@ import numpy as np
 from covcat.overlap.candidates import Descriptors, candidates
 from covcat.overlap.describing import described
 from covcat.overlap.feature_store import FeatureStore
-from covcat.overlap.features import Features, Frame, Points, method
+from covcat.overlap.features import (
+    FINEST,
+    MOST_POINTS,
+    MOST_TURNED,
+    STEP,
+    Features,
+    Frame,
+    Points,
+    method,
+)
 from covcat.overlap.find import find_overlap
 from covcat.overlap.opencv import opencv
 from covcat.overlap.pictures import of_folder
 from covcat.progress import Silent
 
 cv2 = opencv()
-POINTS, TURNED = 400, 150
+POINTS, TURNED = MOST_POINTS, MOST_TURNED
+ALIKE = 200  # features of a near copy that are the original's
+PLACES = np.random.default_rng(20).uniform((0, 0, FINEST, 0), (512, 512, 200, 360), (ALIKE, 4))
 MOST_SECONDS, MOST_GB = 180, 2.5
 
 
 def features(rows: np.ndarray, turned: np.ndarray, noise: np.random.Generator) -> Features:
     """Return a picture of which only descriptors and outline matter."""
-    half = len(turned) // 2
-    points = Points(np.zeros((len(rows), 4), np.float32), rows, turned[:half], turned[half:])
+    places = np.column_stack(
+        [
+            noise.uniform(0, 512, (len(rows), 2)),
+            FINEST * STEP ** noise.integers(0, 11, len(rows)),
+            noise.uniform(0, 360, len(rows)),
+        ]
+    )
+    places[:ALIKE] = PLACES[:ALIKE]  # of all pictures: copies lie as they are
+    points = Points(places.astype(np.float32), rows, *np.split(turned, 3))
     frame = Frame(0, 0, 512, 512, 1.0)
     return Features(512, 512, noise.bytes(32), noise.bytes(32), frame, points)
 
@@ -44,15 +62,15 @@ def look_up(count: int) -> tuple[float, int, int]:
     taken = 0.0
     for number in range(count):
         rows = noise.integers(0, 256, (POINTS, 32), np.uint8)
-        turned = noise.integers(0, 256, (2 * TURNED, 32), np.uint8)
+        turned = noise.integers(0, 256, (3 * TURNED, 32), np.uint8)
         if number % 100 == 0:
             kept.append((number, rows))
         elif number % 100 == 99:
             of, original = kept[int(noise.integers(len(kept)))]
-            rows[:200] = original[:200]
-            bits = noise.integers(0, 256, (200, 12))
+            rows[:ALIKE] = original[:ALIKE]
+            bits = noise.integers(0, 256, (ALIKE, 12))
             for column in bits.T:
-                rows[np.arange(200), column // 8] ^= (1 << (column % 8)).astype(np.uint8)
+                rows[np.arange(ALIKE), column // 8] ^= (1 << (column % 8)).astype(np.uint8)
             planted.add((of, number))
         made = features(rows, turned, noise)
         began = time.monotonic()

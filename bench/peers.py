@@ -65,13 +65,13 @@ if __name__ == "__main__":
 
 
 def beside_peers(folder: Path) -> None:
-    """Print what each finds of `changed` with `originals`, below that folder."""
-    copies = [one.stem for one in (folder / "changed").iterdir()]
-    pictures = folder / "pictures"
+    """Print what each finds of the copies, in folders below this one, with their originals."""
+    pictures, copies = folder / "pictures", list[str]()
     pictures.mkdir()
-    for kind in ("originals", "changed"):
-        for one in (folder / kind).iterdir():
-            (pictures / one.name).hardlink_to(one)
+    for one in sorted(folder.glob("*/*.png")):
+        name = one.stem if one.parent.name == "originals" else f"{one.stem} {one.parent.name}"
+        (pictures / f"{name}.png").hardlink_to(one)
+        copies += [name] if " " in name else []
     environments: dict[str, tuple[Path | None, str]] = {}
     print(f"peers, {len(copies)} copies    found   wrong   seconds   installed MB", flush=True)
     with tempfile.TemporaryDirectory(prefix="covcat-peers-") as name:

@@ -21,9 +21,9 @@ def test_a_picture_has_as_many_points_as_are_kept_and_they_lie_within_the_scaled
     found = describe(FILM)
     assert (found.width, found.height) == (700, 600)
     points = found.points
-    assert points.places.shape == (400, 4)
-    assert points.descriptors.shape == (400, 32)
-    assert points.mirrored.shape == points.inverted.shape == (150, 32)
+    assert points.places.shape == (500, 4)
+    assert points.descriptors.shape == (500, 32)
+    assert points.mirrored.shape == points.inverted.shape == points.both.shape == (56, 32)
     height, width = scaled(FILM, found.frame).shape
     assert max(width, height) == 512
     assert (points.places[:, :2] >= 0).all()
@@ -42,6 +42,7 @@ def test_the_same_pixels_have_one_digest_and_others_or_another_shape_another():
 CHANGES = {
     "mirrored": (lambda one: one[:, ::-1], "mirrored"),
     "inverted": (lambda one: 255 - one, "inverted"),
+    "mirrored and inverted": (lambda one: 255 - one[:, ::-1], "both"),
     "half": (lambda one: cv2.resize(one, (350, 300), interpolation=cv2.INTER_AREA), "descriptors"),
     "gamma": (
         lambda one: cv2.LUT(one, (255 * (np.arange(256) / 255) ** 0.6).astype(np.uint8)),

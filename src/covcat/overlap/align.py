@@ -1,10 +1,12 @@
 """Two pictures' local features -> how one is laid onto the other.
 
-Descriptors that are each other's nearest are matched, and RANSAC finds the similarity that most
-of them agree with; an affine too, for copies whose aspect was lost.
+Descriptors that are each other's nearest are matched. Each match says by how much the one picture
+is turned and enlarged; of those that say the same RANSAC finds the similarity that most agree
+with, and an affine too, for copies whose aspect was lost.
 """
 
 from dataclasses import dataclass
+from math import log
 from typing import Literal
 
 import numpy as np
@@ -14,11 +16,14 @@ from covcat.overlap.features import Points
 from covcat.overlap.opencv import opencv
 
 Matrix = NDArray[np.float64]  # 2 x 3: leads from pixels of one scaled picture to the other's
-Way = Literal["plain", "mirrored", "inverted"]
-WAYS: tuple[Way, ...] = ("plain", "mirrored", "inverted")
+Way = Literal["plain", "mirrored", "inverted", "both"]
+WAYS: tuple[Way, ...] = ("plain", "mirrored", "inverted", "both")
+MIRRORED: tuple[Way, ...] = ("mirrored", "both")
 
 _FARTHEST = 70  # bits of 256 by which descriptors of one place may differ; strangers: about 128
-_LEAST = 12  # places that agree; what shows is decided by comparing the pictures themselves
+_LEAST = 6  # places that agree; what shows is decided by comparing the pictures themselves
+_TURNED = 25.0  # degrees by which matches of one picture may differ; where its aspect is lost
+_ENLARGED = 1.4  # by what factor
 _NEAR = 4.0  # pixels by which a place may miss
 _SCALES = (0.1, 10.0)  # RANSAC also gives solutions of scale 0
 _SQUEEZED = 3.0  # how much more one direction may be enlarged than the other
@@ -38,30 +43,43 @@ def align(a: Points, b: Points, way: Way, width: int) -> list[Alignment]:
 
     The matrix of a mirrored picture mirrors it.
     """
-    places, rows = _looked_up(a, way, width)
+    places, rows = looked_up(a, way, width)
     ours, theirs = _match(rows, b.descriptors)
-    if len(ours) < _LEAST:
+    kept = _in_step(places[ours, 2:], b.places[theirs, 2:])
+    if len(kept) < _LEAST:
         return []
-    before, after = places[ours], b.places[theirs, :2]
+    before, after = places[ours[kept], :2], b.places[theirs[kept], :2]
     mirror = np.array([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
     found = []
     for fit in _similarity(before, after), _affine(before, after):
         if fit is not None and fit.inliers >= _LEAST:
-            matrix = fit.matrix @ mirror if way == "mirrored" else fit.matrix
+            matrix = fit.matrix @ mirror if way in MIRRORED else fit.matrix
             found.append(Alignment(matrix, fit.inliers))
     return sorted(found, key=lambda one: -one.inliers)
 
 
-def _looked_up(a: Points, way: Way, width: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Return places and descriptors of the picture as it is looked up."""
+def looked_up(a: Points, way: Way, width: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Return places and descriptors of the picture, so many pixels wide, as it is looked up."""
     if way == "plain":
-        return a.places[:, :2], a.descriptors
-    rows = a.mirrored if way == "mirrored" else a.inverted
+        return a.places, a.descriptors
+    rows: NDArray[np.uint8] = getattr(a, way)
     known = rows.any(axis=1)
-    places = a.places[: len(rows), :2][known].copy()
-    if way == "mirrored":
+    places = a.places[: len(rows)][known].copy()
+    if way in MIRRORED:
         places[:, 0] = width - 1 - places[:, 0]
+        places[:, 3] = 180 - places[:, 3]
+    if way in ("inverted", "both"):
+        places[:, 3] += 180
     return places, rows[known]
+
+
+def _in_step(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Return the matches that enlarge and turn like most others do; of each size and angle."""
+    enlarged = np.log(after[:, 0] / before[:, 0])
+    turned = after[:, 1] - before[:, 1]
+    apart = np.abs((turned[:, None] - turned[None] + 180) % 360 - 180)
+    alike = (apart <= _TURNED) & (np.abs(enlarged[:, None] - enlarged[None]) <= log(_ENLARGED))
+    return np.flatnonzero(alike[alike.sum(axis=1).argmax()]) if len(alike) else np.zeros(0, np.intp)
 
 
 def _match(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

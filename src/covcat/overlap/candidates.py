@@ -1,14 +1,15 @@
 """Which pictures are worth comparing: not all with all.
 
-Those with nearly the same outline, and those of which several local features fall into the same
-buckets. A bucket holds the descriptors that have the same 32 of their 256 bits: six tables take
-six different words of the descriptor. One of more than six is no sign of anything (burned-in text,
-the letters of a viewer), so only its neighbours in order are paired: many copies of one picture
-still find each other, one by one. Measured on 2,649 public films and slices: 1,130 pairs of 3.5
-million, no true one lost.
+Those with nearly the same outline, and those of which local features fall into the same buckets
+and agree. A bucket holds the descriptors that have the same 32 of their 256 bits: eight tables take
+the eight words of the descriptor. One of more than six is no sign of anything (burned-in text, the
+letters of a viewer), so only its neighbours in order are paired: many copies of one picture still
+find each other, one by one. Two features that meet say how one picture lies on the other: by how
+much it is enlarged, turned and moved. Pictures are compared when two meetings say the same;
+chests have so much in common that four which do not agree say less.
 
 Columns of descriptors lie in temporary files, and one is sorted at a time: 100,000 pictures have
-40 million descriptors. Of the mirrored and inverted ones only those are sorted too whose words are
+50 million descriptors. Of the mirrored and inverted ones only those are sorted too whose words are
 among the others. Votes wait in files: films have so much in common that there are some for each
 descriptor.
 """
@@ -21,19 +22,17 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from covcat.overlap.align import WAYS, Way
+from covcat.overlap.align import MIRRORED, WAYS, Way, looked_up
 from covcat.overlap.features import Features
+from covcat.overlap.votes import Spots, Votes, spots_of
 from covcat.progress import Progress
 
-TABLES = 6  # of the eight words that a descriptor has
+TABLES = 8  # the words of a descriptor
 _BUCKET = 6  # descriptors, of which each is paired with each
 _NEIGHBOURS = 1  # in larger buckets
-_VOTES = 4
 _OUTLINE = 16  # bits of 256 by which outlines may differ
-_MARK = 1 << 31  # of the number of a picture that is mirrored or inverted
+_MARK = 1 << 31  # of the number of a descriptor, or a picture, that is mirrored or inverted
 _PIECE = 1 << 22  # rows that are gone through at once
-_SHARES = 16  # files, by four bits
-_SCATTER = 0x9E3779B97F4A7C15  # odd, its bits without a pattern: 2^64 / the golden ratio
 _SIDE = 16  # frequencies of an outline, along each side
 
 Numbers = NDArray[np.uint32]
@@ -59,6 +58,10 @@ class Descriptors:
             for way in WAYS
             for table in range(TABLES)
         }
+        self._spots: dict[Way, IO[bytes]] = {
+            way: TemporaryFile()  # noqa: SIM115 -- until `close`
+            for way in WAYS
+        }
         self._counts: dict[Way, list[int]] = {way: [] for way in WAYS}
         self._outlines: list[bytes] = []
 
@@ -68,12 +71,12 @@ class Descriptors:
     def add(self, features: Features) -> None:
         """Add one more picture; its number is how many there were before."""
         self._outlines.append(features.outline)
-        points = features.points
-        every = (points.descriptors, points.mirrored, points.inverted)
-        for way, rows in zip(WAYS, every, strict=True):
-            told = rows[rows.any(axis=1)]
-            words = np.ascontiguousarray(told).view(np.uint32)
+        width = max(1, round(features.frame.width * features.frame.scale))
+        for way in WAYS:
+            places, rows = looked_up(features.points, way, width)
+            words = np.ascontiguousarray(rows).view(np.uint32)
             self._counts[way].append(len(words))
+            self._spots[way].write(spots_of(places).tobytes())
             for table in range(TABLES):
                 self._columns[way, table].write(words[:, table].tobytes())
 
@@ -83,15 +86,16 @@ class Descriptors:
         return sum(sum(counts) for counts in self._counts.values())
 
     def column(self, way: Way, table: int) -> Numbered:
-        """Return a word of every descriptor, above the number of its picture."""
-        file = self._columns[way, table]
-        file.seek(0)
-        keys = np.fromfile(file, np.uint32).astype(np.uint64)
-        file.seek(0, 2)
-        keys <<= np.uint64(32)
-        counts = np.array(self._counts[way], np.int64)
-        keys |= np.repeat(np.arange(len(counts), dtype=np.uint32), counts)
+        """Return a word of every descriptor, above the number of that."""
+        keys = _read(self._columns[way, table]).astype(np.uint64) << np.uint64(32)
+        keys |= np.arange(len(keys), dtype=np.uint64)
         return keys
+
+    def spots(self, way: Way) -> Spots:
+        """Return of every descriptor the number of its picture, and where in that it is."""
+        counts = np.array(self._counts[way], np.int64)
+        owners = np.repeat(np.arange(len(counts), dtype=np.uint32), counts)
+        return owners, _read(self._spots[way])
 
     def outlines(self) -> tuple[Numbers, NDArray[np.uint64]]:
         """Return the numbers of the pictures that have an outline, and those, four words each."""
@@ -101,8 +105,15 @@ class Descriptors:
 
     def close(self) -> None:
         """Give the disk back."""
-        for file in self._columns.values():
+        for file in (*self._columns.values(), *self._spots.values()):
             file.close()
+
+
+def _read(file: IO[bytes]) -> Numbers:
+    file.seek(0)
+    values = np.fromfile(file, np.uint32)
+    file.seek(0, 2)
+    return values
 
 
 def candidates(descriptors: Descriptors, progress: Progress) -> Iterator[Candidate]:
@@ -121,23 +132,23 @@ def candidates(descriptors: Descriptors, progress: Progress) -> Iterator[Candida
 
 
 def _by_features(descriptors: Descriptors, progress: Progress) -> dict[Way, Numbered]:
-    """Return pairs with enough votes, in each way."""
+    """Return pairs of which two features agree, in each way."""
     bar = progress.start("look up", TABLES * descriptors.count, unit="rows")
-    votes = {way: _Votes() for way in WAYS}
+    votes, spots = {way: Votes() for way in WAYS}, {way: descriptors.spots(way) for way in WAYS}
     try:
         for table in range(TABLES):
             keys = descriptors.column("plain", table)
             keys.sort()
-            for pairs in _in_buckets(keys, is_plain=True):
-                votes["plain"].add(pairs)
+            for a, b in _in_buckets(keys):
+                votes["plain"].add(a, b, spots["plain"], spots["plain"])
             progress.advance(bar, len(keys))
             for way in WAYS[1:]:
                 turned = descriptors.column(way, table)
                 common = _in_common(turned | np.uint64(_MARK), keys)
-                for pairs in _in_buckets(common, is_plain=False):
-                    votes[way].add(pairs)
+                for a, b in _in_buckets(common):
+                    votes[way].add(*_turned_first(a, b), spots[way], spots["plain"])
                 progress.advance(bar, len(turned))
-        return {way: votes[way].pairs_with(_VOTES) for way in WAYS}
+        return {way: votes[way].agreeing() for way in WAYS}
     finally:
         for one in votes.values():
             one.close()
@@ -164,10 +175,10 @@ def _may_be_in(keys: Numbered, others: Numbered) -> NDArray[np.bool_]:
     return found
 
 
-def _in_buckets(keys: Numbered, *, is_plain: bool) -> Iterator[Numbered]:
-    """Give the pairs of pictures that share buckets; of the marked with unmarked ones only."""
+def _in_buckets(keys: Numbered) -> Iterator[tuple[Numbers, Numbers]]:
+    """Give the numbers, below the words, that share buckets: the smaller ones first."""
     keys = keys[_is_shared(keys)]  # most words are met once
-    words, owners = (keys >> np.uint64(32)).astype(np.uint32), keys.astype(np.uint32)
+    words, rows = (keys >> np.uint64(32)).astype(np.uint32), keys.astype(np.uint32)
     first = np.flatnonzero(np.diff(words, prepend=words[:1] ^ np.uint32(1)))
     sizes = np.diff(first, append=len(words))
     is_small = np.repeat(sizes <= _BUCKET, sizes)
@@ -175,8 +186,14 @@ def _in_buckets(keys: Numbered, *, is_plain: bool) -> Iterator[Numbered]:
         same = words[step:] == words[:-step]
         if step > _NEIGHBOURS:
             same &= is_small[step:]
-        a, b = owners[:-step][same], owners[step:][same]
-        yield _joined(a, b) if is_plain else _joined_turned(a, b)
+        yield rows[:-step][same], rows[step:][same]
+
+
+def _turned_first(a: Numbers, b: Numbers) -> tuple[Numbers, Numbers]:
+    """Return pairs of a marked number, without its mark, and an unmarked one, the larger before."""
+    mark = np.uint32(_MARK)
+    turned = (a ^ b) & mark != 0
+    return b[turned] & ~mark, a[turned]
 
 
 def _is_shared(keys: Numbered) -> NDArray[np.bool_]:
@@ -196,45 +213,6 @@ def _joined(a: Numbers, b: Numbers) -> Numbered:
     return (np.minimum(a, b).astype(np.uint64) << np.uint64(32)) | np.maximum(a, b)
 
 
-def _joined_turned(a: Numbers, b: Numbers) -> Numbered:
-    """Return the pairs of a marked number with an unmarked one; a symmetric picture is not one."""
-    mark = np.uint32(_MARK)
-    turned = (a ^ b) & mark != 0
-    return _joined(a[turned] & ~mark, b[turned] & ~mark)
-
-
-class _Votes:
-    """Pairs, as often as something speaks for them: shared out to files that fit into memory."""
-
-    def __init__(self) -> None:
-        self._shares: list[IO[bytes]] = []
-
-    def add(self, pairs: Numbered) -> None:
-        """Add a vote for each of these pairs."""
-        while len(self._shares) < _SHARES:
-            self._shares.append(TemporaryFile())  # noqa: SIM115 -- until `close`
-        for start in range(0, len(pairs), _PIECE):
-            piece = pairs[start : start + _PIECE]
-            share = (piece * np.uint64(_SCATTER)) >> np.uint64(60)
-            for number, file in enumerate(self._shares):
-                file.write(piece[share == number].tobytes())
-
-    def pairs_with(self, least: int) -> Numbered:
-        """Return, in order, the pairs with so many votes."""
-        found = [np.zeros(0, np.uint64)]
-        for file in self._shares:
-            file.seek(0)
-            pairs = np.fromfile(file, np.uint64)
-            pairs.sort()
-            found.append(np.unique(pairs[least - 1 :][pairs[least - 1 :] == pairs[: 1 - least]]))
-        return np.sort(np.concatenate(found))
-
-    def close(self) -> None:
-        """Give the disk back."""
-        for file in self._shares:
-            file.close()
-
-
 def _by_outline(descriptors: Descriptors, way: Way) -> Numbered:
     """Return pairs whose outlines are nearly the same.
 
@@ -249,8 +227,9 @@ def _by_outline(descriptors: Descriptors, way: Way) -> Numbered:
     found = [np.zeros(0, np.uint64)]
     for table in range(words.shape[1]):
         keys = np.sort((words[:, table].astype(np.uint64) << np.uint64(32)) | owners)
-        for pairs in _in_buckets(keys, is_plain=way == "plain"):
-            a, b = (pairs >> np.uint64(32)).astype(np.intp), pairs.astype(np.uint32)
+        for a, b in _in_buckets(keys):
+            if way != "plain":
+                a, b = _turned_first(a, b)
             distances = [
                 np.bitwise_count(sheets[-1][one] ^ plain[other]).sum(axis=1)
                 for one, other in ((a, b), (b, a))
@@ -263,9 +242,9 @@ def _by_outline(descriptors: Descriptors, way: Way) -> Numbered:
 def _turned(way: Way) -> NDArray[np.uint64]:
     """Return which bits of an outline change: odd waves across, or all but the mean."""
     change = np.zeros((_SIDE, _SIDE), np.uint8)
-    if way == "mirrored":
+    if way in MIRRORED:
         change[:, 1::2] = 1
-    elif way == "inverted":
-        change[:] = 1
+    if way in ("inverted", "both"):
+        change ^= 1
         change[0, 0] = 0
     return np.packbits(change).view(np.uint64)

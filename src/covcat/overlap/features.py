@@ -2,29 +2,36 @@
 
 Borders of one tone are cut off first, and the rest is scaled to 512 pixels, so that a copy with a
 border and a crop have about the same scale. Local features are spread over the whole picture: a
-viewer's burned-in text would else have them all.
+viewer's burned-in text would else have them all; and over fine and coarse ones: what is coarse in
+a crop is fine in the whole.
 """
 
 import hashlib
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from covcat.overlap.opencv import opencv
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 Grey = NDArray[np.uint8]  # height x width
-VERSION = 1  # of what is made here of the same pixels
+VERSION = 2  # of what is made here of the same pixels
 LONGEST = 512  # pixels of the longest side that local features are taken from
-MOST_POINTS = 400
-MOST_TURNED = 150  # of the mirrored, and of the inverted picture
+SHARES = (190, 130, 100, 80)  # of the points, the finest first: each of three steps of scale
+MOST_POINTS = sum(SHARES)
+MOST_TURNED = 56  # of each of the three turned pictures
+STEP = 1.2  # of scale
+FINEST = 31.0  # pixels across of what the finest point describes
+_STEPS = 11
+_EDGE = (
+    16  # pixels of each step's picture that no point is nearer to its edge: of 31 little is left
+)
 _DETECTED = 2000  # points, of which those are taken that are spread best
+_FAINTEST = 10  # grey levels that a corner must differ
 _CELLS = 8  # along each side: a cell gives its strongest, then each its second, ...
+_APART = 27  # cells that follow each other are so far apart
 _LEAST_SIDE = 32  # pixels, below which there are no local features
 _TOLERANCE = 12  # of 255: what JPEG makes of one tone
 _STRANGE = 0.02  # share of a border's line that may have another tone: a marker
@@ -50,10 +57,11 @@ class Points:
 
     places: NDArray[np.float32]  # n x 4: x, y, diameter in pixels; angle in degrees
     descriptors: NDArray[np.uint8]  # n x 32
-    # Row k is of the same place as row k above, in the picture mirrored from left to right, or
-    # inverted; at most the first 150. Rows of zeros: too near to the edge to tell.
+    # Row k is of the same place as row k above, in the picture mirrored from left to right,
+    # inverted, or both; at most the first 56. Rows of zeros: too near to the edge to tell.
     mirrored: NDArray[np.uint8]
     inverted: NDArray[np.uint8]
+    both: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +95,12 @@ def describe(grey: Grey) -> Features:
         frame=frame,
         points=_points(small),
     )
+
+
+def steps_of(places: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Return by how many steps of scale each is coarser than the finest, of features' places."""
+    steps: NDArray[np.intp] = np.rint(np.log(places[:, 2] / FINEST) / np.log(STEP)).astype(np.intp)
+    return steps
 
 
 def _digest(grey: Grey) -> bytes:
@@ -158,65 +172,89 @@ def _makers() -> tuple[Any, Any]:
     cv2 = opencv()
     return (
         cv2.createCLAHE(clipLimit=2.0, tileGridSize=(8, 8)),
-        cv2.ORB_create(nfeatures=_DETECTED, fastThreshold=12),
+        cv2.ORB_create(
+            nfeatures=_DETECTED,
+            scaleFactor=STEP,
+            nlevels=_STEPS,
+            edgeThreshold=_EDGE,
+            fastThreshold=_FAINTEST,
+        ),
     )
 
 
 def _points(small: Grey) -> Points:
     if min(small.shape) < _LEAST_SIDE or _is_flat(small):
-        return Points(np.zeros((0, 4), np.float32), *(np.zeros((0, 32), np.uint8),) * 3)
+        return Points(np.zeros((0, 4), np.float32), *(np.zeros((0, 32), np.uint8),) * 4)
     clahe, orb = _makers()
     even = clahe.apply(small)
-    found, descriptors = orb.compute(even, _spread(orb.detect(even, None), small.shape))
-    if descriptors is None:
-        descriptors = np.zeros((0, 32), np.uint8)
+    found = _spread(orb.detect(even, None), small.shape)
     places = np.array([(*one.pt, one.size, one.angle) for one in found], np.float32)
-    return Points(places.reshape(-1, 4), descriptors, *_turned(even, found[:MOST_TURNED]))
+    return Points(places.reshape(-1, 4), *_described(even, found))
 
 
-def _spread(found: "Sequence[Any]", shape: tuple[int, ...]) -> list[Any]:
-    """Return the strongest point of each cell of the picture, then each one's second, ..."""
+def _spread(found: list[Any], shape: tuple[int, ...]) -> list[Any]:
+    """Return the points that are kept, of each step of scale some, the best spread first.
+
+    What a share cannot fill is given to the next finer one.
+    """
+    octaves = np.array([one.octave for one in found])
+    share = np.minimum(octaves * len(SHARES) // (_STEPS + 1), len(SHARES) - 1)
+    ranked, left = list[tuple[float, int, Any]](), 0
+    for number in reversed(range(len(SHARES))):
+        most = SHARES[number] + left
+        best = _best([found[k] for k in np.flatnonzero(share == number)], shape, most)
+        left = most - len(best)
+        ranked += [(rank / most, number, one) for rank, one in enumerate(best)]
+    return [one for *_, one in sorted(ranked, key=lambda each: each[:2])]
+
+
+def _best(found: list[Any], shape: tuple[int, ...], most: int) -> list[Any]:
+    """Return the strongest point of each cell of the picture, then each one's second, ...
+
+    Of those of one rank first those of cells that are apart: text would else come first.
+    """
     if not found:
         return []
     strength = np.array([one.response for one in found])
     x, y = opencv().KeyPoint_convert(found).T
-    cells = (y * _CELLS // shape[0]) * _CELLS + x * _CELLS // shape[1]
+    cells = (y * _CELLS // shape[0]).astype(int) * _CELLS + (x * _CELLS // shape[1]).astype(int)
     order = np.lexsort((-strength, cells))
     starts = np.flatnonzero(np.diff(cells[order], prepend=-1))
     sizes = np.diff(starts, append=len(order))
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order)) - np.repeat(starts, sizes)
-    best = np.lexsort((-strength, rank))[:MOST_POINTS]
-    return [found[one] for one in best]
+    return [found[one] for one in np.lexsort((cells * _APART % _CELLS**2, rank))[:most]]
 
 
-def _turned(even: Grey, found: "Sequence[Any]") -> list[NDArray[np.uint8]]:
-    """Return the descriptors of the same points in the mirrored and in the inverted picture.
+def _described(even: Grey, found: list[Any]) -> list[NDArray[np.uint8]]:
+    """Return descriptors of points; of the first in the mirrored, the inverted picture, and both.
 
     A point of the inverted picture points the other way, and each of its comparisons has the
     other result: nothing has to be found anew.
     """
-    last = even.shape[1] - 1
-    mirrored = [(last - one.pt[0], one.pt[1], (180 - one.angle) % 360) for one in found]
-    inverted = [(*one.pt, (180 + one.angle) % 360) for one in found]
-    flipped = np.ascontiguousarray(even[:, ::-1])
-    return [
-        _described(flipped, found, mirrored),
-        _described(even, found, inverted, change=0xFF),
-    ]
+    some, last = found[:MOST_TURNED], even.shape[1] - 1
+    mirrored = [_moved(one, last - one.pt[0], 180 - one.angle) for one in some]
+    inverted = [_moved(one, one.pt[0], 180 + one.angle) for one in some]
+    both = [_moved(one, last - one.pt[0], -one.angle) for one in some]
+    plain = _rows(even, [*(_moved(one, one.pt[0], one.angle) for one in found), *inverted])
+    turned = _rows(np.ascontiguousarray(even[:, ::-1]), [*mirrored, *both])
+    count, change = len(some), np.uint8(0xFF)
+    rows = plain[: len(found)], turned[:count], plain[len(found) :], turned[count:]
+    for one in rows[2:]:
+        one[one.any(axis=1)] ^= change
+    return list(rows)
 
 
-def _described(
-    even: Grey, found: "Sequence[Any]", places: "Sequence[Any]", change: int = 0
-) -> NDArray[np.uint8]:
-    """Return a descriptor of each point, at its place: x, y, angle."""
-    cv2, (_, orb) = opencv(), _makers()
-    points = [
-        cv2.KeyPoint(*place[:2], one.size, place[2], one.response, one.octave, number)
-        for number, (one, place) in enumerate(zip(found, places, strict=True))
-    ]
-    kept, descriptors = orb.compute(even, points)
-    rows = np.zeros((len(found), 32), np.uint8)
+def _moved(one: Any, x: float, angle: float) -> Any:
+    return opencv().KeyPoint(x, one.pt[1], one.size, angle % 360, one.response, one.octave)
+
+
+def _rows(even: Grey, points: list[Any]) -> NDArray[np.uint8]:
+    """Return a descriptor of each point; zeros of one that is too near to the edge."""
+    for number, one in enumerate(points):
+        one.class_id = number
+    kept, descriptors = _makers()[1].compute(even, points)
+    rows = np.zeros((len(points), 32), np.uint8)
     if descriptors is not None:
-        rows[[one.class_id for one in kept]] = descriptors ^ np.uint8(change)
+        rows[[one.class_id for one in kept]] = descriptors
     return rows

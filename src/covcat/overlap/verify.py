@@ -13,7 +13,7 @@ from math import atan2, degrees, sqrt
 
 import numpy as np
 
-from covcat.overlap.align import Alignment, Matrix, Way, align
+from covcat.overlap.align import MIRRORED, Alignment, Matrix, Way, align
 from covcat.overlap.compare import Likeness, compare
 from covcat.overlap.features import Features, Grey
 from covcat.overlap.opencv import opencv
@@ -48,7 +48,7 @@ def alignments(a: Features, b: Features, way: Way, *, is_outline: bool) -> list[
     if is_outline:
         across, down = wide_b / wide, high_b / high
         matrix = np.array([[across, 0.0, (across - 1) / 2], [0.0, down, (down - 1) / 2]])
-        if way == "mirrored":
+        if way in MIRRORED:
             matrix[0] = [-across, 0.0, across * (wide - 0.5) - 0.5]
         found.append(Alignment(matrix, 0))
     return found
