@@ -28,6 +28,10 @@ _ZIP = re.compile(r"(?P<stem>.+)\.z\d{2,3}", re.I)
 _RAR = re.compile(r"(?P<stem>.+)\.(?:r\d{2,3}|part(?P<number>\d+)\.rar)", re.I)
 
 
+# As Google Drive and Takeout name the zips that they make of one folder
+_PORTION = re.compile(r"(?P<start>.+-\d{8}T\d{6}Z(?:-\d{1,3})?)-(?P<number>\d{3})\.zip", re.I)
+
+
 class VolumeError(ExtractionError):
     """An archive is one volume of several."""
 
@@ -70,6 +74,17 @@ class Volume(NamedTuple):
             number, letter = divmod(number, 26)
             letters = chr(ord("a") + letter) + letters
         return self.start + (letters.upper() if self.ending.isupper() else letters)
+
+
+class Portion(NamedTuple):
+    """One of several archives that each have some of the files of one folder."""
+
+    start: str
+    number: int  # from 1
+
+    def named(self, number: int) -> str:
+        """Return the name of another one."""
+        return f"{self.start}-{number:03}.zip"
 
 
 MAX_NAME_BYTES = 1_024
@@ -314,8 +329,16 @@ def volume(name: str) -> Volume | None:
     return None
 
 
+def portion(name: str) -> Portion | None:
+    """Return what a file name says of the archives that a site made of one folder, if it does."""
+    found = _PORTION.fullmatch(name)
+    return Portion(found["start"], int(found["number"])) if found and int(found["number"]) else None
+
+
 def whole_of(name: str) -> str:
     """Return what the archive is called that a file is, or is a volume of."""
+    if part := portion(name):
+        return f"{part.start}.zip"
     found = volume(name)
     return found.whole if found else name
 
@@ -334,7 +357,7 @@ def split(name: str, cause: str | None = None) -> VolumeError:
 
 def only_volumes(names: Iterable[str]) -> str | None:
     """Return one of the names if all of them are volumes of one archive."""
-    volumes = {name: found.whole for name in names if (found := volume(name))}
+    volumes = {name: whole for name in names if (whole := whole_of(name)) != name}
     return min(volumes) if volumes and set(names) <= {*volumes, *volumes.values()} else None
 
 

@@ -25,7 +25,7 @@ from makers.rars import (
 )
 
 from covcat.archives.base import Member, Opening, UnsafeError
-from covcat.archives.extract import unpacked
+from covcat.archives.by_hand import unpacked
 from covcat.archives.links import HANDLINGS, MAX_STEPS, MAX_TARGET, Handling, Known, Link, follow
 from covcat.archives.rules import MAX_TARGETS, Budget, Layout, Rules
 from covcat.errors import ExtractionError

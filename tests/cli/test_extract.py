@@ -351,10 +351,10 @@ def test_a_folder_that_anybody_may_write_to_is_no_place_to_unpack_in(covcat) -> 
 
 
 def test_what_was_put_in_place_of_the_staging_is_not_published(covcat, monkeypatch) -> None:
-    from covcat.archives import extract
+    from covcat.archives import by_hand
 
     Path("all.zip").write_bytes(zip_of({f"{number}/x": b"x" for number in range(9)}))
-    real = extract.extract
+    real = by_hand.extract
 
     def swapped(archive, kind, layout, budget, place, *rest):
         done = real(archive, kind, layout, budget, place, *rest)
@@ -362,7 +362,7 @@ def test_what_was_put_in_place_of_the_staging_is_not_published(covcat, monkeypat
         place.folder.mkdir()
         return done
 
-    monkeypatch.setattr(extract, "extract", swapped)
+    monkeypatch.setattr(by_hand, "extract", swapped)
     ran = covcat("extract", "all.zip")
     assert (ran.code, "was replaced while it was written to" in ran.err) == (8, True)
     assert not Path("all").exists()

@@ -310,3 +310,77 @@ def test_a_hint_names_the_volumes_as_they_were_given(covcat, shelf) -> None:
     ran = covcat("--offline", "import", "set", *paths)
     check_said(ran, 5, "`t.zip` is not `set@1`: 1 missing")
     assert "import set@1 'my files/t.zip.001' 'my files/t.zip.002' --allow-missing" in ran.err
+
+
+# ---- what a site made of one folder: zips that each have some of the files --------------------
+
+DRIVE = "Set-20200401T120000Z"
+PARTS = {
+    f"{DRIVE}-001.zip": {"Set/a/1.png": b"1"},
+    f"{DRIVE}-002.zip": {"Set/b/2.png": b"2", "Set/a/3.png": b"3"},
+    f"{DRIVE}-003.zip": {"Set/notes.txt": b"n"},
+}
+ALL = {path: data for part in PARTS.values() for path, data in part.items()}
+
+
+def put_parts(*gone: int) -> list[str]:
+    numbered = enumerate(PARTS.items(), start=1)
+    return put("mine", {one: zip_of(files) for at, (one, files) in numbered if at not in gone})
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_zips_that_a_site_made_of_one_folder_are_one_archive(covcat, shelf, way: str) -> None:
+    paths = put_parts()
+    given = {"one": paths[-1:], "all": paths[::-1], "folder": ["mine"]}[way]
+    shelf.add_files("set", {"name": "set.zip", "unpack": "zip"})
+    assert here(covcat("--offline", "import", "set", *given)) == ALL
+    assert record()["downloads"][0]["imported_from"] == f"{DRIVE}.zip"
+    site = here(covcat("--offline", "import", "sirm", *given))
+    assert {path.partition("Set/")[2]: data for path, data in site.items()} == {
+        path.partition("/")[2]: data for path, data in ALL.items()
+    }
+    if way != "folder":
+        assert covcat("extract", *given, "out").code == 0
+        assert tree_on_disk(Path("out")) == ALL
+        ran = covcat("extract", *given, "--list", "--format", "ids")
+        assert sorted(ran.out.split()) == sorted(ALL)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_of_them_those_before_the_last_are_named_if_they_are_missing(
+    covcat, shelf, way: str
+) -> None:
+    paths = put_parts(1, 2) if way == "one" else put_parts(2)
+    given = {"one": paths, "all": paths, "folder": ["mine"]}[way]
+    said = f"comes in several volumes: `{DRIVE}-00{1 if way == 'one' else 2}.zip`"
+    for id in ("set", "sirm"):
+        shelf.add_files("set", {"name": "set.zip", "unpack": "zip"})
+        check_said(covcat("--offline", "import", id, *given), 6, said)
+        assert not Path("covcat-data", id).exists()
+    if way != "folder":
+        check_said(covcat("extract", *given, "out"), 6, said)
+
+
+@pytest.mark.parametrize("way", ["all", "folder"])
+def test_where_a_listing_says_what_lacks_the_others_are_taken(covcat, shelf, way: str) -> None:
+    shelf.add_repository(files=ALL)
+    given = put_parts(2) if way == "all" else [*put_parts(2), "mine"][-1:]
+    ran = covcat("--offline", "import", "set", *given)
+    check_said(ran, 5, f"`{DRIVE}-002.zip` is missing; taking what is here", "2 missing")
+    ran = covcat("--offline", "import", "set", *given, "--allow-missing")
+    assert here(ran) == {path: ALL[path] for path in ("Set/a/1.png", "Set/notes.txt")}
+    put_parts()
+    assert here(covcat("--offline", "import", "set", f"mine/{DRIVE}-002.zip")) == ALL
+
+
+def test_one_zip_alone_is_all_of_a_folder_and_damage_in_one_is_of_that(covcat, shelf) -> None:
+    shelf.add_files("set", {"name": "set.zip", "unpack": "zip"})
+    alone = put_parts(2, 3)
+    assert here(covcat("--offline", "import", "set", *alone)) == PARTS[f"{DRIVE}-001.zip"]
+    paths = put_parts()
+    Path(paths[1]).write_bytes(Path(paths[1]).read_bytes()[:-9])
+    ran = covcat("extract", *paths, "out")
+    check_said(ran, 6, f"`{DRIVE}-002.zip` is damaged")
+    put("mine", {f"{DRIVE}-002.zip": zip_of({"set/A/1.PNG": b"1"})})
+    check_said(covcat("extract", *paths, "out"), 6, "of two archives would be one path")
+    assert not Path("out").exists()

@@ -19,7 +19,7 @@ from makers.rars import rar5_volumes
 from makers.runs import tree_on_disk
 
 from covcat.archives.base import Opening
-from covcat.archives.extract import unpacked
+from covcat.archives.by_hand import unpacked
 from covcat.archives.rules import Layout
 from covcat.errors import CovcatError
 from covcat.progress import Silent

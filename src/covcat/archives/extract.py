@@ -6,9 +6,7 @@ taken from the archive: no links, modes, times or owners. Unpatched Pythons leak
 writes for us. After an error the staging folder holds part of the archive: the caller drops it.
 """
 
-import os
-import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -29,16 +27,13 @@ from covcat.archives.base import (
 )
 from covcat.archives.kinds import kind_of, stem_of
 from covcat.archives.links import Known, folders_of, follow
-from covcat.archives.rules import MAX_MEMBERS, Admitted, Budget, Layout, Rules
-from covcat.archives.volumes import Archive, VolumeSet, gather
+from covcat.archives.rules import Admitted, Budget, Layout, Rules
+from covcat.archives.volumes import Archive, VolumeSet
 from covcat.archives.writing import Place, Tally, Unpacking
-from covcat.beside import build_beside
-from covcat.errors import DiskError, ExtractionError, NotFoundError, UsageError
+from covcat.errors import ExtractionError
 from covcat.files import StoredFile, disk_errors
-from covcat.progress import Progress
 
 _NOTHING_SAID = Opening()
-_HINT = "free some space, or give a folder on another disk"
 
 
 class PaddedArchiveError(ExtractionError):
@@ -66,12 +61,18 @@ def inspect(
     opening: Opening = _NOTHING_SAID,
 ) -> list[Admitted]:
     """Check an archive and list its wanted files, writing nothing."""
-    return _inspect(archive, kind, layout, budget, opening)[0]
+    return inspect_all(archive, kind, layout, budget, opening)[0]
 
 
-def _inspect(
+def inspect_all(
     archive: Archive, kind: str, layout: Layout, budget: Budget, opening: Opening
 ) -> tuple[list[Admitted], base.Padding | None]:
+    """Return what lies around its files, too."""
+    if isinstance(archive, VolumeSet) and archive.cut_by == "files":
+        looks = [inspect_all(one, kind, layout, budget, opening) for one in archive.paths]
+        files = [one for found, _ in looks for one in found]
+        _check_no_collision(one.path for one in files)
+        return files, next((padding for _, padding in looks if padding), None)
     rules = Rules(archive.name, layout, budget)
     admitted: list[Admitted] = []
 
@@ -120,6 +121,8 @@ def extract(
         ExtractionError: it is damaged or unsupported, or a member is unsafe or ambiguous.
         DiskError: the disk refused, or has less than is needed.
     """
+    if isinstance(archive, VolumeSet) and archive.cut_by == "files":
+        return _extract_each(archive, kind, layout, budget, place, opening)
     rules = Rules(archive.name, layout, budget)
     with Unpacking(archive.name, place, budget) as unpacking:
         with _opened(archive, opening, layout.command) as source:
@@ -129,7 +132,6 @@ def extract(
             else:
                 _unpack_listed(form, source, rules, unpacking)
             links = _place_links(rules, unpacking, opening.encoding)
-        padding = source.padding
         files, repeated, litter = [*unpacking.files()], len(unpacking.again), rules.litter
         nested = []
         for number, file in sorted(unpacking.nested.items()):
@@ -148,10 +150,34 @@ def extract(
                     padding=got.padding,
                 )
             )
-    if both := names.collision(one.path for one in files if nested):
-        raise ExtractionError(f"`{both[0]}` and `{both[1]}` of two archives would be one path")
+    _check_no_collision(one.path for one in files if nested)
     what = (tuple(files), rules.left_out, repeated, tuple(nested), litter)
-    return Extracted(*what, padding, tuple(links))
+    return Extracted(*what, source.padding, tuple(links))
+
+
+def _extract_each(
+    archive: VolumeSet, kind: str, layout: Layout, budget: Budget, place: Place, opening: Opening
+) -> Extracted:
+    """Write the files of archives that each hold a part of them, into one folder."""
+    done = []
+    for number, path in enumerate(archive.paths, start=1):
+        own = replace(place, workspace=place.workspace.with_name(f"{place.workspace.name}{number}"))
+        done.append(extract(path, kind, layout, budget, own, opening))
+        _check_no_collision(file.path for one in done for file in one.files)
+    return Extracted(
+        files=tuple(file for one in done for file in one.files),
+        left_out=sum(one.left_out for one in done),
+        repeated=sum(one.repeated for one in done),
+        nested=tuple(inner for one in done for inner in one.nested),
+        litter=sum(one.litter for one in done),
+        padding=next((one.padding for one in done if one.padding), None),
+        links=tuple(link for one in done for link in one.links),
+    )
+
+
+def _check_no_collision(paths: Iterable[str]) -> None:
+    if both := names.collision(paths):
+        raise ExtractionError(f"`{both[0]}` and `{both[1]}` of two archives would be one path")
 
 
 def _unpack_stream(form: StreamFormat, source: Source, rules: Rules, unpacking: Unpacking) -> None:
@@ -288,99 +314,3 @@ def _archive_errors(archive: Archive, name: str = "", command: str = "") -> Iter
         what = "refused as unsafe" if isinstance(error, UnsafeError) else "damaged"
         out = error.way_out if isinstance(error, base.BadArchiveError) else None
         raise ExtractionError(f"`{name}` is {what}", cause=cause, hint=out) from error
-
-
-def listed(
-    paths: Sequence[Path],
-    layout: Layout,
-    max_bytes: int | None,
-    max_files: int | None,
-    opening: Opening,
-) -> tuple[str, list[Admitted], base.Padding | None]:
-    """Check an archive, or its volumes, whole, writing nothing.
-
-    Returns its format, its files and what lies around them.
-    """
-    archive, kind = _found(paths, opening, layout.command)
-    budget = _budget(Path.cwd(), max_bytes, max_files)
-    return kind, *_inspect(archive, kind, layout, budget, opening)
-
-
-def unpacked(
-    paths: Sequence[Path],
-    target: Path,
-    layout: Layout,
-    max_bytes: int | None,
-    max_files: int | None,
-    progress: Progress,
-    opening: Opening,
-) -> tuple[str, Extracted]:
-    """Unpack an archive to `target`, which is not there yet or empty; return its format too."""
-    archive, kind = _found(paths, opening, layout.command)
-    _check_free(target)
-    _check_private(target)
-    with build_beside(target, "give another folder") as workshop:
-        files = workshop / "files"
-        with disk_errors(f"make a folder beside `{target}`"):
-            files.mkdir(mode=disk.FOLDER_MODE)
-            made = files.lstat()
-        place = Place(files, workshop / "inside", progress=progress)
-        budget = _budget(workshop, max_bytes, max_files)
-        done = extract(archive, kind, layout, budget, place, opening)
-        with disk_errors(f"move the finished folder to `{target}`"):
-            disk.sync(workshop)
-            _check_free(target)
-            if not os.path.samestat(files.lstat(), made):
-                raise DiskError(f"`{files}` was replaced while it was written to")
-            if target.is_dir():  # an empty one: what it let others do stays so
-                files.chmod(stat.S_IMODE(target.stat().st_mode))
-            files.rename(target)
-    return kind, done
-
-
-def _found(paths: Sequence[Path], opening: Opening, command: str) -> tuple[Archive, str]:
-    """Return what to read of an archive, or of its volumes, and its format."""
-    archive = gather(paths)
-    if isinstance(archive, Path) and not archive.exists():
-        raise NotFoundError(f"no file `{archive}`")
-    if isinstance(archive, Path) and not archive.is_file():
-        what = "a folder" if archive.is_dir() else "no regular file"
-        raise UsageError(f"`{archive}` is {what}: expected an archive")
-    return archive, kind(archive, allows_padding=opening.allows_padding, command=command)
-
-
-def _budget(folder: Path, max_bytes: int | None, max_files: int | None) -> Budget:
-    with disk_errors(f"look at the free space of `{folder}`"):
-        free = disk.free_bytes(folder)
-    most_files = MAX_MEMBERS if max_files is None else max_files
-    if max_bytes is not None and max_bytes <= free:
-        return Budget(max_bytes, most_files, hint="--max-bytes and --max-files set the limits")
-    hint = "--max-files allows more" if max_files else _HINT
-    return Budget(free, most_files, is_free_space=True, hint=hint)
-
-
-def _check_free(target: Path) -> None:
-    with disk_errors(f"look at `{target}`"):
-        if target.exists() and target.resolve() in (Path.cwd(), *Path.cwd().parents):
-            raise UsageError(
-                f"`{target}` is the folder that you are in: expected a new one",
-                hint="give the name of a folder that is not there yet",
-            )
-        is_empty = target.is_dir() and not target.is_symlink() and not any(target.iterdir())
-        if not is_empty and (target.exists() or target.is_symlink()):
-            raise DiskError(
-                f"`{target}` is there already, and is not an empty folder",
-                hint="give another folder, or move this one away",
-            )
-
-
-def _check_private(target: Path) -> None:
-    """Refuse to build where anybody may change what is being written."""
-    parent = next(one for one in target.absolute().parents if one.exists())
-    with disk_errors(f"look at `{parent}`"):
-        mode = parent.stat().st_mode
-    if disk.is_anybodys(mode) and not mode & stat.S_ISVTX:
-        raise DiskError(
-            f"anybody may write to `{parent}`, and could change what is written there",
-            hint=f"chmod o-w {quote(str(parent))}, or give a folder in another one",
-        )

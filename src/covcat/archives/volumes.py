@@ -8,7 +8,7 @@ each have headers of their own: `rar_listing` reads them from the first.
 import io
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -77,7 +77,8 @@ class VolumeSet:
 
     name: str  # what is read is called: the whole archive; of RAR its first volume
     paths: tuple[Path, ...]
-    cut_by: Literal["pieces", "zip", "rar"] = "pieces"  # plain pieces, or volumes of its own
+    # Plain pieces; volumes of its own; archives that each have some of the files.
+    cut_by: Literal["pieces", "zip", "rar", "files"] = "pieces"
 
     def __str__(self) -> str:
         """Return the path that the whole archive would have."""
@@ -90,8 +91,9 @@ class VolumeSet:
 
     @contextmanager
     def open(self, _: str = "rb") -> Iterator[BinaryIO]:
-        """Open it as its format is read: as one file; of RAR the first volume."""
-        with self.paths[0].open("rb") if self.cut_by == "rar" else self.open_all() as stream:
+        """Open it as its format is read: as one file, or the first of several."""
+        is_first = self.cut_by in ("rar", "files")
+        with self.paths[0].open("rb") if is_first else self.open_all() as stream:
             yield stream
 
     @contextmanager
@@ -131,10 +133,10 @@ def grouped(paths: Iterable[Path]) -> Iterator[list[Path]]:
     sets: dict[tuple[str, str], list[Path]] = {}
     for path in paths:
         known = names.volume(path.name)
-        whole = (known.first or known.whole) if known else path.name
+        whole = (known.first or known.whole) if known else names.whole_of(path.name)
         sets.setdefault((whole.lower(), known.start.lower() if known else ""), []).append(path)
     for group in sets.values():
-        if not any(names.volume(one.name) for one in group):
+        if not any(names.volume(one.name) or names.portion(one.name) for one in group):
             yield from ([one] for one in group)
         elif len({one.name.lower() for one in group}) == len(group):
             yield group
@@ -156,6 +158,9 @@ def gather(paths: Sequence[Path]) -> Archive:
     for path in paths:
         if not path.is_file():
             raise NotFoundError(f"no file `{path}`")
+    if names.portion(first.name):
+        whole = names.whole_of(first.name)
+        return _portions(whole, _brothers(first.parent, whole, paths))
     known = names.volume(first.name)
     is_zip = first.name.lower().endswith(".zip") or (known is not None and known.is_zip)
     if known is None and not (is_zip and _disks(first) > 1):
@@ -170,6 +175,18 @@ def gather(paths: Sequence[Path]) -> Archive:
         return _zip_set(whole, found)
     assert known is not None
     return _cut_set(known, found)
+
+
+def archives_of(group: Sequence[Path]) -> Sequence[Archive]:
+    """Return the archive that all of a group are volumes of; they themselves if they are none.
+
+    Raises:
+        VolumeError: some volumes are missing; it names them.
+    """
+    with suppress(UsageError):  # their names alone look so
+        archive = gather(sorted(group, key=lambda one: names.volume(one.name) is None))
+        return [archive] if isinstance(archive, VolumeSet) else group
+    return group
 
 
 def _brothers(folder: Path, whole: str, given: Sequence[Path]) -> dict[str, Path]:
@@ -227,6 +244,18 @@ def _zip_set(whole: str, found: dict[str, Path]) -> VolumeSet:
     wanted = [*(f"{stem}.z{number:02}" for number in range(1, count)), whole]
     _check_all(whole, [one for one in wanted if one.lower() not in found])
     return VolumeSet(whole, tuple(found[one.lower()] for one in wanted), "zip")
+
+
+def _portions(whole: str, found: dict[str, Path]) -> Archive:
+    """Put archives in order that a site made of one folder; one alone is all of it."""
+    numbered = {one.number: path for path in found.values() if (one := names.portion(path.name))}
+    last = names.portion(numbered[max(numbered)].name)
+    assert last is not None
+    wanted = range(1, last.number + 1)
+    _check_all(whole, [last.named(one) for one in wanted if one not in numbered])
+    if len(numbered) == 1:
+        return numbered[1]
+    return VolumeSet(whole, tuple(numbered[one] for one in wanted), "files")
 
 
 def _rar_set(known: names.Volume, found: dict[str, Path]) -> VolumeSet:

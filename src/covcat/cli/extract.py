@@ -83,7 +83,7 @@ def extract(
     Example: covcat extract P001.rar scans/P001
     """
     from covcat.archives.base import Opening
-    from covcat.archives.extract import listed, unpacked
+    from covcat.archives.by_hand import listed, unpacked
     from covcat.archives.kinds import stem_of
     from covcat.names import unsafe_name, whole_of
 

@@ -5,7 +5,7 @@ import shutil
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from covcat.archives import extract, writing
 from covcat.archives.base import Opening, Padding
 from covcat.archives.kinds import SUFFIXES
 from covcat.archives.rules import Layout
-from covcat.archives.volumes import Archive, VolumeSet, gather, grouped
+from covcat.archives.volumes import Archive, VolumeSet, archives_of, grouped
 from covcat.catalog.files import File
 from covcat.catalog.listing import Listing
 from covcat.digests import Digests, Stamp, stamp_of
@@ -25,7 +25,7 @@ from covcat.fetching.base import Build, page_of
 from covcat.fetching.place import budget_for, is_pinned, tell
 from covcat.files import CHUNK, StoredFile, disk_errors, hashed, make_folder
 from covcat.hosts.base import alone
-from covcat.names import VolumeError, history_of, is_litter, split, unsafe_name, volume
+from covcat.names import VolumeError, history_of, is_litter, portion, split, unsafe_name, volume
 from covcat.store.folder import MANIFEST, OWN, SUMS, Store
 from covcat.text import plural
 
@@ -81,11 +81,9 @@ class GivenPath:
         """Return every file by itself, the volumes of an archive too."""
         found: list[tuple[str, Path]] = []
         for name, path in self.everything:
-            if isinstance(path, VolumeSet):
-                above = name[: name.rfind("/") + 1]
-                found += [(above + one.name, one) for one in path.paths]
-            else:
-                found.append((name, path))
+            above = name[: name.rfind("/") + 1]
+            paths = path.paths if isinstance(path, VolumeSet) else [path]
+            found += [(name if one is path else above + one.name, one) for one in paths]
         return found
 
 
@@ -266,21 +264,25 @@ def unpack_inside(build: Build, lying: Iterable[GivenFile]) -> Iterator[GivenFil
         if one.source and not one.is_ours and not is_litter(one.stored.path)
     }
     for group in grouped(closed):
-        for archive in archives_of(group):
+        for archive in archives_in(build, group):
             if kind := _kind_in(build, archive):
                 yield from _unpack(build, archive, kind, closed[group[0]])
 
 
-def archives_of(group: list[Path]) -> Sequence[Archive]:
+def archives_in(build: Build, group: list[Path]) -> Sequence[Archive]:
     """Return the archive that all of a group are volumes of; they themselves if they are none.
 
     Raises:
-        VolumeError: some volumes are missing; it names them.
+        VolumeError: some volumes are missing, and nothing else would tell what lacks.
     """
-    with suppress(UsageError):  # their names alone look so
-        archive = gather(sorted(group, key=lambda one: volume(one.name) is None))
-        return [archive] if isinstance(archive, VolumeSet) else group
-    return group
+    try:
+        return archives_of(group)
+    except VolumeError as error:
+        is_known = build.listing is not None or build.lacking or build.options.allow_missing
+        if not (is_known and portion(group[0].name)):
+            raise
+        build.say(f"{error.message}; taking what is here")
+        return group
 
 
 def kind_of(path: Archive, *, allows_padding: bool = False) -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from covcat.archives.volumes import Archive, VolumeSet, grouped
+from covcat.archives.volumes import Archive, VolumeSet, archives_of, grouped
 from covcat.catalog import selection
 from covcat.catalog.files import AnyFile, GitHubFile
 from covcat.catalog.listing import ListedFile, Listing
@@ -27,14 +27,14 @@ from covcat.errors import (
 )
 from covcat.fetching import brought, folders, from_disk, match, plan, volumes_given
 from covcat.fetching.base import Build, Piece, is_repository, page_of, record_given
-from covcat.fetching.brought import GivenFile, GivenPath, Lying
+from covcat.fetching.brought import GivenFile, GivenPath
 from covcat.fetching.choose import Hosts
 from covcat.fetching.match import Pairs
 from covcat.fetching.place import is_pinned, make_piece
 from covcat.files import StoredFile, disk_errors, link_or_copy, make_folder
 from covcat.hosts import list_files
 from covcat.hosts.base import alone, one_of
-from covcat.names import is_litter, only_volumes, split
+from covcat.names import is_litter, split
 from covcat.store import compare
 from covcat.store.manifest import data_files, now
 from covcat.text import plural
@@ -263,7 +263,7 @@ def _by_name(build: Build, known: list[RemoteFile], sources: Sequence[GivenPath]
         return [_only(build, known[0], sources[0])]
     lying = [one for source in sources for one in source.everything]
     if len(known) == 1:
-        _check_whole(known[0], lying)
+        volumes_given.check_whole(build, known[0], lying)
     pairs = match.pair_by_name(known, lying)
     found, wrong = [], []
     for served, (_, path) in pairs:
@@ -310,7 +310,7 @@ def _only_archive(source: GivenPath, file: AnyFile) -> Archive | None:
         return None
     ((_, path),) = source.files
     if isinstance(path, Path):
-        brought.archives_of([path])  # a volume without the others
+        archives_of([path])  # a volume without the others
     return path if brought.kind_of(path) else None
 
 
@@ -353,13 +353,6 @@ def _verified(build: Build, served: RemoteFile, path: Archive) -> Piece:
     return piece
 
 
-def _check_whole(served: RemoteFile, lying: Iterable[Lying]) -> None:
-    """Refuse the volumes of an archive, which nobody wants for what is in it."""
-    paths = {name: path for name, path in lying if not is_litter(name)}
-    if served.unpack != "none" and (part := only_volumes(paths)):
-        brought.check_no_volume(paths[part])
-
-
 def _as_it_is(build: Build, source: GivenPath) -> list[Piece]:
     """Take what was given without anything to compare it with."""
     _check_safe_names(source)
@@ -368,7 +361,9 @@ def _as_it_is(build: Build, source: GivenPath) -> list[Piece]:
         return [_verified(build, alone(file, archive.name), archive)]
     if source.is_folder and build.release.files and not file.is_set:
         return [_take_folder(build, source, alone(file, source.name))]
-    _check_whole(alone(file, source.name), source.files if source.is_folder else ())
+    volumes_given.check_whole(
+        build, alone(file, source.name), source.files if source.is_folder else ()
+    )
     every = [(one_of(file, name, id="", size=None), path) for name, path in source.files]
     return [_verified(build, served, path) for served, path in every]
 
@@ -386,7 +381,7 @@ def _check_safe_names(source: GivenPath) -> None:
 def _take_folder(build: Build, source: GivenPath, served: RemoteFile) -> Piece:
     """Take a folder for the archive that it was unpacked from."""
     _check_safe_names(source)
-    _check_whole(served, source.single)
+    volumes_given.check_whole(build, served, source.single)
     files: list[StoredFile] = []
     for name, path in source.single:
         if not is_litter(name) and not selection.matches(name, served.file.exclude):

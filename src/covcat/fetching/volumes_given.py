@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from covcat.archives.volumes import Archive, VolumeSet, grouped
+from covcat.download.remote import RemoteFile
 from covcat.fetching.base import Build
-from covcat.fetching.brought import GivenPath, Lying, archives_of, printable, stamp
-from covcat.names import VolumeError, is_litter, unsafe_name, volume
+from covcat.fetching.brought import GivenPath, Lying, archives_in, check_no_volume, printable, stamp
+from covcat.names import VolumeError, is_litter, only_volumes, portion, unsafe_name, volume
 
 
 def put_together(
@@ -29,7 +30,7 @@ def put_together(
     found = [one for one in given.values() if one.is_folder]
     for group in grouped(path for path, one in given.items() if not one.is_folder):
         try:
-            archives = _archives(group, kept)
+            archives = _archives(build, group, kept)
         except VolumeError as error:
             if not may_lack:
                 raise
@@ -48,7 +49,7 @@ def put_together_inside(build: Build, source: GivenPath, own: Iterable[str]) -> 
     sets: dict[Path, VolumeSet] = {}
     for group in grouped(places) if source.is_folder else ():
         try:
-            archives = _archives(group, kept)
+            archives = _archives(build, group, kept)
         except VolumeError as error:  # perhaps of no archive that is needed
             build.say(error.message)
             continue
@@ -61,15 +62,25 @@ def put_together_inside(build: Build, source: GivenPath, own: Iterable[str]) -> 
     return replace(source, everything=tuple(everything))
 
 
+def check_whole(build: Build, served: RemoteFile, lying: Iterable[Lying]) -> None:
+    """Refuse the volumes of an archive, which nobody wants for what is in it."""
+    paths = {name: path for name, path in lying if not is_litter(name)}
+    if served.unpack != "none" and (part := only_volumes(paths)):
+        path = paths[part]
+        if isinstance(path, Path):
+            archives_in(build, [path])  # names those that are missing
+            check_no_volume(path)
+
+
 def _volumes_among(paths: Iterable[str]) -> set[str]:
     """Return which names of a release's files are called as volumes."""
     names = {path.rpartition("/")[2].lower() for path in paths}
-    return {name for name in names if volume(name)}
+    return {name for name in names if volume(name) or portion(name)}
 
 
-def _archives(group: list[Path], kept: set[str]) -> Sequence[Archive]:
+def _archives(build: Build, group: list[Path], kept: set[str]) -> Sequence[Archive]:
     is_own = any(path.name.lower() in kept for path in group)
-    return group if is_own else archives_of(group)
+    return group if is_own else archives_in(build, group)
 
 
 def _as_given(archive: VolumeSet, given: Mapping[Path, GivenPath]) -> GivenPath:
