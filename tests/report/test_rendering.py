@@ -123,3 +123,14 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch) -> None:
         render("base.html")
     assert raised.value.code == 2
     assert raised.value.hint == "pip install 'covcat[report]'"
+
+
+def test_without_the_pictures_of_the_extra_the_command_says_what_to_install(
+    covcat, monkeypatch
+) -> None:
+    real = rendering.find_spec
+    monkeypatch.setattr(rendering, "find_spec", lambda name: None if name == "cv2" else real(name))
+    ran = covcat("report")
+    assert ran.code == 2
+    assert "needs the package opencv-python-headless" in ran.err
+    assert "hint: pip install 'covcat[report]'" in ran.err

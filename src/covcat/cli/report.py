@@ -1,8 +1,10 @@
 """report: what is here as one page for a browser."""
 
 import shlex
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,9 +12,16 @@ from covcat.cli import indexes, options, status
 from covcat.cli.printing import open_page
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session
+from covcat.errors import CovcatError, IntegrityError, UsageError
 from covcat.files import check_new
 from covcat.store.folder import check_outside
 from covcat.text import format_size, plural
+
+if TYPE_CHECKING:
+    from covcat.imaging.cohort import IndexedRelease
+    from covcat.report.chosen import Chosen
+    from covcat.report.page import Asked
+    from covcat.report.scope import Scope
 
 _FILE = Path("covcat-report.html")
 
@@ -27,6 +36,14 @@ def report(
         ),
     ] = _FILE,
     force: options.Force = False,
+    of: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="COHORT",
+            parser=options.a_path,
+            help="The folder or .csv of a cohort or split: only the pictures in it.",
+        ),
+    ] = None,
     with_pictures: Annotated[
         bool,
         typer.Option(
@@ -62,43 +79,81 @@ def report(
 
     Example: covcat report cohen figure1 -o films.html
     """
-    from covcat.imaging.query import Question
-    from covcat.report import page as pages
-    from covcat.report.rendering import require_templates, write_page
-    from covcat.report.scope import Scope
+    from covcat.report.rendering import require_extra, write_page
+
+    require_extra()
+    from covcat.report import page as pages  # what it shows pictures with comes with the extra
+    from covcat.report.chosen import read_chosen
 
     session: Session = ctx.obj
-    require_templates()
     if folder is not None:
         from covcat.cli.report_site import make_site
 
-        others = (names, force, output != _FILE, with_pictures, pictures is not None)
+        others = (names, force, output != _FILE, of, with_pictures, pictures is not None)
         make_site(session, folder, others, opens=opens)
         return
+    chosen = None if of is None else read_chosen(of)
+    if chosen is not None and names:
+        raise UsageError("--of says which pictures: expected no ID beside it")
     check_new(output, force=force)
     check_outside(session.data_dir, output)
-    found, failed = indexes.indexes(session, names)
-    if failed and names:
+    found, failed = indexes.indexes(session, names if chosen is None else [*chosen.releases])
+    if failed and (names or chosen):
         raise indexes.refusal(failed, found, is_again=False)
     indexes.warn_of_failures(session, failed)
-    scope = Scope(tuple(indexes.parts(session, found)), Question(with_files_only=False))
+    scope = _scope(tuple(indexes.parts(session, found)), chosen)
+    asked = _asked(session, scope, failed, a_group=pictures, is_own=with_pictures)
+    with drawn(session, "auto") as progress:
+        made = pages.gather(scope, session.store, asked, progress)
+    size = write_page(output, pages.to_html(made), force=force)
+    said = f"{plural(made.shapes.pictures, 'picture')} of {plural(len(found), 'release')}"
+    session.say(f"{said}, {format_size(size)}")
+    data = {
+        "path": str(output),
+        "bytes": size,
+        "sections": list(pages.SECTIONS),
+        "warnings": [asdict(one) for one in made.warnings],
+    }
+    if not (failed and session.json):  # else the error's own document has it
+        session.result("report", data, f"{output}\n")
+    open_page(output, wanted=opens)
+    if failed:
+        raise indexes.without(failed, found, data)
+
+
+def _asked(
+    session: Session,
+    scope: "Scope",
+    failed: Mapping[str, CovcatError],
+    *,
+    a_group: int | None,
+    is_own: bool,
+) -> "Asked":
+    """Return what the page tells of this run."""
+    from covcat.report.page import Asked
+
     told = {
         part.name: status.row_of(session, part.resource.id, part.release.id, part.folder)
         for part in scope.parts
     }
     words = shlex.join(["covcat", *session.words])
     left_out = {name: error.message for name, error in failed.items()}
-    asked = pages.Asked(words, session.data_dir, told, left_out, pictures, with_pictures)
-    with drawn(session, "auto") as progress:
-        made = pages.gather(scope, session.store, asked, progress)
-    size = write_page(output, pages.to_html(made), force=force)
-    number = made.shapes.pictures
-    session.say(
-        f"{plural(number, 'picture')} of {plural(len(found), 'release')}, {format_size(size)}"
-    )
-    data = {"path": str(output), "bytes": size, "sections": list(pages.SECTIONS)}
-    if not (failed and session.json):  # else the error's own document has it
-        session.result("report", data, f"{output}\n")
-    open_page(output, wanted=opens)
-    if failed:
-        raise indexes.without(failed, found, data)
+    return Asked(words, session.data_dir, told, left_out, a_group, is_own)
+
+
+def _scope(parts: "tuple[IndexedRelease, ...]", chosen: "Chosen | None") -> "Scope":
+    """Return what the page is of: all of these releases, or what a table names of them."""
+    from covcat.imaging.query import count
+    from covcat.report.scope import Scope
+
+    if chosen is None:
+        return Scope(parts)
+    scope = Scope(parts, chosen.question, str(chosen.path), chosen.sides)
+    known = sum(count(one, scope.question) for one in scope.indexes)
+    if known != len(chosen.keys):
+        raise IntegrityError(
+            f"`{chosen.path}` names rows that are not here: expected {len(chosen.keys):,}, got "
+            f"{known:,}",
+            hint=f"covcat fetch {shlex.join(chosen.releases)}",
+        )
+    return scope

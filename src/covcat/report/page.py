@@ -83,7 +83,7 @@ SECTIONS = {  # by the id of each, in the order of the page
 def gather(scope: Scope, store: Store, asked: Asked, progress: Progress) -> Page:
     """Ask each room for what it knows of a scope."""
     holdings = holdings_of(scope.parts, asked.told)
-    overlaps = find_shared(holdings, progress, is_own=asked.is_own)
+    overlaps = find_shared(scope, holdings, progress, is_own=asked.is_own)
     associations = find_associations(scope)
     return Page(
         asked=asked,

@@ -9,6 +9,7 @@ import hashlib
 import re
 from functools import cache
 from importlib import import_module, resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 MOST_LETTERS = 4_000  # of one text that a page shows
+_PACKAGES = {"jinja2": "jinja2", "numpy": "numpy", "opencv-python-headless": "cv2"}
 _TYPES = re.compile(r"image/(?:jpeg|png|webp)")
 _PAGE = next(one for one in get_args(WebPage) if isinstance(one, Matches))
 
@@ -36,13 +38,19 @@ def render(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(values)
 
 
-def require_templates() -> None:
-    """Check, before any work, that pages can be made.
+def require_extra() -> None:
+    """Check, before any work, that pages with pictures can be made.
 
     Raises:
-        UsageError: jinja2 is not installed.
+        UsageError: a package of the extra is not installed.
     """
-    _environment()
+    if lacking := [name for name, module in _PACKAGES.items() if find_spec(module) is None]:
+        raise _lacking(*lacking)
+
+
+def _lacking(*names: str) -> UsageError:
+    text = f"to make a page needs the package {' and '.join(names)}"
+    return UsageError(text, hint="pip install 'covcat[report]'")
 
 
 def write_page(path: Path, text: str, *, force: bool = False) -> int:
@@ -114,9 +122,7 @@ def _environment() -> "Environment":
         from jinja2 import Environment, PackageLoader, StrictUndefined
         from markupsafe import Markup
     except ImportError as error:
-        raise UsageError(
-            "to make a page needs the package jinja2", hint="pip install 'covcat[report]'"
-        ) from error
+        raise _lacking("jinja2") from error
     style, script = source_of("style.css"), source_of("script.js")
     made = Environment(
         loader=PackageLoader("covcat.report"),

@@ -4,7 +4,7 @@ It is read of the records that `overlap` leaves; nothing is compared here but di
 that nobody compared, the same bytes are found.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from covcat.overlap.same_bytes import Group, group_alike
 from covcat.progress import Progress
 from covcat.report.holdings import Holding
 from covcat.report.rendering import data_address
+from covcat.report.scope import Scope
 from covcat.report.terms import refused_pictures
 from covcat.report.thumbnails import MEDIA_TYPE, Thumbnail, make_thumbnails
 from covcat.store import overlaps
@@ -67,7 +68,9 @@ class Overlaps:
     not_compared: tuple[str, ...]  # releases of which only bytes were compared
 
 
-def find_shared(holdings: Sequence[Holding], progress: Progress, *, is_own: bool) -> Overlaps:
+def find_shared(
+    scope: Scope, holdings: Sequence[Holding], progress: Progress, *, is_own: bool
+) -> Overlaps:
     """Read what was found, and show it."""
     parts = [one.part for one in holdings]
     names = {one.name: one for one in parts}
@@ -75,27 +78,22 @@ def find_shared(holdings: Sequence[Holding], progress: Progress, *, is_own: bool
     not_compared = [
         name for name, one in records.items() if one is None or set(names) - {name, *one.others}
     ]
-    groups = _recorded(records)
-    if not_compared:
-        known = {one.b for group in groups for one in group}
-        groups += [one for one in _alike(parts) if not {pair.b for pair in one} <= known]
+    groups, labelled = _recorded(records), read_labels(one.index for one in parts)
+    groups += _alike(parts, groups) if not_compared else []
+    if (chosen := scope.pictures) is not None:
+        groups = [within for one in groups if (within := _chosen(one, chosen))]
+        labelled.rows = {key: rows for key, rows in labelled.rows.items() if key in chosen}
     pairs = [
         oriented(pair, [*names]) if pair.a.set in names else pair
         for group in groups
         for pair in group
     ]
-    sizes = {one.name: _count(one) for one in parts}
+    sizes = {one.name: _count(scope, one) for one in parts}
     files = pair_files(one for one in pairs if {one.a.set, one.b.set} <= names.keys())
     found = count_shared(sizes, files, [one for one in groups if _inside(one, names)], within=True)
-    conflicts = find_conflicts(read_labels(one.index for one in parts), groups)
+    conflicts = find_conflicts(labelled, groups)
     conflicts.sort(key=lambda one: ([*_KINDS].index(one.kind), one.picture))
-    told = {place for one in conflicts for place, _ in one.rows}
-    plain = [
-        one.best
-        for one in files
-        if not {f"{each.set}:{each.path}" for each in (one.best.a, one.best.b)} <= told
-    ]
-    plain.sort(key=lambda one: (VERDICTS.index(one.verdict), one.a, one.b))
+    plain = _without_conflict([one.best for one in files], conflicts)
     cards = [*map(_of_conflict, conflicts[:MOST_CARDS]), *map(_of_pair, plain)][:MOST_CARDS]
     return Overlaps(
         tuple(names),
@@ -106,6 +104,15 @@ def find_shared(holdings: Sequence[Holding], progress: Progress, *, is_own: bool
         len(files),
         tuple(not_compared),
     )
+
+
+def _without_conflict(pairs: Iterable[Pair], conflicts: Iterable[Conflict]) -> list[Pair]:
+    """Return the pairs that no conflict tells of, those of the strongest verdict first."""
+    told = {place for one in conflicts for place, _ in one.rows}
+    found = [
+        one for one in pairs if not {f"{each.set}:{each.path}" for each in (one.a, one.b)} <= told
+    ]
+    return sorted(found, key=lambda one: (VERDICTS.index(one.verdict), one.a, one.b))
 
 
 def _record(holding: Holding) -> OverlapRecord | None:
@@ -140,24 +147,34 @@ def _pair(stands: Picture, name: str, one: Sighting) -> Pair:
     )
 
 
-def _alike(parts: Iterable[IndexedRelease]) -> list[Group]:
-    """Return the groups of pictures with the same bytes."""
+def _alike(parts: Iterable[IndexedRelease], recorded: Iterable[Group]) -> list[Group]:
+    """Return the groups of pictures with the same bytes that no record tells of."""
+    known = {one.b for group in recorded for one in group}
     same: dict[str, list[Picture]] = {}
     for part in parts:
         text = "SELECT DISTINCT path, sha256 FROM images WHERE path NOT NULL ORDER BY path"
         for row in part.index.rows(text):
             one = Picture(part.name, str(row["path"]), str(row["sha256"]))
             same.setdefault(one.sha256, []).append(one)
-    return [group_alike(one) for one in same.values() if len(one) > 1]
+    groups = [group_alike(one) for one in same.values() if len(one) > 1]
+    return [one for one in groups if not {pair.b for pair in one} <= known]
+
+
+def _chosen(group: Group, chosen: Collection[tuple[str, str]]) -> Group:
+    """Return what of a group is among the chosen pictures; the first of these stands for them."""
+    pairs = [one for one in group if (one.b.set, one.b.path) in chosen]
+    if not pairs or (group[0].a.set, group[0].a.path) in chosen:
+        return pairs
+    return [Pair(pairs[0].b, one.b, one.verdict) for one in pairs[1:]]
 
 
 def _inside(group: Group, names: Mapping[str, object]) -> bool:
     return all(one.a.set in names and one.b.set in names for one in group)
 
 
-def _count(part: IndexedRelease) -> int:
-    text = "SELECT count(DISTINCT path) AS n FROM images WHERE path NOT NULL"
-    (row,) = part.index.rows(text)
+def _count(scope: Scope, part: IndexedRelease) -> int:
+    text = "SELECT count(DISTINCT path) AS n FROM images WHERE path NOT NULL AND"
+    (row,) = scope.of_part(part, text)
     return int(row["n"] or 0)
 
 

@@ -9,7 +9,7 @@ import hashlib
 import heapq
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ A_GROUP = 8  # pictures of one finding and view, unless the user says otherwise
 MOST = 180  # of all groups together, unless the user says otherwise
 MOST_GROUPS = 60
 _OWN = ("image_id", "sha256", "bytes", "raw", "resource", "release", "path", "matched")
+_MOST_ROWS = 4  # of one picture, that are told
 _CELLS = 40  # of the raw row of a picture
 # What names a person, in DICOM's keywords and in the headers of tables, as letters alone: such a
 # cell is never shown.
@@ -131,7 +132,7 @@ def _fill(
 ) -> None:
     """Give the sheets their pictures."""
     places = [(part, path) for kept in chosen.values() for _, _, part, path in kept]
-    records = {(part.name, path): _records(part, path) for part, path in places}
+    records = _records(places)
     files = {(part.name, path): part.folder / "files" / path for part, path in places}
     sizes = [(file, int(records[key][0]["bytes"] or 0)) for key, file in files.items()]
     small = make_thumbnails(sizes, progress)
@@ -143,10 +144,22 @@ def _fill(
             sheet.shown.append(_shown(f"picture-{number}", part, records[key], small[files[key]]))
 
 
-def _records(part: IndexedRelease, path: str) -> list[Record]:
-    """Return all rows of a picture, at most a few."""
-    text = f"SELECT {', '.join(NAMES)} FROM images WHERE path = ? ORDER BY rowid LIMIT 4"  # noqa: S608
-    return list(part.index.rows(text, [path]))
+def _records(
+    places: Sequence[tuple[IndexedRelease, str]],
+) -> dict[tuple[str, str], list[Record]]:
+    """Return the rows of pictures, by ID@RELEASE and path; of each at most a few."""
+    asked: dict[str, tuple[IndexedRelease, list[str]]] = {}
+    for part, path in places:
+        asked.setdefault(part.name, (part, []))[1].append(path)
+    found: dict[tuple[str, str], list[Record]] = {}
+    for name, (part, paths) in asked.items():  # one look through the rows: they have no order
+        condition = f"path IN ({', '.join('?' * len(paths))})"
+        text = f"SELECT {', '.join(NAMES)} FROM images WHERE {condition} ORDER BY rowid"  # noqa: S608
+        for record in part.index.rows(text, paths):
+            rows = found.setdefault((name, str(record["path"])), [])
+            if len(rows) < _MOST_ROWS:
+                rows.append(record)
+    return found
 
 
 def _shown(id: str, part: IndexedRelease, records: list[Record], small: Thumbnail | str) -> Shown:

@@ -12,6 +12,7 @@ from covcat.text import plural
 UNKNOWN = "(unknown)"
 _MOST = 40  # values that are told one by one
 _DECADE = "CAST(age / 10 AS INTEGER) * 10"
+_PUBLISHED = "Side of a published split"
 KINDS = {  # title: what is counted by, a column of the index or SQL over these
     "Finding": "finding",
     "COVID-19 among the findings": "covid",
@@ -20,7 +21,7 @@ KINDS = {  # title: what is counted by, a column of the index or SQL over these
     "Sex": "sex",
     "Age in years": _DECADE,
     "Source": "resource || '@' || release",
-    "Side of a published split": "split",
+    _PUBLISHED: "split",
 }
 
 
@@ -50,6 +51,9 @@ class Tally:
 def tally_all(scope: Scope) -> list[Tally]:
     """Count by each kind; one of which nothing is known is left out."""
     found = [_tally(scope, title, column) for title, column in KINDS.items()]
+    sides = tuple(TallyRow(*one) for one in scope.sides)
+    if set(sides) - {row for one in found if one.title == _PUBLISHED for row in one.rows}:
+        found.append(Tally("Side of this split", sides))
     return [one for one in found if {row.value for row in one.rows} - {UNKNOWN}]
 
 

@@ -171,7 +171,7 @@ def _of_known_issues(facts: Facts) -> Iterator[Warned]:
 
 
 def _of_published_counts(facts: Facts) -> Iterator[Warned]:
-    for part in facts.scope.parts:
+    for part in () if facts.scope.of else facts.scope.parts:  # they are of all of a release
         for table in tables_of_release(part.resource, part.release):
             if table.recount is None:
                 continue

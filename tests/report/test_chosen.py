@@ -1,0 +1,79 @@
+"""A page of a cohort or a split: only what is in it."""
+
+from pathlib import Path
+
+import pytest
+
+CC = "CC BY 4.0"
+ROWS = [
+    {
+        "patientid": at // 2,
+        "finding": "COVID-19" if at < 6 else "SARS",
+        "view": "PA",
+        "filename": f"it's {at}.png",
+        "license": CC,
+    }
+    for at in range(10)
+]
+
+
+@pytest.fixture
+def here(laid) -> Path:
+    return laid(ROWS, pictures={str(row["filename"]): b"x%d" % at for at, row in enumerate(ROWS)})
+
+
+def told(seen, section: str) -> str:
+    return " ".join(seen.text[section].split())
+
+
+@pytest.mark.parametrize("form", ["cohort", "cohort.csv"])
+def test_a_page_of_a_cohort_counts_only_what_is_in_it(here, covcat, report, form: str) -> None:
+    assert covcat("select", "--covid", "yes", "--output", form).code == 0
+    seen = report("--of", form, "--pictures", "0")
+    assert "What is here of cohort" in seen.text[""]
+    assert "COVID-19 6 3" in told(seen, "pictures")
+    assert "SARS" not in told(seen, "pictures")
+    assert "CC BY 4.0 6 yes" in told(seen, "licences")
+
+
+@pytest.mark.parametrize("form", ["split", "split.csv"])
+def test_a_page_of_a_split_counts_its_sides(here, covcat, report, form: str) -> None:
+    ran = covcat("split", "--shares", "60,40", "--output", form, "--seed", "1")
+    assert ran.code == 0, ran.err
+    text = told(report("--of", form, "--pictures", "0"), "pictures")
+    assert "Side of this split Pictures Patients train 6 3 " in text
+    assert text.count(" 4 2 ") >= 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--of", "nosuch"], 3, "`nosuch` is not there"),
+        (["--of", "covcat-data/set/1/files/metadata.csv"], 2, "it has no column image_id"),
+        (["--of", "cohort.csv", "set"], 2, "expected no ID beside it"),
+        (["--of", "other.csv"], 5, "names rows that are not here: expected 7, got 6"),
+        (["--of", "empty.csv"], 2, "has no row"),
+        (["--of", "picture.csv"], 2, "is no table of a cohort or a split"),
+    ],
+)
+def test_a_table_that_is_no_cohort_is_refused(here, covcat, words, code, said) -> None:
+    assert covcat("select", "--covid", "yes", "--output", "cohort.csv").code == 0
+    text = Path("cohort.csv").read_text()
+    last = text.splitlines()[-1]
+    Path("other.csv").write_text(text + last.replace("set:", "set:no", 1) + "\n")
+    Path("empty.csv").write_text(text.splitlines()[0] + "\n")
+    Path("picture.csv").write_bytes(b"\x89PNG\xff\xfe")
+    ran = covcat("report", *words)
+    assert ran.code == code, ran.err
+    assert said in ran.err
+    assert not Path("covcat-report.html").exists()
+
+
+def test_what_is_the_same_outside_of_the_cohort_is_not_told(laid, covcat, report) -> None:
+    rows = [{**ROWS[0], "filename": "a.png"}, {**ROWS[9], "filename": "b.png"}]
+    laid(rows, pictures={"a.png": b"same", "b.png": b"same"})
+    assert "1 pair of files" in told(report("--pictures", "0"), "overlap")
+    assert covcat("select", "--covid", "yes", "--output", "cohort").code == 0
+    seen = report("--of", "cohort", "--pictures", "0")
+    assert "0 pairs of files that show the same; 0 conflicts" in told(seen, "overlap")
+    assert "different labels" not in told(seen, "warnings")
