@@ -273,3 +273,15 @@ def test_a_name_that_is_not_here_is_not_found(outdated, shelf) -> None:
     add(shelf, f"{ZENODO}, record: '101'")
     assert outdated("figure1").code == 3
     assert not Path("covcat-data/figure1").exists()
+
+
+def test_a_person_reads_a_short_commit_and_each_reason(outdated, shelf, filled) -> None:
+    add(shelf, f"{GITHUB}, commit: {OLD}, tree: {OTHER}", f"{ZENODO}, record: '999'")
+    ran = outdated("--format", "table")
+    head, row, unknown = (line.split() for line in ran.out.splitlines())
+    assert head == ["id", "in_catalog", "upstream", "date", "kind"]
+    assert row == ["set@1", "1", NEW[:10], JANUARY, "commit"]
+    assert unknown == ["set@1", "1", "unknown"]
+    assert "set@1: `" in ran.err
+    assert "HTTP 404" in ran.err
+    assert ran.err.count("asking zenodo what is new") == 1

@@ -1,5 +1,6 @@
 """outdated: what is newer than what is here."""
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from covcat.fetching.outdated import News
     from covcat.hosts.upstream import Upstream
 
-_COLUMNS = ("id", "in_catalog", "upstream", "date", "kind", "detail")  # of a table; else all
+_COLUMNS = ("id", "in_catalog", "upstream", "date", "kind")  # of a table; else all
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_SHORT = 10  # letters of a commit that a person reads
 
 
 def outdated(
@@ -59,10 +62,14 @@ def outdated(
             asked = held.enter_context(upstream(network, progress))
         found = list(_news(session, releases, asked))
     rows = [asdict(one) for one in found]
-    is_table = session.format(chosen) == "table"
-    columns = _COLUMNS if is_table else [one.name for one in fields(News)]
-    shown = Rows(columns, rows, spared=("date", "detail"))
+    shown = Rows([one.name for one in fields(News)], rows)
+    if is_table := session.format(chosen) == "table":
+        short = [{**row, "upstream": _short(row["upstream"])} for row in rows]
+        shown = Rows(_COLUMNS, short, spared=("date",))
     session.rows("outdated", shown, data={"outdated": rows}, output=chosen)
+    for one in found if is_table else ():
+        if one.detail:
+            session.say(f"{one.id}: {one.detail}")
     newer = {one.id for one in found if one.kind != "unknown"}
     verb = "has" if len(newer) == 1 else "have"
     session.say(f"{len(newer):,} of {plural(len(releases), 'release')} {verb} something newer")
@@ -71,9 +78,13 @@ def outdated(
         ids = dict.fromkeys(name.partition("@")[0] for name in behind)
         session.say(f"hint: {shlex.join(['covcat', 'fetch', *ids])}")
     if kinds["unknown"]:
-        session.say(f"{plural(kinds['unknown'], 'record')}: not known, as the rows say")
+        session.say(f"{plural(kinds['unknown'], 'row')} unknown: each says why")
     if session.offline:
         session.say("note: no host was asked, because --offline is set")
+
+
+def _short(upstream: str | None) -> str | None:
+    return upstream[:_SHORT] if upstream and _COMMIT.fullmatch(upstream) else upstream
 
 
 def _news(

@@ -33,6 +33,7 @@ class Upstream:
     def __init__(self, run: Asking, progress: Progress) -> None:
         """Take the run whose context and addresses are asked."""
         self._run, self._progress = run, progress
+        self._told = ""
 
     def newest(self, resource: Resource, release: Release, file: AnyFile) -> Newest | None:
         """Ask the host of a file; None for what comes with covcat itself.
@@ -42,7 +43,10 @@ class Upstream:
         """
         if file.host == "bundled":
             return None
-        self._progress.note(f"{resource.id}@{release.id}: asking {file.host} what is new")
+        told = f"{resource.id}@{release.id}: asking {file.host} what is new"
+        if told != self._told:  # a release may have a hundred files
+            self._progress.note(told)
+        self._told = told
         module: Any = hosts.host(file.host)
         if hasattr(module, "newest"):
             found: Newest = module.newest(file, self._run.context)
