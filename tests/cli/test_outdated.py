@@ -285,3 +285,12 @@ def test_a_person_reads_a_short_commit_and_each_reason(outdated, shelf, filled) 
     assert "set@1: `" in ran.err
     assert "HTTP 404" in ran.err
     assert ran.err.count("asking zenodo what is new") == 1
+
+
+def test_a_host_that_does_not_answer_is_asked_no_more(outdated, shelf, filled) -> None:
+    add(shelf, *(f"{ZENODO}, record: '{number}'" for number in (101, 103, 105)), WEB)
+    filled.faults.answer("zenodo.org", "/api", 503, times=FOR_EVER)
+    filled.web.add("https://data.example.org/a.bin", b"x")
+    assert [row["kind"] for row in rows(outdated("--json"))][:1] == ["unknown"]
+    assert len(filled.asked("zenodo.org")) == 2  # and once more
+    assert len(filled.asked("data.example.org")) == 1

@@ -9,12 +9,13 @@ from contextlib import contextmanager, suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from covcat import hosts
 from covcat.catalog.entries import Release, Resource
 from covcat.catalog.files import AnyFile
 from covcat.download.remote import Network
-from covcat.errors import CovcatError, NetworkError
+from covcat.errors import CovcatError, NetworkError, TransientError
 from covcat.hosts.links import Asking, Heard, asking, decide
 from covcat.hosts.record import Newest
 from covcat.progress import Progress
@@ -34,9 +35,12 @@ class Upstream:
         """Take the run whose context and addresses are asked."""
         self._run, self._progress = run, progress
         self._told = ""
+        self._silent: dict[str, TransientError] = {}  # hosts that are left alone from now on
 
     def newest(self, resource: Resource, release: Release, file: AnyFile) -> Newest | None:
         """Ask the host of a file; None for what comes with covcat itself.
+
+        One that does not answer is not asked again in this run.
 
         Raises:
             CovcatError: the host does not answer, or does not say it.
@@ -47,6 +51,17 @@ class Upstream:
         if told != self._told:  # a release may have a hundred files
             self._progress.note(told)
         self._told = told
+        server = urlsplit(getattr(file, "url", "") or getattr(file, "server", "")).netloc
+        key = server or f"{file.host} {getattr(file, 'bucket', '')}"
+        if key in self._silent:
+            raise self._silent[key]
+        try:
+            return self._ask(resource, release, file)
+        except TransientError as error:
+            self._silent[key] = error
+            raise
+
+    def _ask(self, resource: Resource, release: Release, file: AnyFile) -> Newest:
         module: Any = hosts.host(file.host)
         if hasattr(module, "newest"):
             found: Newest = module.newest(file, self._run.context)
