@@ -262,8 +262,11 @@ def test_a_cohort_is_split_as_it_was_chosen(put: Put, covcat) -> None:
             "the subject `set:C` alone has 20 of 22 pictures",
         ),
         (many(3, 1), ["--seed", "0"], "nobody of 3 subjects is in"),
-        (many(9), ["--shares", "70,20"], "expected shares above 0 of 1 or 100, got 90"),
-        (many(9), ["--shares", "100,0"], "expected shares above 0"),
+        (many(1), [], "hint: ask for more pictures\n"),
+        (many(9), ["--where", "view = 'AP'"], "there is nothing to split"),
+        (many(9), ["--shares", "70,20"], "expected shares of 1 or 100, got 90"),
+        (many(9), ["--shares", "100,0"], "nobody would be in test: leave out such a side"),
+        (many(9), ["--shares", "0,0,0"], "nobody would be in train or val or test"),
         (many(9), ["--shares", "train=0.5,train=0.5"], "expected two or three of train"),
         (many(9), ["--shares", "a=0.5,b=0.5"], "expected two or three of train"),
         (many(9), ["--shares", "70,x,15"], "expected plain numbers"),
@@ -291,6 +294,13 @@ def test_a_value_that_nobody_in_test_has_is_told(put: Put, covcat) -> None:
     assert rows[0]["value"] == "(all pictures)"
     assert {row["value"]: row["test"] for row in rows}["Pneumocystis"] == "0"
     assert "finding Pneumocystis: 1 subject, nobody in test" in ran.err
+
+
+def test_a_column_that_says_nothing_is_told_to_balance_nothing(put: Put, covcat) -> None:
+    put(many(9))
+    ran = covcat("split", "set", "--stratify", "age,finding")
+    assert ran.code == 0, ran.err
+    assert "warning: nothing is known of age in any row: it is not balanced" in ran.err
 
 
 @pytest.mark.parametrize(

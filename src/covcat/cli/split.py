@@ -214,6 +214,8 @@ def _tell(
             f"{side}: {plural(counts.pictures, 'picture')} ({share:.1f} %) of "
             f"{plural(counts.subjects, 'subject')}"
         )
+    for column in sorted({*made.wanted.stratify} - {column for column, _ in made.subjects.strata}):
+        session.say(f"warning: nothing is known of {column} in any row: it is not balanced")
     lacking = [one for one in found if one.stratum and not one.counts.get("test", 1)]
     for one in lacking[:_NAMED]:
         session.say(f"warning: {_spelt(one)}: {plural(one.subjects, 'subject')}, nobody in test")

@@ -43,9 +43,11 @@ def read_shares(text: str) -> dict[str, Fraction]:
     if not all(map(_SHARE.fullmatch, numbers)):
         raise _no_shares(text, "expected plain numbers")
     shares = {side: Fraction(numbers[names.index(side)]) for side in SIDES if side in names}
+    if empty := [side for side, share in shares.items() if not share]:
+        raise _no_shares(text, f"nobody would be in {' or '.join(empty)}: leave out such a side")
     whole = sum(shares.values())
-    if whole not in (1, 100) or not all(shares.values()):
-        raise _no_shares(text, f"expected shares above 0 of 1 or 100, got {float(whole):g} in all")
+    if whole not in (1, 100):
+        raise _no_shares(text, f"expected shares of 1 or 100, got {float(whole):g} in all")
     return {side: share / whole for side, share in shares.items()}
 
 
@@ -180,15 +182,18 @@ def check_possible(subjects: Subjects, shares: Shares) -> None:
             )
     number, whole = len(subjects.names), sum(subjects.pictures)
     if not number:
+        left_out = [f"{plural(rows, 'row')}: {why}" for why, rows in subjects.left_out.items()]
         raise UsageError(
             "no picture that is here passes the filters: there is nothing to split",
+            details=left_out,
             hint="covcat counts",
         )
     if number < len(shares):
+        fewer = ", or for fewer sides: --shares train=0.8,test=0.2" if number > 1 else ""
         raise UsageError(
             f"{plural(number, 'subject')} cannot be on {len(shares)} sides: "
             f"expected at least {len(shares)}",
-            hint="ask for more pictures, or for fewer sides: --shares train=0.8,test=0.2",
+            hint=f"ask for more pictures{fewer}",
         )
     most, name = max(zip(subjects.pictures, subjects.names, strict=True))
     if most > whole * max(shares.values()):
