@@ -50,6 +50,34 @@ def turned_jpeg(grey):
     return data[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + data[2:]
 
 
+def segments(jpeg):
+    """Return the segments of a JPEG by their marks, and the scan at its end."""
+    place, found = 2, {}
+    while 0xDA not in found:
+        size = 2 + struct.unpack(">H", jpeg[place + 2 : place + 4])[0]
+        mark = jpeg[place + 1]
+        found[mark] = found.get(mark, b"") + jpeg[place : place + size]
+        place += size
+    return found, jpeg[place:-2]
+
+
+def cmyk_jpeg(inks):
+    """A JPEG of cyan, magenta, yellow and black, as Adobe writes them: 255 is no ink."""
+
+    def segment(mark, body):
+        return bytes([255, mark]) + struct.pack(">H", len(body) + 2) + body
+
+    parts = [segments(encoded(one, ".jpg", cv2.IMWRITE_JPEG_QUALITY, 100)) for one in inks]
+    height, width = inks[0].shape
+    frame = b"".join(bytes([number, 0x11, 0]) for number in (1, 2, 3, 4))
+    data = b"\xff\xd8" + segment(0xEE, b"Adobe" + struct.pack(">HHHB", 100, 0, 0, 0))
+    data += parts[0][0][0xDB] + segment(0xC0, struct.pack(">BHHB", 8, height, width, 4) + frame)
+    data += parts[0][0][0xC4]
+    for number, (_, scan) in enumerate(parts, 1):
+        data += segment(0xDA, bytes([1, number, 0, 0, 63, 0])) + scan
+    return data + b"\xff\xd9"
+
+
 def animated(suffix):
     animation = cv2.Animation()
     animation.frames = [cv2.cvtColor(one, cv2.COLOR_GRAY2BGR) for one in (FILM, film(2, 300, 200))]
@@ -79,6 +107,7 @@ STILLS = {
     "alpha": (encoded(np.dstack([FILM, FILM, FILM, FILM]), ".png"), 0),
     "palette": (palette_png(FILM), 0),
     "turned by exif": (turned_jpeg(FILM), 2),
+    "cmyk": (cmyk_jpeg([np.full_like(FILM, 255)] * 3 + [FILM]), 1),
     "animated gif": (animated(".gif"), 12),
     "animated webp": (animated(".webp"), 4),
 }

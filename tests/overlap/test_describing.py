@@ -1,12 +1,18 @@
 """Features are made once, kept, and whatever cannot be compared is told."""
 
+import hashlib
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from makers.pictures import film
+from makers.tables import png
 
 from covcat.errors import NotFoundError
 from covcat.overlap.describing import described, scaled_pictures
@@ -90,6 +96,50 @@ def test_what_cannot_be_compared_is_told(name, tmp_path, store):
     result = found(tmp_path / "mine", store)
     assert [(one.path, one.reason) for one in result.left_out] == [(name, reason)]
     assert list(result.features()) == []
+
+
+def test_a_folder_of_odd_files_is_gone_through_and_each_is_counted(tmp_path, store):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name, (data, _) in LEFT_OUT.items():
+        (folder / name).write_bytes(data)
+    for name in ("a.txt", "b.csv", "c.dat"):
+        (folder / name).write_bytes(b"1,2,3\n" * 99)
+    (folder / "film.png").write_bytes(encoded(film(1)))
+    (folder / "bomb.png").write_bytes(png(40_000, 40_000))
+    result = found(folder, store)
+    reasons = {name: reason for name, (_, reason) in LEFT_OUT.items()}
+    reasons |= dict.fromkeys(("a.txt", "b.csv", "c.dat"), "no picture")
+    reasons["bomb.png"] = "declares 40,000 x 40,000 pixels, more than 100,000,000 are not decoded"
+    assert {one.path: one.reason for one in result.left_out} == reasons
+    assert [one.path for pictures, _ in result.features() for one in pictures] == ["film.png"]
+
+
+MEASURED = """
+import sys
+from pathlib import Path
+from covcat.overlap.describing import describe_file
+made = describe_file((sys.argv[1], sys.argv[2]))
+lines = Path("/proc/self/status").read_text().splitlines()
+print(len(made.pictures), next(line.split()[1] for line in lines if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak")
+@pytest.mark.parametrize(
+    ("suffix", "kind", "most"), [(".jpg", np.uint8, 450), (".png", np.uint16, 600)]
+)
+def test_the_largest_picture_that_is_decoded_takes_bounded_memory(suffix, kind, most, tmp_path):
+    large = cv2.resize(film(1).astype(kind) * kind(1 + (kind is np.uint16) * 99), (10_000, 9_999))
+    path = tmp_path / f"large{suffix}"
+    path.write_bytes(encoded(large, suffix))
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    command = [sys.executable, "-c", MEASURED, str(path), sha256]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2] / "src")}
+    ran = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    pictures, peak = map(int, ran.stdout.split())
+    assert peak / 1024 < most
+    assert pictures == 1
 
 
 def test_links_are_not_followed_and_litter_is_passed_over(folder, store, tmp_path):
