@@ -19,7 +19,7 @@ SLACK_BYTES = 1 << 20  # for manifests, sidecars and locks
 FACTOR = 4  # an old part, its copy, the archive and its members
 FILLER = ".filler"  # of the harness itself, to fill a disk
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_RECORDS = {"manifest.json", "SHA256SUMS"}
+_RECORDS = {"manifest.json", "SHA256SUMS", "verified.json"}  # the last of `verify`, in no digest
 
 
 def after_kill(place: Place) -> list[str]:
