@@ -61,6 +61,19 @@ def test_a_full_disk_leaves_nothing_and_the_way_out_is_an_option_that_there_is(
     assert "hint: give another folder, where there is room and you may write\n" in ran.err
 
 
+@pytest.mark.parametrize("asked", [["--include", "*.nii"], ["--exclude", "*"]])
+@pytest.mark.parametrize("name", ["set.zip", "set.tar.gz"])
+def test_where_no_file_is_asked_for_no_folder_is_made(
+    covcat, here: Path, name: str, asked: list[str]
+) -> None:
+    Path(name).write_bytes(ARCHIVES[name])
+    ran = covcat("extract", name, *asked)
+    assert (ran.code, ran.out, [one.name for one in here.iterdir()]) == (3, "", [name])
+    assert f"error: no file of `{name}` is one that was asked for\n" in ran.err
+    assert f"hint: covcat extract {name} --list\n" in ran.err
+    assert covcat("extract", name, *asked, "--list").code == 0
+
+
 def test_listing_writes_nothing(covcat, here: Path) -> None:
     Path("set.zip").write_bytes(ARCHIVES["set.zip"])
     ran = covcat("extract", "set.zip", "--list")
@@ -80,7 +93,7 @@ def test_json_names_every_file_with_its_digest(covcat) -> None:
     ("options", "paths"),
     [
         (["--include", "b/*"], ["b/c.txt"]),
-        (["--exclude", "*.txt", "--exclude", "x"], []),
+        (["--exclude", "*a.txt", "--exclude", "empty*"], ["b/c.txt"]),
         (["--include", "*.txt", "--exclude", "a*"], ["b/c.txt", "empty.txt"]),
     ],
 )

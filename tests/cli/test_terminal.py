@@ -151,8 +151,8 @@ def _on_one_line(lines: list[str]) -> str:
 def test_a_narrow_list_says_how_to_see_the_rest_and_a_pipe_is_told_nothing(
     seen: Seen, tmp_path: Path
 ) -> None:
-    said = "mri, meta, case, licence, access; to see them: --format tsv, a wider terminal, or"
-    assert f"left out of a narrow table: {said} covcat show ID" in _on_one_line(seen("list", 80))
+    said = "mri, meta, case, licence, access; to see them: `--format tsv`, a wider terminal, or"
+    assert f"left out of a narrow table: {said} `covcat show ID`" in _on_one_line(seen("list", 80))
     for line in ("list", "fetch --all -n", "list --format table"):
         piped = tmp_path / "piped"
         run_on_a_terminal(*line.split(), width=80, into=piped, COLUMNS="80")

@@ -58,6 +58,11 @@ def unpacked(
         place = Place(files, workshop / "inside", progress=progress)
         budget = _budget(workshop, max_bytes, max_files)
         done = extract(archive, form, layout, budget, place, opening)
+        if not done.files:
+            raise NotFoundError(
+                f"no file of `{archive.name}` is one that was asked for",
+                hint=f"covcat extract {quote(str(paths[0]))} --list",
+            )
         with disk_errors(f"move the finished folder to `{target}`"):
             disk.sync(workshop)
             _check_free(target)

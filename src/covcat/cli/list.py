@@ -242,7 +242,9 @@ def footnotes(resources: Sequence[Resource], columns: Sequence[str]) -> str:
     width = min(100, terminal_width())
     folded = [piece for line in lines for piece in prose(escaped(line), width)]
     left_out = [name for name in _COLUMNS if name not in columns]
-    folded += left_out_lines(left_out, width, "--format tsv, a wider terminal, or covcat show ID")
+    folded += left_out_lines(
+        left_out, width, "`--format tsv`, a wider terminal, or `covcat show ID`"
+    )
     return "\n" + "\n".join(folded) + "\n"
 
 
