@@ -297,6 +297,14 @@ def test_a_file_that_is_not_as_it_was_fetched_makes_no_bag(covcat, here, harm: s
     assert set(Path().iterdir()) == before
 
 
+@pytest.mark.parametrize("name", [[], ["set"]])
+def test_the_hint_for_an_unknown_suffix_is_of_the_same_release(covcat, here, name) -> None:
+    ran = covcat("manifest", "export", *name, "-o", "new.txt")
+    assert ran.code == 2
+    command = " ".join(["covcat", "manifest", "export", *name])
+    assert f"hint: {command} --format json --output new.txt\n" in ran.err
+
+
 def test_a_full_disk_leaves_nothing_and_the_way_out_is_another_output(
     covcat, here, monkeypatch
 ) -> None:

@@ -350,6 +350,16 @@ def test_hostile_cells_harm_neither_terminal_nor_spreadsheet(covcat, fetched) ->
     assert "\x1b" not in Path("yes/LICENSES.txt").read_text()
 
 
+@pytest.mark.parametrize(("output", "is_made"), [("out.csv", True), ("out", False)])
+def test_another_output_is_asked_for_only_where_this_one_was_made(
+    covcat, fetched, output: str, is_made: bool
+) -> None:
+    fetched(files('1,0,COVID-19,PA,a.png,"odd"\n'))
+    ran = covcat("select", "--license-allows", "commercial", "-o", output)
+    assert "--allow-unknown-license" in ran.err
+    assert ("(give another --output)" in ran.err, Path(output).exists()) == (is_made, is_made)
+
+
 FORMS = ["links", "copies", "csv", "list"]
 
 
