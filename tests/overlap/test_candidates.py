@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from covcat.errors import UsageError
 from covcat.overlap import candidates as lookup
 from covcat.overlap import votes
 from covcat.overlap.align import WAYS, Way
@@ -39,11 +40,12 @@ def featured(moved: tuple[float, float] = (0, 0), steps: int = 0, angle: float =
 def looked_at(*pictures: Features) -> list[Candidate]:
     """Return the pairs that are to be compared."""
     descriptors = Descriptors()
-    for one in pictures:
-        descriptors.add(one)
-    found = list(candidates(descriptors, Silent()))
-    descriptors.close()
-    return found
+    try:
+        for one in pictures:
+            descriptors.add(one)
+        return list(candidates(descriptors, Silent()))
+    finally:
+        descriptors.close()
 
 
 LAID = {
@@ -124,3 +126,9 @@ def test_how_far_the_look_up_is_ends_at_its_total():
     assert heard[0] == ("look up", 0, total)
     assert heard[-1] == ("look up", total, total)
     assert [done for _, done, _ in heard] == sorted(done for _, done, _ in heard)
+
+
+def test_more_pictures_than_their_numbers_have_room_for_are_refused(monkeypatch):
+    monkeypatch.setattr(lookup, "MOST_PICTURES", 2)
+    with pytest.raises(UsageError, match="3 pictures are too many"):
+        looked_at(*(picture(featured(), strange(3), {}) for _ in range(3)))

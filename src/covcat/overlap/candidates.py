@@ -22,9 +22,10 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from covcat.errors import UsageError
 from covcat.overlap.align import MIRRORED, WAYS, Way, looked_up
 from covcat.overlap.features import Features
-from covcat.overlap.votes import Spots, Votes, spots_of
+from covcat.overlap.votes import MOST_PICTURES, Spots, Votes, spots_of
 from covcat.progress import Progress
 
 TABLES = 8  # the words of a descriptor
@@ -121,7 +122,14 @@ def candidates(descriptors: Descriptors, progress: Progress) -> Iterator[Candida
 
     Raises:
         OSError: there is no room for temporary files.
+        UsageError: there are too many pictures for one run.
     """
+    if len(descriptors) > MOST_PICTURES:
+        raise UsageError(
+            f"{len(descriptors):,} pictures are too many to compare in one run: at most"
+            f" {MOST_PICTURES:,}",
+            hint="name the sets that are to be compared",
+        )
     by_features = _by_features(descriptors, progress)
     for way in WAYS:
         outlines = _by_outline(descriptors, way)

@@ -2,8 +2,8 @@
 
 A vote is one number: two pictures, and how the first lies on the other by one feature of each:
 how much it is enlarged, turned, and where its middle comes to lie. So votes can be sorted, and lie
-in files. One meeting that several words tell of is one vote; the last bit of the feature's number
-keeps most others apart from it.
+in files. Two meetings in one sixteenth of a picture do not count as two: what is a corner at one
+scale is one at the next.
 """
 
 from tempfile import TemporaryFile
@@ -18,15 +18,16 @@ Numbers = NDArray[np.uint32]
 Numbered = NDArray[np.uint64]
 Spots = tuple[Numbers, Numbers]  # of every feature the number of its picture, and its `spots_of`
 
-MOST_PICTURES = 1 << 24
+MOST_PICTURES = 1 << 22
 _SHARES = 16  # files, by four bits
 _SCATTER = 0x9E3779B97F4A7C15  # odd, its bits without a pattern: 2^64 / the golden ratio
 _PIECE = 1 << 22  # votes that are gone through at once
-_LAID = 16  # bits below both pictures: 1 who is first, 4 steps, 4 turn, 3 across, 3 down, 1 feature
+_LAID = 19  # bits below both pictures: 1 who is first, 4 steps, 4 turn, 6 where to, 4 where
 _ANGLES = 16
 _FINER = 16  # parts of an angle that a feature's is known to
 _CELL = 96  # pixels; a place is known to the eighth cell, then it begins anew
 _CELLS = 8
+_PART = LONGEST / 4  # pixels
 _MOST_STEPS = 8
 _FAR = 8  # votes behind each that it is held against
 
@@ -52,18 +53,20 @@ def _laid(a: Numbers, b: Numbers, of_a: Spots, of_b: Spots) -> Numbered:
     steps, turns = other_step - step, other_turn - turn
     scale, angle = STEP**steps, turns * (2 * np.pi / (_ANGLES * _FINER))
     across, down = (LONGEST / 2 - x) * scale, (LONGEST / 2 - y) * scale
+    own_x, own_y = x, y
     x = u + np.cos(angle) * across - np.sin(angle) * down
     y = v + np.sin(angle) * across + np.cos(angle) * down
     swapped = first > second
     parts = (
-        (np.minimum(first, second), 24),
-        (np.maximum(first, second), 24),
+        (np.minimum(first, second), 22),
+        (np.maximum(first, second), 22),
         (swapped, 1),
         (np.clip(steps, -_MOST_STEPS, _MOST_STEPS - 1) + _MOST_STEPS, 4),
         (np.rint(turns / _FINER) % _ANGLES, 4),
         (np.floor(x / _CELL) % _CELLS, 3),
         (np.floor(y / _CELL) % _CELLS, 3),
-        (a[other] & np.uint32(1), 1),
+        (own_x // _PART, 2),
+        (own_y // _PART, 2),
     )
     votes = np.zeros(len(first), np.uint64)
     for part, bits in parts:
@@ -108,8 +111,8 @@ class Votes:
                 agree = _agree(votes[same], votes[same + step])
                 found.append(np.unique(pairs[same[agree]]))
         every = np.unique(np.concatenate(found))
-        low = np.uint64(MOST_PICTURES - 1)
-        return (every >> np.uint64(24)) << np.uint64(32) | (every & low)
+        low = np.uint64((1 << 22) - 1)
+        return (every >> np.uint64(22)) << np.uint64(32) | (every & low)
 
     def close(self) -> None:
         """Give the disk back."""
@@ -130,6 +133,7 @@ def _agree(a: Numbered, b: Numbered) -> NDArray[np.bool_]:
         distance = apart(at, bits)
         return np.minimum(distance, (1 << bits) - distance)
 
-    alike: NDArray[np.bool_] = (apart(15, 1) == 0) & (apart(11, 4) <= 2) & (around(7, 4) <= 1)
-    alike &= (around(4, 3) <= 1) & (around(1, 3) <= 1)
+    alike: NDArray[np.bool_] = (apart(18, 1) == 0) & (apart(14, 4) <= 2) & (around(10, 4) <= 1)
+    alike &= (around(7, 3) <= 1) & (around(4, 3) <= 1)
+    alike &= ((a ^ b) & np.uint64(15)) != 0
     return alike
