@@ -82,7 +82,7 @@ bench: $(READY) ## measure against peers, as ratios in one run
 	$(BIN)/python bench/index.py
 	$(BIN)/python bench/verify.py
 	$(BIN)/python bench/features.py
-	$(BIN)/python bench/overlap.py --pictures 10 --shared "$(SHARED)"
+	$(BIN)/python bench/overlap.py --pictures 8 --shared "$(SHARED)"
 
 .PHONY: compare
 compare: $(READY) ## compare the index with all real tables, SHARED=../shared; ONLY=pocus picks one
