@@ -48,6 +48,15 @@ def table(cell: str) -> str:
     return made.render(cell=cell, rows=[{"a": cell, "b": cell}, {"a": "x", "b": 1234}])
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(None, ""), (0, "0"), (65_388_800, "65,388,800"), (12.34, "12.3"), (1234567.0, "1,234,567")],
+)
+def test_a_number_is_whole_however_large(value: float | None, said: str) -> None:
+    made = rendering._environment().from_string("{{ value | number }}")
+    assert made.render(value=value) == said
+
+
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=list(HOSTILE))
 def test_text_stays_text(text: str) -> None:
     page = Tags(table(text))

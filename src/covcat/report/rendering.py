@@ -136,7 +136,7 @@ def _environment() -> "Environment":
         "bytes": format_size,
         "cut": shown,
         "lines": _lines,
-        "number": lambda value: "" if value is None else f"{round(value, 1):,g}",
+        "number": lambda value: "" if value is None else f"{round(value, 1):,}".removesuffix(".0"),
         "plural": plural,
         "web": web_address,
     }

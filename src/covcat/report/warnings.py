@@ -164,7 +164,7 @@ def _of_known_issues(facts: Facts) -> Iterator[Warned]:
         for issue in one.known_issues:
             yield Warned(
                 issue.severity,
-                f"known of {one.id}",
+                f"known issue of {one.id}",
                 f"{issue.text} ({issue.date})",
                 source=issue.source,
             )
