@@ -916,7 +916,7 @@ def test_what_was_imported_of_a_site_without_downloads_is_listed(covcat) -> None
     assert "sirm@local: 1 image, no labels" in ran.err
     assert covcat("images", "--format", "ids").out == "sirm:case.jpg\n"
     assert covcat("counts", "sirm", "--of", "images").out == "images\n1\n"
-    ran = covcat("select", "sirm", "-o", "cohort")
+    ran = covcat("select", "sirm", "-o", "cohort", "--allow-unknown-license")
     assert (ran.code, ran.out) == (0, "cohort\n")
 
 

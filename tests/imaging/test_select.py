@@ -673,4 +673,4 @@ def test_a_narrow_table_keeps_the_use_that_was_asked_for(covcat, here, monkeypat
     assert max(map(len, lines)) <= 72
     assert "redistribution" in lines[0]
     assert "derivatives" not in lines[0]
-    assert lines[-1] == "left out of a narrow table: commercial, derivatives"
+    assert "left out of a narrow table: commercial, derivatives" in " ".join(lines)
