@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,8 @@ from servers.server import Answer
 
 import covcat as covcat_module
 from covcat.archives import sandbox, tools, zip_tool
-from covcat.archives.base import LockedError
+from covcat.archives.base import LockedError, PasswordError
+from covcat.archives.seven_zip_header import read_header
 
 WRONG = "secret"
 SAID = "needs a password"
@@ -291,6 +293,16 @@ def test_of_several_releases_those_that_need_a_password_are_fetched_with_it(
     assert (ran.code, ran.out) == (7, "covcat-data/plain/1/files\n"), ran.err
     ran = covcat("fetch", "set", "plain", "--password-file", "right", "-q")
     assert ran.out.split() == [f"covcat-data/{one}/1/files" for one in ("set", "plain")], ran.err
+
+
+@pytest.mark.parametrize("after", [b"\x67", b"\xed", b"\x05\xff"])
+def test_a_wrong_password_that_opens_what_begins_as_a_header_is_wrong_all_the_same(
+    after: bytes,
+) -> None:
+    """One in 256 does, where no checksum of the header is written, as py7zr writes none."""
+    with pytest.raises(PasswordError) as caught:
+        read_header(BytesIO(seven_zip(header=True)), lambda stream, packed: b"\x01" + after, WRONG)
+    assert caught.value.is_wrong
 
 
 def damaged(whole: bytes) -> bytes:

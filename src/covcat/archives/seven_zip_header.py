@@ -103,7 +103,12 @@ def read_header(
     with decrypting(secret):
         if kind != _HEADER:
             raise BadArchiveError("has no header that can be read")
-        streams, entries = _read_parts(cursor)
+        try:
+            streams, entries = _read_parts(cursor)
+        except UnsupportedError as error:
+            if secret is None:
+                raise
+            raise BadArchiveError("has no header that can be read") from error
     streams.has_proved = has_proved
     if streams.is_encrypted and password is None:
         raise PasswordError("is encrypted")
