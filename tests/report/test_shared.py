@@ -8,6 +8,10 @@ import pytest
 from makers.films import png
 from makers.pictures import film
 
+from covcat.store import overlaps
+from covcat.store.folder import Store
+from covcat.store.overlaps import Sighting
+
 CC = "CC BY 4.0"
 
 
@@ -68,6 +72,26 @@ def test_the_matrix_has_what_overlap_found(compared, report) -> None:
     assert "zweite@1 1 (100 %) 0" in text
     assert "2 pairs of files that show the same" in text
     assert "covcat overlap does" not in text
+
+
+@pytest.mark.parametrize("option", [(), ("--with-pictures",)])
+def test_what_a_record_names_and_no_index_has_is_not_shown(compared, report, option) -> None:
+    Path("outside.png").write_bytes(png(5))
+    folder = Path("covcat-data/set/1")
+    (folder / "files/images/unlisted.png").write_bytes(png(6))
+    known = overlaps.last(folder)
+    assert known is not None
+    places = ("set@1:../../../../outside.png", "set@1:images/unlisted.png")
+    forged = [
+        Sighting(path="images/other.png", sha256="0" * 64, subject="x", same_as=one, verdict=word)
+        for one, word in zip(places, ("same bytes", "same picture"), strict=True)
+    ]
+    store = Store(Path("covcat-data"))
+    kept = {name: getattr(known, name) for name in ("method", "others", "patients")}
+    overlaps.write(store, folder, pictures=forged, **kept)
+    seen = report("--pictures", "0", *option)
+    assert "outside.png" in told(seen)  # it is named
+    assert not {*places} & {*pictures(seen)}
 
 
 def test_a_copy_whose_licence_is_not_known_is_named_and_not_shown(compared, report) -> None:

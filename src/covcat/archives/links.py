@@ -108,7 +108,8 @@ def describe_links(links: Sequence[ArchiveLink]) -> str:
     if not links:
         return ""
     named = ", ".join(f"`{one.path}`" for one in links[:_NAMED])
-    done = "copied as files" if links[0].handled == "copied" else "left out"
+    copied = "copied as a file" if len(links) == 1 else "copied as files"
+    done = copied if links[0].handled == "copied" else "left out"
     return f"{plural(len(links), 'link')} {done}: {named}{' …' if len(links) > _NAMED else ''}"
 
 

@@ -265,14 +265,13 @@ def _rar_set(known: names.Volume, found: dict[str, Path]) -> VolumeSet:
     if len({path.absolute().parent for path in found.values()}) > 1:
         raise UsageError(f"the volumes of `{known.whole}` are in several folders: expected one")
     first = found.pop(known.first.lower())
-    others = [path for path in found.values() if _is_of_rar(path.name, known)]
+    others = [
+        path
+        for path in found.values()
+        if (one := names.volume(path.name)) and one.first.lower() == known.first.lower()
+    ]
     others.sort(key=lambda path: (len(path.name), path.name.lower()))  # part2, part10
     return VolumeSet(first.name, (first, *others), "rar")
-
-
-def _is_of_rar(name: str, known: names.Volume) -> bool:
-    volume = names.volume(name)
-    return volume is not None and volume.first.lower() == known.first.lower()
 
 
 def _check_all(whole: str, missing: Sequence[str]) -> None:

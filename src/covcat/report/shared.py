@@ -19,7 +19,7 @@ from covcat.progress import Progress
 from covcat.report.holdings import Holding
 from covcat.report.rendering import data_address
 from covcat.report.scope import Scope
-from covcat.report.terms import refused_pictures
+from covcat.report.terms import pictures_to_show
 from covcat.report.thumbnails import MEDIA_TYPE, Thumbnail, make_thumbnails
 from covcat.store import overlaps
 from covcat.store.overlaps import OverlapRecord, Sighting
@@ -205,11 +205,11 @@ def _with_pictures(
     is_own: bool,
 ) -> list[Card]:
     """Give the sides their small pictures, where these may be shown."""
-    closed = {} if is_own else {name: refused_pictures(part) for name, part in parts.items()}
+    may_be_shown = {name: pictures_to_show(part, is_own=is_own) for name, part in parts.items()}
     files: dict[str, Path] = {}
     for place in dict.fromkeys(side.place for card in cards for side in card.sides):
         name, _, path = place.partition(":")
-        if name in parts and path not in closed.get(name, ()):
+        if path in may_be_shown.get(name, ()):  # a record may name any file of this machine
             files[place] = parts[name].folder / "files" / path
     small = make_thumbnails([(file, 1 << 18) for file in files.values()], progress)
     return [

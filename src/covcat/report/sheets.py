@@ -20,7 +20,7 @@ from covcat.progress import Progress
 from covcat.report.rendering import data_address
 from covcat.report.scope import Scope
 from covcat.report.tallies import UNKNOWN
-from covcat.report.terms import refused_pictures
+from covcat.report.terms import pictures_to_show
 from covcat.report.thumbnails import MEDIA_TYPE, Thumbnail, make_thumbnails
 
 A_GROUP = 8  # pictures of one finding and view, unless the user says otherwise
@@ -83,14 +83,14 @@ def make_sheets(scope: Scope, progress: Progress, *, a_group: int | None, is_own
     first: dict[tuple[str, str], list[tuple[int, int, IndexedRelease, str]]] = {}
     refused = number = 0
     for part in scope.parts:
-        closed = set() if is_own else refused_pictures(part)
+        may_be_shown = pictures_to_show(part, is_own=is_own)
         text = "SELECT DISTINCT path, finding, view FROM images WHERE path NOT NULL AND"
         for row in scope.of_part(part, text):
             number += 1
             path, key = str(row["path"]), (_named(row, "finding"), _named(row, "view"))
             sheet = groups.setdefault(key, Sheet(*key))
             sheet.images += 1
-            if path in closed:
+            if path not in may_be_shown:
                 refused += 1
                 continue
             sheet.allowed += 1

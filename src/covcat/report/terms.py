@@ -39,13 +39,16 @@ def count_licences(scope: Scope) -> list[LicenceRow]:
     ]
 
 
-def refused_pictures(part: IndexedRelease) -> set[str]:
-    """Return the paths of pictures of which a row does not allow redistribution."""
+def pictures_to_show(part: IndexedRelease, *, is_own: bool) -> set[str]:
+    """Return the paths of pictures that may be in a page.
+
+    They are in the index, and each row of theirs allows redistribution, or the page is one's own.
+    """
     text = (
-        "SELECT DISTINCT path FROM images WHERE path NOT NULL "
-        "AND allows_redistribution IS NOT 'yes'"
+        "SELECT path, min(allows_redistribution IS 'yes') AS is_free FROM images "
+        "WHERE path NOT NULL GROUP BY path"
     )
-    return {str(row["path"]) for row in part.index.rows(text)}
+    return {str(row["path"]) for row in part.index.rows(text) if is_own or row["is_free"]}
 
 
 @dataclass(frozen=True, slots=True)
