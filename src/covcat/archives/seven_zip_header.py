@@ -81,9 +81,8 @@ def read_header(
         _check_filled(0, end)
         return Streams(), []
     cursor = _Cursor(data)
-    kind = cursor.number()
     secret, has_proved = None, False  # a password that nothing has proved yet
-    if kind == _PACKED_HEADER:
+    if cursor.number() == _PACKED_HEADER:
         packed = _read_streams(cursor)
         cursor.check_end()
         if len(packed.folders) != 1 or not 0 < packed.files[0][0] <= MAX_HEADER:
@@ -98,23 +97,30 @@ def read_header(
                 raise BadArchiveError("has a wrong checksum for its header")
         if packed.folders[0].crc is not None:
             secret, has_proved = None, packed.is_encrypted
-        cursor = _Cursor(data)
-        kind = cursor.number()
-    with decrypting(secret):
-        if kind != _HEADER:
-            raise BadArchiveError("has no header that can be read")
-        try:
-            streams, entries = _read_parts(cursor)
-        except UnsupportedError as error:
-            if secret is None:
-                raise
-            raise BadArchiveError("has no header that can be read") from error
+    streams, entries = _read_plain(data, secret)
     streams.has_proved = has_proved
     if streams.is_encrypted and password is None:
         raise PasswordError("is encrypted")
     _check_filled(streams.offset, 0)
     _check_filled(sum(streams.packed), end)
     return streams, entries
+
+
+def _read_plain(data: bytes, secret: str | None) -> tuple[Streams, list[Item]]:
+    """Read a header that is not packed; of a secret that opened it nothing proved that it is right.
+
+    One wrong secret in 256 gives what begins as a header, with marks that nobody knows.
+    """
+    cursor = _Cursor(data)
+    with decrypting(secret):
+        if cursor.number() != _HEADER:
+            raise BadArchiveError("has no header that can be read")
+        try:
+            return _read_parts(cursor)
+        except UnsupportedError as error:
+            if secret is None:
+                raise
+            raise BadArchiveError("has no header that can be read") from error
 
 
 def _read_last_part(stream: BinaryIO) -> tuple[bytes, int]:

@@ -85,6 +85,11 @@ def a_path(text: str) -> Path:
     return Path(text)
 
 
+def with_folders(help: str) -> Any:
+    """Return the option that takes folders of a user's own pictures."""
+    return typer.Option("--with", metavar="FOLDER", parser=a_path, help=help)
+
+
 # ---- names and formats -------------------------------------------------------------------------
 
 Names = Annotated[Words, ids("Default: all that is here.")]

@@ -57,13 +57,7 @@ def overlap(
     ctx: typer.Context,
     names: options.Names = None,
     folders: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--with",
-            metavar="FOLDER",
-            parser=options.a_path,
-            help="Your pictures, too; repeatable.",
-        ),
+        list[Path] | None, options.with_folders("Your pictures, too; repeatable.")
     ] = None,
     pairs: Annotated[
         bool, typer.Option("--pairs", help="One row for each two pictures that are the same.")

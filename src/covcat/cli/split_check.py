@@ -42,11 +42,8 @@ def check(
     ] = None,
     folders: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--with",
-            metavar="FOLDER",
-            parser=options.a_path,
-            help="Where the pictures of the lists lie, if in no release; they are compared.",
+        options.with_folders(
+            "Where the pictures of the lists lie, if in no release; they are compared."
         ),
     ] = None,
     output_format: options.OutputFormat = None,
