@@ -107,20 +107,16 @@ def read_header(
 
 
 def _read_plain(data: bytes, secret: str | None) -> tuple[Streams, list[Item]]:
-    """Read a header that is not packed; of a secret that opened it nothing proved that it is right.
-
-    One wrong secret in 256 gives what begins as a header, with marks that nobody knows.
-    """
+    """Read a header that is not packed; nothing proved yet that the secret that opened it fits."""
     cursor = _Cursor(data)
     with decrypting(secret):
-        if cursor.number() != _HEADER:
-            raise BadArchiveError("has no header that can be read")
         try:
-            return _read_parts(cursor)
-        except UnsupportedError as error:
+            if cursor.number() == _HEADER:
+                return _read_parts(cursor)
+        except UnsupportedError:  # marks that nobody knows: so does one wrong secret in 256 begin
             if secret is None:
                 raise
-            raise BadArchiveError("has no header that can be read") from error
+        raise BadArchiveError("has no header that can be read")
 
 
 def _read_last_part(stream: BinaryIO) -> tuple[bytes, int]:
