@@ -108,10 +108,9 @@ def read_header(
 
 def _read_plain(data: bytes, secret: str | None) -> tuple[Streams, list[Item]]:
     """Read a header that is not packed; nothing proved yet that the secret that opened it fits."""
-    cursor = _Cursor(data)
     with decrypting(secret):
         try:
-            if cursor.number() == _HEADER:
+            if (cursor := _Cursor(data)).number() == _HEADER:
                 return _read_parts(cursor)
         except UnsupportedError:  # marks that nobody knows: so does one wrong secret in 256 begin
             if secret is None:
