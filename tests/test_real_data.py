@@ -86,3 +86,22 @@ def test_one_byte_changed_anywhere_in_the_archive_is_never_accepted(real, server
         ran = real("fetch", "figure1")
         assert ran.code in (5, 6), f"byte {position}: {ran.err}"
         assert not Path("covcat-data/figure1").exists()
+
+
+def test_readme_shows_what_overlap_finds_in_two_real_sets(
+    covcat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    session = readme.partition("\n$ covcat overlap cohen@0.1 figure1 ")[2].partition("\n…\n")[0]
+    command, *shown = session.splitlines()
+    for name, file in (
+        ("figure1", "figure1-95bb569e"),
+        ("cohen@0.1", "cohen-0.1-four-files-short"),
+    ):
+        assert covcat("import", name, str(REAL / f"{file}.zip"), "--allow-missing").code == 0
+    ran = covcat("overlap", "cohen@0.1", "figure1", *command.split())
+    assert ran.code == 0, ran.err
+    lines = [line.rstrip() for line in (ran.out + ran.err).splitlines()]
+    assert [line for line in shown if line not in lines] == []
+    assert len(shown) > 4

@@ -83,8 +83,9 @@ SHAPES: dict[str, Mapping[str, str]] = {
 def test_a_crop_on_the_other_side_is_named_with_what_it_is_of(shape: str, pics, covcat) -> None:
     ran = check(covcat, SHAPES[shape])
     assert ran.code == 5, ran.err
-    ((kind, side_a, name_a, side_b, name_b),) = leaks(ran)
+    (kind, side_a, name_a, side_b, name_b), *others = leaks(ran)
     assert kind == "same picture"
+    assert [one[0] for one in others] == ["same subject"] * (shape == "covidx")  # it has patients
     assert name_a.endswith("1.png")
     assert name_b.endswith("crop.png")
     assert (side_a, side_b) in (("train", "test"), ("fold 0", "fold 1"))
@@ -109,6 +110,17 @@ def test_a_copy_of_both_sides_that_no_list_names_is_no_leak(pics, covcat) -> Non
     write("pics", {"other/also-of-1.png": film(1, 400, 360)})
     ran = check(covcat, {"train.txt": "CT_COVID/1.png\n", "test.txt": "CT_NonCOVID/4.png\n"})
     assert ran.code == 0, ran.err
+
+
+def test_patients_of_lists_who_have_a_picture_in_common_are_one_subject(pics, covcat) -> None:
+    rows = [("1", "CT_COVID/1.png", "train"), ("1", "CT_COVID/2.png", "train")]
+    rows += [("2", "CT_NonCOVID/crop.png", "test"), ("2", "CT_NonCOVID/4.png", "test")]
+    text = "\n".join(["patientid,filename,split", *map(",".join, rows)])
+    ran = check(covcat, {"a.csv": text + "\n3,CT_NonCOVID/1.png,test\n"})
+    assert ran.code == 5
+    assert [one[0] for one in leaks(ran)] == ["same picture", "same subject"]
+    assert "2 in train, 2 in test: 1, as pics:CT_" in ran.out
+    assert "CT_NonCOVID/crop.png, by the pictures" in ran.out
 
 
 def test_folders_of_sides_are_compared_by_what_they_show(covcat) -> None:

@@ -8,9 +8,11 @@ from itertools import combinations, product
 
 from covcat.catalog.columns import Record
 from covcat.imaging.opening import Index
+from covcat.overlap.joining import standing_for
 from covcat.overlap.lists import Listed
 from covcat.overlap.pairs import SAME, Pair
 from covcat.overlap.pictures import PictureSet
+from covcat.overlap.unions import Union
 
 KINDS = ("same name", "same bytes", "same picture", "same patient", "same subject")
 _SIDES = ("train", "val", "test")  # in this order, before what lists call otherwise
@@ -198,10 +200,12 @@ def _leaks(known: Sequence[Known], pairs: Iterable[Pair]) -> Iterator[tuple[Leak
         lambda one: one.of("same_as"),
         lambda one: f"copies of {one.of('same_as')}",
     )
+    pairs = list(pairs)
     yield from _same_pictures(known, pairs)
     yield from _people("same patient", known, lambda one: one.row.patient, "as the lists say")
     yield from _people("same patient", known, lambda one: one.of("patient_id"), "as the index says")
     yield from _people("same subject", known, lambda one: one.of("subject"), "as the index says")
+    yield from _joined_people(known, [one for one in pairs if one.verdict in SAME])
 
 
 Key = Callable[[Known], str]
@@ -266,3 +270,32 @@ def _people(
             said = f"{counts}: {value}, {said_by}"
             leak, _ = _leak(kind, group[a][0], group[b][0], said)
             yield leak, frozenset(one.row.place for one in (*group[a], *group[b]))
+
+
+def _joined_people(
+    known: Sequence[Known], pairs: Sequence[Pair]
+) -> Iterator[tuple[Leak, frozenset[str]]]:
+    """Say who is on two sides once those are one who have a picture in common, on any side."""
+    union, patients = Union(), set[str]()
+    paired = [(standing_for(pair.a), standing_for(pair.b)) for pair in pairs]
+    pictures = {one for pair in paired for one in pair}
+
+    def top(name: str) -> int:
+        return union.top(union.number(name))
+
+    def names(one: Known) -> list[str]:
+        people = {one.row.patient, one.of("patient_id"), one.of("subject")} - {""}
+        patients.update(people)
+        return [*people, *({f"{one.of('of_set')}:{one.of('path')}"} & pictures)]
+
+    for some in (*map(names, known), *paired):
+        for name in some[1:]:
+            union.join(union.number(some[0]), union.number(name))
+    called = {top(name): name for name in sorted(patients, reverse=True)}
+    why = {top(one): f"{one} is {other}" for one, other in reversed(paired)}
+
+    def who(one: Known) -> str:
+        number = next(map(top, names(one)), -1)
+        return f"{called[number]}, as {why[number]}" if number in called and number in why else ""
+
+    yield from _people("same subject", known, who, "by the pictures")
