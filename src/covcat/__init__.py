@@ -206,13 +206,15 @@ def counts(
     *names: str,
     by: "Sequence[str]" = ("finding",),
     of: "Of" = "rows",
+    level: int | None = None,
     data_dir: "Folder | None" = None,
     where: str | None = None,
     catalog: "Catalog | None" = None,
 ) -> "DataFrame":
     """Count images, rows of labels or patients of releases that are here, by columns.
 
-    A record with several findings counts for each of them.
+    A record with several findings counts for each of them; by `finding_path` for each level of
+    their paths, or with `level` for that one alone.
 
     Raises:
         covcat.errors.NotFoundError: a release is not here.
@@ -232,7 +234,7 @@ def counts(
     here = index.here(known, store, names)
     indexes = [index.index_of(one, release, store, Silent()) for one, release in here]
     question = Question(where=where, with_files_only=False)
-    groups = count_groups(indexes, by, of, question).groups
+    groups = count_groups(indexes, by, of, question, level).groups
     return _frame([{**dict(zip(by, key, strict=True)), of: count} for key, count in groups], by, of)
 
 

@@ -261,6 +261,36 @@ def test_every_word_is_in_the_docs(kind: str, title: str) -> None:
     assert found == {term: ", ".join(known) for term, known in TREE[kind].items()}
 
 
+def test_what_a_finding_is_a_kind_of_is_a_finding_too_and_in_the_docs() -> None:
+    found = {row[0].strip("| `"): row[2].strip("| ") for row in rows_after("finding |")}
+    assert {kind: above for kind, above in found.items() if above} == WORDS.above
+    assert {*WORDS.above, *WORDS.above.values()} <= TERMS["findings"]
+    assert sum(map(len, TREE["kinds"].values())) == len(WORDS.above)  # nothing below two
+    assert not [term for term in TERMS["findings"] if vocabulary.LEVEL in term]
+
+
+# paths of metadata.csv at commit 6a424234 of ieee8023/covid-chestxray-dataset
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("Pneumonia", "Pneumonia/Aspiration", "Pneumonia/Bacterial", "Pneumonia/Lipoid"),
+        *("Pneumonia/Bacterial/Chlamydophila", "Pneumonia/Bacterial/E.Coli"),
+        *("Pneumonia/Bacterial/Klebsiella", "Pneumonia/Bacterial/Legionella"),
+        *("Pneumonia/Bacterial/Mycoplasma", "Pneumonia/Bacterial/Nocardia"),
+        *("Pneumonia/Bacterial/Staphylococcus/MRSA", "Pneumonia/Bacterial/Streptococcus"),
+        *("Pneumonia/Fungal/Aspergillosis", "Pneumonia/Fungal/Pneumocystis"),
+        *("Pneumonia/Viral/COVID-19", "Pneumonia/Viral/Herpes ", "Pneumonia/Viral/Influenza"),
+        *("Pneumonia/Viral/Influenza/H1N1", "Pneumonia/Viral/MERS-CoV", "Pneumonia/Viral/SARS"),
+        *("Pneumonia/Viral/Varicella", "Tuberculosis", "No Finding"),
+    ],
+)
+def test_a_path_of_cohens_list_has_the_levels_that_it_says(path: str) -> None:
+    (leaf,) = findings(path)
+    said = [findings(path.rsplit("/", up)[0]) for up in range(path.count("/") + 1)]
+    expected = dict.fromkeys(one for (one,) in reversed(said))
+    assert vocabulary.path_of(leaf).split("/") == list(expected)
+
+
 def test_every_licence_is_in_the_docs() -> None:
     found = [[cell.strip("| `") for cell in row] for row in rows_after("licence, as images")]
     assert found == [

@@ -213,7 +213,7 @@ def test_the_readme_of_0_2_is_reproduced_and_says_which_rows_it_drops(covcat) ->
     found = compared(ran, "num_samples by finding and views")
     assert {difference for *_, difference in found.values()} == {0}
     assert found.items() >= all_same(README_0_2, ("PA, AP", "AP Supine")).items()
-    assert ran.err.count("NOT IN ('todo', 'Unknown')") == 2
+    assert ran.err.count("NOT IN ('todo', 'Unknown')") == 3
     assert ran.err.count("Rows with the finding `todo` or `Unknown` are dropped") == 2
 
     ran = covcat("counts", "cohen@0.2", "--by", "finding")  # of two findings: for both
@@ -221,6 +221,105 @@ def test_the_readme_of_0_2_is_reproduced_and_says_which_rows_it_drops(covcat) ->
     assert (by_finding["COVID-19"], by_finding["ARDS"]) == (526 + 12, 4 + 12)
     assert sum(by_finding.values()) == 673 + 12
     assert "several findings: 12 rows, counted for each of them\n" in ran.err
+
+
+OF_KINDS = {  # PA and AP, AP Supine: published and found
+    "Bacterial Pneumonia": ((29, 31), (0, 4)),  # 2 rows say `Bacterial`, 4 `E.Coli`
+    "Fungal Pneumonia": ((13, 13), (0, 0)),
+    "Pneumonia": ((391, 389), (126, 130)),  # with 4 rows of ARDS, without those 6
+    "Viral Pneumonia": ((333, 333), (122, 122)),
+}
+
+
+@needs_real
+def test_what_the_readmes_say_of_kinds_of_pneumonia_is_found_cell_by_cell_or_explained(covcat):
+    put_real("cohen@0.1", {"metadata.csv": "cohen-0.1-metadata.csv"})
+    put_real("cohen@0.2", {"metadata.csv": "cohen-0.2-metadata.csv"})
+    of = "num_samples by kind of pneumonia and views"
+    ran = covcat("counts", "cohen@0.2", "--published", "--json")
+    assert ran.code == 0, ran.err
+    assert compared(ran, of) == {
+        (kind, view): (published, found, found - published)
+        for kind, cells in OF_KINDS.items()
+        for view, (published, found) in zip(("PA, AP", "AP Supine"), cells, strict=True)
+    }
+    old = compared(covcat("counts", "cohen@0.1", "--published", "--json"), of)
+    assert old["Viral Pneumonia", "PA"] == (87, 87, 0)
+    assert old["Pneumonia", "PA"] == (97, 94, -3)  # with 4 of ARDS, without 1 of Pneumocystis
+    assert [key for key, (*_, difference) in old.items() if difference] == [("Pneumonia", "PA")]
+
+
+@needs_real
+def test_pneumonia_is_found_under_all_its_kinds_in_the_real_table(covcat) -> None:
+    put_real("cohen@0.2", {"metadata.csv": "cohen-0.2-metadata.csv"})
+    ran = covcat("images", "cohen@0.2", "--finding", "pneumonia", "--all", "--columns", "finding")
+    assert len(lines(ran)) == 673 - 23 - 4  # all but No Finding, and ARDS alone
+    exactly = ("--where", "finding = 'Pneumonia'")
+    assert len(lines(covcat("images", "cohen@0.2", "--all", *exactly))) == 14
+
+
+NESTED = """\
+name,patient,finding,view,age
+1.png,1,Pneumonia/Viral/COVID-19,PA
+2.png,1,"COVID-19, ARDS",PA
+3.png,2,Pneumonia/Bacterial/Streptococcus,PA
+4.png,3,Pneumonia,AP
+5.png,3,"COVID-19, SARS",AP
+6.png,4,No Finding,AP
+7.png,4,something new,AP
+"""
+ON_LEVELS = {
+    "ARDS": 1,
+    "Pneumonia": 5,
+    "Pneumonia/Viral pneumonia": 3,
+    "Pneumonia/Viral pneumonia/COVID-19": 3,
+    "Pneumonia/Viral pneumonia/SARS": 1,
+    "Pneumonia/Bacterial pneumonia": 1,
+    "Pneumonia/Bacterial pneumonia/Streptococcus": 1,
+    "No finding": 1,
+    "(unknown)": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [
+        ((), ON_LEVELS),  # in the order of a tree
+        (("--level", "1"), {"ARDS": 1, "Pneumonia": 5, "No finding": 1, "(unknown)": 1}),
+        (
+            ("--level", "2"),
+            {
+                "ARDS": 1,
+                "Pneumonia": 1,
+                "Pneumonia/Viral pneumonia": 3,
+                "Pneumonia/Bacterial pneumonia": 1,
+                "No finding": 1,
+                "(unknown)": 1,
+            },
+        ),
+    ],
+)
+def test_a_row_counts_once_at_each_level_of_its_path_or_at_the_one_asked(made, level, expected):
+    covcat = made(files={"labels.csv": NESTED.encode()})
+    ran = covcat("counts", "set", "--by", "finding_path", *level)
+    assert ran.code == 0, ran.err
+    assert list(counted(ran).items()) == list(expected.items())
+    assert "several findings: 2 rows" in ran.err
+
+
+def test_findings_and_their_paths_are_counted_side_by_side(made) -> None:
+    covcat = made(files={"labels.csv": NESTED.encode()})
+    found = lines(covcat("counts", "set", "--by", "finding,finding_path,view", "--level", "1"))
+    assert ["COVID-19", "Pneumonia", "PA", "2"] in found
+    assert ["ARDS", "ARDS", "PA", "1"] in found
+    assert ["SARS", "Pneumonia", "AP", "1"] in found
+    assert not [row for row in found if row[:2] == ["ARDS", "Pneumonia"]]
+
+
+def test_a_level_of_nothing_is_a_mistake_with_what_to_type(made) -> None:
+    ran = made()("counts", "set", "--by", "finding", "--level", "2")
+    assert ran.code == 2
+    assert "hint: covcat counts --by finding_path --level 2" in ran.err
 
 
 POCUS = {"data/dataset_metadata.csv": "pocus-529c06a6-dataset_metadata.csv"}

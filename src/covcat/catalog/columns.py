@@ -39,6 +39,7 @@ COLUMNS = (
     Column("modality", "text", "how it was taken", ("ct", "xray", "mri", "ultrasound")),
     Column("view", "text", "projection or plane, a word of the vocabulary"),
     Column("finding", "text", "terms of the vocabulary, joined by `; `"),
+    Column("finding_path", "text", "the same, each below what it is a kind of: A/B/C"),
     Column("finding_raw", "text", "as the source has it, unchanged"),
     Column("covid", "text", "COVID-19 among the findings", YES_NO_UNKNOWN),
     Column("patient_id", "text", "RESOURCE:ID as the source numbers patients"),

@@ -25,7 +25,7 @@ LISTS = {  # labels that have a list of words, each with its name
     **dict.fromkeys(("survival", "icu", "intubated"), "answers"),
 }
 DENIALS = ("negative", "non-COVID")  # what a table's own words may say of a finding, too
-_LEVEL = "/"  # between the levels of a hierarchy
+LEVEL = "/"  # between the levels of a hierarchy
 _PARTS = re.compile(r"[,;]")
 _NUMBER = re.compile(r"-?[0-9]{1,6}(\.[0-9]{1,6})?")
 _WHOLE = re.compile(r"(-?[0-9]+)\.0+")
@@ -49,6 +49,7 @@ class Words:
 
     placeholders: frozenset[str]
     lists: Mapping[str, Mapping[str, str]]  # findings, views, … -> {word: term}
+    above: Mapping[str, str]  # finding -> what it is a kind of
     unspecific: frozenset[str]
     licenses: Mapping[str, Terms]
 
@@ -71,6 +72,7 @@ def words() -> Words:
     return Words(
         frozenset(map(plain, tree["placeholders"])),
         lists,
+        {kind: term for term, kinds in tree["kinds"].items() for kind in kinds},
         frozenset(map(plain, tree["unspecific"])),
         licenses,
     )
@@ -116,12 +118,19 @@ def findings(raw: str, own: Mapping[str, str] = {}) -> tuple[str, ...]:
         return ()
     found: list[str] = []
     for part in _PARTS.split(raw):
-        found += _each(known.get(plain(part)) or known.get(plain(part.rpartition(_LEVEL)[2]), ""))
+        found += _each(known.get(plain(part)) or known.get(plain(part.rpartition(LEVEL)[2]), ""))
     return tuple(dict.fromkeys(found))
 
 
 def _each(term: str) -> tuple[str, ...]:
     return tuple(part for part in term.split(JOINED) if part and part not in DENIALS)
+
+
+@cache
+def path_of(finding: str) -> str:
+    """Return a term below those that it is a kind of: `Pneumonia/Viral pneumonia/COVID-19`."""
+    above = words().above.get(finding)
+    return finding if above is None else f"{path_of(above)}{LEVEL}{finding}"
 
 
 def covid(raw: str, terms: tuple[str, ...], own: Mapping[str, str] = {}) -> str:
@@ -145,7 +154,7 @@ def covid(raw: str, terms: tuple[str, ...], own: Mapping[str, str] = {}) -> str:
 
 def _is_denial(part: str) -> bool:
     """Tell if a word, or a level of a path, says what it is not."""
-    return any(plain(level) in words().unspecific for level in part.split(_LEVEL))
+    return any(plain(level) in words().unspecific for level in part.split(LEVEL))
 
 
 def term(kind: str, raw: str, own: Mapping[str, str] = {}) -> str:

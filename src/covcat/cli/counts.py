@@ -45,6 +45,14 @@ def counts(
             "--of",
         ),
     ] = None,
+    level: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="With --by finding_path: N levels of each path, not every level.",
+        ),
+    ] = None,
     published: Annotated[
         bool, typer.Option("--published", help="Count what the paper or README printed again.")
     ] = False,
@@ -63,8 +71,8 @@ def counts(
     session: Session = ctx.obj
     chosen = chosen_output(output, FORMATS) or without_ids(session)
     if published:
-        if (by, of, where, labels) != (None, None, None, options.Labels()):
-            raise UsageError("--published takes neither --by nor --of nor filters")
+        if (by, of, level, where, labels) != (None, None, None, None, options.Labels()):
+            raise UsageError("--published takes neither --by nor --of nor --level nor filters")
         _compare(session, names, chosen)
         return
     question = replace(labels.question(where), with_files_only=False)
@@ -72,7 +80,10 @@ def counts(
     unit = next((one for one in UNITS if of in (one, None)), None)
     if unit is None:
         raise UsageError(f"unknown --of `{of}`: expected one of {', '.join(UNITS)}")
-    _group(session, names, columns, unit, question, chosen)
+    if level is not None and "finding_path" not in columns:
+        hint = f"covcat counts --by finding_path --level {level}"
+        raise UsageError("--level is for counts by finding_path", hint=hint)
+    _group(session, names, columns, unit, question, level, chosen)
 
 
 def _group(
@@ -81,6 +92,7 @@ def _group(
     by: tuple[str, ...],
     of: "Of",
     question: "Question",
+    level: int | None,
     output: str | None,
 ) -> None:
     from covcat.imaging.counts import count_groups
@@ -89,7 +101,7 @@ def _group(
     releases, failed = indexes.indexes(session, names)
     indexes.warn_of_failures(session, failed)
     every = [one.index for one in releases.values()]
-    found = count_groups(every, by, of, question)
+    found = count_groups(every, by, of, question, level)
     pairs = [(one.resource, one.release) for one in releases.values()]
     indexes.warn_of_doubles(session, pairs, "counted")
     _warn(session, every, question, of)

@@ -272,7 +272,7 @@ class Labels:
             "--finding",
             metavar="TERM",
             autocompletion=complete.terms("findings"),
-            help="Has it; repeatable.",
+            help="Has it, or a kind of it; repeatable.",
         ),
     ] = None
     covid: Annotated[Words, choice(_COVID, "yes, no or unknown.", "--covid")] = None

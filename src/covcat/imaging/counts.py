@@ -12,7 +12,7 @@ from covcat.catalog.columns import COLUMNS, NAMES, Value
 from covcat.catalog.entries import Explained, PublishedCounts, Release, Resource
 from covcat.errors import IntegrityError
 from covcat.imaging.opening import Index
-from covcat.imaging.query import ONE_PER, Question
+from covcat.imaging.query import LEVELS, ONE_PER, Question
 from covcat.imaging.scratch import Distinct
 
 Of = Literal["rows", "images", "patients", "pictures"]
@@ -20,6 +20,7 @@ UNITS: tuple[Of, ...] = get_args(Of)
 Group = tuple[Value, ...]  # one value for each column; None is unknown
 Status = Literal["same", "explained", "differs", "outdated", "not counted", "in no row"]
 Condition = tuple[str, list[str]]  # SQL over the columns, and its values
+PATH = "finding_path"
 OPEN: tuple[Status, ...] = ("differs", "outdated")  # what the catalog has no explanation of
 
 _COLUMNS = {column.name: column for column in COLUMNS}
@@ -41,13 +42,18 @@ class GroupCounts:
 
 
 def count_groups(
-    indexes: Iterable[Index], by: Sequence[str], of: Of, question: Question
+    indexes: Iterable[Index],
+    by: Sequence[str],
+    of: Of,
+    question: Question,
+    level: int | None = None,
 ) -> GroupCounts:
     """Count what passes a question, by the values of some columns; over all indexes together.
 
-    An image or a patient counts once in a group, however many rows speak of it.
+    An image or a patient counts once in a group, however many rows speak of it. By `finding_path`
+    it counts for each level of a path; with a `level` for that one alone, or the last above it.
     """
-    return _sum_up(indexes, by, of, question.sql(), question.where)
+    return _sum_up(indexes, by, of, question.sql(), question.where, level)
 
 
 def _spell(column: str) -> str:
@@ -61,6 +67,7 @@ def _sum_up(
     of: Of,
     condition: Condition,
     where: str | None = None,
+    level: int | None = None,
 ) -> GroupCounts:
     """Add up the records of each group, over all indexes together."""
     columns = [f"nullif({_spell(one)}, '') AS c{place}" for place, one in enumerate(by)]
@@ -71,19 +78,16 @@ def _sum_up(
     distinct = Distinct()
     counts: Counter[Group] = Counter()
     places: dict[Group, int] = {}
-    several, left_out, at = 0, 0, by.index("finding") if "finding" in by else -1
+    several = left_out = 0
     for record in (one for index in indexes for one in index.rows(text, condition[1], where)):
         number = int(record["n"] or 0)
         if record["k"] is None:
             left_out += number
             continue
         cells: Group = tuple(record[f"c{place}"] for place in range(len(by)))
-        groups = [cells]
-        if at >= 0:  # one for each of its findings
-            findings = str(cells[at] or "").split(vocabulary.JOINED)
-            groups = [(*cells[:at], one or None, *cells[at + 1 :]) for one in findings]
-        several += number if len(groups) > 1 else 0
-        for group in groups:
+        each = _of_each_finding(cells, by)
+        several += number if len(each) > 1 else 0
+        for group in _of_each_level(each, by, level):
             if of == "rows":
                 counts[group] += number
             else:
@@ -98,6 +102,33 @@ def _sum_up(
     return GroupCounts(tuple(sorted(counts.items(), key=rank_group)), several, left_out)
 
 
+def _of_each_finding(cells: Group, by: Sequence[str]) -> list[Group]:
+    """Return a group for each finding of a record, which has as many paths."""
+    texts = {at: str(cells[at] or "").split(vocabulary.JOINED) for at in _findings_in(by)}
+    count = max(map(len, texts.values()), default=1)
+    return [
+        tuple(texts[at][number] or None if at in texts else cell for at, cell in enumerate(cells))
+        for number in range(count)
+    ]
+
+
+def _of_each_level(groups: list[Group], by: Sequence[str], level: int | None) -> Iterable[Group]:
+    """Return the groups for each level of their paths, or for one; each once."""
+    if PATH not in by:
+        return groups
+    at, found = by.index(PATH), dict[Group, None]()
+    for group in groups:
+        levels = str(group[at] or "").split(vocabulary.LEVEL)
+        for number in range(1, len(levels) + 1) if level is None else [level]:
+            path = vocabulary.LEVEL.join(levels[:number])
+            found[(*group[:at], path or None, *group[at + 1 :])] = None
+    return found
+
+
+def _findings_in(by: Sequence[str]) -> list[int]:
+    return [at for at, name in enumerate(by) if name in ("finding", PATH)]
+
+
 Rank = tuple[bool, float, str]
 
 
@@ -106,6 +137,14 @@ def _rank_of(name: str, number: int, counts: Counter[Group]) -> Callable[[Value]
     if words := order(name):
         known = {word: place for place, word in enumerate(words)}
         return lambda cell: (cell is None, known.get(str(cell), len(known)), str(cell))
+    if name == PATH:  # as a tree
+        terms = {term: place for place, term in enumerate(order("finding"))}
+
+        def rank_path(cell: Value) -> Rank:
+            levels = str(cell).split(vocabulary.LEVEL)
+            return cell is None, 0, "".join(f"{terms.get(one, len(terms)):04}" for one in levels)
+
+        return rank_path
     if name in _COLUMNS and _COLUMNS[name].type != "text":
         return lambda cell: (cell is None, float(cell or 0), "")
     if name == "date":
@@ -218,15 +257,16 @@ def _matching(column: str, text: str) -> Condition:
     words = [word for part in text.split(",") for word in _known_words(column, part.strip())]
     if not text.strip():
         return f"nullif({_spell(column)}, '') IS NULL", []
-    if column != "finding":
+    if column not in ("finding", PATH):
         return f"{_spell(column)} IN ({', '.join('?' * len(words))})", words
-    one = "instr('; ' || finding || '; ', '; ' || ? || '; ')"
+    terms = LEVELS if column == PATH else "'; ' || finding || '; '"
+    one = f"instr({terms}, '; ' || ? || '; ')"
     return f"({' OR '.join([one] * len(words))})", words
 
 
 def _known_words(column: str, text: str) -> tuple[str, ...]:
     """Return the index's words for a published one; itself if the vocabulary does not have it."""
-    if column == "finding":
+    if column in ("finding", PATH):
         return vocabulary.findings(text) or (text,)
     if column == "covid" and text not in _COLUMNS["covid"].words:
         found = vocabulary.covid(text, vocabulary.findings(text))

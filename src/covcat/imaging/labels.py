@@ -123,6 +123,7 @@ class LabelReader:
         terms = vocabulary.findings(raw, own)
         return {
             "finding": vocabulary.JOINED.join(terms) or None,
+            "finding_path": vocabulary.JOINED.join(map(vocabulary.path_of, terms)) or None,
             "finding_raw": raw or None,
             "covid": vocabulary.covid(raw, terms, own),
         }
@@ -243,5 +244,9 @@ def _cell(cells: Mapping[str, str], name: str) -> str | None:
 
 def make_blank(resource: Resource) -> Record:
     """Return the labels of an image that no table names."""
-    unknown = {**dict.fromkeys(LABELS), "finding_raw": None, "covid": "unknown", "raw": "{}"}
+    unknown = {
+        **dict.fromkeys((*LABELS, "finding_path", "finding_raw")),
+        "covid": "unknown",
+        "raw": "{}",
+    }
     return {**unknown, **terms_of("", _licence_of_all(resource))}

@@ -22,6 +22,7 @@ ONE_PER = {  # what makes two images one
     "picture": "CASE WHEN path NOT NULL "
     "THEN coalesce(same_as, resource || '@' || release || ':' || path) END",
 }
+LEVELS = f"'; ' || replace(finding_path, '{vocabulary.LEVEL}', '; ') || '; '"  # and what is above
 _AGES = re.compile(r"([0-9]{1,3})|([0-9]{1,3})?-([0-9]{1,3})?")
 
 
@@ -55,7 +56,7 @@ class Question:
         """Return a condition over the table `images`, and its values."""
         chosen: list[tuple[str, list[Any]]] = []
         if self.findings:
-            any_of = " OR ".join(["'; ' || finding || '; ' LIKE ?"] * len(self.findings))
+            any_of = " OR ".join([f"{LEVELS} LIKE ?"] * len(self.findings))
             chosen.append((f"({any_of})", [f"%; {one}; %" for one in self.findings]))
         words = {"covid": self.covid, "view": self.views, "modality": self.modalities}
         for column, values in (words | {"sex": self.sexes}).items():
