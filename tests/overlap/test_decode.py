@@ -207,7 +207,7 @@ THUMBNAIL = (
 NONE = {
     "text": (b"no picture\n" * 99, "no picture"),
     "nothing": (b"", "no picture"),
-    "too many pixels": (png(40_000, 40_000), "40,000 x 40,000"),
+    "too many pixels": (png(40_000, 40_000, bits=1), "40,000 x 40,000"),
     "cut jpeg": (JPEG[: len(JPEG) // 2], "cut"),
     "cut jpeg with a whole thumbnail": (JPEG[:2] + THUMBNAIL + JPEG[2 : len(JPEG) // 2], "cut"),
     "cut png": (encoded(FILM, ".png")[:-5000], "cut"),
