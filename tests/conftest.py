@@ -3,11 +3,14 @@
 import functools
 import os
 import signal
+import ssl
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import certifi
 import pytest
 import typer.main
 from makers.archives import RAW, REPOSITORY, git_zip
@@ -75,6 +78,20 @@ def made_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def authorities_loaded_once() -> Iterator[None]:
+    """Loading all authorities takes as long as a small fetch: 20 ms of each run."""
+    load, packaged = ssl.create_default_context, functools.cache(ssl.create_default_context)
+
+    def loaded(*args: Any, **keys: Any) -> ssl.SSLContext:
+        is_packaged = not args and keys == {"cafile": certifi.where()}
+        return packaged(**keys) if is_packaged else load(*args, **keys)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", loaded)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the developer's own settings, or works outside its own folder."""
@@ -133,9 +150,9 @@ class Stock:
         return ["--mirror", self.world.url, "--catalog", str(self.catalog)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def stock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stock]:
-    """All hosts, filled; shared by the tests of a module, which must not change it."""
+    """All hosts, filled; shared by all tests, which must not change it."""
     folder = tmp_path_factory.mktemp("catalog")
     with World() as imitations:
         yield Stock(imitations, folder, shelves.fill(imitations, folder))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -99,22 +100,26 @@ def place() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="module")
+def python() -> str:
+    """A Python that other users may run, and that finds covcat there."""
+    for one in PYTHONS:
+        with Server() as unasked, suppress(OSError):
+            user = User(40_001, one, Path("/"), unasked)
+            if user.python_runs("-c", "import covcat.cli.main").code == 0:
+                return one
+    pytest.skip("other users can run no Python here that finds covcat")
+
+
 @pytest.fixture
-def users(place: Path, server: Server) -> tuple[User, User]:
+def users(place: Path, server: Server, python: str) -> tuple[User, User]:
     """Both, and what they share: a data folder of the group's, and a catalog."""
     (place / "data").mkdir()
     os.chown(place / "data", 0, GROUP)
     (place / "data").chmod(0o2770)
     Shelf(place / "shelf").add_repository()
     server.serve_repository(git_zip(REPOSITORY))
-    for python in PYTHONS:
-        both = (User(40_001, python, place, server), User(40_002, python, place, server))
-        try:
-            if both[0].python_runs("-c", "import covcat.cli.main").code == 0:
-                return both
-        except OSError:
-            continue
-    pytest.skip("other users can run no Python here that finds covcat")
+    return (User(40_001, python, place, server), User(40_002, python, place, server))
 
 
 def _others(folder: Path) -> list[str]:
