@@ -112,6 +112,29 @@ def test_cramers_v_is_corrected_for_its_bias(counts, value: float) -> None:
     assert 0 <= found.low <= found.value <= found.high <= 1
 
 
+@pytest.mark.parametrize(
+    ("counts", "low", "high"),
+    [  # of chi2_contingency and ncx2 of scipy 1.17
+        (table((30, 10), (10, 30)), 0.2809, 0.7191),
+        (table((20, 10, 0), (0, 10, 20)), 0.5510, 1.0),
+        (table((50, 0), (0, 50)), 0.8040, 1.0),
+        (table((12, 9), (8, 14)), 0.0, 0.5071),
+        (table((400, 30, 5), (20, 300, 60)), 0.7960, 0.9333),
+    ],
+)
+def test_the_interval_is_that_of_the_noncentral_distribution(counts, low, high) -> None:
+    found = cramers_v(counts)
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.001)
+
+
+def test_no_association_at_all_is_not_told_with_certainty() -> None:
+    found = cramers_v(table((25, 25), (25, 25)))
+    assert found is not None
+    assert (found.low, found.value) == (0, 0)
+    assert 0.2 < found.high < 0.4
+
+
 @pytest.mark.parametrize("counts", [table((5, 5)), table((5, 0), (5, 0)), Counter(), table((1, 1))])
 def test_a_constant_column_has_no_association(counts) -> None:
     assert cramers_v(counts) is None

@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import sqrt
+from math import exp, lgamma, log, sqrt
 from statistics import NormalDist
 
 from covcat.catalog.columns import Record
@@ -20,6 +20,7 @@ _MOST_VALUES = 200  # of an attribute, that are told apart
 _SHOWN = 8
 _CLASSES = ((512, "below 512"), (1024, "512 to 1023"), (2048, "1024 to 2047"))
 _CONFIDENCE = 0.95
+_LARGE = 500  # chi2
 ATTRIBUTES = ("source", "format", "view", "longer side in pixels", "bits", "scanner")
 
 Table = Mapping[tuple[str, str], int]  # label and value: cases
@@ -124,8 +125,9 @@ def cramers_v(table: Table) -> CramersV | None:
 
     V = sqrt(phi2 / min(r - 1, c - 1)) with phi2 = max(0, chi2/n - (r-1)(c-1)/(n-1)), and r and c
     lessened by (r-1)^2/(n-1) and (c-1)^2/(n-1): Bergsma, J. Korean Stat. Soc. 42 (2013) 323. The
-    interval holds the noncentralities for which chi2 is not unlikely (Smithson, Confidence
-    Intervals, 2003, chapter 4), by `_tail`; it needs no resampling.
+    interval holds the noncentralities L for which chi2 is not unlikely, as sqrt(L / n / min(r - 1,
+    c - 1)) (Smithson, Confidence Intervals, 2003, chapter 4); it needs no resampling. Less than
+    chance gives on the average says no more than that: its upper bound is not lower.
     """
     rows, columns = Counter[str](), Counter[str]()
     table = {cell: number for cell, number in table.items() if number}
@@ -143,8 +145,11 @@ def cramers_v(table: Table) -> CramersV | None:
     phi2 = max(0.0, chi2 / n - freedom / (n - 1))
     least = min(r - (r - 1) ** 2 / (n - 1), c - (c - 1) ** 2 / (n - 1)) - 1
     low, high = (
-        sqrt(_noncentrality(chi2, freedom, tail) / (n * (min(r, c) - 1)))
-        for tail in ((1 + _CONFIDENCE) / 2, (1 - _CONFIDENCE) / 2)
+        sqrt(_noncentrality(seen, freedom, tail) / (n * (min(r, c) - 1)))
+        for seen, tail in (
+            (chi2, (1 + _CONFIDENCE) / 2),
+            (max(chi2, freedom), (1 - _CONFIDENCE) / 2),
+        )
     )
     v = min(1.0, sqrt(phi2 / least)) if least > 0 else 0.0
     return CramersV(v, min(low, v), min(1.0, max(high, v)))
@@ -155,7 +160,7 @@ def _noncentrality(chi2: float, freedom: int, tail: float) -> float:
     low, high = 0.0, 2 * chi2 + 100.0
     if _tail(chi2, freedom, low) < tail:
         return 0.0
-    for _ in range(80):
+    for _ in range(45):
         middle = (low + high) / 2
         if _tail(chi2, freedom, middle) > tail:
             low = middle
@@ -165,8 +170,37 @@ def _noncentrality(chi2: float, freedom: int, tail: float) -> float:
 
 
 def _tail(chi2: float, freedom: int, noncentrality: float) -> float:
-    """Return the probability of no more than `chi2`: Abramowitz and Stegun, 26.4.28."""
-    total = freedom + noncentrality
-    spread = 2 / 9 * (1 + noncentrality / total) / total
-    cube = (max(chi2, 0.0) / total) ** (1 / 3)
-    return NormalDist().cdf((cube - (1 - spread)) / sqrt(spread))
+    """Return the probability of no more than `chi2`, noncentral as said.
+
+    It is the sum over Poisson's weights of central ones (Johnson, Kotz and Balakrishnan, Continuous
+    Univariate Distributions 2, 1995, chapter 29); of large ones what Abramowitz and
+    Stegun, 26.4.28, say, which is the same to three digits then.
+    """
+    if chi2 > _LARGE:
+        total = freedom + noncentrality
+        spread = 2 / 9 * (1 + noncentrality / total) / total
+        cube = (chi2 / total) ** (1 / 3)
+        return NormalDist().cdf((cube - (1 - spread)) / sqrt(spread))
+    if chi2 <= 0:
+        return 0.0
+    half, mean = chi2 / 2, noncentrality / 2
+    reach = 8 * sqrt(mean) + 40  # beyond it the weights are nothing
+    least, most = max(0, int(mean - reach)), int(mean + reach)
+    # P(a, x), the incomplete gamma function, by its series; then down by P(a) = P(a + 1) + step.
+    step = [_weight(freedom / 2 + at, half) for at in range(least, most + 1)]
+    term = lower = step[-1]
+    count = 0
+    while term > lower * 1e-16:
+        count += 1
+        term *= half / (freedom / 2 + most + count)
+        lower += term
+    found = 0.0
+    for at in range(most, least - 1, -1):
+        lower += step[at - least] if at < most else 0.0
+        found += lower * (_weight(at, mean) if mean else float(at == 0))
+    return found
+
+
+def _weight(a: float, x: float) -> float:
+    """Return x^a e^-x / Gamma(a + 1): of a whole number Poisson's weight."""
+    return exp(a * log(x) - x - lgamma(a + 1))
