@@ -39,8 +39,9 @@ Row = Mapping[str, object]
 
 
 def table_of(rows: Iterable[Row]) -> bytes:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\n")
+    out, rows = io.StringIO(), list(rows)
+    columns = dict.fromkeys((*COLUMNS, *(name for row in rows for name in row)))
+    writer = csv.DictWriter(out, list(columns), restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue().encode()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from makers.films import png
 
-from covcat.report.sheets import names_people
+from covcat.imaging.people import names_people
 from covcat.report.thumbnails import SIDE, Thumbnail, make_thumbnail
 
 CC = "CC BY 4.0"
@@ -131,10 +131,24 @@ def test_a_thumbnail_keeps_the_shape_and_is_small(tmp_path: Path) -> None:
     [
         *((one, True) for one in ("PatientName", "Patient's Name", "patient_name", "Name")),
         *((one, True) for one in ("ReferringPhysicianName", "OperatorsName", "PatientBirthDate")),
-        *((one, True) for one in ("first name", "Telephone", "e-mail", "PatientAddress")),
+        *(
+            (one, True)
+            for one in ("InstitutionName", "first name", "Telephone", "e-mail", "PatientAddress")
+        ),
         *((one, False) for one in ("filename", "file_name", "image name", "ProtocolName", "sex")),
-        *((one, False) for one in ("finding", "InstitutionName", "location", "patientid")),
+        *((one, False) for one in ("finding", "location", "patientid")),
     ],
 )
 def test_columns_that_name_people_are_told_from_others(column: str, is_of_people: bool) -> None:
     assert names_people(column) == is_of_people
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_show_prints_no_cell_that_names_a_person_either(laid, covcat, options) -> None:
+    named = {"PatientName": "Doe^Jane", "InstitutionName": "St. Elsewhere", "remark": "kept"}
+    folder = laid([{**COVID, "filename": "a.png", **named}])
+    ran = covcat("show", str(folder / "files/images/a.png"), *options)
+    assert ran.code == 0, ran.err
+    assert "kept" in ran.out
+    assert "Doe" not in ran.out
+    assert "Elsewhere" not in ran.out

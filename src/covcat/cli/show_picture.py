@@ -17,6 +17,7 @@ from covcat.cli.table import prose, terminal_width
 from covcat.errors import CovcatError, IntegrityError, NotFoundError, UsageError
 from covcat.files import disk_errors
 from covcat.imaging.index import here as here_in_catalog
+from covcat.imaging.people import without_people
 from covcat.imaging.sizes import SUFFIXES, Size, read_size
 from covcat.text import escaped, plural
 
@@ -86,7 +87,8 @@ def _records(session: Session, name: str, condition: str, value: str) -> Iterato
     ((resource, release),) = here_in_catalog(session.catalog, session.store, [name])
     index = indexes.index_here(session, resource, release)
     text = f"SELECT {', '.join(NAMES)} FROM images WHERE {condition} ORDER BY rowid"  # noqa: S608
-    yield from index.rows(text, [value])
+    for row in index.rows(text, [value]):
+        yield {**row, "raw": without_people(str(row["raw"]))} if row["raw"] else row
 
 
 def show_picture(session: Session, found: ShownPicture, number: int | None) -> None:

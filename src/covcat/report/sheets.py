@@ -8,7 +8,6 @@ redistribution, or the user asked for a page of their own.
 import hashlib
 import heapq
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from covcat.catalog.columns import NAMES, Record
 from covcat.imaging.cohort import IndexedRelease
+from covcat.imaging.people import names_people
 from covcat.progress import Progress
 from covcat.report.rendering import data_address
 from covcat.report.scope import Scope
@@ -29,13 +29,6 @@ MOST_GROUPS = 60
 _OWN = ("image_id", "sha256", "bytes", "raw", "resource", "release", "path", "matched")
 _MOST_ROWS = 4  # of one picture, that are told
 _CELLS = 40  # of the raw row of a picture
-# What names a person, in DICOM's keywords and in the headers of tables, as letters alone: such a
-# cell is never shown.
-_OF_PEOPLE = re.compile(
-    r"(?:names?|dob|ssn|mrn)$(?<!filename)(?<!imagename)(?<!protocolname)(?<!institutionname)|"
-    r"birth|address|phone|email|physician|doctor|operator|radiologist|accession|"
-    r"personname|patientname|responsibleperson|mother"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +194,3 @@ def _raw_cells(records: list[Record]) -> list[tuple[str, object]]:
     if len(found) > _CELLS:
         found = [*found[:_CELLS], ("…", f"{len(found) - _CELLS:,} further cells")]
     return found
-
-
-def names_people(column: str) -> bool:
-    """Tell if a column or a DICOM keyword is of the kind that names a person."""
-    return bool(_OF_PEOPLE.search(re.sub(r"[^a-z]", "", column.casefold())))
