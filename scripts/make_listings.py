@@ -28,6 +28,10 @@ LISTINGS = [
     ("actualmed@2020-05-05", "actualmed-27240dd8", "", ""),
     ("hannover@2021-06-10", "hannover-ad7ab099", "", ""),
     ("covid-blues@2025-11-09", "covidblues-1857a6fb", "", ""),
+    ("brixia@2022-01-17", "brixia-770036d2", "", ""),
+    ("covid-cxnet@2024-04-28", "covidcxnet-3ade488b", "", ""),
+    ("covidnet-ct@2022-06-08", "covidnetct-b5c92b7d", "", ""),
+    ("covid-net@covidx-cxr3", "covidnet-cxr3-18d18a65", "", ""),
 ]
 
 # Tables beside the zips of COVID-CT, as in a copy of the whole repository

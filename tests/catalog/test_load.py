@@ -93,8 +93,8 @@ def test_a_resource_is_found_by_what_people_call_it(loaded, name, id, found) -> 
 
 
 COVID = (
-    "did you mean `covid-net`, `covid-ct`, `covid-blues`, `covid-chestxray-dataset`, "
-    "`covid19-ultrasound` or another of `covcat search covid`?"
+    "did you mean `covid-net`, `covid-ct`, `covid-blues`, `covid-cxnet`, `covidnet-ct` "
+    "or another of `covcat search covid`?"
 )
 HAS = "it has: my-ct@old, my-ct@2020-05, my-ct@new"
 
@@ -357,4 +357,4 @@ def test_an_edit_of_the_yaml_is_seen_at_once(tmp_path, monkeypatch, compiled) ->
 
 def test_what_is_compiled_is_not_read_as_yaml_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yaml, "parse", lambda *_: pytest.fail("read as YAML"))
-    assert len(load.load().resources) == 22
+    assert len(load.load().resources) == 27

@@ -43,7 +43,10 @@ SURVEY = """\
 13 | eurorad           | YYUUYY | European Society of Radiology | eurorad.org
 14 | radiopaedia       | YYUUYY | Radiopaedia | radiopaedia.org
 """
-RELATED = ["mashhad", "v7", "kermany", "figure1", "actualmed", "hannover", "covid-blues"]
+RELATED = [
+    *("mashhad", "v7", "kermany", "figure1", "actualmed", "hannover", "covid-blues"),
+    *("brixia", "covid-cxnet", "covidnet-ct", "mosmed", "bimcv"),
+]
 DEFAULTS = [
     "cohen@2020-06-22",
     "cord-19@2020-07-16",
@@ -66,12 +69,17 @@ DEFAULTS = [
     "actualmed@2020-05-05",
     "hannover@2021-06-10",
     "covid-blues@2025-11-09",
+    "brixia@2022-01-17",
+    "covid-cxnet@2024-04-28",
+    "covidnet-ct@2022-06-08",
+    "mosmed",
+    "bimcv",
     "sample@1",
 ]
 OURS = {one.partition("@")[0] for one in DEFAULTS}
 WITH_CT = (
     "cohen cord-19 sirm bsti kaggle-chest-xray medseg covid-ct coronacases eurorad radiopaedia "
-    "mashhad v7"
+    "mashhad v7 covidnet-ct mosmed bimcv"
 )
 # Pages that their sources give with http; nothing is fetched from them.
 HTTP_PAGES = {"http://www.medicalsegmentation.com/covid19/", "http://radiopaedia.org/licence"}
@@ -317,7 +325,7 @@ def test_the_images_that_a_release_holds_are_those_of_its_listing(name: str) -> 
     ]
     if not chosen.include:
         images = [path for path in images if path.lower().endswith(IMAGE_SUFFIXES)]
-    assert release.holds.images == len(images)
+    assert (release.holds.images or 0) == len(images)  # of lists alone, nothing
 
 
 def test_the_first_table_has_counts_of_most_that_can_be_fetched() -> None:

@@ -215,7 +215,10 @@ def test_what_waits_for_the_rest_can_be_removed(tab: Keys) -> None:
         ("covcat ver", ["verify"]),
         (
             "covcat show co",
-            ["cohen", "cord-19", "covid-net", "covid-ct", "coronacases", "covid-blues"],
+            [
+                *("cohen", "cord-19", "covid-net", "covid-ct", "coronacases", "covid-blues"),
+                *("covid-cxnet", "covidnet-ct"),
+            ],
         ),
         ("covcat list --modality ", ["ct", "xray", "mri", "ultrasound"]),
         ("covcat list --has c", ["case-review"]),

@@ -162,21 +162,21 @@ def test_a_licence_that_the_catalog_lacks_is_answered_with_those_it_has(
     ran = covcat("list", "--license", asked)
     assert (ran.code, len(ran.out.splitlines())) == (0, 1)
     said, hinted, *more = ran.err.splitlines()
-    assert said.startswith(f"no listed resource has the licence `{asked}`: there are AGPL-3.0, CC")
+    assert said.startswith(f"no listed resource has the licence `{asked}`: there are AGPL-3.0, BIMCV-")
     assert (hinted, more) == (f"hint: {hint}", [])
 
 
 def test_a_licence_that_the_catalog_lacks_is_said_beside_one_that_it_has(covcat) -> None:
     ran = covcat("list", "--license", "AGPL-3.0", "--license", "MIT", "--format", "ids")
-    assert (ran.code, ran.out) == (0, "covid-net\n")
+    assert (ran.code, ran.out) == (0, "covid-net\ncovidnet-ct\n")
     assert "no listed resource has the licence `MIT`" in ran.err
-    assert "1 of 21 resources" in ran.err
+    assert "2 of 26 resources" in ran.err
 
 
 def test_fetching_by_a_licence_that_the_catalog_lacks_names_those_it_has(covcat) -> None:
     ran = covcat("fetch", "--license", "CC", "--dry-run")
     assert ran.code == 0
-    assert ran.err.startswith("no listed resource has the licence `CC`: there are AGPL-3.0, CC")
+    assert ran.err.startswith("no listed resource has the licence `CC`: there are AGPL-3.0, BIMCV-")
     assert "no resource passes" not in ran.err
 
 
@@ -286,7 +286,7 @@ def test_the_sample_is_listed_only_with_all_and_never_counted(covcat) -> None:
     assert "sample" not in covcat("list", "--format", "ids").out.split()
     ran = covcat("list", "--all", "--format", "ids")
     assert ran.out.split()[-1] == "sample"
-    assert ran.err == "21 resources: 14 of the survey, 7 related\n"
+    assert ran.err == "26 resources: 14 of the survey, 12 related\n"
 
 
 def test_the_survey_is_printed_verbatim(covcat) -> None:
@@ -378,7 +378,7 @@ def test_a_narrow_list_has_one_line_a_resource_with_a_cut_title_and_its_mark(
     covcat, monkeypatch, width: int
 ) -> None:
     rows, legend = table(covcat, monkeypatch, width)
-    assert len(rows) == 22
+    assert len(rows) == 27
     (cohen,) = [row for row in rows if row.startswith("cohen ")]
     assert re.match(r"cohen +COVID-19 Imag.*…\* ", cohen)
     (covid_ct,) = [row for row in rows if row.startswith("covid-ct ")]
@@ -388,7 +388,7 @@ def test_a_narrow_list_has_one_line_a_resource_with_a_cut_title_and_its_mark(
 
 def test_a_wide_list_has_every_title_whole(covcat, monkeypatch) -> None:
     rows, _ = table(covcat, monkeypatch, 240)
-    assert len(rows) == 22
+    assert len(rows) == 27
     assert "…" not in "\n".join(rows)
     assert "Labeled Optical Coherence Tomography (OCT) and Chest X-Ray" in "\n".join(rows)
 
