@@ -162,7 +162,9 @@ def test_a_licence_that_the_catalog_lacks_is_answered_with_those_it_has(
     ran = covcat("list", "--license", asked)
     assert (ran.code, len(ran.out.splitlines())) == (0, 1)
     said, hinted, *more = ran.err.splitlines()
-    assert said.startswith(f"no listed resource has the licence `{asked}`: there are AGPL-3.0, BIMCV-")
+    assert said.startswith(
+        f"no listed resource has the licence `{asked}`: there are AGPL-3.0, BIMCV-"
+    )
     assert (hinted, more) == (f"hint: {hint}", [])
 
 
