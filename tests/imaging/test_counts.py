@@ -25,7 +25,7 @@ from covcat.catalog import check, listing, load
 from covcat.catalog.columns import COLUMNS, NAMES, Record
 from covcat.imaging import counts as images_counts
 from covcat.imaging.build import IndexReport
-from covcat.imaging.opening import Index
+from covcat.imaging.opening import Index, ReleaseState
 from covcat.imaging.query import Question
 
 SHARED = Path(__file__).parents[3] / "shared" / "real"
@@ -799,7 +799,7 @@ def index_of(path: Path, records: list[Record]) -> Index:
         base.execute(f"CREATE TABLE images ({columns})")
         base.executemany(f"INSERT INTO images VALUES ({', '.join('?' * len(NAMES))})", rows)
         base.commit()
-    return Index(sqlite3.connect(path), "a@1", IndexReport(), path)
+    return Index(sqlite3.connect(path), ReleaseState("a@1", 0, "", ""), IndexReport(), path)
 
 
 @pytest.mark.parametrize("published", TABLES)

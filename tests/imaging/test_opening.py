@@ -23,7 +23,7 @@ from covcat.catalog import load
 from covcat.errors import DiskError, IntegrityError
 from covcat.imaging import index
 from covcat.imaging.build import IndexReport
-from covcat.imaging.opening import Index
+from covcat.imaging.opening import Index, ReleaseState
 from covcat.progress import Silent
 from covcat.store.folder import Store
 
@@ -251,7 +251,7 @@ def test_an_index_that_is_swapped_after_it_was_looked_at_is_none(here, monkeypat
 def test_an_index_that_changes_under_its_reader_is_an_error_of_integrity(tmp_path: Path) -> None:
     path = tmp_path / "index.sqlite"
     path.write_bytes(b"\xff" * 8192)  # SQLite keeps small ones in memory, so it is opened as such
-    one = Index(sqlite3.connect(path), "sample@1", IndexReport(), path)
+    one = Index(sqlite3.connect(path), ReleaseState("sample@1", 0, "", ""), IndexReport(), path)
     with pytest.raises(IntegrityError, match="changed while it was read"):
         list(one.rows("SELECT * FROM images"))
 

@@ -1,6 +1,5 @@
 """What was asked of which files, as `query.json` beside a cohort: enough to make it again."""
 
-import hashlib
 import json
 import shlex
 from dataclasses import asdict, dataclass
@@ -10,10 +9,10 @@ from typing import Literal
 from covcat.catalog.entries import USES
 from covcat.errors import IntegrityError, NotFoundError, UsageError
 from covcat.files import disk_errors, opened
-from covcat.imaging.cohort import Cohort, CohortCounts, CohortRule, IndexedRelease
+from covcat.imaging.cohort import Cohort, CohortCounts, CohortRule
+from covcat.imaging.opening import ReleaseState
 from covcat.imaging.query import ONE_PER, Question
 from covcat.seal import parse_json
-from covcat.store.manifest import load, raw, usual_files
 from covcat.version import __version__
 
 SCHEMA = "covcat.cohort/1"
@@ -22,19 +21,6 @@ _MOST_BYTES = 64 << 20  # of a record
 
 Form = Literal["list", "csv", "links", "copies"]
 FORMS: tuple[Form, ...] = ("list", "csv", "links", "copies")
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseState:
-    """Which state of a release images were chosen from.
-
-    A manifest tells when and from where it came too: `files_sha256` is the same for everybody.
-    """
-
-    release: str  # ID@RELEASE
-    files: int
-    files_sha256: str  # of the lines of SHA256SUMS that begin with files/
-    manifest_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +53,10 @@ def to_json(cohort: Cohort, form: Form) -> str:
         "form": form,
         "question": question,
         "allow_unknown_license": cohort.rule.allow_unknown_license,
-        "releases": [asdict(state_of(part)) for part in cohort.parts],
+        "releases": [asdict(part.index.state) for part in cohort.parts],
         "counts": asdict(cohort.counts),
     }
     return json.dumps(record, indent=2) + "\n"
-
-
-def state_of(part: IndexedRelease) -> ReleaseState:
-    """Return which state of a release its images are chosen from now."""
-    data = raw(part.folder)
-    if (usual := usual_files(data)) is not None:
-        lines = [f"{sha256}  {path}\n" for path, _, sha256 in usual]
-    else:
-        files = [one for one in load(part.folder).files if one.path.startswith("files/")]
-        lines = [f"{one.sha256}  {one.path}\n" for one in files]
-    digests = [hashlib.sha256(one).hexdigest() for one in ("".join(lines).encode(), data)]
-    return ReleaseState(part.name, len(lines), *digests)
 
 
 def read(path: Path) -> Recorded:
@@ -117,7 +91,7 @@ def check_same_files(cohort: Cohort, recorded: Recorded) -> None:
     """Check that the releases have the files that they had."""
     before = {one.release: one for one in recorded.releases}
     lines = []
-    for now in map(state_of, cohort.parts):
+    for now in (part.index.state for part in cohort.parts):
         then = before[now.release]
         if now.files != then.files:
             lines.append(f"{now.release}: files expected {then.files:,}, got {now.files:,}")

@@ -6,6 +6,7 @@ elsewhere: each file that a row names must be one of the manifest's. Whatever el
 index is made anew.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -63,13 +64,26 @@ class IndexOrigin:
         return f"{self.resource}@{self.release}"
 
 
+@dataclass(frozen=True, slots=True)
+class ReleaseState:
+    """Which state of a release an index is of.
+
+    A manifest tells when and from where it came too: `files_sha256` is the same for everybody.
+    """
+
+    release: str  # ID@RELEASE
+    files: int
+    files_sha256: str  # of the lines of SHA256SUMS that begin with files/
+    manifest_sha256: str
+
+
 class Index:
     """An image index that is open: removing its file takes nothing away any more."""
 
     def __init__(
-        self, base: sqlite3.Connection, name: str, report: IndexReport, path: Path
+        self, base: sqlite3.Connection, state: ReleaseState, report: IndexReport, path: Path
     ) -> None:
-        self.name, self.report, self.path = name, report, path
+        self.name, self.state, self.report, self.path = state.release, state, report, path
         self._base, self._limit = base, _TimeLimit()
         base.set_progress_handler(self._limit.is_over, _STEPS)
         base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
@@ -177,21 +191,29 @@ def _check(base: sqlite3.Connection, origin: IndexOrigin, path: Path) -> Index |
     if {row[:2] for row in found} - {(origin.resource, origin.release)}:
         return None
     usual = manifest.usual_files(origin.manifest)
-    files = {*usual} if usual is not None else _files_of(origin.manifest)
-    if not files.issuperset(base.execute(_NAMED)):
+    files = usual if usual is not None else _files_of(origin.manifest)
+    if not {*files}.issuperset(base.execute(_NAMED)):
         return None
     masks = {f"files/{mask}" for *_, mask in found if mask is not None}
     if masks and not masks <= {path for path, *_ in files}:
         return None
     if usual is None and any(unsafe_name(path.partition("/")[2]) for path, *_ in files):
         return None
-    return Index(base, origin.name, _report(json.loads(about["report"])), path)
+    return Index(base, _state(origin, files), _report(json.loads(about["report"])), path)
 
 
-def _files_of(record: bytes) -> set[tuple[str, str, str]]:
+def _files_of(record: bytes) -> list[tuple[str, str, str]]:
     """Return path, bytes and sha256 of each file that a manifest names."""
     rows = json.loads(record)["files"]
-    return {(row["path"], str(row["bytes"]), row["sha256"]) for row in rows}
+    return [(row["path"], str(row["bytes"]), row["sha256"]) for row in rows]
+
+
+def _state(origin: IndexOrigin, files: Sequence[tuple[str, str, str]]) -> ReleaseState:
+    """Tell the state now that the files are known: to read a manifest once more takes longer."""
+    lines = [f"{sha256}  {path}\n" for path, _, sha256 in files if path.startswith("files/")]
+    whole = "".join(lines).encode("utf-8", "surrogatepass")
+    digests = [hashlib.sha256(one).hexdigest() for one in (whole, origin.manifest)]
+    return ReleaseState(origin.name, len(lines), *digests)
 
 
 def _report(tree: Mapping[str, Any]) -> IndexReport:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import chain, islice
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from covcat.catalog.columns import COLUMNS, Record, Value
 from covcat.errors import UsageError
@@ -59,10 +59,13 @@ def _tamed(row: Sequence[Value], texts: Sequence[bool]) -> list[Value]:
     ]
 
 
-def _joined(rows: Sequence[Sequence[Value]]) -> str:
+def _joined(rows: Sequence[Sequence[Any]]) -> str:
     """Return what `_quoted` does, if nothing is to be quoted, in a third of the time; else ""."""
-    cells = [["" if one is None else str(one) for one in row] for row in rows]
-    text, commas = "\n".join(map(",".join, cells)) + "\n", len(rows) * (len(rows[0]) - 1)
+    try:
+        lines = [*map(",".join, rows)]
+    except TypeError:  # not all are texts
+        lines = [",".join(["" if one is None else str(one) for one in row]) for row in rows]
+    text, commas = "\n".join(lines) + "\n", len(rows) * (len(rows[0]) - 1)
     is_plain = commas and text.count(",") == commas and text.count("\n") == len(rows)
     return text if is_plain and '"' not in text and "\r" not in text else ""
 

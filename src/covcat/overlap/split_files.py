@@ -50,17 +50,9 @@ def _with_sides(made: Division, columns: tuple[str, ...]) -> Iterator[list[Row]]
     """Give the columns of the chosen rows, the side of each row in place of its `split`."""
     sides = {id: made.sides[number] for id, number in made.subjects.ids.items()}
     read = tuple("subject" if name == "split" else name for name in columns)
-    at = columns.index("split")
+    at, end = columns.index("split"), len(columns)
     for rows in cohort_files.chosen(made.cohort, read):
-        cells = [*zip(*rows, strict=True)]
-        yield [
-            *zip(
-                *cells[:at],
-                map(sides.__getitem__, cells[at]),
-                *cells[at + 1 : len(columns)],
-                strict=True,
-            )
-        ]
+        yield [(*row[:at], sides[row[at]], *row[at + 1 : end]) for row in rows]
 
 
 def to_folder(

@@ -11,7 +11,7 @@ from typing import Any
 
 from covcat.errors import IntegrityError, NotFoundError, UsageError
 from covcat.files import disk_errors, opened
-from covcat.imaging.cohort_record import ReleaseState, state_of
+from covcat.imaging.opening import ReleaseState
 from covcat.overlap.split import METHOD, SIDES, Division
 from covcat.seal import parse_record
 from covcat.version import __version__
@@ -70,21 +70,17 @@ def counts_of(made: Division) -> dict[str, SideCounts]:
 
 def locked(made: Division, command: str, before: SplitLock | None = None) -> SplitLock:
     """Return the record of a split; who was placed before and is not asked for keeps the place."""
-    ids = {id: side for side, names in (before.ids if before else {}).items() for id in names}
-    known = before.pictures if before else {}
-    pictures = {id: side for side, names in known.items() for id in names}
-    ids |= {id: made.sides[number] for id, number in made.subjects.ids.items()}
-    pictures |= {id: made.sides[number] for id, number in made.subjects.pictured.items()}
     rule, wanted = made.cohort.rule, made.wanted
     question = asdict(rule.question)
     del question["with_files_only"]  # a cohort has no others
-    by_ids, by_pictures = _by_side(ids), _by_side(pictures)
+    by_ids = _by_side(made, made.subjects.ids, before.ids if before else {})
+    by_pictures = _by_side(made, made.subjects.pictured, before.pictures if before else {})
     return SplitLock(
         covcat=__version__,
         command=command,
         question=question,
         allow_unknown_license=rule.allow_unknown_license,
-        releases=tuple(map(state_of, made.cohort.parts)),
+        releases=tuple(part.index.state for part in made.cohort.parts),
         method=METHOD,
         seed=wanted.seed or 0,
         shares={side: str(share) for side, share in wanted.shares.items()},
@@ -96,10 +92,12 @@ def locked(made: Division, command: str, before: SplitLock | None = None) -> Spl
     )
 
 
-def _by_side(sides: Mapping[str, str]) -> BySide:
-    found: dict[str, list[str]] = {side: [] for side in SIDES}
-    for id, side in sides.items():
-        found[side].append(id)
+def _by_side(made: Division, numbers: Mapping[str, int], before: BySide) -> BySide:
+    """Share out what subjects of these numbers have; what is asked for no more stays there."""
+    found = {side: [id for id in before.get(side, ()) if id not in numbers] for side in SIDES}
+    put = [found[side].append for side in made.sides]
+    for id, number in numbers.items():
+        put[number](id)
     return {side: tuple(sorted(names)) for side, names in found.items() if names}
 
 
@@ -107,8 +105,9 @@ def _digest(*parts: BySide) -> str:
     whole = hashlib.sha256()
     for part in parts:
         for side in SIDES:
-            lines = "".join([f"{side} {id}\n" for id in part.get(side, ())])
-            whole.update(lines.encode("utf-8", "surrogatepass"))
+            if ids := part.get(side):
+                lines = f"{side} " + f"\n{side} ".join(ids) + "\n"
+                whole.update(lines.encode("utf-8", "surrogatepass"))
     return whole.hexdigest()
 
 
@@ -119,8 +118,9 @@ def to_json(lock: SplitLock) -> str:
     del record["ids"], record["pictures"]
     text = json.dumps(record, indent=2).removesuffix("\n}")
     for key, by_side in lists.items():
-        spelt = json.dumps(by_side).replace('"], "', '"],\n    "').replace('", "', '",\n      "')
-        text += f',\n  "{key}": {spelt}'
+        lines = json.JSONEncoder(separators=(",\n      ", ": "))
+        sides = [f'"{side}": {lines.encode(ids)}' for side, ids in by_side.items()]
+        text += f',\n  "{key}": {{' + ",\n    ".join(sides) + "}"
     return text + "\n}\n"
 
 

@@ -78,14 +78,13 @@ class _Read:
         if not rows:
             return
         ids, patients, copies, digests, *columns = zip(*rows, strict=True)
-        join, known = self.joined.join, self.joined.numbers
-        numbers = [known[id] if id in known else self.joined.number(id) for id in ids]
-        for number, id, patient in zip(numbers, ids, patients, strict=True):
-            if patient and patient != id:
+        join, numbers = self.joined.join, self.joined.number_all(ids)
+        for number, patient in zip(numbers, patients, strict=True) if any(patients) else ():
+            if patient:
                 join(number, self.joined.number(patient))
-        for number, picture in zip(numbers, digests, strict=True):
-            if (first := self.pictures.setdefault(picture, number)) != number:
-                join(number, first)
+        firsts = [*map(self.pictures.setdefault, digests, numbers)]
+        for number, first in zip(numbers, firsts, strict=True) if firsts != numbers else ():
+            join(number, first)
         for number, copy in zip(numbers, copies, strict=True) if any(copies) else ():
             if copy and (first := self.alike.setdefault(copy, number)) != number:
                 join(number, first)
@@ -97,8 +96,8 @@ class _Read:
 def subjects_of(cohort: Cohort, stratify: Sequence[str] = ()) -> Subjects:
     """Read the chosen rows once, and join them to subjects."""
     read = _Read(cells=[{} for _ in stratify], said=[array("q") for _ in stratify])
-    picture = f"substr(sha256, 1, {_DIGITS})"
-    for batch in cohort.judge(("subject", "patient_id", "same_as", picture, *stratify)):
+    other, picture = "nullif(patient_id, subject)", f"substr(sha256, 1, {_DIGITS})"
+    for batch in cohort.judge(("subject", other, "same_as", picture, *stratify)):
         read.add(batch)
     return _numbered(read, stratify)
 
