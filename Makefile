@@ -29,6 +29,7 @@ demo: $(READY) ## set up, then list, fetch, verify and show: offline, with the b
 	@rm -rf $(DEMO)
 	@BIN=$(BIN) DATA=$(DEMO) sh scripts/demo.sh
 
+test: export PYTHONDONTWRITEBYTECODE =  # else each covcat that a test starts compiles its sources anew
 test: $(READY) ## run the tests, a worker a core; T=tests/fetching/test_plan.py picks some
 	$(BIN)/coverage erase
 	COVERAGE_PROCESS_START=pyproject.toml $(BIN)/coverage run -m pytest $(or $(T),$(WORKERS))

@@ -69,6 +69,7 @@ def test_the_workflow_installs_this_version_and_keys_its_cache_by_the_lock() -> 
     assert "hashFiles('covcat.lock')" in cache["with"]["key"]
 
 
+@pytest.mark.large
 def test_the_workflow_gets_what_the_lock_names_and_asks_nobody_again(checkout, env, stock) -> None:
     ran = job(checkout, env)
     assert [one.returncode for one in ran] == [0, 0, 0], ran[-1].stderr

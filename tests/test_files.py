@@ -120,6 +120,7 @@ def large() -> dict[str, bytes]:
     return files
 
 
+@pytest.mark.large
 def test_what_a_killed_extract_left_goes_at_once_with_the_next(covcat, large) -> None:
     first = started("large.zip", "one")
     while not workshops():

@@ -48,6 +48,7 @@ def test_figure1_is_fetched_with_its_58_files_and_tree(real, tmp_path: Path) -> 
     assert real("verify", "--data-dir", str(tmp_path / "moved")).code == 0
 
 
+@pytest.mark.large
 def test_cohen_four_files_short_names_exactly_those_four(real) -> None:
     ran = real("fetch", "cohen@0.1")
     assert ran.code == 5
@@ -63,6 +64,7 @@ def test_cohen_four_files_short_names_exactly_those_four(real) -> None:
 
 
 @pytest.mark.parametrize("how", ["fetch", "import"])
+@pytest.mark.large
 def test_cohen_four_files_short_is_locked_and_comes_again_as_it_is(real, how: str) -> None:
     archive = str(REAL / "cohen-0.1-four-files-short.zip")
     given = ["cohen@0.1", "--allow-missing"] + ([archive] if how == "import" else [])

@@ -62,6 +62,7 @@ def archive(request: pytest.FixtureRequest, covcat: object) -> str:
     return f"a{suffix}"
 
 
+@pytest.mark.large
 def test_an_encrypted_archive_asks_a_person_for_its_password(covcat, archive: str) -> None:
     ran = covcat("extract", archive, "out")
     assert (ran.code, f"`{archive}` {SAID}\n" in ran.err) == (7, True), ran.err
@@ -69,6 +70,7 @@ def test_an_encrypted_archive_asks_a_person_for_its_password(covcat, archive: st
     assert not Path("out").exists()
 
 
+@pytest.mark.large
 def test_a_wrong_password_is_called_that(covcat, archive: str) -> None:
     before = set(os.listdir())
     ran = covcat("extract", archive, "out", "--password-file", "wrong")
@@ -76,6 +78,7 @@ def test_a_wrong_password_is_called_that(covcat, archive: str) -> None:
     assert set(os.listdir()) == before
 
 
+@pytest.mark.large
 def test_with_its_password_it_is_unpacked_and_the_password_is_never_shown(
     covcat, archive: str
 ) -> None:
@@ -86,11 +89,13 @@ def test_with_its_password_it_is_unpacked_and_the_password_is_never_shown(
     assert json.loads(ran.out)["ok"]
 
 
+@pytest.mark.large
 def test_the_list_of_an_encrypted_archive_is_of_its_files(covcat, archive: str) -> None:
     ran = covcat("extract", archive, "--list", "--password-file", "right", "--format", "ids")
     assert (ran.code, sorted(ran.out.split())) == (0, sorted(FILES)), ran.err
 
 
+@pytest.mark.large
 def test_damage_in_an_encrypted_archive_is_never_read(covcat, archive: str) -> None:
     whole = Path(archive).read_bytes()
     for at in range(300, len(whole) - 600, len(whole) // 6):
@@ -242,6 +247,7 @@ def entry(shelf, server, monkeypatch: pytest.MonkeyPatch) -> bytes:
 
 
 @pytest.mark.parametrize("command", [("fetch", "set"), ("--offline", "import", "set", "a.7z")])
+@pytest.mark.large
 def test_one_command_brings_an_encrypted_archive_and_tells_nobody_the_password(
     covcat, entry: bytes, command: tuple[str, ...]
 ) -> None:

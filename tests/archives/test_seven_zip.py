@@ -506,6 +506,7 @@ def test_a_hostile_header_costs_little(
     assert time.process_time() - begin < 5
 
 
+@pytest.mark.large
 def test_70_001_files_in_folders_of_their_own_are_listed_soon(tmp_path: Path) -> None:
     count = 70_001
     packed = b"\x06\0" + number(count) + b"\x09" + b"\x01" * count + b"\0"

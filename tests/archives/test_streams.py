@@ -91,6 +91,7 @@ TINY = {
 
 
 @pytest.mark.parametrize(("stream", "packing"), TINY.values(), ids=TINY)
+@pytest.mark.large
 def test_too_many_tiny_streams_are_refused_before_they_take_long(
     stream: bytes, packing: str
 ) -> None:

@@ -97,6 +97,7 @@ def test_a_go_zip_with_a_member_of_4_gib_or_more_is_listed(tmp_path: Path, size:
 
 
 @pytest.mark.parametrize("number", [65_535, 65_536, 65_539])
+@pytest.mark.large
 def test_a_count_without_zip64_may_be_cut_to_16_bits_as_macos_does(
     tmp_path: Path, number: int
 ) -> None:
@@ -109,6 +110,7 @@ def test_a_count_without_zip64_may_be_cut_to_16_bits_as_macos_does(
     [(3, 2), (2, 3), (2, 0xFFFF), (65_539, 4), (65_539, 0xFFFF)],
     ids=["one too many", "one too few", "the most", "cut, one too few", "kept at the most"],
 )
+@pytest.mark.large
 def test_a_count_that_cannot_be_a_cut_one_is_refused(
     tmp_path: Path, number: int, count: int
 ) -> None:

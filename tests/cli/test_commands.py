@@ -108,6 +108,7 @@ def test_every_link_on_the_page_leads_to_a_section() -> None:
 
 
 @pytest.mark.parametrize(("name", "line"), EXAMPLES, ids=[line for _, line in EXAMPLES])
+@pytest.mark.large
 def test_an_example_runs(name: str, line: str, prepared: Sandbox, tmp_path: Path) -> None:
     if line in CANNOT_RUN:
         pytest.skip(CANNOT_RUN[line])

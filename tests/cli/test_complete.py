@@ -296,6 +296,7 @@ def options_with_values() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("command", "option"), options_with_values())
+@pytest.mark.large
 def test_every_option_offers_its_values_where_there_is_a_list_of_them(
     command: str, option: str, tab: Keys
 ) -> None:

@@ -667,6 +667,7 @@ REDIRECTED = {  # what is run, how, the exit code, what arrives on stdout, what 
 
 
 @pytest.mark.parametrize(("args", "code", "out", "err"), REDIRECTED.values(), ids=REDIRECTED)
+@pytest.mark.large
 def test_streams_that_take_nothing_stop_no_work_and_lose_no_exit_code(
     covcat, args: str, code: int, out: str, err: str
 ) -> None:

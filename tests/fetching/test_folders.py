@@ -43,6 +43,7 @@ def test_only_what_is_beyond_doubt_is_moved(paths, groups, move: Move) -> None:
     assert judged(paths, groups)[0] == move
 
 
+@pytest.mark.large
 def test_thousands_of_pictures_are_judged_by_a_few() -> None:
     paths = [f"in/images/{number}.png" for number in range(100_000)]
     assert judged([*paths, "in/metadata.csv"], [TABLE, IMAGES])[0] == Move("in/")

@@ -152,6 +152,7 @@ def test_links_in_a_folder_are_not_followed(covcat, shelf) -> None:
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real archive is not beside this checkout")
 @pytest.mark.parametrize("is_wrong", [False, True])
+@pytest.mark.large
 def test_the_real_figure1_as_kaggle_would_pack_it(covcat, is_wrong: bool) -> None:
     import zipfile
 

@@ -44,6 +44,7 @@ def disturbed(world: World) -> None:
     world.faults.cut(STORAGE, "/", after=100, times=10)
 
 
+@pytest.mark.large
 def test_a_thousand_archives_arrive_and_only_the_wrong_one_is_asked_for_again(
     covcat, world: World, patients: dict[str, bytes]
 ) -> None:
@@ -131,6 +132,7 @@ def test_what_is_here_stays_where_its_host_has_something_else_now(covcat, world:
 
 
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.large
 def test_a_fetch_that_is_stopped_half_way_goes_on_where_it_was(
     covcat, world: World, sent: signal.Signals
 ) -> None:

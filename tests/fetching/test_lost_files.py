@@ -77,6 +77,7 @@ def test_what_is_lost_of_a_set_is_named_by_its_path_and_the_rest_waits(
 
 
 @pytest.mark.parametrize("status", list(CODES))
+@pytest.mark.large
 def test_the_rest_is_kept_where_that_is_allowed_and_only_the_lost_is_asked_for_again(
     covcat, case: Case, status: int
 ) -> None:

@@ -136,6 +136,7 @@ def as_fetched() -> dict:
 
 
 @pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.large
 def test_the_same_release_comes_of_any_source(case, as_fetched: dict, source: str) -> None:
     one = case(REPOSITORY)
     assert SOURCES[source](one).code == 0
@@ -183,6 +184,7 @@ def test_a_file_that_is_another_is_refused_by_its_name(case, source: str) -> Non
 
 
 @pytest.mark.parametrize("source", [*HOSTS, *GIVEN])
+@pytest.mark.large
 def test_a_file_that_lacks_is_named_and_may_lack_where_that_is_allowed(case, source: str) -> None:
     one = case(LESS)
     ran = SOURCES[source](one)

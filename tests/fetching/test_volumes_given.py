@@ -92,6 +92,7 @@ def offer(shelf, kind: str, *, is_listed: bool, files: dict[str, bytes] = FILES)
 @pytest.mark.parametrize("is_listed", [False, True])
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("made", SETS)
+@pytest.mark.large
 def test_volumes_are_imported_as_the_archive_that_they_are_of(
     covcat, shelf, made: str, way: str, is_listed: bool
 ) -> None:

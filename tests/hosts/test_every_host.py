@@ -66,6 +66,7 @@ def record_of(name: str) -> dict:
 
 
 @pytest.mark.parametrize("name", [one for one in RELEASES if one != WITH_CONSENT])
+@pytest.mark.large
 def test_every_release_arrives_whole_and_verified(covcat, stock: Stock, name: str) -> None:
     ran = covcat("fetch", name, *stock.options, mirror=None)
     assert here(ran) == stock.filled[name].files
@@ -121,6 +122,7 @@ def test_what_is_to_look_at_only_says_its_page_its_terms_and_the_import(covcat, 
         ("coronacases", "pinned", 0),
     ],
 )
+@pytest.mark.large
 def test_how_strong_a_proof_must_be_can_be_asked(
     covcat, stock: Stock, name: str, require: str, code: int
 ) -> None:

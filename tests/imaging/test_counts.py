@@ -375,6 +375,7 @@ def test_covid_ct_has_as_many_images_of_each_class_and_split_as_it_says(covcat) 
     assert agrees(covcat, "covid-ct@2020-03-27") == {"COVID-19 CT images, first README"}
 
 
+@pytest.mark.large
 def test_kermany_has_5856_of_the_5863_images_and_the_catalog_says_why(covcat) -> None:
     names = [
         *(f"chest_xray/train/NORMAL/IM-{n}.jpeg" for n in range(5216)),
@@ -472,6 +473,7 @@ def test_covidx_lists_are_counted_each_by_itself(covcat) -> None:
 
 
 @needs_real
+@pytest.mark.large
 def test_each_of_the_24_lists_of_covidx_is_as_a_document_prints_it_or_says_why_not(covcat) -> None:
     with zipfile.ZipFile(SHARED / "covidnet-65999806.zip") as packed:
         root = packed.namelist()[0].partition("/")[0]

@@ -170,6 +170,7 @@ def rows_of(ran: Ran) -> list[dict[str, str]]:
         ("--covid yes --one-per patient", "b"),
     ],
 )
+@pytest.mark.large
 def test_filters_narrow_and_repeats_widen(asked, options: str, expected: str) -> None:
     words = [word.replace("\n", " ") for word in options.split(" ")] if options else []
     assert lettered(asked("set", "--paths", *words)) == expected
@@ -621,6 +622,7 @@ def hostile(laid) -> Callable[..., Ran]:
 
 
 @pytest.mark.parametrize("name", ["table", "tsv", "ids", "json", "jsonl"])
+@pytest.mark.large
 def test_hostile_cells_are_shown_harmlessly_and_break_no_line(hostile, name: str) -> None:
     ran = hostile("--format", name)
     assert ran.code == 0
@@ -646,6 +648,7 @@ def test_a_terminal_gets_no_escape_in_any_format(hostile, monkeypatch, name: str
         assert len(ran.out.splitlines()) == len(HOSTILE) + 1
 
 
+@pytest.mark.large
 def test_a_spreadsheet_runs_no_cell(hostile) -> None:
     rows = list(csv.reader(io.StringIO(hostile("--format", "csv").out, newline="")))
     assert len(rows) == len(HOSTILE) + 1
@@ -654,6 +657,7 @@ def test_a_spreadsheet_runs_no_cell(hostile) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.large
 def test_hostile_cells_come_back_as_they_were(hostile, name: str) -> None:
     assert hostile("-o", f"a.{name}").code == 0
     found = {str(one["path"]): one for one in read_back(Path(f"a.{name}"))}
@@ -680,6 +684,7 @@ RECORD = st.fixed_dictionaries({column.name: VALUES[column.type] for column in C
 @pytest.mark.parametrize("name", FORMATS)
 @settings(max_examples=40, deadline=None)
 @given(rows=st.lists(RECORD, max_size=4))
+@pytest.mark.large
 def test_every_value_survives_a_file(name: str, rows: list[Record], tmp_path_factory) -> None:
     path = tmp_path_factory.mktemp("files") / f"a.{name}"
     if name in writers.FILES:

@@ -143,6 +143,7 @@ def index_real(name: str) -> Indexed:
         ("v7", [120], 0, {"label only": 120}),
     ],
 )
+@pytest.mark.large
 def test_every_row_and_image_of_a_real_release_is_there(name, rows, images, matched) -> None:
     records, report = index_real(name)
     assert report.rows == dict(zip(REAL[name], rows, strict=True))

@@ -293,6 +293,7 @@ ROWS = st.dictionaries(st.sampled_from([*LABELS, "more", "", "Finding "]), ONE_L
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(ROWS, st.sampled_from([COHEN, FIGURE1, CATALOG.get("kermany")]))
+@pytest.mark.large
 def test_a_record_holds_only_raw_values_and_words(cells: dict[str, str], whole: Resource) -> None:
     found = made(cells, resource=whole)
     assert set(found) <= set(NAMES)

@@ -223,6 +223,7 @@ SMALL = [data for _, data in sorted(EVERYTHING.items()) if len(data) < 20_000]
     edits=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=8)), max_size=6),
     end=st.floats(0.1, 1),
 )
+@pytest.mark.large
 def test_no_damage_raises(data, edits, end, tmp_path_factory) -> None:
     mutated = bytearray(data)
     for place, new in edits:

@@ -147,6 +147,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize(
     "stage", ["mine: sha256", "mine: features", "read features", "look up", "compare"]
 )
+@pytest.mark.large
 def test_killed_at_any_stage_it_goes_on_and_finds_the_same(stage, folder, tmp_path, compared):
     kept, waiting = tmp_path / "kept", tmp_path / "tmp"
     waiting.mkdir()

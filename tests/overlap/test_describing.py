@@ -98,6 +98,7 @@ def test_what_cannot_be_compared_is_told(name, tmp_path, store):
     assert list(result.features()) == []
 
 
+@pytest.mark.large
 def test_a_folder_of_odd_files_is_gone_through_and_each_is_counted(tmp_path, store):
     folder = tmp_path / "mine"
     folder.mkdir()

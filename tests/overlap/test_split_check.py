@@ -255,6 +255,7 @@ def test_lists_of_pictures_that_are_not_here_can_name_the_set(here, check: Check
 
 
 @pytest.mark.parametrize("list", ["5", "9B", "Sev"])
+@pytest.mark.large
 def test_covidx_has_no_patient_in_both_lists(list: str, covcat) -> None:
     archive = REAL / "covidnet-65999806.zip"
     if not archive.is_file():

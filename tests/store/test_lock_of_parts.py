@@ -211,6 +211,7 @@ PARTS = {
 
 @pytest.mark.parametrize("few", [100, 0], ids=["by-file", "by-archive"])
 @pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
+@pytest.mark.large
 def test_a_part_is_locked_and_comes_again_as_it_is(
     covcat, shelf, server, monkeypatch, part: list[str], few: int
 ) -> None:

@@ -170,6 +170,7 @@ def test_what_another_process_brought_meanwhile_must_be_what_is_locked(
     assert "changed: files/table.csv" in ran.err
 
 
+@pytest.mark.large
 def test_releases_of_many_hosts_come_again_as_they_were(covcat, stock) -> None:
     names = ["cohen", "covid-ct", "mashhad", "medseg", "kermany"]
     assert covcat("fetch", *names, *stock.options, mirror=None).code == 0

@@ -17,6 +17,7 @@ def fetched(covcat) -> None:
     assert covcat("fetch", "sample", "-q").code == 0
 
 
+@pytest.mark.large
 def test_a_manifest_that_was_cut_anywhere_is_damaged_and_nothing_is_deleted(covcat) -> None:
     from covcat.errors import IntegrityError
     from covcat.store import manifest

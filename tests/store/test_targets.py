@@ -69,6 +69,7 @@ def test_a_lock_behind_a_link_is_written_into_no_release(covcat: Covcat, here: N
 
 @pytest.mark.parametrize("args", WRITING.values(), ids=WRITING)
 @pytest.mark.parametrize("place", ["new", "covcat-data/new", "papers/new", "covcat-data/sample/n"])
+@pytest.mark.large
 def test_beside_a_release_there_is_room(
     covcat: Covcat, here: None, args: tuple[str, ...], place: str
 ) -> None:
