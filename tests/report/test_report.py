@@ -68,6 +68,7 @@ def test_the_page_counts_what_counts_counts(here, report, covcat) -> None:
         ("here", r"disk \S+ \S+ left; nothing waits"),
         ("pictures", r"60 to 69 2 1"),
         ("pictures", r"set@1 2 1.5 2 1\b"),
+        ("pictures", r"Pictures a patient Patients Pictures 1 1 1 2 1 2 "),
         ("pictures", r"200 x 160 \(4\)"),
         ("pictures", r"1 row with several findings, counted for each"),
         ("missing", r"No file, row or table is missing"),

@@ -55,6 +55,7 @@ class Page:
     tallies: Sequence[Tally]
     crossed: Crossed
     per_patient: Sequence[PerPatient]
+    classes: Tally | None  # of patients, by their pictures
     shapes: Shapes
     sheets: Sheets
     blanks: Sequence[Blank]
@@ -85,6 +86,7 @@ def gather(scope: Scope, store: Store, asked: Asked, progress: Progress) -> Page
     holdings = holdings_of(scope.parts, asked.told)
     overlaps = find_shared(scope, holdings, progress, is_own=asked.is_own)
     associations = find_associations(scope)
+    per_patient = tallies.count_per_patient(scope)
     return Page(
         asked=asked,
         scope=scope,
@@ -94,7 +96,8 @@ def gather(scope: Scope, store: Store, asked: Asked, progress: Progress) -> Page
         free_bytes=store.free_bytes(),
         tallies=tallies.tally_all(scope),
         crossed=tallies.cross(scope, "finding", "view"),
-        per_patient=tallies.count_per_patient(scope),
+        per_patient=per_patient,
+        classes=tallies.classes_of_patients(per_patient),
         shapes=tallies.count_shapes(scope),
         sheets=make_sheets(scope, progress, a_group=asked.a_group, is_own=asked.is_own),
         blanks=lacking.count_blanks(scope),

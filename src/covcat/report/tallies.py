@@ -149,6 +149,24 @@ def count_per_patient(scope: Scope) -> list[PerPatient]:
     return found
 
 
+_CLASSES = (1, 2, 3, 4, 5, 10, 20, 50, 100)  # the most pictures of a patient, of each class
+
+
+def classes_of_patients(per_patient: Sequence[PerPatient]) -> Tally | None:
+    """Count patients by how many pictures they have; None where no patient is known."""
+    images, patients = Counter[str](), Counter[str]()
+    sizes = sorted(size for one in per_patient for size in one.counts)
+    for number, count in sizes:
+        above = next((at for at, most in enumerate(_CLASSES) if number <= most), len(_CLASSES))
+        least = _CLASSES[above - 1] + 1 if above else 1
+        most = _CLASSES[above] if above < len(_CLASSES) else None
+        name = str(number) if least == most else f"{least} to {most}" if most else "more than 100"
+        images[name] += number * count
+        patients[name] += count
+    rows = tuple(TallyRow(name, images[name], patients[name]) for name in patients)
+    return Tally("Pictures a patient", rows) if rows else None
+
+
 def _median(counts: Sequence[tuple[int, int]]) -> float:
     """Return the median of sorted values with their counts; 0 of none."""
     total = sum(count for _, count in counts)
