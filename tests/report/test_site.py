@@ -1,5 +1,6 @@
 """`covcat report --site`: the catalog as pages that lead to each other, and to nothing unsaid."""
 
+import errno
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from covcat.catalog import load
 from covcat.catalog.citations import sentence
 from covcat.errors import DiskError
 from covcat.export.json_ld import schema_org
+from covcat.report import site_folder
 from covcat.report.site import card, page_of, site
 from covcat.report.site_folder import LIST, write_site
 
@@ -392,6 +394,17 @@ def test_a_folder_that_holds_anything_else_is_left_alone(spoil, tmp_path: Path) 
     with pytest.raises(DiskError, match="something else than an earlier site"):
         write_site(Path("site"), {"index.html": b"newer"})
     assert tree() == before
+
+
+def test_a_full_disk_is_answered_with_the_option_that_names_the_folder(monkeypatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(site_folder, "write_new", full)
+    with pytest.raises(DiskError) as raised:
+        write_site(Path("site"), FILES)
+    assert "give another --site" in str(raised.value.hint)
+    assert not Path("site").exists()
 
 
 def test_neither_a_file_nor_a_link_nor_the_working_folder_gives_way(tmp_path: Path) -> None:

@@ -24,7 +24,10 @@ def write_site(folder: Path, files: Mapping[str, bytes]) -> int:
         DiskError: it cannot be written, or holds anything else than an earlier site.
     """
     check_free(folder)
-    with build_beside(folder) as workshop, disk_errors(f"write the site `{folder}`"):
+    with (
+        build_beside(folder, "give another --site") as workshop,
+        disk_errors(f"write the site `{folder}`"),
+    ):
         built = workshop / "site"
         for path, data in sorted({**files, LIST: _listed(files)}.items()):
             make_folder((built / path).parent)
