@@ -1,6 +1,6 @@
 """Changed copies of pictures that are found as the same, and strangers that are not; beside peers.
 
-Usage: python bench/overlap.py [--shared ../shared] [--quick] [--pictures N] [--peers]
+Usage: python bench/overlap.py [--shared ../shared] [--quick] [--pictures N] [--peers] [--scans CT]
 
 26 changes of each picture: of the bundled sample, of films that are made, and of real films of two
 collections where the folder `shared` has them, one of a patient. The copies of one change lie in
@@ -8,20 +8,25 @@ one folder and the originals in another, and covcat compares the two as it compa
 it pairs with another original than its own is wrong. Then what is not the same: strangers with one
 burned-in overlay, follow-ups of one patient (Cohen's table says which), neighbouring slices of
 volumes that are made; each pair is laid onto each other without asking if that is worth it.
+`--scans` takes slices of real CT too, of each project of InVesalius (.inv3) there (Debian's
+package `invesalius-examples` has one): neighbours, means of two neighbours beside the first of
+them, and neighbours that are changed, in three windows.
 `--peers` compares with others' tools (bench/peers.py).
 Exit 1 where fewer than 95 % of a change are found, or a wrong pair is.
 """
 
 import argparse
 import csv
+import plistlib
 import sys
+import tarfile
 import tempfile
 import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from io import TextIOWrapper
-from itertools import combinations, islice, pairwise
+from itertools import combinations, cycle, islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +42,7 @@ from covcat.overlap.opencv import opencv
 from covcat.overlap.pairs import SAME
 from covcat.overlap.pictures import of_folder
 from covcat.overlap.verify import Sameness, alignments, verify
+from covcat.overlap.windows import Window, shown
 from covcat.progress import Silent
 
 cv2 = opencv()
@@ -55,6 +61,7 @@ ONE_FILM = (  # seen side by side: the table has one film at two dates
     {"D5ACAA93-C779-4E22-ADFA-6A220489F840.jpeg", "35AF5C3B-D04D-4B4B-92B7-CB1F67D83085.jpeg"},
 )
 HANNOVER = "real/hannover-ad7ab099.zip"
+WINDOWS = {"brain": (0, 80), "soft tissue": (-160, 240), "bone": (-600, 1400)}  # Hounsfield units
 ENDINGS = (".png", ".jpg", ".jpeg")
 LEAST = 0.95
 REAL, FULL, QUICK = 2, 24, 6  # collections; pictures of each source
@@ -122,6 +129,15 @@ def follow_ups(shared: Path) -> list[tuple[Grey, Grey]]:
         if patient == other and day and later and day != later and is_known:
             pairs.append((films[name], films[second]))
     return pairs
+
+
+def slices_of(project: Path) -> np.ndarray:
+    """Return the slices of a CT in a project of InVesalius, in Hounsfield units."""
+    with tarfile.open(project) as opened:
+        names = {Path(one).name: one for one in opened.getnames()}
+        matrix = plistlib.loads(opened.extractfile(names["main.plist"]).read())["matrix"]
+        data = opened.extractfile(names[matrix["filename"]]).read()
+    return np.frombuffer(data, matrix["dtype"]).reshape(matrix["shape"])
 
 
 # ---- what is found -------------------------------------------------------------------------------
@@ -202,6 +218,29 @@ def find_wrong(kind: str, pairs: list[tuple[Grey, Grey]]) -> bool:
     return same == 0
 
 
+def find_wrong_slices(folder: Path, step: int) -> bool:
+    """Print how many slices of real CT are told to be the same; of every so manieth slice."""
+    is_good = True
+    for project in sorted(folder.rglob("*.inv3")):
+        scan = slices_of(project)
+        for window, values in WINDOWS.items():
+            wanted = Window(*map(float, values))
+            some = [
+                (shown(a, wanted), shown(b, wanted))
+                for a, b in islice(pairwise(scan), 0, None, step)
+            ]
+            means = [
+                (a, shown((one.astype(np.float32) + other) / 2, wanted))
+                for (a, _), (one, other) in zip(
+                    some, islice(pairwise(scan), 0, None, step), strict=True
+                )
+            ]
+            changed = [(a, change(b)) for (a, b), change in zip(some, cycle(CHANGES.values()))]
+            for kind, pairs in (("neighbours", some), ("means", means), ("changed", changed)):
+                is_good &= find_wrong(f"{project.stem}, {window}: {kind}", pairs)
+    return is_good
+
+
 def main() -> int:
     """Measure; exit 1 where a bound is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -209,6 +248,7 @@ def main() -> int:
     parser.add_argument("--pictures", type=int, default=FULL, help="of each source")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} pictures of each source")
     parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--scans", type=Path, metavar="CT", help="folder of .inv3 files")
     given = parser.parse_args()
     count, began = QUICK if given.quick else given.pictures, time.monotonic()
     originals = sources(given.shared, count)
@@ -226,6 +266,8 @@ def main() -> int:
     if "real" in originals:
         pairs = follow_ups(given.shared)
         is_good &= find_wrong("follow-ups of one patient", pairs[: count * 10])
+    if given.scans:
+        is_good &= find_wrong_slices(given.scans, 8 if given.quick else 1)
     print(f"{time.monotonic() - began:.0f} s")
     return not is_good
 

@@ -28,7 +28,12 @@ LEAST_BLOCKS = 8
 _GRAIN = 12.6  # pixels that are blurred into one: so much fewer tell independently
 _MOST_BLOCKS = 75  # % of blocks that must fit where they are
 _SURE = 2.0  # times the variance that noise alone gives a shift
+_COARSE = 1.2  # pixels as decoded, that a drift is told after a blur of: JPEG moves finer edges
+_FLOOR = 0.005  # variance of a shift that is told as exactly as can be
+_FARTHEST = 3.0  # pixels of a shift that is believed
+_FLAT = 5  # pixels a side of what is of one tone
 _TONES = 64  # points of the tone curve
+_SMOOTH = (0.25, 0.5, 0.25)  # of neighbouring points
 _HALF = 256.0  # pixels, in which the fit counts places
 
 
@@ -65,6 +70,36 @@ class _Blocks:
     rows: Values
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tones:
+    """A tone curve, of so many points."""
+
+    least: float
+    per_grey: float
+    curve: NDArray[np.float64]
+
+    def of(self, grey: Values) -> Values:
+        return self._at(grey, self.curve)
+
+    def steepness(self, grey: Values) -> Values:
+        return self._at(grey, np.gradient(self.curve) * self.per_grey)
+
+    def _at(self, grey: Values, curve: NDArray[np.float64]) -> Values:
+        places = (grey - self.least) * self.per_grey
+        found: Values = np.interp(places, np.arange(_TONES), curve).astype(np.float32)
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Explained:
+    """What each voting block says."""
+
+    local: NDArray[np.float64]  # correlation, with tones that change across it
+    plain: Values
+    shifts: NDArray[np.float64]  # n x 2: pixels by which it would fit better elsewhere
+    errors: NDArray[np.float64]  # the variance that noise alone gives a shift
+
+
 def compare(a: Grey, b: Grey, matrix: Matrix) -> Likeness | None:
     """Return how alike they are once `a` is laid onto `b`; None where too little can be told.
 
@@ -79,6 +114,39 @@ def compare(a: Grey, b: Grey, matrix: Matrix) -> Likeness | None:
     return Likeness(
         turned, back.score, back.plain, back.shift, back.blocks, is_inverted=back.is_inverted
     )
+
+
+def drift(a: Grey, b: Grey, matrix: Matrix, enlarged: float) -> float | None:
+    """Return by how many pixels a quarter of what shows lies elsewhere, `a` being laid onto `b`.
+
+    What can be told exactly weighs most. Both are blurred by what a pixel as decoded is here,
+    `enlarged` times one: finer than that a copy is moved by its own pixels.
+    """
+    if abs(np.linalg.det(matrix[:, :2])) > 1:
+        a, b, matrix = b, a, opencv().invertAffineTransform(matrix)
+    theirs = _sheet(b)
+    laid, kept = _overlaid(_sheet(a), theirs, matrix)
+    if kept is None:
+        return None
+    tones = _tones(_cut(laid)[kept], _cut(theirs.grey)[kept])
+    blur = _COARSE * enlarged
+    ours, grey = (opencv().GaussianBlur(one, (0, 0), blur) for one in (tones.of(laid), theirs.grey))
+    found = _explained(_blocks(ours, grey, kept), 4 * np.pi * (_BLUR**2 + blur**2) + enlarged**2)
+    shifts = np.hypot(*np.clip(found.shifts, -_FARTHEST, _FARTHEST).T)
+    order = np.argsort(shifts)
+    weight = np.cumsum(1 / (found.errors[order] + _FLOOR * enlarged))
+    return float(shifts[order][np.searchsorted(weight, weight[-1] * _MOST_BLOCKS / 100)])
+
+
+def flat_share(grey: Grey) -> float:
+    """Return how much of a picture, but for what is black or white, is of exactly one tone.
+
+    A scan has grain everywhere.
+    """
+    cv2, square = opencv(), np.ones((_FLAT, _FLAT), np.uint8)
+    inner = (grey > int(grey.min()) + _END) & (grey < int(grey.max()) - _END)
+    flat = inner & (cv2.dilate(grey, square) == cv2.erode(grey, square))
+    return int(flat.sum()) / max(int(inner.sum()), 1)
 
 
 def _sheet(grey: Grey) -> _Sheet:
@@ -110,28 +178,40 @@ def _fit(ours: _Sheet, theirs: _Sheet, matrix: Matrix) -> Likeness | None:
 
 def _laid(ours: _Sheet, theirs: _Sheet, matrix: Matrix) -> _Blocks | None:
     """Return the voting blocks, once one is laid onto the other."""
+    laid, kept = _overlaid(ours, theirs, matrix)
+    return None if kept is None else _blocks(laid, theirs.grey, kept)
+
+
+def _overlaid(
+    ours: _Sheet, theirs: _Sheet, matrix: Matrix
+) -> tuple[Values, NDArray[np.bool_] | None]:
+    """Lay one onto the other; and return which blocks vote, or None where too few do."""
     cv2 = opencv()
     height, width = theirs.grey.shape
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     grey = cv2.GaussianBlur(ours.grey, (0, 0), 0.5 / scale) if scale < 0.7 else ours.grey
     to = (width, height)
-    x = cv2.warpAffine(grey, matrix, to, flags=cv2.INTER_LINEAR)
+    laid: Values = cv2.warpAffine(grey, matrix, to, flags=cv2.INTER_LINEAR)
     full = np.ones(grey.shape, np.uint8)
     inside = _cut(cv2.warpAffine(full, matrix, to, flags=cv2.INTER_NEAREST)).all(axis=1)
     ends = _cut(cv2.warpAffine(ours.ends, matrix, to, flags=cv2.INTER_NEAREST)).mean(axis=1)
     ends = np.maximum(ends, _cut(theirs.ends).mean(axis=1))
-    first, second = _cut(x), _cut(theirs.grey)
-    voting = inside & (first.std(axis=1) > _TEXTURE * ours.contrast)
-    voting &= second.std(axis=1) > _TEXTURE * theirs.contrast
+    voting = inside & (_cut(laid).std(axis=1) > _TEXTURE * ours.contrast)
+    voting &= _cut(theirs.grey).std(axis=1) > _TEXTURE * theirs.contrast
     kept = voting & (ends < _AT_ENDS[0])
     if kept.sum() < 2 * LEAST_BLOCKS:
         kept = voting & (ends < _AT_ENDS[1])
-    if kept.sum() < LEAST_BLOCKS:
-        return None
+    return laid, kept if kept.sum() >= LEAST_BLOCKS else None
+
+
+def _blocks(ours: Values, theirs: Values, kept: NDArray[np.bool_]) -> _Blocks:
+    """Return these blocks of both, and how those of the first grow."""
+    height, width = theirs.shape
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
     places = ((columns - width / 2) / _HALF, (rows - height / 2) / _HALF)
-    grown = (cv2.Sobel(x, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
-    return _Blocks(first[kept], second[kept], *(_cut(one)[kept] for one in (*grown, *places)))
+    cv2 = opencv()
+    grown = (cv2.Sobel(ours, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
+    return _Blocks(*(_cut(one)[kept] for one in (ours, theirs, *grown, *places)))
 
 
 def _cut(picture: np.ndarray) -> np.ndarray:
@@ -189,11 +269,27 @@ def _moved(blocks: _Blocks, matrix: Matrix, shape: tuple[int, ...]) -> Matrix | 
 def _judged(blocks: _Blocks, matrix: Matrix) -> Likeness:
     """Compare block by block, each with a gain and an offset that may change across it."""
     sign = float(np.sign(np.median(_correlations(blocks.ours, blocks.theirs)))) or 1.0
-    x, steepness = _toned(blocks)
-    plain = _correlations(x, blocks.theirs)
-    x, y = _centred(x), _centred(blocks.theirs)
+    tones = _tones(blocks.ours, blocks.theirs)
+    steep = tones.steepness(blocks.ours)
+    toned = tones.of(blocks.ours), blocks.theirs, blocks.across * steep, blocks.down * steep
+    found = _explained(_Blocks(*toned, blocks.columns, blocks.rows), _GRAIN)
+    beyond = (found.shifts**2).sum(axis=1) - _SURE * found.errors
+    return Likeness(
+        matrix=matrix,
+        score=float(np.median(found.local)),
+        plain=float(np.median(found.plain)),
+        shift=float(np.percentile(np.sqrt(np.clip(beyond, 0, None)), _MOST_BLOCKS)),
+        blocks=len(found.local),
+        is_inverted=sign < 0,
+    )
+
+
+def _explained(blocks: _Blocks, grain: float) -> _Explained:
+    """Explain each block of the one by that of the other, which has its tones, moved a little."""
+    plain = _correlations(blocks.ours, blocks.theirs)
+    x, y = _centred(blocks.ours), _centred(blocks.theirs)
     across, down = (_centred(one) * (_HALF / _SIDE) for one in (blocks.columns, blocks.rows))
-    grown = [_centred(one * steepness) for one in (blocks.across, blocks.down)]
+    grown = [_centred(one) for one in (blocks.across, blocks.down)]
     parts = [np.ones_like(x), across, down, x, x * across, x * down, *grown, y]
     basis = np.stack(parts, axis=1, dtype=np.float64)
     products = basis @ basis.swapaxes(1, 2)  # of each block: small, so no thread is started
@@ -209,34 +305,23 @@ def _judged(blocks: _Blocks, matrix: Matrix) -> Likeness:
     local = np.sqrt(np.clip(share / (power + 1e-6), 0, 1)) * np.sign(fitted[:, 3])
     inverse = np.linalg.inv(normal)
     moved = np.einsum("nkl,nl->nk", inverse, aims)
-    unexplained = power - (moved * aims).sum(axis=1)
-    error = unexplained / len(y[0]) * _GRAIN * (inverse[:, 6, 6] + inverse[:, 7, 7])
-    beyond = np.clip(moved[:, 6] ** 2 + moved[:, 7] ** 2 - _SURE * np.maximum(error, 0), 0, None)
-    shift = np.sqrt(beyond) / np.maximum(np.abs(moved[:, 3]), 0.05)
-    return Likeness(
-        matrix=matrix,
-        score=float(np.median(local)),
-        plain=float(np.median(plain)),
-        shift=float(np.percentile(shift, _MOST_BLOCKS)),
-        blocks=len(x),
-        is_inverted=sign < 0,
-    )
+    unexplained = np.maximum(power - (moved * aims).sum(axis=1), 0)
+    error = unexplained / len(y[0]) * grain * (inverse[:, 6, 6] + inverse[:, 7, 7])
+    gain = np.maximum(np.abs(moved[:, 3]), 0.05)
+    shifts = moved[:, 6:] / gain[:, None]
+    return _Explained(local, plain, shifts, error / gain**2)
 
 
-def _toned(blocks: _Blocks) -> tuple[Values, Values]:
-    """Return ours in the tones of theirs, by one curve, and how steep that is at each pixel."""
-    least, most = float(blocks.ours.min()), float(blocks.ours.max())
-    places = (blocks.ours - least) * ((_TONES - 1) / max(most - least, 1e-6))
-    at = np.rint(places).astype(np.intp).ravel()
+def _tones(ours: Values, theirs: Values) -> _Tones:
+    """Return the curve that leads from the tones of blocks to those of the other's."""
+    least, most = float(ours.min()), float(ours.max())
+    per_grey = (_TONES - 1) / max(most - least, 1e-6)
+    at = np.rint((ours - least) * per_grey).astype(np.intp).ravel()
     count = np.bincount(at, minlength=_TONES)
     known = count >= _SIDE
-    if known.sum() < 2:
-        return blocks.ours, np.ones_like(blocks.ours)
-    total = np.bincount(at, blocks.theirs.ravel(), _TONES)
     tones = np.arange(_TONES)
+    if known.sum() < 2:
+        return _Tones(least, per_grey, least + tones / per_grey)
+    total = np.bincount(at, theirs.ravel(), _TONES)
     curve = np.interp(tones, tones[known], (total[known] / count[known]))
-    curve = np.convolve(np.pad(curve, 1, mode="edge"), (0.25, 0.5, 0.25), "valid")
-    per_grey = (_TONES - 1) / max(most - least, 1e-6)
-    steep = np.gradient(curve) * per_grey
-    toned = np.interp(places, tones, curve).astype(np.float32)
-    return toned, np.interp(places, tones, steep).astype(np.float32)
+    return _Tones(least, per_grey, np.convolve(np.pad(curve, 1, mode="edge"), _SMOOTH, "valid"))
