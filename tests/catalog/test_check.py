@@ -305,6 +305,20 @@ def test_a_word_may_only_stand_for_one_of_the_vocabulary(values: str, said: str)
 
 
 @pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("one_hot: {A: Pneumona}", "`A` is called `Pneumona`, no word of it (did you mean"),
+        ("one_hot: {A: negative}", "`A`: expected a finding, whose column may deny it"),
+        ("one_hot: {A: SARS}, columns: {finding: b}", "expected no other `finding` beside them"),
+    ],
+)
+def test_a_column_of_one_finding_stands_for_a_term_and_is_all_that_says_it(keys, said) -> None:
+    table = f"tables:\n  - {{reader: delimited, path: t.csv, source: x, {keys}}}\n"
+    (mistake,) = mistakes(entry("", table))
+    assert said in mistake
+
+
+@pytest.mark.parametrize(
     "values",
     [
         "finding: {a: COVID-19, b: negative, c: non-COVID, d: COVID-19; Pneumonia, e: ''}",

@@ -53,7 +53,7 @@ RAW = TEXT | KNOWN | st.lists(KNOWN | TEXT, max_size=4).map(", ".join)
         ("COVID-19, something new", "COVID-19", "yes"),
         ("SARS, something new", "SARS", "unknown"),
         *((raw, "", "unknown") for raw in ("something new", "Pneumonia/Viral/something new")),
-        *((raw, "", "unknown") for raw in ("COVID-19?", "suspected COVID-19", "no COVID-19")),
+        *((raw, "", "unknown") for raw in ("COVID-19?", "suspected COVID-19")),
         ("positive", "", "unknown"),
         # spelled as BIMCV and PadChest, folders, Word and pandas have it
         *((raw, "COVID-19", "yes") for raw in ("COVID-19", "COVID", "COVID 19", "COVID_19")),
@@ -70,6 +70,31 @@ RAW = TEXT | KNOWN | st.lists(KNOWN | TEXT, max_size=4).map(", ".join)
         ("Pneumonia, COVID-19, NON_COVID", "Pneumonia; COVID-19", "unknown"),
         ("COVID-19/negative", "", "no"),
         ("negative; SARS", "SARS", "no"),
+        # lists as BIMCV's tables and NIH's have them
+        ("['pneumonia', 'COVID 19']", "Pneumonia; COVID-19", "yes"),
+        ("['normal']", "No finding", "no"),
+        ("[\"SARS\", 'ARDS']", "SARS; ARDS", "no"),
+        ("[pneumonia, COVID-19]", "Pneumonia; COVID-19", "yes"),
+        ("['SARS, or not']", "", "unknown"),
+        *((raw, "", "unknown") for raw in ("[]", "['']", "[nan]", "['", "[']", "['a]")),
+        ("Pneumonia|SARS", "Pneumonia; SARS", "no"),
+        ("Effusion|Pneumonia", "Pneumonia", "unknown"),
+        # denials: of COVID-19, of another finding, of what has no term
+        *((raw, "", "no") for raw in ("no COVID-19", "Not COVID", "without COVID-19")),
+        *((raw, "", "no") for raw in ("no evidence of COVID-19", "Negative for SARS-CoV-2")),
+        *((raw, "", "no") for raw in ("COVID-19 negative", "covid absent", "no Viral/COVID-19")),
+        *(
+            (raw, "", "unknown")
+            for raw in ("no pneumonia", "without effusion", "no change in COVID")
+        ),
+        *((raw, "", "unknown") for raw in ("no no COVID-19", "not only COVID-19", "no")),
+        ("COVID-19, no pneumonia", "COVID-19", "yes"),
+        ("COVID-19 without effusion", "COVID-19", "yes"),
+        ("COVID-19, no COVID-19", "COVID-19", "unknown"),
+        ("pneumonia without COVID-19", "Pneumonia", "no"),
+        ("SARS, no effusion", "SARS", "no"),
+        ("Pneumonia, pneumonia", "Pneumonia", "no"),
+        ("no finding", "No finding", "no"),
     ],
 )
 def test_a_finding_becomes_terms_and_tells_if_it_is_covid(raw, expected, is_covid) -> None:
@@ -105,10 +130,22 @@ def test_no_term_is_made_up(raw: str) -> None:
     assert len(set(terms)) == len(terms)
     said = covid(raw, terms)
     assert said != "yes" or "COVID-19" in terms
-    parts = [part for part in re.split("[,;]", raw) if not vocabulary.is_blank(part)]
+    parts = [part for part in vocabulary._parts(raw) if not vocabulary.is_blank(part)]
     if said == "no":
         assert "COVID-19" not in terms
-        assert all(findings(part) or vocabulary._is_denial(part) for part in parts)
+        is_said = (findings(part) or _denies(part) for part in parts)
+        assert all(is_said)
+
+
+def _denies(part: str) -> bool:
+    return vocabulary._is_denial(part) or bool(vocabulary._denial(part))
+
+
+@given(st.sampled_from(["no {}", "{} negative", "NOT  {}", "no signs of {}"]), KNOWN)
+def test_what_is_denied_is_no_finding(form: str, word: str) -> None:
+    raw = form.format(word)
+    assert findings(raw) == ()
+    assert covid(raw, ()) in ("no", "unknown")
 
 
 @given(st.sampled_from([*TERMS, "answers"]), TEXT | KNOWN)
@@ -203,6 +240,24 @@ NOTHING = "unknown unknown unknown"
         *((raw, "", NOTHING) for raw in ("", " ", "None", "COVID-19 emergency license")),
         ("listed as authorized for everyone", "", NOTHING),
         *((raw, "", NOTHING) for raw in ("CC BY-NC-SA 4.0 or so", "CC BY-NC-SA 4.1")),
+        # addresses, as the column LinkToLicense of POCUS has them
+        ("https://creativecommons.org/licenses/by/4.0/", "CC-BY-4.0", "yes yes yes"),
+        ("http://creativecommons.org/licenses/by-nc-sa/4.0", "CC-BY-NC-SA-4.0", "no yes yes"),
+        ("https://creativecommons.org/licenses/by/4.0/deed.en", "CC-BY-4.0", "yes yes yes"),
+        (" https://creativecommons.org/publicdomain/zero/1.0/ ", "CC0-1.0", "yes yes yes"),
+        ("https://www.apache.org/licenses/LICENSE-2.0", "Apache-2.0", "yes yes yes"),
+        ("https://creativecommons.org/licenses/by-nc/2.5/", "", "no yes yes"),  # not in the list
+        ("https://creativecommons.org/licenses/by/3.0/de/", "", "yes yes yes"),  # ported
+        *(
+            (f"https://{place}", "", NOTHING)
+            for place in (
+                *("creativecommons.org/licenses/", "creativecommons.org/licenses/by-all/4.0/"),
+                *(
+                    "example.org/licenses/by/4.0/",
+                    "creativecommons.org.example.org/licenses/by/4.0/",
+                ),
+            )
+        ),
     ],
 )
 def test_a_licence_says_what_its_name_does(raw: str, spdx: str, allows: str) -> None:
@@ -305,5 +360,6 @@ def test_every_format_and_place_holder_is_in_the_docs() -> None:
     assert {row[0].strip("| `") for row in rows_after("`matched` | means")} == {
         word for one in COLUMNS if one.name == "matched" for word in one.words
     }
-    for word in (*TREE["placeholders"], *TREE["unspecific"], *TREE["yes"], *TREE["no"]):
+    denied = [word for words in TREE["denied"].values() for word in words]
+    for word in (*denied, *TREE["placeholders"], *TREE["unspecific"], *TREE["yes"], *TREE["no"]):
         assert not word or f"`{word}`" in DOCS

@@ -214,6 +214,64 @@ def test_days_that_count_from_the_image_are_turned_round(raw: str, offset: int |
     assert json.loads(str(found["raw"])) == {"t.csv": {"offset": raw}}
 
 
+CHEXPERT = LabelTable(  # in the shape of CheXpert's train.csv, with a column of COVID-19
+    reader="delimited",
+    path="train.csv",
+    source="made up",
+    columns={"sex": "Sex"},
+    one_hot={
+        "No Finding": "No finding",
+        "Lung Opacity": "Lung opacity",
+        "Edema": "",
+        "Pneumonia": "Pneumonia",
+        "COVID": "COVID-19",
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("cells", "finding", "covid"),
+    [
+        ({"Pneumonia": "1.0", "Lung Opacity": "1"}, "Lung opacity; Pneumonia", "no"),
+        ({"Pneumonia": "-1.0", "Lung Opacity": "1.0"}, "Lung opacity", "no"),  # uncertain
+        ({"No Finding": "1.0"}, "No finding", "no"),
+        ({"Pneumonia": "-1", "Lung Opacity": "0.0"}, None, "unknown"),
+        ({"Pneumonia": "", "Lung Opacity": ""}, None, "unknown"),
+        ({"Pneumonia": "1", "Edema": "1"}, "Pneumonia", "unknown"),  # of Edema there is no term
+        ({"Pneumonia": "2", "Lung Opacity": "u"}, None, "unknown"),
+        ({"Pneumonia": "1", "COVID": "1"}, "Pneumonia; COVID-19", "yes"),
+        ({"Pneumonia": "1", "COVID": "0"}, "Pneumonia", "no"),
+        ({"Pneumonia": "1", "COVID": "-1"}, "Pneumonia", "unknown"),
+        ({"Pneumonia": "1", "COVID": ""}, "Pneumonia", "unknown"),
+        ({"Pneumonia": "0", "COVID": "0"}, None, "no"),
+    ],
+)
+def test_columns_of_one_finding_each_say_what_is_there_and_no_more(cells, finding, covid) -> None:
+    named = {name: term for name, term in (CHEXPERT.one_hot or {}).items() if name in cells}
+    table = replace(CHEXPERT, one_hot=named)
+    found = made({"Sex": "Female", **cells}, table)
+    assert (found["finding"], found["covid"], found["sex"]) == (finding, covid, "F")
+    said = [f"{name}: {cell}" for name, cell in cells.items() if cell]
+    assert set(str(found["finding_raw"] or "").split("; ")) == set(said or [""])
+    paths = str(found["finding_path"] or "").split("; ")
+    assert [path.rpartition("/")[2] for path in paths] == (finding or "").split("; ")
+
+
+CELL = st.sampled_from(["", "1", "1.0", "0", "0.0", "-1", "-1.0", "yes", "no", "?"]) | st.text(
+    max_size=5
+)
+
+
+@given(st.dictionaries(st.sampled_from(list(CHEXPERT.one_hot or {})), CELL))
+def test_no_finding_is_made_of_a_column_that_does_not_say_so(cells: dict[str, str]) -> None:
+    found = made({"Sex": "", **cells}, CHEXPERT)
+    yes = {one for one, cell in cells.items() if vocabulary.term("answers", cell) == "yes"}
+    expected = {term for one, term in (CHEXPERT.one_hot or {}).items() if one in yes and term}
+    assert set(filter(None, str(found["finding"] or "").split("; "))) == expected
+    assert (found["covid"] == "yes") == ("COVID" in yes)
+    assert json.loads(str(found["raw"]))["t.csv"] == {"Sex": "", **cells}
+
+
 @pytest.mark.parametrize(
     ("raw", "icu"),
     [

@@ -223,6 +223,37 @@ def test_rows_of_nothing_are_no_rows(blank: str, end: str, tmp_path) -> None:
     assert [one["name"] for one in got] == ["a", "b"]
 
 
+PLAIN = b'file,finding\na.png,SARS\nb.png,"COVID-19, ARDS"\n'
+LIST = b"1 a.png normal\n2 b.png COVID-19 cohen\n"
+
+
+@pytest.mark.parametrize(("reader", "data"), [("delimited", PLAIN), ("covidx", LIST)])
+def test_a_packed_table_is_the_same_table(reader: str, data: bytes, tmp_path) -> None:
+    plain = cells_of(tmp_path, data, reader)
+    assert len(plain) == 2
+    assert cells_of(tmp_path, gzip.compress(data), reader) == plain
+    packed = zip_of({"labels/a.csv": data, "labels/readme.md": b"#", "__MACOSX/labels/a.csv": b"?"})
+    assert cells_of(tmp_path, packed, reader, member="*.csv") == plain
+    two = zip_of({"1.csv": data, "2.csv": data, "3.txt": b"no table"})
+    rows = rows_of(tmp_path, {"t.zip": two}, reader, "t.zip", member="?.csv")
+    assert [(dict(row.cells), row.file) for row in rows] == [(one, "t.zip") for one in plain * 2]
+
+
+@pytest.mark.parametrize(
+    ("data", "keys", "message"),
+    [
+        (gzip.compress(PLAIN)[:-12], {}, "`table` cannot be unpacked: "),
+        (gzip.compress(PLAIN)[:-4] + b"\0\0\0\0", {}, "`table` cannot be unpacked: "),
+        (PLAIN, {"member": "*.csv"}, "`table` cannot be unpacked: File is not a zip file"),
+        (zip_of({"a.txt": PLAIN}), {"member": "*.csv"}, r"has no `\*.csv`, it has: `a.txt`"),
+        (zip_of({}), {"member": "*.csv"}, r"has no `\*.csv`, it has: nothing"),
+    ],
+)
+def test_a_packed_table_that_is_damaged_or_not_there_is_an_error(data, keys, message, tmp_path):
+    with pytest.raises(IntegrityError, match=message):
+        cells_of(tmp_path, data, "delimited", **keys)
+
+
 # ---- sheet -------------------------------------------------------------------------------------
 
 NIGHT, MORNING = datetime.datetime.fromisoformat("2020-03-13T14:05"), datetime.time(8, 30)

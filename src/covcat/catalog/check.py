@@ -160,6 +160,7 @@ def _table_mistakes(table: LabelTable) -> Iterator[tuple[str, str]]:
     for label, words in (table.values or {}).items():
         for text in _word_mistakes(label, words):
             yield "values", text
+    yield from (("one_hot", text) for text in _one_hot_mistakes(table))
     if table.joins and not (table.adds and table.joins in (table.columns or table.extract or {})):
         yield "joins", "`joins` needs `adds: yes`, and a column of that label"
     patterns = [("extract", one.partition(": ")[2]) for one in (table.extract or {}).values()]
@@ -172,6 +173,17 @@ def _table_mistakes(table: LabelTable) -> Iterator[tuple[str, str]]:
         else:
             if key == "extract" and compiled.groups != 1:
                 yield key, f"`{pattern}` needs one group"
+
+
+def _one_hot_mistakes(table: LabelTable) -> Iterator[str]:
+    """Give what is wrong with columns of one finding each."""
+    if table.one_hot is None:
+        return
+    yield from _word_mistakes("finding", table.one_hot)
+    for name in (name for name, term in table.one_hot.items() if term in vocabulary.DENIALS):
+        yield f"`{name}`: expected a finding, whose column may deny it"
+    if any("finding" in (one or {}) for one in (table.columns, table.constants, table.extract)):
+        yield "these columns say the finding: expected no other `finding` beside them"
 
 
 def _word_mistakes(label: str, words: Mapping[str, str]) -> Iterator[str]:

@@ -57,6 +57,7 @@ class LabelTable(Noun):
     columns: dict[str, Text] | None = None  # ours: theirs; `a | b` is the first that is there
     constants: dict[str, Text] | None = None  # ours: the raw value that all rows have
     values: dict[str, dict[str, str]] | None = None  # ours: {their word: a word of the vocabulary}
+    one_hot: dict[str, str] | None = None  # their column of one finding: that finding
     offset_from: Literal["image"] | None = None  # -4: the event was 4 days before the image
     extract: dict[str, Text] | None = None  # ours: `column: regular expression with one group`
     optional: tuple[Text, ...] = ()  # ours: labels whose columns not every release has
@@ -73,6 +74,7 @@ class LabelTable(Noun):
     comment: Text | None = None  # lines that start with it come before the header
     header: tuple[str, ...] = ()  # of a table that has none
     sheet: Text | None = None  # of a workbook; default the first
+    member: Text | None = None  # glob of names in a zip: the table in it
     pattern: Text | None = None  # `names`: regular expression over the path, groups are columns
     dates: Literal["mdy", "dmy", "ymd"] | None = None  # order of 1/2/2020; else it stays blank
 

@@ -26,7 +26,18 @@ LISTS = {  # labels that have a list of words, each with its name
 }
 DENIALS = ("negative", "non-COVID")  # what a table's own words may say of a finding, too
 LEVEL = "/"  # between the levels of a hierarchy
-_PARTS = re.compile(r"[,;]")
+_PARTS = re.compile(r"[,;|]|\s(?=without\s)", re.IGNORECASE)
+_QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")  # of a list as Python writes it
+_LONGEST_DENIAL = 200  # letters; longer ones are prose
+_CREATIVE_COMMONS = re.compile(
+    r"https?://(?:www\.)?creativecommons\.org/"
+    r"(?:licenses/(?P<kind>[a-z-]+)/(?P<version>[0-9.]+)(?P<ported>/[a-z]{2})?|publicdomain/zero/1\.0)"
+    r"(?:/(?:deed|legalcode)[a-z._-]*)?/?",
+    re.IGNORECASE,
+)
+_APACHE = re.compile(
+    r"https?://(?:www\.)?apache\.org/licenses/license-2\.0(?:\.\w+)?/?", re.IGNORECASE
+)
 _NUMBER = re.compile(r"-?[0-9]{1,6}(\.[0-9]{1,6})?")
 _WHOLE = re.compile(r"(-?[0-9]+)\.0+")
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-") | {"\u00ad": None})
@@ -51,6 +62,7 @@ class Words:
     lists: Mapping[str, Mapping[str, str]]  # findings, views, … -> {word: term}
     above: Mapping[str, str]  # finding -> what it is a kind of
     unspecific: frozenset[str]
+    denied: re.Pattern[str]  # what is not there: `no pneumonia`
     licenses: Mapping[str, Terms]
 
 
@@ -74,8 +86,16 @@ def words() -> Words:
         lists,
         {kind: term for term, kinds in tree["kinds"].items() for kind in kinds},
         frozenset(map(plain, tree["unspecific"])),
+        _denying(tree["denied"]["before"], tree["denied"]["after"]),
         licenses,
     )
+
+
+def _denying(before: list[str], after: list[str]) -> re.Pattern[str]:
+    """Return what finds the denied part; the longest words first, `no evidence of` before `no`."""
+    sides = (sorted(map(re.escape, words), key=len, reverse=True) for words in (before, after))
+    first, last = map("|".join, sides)
+    return re.compile(rf"(?:{first})\s+(.+)|(.+)\s+(?:{last})", re.IGNORECASE | re.DOTALL)
 
 
 def plain(text: str) -> str:
@@ -106,8 +126,8 @@ def _is_placeholder(raw: str) -> bool:
 def findings(raw: str, own: Mapping[str, str] = {}) -> tuple[str, ...]:
     """Return the terms of a finding; none for what the vocabulary does not have.
 
-    Comma lists give several; of a hierarchy with slashes the last level counts. `own` are words
-    of one table, each with the term that it stands for there.
+    Lists give several; of a hierarchy with slashes the last level counts, and what is denied is no
+    finding. `own` are words of one table, each with the term that it stands for there.
     """
     known = words().lists["findings"]
     if own:
@@ -117,9 +137,21 @@ def findings(raw: str, own: Mapping[str, str] = {}) -> tuple[str, ...]:
     if is_blank(raw):
         return ()
     found: list[str] = []
-    for part in _PARTS.split(raw):
-        found += _each(known.get(plain(part)) or known.get(plain(part.rpartition(LEVEL)[2]), ""))
+    for part in _parts(raw):
+        last = "" if _denial(part) else part.rpartition(LEVEL)[2]
+        found += _each(known.get(plain(part)) or known.get(plain(last), ""))
     return tuple(dict.fromkeys(found))
+
+
+def _parts(raw: str) -> list[str]:
+    """Return what a cell lists: `a, b`, `a; b`, `a|b`, `a without b`, `['a', 'b']`."""
+    text = raw.strip()
+    if not (text.startswith("[") and text.endswith("]")):
+        return _PARTS.split(raw)
+    text = text[1:-1]
+    quoted = [one or other for one, other in _QUOTED.findall(text)]
+    is_quoted = quoted and set(_QUOTED.sub("", text)) <= set(", \n")
+    return quoted if is_quoted else _PARTS.split(text)
 
 
 def _each(term: str) -> tuple[str, ...]:
@@ -137,24 +169,43 @@ def covid(raw: str, terms: tuple[str, ...], own: Mapping[str, str] = {}) -> str:
     """Say if COVID-19 is among the findings; `no` only where there is another one, or its denial.
 
     A finding of which one part has no term is `unknown`, unless another part is COVID-19; so is
-    one that names COVID-19 beside its denial.
+    one that names COVID-19 beside its denial. The denial of something else, `no effusion`, says
+    nothing of it.
     """
     mine = {plain(word): term for word, term in own.items()}
     parts = [
         one
-        for part in ([raw] if plain(raw) in mine else _PARTS.split(raw))
+        for part in ([raw] if plain(raw) in mine else _parts(raw))
         for one in mine.get(plain(part), "" if is_blank(part) else part).split(JOINED)
         if one
     ]
-    denied = sum(map(_is_denial, parts))
+    is_denied = any("COVID-19" in _denied_in(part, own) or _is_denial(part) for part in parts)
     if "COVID-19" in terms:
-        return "unknown" if denied else "yes"
-    return "no" if 0 < len(terms) + denied >= len(parts) else "unknown"
+        return "unknown" if is_denied else "yes"
+    is_known = all(findings(part, own) or _is_denial(part) or _denial(part) for part in parts)
+    return "no" if is_known and (terms or is_denied) else "unknown"
 
 
 def _is_denial(part: str) -> bool:
     """Tell if a word, or a level of a path, says what it is not."""
     return any(plain(level) in words().unspecific for level in part.split(LEVEL))
+
+
+def _denial(part: str) -> str:
+    """Return what a part of a finding denies, as it is written: `effusion` of `no effusion`."""
+    if len(part) > _LONGEST_DENIAL or plain(part) in words().lists["findings"]:
+        return ""
+    found = words().denied.fullmatch(part.strip())
+    return (found[1] or found[2]) if found else ""
+
+
+def _denied_in(part: str, own: Mapping[str, str]) -> tuple[str, ...]:
+    return findings(denied, own) if (denied := _denial(part)) else ()
+
+
+def only_denies(raw: str, own: Mapping[str, str] = {}) -> bool:
+    """Tell if a finding says of terms that they are not there, and nothing else."""
+    return all(is_blank(part) or _denied_in(part, own) for part in _parts(raw))
 
 
 def term(kind: str, raw: str, own: Mapping[str, str] = {}) -> str:
@@ -179,5 +230,14 @@ def number(raw: str) -> float | int | None:
 
 
 def license(raw: str) -> Terms:
-    """Return what a licence's name says; of an unknown or blank one nothing is known."""
-    return words().licenses.get(plain(raw), Terms())
+    """Return what a license's name or address says; of an unknown or blank one nothing is known."""
+    text = raw.strip()
+    if _APACHE.fullmatch(text):
+        text = "apache 2.0"
+    elif found := _CREATIVE_COMMONS.fullmatch(text):
+        kind, version, ported = found.group("kind", "version", "ported")
+        text = f"cc {kind} {version}" if kind else "cc0"
+        if ported or plain(text) not in words().licenses:  # all versions of a kind have its terms
+            terms = words().licenses.get(plain(f"cc {kind}"), Terms())
+            return Terms("", terms.allows)
+    return words().licenses.get(plain(text), Terms())

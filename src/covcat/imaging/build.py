@@ -151,7 +151,8 @@ class _IndexBuild:
             raw = _shorten(str(one["finding_raw"] or ""))
             has_no_term = not one["finding"] and one["covid"] == "unknown"
             is_counted = raw in without or len(without) < _KINDS
-            if has_no_term and is_counted and not vocabulary.is_blank(raw):
+            is_said = not (vocabulary.is_blank(raw) or vocabulary.only_denies(raw))
+            if has_no_term and is_counted and is_said:
                 without[raw] += 1
             yield one
         for path in self.source.paths:

@@ -16,6 +16,7 @@ from covcat.catalog.entries import USES, LabelTable, License, Resource
 from covcat.catalog.matching import Row, by_names, column_of
 from covcat.errors import IntegrityError
 from covcat.imaging.dates import date
+from covcat.imaging.one_hot import read_one_hot
 from covcat.imaging.readers.base import writable
 from covcat.imaging.readers.delimited import delimiter_of, numbered
 from covcat.imaging.readers.limits import MOST_BYTES, too_much, weight
@@ -71,7 +72,10 @@ class LabelReader:
             found[name] = None if value == "" else value
         number = str(found["patient_id"] or "").strip()
         found["patient_id"] = f"{self._resource.id}:{number}" if number else None
-        found |= self._finding(raw["finding"])
+        if table.one_hot is None:
+            found |= self._finding(raw["finding"])
+        else:
+            found |= read_one_hot(row.cells, table.one_hot)
         found["label_source"] = f"names: {table.path}" if table.reader == "names" else row.file
         found["raw"] = cells = _as_json({row.file: dict(row.cells)})
         if weight(cells) > 2 * MOST_BYTES:  # of one byte JSON may make six
@@ -94,6 +98,7 @@ class LabelReader:
         asked = {
             **{label: columns.split(_OR) for label, columns in (table.columns or {}).items()},
             **{label: [column] for label, (column, _) in self._patterns.items()},
+            **{f"finding of {column}": [column] for column in table.one_hot or {}},
         }
         lacking = {
             label: columns

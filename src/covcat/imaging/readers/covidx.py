@@ -12,7 +12,7 @@ from pathlib import Path
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import IMAGE_SUFFIXES, Row
 from covcat.errors import IntegrityError
-from covcat.imaging.readers.limits import lines
+from covcat.imaging.readers import packed
 
 LINE = re.compile(
     r"(?P<patientid>\S|\S.*\S)[ \t]+"
@@ -26,13 +26,12 @@ def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
     """Give every row; one of another shape has a single cell, `line`."""
     count = parsed = 0
     try:
-        with file.open(encoding=table.encoding or "utf-8-sig") as stream:
-            for line in lines(stream, path):
-                if line.strip():
-                    found = LINE.fullmatch(line.rstrip())
-                    named = found.groupdict() if found else {"line": line.rstrip("\n")}
-                    count, parsed = count + 1, parsed + bool(found)
-                    yield Row({name: text for name, text in named.items() if text}, path)
+        for lines in packed.texts(file, path, table):
+            for line in filter(str.strip, lines):
+                found = LINE.fullmatch(line.rstrip())
+                named = found.groupdict() if found else {"line": line.rstrip("\r\n")}
+                count, parsed = count + 1, parsed + bool(found)
+                yield Row({name: text for name, text in named.items() if text}, path)
     except (UnicodeError, LookupError) as error:
         raise IntegrityError(f"the table `{path}` cannot be read: {error}") from error
     if count and not parsed:

@@ -1,4 +1,4 @@
-"""Tables of delimited text: CSV, TSV, space separated.
+"""Tables of delimited text: CSV, TSV, space separated; as they are, in gzip or in a zip.
 
 Read with the standard library, not pandas: rows may have more cells than the header (unquoted
 commas), unnamed and repeated columns, and bare newlines within quotes; all of it is kept.
@@ -13,7 +13,8 @@ from pathlib import Path
 from covcat.catalog.entries import LabelTable
 from covcat.catalog.matching import Row
 from covcat.errors import IntegrityError
-from covcat.imaging.readers.limits import MOST_BYTES, MOST_COLUMNS, lines, too_much, weight
+from covcat.imaging.readers import packed
+from covcat.imaging.readers.limits import MOST_BYTES, MOST_COLUMNS, too_much, weight
 
 _NAMED = {"tab": "\t", "space": " "}
 _QUOTES = 'where `"` is a letter like any other, the entry says `quote: none`'
@@ -30,25 +31,29 @@ def read_rows(path: str, file: Path, table: LabelTable) -> Iterator[Row]:
     Further columns of one name are called `NAME#2`, cells beyond the header `#N`.
     """
     csv.field_size_limit(min(sys.maxsize, 1 << 30))
-    between = delimiter_of(table)
     try:
-        with file.open(encoding=table.encoding or "utf-8-sig", newline="") as stream:
-            records = _records(lines(stream, path), path, table)
-            names = unique(list(table.header) or next(records, ([], 0, []))[0])
-            width = len(names)
-            for cells, first, own in records:
-                if not any(map(str.strip, cells)):
-                    continue
-                # A pair of stray quotes made one record of several if each of its lines has as many
-                # cells as the table, of three or more, and none a blank after a comma.
-                is_prose = len(own) < 2 or any(f"{between} " in line for line in own)
-                if not is_prose and all(line.count(between) == width - 1 > 1 for line in own):
-                    raise _mismatch(path, first)
-                cells += [""] * (len(names) - len(cells))  # what a row leaves out is blank
-                names = enough(names, len(cells))
-                yield Row(dict(zip(names, cells, strict=False)), path)
+        for lines in packed.texts(file, path, table):
+            yield from _read_table(lines, path, table)
     except (UnicodeError, LookupError, TypeError) as error:  # TypeError: the delimiter `ab`
         raise IntegrityError(f"the table `{path}` cannot be read: {error}") from error
+
+
+def _read_table(lines: Iterator[str], path: str, table: LabelTable) -> Iterator[Row]:
+    between = delimiter_of(table)
+    records = _records(lines, path, table)
+    names = unique(list(table.header) or next(records, ([], 0, []))[0])
+    width = len(names)
+    for cells, first, own in records:
+        if not any(map(str.strip, cells)):
+            continue
+        # A pair of stray quotes made one record of several if each of its lines has as many
+        # cells as the table, of three or more, and none a blank after a comma.
+        is_prose = len(own) < 2 or any(f"{between} " in line for line in own)
+        if not is_prose and all(line.count(between) == width - 1 > 1 for line in own):
+            raise _mismatch(path, first)
+        cells += [""] * (len(names) - len(cells))  # what a row leaves out is blank
+        names = enough(names, len(cells))
+        yield Row(dict(zip(names, cells, strict=False)), path)
 
 
 def _records(

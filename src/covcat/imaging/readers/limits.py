@@ -18,6 +18,7 @@ from covcat.errors import IntegrityError
 MOST_BYTES = 10_000_000  # of one row in memory; reports of radiologists have some thousand
 MOST_COLUMNS = 100_000  # tables of genes have 60,000, sheets of Excel 16,384
 _MOST_BLANK = 5_000_000  # lines one after another; Excel writes up to 1,048,576 of them
+_MOST_TEXT = 4_000_000_000  # letters of a table; packed, a few million bytes hold as many
 _MOST_DIRECTORY = 8_000_000  # bytes of a zip's: 80,000 members, each of which takes 600 of memory
 _PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # of others zipfile unpacks what it likes
 
@@ -34,9 +35,12 @@ def weight(text: str) -> int:
 
 def lines(stream: TextIO, path: str) -> Iterator[str]:
     """Give the lines of a table with their ends."""
-    number = last = 0  # the line that said something
+    number = last = size = 0  # last: the line that said something
     while line := stream.readline(MOST_BYTES + 1):
         number += 1
+        size += len(line)
+        if size > _MOST_TEXT:
+            raise too_much(f"`{path}`", _MOST_TEXT, "letters")
         if not line.isspace():
             last = number
         elif number - last > _MOST_BLANK:
