@@ -36,6 +36,10 @@ test: $(READY) ## run the tests, a worker a core; T=tests/fetching/test_plan.py 
 	$(BIN)/coverage combine --quiet
 	$(if $(T),,$(BIN)/coverage report --skip-covered --skip-empty)
 
+.PHONY: validator
+validator: $(READY) ## bring what checks HTML, for java: without it one test is skipped
+	npm install --silent --no-save --ignore-scripts --no-fund --no-audit --prefix $(VENV)/npm vnu-jar@26.9.27
+
 test-newest: ## the tests with the newest of everything, then with httpx2 as httpx: 20 minutes
 	$(PYTHON) -m venv --clear $(NEWEST)
 	$(NEWEST)/bin/python $(PIP) --upgrade pip
@@ -84,6 +88,7 @@ bench: $(READY) ## measure against peers, as ratios in one run
 	$(BIN)/python bench/verify.py
 	$(BIN)/python bench/features.py
 	$(BIN)/python bench/overlap.py --pictures 8 --shared "$(SHARED)"
+	$(BIN)/python bench/report.py --shared "$(SHARED)" --quick
 
 .PHONY: compare
 compare: $(READY) ## compare the index with all real tables, SHARED=../shared; ONLY=pocus picks one
