@@ -11,6 +11,9 @@ PIP := -m pip install --quiet --disable-pip-version-check
 LOCKED := --constraint constraints.txt --build-constraint constraints.txt
 NEWEST := $(VENV)/newest
 OLDEST := $(VENV)/oldest
+# Not in constraints.txt: a lock for every system would have torch's 20 packages of CUDA. A wheel of
+# torch for the CPU is taken where pip finds one.
+MONAI ?= monai==1.6.1 torch==2.13.0
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-newest test-oldest test-packages check hosts format bench torture docs build lock clean
@@ -55,9 +58,9 @@ test-oldest: ## the tests with the oldest of everything that pyproject.toml allo
 	$(OLDEST)/bin/python -m pytest $(or $(T),$(WORKERS))
 
 .PHONY: test-exports
-test-exports: $(READY) ## check what is exported with bagit, mlcroissant and coreutils
+test-exports: $(READY) ## load what is exported with bagit, mlcroissant, datasets, MONAI and the like
 	$(PYTHON) -m venv $(VENV)/exports
-	$(BIN)/python -m pip --python $(VENV)/exports/bin/python install --quiet $(LOCKED) --group exports
+	$(BIN)/python -m pip --python $(VENV)/exports/bin/python install --quiet $(LOCKED) --group exports $(MONAI)
 	EXPORT_TOOLS=$(abspath $(VENV)/exports/bin) $(BIN)/python -m pytest tests/export/exports_by_tools.py
 
 test-packages: $(READY) ## wheel and sdist in empty environments of all Pythons found: minutes

@@ -47,6 +47,7 @@ EXITS: dict[str, tuple[int, ...]] = {
     "cite": (0, 3, 5),
     "counts": (0, 3, 5),
     "doctor": (0,),
+    "export": (0, 3, 5, 8),
     "extract": (0, 3, 5, 6, 7, 8),
     "fetch": FETCHING,
     "files": (0, 3),

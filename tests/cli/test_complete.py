@@ -257,6 +257,7 @@ def test_a_list_of_columns_is_gone_on_with(tab: Keys) -> None:
 
 # Options whose values no list has: a new option is here, or offers something to the Tab key.
 FREE = {
+    "export --of",  # a file or folder
     *(
         "--data-dir",
         "--catalog",

@@ -37,6 +37,7 @@ LINES = {  # each more or less what a reader of the page would try first
     "cite": ["cite cohen sirm"],
     "counts": ["counts sample --by finding", "counts sample --published"],
     "doctor": ["doctor"],
+    "export": ["export new-folder sample --for csv"],
     "extract": [f"extract {ARCHIVE} new", f"extract {ARCHIVE} --list"],
     "fetch": ["fetch sample", "fetch sample cohen --dry-run", "fetch cohen --offline"],
     "files": ["files figure1", "files medseg"],
@@ -68,7 +69,15 @@ LINES = {  # each more or less what a reader of the page would try first
 DEEP = {  # objects whose keys are not covcat's, or are explained on another page
     *("cite [].fields", "catalog draft contents", "catalog draft releases"),
     *("catalog draft left_out", "counts counts", "manifest export content"),
-    *("select left_out", "select gone", "split shares", "split sides", "split balance[].counts"),
+    *(
+        "select left_out",
+        "select gone",
+        "export sides",
+        "export left_out",
+        "split shares",
+        "split sides",
+        "split balance[].counts",
+    ),
     *("split check sides", "split check matched"),
     *("license license", "license accepted", "license images", "counts releases[].tables"),
 }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from covcat.catalog.entries import Resource
 
 _ON_DISK = (
-    *("counts", "images", "lock", "manifest export", "manifest show", "outdated", "path"),
+    *("counts", "export", "images", "lock", "manifest export", "manifest show", "outdated", "path"),
     *("remove", "select", "split", "verify"),
 )
 _CUT = "_COVCAT_CUT"  # what bash keeps of the word, and wants left out of each answer

@@ -14,7 +14,7 @@ from covcat.cli.printing import CYAN, bold, has_color
 COMMANDS = {  # in the order of --help; each is a module with a command of its name, or `register`
     "Find": ("list", "search", "show", "files", "license"),
     "Get": ("fetch", "import", "extract"),
-    "Use": ("path", "images", "counts", "overlap", "report", "select", "split"),
+    "Use": ("path", "images", "counts", "overlap", "report", "select", "split", "export"),
     "Keep": ("status", "outdated", "verify", "remove", "cache", "paths", "doctor"),
     "Share": ("cite", "lock", "manifest"),
     "Contribute": ("catalog", "links"),
@@ -24,6 +24,7 @@ _OPTIONS = {  # what is not named says how
         *("--data-dir", "--catalog", "--all", "--fetched", "--survey", "--published", "--by"),
         *("--with", "--within", "--min-verdict", "--pairs", "--with-pictures", "--slice"),
         "--site",
+        "--for",
         *("--modality", "--has", "--license", "--license-allows", "--access", "--fetchable"),
         *("--finding", "--covid", "--view", "--sex", "--age", "--allow-unknown-license"),
         *(

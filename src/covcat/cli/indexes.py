@@ -193,6 +193,13 @@ def say_not_compared(session: Session, names: Collection[str]) -> None:
         )
 
 
+def left_out(why: str, count: int) -> str:
+    """Say that rows are not in a cohort, and why."""
+    if count == 1:
+        return f"1 row is left out: {why}"
+    return f"{count:,} rows are left out: {why.replace('its ', 'their ', 1)}"
+
+
 def say_passing(session: Session, passed: int, total: int, noun: str) -> None:
     """Say, as the last line of a command, how many of all there are it is about."""
     verb = "passes" if passed == 1 else "pass"

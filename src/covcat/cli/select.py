@@ -166,7 +166,7 @@ def _tell(
     missing = others.pop(NOT_HERE, 0)
     rows = f"of {plural(counts.rows - missing, 'row')} that pass the filters"
     if missing:
-        session.say(_left_out(NOT_HERE, missing))
+        session.say(indexes.left_out(NOT_HERE, missing))
         rows += " and are here"
     for name in counts.missing if session.verbose else ():
         session.say(f"not here: {name}")
@@ -191,14 +191,8 @@ def _tell(
         option = f"--allow-unknown-license{again}"
         session.say(f"note: {option} takes images too whose licence is not known")
     for why, count in others.items():
-        session.say(_left_out(why, count))
+        session.say(indexes.left_out(why, count))
     _warn(session, counts, rule)
-
-
-def _left_out(why: str, count: int) -> str:
-    if count == 1:
-        return f"1 row is left out: {why}"
-    return f"{count:,} rows are left out: {why.replace('its ', 'their ', 1)}"
 
 
 def _warn(session: Session, counts: "CohortCounts", rule: "CohortRule") -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from covcat.cli import complete, indexes, options
+from covcat.cli import cohorts, complete, indexes, options
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.progress import drawn
 from covcat.cli.session import Session, without_ids
@@ -174,25 +174,13 @@ def _cohort(
 ) -> "Cohort":
     """Return what is to be split: everything that passes, or a cohort that was made."""
     from covcat.imaging import cohort_record
-    from covcat.imaging.cohort import Cohort, CohortRule
     from covcat.imaging.query import Question
 
-    recorded, rule = None, CohortRule(question, allow_unknown_license=not question.allows)
-    if earlier is not None:
-        if names or question != Question():
-            raise UsageError("--from says what is asked: expected no ID and no filter beside it")
-        recorded = cohort_record.read(earlier)
-        names, rule = [one.release for one in recorded.releases], recorded.rule
-    found, failed = indexes.indexes(session, names)
-    if failed:  # a split of some is not a part of the split of all
-        raise indexes.refusal(failed, found, is_again=recorded is not None)
-    parts = indexes.parts(session, found)
-    indexes.warn_of_doubles(session, [(one.resource, one.release) for one in parts], "split")
-    cohort = Cohort(parts, rule)
-    if recorded is not None:
-        cohort_record.check_same_files(cohort, recorded)
-        cohort_record.check_same_images(cohort, recorded)
-    return cohort
+    if earlier is None:
+        return cohorts.asked(session, names, question, "split")
+    if names or question != Question():
+        raise UsageError("--from says what is asked: expected no ID and no filter beside it")
+    return cohorts.recorded(session, cohort_record.read(earlier), "split")
 
 
 def _tell(

@@ -8,6 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 
 from covcat.beside import build_beside
@@ -77,7 +78,7 @@ def chosen_rows(
     for part, record, why in cohort.judge_rows(columns):
         if not why:
             if is_gone(f"{part.folder}/files/{record['path']}", record["bytes"]):
-                raise _changed(part, record["path"])
+                raise changed(part, record["path"])
             yield part, record
 
 
@@ -90,7 +91,7 @@ def chosen(cohort: Cohort, columns: tuple[str, ...]) -> Iterator[list[Row]]:
             rows = [row for row, why in zip(rows, batch.whys, strict=True) if not why]
         gone = find_gone(batch.part.folder / "files", [(row[-1], row[at]) for row in rows])
         if gone is not None:
-            raise _changed(batch.part, gone)
+            raise changed(batch.part, gone)
         if rows:
             yield rows
 
@@ -122,14 +123,24 @@ def to_folder(
         folder.mkdir(mode=FOLDER_MODE)
         placed = _placed(cohort, folder, form == "copies", progress, layout.side_of)
         write_table(folder / layout.table, ("file", *NAMES), placed)
-        _write_left_out(cohort, folder / "refused.csv")
-        (folder / records.NAME).write_text(records.to_json(cohort, form), encoding="utf-8")
-        _write_terms(cohort, folder)
+        write_papers(cohort, folder, form)
         for name, text in layout.more.items():
             (folder / name).write_text(text, encoding="utf-8")
         sync(folder)
         check_free(cohort, target)
         folder.rename(target)
+
+
+def write_papers(cohort: Cohort, folder: Path, form: Form) -> None:
+    """Write what belongs to images wherever they go: record, refusals, citations and licences."""
+    _write_left_out(cohort, folder / "refused.csv")
+    (folder / records.NAME).write_text(records.to_json(cohort, form), encoding="utf-8")
+    _write_terms(cohort, folder)
+
+
+def home_of(part: IndexedRelease, releases: Mapping[str, int]) -> str:
+    """Return the folder of a release's images: its resource, unless it has several releases."""
+    return part.resource.id if releases[part.resource.id] == 1 else part.name
 
 
 def _placed(
@@ -146,36 +157,44 @@ def _placed(
     for part, record, why in cohort.judge_rows(NAMES):
         if why:
             continue
-        home = part.resource.id if releases[part.resource.id] == 1 else part.name
         side = {} if side_of is None else {"split": side_of(record)}
-        file = f"{side.get('split', 'images')}/{home}/{record['path']}"
+        file = f"{side.get('split', 'images')}/{home_of(part, releases)}/{record['path']}"
         if file not in done:
             done.add(file)
-            target = folder / file
-            target.parent.mkdir(parents=True, exist_ok=True)
-            source = _source(part, record)
-            if by_copy:
-                try:
-                    stream = opened(source, follow=False)
-                except OSError as error:  # gone, or a link or a pipe in its place
-                    raise _changed(part, record["path"]) from error
-                with stream:
-                    is_same = copy_hashed(stream, target)[0] == record["sha256"]
-            else:
-                is_same = source.exists() and not is_gone(str(source), record["bytes"])
-                target.symlink_to(source)
-            if not is_same:
-                raise _changed(part, record["path"])
+            place(part, record, folder / file, by_copy=by_copy)
             progress.advance(task, int(record["bytes"] or 0))
         yield {"file": file, **record, **side}
     progress.finish(task)
+
+
+def place(part: IndexedRelease, record: Record, target: Path, *, by_copy: bool) -> None:
+    """Link or copy a file of a release (`path`, `bytes`, `sha256`), which must be as recorded."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if by_copy:
+        with as_fetched(part, record) as stream:
+            is_same = copy_hashed(stream, target)[0] == record["sha256"]
+    else:
+        source = _source(part, record)
+        is_same = source.exists() and not is_gone(str(source), record["bytes"])
+        target.symlink_to(source)
+    if not is_same:
+        raise changed(part, record["path"])
+
+
+def as_fetched(part: IndexedRelease, record: Record) -> BufferedReader:
+    """Open a file of a release to be read; nothing but a file that lies there itself."""
+    try:
+        return opened(_source(part, record), follow=False)
+    except OSError as error:  # gone, or a link or a pipe in its place
+        raise changed(part, record["path"]) from error
 
 
 def _source(part: IndexedRelease, record: Record) -> Path:
     return part.folder.absolute() / "files" / str(record["path"])
 
 
-def _changed(part: IndexedRelease, path: Value) -> IntegrityError:
+def changed(part: IndexedRelease, path: Value) -> IntegrityError:
+    """Return the error for a file that is not as it was recorded."""
     return IntegrityError(
         f"`{path}` of {part.name} is not as it was fetched",
         hint=f"covcat verify {part.name} --repair",

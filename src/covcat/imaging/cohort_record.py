@@ -2,9 +2,10 @@
 
 import json
 import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from covcat.catalog.entries import USES
 from covcat.errors import IntegrityError, NotFoundError, UsageError
@@ -38,6 +39,33 @@ class Recorded:
     def rule(self) -> CohortRule:
         """What was asked."""
         return CohortRule(self.question, self.allow_unknown_license)
+
+
+class Remade(Protocol):
+    """What says of which files images were chosen, and by which rule."""
+
+    @property
+    def releases(self) -> Sequence[ReleaseState]:
+        """The state of each release then."""
+        ...
+
+    @property
+    def rule(self) -> CohortRule:
+        """What was asked."""
+        ...
+
+
+def question_of(tree: Mapping[str, Any]) -> Question:
+    """Read a recorded question; a ValueError says that this covcat cannot ask it.
+
+    Some of its words become a part of SQL.
+    """
+    from pydantic import TypeAdapter
+
+    asked: Question = TypeAdapter(Question).validate_python(tree)
+    if set(asked.allows) - set(USES) or asked.one_per not in (None, *ONE_PER):
+        raise ValueError("it asks for what this covcat does not know")
+    return asked
 
 
 def to_json(cohort: Cohort, form: Form) -> str:
@@ -74,10 +102,8 @@ def read(path: Path) -> Recorded:
             tree = parse_json(stream.read(_MOST_BYTES))
         if tree["schema"] != SCHEMA:
             raise ValueError(f"its schema is {tree['schema']}")
+        question_of(tree["question"])
         found = TypeAdapter(Recorded).validate_python(tree)
-        asked = found.question  # some of its words become a part of SQL
-        if set(asked.allows) - set(USES) or asked.one_per not in (None, *ONE_PER):
-            raise ValueError("it asks for what this covcat does not know")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(
             f"`{path}` is not what `covcat select` records of a cohort",
@@ -87,7 +113,7 @@ def read(path: Path) -> Recorded:
     return found
 
 
-def check_same_files(cohort: Cohort, recorded: Recorded) -> None:
+def check_same_files(cohort: Cohort, recorded: Remade) -> None:
     """Check that the releases have the files that they had."""
     before = {one.release: one for one in recorded.releases}
     lines = []
@@ -117,6 +143,6 @@ def check_same_images(cohort: Cohort, recorded: Recorded) -> None:
         )
 
 
-def _anew(recorded: Recorded) -> str:
+def _anew(recorded: Remade) -> str:
     names = [one.release for one in recorded.releases]
     return shlex.join(["covcat", "select", *names, *recorded.rule.options()])

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
-from covcat.errors import UsageError
+from covcat.errors import IntegrityError, UsageError
 from covcat.imaging.cohort import Cohort
 from covcat.overlap import growth
 from covcat.overlap.split import Division, Wanted, assign, best_seed, check_possible
 from covcat.overlap.split_lock import SplitLock
 from covcat.overlap.subjects import subjects_of
+from covcat.text import plural
+
+_NAMED = 8  # subjects on no side
 
 
 def as_before(wanted: Wanted | None, seed: int | None, before: SplitLock) -> Wanted:
@@ -33,3 +36,21 @@ def divide(cohort: Cohort, wanted: Wanted, before: SplitLock | None = None) -> D
     seed = best_seed(subjects, wanted.shares) if wanted.seed is None else wanted.seed
     sides = assign(subjects, wanted.shares, seed, known)
     return Division(cohort, subjects, sides, replace(wanted, seed=seed), len(known))
+
+
+def as_locked(cohort: Cohort, lock: SplitLock) -> Division:
+    """Return a split that was made, if nobody is on two sides by what is known now.
+
+    Raises:
+        IntegrityError: two subjects are one by now, or somebody is on no side.
+    """
+    subjects = subjects_of(cohort)
+    known = growth.stay(cohort, subjects, lock)
+    if lacking := [name for n, name in enumerate(subjects.names) if n not in known]:
+        raise IntegrityError(
+            f"{plural(len(lacking), 'subject')} of {len(subjects.names):,} on no side of the split",
+            details=[f"`{name}`" for name in lacking[:_NAMED]],
+            hint="make the split again, with the options and the --output of before",
+        )
+    sides = [known[number] for number in range(len(subjects.names))]
+    return Division(cohort, subjects, sides, Wanted(lock.as_shares, lock.seed), len(known))

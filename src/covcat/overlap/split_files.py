@@ -1,13 +1,18 @@
 """A split on disk: one table, or a folder with one of each side; its lock beside; whole or not."""
 
+import csv
+import io
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from covcat.beside import build_beside
 from covcat.catalog.columns import NAMES
-from covcat.files import disk_errors, place_new, sync, write_file
+from covcat.errors import IntegrityError, UsageError
+from covcat.files import disk_errors, opened, place_new, sync, write_file
 from covcat.imaging import cohort_files
+from covcat.imaging.cohort import COUNTED
 from covcat.imaging.cohort_files import Layout
 from covcat.imaging.cohort_record import Form
 from covcat.imaging.opening import Row
@@ -16,6 +21,9 @@ from covcat.overlap import split_lock
 from covcat.overlap.split import Division
 from covcat.overlap.split_lock import SplitLock
 from covcat.progress import Progress
+from covcat.text import plural
+
+_HINT = "covcat split cohen --output split.csv"
 
 
 def lock_beside(target: Path, form: Form) -> Path:
@@ -61,6 +69,36 @@ def to_folder(
     """Write train/, val/ and test/ with links or copies, split.csv and the lock."""
     layout = Layout("split.csv", made.side_of, {split_lock.NAME: split_lock.to_json(lock)})
     cohort_files.to_folder(made.cohort, target, form, progress, layout)
+
+
+def check_table(table: Path, made: Division) -> None:
+    """Check that a table still says of each row what its lock does.
+
+    Raises:
+        IntegrityError: it was edited, or another split was written beside it since.
+    """
+    with disk_errors(f"read `{table}`"), opened(table) as raw:
+        text = io.TextIOWrapper(raw, encoding="utf-8", newline="")
+        try:
+            rows = [*csv.DictReader(text)]
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise UsageError(f"`{table}` cannot be read: {error}", hint=_HINT) from error
+    if not rows or "split" not in rows[0]:
+        raise UsageError(f"`{table}` has no column `split`", hint=_HINT)
+    names = tuple(one for one in ("release", "image_id") if one in rows[0])
+    said = Counter((*(row[one] for one in names), row["split"]) for row in rows)
+    columns = tuple(dict.fromkeys((*COUNTED, "subject", *names)))
+    known = Counter(
+        (*(str(record[one]) for one in names), made.side_of(record))
+        for _, record in cohort_files.chosen_rows(made.cohort, columns)
+    )
+    if said != known:
+        wrong = sum((said - known).values()) + sum((known - said).values())
+        raise IntegrityError(
+            f"`{table}` is not what `{lock_beside(table, 'csv')}` says: {plural(wrong, 'row')} "
+            "of the two differ",
+            hint="make the split again, with the options and the --output of before",
+        )
 
 
 def with_split(columns: tuple[str, ...] | None) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from typing import Any
 
 from covcat.errors import IntegrityError, NotFoundError, UsageError
 from covcat.files import disk_errors, opened
+from covcat.imaging.cohort import CohortRule
+from covcat.imaging.cohort_record import question_of
 from covcat.imaging.opening import ReleaseState
 from covcat.overlap.split import METHOD, SIDES, Division
 from covcat.seal import parse_record
@@ -49,6 +51,11 @@ class SplitLock:
     assignment_sha256: str  # of a line `side id` for each id below, then each picture, sorted
     ids: BySide  # of patients, and of pictures without one
     pictures: BySide  # the first 16 hexadecimal digits of each one's sha256
+
+    @property
+    def rule(self) -> CohortRule:
+        """What was asked."""
+        return CohortRule(question_of(self.question), self.allow_unknown_license)
 
     @property
     def as_shares(self) -> dict[str, Fraction]:
@@ -138,6 +145,7 @@ def read(path: Path) -> SplitLock:
             raise ValueError(f"expected no sides but {', '.join(SIDES)}")
         if sum(lock.as_shares.values()) != 1:
             raise ValueError("its shares are not 1 in all")
+        question_of(lock.question)
     except (ValueError, KeyError, TypeError, RecursionError, ZeroDivisionError) as error:
         raise UsageError(
             f"`{path}` is not what `covcat split` records of a split",

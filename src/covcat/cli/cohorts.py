@@ -1,0 +1,56 @@
+"""What is asked, or was recorded -> the cohort that `split` and `export` work on."""
+
+from typing import TYPE_CHECKING
+
+from covcat.cli import indexes
+from covcat.cli.session import Session
+
+if TYPE_CHECKING:
+    from covcat.imaging.cohort import Cohort, CohortRule
+    from covcat.imaging.cohort_record import Recorded, Remade
+    from covcat.imaging.query import Question
+
+
+def asked(session: Session, names: list[str] | None, question: "Question", done: str) -> "Cohort":
+    """Return everything that passes; a licence matters only where the question has one."""
+    from covcat.imaging.cohort import CohortRule
+
+    rule = CohortRule(question, allow_unknown_license=not question.allows)
+    return _of(session, names, rule, done, is_again=False)
+
+
+def recorded(session: Session, record: "Recorded", done: str) -> "Cohort":
+    """Return a cohort that `select` made: of the same files the same images."""
+    from covcat.imaging.cohort_record import check_same_images
+
+    cohort = of_same_files(session, record, done)
+    check_same_images(cohort, record)
+    return cohort
+
+
+def of_same_files(session: Session, record: "Remade", done: str) -> "Cohort":
+    """Ask again what was asked, of releases that have the files that they had."""
+    from covcat.imaging.cohort_record import check_same_files
+
+    names = [one.release for one in record.releases]
+    cohort = _of(session, names, record.rule, done, is_again=True)
+    check_same_files(cohort, record)
+    return cohort
+
+
+def _of(
+    session: Session,
+    names: list[str] | None,
+    rule: "CohortRule",
+    done: str,
+    *,
+    is_again: bool,
+) -> "Cohort":
+    from covcat.imaging.cohort import Cohort
+
+    found, failed = indexes.indexes(session, names)
+    if failed:  # what is made of some is not a part of what is made of all
+        raise indexes.refusal(failed, found, is_again=is_again)
+    parts = indexes.parts(session, found)
+    indexes.warn_of_doubles(session, [(one.resource, one.release) for one in parts], done)
+    return Cohort(parts, rule)

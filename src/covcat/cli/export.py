@@ -1,0 +1,174 @@
+"""export: pictures with their labels as the libraries load them that train on them."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from covcat.cli import cohorts, complete, indexes, options
+from covcat.cli.progress import drawn
+from covcat.cli.session import Session
+from covcat.errors import NotFoundError, UsageError
+from covcat.files import check_new
+from covcat.store.folder import check_outside
+from covcat.text import escaped, plural
+
+if TYPE_CHECKING:
+    from covcat.export.training.build import Chosen, Exported
+    from covcat.export.training.laying import TrainingForm, Way
+    from covcat.imaging.query import Question
+
+FORMS = ("imagefolder", "monai", "coco", "webdataset", "csv")
+_WAYS = ("links", "copies")
+_NAMED = 3  # pictures that a form does not hold
+
+
+@options.grouped
+def export(
+    ctx: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new one.")],
+    names: options.Names = None,
+    *,
+    form: Annotated[str, options.choice(FORMS, f"{', '.join(FORMS)}.", "--for")],
+    labels: options.Labels,
+    where: options.Where = None,
+    one_per: options.OnePer = None,
+    of: Annotated[
+        Path | None,
+        typer.Option(
+            "--of",
+            metavar="PATH",
+            help="A cohort of select or a split of split: its folder, its csv, or its record.",
+        ),
+    ] = None,
+    way: Annotated[
+        str | None,
+        options.choice(_WAYS, "links or copies; links point to the data folder.", "--as"),
+    ] = None,
+) -> None:
+    """Write a folder that a library for training loads: pictures, labels, the sides of a split.
+
+    Of a query all is in train; --of a split, nobody is on two sides. Each picture is there once,
+    with the findings of all of its rows. Licences and citations come along.
+
+    Example: covcat export training cohen --for imagefolder --covid yes --view PA
+    """
+    from covcat.export.training import FORMS as FORMS_OF_TRAINING
+    from covcat.export.training import build
+
+    session: Session = ctx.obj
+    if form not in FORMS_OF_TRAINING:
+        raise UsageError(
+            f"unknown --for `{form}`: expected one of {', '.join(FORMS)}",
+            hint=complete.meant("--for", form, FORMS),
+        )
+    chosen_form = FORMS_OF_TRAINING[form]
+    chosen_way = _way(form, chosen_form, way)
+    _check_folder(session, folder, names, form)
+    chosen = _chosen(session, names, labels.question(where, one_per), of)
+    with drawn(session, "auto") as progress:
+        made = build.to_folder(chosen, chosen_form, folder, chosen_way, progress)
+    _tell(session, chosen, chosen_form, made)
+    if made.path is None:
+        what = f"no picture that {form} can hold" if made.not_read else "no picture that is here"
+        others = [one for one in FORMS if one != form and made.not_read]
+        hint = f"--for {others[-1]} holds {FORMS_OF_TRAINING[others[-1]].what}" if others else None
+        raise UsageError(f"{what} passes the filters", hint=hint or "covcat counts")
+    data: dict[str, Any] = {
+        "path": str(folder),
+        "for": form,
+        "as": chosen_way,
+        "rows": made.rows,
+        "pictures": made.pictures,
+        "bytes": made.bytes,
+        "findings": made.findings,
+        "sides": dict(made.sides),
+        "left_out": {**chosen.cohort.counts.left_out, "not read": len(made.not_read)},
+    }
+    shown = escaped(folder) if sys.stdout.isatty() else str(folder)
+    session.result("export", data, f"{shown}\n")
+
+
+def _way(name: str, form: "TrainingForm", asked: str | None) -> "Way":
+    if asked is not None and asked not in _WAYS:
+        raise UsageError(f"unknown --as `{asked}`: expected one of {', '.join(_WAYS)}")
+    for way in form.ways:
+        if asked in (None, way):
+            return way
+    raise UsageError(f"--for {name} has {form.ways[0]}: it takes no --as {asked}")
+
+
+def _check_folder(session: Session, folder: Path, names: list[str] | None, form: str) -> None:
+    """Refuse what is there, and an ID where the folder belongs."""
+    name = str(folder)
+    if not names and not os.path.lexists(folder):
+        try:
+            session.catalog.find(name)
+        except NotFoundError:
+            pass
+        else:
+            raise UsageError(
+                f"`{name}` is a resource: expected the new FOLDER before it",
+                hint=shlex.join(["covcat", "export", "training", name, "--for", form]),
+            )
+    check_new(folder)
+    check_outside(session.data_dir, folder, "give another FOLDER")
+
+
+def _chosen(
+    session: Session, names: list[str] | None, question: "Question", of: Path | None
+) -> "Chosen":
+    """Return what is to be exported: what passes, a cohort or a split that was made."""
+    from covcat.export.training.build import Chosen
+    from covcat.imaging import cohort_record
+    from covcat.imaging.query import Question
+    from covcat.overlap import divide, split_files, split_lock
+
+    if of is None:
+        return Chosen(cohorts.asked(session, names, question, "exported"))
+    if names or question != Question():
+        raise UsageError("--of says what is asked: expected no ID and no filter beside it")
+    if not of.exists():
+        raise NotFoundError(f"`{of}` is not there", hint="covcat split cohen --output split.csv")
+    record = of.with_name(f"{of.name}.{cohort_record.NAME}")
+    is_table = of.suffix.lower() == ".csv"
+    lock = of / split_lock.NAME if of.is_dir() else of.with_name(split_lock.NAME)
+    is_split = lock.exists() and (of.is_dir() or of == lock or is_table)
+    if not is_split or (is_table and record.exists()):
+        earlier = cohort_record.read(record if record.exists() else of)
+        return Chosen(cohorts.recorded(session, earlier, "exported"))
+    known = split_lock.read(lock)
+    cohort = cohorts.of_same_files(session, known, "exported")
+    made = divide.as_locked(cohort, known)
+    if is_table:
+        split_files.check_table(of, made)
+    return Chosen(cohort, made, known)
+
+
+def _tell(session: Session, chosen: "Chosen", form: "TrainingForm", made: "Exported") -> None:
+    """Say on stderr what is in it, and what is not."""
+    for why, count in chosen.cohort.counts.left_out.items():
+        session.say(indexes.left_out(why, count))
+    if refused := chosen.cohort.counts.refused:
+        session.say(f"{plural(refused, 'row')} refused by licence")
+    for number, names, why in (
+        (len(made.not_read), made.not_read, f"it takes {form.what}"),
+        (len(made.unread_masks), made.unread_masks, "no mask of a few values"),
+    ):
+        if number:
+            some = ", ".join(f"`{indexes.cut(one)}`" for one in names[:_NAMED])
+            more = ", …" if number > _NAMED else ""
+            noun = "picture" if names is made.not_read else "mask"
+            session.say(f"warning: {plural(number, noun)} left out, {why}: {some}{more}")
+    if made.torn:
+        session.say(
+            f"note: {plural(made.torn, 'picture')} whose rows contradict each other: "
+            "such columns are blank, findings are all of them"
+        )
+    for side, pictures in made.sides.items():
+        session.say(f"{side}: {plural(pictures, 'picture')}")
+    if chosen.split is None and made.sides:
+        session.say("note: all is in train: `covcat split` divides it, --of exports that")

@@ -1,0 +1,97 @@
+"""A cohort or a split -> a folder that a library loads; whole or not at all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from covcat.beside import build_beside
+from covcat.export.training.laying import (
+    Laying,
+    Picture,
+    TrainingForm,
+    Way,
+    count_by_side,
+    pictures_of,
+)
+from covcat.files import FOLDER_MODE, check_room, disk_errors, free_bytes, sync
+from covcat.imaging.cohort import Cohort
+from covcat.imaging.cohort_files import check_free, write_papers
+from covcat.overlap import split_lock
+from covcat.overlap.split import Division
+from covcat.overlap.split_lock import SplitLock
+from covcat.progress import Progress
+
+_OTHER = "give another FOLDER"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is exported: a cohort, and of a split who is on which side."""
+
+    cohort: Cohort
+    split: Division | None = None
+    lock: SplitLock | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What became of the chosen rows."""
+
+    path: Path | None  # None: the form reads none of the pictures, and nothing was made
+    rows: int
+    sides: Mapping[str, int]  # pictures
+    findings: int  # different ones
+    bytes: int
+    torn: int = 0  # pictures whose rows contradict each other
+    not_read: list[str] = field(default_factory=list)  # pictures that the form cannot hold
+    unread_masks: list[str] = field(default_factory=list)
+
+    @property
+    def pictures(self) -> int:
+        """Return how many there are on all sides."""
+        return sum(self.sides.values())
+
+
+def to_folder(
+    chosen: Chosen, form: TrainingForm, target: Path, way: Way, progress: Progress
+) -> Exported:
+    """Write all that the form holds, with licences and citations, to a new folder."""
+    cohort = chosen.cohort
+    check_free(cohort, target)
+    found = pictures_of(cohort, chosen.split.side_of if chosen.split else None)
+    taken = [one for one in found.found if form.reads(one)]
+    laying = Laying(target, taken, way, progress)
+    made = Exported(
+        path=target if taken else None,
+        rows=found.rows,
+        sides=count_by_side(taken),
+        findings=len(laying.classes()),
+        bytes=sum(int(one.record["bytes"] or 0) for one in taken),
+        torn=found.torn,
+        not_read=[one.name for one in found.found if not form.reads(one)],
+        unread_masks=laying.unread,
+    )
+    if not taken:
+        return made
+    with build_beside(target, _OTHER) as workshop, disk_errors(f"write `{target}`"):
+        needed = made.bytes + sum(_mask_bytes(taken).values())
+        if way == "copies" and form.has_files:
+            check_room(needed, free_bytes(workshop, spare=0), "for copies", _OTHER)
+        laying.folder = workshop / "export"
+        laying.folder.mkdir(mode=FOLDER_MODE)
+        laying.task = progress.start("pictures", needed)
+        form.write(laying)
+        progress.finish(laying.task)
+        write_papers(cohort, laying.folder, way)
+        if chosen.lock is not None:
+            text = split_lock.to_json(chosen.lock)
+            (laying.folder / split_lock.NAME).write_text(text, encoding="utf-8")
+        sync(laying.folder)
+        check_free(cohort, target)
+        laying.folder.rename(target)
+    return made
+
+
+def _mask_bytes(pictures: list[Picture]) -> dict[tuple[str, str], int]:
+    """Return the sizes of masks, each once."""
+    return {(one.home, one.mask.path): one.mask.bytes for one in pictures if one.mask is not None}
