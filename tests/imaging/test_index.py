@@ -915,13 +915,48 @@ def test_a_row_of_a_patient_reaches_all_videos_of_that_patient_and_no_other() ->
         ("patient_1_L1,", ["2,0,,,,,", "2,1,,,,,"], 2),
         ("patient_1_L1,", [",1,,,,,"], 1),  # of nobody
         ("stray_L1,", [",1,,,,,"], 1),  # a video of nobody is not that of a row of nobody
-        ("patient_1_absent,", ["1,1,,,,,"], 1),
         ("patient_01_L1,", ["1,1,,,,,"], 1),  # other digits, another patient
     ],
 )
 def test_rows_of_patients_without_a_video_are_counted_as_not_added(video, people, not_added):
     records, report = joined([video], people)
     assert (report.not_added, len(records)) == (not_added, 1)
+
+
+def test_a_row_of_a_patient_reaches_rows_of_videos_that_are_elsewhere() -> None:
+    (row,), report = joined(["patient_1_absent,"], ["1,1,1.0,50.0,,,"])
+    assert values(row, "matched covid sex age") == ["label only", "yes", "M", 50]
+    assert report.not_added == 0
+
+
+def test_the_slices_of_covidx_ct_have_what_its_table_says_of_their_patients() -> None:
+    """Rows as in splits/v3 and metadata.csv of COVIDNet-CT: the slices lie elsewhere."""
+    slices = {
+        "NCP_96_1328_0032.png 2 9 94 512 405": "NCP_96|COVID-19|M|51|China",
+        "normal4_patient202_SR_2_IM00013.png 0 0 1 2 3": "patient202|No finding|F|40|Iran",
+        "LIDC-IDRI-0248-1.3.6.1-0009.png 0 0 1 2 3": "LIDC-IDRI-0248|No finding|||USA",
+        "coronacases_010-0123.png 2 0 1 2 3": "coronacases_010|COVID-19|||",
+        "radiopaedia_4_85506_1-0008.png 2 0 1 2 3": "radiopaedia_4_85506|COVID-19||45|",
+        "COVIDCTMD-normal064-IM0098.png 0 0 1 2 3": "COVIDCTMD-normal064|No finding|||",
+        "CP_1769_3516_0021.png 1 0 1 2 3": "CP_1769|Pneumonia|||",  # a patient without a row
+    }
+    people = (
+        "patient id,source,country,sex,age,finding,verified finding,slice selection,view,modality\n"
+        "NCP_96,CNCB,China,M,51,COVID-19,Yes,Expert,Axial,CT\n"
+        "patient202,COVID-CTset,Iran,F,40,Normal,Yes,N/A,Axial,CT\n"
+        "LIDC-IDRI-0248,LIDC-IDRI,USA,,,Normal,Yes,N/A,Axial,CT\n"
+        "coronacases_010,COVID-19-CT-Seg,,,,COVID-19,Yes,Expert,Axial,CT\n"
+        "radiopaedia_4_85506,COVID-19-CT-Seg,,,45,COVID-19,Yes,Expert,Axial,CT\n"
+        "STOIC-10011,STOIC,France,,85,COVID-19,Yes,Automatic,Axial,CT\n"
+    )
+    lists = {path: b"" for path in listed("covidnet-ct") if path.startswith("splits/")}
+    lists["splits/v3/test_COVIDx_CT-3A.txt"] = "\n".join(slices).encode()
+    files = listed("covidnet-ct") | lists | {"metadata.csv": people.encode()}
+    records, report = indexed("covidnet-ct", files)
+    assert (report.label_only, report.not_added) == (7, 1)
+    said = [values(one, "patient_id finding sex age location") for one in records]
+    said = ["|".join("" if cell is None else str(cell) for cell in row) for row in said]
+    assert said == [f"covidnet-ct:{one}" for one in slices.values()]
 
 
 def test_a_patient_who_stands_twice_has_both_rows_and_the_first_decides() -> None:

@@ -55,7 +55,7 @@ class IndexReport:
     label_only: int = 0
     image_only: int = 0
     ambiguous: int = 0  # rows whose image could be several files; counted as label only
-    not_added: int = 0  # rows that only add to others, and whose image is not here
+    not_added: int = 0  # rows that only add to others, of which nothing else is here
     without_term: dict[str, int] = field(default_factory=dict)  # findings not in the vocabulary
     unmatched: list[str] = field(default_factory=list)  # the first images that are not here
     bare: int = 0  # of `both`: DICOM without a preamble, whose syntax had to be inferred
@@ -243,8 +243,8 @@ class _IndexBuild:
         """Add what other rows say of the same image or patient, and what its file is."""
         if path is not None:
             found = labels.merge(found, self.of_image.rows_for(path))
-            if (patient := found["patient_id"]) is not None:
-                found = labels.merge(found, self.of_patient.rows_for(str(patient)))
+        if (patient := found["patient_id"]) is not None:
+            found = labels.merge(found, self.of_patient.rows_for(str(patient)))
         name = path or str(found.get("filename") or found.get("patient_id") or "?")
         found |= {
             "image_id": f"{self.resource.id}:{name}",  # numbered where there are several
