@@ -174,7 +174,7 @@ def test_resources_are_filtered_by_the_keyboard_and_the_address_keeps_it(made, o
     page.locator("[name=words]").focus()
     page.keyboard.type("ultrasound pocus")
     told = page.inner_text(".filters [role=status]")
-    assert re.fullmatch(r"[1-3] of 21", told)
+    assert re.fullmatch(r"[1-3] of \d\d", told)
     page.keyboard.press("Tab")
     page.keyboard.press("u")
     assert page.input_value("[name=modality]") == "ultrasound"
