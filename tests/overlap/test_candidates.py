@@ -92,6 +92,21 @@ def test_a_turned_picture_is_looked_up_as_it_would_be(way, turned_is_first):
     assert looked_at(*pair) == [Candidate(0, 1, way, False)]
 
 
+@pytest.mark.parametrize(("steps", "is_pair"), [(4, True), (0, False)])
+def test_what_an_enlarged_crop_has_in_common_with_the_middle_is_looked_up_by_more_words(
+    steps, is_pair
+):
+    words = strange(2)
+    others = ~words  # no word is the same, but one of bytes from all over the descriptor
+    others.view(np.uint8)[:, ::8] = words.view(np.uint8)[:, ::8]
+    fine, size = np.array([(200.0, 200.0), (300.0, 250.0)]), FINEST * STEP**2
+    whole = np.column_stack([fine, np.full(2, size), np.full(2, 40.0)])
+    scale = STEP**steps
+    crop = np.column_stack([256 + (fine - 256) * scale, np.full(2, size * scale), whole[:, 3]])
+    found = looked_at(picture(whole, words, {}), picture(crop, others, {}))
+    assert bool(found) == is_pair
+
+
 def test_of_many_copies_each_meets_its_neighbours():
     words = strange(3)
     many = [picture(featured(), words, {}) for _ in range(30)]

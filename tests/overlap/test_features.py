@@ -21,9 +21,9 @@ def test_a_picture_has_as_many_points_as_are_kept_and_they_lie_within_the_scaled
     found = describe(FILM)
     assert (found.width, found.height) == (700, 600)
     points = found.points
-    assert points.places.shape == (500, 4)
-    assert points.descriptors.shape == (500, 32)
-    assert points.mirrored.shape == points.inverted.shape == points.both.shape == (56, 32)
+    assert points.places.shape == (580, 4)
+    assert points.descriptors.shape == (580, 32)
+    assert points.mirrored.shape == points.inverted.shape == points.both.shape == (64, 32)
     height, width = scaled(FILM, found.frame).shape
     assert max(width, height) == 512
     assert (points.places[:, :2] >= 0).all()
@@ -89,7 +89,7 @@ def test_burned_in_text_does_not_take_the_points_of_the_film():
     alone = np.array([one.pt for one in cv2.ORB_create(400).detect(written)])
     found = describe(written)
     assert within(alone / 700) > 0.6
-    assert within(found.points.places[:, :2] / 512) < 0.3
+    assert within(found.points.places[:, :2] / 512) < 0.45
 
 
 def within(places: np.ndarray) -> float:

@@ -3,7 +3,7 @@
 Borders of one tone are cut off first, and the rest is scaled to 512 pixels, so that a copy with a
 border and a crop have about the same scale. Local features are spread over the whole picture: a
 viewer's burned-in text would else have them all; and over fine and coarse ones: what is coarse in
-a crop is fine in the whole.
+a crop is fine in the whole. Of the fine ones most are of the middle: that is what a crop leaves.
 """
 
 import hashlib
@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from covcat.overlap.opencv import opencv
 
 Grey = NDArray[np.uint8]  # height x width
-VERSION = 2  # of what is made here of the same pixels
+VERSION = 3  # of what is made here of the same pixels
 LONGEST = 512  # pixels of the longest side that local features are taken from
-SHARES = (190, 130, 100, 80)  # of the points, the finest first: each of three steps of scale
+SHARES = (300, 150, 100, 30)  # of the points, the finest first: each of three steps of scale
 MOST_POINTS = sum(SHARES)
-MOST_TURNED = 56  # of each of the three turned pictures
+MOST_TURNED = 64  # of each of the three turned pictures
 STEP = 1.2  # of scale
 FINEST = 31.0  # pixels across of what the finest point describes
 _STEPS = 11
@@ -31,6 +31,7 @@ _EDGE = (
 _DETECTED = 2000  # points, of which those are taken that are spread best
 _FAINTEST = 10  # grey levels that a corner must differ
 _CELLS = 8  # along each side: a cell gives its strongest, then each its second, ...
+MIDDLES = (6, 2, 1, 1)  # times as many of a cell in the middle, of each share: a crop leaves that
 _APART = 27  # cells that follow each other are so far apart
 _LEAST_SIDE = 32  # pixels, below which there are no local features
 _TOLERANCE = 12  # of 255: what JPEG makes of one tone
@@ -58,7 +59,7 @@ class Points:
     places: NDArray[np.float32]  # n x 4: x, y, diameter in pixels; angle in degrees
     descriptors: NDArray[np.uint8]  # n x 32
     # Row k is of the same place as row k above, in the picture mirrored from left to right,
-    # inverted, or both; at most the first 56. Rows of zeros: too near to the edge to tell.
+    # inverted, or both; at most the first 64. Rows of zeros: too near to the edge to tell.
     mirrored: NDArray[np.uint8]
     inverted: NDArray[np.uint8]
     both: NDArray[np.uint8]
@@ -202,15 +203,17 @@ def _spread(found: list[Any], shape: tuple[int, ...]) -> list[Any]:
     ranked, left = list[tuple[float, int, Any]](), 0
     for number in reversed(range(len(SHARES))):
         most = SHARES[number] + left
-        best = _best([found[k] for k in np.flatnonzero(share == number)], shape, most)
+        some = [found[k] for k in np.flatnonzero(share == number)]
+        best = _best(some, shape, most, MIDDLES[number])
         left = most - len(best)
         ranked += [(rank / most, number, one) for rank, one in enumerate(best)]
     return [one for *_, one in sorted(ranked, key=lambda each: each[:2])]
 
 
-def _best(found: list[Any], shape: tuple[int, ...], most: int) -> list[Any]:
+def _best(found: list[Any], shape: tuple[int, ...], most: int, middle: int) -> list[Any]:
     """Return the strongest point of each cell of the picture, then each one's second, ...
 
+    A cell in the middle gives so many for one of the others.
     Of those of one rank first those of cells that are apart: text would else come first.
     """
     if not found:
@@ -223,7 +226,15 @@ def _best(found: list[Any], shape: tuple[int, ...], most: int) -> list[Any]:
     sizes = np.diff(starts, append=len(order))
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order)) - np.repeat(starts, sizes)
+    rank[_is_middle(cells)] //= middle
     return [found[one] for one in np.lexsort((cells * _APART % _CELLS**2, rank))[:most]]
+
+
+def _is_middle(cells: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Tell of each cell if it is in the middle of the picture, half as wide and high."""
+    from_middle = np.abs(2 * np.stack(np.divmod(cells, _CELLS)) + 1 - _CELLS)
+    middle: NDArray[np.bool_] = from_middle.max(axis=0) < _CELLS / 2
+    return middle
 
 
 def _described(even: Grey, found: list[Any]) -> list[NDArray[np.uint8]]:

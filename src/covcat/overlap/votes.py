@@ -19,6 +19,7 @@ Numbered = NDArray[np.uint64]
 Spots = tuple[Numbers, Numbers]  # of every feature the number of its picture, and its `spots_of`
 
 MOST_PICTURES = 1 << 22
+STEP_AT = 26  # the bit of a spot where its step of scale begins
 _SHARES = 16  # files, by four bits
 _SCATTER = 0x9E3779B97F4A7C15  # odd, its bits without a pattern: 2^64 / the golden ratio
 _PIECE = 1 << 22  # votes that are gone through at once
@@ -37,7 +38,7 @@ def spots_of(places: NDArray[np.float32]) -> Numbers:
     x, y = (np.clip(np.rint(places[:, one]), 0, LONGEST - 1).astype(np.uint32) for one in (0, 1))
     turn = np.rint(places[:, 3] * (_ANGLES * _FINER / 360)).astype(np.int64) % (_ANGLES * _FINER)
     step = steps_of(places).astype(np.uint32)
-    spots: Numbers = step << np.uint32(26) | turn.astype(np.uint32) << np.uint32(18)
+    spots: Numbers = step << np.uint32(STEP_AT) | turn.astype(np.uint32) << np.uint32(18)
     spots |= x << np.uint32(9) | y
     return spots
 
@@ -77,7 +78,7 @@ def _laid(a: Numbers, b: Numbers, of_a: Spots, of_b: Spots) -> Numbered:
 
 def _parted(spots: Numbers) -> tuple[NDArray[np.float32], ...]:
     """Return step, turn, x and y."""
-    fields = ((26, 15), (18, 255), (9, 511), (0, 511))
+    fields = ((STEP_AT, 15), (18, 255), (9, 511), (0, 511))
     return tuple(
         ((spots >> np.uint32(at)) & np.uint32(most)).astype(np.float32) for at, most in fields
     )
