@@ -137,11 +137,9 @@ def cpu() -> float:
     return sum(os.times()[:4])
 
 
-def peak() -> tuple[float, float]:
-    """Return the most memory of this process, and of the largest of the others, in GB."""
-    both = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    own, other = (resource.getrusage(one).ru_maxrss / 1e6 for one in both)
-    return own, other
+def peak() -> float:
+    """Return the most memory of this process, in GB; of a child Linux tells its parent's too."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def main() -> int:
@@ -154,7 +152,7 @@ def main() -> int:
         pictures = make(work, count)
         print(f"{len(pictures.files):,} pictures of {MOST_POINTS} features are kept", flush=True)
         found, first, first_cpu = search(pictures, work / "kept", stages)
-        own, other = peak()
+        memory = peak()
         again, second, second_cpu = search(pictures, work / "kept", Stages())
     finally:
         shutil.rmtree(work)
@@ -166,8 +164,7 @@ def main() -> int:
     print(
         f"{found.candidates:,} pairs were looked at; {copies:,} of {count // EACH:,} copies found"
     )
-    memory = own + other * (os.cpu_count() or 1)
-    print(f"memory: {own:.2f} GB, each worker {other:.2f}: {memory:.2f} GB (at most {MOST_GB})")
+    print(f"memory without the workers': {memory:.2f} GB (at most {MOST_GB})")
     share = second / first
     print(
         f"second run: {second:.1f} s, {second_cpu:.1f} s of processors = {share:.1%} of the first"
