@@ -207,6 +207,46 @@ def test_a_column_of_a_real_release_has_the_values_that_were_counted(name, colum
 
 @real
 @pytest.mark.parametrize(
+    ("name", "known"),  # rows with a severity, a temperature, a saturation
+    [
+        ("cohen@0.2", (0, 72, 112)),  # 73 and 117: one is Fahrenheit, five are above 100
+        ("figure1", (0, 3, 10)),  # `38+`, `91-92` and `low 90s` are none
+        ("pocus", (136, 0, 0)),
+        ("covid-blues", (362, 349, 323)),
+        ("v7", (0, 18, 34)),
+    ],
+)
+def test_a_measured_value_is_a_number_of_its_unit_or_blank(name: str, known: tuple[int, ...]):
+    records, report = index_real(name)
+    columns = ("severity", "temperature", "po2")
+    assert tuple(sum(one[each] is not None for one in records) for each in columns) == known
+    # and each row of a table is there, beside its picture or without, or was added to others
+    of_tables = [one for one in records if one["matched"] != "image only"]
+    assert len(of_tables) == report.both + report.label_only
+    added = sum(count for path, count in report.rows.items() if path == "clinical_variables.csv")
+    assert sum(report.rows.values()) == len(of_tables) + added + report.not_added
+
+
+def test_scores_of_severity_are_added_to_the_films_that_they_name() -> None:
+    """Rows of annotations/covid-severity-scores.csv, which has comments before its header."""
+    scores = text_of(
+        "## COVID-19 Pneumonia Severity Scores (Mean of 3 expert raters),,",
+        "## License: CC BY-SA Creative Commons Attribution-ShareAlike,,",
+        *("filename,geographic_mean,opacity_mean", "a.jpg,6.0,4.0", "lost.jpg,2.7,2.0"),
+    )
+    table = text_of("patientid,finding,folder,filename", "1,COVID-19,images,a.jpg")
+    files = {"metadata.csv": table, "annotations/covid-severity-scores.csv": scores}
+    records, report = indexed("cohen@latest", {**files, "images/a.jpg": b"", "images/b.jpg": b""})
+    assert [(one["path"], one["severity"]) for one in records] == [
+        ("images/a.jpg", "6.0"),
+        ("images/b.jpg", None),
+    ]
+    assert cells(records[0])["annotations/covid-severity-scores.csv"]["opacity_mean"] == "4.0"
+    assert report.not_added == 1
+
+
+@real
+@pytest.mark.parametrize(
     ("name", "encoding"),
     [("cohen@0.1", "utf-8"), ("cohen@0.2", "utf-8"), ("figure1", "cp1252"), ("pocus", "utf-8")],
 )
@@ -465,6 +505,7 @@ def test_cohen_of_another_day_has_hierarchies_place_holders_and_an_overflow() ->
         [None, "Herpes", "Pneumonia/Viral/Herpes ", None, None, None, "AP supine", None],
     ]
     assert list(cells(records[0])["metadata.csv"].items())[-2:] == [("", ""), ("#22", "over")]
+    assert [one["pcr"] for one in records[:3]] == ["yes", None, None]
     assert records[4]["finding"] == "MERS"
     assert of(records, "images/A.JPG")["matched"] == "image only"  # case counts in a path
 

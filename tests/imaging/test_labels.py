@@ -19,7 +19,7 @@ from covcat.imaging import labels
 CATALOG = load.load()
 COHEN = CATALOG.get("cohen")
 FIGURE1 = CATALOG.get("figure1")  # one licence for the whole set
-(TABLE,) = COHEN.tables
+TABLE, SCORES = COHEN.tables
 PLAIN = LabelTable(
     reader="delimited",
     path="t.csv",
@@ -33,9 +33,18 @@ WORDS = {
     "view": "views",
     "sex": "sexes",
     "split": "splits",
-    **dict.fromkeys(("survival", "icu", "intubated"), "answers"),
+    **dict.fromkeys(("survival", "icu", "intubated", "pcr"), "answers"),
 }
-AS_WRITTEN = ("location", "filename", "doi", "url", "license", "clinical_notes", "other_notes")
+AS_WRITTEN = (
+    "severity",
+    "location",
+    "filename",
+    "doi",
+    "url",
+    "license",
+    "clinical_notes",
+    "other_notes",
+)
 
 
 def made(cells: Mapping[str, str], table: LabelTable = PLAIN, resource: Resource = COHEN) -> Record:
@@ -172,6 +181,12 @@ def test_what_could_not_be_read_has_no_labels() -> None:
         ("age", "65", 65),
         ("age", "0", 0),  # POCUS, as written
         *(("age", raw, None) for raw in ("131", "-1", "50+", "w")),
+        *(("temperature", raw, value) for raw, value in (("38.5", 38.5), ("39", 39))),
+        *(("temperature", raw, None) for raw in ("95", "38+", "?", "-99.0")),  # 95: Fahrenheit?
+        *(("po2", raw, value) for raw, value in (("97", 97), ("61.3", 61.3), ("100.0", 100))),
+        *(("po2", raw, None) for raw in ("340", "91-92", "low 90s", "-99.0")),
+        *(("pcr", raw, value) for raw, value in (("Y", "yes"), ("N", "no"), ("Unclear", None))),
+        *(("severity", raw, raw) for raw in ("level2", "2.3333333333333335", "0")),
         ("sex", "24", None),
         ("offset", "-270", -270),
         *(("offset", raw, None) for raw in ("3.5", "?")),
@@ -364,7 +379,7 @@ def test_a_record_holds_only_raw_values_and_words(cells: dict[str, str], whole: 
     for name, kind in WORDS.items():
         assert found[name] in TERMS[kind]
         assert found[name] is None or vocabulary.plain(cell(name)) in vocabulary.words().lists[kind]
-    for name in ("age", "offset"):
+    for name in ("age", "offset", "temperature", "po2"):
         assert found[name] is None or float(cell(name)) == found[name]
     for name in AS_WRITTEN:
         if name != "license" or whole is COHEN:

@@ -51,6 +51,10 @@ COLUMNS = (
     Column("survival", "text", "did the patient survive", YES_NO),
     Column("icu", "text", "was the patient in intensive care at any time", YES_NO),
     Column("intubated", "text", "was the patient intubated at any time", YES_NO),
+    Column("severity", "text", "how severe it is, on the scale of its source"),
+    Column("pcr", "text", "did RT-PCR find SARS-CoV-2", YES_NO),
+    Column("temperature", "number", "of the patient, degrees Celsius"),
+    Column("po2", "number", "oxygen saturation of the patient, percent"),
     Column("date", "text", "of acquisition: YYYY, YYYY-MM or YYYY-MM-DD"),
     Column("location", "text", "hospital, city, country, as the source has it"),
     Column("filename", "text", "as the source's table has it"),
@@ -73,5 +77,5 @@ NAMES = tuple(column.name for column in COLUMNS)
 LABELS = (  # what a table can say; the others follow from the files
     *("modality", "view", "finding", "patient_id", "offset", "sex", "age", "survival", "icu"),
     *("intubated", "date", "location", "filename", "doi", "url", "license", "clinical_notes"),
-    *("other_notes", "split"),
+    *("other_notes", "split", "severity", "pcr", "temperature", "po2"),
 )

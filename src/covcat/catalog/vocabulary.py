@@ -22,7 +22,7 @@ LISTS = {  # labels that have a list of words, each with its name
     "modality": "modalities",
     "sex": "sexes",
     "split": "splits",
-    **dict.fromkeys(("survival", "icu", "intubated"), "answers"),
+    **dict.fromkeys(("survival", "icu", "intubated", "pcr"), "answers"),
 }
 DENIALS = ("negative", "non-COVID")  # what a table's own words may say of a finding, too
 LEVEL = "/"  # between the levels of a hierarchy

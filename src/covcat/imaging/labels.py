@@ -21,7 +21,7 @@ from covcat.imaging.readers.base import writable
 from covcat.imaging.readers.delimited import delimiter_of, numbered
 from covcat.imaging.readers.limits import MOST_BYTES, too_much, weight
 
-OLDEST = 130  # years
+_RANGES = {"age": (0, 130), "temperature": (25, 45), "po2": (0, 100)}  # years, Celsius, percent
 _TEXTS = ("location", "license", "clinical_notes", "other_notes")  # may have lines
 _OR = " | "  # between columns of which the first with a value is taken
 _SHORT = 200  # letters of a text that is remembered
@@ -51,7 +51,7 @@ class LabelReader:
             for name, kind in vocabulary.LISTS.items()
             if name != "finding"
         }
-        works["age"] = _age
+        works |= {name: partial(_between, *ends) for name, ends in _RANGES.items()}
         works["offset"] = lambda raw: (
             sign * days if isinstance(days := vocabulary.number(raw), int) else None
         )
@@ -186,9 +186,10 @@ def _remembered(work: Callable[[str], _T]) -> Callable[[str], _T]:
     return lambda text: known(text) if len(text) <= _SHORT else work(text)
 
 
-def _age(raw: str) -> Value:
-    years = vocabulary.number(raw)
-    return years if years is not None and 0 <= years <= OLDEST else None
+def _between(least: float, most: float, raw: str) -> Value:
+    """Return a number that may be one: in Celsius nobody has 95, nor of all oxygen 340 percent."""
+    value = vocabulary.number(raw)
+    return value if value is not None and least <= value <= most else None
 
 
 def _licence_of_all(resource: Resource, table: LabelTable | None = None) -> License | None:

@@ -10,7 +10,8 @@ from covcat.store.folder import Store
 
 LABELS = (  # columns of which a blank is told
     *("modality", "view", "finding", "patient_id", "sex", "age", "offset", "date", "survival"),
-    *("icu", "intubated", "location", "license", "split", "mask_path"),
+    *("icu", "intubated", "severity", "pcr", "temperature", "po2"),
+    *("location", "license", "split", "mask_path"),
 )
 
 
