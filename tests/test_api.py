@@ -1,11 +1,14 @@
 """The Python API, as README shows it."""
 
+import hashlib
 import inspect
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas
 import pytest
@@ -13,6 +16,7 @@ from makers.archives import REPOSITORY, git_zip
 from makers.runs import Ran, tree_on_disk
 
 import covcat
+from covcat import images
 from covcat.catalog.columns import COLUMNS
 from covcat.errors import (
     ActionNeededError,
@@ -24,6 +28,7 @@ from covcat.errors import (
 )
 
 ROOT = Path(__file__).parents[1]
+TRAINING = (ROOT / "docs/training.md").read_text(encoding="utf-8")
 
 
 def test_fetch_returns_the_folder_of_the_files(shelf, server, tmp_path: Path) -> None:
@@ -59,7 +64,7 @@ def test_fetch_tells_progress_to_whoever_listens() -> None:
 
 def test_the_catalog_lists_the_resources_in_order() -> None:
     ids = [one.id for one in covcat.load_catalog().resources if not one.is_sample]
-    assert (len(ids), ids[0], ids[-1]) == (21, "cohen", "covid-blues")
+    assert (len(ids), ids[0], ids[-1]) == (26, "cohen", "bimcv")
 
 
 def test_what_is_exported_is_documented() -> None:
@@ -82,6 +87,75 @@ def test_the_examples_of_the_docs_run(tmp_path: Path, monkeypatch, capsys) -> No
     assert "15 files as recorded" in said
     assert "7 0" in said
     assert (tmp_path / "cohort" / "CITATION.bib").is_file()
+
+
+def test_the_dataset_of_the_docs_has_what_the_command_line_counts(
+    covcat: Callable[..., Ran], capsys
+) -> None:
+    """As torch's DataLoader uses one: `len`, then each number once."""
+    assert covcat("fetch", "sample").code == 0
+    (example,) = re.findall(r"```python\n(.*?)```", TRAINING, re.S)
+    assert example.partition("class Films")[2].partition("\n\n\n")[0].count("\n") <= 20
+    session: dict[str, Any] = {}
+    exec(example, session)
+    assert capsys.readouterr().out == "6 films, 4 of COVID-19\n"
+    films = session["films"]
+    ran = covcat("images", "sample", "--modality", "xray", "--format", "jsonl")
+    rows = [json.loads(line) for line in ran.out.splitlines()]
+    assert len(films) == len(rows)
+    for number, row in enumerate(rows):
+        data, labels = films[number]
+        assert hashlib.sha256(data).hexdigest() == row["sha256"]
+        assert labels == [int(row["finding"] == one) for one in ("COVID-19", "Pneumonia")]
+
+
+ASKED: list[tuple[dict[str, Any], str, str]] = [  # in Python, on the command line, in pandas
+    ({}, "", "index >= 0"),
+    ({"covid": "yes"}, "--covid yes", "covid == 'yes'"),
+    ({"covid": ["no", "unknown"]}, "--covid no --covid unknown", "covid in ['no', 'unknown']"),
+    ({"view": "frontal pa"}, "--view PA", "view == 'PA'"),
+    ({"modality": "CT", "sex": "F"}, "--modality ct --sex F", "modality == 'ct' and sex == 'F'"),
+    ({"age": "50-"}, "--age 50-", "age >= 50"),
+    ({"finding": "Tuberculosis"}, "--finding Tuberculosis", "finding == 'Tuberculosis'"),
+    (
+        {"license_allows": ["commercial"]},
+        "--license-allows commercial",
+        "allows_commercial == 'yes'",
+    ),
+    ({"where": "age > 60"}, "--where age>60", "age > 60"),
+    ({"one_per": "patient"}, "--one-per patient", ""),
+    ({"one_per": "picture", "covid": "yes"}, "--one-per picture --covid yes", ""),
+]
+
+
+def test_python_the_command_line_and_pandas_find_the_same_rows(covcat: Callable[..., Ran]) -> None:
+    assert covcat("fetch", "sample").code == 0
+    every = images()
+    for asked, line, in_pandas in ASKED:
+        ran = covcat("images", *line.split(), "--format", "jsonl")
+        rows = [json.loads(one) for one in ran.out.splitlines()]
+        found = images(**asked)
+        names = [name for name in found.columns if name != "file"]
+        plain = found[names].astype(object).where(found[names].notna(), None).to_dict("records")
+        assert plain == [{name: row[name] for name in names} for row in rows], line
+        if in_pandas:
+            assert list(every.query(in_pandas)["image_id"]) == [row["image_id"] for row in rows]
+
+
+@pytest.mark.parametrize("asked", [{"covid": "maybe"}, {"view": "sideways"}, {"one_per": "film"}])
+def test_python_refuses_the_words_that_the_command_line_refuses(asked: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"maybe|sideways|film"):
+        images("sample", **asked)
+
+
+def test_columns_of_few_words_are_categories(covcat: Callable[..., Ran]) -> None:
+    assert covcat("fetch", "sample").code == 0
+    table = images("sample")
+    assert list(table["modality"].dtype.categories) == ["ct", "xray", "mri", "ultrasound"]
+    assert "Lateral" in table["view"].dtype.categories
+    few = {one.name for one in COLUMNS if one.words}
+    assert all(isinstance(table[name].dtype, pandas.CategoricalDtype) for name in few)
+    assert str(table["finding"].dtype) == "string"
 
 
 def test_to_import_covcat_loads_no_library() -> None:

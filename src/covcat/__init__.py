@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # every command imports this first, and cannot hear a signal 
 
     Folder = str | PathLike[str]
     Use = Literal["commercial", "derivatives", "redistribution"]
+    Words = str | Iterable[str]
 
 __all__ = [
     "__version__",
@@ -175,6 +176,14 @@ def verify(
 
 def images(
     *names: str,
+    finding: "Words" = (),
+    covid: "Words" = (),
+    view: "Words" = (),
+    modality: "Words" = (),
+    sex: "Words" = (),
+    age: str | None = None,
+    license_allows: "Words" = (),
+    one_per: "Literal['patient', 'subject', 'picture'] | None" = None,
     data_dir: "Folder | None" = None,
     where: str | None = None,
     with_files_only: bool = True,
@@ -183,23 +192,28 @@ def images(
     """Return the image records of releases that are here, `ID` or `ID@RELEASE`, as a table.
 
     Columns, units and vocabulary: docs/schema.md; and `file`, the whole path of each. A blank is
-    `pandas.NA`. `where` is a condition in SQL over the columns; `with_files_only` leaves out
-    labels of images that are not here.
+    `pandas.NA`; columns of few words are categories. What is asked is what `covcat images` asks:
+    a word or several, of which one is enough. `where` is a condition in SQL over the columns;
+    `with_files_only` leaves out labels of images that are not here.
 
     Raises:
         covcat.errors.NotFoundError: a release is not here.
-        covcat.errors.UsageError: `where` cannot be asked.
+        covcat.errors.UsageError: a word is none of the vocabulary, or `where` cannot be asked.
     """
+    from dataclasses import replace
+
     from covcat.imaging import index, query
     from covcat.progress import Silent
 
+    words = {"finding": finding, "covid": covid, "view": view, "modality": modality, "sex": sex}
+    words["license_allows"] = license_allows
+    asked = {key: (one,) if isinstance(one, str) else tuple(one) for key, one in words.items()}
+    question = query.read_question(**asked, age=age, where=where, one_per=one_per)
     known, store = catalog or load_catalog(), _store(data_dir)
-    question = query.Question(where=where, with_files_only=with_files_only)
-    records: list[Record] = []
-    for resource, release in index.here(known, store, names):
-        found = index.index_of(resource, release, store, Silent())
-        records += query.select(found, question)
-    return _table_of(records, store)
+    here = index.here(known, store, names)
+    found = [index.index_of(resource, release, store, Silent()) for resource, release in here]
+    question = replace(question, with_files_only=with_files_only)
+    return _table_of([*query.ask(found, question)], store)
 
 
 def counts(
@@ -308,14 +322,24 @@ def _table_of(records: "list[Record]", store: "Store") -> "DataFrame":
 
 
 def _frame(records: "list[Record]", columns: "Sequence[str]", count: str = "") -> "DataFrame":
-    """Make a table whose blanks are `pandas.NA`; `count` is a further column, of numbers."""
+    """Make a table whose blanks are `pandas.NA`; `count` is a further column, of numbers.
+
+    Columns that have few words are categories, of all words that they may have.
+    """
     import pandas
 
+    from covcat.catalog import vocabulary
     from covcat.catalog.columns import COLUMNS
 
     types = {"text": "string", "integer": "Int64", "number": "Float64"}
     known = {column.name: types[column.type] for column in COLUMNS} | {"file": "string"}
     known |= {count: "Int64"}
+    words = {column.name: column.words for column in COLUMNS if column.words}
+    for name, kind in (("view", "views"), ("split", "splits")):
+        words[name] = tuple(dict.fromkeys(vocabulary.words().lists[kind].values()))
     chosen = [*columns, *([count] if count else [])]
-    table = pandas.DataFrame(records, columns=chosen)
-    return table.astype({one: known[one] for one in chosen})
+    table = pandas.DataFrame(records, columns=chosen).astype({one: known[one] for one in chosen})
+    for name in words.keys() & set(chosen):  # no value is lost, whatever the words are
+        every = dict.fromkeys((*words[name], *table[name].dropna().unique()))
+        table[name] = table[name].astype(pandas.CategoricalDtype([*every]))
+    return table

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, islice, takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -88,7 +88,7 @@ def images(
         session, [(one.resource, one.release) for one in found.values()], "listed"
     )
     passing = _Passing()
-    records = passing.counted(_asked(found.values(), question))
+    records = passing.counted(query.ask([one.index for one in found.values()], question))
     if output is None:  # a million rows are work: no more, when nobody takes what is printed
         records = takewhile(lambda _: takes_more(sys.stdout), records)
     gone = query.Gone(session.store.folder)
@@ -120,17 +120,6 @@ def _check_alone(others: Mapping[str, object]) -> None:
     for option, value in others.items():
         if value is not None:
             raise UsageError(f"--paths prints paths alone: it takes no {option}")
-
-
-def _asked(found: Iterable[indexes.Indexed], question: "Question") -> Iterator[Record]:
-    """Give what passes in each release; a question that cannot be asked fails at once."""
-    from covcat.imaging import query
-
-    every = [one.index for one in found]
-    records: Iterator[Record] = chain.from_iterable(query.select(one, question) for one in every)
-    records = chain(list(islice(records, 1)), records)
-    # who is in two releases is one patient, and a picture is one
-    return records if question.one_per is None else query.one_each(records, every, question)
 
 
 @dataclass(slots=True)

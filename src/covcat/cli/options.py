@@ -304,33 +304,16 @@ class Labels:
 
     def question(self, where: str | None, one_per: str | None = None) -> "Question":
         """Return what is asked, in the vocabulary's words."""
-        from covcat.imaging import query
+        from covcat.imaging.query import read_question
 
-        for option, words, known in (
-            ("--covid", self.covid, _COVID),
-            ("--license-allows", self.allows, USES),
-        ):
-            for word in words or ():
-                if word not in known:
-                    raise UsageError(
-                        f"{option} `{word}`: expected {', '.join(known[:-1])} or {known[-1]}",
-                        hint=complete.meant(option, word, known),
-                    )
-        if one_per not in (None, *query.ONE_PER):
-            expected = ", ".join(query.ONE_PER)
-            raise UsageError(f"--one-per `{one_per}`: expected one of {expected}")
-
-        def words_of(option: str, kind: str, asked: Words) -> tuple[str, ...]:
-            return tuple(query.read_word(option, kind, one) for one in asked or ())
-
-        return query.Question(
-            findings=tuple(map(query.read_finding, self.findings or ())),
-            covid=tuple(self.covid or ()),
-            views=words_of("--view", "views", self.views),
-            modalities=words_of("--modality", "modalities", self.modalities),
-            sexes=words_of("--sex", "sexes", self.sexes),
-            ages=query.read_ages(self.ages) if self.ages else None,
-            allows=tuple(self.allows or ()),
+        return read_question(
+            finding=self.findings or (),
+            covid=self.covid or (),
+            view=self.views or (),
+            modality=self.modalities or (),
+            sex=self.sexes or (),
+            age=self.ages,
+            license_allows=self.allows or (),
             where=where,
             one_per=one_per,
         )

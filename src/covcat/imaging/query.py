@@ -4,17 +4,20 @@ import difflib
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from covcat.catalog import vocabulary
-from covcat.catalog.columns import NAMES, Record, Value
+from covcat.catalog.columns import NAMES, YES_NO_UNKNOWN, Record, Value
+from covcat.catalog.entries import USES
 from covcat.errors import UsageError
 from covcat.imaging.opening import Index
+from covcat.text import nearest
 
 ONE_PER = {  # what makes two images one
     "patient": "patient_id",
@@ -90,6 +93,14 @@ def select(index: Index, question: Question) -> Iterator[Record]:
             f"{conditions} AND {key} IS NOT NULL) WHERE k = 1 ORDER BY n"
         )
     yield from index.rows(text, values, question.where)
+
+
+def ask(indexes: Sequence[Index], question: Question) -> Iterator[Record]:
+    """Give what passes in each index; a question that cannot be asked fails at once."""
+    records: Iterator[Record] = chain.from_iterable(select(one, question) for one in indexes)
+    records = chain(list(islice(records, 1)), records)
+    # who is in two releases is one patient, and a picture is one
+    return records if question.one_per is None else one_each(records, indexes, question)
 
 
 def key_of(record: Record, one_per: str) -> str | None:
@@ -208,6 +219,50 @@ class Gone:
         )
         for record in index.rows(text, values, question.where):
             self.has(record)
+
+
+def read_question(
+    *,
+    finding: Sequence[str] = (),
+    covid: Sequence[str] = (),
+    view: Sequence[str] = (),
+    modality: Sequence[str] = (),
+    sex: Sequence[str] = (),
+    age: str | None = None,
+    license_allows: Sequence[str] = (),
+    where: str | None = None,
+    one_per: str | None = None,
+) -> Question:
+    """Return what is asked, in the vocabulary's words.
+
+    Raises:
+        UsageError: a word is none that can be asked for.
+    """
+    for option, words, known in (
+        ("--covid", covid, YES_NO_UNKNOWN),
+        ("--license-allows", license_allows, USES),
+    ):
+        for word in words:
+            if word not in known:
+                near = nearest(word, known)
+                hint = (
+                    f"did you mean `{option} {near}`?" if near else f"such as {option} {known[0]}"
+                )
+                expected = f"{', '.join(known[:-1])} or {known[-1]}"
+                raise UsageError(f"{option} `{word}`: expected {expected}", hint=hint)
+    if one_per not in (None, *ONE_PER):
+        raise UsageError(f"--one-per `{one_per}`: expected one of {', '.join(ONE_PER)}")
+    return Question(
+        findings=tuple(map(read_finding, finding)),
+        covid=tuple(covid),
+        views=tuple(read_word("--view", "views", one) for one in view),
+        modalities=tuple(read_word("--modality", "modalities", one) for one in modality),
+        sexes=tuple(read_word("--sex", "sexes", one) for one in sex),
+        ages=read_ages(age) if age else None,
+        allows=tuple(license_allows),
+        where=where,
+        one_per=one_per,
+    )
 
 
 def read_finding(word: str) -> str:
