@@ -15,6 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import get_args
 
+import openpyxl
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -286,6 +287,43 @@ def test_a_sheet_is_chosen_by_its_name_else_it_is_the_first(tmp_path) -> None:
         cells_of(tmp_path, book, "sheet", sheet="c")
     for empty in ([], [["only", "a", "header"]]):
         assert cells_of(tmp_path, workbook(empty), "sheet") == []
+
+
+def merged(rows, *ranges: str) -> bytes:
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    for one in ranges:
+        book.active.merge_cells(one)
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
+
+
+def test_a_cell_merged_over_rows_is_said_of_each_and_over_columns_once(tmp_path) -> None:
+    rows = [
+        ["patient", "file", "notes", "more"],
+        ["7", "a.png", "both lungs", None],
+        [None, "b.png", None, None],
+        [None, "c.png", "x", None],
+        ["8", "d.png", None, None],
+        [None, None, None, None],
+        [None, "e.png", None, None],
+    ]
+    found = cells_of(tmp_path, merged(rows, "A2:A4", "C2:D3", "A5:A6"), "sheet")
+    assert [(one["patient"], one["file"], one["notes"], one["more"]) for one in found] == [
+        ("7", "a.png", "both lungs", ""),
+        ("7", "b.png", "both lungs", ""),
+        ("7", "c.png", "x", ""),
+        ("8", "d.png", "", ""),  # and no row is made of a merged cell alone
+        ("", "e.png", "", ""),
+    ]
+
+
+def test_a_merged_name_of_a_column_is_no_value_of_the_rows_below(tmp_path) -> None:
+    rows = [["patient", "label"], [None, "finding"], ["7", "SARS"]]
+    found = cells_of(tmp_path, merged(rows, "A1:A2"), "sheet")
+    assert [one["patient"] for one in found] == ["", "7"]
 
 
 SHEET = "xl/worksheets/sheet1.xml"

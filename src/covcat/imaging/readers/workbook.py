@@ -24,11 +24,14 @@ from covcat.imaging.readers.xml_events import Event, local_name, read_events
 _MOST_ROWS, _MOST_COLUMNS = 1_048_576, 16_384  # of Excel's own
 _MOST_FORMATS = 65_536  # of cells; Excel has 65,490, and of numbers some hundred
 _MOST_CELLS = 25_000_000  # of a sheet; also of different texts
+_MOST_MERGED = 65_536  # cells of a sheet
 _MOST_SHEETS = 10_000  # and parts that they refer to
 _MOST_TEXTS = 200_000_000  # bytes of all shared texts, which are in memory
 _MOST_UNPACKED = 1_000_000_000  # of all parts, unpacked; ten columns of all rows have 600 MB
 _SHOWN, _TITLE = 20, 31  # sheets that a message names, and how much of each
 _BUILTIN_DATES = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}  # 18.8.30
+_RANGE = re.compile(r"([A-Z]{1,3})([0-9]{1,9}):([A-Z]{1,3})([0-9]{1,9})")
+_PIECE = 1 << 16  # bytes that are looked at together
 _PLACE = re.compile(r"([A-Z]{1,3})[0-9]+")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _Raw = tuple[str, str, str]  # of a cell: kind, style, text
@@ -79,7 +82,9 @@ class _Workbook:
                 f"the workbook `{self._path}` has no sheet `{title or 1}`, it has: {names}"
             )
         what, total = f"the sheet in `{self._path}`", 0
-        for row in _read_sheet(self._events(part), what):
+        merged, is_header = self._merged(part, what), True
+        going = dict[int, tuple[int, str]]()  # column: the last row of a merged cell, its text
+        for number, row in _read_sheet(self._events(part), what):
             total += max(row, default=0)
             if total > _MOST_CELLS:
                 raise too_much(what, _MOST_CELLS, "cells")
@@ -87,7 +92,37 @@ class _Workbook:
             for column, cell in row.items():
                 found[column - 1] = self._text(*cell)
                 size = _weighed(size, found[column - 1], f"a row of {what}")
-            yield found
+            for column, last in merged.get(number, ()) if not is_header else ():
+                going[column] = last, found[column - 1] if column <= len(found) else ""
+            is_header = is_header and not any(map(str.strip, found))
+            yield _with_merged(found, going, number) if going and any(found) else found
+
+    def _merged(self, part: str, what: str) -> dict[int, list[tuple[int, int]]]:
+        """Return the cells that go over several rows, by the first: their columns, last rows.
+
+        They are named behind the rows, which are gone through twice where there are any.
+        """
+        with limits.member(self._packed, self._names[part.lower()], self._path) as stream:
+            before = b""
+            while piece := stream.read(_PIECE):
+                if b"mergeCell" in before + piece:
+                    break
+                before = piece[-20:]
+            else:
+                return {}
+        found, count = dict[int, list[tuple[int, int]]](), 0
+        for around, name, given, _ in self._events(part):
+            if given is None or (around, name) != ("mergeCells", "mergeCell"):
+                continue
+            count += 1
+            if count > _MOST_MERGED:
+                raise too_much(what, _MOST_MERGED, "merged cells")
+            if place := _RANGE.fullmatch(given.get("ref", "")):
+                first, last = int(place[2]), int(place[4])
+                if first < last:
+                    column = _column(f"{place[1]}{first}", 0, what)
+                    found.setdefault(first, []).append((column, last))
+        return found
 
     def _text(self, kind: str, style: str, text: str) -> str:
         match kind:
@@ -189,17 +224,29 @@ class _Workbook:
             yield from read_events(stream, f"`{part}` of `{self._path}`")
 
 
-def _read_sheet(events: Iterator[Event], what: str) -> Iterator[dict[int, _Raw]]:
-    """Give the cells of each row that hold something, by column, wherever they stand in it."""
+def _with_merged(cells: list[str], going: dict[int, tuple[int, str]], number: int) -> list[str]:
+    """Fill in what a cell says that goes over this row too: a person sees it beside the others."""
+    for column, (last, text) in list(going.items()):
+        if number > last:
+            del going[column]
+            continue
+        cells += [""] * (column - len(cells))
+        cells[column - 1] = cells[column - 1] or text
+    return cells
+
+
+def _read_sheet(events: Iterator[Event], what: str) -> Iterator[tuple[int, dict[int, _Raw]]]:
+    """Give the cells of each row that hold something, by column, and its number."""
     row: dict[int, _Raw] = {}
     saved: str | None = None  # what `v` holds
     inline: list[str] = []
-    count = column = size = 0
+    count = column = size = number = 0
     place = kind = style = ""
     for around, name, given, text in events:
         if given is not None and name == "row":
             row, column, size, count = {}, 0, 0, count + 1
-            if max(count, int(given.get("r") or 0)) > _MOST_ROWS:
+            number = int(given.get("r") or number + 1)
+            if max(count, number) > _MOST_ROWS:
                 raise too_much(what, _MOST_ROWS, "rows")
         elif given is not None and (around, name) == ("row", "c"):
             place, kind, style = given.get("r", ""), given.get("t", "n"), given.get("s", "")
@@ -218,7 +265,7 @@ def _read_sheet(events: Iterator[Event], what: str) -> Iterator[dict[int, _Raw]]
             if cell[2] and row.setdefault(column, cell) != cell:
                 raise IntegrityError(f"{what} has two values of the cell `{place}`")
         elif name == "row":
-            yield row
+            yield number, row
 
 
 def _column(place: str, following: int, what: str) -> int:
