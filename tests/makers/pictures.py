@@ -1,7 +1,11 @@
 """Pictures made in code that are as hard to tell apart as films: smooth shapes, edges, grain."""
 
+from functools import cache
+
 import cv2
 import numpy as np
+
+_APART = 0.045  # of the depth in which all shapes are others
 
 
 def film(seed: int, width: int = 700, height: int = 600) -> np.ndarray:
@@ -28,3 +32,21 @@ def film(seed: int, width: int = 700, height: int = 600) -> np.ndarray:
             cv2.LINE_AA,
         )
     return cv2.GaussianBlur(picture, (0, 0), 1.2)
+
+
+@cache
+def slices() -> tuple[np.ndarray, ...]:
+    """Return three neighbouring slices, and last the mean of the first and the third."""
+    noise = np.random.default_rng(7)
+    first, last = (
+        cv2.resize(noise.normal(0, 1, (14, 14)), (256, 256), interpolation=cv2.INTER_CUBIC)
+        for _ in range(2)
+    )
+    y, x = np.mgrid[-1:1:256j, -1:1:256j]
+    head = np.clip((0.9 - np.hypot(x, y * 0.85)) * 60, 0, 1)
+    every = []
+    for depth in np.arange(3) * _APART:
+        bone = 110 + 90 * np.tanh(3 * (np.cos(depth) * first + np.sin(depth) * last))
+        every.append(head * bone + noise.normal(0, 1.5, (256, 256)) + 4)
+    every.append((every[0] + every[2]) / 2)
+    return tuple(np.clip(one, 0, 255).astype(np.uint8) for one in every)

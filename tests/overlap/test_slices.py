@@ -5,35 +5,15 @@ edges of a high contrast, which move a little and not together from one slice to
 that is each slice's own.
 """
 
-from functools import cache
 from itertools import pairwise
 
 import cv2
 import numpy as np
 import pytest
+from makers.pictures import slices
 
 from covcat.overlap.features import Features, Grey, describe, scaled
 from covcat.overlap.verify import Sameness, alignments, verify
-
-_APART = 0.045  # of the depth in which all shapes are others
-
-
-@cache
-def slices() -> tuple[Grey, ...]:
-    """Return three neighbours, and last the mean of the first and the third."""
-    noise = np.random.default_rng(7)
-    first, last = (
-        cv2.resize(noise.normal(0, 1, (14, 14)), (256, 256), interpolation=cv2.INTER_CUBIC)
-        for _ in range(2)
-    )
-    y, x = np.mgrid[-1:1:256j, -1:1:256j]
-    head = np.clip((0.9 - np.hypot(x, y * 0.85)) * 60, 0, 1)
-    every = []
-    for depth in np.arange(3) * _APART:
-        bone = 110 + 90 * np.tanh(3 * (np.cos(depth) * first + np.sin(depth) * last))
-        every.append(head * bone + noise.normal(0, 1.5, (256, 256)) + 4)
-    every.append((every[0] + every[2]) / 2)
-    return tuple(np.clip(one, 0, 255).astype(np.uint8) for one in every)
 
 
 def compared(a: Grey, b: Grey) -> Sameness | None:

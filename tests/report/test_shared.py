@@ -1,13 +1,16 @@
 """The same picture on a page: the matrix, pairs side by side, and what contradicts itself."""
 
+import json
 import re
 from pathlib import Path
 
 import cv2
 import pytest
 from makers.films import png
-from makers.pictures import film
+from makers.pictures import film, slices
 
+from covcat import seal
+from covcat.report import shared
 from covcat.store import overlaps
 from covcat.store.folder import Store
 from covcat.store.overlaps import Sighting
@@ -87,7 +90,7 @@ def test_what_a_record_names_and_no_index_has_is_not_shown(compared, report, opt
         for one, word in zip(places, ("same bytes", "same picture"), strict=True)
     ]
     store = Store(Path("covcat-data"))
-    kept = {name: getattr(known, name) for name in ("method", "others", "patients")}
+    kept = {name: getattr(known, name) for name in ("method", "others", "patients", "looks")}
     overlaps.write(store, folder, pictures=forged, **kept)
     seen = report("--pictures", "0", *option)
     assert "outside.png" in told(seen)  # it is named
@@ -117,3 +120,43 @@ def test_names_of_files_are_text_beside_pictures_too(laid, report) -> None:
     assert f"set@1:images/{name}" in told(seen)
     assert not [names for tag, names in seen.tags if tag == "img" and "onerror" in names]
     assert Path("page.html").read_text().count("<script>") == 1
+
+
+@pytest.fixture
+def neighbours(laid, covcat) -> None:
+    """Three neighbouring slices of one scan, two of them in another set; compared."""
+    data = [cv2.imencode(".png", one)[1].tobytes() for one in slices()]
+    laid([row("s0.png", license="?")], pictures={"s0.png": data[0]})
+    rows = [row("s1.png"), row("s2.png", "No finding")]
+    laid(rows, name="zweite", pictures={"s1.png": data[1], "s2.png": data[2]})
+    assert covcat("overlap", "-q").code == 0
+
+
+def test_what_is_only_for_eyes_is_shown_where_its_licence_allows_and_counted_nowhere(
+    neighbours, report
+) -> None:
+    seen = report("--pictures", "0")
+    text, eyes = told(seen).split("For your eyes ")
+    assert "0 pairs of files that show the same; 0 conflicts" in text
+    assert "never counted above. 3 pairs. " in eyes
+    assert "set@1:images/s0.png not shown: its licence" in eyes
+    assert {*pictures(seen)} == {"zweite@1:images/s1.png", "zweite@1:images/s2.png"}
+    assert "different labels" not in told(seen, "warnings")
+
+
+def test_the_few_pairs_for_eyes_that_agree_most_are_shown_and_a_record_of_before_has_none(
+    neighbours, covcat, report, monkeypatch
+) -> None:
+    monkeypatch.setattr(shared, "MOST_LOOKS", 1)
+    text = told(report("--pictures", "0"))
+    assert "1 of 3 pairs, those that agree most: covcat overlap --pairs" in text
+    covcat("select", "zweite", "--as", "csv", "--output", "some.csv")
+    text = told(report("--of", "some.csv", "--pictures", "0"))
+    assert "1 pair. zweite@1:images/s1.png" in text
+    for one in Path("covcat-data").glob("*/1/overlap.json"):
+        inside = seal.unsealed(json.loads(one.read_text()))
+        del inside["looks"]
+        one.write_text(json.dumps(seal.sealed(inside)))
+    text = told(report("--pictures", "0"))
+    assert "only the same bytes" not in text
+    assert "For your eyes" not in text

@@ -209,11 +209,13 @@ def _record(
     """Keep what was found, for the index."""
     from covcat.overlap import recording
     from covcat.overlap.joining import join_subjects
+    from covcat.overlap.matrix import oriented
 
     joined = join_subjects(labelled, found.groups)
     seen = recording.sightings(labelled, found.groups, joined)
+    looks = recording.looks((oriented(one, [*releases]) for one in found.pairs), found.groups)
     places = {name: session.store.release(*name.split("@", 1)) for name in releases}
-    stay = recording.write_records(session.store, places, seen, joined, found.method)
+    stay = recording.write_records(session.store, places, seen, looks, joined, found.method)
     for name, why in stay.items():
         session.say(f"{name}: same_as and subject stay as an earlier run found them: {why}")
 

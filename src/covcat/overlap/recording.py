@@ -6,11 +6,14 @@ from typing import Any
 
 from covcat.overlap.joining import Joined, standing_for, subject_alone
 from covcat.overlap.labelled import Labelled
+from covcat.overlap.matrix import pair_files
 from covcat.overlap.pairs import Pair, Picture
 from covcat.overlap.run import BYTES
 from covcat.store import overlaps
 from covcat.store.folder import Store
-from covcat.store.overlaps import Sighting
+from covcat.store.overlaps import Look, Looks, Sighting
+
+MOST_LOOKS = 1000  # of a release: neighbouring slices are many, and a page shows a few
 
 
 def sightings(
@@ -41,9 +44,34 @@ def sightings(
     return found
 
 
+def looks(pairs: Iterable[Pair], groups: Iterable[Sequence[Pair]]) -> dict[str, Looks]:
+    """Return, by the set of the second one, the pairs of files that are only for eyes."""
+    stands: dict[tuple[str, str], Picture] = {}
+    for group in groups:
+        stands |= {(one.set, one.path): group[0].a for pair in group for one in (pair.a, pair.b)}
+    found: dict[str, list[Pair]] = {}
+    for one in (each.best for each in pair_files(pairs)):
+        first, second = (stands.get((each.set, each.path)) for each in (one.a, one.b))
+        if one.verdict == "look" and (first is None or first != second):
+            found.setdefault(one.b.set, []).append(one)
+    return {name: Looks(pairs=len(every), kept=_best(every)) for name, every in found.items()}
+
+
+def _best(pairs: Iterable[Pair]) -> list[Look]:
+    best = sorted(pairs, key=lambda one: (-one.score, one.a, one.b))[:MOST_LOOKS]
+    return [
+        Look(path=one.b.path, sha256=one.b.sha256, beside=standing_for(one.a), **_lying(one))
+        for one in best
+    ]
+
+
 def _evidence(pair: Pair | None) -> dict[str, Any]:
-    names = ("verdict", "score", "scale", "stretch", "rotation", "mirrored", "inverted")
-    return {} if pair is None else {name: getattr(pair, name) for name in names}
+    return {} if pair is None else {"verdict": pair.verdict, **_lying(pair)}
+
+
+def _lying(pair: Pair) -> dict[str, Any]:
+    names = ("score", "scale", "stretch", "rotation", "mirrored", "inverted")
+    return {name: getattr(pair, name) for name in names}
 
 
 def _why_less(folder: Path, method: str, lying: Collection[str], now: Collection[str]) -> str:
@@ -61,6 +89,7 @@ def write_records(
     store: Store,
     folders: Mapping[str, Path],
     found: Mapping[str, Sequence[Sighting]],
+    for_eyes: Mapping[str, Looks],
     joined: Joined,
     method: str,
 ) -> dict[str, str]:
@@ -87,5 +116,6 @@ def write_records(
                 if one.startswith(f"{name.partition('@')[0]}:")
             },
             pictures=found.get(name, ()),
+            looks=for_eyes.get(name),
         )
     return stay

@@ -25,6 +25,7 @@ from covcat.store import overlaps
 from covcat.store.overlaps import OverlapRecord, Sighting
 
 MOST_CARDS = 40
+MOST_LOOKS = 8  # pairs for eyes, besides
 _A_CARD = 4  # pictures
 _KINDS = {
     "labels": "One picture with different labels",
@@ -66,6 +67,8 @@ class Overlaps:
     others: int  # conflicts and pairs without a card
     pairs: int
     not_compared: tuple[str, ...]  # releases of which only bytes were compared
+    looks: tuple[Card, ...] = ()  # for eyes: never counted
+    other_looks: int = 0
 
 
 def find_shared(
@@ -95,14 +98,18 @@ def find_shared(
     conflicts.sort(key=lambda one: ([*_KINDS].index(one.kind), one.picture))
     plain = _without_conflict([one.best for one in files], conflicts)
     cards = [*map(_of_conflict, conflicts[:MOST_CARDS]), *map(_of_pair, plain)][:MOST_CARDS]
+    looks, all_looks = _looks(records, chosen)
+    shown = _with_pictures([*cards, *map(_of_pair, looks)], names, progress, is_own=is_own)
     return Overlaps(
         tuple(names),
         {(one.a, one.b): one for one in found},
         tuple(conflicts),
-        tuple(_with_pictures(cards, names, progress, is_own=is_own)),
+        tuple(shown[: len(cards)]),
         len(conflicts) + len(plain) - len(cards),
         len(files),
         tuple(not_compared),
+        tuple(shown[len(cards) :]),
+        all_looks - len(looks),
     )
 
 
@@ -130,6 +137,23 @@ def _recorded(records: Mapping[str, OverlapRecord | None]) -> list[Group]:
                 set, _, path = one.same_as.partition(":")
                 found.setdefault(one.same_as, []).append(_pair(Picture(set, path, ""), name, one))
     return [*found.values()]
+
+
+def _looks(
+    records: Mapping[str, OverlapRecord | None], chosen: Collection[tuple[str, str]] | None
+) -> tuple[list[Pair], int]:
+    """Return the pairs for eyes that agree most, and how many were found; of all, or the chosen."""
+    found, number = list[Pair](), 0
+    for name, record in records.items():
+        for one in record.looks.kept if record else ():
+            set, _, path = one.beside.partition(":")
+            a, b = Picture(set, path, ""), Picture(name, one.path, one.sha256)
+            if chosen is None or ((set, path) in chosen and (name, one.path) in chosen):
+                lying = (one.score, one.scale, one.stretch, one.rotation)
+                found.append(Pair(a, b, "look", *lying, one.mirrored, one.inverted))
+        number += record.looks.pairs if record else 0
+    found.sort(key=lambda one: (-one.score, one.a, one.b))
+    return found[:MOST_LOOKS], number if chosen is None else len(found)
 
 
 def _pair(stands: Picture, name: str, one: Sighting) -> Pair:
@@ -186,7 +210,7 @@ def _of_conflict(one: Conflict) -> Card:
 
 
 def _of_pair(one: Pair) -> Card:
-    how = [f"score {one.score:.2f}"] if one.verdict == "same picture" else []
+    how = [f"score {one.score:.2f}"] if one.verdict in ("same picture", "look") else []
     how += [f"{one.scale:.2f} times as large"] if abs(one.scale - 1) > 0.01 else []
     how += [f"turned by {one.rotation:.0f} degrees"] if abs(one.rotation) >= 0.5 else []
     how += [word for word in ("mirrored", "inverted") if getattr(one, word)]

@@ -45,6 +45,33 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Two pictures for eyes: the same patient at another time, or neighbouring slices."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    path: str  # below files/
+    sha256: str
+    beside: str  # RESOURCE@RELEASE:PATH of the other one, from which the transform leads here
+    score: float
+    scale: float
+    stretch: float
+    rotation: float
+    mirrored: bool
+    inverted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """The pairs for eyes of one release, each in the record of one release alone."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    pairs: int = 0  # all that were found
+    kept: Sequence[Look] = ()  # those that agree most
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OverlapRecord:
     """What was found of the pictures of one release."""
 
@@ -57,6 +84,7 @@ class OverlapRecord:
     others: Mapping[str, str]  # ID@RELEASE of what it was compared with: sha256 of its manifest
     patients: Mapping[str, str]  # those who are somebody else's subject too: whose
     pictures: Sequence[Sighting] = field(default_factory=tuple)
+    looks: Looks = field(default_factory=Looks)  # of an earlier covcat there are none
 
 
 def write(
@@ -67,6 +95,7 @@ def write(
     others: Mapping[str, str],
     patients: Mapping[str, str],
     pictures: Sequence[Sighting],
+    looks: Looks | None = None,
 ) -> Path:
     """Write what was found beside the manifest, or into the user's cache; return where.
 
@@ -81,6 +110,7 @@ def write(
         others=others,
         patients=patients,
         pictures=pictures,
+        looks=looks or Looks(),
     )
     plain = json.loads(json.dumps(asdict(record)))  # as it is read again, so that the seal fits
     data = (json.dumps(seal.sealed(plain), indent=1) + "\n").encode()
