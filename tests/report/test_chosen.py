@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 
 CC = "CC BY 4.0"
@@ -49,7 +50,10 @@ def test_a_page_of_a_split_counts_its_sides(here, covcat, report, form: str) -> 
     ("words", "code", "said"),
     [
         (["--of", "nosuch"], 3, "`nosuch` is not there"),
-        (["--of", "covcat-data/set/1/files/metadata.csv"], 2, "it has no column image_id"),
+        (["--of", "names.csv"], 2, "names no pictures: expected a column such as filename"),
+        (["--of", "strange.txt"], 3, "no picture that `strange.txt` names is here: got 1 names"),
+        (["--of", "lines.parquet"], 2, "is no table of a cohort or a split"),
+        (["--of", "other.parquet"], 2, "it has no column image_id, release, resource"),
         (["--of", "cohort.csv", "set"], 2, "expected no ID beside it"),
         (["--of", "other.csv"], 5, "names rows that are not here: expected 7, got 6"),
         (["--of", "empty.csv"], 2, "has no row"),
@@ -63,6 +67,10 @@ def test_a_table_that_is_no_cohort_is_refused(here, covcat, words, code, said) -
     Path("other.csv").write_text(text + last.replace("set:", "set:no", 1) + "\n")
     Path("empty.csv").write_text(text.splitlines()[0] + "\n")
     Path("picture.csv").write_bytes(b"\x89PNG\xff\xfe")
+    Path("names.csv").write_text("score,kind\n1,2\n")
+    Path("strange.txt").write_text("nobody's film of 2020.png\n")
+    Path("lines.parquet").write_text("a,b\n")
+    pyarrow.parquet.write_table(pyarrow.table({"path": ["a.png"]}), "other.parquet")
     ran = covcat("report", *words)
     assert ran.code == code, ran.err
     assert said in ran.err
@@ -77,3 +85,56 @@ def test_what_is_the_same_outside_of_the_cohort_is_not_told(laid, covcat, report
     seen = report("--of", "cohort", "--pictures", "0")
     assert "0 pairs of files that show the same; 0 conflicts" in told(seen, "overlap")
     assert "different labels" not in told(seen, "warnings")
+
+
+def test_a_page_of_a_parquet_file_counts_only_what_is_in_it(here, covcat, report) -> None:
+    assert covcat("images", "--covid", "yes", "-o", "some.parquet").code == 0
+    seen = report("--of", "some.parquet", "--pictures", "0")
+    assert "COVID-19 6 3" in told(seen, "pictures")
+    assert "SARS" not in told(seen, "pictures")
+
+
+NAMES = [f"it's {at}.png" for at in range(10)]
+LISTS = {  # as COVIDx and Kaggle's sets have them: files, and what is given to --of
+    "a file a side": (
+        {"my_train.txt": "\n".join(NAMES[:4]), "my_test.txt": f"images/{NAMES[8]}\nlost.png\n"},
+        ["my_train.txt", "my_test.txt"],
+    ),
+    "a folder of lists": (
+        {"l/train.csv": "filename\n" + "\n".join(NAMES[:4]), "l/test.txt": f"{NAMES[8]}\nlost.png"},
+        ["l"],
+    ),
+    "a column": (
+        {
+            "lists.csv": "filename,split\n"
+            + "".join(f"{one},train\n" for one in NAMES[:4])
+            + f"{NAMES[8]},test\nlost.png,test\n{NAMES[9]},none\n"
+        },
+        ["lists.csv"],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", LISTS)
+def test_a_page_of_a_list_has_its_pictures_that_are_here_and_its_sides(
+    here, covcat, report, what: str
+) -> None:
+    files, given = LISTS[what]
+    for name, text in files.items():
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(text)
+    words = [word for one in given for word in ("--of", one)]
+    seen = report(*words, "set", "--pictures", "0")
+    assert ": 5 of 6 names are here" in seen.text[""]
+    text = told(seen, "pictures")
+    assert "Side of this split Pictures Patients train 4 2 " in text
+    assert "COVID-19 4 2" in text
+    ran = covcat("report", *words, "set", "-o", "again.html")
+    assert "warning: of 1 name no picture is here, or it is not clear: `lost.png`" in ran.err
+
+
+def test_a_list_without_sides_is_one_of_pictures_as_select_writes_it(here, covcat, report) -> None:
+    assert covcat("select", "--covid", "yes", "--as", "list", "--output", "films.txt").code == 0
+    text = told(report("--of", "films.txt", "--pictures", "0"), "pictures")
+    assert "COVID-19 6 3" in text
+    assert "Side of this split" not in text

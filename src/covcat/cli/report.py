@@ -19,11 +19,12 @@ from covcat.text import format_size, plural
 
 if TYPE_CHECKING:
     from covcat.imaging.cohort import IndexedRelease
-    from covcat.report.chosen import Chosen
+    from covcat.report.chosen import Chosen, Named
     from covcat.report.page import Asked
     from covcat.report.scope import Scope
 
 _FILE = Path("covcat-report.html")
+_NAMED = 3  # names of a list that are not here
 
 
 def report(
@@ -37,11 +38,11 @@ def report(
     ] = _FILE,
     force: options.Force = False,
     of: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
-            metavar="COHORT",
+            metavar="PATH",
             parser=options.a_path,
-            help="The folder or .csv of a cohort or split: only the pictures in it.",
+            help="A cohort or split, its folder or table, or lists of one: only what is in it.",
         ),
     ] = None,
     with_pictures: Annotated[
@@ -92,22 +93,21 @@ def report(
         others = (names, force, output != _FILE, of, with_pictures, pictures is not None)
         make_site(session, folder, others, opens=opens)
         return
-    chosen = None if of is None else read_chosen(of)
-    if chosen is not None and names:
-        raise UsageError("--of says which pictures: expected no ID beside it")
+    chosen = read_chosen(of) if of else None
+    asked_for = _releases(chosen, names)
     check_new(output, force=force)
     check_outside(session.data_dir, output)
-    found, failed = indexes.indexes(session, names if chosen is None else [*chosen.releases])
-    if failed and (names or chosen):
+    found, failed = indexes.indexes(session, asked_for)
+    if failed and asked_for:
         raise indexes.refusal(failed, found, is_again=False)
     indexes.warn_of_failures(session, failed)
-    scope = _scope(tuple(indexes.parts(session, found)), chosen)
+    scope = _scope(session, tuple(indexes.parts(session, found)), chosen, names)
     asked = _asked(session, scope, failed, a_group=pictures, is_own=with_pictures)
     with drawn(session, "auto") as progress:
         made = pages.gather(scope, session.store, asked, progress)
     size = write_page(output, pages.to_html(made), force=force)
-    said = f"{plural(made.shapes.pictures, 'picture')} of {plural(len(found), 'release')}"
-    session.say(f"{said}, {format_size(size)}")
+    releases = plural(len(scope.parts), "release")
+    session.say(f"{plural(made.shapes.pictures, 'picture')} of {releases}, {format_size(size)}")
     data = {
         "path": str(output),
         "bytes": size,
@@ -119,6 +119,17 @@ def report(
     open_page(output, wanted=opens)
     if failed:
         raise indexes.without(failed, found, data)
+
+
+def _releases(chosen: "Chosen | Named | None", names: list[str] | None) -> list[str] | None:
+    """Return what the page may be of: a table says so itself, a list does not."""
+    from covcat.report.chosen import Chosen
+
+    if not isinstance(chosen, Chosen):
+        return names
+    if names:
+        raise UsageError("--of says which pictures: expected no ID beside it")
+    return [*chosen.releases]
 
 
 def _asked(
@@ -141,18 +152,33 @@ def _asked(
     return Asked(words, session.data_dir, told, left_out, a_group, is_own)
 
 
-def _scope(parts: "tuple[IndexedRelease, ...]", chosen: "Chosen | None") -> "Scope":
-    """Return what the page is of: all of these releases, or what a table names of them."""
+def _scope(
+    session: Session,
+    parts: "tuple[IndexedRelease, ...]",
+    chosen: "Chosen | Named | None",
+    names: list[str] | None,
+) -> "Scope":
+    """Return what the page is of: all of these releases, or what a table or list names of them."""
     from covcat.imaging.query import count
+    from covcat.report.chosen import Named, find_named
     from covcat.report.scope import Scope
 
     if chosen is None:
         return Scope(parts)
-    scope = Scope(parts, chosen.question, str(chosen.path), chosen.sides)
+    if isinstance(chosen, Named):
+        chosen = find_named(chosen, [one.index for one in parts], is_asked=bool(names))
+        parts = tuple(one for one in parts if one.name in chosen.releases)
+        if chosen.lost:
+            some = ", ".join(f"`{indexes.cut(name)}`" for name in chosen.lost[:_NAMED])
+            more = ", …" if len(chosen.lost) > _NAMED else ""
+            lost = plural(len(chosen.lost), "name")
+            session.say(f"warning: of {lost} no picture is here, or it is not clear: {some}{more}")
+        return Scope(parts, chosen.question, chosen.of, chosen.sides)
+    scope = Scope(parts, chosen.question, chosen.of, chosen.sides)
     known = sum(count(one, scope.question) for one in scope.indexes)
     if known != len(chosen.keys):
         raise IntegrityError(
-            f"`{chosen.path}` names rows that are not here: expected {len(chosen.keys):,}, got "
+            f"`{chosen.of}` names rows that are not here: expected {len(chosen.keys):,}, got "
             f"{known:,}",
             hint=f"covcat fetch {shlex.join(chosen.releases)}",
         )

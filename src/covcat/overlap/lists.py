@@ -59,28 +59,28 @@ class Listed:
     kind: str = ""  # of which of several lists of one side: a class may number its own
 
 
-def read_lists(paths: Sequence[Path]) -> list[Listed]:
-    """Read all rows that are on a side.
+def read_lists(paths: Sequence[Path], fewest: int = 2, unsaid: str = "") -> list[Listed]:
+    """Read all rows that are on a side, of `fewest` sides; `unsaid` is that of a list without.
 
     Raises:
-        UsageError: a list has no side, or no names; or only one side was found.
+        UsageError: a list has no side, or no names; or fewer sides were found.
     """
     lists: list[tuple[Path, list[Listed]]] = []
     for path in paths:
         if not path.exists():
             raise NotFoundError(f"`{path}` is not there", hint=_HINT)
         files = _lists_in(path) if path.is_dir() else [path]
-        lists += [(file, _read_list(file)) for file in files]
+        lists += [(file, _read_list(file, unsaid)) for file in files]
         if path.is_dir():
             lists.append((path, [*_pictures_in(path)]))
     rows = _told_apart([(path, rows) for path, rows in lists if rows])
     sides = list(dict.fromkeys(row.side for row in rows))
-    if len(sides) < 2:
+    if len(sides) < fewest:
         what = f"only the side `{sides[0]}`" if sides else "no row on a side"
         where = ", ".join(f"`{path}`" for path in paths)
         raise UsageError(
-            f"{what} was found in {where}: expected two at least",
-            hint="covcat split check train.txt test.txt",
+            f"{what} was found in {where}: expected {'two' if fewest > 1 else 'one'} at least",
+            hint="covcat split check train.txt test.txt" if fewest > 1 else _HINT,
         )
     return rows
 
@@ -141,7 +141,7 @@ def _pictures_in(folder: Path) -> Iterator[Listed]:
             yield Listed(side, name, str(path), sha256=digest)
 
 
-def _read_list(path: Path) -> list[Listed]:
+def _read_list(path: Path, unsaid: str) -> list[Listed]:
     """Read one list, by its suffix."""
     suffix = path.suffix.lower()
     if suffix not in _LISTS:
@@ -153,17 +153,18 @@ def _read_list(path: Path) -> list[Listed]:
         with disk_errors(f"read `{path}`"), opened(path) as stream:
             data = stream.read(_MOST_BYTES)
         if suffix == ".json":
-            rows = _json_rows(path, parse_json(data))
+            rows = _json_rows(path, parse_json(data), unsaid)
         else:
             text = data.decode("utf-8-sig")
-            rows = _lines(path, text) if suffix in (".txt", ".lst") else _table(path, text)
+            read = _lines if suffix in (".txt", ".lst") else _table
+            rows = read(path, text, unsaid)
         return [*rows]
     except (ValueError, csv.Error) as error:  # a UnicodeError is one
         raise UsageError(f"`{path}` cannot be read: {error}", hint=_HINT) from error
 
 
-def _side_of_file(path: Path) -> str:
-    side = side_in(path.stem) or side_in(path.absolute().parent.name)
+def _side_of_file(path: Path, unsaid: str) -> str:
+    side = side_in(path.stem) or side_in(path.absolute().parent.name) or unsaid
     if not side:
         raise UsageError(
             f"`{path}` says no side: expected a column `split`, or train, val or test in its name",
@@ -172,12 +173,12 @@ def _side_of_file(path: Path) -> str:
     return side
 
 
-def _lines(path: Path, text: str) -> Iterator[Listed]:
+def _lines(path: Path, text: str, unsaid: str) -> Iterator[Listed]:
     """Read names, a line each; or COVIDx's `patientid filename class source`."""
     if "\t" in text.partition("\n")[0]:
-        yield from _table(path, text)
+        yield from _table(path, text, unsaid)
         return
-    side = _side_of_file(path)
+    side = _side_of_file(path, unsaid)
     lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1)]
     lines = [(number, line) for number, line in lines if line]
     is_covidx = all(LINE.fullmatch(line) for _, line in lines)
@@ -190,7 +191,7 @@ def _lines(path: Path, text: str) -> Iterator[Listed]:
             yield Listed(side, named[1] + named[2] if named else line, place)
 
 
-def _table(path: Path, text: str) -> Iterator[Listed]:
+def _table(path: Path, text: str, unsaid: str) -> Iterator[Listed]:
     """Read a table by the names of its columns; without such, by what is in its cells."""
     first = text.partition("\n")[0]
     delimiter = max("\t,;", key=first.count)
@@ -208,7 +209,7 @@ def _table(path: Path, text: str) -> Iterator[Listed]:
             hint=_HINT,
         )
     heading = _plain(rows[0][columns["side"]]) if "side" in columns and start == 2 else ""
-    fixed = "" if "side" in columns else _side_of_file(path)
+    fixed = "" if "side" in columns else _side_of_file(path, unsaid)
     for number, row in enumerate(body, start):
         cells = {key: row[at].strip() for key, at in columns.items() if at < len(row)}
         side = fixed or _side_of(heading, cells.get("side", ""))
@@ -254,12 +255,15 @@ def _guessed_columns(rows: Sequence[Sequence[str]]) -> dict[str, int]:
     return found if "name" in found else {}
 
 
-def _json_rows(path: Path, tree: object) -> Iterator[Listed]:
+def _json_rows(path: Path, tree: object, unsaid: str) -> Iterator[Listed]:
     """Read `{"train": [name, …], "test": [name, …]}`, or a list of objects that are rows."""
     if isinstance(tree, dict):
         parts = [(_side_of("", side), rows) for side, rows in tree.items()]
     else:
-        parts = [("", tree)]
+        has_sides = isinstance(tree, list) and any(
+            isinstance(row, dict) and {*_COLUMNS["side"]} & {*map(_plain, row)} for row in tree
+        )
+        parts = [("" if has_sides else unsaid, tree)]
     for side, rows in parts:
         if not isinstance(rows, list):
             continue  # what else is said of a split

@@ -1,76 +1,169 @@
-"""The table of a cohort or a split that covcat wrote -> which rows of which releases are in it."""
+"""What a cohort, a split or anybody's list names -> which rows of which releases are in it.
+
+A table that covcat wrote names its rows, which must be here; a list names pictures, by their paths,
+names or bytes as `split check` finds them, and of those that are here a page is made.
+"""
 
 import csv
 import io
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from covcat.errors import NotFoundError, UsageError
 from covcat.files import disk_errors, opened
+from covcat.imaging.opening import Index
 from covcat.imaging.query import Question
+from covcat.overlap import leaks, lists
+from covcat.overlap.lists import Listed
 
 _TABLES = ("split.csv", "cohort.csv")  # of a folder
+_SUFFIXES = (".csv", ".tsv", ".parquet")  # of tables
 _NEEDED = ("image_id", "resource", "release")
+_ASKED = (*_NEEDED, "split", "path", "patient_id")
 _MOST_BYTES = 1 << 30
-_KEY = "resource || '@' || release || ' ' || image_id"
+_ROW = "resource || '@' || release || ' ' || image_id"
+_PICTURE = "resource || '@' || release || ' ' || path"
+_NO_SIDE = "(no side)"
 _HINT = "covcat select cohen --covid yes --output cohort"
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The rows that a table names."""
+    """The rows that a table names, or the pictures that a list does."""
 
-    path: Path
+    of: str  # as the page says it
     releases: tuple[str, ...]  # ID@RELEASE
-    keys: frozenset[str]  # `ID@RELEASE image_id`
+    keys: frozenset[str]  # `ID@RELEASE image_id`, or the path of a picture
     sides: tuple[tuple[str, int, int], ...]  # of a split: side, pictures, patients
+    by: str = _ROW  # what a key is, in SQL
+    lost: tuple[str, ...] = ()  # names of a list of which no picture is here
 
     @property
     def question(self) -> Question:
         """Return what asks an index for these rows."""
         texts = ", ".join("'" + key.replace("'", "''") + "'" for key in sorted(self.keys))
-        return Question(where=f"{_KEY} IN ({texts})", with_files_only=False)
+        return Question(where=f"{self.by} IN ({texts})", with_files_only=False)
 
 
-def read_chosen(path: Path) -> Chosen:
-    """Read the table of a cohort or a split, or of the folder of one.
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The rows of lists, whose pictures are still to be found."""
+
+    of: str
+    rows: Sequence[Listed]
+
+
+def read_chosen(paths: Sequence[Path]) -> Chosen | Named:
+    """Read the table of a cohort or a split, or of the folder of one; else lists.
 
     Raises:
         NotFoundError: it is not there.
-        UsageError: it is no table with the columns that name rows.
+        UsageError: it is neither a table with the columns that name rows, nor a list.
     """
-    if not path.exists():
-        raise NotFoundError(f"`{path}` is not there", hint=_HINT)
-    if path.is_dir():
-        path = next((path / one for one in _TABLES if (path / one).is_file()), path / _TABLES[1])
-    keys, releases = dict[str, None](), dict[str, None]()
-    pictures: Counter[str] = Counter()
-    patients: dict[str, set[str]] = {}
-    seen = set[tuple[str, str]]()
+    of = ", ".join(map(str, paths))
+    for path in paths:
+        if not path.exists():
+            raise NotFoundError(f"`{path}` is not there", hint=_HINT)
+    if len(paths) == 1:
+        (path,) = paths
+        tables = [path / one for one in _TABLES] if path.is_dir() else [path]
+        table = next((one for one in tables if one.is_file()), None)
+        if table and table.suffix.lower() in _SUFFIXES and (found := _read_table(table, of)):
+            return found
+    rows = lists.read_lists(paths, fewest=1, unsaid=_NO_SIDE)
+    return Named(of, rows)
+
+
+def find_named(named: Named, indexes: Sequence[Index], *, is_asked: bool) -> Chosen:
+    """Return the pictures of lists that are here; `is_asked` says that these are their releases.
+
+    Raises:
+        NotFoundError: none is here.
+    """
+    found = leaks.match(named.rows, leaks.records_of(indexes), is_asked=is_asked)
+    known = [one for one in found.known if one.picture]
+    if not known:
+        raise NotFoundError(
+            f"no picture that `{named.of}` names is here: got {len(found.known):,} names"
+            + (f", {found.ambiguous:,} of which several pictures have" if found.ambiguous else ""),
+            hint="covcat report --of LIST cohen, to say of which release they are",
+        )
+    rows = [
+        {
+            "key": f"{one.of('of_set')} {one.of('path')}",
+            "split": "" if one.row.side == _NO_SIDE else one.row.side,
+            "patient_id": one.of("patient_id"),
+        }
+        for one in known
+    ]
+    lost = tuple(one.row.name for one in found.known if not one.picture)
+    of = named.of
+    if lost:
+        of += f": {len(known):,} of {len(found.known):,} names are here"
+    sides = _sides(rows) if len({one.row.side for one in known}) > 1 else ()  # one is no split
+    keys = frozenset(row["key"] for row in rows)
+    return Chosen(of, tuple(found.matched), keys, sides, _PICTURE, lost)
+
+
+def _read_table(path: Path, of: str) -> Chosen | None:
+    """Read the rows that a table names; None of a table without the columns for that."""
     try:
-        with disk_errors(f"read `{path}`"), opened(path) as stream:
-            text = stream.read(_MOST_BYTES).decode("utf-8-sig")
-        csv.field_size_limit(1 << 28)
-        rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-        if lacking := set(_NEEDED) - set(rows.fieldnames or ()):
-            raise ValueError(f"it has no column {', '.join(sorted(lacking))}")
-        for row in rows:
-            name = f"{row['resource']}@{row['release']}"
-            releases[name] = None
-            keys[f"{name} {row['image_id']}"] = None
-            side, picture = row.get("split") or "", row.get("path") or row["image_id"]
-            if side:
-                pictures[side] += (name, picture) not in seen
-                seen.add((name, picture))
-                patients.setdefault(side, set()).add(row.get("patient_id") or "")
+        rows = [*(_parquet(path) if path.suffix.lower() == ".parquet" else _text(path))]
     except (ValueError, csv.Error, TypeError) as error:
         raise UsageError(
             f"`{path}` is no table of a cohort or a split: {error}", hint=_HINT
         ) from error
-    if not keys:
+    if not rows:
         raise UsageError(f"`{path}` has no row", hint=_HINT)
+    if not set(_NEEDED) <= rows[0].keys():
+        return None
+    keys, releases = dict[str, None](), dict[str, None]()
+    for row in rows:
+        name = f"{row['resource']}@{row['release']}"
+        releases[name] = None
+        keys[f"{name} {row['image_id']}"] = None
+        row["key"] = f"{name} {row.get('path') or row['image_id']}"
+    return Chosen(of, tuple(releases), frozenset(keys), _sides(rows))
+
+
+def _text(path: Path) -> Iterator[dict[str, Any]]:
+    with disk_errors(f"read `{path}`"), opened(path) as stream:
+        text = stream.read(_MOST_BYTES).decode("utf-8-sig")
+    csv.field_size_limit(1 << 28)
+    delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
+    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
+    yield from rows
+
+
+def _parquet(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        raise UsageError(
+            "Parquet needs the package pyarrow", hint="pip install 'covcat[parquet]'"
+        ) from error
+    with disk_errors(f"read `{path}`"), opened(path) as stream:
+        table = pyarrow.parquet.ParquetFile(stream)
+        columns = [one for one in _ASKED if one in table.schema_arrow.names]
+        if lacking := sorted({*_NEEDED} - {*columns}):
+            raise ValueError(f"it has no column {', '.join(lacking)}")
+        for batch in table.iter_batches(columns=columns):
+            yield from batch.to_pylist()
+
+
+def _sides(rows: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, int, int], ...]:
+    """Count the pictures and patients of each side."""
+    pictures: Counter[str] = Counter()
+    patients: dict[str, set[str]] = {}
+    seen = set[tuple[str, str]]()
+    for row in rows:
+        if side := row.get("split") or "":
+            pictures[side] += (side, row["key"]) not in seen
+            seen.add((side, row["key"]))
+            patients.setdefault(side, set()).add(row.get("patient_id") or "")
     order = ("train", "val", "test")
     sides = sorted(pictures, key=lambda one: (order.index(one) if one in order else 3, one))
-    told = tuple((one, pictures[one], len(patients[one] - {""})) for one in sides)
-    return Chosen(path, tuple(releases), frozenset(keys), told)
+    return tuple((one, pictures[one], len(patients[one] - {""})) for one in sides)
