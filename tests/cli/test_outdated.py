@@ -1,6 +1,7 @@
 """`covcat outdated` tells what is newer than what is here: in the catalog, and at the hosts."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from servers.hosts import FOR_EVER, World
 from covcat.catalog import load
 from covcat.fetching.outdated import is_newer
 from covcat.hosts.record import Newest
+from covcat.store import cached
 
 OLD, NEW = "0" * 39 + "1", "0" * 39 + "2"
 OTHER = "f" * 40  # the tree of no commit here
@@ -211,7 +213,7 @@ def test_a_newer_release_of_the_entry_needs_no_host(outdated, shelf, world: Worl
     assert ran.err.splitlines() == [
         "1 of 1 release has something newer",
         "hint: covcat fetch set",
-        "note: no host was asked, because --offline is set",
+        "note: no host was asked, because --offline is set; of 1 record nothing is kept",
     ]
     assert world.requests == []
 
@@ -294,3 +296,86 @@ def test_a_host_that_does_not_answer_is_asked_no_more(outdated, shelf, filled) -
     assert [row["kind"] for row in rows(outdated("--json"))][:1] == ["unknown"]
     assert len(filled.asked("zenodo.org")) == 2  # and once more
     assert len(filled.asked("data.example.org")) == 1
+
+
+# ---- what is kept between runs ------------------------------------------------------------------
+
+
+def statuses(world: World, host: str) -> list[int]:
+    return [one.status for one in world.asked(host)]
+
+
+def test_a_host_that_knows_what_it_said_is_asked_only_if_that_changed(
+    outdated, shelf, filled
+) -> None:
+    add(shelf, f"{GITHUB}, commit: {OLD}, tree: {OTHER}")
+    first = rows(outdated("--json"))
+    assert rows(outdated("--json")) == first
+    assert rows(outdated("--json")) == first
+    assert statuses(filled, "api.github.com") == [200, 304, 304]
+    filled.github.add("made/up", "0" * 39 + "3", {"a.txt": b"three"})
+    assert [keys(row)[1] for row in rows(outdated("--json"))] == ["0" * 39 + "3"]
+    assert statuses(filled, "api.github.com")[3:] == [200]
+
+
+def test_offline_tells_what_hosts_answered_and_asks_none(outdated, shelf, filled) -> None:
+    add(shelf, f"{GITHUB}, commit: {OLD}, tree: {OTHER}", f"{ZENODO}, record: '101'", WEB)
+    filled.web.add("https://data.example.org/a.bin", b"x" * 8)
+    recorded(bytes=7, entry=2)
+    asked = rows(outdated("--json"))
+    assert [keys(row)[0] for row in asked] == ["commit", "version", "file"]
+    before = len(filled.requests)
+    ran = outdated("--json", "--offline")
+    assert rows(ran) == asked
+    assert len(filled.requests) == before
+    assert re.search(
+        r"--offline is set: what they answered is of \d{4}-\d\d-\d\d or later$", ran.err
+    )
+
+
+def write_nothing(place: Path) -> None:
+    place.write_bytes(b"")
+
+
+def cut(place: Path) -> None:
+    place.write_bytes(place.read_bytes()[:-40])
+
+
+def edit(place: Path) -> None:
+    place.write_text(place.read_text().replace(NEW, "0" * 39 + "9"))
+
+
+def open_to_all(place: Path) -> None:
+    place.chmod(0o666)
+
+
+def link(place: Path) -> None:
+    place.rename("elsewhere.json")
+    place.symlink_to(Path("elsewhere.json").resolve())
+
+
+@pytest.mark.parametrize("damage", [write_nothing, cut, edit, open_to_all, link])
+def test_answers_that_are_damaged_or_anybodys_are_as_if_not_there(
+    outdated, shelf, filled, damage
+) -> None:
+    add(shelf, f"{GITHUB}, commit: {OLD}, tree: {OTHER}")
+    first = rows(outdated("--json"))
+    place = cached.answers_place()
+    assert place is not None
+    assert place.stat().st_mode & 0o777 == 0o600
+    damage(place)
+    ran = outdated("--json", "--offline")
+    assert rows(ran) == []
+    assert "of 1 record nothing is kept" in ran.err
+    assert rows(outdated("--json")) == first
+    assert statuses(filled, "api.github.com") == [200, 200]
+
+
+def test_where_nothing_can_be_kept_hosts_are_asked_as_before(
+    outdated, shelf, filled, monkeypatch
+) -> None:
+    Path("no-folder").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(Path("no-folder").resolve()))
+    add(shelf, f"{GITHUB}, commit: {OLD}, tree: {OTHER}")
+    assert rows(outdated("--json")) == rows(outdated("--json"))
+    assert statuses(filled, "api.github.com") == [200, 200]

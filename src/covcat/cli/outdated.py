@@ -4,7 +4,6 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from covcat.errors import CovcatError, NotFoundError
 from covcat.text import plural
 
 if TYPE_CHECKING:
+    from covcat.download.kept import Answers
     from covcat.fetching.outdated import News
     from covcat.hosts.upstream import Upstream
 
@@ -40,26 +40,25 @@ def outdated(
 
     A newer `release` is in the catalog; a newer `commit`, `tag` or `version` is at the host, or
     another `file` at the address that it came from. Each record is asked for once, each host once
-    a second; --offline asks the catalog alone.
+    a second, and only for what changed since the last run, where it can tell; --offline tells what
+    it answered then.
 
     Exit 0 with rows and without. What a host does not say is a row `unknown` with the reason, and
     no error either.
 
     Example: covcat outdated --offline
     """
+    from covcat.download.kept import Answers
     from covcat.fetching.outdated import News
+    from covcat.hosts.upstream import upstream
+    from covcat.store import cached
 
     session: Session = ctx.obj
     chosen = chosen_output(output, FORMATS)
     releases = here.releases(session, names)
     network = net.network(session, timeout=timeout, allow_private=allow_private, pause=pause)
-    with ExitStack() as held:
-        asked = None
-        if releases and not session.offline:
-            from covcat.hosts.upstream import upstream
-
-            progress = held.enter_context(drawn(session, "plain"))
-            asked = held.enter_context(upstream(network, progress))
+    kept = Answers(cached.answers_place())
+    with drawn(session, "plain") as progress, upstream(network, progress, kept) as asked:
         found = list(_news(session, releases, asked))
     rows = [asdict(one) for one in found]
     shown = Rows([one.name for one in fields(News)], rows)
@@ -80,7 +79,14 @@ def outdated(
     if kinds["unknown"]:
         session.say(f"{plural(kinds['unknown'], 'row')} unknown: each says why")
     if session.offline:
-        session.say("note: no host was asked, because --offline is set")
+        session.say(f"note: no host was asked, because --offline is set{_recalled(kept, asked)}")
+
+
+def _recalled(kept: "Answers", asked: "Upstream") -> str:
+    """Say what stood in for the hosts, and of what nothing is kept."""
+    said = f": what they answered is of {kept.oldest[:10]} or later" if kept.oldest else ""
+    lacking = f"; of {plural(asked.not_kept, 'record')} nothing is kept" if asked.not_kept else ""
+    return said + lacking
 
 
 def _short(upstream: str | None) -> str | None:
@@ -88,7 +94,7 @@ def _short(upstream: str | None) -> str | None:
 
 
 def _news(
-    session: Session, releases: Sequence[here.Here], upstream: "Upstream | None"
+    session: Session, releases: Sequence[here.Here], upstream: "Upstream"
 ) -> "Iterator[News]":
     """Give the rows of each release; one whose record is damaged is a row too."""
     from covcat.fetching.outdated import News, find_news

@@ -89,6 +89,7 @@ def _inside(session: Session, folder: Path) -> Iterator[Row]:
         count = sum(path.exists() for _, path in cached.features())
         row = _row("features of pictures", cached.features_place() or own, str(row["from"]))
         yield {**row, "state": f"{count} there" if count else "none yet"}
+        yield _row("hosts' answers", cached.answers_place() or own, str(row["from"]))
 
 
 def _row(what: str, path: Path, origin: str) -> Row:

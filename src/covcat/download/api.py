@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from covcat.download.answers import HEAD, not_the_file
-from covcat.download.http import Web
+from covcat.download.http import Answer, Web
+from covcat.download.kept import Answers
 from covcat.download.pace import StallDetector
 from covcat.download.remote import Login, Network
 from covcat.download.retry import retry
@@ -18,7 +20,10 @@ _MOST = 32 << 20  # bytes of an answer: a thousand files take less than one MB
 class Api:
     """Asks for one run; the same question is asked once."""
 
-    def __init__(self, web: Web, network: Network, progress: Progress) -> None:
+    def __init__(
+        self, web: Web, network: Network, progress: Progress, kept: Answers | None = None
+    ) -> None:
+        self._kept = kept
         self._web, self._network, self._progress = web, network, progress
         self._known: dict[tuple[str, bytes | None], Any] = {}
 
@@ -32,27 +37,22 @@ class Api:
         once: bool = True,
     ) -> Any:
         """Return what `url` answers; with `once` an answer of this run is remembered."""
-        headers = {"Accept": "application/json", **headers}
+        kept = self._kept if body is None else None
+        if kept and self._network.offline and (found := kept.stand_in(url)) is not None:
+            return found
+        conditions = kept.conditions(url) if kept else {}
+        headers = {"Accept": "application/json", **headers, **conditions}
 
         def ask() -> Any:
-            data = bytearray()
-            detector = StallDetector(self._network.slowest, self._network.limit_rate)
             with self._web.get(url, headers, login=login, body=body) as answer:
-                for chunk in detector.listen(answer.chunks, url):
-                    data += chunk
-                    if len(data) > _MOST:
-                        raise NetworkError(f"`{url}` goes on beyond {_MOST:,} bytes")
-                kind = answer.headers.get("content-type", "text/html")
-                if wrong := not_the_file(bytes(data[:HEAD]), "none", kind, answer.shown):
-                    raise wrong
-            try:
-                return json.loads(data)
-            except (ValueError, RecursionError) as error:
-                raise NetworkError(
-                    f"`{url}` answered with something else than JSON",
-                    cause=str(error),
-                    hint="try again later",
-                ) from error
+                if answer.status == HTTPStatus.NOT_MODIFIED and kept:
+                    found = kept.body(url)
+                    kept.keep(url, kept.headers(url), found)
+                    return found
+                found = self._read(answer, url)
+            if kept:
+                kept.keep(url, answer.headers, found)
+            return found
 
         if once and (url, body) in self._known:
             return self._known[url, body]
@@ -60,3 +60,22 @@ class Api:
         if once:
             self._known[url, body] = found
         return found
+
+    def _read(self, answer: Answer, url: str) -> Any:
+        data = bytearray()
+        detector = StallDetector(self._network.slowest, self._network.limit_rate)
+        for chunk in detector.listen(answer.chunks, url):
+            data += chunk
+            if len(data) > _MOST:
+                raise NetworkError(f"`{url}` goes on beyond {_MOST:,} bytes")
+        kind = answer.headers.get("content-type", "text/html")
+        if wrong := not_the_file(bytes(data[:HEAD]), "none", kind, answer.shown):
+            raise wrong
+        try:
+            return json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise NetworkError(
+                f"`{url}` answered with something else than JSON",
+                cause=str(error),
+                hint="try again later",
+            ) from error

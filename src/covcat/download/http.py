@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from weakref import WeakSet
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 MAX_REDIRECTS = 10
 _REDIRECTS = {301, 302, 303, 307, 308}
+_CONDITIONS = {"If-None-Match", "If-Modified-Since"}
 _LARGE = 64 << 20  # bytes of a body
 _READ = 256 << 10  # at once; larger buffers are fresh pages from the kernel each time
 _SAYING = 5.0  # seconds in which a server may say why it refuses
@@ -51,7 +53,7 @@ transport: "Callable[[], httpx.BaseTransport] | None" = None  # tests put anothe
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer whose body is being read: 200, or to a range also 206 and 416."""
+    """An answer whose body is being read: 200, to a range also 206 and 416, to a condition 304."""
 
     url: str  # after redirects, as if there were no mirror
     mirror: str | None
@@ -153,7 +155,7 @@ class Web:
                     is_known = True
                     continue
                 if status not in _REDIRECTS:
-                    self._judge(response, asked, login, is_range="Range" in headers)
+                    self._judge(response, asked, login, headers)
                     chunks = self._body(response, asked, way)
                     yield Answer(current, mirror, status, response.headers, chunks, moved_to)
                     return
@@ -178,11 +180,13 @@ class Web:
         return login.headers if login and is_its and self._network.mirror is None else {}
 
     def _judge(
-        self, response: "httpx.Response", url: str, login: Login | None, *, is_range: bool
+        self, response: "httpx.Response", url: str, login: Login | None, sent: Mapping[str, str]
     ) -> None:
         """Accept what can be the file; say what the others mean."""
         status = response.status_code
-        if status == 200 or (is_range and status in (206, 416)):
+        if status == 200 or ("Range" in sent and status in (206, 416)):
+            return
+        if status == HTTPStatus.NOT_MODIFIED and _CONDITIONS & sent.keys():
             return
         import httpcore
         import httpx

@@ -21,6 +21,7 @@ from covcat.download.addresses import without_secrets
 from covcat.download.answers import HEAD, MAGIC, not_the_file
 from covcat.download.api import Api
 from covcat.download.http import Web
+from covcat.download.kept import Answers
 from covcat.download.pace import Wait
 from covcat.download.remote import Login, Network
 from covcat.download.resume import Validator, content_range, validator_of
@@ -226,20 +227,22 @@ def check(
 
 
 @contextmanager
-def asking(network: Network, progress: Progress) -> Iterator["Asking"]:
-    """Give a run that is polite to its hosts."""
+def asking(network: Network, progress: Progress, kept: Answers | None = None) -> Iterator["Asking"]:
+    """Give a run that is polite to its hosts; what their APIs answer is `kept` for the next one."""
     network = replace(network, retries=1, patience=_PATIENCE)
     with closing(Web(network, turn=Turns(network.pause).take)) as web:
-        yield Asking(web, network, progress)
+        yield Asking(web, network, progress, kept)
 
 
 class Asking:
     """One run: the same address is asked once, whoever names it."""
 
-    def __init__(self, web: Web, network: Network, progress: Progress) -> None:
+    def __init__(
+        self, web: Web, network: Network, progress: Progress, kept: Answers | None = None
+    ) -> None:
         """Take how hosts are reached."""
         self._web, self._network, self._progress = web, network, progress
-        self.context = HostContext(Api(web, network, progress))
+        self.context = HostContext(Api(web, network, progress, kept))
         self._known: dict[tuple[str, bool], Heard | CovcatError] = {}
 
     def addresses(self, resource: Resource, release: Release, file: AnyFile) -> list[Address]:

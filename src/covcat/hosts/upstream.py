@@ -14,39 +14,50 @@ from urllib.parse import urlsplit
 from covcat import hosts
 from covcat.catalog.entries import Release, Resource
 from covcat.catalog.files import AnyFile
+from covcat.download.kept import Answers
 from covcat.download.remote import Network
 from covcat.errors import CovcatError, NetworkError, TransientError
 from covcat.hosts.links import Asking, Heard, asking, decide
 from covcat.hosts.record import Newest
 from covcat.progress import Progress
 
+_TOLD = ("content-range", "content-length", "last-modified")  # what is kept of a plain address
+
 
 @contextmanager
-def upstream(network: Network, progress: Progress) -> Iterator["Upstream"]:
-    """Give a run that asks each host once in `network.pause` seconds, and each record once."""
-    with asking(network, progress) as run:
-        yield Upstream(run, progress)
+def upstream(network: Network, progress: Progress, kept: Answers) -> Iterator["Upstream"]:
+    """Give a run that asks each host once in `network.pause` seconds, and each record once.
+
+    Offline it tells what is `kept` of the runs before, and nothing else.
+    """
+    with asking(network, progress, kept) as run:
+        yield Upstream(run, progress, kept, is_offline=network.offline)
+        kept.save()
 
 
 class Upstream:
     """One run."""
 
-    def __init__(self, run: Asking, progress: Progress) -> None:
+    def __init__(self, run: Asking, progress: Progress, kept: Answers, *, is_offline: bool) -> None:
         """Take the run whose context and addresses are asked."""
         self._run, self._progress = run, progress
+        self._kept, self._is_offline = kept, is_offline
+        self.not_kept = 0  # records of which nothing is known offline
         self._told = ""
         self._silent: dict[str, TransientError] = {}  # hosts that are left alone from now on
 
     def newest(self, resource: Resource, release: Release, file: AnyFile) -> Newest | None:
         """Ask the host of a file; None for what comes with covcat itself.
 
-        One that does not answer is not asked again in this run.
+        One that does not answer is not asked again in this run. Offline, what is not kept is None.
 
         Raises:
             CovcatError: the host does not answer, or does not say it.
         """
         if file.host == "bundled":
             return None
+        if self._is_offline:
+            return self._recall(resource, release, file)
         told = f"{resource.id}@{release.id}: asking {file.host} what is new"
         if told != self._told:  # a release may have a hundred files
             self._progress.note(told)
@@ -61,18 +72,36 @@ class Upstream:
             self._silent[key] = error
             raise
 
+    def _recall(self, resource: Resource, release: Release, file: AnyFile) -> Newest | None:
+        try:
+            return self._ask(resource, release, file)
+        except CovcatError:
+            self.not_kept += 1
+            return None
+
     def _ask(self, resource: Resource, release: Release, file: AnyFile) -> Newest:
         module: Any = hosts.host(file.host)
         if hasattr(module, "newest"):
             found: Newest = module.newest(file, self._run.context)
             return found
         (address,) = self._run.addresses(resource, release, file)[:1]
+        key = f"{address.url} (first byte)"
+        if self._is_offline:
+            return _of_file(_recalled(self._kept.stand_in(key)))
         heard = self._run.hear(address)
         if isinstance(heard, CovcatError):
             raise heard
         if (link := decide(address, heard)).status not in ("ok", "size changed"):
             raise NetworkError(f"{link.status}: {link.detail}")
+        headers = {name: heard.headers[name] for name in _TOLD if name in heard.headers}
+        self._kept.keep(key, {}, {"status": heard.status, "headers": headers})
         return _of_file(heard)
+
+
+def _recalled(body: Any) -> Heard:
+    if not isinstance(body, dict):
+        raise NetworkError("nothing is kept of what its host answered")
+    return Heard(status=int(body["status"]), headers=dict(body["headers"]))
 
 
 def _of_file(heard: Heard) -> Newest:

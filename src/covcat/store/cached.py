@@ -50,6 +50,12 @@ def features_place() -> Path | None:
     return None if base is None else base.with_name("features")
 
 
+def answers_place() -> Path | None:
+    """Return the file of what hosts' APIs answered, there or not."""
+    base = place()
+    return None if base is None else base.with_name("answers.json")
+
+
 def _named(folder: Path) -> str:
     key = hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:16]
     whole = folder.absolute()

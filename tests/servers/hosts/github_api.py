@@ -35,7 +35,14 @@ class Api:
         match request.parts:
             case ["repos", owner, name, *rest] if f"{owner}/{name}".lower() in self._repositories:
                 one = self._repositories[f"{owner}/{name}".lower()]
-                return self._routed(one, rest, is_deep="recursive" in request.query)
+                found = self._routed(one, rest, is_deep="recursive" in request.query)
+                if found.header("etag") and found.header("etag") == request.headers.get(
+                    "if-none-match"
+                ):
+                    self.used -= bool(token)  # of those who are logged in it does not count
+                    kept = [row for row in found.headers if row[0].lower() != "content-type"]
+                    return Reply(304, kept)
+                return found
         return self._error(404, "Not Found")
 
     def _rate_limited(self) -> Reply:
