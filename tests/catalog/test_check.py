@@ -207,9 +207,9 @@ def cited(author: str, field: str = "note") -> str:
         ),
         (
             entry("", IMAGES_IN.replace("by: name", "by: eye")),
-            "20: releases.0.images_in.0.by: expected 'name', got `eye`",
+            "20: releases.0.images_in.0.by: expected 'name' or 'stem', got `eye`",
         ),
-        (entry("", IMAGES_IN.replace('release: "1", ', "")), "20: the key `release` is missing"),
+        (entry("", IMAGES_IN.replace("by: name, ", "")), "20: the key `by` is missing"),
         (
             entry("access: open", "access: browse\nbrowse: {pages: [], terms: x, source: x}"),
             f"12: {BROWSE}",

@@ -195,7 +195,7 @@ def test_images_that_lie_elsewhere_are_in_a_release_that_is_there(resource: Reso
     """Labels without images name the release that holds these, and what shows that it does."""
     for release in resource.releases:
         for part in release.images_in:
-            other, found = CATALOG.find(f"{part.resource}@{part.release}")
+            other, found = CATALOG.find(part.name)
             assert (other.id, found is not None) == (part.resource, True)
             assert (part.resource, part.release) != (resource.id, release.id)
             assert part.resource in {resource.id, *(one.resource for one in resource.contains)}
@@ -205,14 +205,20 @@ def test_images_that_lie_elsewhere_are_in_a_release_that_is_there(resource: Reso
 @pytest.mark.parametrize(
     ("id", "expected"),
     [
-        ("v7", ["cohen@2020-06-22 by name", "kermany@mendeley-2 by name"]),
-        ("covid-net", ["covid-net@covidx-cxr2 by name"]),
+        ("v7", ["cohen@2020-06-22 by name", "cohen by name", "kermany@mendeley-2 by name"]),
+        (
+            "covid-net",
+            [
+                *("cohen by name", "figure1 by name", "actualmed by name"),
+                "covid-net@covidx-cxr2 by name",
+            ],
+        ),
     ],
 )
 def test_labels_say_which_releases_hold_their_images_and_no_licence(id: str, expected) -> None:
     release = CATALOG.get(id).default_release
     assert release
-    found = [f"{one.resource}@{one.release} by {one.by}" for one in release.images_in]
+    found = [f"{one.name} by {one.by}" for one in release.images_in]
     assert found == expected
     assert {table.license for table in CATALOG.get(id).tables} == {"unknown"}
 

@@ -318,11 +318,12 @@ def check_together(resources: Iterable[Resource]) -> list[str]:
     ids = {one.id for one in entries}
     releases = {(one.id, release.id) for one in entries for release in one.releases}
     mistakes += [
-        f"{resource.id}@{release.id}: images in an unknown release `{one.resource}@{one.release}`"
+        f"{resource.id}@{release.id}: images in an unknown release `{one.name}`"
         for resource in entries
         for release in resource.releases
         for one in release.images_in
         if (one.resource, one.release) not in releases
+        and not (one.release is None and one.resource in ids)
     ]
     return mistakes + [
         f"{resource.id}: contains an unknown resource `{part.resource}`"

@@ -23,6 +23,7 @@ class Column:
 
 
 YES_NO = ("yes", "no")
+FOUND_BY = ("own", "name", "stem")
 YES_NO_UNKNOWN = ("yes", "no", "unknown")
 
 COLUMNS = (
@@ -74,6 +75,16 @@ COLUMNS = (
     Column("raw", "text", "all cells of the source's rows, as JSON: {file: {column: cell}}"),
 )
 NAMES = tuple(column.name for column in COLUMNS)
+FOUND_COLUMNS = (  # with `images --found`: the picture of a row, in whatever release it lies
+    Column("found_in", "text", "RESOURCE@RELEASE that has the picture"),
+    Column("found_by", "text", "what joins them; `own` if it is the row's own", FOUND_BY),
+    Column("found_path", "text", "of the picture, below files/ of that release"),
+    Column("found_sha256", "text", "of that file"),
+    Column("found_bytes", "integer", "size of that file"),
+    Column("found_license", "text", "of the picture, as that release's source has it"),
+    Column("found_same_as", "text", "`same_as` of the picture there"),
+)
+FOUND_NAMES = tuple(column.name for column in FOUND_COLUMNS)
 LABELS = (  # what a table can say; the others follow from the files
     *("modality", "view", "finding", "patient_id", "offset", "sex", "age", "survival", "icu"),
     *("intubated", "date", "location", "filename", "doi", "url", "license", "clinical_notes"),

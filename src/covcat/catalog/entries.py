@@ -215,12 +215,27 @@ class Holds(Noun):
 
 
 class ImagesIn(Noun):
-    """Another release, of any resource, that holds the images which this one has labels of."""
+    """Another resource, or one release of it, that holds images of which this one has labels."""
 
     resource: ResourceId
-    release: ReleaseId
-    by: Literal["name"]  # what an image and its label have in common
+    by: Literal["name", "stem"]  # what an image and its label have in common
     evidence: Text
+    source: Text
+    release: ReleaseId | None = None  # None: any of the resource
+    where: Text | None = None  # SQL over the columns: of which rows; None: of all
+
+    @property
+    def name(self) -> str:
+        """What `fetch` takes: ID, or ID@RELEASE."""
+        return self.resource if self.release is None else f"{self.resource}@{self.release}"
+
+
+class ImagesOutside(Noun):
+    """A set that covcat cannot fetch as it was then, and that holds images of some rows."""
+
+    of: Text  # what the set is called
+    where: Text  # SQL over the columns: of which rows
+    get: Text  # how a person gets it
     source: Text
 
 
@@ -236,7 +251,8 @@ class Release(Noun):
     contents: Contents | None = None
     holds: Holds | None = None
     about_bytes: Number | None = None  # of all files, rounded by the source
-    images_in: tuple[ImagesIn, ...] = ()
+    images_in: tuple[ImagesIn, ...] = ()  # the first that has a picture is taken
+    images_outside: tuple[ImagesOutside, ...] = ()
 
     @property
     def is_pinned(self) -> bool:

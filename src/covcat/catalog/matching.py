@@ -55,12 +55,12 @@ def masks(table: LabelTable, cells: Mapping[str, str], image: str | None) -> lis
     return _filled(table.mask, cells)
 
 
-def finder(table: LabelTable, images: Iterable[str], others: Iterable[str] = ()) -> Find:
-    """Return what finds the images that a name may mean.
+def finder(match: str, images: Iterable[str], others: Iterable[str] = ()) -> Find:
+    """Return what finds the images that a name may mean, by what both have in common.
 
     Of the `others`, which have no suffix of an image, a row must say the name in full.
     """
-    key, whole = _KEYS[table.match], _KEYS["path" if table.match == "path" else "name"]
+    key, whole = _KEYS[match], _KEYS["path" if match == "path" else "name"]
     known, named = dict[str, list[str]](), dict[str, list[str]]()
     for found, key_of, paths in ((known, key, images), (named, whole, others)):
         for path in sorted(paths):

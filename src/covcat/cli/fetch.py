@@ -280,10 +280,8 @@ def _announce_fetch(session: Session, step: Step) -> None:
         session.say(f"  what is known of it: covcat license {step.resource.id}")
     session.say(f"  {step.reason}")
     for one in release.images_in:
-        session.say(
-            f"  its labels are of images in `{one.resource}@{one.release}`, by {one.by}: "
-            f"covcat fetch {one.resource}@{one.release}"
-        )
+        way = f"covcat fetch {one.name}"
+        session.say(f"  its labels are of images in `{one.name}`, by {one.by}: {way}")
 
 
 def _carry_out(

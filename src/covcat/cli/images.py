@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice, takewhile
@@ -14,6 +14,7 @@ import typer
 
 from covcat.beside import build_beside
 from covcat.catalog.columns import NAMES, Record
+from covcat.cli import found as found_rows
 from covcat.cli import indexes, options
 from covcat.cli.formats import Rows
 from covcat.cli.printing import put, takes_more
@@ -46,6 +47,12 @@ def images(
     everything: Annotated[
         bool, typer.Option("--all", help="Rows of labels whose image is not here, too.")
     ] = False,
+    found_elsewhere: Annotated[
+        bool,
+        typer.Option(
+            "--found", help="Rows whose picture is here, be it in another set; columns found_…."
+        ),
+    ] = False,
     columns: options.Columns = None,
     paths: Annotated[
         bool, typer.Option("--paths", help="Print the paths of the files, a line each.")
@@ -77,18 +84,18 @@ def images(
     if output is not None:
         check_new(output, force=force)
         check_outside(session.data_dir, output)
-    chosen = options.columns_of(columns)
+    chosen = found_rows.columns_of(columns, one_per, is_asked=found_elsewhere)
     question = replace(labels.question(where, one_per), with_files_only=not everything)
     found, failed = indexes.indexes(session, names)
-    indexes.warn_of_failures(session, failed)
-    for one in found.values() if session.verbose else ():
-        for name in one.index.report.unmatched:
-            session.say(f"not here: {indexes.cut(name)}")
-    indexes.warn_of_doubles(
-        session, [(one.resource, one.release) for one in found.values()], "listed"
-    )
+    _warn_of_releases(session, found.values(), failed)
     passing = _Passing()
-    records = passing.counted(query.ask([one.index for one in found.values()], question))
+    every = found_rows.elsewhere(session, found.values()) if found_elsewhere else []
+    if every:
+        chosen = chosen or (found_rows.SHORT if form == "table" else found_rows.COLUMNS)
+        rows = found_rows.records(every, question, everything=everything)
+    else:
+        rows = query.ask([one.index for one in found.values()], question)
+    records = passing.counted(rows)
     if output is None:  # a million rows are work: no more, when nobody takes what is printed
         records = takewhile(lambda _: takes_more(sys.stdout), records)
     gone = query.Gone(session.store.folder)
@@ -100,11 +107,20 @@ def images(
         put(sys.stdout, envelope("images", data))
     _warn(session, gone, found.values(), question)
     if output is not None or takes_more(sys.stdout):  # else it is not known how many pass
-        whole = query.Question(with_files_only=not everything)
-        total = sum(query.count(one.index, whole) for one in found.values())
-        indexes.say_passing(session, passing.number, total, "row" if everything else "image")
+        found_rows.tell_each(session, every)
+        _say_passing(session, found.values(), passing.number, of_rows=everything or found_elsewhere)
     if failed:
         raise indexes.without(failed, found, data)
+
+
+def _warn_of_releases(
+    session: Session, found: Collection[indexes.Indexed], failed: indexes.Failed
+) -> None:
+    indexes.warn_of_failures(session, failed)
+    for one in found if session.verbose else ():
+        for name in one.index.report.unmatched:
+            session.say(f"not here: {indexes.cut(name)}")
+    indexes.warn_of_doubles(session, [(one.resource, one.release) for one in found], "listed")
 
 
 def _warn(
@@ -113,6 +129,16 @@ def _warn(
     indexes.warn_of_gone(session, gone.counts)
     if question.one_per is not None:
         indexes.warn_of_labels(session, [one.index for one in found], question)
+
+
+def _say_passing(
+    session: Session, found: Iterable[indexes.Indexed], passed: int, *, of_rows: bool
+) -> None:
+    from covcat.imaging import query
+
+    whole = query.Question(with_files_only=not of_rows)
+    total = sum(query.count(one.index, whole) for one in found)
+    indexes.say_passing(session, passed, total, "row" if of_rows else "image")
 
 
 def _check_alone(others: Mapping[str, object]) -> None:
@@ -146,7 +172,7 @@ def _once(records: Iterator[Record], *columns: str) -> Iterator[Record]:
 
 def _seen(records: Iterator[Record], gone: "Gone") -> Iterator[Record]:
     for record in records:
-        gone.has(record)
+        gone.has(found_rows.place_of(record))
         yield record
 
 
@@ -212,7 +238,8 @@ def _print_paths(
 ) -> dict[str, Any]:
     """Print the path of each image that is there, unless one document is due."""
     found = []
-    for record in _once(records, "resource", "release", "path"):
+    places = map(found_rows.place_of, records)
+    for record in _once(places, "resource", "release", "path"):
         if record["path"] and not gone.has(record):
             folder = session.store.release(str(record["resource"]), str(record["release"]))
             path = folder.absolute() / "files" / str(record["path"])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from covcat.catalog import filter as filters
+from covcat.catalog.columns import NAMES
 from covcat.catalog.entries import USES
 from covcat.cli import complete
 from covcat.cli.session import Session
@@ -319,19 +320,18 @@ class Labels:
         )
 
 
-def columns_of(text: str | None) -> tuple[str, ...] | None:
+def columns_of(text: str | None, known: Sequence[str] = NAMES) -> tuple[str, ...] | None:
     """Read --columns and the like."""
-    from covcat.catalog.columns import NAMES
     from covcat.text import nearest
 
     if text is None:
         return None
     found = tuple(one.strip() for one in text.split(","))
     for one in found:
-        if one not in NAMES and (near := nearest(one, NAMES)):
+        if one not in known and (near := nearest(one, known)):
             raise UsageError(f"unknown column `{one}`", hint=f"did you mean `{near}`?")
-        if one not in NAMES:
-            raise UsageError(f"unknown column `{one}`: expected some of {', '.join(NAMES)}")
+        if one not in known:
+            raise UsageError(f"unknown column `{one}`: expected some of {', '.join(known)}")
         if found.count(one) > 1:
             raise UsageError(f"the column `{one}` is there twice")
     return found

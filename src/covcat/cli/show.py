@@ -144,7 +144,9 @@ def _releases(page: _Page, resource: Resource, here: Sequence[str]) -> None:
             page.line(release.note, indent=4)
         for one in release.images_in:
             joined = f"joined by {one.by}: {one.evidence}"
-            page.line(f"images in {one.resource}@{one.release}, {joined}", indent=4, hang=2)
+            page.line(f"images in {one.name}, {joined}", indent=4, hang=2)
+        for other in release.images_outside:
+            page.line(f"images in {other.of}: {other.get}", indent=4, hang=2)
 
 
 def _counts(published: PublishedCounts) -> str:

@@ -214,7 +214,7 @@ class _IndexBuild:
 
     def _read_rows(self, table: LabelTable) -> Iterator[tuple[Row, Record, list[str], list[str]]]:
         """Give the rows of labels: what an image is called there, and which ones it may be."""
-        find = matching.finder(table, self.images, self.others)
+        find = matching.finder(table.match, self.images, self.others)
         reading, file = labels.LabelReader(table, self.resource), None
         for row in readers.read_rows(table, self.source):
             self.progress.advance(self.task, 1)

@@ -15,14 +15,14 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from covcat.catalog.columns import COLUMNS, Record, Value
+from covcat.catalog.columns import COLUMNS, FOUND_COLUMNS, Record, Value
 from covcat.errors import UsageError
 from covcat.files import sqlite_errors
 from covcat.text import escaped
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 _RISKY = re.compile(r"[=+\-@\t\r'](?<=[,\"\n].)", re.DOTALL)  # one of these begins a cell
-_TYPES = {column.name: column.type for column in COLUMNS}
+_TYPES = {column.name: column.type for column in (*COLUMNS, *FOUND_COLUMNS)}
 _SQL_TYPES = {"text": "TEXT", "integer": "INTEGER", "number": "REAL"}
 _ROWS = 100  # of csv that are written at once
 _BATCH, _BATCH_LETTERS = 1000, 4_000_000  # records that are in memory together, and their cells

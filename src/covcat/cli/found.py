@@ -1,0 +1,122 @@
+"""images --found: rows of labels with their pictures in other sets, and what those lack."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from covcat.catalog.columns import FOUND_NAMES, NAMES, Record
+from covcat.catalog.entries import ImagesIn, Release, Resource
+from covcat.cli import indexes, options
+from covcat.cli.session import Session
+from covcat.errors import DiskError, IntegrityError, UsageError
+from covcat.text import plural
+
+if TYPE_CHECKING:
+    from covcat.imaging.elsewhere import Elsewhere, FoundCounts
+    from covcat.imaging.opening import Index
+    from covcat.imaging.query import Question
+
+COLUMNS = (*NAMES, *FOUND_NAMES)
+SHORT = ("resource", "filename", "finding", "patient_id", "found_in", "found_path", "found_license")
+
+
+def elsewhere(session: Session, found: Iterable[indexes.Indexed]) -> "list[Elsewhere]":
+    """Return what finds the pictures of each release in all that is here."""
+    from covcat.imaging.elsewhere import Elsewhere
+
+    open_others = _opening(session)
+    return [Elsewhere(one.index, one.release, open_others) for one in found]
+
+
+def _opening(session: Session) -> "Callable[[ImagesIn], list[Index]]":
+    """Return what opens the indexes of a set that is here, newest release first, each once."""
+    lying = {(id, release) for id, release, _ in session.store.releases()}
+    known: dict[tuple[str, str], Index | None] = {}
+
+    def opened(resource: Resource, release: Release) -> "Index | None":
+        try:
+            return indexes.index_here(session, resource, release)
+        except (IntegrityError, DiskError) as error:
+            session.say(f"warning: no picture is looked for in it: {error.message}")
+            return None
+
+    def open_others(one: ImagesIn) -> "list[Index]":
+        resource = session.catalog.get(one.resource)
+        for release in reversed(resource.releases):
+            key = (resource.id, release.id)
+            if key in lying and one.release in (None, release.id) and key not in known:
+                known[key] = opened(resource, release)
+        every = [(resource.id, release.id) for release in reversed(resource.releases)]
+        wanted = [key for key in every if one.release in (None, key[1])]
+        return [index for key in wanted if (index := known.get(key)) is not None]
+
+    return open_others
+
+
+def records(
+    every: "Iterable[Elsewhere]", question: "Question", *, everything: bool
+) -> Iterator[Record]:
+    """Give the rows whose picture was found, or all rows."""
+    for one in every:
+        for record in one.records(question):
+            if everything or record["found_in"]:
+                yield record
+
+
+def place_of(record: Record) -> Record:
+    """Return where the picture of a row lies, as if that were its own record."""
+    if "found_in" not in record:
+        return record
+    id, _, release = str(record["found_in"] or "").partition("@")
+    return {
+        "resource": id,
+        "release": release,
+        "path": record["found_path"],
+        "bytes": record["found_bytes"],
+    }
+
+
+def columns_of(text: str | None, one_per: str | None, *, is_asked: bool) -> tuple[str, ...] | None:
+    """Read which columns are asked for: with --found there are more."""
+    if is_asked and one_per is not None:
+        raise UsageError("--found gives each row of labels: it takes no --one-per")
+    return options.columns_of(text, COLUMNS if is_asked else NAMES)
+
+
+def tell_each(session: Session, every: "Iterable[Elsewhere]") -> None:
+    """Say of each release where the pictures of its rows are."""
+    for one in every:
+        tell(session, one.index.name, one.release, one.counts)
+
+
+def tell(session: Session, name: str, release: Release, counts: "FoundCounts") -> None:
+    """Say where the pictures of rows are, how many lack theirs, and what would bring them."""
+    rows, found = sum(counts.rows.values()), counts.found_in()
+    where = "".join(f", {number:,} in {one}" for one, number in found.items())
+    total = sum(found.values())
+    session.say(f"{name}: of {plural(rows, 'row')} of labels {total:,} have a picture here{where}")
+    for set_, number in counts.several.items():
+        places = "; ".join(counts.named)
+        session.say(
+            f"warning: {name}: {plural(number, 'row')} could be several of {set_}: {places}"
+        )
+    lacking = counts.lacking_in()
+    for sets, number in lacking.items():
+        where = f"in {' or '.join(sets)}" if sets else "the catalog does not know where"
+        session.say(f"{name}: {plural(number, 'row')} without a picture here: {where}")
+    for one in dict.fromkeys(one for sets in lacking for one in sets):
+        session.say(f"  {one}: {_way(session, name, release, one)}")
+
+
+def _way(session: Session, name: str, release: Release, wanted: str) -> str:
+    """Say what brings the pictures of a set: the first release that is not here, or a person."""
+    for one in release.images_outside:
+        if one.of == wanted:
+            return one.get
+    resource = session.catalog.get(wanted)
+    here = {f"{id}@{at}" for id, at, _ in session.store.releases() if id == wanted} - {name}
+    exact = [one.name for one in release.images_in if one.resource == wanted and one.release]
+    newest = [resource.default_release] if resource.default_release else []
+    others = [f"{wanted}@{one.id}" for one in (*newest, *reversed(resource.releases))]
+    coming = [one for one in (*exact, *others) if one not in here and one != name]
+    what = f"not in {', '.join(sorted(here))}; " if here else ""
+    return f"{what}covcat fetch {coming[0]}" if coming else f"{what}no other release is known"

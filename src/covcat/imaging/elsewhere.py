@@ -1,0 +1,147 @@
+"""Rows of labels whose pictures lie in another set -> those pictures, where that set is here.
+
+The catalog says which rows are of which set, and what a row and its picture have in common. It is
+looked up when it is asked for, since other releases come and go. No row is made, and none is
+joined to a picture that could be several.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from covcat.catalog import matching
+from covcat.catalog.columns import FOUND_NAMES, NAMES, Record
+from covcat.catalog.entries import USES, ImagesIn, Release
+from covcat.errors import IntegrityError
+from covcat.imaging.opening import Index
+from covcat.imaging.query import Question
+
+_NAMED = 3  # rows that a message names
+_ALLOWS = tuple(f"allows_{use}" for use in USES)
+_OF_A_PICTURE = ("path", "sha256", "bytes", "license", *_ALLOWS, "same_as")
+_READ = ", ".join(_OF_A_PICTURE)
+OpenIndexes = Callable[[ImagesIn], Sequence[Index]]  # of what is here of a set, newest first
+Kind = tuple[str, tuple[str, ...]]  # a list, and the sets that the pictures of a row may be in
+
+
+@dataclass(slots=True)
+class FoundCounts:
+    """What became of the rows of one release, by the list they stand in."""
+
+    rows: Counter[str] = field(default_factory=Counter)
+    found: Counter[tuple[str, str]] = field(default_factory=Counter)  # a list, ID@RELEASE
+    lacking: Counter[Kind] = field(default_factory=Counter)
+    several: Counter[str] = field(default_factory=Counter)  # by the set that has several
+    named: list[str] = field(default_factory=list)  # the first of those rows
+
+    def found_in(self) -> dict[str, int]:
+        """Return how many rows have a picture, by ID@RELEASE."""
+        return _sum(self.found, 1)
+
+    def lacking_in(self) -> dict[tuple[str, ...], int]:
+        """Return how many have none here, by the sets that may have it."""
+        counts = Counter[tuple[str, ...]]()
+        for (_, sets), number in self.lacking.items():
+            counts[sets] += number
+        return dict(counts.most_common())
+
+
+def _sum(counts: Counter[tuple[str, str]], place: int) -> dict[str, int]:
+    whole = Counter[str]()
+    for key, number in counts.items():
+        whole[key[place]] += number
+    return dict(whole.most_common())
+
+
+class Elsewhere:
+    """Finds the pictures of the rows of one release, in that release or in others."""
+
+    def __init__(self, index: Index, release: Release, others: OpenIndexes) -> None:
+        self.index, self.release, self.counts = index, release, FoundCounts()
+        self.sets = [
+            (one, [_Pictures(other, one.by) for other in others(one)]) for one in release.images_in
+        ]
+
+    def records(self, question: Question) -> Iterator[Record]:
+        """Give each row of labels that passes, with what is known of its picture.
+
+        What a picture's licence must allow is asked of the licence where the picture lies.
+        """
+        conditions, values = replace(question, allows=(), with_files_only=False).sql()
+        flags = [f"({one.where or 1}\n)" for one in self.release.images_in]
+        flags += [f"({one.where}\n)" for one in self.release.images_outside]
+        named = [f"{text} AS in_{number}" for number, text in enumerate(flags)]
+        text = (
+            f"SELECT {', '.join([*NAMES, *named])} FROM images WHERE {conditions} "  # noqa: S608
+            "AND matched <> 'image only' ORDER BY rowid"
+        )
+        try:
+            for row in self.index.rows(text, values, question.where):
+                passes = [bool(row.pop(f"in_{number}")) for number in range(len(flags))]
+                found = self._find(row, passes)
+                if all(found.get(f"allows_{use}") == "yes" for use in question.allows):
+                    yield row | {
+                        name: found.get(name.removeprefix("found_")) for name in FOUND_NAMES
+                    }
+        except sqlite3.Error as error:
+            raise IntegrityError(
+                f"{self.index.name}: the `where` of its `images_in` cannot be asked: {error}"
+            ) from error
+
+    def _find(self, row: Record, passes: Sequence[bool]) -> Record:
+        """Return what is known of the picture of one row, and count what became of it."""
+        counts, table = self.counts, str(row["label_source"])
+        counts.rows[table] += 1
+        if row["path"] is not None:
+            counts.found[table, self.index.name] += 1
+            return {name: row[name] for name in _OF_A_PICTURE} | {
+                "in": self.index.name,
+                "by": "own",
+            }
+        for (one, everywhere), is_of_it in zip(self.sets, passes, strict=False):
+            if not is_of_it:
+                continue
+            each = [(part, part.find(str(row["filename"] or ""))) for part in everywhere]
+            hits = [(part, path) for part, paths in each for path in paths]
+            if _is_one(hits):
+                part, path = hits[0]
+                counts.found[table, part.name] += 1
+                return part.records[path] | {"in": part.name, "by": one.by}
+            if hits:
+                counts.several[one.name] += 1
+                if len(counts.named) < _NAMED:
+                    places = ", ".join(f"{part.name}:{path}" for part, path in hits[:_NAMED])
+                    counts.named.append(f"{row['image_id']} ({places})")
+                return {}
+        sets = [one.resource for one in self.release.images_in]
+        sets += [one.of for one in self.release.images_outside]
+        may_be = [name for name, is_of_it in zip(sets, passes, strict=True) if is_of_it]
+        counts.lacking[table, tuple(dict.fromkeys(may_be))] += 1
+        return {}
+
+
+def _is_one(hits: "Sequence[tuple[_Pictures, str]]") -> bool:
+    """Tell if these are one picture: a name once in each release, everywhere with its bytes."""
+    releases = {part.name for part, _ in hits}
+    digests = {part.records[path]["sha256"] for part, path in hits}
+    return len(hits) == len(releases) and len(digests) == 1
+
+
+class _Pictures:
+    """The pictures of a release, to be found by name."""
+
+    def __init__(self, index: Index, by: str) -> None:
+        self.name = index.name
+        self.records: dict[str, Record] = {}
+        for record in index.rows(f"SELECT {_READ} FROM images WHERE path NOT NULL ORDER BY rowid"):  # noqa: S608
+            known = self.records.setdefault(str(record["path"]), record)
+            if known["license"] != record["license"]:
+                known["license"] = None  # its rows differ
+            for use in _ALLOWS:  # the strictest counts
+                known[use] = min(known[use], record[use], key=_rank)
+        self.find = matching.finder(by, self.records)
+
+
+def _rank(word: object) -> int:
+    return ("no", "unknown", "yes").index(str(word))

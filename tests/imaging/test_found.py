@@ -1,0 +1,177 @@
+"""Rows of labels whose pictures lie in another set: shaped after labels/ of COVID-Net at 65999806."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from makers.laid import DATA, lay
+from makers.releases import Shelf
+from makers.runs import Ran
+from makers.tables import png
+
+from covcat.catalog import load
+from covcat.catalog.columns import FOUND_NAMES
+
+V4 = "labels/train_COVIDx4.txt"
+V1 = "labels/train_COVIDx.txt"
+LISTS = {
+    V4: b"10 SARS-day0.jpeg pneumonia cohen\n"
+    b"99 later.png COVID-19 cohen\n"
+    b"COVID-00033 COVID-00033.jpg COVID-19 fig1\n"
+    b"COVID 1 COVID(1).png COVID-19 sirm\n"
+    b"000db696 000db696.png pneumonia rsna\n",
+    V1: b"10 SARS-day0.jpeg pneumonia\n7 000db696.png normal\n",
+}
+COHEN_HEADER = b"Patientid,filename,folder,license,finding\n"
+COHEN = {
+    "metadata.csv": COHEN_HEADER + b"10,SARS-day0.jpeg,images,CC BY-NC-SA 4.0,SARS\n",
+    "images/SARS-day0.jpeg": png(5, 4),
+    "images/COVID-00033.jpg": png(2, 2),  # of no row that says `cohen`
+}
+FIGURE1 = {
+    "metadata.csv": b"patientid,finding\nCOVID-00033,COVID-19\n",
+    "images/COVID-00033.jpg": png(6, 4),
+}
+
+
+def put(name: str, files: Mapping[str, bytes]) -> None:
+    lay(load.load(()).find(name), files)
+
+
+@pytest.fixture
+def sets() -> None:
+    put("covid-net@2022-02-17", LISTS)
+    put("cohen@0.1", COHEN)
+    put("figure1", FIGURE1)
+
+
+def rows(ran: Ran) -> list[dict[str, str]]:
+    assert ran.code == 0, ran.err
+    return list(csv.DictReader(io.StringIO(ran.out)))
+
+
+def found(covcat: Callable[..., Ran], *more: str) -> list[dict[str, str]]:
+    return rows(covcat("images", "covid-net", "--found", *more, "--format", "csv"))
+
+
+def test_a_row_gets_the_picture_that_has_its_name_in_the_set_that_its_list_names(
+    covcat: Callable[..., Ran], sets: None
+) -> None:
+    by_list = {(one["label_source"], one["filename"]): one for one in found(covcat)}
+    assert sorted(by_list) == [
+        (V1, "SARS-day0.jpeg"),
+        (V4, "COVID-00033.jpg"),
+        (V4, "SARS-day0.jpeg"),
+    ]
+    film = by_list[V4, "SARS-day0.jpeg"]
+    data = COHEN["images/SARS-day0.jpeg"]
+    assert [film[name] for name in FOUND_NAMES] == [
+        *("cohen@0.1", "name", "images/SARS-day0.jpeg", hashlib.sha256(data).hexdigest()),
+        *(str(len(data)), "CC BY-NC-SA 4.0", ""),
+    ]
+    assert by_list[V4, "COVID-00033.jpg"]["found_in"] == "figure1@2020-05-08"
+
+
+def test_what_is_not_here_is_counted_by_the_sets_that_may_have_it_and_how_to_get_these(
+    covcat: Callable[..., Ran], sets: None
+) -> None:
+    said = covcat("images", "covid-net", "--found").err
+    assert (
+        "covid-net@2022-02-17: of 7 rows of labels 3 have a picture here, 2 in cohen@0.1, "
+        "1 in figure1@2020-05-08\n" in said
+    )
+    assert "1 row without a picture here: in cohen\n" in said
+    assert "1 row without a picture here: in version 3 of the COVID-19 Radiography Data" in said
+    assert "2 rows without a picture here: in RSNA Pneumonia Detection Challenge\n" in said
+    assert "  cohen: not in cohen@0.1; covcat fetch cohen@2020-06-22\n" in said
+    assert "  RSNA Pneumonia Detection Challenge: Kaggle, https://www.kaggle.com/c/" in said
+
+
+def test_no_row_is_made_or_lost_whatever_is_here(covcat: Callable[..., Ran], sets: None) -> None:
+    every = found(covcat, "--all")
+    plain = rows(covcat("images", "covid-net", "--all", "--format", "csv"))
+    assert [{name: one[name] for name in plain[0]} for one in every] == plain
+    assert sum(not one["found_in"] for one in every) == 4
+
+
+def test_a_name_that_several_pictures_have_is_told_with_its_row_and_joined_to_none(
+    covcat: Callable[..., Ran], sets: None
+) -> None:
+    """ciaa199.pdf-001-a.png is one file at cohen@0.1 and another at 0.2."""
+    put("cohen@0.2", {**COHEN, "images/SARS-day0.jpeg": png(9, 9)})
+    ran = covcat("images", "covid-net", "--found")
+    assert (
+        "warning: covid-net@2022-02-17: 2 rows could be several of cohen: covid-net:SARS" in ran.err
+    )
+    assert "cohen@0.2:images/SARS-day0.jpeg, cohen@0.1:images/SARS-day0.jpeg" in ran.err
+    assert [one["found_in"] for one in found(covcat)] == ["figure1@2020-05-08"]
+
+
+def test_one_picture_in_two_releases_is_taken_of_the_newest(
+    covcat: Callable[..., Ran], sets: None
+) -> None:
+    put("cohen@0.2", COHEN)
+    assert {one["found_in"] for one in found(covcat)} == {"cohen@0.2", "figure1@2020-05-08"}
+
+
+def test_paths_of_found_pictures_are_whole_and_each_is_there_once(
+    covcat: Callable[..., Ran], sets: None
+) -> None:
+    ran = covcat("images", "covid-net", "--found", "--paths")
+    paths = [Path(line) for line in ran.out.splitlines()]
+    assert [one.relative_to(DATA.absolute()).as_posix() for one in paths] == [
+        "cohen/0.1/files/images/SARS-day0.jpeg",
+        "figure1/2020-05-08/files/images/COVID-00033.jpg",
+    ]
+    assert all(one.is_file() for one in paths)
+
+
+def test_a_found_picture_that_is_gone_from_the_disk_is_told(
+    covcat: Callable[..., Ran], sets: None
+) -> None:
+    (DATA / "cohen/0.1/files/images/SARS-day0.jpeg").unlink()
+    assert "warning: cohen@0.1: 1 image is gone" in covcat("images", "covid-net", "--found").err
+
+
+def test_the_licence_that_must_allow_is_that_of_the_picture_where_it_lies(
+    covcat: Callable[..., Ran], sets: None
+) -> None:
+    passing = found(covcat, "--license-allows", "redistribution")
+    assert {one["found_license"] for one in passing} == {"CC BY-NC-SA 4.0"}
+    assert not found(covcat, "--license-allows", "commercial")
+
+
+def test_found_gives_each_row_and_takes_no_one_per(covcat: Callable[..., Ran], sets: None) -> None:
+    ran = covcat("images", "covid-net", "--found", "--one-per", "patient")
+    assert (ran.code, "takes no --one-per" in ran.err) == (2, True)
+    ran = covcat("images", "covid-net", "--columns", "found_in")
+    assert (ran.code, "unknown column `found_in`" in ran.err) == (2, True)
+
+
+def test_a_picture_of_a_sets_own_is_found_in_it(covcat: Callable[..., Ran], sets: None) -> None:
+    ran = covcat("images", "figure1", "--found", "--json")
+    (one,) = json.loads(ran.out)["data"]["images"]
+    assert (one["found_in"], one["found_by"]) == ("figure1@2020-05-08", "own")
+    assert one["found_path"] == one["path"]
+
+
+def test_a_where_of_the_catalog_that_is_no_sql_is_told(
+    covcat: Callable[..., Ran], shelf: Shelf
+) -> None:
+    more = """\
+releases:
+  - id: "1"
+    source: made up
+    files: [{host: web, name: a.zip, url: "https://data.example.org/a.zip", unpack: zip}]
+    images_in: [{resource: cohen, by: name, where: "nothing =", evidence: x, source: x}]
+tables:
+  - {reader: delimited, path: a.csv, source: x, columns: {filename: n}, image: "{n}"}
+"""
+    shelf.add("wrong", more)
+    lay(load.load((shelf.folder,)).find("wrong"), {"a.csv": b"n\nx.png\n"})
+    ran = covcat("images", "wrong", "--found")
+    assert (ran.code, "`where` of its `images_in` cannot be asked" in ran.err) == (5, True)
