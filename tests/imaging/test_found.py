@@ -159,6 +159,43 @@ def test_a_picture_of_a_sets_own_is_found_in_it(covcat: Callable[..., Ran], sets
     assert one["found_path"] == one["path"]
 
 
+def test_published_counts_say_list_by_list_which_pictures_are_here_and_what_lacks(
+    covcat: Callable[..., Ran], sets: None
+) -> None:
+    said = covcat("counts", "covid-net", "--published").err
+    assert (
+        f"covid-net@2022-02-17: {V4}: 2 of 5 rows have a picture here (1 in cohen@0.1, "
+        "1 in figure1@2020-05-08); not here: 1 in cohen, 1 in version 3 of the COVID-19 "
+        "Radiography Database, 1 in RSNA Pneumonia Detection Challenge\n"
+    ) in said
+    assert f"{V1}: 1 of 2 rows have a picture here (1 in cohen@0.1); not here: 1 in RSNA" in said
+    assert "  all of these that covcat can fetch: covcat fetch --for covid-net@2022-02-17\n" in said
+
+
+def test_fetch_for_plans_the_lists_and_each_set_that_has_their_pictures_once(
+    covcat: Callable[..., Ran], sets: None
+) -> None:
+    ran = covcat("fetch", "--for", "covid-net", "--for", "v7", "--dry-run", "--json")
+    steps = {one["id"]: one["action"] for one in json.loads(ran.out)["data"]["steps"]}
+    assert steps == {
+        "covid-net@2022-02-17": "keep",
+        "cohen@2020-06-22": "fetch",
+        "figure1@2020-05-08": "keep",
+        "actualmed@2020-05-05": "fetch",
+        "covid-net@covidx-cxr2": "fetch",
+        "v7@2020-06-29": "fetch",
+        "kermany@mendeley-2": "fetch",
+    }
+    assert "not to be fetched: MIDRC-RICORD-1c: TCIA, https://wiki.cancer" in ran.err
+
+
+def test_fetch_for_a_set_that_has_its_pictures_itself_says_so(covcat: Callable[..., Ran]) -> None:
+    ran = covcat("fetch", "--for", "figure1", "--dry-run")
+    assert (ran.code, ran.out) == (2, "")
+    assert "its pictures are in no other set" in ran.err
+    assert "hint: covcat fetch figure1\n" in ran.err
+
+
 def test_a_where_of_the_catalog_that_is_no_sql_is_told(
     covcat: Callable[..., Ran], shelf: Shelf
 ) -> None:

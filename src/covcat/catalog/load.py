@@ -65,6 +65,11 @@ class Catalog:
         hint = f"did you mean `{resource.id}@{near[0]}`?" if near else f"it has: {known or 'none'}"
         raise NotFoundError(f"`{resource.id}` has no release `{release_id}`", hint=hint)
 
+    def holding(self, release: Release) -> list[tuple[Resource, Release | None]]:
+        """Return the releases that hold the images of which a release has labels, each once."""
+        found = (self.find(one.name) for one in release.images_in)
+        return list({(one.id, its and its.id): (one, its) for one, its in found}.values())
+
     def listing(self, resource: Resource, release: Release) -> Listing | None:
         """Read the pinned listing of a release, or return None where there is none."""
         if release.listing is None:

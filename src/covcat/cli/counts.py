@@ -9,6 +9,7 @@ import typer
 from covcat.catalog.columns import Value
 from covcat.catalog.entries import Release, Resource
 from covcat.cli import complete, indexes, options
+from covcat.cli import found as found_rows
 from covcat.cli.formats import Cell, Rows
 from covcat.cli.session import Session, chosen_output, without_ids
 from covcat.errors import IntegrityError, UsageError
@@ -218,6 +219,7 @@ def _tables(session: Session, resource: Resource, release: Release) -> "list[Rec
     index = indexes.index_here(session, resource, release)
     indexes.tell(session, index)
     _warn_of_gone(session, [index], Question())
+    found_rows.tell_lists(session, indexes.Indexed(resource, release, index))
     tables = [counting.recount_table(index, one) for one in published]
     for table, one in zip(tables, published, strict=True):
         text = "cannot be counted from the image index"

@@ -49,6 +49,15 @@ def fetch(
         ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that covcat can fetch.")] = False,
+    labelled: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--for",
+            metavar="ID[@RELEASE]",
+            autocompletion=complete.ids,
+            help="A set of labels, and those that hold its pictures.",
+        ),
+    ] = None,
     filters: Filters,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Print the plan and do nothing.")
@@ -113,6 +122,7 @@ def fetch(
     if locked:
         others = {
             "--all": everything,
+            "--for": labelled,
             "filters": not wanted.is_empty,
             "--no-extract": no_extract,
             "--keep-archives": keep_archives,
@@ -121,7 +131,8 @@ def fetch(
         }
         plan = locks.plan_of(session, names or [], options, others)
     else:
-        plan = run.make_plan(session.store, _targets(session, names, everything, wanted), options)
+        named = [*(names or []), *_with_holders(session, labelled or [])]
+        plan = run.make_plan(session.store, _targets(session, named, everything, wanted), options)
     if dry_run:
         _print_plan(session, plan)
         return
@@ -134,8 +145,23 @@ def fetch(
     _finish(session, outcomes)
 
 
+def _with_holders(session: Session, labelled: list[str]) -> list[str]:
+    """Return sets of labels with all that hold their pictures; say how a person gets others."""
+    found = dict[str, None]()
+    for name in labelled:
+        resource, release = session.catalog.find(name)
+        if release is None or not (release.images_in or release.images_outside):
+            hint = f"covcat fetch {name}"
+            raise UsageError(f"--for `{name}`: its pictures are in no other set", hint=hint)
+        every = [(resource, release), *session.catalog.holding(release)]
+        found |= {f"{one.id}@{its.id}" if its else one.id: None for one, its in every}
+        for one in release.images_outside:
+            session.say(f"not to be fetched: {one.of}: {one.get}")
+    return list(found)
+
+
 def _targets(
-    session: Session, names: list[str] | None, everything: bool, wanted: Filter
+    session: Session, names: list[str], everything: bool, wanted: Filter
 ) -> list[plans.Target]:
     if bool(names) == (everything or not wanted.is_empty):
         problem = "names and filters together" if names else "nothing to fetch"

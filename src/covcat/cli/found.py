@@ -94,16 +94,49 @@ def tell(session: Session, name: str, release: Release, counts: "FoundCounts") -
     where = "".join(f", {number:,} in {one}" for one, number in found.items())
     total = sum(found.values())
     session.say(f"{name}: of {plural(rows, 'row')} of labels {total:,} have a picture here{where}")
-    for set_, number in counts.several.items():
-        places = "; ".join(counts.named)
-        session.say(
-            f"warning: {name}: {plural(number, 'row')} could be several of {set_}: {places}"
-        )
+    _warn_of_several(session, name, counts)
     lacking = counts.lacking_in()
     for sets, number in lacking.items():
-        where = f"in {' or '.join(sets)}" if sets else "the catalog does not know where"
-        session.say(f"{name}: {plural(number, 'row')} without a picture here: {where}")
-    for one in dict.fromkeys(one for sets in lacking for one in sets):
+        session.say(f"{name}: {plural(number, 'row')} without a picture here: in {_either(sets)}")
+    _tell_ways(session, name, release, lacking)
+
+
+def tell_lists(session: Session, one: indexes.Indexed) -> None:
+    """Say list by list how many pictures are here, and which sets may have the others."""
+    if not one.release.images_in:
+        return
+    (rest,) = elsewhere(session, [one])
+    counts, name = rest.count(), one.index.name
+    for table, rows in counts.rows.items():
+        here = {at: number for (its, at), number in counts.found.items() if its == table}
+        lacking = {sets: number for (its, sets), number in counts.lacking.items() if its == table}
+        where = ", ".join(f"{number:,} in {at}" for at, number in here.items())
+        text = f"{sum(here.values()):,} of {plural(rows, 'row')} have a picture here"
+        text += f" ({where})" if where else ""
+        more = ", ".join(f"{number:,} in {_either(sets)}" for sets, number in lacking.items())
+        session.say(f"{name}: {table}: {text}" + (f"; not here: {more}" if more else ""))
+    _warn_of_several(session, name, counts)
+    _tell_ways(session, name, one.release, counts.lacking_in())
+
+
+def _either(sets: Iterable[str]) -> str:
+    return " or ".join(sets) or "no set that the catalog knows"
+
+
+def _warn_of_several(session: Session, name: str, counts: "FoundCounts") -> None:
+    places = "; ".join(counts.named)
+    for one, number in counts.several.items():
+        session.say(f"warning: {name}: {plural(number, 'row')} could be several of {one}: {places}")
+
+
+def _tell_ways(
+    session: Session, name: str, release: Release, lacking: Iterable[tuple[str, ...]]
+) -> None:
+    """Say what brings pictures that are not here: commands, or what a person does."""
+    every = list(dict.fromkeys(one for sets in lacking for one in sets))
+    if {one.resource for one in release.images_in} & {*every}:
+        session.say(f"  all of these that covcat can fetch: covcat fetch --for {name}")
+    for one in every:
         session.say(f"  {one}: {_way(session, name, release, one)}")
 
 

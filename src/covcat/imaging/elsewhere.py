@@ -21,6 +21,7 @@ _NAMED = 3  # rows that a message names
 _ALLOWS = tuple(f"allows_{use}" for use in USES)
 _OF_A_PICTURE = ("path", "sha256", "bytes", "license", *_ALLOWS, "same_as")
 _READ = ", ".join(_OF_A_PICTURE)
+_NEEDED = (*_OF_A_PICTURE, "image_id", "filename", "label_source")
 OpenIndexes = Callable[[ImagesIn], Sequence[Index]]  # of what is here of a set, newest first
 Kind = tuple[str, tuple[str, ...]]  # a list, and the sets that the pictures of a row may be in
 
@@ -63,7 +64,13 @@ class Elsewhere:
             (one, [_Pictures(other, one.by) for other in others(one)]) for one in release.images_in
         ]
 
-    def records(self, question: Question) -> Iterator[Record]:
+    def count(self) -> FoundCounts:
+        """Look for the pictures of all rows, and return what became of them."""
+        for _ in self.records(Question(), _NEEDED):
+            pass
+        return self.counts
+
+    def records(self, question: Question, columns: Sequence[str] = NAMES) -> Iterator[Record]:
         """Give each row of labels that passes, with what is known of its picture.
 
         What a picture's licence must allow is asked of the licence where the picture lies.
@@ -73,7 +80,7 @@ class Elsewhere:
         flags += [f"({one.where}\n)" for one in self.release.images_outside]
         named = [f"{text} AS in_{number}" for number, text in enumerate(flags)]
         text = (
-            f"SELECT {', '.join([*NAMES, *named])} FROM images WHERE {conditions} "  # noqa: S608
+            f"SELECT {', '.join([*columns, *named])} FROM images WHERE {conditions} "  # noqa: S608
             "AND matched <> 'image only' ORDER BY rowid"
         )
         try:
