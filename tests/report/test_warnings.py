@@ -5,7 +5,9 @@ import re
 from collections import Counter
 
 import pytest
+from makers.laid import lay
 
+from covcat.catalog import load
 from covcat.report.associations import cramers_v
 
 CC = "CC BY 4.0"
@@ -30,9 +32,17 @@ CASES = {
         half(lambda at: {"age": 60 if at < 30 else 4}),
         r"100 % of 30 subjects without COVID-19 are below 18, and 0 % of 30 with it",
     ),
-    "a negative test is no normal picture": (
+    "no COVID-19 is no normal picture": (
         [row(1), row(2, "negative")],
-        r"set@1: of 1 picture all that is said is `negative`",
+        r"set@1: of 1 picture all that is said is that it is not COVID-19, such as `negative`",
+    ),
+    # of Cohen's table at v0.1 few subjects have no COVID-19, and each of them has a film PA
+    "one side only": (
+        [
+            row(at, "COVID-19" if at < 170 else "SARS", view="AP" if at < 60 else "PA")
+            for at in range(190)
+        ],
+        r"view AP: all 60 subjects are with COVID-19; of the 130 others 20 are without it",
     ),
     "one patient on two sides": (
         [row(1, split="train"), row(2, patientid=1, split="test")],
@@ -72,6 +82,35 @@ def test_portable_films_are_told(laid, report, shelf) -> None:
     text = " ".join(report("--pictures", "0").text["warnings"].split())
     assert "100 % of 30 subjects with COVID-19 have a film AP" in text
     assert "0 % of 30 without" in text
+
+
+def test_a_set_that_has_one_label_alone_is_told_beside_others(laid, report) -> None:
+    """As of Hannover's 71 patients, all with COVID-19, beside the 84 of Cohen's at v0.1."""
+    rows = [row(at, "COVID-19" if at < 70 else "SARS") for at in range(84)]
+    laid(rows, pictures={str(one["filename"]): b"a%d" % at for at, one in enumerate(rows)})
+    rows = [row(at) for at in range(71)]
+    pictures = {str(one["filename"]): b"b%d" % at for at, one in enumerate(rows)}
+    laid(rows, name="zweite", pictures=pictures)
+    text = " ".join(report("--pictures", "0").text["warnings"].split())
+    assert "source zweite@1: all 71 subjects are with COVID-19; of the 84 others 14 are" in text
+
+
+def test_who_had_a_negative_test_alone_is_not_called_normal(covcat, report) -> None:
+    """As covid-blues has it: 0 and 1 in a table of patients, clips in another."""
+    ids = range(4)
+    head = "cov_test,pat_sex,pat_age,body_temperature,oxygen_saturation_without_ox"
+    head += ",outcome_status_d30,outcome_status_d5,los_ICU,outcome_status_d3"
+    tables = {
+        "severity.csv": ["video_file,Severity Score,comments"]
+        + [f"patient_{id}_L1,1,x" for id in ids],
+        "clinical_variables.csv": [f"patient_id,{head}"]
+        + [f"{id},{id % 2},0,50,37,95,2,2,,2" for id in ids],
+    }
+    files = {name: "\n".join(lines).encode() for name, lines in tables.items()}
+    files |= {f"lus_videos/patient_{id}_L1.mp4": b"%d" % id for id in ids}
+    lay(load.load().find("covid-blues"), files)
+    text = " ".join(report("--pictures", "0").text["warnings"].split())
+    assert "of 2 pictures all that is said is that it is not COVID-19, such as `0`" in text
 
 
 def test_what_is_known_of_a_set_is_told_with_its_source_and_as_text(laid, report) -> None:

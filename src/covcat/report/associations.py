@@ -44,6 +44,7 @@ class Association:
     strength: CramersV
     cases: int
     values: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]  # the most frequent, by label
+    totals: tuple[tuple[str, int], ...]  # cases of each label
 
 
 def find_associations(scope: Scope) -> list[Association]:
@@ -59,7 +60,7 @@ def find_associations(scope: Scope) -> list[Association]:
                 is_new = (word, value) not in table and len(table) >= _MOST_VALUES
                 table[word, "(others)" if is_new else value] += 1
     found = [
-        Association(label, name, strength, table.total(), _most_frequent(table))
+        Association(label, name, strength, table.total(), _most_frequent(table), _totals(table))
         for (label, name), table in tables.items()
         if table.total() >= FEWEST and (strength := cramers_v(table)) is not None
     ]
@@ -107,13 +108,18 @@ def _scanner(row: Record) -> str:
     return UNKNOWN
 
 
+def _totals(table: Table) -> tuple[tuple[str, int], ...]:
+    labels: Counter[str] = Counter()
+    for (label, _), number in table.items():
+        labels[label] += number
+    return tuple(labels.most_common())
+
+
 def _most_frequent(table: Table) -> tuple[tuple[str, tuple[tuple[str, int], ...]], ...]:
     totals: Counter[str] = Counter()
-    labels: Counter[str] = Counter()
-    for (label, value), number in table.items():
+    for (_, value), number in table.items():
         totals[value] += number
-        labels[label] += number
-    words = [label for label, _ in labels.most_common(_SHOWN)]
+    words = [label for label, _ in _totals(table)[:_SHOWN]]
     return tuple(
         (value, tuple((word, table.get((word, value), 0)) for word in words))
         for value, _ in totals.most_common(_SHOWN)

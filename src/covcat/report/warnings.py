@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Literal
 
 from covcat.imaging.counts import OPEN, recount_table, tables_of_release
@@ -17,6 +18,8 @@ Severity = Literal["serious", "warning", "info"]
 _ORDER: tuple[Severity, ...] = ("serious", "warning", "info")
 _FEWEST = 20  # cases of each side that are compared
 _POINTS = 20  # of a hundred, by which two sides must differ
+_RARE = 0.01
+_WITH = {"yes": "with", "no": "without"}
 _FOLLOWS = 0.3  # the lower bound of Cramer's V from which a label is said to follow
 
 
@@ -97,6 +100,37 @@ def _of_associations(facts: Facts) -> Iterator[Warned]:
             )
 
 
+def _of_one_side(facts: Facts) -> Iterator[Warned]:
+    """Tell of sources, views and the like that have but one label, where V is not large.
+
+    V is small where one label is rare, whatever follows what: 19 of 191 subjects without COVID-19.
+    """
+    for one in facts.associations:
+        totals = dict(one.totals)
+        if one.label != "covid" or one.strength.low >= _FOLLOWS:
+            continue
+        for value, counts in one.values:
+            number = sum(count for _, count in counts)
+            for word, other in (("yes", "no"), ("no", "yes")):
+                is_pure = number >= _FEWEST and dict(counts).get(word) == number
+                if is_pure and _chance(one.cases, totals[other], number) < _RARE:
+                    beside, rest = totals[other], one.cases - number
+                    yield Warned(
+                        "warning",
+                        "one side only",
+                        f"{one.attribute} {value}: all {plural(number, 'subject')} are "
+                        f"{_WITH[word]} COVID-19; of the {rest:,} others {beside:,} are "
+                        f"{_WITH[other]} it. A model may learn that in place of the disease",
+                        section="associations",
+                    )
+
+
+def _chance(cases: int, marked: int, drawn: int) -> float:
+    """Return how likely it is that none of `drawn` cases is one of the `marked` ones."""
+    few, many = sorted((marked, drawn))
+    return prod((cases - many - at) / (cases - at) for at in range(few))
+
+
 def _share(facts: Facts, condition: str, known: str) -> dict[str, tuple[int, int]]:
     """Return of how many subjects a condition holds, and how many there are, by COVID-19."""
     found = {"yes": (0, 0), "no": (0, 0)}
@@ -144,16 +178,20 @@ def _of_portable_films(facts: Facts) -> Iterator[Warned]:
 
 
 def _of_negative_tests(facts: Facts) -> Iterator[Warned]:
-    text = "SELECT count(DISTINCT path) AS n FROM images WHERE path NOT NULL AND covid = 'no' AND"
-    text += " coalesce(finding, 'No finding') = 'No finding' AND finding_raw LIKE '%negative%' AND"
+    said = "coalesce(finding_raw, covid)"
+    text = (
+        f"SELECT count(DISTINCT path) AS n, min({said}) AS said FROM images "  # noqa: S608
+        "WHERE path NOT NULL AND covid = 'no' AND (finding IS NULL OR finding = 'No finding' "
+        "AND (finding_raw LIKE '%negative%' OR pcr = 'no' AND finding_raw IS NULL)) AND"
+    )
     for part in facts.scope.parts:
         (row,) = facts.scope.of_part(part, text)
         if number := int(row["n"] or 0):
             yield Warned(
                 "warning",
-                "a negative test is no normal picture",
-                f"{part.name}: of {plural(number, 'picture')} all that is said is `negative`: a "
-                "test without COVID-19 says nothing of other diseases",
+                "no COVID-19 is no normal picture",
+                f"{part.name}: of {plural(number, 'picture')} all that is said is that it is not "
+                f"COVID-19, such as `{row['said']}`: a negative test says nothing of other ones",
             )
 
 
@@ -200,6 +238,7 @@ RULES: tuple[Rule, ...] = (
     _of_conflicts,
     _of_sides,
     _of_associations,
+    _of_one_side,
     _of_children,
     _of_portable_films,
     _of_negative_tests,
