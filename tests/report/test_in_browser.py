@@ -168,6 +168,22 @@ def test_tables_are_sorted_and_filtered_by_the_keyboard(made, opened) -> None:
     assert page.locator("th[aria-sort=descending]").count() == 1
 
 
+@SAMPLE
+def test_rows_of_a_long_table_are_filtered_by_the_keyboard_and_come_back(made, opened) -> None:
+    page = opened(made[0], viewport={"width": 360, "height": 740}).page
+    rows = page.locator("#missing tbody tr:visible")
+    every = rows.count()
+    assert every > 9
+    page.locator("#missing [type=search]").focus()
+    page.keyboard.type("PATIENT id")  # in any order, in capitals or not
+    assert rows.all_inner_texts()[0].startswith("patient_id")
+    assert rows.count() == 1
+    assert page.inner_text("#missing [role=status]") == f"1 of {every}"
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    assert (rows.count(), page.inner_text("#missing [role=status]")) == (every, "")
+
+
 @pytest.mark.parametrize("made", ["site"], indirect=True)
 def test_resources_are_filtered_by_the_keyboard_and_the_address_keeps_it(made, opened) -> None:
     page = opened(made[0]).page

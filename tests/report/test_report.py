@@ -129,7 +129,7 @@ def test_what_is_missing_is_told_with_its_number(laid, report) -> None:
     )
     (folder / "files/images/0.png").unlink()
     assert "pictures that are gone from the disk" in report().text["missing"]
-    assert re.search(r"set@1 5 100 20\.0 0 20\.0 20\.0", text)
+    assert "set@1: 5 rows modality 100 view 20.0 finding 0 patient_id 20.0 sex 20.0" in text
 
 
 def test_a_release_that_cannot_be_read_is_left_out_and_named(laid, report, covcat) -> None:

@@ -68,7 +68,7 @@ class Page:
 
 
 SECTIONS = {  # by the id of each, in the order of the page
-    "here": "What is here",
+    "here": "Releases",
     "warnings": "Warnings",
     "pictures": "Pictures and patients",
     "sheets": "Contact sheets",

@@ -3,6 +3,7 @@
 Nothing in them depends on when or where they are made: the same catalog gives the same bytes.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -100,6 +101,7 @@ def site(resources: Sequence[Resource], recounted: Recounted) -> dict[str, bytes
     known = {one.id: one for one in resources}
     for one in resources:
         contained = [known[part.resource] for part in one.contains if part.resource in known]
+        tables = [tabulate(table, recounted) for table in one.published]
         pages[page_of(one)] = render(
             "site_resource.html",
             root="../",
@@ -109,7 +111,8 @@ def site(resources: Sequence[Resource], recounted: Recounted) -> dict[str, bytes
             words=in_words,
             sentence=sentence,
             is_fetchable=is_fetchable(one),
-            tables=[tabulate(table, recounted) for table in one.published],
+            tables=tables,
+            usual_verdict=_usual(tables),
             inside=[row for row in overlaps if row.whole is one],
             around=[row for row in overlaps if row.part is one],
             data=_script(schema_org(one, contained)),
@@ -168,6 +171,13 @@ def tabulate(counts: PublishedCounts, recounted: Recounted) -> CountedTable:
         at = f"of the release {counts.release}" if counts.release else ""
     unit = "" if counts.unit.rstrip("s") in counts.of else f" ({counts.unit})"
     return CountedTable(counts.of + unit, at, counts.source, counts.note or "", tuple(rows))
+
+
+def _usual(tables: Sequence[CountedTable]) -> str:
+    """Return what became of every row of most tables, to be said once; else nothing."""
+    verdicts = Counter(table.verdict for table in tables if table.verdict)
+    ((verdict, times),) = verdicts.most_common(1) or [("", 0)]
+    return verdict if times > 1 else ""
 
 
 def _counted(row: Compared) -> CountedRow:
