@@ -30,7 +30,6 @@ ZENODO_TOKEN ZENODO_API_TOKEN ZENODO_ACCESS_TOKEN FIGSHARE_TOKEN GH_TOKEN GITHUB
 """
 MEASURED = {  # files whose programs coverage is to see: it makes each start half as long again
     "test_main",  # streams that are closed, encodings
-    "test_complete",  # the Tab key
     "test_readme",  # a terminal
     "test_attempt",  # bars, signals
 }

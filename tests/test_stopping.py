@@ -38,6 +38,7 @@ EACH += [(how, signal.SIGTERM) for how in ("images", "select", "counts")]
 
 
 @pytest.mark.parametrize(("how", "number"), EACH, ids=[f"{a}-{b.name}" for a, b in EACH])
+@pytest.mark.large
 def test_a_signal_during_a_long_condition_is_no_error_of_usage(
     covcat, tmp_path: Path, how: str, number: signal.Signals
 ) -> None:

@@ -401,6 +401,7 @@ def test_whatever_stops_the_reader_no_thread_stays(error: type[BaseException]) -
     assert threading.active_count() == before
 
 
+@pytest.mark.large
 def test_ten_thousand_members_take_no_memory() -> None:
     data = entry(b"a", b"x") * 10_000 + END
     count = 0

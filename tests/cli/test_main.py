@@ -57,6 +57,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize(("args", "code"), COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.large
 def test_json_is_one_document_on_success_and_on_failure(covcat, args, code: int) -> None:
     ran = covcat(*args, "--json", mirror="http://127.0.0.1:9")
     assert ran.code == code, ran.err

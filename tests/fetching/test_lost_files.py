@@ -204,6 +204,7 @@ def mendeley(case: Case) -> None:
 
 @pytest.mark.parametrize("host", [web, zenodo, figshare, mendeley])
 @pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.large
 def test_one_file_of_any_host_may_be_lost(
     covcat, shelf: Shelf, world: World, host, status: int
 ) -> None:

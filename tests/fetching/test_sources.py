@@ -203,6 +203,7 @@ def test_a_file_that_lacks_is_named_and_may_lack_where_that_is_allowed(case, sou
 
 
 @pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.large
 def test_what_is_none_of_the_releases_never_gets_in(case, source: str) -> None:
     ran = SOURCES[source](case(MORE))
     if source in STATES:  # which have every file

@@ -239,6 +239,7 @@ def test_where_archives_are_kept_only_pieces_make_one(covcat, shelf, server, mad
 
 @pytest.mark.parametrize("made", SETS)
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.large
 def test_a_release_is_repaired_with_volumes(covcat, shelf, made: str, way: str) -> None:
     offer(shelf, "zip", is_listed=True)
     assert covcat("--offline", "import", "set", *put("whole", FILES)).code == 0

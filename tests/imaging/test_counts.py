@@ -174,6 +174,7 @@ def all_same(numbers: Mapping[str, tuple[int, ...]], columns: tuple[str, ...]) -
 
 
 @needs_real
+@pytest.mark.large
 def test_table_1_of_the_paper_is_reproduced_from_the_real_archive(server, covcat) -> None:
     server.serve(
         COHEN, Answer((SHARED / "cohen-0.1-four-files-short.zip").read_bytes(), has_length=False)
@@ -845,6 +846,7 @@ RECORD = st.fixed_dictionaries(
     by=st.lists(st.sampled_from(["finding", "view", "age", "location"]), unique=True, max_size=3),
     of=st.sampled_from(images_counts.UNITS),
 )
+@pytest.mark.large
 def test_groups_are_what_a_plain_count_gives(records, by, of, tmp_path_factory) -> None:
     index = index_of(tmp_path_factory.getbasetemp() / "property.sqlite", records)
     found = images_counts.count_groups([index], by, of, Question(with_files_only=False))

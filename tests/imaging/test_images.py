@@ -480,6 +480,7 @@ def test_parquet_without_pyarrow_says_what_to_install(asked, monkeypatch) -> Non
         *("1 ORDER BY 1", "1 LIMIT 1"),
     ],
 )
+@pytest.mark.large
 def test_a_condition_can_only_look(asked, where: str) -> None:
     before = tree_on_disk(DATA)
     ran = asked("set", "--paths", "--where", where)
@@ -739,6 +740,7 @@ def test_a_cell_of_text_is_visible_in_tsv_no_formula_in_csv_and_can_be_undone(te
         ("select --covid yes --allow-unknown-license", "3 of 7 images pass"),
     ],
 )
+@pytest.mark.large
 def test_the_last_line_says_how_many_of_all_pass(covcat, asked, words: str, said: str) -> None:
     ran = covcat(*words.split())
     assert ran.code == 0

@@ -375,6 +375,7 @@ def test_covid_ct_tells_by_its_folders_and_the_tables_beside_them() -> None:
 
 
 @real
+@pytest.mark.large
 def test_the_workbook_of_covid_ct_names_every_image_of_covid() -> None:
     name = "COVID-CT-MetaInfo.xlsx"
     plain = listed("covid-ct@latest")

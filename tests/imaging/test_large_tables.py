@@ -423,6 +423,7 @@ MANY = b'{"":0},' * 1_100_000 + b"{}"
     ],
     ids=count(),
 )
+@pytest.mark.large
 def test_a_command_stays_within_its_memory_whatever_the_table(reader, make, expected, tmp_path):
     data = make()
     put(tmp_path, reader, {"table": data.encode() if isinstance(data, str) else data})

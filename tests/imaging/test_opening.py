@@ -98,6 +98,7 @@ def test_a_damaged_index_is_made_anew(whole: list[dict], damage) -> None:
     assert rows() == whole
 
 
+@pytest.mark.large
 def test_no_flip_of_a_bit_gives_another_row(whole: list[dict]) -> None:
     data = INDEX.read_bytes()
     dice = random.Random(15)

@@ -399,6 +399,7 @@ VALUES = st.one_of(WORDS, st.integers(-(10**14), 10**14), st.none())
 
 @QUICK
 @given(lines=st.lists(st.lists(VALUES, min_size=1, max_size=6), min_size=1, max_size=5))
+@pytest.mark.large
 def test_no_cell_of_a_sheet_is_changed_or_made_up(lines, tmp_path_factory) -> None:
     assume(all(not isinstance(one, str) or one[:1] != "=" for line in lines for one in line))
     header = [f"column {number}" for number in range(3)]

@@ -67,6 +67,7 @@ def test_the_same_run_again_looks_for_nothing_and_tells_the_same(folder, tmp_pat
     assert run(folder, tmp_path / "kept") == first
 
 
+@pytest.mark.large
 def test_of_a_new_picture_its_own_pairs_alone_are_compared(folder, tmp_path, compared):
     before = run(folder, tmp_path / "kept")
     cv2.imwrite(str(folder / "new.png"), film(3, 200, 240)[20:, 20:])

@@ -116,6 +116,7 @@ def test_of_many_copies_each_meets_its_neighbours():
 
 
 @pytest.mark.parametrize("piece", [7, 1 << 22])
+@pytest.mark.large
 def test_what_is_found_does_not_depend_on_how_much_is_gone_through_at_once(piece, monkeypatch):
     noise = np.random.default_rng(20)
     some = []

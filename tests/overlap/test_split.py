@@ -120,6 +120,7 @@ def test_the_place_of_a_name_is_for_ever(seed: int, name: str, place: str) -> No
 
 
 @pytest.mark.parametrize("has_lock", [True, False], ids=["lock", "seed"])
+@pytest.mark.large
 def test_who_was_there_stays_when_a_tenth_more_come(has_lock: bool, put: Put, covcat) -> None:
     rows = many(200)
     put(rows[: len(rows) * 9 // 10])

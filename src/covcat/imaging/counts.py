@@ -23,6 +23,7 @@ Condition = tuple[str, list[str]]  # SQL over the columns, and its values
 PATH = "finding_path"
 OPEN: tuple[Status, ...] = ("differs", "outdated")  # what the catalog has no explanation of
 
+_AT_ONCE = 100  # conditions: SQLite has at most 2000 columns and 32766 values
 _COLUMNS = {column.name: column for column in COLUMNS}
 _KEYS: dict[Of, str] = {  # what is counted of a record: nothing where this is NULL
     "rows": "CASE WHEN matched <> 'image only' THEN 1 END",
@@ -219,21 +220,21 @@ def recount_table(index: Index, counts: PublishedCounts) -> RecountedTable:
     for row in counts.rows:
         cells = map(_matching, recount.by, row[:-1])
         conditions.append(reduce(_and, cells, anything))
-    in_a_row = " OR ".join(f"({sql})" for sql, _ in conditions) or "0"
-    values = [value for _, values in conditions for value in values]
-    rest = _and(everything, (f"({in_a_row}) IS NOT TRUE", values))
     rows = []
     try:
-        for (*key, number), condition in zip(counts.rows, conditions, strict=True):
-            published, found = int(number), _count(index, recount.of, _and(everything, condition))
+        counted, outside, *every = _count_each(
+            index, recount.of, everything, [anything, _rest_of(conditions), *conditions]
+        )
+        for (*key, number), found in zip(counts.rows, every, strict=True):
+            published = int(number)
             explained = next((one for one in recount.differs if one.row == tuple(key)), None)
             status: Status = "same" if found == published else "differs"
             if explained is not None:
                 status = "explained" if found == explained.found else "outdated"
             rows.append(Compared(tuple(key), published, found, status, explained))
+        rest = _and(everything, _rest_of(conditions))
         others = _sum_up([index], recount.by, recount.of, rest).groups
         rows += [Compared(group, None, number, "in no row") for group, number in others]
-        counted, outside = (_count(index, recount.of, one) for one in (everything, rest))
         return RecountedTable(counts, tuple(rows), counted, outside)
     except (sqlite3.Error, sqlite3.Warning, UnicodeError) as error:
         raise IntegrityError(
@@ -245,11 +246,27 @@ def _and(one: Condition, other: Condition) -> Condition:
     return f"({one[0]}) AND ({other[0]})", [*one[1], *other[1]]
 
 
-def _count(index: Index, of: Of, condition: Condition) -> int:
-    distinct = "" if of == "rows" else "DISTINCT "
-    text = f"SELECT count({distinct}{_KEYS[of]}) AS n FROM images WHERE {condition[0]}"  # noqa: S608
-    (record,) = index.rows(text, condition[1])
-    return int(record["n"] or 0)
+def _rest_of(conditions: Sequence[Condition]) -> Condition:
+    """Return the condition for what is in no row of a table."""
+    in_a_row = " OR ".join(f"({sql})" for sql, _ in conditions) or "0"
+    return f"({in_a_row}) IS NOT TRUE", [value for _, values in conditions for value in values]
+
+
+def _count_each(
+    index: Index, of: Of, everything: Condition, conditions: Sequence[Condition]
+) -> list[int]:
+    """Return how much of everything meets each condition: of one pass, not of one for each."""
+    found, distinct = list[int](), "" if of == "rows" else "DISTINCT "
+    for start in range(0, len(conditions), _AT_ONCE):
+        some = conditions[start : start + _AT_ONCE]
+        each = ", ".join(
+            f"count({distinct}CASE WHEN {sql} THEN {_KEYS[of]} END) AS n{at}"
+            for at, (sql, _) in enumerate(some)
+        )
+        values = [value for _, values in (*some, everything) for value in values]
+        (record,) = index.rows(f"SELECT {each} FROM images WHERE {everything[0]}", values)  # noqa: S608
+        found += [int(record[f"n{at}"] or 0) for at in range(len(some))]
+    return found
 
 
 def _matching(column: str, text: str) -> Condition:
