@@ -69,7 +69,7 @@ def test_the_page_counts_what_counts_counts(here, report, covcat) -> None:
         ("pictures", r"60 to 69 2 1"),
         ("pictures", r"set@1 2 1.5 2 1\b"),
         ("pictures", r"Pictures a patient Patients Pictures 1 1 1 2 1 2 "),
-        ("pictures", r"200 x 160 \(4\)"),
+        ("pictures", r"Size in pixels Pictures 200 x 160 4 "),
         ("pictures", r"1 row with several findings, counted for each"),
         ("missing", r"No file, row or table is missing"),
         ("licences", r"CC BY 4.0 2 yes yes yes"),
@@ -174,3 +174,19 @@ def test_json_tells_where_the_page_is_and_what_is_on_it(here, covcat) -> None:
     assert data["path"] == "covcat-report.html"
     assert data["bytes"] == Path("covcat-report.html").stat().st_size
     assert data["sections"] == list(pages.SECTIONS)
+
+
+def test_sizes_bits_and_formats_are_figures_each_with_its_table(laid, report) -> None:
+    names = [f"{at}.{'png' if at < 12 else 'jpg'}" for at in range(14)]
+    rows = [{"patientid": one, "finding": "SARS", "filename": one, "license": "?"} for one in names]
+    laid(rows, pictures={one: png(at, 40 + at, 30) for at, one in enumerate(names)})
+    seen = report("--pictures", "0")
+    text = " ".join(seen.text["pictures"].split())
+    figures = [one for one in seen.attributes("aria-label") if one and "as bars" in one]
+    assert [one.partition(",")[0] for one in figures[-3:]] == [
+        *("Size in pixels", "Bits a pixel", "Format"),
+    ]
+    assert "Format Pictures png 12 jpg 2" in text
+    assert "Bits a pixel Pictures 8 14" in text
+    assert "40 x 30 1 " in text
+    assert "4 others 4 " in text

@@ -1,6 +1,7 @@
 """Contact sheets: which pictures are shown, how many, and what is told of each."""
 
 import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -152,3 +153,18 @@ def test_show_prints_no_cell_that_names_a_person_either(laid, covcat, options) -
     assert "kept" in ran.out
     assert "Doe" not in ran.out
     assert "Elsewhere" not in ran.out
+
+
+def test_a_picture_that_declares_more_than_memory_holds_is_named_and_not_decoded(
+    laid, report
+) -> None:
+    whole = png(1)
+    head = whole[12:16] + struct.pack(">II", 40_000, 40_000) + whole[24:29]
+    bomb = whole[:12] + head + struct.pack(">I", zlib.crc32(head)) + whole[33:]
+    rows = [{"patientid": 1, "finding": "SARS", "filename": "a.png", "license": "CC BY 4.0"}]
+    laid(rows, pictures={"a.png": bomb})
+    seen = report()
+    assert "40,000 x 40,000" in seen.text["pictures"]
+    assert not [names for tag, names in seen.tags if tag == "img"]
+    text = " ".join((seen.text["missing"] + seen.text["sheets"]).split())
+    assert "a.png" in text

@@ -182,20 +182,38 @@ def _median(counts: Sequence[tuple[int, int]]) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class KindRow:
+    """One value, and how many pictures have it."""
+
+    value: str
+    images: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """How many pictures there are of each size, depth or format."""
+
+    title: str
+    rows: tuple[KindRow, ...]
+
+    @property
+    def most(self) -> int:
+        """Return the largest number of pictures, by which bars are drawn."""
+        return max(one.images for one in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
 class Shapes:
     """Of which sizes, depths and formats the pictures are."""
 
     pictures: int
     widths: tuple[int, float, int] | None  # least, median, most, in pixels
     heights: tuple[int, float, int] | None
-    sizes: tuple[tuple[str, int], ...]  # the most frequent ones
-    other_sizes: int  # how many further sizes there are
-    bits: tuple[tuple[str, int], ...]
-    formats: tuple[tuple[str, int], ...]
+    kinds: tuple[Kinds, ...]  # sizes, bits and formats
     volumes: int  # pictures of several slices
 
 
-_MOST_SIZES = 10
+_MOST_KINDS = 10
 
 
 def count_shapes(scope: Scope) -> Shapes:
@@ -215,17 +233,24 @@ def count_shapes(scope: Scope) -> Shapes:
             volumes += int(row["slices"] or 1) > 1
             if row["width"] is not None and row["height"] is not None:
                 sizes[int(row["width"]), int(row["height"])] += 1
-    named = [(f"{width:,} x {height:,}", count) for (width, height), count in sizes.most_common(10)]
+    named = Counter({f"{width:,} x {height:,}": n for (width, height), n in sizes.items()})
+    told = {"Size in pixels": named, "Bits a pixel": bits, "Format": formats}
     return Shapes(
         pictures,
         _range(sizes, 0),
         _range(sizes, 1),
-        tuple(named),
-        max(0, len(sizes) - _MOST_SIZES),
-        tuple(bits.most_common()),
-        tuple(formats.most_common()),
+        tuple(_kinds(title, counts) for title, counts in told.items() if counts),
         volumes,
     )
+
+
+def _kinds(title: str, counts: Counter[str]) -> Kinds:
+    """Return the most frequent values, and what the rest comes to."""
+    rows = [KindRow(*one) for one in counts.most_common(_MOST_KINDS)]
+    if rest := len(counts) - len(rows):
+        left = counts.total() - sum(one.images for one in rows)
+        rows.append(KindRow(plural(rest, "other"), left))
+    return Kinds(title, tuple(rows))
 
 
 def format_of(path: str) -> str:
