@@ -22,9 +22,12 @@ if TYPE_CHECKING:  # every command imports this first, and cannot hear a signal 
     from pandas import DataFrame
 
     from covcat.catalog.columns import Record
+    from covcat.catalog.entries import Release, Resource
     from covcat.catalog.load import Catalog
     from covcat.imaging.cohort_record import Form
     from covcat.imaging.counts import Of
+    from covcat.imaging.opening import Index
+    from covcat.imaging.query import Question
     from covcat.progress import Progress
     from covcat.setting_files import Setting
     from covcat.store.folder import Store
@@ -187,6 +190,7 @@ def images(
     data_dir: "Folder | None" = None,
     where: str | None = None,
     with_files_only: bool = True,
+    found: bool = False,
     catalog: "Catalog | None" = None,
 ) -> "DataFrame":
     """Return the image records of releases that are here, `ID` or `ID@RELEASE`, as a table.
@@ -194,7 +198,8 @@ def images(
     Columns, units and vocabulary: docs/schema.md; and `file`, the whole path of each. A blank is
     `pandas.NA`; columns of few words are categories. What is asked is what `covcat images` asks:
     a word or several, of which one is enough. `where` is a condition in SQL over the columns;
-    `with_files_only` leaves out labels of images that are not here.
+    `with_files_only` leaves out labels of images that are not here. With `found`, images of rows of
+    labels are looked for in the other sets that are here too: `file` and columns `found_…`.
 
     Raises:
         covcat.errors.NotFoundError: a release is not here.
@@ -211,9 +216,11 @@ def images(
     question = query.read_question(**asked, age=age, where=where, one_per=one_per)
     known, store = catalog or load_catalog(), _store(data_dir)
     here = index.here(known, store, names)
-    found = [index.index_of(resource, release, store, Silent()) for resource, release in here]
     question = replace(question, with_files_only=with_files_only)
-    return _table_of([*query.ask(found, question)], store)
+    if found:
+        return _found_elsewhere(here, question, known, store)
+    indexes = [index.index_of(resource, release, store, Silent()) for resource, release in here]
+    return _table_of([*query.ask(indexes, question)], store)
 
 
 def counts(
@@ -310,15 +317,42 @@ def _store(data_dir: "Folder | None") -> "Store":
     return Store(Path(settings()["data_dir"].value if data_dir is None else data_dir))
 
 
-def _table_of(records: "list[Record]", store: "Store") -> "DataFrame":
+def _found_elsewhere(
+    here: "Iterable[tuple[Resource, Release]]",
+    question: "Question",
+    catalog: "Catalog",
+    store: "Store",
+) -> "DataFrame":
+    """Make a table of the rows of labels whose images are here, in whatever release."""
+    from covcat.catalog.columns import FOUND_NAMES
+    from covcat.errors import UsageError
+    from covcat.imaging.elsewhere import Elsewhere, Others
+    from covcat.imaging.index import index_of
+    from covcat.progress import Silent
+
+    if question.one_per is not None:
+        raise UsageError("`found` gives each row of labels: it takes no `one_per`")
+
+    def open_index(resource: "Resource", release: "Release") -> "Index":
+        return index_of(resource, release, store, Silent())
+
+    others = Others(catalog, store, open_index)
+    every = [Elsewhere(open_index(*one), one[1], others.of) for one in here]
+    rows = [row for one in every for row in one.records(question)]
+    kept = [row for row in rows if row["found_in"] or not question.with_files_only]
+    return _table_of(kept, store, FOUND_NAMES)
+
+
+def _table_of(records: "list[Record]", store: "Store", more: "tuple[str, ...]" = ()) -> "DataFrame":
     """Make a table of image records, with the whole path of each file."""
     from covcat.catalog.columns import NAMES
+    from covcat.imaging.elsewhere import place_of
 
     for record in records:
-        folder = store.release(str(record["resource"]), str(record["release"])).absolute()
-        path = record["path"]
-        record["file"] = str(folder / "files" / str(path)) if path else None
-    return _frame(records, (*NAMES, "file"))
+        its = place_of(record)
+        path, folder = its["path"], store.release(str(its["resource"]), str(its["release"]))
+        record["file"] = str(folder.absolute() / "files" / str(path)) if path else None
+    return _frame(records, (*NAMES, *more, "file"))
 
 
 def _frame(records: "list[Record]", columns: "Sequence[str]", count: str = "") -> "DataFrame":
@@ -329,12 +363,13 @@ def _frame(records: "list[Record]", columns: "Sequence[str]", count: str = "") -
     import pandas
 
     from covcat.catalog import vocabulary
-    from covcat.catalog.columns import COLUMNS
+    from covcat.catalog.columns import COLUMNS, FOUND_COLUMNS
 
     types = {"text": "string", "integer": "Int64", "number": "Float64"}
-    known = {column.name: types[column.type] for column in COLUMNS} | {"file": "string"}
+    every_column = (*COLUMNS, *FOUND_COLUMNS)
+    known = {column.name: types[column.type] for column in every_column} | {"file": "string"}
     known |= {count: "Int64"}
-    words = {column.name: column.words for column in COLUMNS if column.words}
+    words = {column.name: column.words for column in every_column if column.words}
     for name, kind in (("view", "views"), ("split", "splits")):
         words[name] = tuple(dict.fromkeys(vocabulary.words().lists[kind].values()))
     chosen = [*columns, *([count] if count else [])]

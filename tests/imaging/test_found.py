@@ -13,8 +13,10 @@ from makers.releases import Shelf
 from makers.runs import Ran
 from makers.tables import png
 
+from covcat import images
 from covcat.catalog import load
 from covcat.catalog.columns import FOUND_NAMES
+from covcat.errors import UsageError
 
 V4 = "labels/train_COVIDx4.txt"
 V1 = "labels/train_COVIDx.txt"
@@ -157,6 +159,23 @@ def test_a_picture_of_a_sets_own_is_found_in_it(covcat: Callable[..., Ran], sets
     (one,) = json.loads(ran.out)["data"]["images"]
     assert (one["found_in"], one["found_by"]) == ("figure1@2020-05-08", "own")
     assert one["found_path"] == one["path"]
+
+
+def test_python_gives_the_rows_of_the_command_line_with_the_whole_path_of_each_picture(
+    covcat: Callable[..., Ran], sets: None
+) -> None:
+    table = images("covid-net", found=True, where=f"label_source = '{V4}'")
+    assert table["found_in"].tolist() == ["cohen@0.1", "figure1@2020-05-08"]
+    assert [Path(one).read_bytes() for one in table["file"]] == [
+        COHEN["images/SARS-day0.jpeg"],
+        FIGURE1["images/COVID-00033.jpg"],
+    ]
+    asked = found(covcat, "--all")
+    every = images("covid-net", found=True, with_files_only=False)
+    assert every["image_id"].tolist() == [one["image_id"] for one in asked]
+    assert every["file"].notna().tolist() == [bool(one["found_in"]) for one in asked]
+    with pytest.raises(UsageError, match="takes no `one_per`"):
+        images("covid-net", found=True, one_per="patient")
 
 
 def test_published_counts_say_list_by_list_which_pictures_are_here_and_what_lacks(

@@ -1,10 +1,10 @@
 """images --found: rows of labels with their pictures in other sets, and what those lack."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from covcat.catalog.columns import FOUND_NAMES, NAMES, Record
-from covcat.catalog.entries import ImagesIn, Release, Resource
+from covcat.catalog.entries import Release, Resource
 from covcat.cli import indexes, options
 from covcat.cli.session import Session
 from covcat.errors import DiskError, IntegrityError, UsageError
@@ -21,16 +21,7 @@ SHORT = ("resource", "filename", "finding", "patient_id", "found_in", "found_pat
 
 def elsewhere(session: Session, found: Iterable[indexes.Indexed]) -> "list[Elsewhere]":
     """Return what finds the pictures of each release in all that is here."""
-    from covcat.imaging.elsewhere import Elsewhere
-
-    open_others = _opening(session)
-    return [Elsewhere(one.index, one.release, open_others) for one in found]
-
-
-def _opening(session: Session) -> "Callable[[ImagesIn], list[Index]]":
-    """Return what opens the indexes of a set that is here, newest release first, each once."""
-    lying = {(id, release) for id, release, _ in session.store.releases()}
-    known: dict[tuple[str, str], Index | None] = {}
+    from covcat.imaging.elsewhere import Elsewhere, Others
 
     def opened(resource: Resource, release: Release) -> "Index | None":
         try:
@@ -39,17 +30,8 @@ def _opening(session: Session) -> "Callable[[ImagesIn], list[Index]]":
             session.say(f"warning: no picture is looked for in it: {error.message}")
             return None
 
-    def open_others(one: ImagesIn) -> "list[Index]":
-        resource = session.catalog.get(one.resource)
-        for release in reversed(resource.releases):
-            key = (resource.id, release.id)
-            if key in lying and one.release in (None, release.id) and key not in known:
-                known[key] = opened(resource, release)
-        every = [(resource.id, release.id) for release in reversed(resource.releases)]
-        wanted = [key for key in every if one.release in (None, key[1])]
-        return [index for key in wanted if (index := known.get(key)) is not None]
-
-    return open_others
+    others = Others(session.catalog, session.store, opened)
+    return [Elsewhere(one.index, one.release, others.of) for one in found]
 
 
 def records(
@@ -60,19 +42,6 @@ def records(
         for record in one.records(question):
             if everything or record["found_in"]:
                 yield record
-
-
-def place_of(record: Record) -> Record:
-    """Return where the picture of a row lies, as if that were its own record."""
-    if "found_in" not in record:
-        return record
-    id, _, release = str(record["found_in"] or "").partition("@")
-    return {
-        "resource": id,
-        "release": release,
-        "path": record["found_path"],
-        "bytes": record["found_bytes"],
-    }
 
 
 def columns_of(text: str | None, one_per: str | None, *, is_asked: bool) -> tuple[str, ...] | None:

@@ -171,8 +171,10 @@ def _once(records: Iterator[Record], *columns: str) -> Iterator[Record]:
 
 
 def _seen(records: Iterator[Record], gone: "Gone") -> Iterator[Record]:
+    from covcat.imaging.elsewhere import place_of
+
     for record in records:
-        gone.has(found_rows.place_of(record))
+        gone.has(place_of(record))
         yield record
 
 
@@ -238,7 +240,9 @@ def _print_paths(
 ) -> dict[str, Any]:
     """Print the path of each image that is there, unless one document is due."""
     found = []
-    places = map(found_rows.place_of, records)
+    from covcat.imaging.elsewhere import place_of
+
+    places = map(place_of, records)
     for record in _once(places, "resource", "release", "path"):
         if record["path"] and not gone.has(record):
             folder = session.store.release(str(record["resource"]), str(record["release"]))

@@ -12,18 +12,55 @@ from dataclasses import dataclass, field, replace
 
 from covcat.catalog import matching
 from covcat.catalog.columns import FOUND_NAMES, NAMES, Record
-from covcat.catalog.entries import USES, ImagesIn, Release
+from covcat.catalog.entries import USES, ImagesIn, Release, Resource
+from covcat.catalog.load import Catalog
 from covcat.errors import IntegrityError
 from covcat.imaging.opening import Index
 from covcat.imaging.query import Question
+from covcat.store.folder import Store
 
 _NAMED = 3  # rows that a message names
 _ALLOWS = tuple(f"allows_{use}" for use in USES)
 _OF_A_PICTURE = ("path", "sha256", "bytes", "license", *_ALLOWS, "same_as")
 _READ = ", ".join(_OF_A_PICTURE)
 _NEEDED = (*_OF_A_PICTURE, "image_id", "filename", "label_source")
+OpenIndex = Callable[[Resource, Release], Index | None]
 OpenIndexes = Callable[[ImagesIn], Sequence[Index]]  # of what is here of a set, newest first
 Kind = tuple[str, tuple[str, ...]]  # a list, and the sets that the pictures of a row may be in
+
+
+class Others:
+    """What is here of the sets that hold pictures, each release opened once."""
+
+    def __init__(self, catalog: Catalog, store: Store, open_index: OpenIndex) -> None:
+        self.catalog, self.open_index = catalog, open_index
+        self.known: dict[tuple[str, str], Index | None] = {}
+        self.here = {(id, release) for id, release, _ in store.releases()}
+
+    def of(self, one: ImagesIn) -> list[Index]:
+        """Return the indexes of a set, newest release first; what cannot be opened is left out."""
+        resource = self.catalog.get(one.resource)
+        found = []
+        for release in reversed(resource.releases):
+            key = (resource.id, release.id)
+            if key in self.here and one.release in (None, release.id):
+                if key not in self.known:
+                    self.known[key] = self.open_index(resource, release)
+                found.append(self.known[key])
+        return [index for index in found if index is not None]
+
+
+def place_of(record: Record) -> Record:
+    """Return where the picture of a row lies, as if that were its own record."""
+    if "found_in" not in record:
+        return record
+    id, _, release = str(record["found_in"] or "").partition("@")
+    return {
+        "resource": id,
+        "release": release,
+        "path": record["found_path"],
+        "bytes": record["found_bytes"],
+    }
 
 
 @dataclass(slots=True)
