@@ -215,19 +215,36 @@ def test_fetch_for_a_set_that_has_its_pictures_itself_says_so(covcat: Callable[.
     assert "hint: covcat fetch figure1\n" in ran.err
 
 
-def test_a_where_of_the_catalog_that_is_no_sql_is_told(
-    covcat: Callable[..., Ran], shelf: Shelf
-) -> None:
-    more = """\
+LABELS = """\
 releases:
   - id: "1"
     source: made up
-    files: [{host: web, name: a.zip, url: "https://data.example.org/a.zip", unpack: zip}]
-    images_in: [{resource: cohen, by: name, where: "nothing =", evidence: x, source: x}]
+    files: [{{host: web, name: a.zip, url: "https://data.example.org/a.zip", unpack: zip}}]
+    images_in: [{{resource: {of}, evidence: x, source: x}}]
 tables:
-  - {reader: delimited, path: a.csv, source: x, columns: {filename: n}, image: "{n}"}
+  - {{reader: delimited, path: a.csv, source: x, columns: {{filename: n}}, image: "{{n}}"}}
 """
-    shelf.add("wrong", more)
+
+
+def test_by_stem_a_picture_may_have_another_suffix_and_two_of_one_stem_are_told(
+    covcat: Callable[..., Ran], shelf: Shelf
+) -> None:
+    """Cohen's list has 3fd337c1.jpg where Hannover has png/3fd337c1.png."""
+    shelf.add("mine", LABELS.format(of="cohen, by: stem"))
+    lay(load.load((shelf.folder,)).find("mine"), {"a.csv": b"n\n3fd337c1.png\ntwo.png\n"})
+    names = ("3fd337c1.jpg", "two.jpg", "two.gif")
+    put(
+        "cohen@0.1", {"metadata.csv": COHEN_HEADER, **{f"images/{one}": png(2, 2) for one in names}}
+    )
+    ran = covcat("images", "mine", "--found", "--format", "csv")
+    assert [one["found_path"] for one in rows(ran)] == ["images/3fd337c1.jpg"]
+    assert "1 row could be several of cohen: mine:two.png (cohen@0.1:images/two.gif, " in ran.err
+
+
+def test_a_where_of_the_catalog_that_is_no_sql_is_told(
+    covcat: Callable[..., Ran], shelf: Shelf
+) -> None:
+    shelf.add("wrong", LABELS.format(of='cohen, by: name, where: "nothing ="'))
     lay(load.load((shelf.folder,)).find("wrong"), {"a.csv": b"n\nx.png\n"})
     ran = covcat("images", "wrong", "--found")
     assert (ran.code, "`where` of its `images_in` cannot be asked" in ran.err) == (5, True)
