@@ -135,6 +135,7 @@ _MAKERS: Mapping[str, Callable[[str], bytes]] = {
     ".nii.gz": nifti,
     ".dcm": dicom,
     "metadata.csv": lambda path: metadata([f"images/{seed_of(path)}.png"]),
+    "severity-scores.csv": lambda _: b"## made up\nfilename,geographic_mean,opacity_mean\n",
     ".zip": lambda path: zip_of({"made-up.txt": plain(path)}),
     **dict.fromkeys((".mp4", ".mpeg", ".avi", ".gif"), noise),
 }
