@@ -43,6 +43,14 @@ def pytest_configure() -> None:
             signal.signal(number, signal.default_int_handler if is_int else signal.SIG_DFL)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    """Write what coverage saw before anything is cleaned up: a worker that ends slowly is killed."""
+    coverage = sys.modules.get("coverage") if "PYTEST_XDIST_WORKER" in os.environ else None
+    if coverage is not None and (running := coverage.Coverage.current()) is not None:
+        running.save()
+
+
 def pytest_unconfigure() -> None:
     """Let a worker write what coverage saw: execnet interrupts one that takes long to end."""
     if "PYTEST_XDIST_WORKER" in os.environ:
