@@ -249,6 +249,7 @@ def test_a_packed_table_is_the_same_table(reader: str, data: bytes, tmp_path) ->
         (zip_of({"a.txt": PLAIN}), {"member": "*.csv"}, r"has no `\*.csv`, it has: `a.txt`"),
         (zip_of({}), {"member": "*.csv"}, r"has no `\*.csv`, it has: nothing"),
     ],
+    ids=["cut", "a wrong length", "no zip", "no table in it", "nothing in it"],
 )
 def test_a_packed_table_that_is_damaged_or_not_there_is_an_error(data, keys, message, tmp_path):
     with pytest.raises(IntegrityError, match=message):
