@@ -10,6 +10,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 from covcat.cli.printing import CYAN, bold, has_color
+from covcat.cli.values import Plain
 
 COMMANDS = {  # in the order of --help; each is a module with a command of its name, or `register`
     "Find": ("list", "search", "show", "files", "license"),
@@ -134,7 +135,7 @@ def _write(formatter: Any, title: str, rows: list[tuple[str, str]]) -> None:
         formatter.write_dl(rows)
 
 
-class Command(Grouped, TyperCommand):
+class Command(Plain, Grouped, TyperCommand):
     """A command whose options come in groups."""
 
 

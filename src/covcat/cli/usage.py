@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from covcat.cli import meant
 from covcat.cli.help import Grouped
 from covcat.cli.session import Session
+from covcat.cli.values import Plain
 from covcat.errors import CovcatError, UsageError
 from covcat.text import escaped, nearest
 
@@ -28,7 +29,7 @@ _GLOBAL = {
 }
 
 
-class Commands(Grouped, TyperGroup):
+class Commands(Plain, Grouped, TyperGroup):
     """A group that names the one command that was meant; typer may suggest several."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
