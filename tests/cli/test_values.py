@@ -31,7 +31,12 @@ def test_each_value_of_each_option_is_what_typer_makes_of_it() -> None:
             ours = option.get_runtime_param()
             assert ours is not typers
             is_many = option.multiple or option.nargs == -1
-            for value in (None, *([[word, word] for word in WORDS] if is_many else WORDS)):
+            numbers = (30,) if option.type_descriptor.annotation is float else ()
+            for value in (
+                None,
+                *numbers,
+                *([[word, word] for word in WORDS] if is_many else WORDS),
+            ):
                 both = [outcome(one, value, option, context) for one in (typers, ours)]
                 assert both[0] == both[1], (command.name, option.name, value)
                 seen += 1

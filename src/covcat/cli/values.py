@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 _PLAIN = (str, bool, int, float, Path)
+_SAID_AS: dict[Any, type] = {Path: str, float: int}
 
 
 class Plain:
@@ -32,7 +33,8 @@ class _Reader:
 
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
         """Return what a value stands for, as typer does."""
-        kind, many = param.type_descriptor.annotation, param.multiple or param.nargs == -1
+        kind: Any = param.type_descriptor.annotation
+        many = param.multiple or param.nargs == -1
         if value is None:
             return () if many else None
         if param.type_descriptor.parameter_info.parser is not None:
@@ -43,6 +45,6 @@ class _Reader:
                 return [one(word) for word in value]
         elif kind in _PLAIN and isinstance(value, kind):
             return value
-        elif kind is Path and isinstance(value, str):
-            return Path(value)
+        elif type(value) is _SAID_AS.get(kind):
+            return kind(value)
         return self._made().coerce(value, param=param, ctx=ctx)

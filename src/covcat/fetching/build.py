@@ -66,8 +66,8 @@ def build(
     sources: Sequence[Source],
     *,
     mends: bool = False,
-) -> None:
-    """Make a release, or more of it than is here, of what `sources` have.
+) -> Path:
+    """Make a release, or more of it than is here, of what `sources` have; return its data.
 
     With `mends` it may replace files of it that were changed on disk. After an error what is here
     is as it was.
@@ -98,7 +98,9 @@ def build(
         selections=_join_selections(options, listing, before),
         about=None if options.asked else coming.guide_bytes,  # an archive comes whole
     )
-    _say(one, make(one, sources, record_anew), time.monotonic() - since)
+    made = make(one, sources, record_anew)
+    _say(one, made, time.monotonic() - since)
+    return store.release(resource.id, release.id) / made.form
 
 
 def _join_selections(

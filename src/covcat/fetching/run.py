@@ -168,9 +168,8 @@ def adopt(step: Step, run: Run, paths: Sequence[Path]) -> Path:
         whole = replace(step.options, allow_missing=False)
         if make_plan(run.store, [(resource, release)], whole).steps[0].action != "keep":
             sources = [partial(from_files.pieces, sources=given)]
-            build(run, resource, release, step.options, sources, mends=True)
-        else:
-            run.progress.note(f"{name}: here and complete; what was given is not looked at")
+            return build(run, resource, release, step.options, sources, mends=True)
+        run.progress.note(f"{name}: here and complete; what was given is not looked at")
         return manifest.data_folder(run.store.release(resource.id, release.id))
 
 
@@ -206,24 +205,24 @@ def _carry_out(step: Step, run: Run) -> Path:
         with store.lock(step.name, lambda: run.progress.note(waiting)):
             again = make_plan(store, [(resource, release)], options).steps[0]
             if again.action == "fetch":  # else another process brought it while this one waited
-                _fetch_or_find(step, release, run)
-            elif again.action == "ask":  # or brought something else
+                return _fetch_or_find(step, release, run)
+            if again.action == "ask":  # or brought something else
                 _held(store, resource, release, options)
             return manifest.data_folder(store.release(resource.id, release.id))
     return manifest.data_folder(store.release(resource.id, release.id))
 
 
-def _fetch_or_find(step: Step, release: Release, run: Run) -> None:
+def _fetch_or_find(step: Step, release: Release, run: Run) -> Path:
     """Fetch a release; where locks do not work, another process may do the same meanwhile."""
     for is_last in (False, False, True):
         try:
-            build(run, step.resource, release, step.options, FETCH)
-            return
+            return build(run, step.resource, release, step.options, FETCH)
         except CovcatError as error:
             again = make_plan(run.store, [(step.resource, release)], step.options).steps[0]
             if again.action == "keep":  # it was faster
-                return
+                break
             vanished = any(isinstance(e, DiskError) and e.has_vanished for e in each_of(error))
             if is_last or not vanished:
                 raise
             run.progress.note(f"{step.name}: another process swept what was here; once more")
+    return manifest.data_folder(run.store.release(step.resource.id, release.id))
