@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from export.test_exports import NAMES, make_release
+from export.test_outlines import sets
 from export.test_training import READ, divided, here, put, table
 from makers.archives import tar_of
 
@@ -17,7 +18,7 @@ from covcat.export import json_ld
 from covcat.export.bagit import bag
 from covcat.progress import Silent
 
-__all__ = ["divided", "here", "put"]  # fixtures
+__all__ = ["divided", "here", "put", "sets"]  # fixtures
 TOOLS = Path(os.environ.get("EXPORT_TOOLS", Path(sys.executable).parent))
 
 
@@ -225,6 +226,22 @@ def test_datasets_loads_a_mask_as_a_second_picture(covcat, here: Path, tmp_path:
     line = [str(TOOLS / "python"), "-c", load]
     done = subprocess.run(line, capture_output=True, text=True, env=env, timeout=300)
     assert done.stdout == "[(8, 6)]\n", done.stderr
+
+
+def test_pycocotools_fills_polygons_as_large_as_their_area_says(covcat, sets: None) -> None:
+    assert covcat("export", "new", "cohen", "v7", "--for", "coco").code == 0
+    load = (
+        "from pycocotools.coco import COCO; c = COCO('new/annotations/instances_train.json'); "
+        "print([(c.cats[a['category_id']]['name'], int(c.annToMask(a).sum()), a['area']) "
+        "for a in c.anns.values() if a['segmentation']])"
+    )
+    line = [str(TOOLS / "python"), "-c", load]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    filled = json.loads(done.stdout.splitlines()[-1].translate(str.maketrans("()'", '[]"')))
+    assert sorted(filled) == [
+        *(["v7 Ignore", 1, 1.0], ["v7 Lung", 12, 12.0], ["v7 Lung", 29, 29], ["v7 Lung", 48, 48.0])
+    ]
 
 
 def test_every_form_is_loaded_by_a_library() -> None:

@@ -52,6 +52,7 @@ WORKING = {  # of each reader: a file that it reads, how many rows that has, fur
     "delimited": (made.COHEN_01, 2, {}),
     "sheet": (workbook([["File name"], ["a.png"], ["b"]]), 2, {}),
     "darwin": (darwin(["View/PA"]), 1, {}),
+    "coco": (made.coco({"a.png": [[1, 2, 3, 4]]}), 1, {}),
     "covidx": (made.COVIDX, 8, {}),
     "names": (b"", 1, {"pattern": "(?P<finding>t)"}),
     "dicom": (dicom(), 1, {}),
@@ -76,7 +77,7 @@ def test_a_reader_reads_all_files_of_its_glob_and_no_other(reader, tmp_path) -> 
     assert not rows_of(tmp_path, files, reader, "c/missing", **keys)
 
 
-@pytest.mark.parametrize("reader", ["sheet", "darwin", "covidx"])
+@pytest.mark.parametrize("reader", ["sheet", "darwin", "coco", "covidx"])
 @pytest.mark.parametrize(
     "data", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"PK\3\4 cut", b"<html>log in</html>\n", b"[1]"]
 )

@@ -115,7 +115,7 @@ def sheet_xml(body: str, before: str = "") -> bytes:
 
 def darwin(tags: Sequence[str], lungs: int = 0, more: Sequence[Any] = (), **image: Any) -> bytes:
     """One image of V7, with its tags flattened."""
-    polygon = {"path": [{"x": 379, "y": 5.0}, {"x": 379, "y": 7.0}]}
+    polygon = {"path": [{"x": 379, "y": 5.0}, {"x": 379, "y": 7.0}, {"x": 383, "y": 7.0}]}
     tree = {
         "image": {
             "seq": 6452,
@@ -135,6 +135,35 @@ def darwin(tags: Sequence[str], lungs: int = 0, more: Sequence[Any] = (), **imag
             *({"name": "Lung", "polygon": polygon} for _ in range(lungs)),
             *more,
         ],
+    }
+    return json.dumps(tree).encode()
+
+
+def coco(boxes: Mapping[str, Sequence[Any]], **image: Any) -> bytes:
+    """Boxes of both lungs by the name of a film, as Cohen's lung_bounding_boxes.json has them."""
+    names = list(boxes)
+    tree = {
+        "info": {"description": "made up"},
+        "categories": [
+            {"supercategory": "Lungs", "id": 1, "name": "Right Lung"},
+            {"supercategory": "Lungs", "id": 2, "name": "Left Lung"},
+        ],
+        "images": [
+            {"license": 1, "file_name": name, "height": 6, "width": 8, "id": n, **image}
+            for n, name in enumerate(names, 1)
+        ],
+        "annotations": [
+            {
+                "segmentation": [],
+                "image_id": n,
+                "bbox": box,
+                "id": 10 * n + side,
+                "category_id": side,
+            }
+            for n, name in enumerate(names, 1)
+            for side, box in enumerate(boxes[name], 1)
+        ],
+        "licenses": [{"id": 1, "name": "Attribution License"}],
     }
     return json.dumps(tree).encode()
 

@@ -15,7 +15,7 @@ from covcat.catalog.marks import (
     WebPage,
 )
 
-Reader = Literal["delimited", "sheet", "darwin", "covidx", "names", "dicom", "nifti"]
+Reader = Literal["delimited", "sheet", "darwin", "coco", "covidx", "names", "dicom", "nifti"]
 
 
 class Pictures(Noun):

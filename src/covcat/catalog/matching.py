@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from covcat.catalog.entries import LabelTable
+from covcat.catalog.outlines import Outlined
 
 IMAGE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".tif", ".tiff", ".bmp", ".webp"),
@@ -28,6 +29,13 @@ class Row:
     cells: Mapping[str, str]
     file: str  # below files/
     image: str | None = None  # path of its image, where the reader knows it
+    outlined: Outlined | None = None  # what is drawn on its image
+
+    @property
+    def place(self) -> str:
+        """Return where to find again what is drawn: the file, and after # the image in it."""
+        key = self.outlined.key if self.outlined else ""
+        return f"{self.file}#{key}" if key else self.file
 
 
 OF_IMAGES = ("names", "dicom", "nifti")  # readers that look at the images themselves

@@ -154,15 +154,21 @@ def _tell(session: Session, chosen: "Chosen", form: "TrainingForm", made: "Expor
         session.say(indexes.left_out(why, count))
     if refused := chosen.cohort.counts.refused:
         session.say(f"{plural(refused, 'row')} refused by licence")
-    for number, names, why in (
-        (len(made.not_read), made.not_read, f"it takes {form.what}"),
-        (len(made.unread_masks), made.unread_masks, "no mask of a few values"),
+    for noun, names, why in (
+        ("picture", made.not_read, f"it takes {form.what}"),
+        ("mask", made.unread_masks, "no mask of a few values"),
+        ("outline", made.unread_outlines, "no polygon and no box on its picture"),
     ):
-        if number:
+        if names:
             some = ", ".join(f"`{indexes.cut(one)}`" for one in names[:_NAMED])
-            more = ", …" if number > _NAMED else ""
-            noun = "picture" if names is made.not_read else "mask"
-            session.say(f"warning: {plural(number, noun)} left out, {why}: {some}{more}")
+            more = ", …" if len(names) > _NAMED else ""
+            session.say(f"warning: {plural(len(names), noun)} left out, {why}: {some}{more}")
+    if made.other_size:
+        what = plural(made.other_size, "picture")
+        session.say(f"note: {what} of another size than the mask, or than what was drawn on")
+    if made.outlined_elsewhere:
+        rows = plural(made.outlined_elsewhere, "row")
+        session.say(f"note: {rows} with outlines of pictures that are not exported")
     if made.torn:
         session.say(
             f"note: {plural(made.torn, 'picture')} whose rows contradict each other: "

@@ -246,6 +246,12 @@ def told(name: str, report: "IndexReport") -> str:
         more = ", …" if report.unreadable > _NAMED else ""
         files = plural(report.unreadable, "image file")
         text += f"; {files} could not be read: {named}{more}"
+    if report.bad_outlines:
+        named = ", ".join(f"`{cut(one)}`" for one in report.outlined_badly[:_NAMED])
+        more = ", …" if report.bad_outlines > _NAMED else ""
+        text += f"; {plural(report.bad_outlines, 'outline')} could not be read: {named}{more}"
+    if report.other_size:
+        text += f"; {plural(report.other_size, 'mask')} not of the size of the picture"
     if kinds := report.without_term:
         listed = ", ".join(f"`{cut(raw)}` ({count})" for raw, count in kinds.items())
         text += f"; findings that the vocabulary does not have: {listed}"

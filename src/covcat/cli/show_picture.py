@@ -25,7 +25,7 @@ _FEWEST = 8  # rows of a picture, however low the terminal is
 _PROMPT = 2  # rows, with that of the command
 _OF_FILES = (  # columns that say nothing of what is on it: a person reads the others
     *("image_id", "resource", "release", "path", "sha256", "bytes", "width", "height", "slices"),
-    *("bits", "filename", "label_source", "matched", "mask_path", "raw", "license"),
+    *("bits", "filename", "label_source", "matched", "outlines_path", "raw", "license"),
 )
 _VOLUMES = ("nifti", "dicom", "tiff")  # whose slices are numbered; a clip's frames are far apart
 

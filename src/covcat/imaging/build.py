@@ -61,6 +61,9 @@ class IndexReport:
     bare: int = 0  # of `both`: DICOM without a preamble, whose syntax had to be inferred
     unreadable: int = 0  # image files whose header is damaged, or that are none
     unread: list[str] = field(default_factory=list)  # the first of these
+    other_size: int = 0  # masks that are not of the size of their picture
+    bad_outlines: int = 0  # polygons and boxes that could not be read
+    outlined_badly: list[str] = field(default_factory=list)  # the first of these
     is_part: bool = False  # of its release
     absent: list[str] = field(default_factory=list)  # label tables that are not here
     lacking: list[str] = field(default_factory=list)  # what the entry names and a table has not
@@ -192,6 +195,7 @@ class _IndexBuild:
         for table in sorted(self.tables, key=lambda one: one.adds is None):
             for row, found, names, paths in self._read_rows(table):
                 path = paths[0] if len(paths) == 1 else None
+                found |= self._outlines_of(row, path)
                 if table.joins is not None:
                     self.of_patient.keep(str(found[table.joins]), found)
                 elif table.adds is not None and path is not None:
@@ -211,6 +215,24 @@ class _IndexBuild:
                     elif names and len(report.unmatched) < _SHOWN:
                         report.unmatched.append(_shorten(names[0]))
                     yield self._complete(found, path, "both" if path else "label only")
+
+    def _outlines_of(self, row: Row, path: str | None) -> Record:
+        """Return what is drawn on the image of a row, and if that was of its size."""
+        drawn, report = row.outlined, self.report
+        if drawn is None:
+            return dict(labels.NOT_OUTLINED)
+        report.bad_outlines += len(drawn.unread)
+        for name in drawn.unread[: _SHOWN - len(report.outlined_badly)]:
+            report.outlined_badly.append(_shorten(f"{name} of {row.place}"))
+        if not drawn.drawn:
+            return dict(labels.NOT_OUTLINED)
+        size = sizes.read_size(f"{self.folder}/{path}") if path is not None else None
+        own = (size.width, size.height) if size else (None, None)
+        return {
+            "outlines": drawn.in_words,
+            "outlines_path": row.place,
+            "outlines_fit": _fits((drawn.width, drawn.height), own),
+        }
 
     def _read_rows(self, table: LabelTable) -> Iterator[tuple[Row, Record, list[str], list[str]]]:
         """Give the rows of labels: what an image is called there, and which ones it may be."""
@@ -264,6 +286,13 @@ class _IndexBuild:
             self.report.unread += [path] if len(self.report.unread) < _SHOWN else []
         stored, axes = self.files[path], ("width", "height", "slices", "bits")
         found |= {name: getattr(size, name) if size else None for name in axes}
+        if found["mask_path"] is not None:
+            mask = sizes.read_size(f"{self.folder}/{found['mask_path']}")
+            own, its = (
+                (one.width, one.height, one.slices or 1) if one else (None,) for one in (size, mask)
+            )
+            found["mask_fits"] = _fits(own, its)
+            self.report.other_size += found["mask_fits"] == "no" and self.seen[path] == 1
         return found | {"sha256": stored.sha256, "bytes": stored.bytes}
 
     def _masks_of(self, path: str) -> Iterator[str]:
@@ -289,6 +318,13 @@ class _Subjects:
         patient, path = record["patient_id"], record["path"]
         own = path and f"{record['resource']}:{path}"
         return {"same_as": None, "subject": self.patients.get(str(patient), patient) or own}
+
+
+def _fits(one: tuple[int | None, ...], other: tuple[int | None, ...]) -> str | None:
+    """Say if two sizes are one; None where one is not known."""
+    if None in (*one, *other):
+        return None
+    return "yes" if one == other else "no"
 
 
 def _shorten(text: str) -> str:

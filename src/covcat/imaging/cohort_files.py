@@ -6,7 +6,7 @@ cohort itself comes last.
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
@@ -131,11 +131,14 @@ def to_folder(
         folder.rename(target)
 
 
-def write_papers(cohort: Cohort, folder: Path, form: Form) -> None:
-    """Write what belongs to images wherever they go: record, refusals, citations and licences."""
+def write_papers(cohort: Cohort, folder: Path, form: Form, more: Collection[str] = ()) -> None:
+    """Write what belongs to images wherever they go: record, refusals, citations and licences.
+
+    `more` are resources of which no image is there, and what is drawn on some.
+    """
     _write_left_out(cohort, folder / "refused.csv")
     (folder / records.NAME).write_text(records.to_json(cohort, form), encoding="utf-8")
-    _write_terms(cohort, folder)
+    _write_terms(cohort, folder, more)
 
 
 def home_of(part: IndexedRelease, releases: Mapping[str, int]) -> str:
@@ -212,9 +215,9 @@ def _write_left_out(cohort: Cohort, path: Path) -> None:
     write_table(path, ("image_id", "license", "why"), rows)
 
 
-def _write_terms(cohort: Cohort, folder: Path) -> None:
+def _write_terms(cohort: Cohort, folder: Path, more: Collection[str]) -> None:
     """Write BibTeX, an entry that several resources name once, and what the licences allow."""
-    ids = {part.resource.id for part, _, why in cohort.judge_rows() if not why}
+    ids = {part.resource.id for part, _, why in cohort.judge_rows() if not why} | {*more}
     used = {part.resource.id: part.resource for part in cohort.parts if part.resource.id in ids}
     works: dict[str, None] = {}
     lines = []

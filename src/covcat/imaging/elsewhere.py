@@ -23,7 +23,7 @@ _NAMED = 3  # rows that a message names
 _ALLOWS = tuple(f"allows_{use}" for use in USES)
 _OF_A_PICTURE = ("path", "sha256", "bytes", "license", *_ALLOWS, "same_as")
 _READ = ", ".join(_OF_A_PICTURE)
-_NEEDED = (*_OF_A_PICTURE, "image_id", "filename", "label_source")
+NEEDED = (*_OF_A_PICTURE, "image_id", "filename", "label_source")
 OpenIndex = Callable[[Resource, Release], Index | None]
 OpenIndexes = Callable[[ImagesIn], Sequence[Index]]  # of what is here of a set, newest first
 Kind = tuple[str, tuple[str, ...]]  # a list, and the sets that the pictures of a row may be in
@@ -103,7 +103,7 @@ class Elsewhere:
 
     def count(self) -> FoundCounts:
         """Look for the pictures of all rows, and return what became of them."""
-        for _ in self.records(Question(), _NEEDED):
+        for _ in self.records(Question(), NEEDED):
             pass
         return self.counts
 

@@ -26,6 +26,7 @@ _TEXTS = ("location", "license", "clinical_notes", "other_notes")  # may have li
 _OR = " | "  # between columns of which the first with a value is taken
 _SHORT = 200  # letters of a text that is remembered
 _SHOWN = 50  # columns that a message names
+NOT_OUTLINED: Record = dict.fromkeys(("outlines", "outlines_path", "outlines_fit"))
 _T = TypeVar("_T")
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -252,6 +253,7 @@ def make_blank(resource: Resource) -> Record:
     """Return the labels of an image that no table names."""
     unknown = {
         **dict.fromkeys((*LABELS, "finding_path", "finding_raw")),
+        **NOT_OUTLINED,
         "covid": "unknown",
         "raw": "{}",
     }

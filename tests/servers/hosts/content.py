@@ -136,6 +136,7 @@ _MAKERS: Mapping[str, Callable[[str], bytes]] = {
     ".dcm": dicom,
     "metadata.csv": lambda path: metadata([f"images/{seed_of(path)}.png"]),
     "severity-scores.csv": lambda _: b"## made up\nfilename,geographic_mean,opacity_mean\n",
+    "bounding_boxes.json": lambda _: b'{"images": [], "annotations": [], "categories": []}',
     ".zip": lambda path: zip_of({"made-up.txt": plain(path)}),
     **dict.fromkeys((".mp4", ".mpeg", ".avi", ".gif"), noise),
 }

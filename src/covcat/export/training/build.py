@@ -13,6 +13,7 @@ from covcat.export.training.laying import (
     count_by_side,
     pictures_of,
 )
+from covcat.export.training.outlines import draw
 from covcat.files import FOLDER_MODE, check_room, disk_errors, free_bytes, sync
 from covcat.imaging.cohort import Cohort
 from covcat.imaging.cohort_files import check_free, write_papers
@@ -45,6 +46,9 @@ class Exported:
     torn: int = 0  # pictures whose rows contradict each other
     not_read: list[str] = field(default_factory=list)  # pictures that the form cannot hold
     unread_masks: list[str] = field(default_factory=list)
+    unread_outlines: list[str] = field(default_factory=list)
+    other_size: int = 0  # pictures whose mask, or outlines, were drawn on another size
+    outlined_elsewhere: int = 0  # rows with outlines of pictures that are not exported
 
     @property
     def pictures(self) -> int:
@@ -59,7 +63,9 @@ def to_folder(
     cohort = chosen.cohort
     check_free(cohort, target)
     found = pictures_of(cohort, chosen.split.side_of if chosen.split else None)
-    taken = [one for one in found.found if form.reads(one)]
+    read = [one for one in found.found if form.reads(one)]
+    drawn = draw(read, cohort.parts if form.draws else ())
+    taken = drawn.pictures
     laying = Laying(target, taken, way, progress)
     made = Exported(
         path=target if taken else None,
@@ -70,11 +76,14 @@ def to_folder(
         torn=found.torn,
         not_read=[one.name for one in found.found if not form.reads(one)],
         unread_masks=laying.unread,
+        unread_outlines=drawn.unread,
+        other_size=drawn.stretched + sum(one.record["mask_fits"] == "no" for one in taken),
+        outlined_elsewhere=drawn.elsewhere,
     )
     if not taken:
         return made
+    needed = made.bytes + sum(_mask_bytes(taken).values())
     with build_beside(target, _OTHER) as workshop, disk_errors(f"write `{target}`"):
-        needed = made.bytes + sum(_mask_bytes(taken).values())
         if way == "copies" and form.has_files:
             check_room(needed, free_bytes(workshop, spare=0), "for copies", _OTHER)
         laying.folder = workshop / "export"
@@ -82,10 +91,9 @@ def to_folder(
         laying.task = progress.start("pictures", needed)
         form.write(laying)
         progress.finish(laying.task)
-        write_papers(cohort, laying.folder, way)
+        write_papers(cohort, laying.folder, way, drawn.sources)
         if chosen.lock is not None:
-            text = split_lock.to_json(chosen.lock)
-            (laying.folder / split_lock.NAME).write_text(text, encoding="utf-8")
+            laying.write(split_lock.NAME, split_lock.to_json(chosen.lock).encode())
         sync(laying.folder)
         check_free(cohort, target)
         laying.folder.rename(target)

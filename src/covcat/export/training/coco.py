@@ -1,25 +1,28 @@
 """COCO's JSON: one of findings as labels of whole pictures, one of boxes and masks where there are.
 
 annotations/labels_SIDE.json has an annotation for each finding, without a box: nobody drew one.
-annotations/instances_SIDE.json has the pictures with a mask, and of each value in it the box, the
-area and the mask itself as COCO's uncompressed run lengths.
+annotations/instances_SIDE.json has the pictures with a mask or with outlines: of each value in a
+mask the box, the area and the mask itself as COCO's uncompressed run lengths; of each polygon the
+same with its points; of each box no more than that.
 """
 
 from typing import Any
 
+from covcat.catalog.outlines import Outline
 from covcat.export.training.laying import Laying, Picture, TrainingForm
-from covcat.export.training.masks import Region, regions_of
+from covcat.export.training.masks import Region, filled, region_of, regions_of
 
 _Tree = dict[str, Any]
+_Kind = tuple[str, str]  # a category: its name, and what it is a kind of
 
 
 def write(laying: Laying) -> None:
     """Lay the pictures in a folder for each side, and write what is known of them."""
     classes = laying.classes()
     numbers = {name: number for number, name in enumerate(classes, 1)}
-    drawn = _regions(laying)
-    kinds = sorted({(one.home, region.value) for one, found in drawn for region in found})
-    masks = {kind: number for number, kind in enumerate(kinds, 1)}
+    drawn = _instances(laying)
+    kinds = sorted({kind for _, found in drawn for kind, _ in found})
+    instances = {kind: number for number, kind in enumerate(kinds, 1)}
     for side, pictures in laying.sides():
         for one in pictures:
             laying.lay(one, f"{side}/{one.name}")
@@ -29,32 +32,33 @@ def write(laying: Laying) -> None:
             for one in pictures
             for term in one.findings
         ]
-        categories = [{"id": n, "name": name} for name, n in numbers.items()]
-        tree = _tree(pictures, ids, labels, categories, "finding")
+        tree = _tree(pictures, ids, labels, {(name, "finding"): n for name, n in numbers.items()})
         laying.write_json(f"annotations/labels_{side}.json", tree)
         there = [(one, found) for one, found in drawn if one.side == side]
         if there:
             boxes = [
-                {"image_id": ids[id(one)], "category_id": masks[one.home, each.value], **_box(each)}
+                {"image_id": ids[id(one)], "category_id": instances[kind], **each}
                 for one, found in there
-                for each in found
+                for kind, each in found
             ]
-            named = [{"id": n, "name": f"{home} mask {v}"} for (home, v), n in masks.items()]
-            tree = _tree([one for one, _ in there], ids, boxes, named, "mask")
+            tree = _tree([one for one, _ in there], ids, boxes, instances)
             laying.write_json(f"annotations/instances_{side}.json", tree)
 
 
-def _regions(laying: Laying) -> list[tuple[Picture, list[Region]]]:
-    """Return the pictures whose mask could be decoded, each with what it has."""
+def _instances(laying: Laying) -> list[tuple[Picture, list[tuple[_Kind, _Tree]]]]:
+    """Return the pictures that have a mask which could be decoded, or outlines."""
     found = []
     for one in laying.pictures:
-        if one.mask is not None:
-            size = (int(one.record["width"] or 0), int(one.record["height"] or 0))
-            regions = regions_of(laying.read_mask(one), size)
-            if regions is None:
-                laying.unread.append(one.mask_name)
-            else:
-                found.append((one, regions))
+        outlines = [
+            ((f"{home} {each.name}", "outline"), _outlined(each, one.size))
+            for home, each in one.outlines
+        ]
+        regions = regions_of(laying.read_mask(one), one.size) if one.mask is not None else []
+        if regions is None:
+            laying.unread.append(one.mask_name)
+        masks = [((f"{one.home} mask {each.value}", "mask"), _box(each)) for each in regions or ()]
+        if outlines or (one.mask is not None and regions is not None):
+            found.append((one, masks + outlines))
     return found
 
 
@@ -67,12 +71,22 @@ def _box(region: Region) -> _Tree:
     }
 
 
+def _outlined(one: Outline, size: tuple[int, int]) -> _Tree:
+    """Return a polygon by its points; one of several paths may have holes, which run lengths can.
+
+    A box has no segmentation, which is an empty list, as COCO's users write it.
+    """
+    if len(one.paths) > 1 and (inside := filled(one, size)).any():
+        return _box(region_of(inside, 1))
+    points = [list(path) for path in one.paths]
+    return {"bbox": list(one.box), "area": one.area, "iscrowd": 0, "segmentation": points}
+
+
 def _tree(
     pictures: list[Picture],
     ids: dict[int, int],
     annotations: list[_Tree],
-    categories: list[_Tree],
-    above: str,
+    categories: dict[_Kind, int],
 ) -> _Tree:
     """Return a document; `file_name` is below the folder of the side."""
     images = [
@@ -80,8 +94,8 @@ def _tree(
             **one.cells(),
             "id": ids[id(one)],
             "file_name": one.name,
-            "width": one.record["width"],
-            "height": one.record["height"],
+            "width": one.size[0],
+            "height": one.size[1],
         }
         for one in pictures
     ]
@@ -89,7 +103,10 @@ def _tree(
         "info": {"description": "made by covcat; licences are in LICENSES.txt"},
         "images": images,
         "annotations": [{"id": n, **each} for n, each in enumerate(annotations, 1)],
-        "categories": [{**each, "supercategory": above} for each in categories],
+        "categories": [
+            {"id": n, "name": name, "supercategory": above}
+            for (name, above), n in categories.items()
+        ],
     }
 
 
@@ -98,4 +115,4 @@ def _reads(picture: Picture) -> bool:
     return bool(record["width"] and record["height"]) and record["slices"] in (None, 1)
 
 
-FORM = TrainingForm(write, _reads, "pictures of a known width and height, no volumes")
+FORM = TrainingForm(write, _reads, "pictures of a known width and height, no volumes", draws=True)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from covcat.catalog import vocabulary
 from covcat.catalog.columns import NAMES, Record, Value
 from covcat.catalog.matching import IMAGE_SUFFIXES
+from covcat.catalog.outlines import Outline
 from covcat.files import StoredFile
 from covcat.imaging import cohort_files
 from covcat.imaging.cohort import Cohort, IndexedRelease
@@ -33,6 +34,7 @@ class Picture:
     home: str  # names its release in a folder of several
     record: Record  # by COLUMNS
     mask: StoredFile | None = None  # as the release has it
+    outlines: tuple[tuple[str, Outline], ...] = ()  # in its own pixels, each with who has it
 
     @property
     def findings(self) -> list[str]:
@@ -49,6 +51,11 @@ class Picture:
     def mask_name(self) -> str:
         """Return the same of its mask."""
         return f"{self.home}/{_below_files(self.mask)}"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return its width and height, 0 where they are not known."""
+        return int(self.record["width"] or 0), int(self.record["height"] or 0)
 
     def cells(self) -> dict[str, Any]:
         """Return what is known of it: blanks are left out, and findings are a list."""
@@ -183,11 +190,15 @@ class Laying:
         """Tell that a file was written."""
         self.progress.advance(self.task, int(record["bytes"] or 0))
 
-    def write_json(self, place: str, tree: object) -> None:
-        """Write a JSON document."""
+    def write(self, place: str, data: bytes) -> None:
+        """Write a new file."""
         path = self.folder / place
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(tree, indent=1) + "\n", encoding="utf-8")
+        path.write_bytes(data)
+
+    def write_json(self, place: str, tree: object) -> None:
+        """Write a JSON document."""
+        self.write(place, (json.dumps(tree, indent=1) + "\n").encode())
 
 
 def record_of(mask: StoredFile) -> Record:
@@ -204,6 +215,7 @@ class TrainingForm:
     what: str  # it reads, in words
     ways: tuple[Way, ...] = ("links", "copies")  # the first unless another is asked for
     has_files: bool = True  # its folder holds the pictures, as links or copies
+    draws: bool = False  # outlines
 
 
 def everything(picture: Picture) -> bool:

@@ -22,6 +22,7 @@ READERS: Mapping[str, str] = {
     "delimited": "covcat.imaging.readers.delimited",
     "sheet": "covcat.imaging.readers.sheet",
     "darwin": "covcat.imaging.readers.darwin",
+    "coco": "covcat.imaging.readers.coco",
     "covidx": "covcat.imaging.readers.covidx",
     "names": "covcat.imaging.readers.names",
     "dicom": "covcat.imaging.readers.dicom",

@@ -5,13 +5,14 @@ labels have, and is looked at before it is passed; with all of them a command st
 """
 
 import io
+import json
 import os
 import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO, Any, TextIO
 
 from covcat.errors import IntegrityError
 
@@ -20,6 +21,9 @@ MOST_COLUMNS = 100_000  # tables of genes have 60,000, sheets of Excel 16,384
 _MOST_BLANK = 5_000_000  # lines one after another; Excel writes up to 1,048,576 of them
 _MOST_TEXT = 4_000_000_000  # letters of a table; packed, a few million bytes hold as many
 _MOST_DIRECTORY = 8_000_000  # bytes of a zip's: 80,000 members, each of which takes 600 of memory
+_MOST_JSON = (
+    8_000_000  # bytes of one JSON, which may need 40 times that; the largest real one: 1 MB
+)
 _PACKED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # of others zipfile unpacks what it likes
 
 
@@ -48,6 +52,17 @@ def lines(stream: TextIO, path: str) -> Iterator[str]:
         if weight(line) > MOST_BYTES:
             raise too_much(f"line {number} of `{path}`", MOST_BYTES, "bytes")
         yield line
+
+
+def read_json(place: str, stream: IO[bytes]) -> Any:
+    """Return what a JSON of annotations says."""
+    data = stream.read(_MOST_JSON + 1)
+    if len(data) > _MOST_JSON:
+        raise too_much(f"`{place}`", _MOST_JSON, "bytes")
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:  # a wrong encoding is a ValueError too
+        raise IntegrityError(f"the annotation `{place}` cannot be read: {error}") from error
 
 
 @contextmanager
