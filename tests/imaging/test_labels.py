@@ -19,7 +19,7 @@ from covcat.imaging import labels
 CATALOG = load.load()
 COHEN = CATALOG.get("cohen")
 FIGURE1 = CATALOG.get("figure1")  # one licence for the whole set
-TABLE, SCORES = COHEN.tables
+TABLE, SCORES, _ = COHEN.tables
 PLAIN = LabelTable(
     reader="delimited",
     path="t.csv",

@@ -65,8 +65,7 @@ def to_folder(
     found = pictures_of(cohort, chosen.split.side_of if chosen.split else None)
     read = [one for one in found.found if form.reads(one)]
     drawn = draw(read, cohort.parts if form.draws else ())
-    taken = drawn.pictures
-    laying = Laying(target, taken, way, progress)
+    laying = Laying(target, taken := drawn.pictures, way, progress)
     made = Exported(
         path=target if taken else None,
         rows=found.rows,
